@@ -1,0 +1,177 @@
+// Batch norm of (rows, channels): one stream of rows, four at a time, with f32 sums per channel that are flushed to f64 every
+// `flushRows`. Each piece of rows has partial results of its own; they are merged in the order of the pieces.
+import { coefficientStep, exactCoefficients } from "./norm-coefficients";
+import { exactAffine, exactGradient } from "./norm-maps";
+import { finishMoments, guardedSums, pair } from "./norm-sums";
+
+const flushRows: i32 = 128;
+/** The shift is the mean of the first few rows. */
+const sampledRows: i32 = 8;
+
+/**
+ * partials[piece, k] = f64 (mean, M2) of channel k over the rows of a piece of `pieceRows`. Units: pieces. Scratch: three f32 per
+ * channel, each of the three arrays padded to 16 channels.
+ */
+export function channelMoments(
+  x: usize,
+  rows: i32,
+  channels: i32,
+  pieceRows: i32,
+  partials: usize,
+  begin: i32,
+  end: i32,
+  scratch: usize,
+): void {
+  const rowBytes = <usize>channels << 2;
+  const step = coefficientStep(channels);
+  for (let piece = begin; piece < end; piece++) {
+    const first = piece * pieceRows;
+    const count = min(pieceRows, rows - first);
+    const from = x + <usize>first * rowBytes;
+    const totals = partials + <usize>piece * (<usize>channels << 4);
+    writeShift(from, min(count, sampledRows), channels, scratch);
+    memory.fill(scratch + step, 0, 2 * step);
+    memory.fill(totals, 0, <usize>channels << 4);
+    let row = 0;
+    while (row < count) {
+      const stop = min(row + flushRows, count);
+      for (; row + 4 <= stop; row += 4) addDeviations(from + <usize>row * rowBytes, channels, scratch, step, true);
+      for (; row < stop; row++) addDeviations(from + <usize>row * rowBytes, channels, scratch, step, false);
+      flush(scratch + step, step, totals, channels);
+    }
+    for (let k = 0; k < channels; k++) {
+      const at = <usize>k << 2;
+      const to = totals + (at << 2);
+      v128.store(to, finishMoments(from + at, count, rowBytes, 1, load<f32>(scratch + at), v128.load(to)));
+    }
+  }
+}
+
+/** shift[k] = the mean of channel k over `rows` ≥ 1 rows. */
+function writeShift(x: usize, rows: i32, channels: i32, shift: usize): void {
+  const rowBytes = <usize>channels << 2;
+  const share: f32 = 1 / <f32>rows;
+  const shares = f32x4.splat(share);
+  const body = <usize>(channels & ~3) << 2;
+  let at: usize = 0;
+  for (; at < body; at += 16) {
+    let sum = v128.load(x + at);
+    for (let row = 1; row < rows; row++) sum = f32x4.add(sum, v128.load(x + at + <usize>row * rowBytes));
+    v128.store(shift + at, f32x4.mul(sum, shares));
+  }
+  for (; at < rowBytes; at += 4) {
+    let sum = load<f32>(x + at);
+    for (let row = 1; row < rows; row++) sum += load<f32>(x + at + <usize>row * rowBytes);
+    store<f32>(shift + at, sum * share);
+  }
+}
+
+/** Adds x − shift and its square, of one row or four, to the two arrays that follow `shift`. */
+// @ts-ignore: decorator
+@inline
+function addDeviations(x: usize, channels: i32, shift: usize, step: usize, four: bool): void {
+  const rowBytes = <usize>channels << 2;
+  const end = x + rowBytes;
+  const body = x + (<usize>(channels & ~3) << 2);
+  let to = shift;
+  for (; x < body; x += 16) {
+    const k = v128.load(to);
+    const d0 = f32x4.sub(v128.load(x), k);
+    let sum = d0;
+    let squares = f32x4.mul(d0, d0);
+    if (four) {
+      const d1 = f32x4.sub(v128.load(x + rowBytes), k);
+      const d2 = f32x4.sub(v128.load(x + 2 * rowBytes), k);
+      const d3 = f32x4.sub(v128.load(x + 3 * rowBytes), k);
+      sum = f32x4.add(f32x4.add(d0, d1), f32x4.add(d2, d3));
+      squares = f32x4.add(
+        f32x4.add(squares, f32x4.mul(d1, d1)),
+        f32x4.add(f32x4.mul(d2, d2), f32x4.mul(d3, d3)),
+      );
+    }
+    v128.store(to + step, f32x4.add(v128.load(to + step), sum));
+    v128.store(to + 2 * step, f32x4.add(v128.load(to + 2 * step), squares));
+    to += 16;
+  }
+  for (; x < end; x += 4) {
+    let sum: f32 = 0;
+    let squares: f32 = 0;
+    for (let r: usize = 0; r < (four ? 4 : 1); r++) {
+      const d = load<f32>(x + r * rowBytes) - load<f32>(to);
+      sum += d;
+      squares += d * d;
+    }
+    store<f32>(to + step, load<f32>(to + step) + sum);
+    store<f32>(to + 2 * step, load<f32>(to + 2 * step) + squares);
+    to += 4;
+  }
+}
+
+/** Adds two f32 arrays, `step` bytes apart, to an f64 array of pairs, and clears them. */
+function flush(sums: usize, step: usize, totals: usize, channels: i32): void {
+  for (const end = sums + (<usize>channels << 2); sums < end; sums += 4) {
+    v128.store(totals, f64x2.add(v128.load(totals), pair(<f64>load<f32>(sums), <f64>load<f32>(sums + step))));
+    store<f32>(sums, 0);
+    store<f32>(sums + step, 0);
+    totals += 16;
+  }
+}
+
+/** y = (x − mean)·a + c with the coefficients of each channel. Units: rows. */
+export function channelStandardize(
+  x: usize,
+  coefficients: usize,
+  channels: i32,
+  y: usize,
+  begin: i32,
+  end: i32,
+): void {
+  const rowBytes = <usize>channels << 2;
+  const step = coefficientStep(channels);
+  let row = begin;
+  for (; row + 4 <= end; row += 4) {
+    const at = <usize>row * rowBytes;
+    standardizeRows(x + at, coefficients, step, channels, y + at, true);
+  }
+  for (; row < end; row++) {
+    const at = <usize>row * rowBytes;
+    standardizeRows(x + at, coefficients, step, channels, y + at, false);
+  }
+  for (let k = 0; k < channels; k++) {
+    const channel = <usize>k << 2;
+    if (!load<i32>(coefficients + 4 * step + channel)) continue;
+    const exact = exactCoefficients(coefficients, channels, k);
+    const at = <usize>begin * rowBytes + channel;
+    const mean = load<f64>(exact);
+    exactAffine(x + at, y + at, end - begin, rowBytes, mean, load<f64>(exact, 8), load<f64>(exact, 24));
+  }
+}
+
+// @ts-ignore: decorator
+@inline
+function standardizeRows(x: usize, mean: usize, step: usize, channels: i32, y: usize, four: bool): void {
+  const rowBytes = <usize>channels << 2;
+  const toY = y - x;
+  const end = x + rowBytes;
+  const body = x + (<usize>(channels & ~3) << 2);
+  for (; x < body; x += 16) {
+    const m = v128.load(mean);
+    const a = v128.load(mean + step);
+    const c = v128.load(mean + 3 * step);
+    const rows = four ? 4 * rowBytes : rowBytes;
+    for (let r: usize = 0; r < rows; r += rowBytes) {
+      v128.store(x + r + toY, f32x4.add(f32x4.mul(f32x4.sub(v128.load(x + r), m), a), c));
+    }
+    mean += 16;
+  }
+  for (; x < end; x += 4) {
+    const m = load<f32>(mean);
+    const a = load<f32>(mean + step);
+    const c = load<f32>(mean + 3 * step);
+    const rows = four ? 4 * rowBytes : rowBytes;
+    for (let r: usize = 0; r < rows; r += rowBytes) {
+      store<f32>(x + r + toY, (load<f32>(x + r) - m) * a + c);
+    }
+    mean += 4;
+  }
+}

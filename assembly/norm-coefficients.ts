@@ -1,0 +1,150 @@
+// What the maps over columns (batch norm) need of each channel, and the merging of partial results.
+//
+// A block of coefficients of K channels, padded to P = 16·⌈K/16⌉: f32 mean[P], a[P], b[P], c[P]; i32 exact[P]; f64 (mean, a, b, c)[K].
+// Forward: y = (x − mean)·a + c. Backward: dx = dy·a + (x − mean)·b + c. Where exact is not 0, f32 would not do.
+import { fitsFloat } from "./norm-maps";
+import { pair } from "./norm-sums";
+
+/** Bytes from one array of a block of coefficients to the next. */
+// @ts-ignore: decorator
+@inline
+export function coefficientStep(kept: i32): usize {
+  return ((<usize>kept + 15) & ~15) << 2;
+}
+
+/** Where the f64 coefficients of channel k lie. */
+// @ts-ignore: decorator
+@inline
+export function exactCoefficients(coefficients: usize, kept: i32, k: i32): usize {
+  return coefficients + 5 * coefficientStep(kept) + (<usize>k << 5);
+}
+
+/** 1/√(M2/count + eps) of a kept index. */
+// @ts-ignore: decorator
+@inline
+export function rootOf(moments: usize, eps: f64): f64 {
+  return 1 / sqrt(load<f64>(moments, 16) / load<f64>(moments) + eps);
+}
+
+function writeCoefficients(
+  block: usize,
+  kept: i32,
+  k: i32,
+  mean: f64,
+  root: f64,
+  a: f64,
+  b: f64,
+  c: f64,
+  slope: f64,
+): void {
+  const step = coefficientStep(kept);
+  const at = block + (<usize>k << 2);
+  // The rounding of the mean to f32 is made good in the constant term.
+  const rounded = <f32>mean;
+  const constant = c + (<f64>rounded - mean) * slope;
+  store<f32>(at, rounded);
+  store<f32>(at + step, <f32>a);
+  store<f32>(at + 2 * step, <f32>b);
+  store<f32>(at + 3 * step, <f32>constant);
+  store<i32>(at + 4 * step, i32(!fitsFloat(root, a, constant) || !fitsFloat(root, b, constant)));
+  const exact = exactCoefficients(block, kept, k);
+  store<f64>(exact, mean);
+  store<f64>(exact, a, 8);
+  store<f64>(exact, b, 16);
+  store<f64>(exact, c, 24);
+}
+
+/** Coefficients of y = weight·(x − mean)/√(M2/count + eps) + bias. Units: channels. */
+export function standardizeCoefficients(
+  moments: usize,
+  weight: usize,
+  bias: usize,
+  eps: f64,
+  kept: i32,
+  coefficients: usize,
+  begin: i32,
+  end: i32,
+): void {
+  for (let k = begin; k < end; k++) {
+    const at = moments + <usize>k * 24;
+    const root = rootOf(at, eps);
+    const a = weight ? <f64>load<f32>(weight + (<usize>k << 2)) * root : root;
+    const c = bias ? <f64>load<f32>(bias + (<usize>k << 2)) : 0;
+    writeCoefficients(coefficients, kept, k, load<f64>(at, 8), root, a, 0, c, a);
+  }
+}
+
+/**
+ * From `pieces` partial sums (f64 Σ dy, Σ dy·(x − mean as f32) per channel, piece by piece) over `count` values in all:
+ * dweight = Σ dy·x̂, dbias = Σ dy, and, where `coefficients` is not 0, those of
+ * dx = weight·s·(dy − Σdy/count − x̂·Σ(dy·x̂)/count) with s = 1/√(M2/count + eps), x̂ = (x − mean)·s. Units: channels.
+ */
+export function gradientCoefficients(
+  moments: usize,
+  sums: usize,
+  pieces: i32,
+  weight: usize,
+  eps: f64,
+  count: f64,
+  kept: i32,
+  coefficients: usize,
+  dweight: usize,
+  dbias: usize,
+  begin: i32,
+  end: i32,
+): void {
+  for (let k = begin; k < end; k++) {
+    let total = f64x2.splat(0);
+    for (let p = 0; p < pieces; p++) {
+      total = f64x2.add(total, v128.load(sums + ((<usize>p * <usize>kept + <usize>k) << 4)));
+    }
+    const at = moments + <usize>k * 24;
+    const mean = load<f64>(at, 8);
+    const root = rootOf(at, eps);
+    const sum = f64x2.extract_lane(total, 0);
+    const product = f64x2.extract_lane(total, 1) + (<f64>(<f32>mean) - mean) * sum;
+    if (dweight) store<f32>(dweight + (<usize>k << 2), <f32>(product * root));
+    if (dbias) store<f32>(dbias + (<usize>k << 2), <f32>sum);
+    if (!coefficients) continue;
+    const a = weight ? <f64>load<f32>(weight + (<usize>k << 2)) * root : root;
+    const b = (-a * root * (product * root)) / count;
+    writeCoefficients(coefficients, kept, k, mean, root, a, b, (-a * sum) / count, b);
+  }
+}
+
+/**
+ * Merges (mean, M2) of `pieces` pieces of `pieceRows` rows (the last with what is left of `rows`) in order, by the formula of Chan,
+ * Golub and LeVeque (1979); partials are f64 (mean, M2) per channel, piece by piece. Units: channels.
+ */
+export function mergeMoments(
+  partials: usize,
+  rows: i32,
+  pieceRows: i32,
+  kept: i32,
+  moments: usize,
+  begin: i32,
+  end: i32,
+): void {
+  for (let k = begin; k < end; k++) {
+    let from = partials + (<usize>k << 4);
+    let count: f64 = 0;
+    let merged = pair(0, 0);
+    for (let row = 0; row < rows; row += pieceRows) {
+      const added = <f64>min(pieceRows, rows - row);
+      const next = v128.load(from);
+      if (row == 0) {
+        merged = next;
+      } else {
+        const both = count + added;
+        const apart = f64x2.extract_lane(next, 0) - f64x2.extract_lane(merged, 0);
+        const m2 = f64x2.extract_lane(merged, 1) + f64x2.extract_lane(next, 1) + apart * apart * ((count * added) / both);
+        merged = pair(f64x2.extract_lane(merged, 0) + apart * (added / both), m2);
+      }
+      count += added;
+      from += <usize>kept << 4;
+    }
+    const at = moments + <usize>k * 24;
+    store<f64>(at, count);
+    v128.store(at, merged, 8);
+  }
+}

@@ -1,0 +1,86 @@
+// Maps along stretches of contiguous f32 values, shared by the normalisation kernels: plain ones, and exact ones for scales at
+// which the factors would leave the range of f32.
+
+/** Deviations are below 10³⁸, the end of f32, when the root 1/√(variance + eps) is above this. */
+const smallestRoot: f64 = 1e-33;
+
+/** Whether f32 holds a factor at full precision. */
+// @ts-ignore: decorator
+@inline
+function isNormal(value: f64): bool {
+  return value == 0 || (abs(value) >= 1.2e-38 && abs(value) <= 3.4e38);
+}
+
+/** Whether (x − mean)·a + c is safe in f32, `root` = 1/√(variance + eps) being a factor of a. */
+// @ts-ignore: decorator
+@inline
+export function fitsFloat(root: f64, a: f64, c: f64): bool {
+  return root > smallestRoot && isNormal(a) && abs(c) < 3.4e38;
+}
+
+/** y = (x − mean)·a + c */
+export function affine(x: usize, y: usize, length: i32, mean: f32, a: f32, c: f32): void {
+  const m = f32x4.splat(mean);
+  const aa = f32x4.splat(a);
+  const cc = f32x4.splat(c);
+  const toY = y - x;
+  const end = x + (<usize>length << 2);
+  const body = x + (<usize>(length & ~7) << 2);
+  for (; x < body; x += 32) {
+    const p = f32x4.add(f32x4.mul(f32x4.sub(v128.load(x), m), aa), cc);
+    const q = f32x4.add(f32x4.mul(f32x4.sub(v128.load(x, 16), m), aa), cc);
+    v128.store(x + toY, p);
+    v128.store(x + toY, q, 16);
+  }
+  if (length & 4) {
+    v128.store(x + toY, f32x4.add(f32x4.mul(f32x4.sub(v128.load(x), m), aa), cc));
+    x += 16;
+  }
+  for (; x < end; x += 4) store<f32>(x + toY, (load<f32>(x) - mean) * a + c);
+}
+
+/** y = (x − mean)·a + c for values `stride` bytes apart, in f64. */
+export function exactAffine(x: usize, y: usize, length: i32, stride: usize, mean: f64, a: f64, c: f64): void {
+  for (; length > 0; length--) {
+    store<f32>(y, <f32>((<f64>load<f32>(x) - mean) * a + c));
+    x += stride;
+    y += stride;
+  }
+}
+
+/** dx = dy·a + (x − mean)·b + c */
+export function gradient(dy: usize, x: usize, dx: usize, length: i32, mean: f32, a: f32, b: f32, c: f32): void {
+  const m = f32x4.splat(mean);
+  const aa = f32x4.splat(a);
+  const bb = f32x4.splat(b);
+  const cc = f32x4.splat(c);
+  const toDy = dy - x;
+  const toDx = dx - x;
+  const end = x + (<usize>length << 2);
+  const body = x + (<usize>(length & ~3) << 2);
+  for (; x < body; x += 16) {
+    const d = f32x4.mul(f32x4.sub(v128.load(x), m), bb);
+    v128.store(x + toDx, f32x4.add(f32x4.add(f32x4.mul(v128.load(x + toDy), aa), d), cc));
+  }
+  for (; x < end; x += 4) store<f32>(x + toDx, load<f32>(x + toDy) * a + (load<f32>(x) - mean) * b + c);
+}
+
+/** dx = dy·a + (x − mean)·b + c for values `stride` bytes apart, in f64. */
+export function exactGradient(
+  dy: usize,
+  x: usize,
+  dx: usize,
+  length: i32,
+  stride: usize,
+  mean: f64,
+  a: f64,
+  b: f64,
+  c: f64,
+): void {
+  for (; length > 0; length--) {
+    store<f32>(dx, <f32>(<f64>load<f32>(dy) * a + (<f64>load<f32>(x) - mean) * b + c));
+    dy += stride;
+    x += stride;
+    dx += stride;
+  }
+}

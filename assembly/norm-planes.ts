@@ -1,0 +1,133 @@
+// Batch norm of (outer, kept, inner) with inner > 1: images of planes, one plane per channel. All passes walk in image order, since
+// small pieces at a large stride defeat the prefetcher; a range of channels is a contiguous part of each image.
+import { coefficientStep, exactCoefficients } from "./norm-coefficients";
+import { affine, exactAffine, exactGradient, gradient } from "./norm-maps";
+import { finishMoments, gradientSums, plainSum, shiftedSums } from "./norm-sums";
+
+/** moments[k] = f64 (count, mean, M2) of channel k, shifted by the mean of the first planes. Units: channels. */
+export function planeMoments(
+  x: usize,
+  outer: i32,
+  kept: i32,
+  inner: i32,
+  moments: usize,
+  begin: i32,
+  end: i32,
+): void {
+  const planeBytes = <usize>inner << 2;
+  const imageBytes = <usize>kept * planeBytes;
+  // Of several images, since one of them may be unlike the rest, but few, since they are read twice.
+  const sampled = min(4, (outer + 7) >> 3);
+  for (let k = begin; k < end; k++) {
+    const at = moments + <usize>k * 24;
+    store<f64>(at, 0);
+    v128.store(at, f64x2.splat(0), 8);
+  }
+  for (let o = 0; o < sampled; o++) {
+    for (let k = begin; k < end; k++) {
+      const at = moments + <usize>k * 24;
+      store<f64>(at, load<f64>(at) + plainSum(x + <usize>o * imageBytes + <usize>k * planeBytes, inner));
+    }
+  }
+  const share: f64 = 1 / (<f64>sampled * <f64>inner);
+  for (let k = begin; k < end; k++) {
+    const at = moments + <usize>k * 24;
+    store<f64>(at, load<f64>(at) * share);
+  }
+  for (let o = 0; o < outer; o++) {
+    for (let k = begin; k < end; k++) {
+      const at = moments + <usize>k * 24;
+      const sums = shiftedSums(x + <usize>o * imageBytes + <usize>k * planeBytes, inner, <f32>load<f64>(at));
+      v128.store(at, f64x2.add(v128.load(at, 8), sums), 8);
+    }
+  }
+  for (let k = begin; k < end; k++) {
+    const at = moments + <usize>k * 24;
+    const first = x + <usize>k * planeBytes;
+    const result = finishMoments(first, outer, imageBytes, inner, <f32>load<f64>(at), v128.load(at, 8));
+    store<f64>(at, <f64>outer * <f64>inner);
+    v128.store(at, result, 8);
+  }
+}
+
+/** y = (x − mean)·a + c with the coefficients of each channel. Units: planes. */
+export function planeStandardize(
+  x: usize,
+  coefficients: usize,
+  kept: i32,
+  inner: i32,
+  y: usize,
+  begin: i32,
+  end: i32,
+): void {
+  const step = coefficientStep(kept);
+  let k = begin % kept;
+  let at = (<usize>begin * <usize>inner) << 2;
+  for (let plane = begin; plane < end; plane++) {
+    const channel = coefficients + (<usize>k << 2);
+    if (load<i32>(channel + 4 * step)) {
+      const exact = exactCoefficients(coefficients, kept, k);
+      exactAffine(x + at, y + at, inner, 4, load<f64>(exact), load<f64>(exact, 8), load<f64>(exact, 24));
+    } else {
+      affine(x + at, y + at, inner, load<f32>(channel), load<f32>(channel + step), load<f32>(channel + 3 * step));
+    }
+    at += <usize>inner << 2;
+    k = k + 1 == kept ? 0 : k + 1;
+  }
+}
+
+/** sums[k] = f64 (Σ dy, Σ dy·(x − mean)) of channel k, the mean as f32. Units: channels. */
+export function planeGradientSums(
+  dy: usize,
+  x: usize,
+  moments: usize,
+  outer: i32,
+  kept: i32,
+  inner: i32,
+  sums: usize,
+  begin: i32,
+  end: i32,
+): void {
+  const planeBytes = <usize>inner << 2;
+  for (let k = begin; k < end; k++) v128.store(sums + (<usize>k << 4), f64x2.splat(0));
+  for (let o = 0; o < outer; o++) {
+    let at = (<usize>o * <usize>kept + <usize>begin) * planeBytes;
+    for (let k = begin; k < end; k++) {
+      const to = sums + (<usize>k << 4);
+      const mean = <f32>load<f64>(moments + <usize>k * 24, 8);
+      v128.store(to, f64x2.add(v128.load(to), gradientSums(dy + at, x + at, inner, mean)));
+      at += planeBytes;
+    }
+  }
+}
+
+/** dx = dy·a + (x − mean)·b + c with the coefficients of each channel. Units: planes. */
+export function planeGradient(
+  dy: usize,
+  x: usize,
+  coefficients: usize,
+  kept: i32,
+  inner: i32,
+  dx: usize,
+  begin: i32,
+  end: i32,
+): void {
+  const step = coefficientStep(kept);
+  let k = begin % kept;
+  let at = (<usize>begin * <usize>inner) << 2;
+  for (let plane = begin; plane < end; plane++) {
+    const channel = coefficients + (<usize>k << 2);
+    if (load<i32>(channel + 4 * step)) {
+      const exact = exactCoefficients(coefficients, kept, k);
+      const mean = load<f64>(exact);
+      const a = load<f64>(exact, 8);
+      exactGradient(dy + at, x + at, dx + at, inner, 4, mean, a, load<f64>(exact, 16), load<f64>(exact, 24));
+    } else {
+      const mean = load<f32>(channel);
+      const a = load<f32>(channel + step);
+      gradient(dy + at, x + at, dx + at, inner, mean, a, load<f32>(channel + 2 * step), load<f32>(channel + 3 * step));
+    }
+    at += <usize>inner << 2;
+    k = k + 1 == kept ? 0 : k + 1;
+  }
+}

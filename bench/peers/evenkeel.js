@@ -1,0 +1,142 @@
+// Evenkeel, through the public names of the built package.
+import { readFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { pathToFileURL } from "node:url";
+import { digest, labels, SEED, sizeOf, UNIT, uniform } from "./data.js";
+import { serve } from "./serve.js";
+
+// The package by its own name: seen from its root, since this folder is a package of its own.
+const fromRoot = createRequire(new URL("../../package.json", import.meta.url));
+const evenkeel = await import(pathToFileURL(fromRoot.resolve("evenkeel")).href);
+const { BatchNorm, Conv2d, Flatten, Linear, MaxPool2d, ReLU, Sequential } = evenkeel;
+const { Adam, conv2d, crossEntropy, noGrad, scope, setBackend, tensor } = evenkeel;
+
+setBackend("wasm");
+const wanted = Number(process.argv[2] ?? 1);
+const threads = evenkeel.threads ? (await evenkeel.threads(wanted)).threads : 1;
+
+/** Each run is a scope, as each step of `fit` is. */
+function workOf(compute) {
+  return {
+    run: () => scope(() => void compute()),
+    check: async () => scope(() => compute().map((output) => digest(output.dataSync()))),
+  };
+}
+
+function forwardOnly(compute) {
+  return workOf(() => noGrad(() => [compute()]));
+}
+
+/** Forward, then backward from dy; the leaves give their gradients away. */
+function withGradients(compute, leaves, dy) {
+  return workOf(() => {
+    for (const leaf of leaves) {
+      leaf.grad?.dispose();
+      leaf.grad = null;
+    }
+    const y = compute();
+    y.backward(dy);
+    return [y, ...leaves.map((leaf) => leaf.grad)];
+  });
+}
+
+const draw = (shape, seed, bound, options) => tensor(uniform(sizeOf(shape), seed, bound), shape, options);
+
+function norm([, channels]) {
+  const layer = new BatchNorm(channels);
+  const weight = draw([channels], SEED.weight, UNIT);
+  layer.loadStateDict({ weight, bias: draw([channels], SEED.bias, UNIT) }, { strict: false });
+  return layer;
+}
+
+function batchNormForward({ shape }) {
+  const layer = norm(shape);
+  const x = draw(shape, SEED.x, UNIT);
+  return forwardOnly(() => layer.forward(x));
+}
+
+function batchNormBoth({ shape }) {
+  const layer = norm(shape);
+  const x = draw(shape, SEED.x, UNIT, { requiresGrad: true });
+  return withGradients(() => layer.forward(x), [x, ...layer.parameters()], draw(shape, SEED.dy, UNIT));
+}
+
+function gemm({ m, n, k }) {
+  const a = draw([m, k], SEED.x, UNIT);
+  const b = draw([k, n], SEED.weight, UNIT);
+  return forwardOnly(() => a.matmul(b));
+}
+
+function convInputs({ batch, inChannels, outChannels, size }, options) {
+  return {
+    x: draw([batch, inChannels, size, size], SEED.x, UNIT, options),
+    weight: draw([outChannels, inChannels, 3, 3], SEED.weight, 1 / Math.sqrt(9 * inChannels), options),
+    dy: draw([batch, outChannels, size, size], SEED.dy, UNIT),
+  };
+}
+
+function convForward(params) {
+  const { x, weight } = convInputs(params);
+  return forwardOnly(() => conv2d(x, weight, null, { padding: 1 }));
+}
+
+function convBoth(params) {
+  const { x, weight, dy } = convInputs(params, { requiresGrad: true });
+  return withGradients(() => conv2d(x, weight, null, { padding: 1 }), [x, weight], dy);
+}
+
+const LAYERS = {
+  conv: (inputs, outputs) => new Conv2d(inputs, outputs, 3, { padding: 1 }),
+  linear: (inputs, outputs) => new Linear(inputs, outputs),
+  batchNorm: (features) => new BatchNorm(features),
+  relu: () => new ReLU(),
+  maxPool: () => new MaxPool2d(2),
+  flatten: () => new Flatten(),
+};
+
+function trainingStep({ layers, input, classes, lr }) {
+  const model = new Sequential(...layers.map(([type, ...sizes]) => LAYERS[type](...sizes)));
+  model.loadStateDict(initialState(model), { strict: false });
+  const x = draw(input, SEED.x, UNIT);
+  const target = labels(input[0], SEED.labels, classes);
+  const optimizer = new Adam(model.parameters(), { lr });
+  const step = () =>
+    scope(() => {
+      optimizer.zeroGrad();
+      const loss = crossEntropy(model.forward(x), target);
+      loss.backward();
+      optimizer.step();
+      return loss.item();
+    });
+  return {
+    run: step,
+    checkRuns: 3,
+    check: async () => [step(), step(), step()].map((loss) => [loss, loss]),
+  };
+}
+
+/** The drawn weights and biases of convolutions and linear layers; norms, whose weights have rank 1, keep ones and zeros. */
+function initialState(model) {
+  const parameters = model.namedParameters();
+  const state = {};
+  for (let i = 0; i < parameters.length; i += 2) {
+    const weight = parameters[i][1];
+    if (weight.shape.length === 1) continue;
+    const bound = 1 / Math.sqrt(sizeOf(weight.shape.slice(1)));
+    for (const k of [i, i + 1]) {
+      const [name, parameter] = parameters[k];
+      state[name] = draw(parameter.shape, SEED.parameter + k, bound);
+    }
+  }
+  return state;
+}
+
+const { version } = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8"));
+await serve({ version, threads }, {
+  batchNormForward,
+  batchNormBoth,
+  gemm,
+  convForward,
+  convBoth,
+  trainingStep,
+});

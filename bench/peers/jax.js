@@ -1,0 +1,210 @@
+// jax-js on its WebAssembly backend. It has no batch norm with state, so it is spared the running statistics; everything
+// else is composed as its documentation suggests, inside `jit` where that is faster.
+import { readFileSync } from "node:fs";
+import { digest, labels, SEED, sizeOf, UNIT, uniform } from "./data.js";
+import { serve } from "./serve.js";
+
+const threads = Number(process.argv[2] ?? 1);
+// jax-js reads `navigator`, which Node 20 lacks. Node has no `Worker` either, and so it runs on one thread.
+globalThis.navigator ??= { hardwareConcurrency: threads, userAgent: "node" };
+const { blockUntilReady, defaultDevice, jit, lax, nn, numpy: np, tree, valueAndGrad } = await import("@jax-js/jax");
+defaultDevice("wasm");
+
+const EPS = 1e-5;
+const PADDING_1 = [
+  [1, 1],
+  [1, 1],
+];
+
+/** @type {(values: Float32Array, shape: number[]) => any} */
+const array = (values, shape) => np.array(values).reshape(shape);
+
+// Two kernels, fused each: the statistics, then one affine map. Faster here than `nn.standardize`, which is what it computes.
+const statistics = jit((x) => {
+  const axes = statisticsAxes(x.ndim);
+  const mean = x.ref.mean(axes, { keepdims: true });
+  const variance = np.square(x).mean(axes, { keepdims: true }).sub(np.square(mean.ref));
+  return [mean, variance];
+});
+const affine = jit((x, mean, variance, weight, bias) => {
+  const parameterShape = mean.shape;
+  const scale = weight.reshape(parameterShape).div(np.sqrt(variance.add(EPS)));
+  const shift = bias.reshape(parameterShape).sub(mean.mul(scale.ref));
+  return x.mul(scale).add(shift);
+});
+
+function batchNorm(x, weight, bias) {
+  const [mean, variance] = statistics(x.ref);
+  return affine(x, mean, variance, weight, bias);
+}
+
+/** @type {(rank: number) => number[]} */
+function statisticsAxes(rank) {
+  return rank === 2 ? [0] : [0, 2, 3];
+}
+
+/** @type {(x: any, weight: any) => any} */
+const conv3x3 = (x, weight) => lax.convGeneralDilated(x, weight, [1, 1], PADDING_1);
+
+/**
+ * Work that calls `compute` on arrays that stay, and frees what it returns.
+ * @param {(...inputs: any[]) => any} compute
+ * @param {any[]} inputs
+ */
+function workOf(compute, inputs) {
+  const call = () => blockUntilReady(compute(...inputs.map((input) => input.ref)));
+  return {
+    async run() {
+      tree.dispose(await call());
+    },
+    async check() {
+      const outputs = [];
+      for (const output of tree.flatten(await call())[0]) outputs.push(digest(await output.data()));
+      return outputs;
+    },
+    dispose() {
+      for (const input of inputs) input.dispose();
+    },
+  };
+}
+
+/** Value and gradients of `forward` under the cotangent dy, which is the last input. */
+function withGradients(forward, count) {
+  const product = (...inputs) => {
+    const y = forward(...inputs.slice(0, -1));
+    return [y.ref.mul(inputs.at(-1)).sum(), y];
+  };
+  const both = valueAndGrad(product, { argnums: Array.from({ length: count }, (_, i) => i), hasAux: true });
+  return (...inputs) => {
+    const [[sum, y], gradients] = both(...inputs);
+    sum.dispose();
+    return [y, ...gradients];
+  };
+}
+
+function normInputs(shape) {
+  const channels = shape[1];
+  return [
+    array(uniform(sizeOf(shape), SEED.x, UNIT), shape),
+    array(uniform(channels, SEED.weight, UNIT), [channels]),
+    array(uniform(channels, SEED.bias, UNIT), [channels]),
+    array(uniform(sizeOf(shape), SEED.dy, UNIT), shape),
+  ];
+}
+
+function convInputs({ batch, inChannels, outChannels, size }) {
+  const xShape = [batch, inChannels, size, size];
+  const weightShape = [outChannels, inChannels, 3, 3];
+  const yShape = [batch, outChannels, size, size];
+  return [
+    array(uniform(sizeOf(xShape), SEED.x, UNIT), xShape),
+    array(uniform(sizeOf(weightShape), SEED.weight, 1 / Math.sqrt(9 * inChannels)), weightShape),
+    array(uniform(sizeOf(yShape), SEED.dy, UNIT), yShape),
+  ];
+}
+
+/** The parameters of a model, in the order of its layers. */
+function initialParameters(layers) {
+  const parameters = [];
+  const draw = (shape, fanIn) => {
+    const values = uniform(sizeOf(shape), SEED.parameter + parameters.length, 1 / Math.sqrt(fanIn));
+    parameters.push(array(values, shape));
+  };
+  for (const [type, inputs, outputs] of layers) {
+    if (type === "conv") {
+      draw([outputs, inputs, 3, 3], 9 * inputs);
+      draw([outputs], 9 * inputs);
+    } else if (type === "linear") {
+      draw([outputs, inputs], inputs);
+      draw([outputs], inputs);
+    } else if (type === "batchNorm") {
+      parameters.push(np.ones([inputs]), np.zeros([inputs]));
+    }
+  }
+  return parameters;
+}
+
+const LAYERS = {
+  conv: (x, [weight, bias]) => conv3x3(x, weight).add(bias.reshape([1, -1, 1, 1])),
+  linear: (x, [weight, bias]) => np.matmul(x, np.transpose(weight)).add(bias),
+  batchNorm: (x, [weight, bias]) => batchNorm(x, weight, bias),
+  relu: (x) => nn.relu(x),
+  flatten: (x) => x.reshape([x.shape[0], -1]),
+  maxPool: (x) => {
+    const [n, c, h, w] = x.shape;
+    return np.max(x.reshape([n, c, h / 2, 2, w / 2, 2]), [3, 5]);
+  },
+};
+const PARAMETERS_OF = { conv: 2, linear: 2, batchNorm: 2 };
+
+function trainingStep({ layers, input, classes, lr }) {
+  const rows = input[0];
+  const x = array(uniform(sizeOf(input), SEED.x, UNIT), input);
+  const target = nn.oneHot(np.array(labels(rows, SEED.labels, classes), { dtype: np.int32 }), classes);
+  const lossOf = (parameters, x, target) => {
+    let y = x;
+    let next = 0;
+    for (const [type] of layers) {
+      const count = PARAMETERS_OF[type] ?? 0;
+      y = LAYERS[type](y, parameters.slice(next, next + count));
+      next += count;
+    }
+    return nn.logSoftmax(y).mul(target).sum().mul(-1 / rows);
+  };
+  const gradients = jit(valueAndGrad(lossOf));
+  const adam = jit((parameters, gradients, first, second, corrections) => {
+    const next = { parameters: [], first: [], second: [] };
+    const [correction1, correction2] = [corrections.ref.slice(0), corrections.slice(1)];
+    for (const [i, gradient] of gradients.entries()) {
+      const m = first[i].mul(0.9).add(gradient.ref.mul(0.1));
+      const v = second[i].mul(0.999).add(np.square(gradient).mul(0.001));
+      const step = m.ref.div(correction1.ref).div(np.sqrt(v.ref.div(correction2.ref)).add(1e-8));
+      next.parameters.push(parameters[i].sub(step.mul(lr)));
+      next.first.push(m);
+      next.second.push(v);
+    }
+    correction1.dispose();
+    correction2.dispose();
+    return next;
+  });
+  let state = { parameters: initialParameters(layers) };
+  state.first = state.parameters.map((p) => np.zeros(p.shape));
+  state.second = state.parameters.map((p) => np.zeros(p.shape));
+  let steps = 0;
+  const step = async () => {
+    steps++;
+    const corrections = np.array(new Float32Array([1 - 0.9 ** steps, 1 - 0.999 ** steps]));
+    const [loss, gradient] = gradients(tree.ref(state.parameters), x.ref, target.ref);
+    state = adam(state.parameters, gradient, state.first, state.second, corrections);
+    await blockUntilReady([loss, state]);
+    return (await loss.data())[0];
+  };
+  return {
+    run: step,
+    checkRuns: 3,
+    async check() {
+      const losses = [];
+      for (let i = 0; i < 3; i++) losses.push(await step());
+      return losses.map((loss) => [loss, loss]);
+    },
+    dispose() {
+      tree.dispose([x, target, state]);
+    },
+  };
+}
+
+const { version } = JSON.parse(
+  readFileSync(new URL("../node_modules/@jax-js/jax/package.json", import.meta.url), "utf8"),
+);
+await serve({ version, threads: 1 }, {
+  batchNormForward: ({ shape }) => workOf(batchNorm, normInputs(shape).slice(0, 3)),
+  batchNormBoth: ({ shape }) => workOf(withGradients(batchNorm, 3), normInputs(shape)),
+  gemm: ({ m, n, k }) =>
+    workOf(jit(np.matmul), [
+      array(uniform(m * k, SEED.x, UNIT), [m, k]),
+      array(uniform(k * n, SEED.weight, UNIT), [k, n]),
+    ]),
+  convForward: (params) => workOf(jit(conv3x3), convInputs(params).slice(0, 2)),
+  convBoth: (params) => workOf(jit(withGradients(conv3x3, 2)), convInputs(params)),
+  trainingStep,
+});

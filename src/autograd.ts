@@ -1,0 +1,192 @@
+import { GraphError, ShapeError } from "./errors.js";
+import { scope } from "./scope.js";
+import { formatShape, type Shape, sameShape } from "./shape.js";
+import { Storage } from "./storage.js";
+import { Tensor } from "./tensor.js";
+
+let recording = true;
+
+/**
+ * Runs `fn` without recording a graph: what is computed inside needs no gradient and keeps nothing for one.
+ *
+ * @param fn - synchronous
+ * @example
+ * ```ts
+ * const w = tensor([1, 2], { requiresGrad: true });
+ * noGrad(() => w.mul(2)).requiresGrad; // false
+ * ```
+ */
+export function noGrad<T>(fn: () => T): T {
+  const before = recording;
+  recording = false;
+  try {
+    return fn();
+  } finally {
+    recording = before;
+  }
+}
+
+/**
+ * From dy, the gradients of an op's inputs, in their order: a tensor of each input's shape, or null where `needs` is false.
+ * It runs in a scope of its own and outside of the graph. `saved` are the tensors that were handed to {@link record}.
+ */
+export type Gradient = (dy: Tensor, saved: readonly Tensor[], needs: readonly boolean[]) => readonly (Tensor | null)[];
+
+/**
+ * One op that has run: where its gradients go, and what they are computed from. Nodes hang off the tensor they made and off the
+ * nodes that used it, counted, so that a graph nobody can reach any more lets its memory go.
+ */
+export class GraphNode {
+  readonly name: string;
+  readonly shape: Shape;
+  #inputs: readonly (GraphNode | Tensor | null)[];
+  #saved: readonly Tensor[];
+  #gradient: Gradient | null;
+  #references = 1;
+
+  constructor(name: string, shape: Shape, inputs: readonly Tensor[], saved: readonly Tensor[], gradient: Gradient) {
+    this.name = name;
+    this.shape = shape;
+    this.#inputs = inputs.map((input) => {
+      if (input.node !== null) input.node.#references++;
+      return input.node ?? (input.requiresGrad ? input : null);
+    });
+    this.#saved = saved.map((t) => t.alias());
+    this.#gradient = gradient;
+  }
+
+  /** One holder fewer; without holders the node lets go of what it saved. Deep graphs are walked, not recursed into. */
+  release(): void {
+    const pending: GraphNode[] = [this];
+    for (let node = pending.pop(); node !== undefined; node = pending.pop()) {
+      if (--node.#references > 0) continue;
+      for (const input of node.#inputs) if (input instanceof GraphNode) pending.push(input);
+      node.#forget();
+    }
+  }
+
+  #forget(): void {
+    for (const t of this.#saved) t.dispose();
+    this.#saved = [];
+    this.#inputs = [];
+    this.#gradient = null;
+  }
+
+  /** Every node from here to the leaves, each before the nodes it was computed from. */
+  #order(): GraphNode[] {
+    const order: GraphNode[] = [];
+    const seen = new Set<GraphNode>([this]);
+    const stack: { node: GraphNode; next: number }[] = [{ node: this, next: 0 }];
+    for (let top = stack.at(-1); top !== undefined; top = stack.at(-1)) {
+      if (top.next === top.node.#inputs.length) {
+        order.push(top.node);
+        stack.pop();
+        continue;
+      }
+      const input = top.node.#inputs[top.next++];
+      if (!(input instanceof GraphNode) || seen.has(input)) continue;
+      seen.add(input);
+      stack.push({ node: input, next: 0 });
+    }
+    return order.reverse();
+  }
+
+  /** Sends `seed` (of no scope, taken over) back to the leaves. */
+  backward(seed: Tensor, retainGraph: boolean): void {
+    const pending = new Map<GraphNode, Tensor>([[this, seed]]);
+    try {
+      const order = this.#order();
+      for (const node of order) {
+        if (node.#gradient === null) throw releasedError(this.name, node.name);
+      }
+      for (const node of order) {
+        const dy = pending.get(node);
+        if (dy === undefined) continue;
+        pending.delete(node);
+        scope(() => noGrad(() => node.#send(dy, pending)));
+        dy.dispose();
+      }
+      if (!retainGraph) {
+        // Each input node has lost this holder; those that only the graph held are in `order` themselves.
+        for (const node of order) {
+          const inputs = node.#inputs;
+          node.#forget();
+          for (const input of inputs) if (input instanceof GraphNode) input.#references--;
+        }
+      }
+    } finally {
+      for (const t of pending.values()) t.dispose();
+    }
+  }
+
+  #send(dy: Tensor, pending: Map<GraphNode, Tensor>): void {
+    const needs = this.#inputs.map((input) => input !== null);
+    const gradients = (this.#gradient as Gradient)(dy, this.#saved, needs);
+    this.#inputs.forEach((input, k) => {
+      const gradient = gradients[k] ?? null;
+      if (input === null || gradient === null) return;
+      if (!sameShape(gradient.shape, input.shape)) {
+        throw new ShapeError({
+          where: `${this.name}.backward(dy)`,
+          expected: `a gradient of shape ${formatShape(input.shape)} for input ${k}`,
+          received: formatShape(gradient.shape),
+          cure: "Return one gradient of each input's own shape.",
+        });
+      }
+      if (input instanceof Tensor) input.accumulate(gradient);
+      else pending.set(input, sumInto(pending.get(input), gradient));
+    });
+  }
+}
+
+/** The sum of what has arrived so far and one more; takes `sofar` over. */
+function sumInto(sofar: Tensor | undefined, gradient: Tensor): Tensor {
+  if (sofar === undefined) return gradient.alias();
+  const { backend, size } = gradient;
+  const view = { extents: [size], aStrides: [1], bStrides: [1] };
+  if (!sofar.storage.shared) {
+    backend.binary("add", sofar.block, gradient.block, sofar.block, view);
+    return sofar;
+  }
+  const sum = new Tensor(new Storage("backward", backend, size * 4), gradient.shape, "backward", false);
+  backend.binary("add", sofar.block, gradient.block, sum.block, view);
+  sofar.dispose();
+  return sum;
+}
+
+function releasedError(root: string, at: string): GraphError {
+  return new GraphError({
+    where: `backward() of ${root}`,
+    expected: "a graph that no backward() has released",
+    received: `one released at ${at}`,
+    cure: "Compute forward again, add the losses before one backward(), or pass { retainGraph: true } to the earlier call.",
+  });
+}
+
+/**
+ * Hangs an op onto its output, if anything it was computed from needs a gradient.
+ *
+ * @param name - the op, as messages name it
+ * @param output - the op's result, so far without graph
+ * @param inputs - what gradients flow to
+ * @param saved - what the gradient is computed from; kept until the graph is released, whatever becomes of the tensors themselves
+ * @param gradient - must not use tensors other than dy and `saved`
+ * @returns the output
+ */
+export function record(
+  name: string,
+  output: Tensor,
+  inputs: readonly Tensor[],
+  saved: readonly Tensor[],
+  gradient: Gradient,
+): Tensor {
+  if (recording && inputs.some((input) => input.requiresGrad)) {
+    output.node = new GraphNode(name, output.shape, inputs, saved, gradient);
+  }
+  return output;
+}
+
+/** Whether the result of an op on these inputs will need a gradient: whether it is worth keeping what only that would use. */
+export function willRecord(...inputs: (Tensor | null)[]): boolean {
+  return recording && inputs.some((input) => input?.requiresGrad);
+}

@@ -1,0 +1,358 @@
+/**
+ * What a backend is: a place where blocks of memory live, and the kernels that work on them. It knows no shapes beyond the
+ * counts it is given, checks nothing (the ops have done so), keeps no graph, and never returns a number to the host: results
+ * are blocks, and only `read` and `readSync` bring them back. So a backend whose device answers later fits in the same way.
+ *
+ * Rules that hold for every member:
+ * - A block is row-major, contiguous and starts at its first value. Values are f32 unless a member says f64 or i32.
+ * - `y`, `dx`, `dweight` … are outputs: allocated by the caller, wholly overwritten (accumulating members say so).
+ * - Element by element members may write over one of their inputs; no other member may.
+ * - Sums run in float64 (or in f32 within stretches that are then summed in float64), in an order that depends on the counts
+ *   only. Hence equal inputs give equal bits, however many threads share the work.
+ * - Any count may be 0.
+ *
+ * `cpu` is the oracle: plain loops, sums in float64. `wasm` is the fast one.
+ */
+export interface Backend<Block = unknown>
+  extends Memory<Block>,
+    Elementwise<Block>,
+    Reductions<Block>,
+    MatrixProducts<Block>,
+    Convolutions<Block>,
+    Pooling<Block>,
+    Normalization<Block>,
+    Losses<Block>,
+    Optimization<Block> {
+  /** The name by which `setBackend` knows it. */
+  readonly name: BackendName;
+}
+
+/** The backends there are. */
+export type BackendName = "cpu" | "wasm";
+
+/** Blocks of memory. */
+export interface Memory<Block> {
+  /** A block of at least this many bytes, aligned to 16, contents undefined. @throws RangeError if there is no room */
+  allocate(bytes: number): Block;
+  /** Gives a block back; `bytes` is what was asked for. */
+  free(block: Block, bytes: number): void;
+  /** Copies the bits of host values into a block, from byte `offset` (a multiple of 4; 0 by default). */
+  write(block: Block, values: Float32Array | Float64Array | Int32Array, offset?: number): void;
+  /** A copy of a block's first bytes. */
+  read(block: Block, bytes: number): Promise<ArrayBuffer>;
+  /** As {@link Memory.read}, at once. Backends whose device cannot answer at once throw `BackendError`. */
+  readSync(block: Block, bytes: number): ArrayBuffer;
+  /** Bytes handed out by {@link Memory.allocate} and not yet given back. */
+  bytesInUse(): number;
+}
+
+/**
+ * Functions of one value, each with a parameter p that most ignore.
+ * `leakyRelu`: x or p·x; `elu`: x or p·(eˣ − 1); `gelu`: x·Φ(x) with the exact error function; `silu`: x·sigmoid(x).
+ */
+export type UnaryOp =
+  | "neg"
+  | "exp"
+  | "log"
+  | "sqrt"
+  | "relu"
+  | "leakyRelu"
+  | "elu"
+  | "gelu"
+  | "silu"
+  | "sigmoid"
+  | "tanh";
+
+/**
+ * Derivatives of the functions of {@link UnaryOp}, and what each is given as `saved`.
+ * y (the output): exp, sqrt, relu, sigmoid, tanh. x (the input): log, leakyRelu, elu, gelu, silu.
+ * The slope at 0 is 0 for relu and p for leakyRelu and elu.
+ */
+export type UnaryGradientOp = Exclude<UnaryOp, "neg">;
+
+/**
+ * Functions of two values. `powBase`: b·a^(b−1), `powExponent`: a^b·ln a (0 where a is 0): the two slopes of `pow`.
+ * `logisticLoss`: max(a, 0) − a·b + ln(1 + e^−|a|), the cross-entropy of logit a with target b; `logisticSlope`: sigmoid(a) − b.
+ */
+export type BinaryOp = "add" | "sub" | "mul" | "div" | "pow" | "powBase" | "powExponent" | "logisticLoss" | "logisticSlope";
+
+/** A walk of up to five nested loops over two inputs and an output; strides in elements, 0 where an input repeats. */
+export interface BinaryView {
+  /** How often each loop runs, outermost first; all 1s dropped, so `[]` means one element. */
+  readonly extents: readonly number[];
+  readonly aStrides: readonly number[];
+  readonly bStrides: readonly number[];
+}
+
+/** A walk of up to five nested loops that copies values; strides and offsets in elements. */
+export interface CopyView {
+  readonly extents: readonly number[];
+  readonly xStrides: readonly number[];
+  readonly xOffset: number;
+  readonly yStrides: readonly number[];
+  readonly yOffset: number;
+}
+
+/** Element by element. */
+export interface Elementwise<Block> {
+  /** y[i] = value */
+  fill(y: Block, length: number, value: number): void;
+  /** y[i] = f(x[i]) */
+  unary(op: UnaryOp, x: Block, y: Block, length: number, parameter: number): void;
+  /** dx[i] = dy[i]·f′ at `saved`[i], which is the input or the output: see {@link UnaryGradientOp}. */
+  unaryGradient(op: UnaryGradientOp, dy: Block, saved: Block, dx: Block, length: number, parameter: number): void;
+  /** y = f(a, b), y contiguous over the walk. When both inputs are contiguous and full, the view has one loop of strides 1, 1. */
+  binary(op: BinaryOp, a: Block, b: Block, y: Block, view: BinaryView): void;
+  /** Copies along a walk: transposes, slices, joins and repeats. Writes only what the walk reaches. */
+  copy(x: Block, y: Block, view: CopyView): void;
+  /**
+   * y[i] = x[i] / (1 − p) where a hash of (seed, i) lets it pass, else 0. The same seed gives the same mask, so that the
+   * gradient is this member on dy, and nothing is stored. `seed` is an integer in [0, 2³²).
+   * The hash of element i: h = i·0x9e3779b9 + seed; h = (h ^ h>>>16)·0x21f0aaad; h = (h ^ h>>>15)·0x735a2d97; h ^= h>>>15,
+   * all modulo 2³²; it passes when h ≥ ⌊p·2³²⌋ as unsigned numbers.
+   */
+  dropout(x: Block, y: Block, length: number, p: number, seed: number): void;
+}
+
+/** Over the middle of (outer, count, inner). */
+export interface Reductions<Block> {
+  /** y[o, i] = Σₖ x[o, k, i]; 0 if count is 0. */
+  sum(x: Block, y: Block, outer: number, count: number, inner: number): void;
+  /** y[o, i] = maxₖ x[o, k, i], NaN if any is; count ≥ 1. */
+  max(x: Block, y: Block, outer: number, count: number, inner: number): void;
+  /** dx[o, k, i] = dy[o, i] at the first k where x is the maximum (or NaN), else 0. */
+  maxGradient(dy: Block, x: Block, dx: Block, outer: number, count: number, inner: number): void;
+  /** y[o, k, i] = e^x / Σₖ e^x, shifted by the maximum. */
+  softmax(x: Block, y: Block, outer: number, count: number, inner: number): void;
+  /** dx = y·(dy − Σₖ dy·y) */
+  softmaxGradient(dy: Block, y: Block, dx: Block, outer: number, count: number, inner: number): void;
+  /** y = x − ln Σₖ e^x, shifted by the maximum. */
+  logSoftmax(x: Block, y: Block, outer: number, count: number, inner: number): void;
+  /** dx = dy − e^y·Σₖ dy */
+  logSoftmaxGradient(dy: Block, y: Block, dx: Block, outer: number, count: number, inner: number): void;
+}
+
+/** C (m × n) = A (m × k) · B (k × n); a transposed operand is stored as its transpose. */
+export interface MatrixProduct {
+  readonly m: number;
+  readonly n: number;
+  readonly k: number;
+  /** A is stored k × m. */
+  readonly transposeA: boolean;
+  /** B is stored n × k. */
+  readonly transposeB: boolean;
+}
+
+/** Matrix products. */
+export interface MatrixProducts<Block> {
+  /** c = a·b, plus `bias` (n values, added to every row) if it is given. k = 0 gives the bias or 0. */
+  gemm(a: Block, b: Block, bias: Block | null, c: Block, product: MatrixProduct): void;
+}
+
+/** A two-dimensional convolution (cross-correlation) of (N, inChannels, H, W) with (outChannels, inChannels/groups, kh, kw). */
+export interface ConvGeometry {
+  readonly batch: number;
+  readonly inChannels: number;
+  readonly height: number;
+  readonly width: number;
+  readonly outChannels: number;
+  readonly outHeight: number;
+  readonly outWidth: number;
+  readonly kernel: readonly [number, number];
+  readonly stride: readonly [number, number];
+  /** Zeros before the first and after the last row and column. */
+  readonly padding: readonly [number, number];
+  readonly dilation: readonly [number, number];
+  readonly groups: number;
+}
+
+/** Convolutions and their gradients. */
+export interface Convolutions<Block> {
+  /** y (N, outChannels, outHeight, outWidth) = x ∗ weight, plus `bias` per output channel if it is given. */
+  conv2d(x: Block, weight: Block, bias: Block | null, y: Block, geometry: ConvGeometry): void;
+  /** dx: the gradient of {@link Convolutions.conv2d} for its input. */
+  conv2dInputGradient(dy: Block, weight: Block, dx: Block, geometry: ConvGeometry): void;
+  /** dweight: the gradient of {@link Convolutions.conv2d} for its weight. */
+  conv2dWeightGradient(dy: Block, x: Block, dweight: Block, geometry: ConvGeometry): void;
+}
+
+/** Windows over planes (planes, height, width) → (planes, outHeight, outWidth); planes = N·C. */
+export interface PoolGeometry {
+  readonly planes: number;
+  readonly height: number;
+  readonly width: number;
+  readonly outHeight: number;
+  readonly outWidth: number;
+  readonly kernel: readonly [number, number];
+  readonly stride: readonly [number, number];
+  /** Smaller than half the kernel rounded up, so that every window reaches a real value. */
+  readonly padding: readonly [number, number];
+}
+
+/** Pooling and its gradients. Padding is never counted: not as a maximum, not in the average's divisor. */
+export interface Pooling<Block> {
+  /** y = the largest value of each window (NaN if it has one); `indices` (i32) = where it stands in its plane, the first if several. */
+  maxPool2d(x: Block, y: Block, indices: Block, geometry: PoolGeometry): void;
+  /** dx = 0, plus each dy at the place its window's index names. */
+  maxPool2dGradient(dy: Block, indices: Block, dx: Block, geometry: PoolGeometry): void;
+  /** y = the mean of the real values of each window. */
+  avgPool2d(x: Block, y: Block, geometry: PoolGeometry): void;
+  /** dx: each dy spread evenly over the real values of its window. */
+  avgPool2dGradient(dy: Block, dx: Block, geometry: PoolGeometry): void;
+}
+
+/**
+ * Which values share a mean: x viewed as (outer, kept, inner); statistics are taken over outer and inner, one pair per kept
+ * index. The parameter of flat element i has index ⌊i / repeat⌋ mod period.
+ *
+ * Either outer = 1 (rows: layer, group, instance norm), or repeat = inner and period = kept (columns: batch norm, where each
+ * parameter belongs to one mean).
+ */
+export interface StatisticsView {
+  readonly outer: number;
+  readonly kept: number;
+  readonly inner: number;
+  readonly repeat: number;
+  readonly period: number;
+}
+
+/**
+ * Normalisation. **Moments** are a block of f64, three per kept index: count, mean, M2 = Σ(x − mean)². They are exact: mean 10⁴
+ * with deviation 1, or a scale of 10¹⁵, lose nothing, and equal values give M2 = 0.
+ *
+ * `weight` and `bias` are null where the layer has none (weight 1, bias 0); their gradients are then null too. An output that
+ * nobody needs may be null.
+ */
+export interface Normalization<Block> {
+  /** moments[kept] = count, mean, M2 of x. */
+  moments(x: Block, view: StatisticsView, moments: Block): void;
+  /** y = weight·(x − mean)/√(M2/count + eps) + bias */
+  standardize(
+    x: Block,
+    moments: Block,
+    view: StatisticsView,
+    weight: Block | null,
+    bias: Block | null,
+    eps: number,
+    y: Block,
+  ): void;
+  /**
+   * The gradient of {@link Normalization.standardize} through the statistics: with s = 1/√(M2/count + eps), x̂ = (x − mean)·s,
+   * g = weight·dy: dx = s·(g − mean(g) − x̂·mean(g·x̂)), dweight = Σ dy·x̂, dbias = Σ dy.
+   */
+  standardizeGradient(
+    dy: Block,
+    x: Block,
+    moments: Block,
+    view: StatisticsView,
+    weight: Block | null,
+    eps: number,
+    dx: Block | null,
+    dweight: Block | null,
+    dbias: Block | null,
+  ): void;
+  /** y = weight·(x − mean)/√(variance + eps) + bias with given f32 mean and variance per kept index: a fixed affine map. */
+  normalizeWith(
+    x: Block,
+    mean: Block,
+    variance: Block,
+    view: StatisticsView,
+    weight: Block | null,
+    bias: Block | null,
+    eps: number,
+    y: Block,
+  ): void;
+  /** The gradient of {@link Normalization.normalizeWith}: dx = weight·dy·s, dweight = Σ dy·x̂, dbias = Σ dy. */
+  normalizeWithGradient(
+    dy: Block,
+    x: Block,
+    mean: Block,
+    variance: Block,
+    view: StatisticsView,
+    weight: Block | null,
+    eps: number,
+    dx: Block | null,
+    dweight: Block | null,
+    dbias: Block | null,
+  ): void;
+  /**
+   * Moves running statistics (f32, kept values each) towards the batch: r ← momentum·r + (1 − momentum)·batch, with
+   * M2/(count − 1) as the batch's variance if `unbiased` (M2/count if not, or if count is 1). `momentum` < 0 asks for the cumulative average:
+   * momentum = n/(n + 1) at n earlier updates. `counters` is two f32 of which the first (n, num_batches_tracked) grows by one.
+   * If any mean or variance is not finite as f32, nothing moves but the second counter (skipped batches), which grows by one.
+   */
+  updateRunning(
+    moments: Block,
+    kept: number,
+    mean: Block,
+    variance: Block,
+    counters: Block,
+    momentum: number,
+    unbiased: boolean,
+  ): void;
+}
+
+/** Losses whose gradient is better computed whole. */
+export interface Losses<Block> {
+  /**
+   * loss[0] = Σₙ Lₙ / Σₙ w[labelₙ], Lₙ = −Σ_c q_c·w_c·ln softmax(logitsₙ)_c, q_c = (1 − smoothing)·[c = labelₙ] + smoothing/classes;
+   * w = 1 where `weights` is null. `labels` is i32, within range. `logProbabilities` (rows × classes) receives ln softmax.
+   */
+  crossEntropy(
+    logits: Block,
+    labels: Block,
+    weights: Block | null,
+    smoothing: number,
+    rows: number,
+    classes: number,
+    logProbabilities: Block,
+    loss: Block,
+  ): void;
+  /** dlogits of {@link Losses.crossEntropy} for dloss[0]: dloss / Σ w · (p_j·Σ_c q_c·w_c − q_j·w_j). */
+  crossEntropyGradient(
+    dloss: Block,
+    logProbabilities: Block,
+    labels: Block,
+    weights: Block | null,
+    smoothing: number,
+    rows: number,
+    classes: number,
+    dlogits: Block,
+  ): void;
+}
+
+/** Numbers of one step of {@link Optimization.adamStep}. */
+export interface AdamStep {
+  readonly lr: number;
+  readonly beta1: number;
+  readonly beta2: number;
+  readonly eps: number;
+  readonly weightDecay: number;
+  /** Decay shrinks the parameter itself (AdamW) and not through the gradient (L2). */
+  readonly decoupled: boolean;
+  /** 1 − beta1^t and 1 − beta2^t at step t, counted from 1. */
+  readonly correction1: number;
+  readonly correction2: number;
+}
+
+/** Numbers of one step of {@link Optimization.sgdStep}. */
+export interface SgdStep {
+  readonly lr: number;
+  readonly momentum: number;
+  readonly nesterov: boolean;
+  readonly weightDecay: number;
+  /** The first step: the velocity becomes the gradient itself, as in PyTorch. */
+  readonly first: boolean;
+}
+
+/** Steps of optimisers, in place, and the norm they may be clipped by. */
+export interface Optimization<Block> {
+  /** g = gradient + weightDecay·p; v = momentum·v + g (v = g at first); p −= lr·(nesterov ? g + momentum·v : v). `velocity` is null without momentum. */
+  sgdStep(parameter: Block, gradient: Block, velocity: Block | null, length: number, step: SgdStep): void;
+  /** m = β₁m + (1 − β₁)g, v = β₂v + (1 − β₂)g², p −= lr·(m / correction1) / (√(v / correction2) + eps); decay as {@link AdamStep} says. */
+  adamStep(parameter: Block, gradient: Block, first: Block, second: Block, length: number, step: AdamStep): void;
+  /** total[0] (f64) += Σ x² */
+  addSquares(x: Block, length: number, total: Block): void;
+  /** x *= min(1, maxNorm / √total[0]) with total f64; nothing where the norm is 0 or not finite. */
+  clipToNorm(x: Block, length: number, total: Block, maxNorm: number): void;
+}

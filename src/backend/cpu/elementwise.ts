@@ -1,0 +1,113 @@
+import { erfc, exp, expm1, log, log1p, pow, sigmoid, tanh } from "../../elementary.js";
+import type { BinaryOp, Elementwise, UnaryGradientOp, UnaryOp } from "../backend.js";
+import { f32 } from "./memory.js";
+import { walk } from "./walk.js";
+
+/** Φ(x), the distribution function of the normal distribution. */
+function normalDistribution(x: number): number {
+  return 0.5 * erfc(-x * Math.SQRT1_2);
+}
+
+/** φ(x) = Φ′(x) = e^(−x²/2) / √(2π) */
+function normalDensity(x: number): number {
+  return exp(-0.5 * x * x) / Math.sqrt(2 * Math.PI);
+}
+
+const functions: Record<UnaryOp, (x: number, p: number) => number> = {
+  neg: (x) => -x,
+  exp,
+  log,
+  sqrt: Math.sqrt,
+  relu: (x) => Math.max(x, 0),
+  leakyRelu: (x, p) => (x > 0 ? x : p * x),
+  elu: (x, p) => (x > 0 ? x : p * expm1(x)),
+  gelu: (x) => x * normalDistribution(x),
+  silu: (x) => x * sigmoid(x),
+  sigmoid,
+  tanh,
+};
+
+/** Slopes, as functions of the output y or the input x, whichever is saved. */
+const slopes: Record<UnaryGradientOp, (saved: number, p: number) => number> = {
+  exp: (y) => y,
+  log: (x) => 1 / x,
+  sqrt: (y) => 0.5 / y,
+  relu: (y) => (y > 0 ? 1 : 0),
+  leakyRelu: (x, p) => (x > 0 ? 1 : p),
+  elu: (x, p) => (x > 0 ? 1 : p * exp(x)),
+  gelu: (x) => normalDistribution(x) + x * normalDensity(x),
+  silu: (x) => sigmoid(x) * (1 + x * sigmoid(-x)),
+  sigmoid: (y) => y * (1 - y),
+  tanh: (y) => 1 - y * y,
+};
+
+const binaryFunctions: Record<BinaryOp, (a: number, b: number) => number> = {
+  add: (a, b) => a + b,
+  sub: (a, b) => a - b,
+  mul: (a, b) => a * b,
+  div: (a, b) => a / b,
+  pow,
+  // a⁰ is 1 everywhere, hence its slope 0, where b·a^(b−1) would be 0·∞ at a = 0.
+  powBase: (a, b) => (b === 0 ? 0 : b * pow(a, b - 1)),
+  powExponent: (a, b) => (a === 0 ? 0 : pow(a, b) * log(a)),
+  logisticLoss: (a, b) => Math.max(a, 0) - a * b + log1p(exp(-Math.abs(a))),
+  logisticSlope: (a, b) => sigmoid(a) - b,
+};
+
+/** Whether the hash of element i, at least ⌊p·2³²⌋, lets it pass. */
+function survives(i: number, seed: number, threshold: number): boolean {
+  let h = (Math.imul(i, 0x9e3779b9) + seed) >>> 0;
+  h = Math.imul(h ^ (h >>> 16), 0x21f0aaad);
+  h = Math.imul(h ^ (h >>> 15), 0x735a2d97);
+  h = (h ^ (h >>> 15)) >>> 0;
+  return h >= threshold;
+}
+
+/** Element by element. */
+export const elementwise: Elementwise<ArrayBuffer> = {
+  fill(y, length, value) {
+    f32(y).fill(value, 0, length);
+  },
+
+  unary(op, x, y, length, parameter) {
+    const input = f32(x);
+    const output = f32(y);
+    const apply = functions[op];
+    for (let i = 0; i < length; i++) output[i] = apply(input[i], parameter);
+  },
+
+  unaryGradient(op, dy, saved, dx, length, parameter) {
+    const cotangent = f32(dy);
+    const kept = f32(saved);
+    const gradient = f32(dx);
+    const slope = slopes[op];
+    for (let i = 0; i < length; i++) gradient[i] = cotangent[i] * slope(kept[i], parameter);
+  },
+
+  binary(op, a, b, y, { extents, aStrides, bStrides }) {
+    const left = f32(a);
+    const right = f32(b);
+    const output = f32(y);
+    const apply = binaryFunctions[op];
+    let i = 0;
+    walk(extents, aStrides, bStrides, (ia, ib) => {
+      output[i++] = apply(left[ia], right[ib]);
+    });
+  },
+
+  copy(x, y, { extents, xStrides, xOffset, yStrides, yOffset }) {
+    // Bits, not numbers: a copied NaN keeps its payload, and integers may pass.
+    const from = new Uint32Array(x);
+    const to = new Uint32Array(y);
+    walk(extents, xStrides, yStrides, (ix, iy) => {
+      to[yOffset + iy] = from[xOffset + ix];
+    });
+  },
+
+  dropout(x, y, length, p, seed) {
+    const input = f32(x);
+    const output = f32(y);
+    const threshold = Math.floor(p * 2 ** 32);
+    for (let i = 0; i < length; i++) output[i] = survives(i, seed, threshold) ? input[i] / (1 - p) : 0;
+  },
+};

@@ -1,0 +1,177 @@
+import type { Normalization, StatisticsView } from "../backend.js";
+import { f32, f64 } from "./memory.js";
+
+/** What turns x into x̂ = (x − mean)·scale, per kept index. */
+interface Statistics {
+  readonly mean: ArrayLike<number>;
+  /** 1/√(variance + eps) */
+  readonly scale: ArrayLike<number>;
+}
+
+/** The statistics of the batch itself. */
+function fromMoments(moments: ArrayBuffer, kept: number, eps: number): Statistics {
+  const values = f64(moments);
+  const mean = new Float64Array(kept);
+  const scale = new Float64Array(kept);
+  for (let k = 0; k < kept; k++) {
+    mean[k] = values[3 * k + 1];
+    scale[k] = 1 / Math.sqrt(values[3 * k + 2] / values[3 * k] + eps);
+  }
+  return { mean, scale };
+}
+
+/** Statistics given as f32, such as running ones. */
+function fromGiven(mean: ArrayBuffer, variance: ArrayBuffer, kept: number, eps: number): Statistics {
+  const variances = f32(variance);
+  const scale = new Float64Array(kept);
+  for (let k = 0; k < kept; k++) scale[k] = 1 / Math.sqrt(variances[k] + eps);
+  return { mean: f32(mean), scale };
+}
+
+/** Calls `visit` with each flat element i, its kept index k and the index p of its parameter. */
+function forEachElement(view: StatisticsView, visit: (i: number, k: number, p: number) => void): void {
+  const { outer, kept, inner, repeat, period } = view;
+  for (let i = 0; i < outer * kept * inner; i++) {
+    visit(i, Math.floor(i / inner) % kept, Math.floor(i / repeat) % period);
+  }
+}
+
+/** Σ term(i) over the flat elements i that share kept index k. */
+function sumOver({ outer, kept, inner }: StatisticsView, k: number, term: (i: number) => number): number {
+  let sum = 0;
+  for (let o = 0; o < outer; o++) {
+    const start = (o * kept + k) * inner;
+    for (let i = start; i < start + inner; i++) sum += term(i);
+  }
+  return sum;
+}
+
+/** y = weight·x̂ + bias */
+function affine(
+  x: ArrayBuffer,
+  { mean, scale }: Statistics,
+  view: StatisticsView,
+  weight: ArrayBuffer | null,
+  bias: ArrayBuffer | null,
+  y: ArrayBuffer,
+): void {
+  const input = f32(x);
+  const weights = weight === null ? null : f32(weight);
+  const biases = bias === null ? null : f32(bias);
+  const output = f32(y);
+  forEachElement(view, (i, k, p) => {
+    const xHat = (input[i] - mean[k]) * scale[k];
+    output[i] = (weights === null ? 1 : weights[p]) * xHat + (biases === null ? 0 : biases[p]);
+  });
+}
+
+/** dweight = Σ dy·x̂ and dbias = Σ dy over the elements of each parameter. */
+function parameterGradients(
+  dy: ArrayBuffer,
+  x: ArrayBuffer,
+  { mean, scale }: Statistics,
+  view: StatisticsView,
+  dweight: ArrayBuffer | null,
+  dbias: ArrayBuffer | null,
+): void {
+  const cotangent = f32(dy);
+  const input = f32(x);
+  const weightSums = new Float64Array(view.period);
+  const biasSums = new Float64Array(view.period);
+  forEachElement(view, (i, k, p) => {
+    weightSums[p] += cotangent[i] * (input[i] - mean[k]) * scale[k];
+    biasSums[p] += cotangent[i];
+  });
+  if (dweight !== null) f32(dweight).set(weightSums);
+  if (dbias !== null) f32(dbias).set(biasSums);
+}
+
+/** g = weight·dy, in float64. */
+function weighted(dy: ArrayBuffer, view: StatisticsView, weight: ArrayBuffer | null): Float64Array {
+  const cotangent = f32(dy);
+  const weights = weight === null ? null : f32(weight);
+  const g = new Float64Array(view.outer * view.kept * view.inner);
+  forEachElement(view, (i, _k, p) => {
+    g[i] = (weights === null ? 1 : weights[p]) * cotangent[i];
+  });
+  return g;
+}
+
+/** Normalisation. */
+export const normalization: Normalization<ArrayBuffer> = {
+  moments(x, view, moments) {
+    const input = f32(x);
+    const result = f64(moments);
+    const count = view.outer * view.inner;
+    for (let k = 0; k < view.kept; k++) {
+      // Shifted by the first value, so that the mean of equal values is that value and nothing is lost far from 0.
+      const shift = count === 0 ? 0 : input[k * view.inner];
+      const mean = count === 0 ? 0 : shift + sumOver(view, k, (i) => input[i] - shift) / count;
+      result[3 * k] = count;
+      result[3 * k + 1] = mean;
+      result[3 * k + 2] = sumOver(view, k, (i) => (input[i] - mean) * (input[i] - mean));
+    }
+  },
+
+  standardize(x, moments, view, weight, bias, eps, y) {
+    affine(x, fromMoments(moments, view.kept, eps), view, weight, bias, y);
+  },
+
+  standardizeGradient(dy, x, moments, view, weight, eps, dx, dweight, dbias) {
+    const statistics = fromMoments(moments, view.kept, eps);
+    parameterGradients(dy, x, statistics, view, dweight, dbias);
+    if (dx === null) return;
+    const input = f32(x);
+    const gradient = f32(dx);
+    const g = weighted(dy, view, weight);
+    const xHat = (i: number, k: number) => (input[i] - statistics.mean[k]) * statistics.scale[k];
+    const meanG = new Float64Array(view.kept);
+    const meanGxHat = new Float64Array(view.kept);
+    for (let k = 0; k < view.kept; k++) {
+      const count = f64(moments)[3 * k];
+      meanG[k] = sumOver(view, k, (i) => g[i]) / count;
+      meanGxHat[k] = sumOver(view, k, (i) => g[i] * xHat(i, k)) / count;
+    }
+    forEachElement(view, (i, k) => {
+      gradient[i] = statistics.scale[k] * (g[i] - meanG[k] - xHat(i, k) * meanGxHat[k]);
+    });
+  },
+
+  normalizeWith(x, mean, variance, view, weight, bias, eps, y) {
+    affine(x, fromGiven(mean, variance, view.kept, eps), view, weight, bias, y);
+  },
+
+  normalizeWithGradient(dy, x, mean, variance, view, weight, eps, dx, dweight, dbias) {
+    const statistics = fromGiven(mean, variance, view.kept, eps);
+    parameterGradients(dy, x, statistics, view, dweight, dbias);
+    if (dx === null) return;
+    const gradient = f32(dx);
+    const g = weighted(dy, view, weight);
+    forEachElement(view, (i, k) => {
+      gradient[i] = g[i] * statistics.scale[k];
+    });
+  },
+
+  updateRunning(moments, kept, mean, variance, counters, momentum, unbiased) {
+    const batch = f64(moments);
+    const means = f32(mean);
+    const variances = f32(variance);
+    const counts = f32(counters);
+    const batchVariance = (k: number) => {
+      const count = batch[3 * k];
+      return batch[3 * k + 2] / (unbiased && count > 1 ? count - 1 : count);
+    };
+    for (let k = 0; k < kept; k++) {
+      if (!Number.isFinite(Math.fround(batch[3 * k + 1])) || !Number.isFinite(Math.fround(batchVariance(k)))) {
+        counts[1] += 1;
+        return;
+      }
+    }
+    const keep = momentum < 0 ? counts[0] / (counts[0] + 1) : momentum;
+    for (let k = 0; k < kept; k++) {
+      means[k] = keep * means[k] + (1 - keep) * batch[3 * k + 1];
+      variances[k] = keep * variances[k] + (1 - keep) * batchVariance(k);
+    }
+    counts[0] += 1;
+  },
+};

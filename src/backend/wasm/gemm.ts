@@ -1,0 +1,25 @@
+import type { MatrixProducts } from "../backend.js";
+import type { Runtime } from "./runtime.js";
+
+/** Bytes of working memory of the kernels' `product` for up to `n` columns and `k` products to a sum. */
+export function productScratch(n: number, k: number): number {
+  return 98432 + 4 * Math.min(k, 256) * Math.ceil(Math.min(n, 1024) / 16) * 16;
+}
+
+/** Matrix products on the kernels of assembly/gemm.ts. */
+export function matrixProducts(runtime: Runtime): MatrixProducts<number> {
+  return {
+    gemm(a, b, bias, c, { m, n, k, transposeA, transposeB }) {
+      // The longer side of c is shared out, so that little is packed twice.
+      const byColumns = n > m;
+      const units = byColumns ? Math.ceil(n / 16) : Math.ceil(m / 8);
+      const scratch = productScratch(n, k);
+      runtime.runWithScratch(
+        "gemm",
+        units,
+        scratch,
+        ...[a, b, bias ?? 0, c, m, n, k, Number(transposeA), Number(transposeB), Number(byColumns)],
+      );
+    },
+  };
+}

@@ -1,0 +1,123 @@
+import { BackendError } from "../../errors.js";
+
+const pageBytes = 65536;
+/** Below this address lie the kernels' own constants. */
+const heapStart = 1 << 20;
+const growthBytes = 16 << 20;
+/** Block sizes are multiples of this, so that kernels may run past the last value up to the end of its cache line. */
+const granule = 64;
+
+/** The shared memory with the largest maximum that this machine will reserve; 4 GiB nearly everywhere. */
+function reserve(): WebAssembly.Memory {
+  for (let maximum = 65536; maximum >= 4096; maximum /= 2) {
+    try {
+      return new WebAssembly.Memory({ initial: 64, maximum, shared: true });
+    } catch {
+      // Less address space than asked for: ask for half.
+    }
+  }
+  throw new BackendError({
+    where: "the wasm backend",
+    expected: "256 MiB of address space for a shared WebAssembly memory",
+    received: "a refusal",
+    cure: 'Give the process more memory, or call setBackend("cpu").',
+  });
+}
+
+/**
+ * The memory of the kernels and who owns which part of it. Best fit over a list of free ranges in address order; neighbours are
+ * joined when they are given back, so that freed memory serves any later size.
+ */
+export class WasmMemory {
+  readonly memory = reserve();
+  #inUse = 0;
+  #top = heapStart;
+  #starts: number[] = [];
+  #sizes: number[] = [];
+  #bytes = new Uint8Array(0);
+
+  get inUse(): number {
+    return this.#inUse;
+  }
+
+  /** All bytes, as of now: growth makes earlier views short, so this is never kept. */
+  get bytes(): Uint8Array {
+    if (this.#bytes.length !== this.memory.buffer.byteLength) this.#bytes = new Uint8Array(this.memory.buffer);
+    return this.#bytes;
+  }
+
+  allocate(bytes: number): number {
+    const size = roundUp(bytes);
+    let best = -1;
+    for (let k = 0; k < this.#sizes.length; k++) {
+      if (this.#sizes[k] < size || (best >= 0 && this.#sizes[k] >= this.#sizes[best])) continue;
+      best = k;
+      if (this.#sizes[k] === size) break;
+    }
+    if (best < 0) {
+      const start = this.#top;
+      this.#growTo(start + size);
+      this.#top = start + size;
+      this.#inUse += size;
+      return start;
+    }
+    const start = this.#starts[best];
+    if (this.#sizes[best] === size) {
+      this.#starts.splice(best, 1);
+      this.#sizes.splice(best, 1);
+    } else {
+      this.#starts[best] += size;
+      this.#sizes[best] -= size;
+    }
+    this.#inUse += size;
+    return start;
+  }
+
+  free(start: number, bytes: number): void {
+    const size = roundUp(bytes);
+    this.#inUse -= size;
+    let low = 0;
+    let high = this.#starts.length;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if (this.#starts[middle] < start) low = middle + 1;
+      else high = middle;
+    }
+    const joinsNext = low < this.#starts.length && start + size === this.#starts[low];
+    const joinsPrevious = low > 0 && this.#starts[low - 1] + this.#sizes[low - 1] === start;
+    if (joinsPrevious) {
+      this.#sizes[low - 1] += size;
+      if (joinsNext) {
+        this.#sizes[low - 1] += this.#sizes[low];
+        this.#starts.splice(low, 1);
+        this.#sizes.splice(low, 1);
+      }
+    } else if (joinsNext) {
+      this.#starts[low] = start;
+      this.#sizes[low] += size;
+    } else {
+      this.#starts.splice(low, 0, start);
+      this.#sizes.splice(low, 0, size);
+    }
+    const last = this.#starts.length - 1;
+    if (last >= 0 && this.#starts[last] + this.#sizes[last] === this.#top) {
+      this.#top = this.#starts[last];
+      this.#starts.pop();
+      this.#sizes.pop();
+    }
+  }
+
+  #growTo(end: number): void {
+    const missing = end - this.memory.buffer.byteLength;
+    if (missing <= 0) return;
+    try {
+      this.memory.grow(Math.ceil(Math.max(missing, growthBytes) / pageBytes));
+    } catch {
+      this.memory.grow(Math.ceil(missing / pageBytes));
+    }
+  }
+}
+
+function roundUp(bytes: number): number {
+  return Math.max(granule, Math.ceil(bytes / granule) * granule);
+}

@@ -1,0 +1,62 @@
+import { ArgumentError } from "../errors.js";
+import { generator as globalGenerator, type Generator } from "../random.js";
+import { checkCount } from "../shape.js";
+import type { Batch, Dataset } from "./dataset.js";
+
+/** Options of {@link batches}. */
+export interface BatchesOptions {
+  /** Samples in a batch, ≥ 1. */
+  readonly batchSize: number;
+  /** Whether, and from which generator, a new order is drawn for each pass; `true`: the one that `seed()` sets. @defaultValue false */
+  readonly shuffle?: boolean | Generator;
+  /**
+   * What becomes of the samples left over: a shorter batch, or none. A single one left over joins the batch before it, since one
+   * sample has no batch statistics. @defaultValue "keep"
+   */
+  readonly last?: "keep" | "drop";
+}
+
+/** Batches that can be gone through again and again, once for each epoch. */
+export interface Batches<Target = Int32Array> extends Iterable<Batch<Target>> {
+  /** Batches in a pass. */
+  readonly length: number;
+}
+
+/**
+ * Cuts a dataset into batches.
+ *
+ * @throws ArgumentError if there are no samples or the batch size is not a whole number ≥ 1
+ * @example
+ * ```ts
+ * const data = arrayDataset({ inputs: new Float32Array(20), shape: [2], labels: new Int32Array(10) });
+ * [...batches(data, { batchSize: 4 })].map(({ targets }) => targets.length); // [4, 4, 2]
+ * [...batches(data, { batchSize: 3 })].map(({ targets }) => targets.length); // [3, 3, 4]
+ * ```
+ */
+export function batches<Target>(dataset: Dataset<Target>, options: BatchesOptions): Batches<Target> {
+  const { batchSize, shuffle = false, last = "keep" } = options;
+  checkCount("batches(dataset, { batchSize })", "batchSize", batchSize);
+  const whole = Math.floor(dataset.length / batchSize);
+  const rest = dataset.length - whole * batchSize;
+  const joinsLast = last === "keep" && rest === 1 && whole > 0 && batchSize > 1;
+  const length = whole + (last === "keep" && rest > 0 && !joinsLast ? 1 : 0);
+  if (length === 0) {
+    throw new ArgumentError({
+      where: "batches(dataset, { batchSize })",
+      expected: dataset.length === 0 ? "at least one sample" : `at least ${batchSize} samples for one batch`,
+      received: String(dataset.length),
+      cure: dataset.length === 0 ? "Pass a dataset that has samples." : "Use a smaller batch, or keep the last one.",
+    });
+  }
+  return {
+    length,
+    *[Symbol.iterator]() {
+      const source = shuffle === true ? globalGenerator() : shuffle;
+      const order = source === false ? Uint32Array.from({ length: dataset.length }, (_, k) => k) : source.permutation(dataset.length);
+      for (let k = 0; k < length; k++) {
+        const isLast = k === length - 1 && last === "keep";
+        yield dataset.batch(order.subarray(k * batchSize, isLast ? dataset.length : (k + 1) * batchSize));
+      }
+    },
+  };
+}

@@ -1,0 +1,28 @@
+import type { Shape } from "../shape.js";
+import type { Tensor } from "../tensor.js";
+
+/** Values on the host with their shape: what becomes a tensor inside the step that uses it. */
+export interface TensorData {
+  readonly values: Float32Array;
+  readonly shape: Shape;
+}
+
+/**
+ * Inputs and targets of one step.
+ *
+ * @typeParam Target - labels (Int32Array or numbers), a tensor, or {@link TensorData}
+ */
+export interface Batch<Target = Int32Array> {
+  /** (N, …) */
+  readonly inputs: Tensor | TensorData;
+  /** N of them. */
+  readonly targets: Target;
+}
+
+/** Samples that can be gathered by number. */
+export interface Dataset<Target = Int32Array> {
+  /** How many samples there are. */
+  readonly length: number;
+  /** The samples of these numbers as a batch, in their order. */
+  batch(indices: ArrayLike<number>): Batch<Target>;
+}

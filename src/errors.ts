@@ -1,0 +1,114 @@
+/**
+ * Every error that Evenkeel throws on purpose. Messages read `where: expected what, got what. Cure.`; each class stands for one
+ * kind of failure, so that a program can tell them apart, and carries the parts of its message as fields.
+ *
+ * A new kind of failure gets a new class only when a caller could sensibly do something else about it.
+ */
+
+/** The parts of a message: where it arose, what was expected there, what came instead, and what to do about it. */
+export interface ErrorParts {
+  /** The function and argument, e.g. `BatchNorm(64).forward(x)`. */
+  readonly where: string;
+  /** What was expected there. */
+  readonly expected: string;
+  /** What came instead. */
+  readonly received: string;
+  /** What to do about it: one imperative sentence with its full stop. */
+  readonly cure: string;
+}
+
+/** The common base: `instanceof EvenkeelError` tells a mistake of the caller from a defect of the library. */
+export class EvenkeelError extends Error implements ErrorParts {
+  readonly where: string;
+  readonly expected: string;
+  readonly received: string;
+  readonly cure: string;
+
+  constructor({ where, expected, received, cure }: ErrorParts, options?: ErrorOptions) {
+    super(`${where}: expected ${expected}, got ${received}. ${cure}`, options);
+    this.name = new.target.name;
+    this.where = where;
+    this.expected = expected;
+    this.received = received;
+    this.cure = cure;
+  }
+}
+
+/** The shapes of tensors do not fit each other or the layer. */
+export class ShapeError extends EvenkeelError {}
+
+/** An argument lies outside the values it may take. */
+export class ArgumentError extends EvenkeelError {}
+
+/** Data from outside (labels, files, values) are not what they should be. */
+export class DataError extends EvenkeelError {}
+
+/** A file is not in the format it claims, or is cut short. */
+export class FormatError extends EvenkeelError {}
+
+/** A state dict does not fit the module: lists every missing, unexpected and mis-shaped entry at once. */
+export class StateDictError extends EvenkeelError {
+  /** Entries the module has and the state lacks. */
+  readonly missing: readonly string[];
+  /** Entries the state has and the module lacks. */
+  readonly unexpected: readonly string[];
+  /** Entries whose shapes differ, e.g. `0.weight (expected 4×3, got 3×4)`. */
+  readonly misshaped: readonly string[];
+
+  constructor(where: string, missing: readonly string[], unexpected: readonly string[], misshaped: readonly string[]) {
+    const faults = [
+      missing.length > 0 ? `missing ${missing.join(", ")}` : "",
+      unexpected.length > 0 ? `unexpected ${unexpected.join(", ")}` : "",
+      misshaped.length > 0 ? `mis-shaped ${misshaped.join(", ")}` : "",
+    ].filter((fault) => fault !== "");
+    super({
+      where,
+      expected: "the entries and shapes of this module's own stateDict()",
+      received: faults.join("; "),
+      cure:
+        misshaped.length > 0
+          ? "Build the module with the sizes it was saved with."
+          : "Load it into the module it was saved from, or pass { strict: false } to load what fits.",
+    });
+    this.missing = missing;
+    this.unexpected = unexpected;
+    this.misshaped = misshaped;
+  }
+}
+
+/** A tensor was read after its memory had been freed by `scope` or `dispose()`. */
+export class TensorFreedError extends EvenkeelError {}
+
+/** `backward()` has no graph to run over: it was released by an earlier call, or nothing required a gradient. */
+export class GraphError extends EvenkeelError {}
+
+/** Memory for a tensor could not be had. */
+export class OutOfMemoryError extends EvenkeelError {
+  /** The size of the request that failed, in bytes. */
+  readonly bytes: number;
+
+  constructor(parts: ErrorParts & { readonly bytes: number }, options?: ErrorOptions) {
+    super(parts, options);
+    this.bytes = parts.bytes;
+  }
+}
+
+/** The backend cannot do what was asked: not available here, or not able to answer synchronously. */
+export class BackendError extends EvenkeelError {}
+
+/** Training met a loss or a gradient that is not finite. */
+export class DivergedError extends EvenkeelError {
+  /** The optimiser step at which it happened, counted from 0. */
+  readonly step: number;
+  /** The first layer, in forward order, whose output was not finite; null if every output was finite. */
+  readonly layer: string | null;
+
+  constructor(parts: ErrorParts & { readonly step: number; readonly layer: string | null }) {
+    super(parts);
+    this.step = parts.step;
+    this.layer = parts.layer;
+  }
+}
+
+/** An optional package is not installed; the message names the `npm install` that cures it. */
+export class MissingPackageError extends EvenkeelError {}

@@ -1,0 +1,67 @@
+import "./ops/methods.js";
+
+export { noGrad } from "./autograd.js";
+export type { BackendName } from "./backend/backend.js";
+export { setBackend } from "./backend/index.js";
+export * from "./errors.js";
+export { ELU, GELU, LeakyReLU, ReLU, Sigmoid, SiLU, Softmax, Tanh } from "./nn/activations.js";
+export { BatchNorm, type BatchNormOptions, type Statistics } from "./nn/batch-norm.js";
+export { Conv2d, type Conv2dOptions } from "./nn/conv2d.js";
+export { Dropout, type DropoutOptions } from "./nn/dropout.js";
+export { Flatten } from "./nn/flatten.js";
+export { Linear, type LinearOptions } from "./nn/linear.js";
+export { type AnyModule, type ForwardListener, Module, type StateDictDifference } from "./nn/module.js";
+export { AvgPool2d, GlobalAvgPool2d, MaxPool2d } from "./nn/pooling.js";
+export { Residual } from "./nn/residual.js";
+export { Sequential } from "./nn/sequential.js";
+export { elu, gelu, leakyRelu, relu, sigmoid, silu, tanh } from "./ops/activations.js";
+export { concat } from "./ops/concat.js";
+export { type ConvOptions, conv2d } from "./ops/conv2d.js";
+export { type CrossEntropyOptions, crossEntropy } from "./ops/cross-entropy.js";
+export { type CustomOp, customOp } from "./ops/custom-op.js";
+export { dropout } from "./ops/dropout.js";
+export { linear } from "./ops/linear.js";
+export { binaryCrossEntropy, mse } from "./ops/losses.js";
+export { avgPool2d, globalAvgPool2d, maxPool2d, type PoolOptions } from "./ops/pool2d.js";
+export { logSoftmax, softmax } from "./ops/softmax.js";
+export type { ReduceOptions } from "./ops/sum.js";
+export type { Pair } from "./ops/windows.js";
+export { currentSeed, Generator, type GeneratorState, seed } from "./random.js";
+export { scope } from "./scope.js";
+export type { Shape } from "./shape.js";
+export {
+  type BackwardOptions,
+  full,
+  keep,
+  type NestedNumbers,
+  type NumberArray,
+  ones,
+  Tensor,
+  type TensorOptions,
+  tensor,
+  zeros,
+} from "./tensor.js";
+export { onWarning, type WarningHandler } from "./warnings.js";
+export { type ArrayDatasetOptions, arrayDataset, type Preprocessing } from "./data/array-dataset.js";
+export { type Batches, type BatchesOptions, batches } from "./data/batches.js";
+export type { Batch, Dataset, TensorData } from "./data/dataset.js";
+export { Adam, type AdamOptions, AdamW } from "./train/adam.js";
+export { type EvaluateOptions, type Evaluation, evaluate, type PredictOptions, predict } from "./train/evaluate.js";
+export { type EpochReport, type FitOptions, type FitResult, fit, type StepReport } from "./train/fit.js";
+export { clipGradNorm } from "./train/gradients.js";
+export { Optimizer, type OptimizerOptions } from "./train/optimizer.js";
+export {
+  constantLr,
+  cosineLr,
+  type OneCycleOptions,
+  oneCycleLr,
+  type Schedule,
+  stepLr,
+  warmUpLr,
+} from "./train/schedules.js";
+export { Sgd, type SgdOptions } from "./train/sgd.js";
+export type { Data, Loss, LossTarget } from "./train/step.js";
+export { type IdxArray, parseIdx } from "./data/idx.js";
+export { cnn, type NetworkOptions, type NormName, type NormOptions } from "./models/networks.js";
+export { readSafetensors, type SafetensorsFile, writeSafetensors } from "./models/safetensors.js";
+export { loadModel, type ModelMeta, saveModel } from "./models/save-model.js";

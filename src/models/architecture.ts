@@ -1,0 +1,100 @@
+import { FormatError } from "../errors.js";
+import { ELU, GELU, LeakyReLU, ReLU, Sigmoid, SiLU, Softmax, Tanh } from "../nn/activations.js";
+import { BatchNorm } from "../nn/batch-norm.js";
+import { Conv2d } from "../nn/conv2d.js";
+import { Dropout } from "../nn/dropout.js";
+import { Flatten } from "../nn/flatten.js";
+import { Linear } from "../nn/linear.js";
+import type { AnyModule, Module } from "../nn/module.js";
+import { AvgPool2d, GlobalAvgPool2d, MaxPool2d } from "../nn/pooling.js";
+import { Residual } from "../nn/residual.js";
+import { Sequential } from "../nn/sequential.js";
+
+/** A layer as data: its class and what its constructor takes; layers inside it are such data too. */
+export interface Architecture {
+  readonly type: string;
+  readonly arguments: readonly unknown[];
+}
+
+interface LayerFormat {
+  /** The constructor's arguments of a layer, or null if it is of another class. */
+  readonly describe: (layer: AnyModule) => readonly unknown[] | null;
+  readonly build: (given: readonly unknown[]) => Module;
+}
+
+/** The format of one class: subclasses are not it, since they may do anything. */
+function format<C extends new (...given: never[]) => Module>(
+  layerClass: C,
+  argumentsOf: (layer: InstanceType<C>) => readonly unknown[],
+): LayerFormat {
+  return {
+    describe: (layer) => (layer.constructor === layerClass ? argumentsOf(layer as InstanceType<C>) : null),
+    // What a file says is checked by the constructors, as is what a program says.
+    build: (given) => Reflect.construct(layerClass, given),
+  };
+}
+
+const formats: Readonly<Record<string, LayerFormat>> = {
+  Linear: format(Linear, ({ weight, bias }) => [weight.shape[1], weight.shape[0], { bias: bias !== null }]),
+  Conv2d: format(Conv2d, ({ weight, bias, stride, padding, dilation, groups }) => {
+    const [outChannels, groupChannels, height, width] = weight.shape;
+    const options = { stride, padding, dilation, groups, bias: bias !== null };
+    return [groupChannels * groups, outChannels, [height, width], options];
+  }),
+  BatchNorm: format(BatchNorm, ({ numFeatures, eps, momentum, unbiased, weight, runningMean }) => [
+    numFeatures,
+    { eps, momentum, unbiased, affine: weight !== null, trackRunningStats: runningMean !== null },
+  ]),
+  MaxPool2d: format(MaxPool2d, ({ kernel, options }) => [kernel, options]),
+  AvgPool2d: format(AvgPool2d, ({ kernel, options }) => [kernel, options]),
+  GlobalAvgPool2d: format(GlobalAvgPool2d, () => []),
+  Dropout: format(Dropout, ({ p }) => [p]),
+  Flatten: format(Flatten, () => []),
+  ReLU: format(ReLU, () => []),
+  LeakyReLU: format(LeakyReLU, ({ negativeSlope }) => [negativeSlope]),
+  ELU: format(ELU, ({ alpha }) => [alpha]),
+  GELU: format(GELU, () => []),
+  SiLU: format(SiLU, () => []),
+  Sigmoid: format(Sigmoid, () => []),
+  Tanh: format(Tanh, () => []),
+  Softmax: format(Softmax, ({ axis }) => [axis]),
+  Sequential: {
+    describe: (layer) => (layer.constructor === Sequential ? describeAll((layer as Sequential).layers) : null),
+    build: (given) => new Sequential(...given.map(buildArchitecture)),
+  },
+  Residual: {
+    describe: (layer) => {
+      if (layer.constructor !== Residual) return null;
+      const { body, shortcut } = layer as Residual;
+      return describeAll(shortcut === null ? [body] : [body, shortcut]);
+    },
+    build: ([body, shortcut]) =>
+      new Residual(buildArchitecture(body), shortcut === undefined ? null : buildArchitecture(shortcut)),
+  },
+};
+
+function describeAll(layers: readonly AnyModule[]): Architecture[] | null {
+  const described = layers.map(describeArchitecture);
+  return described.every((one) => one !== null) ? described : null;
+}
+
+/** A network as data; null if a class in it is not one of Evenkeel's own. */
+export function describeArchitecture(model: AnyModule): Architecture | null {
+  for (const [type, { describe }] of Object.entries(formats)) {
+    const given = describe(model);
+    if (given !== null) return { type, arguments: given };
+  }
+  return null;
+}
+
+/** The network that data describe, with initial parameters. @throws FormatError if a layer is not one of Evenkeel's own */
+export function buildArchitecture(architecture: unknown): Module {
+  const { type, arguments: given } = (architecture ?? {}) as Partial<Architecture>;
+  if (typeof type === "string" && Object.hasOwn(formats, type) && Array.isArray(given)) return formats[type].build(given);
+  throw new FormatError({
+    where: "loadModel(bytes)",
+    expected: `a layer of ${Object.keys(formats).join(", ")}`,
+    received: JSON.stringify(type) ?? "none",
+    cure: "Load it with the version of Evenkeel that wrote it, or a newer one.",
+  });
+}

@@ -1,0 +1,95 @@
+import { elu, gelu, leakyRelu, relu, sigmoid, silu, tanh } from "../ops/activations.js";
+import { softmax } from "../ops/softmax.js";
+import type { Tensor } from "../tensor.js";
+import { Module } from "./module.js";
+
+/** max(x, 0) as a layer; see {@link relu}. */
+export class ReLU extends Module {
+  /** @param x - any shape */
+  override forward(x: Tensor): Tensor {
+    return relu(x);
+  }
+}
+
+/** x or negativeSlope·x as a layer; see {@link leakyRelu}. */
+export class LeakyReLU extends Module {
+  /** The slope below 0. */
+  readonly negativeSlope: number;
+
+  /** @param negativeSlope - 0.01 by default */
+  constructor(negativeSlope = 0.01) {
+    super();
+    this.negativeSlope = negativeSlope;
+  }
+
+  /** @param x - any shape */
+  override forward(x: Tensor): Tensor {
+    return leakyRelu(x, this.negativeSlope);
+  }
+}
+
+/** x or alpha·(eˣ − 1) as a layer; see {@link elu}. */
+export class ELU extends Module {
+  /** Minus the value far below 0. */
+  readonly alpha: number;
+
+  /** @param alpha - 1 by default */
+  constructor(alpha = 1) {
+    super();
+    this.alpha = alpha;
+  }
+
+  /** @param x - any shape */
+  override forward(x: Tensor): Tensor {
+    return elu(x, this.alpha);
+  }
+}
+
+/** x·Φ(x) as a layer; see {@link gelu}. */
+export class GELU extends Module {
+  /** @param x - any shape */
+  override forward(x: Tensor): Tensor {
+    return gelu(x);
+  }
+}
+
+/** x·sigmoid(x) as a layer; see {@link silu}. */
+export class SiLU extends Module {
+  /** @param x - any shape */
+  override forward(x: Tensor): Tensor {
+    return silu(x);
+  }
+}
+
+/** 1 / (1 + e⁻ˣ) as a layer; see {@link sigmoid}. */
+export class Sigmoid extends Module {
+  /** @param x - any shape */
+  override forward(x: Tensor): Tensor {
+    return sigmoid(x);
+  }
+}
+
+/** The hyperbolic tangent as a layer; see {@link tanh}. */
+export class Tanh extends Module {
+  /** @param x - any shape */
+  override forward(x: Tensor): Tensor {
+    return tanh(x);
+  }
+}
+
+/** eˣ / Σ eˣ as a layer; see {@link softmax}. `crossEntropy` takes logits, so that a classifier ends without it. */
+export class Softmax extends Module {
+  /** The axis that sums to 1. */
+  readonly axis: number;
+
+  /** @param axis - −1 by default */
+  constructor(axis = -1) {
+    super();
+    this.axis = axis;
+  }
+
+  /** @param x - rank ≥ 1 */
+  override forward(x: Tensor): Tensor {
+    return softmax(x, this.axis);
+  }
+}

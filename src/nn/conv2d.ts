@@ -1,0 +1,77 @@
+import { ArgumentError } from "../errors.js";
+import { type ConvOptions, conv2d } from "../ops/conv2d.js";
+import { checkImages, type Pair, resolvePair } from "../ops/windows.js";
+import { checkCount } from "../shape.js";
+import type { Tensor } from "../tensor.js";
+import { uniformParameter } from "./init.js";
+import { checkFeatures, Module } from "./module.js";
+
+/** Options of {@link Conv2d}. */
+export interface Conv2dOptions extends ConvOptions {
+  /** Whether a bias is added; before a norm it has no effect. @defaultValue true */
+  readonly bias?: boolean;
+}
+
+/**
+ * A two-dimensional convolution over (N, C, H, W); see {@link conv2d}. Initial values are uniform in ±1/√fanIn with
+ * fanIn = inChannels / groups · kernelHeight · kernelWidth.
+ *
+ * @example
+ * ```ts
+ * const conv = new Conv2d(1, 16, 3, { padding: 1 });
+ * conv.forward(zeros([8, 1, 28, 28])).shape; // [8, 16, 28, 28]
+ * ```
+ */
+export class Conv2d extends Module {
+  /** (outChannels, inChannels / groups, kernelHeight, kernelWidth) */
+  weight: Tensor;
+  /** (outChannels), or null. */
+  bias: Tensor | null;
+  readonly stride: readonly [number, number];
+  readonly padding: readonly [number, number];
+  readonly dilation: readonly [number, number];
+  readonly groups: number;
+
+  /**
+   * @param inChannels - channels of x, a multiple of `groups`
+   * @param outChannels - channels of y, a multiple of `groups`
+   * @param kernelSize - one number, or [height, width]
+   * @throws ArgumentError if a number is not whole or too small, or `groups` does not divide both channel counts
+   */
+  constructor(inChannels: number, outChannels: number, kernelSize: Pair, options: Conv2dOptions = {}) {
+    super();
+    const where = "new Conv2d(inChannels, outChannels, kernelSize)";
+    checkCount(where, "inChannels", inChannels);
+    checkCount(where, "outChannels", outChannels);
+    this.groups = checkCount(where, "groups", options.groups ?? 1);
+    if (inChannels % this.groups !== 0 || outChannels % this.groups !== 0) {
+      throw new ArgumentError({
+        where,
+        expected: "groups to divide both channel counts",
+        received: `${this.groups} groups for ${inChannels} and ${outChannels} channels`,
+        cure: "Choose a divisor of both.",
+      });
+    }
+    const [height, width] = resolvePair(where, "kernelSize", kernelSize, 1);
+    this.stride = resolvePair(where, "stride", options.stride ?? 1, 1);
+    this.padding = resolvePair(where, "padding", options.padding ?? 0, 0);
+    this.dilation = resolvePair(where, "dilation", options.dilation ?? 1, 1);
+    const fanIn = (inChannels / this.groups) * height * width;
+    this.weight = uniformParameter([outChannels, inChannels / this.groups, height, width], fanIn);
+    this.bias = (options.bias ?? true) ? uniformParameter([outChannels], fanIn) : null;
+  }
+
+  /** @param x - (N, inChannels, H, W) @throws ShapeError if channels do not fit, or no window fits */
+  override forward(x: Tensor): Tensor {
+    checkImages(`${this}.forward(x)`, x);
+    checkFeatures(this, x, 1, this.weight.shape[1] * this.groups, "channels");
+    const { stride, padding, dilation, groups } = this;
+    return conv2d(x, this.weight, this.bias, { stride, padding, dilation, groups });
+  }
+
+  override toString(): string {
+    const [outChannels, groupChannels, height, width] = this.weight.shape;
+    const kernel = height === width ? `${height}` : `[${height}, ${width}]`;
+    return `Conv2d(${groupChannels * this.groups}, ${outChannels}, ${kernel})`;
+  }
+}

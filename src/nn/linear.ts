@@ -1,0 +1,49 @@
+import { linear } from "../ops/linear.js";
+import { checkCount } from "../shape.js";
+import type { Tensor } from "../tensor.js";
+import { uniformParameter } from "./init.js";
+import { checkFeatures, Module } from "./module.js";
+
+/** Options of {@link Linear}. */
+export interface LinearOptions {
+  /** Whether a bias is added; before a norm it has no effect. @defaultValue true */
+  readonly bias?: boolean;
+}
+
+/**
+ * y = x·weightᵀ + bias on the last axis. Initial values are uniform in ±1/√inFeatures, drawn from the generator that `seed()` sets.
+ *
+ * @example
+ * ```ts
+ * new Linear(3, 2).forward(tensor([[1, 2, 3]])).shape; // [1, 2]
+ * ```
+ */
+export class Linear extends Module {
+  /** (outFeatures, inFeatures) */
+  weight: Tensor;
+  /** (outFeatures), or null. */
+  bias: Tensor | null;
+
+  /**
+   * @param inFeatures - size of the last axis of x, ≥ 1
+   * @param outFeatures - size of the last axis of y, ≥ 1
+   * @throws ArgumentError if a size is not a whole number ≥ 1
+   */
+  constructor(inFeatures: number, outFeatures: number, { bias = true }: LinearOptions = {}) {
+    super();
+    checkCount("new Linear(inFeatures, outFeatures)", "inFeatures", inFeatures);
+    checkCount("new Linear(inFeatures, outFeatures)", "outFeatures", outFeatures);
+    this.weight = uniformParameter([outFeatures, inFeatures], inFeatures);
+    this.bias = bias ? uniformParameter([outFeatures], inFeatures) : null;
+  }
+
+  /** @param x - (…, inFeatures) @returns (…, outFeatures) @throws ShapeError if the last axis has another size */
+  override forward(x: Tensor): Tensor {
+    checkFeatures(this, x, -1, this.weight.shape[1], "features");
+    return linear(x, this.weight, this.bias);
+  }
+
+  override toString(): string {
+    return `Linear(${this.weight.shape[1]}, ${this.weight.shape[0]})`;
+  }
+}

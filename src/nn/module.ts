@@ -1,0 +1,254 @@
+import { ShapeError, StateDictError } from "../errors.js";
+import { formatShape, sameShape } from "../shape.js";
+import { copyOf, Tensor } from "../tensor.js";
+
+/** Any module, whatever it takes and returns. */
+export type AnyModule = Module<never[], unknown>;
+
+/** Called after a forward pass with the module, its (first) input and its output; they are valid inside the call. */
+export type ForwardListener = (module: AnyModule, input: Tensor, output: Tensor) => void;
+
+/** What {@link Module.loadStateDict} did not find on either side. */
+export interface StateDictDifference {
+  /** Entries of the module that the state lacks. */
+  readonly missing: readonly string[];
+  /** Entries of the state that the module lacks. */
+  readonly unexpected: readonly string[];
+}
+
+/** PyTorch counts the batches of a norm in this entry; many files lack it, and nothing but the cumulative average needs it. */
+const optionalEntry = "num_batches_tracked";
+
+/**
+ * A network or a part of one: parameters, buffers, sub-modules, and how they are applied.
+ *
+ * Parameters (tensors made with `requiresGrad`) and sub-modules are found among a module's own properties and arrays of them;
+ * names are the paths of properties, as PyTorch's: `blocks.0.weight`. A new module is in training mode.
+ *
+ * @typeParam Input - the arguments of `forward`
+ * @typeParam Output - what `forward` returns
+ * @example
+ * ```ts
+ * class Net extends Module {
+ *   hidden = new Linear(4, 8);
+ *   norm = new BatchNorm(8);
+ *   out = new Linear(8, 3);
+ *   forward(x: Tensor): Tensor {
+ *     return this.out.forward(relu(this.norm.forward(this.hidden.forward(x))));
+ *   }
+ * }
+ * const net = new Net();
+ * Object.keys(net.stateDict()); // hidden.weight, hidden.bias, norm.weight, norm.bias, norm.running_mean, …
+ * ```
+ */
+export abstract class Module<Input extends unknown[] = [x: Tensor], Output = Tensor> {
+  #training = true;
+  readonly #buffers = new Map<string, Tensor>();
+  readonly #listeners = new Set<ForwardListener>();
+  /** Undoes {@link Module.#intercept}. */
+  #release: () => void = () => {};
+
+  /** Applies the module. */
+  abstract forward(...input: Input): Output;
+
+  /** Whether the module is in training mode: {@link Module.train} or {@link Module.eval}. */
+  get training(): boolean {
+    return this.#training;
+  }
+
+  /** Puts this module and all inside it into training mode, or into evaluation mode if `mode` is false. */
+  train(mode = true): this {
+    for (const [, module] of this.namedModules()) module.setTraining(mode);
+    return this;
+  }
+
+  /** Puts this module and all inside it into evaluation mode. */
+  eval(): this {
+    return this.train(false);
+  }
+
+  /** Called for each module by {@link Module.train}; layers that behave differently in the two modes may extend it. */
+  protected setTraining(mode: boolean): void {
+    this.#training = mode;
+  }
+
+  /** @internal Remembers this module's own mode; what is returned restores it. Layers with switches extend it. */
+  saveMode(): () => void {
+    const mode = this.#training;
+    return () => {
+      this.#training = mode;
+    };
+  }
+
+  /**
+   * Registers a tensor that belongs to the module's state but is not trained. No scope frees it.
+   *
+   * @param name - its name in {@link Module.stateDict}
+   * @returns the tensor
+   */
+  buffer(name: string, tensor: Tensor): Tensor {
+    this.#buffers.set(name, tensor.persist());
+    return tensor;
+  }
+
+  /** Every module from this one down, with its path; each once. */
+  namedModules(): [name: string, module: AnyModule][] {
+    const found: [string, AnyModule][] = [];
+    const seen = new Set<AnyModule>();
+    const visit = (name: string, module: AnyModule): void => {
+      if (seen.has(module)) return;
+      seen.add(module);
+      found.push([name, module]);
+      for (const [key, child] of module.children()) visit(join(name, key), child);
+    };
+    visit("", this);
+    return found;
+  }
+
+  /** Every trained tensor, with its path; each once. Includes those whose `requiresGrad` has been switched off. */
+  namedParameters(): [name: string, parameter: Tensor][] {
+    const seen = new Set<Tensor>();
+    return this.#entries(true).filter(([, t]) => !seen.has(t) && seen.add(t));
+  }
+
+  /** Every trained tensor, once: what an optimiser takes. */
+  parameters(): Tensor[] {
+    return this.namedParameters().map(([, parameter]) => parameter);
+  }
+
+  /** The sub-modules directly inside, with the name of the property (and the place in the array) that holds each. */
+  children(): [name: string, module: AnyModule][] {
+    return members(this).filter((entry): entry is [string, AnyModule] => entry[1] instanceof Module);
+  }
+
+  /** Parameters and, unless `parametersOnly`, buffers, in PyTorch's order: a module's own, then those of its children. */
+  #entries(parametersOnly: boolean): [name: string, tensor: Tensor][] {
+    return this.#tree("").flatMap(([name, module]) => {
+      const own = members(module).filter(
+        (entry): entry is [string, Tensor] => entry[1] instanceof Tensor && entry[1].isParameter,
+      );
+      const buffers = parametersOnly ? [] : [...module.#buffers];
+      return [...own, ...buffers].map(([key, tensor]): [string, Tensor] => [join(name, key), tensor]);
+    });
+  }
+
+  /** As {@link Module.namedModules}, but a module that stands in two places is listed in both. */
+  #tree(name: string): [name: string, module: AnyModule][] {
+    const below = this.children().flatMap(([key, child]) => child.#tree(join(name, key)));
+    return [[name, this], ...below];
+  }
+
+  /** Copies of all parameters and buffers by name: PyTorch's keys and shapes. */
+  stateDict(): Record<string, Tensor> {
+    return Object.fromEntries(this.#entries(false).map(([name, t]) => [name, copyOf("stateDict", t)]));
+  }
+
+  /**
+   * Copies values into the existing parameters and buffers: all of them or, if anything is wrong, none. An entry
+   * `num_batches_tracked` may be absent.
+   *
+   * @param state - what {@link Module.stateDict} returns
+   * @param options - `strict: false` loads what fits and reports the rest; shapes must fit all the same
+   * @returns what was missing and unexpected
+   * @throws StateDictError listing every missing, unexpected and mis-shaped entry
+   */
+  loadStateDict(state: Record<string, Tensor>, { strict = true }: { strict?: boolean } = {}): StateDictDifference {
+    const entries = new Map(this.#entries(false));
+    const missing = [...entries.keys()].filter((name) => !Object.hasOwn(state, name) && lastPart(name) !== optionalEntry);
+    const unexpected = Object.keys(state).filter((name) => !entries.has(name));
+    const matched = [...entries].filter(([name]) => Object.hasOwn(state, name));
+    const misshaped = matched
+      .filter(([name, t]) => !sameShape(t.shape, state[name].shape))
+      .map(([name, t]) => `${name} (expected ${formatShape(t.shape)}, got ${formatShape(state[name].shape)})`);
+    if (misshaped.length > 0 || (strict && missing.length + unexpected.length > 0)) {
+      throw new StateDictError(`${this}.loadStateDict(state)`, missing, unexpected, misshaped);
+    }
+    const values = matched.map(([name]) => state[name].dataSync());
+    matched.forEach(([, t], k) => {
+      t.backend.write(t.block, values[k]);
+    });
+    return { missing, unexpected };
+  }
+
+  /**
+   * Calls a listener after each forward pass of this module (not of those inside it: see {@link Module.namedModules}). A module
+   * with listeners is never fused with its neighbours.
+   *
+   * @returns a function that removes the listener
+   * @example
+   * ```ts
+   * const layer = new Linear(2, 2);
+   * const stop = layer.onForward((module, input, output) => {
+   *   `${module}: ${input} -> ${output}`; // Linear(2, 2): Tensor(1×2) -> Tensor(1×2)
+   * });
+   * layer.forward(tensor([[1, 2]]));
+   * stop();
+   * ```
+   */
+  onForward(listener: ForwardListener): () => void {
+    // The listeners are called by a `forward` of this one object, there only while it has listeners: others pay nothing.
+    if (!this.hooked) this.#intercept();
+    this.#listeners.add(listener);
+    return () => {
+      if (this.#listeners.delete(listener) && !this.hooked) this.#release();
+    };
+  }
+
+  /** Whether anybody listens: see {@link Module.onForward}. */
+  get hooked(): boolean {
+    return this.#listeners.size > 0;
+  }
+
+  #intercept(): void {
+    const own = Object.getOwnPropertyDescriptor(this, "forward");
+    const forward = this.forward;
+    Object.defineProperty(this, "forward", {
+      configurable: true,
+      writable: true,
+      value: (...input: Input): Output => {
+        const output = forward.apply(this, input);
+        const [first] = input;
+        if (first instanceof Tensor && output instanceof Tensor) {
+          for (const listener of [...this.#listeners]) listener(this, first, output);
+        }
+        return output;
+      },
+    });
+    this.#release = () => {
+      if (own === undefined) Reflect.deleteProperty(this, "forward");
+      else Object.defineProperty(this, "forward", own);
+    };
+  }
+
+  /** Its class and sizes, e.g. `Linear(2, 3)`: how messages name it. */
+  toString(): string {
+    return this.constructor.name;
+  }
+}
+
+/** Properties of a module that are tensors or modules, arrays of them spread out: `blocks.0`. */
+function members(module: AnyModule): [string, unknown][] {
+  return Object.entries(module).flatMap(([key, value]): [string, unknown][] =>
+    Array.isArray(value) ? value.map((member, k): [string, unknown] => [`${key}.${k}`, member]) : [[key, value]],
+  );
+}
+
+function join(path: string, key: string): string {
+  return path === "" ? key : `${path}.${key}`;
+}
+
+function lastPart(path: string): string {
+  return path.slice(path.lastIndexOf(".") + 1);
+}
+
+/** Checks that an axis of x has the size that a layer was built for. @throws ShapeError naming the layer and the cure */
+export function checkFeatures(layer: AnyModule, x: Tensor, axis: number, features: number, noun: string): void {
+  const at = axis < 0 ? x.rank + axis : axis;
+  if (x.shape[at] === features) return;
+  throw new ShapeError({
+    where: `${layer}.forward(x)`,
+    expected: `${features} ${noun} in axis ${at}`,
+    received: `${x.shape[at] ?? "no such axis"} (shape ${formatShape(x.shape)})`,
+    cure: `Build the layer with ${x.shape[at] ?? "as many"} ${noun}, or reshape x.`,
+  });
+}

@@ -1,0 +1,45 @@
+import { avgPool2d, globalAvgPool2d, maxPool2d, type PoolOptions } from "../ops/pool2d.js";
+import type { Pair } from "../ops/windows.js";
+import type { Tensor } from "../tensor.js";
+import { Module } from "./module.js";
+
+abstract class Pool2d extends Module {
+  /** Size of the windows. */
+  readonly kernel: Pair;
+  /** Step and padding. */
+  readonly options: PoolOptions;
+
+  constructor(kernel: Pair, options: PoolOptions = {}) {
+    super();
+    this.kernel = kernel;
+    this.options = options;
+  }
+
+  override toString(): string {
+    return `${this.constructor.name}(${JSON.stringify(this.kernel)})`;
+  }
+}
+
+/** The largest value of each window of (N, C, H, W); see {@link maxPool2d}. @example new MaxPool2d(2).forward(zeros([1, 3, 8, 8])).shape; // [1, 3, 4, 4] */
+export class MaxPool2d extends Pool2d {
+  /** @param x - (N, C, H, W) @throws ShapeError if no window fits */
+  override forward(x: Tensor): Tensor {
+    return maxPool2d(x, this.kernel, this.options);
+  }
+}
+
+/** The mean of each window of (N, C, H, W), padding not counted; see {@link avgPool2d}. */
+export class AvgPool2d extends Pool2d {
+  /** @param x - (N, C, H, W) @throws ShapeError if no window fits */
+  override forward(x: Tensor): Tensor {
+    return avgPool2d(x, this.kernel, this.options);
+  }
+}
+
+/** The mean of each plane: (N, C, H, W) → (N, C). */
+export class GlobalAvgPool2d extends Module {
+  /** @param x - (N, C, H, W) @returns (N, C) */
+  override forward(x: Tensor): Tensor {
+    return globalAvgPool2d(x);
+  }
+}

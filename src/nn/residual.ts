@@ -1,0 +1,31 @@
+import { add } from "../ops/binary.js";
+import type { Tensor } from "../tensor.js";
+import { Module } from "./module.js";
+
+/**
+ * y = body(x) + shortcut(x), the shortcut being x itself if none is given (He et al. 2015, arXiv:1512.03385).
+ *
+ * @example
+ * ```ts
+ * const block = new Residual(new Sequential(new Linear(8, 8), new ReLU(), new Linear(8, 8)));
+ * block.forward(zeros([4, 8])).shape; // [4, 8]
+ * ```
+ */
+export class Residual extends Module {
+  /** What is added to the shortcut. */
+  readonly body: Module;
+  /** A projection where the body changes the shape; null: x itself. */
+  readonly shortcut: Module | null;
+
+  /** @param shortcut - must give the body's shape */
+  constructor(body: Module, shortcut: Module | null = null) {
+    super();
+    this.body = body;
+    this.shortcut = shortcut;
+  }
+
+  /** @param x - what the body takes @throws ShapeError if body and shortcut do not fit */
+  override forward(x: Tensor): Tensor {
+    return add(this.body.forward(x), this.shortcut?.forward(x) ?? x);
+  }
+}

@@ -1,0 +1,39 @@
+import { noGrad, record } from "../autograd.js";
+import { type Tensor, view } from "../tensor.js";
+
+/** An op with its own gradient. */
+export interface CustomOp {
+  /** What messages call it. @defaultValue "customOp" */
+  readonly name?: string;
+  /** Computes the output; no graph is recorded inside. */
+  readonly forward: (...inputs: Tensor[]) => Tensor;
+  /** From dy, one gradient of each input's shape, or null for inputs without gradient. */
+  readonly backward: (dy: Tensor, inputs: readonly Tensor[], output: Tensor) => readonly (Tensor | null)[];
+}
+
+/**
+ * Makes a function of tensors from its forward pass and its gradient.
+ *
+ * @returns the function; what it returns is part of the graph
+ * @example
+ * ```ts
+ * // Rounds forward, passes the gradient straight through (Bengio et al. 2013, arXiv:1308.3432).
+ * const straightThroughSign = customOp({
+ *   forward: (x) => x.div(x.mul(x).sqrt()),
+ *   backward: (dy) => [dy],
+ * });
+ * const x = tensor([-2, 3], { requiresGrad: true });
+ * straightThroughSign(x).sum().backward();
+ * x.grad?.dataSync(); // Float32Array [1, 1]
+ * ```
+ */
+export function customOp({ name = "customOp", forward, backward }: CustomOp): (...inputs: Tensor[]) => Tensor {
+  return (...inputs) => {
+    const computed = noGrad(() => forward(...inputs));
+    // A view, since forward may return one of its inputs.
+    const output = view(name, computed, computed.shape);
+    return record(name, output, inputs, [...inputs, computed], (dy, saved) =>
+      backward(dy, saved.slice(0, inputs.length), saved[inputs.length]),
+    );
+  };
+}

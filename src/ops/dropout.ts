@@ -1,0 +1,31 @@
+import { record } from "../autograd.js";
+import { ArgumentError } from "../errors.js";
+import { generator as globalGenerator, type Generator } from "../random.js";
+import { empty, type Tensor } from "../tensor.js";
+
+/**
+ * Each value is 0 with probability p, else x / (1 − p), so that the expectation stays (Srivastava et al. 2014).
+ *
+ * @param x - any shape
+ * @param p - in [0, 1]
+ * @param generator - where the mask's seed is drawn; default: the one that `seed()` sets
+ * @throws ArgumentError if p is outside [0, 1]
+ */
+export function dropout(x: Tensor, p: number, generator: Generator = globalGenerator()): Tensor {
+  if (!(p >= 0 && p <= 1)) {
+    throw new ArgumentError({
+      where: "dropout(x, p)",
+      expected: "a probability from 0 to 1",
+      received: String(p),
+      cure: "Pass the share of values to drop, e.g. 0.5.",
+    });
+  }
+  const seed = generator.integer();
+  const mask = (source: Tensor): Tensor => {
+    const y = empty("dropout", source.backend, source.shape);
+    if (p === 1) source.backend.fill(y.block, y.size, 0);
+    else source.backend.dropout(source.block, y.block, y.size, p, seed);
+    return y;
+  };
+  return record("dropout", mask(x), [x], [], (dy) => [mask(dy)]);
+}

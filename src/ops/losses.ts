@@ -1,0 +1,42 @@
+import { record } from "../autograd.js";
+import { ShapeError } from "../errors.js";
+import { formatShape, sameShape } from "../shape.js";
+import type { Tensor } from "../tensor.js";
+import { applyBinary, mul, sub } from "./binary.js";
+import { mean } from "./mean.js";
+import { neg } from "./unary.js";
+
+function checkSame(where: string, a: Tensor, b: Tensor): void {
+  if (sameShape(a.shape, b.shape)) return;
+  throw new ShapeError({
+    where,
+    expected: "two tensors of one shape",
+    received: `${formatShape(a.shape)} and ${formatShape(b.shape)}`,
+    cure: "Reshape one of them; a loss does not broadcast.",
+  });
+}
+
+/** The mean of (a − b)². @param a - any shape @param b - the same shape @throws ShapeError if the shapes differ */
+export function mse(a: Tensor, b: Tensor): Tensor {
+  checkSame("mse(a, b)", a, b);
+  const difference = sub(a, b);
+  return mean(mul(difference, difference));
+}
+
+/**
+ * The mean of max(x, 0) − x·t + ln(1 + e^−|x|): the cross-entropy of targets t with the probabilities sigmoid(x), without
+ * overflow for any logit.
+ *
+ * @param logits - any shape
+ * @param targets - the same shape, in [0, 1]
+ * @throws ShapeError if the shapes differ
+ */
+export function binaryCrossEntropy(logits: Tensor, targets: Tensor): Tensor {
+  checkSame("binaryCrossEntropy(logits, targets)", logits, targets);
+  const losses = applyBinary("logisticLoss", logits, targets);
+  record("binaryCrossEntropy", losses, [logits, targets], [logits, targets], (dy, [x, t], needs) => [
+    needs[0] ? applyBinary("mul", dy, applyBinary("logisticSlope", x, t)) : null,
+    needs[1] ? neg(applyBinary("mul", dy, x)) : null,
+  ]);
+  return mean(losses);
+}

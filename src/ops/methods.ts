@@ -1,0 +1,70 @@
+/**
+ * The methods of Tensor: arithmetic and shape. They are put on the class from here, since ops build on tensors and not the
+ * other way round.
+ */
+import { type Shape } from "../shape.js";
+import { Tensor } from "../tensor.js";
+import { add, div, mul, pow, sub } from "./binary.js";
+import { matmul } from "./matmul.js";
+import { max } from "./max.js";
+import { mean } from "./mean.js";
+import { flatten, reshape } from "./reshape.js";
+import { slice } from "./slice.js";
+import { type ReduceOptions, sum } from "./sum.js";
+import { transpose } from "./transpose.js";
+import { exp, log, neg, sqrt } from "./unary.js";
+
+declare module "../tensor.js" {
+  interface Tensor {
+    /** this + u. Shapes broadcast: aligned at the last axis, sizes equal or 1. @throws ShapeError if they do not */
+    add(u: Tensor | number): Tensor;
+    /** this − u, broadcast. @throws ShapeError if the shapes do not fit */
+    sub(u: Tensor | number): Tensor;
+    /** this · u element by element, broadcast. @throws ShapeError if the shapes do not fit */
+    mul(u: Tensor | number): Tensor;
+    /** this / u, broadcast. @throws ShapeError if the shapes do not fit */
+    div(u: Tensor | number): Tensor;
+    /** thisᵘ, broadcast; NaN for negative values to a power that is not whole. @throws ShapeError if the shapes do not fit */
+    pow(u: Tensor | number): Tensor;
+    /** −this */
+    neg(): Tensor;
+    /** e to the power of each value. */
+    exp(): Tensor;
+    /** The natural logarithm; NaN below 0. */
+    log(): Tensor;
+    /** The square root; NaN below 0. */
+    sqrt(): Tensor;
+    /** The matrix product of (m, k) with (k, n). @throws ShapeError if the shapes do not fit */
+    matmul(u: Tensor): Tensor;
+    /** The axes in another order, axis k of the result being `order[k]`; reversed by default. @throws ArgumentError if an axis is missing */
+    transpose(order?: readonly number[]): Tensor;
+    /** The same values in another shape; one size may be −1. Shares the memory. @throws ShapeError if the sizes do not fit */
+    reshape(shape: Shape): Tensor;
+    /** Joins all axes from `startAxis` (0 by default) on into one. Shares the memory. */
+    flatten(startAxis?: number): Tensor;
+    /** The part of `axis` (0 by default) from `start` up to `end`; negative places count from the end. @throws ArgumentError if there is no such part */
+    slice(start: number, end?: number, axis?: number): Tensor;
+    /** The sum over one axis, several, or all. Added in float64. */
+    sum(axis?: number | readonly number[], options?: ReduceOptions): Tensor;
+    /** The mean over one axis, several, or all. */
+    mean(axis?: number | readonly number[], options?: ReduceOptions): Tensor;
+    /** The largest value along one axis, several, or of all; NaN if there is one. @throws ShapeError if an axis is empty */
+    max(axis?: number | readonly number[], options?: ReduceOptions): Tensor;
+  }
+}
+
+const methods = {
+  ...{ add, sub, mul, div, pow, neg, exp, log, sqrt, matmul },
+  ...{ transpose, reshape, flatten, slice, sum, mean, max },
+};
+
+for (const [name, op] of Object.entries(methods)) {
+  const apply: (t: Tensor, ...rest: never[]) => Tensor = op;
+  Object.defineProperty(Tensor.prototype, name, {
+    configurable: true,
+    writable: true,
+    value(this: Tensor, ...rest: never[]): Tensor {
+      return apply(this, ...rest);
+    },
+  });
+}

@@ -1,0 +1,80 @@
+import { record } from "../autograd.js";
+import type { PoolGeometry } from "../backend/backend.js";
+import { ArgumentError } from "../errors.js";
+import { empty, type Tensor } from "../tensor.js";
+import { mean } from "./mean.js";
+import { checkImages, outputSize, type Pair, resolvePair } from "./windows.js";
+
+/** Options of {@link maxPool2d} and {@link avgPool2d}. */
+export interface PoolOptions {
+  /** Step between windows. @defaultValue the kernel */
+  readonly stride?: Pair;
+  /** Places around each plane that hold no value; at most half the kernel. @defaultValue 0 */
+  readonly padding?: Pair;
+}
+
+function geometryOf(where: string, x: Tensor, kernelSize: Pair, options: PoolOptions): PoolGeometry {
+  checkImages(where, x);
+  const kernel = resolvePair(where, "kernel", kernelSize, 1);
+  const stride = resolvePair(where, "stride", options.stride ?? kernel, 1);
+  const padding = resolvePair(where, "padding", options.padding ?? 0, 0);
+  if (padding.some((n, axis) => 2 * n > kernel[axis])) {
+    throw new ArgumentError({
+      where,
+      expected: `padding of at most half the kernel ${kernel.join("×")}`,
+      received: padding.join("×"),
+      cure: "Use less padding, so that every window reaches a value.",
+    });
+  }
+  const [outHeight, outWidth] = outputSize(where, x, { kernel, stride, padding, dilation: [1, 1] });
+  const [batch, channels, height, width] = x.shape;
+  return { planes: batch * channels, height, width, outHeight, outWidth, kernel, stride, padding };
+}
+
+/**
+ * The largest value of each window; padding never wins. The gradient goes to the first of equal ones.
+ *
+ * @param x - (N, C, H, W)
+ * @param kernel - size of the windows
+ * @throws ShapeError if no window fits
+ */
+export function maxPool2d(x: Tensor, kernel: Pair, options: PoolOptions = {}): Tensor {
+  const geometry = geometryOf("maxPool2d(x, kernel)", x, kernel, options);
+  const { backend, shape: before } = x;
+  const shape = [x.shape[0], x.shape[1], geometry.outHeight, geometry.outWidth];
+  const y = empty("maxPool2d", backend, shape);
+  const indices = empty("maxPool2d", backend, shape);
+  backend.maxPool2d(x.block, y.block, indices.block, geometry);
+  record("maxPool2d", y, [x], [indices], (dy, [places]) => {
+    const dx = empty("maxPool2d", backend, before);
+    backend.maxPool2dGradient(dy.block, places.block, dx.block, geometry);
+    return [dx];
+  });
+  indices.dispose();
+  return y;
+}
+
+/**
+ * The mean of each window; padding is not counted, so that borders are means of real values.
+ *
+ * @param x - (N, C, H, W)
+ * @param kernel - size of the windows
+ * @throws ShapeError if no window fits
+ */
+export function avgPool2d(x: Tensor, kernel: Pair, options: PoolOptions = {}): Tensor {
+  const geometry = geometryOf("avgPool2d(x, kernel)", x, kernel, options);
+  const { backend, shape: before } = x;
+  const y = empty("avgPool2d", backend, [x.shape[0], x.shape[1], geometry.outHeight, geometry.outWidth]);
+  backend.avgPool2d(x.block, y.block, geometry);
+  return record("avgPool2d", y, [x], [], (dy) => {
+    const dx = empty("avgPool2d", backend, before);
+    backend.avgPool2dGradient(dy.block, dx.block, geometry);
+    return [dx];
+  });
+}
+
+/** The mean of each plane. @param x - (N, C, H, W) @returns (N, C) */
+export function globalAvgPool2d(x: Tensor): Tensor {
+  checkImages("globalAvgPool2d(x)", x);
+  return mean(x, [2, 3]);
+}

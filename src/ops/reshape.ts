@@ -1,0 +1,34 @@
+import { record } from "../autograd.js";
+import { ShapeError } from "../errors.js";
+import { checkShape, resolveAxis, type Shape, sizeOf } from "../shape.js";
+import { type Tensor, view } from "../tensor.js";
+
+/** The same values in another shape, in the same memory; one size may be −1, which stands for what is left. */
+export function reshape(x: Tensor, shape: Shape): Tensor {
+  const where = `${x}.reshape(shape)`;
+  const open = shape.indexOf(-1);
+  const filled = [...shape];
+  if (open >= 0) {
+    filled[open] = 1;
+    const rest = sizeOf(filled);
+    filled[open] = rest === 0 ? 0 : x.size / rest;
+  }
+  if (!Number.isInteger(filled[open] ?? 0) || sizeOf(filled) !== x.size) {
+    throw new ShapeError({
+      where,
+      expected: `a shape of ${x.size} values`,
+      received: `[${shape.join(", ")}]`,
+      cure: "Choose sizes whose product is the number of values; one of them may be −1.",
+    });
+  }
+  checkShape(where, filled);
+  const before = x.shape;
+  return record("reshape", view("reshape", x, filled), [x], [], (dy) => [view("reshape", dy, before)]);
+}
+
+/** Joins all axes from `startAxis` on into one. */
+export function flatten(x: Tensor, startAxis = 0): Tensor {
+  if (x.rank === 0) return reshape(x, [1]);
+  const start = resolveAxis(`${x}.flatten(startAxis)`, startAxis, x.rank);
+  return reshape(x, [...x.shape.slice(0, start), sizeOf(x.shape.slice(start))]);
+}

@@ -1,0 +1,98 @@
+import { record, willRecord } from "../autograd.js";
+import type { StatisticsView } from "../backend/backend.js";
+import type { Shape } from "../shape.js";
+import { commonBackend, copyOf, empty, type Tensor } from "../tensor.js";
+
+/** What follows x̂ in the same pass, and what stands under the root. */
+export interface Affine {
+  /** Multiplies x̂; one value for each of the view's `period`. Null: 1. */
+  readonly weight: Tensor | null;
+  /** Is added; as `weight`. Null: 0. */
+  readonly bias: Tensor | null;
+  /** Is added to the variance, in units of x². */
+  readonly eps: number;
+}
+
+/**
+ * y = weight · (x − mean) / √(variance + eps) + bias, with mean and biased variance over the values that share a mean.
+ * Ioffe & Szegedy 2015 (arXiv:1502.03167), Algorithm 1; its gradient, §3, runs through the statistics.
+ *
+ * @returns y of the shape of x, and the moments: (kept, 3) float64 of count, mean and M2 = Σ(x − mean)²
+ */
+export function standardize(x: Tensor, view: StatisticsView, affine: Affine): { y: Tensor; moments: Tensor } {
+  const { weight, bias, eps } = affine;
+  const backend = commonBackend("standardize", x, weight, bias);
+  const moments = empty("standardize", backend, [view.kept, 3], 8);
+  backend.moments(x.block, view, moments.block);
+  const y = empty("standardize", backend, x.shape);
+  backend.standardize(x.block, moments.block, view, weight?.block ?? null, bias?.block ?? null, eps, y.block);
+  const { inputs, slots, shapes } = differentiable(x, affine);
+  const saved = weight === null ? [x, moments] : [x, moments, weight];
+  record("standardize", y, inputs, saved, (dy, [input, stats, w], needs) => {
+    const gradients = outputs(input, shapes, slots, needs);
+    const { dx, dweight, dbias } = blocks(gradients);
+    backend.standardizeGradient(dy.block, input.block, stats.block, view, w?.block ?? null, eps, dx, dweight, dbias);
+    return slots.map((slot) => gradients[slot]);
+  });
+  return { y, moments };
+}
+
+/**
+ * y = weight · (x − mean) / √(variance + eps) + bias with given statistics: a fixed affine map, whose gradient has no terms
+ * through them. What inference and frozen layers do.
+ *
+ * @param mean - one value per kept index
+ * @param variance - likewise
+ */
+export function normalizeWith(x: Tensor, mean: Tensor, variance: Tensor, view: StatisticsView, affine: Affine): Tensor {
+  const { weight, bias, eps } = affine;
+  const backend = commonBackend("normalizeWith", x, mean, variance, weight, bias);
+  const y = empty("normalizeWith", backend, x.shape);
+  const w = weight?.block ?? null;
+  backend.normalizeWith(x.block, mean.block, variance.block, view, w, bias?.block ?? null, eps, y.block);
+  const { inputs, slots, shapes } = differentiable(x, affine);
+  // Copies, since training may move the running statistics before the gradient is asked for.
+  const statistics = willRecord(...inputs) ? [copyOf("normalizeWith", mean), copyOf("normalizeWith", variance)] : [];
+  const saved = weight === null ? [x, ...statistics] : [x, ...statistics, weight];
+  record("normalizeWith", y, inputs, saved, (dy, [input, m, v, savedWeight], needs) => {
+    const gradients = outputs(input, shapes, slots, needs);
+    const { dx, dweight, dbias } = blocks(gradients);
+    const weightBlock = savedWeight?.block ?? null;
+    backend.normalizeWithGradient(dy.block, input.block, m.block, v.block, view, weightBlock, eps, dx, dweight, dbias);
+    return slots.map((slot) => gradients[slot]);
+  });
+  for (const t of statistics) t.dispose();
+  return y;
+}
+
+type Slot = "x" | "weight" | "bias";
+
+/** What gradients flow to, in which order, and of which shapes. */
+function differentiable(x: Tensor, { weight, bias }: Affine): { inputs: Tensor[]; slots: Slot[]; shapes: Record<Slot, Shape> } {
+  const inputs = [x];
+  const slots: Slot[] = ["x"];
+  if (weight !== null) {
+    inputs.push(weight);
+    slots.push("weight");
+  }
+  if (bias !== null) {
+    inputs.push(bias);
+    slots.push("bias");
+  }
+  return { inputs, slots, shapes: { x: x.shape, weight: weight?.shape ?? [], bias: bias?.shape ?? [] } };
+}
+
+/** Room for the gradients that are needed. */
+function outputs(x: Tensor, shapes: Record<Slot, Shape>, slots: Slot[], needs: readonly boolean[]): Record<Slot, Tensor | null> {
+  const room = (slot: Slot): Tensor | null =>
+    needs[slots.indexOf(slot)] ? empty("standardize", x.backend, shapes[slot]) : null;
+  return { x: room("x"), weight: room("weight"), bias: room("bias") };
+}
+
+function blocks(gradients: Record<Slot, Tensor | null>): { dx: unknown; dweight: unknown; dbias: unknown } {
+  return {
+    dx: gradients.x?.block ?? null,
+    dweight: gradients.weight?.block ?? null,
+    dbias: gradients.bias?.block ?? null,
+  };
+}

@@ -1,0 +1,51 @@
+import { ArgumentError, ShapeError } from "../errors.js";
+import { formatShape } from "../shape.js";
+import type { Tensor } from "../tensor.js";
+
+/** A size along height and width: one number for both, or `[height, width]`. */
+export type Pair = number | readonly [number, number];
+
+/** Both numbers, checked to be whole and at least `minimum`. */
+export function resolvePair(where: string, name: string, value: Pair, minimum: number): readonly [number, number] {
+  const pair = typeof value === "number" ? ([value, value] as const) : value;
+  if (pair.length === 2 && pair.every((n) => Number.isInteger(n) && n >= minimum)) return [pair[0], pair[1]];
+  throw new ArgumentError({
+    where,
+    expected: `${name} to be a whole number of at least ${minimum}, or two of them`,
+    received: JSON.stringify(value),
+    cure: `Correct ${name}.`,
+  });
+}
+
+/** How windows move over a plane. */
+export interface Windows {
+  readonly kernel: readonly [number, number];
+  readonly stride: readonly [number, number];
+  readonly padding: readonly [number, number];
+  readonly dilation: readonly [number, number];
+}
+
+/** How many windows fit: ⌊(size + 2·padding − dilation·(kernel − 1) − 1) / stride⌋ + 1 each way. @throws ShapeError if none does */
+export function outputSize(where: string, x: Tensor, { kernel, stride, padding, dilation }: Windows): [number, number] {
+  const count = (axis: 0 | 1): number =>
+    Math.floor((x.shape[2 + axis] + 2 * padding[axis] - dilation[axis] * (kernel[axis] - 1) - 1) / stride[axis]) + 1;
+  const size: [number, number] = [count(0), count(1)];
+  if (size[0] >= 1 && size[1] >= 1) return size;
+  throw new ShapeError({
+    where,
+    expected: `planes of at least ${[0, 1].map((k) => dilation[k] * (kernel[k] - 1) + 1 - 2 * padding[k]).join("×")}`,
+    received: `${x.shape[2]}×${x.shape[3]} (shape ${formatShape(x.shape)})`,
+    cure: "Use larger images, a smaller kernel, or more padding.",
+  });
+}
+
+/** Checks that x is (N, C, H, W). */
+export function checkImages(where: string, x: Tensor): void {
+  if (x.rank === 4) return;
+  throw new ShapeError({
+    where,
+    expected: "images (N, C, H, W)",
+    received: `rank ${x.rank} (shape ${formatShape(x.shape)})`,
+    cure: "Reshape to four axes.",
+  });
+}

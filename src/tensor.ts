@@ -1,0 +1,472 @@
+import { backend as currentBackend } from "./backend/index.js";
+import type { Backend } from "./backend/backend.js";
+import type { GraphNode } from "./autograd.js";
+import { ArgumentError, GraphError, ShapeError, TensorFreedError } from "./errors.js";
+import { disown, own, whenEscaping } from "./scope.js";
+import { checkShape, formatShape, type Shape, sameShape, sizeOf } from "./shape.js";
+import { Storage } from "./storage.js";
+
+/** What a tensor holds on to: kept apart from it, so that it can be let go after the tensor itself has been collected. */
+class Hold {
+  storage: Storage | null;
+  node: GraphNode | null = null;
+
+  constructor(storage: Storage) {
+    this.storage = storage;
+  }
+
+  release(): void {
+    this.storage?.release();
+    this.storage = null;
+    this.node?.release();
+    this.node = null;
+  }
+}
+
+const collected = new FinalizationRegistry<Hold>((hold) => hold.release());
+/** From this size on the garbage collector is told how much memory hangs on a tensor. */
+const weightyBytes = 65536;
+/** Bytes handed out to tensors of no scope since the event loop last turned; see {@link Tensor.data}. */
+let unscopedBytes = 0;
+const unscopedLimit = 64 << 20;
+
+/** One turn of the event loop, in which the garbage collector's messages arrive. */
+function turn(): Promise<void> {
+  return new Promise((resolve) => {
+    if (typeof setImmediate === "function") setImmediate(resolve);
+    else setTimeout(resolve, 0);
+  });
+}
+
+/** Options of {@link tensor}. */
+export interface TensorOptions {
+  /** Whether `backward()` collects a gradient for it in `.grad`. @defaultValue false */
+  readonly requiresGrad?: boolean;
+}
+
+/** Options of {@link Tensor.backward}. */
+export interface BackwardOptions {
+  /** Keep the graph, so that `backward()` can run over it again. @defaultValue false */
+  readonly retainGraph?: boolean;
+}
+
+/**
+ * An array of float32 values of rank 0 to 5: a handle on memory of a backend, row-major, together with the graph that made it.
+ *
+ * Its memory is freed by the {@link scope} it was made in, by {@link Tensor.dispose}, by `using`, or, outside of any scope, by the garbage
+ * collector when the event loop turns.
+ *
+ * @example
+ * ```ts
+ * const x = tensor([[1, 2], [3, 4]], { requiresGrad: true });
+ * x.mul(x).sum().backward();
+ * x.grad?.dataSync(); // Float32Array [2, 4, 6, 8]
+ * ```
+ */
+export class Tensor {
+  /** Sizes along the axes, outermost first. */
+  readonly shape: Shape;
+  /** The gradient that `backward()` has collected so far, for leaves that require one; assign null to forget it. */
+  grad: Tensor | null = null;
+  readonly #hold: Hold;
+  readonly #origin: string;
+  readonly #backend: Backend;
+  #leafRequiresGrad = false;
+  #isParameter = false;
+  /** Tells the collector the weight of what this small object holds; its pages are never touched. */
+  #weight: ArrayBuffer | null = null;
+
+  /** @internal Tensors are made by {@link tensor} and by ops. `origin` names the op in messages. */
+  constructor(storage: Storage, shape: Shape, origin: string, tracked: boolean) {
+    this.shape = shape;
+    this.#hold = new Hold(storage);
+    this.#origin = origin;
+    this.#backend = storage.backend;
+    if (tracked && !own(this)) this.#watch();
+  }
+
+  /** Leaves it to the garbage collector. */
+  #watch(): void {
+    const storage = this.#hold.storage;
+    if (storage === null || this.#weight !== null) return;
+    collected.register(this, this.#hold);
+    unscopedBytes += storage.bytes;
+    this.#weight = new ArrayBuffer(storage.bytes >= weightyBytes ? storage.bytes : 0);
+  }
+
+  static {
+    whenEscaping((object) => {
+      if (object instanceof Tensor) object.#watch();
+    });
+  }
+
+  /** The number of values. */
+  get size(): number {
+    return sizeOf(this.shape);
+  }
+
+  /** The number of axes. */
+  get rank(): number {
+    return this.shape.length;
+  }
+
+  /**
+   * Whether gradients flow to this tensor: set on a leaf, inherited by what ops make of it. Setting it on the output of an op is
+   * an error; use {@link Tensor.detach}.
+   */
+  get requiresGrad(): boolean {
+    return this.#leafRequiresGrad || this.#hold.node !== null;
+  }
+
+  set requiresGrad(value: boolean) {
+    if (this.#hold.node !== null) {
+      throw new GraphError({
+        where: `${this}.requiresGrad`,
+        expected: "a leaf",
+        received: `the output of ${this.#origin}`,
+        cure: "Call detach() first.",
+      });
+    }
+    this.#leafRequiresGrad = value;
+    if (!value) return;
+    this.#isParameter = true;
+    this.persist();
+  }
+
+  /** Whether it is a leaf that requires a gradient, or has at some time: what makes a tensor of a module a parameter. */
+  get isParameter(): boolean {
+    return this.#isParameter;
+  }
+
+  /** @internal Takes it out of every scope for good: parameters, buffers, gradients, optimiser state. */
+  persist(): this {
+    disown(this);
+    this.#watch();
+    return this;
+  }
+
+  /** @internal The backend it lives on. */
+  get backend(): Backend {
+    return this.#backend;
+  }
+
+  /** @internal Its memory. @throws TensorFreedError if it has been freed */
+  get storage(): Storage {
+    const { storage } = this.#hold;
+    if (storage !== null) return storage;
+    throw new TensorFreedError({
+      where: `${this}, made by ${this.#origin}`,
+      expected: "a tensor in use",
+      received: "one whose memory has been freed",
+      cure: "Return it from its scope(), pass it to keep(), or use it before dispose().",
+    });
+  }
+
+  /** @internal The block that kernels work on. @throws TensorFreedError if it has been freed */
+  get block(): unknown {
+    return this.storage.block;
+  }
+
+  /** @internal The op that made it, for the graph; null for leaves. */
+  get node(): GraphNode | null {
+    return this.#hold.node;
+  }
+
+  /** @internal */
+  set node(node: GraphNode | null) {
+    this.#hold.node = node;
+  }
+
+  /** @internal Another tensor on the same memory, without graph, that no scope frees. */
+  alias(): Tensor {
+    return new Tensor(this.storage.retain(), this.shape, this.#origin, false);
+  }
+
+  /** The values, copied out, in row-major order. @throws TensorFreedError if it has been freed */
+  async data(): Promise<Float32Array> {
+    const { storage } = this;
+    // A loop that only awaits data would never let the collector's messages in.
+    if (unscopedBytes > unscopedLimit) {
+      storage.retain();
+      unscopedBytes = 0;
+      await turn();
+      const values = await storage.backend.read(storage.block, this.size * 4);
+      storage.release();
+      return new Float32Array(values);
+    }
+    return new Float32Array(await storage.backend.read(storage.block, this.size * 4));
+  }
+
+  /** As {@link Tensor.data}, at once. @throws BackendError on a backend that cannot answer at once */
+  dataSync(): Float32Array {
+    return new Float32Array(this.backend.readSync(this.block, this.size * 4));
+  }
+
+  /** The value of a tensor of one element. @throws ShapeError if it has more or fewer */
+  item(): number {
+    if (this.size === 1) return this.dataSync()[0];
+    throw new ShapeError({
+      where: `${this}.item()`,
+      expected: "one value",
+      received: String(this.size),
+      cure: "Reduce it first, or read data().",
+    });
+  }
+
+  /** The same values without the graph: gradients stop here. The memory is shared, not copied. */
+  detach(): Tensor {
+    return new Tensor(this.storage.retain(), this.shape, "detach", true);
+  }
+
+  /**
+   * Sends gradients back through the graph that made this tensor and adds them to `.grad` of every leaf that requires one.
+   * Releases the graph, unless `retainGraph`.
+   *
+   * @param cotangent - the gradient of what is differentiated with respect to this tensor, of its shape; 1 by default for a
+   * tensor of one value
+   * @throws GraphError if there is no graph, or it has been released
+   * @throws ShapeError if the cotangent has another shape, or is missing for a tensor of several values
+   */
+  backward(cotangent?: Tensor | Float32Array | null, options: BackwardOptions = {}): void {
+    const seed = this.#cotangent(cotangent ?? null);
+    if (this.#hold.node !== null) {
+      this.#hold.node.backward(seed, options.retainGraph ?? false);
+    } else if (this.#leafRequiresGrad) {
+      this.accumulate(seed);
+      seed.dispose();
+    } else {
+      throw new GraphError({
+        where: `${this}.backward()`,
+        expected: "a tensor computed from one with requiresGrad",
+        received: "one that needs no gradient",
+        cure: "Create a parameter with { requiresGrad: true }, and compute outside of noGrad().",
+      });
+    }
+  }
+
+  /** The cotangent as a tensor of no scope that the callee may keep. */
+  #cotangent(given: Tensor | Float32Array | null): Tensor {
+    const received = given === null ? "none" : given instanceof Tensor ? formatShape(given.shape) : `${given.length} values`;
+    const fits =
+      given === null ? this.size === 1 : given instanceof Tensor ? sameShape(given.shape, this.shape) : given.length === this.size;
+    if (!fits) {
+      throw new ShapeError({
+        where: `${this}.backward(cotangent)`,
+        expected: `a cotangent of shape ${formatShape(this.shape)}`,
+        received,
+        cure: "Pass one of that shape, or reduce to one value with sum() or mean() first.",
+      });
+    }
+    if (given instanceof Tensor) return given.alias();
+    return upload("backward", this.backend, this.shape, given ?? Float32Array.of(1), false);
+  }
+
+  /** @internal Adds to `.grad`; never keeps memory that somebody else looks at. */
+  accumulate(gradient: Tensor): void {
+    const { backend } = this;
+    const bytes = this.size * 4;
+    const view = { extents: [this.size], aStrides: [1], bStrides: [1] };
+    const old = this.grad;
+    if (old !== null && !old.storage.shared) {
+      backend.binary("add", old.block, gradient.block, old.block, view);
+    } else if (old !== null) {
+      const sum = new Tensor(new Storage("backward", backend, bytes), this.shape, "backward", false);
+      backend.binary("add", old.block, gradient.block, sum.block, view);
+      this.grad = sum.persist();
+    } else if (gradient.storage.shared) {
+      const copy = new Tensor(new Storage("backward", backend, bytes), this.shape, "backward", false);
+      const strides = { xStrides: [1], xOffset: 0, yStrides: [1], yOffset: 0 };
+      backend.copy(gradient.block, copy.block, { extents: [this.size], ...strides });
+      this.grad = copy.persist();
+    } else {
+      this.grad = gradient.alias().persist();
+    }
+  }
+
+  /** Frees its memory now; using it afterwards is a `TensorFreedError`. Again: no effect. */
+  dispose(): void {
+    disown(this);
+    this.#weight = null;
+    this.#hold.release();
+  }
+
+  /** `using t = …` frees it at the end of the block. */
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
+
+  toString(): string {
+    return `Tensor(${formatShape(this.shape)})`;
+  }
+}
+
+/** A new tensor of undefined values on a backend, for an op to fill. `origin` names the op. */
+export function empty(origin: string, backend: Backend, shape: Shape, bytesPerValue = 4): Tensor {
+  return new Tensor(new Storage(origin, backend, sizeOf(shape) * bytesPerValue), shape, origin, true);
+}
+
+/** Another tensor on the same memory, of as many values, without graph. `origin` names the op. */
+export function view(origin: string, t: Tensor, shape: Shape): Tensor {
+  return new Tensor(t.storage.retain(), shape, origin, true);
+}
+
+/** The same values in memory of their own, without graph. */
+export function copyOf(origin: string, t: Tensor): Tensor {
+  const copy = empty(origin, t.backend, t.shape);
+  const line = { extents: [t.size], xStrides: [1], xOffset: 0, yStrides: [1], yOffset: 0 };
+  t.backend.copy(t.block, copy.block, line);
+  return copy;
+}
+
+/** Copies host values (f32 or, for labels, i32) into a new tensor. */
+export function upload(
+  origin: string,
+  backend: Backend,
+  shape: Shape,
+  values: Float32Array | Int32Array | Float64Array,
+  tracked = true,
+): Tensor {
+  const storage = new Storage(origin, backend, values.byteLength);
+  backend.write(storage.block, values);
+  return new Tensor(storage, shape, origin, tracked);
+}
+
+/** Numbers, nested to any depth that {@link tensor} takes. */
+export type NestedNumbers = number | readonly NestedNumbers[];
+
+/** Array types whose values {@link tensor} copies, converting them to float32. */
+export type NumberArray =
+  | Float32Array
+  | Float64Array
+  | Int8Array
+  | Int16Array
+  | Int32Array
+  | Uint8Array
+  | Uint8ClampedArray
+  | Uint16Array
+  | Uint32Array;
+
+function isTypedArray(data: unknown): data is NumberArray {
+  return ArrayBuffer.isView(data) && !(data instanceof DataView);
+}
+
+/** The shape of nested arrays; their values are appended to `values`. @throws ShapeError if they are ragged or hold anything else */
+function flattenNested(data: NestedNumbers, values: number[]): number[] {
+  const shape: number[] = [];
+  for (let level: NestedNumbers = data; Array.isArray(level); level = level[0]) {
+    shape.push(level.length);
+    if (level.length === 0) break;
+  }
+  const visit = (part: unknown, axis: number): void => {
+    const isLeaf = axis === shape.length;
+    const fits = isLeaf ? typeof part === "number" : Array.isArray(part) && part.length === shape[axis];
+    if (!fits) {
+      throw new ShapeError({
+        where: "tensor(data)",
+        expected: isLeaf ? "a number at each place" : `nested arrays of equal length ${shape[axis]} along axis ${axis}`,
+        received: Array.isArray(part) ? `an array of length ${part.length}` : `${part === null ? "null" : typeof part}`,
+        cure: "Make all rows equally long and fill them with numbers.",
+      });
+    }
+    if (Array.isArray(part)) for (const member of part) visit(member, axis + 1);
+    else values.push(part as number);
+  };
+  visit(data, 0);
+  return shape;
+}
+
+/**
+ * Makes a tensor from a number (rank 0), nested arrays of numbers, or a typed array with its shape. The data are copied.
+ *
+ * @param data - a typed array without shape becomes rank 1
+ * @param shape - whole numbers ≥ 0 whose product is the number of values; default: as nested
+ * @throws ShapeError if rows differ in length, or the shape does not match the number of values
+ * @example
+ * ```ts
+ * const scalar = tensor(3); // shape []
+ * const matrix = tensor([[1, 2, 3], [4, 5, 6]]); // shape [2, 3]
+ * const image = tensor(new Float32Array(784), [1, 1, 28, 28]);
+ * const weight = tensor([0.1, 0.2], { requiresGrad: true });
+ * ```
+ */
+export function tensor(data: NestedNumbers | NumberArray, shape?: Shape | TensorOptions, options?: TensorOptions): Tensor {
+  const givenShape = Array.isArray(shape) ? (shape as Shape) : undefined;
+  const { requiresGrad = false } = options ?? (Array.isArray(shape) ? {} : ((shape as TensorOptions | undefined) ?? {}));
+  let values: Float32Array;
+  let ownShape: number[];
+  if (isTypedArray(data)) {
+    values = data instanceof Float32Array ? data : Float32Array.from(data);
+    ownShape = [data.length];
+  } else {
+    const list: number[] = [];
+    ownShape = flattenNested(data, list);
+    values = Float32Array.from(list);
+  }
+  const finalShape = [...(givenShape ?? ownShape)];
+  checkShape("tensor(data, shape)", finalShape);
+  if (sizeOf(finalShape) !== values.length) {
+    throw new ShapeError({
+      where: "tensor(data, shape)",
+      expected: `${sizeOf(finalShape)} values for shape ${formatShape(finalShape)}`,
+      received: String(values.length),
+      cure: "Correct the shape or the data.",
+    });
+  }
+  const result = upload("tensor", currentBackend(), finalShape, values);
+  if (requiresGrad) result.requiresGrad = true;
+  return result;
+}
+
+/** A tensor of zeros. @param shape - whole numbers ≥ 0 */
+export function zeros(shape: Shape, options: TensorOptions = {}): Tensor {
+  return full(shape, 0, options);
+}
+
+/** A tensor of ones. @param shape - whole numbers ≥ 0 */
+export function ones(shape: Shape, options: TensorOptions = {}): Tensor {
+  return full(shape, 1, options);
+}
+
+/** A tensor of equal values. @param shape - whole numbers ≥ 0 */
+export function full(shape: Shape, value: number, options: TensorOptions = {}): Tensor {
+  checkShape("full(shape)", shape);
+  const result = empty("full", currentBackend(), [...shape]);
+  result.backend.fill(result.block, result.size, value);
+  if (options.requiresGrad) result.requiresGrad = true;
+  return result;
+}
+
+/**
+ * Exempts a tensor from the scopes around it: it lives until `dispose()`, or until the garbage collector finds it unused.
+ *
+ * @returns the same tensor
+ * @example
+ * ```ts
+ * let last: Tensor | undefined;
+ * scope(() => {
+ *   last = keep(tensor([1, 2]).mul(2));
+ * });
+ * last?.dataSync(); // Float32Array [2, 4]
+ * ```
+ */
+export function keep(t: Tensor): Tensor {
+  return t.persist();
+}
+
+/** The one backend that all these tensors live on. @throws ArgumentError if they live on two */
+export function commonBackend(where: string, ...tensors: (Tensor | null)[]): Backend {
+  let found: Backend | null = null;
+  for (const t of tensors) {
+    if (t === null) continue;
+    found ??= t.backend;
+    if (t.backend !== found) {
+      throw new ArgumentError({
+        where,
+        expected: `every tensor on the ${found.name} backend`,
+        received: `one on ${t.backend.name}`,
+        cure: "Call setBackend() once, before the model and the data are made.",
+      });
+    }
+  }
+  return found ?? currentBackend();
+}

@@ -1,0 +1,64 @@
+import { pow } from "../elementary.js";
+import type { Tensor } from "../tensor.js";
+import { checkRange, Optimizer, type OptimizerOptions } from "./optimizer.js";
+
+/** Options of {@link Adam} and {@link AdamW}. */
+export interface AdamOptions extends OptimizerOptions {
+  /** How much of the old first and second moment is kept, each in [0, 1). @defaultValue [0.9, 0.999] */
+  readonly betas?: readonly [number, number];
+  /** Added to the root of the second moment, ≥ 0. @defaultValue 1e-8 */
+  readonly eps?: number;
+}
+
+/**
+ * Adam (Kingma & Ba 2015, arXiv:1412.6980, Algorithm 1): m = β₁m + (1 − β₁)g, v = β₂v + (1 − β₂)g²,
+ * p −= lr · m̂ / (√v̂ + eps) with m̂ = m / (1 − β₁ᵗ), v̂ = v / (1 − β₂ᵗ). Weight decay is L2: part of the gradient.
+ *
+ * @example
+ * ```ts
+ * const w = tensor([1], { requiresGrad: true });
+ * const optimizer = new Adam([w], { lr: 0.1 });
+ * w.mul(w).sum().backward();
+ * optimizer.step();
+ * w.item(); // 0.9
+ * ```
+ */
+export class Adam extends Optimizer {
+  readonly betas: readonly [number, number];
+  readonly eps: number;
+  protected override readonly slots: readonly string[] = ["first", "second"];
+  /** Whether decay shrinks the parameter itself rather than going through the moments. */
+  protected readonly decoupled: boolean = false;
+
+  /** @throws ArgumentError if a number is out of range */
+  constructor(parameters: Iterable<Tensor>, options: AdamOptions) {
+    super(parameters, options);
+    const where = `new ${this.constructor.name}(options)`;
+    const [beta1, beta2] = options.betas ?? [0.9, 0.999];
+    this.betas = [checkRange(where, "betas[0]", beta1, 0, 1), checkRange(where, "betas[1]", beta2, 0, 1)];
+    this.eps = checkRange(where, "eps", options.eps ?? 1e-8, 0, Number.POSITIVE_INFINITY);
+  }
+
+  protected override update(
+    parameter: Tensor,
+    gradient: Tensor,
+    moments: Readonly<Record<string, Tensor>>,
+    step: number,
+    weightDecay: number,
+  ): void {
+    const [beta1, beta2] = this.betas;
+    const { first, second } = moments;
+    const { lr, eps, decoupled } = this;
+    const corrections = { correction1: 1 - pow(beta1, step), correction2: 1 - pow(beta2, step) };
+    const numbers = { lr, beta1, beta2, eps, weightDecay, decoupled, ...corrections };
+    parameter.backend.adamStep(parameter.block, gradient.block, first.block, second.block, parameter.size, numbers);
+  }
+}
+
+/**
+ * Adam with decoupled weight decay (Loshchilov & Hutter 2019, arXiv:1711.05101): the parameter shrinks by lr·weightDecay·p, apart from
+ * the moments. Here, as everywhere in Evenkeel, weight decay is 0 unless given (PyTorch's AdamW: 0.01).
+ */
+export class AdamW extends Adam {
+  protected override readonly decoupled: boolean = true;
+}

@@ -1,0 +1,102 @@
+import { noGrad } from "../autograd.js";
+import { ArgumentError } from "../errors.js";
+import type { Module } from "../nn/module.js";
+import { concat } from "../ops/concat.js";
+import { slice } from "../ops/slice.js";
+import { scope } from "../scope.js";
+import { checkCount } from "../shape.js";
+import type { Tensor } from "../tensor.js";
+import { evaluating } from "./mode.js";
+import { countCorrect, type Data, inputsOf, type Loss, labelsOf, lossFor, targetsOf } from "./step.js";
+
+/** Options of {@link evaluate}. */
+export interface EvaluateOptions<Target> {
+  /** @defaultValue cross-entropy, for labels */
+  readonly loss?: Loss<Target>;
+  /** Stops between batches by throwing the signal's reason. */
+  readonly signal?: AbortSignal;
+}
+
+/** What {@link evaluate} finds. */
+export interface Evaluation {
+  /** The mean loss, each sample weighing the same. */
+  readonly loss: number;
+  /** The share of samples whose label has the largest output; null where targets are not labels. */
+  readonly accuracy: number | null;
+  /** How many samples there were. */
+  readonly samples: number;
+}
+
+/**
+ * Measures a model on data in evaluation mode: norms use their running statistics, dropout is off. A model in training mode is back in it
+ * afterwards; one already in evaluation mode is used as it is, with whatever switches were set by hand.
+ *
+ * @param data - batches; a scope is opened for each
+ * @throws ArgumentError if there are no samples
+ */
+export async function evaluate<Target>(
+  model: Module,
+  data: Data<Target>,
+  { loss, signal }: EvaluateOptions<Target> = {},
+): Promise<Evaluation> {
+  const lossOf = lossFor("evaluate(model, data)", loss);
+  let total = 0;
+  let correct: number | null = 0;
+  let samples = 0;
+  await evaluating(model, async () => {
+    for await (const batch of data) {
+      signal?.throwIfAborted();
+      const labels = labelsOf(batch.targets);
+      const { value, output, count } = scope(() =>
+        noGrad(() => {
+          const inputs = inputsOf(batch);
+          const prediction = model.forward(inputs);
+          return { value: lossOf(prediction, targetsOf(batch)), output: prediction, count: inputs.shape[0] };
+        }),
+      );
+      total += (await value.data())[0] * count;
+      correct = labels === null || correct === null ? null : correct + countCorrect(await output.data(), labels);
+      samples += count;
+      value.dispose();
+      output.dispose();
+    }
+  });
+  if (samples === 0) {
+    throw new ArgumentError({
+      where: "evaluate(model, data)",
+      expected: "at least one sample",
+      received: "none",
+      cure: "Pass data that can be gone through again; a generator is spent after one pass.",
+    });
+  }
+  return { loss: total / samples, accuracy: correct === null ? null : correct / samples, samples };
+}
+
+/** Options of {@link predict}. */
+export interface PredictOptions {
+  /** Samples that go through the network at a time, which bounds memory. @defaultValue 256 */
+  readonly batchSize?: number;
+}
+
+/**
+ * The outputs of a model in evaluation mode, without graph. Modes are treated as by {@link evaluate}.
+ *
+ * @param x - (N, …)
+ * @returns (N, …), which belongs to the caller
+ */
+export async function predict(model: Module, x: Tensor, { batchSize = 256 }: PredictOptions = {}): Promise<Tensor> {
+  checkCount("predict(model, x)", "batchSize", batchSize);
+  return evaluating(model, async () =>
+    scope(() =>
+      noGrad(() => {
+        const [count] = x.shape;
+        if (count <= batchSize) return model.forward(x);
+        const parts: Tensor[] = [];
+        for (let start = 0; start < count; start += batchSize) {
+          parts.push(scope(() => model.forward(slice(x, start, Math.min(count, start + batchSize)))));
+        }
+        return concat(parts, 0);
+      }),
+    ),
+  );
+}

@@ -1,0 +1,30 @@
+import { backend as currentBackend } from "../backend/index.js";
+import { empty, type Tensor } from "../tensor.js";
+import { checkRange } from "./optimizer.js";
+
+/**
+ * Scales all gradients together so that their joint Euclidean norm is at most `maxNorm` (Pascanu et al. 2013, arXiv:1211.5063).
+ * Leaves them alone where the norm is not finite.
+ *
+ * @param parameters - those without gradient are passed over
+ * @param maxNorm - ≥ 0; infinity only measures
+ * @returns the norm before
+ * @throws ArgumentError if maxNorm is negative
+ */
+export async function clipGradNorm(parameters: Iterable<Tensor>, maxNorm: number): Promise<number> {
+  if (maxNorm !== Number.POSITIVE_INFINITY) {
+    checkRange("clipGradNorm(parameters, maxNorm)", "maxNorm", maxNorm, 0, Number.POSITIVE_INFINITY);
+  }
+  const gradients = [...parameters].flatMap(({ grad }) => (grad === null ? [] : [grad]));
+  const backend = gradients[0]?.backend ?? currentBackend();
+  // Two f32 words that hold one f64: zeros either way.
+  const total = empty("clipGradNorm", backend, [2]);
+  backend.fill(total.block, 2, 0);
+  for (const gradient of gradients) backend.addSquares(gradient.block, gradient.size, total.block);
+  if (maxNorm !== Number.POSITIVE_INFINITY) {
+    for (const gradient of gradients) backend.clipToNorm(gradient.block, gradient.size, total.block, maxNorm);
+  }
+  const [squares] = new Float64Array(await backend.read(total.block, 8));
+  total.dispose();
+  return Math.sqrt(squares);
+}

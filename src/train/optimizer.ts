@@ -1,0 +1,153 @@
+import { ArgumentError, StateDictError } from "../errors.js";
+import { sameShape } from "../shape.js";
+import { copyOf, empty, type Tensor, tensor } from "../tensor.js";
+
+/** Options that every optimiser has. */
+export interface OptimizerOptions {
+  /** Learning rate, ≥ 0; may be changed between steps through `.lr`. */
+  readonly lr: number;
+  /** Strength of weight decay, ≥ 0. @defaultValue 0 */
+  readonly weightDecay?: number;
+  /**
+   * Which parameters decay. Norm weights and all biases are the parameters of rank 1, so that `(p) => p.rank > 1` leaves them out.
+   * @defaultValue all
+   */
+  readonly decays?: (parameter: Tensor) => boolean;
+}
+
+/** What an optimiser remembers of one parameter: how many steps it has taken, and tensors of its shape. */
+interface Memory {
+  step: number;
+  readonly moments: Readonly<Record<string, Tensor>>;
+}
+
+/** Checks that a number lies in a range. @throws ArgumentError if it does not */
+export function checkRange(where: string, name: string, value: number, low: number, high: number): number {
+  if (value >= low && value < high) return value;
+  throw new ArgumentError({
+    where,
+    expected: `${name} to be ${high === Number.POSITIVE_INFINITY ? `a finite number of at least ${low}` : `from ${low} up to, not including, ${high}`}`,
+    received: String(value),
+    cure: `Correct ${name}.`,
+  });
+}
+
+/** Changes parameters by their gradients. */
+export abstract class Optimizer {
+  /** What it changes. */
+  readonly parameters: readonly Tensor[];
+  /** Strength of weight decay. */
+  readonly weightDecay: number;
+  readonly #decays: (parameter: Tensor) => boolean;
+  readonly #memories = new Map<Tensor, Memory>();
+  #lr = 0;
+
+  /** @throws ArgumentError if there are no parameters or a number is out of range */
+  constructor(parameters: Iterable<Tensor>, { lr, weightDecay = 0, decays = () => true }: OptimizerOptions) {
+    this.parameters = [...new Set(parameters)];
+    if (this.parameters.length === 0) {
+      throw new ArgumentError({
+        where: `new ${this.constructor.name}(parameters)`,
+        expected: "at least one parameter",
+        received: "none",
+        cure: "Pass model.parameters(), of a model whose layers are its own properties.",
+      });
+    }
+    this.lr = lr;
+    this.weightDecay = checkRange(`new ${this.constructor.name}(options)`, "weightDecay", weightDecay, 0, Number.POSITIVE_INFINITY);
+    this.#decays = decays;
+  }
+
+  /** Learning rate, ≥ 0. @throws ArgumentError if negative or not finite */
+  get lr(): number {
+    return this.#lr;
+  }
+
+  set lr(value: number) {
+    this.#lr = checkRange(`${this.constructor.name}.lr`, "lr", value, 0, Number.POSITIVE_INFINITY);
+  }
+
+  /** Names of the tensors kept for each parameter, zeros at first. */
+  protected abstract readonly slots: readonly string[];
+
+  /** Changes one parameter. @param step - counted from 1 for each parameter @param weightDecay - 0 where it does not decay */
+  protected abstract update(
+    parameter: Tensor,
+    gradient: Tensor,
+    moments: Readonly<Record<string, Tensor>>,
+    step: number,
+    weightDecay: number,
+  ): void;
+
+  /** Changes every parameter that has a gradient. */
+  step(): void {
+    for (const parameter of this.parameters) {
+      const { grad } = parameter;
+      if (grad === null) continue;
+      const memory = this.#memoryOf(parameter);
+      memory.step++;
+      this.update(parameter, grad, memory.moments, memory.step, this.#decays(parameter) ? this.weightDecay : 0);
+    }
+  }
+
+  /** Frees and forgets all gradients. */
+  zeroGrad(): void {
+    for (const parameter of this.parameters) {
+      parameter.grad?.dispose();
+      parameter.grad = null;
+    }
+  }
+
+  #memoryOf(parameter: Tensor): Memory {
+    const known = this.#memories.get(parameter);
+    if (known !== undefined) return known;
+    const moments = Object.fromEntries(
+      this.slots.map((slot) => {
+        const moment = empty(this.constructor.name, parameter.backend, parameter.shape).persist();
+        moment.backend.fill(moment.block, moment.size, 0);
+        return [slot, moment];
+      }),
+    );
+    const memory = { step: 0, moments };
+    this.#memories.set(parameter, memory);
+    return memory;
+  }
+
+  /** Copies of what it remembers: `0.step`, `0.velocity`, … by the place of each parameter. */
+  stateDict(): Record<string, Tensor> {
+    const entries = this.parameters.flatMap((parameter, k) => {
+      const memory = this.#memories.get(parameter);
+      if (memory === undefined) return [];
+      const moments = Object.entries(memory.moments).map(([slot, t]) => [`${k}.${slot}`, copyOf("stateDict", t)] as const);
+      return [[`${k}.step`, tensor(memory.step)] as const, ...moments];
+    });
+    return Object.fromEntries(entries);
+  }
+
+  /** Takes up what {@link Optimizer.stateDict} returned. @throws StateDictError if it does not fit the parameters */
+  loadStateDict(state: Record<string, Tensor>): void {
+    const expected = new Map<string, Tensor>();
+    this.parameters.forEach((parameter, k) => {
+      for (const slot of this.slots) expected.set(`${k}.${slot}`, parameter);
+    });
+    const isStep = (name: string): boolean => /^\d+\.step$/.test(name) && Number.parseInt(name, 10) < this.parameters.length;
+    const unexpected = Object.keys(state).filter((name) => !expected.has(name) && !isStep(name));
+    const begun = (name: string): boolean => Object.hasOwn(state, `${Number.parseInt(name, 10)}.step`);
+    const missing = [...expected.keys()].filter((name) => begun(name) && !Object.hasOwn(state, name));
+    const misshaped = [...expected]
+      .filter(([name, like]) => Object.hasOwn(state, name) && !sameShape(state[name].shape, like.shape))
+      .map(([name, like]) => `${name} (expected ${like.shape.join("×")}, got ${state[name].shape.join("×")})`);
+    if (unexpected.length + missing.length + misshaped.length > 0) {
+      throw new StateDictError(`${this.constructor.name}.loadStateDict(state)`, missing, unexpected, misshaped);
+    }
+    this.parameters.forEach((parameter, k) => {
+      const step = state[`${k}.step`];
+      if (step === undefined) return;
+      const memory = this.#memoryOf(parameter);
+      memory.step = step.item();
+      for (const [slot, moment] of Object.entries(memory.moments)) {
+        moment.backend.write(moment.block, state[`${k}.${slot}`].dataSync());
+      }
+    });
+  }
+}

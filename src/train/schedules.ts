@@ -1,0 +1,91 @@
+import { cos } from "../elementary.js";
+import { checkCount } from "../shape.js";
+import { checkRange } from "./optimizer.js";
+
+/**
+ * The learning rate of a step: a pure function of where training stands, so that a resumed run goes on as if never stopped.
+ *
+ * @param step - counted from 0
+ * @param steps - how many there will be in all
+ */
+export type Schedule = (step: number, steps: number) => number;
+
+/** Checks a learning rate. */
+function rate(where: string, name: string, value: number): number {
+  return checkRange(where, name, value, 0, Number.POSITIVE_INFINITY);
+}
+
+/** From `high` to `low` along half a cosine; `share` runs from 0 to 1. */
+function anneal(high: number, low: number, share: number): number {
+  return low + ((high - low) / 2) * (1 + cos(Math.PI * Math.min(1, Math.max(0, share))));
+}
+
+/** The same learning rate at every step. @param lr - ≥ 0 */
+export function constantLr(lr: number): Schedule {
+  rate("constantLr(lr)", "lr", lr);
+  return () => lr;
+}
+
+/** lr · factor^⌊step / every⌋. @param lr - ≥ 0 @param options - `every`: steps between drops, ≥ 1; `factor`: 0.1 by default */
+export function stepLr(lr: number, { every, factor = 0.1 }: { every: number; factor?: number }): Schedule {
+  rate("stepLr(lr)", "lr", lr);
+  rate("stepLr(lr)", "factor", factor);
+  checkCount("stepLr(lr)", "every", every);
+  return (step) => {
+    let value = lr;
+    for (let drop = Math.floor(step / every); drop > 0; drop--) value *= factor;
+    return value;
+  };
+}
+
+/**
+ * Half a cosine from lr to `final` (Loshchilov & Hutter 2017, arXiv:1608.03983, without restarts).
+ *
+ * @param lr - ≥ 0
+ * @param options - `final`: 0 by default
+ */
+export function cosineLr(lr: number, { final = 0 }: { final?: number } = {}): Schedule {
+  rate("cosineLr(lr)", "lr", lr);
+  rate("cosineLr(lr)", "final", final);
+  return (step, steps) => anneal(lr, final, steps > 1 ? step / (steps - 1) : 0);
+}
+
+/** Options of {@link oneCycleLr}; the defaults are those of PyTorch's OneCycleLR. */
+export interface OneCycleOptions {
+  /** Share of the steps in which the rate rises, in (0, 1). @defaultValue 0.3 */
+  readonly rise?: number;
+  /** The first rate is maxLr over this. @defaultValue 25 */
+  readonly initialDivisor?: number;
+  /** The last rate is the first over this. @defaultValue 1e4 */
+  readonly finalDivisor?: number;
+}
+
+/**
+ * Rises along half a cosine from maxLr / 25 to maxLr, then falls along another to nearly 0 (Smith & Topin 2018,
+ * arXiv:1708.07120).
+ *
+ * @param maxLr - the highest rate, ≥ 0
+ */
+export function oneCycleLr(maxLr: number, options: OneCycleOptions = {}): Schedule {
+  const { rise = 0.3, initialDivisor = 25, finalDivisor = 1e4 } = options;
+  rate("oneCycleLr(maxLr)", "maxLr", maxLr);
+  checkRange("oneCycleLr(maxLr)", "rise", rise, 0, 1);
+  const initial = maxLr / initialDivisor;
+  const final = initial / finalDivisor;
+  return (step, steps) => {
+    const peak = rise * steps - 1;
+    if (step <= peak) return anneal(initial, maxLr, step / peak);
+    return anneal(maxLr, final, (step - peak) / (steps - 1 - peak));
+  };
+}
+
+/**
+ * Another schedule, scaled up linearly from 1/warmUpSteps of it over the first steps (Goyal et al. 2017, arXiv:1706.02677 §2.2).
+ *
+ * @param schedule - what follows
+ * @param warmUpSteps - ≥ 1
+ */
+export function warmUpLr(schedule: Schedule, warmUpSteps: number): Schedule {
+  checkCount("warmUpLr(schedule, warmUpSteps)", "warmUpSteps", warmUpSteps);
+  return (step, steps) => schedule(step, steps) * Math.min(1, (step + 1) / warmUpSteps);
+}

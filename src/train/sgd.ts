@@ -1,0 +1,59 @@
+import { ArgumentError } from "../errors.js";
+import type { Tensor } from "../tensor.js";
+import { checkRange, Optimizer, type OptimizerOptions } from "./optimizer.js";
+
+/** Options of {@link Sgd}. */
+export interface SgdOptions extends OptimizerOptions {
+  /** Share of the velocity that is kept, in [0, 1). @defaultValue 0 */
+  readonly momentum?: number;
+  /** Look ahead along the velocity (Sutskever et al. 2013); needs momentum. @defaultValue false */
+  readonly nesterov?: boolean;
+}
+
+/**
+ * Stochastic gradient descent, as PyTorch's: g = gradient + weightDecay·p; v = momentum·v + g (v = g at first);
+ * p −= lr·(nesterov ? g + momentum·v : v).
+ *
+ * @example
+ * ```ts
+ * const w = tensor([1], { requiresGrad: true });
+ * const optimizer = new Sgd([w], { lr: 0.1 });
+ * w.mul(w).sum().backward();
+ * optimizer.step();
+ * w.item(); // 0.8
+ * ```
+ */
+export class Sgd extends Optimizer {
+  readonly momentum: number;
+  readonly nesterov: boolean;
+  protected override readonly slots: readonly string[];
+
+  /** @throws ArgumentError if a number is out of range, or nesterov lacks momentum */
+  constructor(parameters: Iterable<Tensor>, options: SgdOptions) {
+    super(parameters, options);
+    this.momentum = checkRange("new Sgd(options)", "momentum", options.momentum ?? 0, 0, 1);
+    this.nesterov = options.nesterov ?? false;
+    this.slots = this.momentum > 0 ? ["velocity"] : [];
+    if (this.nesterov && this.momentum === 0) {
+      throw new ArgumentError({
+        where: "new Sgd(options)",
+        expected: "momentum above 0 with nesterov",
+        received: "0",
+        cure: "Set momentum, e.g. 0.9.",
+      });
+    }
+  }
+
+  protected override update(
+    parameter: Tensor,
+    gradient: Tensor,
+    moments: Readonly<Record<string, Tensor>>,
+    step: number,
+    weightDecay: number,
+  ): void {
+    const { lr, momentum, nesterov } = this;
+    const velocity = this.momentum > 0 ? moments["velocity"].block : null;
+    const numbers = { lr, momentum, nesterov, weightDecay, first: step === 1 };
+    parameter.backend.sgdStep(parameter.block, gradient.block, velocity, parameter.size, numbers);
+  }
+}
