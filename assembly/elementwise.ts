@@ -1,22 +1,7 @@
 // Element by element kernels. Twin: src/backend/cpu/elementwise.ts.
 //
-// Where x and y are whole blocks a unit is a line of 16 values (64 bytes), and the last line is done to its end. Walks over
-// nested loops have units of up to `segment` values of one innermost loop, and touch nothing beyond their last value.
-import {
-  exp,
-  exp64,
-  expm1OfNegative,
-  gelu,
-  geluSlope,
-  log,
-  log1p,
-  log64,
-  power,
-  sigmoid,
-  silu,
-  siluSlope,
-  tanh,
-} from "./math";
+// Where x and y are whole blocks a unit is a line of 16 values (64 bytes), and the last line is done to its end.
+import { exp, expm1OfNegative, gelu, geluSlope, log, sigmoid, silu, siluSlope, tanh } from "./math";
 
 /** y[i] = value; units: lines. */
 export function fill(y: usize, value: f32, begin: i32, end: i32): void {

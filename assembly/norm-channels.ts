@@ -1,10 +1,10 @@
 // Batch norm of (rows, channels): one stream of rows, four at a time, with f32 sums per channel that are flushed to f64 every
 // `flushRows`. Each piece of rows has partial results of its own; they are merged in the order of the pieces.
 import { coefficientStep, exactCoefficients } from "./norm-coefficients";
-import { exactAffine, exactGradient } from "./norm-maps";
-import { finishMoments, guardedSums, pair } from "./norm-sums";
+import { exactAffine } from "./norm-maps";
+import { finishMoments, pair } from "./norm-sums";
 
-const flushRows: i32 = 128;
+export const flushRows: i32 = 128;
 /** The shift is the mean of the first few rows. */
 const sampledRows: i32 = 8;
 
@@ -71,6 +71,7 @@ function writeShift(x: usize, rows: i32, channels: i32, shift: usize): void {
 @inline
 function addDeviations(x: usize, channels: i32, shift: usize, step: usize, four: bool): void {
   const rowBytes = <usize>channels << 2;
+  const span: usize = four ? 4 * rowBytes : rowBytes;
   const end = x + rowBytes;
   const body = x + (<usize>(channels & ~3) << 2);
   let to = shift;
@@ -96,8 +97,8 @@ function addDeviations(x: usize, channels: i32, shift: usize, step: usize, four:
   for (; x < end; x += 4) {
     let sum: f32 = 0;
     let squares: f32 = 0;
-    for (let r: usize = 0; r < (four ? 4 : 1); r++) {
-      const d = load<f32>(x + r * rowBytes) - load<f32>(to);
+    for (let r: usize = 0; r < span; r += rowBytes) {
+      const d = load<f32>(x + r) - load<f32>(to);
       sum += d;
       squares += d * d;
     }
@@ -108,7 +109,7 @@ function addDeviations(x: usize, channels: i32, shift: usize, step: usize, four:
 }
 
 /** Adds two f32 arrays, `step` bytes apart, to an f64 array of pairs, and clears them. */
-function flush(sums: usize, step: usize, totals: usize, channels: i32): void {
+export function flush(sums: usize, step: usize, totals: usize, channels: i32): void {
   for (const end = sums + (<usize>channels << 2); sums < end; sums += 4) {
     v128.store(totals, f64x2.add(v128.load(totals), pair(<f64>load<f32>(sums), <f64>load<f32>(sums + step))));
     store<f32>(sums, 0);
@@ -151,6 +152,7 @@ export function channelStandardize(
 @inline
 function standardizeRows(x: usize, mean: usize, step: usize, channels: i32, y: usize, four: bool): void {
   const rowBytes = <usize>channels << 2;
+  const span: usize = four ? 4 * rowBytes : rowBytes;
   const toY = y - x;
   const end = x + rowBytes;
   const body = x + (<usize>(channels & ~3) << 2);
@@ -158,9 +160,11 @@ function standardizeRows(x: usize, mean: usize, step: usize, channels: i32, y: u
     const m = v128.load(mean);
     const a = v128.load(mean + step);
     const c = v128.load(mean + 3 * step);
-    const rows = four ? 4 * rowBytes : rowBytes;
-    for (let r: usize = 0; r < rows; r += rowBytes) {
-      v128.store(x + r + toY, f32x4.add(f32x4.mul(f32x4.sub(v128.load(x + r), m), a), c));
+    standardizeVector(x, x + toY, m, a, c);
+    if (four) {
+      standardizeVector(x + rowBytes, x + toY + rowBytes, m, a, c);
+      standardizeVector(x + 2 * rowBytes, x + toY + 2 * rowBytes, m, a, c);
+      standardizeVector(x + 3 * rowBytes, x + toY + 3 * rowBytes, m, a, c);
     }
     mean += 16;
   }
@@ -168,10 +172,15 @@ function standardizeRows(x: usize, mean: usize, step: usize, channels: i32, y: u
     const m = load<f32>(mean);
     const a = load<f32>(mean + step);
     const c = load<f32>(mean + 3 * step);
-    const rows = four ? 4 * rowBytes : rowBytes;
-    for (let r: usize = 0; r < rows; r += rowBytes) {
+    for (let r: usize = 0; r < span; r += rowBytes) {
       store<f32>(x + r + toY, (load<f32>(x + r) - m) * a + c);
     }
     mean += 4;
   }
+}
+
+// @ts-ignore: decorator
+@inline
+function standardizeVector(x: usize, y: usize, m: v128, a: v128, c: v128): void {
+  v128.store(y, f32x4.add(f32x4.mul(f32x4.sub(v128.load(x), m), a), c));
 }

@@ -212,31 +212,51 @@ function productSums(dy: usize, weight: usize, x: usize, length: i32, mean: f32,
     if (weighted) g *= <f64>load<f32>(x + toWeight);
     total = f64x2.add(total, pair(g, g * <f64>(load<f32>(x) - mean)));
   }
-  const sum = abs(f64x2.extract_lane(total, 0));
-  const product = abs(f64x2.extract_lane(total, 1));
-  if (product >= tinyProduct * <f64>length && product < Infinity && sum < Infinity) return total;
-  // Gradients that are zero all over are common, and need no second look.
-  if (product == 0 && isZero(dy, length)) return total;
-  return exactGradientSums(dy, weight, start, length, <f64>mean);
+  return finishGradientSums(dy, weight, start, length, 4, mean, total);
 }
 
-/** Whether all values are 0 or −0. */
-function isZero(x: usize, length: i32): bool {
-  const end = x + (<usize>length << 2);
-  const body = x + (<usize>(length & ~3) << 2);
-  const zero = f32x4.splat(0);
-  for (; x < body; x += 16) if (v128.any_true(f32x4.ne(v128.load(x), zero))) return false;
-  for (; x < end; x += 4) if (load<f32>(x) != 0) return false;
+/**
+ * Sums of g and g·(x − mean), g = dy·weight, as f64x2: those that f32 gave, or new ones in f64 if products overflowed or may have
+ * underflowed. Values lie `stride` bytes apart; weight 0 stands for ones.
+ */
+export function finishGradientSums(
+  dy: usize,
+  weight: usize,
+  x: usize,
+  length: i32,
+  stride: usize,
+  mean: f32,
+  sums: v128,
+): v128 {
+  const sum = abs(f64x2.extract_lane(sums, 0));
+  const product = abs(f64x2.extract_lane(sums, 1));
+  if (product >= tinyProduct * <f64>length && product < Infinity && sum < Infinity) return sums;
+  // Gradients that are zero all over are common, and need no second look.
+  if (product == 0 && isZero(dy, length, stride)) return sums;
+  return exactGradientSums(dy, weight, x, length, stride, <f64>mean);
+}
+
+/** Whether all values, `stride` bytes apart, are 0 or −0. */
+function isZero(x: usize, length: i32, stride: usize): bool {
+  for (; length > 0; length--) {
+    if (load<f32>(x) != 0) return false;
+    x += stride;
+  }
   return true;
 }
 
-/** (Σ g, Σ g·(x − mean)) as f64x2 with g = dy·weight, in f64; weight 0 stands for 1. */
-export function exactGradientSums(dy: usize, weight: usize, x: usize, length: i32, mean: f64): v128 {
+/** (Σ g, Σ g·(x − mean)) as f64x2 with g = dy·weight, in f64, of values `stride` bytes apart; weight 0 stands for ones. */
+function exactGradientSums(dy: usize, weight: usize, x: usize, length: i32, stride: usize, mean: f64): v128 {
   let total = f64x2.splat(0);
-  for (let i: usize = 0; i < <usize>length << 2; i += 4) {
-    let g = <f64>load<f32>(dy + i);
-    if (weight) g *= <f64>load<f32>(weight + i);
-    total = f64x2.add(total, pair(g, g * (<f64>load<f32>(x + i) - mean)));
+  for (; length > 0; length--) {
+    let g = <f64>load<f32>(dy);
+    if (weight) {
+      g *= <f64>load<f32>(weight);
+      weight += stride;
+    }
+    total = f64x2.add(total, pair(g, g * (<f64>load<f32>(x) - mean)));
+    dy += stride;
+    x += stride;
   }
   return total;
 }

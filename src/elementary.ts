@@ -1,6 +1,7 @@
 /**
- * Elementary functions from +, −, ×, ÷ and √ alone, which IEEE 754 fixes to the last bit. `Math.exp` and its like may differ
- * between engines, and equal seeds must give equal bits everywhere. Accuracy is a few units in the last place of a float64.
+ * Elementary functions from +, −, ×, ÷ and √ alone, which IEEE 754 fixes to the last bit. `Math.exp` and its like may
+ * differ between engines, and equal seeds must give equal bits everywhere. Accuracy is a few units in the last place
+ * of a float64.
  */
 
 const ln2High = 0.6931471803691238;
@@ -104,7 +105,10 @@ export function sigmoid(x: number): number {
   return e / (1 + e);
 }
 
-/** The error function erf x = 2/√π · ∫₀ˣ e^(−t²) dt: its Maclaurin series up to |x| = 1, one minus its complement beyond. */
+/**
+ * The error function erf x = 2/√π · ∫₀ˣ e^(−t²) dt: its Maclaurin series up to |x| = 1, one minus its complement
+ * beyond.
+ */
 export function erf(x: number): number {
   if (!(Math.abs(x) < 1)) return x > 0 ? 1 - erfc(x) : erfc(-x) - 1;
   let power = 1;
@@ -127,7 +131,9 @@ export function erfc(x: number): number {
   return (0.5641895835477563 * exp(-high * high) * exp((high - x) * (high + x))) / fraction; // 1/√π
 }
 
-/** cos x for |x| ≤ 10⁵ or so: a multiple of π/2 in three parts is taken off, then the Taylor series of cosine or sine. */
+/**
+ * cos x for |x| ≤ 10⁵ or so: a multiple of π/2 in three parts is taken off, then the Taylor series of cosine or sine.
+ */
 export function cos(x: number): number {
   if (!Number.isFinite(x)) return Number.NaN;
   const a = Math.abs(x);

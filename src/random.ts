@@ -4,7 +4,10 @@ import { ArgumentError } from "./errors.js";
 /** The four words of a {@link Generator}: what a checkpoint stores to continue a stream exactly where it was. */
 export type GeneratorState = readonly [number, number, number, number];
 
-/** Steps a 32-bit seed; its outputs fill the generator's state, so that neighbouring seeds give unrelated streams (SplitMix32). */
+/**
+ * Steps a 32-bit seed; its outputs fill the generator's state, so that neighbouring seeds give unrelated streams
+ * (SplitMix32).
+ */
 function mixer(seed: number): () => number {
   let state = seed >>> 0;
   return () => {
@@ -17,8 +20,8 @@ function mixer(seed: number): () => number {
 }
 
 /**
- * A seeded stream of random numbers, the same on every machine and in every engine (xoshiro128**, Blackman & Vigna 2021,
- * doi:10.1145/3460772; period 2¹²⁸ − 1).
+ * A seeded stream of random numbers, the same on every machine and in every engine (xoshiro128**, Blackman & Vigna
+ * 2021, doi:10.1145/3460772; period 2¹²⁸ − 1).
  *
  * @example
  * ```ts
@@ -129,8 +132,8 @@ function inForce(): { readonly seed: number; readonly generator: Generator } {
 }
 
 /**
- * Seeds the generator from which initial weights, dropout and shuffling draw when none is passed to them. Equal seeds give
- * equal runs. A program that never calls it draws a seed at first use, which {@link currentSeed} reports.
+ * Seeds the generator from which initial weights, dropout and shuffling draw when none is passed to them. Equal seeds
+ * give equal runs. A program that never calls it draws a seed at first use, which {@link currentSeed} reports.
  *
  * @param value - an integer in [0, 2³²)
  * @throws ArgumentError if it is not such an integer

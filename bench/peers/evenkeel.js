@@ -132,11 +132,14 @@ function initialState(model) {
 }
 
 const { version } = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8"));
-await serve({ version, threads }, {
-  batchNormForward,
-  batchNormBoth,
-  gemm,
-  convForward,
-  convBoth,
-  trainingStep,
-});
+await serve(
+  { version, threads },
+  {
+    batchNormForward,
+    batchNormBoth,
+    gemm,
+    convForward,
+    convBoth,
+    trainingStep,
+  },
+);

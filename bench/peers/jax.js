@@ -149,7 +149,11 @@ function trainingStep({ layers, input, classes, lr }) {
       y = LAYERS[type](y, parameters.slice(next, next + count));
       next += count;
     }
-    return nn.logSoftmax(y).mul(target).sum().mul(-1 / rows);
+    return nn
+      .logSoftmax(y)
+      .mul(target)
+      .sum()
+      .mul(-1 / rows);
   };
   const gradients = jit(valueAndGrad(lossOf));
   const adam = jit((parameters, gradients, first, second, corrections) => {
@@ -196,15 +200,18 @@ function trainingStep({ layers, input, classes, lr }) {
 const { version } = JSON.parse(
   readFileSync(new URL("../node_modules/@jax-js/jax/package.json", import.meta.url), "utf8"),
 );
-await serve({ version, threads: 1 }, {
-  batchNormForward: ({ shape }) => workOf(batchNorm, normInputs(shape).slice(0, 3)),
-  batchNormBoth: ({ shape }) => workOf(withGradients(batchNorm, 3), normInputs(shape)),
-  gemm: ({ m, n, k }) =>
-    workOf(jit(np.matmul), [
-      array(uniform(m * k, SEED.x, UNIT), [m, k]),
-      array(uniform(k * n, SEED.weight, UNIT), [k, n]),
-    ]),
-  convForward: (params) => workOf(jit(conv3x3), convInputs(params).slice(0, 2)),
-  convBoth: (params) => workOf(jit(withGradients(conv3x3, 2)), convInputs(params)),
-  trainingStep,
-});
+await serve(
+  { version, threads: 1 },
+  {
+    batchNormForward: ({ shape }) => workOf(batchNorm, normInputs(shape).slice(0, 3)),
+    batchNormBoth: ({ shape }) => workOf(withGradients(batchNorm, 3), normInputs(shape)),
+    gemm: ({ m, n, k }) =>
+      workOf(jit(np.matmul), [
+        array(uniform(m * k, SEED.x, UNIT), [m, k]),
+        array(uniform(k * n, SEED.weight, UNIT), [k, n]),
+      ]),
+    convForward: (params) => workOf(jit(conv3x3), convInputs(params).slice(0, 2)),
+    convBoth: (params) => workOf(jit(withGradients(conv3x3, 2)), convInputs(params)),
+    trainingStep,
+  },
+);

@@ -164,11 +164,17 @@ function build(layers, imageShape) {
 function trainingStep({ layers, input, classes, lr }) {
   if (layers.some(([type]) => type === "conv")) needsGradientsOfConvolutions();
   const x = channelsLast(uniform(sizeOf(input), SEED.x, UNIT), input);
-  const target = tf.tidy(() => tf.oneHot(tf.tensor1d(labels(input[0], SEED.labels, classes), "int32"), classes).toFloat());
+  const target = tf.tidy(() =>
+    tf.oneHot(tf.tensor1d(labels(input[0], SEED.labels, classes), "int32"), classes).toFloat(),
+  );
   const forward = build(layers, input);
   const optimizer = tf.train.adam(lr, 0.9, 0.999, 1e-8);
   const step = () => {
-    const lossOf = () => tf.losses.softmaxCrossEntropy(target, forward.reduce((y, layer) => layer(y), x));
+    const lossOf = () =>
+      tf.losses.softmaxCrossEntropy(
+        target,
+        forward.reduce((y, layer) => layer(y), x),
+      );
     return tf.tidy(() => optimizer.minimize(lossOf, true).dataSync()[0]);
   };
   return {
@@ -187,11 +193,14 @@ function trainingStep({ layers, input, classes, lr }) {
   };
 }
 
-await serve({ version: tf.version.tfjs, threads: 1 }, {
-  batchNormForward,
-  batchNormBoth,
-  gemm,
-  convForward,
-  convBoth,
-  trainingStep,
-});
+await serve(
+  { version: tf.version.tfjs, threads: 1 },
+  {
+    batchNormForward,
+    batchNormBoth,
+    gemm,
+    convForward,
+    convBoth,
+    trainingStep,
+  },
+);

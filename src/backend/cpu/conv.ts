@@ -2,8 +2,8 @@ import type { ConvGeometry, Convolutions } from "../backend.js";
 import { f32 } from "./memory.js";
 
 /**
- * Calls `visit` for each product y[…] += x[…]·weight[…] of the convolution, with the three flat indices. The convolution and
- * both its gradients are sums over these same triples.
+ * Calls `visit` for each product y[…] += x[…]·weight[…] of the convolution, with the three flat indices. The
+ * convolution and both its gradients are sums over these same triples.
  */
 function forEachProduct(geometry: ConvGeometry, visit: (y: number, x: number, weight: number) => void): void {
   const { batch, inChannels, height, width, outChannels, outHeight, outWidth, groups } = geometry;

@@ -10,8 +10,8 @@ import { pooling } from "./pooling.js";
 import { reductions } from "./reductions.js";
 
 /**
- * The oracle: each member is the formula of its documentation as plain loops, values stored as f32 and everything in between
- * computed in float64. Faster backends are tested against it.
+ * The oracle: each member is the formula of its documentation as plain loops, values stored as f32 and everything in
+ * between computed in float64. Faster backends are tested against it.
  */
 export const cpu: Backend<ArrayBuffer> = {
   name: "cpu",

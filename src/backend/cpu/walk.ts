@@ -1,6 +1,6 @@
 /**
- * Calls `visit` with two offsets for each step of nested loops, outermost first: loop d moves them by `firstStrides[d]` and
- * `secondStrides[d]`.
+ * Calls `visit` with two offsets for each step of nested loops, outermost first: loop d moves them by
+ * `firstStrides[d]` and `secondStrides[d]`.
  */
 export function walk(
   extents: readonly number[],

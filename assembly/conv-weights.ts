@@ -1,0 +1,289 @@
+// The gradient of a convolution for its weight: dweight[o][k] = Σ over images and positions p of dy[o][p]·planes[offset[k] + p],
+// k = (input channel, tap). dy is laid out with the planes' row stride, zeros at the columns beyond the last: a product over
+// positions, in f32 within about 288 of them, summed in f64 over these stretches and over images. (A value of x that is not
+// finite may so reach taps that never read it.)
+//
+// Images are cut into pieces by the shape alone; each piece has sums of its own, and `convMergeWeights` adds them in order.
+
+import {
+  bytes,
+  CHANNELS,
+  clear,
+  FIRST_JOB,
+  fillPlanes,
+  GROUPS,
+  JOB_CHUNK,
+  JOB_COLUMNS,
+  JOB_OFFSETS,
+  JOB_ROWS,
+  JOB_TAPS,
+  OUT_CHANNELS,
+  OUT_PLANE,
+  PLANES_SIZE,
+  ROW_STRIDE,
+  SOURCE_PLANE,
+  word,
+} from "./conv-planes";
+import { dotFour, tileStrided, transposeFour } from "./tiles";
+
+/** Below this many output channels of a group, lanes run along positions and not across channels. */
+const fewChannels: i32 = 4;
+
+/**
+ * partial (f64; piece, group, k, output channels rounded up to 4) = the sums of each piece. `slice` is how many input channels a
+ * unit does; units are (piece, group, slice). If `direct`, x itself serves as the planes. Scratch: the planes, and the rows of
+ * dy that are summed in one go, (channels rounded up to 16) × chunk × rowStride values, and 64 bytes for each of two tile rows.
+ */
+export function convWeightGradient(
+  plan: usize,
+  dy: usize,
+  x: usize,
+  partial: usize,
+  batch: i32,
+  pieces: i32,
+  slice: i32,
+  direct: i32,
+  begin: i32,
+  end: i32,
+  scratch: usize,
+): void {
+  const groups = word(plan, GROUPS);
+  const channels = word(plan, CHANNELS);
+  const outChannels = word(plan, OUT_CHANNELS);
+  const outRounded = (outChannels + 3) & ~3;
+  const job = plan + bytes(word(plan, FIRST_JOB));
+  const taps = word(job, JOB_TAPS);
+  const rows = word(job, JOB_ROWS);
+  const chunk = word(job, JOB_CHUNK);
+  const rowStride = word(plan, ROW_STRIDE);
+  const columns = word(job, JOB_COLUMNS);
+  const sourceBytes = bytes(word(plan, SOURCE_PLANE));
+  const outPlane = word(plan, OUT_PLANE);
+  const slices = (channels + slice - 1) / slice;
+  const few = outChannels < fewChannels;
+
+  const tile = scratch;
+  const planes = scratch + 128;
+  const packed = planes + bytes(word(plan, PLANES_SIZE));
+  const packedRows = few ? outChannels : (outChannels + 15) & ~15;
+  const dotLength = (chunk * rowStride + 3) & ~3;
+  // Margins, and columns of dy beyond the last, are cleared once: copying writes only in between.
+  clear(planes, bytes(word(plan, PLANES_SIZE)));
+  clear(packed, bytes(packedRows, dotLength));
+
+  for (let unit = begin; unit < end; unit++) {
+    const piece = unit / (groups * slices);
+    const group = (unit / slices) % groups;
+    const firstChannel = (unit % slices) * slice;
+    const count = min(slice, channels - firstChannel);
+    const depth = count * taps;
+    const sums =
+      partial +
+      ((<usize>(piece * groups + group) * <usize>(channels * taps) + <usize>(firstChannel * taps)) *
+        <usize>outRounded <<
+        3);
+    clear(sums, (<usize>depth * <usize>outRounded) << 3);
+    const lastImage = firstOfPiece(piece + 1, batch, pieces);
+    for (let image = firstOfPiece(piece, batch, pieces); image < lastImage; image++) {
+      const index = <usize>image * <usize>groups + <usize>group;
+      const source = x + (index * <usize>channels + <usize>firstChannel) * sourceBytes;
+      if (!direct) fillPlanes(plan, source, count, planes);
+      for (let row = 0; row < rows; row += chunk) {
+        const chunkRows = min(chunk, rows - row);
+        const length = (chunkRows - 1) * rowStride + columns;
+        const from = dy + index * bytes(outChannels, outPlane) + bytes(row, columns);
+        const at = (direct ? source : planes) + bytes(row, rowStride);
+        const offsets = plan + bytes(word(job, JOB_OFFSETS));
+        if (few) {
+          layOut(from, outPlane, outChannels, chunkRows, columns, rowStride, packed, dotLength);
+          addDots(at, offsets, depth, packed, dotLength, (length + 3) & ~3, outChannels, outRounded, sums, tile);
+        } else {
+          layOutPanels(from, outPlane, outChannels, chunkRows, columns, rowStride, packed, dotLength);
+          addPanels(at, offsets, depth, packed, dotLength, length, outRounded, sums, tile);
+        }
+      }
+    }
+  }
+}
+
+/** Where a piece starts among the images. */
+function firstOfPiece(piece: i32, batch: i32, pieces: i32): i32 {
+  return <i32>((<i64>batch * <i64>piece) / <i64>pieces);
+}
+
+/** Channels of dy, one after the other, with the row stride of the planes, and zeros up to a multiple of 4. */
+function layOut(
+  dy: usize,
+  outPlane: i32,
+  channels: i32,
+  rows: i32,
+  columns: i32,
+  rowStride: i32,
+  packed: usize,
+  packedLength: i32,
+): void {
+  for (let channel = 0; channel < channels; channel++) {
+    for (let row = 0; row < rows; row++) {
+      const from = dy + bytes(row, columns);
+      const to = packed + bytes(row, rowStride);
+      for (let i = 0; i < columns; i++) store<f32>(to + bytes(i), load<f32>(from + bytes(i)));
+    }
+    // A shorter last chunk must not meet what the longer one before it left behind.
+    const length = (rows - 1) * rowStride + columns;
+    for (let i = length; i < ((length + 3) & ~3); i++) store<f32>(packed + bytes(i), 0);
+    dy += bytes(outPlane);
+    packed += bytes(packedLength);
+  }
+}
+
+/** Panels of 16 channels of dy, a row of 16 per position; lanes beyond the last channel stay as they are. */
+function layOutPanels(
+  dy: usize,
+  outPlane: i32,
+  channels: i32,
+  rows: i32,
+  columns: i32,
+  rowStride: i32,
+  packed: usize,
+  panelLength: i32,
+): void {
+  const planeBytes = bytes(outPlane);
+  for (let channel = 0; channel < channels; channel += 4) {
+    const panel = packed + bytes(channel >> 4, panelLength << 4) + bytes(channel & 15);
+    const count = min(4, channels - channel);
+    for (let row = 0; row < rows; row++) {
+      let from = dy + <usize>channel * planeBytes + bytes(row, columns);
+      let to = panel + (bytes(row, rowStride) << 4);
+      let i = 0;
+      if (count == 4) {
+        for (; i + 4 <= columns; i += 4) {
+          transposeFour(from, planeBytes, to, 64);
+          from += 16;
+          to += 256;
+        }
+      }
+      for (; i < columns; i++) {
+        for (let c = 0; c < count; c++) store<f32>(to + bytes(c), load<f32>(from + <usize>c * planeBytes));
+        from += 4;
+        to += 64;
+      }
+    }
+  }
+}
+
+/** sums[k][o] += Σₚ x[offset[k] + p]·dy[p][o], sixteen channels o and two k at a time. */
+function addPanels(
+  x: usize,
+  offsets: usize,
+  depth: i32,
+  panel: usize,
+  panelLength: i32,
+  length: i32,
+  outRounded: i32,
+  sums: usize,
+  tile: usize,
+): void {
+  const rowBytes = (<usize>outRounded) << 3;
+  for (let first = 0; first < outRounded; first += 16) {
+    const width = min(16, outRounded - first);
+    let to = sums + ((<usize>first) << 3);
+    let k = 0;
+    for (; k + 1 < depth; k += 2) {
+      tileStrided(x + word(offsets, k), x + word(offsets, k + 1), panel, 64, length, 0, 0, tile, tile + 64);
+      addWide(tile, to, width);
+      addWide(tile + 64, to + rowBytes, width);
+      to += rowBytes << 1;
+    }
+    if (k < depth) {
+      const last = x + word(offsets, k);
+      tileStrided(last, last, panel, 64, length, 0, 0, tile, tile + 64);
+      addWide(tile, to, width);
+    }
+    panel += bytes(panelLength) << 4;
+  }
+}
+
+/** sums[k][o] += Σₚ dy[o][p]·x[offset[k] + p], four k at a time. */
+function addDots(
+  x: usize,
+  offsets: usize,
+  depth: i32,
+  packed: usize,
+  packedLength: i32,
+  length: i32,
+  outChannels: i32,
+  outRounded: i32,
+  sums: usize,
+  tile: usize,
+): void {
+  for (let channel = 0; channel < outChannels; channel++) {
+    let to = sums + ((<usize>channel) << 3);
+    for (let k = 0; k < depth; k += 4) {
+      const last = depth - 1;
+      const x0 = x + word(offsets, k);
+      const x1 = x + word(offsets, min(k + 1, last));
+      const x2 = x + word(offsets, min(k + 2, last));
+      dotFour(packed, x0, x1, x2, x + word(offsets, min(k + 3, last)), length, tile);
+      const count = min(4, depth - k);
+      for (let t = 0; t < count; t++) {
+        store<f64>(to, load<f64>(to) + <f64>load<f32>(tile + bytes(t)));
+        to += (<usize>outRounded) << 3;
+      }
+    }
+    packed += bytes(packedLength);
+  }
+}
+
+/** sums[t] += tile[t], f32 to f64, for `width` values, a multiple of 4. */
+// @ts-ignore: decorator
+@inline
+function addWide(tile: usize, sums: usize, width: i32): void {
+  const end = tile + bytes(width);
+  while (tile < end) {
+    const values = v128.load(tile);
+    const high = v128.shuffle<i32>(values, values, 2, 3, 2, 3);
+    v128.store(sums, f64x2.add(v128.load(sums), f64x2.promote_low_f32x4(values)));
+    v128.store(sums, f64x2.add(v128.load(sums, 16), f64x2.promote_low_f32x4(high)), 16);
+    tile += 16;
+    sums += 32;
+  }
+}
+
+/**
+ * dweight (group, output channel, k) = Σ of `partial` over the pieces; `depth` is how many k there are. Units are (group, four
+ * output channels).
+ */
+export function convMergeWeights(
+  partial: usize,
+  dweight: usize,
+  pieces: i32,
+  groups: i32,
+  depth: i32,
+  outChannels: i32,
+  begin: i32,
+  end: i32,
+): void {
+  const quads = (outChannels + 3) >> 2;
+  const rowBytes = (<usize>quads) << 5;
+  const pieceBytes = <usize>groups * <usize>depth * rowBytes;
+  for (let unit = begin; unit < end; unit++) {
+    const group = unit / quads;
+    const first = (unit % quads) << 2;
+    const count = min(4, outChannels - first);
+    let from = partial + <usize>group * <usize>depth * rowBytes + ((<usize>first) << 3);
+    let to = dweight + bytes(group * outChannels + first, depth);
+    for (let k = 0; k < depth; k++) {
+      for (let c = 0; c < count; c++) {
+        let sum: f64 = 0;
+        let at = from + ((<usize>c) << 3);
+        for (let piece = 0; piece < pieces; piece++) {
+          sum += load<f64>(at);
+          at += pieceBytes;
+        }
+        store<f32>(to + bytes(c, depth), <f32>sum);
+      }
+      from += rowBytes;
+      to += 4;
+    }
+  }
+}

@@ -1,0 +1,138 @@
+// Normalisation of contiguous rows (layer, group and instance norm): each row has moments of its own. The parameter of flat element
+// i is ⌊i / repeat⌋ mod period: one per value (repeat = 1), or one per segment of `repeat` values. Weight and bias may be 0: none.
+import { rootOf } from "./norm-coefficients";
+import { affine, exactAffine, fitsFloat } from "./norm-maps";
+import { finishMoments, shiftedSums } from "./norm-sums";
+
+/** moments[row] = f64 (count, mean, M2) of `inner` values, shifted by the mean of a few of them. Units: rows. */
+export function rowMoments(x: usize, inner: i32, moments: usize, begin: i32, end: i32): void {
+  for (let row = begin; row < end; row++) {
+    const from = x + ((<usize>row * <usize>inner) << 2);
+    const to = moments + <usize>row * 24;
+    const shift = sampleMean(from, inner);
+    store<f64>(to, <f64>inner);
+    v128.store(to, finishMoments(from, 1, 0, inner, shift, shiftedSums(from, inner, shift)), 8);
+  }
+}
+
+/** The mean of 8 to 15 vectors spread over a row, or of all its values if they are few. */
+function sampleMean(x: usize, length: i32): f32 {
+  if (length < 32) {
+    let sum: f32 = 0;
+    for (let i = 0; i < length; i++) sum += load<f32>(x + (<usize>i << 2));
+    return sum / <f32>max(length, 1);
+  }
+  const vectors = length >> 2;
+  const step = vectors >> 3;
+  let sum = f32x4.splat(0);
+  let count = 0;
+  for (let v = 0; v < vectors; v += step) {
+    sum = f32x4.add(sum, v128.load(x + (<usize>v << 4)));
+    count++;
+  }
+  const low = f32x4.extract_lane(sum, 0) + f32x4.extract_lane(sum, 1);
+  const high = f32x4.extract_lane(sum, 2) + f32x4.extract_lane(sum, 3);
+  return (low + high) / <f32>(count << 2);
+}
+
+/** y = weight·(x − mean)/√(M2/count + eps) + bias. Units: rows. */
+export function rowStandardize(
+  x: usize,
+  moments: usize,
+  inner: i32,
+  repeat: i32,
+  period: i32,
+  weight: usize,
+  bias: usize,
+  eps: f64,
+  y: usize,
+  begin: i32,
+  end: i32,
+): void {
+  // Without parameters a row is one segment.
+  const segment = weight || bias ? repeat : i32.MAX_VALUE;
+  for (let row = begin; row < end; row++) {
+    const at = moments + <usize>row * 24;
+    const mean = load<f64>(at, 8);
+    const root = rootOf(at, eps);
+    const first = row * inner;
+    const last = first + inner;
+    if (segment == 1) {
+      for (let i = first; i < last; ) {
+        const parameter = i % period;
+        const length = min(last - i, period - parameter);
+        const from = <usize>i << 2;
+        const w = weight ? weight + (<usize>parameter << 2) : 0;
+        const b = bias ? bias + (<usize>parameter << 2) : 0;
+        vectorAffine(x + from, y + from, length, mean, root, w, b);
+        i += length;
+      }
+    } else {
+      for (let i = first; i < last; ) {
+        const parameter = <usize>((i / segment) % period) << 2;
+        const length = min(last - i, segment - (i % segment));
+        const from = <usize>i << 2;
+        const a = weight ? <f64>load<f32>(weight + parameter) * root : root;
+        const c = bias ? <f64>load<f32>(bias + parameter) : 0;
+        const rounded = <f32>mean;
+        const constant = c + (<f64>rounded - mean) * a;
+        if (fitsFloat(root, a, constant)) affine(x + from, y + from, length, rounded, <f32>a, <f32>constant);
+        else exactAffine(x + from, y + from, length, 4, mean, a, c);
+        i += length;
+      }
+    }
+  }
+}
+
+/** y = ((x − mean)·root)·weight + bias with a weight and a bias per value; either may be 0. */
+function vectorAffine(x: usize, y: usize, length: i32, mean: f64, root: f64, weight: usize, bias: usize): void {
+  const rounded = <f32>mean;
+  const constant = (<f64>rounded - mean) * root;
+  if (!fitsFloat(root, root, constant)) exactVectorAffine(x, y, length, mean, root, weight, bias);
+  else if (!bias) scaleAndShift(x, y, length, rounded, <f32>root, <f32>constant, weight, bias, true, false);
+  else if (!weight) scaleAndShift(x, y, length, rounded, <f32>root, <f32>constant, weight, bias, false, true);
+  else scaleAndShift(x, y, length, rounded, <f32>root, <f32>constant, weight, bias, true, true);
+}
+
+// @ts-ignore: decorator
+@inline
+function scaleAndShift(
+  x: usize,
+  y: usize,
+  length: i32,
+  mean: f32,
+  root: f32,
+  constant: f32,
+  weight: usize,
+  bias: usize,
+  scales: bool,
+  shifts: bool,
+): void {
+  const m = f32x4.splat(mean);
+  const s = f32x4.splat(root);
+  const c = f32x4.splat(constant);
+  const bytes = <usize>length << 2;
+  const body = <usize>(length & ~3) << 2;
+  let i: usize = 0;
+  for (; i < body; i += 16) {
+    let v = f32x4.add(f32x4.mul(f32x4.sub(v128.load(x + i), m), s), c);
+    if (scales) v = f32x4.mul(v, v128.load(weight + i));
+    if (shifts) v = f32x4.add(v, v128.load(bias + i));
+    v128.store(y + i, v);
+  }
+  for (; i < bytes; i += 4) {
+    let v = (load<f32>(x + i) - mean) * root + constant;
+    if (scales) v *= load<f32>(weight + i);
+    if (shifts) v += load<f32>(bias + i);
+    store<f32>(y + i, v);
+  }
+}
+
+function exactVectorAffine(x: usize, y: usize, length: i32, mean: f64, root: f64, weight: usize, bias: usize): void {
+  for (let i: usize = 0; i < <usize>length << 2; i += 4) {
+    let v = (<f64>load<f32>(x + i) - mean) * root;
+    if (weight) v *= <f64>load<f32>(weight + i);
+    if (bias) v += <f64>load<f32>(bias + i);
+    store<f32>(y + i, <f32>v);
+  }
+}

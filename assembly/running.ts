@@ -1,0 +1,57 @@
+// Running statistics of batch norm: how they move, and how they stand in for moments.
+
+/**
+ * moments[k] = f64 (1, mean, variance): those under which x̂ = (x − mean)/√(variance + eps). A mean of 0 (the pointer) stands for
+ * zeros. Units: kept indices.
+ */
+export function runningMoments(mean: usize, variance: usize, moments: usize, begin: i32, end: i32): void {
+  for (let k = begin; k < end; k++) {
+    const from = <usize>k << 2;
+    const to = moments + <usize>k * 24;
+    store<f64>(to, 1);
+    store<f64>(to, mean ? <f64>load<f32>(mean + from) : 0, 8);
+    store<f64>(to, <f64>load<f32>(variance + from), 16);
+  }
+}
+
+/** M2/(count − 1) if `unbiased` and count is not 1, else M2/count. */
+// @ts-ignore: decorator
+@inline
+function varianceOf(moments: usize, unbiased: i32): f64 {
+  const count = load<f64>(moments);
+  return load<f64>(moments, 16) / (unbiased && count != 1 ? count - 1 : count);
+}
+
+/**
+ * r ← momentum·r + (1 − momentum)·batch for the f32 mean and variance of each kept index; momentum < 0 stands for n/(n + 1).
+ * counters = f32 (n, skipped). If any batch value is not finite as f32, only `skipped` grows; else only n. One unit: the guard is
+ * for all or none.
+ */
+export function updateRunning(
+  moments: usize,
+  kept: i32,
+  mean: usize,
+  variance: usize,
+  counters: usize,
+  momentum: f64,
+  unbiased: i32,
+  begin: i32,
+  end: i32,
+): void {
+  if (begin >= end) return;
+  for (let k = 0; k < kept; k++) {
+    const from = moments + <usize>k * 24;
+    if (isFinite(<f32>load<f64>(from, 8)) && isFinite(<f32>varianceOf(from, unbiased))) continue;
+    store<f32>(counters, load<f32>(counters, 4) + 1, 4);
+    return;
+  }
+  const updates = <f64>load<f32>(counters);
+  const old = momentum < 0 ? updates / (updates + 1) : momentum;
+  for (let k = 0; k < kept; k++) {
+    const from = moments + <usize>k * 24;
+    const at = <usize>k << 2;
+    store<f32>(mean + at, <f32>(old * <f64>load<f32>(mean + at) + (1 - old) * load<f64>(from, 8)));
+    store<f32>(variance + at, <f32>(old * <f64>load<f32>(variance + at) + (1 - old) * varianceOf(from, unbiased)));
+  }
+  store<f32>(counters, <f32>(updates + 1));
+}

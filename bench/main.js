@@ -1,0 +1,149 @@
+// npm run bench: every case, each peer in turn, as a table of times and ratios. See README.md.
+import { spawnSync } from "node:child_process";
+import { existsSync, writeFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { parseArgs } from "node:util";
+import { CASES } from "./cases.js";
+import { PEERS } from "./peers/index.js";
+import { describeMachine, plainLine, summarise, terminalTable, writeResults } from "./report.js";
+import { agrees, Peer, runCase } from "./runner.js";
+
+const HELP = `npm run bench -- [options]
+  --cases a,b     only cases whose id contains one of these
+  --peers a,b     only these: ${Object.keys(PEERS).join(", ")}
+  --rounds 3      how often each peer takes its turn
+  --budget 500    milliseconds of repetitions per peer, case and round
+  --limit 45      seconds that one answer may take
+  --threads 1     for those that can use more
+  --quick         one round, budget 150, limit 10
+  --json FILE     write the results there
+  --write         write them into bench/results.json and the table into bench/README.md (of a whole run only)
+  --list          the ids of the cases
+`;
+
+const say = (text) => process.stdout.write(`${text}\n`);
+
+/** A mistake in the command line: one line, exit 2. */
+class UsageError extends Error {}
+
+async function main() {
+  const options = readOptions();
+  if (options.help) return say(HELP);
+  if (options.list) return say(CASES.map(({ id }) => id).join("\n"));
+  const cases = chosen("--cases", options.cases, CASES, (work, part) => work.id.includes(part));
+  const ids = chosen("--peers", options.peers, Object.keys(PEERS), (id, part) => id === part);
+  installPeers();
+  const { default: Table } = await import("cli-table3");
+
+  const settings = settingsOf(options);
+  const peers = ids.map((id) => new Peer(id, settings.threads));
+  process.on("exit", () => peers.forEach((peer) => void peer.stop()));
+  process.on("SIGINT", () => process.exit(130));
+  for (const peer of peers) {
+    await peer.start();
+    const { title, version, missing, note } = peer.about;
+    say(`${title}: ${missing ?? version}${note === undefined ? "" : ` (${note})`}`);
+  }
+
+  const run = {
+    date: new Date().toISOString(),
+    command: ["npm run bench", process.argv.slice(2).join(" ")].filter(Boolean).join(" -- "),
+    machine: describeMachine(),
+    settings,
+    peers: Object.fromEntries(peers.map((peer) => [peer.id, peer.about])),
+    cases: [],
+    disagreements: [],
+  };
+  for (const work of cases) {
+    const results = await runCase(work, peers, settings, (round, peer) => progress(work, round, settings.rounds, peer));
+    progress();
+    run.disagreements.push(...disagreements(work, results));
+    const row = { id: work.id, title: work.title, results: {} };
+    for (const peer of peers) {
+      const result = results[peer.id];
+      row.results[peer.id] = "rounds" in result ? summarise(result.rounds) : result;
+    }
+    run.cases.push(row);
+    say(plainLine(row, ids));
+  }
+  say(`\n${terminalTable(run, Table)}`);
+  say("Milliseconds: median over the rounds (smallest–largest); ratio: time of the peer / ours.");
+  for (const text of run.disagreements) say(text);
+  if (run.disagreements.length > 0) process.exitCode = 1;
+  if (options.json) writeFileSync(options.json, `${JSON.stringify(run, null, 2)}\n`);
+  if (options.write) writeResults(run);
+  for (const peer of peers) peer.stop();
+}
+
+function readOptions() {
+  const text = { type: "string" };
+  const flag = { type: "boolean", default: false };
+  const { values } = parseArgs({
+    options: {
+      ...{ cases: text, peers: text, rounds: text, budget: text, limit: text, threads: text, json: text },
+      ...{ quick: flag, write: flag, list: flag, help: flag },
+    },
+  });
+  if (values.write && (values.cases || values.peers || values.quick)) {
+    throw new UsageError("--write: expected a whole run, got one with --cases, --peers or --quick. Use --json FILE.");
+  }
+  return values;
+}
+
+/** @returns {import("./runner.js").Settings} */
+function settingsOf({ quick, rounds, budget, limit, threads }) {
+  const number = (name, value, normal) => {
+    const result = Number(value ?? normal);
+    if (!(result > 0)) throw new UsageError(`--${name}: expected a number above 0, got ${value}.`);
+    return result;
+  };
+  return {
+    rounds: Math.ceil(number("rounds", rounds, quick ? 1 : 3)),
+    budgetMs: number("budget", budget, quick ? 150 : 500),
+    limitMs: 1000 * number("limit", limit, quick ? 10 : 45),
+    threads: Math.ceil(number("threads", threads, 1)),
+  };
+}
+
+/** The entries that match any part of a list with commas; all if there is no list. */
+function chosen(option, list, entries, matches) {
+  if (list === undefined) return [...entries];
+  const parts = list.split(",");
+  const unknown = parts.find((part) => !entries.some((entry) => matches(entry, part)));
+  if (unknown !== undefined) throw new UsageError(`${option}: expected names from --list or --help, got ${unknown}.`);
+  return entries.filter((entry) => parts.some((part) => matches(entry, part)));
+}
+
+/** The peers from npm are a package of their own, so that users of Evenkeel never install them. */
+function installPeers() {
+  const folder = fileURLToPath(new URL(".", import.meta.url));
+  // npm writes this file last.
+  if (existsSync(`${folder}node_modules/.package-lock.json`)) return;
+  say("Installing the peers (TF.js, jax-js) into bench/node_modules, about 300 MB, once …");
+  const { status } = spawnSync("npm", ["install", "--prefix", folder, "--no-audit", "--no-fund"], { stdio: "inherit" });
+  if (status !== 0) throw new UsageError("npm install --prefix bench failed; see above.");
+}
+
+/** Who is working, on one line that is overwritten; nothing without a terminal. */
+function progress(work, round, rounds, peer) {
+  if (!process.stderr.isTTY) return;
+  const text = work === undefined ? "" : `${work.title}, round ${round} of ${rounds}: ${peer.about.title}`;
+  process.stderr.write(`\r\x1b[2K${text}`);
+}
+
+/** Whose results differ from PyTorch's (without it: from the first peer's). */
+function disagreements(work, results) {
+  const measured = Object.entries(results).filter(([, result]) => "rounds" in result);
+  const [referenceId, reference] = measured.find(([id]) => id === "pytorch") ?? measured[0] ?? [];
+  return measured
+    .filter(([, result]) => !agrees(result.rounds[0].check, reference.rounds[0].check))
+    .map(([id]) => `${work.title}: ${PEERS[id].title} computes something else than ${PEERS[referenceId].title}.`);
+}
+
+try {
+  await main();
+} catch (error) {
+  const known = error instanceof UsageError || error?.code?.startsWith("ERR_PARSE_ARGS");
+  process.stderr.write(`${known ? error.message : error.stack}\n`);
+  process.exit(known ? 2 : 1);
+}

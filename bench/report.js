@@ -1,0 +1,136 @@
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import os from "node:os";
+
+/**
+ * @typedef {{ ms: number, range: [number, number], rounds: { ms: number, min: number, repetitions: number }[] }} Time
+ * @typedef {{ id: string, title: string, results: Record<string, Time | { unsupported: string }> }} Row
+ * @typedef {object} Run
+ * @property {string} date
+ * @property {string} command
+ * @property {object} machine
+ * @property {import("./runner.js").Settings} settings
+ * @property {Record<string, import("./runner.js").About>} peers
+ * @property {Row[]} cases
+ * @property {string[]} disagreements
+ */
+
+const OURS = "evenkeel";
+const RESULTS = new URL("results.json", import.meta.url);
+const README = new URL("README.md", import.meta.url);
+const MARKERS = ["<!-- results: written by `npm run bench -- --write` -->", "<!-- end of results -->"];
+
+/** @returns what the times depend on */
+export function describeMachine() {
+  const cpus = os.cpus();
+  return {
+    cpu: cpus[0]?.model ?? "unknown",
+    cores: cpus.length,
+    memoryGiB: Math.round(os.totalmem() / 2 ** 30),
+    system: `${os.type()} ${os.release()} ${os.arch()}`,
+    node: process.version,
+  };
+}
+
+/** Median over the rounds, with the smallest and the largest. @type {(rounds: import("./runner.js").Measured[]) => Time} */
+export function summarise(rounds) {
+  const sorted = rounds.map(({ ms }) => ms).sort((a, b) => a - b);
+  const middle = (sorted.length - 1) / 2;
+  return {
+    ms: (sorted[Math.floor(middle)] + sorted[Math.ceil(middle)]) / 2,
+    range: [sorted[0], sorted[sorted.length - 1]],
+    rounds: rounds.map(({ ms, min, repetitions }) => ({ ms, min, repetitions })),
+  };
+}
+
+/** Three digits, and seconds where they are many. @type {(ms: number) => string} */
+function format(ms) {
+  if (ms >= 10_000) return `${(ms / 1000).toFixed(1)} s`;
+  return ms >= 100 ? ms.toFixed(0) : ms.toPrecision(3);
+}
+
+/** @type {(ratio: number) => string} */
+const formatRatio = (ratio) => `${ratio >= 100 ? ratio.toFixed(0) : ratio.toPrecision(ratio < 1 ? 2 : 3)}×`;
+
+/**
+ * The parts of a cell: time, range, ratio to ours; or the reason why there is none.
+ * @param {Row} row
+ * @param {string} peer
+ */
+function cell(row, peer) {
+  const result = row.results[peer];
+  if (result === undefined) return [];
+  if ("unsupported" in result) return [result.unsupported];
+  const parts = [format(result.ms)];
+  if (result.rounds.length > 1) parts.push(`(${result.range.map(format).join("–")})`);
+  const ours = row.results[OURS];
+  if (peer !== OURS && ours !== undefined && "ms" in ours) parts.push(formatRatio(result.ms / ours.ms));
+  return parts;
+}
+
+/** @type {(row: Row, peers: string[]) => string} one plain line per case, as soon as it is known */
+export const plainLine = (row, peers) =>
+  `${row.title}: ${peers.map((peer) => `${peer} ${cell(row, peer).join(" ") || "–"}`).join(" | ")}`;
+
+/** @type {(run: Run) => string[]} a heading for each peer */
+const headings = ({ peers }) =>
+  Object.values(peers).map(({ title, version, threads }) =>
+    [title, version, threads && `${threads} ${threads === 1 ? "thread" : "threads"}`].filter(Boolean).join("\n"),
+  );
+
+/** @param {Run} run @param {typeof import("cli-table3")} Table */
+export function terminalTable(run, Table) {
+  const ids = Object.keys(run.peers);
+  const table = new Table({ head: ["ms", ...headings(run)], style: { head: [], border: [] } });
+  for (const row of run.cases)
+    table.push([wrap(row.title, 28), ...ids.map((id) => wrap(cell(row, id).join("\n"), 20))]);
+  return table.toString();
+}
+
+/** @type {(text: string, width: number) => string} */
+function wrap(text, width) {
+  const lines = [""];
+  for (const word of text.split(/(?<=[ \n])/)) {
+    if ((lines.at(-1) + word).trimEnd().length > width) lines.push("");
+    lines[lines.length - 1] += word;
+  }
+  return lines.map((line) => line.trimEnd()).join("\n");
+}
+
+/** @type {(run: Run) => string} */
+export function markdownTable(run) {
+  const ids = Object.keys(run.peers);
+  const line = (cells) => `| ${cells.join(" | ")} |`;
+  const { machine, settings, command, date } = run;
+  return [
+    `**${settings.threads} ${settings.threads === 1 ? "thread" : "threads"}** · ${machine.cpu}, ${machine.cores} cores, ` +
+      `Node ${machine.node.slice(1)} · ${date.slice(0, 10)} · \`${command}\``,
+    "",
+    line(["ms", ...headings(run).map((heading) => heading.replaceAll("\n", "<br>"))]),
+    line(["---", ...ids.map(() => "---")]),
+    ...run.cases.map((row) =>
+      line([
+        row.title,
+        ...ids.map((id) => {
+          const [time, ...rest] = cell(row, id);
+          const ratio = rest.at(-1)?.endsWith("×") ? `**${rest.pop()}**` : undefined;
+          return [time ?? "–", ...rest, ratio].filter(Boolean).join(" ");
+        }),
+      ]),
+    ),
+    ...run.disagreements.map((text) => `\n${text}`),
+  ].join("\n");
+}
+
+/** Puts a run into `results.json` beside those with other numbers of threads, and their tables into `README.md`. */
+export function writeResults(run) {
+  const others = existsSync(RESULTS) ? JSON.parse(readFileSync(RESULTS, "utf8")).runs : [];
+  const runs = [...others.filter((other) => other.settings.threads !== run.settings.threads), run];
+  runs.sort((a, b) => a.settings.threads - b.settings.threads);
+  writeFileSync(RESULTS, `${JSON.stringify({ runs }, null, 2)}\n`);
+  const readme = readFileSync(README, "utf8");
+  const [start, end] = MARKERS.map((marker) => readme.indexOf(marker));
+  if (start < 0 || end < start)
+    throw new Error(`bench/README.md: expected the line ${MARKERS[0]} and later ${MARKERS[1]}`);
+  const tables = runs.map(markdownTable).join("\n\n");
+  writeFileSync(README, `${readme.slice(0, start)}${MARKERS[0]}\n\n${tables}\n\n${readme.slice(end)}`);
+}

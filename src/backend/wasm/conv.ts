@@ -1,0 +1,147 @@
+import type { ConvGeometry, Convolutions, MatrixProduct } from "../backend.js";
+import { type ConvPlan, forwardPlan, inputGradientPlan, weightGradientPlan } from "./conv-plan.js";
+import { matrixProducts, productScratch } from "./gemm.js";
+import type { Runtime } from "./runtime.js";
+
+/** Pieces of the images whose weight gradients are summed apart, for as many threads; fewer where they would fill memory. */
+const mostPieces = 8;
+const mostPieceBytes = 1 << 24;
+
+/** Each output reads one input value per channel: its own. */
+function isPointwise({ kernel, stride, padding }: ConvGeometry): boolean {
+  return [...kernel, ...stride].every((count) => count === 1) && padding.every((count) => count === 0);
+}
+
+/** Each image has one output, which reads all of the image once: a linear layer. */
+function isLinear(geometry: ConvGeometry): boolean {
+  const { height, width, outHeight, outWidth, kernel, padding, dilation, groups } = geometry;
+  return (
+    groups === 1 &&
+    outHeight === 1 &&
+    outWidth === 1 &&
+    kernel[0] === height &&
+    kernel[1] === width &&
+    padding.every((count) => count === 0) &&
+    (height === 1 || dilation[0] === 1) &&
+    (width === 1 || dilation[1] === 1)
+  );
+}
+
+/** Convolutions on the kernels of assembly/conv.ts and assembly/conv-weights.ts. */
+export function convolutions(runtime: Runtime): Convolutions<number> {
+  const { gemm } = matrixProducts(runtime);
+
+  /** Steps between weights, in values: between groups, between channels of the result, between channels of the source. */
+  function correlate(
+    plan: ConvPlan,
+    geometry: ConvGeometry,
+    source: number,
+    weight: number,
+    steps: readonly [number, number, number],
+    bias: number,
+    result: number,
+    rows: number,
+  ): void {
+    const planBytes = Math.ceil(plan.words.byteLength / 64) * 64;
+    runtime.withScratch(planBytes + 4 * plan.weightsSize, (words) => {
+      runtime.memory.bytes.set(new Uint8Array(plan.words.buffer), words);
+      const packed = words + planBytes;
+      const pairs = Math.ceil(rows / 2);
+      runtime.run("convPackWeights", geometry.groups * pairs, words, weight, ...steps, packed);
+      const scratch = 4 * (plan.planesSize + plan.chunkSize);
+      runtime.runWithScratch("convCorrelate", geometry.batch, scratch, words, source, packed, bias, result);
+    });
+  }
+
+  /** The product of a convolution that is a linear layer; k and n as the caller has them. */
+  function linear({ batch, inChannels, height, width, outChannels }: ConvGeometry) {
+    const features = inChannels * height * width;
+    const product = (m: number, n: number, k: number, transposeA: boolean, transposeB: boolean): MatrixProduct => {
+      return { m, n, k, transposeA, transposeB };
+    };
+    return {
+      forward: product(batch, outChannels, features, false, true),
+      inputGradient: product(batch, features, outChannels, false, false),
+      weightGradient: product(outChannels, features, batch, true, false),
+    };
+  }
+
+  function pointwise(
+    { batch, groups, height, width }: ConvGeometry,
+    source: number,
+    weight: number,
+    bias: number,
+    result: number,
+    channels: number,
+    rows: number,
+    transposeWeight: boolean,
+  ): void {
+    const plane = height * width;
+    const scratch = productScratch(plane, channels);
+    const args = [source, weight, bias, result, groups, channels, rows, plane, Number(transposeWeight)];
+    runtime.runWithScratch("convPointwise", batch, scratch, ...args);
+  }
+
+  return {
+    conv2d(x, weight, bias, y, geometry) {
+      const channels = geometry.inChannels / geometry.groups;
+      const rows = geometry.outChannels / geometry.groups;
+      const taps = geometry.kernel[0] * geometry.kernel[1];
+      if (isLinear(geometry)) gemm(x, weight, bias, y, linear(geometry).forward);
+      else if (isPointwise(geometry)) pointwise(geometry, x, weight, bias ?? 0, y, channels, rows, false);
+      else if (geometry.outHeight * geometry.outWidth > 0) {
+        const steps = [rows * channels * taps, channels * taps, taps] as const;
+        correlate(forwardPlan(geometry), geometry, x, weight, steps, bias ?? 0, y, rows);
+      }
+    },
+
+    conv2dInputGradient(dy, weight, dx, geometry) {
+      const channels = geometry.outChannels / geometry.groups;
+      const rows = geometry.inChannels / geometry.groups;
+      const taps = geometry.kernel[0] * geometry.kernel[1];
+      if (isLinear(geometry)) gemm(dy, weight, null, dx, linear(geometry).inputGradient);
+      else if (isPointwise(geometry)) pointwise(geometry, dy, weight, 0, dx, channels, rows, true);
+      else if (geometry.height * geometry.width > 0) {
+        const steps = [rows * channels * taps, taps, rows * taps] as const;
+        correlate(inputGradientPlan(geometry), geometry, dy, weight, steps, 0, dx, rows);
+      }
+    },
+
+    conv2dWeightGradient(dy, x, dweight, geometry) {
+      if (isLinear(geometry)) {
+        gemm(dy, x, null, dweight, linear(geometry).weightGradient);
+        return;
+      }
+      const { batch, groups } = geometry;
+      const channels = geometry.inChannels / groups;
+      const outChannels = geometry.outChannels / groups;
+      // Lanes along positions read a little beyond them, which only planes allow.
+      const direct = isPointwise(geometry) && outChannels >= 4;
+      const plan = weightGradientPlan(geometry, direct);
+      const depth = channels * geometry.kernel[0] * geometry.kernel[1];
+      const outRounded = Math.ceil(outChannels / 4) * 4;
+      const pieceBytes = 8 * groups * depth * outRounded;
+      const pieces = Math.max(1, Math.min(batch, mostPieces, Math.floor(mostPieceBytes / pieceBytes)));
+      const planBytes = Math.ceil(plan.words.byteLength / 64) * 64;
+      runtime.withScratch(planBytes + pieces * pieceBytes, (words) => {
+        runtime.memory.bytes.set(new Uint8Array(plan.words.buffer), words);
+        const partial = words + planBytes;
+        const units = pieces * groups * Math.ceil(channels / plan.slice);
+        const positions = Math.ceil((plan.chunkRows * plan.rowStride) / 4) * 4;
+        const scratch = 128 + 4 * (plan.planesSize + positions * Math.ceil(outChannels / 16) * 16);
+        const args = [words, dy, x, partial, batch, pieces, plan.slice, Number(direct)];
+        runtime.runWithScratch("convWeightGradient", units, scratch, ...args);
+        runtime.run(
+          "convMergeWeights",
+          groups * (outRounded / 4),
+          partial,
+          dweight,
+          pieces,
+          groups,
+          depth,
+          outChannels,
+        );
+      });
+    },
+  };
+}
