@@ -79,8 +79,8 @@ export function convWeightGradient(
     const depth = count * taps;
     const sums =
       partial +
-      ((<usize>(piece * groups + group) * <usize>(channels * taps) + <usize>(firstChannel * taps)) *
-        <usize>outRounded <<
+      (((<usize>(piece * groups + group) * <usize>(channels * taps) + <usize>(firstChannel * taps)) *
+        <usize>outRounded) <<
         3);
     clear(sums, (<usize>depth * <usize>outRounded) << 3);
     const lastImage = firstOfPiece(piece + 1, batch, pieces);

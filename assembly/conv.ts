@@ -2,7 +2,7 @@
 // gradient, which is a convolution of dy with the kernel turned round, one grid of results (job) per pair of remainders modulo
 // the strides.
 //
-// A sum runs over (channel, tap) in order in f32, in stretches of whole channels of about 576 products.
+// A sum runs over (channel, tap) in order in f32, in stretches of whole channels of about 240 products.
 
 import {
   bytes,
@@ -111,7 +111,9 @@ export function convCorrelate(
           plan,
           job,
           scratch,
-          weights + bytes(word(job, JOB_WEIGHTS)) + (bytes(group * ((outChannels + 1) >> 1), channels * word(job, JOB_TAPS)) << 1),
+          weights +
+            bytes(word(job, JOB_WEIGHTS)) +
+            (bytes(group * ((outChannels + 1) >> 1), channels * word(job, JOB_TAPS)) << 1),
           bias ? bias + bytes(group, outChannels) : 0,
           result + index * resultBytes,
           scratch + planesBytes,
@@ -196,17 +198,19 @@ function storeChunk(
   }
 }
 
-/** to[i] = from[i] + start */
+/** to[i] = from[i] + start; the last vector overlaps the one before it. */
 // @ts-ignore: decorator
 @inline
 function addToRow(from: usize, start: f32, to: usize, length: i32): void {
-  const starts = f32x4.splat(start);
-  const end = to + bytes(length & ~3);
-  for (; to < end; to += 16) {
-    v128.store(to, f32x4.add(v128.load(from), starts));
-    from += 16;
+  if (length < 4) {
+    scatterRow(from, start, to, 4, length);
+    return;
   }
-  scatterRow(from, start, to, 4, length & 3);
+  const starts = f32x4.splat(start);
+  const last = from + bytes(length - 4);
+  const distance = to - from;
+  for (; from < last; from += 16) v128.store(from + distance, f32x4.add(v128.load(from), starts));
+  v128.store(last + distance, f32x4.add(v128.load(last), starts));
 }
 
 /** to[i·step] = from[i] + start, the step in bytes. */

@@ -5,16 +5,8 @@ import { affine, exactAffine, exactGradient, gradient } from "./norm-maps";
 import { finishMoments, gradientSums, plainSum, shiftedSums } from "./norm-sums";
 
 /** moments[k] = f64 (count, mean, M2) of channel k, shifted by the mean of the first planes. Units: channels. */
-export function planeMoments(
-  x: usize,
-  outer: i32,
-  kept: i32,
-  inner: i32,
-  moments: usize,
-  begin: i32,
-  end: i32,
-): void {
-  const planeBytes = <usize>inner << 2;
+export function planeMoments(x: usize, outer: i32, kept: i32, inner: i32, moments: usize, begin: i32, end: i32): void {
+  const planeBytes = (<usize>inner) << 2;
   const imageBytes = <usize>kept * planeBytes;
   // Of several images, since one of them may be unlike the rest, but few, since they are read twice.
   const sampled = min(4, (outer + 7) >> 3);
@@ -64,14 +56,14 @@ export function planeStandardize(
   let k = begin % kept;
   let at = (<usize>begin * <usize>inner) << 2;
   for (let plane = begin; plane < end; plane++) {
-    const channel = coefficients + (<usize>k << 2);
+    const channel = coefficients + ((<usize>k) << 2);
     if (load<i32>(channel + 4 * step)) {
       const exact = exactCoefficients(coefficients, kept, k);
       exactAffine(x + at, y + at, inner, 4, load<f64>(exact), load<f64>(exact, 8), load<f64>(exact, 24));
     } else {
       affine(x + at, y + at, inner, load<f32>(channel), load<f32>(channel + step), load<f32>(channel + 3 * step));
     }
-    at += <usize>inner << 2;
+    at += (<usize>inner) << 2;
     k = k + 1 == kept ? 0 : k + 1;
   }
 }
@@ -88,12 +80,12 @@ export function planeGradientSums(
   begin: i32,
   end: i32,
 ): void {
-  const planeBytes = <usize>inner << 2;
-  for (let k = begin; k < end; k++) v128.store(sums + (<usize>k << 4), f64x2.splat(0));
+  const planeBytes = (<usize>inner) << 2;
+  for (let k = begin; k < end; k++) v128.store(sums + ((<usize>k) << 4), f64x2.splat(0));
   for (let o = 0; o < outer; o++) {
     let at = (<usize>o * <usize>kept + <usize>begin) * planeBytes;
     for (let k = begin; k < end; k++) {
-      const to = sums + (<usize>k << 4);
+      const to = sums + ((<usize>k) << 4);
       const mean = <f32>load<f64>(moments + <usize>k * 24, 8);
       v128.store(to, f64x2.add(v128.load(to), gradientSums(dy + at, x + at, inner, mean)));
       at += planeBytes;
@@ -116,7 +108,7 @@ export function planeGradient(
   let k = begin % kept;
   let at = (<usize>begin * <usize>inner) << 2;
   for (let plane = begin; plane < end; plane++) {
-    const channel = coefficients + (<usize>k << 2);
+    const channel = coefficients + ((<usize>k) << 2);
     if (load<i32>(channel + 4 * step)) {
       const exact = exactCoefficients(coefficients, kept, k);
       const mean = load<f64>(exact);
@@ -127,7 +119,7 @@ export function planeGradient(
       const a = load<f32>(channel + step);
       gradient(dy + at, x + at, dx + at, inner, mean, a, load<f32>(channel + 2 * step), load<f32>(channel + 3 * step));
     }
-    at += <usize>inner << 2;
+    at += (<usize>inner) << 2;
     k = k + 1 == kept ? 0 : k + 1;
   }
 }

@@ -1,8 +1,9 @@
 // The backward pass of normalisation over rows: see norm-rows.ts. While a row lies in the nearest cache it is read for its sums, for
 // dx, and for its share of dweight and dbias. Those reduce over rows: each piece of rows has sums of its own, merged in order.
+
+import { flush } from "./norm-channels";
 import { coefficientStep, rootOf } from "./norm-coefficients";
 import { exactGradient, fitsFloat, gradient } from "./norm-maps";
-import { flush } from "./norm-channels";
 import { gradientSums, pair, weightedGradientSums } from "./norm-sums";
 
 /** f32 sums of a parameter are flushed to f64 after so many terms. */

@@ -64,7 +64,8 @@ export function product(
           const from = addsToC ? c : bias;
           const width = min(16, jEnd - j);
           if (width == 16) widePanel(scratch + packedA, panel, depth, from, addsToC, c, n, iBlock, iEnd, j, scratch);
-          else if (width > 4) edgePanel(scratch + packedA, panel, depth, from, addsToC, c, n, iBlock, iEnd, j, width, scratch);
+          else if (width > 4)
+            edgePanel(scratch + packedA, panel, depth, from, addsToC, c, n, iBlock, iEnd, j, width, scratch);
           else narrowPanel(scratch + packedA, panel, depth, from, addsToC, c, n, iBlock, iEnd, j, width, scratch);
           panel += (<usize>depth) << 6;
         }

@@ -14,12 +14,12 @@ export function runningMoments(mean: usize, variance: usize, moments: usize, beg
   }
 }
 
-/** M2/(count − 1) if `unbiased` and count is not 1, else M2/count. */
+/** M2/(count − 1) if `unbiased` and count is above 1, else M2/count: NaN, and hence no update, for an empty batch. */
 // @ts-ignore: decorator
 @inline
 function varianceOf(moments: usize, unbiased: i32): f64 {
   const count = load<f64>(moments);
-  return load<f64>(moments, 16) / (unbiased && count != 1 ? count - 1 : count);
+  return load<f64>(moments, 16) / (unbiased && count > 1 ? count - 1 : count);
 }
 
 /**

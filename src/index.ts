@@ -2,7 +2,7 @@ import "./ops/methods.js";
 
 export { noGrad } from "./autograd.js";
 export type { BackendName } from "./backend/backend.js";
-export { setBackend } from "./backend/index.js";
+export { memoryInUse, setBackend } from "./backend/index.js";
 export * from "./errors.js";
 export { ELU, GELU, LeakyReLU, ReLU, Sigmoid, SiLU, Softmax, Tanh } from "./nn/activations.js";
 export { BatchNorm, type BatchNormOptions, type Statistics } from "./nn/batch-norm.js";

@@ -35,3 +35,8 @@ export function setBackend(name: BackendName): void {
   }
   current = make();
 }
+
+/** Bytes that tensors hold on the backend in force. */
+export function memoryInUse(): number {
+  return backend().bytesInUse();
+}

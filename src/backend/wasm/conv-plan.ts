@@ -18,9 +18,11 @@ export interface ConvPlan {
 }
 
 /** Products that are summed in one go: as many as keep a tile's sources in the first-level cache. */
-const depthLimit = 576;
+const depthLimit = 240;
+/** Rows of the weight's gradient that one unit of work does; its planes stay in the second-level cache. */
+const sliceLimit = 576;
 /** Results of a chunk of rows: as many as stay in the second-level cache. */
-const chunkLimit = 32768;
+const chunkLimit = 65536;
 /** Positions of dy that are summed in one go for the weight's gradient. */
 const positionLimit = 288;
 
@@ -141,9 +143,11 @@ interface PlanShape {
   readonly kernelWidth: number;
   /** Channels whose planes are in memory at a time; 0 if the source itself serves as the planes. */
   readonly stored: number;
+  /** Products, (channel, tap), in a table of offsets: about. */
+  readonly depth: number;
 }
 
-/** Rows to a chunk of at most `limit` rows or so, all chunks about as long. */
+/** The size of chunks of at most `limit` (but at least 1) that cut `rows` evenly. */
 function evenChunk(rows: number, limit: number): number {
   return Math.max(1, Math.ceil(rows / Math.max(1, Math.ceil(rows / Math.max(1, limit)))));
 }
@@ -207,7 +211,7 @@ function plan(
         (tx) => (ty.phase * horizontal.phases.length + tx.phase) * planeStride + ty.shift * rowStride + tx.shift,
       ),
     );
-    const block = Math.max(1, Math.min(channels, Math.floor(depthLimit / Math.max(1, taps.length))));
+    const block = evenChunk(channels, Math.floor(shape.depth / Math.max(1, taps.length)));
     const offsets = range(block).flatMap((channel) => taps.map((tap) => 4 * (channel * phases * planeStride + tap)));
     const chunk = chunkRows(rowStride, y.count);
     if (index === 0) firstChunk = chunk;
@@ -248,6 +252,7 @@ function correlationChunk(channels: number) {
 function forward(
   geometry: ConvGeometry,
   stored: number,
+  depth: number,
   chunkRows: (rowStride: number, rows: number) => number,
 ): ConvPlan {
   const { kernel, stride, padding, dilation, groups } = geometry;
@@ -262,6 +267,7 @@ function forward(
       outWidth: geometry.outWidth,
       kernelWidth: kernel[1],
       stored,
+      depth,
     },
     forwardAxis(geometry.height, geometry.outHeight, kernel[0], stride[0], padding[0], dilation[0]),
     forwardAxis(geometry.width, geometry.outWidth, kernel[1], stride[1], padding[1], dilation[1]),
@@ -272,7 +278,7 @@ function forward(
 /** y from x. */
 export function forwardPlan(geometry: ConvGeometry): ConvPlan {
   const { inChannels, outChannels, groups } = geometry;
-  return forward(geometry, Math.max(1, inChannels / groups), correlationChunk(outChannels / groups));
+  return forward(geometry, Math.max(1, inChannels / groups), depthLimit, correlationChunk(outChannels / groups));
 }
 
 /** dx from dy. */
@@ -291,6 +297,7 @@ export function inputGradientPlan(geometry: ConvGeometry): ConvPlan {
       outWidth: geometry.width,
       kernelWidth: kernel[1],
       stored: Math.max(1, channels),
+      depth: depthLimit,
     },
     gradientAxis(geometry.height, geometry.outHeight, kernel[0], stride[0], padding[0], dilation[0]),
     gradientAxis(geometry.width, geometry.outWidth, kernel[1], stride[1], padding[1], dilation[1]),
@@ -304,7 +311,7 @@ export function inputGradientPlan(geometry: ConvGeometry): ConvPlan {
  */
 export function weightGradientPlan(geometry: ConvGeometry, direct: boolean): ConvPlan & { readonly slice: number } {
   const { inChannels, groups, kernel } = geometry;
-  const slice = Math.max(1, Math.min(inChannels / groups, Math.floor(depthLimit / (kernel[0] * kernel[1]))));
+  const slice = evenChunk(inChannels / groups, Math.floor(sliceLimit / (kernel[0] * kernel[1])));
   const chunk = (rowStride: number, rows: number) => evenChunk(rows, Math.floor(positionLimit / rowStride));
-  return { ...forward(geometry, direct ? 0 : slice, chunk), slice };
+  return { ...forward(geometry, direct ? 0 : slice, sliceLimit, chunk), slice };
 }

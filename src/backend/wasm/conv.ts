@@ -1,6 +1,6 @@
 import type { ConvGeometry, Convolutions, MatrixProduct } from "../backend.js";
 import { type ConvPlan, forwardPlan, inputGradientPlan, weightGradientPlan } from "./conv-plan.js";
-import { matrixProducts, productScratch } from "./gemm.js";
+import { productScratch, gemm as products } from "./gemm.js";
 import type { Runtime } from "./runtime.js";
 
 /** Pieces of the images whose weight gradients are summed apart, for as many threads; fewer where they would fill memory. */
@@ -28,10 +28,10 @@ function isLinear(geometry: ConvGeometry): boolean {
 }
 
 /** Convolutions on the kernels of assembly/conv.ts and assembly/conv-weights.ts. */
-export function convolutions(runtime: Runtime): Convolutions<number> {
-  const { gemm } = matrixProducts(runtime);
+export function conv(runtime: Runtime): Convolutions<number> {
+  const { gemm } = products(runtime);
 
-  /** Steps between weights, in values: between groups, between channels of the result, between channels of the source. */
+  /** result = bias + source ∗ weight; `steps` between weights: of groups, of channels of the result, of channels of the source. */
   function correlate(
     plan: ConvPlan,
     geometry: ConvGeometry,
@@ -53,7 +53,7 @@ export function convolutions(runtime: Runtime): Convolutions<number> {
     });
   }
 
-  /** The product of a convolution that is a linear layer; k and n as the caller has them. */
+  /** The three products of a convolution that is a linear layer. */
   function linear({ batch, inChannels, height, width, outChannels }: ConvGeometry) {
     const features = inChannels * height * width;
     const product = (m: number, n: number, k: number, transposeA: boolean, transposeB: boolean): MatrixProduct => {

@@ -7,7 +7,7 @@ export function productScratch(n: number, k: number): number {
 }
 
 /** Matrix products on the kernels of assembly/gemm.ts. */
-export function matrixProducts(runtime: Runtime): MatrixProducts<number> {
+export function gemm(runtime: Runtime): MatrixProducts<number> {
   return {
     gemm(a, b, bias, c, { m, n, k, transposeA, transposeB }) {
       // The longer side of c is shared out, so that little is packed twice.

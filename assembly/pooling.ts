@@ -1,0 +1,204 @@
+// Pooling over planes. Twin: src/backend/cpu/pooling.ts. Units: planes.
+import { sumValues } from "./reductions";
+
+/** y = the largest of each 2×2 window, `indices` = its place in the plane; strides 2, no padding. */
+export function maxPool2x2(
+  x: usize, y: usize, indices: usize, height: i32, width: i32, outHeight: i32, outWidth: i32, begin: i32, end: i32,
+): void {
+  const rowBytes = <usize>width << 2;
+  const whole = outWidth & ~3;
+  const down = i32x4.splat(width);
+  const one = i32x4.splat(1);
+  for (let plane = begin; plane < end; plane++) {
+    for (let oy = 0; oy < outHeight; oy++) {
+      const place = 2 * oy * width;
+      let from = x + (<usize>(plane * height * width + place) << 2);
+      let at = <usize>((plane * outHeight + oy) * outWidth) << 2;
+      let corner = i32x4.add(i32x4.splat(place), i32x4(0, 2, 4, 6));
+      for (let ox = 0; ox < whole; ox += 4) {
+        const a = v128.load(from);
+        const b = v128.load(from, 16);
+        const c = v128.load(from + rowBytes);
+        const d = v128.load(from + rowBytes, 16);
+        let best = v128.shuffle<i32>(a, b, 0, 2, 4, 6);
+        let index = corner;
+        let v = v128.shuffle<i32>(a, b, 1, 3, 5, 7);
+        // Larger, or the first NaN: not (v ≤ best), while best is a number.
+        let better = v128.andnot(f32x4.eq(best, best), f32x4.le(v, best));
+        best = v128.bitselect(v, best, better);
+        index = v128.bitselect(i32x4.add(corner, one), index, better);
+        v = v128.shuffle<i32>(c, d, 0, 2, 4, 6);
+        better = v128.andnot(f32x4.eq(best, best), f32x4.le(v, best));
+        best = v128.bitselect(v, best, better);
+        index = v128.bitselect(i32x4.add(corner, down), index, better);
+        v = v128.shuffle<i32>(c, d, 1, 3, 5, 7);
+        better = v128.andnot(f32x4.eq(best, best), f32x4.le(v, best));
+        v128.store(y + at, v128.bitselect(v, best, better));
+        v128.store(indices + at, v128.bitselect(i32x4.add(i32x4.add(corner, down), one), index, better));
+        corner = i32x4.add(corner, i32x4.splat(8));
+        from += 32;
+        at += 16;
+      }
+      for (let ox = whole; ox < outWidth; ox++) {
+        maxOfWindow(x + (<usize>(plane * height * width) << 2), width, 2 * oy, 2 * oy + 2, 2 * ox, 2 * ox + 2, y + at, indices + at);
+        at += 4;
+      }
+    }
+  }
+}
+
+/** The largest value of rows top … bottom − 1, columns left … right − 1 of a plane, and its place. */
+function maxOfWindow(
+  plane: usize, width: i32, top: i32, bottom: i32, left: i32, right: i32, y: usize, index: usize,
+): void {
+  let at = top * width + left;
+  let best = load<f32>(plane + (<usize>at << 2));
+  for (let row = top; row < bottom; row++) {
+    for (let place = row * width + left; place < row * width + right; place++) {
+      const v = load<f32>(plane + (<usize>place << 2));
+      if (v <= best || best != best) continue;
+      best = v;
+      at = place;
+    }
+  }
+  store<f32>(y, best);
+  store<i32>(index, at);
+}
+
+/** y = the largest value of each window, `indices` = its place in the plane, the first if several. */
+export function maxPool(
+  x: usize, y: usize, indices: usize, height: i32, width: i32, outHeight: i32, outWidth: i32,
+  kernelHeight: i32, kernelWidth: i32, strideY: i32, strideX: i32, padY: i32, padX: i32, begin: i32, end: i32,
+): void {
+  for (let plane = begin; plane < end; plane++) {
+    const from = x + (<usize>(plane * height * width) << 2);
+    let at = <usize>(plane * outHeight * outWidth) << 2;
+    for (let oy = 0; oy < outHeight; oy++) {
+      const top = oy * strideY - padY;
+      for (let ox = 0; ox < outWidth; ox++) {
+        const left = ox * strideX - padX;
+        maxOfWindow(
+          from, width, max(top, 0), min(top + kernelHeight, height), max(left, 0), min(left + kernelWidth, width),
+          y + at, indices + at,
+        );
+        at += 4;
+      }
+    }
+  }
+}
+
+/** dx = 0, plus each dy at the place its index names, in the order of the windows. */
+export function maxPoolGradient(
+  dy: usize, indices: usize, dx: usize, inputs: i32, outputs: i32, begin: i32, end: i32,
+): void {
+  for (let plane = begin; plane < end; plane++) {
+    const to = dx + (<usize>(plane * inputs) << 2);
+    memory.fill(to, 0, <usize>inputs << 2);
+    const last = <usize>((plane + 1) * outputs) << 2;
+    for (let at = <usize>(plane * outputs) << 2; at < last; at += 4) {
+      const place = to + (<usize>load<i32>(indices + at) << 2);
+      store<f32>(place, load<f32>(place) + load<f32>(dy + at));
+    }
+  }
+}
+
+/** y = the mean of each 2×2 window; strides 2, no padding. */
+export function avgPool2x2(
+  x: usize, y: usize, height: i32, width: i32, outHeight: i32, outWidth: i32, begin: i32, end: i32,
+): void {
+  const rowBytes = <usize>width << 2;
+  const quarter = f32x4.splat(0.25);
+  const whole = outWidth & ~3;
+  for (let plane = begin; plane < end; plane++) {
+    for (let oy = 0; oy < outHeight; oy++) {
+      let from = x + (<usize>((plane * height + 2 * oy) * width) << 2);
+      let at = y + (<usize>((plane * outHeight + oy) * outWidth) << 2);
+      for (let ox = 0; ox < whole; ox += 4) {
+        // The rows first, quartered so that no sum overflows.
+        const a = f32x4.add(f32x4.mul(v128.load(from), quarter), f32x4.mul(v128.load(from + rowBytes), quarter));
+        const b = f32x4.add(
+          f32x4.mul(v128.load(from, 16), quarter),
+          f32x4.mul(v128.load(from + rowBytes, 16), quarter),
+        );
+        v128.store(at, f32x4.add(v128.shuffle<i32>(a, b, 0, 2, 4, 6), v128.shuffle<i32>(a, b, 1, 3, 5, 7)));
+        from += 32;
+        at += 16;
+      }
+      for (let ox = whole; ox < outWidth; ox++) {
+        const left = load<f32>(from) * 0.25 + load<f32>(from + rowBytes) * 0.25;
+        const right = load<f32>(from, 4) * 0.25 + load<f32>(from + rowBytes, 4) * 0.25;
+        store<f32>(at, left + right);
+        from += 8;
+        at += 4;
+      }
+    }
+  }
+}
+
+/** y = the mean of the real values of each window. */
+export function avgPool(
+  x: usize, y: usize, height: i32, width: i32, outHeight: i32, outWidth: i32,
+  kernelHeight: i32, kernelWidth: i32, strideY: i32, strideX: i32, padY: i32, padX: i32, begin: i32, end: i32,
+): void {
+  for (let plane = begin; plane < end; plane++) {
+    const from = x + (<usize>(plane * height * width) << 2);
+    let to = y + (<usize>(plane * outHeight * outWidth) << 2);
+    for (let oy = 0; oy < outHeight; oy++) {
+      const top = max(oy * strideY - padY, 0);
+      const bottom = min(oy * strideY - padY + kernelHeight, height);
+      for (let ox = 0; ox < outWidth; ox++) {
+        const left = max(ox * strideX - padX, 0);
+        const columns = min(ox * strideX - padX + kernelWidth, width) - left;
+        const count = (bottom - top) * columns;
+        let at = from + (<usize>(top * width + left) << 2);
+        let sum: f64 = 0;
+        if (columns == width) {
+          sum = sumValues(at, count);
+        } else {
+          for (let row = top; row < bottom; row++) {
+            for (let i = 0; i < columns; i++) sum += <f64>load<f32>(at + (<usize>i << 2));
+            at += <usize>width << 2;
+          }
+        }
+        store<f32>(to, <f32>(sum / <f64>count));
+        to += 4;
+      }
+    }
+  }
+}
+
+/** dx = 0, plus each dy spread evenly over the real values of its window, in the order of the windows. */
+export function avgPoolGradient(
+  dy: usize, dx: usize, height: i32, width: i32, outHeight: i32, outWidth: i32,
+  kernelHeight: i32, kernelWidth: i32, strideY: i32, strideX: i32, padY: i32, padX: i32, begin: i32, end: i32,
+): void {
+  for (let plane = begin; plane < end; plane++) {
+    const to = dx + (<usize>(plane * height * width) << 2);
+    memory.fill(to, 0, <usize>(height * width) << 2);
+    let at = dy + (<usize>(plane * outHeight * outWidth) << 2);
+    for (let oy = 0; oy < outHeight; oy++) {
+      const top = max(oy * strideY - padY, 0);
+      const bottom = min(oy * strideY - padY + kernelHeight, height);
+      for (let ox = 0; ox < outWidth; ox++) {
+        const left = max(ox * strideX - padX, 0);
+        const columns = min(ox * strideX - padX + kernelWidth, width) - left;
+        const share = <f32>(<f64>load<f32>(at) / <f64>((bottom - top) * columns));
+        const shares = f32x4.splat(share);
+        let place = to + (<usize>(top * width + left) << 2);
+        for (let row = top; row < bottom; row++) {
+          let i: i32 = 0;
+          for (; i <= columns - 4; i += 4) {
+            const p = place + (<usize>i << 2);
+            v128.store(p, f32x4.add(v128.load(p), shares));
+          }
+          for (; i < columns; i++) {
+            const p = place + (<usize>i << 2);
+            store<f32>(p, load<f32>(p) + share);
+          }
+          place += <usize>width << 2;
+        }
+        at += 4;
+      }
+    }
+  }
+}

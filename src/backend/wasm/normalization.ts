@@ -1,0 +1,202 @@
+import type { Normalization, StatisticsView } from "../backend.js";
+import type { Runtime } from "./runtime.js";
+
+/** A block of moments holds three f64 per kept index. */
+const momentsBytes = 24;
+/** Partial results hold two f64 per piece and parameter. */
+const partialBytes = 16;
+const maxPieces = 32;
+/** Rows between two flushes of f32 sums in the kernels: pieces are made of so many. */
+const flushRows = 128;
+/** Fewer values than this are not worth a piece of their own. */
+const minPieceValues = 16384;
+
+/**
+ * How x is walked. `planes`: an image at a time. `channels`: a row of single values, one per mean, at a time. `rows`: a mean per row.
+ * With outer = 1 both of the first two and the third are right; rows are read once less.
+ */
+function patternOf({ outer, kept, inner, repeat, period }: StatisticsView): "planes" | "channels" | "rows" {
+  const isColumns = repeat === inner && period === kept;
+  if (isColumns && inner === 1) return "channels";
+  return isColumns && outer !== 1 ? "planes" : "rows";
+}
+
+/** Rows per piece for `rows` rows of single values. */
+function channelPieceRows(rows: number): number {
+  return flushRows * Math.max(1, Math.ceil(rows / (flushRows * maxPieces)));
+}
+
+/** Rows per piece whose partial sums, one pair per parameter, cost little beside the rows themselves. */
+function rowPieceRows({ kept, inner, period }: StatisticsView): number {
+  const least = Math.ceil(Math.max(minPieceValues, 8 * period) / Math.max(1, inner));
+  return Math.max(least, Math.ceil(kept / maxPieces), 1);
+}
+
+/** Bytes of an f32 array padded to 16 values. */
+function paddedBytes(length: number): number {
+  return 64 * Math.ceil(length / 16);
+}
+
+/** Bytes of the coefficients of `kept` channels: see assembly/norm-coefficients.ts. */
+function coefficientBytes(kept: number): number {
+  return 5 * paddedBytes(kept) + 32 * kept;
+}
+
+/** Normalisation, forward and backward. */
+export function normalization(runtime: Runtime): Normalization<number> {
+  function standardize(
+    x: number,
+    moments: number,
+    view: StatisticsView,
+    weight: number | null,
+    bias: number | null,
+    eps: number,
+    y: number,
+  ): void {
+    const { outer, kept, inner, repeat, period } = view;
+    const pattern = patternOf(view);
+    const w = weight ?? 0;
+    const b = bias ?? 0;
+    if (pattern === "rows") {
+      runtime.run("rowStandardize", kept, x, moments, inner, repeat, period, w, b, eps, y);
+      return;
+    }
+    runtime.withScratch(coefficientBytes(kept), (coefficients) => {
+      runtime.run("standardizeCoefficients", kept, moments, w, b, eps, kept, coefficients);
+      if (pattern === "channels") runtime.run("channelStandardize", outer, x, coefficients, kept, y);
+      else runtime.run("planeStandardize", outer * kept, x, coefficients, kept, inner, y);
+    });
+  }
+
+  function columnsGradient(
+    dy: number,
+    x: number,
+    moments: number,
+    view: StatisticsView,
+    weight: number,
+    eps: number,
+    dx: number,
+    dweight: number,
+    dbias: number,
+  ): void {
+    const { outer, kept, inner } = view;
+    const pattern = patternOf(view);
+    const pieceRows = channelPieceRows(outer);
+    const pieces = pattern === "channels" ? Math.ceil(outer / pieceRows) : 1;
+    const sumsBytes = pieces * kept * partialBytes;
+    runtime.withScratch(sumsBytes + (dx ? coefficientBytes(kept) : 0), (sums) => {
+      const coefficients = dx ? sums + sumsBytes : 0;
+      if (pattern === "channels") {
+        const args = [dy, x, moments, outer, kept, pieceRows, sums];
+        runtime.runWithScratch("channelGradientSums", pieces, 3 * paddedBytes(kept), ...args);
+      } else {
+        runtime.run("planeGradientSums", kept, dy, x, moments, outer, kept, inner, sums);
+      }
+      const count = outer * inner;
+      const outputs = [coefficients, dweight, dbias];
+      runtime.run("gradientCoefficients", kept, moments, sums, pieces, weight, eps, count, kept, ...outputs);
+      if (!dx) return;
+      if (pattern === "channels") runtime.run("channelGradient", outer, dy, x, coefficients, kept, dx);
+      else runtime.run("planeGradient", outer * kept, dy, x, coefficients, kept, inner, dx);
+    });
+  }
+
+  function rowsGradient(
+    dy: number,
+    x: number,
+    moments: number,
+    view: StatisticsView,
+    weight: number,
+    eps: number,
+    dx: number,
+    dweight: number,
+    dbias: number,
+  ): void {
+    const { kept, inner, repeat, period } = view;
+    const pieceRows = rowPieceRows(view);
+    const pieces = Math.ceil(kept / pieceRows);
+    const run = (partials: number): void => {
+      const scratch = repeat === 1 ? 3 * paddedBytes(period) : 0;
+      const args = [dy, x, moments, kept, inner, repeat, period, weight, eps, dx, pieceRows, partials];
+      runtime.runWithScratch("rowGradient", pieces, scratch, ...args);
+    };
+    if (!dweight && !dbias) {
+      run(0);
+      return;
+    }
+    runtime.withScratch(pieces * period * partialBytes, (partials) => {
+      run(partials);
+      runtime.run("mergeRowGradients", period, partials, pieces, period, dweight, dbias);
+    });
+  }
+
+  function standardizeGradient(
+    dy: number,
+    x: number,
+    moments: number,
+    view: StatisticsView,
+    weight: number | null,
+    eps: number,
+    dx: number | null,
+    dweight: number | null,
+    dbias: number | null,
+  ): void {
+    if (dx === null && dweight === null && dbias === null) return;
+    const gradient = patternOf(view) === "rows" ? rowsGradient : columnsGradient;
+    gradient(dy, x, moments, view, weight ?? 0, eps, dx ?? 0, dweight ?? 0, dbias ?? 0);
+  }
+
+  /** Runs `body` with given statistics in the form of moments; a null mean is 0. */
+  function withRunningMoments(
+    mean: number | null,
+    variance: number,
+    kept: number,
+    body: (moments: number) => void,
+  ): void {
+    runtime.withScratch(kept * momentsBytes, (moments) => {
+      runtime.run("runningMoments", kept, mean ?? 0, variance, moments);
+      body(moments);
+    });
+  }
+
+  return {
+    moments(x, view, moments) {
+      const { outer, kept, inner } = view;
+      const pattern = patternOf(view);
+      if (pattern === "rows") {
+        runtime.run("rowMoments", kept, x, inner, moments);
+      } else if (pattern === "planes") {
+        runtime.run("planeMoments", kept, x, outer, kept, inner, moments);
+      } else {
+        const pieceRows = channelPieceRows(outer);
+        const pieces = Math.ceil(outer / pieceRows);
+        runtime.withScratch(pieces * kept * partialBytes, (partials) => {
+          const scratch = 3 * paddedBytes(kept);
+          runtime.runWithScratch("channelMoments", pieces, scratch, x, outer, kept, pieceRows, partials);
+          runtime.run("mergeMoments", kept, partials, outer, pieceRows, kept, moments);
+        });
+      }
+    },
+    standardize,
+    standardizeGradient,
+    normalizeWith(x, mean, variance, view, weight, bias, eps, y) {
+      withRunningMoments(mean, variance, view.kept, (moments) => standardize(x, moments, view, weight, bias, eps, y));
+    },
+    normalizeWithGradient(dy, x, mean, variance, view, weight, eps, dx, dweight, dbias) {
+      if (dweight !== null || dbias !== null) {
+        withRunningMoments(mean, variance, view.kept, (moments) => {
+          standardizeGradient(dy, x, moments, view, weight, eps, null, dweight, dbias);
+        });
+      }
+      // dx = weight·dy·s is the map itself, without its mean and its bias.
+      if (dx === null) return;
+      withRunningMoments(null, variance, view.kept, (moments) => {
+        standardize(dy, moments, view, weight, null, eps, dx);
+      });
+    },
+    updateRunning(moments, kept, mean, variance, counters, momentum, unbiased) {
+      const flag = unbiased ? 1 : 0;
+      runtime.run("updateRunning", 1, moments, kept, mean, variance, counters, momentum, flag);
+    },
+  };
+}

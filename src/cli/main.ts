@@ -1,0 +1,40 @@
+#!/usr/bin/env node
+import { readFileSync } from "node:fs";
+import { Command, CommanderError } from "commander";
+import { EvenkeelError } from "../errors.js";
+import { trainCommand } from "./train.js";
+
+/** Exit codes: bad input, and a command line that cannot be understood. */
+const badInput = 1;
+const misuse = 2;
+
+function isFileError(error: unknown): error is NodeJS.ErrnoException {
+  return error instanceof Error && "syscall" in error;
+}
+
+/** One line on stderr; the stack only with --debug, or when it is a defect of ours. */
+function report(error: unknown, debug: boolean): void {
+  const expected = error instanceof EvenkeelError || isFileError(error);
+  const text = error instanceof Error ? (debug || !expected ? (error.stack ?? error.message) : error.message) : String(error);
+  process.stderr.write(`evenkeel: ${text}\n`);
+}
+
+const { version } = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8"));
+const program = new Command("evenkeel")
+  .description("Train normalised neural networks, see whether normalisation does its job, and ship them.")
+  .version(version)
+  .option("--debug", "print the stack of an error")
+  .showHelpAfterError("(evenkeel --help lists the commands and options)")
+  .exitOverride();
+program.addCommand(trainCommand().copyInheritedSettings(program));
+
+try {
+  await program.parseAsync();
+} catch (error) {
+  if (error instanceof CommanderError) {
+    process.exitCode = error.exitCode === 0 ? 0 : misuse;
+  } else {
+    report(error, program.opts()["debug"] === true);
+    process.exitCode = badInput;
+  }
+}

@@ -1,0 +1,90 @@
+import { Presets, SingleBar } from "cli-progress";
+import type { EpochReport, StepReport } from "../train/fit.js";
+
+/** Shows how an epoch goes: a bar on a terminal, a plain line now and then elsewhere. */
+export interface Progress {
+  step(report: StepReport): void;
+  epoch(report: EpochReport): void;
+  /** Leaves the terminal as it was. */
+  stop(): void;
+}
+
+const plainEverySeconds = 10;
+
+/** `12.3 s`, or `1 min 5 s` */
+export function formatSeconds(seconds: number): string {
+  if (seconds < 60) return `${seconds.toFixed(seconds < 10 ? 1 : 0)} s`;
+  return `${Math.floor(seconds / 60)} min ${Math.round(seconds % 60)} s`;
+}
+
+/** Means over an epoch so far, and its speed. */
+class Totals {
+  readonly #started = performance.now();
+  #loss = 0;
+  #correct = 0;
+  #samples = 0;
+  #steps = 0;
+
+  add({ loss, accuracy, samples }: StepReport): void {
+    this.#loss += loss * samples;
+    this.#correct += (accuracy ?? 0) * samples;
+    this.#samples += samples;
+    this.#steps++;
+  }
+
+  describe(stepsPerEpoch: number): { loss: string; accuracy: string; speed: string; left: string } {
+    const seconds = (performance.now() - this.#started) / 1000;
+    return {
+      loss: (this.#loss / this.#samples).toFixed(4),
+      accuracy: (this.#correct / this.#samples).toFixed(4),
+      speed: Math.round(this.#samples / seconds).toString(),
+      left: formatSeconds((seconds / this.#steps) * Math.max(0, stepsPerEpoch - this.#steps)),
+    };
+  }
+}
+
+/** @param epochs - in all @param stepsPerEpoch - batches in each @param out - where to write */
+export function createProgress(epochs: number, stepsPerEpoch: number, out: NodeJS.WriteStream): Progress {
+  const bar = out.isTTY
+    ? new SingleBar(
+        {
+          format: "epoch {epoch}/{epochs} {bar} {percentage}% · loss {loss} · accuracy {accuracy} · {speed}/s · {left} left",
+          stream: out,
+          hideCursor: true,
+          clearOnComplete: true,
+          barsize: 24,
+        },
+        Presets.shades_classic,
+      )
+    : null;
+  let totals = new Totals();
+  let place = 0;
+  let lastLine = performance.now();
+  return {
+    step(report) {
+      totals.add(report);
+      place++;
+      const seen = totals.describe(stepsPerEpoch);
+      const epoch = report.epoch + 1;
+      if (bar !== null) {
+        if (place === 1) bar.start(stepsPerEpoch, 0, { epoch, epochs, ...seen });
+        bar.update(place, { epoch, epochs, ...seen });
+      } else if (performance.now() - lastLine > plainEverySeconds * 1000) {
+        lastLine = performance.now();
+        out.write(
+          `epoch ${epoch}/${epochs}, step ${place}/${stepsPerEpoch}: loss ${seen.loss}, accuracy ${seen.accuracy}, ` +
+            `${seen.speed} samples/s, ${seen.left} left\n`,
+        );
+      }
+    },
+    epoch() {
+      bar?.stop();
+      totals = new Totals();
+      place = 0;
+      lastLine = performance.now();
+    },
+    stop() {
+      bar?.stop();
+    },
+  };
+}

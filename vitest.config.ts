@@ -1,0 +1,16 @@
+import { fileURLToPath } from "node:url";
+import { defineConfig } from "vitest/config";
+
+const source = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
+
+export default defineConfig({
+  resolve: { alias: { "evenkeel/node": source("src/node/index.ts"), evenkeel: source("src/index.ts") } },
+  test: {
+    include: ["test/**/*.test.ts"],
+    exclude: ["test/slow/**"],
+    setupFiles: ["test/support/setup.ts"],
+    // The collector is called by tests of lifetimes.
+    execArgv: ["--expose-gc"],
+    testTimeout: 60_000,
+  },
+});
