@@ -1,0 +1,173 @@
+import {
+  AvgPool2d,
+  BatchNorm,
+  Conv2d,
+  cnn,
+  Dropout,
+  ELU,
+  Flatten,
+  GELU,
+  GlobalAvgPool2d,
+  LeakyReLU,
+  Linear,
+  loadModel,
+  MaxPool2d,
+  Module,
+  noGrad,
+  parseIdx,
+  ReLU,
+  Residual,
+  readSafetensors,
+  Sequential,
+  Sigmoid,
+  SiLU,
+  Softmax,
+  saveModel,
+  Tanh,
+  type Tensor,
+  tensor,
+  writeSafetensors,
+} from "evenkeel";
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { normal } from "../support/seeded.js";
+
+describe("saveModel and loadModel", () => {
+  test("keep every layer, its state and the meta", () => {
+    const model = new Sequential(
+      new Conv2d(2, 4, [3, 1], { padding: [1, 0], groups: 2, bias: false }),
+      new BatchNorm(4, { eps: 1e-3, momentum: "cumulative", unbiased: true }),
+      new Residual(new Sequential(new GELU(), new Conv2d(4, 4, 1)), new Conv2d(4, 4, 1)),
+      new Residual(new SiLU()),
+      new MaxPool2d(2),
+      new AvgPool2d(2, { stride: 1 }),
+      new LeakyReLU(0.3),
+      new ELU(2),
+      new Dropout(0.1),
+      new GlobalAvgPool2d(),
+      new Flatten(),
+      new Linear(4, 3),
+      new BatchNorm(3, { affine: false, trackRunningStats: false }),
+      new ReLU(),
+      new Tanh(),
+      new Sigmoid(),
+      new Softmax(),
+    );
+    const x = normal([8, 2, 6, 6], 1);
+    noGrad(() => model.forward(x));
+    const { model: copy, meta } = loadModel(saveModel(model, { classes: ["a", "b", "c"], note: { deep: [1, 2] } }));
+    expect(meta).toEqual({ classes: ["a", "b", "c"], note: { deep: [1, 2] } });
+    expect(copy.toString()).toBe(model.toString());
+    expect(copy.eval().forward(x).dataSync()).toEqual(model.eval().forward(x).dataSync());
+  });
+
+  test("networks with classes of one's own load into a network that is given", () => {
+    class Own extends Module {
+      readonly layer = new Linear(2, 2);
+      override forward(x: Tensor): Tensor {
+        return this.layer.forward(x);
+      }
+    }
+    const bytes = saveModel(new Own(), { note: 1 });
+    expect(() => loadModel(bytes)).toThrowErrorMatchingInlineSnapshot(
+      `[FormatError: loadModel(bytes): expected the architecture in the file's metadata, got a network with classes of its own. Build the network and pass it: loadModel(bytes, network).]`,
+    );
+    expect(loadModel(bytes, new Own()).meta).toEqual({ note: 1 });
+    const foreign = writeSafetensors({ weight: tensor([1]) });
+    expect(() => loadModel(foreign)).toThrowErrorMatchingInlineSnapshot(`[FormatError: loadModel(bytes): expected the architecture in the file's metadata, got a file of another program. Build the network and pass it: loadModel(bytes, network).]`);
+    const unknown = writeSafetensors({}, { evenkeel: JSON.stringify({ format: 1, architecture: { type: "Warp", arguments: [] } }) });
+    expect(() => loadModel(unknown)).toThrowErrorMatchingInlineSnapshot(`[FormatError: loadModel(bytes): expected a layer of Linear, Conv2d, BatchNorm, MaxPool2d, AvgPool2d, GlobalAvgPool2d, Dropout, Flatten, ReLU, LeakyReLU, ELU, GELU, SiLU, Sigmoid, Tanh, Softmax, Sequential, Residual, got "Warp". Load it with the version of Evenkeel that wrote it, or a newer one.]`);
+    expect(() => loadModel(writeSafetensors({}, { evenkeel: "{}" }))).toThrowErrorMatchingInlineSnapshot(`[FormatError: loadModel(bytes): expected metadata of format 1, got {}. Load it with the version of Evenkeel that wrote it, or a newer one.]`);
+  });
+});
+
+describe("safetensors", () => {
+  test("reads the number types of other writers", () => {
+    const header = {
+      half: { dtype: "F16", shape: [3], data_offsets: [0, 6] },
+      brain: { dtype: "BF16", shape: [1], data_offsets: [6, 8] },
+      count: { dtype: "I64", shape: [], data_offsets: [8, 16] },
+      double: { dtype: "F64", shape: [1], data_offsets: [16, 24] },
+      bytes: { dtype: "U8", shape: [2], data_offsets: [24, 26] },
+    };
+    const json = new TextEncoder().encode(JSON.stringify(header));
+    const bytes = new Uint8Array(8 + json.length + 26);
+    const view = new DataView(bytes.buffer);
+    view.setBigUint64(0, BigInt(json.length), true);
+    bytes.set(json, 8);
+    const at = 8 + json.length;
+    [0x3c00, 0xc000, 0x0001].forEach((bits, k) => {
+      view.setUint16(at + 2 * k, bits, true);
+    });
+    view.setUint16(at + 6, 0x4049, true);
+    view.setBigInt64(at + 8, 938n, true);
+    view.setFloat64(at + 16, 0.5, true);
+    bytes.set([7, 255], at + 24);
+    const { tensors } = readSafetensors(bytes);
+    expect(tensors["half"].dataSync()).toEqual(Float32Array.of(1, -2, 2 ** -24));
+    expect(tensors["brain"].dataSync()).toEqual(Float32Array.of(3.140625));
+    expect(tensors["count"].item()).toBe(938);
+    expect(tensors["double"].item()).toBe(0.5);
+    expect(tensors["bytes"].dataSync()).toEqual(Float32Array.of(7, 255));
+  });
+
+  test("says what is wrong with a file that is cut short or is none", () => {
+    const bytes = writeSafetensors({ weight: tensor([[1, 2], [3, 4]]) });
+    expect(() => readSafetensors(bytes.subarray(0, 4))).toThrowErrorMatchingInlineSnapshot(`[FormatError: readSafetensors(bytes): expected at least 8 bytes, got 4. Check that the file is a complete .safetensors file.]`);
+    expect(() => readSafetensors(bytes.subarray(0, 40))).toThrowErrorMatchingInlineSnapshot(`[FormatError: readSafetensors(bytes): expected a header of 80 bytes, got 32 bytes in all. Check that the file is a complete .safetensors file.]`);
+    expect(() => readSafetensors(bytes.subarray(0, bytes.length - 4))).toThrowErrorMatchingInlineSnapshot(`[FormatError: readSafetensors(bytes): expected 4 values of F32 for weight, got bytes 0 to 16 of 12. Check that the file is a complete .safetensors file.]`);
+    expect(() => readSafetensors(new Uint8Array(64))).toThrow("readSafetensors(bytes): expected a JSON header");
+  });
+
+  test("never throws anything but a FormatError on damaged files", () => {
+    const bytes = writeSafetensors({ a: tensor([1, 2, 3]), b: tensor([[4]]) }, { note: "x" });
+    const damage = fc.tuple(fc.nat(bytes.length), fc.array(fc.tuple(fc.nat(bytes.length - 1), fc.nat(255)), { maxLength: 8 }));
+    fc.assert(
+      fc.property(damage, ([length, changes]) => {
+        const damaged = bytes.slice(0, length);
+        for (const [at, value] of changes) if (at < length) damaged[at] = value;
+        try {
+          readSafetensors(damaged);
+        } catch (error) {
+          expect(String(error)).toMatch(/^(Format|Shape)Error: /);
+        }
+      }),
+      { numRuns: 500 },
+    );
+  });
+});
+
+describe("IDX", () => {
+  test("is read, and refused where damaged", () => {
+    const bytes = Uint8Array.of(0, 0, 8, 2, 0, 0, 0, 2, 0, 0, 0, 3, 1, 2, 3, 4, 5, 6);
+    expect(parseIdx(bytes)).toEqual({ shape: [2, 3], values: Uint8Array.of(1, 2, 3, 4, 5, 6) });
+    const messages = [bytes.subarray(0, 3), bytes.subarray(0, 9), bytes.subarray(0, 17), Uint8Array.of(1, 2, 3, 4)].map((part) => {
+      try {
+        parseIdx(part, "train-images");
+        return "nothing was thrown";
+      } catch (error) {
+        return String(error);
+      }
+    });
+    expect(messages).toMatchInlineSnapshot(`
+      [
+        "FormatError: parseIdx(train-images): expected at least 4 bytes, got 3. Check that the file is a complete IDX file.",
+        "FormatError: parseIdx(train-images): expected 2 sizes of 4 bytes, got 9 bytes in all. Check that the file is a complete IDX file.",
+        "FormatError: parseIdx(train-images): expected 6 values for shape 2×3, got 5. Check that the file is a complete IDX file.",
+        "FormatError: parseIdx(train-images): expected the IDX bytes 0, 0, 8 (unsigned bytes), got 1, 2, 3. Check that the file is a complete IDX file.",
+      ]
+    `);
+  });
+});
+
+describe("cnn", () => {
+  test("is the network of the main job, with and without norm", () => {
+    const size = (norm: "batch" | "none") =>
+      cnn({ inputShape: [1, 28, 28], classes: 10, norm })
+        .parameters()
+        .reduce((total, p) => total + p.size, 0);
+    expect(size("batch")).toBe(16 * 9 + 32 + 32 * 144 + 64 + 128 * 1568 + 256 + 1290);
+    expect(size("none")).toBe(16 * 9 + 16 + 32 * 144 + 32 + 128 * 1568 + 128 + 1290);
+    expect(() => cnn({ inputShape: [1, 3, 28], classes: 10 })).toThrowErrorMatchingInlineSnapshot(`[ArgumentError: cnn({ inputShape }): expected images of at least 4×4, got 3×28. Use larger images.]`);
+  });
+});
