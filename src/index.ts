@@ -3,7 +3,14 @@ import "./ops/methods.js";
 export { noGrad } from "./autograd.js";
 export type { BackendName } from "./backend/backend.js";
 export { memoryInUse, setBackend } from "./backend/index.js";
+export { type ArrayDatasetOptions, arrayDataset, type Preprocessing } from "./data/array-dataset.js";
+export { type Batches, type BatchesOptions, batches } from "./data/batches.js";
+export type { Batch, Dataset, TensorData } from "./data/dataset.js";
+export { type IdxArray, parseIdx } from "./data/idx.js";
 export * from "./errors.js";
+export { cnn, type NetworkOptions, type NormName, type NormOptions } from "./models/networks.js";
+export { readSafetensors, type SafetensorsFile, writeSafetensors } from "./models/safetensors.js";
+export { loadModel, type ModelMeta, saveModel } from "./models/save-model.js";
 export { ELU, GELU, LeakyReLU, ReLU, Sigmoid, SiLU, Softmax, Tanh } from "./nn/activations.js";
 export { BatchNorm, type BatchNormOptions, type Statistics } from "./nn/batch-norm.js";
 export { Conv2d, type Conv2dOptions } from "./nn/conv2d.js";
@@ -41,10 +48,6 @@ export {
   tensor,
   zeros,
 } from "./tensor.js";
-export { onWarning, type WarningHandler } from "./warnings.js";
-export { type ArrayDatasetOptions, arrayDataset, type Preprocessing } from "./data/array-dataset.js";
-export { type Batches, type BatchesOptions, batches } from "./data/batches.js";
-export type { Batch, Dataset, TensorData } from "./data/dataset.js";
 export { Adam, type AdamOptions, AdamW } from "./train/adam.js";
 export { type EvaluateOptions, type Evaluation, evaluate, type PredictOptions, predict } from "./train/evaluate.js";
 export { type EpochReport, type FitOptions, type FitResult, fit, type StepReport } from "./train/fit.js";
@@ -61,7 +64,4 @@ export {
 } from "./train/schedules.js";
 export { Sgd, type SgdOptions } from "./train/sgd.js";
 export type { Data, Loss, LossTarget } from "./train/step.js";
-export { type IdxArray, parseIdx } from "./data/idx.js";
-export { cnn, type NetworkOptions, type NormName, type NormOptions } from "./models/networks.js";
-export { readSafetensors, type SafetensorsFile, writeSafetensors } from "./models/safetensors.js";
-export { loadModel, type ModelMeta, saveModel } from "./models/save-model.js";
+export { onWarning, type WarningHandler } from "./warnings.js";

@@ -24,7 +24,12 @@ export function disown(object: Disposable): void {
 }
 
 /** Calls `visit` for every object of `owned` that `value` is or holds, through arrays and plain objects. */
-function visitOwned(value: unknown, owned: Set<Disposable>, visit: (object: Disposable) => void, seen: Set<object>): void {
+function visitOwned(
+  value: unknown,
+  owned: Set<Disposable>,
+  visit: (object: Disposable) => void,
+  seen: Set<object>,
+): void {
   if (typeof value !== "object" || value === null || seen.has(value)) return;
   seen.add(value);
   if (owned.has(value as Disposable)) {

@@ -1,6 +1,6 @@
-import { backend as currentBackend } from "./backend/index.js";
-import type { Backend } from "./backend/backend.js";
 import type { GraphNode } from "./autograd.js";
+import type { Backend } from "./backend/backend.js";
+import { backend as currentBackend } from "./backend/index.js";
 import { ArgumentError, GraphError, ShapeError, TensorFreedError } from "./errors.js";
 import { disown, own, whenEscaping } from "./scope.js";
 import { checkShape, formatShape, type Shape, sameShape, sizeOf } from "./shape.js";
@@ -246,9 +246,14 @@ export class Tensor {
 
   /** The cotangent as a tensor of no scope that the callee may keep. */
   #cotangent(given: Tensor | Float32Array | null): Tensor {
-    const received = given === null ? "none" : given instanceof Tensor ? formatShape(given.shape) : `${given.length} values`;
+    const received =
+      given === null ? "none" : given instanceof Tensor ? formatShape(given.shape) : `${given.length} values`;
     const fits =
-      given === null ? this.size === 1 : given instanceof Tensor ? sameShape(given.shape, this.shape) : given.length === this.size;
+      given === null
+        ? this.size === 1
+        : given instanceof Tensor
+          ? sameShape(given.shape, this.shape)
+          : given.length === this.size;
     if (!fits) {
       throw new ShapeError({
         where: `${this}.backward(cotangent)`,
@@ -389,9 +394,14 @@ function flattenNested(data: NestedNumbers, values: number[]): number[] {
  * const weight = tensor([0.1, 0.2], { requiresGrad: true });
  * ```
  */
-export function tensor(data: NestedNumbers | NumberArray, shape?: Shape | TensorOptions, options?: TensorOptions): Tensor {
+export function tensor(
+  data: NestedNumbers | NumberArray,
+  shape?: Shape | TensorOptions,
+  options?: TensorOptions,
+): Tensor {
   const givenShape = Array.isArray(shape) ? (shape as Shape) : undefined;
-  const { requiresGrad = false } = options ?? (Array.isArray(shape) ? {} : ((shape as TensorOptions | undefined) ?? {}));
+  const { requiresGrad = false } =
+    options ?? (Array.isArray(shape) ? {} : ((shape as TensorOptions | undefined) ?? {}));
   let values: Float32Array;
   let ownShape: number[];
   if (isTypedArray(data)) {

@@ -167,7 +167,11 @@ describeEachBackend("scope", () => {
     const optimizer = new Adam(net.parameters(), { lr: 0.1 });
     for (let k = 0; k < 2; k++) {
       scope(() => {
-        net.forward(normal([8, 2], k)).mul(normal([8, 2], 9)).sum().backward();
+        net
+          .forward(normal([8, 2], k))
+          .mul(normal([8, 2], 9))
+          .sum()
+          .backward();
         optimizer.step();
       });
     }

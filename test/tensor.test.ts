@@ -5,7 +5,12 @@ import { describeEachBackend } from "./support/backends.js";
 describeEachBackend("a tensor", () => {
   test("is made from a number, nested arrays, and typed arrays, which are copied", async () => {
     expect(tensor(3).shape).toEqual([]);
-    expect(tensor([[1, 2, 3], [4, 5, 6]]).shape).toEqual([2, 3]);
+    expect(
+      tensor([
+        [1, 2, 3],
+        [4, 5, 6],
+      ]).shape,
+    ).toEqual([2, 3]);
     expect(tensor([]).shape).toEqual([0]);
     const source = Float32Array.of(1, 2, 3, 4);
     const t = tensor(source, [2, 2]);
@@ -20,7 +25,10 @@ describeEachBackend("a tensor", () => {
   });
 
   test("does arithmetic with broadcasting", () => {
-    const a = tensor([[1, 2], [3, 4]]);
+    const a = tensor([
+      [1, 2],
+      [3, 4],
+    ]);
     expect(a.add(tensor([10, 20])).dataSync()).toEqual(Float32Array.of(11, 22, 13, 24));
     expect(a.sub(1).mul(2).div(4).dataSync()).toEqual(Float32Array.of(0, 0.5, 1, 1.5));
     expect(a.pow(2).dataSync()).toEqual(Float32Array.of(1, 4, 9, 16));
@@ -31,7 +39,10 @@ describeEachBackend("a tensor", () => {
   });
 
   test("changes its shape", () => {
-    const a = tensor([[1, 2, 3], [4, 5, 6]]);
+    const a = tensor([
+      [1, 2, 3],
+      [4, 5, 6],
+    ]);
     expect(a.transpose().dataSync()).toEqual(Float32Array.of(1, 4, 2, 5, 3, 6));
     expect(a.reshape([3, -1]).shape).toEqual([3, 2]);
     expect(a.flatten().shape).toEqual([6]);
@@ -41,7 +52,10 @@ describeEachBackend("a tensor", () => {
   });
 
   test("is reduced over axes, in float64", () => {
-    const a = tensor([[1, 2, 3], [4, 5, 6]]);
+    const a = tensor([
+      [1, 2, 3],
+      [4, 5, 6],
+    ]);
     expect(a.sum().item()).toBe(21);
     expect(a.sum(0).dataSync()).toEqual(Float32Array.of(5, 7, 9));
     expect(a.mean(1, { keepDims: true }).shape).toEqual([2, 1]);
@@ -52,7 +66,10 @@ describeEachBackend("a tensor", () => {
   });
 
   test("refuses what does not fit", () => {
-    const a = tensor([[1, 2, 3], [4, 5, 6]]);
+    const a = tensor([
+      [1, 2, 3],
+      [4, 5, 6],
+    ]);
     const messages = [
       () => tensor([[1, 2], [3]]),
       () => tensor([1, 2, 3], [2, 2]),

@@ -74,7 +74,16 @@ export type UnaryGradientOp = Exclude<UnaryOp, "neg">;
  * Functions of two values. `powBase`: b·a^(b−1), `powExponent`: a^b·ln a (0 where a is 0): the two slopes of `pow`.
  * `logisticLoss`: max(a, 0) − a·b + ln(1 + e^−|a|), the cross-entropy of logit a with target b; `logisticSlope`: sigmoid(a) − b.
  */
-export type BinaryOp = "add" | "sub" | "mul" | "div" | "pow" | "powBase" | "powExponent" | "logisticLoss" | "logisticSlope";
+export type BinaryOp =
+  | "add"
+  | "sub"
+  | "mul"
+  | "div"
+  | "pow"
+  | "powBase"
+  | "powExponent"
+  | "logisticLoss"
+  | "logisticSlope";
 
 /** A walk of up to five nested loops over two inputs and an output; strides in elements, 0 where an input repeats. */
 export interface BinaryView {

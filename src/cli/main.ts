@@ -15,7 +15,8 @@ function isFileError(error: unknown): error is NodeJS.ErrnoException {
 /** One line on stderr; the stack only with --debug, or when it is a defect of ours. */
 function report(error: unknown, debug: boolean): void {
   const expected = error instanceof EvenkeelError || isFileError(error);
-  const text = error instanceof Error ? (debug || !expected ? (error.stack ?? error.message) : error.message) : String(error);
+  const text =
+    error instanceof Error ? (debug || !expected ? (error.stack ?? error.message) : error.message) : String(error);
   process.stderr.write(`evenkeel: ${text}\n`);
 }
 

@@ -48,7 +48,8 @@ export function createProgress(epochs: number, stepsPerEpoch: number, out: NodeJ
   const bar = out.isTTY
     ? new SingleBar(
         {
-          format: "epoch {epoch}/{epochs} {bar} {percentage}% · loss {loss} · accuracy {accuracy} · {speed}/s · {left} left",
+          format:
+            "epoch {epoch}/{epochs} {bar} {percentage}% · loss {loss} · accuracy {accuracy} · {speed}/s · {left} left",
           stream: out,
           hideCursor: true,
           clearOnComplete: true,

@@ -6,8 +6,8 @@ import { type NetworkName, type NormName, networks, normNames } from "../models/
 import { saveModel } from "../models/save-model.js";
 import { BatchNorm } from "../nn/batch-norm.js";
 import type { Module } from "../nn/module.js";
-import { loadImageData } from "../node/image-data.js";
 import { writeWhole } from "../node/files.js";
+import { loadImageData } from "../node/image-data.js";
 import { currentSeed, seed as setSeed } from "../random.js";
 import type { Tensor } from "../tensor.js";
 import { Adam, AdamW } from "../train/adam.js";
@@ -98,7 +98,8 @@ async function train(flags: TrainFlags): Promise<void> {
     process.stdout.write(`${line}\n`);
   };
   onWarning((message) => process.stderr.write(`evenkeel: warning: ${message}\n`));
-  if (flags.threads > 1) process.stderr.write("evenkeel: warning: --threads: one thread is used; more are not available yet\n");
+  if (flags.threads > 1)
+    process.stderr.write("evenkeel: warning: --threads: one thread is used; more are not available yet\n");
   setBackend(flags.backend);
   if (flags.seed !== undefined) setSeed(flags.seed);
   const seed = currentSeed();
@@ -113,7 +114,9 @@ async function train(flags: TrainFlags): Promise<void> {
   const schedule = schedules[flags.schedule](lr, data.length * flags.epochs);
 
   const size = model.parameters().reduce((total, parameter) => total + parameter.size, 0);
-  say(`${flags.model}, norm ${norm}, ${size} parameters; ${trainData.length} training and ${testData.length} test images; seed ${seed}`);
+  say(
+    `${flags.model}, norm ${norm}, ${size} parameters; ${trainData.length} training and ${testData.length} test images; seed ${seed}`,
+  );
   const progress = createProgress(flags.epochs, data.length, process.stdout);
   const abort = new AbortController();
   const interrupt = (): void => abort.abort(new Interrupted());
@@ -152,7 +155,16 @@ async function train(flags: TrainFlags): Promise<void> {
   }
   warnIfStale(model, lines.at(-1)?.steps ?? 0);
   const { data: source, batchSize, epochs, weightDecay } = flags;
-  const training = { data: source, seed, batchSize, epochs, lr, weightDecay, optimizer: flags.optimizer, schedule: flags.schedule };
+  const training = {
+    data: source,
+    seed,
+    batchSize,
+    epochs,
+    lr,
+    weightDecay,
+    optimizer: flags.optimizer,
+    schedule: flags.schedule,
+  };
   const names = Array.from({ length: classes }, (_, label) => String(label));
   writeWhole(join(out, "model.safetensors"), saveModel(model, { preprocessing, inputShape, classes: names, training }));
   say(`wrote ${join(out, "model.safetensors")} and ${join(out, "metrics.jsonl")}`);

@@ -1,5 +1,5 @@
 import { ArgumentError } from "../errors.js";
-import { generator as globalGenerator, type Generator } from "../random.js";
+import { type Generator, generator as globalGenerator } from "../random.js";
 import { checkCount } from "../shape.js";
 import type { Batch, Dataset } from "./dataset.js";
 
@@ -52,7 +52,10 @@ export function batches<Target>(dataset: Dataset<Target>, options: BatchesOption
     length,
     *[Symbol.iterator]() {
       const source = shuffle === true ? globalGenerator() : shuffle;
-      const order = source === false ? Uint32Array.from({ length: dataset.length }, (_, k) => k) : source.permutation(dataset.length);
+      const order =
+        source === false
+          ? Uint32Array.from({ length: dataset.length }, (_, k) => k)
+          : source.permutation(dataset.length);
       for (let k = 0; k < length; k++) {
         const isLast = k === length - 1 && last === "keep";
         yield dataset.batch(order.subarray(k * batchSize, isLast ? dataset.length : (k + 1) * batchSize));

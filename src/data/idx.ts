@@ -16,7 +16,12 @@ export interface IdxArray {
  */
 export function parseIdx(bytes: Uint8Array, name = "bytes"): IdxArray {
   const fault = (expected: string, received: string): FormatError =>
-    new FormatError({ where: `parseIdx(${name})`, expected, received, cure: "Check that the file is a complete IDX file." });
+    new FormatError({
+      where: `parseIdx(${name})`,
+      expected,
+      received,
+      cure: "Check that the file is a complete IDX file.",
+    });
   if (bytes.length < 4) throw fault("at least 4 bytes", String(bytes.length));
   const [zero, zeroToo, type, rank] = bytes;
   if (zero !== 0 || zeroToo !== 0 || type !== 8) {

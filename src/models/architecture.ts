@@ -90,7 +90,8 @@ export function describeArchitecture(model: AnyModule): Architecture | null {
 /** The network that data describe, with initial parameters. @throws FormatError if a layer is not one of Evenkeel's own */
 export function buildArchitecture(architecture: unknown): Module {
   const { type, arguments: given } = (architecture ?? {}) as Partial<Architecture>;
-  if (typeof type === "string" && Object.hasOwn(formats, type) && Array.isArray(given)) return formats[type].build(given);
+  if (typeof type === "string" && Object.hasOwn(formats, type) && Array.isArray(given))
+    return formats[type].build(given);
   throw new FormatError({
     where: "loadModel(bytes)",
     expected: `a layer of ${Object.keys(formats).join(", ")}`,

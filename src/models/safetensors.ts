@@ -114,7 +114,10 @@ export function readSafetensors(bytes: Uint8Array): SafetensorsFile {
     if (name === "__metadata__") continue;
     const { type, shape, start, end } = checkEntry(name, entry, room);
     const data = new DataView(bytes.buffer, bytes.byteOffset + 8 + length + start, end - start);
-    tensors[name] = tensor(Float32Array.from({ length: sizeOf(shape) }, (_, i) => readValue(data, type, i)), shape);
+    tensors[name] = tensor(
+      Float32Array.from({ length: sizeOf(shape) }, (_, i) => readValue(data, type, i)),
+      shape,
+    );
   }
   return { tensors, metadata: textEntries(header["__metadata__"]) };
 }
@@ -127,10 +130,17 @@ function isCounts(value: unknown): value is number[] {
   return Array.isArray(value) && value.every((n) => Number.isSafeInteger(n) && n >= 0);
 }
 
-function checkEntry(name: string, entry: unknown, room: number): { type: string; shape: Shape; start: number; end: number } {
+function checkEntry(
+  name: string,
+  entry: unknown,
+  room: number,
+): { type: string; shape: Shape; start: number; end: number } {
   const { dtype, shape, data_offsets: offsets } = isRecord(entry) ? entry : {};
   if (typeof dtype !== "string" || !Object.hasOwn(bytesPerValue, dtype)) {
-    throw fault(`a number type of ${Object.keys(bytesPerValue).join(", ")} for ${name}`, JSON.stringify(dtype) ?? "none");
+    throw fault(
+      `a number type of ${Object.keys(bytesPerValue).join(", ")} for ${name}`,
+      JSON.stringify(dtype) ?? "none",
+    );
   }
   if (!isCounts(shape) || !isCounts(offsets) || offsets.length !== 2) {
     throw fault(`a shape and two offsets for ${name}`, JSON.stringify(entry));
@@ -144,5 +154,7 @@ function checkEntry(name: string, entry: unknown, room: number): { type: string;
 
 function textEntries(metadata: unknown): Record<string, string> {
   if (!isRecord(metadata)) return {};
-  return Object.fromEntries(Object.entries(metadata).filter((entry): entry is [string, string] => typeof entry[1] === "string"));
+  return Object.fromEntries(
+    Object.entries(metadata).filter((entry): entry is [string, string] => typeof entry[1] === "string"),
+  );
 }

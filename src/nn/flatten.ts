@@ -1,5 +1,5 @@
-import type { Tensor } from "../tensor.js";
 import { flatten } from "../ops/reshape.js";
+import type { Tensor } from "../tensor.js";
 import { Module } from "./module.js";
 
 /** Joins all axes but the first: (N, C, H, W) → (N, C·H·W). */

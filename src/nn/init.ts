@@ -1,4 +1,4 @@
-import { generator as globalGenerator, type Generator } from "../random.js";
+import { type Generator, generator as globalGenerator } from "../random.js";
 import { type Shape, sizeOf } from "../shape.js";
 import { type Tensor, tensor } from "../tensor.js";
 
@@ -11,4 +11,3 @@ export function uniformParameter(shape: Shape, fanIn: number, generator: Generat
   const values = Float32Array.from({ length: sizeOf(shape) }, () => generator.uniform(-bound, bound));
   return tensor(values, shape, { requiresGrad: true });
 }
-

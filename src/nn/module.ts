@@ -154,7 +154,9 @@ export abstract class Module<Input extends unknown[] = [x: Tensor], Output = Ten
    */
   loadStateDict(state: Record<string, Tensor>, { strict = true }: { strict?: boolean } = {}): StateDictDifference {
     const entries = new Map(this.#entries(false));
-    const missing = [...entries.keys()].filter((name) => !Object.hasOwn(state, name) && lastPart(name) !== optionalEntry);
+    const missing = [...entries.keys()].filter(
+      (name) => !Object.hasOwn(state, name) && lastPart(name) !== optionalEntry,
+    );
     const unexpected = Object.keys(state).filter((name) => !entries.has(name));
     const matched = [...entries].filter(([name]) => Object.hasOwn(state, name));
     const misshaped = matched

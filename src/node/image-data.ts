@@ -32,7 +32,11 @@ export function loadImageData(source: string): ImageData {
   const train = readPart(folder, "train");
   const test = readPart(folder, "t10k");
   if (formatShape(train.images.shape.slice(1)) !== formatShape(test.images.shape.slice(1))) {
-    throw mismatch(folder, `test images of ${formatShape(train.images.shape.slice(1))}`, formatShape(test.images.shape.slice(1)));
+    throw mismatch(
+      folder,
+      `test images of ${formatShape(train.images.shape.slice(1))}`,
+      formatShape(test.images.shape.slice(1)),
+    );
   }
   const classes = train.labels.values.reduce((most, label) => Math.max(most, label), 0) + 1;
   const stray = test.labels.values.findIndex((label) => label >= classes);

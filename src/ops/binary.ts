@@ -6,7 +6,12 @@ import { sumTo } from "./sum.js";
 import { neg } from "./unary.js";
 
 /** f(a, b) of two tensors that broadcast, without graph. */
-export function applyBinary(op: BinaryOp, a: Tensor, b: Tensor, shape: Shape = broadcastShapes(op, a.shape, b.shape)): Tensor {
+export function applyBinary(
+  op: BinaryOp,
+  a: Tensor,
+  b: Tensor,
+  shape: Shape = broadcastShapes(op, a.shape, b.shape),
+): Tensor {
   const backend = commonBackend(op, a, b);
   const y = empty(op, backend, shape);
   const { extents, strides } = collapse({

@@ -1,6 +1,6 @@
 import { record } from "../autograd.js";
 import { ArgumentError } from "../errors.js";
-import { generator as globalGenerator, type Generator } from "../random.js";
+import { type Generator, generator as globalGenerator } from "../random.js";
 import { empty, type Tensor } from "../tensor.js";
 
 /**

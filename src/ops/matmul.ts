@@ -21,7 +21,13 @@ export function matmul(a: Tensor, b: Tensor): Tensor {
 }
 
 /** The product of two matrices, each as it is stored or transposed, plus a bias for each row if given; without graph. */
-export function multiply(a: Tensor, transposeA: boolean, b: Tensor, transposeB: boolean, bias: Tensor | null = null): Tensor {
+export function multiply(
+  a: Tensor,
+  transposeA: boolean,
+  b: Tensor,
+  transposeB: boolean,
+  bias: Tensor | null = null,
+): Tensor {
   const backend = commonBackend("matmul", a, b, bias);
   const [m, k] = transposeA ? [a.shape[1], a.shape[0]] : a.shape;
   const n = b.shape[transposeB ? 0 : 1];

@@ -27,7 +27,11 @@ function maxAlong(x: Tensor, axis: number): Tensor {
   const outer = sizeOf(x.shape.slice(0, axis));
   const count = x.shape[axis];
   const inner = sizeOf(x.shape.slice(axis + 1));
-  const y = empty("max", x.backend, x.shape.map((extent, k) => (k === axis ? 1 : extent)));
+  const y = empty(
+    "max",
+    x.backend,
+    x.shape.map((extent, k) => (k === axis ? 1 : extent)),
+  );
   x.backend.max(x.block, y.block, outer, count, inner);
   return record("max", y, [x], [x], (dy, [saved]) => {
     const dx = empty("max", saved.backend, saved.shape);

@@ -2,7 +2,7 @@
  * The methods of Tensor: arithmetic and shape. They are put on the class from here, since ops build on tensors and not the
  * other way round.
  */
-import { type Shape } from "../shape.js";
+import type { Shape } from "../shape.js";
 import { Tensor } from "../tensor.js";
 import { add, div, mul, pow, sub } from "./binary.js";
 import { matmul } from "./matmul.js";

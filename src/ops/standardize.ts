@@ -68,7 +68,10 @@ export function normalizeWith(x: Tensor, mean: Tensor, variance: Tensor, view: S
 type Slot = "x" | "weight" | "bias";
 
 /** What gradients flow to, in which order, and of which shapes. */
-function differentiable(x: Tensor, { weight, bias }: Affine): { inputs: Tensor[]; slots: Slot[]; shapes: Record<Slot, Shape> } {
+function differentiable(
+  x: Tensor,
+  { weight, bias }: Affine,
+): { inputs: Tensor[]; slots: Slot[]; shapes: Record<Slot, Shape> } {
   const inputs = [x];
   const slots: Slot[] = ["x"];
   if (weight !== null) {
@@ -83,7 +86,12 @@ function differentiable(x: Tensor, { weight, bias }: Affine): { inputs: Tensor[]
 }
 
 /** Room for the gradients that are needed. */
-function outputs(x: Tensor, shapes: Record<Slot, Shape>, slots: Slot[], needs: readonly boolean[]): Record<Slot, Tensor | null> {
+function outputs(
+  x: Tensor,
+  shapes: Record<Slot, Shape>,
+  slots: Slot[],
+  needs: readonly boolean[],
+): Record<Slot, Tensor | null> {
   const room = (slot: Slot): Tensor | null =>
     needs[slots.indexOf(slot)] ? empty("standardize", x.backend, shapes[slot]) : null;
   return { x: room("x"), weight: room("weight"), bias: room("bias") };

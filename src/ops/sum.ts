@@ -37,7 +37,10 @@ function reduce(x: Tensor, axes: readonly number[]): Tensor {
 /** Repeats a tensor along its axes of size 1, without graph. */
 export function expand(x: Tensor, shape: Shape): Tensor {
   const y = empty("expand", x.backend, shape);
-  const { extents, strides } = collapse({ extents: shape, strides: [broadcastStrides(x.shape, shape), stridesOf(shape)] });
+  const { extents, strides } = collapse({
+    extents: shape,
+    strides: [broadcastStrides(x.shape, shape), stridesOf(shape)],
+  });
   x.backend.copy(x.block, y.block, { extents, xStrides: strides[0], xOffset: 0, yStrides: strides[1], yOffset: 0 });
   return y;
 }

@@ -26,7 +26,10 @@ function permute(x: Tensor, order: readonly number[]): Tensor {
   const shape = order.map((axis) => x.shape[axis]);
   const own = stridesOf(x.shape);
   const y = empty("transpose", x.backend, shape);
-  const { extents, strides } = collapse({ extents: shape, strides: [order.map((axis) => own[axis]), stridesOf(shape)] });
+  const { extents, strides } = collapse({
+    extents: shape,
+    strides: [order.map((axis) => own[axis]), stridesOf(shape)],
+  });
   x.backend.copy(x.block, y.block, { extents, xStrides: strides[0], xOffset: 0, yStrides: strides[1], yOffset: 0 });
   return y;
 }

@@ -94,7 +94,8 @@ export async function fit<Target>(model: Module, data: Data<Target>, options: Fi
   const { epochs, optimizer, schedule, signal, onStep, onEpoch } = options;
   checkCount("fit(model, data, { epochs })", "epochs", epochs);
   const clipNorm = options.clipNorm ?? Number.POSITIVE_INFINITY;
-  if (clipNorm !== Number.POSITIVE_INFINITY) checkRange("fit(model, data)", "clipNorm", clipNorm, 0, Number.POSITIVE_INFINITY);
+  if (clipNorm !== Number.POSITIVE_INFINITY)
+    checkRange("fit(model, data)", "clipNorm", clipNorm, 0, Number.POSITIVE_INFINITY);
   const steps = data.length === undefined ? null : data.length * epochs;
   if (schedule !== undefined && steps === null) {
     throw new ArgumentError({
@@ -182,7 +183,8 @@ async function diverged(
 ): Promise<DivergedError> {
   const layer = await findNonFinite(model, batch);
   const what = Number.isFinite(loss) ? `a gradient of norm ${gradientNorm}` : `a loss of ${loss}`;
-  const where = layer === null ? "every layer's output still finite" : `${layer} the first layer whose output is not finite`;
+  const where =
+    layer === null ? "every layer's output still finite" : `${layer} the first layer whose output is not finite`;
   return new DivergedError({
     where: `fit(model, data), step ${step}`,
     expected: "a finite loss and finite gradients",

@@ -54,7 +54,13 @@ export abstract class Optimizer {
       });
     }
     this.lr = lr;
-    this.weightDecay = checkRange(`new ${this.constructor.name}(options)`, "weightDecay", weightDecay, 0, Number.POSITIVE_INFINITY);
+    this.weightDecay = checkRange(
+      `new ${this.constructor.name}(options)`,
+      "weightDecay",
+      weightDecay,
+      0,
+      Number.POSITIVE_INFINITY,
+    );
     this.#decays = decays;
   }
 
@@ -118,7 +124,9 @@ export abstract class Optimizer {
     const entries = this.parameters.flatMap((parameter, k) => {
       const memory = this.#memories.get(parameter);
       if (memory === undefined) return [];
-      const moments = Object.entries(memory.moments).map(([slot, t]) => [`${k}.${slot}`, copyOf("stateDict", t)] as const);
+      const moments = Object.entries(memory.moments).map(
+        ([slot, t]) => [`${k}.${slot}`, copyOf("stateDict", t)] as const,
+      );
       return [[`${k}.step`, tensor(memory.step)] as const, ...moments];
     });
     return Object.fromEntries(entries);
@@ -130,7 +138,8 @@ export abstract class Optimizer {
     this.parameters.forEach((parameter, k) => {
       for (const slot of this.slots) expected.set(`${k}.${slot}`, parameter);
     });
-    const isStep = (name: string): boolean => /^\d+\.step$/.test(name) && Number.parseInt(name, 10) < this.parameters.length;
+    const isStep = (name: string): boolean =>
+      /^\d+\.step$/.test(name) && Number.parseInt(name, 10) < this.parameters.length;
     const unexpected = Object.keys(state).filter((name) => !expected.has(name) && !isStep(name));
     const begun = (name: string): boolean => Object.hasOwn(state, `${Number.parseInt(name, 10)}.step`);
     const missing = [...expected.keys()].filter((name) => begun(name) && !Object.hasOwn(state, name));

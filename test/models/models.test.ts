@@ -74,10 +74,19 @@ describe("saveModel and loadModel", () => {
     );
     expect(loadModel(bytes, new Own()).meta).toEqual({ note: 1 });
     const foreign = writeSafetensors({ weight: tensor([1]) });
-    expect(() => loadModel(foreign)).toThrowErrorMatchingInlineSnapshot(`[FormatError: loadModel(bytes): expected the architecture in the file's metadata, got a file of another program. Build the network and pass it: loadModel(bytes, network).]`);
-    const unknown = writeSafetensors({}, { evenkeel: JSON.stringify({ format: 1, architecture: { type: "Warp", arguments: [] } }) });
-    expect(() => loadModel(unknown)).toThrowErrorMatchingInlineSnapshot(`[FormatError: loadModel(bytes): expected a layer of Linear, Conv2d, BatchNorm, MaxPool2d, AvgPool2d, GlobalAvgPool2d, Dropout, Flatten, ReLU, LeakyReLU, ELU, GELU, SiLU, Sigmoid, Tanh, Softmax, Sequential, Residual, got "Warp". Load it with the version of Evenkeel that wrote it, or a newer one.]`);
-    expect(() => loadModel(writeSafetensors({}, { evenkeel: "{}" }))).toThrowErrorMatchingInlineSnapshot(`[FormatError: loadModel(bytes): expected metadata of format 1, got {}. Load it with the version of Evenkeel that wrote it, or a newer one.]`);
+    expect(() => loadModel(foreign)).toThrowErrorMatchingInlineSnapshot(
+      `[FormatError: loadModel(bytes): expected the architecture in the file's metadata, got a file of another program. Build the network and pass it: loadModel(bytes, network).]`,
+    );
+    const unknown = writeSafetensors(
+      {},
+      { evenkeel: JSON.stringify({ format: 1, architecture: { type: "Warp", arguments: [] } }) },
+    );
+    expect(() => loadModel(unknown)).toThrowErrorMatchingInlineSnapshot(
+      `[FormatError: loadModel(bytes): expected a layer of Linear, Conv2d, BatchNorm, MaxPool2d, AvgPool2d, GlobalAvgPool2d, Dropout, Flatten, ReLU, LeakyReLU, ELU, GELU, SiLU, Sigmoid, Tanh, Softmax, Sequential, Residual, got "Warp". Load it with the version of Evenkeel that wrote it, or a newer one.]`,
+    );
+    expect(() => loadModel(writeSafetensors({}, { evenkeel: "{}" }))).toThrowErrorMatchingInlineSnapshot(
+      `[FormatError: loadModel(bytes): expected metadata of format 1, got {}. Load it with the version of Evenkeel that wrote it, or a newer one.]`,
+    );
   });
 });
 
@@ -112,16 +121,30 @@ describe("safetensors", () => {
   });
 
   test("says what is wrong with a file that is cut short or is none", () => {
-    const bytes = writeSafetensors({ weight: tensor([[1, 2], [3, 4]]) });
-    expect(() => readSafetensors(bytes.subarray(0, 4))).toThrowErrorMatchingInlineSnapshot(`[FormatError: readSafetensors(bytes): expected at least 8 bytes, got 4. Check that the file is a complete .safetensors file.]`);
-    expect(() => readSafetensors(bytes.subarray(0, 40))).toThrowErrorMatchingInlineSnapshot(`[FormatError: readSafetensors(bytes): expected a header of 80 bytes, got 32 bytes in all. Check that the file is a complete .safetensors file.]`);
-    expect(() => readSafetensors(bytes.subarray(0, bytes.length - 4))).toThrowErrorMatchingInlineSnapshot(`[FormatError: readSafetensors(bytes): expected 4 values of F32 for weight, got bytes 0 to 16 of 12. Check that the file is a complete .safetensors file.]`);
+    const bytes = writeSafetensors({
+      weight: tensor([
+        [1, 2],
+        [3, 4],
+      ]),
+    });
+    expect(() => readSafetensors(bytes.subarray(0, 4))).toThrowErrorMatchingInlineSnapshot(
+      `[FormatError: readSafetensors(bytes): expected at least 8 bytes, got 4. Check that the file is a complete .safetensors file.]`,
+    );
+    expect(() => readSafetensors(bytes.subarray(0, 40))).toThrowErrorMatchingInlineSnapshot(
+      `[FormatError: readSafetensors(bytes): expected a header of 80 bytes, got 32 bytes in all. Check that the file is a complete .safetensors file.]`,
+    );
+    expect(() => readSafetensors(bytes.subarray(0, bytes.length - 4))).toThrowErrorMatchingInlineSnapshot(
+      `[FormatError: readSafetensors(bytes): expected 4 values of F32 for weight, got bytes 0 to 16 of 12. Check that the file is a complete .safetensors file.]`,
+    );
     expect(() => readSafetensors(new Uint8Array(64))).toThrow("readSafetensors(bytes): expected a JSON header");
   });
 
   test("never throws anything but a FormatError on damaged files", () => {
     const bytes = writeSafetensors({ a: tensor([1, 2, 3]), b: tensor([[4]]) }, { note: "x" });
-    const damage = fc.tuple(fc.nat(bytes.length), fc.array(fc.tuple(fc.nat(bytes.length - 1), fc.nat(255)), { maxLength: 8 }));
+    const damage = fc.tuple(
+      fc.nat(bytes.length),
+      fc.array(fc.tuple(fc.nat(bytes.length - 1), fc.nat(255)), { maxLength: 8 }),
+    );
     fc.assert(
       fc.property(damage, ([length, changes]) => {
         const damaged = bytes.slice(0, length);
@@ -141,14 +164,16 @@ describe("IDX", () => {
   test("is read, and refused where damaged", () => {
     const bytes = Uint8Array.of(0, 0, 8, 2, 0, 0, 0, 2, 0, 0, 0, 3, 1, 2, 3, 4, 5, 6);
     expect(parseIdx(bytes)).toEqual({ shape: [2, 3], values: Uint8Array.of(1, 2, 3, 4, 5, 6) });
-    const messages = [bytes.subarray(0, 3), bytes.subarray(0, 9), bytes.subarray(0, 17), Uint8Array.of(1, 2, 3, 4)].map((part) => {
-      try {
-        parseIdx(part, "train-images");
-        return "nothing was thrown";
-      } catch (error) {
-        return String(error);
-      }
-    });
+    const messages = [bytes.subarray(0, 3), bytes.subarray(0, 9), bytes.subarray(0, 17), Uint8Array.of(1, 2, 3, 4)].map(
+      (part) => {
+        try {
+          parseIdx(part, "train-images");
+          return "nothing was thrown";
+        } catch (error) {
+          return String(error);
+        }
+      },
+    );
     expect(messages).toMatchInlineSnapshot(`
       [
         "FormatError: parseIdx(train-images): expected at least 4 bytes, got 3. Check that the file is a complete IDX file.",
@@ -168,6 +193,8 @@ describe("cnn", () => {
         .reduce((total, p) => total + p.size, 0);
     expect(size("batch")).toBe(16 * 9 + 32 + 32 * 144 + 64 + 128 * 1568 + 256 + 1290);
     expect(size("none")).toBe(16 * 9 + 16 + 32 * 144 + 32 + 128 * 1568 + 128 + 1290);
-    expect(() => cnn({ inputShape: [1, 3, 28], classes: 10 })).toThrowErrorMatchingInlineSnapshot(`[ArgumentError: cnn({ inputShape }): expected images of at least 4×4, got 3×28. Use larger images.]`);
+    expect(() => cnn({ inputShape: [1, 3, 28], classes: 10 })).toThrowErrorMatchingInlineSnapshot(
+      `[ArgumentError: cnn({ inputShape }): expected images of at least 4×4, got 3×28. Use larger images.]`,
+    );
   });
 });

@@ -1,4 +1,4 @@
-import { BatchNorm, noGrad, onWarning, Sgd, scope, type Shape, tensor } from "evenkeel";
+import { BatchNorm, noGrad, onWarning, Sgd, type Shape, scope, tensor } from "evenkeel";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { describeEachBackend } from "../support/backends.js";
@@ -7,7 +7,12 @@ import { expectGradient, input } from "../support/gradient.js";
 import { normal, normalValues } from "../support/seeded.js";
 
 /** Count, mean and biased variance of each channel of (N, C, S), in float64. */
-function channelStatistics(values: Float32Array, n: number, c: number, s: number): { mean: number[]; variance: number[] } {
+function channelStatistics(
+  values: Float32Array,
+  n: number,
+  c: number,
+  s: number,
+): { mean: number[]; variance: number[] } {
   const mean: number[] = [];
   const variance: number[] = [];
   for (let channel = 0; channel < c; channel++) {
@@ -46,16 +51,25 @@ const shapes: Shape[] = [
 ];
 
 describeEachBackend("BatchNorm", () => {
-  test.each(shapes.map((shape) => [shape.join("×"), shape] as const))("normalises %s as the formula in float64 does", (_, shape) => {
-    const [n, c, ...rest] = shape;
-    const s = rest.reduce((a, b) => a * b, 1);
-    const x = normal(shape, 1);
-    const norm = new BatchNorm(c);
-    expectClose(norm.forward(x).dataSync(), standardized(x.dataSync(), n, c, s, 1e-5), 3e-6);
-  });
+  test.each(shapes.map((shape) => [shape.join("×"), shape] as const))(
+    "normalises %s as the formula in float64 does",
+    (_, shape) => {
+      const [n, c, ...rest] = shape;
+      const s = rest.reduce((a, b) => a * b, 1);
+      const x = normal(shape, 1);
+      const norm = new BatchNorm(c);
+      expectClose(norm.forward(x).dataSync(), standardized(x.dataSync(), n, c, s, 1e-5), 3e-6);
+    },
+  );
 
   test("gradients flow through the statistics, to x, weight and bias", () => {
-    for (const shape of [[9, 3], [33, 1], [8, 5, 3], [8, 2, 3, 3], [17, 2, 1, 2, 3]]) {
+    for (const shape of [
+      [9, 3],
+      [33, 1],
+      [8, 5, 3],
+      [8, 2, 3, 3],
+      [17, 2, 1, 2, 3],
+    ]) {
       const norm = new BatchNorm(shape[1], { eps: 1e-3 });
       expectGradient(
         (x, weight, bias) => {
@@ -71,7 +85,10 @@ describeEachBackend("BatchNorm", () => {
   });
 
   test("gradients of a frozen layer have no terms through the statistics", () => {
-    for (const shape of [[9, 3], [8, 2, 3, 3]]) {
+    for (const shape of [
+      [9, 3],
+      [8, 2, 3, 3],
+    ]) {
       const norm = new BatchNorm(shape[1]);
       for (let k = 0; k < 5; k++) noGrad(() => norm.forward(normal(shape, k)));
       norm.freeze();
@@ -120,7 +137,11 @@ describeEachBackend("BatchNorm", () => {
     const norm = new BatchNorm(2);
     const optimizer = new Sgd(norm.parameters(), { lr: 0.1 });
     const x = normal([8, 2], 1);
-    norm.forward(x).mul(normal([8, 2], 2)).sum().backward();
+    norm
+      .forward(x)
+      .mul(normal([8, 2], 2))
+      .sum()
+      .backward();
     optimizer.step();
     expect(norm.weight?.dataSync()).not.toEqual(Float32Array.of(1, 1));
     expect(norm.bias?.dataSync()).not.toEqual(Float32Array.of(0, 0));
@@ -170,7 +191,10 @@ describeEachBackend("BatchNorm", () => {
   });
 
   test("mean 10⁴ with deviation 1 loses nothing", () => {
-    for (const [n, s] of [[4096, 1], [64, 64]]) {
+    for (const [n, s] of [
+      [4096, 1],
+      [64, 64],
+    ]) {
       const values = normalValues(n * 2 * s, 7, 1e4, 1);
       const y = new BatchNorm(2).forward(tensor(values, s === 1 ? [n, 2] : [n, 2, s])).dataSync();
       expectClose(y, standardized(values, n, 2, s, 1e-5), 2e-6);
@@ -187,7 +211,11 @@ describeEachBackend("BatchNorm", () => {
 
   test("a constant channel gives exactly the bias", () => {
     for (const value of [0, 0.1, -3.3e7, 1e-20, 123456.789]) {
-      for (const shape of [[100, 1], [8, 1, 37], [9, 1, 5, 7]]) {
+      for (const shape of [
+        [100, 1],
+        [8, 1, 37],
+        [9, 1, 5, 7],
+      ]) {
         const size = shape.reduce((a, b) => a * b, 1);
         const norm = new BatchNorm(1);
         norm.bias = tensor([0.25], { requiresGrad: true });
@@ -198,7 +226,10 @@ describeEachBackend("BatchNorm", () => {
   });
 
   test("one NaN batch does not poison the running statistics", () => {
-    for (const shape of [[8, 3], [8, 3, 4]]) {
+    for (const shape of [
+      [8, 3],
+      [8, 3, 4],
+    ]) {
       const norm = new BatchNorm(3);
       noGrad(() => norm.forward(normal(shape, 1)));
       const before = [norm.runningMean?.dataSync(), norm.runningVar?.dataSync()];

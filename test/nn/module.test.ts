@@ -67,7 +67,10 @@ describe("Module", () => {
     const layer = new Linear(2, 2);
     layer.weight.requiresGrad = false;
     expect(Object.keys(layer.stateDict())).toEqual(["weight", "bias"]);
-    layer.forward(tensor([[1, 2]])).sum().backward();
+    layer
+      .forward(tensor([[1, 2]]))
+      .sum()
+      .backward();
     expect(layer.weight.grad).toBeNull();
     expect(layer.bias?.grad?.dataSync()).toEqual(Float32Array.of(1, 1));
   });
@@ -107,9 +110,11 @@ describe("Module", () => {
   test("calls listeners with input and output of each forward pass, until they are removed", () => {
     const net = new Net();
     const calls: string[] = [];
-    const removals = net.namedModules().map(([name, module]) =>
-      module.onForward((_, x, y) => calls.push(`${name}: ${x.shape.join("×")} -> ${y.shape.join("×")}`)),
-    );
+    const removals = net
+      .namedModules()
+      .map(([name, module]) =>
+        module.onForward((_, x, y) => calls.push(`${name}: ${x.shape.join("×")} -> ${y.shape.join("×")}`)),
+      );
     net.forward(normal([8, 4], 1));
     expect(calls).toEqual([
       "stem: 8×4 -> 8×8",

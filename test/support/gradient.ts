@@ -1,4 +1,4 @@
-import { scope, type Shape, type Tensor, tensor } from "evenkeel";
+import { type Shape, scope, type Tensor, tensor } from "evenkeel";
 import { expect } from "vitest";
 import { normalValues } from "./seeded.js";
 
@@ -10,7 +10,13 @@ export interface Input {
 
 /** Normal deviates of a shape, or what `map` makes of them. */
 export function input(shape: Shape, seed: number, map: (value: number) => number = (value) => value): Input {
-  return { shape, values: normalValues(shape.reduce((a, b) => a * b, 1), seed).map(map) };
+  return {
+    shape,
+    values: normalValues(
+      shape.reduce((a, b) => a * b, 1),
+      seed,
+    ).map(map),
+  };
 }
 
 /**
@@ -29,7 +35,12 @@ export function expectGradient(
   });
   const along = (directions: readonly Float32Array[], h: number): number =>
     scope(() => {
-      const moved = inputs.map(({ values, shape }, k) => tensor(values.map((v, i) => v + h * directions[k][i]), shape));
+      const moved = inputs.map(({ values, shape }, k) =>
+        tensor(
+          values.map((v, i) => v + h * directions[k][i]),
+          shape,
+        ),
+      );
       const y = f(...moved).dataSync();
       return y.reduce((total, value, i) => total + value * cotangent[i], 0);
     });
@@ -53,9 +64,10 @@ export function expectGradient(
       const exact = gradients[k].reduce((total, g, i) => total + g * directions[k][i], 0);
       const norm = Math.sqrt(gradients[k].reduce((total, g) => total + g * g, 0));
       const scale = Math.max(1e-3, Math.abs(exact), norm);
-      expect(Math.abs(numeric - exact) / scale, `input ${k}: ${exact} by backward(), ${numeric} numerically`).toBeLessThan(
-        tolerance,
-      );
+      expect(
+        Math.abs(numeric - exact) / scale,
+        `input ${k}: ${exact} by backward(), ${numeric} numerically`,
+      ).toBeLessThan(tolerance);
     }
   });
 }

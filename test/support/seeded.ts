@@ -2,7 +2,14 @@ import { Generator, type Shape, type Tensor, type TensorOptions, tensor } from "
 
 /** Normal deviates of a shape from a seed. */
 export function normal(shape: Shape, seed: number, options: TensorOptions = {}): Tensor {
-  return tensor(normalValues(shape.reduce((a, b) => a * b, 1), seed), shape, options);
+  return tensor(
+    normalValues(
+      shape.reduce((a, b) => a * b, 1),
+      seed,
+    ),
+    shape,
+    options,
+  );
 }
 
 /** Normal deviates from a seed. */

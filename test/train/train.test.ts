@@ -9,8 +9,8 @@ import {
   constantLr,
   cosineLr,
   crossEntropy,
-  Dropout,
   DivergedError,
+  Dropout,
   evaluate,
   fit,
   Generator,
@@ -137,12 +137,32 @@ describeEachBackend("fit", () => {
     const model = network();
     const optimizer = new Sgd(model.parameters(), { lr: 0.1 });
     const endless = (function* () {})();
-    await expect(fit(model, endless, { epochs: 1, optimizer })).rejects.toThrowErrorMatchingInlineSnapshot(`[ArgumentError: fit(model, data): expected samples in epoch 0, got none. Pass data that can be gone through once for each epoch; a generator is spent after one pass.]`);
-    await expect(fit(model, endless, { epochs: 1, optimizer, schedule: constantLr(1) })).rejects.toThrowErrorMatchingInlineSnapshot(`[ArgumentError: fit(model, data, { schedule }): expected data with a length, from which a schedule knows how far training has come, got data without one. Give the iterable a length: the number of batches in an epoch.]`);
-    await expect(evaluate(model, [])).rejects.toThrowErrorMatchingInlineSnapshot(`[ArgumentError: evaluate(model, data): expected at least one sample, got none. Pass data that can be gone through again; a generator is spent after one pass.]`);
-    const five = arrayDataset({ inputs: new Float32Array(16), shape: [2], labels: Int32Array.of(0, 1, 0, 1, 0, 1, 5, 1) });
-    await expect(fit(model, batches(five, { batchSize: 8 }), { epochs: 1, optimizer })).rejects.toThrowErrorMatchingInlineSnapshot(`[DataError: crossEntropy(logits, labels): expected labels from 0 to 1, got 5 in row 6. Number the classes from 0, and give the network one output for each.]`);
-    await expect(fit(model, batches(five, { batchSize: 8 }), { epochs: 0, optimizer })).rejects.toThrowErrorMatchingInlineSnapshot(`[ArgumentError: fit(model, data, { epochs }): expected epochs to be a whole number of at least 1, got 0. Correct epochs.]`);
+    await expect(fit(model, endless, { epochs: 1, optimizer })).rejects.toThrowErrorMatchingInlineSnapshot(
+      `[ArgumentError: fit(model, data): expected samples in epoch 0, got none. Pass data that can be gone through once for each epoch; a generator is spent after one pass.]`,
+    );
+    await expect(
+      fit(model, endless, { epochs: 1, optimizer, schedule: constantLr(1) }),
+    ).rejects.toThrowErrorMatchingInlineSnapshot(
+      `[ArgumentError: fit(model, data, { schedule }): expected data with a length, from which a schedule knows how far training has come, got data without one. Give the iterable a length: the number of batches in an epoch.]`,
+    );
+    await expect(evaluate(model, [])).rejects.toThrowErrorMatchingInlineSnapshot(
+      `[ArgumentError: evaluate(model, data): expected at least one sample, got none. Pass data that can be gone through again; a generator is spent after one pass.]`,
+    );
+    const five = arrayDataset({
+      inputs: new Float32Array(16),
+      shape: [2],
+      labels: Int32Array.of(0, 1, 0, 1, 0, 1, 5, 1),
+    });
+    await expect(
+      fit(model, batches(five, { batchSize: 8 }), { epochs: 1, optimizer }),
+    ).rejects.toThrowErrorMatchingInlineSnapshot(
+      `[DataError: crossEntropy(logits, labels): expected labels from 0 to 1, got 5 in row 6. Number the classes from 0, and give the network one output for each.]`,
+    );
+    await expect(
+      fit(model, batches(five, { batchSize: 8 }), { epochs: 0, optimizer }),
+    ).rejects.toThrowErrorMatchingInlineSnapshot(
+      `[ArgumentError: fit(model, data, { epochs }): expected epochs to be a whole number of at least 1, got 0. Correct epochs.]`,
+    );
   });
 });
 
@@ -216,21 +236,43 @@ describe("losses", () => {
     expect(() => crossEntropy(x, [0, 3])).toThrowErrorMatchingInlineSnapshot(
       `[DataError: crossEntropy(logits, labels): expected labels from 0 to 2, got 3 in row 1. Number the classes from 0, and give the network one output for each.]`,
     );
-    expect(() => crossEntropy(x, [0, 1.5])).toThrowErrorMatchingInlineSnapshot(`[DataError: crossEntropy(logits, labels): expected labels from 0 to 2, got 1.5 in row 1. Number the classes from 0, and give the network one output for each.]`);
-    expect(() => crossEntropy(x, [0])).toThrowErrorMatchingInlineSnapshot(`[ShapeError: crossEntropy(logits, labels): expected logits (N, classes) with N ≥ 1, and N labels, got 2×3 and 1 labels. Pass one label for each row of logits.]`);
-    expect(() => crossEntropy(x, [0, 1], { classWeights: [1] })).toThrowErrorMatchingInlineSnapshot(`[ArgumentError: crossEntropy(logits, labels): expected 3 finite class weights of at least 0, got [1]. Pass one weight for each class.]`);
-    expect(() => crossEntropy(x, [0, 1], { labelSmoothing: 1 })).toThrowErrorMatchingInlineSnapshot(`[ArgumentError: crossEntropy(logits, labels): expected labelSmoothing from 0 up to, not including, 1, got 1. Pass a share such as 0.1.]`);
-    expect(() => mse(x, normal([3], 1))).toThrowErrorMatchingInlineSnapshot(`[ShapeError: mse(a, b): expected two tensors of one shape, got 2×3 and 3. Reshape one of them; a loss does not broadcast.]`);
-    expect(() => binaryCrossEntropy(x, normal([3], 1))).toThrowErrorMatchingInlineSnapshot(`[ShapeError: binaryCrossEntropy(logits, targets): expected two tensors of one shape, got 2×3 and 3. Reshape one of them; a loss does not broadcast.]`);
+    expect(() => crossEntropy(x, [0, 1.5])).toThrowErrorMatchingInlineSnapshot(
+      `[DataError: crossEntropy(logits, labels): expected labels from 0 to 2, got 1.5 in row 1. Number the classes from 0, and give the network one output for each.]`,
+    );
+    expect(() => crossEntropy(x, [0])).toThrowErrorMatchingInlineSnapshot(
+      `[ShapeError: crossEntropy(logits, labels): expected logits (N, classes) with N ≥ 1, and N labels, got 2×3 and 1 labels. Pass one label for each row of logits.]`,
+    );
+    expect(() => crossEntropy(x, [0, 1], { classWeights: [1] })).toThrowErrorMatchingInlineSnapshot(
+      `[ArgumentError: crossEntropy(logits, labels): expected 3 finite class weights of at least 0, got [1]. Pass one weight for each class.]`,
+    );
+    expect(() => crossEntropy(x, [0, 1], { labelSmoothing: 1 })).toThrowErrorMatchingInlineSnapshot(
+      `[ArgumentError: crossEntropy(logits, labels): expected labelSmoothing from 0 up to, not including, 1, got 1. Pass a share such as 0.1.]`,
+    );
+    expect(() => mse(x, normal([3], 1))).toThrowErrorMatchingInlineSnapshot(
+      `[ShapeError: mse(a, b): expected two tensors of one shape, got 2×3 and 3. Reshape one of them; a loss does not broadcast.]`,
+    );
+    expect(() => binaryCrossEntropy(x, normal([3], 1))).toThrowErrorMatchingInlineSnapshot(
+      `[ShapeError: binaryCrossEntropy(logits, targets): expected two tensors of one shape, got 2×3 and 3. Reshape one of them; a loss does not broadcast.]`,
+    );
   });
 
   test("refuse numbers out of range in optimisers and schedules", () => {
     const w = [tensor([1], { requiresGrad: true })];
-    expect(() => new Sgd([], { lr: 1 })).toThrowErrorMatchingInlineSnapshot(`[ArgumentError: new Sgd(parameters): expected at least one parameter, got none. Pass model.parameters(), of a model whose layers are its own properties.]`);
-    expect(() => new Sgd(w, { lr: -1 })).toThrowErrorMatchingInlineSnapshot(`[ArgumentError: Sgd.lr: expected lr to be a finite number of at least 0, got -1. Correct lr.]`);
-    expect(() => new Sgd(w, { lr: 1, nesterov: true })).toThrowErrorMatchingInlineSnapshot(`[ArgumentError: new Sgd(options): expected momentum above 0 with nesterov, got 0. Set momentum, e.g. 0.9.]`);
-    expect(() => new Adam(w, { lr: 1, betas: [1, 0.9] })).toThrowErrorMatchingInlineSnapshot(`[ArgumentError: new Adam(options): expected betas[0] to be from 0 up to, not including, 1, got 1. Correct betas[0].]`);
-    expect(() => constantLr(Number.NaN)).toThrowErrorMatchingInlineSnapshot(`[ArgumentError: constantLr(lr): expected lr to be a finite number of at least 0, got NaN. Correct lr.]`);
+    expect(() => new Sgd([], { lr: 1 })).toThrowErrorMatchingInlineSnapshot(
+      `[ArgumentError: new Sgd(parameters): expected at least one parameter, got none. Pass model.parameters(), of a model whose layers are its own properties.]`,
+    );
+    expect(() => new Sgd(w, { lr: -1 })).toThrowErrorMatchingInlineSnapshot(
+      `[ArgumentError: Sgd.lr: expected lr to be a finite number of at least 0, got -1. Correct lr.]`,
+    );
+    expect(() => new Sgd(w, { lr: 1, nesterov: true })).toThrowErrorMatchingInlineSnapshot(
+      `[ArgumentError: new Sgd(options): expected momentum above 0 with nesterov, got 0. Set momentum, e.g. 0.9.]`,
+    );
+    expect(() => new Adam(w, { lr: 1, betas: [1, 0.9] })).toThrowErrorMatchingInlineSnapshot(
+      `[ArgumentError: new Adam(options): expected betas[0] to be from 0 up to, not including, 1, got 1. Correct betas[0].]`,
+    );
+    expect(() => constantLr(Number.NaN)).toThrowErrorMatchingInlineSnapshot(
+      `[ArgumentError: constantLr(lr): expected lr to be a finite number of at least 0, got NaN. Correct lr.]`,
+    );
   });
 });
 
@@ -250,8 +292,7 @@ describe("batches", () => {
 
   test("shuffle by their generator, each pass anew, every sample once", () => {
     const shuffled = batches(data(10), { batchSize: 3, shuffle: new Generator(4) });
-    const pass = () =>
-      [...shuffled].flatMap(({ inputs }) => ("values" in inputs ? [...inputs.values] : []));
+    const pass = () => [...shuffled].flatMap(({ inputs }) => ("values" in inputs ? [...inputs.values] : []));
     const [first, second] = [pass(), pass()];
     expect(first).not.toEqual(second);
     expect([...first].sort((a, b) => a - b)).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
@@ -271,11 +312,25 @@ describe("batches", () => {
   });
 
   test("refuse what cannot be cut", () => {
-    expect(() => batches(data(0), { batchSize: 4 })).toThrowErrorMatchingInlineSnapshot(`[ArgumentError: batches(dataset, { batchSize }): expected at least one sample, got 0. Pass a dataset that has samples.]`);
-    expect(() => batches(data(3), { batchSize: 4, last: "drop" })).toThrowErrorMatchingInlineSnapshot(`[ArgumentError: batches(dataset, { batchSize }): expected at least 4 samples for one batch, got 3. Use a smaller batch, or keep the last one.]`);
-    expect(() => batches(data(3), { batchSize: 0 })).toThrowErrorMatchingInlineSnapshot(`[ArgumentError: batches(dataset, { batchSize }): expected batchSize to be a whole number of at least 1, got 0. Correct batchSize.]`);
-    expect(() => arrayDataset({ inputs: new Float32Array(3), shape: [2], labels: [0] })).toThrowErrorMatchingInlineSnapshot(`[ShapeError: arrayDataset({ inputs, shape, labels }): expected 2 values for 1 samples of shape 2, got 3. Correct the shape, or pass one label for each sample.]`);
+    expect(() => batches(data(0), { batchSize: 4 })).toThrowErrorMatchingInlineSnapshot(
+      `[ArgumentError: batches(dataset, { batchSize }): expected at least one sample, got 0. Pass a dataset that has samples.]`,
+    );
+    expect(() => batches(data(3), { batchSize: 4, last: "drop" })).toThrowErrorMatchingInlineSnapshot(
+      `[ArgumentError: batches(dataset, { batchSize }): expected at least 4 samples for one batch, got 3. Use a smaller batch, or keep the last one.]`,
+    );
+    expect(() => batches(data(3), { batchSize: 0 })).toThrowErrorMatchingInlineSnapshot(
+      `[ArgumentError: batches(dataset, { batchSize }): expected batchSize to be a whole number of at least 1, got 0. Correct batchSize.]`,
+    );
+    expect(() =>
+      arrayDataset({ inputs: new Float32Array(3), shape: [2], labels: [0] }),
+    ).toThrowErrorMatchingInlineSnapshot(
+      `[ShapeError: arrayDataset({ inputs, shape, labels }): expected 2 values for 1 samples of shape 2, got 3. Correct the shape, or pass one label for each sample.]`,
+    );
     const preprocessing = { deviation: [0] };
-    expect(() => arrayDataset({ inputs: new Float32Array(2), shape: [2], labels: [0], preprocessing })).toThrowErrorMatchingInlineSnapshot(`[ArgumentError: arrayDataset({ preprocessing }): expected deviation to hold 1 or 2 finite numbers above 0, got [0]. Pass one deviation for each channel.]`);
+    expect(() =>
+      arrayDataset({ inputs: new Float32Array(2), shape: [2], labels: [0], preprocessing }),
+    ).toThrowErrorMatchingInlineSnapshot(
+      `[ArgumentError: arrayDataset({ preprocessing }): expected deviation to hold 1 or 2 finite numbers above 0, got [0]. Pass one deviation for each channel.]`,
+    );
   });
 });

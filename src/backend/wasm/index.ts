@@ -11,7 +11,8 @@ import { Runtime } from "./runtime.js";
 
 /** Blocks are addresses in the shared memory. */
 function memory({ memory }: Runtime): Memory<number> {
-  const copyOut = (block: number, bytes: number): ArrayBuffer => memory.bytes.slice(block, block + bytes).buffer as ArrayBuffer;
+  const copyOut = (block: number, bytes: number): ArrayBuffer =>
+    memory.bytes.slice(block, block + bytes).buffer as ArrayBuffer;
   return {
     allocate: (bytes) => memory.allocate(bytes),
     free: (block, bytes) => memory.free(block, bytes),

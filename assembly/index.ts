@@ -1,0 +1,3 @@
+export * from "./gemm";
+export * from "./conv";
+export * from "./conv-weights";

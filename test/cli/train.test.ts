@@ -1,0 +1,160 @@
+import { spawn, spawnSync } from "node:child_process";
+import { existsSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { gzipSync } from "node:zlib";
+import { batches, evaluate, loadModel, setBackend } from "evenkeel";
+import { loadImageData } from "evenkeel/node";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { idxBytes, temporaryFolder, writeSmallImages } from "../support/idx-files.js";
+
+let folder = "";
+beforeAll(() => {
+  folder = temporaryFolder();
+});
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+const main = "dist/cli/main.js";
+
+function evenkeel(...args: string[]): { code: number | null; stdout: string; stderr: string } {
+  const { status, stdout, stderr } = spawnSync(process.execPath, [main, ...args], { encoding: "utf8" });
+  return { code: status, stdout, stderr: stderr.replaceAll(folder, "FOLDER") };
+}
+
+describe("evenkeel train", () => {
+  test("trains, evaluates, and writes a model that can be loaded and metrics", async () => {
+    const data = writeSmallImages(join(folder, "images"));
+    const out = join(folder, "run");
+    const flags = [
+      "--data",
+      data,
+      "--epochs",
+      "3",
+      "--batch-size",
+      "16",
+      "--seed",
+      "5",
+      "--norm-momentum",
+      "0.9",
+      "--out",
+      out,
+    ];
+    const { code, stdout, stderr } = evenkeel("train", ...flags);
+    expect(stderr).toBe("");
+    expect(code).toBe(0);
+    const lines = stdout.trim().split("\n");
+    expect(lines.at(-1)).toMatch(/^test accuracy (1\.0000|0\.9\d{3})$/);
+    expect(readdirSync(out).sort()).toEqual(["metrics.jsonl", "model.safetensors"]);
+    const metrics = readFileSync(join(out, "metrics.jsonl"), "utf8")
+      .trim()
+      .split("\n")
+      .map((line) => JSON.parse(line));
+    expect(metrics.map(({ epoch, steps }) => [epoch, steps])).toEqual([
+      [0, 15],
+      [1, 30],
+      [2, 45],
+    ]);
+    setBackend("wasm");
+    const { model, meta } = loadModel(readFileSync(join(out, "model.safetensors")));
+    expect(meta.inputShape).toEqual([1, 8, 8]);
+    expect(meta.preprocessing?.scale).toBe(1 / 255);
+    const { accuracy } = await evaluate(model, batches(loadImageData(data).test, { batchSize: 20 }));
+    expect(accuracy).toBe(metrics[2].test.accuracy);
+    const again = join(folder, "again");
+    evenkeel("train", ...flags.slice(0, -1), again);
+    expect(readFileSync(join(again, "model.safetensors")).equals(readFileSync(join(out, "model.safetensors")))).toBe(
+      true,
+    );
+  });
+
+  test("warns that running statistics are stale after few steps", () => {
+    const data = writeSmallImages(join(folder, "few"));
+    const { stderr, code } = evenkeel(
+      "train",
+      "--data",
+      data,
+      "--epochs",
+      "1",
+      "--seed",
+      "1",
+      "--out",
+      join(folder, "few-run"),
+    );
+    expect(code).toBe(0);
+    expect(stderr).toMatchInlineSnapshot(`
+      "evenkeel: warning: running statistics are stale: momentum 0.99 over 4 steps leaves 96 % of their initial values. Train longer, or lower --norm-momentum.
+      "
+    `);
+  });
+
+  test("answers each mistake in one clear line, exits 1 and writes nothing", () => {
+    const truncated = writeSmallImages(join(folder, "truncated"));
+    truncateSync(join(truncated, "train-images-idx3-ubyte"), 1000);
+    const unlabelled = writeSmallImages(join(folder, "unlabelled"));
+    writeFileSync(join(unlabelled, "t10k-labels-idx1-ubyte"), idxBytes([3], [0, 1, 2]));
+    const stray = writeSmallImages(join(folder, "stray"));
+    const labels = new Uint8Array(60).fill(1);
+    labels[7] = 9;
+    writeFileSync(join(stray, "t10k-labels-idx1-ubyte"), idxBytes([60], labels));
+    const missing = writeSmallImages(join(folder, "missing"));
+    rmSync(join(missing, "t10k-images-idx3-ubyte"));
+    const good = writeSmallImages(join(folder, "good"));
+    const out = join(folder, "never");
+    const mistakes = [
+      ["--data", truncated],
+      ["--data", unlabelled],
+      ["--data", stray],
+      ["--data", missing],
+      ["--data", join(folder, "nowhere")],
+      ["--data", good, "--norm", "typo"],
+      ["--data", good, "--model", "typo"],
+      ["--data", good, "--epochs", "0"],
+      ["--data", good, "--lr", "fast"],
+      ["--data", good, "--lr=-1"],
+      ["--data", good, "--norm-momentum", "1"],
+      ["--data", good, "--seed", "4294967296"],
+      ["--data", good, "--lr", "1e30", "--optimizer", "sgd", "--schedule", "constant", "--norm", "none", "--seed", "1"],
+    ];
+    const answers = mistakes.map((flags) => {
+      const { code, stderr } = evenkeel("train", ...flags, "--out", out);
+      expect(code, stderr).toBe(1);
+      return stderr.trim();
+    });
+    expect(existsSync(out)).toBe(false);
+    expect(answers).toMatchInlineSnapshot();
+  });
+
+  test("a command line that cannot be understood exits 2", () => {
+    for (const flags of [["train"], ["train", "--data", "mnist", "--typo"], ["typo"]]) {
+      const { code, stderr } = evenkeel(...flags);
+      expect(code, stderr).toBe(2);
+      expect(stderr).toMatch(/^error: /);
+    }
+    expect(evenkeel("--help").code).toBe(0);
+    expect(evenkeel("train", "--help").stdout).toContain("--norm-momentum");
+  });
+
+  test("reads gzipped files", () => {
+    const data = writeSmallImages(join(folder, "packed"));
+    for (const name of readdirSync(data)) {
+      writeFileSync(join(data, `${name}.gz`), gzipSync(readFileSync(join(data, name))));
+      rmSync(join(data, name));
+    }
+    expect(loadImageData(data).train.length).toBe(240);
+  });
+
+  test("Ctrl-C ends it with 130, and what was written before stays whole", async () => {
+    const data = writeSmallImages(join(folder, "long"));
+    const out = join(folder, "interrupted");
+    const child = spawn(process.execPath, [main, "train", "--data", data, "--epochs", "100000", "--out", out]);
+    let stderr = "";
+    child.stderr.on("data", (text) => {
+      stderr += text;
+    });
+    child.stdout.once("data", () => setTimeout(() => child.kill("SIGINT"), 300));
+    const code = await new Promise((resolve) => child.on("exit", resolve));
+    expect(stderr).toContain("interrupted");
+    expect(code).toBe(130);
+    expect(existsSync(join(out, "model.safetensors"))).toBe(false);
+    for (const line of readFileSync(join(out, "metrics.jsonl"), "utf8").trim().split("\n")) JSON.parse(line);
+  });
+});

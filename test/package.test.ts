@@ -1,0 +1,44 @@
+import { execFileSync } from "node:child_process";
+import { readFileSync, statSync } from "node:fs";
+import { join } from "node:path";
+import { expect, test } from "vitest";
+
+const root = join(import.meta.dirname, "..");
+
+test("importing evenkeel loads nothing outside its own dist, and no node: module", () => {
+  const script = `
+    import { registerHooks, register } from "node:module";
+    const loaded = [];
+    const { port1, port2 } = new MessageChannel();
+    port1.on("message", (url) => loaded.push(url));
+    port1.unref();
+    register("data:text/javascript," + encodeURIComponent(\`
+      let port;
+      export function initialize(data) { port = data; }
+      export async function resolve(specifier, context, next) {
+        const result = await next(specifier, context);
+        port.postMessage(result.url);
+        return result;
+      }\`), { data: port2, transferList: [port2] });
+    await import("evenkeel");
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    console.log(JSON.stringify(loaded));
+  `;
+  const output = execFileSync(process.execPath, ["--input-type=module", "-e", script.replace("registerHooks, ", "")], {
+    cwd: root,
+    encoding: "utf8",
+  });
+  const loaded: string[] = JSON.parse(output);
+  expect(loaded.length).toBeGreaterThan(30);
+  const dist = new URL(`file://${join(root, "dist")}/`).href;
+  expect(loaded.filter((url) => !url.startsWith(dist))).toEqual([]);
+});
+
+test("exports and bin point at files that exist, and the kernels stay below 512 kB", () => {
+  const manifest = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
+  const targets = [manifest.bin.evenkeel, ...Object.values<Record<string, string> | string>(manifest.exports)];
+  for (const target of targets.flatMap((one) => (typeof one === "string" ? [one] : Object.values(one)))) {
+    expect(statSync(join(root, target)).isFile()).toBe(true);
+  }
+  expect(statSync(join(root, "dist/kernels.wasm")).size).toBeLessThanOrEqual(512_000);
+});
