@@ -35,6 +35,7 @@ interface Stored {
 
 interface OptimizerCase {
   readonly kind: "Sgd" | "Adam" | "AdamW";
+  readonly name: string;
   readonly options: SgdOptions & AdamOptions;
   readonly start: Stored[];
   readonly targets: Stored[];
@@ -95,7 +96,7 @@ describe.each(["cpu", "wasm"] as const)("PyTorch agrees on %s with", (backend) =
   beforeAll(() => setBackend(backend));
 
   test.each(fixtures.optimizers)(
-    "ten steps of $kind $options",
+    "ten steps of $kind with $name",
     ({ kind, options, start, targets, curvatures, steps }) => {
       scope(() => {
         const constants = (list: readonly Stored[]): Tensor[] => list.map(({ values, shape }) => tensor(values, shape));

@@ -224,7 +224,7 @@ export abstract class Module<Input extends unknown[] = [x: Tensor], Output = Ten
 
   /** Its class and sizes, e.g. `Linear(2, 3)`: how messages name it. */
   toString(): string {
-    return this.constructor.name;
+    return `${this.constructor.name}()`;
   }
 }
 

@@ -120,7 +120,23 @@ describe("evenkeel train", () => {
       return stderr.trim();
     });
     expect(existsSync(out)).toBe(false);
-    expect(answers).toMatchInlineSnapshot();
+    expect(answers).toMatchInlineSnapshot(`
+      [
+        "evenkeel: parseIdx(FOLDER/truncated/train-images-idx3-ubyte): expected 15360 values for shape 240×8×8, got 984. Check that the file is a complete IDX file.",
+        "evenkeel: loadImageData(FOLDER/unlabelled): expected a label for each of 60 images, got 3. Check that the four files belong together.",
+        "evenkeel: loadImageData(FOLDER/stray): expected test labels from 0 to 2, as in training, got 9 in row 7. Check that both parts belong together.",
+        "evenkeel: loadImageData(FOLDER/missing): expected t10k-images-idx3-ubyte, plain or gzipped, got ENOENT: no such file or directory, open 'FOLDER/missing/t10k-images-idx3-ubyte.gz'. Name a folder with MNIST's four IDX files.",
+        "evenkeel: loadImageData(FOLDER/nowhere): expected mnist, fashion-mnist, or a folder of IDX files, got no such folder. Name a folder that exists.",
+        "evenkeel: --norm: expected batch or none, got typo. Pass one of them.",
+        "evenkeel: --model: expected cnn, got typo. Pass cnn.",
+        "evenkeel: --epochs: expected a whole number of at least 1, got 0. Pass a whole number.",
+        "evenkeel: --lr: expected a finite number, got fast. Pass a number.",
+        "evenkeel: Adam.lr: expected lr to be a finite number of at least 0, got -1. Correct lr.",
+        "evenkeel: BatchNorm(16).momentum: expected a number from 0 up to, not including, 1, or "cumulative", got 1. It weighs the old running value: pass e.g. 0.99.",
+        "evenkeel: Generator(seed): expected an integer from 0 to 4294967295, got 4294967296. Pass a whole number in that range.",
+        "evenkeel: fit(model, data), step 1: expected a finite loss and finite gradients, got a loss of NaN, 3: Conv2d(16, 32, 3) the first layer whose output is not finite. Lower the learning rate (now 1e+30), clip gradients, or look for non-finite values in the data.",
+      ]
+    `);
   });
 
   test("a command line that cannot be understood exits 2", () => {
