@@ -100,7 +100,7 @@ export function gradientCoefficients(
     }
     const at = moments + <usize>k * 24;
     const mean = load<f64>(at, 8);
-    const root = rootOf(at, eps);
+    const root = count > 0 ? rootOf(at, eps) : 0;
     const sum = f64x2.extract_lane(total, 0);
     const product = f64x2.extract_lane(total, 1) + (<f64>(<f32>mean) - mean) * sum;
     if (dweight) store<f32>(dweight + (<usize>k << 2), <f32>(product * root));

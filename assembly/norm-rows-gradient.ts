@@ -37,7 +37,7 @@ export function rowGradient(
     if (sums) memory.fill(sums, 0, <usize>period << 4);
     const first = piece * pieceRows;
     const last = min(first + pieceRows, rows);
-    if (repeat == 1 && (weight || sums)) {
+    if (repeat == 1) {
       vectorRows(dy, x, moments, inner, period, weight, eps, dx, sums, first, last, scratch);
       continue;
     }

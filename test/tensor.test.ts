@@ -115,7 +115,9 @@ describe("setBackend", () => {
     setBackend("cpu");
     const a = tensor([1]);
     setBackend("wasm");
-    expect(() => a.add(tensor([1]))).toThrowErrorMatchingInlineSnapshot(`[ArgumentError: add: expected every tensor on the cpu backend, got one on wasm. Call setBackend() once, before the model and the data are made.]`);
+    expect(() => a.add(tensor([1]))).toThrowErrorMatchingInlineSnapshot(
+      `[ArgumentError: add: expected every tensor on the cpu backend, got one on wasm. Call setBackend() once, before the model and the data are made.]`,
+    );
     // @ts-expect-error: not a backend
     expect(() => setBackend("gpu")).toThrowErrorMatchingInlineSnapshot(
       `[ArgumentError: setBackend(name): expected "cpu" or "wasm", got "gpu". Pass one of the two.]`,

@@ -92,7 +92,12 @@ export function elementwise(runtime: Runtime): Elementwise<number> {
       }
       // Reads along one loop, writes along another: tiles of a transposition.
       const outer = extents.map((_, k) => k).filter((k) => k !== last && k !== across);
-      const pick = (numbers: readonly number[], fill: number): number[] => padded(outer.map((k) => numbers[k]), 3, fill);
+      const pick = (numbers: readonly number[], fill: number): number[] =>
+        padded(
+          outer.map((k) => numbers[k]),
+          3,
+          fill,
+        );
       const rows = extents[across];
       const units = product(outer.map((k) => extents[k])) * Math.ceil(rows / tile);
       runtime.run(
