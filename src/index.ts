@@ -10,7 +10,7 @@ export { type IdxArray, parseIdx } from "./data/idx.js";
 export * from "./errors.js";
 export { cnn, type NetworkOptions, type NormName, type NormOptions } from "./models/networks.js";
 export { readSafetensors, type SafetensorsFile, writeSafetensors } from "./models/safetensors.js";
-export { loadModel, type ModelMeta, saveModel } from "./models/save-model.js";
+export { type LoadedModel, loadModel, type ModelMeta, saveModel } from "./models/save-model.js";
 export { ELU, GELU, LeakyReLU, ReLU, Sigmoid, SiLU, Softmax, Tanh } from "./nn/activations.js";
 export { BatchNorm, type BatchNormOptions, type Statistics } from "./nn/batch-norm.js";
 export { Conv2d, type Conv2dOptions } from "./nn/conv2d.js";

@@ -105,6 +105,7 @@ export class Generator {
     return [a, b, c, d];
   }
 
+  /** Continues the stream from there. */
   set state(words: GeneratorState) {
     const isWord = (word: number) => Number.isInteger(word) && word >= 0 && word <= 0xffffffff;
     // From four zeros the stream would be zeros for ever.

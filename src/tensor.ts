@@ -118,6 +118,7 @@ export class Tensor {
     return this.#leafRequiresGrad || this.#hold.node !== null;
   }
 
+  /** Checked. */
   set requiresGrad(value: boolean) {
     if (this.#hold.node !== null) {
       throw new GraphError({
@@ -300,6 +301,7 @@ export class Tensor {
     this.dispose();
   }
 
+  /** Its shape, e.g. `Tensor(2×3)`: how messages name it. */
   toString(): string {
     return `Tensor(${formatShape(this.shape)})`;
   }

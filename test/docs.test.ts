@@ -1,4 +1,4 @@
-import { readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 
@@ -22,6 +22,54 @@ async function run(code: string): Promise<string[]> {
   await new AsyncFunction("evenkeel", "log", source)(evenkeel, (...values: unknown[]) => logged.push(values.join(" ")));
   return logged;
 }
+
+/** A value as examples write it in a comment: numbers to seven digits, `Float32Array [1, 2]`, `[2, 3]`, text as it is. */
+function format(value: unknown): string {
+  if (typeof value === "number") return String(Number(value.toPrecision(7)));
+  if (ArrayBuffer.isView(value)) return `${value.constructor.name} ${format(Array.from(value as unknown as number[]))}`;
+  if (Array.isArray(value))
+    return `[${value.map((one) => (typeof one === "string" ? `"${one}"` : format(one))).join(", ")}]`;
+  return String(value);
+}
+
+/** The examples of every docstring of the sources, as they stand between the fences, or behind `@example` on one line. */
+function docExamples(): [string, string][] {
+  const files = readdirSync(join(root, "src"), { recursive: true, encoding: "utf8" }).filter((file) =>
+    file.endsWith(".ts"),
+  );
+  return files.flatMap((file) => {
+    const source = readFileSync(join(root, "src", file), "utf8");
+    const fenced = [...source.matchAll(/@example\n *\* *```ts\n([\s\S]*?)```/g)].map(([, code]) =>
+      code.replaceAll(/^ *\* ?/gm, ""),
+    );
+    const lines = [...source.matchAll(/@example (\S.*?) *\*\//g)].map(([, code]) => code);
+    return [...fenced, ...lines].map((code): [string, string] => [file, code]);
+  });
+}
+
+describe("docstrings", () => {
+  test.each(docExamples())("the example in %s runs and gives what it says", async (_, code) => {
+    const evenkeel = await import("evenkeel");
+    evenkeel.setBackend("wasm");
+    evenkeel.onWarning(() => {});
+    // `expression; // value` is compared; declarations, classes and blocks run as they are.
+    const checked = code.replaceAll(
+      /^(\s*)(?!const|let|class|return|throw|\}|import)(\S.*?); \/\/ (.*)$/gm,
+      "$1check($2, `$3`);",
+    );
+    const typed = checked
+      .replaceAll(/: Tensor( \| undefined)?(?=[;,) ])/g, "")
+      .replaceAll(/(let \w+): [\w |]+;/g, "$1;");
+    const check = (value: unknown, comment: string): void => {
+      const actual = format(value);
+      const matches = comment === actual || comment.startsWith(`${actual},`) || comment.startsWith(`${actual} `);
+      const isProse = !/^[[\d"]|^(true|false|Float32Array|Int32Array|Linear)/.test(comment);
+      if (!matches && !isProse) expect(actual).toBe(comment);
+    };
+    const AsyncFunction = Object.getPrototypeOf(async () => {}).constructor;
+    await new AsyncFunction("check", ...Object.keys(evenkeel), typed)(check, ...Object.values(evenkeel));
+  });
+});
 
 describe("README", () => {
   test.each(codeBlocks(readme).map((code, k) => [k, code] as const))(

@@ -3,7 +3,9 @@ import type { Tensor } from "../tensor.js";
 
 /** Values on the host with their shape: what becomes a tensor inside the step that uses it. */
 export interface TensorData {
+  /** Row-major. */
   readonly values: Float32Array;
+  /** Its sizes; their product is the number of values. */
   readonly shape: Shape;
 }
 

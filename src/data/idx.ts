@@ -3,7 +3,9 @@ import { formatShape, type Shape, sizeOf } from "../shape.js";
 
 /** An array of bytes with its shape. */
 export interface IdxArray {
+  /** Sizes, outermost first. */
   readonly shape: Shape;
+  /** Row-major. */
   readonly values: Uint8Array;
 }
 

@@ -10,7 +10,7 @@ import { Sequential } from "../nn/sequential.js";
 
 /** Which normalisation a network built by name has. */
 export const normNames = ["batch", "none"] as const;
-/** See {@link normNames}. */
+/** Which normalisation a network built by name has: batch norm, or none. */
 export type NormName = (typeof normNames)[number];
 
 /** How a network built by name is normalised. */

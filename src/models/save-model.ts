@@ -16,6 +16,14 @@ export interface ModelMeta {
   readonly [key: string]: unknown;
 }
 
+/** What {@link loadModel} returns. */
+export interface LoadedModel {
+  /** The network, with the file's parameters and buffers. */
+  readonly model: Module;
+  /** What the file says besides the numbers. */
+  readonly meta: ModelMeta;
+}
+
 /** The metadata entry that holds {@link Header}, as JSON. */
 const entry = "evenkeel";
 
@@ -52,7 +60,7 @@ export function saveModel(model: Module, meta: ModelMeta = {}): Uint8Array {
  * @throws FormatError if the file is damaged or has no architecture
  * @throws StateDictError if the state does not fit the network
  */
-export function loadModel(bytes: Uint8Array, into?: Module): { model: Module; meta: ModelMeta } {
+export function loadModel(bytes: Uint8Array, into?: Module): LoadedModel {
   const { tensors, metadata } = readSafetensors(bytes);
   try {
     const header = parseHeader(metadata[entry]);

@@ -5,7 +5,7 @@ import { Module } from "./module.js";
 
 /** max(x, 0) as a layer; see {@link relu}. */
 export class ReLU extends Module {
-  /** @param x - any shape */
+  /** Applies the layer. @param x - any shape */
   override forward(x: Tensor): Tensor {
     return relu(x);
   }
@@ -22,7 +22,7 @@ export class LeakyReLU extends Module {
     this.negativeSlope = negativeSlope;
   }
 
-  /** @param x - any shape */
+  /** Applies the layer. @param x - any shape */
   override forward(x: Tensor): Tensor {
     return leakyRelu(x, this.negativeSlope);
   }
@@ -39,7 +39,7 @@ export class ELU extends Module {
     this.alpha = alpha;
   }
 
-  /** @param x - any shape */
+  /** Applies the layer. @param x - any shape */
   override forward(x: Tensor): Tensor {
     return elu(x, this.alpha);
   }
@@ -47,7 +47,7 @@ export class ELU extends Module {
 
 /** x·Φ(x) as a layer; see {@link gelu}. */
 export class GELU extends Module {
-  /** @param x - any shape */
+  /** Applies the layer. @param x - any shape */
   override forward(x: Tensor): Tensor {
     return gelu(x);
   }
@@ -55,7 +55,7 @@ export class GELU extends Module {
 
 /** x·sigmoid(x) as a layer; see {@link silu}. */
 export class SiLU extends Module {
-  /** @param x - any shape */
+  /** Applies the layer. @param x - any shape */
   override forward(x: Tensor): Tensor {
     return silu(x);
   }
@@ -63,7 +63,7 @@ export class SiLU extends Module {
 
 /** 1 / (1 + e⁻ˣ) as a layer; see {@link sigmoid}. */
 export class Sigmoid extends Module {
-  /** @param x - any shape */
+  /** Applies the layer. @param x - any shape */
   override forward(x: Tensor): Tensor {
     return sigmoid(x);
   }
@@ -71,7 +71,7 @@ export class Sigmoid extends Module {
 
 /** The hyperbolic tangent as a layer; see {@link tanh}. */
 export class Tanh extends Module {
-  /** @param x - any shape */
+  /** Applies the layer. @param x - any shape */
   override forward(x: Tensor): Tensor {
     return tanh(x);
   }
@@ -88,7 +88,7 @@ export class Softmax extends Module {
     this.axis = axis;
   }
 
-  /** @param x - rank ≥ 1 */
+  /** Applies the layer. @param x - rank ≥ 1 */
   override forward(x: Tensor): Tensor {
     return softmax(x, this.axis);
   }

@@ -96,6 +96,7 @@ export class BatchNorm extends Module {
     return this.#eps;
   }
 
+  /** Checked. */
   set eps(value: number) {
     if (!(value >= 0 && value < Number.POSITIVE_INFINITY)) {
       throw new ArgumentError({
@@ -113,6 +114,7 @@ export class BatchNorm extends Module {
     return this.#momentum;
   }
 
+  /** Checked. */
   set momentum(value: number | "cumulative") {
     if (value !== "cumulative" && !(value >= 0 && value < 1)) {
       throw new ArgumentError({
@@ -139,6 +141,7 @@ export class BatchNorm extends Module {
     return this.#normalizeWith;
   }
 
+  /** Checked. */
   set normalizeWith(value: Statistics) {
     if (value !== "batch" && value !== "running") {
       throw new ArgumentError({
@@ -224,6 +227,8 @@ export class BatchNorm extends Module {
   }
 
   /**
+   * Normalises x, and in training moves the running statistics.
+   *
    * @param x - (N, numFeatures, …), rank 2 to 5
    * @returns the same shape
    * @throws ShapeError if rank or channels do not fit, or batch statistics are asked of one value per channel

@@ -27,9 +27,13 @@ export class Conv2d extends Module {
   weight: Tensor;
   /** (outChannels), or null. */
   bias: Tensor | null;
+  /** Step between windows, [down, across]. */
   readonly stride: readonly [number, number];
+  /** Zeros around each plane, [above and below, left and right]. */
   readonly padding: readonly [number, number];
+  /** Distance between taps, [down, across]. */
   readonly dilation: readonly [number, number];
+  /** Independent groups of channels. */
   readonly groups: number;
 
   /**
@@ -61,7 +65,7 @@ export class Conv2d extends Module {
     this.bias = (options.bias ?? true) ? uniformParameter([outChannels], fanIn) : null;
   }
 
-  /** @param x - (N, inChannels, H, W) @throws ShapeError if channels do not fit, or no window fits */
+  /** Applies the layer. @param x - (N, inChannels, H, W) @throws ShapeError if channels do not fit, or no window fits */
   override forward(x: Tensor): Tensor {
     checkImages(`${this}.forward(x)`, x);
     checkFeatures(this, x, 1, this.weight.shape[1] * this.groups, "channels");

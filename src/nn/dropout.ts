@@ -31,7 +31,7 @@ export class Dropout extends Module {
     this.#generator = generator;
   }
 
-  /** @param x - any shape */
+  /** Applies the layer. @param x - any shape */
   override forward(x: Tensor): Tensor {
     return this.training && this.p > 0 ? dropout(x, this.p, this.#generator) : x;
   }

@@ -4,7 +4,7 @@ import { Module } from "./module.js";
 
 /** Joins all axes but the first: (N, C, H, W) → (N, C·H·W). */
 export class Flatten extends Module {
-  /** @param x - rank ≥ 2 */
+  /** Applies the layer. @param x - rank ≥ 2 */
   override forward(x: Tensor): Tensor {
     return flatten(x, 1);
   }

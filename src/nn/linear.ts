@@ -37,7 +37,7 @@ export class Linear extends Module {
     this.bias = bias ? uniformParameter([outFeatures], inFeatures) : null;
   }
 
-  /** @param x - (…, inFeatures) @returns (…, outFeatures) @throws ShapeError if the last axis has another size */
+  /** Applies the layer. @param x - (…, inFeatures) @returns (…, outFeatures) @throws ShapeError if the last axis has another size */
   override forward(x: Tensor): Tensor {
     checkFeatures(this, x, -1, this.weight.shape[1], "features");
     return linear(x, this.weight, this.bias);

@@ -22,7 +22,7 @@ abstract class Pool2d extends Module {
 
 /** The largest value of each window of (N, C, H, W); see {@link maxPool2d}. @example new MaxPool2d(2).forward(zeros([1, 3, 8, 8])).shape; // [1, 3, 4, 4] */
 export class MaxPool2d extends Pool2d {
-  /** @param x - (N, C, H, W) @throws ShapeError if no window fits */
+  /** Applies the layer. @param x - (N, C, H, W) @throws ShapeError if no window fits */
   override forward(x: Tensor): Tensor {
     return maxPool2d(x, this.kernel, this.options);
   }
@@ -30,7 +30,7 @@ export class MaxPool2d extends Pool2d {
 
 /** The mean of each window of (N, C, H, W), padding not counted; see {@link avgPool2d}. */
 export class AvgPool2d extends Pool2d {
-  /** @param x - (N, C, H, W) @throws ShapeError if no window fits */
+  /** Applies the layer. @param x - (N, C, H, W) @throws ShapeError if no window fits */
   override forward(x: Tensor): Tensor {
     return avgPool2d(x, this.kernel, this.options);
   }
@@ -38,7 +38,7 @@ export class AvgPool2d extends Pool2d {
 
 /** The mean of each plane: (N, C, H, W) → (N, C). */
 export class GlobalAvgPool2d extends Module {
-  /** @param x - (N, C, H, W) @returns (N, C) */
+  /** Applies the layer. @param x - (N, C, H, W) @returns (N, C) */
   override forward(x: Tensor): Tensor {
     return globalAvgPool2d(x);
   }

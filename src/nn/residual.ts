@@ -24,7 +24,7 @@ export class Residual extends Module {
     this.shortcut = shortcut;
   }
 
-  /** @param x - what the body takes @throws ShapeError if body and shortcut do not fit */
+  /** Applies the layer. @param x - what the body takes @throws ShapeError if body and shortcut do not fit */
   override forward(x: Tensor): Tensor {
     return add(this.body.forward(x), this.shortcut?.forward(x) ?? x);
   }

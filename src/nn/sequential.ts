@@ -19,7 +19,7 @@ export class Sequential extends Module {
     this.layers = layers;
   }
 
-  /** @param x - what the first layer takes */
+  /** Applies the layer. @param x - what the first layer takes */
   override forward(x: Tensor): Tensor {
     return this.layers.reduce((value, layer) => layer.forward(value), x);
   }

@@ -10,7 +10,9 @@ import { formatShape } from "../shape.js";
 
 /** Labelled grey images for training and for testing, as MNIST's four files hold them. */
 export interface ImageData {
+  /** What to learn from. */
   readonly train: Dataset;
+  /** What to measure with. */
   readonly test: Dataset;
   /** (1, height, width) */
   readonly inputShape: readonly [number, number, number];

@@ -24,7 +24,9 @@ export interface AdamOptions extends OptimizerOptions {
  * ```
  */
 export class Adam extends Optimizer {
+  /** How much of the old first and second moment is kept. */
   readonly betas: readonly [number, number];
+  /** Added to the root of the second moment. */
   readonly eps: number;
   protected override readonly slots: readonly string[] = ["first", "second"];
   /** Whether decay shrinks the parameter itself rather than going through the moments. */

@@ -69,6 +69,7 @@ export abstract class Optimizer {
     return this.#lr;
   }
 
+  /** Checked. */
   set lr(value: number) {
     this.#lr = checkRange(`${this.constructor.name}.lr`, "lr", value, 0, Number.POSITIVE_INFINITY);
   }

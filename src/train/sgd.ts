@@ -24,7 +24,9 @@ export interface SgdOptions extends OptimizerOptions {
  * ```
  */
 export class Sgd extends Optimizer {
+  /** Share of the velocity that is kept. */
   readonly momentum: number;
+  /** Whether it looks ahead along the velocity. */
   readonly nesterov: boolean;
   protected override readonly slots: readonly string[];
 

@@ -10,7 +10,10 @@ export type LossTarget<Target> = Target extends TensorData ? Tensor : Target;
 export type Loss<Target> = (output: Tensor, targets: LossTarget<Target>) => Tensor;
 
 /** Batches, gone through once for each epoch; `length` where their number is known. */
-export type Data<Target> = (Iterable<Batch<Target>> | AsyncIterable<Batch<Target>>) & { readonly length?: number };
+export type Data<Target> = (Iterable<Batch<Target>> | AsyncIterable<Batch<Target>>) & {
+  /** Batches in a pass. */
+  readonly length?: number;
+};
 
 function isTensorData(value: unknown): value is TensorData {
   return typeof value === "object" && value !== null && "values" in value && "shape" in value;

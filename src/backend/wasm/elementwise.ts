@@ -1,8 +1,8 @@
-import type { BinaryOp, Elementwise, UnaryOp } from "../backend.js";
+import type { BinaryOp, CopyView, Elementwise, UnaryOp } from "../backend.js";
 import type { Runtime } from "./runtime.js";
 
-/** The numbers by which assembly/elementwise.ts knows its functions. */
-const unaryNumbers: Readonly<Record<UnaryOp, number>> = {
+/** The numbers of the ops in assembly/elementwise.ts. */
+const unaryOps: Readonly<Record<UnaryOp, number>> = {
   neg: 0,
   exp: 1,
   log: 2,
@@ -16,8 +16,8 @@ const unaryNumbers: Readonly<Record<UnaryOp, number>> = {
   tanh: 10,
 };
 
-/** The numbers by which assembly/walk.ts knows its functions. */
-const walkNumbers: Readonly<Record<BinaryOp | "copy", number>> = {
+/** The numbers of the ops in assembly/walk.ts. */
+const walkOps: Readonly<Record<BinaryOp | "copy", number>> = {
   add: 0,
   sub: 1,
   mul: 2,
@@ -30,85 +30,115 @@ const walkNumbers: Readonly<Record<BinaryOp | "copy", number>> = {
   copy: 9,
 };
 
-/** Values of one innermost loop that make a unit of a walk. */
-const segment = 4096;
 const loops = 5;
-/** Rows of a transposition that go together. */
-const tile = 16;
+/** Values of an innermost loop that make one unit of `walk`. */
+const segment = 4096;
+/** Rows of a transposition that make one unit of `transpose`. */
+const transposedRows = 16;
+/** Loops shorter than this are not worth transposing in tiles. */
+const shortest = 4;
 
-/** Lines of 16 values that so many values fill. */
-export function lines(length: number): number {
+/** How many lines of 16 values hold `length` values. */
+function linesOf(length: number): number {
   return Math.ceil(length / 16);
 }
 
-/** Numbers for each of the kernels' loops, outermost first, with `fill` for loops that are not needed. */
-function padded(numbers: readonly number[], count: number, fill: number): number[] {
-  return [...new Array<number>(count - numbers.length).fill(fill), ...numbers];
+/** `values` for five loops; the loops added outside all others have `value`. */
+function padded(values: readonly number[], value: number): number[] {
+  return [...new Array<number>(loops - values.length).fill(value), ...values];
 }
 
-function product(numbers: readonly number[]): number {
-  return numbers.reduce((total, n) => total * n, 1);
+function product(values: readonly number[]): number {
+  return values.reduce((total, value) => total * value, 1);
 }
 
-/** Kernels that go element by element: assembly/elementwise.ts and assembly/walk.ts. */
+/** Where a copy reads along one loop and writes along another: the indices of both, or null if it is no transposition. */
+function transposition({ extents, xStrides, yStrides }: CopyView): { rows: number; columns: number } | null {
+  const rows = xStrides.indexOf(1);
+  const columns = yStrides.indexOf(1);
+  if (rows < 0 || columns < 0 || rows === columns) return null;
+  return extents[rows] >= shortest && extents[columns] >= shortest ? { rows, columns } : null;
+}
+
+/** Element by element: assembly/elementwise.ts and assembly/walk.ts. */
 export function elementwise(runtime: Runtime): Elementwise<number> {
-  const walk = (
+  /** Walks nested loops; `b` is an input, or for `copy` the output. */
+  function walk(
     op: BinaryOp | "copy",
-    blocks: readonly [number, number, number],
+    [a, b, y]: readonly [number, number, number],
     extents: readonly number[],
     aStrides: readonly number[],
     bStrides: readonly number[],
-  ): void => {
-    const rows = product(extents.slice(0, -1));
-    const units = rows * Math.ceil((extents.at(-1) ?? 1) / segment);
-    const counts = padded(extents, loops, 1);
+  ): void {
+    const size = product(extents);
+    if (size === 0) return;
+    const inner = extents.length === 0 ? 1 : extents[extents.length - 1];
+    const units = (size / inner) * Math.ceil(inner / segment);
+    // Strides of 1 for loops that run once: a copy steps through its output by them.
     runtime.run(
       "walk",
       units,
-      ...[walkNumbers[op], ...blocks, ...counts, ...padded(aStrides, loops, 0), ...padded(bStrides, loops, 0)],
+      walkOps[op],
+      a,
+      b,
+      y,
+      ...padded(extents, 1),
+      ...padded(aStrides, 1),
+      ...padded(bStrides, 1),
     );
-  };
+  }
+
   return {
     fill(y, length, value) {
-      runtime.run("fill", lines(length), y, value);
+      runtime.run("fill", linesOf(length), y, value);
     },
+
     unary(op, x, y, length, parameter) {
-      runtime.run("unary", lines(length), unaryNumbers[op], x, y, parameter);
+      runtime.run("unary", linesOf(length), unaryOps[op], x, y, parameter);
     },
+
     unaryGradient(op, dy, saved, dx, length, parameter) {
-      runtime.run("unaryGradient", lines(length), unaryNumbers[op], dy, saved, dx, parameter);
+      runtime.run("unaryGradient", linesOf(length), unaryOps[op], dy, saved, dx, parameter);
     },
+
     binary(op, a, b, y, { extents, aStrides, bStrides }) {
       walk(op, [a, b, y], extents, aStrides, bStrides);
     },
-    copy(x, y, { extents, xStrides, xOffset, yStrides, yOffset }) {
-      const from = x + 4 * xOffset;
-      const to = y + 4 * yOffset;
-      const last = extents.length - 1;
-      const across = xStrides.indexOf(1);
-      if (last < 1 || across < 0 || across === last || yStrides[last] !== 1) {
+
+    copy(x, y, view) {
+      const from = x + 4 * view.xOffset;
+      const to = y + 4 * view.yOffset;
+      const { extents, xStrides, yStrides } = view;
+      const transposed = transposition(view);
+      if (transposed === null) {
         walk("copy", [from, to, 0], extents, xStrides, yStrides);
         return;
       }
-      // Reads along one loop, writes along another: tiles of a transposition.
-      const outer = extents.map((_, k) => k).filter((k) => k !== last && k !== across);
-      const pick = (numbers: readonly number[], fill: number): number[] =>
+      const { rows, columns } = transposed;
+      const outerOf = (values: readonly number[]): number[] =>
         padded(
-          outer.map((k) => numbers[k]),
-          3,
-          fill,
-        );
-      const rows = extents[across];
-      const units = product(outer.map((k) => extents[k])) * Math.ceil(rows / tile);
+          values.filter((_, axis) => axis !== rows && axis !== columns),
+          1,
+        ).slice(2);
+      const outer = outerOf(extents);
       runtime.run(
         "transpose",
-        units,
-        ...[from, to, ...pick(extents, 1), rows, extents[last]],
-        ...[...pick(xStrides, 0), xStrides[last], ...pick(yStrides, 0), yStrides[across]],
+        product(outer) * Math.ceil(extents[rows] / transposedRows),
+        from,
+        to,
+        ...outer,
+        extents[rows],
+        extents[columns],
+        ...outerOf(xStrides),
+        xStrides[columns],
+        ...outerOf(yStrides),
+        yStrides[rows],
       );
     },
+
     dropout(x, y, length, p, seed) {
-      runtime.run("dropout", lines(length), x, y, 1 / (1 - p), Math.floor(p * 4294967296) | 0, seed | 0);
+      if (p >= 1) runtime.run("fill", linesOf(length), y, 0);
+      else runtime.run("dropout", linesOf(length), x, y, 1 / (1 - p), Math.floor(p * 2 ** 32), seed);
     },
   };
 }

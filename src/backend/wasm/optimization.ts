@@ -1,38 +1,53 @@
 import type { Optimization } from "../backend.js";
-import { lines } from "./elementwise.js";
 import type { Runtime } from "./runtime.js";
 
 /** Squares are summed in pieces of this many values. */
 const piece = 16384;
-const bytesPerDouble = 8;
 
 /** Steps of optimisers: assembly/optimization.ts. */
 export function optimization(runtime: Runtime): Optimization<number> {
   return {
     sgdStep(parameter, gradient, velocity, length, { lr, momentum, nesterov, weightDecay, first }) {
+      const lines = Math.ceil(length / 16);
       if (velocity === null) {
-        runtime.run("sgdPlain", lines(length), parameter, gradient, lr, weightDecay);
-        return;
+        runtime.run("sgdPlain", lines, parameter, gradient, lr, weightDecay);
+      } else {
+        const flags = [Number(nesterov), Number(first)];
+        runtime.run("sgdMomentum", lines, parameter, gradient, velocity, lr, weightDecay, momentum, ...flags);
       }
-      const flags = [Number(nesterov), Number(first)];
-      runtime.run("sgdMomentum", lines(length), parameter, gradient, velocity, lr, weightDecay, momentum, ...flags);
     },
+
     adamStep(parameter, gradient, first, second, length, step) {
       const { lr, beta1, beta2, eps, weightDecay, decoupled, correction1, correction2 } = step;
-      const moments = [beta1, 1 - beta1, beta2, 1 - beta2];
-      const decay = decoupled ? [0, 1 - lr * weightDecay] : [weightDecay, 1];
-      const sizes = [lr / correction1, 1 / correction2, eps];
-      runtime.run("adam", lines(length), parameter, gradient, first, second, ...moments, ...sizes, ...decay);
+      runtime.run(
+        "adam",
+        Math.ceil(length / 16),
+        parameter,
+        gradient,
+        first,
+        second,
+        beta1,
+        1 - beta1,
+        beta2,
+        1 - beta2,
+        lr / correction1,
+        1 / correction2,
+        eps,
+        decoupled ? 0 : weightDecay,
+        decoupled ? 1 - lr * weightDecay : 1,
+      );
     },
+
     addSquares(x, length, total) {
       const pieces = Math.ceil(length / piece);
-      runtime.withScratch(pieces * bytesPerDouble, (partial) => {
+      runtime.withScratch(8 * pieces, (partial) => {
         runtime.run("squarePieces", pieces, x, partial, length, piece);
         runtime.run("mergeSquares", 1, partial, pieces, total);
       });
     },
+
     clipToNorm(x, length, total, maxNorm) {
-      runtime.run("clip", lines(length), x, total, maxNorm);
+      runtime.run("clip", Math.ceil(length / 16), x, total, maxNorm);
     },
   };
 }

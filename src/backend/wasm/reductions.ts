@@ -1,76 +1,110 @@
 import type { Reductions } from "../backend.js";
 import type { Runtime } from "./runtime.js";
 
-/** A row longer than two of these is summed in pieces of this many values. */
-const rowPiece = 16384;
-/** Rows are summed down their columns in at most this many pieces, of at least so many rows. */
-const columnPieces = 64;
-const leastRows = 256;
-/** Columns that a kernel takes together. */
+/** Long rows are reduced in pieces of this many values, so that several threads can share one. */
+const piece = 16384;
+/** Columns of one unit of `sumColumns` and `maxColumns`. */
 const columnBlock = 2048;
-const bytesPerDouble = 8;
+/** Columns of one unit of the softmax kernels and of `maxColumnsGradient`. */
+const strip = 4;
 
-/** Kernels over the middle of (outer, count, inner): assembly/reductions.ts and assembly/softmax.ts. */
+/** How a sum over the middle of (outer, count, inner) is cut; it depends on the shape only, and so do the bits of the result. */
+function columnPlan(outer: number, count: number, inner: number) {
+  // Few columns are laid side by side: `fold` rows make one, so that four lanes are filled.
+  const fold = inner < 32 && count * inner >= 4096 ? 4 * Math.ceil(16 / inner) : 1;
+  const rows = Math.ceil(count / fold);
+  const width = fold * inner;
+  const lastWidth = (count - (rows - 1) * fold) * inner;
+  const atMost = Math.max(1, Math.floor(64 / outer));
+  const rowsPerPiece = Math.max(64, Math.ceil(65536 / width), Math.ceil(rows / atMost));
+  return { fold, rows, width, lastWidth, rowsPerPiece, pieces: Math.ceil(rows / rowsPerPiece) };
+}
+
+/** Over the middle of (outer, count, inner): assembly/reductions.ts and assembly/softmax.ts. */
 export function reductions(runtime: Runtime): Reductions<number> {
-  const columnScratch = columnBlock * bytesPerDouble;
-  const strips = (outer: number, inner: number): number => outer * Math.ceil(inner / 4);
-  const blocks = (outer: number, inner: number): number => outer * Math.ceil(inner / columnBlock);
-
-  const sumRows = (x: number, y: number, outer: number, count: number): void => {
-    if (count <= 2 * rowPiece) {
-      runtime.run("sumRows", outer, x, y, count);
-      return;
-    }
-    const pieces = Math.ceil(count / rowPiece);
-    runtime.withScratch(outer * pieces * bytesPerDouble, (partial) => {
-      runtime.run("sumPieces", outer * pieces, x, partial, count, rowPiece);
-      runtime.run("mergeSums", outer, partial, y, pieces, 1);
-    });
-  };
-
-  const sumColumns = (x: number, y: number, outer: number, count: number, inner: number): void => {
-    const piece = Math.max(leastRows, Math.ceil(count / columnPieces));
+  function sumRows(x: number, y: number, rows: number, count: number): void {
     const pieces = Math.ceil(count / piece);
-    const units = blocks(outer * pieces, inner);
     if (pieces === 1) {
-      runtime.runWithScratch("sumColumns", units, columnScratch, x, 0, y, count, inner, inner, piece);
+      runtime.run("sumRows", rows, x, y, count);
       return;
     }
-    runtime.withScratch(outer * pieces * inner * bytesPerDouble, (partial) => {
-      runtime.runWithScratch("sumColumns", units, columnScratch, x, partial, y, count, inner, inner, piece);
-      runtime.run("mergeSums", outer, partial, y, pieces, inner);
+    runtime.withScratch(8 * rows * pieces, (partial) => {
+      runtime.run("sumPieces", rows * pieces, x, partial, count, piece);
+      runtime.run("mergeSums", rows, partial, y, pieces, 1);
     });
-  };
+  }
+
+  function sumColumns(x: number, y: number, outer: number, count: number, inner: number): void {
+    const { fold, rows, width, lastWidth, rowsPerPiece, pieces } = columnPlan(outer, count, inner);
+    const units = outer * pieces * Math.ceil(width / columnBlock);
+    const sum = (partial: number): void => {
+      runtime.runWithScratch("sumColumns", units, 8 * columnBlock, x, partial, y, rows, width, lastWidth, rowsPerPiece);
+    };
+    if (pieces * fold === 1) {
+      sum(0);
+      return;
+    }
+    runtime.withScratch(8 * outer * pieces * width, (partial) => {
+      sum(partial);
+      runtime.run("mergeSums", outer, partial, y, pieces * fold, inner);
+    });
+  }
+
+  function maxRows(x: number, y: number, rows: number, count: number): void {
+    const pieces = Math.ceil(count / piece);
+    if (pieces === 1) {
+      runtime.run("maxPieces", rows, x, y, count, count);
+      return;
+    }
+    runtime.withScratch(4 * rows * pieces, (partial) => {
+      runtime.run("maxPieces", rows * pieces, x, partial, count, piece);
+      runtime.run("maxPieces", rows, partial, y, pieces, pieces);
+    });
+  }
+
+  /** Runs a kernel of assembly/softmax.ts over rows, or over columns four abreast. */
+  function softmax(blocks: readonly number[], logarithm: boolean, suffix: string, shape: readonly number[]): void {
+    const [outer, count, inner] = shape;
+    if (inner === 1) {
+      runtime.run(`${logarithm ? "logSoftmax" : "softmax"}Rows${suffix}`, outer, ...blocks, count);
+    } else {
+      const units = outer * Math.ceil(inner / strip);
+      runtime.run(`softmaxColumns${suffix}`, units, ...blocks, Number(logarithm), count, inner);
+    }
+  }
 
   return {
     sum(x, y, outer, count, inner) {
+      if (outer * inner === 0) return;
       if (count === 0) runtime.run("fill", Math.ceil((outer * inner) / 16), y, 0);
       else if (inner === 1) sumRows(x, y, outer, count);
       else sumColumns(x, y, outer, count, inner);
     },
+
     max(x, y, outer, count, inner) {
-      if (inner === 1) runtime.run("maxPieces", outer, x, y, count, count);
-      else runtime.run("maxColumns", blocks(outer, inner), x, y, count, inner);
+      if (inner === 1) maxRows(x, y, outer, count);
+      else runtime.run("maxColumns", outer * Math.ceil(inner / columnBlock), x, y, count, inner);
     },
+
     maxGradient(dy, x, dx, outer, count, inner) {
       if (inner === 1) runtime.run("maxRowsGradient", outer, dy, x, dx, count);
-      else runtime.run("maxColumnsGradient", strips(outer, inner), dy, x, dx, count, inner);
+      else runtime.run("maxColumnsGradient", outer * Math.ceil(inner / strip), dy, x, dx, count, inner);
     },
+
     softmax(x, y, outer, count, inner) {
-      if (inner === 1) runtime.run("softmaxRows", outer, x, y, count);
-      else runtime.run("softmaxColumns", strips(outer, inner), x, y, 0, count, inner);
+      softmax([x, y], false, "", [outer, count, inner]);
     },
+
     softmaxGradient(dy, y, dx, outer, count, inner) {
-      if (inner === 1) runtime.run("softmaxRowsGradient", outer, dy, y, dx, count);
-      else runtime.run("softmaxColumnsGradient", strips(outer, inner), dy, y, dx, 0, count, inner);
+      softmax([dy, y, dx], false, "Gradient", [outer, count, inner]);
     },
+
     logSoftmax(x, y, outer, count, inner) {
-      if (inner === 1) runtime.run("logSoftmaxRows", outer, x, y, count);
-      else runtime.run("softmaxColumns", strips(outer, inner), x, y, 1, count, inner);
+      softmax([x, y], true, "", [outer, count, inner]);
     },
+
     logSoftmaxGradient(dy, y, dx, outer, count, inner) {
-      if (inner === 1) runtime.run("logSoftmaxRowsGradient", outer, dy, y, dx, count);
-      else runtime.run("softmaxColumnsGradient", strips(outer, inner), dy, y, dx, 1, count, inner);
+      softmax([dy, y, dx], true, "Gradient", [outer, count, inner]);
     },
   };
 }
