@@ -48,6 +48,7 @@ export {
   tensor,
   zeros,
 } from "./tensor.js";
+export { type Threads, threads } from "./threads.js";
 export { Adam, type AdamOptions, AdamW } from "./train/adam.js";
 export { type EvaluateOptions, type Evaluation, evaluate, type PredictOptions, predict } from "./train/evaluate.js";
 export { type EpochReport, type FitOptions, type FitResult, fit, type StepReport } from "./train/fit.js";

@@ -10,6 +10,7 @@ import { writeWhole } from "../node/files.js";
 import { loadImageData } from "../node/image-data.js";
 import { currentSeed, seed as setSeed } from "../random.js";
 import type { Tensor } from "../tensor.js";
+import { threads } from "../threads.js";
 import { Adam, AdamW } from "../train/adam.js";
 import { type Evaluation, evaluate } from "../train/evaluate.js";
 import { type EpochReport, fit } from "../train/fit.js";
@@ -98,8 +99,8 @@ async function train(flags: TrainFlags): Promise<void> {
     process.stdout.write(`${line}\n`);
   };
   onWarning((message) => process.stderr.write(`evenkeel: warning: ${message}\n`));
-  if (flags.threads > 1)
-    process.stderr.write("evenkeel: warning: --threads: one thread is used; more are not available yet\n");
+  const { reason } = await threads(flags.threads);
+  if (reason !== null) process.stderr.write(`evenkeel: warning: --threads ${flags.threads}: ${reason}\n`);
   setBackend(flags.backend);
   if (flags.seed !== undefined) setSeed(flags.seed);
   const seed = currentSeed();
