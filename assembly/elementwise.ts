@@ -78,7 +78,7 @@ function applyGradient(op: i32, dy: v128, s: v128, p: v128): v128 {
   const one = f32x4.splat(1);
   if (op == expOp) return f32x4.mul(dy, s);
   if (op == logOp) return f32x4.div(dy, s);
-  if (op == sqrt) return f32x4.mul(dy, f32x4.div(f32x4.splat(0.5), s));
+  if (op == sqrt) return f32x4.div(f32x4.mul(dy, f32x4.splat(0.5)), s);
   if (op == relu) return v128.and(dy, f32x4.gt(s, zero));
   if (op == leakyRelu) return v128.bitselect(dy, f32x4.mul(dy, p), f32x4.gt(s, zero));
   if (op == elu) return v128.bitselect(dy, f32x4.mul(dy, f32x4.mul(p, exp(s))), f32x4.gt(s, zero));

@@ -1,7 +1,8 @@
 // Cross-entropy with label smoothing and class weights. Twin: src/backend/cpu/losses.ts.
 //
 // q_c = (1 − smoothing)·[c = label] + smoothing/classes; w_c = 1 where `weights` is 0.
-import { exp, exp64 } from "./math";
+import { exp } from "./math";
+import { exp64 } from "./math64";
 import { loadLanes, promoteHigh, promoteLow, storeLanes, sumLanes } from "./lanes";
 import { sumValues } from "./reductions";
 import { logSoftmaxRow } from "./softmax";

@@ -110,12 +110,33 @@ function addDeviations(x: usize, channels: i32, shift: usize, step: usize, four:
 
 /** Adds two f32 arrays, `step` bytes apart, to an f64 array of pairs, and clears them. */
 export function flush(sums: usize, step: usize, totals: usize, channels: i32): void {
-  for (const end = sums + (<usize>channels << 2); sums < end; sums += 4) {
+  const zero = f32x4.splat(0);
+  const end = sums + (<usize>channels << 2);
+  const body = sums + (<usize>(channels & ~3) << 2);
+  for (; sums < body; sums += 16) {
+    const a = v128.load(sums);
+    const b = v128.load(sums + step);
+    addPairs(totals, v128.shuffle<i32>(a, b, 0, 4, 1, 5));
+    addPairs(totals + 32, v128.shuffle<i32>(a, b, 2, 6, 3, 7));
+    v128.store(sums, zero);
+    v128.store(sums + step, zero);
+    totals += 64;
+  }
+  for (; sums < end; sums += 4) {
     v128.store(totals, f64x2.add(v128.load(totals), pair(<f64>load<f32>(sums), <f64>load<f32>(sums + step))));
     store<f32>(sums, 0);
     store<f32>(sums + step, 0);
     totals += 16;
   }
+}
+
+/** Adds two pairs of f32 to two pairs of f64. */
+// @ts-ignore: decorator
+@inline
+function addPairs(totals: usize, pairs: v128): void {
+  const second = v128.shuffle<i32>(pairs, pairs, 2, 3, 2, 3);
+  v128.store(totals, f64x2.add(v128.load(totals), f64x2.promote_low_f32x4(pairs)));
+  v128.store(totals, f64x2.add(v128.load(totals, 16), f64x2.promote_low_f32x4(second)), 16);
 }
 
 /** y = (x − mean)·a + c with the coefficients of each channel. Units: rows. */

@@ -57,10 +57,17 @@ export function gradient(dy: usize, x: usize, dx: usize, length: i32, mean: f32,
   const toDy = dy - x;
   const toDx = dx - x;
   const end = x + (<usize>length << 2);
-  const body = x + (<usize>(length & ~3) << 2);
-  for (; x < body; x += 16) {
+  const body = x + (<usize>(length & ~7) << 2);
+  for (; x < body; x += 32) {
+    const d = f32x4.mul(f32x4.sub(v128.load(x), m), bb);
+    const e = f32x4.mul(f32x4.sub(v128.load(x, 16), m), bb);
+    v128.store(x + toDx, f32x4.add(f32x4.add(f32x4.mul(v128.load(x + toDy), aa), d), cc));
+    v128.store(x + toDx, f32x4.add(f32x4.add(f32x4.mul(v128.load(x + toDy, 16), aa), e), cc), 16);
+  }
+  if (length & 4) {
     const d = f32x4.mul(f32x4.sub(v128.load(x), m), bb);
     v128.store(x + toDx, f32x4.add(f32x4.add(f32x4.mul(v128.load(x + toDy), aa), d), cc));
+    x += 16;
   }
   for (; x < end; x += 4) store<f32>(x + toDx, load<f32>(x + toDy) * a + (load<f32>(x) - mean) * b + c);
 }

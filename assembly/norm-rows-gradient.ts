@@ -225,19 +225,26 @@ function vector(
   const oo = f32x4.splat(offset);
   const dweight = dbias + step;
   const bytes = <usize>length << 2;
-  const body = <usize>(length & ~3) << 2;
+  const body = <usize>(length & ~7) << 2;
   let i: usize = 0;
-  for (; i < body; i += 16) {
+  for (; i < body; i += 32) {
     const g = v128.load(dy + i);
+    const h = v128.load(dy + i, 16);
     const d = f32x4.sub(v128.load(x + i), mm);
+    const e = f32x4.sub(v128.load(x + i, 16), mm);
     if (adds) {
-      const xHat = f32x4.add(f32x4.mul(d, ss), oo);
       v128.store(dbias + i, f32x4.add(v128.load(dbias + i), g));
-      v128.store(dweight + i, f32x4.add(v128.load(dweight + i), f32x4.mul(g, xHat)));
+      v128.store(dbias + i, f32x4.add(v128.load(dbias + i, 16), h), 16);
+      const p = f32x4.mul(g, f32x4.add(f32x4.mul(d, ss), oo));
+      const q = f32x4.mul(h, f32x4.add(f32x4.mul(e, ss), oo));
+      v128.store(dweight + i, f32x4.add(v128.load(dweight + i), p));
+      v128.store(dweight + i, f32x4.add(v128.load(dweight + i, 16), q), 16);
     }
     if (maps) {
-      const scaled = f32x4.mul(f32x4.mul(g, v128.load(weight + i)), ss);
-      v128.store(dx + i, f32x4.add(f32x4.add(scaled, f32x4.mul(d, bb)), cc));
+      const p = f32x4.mul(f32x4.mul(g, v128.load(weight + i)), ss);
+      const q = f32x4.mul(f32x4.mul(h, v128.load(weight + i, 16)), ss);
+      v128.store(dx + i, f32x4.add(f32x4.add(p, f32x4.mul(d, bb)), cc));
+      v128.store(dx + i, f32x4.add(f32x4.add(q, f32x4.mul(e, bb)), cc), 16);
     }
   }
   for (; i < bytes; i += 4) {

@@ -112,13 +112,21 @@ function scaleAndShift(
   const s = f32x4.splat(root);
   const c = f32x4.splat(constant);
   const bytes = <usize>length << 2;
-  const body = <usize>(length & ~3) << 2;
+  const body = <usize>(length & ~7) << 2;
   let i: usize = 0;
-  for (; i < body; i += 16) {
+  for (; i < body; i += 32) {
     let v = f32x4.add(f32x4.mul(f32x4.sub(v128.load(x + i), m), s), c);
-    if (scales) v = f32x4.mul(v, v128.load(weight + i));
-    if (shifts) v = f32x4.add(v, v128.load(bias + i));
+    let u = f32x4.add(f32x4.mul(f32x4.sub(v128.load(x + i, 16), m), s), c);
+    if (scales) {
+      v = f32x4.mul(v, v128.load(weight + i));
+      u = f32x4.mul(u, v128.load(weight + i, 16));
+    }
+    if (shifts) {
+      v = f32x4.add(v, v128.load(bias + i));
+      u = f32x4.add(u, v128.load(bias + i, 16));
+    }
     v128.store(y + i, v);
+    v128.store(y + i, u, 16);
   }
   for (; i < bytes; i += 4) {
     let v = (load<f32>(x + i) - mean) * root + constant;

@@ -1,7 +1,8 @@
 // Softmax and its logarithm over the middle of (outer, count, inner), and their gradients. Twin: src/backend/cpu/reductions.ts.
 //
 // Rows (inner = 1) run along four lanes; columns (inner > 1) run down, four abreast. Sums are f64.
-import { exp, log64 } from "./math";
+import { exp } from "./math";
+import { log64 } from "./math64";
 import { loadLanes, maxLanes, promoteHigh, promoteLow, storeLanes, sumLanes } from "./lanes";
 
 /** Two pairs of f64 as four f32. */

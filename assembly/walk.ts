@@ -1,5 +1,6 @@
 // Walks of up to five nested loops: functions of two broadcast inputs, and copies. Twin: src/backend/cpu/elementwise.ts.
-import { exp, log1p, log64, power, sigmoid } from "./math";
+import { exp, log1p, sigmoid } from "./math";
+import { log64, power } from "./math64";
 import { loadLanes, storeLanes } from "./lanes";
 
 // The numbers of the ops: src/backend/wasm/elementwise.ts.
@@ -118,9 +119,10 @@ function simplePower(a: v128, e: f64): v128 {
 function powerOf(op: i32, a: f32, b: f32): f32 {
   if (op == powExponent) return a == 0 ? 0 : <f32>(power(<f64>a, <f64>b) * log64(<f64>a));
   if (op == powBase && b == 0) return 0;
+  const factor: f64 = op == powBase ? b : 1;
   const e = op == powBase ? <f64>b - 1 : <f64>b;
-  const result = isSimple(e) ? f32x4.extract_lane(simplePower(f32x4.splat(a), e), 0) : <f32>power(<f64>a, e);
-  return op == powBase ? b * result : result;
+  if (!isSimple(e)) return <f32>(factor * power(<f64>a, e));
+  return <f32>factor * f32x4.extract_lane(simplePower(f32x4.splat(a), e), 0);
 }
 
 function powerRow(op: i32, a: usize, aStride: usize, b: usize, bStride: usize, y: usize, n: i32): void {

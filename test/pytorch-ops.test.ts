@@ -33,7 +33,7 @@ import { beforeAll, describe, expect, test } from "vitest";
 import { relativeError } from "./support/close.js";
 
 /** Largest difference from PyTorch in float64, in units of the largest value of the same array. */
-const tolerance = 2e-6;
+const tolerance = 1e-6;
 
 interface Stored {
   readonly shape: number[];

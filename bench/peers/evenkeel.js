@@ -9,11 +9,10 @@ import { serve } from "./serve.js";
 const fromRoot = createRequire(new URL("../../package.json", import.meta.url));
 const evenkeel = await import(pathToFileURL(fromRoot.resolve("evenkeel")).href);
 const { BatchNorm, Conv2d, Flatten, Linear, MaxPool2d, ReLU, Sequential } = evenkeel;
-const { Adam, conv2d, crossEntropy, noGrad, scope, setBackend, tensor } = evenkeel;
+const { Adam, conv2d, crossEntropy, noGrad, scope, setBackend, tensor, threads } = evenkeel;
 
 setBackend("wasm");
-const wanted = Number(process.argv[2] ?? 1);
-const threads = evenkeel.threads ? (await evenkeel.threads(wanted)).threads : 1;
+const { count, reason } = await threads(Number(process.argv[2] ?? 1));
 
 /** Each run is a scope, as each step of `fit` is. */
 function workOf(compute) {
@@ -133,7 +132,7 @@ function initialState(model) {
 
 const { version } = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8"));
 await serve(
-  { version, threads },
+  { version, threads: count, note: reason ?? undefined },
   {
     batchNormForward,
     batchNormBoth,

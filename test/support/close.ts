@@ -1,13 +1,13 @@
 import { expect } from "vitest";
 
-/** The largest |a − b| in units of the largest |b| (of 1, if b is all smaller). */
+/** The largest |a − b| in units of the largest |b|; infinite if a value is NaN. */
 export function relativeError(actual: ArrayLike<number>, expected: ArrayLike<number>): number {
   let scale = 1e-30;
   for (let i = 0; i < expected.length; i++) scale = Math.max(scale, Math.abs(expected[i]));
   let worst = 0;
   for (let i = 0; i < expected.length; i++) {
     const error = Math.abs(actual[i] - expected[i]) / scale;
-    if (!(error <= worst)) worst = error;
+    if (!(error <= worst)) worst = Number.isNaN(error) ? Number.POSITIVE_INFINITY : error;
   }
   return worst;
 }
