@@ -1,6 +1,5 @@
 // The backward passes of batch norm over (rows, channels): see norm-channels.ts.
-import { flush, flushRows } from "./norm-channels";
-import { coefficientStep, exactCoefficients } from "./norm-coefficients";
+import { coefficientStep, exactCoefficients, flush, flushTerms } from "./norm-layout";
 import { exactGradient } from "./norm-maps";
 import { finishGradientSums } from "./norm-sums";
 
@@ -20,30 +19,30 @@ export function channelGradientSums(
   end: i32,
   scratch: usize,
 ): void {
-  const rowBytes = <usize>channels << 2;
+  const rowBytes = (<usize>channels) << 2;
   const step = coefficientStep(channels);
   const toDy = dy - x;
   for (let k = 0; k < channels; k++) {
-    store<f32>(scratch + (<usize>k << 2), <f32>load<f64>(moments + <usize>k * 24, 8));
+    store<f32>(scratch + ((<usize>k) << 2), <f32>load<f64>(moments + <usize>k * 24, 8));
   }
   for (let piece = begin; piece < end; piece++) {
     const first = piece * pieceRows;
     const count = min(pieceRows, rows - first);
     const from = x + <usize>first * rowBytes;
-    const totals = partials + <usize>piece * (<usize>channels << 4);
+    const totals = partials + <usize>piece * ((<usize>channels) << 4);
     memory.fill(scratch + step, 0, 2 * step);
-    memory.fill(totals, 0, <usize>channels << 4);
+    memory.fill(totals, 0, (<usize>channels) << 4);
     let row = 0;
     while (row < count) {
-      const stop = min(row + flushRows, count);
+      const stop = min(row + flushTerms, count);
       for (; row + 4 <= stop; row += 4) addRows(from + <usize>row * rowBytes, toDy, channels, scratch, step, true);
       for (; row < stop; row++) addRows(from + <usize>row * rowBytes, toDy, channels, scratch, step, false);
       flush(scratch + step, step, totals, channels);
     }
     for (let k = 0; k < channels; k++) {
-      const at = from + (<usize>k << 2);
-      const to = totals + (<usize>k << 4);
-      const mean = load<f32>(scratch + (<usize>k << 2));
+      const at = from + ((<usize>k) << 2);
+      const to = totals + ((<usize>k) << 4);
+      const mean = load<f32>(scratch + ((<usize>k) << 2));
       v128.store(to, finishGradientSums(at + toDy, 0, at, count, rowBytes, mean, v128.load(to)));
     }
   }
@@ -53,10 +52,10 @@ export function channelGradientSums(
 // @ts-ignore: decorator
 @inline
 function addRows(x: usize, toDy: usize, channels: i32, mean: usize, step: usize, four: bool): void {
-  const rowBytes = <usize>channels << 2;
+  const rowBytes = (<usize>channels) << 2;
   const span: usize = four ? 4 * rowBytes : rowBytes;
   const end = x + rowBytes;
-  const body = x + (<usize>(channels & ~3) << 2);
+  const body = x + ((<usize>(channels & ~3)) << 2);
   for (; x < body; x += 16) {
     const m = v128.load(mean);
     let sum = v128.load(x + toDy);
@@ -102,7 +101,7 @@ export function channelGradient(
   begin: i32,
   end: i32,
 ): void {
-  const rowBytes = <usize>channels << 2;
+  const rowBytes = (<usize>channels) << 2;
   const step = coefficientStep(channels);
   const toDy = dy - x;
   const toDx = dx - x;
@@ -112,9 +111,9 @@ export function channelGradient(
   }
   for (; row < end; row++) gradientRows(x + <usize>row * rowBytes, toDy, toDx, coefficients, step, channels, false);
   for (let k = 0; k < channels; k++) {
-    if (!load<i32>(coefficients + 4 * step + (<usize>k << 2))) continue;
+    if (!load<i32>(coefficients + 4 * step + ((<usize>k) << 2))) continue;
     const exact = exactCoefficients(coefficients, channels, k);
-    const at = x + <usize>begin * rowBytes + (<usize>k << 2);
+    const at = x + <usize>begin * rowBytes + ((<usize>k) << 2);
     const mean = load<f64>(exact);
     const a = load<f64>(exact, 8);
     const b = load<f64>(exact, 16);
@@ -124,19 +123,11 @@ export function channelGradient(
 
 // @ts-ignore: decorator
 @inline
-function gradientRows(
-  x: usize,
-  toDy: usize,
-  toDx: usize,
-  mean: usize,
-  step: usize,
-  channels: i32,
-  four: bool,
-): void {
-  const rowBytes = <usize>channels << 2;
+function gradientRows(x: usize, toDy: usize, toDx: usize, mean: usize, step: usize, channels: i32, four: bool): void {
+  const rowBytes = (<usize>channels) << 2;
   const span: usize = four ? 4 * rowBytes : rowBytes;
   const end = x + rowBytes;
-  const body = x + (<usize>(channels & ~3) << 2);
+  const body = x + ((<usize>(channels & ~3)) << 2);
   for (; x < body; x += 16) {
     const m = v128.load(mean);
     const a = v128.load(mean + step);

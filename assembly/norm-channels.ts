@@ -1,10 +1,9 @@
 // Batch norm of (rows, channels): one stream of rows, four at a time, with f32 sums per channel that are flushed to f64 every
-// `flushRows`. Each piece of rows has partial results of its own; they are merged in the order of the pieces.
-import { coefficientStep, exactCoefficients } from "./norm-coefficients";
+// `flushTerms`. Each piece of rows has partial results of its own; they are merged in the order of the pieces.
+import { coefficientStep, exactCoefficients, flush, flushTerms } from "./norm-layout";
 import { exactAffine } from "./norm-maps";
-import { finishMoments, pair } from "./norm-sums";
+import { finishMoments } from "./norm-sums";
 
-export const flushRows: i32 = 128;
 /** The shift is the mean of the first few rows. */
 const sampledRows: i32 = 8;
 
@@ -22,25 +21,25 @@ export function channelMoments(
   end: i32,
   scratch: usize,
 ): void {
-  const rowBytes = <usize>channels << 2;
+  const rowBytes = (<usize>channels) << 2;
   const step = coefficientStep(channels);
   for (let piece = begin; piece < end; piece++) {
     const first = piece * pieceRows;
     const count = min(pieceRows, rows - first);
     const from = x + <usize>first * rowBytes;
-    const totals = partials + <usize>piece * (<usize>channels << 4);
+    const totals = partials + <usize>piece * ((<usize>channels) << 4);
     writeShift(from, min(count, sampledRows), channels, scratch);
     memory.fill(scratch + step, 0, 2 * step);
-    memory.fill(totals, 0, <usize>channels << 4);
+    memory.fill(totals, 0, (<usize>channels) << 4);
     let row = 0;
     while (row < count) {
-      const stop = min(row + flushRows, count);
+      const stop = min(row + flushTerms, count);
       for (; row + 4 <= stop; row += 4) addDeviations(from + <usize>row * rowBytes, channels, scratch, step, true);
       for (; row < stop; row++) addDeviations(from + <usize>row * rowBytes, channels, scratch, step, false);
       flush(scratch + step, step, totals, channels);
     }
     for (let k = 0; k < channels; k++) {
-      const at = <usize>k << 2;
+      const at = (<usize>k) << 2;
       const to = totals + (at << 2);
       v128.store(to, finishMoments(from + at, count, rowBytes, 1, load<f32>(scratch + at), v128.load(to)));
     }
@@ -49,10 +48,10 @@ export function channelMoments(
 
 /** shift[k] = the mean of channel k over `rows` ≥ 1 rows. */
 function writeShift(x: usize, rows: i32, channels: i32, shift: usize): void {
-  const rowBytes = <usize>channels << 2;
+  const rowBytes = (<usize>channels) << 2;
   const share: f32 = 1 / <f32>rows;
   const shares = f32x4.splat(share);
-  const body = <usize>(channels & ~3) << 2;
+  const body = (<usize>(channels & ~3)) << 2;
   let at: usize = 0;
   for (; at < body; at += 16) {
     let sum = v128.load(x + at);
@@ -70,10 +69,10 @@ function writeShift(x: usize, rows: i32, channels: i32, shift: usize): void {
 // @ts-ignore: decorator
 @inline
 function addDeviations(x: usize, channels: i32, shift: usize, step: usize, four: bool): void {
-  const rowBytes = <usize>channels << 2;
+  const rowBytes = (<usize>channels) << 2;
   const span: usize = four ? 4 * rowBytes : rowBytes;
   const end = x + rowBytes;
-  const body = x + (<usize>(channels & ~3) << 2);
+  const body = x + ((<usize>(channels & ~3)) << 2);
   let to = shift;
   for (; x < body; x += 16) {
     const k = v128.load(to);
@@ -85,10 +84,7 @@ function addDeviations(x: usize, channels: i32, shift: usize, step: usize, four:
       const d2 = f32x4.sub(v128.load(x + 2 * rowBytes), k);
       const d3 = f32x4.sub(v128.load(x + 3 * rowBytes), k);
       sum = f32x4.add(f32x4.add(d0, d1), f32x4.add(d2, d3));
-      squares = f32x4.add(
-        f32x4.add(squares, f32x4.mul(d1, d1)),
-        f32x4.add(f32x4.mul(d2, d2), f32x4.mul(d3, d3)),
-      );
+      squares = f32x4.add(f32x4.add(squares, f32x4.mul(d1, d1)), f32x4.add(f32x4.mul(d2, d2), f32x4.mul(d3, d3)));
     }
     v128.store(to + step, f32x4.add(v128.load(to + step), sum));
     v128.store(to + 2 * step, f32x4.add(v128.load(to + 2 * step), squares));
@@ -108,47 +104,9 @@ function addDeviations(x: usize, channels: i32, shift: usize, step: usize, four:
   }
 }
 
-/** Adds two f32 arrays, `step` bytes apart, to an f64 array of pairs, and clears them. */
-export function flush(sums: usize, step: usize, totals: usize, channels: i32): void {
-  const zero = f32x4.splat(0);
-  const end = sums + (<usize>channels << 2);
-  const body = sums + (<usize>(channels & ~3) << 2);
-  for (; sums < body; sums += 16) {
-    const a = v128.load(sums);
-    const b = v128.load(sums + step);
-    addPairs(totals, v128.shuffle<i32>(a, b, 0, 4, 1, 5));
-    addPairs(totals + 32, v128.shuffle<i32>(a, b, 2, 6, 3, 7));
-    v128.store(sums, zero);
-    v128.store(sums + step, zero);
-    totals += 64;
-  }
-  for (; sums < end; sums += 4) {
-    v128.store(totals, f64x2.add(v128.load(totals), pair(<f64>load<f32>(sums), <f64>load<f32>(sums + step))));
-    store<f32>(sums, 0);
-    store<f32>(sums + step, 0);
-    totals += 16;
-  }
-}
-
-/** Adds two pairs of f32 to two pairs of f64. */
-// @ts-ignore: decorator
-@inline
-function addPairs(totals: usize, pairs: v128): void {
-  const second = v128.shuffle<i32>(pairs, pairs, 2, 3, 2, 3);
-  v128.store(totals, f64x2.add(v128.load(totals), f64x2.promote_low_f32x4(pairs)));
-  v128.store(totals, f64x2.add(v128.load(totals, 16), f64x2.promote_low_f32x4(second)), 16);
-}
-
 /** y = (x − mean)·a + c with the coefficients of each channel. Units: rows. */
-export function channelStandardize(
-  x: usize,
-  coefficients: usize,
-  channels: i32,
-  y: usize,
-  begin: i32,
-  end: i32,
-): void {
-  const rowBytes = <usize>channels << 2;
+export function channelStandardize(x: usize, coefficients: usize, channels: i32, y: usize, begin: i32, end: i32): void {
+  const rowBytes = (<usize>channels) << 2;
   const step = coefficientStep(channels);
   let row = begin;
   for (; row + 4 <= end; row += 4) {
@@ -160,7 +118,7 @@ export function channelStandardize(
     standardizeRows(x + at, coefficients, step, channels, y + at, false);
   }
   for (let k = 0; k < channels; k++) {
-    const channel = <usize>k << 2;
+    const channel = (<usize>k) << 2;
     if (!load<i32>(coefficients + 4 * step + channel)) continue;
     const exact = exactCoefficients(coefficients, channels, k);
     const at = <usize>begin * rowBytes + channel;
@@ -172,11 +130,11 @@ export function channelStandardize(
 // @ts-ignore: decorator
 @inline
 function standardizeRows(x: usize, mean: usize, step: usize, channels: i32, y: usize, four: bool): void {
-  const rowBytes = <usize>channels << 2;
+  const rowBytes = (<usize>channels) << 2;
   const span: usize = four ? 4 * rowBytes : rowBytes;
   const toY = y - x;
   const end = x + rowBytes;
-  const body = x + (<usize>(channels & ~3) << 2);
+  const body = x + ((<usize>(channels & ~3)) << 2);
   for (; x < body; x += 16) {
     const m = v128.load(mean);
     const a = v128.load(mean + step);

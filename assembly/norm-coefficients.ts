@@ -1,30 +1,7 @@
-// What the maps over columns (batch norm) need of each channel, and the merging of partial results.
-//
-// A block of coefficients of K channels, padded to P = 16·⌈K/16⌉: f32 mean[P], a[P], b[P], c[P]; i32 exact[P]; f64 (mean, a, b, c)[K].
-// Forward: y = (x − mean)·a + c. Backward: dx = dy·a + (x − mean)·b + c. Where exact is not 0, f32 would not do.
+// What the maps over columns (batch norm) need of each channel, and the merging of partial results: see norm-layout.ts.
+import { coefficientStep, exactCoefficients, rootOf } from "./norm-layout";
 import { fitsFloat } from "./norm-maps";
 import { pair } from "./norm-sums";
-
-/** Bytes from one array of a block of coefficients to the next. */
-// @ts-ignore: decorator
-@inline
-export function coefficientStep(kept: i32): usize {
-  return ((<usize>kept + 15) & ~15) << 2;
-}
-
-/** Where the f64 coefficients of channel k lie. */
-// @ts-ignore: decorator
-@inline
-export function exactCoefficients(coefficients: usize, kept: i32, k: i32): usize {
-  return coefficients + 5 * coefficientStep(kept) + (<usize>k << 5);
-}
-
-/** 1/√(M2/count + eps) of a kept index. */
-// @ts-ignore: decorator
-@inline
-export function rootOf(moments: usize, eps: f64): f64 {
-  return 1 / sqrt(load<f64>(moments, 16) / load<f64>(moments) + eps);
-}
 
 function writeCoefficients(
   block: usize,
@@ -38,7 +15,7 @@ function writeCoefficients(
   slope: f64,
 ): void {
   const step = coefficientStep(kept);
-  const at = block + (<usize>k << 2);
+  const at = block + ((<usize>k) << 2);
   // The rounding of the mean to f32 is made good in the constant term.
   const rounded = <f32>mean;
   const constant = c + (<f64>rounded - mean) * slope;
@@ -68,8 +45,8 @@ export function standardizeCoefficients(
   for (let k = begin; k < end; k++) {
     const at = moments + <usize>k * 24;
     const root = rootOf(at, eps);
-    const a = weight ? <f64>load<f32>(weight + (<usize>k << 2)) * root : root;
-    const c = bias ? <f64>load<f32>(bias + (<usize>k << 2)) : 0;
+    const a = weight ? <f64>load<f32>(weight + ((<usize>k) << 2)) * root : root;
+    const c = bias ? <f64>load<f32>(bias + ((<usize>k) << 2)) : 0;
     writeCoefficients(coefficients, kept, k, load<f64>(at, 8), root, a, 0, c, a);
   }
 }
@@ -100,13 +77,13 @@ export function gradientCoefficients(
     }
     const at = moments + <usize>k * 24;
     const mean = load<f64>(at, 8);
-    const root = count > 0 ? rootOf(at, eps) : 0;
+    const root = rootOf(at, eps);
     const sum = f64x2.extract_lane(total, 0);
     const product = f64x2.extract_lane(total, 1) + (<f64>(<f32>mean) - mean) * sum;
-    if (dweight) store<f32>(dweight + (<usize>k << 2), <f32>(product * root));
-    if (dbias) store<f32>(dbias + (<usize>k << 2), <f32>sum);
+    if (dweight) store<f32>(dweight + ((<usize>k) << 2), <f32>(product * root));
+    if (dbias) store<f32>(dbias + ((<usize>k) << 2), <f32>sum);
     if (!coefficients) continue;
-    const a = weight ? <f64>load<f32>(weight + (<usize>k << 2)) * root : root;
+    const a = weight ? <f64>load<f32>(weight + ((<usize>k) << 2)) * root : root;
     const b = (-a * root * (product * root)) / count;
     writeCoefficients(coefficients, kept, k, mean, root, a, b, (-a * sum) / count, b);
   }
@@ -126,7 +103,7 @@ export function mergeMoments(
   end: i32,
 ): void {
   for (let k = begin; k < end; k++) {
-    let from = partials + (<usize>k << 4);
+    let from = partials + ((<usize>k) << 4);
     let count: f64 = 0;
     let merged = pair(0, 0);
     for (let row = 0; row < rows; row += pieceRows) {
@@ -137,11 +114,12 @@ export function mergeMoments(
       } else {
         const both = count + added;
         const apart = f64x2.extract_lane(next, 0) - f64x2.extract_lane(merged, 0);
-        const m2 = f64x2.extract_lane(merged, 1) + f64x2.extract_lane(next, 1) + apart * apart * ((count * added) / both);
+        const m2 =
+          f64x2.extract_lane(merged, 1) + f64x2.extract_lane(next, 1) + apart * apart * ((count * added) / both);
         merged = pair(f64x2.extract_lane(merged, 0) + apart * (added / both), m2);
       }
       count += added;
-      from += <usize>kept << 4;
+      from += (<usize>kept) << 4;
     }
     const at = moments + <usize>k * 24;
     store<f64>(at, count);

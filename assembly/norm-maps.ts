@@ -24,8 +24,8 @@ export function affine(x: usize, y: usize, length: i32, mean: f32, a: f32, c: f3
   const aa = f32x4.splat(a);
   const cc = f32x4.splat(c);
   const toY = y - x;
-  const end = x + (<usize>length << 2);
-  const body = x + (<usize>(length & ~7) << 2);
+  const end = x + ((<usize>length) << 2);
+  const body = x + ((<usize>(length & ~7)) << 2);
   for (; x < body; x += 32) {
     const p = f32x4.add(f32x4.mul(f32x4.sub(v128.load(x), m), aa), cc);
     const q = f32x4.add(f32x4.mul(f32x4.sub(v128.load(x, 16), m), aa), cc);
@@ -56,8 +56,8 @@ export function gradient(dy: usize, x: usize, dx: usize, length: i32, mean: f32,
   const cc = f32x4.splat(c);
   const toDy = dy - x;
   const toDx = dx - x;
-  const end = x + (<usize>length << 2);
-  const body = x + (<usize>(length & ~7) << 2);
+  const end = x + ((<usize>length) << 2);
+  const body = x + ((<usize>(length & ~7)) << 2);
   for (; x < body; x += 32) {
     const d = f32x4.mul(f32x4.sub(v128.load(x), m), bb);
     const e = f32x4.mul(f32x4.sub(v128.load(x, 16), m), bb);

@@ -1,6 +1,6 @@
 // Batch norm of (outer, kept, inner) with inner > 1: images of planes, one plane per channel. All passes walk in image order, since
 // small pieces at a large stride defeat the prefetcher; a range of channels is a contiguous part of each image.
-import { coefficientStep, exactCoefficients } from "./norm-coefficients";
+import { coefficientStep, exactCoefficients } from "./norm-layout";
 import { affine, exactAffine, exactGradient, gradient } from "./norm-maps";
 import { finishMoments, gradientSums, plainSum, shiftedSums } from "./norm-sums";
 

@@ -1,13 +1,9 @@
-// The backward pass of normalisation over rows: see norm-rows.ts. While a row lies in the nearest cache it is read for its sums, for
-// dx, and for its share of dweight and dbias. Those reduce over rows: each piece of rows has sums of its own, merged in order.
-
-import { flush } from "./norm-channels";
-import { coefficientStep, rootOf } from "./norm-coefficients";
+// The backward pass of normalisation over rows: see norm-rows.ts. dweight and dbias reduce over rows: each piece of rows has sums of
+// its own, and they are merged in the order of the pieces.
+import { rootOf } from "./norm-layout";
 import { exactGradient, fitsFloat, gradient } from "./norm-maps";
-import { gradientSums, pair, weightedGradientSums } from "./norm-sums";
-
-/** f32 sums of a parameter are flushed to f64 after so many terms. */
-const flushTerms: i32 = 128;
+import { gradientSums, pair } from "./norm-sums";
+import { vectorRows } from "./norm-vectors-gradient";
 
 /**
  * dx = s·(g − mean(g) − x̂·mean(g·x̂)), g = weight·dy, unless dx is 0; and, unless `partials` is 0, partials[piece, parameter] = f64
@@ -31,30 +27,45 @@ export function rowGradient(
   end: i32,
   scratch: usize,
 ): void {
-  const rowBytes = <usize>inner << 2;
   for (let piece = begin; piece < end; piece++) {
-    const sums = partials ? partials + <usize>piece * (<usize>period << 4) : 0;
-    if (sums) memory.fill(sums, 0, <usize>period << 4);
+    const sums = partials ? partials + <usize>piece * ((<usize>period) << 4) : 0;
+    if (sums) memory.fill(sums, 0, (<usize>period) << 4);
     const first = piece * pieceRows;
     const last = min(first + pieceRows, rows);
-    if (repeat == 1) {
-      vectorRows(dy, x, moments, inner, period, weight, eps, dx, sums, first, last, scratch);
-      continue;
-    }
-    for (let row = first; row < last; row++) {
-      const at = <usize>row * rowBytes;
-      const to = dx ? dx + at : 0;
-      segmentedRow(dy + at, x + at, moments + <usize>row * 24, row * inner, inner, repeat, period, weight, eps, to, sums);
-    }
+    if (repeat == 1) vectorRows(dy, x, moments, inner, period, weight, eps, dx, sums, first, last, scratch);
+    else segmentedRows(dy, x, moments, inner, repeat, period, weight, eps, dx, sums, first, last);
   }
 }
 
-/** A row made of segments of `repeat` values that share a parameter; `first` is its flat index. */
+/** Rows made of segments of `repeat` values that share a parameter: each is read for its sums, then for dx. */
+function segmentedRows(
+  dy: usize,
+  x: usize,
+  moments: usize,
+  inner: i32,
+  repeat: i32,
+  period: i32,
+  weight: usize,
+  eps: f64,
+  dx: usize,
+  sums: usize,
+  first: i32,
+  last: i32,
+): void {
+  const rowBytes = (<usize>inner) << 2;
+  for (let row = first; row < last; row++) {
+    const at = <usize>row * rowBytes;
+    const to = dx ? dx + at : 0;
+    segmentedRow(dy + at, x + at, moments + <usize>row * 24, row * inner, inner, repeat, period, weight, eps, to, sums);
+  }
+}
+
+/** `start` is the flat index of the row's first value. */
 function segmentedRow(
   dy: usize,
   x: usize,
   moments: usize,
-  first: i32,
+  start: i32,
   inner: i32,
   repeat: i32,
   period: i32,
@@ -67,218 +78,46 @@ function segmentedRow(
   const root = rootOf(moments, eps);
   const rounded = <f32>mean;
   const excess = <f64>rounded - mean;
+  const firstParameter = (start / repeat) % period;
+  const firstLength = min(inner, repeat - (start % repeat));
+  let parameter = firstParameter;
+  let length = firstLength;
   let sum: f64 = 0;
   let product: f64 = 0;
   for (let i = 0; i < inner; ) {
-    const flat = first + i;
-    const parameter = <usize>((flat / repeat) % period);
-    const length = min(inner - i, repeat - (flat % repeat));
-    const at = <usize>i << 2;
+    const at = (<usize>i) << 2;
     const part = gradientSums(dy + at, x + at, length, rounded);
     const p = f64x2.extract_lane(part, 0);
     const q = f64x2.extract_lane(part, 1) + excess * p;
     if (sums) {
-      const to = sums + (parameter << 4);
+      const to = sums + ((<usize>parameter) << 4);
       v128.store(to, f64x2.add(v128.load(to), pair(p, q * root)));
     }
-    const w = weight ? <f64>load<f32>(weight + (parameter << 2)) : 1;
+    const w = weight ? <f64>load<f32>(weight + ((<usize>parameter) << 2)) : 1;
     sum += w * p;
     product += w * q;
     i += length;
+    length = min(repeat, inner - i);
+    parameter = parameter + 1 == period ? 0 : parameter + 1;
   }
   if (!dx) return;
   const b = (-root * root * (product * root)) / <f64>inner;
   const c = (-root * sum) / <f64>inner;
   const constant = c + excess * b;
+  const fits = fitsFloat(root, b, constant);
+  parameter = firstParameter;
+  length = weight ? firstLength : inner;
   for (let i = 0; i < inner; ) {
-    const flat = first + i;
-    const length = min(inner - i, weight ? repeat - (flat % repeat) : inner);
-    const at = <usize>i << 2;
-    const a = weight ? root * <f64>load<f32>(weight + (<usize>((flat / repeat) % period) << 2)) : root;
-    if (fitsFloat(root, a, constant) && fitsFloat(root, b, constant)) {
+    const at = (<usize>i) << 2;
+    const a = weight ? root * <f64>load<f32>(weight + ((<usize>parameter) << 2)) : root;
+    if (fits && fitsFloat(root, a, constant)) {
       gradient(dy + at, x + at, dx + at, length, rounded, <f32>a, <f32>b, <f32>constant);
     } else {
       exactGradient(dy + at, x + at, dx + at, length, 4, mean, a, b, c);
     }
     i += length;
-  }
-}
-
-/** Rows with a parameter per value: f32 sums of each parameter over the rows, flushed now and then. */
-function vectorRows(
-  dy: usize,
-  x: usize,
-  moments: usize,
-  inner: i32,
-  period: i32,
-  weight: usize,
-  eps: f64,
-  dx: usize,
-  sums: usize,
-  first: i32,
-  last: i32,
-  scratch: usize,
-): void {
-  const step = coefficientStep(period);
-  memory.fill(scratch, 0, 2 * step);
-  if (!weight) {
-    weight = scratch + 2 * step;
-    for (let i: usize = 0; i < <usize>period << 2; i += 4) store<f32>(weight + i, 1);
-  }
-  const termsPerRow = (inner + period - 1) / period;
-  let terms = 0;
-  for (let row = first; row < last; row++) {
-    vectorRow(dy, x, moments + <usize>row * 24, row * inner, inner, period, weight, eps, dx, sums, scratch);
-    terms += termsPerRow;
-    if (sums && (terms >= flushTerms || row + 1 == last)) {
-      flush(scratch, step, sums, period);
-      terms = 0;
-    }
-  }
-}
-
-function vectorRow(
-  dy: usize,
-  x: usize,
-  moments: usize,
-  first: i32,
-  inner: i32,
-  period: i32,
-  weight: usize,
-  eps: f64,
-  dx: usize,
-  sums: usize,
-  scratch: usize,
-): void {
-  const step = coefficientStep(period);
-  const mean = load<f64>(moments, 8);
-  const root = rootOf(moments, eps);
-  const rounded = <f32>mean;
-  const excess = <f64>rounded - mean;
-  const last = first + inner;
-  let b: f64 = 0;
-  let c: f64 = 0;
-  if (dx) {
-    let total = f64x2.splat(0);
-    for (let i = first; i < last; ) {
-      const parameter = i % period;
-      const length = min(last - i, period - parameter);
-      const at = <usize>i << 2;
-      const w = weight + (<usize>parameter << 2);
-      total = f64x2.add(total, weightedGradientSums(dy + at, w, x + at, length, rounded));
-      i += length;
-    }
-    const sum = f64x2.extract_lane(total, 0);
-    const product = f64x2.extract_lane(total, 1) + excess * sum;
-    b = (-root * root * (product * root)) / <f64>inner;
-    c = (-root * sum) / <f64>inner;
-  }
-  const constant = c + excess * b;
-  const offset = excess * root;
-  const fits = fitsFloat(root, root, constant) && fitsFloat(root, b, offset);
-  for (let i = first; i < last; ) {
-    const parameter = i % period;
-    const length = min(last - i, period - parameter);
-    const at = <usize>i << 2;
-    const skip = <usize>parameter << 2;
-    const w = weight + skip;
-    const g = dy + at;
-    const from = x + at;
-    if (!fits) {
-      exactVector(g, from, w, dx ? dx + at : 0, sums ? sums + (skip << 2) : 0, length, mean, root, b, c);
-    } else {
-      const s = <f32>root;
-      const to = scratch + skip;
-      const k = <f32>constant;
-      const o = <f32>offset;
-      if (!dx) vector(g, from, w, 0, to, step, length, rounded, s, 0, 0, o, false, true);
-      else if (!sums) vector(g, from, w, dx + at, 0, 0, length, rounded, s, <f32>b, k, 0, true, false);
-      else vector(g, from, w, dx + at, to, step, length, rounded, s, <f32>b, k, o, true, true);
-    }
-    i += length;
-  }
-}
-
-/** dx = dy·weight·root + d·b + c, d = x − mean; dbias += dy, and `step` bytes on dweight += dy·(d·root + offset). */
-// @ts-ignore: decorator
-@inline
-function vector(
-  dy: usize,
-  x: usize,
-  weight: usize,
-  dx: usize,
-  dbias: usize,
-  step: usize,
-  length: i32,
-  mean: f32,
-  root: f32,
-  b: f32,
-  c: f32,
-  offset: f32,
-  maps: bool,
-  adds: bool,
-): void {
-  const mm = f32x4.splat(mean);
-  const ss = f32x4.splat(root);
-  const bb = f32x4.splat(b);
-  const cc = f32x4.splat(c);
-  const oo = f32x4.splat(offset);
-  const dweight = dbias + step;
-  const bytes = <usize>length << 2;
-  const body = <usize>(length & ~7) << 2;
-  let i: usize = 0;
-  for (; i < body; i += 32) {
-    const g = v128.load(dy + i);
-    const h = v128.load(dy + i, 16);
-    const d = f32x4.sub(v128.load(x + i), mm);
-    const e = f32x4.sub(v128.load(x + i, 16), mm);
-    if (adds) {
-      v128.store(dbias + i, f32x4.add(v128.load(dbias + i), g));
-      v128.store(dbias + i, f32x4.add(v128.load(dbias + i, 16), h), 16);
-      const p = f32x4.mul(g, f32x4.add(f32x4.mul(d, ss), oo));
-      const q = f32x4.mul(h, f32x4.add(f32x4.mul(e, ss), oo));
-      v128.store(dweight + i, f32x4.add(v128.load(dweight + i), p));
-      v128.store(dweight + i, f32x4.add(v128.load(dweight + i, 16), q), 16);
-    }
-    if (maps) {
-      const p = f32x4.mul(f32x4.mul(g, v128.load(weight + i)), ss);
-      const q = f32x4.mul(f32x4.mul(h, v128.load(weight + i, 16)), ss);
-      v128.store(dx + i, f32x4.add(f32x4.add(p, f32x4.mul(d, bb)), cc));
-      v128.store(dx + i, f32x4.add(f32x4.add(q, f32x4.mul(e, bb)), cc), 16);
-    }
-  }
-  for (; i < bytes; i += 4) {
-    const g = load<f32>(dy + i);
-    const d = load<f32>(x + i) - mean;
-    if (adds) {
-      store<f32>(dbias + i, load<f32>(dbias + i) + g);
-      store<f32>(dweight + i, load<f32>(dweight + i) + g * (d * root + offset));
-    }
-    if (maps) store<f32>(dx + i, g * load<f32>(weight + i) * root + d * b + c);
-  }
-}
-
-/** As {@link vector} in f64, with sums that are pairs of f64. */
-function exactVector(
-  dy: usize,
-  x: usize,
-  weight: usize,
-  dx: usize,
-  sums: usize,
-  length: i32,
-  mean: f64,
-  root: f64,
-  b: f64,
-  c: f64,
-): void {
-  for (let i: usize = 0; i < <usize>length << 2; i += 4) {
-    const g = <f64>load<f32>(dy + i);
-    const d = <f64>load<f32>(x + i) - mean;
-    if (sums) {
-      const to = sums + (i << 2);
-      v128.store(to, f64x2.add(v128.load(to), pair(g, g * (d * root))));
-    }
-    if (dx) store<f32>(dx + i, <f32>(g * <f64>load<f32>(weight + i) * root + d * b + c));
+    length = min(repeat, inner - i);
+    parameter = parameter + 1 == period ? 0 : parameter + 1;
   }
 }
 
@@ -294,12 +133,12 @@ export function mergeRowGradients(
 ): void {
   for (let parameter = begin; parameter < end; parameter++) {
     let total = f64x2.splat(0);
-    let from = partials + (<usize>parameter << 4);
+    let from = partials + ((<usize>parameter) << 4);
     for (let piece = 0; piece < pieces; piece++) {
       total = f64x2.add(total, v128.load(from));
-      from += <usize>period << 4;
+      from += (<usize>period) << 4;
     }
-    const at = <usize>parameter << 2;
+    const at = (<usize>parameter) << 2;
     if (dbias) store<f32>(dbias + at, <f32>f64x2.extract_lane(total, 0));
     if (dweight) store<f32>(dweight + at, <f32>f64x2.extract_lane(total, 1));
   }

@@ -1,6 +1,6 @@
 // Normalisation of contiguous rows (layer, group and instance norm): each row has moments of its own. The parameter of flat element
 // i is ⌊i / repeat⌋ mod period: one per value (repeat = 1), or one per segment of `repeat` values. Weight and bias may be 0: none.
-import { rootOf } from "./norm-coefficients";
+import { rootOf } from "./norm-layout";
 import { affine, exactAffine, fitsFloat } from "./norm-maps";
 import { finishMoments, shiftedSums } from "./norm-sums";
 
@@ -19,7 +19,7 @@ export function rowMoments(x: usize, inner: i32, moments: usize, begin: i32, end
 function sampleMean(x: usize, length: i32): f32 {
   if (length < 32) {
     let sum: f32 = 0;
-    for (let i = 0; i < length; i++) sum += load<f32>(x + (<usize>i << 2));
+    for (let i = 0; i < length; i++) sum += load<f32>(x + ((<usize>i) << 2));
     return sum / <f32>max(length, 1);
   }
   const vectors = length >> 2;
@@ -27,7 +27,7 @@ function sampleMean(x: usize, length: i32): f32 {
   let sum = f32x4.splat(0);
   let count = 0;
   for (let v = 0; v < vectors; v += step) {
-    sum = f32x4.add(sum, v128.load(x + (<usize>v << 4)));
+    sum = f32x4.add(sum, v128.load(x + ((<usize>v) << 4)));
     count++;
   }
   const low = f32x4.extract_lane(sum, 0) + f32x4.extract_lane(sum, 1);
@@ -50,7 +50,7 @@ export function rowStandardize(
   end: i32,
 ): void {
   // Without parameters a row is one segment.
-  const segment = weight || bias ? repeat : i32.MAX_VALUE;
+  const segment = weight || bias ? repeat : inner;
   for (let row = begin; row < end; row++) {
     const at = moments + <usize>row * 24;
     const mean = load<f64>(at, 8);
@@ -61,24 +61,26 @@ export function rowStandardize(
       for (let i = first; i < last; ) {
         const parameter = i % period;
         const length = min(last - i, period - parameter);
-        const from = <usize>i << 2;
-        const w = weight ? weight + (<usize>parameter << 2) : 0;
-        const b = bias ? bias + (<usize>parameter << 2) : 0;
+        const from = (<usize>i) << 2;
+        const w = weight ? weight + ((<usize>parameter) << 2) : 0;
+        const b = bias ? bias + ((<usize>parameter) << 2) : 0;
         vectorAffine(x + from, y + from, length, mean, root, w, b);
         i += length;
       }
     } else {
+      let parameter = (first / segment) % period;
+      let length = min(inner, segment - (first % segment));
       for (let i = first; i < last; ) {
-        const parameter = <usize>((i / segment) % period) << 2;
-        const length = min(last - i, segment - (i % segment));
-        const from = <usize>i << 2;
-        const a = weight ? <f64>load<f32>(weight + parameter) * root : root;
-        const c = bias ? <f64>load<f32>(bias + parameter) : 0;
+        const from = (<usize>i) << 2;
+        const a = weight ? <f64>load<f32>(weight + ((<usize>parameter) << 2)) * root : root;
+        const c = bias ? <f64>load<f32>(bias + ((<usize>parameter) << 2)) : 0;
         const rounded = <f32>mean;
         const constant = c + (<f64>rounded - mean) * a;
         if (fitsFloat(root, a, constant)) affine(x + from, y + from, length, rounded, <f32>a, <f32>constant);
         else exactAffine(x + from, y + from, length, 4, mean, a, c);
         i += length;
+        length = min(segment, last - i);
+        parameter = parameter + 1 == period ? 0 : parameter + 1;
       }
     }
   }
@@ -111,8 +113,8 @@ function scaleAndShift(
   const m = f32x4.splat(mean);
   const s = f32x4.splat(root);
   const c = f32x4.splat(constant);
-  const bytes = <usize>length << 2;
-  const body = <usize>(length & ~7) << 2;
+  const bytes = (<usize>length) << 2;
+  const body = (<usize>(length & ~7)) << 2;
   let i: usize = 0;
   for (; i < body; i += 32) {
     let v = f32x4.add(f32x4.mul(f32x4.sub(v128.load(x + i), m), s), c);
@@ -137,7 +139,7 @@ function scaleAndShift(
 }
 
 function exactVectorAffine(x: usize, y: usize, length: i32, mean: f64, root: f64, weight: usize, bias: usize): void {
-  for (let i: usize = 0; i < <usize>length << 2; i += 4) {
+  for (let i: usize = 0; i < (<usize>length) << 2; i += 4) {
     let v = (<f64>load<f32>(x + i) - mean) * root;
     if (weight) v *= <f64>load<f32>(weight + i);
     if (bias) v += <f64>load<f32>(bias + i);

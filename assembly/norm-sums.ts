@@ -41,8 +41,8 @@ function sumHalves(a: v128, b: v128): v128 {
 /** Σ x without a guard, which is enough for a shift. */
 export function plainSum(x: usize, length: i32): f64 {
   let total = f64x2.splat(0);
-  const end = x + (<usize>length << 2);
-  const body = x + (<usize>(length & ~7) << 2);
+  const end = x + ((<usize>length) << 2);
+  const body = x + ((<usize>(length & ~7)) << 2);
   while (x < body) {
     const stop = min(body, x + flushBytes);
     let a = f32x4.splat(0);
@@ -62,8 +62,8 @@ export function plainSum(x: usize, length: i32): f64 {
 export function shiftedSums(x: usize, length: i32, shift: f32): v128 {
   let total = f64x2.splat(0);
   const k = f32x4.splat(shift);
-  const end = x + (<usize>length << 2);
-  const body = x + (<usize>(length & ~7) << 2);
+  const end = x + ((<usize>length) << 2);
+  const body = x + ((<usize>(length & ~7)) << 2);
   while (x < body) {
     const stop = min(body, x + flushBytes);
     let a = f32x4.splat(0);
@@ -111,7 +111,10 @@ export function finishMoments(x: usize, planes: i32, stride: usize, length: i32,
 /** (mean, M2) as f64x2, in two passes of f64; equal finite values give exactly (x, 0). */
 function exactMoments(x: usize, planes: i32, stride: usize, length: i32, count: f64): v128 {
   const first = load<f32>(x);
-  if (abs(first) < Infinity && isConstant(x, planes, stride, length)) return pair(<f64>first, 0);
+  let constant = abs(first) < Infinity;
+  if (length == 1) constant = constant && allEqual(x, planes, stride, first);
+  else for (let p = 0; constant && p < planes; p++) constant = allEqual(x + <usize>p * stride, length, 4, first);
+  if (constant) return pair(<f64>first, 0);
   let sums = f64x2.splat(0);
   for (let p = 0; p < planes; p++) {
     sums = f64x2.add(sums, exactSums(x + <usize>p * stride, length, 0));
@@ -125,16 +128,18 @@ function exactMoments(x: usize, planes: i32, stride: usize, length: i32, count: 
   return pair(mean + rest / count, f64x2.extract_lane(sums, 1) - (rest * rest) / count);
 }
 
-/** Whether all values have the same bits. */
-function isConstant(x: usize, planes: i32, stride: usize, length: i32): bool {
-  const bits = load<i32>(x);
-  const four = i32x4.splat(bits);
-  for (let p = 0; p < planes; p++) {
-    let at = x + <usize>p * stride;
-    const end = at + (<usize>length << 2);
-    const body = at + (<usize>(length & ~3) << 2);
-    for (; at < body; at += 16) if (v128.any_true(v128.xor(v128.load(at), four))) return false;
-    for (; at < end; at += 4) if (load<i32>(at) != bits) return false;
+/** Whether all values, `stride` bytes apart, equal `value`; false for NaN. */
+function allEqual(x: usize, length: i32, stride: usize, value: f32): bool {
+  if (stride == 4) {
+    const values = f32x4.splat(value);
+    for (; length >= 4; length -= 4) {
+      if (v128.any_true(f32x4.ne(v128.load(x), values))) return false;
+      x += 16;
+    }
+  }
+  for (; length > 0; length--) {
+    if (load<f32>(x) != value) return false;
+    x += stride;
   }
   return true;
 }
@@ -144,8 +149,8 @@ function exactSums(x: usize, length: i32, shift: f64): v128 {
   const k = f64x2.splat(shift);
   let a = f64x2.splat(0);
   let aa = f64x2.splat(0);
-  const end = x + (<usize>length << 2);
-  const body = x + (<usize>(length & ~3) << 2);
+  const end = x + ((<usize>length) << 2);
+  const body = x + ((<usize>(length & ~3)) << 2);
   for (; x < body; x += 16) {
     const v = v128.load(x);
     const d = f64x2.sub(f64x2.promote_low_f32x4(v), k);
@@ -179,8 +184,8 @@ function productSums(dy: usize, weight: usize, x: usize, length: i32, mean: f32,
   const start = x;
   const toDy = dy - x;
   const toWeight = weight - x;
-  const end = x + (<usize>length << 2);
-  const body = x + (<usize>(length & ~7) << 2);
+  const end = x + ((<usize>length) << 2);
+  const body = x + ((<usize>(length & ~7)) << 2);
   while (x < body) {
     const stop = min(body, x + flushBytes);
     let a = f32x4.splat(0);
@@ -231,18 +236,9 @@ export function finishGradientSums(
   const sum = abs(f64x2.extract_lane(sums, 0));
   const product = abs(f64x2.extract_lane(sums, 1));
   if (product >= tinyProduct * <f64>length && product < Infinity && sum < Infinity) return sums;
-  // Gradients that are zero all over are common, and need no second look.
-  if (product == 0 && isZero(dy, length, stride)) return sums;
+  // Gradients that are 0 all over, and equal values, are common: their products are 0 indeed.
+  if (product == 0 && (allEqual(dy, length, stride, 0) || allEqual(x, length, stride, mean))) return sums;
   return exactGradientSums(dy, weight, x, length, stride, <f64>mean);
-}
-
-/** Whether all values, `stride` bytes apart, are 0 or −0. */
-function isZero(x: usize, length: i32, stride: usize): bool {
-  for (; length > 0; length--) {
-    if (load<f32>(x) != 0) return false;
-    x += stride;
-  }
-  return true;
 }
 
 /** (Σ g, Σ g·(x − mean)) as f64x2 with g = dy·weight, in f64, of values `stride` bytes apart; weight 0 stands for ones. */

@@ -40,8 +40,8 @@ export function sgdMomentum(
 }
 
 /**
- * g += decay·p; m = beta1·m + rest1·g; v = beta2·v + rest2·g²; p = p·shrink − stepSize·m/(√(v·inverse2) + eps), with rest =
- * 1 − beta, stepSize = lr/correction1, inverse2 = 1/correction2; units: lines.
+ * g += decay·p; m = beta1·m + rest1·g; v = beta2·v + rest2·g²; p = p·shrink − stepSize·m/(√(v·inverse2) + eps), with
+ * rest = 1 − beta, stepSize = lr/correction1, inverse2 = 1/correction2; units: lines.
  */
 export function adam(
   p: usize, gradient: usize, first: usize, second: usize,

@@ -1,6 +1,23 @@
 // Pooling over planes. Twin: src/backend/cpu/pooling.ts. Units: planes.
 import { sumValues } from "./reductions";
 
+/** Where v is larger than the best so far, or the first NaN: not (v ≤ best), while best is a number. */
+// @ts-ignore: decorator
+@inline
+function exceeds(v: v128, best: v128): v128 {
+  return v128.andnot(f32x4.eq(best, best), f32x4.le(v, best));
+}
+
+/** Four values, `stride` bytes apart. */
+// @ts-ignore: decorator
+@inline
+function gather(at: usize, stride: usize): v128 {
+  let v = v128.load32_splat(at);
+  v = v128.load_lane<f32>(at + stride, v, 1);
+  v = v128.load_lane<f32>(at + 2 * stride, v, 2);
+  return v128.load_lane<f32>(at + 3 * stride, v, 3);
+}
+
 /** y = the largest of each 2×2 window, `indices` = its place in the plane; strides 2, no padding. */
 export function maxPool2x2(
   x: usize, y: usize, indices: usize, height: i32, width: i32, outHeight: i32, outWidth: i32, begin: i32, end: i32,
@@ -23,16 +40,15 @@ export function maxPool2x2(
         let best = v128.shuffle<i32>(a, b, 0, 2, 4, 6);
         let index = corner;
         let v = v128.shuffle<i32>(a, b, 1, 3, 5, 7);
-        // Larger, or the first NaN: not (v ≤ best), while best is a number.
-        let better = v128.andnot(f32x4.eq(best, best), f32x4.le(v, best));
+        let better = exceeds(v, best);
         best = v128.bitselect(v, best, better);
         index = v128.bitselect(i32x4.add(corner, one), index, better);
         v = v128.shuffle<i32>(c, d, 0, 2, 4, 6);
-        better = v128.andnot(f32x4.eq(best, best), f32x4.le(v, best));
+        better = exceeds(v, best);
         best = v128.bitselect(v, best, better);
         index = v128.bitselect(i32x4.add(corner, down), index, better);
         v = v128.shuffle<i32>(c, d, 1, 3, 5, 7);
-        better = v128.andnot(f32x4.eq(best, best), f32x4.le(v, best));
+        better = exceeds(v, best);
         v128.store(y + at, v128.bitselect(v, best, better));
         v128.store(indices + at, v128.bitselect(i32x4.add(i32x4.add(corner, down), one), index, better));
         corner = i32x4.add(corner, i32x4.splat(8));
@@ -40,7 +56,8 @@ export function maxPool2x2(
         at += 16;
       }
       for (let ox = whole; ox < outWidth; ox++) {
-        maxOfWindow(x + (<usize>(plane * height * width) << 2), width, 2 * oy, 2 * oy + 2, 2 * ox, 2 * ox + 2, y + at, indices + at);
+        const start = x + (<usize>(plane * height * width) << 2);
+        maxOfWindow(start, width, 2 * oy, 2 * oy + 2, 2 * ox, 2 * ox + 2, y + at, indices + at);
         at += 4;
       }
     }
@@ -65,6 +82,26 @@ function maxOfWindow(
   store<i32>(index, at);
 }
 
+/** As {@link maxOfWindow} for four windows `step` columns apart, all within their rows. */
+function maxOfWindows(
+  plane: usize, width: i32, top: i32, bottom: i32, left: i32, right: i32, step: i32, y: usize, index: usize,
+): void {
+  const bytes = <usize>step << 2;
+  const steps = i32x4.mul(i32x4.splat(step), i32x4(0, 1, 2, 3));
+  let best = gather(plane + (<usize>(top * width + left) << 2), bytes);
+  let at = i32x4.splat(top * width + left);
+  for (let row = top; row < bottom; row++) {
+    for (let place = row * width + left; place < row * width + right; place++) {
+      const v = gather(plane + (<usize>place << 2), bytes);
+      const better = exceeds(v, best);
+      best = v128.bitselect(v, best, better);
+      at = v128.bitselect(i32x4.splat(place), at, better);
+    }
+  }
+  v128.store(y, best);
+  v128.store(index, i32x4.add(at, steps));
+}
+
 /** y = the largest value of each window, `indices` = its place in the plane, the first if several. */
 export function maxPool(
   x: usize, y: usize, indices: usize, height: i32, width: i32, outHeight: i32, outWidth: i32,
@@ -74,14 +111,20 @@ export function maxPool(
     const from = x + (<usize>(plane * height * width) << 2);
     let at = <usize>(plane * outHeight * outWidth) << 2;
     for (let oy = 0; oy < outHeight; oy++) {
-      const top = oy * strideY - padY;
-      for (let ox = 0; ox < outWidth; ox++) {
+      const top = max(oy * strideY - padY, 0);
+      const bottom = min(oy * strideY - padY + kernelHeight, height);
+      for (let ox = 0; ox < outWidth; ) {
         const left = ox * strideX - padX;
-        maxOfWindow(
-          from, width, max(top, 0), min(top + kernelHeight, height), max(left, 0), min(left + kernelWidth, width),
-          y + at, indices + at,
-        );
-        at += 4;
+        const right = left + kernelWidth;
+        if (left >= 0 && right + 3 * strideX <= width && ox + 4 <= outWidth) {
+          maxOfWindows(from, width, top, bottom, left, right, strideX, y + at, indices + at);
+          ox += 4;
+          at += 16;
+        } else {
+          maxOfWindow(from, width, top, bottom, max(left, 0), min(right, width), y + at, indices + at);
+          ox += 1;
+          at += 4;
+        }
       }
     }
   }

@@ -34,7 +34,8 @@ export function sumPieces(x: usize, partial: usize, count: i32, piece: i32, begi
   for (let unit = begin; unit < end; unit++) {
     const row = unit / pieces;
     const start = (unit % pieces) * piece;
-    store<f64>(partial + (<usize>unit << 3), sumValues(x + (<usize>(row * count + start) << 2), min(count - start, piece)));
+    const from = x + (<usize>(row * count + start) << 2);
+    store<f64>(partial + (<usize>unit << 3), sumValues(from, min(count - start, piece)));
   }
 }
 

@@ -6,7 +6,7 @@
  */
 export function runningMoments(mean: usize, variance: usize, moments: usize, begin: i32, end: i32): void {
   for (let k = begin; k < end; k++) {
-    const from = <usize>k << 2;
+    const from = (<usize>k) << 2;
     const to = moments + <usize>k * 24;
     store<f64>(to, 1);
     store<f64>(to, mean ? <f64>load<f32>(mean + from) : 0, 8);
@@ -49,7 +49,7 @@ export function updateRunning(
   const old = momentum < 0 ? updates / (updates + 1) : momentum;
   for (let k = 0; k < kept; k++) {
     const from = moments + <usize>k * 24;
-    const at = <usize>k << 2;
+    const at = (<usize>k) << 2;
     store<f32>(mean + at, <f32>(old * <f64>load<f32>(mean + at) + (1 - old) * load<f64>(from, 8)));
     store<f32>(variance + at, <f32>(old * <f64>load<f32>(variance + at) + (1 - old) * varianceOf(from, unbiased)));
   }

@@ -1,4 +1,5 @@
-// Softmax and its logarithm over the middle of (outer, count, inner), and their gradients. Twin: src/backend/cpu/reductions.ts.
+// Softmax and its logarithm over the middle of (outer, count, inner), and their gradients.
+// Twin: src/backend/cpu/reductions.ts.
 //
 // Rows (inner = 1) run along four lanes; columns (inner > 1) run down, four abreast. Sums are f64.
 import { exp } from "./math";

@@ -1,4 +1,5 @@
-// Walks of up to five nested loops: functions of two broadcast inputs, and copies. Twin: src/backend/cpu/elementwise.ts.
+// Walks of up to five nested loops: functions of two broadcast inputs, and copies.
+// Twin: src/backend/cpu/elementwise.ts.
 import { exp, log1p, sigmoid } from "./math";
 import { log64, power } from "./math64";
 import { loadLanes, storeLanes } from "./lanes";
@@ -97,9 +98,13 @@ function squareRoot(a: v128): v128 {
   return v128.bitselect(size, root, f32x4.eq(size, f32x4.splat(Infinity)));
 }
 
-/** Whether {@link simplePower} knows the exponent. */
-function isSimple(e: f64): bool {
-  return e == 2 || e == 3 || e == 1 || e == 0 || e == -1 || e == -2 || e == 0.5 || e == -0.5;
+/**
+ * Whether {@link simplePower} knows the exponent. Not −1 for the slope: where b is tiny, a^(b−1) may overflow and
+ * b·a^(b−1) not.
+ */
+function isSimple(op: i32, e: f64): bool {
+  if (e == -1) return op == pow;
+  return e == 2 || e == 3 || e == 1 || e == 0 || e == -2 || e == 0.5 || e == -0.5;
 }
 
 /** a^e for exponents that a few operations give. */
@@ -121,7 +126,7 @@ function powerOf(op: i32, a: f32, b: f32): f32 {
   if (op == powBase && b == 0) return 0;
   const factor: f64 = op == powBase ? b : 1;
   const e = op == powBase ? <f64>b - 1 : <f64>b;
-  if (!isSimple(e)) return <f32>(factor * power(<f64>a, e));
+  if (!isSimple(op, e)) return <f32>(factor * power(<f64>a, e));
   return <f32>factor * f32x4.extract_lane(simplePower(f32x4.splat(a), e), 0);
 }
 
@@ -129,7 +134,7 @@ function powerRow(op: i32, a: usize, aStride: usize, b: usize, bStride: usize, y
   const last = y + ((<usize>n) << 2);
   const exponent = load<f32>(b);
   const e = op == powBase ? <f64>exponent - 1 : <f64>exponent;
-  if (aStride == 4 && bStride == 0 && op != powExponent && isSimple(e) && !(op == powBase && exponent == 0)) {
+  if (aStride == 4 && bStride == 0 && op != powExponent && isSimple(op, e)) {
     const factor = f32x4.splat(op == powBase ? exponent : 1);
     for (; y + 16 <= last; y += 16) {
       v128.store(y, f32x4.mul(factor, simplePower(v128.load(a), e)));
@@ -173,8 +178,8 @@ function row(op: i32, a: usize, aStride: usize, b: usize, bStride: usize, y: usi
 }
 
 /**
- * Walks five nested loops (e0 … e4, outermost first), whose turns move a by a0 … a4 and b by b0 … b4 values: y = f(a, b), y
- * contiguous; or, for the op `copy`, b = a. Units: rows times segments, ⌈e4 / 4096⌉ to a row.
+ * Walks five nested loops (e0 … e4, outermost first), whose turns move a by a0 … a4 and b by b0 … b4 values:
+ * y = f(a, b), y contiguous; or, for the op `copy`, b = a. Units: rows times segments, ⌈e4 / 4096⌉ to a row.
  */
 export function walk(
   op: i32, a: usize, b: usize, y: usize,
@@ -226,8 +231,8 @@ export function walk(
   }
 }
 
-/** Rows of a transposition that go together: one cache line of x. */
-const tile = 16;
+/** Rows of a transposition that go together: few enough for the ways of a cache whose sets they may share. */
+const tile = 8;
 
 /** Copies a 4×4 tile: row r, column c of y is row c, column r of x; row steps in bytes. */
 // @ts-ignore: decorator
@@ -248,8 +253,8 @@ function transposeTile(x: usize, xStep: usize, y: usize, yStep: usize): void {
 }
 
 /**
- * y[r·yStep + c] = x[c·xStep + r] for r < rows, c < columns, within three outer loops e0, e1, e2 that move x and y by their
- * strides (all in values). Units: outer loops times ⌈rows / 16⌉.
+ * y[r·yStep + c] = x[c·xStep + r] for r < rows, c < columns, within three outer loops e0, e1, e2 that move x and y by
+ * their strides (all in values). Units: outer loops times ⌈rows / 8⌉.
  */
 export function transpose(
   x: usize, y: usize,

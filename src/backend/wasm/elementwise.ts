@@ -34,7 +34,7 @@ const loops = 5;
 /** Values of an innermost loop that make one unit of `walk`. */
 const segment = 4096;
 /** Rows of a transposition that make one unit of `transpose`. */
-const transposedRows = 16;
+const transposedRows = 8;
 /** Loops shorter than this are not worth transposing in tiles. */
 const shortest = 4;
 

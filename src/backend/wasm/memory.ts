@@ -108,6 +108,7 @@ export class WasmMemory {
   }
 
   #growTo(end: number): void {
+    if (end > 65536 * pageBytes) throw new RangeError("beyond 4 GiB");
     const missing = end - this.memory.buffer.byteLength;
     if (missing <= 0) return;
     try {

@@ -12,13 +12,18 @@ const flushRows = 128;
 const minPieceValues = 16384;
 
 /**
- * How x is walked. `planes`: an image at a time. `channels`: a row of single values, one per mean, at a time. `rows`: a mean per row.
- * With outer = 1 both of the first two and the third are right; rows are read once less.
+ * How x is walked. `planes`: an image at a time. `channels`: a row of single values, one per mean, at a time. `rows`: a mean per row,
+ * also where outer = 1 and the columns are rows.
  */
 function patternOf({ outer, kept, inner, repeat, period }: StatisticsView): "planes" | "channels" | "rows" {
   const isColumns = repeat === inner && period === kept;
   if (isColumns && inner === 1) return "channels";
   return isColumns && outer !== 1 ? "planes" : "rows";
+}
+
+/** Whether x has no values; where it has, no divisor in a kernel is 0. */
+function isEmpty({ outer, kept, inner }: StatisticsView): boolean {
+  return outer * kept * inner === 0;
 }
 
 /** Rows per piece for `rows` rows of single values. */
@@ -53,6 +58,7 @@ export function normalization(runtime: Runtime): Normalization<number> {
     eps: number,
     y: number,
   ): void {
+    if (isEmpty(view)) return;
     const { outer, kept, inner, repeat, period } = view;
     const pattern = patternOf(view);
     const w = weight ?? 0;
@@ -142,6 +148,11 @@ export function normalization(runtime: Runtime): Normalization<number> {
     dbias: number | null,
   ): void {
     if (dx === null && dweight === null && dbias === null) return;
+    if (isEmpty(view)) {
+      // The sums of no pieces: zeros.
+      runtime.run("mergeRowGradients", view.period, 0, 0, view.period, dweight ?? 0, dbias ?? 0);
+      return;
+    }
     const gradient = patternOf(view) === "rows" ? rowsGradient : columnsGradient;
     gradient(dy, x, moments, view, weight ?? 0, eps, dx ?? 0, dweight ?? 0, dbias ?? 0);
   }
