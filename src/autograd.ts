@@ -1,5 +1,5 @@
 import { GraphError, ShapeError } from "./errors.js";
-import { scope } from "./scope.js";
+import { refusePromise, scope } from "./scope.js";
 import { formatShape, type Shape, sameShape } from "./shape.js";
 import { Storage } from "./storage.js";
 import { Tensor } from "./tensor.js";
@@ -10,6 +10,7 @@ let recording = true;
  * Runs `fn` without recording a graph: what is computed inside needs no gradient and keeps nothing for one.
  *
  * @param fn - synchronous
+ * @throws ArgumentError if `fn` returns a promise
  * @example
  * ```ts
  * const w = tensor([1, 2], { requiresGrad: true });
@@ -20,7 +21,9 @@ export function noGrad<T>(fn: () => T): T {
   const before = recording;
   recording = false;
   try {
-    return fn();
+    const result = fn();
+    refusePromise("noGrad(fn)", result);
+    return result;
   } finally {
     recording = before;
   }
@@ -41,6 +44,7 @@ export class GraphNode {
   readonly shape: Shape;
   #inputs: readonly (GraphNode | Tensor | null)[];
   #saved: readonly Tensor[];
+  readonly #versions: readonly number[];
   #gradient: Gradient | null;
   #references = 1;
 
@@ -52,6 +56,7 @@ export class GraphNode {
       return input.node ?? (input.requiresGrad ? input : null);
     });
     this.#saved = saved.map((t) => t.alias());
+    this.#versions = saved.map((t) => t.storage.version);
     this.#gradient = gradient;
   }
 
@@ -103,8 +108,11 @@ export class GraphNode {
         const dy = pending.get(node);
         if (dy === undefined) continue;
         pending.delete(node);
-        scope(() => noGrad(() => node.#send(dy, pending)));
-        dy.dispose();
+        try {
+          scope(() => noGrad(() => node.#send(dy, pending)));
+        } finally {
+          dy.dispose();
+        }
       }
       if (!retainGraph) {
         // Each input node has lost this holder; those that only the graph held are in `order` themselves.
@@ -120,6 +128,14 @@ export class GraphNode {
   }
 
   #send(dy: Tensor, pending: Map<GraphNode, Tensor>): void {
+    if (this.#saved.some((t, k) => t.storage.version !== this.#versions[k])) {
+      throw new GraphError({
+        where: `backward() through ${this.name}`,
+        expected: "values as they were in the forward pass",
+        received: "ones that step() or loadStateDict() has changed since",
+        cure: "Call backward() before step(), and compute forward again after it.",
+      });
+    }
     const needs = this.#inputs.map((input) => input !== null);
     const gradients = (this.#gradient as Gradient)(dy, this.#saved, needs);
     this.#inputs.forEach((input, k) => {

@@ -109,6 +109,3 @@ export class DivergedError extends EvenkeelError {
     this.layer = parts.layer;
   }
 }
-
-/** An optional package is not installed; the message names the `npm install` that cures it. */
-export class MissingPackageError extends EvenkeelError {}

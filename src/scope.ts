@@ -42,6 +42,17 @@ function visitOwned(
   }
 }
 
+/** Throws if what a function returned is a promise, since other code would run while it waits. */
+export function refusePromise(where: string, result: unknown): void {
+  if (typeof result !== "object" || result === null || !("then" in result) || typeof result.then !== "function") return;
+  throw new ArgumentError({
+    where,
+    expected: "a synchronous function",
+    received: "one that returns a promise",
+    cure: "Await outside of it, or wrap each synchronous part.",
+  });
+}
+
 /** Called with each survivor that leaves the outermost scope, so that the garbage collector can see to it. */
 let onEscape: (object: Disposable) => void = () => {};
 
@@ -73,14 +84,7 @@ export function scope<T>(fn: () => T): T {
   let result: T;
   try {
     result = fn();
-    if (typeof result === "object" && result !== null && "then" in result && typeof result.then === "function") {
-      throw new ArgumentError({
-        where: "scope(fn)",
-        expected: "a synchronous function",
-        received: "one that returns a promise",
-        cure: "Await outside of the scope, or open one scope for each synchronous part.",
-      });
-    }
+    refusePromise("scope(fn)", result);
     visitOwned(
       result,
       frame.owned,

@@ -36,12 +36,13 @@ export function stridesOf(shape: Shape): number[] {
 
 /** Checks that every size is a whole number ≥ 0 and that there are at most five. */
 export function checkShape(where: string, shape: Shape): void {
-  if (shape.length <= maxRank && shape.every((extent) => Number.isInteger(extent) && extent >= 0)) return;
+  const isList = Array.isArray(shape);
+  if (isList && shape.length <= maxRank && shape.every((extent) => Number.isInteger(extent) && extent >= 0)) return;
   throw new ShapeError({
     where,
-    expected: `at most ${maxRank} sizes, each a whole number of at least 0`,
-    received: `[${shape.join(", ")}]`,
-    cure: "Correct the shape.",
+    expected: `an array of at most ${maxRank} sizes, each a whole number of at least 0`,
+    received: isList ? `[${shape.join(", ")}]` : String(shape),
+    cure: "Correct the shape, an array such as [2, 3].",
   });
 }
 

@@ -6,6 +6,8 @@ export class Storage {
   readonly backend: Backend;
   readonly block: unknown;
   readonly bytes: number;
+  /** Grows whenever values that a graph may have saved are changed in place. */
+  version = 0;
   #references = 1;
 
   /** @throws OutOfMemoryError if the backend has no room */

@@ -22,7 +22,17 @@ let current: WarningHandler = (message) => {
 export function onWarning(handler: WarningHandler): WarningHandler {
   const before = current;
   current = handler;
+  given.clear();
   return before;
+}
+
+const given = new Set<string>();
+
+/** Hands a warning of a kind to the handler in force, once. */
+export function warnOnce(kind: string, message: string): void {
+  if (given.has(kind)) return;
+  given.add(kind);
+  warn(message);
 }
 
 /** Hands a warning to the handler in force. */

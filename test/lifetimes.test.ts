@@ -214,7 +214,7 @@ describeEachBackend("scope", () => {
 describe("scope", () => {
   test("refuses a promise", () => {
     expect(() => scope(async () => 1)).toThrowErrorMatchingInlineSnapshot(
-      `[ArgumentError: scope(fn): expected a synchronous function, got one that returns a promise. Await outside of the scope, or open one scope for each synchronous part.]`,
+      `[ArgumentError: scope(fn): expected a synchronous function, got one that returns a promise. Await outside of it, or wrap each synchronous part.]`,
     );
   });
 });

@@ -95,7 +95,7 @@ describeEachBackend("a tensor", () => {
       [
         "ShapeError: tensor(data): expected nested arrays of equal length 2 along axis 1, got an array of length 1. Make all rows equally long and fill them with numbers.",
         "ShapeError: tensor(data, shape): expected 4 values for shape 2×2, got 3. Correct the shape or the data.",
-        "ShapeError: tensor(data, shape): expected at most 5 sizes, each a whole number of at least 0, got [1, 1, 1, 1, 1, 1]. Correct the shape.",
+        "ShapeError: tensor(data, shape): expected an array of at most 5 sizes, each a whole number of at least 0, got [1, 1, 1, 1, 1, 1]. Correct the shape, an array such as [2, 3].",
         "ShapeError: add: expected shapes that broadcast (aligned at the last axis, sizes equal or 1), got 2×3 and 2. Reshape one of them.",
         "ShapeError: Tensor(2×3).matmul(u): expected two matrices, the first with as many columns as the second has rows, got 2×3 and 2×3. Transpose or reshape one of them.",
         "ShapeError: Tensor(2×3).reshape(shape): expected a shape of 6 values, got [4, -1]. Choose sizes whose product is the number of values; one of them may be −1.",

@@ -29,6 +29,13 @@ const program = new Command("evenkeel")
   .exitOverride();
 program.addCommand(trainCommand().copyInheritedSettings(program));
 
+// A reader that has gone, as in `evenkeel train … | head -1`, does not end a training run; any other failure to write does.
+process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+  if (error.code === "EPIPE") return;
+  report(error, false);
+  process.exit(badInput);
+});
+
 try {
   await program.parseAsync();
 } catch (error) {

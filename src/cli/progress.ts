@@ -13,19 +13,23 @@ const plainEverySeconds = 10;
 
 /** `12.3 s`, or `1 min 5 s` */
 export function formatSeconds(seconds: number): string {
-  if (seconds < 60) return `${seconds.toFixed(seconds < 10 ? 1 : 0)} s`;
-  return `${Math.floor(seconds / 60)} min ${Math.round(seconds % 60)} s`;
+  if (seconds < 9.95) return `${seconds.toFixed(1)} s`;
+  const whole = Math.round(seconds);
+  return whole < 60 ? `${whole} s` : `${Math.floor(whole / 60)} min ${whole % 60} s`;
 }
 
-/** Means over an epoch so far, and its speed. */
+/** Means over an epoch so far, and its speed since its first step. */
 class Totals {
   readonly #started = performance.now();
   #loss = 0;
   #correct = 0;
   #samples = 0;
   #steps = 0;
+  /** Samples of the first step, which ended when the clock was started. */
+  #before = 0;
 
   add({ loss, accuracy, samples }: StepReport): void {
+    if (this.#steps === 0) this.#before = samples;
     this.#loss += loss * samples;
     this.#correct += (accuracy ?? 0) * samples;
     this.#samples += samples;
@@ -34,11 +38,12 @@ class Totals {
 
   describe(stepsPerEpoch: number): { loss: string; accuracy: string; speed: string; left: string } {
     const seconds = (performance.now() - this.#started) / 1000;
+    const timed = this.#steps - 1;
     return {
       loss: (this.#loss / this.#samples).toFixed(4),
       accuracy: (this.#correct / this.#samples).toFixed(4),
-      speed: Math.round(this.#samples / seconds).toString(),
-      left: formatSeconds((seconds / this.#steps) * Math.max(0, stepsPerEpoch - this.#steps)),
+      speed: timed > 0 ? `${Math.round((this.#samples - this.#before) / seconds)}` : "–",
+      left: timed > 0 ? formatSeconds((seconds / timed) * Math.max(0, stepsPerEpoch - this.#steps)) : "–",
     };
   }
 }
@@ -63,6 +68,7 @@ export function createProgress(epochs: number, stepsPerEpoch: number, out: NodeJ
   let lastLine = performance.now();
   return {
     step(report) {
+      if (place === 0) totals = new Totals();
       totals.add(report);
       place++;
       const seen = totals.describe(stepsPerEpoch);

@@ -1,7 +1,9 @@
+import { mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { Command } from "commander";
 import { setBackend } from "../backend/index.js";
 import { batches } from "../data/batches.js";
+import { DivergedError } from "../errors.js";
 import { type NetworkName, type NormName, networks, normNames } from "../models/networks.js";
 import { saveModel } from "../models/save-model.js";
 import { BatchNorm } from "../nn/batch-norm.js";
@@ -123,6 +125,7 @@ async function train(flags: TrainFlags): Promise<void> {
   const interrupt = (): void => abort.abort(new Interrupted());
   process.once("SIGINT", interrupt);
   const lines: Metrics[] = [];
+  const madeFolder = mkdirSync(out, { recursive: true }) !== undefined;
   try {
     await fit(model, data, {
       epochs: flags.epochs,
@@ -137,6 +140,7 @@ async function train(flags: TrainFlags): Promise<void> {
       async onEpoch(report) {
         progress.epoch(report);
         const test = await evaluate(model, testBatches, { signal: abort.signal });
+        if (!Number.isFinite(test.loss)) throw notFinite(test.loss, report);
         lines.push({ ...report, test });
         writeWhole(join(out, "metrics.jsonl"), `${lines.map((line) => JSON.stringify(line)).join("\n")}\n`);
         say(
@@ -147,6 +151,7 @@ async function train(flags: TrainFlags): Promise<void> {
     });
   } catch (error) {
     progress.stop();
+    if (madeFolder && lines.length === 0) rmSync(out, { recursive: true });
     if (!(error instanceof Interrupted)) throw error;
     process.stderr.write("evenkeel: interrupted; the model of the unfinished run was not written\n");
     process.exitCode = 130;
@@ -170,6 +175,17 @@ async function train(flags: TrainFlags): Promise<void> {
   writeWhole(join(out, "model.safetensors"), saveModel(model, { preprocessing, inputShape, classes: names, training }));
   say(`wrote ${join(out, "model.safetensors")} and ${join(out, "metrics.jsonl")}`);
   say(`test accuracy ${lines.at(-1)?.test.accuracy?.toFixed(4)}`);
+}
+
+function notFinite(loss: number, { epoch, steps }: EpochReport): DivergedError {
+  return new DivergedError({
+    where: `evenkeel train, epoch ${epoch + 1}`,
+    expected: "a finite test loss",
+    received: String(loss),
+    cure: "Lower --lr.",
+    step: steps,
+    layer: null,
+  });
 }
 
 /** Ctrl-C. */

@@ -1,5 +1,5 @@
-import { ArgumentError, ShapeError } from "../errors.js";
-import { formatShape, type Shape, sizeOf } from "../shape.js";
+import { ArgumentError, DataError, ShapeError } from "../errors.js";
+import { checkShape, formatShape, type Shape, sizeOf } from "../shape.js";
 import type { Dataset } from "./dataset.js";
 
 /** How stored values become inputs: (value · scale − mean[c]) / deviation[c], c being the channel. */
@@ -34,8 +34,10 @@ export interface ArrayDatasetOptions {
  * data.batch([1, 0]).targets; // Int32Array [1, 0]
  * ```
  * @throws ShapeError if inputs and labels do not fit the shape
+ * @throws DataError if a label is not a whole number ≥ 0, naming its row
  */
 export function arrayDataset({ inputs, shape, labels, preprocessing = {} }: ArrayDatasetOptions): Dataset {
+  checkShape("arrayDataset({ shape })", shape);
   const size = sizeOf(shape);
   const length = labels.length;
   if (inputs.length !== size * length) {
@@ -46,6 +48,15 @@ export function arrayDataset({ inputs, shape, labels, preprocessing = {} }: Arra
       cure: "Correct the shape, or pass one label for each sample.",
     });
   }
+  const stray = Array.from(labels).findIndex((label) => !(Number.isInteger(label) && label >= 0 && label < 2 ** 31));
+  if (stray >= 0) {
+    throw new DataError({
+      where: "arrayDataset({ labels })",
+      expected: "whole numbers from 0",
+      received: `${labels[stray]} in row ${stray}`,
+      cure: "Number the classes from 0.",
+    });
+  }
   const transform = channelTransform(shape, preprocessing);
   return {
     length,
@@ -54,12 +65,22 @@ export function arrayDataset({ inputs, shape, labels, preprocessing = {} }: Arra
       const targets = new Int32Array(indices.length);
       for (let k = 0; k < indices.length; k++) {
         const start = indices[k] * size;
+        if (!(indices[k] >= 0 && indices[k] < length)) throw outOfRange(indices[k], length);
         transform(inputs, start, values, k * size);
         targets[k] = labels[indices[k]];
       }
       return { inputs: { values, shape: [indices.length, ...shape] }, targets };
     },
   };
+}
+
+function outOfRange(index: number, length: number): ArgumentError {
+  return new ArgumentError({
+    where: "dataset.batch(indices)",
+    expected: `sample numbers from 0 to ${length - 1}`,
+    received: String(index),
+    cure: "Number the samples from 0.",
+  });
 }
 
 /** A loop that preprocesses one sample from its place in `from` to its place in `to`. */

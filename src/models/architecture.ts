@@ -74,12 +74,23 @@ const formats: Readonly<Record<string, LayerFormat>> = {
 };
 
 function describeAll(layers: readonly AnyModule[]): Architecture[] | null {
-  const described = layers.map(describeArchitecture);
+  const described = layers.map(describeLayer);
   return described.every((one) => one !== null) ? described : null;
 }
 
-/** A network as data; null if a class in it is not one of Evenkeel's own. */
+/** Whether a layer with parameters stands in two places: data would describe it twice, and the two would part. */
+function sharesLayers(model: AnyModule, seen: Set<AnyModule>): boolean {
+  if (seen.has(model)) return model.parameters().length > 0;
+  seen.add(model);
+  return model.children().some(([, child]) => sharesLayers(child, seen));
+}
+
+/** A network as data; null if a class in it is not one of Evenkeel's own, or a layer is shared. */
 export function describeArchitecture(model: AnyModule): Architecture | null {
+  return sharesLayers(model, new Set()) ? null : describeLayer(model);
+}
+
+function describeLayer(model: AnyModule): Architecture | null {
   for (const [type, { describe }] of Object.entries(formats)) {
     const given = describe(model);
     if (given !== null) return { type, arguments: given };
@@ -90,8 +101,22 @@ export function describeArchitecture(model: AnyModule): Architecture | null {
 /** The network that data describe, with initial parameters. @throws FormatError if a layer is not one of Evenkeel's own */
 export function buildArchitecture(architecture: unknown): Module {
   const { type, arguments: given } = (architecture ?? {}) as Partial<Architecture>;
-  if (typeof type === "string" && Object.hasOwn(formats, type) && Array.isArray(given))
-    return formats[type].build(given);
+  if (typeof type === "string" && Object.hasOwn(formats, type) && Array.isArray(given)) {
+    try {
+      return formats[type].build(given);
+    } catch (cause) {
+      if (cause instanceof FormatError) throw cause;
+      throw new FormatError(
+        {
+          where: "loadModel(bytes)",
+          expected: `what new ${type}() takes`,
+          received: JSON.stringify(given),
+          cure: "Check that the file is complete and was written by Evenkeel.",
+        },
+        { cause },
+      );
+    }
+  }
   throw new FormatError({
     where: "loadModel(bytes)",
     expected: `a layer of ${Object.keys(formats).join(", ")}`,

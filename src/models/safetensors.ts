@@ -97,6 +97,7 @@ function fault(expected: string, received: string): FormatError {
  * @throws FormatError if the file is cut short or is none
  */
 export function readSafetensors(bytes: Uint8Array): SafetensorsFile {
+  if (!(bytes instanceof Uint8Array)) throw fault("a Uint8Array", Object.prototype.toString.call(bytes).slice(8, -1));
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   if (bytes.length < 8) throw fault("at least 8 bytes", String(bytes.length));
   const length = Number(view.getBigUint64(0, true));

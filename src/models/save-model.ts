@@ -35,7 +35,7 @@ interface Header {
 
 /**
  * A model as one .safetensors file: its state dict, and in the metadata its architecture and `meta`. Networks with classes of
- * your own are saved without architecture; load them with {@link loadModel}'s second argument.
+ * your own, or with a layer in two places, are saved without architecture; load them with {@link loadModel}'s second argument.
  *
  * @example
  * ```ts
@@ -94,7 +94,7 @@ function checkArchitecture(header: Header | null): Architecture {
   throw new FormatError({
     where: "loadModel(bytes)",
     expected: "the architecture in the file's metadata",
-    received: header === null ? "a file of another program" : "a network with classes of its own",
+    received: header === null ? "a file of another program" : "a network with classes of its own or a shared layer",
     cure: "Build the network and pass it: loadModel(bytes, network).",
   });
 }

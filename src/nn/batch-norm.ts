@@ -3,7 +3,7 @@ import { ArgumentError, ShapeError } from "../errors.js";
 import { normalizeWith, standardize } from "../ops/standardize.js";
 import { checkCount, formatShape } from "../shape.js";
 import { empty, ones, type Tensor, view, zeros } from "../tensor.js";
-import { warn } from "../warnings.js";
+import { warn, warnOnce } from "../warnings.js";
 import { checkFeatures, Module } from "./module.js";
 
 /** Options of {@link BatchNorm}. */
@@ -98,7 +98,7 @@ export class BatchNorm extends Module {
 
   /** Checked. */
   set eps(value: number) {
-    if (!(value >= 0 && value < Number.POSITIVE_INFINITY)) {
+    if (typeof value !== "number" || !(value >= 0 && value < Number.POSITIVE_INFINITY)) {
       throw new ArgumentError({
         where: `${this}.eps`,
         expected: "a finite number of at least 0",
@@ -116,7 +116,7 @@ export class BatchNorm extends Module {
 
   /** Checked. */
   set momentum(value: number | "cumulative") {
-    if (value !== "cumulative" && !(value >= 0 && value < 1)) {
+    if (value !== "cumulative" && !(typeof value === "number" && value >= 0 && value < 1)) {
       throw new ArgumentError({
         where: `${this}.momentum`,
         expected: 'a number from 0 up to, not including, 1, or "cumulative"',
@@ -125,7 +125,8 @@ export class BatchNorm extends Module {
       });
     }
     if (value !== "cumulative" && value < 0.5) {
-      warn(
+      warnOnce(
+        "momentum",
         `${this}.momentum: ${value} gives the old running value less weight than the newest batch. ` +
           "Here momentum weighs the old value: PyTorch's 0.1 is 0.9.",
       );
@@ -280,7 +281,7 @@ export class BatchNorm extends Module {
         where: `${this}.forward(x)`,
         expected: "at least 2 values per channel for batch statistics",
         received: `1 (shape ${formatShape(x.shape)})`,
-        cure: "Use a batch of 2 or more, call eval() first, or normalise with GroupNorm or LayerNorm.",
+        cure: `Use a batch of 2 or more${this.runningMean === null ? "" : ", call eval() first"}, or normalise with GroupNorm or LayerNorm.`,
       });
     }
     if (outer >= fewSamples || outer === 0 || this.#warnedFewSamples) return;

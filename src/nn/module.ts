@@ -123,7 +123,7 @@ export abstract class Module<Input extends unknown[] = [x: Tensor], Output = Ten
 
   /** Parameters and, unless `parametersOnly`, buffers, in PyTorch's order: a module's own, then those of its children. */
   #entries(parametersOnly: boolean): [name: string, tensor: Tensor][] {
-    return this.#tree("").flatMap(([name, module]) => {
+    return this.#tree("", []).flatMap(([name, module]) => {
       const own = members(module).filter(
         (entry): entry is [string, Tensor] => entry[1] instanceof Tensor && entry[1].isParameter,
       );
@@ -133,8 +133,10 @@ export abstract class Module<Input extends unknown[] = [x: Tensor], Output = Ten
   }
 
   /** As {@link Module.namedModules}, but a module that stands in two places is listed in both. */
-  #tree(name: string): [name: string, module: AnyModule][] {
-    const below = this.children().flatMap(([key, child]) => child.#tree(join(name, key)));
+  #tree(name: string, path: readonly AnyModule[]): [name: string, module: AnyModule][] {
+    // A module that holds its own parent is not gone into again.
+    if (path.includes(this)) return [];
+    const below = this.children().flatMap(([key, child]) => child.#tree(join(name, key), [...path, this]));
     return [[name, this], ...below];
   }
 
@@ -168,6 +170,7 @@ export abstract class Module<Input extends unknown[] = [x: Tensor], Output = Ten
     const values = matched.map(([name]) => state[name].dataSync());
     matched.forEach(([, t], k) => {
       t.backend.write(t.block, values[k]);
+      t.storage.version++;
     });
     return { missing, unexpected };
   }

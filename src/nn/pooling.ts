@@ -1,5 +1,5 @@
 import { avgPool2d, globalAvgPool2d, maxPool2d, type PoolOptions } from "../ops/pool2d.js";
-import type { Pair } from "../ops/windows.js";
+import { type Pair, resolvePair } from "../ops/windows.js";
 import type { Tensor } from "../tensor.js";
 import { Module } from "./module.js";
 
@@ -9,8 +9,13 @@ abstract class Pool2d extends Module {
   /** Step and padding. */
   readonly options: PoolOptions;
 
+  /** @throws ArgumentError if a number is not whole or too small */
   constructor(kernel: Pair, options: PoolOptions = {}) {
     super();
+    const where = `new ${this.constructor.name}(kernel)`;
+    resolvePair(where, "kernel", kernel, 1);
+    resolvePair(where, "stride", options.stride ?? kernel, 1);
+    resolvePair(where, "padding", options.padding ?? 0, 0);
     this.kernel = kernel;
     this.options = options;
   }

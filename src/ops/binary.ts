@@ -1,5 +1,6 @@
 import { record } from "../autograd.js";
 import type { BinaryOp } from "../backend/backend.js";
+import { ArgumentError } from "../errors.js";
 import { broadcastShapes, broadcastStrides, collapse, type Shape } from "../shape.js";
 import { commonBackend, empty, Tensor, upload } from "../tensor.js";
 import { sumTo } from "./sum.js";
@@ -24,7 +25,14 @@ export function applyBinary(
 
 /** A number as a tensor beside `like`. */
 function operand(value: Tensor | number, like: Tensor): Tensor {
-  return value instanceof Tensor ? value : upload("number", like.backend, [], Float32Array.of(value));
+  if (value instanceof Tensor) return value;
+  if (typeof value === "number") return upload("number", like.backend, [], Float32Array.of(value));
+  throw new ArgumentError({
+    where: `${like}, arithmetic`,
+    expected: "a tensor or a number",
+    received: value === null ? "null" : typeof value,
+    cure: "Wrap arrays with tensor().",
+  });
 }
 
 /** a + b, broadcast */

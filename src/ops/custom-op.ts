@@ -1,4 +1,5 @@
 import { noGrad, record } from "../autograd.js";
+import { ArgumentError } from "../errors.js";
 import { type Tensor, view } from "../tensor.js";
 
 /** An op with its own gradient. */
@@ -32,8 +33,15 @@ export function customOp({ name = "customOp", forward, backward }: CustomOp): (.
     const computed = noGrad(() => forward(...inputs));
     // A view, since forward may return one of its inputs.
     const output = view(name, computed, computed.shape);
-    return record(name, output, inputs, [...inputs, computed], (dy, saved) =>
-      backward(dy, saved.slice(0, inputs.length), saved[inputs.length]),
-    );
+    return record(name, output, inputs, [...inputs, computed], (dy, saved) => {
+      const gradients = backward(dy, saved.slice(0, inputs.length), saved[inputs.length]);
+      if (Array.isArray(gradients) && gradients.length === saved.length - 1) return gradients;
+      throw new ArgumentError({
+        where: `${name}.backward(dy)`,
+        expected: `an array of ${saved.length - 1} gradients, or nulls`,
+        received: Array.isArray(gradients) ? `one of ${gradients.length}` : typeof gradients,
+        cure: "Return one gradient for each input.",
+      });
+    });
   };
 }

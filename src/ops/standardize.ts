@@ -1,6 +1,7 @@
 import { record, willRecord } from "../autograd.js";
 import type { StatisticsView } from "../backend/backend.js";
-import type { Shape } from "../shape.js";
+import { ShapeError } from "../errors.js";
+import { formatShape, type Shape } from "../shape.js";
 import { commonBackend, copyOf, empty, type Tensor } from "../tensor.js";
 
 /** What follows x̂ in the same pass, and what stands under the root. */
@@ -21,6 +22,7 @@ export interface Affine {
  */
 export function standardize(x: Tensor, view: StatisticsView, affine: Affine): { y: Tensor; moments: Tensor } {
   const { weight, bias, eps } = affine;
+  checkAffine("standardize(x)", view, affine);
   const backend = commonBackend("standardize", x, weight, bias);
   const moments = empty("standardize", backend, [view.kept, 3], 8);
   backend.moments(x.block, view, moments.block);
@@ -46,6 +48,7 @@ export function standardize(x: Tensor, view: StatisticsView, affine: Affine): { 
  */
 export function normalizeWith(x: Tensor, mean: Tensor, variance: Tensor, view: StatisticsView, affine: Affine): Tensor {
   const { weight, bias, eps } = affine;
+  checkAffine("normalizeWith(x)", view, affine);
   const backend = commonBackend("normalizeWith", x, mean, variance, weight, bias);
   const y = empty("normalizeWith", backend, x.shape);
   const w = weight?.block ?? null;
@@ -63,6 +66,19 @@ export function normalizeWith(x: Tensor, mean: Tensor, variance: Tensor, view: S
   });
   for (const t of statistics) t.dispose();
   return y;
+}
+
+/** Checks that weight and bias have one value for each of the view's parameters. @throws ShapeError if they do not */
+function checkAffine(where: string, { period }: StatisticsView, { weight, bias }: Affine): void {
+  for (const t of [weight, bias]) {
+    if (t === null || t.size === period) continue;
+    throw new ShapeError({
+      where,
+      expected: `a weight and a bias of ${period} values each`,
+      received: formatShape(t.shape),
+      cure: "Give the layer parameters of its own size.",
+    });
+  }
 }
 
 type Slot = "x" | "weight" | "bias";

@@ -8,7 +8,8 @@ export type Pair = number | readonly [number, number];
 /** Both numbers, checked to be whole and at least `minimum`. */
 export function resolvePair(where: string, name: string, value: Pair, minimum: number): readonly [number, number] {
   const pair = typeof value === "number" ? ([value, value] as const) : value;
-  if (pair.length === 2 && pair.every((n) => Number.isInteger(n) && n >= minimum)) return [pair[0], pair[1]];
+  if (Array.isArray(pair) && pair.length === 2 && pair.every((n) => Number.isInteger(n) && n >= minimum))
+    return [pair[0], pair[1]];
   throw new ArgumentError({
     where,
     expected: `${name} to be a whole number of at least ${minimum}, or two of them`,

@@ -5,7 +5,7 @@ import { concat } from "../ops/concat.js";
 import { slice } from "../ops/slice.js";
 import { scope } from "../scope.js";
 import { checkCount } from "../shape.js";
-import type { Tensor } from "../tensor.js";
+import { copyOf, type Tensor } from "../tensor.js";
 import { evaluating } from "./mode.js";
 import { countCorrect, type Data, inputsOf, type Loss, labelsOf, lossFor, targetsOf } from "./step.js";
 
@@ -89,8 +89,11 @@ export async function predict(model: Module, x: Tensor, { batchSize = 256 }: Pre
   return evaluating(model, async () =>
     scope(() =>
       noGrad(() => {
-        const [count] = x.shape;
-        if (count <= batchSize) return model.forward(x);
+        const [count = 1] = x.shape;
+        if (count <= batchSize) {
+          const y = model.forward(x);
+          return y === x ? copyOf("predict", x) : y;
+        }
         const parts: Tensor[] = [];
         for (let start = 0; start < count; start += batchSize) {
           parts.push(scope(() => model.forward(slice(x, start, Math.min(count, start + batchSize)))));

@@ -79,7 +79,7 @@ export interface FitResult {
  *
  * @param model - what is trained
  * @param data - batches, gone through once for each epoch: {@link batches}, an array, or any (async) iterable
- * @throws DivergedError if a loss or gradient is not finite; the parameters stay as they were before that step
+ * @throws DivergedError if a loss or gradient is not finite, or lr times the gradient's norm exceeds 1e30; the parameters stay as they were before that step
  * @throws ArgumentError if there is no data, or a schedule needs a length that the data do not tell
  * @example
  * ```ts
@@ -142,6 +142,8 @@ export async function fit<Target>(model: Module, data: Data<Target>, options: Fi
   return { epochs: reports, steps: step };
 }
 
+const largestStep = 1e30;
+
 /** One step: gradients, their check, and the optimiser. */
 async function trainStep<Target>(
   model: Module,
@@ -164,7 +166,9 @@ async function trainStep<Target>(
   const correct = labels === null || pending.output === null ? null : countCorrect(await pending.output.data(), labels);
   pending.loss.dispose();
   pending.output?.dispose();
-  if (!Number.isFinite(loss) || !Number.isFinite(gradientNorm)) {
+  // A step beyond this could overflow float32 and leave parameters that are not finite.
+  const tooFar = optimizer.lr * Math.max(1, Math.min(gradientNorm, clipNorm)) > largestStep;
+  if (!Number.isFinite(loss) || !Number.isFinite(gradientNorm) || tooFar) {
     optimizer.zeroGrad();
     throw await diverged(model, batch, step, loss, gradientNorm, optimizer.lr);
   }
@@ -182,12 +186,12 @@ async function diverged(
   lr: number,
 ): Promise<DivergedError> {
   const layer = await findNonFinite(model, batch);
-  const what = Number.isFinite(loss) ? `a gradient of norm ${gradientNorm}` : `a loss of ${loss}`;
+  const what = Number.isFinite(loss) ? `gradients of norm ${gradientNorm}` : `a loss of ${loss}`;
   const where =
     layer === null ? "every layer's output still finite" : `${layer} the first layer whose output is not finite`;
   return new DivergedError({
     where: `fit(model, data), step ${step}`,
-    expected: "a finite loss and finite gradients",
+    expected: "a finite loss, finite gradients and a step that fits float32",
     received: `${what}, ${where}`,
     cure: `Lower the learning rate (now ${lr}), clip gradients, or look for non-finite values in the data.`,
     step,

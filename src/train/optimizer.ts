@@ -1,5 +1,5 @@
 import { ArgumentError, StateDictError } from "../errors.js";
-import { sameShape } from "../shape.js";
+import { formatShape, sameShape } from "../shape.js";
 import { copyOf, empty, type Tensor, tensor } from "../tensor.js";
 
 /** Options that every optimiser has. */
@@ -44,12 +44,13 @@ export abstract class Optimizer {
 
   /** @throws ArgumentError if there are no parameters or a number is out of range */
   constructor(parameters: Iterable<Tensor>, { lr, weightDecay = 0, decays = () => true }: OptimizerOptions) {
-    this.parameters = [...new Set(parameters)];
-    if (this.parameters.length === 0) {
+    const list = Symbol.iterator in parameters ? [...new Set(parameters)] : [];
+    this.parameters = list;
+    if (list.length === 0) {
       throw new ArgumentError({
         where: `new ${this.constructor.name}(parameters)`,
-        expected: "at least one parameter",
-        received: "none",
+        expected: "a list of at least one parameter",
+        received: Symbol.iterator in parameters ? "an empty one" : String(parameters),
         cure: "Pass model.parameters(), of a model whose layers are its own properties.",
       });
     }
@@ -94,6 +95,7 @@ export abstract class Optimizer {
       const memory = this.#memoryOf(parameter);
       memory.step++;
       this.update(parameter, grad, memory.moments, memory.step, this.#decays(parameter) ? this.weightDecay : 0);
+      parameter.storage.version++;
     }
   }
 
@@ -120,6 +122,11 @@ export abstract class Optimizer {
     return memory;
   }
 
+  #forget(parameter: Tensor): void {
+    for (const moment of Object.values(this.#memories.get(parameter)?.moments ?? {})) moment.dispose();
+    this.#memories.delete(parameter);
+  }
+
   /** Copies of what it remembers: `0.step`, `0.velocity`, … by the place of each parameter. */
   stateDict(): Record<string, Tensor> {
     const entries = this.parameters.flatMap((parameter, k) => {
@@ -133,7 +140,7 @@ export abstract class Optimizer {
     return Object.fromEntries(entries);
   }
 
-  /** Takes up what {@link Optimizer.stateDict} returned. @throws StateDictError if it does not fit the parameters */
+  /** Takes up what {@link Optimizer.stateDict} returned, all of it or nothing. @throws StateDictError if it does not fit the parameters */
   loadStateDict(state: Record<string, Tensor>): void {
     const expected = new Map<string, Tensor>();
     this.parameters.forEach((parameter, k) => {
@@ -142,17 +149,26 @@ export abstract class Optimizer {
     const isStep = (name: string): boolean =>
       /^\d+\.step$/.test(name) && Number.parseInt(name, 10) < this.parameters.length;
     const unexpected = Object.keys(state).filter((name) => !expected.has(name) && !isStep(name));
-    const begun = (name: string): boolean => Object.hasOwn(state, `${Number.parseInt(name, 10)}.step`);
-    const missing = [...expected.keys()].filter((name) => begun(name) && !Object.hasOwn(state, name));
+    const stepOf = (name: string): string => `${Number.parseInt(name, 10)}.step`;
+    const begun = (name: string): boolean => Object.hasOwn(state, stepOf(name));
+    const stepless = [...expected.keys()].filter((name) => Object.hasOwn(state, name) && !begun(name));
+    const incomplete = [...expected.keys()].filter((name) => begun(name) && !Object.hasOwn(state, name));
+    const missing = [...incomplete, ...new Set(stepless.map(stepOf))];
     const misshaped = [...expected]
       .filter(([name, like]) => Object.hasOwn(state, name) && !sameShape(state[name].shape, like.shape))
-      .map(([name, like]) => `${name} (expected ${like.shape.join("×")}, got ${state[name].shape.join("×")})`);
+      .map(([name, like]) => `${name} (expected ${formatShape(like.shape)}, got ${formatShape(state[name].shape)})`);
+    for (const [name, t] of Object.entries(state)) {
+      if (isStep(name) && t.size !== 1) misshaped.push(`${name} (expected scalar, got ${formatShape(t.shape)})`);
+    }
     if (unexpected.length + missing.length + misshaped.length > 0) {
       throw new StateDictError(`${this.constructor.name}.loadStateDict(state)`, missing, unexpected, misshaped);
     }
     this.parameters.forEach((parameter, k) => {
       const step = state[`${k}.step`];
-      if (step === undefined) return;
+      if (step === undefined) {
+        this.#forget(parameter);
+        return;
+      }
       const memory = this.#memoryOf(parameter);
       memory.step = step.item();
       for (const [slot, moment] of Object.entries(memory.moments)) {

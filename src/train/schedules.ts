@@ -52,11 +52,11 @@ export function cosineLr(lr: number, { final = 0 }: { final?: number } = {}): Sc
 
 /** Options of {@link oneCycleLr}; the defaults are those of PyTorch's OneCycleLR. */
 export interface OneCycleOptions {
-  /** Share of the steps in which the rate rises, in (0, 1). @defaultValue 0.3 */
+  /** Share of the steps in which the rate rises, in [0.001, 1). @defaultValue 0.3 */
   readonly rise?: number;
-  /** The first rate is maxLr over this. @defaultValue 25 */
+  /** The first rate is maxLr over this, ≥ 1. @defaultValue 25 */
   readonly initialDivisor?: number;
-  /** The last rate is the first over this. @defaultValue 1e4 */
+  /** The last rate is the first over this, ≥ 1. @defaultValue 1e4 */
   readonly finalDivisor?: number;
 }
 
@@ -69,13 +69,16 @@ export interface OneCycleOptions {
 export function oneCycleLr(maxLr: number, options: OneCycleOptions = {}): Schedule {
   const { rise = 0.3, initialDivisor = 25, finalDivisor = 1e4 } = options;
   rate("oneCycleLr(maxLr)", "maxLr", maxLr);
-  checkRange("oneCycleLr(maxLr)", "rise", rise, 0, 1);
+  checkRange("oneCycleLr(maxLr)", "rise", rise, 0.001, 1);
+  checkRange("oneCycleLr(maxLr)", "initialDivisor", initialDivisor, 1, Number.POSITIVE_INFINITY);
+  checkRange("oneCycleLr(maxLr)", "finalDivisor", finalDivisor, 1, Number.POSITIVE_INFINITY);
   const initial = maxLr / initialDivisor;
   const final = initial / finalDivisor;
   return (step, steps) => {
-    const peak = rise * steps - 1;
-    if (step <= peak) return anneal(initial, maxLr, step / peak);
-    return anneal(maxLr, final, (step - peak) / (steps - 1 - peak));
+    const peak = Math.max(0, rise * steps - 1);
+    if (step < peak) return anneal(initial, maxLr, step / peak);
+    const fall = steps - 1 - peak;
+    return anneal(maxLr, final, fall > 0 ? (step - peak) / fall : 0);
   };
 }
 

@@ -31,8 +31,8 @@ export function targetsOf<Target>({ targets }: Batch<Target>): LossTarget<Target
 
 /** Class numbers, if that is what the targets are. */
 export function labelsOf(targets: unknown): ArrayLike<number> | null {
-  if (targets instanceof Int32Array) return targets;
-  return Array.isArray(targets) && targets.every((label) => typeof label === "number") ? targets : null;
+  if (targets instanceof Int32Array || targets instanceof Uint8Array) return targets;
+  return Array.isArray(targets) && targets.every((label) => Number.isInteger(label)) ? targets : null;
 }
 
 /** The given loss, or cross-entropy where the targets are labels. @throws ArgumentError if they are not */
@@ -60,9 +60,12 @@ export function countCorrect(logits: Float32Array, labels: ArrayLike<number>): n
   return correct;
 }
 
-/** Where the largest of `count` values from `start` on stands, counted from `start`; the first of equal ones. */
+/** Where the largest of `count` values from `start` on stands, counted from `start`; the first of equal ones, −1 if one is NaN. */
 function argmax(values: Float32Array, start: number, count: number): number {
   let best = 0;
-  for (let k = 1; k < count; k++) if (values[start + k] > values[start + best]) best = k;
+  for (let k = 0; k < count; k++) {
+    if (Number.isNaN(values[start + k])) return -1;
+    if (values[start + k] > values[start + best]) best = k;
+  }
   return best;
 }

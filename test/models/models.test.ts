@@ -70,7 +70,7 @@ describe("saveModel and loadModel", () => {
     }
     const bytes = saveModel(new Own(), { note: 1 });
     expect(() => loadModel(bytes)).toThrowErrorMatchingInlineSnapshot(
-      `[FormatError: loadModel(bytes): expected the architecture in the file's metadata, got a network with classes of its own. Build the network and pass it: loadModel(bytes, network).]`,
+      `[FormatError: loadModel(bytes): expected the architecture in the file's metadata, got a network with classes of its own or a shared layer. Build the network and pass it: loadModel(bytes, network).]`,
     );
     expect(loadModel(bytes, new Own()).meta).toEqual({ note: 1 });
     const foreign = writeSafetensors({ weight: tensor([1]) });

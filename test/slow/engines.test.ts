@@ -48,8 +48,8 @@ describe("the golden hash", () => {
     expect(output.trim()).toBe(goldenHash);
   });
 
-  test("is the same on Node 24", () => {
-    const command = ["-y", "-p", "node@24", "node", "--input-type=module", "-e", script];
+  test.each([20, 24])("is the same on Node %i", (version) => {
+    const command = ["-y", "-p", `node@${version}`, "node", "--input-type=module", "-e", script];
     const output = execFileSync("npx", command, { cwd: root, encoding: "utf8" });
     expect(output.trim()).toBe(goldenHash);
   });

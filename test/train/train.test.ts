@@ -111,7 +111,7 @@ describeEachBackend("fit", () => {
     expect(error).toBeInstanceOf(DivergedError);
     expect(error.step).toBe(2);
     expect(error.message).toMatchInlineSnapshot(
-      `"fit(model, data), step 2: expected a finite loss and finite gradients, got a loss of NaN, 0: Linear(2, 16) the first layer whose output is not finite. Lower the learning rate (now 0.1), clip gradients, or look for non-finite values in the data."`,
+      `"fit(model, data), step 2: expected a finite loss, finite gradients and a step that fits float32, got a loss of NaN, 0: Linear(2, 16) the first layer whose output is not finite. Lower the learning rate (now 0.1), clip gradients, or look for non-finite values in the data."`,
     );
     for (const t of Object.values(model.stateDict())) expect(t.dataSync().every(Number.isFinite)).toBe(true);
   });
@@ -259,7 +259,7 @@ describe("losses", () => {
   test("refuse numbers out of range in optimisers and schedules", () => {
     const w = [tensor([1], { requiresGrad: true })];
     expect(() => new Sgd([], { lr: 1 })).toThrowErrorMatchingInlineSnapshot(
-      `[ArgumentError: new Sgd(parameters): expected at least one parameter, got none. Pass model.parameters(), of a model whose layers are its own properties.]`,
+      `[ArgumentError: new Sgd(parameters): expected a list of at least one parameter, got an empty one. Pass model.parameters(), of a model whose layers are its own properties.]`,
     );
     expect(() => new Sgd(w, { lr: -1 })).toThrowErrorMatchingInlineSnapshot(
       `[ArgumentError: Sgd.lr: expected lr to be a finite number of at least 0, got -1. Correct lr.]`,
