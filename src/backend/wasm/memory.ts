@@ -108,7 +108,8 @@ export class WasmMemory {
   }
 
   #growTo(end: number): void {
-    if (end > 65536 * pageBytes) throw new RangeError("beyond 4 GiB");
+    // Never the last line: kernels compare addresses with the end of a block, which must not wrap to 0.
+    if (end > 65536 * pageBytes - granule) throw new RangeError("beyond 4 GiB");
     const missing = end - this.memory.buffer.byteLength;
     if (missing <= 0) return;
     try {
