@@ -3,6 +3,7 @@ import "./ops/methods.js";
 export { noGrad } from "./autograd.js";
 export type { BackendName } from "./backend/backend.js";
 export { memoryInUse, setBackend } from "./backend/index.js";
+export { full, type NestedNumbers, type NumberArray, ones, type TensorOptions, tensor, zeros } from "./create.js";
 export { type ArrayDatasetOptions, arrayDataset, type Preprocessing } from "./data/array-dataset.js";
 export { type Batches, type BatchesOptions, batches } from "./data/batches.js";
 export type { Batch, Dataset, TensorData } from "./data/dataset.js";
@@ -36,18 +37,7 @@ export type { Pair } from "./ops/windows.js";
 export { currentSeed, Generator, type GeneratorState, seed } from "./random.js";
 export { scope } from "./scope.js";
 export type { Shape } from "./shape.js";
-export {
-  type BackwardOptions,
-  full,
-  keep,
-  type NestedNumbers,
-  type NumberArray,
-  ones,
-  Tensor,
-  type TensorOptions,
-  tensor,
-  zeros,
-} from "./tensor.js";
+export { type BackwardOptions, keep, Tensor } from "./tensor.js";
 export { type Threads, threads } from "./threads.js";
 export { Adam, type AdamOptions, AdamW } from "./train/adam.js";
 export { type EvaluateOptions, type Evaluation, evaluate, type PredictOptions, predict } from "./train/evaluate.js";

@@ -1,6 +1,7 @@
+import { tensor } from "../create.js";
 import { FormatError } from "../errors.js";
 import { type Shape, sizeOf } from "../shape.js";
-import { type Tensor, tensor } from "../tensor.js";
+import type { Tensor } from "../tensor.js";
 
 /** What a safetensors file holds. */
 export interface SafetensorsFile {

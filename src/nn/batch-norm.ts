@@ -1,8 +1,9 @@
 import type { StatisticsView } from "../backend/backend.js";
+import { ones, zeros } from "../create.js";
 import { ArgumentError, ShapeError } from "../errors.js";
 import { normalizeWith, standardize } from "../ops/standardize.js";
 import { checkCount, formatShape } from "../shape.js";
-import { empty, ones, type Tensor, view, zeros } from "../tensor.js";
+import { empty, type Tensor, view } from "../tensor.js";
 import { warn, warnOnce } from "../warnings.js";
 import { checkFeatures, Module } from "./module.js";
 

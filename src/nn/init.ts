@@ -1,6 +1,7 @@
+import { tensor } from "../create.js";
 import { type Generator, generator as globalGenerator } from "../random.js";
 import { type Shape, sizeOf } from "../shape.js";
-import { type Tensor, tensor } from "../tensor.js";
+import type { Tensor } from "../tensor.js";
 
 /**
  * A parameter of uniform values in ±1/√fanIn: PyTorch's default for linear and convolutional weights and biases (Kaiming uniform, He

@@ -1,6 +1,7 @@
+import { tensor } from "../create.js";
 import { ArgumentError, StateDictError } from "../errors.js";
 import { formatShape, sameShape } from "../shape.js";
-import { copyOf, empty, type Tensor, tensor } from "../tensor.js";
+import { copyOf, empty, type Tensor } from "../tensor.js";
 
 /** Options that every optimiser has. */
 export interface OptimizerOptions {

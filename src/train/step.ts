@@ -1,7 +1,8 @@
+import { tensor } from "../create.js";
 import type { Batch, TensorData } from "../data/dataset.js";
 import { ArgumentError } from "../errors.js";
 import { crossEntropy } from "../ops/cross-entropy.js";
-import { Tensor, tensor } from "../tensor.js";
+import { Tensor } from "../tensor.js";
 
 /** What a loss function is given for targets of this kind: data from the host arrive as a tensor. */
 export type LossTarget<Target> = Target extends TensorData ? Tensor : Target;

@@ -1,0 +1,120 @@
+import { backend as currentBackend } from "./backend/index.js";
+import { ShapeError } from "./errors.js";
+import { checkShape, formatShape, type Shape, sizeOf } from "./shape.js";
+import { empty, type Tensor, upload } from "./tensor.js";
+
+/** Options of {@link tensor}. */
+export interface TensorOptions {
+  /** Whether `backward()` collects a gradient for it in `.grad`. @defaultValue false */
+  readonly requiresGrad?: boolean;
+}
+
+/** Numbers, nested to any depth that {@link tensor} takes. */
+export type NestedNumbers = number | readonly NestedNumbers[];
+
+/** Array types whose values {@link tensor} copies, converting them to float32. */
+export type NumberArray =
+  | Float32Array
+  | Float64Array
+  | Int8Array
+  | Int16Array
+  | Int32Array
+  | Uint8Array
+  | Uint8ClampedArray
+  | Uint16Array
+  | Uint32Array;
+
+function isTypedArray(data: unknown): data is NumberArray {
+  return ArrayBuffer.isView(data) && !(data instanceof DataView);
+}
+
+/** The shape of nested arrays; their values are appended to `values`. @throws ShapeError if they are ragged or hold anything else */
+function flattenNested(data: NestedNumbers, values: number[]): number[] {
+  const shape: number[] = [];
+  for (let level: NestedNumbers = data; Array.isArray(level); level = level[0]) {
+    shape.push(level.length);
+    if (level.length === 0) break;
+  }
+  const visit = (part: unknown, axis: number): void => {
+    const isLeaf = axis === shape.length;
+    const fits = isLeaf ? typeof part === "number" : Array.isArray(part) && part.length === shape[axis];
+    if (!fits) {
+      throw new ShapeError({
+        where: "tensor(data)",
+        expected: isLeaf ? "a number at each place" : `nested arrays of equal length ${shape[axis]} along axis ${axis}`,
+        received: Array.isArray(part) ? `an array of length ${part.length}` : `${part === null ? "null" : typeof part}`,
+        cure: "Make all rows equally long and fill them with numbers.",
+      });
+    }
+    if (Array.isArray(part)) for (const member of part) visit(member, axis + 1);
+    else values.push(part as number);
+  };
+  visit(data, 0);
+  return shape;
+}
+
+/**
+ * Makes a tensor from a number (rank 0), nested arrays of numbers, or a typed array with its shape. The data are copied.
+ *
+ * @param data - a typed array without shape becomes rank 1
+ * @param shape - whole numbers ≥ 0 whose product is the number of values; default: as nested
+ * @throws ShapeError if rows differ in length, or the shape does not match the number of values
+ * @example
+ * ```ts
+ * const scalar = tensor(3); // shape []
+ * const matrix = tensor([[1, 2, 3], [4, 5, 6]]); // shape [2, 3]
+ * const image = tensor(new Float32Array(784), [1, 1, 28, 28]);
+ * const weight = tensor([0.1, 0.2], { requiresGrad: true });
+ * ```
+ */
+export function tensor(
+  data: NestedNumbers | NumberArray,
+  shape?: Shape | TensorOptions,
+  options?: TensorOptions,
+): Tensor {
+  const givenShape = Array.isArray(shape) ? (shape as Shape) : undefined;
+  const { requiresGrad = false } =
+    options ?? (Array.isArray(shape) ? {} : ((shape as TensorOptions | undefined) ?? {}));
+  let values: Float32Array;
+  let ownShape: number[];
+  if (isTypedArray(data)) {
+    values = data instanceof Float32Array ? data : Float32Array.from(data);
+    ownShape = [data.length];
+  } else {
+    const list: number[] = [];
+    ownShape = flattenNested(data, list);
+    values = Float32Array.from(list);
+  }
+  const finalShape = [...(givenShape ?? ownShape)];
+  checkShape("tensor(data, shape)", finalShape);
+  if (sizeOf(finalShape) !== values.length) {
+    throw new ShapeError({
+      where: "tensor(data, shape)",
+      expected: `${sizeOf(finalShape)} values for shape ${formatShape(finalShape)}`,
+      received: String(values.length),
+      cure: "Correct the shape or the data.",
+    });
+  }
+  const result = upload("tensor", currentBackend(), finalShape, values);
+  if (requiresGrad) result.requiresGrad = true;
+  return result;
+}
+
+/** A tensor of zeros. @param shape - whole numbers ≥ 0 */
+export function zeros(shape: Shape, options: TensorOptions = {}): Tensor {
+  return full(shape, 0, options);
+}
+
+/** A tensor of ones. @param shape - whole numbers ≥ 0 */
+export function ones(shape: Shape, options: TensorOptions = {}): Tensor {
+  return full(shape, 1, options);
+}
+
+/** A tensor of equal values. @param shape - whole numbers ≥ 0 */
+export function full(shape: Shape, value: number, options: TensorOptions = {}): Tensor {
+  checkShape("full(shape)", shape);
+  const result = empty("full", currentBackend(), [...shape]);
+  result.backend.fill(result.block, result.size, value);
+  if (options.requiresGrad) result.requiresGrad = true;
+  return result;
+}
