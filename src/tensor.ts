@@ -1,3 +1,4 @@
+/// <reference lib="esnext.disposable" preserve="true" />
 import type { GraphNode } from "./autograd.js";
 import type { Backend } from "./backend/backend.js";
 import { backend as currentBackend } from "./backend/index.js";
