@@ -11,6 +11,7 @@ export default defineConfig({
     setupFiles: ["test/support/setup.ts"],
     // The collector is called by tests of lifetimes.
     execArgv: ["--expose-gc"],
+    env: { EVENKEEL_THREADS: process.env["EVENKEEL_THREADS"] ?? "1" },
     testTimeout: 60_000,
   },
 });

@@ -96,6 +96,9 @@ export class OutOfMemoryError extends EvenkeelError {
 /** The backend cannot do what was asked: not available here, or not able to answer synchronously. */
 export class BackendError extends EvenkeelError {}
 
+/** A thread that shares the work of kernels does not answer; from then on one thread does it all. */
+export class WorkerLostError extends EvenkeelError {}
+
 /** Training met a loss or a gradient that is not finite. */
 export class DivergedError extends EvenkeelError {
   /** The optimiser step at which it happened, counted from 0. */

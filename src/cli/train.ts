@@ -60,7 +60,7 @@ interface TrainFlags {
   readonly schedule: keyof typeof schedules;
   readonly weightDecay: number;
   readonly seed?: number;
-  readonly threads: number;
+  readonly threads?: number;
   readonly backend: "cpu" | "wasm";
   readonly out?: string;
 }
@@ -85,7 +85,11 @@ export function trainCommand(): Command {
     .option("--schedule <name>", words(schedules).join(", "), oneOf("--schedule", words(schedules)), "one-cycle")
     .option("--weight-decay <x>", "not on norm weights and biases", number("--weight-decay"), 0)
     .option("--seed <n>", "equal seeds, equal runs (default: drawn and reported)", count("--seed", 0))
-    .option("--threads <n>", "threads to use; more than one are not available yet", count("--threads"), 1)
+    .option(
+      "--threads <n>",
+      "threads to use (default: EVENKEEL_THREADS, or as many as the machine runs at once, up to 8)",
+      count("--threads"),
+    )
     .option("--backend <name>", "wasm, cpu", oneOf("--backend", ["wasm", "cpu"] as const), "wasm")
     .option("--out <folder>", "where to write (default: runs/DATA-MODEL)")
     .action((flags: TrainFlags) => train(flags));

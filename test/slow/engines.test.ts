@@ -29,7 +29,7 @@ describe("the golden hash", () => {
   });
 
   test.skipIf(!hasChromium).each([true, false])(
-    "is the same in Chromium (skipped without /usr/bin/chromium); cross-origin isolated: %s",
+    "is the same in Chromium, on threads where they can be had (skipped without /usr/bin/chromium); cross-origin isolated: %s",
     async (isolated) => {
       const { url, close } = await serve(root, isolated ? isolating : {}, { "/": page });
       try {
@@ -37,10 +37,15 @@ describe("the golden hash", () => {
           // As text: the test runner would rewrite the imports of a function.
           const hash = await tab.evaluate(`(async () => {
             const { goldenRun } = await import("/test/support/golden-run.js");
-            return [crossOriginIsolated, await goldenRun(await import("evenkeel"))];
+            const evenkeel = await import("evenkeel");
+            const { count, reason } = await evenkeel.threads(3);
+            return [crossOriginIsolated, count, reason, await goldenRun(evenkeel)];
           })()`);
           expect(errors).toEqual([]);
-          expect(hash).toEqual([isolated, goldenHash]);
+          const alone =
+            "the page is not cross-origin isolated: serve it with Cross-Origin-Opener-Policy: same-origin " +
+            "and Cross-Origin-Embedder-Policy: require-corp";
+          expect(hash).toEqual([isolated, isolated ? 3 : 1, isolated ? null : alone, goldenHash]);
         });
       } finally {
         close();

@@ -1,6 +1,6 @@
 import type { ConvGeometry, Convolutions, MatrixProduct } from "../backend.js";
 import { type ConvPlan, forwardPlan, inputGradientPlan, weightGradientPlan } from "./conv-plan.js";
-import { productScratch, gemm as products } from "./gemm.js";
+import { multiplyAddsPerValue, productScratch, gemm as products } from "./gemm.js";
 import type { Runtime } from "./runtime.js";
 
 /** Pieces of the images whose weight gradients are summed apart, for as many threads; fewer where they would fill memory. */
@@ -27,6 +27,11 @@ function isLinear(geometry: ConvGeometry): boolean {
   );
 }
 
+function workOf({ batch, inChannels, outChannels, outHeight, outWidth, kernel, groups }: ConvGeometry): number {
+  const depth = (inChannels / groups) * kernel[0] * kernel[1];
+  return (batch * outChannels * outHeight * outWidth * depth) / multiplyAddsPerValue;
+}
+
 /** Convolutions on the kernels of assembly/conv.ts and assembly/conv-weights.ts. */
 export function conv(runtime: Runtime): Convolutions<number> {
   const { gemm } = products(runtime);
@@ -47,9 +52,10 @@ export function conv(runtime: Runtime): Convolutions<number> {
       runtime.memory.bytes.set(new Uint8Array(plan.words.buffer), words);
       const packed = words + planBytes;
       const pairs = Math.ceil(rows / 2);
-      runtime.run("convPackWeights", geometry.groups * pairs, words, weight, ...steps, packed);
+      runtime.share("convPackWeights", geometry.groups * pairs, 2 * plan.weightsSize, words, weight, ...steps, packed);
       const scratch = 4 * (plan.planesSize + plan.chunkSize);
-      runtime.runWithScratch("convCorrelate", geometry.batch, scratch, words, source, packed, bias, result);
+      const args = [words, source, packed, bias, result];
+      runtime.shareWithScratch("convCorrelate", geometry.batch, workOf(geometry), scratch, ...args);
     });
   }
 
@@ -67,7 +73,7 @@ export function conv(runtime: Runtime): Convolutions<number> {
   }
 
   function pointwise(
-    { batch, groups, height, width }: ConvGeometry,
+    geometry: ConvGeometry,
     source: number,
     weight: number,
     bias: number,
@@ -76,10 +82,11 @@ export function conv(runtime: Runtime): Convolutions<number> {
     rows: number,
     transposeWeight: boolean,
   ): void {
+    const { batch, groups, height, width } = geometry;
     const plane = height * width;
     const scratch = productScratch(plane, channels);
     const args = [source, weight, bias, result, groups, channels, rows, plane, Number(transposeWeight)];
-    runtime.runWithScratch("convPointwise", batch, scratch, ...args);
+    runtime.shareWithScratch("convPointwise", batch, workOf(geometry), scratch, ...args);
   }
 
   return {
@@ -130,10 +137,11 @@ export function conv(runtime: Runtime): Convolutions<number> {
         const positions = Math.ceil((plan.chunkRows * plan.rowStride) / 4) * 4;
         const scratch = 128 + 4 * (plan.planesSize + positions * Math.ceil(outChannels / 16) * 16);
         const args = [words, dy, x, partial, batch, pieces, plan.slice, Number(direct)];
-        runtime.runWithScratch("convWeightGradient", units, scratch, ...args);
-        runtime.run(
+        runtime.shareWithScratch("convWeightGradient", units, workOf(geometry), scratch, ...args);
+        runtime.share(
           "convMergeWeights",
           groups * (outRounded / 4),
+          (pieces * pieceBytes) / 4,
           partial,
           dweight,
           pieces,

@@ -75,9 +75,10 @@ export function elementwise(runtime: Runtime): Elementwise<number> {
     const inner = extents.length === 0 ? 1 : extents[extents.length - 1];
     const units = (size / inner) * Math.ceil(inner / segment);
     // Strides of 1 for loops that run once: a copy steps through its output by them.
-    runtime.run(
+    runtime.share(
       "walk",
       units,
+      3 * size,
       walkOps[op],
       a,
       b,
@@ -90,15 +91,15 @@ export function elementwise(runtime: Runtime): Elementwise<number> {
 
   return {
     fill(y, length, value) {
-      runtime.run("fill", linesOf(length), y, value);
+      runtime.share("fill", linesOf(length), length, y, value);
     },
 
     unary(op, x, y, length, parameter) {
-      runtime.run("unary", linesOf(length), unaryOps[op], x, y, parameter);
+      runtime.share("unary", linesOf(length), 2 * length, unaryOps[op], x, y, parameter);
     },
 
     unaryGradient(op, dy, saved, dx, length, parameter) {
-      runtime.run("unaryGradient", linesOf(length), unaryOps[op], dy, saved, dx, parameter);
+      runtime.share("unaryGradient", linesOf(length), 3 * length, unaryOps[op], dy, saved, dx, parameter);
     },
 
     binary(op, a, b, y, { extents, aStrides, bStrides }) {
@@ -121,9 +122,10 @@ export function elementwise(runtime: Runtime): Elementwise<number> {
           1,
         ).slice(2);
       const outer = outerOf(extents);
-      runtime.run(
+      runtime.share(
         "transpose",
         product(outer) * Math.ceil(extents[rows] / transposedRows),
+        2 * product(extents),
         from,
         to,
         ...outer,
@@ -137,8 +139,8 @@ export function elementwise(runtime: Runtime): Elementwise<number> {
     },
 
     dropout(x, y, length, p, seed) {
-      if (p >= 1) runtime.run("fill", linesOf(length), y, 0);
-      else runtime.run("dropout", linesOf(length), x, y, 1 / (1 - p), Math.floor(p * 2 ** 32), seed);
+      if (p >= 1) runtime.share("fill", linesOf(length), length, y, 0);
+      else runtime.share("dropout", linesOf(length), 4 * length, x, y, 1 / (1 - p), Math.floor(p * 2 ** 32), seed);
     },
   };
 }

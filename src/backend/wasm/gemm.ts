@@ -6,6 +6,9 @@ export function productScratch(n: number, k: number): number {
   return 98432 + 4 * Math.min(k, 256) * Math.ceil(Math.min(n, 1024) / 16) * 16;
 }
 
+/** So many multiply-adds take about as long as a value that is read or written. */
+export const multiplyAddsPerValue = 8;
+
 /** Matrix products on the kernels of assembly/gemm.ts. */
 export function gemm(runtime: Runtime): MatrixProducts<number> {
   return {
@@ -14,9 +17,10 @@ export function gemm(runtime: Runtime): MatrixProducts<number> {
       const byColumns = n > m;
       const units = byColumns ? Math.ceil(n / 16) : Math.ceil(m / 8);
       const scratch = productScratch(n, k);
-      runtime.runWithScratch(
+      runtime.shareWithScratch(
         "gemm",
         units,
+        (m * n * k) / multiplyAddsPerValue,
         scratch,
         ...[a, b, bias ?? 0, c, m, n, k, Number(transposeA), Number(transposeB), Number(byColumns)],
       );

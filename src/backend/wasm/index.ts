@@ -25,24 +25,42 @@ function memory({ memory }: Runtime): Memory<number> {
   };
 }
 
-let instance: Backend<number> | null = null;
+/** The wasm backend, and the threads it works on. */
+interface Wasm {
+  readonly runtime: Runtime;
+  readonly backend: Backend<number>;
+}
+
+let instance: Wasm | null = null;
+
+function start(): Wasm {
+  const runtime = new Runtime();
+  const backend: Backend<number> = {
+    name: "wasm",
+    ...memory(runtime),
+    ...elementwise(runtime),
+    ...reductions(runtime),
+    ...gemm(runtime),
+    ...conv(runtime),
+    ...pooling(runtime),
+    ...normalization(runtime),
+    ...losses(runtime),
+    ...optimization(runtime),
+  };
+  return { runtime, backend };
+}
 
 /** The wasm backend, compiled at first use. @throws BackendError if WebAssembly is refused here */
 export function wasm(): Backend<number> {
-  if (instance === null) {
-    const runtime = new Runtime();
-    instance = {
-      name: "wasm",
-      ...memory(runtime),
-      ...elementwise(runtime),
-      ...reductions(runtime),
-      ...gemm(runtime),
-      ...conv(runtime),
-      ...pooling(runtime),
-      ...normalization(runtime),
-      ...losses(runtime),
-      ...optimization(runtime),
-    };
-  }
-  return instance;
+  instance ??= start();
+  return instance.backend;
+}
+
+/** Asks for `count` threads, or for the number in force, and waits until they are ready or cannot be. */
+export async function wasmThreads(count?: number): Promise<{ count: number; reason: string | null }> {
+  instance ??= start();
+  const { runtime } = instance;
+  runtime.askForThreads(count);
+  await runtime.pool.ready();
+  return { count: runtime.pool.count, reason: runtime.pool.reason };
 }

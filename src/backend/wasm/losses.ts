@@ -7,7 +7,18 @@ export function losses(runtime: Runtime): Losses<number> {
     crossEntropy(logits, labels, weights, smoothing, rows, classes, logProbabilities, loss) {
       const w = weights ?? 0;
       runtime.withScratch(8 * rows, (terms) => {
-        runtime.run("crossEntropyRows", rows, logits, labels, w, smoothing, classes, logProbabilities, terms);
+        runtime.share(
+          "crossEntropyRows",
+          rows,
+          8 * rows * classes,
+          logits,
+          labels,
+          w,
+          smoothing,
+          classes,
+          logProbabilities,
+          terms,
+        );
         runtime.run("crossEntropyMean", 1, terms, labels, w, rows, loss);
       });
     },
@@ -17,7 +28,7 @@ export function losses(runtime: Runtime): Losses<number> {
       runtime.withScratch(16, (factors) => {
         runtime.run("crossEntropyFactors", 1, dloss, labels, w, rows, classes, factors);
         const args = [logProbabilities, labels, w, smoothing, classes, factors, dlogits];
-        runtime.run("crossEntropyRowsGradient", rows, ...args);
+        runtime.share("crossEntropyRowsGradient", rows, 8 * rows * classes, ...args);
       });
     },
   };

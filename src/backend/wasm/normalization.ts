@@ -60,17 +60,18 @@ export function normalization(runtime: Runtime): Normalization<number> {
   ): void {
     if (isEmpty(view)) return;
     const { outer, kept, inner, repeat, period } = view;
+    const work = 2 * outer * kept * inner;
     const pattern = patternOf(view);
     const w = weight ?? 0;
     const b = bias ?? 0;
     if (pattern === "rows") {
-      runtime.run("rowStandardize", kept, x, moments, inner, repeat, period, w, b, eps, y);
+      runtime.share("rowStandardize", kept, work, x, moments, inner, repeat, period, w, b, eps, y);
       return;
     }
     runtime.withScratch(coefficientBytes(kept), (coefficients) => {
       runtime.run("standardizeCoefficients", kept, moments, w, b, eps, kept, coefficients);
-      if (pattern === "channels") runtime.run("channelStandardize", outer, x, coefficients, kept, y);
-      else runtime.run("planeStandardize", outer * kept, x, coefficients, kept, inner, y);
+      if (pattern === "channels") runtime.share("channelStandardize", outer, work, x, coefficients, kept, y);
+      else runtime.share("planeStandardize", outer * kept, work, x, coefficients, kept, inner, y);
     });
   }
 
@@ -89,21 +90,22 @@ export function normalization(runtime: Runtime): Normalization<number> {
     const pattern = patternOf(view);
     const pieceRows = channelPieceRows(outer);
     const pieces = pattern === "channels" ? Math.ceil(outer / pieceRows) : 1;
+    const size = outer * kept * inner;
     const sumsBytes = pieces * kept * partialBytes;
     runtime.withScratch(sumsBytes + (dx ? coefficientBytes(kept) : 0), (sums) => {
       const coefficients = dx ? sums + sumsBytes : 0;
       if (pattern === "channels") {
         const args = [dy, x, moments, outer, kept, pieceRows, sums];
-        runtime.runWithScratch("channelGradientSums", pieces, 3 * paddedBytes(kept), ...args);
+        runtime.shareWithScratch("channelGradientSums", pieces, 2 * size, 3 * paddedBytes(kept), ...args);
       } else {
-        runtime.run("planeGradientSums", kept, dy, x, moments, outer, kept, inner, sums);
+        runtime.share("planeGradientSums", kept, 2 * size, dy, x, moments, outer, kept, inner, sums);
       }
       const count = outer * inner;
       const outputs = [coefficients, dweight, dbias];
       runtime.run("gradientCoefficients", kept, moments, sums, pieces, weight, eps, count, kept, ...outputs);
       if (!dx) return;
-      if (pattern === "channels") runtime.run("channelGradient", outer, dy, x, coefficients, kept, dx);
-      else runtime.run("planeGradient", outer * kept, dy, x, coefficients, kept, inner, dx);
+      if (pattern === "channels") runtime.share("channelGradient", outer, 3 * size, dy, x, coefficients, kept, dx);
+      else runtime.share("planeGradient", outer * kept, 3 * size, dy, x, coefficients, kept, inner, dx);
     });
   }
 
@@ -124,7 +126,7 @@ export function normalization(runtime: Runtime): Normalization<number> {
     const run = (partials: number): void => {
       const scratch = repeat === 1 ? 3 * paddedBytes(period) : 0;
       const args = [dy, x, moments, kept, inner, repeat, period, weight, eps, dx, pieceRows, partials];
-      runtime.runWithScratch("rowGradient", pieces, scratch, ...args);
+      runtime.shareWithScratch("rowGradient", pieces, 5 * kept * inner, scratch, ...args);
     };
     if (!dweight && !dbias) {
       run(0);
@@ -132,7 +134,7 @@ export function normalization(runtime: Runtime): Normalization<number> {
     }
     runtime.withScratch(pieces * period * partialBytes, (partials) => {
       run(partials);
-      runtime.run("mergeRowGradients", period, partials, pieces, period, dweight, dbias);
+      runtime.share("mergeRowGradients", period, 4 * pieces * period, partials, pieces, period, dweight, dbias);
     });
   }
 
@@ -173,17 +175,18 @@ export function normalization(runtime: Runtime): Normalization<number> {
   return {
     moments(x, view, moments) {
       const { outer, kept, inner } = view;
+      const size = outer * kept * inner;
       const pattern = patternOf(view);
       if (pattern === "rows") {
-        runtime.run("rowMoments", kept, x, inner, moments);
+        runtime.share("rowMoments", kept, size, x, inner, moments);
       } else if (pattern === "planes") {
-        runtime.run("planeMoments", kept, x, outer, kept, inner, moments);
+        runtime.share("planeMoments", kept, size, x, outer, kept, inner, moments);
       } else {
         const pieceRows = channelPieceRows(outer);
         const pieces = Math.ceil(outer / pieceRows);
         runtime.withScratch(pieces * kept * partialBytes, (partials) => {
           const scratch = 3 * paddedBytes(kept);
-          runtime.runWithScratch("channelMoments", pieces, scratch, x, outer, kept, pieceRows, partials);
+          runtime.shareWithScratch("channelMoments", pieces, size, scratch, x, outer, kept, pieceRows, partials);
           runtime.run("mergeMoments", kept, partials, outer, pieceRows, kept, moments);
         });
       }

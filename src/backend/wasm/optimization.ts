@@ -10,18 +10,30 @@ export function optimization(runtime: Runtime): Optimization<number> {
     sgdStep(parameter, gradient, velocity, length, { lr, momentum, nesterov, weightDecay, first }) {
       const lines = Math.ceil(length / 16);
       if (velocity === null) {
-        runtime.run("sgdPlain", lines, parameter, gradient, lr, weightDecay);
+        runtime.share("sgdPlain", lines, 3 * length, parameter, gradient, lr, weightDecay);
       } else {
         const flags = [Number(nesterov), Number(first)];
-        runtime.run("sgdMomentum", lines, parameter, gradient, velocity, lr, weightDecay, momentum, ...flags);
+        runtime.share(
+          "sgdMomentum",
+          lines,
+          5 * length,
+          parameter,
+          gradient,
+          velocity,
+          lr,
+          weightDecay,
+          momentum,
+          ...flags,
+        );
       }
     },
 
     adamStep(parameter, gradient, first, second, length, step) {
       const { lr, beta1, beta2, eps, weightDecay, decoupled, correction1, correction2 } = step;
-      runtime.run(
+      runtime.share(
         "adam",
         Math.ceil(length / 16),
+        7 * length,
         parameter,
         gradient,
         first,
@@ -41,13 +53,13 @@ export function optimization(runtime: Runtime): Optimization<number> {
     addSquares(x, length, total) {
       const pieces = Math.ceil(length / piece);
       runtime.withScratch(8 * pieces, (partial) => {
-        runtime.run("squarePieces", pieces, x, partial, length, piece);
+        runtime.share("squarePieces", pieces, length, x, partial, length, piece);
         runtime.run("mergeSquares", 1, partial, pieces, total);
       });
     },
 
     clipToNorm(x, length, total, maxNorm) {
-      runtime.run("clip", Math.ceil(length / 16), x, total, maxNorm);
+      runtime.share("clip", Math.ceil(length / 16), 2 * length, x, total, maxNorm);
     },
   };
 }

@@ -7,6 +7,11 @@ function isHalving({ kernel, stride, padding, height, width, outHeight, outWidth
   return isTwo && padding[0] === 0 && padding[1] === 0 && 2 * outHeight <= height && 2 * outWidth <= width;
 }
 
+/** What a kernel reads and writes at most. */
+function workOf({ planes, height, width, outHeight, outWidth, kernel }: PoolGeometry): number {
+  return planes * (height * width + outHeight * outWidth * kernel[0] * kernel[1]);
+}
+
 /** The sizes that the kernels take, planes left out. */
 function sizesOf({ height, width, outHeight, outWidth }: PoolGeometry): number[] {
   return [height, width, outHeight, outWidth];
@@ -22,22 +27,26 @@ export function pooling(runtime: Runtime): Pooling<number> {
   return {
     maxPool2d(x, y, indices, geometry) {
       const sizes = sizesOf(geometry);
-      if (isHalving(geometry)) runtime.run("maxPool2x2", geometry.planes, x, y, indices, ...sizes);
-      else runtime.run("maxPool", geometry.planes, x, y, indices, ...sizes, ...windowsOf(geometry));
+      const work = workOf(geometry);
+      if (isHalving(geometry)) runtime.share("maxPool2x2", geometry.planes, work, x, y, indices, ...sizes);
+      else runtime.share("maxPool", geometry.planes, work, x, y, indices, ...sizes, ...windowsOf(geometry));
     },
 
     maxPool2dGradient(dy, indices, dx, { planes, height, width, outHeight, outWidth }) {
-      runtime.run("maxPoolGradient", planes, dy, indices, dx, height * width, outHeight * outWidth);
+      const work = planes * (height * width + 2 * outHeight * outWidth);
+      runtime.share("maxPoolGradient", planes, work, dy, indices, dx, height * width, outHeight * outWidth);
     },
 
     avgPool2d(x, y, geometry) {
       const sizes = sizesOf(geometry);
-      if (isHalving(geometry)) runtime.run("avgPool2x2", geometry.planes, x, y, ...sizes);
-      else runtime.run("avgPool", geometry.planes, x, y, ...sizes, ...windowsOf(geometry));
+      const work = workOf(geometry);
+      if (isHalving(geometry)) runtime.share("avgPool2x2", geometry.planes, work, x, y, ...sizes);
+      else runtime.share("avgPool", geometry.planes, work, x, y, ...sizes, ...windowsOf(geometry));
     },
 
     avgPool2dGradient(dy, dx, geometry) {
-      runtime.run("avgPoolGradient", geometry.planes, dy, dx, ...sizesOf(geometry), ...windowsOf(geometry));
+      const args = [dy, dx, ...sizesOf(geometry), ...windowsOf(geometry)];
+      runtime.share("avgPoolGradient", geometry.planes, workOf(geometry), ...args);
     },
   };
 }

@@ -25,11 +25,11 @@ export function reductions(runtime: Runtime): Reductions<number> {
   function sumRows(x: number, y: number, rows: number, count: number): void {
     const pieces = Math.ceil(count / piece);
     if (pieces === 1) {
-      runtime.run("sumRows", rows, x, y, count);
+      runtime.share("sumRows", rows, rows * count, x, y, count);
       return;
     }
     runtime.withScratch(8 * rows * pieces, (partial) => {
-      runtime.run("sumPieces", rows * pieces, x, partial, count, piece);
+      runtime.share("sumPieces", rows * pieces, rows * count, x, partial, count, piece);
       runtime.run("mergeSums", rows, partial, y, pieces, 1);
     });
   }
@@ -38,7 +38,8 @@ export function reductions(runtime: Runtime): Reductions<number> {
     const { fold, rows, width, lastWidth, rowsPerPiece, pieces } = columnPlan(outer, count, inner);
     const units = outer * pieces * Math.ceil(width / columnBlock);
     const sum = (partial: number): void => {
-      runtime.runWithScratch("sumColumns", units, 8 * columnBlock, x, partial, y, rows, width, lastWidth, rowsPerPiece);
+      const args = [x, partial, y, rows, width, lastWidth, rowsPerPiece];
+      runtime.shareWithScratch("sumColumns", units, outer * count * inner, 8 * columnBlock, ...args);
     };
     if (pieces * fold === 1) {
       sum(0);
@@ -53,11 +54,11 @@ export function reductions(runtime: Runtime): Reductions<number> {
   function maxRows(x: number, y: number, rows: number, count: number): void {
     const pieces = Math.ceil(count / piece);
     if (pieces === 1) {
-      runtime.run("maxPieces", rows, x, y, count, count);
+      runtime.share("maxPieces", rows, rows * count, x, y, count, count);
       return;
     }
     runtime.withScratch(4 * rows * pieces, (partial) => {
-      runtime.run("maxPieces", rows * pieces, x, partial, count, piece);
+      runtime.share("maxPieces", rows * pieces, rows * count, x, partial, count, piece);
       runtime.run("maxPieces", rows, partial, y, pieces, pieces);
     });
   }
@@ -65,11 +66,12 @@ export function reductions(runtime: Runtime): Reductions<number> {
   /** Runs a kernel of assembly/softmax.ts over rows, or over columns four abreast. */
   function softmax(blocks: readonly number[], logarithm: boolean, suffix: string, shape: readonly number[]): void {
     const [outer, count, inner] = shape;
+    const work = 8 * outer * count * inner;
     if (inner === 1) {
-      runtime.run(`${logarithm ? "logSoftmax" : "softmax"}Rows${suffix}`, outer, ...blocks, count);
+      runtime.share(`${logarithm ? "logSoftmax" : "softmax"}Rows${suffix}`, outer, work, ...blocks, count);
     } else {
       const units = outer * Math.ceil(inner / strip);
-      runtime.run(`softmaxColumns${suffix}`, units, ...blocks, Number(logarithm), count, inner);
+      runtime.share(`softmaxColumns${suffix}`, units, work, ...blocks, Number(logarithm), count, inner);
     }
   }
 
@@ -83,12 +85,14 @@ export function reductions(runtime: Runtime): Reductions<number> {
 
     max(x, y, outer, count, inner) {
       if (inner === 1) maxRows(x, y, outer, count);
-      else runtime.run("maxColumns", outer * Math.ceil(inner / columnBlock), x, y, count, inner);
+      else
+        runtime.share("maxColumns", outer * Math.ceil(inner / columnBlock), outer * count * inner, x, y, count, inner);
     },
 
     maxGradient(dy, x, dx, outer, count, inner) {
-      if (inner === 1) runtime.run("maxRowsGradient", outer, dy, x, dx, count);
-      else runtime.run("maxColumnsGradient", outer * Math.ceil(inner / strip), dy, x, dx, count, inner);
+      const work = 2 * outer * count * inner;
+      if (inner === 1) runtime.share("maxRowsGradient", outer, work, dy, x, dx, count);
+      else runtime.share("maxColumnsGradient", outer * Math.ceil(inner / strip), work, dy, x, dx, count, inner);
     },
 
     softmax(x, y, outer, count, inner) {

@@ -1,8 +1,19 @@
 import { BackendError } from "../../errors.js";
 import { kernelBytes } from "./kernels.generated.js";
 import { WasmMemory } from "./memory.js";
+import { Pool } from "./pool.js";
 
-type Kernel = (...args: number[]) => void;
+/** A kernel, and its place among the exports. */
+interface Kernel {
+  readonly name: string;
+  readonly index: number;
+  readonly call: (...args: number[]) => void;
+}
+
+/** Less work than this is done by one thread, in values read and written: about what waking a worker costs. */
+const leastWork = 32768;
+/** So many threads are started unless a number is asked for. */
+const mostByDefault = 8;
 
 /** The bytes behind base64, without `Buffer` (Node only) or `Uint8Array.fromBase64` (new engines only). */
 function decode(base64: string): Uint8Array<ArrayBuffer> {
@@ -20,7 +31,9 @@ function decode(base64: string): Uint8Array<ArrayBuffer> {
  */
 export class Runtime {
   readonly memory = new WasmMemory();
-  readonly #kernels: Record<string, Kernel>;
+  readonly pool: Pool;
+  readonly #kernels: Readonly<Record<string, Kernel>>;
+  #asked = false;
 
   constructor() {
     let module: WebAssembly.Module;
@@ -38,22 +51,54 @@ export class Runtime {
       );
     }
     const instance = new WebAssembly.Instance(module, { env: { memory: this.memory.memory } });
-    this.#kernels = instance.exports as Record<string, Kernel>;
+    const names = Object.keys(instance.exports);
+    const kernel = (name: string, index: number): Kernel => {
+      return { name, index, call: instance.exports[name] as Kernel["call"] };
+    };
+    this.#kernels = Object.fromEntries(names.map((name, index) => [name, kernel(name, index)]));
+    this.pool = new Pool(module, this.memory.memory);
   }
 
-  /** Runs a kernel over all of its units. */
+  /** Asks for a number of threads; at first by default for EVENKEEL_THREADS or, up to eight, as many as the machine runs at once. */
+  askForThreads(count?: number): void {
+    if (count === undefined && this.#asked) return;
+    this.#asked = true;
+    const wanted = count ?? defaultThreads();
+    if (wanted !== this.pool.requested) this.pool.start(wanted);
+  }
+
+  /** Runs a kernel over all of its units on this thread. */
   run(kernel: string, units: number, ...args: number[]): void {
-    this.#kernels[kernel](...args, 0, units);
+    this.#kernels[kernel].call(...args, 0, units);
   }
 
   /** Runs a kernel that needs working memory of its own, passed after the range. */
   runWithScratch(kernel: string, units: number, scratchBytes: number, ...args: number[]): void {
-    const scratch = this.memory.allocate(scratchBytes);
-    try {
-      this.#kernels[kernel](...args, 0, units, scratch);
-    } finally {
-      this.memory.free(scratch, scratchBytes);
+    this.withScratch(scratchBytes, (scratch) => this.#kernels[kernel].call(...args, 0, units, scratch));
+  }
+
+  /** As {@link Runtime.run}, on all threads if `work`, in values read and written, is worth it. */
+  share(kernel: string, units: number, work: number, ...args: number[]): void {
+    if (this.#isShared(units, work)) this.pool.run(this.#kernels[kernel], units, args, { at: 0, bytes: 0 });
+    else this.run(kernel, units, ...args);
+  }
+
+  /** As {@link Runtime.share}, with working memory for each thread. */
+  shareWithScratch(kernel: string, units: number, work: number, scratchBytes: number, ...args: number[]): void {
+    if (!this.#isShared(units, work)) {
+      this.runWithScratch(kernel, units, scratchBytes, ...args);
+      return;
     }
+    const bytes = Math.max(64, Math.ceil(scratchBytes / 64) * 64);
+    this.withScratch(bytes * this.pool.requested, (at) => {
+      this.pool.run(this.#kernels[kernel], units, args, { at, bytes });
+    });
+  }
+
+  #isShared(units: number, work: number): boolean {
+    if (units < 2 || work < leastWork) return false;
+    if (!this.#asked) this.askForThreads();
+    return this.pool.requested > 1 && this.pool.count > 1;
   }
 
   /** Runs `body` with working memory that kernels of one member share. */
@@ -65,4 +110,13 @@ export class Runtime {
       this.memory.free(scratch, bytes);
     }
   }
+}
+
+/** What EVENKEEL_THREADS says, or how many threads the machine runs at once, up to eight. */
+function defaultThreads(): number {
+  const { process, navigator } = globalThis;
+  const given = Number(process?.env?.["EVENKEEL_THREADS"]);
+  if (Number.isInteger(given) && given >= 1) return given;
+  const cores = process?.getBuiltinModule?.("node:os").availableParallelism() ?? navigator?.hardwareConcurrency ?? 1;
+  return Math.min(cores, mostByDefault);
 }
