@@ -14,6 +14,8 @@ export { readSafetensors, type SafetensorsFile, writeSafetensors } from "./model
 export { type LoadedModel, loadModel, type ModelMeta, saveModel } from "./models/save-model.js";
 export { ELU, GELU, LeakyReLU, ReLU, Sigmoid, SiLU, Softmax, Tanh } from "./nn/activations.js";
 export { BatchNorm, type BatchNormOptions, type Statistics } from "./nn/batch-norm.js";
+export { ConvTranspose2d, type ConvTranspose2dOptions } from "./nn/conv-transpose2d.js";
+export { Conv1d, type Conv1dOptions } from "./nn/conv1d.js";
 export { Conv2d, type Conv2dOptions } from "./nn/conv2d.js";
 export { Dropout, type DropoutOptions } from "./nn/dropout.js";
 export { Flatten } from "./nn/flatten.js";
@@ -24,6 +26,8 @@ export { Residual } from "./nn/residual.js";
 export { Sequential } from "./nn/sequential.js";
 export { elu, gelu, leakyRelu, relu, sigmoid, silu, tanh } from "./ops/activations.js";
 export { concat } from "./ops/concat.js";
+export { type ConvTransposeOptions, convTranspose2d } from "./ops/conv-transpose2d.js";
+export { conv1d, type SignalConvOptions } from "./ops/conv1d.js";
 export { type ConvOptions, conv2d } from "./ops/conv2d.js";
 export { type CrossEntropyOptions, crossEntropy } from "./ops/cross-entropy.js";
 export { type CustomOp, customOp } from "./ops/custom-op.js";

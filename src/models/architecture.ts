@@ -1,6 +1,8 @@
 import { FormatError } from "../errors.js";
 import { ELU, GELU, LeakyReLU, ReLU, Sigmoid, SiLU, Softmax, Tanh } from "../nn/activations.js";
 import { BatchNorm } from "../nn/batch-norm.js";
+import { ConvTranspose2d } from "../nn/conv-transpose2d.js";
+import { Conv1d } from "../nn/conv1d.js";
 import { Conv2d } from "../nn/conv2d.js";
 import { Dropout } from "../nn/dropout.js";
 import { Flatten } from "../nn/flatten.js";
@@ -36,6 +38,16 @@ function format<C extends new (...given: never[]) => Module>(
 
 const formats: Readonly<Record<string, LayerFormat>> = {
   Linear: format(Linear, ({ weight, bias }) => [weight.shape[1], weight.shape[0], { bias: bias !== null }]),
+  Conv1d: format(Conv1d, ({ weight, bias, stride, padding, dilation, groups }) => {
+    const [outChannels, groupChannels, kernel] = weight.shape;
+    const options = { stride, padding, dilation, groups, bias: bias !== null };
+    return [groupChannels * groups, outChannels, kernel, options];
+  }),
+  ConvTranspose2d: format(ConvTranspose2d, ({ weight, bias, stride, padding, outputPadding, dilation, groups }) => {
+    const [inChannels, groupChannels, height, width] = weight.shape;
+    const options = { stride, padding, outputPadding, dilation, groups, bias: bias !== null };
+    return [inChannels, groupChannels * groups, [height, width], options];
+  }),
   Conv2d: format(Conv2d, ({ weight, bias, stride, padding, dilation, groups }) => {
     const [outChannels, groupChannels, height, width] = weight.shape;
     const options = { stride, padding, dilation, groups, bias: bias !== null };

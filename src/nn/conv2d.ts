@@ -1,8 +1,7 @@
-import { ArgumentError } from "../errors.js";
 import { type ConvOptions, conv2d } from "../ops/conv2d.js";
 import { checkImages, type Pair, resolvePair } from "../ops/windows.js";
-import { checkCount } from "../shape.js";
 import type { Tensor } from "../tensor.js";
+import { checkChannelGroups } from "./channel-groups.js";
 import { uniformParameter } from "./init.js";
 import { checkFeatures, Module } from "./module.js";
 
@@ -45,17 +44,7 @@ export class Conv2d extends Module {
   constructor(inChannels: number, outChannels: number, kernelSize: Pair, options: Conv2dOptions = {}) {
     super();
     const where = "new Conv2d(inChannels, outChannels, kernelSize)";
-    checkCount(where, "inChannels", inChannels);
-    checkCount(where, "outChannels", outChannels);
-    this.groups = checkCount(where, "groups", options.groups ?? 1);
-    if (inChannels % this.groups !== 0 || outChannels % this.groups !== 0) {
-      throw new ArgumentError({
-        where,
-        expected: "groups to divide both channel counts",
-        received: `${this.groups} groups for ${inChannels} and ${outChannels} channels`,
-        cure: "Choose a divisor of both.",
-      });
-    }
+    this.groups = checkChannelGroups(where, inChannels, outChannels, options.groups ?? 1);
     const [height, width] = resolvePair(where, "kernelSize", kernelSize, 1);
     this.stride = resolvePair(where, "stride", options.stride ?? 1, 1);
     this.padding = resolvePair(where, "padding", options.padding ?? 0, 0);

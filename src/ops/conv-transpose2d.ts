@@ -1,0 +1,104 @@
+import { record } from "../autograd.js";
+import type { ConvGeometry } from "../backend/backend.js";
+import { ArgumentError, ShapeError } from "../errors.js";
+import { checkCount, formatShape } from "../shape.js";
+import { commonBackend, empty, type Tensor } from "../tensor.js";
+import { add } from "./binary.js";
+import type { ConvOptions } from "./conv2d.js";
+import { reshape } from "./reshape.js";
+import { checkImages, type Pair, resolvePair } from "./windows.js";
+
+/** Options of {@link convTranspose2d}. */
+export interface ConvTransposeOptions extends ConvOptions {
+  /**
+   * Rows and columns added at the end, smaller than `stride`: which of the sizes that a strided convolution maps to x is meant.
+   * PyTorch also takes larger ones, below the dilation. @defaultValue 0
+   */
+  readonly outputPadding?: Pair;
+}
+
+/**
+ * The transpose of {@link conv2d}, the map of its input gradient: each value of x adds its multiple of the kernel to y,
+ * `stride` apart; `padding` rows and columns are cut from each side.
+ *
+ * @param x - (N, inChannels, H, W)
+ * @param weight - (inChannels, outChannels / groups, kernelHeight, kernelWidth)
+ * @param bias - (outChannels), or null
+ * @returns (N, outChannels, (H − 1)·stride − 2·padding + dilation·(kernelHeight − 1) + outputPadding + 1, …)
+ * @throws ShapeError if channels do not fit, or nothing is left of a plane
+ * @throws ArgumentError if an output padding is not smaller than its stride
+ * @example
+ * ```ts
+ * const x = tensor([[[[1, 2]]]]);
+ * convTranspose2d(x, tensor([[[[1, 10]]]]), null, { stride: 2 }).dataSync(); // Float32Array [1, 10, 2, 20]
+ * ```
+ */
+export function convTranspose2d(
+  x: Tensor,
+  weight: Tensor,
+  bias: Tensor | null = null,
+  options: ConvTransposeOptions = {},
+): Tensor {
+  const where = "convTranspose2d(x, weight, bias)";
+  const groups = checkCount(where, "groups", options.groups ?? 1);
+  checkImages(where, x);
+  const [batch, inChannels, outHeight, outWidth] = x.shape;
+  const outChannels = weight.shape[1] * groups;
+  const fits = weight.rank === 4 && weight.shape[0] === inChannels && inChannels % groups === 0;
+  if (!fits || (bias !== null && (bias.rank !== 1 || bias.size !== outChannels))) {
+    throw new ShapeError({
+      where,
+      expected: `channels divisible by groups = ${groups}, a weight (${inChannels}, out / ${groups}, kh, kw), and a bias (out) or none`,
+      received: `${formatShape(weight.shape)} and ${bias === null ? "none" : formatShape(bias.shape)} for x ${formatShape(x.shape)}`,
+      cure: "Match the weight's channels to those of x.",
+    });
+  }
+  const kernel = [weight.shape[2], weight.shape[3]] as const;
+  const stride = resolvePair(where, "stride", options.stride ?? 1, 1);
+  const padding = resolvePair(where, "padding", options.padding ?? 0, 0);
+  const dilation = resolvePair(where, "dilation", options.dilation ?? 1, 1);
+  const outputPadding = resolveOutputPadding(where, options.outputPadding ?? 0, stride);
+  const [height, width] = [0, 1].map(
+    (k) => (x.shape[2 + k] - 1) * stride[k] - 2 * padding[k] + dilation[k] * (kernel[k] - 1) + outputPadding[k] + 1,
+  );
+  if (outHeight < 1 || outWidth < 1 || height < 1 || width < 1) {
+    throw new ShapeError({
+      where,
+      expected: "planes of which something is left",
+      received: `${height}×${width} (x ${formatShape(x.shape)}, weight ${formatShape(weight.shape)}, padding ${padding.join("×")})`,
+      cure: "Use larger images, a larger kernel, or less padding.",
+    });
+  }
+  // The convolution from y to x, whose input gradient this is: x stands where its output would.
+  const geometry: ConvGeometry = {
+    ...{ batch, inChannels: outChannels, height, width, outChannels: inChannels, outHeight, outWidth, groups },
+    ...{ kernel, stride, padding, dilation },
+  };
+  const backend = commonBackend(where, x, weight, bias);
+  const y = empty("convTranspose2d", backend, [batch, outChannels, height, width]);
+  backend.conv2dInputGradient(x.block, weight.block, y.block, geometry);
+  record("convTranspose2d", y, [x, weight], [x, weight], (dy, [input, w], needs) => {
+    const dx = needs[0] ? empty("convTranspose2d", backend, input.shape) : null;
+    if (dx !== null) backend.conv2d(dy.block, w.block, null, dx.block, geometry);
+    const dweight = needs[1] ? empty("convTranspose2d", backend, w.shape) : null;
+    if (dweight !== null) backend.conv2dWeightGradient(input.block, dy.block, dweight.block, geometry);
+    return [dx, dweight];
+  });
+  return bias === null ? y : add(y, reshape(bias, [outChannels, 1, 1]));
+}
+
+/** Both output paddings, checked to be smaller than the strides. */
+export function resolveOutputPadding(
+  where: string,
+  value: Pair,
+  stride: readonly [number, number],
+): readonly [number, number] {
+  const pair = resolvePair(where, "outputPadding", value, 0);
+  if (pair.every((extra, k) => extra < stride[k])) return pair;
+  throw new ArgumentError({
+    where,
+    expected: `outputPadding smaller than the stride ${stride.join("×")}`,
+    received: pair.join("×"),
+    cure: "Use a smaller outputPadding, or a larger stride.",
+  });
+}
