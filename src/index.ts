@@ -8,6 +8,8 @@ export { type ArrayDatasetOptions, arrayDataset, type Preprocessing } from "./da
 export { type Batches, type BatchesOptions, batches } from "./data/batches.js";
 export type { Batch, Dataset, TensorData } from "./data/dataset.js";
 export { type IdxArray, parseIdx } from "./data/idx.js";
+export { type NpyArray, parseNpy } from "./data/npy.js";
+export { type SplitOptions, splitIndices } from "./data/split.js";
 export * from "./errors.js";
 export { cnn, type NetworkOptions, type NormName, type NormOptions } from "./models/networks.js";
 export { readSafetensors, type SafetensorsFile, writeSafetensors } from "./models/safetensors.js";
