@@ -1,5 +1,5 @@
 import { existsSync, readFileSync, statSync } from "node:fs";
-import { dirname, join, relative, resolve } from "node:path";
+import { dirname, isAbsolute, join, relative, resolve } from "node:path";
 import { DataError, EvenkeelError, FormatError } from "../errors.js";
 import type { NetworkOptions } from "../models/networks.js";
 import { describeModel, type LoadedModel, loadModel, type ModelMeta } from "../models/save-model.js";
@@ -69,14 +69,19 @@ async function build(path: string, file: string, meta: ModelMeta, network: strin
 
 function remembered(path: string, file: string, { network }: ModelMeta): string {
   const from = typeof network?.from === "string" ? resolve(dirname(file), network.from) : null;
-  const isInside = from !== null && !relative(process.cwd(), from).startsWith("..");
-  if (from !== null && isInside) return from;
+  if (from !== null && isInside(process.cwd(), from)) return from;
   throw new DataError({
     where: `loadRun(${path})`,
     expected: "a model saved with its architecture",
     received: from === null ? "none" : `one built by a module outside the working folder, ${network?.from}`,
     cure: "Name the network's module: --model ./net.js, or { network }.",
   });
+}
+
+function isInside(folder: string, file: string): boolean {
+  const path = relative(folder, file);
+  // On Windows the path to another drive is absolute.
+  return !path.startsWith("..") && !isAbsolute(path);
 }
 
 /** What the network was built with; without a record, what the rest of the meta says. */

@@ -44,7 +44,7 @@ export async function loadImages(meta: ModelMeta, paths: readonly string[]): Pro
 }
 
 /** Values of N inputs one after another, preprocessed as the model was trained. */
-export function preprocessed(meta: ModelMeta, inputs: Uint8Array | Float32Array, count: number): TensorData {
+function preprocessed(meta: ModelMeta, inputs: Uint8Array | Float32Array, count: number): TensorData {
   const shape = inputShapeOf(meta);
   const { preprocessing = {} } = meta;
   const dataset = arrayDataset({ inputs, shape, labels: new Uint8Array(count), preprocessing });
