@@ -10,10 +10,35 @@ export type { Batch, Dataset, TensorData } from "./data/dataset.js";
 export { type IdxArray, parseIdx } from "./data/idx.js";
 export { type NpyArray, parseNpy } from "./data/npy.js";
 export { type SplitOptions, splitIndices } from "./data/split.js";
+export { type ConfusionMatrix, type ConfusionMatrixOptions, confusionMatrix } from "./diagnostics/confusion-matrix.js";
+export {
+  type RegressionErrors,
+  type RegressionErrorsOptions,
+  regressionErrors,
+} from "./diagnostics/regression-errors.js";
 export * from "./errors.js";
-export { cnn, type NetworkOptions, type NormName, type NormOptions } from "./models/networks.js";
+export {
+  cnn,
+  type MlpOptions,
+  mlp,
+  type NetworkOptions,
+  type NormOptions,
+  type ResNetOptions,
+  resnet,
+} from "./models/networks.js";
+export type { NormName } from "./models/norms.js";
 export { readSafetensors, type SafetensorsFile, writeSafetensors } from "./models/safetensors.js";
-export { type LoadedModel, loadModel, type ModelMeta, saveModel } from "./models/save-model.js";
+export {
+  describeModel,
+  type LoadedModel,
+  loadModel,
+  type ModelDescription,
+  type ModelMeta,
+  type ModelVersions,
+  type NetworkRecord,
+  saveModel,
+  type Task,
+} from "./models/save-model.js";
 export { ELU, GELU, LeakyReLU, ReLU, Sigmoid, SiLU, Softmax, Tanh } from "./nn/activations.js";
 export { BatchNorm, type BatchNormOptions, type Statistics } from "./nn/batch-norm.js";
 export { ConvTranspose2d, type ConvTranspose2dOptions } from "./nn/conv-transpose2d.js";
@@ -61,4 +86,5 @@ export {
 } from "./train/schedules.js";
 export { Sgd, type SgdOptions } from "./train/sgd.js";
 export type { Data, Loss, LossTarget } from "./train/step.js";
+export { version } from "./version.js";
 export { onWarning, type WarningHandler } from "./warnings.js";

@@ -4,12 +4,13 @@ import { Command } from "commander";
 import { setBackend } from "../backend/index.js";
 import { batches } from "../data/batches.js";
 import { DivergedError } from "../errors.js";
-import { type NetworkName, type NormName, networks, normNames } from "../models/networks.js";
+import { type NormName, normNames } from "../models/norms.js";
 import { saveModel } from "../models/save-model.js";
 import { BatchNorm } from "../nn/batch-norm.js";
 import type { Module } from "../nn/module.js";
 import { writeWhole } from "../node/files.js";
 import { loadImageData } from "../node/image-data.js";
+import { loadNetwork, recordNetwork } from "../node/load-network.js";
 import { currentSeed, seed as setSeed } from "../random.js";
 import type { Tensor } from "../tensor.js";
 import { threads } from "../threads.js";
@@ -20,6 +21,7 @@ import type { Optimizer } from "../train/optimizer.js";
 import { constantLr, cosineLr, oneCycleLr, type Schedule, stepLr } from "../train/schedules.js";
 import { Sgd } from "../train/sgd.js";
 import { onWarning } from "../warnings.js";
+import { networkOption } from "./model-options.js";
 import { count, number, oneOf } from "./options.js";
 import { createProgress, formatSeconds } from "./progress.js";
 
@@ -49,7 +51,7 @@ const defaultLr = { adam: 0.01, adamw: 0.01, sgd: 0.1 } as const;
 
 interface TrainFlags {
   readonly data: string;
-  readonly model: NetworkName;
+  readonly model: string;
   readonly norm: NormName;
   readonly normMomentum: number;
   readonly normEps: number;
@@ -74,7 +76,7 @@ export function trainCommand(): Command {
   return new Command("train")
     .description("Train a network on labelled images, and write the model and its metrics.")
     .requiredOption("--data <name|folder>", "mnist, fashion-mnist, or a folder with MNIST's four IDX files")
-    .option("--model <name>", `which network: ${words(networks).join(", ")}`, oneOf("--model", words(networks)), "cnn")
+    .addOption(networkOption())
     .option("--norm <kind>", `which normalisation: ${normNames.join(", ")}`, oneOf("--norm", normNames), "batch")
     .option("--norm-momentum <m>", "weight of the old running value, in [0, 1)", number("--norm-momentum"), 0.99)
     .option("--norm-eps <eps>", "added to the variance under the root", number("--norm-eps"), 1e-5)
@@ -100,7 +102,7 @@ interface Metrics extends EpochReport {
 }
 
 async function train(flags: TrainFlags): Promise<void> {
-  const out = flags.out ?? join("runs", `${flags.data.replaceAll(/[^\w-]+/g, "-")}-${flags.model}`);
+  const out = flags.out ?? join("runs", `${flags.data}-${flags.model}`.replaceAll(/[^\w-]+/g, "-"));
   const say = (line: string): void => {
     process.stdout.write(`${line}\n`);
   };
@@ -111,9 +113,11 @@ async function train(flags: TrainFlags): Promise<void> {
   if (flags.seed !== undefined) setSeed(flags.seed);
   const seed = currentSeed();
 
+  const buildNetwork = await loadNetwork(flags.model);
   const { train: trainData, test: testData, inputShape, classes, preprocessing } = loadImageData(flags.data);
   const { norm, normMomentum, normEps } = flags;
-  const model = networks[flags.model]({ inputShape, classes, norm, normMomentum, normEps });
+  const networkOptions = { inputShape, classes, norm, normMomentum, normEps };
+  const model = await buildNetwork(networkOptions);
   const lr = flags.lr ?? defaultLr[flags.optimizer];
   const optimizer = optimizers[flags.optimizer](model.parameters(), lr, flags.weightDecay);
   const data = batches(trainData, { batchSize: flags.batchSize, shuffle: true });
@@ -176,7 +180,9 @@ async function train(flags: TrainFlags): Promise<void> {
     schedule: flags.schedule,
   };
   const names = Array.from({ length: classes }, (_, label) => String(label));
-  writeWhole(join(out, "model.safetensors"), saveModel(model, { preprocessing, inputShape, classes: names, training }));
+  const network = recordNetwork(flags.model, out, networkOptions);
+  const meta = { task: "classification", inputShape, preprocessing, classes: names, network, training } as const;
+  writeWhole(join(out, "model.safetensors"), saveModel(model, meta));
   say(`wrote ${join(out, "model.safetensors")} and ${join(out, "metrics.jsonl")}`);
   say(`test accuracy ${lines.at(-1)?.test.accuracy?.toFixed(4)}`);
 }
