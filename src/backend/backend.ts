@@ -285,6 +285,11 @@ export interface Normalization<Block> {
     dbias: Block | null,
   ): void;
   /**
+   * averaged[kept] of moments[samples, kept], as running statistics take them: the mean count, the mean of means weighted by count, and
+   * the mean M2, so that M2/count is the mean of variances weighted by count.
+   */
+  averageMoments(moments: Block, samples: number, kept: number, averaged: Block): void;
+  /**
    * Moves running statistics (f32, kept values each) towards the batch: r ← momentum·r + (1 − momentum)·batch, with
    * M2/(count − 1) as the batch's variance if `unbiased` (M2/count if not, or if count is 1). `momentum` < 0 asks for the cumulative average:
    * momentum = n/(n + 1) at n earlier updates. `counters` is two f32 of which the first (n, num_batches_tracked) grows by one.

@@ -1,7 +1,7 @@
 import type { StatisticsView } from "../backend/backend.js";
 import { ArgumentError, ShapeError } from "../errors.js";
 import { standardize } from "../ops/standardize.js";
-import { formatShape, sizeOf } from "../shape.js";
+import { checkCount, formatShape, maxRank, type Shape, sameShape, sizeOf } from "../shape.js";
 import type { Tensor } from "../tensor.js";
 import { type AnyModule, checkFeatures, Module } from "./module.js";
 
@@ -81,4 +81,33 @@ export function channelView(layer: AnyModule, x: Tensor, channels: number): Stat
   checkFeatures(layer, x, 1, channels, "channels");
   const inner = sizeOf(x.shape.slice(2));
   return { outer: x.shape[0], kept: channels, inner, repeat: inner, period: channels };
+}
+
+/** x as rows of `normalizedShape`, with a mean per row and a parameter per value. @throws ShapeError if the last axes do not fit */
+export function rowView(layer: AnyModule, x: Tensor, normalizedShape: Shape): StatisticsView {
+  const leading = x.rank - normalizedShape.length;
+  if (leading < 0 || !sameShape(x.shape.slice(leading), normalizedShape)) {
+    throw new ShapeError({
+      where: `${layer}.forward(x)`,
+      expected: `last axes of ${formatShape(normalizedShape)}`,
+      received: formatShape(x.shape),
+      cure: "Build the layer with the sizes of the last axes of x, or reshape x.",
+    });
+  }
+  const inner = sizeOf(normalizedShape);
+  return { outer: 1, kept: sizeOf(x.shape.slice(0, leading)), inner, repeat: 1, period: inner };
+}
+
+/** The sizes of the last axes, given as a list or as the one size. @throws ArgumentError if they are none */
+export function normalizedShapeOf(where: string, given: number | Shape): Shape {
+  const shape = typeof given === "number" ? [given] : given;
+  if (!Array.isArray(shape) || shape.length < 1 || shape.length > maxRank) {
+    throw new ArgumentError({
+      where,
+      expected: `a size or a list of 1 to ${maxRank} sizes`,
+      received: JSON.stringify(given) ?? String(given),
+      cure: "Pass the sizes of the last axes of x.",
+    });
+  }
+  return shape.map((size) => checkCount(where, "each size", size));
 }

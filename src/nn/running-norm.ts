@@ -25,7 +25,7 @@ export interface RunningNormOptions {
 export type Statistics = "batch" | "running";
 
 /**
- * What norms with running statistics have in common: {@link BatchNorm} and, where asked, instance norm. The two switches
+ * What norms with running statistics have in common: {@link BatchNorm} and, where asked, {@link InstanceNorm}. The two switches
  * {@link RunningNorm.normalizeWith} and {@link RunningNorm.updateRunning}, `freeze()`, and the guard against batches that are not finite.
  */
 export abstract class RunningNorm extends Norm {
@@ -223,8 +223,9 @@ export abstract class RunningNorm extends Norm {
     if (runningMean === null || runningVar === null || this.#counters === null) return;
     const momentum = this.#momentum === "cumulative" ? -1 : this.#momentum;
     const { backend } = moments;
+    const channelMoments = averageOf(moments, numFeatures);
     backend.updateRunning(
-      moments.block,
+      channelMoments.block,
       numFeatures,
       runningMean.block,
       runningVar.block,
@@ -232,10 +233,20 @@ export abstract class RunningNorm extends Norm {
       momentum,
       unbiased,
     );
+    if (channelMoments !== moments) channelMoments.dispose();
   }
 
   #checkRunningVariance(runningVar: Tensor): void {
     const channel = runningVar.dataSync().indexOf(0);
     if (channel >= 0) throw this.varianceError(`channel ${channel}`);
   }
+}
+
+/** Moments of each channel: those given, or the averages over samples where each sample has its own. */
+function averageOf(moments: Tensor, channels: number): Tensor {
+  const samples = moments.shape[0] / channels;
+  if (samples === 1) return moments;
+  const averaged = empty("averageMoments", moments.backend, [channels, 3], 8);
+  moments.backend.averageMoments(moments.block, samples, channels, averaged.block);
+  return averaged;
 }

@@ -152,6 +152,20 @@ export const normalization: Normalization<ArrayBuffer> = {
     });
   },
 
+  averageMoments(moments, samples, kept, averaged) {
+    const given = f64(moments);
+    const result = f64(averaged);
+    for (let k = 0; k < kept; k++) {
+      let [count, sum, m2] = [0, 0, 0];
+      for (let i = 3 * k; i < 3 * samples * kept; i += 3 * kept) {
+        count += given[i];
+        sum += given[i] * given[i + 1];
+        m2 += given[i + 2];
+      }
+      result.set([count / samples, sum / count, m2 / samples], 3 * k);
+    }
+  },
+
   updateRunning(moments, kept, mean, variance, counters, momentum, unbiased) {
     const batch = f64(moments);
     const means = f32(mean);

@@ -205,6 +205,9 @@ export function normalization(runtime: Runtime): Normalization<number> {
         standardize(dy, moments, view, weight, null, eps, dx);
       });
     },
+    averageMoments(moments, samples, kept, averaged) {
+      runtime.run("averageMoments", kept, moments, samples, kept, averaged);
+    },
     updateRunning(moments, kept, mean, variance, counters, momentum, unbiased) {
       const flag = unbiased ? 1 : 0;
       runtime.run("updateRunning", 1, moments, kept, mean, variance, counters, momentum, flag);
