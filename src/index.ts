@@ -25,6 +25,7 @@ export { type AnyModule, type ForwardListener, Module, type StateDictDifference 
 export { Norm } from "./nn/norm.js";
 export { AvgPool2d, GlobalAvgPool2d, MaxPool2d } from "./nn/pooling.js";
 export { Residual } from "./nn/residual.js";
+export { RmsNorm, type RmsNormOptions } from "./nn/rms-norm.js";
 export { RunningNorm, type RunningNormOptions, type Statistics } from "./nn/running-norm.js";
 export { Sequential } from "./nn/sequential.js";
 export { elu, gelu, leakyRelu, relu, sigmoid, silu, tanh } from "./ops/activations.js";

@@ -223,6 +223,8 @@ export interface StatisticsView {
   readonly inner: number;
   readonly repeat: number;
   readonly period: number;
+  /** Whether the mean is subtracted; if not (RMS norm; rows only), it is taken to be 0, also by the moments. Default: true. */
+  readonly centred?: boolean;
 }
 
 /**
@@ -247,7 +249,7 @@ export interface Normalization<Block> {
   ): void;
   /**
    * The gradient of {@link Normalization.standardize} through the statistics: with s = 1/√(M2/count + eps), x̂ = (x − mean)·s,
-   * g = weight·dy: dx = s·(g − mean(g) − x̂·mean(g·x̂)), dweight = Σ dy·x̂, dbias = Σ dy.
+   * g = weight·dy: dx = s·(g − mean(g) − x̂·mean(g·x̂)), dweight = Σ dy·x̂, dbias = Σ dy. Without mean(g) where the view is not centred.
    */
   standardizeGradient(
     dy: Block,

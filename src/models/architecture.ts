@@ -11,6 +11,7 @@ import { Linear } from "../nn/linear.js";
 import type { AnyModule, Module } from "../nn/module.js";
 import { AvgPool2d, GlobalAvgPool2d, MaxPool2d } from "../nn/pooling.js";
 import { Residual } from "../nn/residual.js";
+import { RmsNorm } from "../nn/rms-norm.js";
 import type { RunningNorm } from "../nn/running-norm.js";
 import { Sequential } from "../nn/sequential.js";
 
@@ -55,6 +56,10 @@ const formats: Readonly<Record<string, LayerFormat>> = {
   LayerNorm: format(LayerNorm, ({ normalizedShape, eps, weight }) => [
     normalizedShape,
     { eps, affine: weight !== null },
+  ]),
+  RmsNorm: format(RmsNorm, ({ normalizedShape, eps, weight, channelsFirst }) => [
+    normalizedShape,
+    { eps, affine: weight !== null, channelsFirst },
   ]),
   MaxPool2d: format(MaxPool2d, ({ kernel, options }) => [kernel, options]),
   AvgPool2d: format(AvgPool2d, ({ kernel, options }) => [kernel, options]),

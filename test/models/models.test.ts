@@ -20,6 +20,7 @@ import {
   parseIdx,
   ReLU,
   Residual,
+  RmsNorm,
   readSafetensors,
   Sequential,
   Sigmoid,
@@ -40,6 +41,7 @@ describe("saveModel and loadModel", () => {
     const model = new Sequential(
       new Conv2d(2, 4, [3, 1], { padding: [1, 0], groups: 2, bias: false }),
       new BatchNorm(4, { eps: 1e-3, momentum: "cumulative", unbiased: true }),
+      new RmsNorm(4, { channelsFirst: true, affine: false }),
       new GroupNorm(2, 4, { eps: 1e-3 }),
       new InstanceNorm(4, { trackRunningStats: true, momentum: 0.9, affine: false }),
       new Residual(new Sequential(new GELU(), new Conv2d(4, 4, 1)), new Conv2d(4, 4, 1)),
@@ -53,6 +55,7 @@ describe("saveModel and loadModel", () => {
       new Flatten(),
       new Linear(4, 3),
       new LayerNorm([3], { eps: 1e-4 }),
+      new RmsNorm(3, { eps: 1e-3 }),
       new BatchNorm(3, { affine: false, trackRunningStats: false }),
       new ReLU(),
       new Tanh(),
@@ -88,7 +91,7 @@ describe("saveModel and loadModel", () => {
       { evenkeel: JSON.stringify({ format: 1, architecture: { type: "Warp", arguments: [] } }) },
     );
     expect(() => loadModel(unknown)).toThrowErrorMatchingInlineSnapshot(
-      `[FormatError: loadModel(bytes): expected a layer of Linear, Conv2d, BatchNorm, InstanceNorm, GroupNorm, LayerNorm, MaxPool2d, AvgPool2d, GlobalAvgPool2d, Dropout, Flatten, ReLU, LeakyReLU, ELU, GELU, SiLU, Sigmoid, Tanh, Softmax, Sequential, Residual, got "Warp". Load it with the version of Evenkeel that wrote it, or a newer one.]`,
+      `[FormatError: loadModel(bytes): expected a layer of Linear, Conv2d, BatchNorm, InstanceNorm, GroupNorm, LayerNorm, RmsNorm, MaxPool2d, AvgPool2d, GlobalAvgPool2d, Dropout, Flatten, ReLU, LeakyReLU, ELU, GELU, SiLU, Sigmoid, Tanh, Softmax, Sequential, Residual, got "Warp". Load it with the version of Evenkeel that wrote it, or a newer one.]`,
     );
     expect(() => loadModel(writeSafetensors({}, { evenkeel: "{}" }))).toThrowErrorMatchingInlineSnapshot(
       `[FormatError: loadModel(bytes): expected metadata of format 1, got {}. Load it with the version of Evenkeel that wrote it, or a newer one.]`,

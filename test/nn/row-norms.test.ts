@@ -1,4 +1,15 @@
-import { GroupNorm, InstanceNorm, LayerNorm, type Norm, noGrad, type Shape, scope, tensor, zeros } from "evenkeel";
+import {
+  GroupNorm,
+  InstanceNorm,
+  LayerNorm,
+  type Norm,
+  noGrad,
+  RmsNorm,
+  type Shape,
+  scope,
+  tensor,
+  zeros,
+} from "evenkeel";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { describeEachBackend } from "../support/backends.js";
@@ -29,11 +40,26 @@ function instance(shape: Shape, eps = 1e-5): Layer {
   return { norm: new InstanceNorm(c, { eps }), shape, rows: { rows: n * c, inner: s, repeat: s, period: c } };
 }
 
-function layer(axes: number, shape: Shape, eps = 1e-5): Layer {
+/** Rows over the last axes. */
+function lastAxes(axes: number, shape: Shape): { normalizedShape: Shape; rows: Rows } {
   const normalizedShape = shape.slice(shape.length - axes);
   const inner = sizeOf(normalizedShape);
-  const rows = { rows: sizeOf(shape) / inner, inner, repeat: 1, period: inner };
+  return { normalizedShape, rows: { rows: sizeOf(shape) / inner, inner, repeat: 1, period: inner } };
+}
+
+function layer(axes: number, shape: Shape, eps = 1e-5): Layer {
+  const { normalizedShape, rows } = lastAxes(axes, shape);
   return { norm: new LayerNorm(normalizedShape, { eps }), shape, rows };
+}
+
+function rms(axes: number, shape: Shape, eps = 1e-6): Layer {
+  const { normalizedShape, rows } = lastAxes(axes, shape);
+  return { norm: new RmsNorm(normalizedShape, { eps }), shape, rows: { ...rows, centred: false } };
+}
+
+function rmsOfSamples(shape: Shape, eps = 1e-6): Layer {
+  const { rows } = group(1, shape, eps);
+  return { norm: new RmsNorm(shape[1], { eps, channelsFirst: true }), shape, rows: { ...rows, centred: false } };
 }
 
 /** Rows of a table of tests; each makes its layer anew, on the backend that is then set. */
@@ -49,15 +75,21 @@ function expectFormula({ norm, shape, rows }: Layer, x: Float32Array, tolerance:
     const dy = normalValues(x.length, 4);
     const leaf = { requiresGrad: true };
     norm.weight = tensor(weight, norm.weight?.shape, leaf);
-    norm.bias = tensor(bias, norm.bias?.shape, leaf);
+    norm.bias = norm.bias && tensor(bias, norm.bias.shape, leaf);
     const input = tensor(x, shape, leaf);
     const y = norm.forward(input);
     y.backward(dy);
-    const expected = standardizeRows(rows, { x, weight, bias, dy, eps: norm.eps });
+    const expected = standardizeRows(rows, {
+      x,
+      weight,
+      bias: norm.bias === null ? bias.fill(0) : bias,
+      dy,
+      eps: norm.eps,
+    });
     expectClose(y.dataSync(), expected.y, tolerance);
     expectClose(input.grad?.dataSync() ?? [], expected.dx, tolerance);
     expectClose(norm.weight.grad?.dataSync() ?? [], expected.dweight, tolerance);
-    expectClose(norm.bias.grad?.dataSync() ?? [], expected.dbias, tolerance);
+    if (norm.bias !== null) expectClose(norm.bias.grad?.dataSync() ?? [], expected.dbias, tolerance);
   });
 }
 
@@ -89,6 +121,15 @@ const layers = (): Layer[] => [
   instance([2, 3, 2, 3, 5]),
   instance([1, 1, 4097]),
   instance([150, 31, 7]),
+  ...[2, 3, 4, 5, 7, 8, 13, 16, 31, 33, 127, 4097].map((length) => rms(1, [3, length])),
+  rms(1, [4097, 3]),
+  rms(1, [701, 50]),
+  rms(2, [2, 3, 5, 7]),
+  rms(1, [2, 3, 2, 3, 5]),
+  rmsOfSamples([5, 12]),
+  rmsOfSamples([3, 4, 37]),
+  rmsOfSamples([2, 3, 5, 7]),
+  rmsOfSamples([300, 6, 1, 13]),
 ];
 
 describeEachBackend("A norm of rows", () => {
@@ -105,13 +146,15 @@ describeEachBackend("A norm of rows", () => {
     instance([3, 4, 37], eps),
   ];
 
+  const fewRms = (eps: number): Layer[] => [rms(1, [5, 37], eps), rmsOfSamples([3, 6, 37], eps)];
+
   test.each(cases(() => few(1e-5)))("%s loses nothing at mean 10⁴ and deviation 1", (_, make) => {
     const one = make();
     expectFormula(one, normalValues(sizeOf(one.shape), 5, 1e4, 1), 3e-6);
   });
 
   for (const scale of [1e30, 1e15, 1e-15, 1e-25]) {
-    test.each(cases(() => few(0)))(`%s takes values of about ${scale}`, (_, make) => {
+    test.each(cases(() => [...few(0), ...fewRms(0)]))(`%s takes values of about ${scale}`, (_, make) => {
       const one = make();
       expectFormula(one, normalValues(sizeOf(one.shape), 6, scale, scale), 3e-6);
     });
@@ -143,21 +186,21 @@ describeEachBackend("A norm of rows", () => {
     }
   });
 
-  test("x̂ does not change under a shift and a positive scale of a sample, up to eps", () => {
+  test("x̂ does not change under a shift (but with RMS) and a positive scale of a sample, up to eps", () => {
     const generator = fc.record({
-      which: fc.integer({ min: 0, max: 4 }),
+      which: fc.integer({ min: 0, max: 6 }),
       shift: fc.integer({ min: -8, max: 8 }),
       power: fc.integer({ min: -3, max: 6 }),
       seed: fc.integer({ min: 0, max: 1e6 }),
     });
-    const norms = few(1e-10);
+    const norms = [...few(1e-10), ...fewRms(1e-10)];
     fc.assert(
       fc.property(generator, ({ which, shift, power, seed }) =>
         scope(() => {
-          const { norm, shape } = norms[which];
+          const { norm, shape, rows } = norms[which];
           // Powers of two and values on a grid, so that the transformed input is exact.
           const values = normalValues(sizeOf(shape), seed).map((v) => Math.round(v * 256) / 256);
-          const moved = values.map((v) => (v + shift) * 2 ** power);
+          const moved = values.map((v) => (v + (rows.centred === false ? 0 : shift)) * 2 ** power);
           const plain = norm.forward(tensor(values, shape)).dataSync();
           expectClose(norm.forward(tensor(moved, shape)).dataSync(), plain, 1e-5);
         }),
@@ -181,9 +224,34 @@ describeEachBackend("A norm of rows", () => {
     );
   });
 
+  test.each(cases(() => fewRms(1e-3)))("gradients of %s match finite differences", (_, make) => {
+    const { norm, shape } = make();
+    expectGradient(
+      (x, weight) => {
+        norm.weight = weight;
+        return norm.forward(x);
+      },
+      [input([2, ...shape.slice(1)], 1), input(norm.weight?.shape ?? [], 2)],
+    );
+  });
+
+  test("RMS norm of single values keeps their signs, and its gradient is the formula's", () => {
+    expectFormula(rms(1, [7, 1], 1e-6), Float32Array.of(1, -2, 3, -1e-3, 0, 1e15, -1e-20), 3e-6);
+    const y = new RmsNorm(1, { eps: 0 }).forward(tensor([[2], [-1e30], [1e-30]])).dataSync();
+    expect(y).toEqual(Float32Array.of(1, -1, 1));
+  });
+
+  test("RMS norm of zeros is 0, also far from the other rows", () => {
+    const x = Float32Array.of(0, 0, 0, 1e20, -1e20, 1e20);
+    expectFormula(rms(1, [2, 3], 1e-6), x, 3e-6);
+    expectFormula(rmsOfSamples([2, 3], 1e-6), x, 3e-6);
+  });
+
   test("a norm without affine parameters trains what is before it", () => {
     for (const norm of [
       new LayerNorm([4, 5], { affine: false }),
+      new RmsNorm([4, 5], { affine: false }),
+      new RmsNorm(4, { affine: false, channelsFirst: true }),
       new GroupNorm(2, 4, { affine: false }),
       new InstanceNorm(4, { affine: false }),
     ]) {
@@ -193,7 +261,12 @@ describeEachBackend("A norm of rows", () => {
   });
 
   test("an empty batch gives an empty output and gradients of 0", () => {
-    for (const norm of [new LayerNorm(5), new GroupNorm(2, 4), new InstanceNorm(4, { trackRunningStats: true })]) {
+    for (const norm of [
+      new LayerNorm(5),
+      new RmsNorm(5),
+      new GroupNorm(2, 4),
+      new InstanceNorm(4, { trackRunningStats: true }),
+    ]) {
       const x = zeros([0, 4, 5], { requiresGrad: true });
       const y = norm.forward(x);
       expect(y.shape).toEqual([0, 4, 5]);
@@ -204,7 +277,7 @@ describeEachBackend("A norm of rows", () => {
   });
 
   test("evaluation is training, where there are no running statistics", () => {
-    for (const norm of [new LayerNorm(5), new GroupNorm(2, 4), new InstanceNorm(4)]) {
+    for (const norm of [new LayerNorm(5), new RmsNorm(5), new GroupNorm(2, 4), new InstanceNorm(4)]) {
       const x = normal([2, 4, 5], 8);
       expect(norm.train().forward(x).dataSync()).toEqual(norm.eval().forward(x).dataSync());
     }
@@ -298,6 +371,9 @@ describe("Norms of rows refuse", () => {
       message(() => new GroupNorm(2, 0.5)),
       message(() => new GroupNorm(4, 6)),
       message(() => new GroupNorm(2, 4, { eps: Number.NaN })),
+      message(() => new RmsNorm(0)),
+      message(() => new RmsNorm([2, 3], { channelsFirst: true })),
+      message(() => new RmsNorm(3, { eps: Number.POSITIVE_INFINITY })),
       message(() => new InstanceNorm(-1)),
       message(() => new InstanceNorm(2, { momentum: 1.5 })),
     ]).toMatchInlineSnapshot(`
@@ -311,6 +387,9 @@ describe("Norms of rows refuse", () => {
         "ArgumentError: new GroupNorm(numGroups, numChannels): expected numChannels to be a whole number of at least 1, got 0.5. Correct numChannels.",
         "ArgumentError: new GroupNorm(numGroups, numChannels): expected numChannels to be a multiple of numGroups, got 6 channels for 4 groups. Pass a number of groups that divides the channels.",
         "ArgumentError: GroupNorm(2, 4).eps: expected a finite number of at least 0, got NaN. Pass a small one such as 1e-5.",
+        "ArgumentError: new RmsNorm(normalizedShape): expected each size to be a whole number of at least 1, got 0. Correct each size.",
+        "ArgumentError: new RmsNorm(normalizedShape): expected the number of channels, since channelsFirst is true, got 2×3. Pass the size of axis 1 alone.",
+        "ArgumentError: RmsNorm(3).eps: expected a finite number of at least 0, got Infinity. Pass a small one such as 1e-5.",
         "ArgumentError: new InstanceNorm(numFeatures): expected numFeatures to be a whole number of at least 1, got -1. Correct numFeatures.",
         "ArgumentError: InstanceNorm(2).momentum: expected a number from 0 up to, not including, 1, or "cumulative", got 1.5. It weighs the old running value: pass e.g. 0.99.",
       ]
@@ -324,6 +403,8 @@ describe("Norms of rows refuse", () => {
       message(() => new GroupNorm(2, 4).forward(zeros([2, 5, 3]))),
       message(() => new GroupNorm(2, 4).forward(zeros([4]))),
       message(() => new GroupNorm(4, 4).forward(zeros([2, 4]))),
+      message(() => new RmsNorm([4, 5]).forward(zeros([4, 6]))),
+      message(() => new RmsNorm(3, { channelsFirst: true }).forward(zeros([4, 2, 3]))),
       message(() => new InstanceNorm(3).forward(zeros([2, 3]))),
       message(() => new InstanceNorm(3, { trackRunningStats: true }).forward(zeros([2, 3, 1, 1]))),
       message(() => new InstanceNorm(3).freeze()),
@@ -334,6 +415,8 @@ describe("Norms of rows refuse", () => {
         "ShapeError: GroupNorm(2, 4).forward(x): expected 4 channels in axis 1, got 5 (shape 2×5×3). Build the layer with 5 channels, or reshape x.",
         "ShapeError: GroupNorm(2, 4).forward(x): expected rank 2 to 5: (N, C, …), got rank 1 (shape 4). Reshape x so that channels are axis 1.",
         "ShapeError: GroupNorm(4, 4).forward(x): expected at least 2 values per group, got 1 (shape 2×4). Build the layer with fewer groups.",
+        "ShapeError: RmsNorm(4×5).forward(x): expected last axes of 4×5, got 4×6. Build the layer with the sizes of the last axes of x, or reshape x.",
+        "ShapeError: RmsNorm(3).forward(x): expected 3 channels in axis 1, got 2 (shape 4×2×3). Build the layer with 2 channels, or reshape x.",
         "ShapeError: InstanceNorm(3).forward(x): expected at least 2 positions per channel, got 1 (shape 2×3). Use larger images or signals, or normalise with LayerNorm or GroupNorm.",
         "ShapeError: InstanceNorm(3).forward(x): expected at least 2 positions per channel, got 1 (shape 2×3×1×1). Use larger images or signals, or normalise with LayerNorm or GroupNorm.",
         "ArgumentError: InstanceNorm(3).freeze(): expected a layer with running statistics, got one built with trackRunningStats: false. Build the layer with trackRunningStats: true.",
@@ -358,12 +441,14 @@ describe("Norms of rows refuse", () => {
       message(() => new GroupNorm(2, 2, { eps: 0 }).forward(x)),
       message(() => new GroupNorm(1, 2, { eps: 0 }).forward(still)),
       message(() => new InstanceNorm(2, { eps: 0 }).forward(x)),
+      message(() => new RmsNorm(2, { eps: 0 }).forward(still)),
     ]).toMatchInlineSnapshot(`
       [
         "ArgumentError: LayerNorm(2).forward(x): expected variance in every row, since eps is 0, got none in row 3. Set eps to a small positive number such as 1e-5.",
         "ArgumentError: GroupNorm(2, 2).forward(x): expected variance in every group of every sample, since eps is 0, got none in group 1 of sample 1. Set eps to a small positive number such as 1e-5.",
         "ArgumentError: GroupNorm(1, 2).forward(x): expected variance in every group of every sample, since eps is 0, got none in group 0 of sample 0. Set eps to a small positive number such as 1e-5.",
         "ArgumentError: InstanceNorm(2).forward(x): expected variance in every channel of every sample, since eps is 0, got none in channel 1 of sample 1. Set eps to a small positive number such as 1e-5.",
+        "ArgumentError: RmsNorm(2).forward(x): expected a value other than 0 in every row, since eps is 0, got none in row 0. Set eps to a small positive number such as 1e-6.",
       ]
     `);
   });

@@ -118,12 +118,12 @@ export function normalization(runtime: Runtime): Normalization<number> {
     dweight: number,
     dbias: number,
   ): void {
-    const { kept, inner, repeat, period } = view;
+    const { kept, inner, repeat, period, centred = true } = view;
     const pieceRows = rowPieceRows(view);
     const pieces = Math.ceil(kept / pieceRows);
     const run = (partials: number): void => {
       const scratch = repeat === 1 ? 3 * paddedBytes(period) : 0;
-      const args = [dy, x, moments, kept, inner, repeat, period, weight, eps, dx, pieceRows, partials];
+      const args = [dy, x, moments, kept, inner, repeat, period, Number(centred), weight, eps, dx, pieceRows, partials];
       runtime.runWithScratch("rowGradient", pieces, scratch, ...args);
     };
     if (!dweight && !dbias) {
@@ -172,10 +172,10 @@ export function normalization(runtime: Runtime): Normalization<number> {
 
   return {
     moments(x, view, moments) {
-      const { outer, kept, inner } = view;
+      const { outer, kept, inner, centred = true } = view;
       const pattern = patternOf(view);
       if (pattern === "rows") {
-        runtime.run("rowMoments", kept, x, inner, moments);
+        runtime.run(centred ? "rowMoments" : "rowSquares", kept, x, inner, moments);
       } else if (pattern === "planes") {
         runtime.run("planeMoments", kept, x, outer, kept, inner, moments);
       } else {
