@@ -109,3 +109,27 @@ export class DivergedError extends EvenkeelError {
     this.layer = parts.layer;
   }
 }
+
+/** An optional package that this needs is not installed, or does not load here. */
+export class MissingPackageError extends EvenkeelError {
+  /** The package's name: `npm install` takes it. */
+  readonly package: string;
+
+  constructor(
+    { where, package: name, purpose }: { readonly where: string; readonly package: string; readonly purpose: string },
+    options?: ErrorOptions,
+  ) {
+    const { cause } = options ?? {};
+    const isAbsent = !(cause instanceof Error) || ("code" in cause && cause.code === "ERR_MODULE_NOT_FOUND");
+    super(
+      {
+        where,
+        expected: `the package ${name} ${purpose}`,
+        received: isAbsent ? "none" : `one that does not load (${cause.message.split("\n")[0]})`,
+        cure: `Run: npm install ${name}.`,
+      },
+      options,
+    );
+    this.package = name;
+  }
+}

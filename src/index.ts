@@ -9,7 +9,16 @@ export { type Batches, type BatchesOptions, batches } from "./data/batches.js";
 export type { Batch, Dataset, TensorData } from "./data/dataset.js";
 export { type IdxArray, parseIdx } from "./data/idx.js";
 export * from "./errors.js";
-export { cnn, type NetworkOptions, type NormName, type NormOptions } from "./models/networks.js";
+export {
+  cnn,
+  type MlpOptions,
+  mlp,
+  type NetworkOptions,
+  type NormOptions,
+  type ResNetOptions,
+  resnet,
+} from "./models/networks.js";
+export type { NormName } from "./models/norms.js";
 export { readSafetensors, type SafetensorsFile, writeSafetensors } from "./models/safetensors.js";
 export { type LoadedModel, loadModel, type ModelMeta, saveModel } from "./models/save-model.js";
 export { ELU, GELU, LeakyReLU, ReLU, Sigmoid, SiLU, Softmax, Tanh } from "./nn/activations.js";

@@ -1,80 +1,184 @@
 import { ArgumentError } from "../errors.js";
 import { ReLU } from "../nn/activations.js";
-import { BatchNorm } from "../nn/batch-norm.js";
 import { Conv2d } from "../nn/conv2d.js";
+import { Dropout } from "../nn/dropout.js";
 import { Flatten } from "../nn/flatten.js";
 import { Linear } from "../nn/linear.js";
 import type { Module } from "../nn/module.js";
-import { MaxPool2d } from "../nn/pooling.js";
+import { GlobalAvgPool2d, MaxPool2d } from "../nn/pooling.js";
+import { Residual } from "../nn/residual.js";
 import { Sequential } from "../nn/sequential.js";
-
-/** Which normalisation a network built by name has. */
-export const normNames = ["batch", "none"] as const;
-/** Which normalisation a network built by name has: batch norm, or none. */
-export type NormName = (typeof normNames)[number];
+import { checkCount, checkShape, formatShape, type Shape, sizeOf } from "../shape.js";
+import { type NormName, normLayer, removesBias } from "./norms.js";
 
 /** How a network built by name is normalised. */
 export interface NormOptions {
   /** @defaultValue "batch" */
   readonly norm?: NormName;
-  /** As {@link BatchNorm}'s momentum. @defaultValue 0.99 */
+  /** Weight of the old running value, as BatchNorm's momentum. @defaultValue the norm's own */
   readonly normMomentum?: number;
-  /** @defaultValue 1e-5 */
+  /** Added to the variance under the root. @defaultValue the norm's own */
   readonly normEps?: number;
 }
 
 /** What a network built by name takes and gives. */
 export interface NetworkOptions extends NormOptions {
-  /** The shape of one input: (C, H, W). */
-  readonly inputShape: readonly [number, number, number];
-  /** How many classes it tells apart. */
+  /** The shape of one input: (C, H, W) for images; {@link mlp} takes any. */
+  readonly inputShape: Shape;
+  /** How many outputs: one for each class; in a regression, one for each number to tell. */
   readonly classes: number;
+  /** The share of values dropped in training, in [0, 1]; where, the network says. @defaultValue 0: no such layer */
+  readonly dropout?: number;
 }
 
-/** The norm after a layer of so many channels: none or one module. */
-function normLayers(features: number, { norm = "batch", normMomentum, normEps }: NormOptions): Module[] {
-  if (norm === "none") return [];
-  const momentum = normMomentum === undefined ? {} : { momentum: normMomentum };
-  const eps = normEps === undefined ? {} : { eps: normEps };
-  return [new BatchNorm(features, { ...momentum, ...eps })];
+/** Options of {@link mlp}. */
+export interface MlpOptions extends NetworkOptions {
+  /** How wide each hidden layer is, from the input on. @defaultValue [128, 64] */
+  readonly widths?: readonly number[];
+}
+
+/** Options of {@link resnet}. */
+export interface ResNetOptions extends NetworkOptions {
+  /** Blocks in each of the three stages: n makes 6n + 2 layers with weights. @defaultValue 3, ResNet-20 */
+  readonly blocks?: number;
+}
+
+/**
+ * A multi-layer perceptron: for each hidden width linear – norm – ReLU – dropout, then a linear layer to the outputs. Inputs of
+ * rank above 1 are flattened first. Layers before a norm that takes a bias out again have none.
+ *
+ * @throws ArgumentError if a size is not a whole number of at least 1
+ * @example
+ * ```ts
+ * const net = mlp({ inputShape: [13], classes: 1, widths: [32] });
+ * net.forward(zeros([8, 13])).shape; // [8, 1]
+ * ```
+ */
+export function mlp({ widths = [128, 64], ...options }: MlpOptions): Sequential {
+  const { inputShape, classes } = checkOptions("mlp", options);
+  const sizes = [sizeOf(inputShape), ...widths.map((width) => checkCount("mlp({ widths })", "a width", width))];
+  const hidden = sizes
+    .slice(1)
+    .map((width, k) => [
+      new Linear(sizes[k], width, { bias: needsBias(options) }),
+      norm(width, options),
+      new ReLU(),
+      dropped(options),
+    ]);
+  return sequence(
+    inputShape.length > 1 ? new Flatten() : null,
+    ...hidden.flat(),
+    new Linear(sizes[sizes.length - 1], classes),
+  );
 }
 
 /**
  * The convolutional network of the main job: conv 16 – norm – ReLU – pool – conv 32 – norm – ReLU – pool – linear 128 – norm – ReLU –
- * linear. Layers before a norm have no bias, since the norm would take it out again.
+ * dropout – linear. Layers before a norm that takes a bias out again have none.
  *
- * @throws ArgumentError if images are smaller than 4×4
+ * @throws ArgumentError if inputs are not images, or smaller than 4×4
  */
-export function cnn({ inputShape, classes, ...options }: NetworkOptions): Sequential {
-  const [channels, height, width] = inputShape;
-  if (height < 4 || width < 4) {
-    throw new ArgumentError({
-      where: "cnn({ inputShape })",
-      expected: "images of at least 4×4",
-      received: `${height}×${width}`,
-      cure: "Use larger images.",
-    });
-  }
-  const bias = options.norm === "none";
-  const features = 32 * Math.floor(height / 4) * Math.floor(width / 4);
-  return new Sequential(
+export function cnn(options: NetworkOptions): Sequential {
+  const { inputShape, classes } = checkOptions("cnn", options);
+  const [channels, height, width] = checkImages("cnn", inputShape, 4);
+  const bias = needsBias(options);
+  return sequence(
     new Conv2d(channels, 16, 3, { padding: 1, bias }),
-    ...normLayers(16, options),
+    norm(16, options),
     new ReLU(),
     new MaxPool2d(2),
     new Conv2d(16, 32, 3, { padding: 1, bias }),
-    ...normLayers(32, options),
+    norm(32, options),
     new ReLU(),
     new MaxPool2d(2),
     new Flatten(),
-    new Linear(features, 128, { bias }),
-    ...normLayers(128, options),
+    new Linear(32 * Math.floor(height / 4) * Math.floor(width / 4), 128, { bias }),
+    norm(128, options),
     new ReLU(),
+    dropped(options),
     new Linear(128, classes),
   );
 }
 
+/**
+ * The residual network for small images: conv 16, three stages of `blocks` blocks with 16, 32 and 64 channels, the mean of each plane,
+ * dropout, linear. A block is conv – norm – ReLU – conv – norm, added to its input, then ReLU; the first block of the second and third stage
+ * halves height and width, and its shortcut is a 1×1 convolution with norm.
+ *
+ * Source: He et al. 2016 (arXiv:1512.03385), §4.2, with projection shortcuts (option B).
+ *
+ * @throws ArgumentError if inputs are not images
+ */
+export function resnet({ blocks = 3, ...options }: ResNetOptions): Sequential {
+  const { inputShape, classes } = checkOptions("resnet", options);
+  const [channels] = checkImages("resnet", inputShape, 1);
+  checkCount("resnet({ blocks })", "blocks", blocks);
+  const stages = [16, 32, 64].map((width, stage) =>
+    Array.from({ length: blocks }, (_, k) => {
+      const isFirst = k === 0 && stage > 0;
+      return [residualBlock(isFirst ? width / 2 : width, width, isFirst ? 2 : 1, options), new ReLU()];
+    }),
+  );
+  return sequence(
+    new Conv2d(channels, 16, 3, { padding: 1, bias: needsBias(options) }),
+    norm(16, options),
+    new ReLU(),
+    ...stages.flat(2),
+    new GlobalAvgPool2d(),
+    dropped(options),
+    new Linear(64, classes),
+  );
+}
+
+function residualBlock(from: number, to: number, stride: number, options: NormOptions): Residual {
+  const bias = needsBias(options);
+  const body = sequence(
+    new Conv2d(from, to, 3, { stride, padding: 1, bias }),
+    norm(to, options),
+    new ReLU(),
+    new Conv2d(to, to, 3, { padding: 1, bias }),
+    norm(to, options),
+  );
+  const changes = from !== to || stride !== 1;
+  return new Residual(body, changes ? sequence(new Conv2d(from, to, 1, { stride, bias }), norm(to, options)) : null);
+}
+
 /** Networks that can be built by name. */
-export const networks = { cnn } as const;
+export const networks = { mlp, cnn, resnet } as const;
 /** See {@link networks}. */
 export type NetworkName = keyof typeof networks;
+
+function sequence(...layers: (Module | null)[]): Sequential {
+  return new Sequential(...layers.filter((layer) => layer !== null));
+}
+
+function norm(features: number, { norm: kind = "batch", normMomentum, normEps }: NormOptions): Module | null {
+  return normLayer(kind, features, { momentum: normMomentum, eps: normEps });
+}
+
+function needsBias({ norm: kind = "batch" }: NormOptions): boolean {
+  return !removesBias(kind);
+}
+
+function dropped({ dropout = 0 }: NetworkOptions): Module | null {
+  return dropout === 0 ? null : new Dropout(dropout);
+}
+
+function checkOptions(name: NetworkName, { inputShape, classes }: NetworkOptions): NetworkOptions {
+  const where = `${name}({ inputShape, classes })`;
+  checkShape(where, inputShape);
+  for (const extent of inputShape) checkCount(where, "each size of inputShape", extent);
+  checkCount(where, "classes", classes);
+  return { inputShape, classes };
+}
+
+function checkImages(name: NetworkName, inputShape: Shape, smallest: number): Shape {
+  const [, height = 0, width = 0] = inputShape;
+  if (inputShape.length === 3 && height >= smallest && width >= smallest) return inputShape;
+  throw new ArgumentError({
+    where: `${name}({ inputShape })`,
+    expected: smallest > 1 ? `images (C, H, W) of at least ${smallest}×${smallest}` : "images (C, H, W)",
+    received: formatShape(inputShape),
+    cure: inputShape.length === 3 ? "Use larger images." : "Use mlp, which takes any shape.",
+  });
+}

@@ -4,4 +4,5 @@
  * @module
  */
 export { writeWhole } from "./files.js";
+export { type Image, type ReadImageOptions, readImage } from "./image.js";
 export { type ImageData, loadImageData } from "./image-data.js";

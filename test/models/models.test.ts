@@ -2,7 +2,6 @@ import {
   AvgPool2d,
   BatchNorm,
   Conv2d,
-  cnn,
   Dropout,
   ELU,
   Flatten,
@@ -191,19 +190,5 @@ describe("IDX", () => {
         "FormatError: parseIdx(train-images): expected the IDX bytes 0, 0, 8 (unsigned bytes), got 1, 2, 3. Check that the file is a complete IDX file.",
       ]
     `);
-  });
-});
-
-describe("cnn", () => {
-  test("is the network of the main job, with and without norm", () => {
-    const size = (norm: "batch" | "none") =>
-      cnn({ inputShape: [1, 28, 28], classes: 10, norm })
-        .parameters()
-        .reduce((total, p) => total + p.size, 0);
-    expect(size("batch")).toBe(16 * 9 + 32 + 32 * 144 + 64 + 128 * 1568 + 256 + 1290);
-    expect(size("none")).toBe(16 * 9 + 16 + 32 * 144 + 32 + 128 * 1568 + 128 + 1290);
-    expect(() => cnn({ inputShape: [1, 3, 28], classes: 10 })).toThrowErrorMatchingInlineSnapshot(
-      `[ArgumentError: cnn({ inputShape }): expected images of at least 4×4, got 3×28. Use larger images.]`,
-    );
   });
 });
