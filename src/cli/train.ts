@@ -7,8 +7,8 @@ import { DivergedError } from "../errors.js";
 import { type NetworkName, networks } from "../models/networks.js";
 import { type NormName, normNames } from "../models/norms.js";
 import { saveModel } from "../models/save-model.js";
-import { BatchNorm } from "../nn/batch-norm.js";
 import type { Module } from "../nn/module.js";
+import { RunningNorm } from "../nn/running-norm.js";
 import { writeWhole } from "../node/files.js";
 import { loadImageData } from "../node/image-data.js";
 import { currentSeed, seed as setSeed } from "../random.js";
@@ -52,8 +52,9 @@ interface TrainFlags {
   readonly data: string;
   readonly model: NetworkName;
   readonly norm: NormName;
-  readonly normMomentum: number;
-  readonly normEps: number;
+  readonly normMomentum?: number;
+  readonly normEps?: number;
+  readonly groups?: number;
   readonly batchSize: number;
   readonly epochs: number;
   readonly lr?: number;
@@ -77,8 +78,13 @@ export function trainCommand(): Command {
     .requiredOption("--data <name|folder>", "mnist, fashion-mnist, or a folder with MNIST's four IDX files")
     .option("--model <name>", `which network: ${words(networks).join(", ")}`, oneOf("--model", words(networks)), "cnn")
     .option("--norm <kind>", `which normalisation: ${normNames.join(", ")}`, oneOf("--norm", normNames), "batch")
-    .option("--norm-momentum <m>", "weight of the old running value, in [0, 1)", number("--norm-momentum"), 0.99)
-    .option("--norm-eps <eps>", "added to the variance under the root", number("--norm-eps"), 1e-5)
+    .option(
+      "--norm-momentum <m>",
+      "batch norm: weight of the old running value, in [0, 1) (default: 0.99)",
+      number("--norm-momentum"),
+    )
+    .option("--norm-eps <eps>", "added under the root (default: 1e-5, rms 1e-6)", number("--norm-eps"))
+    .option("--groups <n>", "group norm: groups, at most (default: 32)", count("--groups"))
     .option("--batch-size <n>", "samples in a step", count("--batch-size"), 64)
     .option("--epochs <n>", "passes over the training data", count("--epochs"), 3)
     .option("--lr <rate>", "learning rate, the highest of the schedule (default: 0.01, sgd 0.1)", number("--lr"))
@@ -109,8 +115,7 @@ async function train(flags: TrainFlags): Promise<void> {
   const seed = currentSeed();
 
   const { train: trainData, test: testData, inputShape, classes, preprocessing } = loadImageData(flags.data);
-  const { norm, normMomentum, normEps } = flags;
-  const model = networks[flags.model]({ inputShape, classes, norm, normMomentum, normEps });
+  const model = networks[flags.model]({ ...flags, inputShape, classes });
   const lr = flags.lr ?? defaultLr[flags.optimizer];
   const optimizer = optimizers[flags.optimizer](model.parameters(), lr, flags.weightDecay);
   const data = batches(trainData, { batchSize: flags.batchSize, shuffle: true });
@@ -119,7 +124,7 @@ async function train(flags: TrainFlags): Promise<void> {
 
   const size = model.parameters().reduce((total, parameter) => total + parameter.size, 0);
   say(
-    `${flags.model}, norm ${norm}, ${size} parameters; ${trainData.length} training and ${testData.length} test images; seed ${seed}`,
+    `${flags.model}, norm ${flags.norm}, ${size} parameters; ${trainData.length} training and ${testData.length} test images; seed ${seed}`,
   );
   const progress = createProgress(flags.epochs, data.length, process.stdout);
   const abort = new AbortController();
@@ -194,7 +199,9 @@ class Interrupted extends Error {}
 
 /** After so few steps, how much of the initial mean 0 and variance 1 the running statistics still hold: momentum^steps. */
 function warnIfStale(model: Module, steps: number): void {
-  const momenta = model.namedModules().flatMap(([, module]) => (module instanceof BatchNorm ? [module.momentum] : []));
+  const momenta = model
+    .namedModules()
+    .flatMap(([, module]) => (module instanceof RunningNorm && module.runningMean !== null ? [module.momentum] : []));
   const largest = Math.max(0, ...momenta.filter((momentum) => momentum !== "cumulative"));
   const left = largest ** steps;
   if (left <= 0.01) return;
