@@ -26,6 +26,7 @@ export { BatchNorm, type BatchNormOptions } from "./nn/batch-norm.js";
 export { Conv2d, type Conv2dOptions } from "./nn/conv2d.js";
 export { Dropout, type DropoutOptions } from "./nn/dropout.js";
 export { Flatten } from "./nn/flatten.js";
+export { type FreezeNormsOptions, type FrozenNorms, freezeNorms } from "./nn/freeze-norms.js";
 export { GroupNorm, type GroupNormOptions } from "./nn/group-norm.js";
 export { InstanceNorm, type InstanceNormOptions } from "./nn/instance-norm.js";
 export { LayerNorm, type LayerNormOptions } from "./nn/layer-norm.js";
