@@ -6,7 +6,7 @@ import { gradientSums, pair } from "./norm-sums";
 import { vectorRows } from "./norm-vectors-gradient";
 
 /**
- * dx = s·(g − mean(g) − x̂·mean(g·x̂)), g = weight·dy, unless dx is 0; and, unless `partials` is 0, partials[piece, parameter] = f64
+ * dx = s·(g − mean(g) − x̂·mean(g·x̂)), g = weight·dy, without mean(g) if not `centred`, unless dx is 0; and, unless `partials` is 0, partials[piece, parameter] = f64
  * (Σ dy, Σ dy·x̂) over the rows of a piece of `pieceRows`. Weight may be 0: ones. Units: pieces. Scratch: three f32 per parameter,
  * each of the three arrays padded to 16, where repeat is 1.
  */
@@ -18,6 +18,7 @@ export function rowGradient(
   inner: i32,
   repeat: i32,
   period: i32,
+  centred: i32,
   weight: usize,
   eps: f64,
   dx: usize,
@@ -32,8 +33,8 @@ export function rowGradient(
     if (sums) memory.fill(sums, 0, (<usize>period) << 4);
     const first = piece * pieceRows;
     const last = min(first + pieceRows, rows);
-    if (repeat == 1) vectorRows(dy, x, moments, inner, period, weight, eps, dx, sums, first, last, scratch);
-    else segmentedRows(dy, x, moments, inner, repeat, period, weight, eps, dx, sums, first, last);
+    if (repeat == 1) vectorRows(dy, x, moments, inner, period, centred, weight, eps, dx, sums, first, last, scratch);
+    else segmentedRows(dy, x, moments, inner, repeat, period, centred, weight, eps, dx, sums, first, last);
   }
 }
 
@@ -45,6 +46,7 @@ function segmentedRows(
   inner: i32,
   repeat: i32,
   period: i32,
+  centred: i32,
   weight: usize,
   eps: f64,
   dx: usize,
@@ -56,7 +58,7 @@ function segmentedRows(
   for (let row = first; row < last; row++) {
     const at = <usize>row * rowBytes;
     const to = dx ? dx + at : 0;
-    segmentedRow(dy + at, x + at, moments + <usize>row * 24, row * inner, inner, repeat, period, weight, eps, to, sums);
+    segmentedRow(dy + at, x + at, moments + <usize>row * 24, row * inner, inner, repeat, period, centred, weight, eps, to, sums);
   }
 }
 
@@ -69,6 +71,7 @@ function segmentedRow(
   inner: i32,
   repeat: i32,
   period: i32,
+  centred: i32,
   weight: usize,
   eps: f64,
   dx: usize,
@@ -102,7 +105,7 @@ function segmentedRow(
   }
   if (!dx) return;
   const b = (-root * root * (product * root)) / <f64>inner;
-  const c = (-root * sum) / <f64>inner;
+  const c = centred ? (-root * sum) / <f64>inner : 0;
   const constant = c + excess * b;
   const fits = fitsFloat(root, b, constant);
   parameter = firstParameter;

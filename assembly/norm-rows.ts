@@ -1,8 +1,8 @@
-// Normalisation of contiguous rows (layer, group and instance norm): each row has moments of its own. The parameter of flat element
+// Normalisation of contiguous rows (layer, group, instance and RMS norm): each row has moments of its own. The parameter of flat element
 // i is ⌊i / repeat⌋ mod period: one per value (repeat = 1), or one per segment of `repeat` values. Weight and bias may be 0: none.
 import { rootOf } from "./norm-layout";
 import { affine, exactAffine, fitsFloat } from "./norm-maps";
-import { finishMoments, shiftedSums } from "./norm-sums";
+import { finishMoments, shiftedSums, squares } from "./norm-sums";
 
 /** moments[row] = f64 (count, mean, M2) of `inner` values, shifted by the mean of a few of them. Units: rows. */
 export function rowMoments(x: usize, inner: i32, moments: usize, begin: i32, end: i32): void {
@@ -12,6 +12,16 @@ export function rowMoments(x: usize, inner: i32, moments: usize, begin: i32, end
     const shift = sampleMean(from, inner);
     store<f64>(to, <f64>inner);
     v128.store(to, finishMoments(from, 1, 0, inner, shift, shiftedSums(from, inner, shift)), 8);
+  }
+}
+
+/** moments[row] = f64 (count, 0, Σ x²) of `inner` values: those of a mean that is not subtracted (RMS norm). Units: rows. */
+export function rowSquares(x: usize, inner: i32, moments: usize, begin: i32, end: i32): void {
+  for (let row = begin; row < end; row++) {
+    const to = moments + <usize>row * 24;
+    store<f64>(to, <f64>inner);
+    store<f64>(to, 0, 8);
+    store<f64>(to, squares(x + ((<usize>row * <usize>inner) << 2), inner), 16);
   }
 }
 

@@ -92,6 +92,13 @@ export function shiftedSums(x: usize, length: i32, shift: f32): v128 {
   return total;
 }
 
+/** Σ x², in f64 if squares overflowed or may have underflowed. */
+export function squares(x: usize, length: i32): f64 {
+  const sum = f64x2.extract_lane(shiftedSums(x, length, 0), 1);
+  if (sum >= tinySquare * <f64>length && sum < Infinity) return sum;
+  return f64x2.extract_lane(exactSums(x, length, 0), 1);
+}
+
 /**
  * (mean, M2) as f64x2 of `planes` stretches of `length` values, `stride` bytes apart, from their {@link shiftedSums}: in f64 from
  * the values themselves if the shift lies too far from the mean for the sums to be exact, or if squares overflowed or underflowed.

@@ -13,6 +13,7 @@ export function vectorRows(
   moments: usize,
   inner: i32,
   period: i32,
+  centred: i32,
   weight: usize,
   eps: f64,
   dx: usize,
@@ -30,7 +31,7 @@ export function vectorRows(
   const termsPerRow = (inner + period - 1) / period;
   let terms = 0;
   for (let row = first; row < last; row++) {
-    vectorRow(dy, x, moments + <usize>row * 24, row * inner, inner, period, weight, eps, dx, sums, scratch);
+    vectorRow(dy, x, moments + <usize>row * 24, row * inner, inner, period, centred, weight, eps, dx, sums, scratch);
     terms += termsPerRow;
     if (sums && (terms >= flushTerms || row + 1 == last)) {
       flush(scratch, step, sums, period);
@@ -46,6 +47,7 @@ function vectorRow(
   first: i32,
   inner: i32,
   period: i32,
+  centred: i32,
   weight: usize,
   eps: f64,
   dx: usize,
@@ -73,7 +75,7 @@ function vectorRow(
     const sum = f64x2.extract_lane(total, 0);
     const product = f64x2.extract_lane(total, 1) + excess * sum;
     b = (-root * root * (product * root)) / <f64>inner;
-    c = (-root * sum) / <f64>inner;
+    c = centred ? (-root * sum) / <f64>inner : 0;
   }
   const constant = c + excess * b;
   const offset = excess * root;

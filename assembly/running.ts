@@ -1,4 +1,4 @@
-// Running statistics of batch norm: how they move, and how they stand in for moments.
+// Running statistics of batch and instance norm: how they move, and how they stand in for moments.
 
 /**
  * moments[k] = f64 (1, mean, variance): those under which x̂ = (x − mean)/√(variance + eps). A mean of 0 (the pointer) stands for
@@ -11,6 +11,26 @@ export function runningMoments(mean: usize, variance: usize, moments: usize, beg
     store<f64>(to, 1);
     store<f64>(to, mean ? <f64>load<f32>(mean + from) : 0, 8);
     store<f64>(to, <f64>load<f32>(variance + from), 16);
+  }
+}
+
+/** averaged[k] = f64 (Σ count/samples, Σ count·mean/Σ count, Σ M2/samples) over moments[sample, k]. Units: kept indices. */
+export function averageMoments(moments: usize, samples: i32, kept: i32, averaged: usize, begin: i32, end: i32): void {
+  for (let k = begin; k < end; k++) {
+    let count: f64 = 0;
+    let sum: f64 = 0;
+    let m2: f64 = 0;
+    let from = moments + <usize>k * 24;
+    for (let sample = 0; sample < samples; sample++) {
+      count += load<f64>(from);
+      sum += load<f64>(from) * load<f64>(from, 8);
+      m2 += load<f64>(from, 16);
+      from += <usize>kept * 24;
+    }
+    const to = averaged + <usize>k * 24;
+    store<f64>(to, count / <f64>samples);
+    store<f64>(to, sum / count, 8);
+    store<f64>(to, m2 / <f64>samples, 16);
   }
 }
 

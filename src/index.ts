@@ -40,16 +40,23 @@ export {
   type Task,
 } from "./models/save-model.js";
 export { ELU, GELU, LeakyReLU, ReLU, Sigmoid, SiLU, Softmax, Tanh } from "./nn/activations.js";
-export { BatchNorm, type BatchNormOptions, type Statistics } from "./nn/batch-norm.js";
+export { BatchNorm, type BatchNormOptions } from "./nn/batch-norm.js";
 export { ConvTranspose2d, type ConvTranspose2dOptions } from "./nn/conv-transpose2d.js";
 export { Conv1d, type Conv1dOptions } from "./nn/conv1d.js";
 export { Conv2d, type Conv2dOptions } from "./nn/conv2d.js";
 export { Dropout, type DropoutOptions } from "./nn/dropout.js";
 export { Flatten } from "./nn/flatten.js";
+export { type FreezeNormsOptions, type FrozenNorms, freezeNorms } from "./nn/freeze-norms.js";
+export { GroupNorm, type GroupNormOptions } from "./nn/group-norm.js";
+export { InstanceNorm, type InstanceNormOptions } from "./nn/instance-norm.js";
+export { LayerNorm, type LayerNormOptions } from "./nn/layer-norm.js";
 export { Linear, type LinearOptions } from "./nn/linear.js";
 export { type AnyModule, type ForwardListener, Module, type StateDictDifference } from "./nn/module.js";
+export { Norm } from "./nn/norm.js";
 export { AvgPool2d, GlobalAvgPool2d, MaxPool2d } from "./nn/pooling.js";
 export { Residual } from "./nn/residual.js";
+export { RmsNorm, type RmsNormOptions } from "./nn/rms-norm.js";
+export { RunningNorm, type RunningNormOptions, type Statistics } from "./nn/running-norm.js";
 export { Sequential } from "./nn/sequential.js";
 export { elu, gelu, leakyRelu, relu, sigmoid, silu, tanh } from "./ops/activations.js";
 export { concat } from "./ops/concat.js";

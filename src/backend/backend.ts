@@ -223,6 +223,8 @@ export interface StatisticsView {
   readonly inner: number;
   readonly repeat: number;
   readonly period: number;
+  /** Whether the mean is subtracted; if not (RMS norm; rows only), it is taken to be 0, also by the moments. Default: true. */
+  readonly centred?: boolean;
 }
 
 /**
@@ -247,7 +249,7 @@ export interface Normalization<Block> {
   ): void;
   /**
    * The gradient of {@link Normalization.standardize} through the statistics: with s = 1/√(M2/count + eps), x̂ = (x − mean)·s,
-   * g = weight·dy: dx = s·(g − mean(g) − x̂·mean(g·x̂)), dweight = Σ dy·x̂, dbias = Σ dy.
+   * g = weight·dy: dx = s·(g − mean(g) − x̂·mean(g·x̂)), dweight = Σ dy·x̂, dbias = Σ dy. Without mean(g) where the view is not centred.
    */
   standardizeGradient(
     dy: Block,
@@ -284,6 +286,11 @@ export interface Normalization<Block> {
     dweight: Block | null,
     dbias: Block | null,
   ): void;
+  /**
+   * averaged[kept] of moments[samples, kept], as running statistics take them: the mean count, the mean of means weighted by count, and
+   * the mean M2, so that M2/count is the mean of variances weighted by count.
+   */
+  averageMoments(moments: Block, samples: number, kept: number, averaged: Block): void;
   /**
    * Moves running statistics (f32, kept values each) towards the batch: r ← momentum·r + (1 − momentum)·batch, with
    * M2/(count − 1) as the batch's variance if `unbiased` (M2/count if not, or if count is 1). `momentum` < 0 asks for the cumulative average:

@@ -4,10 +4,11 @@ import { Command } from "commander";
 import { setBackend } from "../backend/index.js";
 import { batches } from "../data/batches.js";
 import { DivergedError } from "../errors.js";
+import type { NormOptions } from "../models/networks.js";
 import { type NormName, normNames } from "../models/norms.js";
 import { saveModel } from "../models/save-model.js";
-import { BatchNorm } from "../nn/batch-norm.js";
 import type { Module } from "../nn/module.js";
+import { RunningNorm } from "../nn/running-norm.js";
 import { writeWhole } from "../node/files.js";
 import { loadImageData } from "../node/image-data.js";
 import { loadNetwork, recordNetwork } from "../node/load-network.js";
@@ -53,8 +54,9 @@ interface TrainFlags {
   readonly data: string;
   readonly model: string;
   readonly norm: NormName;
-  readonly normMomentum: number;
-  readonly normEps: number;
+  readonly normMomentum?: number;
+  readonly normEps?: number;
+  readonly groups?: number;
   readonly batchSize: number;
   readonly epochs: number;
   readonly lr?: number;
@@ -78,8 +80,13 @@ export function trainCommand(): Command {
     .requiredOption("--data <name|folder>", "mnist, fashion-mnist, or a folder with MNIST's four IDX files")
     .addOption(networkOption())
     .option("--norm <kind>", `which normalisation: ${normNames.join(", ")}`, oneOf("--norm", normNames), "batch")
-    .option("--norm-momentum <m>", "weight of the old running value, in [0, 1)", number("--norm-momentum"), 0.99)
-    .option("--norm-eps <eps>", "added to the variance under the root", number("--norm-eps"), 1e-5)
+    .option(
+      "--norm-momentum <m>",
+      "batch norm: weight of the old running value, in [0, 1) (default: 0.99)",
+      number("--norm-momentum"),
+    )
+    .option("--norm-eps <eps>", "added under the root (default: 1e-5, rms 1e-6)", number("--norm-eps"))
+    .option("--groups <n>", "group norm: groups, at most (default: 32)", count("--groups"))
     .option("--batch-size <n>", "samples in a step", count("--batch-size"), 64)
     .option("--epochs <n>", "passes over the training data", count("--epochs"), 3)
     .option("--lr <rate>", "learning rate, the highest of the schedule (default: 0.01, sgd 0.1)", number("--lr"))
@@ -95,6 +102,16 @@ export function trainCommand(): Command {
     .option("--backend <name>", "wasm, cpu", oneOf("--backend", ["wasm", "cpu"] as const), "wasm")
     .option("--out <folder>", "where to write (default: runs/DATA-MODEL)")
     .action((flags: TrainFlags) => train(flags));
+}
+
+/** What was said of the norms; what was not is left to each. */
+function normOptionsOf({ norm, normMomentum, normEps, groups }: TrainFlags): NormOptions {
+  return {
+    norm,
+    ...(normMomentum !== undefined && { normMomentum }),
+    ...(normEps !== undefined && { normEps }),
+    ...(groups !== undefined && { groups }),
+  };
 }
 
 interface Metrics extends EpochReport {
@@ -115,8 +132,7 @@ async function train(flags: TrainFlags): Promise<void> {
 
   const buildNetwork = await loadNetwork(flags.model);
   const { train: trainData, test: testData, inputShape, classes, preprocessing } = loadImageData(flags.data);
-  const { norm, normMomentum, normEps } = flags;
-  const networkOptions = { inputShape, classes, norm, normMomentum, normEps };
+  const networkOptions = { inputShape, classes, ...normOptionsOf(flags) };
   const model = await buildNetwork(networkOptions);
   const lr = flags.lr ?? defaultLr[flags.optimizer];
   const optimizer = optimizers[flags.optimizer](model.parameters(), lr, flags.weightDecay);
@@ -126,7 +142,7 @@ async function train(flags: TrainFlags): Promise<void> {
 
   const size = model.parameters().reduce((total, parameter) => total + parameter.size, 0);
   say(
-    `${flags.model}, norm ${norm}, ${size} parameters; ${trainData.length} training and ${testData.length} test images; seed ${seed}`,
+    `${flags.model}, norm ${flags.norm}, ${size} parameters; ${trainData.length} training and ${testData.length} test images; seed ${seed}`,
   );
   const progress = createProgress(flags.epochs, data.length, process.stdout);
   const abort = new AbortController();
@@ -203,7 +219,9 @@ class Interrupted extends Error {}
 
 /** After so few steps, how much of the initial mean 0 and variance 1 the running statistics still hold: momentum^steps. */
 function warnIfStale(model: Module, steps: number): void {
-  const momenta = model.namedModules().flatMap(([, module]) => (module instanceof BatchNorm ? [module.momentum] : []));
+  const momenta = model
+    .namedModules()
+    .flatMap(([, module]) => (module instanceof RunningNorm && module.runningMean !== null ? [module.momentum] : []));
   const largest = Math.max(0, ...momenta.filter((momentum) => momentum !== "cumulative"));
   const left = largest ** steps;
   if (left <= 0.01) return;

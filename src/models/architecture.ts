@@ -6,10 +6,15 @@ import { Conv1d } from "../nn/conv1d.js";
 import { Conv2d } from "../nn/conv2d.js";
 import { Dropout } from "../nn/dropout.js";
 import { Flatten } from "../nn/flatten.js";
+import { GroupNorm } from "../nn/group-norm.js";
+import { InstanceNorm } from "../nn/instance-norm.js";
+import { LayerNorm } from "../nn/layer-norm.js";
 import { Linear } from "../nn/linear.js";
 import type { AnyModule, Module } from "../nn/module.js";
 import { AvgPool2d, GlobalAvgPool2d, MaxPool2d } from "../nn/pooling.js";
 import { Residual } from "../nn/residual.js";
+import { RmsNorm } from "../nn/rms-norm.js";
+import type { RunningNorm } from "../nn/running-norm.js";
 import { Sequential } from "../nn/sequential.js";
 
 /** A layer as data: its class and what its constructor takes; layers inside it are such data too. */
@@ -53,9 +58,20 @@ const formats: Readonly<Record<string, LayerFormat>> = {
     const options = { stride, padding, dilation, groups, bias: bias !== null };
     return [groupChannels * groups, outChannels, [height, width], options];
   }),
-  BatchNorm: format(BatchNorm, ({ numFeatures, eps, momentum, unbiased, weight, runningMean }) => [
-    numFeatures,
-    { eps, momentum, unbiased, affine: weight !== null, trackRunningStats: runningMean !== null },
+  BatchNorm: format(BatchNorm, runningNormArguments),
+  InstanceNorm: format(InstanceNorm, runningNormArguments),
+  GroupNorm: format(GroupNorm, ({ numGroups, numChannels, eps, weight }) => [
+    numGroups,
+    numChannels,
+    { eps, affine: weight !== null },
+  ]),
+  LayerNorm: format(LayerNorm, ({ normalizedShape, eps, weight }) => [
+    normalizedShape,
+    { eps, affine: weight !== null },
+  ]),
+  RmsNorm: format(RmsNorm, ({ normalizedShape, eps, weight, channelsFirst }) => [
+    normalizedShape,
+    { eps, affine: weight !== null, channelsFirst },
   ]),
   MaxPool2d: format(MaxPool2d, ({ kernel, options }) => [kernel, options]),
   AvgPool2d: format(AvgPool2d, ({ kernel, options }) => [kernel, options]),
@@ -84,6 +100,11 @@ const formats: Readonly<Record<string, LayerFormat>> = {
       new Residual(buildArchitecture(body), shortcut === undefined ? null : buildArchitecture(shortcut)),
   },
 };
+
+function runningNormArguments(norm: RunningNorm): unknown[] {
+  const { numFeatures, eps, momentum, unbiased, weight, runningMean } = norm;
+  return [numFeatures, { eps, momentum, unbiased, affine: weight !== null, trackRunningStats: runningMean !== null }];
+}
 
 function describeAll(layers: readonly AnyModule[]): Architecture[] | null {
   const described = layers.map(describeLayer);

@@ -19,6 +19,8 @@ export interface NormOptions {
   readonly normMomentum?: number;
   /** Added to the variance under the root. @defaultValue the norm's own */
   readonly normEps?: number;
+  /** Groups of group norm, at most; each layer takes the most that divide its features with 2 or more to each. @defaultValue 32 */
+  readonly groups?: number;
 }
 
 /** What a network built by name takes and gives. */
@@ -61,7 +63,7 @@ export function mlp({ widths = [128, 64], ...options }: MlpOptions): Sequential 
     .slice(1)
     .map((width, k) => [
       new Linear(sizes[k], width, { bias: needsBias(options) }),
-      norm(width, options),
+      norm(width, options, { vectors: true }),
       new ReLU(),
       dropped(options),
     ]);
@@ -93,7 +95,7 @@ export function cnn(options: NetworkOptions): Sequential {
     new MaxPool2d(2),
     new Flatten(),
     new Linear(32 * Math.floor(height / 4) * Math.floor(width / 4), 128, { bias }),
-    norm(128, options),
+    norm(128, options, { vectors: true }),
     new ReLU(),
     dropped(options),
     new Linear(128, classes),
@@ -152,8 +154,9 @@ function sequence(...layers: (Module | null)[]): Sequential {
   return new Sequential(...layers.filter((layer) => layer !== null));
 }
 
-function norm(features: number, { norm: kind = "batch", normMomentum, normEps }: NormOptions): Module | null {
-  return normLayer(kind, features, { momentum: normMomentum, eps: normEps });
+function norm(features: number, options: NormOptions, { vectors = false } = {}): Module | null {
+  const { norm: kind = "batch", normMomentum: momentum, normEps: eps, groups } = options;
+  return normLayer(kind, features, { momentum, eps, groups, vectors });
 }
 
 function needsBias({ norm: kind = "batch" }: NormOptions): boolean {
@@ -164,11 +167,12 @@ function dropped({ dropout = 0 }: NetworkOptions): Module | null {
   return dropout === 0 ? null : new Dropout(dropout);
 }
 
-function checkOptions(name: NetworkName, { inputShape, classes }: NetworkOptions): NetworkOptions {
+function checkOptions(name: NetworkName, { inputShape, classes, groups }: NetworkOptions): NetworkOptions {
   const where = `${name}({ inputShape, classes })`;
   checkShape(where, inputShape);
   for (const extent of inputShape) checkCount(where, "each size of inputShape", extent);
   checkCount(where, "classes", classes);
+  if (groups !== undefined) checkCount(`${name}({ groups })`, "groups", groups);
   return { inputShape, classes };
 }
 

@@ -1,5 +1,9 @@
 import { BatchNorm } from "../nn/batch-norm.js";
+import { GroupNorm } from "../nn/group-norm.js";
+import { InstanceNorm } from "../nn/instance-norm.js";
+import { LayerNorm } from "../nn/layer-norm.js";
 import type { Module } from "../nn/module.js";
+import { RmsNorm } from "../nn/rms-norm.js";
 
 /** Numbers of a norm; each kind takes those that it has. */
 export interface NormSettings {
@@ -7,6 +11,13 @@ export interface NormSettings {
   readonly momentum?: number | undefined;
   /** Added to the variance under the root. @defaultValue the layer's own */
   readonly eps?: number | undefined;
+  /**
+   * Groups of group norm, at most: the largest number up to it that divides the features and leaves 2 or more to a group, else 1.
+   * @defaultValue 32
+   */
+  readonly groups?: number | undefined;
+  /** Whether x is (N, features) and has no further axes. @defaultValue false */
+  readonly vectors?: boolean | undefined;
 }
 
 interface NormKind {
@@ -21,6 +32,24 @@ const kinds = {
     layer: (features, { momentum, eps }) => new BatchNorm(features, given({ momentum, eps })),
     removesBias: true,
   },
+  layer: {
+    layer: (features, { eps, vectors }) =>
+      vectors ? new LayerNorm(features, given({ eps })) : new GroupNorm(1, features, given({ eps })),
+    removesBias: false,
+  },
+  instance: {
+    layer: (features, { eps, vectors }) =>
+      vectors ? new LayerNorm(features, given({ eps })) : new InstanceNorm(features, given({ eps })),
+    removesBias: false,
+  },
+  group: {
+    layer: (features, { eps, groups }) => new GroupNorm(groupsOf(features, groups), features, given({ eps })),
+    removesBias: false,
+  },
+  rms: {
+    layer: (features, { eps, vectors }) => new RmsNorm(features, { ...given({ eps }), channelsFirst: !vectors }),
+    removesBias: false,
+  },
   none: { layer: () => null, removesBias: false },
 } as const satisfies Readonly<Record<string, NormKind>>;
 
@@ -30,12 +59,25 @@ export type NormName = keyof typeof kinds;
 export const normNames = Object.keys(kinds) as readonly NormName[];
 
 /** Those entries that are not undefined. */
-function given(settings: NormSettings): { momentum?: number; eps?: number } {
+function given(settings: { momentum?: number | undefined; eps?: number | undefined }): {
+  momentum?: number;
+  eps?: number;
+} {
   return Object.fromEntries(Object.entries(settings).filter(([, value]) => value !== undefined));
+}
+
+/** See {@link NormSettings.groups}. */
+function groupsOf(features: number, largest = 32): number {
+  let groups = Math.max(1, Math.min(largest, Math.floor(features / 2)));
+  while (features % groups !== 0) groups--;
+  return groups;
 }
 
 /**
  * The norm of a name for layers of so many channels (or features) in axis 1: what the networks built by name are normalised with.
+ *
+ * Of images, "layer" and "rms" normalise each sample as a whole, with a parameter per channel (Wu & He 2018 compare with that
+ * layer norm), so that they take images of any size. Of vectors, "instance" is layer norm, since a channel has one value.
  *
  * @param features - ≥ 1
  * @returns null for "none"

@@ -106,7 +106,7 @@ describe("evenkeel predict", () => {
     expect(hasArchitecture).toBe(false);
     expect(meta.network).toEqual({
       from: "../net.mjs",
-      options: { inputShape: [1, 8, 8], classes: 3, norm: "batch", normMomentum: 0.8, normEps: 1e-5 },
+      options: { inputShape: [1, 8, 8], classes: 3, norm: "batch", normMomentum: 0.8 },
     });
     expect(evenkeel("predict", "own", "1.png").stdout).toMatch(/^1\.png: 1 /);
     mkdirSync(join(folder, "elsewhere/deep"), { recursive: true });

@@ -2,7 +2,7 @@ import { spawn, spawnSync } from "node:child_process";
 import { existsSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
-import { batches, evaluate, loadModel, setBackend } from "evenkeel";
+import { batches, evaluate, GroupNorm, loadModel, setBackend } from "evenkeel";
 import { loadImageData } from "evenkeel/node";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { idxBytes, temporaryFolder, writeSmallImages } from "../support/idx-files.js";
@@ -66,6 +66,18 @@ describe("evenkeel train", () => {
     );
   });
 
+  test("trains with the norm that is named, and its groups", () => {
+    const data = writeSmallImages(join(folder, "grouped"));
+    const out = join(folder, "group");
+    const flags = ["--norm", "group", "--groups", "4", "--norm-eps", "0.001", "--epochs", "1", "--seed", "3"];
+    const { code, stderr } = evenkeel("train", "--data", data, ...flags, "--out", out);
+    expect([code, stderr]).toEqual([0, ""]);
+    const { model } = loadModel(readFileSync(join(out, "model.safetensors")));
+    const norms = model.namedModules().flatMap(([, module]) => (module instanceof GroupNorm ? [module] : []));
+    expect(norms.map(String)).toEqual(["GroupNorm(4, 16)", "GroupNorm(4, 32)", "GroupNorm(4, 128)"]);
+    expect(norms.map(({ eps }) => eps)).toEqual([0.001, 0.001, 0.001]);
+  });
+
   test("warns that running statistics are stale after few steps", () => {
     const data = writeSmallImages(join(folder, "few"));
     const { stderr, code } = evenkeel(
@@ -127,7 +139,7 @@ describe("evenkeel train", () => {
         "evenkeel: loadImageData(FOLDER/stray): expected test labels from 0 to 2, as in training, got 9 in row 7. Check that both parts belong together.",
         "evenkeel: loadImageData(FOLDER/missing): expected t10k-images-idx3-ubyte, plain or gzipped, got ENOENT: no such file or directory, open 'FOLDER/missing/t10k-images-idx3-ubyte.gz'. Name a folder with MNIST's four IDX files.",
         "evenkeel: loadImageData(FOLDER/nowhere): expected mnist, fashion-mnist, or a folder of IDX files, got no such folder. Name a folder that exists.",
-        "evenkeel: --norm: expected batch or none, got typo. Pass one of them.",
+        "evenkeel: --norm: expected batch or layer or instance or group or rms or none, got typo. Pass one of them.",
         "evenkeel: loadNetwork(typo): expected mlp, cnn, resnet, or the file of a module such as ./net.js, got no such file. Name one of them.",
         "evenkeel: --epochs: expected a whole number of at least 1, got 0. Pass a whole number.",
         "evenkeel: --lr: expected a finite number, got fast. Pass a number.",

@@ -7,6 +7,9 @@ import {
   Flatten,
   GELU,
   GlobalAvgPool2d,
+  GroupNorm,
+  InstanceNorm,
+  LayerNorm,
   LeakyReLU,
   Linear,
   loadModel,
@@ -16,6 +19,7 @@ import {
   parseIdx,
   ReLU,
   Residual,
+  RmsNorm,
   readSafetensors,
   Sequential,
   Sigmoid,
@@ -36,6 +40,9 @@ describe("saveModel and loadModel", () => {
     const model = new Sequential(
       new Conv2d(2, 4, [3, 1], { padding: [1, 0], groups: 2, bias: false }),
       new BatchNorm(4, { eps: 1e-3, momentum: "cumulative", unbiased: true }),
+      new RmsNorm(4, { channelsFirst: true, affine: false }),
+      new GroupNorm(2, 4, { eps: 1e-3 }),
+      new InstanceNorm(4, { trackRunningStats: true, momentum: 0.9, affine: false }),
       new Residual(new Sequential(new GELU(), new Conv2d(4, 4, 1)), new Conv2d(4, 4, 1)),
       new Residual(new SiLU()),
       new MaxPool2d(2),
@@ -46,6 +53,8 @@ describe("saveModel and loadModel", () => {
       new GlobalAvgPool2d(),
       new Flatten(),
       new Linear(4, 3),
+      new LayerNorm([3], { eps: 1e-4 }),
+      new RmsNorm(3, { eps: 1e-3 }),
       new BatchNorm(3, { affine: false, trackRunningStats: false }),
       new ReLU(),
       new Tanh(),
@@ -81,7 +90,7 @@ describe("saveModel and loadModel", () => {
       { evenkeel: JSON.stringify({ format: 1, architecture: { type: "Warp", arguments: [] } }) },
     );
     expect(() => loadModel(unknown)).toThrowErrorMatchingInlineSnapshot(
-      `[FormatError: loadModel(bytes): expected a layer of Linear, Conv1d, ConvTranspose2d, Conv2d, BatchNorm, MaxPool2d, AvgPool2d, GlobalAvgPool2d, Dropout, Flatten, ReLU, LeakyReLU, ELU, GELU, SiLU, Sigmoid, Tanh, Softmax, Sequential, Residual, got "Warp". Load it with the version of Evenkeel that wrote it, or a newer one.]`,
+      `[FormatError: loadModel(bytes): expected a layer of Linear, Conv1d, ConvTranspose2d, Conv2d, BatchNorm, InstanceNorm, GroupNorm, LayerNorm, RmsNorm, MaxPool2d, AvgPool2d, GlobalAvgPool2d, Dropout, Flatten, ReLU, LeakyReLU, ELU, GELU, SiLU, Sigmoid, Tanh, Softmax, Sequential, Residual, got "Warp". Load it with the version of Evenkeel that wrote it, or a newer one.]`,
     );
     expect(() => loadModel(writeSafetensors({}, { evenkeel: "{}" }))).toThrowErrorMatchingInlineSnapshot(
       `[FormatError: loadModel(bytes): expected metadata of format 1, got {}. Load it with the version of Evenkeel that wrote it, or a newer one.]`,

@@ -4,6 +4,7 @@ import {
   loadModel,
   type Module,
   mlp,
+  Norm,
   onWarning,
   predict,
   resnet,
@@ -13,6 +14,7 @@ import {
   setBackend,
 } from "evenkeel";
 import { beforeAll, describe, expect, test } from "vitest";
+import { expectClose } from "../support/close.js";
 import { normal } from "../support/seeded.js";
 
 beforeAll(() => setBackend("wasm"));
@@ -91,6 +93,56 @@ describe("every network built by name", () => {
     },
   );
 
+  test.each(["layer", "instance", "group", "rms"] as const)(
+    "with %s norm gives a sample the same output whatever the batch, and gradients to all it has",
+    (norm) => {
+      for (const name of ["mlp", "cnn", "resnet"] as const) {
+        const model = builders[name]({ inputShape: [1, 8, 8], classes: 3, norm, normEps: 1e-4, groups: 4 });
+        const x = normal([2, 1, 8, 8], 6);
+        const y = model.forward(x);
+        expectClose(model.forward(x.slice(0, 1)).dataSync(), y.dataSync().slice(0, 3), 1e-5);
+        y.backward(normal([2, 3], 7));
+        for (const p of model.parameters()) expect(p.grad).not.toBeNull();
+        const norms = model.namedModules().flatMap(([, module]) => (module instanceof Norm ? [module] : []));
+        expect(norms.every(({ eps }) => eps === 1e-4)).toBe(true);
+        expect(norms.length).toBe({ mlp: 2, cnn: 3, resnet: 21 }[name]);
+        const { model: copy } = loadModel(saveModel(model));
+        expect(copy.toString()).toBe(model.toString());
+      }
+    },
+  );
+
+  test("names of norms stand for these layers, of images and of vectors", () => {
+    const options = { inputShape: [1, 4, 4], classes: 2, widths: [12] };
+    const normsOf = (model: Module): string[] =>
+      model.namedModules().flatMap(([, module]) => (module instanceof Norm ? [String(module)] : []));
+    const table = (["batch", "layer", "instance", "group", "rms", "none"] as const).map((norm) =>
+      [norm, ...normsOf(cnn({ ...options, norm })), ...normsOf(mlp({ ...options, norm }))].join(" "),
+    );
+    expect(table).toMatchInlineSnapshot(`
+      [
+        "batch BatchNorm(16) BatchNorm(32) BatchNorm(128) BatchNorm(12)",
+        "layer GroupNorm(1, 16) GroupNorm(1, 32) LayerNorm(128) LayerNorm(12)",
+        "instance InstanceNorm(16) InstanceNorm(32) LayerNorm(128) LayerNorm(12)",
+        "group GroupNorm(8, 16) GroupNorm(16, 32) GroupNorm(32, 128) GroupNorm(6, 12)",
+        "rms RmsNorm(16) RmsNorm(32) RmsNorm(128) RmsNorm(12)",
+        "none",
+      ]
+    `);
+    expect(normsOf(cnn({ ...options, norm: "group", groups: 3 }))).toEqual([
+      "GroupNorm(2, 16)",
+      "GroupNorm(2, 32)",
+      "GroupNorm(2, 128)",
+    ]);
+    expect(normsOf(mlp({ ...options, norm: "group", widths: [1, 2, 3, 7, 96] }))).toEqual([
+      "GroupNorm(1, 1)",
+      "GroupNorm(1, 2)",
+      "GroupNorm(1, 3)",
+      "GroupNorm(1, 7)",
+      "GroupNorm(32, 96)",
+    ]);
+  });
+
   test("trains without norm at any batch size, and warns with batch norm at small ones", () => {
     const warnings: string[] = [];
     onWarning((message) => warnings.push(message));
@@ -108,6 +160,7 @@ describe("every network built by name", () => {
       () => cnn({ inputShape: [1, 3, 28], classes: 10 }),
       () => cnn({ inputShape: [13], classes: 10 }),
       () => resnet({ inputShape: [13], classes: 10 }),
+      () => cnn({ inputShape: [1, 8, 8], classes: 10, norm: "group", groups: 0 }),
       () => mlp({ inputShape: [0], classes: 10 }),
       () => mlp({ inputShape: [3], classes: 0 }),
       () => mlp({ inputShape: [3], classes: 2, widths: [4, 1.5] }),
@@ -126,6 +179,7 @@ describe("every network built by name", () => {
         "ArgumentError: cnn({ inputShape }): expected images (C, H, W) of at least 4×4, got 1×3×28. Use larger images.",
         "ArgumentError: cnn({ inputShape }): expected images (C, H, W) of at least 4×4, got 13. Use mlp, which takes any shape.",
         "ArgumentError: resnet({ inputShape }): expected images (C, H, W), got 13. Use mlp, which takes any shape.",
+        "ArgumentError: cnn({ groups }): expected groups to be a whole number of at least 1, got 0. Correct groups.",
         "ArgumentError: mlp({ inputShape, classes }): expected each size of inputShape to be a whole number of at least 1, got 0. Correct each size of inputShape.",
         "ArgumentError: mlp({ inputShape, classes }): expected classes to be a whole number of at least 1, got 0. Correct classes.",
         "ArgumentError: mlp({ widths }): expected a width to be a whole number of at least 1, got 1.5. Correct a width.",

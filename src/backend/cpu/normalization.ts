@@ -105,8 +105,9 @@ export const normalization: Normalization<ArrayBuffer> = {
     const count = view.outer * view.inner;
     for (let k = 0; k < view.kept; k++) {
       // Shifted by the first value, so that the mean of equal values is that value and nothing is lost far from 0.
-      const shift = count === 0 ? 0 : input[k * view.inner];
-      const mean = count === 0 ? 0 : shift + sumOver(view, k, (i) => input[i] - shift) / count;
+      const centred = view.centred !== false && count > 0;
+      const shift = centred ? input[k * view.inner] : 0;
+      const mean = !centred ? 0 : shift + sumOver(view, k, (i) => input[i] - shift) / count;
       result[3 * k] = count;
       result[3 * k + 1] = mean;
       result[3 * k + 2] = sumOver(view, k, (i) => (input[i] - mean) * (input[i] - mean));
@@ -129,7 +130,7 @@ export const normalization: Normalization<ArrayBuffer> = {
     const meanGxHat = new Float64Array(view.kept);
     for (let k = 0; k < view.kept; k++) {
       const count = f64(moments)[3 * k];
-      meanG[k] = sumOver(view, k, (i) => g[i]) / count;
+      if (view.centred !== false) meanG[k] = sumOver(view, k, (i) => g[i]) / count;
       meanGxHat[k] = sumOver(view, k, (i) => g[i] * xHat(i, k)) / count;
     }
     forEachElement(view, (i, k) => {
@@ -150,6 +151,20 @@ export const normalization: Normalization<ArrayBuffer> = {
     forEachElement(view, (i, k) => {
       gradient[i] = g[i] * statistics.scale[k];
     });
+  },
+
+  averageMoments(moments, samples, kept, averaged) {
+    const given = f64(moments);
+    const result = f64(averaged);
+    for (let k = 0; k < kept; k++) {
+      let [count, sum, m2] = [0, 0, 0];
+      for (let i = 3 * k; i < 3 * samples * kept; i += 3 * kept) {
+        count += given[i];
+        sum += given[i] * given[i + 1];
+        m2 += given[i + 2];
+      }
+      result.set([count / samples, sum / count, m2 / samples], 3 * k);
+    }
   },
 
   updateRunning(moments, kept, mean, variance, counters, momentum, unbiased) {

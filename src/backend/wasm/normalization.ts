@@ -120,12 +120,12 @@ export function normalization(runtime: Runtime): Normalization<number> {
     dweight: number,
     dbias: number,
   ): void {
-    const { kept, inner, repeat, period } = view;
+    const { kept, inner, repeat, period, centred = true } = view;
     const pieceRows = rowPieceRows(view);
     const pieces = Math.ceil(kept / pieceRows);
     const run = (partials: number): void => {
       const scratch = repeat === 1 ? 3 * paddedBytes(period) : 0;
-      const args = [dy, x, moments, kept, inner, repeat, period, weight, eps, dx, pieceRows, partials];
+      const args = [dy, x, moments, kept, inner, repeat, period, Number(centred), weight, eps, dx, pieceRows, partials];
       runtime.shareWithScratch("rowGradient", pieces, 5 * kept * inner, scratch, ...args);
     };
     if (!dweight && !dbias) {
@@ -174,11 +174,11 @@ export function normalization(runtime: Runtime): Normalization<number> {
 
   return {
     moments(x, view, moments) {
-      const { outer, kept, inner } = view;
+      const { outer, kept, inner, centred = true } = view;
       const size = outer * kept * inner;
       const pattern = patternOf(view);
       if (pattern === "rows") {
-        runtime.share("rowMoments", kept, size, x, inner, moments);
+        runtime.share(centred ? "rowMoments" : "rowSquares", kept, size, x, inner, moments);
       } else if (pattern === "planes") {
         runtime.share("planeMoments", kept, size, x, outer, kept, inner, moments);
       } else {
@@ -207,6 +207,9 @@ export function normalization(runtime: Runtime): Normalization<number> {
       withRunningMoments(null, variance, view.kept, (moments) => {
         standardize(dy, moments, view, weight, null, eps, dx);
       });
+    },
+    averageMoments(moments, samples, kept, averaged) {
+      runtime.run("averageMoments", kept, moments, samples, kept, averaged);
     },
     updateRunning(moments, kept, mean, variance, counters, momentum, unbiased) {
       const flag = unbiased ? 1 : 0;
