@@ -8,6 +8,12 @@ export { type ArrayDatasetOptions, arrayDataset, type Preprocessing } from "./da
 export { type Batches, type BatchesOptions, batches } from "./data/batches.js";
 export type { Batch, Dataset, TensorData } from "./data/dataset.js";
 export { type IdxArray, parseIdx } from "./data/idx.js";
+export { type ConfusionMatrix, type ConfusionMatrixOptions, confusionMatrix } from "./diagnostics/confusion-matrix.js";
+export {
+  type RegressionErrors,
+  type RegressionErrorsOptions,
+  regressionErrors,
+} from "./diagnostics/regression-errors.js";
 export * from "./errors.js";
 export {
   cnn,
@@ -20,7 +26,17 @@ export {
 } from "./models/networks.js";
 export type { NormName } from "./models/norms.js";
 export { readSafetensors, type SafetensorsFile, writeSafetensors } from "./models/safetensors.js";
-export { type LoadedModel, loadModel, type ModelMeta, saveModel } from "./models/save-model.js";
+export {
+  describeModel,
+  type LoadedModel,
+  loadModel,
+  type ModelDescription,
+  type ModelMeta,
+  type ModelVersions,
+  type NetworkRecord,
+  saveModel,
+  type Task,
+} from "./models/save-model.js";
 export { ELU, GELU, LeakyReLU, ReLU, Sigmoid, SiLU, Softmax, Tanh } from "./nn/activations.js";
 export { BatchNorm, type BatchNormOptions } from "./nn/batch-norm.js";
 export { Conv2d, type Conv2dOptions } from "./nn/conv2d.js";
@@ -71,4 +87,5 @@ export {
 } from "./train/schedules.js";
 export { Sgd, type SgdOptions } from "./train/sgd.js";
 export type { Data, Loss, LossTarget } from "./train/step.js";
+export { version } from "./version.js";
 export { onWarning, type WarningHandler } from "./warnings.js";

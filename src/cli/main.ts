@@ -1,7 +1,9 @@
 #!/usr/bin/env node
-import { readFileSync } from "node:fs";
 import { Command, CommanderError } from "commander";
 import { EvenkeelError } from "../errors.js";
+import { version } from "../version.js";
+import { evaluateCommand } from "./evaluate.js";
+import { predictCommand } from "./predict.js";
 import { trainCommand } from "./train.js";
 
 /** Exit codes: bad input, and a command line that cannot be understood. */
@@ -20,14 +22,15 @@ function report(error: unknown, debug: boolean): void {
   process.stderr.write(`evenkeel: ${text}\n`);
 }
 
-const { version } = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8"));
 const program = new Command("evenkeel")
   .description("Train normalised neural networks, see whether normalisation does its job, and ship them.")
   .version(version)
   .option("--debug", "print the stack of an error")
   .showHelpAfterError("(evenkeel --help lists the commands and options)")
   .exitOverride();
-program.addCommand(trainCommand().copyInheritedSettings(program));
+for (const command of [trainCommand(), predictCommand(), evaluateCommand()]) {
+  program.addCommand(command.copyInheritedSettings(program));
+}
 
 // A reader that has gone, as in `evenkeel train … | head -1`, does not end a training run; any other failure to write does.
 process.stdout.on("error", (error: NodeJS.ErrnoException) => {

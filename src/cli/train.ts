@@ -4,13 +4,13 @@ import { Command } from "commander";
 import { setBackend } from "../backend/index.js";
 import { batches } from "../data/batches.js";
 import { DivergedError } from "../errors.js";
-import { type NetworkName, networks } from "../models/networks.js";
 import { type NormName, normNames } from "../models/norms.js";
 import { saveModel } from "../models/save-model.js";
 import type { Module } from "../nn/module.js";
 import { RunningNorm } from "../nn/running-norm.js";
 import { writeWhole } from "../node/files.js";
 import { loadImageData } from "../node/image-data.js";
+import { loadNetwork, recordNetwork } from "../node/load-network.js";
 import { currentSeed, seed as setSeed } from "../random.js";
 import type { Tensor } from "../tensor.js";
 import { threads } from "../threads.js";
@@ -21,6 +21,7 @@ import type { Optimizer } from "../train/optimizer.js";
 import { constantLr, cosineLr, oneCycleLr, type Schedule, stepLr } from "../train/schedules.js";
 import { Sgd } from "../train/sgd.js";
 import { onWarning } from "../warnings.js";
+import { networkOption } from "./model-options.js";
 import { count, number, oneOf } from "./options.js";
 import { createProgress, formatSeconds } from "./progress.js";
 
@@ -50,7 +51,7 @@ const defaultLr = { adam: 0.01, adamw: 0.01, sgd: 0.1 } as const;
 
 interface TrainFlags {
   readonly data: string;
-  readonly model: NetworkName;
+  readonly model: string;
   readonly norm: NormName;
   readonly normMomentum?: number;
   readonly normEps?: number;
@@ -76,7 +77,7 @@ export function trainCommand(): Command {
   return new Command("train")
     .description("Train a network on labelled images, and write the model and its metrics.")
     .requiredOption("--data <name|folder>", "mnist, fashion-mnist, or a folder with MNIST's four IDX files")
-    .option("--model <name>", `which network: ${words(networks).join(", ")}`, oneOf("--model", words(networks)), "cnn")
+    .addOption(networkOption())
     .option("--norm <kind>", `which normalisation: ${normNames.join(", ")}`, oneOf("--norm", normNames), "batch")
     .option(
       "--norm-momentum <m>",
@@ -103,7 +104,7 @@ interface Metrics extends EpochReport {
 }
 
 async function train(flags: TrainFlags): Promise<void> {
-  const out = flags.out ?? join("runs", `${flags.data.replaceAll(/[^\w-]+/g, "-")}-${flags.model}`);
+  const out = flags.out ?? join("runs", `${flags.data}-${flags.model}`.replaceAll(/[^\w-]+/g, "-"));
   const say = (line: string): void => {
     process.stdout.write(`${line}\n`);
   };
@@ -114,8 +115,11 @@ async function train(flags: TrainFlags): Promise<void> {
   if (flags.seed !== undefined) setSeed(flags.seed);
   const seed = currentSeed();
 
+  const buildNetwork = await loadNetwork(flags.model);
   const { train: trainData, test: testData, inputShape, classes, preprocessing } = loadImageData(flags.data);
-  const model = networks[flags.model]({ ...flags, inputShape, classes });
+  const { norm, normMomentum, normEps, groups } = flags;
+  const networkOptions = { inputShape, classes, norm, normMomentum, normEps, groups };
+  const model = await buildNetwork(networkOptions);
   const lr = flags.lr ?? defaultLr[flags.optimizer];
   const optimizer = optimizers[flags.optimizer](model.parameters(), lr, flags.weightDecay);
   const data = batches(trainData, { batchSize: flags.batchSize, shuffle: true });
@@ -124,7 +128,7 @@ async function train(flags: TrainFlags): Promise<void> {
 
   const size = model.parameters().reduce((total, parameter) => total + parameter.size, 0);
   say(
-    `${flags.model}, norm ${flags.norm}, ${size} parameters; ${trainData.length} training and ${testData.length} test images; seed ${seed}`,
+    `${flags.model}, norm ${norm}, ${size} parameters; ${trainData.length} training and ${testData.length} test images; seed ${seed}`,
   );
   const progress = createProgress(flags.epochs, data.length, process.stdout);
   const abort = new AbortController();
@@ -178,7 +182,9 @@ async function train(flags: TrainFlags): Promise<void> {
     schedule: flags.schedule,
   };
   const names = Array.from({ length: classes }, (_, label) => String(label));
-  writeWhole(join(out, "model.safetensors"), saveModel(model, { preprocessing, inputShape, classes: names, training }));
+  const network = recordNetwork(flags.model, out, networkOptions);
+  const meta = { task: "classification", inputShape, preprocessing, classes: names, network, training } as const;
+  writeWhole(join(out, "model.safetensors"), saveModel(model, meta));
   say(`wrote ${join(out, "model.safetensors")} and ${join(out, "metrics.jsonl")}`);
   say(`test accuracy ${lines.at(-1)?.test.accuracy?.toFixed(4)}`);
 }

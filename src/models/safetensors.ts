@@ -92,12 +92,8 @@ function fault(expected: string, received: string): FormatError {
   });
 }
 
-/**
- * Reads a safetensors file, of any writer. Values of other types (F64, F16, BF16, integers) become float32.
- *
- * @throws FormatError if the file is cut short or is none
- */
-export function readSafetensors(bytes: Uint8Array): SafetensorsFile {
+/** The JSON object at the start of the file, and how many bytes stand before the values. */
+function readHeader(bytes: Uint8Array): { readonly header: Record<string, unknown>; readonly start: number } {
   if (!(bytes instanceof Uint8Array)) throw fault("a Uint8Array", Object.prototype.toString.call(bytes).slice(8, -1));
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   if (bytes.length < 8) throw fault("at least 8 bytes", String(bytes.length));
@@ -110,12 +106,26 @@ export function readSafetensors(bytes: Uint8Array): SafetensorsFile {
     throw fault("a JSON header", cause instanceof Error ? cause.message : String(cause));
   }
   if (!isRecord(header)) throw fault("a JSON object as header", typeof header);
+  return { header, start: 8 + length };
+}
+
+/** The free text of a safetensors file, by name, without its tensors. @throws FormatError if the file has no header */
+export function readSafetensorsMetadata(bytes: Uint8Array): Record<string, string> {
+  return textEntries(readHeader(bytes).header["__metadata__"]);
+}
+
+/**
+ * Reads a safetensors file, of any writer. Values of other types (F64, F16, BF16, integers) become float32.
+ *
+ * @throws FormatError if the file is cut short or is none
+ */
+export function readSafetensors(bytes: Uint8Array): SafetensorsFile {
+  const { header, start: base } = readHeader(bytes);
   const tensors: Record<string, Tensor> = {};
-  const room = bytes.length - 8 - length;
   for (const [name, entry] of Object.entries(header)) {
     if (name === "__metadata__") continue;
-    const { type, shape, start, end } = checkEntry(name, entry, room);
-    const data = new DataView(bytes.buffer, bytes.byteOffset + 8 + length + start, end - start);
+    const { type, shape, start, end } = checkEntry(name, entry, bytes.length - base);
+    const data = new DataView(bytes.buffer, bytes.byteOffset + base + start, end - start);
     tensors[name] = tensor(
       Float32Array.from({ length: sizeOf(shape) }, (_, i) => readValue(data, type, i)),
       shape,

@@ -1,8 +1,21 @@
 import type { Preprocessing } from "../data/array-dataset.js";
 import { FormatError } from "../errors.js";
-import type { Module } from "../nn/module.js";
+import type { AnyModule, Module } from "../nn/module.js";
+import { version } from "../version.js";
 import { type Architecture, buildArchitecture, describeArchitecture } from "./architecture.js";
-import { readSafetensors, writeSafetensors } from "./safetensors.js";
+import type { NetworkOptions } from "./networks.js";
+import { readSafetensors, readSafetensorsMetadata, writeSafetensors } from "./safetensors.js";
+
+/** What a network's outputs are: a score for each class, or numbers. */
+export type Task = "classification" | "regression";
+
+/** Where a network came from, so that one with classes of its own can be built again. */
+export interface NetworkRecord {
+  /** A name such as `cnn`, or the path of a module relative to the model's file. */
+  readonly from: string;
+  /** What it was built with. */
+  readonly options: NetworkOptions;
+}
 
 /** What a model file says besides the numbers. Everything must survive JSON. */
 export interface ModelMeta {
@@ -12,8 +25,22 @@ export interface ModelMeta {
   readonly inputShape?: readonly number[];
   /** The name of each output. */
   readonly classes?: readonly string[];
+  /** @defaultValue "classification" */
+  readonly task?: Task;
+  /** What was built, its norm among the options. */
+  readonly network?: NetworkRecord;
+  /** How it was trained: the flags of the command line, and the seed. */
+  readonly training?: Readonly<Record<string, unknown>>;
   /** Anything else. */
   readonly [key: string]: unknown;
+}
+
+/** Which versions wrote a model file. */
+export interface ModelVersions {
+  /** The package's, e.g. `0.1.0`; null in files written before it was noted. */
+  readonly evenkeel: string | null;
+  /** The format's, 1. */
+  readonly format: number;
 }
 
 /** What {@link loadModel} returns. */
@@ -22,6 +49,14 @@ export interface LoadedModel {
   readonly model: Module;
   /** What the file says besides the numbers. */
   readonly meta: ModelMeta;
+  /** Who wrote the file; null if it was another program. */
+  readonly versions: ModelVersions | null;
+}
+
+/** What can be known of a model file without building the model. */
+export interface ModelDescription extends Omit<LoadedModel, "model"> {
+  /** Whether the file says what to build, so that {@link loadModel} needs no network. */
+  readonly hasArchitecture: boolean;
 }
 
 /** The metadata entry that holds {@link Header}, as JSON. */
@@ -29,23 +64,37 @@ const entry = "evenkeel";
 
 interface Header {
   readonly format: 1;
+  readonly evenkeel?: string;
   readonly architecture: Architecture | null;
+  /** Paths of the frozen norms. */
+  readonly frozen?: readonly string[];
   readonly meta: ModelMeta;
 }
 
+/** A norm whose running statistics can be pinned. */
+type Freezable = AnyModule & { readonly frozen: boolean; freeze(): unknown };
+
+function isFreezable(module: AnyModule | undefined): module is Freezable {
+  return module !== undefined && "frozen" in module && "freeze" in module;
+}
+
 /**
- * A model as one .safetensors file: its state dict, and in the metadata its architecture and `meta`. Networks with classes of
- * your own, or with a layer in two places, are saved without architecture; load them with {@link loadModel}'s second argument.
+ * A model as one .safetensors file: its state dict, and in the metadata its architecture, which norms are frozen, the version that wrote it,
+ * and `meta`. Networks with classes of your own, or with a layer in two places, are saved without architecture; load them with
+ * {@link loadModel}'s second argument.
  *
  * @example
  * ```ts
  * const bytes = saveModel(new Sequential(new Linear(2, 3)), { classes: ["a", "b", "c"] });
- * const { model, meta } = loadModel(bytes);
+ * const { model, meta, versions } = loadModel(bytes);
  * meta.classes; // ["a", "b", "c"]
+ * versions.format; // 1
  * ```
  */
 export function saveModel(model: Module, meta: ModelMeta = {}): Uint8Array {
-  const header: Header = { format: 1, architecture: describeArchitecture(model), meta };
+  const modules = model.namedModules();
+  const frozen = modules.filter(([, module]) => isFreezable(module) && module.frozen).map(([name]) => name);
+  const header: Header = { format: 1, evenkeel: version, architecture: describeArchitecture(model), frozen, meta };
   const state = model.stateDict();
   const bytes = writeSafetensors(state, { [entry]: JSON.stringify(header) });
   for (const t of Object.values(state)) t.dispose();
@@ -53,7 +102,8 @@ export function saveModel(model: Module, meta: ModelMeta = {}): Uint8Array {
 }
 
 /**
- * The model of a file that {@link saveModel} wrote, in training mode as every new model: call `eval()` or `predict()`.
+ * The model of a file that {@link saveModel} wrote, in training mode as every new model (frozen norms stay frozen): call `eval()` or
+ * `predict()`. Files of other programs, such as PyTorch's, load into a network of the same state dict.
  *
  * @param bytes - the file
  * @param into - a network of the same shape to load into, needed where the file has no architecture
@@ -66,10 +116,43 @@ export function loadModel(bytes: Uint8Array, into?: Module): LoadedModel {
     const header = parseHeader(metadata[entry]);
     const model = into ?? buildArchitecture(checkArchitecture(header));
     model.loadStateDict(tensors);
-    return { model, meta: header?.meta ?? {} };
+    const modules = new Map(model.namedModules());
+    for (const name of Array.isArray(header?.frozen) ? header.frozen : []) freeze(name, modules.get(name));
+    return { model, meta: header?.meta ?? {}, versions: versionsOf(header) };
   } finally {
     for (const t of Object.values(tensors)) t.dispose();
   }
+}
+
+/**
+ * What a model file says, without building the model.
+ *
+ * @throws FormatError if the file is damaged
+ */
+export function describeModel(bytes: Uint8Array): ModelDescription {
+  const header = parseHeader(readSafetensorsMetadata(bytes)[entry]);
+  return {
+    meta: header?.meta ?? {},
+    versions: versionsOf(header),
+    hasArchitecture: (header?.architecture ?? null) !== null,
+  };
+}
+
+function versionsOf(header: Header | null): ModelVersions | null {
+  return header === null ? null : { evenkeel: header.evenkeel ?? null, format: header.format };
+}
+
+function freeze(name: string, module: AnyModule | undefined): void {
+  if (isFreezable(module)) {
+    module.freeze();
+    return;
+  }
+  throw new FormatError({
+    where: "loadModel(bytes)",
+    expected: `a norm to freeze at ${JSON.stringify(name)}`,
+    received: module === undefined ? "no such layer" : String(module),
+    cure: "Load it into the network it was saved from.",
+  });
 }
 
 function parseHeader(text: string | undefined): Header | null {

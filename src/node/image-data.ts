@@ -22,6 +22,12 @@ export interface ImageData {
   readonly preprocessing: Preprocessing;
 }
 
+/** Options of {@link loadImageData}. */
+export interface LoadImageDataOptions {
+  /** Instead of the training images' own mean and deviation: what a trained model expects. */
+  readonly preprocessing?: Preprocessing;
+}
+
 /**
  * Loads images in IDX files, plain or gzipped: `train-images-idx3-ubyte`, `train-labels-idx1-ubyte`, `t10k-…`.
  *
@@ -29,7 +35,7 @@ export interface ImageData {
  * @throws DataError if the data are not there (saying what to install), or a label has no class
  * @throws FormatError if a file is damaged or the files do not fit each other
  */
-export function loadImageData(source: string): ImageData {
+export function loadImageData(source: string, options: LoadImageDataOptions = {}): ImageData {
   const folder = findFolder(source);
   const train = readPart(folder, "train");
   const test = readPart(folder, "t10k");
@@ -51,7 +57,7 @@ export function loadImageData(source: string): ImageData {
     });
   }
   const [, height, width] = train.images.shape;
-  const preprocessing = standardizing(train.images.values);
+  const preprocessing = options.preprocessing ?? standardizing(train.images.values);
   const dataset = ({ images, labels }: Part): Dataset =>
     arrayDataset({ inputs: images.values, shape: [1, height, width], labels: labels.values, preprocessing });
   return { train: dataset(train), test: dataset(test), inputShape: [1, height, width], classes, preprocessing };

@@ -44,7 +44,7 @@ export async function readImage(path: string, { channels, size }: ReadImageOptio
   const { default: sharp } = await loadSharp(where);
   const bytes = await readBytes(where, path);
   try {
-    let image = sharp(bytes, { failOn: "error", limitInputPixels: mostPixels }).autoOrient();
+    let image = sharp(bytes, { failOn: "error", limitInputPixels: mostPixels }).rotate();
     image = image.flatten({ background: "#fff" });
     if (target !== null) image = image.resize({ ...target, fit: "fill", kernel: "lanczos3" });
     image = channels === 1 ? image.greyscale().toColourspace("b-w") : image.toColourspace("srgb");

@@ -5,4 +5,7 @@
  */
 export { writeWhole } from "./files.js";
 export { type Image, type ReadImageOptions, readImage } from "./image.js";
-export { type ImageData, loadImageData } from "./image-data.js";
+export { type ImageData, type LoadImageDataOptions, loadImageData } from "./image-data.js";
+export { type BuildNetwork, loadNetwork, recordNetwork } from "./load-network.js";
+export { type LoadRunOptions, loadRun, type Run } from "./load-run.js";
+export { loadImages } from "./model-inputs.js";

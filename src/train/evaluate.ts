@@ -1,4 +1,5 @@
 import { noGrad } from "../autograd.js";
+import type { Batch } from "../data/dataset.js";
 import { ArgumentError } from "../errors.js";
 import type { Module } from "../nn/module.js";
 import { concat } from "../ops/concat.js";
@@ -15,6 +16,8 @@ export interface EvaluateOptions<Target> {
   readonly loss?: Loss<Target>;
   /** Stops between batches by throwing the signal's reason. */
   readonly signal?: AbortSignal;
+  /** Called after each batch with what the network gave for it, row-major. */
+  readonly onOutput?: (output: Float32Array, batch: Batch<Target>) => void;
 }
 
 /** What {@link evaluate} finds. */
@@ -37,7 +40,7 @@ export interface Evaluation {
 export async function evaluate<Target>(
   model: Module,
   data: Data<Target>,
-  { loss, signal }: EvaluateOptions<Target> = {},
+  { loss, signal, onOutput }: EvaluateOptions<Target> = {},
 ): Promise<Evaluation> {
   const lossOf = lossFor("evaluate(model, data)", loss);
   let total = 0;
@@ -55,7 +58,9 @@ export async function evaluate<Target>(
         }),
       );
       total += (await value.data())[0] * count;
-      correct = labels === null || correct === null ? null : correct + countCorrect(await output.data(), labels);
+      const values = labels === null && onOutput === undefined ? null : await output.data();
+      correct = labels === null || correct === null || values === null ? null : correct + countCorrect(values, labels);
+      if (values !== null) onOutput?.(values, batch);
       samples += count;
       value.dispose();
       output.dispose();

@@ -62,7 +62,7 @@ export function countCorrect(logits: Float32Array, labels: ArrayLike<number>): n
 }
 
 /** Where the largest of `count` values from `start` on stands, counted from `start`; the first of equal ones, −1 if one is NaN. */
-function argmax(values: Float32Array, start: number, count: number): number {
+export function argmax(values: Float32Array, start: number, count: number): number {
   let best = 0;
   for (let k = 0; k < count; k++) {
     if (Number.isNaN(values[start + k])) return -1;

@@ -140,7 +140,7 @@ describe("evenkeel train", () => {
         "evenkeel: loadImageData(FOLDER/missing): expected t10k-images-idx3-ubyte, plain or gzipped, got ENOENT: no such file or directory, open 'FOLDER/missing/t10k-images-idx3-ubyte.gz'. Name a folder with MNIST's four IDX files.",
         "evenkeel: loadImageData(FOLDER/nowhere): expected mnist, fashion-mnist, or a folder of IDX files, got no such folder. Name a folder that exists.",
         "evenkeel: --norm: expected batch or layer or instance or group or rms or none, got typo. Pass one of them.",
-        "evenkeel: --model: expected mlp or cnn or resnet, got typo. Pass one of them.",
+        "evenkeel: loadNetwork(typo): expected mlp, cnn, resnet, or the file of a module such as ./net.js, got no such file. Name one of them.",
         "evenkeel: --epochs: expected a whole number of at least 1, got 0. Pass a whole number.",
         "evenkeel: --lr: expected a finite number, got fast. Pass a number.",
         "evenkeel: Adam.lr: expected lr to be a finite number of at least 0, got -1. Correct lr.",

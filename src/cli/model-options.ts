@@ -1,0 +1,32 @@
+import { Command, Option } from "commander";
+import { networks } from "../models/networks.js";
+import { loadRun, type Run } from "../node/load-run.js";
+import { count } from "./options.js";
+
+/** `--model` of the commands that build a network. */
+export function networkOption(): Option {
+  const names = Object.keys(networks).join(", ");
+  return new Option("--model <name|file>", `which network: ${names}, or a module such as ./net.js`).default("cnn");
+}
+
+/** The flags of every command that uses a trained model. */
+export interface ModelFlags {
+  readonly model?: string;
+  readonly batchSize: number;
+  readonly json?: boolean;
+}
+
+/** A command whose first argument is a trained model. */
+export function modelCommand(name: string, description: string): Command {
+  return new Command(name)
+    .description(description)
+    .argument("<run>", "a run's folder, or a .safetensors file")
+    .option("--model <name|file>", "the network, where the file does not hold it: a name, or a module such as ./net.js")
+    .option("--batch-size <n>", "samples at a time, which bounds memory", count("--batch-size"), 256)
+    .option("--json", "print JSON");
+}
+
+/** The model that a command line names. */
+export function openModel(run: string, { model }: ModelFlags): Promise<Run> {
+  return loadRun(run, model === undefined ? {} : { network: model });
+}

@@ -1,0 +1,97 @@
+import { existsSync, readFileSync, statSync } from "node:fs";
+import { dirname, isAbsolute, join, relative, resolve } from "node:path";
+import { DataError, EvenkeelError, FormatError } from "../errors.js";
+import type { NetworkOptions } from "../models/networks.js";
+import { describeModel, type LoadedModel, loadModel, type ModelMeta } from "../models/save-model.js";
+import type { Module } from "../nn/module.js";
+import { loadNetwork } from "./load-network.js";
+
+/** Options of {@link loadRun}. */
+export interface LoadRunOptions {
+  /** What to build, as {@link loadNetwork} takes it. @defaultValue what the file says */
+  readonly network?: string;
+}
+
+/** A trained model and where it was found. */
+export interface Run extends LoadedModel {
+  /** The model's file. */
+  readonly file: string;
+}
+
+/** The model's file in a run's folder. */
+const modelName = "model.safetensors";
+
+/**
+ * The model of a run: of its folder, or of a `.safetensors` file.
+ *
+ * A network with classes of its own is built by the module that the file remembers, if that lies in the working folder or below (a file
+ * from elsewhere must not choose what is run), or else by `network`.
+ *
+ * @throws DataError if there is no model, or nothing says how to build it
+ * @throws FormatError if the file is damaged, or the network does not fit it
+ */
+export async function loadRun(path: string, { network }: LoadRunOptions = {}): Promise<Run> {
+  const file = findModel(path);
+  const bytes = readFileSync(file);
+  const { meta, hasArchitecture } = naming(path, () => describeModel(bytes));
+  const into = network !== undefined || !hasArchitecture ? await build(path, file, meta, network) : undefined;
+  return { ...naming(path, () => loadModel(bytes, into)), file };
+}
+
+/** Runs `read`, and says which file it was where that fails. */
+function naming<T>(path: string, read: () => T): T {
+  try {
+    return read();
+  } catch (cause) {
+    if (!(cause instanceof EvenkeelError)) throw cause;
+    const { expected, received, cure } = cause;
+    throw new FormatError({ where: `loadRun(${path})`, expected, received, cure }, { cause });
+  }
+}
+
+function findModel(path: string): string {
+  const where = `loadRun(${path})`;
+  if (!existsSync(path)) {
+    const expected = "the folder of a run or a .safetensors file";
+    throw new DataError({ where, expected, received: "no such file or folder", cure: "Check the name." });
+  }
+  if (!statSync(path).isDirectory()) return path;
+  const file = join(path, modelName);
+  if (existsSync(file)) return file;
+  const cure = "Train first: a finished run writes it there.";
+  throw new DataError({ where, expected: `${modelName} in the folder`, received: "none", cure });
+}
+
+async function build(path: string, file: string, meta: ModelMeta, network: string | undefined): Promise<Module> {
+  const make = await loadNetwork(network ?? remembered(path, file, meta));
+  return make(optionsOf(path, meta));
+}
+
+function remembered(path: string, file: string, { network }: ModelMeta): string {
+  const from = typeof network?.from === "string" ? resolve(dirname(file), network.from) : null;
+  if (from !== null && isInside(process.cwd(), from)) return from;
+  throw new DataError({
+    where: `loadRun(${path})`,
+    expected: "a model saved with its architecture",
+    received: from === null ? "none" : `one built by a module outside the working folder, ${network?.from}`,
+    cure: "Name the network's module: --model ./net.js, or { network }.",
+  });
+}
+
+function isInside(folder: string, file: string): boolean {
+  const path = relative(folder, file);
+  // On Windows the path to another drive is absolute.
+  return !path.startsWith("..") && !isAbsolute(path);
+}
+
+/** What the network was built with; without a record, what the rest of the meta says. */
+function optionsOf(path: string, { network, inputShape, classes }: ModelMeta): NetworkOptions {
+  if (network?.options !== undefined) return network.options;
+  if (inputShape !== undefined && classes !== undefined) return { inputShape, classes: classes.length };
+  throw new DataError({
+    where: `loadRun(${path})`,
+    expected: "the network's inputShape and classes in the file's metadata",
+    received: "none",
+    cure: "Load it in code: loadModel(bytes, network).",
+  });
+}
