@@ -4,7 +4,6 @@ import { Command } from "commander";
 import { setBackend } from "../backend/index.js";
 import { batches } from "../data/batches.js";
 import { DivergedError } from "../errors.js";
-import type { NormOptions } from "../models/networks.js";
 import { type NormName, normNames } from "../models/norms.js";
 import { saveModel } from "../models/save-model.js";
 import type { Module } from "../nn/module.js";
@@ -104,16 +103,6 @@ export function trainCommand(): Command {
     .action((flags: TrainFlags) => train(flags));
 }
 
-/** What was said of the norms; what was not is left to each. */
-function normOptionsOf({ norm, normMomentum, normEps, groups }: TrainFlags): NormOptions {
-  return {
-    norm,
-    ...(normMomentum !== undefined && { normMomentum }),
-    ...(normEps !== undefined && { normEps }),
-    ...(groups !== undefined && { groups }),
-  };
-}
-
 interface Metrics extends EpochReport {
   readonly test: Evaluation;
 }
@@ -132,7 +121,8 @@ async function train(flags: TrainFlags): Promise<void> {
 
   const buildNetwork = await loadNetwork(flags.model);
   const { train: trainData, test: testData, inputShape, classes, preprocessing } = loadImageData(flags.data);
-  const networkOptions = { inputShape, classes, ...normOptionsOf(flags) };
+  const { norm, normMomentum, normEps, groups } = flags;
+  const networkOptions = { inputShape, classes, norm, normMomentum, normEps, groups };
   const model = await buildNetwork(networkOptions);
   const lr = flags.lr ?? defaultLr[flags.optimizer];
   const optimizer = optimizers[flags.optimizer](model.parameters(), lr, flags.weightDecay);
@@ -142,7 +132,7 @@ async function train(flags: TrainFlags): Promise<void> {
 
   const size = model.parameters().reduce((total, parameter) => total + parameter.size, 0);
   say(
-    `${flags.model}, norm ${flags.norm}, ${size} parameters; ${trainData.length} training and ${testData.length} test images; seed ${seed}`,
+    `${flags.model}, norm ${norm}, ${size} parameters; ${trainData.length} training and ${testData.length} test images; seed ${seed}`,
   );
   const progress = createProgress(flags.epochs, data.length, process.stdout);
   const abort = new AbortController();

@@ -16,11 +16,11 @@ export interface NormOptions {
   /** @defaultValue "batch" */
   readonly norm?: NormName;
   /** Weight of the old running value, as BatchNorm's momentum. @defaultValue the norm's own */
-  readonly normMomentum?: number;
+  readonly normMomentum?: number | undefined;
   /** Added to the variance under the root. @defaultValue the norm's own */
-  readonly normEps?: number;
+  readonly normEps?: number | undefined;
   /** Groups of group norm, at most; each layer takes the most that divide its features with 2 or more to each. @defaultValue 32 */
-  readonly groups?: number;
+  readonly groups?: number | undefined;
 }
 
 /** What a network built by name takes and gives. */

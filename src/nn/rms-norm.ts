@@ -1,3 +1,4 @@
+import type { StatisticsView } from "../backend/backend.js";
 import { ones } from "../create.js";
 import { ArgumentError } from "../errors.js";
 import { formatShape, type Shape, sizeOf } from "../shape.js";
@@ -75,7 +76,7 @@ export class RmsNorm extends Norm {
     return y;
   }
 
-  #sampleView(x: Tensor) {
+  #sampleView(x: Tensor): StatisticsView {
     const { outer, kept, inner, ...parameters } = channelView(this, x, sizeOf(this.normalizedShape));
     return { outer: 1, kept: outer, inner: kept * inner, ...parameters };
   }
