@@ -3,6 +3,7 @@ import "./ops/methods.js";
 export { noGrad } from "./autograd.js";
 export type { BackendName } from "./backend/backend.js";
 export { memoryInUse, setBackend } from "./backend/index.js";
+export { alone, type Communicator, type PendingCollective } from "./communicator.js";
 export { full, type NestedNumbers, type NumberArray, ones, type TensorOptions, tensor, zeros } from "./create.js";
 export { type ArrayDatasetOptions, arrayDataset, type Preprocessing } from "./data/array-dataset.js";
 export { type Batches, type BatchesOptions, batches } from "./data/batches.js";
@@ -16,6 +17,7 @@ export {
   type RegressionErrorsOptions,
   regressionErrors,
 } from "./diagnostics/regression-errors.js";
+export { type InProcessGroup, inProcessCommunicator, inProcessGroup } from "./distributed/in-process.js";
 export * from "./errors.js";
 export {
   cnn,
