@@ -60,6 +60,7 @@ export { Residual } from "./nn/residual.js";
 export { RmsNorm, type RmsNormOptions } from "./nn/rms-norm.js";
 export { RunningNorm, type RunningNormOptions, type Statistics } from "./nn/running-norm.js";
 export { Sequential } from "./nn/sequential.js";
+export { syncBatchNorm } from "./nn/sync-batch-norm.js";
 export { elu, gelu, leakyRelu, relu, sigmoid, silu, tanh } from "./ops/activations.js";
 export { concat } from "./ops/concat.js";
 export { type ConvTransposeOptions, convTranspose2d } from "./ops/conv-transpose2d.js";

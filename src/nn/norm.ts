@@ -1,6 +1,7 @@
 import type { StatisticsView } from "../backend/backend.js";
 import { ArgumentError, ShapeError } from "../errors.js";
 import { standardize } from "../ops/standardize.js";
+import type { Synchronization } from "../ops/synchronize.js";
 import { checkCount, formatShape, maxRank, type Shape, sameShape, sizeOf } from "../shape.js";
 import type { Tensor } from "../tensor.js";
 import { type AnyModule, checkFeatures, Module } from "./module.js";
@@ -42,9 +43,14 @@ export abstract class Norm extends Module {
     return `${this.share} ${k}`;
   }
 
+  /** Whose statistics are taken together with those of x: none but by layers that say so. */
+  protected synchronization(): Synchronization | null {
+    return null;
+  }
+
   /** Normalises by the statistics of x itself. @throws ArgumentError if eps is 0 and a share has no variance */
   protected standardize(x: Tensor, view: StatisticsView): { y: Tensor; moments: Tensor } {
-    const result = standardize(x, view, this);
+    const result = standardize(x, view, this, this.synchronization());
     if (this.#eps === 0) this.#checkVariance(result.moments);
     return result;
   }

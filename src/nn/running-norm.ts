@@ -2,6 +2,7 @@ import type { StatisticsView } from "../backend/backend.js";
 import { ones, zeros } from "../create.js";
 import { ArgumentError } from "../errors.js";
 import { normalizeWith } from "../ops/standardize.js";
+import { synchronizeMoments } from "../ops/synchronize.js";
 import { empty, type Tensor, view } from "../tensor.js";
 import { warnOnce } from "../warnings.js";
 import { channelView, Norm } from "./norm.js";
@@ -197,9 +198,10 @@ export abstract class RunningNorm extends Norm {
   override forward(x: Tensor): Tensor {
     const channels = channelView(this, x, this.numFeatures);
     const ownView = this.batchView(channels);
-    const update = this.updateRunning && x.size > 0;
+    const isWhole = this.synchronization() === null;
+    const update = this.updateRunning && (x.size > 0 || !isWhole);
     if (this.#normalizeWith === "batch") {
-      this.checkBatch(x, ownView);
+      if (isWhole) this.checkBatch(x, ownView);
       const { y, moments } = this.standardize(x, ownView);
       if (update) this.#update(moments);
       moments.dispose();
@@ -212,6 +214,8 @@ export abstract class RunningNorm extends Norm {
     if (update) {
       const moments = empty(`${this}`, x.backend, [ownView.kept, 3], 8);
       x.backend.moments(x.block, ownView, moments.block);
+      const synchronization = this.synchronization();
+      if (synchronization !== null) synchronizeMoments(moments, synchronization);
       this.#update(moments);
       moments.dispose();
     }

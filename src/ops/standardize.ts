@@ -3,6 +3,7 @@ import type { StatisticsView } from "../backend/backend.js";
 import { ShapeError } from "../errors.js";
 import { formatShape, type Shape } from "../shape.js";
 import { commonBackend, copyOf, empty, type Tensor } from "../tensor.js";
+import { type Synchronization, synchronizedGradient, synchronizeMoments } from "./synchronize.js";
 
 /** What follows x̂ in the same pass, and what stands under the root. */
 export interface Affine {
@@ -18,19 +19,30 @@ export interface Affine {
  * y = weight · (x − mean) / √(variance + eps) + bias, with mean and biased variance over the values that share a mean.
  * Ioffe & Szegedy 2015 (arXiv:1502.03167), Algorithm 1; its gradient, §3, runs through the statistics.
  *
+ * @param synchronization - where the batch is spread over ranks: mean and variance are then those of all its parts
  * @returns y of the shape of x, and the moments: (kept, 3) float64 of count, mean and M2 = Σ(x − mean)²
  */
-export function standardize(x: Tensor, view: StatisticsView, affine: Affine): { y: Tensor; moments: Tensor } {
+export function standardize(
+  x: Tensor,
+  view: StatisticsView,
+  affine: Affine,
+  synchronization: Synchronization | null = null,
+): { y: Tensor; moments: Tensor } {
   const { weight, bias, eps } = affine;
   checkAffine("standardize(x)", view, affine);
   const backend = commonBackend("standardize", x, weight, bias);
   const moments = empty("standardize", backend, [view.kept, 3], 8);
   backend.moments(x.block, view, moments.block);
+  if (synchronization !== null) synchronizeMoments(moments, synchronization);
   const y = empty("standardize", backend, x.shape);
   backend.standardize(x.block, moments.block, view, weight?.block ?? null, bias?.block ?? null, eps, y.block);
   const { inputs, slots, shapes } = differentiable(x, affine);
   const saved = weight === null ? [x, moments] : [x, moments, weight];
-  record("standardize", y, inputs, saved, (dy, [input, stats, w], needs) => {
+  record("standardize", y, inputs, saved, (dy, [input, stats, w = null], needs) => {
+    if (synchronization !== null) {
+      const parts = synchronizedGradient(dy, input, stats, view, w, eps, synchronization);
+      return slots.map((slot) => parts[slot]);
+    }
     const gradients = outputs(input, shapes, slots, needs);
     const { dx, dweight, dbias } = blocks(gradients);
     backend.standardizeGradient(dy.block, input.block, stats.block, view, w?.block ?? null, eps, dx, dweight, dbias);
