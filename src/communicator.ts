@@ -41,3 +41,10 @@ export const alone: Communicator = {
   broadcast() {},
   barrier() {},
 };
+
+/** A number that tells purposes apart, to go with what is exchanged: a hash of 32 bits (FNV-1a). */
+export function markOf(purpose: string): number {
+  let hash = 0x811c9dc5;
+  for (let i = 0; i < purpose.length; i++) hash = Math.imul(hash ^ purpose.charCodeAt(i), 0x01000193) >>> 0;
+  return hash;
+}

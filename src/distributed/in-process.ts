@@ -1,4 +1,4 @@
-import type { Communicator } from "../communicator.js";
+import { type Communicator, markOf } from "../communicator.js";
 import { ArgumentError, CommunicationError } from "../errors.js";
 import { checkCount } from "../shape.js";
 
@@ -13,7 +13,9 @@ export interface InProcessGroup {
 /** Values a rank brings at once; longer arrays go in pieces. */
 const pieceLength = 4096;
 const headBytes = 64;
-const slotBytes = 8 * (1 + pieceLength);
+/** Before the values: how many there are, and the mark of what they are for. */
+const slotHead = 2;
+const slotBytes = 8 * (slotHead + pieceLength);
 
 /**
  * Memory for {@link inProcessCommunicator}.
@@ -56,7 +58,7 @@ export function inProcessCommunicator(
   const words = new Int32Array(memory, 0, 2);
   const slots = Array.from(
     { length: size },
-    (_, r) => new Float64Array(memory, headBytes + r * slotBytes, 1 + pieceLength),
+    (_, r) => new Float64Array(memory, headBytes + r * slotBytes, slotHead + pieceLength),
   );
 
   const barrier = (purpose = "barrier"): void => {
@@ -88,13 +90,13 @@ export function inProcessCommunicator(
     let start = 0;
     do {
       const count = Math.min(pieceLength, values.length - start);
-      slots[rank][0] = values.length;
-      for (let i = 0; i < count; i++) slots[rank][1 + i] = values[start + i];
+      slots[rank].set([values.length, markOf(purpose)]);
+      for (let i = 0; i < count; i++) slots[rank][slotHead + i] = values[start + i];
       barrier(purpose);
-      const other = slots.findIndex((slot) => slot[0] !== values.length);
-      if (other >= 0) throw lengthError(rank, size, purpose, values.length, other, slots[other][0]);
+      const other = slots.findIndex((slot) => slot[0] !== values.length || slot[1] !== markOf(purpose));
+      if (other >= 0) throw mismatch(other, slots[other][0], values.length, purpose);
       take(
-        slots.map((slot) => slot.subarray(1)),
+        slots.map((slot) => slot.subarray(slotHead)),
         start,
         count,
       );
@@ -102,6 +104,16 @@ export function inProcessCommunicator(
       start += count;
     } while (start < values.length);
   };
+
+  const mismatch = (other: number, otherLength: number, length: number, purpose: string): CommunicationError =>
+    new CommunicationError({
+      where: `rank ${rank} of ${size}, ${purpose}`,
+      expected: `${length} values from every rank`,
+      received:
+        otherLength === length ? `those of another collective from rank ${other}` : `${otherLength} from rank ${other}`,
+      cure: "Let every rank run the same steps.",
+      ranks: [other],
+    });
 
   const allReduceSum = (values: Float32Array | Float64Array, purpose = "allReduceSum"): void => {
     exchange(values, purpose, (pieces, start, count) => {
@@ -132,21 +144,4 @@ export function inProcessCommunicator(
     },
     barrier,
   };
-}
-
-function lengthError(
-  rank: number,
-  size: number,
-  purpose: string,
-  length: number,
-  other: number,
-  otherLength: number,
-): CommunicationError {
-  return new CommunicationError({
-    where: `rank ${rank} of ${size}, ${purpose}`,
-    expected: `${length} values from every rank`,
-    received: `${otherLength} from rank ${other}`,
-    cure: "Let every rank run the same steps.",
-    ranks: [other],
-  });
 }

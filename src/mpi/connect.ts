@@ -1,6 +1,6 @@
 import { readlinkSync } from "node:fs";
 import { hostname } from "node:os";
-import type { Communicator, PendingCollective } from "../communicator.js";
+import { type Communicator, markOf, type PendingCollective } from "../communicator.js";
 import { ArgumentError, CommunicationError, EvenkeelError } from "../errors.js";
 import { threads } from "../threads.js";
 import { launchedBy, loadMpi, type MpiLibrary, type Request, threadsPerRank } from "./library.js";
@@ -108,7 +108,7 @@ function communicate(mpi: MpiLibrary, timeout: number): MpiCommunicator {
   };
   const allGather = (values: Float64Array, purpose = "allGather"): Float64Array => {
     // Each rank's values go behind a mark of what they are for.
-    const mine = Float64Array.of(hashOf(purpose), ...values);
+    const mine = Float64Array.of(markOf(purpose), ...values);
     const all = new Float64Array(size * mine.length);
     const isSound = (): boolean => ranks.every((r) => all[r * mine.length] === mine[0]);
     begin(purpose, mine.byteLength, () => mpi.startAllGather(mine, all), isSound).finish();
@@ -117,8 +117,8 @@ function communicate(mpi: MpiLibrary, timeout: number): MpiCommunicator {
   const beginAllReduceSum = (values: Float32Array | Float64Array, purpose = "allReduceSum"): PendingCollective => {
     // Gradients are many and go as they are; what a layer exchanges in float64 is little, and marked.
     if (values instanceof Float32Array) return begin(purpose, values.byteLength, () => mpi.startAllReduceSum(values));
-    const marked = Float64Array.of(hashOf(purpose), ...values);
-    const isSound = (): boolean => marked[0] === size * hashOf(purpose);
+    const marked = Float64Array.of(markOf(purpose), ...values);
+    const isSound = (): boolean => marked[0] === size * markOf(purpose);
     const { finish } = begin(purpose, marked.byteLength, () => mpi.startAllReduceSum(marked), isSound);
     return {
       finish() {
@@ -164,12 +164,5 @@ function hostNumber(): number {
   } catch {
     // Only Linux has it.
   }
-  return hashOf(hostname() + space);
-}
-
-/** FNV-1a, 32 bits. */
-function hashOf(text: string): number {
-  let hash = 0x811c9dc5;
-  for (const byte of new TextEncoder().encode(text)) hash = Math.imul(hash ^ byte, 0x01000193) >>> 0;
-  return hash;
+  return markOf(hostname() + space);
 }
