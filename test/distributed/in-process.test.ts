@@ -33,7 +33,7 @@ describe("ranks in one process", () => {
     await expect(
       onRanks(2, "communicator.allGather(new Float64Array(2 + communicator.rank));"),
     ).rejects.toThrowErrorMatchingInlineSnapshot(
-      `[Error: rank 1 of 2, allGather: expected 3 values from every rank, got 2 from rank 0. Let every rank run the same steps.]`,
+      `[Error: rank 0 of 2, allGather: expected 2 values from every rank, got 3 from rank 1. Let every rank run the same steps.]`,
     );
   });
 
@@ -41,7 +41,7 @@ describe("ranks in one process", () => {
     await expect(
       onRanks(2, 'communicator.allGather(new Float64Array(3), communicator.rank === 0 ? "A" : "B");'),
     ).rejects.toThrowErrorMatchingInlineSnapshot(
-      `[Error: rank 1 of 2, B: expected 3 values from every rank, got those of another collective from rank 0. Let every rank run the same steps.]`,
+      `[Error: rank 0 of 2, A: expected 3 values from every rank, got those of another collective from rank 1. Let every rank run the same steps.]`,
     );
   });
 

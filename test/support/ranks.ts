@@ -4,10 +4,15 @@ import { Worker } from "node:worker_threads";
 import { inProcessGroup } from "evenkeel";
 
 /**
- * Runs a program on each of `size` ranks, threads of this process, and returns what each gives. The program is the body of an async function of
+ * Runs a program on each of `size` ranks, threads of this process, and returns what each gives, or throws the error of the lowest that failed. The program is the body of an async function of
  * `(evenkeel, communicator, argument)`; it has the built package, with memory of its own.
  */
-export function onRanks(size: number, program: string, argument: unknown = null, timeout = 60): Promise<unknown[]> {
+export async function onRanks(
+  size: number,
+  program: string,
+  argument: unknown = null,
+  timeout = 60,
+): Promise<unknown[]> {
   const group = inProcessGroup(size);
   const entry = pathToFileURL(resolve("dist/index.js")).href;
   const source = `
@@ -19,16 +24,18 @@ export function onRanks(size: number, program: string, argument: unknown = null,
       const result = await (async (evenkeel, communicator, argument) => { ${program} })(evenkeel, communicator, argument);
       parentPort.postMessage({ result });
     }).catch((error) => parentPort.postMessage({ error: error.message }));`;
-  return Promise.all(
+  const ended = await Promise.all(
     Array.from({ length: size }, async (_, rank) => {
       const worker = new Worker(source, { eval: true, workerData: { group, rank, argument, timeout } });
-      const { result, error } = await new Promise<{ result?: unknown; error?: string }>((done, fail) => {
+      const message = await new Promise<{ result?: unknown; error?: string }>((done, fail) => {
         worker.once("message", done);
         worker.once("error", fail);
       });
       await worker.terminate();
-      if (error !== undefined) throw new Error(error);
-      return result;
+      return message;
     }),
   );
+  const failed = ended.find(({ error }) => error !== undefined);
+  if (failed !== undefined) throw new Error(failed.error);
+  return ended.map(({ result }) => result);
 }
