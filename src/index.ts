@@ -52,7 +52,7 @@ export { InstanceNorm, type InstanceNormOptions } from "./nn/instance-norm.js";
 export { LayerNorm, type LayerNormOptions } from "./nn/layer-norm.js";
 export { Linear, type LinearOptions } from "./nn/linear.js";
 export { type AnyModule, type ForwardListener, Module, type StateDictDifference } from "./nn/module.js";
-export { Norm } from "./nn/norm.js";
+export { Norm, type NormForwardOptions } from "./nn/norm.js";
 export { AvgPool2d, GlobalAvgPool2d, MaxPool2d } from "./nn/pooling.js";
 export { Residual } from "./nn/residual.js";
 export { RmsNorm, type RmsNormOptions } from "./nn/rms-norm.js";

@@ -1,15 +1,24 @@
 import type { StatisticsView } from "../backend/backend.js";
 import { ArgumentError, ShapeError } from "../errors.js";
-import { standardize } from "../ops/standardize.js";
+import { type Activation, type Affine, standardize } from "../ops/standardize.js";
 import { checkCount, formatShape, maxRank, type Shape, sameShape, sizeOf } from "../shape.js";
 import type { Tensor } from "../tensor.js";
 import { type AnyModule, checkFeatures, Module } from "./module.js";
+
+/** Options of a normalisation's forward pass. */
+export interface NormForwardOptions {
+  /**
+   * `"relu"`: the output is max(y, 0), computed in the same pass. Values and gradients are those of {@link relu} behind the layer, to the
+   * bit, without its pass over memory and its output. {@link Sequential} does so by itself. @defaultValue none
+   */
+  readonly activation?: Activation | null;
+}
 
 /**
  * What all normalisations have in common: eps under the root, and a weight and a bias that follow. They differ in which values share
  * a mean. `model.namedModules()` with `instanceof Norm` finds them.
  */
-export abstract class Norm extends Module {
+export abstract class Norm extends Module<[x: Tensor, options?: NormForwardOptions]> {
   /** γ, which multiplies: ones at first; null without `affine`. */
   weight: Tensor | null = null;
   /** β, which is added: zeros at first; null without `affine`. */
@@ -42,9 +51,38 @@ export abstract class Norm extends Module {
     return `${this.share} ${k}`;
   }
 
+  /**
+   * Normalises x.
+   *
+   * @param x - of a shape that fits the layer: see the class
+   * @returns the same shape
+   * @throws ShapeError if the shape does not fit, or statistics are asked of one value
+   * @throws ArgumentError if eps is 0 and there is no variance, or an option is unknown
+   */
+  override forward(x: Tensor, options: NormForwardOptions = {}): Tensor {
+    const { activation = null } = options;
+    if (activation !== null && activation !== "relu") {
+      throw new ArgumentError({
+        where: `${this}.forward(x, { activation })`,
+        expected: '"relu" or none',
+        received: JSON.stringify(activation),
+        cure: "Apply other activations to the output.",
+      });
+    }
+    return this.normalize(x, { activation });
+  }
+
+  /** What the layer does: {@link Norm.forward} with options checked. */
+  protected abstract normalize(x: Tensor, options: NormForwardOptions): Tensor;
+
+  /** The map that follows (x − mean). */
+  protected affine({ activation = null }: NormForwardOptions): Affine {
+    return { weight: this.weight, bias: this.bias, eps: this.#eps, activation };
+  }
+
   /** Normalises by the statistics of x itself. @throws ArgumentError if eps is 0 and a share has no variance */
-  protected standardize(x: Tensor, view: StatisticsView): { y: Tensor; moments: Tensor } {
-    const result = standardize(x, view, this);
+  protected standardize(x: Tensor, view: StatisticsView, options: NormForwardOptions): { y: Tensor; moments: Tensor } {
+    const result = standardize(x, view, this.affine(options));
     if (this.#eps === 0) this.#checkVariance(result.moments);
     return result;
   }

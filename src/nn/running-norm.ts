@@ -4,7 +4,7 @@ import { ArgumentError } from "../errors.js";
 import { normalizeWith } from "../ops/standardize.js";
 import { empty, type Tensor, view } from "../tensor.js";
 import { warnOnce } from "../warnings.js";
-import { channelView, Norm } from "./norm.js";
+import { channelView, Norm, type NormForwardOptions } from "./norm.js";
 
 /** Options of norms that may keep running statistics. */
 export interface RunningNormOptions {
@@ -186,21 +186,13 @@ export abstract class RunningNorm extends Norm {
   /** Checks that there are values enough to take statistics of. */
   protected abstract checkBatch(x: Tensor, view: StatisticsView): void;
 
-  /**
-   * Normalises x, and in training moves the running statistics if there are any.
-   *
-   * @param x - (N, numFeatures, …), rank 2 to 5
-   * @returns the same shape
-   * @throws ShapeError if rank or channels do not fit, or statistics are asked of one value
-   * @throws ArgumentError if eps is 0 and there is no variance
-   */
-  override forward(x: Tensor): Tensor {
+  protected override normalize(x: Tensor, options: NormForwardOptions): Tensor {
     const channels = channelView(this, x, this.numFeatures);
     const ownView = this.batchView(channels);
     const update = this.updateRunning && x.size > 0;
     if (this.#normalizeWith === "batch") {
       this.checkBatch(x, ownView);
-      const { y, moments } = this.standardize(x, ownView);
+      const { y, moments } = this.standardize(x, ownView, options);
       if (update) this.#update(moments);
       moments.dispose();
       return y;
@@ -208,7 +200,7 @@ export abstract class RunningNorm extends Norm {
     const { runningMean, runningVar } = this;
     if (runningMean === null || runningVar === null) throw new Error("internal: running statistics are missing");
     if (this.eps === 0) this.#checkRunningVariance(runningVar);
-    const y = normalizeWith(x, runningMean, runningVar, channels, this);
+    const y = normalizeWith(x, runningMean, runningVar, channels, this.affine(options));
     if (update) {
       const moments = empty(`${this}`, x.backend, [ownView.kept, 3], 8);
       x.backend.moments(x.block, ownView, moments.block);
