@@ -124,7 +124,7 @@ export function normalization(runtime: Runtime): Normalization<number> {
       const args = [dy, x, moments, outer, kept, pieceRows, sums];
       runtime.shareWithScratch("channelGradientSums", pieces, 2 * size, 3 * paddedBytes(kept), ...args);
       const outputs = [coefficients, dweight, dbias];
-      runtime.run("gradientCoefficients", kept, moments, sums, pieces, weight ?? 0, eps, outer, kept, ...outputs);
+      runtime.run("gradientCoefficients", kept, moments, sums, pieces, weight ?? 0, eps, kept, ...outputs);
       if (dx) runtime.share("channelGradient", outer, 3 * size, dy, x, coefficients, kept, dx);
     });
   }
@@ -148,9 +148,8 @@ export function normalization(runtime: Runtime): Normalization<number> {
       const coefficients = dx ? sums + sumsBytes : 0;
       const from = [dy, x, moments, outer, kept, inner, forward];
       runtime.shareWithScratch("planeGradientSums", kept, 2 * size, scratch, ...from, sums);
-      const count = outer * inner;
       const outputs = [coefficients, dweight, dbias];
-      runtime.run("gradientCoefficients", kept, moments, sums, 1, weight ?? 0, eps, count, kept, ...outputs);
+      runtime.run("gradientCoefficients", kept, moments, sums, 1, weight ?? 0, eps, kept, ...outputs);
       if (!dx) return;
       const args = [dy, x, coefficients, kept, inner, forward, dx];
       runtime.shareWithScratch("planeGradient", outer * kept, 3 * size, scratch, ...args);
