@@ -2,7 +2,7 @@ import { ones, zeros } from "../create.js";
 import { ArgumentError, ShapeError } from "../errors.js";
 import { checkCount, formatShape } from "../shape.js";
 import type { Tensor } from "../tensor.js";
-import { channelView, Norm, type NormForwardOptions } from "./norm.js";
+import { channelView, Norm, type NormPass } from "./norm.js";
 
 /** Options of {@link GroupNorm}. */
 export interface GroupNormOptions {
@@ -58,7 +58,7 @@ export class GroupNorm extends Norm {
     this.bias = affine ? zeros([numChannels], { requiresGrad: true }) : null;
   }
 
-  protected override normalize(x: Tensor, options: NormForwardOptions): Tensor {
+  protected override normalize(x: Tensor, pass: NormPass): Tensor {
     const { numGroups, numChannels } = this;
     const { outer, inner } = channelView(this, x, numChannels);
     const values = (numChannels / numGroups) * inner;
@@ -71,7 +71,7 @@ export class GroupNorm extends Norm {
       });
     }
     const view = { outer: 1, kept: outer * numGroups, inner: values, repeat: inner, period: numChannels };
-    const { y, moments } = this.standardize(x, view, options);
+    const { y, moments } = this.standardize(x, view, pass);
     moments.dispose();
     return y;
   }

@@ -2,7 +2,7 @@ import { ones, zeros } from "../create.js";
 import { ArgumentError } from "../errors.js";
 import { formatShape, type Shape, sizeOf } from "../shape.js";
 import type { Tensor } from "../tensor.js";
-import { Norm, type NormForwardOptions, normalizedShapeOf, rowView } from "./norm.js";
+import { Norm, type NormPass, normalizedShapeOf, rowView } from "./norm.js";
 
 /** Options of {@link LayerNorm}. */
 export interface LayerNormOptions {
@@ -52,8 +52,8 @@ export class LayerNorm extends Norm {
     this.bias = affine ? zeros(shape, { requiresGrad: true }) : null;
   }
 
-  protected override normalize(x: Tensor, options: NormForwardOptions): Tensor {
-    const { y, moments } = this.standardize(x, rowView(this, x, this.normalizedShape), options);
+  protected override normalize(x: Tensor, pass: NormPass): Tensor {
+    const { y, moments } = this.standardize(x, rowView(this, x, this.normalizedShape), pass);
     moments.dispose();
     return y;
   }

@@ -3,7 +3,7 @@ import { ones } from "../create.js";
 import { ArgumentError } from "../errors.js";
 import { formatShape, type Shape, sizeOf } from "../shape.js";
 import type { Tensor } from "../tensor.js";
-import { channelView, Norm, type NormForwardOptions, normalizedShapeOf, rowView } from "./norm.js";
+import { channelView, Norm, type NormPass, normalizedShapeOf, rowView } from "./norm.js";
 
 /** Options of {@link RmsNorm}. */
 export interface RmsNormOptions {
@@ -61,9 +61,9 @@ export class RmsNorm extends Norm {
     this.weight = affine ? ones(shape, { requiresGrad: true }) : null;
   }
 
-  protected override normalize(x: Tensor, options: NormForwardOptions): Tensor {
+  protected override normalize(x: Tensor, pass: NormPass): Tensor {
     const rows = this.channelsFirst ? this.#sampleView(x) : rowView(this, x, this.normalizedShape);
-    const { y, moments } = this.standardize(x, { ...rows, centred: false }, options);
+    const { y, moments } = this.standardize(x, { ...rows, centred: false }, pass);
     moments.dispose();
     return y;
   }

@@ -3,6 +3,7 @@ import type { AffineMap, StatisticsView } from "../backend/backend.js";
 import { ShapeError } from "../errors.js";
 import { formatShape, type Shape } from "../shape.js";
 import { commonBackend, copyOf, empty, type Tensor } from "../tensor.js";
+import { expand } from "./sum.js";
 
 /** What follows x̂ in the same pass, and what stands under the root. */
 export interface Affine {
@@ -12,30 +13,44 @@ export interface Affine {
   readonly bias: Tensor | null;
   /** Is added to the variance, in units of x². */
   readonly eps: number;
-  /** What is applied to y in the same pass. Null or absent: nothing. */
-  readonly activation?: Activation | null;
+  /** What is applied to y in the same pass. Null: nothing. */
+  readonly activation: Activation | null;
 }
 
 /** What a normalisation may apply to its output in the same pass. */
 export type Activation = "relu";
 
 /** An affine map as backends take it. */
-function mapOf(weight: Tensor | null, bias: Tensor | null, { eps, activation = null }: Affine): AffineMap<unknown> {
+function mapOf(weight: Tensor | null, bias: Tensor | null, { eps, activation }: Affine): AffineMap<unknown> {
   return { weight: weight?.block ?? null, bias: bias?.block ?? null, eps, rectifies: activation === "relu" };
 }
 
 /**
- * y = weight · (x − mean) / √(variance + eps) + bias, with mean and biased variance over the values that share a mean.
+ * The moments of the values that share a mean, without graph: (kept, 3) float64 of count, mean and M2 = Σ(x − mean)².
+ *
+ * @param mask - broadcasts to x; values where it is 0 do not count. Null: all count
+ */
+export function momentsOf(x: Tensor, view: StatisticsView, mask: Tensor | null): Tensor {
+  const backend = commonBackend("moments", x, mask);
+  const moments = empty("moments", backend, [view.kept, 3], 8);
+  const wholeMask = mask === null ? null : expand(mask, x.shape);
+  backend.moments(x.block, view, wholeMask?.block ?? null, moments.block);
+  wholeMask?.dispose();
+  return moments;
+}
+
+/**
+ * y = weight · (x − mean) / √(variance + eps) + bias, with mean and biased variance of the values that share a mean.
  * Ioffe & Szegedy 2015 (arXiv:1502.03167), Algorithm 1; its gradient, §3, runs through the statistics.
  *
- * @returns y of the shape of x, and the moments: (kept, 3) float64 of count, mean and M2 = Σ(x − mean)²
+ * @param moments - {@link momentsOf} x. Where they are of some values of x only, those others must be finite, and dy be 0 there; their dx
+ * means nothing
+ * @returns y of the shape of x
  */
-export function standardize(x: Tensor, view: StatisticsView, affine: Affine): { y: Tensor; moments: Tensor } {
+export function standardize(x: Tensor, moments: Tensor, view: StatisticsView, affine: Affine): Tensor {
   const { weight, bias } = affine;
   checkAffine("standardize(x)", view, affine);
   const backend = commonBackend("standardize", x, weight, bias);
-  const moments = empty("standardize", backend, [view.kept, 3], 8);
-  backend.moments(x.block, view, moments.block);
   const y = empty("standardize", backend, x.shape);
   backend.standardize(x.block, moments.block, view, mapOf(weight, bias, affine), y.block);
   const { inputs, slots, shapes } = differentiable(x, affine);
@@ -46,7 +61,7 @@ export function standardize(x: Tensor, view: StatisticsView, affine: Affine): { 
     backend.standardizeGradient(dy.block, input.block, stats.block, view, map, dx, dweight, dbias);
     return slots.map((slot) => gradients[slot]);
   });
-  return { y, moments };
+  return y;
 }
 
 /**

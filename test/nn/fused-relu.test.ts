@@ -114,6 +114,20 @@ describeEachBackend("relu in the pass of a norm", () => {
     expect(Array.from(norm.bias?.grad?.dataSync() ?? [])).toEqual([0, 1]);
   });
 
+  test.each(["zero", "input"] as const)(
+    "a mask with %s where it is 0 gives what relu behind the layer gives",
+    (maskedOutput) => {
+      const mask = tensor(
+        Float32Array.from({ length: 32 }, (_, k) => Number(k % 4 !== 3)),
+        [8, 1, 4],
+      );
+      const [first, second] = [new BatchNorm(2, half), new BatchNorm(2, half)];
+      const fused = run(first, [8, 2, 4], 1, (x) => first.forward(x, { mask, maskedOutput, activation: "relu" }));
+      const apart = run(second, [8, 2, 4], 1, (x) => relu(second.forward(x, { mask, maskedOutput })));
+      expect(fused.map((values) => Array.from(values))).toEqual(apart.map((values) => Array.from(values)));
+    },
+  );
+
   test("an empty batch gives an empty output", () => {
     const norm = new BatchNorm(3).eval();
     expect(norm.forward(zeros([0, 3, 2]), { activation: "relu" }).shape).toEqual([0, 3, 2]);
