@@ -17,6 +17,7 @@ export {
   regressionErrors,
 } from "./diagnostics/regression-errors.js";
 export * from "./errors.js";
+export { type FoldBatchNormOptions, type FoldedModel, foldBatchNorm } from "./models/fold-batch-norm.js";
 export {
   cnn,
   type MlpOptions,
