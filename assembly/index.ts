@@ -7,6 +7,7 @@ export * from "./reductions";
 export * from "./softmax";
 export * from "./pooling";
 export * from "./losses";
+export * from "./lookups";
 export * from "./optimization";
 export * from "./norm-planes";
 export * from "./norm-channels";

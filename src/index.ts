@@ -46,6 +46,7 @@ export { ConvTranspose2d, type ConvTranspose2dOptions } from "./nn/conv-transpos
 export { Conv1d, type Conv1dOptions } from "./nn/conv1d.js";
 export { Conv2d, type Conv2dOptions } from "./nn/conv2d.js";
 export { Dropout, type DropoutOptions } from "./nn/dropout.js";
+export { Embedding } from "./nn/embedding.js";
 export { Flatten } from "./nn/flatten.js";
 export { type FreezeNormsOptions, type FrozenNorms, freezeNorms } from "./nn/freeze-norms.js";
 export { GroupNorm, type GroupNormOptions } from "./nn/group-norm.js";
@@ -67,6 +68,7 @@ export { type ConvOptions, conv2d } from "./ops/conv2d.js";
 export { type CrossEntropyOptions, crossEntropy } from "./ops/cross-entropy.js";
 export { type CustomOp, customOp } from "./ops/custom-op.js";
 export { dropout } from "./ops/dropout.js";
+export { type EmbeddingOptions, embedding, type Indices } from "./ops/embedding.js";
 export { linear } from "./ops/linear.js";
 export { binaryCrossEntropy, mse } from "./ops/losses.js";
 export { avgPool2d, globalAvgPool2d, maxPool2d, type PoolOptions } from "./ops/pool2d.js";

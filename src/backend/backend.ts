@@ -18,6 +18,7 @@ export interface Backend<Block = unknown>
     Elementwise<Block>,
     Reductions<Block>,
     MatrixProducts<Block>,
+    Lookups<Block>,
     Convolutions<Block>,
     Pooling<Block>,
     Normalization<Block>,
@@ -156,6 +157,27 @@ export interface MatrixProduct {
 export interface MatrixProducts<Block> {
   /** c = a·b, plus `bias` (n values, added to every row) if it is given. k = 0 gives the bias or 0. */
   gemm(a: Block, b: Block, bias: Block | null, c: Block, product: MatrixProduct): void;
+  /** One such product, without bias, for each step of a walk over the matrices of a and b; strides in values, c is contiguous. */
+  batchedGemm(a: Block, b: Block, c: Block, product: MatrixProduct, batch: BinaryView): void;
+}
+
+/** Rows of a table by number. */
+export interface Lookups<Block> {
+  /** y[i] = table[indices[i]] for `count` indices (i32, within range) and rows of `width` values. */
+  gather(table: Block, indices: Block, y: Block, count: number, width: number): void;
+  /**
+   * dtable[r] = Σ dy[i] over all i with indices[i] = r, for r < `rows`: the gradient of {@link Lookups.gather}. Row `skipped` (−1: none)
+   * gets 0.
+   */
+  scatterAdd(
+    dy: Block,
+    indices: Block,
+    dtable: Block,
+    count: number,
+    rows: number,
+    width: number,
+    skipped: number,
+  ): void;
 }
 
 /** A two-dimensional convolution (cross-correlation) of (N, inChannels, H, W) with (outChannels, inChannels/groups, kh, kw). */
@@ -250,6 +272,8 @@ export interface Normalization<Block> {
   /**
    * The gradient of {@link Normalization.standardize} through the statistics: with s = 1/√(M2/count + eps), x̂ = (x − mean)·s,
    * g = weight·dy: dx = s·(g − mean(g) − x̂·mean(g·x̂)), dweight = Σ dy·x̂, dbias = Σ dy. Without mean(g) where the view is not centred.
+   * The two means are sums divided by the count of the moments, which need not be that of the view: moments may be of fewer values
+   * (masks) or of more (those of several processes).
    */
   standardizeGradient(
     dy: Block,
