@@ -17,7 +17,13 @@ export {
   regressionErrors,
 } from "./diagnostics/regression-errors.js";
 export * from "./errors.js";
-export { type FoldBatchNormOptions, type FoldedModel, foldBatchNorm } from "./models/fold-batch-norm.js";
+export {
+  type FoldBatchNormOptions,
+  type FoldedModel,
+  type FoldedNorm,
+  foldBatchNorm,
+  type LeftNorm,
+} from "./models/fold-batch-norm.js";
 export {
   cnn,
   type MlpOptions,

@@ -17,14 +17,30 @@ export interface FoldBatchNormOptions {
   readonly probe?: Tensor;
 }
 
+/** A norm that has become part of a layer; both by their paths in the model that was given. */
+export interface FoldedNorm {
+  /** The norm that has gone. */
+  readonly norm: string;
+  /** The layer that does its work now. */
+  readonly into: string;
+}
+
+/** A norm that is still there. */
+export interface LeftNorm {
+  /** Its path in the model that was given. */
+  readonly norm: string;
+  /** Why, as the end of a sentence. */
+  readonly reason: string;
+}
+
 /** What {@link foldBatchNorm} returns. */
 export interface FoldedModel<M extends AnyModule = Module> {
   /** The folded copy, in evaluation mode. Layers behind a norm that has gone have moved up: their paths have changed. */
   readonly model: M;
-  /** Norms that have gone, and the layer that does their work now, by their paths in the model that was given. */
-  readonly folded: readonly { readonly norm: string; readonly into: string }[];
+  /** Norms that have gone, and where to. */
+  readonly folded: readonly FoldedNorm[];
   /** Norms that are still there, and why. */
-  readonly left: readonly { readonly norm: string; readonly reason: string }[];
+  readonly left: readonly LeftNorm[];
   /** The largest difference between the outputs of the two models on `probe`, in units of the output. */
   readonly maxDifference?: number;
 }
