@@ -100,9 +100,8 @@ export function normalization(runtime: Runtime): Normalization<number> {
       } else {
         runtime.share("planeGradientSums", kept, 2 * size, dy, x, moments, outer, kept, inner, sums);
       }
-      const count = outer * inner;
       const outputs = [coefficients, dweight, dbias];
-      runtime.run("gradientCoefficients", kept, moments, sums, pieces, weight, eps, count, kept, ...outputs);
+      runtime.run("gradientCoefficients", kept, moments, sums, pieces, weight, eps, kept, ...outputs);
       if (!dx) return;
       if (pattern === "channels") runtime.share("channelGradient", outer, 3 * size, dy, x, coefficients, kept, dx);
       else runtime.share("planeGradient", outer * kept, 3 * size, dy, x, coefficients, kept, inner, dx);
@@ -173,11 +172,14 @@ export function normalization(runtime: Runtime): Normalization<number> {
   }
 
   return {
-    moments(x, view, moments) {
+    moments(x, view, mask, moments) {
       const { outer, kept, inner, centred = true } = view;
       const size = outer * kept * inner;
       const pattern = patternOf(view);
-      if (pattern === "rows") {
+      if (mask !== null) {
+        const args = [x, mask, outer, kept, inner, Number(centred), moments];
+        runtime.shareWithScratch("maskedMoments", kept, 3 * size, 4 * outer * inner, ...args);
+      } else if (pattern === "rows") {
         runtime.share(centred ? "rowMoments" : "rowSquares", kept, size, x, inner, moments);
       } else if (pattern === "planes") {
         runtime.share("planeMoments", kept, size, x, outer, kept, inner, moments);
