@@ -20,6 +20,13 @@ export {
 export { type InProcessGroup, inProcessCommunicator, inProcessGroup } from "./distributed/in-process.js";
 export * from "./errors.js";
 export {
+  type FoldBatchNormOptions,
+  type FoldedModel,
+  type FoldedNorm,
+  foldBatchNorm,
+  type LeftNorm,
+} from "./models/fold-batch-norm.js";
+export {
   cnn,
   type MlpOptions,
   mlp,

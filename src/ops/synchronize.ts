@@ -66,8 +66,8 @@ export function synchronizedGradient(
   const shape = [kept];
   const dweight = empty("standardize", backend, shape);
   const dbias = empty("standardize", backend, shape);
-  const gradient = [dy.block, x.block, moments.block, view, weight?.block ?? null, eps] as const;
-  backend.standardizeGradient(...gradient, null, dweight.block, dbias.block);
+  const map = { weight: weight?.block ?? null, bias: null, eps, rectifies: false };
+  backend.standardizeGradient(dy.block, x.block, moments.block, view, map, null, dweight.block, dbias.block);
   const sums = Float64Array.of(...dweight.dataSync(), ...dbias.dataSync());
   communicator.allReduceSum(sums, `${layer}, backward`);
 
@@ -85,8 +85,8 @@ export function synchronizedGradient(
   const slope = upload("standardize", backend, shape, slopes);
   const dx = empty("standardize", backend, x.shape);
   const along = empty("standardize", backend, x.shape);
-  backend.standardize(dy.block, centred.block, view, weight?.block ?? null, null, eps, dx.block);
-  backend.standardize(x.block, moments.block, view, slope.block, null, eps, along.block);
+  backend.standardize(dy.block, centred.block, view, map, dx.block);
+  backend.standardize(x.block, moments.block, view, { ...map, weight: slope.block }, along.block);
   const line = { extents: [x.size], aStrides: [1], bStrides: [1] };
   backend.binary("add", dx.block, along.block, dx.block, line);
   return { x: dx, weight: dweight, bias: dbias };
