@@ -17,6 +17,7 @@ export {
   type RegressionErrorsOptions,
   regressionErrors,
 } from "./diagnostics/regression-errors.js";
+export { type Link, predictSeconds, type StepCollective, type StepCost, stepCost } from "./distributed/cost-model.js";
 export { type InProcessGroup, inProcessCommunicator, inProcessGroup } from "./distributed/in-process.js";
 export * from "./errors.js";
 export {

@@ -124,7 +124,7 @@ export async function fit<Target>(model: Module, data: Data<Target>, options: Fi
     const started = performance.now();
     const totals = { loss: 0, correct: 0 as number | null, samples: 0 };
     for await (const batch of data) {
-      signal?.throwIfAborted();
+      if (communicator.size === 1) signal?.throwIfAborted();
       if (schedule !== undefined && steps !== null) optimizer.lr = schedule(step, steps);
       const { loss, correct, samples, gradientNorm } = await trainStep(model, batch, {
         lossOf,
@@ -132,6 +132,7 @@ export async function fit<Target>(model: Module, data: Data<Target>, options: Fi
         clipNorm,
         step,
         communicator,
+        signal: signal ?? null,
       });
       totals.loss += loss * samples;
       totals.correct = correct === null || totals.correct === null ? null : totals.correct + correct;

@@ -14,9 +14,18 @@ export interface Part {
   readonly total: number;
 }
 
-/** Asks every rank how many samples of this step it has. @throws ArgumentError on every rank if none has any */
-export function partOf(communicator: Communicator, samples: number, where: string): Part {
-  const counts = communicator.allGather(Float64Array.of(samples), "samples of the step");
+/**
+ * Asks every rank how many samples of this step it has, and whether it is to stop: then all stop before the same step.
+ *
+ * @throws ArgumentError on every rank if none has any sample
+ * @throws the signal's reason, or an AbortError on ranks that were not told themselves
+ */
+export function partOf(communicator: Communicator, samples: number, where: string, signal: AbortSignal | null): Part {
+  const told = communicator.allGather(Float64Array.of(samples, signal?.aborted ? 1 : 0), "samples of the step");
+  const counts = told.filter((_, i) => i % 2 === 0);
+  signal?.throwIfAborted();
+  const stopped = told.findIndex((value, i) => i % 2 === 1 && value === 1);
+  if (stopped >= 0) throw new DOMException(`${where}: rank ${(stopped - 1) / 2} was told to stop`, "AbortError");
   const total = counts.reduce((sum, count) => sum + count, 0);
   if (total > 0) return { before: counts.subarray(0, communicator.rank).reduce((sum, count) => sum + count, 0), total };
   throw new ArgumentError({
@@ -60,7 +69,7 @@ export class GradientExchange {
 
   constructor(parameters: readonly Tensor[], communicator: Communicator) {
     this.#communicator = communicator;
-    this.#buckets = pack(parameters.filter(({ requiresGrad }) => requiresGrad).reverse());
+    this.#buckets = packed(parameters);
     for (const bucket of this.#buckets)
       for (const parameter of bucket.parameters) this.#bucketOf.set(parameter, bucket);
   }
@@ -101,10 +110,16 @@ export class GradientExchange {
   }
 }
 
-function pack(parameters: readonly Tensor[]): Bucket[] {
+/** How many values travel together, bucket by bucket, of these parameters. */
+export function bucketSizes(parameters: readonly Tensor[]): number[] {
+  return packed(parameters).map(({ values }) => values.length);
+}
+
+/** Those that are trained, from the last to the first. */
+function packed(parameters: readonly Tensor[]): Bucket[] {
   const groups: Tensor[][] = [];
   let room = 0;
-  for (const parameter of parameters) {
+  for (const parameter of parameters.filter(({ requiresGrad }) => requiresGrad).reverse()) {
     if (room <= 0) {
       groups.push([]);
       room = bucketLength;

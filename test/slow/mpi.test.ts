@@ -1,0 +1,76 @@
+import { spawnSync } from "node:child_process";
+import { existsSync } from "node:fs";
+import { resolve } from "node:path";
+import { describe, expect, test } from "vitest";
+
+const hasMpi = existsSync("/usr/bin/mpirun");
+if (!hasMpi && process.env["CI"]) throw new Error("Open MPI is missing: apt-get install openmpi-bin libopenmpi-dev");
+
+interface Ended {
+  readonly code: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+  readonly seconds: number;
+}
+
+/** Runs the program of `test/support/mpi-program.js` on two ranks. */
+function mpirun(...args: string[]): Ended {
+  const program = resolve("test/support/mpi-program.js");
+  const started = performance.now();
+  const { status, stdout, stderr } = spawnSync(
+    "mpirun",
+    ["--allow-run-as-root", "--oversubscribe", "-np", "2", process.execPath, program, ...args],
+    { encoding: "utf8", env: { ...process.env, EVENKEEL_THREADS: "1" }, timeout: 120_000 },
+  );
+  return { code: status, stdout, stderr, seconds: (performance.now() - started) / 1000 };
+}
+
+function resultOf({ stdout, stderr }: Ended): Record<string, never> {
+  const line = stdout.split("\n").find((one) => one.startsWith("RESULT "));
+  if (line === undefined) throw new Error(`no result: ${stdout}${stderr}`);
+  return JSON.parse(line.slice("RESULT ".length));
+}
+
+interface Trained {
+  readonly losses: number[];
+  readonly running: number[];
+  readonly bytes: number;
+  readonly stepBytes: number;
+  readonly predicted: number;
+}
+
+function distance(a: readonly number[], b: readonly number[]): number {
+  return Math.max(...a.map((value, i) => Math.abs(value - b[i])));
+}
+
+describe.skipIf(!hasMpi)("two ranks of mpirun (skipped where Open MPI is not installed)", () => {
+  test.each(["0,32,64", "0,40,64", "0,64,64"])(
+    "with batches cut at %s follow one process of 64 over 50 steps",
+    (cuts) => {
+      const { synced, unsynced, one } = resultOf(mpirun("train", cuts)) as unknown as Record<string, Trained>;
+      expect(one.losses[49]).toBeLessThan(0.8 * one.losses[0]);
+      expect(distance(synced.losses, one.losses)).toBeLessThan(1e-5);
+      expect(distance(synced.running, one.running)).toBeLessThan(1e-5);
+      if (cuts !== "0,64,64") expect(distance(unsynced.losses, one.losses)).toBeGreaterThan(0.002);
+      // The cost model is exact.
+      expect(synced.stepBytes).toBe(synced.predicted);
+      expect(unsynced.stepBytes).toBe(unsynced.predicted);
+    },
+  );
+
+  test.each([
+    ["SIGKILL", /expected every rank to live, got rank 1 ended|got the end of rank 1/],
+    ["SIGSTOP", /expected every rank there within 2 s, got no answer from rank 1/],
+    ["skip", /got rank 1 in collective \d+ \(BatchNorm\(4\) at 3, forward\)/],
+  ])("%s of a rank ends the job in time, with one line that names it", (how, message) => {
+    const { code, stderr, seconds } = mpirun("fail", how);
+    expect(code).not.toBe(0);
+    expect(
+      stderr
+        .split("\n")
+        .filter((line) => line.startsWith("evenkeel: "))
+        .join("\n"),
+    ).toMatch(message);
+    expect(seconds).toBeLessThan(30);
+  });
+});
