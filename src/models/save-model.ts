@@ -1,13 +1,13 @@
-import type { Preprocessing } from "../data/array-dataset.js";
+import type { TargetScale } from "../data/array-dataset.js";
+import type { Task } from "../data/dataset.js";
+import type { Preprocessing } from "../data/preprocessing.js";
+import type { TableEncoding } from "../data/table-encoding.js";
 import { FormatError } from "../errors.js";
 import type { AnyModule, Module } from "../nn/module.js";
 import { version } from "../version.js";
 import { type Architecture, buildArchitecture, describeArchitecture } from "./architecture.js";
 import type { NetworkOptions } from "./networks.js";
 import { readSafetensors, readSafetensorsMetadata, writeSafetensors } from "./safetensors.js";
-
-/** What a network's outputs are: a score for each class, or numbers. */
-export type Task = "classification" | "regression";
 
 /** Where a network came from, so that one with classes of its own can be built again. */
 export interface NetworkRecord {
@@ -21,11 +21,15 @@ export interface NetworkRecord {
 export interface ModelMeta {
   /** How stored values become inputs. */
   readonly preprocessing?: Preprocessing;
+  /** How rows of a table become inputs. */
+  readonly table?: TableEncoding;
+  /** In a regression: outputs times deviation plus mean are in the targets' own units. */
+  readonly targetScale?: TargetScale;
   /** The shape of one input: (C, …). */
   readonly inputShape?: readonly number[];
   /** The name of each output. */
   readonly classes?: readonly string[];
-  /** @defaultValue "classification" */
+  /** What the outputs are: a score for each class, or numbers. @defaultValue "classification" */
   readonly task?: Task;
   /** What was built, its norm among the options. */
   readonly network?: NetworkRecord;

@@ -2,9 +2,10 @@ import { existsSync, readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { gunzipSync } from "node:zlib";
-import { arrayDataset, type Preprocessing } from "../data/array-dataset.js";
+import { arrayDataset } from "../data/array-dataset.js";
 import type { Dataset } from "../data/dataset.js";
 import { type IdxArray, parseIdx } from "../data/idx.js";
+import type { Preprocessing } from "../data/preprocessing.js";
 import { DataError, FormatError } from "../errors.js";
 import { formatShape } from "../shape.js";
 
