@@ -47,6 +47,7 @@ export {
 export type { NormName } from "./models/norms.js";
 export { readSafetensors, type SafetensorsFile, writeSafetensors } from "./models/safetensors.js";
 export {
+  type DataSplit,
   describeModel,
   type LoadedModel,
   loadModel,

