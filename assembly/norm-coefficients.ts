@@ -52,9 +52,10 @@ export function standardizeCoefficients(
 }
 
 /**
- * From `pieces` partial sums (f64 Σ dy, Σ dy·(x − mean as f32) per channel, piece by piece) over `count` values in all:
+ * From `pieces` partial sums (f64 Σ dy, Σ dy·(x − mean as f32) per channel, piece by piece):
  * dweight = Σ dy·x̂, dbias = Σ dy, and, where `coefficients` is not 0, those of
- * dx = weight·s·(dy − Σdy/count − x̂·Σ(dy·x̂)/count) with s = 1/√(M2/count + eps), x̂ = (x − mean)·s. Units: channels.
+ * dx = weight·s·(dy − Σdy/count − x̂·Σ(dy·x̂)/count) with s = 1/√(M2/count + eps), x̂ = (x − mean)·s, and the count of the moments.
+ * Units: channels.
  */
 export function gradientCoefficients(
   moments: usize,
@@ -62,7 +63,6 @@ export function gradientCoefficients(
   pieces: i32,
   weight: usize,
   eps: f64,
-  count: f64,
   kept: i32,
   coefficients: usize,
   dweight: usize,
@@ -76,6 +76,7 @@ export function gradientCoefficients(
       total = f64x2.add(total, v128.load(sums + ((<usize>p * <usize>kept + <usize>k) << 4)));
     }
     const at = moments + <usize>k * 24;
+    const count = load<f64>(at);
     const mean = load<f64>(at, 8);
     const root = rootOf(at, eps);
     const sum = f64x2.extract_lane(total, 0);

@@ -6,7 +6,7 @@ import { gradientSums, pair } from "./norm-sums";
 import { vectorRows } from "./norm-vectors-gradient";
 
 /**
- * dx = s·(g − mean(g) − x̂·mean(g·x̂)), g = weight·dy, without mean(g) if not `centred`, unless dx is 0; and, unless `partials` is 0, partials[piece, parameter] = f64
+ * dx = s·(g − mean(g) − x̂·mean(g·x̂)), g = weight·dy, without mean(g) if not `centred`, unless dx is 0, means over the count of the moments; and, unless `partials` is 0, partials[piece, parameter] = f64
  * (Σ dy, Σ dy·x̂) over the rows of a piece of `pieceRows`. Weight may be 0: ones. Units: pieces. Scratch: three f32 per parameter,
  * each of the three arrays padded to 16, where repeat is 1.
  */
@@ -104,8 +104,9 @@ function segmentedRow(
     parameter = parameter + 1 == period ? 0 : parameter + 1;
   }
   if (!dx) return;
-  const b = (-root * root * (product * root)) / <f64>inner;
-  const c = centred ? (-root * sum) / <f64>inner : 0;
+  const count = load<f64>(moments);
+  const b = (-root * root * (product * root)) / count;
+  const c = centred ? (-root * sum) / count : 0;
   const constant = c + excess * b;
   const fits = fitsFloat(root, b, constant);
   parameter = firstParameter;

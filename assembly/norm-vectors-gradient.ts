@@ -74,8 +74,9 @@ function vectorRow(
     }
     const sum = f64x2.extract_lane(total, 0);
     const product = f64x2.extract_lane(total, 1) + excess * sum;
-    b = (-root * root * (product * root)) / <f64>inner;
-    c = centred ? (-root * sum) / <f64>inner : 0;
+    const count = load<f64>(moments);
+    b = (-root * root * (product * root)) / count;
+    c = centred ? (-root * sum) / count : 0;
   }
   const constant = c + excess * b;
   const offset = excess * root;

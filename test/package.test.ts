@@ -43,3 +43,10 @@ test("exports and bin point at files that exist, and the kernels stay below 512 
   }
   expect(statSync(join(root, "dist/kernels.wasm")).size).toBeLessThanOrEqual(512_000);
 });
+
+test("figures are drawn by one file that imports nothing, beside the licences of what it is made of", () => {
+  const drawing = readFileSync(join(root, "dist/pages/draw-chart.js"), "utf8");
+  expect(drawing).not.toMatch(/^\s*import\b|\bfrom\s*"|\bimport\(|\brequire\(/m);
+  const notices = readFileSync(join(root, "dist/pages/NOTICES.md"), "utf8");
+  for (const name of ["@observablehq/plot", "d3-shape", "linkedom"]) expect(notices).toContain(`## ${name} - `);
+});

@@ -250,6 +250,8 @@ export interface Normalization<Block> {
   /**
    * The gradient of {@link Normalization.standardize} through the statistics: with s = 1/√(M2/count + eps), x̂ = (x − mean)·s,
    * g = weight·dy: dx = s·(g − mean(g) − x̂·mean(g·x̂)), dweight = Σ dy·x̂, dbias = Σ dy. Without mean(g) where the view is not centred.
+   * The two means are sums divided by the count of the moments, which need not be that of the view: moments may be of fewer values
+   * (masks) or of more (those of several processes).
    */
   standardizeGradient(
     dy: Block,

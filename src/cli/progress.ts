@@ -1,18 +1,11 @@
 import { Presets, SingleBar } from "cli-progress";
-import type { EpochReport, StepReport } from "../train/fit.js";
-
-/** Shows how an epoch goes: a bar on a terminal, a plain line now and then elsewhere. */
-export interface Progress {
-  step(report: StepReport): void;
-  epoch(report: EpochReport): void;
-  /** Leaves the terminal as it was. */
-  stop(): void;
-}
+import type { StepReport } from "../train/fit.js";
+import type { RunListener } from "./run-listener.js";
 
 const plainEverySeconds = 10;
 
 /** `12.3 s`, or `1 min 5 s` */
-export function formatSeconds(seconds: number): string {
+function formatSeconds(seconds: number): string {
   if (seconds < 9.95) return `${seconds.toFixed(1)} s`;
   const whole = Math.round(seconds);
   return whole < 60 ? `${whole} s` : `${Math.floor(whole / 60)} min ${whole % 60} s`;
@@ -48,8 +41,12 @@ class Totals {
   }
 }
 
-/** @param epochs - in all @param stepsPerEpoch - batches in each @param out - where to write */
-export function createProgress(epochs: number, stepsPerEpoch: number, out: NodeJS.WriteStream): Progress {
+/**
+ * Shows how a run goes: a bar on a terminal, a plain line now and then elsewhere, and a line for each epoch.
+ *
+ * @param epochs - in all @param stepsPerEpoch - batches in each @param out - where to write
+ */
+export function progress(epochs: number, stepsPerEpoch: number, out: NodeJS.WriteStream): RunListener {
   const bar = out.isTTY
     ? new SingleBar(
         {
@@ -84,13 +81,17 @@ export function createProgress(epochs: number, stepsPerEpoch: number, out: NodeJ
         );
       }
     },
-    epoch() {
+    epoch({ epoch, loss, accuracy, test, seconds }) {
       bar?.stop();
       totals = new Totals();
       place = 0;
       lastLine = performance.now();
+      out.write(
+        `epoch ${epoch + 1}/${epochs}: loss ${loss.toFixed(4)}, accuracy ${accuracy?.toFixed(4)}, ` +
+          `test loss ${test.loss.toFixed(4)}, test accuracy ${test.accuracy?.toFixed(4)}, ${formatSeconds(seconds)}\n`,
+      );
     },
-    stop() {
+    close() {
       bar?.stop();
     },
   };

@@ -178,7 +178,9 @@ describe("evenkeel train", () => {
     child.stderr.on("data", (text) => {
       stderr += text;
     });
-    child.stdout.once("data", () => setTimeout(() => child.kill("SIGINT"), 300));
+    child.stdout.on("data", (text) => {
+      if (String(text).includes("epoch 2/")) child.kill("SIGINT");
+    });
     const code = await new Promise((resolve) => child.on("exit", resolve));
     expect(stderr).toContain("interrupted");
     expect(code).toBe(130);

@@ -100,9 +100,8 @@ export function normalization(runtime: Runtime): Normalization<number> {
       } else {
         runtime.share("planeGradientSums", kept, 2 * size, dy, x, moments, outer, kept, inner, sums);
       }
-      const count = outer * inner;
       const outputs = [coefficients, dweight, dbias];
-      runtime.run("gradientCoefficients", kept, moments, sums, pieces, weight, eps, count, kept, ...outputs);
+      runtime.run("gradientCoefficients", kept, moments, sums, pieces, weight, eps, kept, ...outputs);
       if (!dx) return;
       if (pattern === "channels") runtime.share("channelGradient", outer, 3 * size, dy, x, coefficients, kept, dx);
       else runtime.share("planeGradient", outer * kept, 3 * size, dy, x, coefficients, kept, inner, dx);

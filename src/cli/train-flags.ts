@@ -1,0 +1,89 @@
+import { Command } from "commander";
+import { type NormName, normNames } from "../models/norms.js";
+import type { Tensor } from "../tensor.js";
+import { Adam, AdamW } from "../train/adam.js";
+import type { Optimizer } from "../train/optimizer.js";
+import { constantLr, cosineLr, oneCycleLr, type Schedule, stepLr } from "../train/schedules.js";
+import { Sgd } from "../train/sgd.js";
+import { networkOption } from "./model-options.js";
+import { count, number, oneOf } from "./options.js";
+
+/** What `--optimizer` names. */
+export const optimizers = {
+  adam: (parameters: Tensor[], lr: number, weightDecay: number): Optimizer =>
+    new Adam(parameters, { lr, weightDecay, decays: isMatrix }),
+  adamw: (parameters: Tensor[], lr: number, weightDecay: number): Optimizer =>
+    new AdamW(parameters, { lr, weightDecay, decays: isMatrix }),
+  sgd: (parameters: Tensor[], lr: number, weightDecay: number): Optimizer =>
+    new Sgd(parameters, { lr, weightDecay, momentum: 0.9, decays: isMatrix }),
+} as const;
+
+/** Norm weights and biases do not decay. */
+function isMatrix(parameter: Tensor): boolean {
+  return parameter.rank > 1;
+}
+
+/** What `--schedule` names. */
+export const schedules = {
+  "one-cycle": (lr: number): Schedule => oneCycleLr(lr),
+  cosine: (lr: number): Schedule => cosineLr(lr),
+  step: (lr: number, steps: number): Schedule => stepLr(lr, { every: Math.max(1, Math.ceil(steps / 3)) }),
+  constant: (lr: number): Schedule => constantLr(lr),
+} as const;
+
+/** The highest learning rate that served each optimiser well in the main job. */
+export const defaultLr = { adam: 0.01, adamw: 0.01, sgd: 0.1 } as const;
+
+/** What the command line of `evenkeel train` says. */
+export interface TrainFlags {
+  readonly data: string;
+  readonly model: string;
+  readonly norm: NormName;
+  readonly normMomentum?: number;
+  readonly normEps?: number;
+  readonly groups?: number;
+  readonly batchSize: number;
+  readonly epochs: number;
+  readonly lr?: number;
+  readonly optimizer: keyof typeof optimizers;
+  readonly schedule: keyof typeof schedules;
+  readonly weightDecay: number;
+  readonly seed?: number;
+  readonly threads?: number;
+  readonly backend: "cpu" | "wasm";
+  readonly out?: string;
+}
+
+function words<Key extends string>(table: Readonly<Record<Key, unknown>>): Key[] {
+  return Object.keys(table) as Key[];
+}
+
+/** A command that takes {@link TrainFlags}. */
+export function trainFlags(): Command {
+  return new Command("train")
+    .description("Train a network on labelled images, and write the model and its metrics.")
+    .requiredOption("--data <name|folder>", "mnist, fashion-mnist, or a folder with MNIST's four IDX files")
+    .addOption(networkOption())
+    .option("--norm <kind>", `which normalisation: ${normNames.join(", ")}`, oneOf("--norm", normNames), "batch")
+    .option(
+      "--norm-momentum <m>",
+      "batch norm: weight of the old running value, in [0, 1) (default: 0.99)",
+      number("--norm-momentum"),
+    )
+    .option("--norm-eps <eps>", "added under the root (default: 1e-5, rms 1e-6)", number("--norm-eps"))
+    .option("--groups <n>", "group norm: groups, at most (default: 32)", count("--groups"))
+    .option("--batch-size <n>", "samples in a step", count("--batch-size"), 64)
+    .option("--epochs <n>", "passes over the training data", count("--epochs"), 3)
+    .option("--lr <rate>", "learning rate, the highest of the schedule (default: 0.01, sgd 0.1)", number("--lr"))
+    .option("--optimizer <name>", words(optimizers).join(", "), oneOf("--optimizer", words(optimizers)), "adam")
+    .option("--schedule <name>", words(schedules).join(", "), oneOf("--schedule", words(schedules)), "one-cycle")
+    .option("--weight-decay <x>", "not on norm weights and biases", number("--weight-decay"), 0)
+    .option("--seed <n>", "equal seeds, equal runs (default: drawn and reported)", count("--seed", 0))
+    .option(
+      "--threads <n>",
+      "threads to use (default: EVENKEEL_THREADS, or as many as the machine runs at once, up to 8)",
+      count("--threads"),
+    )
+    .option("--backend <name>", "wasm, cpu", oneOf("--backend", ["wasm", "cpu"] as const), "wasm")
+    .option("--out <folder>", "where to write (default: runs/DATA-MODEL)");
+}

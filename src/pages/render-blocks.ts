@@ -1,0 +1,144 @@
+import type { Chart } from "./chart.js";
+import { dataTable } from "./data-table.js";
+import { formatNumber } from "./format-number.js";
+import { html, Markup } from "./html.js";
+import type { Block, Facts, Figure, Fold, Gallery, List, Note, Table, Text } from "./page.js";
+import { dashOf, strokeOf } from "./series-style.js";
+
+/** What the rendering of a page needs besides the page. */
+export interface RenderingTools {
+  /** The chart as an SVG element. */
+  readonly draw: (chart: Chart, attributes: Readonly<Record<string, string>>) => string;
+  /** A name that no other element of the page has. */
+  readonly nextId: () => string;
+}
+
+/** The content of a section: neighbouring figures stand in one grid. */
+export function renderBlocks(blocks: readonly Block[], tools: RenderingTools): Markup[] {
+  const groups: Block[][] = [];
+  for (const block of blocks) {
+    const last = groups.at(-1);
+    if (block.kind === "figure" && last?.[0].kind === "figure") last.push(block);
+    else groups.push([block]);
+  }
+  return groups.map((group) => {
+    const rendered = group.map((block) => renderBlock(block, tools));
+    return group[0].kind === "figure" ? html`<div class="figures">${rendered}</div>` : rendered[0];
+  });
+}
+
+function renderBlock(block: Block, tools: RenderingTools): Markup {
+  switch (block.kind) {
+    case "prose":
+      return html`<p>${renderText(block.text)}</p>`;
+    case "list":
+      return renderList(block);
+    case "note":
+      return renderNote(block);
+    case "facts":
+      return renderFacts(block);
+    case "table":
+      return renderTable(block, tools);
+    case "figure":
+      return renderFigure(block, tools);
+    case "gallery":
+      return renderGallery(block);
+    case "fold":
+      return renderFold(block, tools);
+  }
+}
+
+/** Words with their marks. */
+export function renderText(text: Text): Markup[] {
+  const parts = typeof text === "string" ? [text] : text;
+  return parts.map((part) => {
+    if (typeof part === "string") return html`${part}`;
+    if ("code" in part) return html`<code>${part.code}</code>`;
+    if ("strong" in part) return html`<strong>${part.strong}</strong>`;
+    return /^(https?:|mailto:|#)/.test(part.link)
+      ? html`<a href="${part.link}">${part.words}</a>`
+      : html`${part.words}`;
+  });
+}
+
+function renderList({ ordered = false, items }: List): Markup {
+  const entries = items.map((item) => html`<li>${renderText(item)}</li>`);
+  return ordered ? html`<ol>${entries}</ol>` : html`<ul>${entries}</ul>`;
+}
+
+function renderNote({ tone, word, text }: Note): Markup {
+  return html`<p class="note ${tone}"><strong>${word}</strong> ${renderText(text)}</p>`;
+}
+
+function renderFacts({ entries }: Facts): Markup {
+  const shown = entries.map(([name, value]) => html`<div><dt>${name}</dt><dd>${renderCell(value)}</dd></div>`);
+  return html`<dl class="facts">${shown}</dl>`;
+}
+
+function renderCell(value: string | number): string {
+  return typeof value === "number" ? formatNumber(value) : value;
+}
+
+function renderTable({ caption, columns, rows }: Table, { nextId }: RenderingTools): Markup {
+  const id = nextId();
+  const isNumeric = columns.map((_, k) => rows.every((row) => typeof row[k] === "number"));
+  const heads = columns.map(
+    (name, k) => html`<th scope="col" class="${isNumeric[k] ? "number" : "words"}">${name}</th>`,
+  );
+  const lines = rows.map(([name, ...cells]) => {
+    const values = cells.map(
+      (cell, k) => html`<td class="${isNumeric[k + 1] ? "number" : "words"}">${renderCell(cell)}</td>`,
+    );
+    return html`<tr><th scope="row" class="${isNumeric[0] ? "number" : "words"}">${renderCell(name)}</th>${values}</tr>`;
+  });
+  return html`<div class="scroll" role="region" aria-labelledby="${id}" tabindex="0"><table>
+<caption id="${id}">${caption}</caption><thead><tr>${heads}</tr></thead><tbody>
+${lines}</tbody></table></div>`;
+}
+
+function renderFigure({ title, description, chart }: Figure, tools: RenderingTools): Markup {
+  const [name, words] = [tools.nextId(), tools.nextId()];
+  const drawing = new Markup(tools.draw(chart, { role: "img", "aria-labelledby": name, "aria-describedby": words }));
+  const table = dataTable(title, chart);
+  const isWide = chart.type === "heatMap" && chart.columns.length > 12;
+  const frame = isWide
+    ? html`<div class="drawing scroll" role="region" aria-labelledby="${name}" tabindex="0">${drawing}</div>`
+    : html`<div class="drawing">${drawing}</div>`;
+  const numbers =
+    table === null ? html`` : html`<details><summary>Numbers</summary>${renderTable(table, tools)}</details>`;
+  return html`<figure class="${isWide ? "wide" : "narrow"}">
+<figcaption><span class="name" id="${name}">${title}</span><p id="${words}">${description}</p></figcaption>
+${renderLegend(chart)}${frame}${numbers}</figure>
+`;
+}
+
+/** A key for each line and band, where there is more than a line. */
+function renderLegend(chart: Chart): Markup {
+  if (chart.type !== "lines") return html``;
+  const keys = chart.series.flatMap(({ name, bands = [] }, k) => {
+    const line = html`<line x1="0" x2="28" y1="6" y2="6" stroke="${strokeOf(k)}" stroke-width="2.5" stroke-dasharray="${dashOf(k) ?? "none"}"></line>`;
+    const areas = bands.map((band) =>
+      renderKey(band.name, html`<rect width="28" height="12" fill="${strokeOf(k)}" fill-opacity="0.25"></rect>`),
+    );
+    return [renderKey(name, line), ...areas];
+  });
+  return keys.length > 1 ? html`<ul class="legend">${keys}</ul>` : html``;
+}
+
+function renderKey(name: string, sample: Markup): Markup {
+  return html`<li><svg width="28" height="12" aria-hidden="true">${sample}</svg>${name}</li>`;
+}
+
+function renderGallery({ caption, items }: Gallery): Markup {
+  const images = items.map(
+    (item) => html`<li><img src="${item.source}" alt="${item.alternative}"><span>${item.caption}</span></li>`,
+  );
+  return html`<figure><figcaption>${caption}</figcaption><ul class="gallery">
+${images}</ul></figure>`;
+}
+
+function renderFold({ summary, open = false, content }: Fold, tools: RenderingTools): Markup {
+  const attributes = open ? html` open` : html``;
+  return html`<details class="fold"${attributes}><summary>${summary}</summary>
+${renderBlocks(content, tools)}</details>`;
+}
