@@ -23,7 +23,6 @@ export {
 export type { ReadOptions } from "./data/source.js";
 export { writeWhole } from "./files.js";
 export { type Image, type ReadImageOptions, readImage } from "./image.js";
-export { type ImageData, type LoadImageDataOptions, loadImageData } from "./image-data.js";
 export { type BuildNetwork, loadNetwork, recordNetwork } from "./load-network.js";
 export { type LoadRunOptions, loadRun, type Run } from "./load-run.js";
 export { loadImages } from "./model-inputs.js";

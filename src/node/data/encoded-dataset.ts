@@ -27,8 +27,7 @@ export function encodedDataset(where: string, samples: Samples, meta: ModelMeta,
   }
   const common = { inputs, shape, preprocessing: meta.preprocessing ?? {} };
   if (targets?.task !== "regression") {
-    const labels =
-      targets === null ? new Uint8Array(samples.length) : labelsOf(where, targets.names, meta.classes ?? []);
+    const labels = targets === null ? new Uint8Array(samples.length) : labelsOf(where, targets.names, meta.classes);
     return arrayDataset({ ...common, labels });
   }
   const { targetScale } = meta;
@@ -40,19 +39,29 @@ export function encodedDataset(where: string, samples: Samples, meta: ModelMeta,
   });
 }
 
-/** The class number of each sample. @throws DataError if one is of no class */
-export function labelsOf(where: string, names: readonly string[], classes: readonly string[]): Int32Array {
-  const numbers = new Map(classes.map((name, label) => [name, label]));
+/**
+ * The class number of each sample: where its name stands among the classes, or the number that it is, if classes are named by words or not at all.
+ *
+ * @throws DataError if one is of no class
+ */
+export function labelsOf(where: string, names: readonly string[], classes: readonly string[] | undefined): Int32Array {
+  const numbers = new Map(classes?.map((name, label) => [name, label]));
+  const most = classes?.length ?? 2 ** 31;
+  const areWords = !classes?.some(isNumber);
   return Int32Array.from(names, (name) => {
-    const label = numbers.get(name);
-    if (label !== undefined) return label;
+    const label = numbers.get(name) ?? (areWords && isNumber(name) ? Number(name) : -1);
+    if (Number.isInteger(label) && label >= 0 && label < most) return label;
     throw new DataError({
       where,
-      expected: `classes that were trained on (${shortList(classes)})`,
+      expected: `classes that were trained on (${shortList(classes ?? ["0", "1", "…"])})`,
       received: name,
       cure: "Correct the class, or train with it.",
     });
   });
+}
+
+function isNumber(name: string): boolean {
+  return name !== "" && Number.isFinite(Number(name));
 }
 
 const mostNamed = 10;
@@ -65,6 +74,5 @@ function shortList(names: readonly string[]): string {
 /** The names of all classes: numbers in their order, else by their letters. */
 export function classesOf({ names }: Targets & { readonly task: "classification" }): string[] {
   const classes = [...new Set(names)];
-  const areNumbers = classes.every((name) => name !== "" && Number.isFinite(Number(name)));
-  return areNumbers ? classes.sort((a, b) => Number(a) - Number(b)) : classes.sort();
+  return classes.every(isNumber) ? classes.sort((a, b) => Number(a) - Number(b)) : classes.sort();
 }

@@ -21,15 +21,16 @@ export function isIdxFolder(folder: string): boolean {
 /**
  * Reads grey images with labels in MNIST's four IDX files, plain or gzipped: `train-images-idx3-ubyte`, `train-labels-idx1-ubyte`, `t10k-…`.
  *
+ * @param classes - what the labels 0, 1, … mean; where it says nothing, the number is the name
  * @throws FormatError if a file is missing or damaged, or the files do not fit each other
  */
-export function readIdxFolder(folder: string): Source {
-  const train = readPart(folder, prefixes.train);
-  const test = readPart(folder, prefixes.test);
+export function readIdxFolder(folder: string, classes: readonly string[] = []): Source {
+  const train = readPart(folder, prefixes.train, classes);
+  const test = readPart(folder, prefixes.test, classes);
   return { noun: "images", dropped: 0, parts: { train, validation: null, test } };
 }
 
-function readPart(folder: string, prefix: string): Samples {
+function readPart(folder: string, prefix: string, classes: readonly string[]): Samples {
   const images = readIdx(folder, imagesName(prefix));
   const labels = readIdx(folder, labelsName(prefix));
   const mismatch = (expected: string, received: string): FormatError =>
@@ -40,7 +41,7 @@ function readPart(folder: string, prefix: string): Samples {
   if (labels.shape.length !== 1 || labels.shape[0] !== count) {
     throw mismatch(`a label for each of ${count} images`, formatShape(labels.shape));
   }
-  const names = Array.from(labels.values, String);
+  const names = Array.from(labels.values, (label) => classes[label] ?? String(label));
   return arraySamples(images.values, [1, height, width], { task: "classification", names });
 }
 

@@ -63,10 +63,10 @@ export interface InputsForModel {
 export async function loadInputsAs(
   meta: ModelMeta,
   source: string,
-  { skipBadRows }: Pick<LoadDataAsOptions, "skipBadRows"> = {},
+  options: LoadDataAsOptions = {},
 ): Promise<InputsForModel> {
-  const read = await readSource(source, { ...readOptions(meta, { skipBadRows }), hasTargets: false });
-  const { samples, rows } = choose(source, read, meta, undefined);
+  const read = await readSource(source, { ...readOptions(meta, options), hasTargets: false });
+  const { samples, rows } = choose(source, read, meta, options.part ?? ("all" in read.parts ? "all" : "test"));
   const whole = encodedDataset(source, { ...samples, targets: null }, meta, inputShapeOf(meta)) as Dataset<Int32Array>;
   return {
     dataset: rows === null ? whole : subset(whole, rows),

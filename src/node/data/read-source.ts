@@ -10,9 +10,9 @@ import type { ReadAsOptions, Source } from "./source.js";
 
 /** Reads whatever a name stands for; a folder tells by its content what it is, a file by its ending. */
 export async function readSource(name: string, options: ReadAsOptions): Promise<Source> {
-  const path = findSource(name);
+  const { path, classes } = findSource(name);
   if (statSync(path).isDirectory()) {
-    if (isIdxFolder(path)) return readIdxFolder(path);
+    if (isIdxFolder(path)) return readIdxFolder(path, classes);
     return isArrayFolder(path) ? readArrays(path, options) : readImageFolder(path, options);
   }
   const ending = extname(path).toLowerCase();
