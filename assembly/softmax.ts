@@ -4,14 +4,7 @@
 // Rows (inner = 1) run along four lanes; columns (inner > 1) run down, four abreast. Sums are f64.
 import { exp } from "./math";
 import { log64 } from "./math64";
-import { loadLanes, maxLanes, promoteHigh, promoteLow, storeLanes, sumLanes } from "./lanes";
-
-/** Two pairs of f64 as four f32. */
-// @ts-ignore: decorator
-@inline
-function demote(low: v128, high: v128): v128 {
-  return v128.shuffle<i64>(f32x4.demote_f64x2_zero(low), f32x4.demote_f64x2_zero(high), 0, 2);
-}
+import { demote, loadLanes, maxLanes, promoteHigh, promoteLow, storeLanes, sumLanes } from "./lanes";
 
 /** The natural logarithms of two f64. */
 // @ts-ignore: decorator

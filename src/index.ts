@@ -36,6 +36,13 @@ export {
 } from "./diagnostics/regression-errors.js";
 export * from "./errors.js";
 export {
+  type FoldBatchNormOptions,
+  type FoldedModel,
+  type FoldedNorm,
+  foldBatchNorm,
+  type LeftNorm,
+} from "./models/fold-batch-norm.js";
+export {
   cnn,
   type MlpOptions,
   mlp,
@@ -63,14 +70,16 @@ export { ConvTranspose2d, type ConvTranspose2dOptions } from "./nn/conv-transpos
 export { Conv1d, type Conv1dOptions } from "./nn/conv1d.js";
 export { Conv2d, type Conv2dOptions } from "./nn/conv2d.js";
 export { Dropout, type DropoutOptions } from "./nn/dropout.js";
+export { Embedding } from "./nn/embedding.js";
 export { Flatten } from "./nn/flatten.js";
 export { type FreezeNormsOptions, type FrozenNorms, freezeNorms } from "./nn/freeze-norms.js";
 export { GroupNorm, type GroupNormOptions } from "./nn/group-norm.js";
 export { InstanceNorm, type InstanceNormOptions } from "./nn/instance-norm.js";
 export { LayerNorm, type LayerNormOptions } from "./nn/layer-norm.js";
 export { Linear, type LinearOptions } from "./nn/linear.js";
+export type { MaskedOutput } from "./nn/mask.js";
 export { type AnyModule, type ForwardListener, Module, type StateDictDifference } from "./nn/module.js";
-export { Norm } from "./nn/norm.js";
+export { Norm, type NormForwardOptions } from "./nn/norm.js";
 export { AvgPool2d, GlobalAvgPool2d, MaxPool2d } from "./nn/pooling.js";
 export { Residual } from "./nn/residual.js";
 export { RmsNorm, type RmsNormOptions } from "./nn/rms-norm.js";
@@ -84,6 +93,7 @@ export { type ConvOptions, conv2d } from "./ops/conv2d.js";
 export { type CrossEntropyOptions, crossEntropy } from "./ops/cross-entropy.js";
 export { type CustomOp, customOp } from "./ops/custom-op.js";
 export { dropout } from "./ops/dropout.js";
+export { type EmbeddingOptions, embedding, type Indices } from "./ops/embedding.js";
 export { linear } from "./ops/linear.js";
 export { binaryCrossEntropy, mse } from "./ops/losses.js";
 export { avgPool2d, globalAvgPool2d, maxPool2d, type PoolOptions } from "./ops/pool2d.js";

@@ -5,10 +5,15 @@ import {
   type ConvTransposeOptions,
   conv1d,
   convTranspose2d,
+  type EmbeddingOptions,
+  embedding,
+  type Indices,
   loadModel,
+  logSoftmax,
   Sequential,
   type SignalConvOptions,
   saveModel,
+  softmax,
   type Tensor,
   tensor,
   zeros,
@@ -27,7 +32,7 @@ interface Stored {
 interface OpCase {
   readonly op: string;
   readonly name: string;
-  readonly options: ConvTransposeOptions & SignalConvOptions;
+  readonly options: ConvTransposeOptions & SignalConvOptions & EmbeddingOptions & { axis: number; indices: Indices };
   readonly inputs: Stored[];
   readonly cotangent: Stored;
   readonly output: Stored;
@@ -39,6 +44,10 @@ const fixtures: { ops: OpCase[] } = JSON.parse(readFileSync(new URL("fixtures/la
 const ops: Record<string, (inputs: readonly Tensor[], options: OpCase["options"]) => Tensor> = {
   conv1d: ([x, weight, bias], options) => conv1d(x, weight, bias ?? null, options),
   convTranspose2d: ([x, weight, bias], options) => convTranspose2d(x, weight, bias ?? null, options),
+  matmul: ([a, b]) => a.matmul(b),
+  softmax: ([x], { axis }) => softmax(x, axis),
+  logSoftmax: ([x], { axis }) => logSoftmax(x, axis),
+  embedding: ([weight], { indices, ...options }) => embedding(indices, weight, options),
 };
 
 describeEachBackend("layers", () => {

@@ -97,7 +97,7 @@ describeEachBackend("a tensor", () => {
         "ShapeError: tensor(data, shape): expected 4 values for shape 2×2, got 3. Correct the shape or the data.",
         "ShapeError: tensor(data, shape): expected an array of at most 5 sizes, each a whole number of at least 0, got [1, 1, 1, 1, 1, 1]. Correct the shape, an array such as [2, 3].",
         "ShapeError: add: expected shapes that broadcast (aligned at the last axis, sizes equal or 1), got 2×3 and 2. Reshape one of them.",
-        "ShapeError: Tensor(2×3).matmul(u): expected two matrices, the first with as many columns as the second has rows, got 2×3 and 2×3. Transpose or reshape one of them.",
+        "ShapeError: Tensor(2×3).matmul(u): expected matrices in the last two axes, the first with as many columns as the second has rows, got 2×3 and 2×3. Transpose or reshape one of them.",
         "ShapeError: Tensor(2×3).reshape(shape): expected a shape of 6 values, got [4, -1]. Choose sizes whose product is the number of values; one of them may be −1.",
         "ArgumentError: Tensor(2×3).transpose(order): expected each axis of 2×3 once, got [0, 0]. List the axes 0 to 1 in their new order.",
         "ArgumentError: Tensor(2×3).slice(start, end, axis): expected 0 ≤ start ≤ end ≤ 2 along axis 0, got start 2, end 1. Name a part that the axis has.",

@@ -1,6 +1,6 @@
 import { execFileSync } from "node:child_process";
 import { join } from "node:path";
-import { BatchNorm, conv2d, Generator, noGrad, scope, seed, softmax, tensor, threads } from "evenkeel";
+import { BatchNorm, conv2d, embedding, Generator, noGrad, scope, seed, softmax, tensor, threads } from "evenkeel";
 import { afterAll, describe, expect, test } from "vitest";
 import { goldenHash } from "./support/golden-hash.js";
 import { goldenRun } from "./support/golden-run.js";
@@ -73,6 +73,29 @@ describe("threads", () => {
     for (const count of [2, 3, 4]) {
       await threads(count);
       expect(convolution() === alone).toBe(true);
+    }
+  });
+
+  test("any number gives the same bits of products of many matrices, and of a table's gradient", async () => {
+    const compute = (): string => {
+      const results: Float32Array[] = [];
+      scope(() => {
+        const table = tensor(normal(50 * 24, 7), [50, 24], { requiresGrad: true });
+        const rows = embedding(
+          Int32Array.from({ length: 6 * 300 }, (_, k) => (k * k) % 50),
+          table,
+        ).reshape([6, 300, 24]);
+        const y = rows.matmul(rows.transpose([0, 2, 1]));
+        y.backward(normal(y.size, 8));
+        results.push(y.dataSync(), table.grad?.dataSync() ?? new Float32Array(0));
+      });
+      return Buffer.concat(results.map((one) => Buffer.from(one.buffer))).toString("base64");
+    };
+    await threads(1);
+    const alone = compute();
+    for (const count of [2, 3, 4]) {
+      await threads(count);
+      expect(compute() === alone).toBe(true);
     }
   });
 

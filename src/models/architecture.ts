@@ -5,6 +5,7 @@ import { ConvTranspose2d } from "../nn/conv-transpose2d.js";
 import { Conv1d } from "../nn/conv1d.js";
 import { Conv2d } from "../nn/conv2d.js";
 import { Dropout } from "../nn/dropout.js";
+import { Embedding } from "../nn/embedding.js";
 import { Flatten } from "../nn/flatten.js";
 import { GroupNorm } from "../nn/group-norm.js";
 import { InstanceNorm } from "../nn/instance-norm.js";
@@ -60,6 +61,10 @@ const formats: Readonly<Record<string, LayerFormat>> = {
   }),
   BatchNorm: format(BatchNorm, runningNormArguments),
   InstanceNorm: format(InstanceNorm, runningNormArguments),
+  Embedding: format(Embedding, ({ weight, paddingIdx }) => [
+    ...weight.shape,
+    paddingIdx === null ? {} : { paddingIdx },
+  ]),
   GroupNorm: format(GroupNorm, ({ numGroups, numChannels, eps, weight }) => [
     numGroups,
     numChannels,

@@ -1,23 +1,63 @@
 import { record } from "../autograd.js";
 import { ShapeError } from "../errors.js";
-import { formatShape } from "../shape.js";
+import { broadcastShapes, broadcastStrides, collapse, formatShape, type Shape, sizeOf } from "../shape.js";
 import { commonBackend, empty, type Tensor } from "../tensor.js";
+import { reshape } from "./reshape.js";
+import { sumTo } from "./sum.js";
 
-/** The matrix product of (m, k) and (k, n). */
+/**
+ * The matrix products of (…, m, k) and (…, k, n) over the last two axes; the axes before them broadcast.
+ *
+ * @returns (…, m, n)
+ * @throws ShapeError if a rank is below 2, the inner sizes differ, or the other axes do not broadcast
+ */
 export function matmul(a: Tensor, b: Tensor): Tensor {
-  if (a.rank !== 2 || b.rank !== 2 || a.shape[1] !== b.shape[0]) {
+  if (a.rank < 2 || b.rank < 2 || a.shape[a.rank - 1] !== b.shape[b.rank - 2]) {
     throw new ShapeError({
       where: `${a}.matmul(u)`,
-      expected: "two matrices, the first with as many columns as the second has rows",
+      expected: "matrices in the last two axes, the first with as many columns as the second has rows",
       received: `${formatShape(a.shape)} and ${formatShape(b.shape)}`,
       cure: "Transpose or reshape one of them.",
     });
   }
-  const y = multiply(a, false, b, false);
+  if (b.rank === 2 && a.rank > 2) {
+    // All rows of a meet the same matrix: one product of many rows.
+    const [k, n] = b.shape;
+    const rows = a.shape.slice(0, -1);
+    return reshape(matmul(reshape(a, [sizeOf(rows), k]), b), [...rows, n]);
+  }
+  const batch = broadcastShapes(`${a}.matmul(${b}), axes before the matrices`, batchOf(a), batchOf(b));
+  const y = multiplyBatches(a, false, b, false, batch);
   return record("matmul", y, [a, b], [a, b], (dy, [left, right], needs) => [
-    needs[0] ? multiply(dy, false, right, true) : null,
-    needs[1] ? multiply(left, true, dy, false) : null,
+    needs[0] ? sumTo(multiplyBatches(dy, false, right, true, batch), left.shape) : null,
+    needs[1] ? sumTo(multiplyBatches(left, true, dy, false, batch), right.shape) : null,
   ]);
+}
+
+/** The axes before those of the matrices. */
+function batchOf(t: Tensor): Shape {
+  return t.shape.slice(0, -2);
+}
+
+/** Rows and columns of the matrices in the last two axes, as they are stored or transposed. */
+function matrixOf(t: Tensor, transposed: boolean): [rows: number, columns: number] {
+  const [rows, columns] = t.shape.slice(-2);
+  return transposed ? [columns, rows] : [rows, columns];
+}
+
+/** The products of matrices, each as it is stored or transposed, whose other axes broadcast to `batch`; without graph. */
+function multiplyBatches(a: Tensor, transposeA: boolean, b: Tensor, transposeB: boolean, batch: Shape): Tensor {
+  if (batch.length === 0) return multiply(a, transposeA, b, transposeB);
+  const backend = commonBackend("matmul", a, b);
+  const [m, k] = matrixOf(a, transposeA);
+  const n = matrixOf(b, transposeB)[1];
+  const y = empty("matmul", backend, [...batch, m, n]);
+  const stridesOf = (t: Tensor, size: number): number[] =>
+    broadcastStrides(batchOf(t), batch).map((step) => step * size);
+  const { extents, strides } = collapse({ extents: batch, strides: [stridesOf(a, m * k), stridesOf(b, k * n)] });
+  const walk = { extents, aStrides: strides[0], bStrides: strides[1] };
+  backend.batchedGemm(a.block, b.block, y.block, { m, n, k, transposeA, transposeB }, walk);
+  return y;
 }
 
 /** The product of two matrices, each as it is stored or transposed, plus a bias for each row if given; without graph. */
@@ -29,8 +69,8 @@ export function multiply(
   bias: Tensor | null = null,
 ): Tensor {
   const backend = commonBackend("matmul", a, b, bias);
-  const [m, k] = transposeA ? [a.shape[1], a.shape[0]] : a.shape;
-  const n = b.shape[transposeB ? 0 : 1];
+  const [m, k] = matrixOf(a, transposeA);
+  const n = matrixOf(b, transposeB)[1];
   const y = empty("matmul", backend, [m, n]);
   backend.gemm(a.block, b.block, bias?.block ?? null, y.block, { m, n, k, transposeA, transposeB });
   return y;

@@ -34,7 +34,7 @@ declare module "../tensor.js" {
     log(): Tensor;
     /** The square root; NaN below 0. */
     sqrt(): Tensor;
-    /** The matrix product of (m, k) with (k, n). @throws ShapeError if the shapes do not fit */
+    /** The matrix products of (…, m, k) with (…, k, n), ranks 2 to 5; the axes before the last two broadcast. @throws ShapeError if the shapes do not fit */
     matmul(u: Tensor): Tensor;
     /** The axes in another order, axis k of the result being `order[k]`; reversed by default. @throws ArgumentError if an axis is missing */
     transpose(order?: readonly number[]): Tensor;

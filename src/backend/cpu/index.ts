@@ -2,6 +2,7 @@ import type { Backend } from "../backend.js";
 import { convolutions } from "./conv.js";
 import { elementwise } from "./elementwise.js";
 import { matrixProducts } from "./gemm.js";
+import { lookups } from "./lookups.js";
 import { losses } from "./losses.js";
 import { memory } from "./memory.js";
 import { normalization } from "./normalization.js";
@@ -19,6 +20,7 @@ export const cpu: Backend<ArrayBuffer> = {
   ...elementwise,
   ...reductions,
   ...matrixProducts,
+  ...lookups,
   ...convolutions,
   ...pooling,
   ...normalization,

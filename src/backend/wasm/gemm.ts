@@ -9,6 +9,9 @@ export function productScratch(n: number, k: number): number {
 /** So many multiply-adds take about as long as a value that is read or written. */
 export const multiplyAddsPerValue = 8;
 
+/** Axes before the two of a matrix, at most. */
+const batchLoops = 3;
+
 /** Matrix products on the kernels of assembly/gemm.ts. */
 export function gemm(runtime: Runtime): MatrixProducts<number> {
   return {
@@ -23,6 +26,22 @@ export function gemm(runtime: Runtime): MatrixProducts<number> {
         (m * n * k) / multiplyAddsPerValue,
         scratch,
         ...[a, b, bias ?? 0, c, m, n, k, Number(transposeA), Number(transposeB), Number(byColumns)],
+      );
+    },
+
+    batchedGemm(a, b, c, { m, n, k, transposeA, transposeB }, { extents, aStrides, bStrides }) {
+      const loops = (values: readonly number[], filler: number): number[] => [
+        ...new Array<number>(batchLoops - values.length).fill(filler),
+        ...values,
+      ];
+      const products = extents.reduce((total, extent) => total * extent, 1);
+      runtime.shareWithScratch(
+        "gemmBatch",
+        products * Math.ceil(m / 8),
+        (products * m * n * k) / multiplyAddsPerValue,
+        productScratch(n, k),
+        ...[a, b, c, m, n, k, Number(transposeA), Number(transposeB)],
+        ...[...loops(extents, 1).slice(1), ...loops(aStrides, 0), ...loops(bStrides, 0)],
       );
     },
   };

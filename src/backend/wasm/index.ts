@@ -2,6 +2,7 @@ import type { Backend, Memory } from "../backend.js";
 import { conv } from "./conv.js";
 import { elementwise } from "./elementwise.js";
 import { gemm } from "./gemm.js";
+import { lookups } from "./lookups.js";
 import { losses } from "./losses.js";
 import { normalization } from "./normalization.js";
 import { optimization } from "./optimization.js";
@@ -41,6 +42,7 @@ function start(): Wasm {
     ...elementwise(runtime),
     ...reductions(runtime),
     ...gemm(runtime),
+    ...lookups(runtime),
     ...conv(runtime),
     ...pooling(runtime),
     ...normalization(runtime),

@@ -1,0 +1,85 @@
+import { record } from "../autograd.js";
+import { type NestedNumbers, tensor } from "../create.js";
+import { ArgumentError, DataError, ShapeError } from "../errors.js";
+import { formatShape, maxRank, stridesOf } from "../shape.js";
+import { empty, Tensor, upload } from "../tensor.js";
+
+/** Numbers of rows: nested arrays, an `Int32Array`, or a tensor of whole numbers. */
+export type Indices = Tensor | Int32Array | NestedNumbers;
+
+/** Options of {@link embedding} and its layer. */
+export interface EmbeddingOptions {
+  /** The row that stands for padding, from 0: it gets no gradient. The layer's is zeros, and so it stays. @defaultValue none */
+  readonly paddingIdx?: number | undefined;
+}
+
+/** Rows up to which float32, the type of tensors, holds every number exactly. */
+export const mostRows = 2 ** 24;
+
+/**
+ * The rows of `weight` that the indices name: y[…, :] = weight[indices[…], :]. The gradient of `weight` is, for each row, the sum of
+ * dy where it was used, added in float64 in the order of the indices: the same bits for any number of threads.
+ *
+ * @param indices - whole numbers in [0, numEmbeddings), rank up to 4; a tensor of them is read back to be checked
+ * @param weight - (numEmbeddings, embeddingDim), at most 2²⁴ rows
+ * @returns (…, embeddingDim), the shape of the indices and a row for each
+ * @throws DataError if an index is out of range, naming its place
+ * @throws ShapeError if the shapes do not fit
+ * @throws ArgumentError if `paddingIdx` is no row of `weight`
+ * @example
+ * ```ts
+ * embedding([[0, 2]], tensor([[1, 2], [3, 4], [5, 6]])).dataSync(); // Float32Array [1, 2, 5, 6]
+ * ```
+ */
+export function embedding(indices: Indices, weight: Tensor, { paddingIdx }: EmbeddingOptions = {}): Tensor {
+  const where = "embedding(indices, weight)";
+  const given = indices instanceof Tensor ? indices : tensor(indices);
+  const { shape } = given;
+  const [rows, width] = weight.shape;
+  if (weight.rank !== 2 || rows > mostRows || shape.length >= maxRank) {
+    throw new ShapeError({
+      where,
+      expected: `indices of rank up to ${maxRank - 1}, and a weight (numEmbeddings, embeddingDim) of at most ${mostRows} rows`,
+      received: `${formatShape(shape)} and ${formatShape(weight.shape)}`,
+      cure: "Reshape one of them.",
+    });
+  }
+  const skipped = paddingIdx === undefined ? -1 : checkPadding(where, paddingIdx, rows);
+  const numbers = given.dataSync();
+  if (given !== indices) given.dispose();
+  checkIndices(where, numbers, shape, rows);
+  const { backend } = weight;
+  const places = upload("embedding", backend, [numbers.length], Int32Array.from(numbers));
+  const y = empty("embedding", backend, [...shape, width]);
+  backend.gather(weight.block, places.block, y.block, numbers.length, width);
+  record("embedding", y, [weight], [places], (dy, [saved]) => {
+    const dweight = empty("embedding", backend, [rows, width]);
+    backend.scatterAdd(dy.block, saved.block, dweight.block, saved.size, rows, width, skipped);
+    return [dweight];
+  });
+  places.dispose();
+  return y;
+}
+
+/** The row that stands for padding, counted from 0. @throws ArgumentError if there is no such row */
+export function checkPadding(where: string, paddingIdx: number, rows: number): number {
+  if (Number.isInteger(paddingIdx) && paddingIdx >= 0 && paddingIdx < rows) return paddingIdx;
+  throw new ArgumentError({
+    where,
+    expected: `paddingIdx to be a row from 0 to ${rows - 1}`,
+    received: String(paddingIdx),
+    cure: "Name the row that padding has, or leave it out.",
+  });
+}
+
+function checkIndices(where: string, numbers: Float32Array, shape: readonly number[], rows: number): void {
+  const stray = numbers.findIndex((index) => !(Number.isInteger(index) && index >= 0 && index < rows));
+  if (stray < 0) return;
+  const place = stridesOf(shape).map((stride, axis) => Math.floor(stray / stride) % shape[axis]);
+  throw new DataError({
+    where,
+    expected: `whole numbers from 0 to ${rows - 1}`,
+    received: `${numbers[stray]}${place.length === 0 ? "" : ` at [${place.join(", ")}]`}`,
+    cure: "Number the rows from 0, and give the table a row for each.",
+  });
+}
