@@ -22,10 +22,12 @@ export { subset } from "./data/subset.js";
 export type { ColumnKind, Table } from "./data/table.js";
 export { type Column, type TableColumns, type TableColumnsOptions, tableColumns } from "./data/table-columns.js";
 export {
+  type CategoryEncoding,
   type ColumnEncoding,
   encodedWidth,
   encodeTable,
   fitTable,
+  type NumberEncoding,
   type TableEncoding,
 } from "./data/table-encoding.js";
 export { type ConfusionMatrix, type ConfusionMatrixOptions, confusionMatrix } from "./diagnostics/confusion-matrix.js";

@@ -22,6 +22,7 @@ export interface TableColumnsOptions {
 
 /** What is learnt from which columns of a table. */
 export interface TableColumns {
+  /** What it is learnt from. */
   readonly inputs: readonly Column[];
   /** Of categories in a classification, of numbers in a regression. */
   readonly target: Column;

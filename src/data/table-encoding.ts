@@ -3,26 +3,34 @@ import { momentsOf } from "./moments.js";
 import { columnOf, isMissing, numberOf, type Table } from "./table.js";
 import { type Column, checkRows, type TableColumns } from "./table-columns.js";
 
+/** A column of numbers becomes (value − mean) / deviation; a missing value becomes 0, the mean. */
+export interface NumberEncoding {
+  /** As in the header. */
+  readonly name: string;
+  /** What it holds. */
+  readonly kind: "number";
+  /** Of the training rows. */
+  readonly mean: number;
+  /** Of the training rows, > 0. */
+  readonly deviation: number;
+}
+
+/** A column of text becomes one input for each value: 1 for the cell's own, else 0; all 0 for a value that training had not. */
+export interface CategoryEncoding {
+  /** As in the header. */
+  readonly name: string;
+  /** What it holds. */
+  readonly kind: "category";
+  /** What was met in training, in ascending order; "" stands for missing ones. */
+  readonly values: readonly string[];
+}
+
 /** How a column becomes inputs of a network. */
-export type ColumnEncoding =
-  | {
-      readonly name: string;
-      /** (value − mean) / deviation, of the training rows; a missing value becomes 0, the mean. */
-      readonly kind: "number";
-      readonly mean: number;
-      /** > 0 */
-      readonly deviation: number;
-    }
-  | {
-      readonly name: string;
-      /** One input for each value: 1 for the cell's own, else 0; all 0 for a value that training had not. */
-      readonly kind: "category";
-      /** What was met in training, in ascending order; "" stands for missing ones. */
-      readonly values: readonly string[];
-    };
+export type ColumnEncoding = NumberEncoding | CategoryEncoding;
 
 /** How rows of a table become inputs of a network. It survives JSON, so that a model's file can hold it. */
 export interface TableEncoding {
+  /** Their inputs stand one after another. */
   readonly inputs: readonly ColumnEncoding[];
   /** The column to be told. */
   readonly target: string;

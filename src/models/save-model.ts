@@ -21,6 +21,7 @@ export interface NetworkRecord {
 export interface DataSplit {
   /** Of training and test, or of training, validation and test. */
   readonly shares: readonly number[];
+  /** What it was drawn by. */
   readonly seed: number;
   /** SHA-256 of the data, to know them again. */
   readonly fingerprint: string;

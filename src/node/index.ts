@@ -13,12 +13,15 @@ export {
   type RegressionData,
 } from "./data/load-data.js";
 export {
+  type ClassificationForModel,
   type DataForModel,
   type DataPart,
   type InputsForModel,
   type LoadDataAsOptions,
   loadDataAs,
   loadInputsAs,
+  type ModelDataFacts,
+  type RegressionForModel,
 } from "./data/load-data-as.js";
 export type { ReadOptions } from "./data/source.js";
 export { writeWhole } from "./files.js";

@@ -20,11 +20,32 @@ export interface LoadDataAsOptions {
   readonly skipBadRows?: boolean | undefined;
 }
 
-/** What {@link loadDataAs} returns: samples as a model takes them. Numbers to be told are scaled by the model's `targetScale`. */
-export type DataForModel = { readonly part: DataPart; readonly dropped: number } & (
-  | { readonly task: "classification"; readonly dataset: Dataset<Int32Array> }
-  | { readonly task: "regression"; readonly dataset: Dataset<TensorData> }
-);
+/** What is known of samples as a model takes them, whatever they are. */
+export interface ModelDataFacts {
+  /** Which samples of the source they are. */
+  readonly part: DataPart;
+  /** How many samples of the source were left out. */
+  readonly dropped: number;
+}
+
+/** Samples with the model's classes. */
+export interface ClassificationForModel extends ModelDataFacts {
+  /** Tells it from {@link RegressionForModel}. */
+  readonly task: "classification";
+  /** With labels. */
+  readonly dataset: Dataset<Int32Array>;
+}
+
+/** Samples with numbers to be told. */
+export interface RegressionForModel extends ModelDataFacts {
+  /** Tells it from {@link ClassificationForModel}. */
+  readonly task: "regression";
+  /** With numbers scaled by the model's `targetScale`. */
+  readonly dataset: Dataset<TensorData>;
+}
+
+/** What {@link loadDataAs} returns. */
+export type DataForModel = ClassificationForModel | RegressionForModel;
 
 /**
  * Loads labelled data exactly as a saved model expects them: its image size and channels, its mean and deviation, its columns, its classes.

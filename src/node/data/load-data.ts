@@ -43,6 +43,7 @@ export interface DataFacts {
 
 /** Samples with classes. */
 export interface ClassificationData extends DataParts<Int32Array>, DataFacts {
+  /** Tells it from {@link RegressionData}. */
   readonly task: "classification";
   /** The name of each class. */
   readonly classes: readonly string[];
@@ -50,7 +51,9 @@ export interface ClassificationData extends DataParts<Int32Array>, DataFacts {
 
 /** Samples with numbers to be told, which are standardised: `meta.targetScale` leads back to their own units. */
 export interface RegressionData extends DataParts<TensorData>, DataFacts {
+  /** Tells it from {@link ClassificationData}. */
   readonly task: "regression";
+  /** None. */
   readonly classes: null;
 }
 
