@@ -1,0 +1,74 @@
+import { execFileSync, spawnSync } from "node:child_process";
+import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+/** Two hosts on this machine: network name spaces joined by a cable. */
+export interface TwoHosts {
+  /** Runs a command on the first. */
+  run(command: string, args: readonly string[], environment?: NodeJS.ProcessEnv): ReturnType<typeof spawnSync>;
+  /** What makes `mpirun` put one rank on each. */
+  readonly mpiArguments: readonly string[];
+  /** A command, with its arguments, that pulls the cable. */
+  readonly pullCable: readonly string[];
+  /** Bytes that the first has sent over the cable. */
+  bytesSent(): number;
+  close(): void;
+}
+
+const ip = (...args: string[]): string =>
+  execFileSync("ip", args, { encoding: "utf8", stdio: ["ignore", "pipe", "pipe"] });
+
+/** Makes two hosts; null where name spaces are not permitted. */
+export function twoHosts(name: string): TwoHosts | null {
+  const hosts = [`${name}a`, `${name}b`] as const;
+  const cable = [`${name}0`, `${name}1`] as const;
+  const folder = mkdtempSync(join(tmpdir(), "evenkeel-hosts-"));
+  const close = (): void => {
+    for (const host of hosts) spawnSync("ip", ["netns", "del", host]);
+    rmSync(folder, { recursive: true, force: true });
+  };
+  try {
+    for (const host of hosts) ip("netns", "add", host);
+    ip("link", "add", cable[0], "netns", hosts[0], "type", "veth", "peer", "name", cable[1], "netns", hosts[1]);
+    hosts.forEach((host, k) => {
+      ip("-n", host, "addr", "add", `10.77.0.${k + 1}/24`, "dev", cable[k]);
+      ip("-n", host, "link", "set", cable[k], "up");
+      ip("-n", host, "link", "set", "lo", "up");
+    });
+  } catch {
+    close();
+    return null;
+  }
+  // Open MPI starts its daemon on the other host through this, in place of ssh.
+  const agent = join(folder, "agent");
+  writeFileSync(agent, `#!/bin/sh\nshift\nexec ip netns exec ${hosts[1]} sh -c "$*"\n`);
+  chmodSync(agent, 0o755);
+  const settings = {
+    plm_rsh_agent: agent,
+    btl: "tcp,self",
+    btl_tcp_if_include: "10.77.0.0/24",
+    oob_tcp_if_include: "10.77.0.0/24",
+    mpi_yield_when_idle: "1",
+  };
+  return {
+    run: (command, args, environment = process.env) =>
+      spawnSync("ip", ["netns", "exec", hosts[0], command, ...args], {
+        encoding: "utf8",
+        env: environment,
+        timeout: 120_000,
+      }),
+    mpiArguments: [
+      ...["--allow-run-as-root", "--oversubscribe", "-np", "2", "--map-by", "node", "--host", "10.77.0.1,10.77.0.2"],
+      ...Object.entries(settings).flatMap(([key, value]) => ["--mca", key, value]),
+    ],
+    pullCable: ["ip", "-n", hosts[0], "link", "set", cable[0], "down"],
+    bytesSent: () =>
+      Number(
+        execFileSync("ip", ["netns", "exec", hosts[0], "cat", `/sys/class/net/${cable[0]}/statistics/tx_bytes`], {
+          encoding: "utf8",
+        }),
+      ),
+    close,
+  };
+}
