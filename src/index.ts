@@ -10,12 +10,24 @@ export type { Batch, Dataset, TensorData } from "./data/dataset.js";
 export { type IdxArray, parseIdx } from "./data/idx.js";
 export { type NpyArray, parseNpy } from "./data/npy.js";
 export { type SplitOptions, splitIndices } from "./data/split.js";
-export { type ConfusionMatrix, type ConfusionMatrixOptions, confusionMatrix } from "./diagnostics/confusion-matrix.js";
+export { type ConfusionMatrix, confusionMatrix } from "./diagnostics/confusion-matrix.js";
+export type { Histogram } from "./diagnostics/histogram.js";
+export { type PredictedValue, PredictedValues } from "./diagnostics/predicted-values.js";
 export {
   type RegressionErrors,
   type RegressionErrorsOptions,
   regressionErrors,
 } from "./diagnostics/regression-errors.js";
+export type {
+  HistogramsRecord,
+  NormState,
+  NormsRecord,
+  Spread,
+  StepRecord,
+  TrainingRecord,
+} from "./diagnostics/training-record.js";
+export { TrainingRecorder, type TrainingRecorderOptions } from "./diagnostics/training-recorder.js";
+export { type Mistake, WorstMistakes } from "./diagnostics/worst-mistakes.js";
 export * from "./errors.js";
 export {
   cnn,

@@ -52,6 +52,7 @@ export interface TrainFlags {
   readonly threads?: number;
   readonly backend: "cpu" | "wasm";
   readonly out?: string;
+  readonly report: boolean;
 }
 
 function words<Key extends string>(table: Readonly<Record<Key, unknown>>): Key[] {
@@ -85,5 +86,6 @@ export function trainFlags(): Command {
       count("--threads"),
     )
     .option("--backend <name>", "wasm, cpu", oneOf("--backend", ["wasm", "cpu"] as const), "wasm")
-    .option("--out <folder>", "where to write (default: runs/DATA-MODEL)");
+    .option("--out <folder>", "where to write (default: runs/DATA-MODEL)")
+    .option("--no-report", "write no report.html, and record nothing for it");
 }

@@ -5,7 +5,7 @@ import { type EvaluateOptions, evaluate } from "../train/evaluate.js";
 import type { Data } from "../train/step.js";
 
 /** Options of {@link regressionErrors}. */
-export type RegressionErrorsOptions = Pick<EvaluateOptions<TensorData>, "signal">;
+export type RegressionErrorsOptions = Pick<EvaluateOptions<TensorData>, "signal" | "onOutput">;
 
 /** What {@link regressionErrors} finds. */
 export interface RegressionErrors {
@@ -57,7 +57,9 @@ export async function regressionErrors(
   const { samples } = await evaluate(model, data, {
     ...options,
     loss: mse,
-    onOutput(output, { targets: { values, shape } }) {
+    onOutput(output, batch) {
+      options.onOutput?.(output, batch);
+      const { values, shape } = batch.targets;
       const width = values.length / shape[0];
       for (let i = 0; i < values.length; i++) {
         outputs[i % width] ??= { count: 0, squared: 0, absolute: 0, mean: 0, spread: 0 };
