@@ -21,11 +21,12 @@ export function exactCoefficients(coefficients: usize, kept: i32, k: i32): usize
   return coefficients + 5 * coefficientStep(kept) + ((<usize>k) << 5);
 }
 
-/** 1/√(M2/count + eps) of a kept index. */
+/** 1/√(M2/count + eps) of a kept index; 0 if it has no values. */
 // @ts-ignore: decorator
 @inline
 export function rootOf(moments: usize, eps: f64): f64 {
-  return 1 / sqrt(load<f64>(moments, 16) / load<f64>(moments) + eps);
+  const count = load<f64>(moments);
+  return count == 0 ? 0 : 1 / sqrt(load<f64>(moments, 16) / count + eps);
 }
 
 /** Adds two f32 arrays, `step` bytes apart, to an f64 array of pairs, and clears them. */

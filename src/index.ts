@@ -30,6 +30,13 @@ export { TrainingRecorder, type TrainingRecorderOptions } from "./diagnostics/tr
 export { type Mistake, WorstMistakes } from "./diagnostics/worst-mistakes.js";
 export * from "./errors.js";
 export {
+  type FoldBatchNormOptions,
+  type FoldedModel,
+  type FoldedNorm,
+  foldBatchNorm,
+  type LeftNorm,
+} from "./models/fold-batch-norm.js";
+export {
   cnn,
   type MlpOptions,
   mlp,
@@ -64,8 +71,9 @@ export { GroupNorm, type GroupNormOptions } from "./nn/group-norm.js";
 export { InstanceNorm, type InstanceNormOptions } from "./nn/instance-norm.js";
 export { LayerNorm, type LayerNormOptions } from "./nn/layer-norm.js";
 export { Linear, type LinearOptions } from "./nn/linear.js";
+export type { MaskedOutput } from "./nn/mask.js";
 export { type AnyModule, type ForwardListener, Module, type StateDictDifference } from "./nn/module.js";
-export { Norm } from "./nn/norm.js";
+export { Norm, type NormForwardOptions } from "./nn/norm.js";
 export { AvgPool2d, GlobalAvgPool2d, MaxPool2d } from "./nn/pooling.js";
 export { Residual } from "./nn/residual.js";
 export { RmsNorm, type RmsNormOptions } from "./nn/rms-norm.js";

@@ -58,15 +58,7 @@ export class GroupNorm extends Norm {
     this.bias = affine ? zeros([numChannels], { requiresGrad: true }) : null;
   }
 
-  /**
-   * Normalises x.
-   *
-   * @param x - (N, numChannels, …), rank 2 to 5
-   * @returns the same shape
-   * @throws ShapeError if rank or channels do not fit, or a group has one value
-   * @throws ArgumentError if eps is 0 and a group has no variance
-   */
-  override forward(x: Tensor): Tensor {
+  protected override normalize(x: Tensor, mask: Tensor | null): Tensor {
     const { numGroups, numChannels } = this;
     const { outer, inner } = channelView(this, x, numChannels);
     const values = (numChannels / numGroups) * inner;
@@ -79,7 +71,7 @@ export class GroupNorm extends Norm {
       });
     }
     const view = { outer: 1, kept: outer * numGroups, inner: values, repeat: inner, period: numChannels };
-    const { y, moments } = this.standardize(x, view);
+    const { y, moments } = this.standardize(x, view, mask);
     moments.dispose();
     return y;
   }

@@ -52,16 +52,8 @@ export class LayerNorm extends Norm {
     this.bias = affine ? zeros(shape, { requiresGrad: true }) : null;
   }
 
-  /**
-   * Normalises x.
-   *
-   * @param x - (…, normalizedShape), rank up to 5
-   * @returns the same shape
-   * @throws ShapeError if the last axes have other sizes
-   * @throws ArgumentError if eps is 0 and a row has no variance
-   */
-  override forward(x: Tensor): Tensor {
-    const { y, moments } = this.standardize(x, rowView(this, x, this.normalizedShape));
+  protected override normalize(x: Tensor, mask: Tensor | null): Tensor {
+    const { y, moments } = this.standardize(x, rowView(this, x, this.normalizedShape), mask);
     moments.dispose();
     return y;
   }

@@ -61,17 +61,9 @@ export class RmsNorm extends Norm {
     this.weight = affine ? ones(shape, { requiresGrad: true }) : null;
   }
 
-  /**
-   * Normalises x.
-   *
-   * @param x - (…, normalizedShape), rank up to 5; (N, C, …) where `channelsFirst`
-   * @returns the same shape
-   * @throws ShapeError if the sizes do not fit
-   * @throws ArgumentError if eps is 0 and a row is 0 all over
-   */
-  override forward(x: Tensor): Tensor {
+  protected override normalize(x: Tensor, mask: Tensor | null): Tensor {
     const rows = this.channelsFirst ? this.#sampleView(x) : rowView(this, x, this.normalizedShape);
-    const { y, moments } = this.standardize(x, { ...rows, centred: false });
+    const { y, moments } = this.standardize(x, { ...rows, centred: false }, mask);
     moments.dispose();
     return y;
   }

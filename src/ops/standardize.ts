@@ -3,6 +3,7 @@ import type { StatisticsView } from "../backend/backend.js";
 import { ShapeError } from "../errors.js";
 import { formatShape, type Shape } from "../shape.js";
 import { commonBackend, copyOf, empty, type Tensor } from "../tensor.js";
+import { expand } from "./sum.js";
 
 /** What follows x̂ in the same pass, and what stands under the root. */
 export interface Affine {
@@ -15,17 +16,31 @@ export interface Affine {
 }
 
 /**
- * y = weight · (x − mean) / √(variance + eps) + bias, with mean and biased variance over the values that share a mean.
+ * The moments of the values that share a mean, without graph: (kept, 3) float64 of count, mean and M2 = Σ(x − mean)².
+ *
+ * @param mask - broadcasts to x; values where it is 0 do not count. Null: all count
+ */
+export function momentsOf(x: Tensor, view: StatisticsView, mask: Tensor | null): Tensor {
+  const backend = commonBackend("moments", x, mask);
+  const moments = empty("moments", backend, [view.kept, 3], 8);
+  const wholeMask = mask === null ? null : expand(mask, x.shape);
+  backend.moments(x.block, view, wholeMask?.block ?? null, moments.block);
+  wholeMask?.dispose();
+  return moments;
+}
+
+/**
+ * y = weight · (x − mean) / √(variance + eps) + bias, with mean and biased variance of the values that share a mean.
  * Ioffe & Szegedy 2015 (arXiv:1502.03167), Algorithm 1; its gradient, §3, runs through the statistics.
  *
- * @returns y of the shape of x, and the moments: (kept, 3) float64 of count, mean and M2 = Σ(x − mean)²
+ * @param moments - {@link momentsOf} x. Where they are of some values of x only, those others must be finite, and dy be 0 there; their dx
+ * means nothing
+ * @returns y of the shape of x
  */
-export function standardize(x: Tensor, view: StatisticsView, affine: Affine): { y: Tensor; moments: Tensor } {
+export function standardize(x: Tensor, moments: Tensor, view: StatisticsView, affine: Affine): Tensor {
   const { weight, bias, eps } = affine;
   checkAffine("standardize(x)", view, affine);
   const backend = commonBackend("standardize", x, weight, bias);
-  const moments = empty("standardize", backend, [view.kept, 3], 8);
-  backend.moments(x.block, view, moments.block);
   const y = empty("standardize", backend, x.shape);
   backend.standardize(x.block, moments.block, view, weight?.block ?? null, bias?.block ?? null, eps, y.block);
   const { inputs, slots, shapes } = differentiable(x, affine);
@@ -36,7 +51,7 @@ export function standardize(x: Tensor, view: StatisticsView, affine: Affine): { 
     backend.standardizeGradient(dy.block, input.block, stats.block, view, w?.block ?? null, eps, dx, dweight, dbias);
     return slots.map((slot) => gradients[slot]);
   });
-  return { y, moments };
+  return y;
 }
 
 /**

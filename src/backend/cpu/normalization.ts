@@ -15,7 +15,7 @@ function fromMoments(moments: ArrayBuffer, kept: number, eps: number): Statistic
   const scale = new Float64Array(kept);
   for (let k = 0; k < kept; k++) {
     mean[k] = values[3 * k + 1];
-    scale[k] = 1 / Math.sqrt(values[3 * k + 2] / values[3 * k] + eps);
+    scale[k] = values[3 * k] === 0 ? 0 : 1 / Math.sqrt(values[3 * k + 2] / values[3 * k] + eps);
   }
   return { mean, scale };
 }
@@ -99,18 +99,23 @@ function weighted(dy: ArrayBuffer, view: StatisticsView, weight: ArrayBuffer | n
 
 /** Normalisation. */
 export const normalization: Normalization<ArrayBuffer> = {
-  moments(x, view, moments) {
+  moments(x, view, mask, moments) {
     const input = f32(x);
     const result = f64(moments);
-    const count = view.outer * view.inner;
+    const masks = mask === null ? null : f32(mask);
     for (let k = 0; k < view.kept; k++) {
-      // Shifted by the first value, so that the mean of equal values is that value and nothing is lost far from 0.
-      const centred = view.centred !== false && count > 0;
-      const shift = centred ? input[k * view.inner] : 0;
-      const mean = !centred ? 0 : shift + sumOver(view, k, (i) => input[i] - shift) / count;
+      let first = Number.NaN;
+      const sumOfReal = (term: (value: number) => number): number =>
+        sumOver(view, k, (i) => (masks === null || masks[i] !== 0 ? term(input[i]) : 0));
+      const count = sumOfReal((value) => {
+        if (Number.isNaN(first)) first = value;
+        return 1;
+      });
+      // Shifted by a value, so that the mean of equal values is that value and nothing is lost far from 0.
+      const mean = view.centred === false || count === 0 ? 0 : first + sumOfReal((value) => value - first) / count;
       result[3 * k] = count;
       result[3 * k + 1] = mean;
-      result[3 * k + 2] = sumOver(view, k, (i) => (input[i] - mean) * (input[i] - mean));
+      result[3 * k + 2] = sumOfReal((value) => (value - mean) * (value - mean));
     }
   },
 
@@ -157,13 +162,14 @@ export const normalization: Normalization<ArrayBuffer> = {
     const given = f64(moments);
     const result = f64(averaged);
     for (let k = 0; k < kept; k++) {
-      let [count, sum, m2] = [0, 0, 0];
+      let [filled, count, sum, m2] = [0, 0, 0, 0];
       for (let i = 3 * k; i < 3 * samples * kept; i += 3 * kept) {
+        filled += given[i] > 0 ? 1 : 0;
         count += given[i];
         sum += given[i] * given[i + 1];
         m2 += given[i + 2];
       }
-      result.set([count / samples, sum / count, m2 / samples], 3 * k);
+      result.set([count / Math.max(filled, 1), sum / Math.max(count, 1), m2 / Math.max(filled, 1)], 3 * k);
     }
   },
 
@@ -176,17 +182,18 @@ export const normalization: Normalization<ArrayBuffer> = {
       const count = batch[3 * k];
       return batch[3 * k + 2] / (unbiased && count > 1 ? count - 1 : count);
     };
-    for (let k = 0; k < kept; k++) {
+    const filled = Array.from({ length: kept }, (_, k) => k).filter((k) => batch[3 * k] > 0);
+    for (const k of filled) {
       if (!Number.isFinite(Math.fround(batch[3 * k + 1])) || !Number.isFinite(Math.fround(batchVariance(k)))) {
         counts[1] += 1;
         return;
       }
     }
     const keep = momentum < 0 ? counts[0] / (counts[0] + 1) : momentum;
-    for (let k = 0; k < kept; k++) {
+    for (const k of filled) {
       means[k] = keep * means[k] + (1 - keep) * batch[3 * k + 1];
       variances[k] = keep * variances[k] + (1 - keep) * batchVariance(k);
     }
-    counts[0] += 1;
+    if (filled.length > 0) counts[0] += 1;
   },
 };

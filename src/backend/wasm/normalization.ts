@@ -172,11 +172,14 @@ export function normalization(runtime: Runtime): Normalization<number> {
   }
 
   return {
-    moments(x, view, moments) {
+    moments(x, view, mask, moments) {
       const { outer, kept, inner, centred = true } = view;
       const size = outer * kept * inner;
       const pattern = patternOf(view);
-      if (pattern === "rows") {
+      if (mask !== null) {
+        const args = [x, mask, outer, kept, inner, Number(centred), moments];
+        runtime.shareWithScratch("maskedMoments", kept, 3 * size, 4 * outer * inner, ...args);
+      } else if (pattern === "rows") {
         runtime.share(centred ? "rowMoments" : "rowSquares", kept, size, x, inner, moments);
       } else if (pattern === "planes") {
         runtime.share("planeMoments", kept, size, x, outer, kept, inner, moments);
