@@ -15,7 +15,7 @@ const mistakesShown = 24;
 /** Follows a run in history.jsonl, and tells of it in report.html. */
 export function report(training: Training, folder: RunFolder): RunListener {
   const { model, data, epochs } = training;
-  const history = folder.log("history.jsonl");
+  const history = folder.log("history.jsonl", false);
   const finished: EpochMetrics[] = [];
   const recorder = new TrainingRecorder(model, {
     steps: data.length * epochs,

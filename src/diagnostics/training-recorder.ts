@@ -123,8 +123,8 @@ export class TrainingRecorder {
   #hook(step: number): void {
     for (const unhook of this.#unhook) unhook();
     this.#unhook = [];
-    if (!isMoment(step, this.#steps)) return;
     const counts = histogramMoments.some((share) => Math.round(share * (this.#steps - 1)) === step);
+    if (!counts && !isMoment(step, this.#steps)) return;
     this.#unhook = this.#norms.map(([layer, norm]) =>
       norm.onForward((module, x, y) => {
         // An evaluation between two steps is not looked at; of a layer that is used twice the first use is.
@@ -145,7 +145,7 @@ function isMoment(step: number, steps: number): boolean {
 /** Moments of each channel of a norm's input: the values that share a parameter. */
 function channelMoments(norm: Norm, x: Tensor): Tensor {
   const statistics = empty("TrainingRecorder", x.backend, [channelsOf(norm, x).kept, 3], 8);
-  x.backend.moments(x.block, channelsOf(norm, x), statistics.block);
+  x.backend.moments(x.block, channelsOf(norm, x), null, statistics.block);
   return keep(statistics);
 }
 

@@ -1,7 +1,7 @@
 import { quantiles } from "../../diagnostics/quantiles.js";
 import type { StepRecord } from "../../diagnostics/training-record.js";
 import type { Evaluation } from "../../train/evaluate.js";
-import type { Band, Series } from "../chart.js";
+import type { Axis, Band, Series } from "../chart.js";
 import { formatNumber } from "../format-number.js";
 import type { Figure } from "../page.js";
 
@@ -19,13 +19,13 @@ const mostPoints = 150;
 
 /** Loss, accuracy (where there is one), learning rate and gradient norm over the steps. */
 export function learningCurves(steps: readonly StepRecord[], epochs: readonly EpochSummary[]): Figure[] {
-  const accuracies = steps.flatMap(({ step, accuracy }) => (accuracy === null ? [] : [[step, accuracy] as const]));
+  const hasAccuracy = steps.some(({ accuracy }) => accuracy !== null);
   const tested = epochs.flatMap(({ steps: taken, test }) =>
     test.accuracy === null ? [] : [[taken, test.accuracy] as const],
   );
   return [
     lossFigure(steps, epochs),
-    ...(accuracies.length > 0 ? [accuracyFigure(accuracies, tested)] : []),
+    ...(hasAccuracy ? [accuracyFigure(steps, tested)] : []),
     scheduleFigure(steps),
     gradientFigure(steps),
   ];
@@ -54,15 +54,18 @@ function lossFigure(steps: readonly StepRecord[], epochs: readonly EpochSummary[
     description: `${fromTo("The training loss", training)}${tested}`,
     chart: {
       type: "lines",
-      x: stepAxis,
+      x: axisOf(steps),
       y: { label: "loss", scale: isWide ? "log" : "linear" },
       series: [training, test],
     },
   };
 }
 
-function accuracyFigure(training: readonly Point[], tested: readonly Point[]): Figure {
-  const line = smooth("training", training);
+function accuracyFigure(steps: readonly StepRecord[], tested: readonly Point[]): Figure {
+  const line = smooth(
+    "training",
+    steps.map(({ step, accuracy }) => [step, accuracy ?? Number.NaN]),
+  );
   const last = tested.at(-1)?.[1];
   const test = last === undefined ? "" : ` On the test data it ends at ${formatNumber(last)}.`;
   return {
@@ -71,7 +74,7 @@ function accuracyFigure(training: readonly Point[], tested: readonly Point[]): F
     description: `${fromTo("The share of right answers in training", line)}${test}`,
     chart: {
       type: "lines",
-      x: stepAxis,
+      x: axisOf(steps),
       y: { label: "accuracy" },
       series: [line, { name: "test, after each epoch", points: tested }],
     },
@@ -85,7 +88,12 @@ function scheduleFigure(steps: readonly StepRecord[]): Figure {
     kind: "figure",
     title: "Learning rate",
     description: `The learning rate begins at ${formatNumber(points[0][1])}, is highest at step ${highest[0]} with ${formatNumber(highest[1])}, and ends at ${formatNumber(points[points.length - 1][1])}.`,
-    chart: { type: "lines", x: stepAxis, y: { label: "learning rate" }, series: [{ name: "learning rate", points }] },
+    chart: {
+      type: "lines",
+      x: axisOf(steps),
+      y: { label: "learning rate" },
+      series: [{ name: "learning rate", points }],
+    },
   };
 }
 
@@ -99,14 +107,16 @@ function gradientFigure(steps: readonly StepRecord[]): Figure {
     kind: "figure",
     title: "Gradient norm",
     description: `${fromTo("The norm of all gradients together, before clipping,", line)} Its largest was ${formatNumber(largest.gradientNorm)}, at step ${largest.step}.`,
-    chart: { type: "lines", x: stepAxis, y: { label: "gradient norm", scale: "log" }, series: [line] },
+    chart: { type: "lines", x: axisOf(steps), y: { label: "gradient norm", scale: "log" }, series: [line] },
   };
 }
 
 type Point = readonly [x: number, y: number];
 
-/** What most figures of a run stand on. */
-export const stepAxis = { label: "step" } as const;
+/** What the figures of a run stand on. */
+export function axisOf(course: readonly { readonly step: number }[]): Axis {
+  return { label: "step", domain: [0, Math.max(1, course[course.length - 1].step)] };
+}
 
 /** Means over windows of steps, and between which values the middle 80 % in each lie. */
 function smooth(name: string, points: readonly Point[]): Series {

@@ -2,7 +2,7 @@ import type { HistogramsRecord, NormState, NormsRecord, Spread } from "../../dia
 import type { Series } from "../chart.js";
 import { formatNumber } from "../format-number.js";
 import type { Block, Figure, Section, Table } from "../page.js";
-import { stepAxis } from "./curves.js";
+import { axisOf } from "./curves.js";
 
 /** A layer's states over the steps. */
 type Course = readonly { readonly step: number; readonly state: NormState }[];
@@ -67,7 +67,8 @@ function overview(courses: readonly Course[]): Table {
 function range(spread: Spread | null): string {
   if (spread === null) return "–";
   const [least, , median, , largest] = spread.map((value) => formatNumber(value ?? Number.NaN));
-  return `${median} (${least} … ${largest})`;
+  // In one line: the spaces do not break.
+  return `${median}\u00a0(${least}\u00a0…\u00a0${largest})`;
 }
 
 function stateFigures(course: Course): Figure[] {
@@ -96,16 +97,21 @@ function spreadFigure(title: string, label: string, course: Course, choices: rea
     return spreads.length === 0 ? [] : [{ name, spreads }];
   });
   if (chosen.length === 0) return null;
-  const series = chosen.map(({ name, spreads }): Series => {
+  const series = chosen.map(({ name, spreads }, k): Series => {
     const prefix = chosen.length > 1 ? `${name}: ` : "";
     return {
       name: `${prefix}median`,
       points: spreads.map(([step, [, , median]]) => [step, median]),
       bands: [
-        {
-          name: `${prefix}all channels`,
-          points: spreads.map(([step, [least, , , , largest]]) => [step, least, largest]),
-        },
+        // Of what is compared with the first, the widest band would hide that of the first.
+        ...(k === 0
+          ? [
+              {
+                name: `${prefix}all channels`,
+                points: spreads.map(([step, [least, , , , largest]]) => [step, least, largest] as const),
+              },
+            ]
+          : []),
         { name: `${prefix}middle half`, points: spreads.map(([step, [, lower, , upper]]) => [step, lower, upper]) },
       ],
     };
@@ -117,13 +123,13 @@ function spreadFigure(title: string, label: string, course: Course, choices: rea
   const words = chosen.map(({ name, spreads }) => {
     const [least, , median, , largest] = spreads[spreads.length - 1][1];
     const start = formatNumber(spreads[0][1][2]);
-    return `${chosen.length > 1 ? `${name}: the` : "The"} median goes from ${start} to ${formatNumber(median)}; at the end the channels lie from ${formatNumber(least)} to ${formatNumber(largest)}.`;
+    return `${chosen.length > 1 ? `In the ${name} values the` : "The"} median goes from ${start} to ${formatNumber(median)}; at the end the channels lie from ${formatNumber(least)} to ${formatNumber(largest)}.`;
   });
   return {
     kind: "figure",
     title,
     description: words.join(" "),
-    chart: { type: "lines", x: stepAxis, y: { label, scale: isWide ? "log" : "linear" }, series },
+    chart: { type: "lines", x: axisOf(course), y: { label, scale: isWide ? "log" : "linear" }, series },
   };
 }
 
