@@ -1,16 +1,10 @@
-import { confusionMatrix } from "../diagnostics/confusion-matrix.js";
 import type { TrainingRecord } from "../diagnostics/training-record.js";
 import { TrainingRecorder } from "../diagnostics/training-recorder.js";
-import { WorstMistakes } from "../diagnostics/worst-mistakes.js";
 import { renderPage } from "../pages/render-page.js";
-import type { Outcome } from "../pages/training/outcome.js";
 import { trainingReport } from "../pages/training/training-report.js";
 import type { RunFolder } from "./run-folder.js";
 import type { EpochMetrics, RunListener } from "./run-listener.js";
 import type { Training } from "./training.js";
-
-/** So many mistakes are shown. */
-const mistakesShown = 24;
 
 /** Follows a run in history.jsonl, and tells of it in report.html. */
 export function report(training: Training, folder: RunFolder): RunListener {
@@ -29,17 +23,10 @@ export function report(training: Training, folder: RunFolder): RunListener {
     async finish() {
       const records = history.lines().map((line): TrainingRecord => JSON.parse(line));
       const { meta, summary } = training;
-      const outcome = await examine(training);
+      const outcome = await training.examine();
       const page = trainingReport({ name: folder.path, summary, meta, records, epochs: finished, outcome });
       folder.write("report.html", await renderPage(page));
     },
     close: () => recorder.close(),
   };
-}
-
-/** What the model does with the test data. */
-async function examine({ model, testData }: Training): Promise<Outcome> {
-  const mistakes = new WorstMistakes(mistakesShown);
-  const result = await confusionMatrix(model, testData, { onOutput: mistakes.add });
-  return { task: "classification", result, mistakes: mistakes.list };
 }

@@ -11,6 +11,8 @@ export interface EpochSummary {
   readonly steps: number;
   readonly loss: number;
   readonly accuracy: number | null;
+  /** Where there are data to choose by. */
+  readonly validation?: Evaluation;
   readonly test: Evaluation;
 }
 
@@ -20,12 +22,9 @@ const mostPoints = 150;
 /** Loss, accuracy (where there is one), learning rate and gradient norm over the steps. */
 export function learningCurves(steps: readonly StepRecord[], epochs: readonly EpochSummary[]): Figure[] {
   const hasAccuracy = steps.some(({ accuracy }) => accuracy !== null);
-  const tested = epochs.flatMap(({ steps: taken, test }) =>
-    test.accuracy === null ? [] : [[taken, test.accuracy] as const],
-  );
   return [
     lossFigure(steps, epochs),
-    ...(hasAccuracy ? [accuracyFigure(steps, tested)] : []),
+    ...(hasAccuracy ? [accuracyFigure(steps, epochs)] : []),
     scheduleFigure(steps),
     gradientFigure(steps),
   ];
@@ -36,11 +35,8 @@ function lossFigure(steps: readonly StepRecord[], epochs: readonly EpochSummary[
     "training",
     steps.map(({ step, loss }) => [step, loss]),
   );
-  const test: Series = {
-    name: "test, after each epoch",
-    points: epochs.map(({ steps: taken, test: { loss } }) => [taken, loss]),
-  };
-  const all = [...training.points, ...test.points].map(([, loss]) => loss);
+  const evaluations = measured(epochs, ({ loss }) => loss);
+  const all = [training, ...evaluations].flatMap(({ points }) => points).map(([, loss]) => loss);
   const isWide = Math.min(...all) > 0 && Math.max(...all) > 20 * Math.min(...all);
   const best = epochs.reduce((least, { test: { loss } }) => Math.min(least, loss), Number.POSITIVE_INFINITY);
   const last = epochs.at(-1)?.test.loss;
@@ -56,29 +52,39 @@ function lossFigure(steps: readonly StepRecord[], epochs: readonly EpochSummary[
       type: "lines",
       x: axisOf(steps),
       y: { label: "loss", scale: isWide ? "log" : "linear" },
-      series: [training, test],
+      series: [training, ...evaluations],
     },
   };
 }
 
-function accuracyFigure(steps: readonly StepRecord[], tested: readonly Point[]): Figure {
-  const line = smooth(
+function accuracyFigure(steps: readonly StepRecord[], epochs: readonly EpochSummary[]): Figure {
+  const training = smooth(
     "training",
     steps.map(({ step, accuracy }) => [step, accuracy ?? Number.NaN]),
   );
-  const last = tested.at(-1)?.[1];
-  const test = last === undefined ? "" : ` On the test data it ends at ${formatNumber(last)}.`;
+  const last = epochs.at(-1)?.test.accuracy ?? null;
+  const test = last === null ? "" : ` On the test data it ends at ${formatNumber(last)}.`;
   return {
     kind: "figure",
     title: "Accuracy",
-    description: `${fromTo("The share of right answers in training", line)}${test}`,
+    description: `${fromTo("The share of right answers in training", training)}${test}`,
     chart: {
       type: "lines",
       x: axisOf(steps),
       y: { label: "accuracy" },
-      series: [line, { name: "test, after each epoch", points: tested }],
+      series: [training, ...measured(epochs, ({ accuracy }) => accuracy ?? Number.NaN)],
     },
   };
+}
+
+/** What was measured after each epoch, on the test data and, where there are some, on the validation data. */
+function measured(epochs: readonly EpochSummary[], of: (evaluation: Evaluation) => number): Series[] {
+  return (["test", "validation"] as const).flatMap((part): Series[] => {
+    const points = epochs.flatMap(({ steps, [part]: evaluation }) =>
+      evaluation === undefined ? [] : [[steps, of(evaluation)] as const],
+    );
+    return points.length === 0 ? [] : [{ name: `${part}, after each epoch`, points }];
+  });
 }
 
 function scheduleFigure(steps: readonly StepRecord[]): Figure {

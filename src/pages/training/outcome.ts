@@ -45,7 +45,7 @@ export function outcomeFacts(outcome: Outcome): Facts["entries"] {
 
 /** Where the model is right and where it errs. */
 export function outcomeSections(outcome: Outcome, meta: ModelMeta): Section[] {
-  return outcome.task === "regression" ? regressionSections(outcome) : classificationSections(outcome, meta);
+  return outcome.task === "regression" ? regressionSections(outcome, meta) : classificationSections(outcome, meta);
 }
 
 function percent(share: number): string {
@@ -99,53 +99,61 @@ function mistakeBlocks(mistakes: readonly Mistake[], names: readonly string[], m
     return [{ source, alternative: `Test image ${index}, of class ${names[label]}`, caption }];
   });
   if (items.length > 0) return [intro, { kind: "gallery", caption: "Test images", items }];
-  return [intro, mistakeTable(mistakes, names)];
+  return [intro, mistakeTable(mistakes, names, meta)];
 }
 
-function mistakeTable(mistakes: readonly Mistake[], names: readonly string[]): Table {
-  const columns = inputNames(mistakes[0].inputs);
+function mistakeTable(mistakes: readonly Mistake[], names: readonly string[], meta: ModelMeta): Table {
+  const columns = mistakes.some(({ inputs }) => inputs !== null) ? inputNames(meta) : [];
   return {
     kind: "table",
-    caption: "Test samples, counted from 0",
+    caption: "Test samples, counted from 0 in the test part",
     columns: ["sample", "true", "predicted", "probability", ...columns],
     rows: mistakes.map(({ index, label, predicted, confidence, inputs }) => [
       String(index),
       names[label],
       names[predicted],
       percent(confidence),
-      ...inputCells(inputs),
+      ...inputCells(inputs, meta),
     ]),
   };
 }
 
-function regressionSections({ some, worst }: RegressionOutcome): Section[] {
+function regressionSections({ some, worst }: RegressionOutcome, meta: ModelMeta): Section[] {
   const outputs = [...new Set(some.map(({ output }) => output))];
   const figures = outputs.map((output): Figure => {
     const points = some
       .filter((one) => one.output === output)
-      .map(({ target, predicted }) => [target, predicted] as const);
+      .map(({ target, predicted }) => [inUnits(meta, output, target), inUnits(meta, output, predicted)] as const);
     return {
       kind: "figure",
-      title: outputs.length > 1 ? `Output ${output}` : "Predicted and true",
+      title: nameOf(meta, output, outputs.length),
       description: `${points.length} test samples; on the dotted line both are equal.`,
       chart: { type: "scatter", x: { label: "true" }, y: { label: "predicted" }, points, diagonal: true },
     };
   });
-  const columns = inputNames(worst[0]?.inputs ?? null);
+  const columns = worst.some(({ inputs }) => inputs !== null) ? inputNames(meta) : [];
   const table: Table = {
     kind: "table",
-    caption: "The test samples that were missed furthest, counted from 0",
-    columns: ["sample", "true", "predicted", "error", ...columns],
-    rows: worst.map(({ index, target, predicted, inputs }) => [
-      String(index),
-      target,
-      predicted,
-      predicted - target,
-      ...inputCells(inputs),
-    ]),
+    caption: "The test samples that were missed furthest, counted from 0 in the test part",
+    columns: ["sample", "of", "true", "predicted", "error", ...columns],
+    rows: worst.map(({ index, output, target, predicted, inputs }) => {
+      const [truth, told] = [target, predicted].map((value) => inUnits(meta, output, value));
+      const name = nameOf(meta, output, outputs.length);
+      return [String(index), name, truth, told, told - truth, ...inputCells(inputs, meta)];
+    }),
   };
   return [
     { title: "Predicted and true", content: figures },
     { title: "Worst mistakes", content: [table] },
   ];
+}
+
+/** What is told. */
+function nameOf({ table }: ModelMeta, output: number, outputs: number): string {
+  return outputs > 1 ? `output ${output}` : (table?.target ?? "the target");
+}
+
+/** A value as it was before it was standardised. */
+function inUnits({ targetScale }: ModelMeta, output: number, value: number): number {
+  return targetScale === undefined ? value : value * targetScale.deviation[output] + targetScale.mean[output];
 }

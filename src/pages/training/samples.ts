@@ -1,4 +1,5 @@
 import type { ModelMeta } from "../../models/save-model.js";
+import { sizeOf } from "../../shape.js";
 import { type Pixels, pngUrl } from "../png.js";
 
 /** An image is shown at this size at most, in pixels. */
@@ -58,15 +59,24 @@ function shrink(
   return { values: new Uint8Array(values.buffer), width: columns, height: rows, channels };
 }
 
-/** A table of samples shows no more inputs than these. */
+/** A table of samples shows no more columns of theirs than these. */
 const mostColumns = 8;
 
-/** Names of the inputs that are shown of each sample. */
-export function inputNames(inputs: Float32Array | null): string[] {
-  return Array.from({ length: Math.min(mostColumns, inputs?.length ?? 0) }, (_, k) => `input ${k}`);
+/** Names of what is shown of each sample: the columns of a table, or the numbers of the inputs. */
+export function inputNames({ table, inputShape = [] }: ModelMeta): string[] {
+  const names = table?.inputs.map(({ name }) => name);
+  return (names ?? Array.from({ length: sizeOf(inputShape) }, (_, k) => `input ${k}`)).slice(0, mostColumns);
 }
 
-/** The values of those inputs. */
-export function inputCells(inputs: Float32Array | null): number[] {
-  return Array.from(inputs?.subarray(0, mostColumns) ?? []);
+/** What a sample has there: in a table what stood in it, a missing number being the mean. */
+export function inputCells(inputs: Float32Array | null, { table }: ModelMeta): (string | number)[] {
+  if (inputs === null) return [];
+  if (table === undefined) return Array.from(inputs.subarray(0, mostColumns));
+  let at = 0;
+  return table.inputs.slice(0, mostColumns).map((column) => {
+    if (column.kind === "number") return inputs[at++] * column.deviation + column.mean;
+    const chosen = inputs.subarray(at, at + column.values.length).indexOf(1);
+    at += column.values.length;
+    return chosen < 0 ? "not met in training" : column.values[chosen] || "missing";
+  });
 }
