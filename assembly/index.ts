@@ -14,5 +14,6 @@ export * from "./norm-channels";
 export * from "./norm-channels-gradient";
 export * from "./norm-rows";
 export * from "./norm-rows-gradient";
+export * from "./norm-masked";
 export * from "./norm-coefficients";
 export * from "./running";

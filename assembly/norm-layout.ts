@@ -1,7 +1,7 @@
 // Where the normalisation kernels keep things: f32 sums that are flushed to f64, and coefficients per channel.
 //
 // A block of coefficients of K channels, padded to P = 16·⌈K/16⌉: f32 mean[P], a[P], b[P], c[P]; i32 exact[P]; f64 (mean, a, b, c)[K].
-// Forward: y = (x − mean)·a + c. Backward: dx = dy·a + (x − mean)·b + c. Where exact is not 0, f32 would not do.
+// Forward: y = (x − mean)·a + c, c not −0. Backward: dx = dy·a + (x − mean)·b + c. Where exact is not 0, f32 would not do.
 import { pair } from "./norm-sums";
 
 /** f32 sums per channel or parameter are flushed to f64 after so many terms. */
@@ -21,11 +21,12 @@ export function exactCoefficients(coefficients: usize, kept: i32, k: i32): usize
   return coefficients + 5 * coefficientStep(kept) + ((<usize>k) << 5);
 }
 
-/** 1/√(M2/count + eps) of a kept index. */
+/** 1/√(M2/count + eps) of a kept index; 0 if it has no values. */
 // @ts-ignore: decorator
 @inline
 export function rootOf(moments: usize, eps: f64): f64 {
-  return 1 / sqrt(load<f64>(moments, 16) / load<f64>(moments) + eps);
+  const count = load<f64>(moments);
+  return count == 0 ? 0 : 1 / sqrt(load<f64>(moments, 16) / count + eps);
 }
 
 /** Adds two f32 arrays, `step` bytes apart, to an f64 array of pairs, and clears them. */

@@ -14,27 +14,32 @@ export function runningMoments(mean: usize, variance: usize, moments: usize, beg
   }
 }
 
-/** averaged[k] = f64 (Σ count/samples, Σ count·mean/Σ count, Σ M2/samples) over moments[sample, k]. Units: kept indices. */
+/**
+ * averaged[k] = f64 (Σ count/samples, Σ count·mean/Σ count, Σ M2/samples) over those of moments[sample, k] that have values; zeros if
+ * none has. Units: kept indices.
+ */
 export function averageMoments(moments: usize, samples: i32, kept: i32, averaged: usize, begin: i32, end: i32): void {
   for (let k = begin; k < end; k++) {
+    let filled: f64 = 0;
     let count: f64 = 0;
     let sum: f64 = 0;
     let m2: f64 = 0;
     let from = moments + <usize>k * 24;
     for (let sample = 0; sample < samples; sample++) {
+      filled += f64(load<f64>(from) > 0);
       count += load<f64>(from);
       sum += load<f64>(from) * load<f64>(from, 8);
       m2 += load<f64>(from, 16);
       from += <usize>kept * 24;
     }
     const to = averaged + <usize>k * 24;
-    store<f64>(to, count / <f64>samples);
-    store<f64>(to, sum / count, 8);
-    store<f64>(to, m2 / <f64>samples, 16);
+    store<f64>(to, count / max(filled, 1));
+    store<f64>(to, sum / max(count, 1), 8);
+    store<f64>(to, m2 / max(filled, 1), 16);
   }
 }
 
-/** M2/(count − 1) if `unbiased` and count is above 1, else M2/count: NaN, and hence no update, for an empty batch. */
+/** M2/(count − 1) if `unbiased` and count is above 1, else M2/count. */
 // @ts-ignore: decorator
 @inline
 function varianceOf(moments: usize, unbiased: i32): f64 {
@@ -43,9 +48,9 @@ function varianceOf(moments: usize, unbiased: i32): f64 {
 }
 
 /**
- * r ← momentum·r + (1 − momentum)·batch for the f32 mean and variance of each kept index; momentum < 0 stands for n/(n + 1).
- * counters = f32 (n, skipped). If any batch value is not finite as f32, only `skipped` grows; else only n. One unit: the guard is
- * for all or none.
+ * r ← momentum·r + (1 − momentum)·batch for the f32 mean and variance of each kept index that has values; momentum < 0 stands for
+ * n/(n + 1). counters = f32 (n, skipped). If any batch value is not finite as f32, only `skipped` grows; else only n, if any r moved.
+ * One unit: the guard is for all or none.
  */
 export function updateRunning(
   moments: usize,
@@ -61,17 +66,21 @@ export function updateRunning(
   if (begin >= end) return;
   for (let k = 0; k < kept; k++) {
     const from = moments + <usize>k * 24;
+    if (load<f64>(from) == 0) continue;
     if (isFinite(<f32>load<f64>(from, 8)) && isFinite(<f32>varianceOf(from, unbiased))) continue;
     store<f32>(counters, load<f32>(counters, 4) + 1, 4);
     return;
   }
   const updates = <f64>load<f32>(counters);
   const old = momentum < 0 ? updates / (updates + 1) : momentum;
+  let moved: f32 = 0;
   for (let k = 0; k < kept; k++) {
     const from = moments + <usize>k * 24;
+    if (load<f64>(from) == 0) continue;
+    moved = 1;
     const at = (<usize>k) << 2;
     store<f32>(mean + at, <f32>(old * <f64>load<f32>(mean + at) + (1 - old) * load<f64>(from, 8)));
     store<f32>(variance + at, <f32>(old * <f64>load<f32>(variance + at) + (1 - old) * varianceOf(from, unbiased)));
   }
-  store<f32>(counters, <f32>(updates + 1));
+  store<f32>(counters, <f32>updates + moved);
 }

@@ -15,6 +15,7 @@ const powExponent = 6;
 const logisticLoss = 7;
 const logisticSlope = 8;
 const copy = 9;
+const pass = 10;
 
 /** A unit of a walk is at most this many values of one innermost loop. */
 const segment = 4096;
@@ -26,6 +27,7 @@ function apply(op: i32, a: v128, b: v128): v128 {
   if (op == sub) return f32x4.sub(a, b);
   if (op == mul) return f32x4.mul(a, b);
   if (op == div) return f32x4.div(a, b);
+  if (op == pass) return v128.and(a, f32x4.ne(b, f32x4.splat(0)));
   if (op == logisticSlope) return f32x4.sub(sigmoid(a), b);
   // max(a, 0) − a·b = |a|·(a ≥ 0 ? 1 − b : b), which does not cancel.
   const size = f32x4.abs(a);
@@ -171,6 +173,7 @@ function row(op: i32, a: usize, aStride: usize, b: usize, bStride: usize, y: usi
   else if (op == sub) quickRow(sub, a, aStride, b, bStride, y, n);
   else if (op == mul) quickRow(mul, a, aStride, b, bStride, y, n);
   else if (op == div) quickRow(div, a, aStride, b, bStride, y, n);
+  else if (op == pass) quickRow(pass, a, aStride, b, bStride, y, n);
   else if (op == copy) copyRow(a, aStride, b, bStride, n);
   else if (op == logisticLoss) anyRow(logisticLoss, a, aStride, b, bStride, y, 0, n);
   else if (op == logisticSlope) anyRow(logisticSlope, a, aStride, b, bStride, y, 0, n);

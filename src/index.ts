@@ -18,6 +18,13 @@ export {
 } from "./diagnostics/regression-errors.js";
 export * from "./errors.js";
 export {
+  type FoldBatchNormOptions,
+  type FoldedModel,
+  type FoldedNorm,
+  foldBatchNorm,
+  type LeftNorm,
+} from "./models/fold-batch-norm.js";
+export {
   cnn,
   type MlpOptions,
   mlp,
@@ -52,8 +59,9 @@ export { GroupNorm, type GroupNormOptions } from "./nn/group-norm.js";
 export { InstanceNorm, type InstanceNormOptions } from "./nn/instance-norm.js";
 export { LayerNorm, type LayerNormOptions } from "./nn/layer-norm.js";
 export { Linear, type LinearOptions } from "./nn/linear.js";
+export type { MaskedOutput } from "./nn/mask.js";
 export { type AnyModule, type ForwardListener, Module, type StateDictDifference } from "./nn/module.js";
-export { Norm } from "./nn/norm.js";
+export { Norm, type NormForwardOptions } from "./nn/norm.js";
 export { AvgPool2d, GlobalAvgPool2d, MaxPool2d } from "./nn/pooling.js";
 export { Reparametrized } from "./nn/reparametrized.js";
 export { Residual } from "./nn/residual.js";

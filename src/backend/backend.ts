@@ -73,7 +73,7 @@ export type UnaryGradientOp = Exclude<UnaryOp, "neg">;
 
 /**
  * Functions of two values. `powBase`: b·a^(b−1), `powExponent`: a^b·ln a (0 where a is 0): the two slopes of `pow`.
- * `logisticLoss`: max(a, 0) − a·b + ln(1 + e^−|a|), the cross-entropy of logit a with target b; `logisticSlope`: sigmoid(a) − b.
+ * `pass`: a where b is not 0, else 0, even of a NaN. `logisticLoss`: max(a, 0) − a·b + ln(1 + e^−|a|), the cross-entropy of logit a with target b; `logisticSlope`: sigmoid(a) − b.
  */
 export type BinaryOp =
   | "add"
@@ -84,7 +84,8 @@ export type BinaryOp =
   | "powBase"
   | "powExponent"
   | "logisticLoss"
-  | "logisticSlope";
+  | "logisticSlope"
+  | "pass";
 
 /** A walk of up to five nested loops over two inputs and an output; strides in elements, 0 where an input repeats. */
 export interface BinaryView {
@@ -249,29 +250,32 @@ export interface StatisticsView {
   readonly centred?: boolean;
 }
 
+/** What follows (x − mean): y = weight·(x − mean)/√(variance + eps) + bias, or max(y, 0). */
+export interface AffineMap<Block> {
+  /** One f32 for each of the view's `period`; null: 1, and its gradient is null too. */
+  readonly weight: Block | null;
+  /** As `weight`; null: 0. */
+  readonly bias: Block | null;
+  readonly eps: number;
+  /** Whether a rectifier stands behind the map, with slope 0 at 0. */
+  readonly rectifies: boolean;
+}
+
 /**
  * Normalisation. **Moments** are a block of f64, three per kept index: count, mean, M2 = Σ(x − mean)². They are exact: mean 10⁴
- * with deviation 1, or a scale of 10¹⁵, lose nothing, and equal values give M2 = 0.
+ * with deviation 1, or a scale of 10¹⁵, lose nothing, and equal values give M2 = 0. Of no values they are 0, 0, 0, and x̂ is then 0.
  *
- * `weight` and `bias` are null where the layer has none (weight 1, bias 0); their gradients are then null too. An output that
- * nobody needs may be null.
+ * An output that nobody needs may be null.
  */
 export interface Normalization<Block> {
-  /** moments[kept] = count, mean, M2 of x. */
-  moments(x: Block, view: StatisticsView, moments: Block): void;
-  /** y = weight·(x − mean)/√(M2/count + eps) + bias */
-  standardize(
-    x: Block,
-    moments: Block,
-    view: StatisticsView,
-    weight: Block | null,
-    bias: Block | null,
-    eps: number,
-    y: Block,
-  ): void;
+  /** moments[kept] = count, mean, M2 of x; where `mask` (as many f32 as x has) is given, of those values where it is not 0. */
+  moments(x: Block, view: StatisticsView, mask: Block | null, moments: Block): void;
+  /** y = weight·(x − mean)/√(M2/count + eps) + bias, rectified if the map says so. */
+  standardize(x: Block, moments: Block, view: StatisticsView, map: AffineMap<Block>, y: Block): void;
   /**
    * The gradient of {@link Normalization.standardize} through the statistics: with s = 1/√(M2/count + eps), x̂ = (x − mean)·s,
    * g = weight·dy: dx = s·(g − mean(g) − x̂·mean(g·x̂)), dweight = Σ dy·x̂, dbias = Σ dy. Without mean(g) where the view is not centred.
+   * Where the map rectifies, dy is first set to 0 wherever y, which is computed again from x, is not above 0.
    * The two means are sums divided by the count of the moments, which need not be that of the view: moments may be of fewer values
    * (masks) or of more (those of several processes).
    */
@@ -280,45 +284,35 @@ export interface Normalization<Block> {
     x: Block,
     moments: Block,
     view: StatisticsView,
-    weight: Block | null,
-    eps: number,
+    map: AffineMap<Block>,
     dx: Block | null,
     dweight: Block | null,
     dbias: Block | null,
   ): void;
-  /** y = weight·(x − mean)/√(variance + eps) + bias with given f32 mean and variance per kept index: a fixed affine map. */
-  normalizeWith(
-    x: Block,
-    mean: Block,
-    variance: Block,
-    view: StatisticsView,
-    weight: Block | null,
-    bias: Block | null,
-    eps: number,
-    y: Block,
-  ): void;
-  /** The gradient of {@link Normalization.normalizeWith}: dx = weight·dy·s, dweight = Σ dy·x̂, dbias = Σ dy. */
+  /** y = weight·(x − mean)/√(variance + eps) + bias with given f32 mean and variance per kept index: a fixed map, which may rectify. */
+  normalizeWith(x: Block, mean: Block, variance: Block, view: StatisticsView, map: AffineMap<Block>, y: Block): void;
+  /** The gradient of {@link Normalization.normalizeWith}: dx = weight·dy·s, dweight = Σ dy·x̂, dbias = Σ dy, dy as for {@link Normalization.standardizeGradient}. */
   normalizeWithGradient(
     dy: Block,
     x: Block,
     mean: Block,
     variance: Block,
     view: StatisticsView,
-    weight: Block | null,
-    eps: number,
+    map: AffineMap<Block>,
     dx: Block | null,
     dweight: Block | null,
     dbias: Block | null,
   ): void;
   /**
-   * averaged[kept] of moments[samples, kept], as running statistics take them: the mean count, the mean of means weighted by count, and
-   * the mean M2, so that M2/count is the mean of variances weighted by count.
+   * averaged[kept] of moments[samples, kept], as running statistics take them: the mean count of those samples that have any values, the
+   * mean of means weighted by count, and the mean M2, so that M2/count is the mean of variances weighted by count.
    */
   averageMoments(moments: Block, samples: number, kept: number, averaged: Block): void;
   /**
    * Moves running statistics (f32, kept values each) towards the batch: r ← momentum·r + (1 − momentum)·batch, with
-   * M2/(count − 1) as the batch's variance if `unbiased` (M2/count if not, or if count is 1). `momentum` < 0 asks for the cumulative average:
-   * momentum = n/(n + 1) at n earlier updates. `counters` is two f32 of which the first (n, num_batches_tracked) grows by one.
+   * M2/(count − 1) as the batch's variance if `unbiased` (M2/count if not, or if count is 1). Where count is 0, r stays. `momentum` < 0 asks for the cumulative average:
+   * momentum = n/(n + 1) at n earlier updates. `counters` is two f32 of which the first (n, num_batches_tracked) grows by one if any r
+   * moves.
    * If any mean or variance is not finite as f32, nothing moves but the second counter (skipped batches), which grows by one.
    */
   updateRunning(

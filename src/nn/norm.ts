@@ -1,15 +1,43 @@
 import type { StatisticsView } from "../backend/backend.js";
 import { ArgumentError, ShapeError } from "../errors.js";
-import { standardize } from "../ops/standardize.js";
+import { relu } from "../ops/activations.js";
+import { add } from "../ops/binary.js";
+import { pass } from "../ops/pass.js";
+import { type Activation, type Affine, momentsOf, standardize } from "../ops/standardize.js";
 import { checkCount, formatShape, maxRank, type Shape, sameShape, sizeOf } from "../shape.js";
 import type { Tensor } from "../tensor.js";
+import { checkMask, complementOf, type MaskedOutput } from "./mask.js";
 import { type AnyModule, checkFeatures, Module } from "./module.js";
+
+/** Options of a normalisation's forward pass. */
+export interface NormForwardOptions {
+  /**
+   * Which values of x are real: 1 for those, 0 for padding, of the rank of x and broadcast to it: (N, 1, …S) for x of (N, C, …S), such as
+   * N×1×L for sequences; (N, T, 1) for the rows of a {@link LayerNorm}. Masked values, even NaN, count in no statistics, running ones
+   * included, and get no gradient through them. Where statistics are fixed (evaluation, `freeze()`) only the output heeds it.
+   * @defaultValue none: all are real
+   */
+  readonly mask?: Tensor | null;
+  /** What the output has where the mask is 0: `"zero"`, or `"input"`, x as it is there. @defaultValue "zero" */
+  readonly maskedOutput?: MaskedOutput;
+  /**
+   * `"relu"`: the output is max(y, 0), computed in the same pass. Values and gradients are those of {@link relu} behind the layer, to the
+   * bit, without its pass over memory and its output. {@link Sequential} does so by itself. @defaultValue none
+   */
+  readonly activation?: Activation | null;
+}
+
+/** What of {@link NormForwardOptions} a layer heeds itself. */
+export interface NormPass {
+  readonly mask: Tensor | null;
+  readonly activation: Activation | null;
+}
 
 /**
  * What all normalisations have in common: eps under the root, and a weight and a bias that follow. They differ in which values share
  * a mean. `model.namedModules()` with `instanceof Norm` finds them.
  */
-export abstract class Norm extends Module {
+export abstract class Norm extends Module<[x: Tensor, options?: NormForwardOptions]> {
   /** γ, which multiplies: ones at first; null without `affine`. */
   weight: Tensor | null = null;
   /** β, which is added: zeros at first; null without `affine`. */
@@ -42,18 +70,78 @@ export abstract class Norm extends Module {
     return `${this.share} ${k}`;
   }
 
-  /** Normalises by the statistics of x itself. @throws ArgumentError if eps is 0 and a share has no variance */
-  protected standardize(x: Tensor, view: StatisticsView): { y: Tensor; moments: Tensor } {
-    const result = standardize(x, view, this);
-    if (this.#eps === 0) this.#checkVariance(result.moments);
-    return result;
+  /**
+   * Normalises x.
+   *
+   * @param x - of a shape that fits the layer: see the class
+   * @returns the same shape
+   * @throws ShapeError if x or the mask does not fit, or statistics are asked of one value
+   * @throws ArgumentError if an option is out of range, a share has one real value, or eps is 0 and a share has no variance
+   */
+  override forward(x: Tensor, options: NormForwardOptions = {}): Tensor {
+    const { mask = null, maskedOutput = "zero", activation = null } = options;
+    if (maskedOutput !== "zero" && maskedOutput !== "input") {
+      throw new ArgumentError({
+        where: `${this}.forward(x, { maskedOutput })`,
+        expected: '"zero" or "input"',
+        received: JSON.stringify(maskedOutput) ?? String(maskedOutput),
+        cure: "Pass one of the two.",
+      });
+    }
+    if (activation !== null && activation !== "relu") {
+      throw new ArgumentError({
+        where: `${this}.forward(x, { activation })`,
+        expected: '"relu" or none',
+        received: JSON.stringify(activation) ?? String(activation),
+        cure: "Apply other activations to the output.",
+      });
+    }
+    if (mask === null) return this.normalize(x, { mask, activation });
+    checkMask(this, x, mask);
+    const real = pass(x, mask);
+    const normalized = this.normalize(real, { mask, activation });
+    const y = pass(normalized, mask);
+    for (const t of [real, normalized]) t.dispose();
+    if (maskedOutput === "zero") return y;
+    const rest = pass(x, complementOf(mask));
+    return add(y, activation === "relu" ? relu(rest) : rest);
   }
 
-  /** Only asked at eps 0, since it waits for the backend. */
-  #checkVariance(moments: Tensor): void {
-    const values = new Float64Array(moments.backend.readSync(moments.block, 8 * moments.size));
+  /** What {@link Norm.forward} does where the mask is 1; elsewhere x is 0, and the output may be anything finite. */
+  protected abstract normalize(x: Tensor, pass: NormPass): Tensor;
+
+  /** What follows x̂. */
+  protected affine({ activation }: NormPass): Affine {
+    return { weight: this.weight, bias: this.bias, eps: this.#eps, activation };
+  }
+
+  /** Normalises by the statistics of x itself: `y`, and the `moments`, to be disposed of. @throws ArgumentError as {@link Norm.moments} */
+  protected standardize(x: Tensor, view: StatisticsView, pass: NormPass): { y: Tensor; moments: Tensor } {
+    const moments = this.moments(x, view, pass.mask);
+    return { y: standardize(x, moments, view, this.affine(pass)), moments };
+  }
+
+  /** Moments that x can be normalised by. @throws ArgumentError if a share has one real value, or eps is 0 and it has no variance */
+  protected moments(x: Tensor, view: StatisticsView, mask: Tensor | null): Tensor {
+    const moments = momentsOf(x, view, mask);
+    // Only asked where there is need, since it waits for the backend.
+    if (mask !== null || this.#eps === 0) this.#checkMoments(moments, view);
+    return moments;
+  }
+
+  #checkMoments(moments: Tensor, { centred = true }: StatisticsView): void {
+    const values = readMoments(moments);
     for (let k = 0; 3 * k < values.length; k++) {
-      if (values[3 * k + 2] === 0 && values[3 * k] > 0) throw this.varianceError(this.place(k));
+      const [count, , m2] = values.subarray(3 * k);
+      if (count === 1 && centred) {
+        throw new ArgumentError({
+          where: `${this}.forward(x, { mask })`,
+          expected: `at least 2 real values, or none, per ${this.share}`,
+          received: `1 in ${this.place(k)}`,
+          cure: "Leave out what has one value, or mask that one too.",
+        });
+      }
+      if (this.#eps === 0 && m2 === 0 && count > 0) throw this.varianceError(this.place(k));
     }
   }
 
@@ -66,6 +154,11 @@ export abstract class Norm extends Module {
       cure: "Set eps to a small positive number such as 1e-5.",
     });
   }
+}
+
+/** Count, mean and M2 of each share. */
+export function readMoments(moments: Tensor): Float64Array {
+  return new Float64Array(moments.backend.readSync(moments.block, 8 * moments.size));
 }
 
 /** x as (N, C, S) with one mean per channel and a parameter per channel. @throws ShapeError if rank or channels do not fit */

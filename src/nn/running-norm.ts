@@ -1,10 +1,10 @@
 import type { StatisticsView } from "../backend/backend.js";
 import { ones, zeros } from "../create.js";
 import { ArgumentError } from "../errors.js";
-import { normalizeWith } from "../ops/standardize.js";
+import { momentsOf, normalizeWith } from "../ops/standardize.js";
 import { empty, type Tensor, view } from "../tensor.js";
-import { warnOnce } from "../warnings.js";
-import { channelView, Norm } from "./norm.js";
+import { warn, warnOnce } from "../warnings.js";
+import { channelView, Norm, type NormPass, readMoments } from "./norm.js";
 
 /** Options of norms that may keep running statistics. */
 export interface RunningNormOptions {
@@ -42,6 +42,7 @@ export abstract class RunningNorm extends Norm {
   #normalizeWith: Statistics = "batch";
   #momentum: number | "cumulative" = 0;
   #frozen = false;
+  #warnedEmpty = false;
   /** Two values: batches tracked, batches skipped. */
   readonly #counters: Tensor | null;
 
@@ -186,44 +187,36 @@ export abstract class RunningNorm extends Norm {
   /** Checks that there are values enough to take statistics of. */
   protected abstract checkBatch(x: Tensor, view: StatisticsView): void;
 
-  /**
-   * Normalises x, and in training moves the running statistics if there are any.
-   *
-   * @param x - (N, numFeatures, …), rank 2 to 5
-   * @returns the same shape
-   * @throws ShapeError if rank or channels do not fit, or statistics are asked of one value
-   * @throws ArgumentError if eps is 0 and there is no variance
-   */
-  override forward(x: Tensor): Tensor {
+  protected override normalize(x: Tensor, pass: NormPass): Tensor {
     const channels = channelView(this, x, this.numFeatures);
     const ownView = this.batchView(channels);
     const update = this.updateRunning && x.size > 0;
     if (this.#normalizeWith === "batch") {
       this.checkBatch(x, ownView);
-      const { y, moments } = this.standardize(x, ownView);
-      if (update) this.#update(moments);
+      const { y, moments } = this.standardize(x, ownView, pass);
+      if (update) this.#update(moments, pass.mask !== null);
       moments.dispose();
       return y;
     }
     const { runningMean, runningVar } = this;
     if (runningMean === null || runningVar === null) throw new Error("internal: running statistics are missing");
     if (this.eps === 0) this.#checkRunningVariance(runningVar);
-    const y = normalizeWith(x, runningMean, runningVar, channels, this);
+    const y = normalizeWith(x, runningMean, runningVar, channels, this.affine(pass));
     if (update) {
-      const moments = empty(`${this}`, x.backend, [ownView.kept, 3], 8);
-      x.backend.moments(x.block, ownView, moments.block);
-      this.#update(moments);
+      const moments = momentsOf(x, ownView, pass.mask);
+      this.#update(moments, pass.mask !== null);
       moments.dispose();
     }
     return y;
   }
 
-  #update(moments: Tensor): void {
+  #update(moments: Tensor, isMasked: boolean): void {
     const { runningMean, runningVar, numFeatures, unbiased } = this;
     if (runningMean === null || runningVar === null || this.#counters === null) return;
     const momentum = this.#momentum === "cumulative" ? -1 : this.#momentum;
     const { backend } = moments;
     const channelMoments = averageOf(moments, numFeatures);
+    if (isMasked) this.#warnIfEmpty(channelMoments);
     backend.updateRunning(
       channelMoments.block,
       numFeatures,
@@ -234,6 +227,16 @@ export abstract class RunningNorm extends Norm {
       unbiased,
     );
     if (channelMoments !== moments) channelMoments.dispose();
+  }
+
+  #warnIfEmpty(channelMoments: Tensor): void {
+    const empties = readMoments(channelMoments).filter((value, k) => k % 3 === 0 && value === 0).length;
+    if (empties === 0 || this.#warnedEmpty) return;
+    this.#warnedEmpty = true;
+    warn(
+      `${this}.forward(x, { mask }): no real value in ${empties} of ${this.numFeatures} channels, whose running statistics stay as they ` +
+        "are. Leave out batches that are all padding.",
+    );
   }
 
   #checkRunningVariance(runningVar: Tensor): void {

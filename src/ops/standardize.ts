@@ -1,8 +1,9 @@
 import { record, willRecord } from "../autograd.js";
-import type { StatisticsView } from "../backend/backend.js";
+import type { AffineMap, StatisticsView } from "../backend/backend.js";
 import { ShapeError } from "../errors.js";
 import { formatShape, type Shape } from "../shape.js";
 import { commonBackend, copyOf, empty, type Tensor } from "../tensor.js";
+import { expand } from "./sum.js";
 
 /** What follows x̂ in the same pass, and what stands under the root. */
 export interface Affine {
@@ -12,31 +13,55 @@ export interface Affine {
   readonly bias: Tensor | null;
   /** Is added to the variance, in units of x². */
   readonly eps: number;
+  /** What is applied to y in the same pass. Null: nothing. */
+  readonly activation: Activation | null;
+}
+
+/** What a normalisation may apply to its output in the same pass. */
+export type Activation = "relu";
+
+/** An affine map as backends take it. */
+function mapOf(weight: Tensor | null, bias: Tensor | null, { eps, activation }: Affine): AffineMap<unknown> {
+  return { weight: weight?.block ?? null, bias: bias?.block ?? null, eps, rectifies: activation === "relu" };
 }
 
 /**
- * y = weight · (x − mean) / √(variance + eps) + bias, with mean and biased variance over the values that share a mean.
+ * The moments of the values that share a mean, without graph: (kept, 3) float64 of count, mean and M2 = Σ(x − mean)².
+ *
+ * @param mask - broadcasts to x; values where it is 0 do not count. Null: all count
+ */
+export function momentsOf(x: Tensor, view: StatisticsView, mask: Tensor | null): Tensor {
+  const backend = commonBackend("moments", x, mask);
+  const moments = empty("moments", backend, [view.kept, 3], 8);
+  const wholeMask = mask === null ? null : expand(mask, x.shape);
+  backend.moments(x.block, view, wholeMask?.block ?? null, moments.block);
+  wholeMask?.dispose();
+  return moments;
+}
+
+/**
+ * y = weight · (x − mean) / √(variance + eps) + bias, with mean and biased variance of the values that share a mean.
  * Ioffe & Szegedy 2015 (arXiv:1502.03167), Algorithm 1; its gradient, §3, runs through the statistics.
  *
- * @returns y of the shape of x, and the moments: (kept, 3) float64 of count, mean and M2 = Σ(x − mean)²
+ * @param moments - {@link momentsOf} x. Where they are of some values of x only, those others must be finite, and dy be 0 there; their dx
+ * means nothing
+ * @returns y of the shape of x
  */
-export function standardize(x: Tensor, view: StatisticsView, affine: Affine): { y: Tensor; moments: Tensor } {
-  const { weight, bias, eps } = affine;
+export function standardize(x: Tensor, moments: Tensor, view: StatisticsView, affine: Affine): Tensor {
+  const { weight, bias } = affine;
   checkAffine("standardize(x)", view, affine);
   const backend = commonBackend("standardize", x, weight, bias);
-  const moments = empty("standardize", backend, [view.kept, 3], 8);
-  backend.moments(x.block, view, moments.block);
   const y = empty("standardize", backend, x.shape);
-  backend.standardize(x.block, moments.block, view, weight?.block ?? null, bias?.block ?? null, eps, y.block);
+  backend.standardize(x.block, moments.block, view, mapOf(weight, bias, affine), y.block);
   const { inputs, slots, shapes } = differentiable(x, affine);
-  const saved = weight === null ? [x, moments] : [x, moments, weight];
-  record("standardize", y, inputs, saved, (dy, [input, stats, w], needs) => {
+  record("standardize", y, inputs, [x, moments, ...parameters(affine)], (dy, [input, stats, ...saved], needs) => {
     const gradients = outputs(input, shapes, slots, needs);
     const { dx, dweight, dbias } = blocks(gradients);
-    backend.standardizeGradient(dy.block, input.block, stats.block, view, w?.block ?? null, eps, dx, dweight, dbias);
+    const map = savedMap(affine, saved);
+    backend.standardizeGradient(dy.block, input.block, stats.block, view, map, dx, dweight, dbias);
     return slots.map((slot) => gradients[slot]);
   });
-  return { y, moments };
+  return y;
 }
 
 /**
@@ -47,25 +72,41 @@ export function standardize(x: Tensor, view: StatisticsView, affine: Affine): { 
  * @param variance - likewise
  */
 export function normalizeWith(x: Tensor, mean: Tensor, variance: Tensor, view: StatisticsView, affine: Affine): Tensor {
-  const { weight, bias, eps } = affine;
+  const { weight, bias } = affine;
   checkAffine("normalizeWith(x)", view, affine);
   const backend = commonBackend("normalizeWith", x, mean, variance, weight, bias);
   const y = empty("normalizeWith", backend, x.shape);
-  const w = weight?.block ?? null;
-  backend.normalizeWith(x.block, mean.block, variance.block, view, w, bias?.block ?? null, eps, y.block);
+  backend.normalizeWith(x.block, mean.block, variance.block, view, mapOf(weight, bias, affine), y.block);
   const { inputs, slots, shapes } = differentiable(x, affine);
   // Copies, since training may move the running statistics before the gradient is asked for.
   const statistics = willRecord(...inputs) ? [copyOf("normalizeWith", mean), copyOf("normalizeWith", variance)] : [];
-  const saved = weight === null ? [x, ...statistics] : [x, ...statistics, weight];
-  record("normalizeWith", y, inputs, saved, (dy, [input, m, v, savedWeight], needs) => {
-    const gradients = outputs(input, shapes, slots, needs);
-    const { dx, dweight, dbias } = blocks(gradients);
-    const weightBlock = savedWeight?.block ?? null;
-    backend.normalizeWithGradient(dy.block, input.block, m.block, v.block, view, weightBlock, eps, dx, dweight, dbias);
-    return slots.map((slot) => gradients[slot]);
-  });
+  record(
+    "normalizeWith",
+    y,
+    inputs,
+    [x, ...statistics, ...parameters(affine)],
+    (dy, [input, m, v, ...saved], needs) => {
+      const gradients = outputs(input, shapes, slots, needs);
+      const { dx, dweight, dbias } = blocks(gradients);
+      const map = savedMap(affine, saved);
+      backend.normalizeWithGradient(dy.block, input.block, m.block, v.block, view, map, dx, dweight, dbias);
+      return slots.map((slot) => gradients[slot]);
+    },
+  );
   for (const t of statistics) t.dispose();
   return y;
+}
+
+/** The parameters that a gradient is computed from; a bias only tells where the activation let values pass. */
+function parameters({ weight, bias, activation }: Affine): Tensor[] {
+  return [weight, activation ? bias : null].filter((t) => t !== null);
+}
+
+/** The map whose {@link parameters} were saved. */
+function savedMap(affine: Affine, saved: readonly Tensor[]): AffineMap<unknown> {
+  const rest = [...saved];
+  const weight = affine.weight === null ? null : (rest.shift() ?? null);
+  return mapOf(weight, rest.shift() ?? null, affine);
 }
 
 /** Checks that weight and bias have one value for each of the view's parameters. @throws ShapeError if they do not */

@@ -52,6 +52,7 @@ const binaryFunctions: Record<BinaryOp, (a: number, b: number) => number> = {
   powExponent: (a, b) => (a === 0 ? 0 : pow(a, b) * log(a)),
   logisticLoss: (a, b) => Math.max(a, 0) - a * b + log1p(exp(-Math.abs(a))),
   logisticSlope: (a, b) => sigmoid(a) - b,
+  pass: (a, b) => (b !== 0 ? a : 0),
 };
 
 /** Whether the hash of element i, at least ⌊p·2³²⌋, lets it pass. */

@@ -1,4 +1,4 @@
-import type { Normalization, StatisticsView } from "../backend.js";
+import type { AffineMap, Normalization, StatisticsView } from "../backend.js";
 import { f32, f64 } from "./memory.js";
 
 /** What turns x into x̂ = (x − mean)·scale, per kept index. */
@@ -15,7 +15,7 @@ function fromMoments(moments: ArrayBuffer, kept: number, eps: number): Statistic
   const scale = new Float64Array(kept);
   for (let k = 0; k < kept; k++) {
     mean[k] = values[3 * k + 1];
-    scale[k] = 1 / Math.sqrt(values[3 * k + 2] / values[3 * k] + eps);
+    scale[k] = values[3 * k] === 0 ? 0 : 1 / Math.sqrt(values[3 * k + 2] / values[3 * k] + eps);
   }
   return { mean, scale };
 }
@@ -46,13 +46,12 @@ function sumOver({ outer, kept, inner }: StatisticsView, k: number, term: (i: nu
   return sum;
 }
 
-/** y = weight·x̂ + bias */
+/** y = weight·x̂ + bias, or max(y, 0) */
 function affine(
   x: ArrayBuffer,
   { mean, scale }: Statistics,
   view: StatisticsView,
-  weight: ArrayBuffer | null,
-  bias: ArrayBuffer | null,
+  { weight, bias, rectifies }: AffineMap<ArrayBuffer>,
   y: ArrayBuffer,
 ): void {
   const input = f32(x);
@@ -61,8 +60,27 @@ function affine(
   const output = f32(y);
   forEachElement(view, (i, k, p) => {
     const xHat = (input[i] - mean[k]) * scale[k];
-    output[i] = (weights === null ? 1 : weights[p]) * xHat + (biases === null ? 0 : biases[p]);
+    const value = (weights === null ? 1 : weights[p]) * xHat + (biases === null ? 0 : biases[p]);
+    output[i] = rectifies ? Math.max(value, 0) : value;
   });
+}
+
+/** dy as it reaches the output of the map without its rectifier. */
+function reaching(
+  dy: ArrayBuffer,
+  x: ArrayBuffer,
+  statistics: Statistics,
+  view: StatisticsView,
+  map: AffineMap<ArrayBuffer>,
+): ArrayBuffer {
+  if (!map.rectifies) return dy;
+  const y = new ArrayBuffer(dy.byteLength);
+  affine(x, statistics, view, map, y);
+  const output = f32(y);
+  f32(dy).forEach((value, i) => {
+    output[i] = value * (output[i] > 0 ? 1 : 0);
+  });
+  return y;
 }
 
 /** dweight = Σ dy·x̂ and dbias = Σ dy over the elements of each parameter. */
@@ -99,32 +117,38 @@ function weighted(dy: ArrayBuffer, view: StatisticsView, weight: ArrayBuffer | n
 
 /** Normalisation. */
 export const normalization: Normalization<ArrayBuffer> = {
-  moments(x, view, moments) {
+  moments(x, view, mask, moments) {
     const input = f32(x);
     const result = f64(moments);
-    const count = view.outer * view.inner;
+    const masks = mask === null ? null : f32(mask);
     for (let k = 0; k < view.kept; k++) {
-      // Shifted by the first value, so that the mean of equal values is that value and nothing is lost far from 0.
-      const centred = view.centred !== false && count > 0;
-      const shift = centred ? input[k * view.inner] : 0;
-      const mean = !centred ? 0 : shift + sumOver(view, k, (i) => input[i] - shift) / count;
+      let first = Number.NaN;
+      const sumOfReal = (term: (value: number) => number): number =>
+        sumOver(view, k, (i) => (masks === null || masks[i] !== 0 ? term(input[i]) : 0));
+      const count = sumOfReal((value) => {
+        if (Number.isNaN(first)) first = value;
+        return 1;
+      });
+      // Shifted by a value, so that the mean of equal values is that value and nothing is lost far from 0.
+      const mean = view.centred === false || count === 0 ? 0 : first + sumOfReal((value) => value - first) / count;
       result[3 * k] = count;
       result[3 * k + 1] = mean;
-      result[3 * k + 2] = sumOver(view, k, (i) => (input[i] - mean) * (input[i] - mean));
+      result[3 * k + 2] = sumOfReal((value) => (value - mean) * (value - mean));
     }
   },
 
-  standardize(x, moments, view, weight, bias, eps, y) {
-    affine(x, fromMoments(moments, view.kept, eps), view, weight, bias, y);
+  standardize(x, moments, view, map, y) {
+    affine(x, fromMoments(moments, view.kept, map.eps), view, map, y);
   },
 
-  standardizeGradient(dy, x, moments, view, weight, eps, dx, dweight, dbias) {
-    const statistics = fromMoments(moments, view.kept, eps);
-    parameterGradients(dy, x, statistics, view, dweight, dbias);
+  standardizeGradient(dy, x, moments, view, map, dx, dweight, dbias) {
+    const statistics = fromMoments(moments, view.kept, map.eps);
+    const cotangent = reaching(dy, x, statistics, view, map);
+    parameterGradients(cotangent, x, statistics, view, dweight, dbias);
     if (dx === null) return;
     const input = f32(x);
     const gradient = f32(dx);
-    const g = weighted(dy, view, weight);
+    const g = weighted(cotangent, view, map.weight);
     const xHat = (i: number, k: number) => (input[i] - statistics.mean[k]) * statistics.scale[k];
     const meanG = new Float64Array(view.kept);
     const meanGxHat = new Float64Array(view.kept);
@@ -138,16 +162,17 @@ export const normalization: Normalization<ArrayBuffer> = {
     });
   },
 
-  normalizeWith(x, mean, variance, view, weight, bias, eps, y) {
-    affine(x, fromGiven(mean, variance, view.kept, eps), view, weight, bias, y);
+  normalizeWith(x, mean, variance, view, map, y) {
+    affine(x, fromGiven(mean, variance, view.kept, map.eps), view, map, y);
   },
 
-  normalizeWithGradient(dy, x, mean, variance, view, weight, eps, dx, dweight, dbias) {
-    const statistics = fromGiven(mean, variance, view.kept, eps);
-    parameterGradients(dy, x, statistics, view, dweight, dbias);
+  normalizeWithGradient(dy, x, mean, variance, view, map, dx, dweight, dbias) {
+    const statistics = fromGiven(mean, variance, view.kept, map.eps);
+    const cotangent = reaching(dy, x, statistics, view, map);
+    parameterGradients(cotangent, x, statistics, view, dweight, dbias);
     if (dx === null) return;
     const gradient = f32(dx);
-    const g = weighted(dy, view, weight);
+    const g = weighted(cotangent, view, map.weight);
     forEachElement(view, (i, k) => {
       gradient[i] = g[i] * statistics.scale[k];
     });
@@ -157,13 +182,14 @@ export const normalization: Normalization<ArrayBuffer> = {
     const given = f64(moments);
     const result = f64(averaged);
     for (let k = 0; k < kept; k++) {
-      let [count, sum, m2] = [0, 0, 0];
+      let [filled, count, sum, m2] = [0, 0, 0, 0];
       for (let i = 3 * k; i < 3 * samples * kept; i += 3 * kept) {
+        filled += given[i] > 0 ? 1 : 0;
         count += given[i];
         sum += given[i] * given[i + 1];
         m2 += given[i + 2];
       }
-      result.set([count / samples, sum / count, m2 / samples], 3 * k);
+      result.set([count / Math.max(filled, 1), sum / Math.max(count, 1), m2 / Math.max(filled, 1)], 3 * k);
     }
   },
 
@@ -176,17 +202,18 @@ export const normalization: Normalization<ArrayBuffer> = {
       const count = batch[3 * k];
       return batch[3 * k + 2] / (unbiased && count > 1 ? count - 1 : count);
     };
-    for (let k = 0; k < kept; k++) {
+    const filled = Array.from({ length: kept }, (_, k) => k).filter((k) => batch[3 * k] > 0);
+    for (const k of filled) {
       if (!Number.isFinite(Math.fround(batch[3 * k + 1])) || !Number.isFinite(Math.fround(batchVariance(k)))) {
         counts[1] += 1;
         return;
       }
     }
     const keep = momentum < 0 ? counts[0] / (counts[0] + 1) : momentum;
-    for (let k = 0; k < kept; k++) {
+    for (const k of filled) {
       means[k] = keep * means[k] + (1 - keep) * batch[3 * k + 1];
       variances[k] = keep * variances[k] + (1 - keep) * batchVariance(k);
     }
-    counts[0] += 1;
+    if (filled.length > 0) counts[0] += 1;
   },
 };

@@ -28,6 +28,7 @@ const walkOps: Readonly<Record<BinaryOp | "copy", number>> = {
   logisticLoss: 7,
   logisticSlope: 8,
   copy: 9,
+  pass: 10,
 };
 
 const loops = 5;
