@@ -1,5 +1,5 @@
 import { ArgumentError } from "../errors.js";
-import { standardize } from "../ops/standardize.js";
+import { momentsOf, standardize } from "../ops/standardize.js";
 import type { Tensor } from "../tensor.js";
 import { ConvTranspose2d } from "./conv-transpose2d.js";
 import { Reparametrized } from "./reparametrized.js";
@@ -75,7 +75,8 @@ export class WeightStandardization<Layer extends Weighted = Weighted> extends Re
     const rows = outputsOf(this.layer);
     const inner = w.size / rows;
     const view = { outer: 1, kept: rows, inner, repeat: 1, period: inner };
-    const { y, moments } = standardize(w, view, { weight: null, bias: null, eps: this.eps });
+    const moments = momentsOf(w, view, null);
+    const y = standardize(w, moments, view, { weight: null, bias: null, eps: this.eps, activation: null });
     moments.dispose();
     return y;
   }
