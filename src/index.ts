@@ -17,6 +17,7 @@ export {
   regressionErrors,
 } from "./diagnostics/regression-errors.js";
 export * from "./errors.js";
+export { type ConvertedNorm, convertNorm } from "./models/convert-norm.js";
 export {
   type FoldBatchNormOptions,
   type FoldedModel,
