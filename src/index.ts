@@ -3,6 +3,7 @@ import "./ops/methods.js";
 export { noGrad } from "./autograd.js";
 export type { BackendName } from "./backend/backend.js";
 export { memoryInUse, setBackend } from "./backend/index.js";
+export { alone, type Communicator, type PendingCollective } from "./communicator.js";
 export { full, type NestedNumbers, type NumberArray, ones, type TensorOptions, tensor, zeros } from "./create.js";
 export { type ArrayDatasetOptions, arrayDataset, type Preprocessing } from "./data/array-dataset.js";
 export { type Batches, type BatchesOptions, batches } from "./data/batches.js";
@@ -16,6 +17,7 @@ export {
   type RegressionErrorsOptions,
   regressionErrors,
 } from "./diagnostics/regression-errors.js";
+export { type InProcessGroup, inProcessCommunicator, inProcessGroup } from "./distributed/in-process.js";
 export * from "./errors.js";
 export { type ConvertedNorm, convertNorm } from "./models/convert-norm.js";
 export {
@@ -68,6 +70,7 @@ export { Residual } from "./nn/residual.js";
 export { RmsNorm, type RmsNormOptions } from "./nn/rms-norm.js";
 export { RunningNorm, type RunningNormOptions, type Statistics } from "./nn/running-norm.js";
 export { Sequential } from "./nn/sequential.js";
+export { syncBatchNorm } from "./nn/sync-batch-norm.js";
 export { elu, gelu, leakyRelu, relu, sigmoid, silu, tanh } from "./ops/activations.js";
 export { concat } from "./ops/concat.js";
 export { type ConvTransposeOptions, convTranspose2d } from "./ops/conv-transpose2d.js";
