@@ -39,6 +39,7 @@ export {
 } from "./diagnostics/regression-errors.js";
 export { type InProcessGroup, inProcessCommunicator, inProcessGroup } from "./distributed/in-process.js";
 export * from "./errors.js";
+export { type ConvertedNorm, convertNorm } from "./models/convert-norm.js";
 export {
   type FoldBatchNormOptions,
   type FoldedModel,
