@@ -3,6 +3,8 @@
  *
  * @module
  */
+export { AppendLog } from "./append-log.js";
+export { checkpointFile } from "./checkpoint-file.js";
 export { writeWhole } from "./files.js";
 export { type Image, type ReadImageOptions, readImage } from "./image.js";
 export { type ImageData, type LoadImageDataOptions, loadImageData } from "./image-data.js";
