@@ -2,6 +2,7 @@ import { tensor } from "../create.js";
 import { FormatError } from "../errors.js";
 import { type Shape, sizeOf } from "../shape.js";
 import type { Tensor } from "../tensor.js";
+import { bfloatToNumber, halfToNumber } from "./half.js";
 
 /** What a safetensors file holds. */
 export interface SafetensorsFile {
@@ -16,16 +17,6 @@ const bytesPerValue: Readonly<Record<string, number>> = {
   ...{ I64: 8, I32: 4, I16: 2, I8: 1, U8: 1, BOOL: 1 },
 };
 
-/** The value of a half-precision number: 1 sign bit, 5 exponent bits, 10 fraction bits. */
-function halfToNumber(bits: number): number {
-  const sign = bits & 0x8000 ? -1 : 1;
-  const exponent = (bits >> 10) & 0x1f;
-  const fraction = bits & 0x3ff;
-  if (exponent === 0) return sign * fraction * 2 ** -24;
-  if (exponent === 0x1f) return fraction === 0 ? sign * Number.POSITIVE_INFINITY : Number.NaN;
-  return sign * (1 + fraction / 1024) * 2 ** (exponent - 15);
-}
-
 /** Reads value i of a type of {@link bytesPerValue}. */
 function readValue(data: DataView, type: string, i: number): number {
   const at = i * bytesPerValue[type];
@@ -37,7 +28,7 @@ function readValue(data: DataView, type: string, i: number): number {
     case "F16":
       return halfToNumber(data.getUint16(at, true));
     case "BF16":
-      return new Float32Array(Uint32Array.of(data.getUint16(at, true) << 16).buffer)[0];
+      return bfloatToNumber(data.getUint16(at, true));
     case "I64":
       return Number(data.getBigInt64(at, true));
     case "I32":

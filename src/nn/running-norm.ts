@@ -1,10 +1,10 @@
 import type { StatisticsView } from "../backend/backend.js";
 import { ones, zeros } from "../create.js";
 import { ArgumentError } from "../errors.js";
-import { momentsOf, normalizeWith } from "../ops/standardize.js";
+import { normalizeWith } from "../ops/standardize.js";
 import { empty, type Tensor, view } from "../tensor.js";
 import { warn, warnOnce } from "../warnings.js";
-import { channelView, Norm, readMoments } from "./norm.js";
+import { channelView, Norm, type NormPass, readMoments } from "./norm.js";
 
 /** Options of norms that may keep running statistics. */
 export interface RunningNormOptions {
@@ -216,24 +216,25 @@ export abstract class RunningNorm extends Norm {
   /** Checks that there are values enough to take statistics of. */
   protected abstract checkBatch(x: Tensor, view: StatisticsView): void;
 
-  protected override normalize(x: Tensor, mask: Tensor | null): Tensor {
+  protected override normalize(x: Tensor, pass: NormPass): Tensor {
     const channels = channelView(this, x, this.numFeatures);
     const ownView = this.batchView(channels);
-    const update = this.updateRunning && x.size > 0;
+    const isWhole = this.synchronization() === null;
+    const update = this.updateRunning && (x.size > 0 || !isWhole);
     if (this.#normalizeWith === "batch") {
-      this.checkBatch(x, ownView);
-      const { y, moments } = this.standardize(x, ownView, mask);
-      if (update) this.#update(moments, mask !== null);
+      if (isWhole) this.checkBatch(x, ownView);
+      const { y, moments } = this.standardize(x, ownView, pass);
+      if (update) this.#update(moments, pass.mask !== null);
       moments.dispose();
       return y;
     }
     const { runningMean, runningVar } = this;
     if (runningMean === null || runningVar === null) throw new Error("internal: running statistics are missing");
     if (this.eps === 0) this.#checkRunningVariance(runningVar);
-    const y = normalizeWith(x, runningMean, runningVar, channels, this.affine());
+    const y = normalizeWith(x, runningMean, runningVar, channels, this.affine(pass));
     if (update) {
-      const moments = momentsOf(x, ownView, mask);
-      this.#update(moments, mask !== null);
+      const moments = this.sharedMoments(x, ownView, pass.mask);
+      this.#update(moments, pass.mask !== null);
       moments.dispose();
     }
     return y;
