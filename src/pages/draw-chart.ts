@@ -164,7 +164,7 @@ function scatter({ x, y, points, diagonal = false }: ScatterChart): PlotOptions 
   const [shownX, shownY] = [shownOn(x), shownOn(y)];
   const ends = points.flat().filter(Number.isFinite);
   const extent = [Math.min(...ends), Math.max(...ends)];
-  const line = { stroke: "var(--ink)", strokeDasharray: "1 4" };
+  const line = { stroke: "var(--ink)", strokeDasharray: "4 4" };
   return {
     ...frame,
     height: 360,

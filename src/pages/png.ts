@@ -1,4 +1,5 @@
 import { zlibSync } from "fflate";
+import { crc32 } from "../train/crc32.js";
 
 /** An image of bytes: grey, or red, green and blue. */
 export interface Pixels {
@@ -33,16 +34,6 @@ function chunk(name: string, content: Uint8Array): Uint8Array {
   view.setUint32(0, content.length);
   bytes.set(new TextEncoder().encode(name), 4);
   bytes.set(content, 8);
-  view.setUint32(content.length + 8, crc32(bytes.subarray(4, content.length + 8)));
+  view.setUint32(content.length + 8, Number.parseInt(crc32(bytes.subarray(4, content.length + 8)), 16));
   return bytes;
-}
-
-const crcTable = Uint32Array.from({ length: 256 }, (_, byte) => {
-  let crc = byte;
-  for (let bit = 0; bit < 8; bit++) crc = crc & 1 ? 0xedb88320 ^ (crc >>> 1) : crc >>> 1;
-  return crc;
-});
-
-function crc32(bytes: Uint8Array): number {
-  return ~bytes.reduce((crc, byte) => crcTable[(crc ^ byte) & 255] ^ (crc >>> 8), 0xffffffff) >>> 0;
 }

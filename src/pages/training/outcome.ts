@@ -127,7 +127,7 @@ function regressionSections({ some, worst }: RegressionOutcome, meta: ModelMeta)
     return {
       kind: "figure",
       title: nameOf(meta, output, outputs.length),
-      description: `${points.length} test samples; on the dotted line both are equal.`,
+      description: `${points.length} test samples; on the dashed line both are equal.`,
       chart: { type: "scatter", x: { label: "true" }, y: { label: "predicted" }, points, diagonal: true },
     };
   });
