@@ -43,6 +43,11 @@ function turn(): Promise<void> {
 export interface BackwardOptions {
   /** Keep the graph, so that `backward()` can run over it again. @defaultValue false */
   readonly retainGraph?: boolean;
+  /**
+   * Told of each leaf as soon as its gradient of this pass is complete, while the pass goes on towards the others: what lets ranks exchange
+   * gradients meanwhile. Leaves that no gradient reaches are not told. @defaultValue none
+   */
+  readonly onGradient?: (leaf: Tensor) => void;
 }
 
 /**
@@ -226,10 +231,11 @@ export class Tensor {
   backward(cotangent?: Tensor | Float32Array | null, options: BackwardOptions = {}): void {
     const seed = this.#cotangent(cotangent ?? null);
     if (this.#hold.node !== null) {
-      this.#hold.node.backward(seed, options.retainGraph ?? false);
+      this.#hold.node.backward(seed, options.retainGraph ?? false, options.onGradient ?? null);
     } else if (this.#leafRequiresGrad) {
       this.accumulate(seed);
       seed.dispose();
+      options.onGradient?.(this);
     } else {
       throw new GraphError({
         where: `${this}.backward()`,
@@ -315,9 +321,15 @@ export function view(origin: string, t: Tensor, shape: Shape): Tensor {
 /** The same values in memory of their own, without graph. */
 export function copyOf(origin: string, t: Tensor): Tensor {
   const copy = empty(origin, t.backend, t.shape);
-  const line = { extents: [t.size], xStrides: [1], xOffset: 0, yStrides: [1], yOffset: 0 };
-  t.backend.copy(t.block, copy.block, line);
+  copyInto(t, copy);
   return copy;
+}
+
+/** Overwrites a tensor with the values of another one of as many. */
+export function copyInto(from: Tensor, to: Tensor): void {
+  const line = { extents: [from.size], xStrides: [1], xOffset: 0, yStrides: [1], yOffset: 0 };
+  from.backend.copy(from.block, to.block, line);
+  to.storage.version++;
 }
 
 /** Copies host values (f32 or, for labels, i32) into a new tensor. */

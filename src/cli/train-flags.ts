@@ -1,10 +1,12 @@
 import { Command } from "commander";
-import { type NormName, normNames } from "../models/norms.js";
+import { normOptions } from "../models/networks.js";
+import { type NormName, normNames, othersThatUse } from "../models/norms.js";
 import type { Tensor } from "../tensor.js";
 import { Adam, AdamW } from "../train/adam.js";
 import type { Optimizer } from "../train/optimizer.js";
 import { constantLr, cosineLr, oneCycleLr, type Schedule, stepLr } from "../train/schedules.js";
 import { Sgd } from "../train/sgd.js";
+import { type DataFlags, dataOptions } from "./data-options.js";
 import { networkOption } from "./model-options.js";
 import { count, number, oneOf } from "./options.js";
 
@@ -35,9 +37,8 @@ export const schedules = {
 export const defaultLr = { adam: 0.01, adamw: 0.01, sgd: 0.1 } as const;
 
 /** What the command line of `evenkeel train` says. */
-export interface TrainFlags {
-  readonly data: string;
-  readonly model: string;
+export interface TrainFlags extends DataFlags {
+  readonly model?: string;
   readonly norm: NormName;
   readonly normMomentum?: number;
   readonly normEps?: number;
@@ -60,9 +61,10 @@ function words<Key extends string>(table: Readonly<Record<Key, unknown>>): Key[]
 
 /** A command that takes {@link TrainFlags}. */
 export function trainFlags(): Command {
-  return new Command("train")
-    .description("Train a network on labelled images, and write the model and its metrics.")
-    .requiredOption("--data <name|folder>", "mnist, fashion-mnist, or a folder with MNIST's four IDX files")
+  const command = new Command("train").description(
+    "Train a network on images, tables or arrays, and write the model and its metrics.",
+  );
+  return dataOptions(command)
     .addOption(networkOption())
     .option("--norm <kind>", `which normalisation: ${normNames.join(", ")}`, oneOf("--norm", normNames), "batch")
     .option(
@@ -85,5 +87,19 @@ export function trainFlags(): Command {
       count("--threads"),
     )
     .option("--backend <name>", "wasm, cpu", oneOf("--backend", ["wasm", "cpu"] as const), "wasm")
-    .option("--out <folder>", "where to write (default: runs/DATA-MODEL)");
+    .option("--out <folder>", "where to write (default: runs/DATA, or runs/DATA-MODEL)")
+    .hook("preAction", (_, command) => refuseUnused(command));
+}
+
+/** A flag that the norm has no use for would be ignored, which is not what was meant: misuse. */
+function refuseUnused(command: Command): void {
+  const { norm } = command.opts<TrainFlags>();
+  for (const [name, setting] of Object.entries(normOptions)) {
+    const others = command.getOptionValue(name) === undefined ? null : othersThatUse(setting, norm);
+    if (others === null) continue;
+    const flag = command.options.find((option) => option.attributeName() === name)?.long;
+    command.error(
+      `error: ${flag}: expected a norm that has a use for it (${others}), got --norm ${norm}. Leave it out, or choose another norm.`,
+    );
+  }
 }

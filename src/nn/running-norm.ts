@@ -1,7 +1,7 @@
 import type { StatisticsView } from "../backend/backend.js";
 import { ones, zeros } from "../create.js";
 import { ArgumentError } from "../errors.js";
-import { momentsOf, normalizeWith } from "../ops/standardize.js";
+import { normalizeWith } from "../ops/standardize.js";
 import { empty, type Tensor, view } from "../tensor.js";
 import { warn, warnOnce } from "../warnings.js";
 import { channelView, Norm, type NormPass, readMoments } from "./norm.js";
@@ -23,6 +23,20 @@ export interface RunningNormOptions {
 
 /** Which statistics a layer normalises with. */
 export type Statistics = "batch" | "running";
+
+/** What a {@link RunningNorm} with running statistics remembers besides tensors. */
+export interface RunningNormState {
+  /** {@link RunningNorm.frozen} */
+  readonly frozen: boolean;
+  /** {@link RunningNorm.normalizeWith} */
+  readonly normalizeWith: Statistics;
+  /** {@link RunningNorm.updateRunning} */
+  readonly updateRunning: boolean;
+  /** {@link RunningNorm.momentum} */
+  readonly momentum: number | "cumulative";
+  /** {@link RunningNorm.skippedBatches} */
+  readonly skippedBatches: number;
+}
 
 /**
  * What norms with running statistics have in common: {@link BatchNorm} and, where asked, {@link InstanceNorm}. The two switches
@@ -148,6 +162,21 @@ export abstract class RunningNorm extends Norm {
     return this;
   }
 
+  override getExtraState(): RunningNormState | null {
+    const { frozen, normalizeWith, updateRunning, momentum, skippedBatches } = this;
+    return this.#counters === null ? null : { frozen, normalizeWith, updateRunning, momentum, skippedBatches };
+  }
+
+  override setExtraState({ frozen, normalizeWith, updateRunning, momentum, skippedBatches }: RunningNormState): void {
+    if (this.#counters === null) return;
+    this.#frozen = frozen;
+    this.normalizeWith = normalizeWith;
+    this.updateRunning = updateRunning;
+    this.#momentum = momentum;
+    const [tracked] = this.#counters.dataSync();
+    this.#counters.backend.write(this.#counters.block, Float32Array.of(tracked, skippedBatches));
+  }
+
   /** @internal */
   override saveMode(): () => void {
     const restore = super.saveMode();
@@ -190,9 +219,10 @@ export abstract class RunningNorm extends Norm {
   protected override normalize(x: Tensor, pass: NormPass): Tensor {
     const channels = channelView(this, x, this.numFeatures);
     const ownView = this.batchView(channels);
-    const update = this.updateRunning && x.size > 0;
+    const isWhole = this.synchronization() === null;
+    const update = this.updateRunning && (x.size > 0 || !isWhole);
     if (this.#normalizeWith === "batch") {
-      this.checkBatch(x, ownView);
+      if (isWhole) this.checkBatch(x, ownView);
       const { y, moments } = this.standardize(x, ownView, pass);
       if (update) this.#update(moments, pass.mask !== null);
       moments.dispose();
@@ -203,7 +233,7 @@ export abstract class RunningNorm extends Norm {
     if (this.eps === 0) this.#checkRunningVariance(runningVar);
     const y = normalizeWith(x, runningMean, runningVar, channels, this.affine(pass));
     if (update) {
-      const moments = momentsOf(x, ownView, pass.mask);
+      const moments = this.sharedMoments(x, ownView, pass.mask);
       this.#update(moments, pass.mask !== null);
       moments.dispose();
     }

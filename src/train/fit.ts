@@ -1,13 +1,14 @@
-import type { Batch } from "../data/dataset.js";
-import { ArgumentError, DivergedError } from "../errors.js";
+import { alone, type Communicator } from "../communicator.js";
+import { ArgumentError } from "../errors.js";
 import type { Module } from "../nn/module.js";
-import { scope } from "../scope.js";
 import { checkCount } from "../shape.js";
-import { findNonFinite } from "./divergence.js";
-import { clipGradNorm } from "./gradients.js";
+import type { Position } from "./checkpoint.js";
+import { type CheckpointOptions, Checkpoints } from "./checkpoints.js";
 import { checkRange, type Optimizer } from "./optimizer.js";
+import { broadcastState } from "./ranks.js";
 import type { Schedule } from "./schedules.js";
-import { countCorrect, type Data, inputsOf, type Loss, labelsOf, lossFor, targetsOf } from "./step.js";
+import { type Data, type Loss, lossFor } from "./step.js";
+import { trainStep } from "./train-step.js";
 
 /** What {@link FitOptions.onStep} is told after each step. */
 export interface StepReport {
@@ -57,25 +58,40 @@ export interface FitOptions<Target> {
   readonly schedule?: Schedule;
   /** Scale gradients down to this joint norm. @defaultValue never */
   readonly clipNorm?: number;
-  /** Stops between steps by throwing the signal's reason; the model is then as after its last step. */
+  /** Stops between steps by throwing the signal's reason, after a checkpoint has been saved; the model is then as after its last step. */
   readonly signal?: AbortSignal;
+  /**
+   * Trains together with other processes, each with its part of every batch (which may be empty): losses are means over all parts and gradients
+   * their sums, so that the result is that of one process with the whole batches. Rank 0's parameters are given to all first; reports are of
+   * all ranks, and equal on each. Give each rank its part with {@link batches}' `communicator`, and let batch norms share their statistics with
+   * {@link syncBatchNorm}. A loss whose mean is not over samples (class weights) weighs each rank's part by its samples.
+   *
+   * @defaultValue {@link alone}
+   */
+  readonly communicator?: Communicator;
   /** Called, and awaited, after each step. */
   readonly onStep?: (report: StepReport) => void | Promise<void>;
   /** Called, and awaited, after each epoch; the model is in training mode. */
   readonly onEpoch?: (report: EpochReport) => void | Promise<void>;
+  /** Saves now and then where training stands, and goes on from there. @defaultValue never */
+  readonly checkpoint?: CheckpointOptions;
 }
 
 /** What {@link fit} returns. */
 export interface FitResult {
-  /** One report for each epoch. */
+  /** One report for each epoch that this call ended; those before a checkpoint that it went on from are not among them. */
   readonly epochs: readonly EpochReport[];
-  /** Steps taken. */
+  /** Steps taken, those before the checkpoint too. */
   readonly steps: number;
 }
 
 /**
  * Trains a model: for each batch forward, loss, backward, step. Puts the model into training mode (frozen layers stay frozen) and opens
  * a scope for each step.
+ *
+ * With `checkpoint`, a run that is stopped at any moment goes on from its last checkpoint to the same bits as one that never was: it holds
+ * parameters, buffers, switches and what layers remember, moments and learning rate of the optimiser, every generator, and the place in
+ * the epoch with its sums. Model, data, optimiser and schedule are made anew, as they were at first. More epochs may be asked for than before, and a schedule then goes by the new number of steps.
  *
  * @param model - what is trained
  * @param data - batches, gone through once for each epoch: {@link batches}, an array, or any (async) iterable
@@ -89,9 +105,25 @@ export interface FitResult {
  * const { steps } = await fit(model, batches(data, { batchSize: 8 }), { epochs: 2, optimizer });
  * steps; // 4
  * ```
+ * @example
+ * ```ts
+ * const net = () => new Sequential(new Linear(4, 8), new Dropout(0.1), new Linear(8, 2));
+ * const data = batches(arrayDataset({ inputs: new Float32Array(64), shape: [4], labels: new Int32Array(16) }), { batchSize: 8, shuffle: true });
+ * let saved: Uint8Array | null = null;
+ * const save = (bytes: Uint8Array) => {
+ *   saved = bytes;
+ * };
+ * const first = net();
+ * const optimizer = new Adam(first.parameters(), { lr: 1e-3 });
+ * await fit(first, data, { epochs: 1, optimizer, checkpoint: { save } });
+ * const second = net();
+ * const again = new Adam(second.parameters(), { lr: 1e-3 });
+ * const { steps } = await fit(second, data, { epochs: 3, optimizer: again, checkpoint: { save, from: saved } });
+ * steps; // 6
+ * ```
  */
 export async function fit<Target>(model: Module, data: Data<Target>, options: FitOptions<Target>): Promise<FitResult> {
-  const { epochs, optimizer, schedule, signal, onStep, onEpoch } = options;
+  const { epochs, optimizer, schedule, signal, onStep, onEpoch, communicator = alone } = options;
   checkCount("fit(model, data, { epochs })", "epochs", epochs);
   const clipNorm = options.clipNorm ?? Number.POSITIVE_INFINITY;
   if (clipNorm !== Number.POSITIVE_INFINITY)
@@ -106,25 +138,53 @@ export async function fit<Target>(model: Module, data: Data<Target>, options: Fi
     });
   }
   const lossOf = lossFor("fit(model, data)", options.loss);
+  const checkpoints =
+    options.checkpoint === undefined ? null : new Checkpoints(model, data, optimizer, options.checkpoint);
   const reports: EpochReport[] = [];
-  let step = 0;
+  checkLengths(data, communicator);
+  broadcastState(model, communicator);
   model.train();
   optimizer.zeroGrad();
-  for (let epoch = 0; epoch < epochs; epoch++) {
-    const started = performance.now();
-    const totals = { loss: 0, correct: 0 as number | null, samples: 0 };
-    for await (const batch of data) {
-      signal?.throwIfAborted();
+  const resumed = await checkpoints?.resume();
+  let at: Position = resumed?.position ?? startOf(0, 0);
+  /** The model stands where `at` says: no step is under way. */
+  const stopIfAsked = async (): Promise<void> => {
+    if (signal?.aborted !== true) return;
+    await checkpoints?.save(at);
+    signal.throwIfAborted();
+  };
+  for (let epoch = at.epoch; epoch < epochs; epoch++) {
+    const started = performance.now() - at.seconds * 1000;
+    const isResumed = epoch === resumed?.position.epoch;
+    if (!isResumed) checkpoints?.mark(true);
+    for await (const batch of isResumed ? resumed.pass : data) {
+      await stopIfAsked();
+      const { step } = at;
       if (schedule !== undefined && steps !== null) optimizer.lr = schedule(step, steps);
-      const { loss, correct, samples, gradientNorm } = await trainStep(model, batch, lossOf, optimizer, clipNorm, step);
-      totals.loss += loss * samples;
-      totals.correct = correct === null || totals.correct === null ? null : totals.correct + correct;
-      totals.samples += samples;
+      const { loss, correct, samples, gradientNorm } = await trainStep(model, batch, {
+        lossOf,
+        optimizer,
+        clipNorm,
+        step,
+        communicator,
+      });
       const accuracy = correct === null ? null : correct / samples;
       await onStep?.({ step, steps, epoch, loss, accuracy, samples, lr: optimizer.lr, gradientNorm });
-      step++;
+      at = {
+        epoch,
+        batch: at.batch + 1,
+        step: step + 1,
+        loss: at.loss + loss * samples,
+        correct: correct === null || at.correct === null ? null : at.correct + correct,
+        samples: at.samples + samples,
+        seconds: (performance.now() - started) / 1000,
+      };
+      checkpoints?.mark(false);
+      await checkpoints?.saveIfDue(at);
     }
-    if (totals.samples === 0) {
+    await stopIfAsked();
+    const { samples, correct, step, seconds } = at;
+    if (samples === 0) {
       throw new ArgumentError({
         where: "fit(model, data)",
         expected: `samples in epoch ${epoch}`,
@@ -132,69 +192,38 @@ export async function fit<Target>(model: Module, data: Data<Target>, options: Fi
         cure: "Pass data that can be gone through once for each epoch; a generator is spent after one pass.",
       });
     }
-    const { samples, correct } = totals;
-    const seconds = (performance.now() - started) / 1000;
     const accuracy = correct === null ? null : correct / samples;
-    const report = { epoch, steps: step, loss: totals.loss / samples, accuracy, samples, seconds };
+    const report = { epoch, steps: step, loss: at.loss / samples, accuracy, samples, seconds };
+    try {
+      await onEpoch?.(report);
+    } catch (error) {
+      // What it was told is told again after a resumption.
+      if (signal?.aborted === true) await checkpoints?.save(at);
+      throw error;
+    }
     reports.push(report);
-    await onEpoch?.(report);
+    at = startOf(epoch + 1, step);
   }
-  return { epochs: reports, steps: step };
+  if (reports.length > 0) {
+    checkpoints?.mark(true);
+    await checkpoints?.save(at);
+  }
+  return { epochs: reports, steps: at.step };
 }
 
-const largestStep = 1e30;
-
-/** One step: gradients, their check, and the optimiser. */
-async function trainStep<Target>(
-  model: Module,
-  batch: Batch<Target>,
-  lossOf: Loss<Target>,
-  optimizer: Optimizer,
-  clipNorm: number,
-  step: number,
-): Promise<{ loss: number; correct: number | null; samples: number; gradientNorm: number }> {
-  const labels = labelsOf(batch.targets);
-  const pending = scope(() => {
-    const inputs = inputsOf(batch);
-    const output = model.forward(inputs);
-    const loss = lossOf(output, targetsOf(batch));
-    loss.backward();
-    return { loss: loss.detach(), output: labels === null ? null : output.detach(), samples: inputs.shape[0] };
-  });
-  const gradientNorm = await clipGradNorm(optimizer.parameters, clipNorm);
-  const [loss] = await pending.loss.data();
-  const correct = labels === null || pending.output === null ? null : countCorrect(await pending.output.data(), labels);
-  pending.loss.dispose();
-  pending.output?.dispose();
-  // A step beyond this could overflow float32 and leave parameters that are not finite.
-  const tooFar = optimizer.lr * Math.max(1, Math.min(gradientNorm, clipNorm)) > largestStep;
-  if (!Number.isFinite(loss) || !Number.isFinite(gradientNorm) || tooFar) {
-    optimizer.zeroGrad();
-    throw await diverged(model, batch, step, loss, gradientNorm, optimizer.lr);
-  }
-  optimizer.step();
-  optimizer.zeroGrad();
-  return { loss, correct, samples: pending.samples, gradientNorm };
+function startOf(epoch: number, step: number): Position {
+  return { epoch, batch: 0, step, loss: 0, correct: 0, samples: 0, seconds: 0 };
 }
 
-async function diverged(
-  model: Module,
-  batch: Batch<unknown>,
-  step: number,
-  loss: number,
-  gradientNorm: number,
-  lr: number,
-): Promise<DivergedError> {
-  const layer = await findNonFinite(model, batch);
-  const what = Number.isFinite(loss) ? `gradients of norm ${gradientNorm}` : `a loss of ${loss}`;
-  const where =
-    layer === null ? "every layer's output still finite" : `${layer} the first layer whose output is not finite`;
-  return new DivergedError({
-    where: `fit(model, data), step ${step}`,
-    expected: "a finite loss, finite gradients and a step that fits float32",
-    received: `${what}, ${where}`,
-    cure: `Lower the learning rate (now ${lr}), clip gradients, or look for non-finite values in the data.`,
-    step,
-    layer,
+/** @throws ArgumentError on every rank if they would take different numbers of steps */
+function checkLengths(data: { readonly length?: number }, communicator: Communicator): void {
+  if (communicator.size === 1) return;
+  const lengths = communicator.allGather(Float64Array.of(data.length ?? -1), "batches of an epoch");
+  if (lengths.every((length) => length === lengths[0])) return;
+  throw new ArgumentError({
+    where: "fit(model, data, { communicator })",
+    expected: "the same number of batches on every rank, if need be empty ones",
+    received: [...lengths].map((length) => (length < 0 ? "unknown" : length)).join(", "),
+    cure: "Cut the data with batches(dataset, { batchSize, communicator }).",
   });
 }
