@@ -41,6 +41,7 @@ export {
 } from "./diagnostics/regression-errors.js";
 export type {
   HistogramsRecord,
+  NormDistributions,
   NormState,
   NormsRecord,
   Spread,

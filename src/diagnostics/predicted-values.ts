@@ -8,7 +8,9 @@ export interface PredictedValue {
   readonly index: number;
   /** Which of several outputs, counted from 0. */
   readonly output: number;
+  /** What it should be. */
   readonly target: number;
+  /** What the model told. */
   readonly predicted: number;
   /** What the model was given, row-major; null where the data came as tensors. */
   readonly inputs: Float32Array | null;

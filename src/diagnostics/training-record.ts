@@ -14,13 +14,17 @@ export type Spread = readonly [
 
 /** What a step of training was like. */
 export interface StepRecord {
+  /** Tells the records apart. */
   readonly kind: "step";
   /** Counted from 0. */
   readonly step: number;
+  /** Of its batch. */
   readonly loss: number;
   /** Null where targets are not labels. */
   readonly accuracy: number | null;
+  /** The learning rate. */
   readonly lr: number;
+  /** The norm of all gradients together, before clipping. */
   readonly gradientNorm: number;
 }
 
@@ -44,20 +48,32 @@ export interface NormState {
 
 /** The normalisation layers after a step. */
 export interface NormsRecord {
+  /** Tells the records apart. */
   readonly kind: "norms";
+  /** Counted from 0. */
   readonly step: number;
+  /** In the order in which they were applied. */
   readonly layers: readonly NormState[];
 }
 
-/** What went into each normalisation layer in a step, and what came out. */
+/** What went into a normalisation layer and what came out; null where a value was not finite. */
+export interface NormDistributions {
+  /** As in {@link NormState}. */
+  readonly layer: string;
+  /** Of its input. */
+  readonly before: Histogram | null;
+  /** Of its output. */
+  readonly after: Histogram | null;
+}
+
+/** The distributions around the normalisation layers in a step. */
 export interface HistogramsRecord {
+  /** Tells the records apart. */
   readonly kind: "histograms";
+  /** Counted from 0. */
   readonly step: number;
-  readonly layers: readonly {
-    readonly layer: string;
-    readonly before: Histogram | null;
-    readonly after: Histogram | null;
-  }[];
+  /** In the order in which they were applied. */
+  readonly layers: readonly NormDistributions[];
 }
 
 /** One line of the history of a training run. */

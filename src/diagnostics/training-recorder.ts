@@ -9,9 +9,9 @@ import { slice } from "../ops/slice.js";
 import { checkCount, sizeOf } from "../shape.js";
 import { empty, keep, type Tensor } from "../tensor.js";
 import type { StepReport } from "../train/fit.js";
-import { type Histogram, histogram } from "./histogram.js";
+import { histogram } from "./histogram.js";
 import { quantiles } from "./quantiles.js";
-import type { NormState, Spread, TrainingRecord } from "./training-record.js";
+import type { NormDistributions, NormState, Spread, TrainingRecord } from "./training-record.js";
 
 /** Options of {@link TrainingRecorder}. */
 export interface TrainingRecorderOptions {
@@ -192,10 +192,7 @@ function shorten(value: number): number | null {
   return Number.isFinite(value) ? Number(value.toPrecision(6)) : null;
 }
 
-async function distributionsOf({
-  layer,
-  values,
-}: Capture): Promise<{ layer: string; before: Histogram | null; after: Histogram | null }> {
+async function distributionsOf({ layer, values }: Capture): Promise<NormDistributions> {
   const [before, after] = await Promise.all((values ?? []).map(async (t) => histogram(await t.data(), bins)));
   return { layer, before, after };
 }
