@@ -250,6 +250,17 @@ export interface StatisticsView {
   readonly centred?: boolean;
 }
 
+/** How far batch renormalisation may correct, at n batches seen. */
+export interface RenormLimits {
+  /** Largest r in the end, ≥ 1; 1 up to `start` batches, then on a line that reaches `rmax` at `rmaxAt`. */
+  readonly rmax: number;
+  /** Largest |d| in the end, ≥ 0; 0 up to `start` batches, then on a line that reaches `dmax` at `dmaxAt`. */
+  readonly dmax: number;
+  readonly start: number;
+  readonly rmaxAt: number;
+  readonly dmaxAt: number;
+}
+
 /**
  * Normalisation. **Moments** are a block of f64, three per kept index: count, mean, M2 = Σ(x − mean)². They are exact: mean 10⁴
  * with deviation 1, or a scale of 10¹⁵, lose nothing, and equal values give M2 = 0. Of no values they are 0, 0, 0, and x̂ is then 0.
@@ -331,6 +342,22 @@ export interface Normalization<Block> {
     counters: Block,
     momentum: number,
     unbiased: boolean,
+  ): void;
+  /**
+   * What takes x̂ of a batch to that of the running statistics, within limits, for each kept index: with σ = √(variance + eps),
+   * r = clip(√(M2/count + eps)/σ, 1/rmax, rmax), d = clip((batch mean − mean)/σ, −dmax, dmax), as f32; 1 and 0 where count is 0.
+   * n is the first of `counters`, as in {@link Normalization.updateRunning}.
+   */
+  renormFactors(
+    moments: Block,
+    kept: number,
+    mean: Block,
+    variance: Block,
+    counters: Block,
+    eps: number,
+    limits: RenormLimits,
+    r: Block,
+    d: Block,
   ): void;
 }
 
