@@ -4,7 +4,13 @@ import { defineConfig } from "vitest/config";
 const source = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
 
 export default defineConfig({
-  resolve: { alias: { "evenkeel/node": source("src/node/index.ts"), evenkeel: source("src/index.ts") } },
+  resolve: {
+    alias: {
+      "evenkeel/node": source("src/node/index.ts"),
+      "evenkeel/onnx": source("src/models/onnx/index.ts"),
+      evenkeel: source("src/index.ts"),
+    },
+  },
   test: {
     include: ["test/**/*.test.ts"],
     exclude: ["test/slow/**"],

@@ -1,7 +1,7 @@
 // Batch norm of (rows, channels): one stream of rows, four at a time, with f32 sums per channel that are flushed to f64 every
 // `flushTerms`. Each piece of rows has partial results of its own; they are merged in the order of the pieces.
 import { coefficientStep, exactCoefficients, flush, flushTerms } from "./norm-layout";
-import { exactAffine } from "./norm-maps";
+import { atLeast, exactAffine, floorOf } from "./norm-maps";
 import { finishMoments } from "./norm-sums";
 
 /** The shift is the mean of the first few rows. */
@@ -104,18 +104,27 @@ function addDeviations(x: usize, channels: i32, shift: usize, step: usize, four:
   }
 }
 
-/** y = (x − mean)·a + c with the coefficients of each channel. Units: rows. */
-export function channelStandardize(x: usize, coefficients: usize, channels: i32, y: usize, begin: i32, end: i32): void {
+/** y = (x − mean)·a + c with the coefficients of each channel, and max(y, 0) if it `rectifies`. Units: rows. */
+export function channelStandardize(
+  x: usize,
+  coefficients: usize,
+  channels: i32,
+  rectifies: i32,
+  y: usize,
+  begin: i32,
+  end: i32,
+): void {
+  const floor = floorOf(rectifies);
   const rowBytes = (<usize>channels) << 2;
   const step = coefficientStep(channels);
   let row = begin;
   for (; row + 4 <= end; row += 4) {
     const at = <usize>row * rowBytes;
-    standardizeRows(x + at, coefficients, step, channels, y + at, true);
+    standardizeRows(x + at, coefficients, step, channels, floor, y + at, true);
   }
   for (; row < end; row++) {
     const at = <usize>row * rowBytes;
-    standardizeRows(x + at, coefficients, step, channels, y + at, false);
+    standardizeRows(x + at, coefficients, step, channels, floor, y + at, false);
   }
   for (let k = 0; k < channels; k++) {
     const channel = (<usize>k) << 2;
@@ -123,13 +132,22 @@ export function channelStandardize(x: usize, coefficients: usize, channels: i32,
     const exact = exactCoefficients(coefficients, channels, k);
     const at = <usize>begin * rowBytes + channel;
     const mean = load<f64>(exact);
-    exactAffine(x + at, y + at, end - begin, rowBytes, mean, load<f64>(exact, 8), load<f64>(exact, 24));
+    exactAffine(x + at, y + at, end - begin, rowBytes, mean, load<f64>(exact, 8), load<f64>(exact, 24), floor);
   }
 }
 
 // @ts-ignore: decorator
 @inline
-function standardizeRows(x: usize, mean: usize, step: usize, channels: i32, y: usize, four: bool): void {
+function standardizeRows(
+  x: usize,
+  mean: usize,
+  step: usize,
+  channels: i32,
+  floor: f32,
+  y: usize,
+  four: bool,
+): void {
+  const least = f32x4.splat(floor);
   const rowBytes = (<usize>channels) << 2;
   const span: usize = four ? 4 * rowBytes : rowBytes;
   const toY = y - x;
@@ -139,11 +157,11 @@ function standardizeRows(x: usize, mean: usize, step: usize, channels: i32, y: u
     const m = v128.load(mean);
     const a = v128.load(mean + step);
     const c = v128.load(mean + 3 * step);
-    standardizeVector(x, x + toY, m, a, c);
+    standardizeVector(x, x + toY, m, a, c, least);
     if (four) {
-      standardizeVector(x + rowBytes, x + toY + rowBytes, m, a, c);
-      standardizeVector(x + 2 * rowBytes, x + toY + 2 * rowBytes, m, a, c);
-      standardizeVector(x + 3 * rowBytes, x + toY + 3 * rowBytes, m, a, c);
+      standardizeVector(x + rowBytes, x + toY + rowBytes, m, a, c, least);
+      standardizeVector(x + 2 * rowBytes, x + toY + 2 * rowBytes, m, a, c, least);
+      standardizeVector(x + 3 * rowBytes, x + toY + 3 * rowBytes, m, a, c, least);
     }
     mean += 16;
   }
@@ -152,7 +170,7 @@ function standardizeRows(x: usize, mean: usize, step: usize, channels: i32, y: u
     const a = load<f32>(mean + step);
     const c = load<f32>(mean + 3 * step);
     for (let r: usize = 0; r < span; r += rowBytes) {
-      store<f32>(x + r + toY, (load<f32>(x + r) - m) * a + c);
+      store<f32>(x + r + toY, atLeast(floor, (load<f32>(x + r) - m) * a + c));
     }
     mean += 4;
   }
@@ -160,6 +178,6 @@ function standardizeRows(x: usize, mean: usize, step: usize, channels: i32, y: u
 
 // @ts-ignore: decorator
 @inline
-function standardizeVector(x: usize, y: usize, m: v128, a: v128, c: v128): void {
-  v128.store(y, f32x4.add(f32x4.mul(f32x4.sub(v128.load(x), m), a), c));
+function standardizeVector(x: usize, y: usize, m: v128, a: v128, c: v128, least: v128): void {
+  v128.store(y, f32x4.pmax(f32x4.add(f32x4.mul(f32x4.sub(v128.load(x), m), a), c), least));
 }

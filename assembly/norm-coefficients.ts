@@ -22,7 +22,8 @@ function writeCoefficients(
   store<f32>(at, rounded);
   store<f32>(at + step, <f32>a);
   store<f32>(at + 2 * step, <f32>b);
-  store<f32>(at + 3 * step, <f32>constant);
+  // Not −0, so that no sum with it is.
+  store<f32>(at + 3 * step, <f32>constant + 0);
   store<i32>(at + 4 * step, i32(!fitsFloat(root, a, constant) || !fitsFloat(root, b, constant)));
   const exact = exactCoefficients(block, kept, k);
   store<f64>(exact, mean);

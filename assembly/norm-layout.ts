@@ -1,7 +1,7 @@
 // Where the normalisation kernels keep things: f32 sums that are flushed to f64, and coefficients per channel.
 //
 // A block of coefficients of K channels, padded to P = 16·⌈K/16⌉: f32 mean[P], a[P], b[P], c[P]; i32 exact[P]; f64 (mean, a, b, c)[K].
-// Forward: y = (x − mean)·a + c. Backward: dx = dy·a + (x − mean)·b + c. Where exact is not 0, f32 would not do.
+// Forward: y = (x − mean)·a + c, c not −0. Backward: dx = dy·a + (x − mean)·b + c. Where exact is not 0, f32 would not do.
 import { pair } from "./norm-sums";
 
 /** f32 sums per channel or parameter are flushed to f64 after so many terms. */

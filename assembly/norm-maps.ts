@@ -18,34 +18,87 @@ export function fitsFloat(root: f64, a: f64, c: f64): bool {
   return root > smallestRoot && isNormal(a) && abs(c) < 3.4e38;
 }
 
-/** y = (x − mean)·a + c */
-export function affine(x: usize, y: usize, length: i32, mean: f32, a: f32, c: f32): void {
+/** What y is at least: 0 with a rectifier behind the map, else −∞. A NaN passes either. */
+// @ts-ignore: decorator
+@inline
+export function floorOf(rectifies: i32): f32 {
+  return rectifies ? 0 : -Infinity;
+}
+
+/** The larger of the two, or NaN. */
+// @ts-ignore: decorator
+@inline
+export function atLeast(floor: f32, y: f32): f32 {
+  return y < floor ? floor : y;
+}
+
+/** y = max((x − mean)·a + c, floor), never −0. */
+export function affine(x: usize, y: usize, length: i32, mean: f32, a: f32, c: f32, floor: f32): void {
+  // With a constant that is not −0 no sum is.
+  c += 0;
   const m = f32x4.splat(mean);
   const aa = f32x4.splat(a);
   const cc = f32x4.splat(c);
+  const least = f32x4.splat(floor);
   const toY = y - x;
   const end = x + ((<usize>length) << 2);
   const body = x + ((<usize>(length & ~7)) << 2);
   for (; x < body; x += 32) {
     const p = f32x4.add(f32x4.mul(f32x4.sub(v128.load(x), m), aa), cc);
     const q = f32x4.add(f32x4.mul(f32x4.sub(v128.load(x, 16), m), aa), cc);
-    v128.store(x + toY, p);
-    v128.store(x + toY, q, 16);
+    v128.store(x + toY, f32x4.pmax(p, least));
+    v128.store(x + toY, f32x4.pmax(q, least), 16);
   }
   if (length & 4) {
-    v128.store(x + toY, f32x4.add(f32x4.mul(f32x4.sub(v128.load(x), m), aa), cc));
+    v128.store(x + toY, f32x4.pmax(f32x4.add(f32x4.mul(f32x4.sub(v128.load(x), m), aa), cc), least));
     x += 16;
   }
-  for (; x < end; x += 4) store<f32>(x + toY, (load<f32>(x) - mean) * a + c);
+  for (; x < end; x += 4) store<f32>(x + toY, atLeast(floor, (load<f32>(x) - mean) * a + c));
 }
 
-/** y = (x − mean)·a + c for values `stride` bytes apart, in f64. */
-export function exactAffine(x: usize, y: usize, length: i32, stride: usize, mean: f64, a: f64, c: f64): void {
+/** y = max((x − mean)·a + c, floor), never −0, for values `stride` bytes apart, in f64. */
+export function exactAffine(
+  x: usize,
+  y: usize,
+  length: i32,
+  stride: usize,
+  mean: f64,
+  a: f64,
+  c: f64,
+  floor: f32,
+): void {
   for (; length > 0; length--) {
-    store<f32>(y, <f32>((<f64>load<f32>(x) - mean) * a + c));
+    store<f32>(y, atLeast(floor, <f32>((<f64>load<f32>(x) - mean) * a + c) + 0));
     x += stride;
     y += stride;
   }
+}
+
+/** g = dy where (x − mean)·a + c > 0, else 0: what reaches a map through the rectifier behind it. */
+export function rectifiedGradient(dy: usize, x: usize, g: usize, length: i32, mean: f32, a: f32, c: f32): void {
+  const m = f32x4.splat(mean);
+  const aa = f32x4.splat(a);
+  const cc = f32x4.splat(c);
+  const zero = f32x4.splat(0);
+  const toDy = dy - x;
+  const toG = g - x;
+  const end = x + ((<usize>length) << 2);
+  const body = x + ((<usize>(length & ~3)) << 2);
+  for (; x < body; x += 16) {
+    const y = f32x4.add(f32x4.mul(f32x4.sub(v128.load(x), m), aa), cc);
+    v128.store(x + toG, v128.and(v128.load(x + toDy), f32x4.gt(y, zero)));
+  }
+  for (; x < end; x += 4) store<f32>(x + toG, (load<f32>(x) - mean) * a + c > 0 ? load<f32>(x + toDy) : 0);
+}
+
+/** y = dy where y > 0, else 0. */
+export function keepPositive(dy: usize, y: usize, length: i32): void {
+  const zero = f32x4.splat(0);
+  const toDy = dy - y;
+  const end = y + ((<usize>length) << 2);
+  const body = y + ((<usize>(length & ~3)) << 2);
+  for (; y < body; y += 16) v128.store(y, v128.and(v128.load(y + toDy), f32x4.gt(v128.load(y), zero)));
+  for (; y < end; y += 4) store<f32>(y, load<f32>(y) > 0 ? load<f32>(y + toDy) : 0);
 }
 
 /** dx = dy·a + (x − mean)·b + c */

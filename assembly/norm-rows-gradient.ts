@@ -2,13 +2,15 @@
 // its own, and they are merged in the order of the pieces.
 import { rootOf } from "./norm-layout";
 import { exactGradient, fitsFloat, gradient } from "./norm-maps";
+import { rectifiedRow } from "./norm-rows";
 import { gradientSums, pair } from "./norm-sums";
 import { vectorRows } from "./norm-vectors-gradient";
 
 /**
  * dx = s·(g − mean(g) − x̂·mean(g·x̂)), g = weight·dy, without mean(g) if not `centred`, unless dx is 0, means over the count of the moments; and, unless `partials` is 0, partials[piece, parameter] = f64
- * (Σ dy, Σ dy·x̂) over the rows of a piece of `pieceRows`. Weight may be 0: ones. Units: pieces. Scratch: three f32 per parameter,
- * each of the three arrays padded to 16, where repeat is 1.
+ * (Σ dy, Σ dy·x̂) over the rows of a piece of `pieceRows`. Weight and bias may be 0: ones and zeros. If it `rectifies`, dy counts only where the
+ * output is above 0. Units: pieces. Scratch: a row, padded to 16, and, where repeat is 1, three f32 per parameter, each of the three arrays
+ * padded to 16.
  */
 export function rowGradient(
   dy: usize,
@@ -20,7 +22,9 @@ export function rowGradient(
   period: i32,
   centred: i32,
   weight: usize,
+  bias: usize,
   eps: f64,
+  rectifies: i32,
   dx: usize,
   pieceRows: i32,
   partials: usize,
@@ -33,8 +37,8 @@ export function rowGradient(
     if (sums) memory.fill(sums, 0, (<usize>period) << 4);
     const first = piece * pieceRows;
     const last = min(first + pieceRows, rows);
-    if (repeat == 1) vectorRows(dy, x, moments, inner, period, centred, weight, eps, dx, sums, first, last, scratch);
-    else segmentedRows(dy, x, moments, inner, repeat, period, centred, weight, eps, dx, sums, first, last);
+    if (repeat == 1) vectorRows(dy, x, moments, inner, period, centred, weight, bias, eps, rectifies, dx, sums, first, last, scratch);
+    else segmentedRows(dy, x, moments, inner, repeat, period, centred, weight, bias, eps, rectifies, dx, sums, first, last, scratch);
   }
 }
 
@@ -48,17 +52,25 @@ function segmentedRows(
   period: i32,
   centred: i32,
   weight: usize,
+  bias: usize,
   eps: f64,
+  rectifies: i32,
   dx: usize,
   sums: usize,
   first: i32,
   last: i32,
+  scratch: usize,
 ): void {
   const rowBytes = (<usize>inner) << 2;
   for (let row = first; row < last; row++) {
     const at = <usize>row * rowBytes;
     const to = dx ? dx + at : 0;
-    segmentedRow(dy + at, x + at, moments + <usize>row * 24, row * inner, inner, repeat, period, centred, weight, eps, to, sums);
+    let g = dy + at;
+    if (rectifies) {
+      rectifiedRow(g, x + at, moments, row, inner, repeat, period, weight, bias, eps, scratch);
+      g = scratch;
+    }
+    segmentedRow(g, x + at, moments + <usize>row * 24, row * inner, inner, repeat, period, centred, weight, eps, to, sums);
   }
 }
 

@@ -1,7 +1,7 @@
 // Normalisation of contiguous rows (layer, group, instance and RMS norm): each row has moments of its own. The parameter of flat element
 // i is ⌊i / repeat⌋ mod period: one per value (repeat = 1), or one per segment of `repeat` values. Weight and bias may be 0: none.
 import { rootOf } from "./norm-layout";
-import { affine, exactAffine, fitsFloat } from "./norm-maps";
+import { affine, atLeast, exactAffine, fitsFloat, floorOf, keepPositive } from "./norm-maps";
 import { finishMoments, shiftedSums, squares } from "./norm-sums";
 
 /** moments[row] = f64 (count, mean, M2) of `inner` values, shifted by the mean of a few of them. Units: rows. */
@@ -45,7 +45,7 @@ function sampleMean(x: usize, length: i32): f32 {
   return (low + high) / <f32>(count << 2);
 }
 
-/** y = weight·(x − mean)/√(M2/count + eps) + bias. Units: rows. */
+/** y = weight·(x − mean)/√(M2/count + eps) + bias, and max(y, 0) if it `rectifies`. Units: rows. */
 export function rowStandardize(
   x: usize,
   moments: usize,
@@ -55,55 +55,102 @@ export function rowStandardize(
   weight: usize,
   bias: usize,
   eps: f64,
+  rectifies: i32,
   y: usize,
   begin: i32,
   end: i32,
 ): void {
-  // Without parameters a row is one segment.
-  const segment = weight || bias ? repeat : inner;
+  const floor = floorOf(rectifies);
+  const rowBytes = (<usize>inner) << 2;
   for (let row = begin; row < end; row++) {
-    const at = moments + <usize>row * 24;
-    const mean = load<f64>(at, 8);
-    const root = rootOf(at, eps);
-    const first = row * inner;
-    const last = first + inner;
-    if (segment == 1) {
-      for (let i = first; i < last; ) {
-        const parameter = i % period;
-        const length = min(last - i, period - parameter);
-        const from = (<usize>i) << 2;
-        const w = weight ? weight + ((<usize>parameter) << 2) : 0;
-        const b = bias ? bias + ((<usize>parameter) << 2) : 0;
-        vectorAffine(x + from, y + from, length, mean, root, w, b);
-        i += length;
-      }
-    } else {
-      let parameter = (first / segment) % period;
-      let length = min(inner, segment - (first % segment));
-      for (let i = first; i < last; ) {
-        const from = (<usize>i) << 2;
-        const a = weight ? <f64>load<f32>(weight + ((<usize>parameter) << 2)) * root : root;
-        const c = bias ? <f64>load<f32>(bias + ((<usize>parameter) << 2)) : 0;
-        const rounded = <f32>mean;
-        const constant = c + (<f64>rounded - mean) * a;
-        if (fitsFloat(root, a, constant)) affine(x + from, y + from, length, rounded, <f32>a, <f32>constant);
-        else exactAffine(x + from, y + from, length, 4, mean, a, c);
-        i += length;
-        length = min(segment, last - i);
-        parameter = parameter + 1 == period ? 0 : parameter + 1;
-      }
-    }
+    const at = <usize>row * rowBytes;
+    standardizeRow(x + at, moments, row, inner, repeat, period, weight, bias, eps, floor, y + at);
   }
 }
 
-/** y = ((x − mean)·root)·weight + bias with a weight and a bias per value; either may be 0. */
-function vectorAffine(x: usize, y: usize, length: i32, mean: f64, root: f64, weight: usize, bias: usize): void {
+/** g = the row of dy where the output of {@link rowStandardize} is above 0, else 0; dy, x and g point to the row. */
+export function rectifiedRow(
+  dy: usize,
+  x: usize,
+  moments: usize,
+  row: i32,
+  inner: i32,
+  repeat: i32,
+  period: i32,
+  weight: usize,
+  bias: usize,
+  eps: f64,
+  g: usize,
+): void {
+  standardizeRow(x, moments, row, inner, repeat, period, weight, bias, eps, floorOf(0), g);
+  keepPositive(dy, g, inner);
+}
+
+/** One row of {@link rowStandardize}, at x and y. */
+function standardizeRow(
+  x: usize,
+  moments: usize,
+  row: i32,
+  inner: i32,
+  repeat: i32,
+  period: i32,
+  weight: usize,
+  bias: usize,
+  eps: f64,
+  floor: f32,
+  y: usize,
+): void {
+  // Without parameters a row is one segment.
+  const segment = weight || bias ? repeat : inner;
+  const at = moments + <usize>row * 24;
+  const mean = load<f64>(at, 8);
+  const root = rootOf(at, eps);
+  const first = row * inner;
+  if (segment == 1) {
+    for (let i = 0; i < inner; ) {
+      const parameter = (first + i) % period;
+      const length = min(inner - i, period - parameter);
+      const from = (<usize>i) << 2;
+      const w = weight ? weight + ((<usize>parameter) << 2) : 0;
+      const b = bias ? bias + ((<usize>parameter) << 2) : 0;
+      vectorAffine(x + from, y + from, length, mean, root, w, b, floor);
+      i += length;
+    }
+    return;
+  }
+  let parameter = (first / segment) % period;
+  let length = min(inner, segment - (first % segment));
+  for (let i = 0; i < inner; ) {
+    const from = (<usize>i) << 2;
+    const a = weight ? <f64>load<f32>(weight + ((<usize>parameter) << 2)) * root : root;
+    const c = bias ? <f64>load<f32>(bias + ((<usize>parameter) << 2)) : 0;
+    const rounded = <f32>mean;
+    const constant = c + (<f64>rounded - mean) * a;
+    if (fitsFloat(root, a, constant)) affine(x + from, y + from, length, rounded, <f32>a, <f32>constant, floor);
+    else exactAffine(x + from, y + from, length, 4, mean, a, c, floor);
+    i += length;
+    length = min(segment, inner - i);
+    parameter = parameter + 1 == period ? 0 : parameter + 1;
+  }
+}
+
+/** y = max(((x − mean)·root)·weight + bias, floor), never −0, with a weight and a bias per value; either may be 0. */
+function vectorAffine(
+  x: usize,
+  y: usize,
+  length: i32,
+  mean: f64,
+  root: f64,
+  weight: usize,
+  bias: usize,
+  floor: f32,
+): void {
   const rounded = <f32>mean;
   const constant = (<f64>rounded - mean) * root;
-  if (!fitsFloat(root, root, constant)) exactVectorAffine(x, y, length, mean, root, weight, bias);
-  else if (!bias) scaleAndShift(x, y, length, rounded, <f32>root, <f32>constant, weight, bias, true, false);
-  else if (!weight) scaleAndShift(x, y, length, rounded, <f32>root, <f32>constant, weight, bias, false, true);
-  else scaleAndShift(x, y, length, rounded, <f32>root, <f32>constant, weight, bias, true, true);
+  if (!fitsFloat(root, root, constant)) exactVectorAffine(x, y, length, mean, root, weight, bias, floor);
+  else if (!bias) scaleAndShift(x, y, length, rounded, <f32>root, <f32>constant, weight, bias, floor, true, false);
+  else if (!weight) scaleAndShift(x, y, length, rounded, <f32>root, <f32>constant, weight, bias, floor, false, true);
+  else scaleAndShift(x, y, length, rounded, <f32>root, <f32>constant, weight, bias, floor, true, true);
 }
 
 // @ts-ignore: decorator
@@ -117,9 +164,12 @@ function scaleAndShift(
   constant: f32,
   weight: usize,
   bias: usize,
+  floor: f32,
   scales: bool,
   shifts: bool,
 ): void {
+  const zero = f32x4.splat(0);
+  const least = f32x4.splat(floor);
   const m = f32x4.splat(mean);
   const s = f32x4.splat(root);
   const c = f32x4.splat(constant);
@@ -137,22 +187,31 @@ function scaleAndShift(
       v = f32x4.add(v, v128.load(bias + i));
       u = f32x4.add(u, v128.load(bias + i, 16));
     }
-    v128.store(y + i, v);
-    v128.store(y + i, u, 16);
+    v128.store(y + i, f32x4.add(f32x4.pmax(v, least), zero));
+    v128.store(y + i, f32x4.add(f32x4.pmax(u, least), zero), 16);
   }
   for (; i < bytes; i += 4) {
     let v = (load<f32>(x + i) - mean) * root + constant;
     if (scales) v *= load<f32>(weight + i);
     if (shifts) v += load<f32>(bias + i);
-    store<f32>(y + i, v);
+    store<f32>(y + i, atLeast(floor, v) + 0);
   }
 }
 
-function exactVectorAffine(x: usize, y: usize, length: i32, mean: f64, root: f64, weight: usize, bias: usize): void {
+function exactVectorAffine(
+  x: usize,
+  y: usize,
+  length: i32,
+  mean: f64,
+  root: f64,
+  weight: usize,
+  bias: usize,
+  floor: f32,
+): void {
   for (let i: usize = 0; i < (<usize>length) << 2; i += 4) {
     let v = (<f64>load<f32>(x + i) - mean) * root;
     if (weight) v *= <f64>load<f32>(weight + i);
     if (bias) v += <f64>load<f32>(bias + i);
-    store<f32>(y + i, <f32>v);
+    store<f32>(y + i, atLeast(floor, <f32>v) + 0);
   }
 }

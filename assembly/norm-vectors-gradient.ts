@@ -1,11 +1,12 @@
 // The backward pass of normalisation over rows with a parameter per value (layer norm): see norm-rows-gradient.ts.
 import { coefficientStep, flush, flushTerms, rootOf } from "./norm-layout";
 import { fitsFloat } from "./norm-maps";
+import { rectifiedRow } from "./norm-rows";
 import { pair, weightedGradientSums } from "./norm-sums";
 
 /**
  * Rows `first` to `last` of {@link rowGradient} where repeat is 1. Each is read for its sums, then, while it lies in the nearest
- * cache, for dx and its share of `sums`. Scratch: three f32 per parameter, each of the three arrays padded to 16.
+ * cache, for dx and its share of `sums`. Scratch: a row, padded to 16, and three f32 per parameter, each of the three arrays padded to 16.
  */
 export function vectorRows(
   dy: usize,
@@ -15,7 +16,9 @@ export function vectorRows(
   period: i32,
   centred: i32,
   weight: usize,
+  bias: usize,
   eps: f64,
+  rectifies: i32,
   dx: usize,
   sums: usize,
   first: i32,
@@ -23,15 +26,25 @@ export function vectorRows(
   scratch: usize,
 ): void {
   const step = coefficientStep(period);
+  const rectified = scratch;
+  scratch += coefficientStep(inner);
   memory.fill(scratch, 0, 2 * step);
+  let factors = weight;
   if (!weight) {
-    weight = scratch + 2 * step;
-    for (let i: usize = 0; i < (<usize>period) << 2; i += 4) store<f32>(weight + i, 1);
+    factors = scratch + 2 * step;
+    for (let i: usize = 0; i < (<usize>period) << 2; i += 4) store<f32>(factors + i, 1);
   }
   const termsPerRow = (inner + period - 1) / period;
   let terms = 0;
   for (let row = first; row < last; row++) {
-    vectorRow(dy, x, moments + <usize>row * 24, row * inner, inner, period, centred, weight, eps, dx, sums, scratch);
+    let g = dy;
+    if (rectifies) {
+      const at = (<usize>row * <usize>inner) << 2;
+      rectifiedRow(dy + at, x + at, moments, row, inner, 1, period, weight, bias, eps, rectified);
+      // So that the row's first value, like that of x, lies `at` bytes on.
+      g = rectified - at;
+    }
+    vectorRow(g, x, moments + <usize>row * 24, row * inner, inner, period, centred, factors, eps, dx, sums, scratch);
     terms += termsPerRow;
     if (sums && (terms >= flushTerms || row + 1 == last)) {
       flush(scratch, step, sums, period);

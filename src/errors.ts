@@ -113,6 +113,17 @@ export class DivergedError extends EvenkeelError {
   }
 }
 
+/** A model that was rewritten does not compute what the original does, within the tolerance: nothing was made of it. */
+export class VerificationError extends EvenkeelError {
+  /** The largest difference of one output's values, divided by the largest value of that output. */
+  readonly maxRelative: number;
+
+  constructor(parts: ErrorParts & { readonly maxRelative: number }) {
+    super(parts);
+    this.maxRelative = parts.maxRelative;
+  }
+}
+
 /** An optional package that this needs is not installed, or does not load here. */
 export class MissingPackageError extends EvenkeelError {
   /** The package's name: `npm install` takes it. */

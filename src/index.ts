@@ -18,6 +18,13 @@ export {
 } from "./diagnostics/regression-errors.js";
 export * from "./errors.js";
 export {
+  type FoldBatchNormOptions,
+  type FoldedModel,
+  type FoldedNorm,
+  foldBatchNorm,
+  type LeftNorm,
+} from "./models/fold-batch-norm.js";
+export {
   cnn,
   type MlpOptions,
   mlp,

@@ -261,29 +261,32 @@ export interface RenormLimits {
   readonly dmaxAt: number;
 }
 
+/** What follows (x − mean): y = weight·(x − mean)/√(variance + eps) + bias, or max(y, 0). */
+export interface AffineMap<Block> {
+  /** One f32 for each of the view's `period`; null: 1, and its gradient is null too. */
+  readonly weight: Block | null;
+  /** As `weight`; null: 0. */
+  readonly bias: Block | null;
+  readonly eps: number;
+  /** Whether a rectifier stands behind the map, with slope 0 at 0. */
+  readonly rectifies: boolean;
+}
+
 /**
  * Normalisation. **Moments** are a block of f64, three per kept index: count, mean, M2 = Σ(x − mean)². They are exact: mean 10⁴
  * with deviation 1, or a scale of 10¹⁵, lose nothing, and equal values give M2 = 0. Of no values they are 0, 0, 0, and x̂ is then 0.
  *
- * `weight` and `bias` are null where the layer has none (weight 1, bias 0); their gradients are then null too. An output that
- * nobody needs may be null.
+ * An output that nobody needs may be null.
  */
 export interface Normalization<Block> {
   /** moments[kept] = count, mean, M2 of x; where `mask` (as many f32 as x has) is given, of those values where it is not 0. */
   moments(x: Block, view: StatisticsView, mask: Block | null, moments: Block): void;
-  /** y = weight·(x − mean)/√(M2/count + eps) + bias */
-  standardize(
-    x: Block,
-    moments: Block,
-    view: StatisticsView,
-    weight: Block | null,
-    bias: Block | null,
-    eps: number,
-    y: Block,
-  ): void;
+  /** y = weight·(x − mean)/√(M2/count + eps) + bias, rectified if the map says so. */
+  standardize(x: Block, moments: Block, view: StatisticsView, map: AffineMap<Block>, y: Block): void;
   /**
    * The gradient of {@link Normalization.standardize} through the statistics: with s = 1/√(M2/count + eps), x̂ = (x − mean)·s,
    * g = weight·dy: dx = s·(g − mean(g) − x̂·mean(g·x̂)), dweight = Σ dy·x̂, dbias = Σ dy. Without mean(g) where the view is not centred.
+   * Where the map rectifies, dy is first set to 0 wherever y, which is computed again from x, is not above 0.
    * The two means are sums divided by the count of the moments, which need not be that of the view: moments may be of fewer values
    * (masks) or of more (those of several processes).
    */
@@ -292,32 +295,21 @@ export interface Normalization<Block> {
     x: Block,
     moments: Block,
     view: StatisticsView,
-    weight: Block | null,
-    eps: number,
+    map: AffineMap<Block>,
     dx: Block | null,
     dweight: Block | null,
     dbias: Block | null,
   ): void;
-  /** y = weight·(x − mean)/√(variance + eps) + bias with given f32 mean and variance per kept index: a fixed affine map. */
-  normalizeWith(
-    x: Block,
-    mean: Block,
-    variance: Block,
-    view: StatisticsView,
-    weight: Block | null,
-    bias: Block | null,
-    eps: number,
-    y: Block,
-  ): void;
-  /** The gradient of {@link Normalization.normalizeWith}: dx = weight·dy·s, dweight = Σ dy·x̂, dbias = Σ dy. */
+  /** y = weight·(x − mean)/√(variance + eps) + bias with given f32 mean and variance per kept index: a fixed map, which may rectify. */
+  normalizeWith(x: Block, mean: Block, variance: Block, view: StatisticsView, map: AffineMap<Block>, y: Block): void;
+  /** The gradient of {@link Normalization.normalizeWith}: dx = weight·dy·s, dweight = Σ dy·x̂, dbias = Σ dy, dy as for {@link Normalization.standardizeGradient}. */
   normalizeWithGradient(
     dy: Block,
     x: Block,
     mean: Block,
     variance: Block,
     view: StatisticsView,
-    weight: Block | null,
-    eps: number,
+    map: AffineMap<Block>,
     dx: Block | null,
     dweight: Block | null,
     dbias: Block | null,

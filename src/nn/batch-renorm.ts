@@ -5,6 +5,7 @@ import { renormFactors } from "../ops/renorm-factors.js";
 import { standardize } from "../ops/standardize.js";
 import { checkCount } from "../shape.js";
 import type { Tensor } from "../tensor.js";
+import type { NormPass } from "./norm.js";
 import { checkSeveralValues, RunningNorm, type RunningNormOptions } from "./running-norm.js";
 
 /** How the limits of {@link BatchRenorm} widen, in batches seen (`num_batches_tracked`). */
@@ -88,16 +89,16 @@ export class BatchRenorm extends RunningNorm {
     checkSeveralValues(this, x, view);
   }
 
-  protected override standardize(x: Tensor, view: StatisticsView, mask: Tensor | null): { y: Tensor; moments: Tensor } {
-    if (!this.training) return super.standardize(x, view, mask);
-    const moments = this.moments(x, view, mask);
+  protected override standardize(x: Tensor, view: StatisticsView, pass: NormPass): { y: Tensor; moments: Tensor } {
+    if (!this.training) return super.standardize(x, view, pass);
+    const moments = this.moments(x, view, pass.mask);
     const { rmax, dmax, schedule, eps } = this;
     const limits: RenormLimits = { rmax, dmax, ...(schedule ?? atOnce) };
     const { r, d } = renormFactors(moments, this.runningStatistics(), eps, limits);
     const weight = this.weight === null ? r : mul(this.weight, r);
     const shift = this.weight === null ? d : mul(this.weight, d);
     const bias = this.bias === null ? shift : add(shift, this.bias);
-    return { y: standardize(x, moments, view, { weight, bias, eps }), moments };
+    return { y: standardize(x, moments, view, { ...this.affine(pass), weight, bias }), moments };
   }
 
   override toString(): string {

@@ -2,7 +2,7 @@ import { ones, zeros } from "../create.js";
 import { ArgumentError, ShapeError } from "../errors.js";
 import { checkCount, formatShape } from "../shape.js";
 import type { Tensor } from "../tensor.js";
-import { channelView, Norm } from "./norm.js";
+import { channelView, Norm, type NormPass } from "./norm.js";
 
 /** Options of {@link GroupNorm}. */
 export interface GroupNormOptions {
@@ -15,7 +15,7 @@ export interface GroupNormOptions {
 /**
  * Group normalisation: per sample and group of neighbouring channels, over their positions,
  * y = weight · (x − mean) / √(variance + eps) + bias. It does not depend on the batch, so it is the norm for batches too small for
- * {@link BatchNorm}, and the same in evaluation as in training.
+ * {@link BatchNorm}, and the same in evaluation as in training. x is (N, C, …) of rank 2 to 5.
  *
  * One group normalises each sample as a whole (layer norm of images, with a weight per channel); as many groups as channels is
  * {@link InstanceNorm}.
@@ -58,7 +58,7 @@ export class GroupNorm extends Norm {
     this.bias = affine ? zeros([numChannels], { requiresGrad: true }) : null;
   }
 
-  protected override normalize(x: Tensor, mask: Tensor | null): Tensor {
+  protected override normalize(x: Tensor, pass: NormPass): Tensor {
     const { numGroups, numChannels } = this;
     const { outer, inner } = channelView(this, x, numChannels);
     const values = (numChannels / numGroups) * inner;
@@ -71,7 +71,7 @@ export class GroupNorm extends Norm {
       });
     }
     const view = { outer: 1, kept: outer * numGroups, inner: values, repeat: inner, period: numChannels };
-    const { y, moments } = this.standardize(x, view, mask);
+    const { y, moments } = this.standardize(x, view, pass);
     moments.dispose();
     return y;
   }

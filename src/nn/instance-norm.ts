@@ -16,7 +16,8 @@ export interface InstanceNormOptions extends RunningNormOptions {
 /**
  * Instance normalisation: per sample and channel, over its positions, y = weight · (x − mean) / √(variance + eps) + bias, with one
  * weight and bias per channel (PyTorch's has none unless asked). It takes the contrast out of each image by itself: for style
- * transfer and image generation. The same in evaluation as in training unless there are running statistics.
+ * transfer and image generation. The same in evaluation as in training unless there are running statistics. x is (N, C, …) of rank 3 to 5,
+ * with 2 positions or more.
  *
  * Source: Ulyanov, Vedaldi & Lempitsky 2016 (arXiv:1607.08022), equation 4.
  *

@@ -2,7 +2,7 @@ import { ones, zeros } from "../create.js";
 import { ArgumentError } from "../errors.js";
 import { formatShape, type Shape, sizeOf } from "../shape.js";
 import type { Tensor } from "../tensor.js";
-import { Norm, normalizedShapeOf, rowView } from "./norm.js";
+import { Norm, type NormPass, normalizedShapeOf, rowView } from "./norm.js";
 
 /** Options of {@link LayerNorm}. */
 export interface LayerNormOptions {
@@ -15,7 +15,7 @@ export interface LayerNormOptions {
 /**
  * Layer normalisation: over the last axes, y = weight · (x − mean) / √(variance + eps) + bias. Each row (all that the leading axes
  * tell apart) has statistics of its own, so it does not depend on the batch: the norm of transformers and recurrent networks. The
- * same in evaluation as in training.
+ * same in evaluation as in training. x is (…, normalizedShape) of rank up to 5.
  *
  * Source: Ba, Kiros & Hinton 2016 (arXiv:1607.06450), equations 3 and 4.
  *
@@ -52,8 +52,8 @@ export class LayerNorm extends Norm {
     this.bias = affine ? zeros(shape, { requiresGrad: true }) : null;
   }
 
-  protected override normalize(x: Tensor, mask: Tensor | null): Tensor {
-    const { y, moments } = this.standardize(x, rowView(this, x, this.normalizedShape), mask);
+  protected override normalize(x: Tensor, pass: NormPass): Tensor {
+    const { y, moments } = this.standardize(x, rowView(this, x, this.normalizedShape), pass);
     moments.dispose();
     return y;
   }

@@ -81,6 +81,17 @@ export abstract class Module<Input extends unknown[] = [x: Tensor], Output = Ten
   }
 
   /**
+   * @internal A module of the same class, in the same mode, with copies of its buffers and none of its properties: the constructors of
+   * subclasses are not run.
+   */
+  copyShell(copyTensor: (t: Tensor) => Tensor): AnyModule {
+    const shell: Module<Input, Output> = Reflect.construct(Module, [], this.constructor);
+    shell.#training = this.#training;
+    for (const [name, t] of this.#buffers) shell.buffer(name, copyTensor(t));
+    return shell;
+  }
+
+  /**
    * Registers a tensor that belongs to the module's state but is not trained. No scope frees it.
    *
    * @param name - its name in {@link Module.stateDict}

@@ -1,8 +1,9 @@
 import type { StatisticsView } from "../backend/backend.js";
 import { ArgumentError, ShapeError } from "../errors.js";
+import { relu } from "../ops/activations.js";
 import { add } from "../ops/binary.js";
 import { pass } from "../ops/pass.js";
-import { type Affine, momentsOf, standardize } from "../ops/standardize.js";
+import { type Activation, type Affine, momentsOf, standardize } from "../ops/standardize.js";
 import { checkCount, formatShape, maxRank, type Shape, sameShape, sizeOf } from "../shape.js";
 import type { Tensor } from "../tensor.js";
 import { checkMask, complementOf, type MaskedOutput } from "./mask.js";
@@ -19,6 +20,17 @@ export interface NormForwardOptions {
   readonly mask?: Tensor | null;
   /** What the output has where the mask is 0: `"zero"`, or `"input"`, x as it is there. @defaultValue "zero" */
   readonly maskedOutput?: MaskedOutput;
+  /**
+   * `"relu"`: the output is max(y, 0), computed in the same pass. Values and gradients are those of {@link relu} behind the layer, to the
+   * bit, without its pass over memory and its output. {@link Sequential} does so by itself. @defaultValue none
+   */
+  readonly activation?: Activation | null;
+}
+
+/** What of {@link NormForwardOptions} a layer heeds itself. */
+export interface NormPass {
+  readonly mask: Tensor | null;
+  readonly activation: Activation | null;
 }
 
 /**
@@ -61,12 +73,13 @@ export abstract class Norm extends Module<[x: Tensor, options?: NormForwardOptio
   /**
    * Normalises x.
    *
-   * @param x - of the shape that the layer was built for
+   * @param x - of a shape that fits the layer: see the class
    * @returns the same shape
    * @throws ShapeError if x or the mask does not fit, or statistics are asked of one value
    * @throws ArgumentError if an option is out of range, a share has one real value, or eps is 0 and a share has no variance
    */
-  override forward(x: Tensor, { mask = null, maskedOutput = "zero" }: NormForwardOptions = {}): Tensor {
+  override forward(x: Tensor, options: NormForwardOptions = {}): Tensor {
+    const { mask = null, maskedOutput = "zero", activation = null } = options;
     if (maskedOutput !== "zero" && maskedOutput !== "input") {
       throw new ArgumentError({
         where: `${this}.forward(x, { maskedOutput })`,
@@ -75,27 +88,37 @@ export abstract class Norm extends Module<[x: Tensor, options?: NormForwardOptio
         cure: "Pass one of the two.",
       });
     }
-    if (mask === null) return this.normalize(x, null);
+    if (activation !== null && activation !== "relu") {
+      throw new ArgumentError({
+        where: `${this}.forward(x, { activation })`,
+        expected: '"relu" or none',
+        received: JSON.stringify(activation) ?? String(activation),
+        cure: "Apply other activations to the output.",
+      });
+    }
+    if (mask === null) return this.normalize(x, { mask, activation });
     checkMask(this, x, mask);
     const real = pass(x, mask);
-    const normalized = this.normalize(real, mask);
+    const normalized = this.normalize(real, { mask, activation });
     const y = pass(normalized, mask);
     for (const t of [real, normalized]) t.dispose();
-    return maskedOutput === "input" ? add(y, pass(x, complementOf(mask))) : y;
+    if (maskedOutput === "zero") return y;
+    const rest = pass(x, complementOf(mask));
+    return add(y, activation === "relu" ? relu(rest) : rest);
   }
 
   /** What {@link Norm.forward} does where the mask is 1; elsewhere x is 0, and the output may be anything finite. */
-  protected abstract normalize(x: Tensor, mask: Tensor | null): Tensor;
+  protected abstract normalize(x: Tensor, pass: NormPass): Tensor;
 
   /** What follows x̂. */
-  protected affine(): Affine {
-    return { weight: this.weight, bias: this.bias, eps: this.#eps };
+  protected affine({ activation }: NormPass): Affine {
+    return { weight: this.weight, bias: this.bias, eps: this.#eps, activation };
   }
 
   /** Normalises by the statistics of x itself: `y`, and the `moments`, to be disposed of. @throws ArgumentError as {@link Norm.moments} */
-  protected standardize(x: Tensor, view: StatisticsView, mask: Tensor | null): { y: Tensor; moments: Tensor } {
-    const moments = this.moments(x, view, mask);
-    return { y: standardize(x, moments, view, this.affine()), moments };
+  protected standardize(x: Tensor, view: StatisticsView, pass: NormPass): { y: Tensor; moments: Tensor } {
+    const moments = this.moments(x, view, pass.mask);
+    return { y: standardize(x, moments, view, this.affine(pass)), moments };
   }
 
   /** Moments that x can be normalised by. @throws ArgumentError if a share has one real value, or eps is 0 and it has no variance */

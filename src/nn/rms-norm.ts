@@ -3,7 +3,7 @@ import { ones } from "../create.js";
 import { ArgumentError } from "../errors.js";
 import { formatShape, type Shape, sizeOf } from "../shape.js";
 import type { Tensor } from "../tensor.js";
-import { channelView, Norm, normalizedShapeOf, rowView } from "./norm.js";
+import { channelView, Norm, type NormPass, normalizedShapeOf, rowView } from "./norm.js";
 
 /** Options of {@link RmsNorm}. */
 export interface RmsNormOptions {
@@ -21,7 +21,7 @@ export interface RmsNormOptions {
 /**
  * Root mean square normalisation: over the last axes, y = weight · x / √(mean(x²) + eps). Layer normalisation without the mean and the
  * bias: cheaper, and as good in most transformers. A shift of x changes the output; a positive scale does not, up to eps. The same
- * in evaluation as in training.
+ * in evaluation as in training. x is (…, normalizedShape) of rank up to 5.
  *
  * Source: Zhang & Sennrich 2019 (arXiv:1910.07467), equation 4.
  *
@@ -61,9 +61,9 @@ export class RmsNorm extends Norm {
     this.weight = affine ? ones(shape, { requiresGrad: true }) : null;
   }
 
-  protected override normalize(x: Tensor, mask: Tensor | null): Tensor {
+  protected override normalize(x: Tensor, pass: NormPass): Tensor {
     const rows = this.channelsFirst ? this.#sampleView(x) : rowView(this, x, this.normalizedShape);
-    const { y, moments } = this.standardize(x, { ...rows, centred: false }, mask);
+    const { y, moments } = this.standardize(x, { ...rows, centred: false }, pass);
     moments.dispose();
     return y;
   }

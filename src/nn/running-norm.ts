@@ -6,7 +6,7 @@ import { momentsOf, normalizeWith } from "../ops/standardize.js";
 import { formatShape } from "../shape.js";
 import { empty, type Tensor, view } from "../tensor.js";
 import { warn, warnOnce } from "../warnings.js";
-import { channelView, Norm, readMoments } from "./norm.js";
+import { channelView, Norm, type NormPass, readMoments } from "./norm.js";
 
 /** Options of norms that may keep running statistics. */
 export interface RunningNormOptions {
@@ -189,22 +189,22 @@ export abstract class RunningNorm extends Norm {
   /** Checks that there are values enough to take statistics of. */
   protected abstract checkBatch(x: Tensor, view: StatisticsView): void;
 
-  protected override normalize(x: Tensor, mask: Tensor | null): Tensor {
+  protected override normalize(x: Tensor, pass: NormPass): Tensor {
     const channels = channelView(this, x, this.numFeatures);
     const ownView = this.batchView(channels);
     const update = this.updateRunning && x.size > 0;
     if (this.#normalizeWith === "batch") {
       this.checkBatch(x, ownView);
-      const { y, moments } = this.standardize(x, ownView, mask);
-      if (update) this.#update(moments, mask !== null);
+      const { y, moments } = this.standardize(x, ownView, pass);
+      if (update) this.#update(moments, pass.mask !== null);
       moments.dispose();
       return y;
     }
     const { mean, variance } = this.runningStatistics();
-    const y = normalizeWith(x, mean, variance, channels, this.affine());
+    const y = normalizeWith(x, mean, variance, channels, this.affine(pass));
     if (update) {
-      const moments = momentsOf(x, ownView, mask);
-      this.#update(moments, mask !== null);
+      const moments = momentsOf(x, ownView, pass.mask);
+      this.#update(moments, pass.mask !== null);
       moments.dispose();
     }
     return y;

@@ -1,8 +1,11 @@
 import type { Tensor } from "../tensor.js";
+import { ReLU } from "./activations.js";
 import { type AnyModule, Module } from "./module.js";
+import { Norm } from "./norm.js";
 
 /**
- * Layers applied one after another. Names are places: `0.weight`.
+ * Layers applied one after another. Names are places: `0.weight`. A {@link Norm} and a {@link ReLU} behind it run as one pass, with the same
+ * values and gradients, unless somebody listens to either ({@link Module.onForward}).
  *
  * @example
  * ```ts
@@ -21,7 +24,15 @@ export class Sequential extends Module {
 
   /** Applies the layer. @param x - what the first layer takes */
   override forward(x: Tensor): Tensor {
-    return this.layers.reduce((value, layer) => layer.forward(value), x);
+    let value = x;
+    for (let k = 0; k < this.layers.length; k++) {
+      const layer = this.layers[k];
+      if (isPlainNorm(layer) && isPlainRelu(this.layers[k + 1])) {
+        value = layer.forward(value, { activation: "relu" });
+        k++;
+      } else value = layer.forward(value);
+    }
+    return value;
   }
 
   override children(): [name: string, module: AnyModule][] {
@@ -31,4 +42,13 @@ export class Sequential extends Module {
   override toString(): string {
     return `Sequential(${this.layers.join(", ")})`;
   }
+}
+
+/** Whether a layer is a norm whose `forward` nobody has replaced: no subclass, no listener. */
+function isPlainNorm(layer: Module): layer is Norm {
+  return layer instanceof Norm && layer.forward === Norm.prototype.forward;
+}
+
+function isPlainRelu(layer: Module | undefined): boolean {
+  return layer instanceof ReLU && layer.forward === ReLU.prototype.forward;
 }

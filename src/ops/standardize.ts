@@ -1,5 +1,5 @@
 import { record, willRecord } from "../autograd.js";
-import type { StatisticsView } from "../backend/backend.js";
+import type { AffineMap, StatisticsView } from "../backend/backend.js";
 import { ShapeError } from "../errors.js";
 import { formatShape, type Shape } from "../shape.js";
 import { commonBackend, copyOf, empty, type Tensor } from "../tensor.js";
@@ -13,6 +13,16 @@ export interface Affine {
   readonly bias: Tensor | null;
   /** Is added to the variance, in units of x². */
   readonly eps: number;
+  /** What is applied to y in the same pass. Null: nothing. */
+  readonly activation: Activation | null;
+}
+
+/** What a normalisation may apply to its output in the same pass. */
+export type Activation = "relu";
+
+/** An affine map as backends take it. */
+function mapOf(weight: Tensor | null, bias: Tensor | null, { eps, activation }: Affine): AffineMap<unknown> {
+  return { weight: weight?.block ?? null, bias: bias?.block ?? null, eps, rectifies: activation === "relu" };
 }
 
 /**
@@ -38,17 +48,17 @@ export function momentsOf(x: Tensor, view: StatisticsView, mask: Tensor | null):
  * @returns y of the shape of x
  */
 export function standardize(x: Tensor, moments: Tensor, view: StatisticsView, affine: Affine): Tensor {
-  const { weight, bias, eps } = affine;
+  const { weight, bias } = affine;
   checkAffine("standardize(x)", view, affine);
   const backend = commonBackend("standardize", x, weight, bias);
   const y = empty("standardize", backend, x.shape);
-  backend.standardize(x.block, moments.block, view, weight?.block ?? null, bias?.block ?? null, eps, y.block);
+  backend.standardize(x.block, moments.block, view, mapOf(weight, bias, affine), y.block);
   const { inputs, slots, shapes } = differentiable(x, affine);
-  const saved = weight === null ? [x, moments] : [x, moments, weight];
-  record("standardize", y, inputs, saved, (dy, [input, stats, w], needs) => {
+  record("standardize", y, inputs, [x, moments, ...parameters(affine)], (dy, [input, stats, ...saved], needs) => {
     const gradients = outputs(input, shapes, slots, needs);
     const { dx, dweight, dbias } = blocks(gradients);
-    backend.standardizeGradient(dy.block, input.block, stats.block, view, w?.block ?? null, eps, dx, dweight, dbias);
+    const map = savedMap(affine, saved);
+    backend.standardizeGradient(dy.block, input.block, stats.block, view, map, dx, dweight, dbias);
     return slots.map((slot) => gradients[slot]);
   });
   return y;
@@ -62,25 +72,41 @@ export function standardize(x: Tensor, moments: Tensor, view: StatisticsView, af
  * @param variance - likewise
  */
 export function normalizeWith(x: Tensor, mean: Tensor, variance: Tensor, view: StatisticsView, affine: Affine): Tensor {
-  const { weight, bias, eps } = affine;
+  const { weight, bias } = affine;
   checkAffine("normalizeWith(x)", view, affine);
   const backend = commonBackend("normalizeWith", x, mean, variance, weight, bias);
   const y = empty("normalizeWith", backend, x.shape);
-  const w = weight?.block ?? null;
-  backend.normalizeWith(x.block, mean.block, variance.block, view, w, bias?.block ?? null, eps, y.block);
+  backend.normalizeWith(x.block, mean.block, variance.block, view, mapOf(weight, bias, affine), y.block);
   const { inputs, slots, shapes } = differentiable(x, affine);
   // Copies, since training may move the running statistics before the gradient is asked for.
   const statistics = willRecord(...inputs) ? [copyOf("normalizeWith", mean), copyOf("normalizeWith", variance)] : [];
-  const saved = weight === null ? [x, ...statistics] : [x, ...statistics, weight];
-  record("normalizeWith", y, inputs, saved, (dy, [input, m, v, savedWeight], needs) => {
-    const gradients = outputs(input, shapes, slots, needs);
-    const { dx, dweight, dbias } = blocks(gradients);
-    const weightBlock = savedWeight?.block ?? null;
-    backend.normalizeWithGradient(dy.block, input.block, m.block, v.block, view, weightBlock, eps, dx, dweight, dbias);
-    return slots.map((slot) => gradients[slot]);
-  });
+  record(
+    "normalizeWith",
+    y,
+    inputs,
+    [x, ...statistics, ...parameters(affine)],
+    (dy, [input, m, v, ...saved], needs) => {
+      const gradients = outputs(input, shapes, slots, needs);
+      const { dx, dweight, dbias } = blocks(gradients);
+      const map = savedMap(affine, saved);
+      backend.normalizeWithGradient(dy.block, input.block, m.block, v.block, view, map, dx, dweight, dbias);
+      return slots.map((slot) => gradients[slot]);
+    },
+  );
   for (const t of statistics) t.dispose();
   return y;
+}
+
+/** The parameters that a gradient is computed from; a bias only tells where the activation let values pass. */
+function parameters({ weight, bias, activation }: Affine): Tensor[] {
+  return [weight, activation ? bias : null].filter((t) => t !== null);
+}
+
+/** The map whose {@link parameters} were saved. */
+function savedMap(affine: Affine, saved: readonly Tensor[]): AffineMap<unknown> {
+  const rest = [...saved];
+  const weight = affine.weight === null ? null : (rest.shift() ?? null);
+  return mapOf(weight, rest.shift() ?? null, affine);
 }
 
 /** Checks that weight and bias have one value for each of the view's parameters. @throws ShapeError if they do not */

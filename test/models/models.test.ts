@@ -20,7 +20,6 @@ import {
   ReLU,
   Residual,
   RmsNorm,
-  readSafetensors,
   Sequential,
   Sigmoid,
   SiLU,
@@ -31,7 +30,6 @@ import {
   tensor,
   writeSafetensors,
 } from "evenkeel";
-import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { normal } from "../support/seeded.js";
 
@@ -94,76 +92,6 @@ describe("saveModel and loadModel", () => {
     );
     expect(() => loadModel(writeSafetensors({}, { evenkeel: "{}" }))).toThrowErrorMatchingInlineSnapshot(
       `[FormatError: loadModel(bytes): expected metadata of format 1, got {}. Load it with the version of Evenkeel that wrote it, or a newer one.]`,
-    );
-  });
-});
-
-describe("safetensors", () => {
-  test("reads the number types of other writers", () => {
-    const header = {
-      half: { dtype: "F16", shape: [3], data_offsets: [0, 6] },
-      brain: { dtype: "BF16", shape: [1], data_offsets: [6, 8] },
-      count: { dtype: "I64", shape: [], data_offsets: [8, 16] },
-      double: { dtype: "F64", shape: [1], data_offsets: [16, 24] },
-      bytes: { dtype: "U8", shape: [2], data_offsets: [24, 26] },
-    };
-    const json = new TextEncoder().encode(JSON.stringify(header));
-    const bytes = new Uint8Array(8 + json.length + 26);
-    const view = new DataView(bytes.buffer);
-    view.setBigUint64(0, BigInt(json.length), true);
-    bytes.set(json, 8);
-    const at = 8 + json.length;
-    [0x3c00, 0xc000, 0x0001].forEach((bits, k) => {
-      view.setUint16(at + 2 * k, bits, true);
-    });
-    view.setUint16(at + 6, 0x4049, true);
-    view.setBigInt64(at + 8, 938n, true);
-    view.setFloat64(at + 16, 0.5, true);
-    bytes.set([7, 255], at + 24);
-    const { tensors } = readSafetensors(bytes);
-    expect(tensors["half"].dataSync()).toEqual(Float32Array.of(1, -2, 2 ** -24));
-    expect(tensors["brain"].dataSync()).toEqual(Float32Array.of(3.140625));
-    expect(tensors["count"].item()).toBe(938);
-    expect(tensors["double"].item()).toBe(0.5);
-    expect(tensors["bytes"].dataSync()).toEqual(Float32Array.of(7, 255));
-  });
-
-  test("says what is wrong with a file that is cut short or is none", () => {
-    const bytes = writeSafetensors({
-      weight: tensor([
-        [1, 2],
-        [3, 4],
-      ]),
-    });
-    expect(() => readSafetensors(bytes.subarray(0, 4))).toThrowErrorMatchingInlineSnapshot(
-      `[FormatError: readSafetensors(bytes): expected at least 8 bytes, got 4. Check that the file is a complete .safetensors file.]`,
-    );
-    expect(() => readSafetensors(bytes.subarray(0, 40))).toThrowErrorMatchingInlineSnapshot(
-      `[FormatError: readSafetensors(bytes): expected a header of 80 bytes, got 32 bytes in all. Check that the file is a complete .safetensors file.]`,
-    );
-    expect(() => readSafetensors(bytes.subarray(0, bytes.length - 4))).toThrowErrorMatchingInlineSnapshot(
-      `[FormatError: readSafetensors(bytes): expected 4 values of F32 for weight, got bytes 0 to 16 of 12. Check that the file is a complete .safetensors file.]`,
-    );
-    expect(() => readSafetensors(new Uint8Array(64))).toThrow("readSafetensors(bytes): expected a JSON header");
-  });
-
-  test("never throws anything but a FormatError on damaged files", () => {
-    const bytes = writeSafetensors({ a: tensor([1, 2, 3]), b: tensor([[4]]) }, { note: "x" });
-    const damage = fc.tuple(
-      fc.nat(bytes.length),
-      fc.array(fc.tuple(fc.nat(bytes.length - 1), fc.nat(255)), { maxLength: 8 }),
-    );
-    fc.assert(
-      fc.property(damage, ([length, changes]) => {
-        const damaged = bytes.slice(0, length);
-        for (const [at, value] of changes) if (at < length) damaged[at] = value;
-        try {
-          readSafetensors(damaged);
-        } catch (error) {
-          expect(String(error)).toMatch(/^(Format|Shape)Error: /);
-        }
-      }),
-      { numRuns: 500 },
     );
   });
 });

@@ -6,6 +6,7 @@ import {
   noGrad,
   onWarning,
   paperSchedule,
+  relu,
   Sgd,
   saveModel,
   scope,
@@ -245,6 +246,18 @@ describeEachBackend("BatchRenorm", () => {
     expectClose(y.subarray(0, 24), plain.forward(tensor(x, [8, 3])).dataSync(), 1e-6);
     expect(y.subarray(24)).toEqual(new Float32Array(6));
     expectClose(running(masked).variance, running(plain).variance, 1e-6);
+  });
+
+  test("a relu in the same pass is the relu behind it", () => {
+    const pass = (fused: boolean): (Float32Array | undefined)[] => {
+      const norm = settled(wide);
+      norm.weight = tensor([1, -2, 0.5], { requiresGrad: true });
+      const x = normal([8, 3, 4], 6, { requiresGrad: true });
+      const y = fused ? norm.forward(x, { activation: "relu" }) : relu(norm.forward(x));
+      y.backward(normalValues(96, 7));
+      return [y, x.grad, norm.weight.grad, norm.bias?.grad].map((t) => t?.dataSync());
+    };
+    expect(pass(true)).toEqual(pass(false));
   });
 
   test("a batch that is not finite leaves the running statistics alone", () => {

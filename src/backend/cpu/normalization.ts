@@ -1,4 +1,4 @@
-import type { Normalization, StatisticsView } from "../backend.js";
+import type { AffineMap, Normalization, StatisticsView } from "../backend.js";
 import { f32, f64 } from "./memory.js";
 
 /** What turns x into x̂ = (x − mean)·scale, per kept index. */
@@ -46,13 +46,12 @@ function sumOver({ outer, kept, inner }: StatisticsView, k: number, term: (i: nu
   return sum;
 }
 
-/** y = weight·x̂ + bias */
+/** y = weight·x̂ + bias, or max(y, 0) */
 function affine(
   x: ArrayBuffer,
   { mean, scale }: Statistics,
   view: StatisticsView,
-  weight: ArrayBuffer | null,
-  bias: ArrayBuffer | null,
+  { weight, bias, rectifies }: AffineMap<ArrayBuffer>,
   y: ArrayBuffer,
 ): void {
   const input = f32(x);
@@ -61,8 +60,27 @@ function affine(
   const output = f32(y);
   forEachElement(view, (i, k, p) => {
     const xHat = (input[i] - mean[k]) * scale[k];
-    output[i] = (weights === null ? 1 : weights[p]) * xHat + (biases === null ? 0 : biases[p]);
+    const value = (weights === null ? 1 : weights[p]) * xHat + (biases === null ? 0 : biases[p]);
+    output[i] = rectifies ? Math.max(value, 0) : value;
   });
+}
+
+/** dy as it reaches the output of the map without its rectifier. */
+function reaching(
+  dy: ArrayBuffer,
+  x: ArrayBuffer,
+  statistics: Statistics,
+  view: StatisticsView,
+  map: AffineMap<ArrayBuffer>,
+): ArrayBuffer {
+  if (!map.rectifies) return dy;
+  const y = new ArrayBuffer(dy.byteLength);
+  affine(x, statistics, view, map, y);
+  const output = f32(y);
+  f32(dy).forEach((value, i) => {
+    output[i] = value * (output[i] > 0 ? 1 : 0);
+  });
+  return y;
 }
 
 /** dweight = Σ dy·x̂ and dbias = Σ dy over the elements of each parameter. */
@@ -119,17 +137,18 @@ export const normalization: Normalization<ArrayBuffer> = {
     }
   },
 
-  standardize(x, moments, view, weight, bias, eps, y) {
-    affine(x, fromMoments(moments, view.kept, eps), view, weight, bias, y);
+  standardize(x, moments, view, map, y) {
+    affine(x, fromMoments(moments, view.kept, map.eps), view, map, y);
   },
 
-  standardizeGradient(dy, x, moments, view, weight, eps, dx, dweight, dbias) {
-    const statistics = fromMoments(moments, view.kept, eps);
-    parameterGradients(dy, x, statistics, view, dweight, dbias);
+  standardizeGradient(dy, x, moments, view, map, dx, dweight, dbias) {
+    const statistics = fromMoments(moments, view.kept, map.eps);
+    const cotangent = reaching(dy, x, statistics, view, map);
+    parameterGradients(cotangent, x, statistics, view, dweight, dbias);
     if (dx === null) return;
     const input = f32(x);
     const gradient = f32(dx);
-    const g = weighted(dy, view, weight);
+    const g = weighted(cotangent, view, map.weight);
     const xHat = (i: number, k: number) => (input[i] - statistics.mean[k]) * statistics.scale[k];
     const meanG = new Float64Array(view.kept);
     const meanGxHat = new Float64Array(view.kept);
@@ -143,16 +162,17 @@ export const normalization: Normalization<ArrayBuffer> = {
     });
   },
 
-  normalizeWith(x, mean, variance, view, weight, bias, eps, y) {
-    affine(x, fromGiven(mean, variance, view.kept, eps), view, weight, bias, y);
+  normalizeWith(x, mean, variance, view, map, y) {
+    affine(x, fromGiven(mean, variance, view.kept, map.eps), view, map, y);
   },
 
-  normalizeWithGradient(dy, x, mean, variance, view, weight, eps, dx, dweight, dbias) {
-    const statistics = fromGiven(mean, variance, view.kept, eps);
-    parameterGradients(dy, x, statistics, view, dweight, dbias);
+  normalizeWithGradient(dy, x, mean, variance, view, map, dx, dweight, dbias) {
+    const statistics = fromGiven(mean, variance, view.kept, map.eps);
+    const cotangent = reaching(dy, x, statistics, view, map);
+    parameterGradients(cotangent, x, statistics, view, dweight, dbias);
     if (dx === null) return;
     const gradient = f32(dx);
-    const g = weighted(dy, view, weight);
+    const g = weighted(cotangent, view, map.weight);
     forEachElement(view, (i, k) => {
       gradient[i] = g[i] * statistics.scale[k];
     });

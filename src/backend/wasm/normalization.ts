@@ -1,4 +1,5 @@
-import type { Normalization, StatisticsView } from "../backend.js";
+import type { AffineMap, Normalization, StatisticsView } from "../backend.js";
+import { elementwise } from "./elementwise.js";
 import type { Runtime } from "./runtime.js";
 
 /** A block of moments holds three f64 per kept index. */
@@ -49,62 +50,109 @@ function coefficientBytes(kept: number): number {
 
 /** Normalisation, forward and backward. */
 export function normalization(runtime: Runtime): Normalization<number> {
-  function standardize(
-    x: number,
-    moments: number,
-    view: StatisticsView,
-    weight: number | null,
-    bias: number | null,
-    eps: number,
-    y: number,
-  ): void {
+  const { unaryGradient } = elementwise(runtime);
+
+  function standardize(x: number, moments: number, view: StatisticsView, map: AffineMap<number>, y: number): void {
     if (isEmpty(view)) return;
     const { outer, kept, inner, repeat, period } = view;
     const work = 2 * outer * kept * inner;
     const pattern = patternOf(view);
-    const w = weight ?? 0;
-    const b = bias ?? 0;
+    const rectifies = Number(map.rectifies);
     if (pattern === "rows") {
-      runtime.share("rowStandardize", kept, work, x, moments, inner, repeat, period, w, b, eps, y);
+      const { weight, bias, eps } = map;
+      const args = [inner, repeat, period, weight ?? 0, bias ?? 0, eps, rectifies, y];
+      runtime.share("rowStandardize", kept, work, x, moments, ...args);
       return;
     }
-    runtime.withScratch(coefficientBytes(kept), (coefficients) => {
-      runtime.run("standardizeCoefficients", kept, moments, w, b, eps, kept, coefficients);
-      if (pattern === "channels") runtime.share("channelStandardize", outer, work, x, coefficients, kept, y);
-      else runtime.share("planeStandardize", outer * kept, work, x, coefficients, kept, inner, y);
+    withCoefficients(moments, kept, map, (coefficients) => {
+      if (pattern === "channels") runtime.share("channelStandardize", outer, work, x, coefficients, kept, rectifies, y);
+      else runtime.share("planeStandardize", outer * kept, work, x, coefficients, kept, inner, rectifies, y);
     });
   }
 
-  function columnsGradient(
+  /** Runs `body` with the coefficients of {@link standardize} over columns. */
+  function withCoefficients(
+    moments: number,
+    kept: number,
+    { weight, bias, eps }: AffineMap<number>,
+    body: (coefficients: number) => void,
+  ): void {
+    runtime.withScratch(coefficientBytes(kept), (coefficients) => {
+      runtime.run("standardizeCoefficients", kept, moments, weight ?? 0, bias ?? 0, eps, kept, coefficients);
+      body(coefficients);
+    });
+  }
+
+  /** Runs `body` with dy as it reaches the output of the map without its rectifier. */
+  function withReaching(
     dy: number,
     x: number,
     moments: number,
     view: StatisticsView,
-    weight: number,
-    eps: number,
+    map: AffineMap<number>,
+    body: (g: number) => void,
+  ): void {
+    if (!map.rectifies) {
+      body(dy);
+      return;
+    }
+    const size = view.outer * view.kept * view.inner;
+    runtime.withScratch(4 * size, (g) => {
+      standardize(x, moments, view, { ...map, rectifies: false }, g);
+      unaryGradient("relu", dy, g, g, size, 0);
+      body(g);
+    });
+  }
+
+  /** The gradient over columns of single values. */
+  function channelsGradient(
+    dy: number,
+    x: number,
+    moments: number,
+    { outer, kept }: StatisticsView,
+    { weight, eps }: AffineMap<number>,
     dx: number,
     dweight: number,
     dbias: number,
   ): void {
-    const { outer, kept, inner } = view;
-    const pattern = patternOf(view);
+    const size = outer * kept;
     const pieceRows = channelPieceRows(outer);
-    const pieces = pattern === "channels" ? Math.ceil(outer / pieceRows) : 1;
-    const size = outer * kept * inner;
+    const pieces = Math.ceil(outer / pieceRows);
     const sumsBytes = pieces * kept * partialBytes;
     runtime.withScratch(sumsBytes + (dx ? coefficientBytes(kept) : 0), (sums) => {
       const coefficients = dx ? sums + sumsBytes : 0;
-      if (pattern === "channels") {
-        const args = [dy, x, moments, outer, kept, pieceRows, sums];
-        runtime.shareWithScratch("channelGradientSums", pieces, 2 * size, 3 * paddedBytes(kept), ...args);
-      } else {
-        runtime.share("planeGradientSums", kept, 2 * size, dy, x, moments, outer, kept, inner, sums);
-      }
+      const args = [dy, x, moments, outer, kept, pieceRows, sums];
+      runtime.shareWithScratch("channelGradientSums", pieces, 2 * size, 3 * paddedBytes(kept), ...args);
       const outputs = [coefficients, dweight, dbias];
-      runtime.run("gradientCoefficients", kept, moments, sums, pieces, weight, eps, kept, ...outputs);
+      runtime.run("gradientCoefficients", kept, moments, sums, pieces, weight ?? 0, eps, kept, ...outputs);
+      if (dx) runtime.share("channelGradient", outer, 3 * size, dy, x, coefficients, kept, dx);
+    });
+  }
+
+  /** The gradient over columns of planes; `forward`: the coefficients of the map with a rectifier, or 0. */
+  function planesGradient(
+    dy: number,
+    x: number,
+    moments: number,
+    { outer, kept, inner }: StatisticsView,
+    { weight, eps }: AffineMap<number>,
+    forward: number,
+    dx: number,
+    dweight: number,
+    dbias: number,
+  ): void {
+    const size = outer * kept * inner;
+    const sumsBytes = kept * partialBytes;
+    const scratch = forward ? paddedBytes(inner) : 0;
+    runtime.withScratch(sumsBytes + (dx ? coefficientBytes(kept) : 0), (sums) => {
+      const coefficients = dx ? sums + sumsBytes : 0;
+      const from = [dy, x, moments, outer, kept, inner, forward];
+      runtime.shareWithScratch("planeGradientSums", kept, 2 * size, scratch, ...from, sums);
+      const outputs = [coefficients, dweight, dbias];
+      runtime.run("gradientCoefficients", kept, moments, sums, 1, weight ?? 0, eps, kept, ...outputs);
       if (!dx) return;
-      if (pattern === "channels") runtime.share("channelGradient", outer, 3 * size, dy, x, coefficients, kept, dx);
-      else runtime.share("planeGradient", outer * kept, 3 * size, dy, x, coefficients, kept, inner, dx);
+      const args = [dy, x, coefficients, kept, inner, forward, dx];
+      runtime.shareWithScratch("planeGradient", outer * kept, 3 * size, scratch, ...args);
     });
   }
 
@@ -113,8 +161,7 @@ export function normalization(runtime: Runtime): Normalization<number> {
     x: number,
     moments: number,
     view: StatisticsView,
-    weight: number,
-    eps: number,
+    { weight, bias, eps, rectifies }: AffineMap<number>,
     dx: number,
     dweight: number,
     dbias: number,
@@ -123,8 +170,9 @@ export function normalization(runtime: Runtime): Normalization<number> {
     const pieceRows = rowPieceRows(view);
     const pieces = Math.ceil(kept / pieceRows);
     const run = (partials: number): void => {
-      const scratch = repeat === 1 ? 3 * paddedBytes(period) : 0;
-      const args = [dy, x, moments, kept, inner, repeat, period, Number(centred), weight, eps, dx, pieceRows, partials];
+      const scratch = paddedBytes(inner) + (repeat === 1 ? 3 * paddedBytes(period) : 0);
+      const map = [weight ?? 0, bias ?? 0, eps, Number(rectifies)];
+      const args = [dy, x, moments, kept, inner, repeat, period, Number(centred), ...map, dx, pieceRows, partials];
       runtime.shareWithScratch("rowGradient", pieces, 5 * kept * inner, scratch, ...args);
     };
     if (!dweight && !dbias) {
@@ -142,8 +190,7 @@ export function normalization(runtime: Runtime): Normalization<number> {
     x: number,
     moments: number,
     view: StatisticsView,
-    weight: number | null,
-    eps: number,
+    map: AffineMap<number>,
     dx: number | null,
     dweight: number | null,
     dbias: number | null,
@@ -154,8 +201,17 @@ export function normalization(runtime: Runtime): Normalization<number> {
       runtime.run("mergeRowGradients", view.period, 0, 0, view.period, dweight ?? 0, dbias ?? 0);
       return;
     }
-    const gradient = patternOf(view) === "rows" ? rowsGradient : columnsGradient;
-    gradient(dy, x, moments, view, weight ?? 0, eps, dx ?? 0, dweight ?? 0, dbias ?? 0);
+    const outputs = [dx ?? 0, dweight ?? 0, dbias ?? 0] as const;
+    const pattern = patternOf(view);
+    if (pattern === "rows") rowsGradient(dy, x, moments, view, map, ...outputs);
+    else if (pattern === "channels") {
+      withReaching(dy, x, moments, view, map, (g) => channelsGradient(g, x, moments, view, map, ...outputs));
+    } else if (!map.rectifies) planesGradient(dy, x, moments, view, map, 0, ...outputs);
+    else {
+      withCoefficients(moments, view.kept, map, (forward) => {
+        planesGradient(dy, x, moments, view, map, forward, ...outputs);
+      });
+    }
   }
 
   /** Runs `body` with given statistics in the form of moments; a null mean is 0. */
@@ -195,19 +251,22 @@ export function normalization(runtime: Runtime): Normalization<number> {
     },
     standardize,
     standardizeGradient,
-    normalizeWith(x, mean, variance, view, weight, bias, eps, y) {
-      withRunningMoments(mean, variance, view.kept, (moments) => standardize(x, moments, view, weight, bias, eps, y));
+    normalizeWith(x, mean, variance, view, map, y) {
+      withRunningMoments(mean, variance, view.kept, (moments) => standardize(x, moments, view, map, y));
     },
-    normalizeWithGradient(dy, x, mean, variance, view, weight, eps, dx, dweight, dbias) {
-      if (dweight !== null || dbias !== null) {
-        withRunningMoments(mean, variance, view.kept, (moments) => {
-          standardizeGradient(dy, x, moments, view, weight, eps, null, dweight, dbias);
+    normalizeWithGradient(dy, x, mean, variance, view, map, dx, dweight, dbias) {
+      withRunningMoments(mean, variance, view.kept, (moments) => {
+        withReaching(dy, x, moments, view, map, (g) => {
+          const plain = { ...map, rectifies: false };
+          if (dweight !== null || dbias !== null) {
+            standardizeGradient(g, x, moments, view, plain, null, dweight, dbias);
+          }
+          // dx = weight·g·s is the map itself, without its mean and its bias.
+          if (dx === null) return;
+          withRunningMoments(null, variance, view.kept, (around0) => {
+            standardize(g, around0, view, { ...plain, bias: null }, dx);
+          });
         });
-      }
-      // dx = weight·dy·s is the map itself, without its mean and its bias.
-      if (dx === null) return;
-      withRunningMoments(null, variance, view.kept, (moments) => {
-        standardize(dy, moments, view, weight, null, eps, dx);
       });
     },
     averageMoments(moments, samples, kept, averaged) {

@@ -1,0 +1,90 @@
+import { ConvTranspose2d } from "../nn/conv-transpose2d.js";
+import { Conv1d } from "../nn/conv1d.js";
+import { Conv2d } from "../nn/conv2d.js";
+import { Flatten } from "../nn/flatten.js";
+import type { AnyModule } from "../nn/module.js";
+import { AvgPool2d, GlobalAvgPool2d, MaxPool2d } from "../nn/pooling.js";
+import { Residual } from "../nn/residual.js";
+import { Sequential } from "../nn/sequential.js";
+import { behavesAs } from "./affine-layers.js";
+
+/** A place in a {@link Chain}. */
+export interface Step {
+  /** The module's path, as in {@link Module.namedModules}. */
+  readonly name: string;
+  readonly module: AnyModule;
+  /** What holds it. */
+  readonly parent: AnyModule;
+}
+
+/** Modules that are known to be applied one after another, and to nothing else in between. */
+export type Chain = readonly Step[];
+
+/** What is known of the order in which a model applies its modules. */
+export interface Order {
+  readonly chains: readonly Chain[];
+  /** In how many places each module stands. */
+  readonly places: ReadonlyMap<AnyModule, number>;
+  /** Modules whose surroundings apply them in an order of their own: children of custom classes. */
+  readonly unordered: readonly Step[];
+}
+
+/**
+ * The chains of a model: its `Sequential`s, those inside one another joined, and what stands inside `Residual`s. A Sequential that stands in
+ * two places, or has listeners, is a chain of its own. Modules for which `isClosed` holds are not gone into.
+ */
+export function findChains(model: AnyModule, isClosed: (module: AnyModule) => boolean): Order {
+  const places = countPlaces(model);
+  const chains: Chain[] = [];
+  const unordered: Step[] = [];
+  const seen = new Set<AnyModule>();
+  const isOpen = (module: AnyModule): boolean => behavesAs(module, Sequential) && !isClosed(module);
+  const stepsOf = (name: string, parent: AnyModule): Step[] =>
+    parent.children().map(([key, module]) => ({ name: name === "" ? key : `${name}.${key}`, module, parent }));
+  const joined = (step: Step): Step[] =>
+    isOpen(step.module) && places.get(step.module) === 1 && !step.module.hooked
+      ? stepsOf(step.name, step.module).flatMap(joined)
+      : [step];
+  const visit = (name: string, module: AnyModule): void => {
+    if (seen.has(module) || isClosed(module)) return;
+    seen.add(module);
+    const inside = stepsOf(name, module);
+    if (isOpen(module)) addChain(inside.flatMap(joined));
+    else if (behavesAs(module, Residual)) for (const step of inside) addChain(joined(step));
+    else {
+      unordered.push(...inside.filter((step) => !isOpen(step.module)));
+      for (const step of inside) visit(step.name, step.module);
+    }
+  };
+  const addChain = (chain: Chain): void => {
+    chains.push(chain);
+    for (const step of chain) visit(step.name, step.module);
+  };
+  visit("", model);
+  return { chains, places, unordered };
+}
+
+function countPlaces(model: AnyModule): Map<AnyModule, number> {
+  const places = new Map<AnyModule, number>([[model, 0]]);
+  for (const [, parent] of model.namedModules()) {
+    for (const [, child] of parent.children()) places.set(child, (places.get(child) ?? 0) + 1);
+  }
+  return places;
+}
+
+/** The rank of what a layer gives, whatever it is given. */
+function rankAfter(module: AnyModule): number | null {
+  if (module instanceof Flatten || module instanceof GlobalAvgPool2d) return 2;
+  if (module instanceof Conv1d) return 3;
+  return [Conv2d, ConvTranspose2d, MaxPool2d, AvgPool2d].some((layerClass) => module instanceof layerClass) ? 4 : null;
+}
+
+/** The rank of the input of a chain's step, as far as the layers before it tell; null if they do not. */
+export function rankBefore(chain: Chain, at: number): number | null {
+  for (let k = at - 1; k >= 0; k--) {
+    const { module } = chain[k];
+    const rank = rankAfter(module);
+    if (rank !== null) return rank;
+  }
+  return null;
+}

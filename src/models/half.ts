@@ -1,0 +1,51 @@
+/** The value of a half-precision number: 1 sign bit, 5 exponent bits, 10 fraction bits. */
+export function halfToNumber(bits: number): number {
+  const sign = bits & 0x8000 ? -1 : 1;
+  const exponent = (bits >> 10) & 0x1f;
+  const fraction = bits & 0x3ff;
+  if (exponent === 0) return sign * fraction * 2 ** -24;
+  if (exponent === 0x1f) return fraction === 0 ? sign * Number.POSITIVE_INFINITY : Number.NaN;
+  return sign * (1 + fraction / 1024) * 2 ** (exponent - 15);
+}
+
+/** The half-precision number nearest to a value, ties to even; infinite beyond 65504. */
+export function numberToHalf(value: number): number {
+  if (Number.isNaN(value)) return 0x7e00;
+  const sign = value < 0 || Object.is(value, -0) ? 0x8000 : 0;
+  const size = Math.abs(value);
+  if (size >= 65520) return sign | 0x7c00;
+  if (size < 2 ** -14) return sign | roundToEven(size * 2 ** 24);
+  const exponent = Math.floor(Math.log2(size));
+  // log2 may round up to the next whole number just below a power of two.
+  const e = size < 2 ** exponent ? exponent - 1 : exponent;
+  // A fraction that rounds up to 1024 carries into the exponent.
+  return sign | (((e + 15) << 10) + roundToEven((size / 2 ** e - 1) * 1024));
+}
+
+/** The value of a bfloat16 number: the upper half of a float32. */
+export function bfloatToNumber(bits: number): number {
+  word.setUint32(0, bits << 16);
+  return word.getFloat32(0);
+}
+
+/** The bfloat16 number nearest to a value, ties to even. */
+export function numberToBfloat(value: number): number {
+  if (Number.isNaN(value)) return 0x7fc0;
+  word.setFloat32(0, value);
+  const bits = word.getUint32(0);
+  // What float32 has rounded away decides a tie.
+  const rest = bits & 0xffff;
+  const residue = Math.abs(value) - Math.abs(word.getFloat32(0));
+  const upper = bits >>> 16;
+  if (rest !== 0x8000 || residue === 0)
+    return upper + (rest > 0x8000 || (rest === 0x8000 && (upper & 1) === 1) ? 1 : 0);
+  return upper + (residue > 0 ? 1 : 0);
+}
+
+const word = new DataView(new ArrayBuffer(4));
+
+function roundToEven(value: number): number {
+  const low = Math.floor(value);
+  const rest = value - low;
+  return rest > 0.5 || (rest === 0.5 && low % 2 === 1) ? low + 1 : low;
+}

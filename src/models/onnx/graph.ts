@@ -1,0 +1,317 @@
+import { FormatError } from "../../errors.js";
+import { isOp, printable, titleOf } from "./attributes.js";
+import type { AttributeProto, GraphProto, NodeProto, TensorProto } from "./codec.js";
+import type { OnnxModel } from "./onnx-model.js";
+import { elementTypes, readTensor, type TensorValues } from "./tensor-values.js";
+
+/** How often each node reads a value. */
+type Readers = Map<NodeProto, number>;
+
+/** A graph of a model: what makes each value, and what reads it. Edits keep the maps; {@link Graph.commit} writes them into the message. */
+export class Graph {
+  readonly model: OnnxModel;
+  readonly proto: GraphProto;
+  /** The graph around this one, whose values it may read. */
+  readonly parent: Graph | null;
+  /** Where it stands: empty for the main graph, else the node and attribute that hold it. */
+  readonly place: string;
+  readonly subgraphs: readonly Graph[];
+  readonly #makers = new Map<string, NodeProto>();
+  readonly #readers = new Map<string, Readers>();
+  readonly #initializers = new Map<string, TensorProto>();
+  readonly #sparse: ReadonlySet<string>;
+  readonly #inputs: ReadonlySet<string>;
+  readonly #outputs: ReadonlySet<string>;
+  /** Values that graphs inside this one read, from here or from further out. */
+  readonly #readInside = new Set<string>();
+  readonly #removed = new Set<NodeProto>();
+  readonly #dropped = new Set<string>();
+
+  /** @throws FormatError if values are made twice, by nothing, or in a circle */
+  constructor(model: OnnxModel, proto: GraphProto, parent: Graph | null, place: string) {
+    this.model = model;
+    this.proto = proto;
+    this.parent = parent;
+    this.place = place;
+    this.#inputs = new Set(proto.input.map(({ name }) => name));
+    this.#outputs = new Set(proto.output.map(({ name }) => name));
+    this.#sparse = new Set(proto.sparseInitializer.map(({ values }) => values?.name ?? ""));
+    for (const tensor of proto.initializer) this.#initializers.set(tensor.name, tensor);
+    for (const node of proto.node) {
+      for (const name of node.output) {
+        if (name === "") continue;
+        if (this.#makers.has(name)) throw this.#fault(`two nodes that make ${printable(name)}`);
+        this.#makers.set(name, node);
+      }
+      for (const name of node.input) if (name !== "") this.#read(node, name);
+    }
+    const inside = new Map<NodeProto, Graph[]>();
+    for (const node of proto.node) {
+      const graphs = graphsIn(node).map(
+        ([name, graph]) => new Graph(model, graph, this, `${place}${printable(node.name || node.opType)}.${name}/`),
+      );
+      if (graphs.length > 0) inside.set(node, graphs);
+    }
+    this.subgraphs = [...inside.values()].flat();
+    for (const graph of this.subgraphs) for (const name of graph.#free()) this.#readInside.add(name);
+    this.#checkDefined();
+    this.#checkAcyclic(inside);
+  }
+
+  #fault(received: string): FormatError {
+    return new FormatError({
+      where: this.model.where,
+      expected: "a graph in which every value is made once, before it is read",
+      received,
+      cure: "Export the model again; onnx.checker names the place.",
+    });
+  }
+
+  #has(name: string): boolean {
+    return this.#makers.has(name) || this.#initializers.has(name) || this.#inputs.has(name) || this.#sparse.has(name);
+  }
+
+  /** Names read here or further inside, but not made here. */
+  *#free(): Iterable<string> {
+    for (const [name, { size }] of this.#readers) if (size > 0 && !this.#has(name)) yield name;
+    for (const name of this.#readInside) if (!this.#has(name)) yield name;
+    for (const name of this.#outputs) if (!this.#has(name)) yield name;
+  }
+
+  #checkDefined(): void {
+    if (this.parent !== null) return;
+    for (const name of this.#free()) {
+      if (name === "") throw this.#fault("an output without a name");
+      throw this.#fault(`${printable(name)}, which nothing makes`);
+    }
+  }
+
+  #checkAcyclic(inside: ReadonlyMap<NodeProto, readonly Graph[]>): void {
+    const waiting = new Map<NodeProto, number>();
+    const dependants = new Map<NodeProto, NodeProto[]>();
+    for (const node of this.proto.node) {
+      const names = (inside.get(node) ?? []).flatMap((graph) => [...graph.#free()]).concat(node.input);
+      let count = 0;
+      for (const name of new Set(names)) {
+        const maker = this.#makers.get(name);
+        if (maker === undefined) continue;
+        count++;
+        const list = dependants.get(maker);
+        if (list === undefined) dependants.set(maker, [node]);
+        else list.push(node);
+      }
+      waiting.set(node, count);
+    }
+    const ready = this.proto.node.filter((node) => waiting.get(node) === 0);
+    let done = 0;
+    for (let node = ready.pop(); node !== undefined; node = ready.pop()) {
+      done++;
+      for (const next of dependants.get(node) ?? []) {
+        const count = (waiting.get(next) ?? 0) - 1;
+        waiting.set(next, count);
+        if (count === 0) ready.push(next);
+      }
+    }
+    if (done === this.proto.node.length) return;
+    const stuck = this.proto.node.find((node) => (waiting.get(node) ?? 0) > 0);
+    throw this.#fault(`a circle of nodes${stuck === undefined ? "" : ` through ${titleOf(stuck)}`}`);
+  }
+
+  /** Every name of a value here. */
+  *names(): Iterable<string> {
+    yield* this.#makers.keys();
+    yield* this.#initializers.keys();
+    yield* this.#inputs;
+    yield* this.#readers.keys();
+  }
+
+  /** The nodes that are left, in the order of the file. */
+  get nodes(): readonly NodeProto[] {
+    return this.proto.node.filter((node) => !this.#removed.has(node));
+  }
+
+  /** The node that makes a value; undefined for inputs, initializers and values from outside. */
+  makerOf(name: string): NodeProto | undefined {
+    return this.#makers.get(name);
+  }
+
+  /** The nodes that read a value in this graph. */
+  readersOf(name: string): readonly NodeProto[] {
+    return [...(this.#readers.get(name)?.keys() ?? [])];
+  }
+
+  /** Whether one input of one node is all that reads a value. */
+  isReadOnce(name: string): boolean {
+    const readers = this.#readers.get(name);
+    const [count] = readers?.values() ?? [];
+    return readers?.size === 1 && count === 1 && !this.isOutput(name) && !this.isReadInside(name);
+  }
+
+  isOutput(name: string): boolean {
+    return this.#outputs.has(name);
+  }
+
+  isInput(name: string): boolean {
+    return this.#inputs.has(name) && !this.#initializers.has(name);
+  }
+
+  /** Whether a graph inside this one reads a value. */
+  isReadInside(name: string): boolean {
+    return this.#readInside.has(name);
+  }
+
+  /** The numbers of a constant: an initializer or the output of a Constant node, here or outside. A text says why there are none. */
+  constant(name: string): TensorValues | string {
+    const source = this.#source(name);
+    if (typeof source === "string") return source;
+    return "dims" in source ? readTensor(source, this.model.files) : source;
+  }
+
+  #source(name: string): TensorProto | TensorValues | string {
+    const tensor = this.#initializers.get(name);
+    if (tensor !== undefined) {
+      const isDefault = this.#inputs.has(name) && this.model.proto.irVersion >= 4n;
+      return isDefault ? "whoever runs the model may replace it, since it is also an input" : tensor;
+    }
+    const maker = this.#makers.get(name);
+    if (maker === undefined) {
+      if (this.parent !== null && !this.#inputs.has(name)) return this.parent.#source(name);
+      return "it is an input of the model";
+    }
+    if (isOp(maker, "Identity") && maker.input.length === 1) return this.#source(maker.input[0]);
+    const value = isOp(maker, "Constant") ? maker.attribute.map(constantOf).find((one) => one !== null) : undefined;
+    return value ?? `${titleOf(maker)} computes it`;
+  }
+
+  /** Makes one input of a node read a constant of these numbers: in place where nothing else reads the old one, else under a new name. */
+  setConstant(node: NodeProto, input: number, values: TensorValues, packed: Uint8Array<ArrayBuffer>): void {
+    const old = node.input[input] ?? "";
+    const own = this.#initializers.get(old);
+    const dims = values.shape.map(BigInt);
+    if (own !== undefined && this.isReadOnce(old) && this.sameShapeAsInput(old, own, dims)) {
+      Object.assign(own, { dims, rawData: packed, dataType: elementTypes[values.type] });
+      Object.assign(own, { floatData: [], doubleData: [], int32Data: [], int64Data: [], uint64Data: [] });
+      if (own.dataLocation !== 0) Object.assign(own, { dataLocation: 0, externalData: [] });
+      return;
+    }
+    const name = this.model.freshName(old === "" ? `${node.output[0]}_${input}` : `${old}_folded`);
+    const tensor = this.model.codec.tensor({ name, dims, dataType: elementTypes[values.type], rawData: packed });
+    this.proto.initializer.push(tensor);
+    this.#initializers.set(name, tensor);
+    if (this.model.proto.irVersion < 4n && this.parent === null) {
+      this.proto.input.push(this.model.codec.valueInfo(name, tensor.dataType, values.shape));
+    }
+    this.setInput(node, input, name);
+  }
+
+  /** An initializer that is listed among the inputs, as all were before IR version 4, keeps its shape. */
+  private sameShapeAsInput(name: string, { dims }: TensorProto, wanted: readonly bigint[]): boolean {
+    return !this.#inputs.has(name) || (dims.length === wanted.length && dims.every((d, k) => d === wanted[k]));
+  }
+
+  /** Makes one input of a node read another value. */
+  setInput(node: NodeProto, input: number, name: string): void {
+    while (node.input.length <= input) node.input.push("");
+    this.#unread(node, node.input[input]);
+    node.input[input] = name;
+    if (name !== "") this.#read(node, name);
+  }
+
+  /** Leaves the first `count` outputs of a node. */
+  trimOutputs(node: NodeProto, count: number): void {
+    for (const name of node.output.splice(count)) this.#makers.delete(name);
+  }
+
+  /** Takes out nodes in a row; what read the output of the last reads what `by`, the node before the first, makes from now on. */
+  replace(nodes: readonly NodeProto[], by: NodeProto): void {
+    const before = by.output[0];
+    const after = nodes[nodes.length - 1].output[0];
+    for (const node of nodes) this.remove(node);
+    this.#makers.delete(before);
+    this.#dropped.add(before);
+    this.#dropped.delete(after);
+    by.output[0] = after;
+    this.#makers.set(after, by);
+  }
+
+  /** Takes out a node whose outputs nothing reads. */
+  remove(node: NodeProto): void {
+    if (this.#removed.has(node)) return;
+    this.#removed.add(node);
+    for (const name of node.input) this.#unread(node, name);
+    for (const name of node.output) {
+      this.#makers.delete(name);
+      this.#dropped.add(name);
+    }
+  }
+
+  #read(node: NodeProto, name: string): void {
+    let readers = this.#readers.get(name);
+    if (readers === undefined) {
+      readers = new Map();
+      this.#readers.set(name, readers);
+    }
+    readers.set(node, (readers.get(node) ?? 0) + 1);
+  }
+
+  #unread(node: NodeProto, name: string): void {
+    const readers = this.#readers.get(name);
+    const count = readers?.get(node);
+    if (readers === undefined || count === undefined) return;
+    if (count > 1) readers.set(node, count - 1);
+    else readers.delete(node);
+    if (readers.size === 0) this.#clean(name);
+  }
+
+  /** Takes out a constant that was read and no longer is. */
+  #clean(name: string): void {
+    if (this.isOutput(name) || this.isReadInside(name)) return;
+    const maker = this.#makers.get(name);
+    if (maker !== undefined && isOp(maker, "Constant", "Identity")) this.remove(maker);
+    if (this.#initializers.delete(name)) this.#dropped.add(name);
+  }
+
+  /** Writes the edits into the message: what was removed goes, and what describes it. */
+  commit(): void {
+    const inside = [...this.#readInside];
+    this.#readInside.clear();
+    for (const graph of this.subgraphs) {
+      graph.commit();
+      for (const name of graph.#free()) this.#readInside.add(name);
+    }
+    for (const name of inside) if (!this.#readers.get(name)?.size) this.#clean(name);
+    const { proto } = this;
+    const isLeft = ({ name }: { readonly name: string }): boolean => !this.#dropped.has(name);
+    if (this.#removed.size > 0) proto.node = proto.node.filter((node) => !this.#removed.has(node));
+    if (this.#dropped.size === 0) return;
+    proto.initializer = proto.initializer.filter(isLeft);
+    proto.valueInfo = proto.valueInfo.filter(isLeft);
+    proto.input = proto.input.filter(isLeft);
+    proto.quantizationAnnotation = proto.quantizationAnnotation.filter(
+      ({ tensorName }) => !this.#dropped.has(tensorName),
+    );
+    this.#dropped.clear();
+    this.#removed.clear();
+  }
+}
+
+function graphsIn({ attribute }: NodeProto): [string, GraphProto][] {
+  return attribute.flatMap((one) =>
+    [...(one.g === undefined ? [] : [one.g]), ...one.graphs].map((graph): [string, GraphProto] => [one.name, graph]),
+  );
+}
+
+/** What an attribute of a Constant node holds. */
+function constantOf({ name, t, f, i, floats, ints }: AttributeProto): TensorProto | TensorValues | null {
+  const values = (type: "float32" | "int64", numbers: readonly number[], shape: number[]): TensorValues => ({
+    type,
+    shape,
+    data: Float64Array.from(numbers),
+  });
+  if (name === "value" && t !== undefined) return t;
+  if (name === "value_float") return values("float32", [f], []);
+  if (name === "value_floats") return values("float32", floats, [floats.length]);
+  if (name === "value_int") return values("int64", [Number(i)], []);
+  if (name === "value_ints") return values("int64", ints.map(Number), [ints.length]);
+  return null;
+}

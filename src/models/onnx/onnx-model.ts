@@ -1,0 +1,79 @@
+import { FormatError } from "../../errors.js";
+import { Codec, type ModelProto, type NodeProto } from "./codec.js";
+import { Graph } from "./graph.js";
+import type { ExternalFiles } from "./tensor-values.js";
+
+/** A node and the graph that it stands in. */
+export interface Placed {
+  readonly graph: Graph;
+  readonly node: NodeProto;
+}
+
+/** An ONNX model in memory, a copy that may be edited: the bytes it was read from never change. */
+export class OnnxModel {
+  /** What messages name as their place. */
+  readonly where: string;
+  readonly codec: Codec;
+  readonly proto: ModelProto;
+  /** The version of ONNX's own operators. */
+  readonly opset: number;
+  readonly files: ExternalFiles;
+  readonly main: Graph;
+  /** The bodies of functions that the model brings, to be looked at but not edited. */
+  readonly functions: readonly Graph[];
+  readonly #bytes: Uint8Array;
+  #names: Set<string> | null = null;
+
+  private constructor(where: string, codec: Codec, bytes: Uint8Array, files: ExternalFiles) {
+    this.where = where;
+    this.codec = codec;
+    this.files = files;
+    this.#bytes = bytes;
+    this.proto = codec.read(where, bytes);
+    const { graph, opsetImport } = this.proto;
+    const own = opsetImport.find(({ domain }) => domain === "" || domain === "ai.onnx");
+    this.opset = Number(own?.version ?? 1n);
+    if (graph === undefined) {
+      const cure = "Check that the file is a complete .onnx file.";
+      throw new FormatError({ where, expected: "an ONNX model", received: "one without a graph", cure });
+    }
+    this.main = new Graph(this, graph, null, "");
+    this.functions = this.proto.functions.map((one) => new Graph(this, codec.functionBody(one), null, `${one.name}/`));
+  }
+
+  /**
+   * Reads a model.
+   *
+   * @param files - where it keeps tensors outside itself
+   * @throws FormatError if it is none, or its graph makes no sense
+   * @throws MissingPackageError if onnx-buf is not installed
+   */
+  static async read(where: string, bytes: Uint8Array, files: ExternalFiles = {}): Promise<OnnxModel> {
+    return new OnnxModel(where, await Codec.load(where), bytes, files);
+  }
+
+  /** Every graph, the main one first, each before those inside it. */
+  *graphs(): Iterable<Graph> {
+    const waiting = [this.main];
+    for (let graph = waiting.pop(); graph !== undefined; graph = waiting.pop()) {
+      yield graph;
+      waiting.push(...graph.subgraphs.toReversed());
+    }
+  }
+
+  /** A name that nothing has yet, beginning with `base`. */
+  freshName(base: string): string {
+    this.#names ??= new Set([...this.graphs()].flatMap((graph) => [...graph.names()]));
+    let name = base;
+    for (let k = 1; this.#names.has(name); k++) name = `${base}_${k}`;
+    this.#names.add(name);
+    return name;
+  }
+
+  /** The file, with the edits: a copy of the bytes it was read from if there were none. */
+  write(isEdited: boolean): Uint8Array {
+    if (!isEdited) return this.#bytes.slice();
+    this.main.commit();
+    return this.codec.write(this.proto);
+  }
+}

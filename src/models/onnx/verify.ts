@@ -1,0 +1,171 @@
+import { DataError, VerificationError } from "../../errors.js";
+import { formatShape } from "../../shape.js";
+import { inFloat32 } from "./in-float32.js";
+import type { OnnxModel } from "./onnx-model.js";
+import { openSizes, randomInputs } from "./random-inputs.js";
+import { type OnnxArrays, type OnnxOutput, type OnnxSession, openSession } from "./runtime.js";
+import { elementTypeOf, type elementTypes } from "./tensor-values.js";
+
+/** How two models are compared. */
+export interface VerifyOptions {
+  /** The largest relative difference that passes. @defaultValue 1e-4; 0.02 with float16, 0.05 with bfloat16 in the model */
+  readonly tolerance?: number;
+  /** Real inputs besides the random ones: for each run, an array for each input of the model. @defaultValue none */
+  readonly inputs?: readonly OnnxArrays[];
+  /** Shapes of inputs that the model leaves open, by name. @defaultValue found by trying */
+  readonly shapes?: Readonly<Record<string, readonly number[]>>;
+}
+
+/**
+ * How far two models differ, on the same inputs in onnxruntime with its own optimisation off: in their outputs, and in the value at
+ * each place that was changed, so that a saturated output hides nothing.
+ */
+export interface OnnxVerification {
+  /** The largest difference between two values. */
+  readonly maxAbsolute: number;
+  /**
+   * The largest difference of an output's values, divided by the largest value of that output (by 0.01 if that is less: of what is
+   * next to zero, as a saturated sigmoid is, only the absolute difference counts).
+   */
+  readonly maxRelative: number;
+  /** What maxRelative was held against. */
+  readonly tolerance: number;
+  /** How often both were run. */
+  readonly runs: number;
+  /** Shapes of the random inputs, by name. */
+  readonly shapes: Readonly<Record<string, readonly number[]>>;
+  /** Whether float32 copies were run, since onnxruntime-web has no kernels for float64 or bfloat16. */
+  readonly inFloat32: boolean;
+}
+
+/** Two models to compare, and names of values inside both that should be equal too. */
+export interface Compared {
+  readonly before: Uint8Array;
+  readonly after: Uint8Array;
+  readonly places: readonly string[];
+}
+
+/**
+ * Runs two models on the same inputs.
+ *
+ * @throws VerificationError if they differ by more than the tolerance
+ * @throws DataError if onnxruntime refuses one of them, or no shape of open inputs runs
+ */
+export async function verify(
+  where: string,
+  original: OnnxModel,
+  { before, after, places }: Compared,
+  { tolerance = toleranceOf(original), inputs = [], shapes = {} }: VerifyOptions,
+): Promise<OnnxVerification> {
+  const { codec, files } = original;
+  const exposed = (bytes: Uint8Array): Uint8Array => codec.withOutputs(where, bytes, places);
+  let widened = false;
+  const open = (bytes: Uint8Array): Promise<OnnxSession> =>
+    widened ? openSession(where, inFloat32(codec, bytes, files)) : openSession(where, bytes, { files });
+  let first: OnnxSession;
+  try {
+    first = await open(exposed(before));
+  } catch (cause) {
+    if (!(cause instanceof DataError) || !usesType(original, "float64", "bfloat16")) throw cause;
+    widened = true;
+    first = await open(exposed(before));
+  }
+  const runs: { readonly inputs: OnnxArrays; readonly outputs: Readonly<Record<string, OnnxOutput>> }[] = [];
+  try {
+    runs.push(await firstRun(where, first, shapes));
+    for (const one of inputs) runs.push({ inputs: one, outputs: await first.run(one) });
+  } finally {
+    await first.release();
+  }
+  const second = await open(exposed(after));
+  let maxAbsolute = 0;
+  let maxRelative = 0;
+  try {
+    for (const run of runs) {
+      const outputs = await second.run(run.inputs);
+      for (const [name, { values, shape }] of Object.entries(run.outputs)) {
+        const other = outputs[name];
+        const { absolute, relative } =
+          other === undefined || formatShape(other.shape) !== formatShape(shape)
+            ? { absolute: Number.POSITIVE_INFINITY, relative: Number.POSITIVE_INFINITY }
+            : difference(values, other.values);
+        maxAbsolute = Math.max(maxAbsolute, absolute);
+        maxRelative = Math.max(maxRelative, relative);
+      }
+    }
+  } finally {
+    await second.release();
+  }
+  if (!(maxRelative <= tolerance)) {
+    throw new VerificationError({
+      where,
+      expected: `outputs as before, to a relative difference of ${tolerance}`,
+      received: `${maxRelative.toPrecision(3)} (absolute ${maxAbsolute.toPrecision(3)})`,
+      cure: "Nothing was made of it. Raise the tolerance if that is acceptable.",
+      maxRelative,
+    });
+  }
+  const tried = Object.fromEntries(Object.entries(runs[0].inputs).map(([name, { shape }]) => [name, shape]));
+  return { maxAbsolute, maxRelative, tolerance, runs: runs.length, shapes: tried, inFloat32: widened };
+}
+
+/** The first shapes of open inputs with which a model runs. */
+async function firstRun(where: string, session: OnnxSession, shapes: Readonly<Record<string, readonly number[]>>) {
+  let failure: unknown;
+  for (const open of openSizes) {
+    const inputs = randomInputs(session.inputs, shapes, open);
+    try {
+      return { inputs, outputs: await session.run(inputs) };
+    } catch (cause) {
+      failure = cause;
+    }
+  }
+  const declared = session.inputs.map(({ name, shape }) => `${name} ${shape.join("×")}`).join(", ");
+  throw new DataError(
+    {
+      where,
+      expected: `shapes with which the model runs (it declares ${declared})`,
+      received: failure instanceof DataError ? failure.received : String(failure),
+      cure: "Name them: --shape name=1x3x224x224, or { shapes }.",
+    },
+    { cause: failure },
+  );
+}
+
+/** See {@link OnnxVerification.maxRelative}. */
+const smallestScale = 0.01;
+
+/** Differences of two outputs: what both have as NaN or as the same infinity does not differ. */
+function difference(
+  a: OnnxOutput["values"],
+  b: OnnxOutput["values"],
+): { readonly absolute: number; readonly relative: number } {
+  let absolute = 0;
+  let largest = smallestScale;
+  for (let i = 0; i < a.length; i++) {
+    if (a[i] === b[i] || (Number.isNaN(a[i]) && Number.isNaN(b[i]))) {
+      if (Number.isFinite(a[i])) largest = Math.max(largest, Math.abs(a[i]));
+      continue;
+    }
+    const distance = Math.abs(a[i] - b[i]);
+    if (!Number.isFinite(distance)) return { absolute: Number.POSITIVE_INFINITY, relative: Number.POSITIVE_INFINITY };
+    absolute = Math.max(absolute, distance);
+    largest = Math.max(largest, Math.abs(a[i]), Math.abs(b[i]));
+  }
+  return { absolute, relative: absolute === 0 ? 0 : absolute / largest };
+}
+
+/** What rounding alone may do: half precision keeps 11 bits of each weight, bfloat16 8. */
+function toleranceOf(model: OnnxModel): number {
+  if (usesType(model, "bfloat16")) return 0.05;
+  return usesType(model, "float16") ? 0.02 : 1e-4;
+}
+
+function usesType(model: OnnxModel, ...types: readonly (keyof typeof elementTypes)[]): boolean {
+  return [...model.graphs()].some(({ proto }) => {
+    const constants = proto.node.flatMap(({ attribute }) => attribute.flatMap(({ t }) => t ?? []));
+    const inputs = proto.input.map(({ type }) => (type?.value.case === "tensorType" ? type.value.value.elemType : 0));
+    const all = [...inputs, ...proto.initializer.map(({ dataType }) => dataType), ...constants.map((t) => t.dataType)];
+    return all.some((dataType) => types.some((type) => elementTypeOf(dataType) === type));
+  });
+}
