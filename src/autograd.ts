@@ -96,11 +96,12 @@ export class GraphNode {
     return order.reverse();
   }
 
-  /** Sends `seed` (of no scope, taken over) back to the leaves. */
-  backward(seed: Tensor, retainGraph: boolean): void {
+  /** Sends `seed` (of no scope, taken over) back to the leaves; `onLeaf` is told of each that will be sent nothing more. */
+  backward(seed: Tensor, retainGraph: boolean, onLeaf: ((leaf: Tensor) => void) | null): void {
     const pending = new Map<GraphNode, Tensor>([[this, seed]]);
     try {
       const order = this.#order();
+      const uses = onLeaf === null ? null : leafUses(order);
       for (const node of order) {
         if (node.#gradient === null) throw releasedError(this.name, node.name);
       }
@@ -112,6 +113,12 @@ export class GraphNode {
           scope(() => noGrad(() => node.#send(dy, pending)));
         } finally {
           dy.dispose();
+        }
+        if (uses === null) continue;
+        for (const leaf of node.leaves()) {
+          const left = (uses.get(leaf) ?? 0) - 1;
+          uses.set(leaf, left);
+          if (left === 0) onLeaf?.(leaf);
         }
       }
       if (!retainGraph) {
@@ -125,6 +132,11 @@ export class GraphNode {
     } finally {
       for (const t of pending.values()) t.dispose();
     }
+  }
+
+  /** The leaves that gradients go to from here, one entry for each use. */
+  leaves(): Tensor[] {
+    return this.#inputs.filter((input): input is Tensor => input instanceof Tensor);
   }
 
   #send(dy: Tensor, pending: Map<GraphNode, Tensor>): void {
@@ -153,6 +165,13 @@ export class GraphNode {
       else pending.set(input, sumInto(pending.get(input), gradient));
     });
   }
+}
+
+/** How often each leaf is used by the nodes. */
+function leafUses(nodes: readonly GraphNode[]): Map<Tensor, number> {
+  const uses = new Map<Tensor, number>();
+  for (const leaf of nodes.flatMap((node) => node.leaves())) uses.set(leaf, (uses.get(leaf) ?? 0) + 1);
+  return uses;
 }
 
 /** The sum of what has arrived so far and one more; takes `sofar` over. */

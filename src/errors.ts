@@ -99,6 +99,17 @@ export class BackendError extends EvenkeelError {}
 /** A thread that shares the work of kernels does not answer; from then on one thread does it all. */
 export class WorkerLostError extends EvenkeelError {}
 
+/** A collective among ranks did not come about: a rank is missing, stopped, or took part in another one. */
+export class CommunicationError extends EvenkeelError {
+  /** Ranks that did not answer or did something else; empty where it is not known which. */
+  readonly ranks: readonly number[];
+
+  constructor(parts: ErrorParts & { readonly ranks: readonly number[] }, options?: ErrorOptions) {
+    super(parts, options);
+    this.ranks = parts.ranks;
+  }
+}
+
 /** Training met a loss or a gradient that is not finite. */
 export class DivergedError extends EvenkeelError {
   /** The optimiser step at which it happened, counted from 0. */

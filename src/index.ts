@@ -3,19 +3,41 @@ import "./ops/methods.js";
 export { noGrad } from "./autograd.js";
 export type { BackendName } from "./backend/backend.js";
 export { memoryInUse, setBackend } from "./backend/index.js";
+export { alone, type Communicator, type PendingCollective } from "./communicator.js";
 export { full, type NestedNumbers, type NumberArray, ones, type TensorOptions, tensor, zeros } from "./create.js";
-export { type ArrayDatasetOptions, arrayDataset, type Preprocessing } from "./data/array-dataset.js";
+export {
+  type ArrayDatasetOptions,
+  arrayDataset,
+  type RegressionDatasetOptions,
+  type TargetScale,
+} from "./data/array-dataset.js";
+export { type AugmentOptions, augment } from "./data/augment.js";
 export { type Batches, type BatchesOptions, batches } from "./data/batches.js";
-export type { Batch, Dataset, TensorData } from "./data/dataset.js";
+export type { Batch, Dataset, Task, TensorData } from "./data/dataset.js";
 export { type IdxArray, parseIdx } from "./data/idx.js";
 export { type NpyArray, parseNpy } from "./data/npy.js";
+export { fitPreprocessing, type Preprocessing, type StoredValues } from "./data/preprocessing.js";
 export { type SplitOptions, splitIndices } from "./data/split.js";
+export { type Sample, type StreamBatchesOptions, streamBatches } from "./data/stream-batches.js";
+export { subset } from "./data/subset.js";
+export type { ColumnKind, Table } from "./data/table.js";
+export { type Column, type TableColumns, type TableColumnsOptions, tableColumns } from "./data/table-columns.js";
+export {
+  type CategoryEncoding,
+  type ColumnEncoding,
+  encodedWidth,
+  encodeTable,
+  fitTable,
+  type NumberEncoding,
+  type TableEncoding,
+} from "./data/table-encoding.js";
 export { type ConfusionMatrix, type ConfusionMatrixOptions, confusionMatrix } from "./diagnostics/confusion-matrix.js";
 export {
   type RegressionErrors,
   type RegressionErrorsOptions,
   regressionErrors,
 } from "./diagnostics/regression-errors.js";
+export { type InProcessGroup, inProcessCommunicator, inProcessGroup } from "./distributed/in-process.js";
 export * from "./errors.js";
 export {
   type FoldBatchNormOptions,
@@ -36,6 +58,7 @@ export {
 export type { NormName } from "./models/norms.js";
 export { readSafetensors, type SafetensorsFile, writeSafetensors } from "./models/safetensors.js";
 export {
+  type DataSplit,
   describeModel,
   type LoadedModel,
   loadModel,
@@ -44,7 +67,6 @@ export {
   type ModelVersions,
   type NetworkRecord,
   saveModel,
-  type Task,
 } from "./models/save-model.js";
 export { ELU, GELU, LeakyReLU, ReLU, Sigmoid, SiLU, Softmax, Tanh } from "./nn/activations.js";
 export { BatchNorm, type BatchNormOptions } from "./nn/batch-norm.js";
@@ -68,6 +90,7 @@ export { Residual } from "./nn/residual.js";
 export { RmsNorm, type RmsNormOptions } from "./nn/rms-norm.js";
 export { RunningNorm, type RunningNormOptions, type Statistics } from "./nn/running-norm.js";
 export { Sequential } from "./nn/sequential.js";
+export { syncBatchNorm } from "./nn/sync-batch-norm.js";
 export { elu, gelu, leakyRelu, relu, sigmoid, silu, tanh } from "./ops/activations.js";
 export { concat } from "./ops/concat.js";
 export { type ConvTransposeOptions, convTranspose2d } from "./ops/conv-transpose2d.js";

@@ -156,3 +156,21 @@ export function currentSeed(): number {
 export function generator(): Generator {
   return inForce().generator;
 }
+
+let before = 0;
+
+/** How many samples of the batch stand before this process's part of it: 0 unless ranks share it. */
+export function samplesBefore(): number {
+  return before;
+}
+
+/** Runs `fn` with a part of a batch that `samples` others stand before, on ranks of a lower number. */
+export function withSamplesBefore<T>(samples: number, fn: () => T): T {
+  const outside = before;
+  before = samples;
+  try {
+    return fn();
+  } finally {
+    before = outside;
+  }
+}

@@ -43,6 +43,11 @@ function turn(): Promise<void> {
 export interface BackwardOptions {
   /** Keep the graph, so that `backward()` can run over it again. @defaultValue false */
   readonly retainGraph?: boolean;
+  /**
+   * Told of each leaf as soon as its gradient of this pass is complete, while the pass goes on towards the others: what lets ranks exchange
+   * gradients meanwhile. Leaves that no gradient reaches are not told. @defaultValue none
+   */
+  readonly onGradient?: (leaf: Tensor) => void;
 }
 
 /**
@@ -226,10 +231,11 @@ export class Tensor {
   backward(cotangent?: Tensor | Float32Array | null, options: BackwardOptions = {}): void {
     const seed = this.#cotangent(cotangent ?? null);
     if (this.#hold.node !== null) {
-      this.#hold.node.backward(seed, options.retainGraph ?? false);
+      this.#hold.node.backward(seed, options.retainGraph ?? false, options.onGradient ?? null);
     } else if (this.#leafRequiresGrad) {
       this.accumulate(seed);
       seed.dispose();
+      options.onGradient?.(this);
     } else {
       throw new GraphError({
         where: `${this}.backward()`,

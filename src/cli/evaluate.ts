@@ -1,19 +1,21 @@
 import type { Command } from "commander";
 import { batches } from "../data/batches.js";
-import type { Dataset } from "../data/dataset.js";
 import { type ConfusionMatrix, confusionMatrix } from "../diagnostics/confusion-matrix.js";
-import { DataError } from "../errors.js";
-import type { ModelMeta } from "../models/save-model.js";
-import type { Module } from "../nn/module.js";
-import { loadImageData } from "../node/image-data.js";
-import { inputShapeOf } from "../node/model-inputs.js";
-import { formatShape } from "../shape.js";
+import { regressionErrors } from "../diagnostics/regression-errors.js";
+import { type DataPart, loadDataAs } from "../node/data/load-data-as.js";
+import { dataHelp } from "./data-options.js";
+import { describeErrors } from "./describe-errors.js";
 import { type ModelFlags, modelCommand, openModel } from "./model-options.js";
+import { oneOf } from "./options.js";
 import { formatTable } from "./table.js";
 
 interface EvaluateFlags extends ModelFlags {
   readonly data: string;
+  readonly part?: DataPart;
+  readonly skipBadRows?: boolean;
 }
+
+const parts: readonly DataPart[] = ["test", "validation", "train", "all"];
 
 /** More classes than these make a table that no terminal shows. */
 const mostColumns = 20;
@@ -22,46 +24,50 @@ const mostColumns = 20;
 export function evaluateCommand(): Command {
   return modelCommand(
     "evaluate",
-    "Measure a model on labelled data: loss, accuracy, and which classes it takes for which.",
+    "Measure a model on labelled data: loss, accuracy, and which classes it takes for which; or the errors of a regression.",
   )
-    .requiredOption(
-      "--data <name|folder>",
-      "mnist, fashion-mnist, or a folder with MNIST's four IDX files: their test part",
+    .requiredOption("--data <source>", dataHelp)
+    .option(
+      "--part <part>",
+      "test, validation, train or all (default: test, where the data have it or the model was trained on them)",
+      oneOf("--part", parts),
     )
+    .option("--skip-bad-rows", "leave out what cannot be used, instead of refusing it")
     .action((run: string, flags: EvaluateFlags) => evaluateRun(run, flags));
 }
 
 async function evaluateRun(run: string, flags: EvaluateFlags): Promise<void> {
   const { model, meta, file } = await openModel(run, flags);
-  const result = await measureClasses(model, loadTest(meta, flags.data), flags);
-  const names = result.counts.map((_, k) => meta.classes?.[k] ?? String(k));
-  const text =
-    flags.json === true
-      ? JSON.stringify({ model: file, data: flags.data, classes: names, ...result }, null, 2)
-      : describe(result, names);
+  const data = await loadDataAs(meta, flags.data, flags);
+  const about = { model: file, data: flags.data, part: data.part };
+  const { batchSize } = flags;
+  let text: string;
+  if (data.task === "classification") {
+    const result = await confusionMatrix(model, batches(data.dataset, { batchSize }));
+    const names = result.counts.map((_, k) => meta.classes?.[k] ?? String(k));
+    text = flags.json === true ? json({ ...about, classes: names, ...result }) : describe(result, names, data.part);
+  } else {
+    const { targetScale } = meta;
+    const result = await regressionErrors(model, batches(data.dataset, { batchSize }), { targetScale });
+    text =
+      flags.json === true
+        ? json({ ...about, ...result })
+        : `${result.samples} samples (${data.part}): ${describeErrors(result)}`;
+  }
   process.stdout.write(`${text}\n`);
 }
 
-function measureClasses(model: Module, data: Dataset, { batchSize }: EvaluateFlags): Promise<ConfusionMatrix> {
-  return confusionMatrix(model, batches(data, { batchSize }));
+function json(value: unknown): string {
+  return JSON.stringify(value, null, 2);
 }
 
-function loadTest(meta: ModelMeta, source: string): Dataset {
-  const trained = inputShapeOf(meta);
-  const { preprocessing = {} } = meta;
-  const { test, inputShape } = loadImageData(source, { preprocessing });
-  if (formatShape(trained) === formatShape(inputShape)) return test;
-  throw new DataError({
-    where: `--data ${source}`,
-    expected: `inputs of shape ${formatShape(trained)}, which the model was trained on`,
-    received: formatShape(inputShape),
-    cure: "Evaluate it on data like those it was trained on.",
-  });
-}
-
-function describe({ loss, accuracy, samples, counts, recall, precision }: ConfusionMatrix, names: string[]): string {
+function describe(
+  { loss, accuracy, samples, counts, recall, precision }: ConfusionMatrix,
+  names: readonly string[],
+  part: DataPart,
+): string {
   const share = (value: number | null): string => (value === null ? "–" : value.toFixed(4));
-  const summary = `${samples} samples: loss ${loss.toFixed(4)}, accuracy ${share(accuracy)}`;
+  const summary = `${samples} samples (${part}): loss ${loss.toFixed(4)}, accuracy ${share(accuracy)}`;
   if (names.length > mostColumns) {
     const rows = names.map((name, k) => [name, share(recall[k]), share(precision[k])]);
     return `${summary}\n\n${formatTable([["class", "recall", "precision"], ...rows])}`;

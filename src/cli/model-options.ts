@@ -6,7 +6,10 @@ import { count } from "./options.js";
 /** `--model` of the commands that build a network. */
 export function networkOption(): Option {
   const names = Object.keys(networks).join(", ");
-  return new Option("--model <name|file>", `which network: ${names}, or a module such as ./net.js`).default("cnn");
+  return new Option(
+    "--model <name|file>",
+    `which network: ${names}, or a module such as ./net.js (default: cnn for images, else mlp)`,
+  );
 }
 
 /** The flags of every command that uses a trained model. */

@@ -11,11 +11,17 @@ function formatSeconds(seconds: number): string {
   return whole < 60 ? `${whole} s` : `${Math.floor(whole / 60)} min ${whole % 60} s`;
 }
 
+/** `test loss 0.1234, test accuracy 0.9876`; a regression has no accuracy. */
+function scores(of: string, loss: number, accuracy: number | null): string {
+  const share = accuracy === null ? "" : `, ${of}accuracy ${accuracy.toFixed(4)}`;
+  return `${of}loss ${loss.toFixed(4)}${share}`;
+}
+
 /** Means over an epoch so far, and its speed since its first step. */
 class Totals {
   readonly #started = performance.now();
   #loss = 0;
-  #correct = 0;
+  #correct: number | null = 0;
   #samples = 0;
   #steps = 0;
   /** Samples of the first step, which ended when the clock was started. */
@@ -24,17 +30,16 @@ class Totals {
   add({ loss, accuracy, samples }: StepReport): void {
     if (this.#steps === 0) this.#before = samples;
     this.#loss += loss * samples;
-    this.#correct += (accuracy ?? 0) * samples;
+    this.#correct = accuracy === null || this.#correct === null ? null : this.#correct + accuracy * samples;
     this.#samples += samples;
     this.#steps++;
   }
 
-  describe(stepsPerEpoch: number): { loss: string; accuracy: string; speed: string; left: string } {
+  describe(stepsPerEpoch: number): { scores: string; speed: string; left: string } {
     const seconds = (performance.now() - this.#started) / 1000;
     const timed = this.#steps - 1;
     return {
-      loss: (this.#loss / this.#samples).toFixed(4),
-      accuracy: (this.#correct / this.#samples).toFixed(4),
+      scores: scores("", this.#loss / this.#samples, this.#correct === null ? null : this.#correct / this.#samples),
       speed: timed > 0 ? `${Math.round((this.#samples - this.#before) / seconds)}` : "–",
       left: timed > 0 ? formatSeconds((seconds / timed) * Math.max(0, stepsPerEpoch - this.#steps)) : "–",
     };
@@ -50,8 +55,7 @@ export function progress(epochs: number, stepsPerEpoch: number, out: NodeJS.Writ
   const bar = out.isTTY
     ? new SingleBar(
         {
-          format:
-            "epoch {epoch}/{epochs} {bar} {percentage}% · loss {loss} · accuracy {accuracy} · {speed}/s · {left} left",
+          format: "epoch {epoch}/{epochs} {bar} {percentage}% · {scores} · {speed}/s · {left} left",
           stream: out,
           hideCursor: true,
           clearOnComplete: true,
@@ -76,19 +80,19 @@ export function progress(epochs: number, stepsPerEpoch: number, out: NodeJS.Writ
       } else if (performance.now() - lastLine > plainEverySeconds * 1000) {
         lastLine = performance.now();
         out.write(
-          `epoch ${epoch}/${epochs}, step ${place}/${stepsPerEpoch}: loss ${seen.loss}, accuracy ${seen.accuracy}, ` +
-            `${seen.speed} samples/s, ${seen.left} left\n`,
+          `epoch ${epoch}/${epochs}, step ${place}/${stepsPerEpoch}: ${seen.scores}, ${seen.speed} samples/s, ${seen.left} left\n`,
         );
       }
     },
-    epoch({ epoch, loss, accuracy, test, seconds }) {
+    epoch({ epoch, loss, accuracy, validation, test, seconds }) {
       bar?.stop();
       totals = new Totals();
       place = 0;
       lastLine = performance.now();
       out.write(
-        `epoch ${epoch + 1}/${epochs}: loss ${loss.toFixed(4)}, accuracy ${accuracy?.toFixed(4)}, ` +
-          `test loss ${test.loss.toFixed(4)}, test accuracy ${test.accuracy?.toFixed(4)}, ${formatSeconds(seconds)}\n`,
+        `epoch ${epoch + 1}/${epochs}: ${scores("", loss, accuracy)}, ` +
+          `${validation === undefined ? "" : `${scores("validation ", validation.loss, validation.accuracy)}, `}` +
+          `${scores("test ", test.loss, test.accuracy)}, ${formatSeconds(seconds)}\n`,
       );
     },
     close() {

@@ -3,6 +3,8 @@ import type { EpochReport, StepReport } from "../train/fit.js";
 
 /** What is known after an epoch: one line of metrics.jsonl. */
 export interface EpochMetrics extends EpochReport {
+  /** Where the data have such a part. */
+  readonly validation?: Evaluation;
   readonly test: Evaluation;
 }
 

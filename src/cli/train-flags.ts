@@ -5,6 +5,7 @@ import { Adam, AdamW } from "../train/adam.js";
 import type { Optimizer } from "../train/optimizer.js";
 import { constantLr, cosineLr, oneCycleLr, type Schedule, stepLr } from "../train/schedules.js";
 import { Sgd } from "../train/sgd.js";
+import { type DataFlags, dataOptions } from "./data-options.js";
 import { networkOption } from "./model-options.js";
 import { count, number, oneOf } from "./options.js";
 
@@ -35,9 +36,8 @@ export const schedules = {
 export const defaultLr = { adam: 0.01, adamw: 0.01, sgd: 0.1 } as const;
 
 /** What the command line of `evenkeel train` says. */
-export interface TrainFlags {
-  readonly data: string;
-  readonly model: string;
+export interface TrainFlags extends DataFlags {
+  readonly model?: string;
   readonly norm: NormName;
   readonly normMomentum?: number;
   readonly normEps?: number;
@@ -60,9 +60,10 @@ function words<Key extends string>(table: Readonly<Record<Key, unknown>>): Key[]
 
 /** A command that takes {@link TrainFlags}. */
 export function trainFlags(): Command {
-  return new Command("train")
-    .description("Train a network on labelled images, and write the model and its metrics.")
-    .requiredOption("--data <name|folder>", "mnist, fashion-mnist, or a folder with MNIST's four IDX files")
+  const command = new Command("train").description(
+    "Train a network on images, tables or arrays, and write the model and its metrics.",
+  );
+  return dataOptions(command)
     .addOption(networkOption())
     .option("--norm <kind>", `which normalisation: ${normNames.join(", ")}`, oneOf("--norm", normNames), "batch")
     .option(
@@ -85,5 +86,5 @@ export function trainFlags(): Command {
       count("--threads"),
     )
     .option("--backend <name>", "wasm, cpu", oneOf("--backend", ["wasm", "cpu"] as const), "wasm")
-    .option("--out <folder>", "where to write (default: runs/DATA-MODEL)");
+    .option("--out <folder>", "where to write (default: runs/DATA, or runs/DATA-MODEL)");
 }

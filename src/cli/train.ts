@@ -21,6 +21,11 @@ export function trainCommand(): Command {
   return trainFlags().action((flags: TrainFlags) => train(flags));
 }
 
+/** After the data and, if it is named, the network. */
+function defaultName({ data, model }: TrainFlags): string {
+  return (model === undefined ? data : `${data}-${model}`).replaceAll(/[^\w-]+/g, "-");
+}
+
 function say(line: string): void {
   process.stdout.write(`${line}\n`);
 }
@@ -30,7 +35,7 @@ function warn(line: string): void {
 }
 
 async function train(flags: TrainFlags): Promise<void> {
-  const out = flags.out ?? join("runs", `${flags.data}-${flags.model}`.replaceAll(/[^\w-]+/g, "-"));
+  const out = flags.out ?? join("runs", defaultName(flags));
   onWarning(warn);
   const { reason } = await threads(flags.threads);
   if (reason !== null) warn(`--threads ${flags.threads}: ${reason}`);
@@ -49,7 +54,7 @@ async function train(flags: TrainFlags): Promise<void> {
     warnIfStale(training.model, last.steps);
     const file = folder.write("model.safetensors", saveModel(training.model, training.meta));
     say(`wrote ${file} and ${metrics.path}`);
-    say(`test accuracy ${last.test.accuracy?.toFixed(4)}`);
+    say(await training.verdict(last));
   } catch (error) {
     if (!(error instanceof Interrupted)) throw error;
     process.stderr.write("evenkeel: interrupted; the model of the unfinished run was not written\n");
@@ -62,7 +67,7 @@ async function train(flags: TrainFlags): Promise<void> {
 
 /** Trains to the end, or until Ctrl-C. @returns what is known after the last epoch @throws Interrupted */
 async function run(training: Training, listeners: readonly RunListener[]): Promise<EpochMetrics> {
-  const { model, data, testData, epochs, optimizer, schedule } = training;
+  const { model, data, validationData, testData, epochs, optimizer, schedule, loss } = training;
   const abort = new AbortController();
   const interrupt = (): void => abort.abort(new Interrupted());
   process.once("SIGINT", interrupt);
@@ -72,6 +77,7 @@ async function run(training: Training, listeners: readonly RunListener[]): Promi
       epochs,
       optimizer,
       schedule,
+      loss,
       signal: abort.signal,
       async onStep(report) {
         for (const listener of listeners) await listener.step?.(report);
@@ -79,9 +85,11 @@ async function run(training: Training, listeners: readonly RunListener[]): Promi
         await new Promise((resolve) => setImmediate(resolve));
       },
       async onEpoch(report) {
-        const test = await evaluate(model, testData, { signal: abort.signal });
+        const measure = { loss, signal: abort.signal };
+        const test = await evaluate(model, testData, measure);
         if (!Number.isFinite(test.loss)) throw notFinite(test.loss, report);
-        last = { ...report, test };
+        const validation = validationData === null ? null : await evaluate(model, validationData, measure);
+        last = { ...report, ...(validation === null ? {} : { validation }), test };
         for (const listener of listeners) await listener.epoch?.(last);
       },
     });

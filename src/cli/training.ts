@@ -1,52 +1,76 @@
 import { type Batches, batches } from "../data/batches.js";
+import type { Dataset, TensorData } from "../data/dataset.js";
+import { regressionErrors } from "../diagnostics/regression-errors.js";
 import type { ModelMeta } from "../models/save-model.js";
 import type { Module } from "../nn/module.js";
-import { loadImageData } from "../node/image-data.js";
 import { loadNetwork, recordNetwork } from "../node/load-network.js";
-import { currentSeed } from "../random.js";
+import { crossEntropy } from "../ops/cross-entropy.js";
+import { mse } from "../ops/losses.js";
+import { currentSeed, type Generator } from "../random.js";
+import { Tensor } from "../tensor.js";
 import type { Optimizer } from "../train/optimizer.js";
 import type { Schedule } from "../train/schedules.js";
+import type { Loss } from "../train/step.js";
+import { openData } from "./data-options.js";
+import { describeErrors } from "./describe-errors.js";
+import type { EpochMetrics } from "./run-listener.js";
 import { defaultLr, optimizers, schedules, type TrainFlags } from "./train-flags.js";
+
+type Target = Int32Array | TensorData;
 
 /** What a run trains, on what, and how: made of the flags alone, the same each time. */
 export interface Training {
   readonly model: Module;
-  readonly data: Batches;
-  readonly testData: Batches;
+  readonly data: Batches<Target>;
+  readonly validationData: Batches<Target> | null;
+  readonly testData: Batches<Target>;
+  /** Where augmentation draws from, at each batch; null without any. Its state belongs to a checkpoint. */
+  readonly augmentation: Generator | null;
   readonly epochs: number;
   readonly optimizer: Optimizer;
   readonly schedule: Schedule;
+  readonly loss: Loss<Target>;
   /** What the saved model says. */
   readonly meta: ModelMeta;
   /** One line for whoever looks on. */
   readonly summary: string;
+  /** The last line of a run: how good it became, in the targets' own units. */
+  verdict(last: EpochMetrics): Promise<string>;
+}
+
+/** Cross-entropy of labels, the mean squared error of numbers. */
+function lossOf(output: Tensor, targets: Int32Array | Tensor): Tensor {
+  return targets instanceof Tensor ? mse(output, targets) : crossEntropy(output, targets);
 }
 
 /** @param flags - with the seed in force already set @param out - the folder of the run */
 export async function prepareTraining(flags: TrainFlags, out: string): Promise<Training> {
   const { norm, normMomentum, normEps, groups, batchSize, epochs, weightDecay } = flags;
   const seed = currentSeed();
-  const buildNetwork = await loadNetwork(flags.model);
-  const { train, test, inputShape, classes, preprocessing } = loadImageData(flags.data);
-  const networkOptions = { inputShape, classes, norm, normMomentum, normEps, groups };
+  const source = await openData(flags, seed);
+  const { inputShape, outputs } = source;
+  const network = flags.model ?? (inputShape.length === 3 ? "cnn" : "mlp");
+  const buildNetwork = await loadNetwork(network);
+  const networkOptions = { inputShape, classes: outputs, norm, normMomentum, normEps, groups };
   const model = await buildNetwork(networkOptions);
   const lr = flags.lr ?? defaultLr[flags.optimizer];
   const optimizer = optimizers[flags.optimizer](model.parameters(), lr, weightDecay);
-  const data = batches(train, { batchSize, shuffle: true });
+  const data = batches<Target>(source.train, { batchSize, shuffle: true });
+  const measured = (part: Dataset<Target>): Batches<Target> => batches(part, { batchSize: 500 });
   const size = model.parameters().reduce((total, parameter) => total + parameter.size, 0);
   return {
     model,
     data,
-    testData: batches(test, { batchSize: 500 }),
+    validationData: source.validation === null ? null : measured(source.validation),
+    testData: measured(source.test),
+    augmentation: source.augmentation,
     epochs,
     optimizer,
     schedule: schedules[flags.schedule](lr, data.length * epochs),
+    loss: lossOf,
     meta: {
-      task: "classification",
-      inputShape,
-      preprocessing,
-      classes: Array.from({ length: classes }, (_, label) => String(label)),
-      network: recordNetwork(flags.model, out, networkOptions),
+      ...source.meta,
+      network: recordNetwork(network, out, networkOptions),
       training: {
         data: flags.data,
         seed,
@@ -58,6 +82,11 @@ export async function prepareTraining(flags: TrainFlags, out: string): Promise<T
         schedule: flags.schedule,
       },
     },
-    summary: `${flags.model}, norm ${norm}, ${size} parameters; ${train.length} training and ${test.length} test images; seed ${seed}`,
+    summary: `${network}, norm ${norm}, ${size} parameters; ${source.description}; seed ${seed}`,
+    async verdict({ test: { accuracy } }) {
+      if (source.task === "classification") return `test accuracy ${accuracy?.toFixed(4)}`;
+      const { targetScale } = source.meta;
+      return `test ${describeErrors(await regressionErrors(model, batches(source.test, { batchSize: 500 }), { targetScale }))}`;
+    },
   };
 }

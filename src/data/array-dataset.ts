@@ -1,60 +1,71 @@
 import { ArgumentError, DataError, ShapeError } from "../errors.js";
-import { checkShape, formatShape, type Shape, sizeOf } from "../shape.js";
-import type { Dataset } from "./dataset.js";
-
-/** How stored values become inputs: (value · scale − mean[c]) / deviation[c], c being the channel. */
-export interface Preprocessing {
-  /** @defaultValue 1; 1/255 for bytes */
-  readonly scale?: number;
-  /** One for each channel, or one for all. @defaultValue 0 */
-  readonly mean?: readonly number[];
-  /** One for each channel, or one for all; > 0. @defaultValue 1 */
-  readonly deviation?: readonly number[];
-}
+import { checkCount, checkShape, formatShape, type Shape, sizeOf } from "../shape.js";
+import type { Dataset, TensorData } from "./dataset.js";
+import { channelTransform, type Preprocessing, type StoredValues } from "./preprocessing.js";
 
 /** Samples in one typed array. */
-export interface ArrayDatasetOptions {
+interface ArrayInputs {
   /** All samples one after another, row-major. Bytes stay bytes until a batch is made of them. */
-  readonly inputs: Float32Array | Uint8Array;
+  readonly inputs: StoredValues;
   /** The shape of one sample: (C, …). */
   readonly shape: Shape;
-  /** The class of each sample. */
-  readonly labels: Int32Array | Uint8Array | readonly number[];
   /** @defaultValue none */
   readonly preprocessing?: Preprocessing;
 }
 
+/** Samples with classes. */
+export interface ArrayDatasetOptions extends ArrayInputs {
+  /** The class of each sample. */
+  readonly labels: Int32Array | Uint8Array | readonly number[];
+}
+
+/** Samples with numbers to be told: a regression. */
+export interface RegressionDatasetOptions extends ArrayInputs {
+  /** The numbers of each sample, row-major (N, outputs). */
+  readonly targets: Float32Array | Float64Array | readonly number[];
+  /** How many numbers there are to each sample. @defaultValue 1 */
+  readonly outputs?: number;
+  /** Targets become (target − mean) / deviation. @defaultValue as they are */
+  readonly targetScale?: TargetScale;
+}
+
+/** Brings targets to a scale that trains well: mean and deviation of each output over the training samples. */
+export interface TargetScale {
+  /** One for each output. */
+  readonly mean: readonly number[];
+  /** One for each output, > 0. */
+  readonly deviation: readonly number[];
+}
+
 /**
- * Labelled samples in memory.
+ * Samples in memory, with labels of classes or with numbers to be told.
  *
  * @example
  * ```ts
  * const data = arrayDataset({ inputs: new Float32Array([1, 2, 3, 4]), shape: [2], labels: [0, 1] });
  * data.length; // 2
  * data.batch([1, 0]).targets; // Int32Array [1, 0]
+ * const prices = arrayDataset({ inputs: Float32Array.of(1, 2), shape: [1], targets: [10, 30] });
+ * prices.batch([1]).targets.shape; // [1, 1]
  * ```
  * @throws ShapeError if inputs and labels do not fit the shape
- * @throws DataError if a label is not a whole number ≥ 0, naming its row
+ * @throws DataError if a label is not a whole number ≥ 0, or a target not finite, naming its row
  */
-export function arrayDataset({ inputs, shape, labels, preprocessing = {} }: ArrayDatasetOptions): Dataset {
+export function arrayDataset(options: ArrayDatasetOptions): Dataset;
+export function arrayDataset(options: RegressionDatasetOptions): Dataset<TensorData>;
+export function arrayDataset(
+  options: ArrayDatasetOptions | RegressionDatasetOptions,
+): Dataset<Int32Array | TensorData> {
+  const { inputs, shape, preprocessing = {} } = options;
   checkShape("arrayDataset({ shape })", shape);
   const size = sizeOf(shape);
-  const length = labels.length;
+  const [length, targetsOf] = "labels" in options ? gatherLabels(options) : gatherNumbers(options);
   if (inputs.length !== size * length) {
     throw new ShapeError({
-      where: "arrayDataset({ inputs, shape, labels })",
+      where: `arrayDataset({ inputs, shape, ${"labels" in options ? "labels" : "targets"} })`,
       expected: `${size * length} values for ${length} samples of shape ${formatShape(shape)}`,
       received: String(inputs.length),
-      cure: "Correct the shape, or pass one label for each sample.",
-    });
-  }
-  const stray = Array.from(labels).findIndex((label) => !(Number.isInteger(label) && label >= 0 && label < 2 ** 31));
-  if (stray >= 0) {
-    throw new DataError({
-      where: "arrayDataset({ labels })",
-      expected: "whole numbers from 0",
-      received: `${labels[stray]} in row ${stray}`,
-      cure: "Number the classes from 0.",
+      cure: `Correct the shape, or pass one ${"labels" in options ? "label" : "target"} for each sample.`,
     });
   }
   const transform = channelTransform(shape, preprocessing);
@@ -62,16 +73,54 @@ export function arrayDataset({ inputs, shape, labels, preprocessing = {} }: Arra
     length,
     batch(indices) {
       const values = new Float32Array(indices.length * size);
-      const targets = new Int32Array(indices.length);
       for (let k = 0; k < indices.length; k++) {
-        const start = indices[k] * size;
         if (!(indices[k] >= 0 && indices[k] < length)) throw outOfRange(indices[k], length);
-        transform(inputs, start, values, k * size);
-        targets[k] = labels[indices[k]];
+        transform(inputs, indices[k] * size, values, k * size);
       }
-      return { inputs: { values, shape: [indices.length, ...shape] }, targets };
+      return { inputs: { values, shape: [indices.length, ...shape] }, targets: targetsOf(indices) };
     },
   };
+}
+
+/** How many samples there are, and how the targets of some are gathered. */
+type Gather<Target> = readonly [length: number, targetsOf: (indices: ArrayLike<number>) => Target];
+
+function gatherLabels({ labels }: ArrayDatasetOptions): Gather<Int32Array> {
+  for (let row = 0; row < labels.length; row++) {
+    const label = labels[row];
+    if (Number.isInteger(label) && label >= 0 && label < 2 ** 31) continue;
+    throw new DataError({
+      where: "arrayDataset({ labels })",
+      expected: "whole numbers from 0",
+      received: `${label} in row ${row}`,
+      cure: "Number the classes from 0.",
+    });
+  }
+  return [labels.length, (indices) => Int32Array.from(indices, (row) => labels[row])];
+}
+
+function gatherNumbers({ targets, outputs = 1, targetScale }: RegressionDatasetOptions): Gather<TensorData> {
+  const where = "arrayDataset({ targets, outputs })";
+  checkCount(where, "outputs", outputs);
+  const stray = targets.findIndex((target) => !Number.isFinite(target));
+  if (stray >= 0 || targets.length % outputs !== 0) {
+    throw new DataError({
+      where,
+      expected: stray >= 0 ? "finite numbers" : `${outputs} numbers for each sample`,
+      received: stray >= 0 ? `${targets[stray]} in row ${Math.floor(stray / outputs)}` : `${targets.length} in all`,
+      cure: stray >= 0 ? "Leave such samples out." : "Correct outputs.",
+    });
+  }
+  const { mean = [], deviation = [] } = targetScale ?? {};
+  const gather = (indices: ArrayLike<number>): TensorData => {
+    const values = new Float32Array(indices.length * outputs);
+    for (let i = 0; i < values.length; i++) {
+      const k = i % outputs;
+      values[i] = (targets[indices[(i - k) / outputs] * outputs + k] - (mean[k] ?? 0)) / (deviation[k] ?? 1);
+    }
+    return { values, shape: [indices.length, outputs] };
+  };
+  return [targets.length / outputs, gather];
 }
 
 function outOfRange(index: number, length: number): ArgumentError {
@@ -81,30 +130,4 @@ function outOfRange(index: number, length: number): ArgumentError {
     received: String(index),
     cure: "Number the samples from 0.",
   });
-}
-
-/** A loop that preprocesses one sample from its place in `from` to its place in `to`. */
-function channelTransform(
-  shape: Shape,
-  { scale = 1, mean = [0], deviation = [1] }: Preprocessing,
-): (from: Float32Array | Uint8Array, start: number, to: Float32Array, at: number) => void {
-  const channels = shape[0] ?? 1;
-  const plane = channels === 0 ? 0 : sizeOf(shape) / channels;
-  for (const [name, list] of Object.entries({ mean, deviation })) {
-    const fits = list.length === 1 || list.length === channels;
-    if (fits && list.every((value) => Number.isFinite(value) && (name === "mean" || value > 0))) continue;
-    throw new ArgumentError({
-      where: "arrayDataset({ preprocessing })",
-      expected: `${name} to hold 1 or ${channels} finite numbers${name === "deviation" ? " above 0" : ""}`,
-      received: `[${list.join(", ")}]`,
-      cure: `Pass one ${name} for each channel.`,
-    });
-  }
-  return (from, start, to, at) => {
-    for (let c = 0; c < channels; c++) {
-      const factor = scale / (deviation[c] ?? deviation[0]);
-      const shift = -(mean[c] ?? mean[0]) / (deviation[c] ?? deviation[0]);
-      for (let i = c * plane; i < (c + 1) * plane; i++) to[at + i] = from[start + i] * factor + shift;
-    }
-  };
 }

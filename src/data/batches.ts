@@ -1,3 +1,4 @@
+import { alone, type Communicator } from "../communicator.js";
 import { ArgumentError } from "../errors.js";
 import { type Generator, generator as globalGenerator } from "../random.js";
 import { checkCount } from "../shape.js";
@@ -14,6 +15,11 @@ export interface BatchesOptions {
    * sample has no batch statistics. @defaultValue "keep"
    */
   readonly last?: "keep" | "drop";
+  /**
+   * Cuts each batch into parts, one for each rank, in their order: the parts make up the batch of one process. All ranks must shuffle with equal
+   * seeds. With fewer samples than ranks some parts are empty. @defaultValue {@link alone}
+   */
+  readonly communicator?: Pick<Communicator, "rank" | "size">;
 }
 
 /** Batches that can be gone through again and again, once for each epoch. */
@@ -34,7 +40,7 @@ export interface Batches<Target = Int32Array> extends Iterable<Batch<Target>> {
  * ```
  */
 export function batches<Target>(dataset: Dataset<Target>, options: BatchesOptions): Batches<Target> {
-  const { batchSize, shuffle = false, last = "keep" } = options;
+  const { batchSize, shuffle = false, last = "keep", communicator: { rank, size } = alone } = options;
   checkCount("batches(dataset, { batchSize })", "batchSize", batchSize);
   const whole = Math.floor(dataset.length / batchSize);
   const rest = dataset.length - whole * batchSize;
@@ -58,7 +64,9 @@ export function batches<Target>(dataset: Dataset<Target>, options: BatchesOption
           : source.permutation(dataset.length);
       for (let k = 0; k < length; k++) {
         const isLast = k === length - 1 && last === "keep";
-        yield dataset.batch(order.subarray(k * batchSize, isLast ? dataset.length : (k + 1) * batchSize));
+        const batch = order.subarray(k * batchSize, isLast ? dataset.length : (k + 1) * batchSize);
+        const start = (r: number): number => Math.floor((r * batch.length) / size);
+        yield dataset.batch(batch.subarray(start(rank), start(rank + 1)));
       }
     },
   };

@@ -28,3 +28,6 @@ export interface Dataset<Target = Int32Array> {
   /** The samples of these numbers as a batch, in their order. */
   batch(indices: ArrayLike<number>): Batch<Target>;
 }
+
+/** What targets are: labels of classes, or numbers to be told. */
+export type Task = "classification" | "regression";

@@ -9,6 +9,13 @@ export interface IdxArray {
   readonly values: Uint8Array;
 }
 
+/** What an IDX file's first bytes say. */
+interface Header {
+  readonly shape: Shape;
+  /** Where the values begin. */
+  readonly start: number;
+}
+
 /**
  * Reads an IDX file of unsigned bytes, the format of MNIST: two zero bytes, type 8, the rank, one big-endian size per axis, the values.
  *
@@ -17,24 +24,40 @@ export interface IdxArray {
  * @throws FormatError if it is none, holds another type, or is cut short
  */
 export function parseIdx(bytes: Uint8Array, name = "bytes"): IdxArray {
-  const fault = (expected: string, received: string): FormatError =>
-    new FormatError({
-      where: `parseIdx(${name})`,
-      expected,
-      received,
-      cure: "Check that the file is a complete IDX file.",
-    });
-  if (bytes.length < 4) throw fault("at least 4 bytes", String(bytes.length));
-  const [zero, zeroToo, type, rank] = bytes;
-  if (zero !== 0 || zeroToo !== 0 || type !== 8) {
-    throw fault("the IDX bytes 0, 0, 8 (unsigned bytes)", `${zero}, ${zeroToo}, ${type}`);
-  }
-  const start = 4 + 4 * rank;
-  if (bytes.length < start) throw fault(`${rank} sizes of 4 bytes`, `${bytes.length} bytes in all`);
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const shape = Array.from({ length: rank }, (_, axis) => view.getUint32(4 + 4 * axis));
+  const { shape, start } = parseHeader(bytes, name);
   if (bytes.length - start !== sizeOf(shape)) {
-    throw fault(`${sizeOf(shape)} values for shape ${formatShape(shape)}`, String(bytes.length - start));
+    throw fault(name, `${sizeOf(shape)} values for shape ${formatShape(shape)}`, String(bytes.length - start));
   }
   return { shape, values: bytes.subarray(start) };
+}
+
+/**
+ * How long an IDX file is by its header, so that no more is unpacked.
+ *
+ * @param start - its first bytes
+ * @param most - how long it can be
+ * @throws FormatError if it is none, or claims to be longer
+ */
+export function idxLength(start: Uint8Array, name: string, most: number): number {
+  const { shape, start: values } = parseHeader(start, name);
+  const length = values + sizeOf(shape);
+  if (length <= most) return length;
+  throw fault(name, `at most ${most} bytes`, `a header for ${formatShape(shape)}`);
+}
+
+function parseHeader(bytes: Uint8Array, name: string): Header {
+  if (bytes.length < 4) throw fault(name, "at least 4 bytes", String(bytes.length));
+  const [zero, zeroToo, type, rank] = bytes;
+  if (zero !== 0 || zeroToo !== 0 || type !== 8) {
+    throw fault(name, "the IDX bytes 0, 0, 8 (unsigned bytes)", `${zero}, ${zeroToo}, ${type}`);
+  }
+  const start = 4 + 4 * rank;
+  if (bytes.length < start) throw fault(name, `${rank} sizes of 4 bytes`, `${bytes.length} bytes in all`);
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  return { shape: Array.from({ length: rank }, (_, axis) => view.getUint32(4 + 4 * axis)), start };
+}
+
+function fault(name: string, expected: string, received: string): FormatError {
+  const cure = "Check that the file is a complete IDX file.";
+  return new FormatError({ where: `parseIdx(${name})`, expected, received, cure });
 }

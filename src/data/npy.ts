@@ -5,8 +5,10 @@ import { formatShape, type Shape, sizeOf } from "../shape.js";
 export interface NpyArray {
   /** Sizes, outermost first; [] for a scalar. */
   readonly shape: Shape;
-  /** Row-major. Unsigned bytes and booleans stay bytes; every other type becomes float64. */
-  readonly values: Uint8Array | Float64Array;
+  /** Row-major. Unsigned bytes and booleans stay bytes, f4 stays float32; every other type becomes float64. */
+  readonly values: Uint8Array | Float32Array | Float64Array;
+  /** Whether NumPy's type is one of whole numbers or booleans. */
+  readonly isInteger: boolean;
 }
 
 type Reader = (view: DataView, at: number, little: boolean) => number;
@@ -16,6 +18,8 @@ const readers: Readonly<Record<string, { readonly bytes: number; readonly read: 
   f8: { bytes: 8, read: (view, at, little) => view.getFloat64(at, little) },
   u1: { bytes: 1, read: (view, at) => view.getUint8(at) },
   b1: { bytes: 1, read: (view, at) => view.getUint8(at) },
+  u2: { bytes: 2, read: (view, at, little) => view.getUint16(at, little) },
+  u4: { bytes: 4, read: (view, at, little) => view.getUint32(at, little) },
   i1: { bytes: 1, read: (view, at) => view.getInt8(at) },
   i2: { bytes: 2, read: (view, at, little) => view.getInt16(at, little) },
   i4: { bytes: 4, read: (view, at, little) => view.getInt32(at, little) },
@@ -23,7 +27,7 @@ const readers: Readonly<Record<string, { readonly bytes: number; readonly read: 
 };
 
 /**
- * Reads a NumPy file of version 1, 2 or 3, row-major, of type f4, f8, u1, b1, i1, i2, i4 or i8 in either byte order.
+ * Reads a NumPy file of version 1, 2 or 3, row-major, of type f4, f8, u1, u2, u4, b1, i1, i2, i4 or i8 in either byte order.
  *
  * @param bytes - the file
  * @param name - what messages call it
@@ -64,8 +68,9 @@ export function parseNpy(bytes: Uint8Array, name = "bytes"): NpyArray {
       String(bytes.length - start),
     );
   }
-  if (type[2] === "u1" || type[2] === "b1") return { shape, values: bytes.slice(start) };
-  const values = new Float64Array(length);
+  const isInteger = !type[2].startsWith("f");
+  if (type[2] === "u1" || type[2] === "b1") return { shape, values: bytes.slice(start), isInteger };
+  const values = type[2] === "f4" ? new Float32Array(length) : new Float64Array(length);
   for (let i = 0; i < length; i++) values[i] = reader.read(view, start + i * reader.bytes, type[1] !== ">");
-  return { shape, values };
+  return { shape, values, isInteger };
 }

@@ -1,3 +1,4 @@
+import type { TargetScale } from "../data/array-dataset.js";
 import type { TensorData } from "../data/dataset.js";
 import type { Module } from "../nn/module.js";
 import { mse } from "../ops/losses.js";
@@ -5,7 +6,10 @@ import { type EvaluateOptions, evaluate } from "../train/evaluate.js";
 import type { Data } from "../train/step.js";
 
 /** Options of {@link regressionErrors}. */
-export type RegressionErrorsOptions = Pick<EvaluateOptions<TensorData>, "signal">;
+export interface RegressionErrorsOptions extends Pick<EvaluateOptions<TensorData>, "signal"> {
+  /** What targets were standardised by: errors are then in their own units. @defaultValue as they are */
+  readonly targetScale?: TargetScale | undefined;
+}
 
 /** What {@link regressionErrors} finds. */
 export interface RegressionErrors {
@@ -53,15 +57,18 @@ export async function regressionErrors(
   data: Data<TensorData>,
   options: RegressionErrorsOptions = {},
 ): Promise<RegressionErrors> {
+  const { targetScale, ...rest } = options;
   const outputs: Sums[] = [];
   const { samples } = await evaluate(model, data, {
-    ...options,
+    ...rest,
     loss: mse,
     onOutput(output, { targets: { values, shape } }) {
       const width = values.length / shape[0];
       for (let i = 0; i < values.length; i++) {
         outputs[i % width] ??= { count: 0, squared: 0, absolute: 0, mean: 0, spread: 0 };
-        add(outputs[i % width], output[i], values[i]);
+        const deviation = targetScale?.deviation[i % width] ?? 1;
+        // The mean is in both, and moves no error.
+        add(outputs[i % width], output[i] * deviation, values[i] * deviation);
       }
     },
   });

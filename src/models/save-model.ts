@@ -1,13 +1,13 @@
-import type { Preprocessing } from "../data/array-dataset.js";
+import type { TargetScale } from "../data/array-dataset.js";
+import type { Task } from "../data/dataset.js";
+import type { Preprocessing } from "../data/preprocessing.js";
+import type { TableEncoding } from "../data/table-encoding.js";
 import { FormatError } from "../errors.js";
 import type { AnyModule, Module } from "../nn/module.js";
 import { version } from "../version.js";
 import { type Architecture, buildArchitecture, describeArchitecture } from "./architecture.js";
 import type { NetworkOptions } from "./networks.js";
 import { readSafetensors, readSafetensorsMetadata, writeSafetensors } from "./safetensors.js";
-
-/** What a network's outputs are: a score for each class, or numbers. */
-export type Task = "classification" | "regression";
 
 /** Where a network came from, so that one with classes of its own can be built again. */
 export interface NetworkRecord {
@@ -17,15 +17,31 @@ export interface NetworkRecord {
   readonly options: NetworkOptions;
 }
 
+/** How data that came in one part were split for training. */
+export interface DataSplit {
+  /** Of training and test, or of training, validation and test. */
+  readonly shares: readonly number[];
+  /** What it was drawn by. */
+  readonly seed: number;
+  /** SHA-256 of the data, to know them again. */
+  readonly fingerprint: string;
+}
+
 /** What a model file says besides the numbers. Everything must survive JSON. */
 export interface ModelMeta {
   /** How stored values become inputs. */
   readonly preprocessing?: Preprocessing;
+  /** How rows of a table become inputs. */
+  readonly table?: TableEncoding;
+  /** In a regression: outputs times deviation plus mean are in the targets' own units. */
+  readonly targetScale?: TargetScale;
+  /** How its data were split. */
+  readonly split?: DataSplit;
   /** The shape of one input: (C, …). */
   readonly inputShape?: readonly number[];
   /** The name of each output. */
   readonly classes?: readonly string[];
-  /** @defaultValue "classification" */
+  /** What the outputs are: a score for each class, or numbers. @defaultValue "classification" */
   readonly task?: Task;
   /** What was built, its norm among the options. */
   readonly network?: NetworkRecord;

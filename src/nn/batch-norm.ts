@@ -1,4 +1,6 @@
 import type { StatisticsView } from "../backend/backend.js";
+import type { Communicator } from "../communicator.js";
+import type { Synchronization } from "../ops/synchronize.js";
 import { checkCount, formatShape } from "../shape.js";
 import type { Tensor } from "../tensor.js";
 import { warn } from "../warnings.js";
@@ -8,6 +10,11 @@ import { checkSeveralValues, RunningNorm, type RunningNormOptions } from "./runn
 export interface BatchNormOptions extends RunningNormOptions {
   /** Whether there are running statistics; without them the layer uses the batch's own in evaluation too. @defaultValue true */
   readonly trackRunningStats?: boolean;
+  /**
+   * Whose parts of the batch share mean and variance: synchronised batch norm, for training on several processes. Every rank then has the same
+   * running statistics, bit for bit; all must call the layer equally often, also with an empty part. @defaultValue null: this process alone
+   */
+  readonly sync?: Communicator | null;
 }
 
 /** Below this many samples batch statistics are too noisy to train with. */
@@ -34,6 +41,10 @@ const fewSamples = 8;
  */
 export class BatchNorm extends RunningNorm {
   protected readonly share = "channel";
+  /** Whose parts of the batch share mean and variance: see {@link BatchNormOptions.sync}. */
+  sync: Communicator | null;
+  /** What collectives call the layer: its path in the model, where {@link syncBatchNorm} knew it. */
+  #place = "";
   #warnedFewSamples = false;
 
   /**
@@ -41,8 +52,20 @@ export class BatchNorm extends RunningNorm {
    * @throws ArgumentError if a number is out of range
    */
   constructor(numFeatures: number, options: BatchNormOptions = {}) {
-    const { trackRunningStats = true } = options;
+    const { trackRunningStats = true, sync = null } = options;
     super(checkCount("new BatchNorm(numFeatures)", "numFeatures", numFeatures), { ...options, trackRunningStats });
+    this.sync = sync;
+  }
+
+  /** @internal Shares statistics from now on. @param place - the layer's path in its model */
+  synchronize(communicator: Communicator, place: string): void {
+    this.sync = communicator;
+    this.#place = place;
+  }
+
+  protected override synchronization(): Synchronization | null {
+    if (this.sync === null || this.sync.size === 1) return null;
+    return { communicator: this.sync, layer: this.#place === "" ? `${this}` : `${this} at ${this.#place}` };
   }
 
   protected override batchView(channels: StatisticsView): StatisticsView {

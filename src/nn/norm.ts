@@ -4,6 +4,7 @@ import { relu } from "../ops/activations.js";
 import { add } from "../ops/binary.js";
 import { pass } from "../ops/pass.js";
 import { type Activation, type Affine, momentsOf, standardize } from "../ops/standardize.js";
+import { type Synchronization, synchronizeMoments } from "../ops/synchronize.js";
 import { checkCount, formatShape, maxRank, type Shape, sameShape, sizeOf } from "../shape.js";
 import type { Tensor } from "../tensor.js";
 import { checkMask, complementOf, type MaskedOutput } from "./mask.js";
@@ -118,14 +119,31 @@ export abstract class Norm extends Module<[x: Tensor, options?: NormForwardOptio
   /** Normalises by the statistics of x itself: `y`, and the `moments`, to be disposed of. @throws ArgumentError as {@link Norm.moments} */
   protected standardize(x: Tensor, view: StatisticsView, pass: NormPass): { y: Tensor; moments: Tensor } {
     const moments = this.moments(x, view, pass.mask);
-    return { y: standardize(x, moments, view, this.affine(pass)), moments };
+    const synchronization = this.synchronization();
+    if (synchronization === null) return { y: standardize(x, moments, view, this.affine(pass)), moments };
+    // The gradient over ranks is composed of maps that know no rectifier.
+    const y = standardize(x, moments, view, this.affine({ ...pass, activation: null }), synchronization);
+    return { y: pass.activation === "relu" ? relu(y) : y, moments };
+  }
+
+  /** Whose statistics are taken together with those of x: nobody's, but for layers that say so. */
+  protected synchronization(): Synchronization | null {
+    return null;
   }
 
   /** Moments that x can be normalised by. @throws ArgumentError if a share has one real value, or eps is 0 and it has no variance */
   protected moments(x: Tensor, view: StatisticsView, mask: Tensor | null): Tensor {
-    const moments = momentsOf(x, view, mask);
+    const moments = this.sharedMoments(x, view, mask);
     // Only asked where there is need, since it waits for the backend.
     if (mask !== null || this.#eps === 0) this.#checkMoments(moments, view);
+    return moments;
+  }
+
+  /** The moments of x, taken together with those of {@link Norm.synchronization}. */
+  protected sharedMoments(x: Tensor, view: StatisticsView, mask: Tensor | null): Tensor {
+    const moments = momentsOf(x, view, mask);
+    const synchronization = this.synchronization();
+    if (synchronization !== null) synchronizeMoments(moments, synchronization);
     return moments;
   }
 

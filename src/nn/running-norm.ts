@@ -2,7 +2,7 @@ import type { StatisticsView } from "../backend/backend.js";
 import { ones, zeros } from "../create.js";
 import { ArgumentError, ShapeError } from "../errors.js";
 import type { RunningStatistics } from "../ops/renorm-factors.js";
-import { momentsOf, normalizeWith } from "../ops/standardize.js";
+import { normalizeWith } from "../ops/standardize.js";
 import { formatShape } from "../shape.js";
 import { empty, type Tensor, view } from "../tensor.js";
 import { warn, warnOnce } from "../warnings.js";
@@ -192,9 +192,10 @@ export abstract class RunningNorm extends Norm {
   protected override normalize(x: Tensor, pass: NormPass): Tensor {
     const channels = channelView(this, x, this.numFeatures);
     const ownView = this.batchView(channels);
-    const update = this.updateRunning && x.size > 0;
+    const isWhole = this.synchronization() === null;
+    const update = this.updateRunning && (x.size > 0 || !isWhole);
     if (this.#normalizeWith === "batch") {
-      this.checkBatch(x, ownView);
+      if (isWhole) this.checkBatch(x, ownView);
       const { y, moments } = this.standardize(x, ownView, pass);
       if (update) this.#update(moments, pass.mask !== null);
       moments.dispose();
@@ -203,7 +204,7 @@ export abstract class RunningNorm extends Norm {
     const { mean, variance } = this.runningStatistics();
     const y = normalizeWith(x, mean, variance, channels, this.affine(pass));
     if (update) {
-      const moments = momentsOf(x, ownView, pass.mask);
+      const moments = this.sharedMoments(x, ownView, pass.mask);
       this.#update(moments, pass.mask !== null);
       moments.dispose();
     }

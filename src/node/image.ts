@@ -16,15 +16,17 @@ export interface Image {
   readonly pixels: Uint8Array;
   /** (channels, height, width) */
   readonly shape: readonly [channels: number, height: number, width: number];
+  /** What the file holds, whatever its name says. */
+  readonly format: "png" | "jpeg";
 }
 
 /** 8192 × 8192: a file of a few kilobytes may claim more than memory holds. */
 const mostPixels = 2 ** 26;
 
-const signatures = [
-  [0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a],
-  [0xff, 0xd8, 0xff],
-] as const;
+const signatures = {
+  png: [0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a],
+  jpeg: [0xff, 0xd8, 0xff],
+} as const;
 
 /**
  * Reads a PNG or JPEG file by the optional package sharp. The content decides which it is, not the name.
@@ -43,13 +45,14 @@ export async function readImage(path: string, { channels, size }: ReadImageOptio
   const target = checkOptions(channels, size);
   const { default: sharp } = await loadSharp(where);
   const bytes = await readBytes(where, path);
+  const format = formatOf(where, bytes);
   try {
     let image = sharp(bytes, { failOn: "error", limitInputPixels: mostPixels }).rotate();
     image = image.flatten({ background: "#fff" });
     if (target !== null) image = image.resize({ ...target, fit: "fill", kernel: "lanczos3" });
     image = channels === 1 ? image.greyscale().toColourspace("b-w") : image.toColourspace("srgb");
     const { data, info } = await image.raw({ depth: "uchar" }).toBuffer({ resolveWithObject: true });
-    return { pixels: channelsFirst(data, channels, info.channels), shape: [channels, info.height, info.width] };
+    return { pixels: channelsFirst(data, channels, info.channels), shape: [channels, info.height, info.width], format };
   } catch (cause) {
     const lines = (cause instanceof Error ? cause.message : String(cause)).split("\n").map((line) => line.trim());
     throw fault(where, [...new Set(lines)].join(" ").replace(/[:\s]+$/, ""), { cause });
@@ -83,9 +86,8 @@ async function loadSharp(where: string): Promise<typeof import("sharp")> {
 }
 
 async function readBytes(where: string, path: string): Promise<Uint8Array> {
-  let bytes: Uint8Array;
   try {
-    bytes = await readFile(path);
+    return await readFile(path);
   } catch (cause) {
     const received = cause instanceof Error ? cause.message : String(cause);
     throw new DataError(
@@ -93,8 +95,13 @@ async function readBytes(where: string, path: string): Promise<Uint8Array> {
       { cause },
     );
   }
+}
+
+function formatOf(where: string, bytes: Uint8Array): Image["format"] {
   if (bytes.length === 0) throw fault(where, "an empty file");
-  if (signatures.some((signature) => signature.every((byte, k) => bytes[k] === byte))) return bytes;
+  for (const format of ["png", "jpeg"] as const) {
+    if (signatures[format].every((byte, k) => bytes[k] === byte)) return format;
+  }
   const start = Array.from(bytes.subarray(0, 4), (byte) => byte.toString(16).padStart(2, "0")).join(" ");
   throw fault(where, `a file that begins with the bytes ${start}`);
 }

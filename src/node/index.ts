@@ -3,9 +3,29 @@
  *
  * @module
  */
+export {
+  type ClassificationData,
+  type DataFacts,
+  type DataParts,
+  type LoadDataOptions,
+  type LoadedData,
+  loadData,
+  type RegressionData,
+} from "./data/load-data.js";
+export {
+  type ClassificationForModel,
+  type DataForModel,
+  type DataPart,
+  type InputsForModel,
+  type LoadDataAsOptions,
+  loadDataAs,
+  loadInputsAs,
+  type ModelDataFacts,
+  type RegressionForModel,
+} from "./data/load-data-as.js";
+export type { ReadOptions } from "./data/source.js";
 export { writeWhole } from "./files.js";
 export { type Image, type ReadImageOptions, readImage } from "./image.js";
-export { type ImageData, type LoadImageDataOptions, loadImageData } from "./image-data.js";
 export { type BuildNetwork, loadNetwork, recordNetwork } from "./load-network.js";
 export { type LoadRunOptions, loadRun, type Run } from "./load-run.js";
 export { loadImages } from "./model-inputs.js";

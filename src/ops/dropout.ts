@@ -1,6 +1,6 @@
 import { record } from "../autograd.js";
 import { ArgumentError } from "../errors.js";
-import { type Generator, generator as globalGenerator } from "../random.js";
+import { type Generator, generator as globalGenerator, samplesBefore } from "../random.js";
 import { empty, type Tensor } from "../tensor.js";
 
 /**
@@ -20,7 +20,9 @@ export function dropout(x: Tensor, p: number, generator: Generator = globalGener
       cure: "Pass the share of values to drop, e.g. 0.5.",
     });
   }
-  const seed = generator.integer();
+  // A part of a batch that is spread over ranks is masked as in the whole: element i stands at `before` + i there.
+  const before = x.rank === 0 || x.shape[0] === 0 ? 0 : samplesBefore() * (x.size / x.shape[0]);
+  const seed = (generator.integer() + Math.imul(before, 0x9e3779b9)) >>> 0;
   const mask = (source: Tensor): Tensor => {
     const y = empty("dropout", source.backend, source.shape);
     if (p === 1) source.backend.fill(y.block, y.size, 0);

@@ -4,6 +4,7 @@ import { ShapeError } from "../errors.js";
 import { formatShape, type Shape } from "../shape.js";
 import { commonBackend, copyOf, empty, type Tensor } from "../tensor.js";
 import { expand } from "./sum.js";
+import { type Synchronization, synchronizedGradient } from "./synchronize.js";
 
 /** What follows x̂ in the same pass, and what stands under the root. */
 export interface Affine {
@@ -45,9 +46,16 @@ export function momentsOf(x: Tensor, view: StatisticsView, mask: Tensor | null):
  *
  * @param moments - {@link momentsOf} x. Where they are of some values of x only, those others must be finite, and dy be 0 there; their dx
  * means nothing
+ * @param synchronization - whose parts of the batch the moments are of, if others have some; no activation then
  * @returns y of the shape of x
  */
-export function standardize(x: Tensor, moments: Tensor, view: StatisticsView, affine: Affine): Tensor {
+export function standardize(
+  x: Tensor,
+  moments: Tensor,
+  view: StatisticsView,
+  affine: Affine,
+  synchronization: Synchronization | null = null,
+): Tensor {
   const { weight, bias } = affine;
   checkAffine("standardize(x)", view, affine);
   const backend = commonBackend("standardize", x, weight, bias);
@@ -55,6 +63,10 @@ export function standardize(x: Tensor, moments: Tensor, view: StatisticsView, af
   backend.standardize(x.block, moments.block, view, mapOf(weight, bias, affine), y.block);
   const { inputs, slots, shapes } = differentiable(x, affine);
   record("standardize", y, inputs, [x, moments, ...parameters(affine)], (dy, [input, stats, ...saved], needs) => {
+    if (synchronization !== null) {
+      const parts = synchronizedGradient(dy, input, stats, view, saved[0] ?? null, affine.eps, synchronization);
+      return slots.map((slot) => parts[slot]);
+    }
     const gradients = outputs(input, shapes, slots, needs);
     const { dx, dweight, dbias } = blocks(gradients);
     const map = savedMap(affine, saved);

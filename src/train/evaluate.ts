@@ -1,4 +1,5 @@
 import { noGrad } from "../autograd.js";
+import { alone, type Communicator } from "../communicator.js";
 import type { Batch } from "../data/dataset.js";
 import { ArgumentError } from "../errors.js";
 import type { Module } from "../nn/module.js";
@@ -18,6 +19,8 @@ export interface EvaluateOptions<Target> {
   readonly signal?: AbortSignal;
   /** Called after each batch with what the network gave for it, row-major. */
   readonly onOutput?: (output: Float32Array, batch: Batch<Target>) => void;
+  /** Measures together with other processes, each on its part of the data: see {@link FitOptions.communicator}. @defaultValue {@link alone} */
+  readonly communicator?: Communicator;
 }
 
 /** What {@link evaluate} finds. */
@@ -40,7 +43,7 @@ export interface Evaluation {
 export async function evaluate<Target>(
   model: Module,
   data: Data<Target>,
-  { loss, signal, onOutput }: EvaluateOptions<Target> = {},
+  { loss, signal, onOutput, communicator = alone }: EvaluateOptions<Target> = {},
 ): Promise<Evaluation> {
   const lossOf = lossFor("evaluate(model, data)", loss);
   let total = 0;
@@ -54,18 +57,24 @@ export async function evaluate<Target>(
         noGrad(() => {
           const inputs = inputsOf(batch);
           const prediction = model.forward(inputs);
-          return { value: lossOf(prediction, targetsOf(batch)), output: prediction, count: inputs.shape[0] };
+          const count = inputs.shape[0];
+          // A rank whose part is empty goes through the network all the same, but has no loss.
+          const value = count === 0 && communicator.size > 1 ? null : lossOf(prediction, targetsOf(batch));
+          return { value, output: prediction, count };
         }),
       );
-      total += (await value.data())[0] * count;
+      if (value !== null) total += (await value.data())[0] * count;
       const values = labels === null && onOutput === undefined ? null : await output.data();
       correct = labels === null || correct === null || values === null ? null : correct + countCorrect(values, labels);
       if (values !== null) onOutput?.(values, batch);
       samples += count;
-      value.dispose();
+      value?.dispose();
       output.dispose();
     }
   });
+  const sums = Float64Array.of(total, correct ?? 0, samples);
+  communicator.allReduceSum(sums, "evaluation");
+  [total, correct, samples] = [sums[0], correct === null ? null : sums[1], sums[2]];
   if (samples === 0) {
     throw new ArgumentError({
       where: "evaluate(model, data)",

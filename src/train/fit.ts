@@ -1,13 +1,12 @@
-import type { Batch } from "../data/dataset.js";
-import { ArgumentError, DivergedError } from "../errors.js";
+import { alone, type Communicator } from "../communicator.js";
+import { ArgumentError } from "../errors.js";
 import type { Module } from "../nn/module.js";
-import { scope } from "../scope.js";
 import { checkCount } from "../shape.js";
-import { findNonFinite } from "./divergence.js";
-import { clipGradNorm } from "./gradients.js";
 import { checkRange, type Optimizer } from "./optimizer.js";
+import { broadcastState } from "./ranks.js";
 import type { Schedule } from "./schedules.js";
-import { countCorrect, type Data, inputsOf, type Loss, labelsOf, lossFor, targetsOf } from "./step.js";
+import { type Data, type Loss, lossFor } from "./step.js";
+import { trainStep } from "./train-step.js";
 
 /** What {@link FitOptions.onStep} is told after each step. */
 export interface StepReport {
@@ -59,6 +58,15 @@ export interface FitOptions<Target> {
   readonly clipNorm?: number;
   /** Stops between steps by throwing the signal's reason; the model is then as after its last step. */
   readonly signal?: AbortSignal;
+  /**
+   * Trains together with other processes, each with its part of every batch (which may be empty): losses are means over all parts and gradients
+   * their sums, so that the result is that of one process with the whole batches. Rank 0's parameters are given to all first; reports are of
+   * all ranks, and equal on each. Give each rank its part with {@link batches}' `communicator`, and let batch norms share their statistics with
+   * {@link syncBatchNorm}. A loss whose mean is not over samples (class weights) weighs each rank's part by its samples.
+   *
+   * @defaultValue {@link alone}
+   */
+  readonly communicator?: Communicator;
   /** Called, and awaited, after each step. */
   readonly onStep?: (report: StepReport) => void | Promise<void>;
   /** Called, and awaited, after each epoch; the model is in training mode. */
@@ -91,7 +99,7 @@ export interface FitResult {
  * ```
  */
 export async function fit<Target>(model: Module, data: Data<Target>, options: FitOptions<Target>): Promise<FitResult> {
-  const { epochs, optimizer, schedule, signal, onStep, onEpoch } = options;
+  const { epochs, optimizer, schedule, signal, onStep, onEpoch, communicator = alone } = options;
   checkCount("fit(model, data, { epochs })", "epochs", epochs);
   const clipNorm = options.clipNorm ?? Number.POSITIVE_INFINITY;
   if (clipNorm !== Number.POSITIVE_INFINITY)
@@ -108,6 +116,8 @@ export async function fit<Target>(model: Module, data: Data<Target>, options: Fi
   const lossOf = lossFor("fit(model, data)", options.loss);
   const reports: EpochReport[] = [];
   let step = 0;
+  checkLengths(data, communicator);
+  broadcastState(model, communicator);
   model.train();
   optimizer.zeroGrad();
   for (let epoch = 0; epoch < epochs; epoch++) {
@@ -116,7 +126,13 @@ export async function fit<Target>(model: Module, data: Data<Target>, options: Fi
     for await (const batch of data) {
       signal?.throwIfAborted();
       if (schedule !== undefined && steps !== null) optimizer.lr = schedule(step, steps);
-      const { loss, correct, samples, gradientNorm } = await trainStep(model, batch, lossOf, optimizer, clipNorm, step);
+      const { loss, correct, samples, gradientNorm } = await trainStep(model, batch, {
+        lossOf,
+        optimizer,
+        clipNorm,
+        step,
+        communicator,
+      });
       totals.loss += loss * samples;
       totals.correct = correct === null || totals.correct === null ? null : totals.correct + correct;
       totals.samples += samples;
@@ -142,59 +158,15 @@ export async function fit<Target>(model: Module, data: Data<Target>, options: Fi
   return { epochs: reports, steps: step };
 }
 
-const largestStep = 1e30;
-
-/** One step: gradients, their check, and the optimiser. */
-async function trainStep<Target>(
-  model: Module,
-  batch: Batch<Target>,
-  lossOf: Loss<Target>,
-  optimizer: Optimizer,
-  clipNorm: number,
-  step: number,
-): Promise<{ loss: number; correct: number | null; samples: number; gradientNorm: number }> {
-  const labels = labelsOf(batch.targets);
-  const pending = scope(() => {
-    const inputs = inputsOf(batch);
-    const output = model.forward(inputs);
-    const loss = lossOf(output, targetsOf(batch));
-    loss.backward();
-    return { loss: loss.detach(), output: labels === null ? null : output.detach(), samples: inputs.shape[0] };
-  });
-  const gradientNorm = await clipGradNorm(optimizer.parameters, clipNorm);
-  const [loss] = await pending.loss.data();
-  const correct = labels === null || pending.output === null ? null : countCorrect(await pending.output.data(), labels);
-  pending.loss.dispose();
-  pending.output?.dispose();
-  // A step beyond this could overflow float32 and leave parameters that are not finite.
-  const tooFar = optimizer.lr * Math.max(1, Math.min(gradientNorm, clipNorm)) > largestStep;
-  if (!Number.isFinite(loss) || !Number.isFinite(gradientNorm) || tooFar) {
-    optimizer.zeroGrad();
-    throw await diverged(model, batch, step, loss, gradientNorm, optimizer.lr);
-  }
-  optimizer.step();
-  optimizer.zeroGrad();
-  return { loss, correct, samples: pending.samples, gradientNorm };
-}
-
-async function diverged(
-  model: Module,
-  batch: Batch<unknown>,
-  step: number,
-  loss: number,
-  gradientNorm: number,
-  lr: number,
-): Promise<DivergedError> {
-  const layer = await findNonFinite(model, batch);
-  const what = Number.isFinite(loss) ? `gradients of norm ${gradientNorm}` : `a loss of ${loss}`;
-  const where =
-    layer === null ? "every layer's output still finite" : `${layer} the first layer whose output is not finite`;
-  return new DivergedError({
-    where: `fit(model, data), step ${step}`,
-    expected: "a finite loss, finite gradients and a step that fits float32",
-    received: `${what}, ${where}`,
-    cure: `Lower the learning rate (now ${lr}), clip gradients, or look for non-finite values in the data.`,
-    step,
-    layer,
+/** @throws ArgumentError on every rank if they would take different numbers of steps */
+function checkLengths(data: { readonly length?: number }, communicator: Communicator): void {
+  if (communicator.size === 1) return;
+  const lengths = communicator.allGather(Float64Array.of(data.length ?? -1), "batches of an epoch");
+  if (lengths.every((length) => length === lengths[0])) return;
+  throw new ArgumentError({
+    where: "fit(model, data, { communicator })",
+    expected: "the same number of batches on every rank, if need be empty ones",
+    received: [...lengths].map((length) => (length < 0 ? "unknown" : length)).join(", "),
+    cure: "Cut the data with batches(dataset, { batchSize, communicator }).",
   });
 }

@@ -11,7 +11,7 @@ import {
   setBackend,
   tensor,
 } from "evenkeel";
-import { loadImageData } from "evenkeel/node";
+import { loadDataAs } from "evenkeel/node";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { evenkeelIn } from "../support/command.js";
 import { idxBytes, temporaryFolder, writeSmallImages } from "../support/idx-files.js";
@@ -56,7 +56,7 @@ describe("evenkeel evaluate", () => {
     expect(stderr).toBe("");
     expect(code).toBe(0);
     expect(stdout).toMatchInlineSnapshot(`
-      "4 samples: loss 0.5540, accuracy 0.7500
+      "4 samples (test): loss 0.5540, accuracy 0.7500
 
       true \\ predicted    left   right  recall
       left                   1       0  1.0000
@@ -69,11 +69,12 @@ describe("evenkeel evaluate", () => {
   test("--json gives all numbers, with the model's own preprocessing and whatever the batch size", async () => {
     const { stdout } = evenkeel("evaluate", "tiny.safetensors", "--data", "tiny", "--json", "--batch-size", "3");
     const { model, meta } = loadModel(readFileSync(join(folder, "tiny.safetensors")));
-    const { test: data } = loadImageData(join(folder, "tiny"), { preprocessing: meta.preprocessing ?? {} });
-    const expected = await confusionMatrix(model, batches(data, { batchSize: 3 }));
+    const { dataset } = await loadDataAs(meta, join(folder, "tiny"));
+    const expected = await confusionMatrix(model, batches<unknown>(dataset, { batchSize: 3 }));
     expect(JSON.parse(stdout)).toEqual({
       model: "tiny.safetensors",
       data: "tiny",
+      part: "test",
       classes: ["left", "right"],
       ...expected,
     });
@@ -114,9 +115,9 @@ describe("evenkeel evaluate", () => {
     expect(answers).toMatchInlineSnapshot(`
       [
         "evenkeel: loadRun(nowhere): expected the folder of a run or a .safetensors file, got no such file or folder. Check the name.",
-        "evenkeel: loadImageData(nowhere): expected mnist, fashion-mnist, or a folder of IDX files, got no such folder. Name a folder that exists.",
-        "evenkeel: --data high: expected inputs of shape 1×1×2, which the model was trained on, got 1×2×1. Evaluate it on data like those it was trained on.",
-        "evenkeel: crossEntropy(logits, labels): expected labels from 0 to 1, got 2 in row 2. Number the classes from 0, and give the network one output for each.",
+        "evenkeel: loadData(nowhere): expected mnist, fashion-mnist, or a file or folder of data, got no such file or folder. Check the name.",
+        "evenkeel: high: expected inputs of shape 1×1×2, which the model was trained on, got 1×2×1. Name data like those it was trained on.",
+        "evenkeel: strange: expected classes that were trained on (left, right), got 2. Correct the class, or train with it.",
         "evenkeel: the model's metadata: expected inputShape, the shape of one input, got none. Save it with one: saveModel(model, { inputShape, preprocessing, classes }).",
       ]
     `);

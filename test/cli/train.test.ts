@@ -3,7 +3,7 @@ import { existsSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileS
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { batches, evaluate, GroupNorm, loadModel, setBackend } from "evenkeel";
-import { loadImageData } from "evenkeel/node";
+import { loadData } from "evenkeel/node";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { idxBytes, temporaryFolder, writeSmallImages } from "../support/idx-files.js";
 
@@ -57,7 +57,7 @@ describe("evenkeel train", () => {
     const { model, meta } = loadModel(readFileSync(join(out, "model.safetensors")));
     expect(meta.inputShape).toEqual([1, 8, 8]);
     expect(meta.preprocessing?.scale).toBe(1 / 255);
-    const { accuracy } = await evaluate(model, batches(loadImageData(data).test, { batchSize: 20 }));
+    const { accuracy } = await evaluate(model, batches<unknown>((await loadData(data)).test, { batchSize: 20 }));
     expect(accuracy).toBe(metrics[2].test.accuracy);
     const again = join(folder, "again");
     evenkeel("train", ...flags.slice(0, -1), again);
@@ -135,10 +135,10 @@ describe("evenkeel train", () => {
     expect(answers).toMatchInlineSnapshot(`
       [
         "evenkeel: parseIdx(FOLDER/truncated/train-images-idx3-ubyte): expected 15360 values for shape 240×8×8, got 984. Check that the file is a complete IDX file.",
-        "evenkeel: loadImageData(FOLDER/unlabelled): expected a label for each of 60 images, got 3. Check that the four files belong together.",
-        "evenkeel: loadImageData(FOLDER/stray): expected test labels from 0 to 2, as in training, got 9 in row 7. Check that both parts belong together.",
-        "evenkeel: loadImageData(FOLDER/missing): expected t10k-images-idx3-ubyte, plain or gzipped, got ENOENT: no such file or directory, open 'FOLDER/missing/t10k-images-idx3-ubyte.gz'. Name a folder with MNIST's four IDX files.",
-        "evenkeel: loadImageData(FOLDER/nowhere): expected mnist, fashion-mnist, or a folder of IDX files, got no such folder. Name a folder that exists.",
+        "evenkeel: FOLDER/unlabelled: expected a label for each of 60 images, got 3. Check that the four files belong together.",
+        "evenkeel: FOLDER/stray, test: expected classes that were trained on (0, 1, 2), got 9. Correct the class, or train with it.",
+        "evenkeel: FOLDER/missing: expected t10k-images-idx3-ubyte, plain or gzipped, got no such file. Name a folder with MNIST's four IDX files.",
+        "evenkeel: loadData(FOLDER/nowhere): expected mnist, fashion-mnist, or a file or folder of data, got no such file or folder. Check the name.",
         "evenkeel: --norm: expected batch or layer or instance or group or rms or none, got typo. Pass one of them.",
         "evenkeel: loadNetwork(typo): expected mlp, cnn, resnet, or the file of a module such as ./net.js, got no such file. Name one of them.",
         "evenkeel: --epochs: expected a whole number of at least 1, got 0. Pass a whole number.",
@@ -161,13 +161,13 @@ describe("evenkeel train", () => {
     expect(evenkeel("train", "--help").stdout).toContain("--norm-momentum");
   });
 
-  test("reads gzipped files", () => {
+  test("reads gzipped files", async () => {
     const data = writeSmallImages(join(folder, "packed"));
     for (const name of readdirSync(data)) {
       writeFileSync(join(data, `${name}.gz`), gzipSync(readFileSync(join(data, name))));
       rmSync(join(data, name));
     }
-    expect(loadImageData(data).train.length).toBe(240);
+    expect((await loadData(data)).train.length).toBe(240);
   });
 
   test("Ctrl-C ends it with 130, and what was written before stays whole", async () => {

@@ -40,8 +40,7 @@ describe("the installed package", () => {
     ["bundler", ["--module", "preserve", "--moduleResolution", "bundler"]],
   ])("type-checks the README's example with %s resolution, with no types but its own", (name, flags) => {
     const file = join(project, `${name}.ts`);
-    const more =
-      'import { loadImageData } from "evenkeel/node";\nusing row = tensor([1]);\nvoid [loadImageData, row];\n';
+    const more = 'import { loadData } from "evenkeel/node";\nusing row = tensor([1]);\nvoid [loadData, row];\n';
     writeFileSync(file, readmeExample.replace("import { ", "import { tensor, ") + more);
     const tsc = join(root, "node_modules/typescript/bin/tsc");
     const strict = ["--noEmit", "--strict", "--exactOptionalPropertyTypes", "--target", "es2022"];

@@ -1,0 +1,19 @@
+import type { Dataset } from "./dataset.js";
+
+/**
+ * Some samples of a dataset, without copying them.
+ *
+ * @param indices - which, in their new order
+ * @example
+ * ```ts
+ * const data = arrayDataset({ inputs: new Float32Array(3), shape: [1], labels: [4, 5, 6] });
+ * subset(data, [2, 0]).batch([0, 1]).targets; // Int32Array [6, 4]
+ * ```
+ */
+export function subset<Target>(dataset: Dataset<Target>, indices: ArrayLike<number>): Dataset<Target> {
+  return {
+    length: indices.length,
+    // A number beyond the subset maps to undefined, which the dataset refuses.
+    batch: (numbers) => dataset.batch(Array.from(numbers, (k) => indices[k])),
+  };
+}

@@ -1,0 +1,67 @@
+import { DataError } from "../errors.js";
+
+/** Rows of text under named columns, as a CSV file holds them. */
+export interface Table {
+  /** The name of each column. */
+  readonly columns: readonly string[];
+  /** One text for each column. */
+  readonly rows: readonly (readonly string[])[];
+  /** What messages call the table. @defaultValue "table" */
+  readonly name?: string;
+  /** Where each row stands in its file, for messages. @defaultValue 2, 3, …: the header is row 1 */
+  readonly rowNumbers?: readonly number[];
+}
+
+/** What a column holds. */
+export type ColumnKind = "number" | "category";
+
+const missing = new Set(["", "?", "na", "n/a", "#n/a", "null", "none"]);
+const numeric = /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i;
+const nonFinite = /^[+-]?(inf|infinity|nan)$/i;
+
+/** Whether a cell says nothing: it is empty, or `?`, `NA`, `N/A`, `#N/A`, `null` or `None`, in any case. */
+export function isMissing(cell: string): boolean {
+  return missing.has(cell.trim().toLowerCase());
+}
+
+/** The number that a cell writes, or null if it is none; `inf`, `NaN` and numbers beyond float64 are numbers that are not finite. */
+export function numberOf(cell: string): number | null {
+  const text = cell.trim();
+  if (numeric.test(text)) return Number(text);
+  return nonFinite.test(text) ? Number.NaN : null;
+}
+
+/** A column is of numbers if more than half of what it says is. */
+export function kindOf(table: Table, column: number): ColumnKind {
+  let numbers = 0;
+  let texts = 0;
+  for (const row of table.rows) {
+    if (isMissing(row[column])) continue;
+    if (numberOf(row[column]) === null) texts++;
+    else numbers++;
+  }
+  return numbers >= texts ? "number" : "category";
+}
+
+/** Where a column stands. @throws DataError if there is none of this name */
+export function columnOf(table: Table, name: string): number {
+  const column = table.columns.indexOf(name);
+  if (column >= 0) return column;
+  throw new DataError({
+    where: table.name ?? "table",
+    expected: `a column ${JSON.stringify(name)}`,
+    received: `the columns ${listed(table.columns)}`,
+    cure: "Name one of them, or add it.",
+  });
+}
+
+/** Names, at most ten of them. */
+function listed(names: readonly string[]): string {
+  const shown = names.slice(0, 10).join(", ");
+  return names.length > 10 ? `${shown} and ${names.length - 10} more` : shown;
+}
+
+/** A row as messages name it. */
+export function rowName({ name = "table", rowNumbers }: Table, row: number): string {
+  return `${name}, row ${rowNumbers?.[row] ?? row + 2}`;
+}

@@ -1,0 +1,114 @@
+import { createHash } from "node:crypto";
+import { basename } from "node:path";
+import Papa from "papaparse";
+import { numberOf, rowName, type Table } from "../../data/table.js";
+import { checkRows, tableColumns } from "../../data/table-columns.js";
+import { DataError, FormatError } from "../../errors.js";
+import { readBytes } from "./read-bytes.js";
+import { tableSamples } from "./samples.js";
+import type { ReadAsOptions, Source } from "./source.js";
+
+/** A longer line is no table, and a parser would make millions of cells of it. */
+const mostLine = 2 ** 24;
+
+/**
+ * Reads a CSV file: UTF-8, a header of names, commas (or semicolons, tabs, bars: found out), quotes as usual. Empty lines are left out.
+ *
+ * @throws DataError if it has no header or no rows, or a row has more or fewer cells than the header
+ * @throws FormatError if it is no text
+ */
+export function readCsv(path: string, options: ReadAsOptions): Source {
+  const bytes = readBytes(path, path);
+  const parsed = parseCsv(bytes, basename(path), options.skipBadRows);
+  const { hasTargets = true } = options;
+  const columns = options.columns ?? tableColumns(parsed.table, options);
+  const checked = checkRows(
+    parsed.table,
+    { inputs: columns.inputs, target: hasTargets ? columns.target : null },
+    options.skipBadRows,
+  );
+  const fingerprint = createHash("sha256").update(bytes).digest("hex");
+  return {
+    noun: "rows",
+    dropped: parsed.dropped + checked.dropped,
+    parts: { all: tableSamples(checked.table, columns, hasTargets), fingerprint },
+  };
+}
+
+function parseCsv(bytes: Uint8Array, name: string, skipBadRows = false): { table: Table; dropped: number } {
+  const text = decode(bytes, name);
+  let columns: readonly string[] | null = null;
+  let dropped = 0;
+  const rows: string[][] = [];
+  const rowNumbers: number[] = [];
+  let rowNumber = 0;
+  Papa.parse<string[]>(text, {
+    step({ data: row, errors }) {
+      rowNumber++;
+      if (row.every((cell) => cell.trim() === "")) return;
+      if (columns === null) {
+        columns = checkHeader(row, name);
+        return;
+      }
+      const quote = errors.find(({ type }) => type === "Quotes");
+      if (row.length === columns.length && quote === undefined) {
+        rows.push(row);
+        rowNumbers.push(rowNumber);
+      } else if (skipBadRows) {
+        dropped++;
+      } else {
+        throw new DataError({
+          where: rowName({ columns, rows, name, rowNumbers: [rowNumber] }, 0),
+          expected: quote === undefined ? `${columns.length} cells, as in the header` : "quotes in pairs",
+          received: quote === undefined ? String(row.length) : quote.message.toLowerCase(),
+          cure: "Correct it, or drop such rows (--skip-bad-rows).",
+        });
+      }
+    },
+  });
+  const found: readonly string[] = columns ?? [];
+  if (found.length === 0 || rows.length === 0) {
+    throw new DataError({
+      where: name,
+      expected: "a header and rows below it",
+      received: found.length === 0 ? "empty lines" : dropped > 0 ? "no row that can be used" : "a header only",
+      cure: "Give it a first line with the name of each column, and then the data.",
+    });
+  }
+  return { table: { columns: found, rows, name, rowNumbers }, dropped };
+}
+
+function decode(bytes: Uint8Array, name: string): string {
+  const fault = (expected: string, received: string, cure: string): FormatError =>
+    new FormatError({ where: name, expected, received, cure });
+  let end = 0;
+  for (let start = 0; start < bytes.length; start = end + 1) {
+    end = bytes.indexOf(10, start);
+    if (end < 0) end = bytes.length;
+    if (end - start > mostLine) {
+      throw fault(`lines of at most ${mostLine} bytes`, `one of ${end - start}`, "Check that it is a CSV file.");
+    }
+  }
+  let text: string;
+  try {
+    text = new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+  } catch {
+    throw fault("text in UTF-8", "other bytes", "Save it as CSV in UTF-8.");
+  }
+  if (text.includes("\0")) throw fault("text", "bytes that are 0", "Save it as CSV in UTF-8.");
+  return text;
+}
+
+function checkHeader(cells: readonly string[], name: string): string[] {
+  const names = cells.map((cell) => cell.trim());
+  const fault = (expected: string, received: string, cure: string): DataError =>
+    new DataError({ where: `${name}, header`, expected, received, cure });
+  const odd = names.findIndex((cell) => cell === "" || numberOf(cell) !== null);
+  if (odd >= 0) {
+    const cure = "Add a first line with the name of each column.";
+    throw fault("a name for each column", `${JSON.stringify(names[odd])} in column ${odd + 1}`, cure);
+  }
+  const twin = names.findIndex((cell, k) => names.indexOf(cell) < k);
+  if (twin >= 0) throw fault("different names", `${names[twin]} twice`, "Rename one of the columns.");
+  return names;
+}

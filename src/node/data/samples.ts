@@ -1,0 +1,75 @@
+import { fitPreprocessing, type Preprocessing, type StoredValues } from "../../data/preprocessing.js";
+import { columnOf, numberOf, type Table } from "../../data/table.js";
+import type { TableColumns } from "../../data/table-columns.js";
+import { categoryOf, encodedWidth, encodeTable, fitTable, type TableEncoding } from "../../data/table-encoding.js";
+import { DataError } from "../../errors.js";
+import { type Shape, sizeOf } from "../../shape.js";
+
+/** What is to be told of each sample: the name of its class, or numbers, row-major (N, outputs). */
+export type Targets =
+  | { readonly task: "classification"; readonly names: readonly string[] }
+  | { readonly task: "regression"; readonly values: Float64Array; readonly outputs: number };
+
+/** How stored samples become inputs of a network: what a saved model remembers of its data. */
+export interface InputEncoding {
+  readonly preprocessing?: Preprocessing;
+  readonly table?: TableEncoding;
+}
+
+/** Samples as their file holds them. */
+export interface Samples {
+  /** How many. */
+  readonly length: number;
+  /** Where a sample stands in its file: a row of a table, the header being row 1, or a number from 0. */
+  rowNumber(sample: number): number;
+  /** Null where nothing is to be told. */
+  readonly targets: Targets | null;
+  /** Learns from some rows, those of training, what brings inputs to the scale of a network. */
+  fit(rows: ArrayLike<number>): InputEncoding;
+  /** All inputs, row-major, and the shape of one. */
+  encode(encoding: InputEncoding): { readonly inputs: StoredValues; readonly shape: Shape };
+}
+
+/** Samples in one array: images, or numbers; `rows` says where they stand in their file, if some were left out. */
+export function arraySamples(
+  inputs: StoredValues,
+  shape: Shape,
+  targets: Targets | null,
+  rows?: readonly number[],
+): Samples {
+  return {
+    length: inputs.length / sizeOf(shape),
+    rowNumber: (sample) => rows?.[sample] ?? sample,
+    targets,
+    fit: (training) => ({ preprocessing: fitPreprocessing(inputs, shape, training) }),
+    encode: () => ({ inputs, shape }),
+  };
+}
+
+/** Samples in the rows of a table that has been checked. */
+export function tableSamples(table: Table, columns: TableColumns, hasTargets: boolean): Samples {
+  return {
+    length: table.rows.length,
+    rowNumber: (sample) => table.rowNumbers?.[sample] ?? sample + 2,
+    targets: hasTargets ? tableTargets(table, columns) : null,
+    fit: (rows) => ({ table: fitTable(table, columns, rows) }),
+    encode({ table: encoding }) {
+      if (encoding === undefined) {
+        throw new DataError({
+          where: table.name ?? "table",
+          expected: "data such as the model was trained on",
+          received: "a table",
+          cure: "Name data of the same kind.",
+        });
+      }
+      return { inputs: encodeTable(table, encoding), shape: [encodedWidth(encoding)] };
+    },
+  };
+}
+
+function tableTargets(table: Table, { target }: TableColumns): Targets {
+  const place = columnOf(table, target.name);
+  const cells = table.rows.map((row) => row[place]);
+  if (target.kind === "category") return { task: "classification", names: cells.map(categoryOf) };
+  return { task: "regression", values: Float64Array.from(cells, (cell) => numberOf(cell) ?? 0), outputs: 1 };
+}

@@ -1,0 +1,38 @@
+import type { Task } from "../../data/dataset.js";
+import type { TableColumns } from "../../data/table-columns.js";
+import type { Samples } from "./samples.js";
+
+/** What a place holds: samples in parts of their own, or all in one. */
+export interface Source {
+  /** What the samples are called. */
+  readonly noun: "images" | "rows" | "samples";
+  /** How many were left out because they cannot be used. */
+  readonly dropped: number;
+  readonly parts:
+    | { readonly all: Samples; readonly fingerprint: string }
+    | { readonly train: Samples; readonly validation: Samples | null; readonly test: Samples };
+}
+
+/** How a source is read. */
+export interface ReadOptions {
+  /** CSV: the column to be told. @defaultValue the last */
+  readonly target?: string | undefined;
+  /** CSV: columns to leave out. @defaultValue none */
+  readonly ignore?: readonly string[] | undefined;
+  /** CSV and arrays: what is to be told. @defaultValue by the target's type */
+  readonly task?: Task | undefined;
+  /** Image folders: height and width, or one number for both. @defaultValue the images' own, if they agree */
+  readonly imageSize?: number | readonly [height: number, width: number] | undefined;
+  /** Image folders: 1 grey, 3 red, green and blue. @defaultValue 1 if no image has colours, else 3 */
+  readonly channels?: 1 | 3 | undefined;
+  /** Leave out what cannot be used, rows or images, instead of refusing it. @defaultValue false */
+  readonly skipBadRows?: boolean | undefined;
+}
+
+/** How a source is read for a model: as it was trained, with or without targets. */
+export interface ReadAsOptions extends ReadOptions {
+  /** CSV: the columns that the model knows. */
+  readonly columns?: TableColumns;
+  /** Whether the samples carry what is to be told. @defaultValue true */
+  readonly hasTargets?: boolean;
+}

@@ -1,0 +1,93 @@
+import type { StatisticsView } from "../backend/backend.js";
+import type { Communicator } from "../communicator.js";
+import { ShapeError } from "../errors.js";
+import { empty, type Tensor, upload } from "../tensor.js";
+
+/** Whose statistics are taken together, and what messages call the layer. */
+export interface Synchronization {
+  readonly communicator: Communicator;
+  /** `BatchNorm(64) at features.1` */
+  readonly layer: string;
+}
+
+/**
+ * Replaces the moments (count, mean, M2) of this rank's part of a batch by those of the whole batch: gathered and merged on every rank in the
+ * order of ranks, so that all have the same bits. A part may be empty. Chan, Golub & LeVeque 1983, equation 2.1.
+ *
+ * @throws ShapeError on every rank if the whole batch has one value for a mean
+ */
+export function synchronizeMoments(moments: Tensor, { communicator, layer }: Synchronization): void {
+  const { backend, size } = moments;
+  const mine = new Float64Array(backend.readSync(moments.block, 8 * size));
+  const all = communicator.allGather(mine, `${layer}, forward`);
+  const merged = new Float64Array(size);
+  for (let at = 0; at < size; at += 3) {
+    let [count, mean, m2] = [0, 0, 0];
+    for (let part = at; part < all.length; part += size) {
+      const partCount = all[part];
+      if (partCount === 0) continue;
+      const total = count + partCount;
+      const distance = all[part + 1] - mean;
+      m2 += all[part + 2] + distance * distance * ((count * partCount) / total);
+      mean += distance * (partCount / total);
+      count = total;
+    }
+    if (count === 1) throw tooFew(layer);
+    merged.set([count, mean, m2], at);
+  }
+  backend.write(moments.block, merged);
+}
+
+function tooFew(layer: string): ShapeError {
+  return new ShapeError({
+    where: `${layer}, forward(x)`,
+    expected: "at least 2 values per channel over all ranks for batch statistics",
+    received: "1",
+    cure: "Use a larger batch, or normalise with GroupNorm or LayerNorm.",
+  });
+}
+
+/**
+ * The gradients of standardize where the moments are of all ranks, for columns (a parameter for each mean). With A = Σ dy·x̂ and B = Σ dy over
+ * all ranks and m values in all: dx = weight·s·(dy − B/m − x̂·A/m), s = 1/√(variance + eps). dweight and dbias are this rank's part: like
+ * those of every other parameter they are summed over ranks later.
+ */
+export function synchronizedGradient(
+  dy: Tensor,
+  x: Tensor,
+  moments: Tensor,
+  view: StatisticsView,
+  weight: Tensor | null,
+  eps: number,
+  { communicator, layer }: Synchronization,
+): { x: Tensor; weight: Tensor; bias: Tensor } {
+  const { backend } = x;
+  const { kept } = view;
+  const shape = [kept];
+  const dweight = empty("standardize", backend, shape);
+  const dbias = empty("standardize", backend, shape);
+  const map = { weight: weight?.block ?? null, bias: null, eps, rectifies: false };
+  backend.standardizeGradient(dy.block, x.block, moments.block, view, map, null, dweight.block, dbias.block);
+  const sums = Float64Array.of(...dweight.dataSync(), ...dbias.dataSync());
+  communicator.allReduceSum(sums, `${layer}, backward`);
+
+  const statistics = new Float64Array(backend.readSync(moments.block, 24 * kept));
+  const weights = weight?.dataSync();
+  // Two affine maps by the kernel of the forward pass: weight·s·(dy − B/m), and −(weight·s·A/m)·x̂.
+  const dyMoments = statistics.slice();
+  const slopes = new Float32Array(kept);
+  for (let k = 0; k < kept; k++) {
+    const [count, , m2] = statistics.subarray(3 * k, 3 * k + 3);
+    dyMoments[3 * k + 1] = count === 0 ? 0 : sums[kept + k] / count;
+    slopes[k] = count === 0 ? 0 : (-(weights?.[k] ?? 1) * sums[k]) / count / Math.sqrt(m2 / count + eps);
+  }
+  const centred = upload("standardize", backend, [kept, 3], dyMoments);
+  const slope = upload("standardize", backend, shape, slopes);
+  const dx = empty("standardize", backend, x.shape);
+  const along = empty("standardize", backend, x.shape);
+  backend.standardize(dy.block, centred.block, view, map, dx.block);
+  backend.standardize(x.block, moments.block, view, { ...map, weight: slope.block }, along.block);
+  const line = { extents: [x.size], aStrides: [1], bStrides: [1] };
+  backend.binary("add", dx.block, along.block, dx.block, line);
+  return { x: dx, weight: dweight, bias: dbias };
+}

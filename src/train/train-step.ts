@@ -1,0 +1,139 @@
+import type { Communicator } from "../communicator.js";
+import type { Batch } from "../data/dataset.js";
+import { DivergedError } from "../errors.js";
+import type { Module } from "../nn/module.js";
+import { withSamplesBefore } from "../random.js";
+import { scope } from "../scope.js";
+import { findNonFinite } from "./divergence.js";
+import { clipGradNorm } from "./gradients.js";
+import type { Optimizer } from "./optimizer.js";
+import { GradientExchange, partOf } from "./ranks.js";
+import { countCorrect, inputsOf, type Loss, labelsOf, targetsOf } from "./step.js";
+
+/** What a step needs besides the model and the batch. */
+interface StepSettings<Target> {
+  readonly lossOf: Loss<Target>;
+  readonly optimizer: Optimizer;
+  readonly clipNorm: number;
+  /** Counted from 0. */
+  readonly step: number;
+  readonly communicator: Communicator;
+}
+
+/** What a step was like, over all ranks. */
+export interface StepResult {
+  /** The mean over all samples. */
+  readonly loss: number;
+  /** Right answers; null where targets are not labels. */
+  readonly correct: number | null;
+  readonly samples: number;
+  /** Before clipping. */
+  readonly gradientNorm: number;
+}
+
+const largestStep = 1e30;
+
+/**
+ * One step: gradients, their check, and the optimiser.
+ *
+ * @throws DivergedError if they are not finite; the parameters are as before
+ */
+export async function trainStep<Target>(
+  model: Module,
+  batch: Batch<Target>,
+  settings: StepSettings<Target>,
+): Promise<StepResult> {
+  const { optimizer, clipNorm, step, communicator } = settings;
+  const own = await (communicator.size === 1
+    ? backward(model, batch, settings)
+    : backwardOnRanks(model, batch, settings));
+  const { loss, correct, samples } = own;
+  const gradientNorm = await clipGradNorm(optimizer.parameters, clipNorm);
+  // A step beyond this could overflow float32 and leave parameters that are not finite.
+  const tooFar = optimizer.lr * Math.max(1, Math.min(gradientNorm, clipNorm)) > largestStep;
+  if (!Number.isFinite(loss) || !Number.isFinite(gradientNorm) || tooFar) {
+    optimizer.zeroGrad();
+    throw await diverged(model, batch, step, loss, gradientNorm, optimizer.lr);
+  }
+  optimizer.step();
+  optimizer.zeroGrad();
+  return { loss, correct, samples, gradientNorm };
+}
+
+type Backward = Omit<StepResult, "gradientNorm">;
+
+/** Gradients of the mean loss. */
+async function backward<Target>(
+  model: Module,
+  batch: Batch<Target>,
+  { lossOf }: StepSettings<Target>,
+): Promise<Backward> {
+  const labels = labelsOf(batch.targets);
+  const { loss, output, samples } = scope(() => {
+    const inputs = inputsOf(batch);
+    const prediction = model.forward(inputs);
+    const mean = lossOf(prediction, targetsOf(batch));
+    mean.backward();
+    return { loss: mean.detach(), output: labels === null ? null : prediction.detach(), samples: inputs.shape[0] };
+  });
+  const [value] = await loss.data();
+  const correct = labels === null || output === null ? null : countCorrect(await output.data(), labels);
+  loss.dispose();
+  output?.dispose();
+  return { loss: value, correct, samples };
+}
+
+/** This rank's part of the gradients of the mean loss over all ranks, summed with those of the others. */
+async function backwardOnRanks<Target>(
+  model: Module,
+  batch: Batch<Target>,
+  { lossOf, optimizer, communicator, step }: StepSettings<Target>,
+): Promise<Backward> {
+  const labels = labelsOf(batch.targets);
+  const exchange = new GradientExchange(optimizer.parameters, communicator);
+  const { loss, output, samples } = scope(() => {
+    const inputs = inputsOf(batch);
+    const count = inputs.shape[0];
+    const part = partOf(communicator, count, `fit(model, data, { communicator }), step ${step}`);
+    const prediction = withSamplesBefore(part.before, () => model.forward(inputs));
+    const outputs = labels === null ? null : prediction.detach();
+    // An empty part takes part in every collective of the backward pass.
+    if (count === 0) {
+      prediction.backward(new Float32Array(prediction.size), { onGradient: exchange.ready });
+      return { loss: null, output: outputs, samples: 0 };
+    }
+    const mean = lossOf(prediction, targetsOf(batch));
+    mean.backward(Float32Array.of(count / part.total), { onGradient: exchange.ready });
+    return { loss: mean.detach(), output: outputs, samples: count };
+  });
+  exchange.finish();
+  const value = loss === null ? 0 : (await loss.data())[0];
+  const correct = labels === null || output === null ? null : countCorrect(await output.data(), labels);
+  loss?.dispose();
+  output?.dispose();
+  const sums = Float64Array.of(value * samples, correct ?? 0, samples);
+  communicator.allReduceSum(sums, "metrics of the step");
+  return { loss: sums[0] / sums[2], correct: correct === null ? null : sums[1], samples: sums[2] };
+}
+
+async function diverged(
+  model: Module,
+  batch: Batch<unknown>,
+  step: number,
+  loss: number,
+  gradientNorm: number,
+  lr: number,
+): Promise<DivergedError> {
+  const layer = await findNonFinite(model, batch);
+  const what = Number.isFinite(loss) ? `gradients of norm ${gradientNorm}` : `a loss of ${loss}`;
+  const where =
+    layer === null ? "every layer's output still finite" : `${layer} the first layer whose output is not finite`;
+  return new DivergedError({
+    where: `fit(model, data), step ${step}`,
+    expected: "a finite loss, finite gradients and a step that fits float32",
+    received: `${what}, ${where}`,
+    cure: `Lower the learning rate (now ${lr}), clip gradients, or look for non-finite values in the data.`,
+    step,
+    layer,
+  });
+}
