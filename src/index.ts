@@ -39,6 +39,7 @@ export {
 } from "./diagnostics/regression-errors.js";
 export { type InProcessGroup, inProcessCommunicator, inProcessGroup } from "./distributed/in-process.js";
 export * from "./errors.js";
+export { type ConvertedNorm, convertNorm } from "./models/convert-norm.js";
 export {
   type FoldBatchNormOptions,
   type FoldedModel,
@@ -86,11 +87,16 @@ export type { MaskedOutput } from "./nn/mask.js";
 export { type AnyModule, type ForwardListener, Module, type StateDictDifference } from "./nn/module.js";
 export { Norm, type NormForwardOptions } from "./nn/norm.js";
 export { AvgPool2d, GlobalAvgPool2d, MaxPool2d } from "./nn/pooling.js";
+export { Reparametrized } from "./nn/reparametrized.js";
 export { Residual } from "./nn/residual.js";
 export { RmsNorm, type RmsNormOptions } from "./nn/rms-norm.js";
 export { RunningNorm, type RunningNormOptions, type Statistics } from "./nn/running-norm.js";
 export { Sequential } from "./nn/sequential.js";
+export { SpectralNorm, type SpectralNormOptions } from "./nn/spectral-norm.js";
 export { syncBatchNorm } from "./nn/sync-batch-norm.js";
+export { WeightNorm, type WeightNormOptions } from "./nn/weight-norm.js";
+export { WeightStandardization, type WeightStandardizationOptions } from "./nn/weight-standardization.js";
+export { Weighted } from "./nn/weighted.js";
 export { elu, gelu, leakyRelu, relu, sigmoid, silu, tanh } from "./ops/activations.js";
 export { concat } from "./ops/concat.js";
 export { type ConvTransposeOptions, convTranspose2d } from "./ops/conv-transpose2d.js";
