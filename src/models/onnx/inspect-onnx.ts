@@ -10,8 +10,11 @@ import type { ExternalFiles } from "./tensor-values.js";
 
 /** The smallest and the largest of some numbers, and their average. */
 export interface OnnxRange {
+  /** The smallest. */
   readonly min: number;
+  /** The largest. */
   readonly max: number;
+  /** The average. */
   readonly mean: number;
 }
 

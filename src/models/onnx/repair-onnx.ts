@@ -29,8 +29,8 @@ export interface OnnxRepair {
  * Turns a model that was exported in training mode by mistake into an inference model: batch norms use their running statistics
  * (`training_mode`, before version 7 `is_test`), their extra outputs go, also from the model's outputs, and Dropout does nothing.
  *
- * What it finds about statistics, momentum and eps it names and leaves: never updated or missing statistics need data
- * ({@link recalibrateOnnx}), and a momentum has no part in inference.
+ * What it finds about statistics, momentum and eps it names and leaves: never updated or missing statistics need data,
+ * and a momentum has no part in inference.
  *
  * @param bytes - an .onnx file; not changed
  * @param options - files: where the model keeps tensors outside itself, by the name it gives them
