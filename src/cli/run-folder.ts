@@ -8,7 +8,7 @@ export class RunFolder {
   /** Where it is. */
   readonly path: string;
   readonly #isNew: boolean;
-  readonly #logs: AppendLog[] = [];
+  readonly #logs: { readonly log: AppendLog; readonly isResult: boolean }[] = [];
   #written = false;
 
   /** Makes the folder. */
@@ -17,10 +17,10 @@ export class RunFolder {
     this.#isNew = mkdirSync(path, { recursive: true }) !== undefined;
   }
 
-  /** A file of lines in it. */
-  log(name: string): AppendLog {
+  /** A file of lines in it. @param isResult - whether it is worth keeping alone */
+  log(name: string, isResult = true): AppendLog {
     const log = new AppendLog(join(this.path, name));
-    this.#logs.push(log);
+    this.#logs.push({ log, isResult });
     return log;
   }
 
@@ -34,8 +34,8 @@ export class RunFolder {
 
   /** Closes its files, and removes it if it was made for nothing. */
   close(): void {
-    const isUsed = this.#written || this.#logs.some(({ length }) => length > 0);
-    for (const log of this.#logs) log.close();
+    const isUsed = this.#written || this.#logs.some(({ log, isResult }) => isResult && log.length > 0);
+    for (const { log } of this.#logs) log.close();
     if (this.#isNew && !isUsed) rmSync(this.path, { recursive: true });
   }
 }

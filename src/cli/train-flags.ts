@@ -53,6 +53,7 @@ export interface TrainFlags extends DataFlags {
   readonly threads?: number;
   readonly backend: "cpu" | "wasm";
   readonly out?: string;
+  readonly report: boolean;
 }
 
 function words<Key extends string>(table: Readonly<Record<Key, unknown>>): Key[] {
@@ -88,6 +89,7 @@ export function trainFlags(): Command {
     )
     .option("--backend <name>", "wasm, cpu", oneOf("--backend", ["wasm", "cpu"] as const), "wasm")
     .option("--out <folder>", "where to write (default: runs/DATA, or runs/DATA-MODEL)")
+    .option("--no-report", "write no report.html, and record nothing for it")
     .hook("preAction", (_, command) => refuseUnused(command));
 }
 

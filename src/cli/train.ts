@@ -11,6 +11,7 @@ import { evaluate } from "../train/evaluate.js";
 import { type EpochReport, fit } from "../train/fit.js";
 import { onWarning } from "../warnings.js";
 import { progress } from "./progress.js";
+import { report } from "./report.js";
 import { RunFolder } from "./run-folder.js";
 import type { EpochMetrics, RunListener } from "./run-listener.js";
 import { type TrainFlags, trainFlags } from "./train-flags.js";
@@ -48,6 +49,7 @@ async function train(flags: TrainFlags): Promise<void> {
   const listeners: RunListener[] = [
     progress(training.epochs, training.data.length, process.stdout),
     { epoch: (line) => metrics.append(JSON.stringify(line)) },
+    ...(flags.report ? [report(training, folder)] : []),
   ];
   try {
     const last = await run(training, listeners);
