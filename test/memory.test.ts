@@ -1,4 +1,18 @@
-import { cnn, crossEntropy, mlp, noGrad, resnet, type Sequential, Sgd, type Shape, scope, setBackend } from "evenkeel";
+import {
+  cnn,
+  crossEntropy,
+  Linear,
+  mlp,
+  noGrad,
+  ReLU,
+  resnet,
+  Sequential,
+  Sgd,
+  type Shape,
+  scope,
+  setBackend,
+  zeros,
+} from "evenkeel";
 import { expect, test } from "vitest";
 import { normal } from "./support/seeded.js";
 
@@ -61,3 +75,24 @@ test.each([
     expect(bytes).toBeGreaterThan(2);
   },
 );
+
+test("without room the layer and a batch that fits are named, and the next batch is none the worse", () => {
+  setBackend("wasm");
+  const wide = new Linear(1, 1 << 20, { bias: false });
+  const model = new Sequential(new Linear(1, 1), new Sequential(new ReLU(), wide));
+  const forward = (samples: number) => noGrad(() => scope(() => model.forward(zeros([samples, 1])).shape));
+  let text = "";
+  try {
+    forward(2000);
+  } catch (error) {
+    text = String(error).replace(/with .* in use/, "with … in use");
+  }
+  expect(text.replace(/at most \d+/, "at most …")).toMatchInlineSnapshot(
+    `"OutOfMemoryError: Linear(1, 1048576).forward(x), matmul: expected room for 7.8 GiB on the wasm backend, got a refusal with … in use. Use a batch of at most …: what follows needs room too."`,
+  );
+  const fits = Number(/at most (\d+)/.exec(text)?.[1]);
+  expect(fits).toBeGreaterThan(900);
+  expect(fits).toBeLessThan(1024);
+  expect(forward(1)).toEqual([1, 1 << 20]);
+  wide.weight.dispose();
+});
