@@ -36,7 +36,7 @@ export function resumedFlags(command: Command, flags: TrainFlags, record: RunRec
       received: changed.join(", "),
       cure:
         "Leave them out, or begin another run in another --out. " +
-        "(--threads and --checkpoint-every may change; --epochs with --schedule constant only, since the others plan for its end.)",
+        "(--threads, --checkpoint-every and the place of --data may change; --epochs with --schedule constant only, since the others plan for its end.)",
     });
   }
   const anew = given.map((option) => option.attributeName()).filter((name) => mayChange.has(name));
