@@ -21,6 +21,8 @@ interface OpenLog {
 const checkpointName = "checkpoint.safetensors";
 const modelName = "model.safetensors";
 const lockName = "run.lock";
+/** All that a run writes. */
+const runFiles = [modelName, checkpointName, "report.html", "metrics.jsonl", "history.jsonl"];
 
 /**
  * The folder of a run of `evenkeel train`, and what is written there. One run has it at a time. A run that begins anew leaves what stood there
@@ -77,7 +79,7 @@ export class RunFolder {
   /** A file of lines in it. @param isResult - whether its lines are worth writing before anything else is */
   log(name: string, isResult = true): RunLog {
     const path = join(this.path, name);
-    const log: OpenLog = { file: new AppendLog(path, this.#lengths[name]), waiting: [] };
+    const log = this.#logs.get(name) ?? { file: new AppendLog(path, this.#lengths[name]), waiting: [] };
     this.#logs.set(name, log);
     return {
       path,
@@ -144,8 +146,7 @@ export class RunFolder {
   /** Removes what another run left, its model first: new files never stand beside it. */
   #begin(): void {
     if (this.#begun) return;
-    for (const name of [modelName, checkpointName, "report.html"]) rmSync(join(this.path, name), { force: true });
-    for (const name of readdirSync(this.path)) if (name.endsWith(".jsonl")) rmSync(join(this.path, name));
+    for (const name of runFiles) rmSync(join(this.path, name), { force: true });
     this.#begun = true;
   }
 

@@ -57,6 +57,7 @@ export interface TrainFlags extends DataFlags {
   readonly out?: string;
   readonly checkpointEvery: Pick<CheckpointOptions, "everySteps" | "everySeconds">;
   readonly resume?: boolean;
+  readonly report: boolean;
 }
 
 /** Reads how often to save: `500`, `30s` or `5min`. @throws ArgumentError if it is none of these */
@@ -101,7 +102,7 @@ export function trainFlags(): Command {
     )
     .option("--backend <name>", "wasm, cpu", oneOf("--backend", ["wasm", "cpu"] as const), "wasm")
     .option("--out <folder>", "where to write (default: runs/DATA, or runs/DATA-MODEL)")
-    .hook("preAction", (_, command) => refuseUnused(command))
+    .option("--no-report", "write no report.html, and record nothing for it")
     .addOption(
       new Option(
         "--checkpoint-every <n|time>",
@@ -110,7 +111,8 @@ export function trainFlags(): Command {
         .argParser(checkpointEvery)
         .default({ everySeconds: 60 }, "60s"),
     )
-    .option("--resume", "go on with the unfinished run of --out, with its flags");
+    .option("--resume", "go on with the unfinished run of --out, with its flags")
+    .hook("preAction", (_, command) => refuseUnused(command));
 }
 
 /** A flag that the norm has no use for would be ignored, which is not what was meant: misuse. */

@@ -14,6 +14,7 @@ import { type EpochReport, fit } from "../train/fit.js";
 import { onWarning } from "../warnings.js";
 import { Interrupted, type Interruption, watchInterruption } from "./interruption.js";
 import { progress } from "./progress.js";
+import { report } from "./report.js";
 import { RunFolder, resumption } from "./run-folder.js";
 import type { EpochMetrics, RunListener } from "./run-listener.js";
 import { recordOf, resumedFlags } from "./run-record.js";
@@ -98,6 +99,7 @@ async function trainIn(
   const listeners: RunListener[] = [
     progress(training.epochs, training.data.length, process.stdout),
     { epoch: (line) => metrics.append(JSON.stringify(line)) },
+    ...(flags.report ? [report(training, folder, saved?.step ?? 0)] : []),
   ];
   const checkpoint: CheckpointOptions = {
     ...flags.checkpointEvery,

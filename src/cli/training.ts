@@ -6,6 +6,7 @@ import type { Module } from "../nn/module.js";
 import { loadNetwork, recordNetwork } from "../node/load-network.js";
 import { crossEntropy } from "../ops/cross-entropy.js";
 import { mse } from "../ops/losses.js";
+import type { Outcome } from "../pages/training/outcome.js";
 import { currentSeed, type Generator } from "../random.js";
 import { Tensor } from "../tensor.js";
 import type { Optimizer } from "../train/optimizer.js";
@@ -13,6 +14,7 @@ import type { Schedule } from "../train/schedules.js";
 import type { Loss } from "../train/step.js";
 import { openData } from "./data-options.js";
 import { describeErrors } from "./describe-errors.js";
+import { examine } from "./examine.js";
 import type { EpochMetrics } from "./run-listener.js";
 import type { RunRecord } from "./run-record.js";
 import { defaultLr, optimizers, schedules, type TrainFlags } from "./train-flags.js";
@@ -37,6 +39,8 @@ export interface Training {
   readonly facts: Readonly<Record<string, unknown>>;
   /** One line for whoever looks on. */
   readonly summary: string;
+  /** How good the model is, and where it errs. */
+  examine(): Promise<Outcome>;
   /** The last line of a run: how good it became, in the targets' own units. */
   verdict(last: EpochMetrics): Promise<string>;
 }
@@ -81,6 +85,7 @@ export async function prepareTraining(flags: TrainFlags, record: RunRecord, out:
       network: String(model),
     },
     summary: `${network}, norm ${norm}, ${size} parameters; ${source.description}; seed ${seed}`,
+    examine: () => examine(model, source),
     async verdict({ test: { accuracy } }) {
       if (source.task === "classification") return `test accuracy ${accuracy?.toFixed(4)}`;
       const { targetScale } = source.meta;

@@ -34,7 +34,11 @@ describe("evenkeel train --resume", () => {
           `^evenkeel: interrupted in epoch \\d+/30, after step \\d+\\. Go on with: evenkeel train --resume --out ${out}\n$`,
         ),
       );
-      expect(readdirSync(join(folder, out)).sort()).toEqual(["checkpoint.safetensors", "metrics.jsonl"]);
+      expect(readdirSync(join(folder, out)).sort()).toEqual([
+        "checkpoint.safetensors",
+        "history.jsonl",
+        "metrics.jsonl",
+      ]);
       const { step } = describeCheckpoint(readFileSync(join(folder, out, "checkpoint.safetensors")));
       expect(stderr).toContain(`step ${step}.`);
       // What was written after the checkpoint is cut off.
@@ -43,7 +47,12 @@ describe("evenkeel train --resume", () => {
       expect([resumed.code, resumed.stderr]).toEqual([0, ""]);
       expect(resumed.stdout).toContain(`after step ${step}\n`);
       expect(digest(join(folder, out))).toEqual(digest(join(folder, "whole")));
-      expect(readdirSync(join(folder, out)).sort()).toEqual(["metrics.jsonl", "model.safetensors"]);
+      expect(readdirSync(join(folder, out)).sort()).toEqual([
+        "history.jsonl",
+        "metrics.jsonl",
+        "model.safetensors",
+        "report.html",
+      ]);
     }
   });
 
@@ -98,12 +107,21 @@ describe("evenkeel train --resume", () => {
       evenkeel: warning: running statistics are stale: momentum 0.9 over 15 steps leaves 21 % of their initial values. Train longer, or lower --norm-momentum.
       "
     `);
-    expect(readdirSync(join(folder, "shared")).sort()).toEqual(["metrics.jsonl", "model.safetensors"]);
+    expect(readdirSync(join(folder, "shared")).sort()).toEqual([
+      "history.jsonl",
+      "metrics.jsonl",
+      "model.safetensors",
+      "report.html",
+    ]);
     const over = run("--epochs", "100000", "--out", "shared");
     await over.says("epoch 1/");
     over.child.kill("SIGINT");
     await over.ended;
-    expect(readdirSync(join(folder, "shared")).sort()).toEqual(["checkpoint.safetensors", "metrics.jsonl"]);
+    expect(readdirSync(join(folder, "shared")).sort()).toEqual([
+      "checkpoint.safetensors",
+      "history.jsonl",
+      "metrics.jsonl",
+    ]);
   });
 
   test("says what there is to resume, and what not", async () => {

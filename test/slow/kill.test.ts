@@ -55,7 +55,12 @@ describe("a run", () => {
         }
       }
       expect(digest(join(folder, out))).toEqual(expected);
-      expect(readdirSync(join(folder, out)).sort()).toEqual(["metrics.jsonl", "model.safetensors"]);
+      expect(readdirSync(join(folder, out)).sort()).toEqual([
+        "history.jsonl",
+        "metrics.jsonl",
+        "model.safetensors",
+        "report.html",
+      ]);
     }
     expect(tornWrites).toBeGreaterThan(0);
   });
