@@ -84,6 +84,7 @@ export {
 } from "./models/save-model.js";
 export { ELU, GELU, LeakyReLU, ReLU, Sigmoid, SiLU, Softmax, Tanh } from "./nn/activations.js";
 export { BatchNorm, type BatchNormOptions } from "./nn/batch-norm.js";
+export { BatchRenorm, type BatchRenormOptions, paperSchedule, type RenormSchedule } from "./nn/batch-renorm.js";
 export { ConvTranspose2d, type ConvTranspose2dOptions } from "./nn/conv-transpose2d.js";
 export { Conv1d, type Conv1dOptions } from "./nn/conv1d.js";
 export { Conv2d, type Conv2dOptions } from "./nn/conv2d.js";
