@@ -95,6 +95,8 @@ describeEachBackend("ghost batch norm", () => {
   });
 
   test("stretches of one sample are refused", () => {
-    expect(() => new BatchNorm(3, { virtualBatchSize: 1 })).toThrowErrorMatchingInlineSnapshot(`[ArgumentError: new BatchNorm(numFeatures): expected virtualBatchSize to be a whole number of at least 2, got 1. Correct virtualBatchSize.]`);
+    expect(() => new BatchNorm(3, { virtualBatchSize: 1 })).toThrowErrorMatchingInlineSnapshot(
+      `[ArgumentError: new BatchNorm(numFeatures): expected virtualBatchSize to be a whole number of at least 2, got 1. Correct virtualBatchSize.]`,
+    );
   });
 });
