@@ -1,8 +1,8 @@
 import { alone, type Communicator } from "../communicator.js";
 import { ArgumentError } from "../errors.js";
 import { type Generator, generator as globalGenerator } from "../random.js";
-import { checkCount } from "../shape.js";
-import type { Batch, Dataset } from "./dataset.js";
+import { checkCount, sizeOf } from "../shape.js";
+import type { Batch, Dataset, TensorData } from "./dataset.js";
 
 /** Options of {@link batches}. */
 export interface BatchesOptions {
@@ -26,6 +26,10 @@ export interface BatchesOptions {
 export interface Batches<Target = Int32Array> extends Iterable<Batch<Target>> {
   /** Batches in a pass. */
   readonly length: number;
+  /** Generators that a pass draws from, besides the one that `seed()` sets. */
+  readonly generators: readonly Generator[];
+  /** The rest of a pass from a batch on. The order of the pass is drawn at once, nothing else for the batches left out. */
+  from(batch: number): Iterable<Batch<Target>>;
 }
 
 /**
@@ -54,20 +58,42 @@ export function batches<Target>(dataset: Dataset<Target>, options: BatchesOption
       cure: dataset.length === 0 ? "Pass a dataset that has samples." : "Use a smaller batch, or keep the last one.",
     });
   }
+  /** The order of a pass, drawn now. */
+  const drawOrder = (): Uint32Array => {
+    const source = shuffle === true ? globalGenerator() : shuffle;
+    return source === false
+      ? Uint32Array.from({ length: dataset.length }, (_, k) => k)
+      : source.permutation(dataset.length);
+  };
+  function* inOrder(order: Uint32Array, first: number): Iterable<Batch<Target>> {
+    for (let k = first; k < length; k++) {
+      const isLast = k === length - 1 && last === "keep";
+      const batch = order.subarray(k * batchSize, isLast ? dataset.length : (k + 1) * batchSize);
+      const [from, to] = [rank, rank + 1].map((r) => Math.floor((r * batch.length) / size));
+      // Where samples are drawn upon, every rank draws for all of them, so that generators stay the same on all.
+      if (size > 1 && (dataset.generators ?? []).length > 0) yield rowsOf(dataset.batch(batch), from, to);
+      else yield dataset.batch(batch.subarray(from, to));
+    }
+  }
   return {
     length,
+    generators: [...(typeof shuffle === "object" ? [shuffle] : []), ...(dataset.generators ?? [])],
+    from: (batch) => inOrder(drawOrder(), batch),
     *[Symbol.iterator]() {
-      const source = shuffle === true ? globalGenerator() : shuffle;
-      const order =
-        source === false
-          ? Uint32Array.from({ length: dataset.length }, (_, k) => k)
-          : source.permutation(dataset.length);
-      for (let k = 0; k < length; k++) {
-        const isLast = k === length - 1 && last === "keep";
-        const batch = order.subarray(k * batchSize, isLast ? dataset.length : (k + 1) * batchSize);
-        const start = (r: number): number => Math.floor((r * batch.length) / size);
-        yield dataset.batch(batch.subarray(start(rank), start(rank + 1)));
-      }
+      yield* inOrder(drawOrder(), 0);
     },
   };
+}
+
+/** Samples `from` to `to` of a batch on the host. */
+function rowsOf<Target>({ inputs, targets }: Batch<Target>, from: number, to: number): Batch<Target> {
+  return { inputs: rows(inputs as TensorData, from, to), targets: rows(targets, from, to) };
+}
+
+function rows<Data>(data: Data, from: number, to: number): Data {
+  if (Array.isArray(data)) return data.slice(from, to) as Data;
+  if (data instanceof Int32Array) return data.subarray(from, to) as Data;
+  const { values, shape } = data as TensorData;
+  const width = sizeOf(shape.slice(1));
+  return { values: values.subarray(from * width, to * width), shape: [to - from, ...shape.slice(1)] } as Data;
 }

@@ -40,7 +40,7 @@ const float32Bytes = 4;
  * @example
  * ```ts
  * const model = new Sequential(new Linear(4, 8), new BatchNorm(8), new Linear(8, 2));
- * stepCost(model).bytes; // 712
+ * stepCost(model).bytes; // 720
  * ```
  */
 export function stepCost(model: Module): StepCost {
@@ -53,7 +53,8 @@ export function stepCost(model: Module): StepCost {
     .namedModules()
     .flatMap(([name, module]) => (module instanceof BatchNorm && module.sync !== null ? [{ name, module }] : []));
   const collectives = [
-    marked("samples of the step", "allGather", 2),
+    marked("whether to stop", "allGather", 1),
+    marked("samples of the step", "allGather", 1),
     ...norms.map(({ name, module }) => marked(`${module} at ${name}, forward`, "allGather", 3 * module.numFeatures)),
     ...[...norms]
       .reverse()

@@ -9,9 +9,9 @@ import { GlobalAvgPool2d, MaxPool2d } from "../nn/pooling.js";
 import { Residual } from "../nn/residual.js";
 import { Sequential } from "../nn/sequential.js";
 import { checkCount, checkShape, formatShape, type Shape, sizeOf } from "../shape.js";
-import { type NormName, normLayer, removesBias } from "./norms.js";
+import { type NormName, normLayer, othersThatUse, removesBias } from "./norms.js";
 
-/** How a network built by name is normalised. */
+/** How a network built by name is normalised. A setting that the norm has no use for is refused. */
 export interface NormOptions {
   /** @defaultValue "batch" */
   readonly norm?: NormName;
@@ -21,6 +21,8 @@ export interface NormOptions {
   readonly normEps?: number | undefined;
   /** Groups of group norm, at most; each layer takes the most that divide its features with 2 or more to each. @defaultValue 32 */
   readonly groups?: number | undefined;
+  /** Samples that ghost batch norm normalises together, ≥ 2. @defaultValue 32 */
+  readonly virtualBatchSize?: number | undefined;
 }
 
 /** What a network built by name takes and gives. */
@@ -155,8 +157,8 @@ function sequence(...layers: (Module | null)[]): Sequential {
 }
 
 function norm(features: number, options: NormOptions, { vectors = false } = {}): Module | null {
-  const { norm: kind = "batch", normMomentum: momentum, normEps: eps, groups } = options;
-  return normLayer(kind, features, { momentum, eps, groups, vectors });
+  const { norm: kind = "batch", normMomentum: momentum, normEps: eps, groups, virtualBatchSize } = options;
+  return normLayer(kind, features, { momentum, eps, groups, virtualBatchSize, vectors });
 }
 
 function needsBias({ norm: kind = "batch" }: NormOptions): boolean {
@@ -167,13 +169,37 @@ function dropped({ dropout = 0 }: NetworkOptions): Module | null {
   return dropout === 0 ? null : new Dropout(dropout);
 }
 
-function checkOptions(name: NetworkName, { inputShape, classes, groups }: NetworkOptions): NetworkOptions {
+function checkOptions(name: NetworkName, options: NetworkOptions): NetworkOptions {
+  const { inputShape, classes, groups } = options;
   const where = `${name}({ inputShape, classes })`;
   checkShape(where, inputShape);
   for (const extent of inputShape) checkCount(where, "each size of inputShape", extent);
   checkCount(where, "classes", classes);
   if (groups !== undefined) checkCount(`${name}({ groups })`, "groups", groups);
+  checkNormOptions(name, options);
   return { inputShape, classes };
+}
+
+/** Which setting of a norm each option is. */
+export const normOptions = {
+  normMomentum: "momentum",
+  normEps: "eps",
+  groups: "groups",
+  virtualBatchSize: "virtualBatchSize",
+} as const;
+
+function checkNormOptions(name: NetworkName, options: NormOptions): void {
+  const { norm: kind = "batch" } = options;
+  for (const option of Object.keys(normOptions) as (keyof typeof normOptions)[]) {
+    const others = options[option] === undefined ? null : othersThatUse(normOptions[option], kind);
+    if (others === null) continue;
+    throw new ArgumentError({
+      where: `${name}({ ${option} })`,
+      expected: `a norm that has a use for it: ${others}`,
+      received: `norm ${kind}`,
+      cure: `Leave ${option} out, or choose another norm.`,
+    });
+  }
 }
 
 function checkImages(name: NetworkName, inputShape: Shape, smallest: number): Shape {

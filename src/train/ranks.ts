@@ -14,18 +14,9 @@ export interface Part {
   readonly total: number;
 }
 
-/**
- * Asks every rank how many samples of this step it has, and whether it is to stop: then all stop before the same step.
- *
- * @throws ArgumentError on every rank if none has any sample
- * @throws the signal's reason, or an AbortError on ranks that were not told themselves
- */
-export function partOf(communicator: Communicator, samples: number, where: string, signal: AbortSignal | null): Part {
-  const told = communicator.allGather(Float64Array.of(samples, signal?.aborted ? 1 : 0), "samples of the step");
-  const counts = told.filter((_, i) => i % 2 === 0);
-  signal?.throwIfAborted();
-  const stopped = told.findIndex((value, i) => i % 2 === 1 && value === 1);
-  if (stopped >= 0) throw new DOMException(`${where}: rank ${(stopped - 1) / 2} was told to stop`, "AbortError");
+/** Asks every rank how many samples of this step it has. @throws ArgumentError on every rank if none has any */
+export function partOf(communicator: Communicator, samples: number, where: string): Part {
+  const counts = communicator.allGather(Float64Array.of(samples), "samples of the step");
   const total = counts.reduce((sum, count) => sum + count, 0);
   if (total > 0) return { before: counts.subarray(0, communicator.rank).reduce((sum, count) => sum + count, 0), total };
   throw new ArgumentError({
@@ -34,6 +25,14 @@ export function partOf(communicator: Communicator, samples: number, where: strin
     received: "none",
     cure: "Skip batches that are empty everywhere.",
   });
+}
+
+/** The lowest rank that was told to stop, on every rank, so that all stop before the same step; null if none was. */
+export function stopsOn(communicator: Communicator, isTold: boolean): number | null {
+  if (communicator.size === 1) return isTold ? 0 : null;
+  const told = communicator.allGather(Float64Array.of(isTold ? 1 : 0), "whether to stop");
+  const first = told.indexOf(1);
+  return first < 0 ? null : first;
 }
 
 /** Gives every rank the parameters and buffers of rank 0. */

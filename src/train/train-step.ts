@@ -18,8 +18,6 @@ interface StepSettings<Target> {
   /** Counted from 0. */
   readonly step: number;
   readonly communicator: Communicator;
-  /** Where ranks train together, they agree on when to stop. */
-  readonly signal: AbortSignal | null;
 }
 
 /** What a step was like, over all ranks. */
@@ -89,14 +87,14 @@ async function backward<Target>(
 async function backwardOnRanks<Target>(
   model: Module,
   batch: Batch<Target>,
-  { lossOf, optimizer, communicator, step, signal }: StepSettings<Target>,
+  { lossOf, optimizer, communicator, step }: StepSettings<Target>,
 ): Promise<Backward> {
   const labels = labelsOf(batch.targets);
   const exchange = new GradientExchange(optimizer.parameters, communicator);
   const { loss, output, samples } = scope(() => {
     const inputs = inputsOf(batch);
     const count = inputs.shape[0];
-    const part = partOf(communicator, count, `fit(model, data, { communicator }), step ${step}`, signal);
+    const part = partOf(communicator, count, `fit(model, data, { communicator }), step ${step}`);
     const prediction = withSamplesBefore(part.before, () => model.forward(inputs));
     const outputs = labels === null ? null : prediction.detach();
     // An empty part takes part in every collective of the backward pass.
