@@ -1,5 +1,6 @@
 import { Command } from "commander";
-import { type NormName, normNames } from "../models/norms.js";
+import { normOptions } from "../models/networks.js";
+import { type NormName, normNames, othersThatUse } from "../models/norms.js";
 import type { Tensor } from "../tensor.js";
 import { Adam, AdamW } from "../train/adam.js";
 import type { Optimizer } from "../train/optimizer.js";
@@ -86,5 +87,19 @@ export function trainFlags(): Command {
       count("--threads"),
     )
     .option("--backend <name>", "wasm, cpu", oneOf("--backend", ["wasm", "cpu"] as const), "wasm")
-    .option("--out <folder>", "where to write (default: runs/DATA, or runs/DATA-MODEL)");
+    .option("--out <folder>", "where to write (default: runs/DATA, or runs/DATA-MODEL)")
+    .hook("preAction", (_, command) => refuseUnused(command));
+}
+
+/** A flag that the norm has no use for would be ignored, which is not what was meant: misuse. */
+function refuseUnused(command: Command): void {
+  const { norm } = command.opts<TrainFlags>();
+  for (const [name, setting] of Object.entries(normOptions)) {
+    const others = command.getOptionValue(name) === undefined ? null : othersThatUse(setting, norm);
+    if (others === null) continue;
+    const flag = command.options.find((option) => option.attributeName() === name)?.long;
+    command.error(
+      `error: ${flag}: expected a norm that has a use for it (${others}), got --norm ${norm}. Leave it out, or choose another norm.`,
+    );
+  }
 }

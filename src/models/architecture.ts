@@ -13,10 +13,15 @@ import { LayerNorm } from "../nn/layer-norm.js";
 import { Linear } from "../nn/linear.js";
 import type { AnyModule, Module } from "../nn/module.js";
 import { AvgPool2d, GlobalAvgPool2d, MaxPool2d } from "../nn/pooling.js";
+import type { Reparametrized } from "../nn/reparametrized.js";
 import { Residual } from "../nn/residual.js";
 import { RmsNorm } from "../nn/rms-norm.js";
 import type { RunningNorm } from "../nn/running-norm.js";
 import { Sequential } from "../nn/sequential.js";
+import { SpectralNorm } from "../nn/spectral-norm.js";
+import { WeightNorm } from "../nn/weight-norm.js";
+import { WeightStandardization } from "../nn/weight-standardization.js";
+import type { Weighted } from "../nn/weighted.js";
 
 /** A layer as data: its class and what its constructor takes; layers inside it are such data too. */
 export interface Architecture {
@@ -39,6 +44,22 @@ function format<C extends new (...given: never[]) => Module>(
     describe: (layer) => (layer.constructor === layerClass ? argumentsOf(layer as InstanceType<C>) : null),
     // What a file says is checked by the constructors, as is what a program says.
     build: (given) => Reflect.construct(layerClass, given),
+  };
+}
+
+/** The format of a class that computes the weight of the layer inside. */
+function wrapperFormat<C extends new (layer: Weighted, options: never) => Reparametrized>(
+  wrapperClass: C,
+  optionsOf: (wrapper: InstanceType<C>) => object,
+): LayerFormat {
+  return {
+    describe: (module) => {
+      if (module.constructor !== wrapperClass) return null;
+      const wrapper = module as InstanceType<C>;
+      const layer = describeLayer(wrapper.layer);
+      return layer === null ? null : [layer, optionsOf(wrapper)];
+    },
+    build: ([layer, options]) => Reflect.construct(wrapperClass, [buildArchitecture(layer), options]),
   };
 }
 
@@ -78,6 +99,9 @@ const formats: Readonly<Record<string, LayerFormat>> = {
     normalizedShape,
     { eps, affine: weight !== null, channelsFirst },
   ]),
+  WeightNorm: wrapperFormat(WeightNorm, ({ axis }) => ({ axis })),
+  SpectralNorm: wrapperFormat(SpectralNorm, ({ powerIterations, eps }) => ({ powerIterations, eps })),
+  WeightStandardization: wrapperFormat(WeightStandardization, ({ eps }) => ({ eps })),
   MaxPool2d: format(MaxPool2d, ({ kernel, options }) => [kernel, options]),
   AvgPool2d: format(AvgPool2d, ({ kernel, options }) => [kernel, options]),
   GlobalAvgPool2d: format(GlobalAvgPool2d, () => []),

@@ -158,6 +158,25 @@ describe("evenkeel train", () => {
       expect(stderr).toMatch(/^error: /);
     }
     expect(evenkeel("--help").code).toBe(0);
+  });
+
+  test("a flag that the norm has no use for is misuse, and names both", () => {
+    const answers = [
+      ["--groups", "4"],
+      ["--norm", "layer", "--norm-momentum", "0.9"],
+      ["--norm", "none", "--norm-eps", "1e-3"],
+    ].map((flags) => {
+      const { code, stderr } = evenkeel("train", "--data", "nowhere", ...flags);
+      expect(code, stderr).toBe(2);
+      return stderr.split("\n")[0];
+    });
+    expect(answers).toMatchInlineSnapshot(`
+      [
+        "error: --groups: expected a norm that has a use for it (group), got --norm batch. Leave it out, or choose another norm.",
+        "error: --norm-momentum: expected a norm that has a use for it (batch), got --norm layer. Leave it out, or choose another norm.",
+        "error: --norm-eps: expected a norm that has a use for it (batch, layer, instance, group, rms), got --norm none. Leave it out, or choose another norm.",
+      ]
+    `);
     expect(evenkeel("train", "--help").stdout).toContain("--norm-momentum");
   });
 
