@@ -79,11 +79,19 @@ describe("augment", () => {
 
   test("refuses options out of range, and samples that are no images", () => {
     const generator = new Generator(1);
-    expect(() => augment(data, { crop: 0 }, generator)).toThrowErrorMatchingInlineSnapshot(`[ArgumentError: augment(dataset, options): expected crop to be a share above 0, at most 1, got 0. Correct it.]`);
-    expect(() => augment(data, { shift: 1.5 }, generator)).toThrowErrorMatchingInlineSnapshot(`[ArgumentError: augment(dataset, options): expected shift to be a whole number of at least 0, got 1.5. Correct shift.]`);
-    expect(() => augment(data, { noise: Number.NaN }, generator)).toThrowErrorMatchingInlineSnapshot(`[ArgumentError: augment(dataset, options): expected noise to be a finite number of at least 0, got NaN. Correct it.]`);
+    expect(() => augment(data, { crop: 0 }, generator)).toThrowErrorMatchingInlineSnapshot(
+      `[ArgumentError: augment(dataset, options): expected crop to be a share above 0, at most 1, got 0. Correct it.]`,
+    );
+    expect(() => augment(data, { shift: 1.5 }, generator)).toThrowErrorMatchingInlineSnapshot(
+      `[ArgumentError: augment(dataset, options): expected shift to be a whole number of at least 0, got 1.5. Correct shift.]`,
+    );
+    expect(() => augment(data, { noise: Number.NaN }, generator)).toThrowErrorMatchingInlineSnapshot(
+      `[ArgumentError: augment(dataset, options): expected noise to be a finite number of at least 0, got NaN. Correct it.]`,
+    );
     const flat = arrayDataset({ inputs: new Float32Array(3), shape: [3], labels: [0] });
-    expect(() => augment(flat, { flip: true }, generator).batch([0])).toThrowErrorMatchingInlineSnapshot(`[ArgumentError: augment(dataset, options): expected images (C, H, W), got samples of shape 3. Leave crop, shift and flip out.]`);
+    expect(() => augment(flat, { flip: true }, generator).batch([0])).toThrowErrorMatchingInlineSnapshot(
+      `[ArgumentError: augment(dataset, options): expected images (C, H, W), got samples of shape 3. Leave crop, shift and flip out.]`,
+    );
   });
 });
 
@@ -104,11 +112,19 @@ describe("datasets", () => {
 
   test("refuse targets that are not finite or do not fit, and numbers beyond a subset", () => {
     const one = { inputs: Float32Array.of(1, 2), shape: [1] };
-    expect(() => arrayDataset({ ...one, targets: [1, Number.NaN] })).toThrowErrorMatchingInlineSnapshot(`[DataError: arrayDataset({ targets, outputs }): expected finite numbers, got NaN in row 1. Leave such samples out.]`);
-    expect(() => arrayDataset({ ...one, targets: [1, 2, 3] })).toThrowErrorMatchingInlineSnapshot(`[ShapeError: arrayDataset({ inputs, shape, targets }): expected 3 values for 3 samples of shape 1, got 2. Correct the shape, or pass one target for each sample.]`);
-    expect(() => arrayDataset({ ...one, targets: [1, 2, 3], outputs: 2 })).toThrowErrorMatchingInlineSnapshot(`[DataError: arrayDataset({ targets, outputs }): expected 2 numbers for each sample, got 3 in all. Correct outputs.]`);
+    expect(() => arrayDataset({ ...one, targets: [1, Number.NaN] })).toThrowErrorMatchingInlineSnapshot(
+      `[DataError: arrayDataset({ targets, outputs }): expected finite numbers, got NaN in row 1. Leave such samples out.]`,
+    );
+    expect(() => arrayDataset({ ...one, targets: [1, 2, 3] })).toThrowErrorMatchingInlineSnapshot(
+      `[ShapeError: arrayDataset({ inputs, shape, targets }): expected 3 values for 3 samples of shape 1, got 2. Correct the shape, or pass one target for each sample.]`,
+    );
+    expect(() => arrayDataset({ ...one, targets: [1, 2, 3], outputs: 2 })).toThrowErrorMatchingInlineSnapshot(
+      `[DataError: arrayDataset({ targets, outputs }): expected 2 numbers for each sample, got 3 in all. Correct outputs.]`,
+    );
     const part = subset(arrayDataset({ ...one, targets: [1, 2] }), [1]);
-    expect(() => part.batch([1])).toThrowErrorMatchingInlineSnapshot(`[ArgumentError: dataset.batch(indices): expected sample numbers from 0 to 1, got undefined. Number the samples from 0.]`);
+    expect(() => part.batch([1])).toThrowErrorMatchingInlineSnapshot(
+      `[ArgumentError: dataset.batch(indices): expected sample numbers from 0 to 1, got undefined. Number the samples from 0.]`,
+    );
   });
 
   test("a stream is cut into batches, its last short one kept or dropped, as often as it is gone through", async () => {
@@ -124,6 +140,8 @@ describe("datasets", () => {
     expect(await sizes("keep")).toEqual([2, 2, 1, 2, 2, 1]);
     expect(await sizes("drop")).toEqual([2, 2, 2, 2]);
     const wrong = streamBatches(samples, { shape: [2], batchSize: 2 });
-    await expect(wrong[Symbol.asyncIterator]().next()).rejects.toThrowErrorMatchingInlineSnapshot(`[ArgumentError: streamBatches(samples, { shape }): expected 2 values in each sample, for shape 2, got 1. Correct the shape.]`);
+    await expect(wrong[Symbol.asyncIterator]().next()).rejects.toThrowErrorMatchingInlineSnapshot(
+      `[ArgumentError: streamBatches(samples, { shape }): expected 2 values in each sample, for shape 2, got 1. Correct the shape.]`,
+    );
   });
 });
