@@ -31,14 +31,28 @@ export {
   type NumberEncoding,
   type TableEncoding,
 } from "./data/table-encoding.js";
-export { type ConfusionMatrix, type ConfusionMatrixOptions, confusionMatrix } from "./diagnostics/confusion-matrix.js";
+export { type ConfusionMatrix, confusionMatrix } from "./diagnostics/confusion-matrix.js";
+export type { Histogram } from "./diagnostics/histogram.js";
+export { type PredictedValue, PredictedValues } from "./diagnostics/predicted-values.js";
 export {
   type RegressionErrors,
   type RegressionErrorsOptions,
   regressionErrors,
 } from "./diagnostics/regression-errors.js";
+export type {
+  HistogramsRecord,
+  NormDistributions,
+  NormState,
+  NormsRecord,
+  Spread,
+  StepRecord,
+  TrainingRecord,
+} from "./diagnostics/training-record.js";
+export { TrainingRecorder, type TrainingRecorderOptions } from "./diagnostics/training-recorder.js";
+export { type Mistake, WorstMistakes } from "./diagnostics/worst-mistakes.js";
 export { type InProcessGroup, inProcessCommunicator, inProcessGroup } from "./distributed/in-process.js";
 export * from "./errors.js";
+export { type ConvertedNorm, convertNorm } from "./models/convert-norm.js";
 export {
   type FoldBatchNormOptions,
   type FoldedModel,
@@ -70,6 +84,7 @@ export {
 } from "./models/save-model.js";
 export { ELU, GELU, LeakyReLU, ReLU, Sigmoid, SiLU, Softmax, Tanh } from "./nn/activations.js";
 export { BatchNorm, type BatchNormOptions } from "./nn/batch-norm.js";
+export { BatchRenorm, type BatchRenormOptions, paperSchedule, type RenormSchedule } from "./nn/batch-renorm.js";
 export { ConvTranspose2d, type ConvTranspose2dOptions } from "./nn/conv-transpose2d.js";
 export { Conv1d, type Conv1dOptions } from "./nn/conv1d.js";
 export { Conv2d, type Conv2dOptions } from "./nn/conv2d.js";
@@ -85,11 +100,16 @@ export type { MaskedOutput } from "./nn/mask.js";
 export { type AnyModule, type ForwardListener, Module, type StateDictDifference } from "./nn/module.js";
 export { Norm, type NormForwardOptions } from "./nn/norm.js";
 export { AvgPool2d, GlobalAvgPool2d, MaxPool2d } from "./nn/pooling.js";
+export { Reparametrized } from "./nn/reparametrized.js";
 export { Residual } from "./nn/residual.js";
 export { RmsNorm, type RmsNormOptions } from "./nn/rms-norm.js";
-export { RunningNorm, type RunningNormOptions, type Statistics } from "./nn/running-norm.js";
+export { RunningNorm, type RunningNormOptions, type RunningNormState, type Statistics } from "./nn/running-norm.js";
 export { Sequential } from "./nn/sequential.js";
+export { SpectralNorm, type SpectralNormOptions } from "./nn/spectral-norm.js";
 export { syncBatchNorm } from "./nn/sync-batch-norm.js";
+export { WeightNorm, type WeightNormOptions } from "./nn/weight-norm.js";
+export { WeightStandardization, type WeightStandardizationOptions } from "./nn/weight-standardization.js";
+export { Weighted } from "./nn/weighted.js";
 export { elu, gelu, leakyRelu, relu, sigmoid, silu, tanh } from "./ops/activations.js";
 export { concat } from "./ops/concat.js";
 export { type ConvTransposeOptions, convTranspose2d } from "./ops/conv-transpose2d.js";
@@ -111,6 +131,8 @@ export type { Shape } from "./shape.js";
 export { type BackwardOptions, keep, Tensor } from "./tensor.js";
 export { type Threads, threads } from "./threads.js";
 export { Adam, type AdamOptions, AdamW } from "./train/adam.js";
+export { type CheckpointDescription, describeCheckpoint } from "./train/checkpoint.js";
+export type { CheckpointOptions } from "./train/checkpoints.js";
 export { type EvaluateOptions, type Evaluation, evaluate, type PredictOptions, predict } from "./train/evaluate.js";
 export { type EpochReport, type FitOptions, type FitResult, fit, type StepReport } from "./train/fit.js";
 export { clipGradNorm } from "./train/gradients.js";

@@ -321,9 +321,15 @@ export function view(origin: string, t: Tensor, shape: Shape): Tensor {
 /** The same values in memory of their own, without graph. */
 export function copyOf(origin: string, t: Tensor): Tensor {
   const copy = empty(origin, t.backend, t.shape);
-  const line = { extents: [t.size], xStrides: [1], xOffset: 0, yStrides: [1], yOffset: 0 };
-  t.backend.copy(t.block, copy.block, line);
+  copyInto(t, copy);
   return copy;
+}
+
+/** Overwrites a tensor with the values of another one of as many. */
+export function copyInto(from: Tensor, to: Tensor): void {
+  const line = { extents: [from.size], xStrides: [1], xOffset: 0, yStrides: [1], yOffset: 0 };
+  from.backend.copy(from.block, to.block, line);
+  to.storage.version++;
 }
 
 /** Copies host values (f32 or, for labels, i32) into a new tensor. */

@@ -3,6 +3,7 @@ import { Command, CommanderError } from "commander";
 import { EvenkeelError } from "../errors.js";
 import { version } from "../version.js";
 import { evaluateCommand } from "./evaluate.js";
+import { foldCommand } from "./fold.js";
 import { predictCommand } from "./predict.js";
 import { trainCommand } from "./train.js";
 
@@ -28,7 +29,7 @@ const program = new Command("evenkeel")
   .option("--debug", "print the stack of an error")
   .showHelpAfterError("(evenkeel --help lists the commands and options)")
   .exitOverride();
-for (const command of [trainCommand(), predictCommand(), evaluateCommand()]) {
+for (const command of [trainCommand(), predictCommand(), evaluateCommand(), foldCommand()]) {
   program.addCommand(command.copyInheritedSettings(program));
 }
 

@@ -1,6 +1,7 @@
 import { FormatError } from "../errors.js";
 import { ELU, GELU, LeakyReLU, ReLU, Sigmoid, SiLU, Softmax, Tanh } from "../nn/activations.js";
 import { BatchNorm } from "../nn/batch-norm.js";
+import { BatchRenorm } from "../nn/batch-renorm.js";
 import { ConvTranspose2d } from "../nn/conv-transpose2d.js";
 import { Conv1d } from "../nn/conv1d.js";
 import { Conv2d } from "../nn/conv2d.js";
@@ -13,10 +14,15 @@ import { LayerNorm } from "../nn/layer-norm.js";
 import { Linear } from "../nn/linear.js";
 import type { AnyModule, Module } from "../nn/module.js";
 import { AvgPool2d, GlobalAvgPool2d, MaxPool2d } from "../nn/pooling.js";
+import type { Reparametrized } from "../nn/reparametrized.js";
 import { Residual } from "../nn/residual.js";
 import { RmsNorm } from "../nn/rms-norm.js";
 import type { RunningNorm } from "../nn/running-norm.js";
 import { Sequential } from "../nn/sequential.js";
+import { SpectralNorm } from "../nn/spectral-norm.js";
+import { WeightNorm } from "../nn/weight-norm.js";
+import { WeightStandardization } from "../nn/weight-standardization.js";
+import type { Weighted } from "../nn/weighted.js";
 
 /** A layer as data: its class and what its constructor takes; layers inside it are such data too. */
 export interface Architecture {
@@ -42,6 +48,22 @@ function format<C extends new (...given: never[]) => Module>(
   };
 }
 
+/** The format of a class that computes the weight of the layer inside. */
+function wrapperFormat<C extends new (layer: Weighted, options: never) => Reparametrized>(
+  wrapperClass: C,
+  optionsOf: (wrapper: InstanceType<C>) => object,
+): LayerFormat {
+  return {
+    describe: (module) => {
+      if (module.constructor !== wrapperClass) return null;
+      const wrapper = module as InstanceType<C>;
+      const layer = describeLayer(wrapper.layer);
+      return layer === null ? null : [layer, optionsOf(wrapper)];
+    },
+    build: ([layer, options]) => Reflect.construct(wrapperClass, [buildArchitecture(layer), options]),
+  };
+}
+
 const formats: Readonly<Record<string, LayerFormat>> = {
   Linear: format(Linear, ({ weight, bias }) => [weight.shape[1], weight.shape[0], { bias: bias !== null }]),
   Conv1d: format(Conv1d, ({ weight, bias, stride, padding, dilation, groups }) => {
@@ -59,8 +81,12 @@ const formats: Readonly<Record<string, LayerFormat>> = {
     const options = { stride, padding, dilation, groups, bias: bias !== null };
     return [groupChannels * groups, outChannels, [height, width], options];
   }),
-  BatchNorm: format(BatchNorm, runningNormArguments),
-  InstanceNorm: format(InstanceNorm, runningNormArguments),
+  BatchNorm: format(BatchNorm, (norm) => [norm.numFeatures, runningNormOptions(norm)]),
+  BatchRenorm: format(BatchRenorm, (norm) => {
+    const { numFeatures, rmax, dmax, schedule } = norm;
+    return [numFeatures, { ...runningNormOptions(norm), rmax, dmax, schedule }];
+  }),
+  InstanceNorm: format(InstanceNorm, (norm) => [norm.numFeatures, runningNormOptions(norm)]),
   Embedding: format(Embedding, ({ weight, paddingIdx }) => [
     ...weight.shape,
     paddingIdx === null ? {} : { paddingIdx },
@@ -78,6 +104,9 @@ const formats: Readonly<Record<string, LayerFormat>> = {
     normalizedShape,
     { eps, affine: weight !== null, channelsFirst },
   ]),
+  WeightNorm: wrapperFormat(WeightNorm, ({ axis }) => ({ axis })),
+  SpectralNorm: wrapperFormat(SpectralNorm, ({ powerIterations, eps }) => ({ powerIterations, eps })),
+  WeightStandardization: wrapperFormat(WeightStandardization, ({ eps }) => ({ eps })),
   MaxPool2d: format(MaxPool2d, ({ kernel, options }) => [kernel, options]),
   AvgPool2d: format(AvgPool2d, ({ kernel, options }) => [kernel, options]),
   GlobalAvgPool2d: format(GlobalAvgPool2d, () => []),
@@ -106,9 +135,8 @@ const formats: Readonly<Record<string, LayerFormat>> = {
   },
 };
 
-function runningNormArguments(norm: RunningNorm): unknown[] {
-  const { numFeatures, eps, momentum, unbiased, weight, runningMean } = norm;
-  return [numFeatures, { eps, momentum, unbiased, affine: weight !== null, trackRunningStats: runningMean !== null }];
+function runningNormOptions({ eps, momentum, unbiased, weight, runningMean }: RunningNorm): object {
+  return { eps, momentum, unbiased, affine: weight !== null, trackRunningStats: runningMean !== null };
 }
 
 function describeAll(layers: readonly AnyModule[]): Architecture[] | null {

@@ -9,9 +9,9 @@ import { GlobalAvgPool2d, MaxPool2d } from "../nn/pooling.js";
 import { Residual } from "../nn/residual.js";
 import { Sequential } from "../nn/sequential.js";
 import { checkCount, checkShape, formatShape, type Shape, sizeOf } from "../shape.js";
-import { type NormName, normLayer, removesBias } from "./norms.js";
+import { type NormName, normLayer, othersThatUse, removesBias } from "./norms.js";
 
-/** How a network built by name is normalised. */
+/** How a network built by name is normalised. A setting that the norm has no use for is refused. */
 export interface NormOptions {
   /** @defaultValue "batch" */
   readonly norm?: NormName;
@@ -167,13 +167,32 @@ function dropped({ dropout = 0 }: NetworkOptions): Module | null {
   return dropout === 0 ? null : new Dropout(dropout);
 }
 
-function checkOptions(name: NetworkName, { inputShape, classes, groups }: NetworkOptions): NetworkOptions {
+function checkOptions(name: NetworkName, options: NetworkOptions): NetworkOptions {
+  const { inputShape, classes, groups } = options;
   const where = `${name}({ inputShape, classes })`;
   checkShape(where, inputShape);
   for (const extent of inputShape) checkCount(where, "each size of inputShape", extent);
   checkCount(where, "classes", classes);
   if (groups !== undefined) checkCount(`${name}({ groups })`, "groups", groups);
+  checkNormOptions(name, options);
   return { inputShape, classes };
+}
+
+/** Which setting of a norm each option is. */
+export const normOptions = { normMomentum: "momentum", normEps: "eps", groups: "groups" } as const;
+
+function checkNormOptions(name: NetworkName, options: NormOptions): void {
+  const { norm: kind = "batch" } = options;
+  for (const option of Object.keys(normOptions) as (keyof typeof normOptions)[]) {
+    const others = options[option] === undefined ? null : othersThatUse(normOptions[option], kind);
+    if (others === null) continue;
+    throw new ArgumentError({
+      where: `${name}({ ${option} })`,
+      expected: `a norm that has a use for it: ${others}`,
+      received: `norm ${kind}`,
+      cure: `Leave ${option} out, or choose another norm.`,
+    });
+  }
 }
 
 function checkImages(name: NetworkName, inputShape: Shape, smallest: number): Shape {

@@ -1,4 +1,5 @@
 import { BatchNorm } from "../nn/batch-norm.js";
+import { BatchRenorm } from "../nn/batch-renorm.js";
 import { GroupNorm } from "../nn/group-norm.js";
 import { InstanceNorm } from "../nn/instance-norm.js";
 import { LayerNorm } from "../nn/layer-norm.js";
@@ -20,7 +21,12 @@ export interface NormSettings {
   readonly vectors?: boolean | undefined;
 }
 
+/** A setting that only some kinds have a use for. */
+export type NormSetting = Exclude<keyof NormSettings, "vectors">;
+
 interface NormKind {
+  /** The settings that it has a use for. */
+  readonly uses: readonly NormSetting[];
   /** A norm for so many channels or features in axis 1. */
   readonly layer: (features: number, settings: NormSettings) => Module | null;
   /** Whether a shift of a channel does not reach its output, so that the layer before it needs no bias. */
@@ -29,34 +35,50 @@ interface NormKind {
 
 const kinds = {
   batch: {
+    uses: ["momentum", "eps"],
     layer: (features, { momentum, eps }) => new BatchNorm(features, given({ momentum, eps })),
     removesBias: true,
   },
   layer: {
+    uses: ["eps"],
     layer: (features, { eps, vectors }) =>
       vectors ? new LayerNorm(features, given({ eps })) : new GroupNorm(1, features, given({ eps })),
     removesBias: false,
   },
   instance: {
+    uses: ["eps"],
     layer: (features, { eps, vectors }) =>
       vectors ? new LayerNorm(features, given({ eps })) : new InstanceNorm(features, given({ eps })),
     removesBias: false,
   },
   group: {
+    uses: ["eps", "groups"],
     layer: (features, { eps, groups }) => new GroupNorm(groupsOf(features, groups), features, given({ eps })),
     removesBias: false,
   },
   rms: {
+    uses: ["eps"],
     layer: (features, { eps, vectors }) => new RmsNorm(features, { ...given({ eps }), channelsFirst: !vectors }),
     removesBias: false,
   },
-  none: { layer: () => null, removesBias: false },
+  renorm: {
+    uses: ["momentum", "eps"],
+    layer: (features, { momentum, eps }) => new BatchRenorm(features, given({ momentum, eps })),
+    removesBias: true,
+  },
+  none: { uses: [], layer: () => null, removesBias: false },
 } as const satisfies Readonly<Record<string, NormKind>>;
 
 /** Which normalisation a network built by name has. */
 export type NormName = keyof typeof kinds;
 /** See {@link NormName}. */
 export const normNames = Object.keys(kinds) as readonly NormName[];
+
+/** What is said of a setting that a norm has no use for: the norms that have one, as messages list them; null if it has. */
+export function othersThatUse(setting: NormSetting, kind: NormName): string | null {
+  const users = normNames.filter((name) => (kinds[name].uses as readonly NormSetting[]).includes(setting));
+  return users.includes(kind) ? null : users.join(", ");
+}
 
 /** Those entries that are not undefined. */
 function given(settings: { momentum?: number | undefined; eps?: number | undefined }): {

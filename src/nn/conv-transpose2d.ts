@@ -3,7 +3,8 @@ import { checkImages, type Pair, resolvePair } from "../ops/windows.js";
 import type { Tensor } from "../tensor.js";
 import { checkChannelGroups } from "./channel-groups.js";
 import { uniformParameter } from "./init.js";
-import { checkFeatures, Module } from "./module.js";
+import { checkFeatures } from "./module.js";
+import { Weighted } from "./weighted.js";
 
 /** Options of {@link ConvTranspose2d}. */
 export interface ConvTranspose2dOptions extends ConvTransposeOptions {
@@ -21,7 +22,7 @@ export interface ConvTranspose2dOptions extends ConvTransposeOptions {
  * up.forward(zeros([4, 16, 7, 7])).shape; // [4, 8, 14, 14]
  * ```
  */
-export class ConvTranspose2d extends Module {
+export class ConvTranspose2d extends Weighted {
   /** (inChannels, outChannels / groups, kernelHeight, kernelWidth) */
   weight: Tensor;
   /** (outChannels), or null. */
@@ -59,10 +60,15 @@ export class ConvTranspose2d extends Module {
 
   /** Applies the layer. @param x - (N, inChannels, H, W) @throws ShapeError if channels do not fit, or nothing is left of a plane */
   override forward(x: Tensor): Tensor {
+    return this.applyWeight(x, this.weight);
+  }
+
+  /** See {@link Weighted.applyWeight}. */
+  override applyWeight(x: Tensor, weight: Tensor): Tensor {
     checkImages(`${this}.forward(x)`, x);
     checkFeatures(this, x, 1, this.weight.shape[0], "channels");
     const { stride, padding, outputPadding, dilation, groups } = this;
-    return convTranspose2d(x, this.weight, this.bias, { stride, padding, outputPadding, dilation, groups });
+    return convTranspose2d(x, weight, this.bias, { stride, padding, outputPadding, dilation, groups });
   }
 
   override toString(): string {

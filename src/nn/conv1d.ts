@@ -4,7 +4,8 @@ import { checkCount, formatShape } from "../shape.js";
 import type { Tensor } from "../tensor.js";
 import { checkChannelGroups } from "./channel-groups.js";
 import { uniformParameter } from "./init.js";
-import { checkFeatures, Module } from "./module.js";
+import { checkFeatures } from "./module.js";
+import { Weighted } from "./weighted.js";
 
 /** Options of {@link Conv1d}. */
 export interface Conv1dOptions extends SignalConvOptions {
@@ -22,7 +23,7 @@ export interface Conv1dOptions extends SignalConvOptions {
  * conv.forward(zeros([8, 2, 100])).shape; // [8, 16, 100]
  * ```
  */
-export class Conv1d extends Module {
+export class Conv1d extends Weighted {
   /** (outChannels, inChannels / groups, kernelSize) */
   weight: Tensor;
   /** (outChannels), or null. */
@@ -57,6 +58,11 @@ export class Conv1d extends Module {
 
   /** Applies the layer. @param x - (N, inChannels, L) @throws ShapeError if channels do not fit, or no window fits */
   override forward(x: Tensor): Tensor {
+    return this.applyWeight(x, this.weight);
+  }
+
+  /** See {@link Weighted.applyWeight}. */
+  override applyWeight(x: Tensor, weight: Tensor): Tensor {
     if (x.rank !== 3) {
       throw new ShapeError({
         where: `${this}.forward(x)`,
@@ -67,7 +73,7 @@ export class Conv1d extends Module {
     }
     checkFeatures(this, x, 1, this.weight.shape[1] * this.groups, "channels");
     const { stride, padding, dilation, groups } = this;
-    return conv1d(x, this.weight, this.bias, { stride, padding, dilation, groups });
+    return conv1d(x, weight, this.bias, { stride, padding, dilation, groups });
   }
 
   override toString(): string {

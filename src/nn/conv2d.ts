@@ -3,7 +3,8 @@ import { checkImages, type Pair, resolvePair } from "../ops/windows.js";
 import type { Tensor } from "../tensor.js";
 import { checkChannelGroups } from "./channel-groups.js";
 import { uniformParameter } from "./init.js";
-import { checkFeatures, Module } from "./module.js";
+import { checkFeatures } from "./module.js";
+import { Weighted } from "./weighted.js";
 
 /** Options of {@link Conv2d}. */
 export interface Conv2dOptions extends ConvOptions {
@@ -21,7 +22,7 @@ export interface Conv2dOptions extends ConvOptions {
  * conv.forward(zeros([8, 1, 28, 28])).shape; // [8, 16, 28, 28]
  * ```
  */
-export class Conv2d extends Module {
+export class Conv2d extends Weighted {
   /** (outChannels, inChannels / groups, kernelHeight, kernelWidth) */
   weight: Tensor;
   /** (outChannels), or null. */
@@ -56,10 +57,15 @@ export class Conv2d extends Module {
 
   /** Applies the layer. @param x - (N, inChannels, H, W) @throws ShapeError if channels do not fit, or no window fits */
   override forward(x: Tensor): Tensor {
+    return this.applyWeight(x, this.weight);
+  }
+
+  /** See {@link Weighted.applyWeight}. */
+  override applyWeight(x: Tensor, weight: Tensor): Tensor {
     checkImages(`${this}.forward(x)`, x);
     checkFeatures(this, x, 1, this.weight.shape[1] * this.groups, "channels");
     const { stride, padding, dilation, groups } = this;
-    return conv2d(x, this.weight, this.bias, { stride, padding, dilation, groups });
+    return conv2d(x, weight, this.bias, { stride, padding, dilation, groups });
   }
 
   override toString(): string {

@@ -2,7 +2,8 @@ import { linear } from "../ops/linear.js";
 import { checkCount } from "../shape.js";
 import type { Tensor } from "../tensor.js";
 import { uniformParameter } from "./init.js";
-import { checkFeatures, Module } from "./module.js";
+import { checkFeatures } from "./module.js";
+import { Weighted } from "./weighted.js";
 
 /** Options of {@link Linear}. */
 export interface LinearOptions {
@@ -18,7 +19,7 @@ export interface LinearOptions {
  * new Linear(3, 2).forward(tensor([[1, 2, 3]])).shape; // [1, 2]
  * ```
  */
-export class Linear extends Module {
+export class Linear extends Weighted {
   /** (outFeatures, inFeatures) */
   weight: Tensor;
   /** (outFeatures), or null. */
@@ -39,8 +40,13 @@ export class Linear extends Module {
 
   /** Applies the layer. @param x - (…, inFeatures) @returns (…, outFeatures) @throws ShapeError if the last axis has another size */
   override forward(x: Tensor): Tensor {
+    return this.applyWeight(x, this.weight);
+  }
+
+  /** See {@link Weighted.applyWeight}. */
+  override applyWeight(x: Tensor, weight: Tensor): Tensor {
     checkFeatures(this, x, -1, this.weight.shape[1], "features");
-    return linear(x, this.weight, this.bias);
+    return linear(x, weight, this.bias);
   }
 
   override toString(): string {

@@ -43,7 +43,7 @@ describe("evenkeel train", () => {
     expect(code).toBe(0);
     const lines = stdout.trim().split("\n");
     expect(lines.at(-1)).toMatch(/^test accuracy (1\.0000|0\.9\d{3})$/);
-    expect(readdirSync(out).sort()).toEqual(["metrics.jsonl", "model.safetensors"]);
+    expect(readdirSync(out).sort()).toEqual(["history.jsonl", "metrics.jsonl", "model.safetensors", "report.html"]);
     const metrics = readFileSync(join(out, "metrics.jsonl"), "utf8")
       .trim()
       .split("\n")
@@ -158,6 +158,25 @@ describe("evenkeel train", () => {
       expect(stderr).toMatch(/^error: /);
     }
     expect(evenkeel("--help").code).toBe(0);
+  });
+
+  test("a flag that the norm has no use for is misuse, and names both", () => {
+    const answers = [
+      ["--groups", "4"],
+      ["--norm", "layer", "--norm-momentum", "0.9"],
+      ["--norm", "none", "--norm-eps", "1e-3"],
+    ].map((flags) => {
+      const { code, stderr } = evenkeel("train", "--data", "nowhere", ...flags);
+      expect(code, stderr).toBe(2);
+      return stderr.split("\n")[0];
+    });
+    expect(answers).toMatchInlineSnapshot(`
+      [
+        "error: --groups: expected a norm that has a use for it (group), got --norm batch. Leave it out, or choose another norm.",
+        "error: --norm-momentum: expected a norm that has a use for it (batch), got --norm layer. Leave it out, or choose another norm.",
+        "error: --norm-eps: expected a norm that has a use for it (batch, layer, instance, group, rms), got --norm none. Leave it out, or choose another norm.",
+      ]
+    `);
     expect(evenkeel("train", "--help").stdout).toContain("--norm-momentum");
   });
 

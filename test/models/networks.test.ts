@@ -97,7 +97,13 @@ describe("every network built by name", () => {
     "with %s norm gives a sample the same output whatever the batch, and gradients to all it has",
     (norm) => {
       for (const name of ["mlp", "cnn", "resnet"] as const) {
-        const model = builders[name]({ inputShape: [1, 8, 8], classes: 3, norm, normEps: 1e-4, groups: 4 });
+        const model = builders[name]({
+          inputShape: [1, 8, 8],
+          classes: 3,
+          norm,
+          normEps: 1e-4,
+          ...(norm === "group" ? { groups: 4 } : {}),
+        });
         const x = normal([2, 1, 8, 8], 6);
         const y = model.forward(x);
         expectClose(model.forward(x.slice(0, 1)).dataSync(), y.dataSync().slice(0, 3), 1e-5);
@@ -166,6 +172,9 @@ describe("every network built by name", () => {
       () => mlp({ inputShape: [3], classes: 2, widths: [4, 1.5] }),
       () => mlp({ inputShape: [3], classes: 2, dropout: 2 }),
       () => resnet({ inputShape: [1, 8, 8], classes: 2, blocks: 0 }),
+      () => cnn({ inputShape: [1, 8, 8], classes: 2, groups: 4 }),
+      () => mlp({ inputShape: [3], classes: 2, norm: "layer", normMomentum: 0.9 }),
+      () => resnet({ inputShape: [1, 8, 8], classes: 2, norm: "none", normEps: 1e-3 }),
     ];
     const answers = builds.map((build) => {
       try {
@@ -185,6 +194,9 @@ describe("every network built by name", () => {
         "ArgumentError: mlp({ widths }): expected a width to be a whole number of at least 1, got 1.5. Correct a width.",
         "ArgumentError: new Dropout(p): expected a probability from 0 to 1, got 2. Pass the share of values to drop, e.g. 0.5.",
         "ArgumentError: resnet({ blocks }): expected blocks to be a whole number of at least 1, got 0. Correct blocks.",
+        "ArgumentError: cnn({ groups }): expected a norm that has a use for it: group, got norm batch. Leave groups out, or choose another norm.",
+        "ArgumentError: mlp({ normMomentum }): expected a norm that has a use for it: batch, got norm layer. Leave normMomentum out, or choose another norm.",
+        "ArgumentError: resnet({ normEps }): expected a norm that has a use for it: batch, layer, instance, group, rms, got norm none. Leave normEps out, or choose another norm.",
       ]
     `);
   });

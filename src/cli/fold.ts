@@ -1,0 +1,85 @@
+import { Command } from "commander";
+import { tensor } from "../create.js";
+import { DataError } from "../errors.js";
+import { describeArchitecture } from "../models/architecture.js";
+import { type FoldedModel, foldBatchNorm } from "../models/fold-batch-norm.js";
+import type { ModelMeta } from "../models/save-model.js";
+import { loadRun, type Run } from "../node/load-run.js";
+import { inputShapeOf } from "../node/model-inputs.js";
+import { writeModel } from "../node/write-model.js";
+import { Generator } from "../random.js";
+import { sizeOf } from "../shape.js";
+import type { Tensor } from "../tensor.js";
+
+interface FoldFlags {
+  readonly output?: string;
+  readonly model?: string;
+  readonly dryRun?: boolean;
+  readonly json?: boolean;
+}
+
+/** `evenkeel fold` */
+export function foldCommand(): Command {
+  return new Command("fold")
+    .description("Make batch norms part of the layers before or behind them, so that inference does not pay for them.")
+    .argument("<run>", "a run's folder, or a .safetensors file")
+    .option("-o, --output <path>", "where to write: a .safetensors file, or a folder, which gets model.safetensors")
+    .option("--model <name|file>", "the network, where the file does not hold it: a name, or a module such as ./net.js")
+    .option("--dry-run", "say what would be folded, and write nothing")
+    .option("--json", "print JSON")
+    .action((run: string, flags: FoldFlags, command: Command) => {
+      if (flags.output === undefined && flags.dryRun !== true) {
+        command.error("error: required option '-o, --output <path>' not specified, nor --dry-run");
+      }
+      return foldRun(run, flags);
+    });
+}
+
+async function foldRun(path: string, flags: FoldFlags): Promise<void> {
+  const run = await loadRun(path, flags.model === undefined ? {} : { network: flags.model });
+  const probe = probeFor(run.meta);
+  const result = foldBatchNorm(run.model.eval(), probe === null ? {} : { probe });
+  checkArchitecture(run, result);
+  const isDry = flags.dryRun === true || flags.output === undefined;
+  const file = isDry ? null : writeModel(flags.output ?? "", result.model, run);
+  const { folded, left, maxDifference = null } = result;
+  const text =
+    flags.json === true
+      ? JSON.stringify({ model: run.file, output: file, folded, left, maxDifference }, null, 2)
+      : describe(result, file);
+  process.stdout.write(`${text}\n`);
+}
+
+/** Noise of the shape that the model takes; null where the file does not say it. */
+function probeFor(meta: ModelMeta): Tensor | null {
+  if (meta.inputShape === undefined) return null;
+  const shape = [4, ...inputShapeOf(meta)];
+  const generator = new Generator(1);
+  const values = Float32Array.from({ length: sizeOf(shape) }, () => generator.normal());
+  return tensor(values, shape);
+}
+
+/** The file of a folded network must say what to build, since no module builds it. */
+function checkArchitecture({ file }: Run, { model, folded }: FoldedModel): void {
+  if (folded.length === 0 || describeArchitecture(model) !== null) return;
+  throw new DataError({
+    where: `evenkeel fold ${file}`,
+    expected: "a network of Evenkeel's own layers, each in one place",
+    received: "one with classes of its own, which would be built with its norms again",
+    cure: "Fold it in code, where it is built: foldBatchNorm(model).",
+  });
+}
+
+function describe({ folded, left, maxDifference }: FoldedModel, file: string | null): string {
+  const rows = [
+    ...folded.map(({ norm, into }) => [norm, `into ${into}`]),
+    ...left.map(({ norm, reason }) => [norm, `left: ${reason}`]),
+  ];
+  const width = Math.max(0, ...rows.map(([norm]) => norm.length));
+  const lines = rows.map(([norm, what]) => `${norm.padEnd(width)}  ${what}`);
+  const difference =
+    maxDifference === undefined ? "" : `; outputs for noise differ by at most ${maxDifference.toPrecision(2)}`;
+  lines.push(`${folded.length} folded, ${left.length} left${difference}`);
+  if (file !== null) lines.push(`wrote ${file}`);
+  return lines.join("\n");
+}

@@ -1,0 +1,133 @@
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import {
+  BatchNorm,
+  Conv2d,
+  Flatten,
+  Linear,
+  loadModel,
+  Module,
+  noGrad,
+  ReLU,
+  Sequential,
+  saveModel,
+  setBackend,
+  type Tensor,
+} from "evenkeel";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { expectClose } from "../support/close.js";
+import { evenkeelIn } from "../support/command.js";
+import { temporaryFolder } from "../support/idx-files.js";
+import { installEvenkeel } from "../support/own-package.js";
+import { normal } from "../support/seeded.js";
+
+let folder = "";
+const evenkeel = (...args: string[]) => evenkeelIn(folder, ...args);
+const meta = { inputShape: [1, 4, 4], classes: ["a", "b"] };
+
+beforeAll(() => {
+  setBackend("wasm");
+  folder = temporaryFolder();
+  const model = new Sequential(
+    ...[new Conv2d(1, 3, 3), new BatchNorm(3), new ReLU(), new BatchNorm(3), new ReLU(), new Flatten()],
+    ...[new Linear(12, 2)],
+  );
+  noGrad(() => model.forward(normal([8, 1, 4, 4], 1)));
+  mkdirSync(join(folder, "run"));
+  writeFileSync(join(folder, "run/model.safetensors"), saveModel(model, meta));
+});
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+describe("evenkeel fold", () => {
+  test("writes a model that predicts the same, and says what has gone", () => {
+    const { code, stdout, stderr } = evenkeel("fold", "run", "-o", "folded");
+    expect(stderr).toBe("");
+    expect(code).toBe(0);
+    expect(stdout.replace(/at most \S+/, "at most DIFFERENCE")).toMatchInlineSnapshot(`
+      "1  into 0
+      3  left: before it stands ReLU(); behind it stands ReLU()
+      1 folded, 1 left; outputs for noise differ by at most DIFFERENCE
+      wrote folded/model.safetensors
+      "
+    `);
+    const before = loadModel(readFileSync(join(folder, "run/model.safetensors")));
+    const after = loadModel(readFileSync(join(folder, "folded/model.safetensors")));
+    expect(after.meta).toEqual(meta);
+    const x = normal([2, 1, 4, 4], 2);
+    const run = ({ model }: { model: Module }): Float32Array => noGrad(() => model.eval().forward(x).dataSync());
+    expectClose(run(after), run(before), 1e-5);
+  });
+
+  test("--dry-run writes nothing; --json is for programs", () => {
+    const { code, stdout } = evenkeel("fold", "run", "--dry-run", "--json", "-o", "nowhere");
+    expect(code).toBe(0);
+    const { maxDifference, ...rest } = JSON.parse(stdout);
+    expect(maxDifference).toBeLessThan(1e-5);
+    expect(rest).toMatchInlineSnapshot(`
+      {
+        "folded": [
+          {
+            "into": "0",
+            "norm": "1",
+          },
+        ],
+        "left": [
+          {
+            "norm": "3",
+            "reason": "before it stands ReLU(); behind it stands ReLU()",
+          },
+        ],
+        "model": "run/model.safetensors",
+        "output": null,
+      }
+    `);
+    expect(existsSync(join(folder, "nowhere"))).toBe(false);
+  });
+
+  test("mistakes are told in one line, and exit 1; without a place to write to it exits 2", () => {
+    installEvenkeel(folder, "link");
+    writeFileSync(
+      join(folder, "net.mjs"),
+      `import { BatchNorm, Flatten, Linear, Module, Sequential } from "evenkeel";
+      export default class Net extends Module {
+        body = new Sequential(new Flatten(), new Linear(16, 2), new BatchNorm(2));
+        forward(x) { return this.body.forward(x); }
+      }`,
+    );
+    class Net extends Module {
+      readonly body = new Sequential(new Flatten(), new Linear(16, 2), new BatchNorm(2));
+      override forward(x: Tensor): Tensor {
+        return this.body.forward(x);
+      }
+    }
+    writeFileSync(join(folder, "own.safetensors"), saveModel(new Net(), meta));
+    const mistakes = [
+      ["nowhere", "-o", "out"],
+      ["run", "-o", "run"],
+      ["own.safetensors", "--model", "./net.mjs", "-o", "out"],
+    ];
+    const answers = mistakes.map((args) => {
+      const { code, stdout, stderr } = evenkeel("fold", ...args);
+      expect(code, stderr).toBe(1);
+      expect(stdout).toBe("");
+      return stderr.trim();
+    });
+    expect(answers).toMatchInlineSnapshot(`
+      [
+        "evenkeel: loadRun(nowhere): expected the folder of a run or a .safetensors file, got no such file or folder. Check the name.",
+        "evenkeel: --output run: expected another place than the model's own, got run/model.safetensors. Name another file or folder.",
+        "evenkeel: evenkeel fold own.safetensors: expected a network of Evenkeel's own layers, each in one place, got one with classes of its own, which would be built with its norms again. Fold it in code, where it is built: foldBatchNorm(model).",
+      ]
+    `);
+    expect(existsSync(join(folder, "out"))).toBe(false);
+    const { code, stderr } = evenkeel("fold", "run");
+    expect([code, stderr]).toMatchInlineSnapshot(`
+      [
+        2,
+        "error: required option '-o, --output <path>' not specified, nor --dry-run
+      (evenkeel --help lists the commands and options)
+      ",
+      ]
+    `);
+  });
+});
