@@ -1,4 +1,13 @@
-import { arrayDataset, augment, type Dataset, Generator, streamBatches, subset, type TensorData } from "evenkeel";
+import {
+  arrayDataset,
+  augment,
+  batches,
+  type Dataset,
+  Generator,
+  streamBatches,
+  subset,
+  type TensorData,
+} from "evenkeel";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 
@@ -75,6 +84,8 @@ describe("augment", () => {
     const later = new Generator(0);
     later.state = state;
     expect(augment(data, { crop: 0.6, shift: 1, flip: true, noise: 0.1 }, later).batch([0, 0])).toEqual(expected);
+    // Batches name it to whoever takes a checkpoint.
+    expect(batches(subset(augmented, [0, 0]), { batchSize: 1 }).generators).toEqual([generator]);
   });
 
   test("refuses options out of range, and samples that are no images", () => {

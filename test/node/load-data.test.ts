@@ -75,8 +75,8 @@ describe("a CSV file", () => {
     expect(whole((await loadDataAs(meta, at("numbers.csv"), { part: "train" })).dataset)).toEqual(whole(data.train));
     const other = await loadDataAs(meta, write("other.csv", "y,kind,x\n5,b,0\n7,new,1\n"));
     expect([other.part, other.dataset.length]).toEqual(["all", 2]);
-    await expect(loadDataAs(meta, at("other.csv"), { part: "validation" })).rejects.toThrowErrorMatchingInlineSnapshot(
-      `[ArgumentError: loadDataAs(meta, /tmp/evenkeel-LBPYfu/other.csv, { part }): expected a part that the data have, got validation, of data that the model was not trained on. Leave the part out.]`,
+    await expect(loadDataAs(meta, at("other.csv"), { part: "validation" })).rejects.toThrow(
+      "expected a part that the data have, got validation, of data that the model was not trained on. Leave the part out.",
     );
     // The target may be absent where only inputs are needed.
     const inputs = await loadInputsAs(meta, write("inputs.csv", "kind,x\nb,0\n\nnew,1\n"));
