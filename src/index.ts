@@ -70,6 +70,15 @@ export {
   resnet,
 } from "./models/networks.js";
 export type { NormName } from "./models/norms.js";
+export type { Drift } from "./models/population.js";
+export {
+  type RecalibratedNorm,
+  type RecalibrateMode,
+  type RecalibrateOptions,
+  type RecalibrateProgress,
+  type Recalibration,
+  recalibrate,
+} from "./models/recalibrate.js";
 export { readSafetensors, type SafetensorsFile, writeSafetensors } from "./models/safetensors.js";
 export {
   type DataSplit,

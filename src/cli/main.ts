@@ -4,7 +4,9 @@ import { EvenkeelError } from "../errors.js";
 import { version } from "../version.js";
 import { evaluateCommand } from "./evaluate.js";
 import { foldCommand } from "./fold.js";
+import { inspectCommand } from "./inspect.js";
 import { predictCommand } from "./predict.js";
+import { repairCommand } from "./repair.js";
 import { trainCommand } from "./train.js";
 
 /** Exit codes: bad input, and a command line that cannot be understood. */
@@ -29,7 +31,8 @@ const program = new Command("evenkeel")
   .option("--debug", "print the stack of an error")
   .showHelpAfterError("(evenkeel --help lists the commands and options)")
   .exitOverride();
-for (const command of [trainCommand(), predictCommand(), evaluateCommand(), foldCommand()]) {
+const commands = [trainCommand, predictCommand, evaluateCommand, inspectCommand, foldCommand, repairCommand];
+for (const command of commands.map((make) => make())) {
   program.addCommand(command.copyInheritedSettings(program));
 }
 

@@ -9,3 +9,14 @@ export function formatTable(rows: readonly (readonly string[])[]): string {
     .map((line) => line.trimEnd())
     .join("\n");
 }
+
+/** Pairs as aligned lines, two spaces between. */
+export function formatPairs(pairs: readonly (readonly [string, string])[]): string[] {
+  const width = pairs.reduce((widest, [first]) => Math.max(widest, first.length), 0);
+  return pairs.map(([first, second]) => `${first.padEnd(width)}  ${second}`);
+}
+
+/** A number to three digits, as short as it goes. */
+export function formatNumber(value: number): string {
+  return String(Number(value.toPrecision(3)));
+}

@@ -45,6 +45,7 @@ export interface TrainFlags extends DataFlags {
   readonly normMomentum?: number;
   readonly normEps?: number;
   readonly groups?: number;
+  readonly virtualBatchSize?: number;
   readonly batchSize: number;
   readonly epochs: number;
   readonly lr?: number;
@@ -88,6 +89,11 @@ export function trainFlags(): Command {
     )
     .option("--norm-eps <eps>", "added under the root (default: 1e-5, rms 1e-6)", number("--norm-eps"))
     .option("--groups <n>", "group norm: groups, at most (default: 32)", count("--groups"))
+    .option(
+      "--virtual-batch-size <n>",
+      "ghost norm: samples normalised together (default: 32)",
+      count("--virtual-batch-size", 2),
+    )
     .option("--batch-size <n>", "samples in a step", count("--batch-size"), 64)
     .option("--epochs <n>", "passes over the training data", count("--epochs"), 3)
     .option("--lr <rate>", "learning rate, the highest of the schedule (default: 0.01, sgd 0.1)", number("--lr"))

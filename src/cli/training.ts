@@ -52,13 +52,13 @@ function lossOf(output: Tensor, targets: Int32Array | Tensor): Tensor {
 
 /** @param flags - with the seed in force already set @param record - what the saved model says of them @param out - the folder of the run */
 export async function prepareTraining(flags: TrainFlags, record: RunRecord, out: string): Promise<Training> {
-  const { norm, normMomentum, normEps, groups, batchSize, epochs, weightDecay } = flags;
+  const { norm, normMomentum, normEps, groups, virtualBatchSize, batchSize, epochs, weightDecay } = flags;
   const seed = currentSeed();
   const source = await openData(flags, seed);
   const { inputShape, outputs } = source;
   const network = flags.model ?? (inputShape.length === 3 ? "cnn" : "mlp");
   const buildNetwork = await loadNetwork(network);
-  const networkOptions = { inputShape, classes: outputs, norm, normMomentum, normEps, groups };
+  const networkOptions = { inputShape, classes: outputs, norm, normMomentum, normEps, groups, virtualBatchSize };
   const model = await buildNetwork(networkOptions);
   const lr = flags.lr ?? defaultLr[flags.optimizer];
   const optimizer = optimizers[flags.optimizer](model.parameters(), lr, weightDecay);

@@ -81,7 +81,10 @@ const formats: Readonly<Record<string, LayerFormat>> = {
     const options = { stride, padding, dilation, groups, bias: bias !== null };
     return [groupChannels * groups, outChannels, [height, width], options];
   }),
-  BatchNorm: format(BatchNorm, (norm) => [norm.numFeatures, runningNormOptions(norm)]),
+  BatchNorm: format(BatchNorm, (norm) => {
+    const { numFeatures, virtualBatchSize } = norm;
+    return [numFeatures, { ...runningNormOptions(norm), virtualBatchSize }];
+  }),
   BatchRenorm: format(BatchRenorm, (norm) => {
     const { numFeatures, rmax, dmax, schedule } = norm;
     return [numFeatures, { ...runningNormOptions(norm), rmax, dmax, schedule }];

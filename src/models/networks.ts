@@ -21,6 +21,8 @@ export interface NormOptions {
   readonly normEps?: number | undefined;
   /** Groups of group norm, at most; each layer takes the most that divide its features with 2 or more to each. @defaultValue 32 */
   readonly groups?: number | undefined;
+  /** Samples that ghost batch norm normalises together, ≥ 2. @defaultValue 32 */
+  readonly virtualBatchSize?: number | undefined;
 }
 
 /** What a network built by name takes and gives. */
@@ -155,8 +157,8 @@ function sequence(...layers: (Module | null)[]): Sequential {
 }
 
 function norm(features: number, options: NormOptions, { vectors = false } = {}): Module | null {
-  const { norm: kind = "batch", normMomentum: momentum, normEps: eps, groups } = options;
-  return normLayer(kind, features, { momentum, eps, groups, vectors });
+  const { norm: kind = "batch", normMomentum: momentum, normEps: eps, groups, virtualBatchSize } = options;
+  return normLayer(kind, features, { momentum, eps, groups, virtualBatchSize, vectors });
 }
 
 function needsBias({ norm: kind = "batch" }: NormOptions): boolean {
@@ -179,7 +181,12 @@ function checkOptions(name: NetworkName, options: NetworkOptions): NetworkOption
 }
 
 /** Which setting of a norm each option is. */
-export const normOptions = { normMomentum: "momentum", normEps: "eps", groups: "groups" } as const;
+export const normOptions = {
+  normMomentum: "momentum",
+  normEps: "eps",
+  groups: "groups",
+  virtualBatchSize: "virtualBatchSize",
+} as const;
 
 function checkNormOptions(name: NetworkName, options: NormOptions): void {
   const { norm: kind = "batch" } = options;

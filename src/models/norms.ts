@@ -17,6 +17,8 @@ export interface NormSettings {
    * @defaultValue 32
    */
   readonly groups?: number | undefined;
+  /** Samples that ghost batch norm normalises together: {@link BatchNorm.virtualBatchSize}. @defaultValue 32 */
+  readonly virtualBatchSize?: number | undefined;
   /** Whether x is (N, features) and has no further axes. @defaultValue false */
   readonly vectors?: boolean | undefined;
 }
@@ -60,6 +62,12 @@ const kinds = {
     uses: ["eps"],
     layer: (features, { eps, vectors }) => new RmsNorm(features, { ...given({ eps }), channelsFirst: !vectors }),
     removesBias: false,
+  },
+  ghost: {
+    uses: ["momentum", "eps", "virtualBatchSize"],
+    layer: (features, { momentum, eps, virtualBatchSize = 32 }) =>
+      new BatchNorm(features, { ...given({ momentum, eps }), virtualBatchSize }),
+    removesBias: true,
   },
   renorm: {
     uses: ["momentum", "eps"],

@@ -1,15 +1,27 @@
 import type { StatisticsView } from "../backend/backend.js";
 import type { Communicator } from "../communicator.js";
+import { ArgumentError } from "../errors.js";
+import { concat } from "../ops/concat.js";
+import { slice } from "../ops/slice.js";
+import { momentsOf } from "../ops/standardize.js";
 import type { Synchronization } from "../ops/synchronize.js";
 import { checkCount, formatShape } from "../shape.js";
 import type { Tensor } from "../tensor.js";
 import { warn } from "../warnings.js";
+import type { NormPass } from "./norm.js";
 import { checkSeveralValues, RunningNorm, type RunningNormOptions } from "./running-norm.js";
 
 /** Options of {@link BatchNorm}. */
 export interface BatchNormOptions extends RunningNormOptions {
   /** Whether there are running statistics; without them the layer uses the batch's own in evaluation too. @defaultValue true */
   readonly trackRunningStats?: boolean;
+  /**
+   * Ghost batch norm: in training each stretch of so many samples is normalised by its own statistics, for the noise of small batches at large
+   * ones; ≥ 2. The last stretch takes what is left. Running statistics are those of the whole batch, moved once per batch, so that `momentum`
+   * means the same for any size (Hoffer, Hubara & Soudry 2017, arXiv:1705.08741, Algorithm 1, move them with each stretch). Not with `sync`.
+   * @defaultValue null: the whole batch
+   */
+  readonly virtualBatchSize?: number | null;
   /**
    * Whose parts of the batch share mean and variance: synchronised batch norm, for training on several processes. Every rank then has the same
    * running statistics, bit for bit; all must call the layer equally often, also with an empty part. @defaultValue null: this process alone
@@ -43,6 +55,8 @@ export class BatchNorm extends RunningNorm {
   protected readonly share = "channel";
   /** Whose parts of the batch share mean and variance: see {@link BatchNormOptions.sync}. */
   sync: Communicator | null;
+  /** Samples that are normalised together in training: see {@link BatchNormOptions.virtualBatchSize}; null: all. */
+  readonly virtualBatchSize: number | null;
   /** What collectives call the layer: its path in the model, where {@link syncBatchNorm} knew it. */
   #place = "";
   #warnedFewSamples = false;
@@ -52,9 +66,13 @@ export class BatchNorm extends RunningNorm {
    * @throws ArgumentError if a number is out of range
    */
   constructor(numFeatures: number, options: BatchNormOptions = {}) {
-    const { trackRunningStats = true, sync = null } = options;
+    const { trackRunningStats = true, sync = null, virtualBatchSize = null } = options;
     super(checkCount("new BatchNorm(numFeatures)", "numFeatures", numFeatures), { ...options, trackRunningStats });
     this.sync = sync;
+    this.virtualBatchSize =
+      virtualBatchSize === null
+        ? null
+        : checkCount("new BatchNorm(numFeatures)", "virtualBatchSize", virtualBatchSize, 2);
   }
 
   /** @internal Shares statistics from now on. @param place - the layer's path in its model */
@@ -72,6 +90,32 @@ export class BatchNorm extends RunningNorm {
     return channels;
   }
 
+  protected override standardize(x: Tensor, view: StatisticsView, pass: NormPass): { y: Tensor; moments: Tensor } {
+    const { virtualBatchSize, training } = this;
+    if (virtualBatchSize === null || !training || view.outer <= virtualBatchSize) {
+      return super.standardize(x, view, pass);
+    }
+    if (this.synchronization() !== null) {
+      throw new ArgumentError({
+        where: `${this}.forward(x)`,
+        expected: "either virtualBatchSize or sync",
+        received: "both",
+        cure: "Build the layer without one of them.",
+      });
+    }
+    const { mask } = pass;
+    const parts = stretches(view, virtualBatchSize).map(([start, end]) => {
+      const part = slice(x, start, end);
+      const ownMask = mask === null || mask.shape[0] === 1 ? mask : slice(mask, start, end);
+      const { y, moments } = super.standardize(part, { ...view, outer: end - start }, { ...pass, mask: ownMask });
+      for (const t of [part, moments]) t.dispose();
+      return y;
+    });
+    const y = concat(parts, 0);
+    for (const part of parts) part.dispose();
+    return { y, moments: momentsOf(x, view, mask) };
+  }
+
   protected override checkBatch(x: Tensor, view: StatisticsView): void {
     checkSeveralValues(this, x, view);
     const { outer } = view;
@@ -86,4 +130,10 @@ export class BatchNorm extends RunningNorm {
   override toString(): string {
     return `BatchNorm(${this.numFeatures})`;
   }
+}
+
+/** Samples of each stretch of `size`; a last one of a single value per channel, which has no variance, joins the one before it. */
+function stretches({ outer, inner }: StatisticsView, size: number): [start: number, end: number][] {
+  const count = (outer % size) * inner === 1 ? Math.floor(outer / size) : Math.ceil(outer / size);
+  return Array.from({ length: count }, (_, k) => [k * size, k === count - 1 ? outer : (k + 1) * size]);
 }

@@ -173,8 +173,8 @@ describe("evenkeel train", () => {
     expect(answers).toMatchInlineSnapshot(`
       [
         "error: --groups: expected a norm that has a use for it (group), got --norm batch. Leave it out, or choose another norm.",
-        "error: --norm-momentum: expected a norm that has a use for it (batch), got --norm layer. Leave it out, or choose another norm.",
-        "error: --norm-eps: expected a norm that has a use for it (batch, layer, instance, group, rms), got --norm none. Leave it out, or choose another norm.",
+        "error: --norm-momentum: expected a norm that has a use for it (batch, ghost, renorm), got --norm layer. Leave it out, or choose another norm.",
+        "error: --norm-eps: expected a norm that has a use for it (batch, layer, instance, group, rms, ghost, renorm), got --norm none. Leave it out, or choose another norm.",
       ]
     `);
     expect(evenkeel("train", "--help").stdout).toContain("--norm-momentum");

@@ -63,7 +63,8 @@ export function affineOf(graph: Graph, node: NodeProto): Affine | string {
   const eps = epsOf(node);
   const { weight, bias, mean, variance } = values;
   const channel = variance.findIndex((value) => !(value + eps > 0));
-  if (channel >= 0) return `its variance of channel ${channel} is ${variance[channel]}, with eps ${eps}`;
+  if (channel >= 0)
+    return `its variance of channel ${channel} is ${variance[channel]}, with eps ${Number(eps.toPrecision(7))}`;
   const scale = weight.map((value, k) => value / Math.sqrt(variance[k] + eps));
   return { scale, shift: bias.map((value, k) => value - mean[k] * scale[k]) };
 }

@@ -21,7 +21,7 @@ export class Graph {
   readonly #initializers = new Map<string, TensorProto>();
   readonly #sparse: ReadonlySet<string>;
   readonly #inputs: ReadonlySet<string>;
-  readonly #outputs: ReadonlySet<string>;
+  readonly #outputs: Set<string>;
   /** Values that graphs inside this one read, from here or from further out. */
   readonly #readInside = new Set<string>();
   readonly #removed = new Set<NodeProto>();
@@ -219,7 +219,15 @@ export class Graph {
 
   /** Leaves the first `count` outputs of a node. */
   trimOutputs(node: NodeProto, count: number): void {
-    for (const name of node.output.splice(count)) this.#makers.delete(name);
+    for (const name of node.output.splice(count)) {
+      this.#makers.delete(name);
+      this.#dropped.add(name);
+    }
+  }
+
+  /** Makes a value no longer an output. */
+  dropOutput(name: string): void {
+    if (this.#outputs.delete(name)) this.proto.output = this.proto.output.filter((one) => one.name !== name);
   }
 
   /** Takes out nodes in a row; what read the output of the last reads what `by`, the node before the first, makes from now on. */

@@ -11,6 +11,8 @@ export {
   type LeftOnnxNorm,
   type OnnxFolding,
 } from "./fold-onnx.js";
+export { inspectOnnx, type OnnxInspection, type OnnxNorm, type OnnxRange } from "./inspect-onnx.js";
+export { type OnnxRemark, type OnnxRepair, repairOnnx } from "./repair-onnx.js";
 export type { OnnxArray, OnnxArrays } from "./runtime.js";
 export type { ExternalFiles } from "./tensor-values.js";
 export type { OnnxVerification, VerifyOptions } from "./verify.js";

@@ -1,0 +1,50 @@
+import { foldOnnx, type OnnxFolding } from "../../models/onnx/fold-onnx.js";
+import { checkOutput, readOnnxFile, writeOnnxFile } from "../../node/onnx-file.js";
+import { formatPairs } from "../table.js";
+import type { NamedShapes } from "./shapes.js";
+
+/** The flags of `fold` that serve ONNX files. */
+export interface FoldOnnxFlags {
+  readonly output?: string;
+  readonly dryRun?: boolean;
+  readonly json?: boolean;
+  readonly tolerance?: number;
+  readonly shape?: NamedShapes;
+  readonly verify?: boolean;
+}
+
+/** `evenkeel fold model.onnx` */
+export async function foldOnnxFile(path: string, flags: FoldOnnxFlags): Promise<string> {
+  const { output, dryRun, json, tolerance, shape = {}, verify = true } = flags;
+  const target = dryRun === true || output === undefined ? null : output;
+  if (target !== null) checkOutput(target, path);
+  const source = await readOnnxFile(path);
+  const { files, bytes } = source;
+  const options = { files, verify, shapes: shape, ...(tolerance === undefined ? {} : { tolerance }) };
+  const result = await foldOnnx(bytes, options);
+  if (target !== null) writeOnnxFile(target, result.bytes, source);
+  const sizes = { bytesBefore: bytes.length, bytesAfter: result.bytes.length };
+  const { folded, left, verification } = result;
+  if (json === true)
+    return JSON.stringify({ model: path, output: target, folded, left, verification, ...sizes }, null, 2);
+  return [
+    ...describe(result),
+    ...(target === null ? [] : [`wrote ${target}, ${sizes.bytesAfter} bytes for ${sizes.bytesBefore}`]),
+  ].join("\n");
+}
+
+function describe({ folded, left, verification }: OnnxFolding): string[] {
+  const lines = formatPairs([
+    ...folded.map(({ norm, into }) => [norm, `into ${into}`] as const),
+    ...left.map(({ norm, reason }) => [norm, `left: ${reason}`] as const),
+  ]);
+  lines.push(`${folded.length} folded, ${left.length} left`);
+  if (verification === null) return lines;
+  const { maxAbsolute, maxRelative, tolerance, shapes, runs, inFloat32 } = verification;
+  const inputs = Object.entries(shapes).map(([name, shape]) => `${name} ${shape.join("×")}`);
+  lines.push(
+    `largest difference in onnxruntime: ${maxAbsolute.toPrecision(3)}, relative ${maxRelative.toPrecision(3)} ` +
+      `(at most ${tolerance} passes; ${runs === 1 ? "1 run" : `${runs} runs`}, random ${inputs.join(", ")}${inFloat32 ? ", as float32" : ""})`,
+  );
+  return lines;
+}

@@ -1,0 +1,102 @@
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { evenkeelIn } from "../support/command.js";
+import { normConstants, normNode, onnxModel } from "../support/onnx-models.js";
+
+let folder: string;
+const evenkeel = (...args: string[]) => evenkeelIn(folder, ...args);
+const parts = {
+  inputs: { x: ["N", 3, 6, 6] },
+  outputs: ["y"],
+  nodes: [["Conv", ["x", "w"], ["c"]], normNode("n", "c", "d"), ["Relu", ["d"], ["e"]], normNode("o", "e", "y")],
+  constants: { w: { shape: [4, 3, 3, 3] }, ...normConstants("n", 4), ...normConstants("o", 4, 9) },
+} as const;
+
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), "evenkeel-onnx-"));
+  writeFileSync(join(folder, "model.onnx"), onnxModel(parts));
+  writeFileSync(
+    join(folder, "training.onnx"),
+    onnxModel({ ...parts, nodes: [normNode("n", "x", "y", { training_mode: 1 })] }),
+  );
+  writeFileSync(join(folder, "broken.onnx"), onnxModel(parts).slice(0, 300));
+  const tensor = onnxModel({ ...parts, constants: {} });
+  writeFileSync(join(folder, "nothing.onnx"), tensor);
+  mkdirSync(join(folder, "sub"));
+});
+afterAll(() => rmSync(folder, { recursive: true }));
+
+test("inspect lists norms, fold writes a verified model beside an unchanged one, and repair mends", () => {
+  const before = readFileSync(join(folder, "model.onnx"));
+  expect(evenkeel("inspect", "model.onnx").stdout).toMatchInlineSnapshot(`
+    "opset 15, written by test: 4 nodes, 2 normalisations, 1 of them can be folded
+
+    norm                                kind        input  channels      eps  momentum             mean       variance         weight   folds into
+    BatchNormalization_d  BatchNormalization  Conv Conv_c         4  0.00001       0.9  -0.484 to 0.287  0.374 to 1.81  0.829 to 1.49  Conv Conv_c
+    BatchNormalization_y  BatchNormalization  Relu Relu_e         4  0.00001       0.9  -0.0614 to 1.72  0.135 to 2.11  0.637 to 1.21            –
+
+    BatchNormalization_y: cannot be folded: Relu Relu_e stands before it; its output is an output of the model
+    "
+  `);
+  const { norms } = JSON.parse(evenkeel("inspect", "model.onnx", "--json").stdout);
+  expect(norms).toHaveLength(2);
+
+  const fold = evenkeel("fold", "model.onnx", "-o", "sub/folded.onnx");
+  expect(fold.stderr).toBe("");
+  expect(
+    fold.stdout.replaceAll(/(onnxruntime: |absolute |relative |, got )\d[\d.e-]*/g, "$1DIFFERENCE"),
+  ).toMatchInlineSnapshot(`
+    "BatchNormalization_d  into Conv Conv_c
+    BatchNormalization_y  left: Relu Relu_e stands before it; its output is an output of the model
+    1 folded, 1 left
+    largest difference in onnxruntime: DIFFERENCE, relative DIFFERENCE (at most 0.0001 passes; 1 run, random x 2×3×6×6)
+    wrote sub/folded.onnx, 819 bytes for 1007
+    "
+  `);
+  expect(JSON.parse(evenkeel("fold", "sub/folded.onnx", "--dry-run", "--json").stdout)).toMatchObject({
+    folded: [],
+    output: null,
+  });
+  expect(readFileSync(join(folder, "model.onnx"))).toEqual(before);
+
+  expect(evenkeel("repair", "training.onnx", "-o", "repaired.onnx").stdout).toMatchInlineSnapshot(`
+    "BatchNormalization_y  repaired: training_mode = 1 is gone: it uses its running statistics
+    1 repaired, 0 left to you
+    wrote repaired.onnx
+    "
+  `);
+  expect(JSON.parse(evenkeel("inspect", "repaired.onnx", "--json").stdout).norms[0].mode).toBe("inference");
+});
+
+test("what cannot be done exits 1 with one line, and writes nothing", () => {
+  const calls = [
+    ["fold", "model.onnx", "-o", "model.onnx"],
+    ["fold", "model.onnx", "-o", "out.onnx", "--tolerance", "0"],
+    ["fold", "model.onnx", "-o", "out.onnx", "--shape", "6"],
+    ["fold", "model.onnx", "-o", "out.onnx", "--shape", "x=1x4x6x6"],
+    ["fold", "broken.onnx", "-o", "out.onnx"],
+    ["inspect", "nothing.onnx"],
+    ["repair", "absent.onnx", "-o", "out.onnx"],
+  ];
+  const said = calls.map((args) => {
+    const { code, stderr } = evenkeel(...args);
+    expect(code).toBe(1);
+    expect(stderr.trimEnd().split("\n")).toHaveLength(1);
+    return stderr.trimEnd().replaceAll(/(onnxruntime: |absolute |relative |, got )\d[\d.e-]*/g, "$1DIFFERENCE");
+  });
+  expect(said).toMatchInlineSnapshot(`
+    [
+      "evenkeel: --output model.onnx: expected another file than the model that is read, got the same. Name a new file; models are never changed in place.",
+      "evenkeel: foldOnnx(bytes): expected outputs as before, to a relative difference of 0, got DIFFERENCE (absolute DIFFERENCE). Nothing was made of it. Raise the tolerance if that is acceptable.",
+      "evenkeel: --shape: expected an input's name and sizes, such as x=1x3x224x224, got 6. Write it so.",
+      "evenkeel: foldOnnx(bytes): expected shapes with which the model runs (it declares x N×3×6×6), got its error: failed to call OrtRun(). ERROR_CODE: 2, ERROR_MESSAGE: Got invalid dimensions for input: x for the following indices index: 1 Got: 4 Expected: 3 Please fix either the inputs/outputs or the model. Name them: --shape name=1x3x224x224, or { shapes }.",
+      "evenkeel: onnxExternalFiles(bytes): expected an ONNX model, got 990 bytes claimed for ModelProto.graph at byte 8, where 289 are left. Check that the file is a complete .onnx file.",
+      "evenkeel: inspectOnnx(bytes): expected a graph in which every value is made once, before it is read, got w, which nothing makes. Export the model again; onnx.checker names the place.",
+      "evenkeel: ENOENT: no such file or directory, open 'absent.onnx'",
+    ]
+  `);
+  expect(existsSync(join(folder, "out.onnx"))).toBe(false);
+  for (const command of ["fold", "repair"]) expect(evenkeel(command, "model.onnx").code).toBe(2);
+});

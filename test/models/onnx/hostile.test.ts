@@ -1,0 +1,141 @@
+import { EvenkeelError } from "evenkeel";
+import { foldOnnx, inspectOnnx, repairOnnx } from "evenkeel/onnx";
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { type ModelParts, normConstants, normNode, onnxModel } from "../../support/onnx-models.js";
+
+const parts: ModelParts = {
+  inputs: { x: ["N", 3, 6, 6] },
+  outputs: ["y"],
+  nodes: [["Conv", ["x", "w"], ["c"]], normNode("n", "c", "y")],
+  constants: { w: { shape: [4, 3, 3, 3] }, ...normConstants("n", 4) },
+};
+const model = onnxModel(parts);
+
+/** What each function says of bytes; null where it takes them. */
+async function verdicts(bytes: Uint8Array): Promise<(string | null)[]> {
+  const calls = [inspectOnnx, repairOnnx, (file: Uint8Array) => foldOnnx(file, { verify: false })];
+  const before = bytes.slice();
+  const texts = await Promise.all(
+    calls.map((call) =>
+      call(bytes).then(
+        () => null,
+        (error: unknown) => {
+          if (!(error instanceof EvenkeelError)) throw error;
+          return error.message;
+        },
+      ),
+    ),
+  );
+  expect(Buffer.compare(bytes, before)).toBe(0);
+  return texts;
+}
+
+describe("hostile files", () => {
+  test("cut short anywhere, changed anywhere or made of noise: taken, or refused in words", async () => {
+    const cut = fc.nat(model.length - 1).map((length) => model.slice(0, length));
+    const changed = fc
+      .array(fc.tuple(fc.nat(model.length - 1), fc.nat(255)), { minLength: 1, maxLength: 4 })
+      .map((edits) => {
+        const bytes = model.slice();
+        for (const [at, value] of edits) bytes[at] = value;
+        return bytes;
+      });
+    const noise = fc.uint8Array({ maxLength: 200 }).map((bytes) => Uint8Array.from(bytes));
+    await fc.assert(
+      fc.asyncProperty(fc.oneof(cut, changed, noise), async (bytes) => {
+        await verdicts(bytes);
+      }),
+      { numRuns: 400 },
+    );
+  });
+
+  test("what is no model is refused, and what costs memory before it costs any", async () => {
+    const field = (number: number, ...content: number[]): number[] => [
+      number * 8 + 2,
+      ...length(content.length),
+      ...content,
+    ];
+    const length = (value: number): number[] =>
+      value < 128 ? [value] : [(value & 127) | 128, ...length(Math.floor(value / 128))];
+    const nested = (depth: number): number[] =>
+      depth === 0 ? [] : field(1, ...field(5, ...field(6, ...nested(depth - 1))));
+    // A graph of empty nodes: two bytes of file each, hundreds in memory.
+    const manyNodes = new Uint8Array(1_000_000);
+    for (let i = 0; i < manyNodes.length; i += 2) manyNodes[i] = 10;
+    manyNodes.set([0x3a, ...length(manyNodes.length - 4)]);
+    const files: Record<string, Uint8Array> = {
+      empty: new Uint8Array(0),
+      "2 GB claimed": Uint8Array.of(0x3a, 0xff, 0xff, 0xff, 0xff, 0x07, 1, 2),
+      "no graph": Uint8Array.of(8, 8),
+      "another file": new TextEncoder().encode("PK\u0003\u0004 something else"),
+      "nested 40 graphs": Uint8Array.from(field(7, ...nested(40))),
+      "half a million nodes": manyNodes,
+      "a circle": onnxModel({
+        ...parts,
+        nodes: [
+          ["Relu", ["b"], ["a"]],
+          ["Relu", ["a"], ["b"]],
+          ["Add", ["a", "x"], ["y"]],
+        ],
+      }),
+      "made twice": onnxModel({
+        ...parts,
+        nodes: [
+          ["Relu", ["x"], ["y"]],
+          ["Abs", ["x"], ["y"]],
+        ],
+      }),
+      "made by nothing": onnxModel({ ...parts, nodes: [["Relu", ["nowhere\u001b[2J"], ["y"]]] }),
+    };
+    const seen: Record<string, string | null> = {};
+    for (const [name, bytes] of Object.entries(files)) {
+      const [first, ...others] = await verdicts(bytes);
+      seen[name] = first;
+      for (const other of others) expect(other?.replace(/^\w+/, "")).toBe(first?.replace(/^\w+/, ""));
+    }
+    expect(seen).toMatchInlineSnapshot(`
+      {
+        "2 GB claimed": "inspectOnnx(bytes): expected an ONNX model, got 2147483647 bytes claimed for ModelProto.graph at byte 0, where 2 are left. Check that the file is a complete .onnx file.",
+        "a circle": "inspectOnnx(bytes): expected a graph in which every value is made once, before it is read, got a circle of nodes through Relu Relu_a. Export the model again; onnx.checker names the place.",
+        "another file": "inspectOnnx(bytes): expected an ONNX model, got a field of number 0 in ModelProto at byte 2. Check that the file is a complete .onnx file.",
+        "empty": "inspectOnnx(bytes): expected an ONNX model, got an empty file. Check that the file is a complete .onnx file.",
+        "half a million nodes": "inspectOnnx(bytes): expected an ONNX model, got more parts than a model of 1000000 bytes has. Check that the file is a complete .onnx file.",
+        "made by nothing": "inspectOnnx(bytes): expected a graph in which every value is made once, before it is read, got nowhere�[2J, which nothing makes. Export the model again; onnx.checker names the place.",
+        "made twice": "inspectOnnx(bytes): expected a graph in which every value is made once, before it is read, got two nodes that make y. Export the model again; onnx.checker names the place.",
+        "nested 40 graphs": "inspectOnnx(bytes): expected an ONNX model, got messages nested more than 100 deep at byte 257. Check that the file is a complete .onnx file.",
+        "no graph": "inspectOnnx(bytes): expected an ONNX model, got one without a graph. Check that the file is a complete .onnx file.",
+      }
+    `);
+  });
+
+  test("tensors whose shapes claim what they do not hold are left alone", async () => {
+    const claims = [
+      { w: { shape: [4, 3, 3, 2 ** 40], values: [1, 2] } },
+      { "n.mean": { shape: [2 ** 31], values: [0] } },
+      { "n.variance": { shape: [2, 2], values: [1, 1, 1, 1] } },
+      { "n.bias": { shape: [3], values: [1, 1, 1] } },
+    ];
+    const reasons = [];
+    for (const constants of claims) {
+      const bytes = onnxModel({ ...parts, constants: { ...parts.constants, ...constants } });
+      const { left, bytes: same } = await foldOnnx(bytes);
+      expect(same).toEqual(bytes);
+      reasons.push(left[0].reason);
+    }
+    expect(reasons).toMatchInlineSnapshot(`
+      [
+        "the weight of Conv Conv_c is not constant: 8 bytes do not hold 39582418599936 values of float32; its output is an output of the model",
+        "its mean is not known: 4 bytes do not hold 2147483648 values of float32",
+        "its variance has the shape 2×2, its weight 4 values",
+        "its bias has the shape 3, its weight 4 values",
+      ]
+    `);
+  });
+
+  test("arguments that are no bytes are refused", async () => {
+    await expect(inspectOnnx("model.onnx" as never)).rejects.toThrowErrorMatchingInlineSnapshot(
+      `[FormatError: inspectOnnx(bytes): expected an ONNX model, got String. Check that the file is a complete .onnx file.]`,
+    );
+  });
+});
