@@ -61,6 +61,9 @@ export {
   foldBatchNorm,
   type LeftNorm,
 } from "./models/fold-batch-norm.js";
+export type { ForeignStateOptions } from "./models/foreign-state.js";
+export { loadFlaxState } from "./models/load-flax-state.js";
+export { loadKerasState } from "./models/load-keras-state.js";
 export {
   cnn,
   type MlpOptions,
@@ -71,6 +74,15 @@ export {
   resnet,
 } from "./models/networks.js";
 export type { NormName } from "./models/norms.js";
+export type { Drift } from "./models/population.js";
+export {
+  type RecalibratedNorm,
+  type RecalibrateMode,
+  type RecalibrateOptions,
+  type RecalibrateProgress,
+  type Recalibration,
+  recalibrate,
+} from "./models/recalibrate.js";
 export { readSafetensors, type SafetensorsFile, writeSafetensors } from "./models/safetensors.js";
 export {
   type DataSplit,

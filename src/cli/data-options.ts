@@ -3,7 +3,7 @@ import { type AugmentOptions, augment } from "../data/augment.js";
 import type { Dataset, Task, TensorData } from "../data/dataset.js";
 import { ArgumentError } from "../errors.js";
 import { type LoadedData, loadData } from "../node/data/load-data.js";
-import { type Generator, generator } from "../random.js";
+import { generator } from "../random.js";
 import { count, number, oneOf } from "./options.js";
 
 /** The flags of a command that takes data to train with. */
@@ -69,22 +69,15 @@ function changes(text: string): AugmentOptions {
   return options;
 }
 
-/** The data that the flags name, with what their training part is changed by at random. */
-export type OpenedData = LoadedData & {
-  /** Where augmentation draws from; null without any. Its state belongs to a checkpoint. */
-  readonly augmentation: Generator | null;
-};
-
-/** @param seed - what the split is drawn by */
-export async function openData(flags: DataFlags, seed: number): Promise<OpenedData> {
+/** The data that the flags name, its training part with augmentation. @param seed - what the split is drawn by */
+export async function openData(flags: DataFlags, seed: number): Promise<LoadedData> {
   const { data: source, grey, rgb, augment: options, ...rest } = flags;
   if (grey && rgb) {
     const cure = "Leave one out.";
     throw new ArgumentError({ where: "--grey, --rgb", expected: "one of them", received: "both", cure });
   }
   const loaded = await loadData(source, { ...rest, channels: grey ? 1 : rgb ? 3 : undefined, seed });
-  if (options === undefined) return { ...loaded, augmentation: null };
-  const augmentation = generator().split();
-  const train = augment<Int32Array | TensorData>(loaded.train, options, augmentation);
-  return { ...loaded, train: train as Dataset<never>, augmentation };
+  if (options === undefined) return loaded;
+  const train = augment<Int32Array | TensorData>(loaded.train, options, generator().split());
+  return { ...loaded, train: train as Dataset<never> };
 }

@@ -9,7 +9,7 @@ import { loadNetwork, recordNetwork } from "../node/load-network.js";
 import { crossEntropy } from "../ops/cross-entropy.js";
 import { mse } from "../ops/losses.js";
 import type { Outcome } from "../pages/training/outcome.js";
-import { currentSeed, type Generator } from "../random.js";
+import { currentSeed } from "../random.js";
 import { Tensor } from "../tensor.js";
 import type { Optimizer } from "../train/optimizer.js";
 import type { Schedule } from "../train/schedules.js";
@@ -29,8 +29,6 @@ export interface Training {
   readonly data: Batches<Target>;
   readonly validationData: Batches<Target> | null;
   readonly testData: Batches<Target>;
-  /** Where augmentation draws from, at each batch; null without any. Its state belongs to a checkpoint. */
-  readonly augmentation: Generator | null;
   readonly epochs: number;
   readonly optimizer: Optimizer;
   readonly schedule: Schedule;
@@ -79,7 +77,6 @@ export async function prepareTraining(
     data,
     validationData: source.validation === null ? null : measured(source.validation),
     testData: measured(source.test),
-    augmentation: source.augmentation,
     epochs,
     optimizer,
     schedule: schedules[flags.schedule](lr, data.length * epochs),

@@ -59,6 +59,7 @@ export abstract class RunningNorm extends Norm {
   #momentum: number | "cumulative" = 0;
   #frozen = false;
   #warnedEmpty = false;
+  #observer: ((moments: Tensor) => void) | null = null;
   /** Two values: batches tracked, batches skipped. */
   readonly #counters: Tensor | null;
 
@@ -164,6 +165,19 @@ export abstract class RunningNorm extends Norm {
     return this;
   }
 
+  /**
+   * @internal Hands the moments of each forward pass, (rows · numFeatures, 3), to a function, in which they are valid; meanwhile the running
+   * statistics stay as they are.
+   *
+   * @returns a function that ends it
+   */
+  observe(observer: (moments: Tensor) => void): () => void {
+    this.#observer = observer;
+    return () => {
+      this.#observer = null;
+    };
+  }
+
   override getExtraState(): RunningNormState | null {
     const { frozen, normalizeWith, updateRunning, momentum, skippedBatches } = this;
     return this.#counters === null ? null : { frozen, normalizeWith, updateRunning, momentum, skippedBatches };
@@ -222,7 +236,7 @@ export abstract class RunningNorm extends Norm {
     const channels = channelView(this, x, this.numFeatures);
     const ownView = this.batchView(channels);
     const isWhole = this.synchronization() === null;
-    const update = this.updateRunning && (x.size > 0 || !isWhole);
+    const update = (this.updateRunning || this.#observer !== null) && (x.size > 0 || !isWhole);
     if (this.#normalizeWith === "batch") {
       if (isWhole) this.checkBatch(x, ownView);
       const { y, moments } = this.standardize(x, ownView, pass);
@@ -241,6 +255,10 @@ export abstract class RunningNorm extends Norm {
   }
 
   #update(moments: Tensor, isMasked: boolean): void {
+    if (this.#observer !== null) {
+      this.#observer(moments);
+      return;
+    }
     const { runningMean, runningVar, numFeatures, unbiased } = this;
     if (runningMean === null || runningVar === null || this.#counters === null) return;
     const momentum = this.#momentum === "cumulative" ? -1 : this.#momentum;

@@ -122,7 +122,7 @@ describe("every network built by name", () => {
     const options = { inputShape: [1, 4, 4], classes: 2, widths: [12] };
     const normsOf = (model: Module): string[] =>
       model.namedModules().flatMap(([, module]) => (module instanceof Norm ? [String(module)] : []));
-    const table = (["batch", "layer", "instance", "group", "rms", "none"] as const).map((norm) =>
+    const table = (["batch", "layer", "instance", "group", "rms", "ghost", "renorm", "none"] as const).map((norm) =>
       [norm, ...normsOf(cnn({ ...options, norm })), ...normsOf(mlp({ ...options, norm }))].join(" "),
     );
     expect(table).toMatchInlineSnapshot(`
@@ -132,6 +132,8 @@ describe("every network built by name", () => {
         "instance InstanceNorm(16) InstanceNorm(32) LayerNorm(128) LayerNorm(12)",
         "group GroupNorm(8, 16) GroupNorm(16, 32) GroupNorm(32, 128) GroupNorm(6, 12)",
         "rms RmsNorm(16) RmsNorm(32) RmsNorm(128) RmsNorm(12)",
+        "ghost BatchNorm(16) BatchNorm(32) BatchNorm(128) BatchNorm(12)",
+        "renorm BatchRenorm(16) BatchRenorm(32) BatchRenorm(128) BatchRenorm(12)",
         "none",
       ]
     `);
@@ -195,8 +197,8 @@ describe("every network built by name", () => {
         "ArgumentError: new Dropout(p): expected a probability from 0 to 1, got 2. Pass the share of values to drop, e.g. 0.5.",
         "ArgumentError: resnet({ blocks }): expected blocks to be a whole number of at least 1, got 0. Correct blocks.",
         "ArgumentError: cnn({ groups }): expected a norm that has a use for it: group, got norm batch. Leave groups out, or choose another norm.",
-        "ArgumentError: mlp({ normMomentum }): expected a norm that has a use for it: batch, got norm layer. Leave normMomentum out, or choose another norm.",
-        "ArgumentError: resnet({ normEps }): expected a norm that has a use for it: batch, layer, instance, group, rms, got norm none. Leave normEps out, or choose another norm.",
+        "ArgumentError: mlp({ normMomentum }): expected a norm that has a use for it: batch, ghost, renorm, got norm layer. Leave normMomentum out, or choose another norm.",
+        "ArgumentError: resnet({ normEps }): expected a norm that has a use for it: batch, layer, instance, group, rms, ghost, renorm, got norm none. Leave normEps out, or choose another norm.",
       ]
     `);
   });

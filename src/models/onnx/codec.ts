@@ -48,6 +48,14 @@ export class Codec {
     return this.#protobuf.toBinary(this.#onnx.ModelProtoSchema, model);
   }
 
+  /** A model that gives these values of its main graph as outputs, and nothing else. */
+  onlyOutputs(where: string, bytes: Uint8Array, names: Iterable<string>): Uint8Array {
+    const model = this.read(where, bytes);
+    const output = [...new Set(names)].map((name) => this.#protobuf.create(this.#onnx.ValueInfoProtoSchema, { name }));
+    if (model.graph !== undefined) model.graph.output = output;
+    return this.write(model);
+  }
+
   /** A model that also gives these values of its main graph as outputs. */
   withOutputs(where: string, bytes: Uint8Array, names: Iterable<string>): Uint8Array {
     const model = this.read(where, bytes);

@@ -26,6 +26,8 @@ export class Graph {
   readonly #readInside = new Set<string>();
   readonly #removed = new Set<NodeProto>();
   readonly #dropped = new Set<string>();
+  /** Nodes that stand in the place of one that was removed. */
+  readonly #expansions = new Map<NodeProto, readonly NodeProto[]>();
 
   /** @throws FormatError if values are made twice, by nothing, or in a circle */
   constructor(model: OnnxModel, proto: GraphProto, parent: Graph | null, place: string) {
@@ -195,13 +197,20 @@ export class Graph {
       return;
     }
     const name = this.model.freshName(old === "" ? `${node.output[0]}_${input}` : `${old}_folded`);
-    const tensor = this.model.codec.tensor({ name, dims, dataType: elementTypes[values.type], rawData: packed });
+    this.addConstant(name, values, packed);
+    this.setInput(node, input, name);
+  }
+
+  /** Adds an initializer under a name that is free. */
+  addConstant(name: string, { type, shape }: TensorValues, rawData: Uint8Array<ArrayBuffer>): string {
+    const dataType = elementTypes[type];
+    const tensor = this.model.codec.tensor({ name, dims: shape.map(BigInt), dataType, rawData });
     this.proto.initializer.push(tensor);
     this.#initializers.set(name, tensor);
     if (this.model.proto.irVersion < 4n && this.parent === null) {
-      this.proto.input.push(this.model.codec.valueInfo(name, tensor.dataType, values.shape));
+      this.proto.input.push(this.model.codec.valueInfo(name, dataType, shape));
     }
-    this.setInput(node, input, name);
+    return name;
   }
 
   /** An initializer that is listed among the inputs, as all were before IR version 4, keeps its shape. */
@@ -240,6 +249,19 @@ export class Graph {
     this.#dropped.delete(after);
     by.output[0] = after;
     this.#makers.set(after, by);
+  }
+
+  /** Puts nodes in the place of one, the last of which makes what that one made first. */
+  expand(node: NodeProto, nodes: readonly NodeProto[]): void {
+    this.remove(node);
+    this.#expansions.set(node, nodes);
+    for (const one of nodes) {
+      for (const name of one.output) {
+        this.#makers.set(name, one);
+        this.#dropped.delete(name);
+      }
+      for (const name of one.input) this.#read(one, name);
+    }
   }
 
   /** Takes out a node whose outputs nothing reads. */
@@ -290,7 +312,10 @@ export class Graph {
     for (const name of inside) if (!this.#readers.get(name)?.size) this.#clean(name);
     const { proto } = this;
     const isLeft = ({ name }: { readonly name: string }): boolean => !this.#dropped.has(name);
-    if (this.#removed.size > 0) proto.node = proto.node.filter((node) => !this.#removed.has(node));
+    if (this.#removed.size > 0) {
+      proto.node = proto.node.flatMap((node) => (this.#removed.has(node) ? (this.#expansions.get(node) ?? []) : node));
+    }
+    this.#removed.clear();
     if (this.#dropped.size === 0) return;
     proto.initializer = proto.initializer.filter(isLeft);
     proto.valueInfo = proto.valueInfo.filter(isLeft);
@@ -299,7 +324,6 @@ export class Graph {
       ({ tensorName }) => !this.#dropped.has(tensorName),
     );
     this.#dropped.clear();
-    this.#removed.clear();
   }
 }
 

@@ -12,6 +12,12 @@ export {
   type OnnxFolding,
 } from "./fold-onnx.js";
 export { inspectOnnx, type OnnxInspection, type OnnxNorm, type OnnxRange } from "./inspect-onnx.js";
+export {
+  type OnnxDrift,
+  type OnnxRecalibration,
+  type RecalibrateOnnxOptions,
+  recalibrateOnnx,
+} from "./recalibrate-onnx.js";
 export { type OnnxRemark, type OnnxRepair, repairOnnx } from "./repair-onnx.js";
 export type { OnnxArray, OnnxArrays } from "./runtime.js";
 export type { ExternalFiles } from "./tensor-values.js";

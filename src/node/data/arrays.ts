@@ -12,6 +12,10 @@ import type { ReadAsOptions, Source } from "./source.js";
 /** NumPy's arrays by name, without `.npy`. */
 type Arrays = ReadonlyMap<string, NpyArray>;
 
+/** A packed array may be of this size whatever it claims, and beyond it this many times larger than in the file: enough for data, not for bombs. */
+const modestSize = 2e8;
+const mostRatio = 20;
+
 const known = ["x", "y", "x_train", "y_train", "x_val", "y_val", "x_test", "y_test"];
 
 /** Whether a folder holds arrays as {@link readArrays} takes them. */
@@ -103,8 +107,7 @@ function unzip(path: string, bytes: Uint8Array): [string, Uint8Array][] {
         if (name === null) return false;
         if (seen.has(name)) throw fault(`${name} twice`);
         seen.add(name);
-        // Deflate packs at most 1032 bytes into one: a larger claim is a lie, and must not be believed with memory.
-        const most = compression === 0 ? size : 1032 * size;
+        const most = compression === 0 ? size : Math.max(modestSize, mostRatio * size);
         if (size > bytes.length || originalSize > most) throw fault(`${name} of ${originalSize} bytes in ${size}`);
         return true;
       },

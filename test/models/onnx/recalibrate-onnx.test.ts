@@ -1,0 +1,111 @@
+import { inspectOnnx, recalibrateOnnx } from "evenkeel/onnx";
+import { describe, expect, test } from "vitest";
+import { deviates, normConstants, normNode, onnxModel } from "../../support/onnx-models.js";
+import { runOnnx } from "../../support/onnx-runtime.js";
+
+const model = (opset: number): Uint8Array =>
+  onnxModel({
+    opset,
+    inputs: { x: ["N", 3, 6, 6] },
+    outputs: ["y"],
+    nodes: [
+      ["Conv", ["x", "w"], ["c"]],
+      normNode("n", "c", "d"),
+      ["Relu", ["d"], ["e"]],
+      ["Conv", ["e", "v"], ["f"]],
+      normNode("o", "f", "y"),
+    ],
+    constants: {
+      w: { shape: [4, 3, 3, 3] },
+      v: { shape: [2, 4, 3, 3] },
+      ...normConstants("n", 4),
+      ...normConstants("o", 2, 9),
+    },
+  });
+
+/** Uneven batches of shifted noise, and all of them as one. */
+const samples = [3, 1, 4];
+const noise = deviates(8 * 108, 31, 1.5, 2);
+let at = 0;
+const batches = samples.map((count) => {
+  const values = noise.slice(at, at + count * 108);
+  at += count * 108;
+  return { x: { shape: [count, 3, 6, 6], values } };
+});
+const whole = { x: { shape: [8, 3, 6, 6], values: noise } };
+
+/** Mean and biased variance of each channel of the outputs. */
+function moments(values: Float64Array, channels: number): { mean: number; variance: number }[] {
+  const inner = values.length / 8 / channels;
+  return Array.from({ length: channels }, (_, c) => {
+    const own = values.filter((_, i) => Math.floor(i / inner) % channels === c);
+    const mean = own.reduce((sum, value) => sum + value, 0) / own.length;
+    return { mean, variance: own.reduce((sum, value) => sum + (value - mean) ** 2, 0) / own.length };
+  });
+}
+
+describe("recalibrateOnnx", () => {
+  test.each([9, 18])(
+    "makes each norm's output of the data have mean bias and deviation weight, opset %i",
+    async (opset) => {
+      const bytes = model(opset);
+      const before = bytes.slice();
+      const { bytes: moved, recalibrated, left } = await recalibrateOnnx(bytes, batches);
+      expect(left).toEqual([]);
+      expect(bytes).toEqual(before);
+      const { y } = await runOnnx(moved, whole);
+      const constants = normConstants("o", 2, 9);
+      for (const [c, { mean, variance }] of moments(y.values, 2).entries()) {
+        expect(mean).toBeCloseTo(constants["o.bias"].values?.[c] ?? Number.NaN, 4);
+        expect(Math.sqrt(variance)).toBeCloseTo(Math.abs(constants["o.weight"].values?.[c] ?? Number.NaN), 3);
+      }
+      expect(recalibrated.map(({ norm, count, skippedBatches }) => [norm, count, skippedBatches])).toEqual([
+        ["BatchNormalization_d", 8 * 16, 0],
+        ["BatchNormalization_y", 8 * 4, 0],
+      ]);
+      expect(recalibrated[0].meanShift).toBeGreaterThan(0.1);
+    },
+  );
+
+  test.each([9, 18])("by batch, one batch of everything gives what going one by one gives, opset %i", async (opset) => {
+    const one = await recalibrateOnnx(model(opset), [whole], { mode: "batch" });
+    const other = await recalibrateOnnx(model(opset), [whole]);
+    const a = (await runOnnx(one.bytes, whole))["y"].values;
+    const b = (await runOnnx(other.bytes, whole))["y"].values;
+    for (const [i, value] of a.entries()) expect(value).toBeCloseTo(b[i], 4);
+  });
+
+  test("blends with the statistics the model had, and leaves out batches that are not finite", async () => {
+    const spoilt = { x: { shape: [1, 3, 6, 6], values: new Array<number>(108).fill(Number.NaN) } };
+    const { recalibrated } = await recalibrateOnnx(model(15), [...batches, spoilt]);
+    expect(recalibrated.map(({ skippedBatches }) => skippedBatches)).toEqual([1, 1]);
+    const range = async (blend: number): Promise<number> => {
+      const { bytes } = await recalibrateOnnx(model(15), batches, { blend });
+      return (await inspectOnnx(bytes)).norms[0].parameters["mean"].mean;
+    };
+    const own = (await inspectOnnx(model(15))).norms[0].parameters["mean"].mean;
+    expect(await range(0.5)).toBeCloseTo((own + (await range(0))) / 2, 5);
+  });
+
+  test("what cannot be done is refused in words", async () => {
+    const refused = async (...args: Parameters<typeof recalibrateOnnx>): Promise<string> =>
+      recalibrateOnnx(...args).then(
+        () => "taken",
+        (error: Error) => error.message,
+      );
+    const once = batches[Symbol.iterator]();
+    expect([
+      await refused(model(15), []),
+      await refused(model(15), once),
+      await refused(model(15), batches, { blend: 1 }),
+      await refused(model(15), [{ z: whole.x }]),
+    ]).toMatchInlineSnapshot(`
+      [
+        "recalibrateOnnx(bytes, data): expected batches, as often as they are asked for, got none. Pass an array of batches, or an object whose iterator starts anew.",
+        "recalibrateOnnx(bytes, data): expected batches, as often as they are asked for, got none. Pass an array of batches, or an object whose iterator starts anew.",
+        "recalibrateOnnx(bytes, data): expected blend to be a number from 0 to below 1, got 1. Correct the option.",
+        "recalibrateOnnx(bytes, data): expected values for the input x, got none. Pass them too.",
+      ]
+    `);
+  });
+});
