@@ -45,6 +45,8 @@ export interface Memory<Block> {
   readSync(block: Block, bytes: number): ArrayBuffer;
   /** Bytes handed out by {@link Memory.allocate} and not yet given back. */
   bytesInUse(): number;
+  /** The most bytes that can be handed out; infinite where that is not known. */
+  bytesAtMost(): number;
 }
 
 /**

@@ -6,22 +6,21 @@ import type { RunFolder } from "./run-folder.js";
 import type { EpochMetrics, RunListener } from "./run-listener.js";
 import type { Training } from "./training.js";
 
-/** Follows a run in history.jsonl, and tells of it in report.html. */
-export function report(training: Training, folder: RunFolder): RunListener {
+/** Follows a run in history.jsonl, and tells of it in report.html. @param start - the step that comes first */
+export function report(training: Training, folder: RunFolder, start: number): RunListener {
   const { model, data, epochs } = training;
   const history = folder.log("history.jsonl", false);
-  const finished: EpochMetrics[] = [];
+  const metrics = folder.log("metrics.jsonl");
   const recorder = new TrainingRecorder(model, {
     steps: data.length * epochs,
+    start,
     onRecord: (record) => history.append(JSON.stringify(record)),
   });
   return {
     step: (step) => recorder.step(step),
-    epoch(metrics) {
-      finished.push(metrics);
-    },
     async finish() {
       const records = history.lines().map((line): TrainingRecord => JSON.parse(line));
+      const finished = metrics.lines().map((line): EpochMetrics => JSON.parse(line));
       const { meta, summary } = training;
       const outcome = await training.examine();
       const page = trainingReport({ name: folder.path, summary, meta, records, epochs: finished, outcome });
