@@ -48,7 +48,8 @@ interface Capture {
  * times γ, β, batch and running statistics of each layer; and five times the distributions before and after it. What is recorded
  * depends on the number of the step alone, so that a run that was interrupted has the history of one that never was.
  *
- * Layers are hooked only in the steps that are looked at. Training is not changed by it.
+ * Layers are hooked only in the steps that are looked at: such a step takes about an eighth longer, one in which distributions are counted about
+ * 0.1 s more (the CNN of `evenkeel train`). Of a run of three epochs over MNIST that is 2 %. Training is not changed by it.
  *
  * @example
  * ```ts

@@ -17,7 +17,7 @@ type Batches<Target> = Iterable<Batch<Target>> | AsyncIterable<Batch<Target>>;
  * Batches, gone through once for each epoch. {@link batches} makes them; an array or any other (async) iterable will do.
  *
  * For {@link fit} to go on exactly from a checkpoint, an iterable of one's own must give the same batches again when its generators stand
- * where they stood, and draw for a batch no sooner than it is asked for it. Without {@link Data.from} a resumed pass is gone through from its
+ * where they stood, and draw for a batch no sooner than it is asked for it. Without `from` a resumed pass is gone through from its
  * start, and the batches that were done are thrown away.
  */
 export type Data<Target> = Batches<Target> & {
