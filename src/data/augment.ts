@@ -28,7 +28,7 @@ interface Plane {
  * A dataset that changes its samples at random each time they are gathered, for training only.
  *
  * @param dataset - images (C, H, W); any shape if there is only noise
- * @param generator - the source of all draws. They are made inside `batch`, so that its state between two batches continues the run exactly
+ * @param generator - the source of all draws, made inside `batch`; a checkpoint of {@link fit} keeps its state
  * @throws ArgumentError if an option is out of its range, or images are needed and the samples are none
  * @example
  * ```ts
@@ -46,6 +46,7 @@ export function augment<Target>(
   const { crop = 1, shift = 0, flip = false, noise = 0 } = options;
   return {
     length: dataset.length,
+    generators: [...(dataset.generators ?? []), generator],
     batch(indices): Batch<Target> {
       const { inputs, targets } = dataset.batch(indices);
       if (!("values" in inputs)) throw fault("inputs on the host ({ values, shape })", "a tensor");

@@ -26,6 +26,10 @@ export interface BatchesOptions {
 export interface Batches<Target = Int32Array> extends Iterable<Batch<Target>> {
   /** Batches in a pass. */
   readonly length: number;
+  /** Generators that a pass draws from, besides the one that `seed()` sets. */
+  readonly generators: readonly Generator[];
+  /** The rest of a pass from a batch on. The order of the pass is drawn at once, nothing else for the batches left out. */
+  from(batch: number): Iterable<Batch<Target>>;
 }
 
 /**
@@ -54,20 +58,27 @@ export function batches<Target>(dataset: Dataset<Target>, options: BatchesOption
       cure: dataset.length === 0 ? "Pass a dataset that has samples." : "Use a smaller batch, or keep the last one.",
     });
   }
+  /** The order of a pass, drawn now. */
+  const drawOrder = (): Uint32Array => {
+    const source = shuffle === true ? globalGenerator() : shuffle;
+    return source === false
+      ? Uint32Array.from({ length: dataset.length }, (_, k) => k)
+      : source.permutation(dataset.length);
+  };
+  function* inOrder(order: Uint32Array, first: number): Iterable<Batch<Target>> {
+    for (let k = first; k < length; k++) {
+      const isLast = k === length - 1 && last === "keep";
+      const batch = order.subarray(k * batchSize, isLast ? dataset.length : (k + 1) * batchSize);
+      const start = (r: number): number => Math.floor((r * batch.length) / size);
+      yield dataset.batch(batch.subarray(start(rank), start(rank + 1)));
+    }
+  }
   return {
     length,
+    generators: [...(typeof shuffle === "object" ? [shuffle] : []), ...(dataset.generators ?? [])],
+    from: (batch) => inOrder(drawOrder(), batch),
     *[Symbol.iterator]() {
-      const source = shuffle === true ? globalGenerator() : shuffle;
-      const order =
-        source === false
-          ? Uint32Array.from({ length: dataset.length }, (_, k) => k)
-          : source.permutation(dataset.length);
-      for (let k = 0; k < length; k++) {
-        const isLast = k === length - 1 && last === "keep";
-        const batch = order.subarray(k * batchSize, isLast ? dataset.length : (k + 1) * batchSize);
-        const start = (r: number): number => Math.floor((r * batch.length) / size);
-        yield dataset.batch(batch.subarray(start(rank), start(rank + 1)));
-      }
+      yield* inOrder(drawOrder(), 0);
     },
   };
 }

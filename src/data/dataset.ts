@@ -1,3 +1,4 @@
+import type { Generator } from "../random.js";
 import type { Shape } from "../shape.js";
 import type { Tensor } from "../tensor.js";
 
@@ -25,6 +26,8 @@ export interface Batch<Target = Int32Array> {
 export interface Dataset<Target = Int32Array> {
   /** How many samples there are. */
   readonly length: number;
+  /** Generators that `batch` draws from, besides the one that `seed()` sets. @defaultValue none */
+  readonly generators?: readonly Generator[];
   /** The samples of these numbers as a batch, in their order. */
   batch(indices: ArrayLike<number>): Batch<Target>;
 }

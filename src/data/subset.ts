@@ -13,6 +13,7 @@ import type { Dataset } from "./dataset.js";
 export function subset<Target>(dataset: Dataset<Target>, indices: ArrayLike<number>): Dataset<Target> {
   return {
     length: indices.length,
+    generators: dataset.generators ?? [],
     // A number beyond the subset maps to undefined, which the dataset refuses.
     batch: (numbers) => dataset.batch(Array.from(numbers, (k) => indices[k])),
   };

@@ -1,6 +1,6 @@
 import { ArgumentError } from "../errors.js";
 import { dropout } from "../ops/dropout.js";
-import type { Generator } from "../random.js";
+import type { Generator, GeneratorState } from "../random.js";
 import type { Tensor } from "../tensor.js";
 import { Module } from "./module.js";
 
@@ -34,6 +34,14 @@ export class Dropout extends Module {
   /** Applies the layer. @param x - any shape */
   override forward(x: Tensor): Tensor {
     return this.training && this.p > 0 ? dropout(x, this.p, this.#generator) : x;
+  }
+
+  override getExtraState(): GeneratorState | null {
+    return this.#generator?.state ?? null;
+  }
+
+  override setExtraState(state: GeneratorState): void {
+    if (this.#generator !== undefined) this.#generator.state = state;
   }
 
   override toString(): string {

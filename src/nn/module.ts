@@ -187,6 +187,18 @@ export abstract class Module<Input extends unknown[] = [x: Tensor], Output = Ten
   }
 
   /**
+   * What this module (not those inside it) remembers besides tensors, such as switches, counters or the state of a generator of its own;
+   * null if there is nothing. A checkpoint keeps it, so it must survive JSON. Modules of one's own may override it together with
+   * {@link Module.setExtraState}.
+   */
+  getExtraState(): unknown {
+    return null;
+  }
+
+  /** Takes up what {@link Module.getExtraState} gave; called after parameters, buffers and mode have been put back. */
+  setExtraState(_state: unknown): void {}
+
+  /**
    * Calls a listener after each forward pass of this module (not of those inside it: see {@link Module.namedModules}). A module
    * with listeners is never fused with its neighbours.
    *

@@ -24,6 +24,20 @@ export interface RunningNormOptions {
 /** Which statistics a layer normalises with. */
 export type Statistics = "batch" | "running";
 
+/** What a {@link RunningNorm} with running statistics remembers besides tensors. */
+export interface RunningNormState {
+  /** {@link RunningNorm.frozen} */
+  readonly frozen: boolean;
+  /** {@link RunningNorm.normalizeWith} */
+  readonly normalizeWith: Statistics;
+  /** {@link RunningNorm.updateRunning} */
+  readonly updateRunning: boolean;
+  /** {@link RunningNorm.momentum} */
+  readonly momentum: number | "cumulative";
+  /** {@link RunningNorm.skippedBatches} */
+  readonly skippedBatches: number;
+}
+
 /**
  * What norms with running statistics have in common: {@link BatchNorm} and, where asked, {@link InstanceNorm}. The two switches
  * {@link RunningNorm.normalizeWith} and {@link RunningNorm.updateRunning}, `freeze()`, and the guard against batches that are not finite.
@@ -146,6 +160,21 @@ export abstract class RunningNorm extends Norm {
     this.runningVar?.backend.fill(this.runningVar.block, this.numFeatures, 1);
     this.#counters?.backend.fill(this.#counters.block, 2, 0);
     return this;
+  }
+
+  override getExtraState(): RunningNormState | null {
+    const { frozen, normalizeWith, updateRunning, momentum, skippedBatches } = this;
+    return this.#counters === null ? null : { frozen, normalizeWith, updateRunning, momentum, skippedBatches };
+  }
+
+  override setExtraState({ frozen, normalizeWith, updateRunning, momentum, skippedBatches }: RunningNormState): void {
+    if (this.#counters === null) return;
+    this.#frozen = frozen;
+    this.normalizeWith = normalizeWith;
+    this.updateRunning = updateRunning;
+    this.#momentum = momentum;
+    const [tracked] = this.#counters.dataSync();
+    this.#counters.backend.write(this.#counters.block, Float32Array.of(tracked, skippedBatches));
   }
 
   /** @internal */

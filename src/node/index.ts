@@ -3,6 +3,8 @@
  *
  * @module
  */
+export { AppendLog } from "./append-log.js";
+export { checkpointFile } from "./checkpoint-file.js";
 export {
   type ClassificationData,
   type DataFacts,

@@ -2,6 +2,8 @@ import { alone, type Communicator } from "../communicator.js";
 import { ArgumentError } from "../errors.js";
 import type { Module } from "../nn/module.js";
 import { checkCount } from "../shape.js";
+import type { Position } from "./checkpoint.js";
+import { type CheckpointOptions, Checkpoints } from "./checkpoints.js";
 import { checkRange, type Optimizer } from "./optimizer.js";
 import { broadcastState } from "./ranks.js";
 import type { Schedule } from "./schedules.js";
@@ -56,7 +58,7 @@ export interface FitOptions<Target> {
   readonly schedule?: Schedule;
   /** Scale gradients down to this joint norm. @defaultValue never */
   readonly clipNorm?: number;
-  /** Stops between steps by throwing the signal's reason; the model is then as after its last step. */
+  /** Stops between steps by throwing the signal's reason, after a checkpoint has been saved; the model is then as after its last step. */
   readonly signal?: AbortSignal;
   /**
    * Trains together with other processes, each with its part of every batch (which may be empty): losses are means over all parts and gradients
@@ -71,19 +73,25 @@ export interface FitOptions<Target> {
   readonly onStep?: (report: StepReport) => void | Promise<void>;
   /** Called, and awaited, after each epoch; the model is in training mode. */
   readonly onEpoch?: (report: EpochReport) => void | Promise<void>;
+  /** Saves now and then where training stands, and goes on from there. @defaultValue never */
+  readonly checkpoint?: CheckpointOptions;
 }
 
 /** What {@link fit} returns. */
 export interface FitResult {
-  /** One report for each epoch. */
+  /** One report for each epoch that this call ended; those before a checkpoint that it went on from are not among them. */
   readonly epochs: readonly EpochReport[];
-  /** Steps taken. */
+  /** Steps taken, those before the checkpoint too. */
   readonly steps: number;
 }
 
 /**
  * Trains a model: for each batch forward, loss, backward, step. Puts the model into training mode (frozen layers stay frozen) and opens
  * a scope for each step.
+ *
+ * With `checkpoint`, a run that is stopped at any moment goes on from its last checkpoint to the same bits as one that never was: it holds
+ * parameters, buffers, switches and what layers remember, moments and learning rate of the optimiser, every generator, and the place in
+ * the epoch with its sums. Model, data, optimiser and schedule are made anew, as they were at first. More epochs may be asked for than before, and a schedule then goes by the new number of steps.
  *
  * @param model - what is trained
  * @param data - batches, gone through once for each epoch: {@link batches}, an array, or any (async) iterable
@@ -96,6 +104,22 @@ export interface FitResult {
  * const optimizer = new Adam(model.parameters(), { lr: 1e-3 });
  * const { steps } = await fit(model, batches(data, { batchSize: 8 }), { epochs: 2, optimizer });
  * steps; // 4
+ * ```
+ * @example
+ * ```ts
+ * const net = () => new Sequential(new Linear(4, 8), new Dropout(0.1), new Linear(8, 2));
+ * const data = batches(arrayDataset({ inputs: new Float32Array(64), shape: [4], labels: new Int32Array(16) }), { batchSize: 8, shuffle: true });
+ * let saved: Uint8Array | null = null;
+ * const save = (bytes: Uint8Array) => {
+ *   saved = bytes;
+ * };
+ * const first = net();
+ * const optimizer = new Adam(first.parameters(), { lr: 1e-3 });
+ * await fit(first, data, { epochs: 1, optimizer, checkpoint: { save } });
+ * const second = net();
+ * const again = new Adam(second.parameters(), { lr: 1e-3 });
+ * const { steps } = await fit(second, data, { epochs: 3, optimizer: again, checkpoint: { save, from: saved } });
+ * steps; // 6
  * ```
  */
 export async function fit<Target>(model: Module, data: Data<Target>, options: FitOptions<Target>): Promise<FitResult> {
@@ -114,17 +138,28 @@ export async function fit<Target>(model: Module, data: Data<Target>, options: Fi
     });
   }
   const lossOf = lossFor("fit(model, data)", options.loss);
+  const checkpoints =
+    options.checkpoint === undefined ? null : new Checkpoints(model, data, optimizer, options.checkpoint);
   const reports: EpochReport[] = [];
-  let step = 0;
   checkLengths(data, communicator);
   broadcastState(model, communicator);
   model.train();
   optimizer.zeroGrad();
-  for (let epoch = 0; epoch < epochs; epoch++) {
-    const started = performance.now();
-    const totals = { loss: 0, correct: 0 as number | null, samples: 0 };
-    for await (const batch of data) {
-      signal?.throwIfAborted();
+  const resumed = await checkpoints?.resume();
+  let at: Position = resumed?.position ?? startOf(0, 0);
+  /** The model stands where `at` says: no step is under way. */
+  const stopIfAsked = async (): Promise<void> => {
+    if (signal?.aborted !== true) return;
+    await checkpoints?.save(at);
+    signal.throwIfAborted();
+  };
+  for (let epoch = at.epoch; epoch < epochs; epoch++) {
+    const started = performance.now() - at.seconds * 1000;
+    const isResumed = epoch === resumed?.position.epoch;
+    if (!isResumed) checkpoints?.mark(true);
+    for await (const batch of isResumed ? resumed.pass : data) {
+      await stopIfAsked();
+      const { step } = at;
       if (schedule !== undefined && steps !== null) optimizer.lr = schedule(step, steps);
       const { loss, correct, samples, gradientNorm } = await trainStep(model, batch, {
         lossOf,
@@ -133,14 +168,23 @@ export async function fit<Target>(model: Module, data: Data<Target>, options: Fi
         step,
         communicator,
       });
-      totals.loss += loss * samples;
-      totals.correct = correct === null || totals.correct === null ? null : totals.correct + correct;
-      totals.samples += samples;
       const accuracy = correct === null ? null : correct / samples;
       await onStep?.({ step, steps, epoch, loss, accuracy, samples, lr: optimizer.lr, gradientNorm });
-      step++;
+      at = {
+        epoch,
+        batch: at.batch + 1,
+        step: step + 1,
+        loss: at.loss + loss * samples,
+        correct: correct === null || at.correct === null ? null : at.correct + correct,
+        samples: at.samples + samples,
+        seconds: (performance.now() - started) / 1000,
+      };
+      checkpoints?.mark(false);
+      await checkpoints?.saveIfDue(at);
     }
-    if (totals.samples === 0) {
+    await stopIfAsked();
+    const { samples, correct, step, seconds } = at;
+    if (samples === 0) {
       throw new ArgumentError({
         where: "fit(model, data)",
         expected: `samples in epoch ${epoch}`,
@@ -148,14 +192,27 @@ export async function fit<Target>(model: Module, data: Data<Target>, options: Fi
         cure: "Pass data that can be gone through once for each epoch; a generator is spent after one pass.",
       });
     }
-    const { samples, correct } = totals;
-    const seconds = (performance.now() - started) / 1000;
     const accuracy = correct === null ? null : correct / samples;
-    const report = { epoch, steps: step, loss: totals.loss / samples, accuracy, samples, seconds };
+    const report = { epoch, steps: step, loss: at.loss / samples, accuracy, samples, seconds };
+    try {
+      await onEpoch?.(report);
+    } catch (error) {
+      // What it was told is told again after a resumption.
+      if (signal?.aborted === true) await checkpoints?.save(at);
+      throw error;
+    }
     reports.push(report);
-    await onEpoch?.(report);
+    at = startOf(epoch + 1, step);
   }
-  return { epochs: reports, steps: step };
+  if (reports.length > 0) {
+    checkpoints?.mark(true);
+    await checkpoints?.save(at);
+  }
+  return { epochs: reports, steps: at.step };
+}
+
+function startOf(epoch: number, step: number): Position {
+  return { epoch, batch: 0, step, loss: 0, correct: 0, samples: 0, seconds: 0 };
 }
 
 /** @throws ArgumentError on every rank if they would take different numbers of steps */

@@ -2,6 +2,7 @@ import { tensor } from "../create.js";
 import type { Batch, TensorData } from "../data/dataset.js";
 import { ArgumentError } from "../errors.js";
 import { crossEntropy } from "../ops/cross-entropy.js";
+import type { Generator } from "../random.js";
 import { Tensor } from "../tensor.js";
 
 /** What a loss function is given for targets of this kind: data from the host arrive as a tensor. */
@@ -10,10 +11,22 @@ export type LossTarget<Target> = Target extends TensorData ? Tensor : Target;
 /** A scalar to be made small, from the network's output and the targets; {@link crossEntropy} and {@link mse} are such. */
 export type Loss<Target> = (output: Tensor, targets: LossTarget<Target>) => Tensor;
 
-/** Batches, gone through once for each epoch; `length` where their number is known. */
-export type Data<Target> = (Iterable<Batch<Target>> | AsyncIterable<Batch<Target>>) & {
-  /** Batches in a pass. */
+type Batches<Target> = Iterable<Batch<Target>> | AsyncIterable<Batch<Target>>;
+
+/**
+ * Batches, gone through once for each epoch. {@link batches} makes them; an array or any other (async) iterable will do.
+ *
+ * For {@link fit} to go on exactly from a checkpoint, an iterable of one's own must give the same batches again when its generators stand
+ * where they stood, and draw for a batch no sooner than it is asked for it. Without {@link Data.from} a resumed pass is gone through from its
+ * start, and the batches that were done are thrown away.
+ */
+export type Data<Target> = Batches<Target> & {
+  /** Batches in a pass, where their number is known. */
   readonly length?: number;
+  /** Generators that a pass draws from, besides the one that `seed()` sets: a checkpoint keeps their state. */
+  readonly generators?: readonly Generator[];
+  /** The rest of a pass from a batch on. Draws at once what a pass draws at its start, such as the order, and nothing for the batches left out. */
+  from?(batch: number): Batches<Target>;
 };
 
 function isTensorData(value: unknown): value is TensorData {
