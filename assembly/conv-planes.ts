@@ -116,7 +116,7 @@ export function fillPlanes(plan: usize, source: usize, channels: i32, planes: us
 /** to[i] = from[i]; the last vector overlaps the one before it. */
 // @ts-ignore: decorator
 @inline
-function copyRow(from: usize, to: usize, length: i32): void {
+export function copyRow(from: usize, to: usize, length: i32): void {
   if (length < 4) {
     gatherRow(from, 4, to, length);
     return;

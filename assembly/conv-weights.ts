@@ -106,9 +106,9 @@ export function convWeightGradient(
   }
 }
 
-/** Where a piece starts among the images. */
-function firstOfPiece(piece: i32, batch: i32, pieces: i32): i32 {
-  return <i32>((<i64>batch * <i64>piece) / <i64>pieces);
+/** Where a piece starts among `count` images or units. */
+export function firstOfPiece(piece: i32, count: i32, pieces: i32): i32 {
+  return <i32>((<i64>count * <i64>piece) / <i64>pieces);
 }
 
 /** Channels of dy, one after the other, with the row stride of the planes, and zeros up to a multiple of 4. */
@@ -237,7 +237,7 @@ function addDots(
 /** sums[t] += tile[t], f32 to f64, for `width` values, a multiple of 4. */
 // @ts-ignore: decorator
 @inline
-function addWide(tile: usize, sums: usize, width: i32): void {
+export function addWide(tile: usize, sums: usize, width: i32): void {
   const end = tile + bytes(width);
   while (tile < end) {
     const values = v128.load(tile);

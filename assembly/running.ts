@@ -1,4 +1,4 @@
-// Running statistics of batch and instance norm: how they move, and how they stand in for moments.
+// Running statistics of batch and instance norm: how they move, how they stand in for moments, and how far a batch is from them.
 
 /**
  * moments[k] = f64 (1, mean, variance): those under which x̂ = (x − mean)/√(variance + eps). A mean of 0 (the pointer) stands for
@@ -83,4 +83,46 @@ export function updateRunning(
     store<f32>(variance + at, <f32>(old * <f64>load<f32>(variance + at) + (1 - old) * varianceOf(from, unbiased)));
   }
   store<f32>(counters, <f32>updates + moved);
+}
+
+/** How much of a limit is in force after `seen` batches: 0 up to `start`, 1 from `end` on, a line between. */
+// @ts-ignore: decorator
+@inline
+function along(seen: f64, start: f64, end: f64): f64 {
+  return seen >= end ? 1 : max(0, (seen - start) / (end - start));
+}
+
+/**
+ * r[k] = clip(√(M2/count + eps)/σ, 1/rmax, rmax) and d[k] = clip((batch mean − mean)/σ, −dmax, dmax) as f32, σ = √(variance + eps), with
+ * limits {@link along} their ways at counters[0] batches; 1 and 0 where count is 0. Units: kept indices.
+ */
+export function renormFactors(
+  moments: usize,
+  mean: usize,
+  variance: usize,
+  counters: usize,
+  eps: f64,
+  rmax: f64,
+  dmax: f64,
+  start: f64,
+  rmaxAt: f64,
+  dmaxAt: f64,
+  r: usize,
+  d: usize,
+  begin: i32,
+  end: i32,
+): void {
+  const seen = <f64>load<f32>(counters);
+  const largest = 1 + (rmax - 1) * along(seen, start, rmaxAt);
+  const furthest = dmax * along(seen, start, dmaxAt);
+  for (let k = begin; k < end; k++) {
+    const from = moments + <usize>k * 24;
+    const at = (<usize>k) << 2;
+    const count = load<f64>(from);
+    const deviation = sqrt(<f64>load<f32>(variance + at) + eps);
+    const ratio = sqrt(load<f64>(from, 16) / count + eps) / deviation;
+    const shift = (load<f64>(from, 8) - <f64>load<f32>(mean + at)) / deviation;
+    store<f32>(r + at, <f32>(count == 0 ? 1 : min(max(ratio, 1 / largest), largest)));
+    store<f32>(d + at, <f32>(count == 0 ? 0 : min(max(shift, -furthest), furthest)));
+  }
 }

@@ -7,6 +7,7 @@ import { CASES } from "./cases.js";
 import { PEERS } from "./peers/index.js";
 import { describeMachine, plainLine, summarise, terminalTable, writeResults } from "./report.js";
 import { agrees, Peer, runCase } from "./runner.js";
+import { drawSizes } from "./sizes.js";
 
 const HELP = `npm run bench -- [options]
   --cases a,b     only cases whose id contains one of these
@@ -17,7 +18,7 @@ const HELP = `npm run bench -- [options]
   --threads 1     for those that can use more
   --quick         one round, budget 150, limit 10
   --json FILE     write the results there
-  --write         write them into bench/results.json and the table into bench/README.md (of a whole run only)
+  --write         write them into bench/results.json, the table into bench/README.md, and bench/sizes.svg (of a whole run only)
   --list          the ids of the cases
 `;
 
@@ -71,7 +72,10 @@ async function main() {
   for (const text of run.disagreements) say(text);
   if (run.disagreements.length > 0) process.exitCode = 1;
   if (options.json) writeFileSync(options.json, `${JSON.stringify(run, null, 2)}\n`);
-  if (options.write) writeResults(run);
+  if (options.write) {
+    writeResults(run);
+    await drawSizes(settings);
+  }
   for (const peer of peers) peer.stop();
 }
 

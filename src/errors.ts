@@ -86,10 +86,45 @@ export class GraphError extends EvenkeelError {}
 export class OutOfMemoryError extends EvenkeelError {
   /** The size of the request that failed, in bytes. */
   readonly bytes: number;
+  /** Bytes in use when it failed. */
+  readonly used: number;
+  /** The most bytes that can be in use; infinite where that is not known. */
+  readonly limit: number;
+  /** The layer in which it failed, where that is known. */
+  readonly layer: string | null;
 
-  constructor(parts: ErrorParts & { readonly bytes: number }, options?: ErrorOptions) {
+  constructor(
+    parts: ErrorParts & {
+      readonly bytes: number;
+      readonly used?: number;
+      readonly limit?: number;
+      readonly layer?: string | null;
+    },
+    options?: ErrorOptions,
+  ) {
     super(parts, options);
     this.bytes = parts.bytes;
+    this.used = parts.used ?? 0;
+    this.limit = parts.limit ?? Number.POSITIVE_INFINITY;
+    this.layer = parts.layer ?? null;
+  }
+
+  /**
+   * The same failure, of a layer that was given `samples` samples when `before` bytes were in use: names the innermost such layer, and the
+   * largest batch that would have come as far.
+   */
+  inLayer(layer: string, samples: number, before: number): OutOfMemoryError {
+    const { where, expected, received, cure, bytes, used, limit } = this;
+    const fits = Math.floor((samples * (limit - before)) / (used - before + bytes));
+    return new OutOfMemoryError(
+      {
+        ...{ expected, received, bytes, used, limit },
+        where: this.layer === null ? `${layer}.forward(x), ${where}` : where,
+        cure: fits >= 1 && fits < samples ? `Use a batch of at most ${fits}: what follows needs room too.` : cure,
+        layer: this.layer ?? layer,
+      },
+      { cause: this.cause },
+    );
   }
 }
 

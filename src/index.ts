@@ -31,12 +31,25 @@ export {
   type NumberEncoding,
   type TableEncoding,
 } from "./data/table-encoding.js";
-export { type ConfusionMatrix, type ConfusionMatrixOptions, confusionMatrix } from "./diagnostics/confusion-matrix.js";
+export { type ConfusionMatrix, confusionMatrix } from "./diagnostics/confusion-matrix.js";
+export type { Histogram } from "./diagnostics/histogram.js";
+export { type PredictedValue, PredictedValues } from "./diagnostics/predicted-values.js";
 export {
   type RegressionErrors,
   type RegressionErrorsOptions,
   regressionErrors,
 } from "./diagnostics/regression-errors.js";
+export type {
+  HistogramsRecord,
+  NormDistributions,
+  NormState,
+  NormsRecord,
+  Spread,
+  StepRecord,
+  TrainingRecord,
+} from "./diagnostics/training-record.js";
+export { TrainingRecorder, type TrainingRecorderOptions } from "./diagnostics/training-recorder.js";
+export { type Mistake, WorstMistakes } from "./diagnostics/worst-mistakes.js";
 export { type InProcessGroup, inProcessCommunicator, inProcessGroup } from "./distributed/in-process.js";
 export * from "./errors.js";
 export { type ConvertedNorm, convertNorm } from "./models/convert-norm.js";
@@ -71,6 +84,7 @@ export {
 } from "./models/save-model.js";
 export { ELU, GELU, LeakyReLU, ReLU, Sigmoid, SiLU, Softmax, Tanh } from "./nn/activations.js";
 export { BatchNorm, type BatchNormOptions } from "./nn/batch-norm.js";
+export { BatchRenorm, type BatchRenormOptions, paperSchedule, type RenormSchedule } from "./nn/batch-renorm.js";
 export { ConvTranspose2d, type ConvTranspose2dOptions } from "./nn/conv-transpose2d.js";
 export { Conv1d, type Conv1dOptions } from "./nn/conv1d.js";
 export { Conv2d, type Conv2dOptions } from "./nn/conv2d.js";

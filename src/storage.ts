@@ -23,7 +23,7 @@ export class Storage {
           expected: `room for ${formatBytes(bytes)} on the ${backend.name} backend`,
           received: `a refusal with ${formatBytes(used)} in use`,
           cure: "Use a smaller batch, or open a scope() around each step.",
-          bytes,
+          ...{ bytes, used, limit: backend.bytesAtMost() },
         },
         { cause },
       );

@@ -27,6 +27,30 @@ class Hold {
 const collected = new FinalizationRegistry<Hold>((hold) => hold.release());
 /** From this size on the garbage collector is told how much memory hangs on a tensor. */
 const weightyBytes = 65536;
+/**
+ * Weights that disposed tensors have left, by size: making one may cost as much as clearing its memory, and the gradients of a step weigh
+ * as much as those of the step before.
+ */
+const spareWeights = new Map<number, ArrayBuffer[]>();
+let spareBytes = 0;
+const spareLimit = 64 << 20;
+
+function takeWeight(bytes: number): ArrayBuffer {
+  const spare = spareWeights.get(bytes)?.pop();
+  if (spare === undefined) return new ArrayBuffer(bytes);
+  spareBytes -= bytes;
+  return spare;
+}
+
+function leaveWeight(weight: ArrayBuffer): void {
+  const { byteLength } = weight;
+  if (byteLength === 0 || spareBytes + byteLength > spareLimit) return;
+  spareBytes += byteLength;
+  const list = spareWeights.get(byteLength);
+  if (list === undefined) spareWeights.set(byteLength, [weight]);
+  else list.push(weight);
+}
+
 /** Bytes handed out to tensors of no scope since the event loop last turned; see {@link Tensor.data}. */
 let unscopedBytes = 0;
 const unscopedLimit = 64 << 20;
@@ -73,7 +97,7 @@ export class Tensor {
   readonly #backend: Backend;
   #leafRequiresGrad = false;
   #isParameter = false;
-  /** Tells the collector the weight of what this small object holds; its pages are never touched. */
+  /** Tells the collector the weight of what this small object holds; it is never read or written. */
   #weight: ArrayBuffer | null = null;
 
   /** @internal Tensors are made by {@link tensor} and by ops. `origin` names the op in messages. */
@@ -91,7 +115,7 @@ export class Tensor {
     if (storage === null || this.#weight !== null) return;
     collected.register(this, this.#hold);
     unscopedBytes += storage.bytes;
-    this.#weight = new ArrayBuffer(storage.bytes >= weightyBytes ? storage.bytes : 0);
+    this.#weight = takeWeight(storage.bytes >= weightyBytes ? storage.bytes : 0);
   }
 
   static {
@@ -293,6 +317,7 @@ export class Tensor {
   /** Frees its memory now; using it afterwards is a `TensorFreedError`. Again: no effect. */
   dispose(): void {
     disown(this);
+    if (this.#weight !== null) leaveWeight(this.#weight);
     this.#weight = null;
     this.#hold.release();
   }

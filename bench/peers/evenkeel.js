@@ -8,7 +8,8 @@ import { serve } from "./serve.js";
 // The package by its own name: seen from its root, since this folder is a package of its own.
 const fromRoot = createRequire(new URL("../../package.json", import.meta.url));
 const evenkeel = await import(pathToFileURL(fromRoot.resolve("evenkeel")).href);
-const { BatchNorm, Conv2d, Flatten, Linear, MaxPool2d, ReLU, Sequential } = evenkeel;
+const { BatchNorm, Conv2d, Flatten, GlobalAvgPool2d, GroupNorm, LayerNorm, Linear, MaxPool2d, ReLU } = evenkeel;
+const { Residual, RmsNorm, Sequential } = evenkeel;
 const { Adam, conv2d, crossEntropy, noGrad, scope, setBackend, tensor, threads } = evenkeel;
 
 setBackend("wasm");
@@ -60,6 +61,39 @@ function batchNormBoth({ shape }) {
   return withGradients(() => layer.forward(x), [x, ...layer.parameters()], draw(shape, SEED.dy, UNIT));
 }
 
+/** Norms of rows, by name, for x of a shape. */
+const ROW_NORMS = {
+  layer: (shape) => new LayerNorm(shape.at(-1)),
+  group: (shape) => new GroupNorm(8, shape[1]),
+  rms: (shape) => new RmsNorm(shape.at(-1)),
+};
+
+function rowNorm({ norm: name, shape }) {
+  const layer = ROW_NORMS[name](shape);
+  const state = Object.entries(layer.stateDict()).map(([key, t]) => [key, draw(t.shape, SEED[key], UNIT)]);
+  layer.loadStateDict(Object.fromEntries(state));
+  return layer;
+}
+
+function rowNormForward(params) {
+  const layer = rowNorm(params);
+  const x = draw(params.shape, SEED.x, UNIT);
+  return forwardOnly(() => layer.forward(x));
+}
+
+function rowNormBoth(params) {
+  const layer = rowNorm(params);
+  const x = draw(params.shape, SEED.x, UNIT, { requiresGrad: true });
+  return withGradients(() => layer.forward(x), [x, ...layer.parameters()], draw(params.shape, SEED.dy, UNIT));
+}
+
+/** What memory allows: a norm's forward pass reads twice and writes once, 1.5 times as much. */
+function copy({ shape }) {
+  const from = uniform(sizeOf(shape), SEED.x, UNIT);
+  const to = new Float32Array(from.length);
+  return { run: () => to.set(from), check: async () => [digest(from)] };
+}
+
 function gemm({ m, n, k }) {
   const a = draw([m, k], SEED.x, UNIT);
   const b = draw([k, n], SEED.weight, UNIT);
@@ -85,7 +119,14 @@ function convBoth(params) {
 }
 
 const LAYERS = {
-  conv: (inputs, outputs) => new Conv2d(inputs, outputs, 3, { padding: 1 }),
+  conv: (inputs, outputs, stride = 1) => new Conv2d(inputs, outputs, 3, { padding: 1, stride }),
+  residual: (inputs, outputs, stride) => {
+    const projection = new Sequential(new Conv2d(inputs, outputs, 1, { stride }), new BatchNorm(outputs));
+    const first = [LAYERS.conv(inputs, outputs, stride), new BatchNorm(outputs), new ReLU()];
+    const body = new Sequential(...first, LAYERS.conv(outputs, outputs), new BatchNorm(outputs));
+    return new Residual(body, inputs === outputs ? null : projection);
+  },
+  globalAvgPool: () => new GlobalAvgPool2d(),
   linear: (inputs, outputs) => new Linear(inputs, outputs),
   batchNorm: (features) => new BatchNorm(features),
   relu: () => new ReLU(),
@@ -136,6 +177,9 @@ await serve(
   {
     batchNormForward,
     batchNormBoth,
+    rowNormForward,
+    rowNormBoth,
+    copy,
     gemm,
     convForward,
     convBoth,

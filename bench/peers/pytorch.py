@@ -78,6 +78,49 @@ def batch_norm_both(params):
     return Work(run)
 
 
+def row_norm_inputs(params):
+    shape, name = params["shape"], params["norm"]
+    parameter = [shape[1] if name == "group" else shape[-1]]
+    weight = uniform(parameter, SEED["weight"], UNIT)
+    bias = uniform(parameter, SEED["bias"], UNIT)
+    x = uniform(shape, SEED["x"], UNIT)
+    if name == "group":
+        return lambda: F.group_norm(x, 8, weight, bias, EPS), [x, weight, bias]
+    if name == "layer":
+        return lambda: F.layer_norm(x, parameter, weight, bias, EPS), [x, weight, bias]
+    # PyTorch 1.13 has no RMS norm: composed, as its users do.
+    return lambda: x * torch.rsqrt(x.pow(2).mean(-1, keepdim=True) + 1e-6) * weight, [x, weight]
+
+
+def row_norm_forward(params):
+    apply, _ = row_norm_inputs(params)
+
+    def run():
+        with torch.no_grad():
+            return [apply()]
+
+    return Work(run)
+
+
+def row_norm_both(params):
+    apply, leaves = row_norm_inputs(params)
+    dy = uniform(params["shape"], SEED["dy"], UNIT)
+    for leaf in leaves:
+        leaf.requires_grad_()
+
+    def run():
+        y = apply()
+        return [y, *torch.autograd.grad(y, leaves, dy)]
+
+    return Work(run)
+
+
+def copy(params):
+    x = uniform(params["shape"], SEED["x"], UNIT)
+    y = torch.empty_like(x)
+    return Work(lambda: [y.copy_(x)])
+
+
 def gemm(params):
     m, n, k = params["m"], params["n"], params["k"]
     a, b = uniform([m, k], SEED["x"], UNIT), uniform([k, n], SEED["weight"], UNIT)
@@ -112,8 +155,28 @@ def conv_both(params):
     return Work(run)
 
 
+class Residual(torch.nn.Module):
+    def __init__(self, inputs, outputs, stride):
+        super().__init__()
+        norm = lambda: torch.nn.BatchNorm2d(outputs, momentum=0.01)
+        first = [torch.nn.Conv2d(inputs, outputs, 3, padding=1, stride=stride), norm(), torch.nn.ReLU()]
+        self.body = torch.nn.Sequential(*first, torch.nn.Conv2d(outputs, outputs, 3, padding=1), norm())
+        projection = [torch.nn.Conv2d(inputs, outputs, 1, stride=stride), norm()]
+        self.shortcut = torch.nn.Identity() if inputs == outputs else torch.nn.Sequential(*projection)
+
+    def forward(self, x):
+        return self.body(x) + self.shortcut(x)
+
+
+class GlobalAvgPool(torch.nn.Module):
+    def forward(self, x):
+        return x.mean((2, 3))
+
+
 LAYERS = {
     "conv": lambda inputs, outputs: torch.nn.Conv2d(inputs, outputs, 3, padding=1),
+    "residual": Residual,
+    "globalAvgPool": GlobalAvgPool,
     "linear": torch.nn.Linear,
     "relu": torch.nn.ReLU,
     "maxPool": lambda: torch.nn.MaxPool2d(2),
@@ -127,7 +190,7 @@ class TrainingStep:
         norm = torch.nn.BatchNorm1d, torch.nn.BatchNorm2d
         layers = []
         for kind, *sizes in params["layers"]:
-            if kind == "flatten":
+            if kind in ("flatten", "globalAvgPool"):
                 rank = 2
             layers.append(norm[rank == 4](*sizes, momentum=0.01) if kind == "batchNorm" else LAYERS[kind](*sizes))
         self.model = torch.nn.Sequential(*layers)
@@ -140,9 +203,9 @@ class TrainingStep:
     def initialise(self):
         index = 0
         with torch.no_grad():
-            for layer in self.model:
+            for layer in self.model.modules():
                 fan_in = layer.weight[0].numel() if hasattr(layer, "weight") and layer.weight.dim() > 1 else None
-                for parameter in layer.parameters():
+                for parameter in layer.parameters(recurse=False):
                     if fan_in:
                         parameter.copy_(uniform(parameter.shape, SEED["parameter"] + index, fan_in**-0.5))
                     index += 1
@@ -162,6 +225,9 @@ class TrainingStep:
 KINDS = {
     "batchNormForward": batch_norm_forward,
     "batchNormBoth": batch_norm_both,
+    "rowNormForward": row_norm_forward,
+    "rowNormBoth": row_norm_both,
+    "copy": copy,
     "gemm": gemm,
     "convForward": conv_forward,
     "convBoth": conv_both,

@@ -45,6 +45,8 @@ export interface Memory<Block> {
   readSync(block: Block, bytes: number): ArrayBuffer;
   /** Bytes handed out by {@link Memory.allocate} and not yet given back. */
   bytesInUse(): number;
+  /** The most bytes that can be handed out; infinite where that is not known. */
+  bytesAtMost(): number;
 }
 
 /**
@@ -250,6 +252,17 @@ export interface StatisticsView {
   readonly centred?: boolean;
 }
 
+/** How far batch renormalisation may correct, at n batches seen. */
+export interface RenormLimits {
+  /** Largest r in the end, ≥ 1; 1 up to `start` batches, then on a line that reaches `rmax` at `rmaxAt`. */
+  readonly rmax: number;
+  /** Largest |d| in the end, ≥ 0; 0 up to `start` batches, then on a line that reaches `dmax` at `dmaxAt`. */
+  readonly dmax: number;
+  readonly start: number;
+  readonly rmaxAt: number;
+  readonly dmaxAt: number;
+}
+
 /** What follows (x − mean): y = weight·(x − mean)/√(variance + eps) + bias, or max(y, 0). */
 export interface AffineMap<Block> {
   /** One f32 for each of the view's `period`; null: 1, and its gradient is null too. */
@@ -323,6 +336,22 @@ export interface Normalization<Block> {
     counters: Block,
     momentum: number,
     unbiased: boolean,
+  ): void;
+  /**
+   * What takes x̂ of a batch to that of the running statistics, within limits, for each kept index: with σ = √(variance + eps),
+   * r = clip(√(M2/count + eps)/σ, 1/rmax, rmax), d = clip((batch mean − mean)/σ, −dmax, dmax), as f32; 1 and 0 where count is 0.
+   * n is the first of `counters`, as in {@link Normalization.updateRunning}.
+   */
+  renormFactors(
+    moments: Block,
+    kept: number,
+    mean: Block,
+    variance: Block,
+    counters: Block,
+    eps: number,
+    limits: RenormLimits,
+    r: Block,
+    d: Block,
   ): void;
 }
 

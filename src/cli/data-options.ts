@@ -27,7 +27,7 @@ export const dataHelp =
 /** Gives a command the flags of {@link DataFlags}. */
 export function dataOptions(command: Command): Command {
   return command
-    .requiredOption("--data <source>", dataHelp)
+    .option("--data <source>", `${dataHelp}; needed unless a run is resumed`)
     .option("--target <column>", "CSV: the column to be told (default: the last)")
     .option("--ignore <columns>", "CSV: columns to leave out, separated by commas", list)
     .option("--task <task>", "classification or regression (default: by the target's type)", oneOf("--task", tasks))

@@ -35,13 +35,13 @@ class Totals {
     this.#steps++;
   }
 
-  describe(stepsPerEpoch: number): { scores: string; speed: string; left: string } {
+  describe(stepsLeft: number): { scores: string; speed: string; left: string } {
     const seconds = (performance.now() - this.#started) / 1000;
     const timed = this.#steps - 1;
     return {
       scores: scores("", this.#loss / this.#samples, this.#correct === null ? null : this.#correct / this.#samples),
       speed: timed > 0 ? `${Math.round((this.#samples - this.#before) / seconds)}` : "–",
-      left: timed > 0 ? formatSeconds((seconds / timed) * Math.max(0, stepsPerEpoch - this.#steps)) : "–",
+      left: timed > 0 ? formatSeconds((seconds / timed) * stepsLeft) : "–",
     };
   }
 }
@@ -65,17 +65,17 @@ export function progress(epochs: number, stepsPerEpoch: number, out: NodeJS.Writ
       )
     : null;
   let totals = new Totals();
-  let place = 0;
+  let isFirst = true;
   let lastLine = performance.now();
   return {
     step(report) {
-      if (place === 0) totals = new Totals();
+      if (isFirst) totals = new Totals();
       totals.add(report);
-      place++;
-      const seen = totals.describe(stepsPerEpoch);
+      const place = (report.step % stepsPerEpoch) + 1;
+      const seen = totals.describe(stepsPerEpoch - place);
       const epoch = report.epoch + 1;
       if (bar !== null) {
-        if (place === 1) bar.start(stepsPerEpoch, 0, { epoch, epochs, ...seen });
+        if (isFirst) bar.start(stepsPerEpoch, 0, { epoch, epochs, ...seen });
         bar.update(place, { epoch, epochs, ...seen });
       } else if (performance.now() - lastLine > plainEverySeconds * 1000) {
         lastLine = performance.now();
@@ -83,11 +83,12 @@ export function progress(epochs: number, stepsPerEpoch: number, out: NodeJS.Writ
           `epoch ${epoch}/${epochs}, step ${place}/${stepsPerEpoch}: ${seen.scores}, ${seen.speed} samples/s, ${seen.left} left\n`,
         );
       }
+      isFirst = false;
     },
     epoch({ epoch, loss, accuracy, validation, test, seconds }) {
       bar?.stop();
       totals = new Totals();
-      place = 0;
+      isFirst = true;
       lastLine = performance.now();
       out.write(
         `epoch ${epoch + 1}/${epochs}: ${scores("", loss, accuracy)}, ` +

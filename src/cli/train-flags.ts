@@ -1,8 +1,10 @@
-import { Command } from "commander";
+import { Command, Option } from "commander";
+import { ArgumentError } from "../errors.js";
 import { normOptions } from "../models/networks.js";
 import { type NormName, normNames, othersThatUse } from "../models/norms.js";
 import type { Tensor } from "../tensor.js";
 import { Adam, AdamW } from "../train/adam.js";
+import type { CheckpointOptions } from "../train/checkpoints.js";
 import type { Optimizer } from "../train/optimizer.js";
 import { constantLr, cosineLr, oneCycleLr, type Schedule, stepLr } from "../train/schedules.js";
 import { Sgd } from "../train/sgd.js";
@@ -53,6 +55,18 @@ export interface TrainFlags extends DataFlags {
   readonly threads?: number;
   readonly backend: "cpu" | "wasm";
   readonly out?: string;
+  readonly checkpointEvery: Pick<CheckpointOptions, "everySteps" | "everySeconds">;
+  readonly resume?: boolean;
+  readonly report: boolean;
+}
+
+/** Reads how often to save: `500`, `30s` or `5min`. @throws ArgumentError if it is none of these */
+function checkpointEvery(text: string): TrainFlags["checkpointEvery"] {
+  const [, amount, unit] = /^(\d+)(s|min)?$/.exec(text) ?? [];
+  const value = Number(amount);
+  if (value > 0) return unit === undefined ? { everySteps: value } : { everySeconds: value * (unit === "s" ? 1 : 60) };
+  const expected = "a number of steps such as 500, or a time such as 30s or 5min";
+  throw new ArgumentError({ where: "--checkpoint-every", expected, received: text, cure: "Pass one of these." });
 }
 
 function words<Key extends string>(table: Readonly<Record<Key, unknown>>): Key[] {
@@ -88,6 +102,16 @@ export function trainFlags(): Command {
     )
     .option("--backend <name>", "wasm, cpu", oneOf("--backend", ["wasm", "cpu"] as const), "wasm")
     .option("--out <folder>", "where to write (default: runs/DATA, or runs/DATA-MODEL)")
+    .option("--no-report", "write no report.html, and record nothing for it")
+    .addOption(
+      new Option(
+        "--checkpoint-every <n|time>",
+        "save where it stands after so many steps, or a time such as 30s or 5min",
+      )
+        .argParser(checkpointEvery)
+        .default({ everySeconds: 60 }, "60s"),
+    )
+    .option("--resume", "go on with the unfinished run of --out, with its flags")
     .hook("preAction", (_, command) => refuseUnused(command));
 }
 

@@ -5,25 +5,31 @@ import { DivergedError } from "../errors.js";
 import { saveModel } from "../models/save-model.js";
 import type { Module } from "../nn/module.js";
 import { RunningNorm } from "../nn/running-norm.js";
-import { seed } from "../random.js";
+import { currentSeed, seed } from "../random.js";
 import { threads } from "../threads.js";
+import { describeCheckpoint } from "../train/checkpoint.js";
+import type { CheckpointOptions } from "../train/checkpoints.js";
 import { evaluate } from "../train/evaluate.js";
 import { type EpochReport, fit } from "../train/fit.js";
 import { onWarning } from "../warnings.js";
+import { Interrupted, type Interruption, watchInterruption } from "./interruption.js";
 import { progress } from "./progress.js";
-import { RunFolder } from "./run-folder.js";
+import { report } from "./report.js";
+import { RunFolder, resumption } from "./run-folder.js";
 import type { EpochMetrics, RunListener } from "./run-listener.js";
-import { type TrainFlags, trainFlags } from "./train-flags.js";
+import { recordOf, resumedFlags } from "./run-record.js";
+import { checkFacts, finishedRun, type SavedRun, savedRun } from "./saved-run.js";
+import { defaultLr, type TrainFlags, trainFlags } from "./train-flags.js";
 import { prepareTraining, type Training } from "./training.js";
 
 /** `evenkeel train` */
 export function trainCommand(): Command {
-  return trainFlags().action((flags: TrainFlags) => train(flags));
+  return trainFlags().action((flags: TrainFlags, command: Command) => train(flags, command));
 }
 
-/** After the data and, if it is named, the network. */
-function defaultName({ data, model }: TrainFlags): string {
-  return (model === undefined ? data : `${data}-${model}`).replaceAll(/[^\w-]+/g, "-");
+/** Under runs/, after the data and, if it is named, the network. */
+function folderOf({ out, data, model }: TrainFlags): string {
+  return out ?? join("runs", (model === undefined ? data : `${data}-${model}`).replaceAll(/[^\w-]+/g, "-"));
 }
 
 function say(line: string): void {
@@ -34,71 +40,152 @@ function warn(line: string): void {
   process.stderr.write(`evenkeel: warning: ${line}\n`);
 }
 
-async function train(flags: TrainFlags): Promise<void> {
-  const out = flags.out ?? join("runs", defaultName(flags));
+async function train(given: TrainFlags, command: Command): Promise<void> {
+  if (given.data === undefined && (given.resume !== true || given.out === undefined)) {
+    command.error(`error: required option '${given.resume ? "--out <folder>" : "--data <source>"}' not specified`);
+  }
   onWarning(warn);
-  const { reason } = await threads(flags.threads);
-  if (reason !== null) warn(`--threads ${flags.threads}: ${reason}`);
-  setBackend(flags.backend);
-  if (flags.seed !== undefined) seed(flags.seed);
-  const training = await prepareTraining(flags, out);
-  say(training.summary);
-  const folder = new RunFolder(out);
-  const metrics = folder.log("metrics.jsonl");
-  const listeners: RunListener[] = [
-    progress(training.epochs, training.data.length, process.stdout),
-    { epoch: (line) => metrics.append(JSON.stringify(line)) },
-  ];
+  const interruption = watchInterruption();
+  const folder = new RunFolder(folderOf(given));
+  const close = (): void => folder.close();
+  process.once("exit", close);
   try {
-    const last = await run(training, listeners);
-    warnIfStale(training.model, last.steps);
-    const file = folder.write("model.safetensors", saveModel(training.model, training.meta));
-    say(`wrote ${file} and ${metrics.path}`);
-    say(await training.verdict(last));
-  } catch (error) {
-    if (!(error instanceof Interrupted)) throw error;
-    process.stderr.write("evenkeel: interrupted; the model of the unfinished run was not written\n");
-    process.exitCode = 130;
+    if (folder.wasLeft) warn(`${folder.path}: the last run here ended without releasing it`);
+    const saved = given.resume === true ? savedRun(folder) : null;
+    const finished = given.resume === true && saved === null ? finishedRun(folder) : null;
+    const record = saved?.record ?? finished;
+    const flags = record === null ? given : resumedFlags(command, given, record, folder.path);
+    if (finished !== null) {
+      say(`${folder.path}: this run is finished; there is nothing to go on with`);
+      return;
+    }
+    if (given.resume === true && saved === null) {
+      if (given.data === undefined)
+        command.error(`error: no run in ${folder.path} to resume, and no --data to begin one`);
+      warn(`${folder.path}: no run to resume; beginning one`);
+    }
+    await trainIn(folder, flags, saved, interruption);
   } finally {
-    for (const listener of listeners) listener.close?.();
+    interruption.release();
+    process.removeListener("exit", close);
     folder.close();
   }
 }
 
-/** Trains to the end, or until Ctrl-C. @returns what is known after the last epoch @throws Interrupted */
-async function run(training: Training, listeners: readonly RunListener[]): Promise<EpochMetrics> {
-  const { model, data, validationData, testData, epochs, optimizer, schedule, loss } = training;
-  const abort = new AbortController();
-  const interrupt = (): void => abort.abort(new Interrupted());
-  process.once("SIGINT", interrupt);
-  let last: EpochMetrics | undefined;
-  try {
-    await fit(model, data, {
-      epochs,
-      optimizer,
-      schedule,
-      loss,
-      signal: abort.signal,
-      async onStep(report) {
-        for (const listener of listeners) await listener.step?.(report);
-        // Lets Ctrl-C and the terminal have their turn.
-        await new Promise((resolve) => setImmediate(resolve));
-      },
-      async onEpoch(report) {
-        const measure = { loss, signal: abort.signal };
-        const test = await evaluate(model, testData, measure);
-        if (!Number.isFinite(test.loss)) throw notFinite(test.loss, report);
-        const validation = validationData === null ? null : await evaluate(model, validationData, measure);
-        last = { ...report, ...(validation === null ? {} : { validation }), test };
-        for (const listener of listeners) await listener.epoch?.(last);
-      },
-    });
-    for (const listener of listeners) await listener.finish?.();
-  } finally {
-    process.removeListener("SIGINT", interrupt);
+/** Begins a run, or goes on with one, to its end or to an interruption. */
+async function trainIn(
+  folder: RunFolder,
+  given: TrainFlags,
+  saved: SavedRun | null,
+  interruption: Interruption,
+): Promise<void> {
+  const { reason } = await threads(given.threads);
+  if (reason !== null) warn(`--threads ${given.threads}: ${reason}`);
+  setBackend(given.backend);
+  if (given.seed !== undefined) seed(given.seed);
+  const flags = { ...given, lr: given.lr ?? defaultLr[given.optimizer], seed: currentSeed() };
+  const record = saved === null ? recordOf(flags) : { ...saved.record, epochs: flags.epochs };
+  const training = await prepareTraining(flags, record, folder.path);
+  say(training.summary);
+  const left = saved === null ? folder.checkpoint : null;
+  if (saved !== null) {
+    checkFacts(saved.facts, training.facts);
+    folder.resume(saved.logs);
+    say(`going on in epoch ${Math.min(saved.epoch + 1, flags.epochs)}/${flags.epochs}, after step ${saved.step}`);
+  } else if (left !== null) {
+    warn(`${folder.path} holds an unfinished run, which this one replaces as soon as it has something to save`);
   }
-  if (last === undefined) throw new Error("internal: a run without an epoch");
-  return last;
+  const metrics = folder.log("metrics.jsonl");
+  const listeners: RunListener[] = [
+    progress(training.epochs, training.data.length, process.stdout),
+    { epoch: (line) => metrics.append(JSON.stringify(line)) },
+    ...(flags.report ? [report(training, folder, saved?.step ?? 0)] : []),
+  ];
+  const checkpoint: CheckpointOptions = {
+    ...flags.checkpointEvery,
+    from: saved?.checkpoint ?? null,
+    note() {
+      // The unfinished run that was there is worth more than the first moments of this one.
+      if (left !== null && !folder.begun) interruption.signal.throwIfAborted();
+      return { record, facts: training.facts, logs: folder.mark() };
+    },
+    save: (bytes) => folder.save(bytes),
+  };
+  try {
+    interruption.defer();
+    await run(training, listeners, checkpoint, interruption.signal);
+    const last: EpochMetrics = JSON.parse(metrics.lines().at(-1) ?? "null");
+    warnIfStale(training.model, last.steps);
+    const file = folder.finish(saveModel(training.model, training.meta));
+    say(`wrote ${file} and ${metrics.path}`);
+    say(await training.verdict(last));
+  } catch (error) {
+    if (error instanceof DivergedError && folder.begun && folder.checkpoint !== null)
+      throw withCheckpoint(error, folder);
+    if (!(error instanceof Interrupted)) throw error;
+    process.stderr.write(`evenkeel: ${whereStopped(folder, flags.epochs)}\n`);
+    process.exitCode = error.code;
+  } finally {
+    for (const listener of listeners) listener.close?.();
+  }
+}
+
+/** Trains to the end. @throws Interrupted if the signal is aborted, after a checkpoint */
+async function run(
+  training: Training,
+  listeners: readonly RunListener[],
+  checkpoint: CheckpointOptions,
+  signal: AbortSignal,
+): Promise<void> {
+  const { model, data, validationData, testData, epochs, optimizer, schedule, loss } = training;
+  await fit(model, data, {
+    epochs,
+    optimizer,
+    schedule,
+    loss,
+    signal,
+    checkpoint,
+    async onStep(report) {
+      for (const listener of listeners) await listener.step?.(report);
+      await turn();
+    },
+    async onEpoch(report) {
+      const test = await evaluate(model, unhurried(testData), { loss, signal });
+      if (!Number.isFinite(test.loss)) throw notFinite(test.loss, report);
+      const validation =
+        validationData === null ? null : await evaluate(model, unhurried(validationData), { loss, signal });
+      const metrics = { ...report, ...(validation === null ? {} : { validation }), test };
+      for (const listener of listeners) await listener.epoch?.(metrics);
+    },
+  });
+  for (const listener of listeners) await listener.finish?.();
+}
+
+/** Lets signals and the terminal have their turn. */
+function turn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
+}
+
+/** Data that let others have their turn before each batch. */
+async function* unhurried<Batch>(data: Iterable<Batch>): AsyncGenerator<Batch> {
+  for (const batch of data) {
+    await turn();
+    yield batch;
+  }
+}
+
+function whereStopped(folder: RunFolder, epochs: number): string {
+  if (!folder.begun || folder.checkpoint === null) return "interrupted before anything was saved";
+  const { epoch, step } = describeCheckpoint(folder.checkpoint);
+  return `interrupted in epoch ${epoch + 1}/${epochs}, after step ${step}. Go on with: ${resumption(folder.path)}`;
+}
+
+function withCheckpoint(error: DivergedError, folder: RunFolder): DivergedError {
+  const { step } = describeCheckpoint(folder.checkpoint ?? new Uint8Array());
+  const cure =
+    `${error.cure} The checkpoint of step ${step} in ${folder.path} is finite: begin again with other flags, or go on ` +
+    "from it in code with another schedule, fit(model, data, { checkpoint: { from } }).";
+  return new DivergedError({ ...error, cure });
 }
 
 function notFinite(loss: number, { epoch, steps }: EpochReport): DivergedError {
@@ -111,9 +198,6 @@ function notFinite(loss: number, { epoch, steps }: EpochReport): DivergedError {
     layer: null,
   });
 }
-
-/** Ctrl-C. */
-class Interrupted extends Error {}
 
 /** After so few steps, how much of the initial mean 0 and variance 1 the running statistics still hold: momentum^steps. */
 function warnIfStale(model: Module, steps: number): void {

@@ -6,6 +6,7 @@ import type { Module } from "../nn/module.js";
 import { loadNetwork, recordNetwork } from "../node/load-network.js";
 import { crossEntropy } from "../ops/cross-entropy.js";
 import { mse } from "../ops/losses.js";
+import type { Outcome } from "../pages/training/outcome.js";
 import { currentSeed, type Generator } from "../random.js";
 import { Tensor } from "../tensor.js";
 import type { Optimizer } from "../train/optimizer.js";
@@ -13,7 +14,9 @@ import type { Schedule } from "../train/schedules.js";
 import type { Loss } from "../train/step.js";
 import { openData } from "./data-options.js";
 import { describeErrors } from "./describe-errors.js";
+import { examine } from "./examine.js";
 import type { EpochMetrics } from "./run-listener.js";
+import type { RunRecord } from "./run-record.js";
 import { defaultLr, optimizers, schedules, type TrainFlags } from "./train-flags.js";
 
 type Target = Int32Array | TensorData;
@@ -32,8 +35,12 @@ export interface Training {
   readonly loss: Loss<Target>;
   /** What the saved model says. */
   readonly meta: ModelMeta;
+  /** What makes data and network what they are: a resumed run checks that they still are. */
+  readonly facts: Readonly<Record<string, unknown>>;
   /** One line for whoever looks on. */
   readonly summary: string;
+  /** How good the model is, and where it errs. */
+  examine(): Promise<Outcome>;
   /** The last line of a run: how good it became, in the targets' own units. */
   verdict(last: EpochMetrics): Promise<string>;
 }
@@ -43,8 +50,8 @@ function lossOf(output: Tensor, targets: Int32Array | Tensor): Tensor {
   return targets instanceof Tensor ? mse(output, targets) : crossEntropy(output, targets);
 }
 
-/** @param flags - with the seed in force already set @param out - the folder of the run */
-export async function prepareTraining(flags: TrainFlags, out: string): Promise<Training> {
+/** @param flags - with the seed in force already set @param record - what the saved model says of them @param out - the folder of the run */
+export async function prepareTraining(flags: TrainFlags, record: RunRecord, out: string): Promise<Training> {
   const { norm, normMomentum, normEps, groups, batchSize, epochs, weightDecay } = flags;
   const seed = currentSeed();
   const source = await openData(flags, seed);
@@ -71,18 +78,14 @@ export async function prepareTraining(flags: TrainFlags, out: string): Promise<T
     meta: {
       ...source.meta,
       network: recordNetwork(network, out, networkOptions),
-      training: {
-        data: flags.data,
-        seed,
-        batchSize,
-        epochs,
-        lr,
-        weightDecay,
-        optimizer: flags.optimizer,
-        schedule: flags.schedule,
-      },
+      training: record,
+    },
+    facts: {
+      data: [source.train.length, source.validation?.length, source.test.length, source.meta],
+      network: String(model),
     },
     summary: `${network}, norm ${norm}, ${size} parameters; ${source.description}; seed ${seed}`,
+    examine: () => examine(model, source),
     async verdict({ test: { accuracy } }) {
       if (source.task === "classification") return `test accuracy ${accuracy?.toFixed(4)}`;
       const { targetScale } = source.meta;

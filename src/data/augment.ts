@@ -33,7 +33,7 @@ interface Plane {
  * @example
  * ```ts
  * const data = arrayDataset({ inputs: Float32Array.of(1, 2, 3), shape: [1, 1, 3], labels: [0] });
- * const { inputs } = augment(data, { flip: true }, new Generator(2)).batch([0]);
+ * const { inputs } = augment(data, { flip: true }, new Generator(1)).batch([0]);
  * inputs.values; // Float32Array [3, 2, 1]
  * ```
  */

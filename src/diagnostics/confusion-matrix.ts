@@ -3,9 +3,6 @@ import type { Module } from "../nn/module.js";
 import { type EvaluateOptions, type Evaluation, evaluate } from "../train/evaluate.js";
 import { argmax, type Data, labelsOf } from "../train/step.js";
 
-/** Options of {@link confusionMatrix}. */
-export type ConfusionMatrixOptions<Target> = Pick<EvaluateOptions<Target>, "loss" | "signal">;
-
 /** What {@link confusionMatrix} finds. */
 export interface ConfusionMatrix extends Evaluation {
   /** How many samples of each class (row) were taken for each class (column). Outputs that are not numbers are in no column. */
@@ -34,12 +31,12 @@ export interface ConfusionMatrix extends Evaluation {
 export async function confusionMatrix<Target>(
   model: Module,
   data: Data<Target>,
-  options: ConfusionMatrixOptions<Target> = {},
+  options: EvaluateOptions<Target> = {},
 ): Promise<ConfusionMatrix> {
   let counts: number[][] = [];
   let totals: number[] = [];
-  const onOutput: EvaluateOptions<Target>["onOutput"] = (output, { targets }) => {
-    const labels = labelsOf(targets);
+  const onOutput: EvaluateOptions<Target>["onOutput"] = (output, batch) => {
+    const labels = labelsOf(batch.targets);
     if (labels === null) {
       throw new ArgumentError({
         where: "confusionMatrix(model, data)",
@@ -48,6 +45,7 @@ export async function confusionMatrix<Target>(
         cure: "For a regression call regressionErrors(model, data).",
       });
     }
+    options.onOutput?.(output, batch);
     const classes = output.length / labels.length;
     if (counts.length === 0) {
       counts = Array.from({ length: classes }, () => new Array<number>(classes).fill(0));

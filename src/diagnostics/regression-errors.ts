@@ -6,7 +6,7 @@ import { type EvaluateOptions, evaluate } from "../train/evaluate.js";
 import type { Data } from "../train/step.js";
 
 /** Options of {@link regressionErrors}. */
-export interface RegressionErrorsOptions extends Pick<EvaluateOptions<TensorData>, "signal"> {
+export interface RegressionErrorsOptions extends Pick<EvaluateOptions<TensorData>, "signal" | "onOutput"> {
   /** What targets were standardised by: errors are then in their own units. @defaultValue as they are */
   readonly targetScale?: TargetScale | undefined;
 }
@@ -62,7 +62,9 @@ export async function regressionErrors(
   const { samples } = await evaluate(model, data, {
     ...rest,
     loss: mse,
-    onOutput(output, { targets: { values, shape } }) {
+    onOutput(output, batch) {
+      options.onOutput?.(output, batch);
+      const { values, shape } = batch.targets;
       const width = values.length / shape[0];
       for (let i = 0; i < values.length; i++) {
         outputs[i % width] ??= { count: 0, squared: 0, absolute: 0, mean: 0, spread: 0 };

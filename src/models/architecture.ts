@@ -1,6 +1,7 @@
 import { FormatError } from "../errors.js";
 import { ELU, GELU, LeakyReLU, ReLU, Sigmoid, SiLU, Softmax, Tanh } from "../nn/activations.js";
 import { BatchNorm } from "../nn/batch-norm.js";
+import { BatchRenorm } from "../nn/batch-renorm.js";
 import { ConvTranspose2d } from "../nn/conv-transpose2d.js";
 import { Conv1d } from "../nn/conv1d.js";
 import { Conv2d } from "../nn/conv2d.js";
@@ -80,8 +81,12 @@ const formats: Readonly<Record<string, LayerFormat>> = {
     const options = { stride, padding, dilation, groups, bias: bias !== null };
     return [groupChannels * groups, outChannels, [height, width], options];
   }),
-  BatchNorm: format(BatchNorm, runningNormArguments),
-  InstanceNorm: format(InstanceNorm, runningNormArguments),
+  BatchNorm: format(BatchNorm, (norm) => [norm.numFeatures, runningNormOptions(norm)]),
+  BatchRenorm: format(BatchRenorm, (norm) => {
+    const { numFeatures, rmax, dmax, schedule } = norm;
+    return [numFeatures, { ...runningNormOptions(norm), rmax, dmax, schedule }];
+  }),
+  InstanceNorm: format(InstanceNorm, (norm) => [norm.numFeatures, runningNormOptions(norm)]),
   Embedding: format(Embedding, ({ weight, paddingIdx }) => [
     ...weight.shape,
     paddingIdx === null ? {} : { paddingIdx },
@@ -130,9 +135,8 @@ const formats: Readonly<Record<string, LayerFormat>> = {
   },
 };
 
-function runningNormArguments(norm: RunningNorm): unknown[] {
-  const { numFeatures, eps, momentum, unbiased, weight, runningMean } = norm;
-  return [numFeatures, { eps, momentum, unbiased, affine: weight !== null, trackRunningStats: runningMean !== null }];
+function runningNormOptions({ eps, momentum, unbiased, weight, runningMean }: RunningNorm): object {
+  return { eps, momentum, unbiased, affine: weight !== null, trackRunningStats: runningMean !== null };
 }
 
 function describeAll(layers: readonly AnyModule[]): Architecture[] | null {

@@ -1,4 +1,5 @@
 import { BatchNorm } from "../nn/batch-norm.js";
+import { BatchRenorm } from "../nn/batch-renorm.js";
 import { GroupNorm } from "../nn/group-norm.js";
 import { InstanceNorm } from "../nn/instance-norm.js";
 import { LayerNorm } from "../nn/layer-norm.js";
@@ -59,6 +60,11 @@ const kinds = {
     uses: ["eps"],
     layer: (features, { eps, vectors }) => new RmsNorm(features, { ...given({ eps }), channelsFirst: !vectors }),
     removesBias: false,
+  },
+  renorm: {
+    uses: ["momentum", "eps"],
+    layer: (features, { momentum, eps }) => new BatchRenorm(features, given({ momentum, eps })),
+    removesBias: true,
   },
   none: { uses: [], layer: () => null, removesBias: false },
 } as const satisfies Readonly<Record<string, NormKind>>;

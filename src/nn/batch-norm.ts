@@ -1,11 +1,10 @@
 import type { StatisticsView } from "../backend/backend.js";
 import type { Communicator } from "../communicator.js";
-import { ShapeError } from "../errors.js";
 import type { Synchronization } from "../ops/synchronize.js";
 import { checkCount, formatShape } from "../shape.js";
 import type { Tensor } from "../tensor.js";
 import { warn } from "../warnings.js";
-import { RunningNorm, type RunningNormOptions } from "./running-norm.js";
+import { checkSeveralValues, RunningNorm, type RunningNormOptions } from "./running-norm.js";
 
 /** Options of {@link BatchNorm}. */
 export interface BatchNormOptions extends RunningNormOptions {
@@ -73,15 +72,9 @@ export class BatchNorm extends RunningNorm {
     return channels;
   }
 
-  protected override checkBatch(x: Tensor, { outer, inner }: StatisticsView): void {
-    if (outer * inner === 1) {
-      throw new ShapeError({
-        where: `${this}.forward(x)`,
-        expected: "at least 2 values per channel for batch statistics",
-        received: `1 (shape ${formatShape(x.shape)})`,
-        cure: `Use a batch of 2 or more${this.runningMean === null ? "" : ", call eval() first"}, or normalise with GroupNorm or LayerNorm.`,
-      });
-    }
+  protected override checkBatch(x: Tensor, view: StatisticsView): void {
+    checkSeveralValues(this, x, view);
+    const { outer } = view;
     if (outer >= fewSamples || outer === 0 || this.#warnedFewSamples) return;
     this.#warnedFewSamples = true;
     warn(

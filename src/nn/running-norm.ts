@@ -1,7 +1,9 @@
 import type { StatisticsView } from "../backend/backend.js";
 import { ones, zeros } from "../create.js";
-import { ArgumentError } from "../errors.js";
+import { ArgumentError, ShapeError } from "../errors.js";
+import type { RunningStatistics } from "../ops/renorm-factors.js";
 import { normalizeWith } from "../ops/standardize.js";
+import { formatShape } from "../shape.js";
 import { empty, type Tensor, view } from "../tensor.js";
 import { warn, warnOnce } from "../warnings.js";
 import { channelView, Norm, type NormPass, readMoments } from "./norm.js";
@@ -228,10 +230,8 @@ export abstract class RunningNorm extends Norm {
       moments.dispose();
       return y;
     }
-    const { runningMean, runningVar } = this;
-    if (runningMean === null || runningVar === null) throw new Error("internal: running statistics are missing");
-    if (this.eps === 0) this.#checkRunningVariance(runningVar);
-    const y = normalizeWith(x, runningMean, runningVar, channels, this.affine(pass));
+    const { mean, variance } = this.runningStatistics();
+    const y = normalizeWith(x, mean, variance, channels, this.affine(pass));
     if (update) {
       const moments = this.sharedMoments(x, ownView, pass.mask);
       this.#update(moments, pass.mask !== null);
@@ -269,10 +269,31 @@ export abstract class RunningNorm extends Norm {
     );
   }
 
+  /** What training has gathered. @throws ArgumentError if eps is 0 and a channel has no variance */
+  protected runningStatistics(): RunningStatistics {
+    const { runningMean, runningVar } = this;
+    if (runningMean === null || runningVar === null || this.#counters === null) {
+      throw new Error("internal: running statistics are missing");
+    }
+    if (this.eps === 0) this.#checkRunningVariance(runningVar);
+    return { mean: runningMean, variance: runningVar, counters: this.#counters };
+  }
+
   #checkRunningVariance(runningVar: Tensor): void {
     const channel = runningVar.dataSync().indexOf(0);
     if (channel >= 0) throw this.varianceError(`channel ${channel}`);
   }
+}
+
+/** Checks that a batch has 2 values or more per channel. @throws ShapeError naming the cure */
+export function checkSeveralValues(layer: RunningNorm, x: Tensor, { outer, inner }: StatisticsView): void {
+  if (outer * inner !== 1) return;
+  throw new ShapeError({
+    where: `${layer}.forward(x)`,
+    expected: "at least 2 values per channel for batch statistics",
+    received: `1 (shape ${formatShape(x.shape)})`,
+    cure: `Use a batch of 2 or more${layer.runningMean === null ? "" : ", call eval() first"}, or normalise with GroupNorm or LayerNorm.`,
+  });
 }
 
 /** Moments of each channel: those given, or the averages over samples where each sample has its own. */

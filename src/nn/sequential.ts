@@ -1,3 +1,4 @@
+import { OutOfMemoryError } from "../errors.js";
 import type { Tensor } from "../tensor.js";
 import { ReLU } from "./activations.js";
 import { type AnyModule, Module } from "./module.js";
@@ -24,13 +25,18 @@ export class Sequential extends Module {
 
   /** Applies the layer. @param x - what the first layer takes */
   override forward(x: Tensor): Tensor {
+    const before = x.backend.bytesInUse();
     let value = x;
     for (let k = 0; k < this.layers.length; k++) {
       const layer = this.layers[k];
-      if (isPlainNorm(layer) && isPlainRelu(this.layers[k + 1])) {
-        value = layer.forward(value, { activation: "relu" });
-        k++;
-      } else value = layer.forward(value);
+      try {
+        if (isPlainNorm(layer) && isPlainRelu(this.layers[k + 1])) {
+          value = layer.forward(value, { activation: "relu" });
+          k++;
+        } else value = layer.forward(value);
+      } catch (error) {
+        throw error instanceof OutOfMemoryError ? error.inLayer(String(layer), x.shape[0] ?? 1, before) : error;
+      }
     }
     return value;
   }

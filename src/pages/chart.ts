@@ -1,3 +1,5 @@
+import type { Histogram } from "../diagnostics/histogram.js";
+
 /** An axis of a chart. */
 export interface Axis {
   /** What is measured, with its unit. */
@@ -34,14 +36,6 @@ export interface LineChart {
   readonly series: readonly Series[];
   /** Values of y that lines are to be compared with. @defaultValue none */
   readonly references?: readonly { readonly name: string; readonly y: number }[];
-}
-
-/** A distribution, counted in bins of equal width. */
-export interface Histogram {
-  /** The left edge of the first bin and the right edge of the last. */
-  readonly range: readonly [low: number, high: number];
-  /** Values in each bin. */
-  readonly counts: readonly number[];
 }
 
 /** Small histograms below each other, over one x: one for each moment or case. Each is as high as its fullest bin. */

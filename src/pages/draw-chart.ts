@@ -16,7 +16,7 @@ import {
 } from "@observablehq/plot";
 import { parseHTML } from "linkedom";
 import type { Axis, BarChart, Chart, HeatMap, HistogramStack, LineChart, ScatterChart } from "./chart.js";
-import { dashOf, strokeOf } from "./series-style.js";
+import { bandOpacity, dashOf, strokeOf } from "./series-style.js";
 
 /** In units of the picture, which is scaled to the room there is: about a column of a page. */
 const width = 480;
@@ -77,7 +77,7 @@ function lines({ x, y, series, references = [] }: LineChart): PlotOptions {
         y1: ([, low]) => shownY(low),
         y2: ([, , high]) => shownY(high),
         fill: stroke,
-        fillOpacity: 0.18,
+        fillOpacity: bandOpacity,
       }),
     );
     const dash = dashOf(k);
@@ -164,7 +164,7 @@ function scatter({ x, y, points, diagonal = false }: ScatterChart): PlotOptions 
   const [shownX, shownY] = [shownOn(x), shownOn(y)];
   const ends = points.flat().filter(Number.isFinite);
   const extent = [Math.min(...ends), Math.max(...ends)];
-  const line = { stroke: "var(--ink)", strokeDasharray: "1 4" };
+  const line = { stroke: "var(--ink)", strokeDasharray: "4 4" };
   return {
     ...frame,
     height: 360,

@@ -3,7 +3,7 @@ import { dataTable } from "./data-table.js";
 import { formatNumber } from "./format-number.js";
 import { html, Markup } from "./html.js";
 import type { Block, Facts, Figure, Fold, Gallery, List, Note, Table, Text } from "./page.js";
-import { dashOf, strokeOf } from "./series-style.js";
+import { bandOpacity, dashOf, strokeOf } from "./series-style.js";
 
 /** What the rendering of a page needs besides the page. */
 export interface RenderingTools {
@@ -91,8 +91,8 @@ function renderTable({ caption, columns, rows }: Table, { nextId }: RenderingToo
     );
     return html`<tr><th scope="row" class="${isNumeric[0] ? "number" : "words"}">${renderCell(name)}</th>${values}</tr>`;
   });
-  return html`<div class="scroll" role="region" aria-labelledby="${id}" tabindex="0"><table>
-<caption id="${id}">${caption}</caption><thead><tr>${heads}</tr></thead><tbody>
+  return html`<div class="scroll" role="group" aria-labelledby="${id}" tabindex="0"><table>
+<caption id="${id}"><span>${caption}</span></caption><thead><tr>${heads}</tr></thead><tbody>
 ${lines}</tbody></table></div>`;
 }
 
@@ -102,27 +102,33 @@ function renderFigure({ title, description, chart }: Figure, tools: RenderingToo
   const table = dataTable(title, chart);
   const isWide = chart.type === "heatMap" && chart.columns.length > 12;
   const frame = isWide
-    ? html`<div class="drawing scroll" role="region" aria-labelledby="${name}" tabindex="0">${drawing}</div>`
+    ? html`<div class="drawing scroll" role="group" aria-labelledby="${name}" tabindex="0">${drawing}</div>`
     : html`<div class="drawing">${drawing}</div>`;
   const numbers =
-    table === null ? html`` : html`<details><summary>Numbers</summary>${renderTable(table, tools)}</details>`;
+    table === null
+      ? html`<div></div>`
+      : html`<details><summary>Numbers</summary>${renderTable(table, tools)}</details>`;
   return html`<figure class="${isWide ? "wide" : "narrow"}">
 <figcaption><span class="name" id="${name}">${title}</span><p id="${words}">${description}</p></figcaption>
 ${renderLegend(chart)}${frame}${numbers}</figure>
 `;
 }
 
-/** A key for each line and band, where there is more than a line. */
+/** A key for each line and band, where there is more than a line. Bands lie over each other: the inner are darker. */
 function renderLegend(chart: Chart): Markup {
-  if (chart.type !== "lines") return html``;
+  if (chart.type !== "lines") return html`<div></div>`;
   const keys = chart.series.flatMap(({ name, bands = [] }, k) => {
     const line = html`<line x1="0" x2="28" y1="6" y2="6" stroke="${strokeOf(k)}" stroke-width="2.5" stroke-dasharray="${dashOf(k) ?? "none"}"></line>`;
-    const areas = bands.map((band) =>
-      renderKey(band.name, html`<rect width="28" height="12" fill="${strokeOf(k)}" fill-opacity="0.25"></rect>`),
-    );
+    const areas = bands.map((band, depth) => {
+      const opacity = bandOpacity * (1 + depth);
+      return renderKey(
+        band.name,
+        html`<rect width="28" height="12" fill="${strokeOf(k)}" fill-opacity="${opacity}"></rect>`,
+      );
+    });
     return [renderKey(name, line), ...areas];
   });
-  return keys.length > 1 ? html`<ul class="legend">${keys}</ul>` : html``;
+  return keys.length > 1 ? html`<ul class="legend">${keys}</ul>` : html`<div></div>`;
 }
 
 function renderKey(name: string, sample: Markup): Markup {

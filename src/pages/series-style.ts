@@ -12,3 +12,6 @@ const dashes = [null, "7 3", "2 3", "9 3 2 3"] as const;
 export function dashOf(series: number): string | null {
   return dashes[series % dashes.length];
 }
+
+/** How much of its colour a band shows. */
+export const bandOpacity = 0.2;

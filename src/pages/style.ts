@@ -26,21 +26,23 @@ nav ul { display: flex; flex-wrap: wrap; gap: 0.25rem 1.25rem; list-style: none;
 .note { max-width: 46rem; margin: 0.75rem 0; padding: 0.5rem 0.9rem; border-left: 4px solid var(--quiet); background: var(--panel); }
 .note strong { margin-right: 0.35em; } .good { border-color: var(--good); } .good strong { color: var(--good); }
 .bad { border-color: var(--bad); } .bad strong { color: var(--bad); }
-.figures { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 25rem), 1fr)); gap: 2rem; margin: 1.25rem 0; align-items: start; }
-figure { margin: 0; min-width: 0; } .figures > figure { max-width: 40rem; } .figures > .wide { grid-column: 1 / -1; max-width: none; }
+.figures { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 25rem), 1fr)); gap: 0 2.5rem; margin: 1.25rem 0 0; align-items: start; }
+figure { margin: 0; min-width: 0; } .figures > .wide { grid-column: 1 / -1; }
+.figures > figure { display: grid; grid-row: span 4; grid-template-rows: subgrid; grid-template-columns: minmax(0, 40rem); margin-bottom: 1.75rem; }
+.figures > .wide { grid-template-columns: minmax(0, 1fr); }
 figcaption { margin-bottom: 0.4rem; } figcaption p { margin: 0.1rem 0 0; color: var(--quiet); font-size: 0.9rem; } .name { font-weight: 600; }
 .drawing svg { display: block; width: 100%; height: auto; overflow: visible; } .wide .drawing svg { min-width: 44rem; max-width: 50rem; }
 .drawing text { white-space: pre; font-variant-numeric: tabular-nums; }
-.legend { display: flex; flex-wrap: wrap; gap: 0.1rem 1rem; list-style: none; padding: 0; margin: 0.3rem 0 0; font-size: 0.88rem; max-width: none; }
+.legend { display: flex; flex-wrap: wrap; gap: 0.1rem 1rem; list-style: none; padding: 0; margin: 0.3rem 0 0; font-size: 0.88rem; max-width: none; align-self: end; }
 .legend svg { vertical-align: middle; margin-right: 0.4rem; }
 .scroll { overflow-x: auto; max-width: 100%; }
-table { border-collapse: collapse; margin: 0.5rem 0; font-size: 0.92rem; overflow-wrap: normal; } caption { text-align: left; color: var(--quiet); padding-bottom: 0.3rem; }
+table { border-collapse: collapse; margin: 0.5rem 0; font-size: 0.92rem; overflow-wrap: normal; } caption { text-align: left; color: var(--quiet); padding-bottom: 0.3rem; } caption span { display: inline-block; max-width: calc(100vw - 3rem); }
 th, td { padding: 0.25rem 0.7rem; border-bottom: 1px solid var(--line); text-align: left; } thead th { vertical-align: bottom; }
-.number { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; } tbody th { font-weight: 500; }
+.number { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; } tbody th { font-weight: 500; white-space: nowrap; }
 details { margin: 0.6rem 0; } summary { cursor: pointer; } figure details { font-size: 0.88rem; color: var(--quiet); }
 .fold > summary { font-weight: 600; font-size: 1.05rem; padding: 0.45rem 0.6rem; background: var(--panel); border-radius: 6px; }
-.gallery { display: grid; grid-template-columns: repeat(auto-fill, minmax(7.5rem, 1fr)); gap: 1rem; list-style: none; padding: 0; max-width: none; }
-.gallery img { width: 100%; max-width: 10rem; aspect-ratio: 1; object-fit: contain; image-rendering: pixelated; display: block; background: var(--panel); }
+.gallery { display: grid; grid-template-columns: repeat(auto-fill, minmax(6rem, 1fr)); gap: 1rem; list-style: none; padding: 0; max-width: none; }
+.gallery img { width: 100%; max-width: 7rem; aspect-ratio: 1; object-fit: contain; image-rendering: pixelated; display: block; background: var(--panel); }
 .gallery span { display: block; font-size: 0.85rem; line-height: 1.35; margin-top: 0.25rem; }
 footer { color: var(--quiet); font-size: 0.88rem; margin-top: 4rem; padding-bottom: 2.5rem; }
 @media print { .skip, nav { display: none; } }

@@ -43,7 +43,7 @@ describe("evenkeel train", () => {
     expect(code).toBe(0);
     const lines = stdout.trim().split("\n");
     expect(lines.at(-1)).toMatch(/^test accuracy (1\.0000|0\.9\d{3})$/);
-    expect(readdirSync(out).sort()).toEqual(["metrics.jsonl", "model.safetensors"]);
+    expect(readdirSync(out).sort()).toEqual(["history.jsonl", "metrics.jsonl", "model.safetensors", "report.html"]);
     const metrics = readFileSync(join(out, "metrics.jsonl"), "utf8")
       .trim()
       .split("\n")

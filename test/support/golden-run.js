@@ -20,6 +20,7 @@ export async function goldenRun(evenkeel) {
     new ReLU(),
     new MaxPool2d(2),
     new Residual(new Sequential(new Conv2d(12, 12, 3, { padding: 1, groups: 3 }), new BatchNorm(12), new GELU())),
+    new Conv2d(12, 12, 3, { padding: 1 }),
     new Conv2d(12, 16, [1, 2], { stride: 2 }),
     new AvgPool2d(2, { stride: 1 }),
     new Flatten(),

@@ -216,4 +216,19 @@ export const normalization: Normalization<ArrayBuffer> = {
     }
     if (filled.length > 0) counts[0] += 1;
   },
+
+  renormFactors(moments, kept, mean, variance, counters, eps, { rmax, dmax, start, rmaxAt, dmaxAt }, r, d) {
+    const batch = f64(moments);
+    const [seen] = f32(counters);
+    const along = (end: number) => (seen >= end ? 1 : Math.max(0, (seen - start) / (end - start)));
+    const clip = (value: number, least: number, most: number) => Math.min(Math.max(value, least), most);
+    const largest = 1 + (rmax - 1) * along(rmaxAt);
+    const furthest = dmax * along(dmaxAt);
+    for (let k = 0; k < kept; k++) {
+      const [count, batchMean, m2] = batch.subarray(3 * k);
+      const deviation = Math.sqrt(f32(variance)[k] + eps);
+      f32(r)[k] = count === 0 ? 1 : clip(Math.sqrt(m2 / count + eps) / deviation, 1 / largest, largest);
+      f32(d)[k] = count === 0 ? 0 : clip((batchMean - f32(mean)[k]) / deviation, -furthest, furthest);
+    }
+  },
 };

@@ -2,6 +2,7 @@ import type { ConvGeometry, Convolutions, MatrixProduct } from "../backend.js";
 import { type ConvPlan, forwardPlan, inputGradientPlan, weightGradientPlan } from "./conv-plan.js";
 import { multiplyAddsPerValue, productScratch, gemm as products } from "./gemm.js";
 import type { Runtime } from "./runtime.js";
+import { isWinograd, isWinogradForWeight, winograd } from "./winograd.js";
 
 /** Pieces of the images whose weight gradients are summed apart, for as many threads; fewer where they would fill memory. */
 const mostPieces = 8;
@@ -35,6 +36,7 @@ function workOf({ batch, inChannels, outChannels, outHeight, outWidth, kernel, g
 /** Convolutions on the kernels of assembly/conv.ts and assembly/conv-weights.ts. */
 export function conv(runtime: Runtime): Convolutions<number> {
   const { gemm } = products(runtime);
+  const fast = winograd(runtime);
 
   /** result = bias + source ∗ weight; `steps` between weights: of groups, of channels of the result, of channels of the source. */
   function correlate(
@@ -96,6 +98,7 @@ export function conv(runtime: Runtime): Convolutions<number> {
       const taps = geometry.kernel[0] * geometry.kernel[1];
       if (isLinear(geometry)) gemm(x, weight, bias, y, linear(geometry).forward);
       else if (isPointwise(geometry)) pointwise(geometry, x, weight, bias ?? 0, y, channels, rows, false);
+      else if (isWinograd(geometry)) fast.forward(x, weight, bias ?? 0, y, geometry);
       else if (geometry.outHeight * geometry.outWidth > 0) {
         const steps = [rows * channels * taps, channels * taps, taps] as const;
         correlate(forwardPlan(geometry), geometry, x, weight, steps, bias ?? 0, y, rows);
@@ -108,6 +111,7 @@ export function conv(runtime: Runtime): Convolutions<number> {
       const taps = geometry.kernel[0] * geometry.kernel[1];
       if (isLinear(geometry)) gemm(dy, weight, null, dx, linear(geometry).inputGradient);
       else if (isPointwise(geometry)) pointwise(geometry, dy, weight, 0, dx, channels, rows, true);
+      else if (isWinograd(geometry)) fast.inputGradient(dy, weight, dx, geometry);
       else if (geometry.height * geometry.width > 0) {
         const steps = [rows * channels * taps, taps, rows * taps] as const;
         correlate(inputGradientPlan(geometry), geometry, dy, weight, steps, 0, dx, rows);
@@ -117,6 +121,10 @@ export function conv(runtime: Runtime): Convolutions<number> {
     conv2dWeightGradient(dy, x, dweight, geometry) {
       if (isLinear(geometry)) {
         gemm(dy, x, null, dweight, linear(geometry).weightGradient);
+        return;
+      }
+      if (isWinogradForWeight(geometry)) {
+        fast.weightGradient(dy, x, dweight, geometry);
         return;
       }
       const { batch, groups } = geometry;

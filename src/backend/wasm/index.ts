@@ -23,6 +23,7 @@ function memory({ memory }: Runtime): Memory<number> {
     read: async (block, bytes) => copyOut(block, bytes),
     readSync: copyOut,
     bytesInUse: () => memory.inUse,
+    bytesAtMost: () => memory.limit,
   };
 }
 

@@ -8,10 +8,10 @@ const growthBytes = 16 << 20;
 const granule = 64;
 
 /** The shared memory with the largest maximum that this machine will reserve; 4 GiB nearly everywhere. */
-function reserve(): WebAssembly.Memory {
+function reserve(): { memory: WebAssembly.Memory; maximum: number } {
   for (let maximum = 65536; maximum >= 4096; maximum /= 2) {
     try {
-      return new WebAssembly.Memory({ initial: 64, maximum, shared: true });
+      return { memory: new WebAssembly.Memory({ initial: 64, maximum, shared: true }), maximum };
     } catch {
       // Less address space than asked for: ask for half.
     }
@@ -29,12 +29,20 @@ function reserve(): WebAssembly.Memory {
  * joined when they are given back, so that freed memory serves any later size.
  */
 export class WasmMemory {
-  readonly memory = reserve();
+  readonly memory: WebAssembly.Memory;
+  /** Bytes that blocks may take at most. Never the last line: kernels compare addresses with the end of a block, which must not wrap to 0. */
+  readonly limit: number;
   #inUse = 0;
   #top = heapStart;
   #starts: number[] = [];
   #sizes: number[] = [];
   #bytes = new Uint8Array(0);
+
+  constructor() {
+    const { memory, maximum } = reserve();
+    this.memory = memory;
+    this.limit = maximum * pageBytes - granule - heapStart;
+  }
 
   get inUse(): number {
     return this.#inUse;
@@ -108,8 +116,7 @@ export class WasmMemory {
   }
 
   #growTo(end: number): void {
-    // Never the last line: kernels compare addresses with the end of a block, which must not wrap to 0.
-    if (end > 65536 * pageBytes - granule) throw new RangeError("beyond 4 GiB");
+    if (end > heapStart + this.limit) throw new RangeError("beyond the largest memory");
     const missing = end - this.memory.buffer.byteLength;
     if (missing <= 0) return;
     try {

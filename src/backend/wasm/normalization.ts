@@ -276,5 +276,9 @@ export function normalization(runtime: Runtime): Normalization<number> {
       const flag = unbiased ? 1 : 0;
       runtime.run("updateRunning", 1, moments, kept, mean, variance, counters, momentum, flag);
     },
+    renormFactors(moments, kept, mean, variance, counters, eps, { rmax, dmax, start, rmaxAt, dmaxAt }, r, d) {
+      const limits = [rmax, dmax, start, rmaxAt, dmaxAt];
+      runtime.run("renormFactors", kept, moments, mean, variance, counters, eps, ...limits, r, d);
+    },
   };
 }

@@ -1,0 +1,61 @@
+import type { HistogramsRecord, NormsRecord, StepRecord, TrainingRecord } from "../../diagnostics/training-record.js";
+import type { ModelMeta } from "../../models/save-model.js";
+import { version } from "../../version.js";
+import type { Block, Page, Section } from "../page.js";
+import { type EpochSummary, learningCurves } from "./curves.js";
+import { normSection } from "./norms.js";
+import { type Outcome, outcomeFacts, outcomeSections } from "./outcome.js";
+
+/** What is known of a training run. */
+export interface TrainingReport {
+  /** What the run is called: its folder. */
+  readonly name: string;
+  /** One line on network and data. */
+  readonly summary: string;
+  /** What the model's file says. */
+  readonly meta: ModelMeta;
+  /** What was recorded in training, in its order. */
+  readonly records: readonly TrainingRecord[];
+  /** After each epoch. */
+  readonly epochs: readonly EpochSummary[];
+  /** How the model does on the test data; null where it was not looked at. */
+  readonly outcome: Outcome | null;
+}
+
+/** The page that tells how training went, what normalisation did in it, and how good the model is. */
+export function trainingReport({ name, summary, meta, records, epochs, outcome }: TrainingReport): Page {
+  const steps = records.filter((record): record is StepRecord => record.kind === "step");
+  const norms = records.filter((record): record is NormsRecord => record.kind === "norms");
+  const histograms = records.filter((record): record is HistogramsRecord => record.kind === "histograms");
+  const facts: Block = {
+    kind: "facts",
+    entries: [
+      ...(outcome === null ? [] : outcomeFacts(outcome)),
+      ["Epochs", epochs.length],
+      ["Steps", steps.length === 0 ? 0 : steps[steps.length - 1].step + 1],
+    ],
+  };
+  const curves: Section[] =
+    steps.length === 0 ? [] : [{ title: "Learning curves", content: learningCurves(steps, epochs) }];
+  return {
+    title: `Training of ${name}`,
+    lead: summary,
+    sections: [
+      { title: "Result", content: [facts, settings(meta)] },
+      ...curves,
+      ...(outcome === null ? [] : outcomeSections(outcome, meta)),
+      normSection(norms, histograms),
+    ],
+    origin: `Written by evenkeel train, version ${version}.`,
+  };
+}
+
+/** How it was trained. */
+function settings({ training = {} }: ModelMeta): Block {
+  const rows = Object.entries(training).map(([flag, value]): [string, string] => [flag, String(value)]);
+  return {
+    kind: "fold",
+    summary: "Settings",
+    content: [{ kind: "table", caption: "How it was trained", columns: ["setting", "value"], rows }],
+  };
+}
