@@ -42,6 +42,20 @@ test("a loss of one's own ignores outliers in at most 40 lines", async () => {
   expect(lengthOf("custom-loss")).toBeLessThanOrEqual(40);
 });
 
+test("signals are told apart by one-dimensional convolutions with batch norm", async () => {
+  const lines = await run("signal-classifier");
+  const [, accuracy] = /^accuracy on unseen signals: (\S+)$/.exec(lines[5])?.map(Number) ?? [];
+  expect(accuracy).toBeGreaterThan(0.95);
+});
+
+test("a transformer with RMS norm learns what single characters do not tell, and goes on with the rhyme", async () => {
+  const [losses, rhyme] = await run("char-transformer");
+  const [, entropy, loss] = /^entropy of single characters (\S+), loss (\S+)$/.exec(losses)?.map(Number) ?? [];
+  expect(entropy).toBeGreaterThan(2.5);
+  expect(loss).toBeLessThan(0.5);
+  expect(rhyme).toMatch(/^This is the cow with the crumpled horn that tossed /);
+});
+
 describe("CIFAR-10", () => {
   const folder = temporaryFolder();
   const { argv, exitCode } = process;

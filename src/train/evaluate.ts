@@ -27,7 +27,7 @@ export interface EvaluateOptions<Target> {
 export interface Evaluation {
   /** The mean loss, each sample weighing the same. */
   readonly loss: number;
-  /** The share of samples whose label has the largest output; null where targets are not labels. */
+  /** The share of samples (of labels, where a sample has several) whose label has the largest output; null where targets are not labels. */
   readonly accuracy: number | null;
   /** How many samples there were. */
   readonly samples: number;
@@ -65,7 +65,8 @@ export async function evaluate<Target>(
       );
       if (value !== null) total += (await value.data())[0] * count;
       const values = labels === null && onOutput === undefined ? null : await output.data();
-      correct = labels === null || correct === null || values === null ? null : correct + countCorrect(values, labels);
+      correct =
+        labels === null || correct === null || values === null ? null : correct + countCorrect(values, labels, count);
       if (values !== null) onOutput?.(values, batch);
       samples += count;
       value?.dispose();

@@ -64,14 +64,17 @@ export function lossFor<Target>(where: string, loss: Loss<Target> | undefined): 
   };
 }
 
-/** How many rows of logits (N, classes) are largest at their label. */
-export function countCorrect(logits: Float32Array, labels: ArrayLike<number>): number {
+/**
+ * How many of `samples` are right: those whose logits are largest at their label or, where a sample has several labels (a sequence of
+ * them), the share of its labels for which that holds.
+ */
+export function countCorrect(logits: Float32Array, labels: ArrayLike<number>, samples: number): number {
   const classes = logits.length / labels.length;
   let correct = 0;
   for (let row = 0; row < labels.length; row++) {
     if (argmax(logits, row * classes, classes) === labels[row]) correct++;
   }
-  return correct;
+  return labels.length === 0 ? 0 : (correct * samples) / labels.length;
 }
 
 /** Where the largest of `count` values from `start` on stands, counted from `start`; the first of equal ones, −1 if one is NaN. */

@@ -77,7 +77,7 @@ async function backward<Target>(
     return { loss: mean.detach(), output: labels === null ? null : prediction.detach(), samples: inputs.shape[0] };
   });
   const [value] = await loss.data();
-  const correct = labels === null || output === null ? null : countCorrect(await output.data(), labels);
+  const correct = labels === null || output === null ? null : countCorrect(await output.data(), labels, samples);
   loss.dispose();
   output?.dispose();
   return { loss: value, correct, samples };
@@ -108,7 +108,7 @@ async function backwardOnRanks<Target>(
   });
   exchange.finish();
   const value = loss === null ? 0 : (await loss.data())[0];
-  const correct = labels === null || output === null ? null : countCorrect(await output.data(), labels);
+  const correct = labels === null || output === null ? null : countCorrect(await output.data(), labels, samples);
   loss?.dispose();
   output?.dispose();
   const sums = Float64Array.of(value * samples, correct ?? 0, samples);
