@@ -6,6 +6,7 @@ import { bucketSizes } from "../train/ranks.js";
 export interface StepCollective {
   /** What it is for. */
   readonly purpose: string;
+  /** Which collective it is. */
   readonly kind: "allGather" | "allReduce";
   /** What each rank hands over. */
   readonly bytes: number;

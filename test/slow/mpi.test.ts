@@ -1,7 +1,8 @@
-import { spawnSync } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import { resolve } from "node:path";
 import { describe, expect, test } from "vitest";
+import { twoHosts } from "../support/two-hosts.js";
 
 const hasMpi = existsSync("/usr/bin/mpirun");
 if (!hasMpi && process.env["CI"]) throw new Error("Open MPI is missing: apt-get install openmpi-bin libopenmpi-dev");
@@ -72,5 +73,53 @@ describe.skipIf(!hasMpi)("two ranks of mpirun (skipped where Open MPI is not ins
         .join("\n"),
     ).toMatch(message);
     expect(seconds).toBeLessThan(30);
+  });
+});
+
+const hosts = hasMpi ? twoHosts("evk") : null;
+if (hosts === null && process.env["CI"]) throw new Error("Network name spaces are not permitted here: run as root");
+
+describe.skipIf(hosts === null)("two hosts, joined by a cable (skipped where name spaces are not permitted)", () => {
+  const program = resolve("test/support/mpi-program.js");
+  const { run, mpiArguments, pullCable, bytesSent, close } = hosts as NonNullable<typeof hosts>;
+  const environment = { ...process.env, EVENKEEL_THREADS: "1" };
+
+  test("exchange what the cost model says, to the byte, and little more goes over the cable", () => {
+    const before = bytesSent();
+    const steps = 200;
+    const { stdout, stderr } = run(
+      "mpirun",
+      [...mpiArguments, process.execPath, program, "traffic", String(steps)],
+      environment,
+    );
+    const { perStep, predicted } = resultOf({ stdout: String(stdout), stderr: String(stderr), code: 0, seconds: 0 });
+    expect(perStep).toBe(predicted);
+    // Ethernet, IP and TCP headers are 66 bytes of each 1,514; what comes before and after the steps is small.
+    const sent = bytesSent() - before;
+    expect(sent).toBeGreaterThan(0.98 * steps * predicted);
+    expect(sent).toBeLessThan(1.12 * steps * predicted);
+  });
+
+  test("a pulled cable ends the job in time, with one line that names the rank that is out of reach", async () => {
+    const job = spawn(
+      "ip",
+      ["netns", "exec", "evka", "mpirun", ...mpiArguments, process.execPath, program, "traffic", "1000000"],
+      {
+        env: environment,
+      },
+    );
+    let stderr = "";
+    job.stderr.on("data", (chunk) => {
+      stderr += chunk;
+    });
+    const before = bytesSent();
+    while (bytesSent() - before < 3e6) await new Promise((done) => setTimeout(done, 100));
+    const [command, ...args] = pullCable;
+    spawnSync(command, args);
+    const pulled = performance.now();
+    await new Promise((done) => job.once("close", done));
+    expect(stderr).toMatch(/evenkeel: rank 0 of 2, .* expected every rank there within 5 s, got no answer from rank 1/);
+    expect((performance.now() - pulled) / 1000).toBeLessThan(40);
+    close();
   });
 });

@@ -85,11 +85,8 @@ const programs = {
   /** Steps until killed, at a size where most of the traffic is gradients; reports bytes per step. */
   async traffic() {
     const communicator = await connect({ timeout: 5 });
-    const data = arrayDataset({
-      inputs: new Float32Array(640 * 64).fill(0.5),
-      shape: [1, 8, 8],
-      labels: new Int32Array(640),
-    });
+    const inputs = new Float32Array(64 * 64).fill(0.5);
+    const samples = arrayDataset({ inputs, shape: [1, 8, 8], labels: new Int32Array(64) });
     const model = new Sequential(
       new Conv2d(1, 64, 3),
       new BatchNorm(64),
@@ -101,22 +98,23 @@ const programs = {
     evenkeel.syncBatchNorm(model, communicator);
     const optimizer = new Sgd(model.parameters(), { lr: 0.01 });
     const steps = Number(option);
+    const [batch] = batches(samples, { batchSize: 64, communicator });
     let given = 0;
     try {
-      await fit(model, batches(data, { batchSize: 64, communicator }), {
-        epochs: Math.ceil(steps / 10),
+      await fit(model, Array(steps).fill(batch), {
+        epochs: 1,
         optimizer,
         communicator,
         onStep({ step }) {
           if (step === 0) given = communicator.bytesGiven;
+          if (step === steps - 1) given = communicator.bytesGiven - given;
         },
       });
     } catch (error) {
       process.stderr.write(`evenkeel: ${error.message}\n`);
       communicator.abort(1);
     }
-    const perStep = (communicator.bytesGiven - given) / (Math.ceil(steps / 10) * 10 - 1);
-    if (communicator.rank === 0) report({ perStep, predicted: evenkeel.stepCost(model).bytes });
+    if (communicator.rank === 0) report({ perStep: given / (steps - 1), predicted: evenkeel.stepCost(model).bytes });
   },
 };
 await programs[what]();
