@@ -60,6 +60,9 @@ export {
   foldBatchNorm,
   type LeftNorm,
 } from "./models/fold-batch-norm.js";
+export type { ForeignStateOptions } from "./models/foreign-state.js";
+export { loadFlaxState } from "./models/load-flax-state.js";
+export { loadKerasState } from "./models/load-keras-state.js";
 export {
   cnn,
   type MlpOptions,

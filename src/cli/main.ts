@@ -6,6 +6,7 @@ import { evaluateCommand } from "./evaluate.js";
 import { foldCommand } from "./fold.js";
 import { inspectCommand } from "./inspect.js";
 import { predictCommand } from "./predict.js";
+import { recalibrateCommand } from "./recalibrate.js";
 import { repairCommand } from "./repair.js";
 import { trainCommand } from "./train.js";
 
@@ -31,7 +32,15 @@ const program = new Command("evenkeel")
   .option("--debug", "print the stack of an error")
   .showHelpAfterError("(evenkeel --help lists the commands and options)")
   .exitOverride();
-const commands = [trainCommand, predictCommand, evaluateCommand, inspectCommand, foldCommand, repairCommand];
+const commands = [
+  trainCommand,
+  predictCommand,
+  evaluateCommand,
+  inspectCommand,
+  foldCommand,
+  recalibrateCommand,
+  repairCommand,
+];
 for (const command of commands.map((make) => make())) {
   program.addCommand(command.copyInheritedSettings(program));
 }

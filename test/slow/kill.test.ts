@@ -66,9 +66,9 @@ describe("a run", () => {
   });
 
   test("whose disk is full at any write says so, keeps its checkpoint, and goes on from it", async () => {
-    expect((await start(folder, [...flags(3), "--out", "roomy"]).ended).code).toBe(0);
+    expect((await start(folder, [...flags(3), "--no-report", "--out", "roomy"]).ended).code).toBe(0);
     const expected = digest(join(folder, "roomy"));
-    const stopped = start(folder, [...flags(3), "--out", "stopped", "--checkpoint-every", "10"]);
+    const stopped = start(folder, [...flags(3), "--no-report", "--out", "stopped", "--checkpoint-every", "10"]);
     await stopped.says("epoch 1/3");
     stopped.child.kill("SIGKILL");
     await stopped.ended;
@@ -102,7 +102,7 @@ describe("a run", () => {
       process.env["FULL_AT"] = String(failures + 1);
       const resumed = start(
         folder,
-        ["train", "--resume", "--out", out, "--checkpoint-every", "10"],
+        ["train", "--resume", "--no-report", "--out", out, "--checkpoint-every", "10"],
         ["--import", full],
       );
       const { code, stderr } = await resumed.ended;
@@ -113,7 +113,7 @@ describe("a run", () => {
         expect(code, stderr).toBe(1);
         expect(stderr).toMatch(/^(evenkeel: warning: .*\n)*evenkeel: .*ENOSPC: no space left on device, write.*\n$/);
         describeCheckpoint(readFileSync(join(folder, out, "checkpoint.safetensors")));
-        expect((await start(folder, ["train", "--resume", "--out", out]).ended).code).toBe(0);
+        expect((await start(folder, ["train", "--resume", "--no-report", "--out", out]).ended).code).toBe(0);
       }
       expect(digest(join(folder, out))).toEqual(expected);
     }

@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { createHash } from "node:crypto";
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import type { CommandResult } from "./command.js";
 
@@ -31,13 +31,14 @@ export function start(folder: string, args: readonly string[], nodeOptions: read
   };
 }
 
-/** SHA-256 of what a run has left: its model, its history, and its metrics without times. */
-export function digest(run: string): Readonly<Record<"model" | "history" | "metrics", string>> {
+/** SHA-256 of what a run has left: its model, its metrics without times, and its history, if it was to write a report. */
+export function digest(run: string): Readonly<Record<"model" | "metrics" | "history", string | null>> {
   const sha = (content: string | Uint8Array): string => createHash("sha256").update(content).digest("hex");
+  const history = join(run, "history.jsonl");
   const metrics = readFileSync(join(run, "metrics.jsonl"), "utf8").replaceAll(/"seconds":[\d.e-]+,?/g, "");
   return {
     model: sha(readFileSync(join(run, "model.safetensors"))),
-    history: sha(readFileSync(join(run, "history.jsonl"))),
     metrics: sha(metrics),
+    history: existsSync(history) ? sha(readFileSync(history)) : null,
   };
 }
