@@ -1,6 +1,5 @@
 import { tensor } from "../create.js";
 import { type AnyModule, Module } from "../nn/module.js";
-import { RunningNorm } from "../nn/running-norm.js";
 import { Tensor } from "../tensor.js";
 import { buildArchitecture, describeArchitecture } from "./architecture.js";
 
@@ -66,11 +65,8 @@ function copyLayer(layer: AnyModule, copyTensor: (t: Tensor) => Tensor): AnyModu
     if (isBuffer || !(built instanceof Tensor || built === null)) continue;
     Reflect.set(copy, key, value instanceof Tensor ? copyTensor(value) : value);
   }
-  if (layer instanceof RunningNorm && copy instanceof RunningNorm) {
-    if (layer.frozen) copy.freeze();
-    copy.normalizeWith = layer.normalizeWith;
-    copy.updateRunning = layer.updateRunning;
-  }
+  const extra = layer.getExtraState();
+  if (extra !== null) copy.setExtraState(extra);
   return copy;
 }
 

@@ -81,13 +81,14 @@ const defaultSplit = [0.8, 0.1, 0.1];
  */
 export async function loadData(source: string, options: LoadDataOptions = {}): Promise<LoadedData> {
   const read = await readSource(source, options);
-  const parts = partsOf(source, read, options);
-  const { targets } = parts.train.samples;
+  const { targets } = "all" in read.parts ? read.parts.all : read.parts.train;
   if (targets === null) throw new Error("internal: data without targets");
+  if (targets.task === "classification") checkClasses(source, classesOf(targets));
+  const parts = partsOf(source, read, options);
   const encoding = parts.train.samples.fit(parts.train.rows);
   const inputShape = parts.train.samples.encode(encoding).shape;
   const split = "fingerprint" in read.parts ? { split: splitOf(read.parts.fingerprint, options) } : {};
-  const meta: ModelMeta = { ...describeTargets(source, targets, parts.train.rows), inputShape, ...encoding, ...split };
+  const meta: ModelMeta = { ...describeTargets(targets, parts.train.rows), inputShape, ...encoding, ...split };
   // Parts that come from one array share its dataset.
   const datasets = new Map<Samples, EncodedDataset>();
   const datasetOf = ({ samples, rows }: Rows, name: string): EncodedDataset => {
@@ -184,11 +185,15 @@ function splitOf(fingerprint: string, { split = defaultSplit, seed = 0 }: LoadDa
   return { shares: split, seed, fingerprint };
 }
 
-/** What a model must remember of its targets. @throws DataError if there is one class only */
-function describeTargets(source: string, targets: Targets, rows: Uint32Array): ModelMeta {
+/** What a model must remember of its targets. */
+function describeTargets(targets: Targets, rows: Uint32Array): ModelMeta {
   if (targets.task === "regression") return { task: "regression", targetScale: fitTargets(targets, rows) };
-  const classes = classesOf(targets);
-  if (classes.length > 1) return { task: "classification", classes };
+  return { task: "classification", classes: classesOf(targets) };
+}
+
+/** @throws DataError if there is one class only */
+function checkClasses(source: string, classes: readonly string[]): void {
+  if (classes.length > 1) return;
   throw new DataError({
     where: source,
     expected: "at least two classes to tell apart",
