@@ -442,6 +442,18 @@ describeEachBackend("Freezing:", () => {
   });
 });
 
+describeEachBackend("Masks", () => {
+  test("a mask is not ignored: rows 2, 4 and two of padding have mean 3 and variance 1 (tfjs, keras#18759)", () => {
+    const norm = new BatchNorm(1, { momentum: 0.5, eps: 0 });
+    const x = tensor([2, 4, 100, Number.NaN], [1, 1, 4]);
+    const handler = onWarning(() => {});
+    const y = norm.forward(x, { mask: tensor([1, 1, 0, 0], [1, 1, 4]) });
+    onWarning(handler);
+    expect([...y.dataSync()]).toEqual([-1, 1, 0, 0]);
+    expect([norm.runningMean?.item(), norm.runningVar?.item()]).toEqual([1.5, 1]);
+  });
+});
+
 describe("Batch norm", () => {
   test("is affine in x in evaluation, and in training it is not", () => {
     setBackend("wasm");

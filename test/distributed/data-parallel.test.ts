@@ -128,6 +128,14 @@ describe.each(["cpu", "wasm"] as const)("synchronised batch norm on %s", (backen
     );
   });
 
+  test("stretches of a batch and statistics of all ranks exclude each other", async () => {
+    const both =
+      "new evenkeel.BatchNorm(2, { sync: communicator, virtualBatchSize: 4 }).forward(evenkeel.zeros([8, 2]));";
+    await expect(onRanks(2, both)).rejects.toThrowErrorMatchingInlineSnapshot(
+      `[Error: BatchNorm(2).forward(x): expected either virtualBatchSize or sync, got both. Build the layer without one of them.]`,
+    );
+  });
+
   test("a rank that passes over a layer is told which", async () => {
     const skips = `
       const model = new evenkeel.Sequential(new evenkeel.BatchNorm(2), new evenkeel.BatchNorm(2));

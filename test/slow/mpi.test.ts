@@ -1,7 +1,8 @@
 import { spawn, spawnSync } from "node:child_process";
-import { existsSync } from "node:fs";
-import { resolve } from "node:path";
+import { existsSync, readFileSync, rmSync } from "node:fs";
+import { join, resolve } from "node:path";
 import { describe, expect, test } from "vitest";
+import { temporaryFolder, writeSmallImages } from "../support/idx-files.js";
 import { twoHosts } from "../support/two-hosts.js";
 
 const hasMpi = existsSync("/usr/bin/mpirun");
@@ -73,6 +74,55 @@ describe.skipIf(!hasMpi)("two ranks of mpirun (skipped where Open MPI is not ins
         .join("\n"),
     ).toMatch(message);
     expect(seconds).toBeLessThan(30);
+  });
+});
+
+describe.skipIf(!hasMpi)("evenkeel train under mpirun (skipped where Open MPI is not installed)", () => {
+  const main = resolve("dist/cli/main.js");
+  const environment = { ...process.env, EVENKEEL_THREADS: "1" };
+  const onTwo = ["--allow-run-as-root", "--oversubscribe", "-np", "2", process.execPath, main];
+  const flags = (data: string, out: string): string[] => [
+    ...["train", "--data", data, "--epochs", "6", "--schedule", "constant", "--lr", "0.003", "--seed", "3"],
+    ...["--batch-size", "24", "--no-report", "--checkpoint-every", "3", "--out", out],
+  ];
+  const lossesIn = (out: string): number[] =>
+    readFileSync(join(out, "metrics.jsonl"), "utf8")
+      .trim()
+      .split("\n")
+      .map((line) => JSON.parse(line).test.loss);
+
+  test("follows one process; what two ranks began and one of them left by kill -9 goes on alone", async () => {
+    const folder = temporaryFolder();
+    const data = writeSmallImages(join(folder, "images"));
+    const out = (name: string): string => join(folder, name);
+    expect(spawnSync(process.execPath, [main, ...flags(data, out("one"))], { env: environment }).status).toBe(0);
+    const { status, stdout } = spawnSync("mpirun", [...onTwo, ...flags(data, out("two"))], {
+      env: environment,
+      encoding: "utf8",
+    });
+    expect(status).toBe(0);
+    expect(stdout).toContain("; 2 ranks");
+    expect(distance(lossesIn(out("two")), lossesIn(out("one")))).toBeLessThan(1e-3);
+
+    const job = spawn("mpirun", [...onTwo, ...flags(data, out("killed"))], { env: environment });
+    let stderr = "";
+    job.stderr.on("data", (chunk) => {
+      stderr += chunk;
+    });
+    const ended = new Promise<number | null>((done) => job.once("close", done));
+    while (!existsSync(join(out("killed"), "checkpoint.safetensors"))) await new Promise((done) => setTimeout(done, 5));
+    const ranks = spawnSync("pgrep", ["-P", String(job.pid)], { encoding: "utf8" })
+      .stdout.trim()
+      .split("\n");
+    process.kill(Number(ranks[1]), "SIGKILL");
+    expect(await ended).not.toBe(0);
+    expect(stderr).toMatch(/expected every rank to live, got the end of rank 1/);
+    const resumed = spawnSync(process.execPath, [main, "train", "--resume", "--out", out("killed")], {
+      env: environment,
+    });
+    expect(resumed.status).toBe(0);
+    expect(distance(lossesIn(out("killed")), lossesIn(out("one")))).toBeLessThan(1e-3);
+    rmSync(folder, { recursive: true });
   });
 });
 
