@@ -51,7 +51,7 @@ export function twoHosts(name: string): TwoHosts | null {
     oob_tcp_if_include: "10.77.0.0/24",
     mpi_yield_when_idle: "1",
     // By default mpirun's own connections notice a dead link after minutes.
-    oob_tcp_keepalive_time: "8",
+    oob_tcp_keepalive_time: "2",
     oob_tcp_keepalive_intvl: "1",
     oob_tcp_keepalive_probes: "2",
   };
