@@ -1,5 +1,6 @@
 import { tensor } from "../create.js";
 import { BatchNorm } from "../nn/batch-norm.js";
+import { BatchRenorm } from "../nn/batch-renorm.js";
 import { ConvTranspose2d } from "../nn/conv-transpose2d.js";
 import { Conv1d } from "../nn/conv1d.js";
 import { Conv2d } from "../nn/conv2d.js";
@@ -42,9 +43,9 @@ export function behavesAs<C extends AnyModule>(
   return module instanceof layerClass && forwardOf(module) === layerClass.prototype.forward;
 }
 
-/** Whether a norm is one of the two whose running statistics make it a fixed map. */
+/** Whether a norm is one of those whose running statistics make it a fixed map. */
 export function isRunningNorm(module: AnyModule): module is RunningNorm {
-  return behavesAs(module, BatchNorm) || behavesAs(module, InstanceNorm);
+  return behavesAs(module, BatchNorm) || behavesAs(module, BatchRenorm) || behavesAs(module, InstanceNorm);
 }
 
 /** Whether a layer is a linear one or a convolution. */

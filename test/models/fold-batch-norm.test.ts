@@ -3,6 +3,7 @@ import { join } from "node:path";
 import {
   AvgPool2d,
   BatchNorm,
+  BatchRenorm,
   Conv1d,
   Conv2d,
   ConvTranspose2d,
@@ -178,6 +179,12 @@ describeEachBackend("foldBatchNorm", () => {
         "1: before it stands ReLU(); behind it stands BatchNorm(4)",
       ]
     `);
+  });
+
+  test("batch renormalisation folds as batch norm does, which it is at inference", () => {
+    const model = new Sequential(new Conv2d(2, 4, 3), trained(new BatchRenorm(4), 3), new ReLU());
+    const { folded, left } = fold(model, normal([3, 2, 6, 6], 4));
+    expect([folded, left]).toEqual([["1 into 0"], []]);
   });
 
   test("instance norms with running statistics fold as batch norms do", () => {
