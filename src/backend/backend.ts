@@ -302,6 +302,30 @@ export interface Normalization<Block> {
     dweight: Block | null,
     dbias: Block | null,
   ): void;
+  /**
+   * The first half of {@link Normalization.standardizeGradient} where each parameter has a mean of its own: sums[kept] = f64 Σ g and
+   * Σ g·(x − mean), g being dy where the map let values pass. Sums of parts of a batch, by the moments of all of it, may be added.
+   */
+  standardizeGradientSums(
+    dy: Block,
+    x: Block,
+    moments: Block,
+    view: StatisticsView,
+    map: AffineMap<Block>,
+    sums: Block,
+  ): void;
+  /** The second half: what {@link Normalization.standardizeGradient} makes of these sums. */
+  standardizeGradientFromSums(
+    dy: Block,
+    x: Block,
+    moments: Block,
+    view: StatisticsView,
+    map: AffineMap<Block>,
+    sums: Block,
+    dx: Block | null,
+    dweight: Block | null,
+    dbias: Block | null,
+  ): void;
   /** y = weight·(x − mean)/√(variance + eps) + bias with given f32 mean and variance per kept index: a fixed map, which may rectify. */
   normalizeWith(x: Block, mean: Block, variance: Block, view: StatisticsView, map: AffineMap<Block>, y: Block): void;
   /** The gradient of {@link Normalization.normalizeWith}: dx = weight·dy·s, dweight = Σ dy·x̂, dbias = Σ dy, dy as for {@link Normalization.standardizeGradient}. */
