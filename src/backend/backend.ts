@@ -43,6 +43,8 @@ export interface Memory<Block> {
   read(block: Block, bytes: number): Promise<ArrayBuffer>;
   /** As {@link Memory.read}, at once. Backends whose device cannot answer at once throw `BackendError`. */
   readSync(block: Block, bytes: number): ArrayBuffer;
+  /** As {@link Memory.readSync}, into host memory that is there: as many bytes as it has. */
+  readInto(block: Block, values: Float32Array | Float64Array): void;
   /** Bytes handed out by {@link Memory.allocate} and not yet given back. */
   bytesInUse(): number;
   /** The most bytes that can be handed out; infinite where that is not known. */

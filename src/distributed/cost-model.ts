@@ -54,8 +54,7 @@ export function stepCost(model: Module): StepCost {
     .namedModules()
     .flatMap(([name, module]) => (module instanceof BatchNorm && module.sync !== null ? [{ name, module }] : []));
   const collectives = [
-    marked("whether to stop", "allGather", 1),
-    marked("samples of the step", "allGather", 1),
+    marked("start of the step", "allGather", 2),
     ...norms.map(({ name, module }) => marked(`${module} at ${name}, forward`, "allGather", 3 * module.numFeatures)),
     ...[...norms]
       .reverse()

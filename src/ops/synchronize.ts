@@ -18,7 +18,8 @@ export interface Synchronization {
  */
 export function synchronizeMoments(moments: Tensor, { communicator, layer }: Synchronization): void {
   const { backend, size } = moments;
-  const mine = new Float64Array(backend.readSync(moments.block, 8 * size));
+  const mine = new Float64Array(size);
+  backend.readInto(moments.block, mine);
   const all = communicator.allGather(mine, `${layer}, forward`);
   const merged = new Float64Array(size);
   for (let at = 0; at < size; at += 3) {
@@ -68,7 +69,8 @@ export function synchronizedGradient(
   const given = [dy.block, x.block, moments.block, view, map, sums.block] as const;
   backend.standardizeGradientSums(...given);
   backend.standardizeGradientFromSums(...given, null, dweight, dbias);
-  const all = new Float64Array(backend.readSync(sums.block, 8 * sums.size));
+  const all = new Float64Array(sums.size);
+  backend.readInto(sums.block, all);
   communicator.allReduceSum(all, `${layer}, backward`);
   backend.write(sums.block, all);
   backend.standardizeGradientFromSums(...given, dx, null, null);
