@@ -113,8 +113,7 @@ export function warmUpLr(schedule: Schedule, warmUpSteps: number): Schedule {
  */
 export function scaledLr(lr: number, rule: LrScaling, batchSize: number, reference: number): number {
   const where = "scaledLr(lr, rule, batchSize, reference)";
-  rate(where, "lr", lr);
-  const factor = checkCount(where, "batchSize", batchSize) / checkCount(where, "reference", reference);
   if (rule === "none") return lr;
-  return lr * (rule === "linear" ? factor : Math.sqrt(factor));
+  const factor = checkCount(where, "batchSize", batchSize) / checkCount(where, "reference", reference);
+  return rate(where, "lr", lr) * (rule === "linear" ? factor : Math.sqrt(factor));
 }
