@@ -9,6 +9,7 @@ import { optimization } from "./optimization.js";
 import { pooling } from "./pooling.js";
 import { reductions } from "./reductions.js";
 import { Runtime } from "./runtime.js";
+import { summaries } from "./summary.js";
 
 /** Blocks are addresses in the shared memory. */
 function memory({ memory }: Runtime): Memory<number> {
@@ -37,6 +38,7 @@ let instance: Wasm | null = null;
 
 function start(): Wasm {
   const runtime = new Runtime();
+  const norms = normalization(runtime);
   const backend: Backend<number> = {
     name: "wasm",
     ...memory(runtime),
@@ -46,7 +48,8 @@ function start(): Wasm {
     ...lookups(runtime),
     ...conv(runtime),
     ...pooling(runtime),
-    ...normalization(runtime),
+    ...norms,
+    ...summaries(runtime, norms),
     ...losses(runtime),
     ...optimization(runtime),
   };
