@@ -122,6 +122,7 @@ export { RunningNorm, type RunningNormOptions, type RunningNormState, type Stati
 export { Sequential } from "./nn/sequential.js";
 export { SpectralNorm, type SpectralNormOptions } from "./nn/spectral-norm.js";
 export { syncBatchNorm } from "./nn/sync-batch-norm.js";
+export { SynchronizedNorm, type SynchronizedNormOptions } from "./nn/synchronized-norm.js";
 export { WeightNorm, type WeightNormOptions } from "./nn/weight-norm.js";
 export { WeightStandardization, type WeightStandardizationOptions } from "./nn/weight-standardization.js";
 export { Weighted } from "./nn/weighted.js";
@@ -155,9 +156,11 @@ export { Optimizer, type OptimizerOptions } from "./train/optimizer.js";
 export {
   constantLr,
   cosineLr,
+  type LrScaling,
   type OneCycleOptions,
   oneCycleLr,
   type Schedule,
+  scaledLr,
   stepLr,
   warmUpLr,
 } from "./train/schedules.js";

@@ -44,6 +44,8 @@ export interface Memory<Block> {
   read(block: Block, bytes: number): Promise<ArrayBuffer>;
   /** As {@link Memory.read}, at once. Backends whose device cannot answer at once throw `BackendError`. */
   readSync(block: Block, bytes: number): ArrayBuffer;
+  /** As {@link Memory.readSync}, into host memory that is there: as many bytes as it has. */
+  readInto(block: Block, values: Float32Array | Float64Array): void;
   /** Bytes handed out by {@link Memory.allocate} and not yet given back. */
   bytesInUse(): number;
   /** The most bytes that can be handed out; infinite where that is not known. */
@@ -299,6 +301,30 @@ export interface Normalization<Block> {
     moments: Block,
     view: StatisticsView,
     map: AffineMap<Block>,
+    dx: Block | null,
+    dweight: Block | null,
+    dbias: Block | null,
+  ): void;
+  /**
+   * The first half of {@link Normalization.standardizeGradient} where each parameter has a mean of its own: sums[kept] = f64 Σ g and
+   * Σ g·(x − mean), g being dy where the map let values pass. Sums of parts of a batch, by the moments of all of it, may be added.
+   */
+  standardizeGradientSums(
+    dy: Block,
+    x: Block,
+    moments: Block,
+    view: StatisticsView,
+    map: AffineMap<Block>,
+    sums: Block,
+  ): void;
+  /** The second half: what {@link Normalization.standardizeGradient} makes of these sums. */
+  standardizeGradientFromSums(
+    dy: Block,
+    x: Block,
+    moments: Block,
+    view: StatisticsView,
+    map: AffineMap<Block>,
+    sums: Block,
     dx: Block | null,
     dweight: Block | null,
     dbias: Block | null,

@@ -11,6 +11,10 @@ import { reductions } from "./reductions.js";
 import { Runtime } from "./runtime.js";
 import { summaries } from "./summary.js";
 
+function bytesOf(values: ArrayBufferView): Uint8Array {
+  return new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
+}
+
 /** Blocks are addresses in the shared memory. */
 function memory({ memory }: Runtime): Memory<number> {
   const copyOut = (block: number, bytes: number): ArrayBuffer =>
@@ -18,11 +22,10 @@ function memory({ memory }: Runtime): Memory<number> {
   return {
     allocate: (bytes) => memory.allocate(bytes),
     free: (block, bytes) => memory.free(block, bytes),
-    write(block, values, offset = 0) {
-      memory.bytes.set(new Uint8Array(values.buffer, values.byteOffset, values.byteLength), block + offset);
-    },
+    write: (block, values, offset = 0) => memory.bytes.set(bytesOf(values), block + offset),
     read: async (block, bytes) => copyOut(block, bytes),
     readSync: copyOut,
+    readInto: (block, values) => bytesOf(values).set(memory.bytes.subarray(block, block + values.byteLength)),
     bytesInUse: () => memory.inUse,
     bytesAtMost: () => memory.limit,
   };
