@@ -54,7 +54,7 @@ export function Chart({ title, y, series, range, height = 180 }: ChartProps) {
   }, [looks, theme, height, range?.[0], range?.[1]]);
 
   useEffect(() => {
-    if (visible) plot.current?.setData(uPlot.join(series.map(({ x, y }) => [asNumbers(x), asNumbers(y)])));
+    if (visible && series.length > 0) plot.current?.setData(uPlot.join(series.map(({ x, y }) => [x, y])));
   });
 
   return (
@@ -92,7 +92,7 @@ function optionsOf(
     height,
     cursor: { show: false },
     legend: { show: false },
-    scales: { x: { time: false }, y: range === undefined ? {} : { range: [range[0], range[1]] } },
+    scales: { x: { time: false }, y: { range: range === undefined ? rangeOf : [range[0], range[1]] } },
     axes: [
       { ...axis, size: 28 },
       { ...axis, size: 46 },
@@ -110,9 +110,9 @@ function optionsOf(
   };
 }
 
-/** uPlot takes a gap where a value is null; curves of a network that failed have none that are not finite. */
-function asNumbers(values: Float32Array): uPlot.TypedArray {
-  return values;
+/** A little more than the values take up; something to draw axes on where there are none yet. */
+function rangeOf(_: uPlot, low: number | null, high: number | null): uPlot.Range.MinMax {
+  return low === null || high === null ? [0, 1] : uPlot.rangeNum(low, high, 0.1, true);
 }
 
 function lastOf(values: Float32Array): string {
