@@ -22,6 +22,7 @@ export interface Backend<Block = unknown>
     Convolutions<Block>,
     Pooling<Block>,
     Normalization<Block>,
+    Summaries<Block>,
     Losses<Block>,
     Optimization<Block> {
   /** The name by which `setBackend` knows it. */
@@ -378,6 +379,26 @@ export interface Normalization<Block> {
     limits: RenormLimits,
     r: Block,
     d: Block,
+  ): void;
+}
+
+/** What values are like. */
+export interface Summaries<Block> {
+  /**
+   * What the values of x, viewed as (outer, kept, inner), are like: `summary` is f64, 4 + bins + 6·kept of them:
+   * - low and high, the range of the histogram: `range`, or, where that is null, as much of mean ± 4 deviations of all values as lies between
+   *   the least and the largest;
+   * - how many values lie below and above it, then how many in each of `bins` bins of equal width: x is in bin
+   *   ⌊(x − low)·(bins/(high − low))⌋, computed in f32, and high in the last one; NaN is nowhere;
+   * - for each kept index count, mean and M2 as in {@link Normalization.moments}, the least and the largest value (NaN if one is NaN; ∞ and
+   *   −∞ of no values), and how many are 0.
+   */
+  summarize(
+    x: Block,
+    view: Pick<StatisticsView, "outer" | "kept" | "inner">,
+    range: readonly [low: number, high: number] | null,
+    bins: number,
+    summary: Block,
   ): void;
 }
 

@@ -9,6 +9,7 @@ import { optimization } from "./optimization.js";
 import { pooling } from "./pooling.js";
 import { reductions } from "./reductions.js";
 import { Runtime } from "./runtime.js";
+import { summaries } from "./summary.js";
 
 function bytesOf(values: ArrayBufferView): Uint8Array {
   return new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
@@ -40,6 +41,7 @@ let instance: Wasm | null = null;
 
 function start(): Wasm {
   const runtime = new Runtime();
+  const norms = normalization(runtime);
   const backend: Backend<number> = {
     name: "wasm",
     ...memory(runtime),
@@ -49,7 +51,8 @@ function start(): Wasm {
     ...lookups(runtime),
     ...conv(runtime),
     ...pooling(runtime),
-    ...normalization(runtime),
+    ...norms,
+    ...summaries(runtime, norms),
     ...losses(runtime),
     ...optimization(runtime),
   };
