@@ -9,17 +9,25 @@ import { dirname } from "node:path";
  * @param content - what
  */
 export function writeWhole(path: string, content: string | Uint8Array): void {
-  mkdirSync(dirname(path), { recursive: true });
-  const part = `${path}.${process.pid}.part`;
+  writeTogether([[path, content]]);
+}
+
+/** Writes files that belong together, as {@link writeWhole} does one: all are on the disk before the first is renamed, and the last is renamed last. */
+export function writeTogether(files: readonly (readonly [path: string, content: string | Uint8Array])[]): void {
+  const parts = files.map(([path]) => `${path}.${process.pid}.part`);
   try {
-    flushed(part, "w", (file) => writeFileSync(file, content));
-    renameSync(part, path);
+    for (const [k, [path, content]] of files.entries()) {
+      mkdirSync(dirname(path), { recursive: true });
+      flushed(parts[k], "w", (file) => writeFileSync(file, content));
+    }
+    for (const [k, [path]] of files.entries()) renameSync(parts[k], path);
   } catch (cause) {
-    rmSync(part, { force: true });
+    for (const part of parts) rmSync(part, { force: true });
     throw cause;
   }
   // The renaming stands in the folder. Windows cannot open one.
-  if (process.platform !== "win32") flushed(dirname(path), "r", () => {});
+  if (process.platform === "win32") return;
+  for (const folder of new Set(files.map(([path]) => dirname(path)))) flushed(folder, "r", () => {});
 }
 
 /** Opens, uses and closes a file or folder, and waits until the disk has it. */

@@ -1,9 +1,10 @@
 import { copyFileSync, existsSync, mkdirSync, readFileSync, realpathSync } from "node:fs";
-import { dirname, isAbsolute, join, relative, resolve, sep } from "node:path";
-import { ArgumentError, FormatError } from "../errors.js";
+import { dirname, join, resolve } from "node:path";
+import { ArgumentError } from "../errors.js";
 import { onnxExternalFiles } from "../models/onnx/external-locations.js";
 import type { ExternalFiles } from "../models/onnx/tensor-values.js";
 import { writeWhole } from "./files.js";
+import { checkInside } from "./inside-folder.js";
 
 /** An ONNX model and the files beside it in which it keeps tensors. */
 export interface OnnxFile {
@@ -26,24 +27,6 @@ export async function readOnnxFile(path: string): Promise<OnnxFile> {
     if (existsSync(file)) files[location] = readFileSync(file);
   }
   return { path, bytes, files };
-}
-
-function checkInside(path: string, location: string): string {
-  const folder = realpathSync(dirname(path));
-  const file = resolve(folder, location);
-  // A link may lead out of the folder, too.
-  for (const target of existsSync(file) ? [file, realpathSync(file)] : [file]) {
-    const way = relative(folder, target);
-    if (way === "" || way === ".." || way.startsWith(`..${sep}`) || isAbsolute(way) || isAbsolute(location)) {
-      throw new FormatError({
-        where: path,
-        expected: "tensors in files of its own folder",
-        received: JSON.stringify(location),
-        cure: "A model from elsewhere must not choose what is read: move the file beside it.",
-      });
-    }
-  }
-  return file;
 }
 
 /** Writes a model made from another one, with the files beside that one which it still names. @throws ArgumentError if it would overwrite it */

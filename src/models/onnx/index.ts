@@ -4,6 +4,7 @@
  *
  * @module
  */
+export type { ParameterRange } from "../norm-statistics.js";
 export {
   type FoldedOnnxNorm,
   type FoldOnnxOptions,
@@ -11,7 +12,7 @@ export {
   type LeftOnnxNorm,
   type OnnxFolding,
 } from "./fold-onnx.js";
-export { inspectOnnx, type OnnxInspection, type OnnxNorm, type OnnxRange } from "./inspect-onnx.js";
+export { inspectOnnx, type OnnxInspection, type OnnxNorm } from "./inspect-onnx.js";
 export {
   type OnnxDrift,
   type OnnxRecalibration,

@@ -1,3 +1,4 @@
+import { type ParameterRange, rangeOf } from "../norm-statistics.js";
 import { floatOf, intOf, intsOf, printable, titleOf } from "./attributes.js";
 import { isBatchNorm, isTraining } from "./batch-norm-node.js";
 import type { NodeProto } from "./codec.js";
@@ -7,16 +8,6 @@ import { findingsOf } from "./norm-findings.js";
 import { type NormKind, normEpsOf, normKindOf } from "./norm-kinds.js";
 import { OnnxModel } from "./onnx-model.js";
 import type { ExternalFiles } from "./tensor-values.js";
-
-/** The smallest and the largest of some numbers, and their average. */
-export interface OnnxRange {
-  /** The smallest. */
-  readonly min: number;
-  /** The largest. */
-  readonly max: number;
-  /** The average. */
-  readonly mean: number;
-}
 
 /** A normalisation of a model. */
 export interface OnnxNorm {
@@ -37,7 +28,7 @@ export interface OnnxNorm {
   /** Other attributes that are whole numbers: axis, num_groups, size, p, spatial. */
   readonly settings: Readonly<Record<string, number | readonly number[]>>;
   /** Ranges of weight, bias, mean and variance, as far as they are constant. */
-  readonly parameters: Readonly<Record<string, OnnxRange>>;
+  readonly parameters: Readonly<Record<string, ParameterRange>>;
   /** What is wrong or suspicious. */
   readonly findings: readonly string[];
   /** What {@link foldOnnx} would fold it into; null if it would leave it. */
@@ -99,7 +90,7 @@ export async function inspectOnnx(
 
 function describe(graph: Graph, node: NodeProto, kind: NormKind): Omit<OnnxNorm, "foldsInto" | "leftBecause"> {
   const isBatch = isBatchNorm(node);
-  const parameters: Record<string, OnnxRange> = {};
+  const parameters: Record<string, ParameterRange> = {};
   let channels: number | null = null;
   for (const [name, input] of Object.entries(kind.parameters)) {
     const values = node.input[input] ? graph.constant(node.input[input]) : "";
@@ -124,14 +115,4 @@ function describe(graph: Graph, node: NodeProto, kind: NormKind): Omit<OnnxNorm,
     parameters,
     findings: findingsOf(graph, node),
   };
-}
-
-function rangeOf(values: Float64Array): OnnxRange {
-  let [min, max, sum] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY, 0];
-  for (const value of values) {
-    min = Math.min(min, value);
-    max = Math.max(max, value);
-    sum += value;
-  }
-  return { min, max, mean: sum / values.length };
 }

@@ -1,5 +1,6 @@
 import { DataError, VerificationError } from "../../errors.js";
 import { formatShape } from "../../shape.js";
+import { difference } from "../difference.js";
 import { inFloat32 } from "./in-float32.js";
 import type { OnnxModel } from "./onnx-model.js";
 import { openSizes, randomInputs } from "./random-inputs.js";
@@ -130,29 +131,6 @@ async function firstRun(where: string, session: OnnxSession, shapes: Readonly<Re
     },
     { cause: failure },
   );
-}
-
-/** See {@link OnnxVerification.maxRelative}. */
-const smallestScale = 0.01;
-
-/** Differences of two outputs: what both have as NaN or as the same infinity does not differ. */
-function difference(
-  a: OnnxOutput["values"],
-  b: OnnxOutput["values"],
-): { readonly absolute: number; readonly relative: number } {
-  let absolute = 0;
-  let largest = smallestScale;
-  for (let i = 0; i < a.length; i++) {
-    if (a[i] === b[i] || (Number.isNaN(a[i]) && Number.isNaN(b[i]))) {
-      if (Number.isFinite(a[i])) largest = Math.max(largest, Math.abs(a[i]));
-      continue;
-    }
-    const distance = Math.abs(a[i] - b[i]);
-    if (!Number.isFinite(distance)) return { absolute: Number.POSITIVE_INFINITY, relative: Number.POSITIVE_INFINITY };
-    absolute = Math.max(absolute, distance);
-    largest = Math.max(largest, Math.abs(a[i]), Math.abs(b[i]));
-  }
-  return { absolute, relative: absolute === 0 ? 0 : absolute / largest };
 }
 
 /** What rounding alone may do: half precision keeps 11 bits of each weight, bfloat16 8. */

@@ -4,5 +4,16 @@
  *
  * @module
  */
+export type { ParameterRange } from "../norm-statistics.js";
 export { type TfjsArtifacts, type TfjsFiles, tfjsWeightPaths, toTfjsArtifacts, toTfjsFiles } from "./files.js";
+export {
+  type FoldedTfjsNorm,
+  type FoldTfjsOptions,
+  foldTfjs,
+  type LeftTfjsNorm,
+  type TfjsFolding,
+} from "./fold-tfjs.js";
+export { inspectTfjs, type TfjsInspection, type TfjsNorm } from "./inspect-tfjs.js";
+export type { TensorFlow, TensorFlowModel, TensorFlowSymbol, TensorFlowTensor } from "./tensorflow.js";
+export type { TfjsArray, TfjsVerification, VerifyTfjsOptions } from "./verify.js";
 export type { TfjsQuantization, TfjsWeightSpec } from "./weights.js";

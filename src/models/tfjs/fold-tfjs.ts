@@ -1,0 +1,108 @@
+import type { TfjsFiles } from "./files.js";
+import { foldNorms, type NormOutcome } from "./fold-norms.js";
+import { graphNorms } from "./graph-norms.js";
+import { TfjsModel } from "./tfjs-model.js";
+import { type TfjsVerification, type VerifyTfjsOptions, verify } from "./verify.js";
+
+/** Options of {@link foldTfjs}. */
+export interface FoldTfjsOptions extends VerifyTfjsOptions {
+  /** Whether both models are run and compared before the folded one is returned. @defaultValue true */
+  readonly verify?: boolean;
+}
+
+/** A batch norm that is gone. */
+export interface FoldedTfjsNorm {
+  /** Its name; before it the networks around it. */
+  readonly norm: string;
+  /** The layer that does its work now. */
+  readonly into: string;
+}
+
+/** A batch norm that is still there. */
+export interface LeftTfjsNorm {
+  /** Its name; before it the networks around it. */
+  readonly norm: string;
+  /** Why. */
+  readonly reason: string;
+}
+
+/** A folded model, and what was done. */
+export interface TfjsFolding {
+  /** The new files. */
+  readonly files: TfjsFiles;
+  /** Batch norms that are gone. */
+  readonly folded: readonly FoldedTfjsNorm[];
+  /** Batch norms that are still there. */
+  readonly left: readonly LeftTfjsNorm[];
+  /** How far both models differ; null if they were not compared, or nothing was folded. */
+  readonly verification: TfjsVerification | null;
+}
+
+/**
+ * Folds batch norms of a TF.js layers model into the layers before or after them, where that changes no result.
+ *
+ * At inference a batch norm is a fixed map of each channel, y = a·x + b with a = gamma / √(moving_variance + epsilon) and
+ * b = beta − moving_mean·a. It is folded
+ * - into a Conv2D, Conv1D, Conv2DTranspose, DepthwiseConv2D, SeparableConv2D or Dense before it: kernel ← a·kernel, bias ← a·bias + b,
+ *   through what is the identity at inference (Dropout and the like) and average pooling between them;
+ * - into a batch norm before it, which gives one for two;
+ * - else into such a layer after it that pads nothing (no Conv2DTranspose): kernel ← kernel·a, bias ← bias + Σ kernel·b.
+ *
+ * It is left where others read what would change, where a layer is shared or carries an activation in between, and where kernels are
+ * quantised to whole numbers. Numbers are computed in float64 and rounded once to what the weight is stored as. Layers without bias
+ * get one; a norm that is an output of the model leaves a linear Activation of its name. All else stays: training configuration,
+ * metadata, other weights. Graph models are returned as they are.
+ *
+ * @param files - model.json and its weights; not changed
+ * @throws FormatError if they are damaged, or no model of TF.js
+ * @throws VerificationError if the folded model computes something else, beyond the tolerance
+ * @throws DataError if TF.js cannot load or run the model
+ * @throws MissingPackageError if \@tensorflow/tfjs is not installed, with `verify`
+ */
+export async function foldTfjs(files: TfjsFiles, options: FoldTfjsOptions = {}): Promise<TfjsFolding> {
+  const where = "foldTfjs(files)";
+  const model = new TfjsModel(where, files);
+  if (model.main === null) {
+    const left = graphNorms(model).flatMap(({ place, mode, leftBecause }) =>
+      mode === null || leftBecause === null ? [] : [{ norm: place, reason: leftBecause }],
+    );
+    return { files: copyOf(files), folded: [], left, verification: null };
+  }
+  const outcomes = foldNorms(model);
+  const folded = outcomes.flatMap(({ norm, into }) => (into === undefined ? [] : [{ norm, into }]));
+  const left = outcomes.flatMap(({ norm, reason }) => (reason === undefined ? [] : [{ norm, reason }]));
+  if (folded.length === 0) return { files: copyOf(files), folded, left, verification: null };
+  const result = model.write();
+  const compared = {
+    before: files,
+    after: result,
+    places: placesOf(model, outcomes),
+    indices: indexInputs(model),
+    defaultTolerance: model.hasHalves ? 0.02 : 1e-4,
+  };
+  const verification = options.verify === false ? null : await verify(where, compared, options);
+  return { files: result, folded, left, verification };
+}
+
+function copyOf({ model, shards }: TfjsFiles): TfjsFiles {
+  return {
+    model: model.slice(),
+    shards: Object.fromEntries(Object.entries(shards).map(([path, bytes]) => [path, bytes.slice()])),
+  };
+}
+
+/** Of two norms that went into one layer, the second one's output is the layer's. */
+function placesOf({ main }: TfjsModel, outcomes: readonly NormOutcome[]): (readonly [string, string])[] {
+  const places = new Map<string, string>();
+  for (const { compared } of outcomes) if (compared !== undefined) places.set(compared[1], compared[0]);
+  return [...places].flatMap(([after, before]) => (main?.layers.has(after) ? [[before, after] as const] : []));
+}
+
+/** Inputs that an Embedding reads. */
+function indexInputs({ main }: TfjsModel): string[] {
+  return [...(main?.layers.values() ?? [])].flatMap((layer) => {
+    if (layer.className !== "Embedding") return [];
+    const before = main?.before(layer);
+    return [before == null ? `${layer.name}_input` : before.name];
+  });
+}

@@ -1,0 +1,186 @@
+import {
+  momentumFindings,
+  type ParameterRange,
+  parameterFindings,
+  rangeOf,
+  statisticsFindings,
+} from "../norm-statistics.js";
+import { affineOf, epsOf, normWeights } from "./batch-norm-layer.js";
+import type { Container, Layer } from "./container.js";
+import type { TfjsFiles } from "./files.js";
+import { foldNorms } from "./fold-norms.js";
+import { graphNodes, graphNorms } from "./graph-norms.js";
+import { isObject, type JsonObject, printable } from "./json.js";
+import { titleOf } from "./linear-layers.js";
+import { isBatchNorm, normKindOf } from "./norm-kinds.js";
+import { TfjsModel } from "./tfjs-model.js";
+import { valuesOf } from "./weights.js";
+
+/** A normalisation of a model. */
+export interface TfjsNorm {
+  /** Its class of layers, or a graph's operator, e.g. `BatchNormalization` or `FusedBatchNormV3`. */
+  readonly kind: string;
+  /** Its name; before it the networks or functions around it. */
+  readonly place: string;
+  /** What makes its input: a layer or node, or `input NAME`. */
+  readonly input: string;
+  /** How many values its weight or mean has; null where it has none that is constant. */
+  readonly channels: number | null;
+  /** What is added under the root; of LRN its `bias`; null for kinds without. */
+  readonly eps: number | null;
+  /** Weight of the old running value; null for all but batch norms of layers models. */
+  readonly momentum: number | null;
+  /** Whether a batch norm uses running statistics or the batch's; null for other kinds. */
+  readonly mode: "inference" | "training" | null;
+  /** Other settings: axis, groups, axes, and the like. */
+  readonly settings: Readonly<Record<string, number | readonly number[]>>;
+  /** Ranges of weight, bias, mean and variance, as far as they are constant. */
+  readonly parameters: Readonly<Record<string, ParameterRange>>;
+  /** What is wrong or suspicious. */
+  readonly findings: readonly string[];
+  /** What {@link foldTfjs} would fold it into; null if it would leave it. */
+  readonly foldsInto: string | null;
+  /** Why it would be left; null if it would not. */
+  readonly leftBecause: string | null;
+}
+
+/** What {@link inspectTfjs} tells of a model. */
+export interface TfjsInspection {
+  /** Whether it is made of Keras's layers or of a graph's nodes. */
+  readonly format: "layers-model" | "graph-model";
+  /** What wrote or converted it. */
+  readonly producer: string;
+  /** Layers in all networks, or nodes in all graphs. */
+  readonly layers: number;
+  /** Every normalisation, in the order of the file. */
+  readonly norms: readonly TfjsNorm[];
+}
+
+const byInput = "it takes its statistics from each input";
+const settingNames = ["axis", "groups"];
+
+/**
+ * Lists every normalisation of a TF.js model. Of layers models: batch, layer, group, instance, RMS and unit norms, also in networks and
+ * wrappers inside. Of graph models: FusedBatchNorm of any version, alone or fused into a convolution, BatchNormWithGlobalNormalization, LRN, and what
+ * divides by the root of a variance that it computes, as layer, group and instance norms do there.
+ *
+ * @param files - model.json and its weights; not changed
+ * @throws FormatError if they are damaged, or no model of TF.js
+ * @example
+ * ```ts
+ * const layer = (class_name: string, config: object) => ({ class_name, config });
+ * const norm = layer("BatchNormalization", { name: "bn", epsilon: 0.001, momentum: 0.99 });
+ * const dense = layer("Dense", { name: "fc", units: 1, use_bias: false, batch_input_shape: [null, 1] });
+ * const names = ["fc/kernel", "bn/gamma", "bn/beta", "bn/moving_mean", "bn/moving_variance"];
+ * const weightSpecs = names.map((name) => ({ name, shape: name === "fc/kernel" ? [1, 1] : [1], dtype: "float32" }));
+ * const files = toTfjsFiles({
+ *   modelTopology: layer("Sequential", { name: "net", layers: [dense, norm] }),
+ *   weightSpecs,
+ *   weightData: new Float32Array([2, 1, 0, 0, 1]).buffer,
+ * });
+ * const [bn] = inspectTfjs(files).norms;
+ * bn.foldsInto; // "Dense fc"
+ * bn.findings[0]; // "its running statistics were never updated (mean 0, variance 1): recalibrate it"
+ * ```
+ */
+export function inspectTfjs(files: TfjsFiles): TfjsInspection {
+  const where = "inspectTfjs(files)";
+  const model = new TfjsModel(where, files);
+  const { generatedBy, convertedBy } = model.document;
+  const producer = [generatedBy, convertedBy]
+    .flatMap((one) => (typeof one === "string" ? [printable(one)] : []))
+    .join(", ");
+  if (model.main === null) {
+    return { format: "graph-model", producer, layers: graphNodes(model).length, norms: graphNorms(model) };
+  }
+  // What a fold would do is found out by doing it, to another copy.
+  const outcomes = foldNorms(new TfjsModel(where, files));
+  const norms: TfjsNorm[] = [];
+  let batchNorms = 0;
+  let layers = 0;
+  for (const container of model.containers()) {
+    layers += container.layers.size;
+    for (const layer of container.layers.values()) {
+      if (isBatchNorm(layer.className)) {
+        const { into = null, reason = null } = outcomes[batchNorms++];
+        norms.push({ ...describe(model, layer), foldsInto: into, leftBecause: reason });
+      } else if (normKindOf(layer.className) !== undefined) {
+        norms.push({ ...describe(model, layer), foldsInto: null, leftBecause: byInput });
+      }
+      for (const wrapped of wrappedIn(layer)) {
+        norms.push({ ...describe(model, wrapped), foldsInto: null, leftBecause: `it stands inside ${titleOf(layer)}` });
+      }
+    }
+  }
+  return { format: "layers-model", producer, layers, norms };
+}
+
+/** Normalisations in a wrapper such as TimeDistributed. */
+function* wrappedIn({ config, container }: Layer): Iterable<Layer> {
+  let { layer } = config;
+  while (isObject(layer) && isObject(layer["config"])) {
+    const { class_name: className, config: inner } = layer as { class_name?: unknown; config: JsonObject };
+    if (typeof className === "string" && normKindOf(className) !== undefined) {
+      yield { name: String(inner["name"] ?? ""), className, config: inner, container };
+    }
+    layer = inner["layer"];
+  }
+}
+
+function describe(model: TfjsModel, layer: Layer): Omit<TfjsNorm, "foldsInto" | "leftBecause"> {
+  const { className, config, container } = layer;
+  const parameters: Record<string, ParameterRange> = {};
+  let channels: number | null = null;
+  for (const [name, values] of parametersOf(model, layer)) {
+    channels ??= values.length;
+    if (values.length > 0) parameters[name] = rangeOf(values);
+  }
+  const settings = settingNames.flatMap((name) => {
+    const value = config[name];
+    const isSetting = typeof value === "number" || (Array.isArray(value) && value.every(Number.isFinite));
+    return isSetting ? [[name, value as number | number[]] as const] : [];
+  });
+  const { momentum = 0.99 } = config;
+  const isBatch = isBatchNorm(className);
+  return {
+    kind: printable(className),
+    place: container.placeOf(layer),
+    input: inputOf(container, layer),
+    channels,
+    eps: epsOf(layer),
+    momentum: isBatch && typeof momentum === "number" ? momentum : null,
+    mode: isBatch ? "inference" : null,
+    settings: Object.fromEntries(settings),
+    parameters,
+    findings: [...findingsOf(model, layer)],
+  };
+}
+
+function inputOf(container: Container, layer: Layer): string {
+  const maker = container.before(layer);
+  if (maker === null) return "the network's input";
+  return maker.className === "InputLayer" ? `input ${container.placeOf(maker)}` : titleOf(maker);
+}
+
+function parametersOf(model: TfjsModel, layer: Layer): [string, Float64Array][] {
+  return Object.entries(normWeights(model, layer)).flatMap(([name, slot]): [string, Float64Array][] => {
+    const values = slot === null || !model.isNamedOnce(layer) ? null : valuesOf(slot);
+    return values === null ? [] : [[name, values]];
+  });
+}
+
+function* findingsOf(model: TfjsModel, layer: Layer): Iterable<string> {
+  const parameters = parametersOf(model, layer);
+  for (const [name, values] of parameters) yield* parameterFindings(name, values);
+  const eps = epsOf(layer);
+  if (eps === 0) yield "eps is 0: a channel without variance gives NaN or infinity";
+  if (!isBatchNorm(layer.className)) return;
+  const { momentum } = layer.config;
+  if (typeof momentum === "number") yield* momentumFindings(momentum, "TF.js");
+  const { mean = null, variance } = Object.fromEntries(parameters) as Record<string, Float64Array | undefined>;
+  if (variance !== undefined) yield* statisticsFindings(mean, variance, eps ?? 0);
+  else {
+    const map = affineOf(model, layer);
+    if (typeof map === "string") yield map;
+  }
+}

@@ -1,0 +1,2 @@
+// Not installed here: users bring it, and tensorflow.ts says what is used of it.
+declare module "@tensorflow/tfjs";

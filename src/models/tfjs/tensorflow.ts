@@ -1,0 +1,86 @@
+import { DataError, MissingPackageError } from "../../errors.js";
+import { type TfjsFiles, toTfjsArtifacts } from "./files.js";
+import { printable } from "./json.js";
+
+/** What is used of TensorFlow.js: `import * as tf from "@tensorflow/tfjs"` is one. */
+export interface TensorFlow {
+  /** Where models come from. */
+  readonly io: {
+    /** A model in memory, to be loaded. */
+    fromMemory(artifacts: never): unknown;
+  };
+  /** Waits for the backend. */
+  ready(): Promise<void>;
+  /** The backend's name. */
+  getBackend(): string;
+  /** Loads a layers model. */
+  loadLayersModel(handler: never): Promise<TensorFlowModel>;
+  /** A model from and to values of another one. */
+  model(ends: never): TensorFlowModel;
+  /** A tensor of these values. */
+  tensor(values: Float32Array, shape: number[], dtype: "float32" | "int32"): TensorFlowTensor;
+}
+
+/** A tensor of TF.js. */
+export interface TensorFlowTensor {
+  /** Sizes, outermost first. */
+  readonly shape: readonly number[];
+  /** The values. */
+  data(): Promise<ArrayLike<number>>;
+  /** Frees it. */
+  dispose(): void;
+}
+
+/** A value inside a model of TF.js. */
+export interface TensorFlowSymbol {
+  /** Its name. */
+  readonly name: string;
+  /** Sizes; null where they are open. */
+  readonly shape: readonly (number | null)[];
+  /** Type of its elements. */
+  readonly dtype: string;
+}
+
+/** A layers model of TF.js. */
+export interface TensorFlowModel {
+  /** What it takes. */
+  readonly inputs: readonly TensorFlowSymbol[];
+  /** Names of the layers that take it. */
+  readonly inputNames: readonly string[];
+  /** What it gives. */
+  readonly outputs: readonly TensorFlowSymbol[];
+  /** A layer by its name. */
+  getLayer(name: string): { readonly output: TensorFlowSymbol | readonly TensorFlowSymbol[] };
+  /** What it gives for inputs. */
+  predict(inputs: never): TensorFlowTensor | TensorFlowTensor[];
+  /** Frees its weights. */
+  dispose(): unknown;
+}
+
+/** TF.js, if it is installed. @throws MissingPackageError if not */
+export async function loadTensorFlow(where: string): Promise<TensorFlow> {
+  try {
+    return await import("@tensorflow/tfjs");
+  } catch (cause) {
+    const purpose = "to run TF.js models";
+    throw new MissingPackageError({ where, package: "@tensorflow/tfjs", purpose }, { cause });
+  }
+}
+
+/** Loads files into TF.js. @throws DataError if it refuses them */
+export async function openModel(where: string, tf: TensorFlow, files: TfjsFiles): Promise<TensorFlowModel> {
+  const artifacts = toTfjsArtifacts(files);
+  try {
+    return await tf.loadLayersModel(tf.io.fromMemory(artifacts as never) as never);
+  } catch (cause) {
+    throw refusal(where, "a model that TF.js loads", cause);
+  }
+}
+
+/** What TF.js says against something. */
+export function refusal(where: string, expected: string, cause: unknown): DataError {
+  const text = printable(cause instanceof Error ? cause.message.replaceAll(/\s+/g, " ").trim() : String(cause));
+  const received = `its error: ${text.replace(/\.$/, "")}`;
+  const cure = "See what TF.js says about it, or fold without running it: { verify: false }, --no-verify.";
+  return new DataError({ where, expected, received, cure }, { cause });
+}

@@ -1,0 +1,235 @@
+import { DataError, VerificationError } from "../../errors.js";
+import { formatShape, sameShape } from "../../shape.js";
+import { difference } from "../difference.js";
+import { openSizes, randomInputs } from "../onnx/random-inputs.js";
+import type { TfjsFiles } from "./files.js";
+import {
+  loadTensorFlow,
+  openModel,
+  refusal,
+  type TensorFlow,
+  type TensorFlowModel,
+  type TensorFlowSymbol,
+  type TensorFlowTensor,
+} from "./tensorflow.js";
+
+/** Numbers for an input of a model; row-major. */
+export interface TfjsArray {
+  /** Sizes, outermost first. */
+  readonly shape: readonly number[];
+  /** The numbers. */
+  readonly values: ArrayLike<number>;
+}
+
+/** How two models are compared. */
+export interface VerifyTfjsOptions {
+  /** The largest relative difference that passes. @defaultValue 1e-4; 0.02 with weights in float16 */
+  readonly tolerance?: number;
+  /** Real inputs besides the random ones: for each run, an array for each input of the model, by name. @defaultValue none */
+  readonly inputs?: readonly Readonly<Record<string, TfjsArray>>[];
+  /** Shapes of inputs that the model leaves open, by name. @defaultValue found by trying */
+  readonly shapes?: Readonly<Record<string, readonly number[]>>;
+  /** TensorFlow.js, with the backend and the layers of your own that it shall have. @defaultValue the package \@tensorflow/tfjs */
+  readonly tf?: TensorFlow;
+}
+
+/**
+ * How far two models differ, on the same inputs in TF.js: in their outputs, and in the value at each place that was changed, so that a
+ * saturated output hides nothing.
+ */
+export interface TfjsVerification {
+  /** The largest difference between two values. */
+  readonly maxAbsolute: number;
+  /**
+   * The largest difference of an output's values, divided by the largest value of that output (by 0.01 if that is less: of what is
+   * next to zero, as a saturated sigmoid is, only the absolute difference counts).
+   */
+  readonly maxRelative: number;
+  /** What maxRelative was held against. */
+  readonly tolerance: number;
+  /** How often both were run. */
+  readonly runs: number;
+  /** Shapes of the random inputs, by name. */
+  readonly shapes: Readonly<Record<string, readonly number[]>>;
+  /** The backend of TF.js that ran them. */
+  readonly backend: string;
+}
+
+/** Two models to compare, and layers whose outputs should be equal too: of the one, and of the other. */
+export interface ComparedModels {
+  readonly before: TfjsFiles;
+  readonly after: TfjsFiles;
+  readonly places: readonly (readonly [before: string, after: string])[];
+  /** Inputs that are looked up in tables, so that they must be small whole numbers. */
+  readonly indices: readonly string[];
+  readonly defaultTolerance: number;
+}
+
+/** Above so many values in one sample, one is enough for a run. */
+const largeSample = 32_768;
+
+/**
+ * Runs two models on the same inputs.
+ *
+ * @throws VerificationError if they differ by more than the tolerance
+ * @throws DataError if TF.js refuses one of them, or no shape of open inputs runs
+ * @throws MissingPackageError if \@tensorflow/tfjs is not installed
+ */
+export async function verify(
+  where: string,
+  { before, after, places, indices, defaultTolerance }: ComparedModels,
+  { tolerance = defaultTolerance, inputs = [], shapes = {}, tf: given }: VerifyTfjsOptions,
+): Promise<TfjsVerification> {
+  const tf = given ?? (await loadTensorFlow(where));
+  await tf.ready();
+  const first = await openExposed(
+    where,
+    tf,
+    before,
+    places.map(([name]) => name),
+  );
+  const second = await openExposed(
+    where,
+    tf,
+    after,
+    places.map(([, name]) => name),
+  );
+  let maxAbsolute = 0;
+  let maxRelative = 0;
+  let runs = 0;
+  const compare = async (one: Arrays, results: readonly TfjsArray[]): Promise<void> => {
+    const others = await run(where, tf, second, one);
+    for (const [k, { shape, values }] of results.entries()) {
+      const { absolute, relative } = sameShape(others[k].shape, shape)
+        ? difference(values, others[k].values)
+        : { absolute: Number.POSITIVE_INFINITY, relative: Number.POSITIVE_INFINITY };
+      maxAbsolute = Math.max(maxAbsolute, absolute);
+      maxRelative = Math.max(maxRelative, relative);
+    }
+    runs++;
+  };
+  let tried: Arrays;
+  try {
+    const started = await firstRun(where, tf, first, shapes, indices);
+    tried = started.inputs;
+    await compare(started.inputs, started.outputs);
+    for (const one of inputs) await compare(one, await run(where, tf, first, one));
+  } finally {
+    first.dispose();
+    second.dispose();
+  }
+  if (!(maxRelative <= tolerance)) {
+    throw new VerificationError({
+      where,
+      expected: `outputs as before, to a relative difference of ${tolerance}`,
+      received: `${maxRelative.toPrecision(3)} (absolute ${maxAbsolute.toPrecision(3)})`,
+      cure: "Nothing was made of it. Raise the tolerance if that is acceptable.",
+      maxRelative,
+    });
+  }
+  const tested = Object.fromEntries(Object.entries(tried).map(([name, { shape }]) => [name, shape]));
+  return { maxAbsolute, maxRelative, tolerance, runs, shapes: tested, backend: tf.getBackend() };
+}
+
+type Arrays = Readonly<Record<string, TfjsArray>>;
+
+/** A model that also gives the outputs of these layers. */
+interface Exposed {
+  readonly model: TensorFlowModel;
+  readonly inputNames: readonly string[];
+  dispose(): void;
+}
+
+async function openExposed(
+  where: string,
+  tf: TensorFlow,
+  files: TfjsFiles,
+  names: readonly string[],
+): Promise<Exposed> {
+  const model = await openModel(where, tf, files);
+  const { inputs, outputs, inputNames } = model;
+  try {
+    const inside = names.map((name) => model.getLayer(name).output as TensorFlowSymbol);
+    const exposed = tf.model({ inputs, outputs: [...outputs, ...inside] } as never);
+    return { model: exposed, inputNames, dispose: () => void model.dispose() };
+  } catch (cause) {
+    model.dispose();
+    throw refusal(where, "a model whose layers TF.js shows", cause);
+  }
+}
+
+/** The first shapes of open inputs with which a model runs. */
+async function firstRun(
+  where: string,
+  tf: TensorFlow,
+  exposed: Exposed,
+  shapes: Readonly<Record<string, readonly number[]>>,
+  indices: readonly string[],
+): Promise<{ readonly inputs: Arrays; readonly outputs: readonly TfjsArray[] }> {
+  const declared = exposed.model.inputs.map(({ shape, dtype }, k) => {
+    const name = exposed.inputNames[k];
+    return { name, type: indices.includes(name) ? "int32" : dtype, shape: shape.map((size) => size ?? "?") };
+  });
+  const sample = declared.reduce((sum, { shape }) => {
+    return sum + shape.slice(1).reduce<number>((product, size) => product * (typeof size === "number" ? size : 1), 1);
+  }, 0);
+  let failure: unknown;
+  for (const { batch, other } of openSizes) {
+    const inputs = randomInputs(declared, shapes, { batch: sample > largeSample ? 1 : batch, other });
+    try {
+      return { inputs, outputs: await run(where, tf, exposed, inputs) };
+    } catch (cause) {
+      failure = cause;
+    }
+  }
+  const listed = declared.map(({ name, shape }) => `${name} ${shape.join("×")}`).join(", ");
+  throw new DataError(
+    {
+      where,
+      expected: `shapes with which the model runs (it declares ${listed})`,
+      received: failure instanceof DataError ? failure.received : String(failure),
+      cure: "Name them: --shape name=1x224x224x3, or { shapes }.",
+    },
+    { cause: failure },
+  );
+}
+
+/** Runs a model; what was made is freed. */
+async function run(
+  where: string,
+  tf: TensorFlow,
+  { model, inputNames }: Exposed,
+  arrays: Arrays,
+): Promise<TfjsArray[]> {
+  const tensors: TensorFlowTensor[] = [];
+  try {
+    for (const [k, { dtype }] of model.inputs.entries()) {
+      const array = Object.hasOwn(arrays, inputNames[k]) ? arrays[inputNames[k]] : undefined;
+      if (array === undefined) {
+        const expected = `values for the input ${inputNames[k]}`;
+        throw new DataError({ where, expected, received: "none", cure: "Pass them too." });
+      }
+      const { shape, values } = array;
+      const size = shape.reduce((product, extent) => product * extent, 1);
+      if (values.length !== size) {
+        const expected = `${size} values for the input ${inputNames[k]} of shape ${formatShape(shape)}`;
+        throw new DataError({
+          where,
+          expected,
+          received: String(values.length),
+          cure: "Pass as many as its shape says.",
+        });
+      }
+      tensors.push(tf.tensor(Float32Array.from(values), [...shape], dtype === "int32" ? "int32" : "float32"));
+    }
+    const results = [model.predict((tensors.length === 1 ? tensors[0] : tensors) as never)].flat();
+    tensors.push(...results);
+    const outputs: TfjsArray[] = [];
+    for (const one of results) outputs.push({ shape: [...one.shape], values: await one.data() });
+    return outputs;
+  } catch (cause) {
+    throw cause instanceof DataError ? cause : refusal(where, "inputs that the model takes", cause);
+  } finally {
+    for (const one of new Set(tensors)) one.dispose();
+  }
+}
