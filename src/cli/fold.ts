@@ -10,12 +10,13 @@ import { writeModel } from "../node/write-model.js";
 import { Generator } from "../random.js";
 import { sizeOf } from "../shape.js";
 import type { Tensor } from "../tensor.js";
-import { isOnnx } from "./model-kind.js";
-import { type FoldOnnxFlags, foldOnnxFile } from "./onnx/fold.js";
+import { isOnnx, isTfjs } from "./model-kind.js";
+import { foldOnnxFile } from "./onnx/fold.js";
 import { shapeOption } from "./onnx/shapes.js";
 import { number } from "./options.js";
+import { type FoldTfjsFlags, foldTfjsFile } from "./tfjs/fold.js";
 
-interface FoldFlags extends FoldOnnxFlags {
+interface FoldFlags extends FoldTfjsFlags {
   readonly model?: string;
 }
 
@@ -23,26 +24,28 @@ interface FoldFlags extends FoldOnnxFlags {
 export function foldCommand(): Command {
   return new Command("fold")
     .description("Make batch norms part of the layers before or behind them, so that inference does not pay for them.")
-    .argument("<model>", "an .onnx file, a run's folder, or a .safetensors file")
+    .argument("<model>", "an .onnx file, a model.json of TF.js, a run's folder, or a .safetensors file")
     .option(
       "-o, --output <path>",
-      "where to write: a file of the same kind, or for a run a folder, which gets model.safetensors",
+      "where to write: a file of the same kind, or for a run a folder, which gets model.safetensors; for TF.js a folder, which gets model.json",
     )
     .option("--model <name|file>", "the network, where the file does not hold it: a name, or a module such as ./net.js")
     .option("--dry-run", "say what would be folded, and write nothing")
     .option(
       "--tolerance <x>",
-      "ONNX: the largest relative difference that passes (default: 1e-4; 0.02 with float16)",
+      "ONNX, TF.js: the largest relative difference that passes (default: 1e-4; 0.02 with float16)",
       number("--tolerance"),
     )
-    .option("--shape <name=1x3x32x32>", "ONNX: the shape of an input that the model leaves open", shapeOption)
-    .option("--no-verify", "ONNX: do not run and compare both models")
+    .option("--shape <name=1x3x32x32>", "ONNX, TF.js: the shape of an input that the model leaves open", shapeOption)
+    .option("--no-verify", "ONNX, TF.js: do not run and compare both models")
+    .option("--dequantize", "TF.js: store quantised kernels as float32 where a norm goes into them")
     .option("--json", "print JSON")
     .action(async (run: string, flags: FoldFlags, command: Command) => {
       if (flags.output === undefined && flags.dryRun !== true) {
         command.error("error: required option '-o, --output <path>' not specified, nor --dry-run");
       }
       if (isOnnx(run)) process.stdout.write(`${await foldOnnxFile(run, flags)}\n`);
+      else if (isTfjs(run)) process.stdout.write(`${await foldTfjsFile(run, flags)}\n`);
       else await foldRun(run, flags);
     });
 }

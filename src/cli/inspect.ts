@@ -1,7 +1,8 @@
 import { Command } from "commander";
 import { inspectRun } from "./inspect-run.js";
-import { isOnnx } from "./model-kind.js";
+import { isOnnx, isTfjs } from "./model-kind.js";
 import { inspectOnnxFile } from "./onnx/inspect.js";
+import { inspectTfjsFile } from "./tfjs/inspect.js";
 
 interface InspectFlags {
   readonly json?: boolean;
@@ -14,11 +15,12 @@ export function inspectCommand(): Command {
     .description(
       "List the normalisations of a model: where, over what, their statistics, and whether they can be folded.",
     )
-    .argument("<model>", "an .onnx file, a run's folder, or a .safetensors file")
+    .argument("<model>", "an .onnx file, a model.json of TF.js, a run's folder, or a .safetensors file")
     .option("--model <name|file>", "the network, where a run does not hold it: a name, or a module such as ./net.js")
     .option("--json", "print JSON")
     .action(async (path: string, flags: InspectFlags) => {
-      const text = isOnnx(path) ? await inspectOnnxFile(path, flags) : await inspectRun(path, flags);
+      const inspectOther = isTfjs(path) ? inspectTfjsFile : inspectRun;
+      const text = isOnnx(path) ? await inspectOnnxFile(path, flags) : await inspectOther(path, flags);
       process.stdout.write(`${text}\n`);
     });
 }

@@ -1,4 +1,9 @@
-/** Whether a path names an ONNX model; all else is taken to be a run. */
+/** Whether a path names an ONNX model. */
 export function isOnnx(path: string): boolean {
   return path.toLowerCase().endsWith(".onnx");
+}
+
+/** Whether a path names a model.json of TF.js. What is neither this nor ONNX is taken to be a run. */
+export function isTfjs(path: string): boolean {
+  return path.toLowerCase().endsWith(".json");
 }

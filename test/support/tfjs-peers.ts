@@ -1,4 +1,4 @@
-import { existsSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { join } from "node:path";
 import {
@@ -68,10 +68,12 @@ export async function filesOf(tf: Builders, model: BuiltModel, config: object = 
 
 /** A model of nsfwjs, as its files. */
 export async function nsfwModel(name: "mobilenet_v2" | "inception_v3"): Promise<TfjsFiles> {
-  const parts: { modelJson(): Promise<{ default: object }>; weightBundles: (() => Promise<{ default: string }>)[] } =
-    Object.values(require(`nsfwjs/models/${name}`))[0] as never;
-  const model = new TextEncoder().encode(JSON.stringify((await parts.modelJson()).default));
-  const bundles = await Promise.all(parts.weightBundles.map((load) => load()));
-  const bytes = bundles.map((bundle) => Uint8Array.from(Buffer.from(bundle.default, "base64")));
+  const scripts = join(folder, "node_modules/nsfwjs/dist/models", name);
+  const model = new TextEncoder().encode(JSON.stringify(require(join(scripts, "model.min.js"))));
+  // Each script holds one text; to run it takes far longer than to read it.
+  const bytes = tfjsWeightPaths(model).map((path) => {
+    const script = readFileSync(join(scripts, `${path.replace(/\.bin$/, "")}.min.js`), "utf8");
+    return Uint8Array.from(Buffer.from(/exports="([^"]*)"/.exec(script)?.[1] ?? "", "base64"));
+  });
   return { model, shards: Object.fromEntries(tfjsWeightPaths(model).map((path, k) => [path, bytes[k]])) };
 }

@@ -18,7 +18,8 @@ export interface NormOutcome {
 type Attempt = Omit<NormOutcome, "norm">;
 
 /** Folds every batch norm of a layers model that can be folded, by edits of its layers. */
-export function foldNorms(model: TfjsModel): NormOutcome[] {
+export function foldNorms(model: TfjsModel, dequantize = false): NormOutcome[] {
+  model.dequantize = dequantize;
   const norms = [...model.containers()]
     .flatMap(({ layers }) => [...layers.values()])
     .filter((one) => isBatchNorm(one.className));

@@ -8,6 +8,11 @@ import { type TfjsVerification, type VerifyTfjsOptions, verify } from "./verify.
 export interface FoldTfjsOptions extends VerifyTfjsOptions {
   /** Whether both models are run and compared before the folded one is returned. @defaultValue true */
   readonly verify?: boolean;
+  /**
+   * Whether kernels that are quantised to whole numbers are stored as float32, four or two times as large, where a norm goes into them; else
+   * such norms are left. @defaultValue false
+   */
+  readonly dequantize?: boolean;
 }
 
 /** A batch norm that is gone. */
@@ -49,7 +54,7 @@ export interface TfjsFolding {
  * - else into such a layer after it that pads nothing (no Conv2DTranspose): kernel ← kernel·a, bias ← bias + Σ kernel·b.
  *
  * It is left where others read what would change, where a layer is shared or carries an activation in between, and where kernels are
- * quantised to whole numbers. Numbers are computed in float64 and rounded once to what the weight is stored as. Layers without bias
+ * quantised to whole numbers, unless `dequantize` is on. Numbers are computed in float64 and rounded once to what the weight is stored as. Layers without bias
  * get one; a norm that is an output of the model leaves a linear Activation of its name. All else stays: training configuration,
  * metadata, other weights. Graph models are returned as they are.
  *
@@ -68,7 +73,7 @@ export async function foldTfjs(files: TfjsFiles, options: FoldTfjsOptions = {}):
     );
     return { files: copyOf(files), folded: [], left, verification: null };
   }
-  const outcomes = foldNorms(model);
+  const outcomes = foldNorms(model, options.dequantize);
   const folded = outcomes.flatMap(({ norm, into }) => (into === undefined ? [] : [{ norm, into }]));
   const left = outcomes.flatMap(({ norm, reason }) => (reason === undefined ? [] : [{ norm, reason }]));
   if (folded.length === 0) return { files: copyOf(files), folded, left, verification: null };

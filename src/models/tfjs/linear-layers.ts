@@ -74,8 +74,8 @@ function partsOf(model: TfjsModel, layer: Layer): Parts | string {
     const slot = model.weightOf(layer, key, keys);
     if (slot === null) return `the ${key} of ${title} is missing`;
     const { quantization, dtype, shape } = slot.spec;
-    if (quantization !== undefined && quantization.dtype !== "float16") {
-      return `the ${key} of ${title} is quantised to ${quantization.dtype} with one scale for all channels, which a factor for each does not fit: fold the model before it is quantised`;
+    if (isCoarse(slot.spec) && !model.dequantize) {
+      return `the ${key} of ${title} is quantised to ${quantization?.dtype} with one scale for all channels, which a factor for each does not fit: fold the model before it is quantised, or dequantize`;
     }
     const values = dtype === "float32" ? valuesOf(slot) : null;
     if (values === null || shape.length < 2)
@@ -159,6 +159,18 @@ function biasOf({ bias }: Parts, outputs: number): Float64Array | string {
   return `the bias ${printable(bias?.spec.name)} does not hold ${outputs} numbers`;
 }
 
+/** Whether a weight is stored in whole numbers, on one scale. */
+function isCoarse({ quantization }: TfjsWeightSpec): boolean {
+  return quantization !== undefined && quantization.dtype !== "float16";
+}
+
+/** What becomes of a weight with other values: what was in whole numbers is no longer; half precision stays. */
+function asFloat(spec: TfjsWeightSpec): TfjsWeightSpec {
+  if (!isCoarse(spec)) return spec;
+  const { quantization: _, ...rest } = spec;
+  return { ...rest, dtype: "float32" };
+}
+
 function commit(
   model: TfjsModel,
   layer: Layer,
@@ -166,18 +178,14 @@ function commit(
   changed: ReadonlyMap<number, Float64Array>,
   newBias: Float64Array,
 ): string | null {
-  const packed = [...changed].map(
-    ([k, values]) => [kernels[k].slot, packWeight(kernels[k].slot.spec, values)] as const,
-  );
-  const old = bias?.spec ?? null;
-  // A bias that was quantised to whole numbers is no longer; half precision stays.
-  const spec: TfjsWeightSpec =
-    old === null || (old.quantization !== undefined && old.quantization.dtype !== "float16")
-      ? { name: old?.name ?? "", shape: [newBias.length], dtype: "float32" }
-      : old;
-  const packedBias = packWeight(spec, newBias);
+  const packed = [...changed].map(([k, values]) => {
+    const { slot } = kernels[k];
+    return [slot, packWeight(asFloat(slot.spec), values)] as const;
+  });
+  const none: TfjsWeightSpec = { name: "", shape: [newBias.length], dtype: "float32" };
+  const packedBias = packWeight(bias === null ? none : asFloat(bias.spec), newBias);
   if (packedBias === null || packed.some(([, one]) => one === null)) return `the weights of ${titleOf(layer)} overflow`;
-  for (const [slot, one] of packed) if (one !== null) slot.bytes = one.bytes;
+  for (const [slot, one] of packed) Object.assign(slot, one);
   if (bias === null) {
     model.add(kernels[kernels.length - 1].slot, model.isNumbered ? kind.kernels.length : "bias", packedBias);
     layer.config["use_bias"] = true;

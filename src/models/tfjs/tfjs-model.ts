@@ -5,7 +5,7 @@ import type { TfjsWeightSpec, Weight } from "./weights.js";
 
 /** A weight that may be given other bytes, go, or get others behind it. */
 export interface Slot {
-  readonly spec: TfjsWeightSpec;
+  spec: TfjsWeightSpec;
   bytes: Uint8Array;
   isGone: boolean;
   readonly added: Slot[];
@@ -14,6 +14,8 @@ export interface Slot {
 /** A model of TF.js in memory, a copy that may be edited: the files it was read from never change. */
 export class TfjsModel {
   readonly document: JsonObject;
+  /** Whether weights that are quantised to whole numbers become float32 where they change. */
+  dequantize = false;
   /** The network of a layers model; null of a graph model. */
   readonly main: Container | null;
   readonly #groups: readonly (readonly Slot[])[];

@@ -137,6 +137,8 @@ type Arrays = Readonly<Record<string, TfjsArray>>;
 interface Exposed {
   readonly model: TensorFlowModel;
   readonly inputNames: readonly string[];
+  /** Which of the model's outputs each value is that was asked for: TF.js gives no value twice. */
+  readonly order: readonly number[];
   dispose(): void;
 }
 
@@ -150,8 +152,11 @@ async function openExposed(
   const { inputs, outputs, inputNames } = model;
   try {
     const inside = names.map((name) => model.getLayer(name).output as TensorFlowSymbol);
-    const exposed = tf.model({ inputs, outputs: [...outputs, ...inside] } as never);
-    return { model: exposed, inputNames, dispose: () => void model.dispose() };
+    const asked = [...outputs, ...inside];
+    const distinct = [...new Set(asked)];
+    const exposed = tf.model({ inputs, outputs: distinct } as never);
+    const order = asked.map((one) => distinct.indexOf(one));
+    return { model: exposed, inputNames, order, dispose: () => void model.dispose() };
   } catch (cause) {
     model.dispose();
     throw refusal(where, "a model whose layers TF.js shows", cause);
@@ -198,7 +203,7 @@ async function firstRun(
 async function run(
   where: string,
   tf: TensorFlow,
-  { model, inputNames }: Exposed,
+  { model, inputNames, order }: Exposed,
   arrays: Arrays,
 ): Promise<TfjsArray[]> {
   const tensors: TensorFlowTensor[] = [];
@@ -226,7 +231,7 @@ async function run(
     tensors.push(...results);
     const outputs: TfjsArray[] = [];
     for (const one of results) outputs.push({ shape: [...one.shape], values: await one.data() });
-    return outputs;
+    return order.map((k) => outputs[k]);
   } catch (cause) {
     throw cause instanceof DataError ? cause : refusal(where, "inputs that the model takes", cause);
   } finally {
