@@ -85,7 +85,7 @@ const intoWhatIsBefore: Way = (model, norm, map, axis) => {
     const isOutput = container.isMain && container.isOutput(norm);
     if (isOutput) container.becomeIdentity(norm);
     else container.remove(norm);
-    return { into: titleOf(maker), ...compared(norm, isOutput ? norm : (previous ?? maker)) };
+    return { into: titleOf(maker), ...compared(norm, previous ?? maker) };
   }
 };
 

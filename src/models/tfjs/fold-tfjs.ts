@@ -96,11 +96,12 @@ function copyOf({ model, shards }: TfjsFiles): TfjsFiles {
   };
 }
 
-/** Of two norms that went into one layer, the second one's output is the layer's. */
+/** Of several norms that went into one layer, the last one's output is the layer's. */
 function placesOf({ main }: TfjsModel, outcomes: readonly NormOutcome[]): (readonly [string, string])[] {
-  const places = new Map<string, string>();
-  for (const { compared } of outcomes) if (compared !== undefined) places.set(compared[1], compared[0]);
-  return [...places].flatMap(([after, before]) => (main?.layers.has(after) ? [[before, after] as const] : []));
+  const places = new Map<string, readonly [string, string]>();
+  for (const { into, compared } of outcomes)
+    if (into !== undefined && compared !== undefined) places.set(into, compared);
+  return [...places.values()].filter(([, after]) => main?.layers.has(after));
 }
 
 /** Inputs that an Embedding reads. */

@@ -69,7 +69,8 @@ export async function loadTensorFlow(where: string): Promise<TensorFlow> {
 
 /** Loads files into TF.js. @throws DataError if it refuses them */
 export async function openModel(where: string, tf: TensorFlow, files: TfjsFiles): Promise<TensorFlowModel> {
-  const artifacts = toTfjsArtifacts(files);
+  // An optimiser would be made for it, which nothing frees.
+  const artifacts = { ...toTfjsArtifacts(files), trainingConfig: undefined };
   try {
     return await tf.loadLayersModel(tf.io.fromMemory(artifacts as never) as never);
   } catch (cause) {
