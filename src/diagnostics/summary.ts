@@ -8,7 +8,12 @@ export interface SummaryOptions {
   readonly bins: number;
   /** Of the histogram; null: mean ± 4 deviations, as far as there are values. */
   readonly range: readonly [low: number, high: number] | null;
+  /** The histogram counts whole samples, the first ones, of at most so many values together. */
+  readonly mostCounted: number;
 }
+
+/** So many values make a histogram that is as good as any to look at; counting them all would take most of the time. */
+export const enoughValues = 65_536;
 
 /** What the values of one channel are like. */
 export interface ChannelSummary {
@@ -42,11 +47,13 @@ export class PendingSummary {
   readonly #bins: number;
   #reading: Promise<Summary> | null = null;
 
-  constructor(x: Tensor, view: ChannelView, { bins, range }: SummaryOptions) {
+  constructor(x: Tensor, view: ChannelView, { bins, range, mostCounted }: SummaryOptions) {
     this.channels = view.kept;
     this.#bins = bins;
     this.#block = empty("summarize", x.backend, [4 + bins + 6 * view.kept], 8).persist();
-    x.backend.summarize(x.block, view, range, bins, this.#block.block);
+    const sample = Math.max(1, x.size / (x.shape[0] || 1));
+    const counted = Math.min(x.size, sample * Math.max(1, Math.floor(mostCounted / sample)));
+    x.backend.summarize(x.block, view, { range, bins, counted }, this.#block.block);
   }
 
   /** What it says; the backend's memory is let go. */
