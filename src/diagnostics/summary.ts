@@ -15,12 +15,15 @@ export interface SummaryOptions {
 /** So many values make a histogram that is as good as any to look at; counting them all would take most of the time. */
 export const enoughValues = 65_536;
 
-/** What the values of one channel are like. */
-export interface ChannelSummary {
+/** Count, mean, and Σ(x − mean)². */
+export interface Moments {
   readonly count: number;
   readonly mean: number;
-  /** Σ(x − mean)² */
   readonly m2: number;
+}
+
+/** What the values of one channel are like. */
+export interface ChannelSummary extends Moments {
   readonly least: number;
   readonly largest: number;
   /** How many are 0. */
@@ -83,13 +86,32 @@ export class PendingSummary {
   }
 }
 
-/** What all channels together are like: their moments merged (Chan, Golub & LeVeque 1983, equation 2.1). */
+/** The moments of two sets of values together (Chan, Golub & LeVeque 1983, equation 2.1). */
+export function mergeMoments(a: Moments, b: Moments): Moments {
+  const count = a.count + b.count;
+  if (count === 0) return a;
+  const delta = b.mean - a.mean;
+  const m2 = a.m2 + b.m2 + (delta * delta * a.count * b.count) / count;
+  return { count, mean: a.mean + (delta * b.count) / count, m2 };
+}
+
+/** The summary of two sets of values together. */
+export function mergeSummaries(a: ChannelSummary, b: ChannelSummary): ChannelSummary {
+  return {
+    ...mergeMoments(a, b),
+    least: Math.min(a.least, b.least),
+    largest: Math.max(a.largest, b.largest),
+    zeros: a.zeros + b.zeros,
+  };
+}
+
+/** What all channels together are like. */
 export function wholeOf(channels: readonly ChannelSummary[]): ChannelSummary {
-  return channels.reduce(mergeSummaries, { ...none });
+  return channels.reduce(mergeSummaries, none);
 }
 
 /** The summary of no values. */
-export const none: ChannelSummary = {
+const none: ChannelSummary = {
   count: 0,
   mean: 0,
   m2: 0,
@@ -97,18 +119,3 @@ export const none: ChannelSummary = {
   largest: Number.NEGATIVE_INFINITY,
   zeros: 0,
 };
-
-/** The summary of two sets of values together. */
-export function mergeSummaries(a: ChannelSummary, b: ChannelSummary): ChannelSummary {
-  const count = a.count + b.count;
-  if (count === 0) return a;
-  const delta = b.mean - a.mean;
-  return {
-    count,
-    mean: a.mean + (delta * b.count) / count,
-    m2: a.m2 + b.m2 + (delta * delta * a.count * b.count) / count,
-    least: Math.min(a.least, b.least),
-    largest: Math.max(a.largest, b.largest),
-    zeros: a.zeros + b.zeros,
-  };
-}

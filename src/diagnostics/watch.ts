@@ -56,9 +56,14 @@ interface Sighting {
 
 const activations = [ReLU, LeakyReLU, ELU, GELU, SiLU, Sigmoid, Tanh];
 
+/** Whether a module is one of the activations that work value by value. */
+export function isActivation(module: AnyModule): boolean {
+  return activations.some((activation) => module instanceof activation);
+}
+
 /** Norms and activations. */
 function isWatched(module: AnyModule): boolean {
-  return module instanceof Norm || activations.some((activation) => module instanceof activation);
+  return module instanceof Norm || isActivation(module);
 }
 
 /** Follows the layers of a model while it trains: what {@link watch} returns. */
