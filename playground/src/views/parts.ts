@@ -1,0 +1,5 @@
+import type { Part } from "./part.js";
+import { sideBySide } from "./side-by-side.js";
+
+/** The parts of the page, in their order. */
+export const parts: readonly Part[] = [sideBySide];
