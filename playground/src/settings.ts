@@ -1,4 +1,5 @@
 import { choice, type Field, integer, number, type Values } from "./fields.js";
+import { walkFields } from "./step-by-step/walk-fields.js";
 
 /** What may differ between the two networks. */
 export const networkFields = {
@@ -31,6 +32,7 @@ export const sharedFields = {
 export const viewFields = {
   /** Which hidden layer is looked at, from 1. */
   layer: integer(1, 12, 1),
+  ...walkFields,
 };
 
 export type NetworkSettings = Values<typeof networkFields>;

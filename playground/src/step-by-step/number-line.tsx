@@ -1,4 +1,5 @@
 import { formatValue } from "../ui/format-value.js";
+import { axisOf } from "./axis.js";
 
 /** Numbers of one kind, drawn as points in their place along the line. */
 export interface LineRow {
@@ -18,16 +19,16 @@ export interface LineRow {
 const lane = 8;
 const gap = 34;
 const axisHeight = 26;
+/** Room for the symbols, in percent of the width. */
+const margin = 11;
 
 /** Rows of points over one common axis; a thin line leads from each sample's point to the same sample's in the next row. */
 export function NumberLine({ rows, label }: { readonly rows: readonly LineRow[]; readonly label: string }) {
   const finite = rows.map((row) => ({ ...row, values: row.values.filter(Number.isFinite) }));
-  const { low, high, ticks } = axisOf(finite.flatMap(({ values, mean = 0, deviation = 0 }) => [
-    ...values,
-    mean - deviation,
-    mean + deviation,
-  ]));
-  const at = (value: number): string => `${6 + (88 * (value - low)) / (high - low)}%`;
+  const { low, high, ticks } = axisOf(
+    finite.flatMap(({ values, mean = 0, deviation = 0 }) => [...values, mean - deviation, mean + deviation]),
+  );
+  const at = (value: number): string => `${margin + ((100 - 1.4 * margin) * (value - low)) / (high - low)}%`;
   const longest = Math.max(1, ...rows.map(({ values }) => values.length));
   const rowHeight = longest * lane;
   const top = (row: number): number => 10 + row * (rowHeight + gap);
@@ -56,7 +57,7 @@ export function NumberLine({ rows, label }: { readonly rows: readonly LineRow[];
               <rect
                 class="band"
                 x={at(mean - deviation)}
-                width={`${(88 * 2 * deviation) / (high - low)}%`}
+                width={`${((100 - 1.4 * margin) * 2 * deviation) / (high - low)}%`}
                 y={top(row) - 4}
                 height={rowHeight + 8}
               />
@@ -65,22 +66,13 @@ export function NumberLine({ rows, label }: { readonly rows: readonly LineRow[];
               <line class="mean" x1={at(mean)} x2={at(mean)} y1={top(row) - 6} y2={top(row) + rowHeight + 6} />
             )}
             {values.map((value, k) => {
-              const next = rows[row + 1]?.values[k];
+              const next = values.length === 1 ? undefined : rows[row + 1]?.values[k];
               return next === undefined || !Number.isFinite(value + next) ? null : (
-                <line
-                  // biome-ignore lint/suspicious/noArrayIndexKey: a sample is its place in the batch
-                  key={k}
-                  class="way"
-                  x1={at(value)}
-                  x2={at(next)}
-                  y1={y(k)}
-                  y2={top(row + 1) + (k + 0.5) * lane}
-                />
+                <line key={k} class="way" x1={at(value)} x2={at(next)} y1={y(k)} y2={top(row + 1) + (k + 0.5) * lane} />
               );
             })}
             {values.map((value, k) =>
               Number.isFinite(value) ? (
-                // biome-ignore lint/suspicious/noArrayIndexKey: a sample is its place in the batch
                 <circle key={k} cx={at(value)} cy={y(k)} r={3.5}>
                   <title>{`${symbol} of sample ${k + 1}: ${formatValue(value)}`}</title>
                 </circle>
@@ -89,7 +81,6 @@ export function NumberLine({ rows, label }: { readonly rows: readonly LineRow[];
             {push?.map((size, k) =>
               Math.abs(size) < 1e-3 * pushed || !Number.isFinite(values[k]) ? null : (
                 <line
-                  // biome-ignore lint/suspicious/noArrayIndexKey: a sample is its place in the batch
                   key={k}
                   class="push"
                   x1={at(values[k])}
@@ -108,17 +99,4 @@ export function NumberLine({ rows, label }: { readonly rows: readonly LineRow[];
       })}
     </svg>
   );
-}
-
-/** A range that holds 0 and all values, between round numbers, and the round numbers. */
-export function axisOf(values: readonly number[]): { low: number; high: number; ticks: number[] } {
-  const least = Math.min(0, ...values);
-  const most = Math.max(0, ...values);
-  const span = most - least || 1;
-  const rough = 10 ** Math.floor(Math.log10(span / 4));
-  const step = rough * ([1, 2, 5, 10].find((factor) => span / (factor * rough) <= 6) ?? 10);
-  const first = Math.floor(least / step);
-  const last = Math.max(first + 1, Math.ceil(most / step));
-  const ticks = Array.from({ length: last - first + 1 }, (_, k) => Number(((first + k) * step).toPrecision(12)));
-  return { low: first * step, high: last * step, ticks };
 }

@@ -21,7 +21,7 @@ interface ParameterBoxesProps {
 /** The single numbers of the walk, each of which can be typed over at any step. */
 export function ParameterBoxes({ settings, now, onChange }: ParameterBoxesProps) {
   return (
-    <div class="parameters" role="group" aria-label="Numbers of the layer">
+    <fieldset class="parameters" aria-label="Numbers of the layer">
       {(Object.keys(labels) as ParameterName[]).map((name) => (
         <span key={name} class={now.includes(name) ? "now" : ""}>
           <span aria-hidden="true">{labels[name]}</span>{" "}
@@ -33,6 +33,6 @@ export function ParameterBoxes({ settings, now, onChange }: ParameterBoxesProps)
           />
         </span>
       ))}
-    </div>
+    </fieldset>
   );
 }

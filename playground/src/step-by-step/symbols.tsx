@@ -13,7 +13,7 @@ export function Fraction({ over, under }: { readonly over: ComponentChildren; re
   return (
     <span class="fraction">
       <span class="over">{over}</span>
-      <span class="hidden"> / </span>
+      <span class="unseen"> / </span>
       <span class="under">{under}</span>
     </span>
   );

@@ -1,4 +1,4 @@
-import { integer, number, numbers } from "../fields.js";
+import { integer, number, numbers, type Values } from "../fields.js";
 import type { WalkInputs } from "./walk.js";
 
 /** How many numbers a walk's mini-batch may have; with fewer than 4 there is hardly a spread, but one may see what the library says. */
@@ -22,9 +22,7 @@ export const walkFields = {
 };
 
 /** The values of {@link walkFields}. */
-export type WalkSettings = {
-  readonly [Name in keyof typeof walkFields]: (typeof walkFields)[Name]["initial"];
-};
+export type WalkSettings = Values<typeof walkFields>;
 
 /** The mini-batch that settings describe; samples without a gradient of their own have 0. */
 export function walkInputsOf(settings: WalkSettings): WalkInputs {

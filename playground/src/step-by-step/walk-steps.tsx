@@ -36,20 +36,14 @@ const variance = (
 const xHat = <Mark tone="hat">x̂</Mark>;
 const y = <Mark tone="out">y</Mark>;
 const dy = <Mark tone="gradient">dy</Mark>;
-const root = (
-  <>
-    √({variance} + ε)
-  </>
-);
+const root = <>√({variance} + ε)</>;
 
 const v = formatValue;
 /** A number behind a minus or in a product: in brackets where it has a sign of its own. */
 const factor = (value: number): string => (value < 0 ? `(${v(value)})` : v(value));
 /** The first two and the last of a sum. */
-const sum = (values: readonly number[], write = factor): string =>
-  values.length <= 4
-    ? values.map(write).join(" + ")
-    : `${values.slice(0, 2).map(write).join(" + ")} + … + ${write(values[values.length - 1])}`;
+const sumOf = (parts: readonly string[]): string =>
+  parts.length <= 4 ? parts.join(" + ") : `${parts[0]} + ${parts[1]} + … + ${parts[parts.length - 1]}`;
 const row = (symbol: string, tone: Tone, values: readonly number[]): LineRow => ({ symbol, tone, values });
 /** Gradient descent goes against the gradient. */
 const against = (gradient: readonly number[]): number[] => gradient.map((value) => -value);
@@ -61,9 +55,10 @@ export const walkSteps: readonly WalkStep[] = [
     title: "A mini-batch",
     text: (
       <>
-        Networks learn from a few samples at a time: a <b>mini-batch</b>. Follow one neuron. For each sample in the batch
-        it has worked out one number, x, and passes it on. How large these numbers are depends on all the layers before,
-        and those change at every training step, so the next layer never knows what size to expect. Type over any number.
+        Networks learn from a few samples at a time: a <b>mini-batch</b>. Follow one neuron. For each sample in the
+        batch it has worked out one number, x, and passes it on. How large these numbers are depends on all the layers
+        before, and those change at every training step, so the next layer never knows what size to expect. Type over
+        any number.
       </>
     ),
     formula: (
@@ -82,12 +77,20 @@ export const walkSteps: readonly WalkStep[] = [
     text: <>Add the numbers up and divide by how many there are. The mean μ says where the batch lies.</>,
     formula: (
       <>
-        {mean} = <Fraction over={<>x<sub>1</sub> + … + x<sub>m</sub></>} under="m" />
+        {mean} ={" "}
+        <Fraction
+          over={
+            <>
+              x<sub>1</sub> + … + x<sub>m</sub>
+            </>
+          }
+          under="m"
+        />
       </>
     ),
     worked: ({ x }, { mean: value }) => (
       <>
-        {mean} = <Fraction over={sum(x)} under={x.length} /> = <b>{v(value)}</b>
+        {mean} = <Fraction over={sumOf(x.map(factor))} under={x.length} /> = <b>{v(value)}</b>
       </>
     ),
     columns: ["x", "centred"],
@@ -105,12 +108,21 @@ export const walkSteps: readonly WalkStep[] = [
     ),
     formula: (
       <>
-        {variance} = <Fraction over={<>(x<sub>1</sub> − {mean})² + … + (x<sub>m</sub> − {mean})²</>} under="m" />
+        {variance} ={" "}
+        <Fraction
+          over={
+            <>
+              (x<sub>1</sub> − {mean})² + … + (x<sub>m</sub> − {mean})²
+            </>
+          }
+          under="m"
+        />
       </>
     ),
     worked: ({ x }, { centred, variance: value }) => (
       <>
-        {variance} = <Fraction over={sum(centred, (one) => `${factor(one)}²`)} under={x.length} /> = <b>{v(value)}</b>
+        {variance} = <Fraction over={sumOf(centred.map((one) => `${factor(one)}²`))} under={x.length} /> ={" "}
+        <b>{v(value)}</b>
       </>
     ),
     columns: ["x", "centred"],
@@ -125,8 +137,8 @@ export const walkSteps: readonly WalkStep[] = [
     text: (
       <>
         Subtract the mean and divide by the spread. Whatever came in, x̂ (“x hat”) lies around 0 with spread 1: the next
-        layer can rely on it. The tiny ε keeps the division sound when all numbers are equal. <b>Try it:</b> shift all x,
-        or stretch them, and x̂ does not move.
+        layer can rely on it. The tiny ε keeps the division sound when all numbers are equal. <b>Try it:</b> shift all
+        x, or stretch them, and x̂ does not move.
       </>
     ),
     formula: (
@@ -136,8 +148,8 @@ export const walkSteps: readonly WalkStep[] = [
     ),
     worked: ({ x, eps }, { mean: m, variance: s, xHat: hat }) => (
       <>
-        first sample: {xHat} ={" "}
-        <Fraction over={`${v(x[0])} − ${factor(m)}`} under={`√(${v(s)} + ${v(eps)})`} /> = <b>{v(hat[0])}</b>
+        first sample: {xHat} = <Fraction over={`${v(x[0])} − ${factor(m)}`} under={`√(${v(s)} + ${v(eps)})`} /> ={" "}
+        <b>{v(hat[0])}</b>
       </>
     ),
     columns: ["x", "centred", "xHat"],
@@ -237,9 +249,9 @@ export const walkSteps: readonly WalkStep[] = [
     ),
     worked: ({ dy: given }, { dBias, dWeight, xHat: hat }) => (
       <>
-        dβ = {sum(given)} = <b>{v(dBias)}</b>
+        dβ = {sumOf(given.map(factor))} = <b>{v(dBias)}</b>
         <br />
-        dγ = {sum(given.map((value, k) => `${factor(value)}·${factor(hat[k])}`), String)} = <b>{v(dWeight)}</b>
+        dγ = {sumOf(given.map((value, k) => `${factor(value)}·${factor(hat[k])}`))} = <b>{v(dWeight)}</b>
       </>
     ),
     columns: ["xHat", "dy"],
@@ -258,8 +270,16 @@ export const walkSteps: readonly WalkStep[] = [
     ),
     formula: (
       <>
-        <Mark tone="gradient">dx</Mark> = <Fraction over={<>g − mean(g) − {xHat} · mean(g · {xHat})</>} under={root} />,
-        &nbsp; g = γ · {dy}
+        <Mark tone="gradient">dx</Mark> ={" "}
+        <Fraction
+          over={
+            <>
+              g − mean(g) − {xHat} · mean(g · {xHat})
+            </>
+          }
+          under={root}
+        />
+        , &nbsp; g = γ · {dy}
       </>
     ),
     worked: (_, { meanDxHat, meanDxHatXHat, root: divisor, dxHat, xHat: hat, dx }) => (
@@ -272,8 +292,7 @@ export const walkSteps: readonly WalkStep[] = [
           under={v(divisor)}
         />{" "}
         = <b>{v(dx[0])}</b>
-        <br />
-        Σ dx = <b>{v(dx.reduce((total, value) => total + value, 0))}</b>
+        <br />Σ dx = <b>{v(dx.reduce((total, value) => total + value, 0))}</b>
       </>
     ),
     columns: ["xHat", "dy", "dxHat", "dx"],

@@ -31,7 +31,7 @@ interface WalkTableProps {
 export function WalkTable({ names, inputs, walk, onChange }: WalkTableProps) {
   return (
     <table class="walk-table">
-      <caption class="hidden">The numbers of each sample</caption>
+      <caption class="unseen">The numbers of each sample</caption>
       <thead>
         <tr>
           <th scope="col">sample</th>
@@ -44,7 +44,6 @@ export function WalkTable({ names, inputs, walk, onChange }: WalkTableProps) {
       </thead>
       <tbody>
         {inputs.x.map((_, k) => (
-          // biome-ignore lint/suspicious/noArrayIndexKey: a sample is its place in the batch
           <tr key={k}>
             <th scope="row">{k + 1}</th>
             {names.map((name) => (
@@ -56,7 +55,11 @@ export function WalkTable({ names, inputs, walk, onChange }: WalkTableProps) {
                     value={inputs[name][k]}
                     onChange={(value) => onChange(name, inputs[name].with(k, value))}
                   />
-                ) : walk === null ? "–" : formatValue(walk[name][k])}
+                ) : walk === null ? (
+                  "–"
+                ) : (
+                  formatValue(walk[name][k])
+                )}
               </td>
             ))}
           </tr>

@@ -17,8 +17,8 @@ interface WalkTrialsProps {
 export function WalkTrials({ settings, onChange }: WalkTrialsProps) {
   const { walkX: x, walkDy: dy } = settings;
   return (
-    <>
-      <span class="try">Try:</span>
+    <div class="walk-buttons walk-trials">
+      <span>Try:</span>
       {trials.map(({ name, change }) => (
         <button key={name} type="button" onClick={() => onChange(change(settings))}>
           {name}
@@ -41,7 +41,7 @@ export function WalkTrials({ settings, onChange }: WalkTrialsProps) {
       <button type="button" onClick={() => onChange(initialNumbers)}>
         As at first
       </button>
-    </>
+    </div>
   );
 }
 

@@ -46,20 +46,30 @@ function StepByStep({ run }: { readonly run: Run }) {
   const isLast = place === walkSteps.length;
   return (
     <div class="walk">
-      <ol class="walk-steps" aria-label="Steps of the walk">
-        {walkSteps.map(({ name, title }, k) => (
-          <li key={name}>
-            <button
-              type="button"
-              aria-current={k === place - 1 ? "step" : undefined}
-              aria-label={`${k + 1}: ${title}`}
-              onClick={() => run.show({ walkStep: k + 1 })}
-            >
-              {k + 1} {name}
-            </button>
-          </li>
-        ))}
-      </ol>
+      <div class="walk-way">
+        <ol class="walk-steps" aria-label="Steps of the walk">
+          {walkSteps.map(({ name, title }, k) => (
+            <li key={name}>
+              <button
+                type="button"
+                aria-current={k === place - 1 ? "step" : undefined}
+                aria-label={`${k + 1}: ${title}`}
+                onClick={() => run.show({ walkStep: k + 1 })}
+              >
+                {k + 1} {name}
+              </button>
+            </li>
+          ))}
+        </ol>
+        <div class="walk-buttons">
+          <button type="button" disabled={place === 1} onClick={() => run.show({ walkStep: place - 1 })}>
+            Back
+          </button>
+          <button type="button" class="main" onClick={() => run.show({ walkStep: isLast ? 1 : place + 1 })}>
+            {isLast ? "Start again" : "Next"}
+          </button>
+        </div>
+      </div>
       <div class="walk-say">
         <div aria-live="polite">
           <h3>
@@ -77,7 +87,6 @@ function StepByStep({ run }: { readonly run: Run }) {
             </p>
           ))}
         </div>
-        <ParameterBoxes settings={settings} now={step.parameters} onChange={run.show} />
       </div>
       <div class="walk-show">
         {walked !== null && (
@@ -90,13 +99,8 @@ function StepByStep({ run }: { readonly run: Run }) {
           onChange={(name, values) => run.show(name === "x" ? { walkX: values } : { walkDy: values })}
         />
       </div>
-      <div class="walk-bottom walk-buttons">
-        <button type="button" disabled={place === 1} onClick={() => run.show({ walkStep: place - 1 })}>
-          Back
-        </button>
-        <button type="button" class="main" onClick={() => run.show({ walkStep: isLast ? 1 : place + 1 })}>
-          {isLast ? "To the start" : "Next"}
-        </button>
+      <div class="walk-change">
+        <ParameterBoxes settings={settings} now={step.parameters} onChange={run.show} />
         <WalkTrials settings={settings} onChange={run.show} />
       </div>
     </div>
