@@ -1,5 +1,5 @@
 import { choice, type Field, integer, number, type Values } from "./fields.js";
-import { walkFields } from "./step-by-step/walk-fields.js";
+import { walkFields } from "./views/step-by-step/walk-fields.js";
 
 /** What may differ between the two networks. */
 export const networkFields = {

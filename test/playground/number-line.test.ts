@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { axisOf } from "../../playground/src/step-by-step/axis.js";
 import { formatValue } from "../../playground/src/ui/format-value.js";
+import { axisOf } from "../../playground/src/views/step-by-step/axis.js";
 
 test("an axis holds 0 and every value between round numbers, of which there are 2 to 8", () => {
   fc.assert(

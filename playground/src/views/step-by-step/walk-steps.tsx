@@ -1,5 +1,5 @@
 import type { ComponentChildren } from "preact";
-import { formatValue } from "../ui/format-value.js";
+import { formatValue } from "../../ui/format-value.js";
 import type { LineRow } from "./number-line.js";
 import { Fraction, Mark, type Tone } from "./symbols.js";
 import type { Walk, WalkInputs } from "./walk.js";

@@ -1,4 +1,4 @@
-import { NumberBox } from "../ui/number-box.js";
+import { NumberBox } from "../../ui/number-box.js";
 import { type WalkSettings, walkFields } from "./walk-fields.js";
 import type { ParameterName } from "./walk-steps.js";
 

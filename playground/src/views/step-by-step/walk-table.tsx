@@ -1,6 +1,6 @@
-import { number } from "../fields.js";
-import { formatValue } from "../ui/format-value.js";
-import { NumberBox } from "../ui/number-box.js";
+import { number } from "../../fields.js";
+import { formatValue } from "../../ui/format-value.js";
+import { NumberBox } from "../../ui/number-box.js";
 import { Mark, type Tone } from "./symbols.js";
 import type { Walk, WalkInputs } from "./walk.js";
 import type { ColumnName } from "./walk-steps.js";

@@ -1,15 +1,15 @@
 import { useMemo } from "preact/hooks";
-import type { Run } from "../run.js";
-import { NumberLine } from "../step-by-step/number-line.js";
-import { ParameterBoxes } from "../step-by-step/parameter-boxes.js";
-import { Mark } from "../step-by-step/symbols.js";
-import { type Walk, walk } from "../step-by-step/walk.js";
-import { walkInputsOf } from "../step-by-step/walk-fields.js";
-import { walkSteps } from "../step-by-step/walk-steps.js";
-import { WalkTable } from "../step-by-step/walk-table.js";
-import { WalkTrials } from "../step-by-step/walk-trials.js";
-import "../step-by-step/step-by-step.css";
-import type { Part } from "./part.js";
+import type { Run } from "../../run.js";
+import { NumberLine } from "./number-line.js";
+import { ParameterBoxes } from "./parameter-boxes.js";
+import { Mark } from "./symbols.js";
+import { type Walk, walk } from "./walk.js";
+import { walkInputsOf } from "./walk-fields.js";
+import { walkSteps } from "./walk-steps.js";
+import { WalkTable } from "./walk-table.js";
+import { WalkTrials } from "./walk-trials.js";
+import "./step-by-step.css";
+import type { Part } from "../part.js";
 
 /** Part 4: one mini-batch walks through the formula, forwards and backwards. */
 export const stepByStep: Part = {

@@ -1,4 +1,4 @@
-import { integer, number, numbers, type Values } from "../fields.js";
+import { integer, number, numbers, type Values } from "../../fields.js";
 import type { WalkInputs } from "./walk.js";
 
 /** How many numbers a walk's mini-batch may have; with fewer than 4 there is hardly a spread, but one may see what the library says. */

@@ -1,4 +1,4 @@
-import { formatValue } from "../ui/format-value.js";
+import { formatValue } from "../../ui/format-value.js";
 import { axisOf } from "./axis.js";
 
 /** Numbers of one kind, drawn as points in their place along the line. */
