@@ -41,6 +41,7 @@ export type {
   Finding,
   FindingKind,
   Gap,
+  GapCause,
   NormDiagnosis,
   NormDrift,
   Score,

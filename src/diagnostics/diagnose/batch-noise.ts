@@ -53,7 +53,8 @@ export function batchNoise({ values, channels }: SampleMoments, batchSize: numbe
     values: perBatch,
     mean: noise,
     variance: Math.sqrt(varianceSquares / counted),
-    theory: { mean: 1 / Math.sqrt(perBatch), variance: perBatch > 1 ? Math.sqrt(2 / (perBatch - 1)) : null },
+    meanInTheory: 1 / Math.sqrt(perBatch),
+    varianceInTheory: perBatch > 1 ? Math.sqrt(2 / (perBatch - 1)) : null,
     effectiveValues: 1 / noise ** 2,
     batchSizeForSmallNoise: Math.ceil(batchSize * (noise / thresholds.smallNoise) ** 2),
   };

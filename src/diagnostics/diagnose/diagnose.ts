@@ -132,13 +132,7 @@ function activationHealth(
   const least = thresholds.constant * Math.sqrt(whole.m2 / whole.count);
   const isDead = ({ count, zeros, m2 }: (typeof output)[number]): boolean =>
     count > 0 && (module instanceof ReLU ? zeros === count : Math.sqrt(m2 / count) <= least);
-  const norm =
-    before instanceof Norm
-      ? {
-          layer: seen.find((one) => one.module === before)?.name ?? "",
-          usesBatches: usesBatches(before) && !before.frozen,
-        }
-      : null;
+  const norm = before instanceof Norm ? (seen.find((one) => one.module === before)?.name ?? null) : null;
   return {
     layer: name,
     module: String(module),
@@ -146,6 +140,7 @@ function activationHealth(
     dead: output.flatMap((channel, k) => (isDead(channel) ? [k] : [])),
     saturated: ends === null ? null : ends / whole.count,
     norm,
+    centred: before !== null && usesBatches(before) && !before.frozen,
   };
 }
 

@@ -17,7 +17,15 @@ export interface Gap {
   /** Of the difference, from how it varies over batches; null where they are fewer than two. */
   readonly standardError: number | null;
   /** How much the loss falls if this norm alone is given batch statistics, the largest first. Empty where there is no gap. */
-  readonly causes: readonly { readonly layer: string; readonly gain: number | null }[];
+  readonly causes: readonly GapCause[];
+}
+
+/** What batch statistics in one norm change. */
+export interface GapCause {
+  /** The norm's path. */
+  readonly layer: string;
+  /** By how much the loss falls; negative: it grows. */
+  readonly gain: number | null;
 }
 
 /** How far running statistics are from those of the data. In units of each channel's deviation √(variance + eps). */
@@ -26,8 +34,10 @@ export interface NormDrift {
   readonly mean: number | null;
   /** Of the deviations: root mean square over channels. */
   readonly deviation: number | null;
-  /** The channel that is furthest off, in mean or deviation, and how far. */
-  readonly worst: { readonly channel: number; readonly distance: number | null };
+  /** The channel that is furthest off, in mean or deviation. */
+  readonly worstChannel: number;
+  /** How far that one is off; null: not finite. */
+  readonly worst: number | null;
 }
 
 /** How much the statistics of single batches scatter. Root mean squares over channels. */
@@ -40,8 +50,10 @@ export interface BatchNoise {
   readonly mean: number;
   /** Standard error of the variance, as a share of it, over resampled batches. */
   readonly variance: number;
-  /** What m independent normal values would have: 1/√m and √(2/(m − 1)). */
-  readonly theory: { readonly mean: number; readonly variance: number | null };
+  /** The mean's standard error for m independent values: 1/√m. */
+  readonly meanInTheory: number;
+  /** The variance's for m independent normal values: √(2/(m − 1)); null for one value. */
+  readonly varianceInTheory: number | null;
   /** How many independent values would scatter as much: 1/mean². Less than m where neighbours are alike. */
   readonly effectiveValues: number;
   /** Samples in a batch from which on the mean's standard error is below 5 %. */
@@ -86,8 +98,10 @@ export interface ActivationDiagnosis {
   readonly dead: readonly number[];
   /** The share of values within 1 % of the ends of sigmoid or tanh; null for others. */
   readonly saturated: number | null;
-  /** The norm that stands directly before it; null if there is none. */
-  readonly norm: { readonly layer: string; readonly usesBatches: boolean } | null;
+  /** The path of the norm that stands directly before it; null if there is none. */
+  readonly norm: string | null;
+  /** Whether that norm brings each channel to both sides of β by the statistics of batches. */
+  readonly centred: boolean;
 }
 
 /** What comes through a layer, in forward and in backward direction. */

@@ -67,7 +67,7 @@ function normFindings(norm: NormDiagnosis, enough: boolean): Finding[] {
     add("neverUpdated", beyondMeasure / 2, "running statistics are still mean 0 and variance 1", advice);
   } else if (drift !== null && enough && !norm.frozen) {
     const rms = Math.max(drift.mean ?? Number.POSITIVE_INFINITY, drift.deviation ?? Number.POSITIVE_INFINITY);
-    const { channel, distance } = drift.worst;
+    const { worstChannel, worst } = drift;
     const both = `means ${shown(drift.mean)} and deviations ${shown(drift.deviation)} deviations off those of the data (root mean square over channels)`;
     add(
       "drift",
@@ -76,9 +76,9 @@ function normFindings(norm: NormDiagnosis, enough: boolean): Finding[] {
       "Recalibrate with training data, or lower the momentum of the running statistics.",
     );
     if (rms < thresholds.drift) {
-      const worst = `running statistics of channel ${channel} lie ${shown(distance)} deviations off those of the data`;
-      const severity = (distance ?? Number.POSITIVE_INFINITY) / thresholds.channelDrift;
-      add("channelDrift", severity, worst, "Recalibrate, and look at what this channel is given.");
+      const what = `running statistics of channel ${worstChannel} lie ${shown(worst)} deviations off those of the data`;
+      const severity = (worst ?? Number.POSITIVE_INFINITY) / thresholds.channelDrift;
+      add("channelDrift", severity, what, "Recalibrate, and look at what this channel is given.");
     }
   }
   if (initialLeft !== null && !norm.frozen) {
@@ -119,11 +119,11 @@ function normFindings(norm: NormDiagnosis, enough: boolean): Finding[] {
 }
 
 function activationFindings(activation: ActivationDiagnosis, samples: number): Finding[] {
-  const { layer, module, channels, dead, saturated, norm } = activation;
+  const { layer, module, channels, dead, saturated, norm, centred } = activation;
   const found: Finding[] = [];
   const share = dead.length / channels;
-  const before = norm === null ? "nothing normalises before it" : `norm ${norm.layer} stands before it`;
-  const limit = norm?.usesBatches ? thresholds.dead.behindBatchNorm : thresholds.dead.elsewhere;
+  const before = norm === null ? "nothing normalises before it" : `norm ${norm} stands before it`;
+  const limit = centred ? thresholds.dead.behindBatchNorm : thresholds.dead.elsewhere;
   if (dead.length >= thresholds.deadChannels && share >= limit) {
     const what = module === "ReLU()" ? "0" : "constant";
     found.push({

@@ -4,7 +4,7 @@ import type { RunningNorm } from "../../nn/running-norm.js";
 import { type Evaluation, evaluate } from "../../train/evaluate.js";
 import type { Loss } from "../../train/step.js";
 import { finite } from "../distribution.js";
-import type { Gap, Score } from "./diagnosis.js";
+import type { Gap, GapCause, Score } from "./diagnosis.js";
 import { thresholds } from "./thresholds.js";
 
 /** A model, what it is measured on, and its norms that have running statistics, by path. */
@@ -34,7 +34,7 @@ export async function gapOf<Target>(subject: GapSubject<Target>): Promise<Gap> {
     standardError: difference === null ? null : standardError(running, batch, difference),
   };
   if (!isGap(gap)) return { ...gap, causes: [] };
-  const causes: { layer: string; gain: number | null }[] = [];
+  const causes: GapCause[] = [];
   for (const [layer, norm] of norms) {
     const one = await measure(subject, [norm]);
     causes.push({ layer, gain: finite(meanOf(running, "loss") - meanOf(one, "loss")) });

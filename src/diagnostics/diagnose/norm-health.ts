@@ -82,5 +82,5 @@ function drift(old: ChannelStatistics, now: ChannelStatistics, eps: number): Nor
     return Number.isNaN(distance) ? Number.POSITIVE_INFINITY : distance;
   });
   const channel = distances.indexOf(Math.max(...distances));
-  return { mean: finite(mean), deviation: finite(deviation), worst: { channel, distance: finite(distances[channel]) } };
+  return { mean: finite(mean), deviation: finite(deviation), worstChannel: channel, worst: finite(distances[channel]) };
 }
