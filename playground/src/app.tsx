@@ -1,0 +1,83 @@
+import { Controls } from "./controls.js";
+import type { Run } from "./run.js";
+import type { Part } from "./views/part.js";
+import { parts } from "./views/parts.js";
+
+/** The page: what it is about, the controls, and its parts one under another. */
+export function App({ run }: { readonly run: Run }) {
+  return (
+    <>
+      <button type="button" class="skip" onClick={skip}>
+        Skip to the networks
+      </button>
+      <header>
+        <h1>Watch normalisation work</h1>
+        <p class="lead">
+          A neural network learns by adjusting its weights layer by layer. Deep ones often get stuck, because each
+          layer’s inputs shift and shrink while the layers before it change. <b>Normalisation</b> keeps those inputs
+          even: mean 0, spread 1. Here two networks train in your browser, one with it and one without.
+        </p>
+      </header>
+      <div class="bar">
+        <Controls run={run} />
+      </div>
+      <main>
+        <Problems run={run} />
+        {parts.map((part) => (
+          <Section key={part.id} part={part} run={run} />
+        ))}
+      </main>
+      <footer>
+        <p>{threadsOf(run)}</p>
+      </footer>
+    </>
+  );
+}
+
+function Section({
+  part: { id, title, text, formula, source, View },
+  run,
+}: {
+  readonly part: Part;
+  readonly run: Run;
+}) {
+  return (
+    <section id={id} aria-labelledby={`${id}-title`} tabIndex={-1}>
+      <h2 id={`${id}-title`}>{title}</h2>
+      <div class="about">
+        <div class="text">{text}</div>
+        <div class="aside">
+          <p class="formula">{formula}</p>
+          <p class="source">{source}</p>
+        </div>
+      </div>
+      <View run={run} />
+    </section>
+  );
+}
+
+/** What went wrong, where it can be seen. */
+function Problems({ run }: { readonly run: Run }) {
+  const failure = run.failure.value;
+  const problems = [...run.problems.value, ...(failure === null ? [] : [failure])];
+  return (
+    <div role="status">
+      {problems.map((problem) => (
+        <p key={problem} class="note bad">
+          {problem}
+        </p>
+      ))}
+    </div>
+  );
+}
+
+/** The address holds the settings, so that what leads to a part is no link. */
+function skip(): void {
+  document.getElementById("side-by-side")?.focus();
+}
+
+function threadsOf(run: Run): string {
+  const threads = run.threads.value;
+  if (threads === null) return "";
+  return threads.count > 1 ? `Computing on ${threads.count} threads.` : "Computing on one thread.";
+}

@@ -1,0 +1,148 @@
+import { type ReadonlySignal, signal } from "@preact/signals";
+import { formatAddress, parseAddress } from "./address.js";
+import type { Experiment, Settings, ViewSettings } from "./settings.js";
+import type { TrainingData } from "./training/data-sets.js";
+import type { NetworkSnapshot, Snapshot } from "./training/snapshot.js";
+import type { Answer, Answers, Question } from "./worker/answers.js";
+import type { FromWorker, ThreadsReport, ToWorker } from "./worker/messages.js";
+
+/** What is shown and done on the page: settings, the two networks in training, and how to change them. Every view is given it. */
+export interface Run {
+  /** The state of the page; the address follows it. */
+  readonly settings: ReadonlySignal<Settings>;
+  /** What was not understood in the address. */
+  readonly problems: ReadonlySignal<readonly string[]>;
+  /** What they train on; null until it has arrived. */
+  readonly data: ReadonlySignal<TrainingData | null>;
+  /** How the networks stand; null until they are built. */
+  readonly snapshot: ReadonlySignal<Snapshot | null>;
+  /** Why there are no networks: the data did not arrive, or the worker could not start. */
+  readonly failure: ReadonlySignal<string | null>;
+  /** Whether training is on, as the user asked. */
+  readonly running: ReadonlySignal<boolean>;
+  readonly threads: ReadonlySignal<ThreadsReport | null>;
+  /** Changes what is trained: both networks start again, and go on training if they were. */
+  change(experiment: Partial<Experiment>): void;
+  /** Changes what is shown. */
+  show(view: Partial<ViewSettings>): void;
+  start(): void;
+  pause(): void;
+  /** Makes so many steps of each network, then pauses. */
+  step(count?: number): void;
+  /** Both networks start again, and wait. */
+  reset(): void;
+  /** Asks the worker about the networks, between two steps. @throws the library's message, if it refuses */
+  ask<Name extends keyof Answers>(name: Name, argument?: Question<Name>): Promise<Answer<Name>>;
+}
+
+/** Starts the worker and takes up the state of the address. */
+export function createRun(): Run {
+  const read = parseAddress(location.hash);
+  const settings = signal(read.settings);
+  const problems = signal<readonly string[]>(read.problems);
+  const data = signal<TrainingData | null>(null);
+  const snapshot = signal<Snapshot | null>(null);
+  const failure = signal<string | null>(null);
+  const running = signal(false);
+  const threads = signal<ThreadsReport | null>(null);
+  const questions = new Map<number, { resolve(value: never): void; reject(error: Error): void }>();
+  let [id, asked] = [0, 0];
+
+  const worker = new Worker(new URL("./worker/train-worker.ts", import.meta.url), { type: "module" });
+  const post = (message: ToWorker): void => worker.postMessage(message);
+  worker.onerror = ({ message }) => {
+    failure.value = message || "The worker that trains could not be loaded.";
+  };
+  worker.onmessage = ({ data: message }: MessageEvent<FromWorker>) => {
+    switch (message.type) {
+      case "threads":
+        threads.value = message;
+        return;
+      case "opened":
+        if (message.id === id) data.value = message.data;
+        return;
+      case "snapshot":
+        if (message.id !== id) return;
+        post({ type: "received" });
+        snapshot.value = message.snapshot;
+        if (isOver(message.snapshot)) running.value = false;
+        return;
+      case "failed":
+        if (message.id !== id) return;
+        failure.value = message.message;
+        running.value = false;
+        return;
+      case "answer":
+        settle(questions, message.question)?.resolve(message.value as never);
+        return;
+      case "refusal":
+        settle(questions, message.question)?.reject(new Error(message.message));
+    }
+  };
+
+  const open = (): void => {
+    failure.value = null;
+    post({ type: "open", id: ++id, experiment: settings.value.experiment, run: running.value });
+  };
+  const take = (next: Settings): void => {
+    const restart = JSON.stringify(next.experiment) !== JSON.stringify(settings.value.experiment);
+    settings.value = next;
+    if (restart) open();
+  };
+  const write = (next: Settings): void => {
+    take(next);
+    problems.value = [];
+    const hash = formatAddress(next);
+    history.replaceState(null, "", hash === "" ? location.pathname + location.search : `#${hash}`);
+  };
+  addEventListener("hashchange", () => {
+    const next = parseAddress(location.hash);
+    problems.value = next.problems;
+    take(next.settings);
+  });
+  open();
+
+  return {
+    settings,
+    problems,
+    data,
+    snapshot,
+    failure,
+    running,
+    threads,
+    change: (experiment) => write({ ...settings.value, experiment: { ...settings.value.experiment, ...experiment } }),
+    show: (view) => write({ ...settings.value, view: { ...settings.value.view, ...view } }),
+    start() {
+      running.value = true;
+      post({ type: "run" });
+    },
+    pause() {
+      running.value = false;
+      post({ type: "pause" });
+    },
+    step(count = 1) {
+      running.value = false;
+      post({ type: "step", count });
+    },
+    reset() {
+      running.value = false;
+      open();
+    },
+    ask: (name, argument) =>
+      new Promise((resolve, reject) => {
+        const question = ++asked;
+        questions.set(question, { resolve, reject });
+        post({ type: "ask", question, name, argument });
+      }),
+  };
+}
+
+function settle<T>(questions: Map<number, T>, question: number): T | undefined {
+  const waiting = questions.get(question);
+  questions.delete(question);
+  return waiting;
+}
+
+function isOver({ networks }: Snapshot): boolean {
+  return networks.every(({ error }: NetworkSnapshot) => error !== null);
+}

@@ -1,0 +1,52 @@
+import { type Experiment, networksOf } from "../settings.js";
+import { pointsOf, type TrainingData } from "./data-sets.js";
+import { Trainer } from "./trainer.js";
+
+/** One of the two networks: in training, or refused by the library when it was to be built. */
+export type Entrant = Trainer | { readonly error: string };
+
+/** Two networks with equal seeds that train in turn on the same data. */
+export class Contest {
+  readonly experiment: Experiment;
+  readonly data: TrainingData;
+  readonly entrants: readonly [a: Entrant, b: Entrant];
+
+  private constructor(experiment: Experiment, data: TrainingData) {
+    this.experiment = experiment;
+    this.data = data;
+    const [a, b] = networksOf(experiment);
+    this.entrants = [enter(a, data, experiment.seed), enter(b, data, experiment.seed)];
+  }
+
+  /** Fetches the data and builds the networks. */
+  static async open(experiment: Experiment): Promise<Contest> {
+    return new Contest(experiment, pointsOf(experiment.data, experiment.noise, experiment.seed));
+  }
+
+  /** Those that could be built. */
+  get trainers(): readonly Trainer[] {
+    return this.entrants.filter((entrant) => entrant instanceof Trainer);
+  }
+
+  /** Whether neither can go on. */
+  get isOver(): boolean {
+    return this.entrants.every(({ error }) => error !== null);
+  }
+
+  /** One step of each. */
+  async step(): Promise<void> {
+    for (const trainer of this.trainers) await trainer.step();
+  }
+
+  dispose(): void {
+    for (const trainer of this.trainers) trainer.dispose();
+  }
+}
+
+function enter(...[settings, data, seed]: ConstructorParameters<typeof Trainer>): Entrant {
+  try {
+    return new Trainer(settings, data, seed);
+  } catch (error) {
+    return { error: error instanceof Error ? error.message : String(error) };
+  }
+}

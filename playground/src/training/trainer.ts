@@ -1,0 +1,194 @@
+import { crossEntropy, fit, Generator, noGrad, onWarning, Sgd, scope, softmax, type Tensor, tensor } from "evenkeel";
+import type { NetworkSettings } from "../settings.js";
+import { buildNetwork, type Network } from "./build-network.js";
+import type { Samples, TrainingData } from "./data-sets.js";
+import { History } from "./history.js";
+import { type LayerView, observeLayers } from "./observe-layers.js";
+
+const curveNames = ["step", "loss", "testLoss", "testAccuracy"] as const;
+const layerNames = [
+  "step",
+  "meanBefore",
+  "deviationBefore",
+  "meanAfter",
+  "deviationAfter",
+  "dead",
+  "gradientNorm",
+  "low",
+  "middle",
+  "high",
+] as const;
+
+/** Curves of a network over training. */
+export type CurveName = (typeof curveNames)[number];
+/** Curves of one layer over training. */
+export type LayerCurveName = (typeof layerNames)[number];
+
+/** Steps between two measurements at first. */
+const firstStride = 4;
+
+/** One network in training: built from settings, equal settings and seeds going equal ways. */
+export class Trainer {
+  readonly settings: NetworkSettings;
+  readonly data: TrainingData;
+  readonly network: Network;
+  readonly curves = new History(curveNames, firstStride);
+  readonly layerCurves: readonly History<LayerCurveName>[];
+  /** What the library refused, in its own words; training has ended then. */
+  error: string | null = null;
+  /** What the library warned of. */
+  warning: string | null = null;
+  /** The hidden layers as they were last measured. */
+  layers: readonly LayerView[] = [];
+  /** How many steps were made. */
+  steps = 0;
+  readonly #optimizer: Sgd;
+  readonly #random: Generator;
+  #order: Uint32Array = new Uint32Array();
+  #place = 0;
+
+  /** @throws the library's error if it cannot build the network */
+  constructor(settings: NetworkSettings, data: TrainingData, seed: number) {
+    this.settings = settings;
+    this.data = data;
+    this.network = buildNetwork(settings, data, seed);
+    const { learningRate: lr, momentum } = settings;
+    this.#optimizer = new Sgd(this.network.model.parameters(), { lr, momentum });
+    this.#random = new Generator(seed);
+    this.layerCurves = this.network.hidden.map(() => new History(layerNames, firstStride));
+  }
+
+  /** One step; measures the network first if its turn has come. Does nothing once the library has refused. */
+  async step(): Promise<void> {
+    if (this.error !== null) return;
+    const before = onWarning((text) => {
+      this.warning = text;
+    });
+    try {
+      await this.#step();
+    } catch (error) {
+      this.error = error instanceof Error ? error.message : String(error);
+    } finally {
+      onWarning(before);
+    }
+  }
+
+  async #step(): Promise<void> {
+    const { model, hidden } = this.network;
+    const batch = this.#nextBatch();
+    const measured = this.curves.wants(this.steps);
+    const seen = measured ? observeLayers(hidden) : null;
+    const { loss, layers } = (() => {
+      try {
+        return { loss: this.#backward(batch), layers: seen };
+      } catch (error) {
+        seen?.();
+        throw error;
+      }
+    })();
+    if (layers !== null) this.#measure(loss, layers());
+    if (!Number.isFinite(loss)) {
+      // It says which layer was the first to fail.
+      this.#optimizer.zeroGrad();
+      const inputs = { values: batch.inputs, shape: [batch.labels.length, ...this.data.shape] };
+      await fit(model, [{ inputs, targets: batch.labels }], { epochs: 1, optimizer: this.#optimizer });
+    }
+    this.#optimizer.step();
+    this.#optimizer.zeroGrad();
+    this.steps++;
+  }
+
+  /** Gradients of the mean loss over a batch. */
+  #backward({ inputs, labels }: Samples): number {
+    return scope(() => {
+      const loss = crossEntropy(this.network.model.forward(this.#input(inputs)), labels);
+      loss.backward();
+      return loss.item();
+    });
+  }
+
+  #measure(loss: number, layers: readonly LayerView[]): void {
+    this.layers = layers;
+    this.curves.add({ step: this.steps, loss, ...this.test() });
+    layers.forEach(({ before, after, dead, quantiles: [low, middle, high] }, k) => {
+      this.layerCurves[k].add({
+        step: this.steps,
+        meanBefore: before.mean,
+        deviationBefore: before.deviation,
+        meanAfter: after.mean,
+        deviationAfter: after.deviation,
+        dead,
+        gradientNorm: normOf(this.network.hidden[k].linear.weight.grad),
+        low,
+        middle,
+        high,
+      });
+    });
+  }
+
+  /** Loss and accuracy on points that training never sees. */
+  test(): { testLoss: number; testAccuracy: number } {
+    const { inputs, labels } = this.data.test;
+    return this.#evaluating(() => {
+      const logits = this.network.model.forward(this.#input(inputs));
+      return { testLoss: crossEntropy(logits, labels).item(), testAccuracy: accuracyOf(logits.dataSync(), labels) };
+    });
+  }
+
+  /** The probability of each class for each sample, as the network sees it at test time. */
+  predict(inputs: Float32Array): Float32Array {
+    return this.#evaluating(() => softmax(this.network.model.forward(this.#input(inputs)), 1).dataSync());
+  }
+
+  #evaluating<T>(body: () => T): T {
+    const { model } = this.network;
+    model.eval();
+    try {
+      return scope(() => noGrad(body));
+    } finally {
+      model.train();
+    }
+  }
+
+  #input(values: Float32Array): Tensor {
+    const size = this.data.shape.reduce((product, extent) => product * extent, 1);
+    return tensor(values, [values.length / size, ...this.data.shape]);
+  }
+
+  /** The next so many samples of an endless row of shuffles, so that every batch is full. */
+  #nextBatch(): Samples {
+    const { inputs, labels } = this.data.train;
+    const size = inputs.length / labels.length;
+    const count = this.settings.batchSize;
+    const batch = { inputs: new Float32Array(count * size), labels: new Int32Array(count) };
+    for (let k = 0; k < count; k++) {
+      if (this.#place === this.#order.length) {
+        this.#order = this.#random.permutation(labels.length);
+        this.#place = 0;
+      }
+      const sample = this.#order[this.#place++];
+      batch.inputs.set(inputs.subarray(sample * size, (sample + 1) * size), k * size);
+      batch.labels[k] = labels[sample];
+    }
+    return batch;
+  }
+
+  /** Frees what training holds. */
+  dispose(): void {
+    for (const parameter of this.network.model.parameters()) parameter.dispose();
+  }
+}
+
+function normOf(gradient: Tensor | null): number {
+  return gradient === null ? 0 : Math.sqrt(gradient.dataSync().reduce((sum, value) => sum + value * value, 0));
+}
+
+function accuracyOf(logits: Float32Array, labels: Int32Array): number {
+  const classes = logits.length / labels.length;
+  let right = 0;
+  labels.forEach((label, k) => {
+    const row = logits.subarray(k * classes, (k + 1) * classes);
+    if (row.indexOf(Math.max(...row)) === label) right++;
+  });
+  return right / labels.length;
+}

@@ -1,0 +1,139 @@
+import { useEffect, useRef } from "preact/hooks";
+import uPlot from "uplot";
+import "uplot/dist/uPlot.min.css";
+import { colour, themeChanges } from "./theme.js";
+import { useVisible } from "./use-visible.js";
+
+/** A curve. */
+export interface Series {
+  readonly name: string;
+  /** The colour's name in the style sheet: `a`, `b` or `quiet`. */
+  readonly tone: string;
+  readonly x: Float32Array;
+  readonly y: Float32Array;
+  /** Drawn dashed. */
+  readonly dashed?: boolean;
+}
+
+/** Curves over the steps of training. */
+export interface ChartProps {
+  readonly title: string;
+  /** What stands on the vertical axis. */
+  readonly y: string;
+  readonly series: readonly Series[];
+  /** @defaultValue that of the values */
+  readonly range?: readonly [low: number, high: number];
+  /** Whether equal factors are equally far apart. @defaultValue false */
+  readonly logarithmic?: boolean;
+  readonly height?: number;
+}
+
+/** What a logarithmic axis shows of 0. */
+const nearZero = 1e-12;
+
+/** Draws curves, and says their last values in words for those who cannot see them. */
+export function Chart({ title, y, series, range, logarithmic = false, height = 180 }: ChartProps) {
+  const frame = useRef<HTMLDivElement>(null);
+  const plot = useRef<uPlot | null>(null);
+  const visible = useVisible(frame);
+  const theme = themeChanges.value;
+  const looks = series.map(({ name, tone, dashed }) => `${name}/${tone}/${dashed ?? false}`).join();
+
+  // Made anew when what `looks` and `theme` stand for changes.
+  useEffect(() => {
+    const element = frame.current;
+    if (element === null) return;
+    const drawn = new uPlot(
+      optionsOf(series, scaleOf(range, logarithmic), { width: element.clientWidth, height }),
+      [[], ...series.map(() => [])],
+      element,
+    );
+    plot.current = drawn;
+    const observer = new ResizeObserver(() => drawn.setSize({ width: element.clientWidth, height }));
+    observer.observe(element);
+    return () => {
+      observer.disconnect();
+      drawn.destroy();
+      plot.current = null;
+    };
+  }, [looks, theme, height, logarithmic, range?.[0], range?.[1]]);
+
+  useEffect(() => {
+    if (!visible || series.length === 0) return;
+    const positive = (values: Float32Array) => values.map((value) => Math.max(value, nearZero));
+    plot.current?.setData(uPlot.join(series.map(({ x, y }) => [x, logarithmic ? positive(y) : y])));
+  });
+
+  return (
+    <figure class="chart">
+      <figcaption>
+        <span class="name">{title}</span>
+        <ul class="legend">
+          {series.map(({ name, tone, y: values }) => (
+            <li key={name}>
+              <span class={`swatch ${tone}`} aria-hidden="true" />
+              {name} <span class="value">{lastOf(values)}</span>
+            </li>
+          ))}
+        </ul>
+      </figcaption>
+      <div ref={frame} class="drawing" role="img" aria-label={`${title}: ${y} over steps`} />
+    </figure>
+  );
+}
+
+function scaleOf(range: ChartProps["range"], logarithmic: boolean): uPlot.Scale {
+  if (logarithmic) return { distr: 3, log: 10 };
+  return { range: range === undefined ? rangeOf : [range[0], range[1]] };
+}
+
+function optionsOf(
+  series: readonly Series[],
+  scale: uPlot.Scale,
+  size: { readonly width: number; readonly height: number },
+): uPlot.Options {
+  const axis: uPlot.Axis = {
+    stroke: colour("quiet"),
+    grid: { stroke: colour("line"), width: 1 },
+    ticks: { show: false },
+    font: "12px system-ui, sans-serif",
+  };
+  return {
+    ...size,
+    cursor: { show: false },
+    legend: { show: false },
+    scales: { x: { time: false }, y: scale },
+    axes: [
+      { ...axis, size: 28 },
+      { ...axis, size: 50, values: (_, ticks) => ticks.map((tick) => (tick === null ? "" : short(tick))) },
+    ],
+    series: [
+      {},
+      ...series.map(({ tone, dashed }) => ({
+        stroke: colour(tone),
+        width: 2,
+        points: { show: false },
+        spanGaps: true,
+        ...(dashed ? { dash: [4, 4] } : {}),
+      })),
+    ],
+  };
+}
+
+/** A little more than the values take up; something to draw axes on where there are none yet. */
+function rangeOf(_: uPlot, low: number | null, high: number | null): uPlot.Range.MinMax {
+  return low === null || high === null ? [0, 1] : uPlot.rangeNum(low, high, 0.1, true);
+}
+
+function lastOf(values: Float32Array): string {
+  const last = values[values.length - 1];
+  return last === undefined || Number.isNaN(last) ? "–" : short(last);
+}
+
+/** A number in three digits. */
+function short(value: number): string {
+  const size = Math.abs(value);
+  const text =
+    size !== 0 && (size < 0.001 || size >= 100_000) ? value.toExponential(0) : String(Number(value.toPrecision(3)));
+  return text.replaceAll("-", "−");
+}

@@ -1,0 +1,14 @@
+import type { Contest } from "../training/contest.js";
+import type { TrainingData } from "../training/data-sets.js";
+
+/** What the page may ask about the networks in training, between two steps: {@link Run.ask}. A view that needs more adds a line. */
+export const answers = {
+  /** The data that both train on. */
+  data: ({ data }: Contest): TrainingData => data,
+};
+
+export type Answers = typeof answers;
+/** What is asked with a question. */
+export type Question<Name extends keyof Answers> = Parameters<Answers[Name]> extends [Contest, infer Q] ? Q : undefined;
+/** What comes back. */
+export type Answer<Name extends keyof Answers> = Awaited<ReturnType<Answers[Name]>>;

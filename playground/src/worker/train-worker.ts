@@ -1,0 +1,127 @@
+import { threads } from "evenkeel";
+import { Contest } from "../training/contest.js";
+import { takeSnapshot } from "../training/snapshot.js";
+import { answers } from "./answers.js";
+import type { FromWorker, ToWorker } from "./messages.js";
+
+/** The least time between two snapshots, in ms. */
+const snapshotEvery = 100;
+/** How long training goes on before messages are looked at, in ms. */
+const slice = 25;
+
+let contest: Contest | null = null;
+let id = 0;
+/** Steps that are still to be made. */
+let due = 0;
+let looping = false;
+/** Whether the page has taken in the last snapshot. */
+let pageIsReady = true;
+let lastSnapshot = 0;
+let stale = false;
+
+function post(message: FromWorker, transfer: Transferable[] = []): void {
+  postMessage(message, { transfer });
+}
+
+function postSnapshot(): void {
+  if (contest === null || !pageIsReady) return;
+  const { snapshot, transfer } = takeSnapshot(contest, due > 0);
+  pageIsReady = false;
+  stale = false;
+  lastSnapshot = performance.now();
+  post({ type: "snapshot", id, snapshot }, transfer);
+}
+
+/** Lets messages in. */
+function breathe(): Promise<void> {
+  return new Promise((resolve) => {
+    const { port1, port2 } = new MessageChannel();
+    port1.onmessage = () => {
+      port1.close();
+      resolve();
+    };
+    port2.postMessage(null);
+  });
+}
+
+async function loop(): Promise<void> {
+  if (looping) return;
+  looping = true;
+  while (due > 0 && contest !== null) {
+    const until = performance.now() + slice;
+    do {
+      await contest.step();
+      due--;
+      stale = true;
+      if (contest.isOver) due = 0;
+    } while (due > 0 && performance.now() < until);
+    if (due === 0 || performance.now() - lastSnapshot >= snapshotEvery) postSnapshot();
+    await breathe();
+  }
+  looping = false;
+}
+
+async function open(experiment: Contest["experiment"], ownId: number, run: boolean): Promise<void> {
+  due = 0;
+  id = ownId;
+  try {
+    const opened = await Contest.open(experiment);
+    if (ownId !== id) {
+      opened.dispose();
+      return;
+    }
+    contest?.dispose();
+    contest = opened;
+    pageIsReady = true;
+    post({ type: "opened", id, data: contest.data });
+    due = run ? Number.POSITIVE_INFINITY : 0;
+    postSnapshot();
+    void loop();
+  } catch (error) {
+    post({ type: "failed", id: ownId, message: messageOf(error) });
+  }
+}
+
+async function answer({ question, name, argument }: ToWorker & { type: "ask" }): Promise<void> {
+  try {
+    if (contest === null) throw new Error("There are no networks yet.");
+    const give: (contest: Contest, argument: never) => unknown = answers[name];
+    post({ type: "answer", question, value: await give(contest, argument as never) });
+  } catch (error) {
+    post({ type: "refusal", question, message: messageOf(error) });
+  }
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
+self.onmessage = ({ data: message }: MessageEvent<ToWorker>) => {
+  switch (message.type) {
+    case "open":
+      void open(message.experiment, message.id, message.run);
+      return;
+    case "run":
+      due = Number.POSITIVE_INFINITY;
+      void loop();
+      return;
+    case "pause":
+      due = 0;
+      stale = true;
+      postSnapshot();
+      return;
+    case "step":
+      due = message.count;
+      void loop();
+      return;
+    case "received":
+      pageIsReady = true;
+      if (stale && due === 0) postSnapshot();
+      return;
+    case "ask":
+      void answer(message);
+  }
+};
+
+const wanted = globalThis.crossOriginIsolated ? Math.min(4, Math.max(1, navigator.hardwareConcurrency - 1)) : 1;
+void threads(wanted).then(({ count, reason }) => post({ type: "threads", count, reason }));
