@@ -20,7 +20,7 @@ export interface ExportOnnxOptions {
   readonly fold?: boolean;
   /** The version of ONNX's operators, 13 to 21. @defaultValue 17, which every onnxruntime since 1.12 (2022) runs */
   readonly opset?: number;
-  /** What the file says besides: each entry as JSON in its metadata. {@link importOnnx} gives it back. @defaultValue none */
+  /** What the file says besides: each entry as JSON in its metadata. `importOnnx` gives it back. @defaultValue none */
   readonly meta?: ModelMeta;
 }
 
@@ -36,7 +36,7 @@ const opsets = [13, 21] as const;
  *
  * Norms with running statistics become BatchNormalization, others InstanceNormalization and LayerNormalization (from opset 17; before it, and RMS norm
  * always, mean, square and root), group norm an InstanceNormalization of the groups. A batch norm without running statistics takes those of the batch
- * there too. Computed weights ({@link Reparametrized}) are written as they are now. Dropout is left out. Classes of one's own take part by a method
+ * there too. Computed weights (`Reparametrized`) are written as they are now. Dropout is left out. Classes of one's own take part by a method
  * {@link OnnxExportable.toOnnx}; subclasses of layers that only have a constructor are those layers.
  *
  * @throws ArgumentError if a class has no export, or an option is out of range

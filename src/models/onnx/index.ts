@@ -14,7 +14,7 @@ export {
   type OnnxFolding,
 } from "./fold-onnx.js";
 export { inspectOnnx, type OnnxInspection, type OnnxNorm, type OnnxRange } from "./inspect-onnx.js";
-export type { OnnxAttributes, OnnxShape, OnnxType, OnnxValue, OnnxWriter } from "./onnx-writer.js";
+export type { OnnxAttributes, OnnxReal, OnnxShape, OnnxType, OnnxValue, OnnxWriter } from "./onnx-writer.js";
 export {
   type OnnxDrift,
   type OnnxRecalibration,

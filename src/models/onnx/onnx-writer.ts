@@ -22,8 +22,14 @@ export interface OnnxValue {
   readonly type: OnnxType;
 }
 
-/** Attributes of a node: whole numbers, lists of them, and reals as `{ float }`. */
-export type OnnxAttributes = Readonly<Record<string, number | readonly number[] | { readonly float: number }>>;
+/** An attribute that is a real number, where a number by itself is a whole one. */
+export interface OnnxReal {
+  /** The number, rounded to float32. */
+  readonly float: number;
+}
+
+/** Attributes of a node: whole numbers, lists of them, and reals. */
+export type OnnxAttributes = Readonly<Record<string, number | readonly number[] | OnnxReal>>;
 
 /** Writes a module whose input is `x`; returns its output. */
 export type WriteModule = (module: AnyModule, x: OnnxValue, graph: OnnxWriter) => OnnxValue;
@@ -48,7 +54,7 @@ export class OnnxWriter {
     this.#write = write;
   }
 
-  /** The path of the module that is being written, as in {@link Module.namedModules}. */
+  /** The path of the module that is being written, as in `namedModules()`. */
   get path(): string {
     return this.#within.at(-1)?.path ?? "";
   }
