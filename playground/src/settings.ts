@@ -1,4 +1,6 @@
 import { choice, type Field, integer, number, type Values } from "./fields.js";
+import { walkFields } from "./views/step-by-step/walk-fields.js";
+import { trainAndTestFields } from "./views/train-and-test/train-and-test-fields.js";
 
 /** What may differ between the two networks. */
 export const networkFields = {
@@ -6,10 +8,10 @@ export const networkFields = {
   norm: choice(["none", "batch", "layer", "instance", "group", "rms", "renorm"]),
   activation: choice(["sigmoid", "tanh", "relu", "leakyRelu", "elu", "gelu", "silu"]),
   /** Hidden layers. */
-  depth: integer(1, 12, 6),
+  depth: integer(1, 12, 4),
   /** Units of each hidden layer. */
   width: integer(2, 64, 24),
-  batchSize: integer(1, 256, 64),
+  batchSize: integer(1, 256, 128),
   learningRate: number(0.0001, 10, 0.1),
   /** Of stochastic gradient descent: the share of the last step that is made again. */
   momentum: number(0, 0.99, 0.9),
@@ -23,7 +25,7 @@ export const networkFields = {
 export const sharedFields = {
   data: choice(["spiral", "moons", "rings", "xor"]),
   /** Deviation of the noise on each coordinate. */
-  noise: number(0, 0.5, 0.05),
+  noise: number(0, 0.5, 0.03),
   seed: integer(0, 4294967295, 1),
 };
 
@@ -31,6 +33,8 @@ export const sharedFields = {
 export const viewFields = {
   /** Which hidden layer is looked at, from 1. */
   layer: integer(1, 12, 1),
+  ...trainAndTestFields,
+  ...walkFields,
 };
 
 export type NetworkSettings = Values<typeof networkFields>;
