@@ -4,6 +4,9 @@
  *
  * @module
  */
+
+export type { Drift } from "../channel-statistics.js";
+export type { RecalibratedNorm, RecalibrateMode, RecalibrateProgress } from "../recalibrate.js";
 export type { OnnxExportable } from "./export-layers.js";
 export { type ExportOnnxOptions, exportOnnx } from "./export-onnx.js";
 export {
@@ -16,7 +19,6 @@ export {
 export { inspectOnnx, type OnnxInspection, type OnnxNorm, type OnnxRange } from "./inspect-onnx.js";
 export type { OnnxAttributes, OnnxReal, OnnxShape, OnnxType, OnnxValue, OnnxWriter } from "./onnx-writer.js";
 export {
-  type OnnxDrift,
   type OnnxRecalibration,
   type RecalibrateOnnxOptions,
   recalibrateOnnx,
