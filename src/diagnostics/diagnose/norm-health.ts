@@ -1,5 +1,4 @@
-import type { ChannelStatistics } from "../../models/population.js";
-import { driftBetween } from "../../models/population.js";
+import { type ChannelStatistics, driftBetween } from "../../models/channel-statistics.js";
 import type { Norm } from "../../nn/norm.js";
 import { RunningNorm } from "../../nn/running-norm.js";
 import { finite } from "../distribution.js";
