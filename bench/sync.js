@@ -2,7 +2,7 @@
 //
 //     mpirun -np 2 node bench/sync.js --batches 2,4,8,16,32 --seeds 3 --samples 6000 --epochs 3 --data fashion-mnist
 //
-// Each rank has its part of every batch; Adam's learning rate follows the square root of the whole batch. Prints one JSON line.
+// Each rank has its part of every batch; Adam's learning rate follows the square root of the whole batch. Prints a JSON line for each size.
 import { parseArgs } from "node:util";
 import {
   Adam,
@@ -75,13 +75,11 @@ async function errorOf(perRank, isSynchronised, run) {
   return 1 - accuracy;
 }
 
-const rows = [];
 for (const perRank of given.batches.split(",").map(Number)) {
   const row = { perRank, synchronised: [], separate: [] };
   for (let run = 1; run <= Number(given.seeds); run++) {
     row.synchronised.push(await errorOf(perRank, true, run));
     row.separate.push(await errorOf(perRank, false, run));
   }
-  rows.push(row);
+  if (communicator.rank === 0) console.log(JSON.stringify(row));
 }
-if (communicator.rank === 0) console.log(JSON.stringify({ ...given, ranks: communicator.size, rows }));
