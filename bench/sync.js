@@ -42,7 +42,11 @@ const communicator = await connect();
 const { train, test } = await loadData(given.data);
 
 function network() {
-  const block = (from, to) => [new Conv2d(from, to, 3, { padding: 1, bias: false }), new BatchNorm(to), new ReLU()];
+  const block = (from, to) => [
+    new Conv2d(from, to, 3, { padding: 1, bias: false }),
+    new BatchNorm(to, { momentum: 0.9 }),
+    new ReLU(),
+  ];
   return new Sequential(
     ...block(1, 8),
     ...block(8, 16),
