@@ -11,14 +11,15 @@ export class Contest {
   readonly data: TrainingData;
   readonly entrants: readonly [a: Entrant, b: Entrant];
 
-  private constructor(experiment: Experiment, data: TrainingData) {
+  /** Builds the networks. */
+  constructor(experiment: Experiment, data: TrainingData) {
     this.experiment = experiment;
     this.data = data;
     const [a, b] = networksOf(experiment);
     this.entrants = [enter(a, data, experiment.seed), enter(b, data, experiment.seed)];
   }
 
-  /** Fetches the data and builds the networks. */
+  /** Makes the data as the experiment says, and builds the networks. */
   static async open(experiment: Experiment): Promise<Contest> {
     return new Contest(experiment, pointsOf(experiment.data, experiment.noise, experiment.seed));
   }
