@@ -1,5 +1,6 @@
 import { type Experiment, networksOf } from "../settings.js";
 import { pointsOf, type TrainingData } from "./data-sets.js";
+import { fetchDigits } from "./digits.js";
 import { Trainer } from "./trainer.js";
 
 /** One of the two networks: in training, or refused by the library when it was to be built. */
@@ -19,9 +20,10 @@ export class Contest {
     this.entrants = [enter(a, data, experiment.seed), enter(b, data, experiment.seed)];
   }
 
-  /** Makes the data as the experiment says, and builds the networks. */
+  /** Makes or fetches the data as the experiment says, and builds the networks. */
   static async open(experiment: Experiment): Promise<Contest> {
-    return new Contest(experiment, pointsOf(experiment.data, experiment.noise, experiment.seed));
+    const { data, noise, seed } = experiment;
+    return new Contest(experiment, data === "digits" ? await fetchDigits() : pointsOf(data, noise, seed));
   }
 
   /** Those that could be built. */

@@ -6,7 +6,7 @@ import { drawPicture } from "./draw-picture.js";
 /** The last part: the run as an address, a file and a picture. */
 export const share: Part = {
   id: "share",
-  title: "5 · Keep it and pass it on",
+  title: "Keep it and pass it on",
   text: (
     <>
       <p>
