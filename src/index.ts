@@ -32,6 +32,20 @@ export {
   type TableEncoding,
 } from "./data/table-encoding.js";
 export { type ConfusionMatrix, confusionMatrix } from "./diagnostics/confusion-matrix.js";
+export { type DiagnoseOptions, diagnose } from "./diagnostics/diagnose/diagnose.js";
+export type {
+  ActivationDiagnosis,
+  BatchNoise,
+  DepthDiagnosis,
+  Diagnosis,
+  Finding,
+  FindingKind,
+  Gap,
+  GapCause,
+  NormDiagnosis,
+  NormDrift,
+  Score,
+} from "./diagnostics/diagnose/diagnosis.js";
 export type { Distribution } from "./diagnostics/distribution.js";
 export type { Histogram } from "./diagnostics/histogram.js";
 export { type PredictedValue, PredictedValues } from "./diagnostics/predicted-values.js";
@@ -55,6 +69,7 @@ export { type Mistake, WorstMistakes } from "./diagnostics/worst-mistakes.js";
 export { type Link, predictSeconds, type StepCollective, type StepCost, stepCost } from "./distributed/cost-model.js";
 export { type InProcessGroup, inProcessCommunicator, inProcessGroup } from "./distributed/in-process.js";
 export * from "./errors.js";
+export type { Drift } from "./models/channel-statistics.js";
 export { type ConvertedNorm, convertNorm } from "./models/convert-norm.js";
 export {
   type FoldBatchNormOptions,
@@ -76,7 +91,6 @@ export {
   resnet,
 } from "./models/networks.js";
 export type { NormName } from "./models/norms.js";
-export type { Drift } from "./models/population.js";
 export {
   type RecalibratedNorm,
   type RecalibrateMode,

@@ -1,4 +1,6 @@
 import { choice, type Field, integer, number, type Values } from "./fields.js";
+import { walkFields } from "./views/step-by-step/walk-fields.js";
+import { trainAndTestFields } from "./views/train-and-test/train-and-test-fields.js";
 
 /** What may differ between the two networks. */
 export const networkFields = {
@@ -21,7 +23,7 @@ export const networkFields = {
 
 /** What both networks share. */
 export const sharedFields = {
-  data: choice(["spiral", "moons", "rings", "xor"]),
+  data: choice(["spiral", "moons", "rings", "xor", "digits"]),
   /** Deviation of the noise on each coordinate. */
   noise: number(0, 0.5, 0.03),
   seed: integer(0, 4294967295, 1),
@@ -31,6 +33,8 @@ export const sharedFields = {
 export const viewFields = {
   /** Which hidden layer is looked at, from 1. */
   layer: integer(1, 12, 1),
+  ...trainAndTestFields,
+  ...walkFields,
 };
 
 export type NetworkSettings = Values<typeof networkFields>;
