@@ -20,10 +20,14 @@ export interface ModelFlags {
 }
 
 /** A command whose first argument is a trained model. */
-export function modelCommand(name: string, description: string): Command {
+export function modelCommand(
+  name: string,
+  description: string,
+  model = "a run's folder, or a .safetensors file",
+): Command {
   return new Command(name)
     .description(description)
-    .argument("<run>", "a run's folder, or a .safetensors file")
+    .argument("<run>", model)
     .option("--model <name|file>", "the network, where the file does not hold it: a name, or a module such as ./net.js")
     .option("--batch-size <n>", "samples at a time, which bounds memory", count("--batch-size"), 256)
     .option("--json", "print JSON");
