@@ -1,3 +1,4 @@
+import { classify, guesses } from "../training/classify.js";
 import type { Contest } from "../training/contest.js";
 import type { TrainingData } from "../training/data-sets.js";
 import { batchMates, layerTwice, statisticsOf } from "../training/train-and-test.js";
@@ -9,6 +10,8 @@ export const answers = {
   statistics: statisticsOf,
   layerTwice,
   batchMates,
+  classify,
+  guesses,
 };
 
 export type Answers = typeof answers;
