@@ -2,11 +2,8 @@ import { Presets, SingleBar } from "cli-progress";
 import type { Command } from "commander";
 import { batches } from "../data/batches.js";
 import type { Dataset } from "../data/dataset.js";
-import { drawRows } from "../data/draw-rows.js";
-import { subset } from "../data/subset.js";
 import { type RecalibrateMode, type RecalibrateProgress, recalibrate } from "../models/recalibrate.js";
-import type { ModelMeta } from "../models/save-model.js";
-import { type DataForModel, type DataPart, loadDataAs } from "../node/data/load-data-as.js";
+import type { DataPart } from "../node/data/load-data-as.js";
 import { writeModel } from "../node/write-model.js";
 import { onWarning } from "../warnings.js";
 import { dataHelp } from "./data-options.js";
@@ -17,20 +14,16 @@ import {
   foreignDataOptions,
   refuseForeignDataFlags,
 } from "./foreign-data-options.js";
+import { draw, loadPart, type ModelDataFlags } from "./model-data.js";
 import { isOnnx } from "./model-kind.js";
 import { type ModelFlags, modelCommand, openModel } from "./model-options.js";
 import { recalibrateOnnxFile } from "./onnx/recalibrate.js";
 import { count, number, oneOf } from "./options.js";
 
-interface RecalibrateFlags extends ModelFlags, ForeignDataFlags {
-  readonly data: string;
+interface RecalibrateFlags extends ModelFlags, ModelDataFlags, ForeignDataFlags {
   readonly output: string;
   readonly mode: RecalibrateMode;
-  readonly samples: number;
   readonly blend: number;
-  readonly part?: DataPart;
-  readonly seed: number;
-  readonly skipBadRows?: boolean;
 }
 
 const parts: readonly DataPart[] = ["test", "validation", "train", "all"];
@@ -110,8 +103,7 @@ async function recalibrateRun(
   onWarning((message) => process.stderr.write(`evenkeel: warning: ${message}\n`));
   const run = await openModel(path, flags);
   const { dataset, part } = await loadPart(run.meta, flags);
-  const whole = dataset as Dataset<unknown>;
-  const drawn = subset(whole, drawRows(whole.length, flags.samples, flags.seed));
+  const drawn = draw(dataset as Dataset<unknown>, flags);
   const { mode, batchSize, blend } = flags;
   const result = await recalibrate(run.model, batches(drawn, { batchSize }), {
     mode,
@@ -122,11 +114,4 @@ async function recalibrateRun(
   const about = { model: run.file, output, data: flags.data, part, mode };
   if (flags.json === true) return JSON.stringify({ ...about, ...result }, null, 2);
   return [...describeDrift(result, `${result.samples} samples (${part})`), `wrote ${output}`].join("\n");
-}
-
-/** The training part, or all of data that have none. */
-async function loadPart(meta: ModelMeta, flags: RecalibrateFlags): Promise<DataForModel> {
-  const data = await loadDataAs(meta, flags.data, flags);
-  if (flags.part !== undefined || data.part === "all") return data;
-  return loadDataAs(meta, flags.data, { ...flags, part: "train" });
 }
