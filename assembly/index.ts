@@ -19,3 +19,4 @@ export * from "./norm-rows-gradient";
 export * from "./norm-masked";
 export * from "./norm-coefficients";
 export * from "./running";
+export * from "./summary";

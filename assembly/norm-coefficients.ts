@@ -72,10 +72,7 @@ export function gradientCoefficients(
   end: i32,
 ): void {
   for (let k = begin; k < end; k++) {
-    let total = f64x2.splat(0);
-    for (let p = 0; p < pieces; p++) {
-      total = f64x2.add(total, v128.load(sums + ((<usize>p * <usize>kept + <usize>k) << 4)));
-    }
+    const total = totalOf(sums, pieces, kept, k);
     const at = moments + <usize>k * 24;
     const count = load<f64>(at);
     const mean = load<f64>(at, 8);
@@ -89,6 +86,21 @@ export function gradientCoefficients(
     const b = (-a * root * (product * root)) / count;
     writeCoefficients(coefficients, kept, k, mean, root, a, b, (-a * sum) / count, b);
   }
+}
+
+/** sums[k] = f64 (Σ dy, Σ dy·(x − mean as f32)) of channel k over all pieces. Units: channels. */
+export function mergeGradientSums(partials: usize, pieces: i32, kept: i32, sums: usize, begin: i32, end: i32): void {
+  for (let k = begin; k < end; k++) v128.store(sums + ((<usize>k) << 4), totalOf(partials, pieces, kept, k));
+}
+
+// @ts-ignore: decorator
+@inline
+function totalOf(sums: usize, pieces: i32, kept: i32, k: i32): v128 {
+  let total = f64x2.splat(0);
+  for (let p = 0; p < pieces; p++) {
+    total = f64x2.add(total, v128.load(sums + ((<usize>p * <usize>kept + <usize>k) << 4)));
+  }
+  return total;
 }
 
 /**

@@ -47,6 +47,7 @@ export class GraphNode {
   readonly #versions: readonly number[];
   #gradient: Gradient | null;
   #references = 1;
+  #listeners: ((dy: Tensor) => void)[] = [];
 
   constructor(name: string, shape: Shape, inputs: readonly Tensor[], saved: readonly Tensor[], gradient: Gradient) {
     this.name = name;
@@ -58,6 +59,11 @@ export class GraphNode {
     this.#saved = saved.map((t) => t.alias());
     this.#versions = saved.map((t) => t.storage.version);
     this.#gradient = gradient;
+  }
+
+  /** Calls a listener in each backward pass with the whole gradient of what the op gave, which is valid inside the call. */
+  onGradient(listener: (dy: Tensor) => void): void {
+    this.#listeners.push(listener);
   }
 
   /** One holder fewer; without holders the node lets go of what it saved. Deep graphs are walked, not recursed into. */
@@ -75,6 +81,7 @@ export class GraphNode {
     this.#saved = [];
     this.#inputs = [];
     this.#gradient = null;
+    this.#listeners = [];
   }
 
   /** Every node from here to the leaves, each before the nodes it was computed from. */
@@ -148,6 +155,7 @@ export class GraphNode {
         cure: "Call backward() before step(), and compute forward again after it.",
       });
     }
+    for (const listener of this.#listeners) listener(dy);
     const needs = this.#inputs.map((input) => input !== null);
     const gradients = (this.#gradient as Gradient)(dy, this.#saved, needs);
     this.#inputs.forEach((input, k) => {

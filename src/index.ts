@@ -32,6 +32,7 @@ export {
   type TableEncoding,
 } from "./data/table-encoding.js";
 export { type ConfusionMatrix, confusionMatrix } from "./diagnostics/confusion-matrix.js";
+export type { Distribution } from "./diagnostics/distribution.js";
 export type { Histogram } from "./diagnostics/histogram.js";
 export { type PredictedValue, PredictedValues } from "./diagnostics/predicted-values.js";
 export {
@@ -49,6 +50,7 @@ export type {
   TrainingRecord,
 } from "./diagnostics/training-record.js";
 export { TrainingRecorder, type TrainingRecorderOptions } from "./diagnostics/training-recorder.js";
+export { type WatchedLayer, Watcher, type WatchOptions, type WatchRecord, watch } from "./diagnostics/watch.js";
 export { type Mistake, WorstMistakes } from "./diagnostics/worst-mistakes.js";
 export { type Link, predictSeconds, type StepCollective, type StepCost, stepCost } from "./distributed/cost-model.js";
 export { type InProcessGroup, inProcessCommunicator, inProcessGroup } from "./distributed/in-process.js";
@@ -120,6 +122,7 @@ export { RunningNorm, type RunningNormOptions, type RunningNormState, type Stati
 export { Sequential } from "./nn/sequential.js";
 export { SpectralNorm, type SpectralNormOptions } from "./nn/spectral-norm.js";
 export { syncBatchNorm } from "./nn/sync-batch-norm.js";
+export { SynchronizedNorm, type SynchronizedNormOptions } from "./nn/synchronized-norm.js";
 export { WeightNorm, type WeightNormOptions } from "./nn/weight-norm.js";
 export { WeightStandardization, type WeightStandardizationOptions } from "./nn/weight-standardization.js";
 export { Weighted } from "./nn/weighted.js";
@@ -153,9 +156,11 @@ export { Optimizer, type OptimizerOptions } from "./train/optimizer.js";
 export {
   constantLr,
   cosineLr,
+  type LrScaling,
   type OneCycleOptions,
   oneCycleLr,
   type Schedule,
+  scaledLr,
   stepLr,
   warmUpLr,
 } from "./train/schedules.js";

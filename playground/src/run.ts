@@ -1,6 +1,7 @@
 import { type ReadonlySignal, signal } from "@preact/signals";
 import { formatAddress, parseAddress } from "./address.js";
 import type { Experiment, Settings, ViewSettings } from "./settings.js";
+import type { TrainingData } from "./training/data-sets.js";
 import type { NetworkSnapshot, Snapshot } from "./training/snapshot.js";
 import type { Answer, Answers, Question } from "./worker/answers.js";
 import type { FromWorker, ThreadsReport, ToWorker } from "./worker/messages.js";
@@ -11,6 +12,8 @@ export interface Run {
   readonly settings: ReadonlySignal<Settings>;
   /** What was not understood in the address. */
   readonly problems: ReadonlySignal<readonly string[]>;
+  /** What they train on; null until it has arrived. */
+  readonly data: ReadonlySignal<TrainingData | null>;
   /** How the networks stand; null until they are built. */
   readonly snapshot: ReadonlySignal<Snapshot | null>;
   /** Why there are no networks: the data did not arrive, or the worker could not start. */
@@ -37,6 +40,7 @@ export function createRun(): Run {
   const read = parseAddress(location.hash);
   const settings = signal(read.settings);
   const problems = signal<readonly string[]>(read.problems);
+  const data = signal<TrainingData | null>(null);
   const snapshot = signal<Snapshot | null>(null);
   const failure = signal<string | null>(null);
   const running = signal(false);
@@ -53,6 +57,9 @@ export function createRun(): Run {
     switch (message.type) {
       case "threads":
         threads.value = message;
+        return;
+      case "opened":
+        if (message.id === id) data.value = message.data;
         return;
       case "snapshot":
         if (message.id !== id) return;
@@ -98,6 +105,7 @@ export function createRun(): Run {
   return {
     settings,
     problems,
+    data,
     snapshot,
     failure,
     running,

@@ -6,10 +6,10 @@ export const networkFields = {
   norm: choice(["none", "batch", "layer", "instance", "group", "rms", "renorm"]),
   activation: choice(["sigmoid", "tanh", "relu", "leakyRelu", "elu", "gelu", "silu"]),
   /** Hidden layers. */
-  depth: integer(1, 12, 6),
+  depth: integer(1, 12, 4),
   /** Units of each hidden layer. */
   width: integer(2, 64, 24),
-  batchSize: integer(1, 256, 64),
+  batchSize: integer(1, 256, 128),
   learningRate: number(0.0001, 10, 0.1),
   /** Of stochastic gradient descent: the share of the last step that is made again. */
   momentum: number(0, 0.99, 0.9),
@@ -23,7 +23,7 @@ export const networkFields = {
 export const sharedFields = {
   data: choice(["spiral", "moons", "rings", "xor"]),
   /** Deviation of the noise on each coordinate. */
-  noise: number(0, 0.5, 0.05),
+  noise: number(0, 0.5, 0.03),
   seed: integer(0, 4294967295, 1),
 };
 

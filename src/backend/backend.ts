@@ -22,6 +22,7 @@ export interface Backend<Block = unknown>
     Convolutions<Block>,
     Pooling<Block>,
     Normalization<Block>,
+    Summaries<Block>,
     Losses<Block>,
     Optimization<Block> {
   /** The name by which `setBackend` knows it. */
@@ -43,6 +44,8 @@ export interface Memory<Block> {
   read(block: Block, bytes: number): Promise<ArrayBuffer>;
   /** As {@link Memory.read}, at once. Backends whose device cannot answer at once throw `BackendError`. */
   readSync(block: Block, bytes: number): ArrayBuffer;
+  /** As {@link Memory.readSync}, into host memory that is there: as many bytes as it has. */
+  readInto(block: Block, values: Float32Array | Float64Array): void;
   /** Bytes handed out by {@link Memory.allocate} and not yet given back. */
   bytesInUse(): number;
   /** The most bytes that can be handed out; infinite where that is not known. */
@@ -302,6 +305,30 @@ export interface Normalization<Block> {
     dweight: Block | null,
     dbias: Block | null,
   ): void;
+  /**
+   * The first half of {@link Normalization.standardizeGradient} where each parameter has a mean of its own: sums[kept] = f64 Σ g and
+   * Σ g·(x − mean), g being dy where the map let values pass. Sums of parts of a batch, by the moments of all of it, may be added.
+   */
+  standardizeGradientSums(
+    dy: Block,
+    x: Block,
+    moments: Block,
+    view: StatisticsView,
+    map: AffineMap<Block>,
+    sums: Block,
+  ): void;
+  /** The second half: what {@link Normalization.standardizeGradient} makes of these sums. */
+  standardizeGradientFromSums(
+    dy: Block,
+    x: Block,
+    moments: Block,
+    view: StatisticsView,
+    map: AffineMap<Block>,
+    sums: Block,
+    dx: Block | null,
+    dweight: Block | null,
+    dbias: Block | null,
+  ): void;
   /** y = weight·(x − mean)/√(variance + eps) + bias with given f32 mean and variance per kept index: a fixed map, which may rectify. */
   normalizeWith(x: Block, mean: Block, variance: Block, view: StatisticsView, map: AffineMap<Block>, y: Block): void;
   /** The gradient of {@link Normalization.normalizeWith}: dx = weight·dy·s, dweight = Σ dy·x̂, dbias = Σ dy, dy as for {@link Normalization.standardizeGradient}. */
@@ -352,6 +379,26 @@ export interface Normalization<Block> {
     limits: RenormLimits,
     r: Block,
     d: Block,
+  ): void;
+}
+
+/** What values are like. */
+export interface Summaries<Block> {
+  /**
+   * What the values of x, viewed as (outer, kept, inner), are like: `summary` is f64, 4 + bins + 6·kept of them:
+   * - low and high, the range of the histogram: `range`, or, where that is null, as much of mean ± 4 deviations of all values as lies between
+   *   the least and the largest;
+   * - how many values lie below and above it, then how many in each of `bins` bins of equal width: x is in bin
+   *   ⌊(x − low)·(bins/(high − low))⌋, computed in f32, and high in the last one; NaN is nowhere;
+   * - for each kept index count, mean and M2 as in {@link Normalization.moments}, the least and the largest value (NaN if one is NaN; ∞ and
+   *   −∞ of no values), and how many are 0.
+   */
+  summarize(
+    x: Block,
+    view: Pick<StatisticsView, "outer" | "kept" | "inner">,
+    range: readonly [low: number, high: number] | null,
+    bins: number,
+    summary: Block,
   ): void;
 }
 

@@ -6,7 +6,7 @@ import type { Tensor } from "../tensor.js";
 import { Adam, AdamW } from "../train/adam.js";
 import type { CheckpointOptions } from "../train/checkpoints.js";
 import type { Optimizer } from "../train/optimizer.js";
-import { constantLr, cosineLr, oneCycleLr, type Schedule, stepLr } from "../train/schedules.js";
+import { constantLr, cosineLr, type LrScaling, oneCycleLr, type Schedule, stepLr } from "../train/schedules.js";
 import { Sgd } from "../train/sgd.js";
 import { type DataFlags, dataOptions } from "./data-options.js";
 import { networkOption } from "./model-options.js";
@@ -35,8 +35,14 @@ export const schedules = {
   constant: (lr: number): Schedule => constantLr(lr),
 } as const;
 
+/** What `--lr-scaling` names. */
+const lrScalings: readonly LrScaling[] = ["none", "linear", "root"];
+
 /** The highest learning rate that served each optimiser well in the main job. */
 export const defaultLr = { adam: 0.01, adamw: 0.01, sgd: 0.1 } as const;
+
+/** Samples in a step, for which {@link defaultLr} are. */
+export const defaultBatchSize = 64;
 
 /** What the command line of `evenkeel train` says. */
 export interface TrainFlags extends DataFlags {
@@ -49,6 +55,7 @@ export interface TrainFlags extends DataFlags {
   readonly batchSize: number;
   readonly epochs: number;
   readonly lr?: number;
+  readonly lrScaling: LrScaling;
   readonly optimizer: keyof typeof optimizers;
   readonly schedule: keyof typeof schedules;
   readonly weightDecay: number;
@@ -96,9 +103,15 @@ export function trainFlags(): Command {
       "ghost norm: samples normalised together (default: 32)",
       count("--virtual-batch-size", 2),
     )
-    .option("--batch-size <n>", "samples in a step", count("--batch-size"), 64)
+    .option("--batch-size <n>", "samples in a step", count("--batch-size"), defaultBatchSize)
     .option("--epochs <n>", "passes over the training data", count("--epochs"), 3)
     .option("--lr <rate>", "learning rate, the highest of the schedule (default: 0.01, sgd 0.1)", number("--lr"))
+    .option(
+      "--lr-scaling <rule>",
+      `how --lr follows a batch size other than ${defaultBatchSize}: ${lrScalings.join(", ")}`,
+      oneOf("--lr-scaling", lrScalings),
+      "none",
+    )
     .option("--optimizer <name>", words(optimizers).join(", "), oneOf("--optimizer", words(optimizers)), "adam")
     .option("--schedule <name>", words(schedules).join(", "), oneOf("--schedule", words(schedules)), "one-cycle")
     .option("--weight-decay <x>", "not on norm weights and biases", number("--weight-decay"), 0)

@@ -12,14 +12,14 @@ import type { Outcome } from "../pages/training/outcome.js";
 import { currentSeed } from "../random.js";
 import { Tensor } from "../tensor.js";
 import type { Optimizer } from "../train/optimizer.js";
-import type { Schedule } from "../train/schedules.js";
+import { type Schedule, scaledLr } from "../train/schedules.js";
 import type { Loss } from "../train/step.js";
 import { openData } from "./data-options.js";
 import { describeErrors } from "./describe-errors.js";
 import { examine } from "./examine.js";
 import type { EpochMetrics } from "./run-listener.js";
 import type { RunRecord } from "./run-record.js";
-import { defaultLr, optimizers, schedules, type TrainFlags } from "./train-flags.js";
+import { defaultBatchSize, defaultLr, optimizers, schedules, type TrainFlags } from "./train-flags.js";
 
 type Target = Int32Array | TensorData;
 
@@ -67,7 +67,7 @@ export async function prepareTraining(
   const networkOptions = { inputShape, classes: outputs, norm, normMomentum, normEps, groups, virtualBatchSize };
   const model = await buildNetwork(networkOptions);
   if (flags.syncBn && communicator.size > 1) syncBatchNorm(model, communicator);
-  const lr = flags.lr ?? defaultLr[flags.optimizer];
+  const lr = scaledLr(flags.lr ?? defaultLr[flags.optimizer], flags.lrScaling, batchSize, defaultBatchSize);
   const optimizer = optimizers[flags.optimizer](model.parameters(), lr, weightDecay);
   const data = batches<Target>(source.train, { batchSize, shuffle: true, communicator });
   const measured = (part: Dataset<Target>): Batches<Target> => batches(part, { batchSize: 500, communicator });

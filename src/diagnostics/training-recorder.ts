@@ -1,16 +1,12 @@
-import { noGrad } from "../autograd.js";
-import type { StatisticsView } from "../backend/backend.js";
-import { LayerNorm } from "../nn/layer-norm.js";
-import type { AnyModule, Module } from "../nn/module.js";
+import type { Module } from "../nn/module.js";
 import { Norm } from "../nn/norm.js";
-import { RmsNorm } from "../nn/rms-norm.js";
 import { RunningNorm } from "../nn/running-norm.js";
-import { slice } from "../ops/slice.js";
-import { checkCount, sizeOf } from "../shape.js";
-import { empty, keep, type Tensor } from "../tensor.js";
+import { checkCount } from "../shape.js";
+import type { Tensor } from "../tensor.js";
 import type { StepReport } from "../train/fit.js";
-import { histogram } from "./histogram.js";
+import { channelAxes, channelsOf } from "./channel-axis.js";
 import { quantiles } from "./quantiles.js";
+import { PendingSummary } from "./summary.js";
 import type { NormDistributions, NormState, Spread, TrainingRecord } from "./training-record.js";
 
 /** Options of {@link TrainingRecorder}. */
@@ -30,17 +26,13 @@ const moments = 100;
 /** When distributions are recorded, as shares of the run. */
 const histogramMoments = [0, 0.1, 0.3, 0.6, 1];
 const bins = 48;
-/** Of a layer's input and output at most so many values are counted, those of the first samples. */
-const mostValues = 65_536;
-
 /** What was caught in a forward pass and is still to be read. */
 interface Capture {
   readonly layer: string;
   readonly norm: Norm;
-  /** (channels, 3) float64: count, mean, M2 of the input. */
-  readonly moments: Tensor;
-  /** Some of the input and the output, where they are counted. */
-  readonly values: readonly [before: Tensor, after: Tensor] | null;
+  readonly input: PendingSummary;
+  /** Null where distributions are not counted. */
+  readonly output: PendingSummary | null;
 }
 
 /**
@@ -67,6 +59,7 @@ interface Capture {
  * ```
  */
 export class TrainingRecorder {
+  readonly #axes: ReturnType<typeof channelAxes>;
   readonly #norms: readonly (readonly [layer: string, norm: Norm])[];
   readonly #steps: number;
   readonly #onRecord: (record: TrainingRecord) => void;
@@ -77,6 +70,7 @@ export class TrainingRecorder {
   constructor(model: Module, { steps, start = 0, onRecord }: TrainingRecorderOptions) {
     this.#steps = checkCount("new TrainingRecorder(model, { steps })", "steps", steps);
     this.#onRecord = onRecord;
+    this.#axes = channelAxes(model);
     this.#norms = model
       .namedModules()
       .flatMap(([name, module]) =>
@@ -95,7 +89,7 @@ export class TrainingRecorder {
     if (captures.length > 0) {
       try {
         this.#onRecord({ kind: "norms", step, layers: await Promise.all(captures.map(stateOf)) });
-        if (captures[0].values !== null) {
+        if (captures[0].output !== null) {
           this.#onRecord({ kind: "histograms", step, layers: await Promise.all(captures.map(distributionsOf)) });
         }
       } finally {
@@ -113,9 +107,9 @@ export class TrainingRecorder {
   }
 
   #forget(): void {
-    for (const { moments: statistics, values } of this.#captures) {
-      statistics.dispose();
-      for (const t of values ?? []) t.dispose();
+    for (const { input, output } of this.#captures) {
+      input.dispose();
+      output?.dispose();
     }
     this.#captures = [];
   }
@@ -130,8 +124,9 @@ export class TrainingRecorder {
       norm.onForward((module, x, y) => {
         // An evaluation between two steps is not looked at; of a layer that is used twice the first use is.
         if (!module.training || this.#captures.some((capture) => capture.norm === norm)) return;
-        const values = counts ? ([someOf(x), someOf(y)] as const) : null;
-        this.#captures.push({ layer, norm, moments: channelMoments(norm, x), values });
+        const view = channelsOf(x, this.#axes.get(norm) ?? "second");
+        const summarize = (t: Tensor): PendingSummary => new PendingSummary(t, view, { bins, range: null });
+        this.#captures.push({ layer, norm, input: summarize(x), output: counts ? summarize(y) : null });
       }),
     );
   }
@@ -143,37 +138,15 @@ function isMoment(step: number, steps: number): boolean {
   return step % Math.ceil(steps / moments) === 0 || (step & (step - 1)) === 0 || step === steps - 1;
 }
 
-/** Moments of each channel of a norm's input: the values that share a parameter. */
-function channelMoments(norm: Norm, x: Tensor): Tensor {
-  const statistics = empty("TrainingRecorder", x.backend, [channelsOf(norm, x).kept, 3], 8);
-  x.backend.moments(x.block, channelsOf(norm, x), null, statistics.block);
-  return keep(statistics);
-}
-
-function channelsOf(norm: AnyModule, x: Tensor): StatisticsView {
-  const isLast = norm instanceof LayerNorm || (norm instanceof RmsNorm && !norm.channelsFirst);
-  const kept = isLast ? sizeOf(norm.normalizedShape) : x.shape[1];
-  const inner = isLast ? 1 : sizeOf(x.shape.slice(2));
-  return { outer: x.size / (kept * inner), kept, inner, repeat: inner, period: kept };
-}
-
-/** A copy of the first samples. */
-function someOf(x: Tensor): Tensor {
-  const samples = Math.max(1, Math.floor(mostValues / (x.size / x.shape[0])));
-  return noGrad(() => keep(slice(x, 0, Math.min(samples, x.shape[0]))));
-}
-
-async function stateOf({ layer, norm, moments: statistics }: Capture): Promise<NormState> {
-  const { backend, block, size } = statistics;
-  const values = new Float64Array(await backend.read(block, 8 * size));
-  const channels = size / 3;
+async function stateOf({ layer, norm, input }: Capture): Promise<NormState> {
+  const { channels } = await input.read();
   const { runningMean = null, runningVar = null } = norm instanceof RunningNorm ? norm : {};
   return {
     layer,
     weight: await spreadOf(norm.weight),
     bias: await spreadOf(norm.bias),
-    batchMean: spread(Array.from({ length: channels }, (_, k) => values[3 * k + 1])),
-    batchVariance: spread(Array.from({ length: channels }, (_, k) => values[3 * k + 2] / values[3 * k])),
+    batchMean: spread(channels.map(({ mean }) => mean)),
+    batchVariance: spread(channels.map(({ m2, count }) => m2 / count)),
     runningMean: await spreadOf(runningMean),
     runningVariance: await spreadOf(runningVar),
   };
@@ -193,7 +166,7 @@ function shorten(value: number): number | null {
   return Number.isFinite(value) ? Number(value.toPrecision(6)) : null;
 }
 
-async function distributionsOf({ layer, values }: Capture): Promise<NormDistributions> {
-  const [before, after] = await Promise.all((values ?? []).map(async (t) => histogram(await t.data(), bins)));
-  return { layer, before, after };
+async function distributionsOf({ layer, input, output }: Capture): Promise<NormDistributions> {
+  const [before, after] = await Promise.all([input.read(), output?.read()]);
+  return { layer, before: before.histogram, after: after?.histogram ?? null };
 }

@@ -1,5 +1,5 @@
-import { BatchNorm } from "../nn/batch-norm.js";
 import type { Module } from "../nn/module.js";
+import { SynchronizedNorm } from "../nn/synchronized-norm.js";
 import { bucketSizes } from "../train/ranks.js";
 
 /** A collective of a training step. */
@@ -52,10 +52,11 @@ export function stepCost(model: Module): StepCost {
   });
   const norms = model
     .namedModules()
-    .flatMap(([name, module]) => (module instanceof BatchNorm && module.sync !== null ? [{ name, module }] : []));
+    .flatMap(([name, module]) =>
+      module instanceof SynchronizedNorm && module.sync !== null ? [{ name, module }] : [],
+    );
   const collectives = [
-    marked("whether to stop", "allGather", 1),
-    marked("samples of the step", "allGather", 1),
+    marked("start of the step", "allGather", 2),
     ...norms.map(({ name, module }) => marked(`${module} at ${name}, forward`, "allGather", 3 * module.numFeatures)),
     ...[...norms]
       .reverse()

@@ -34,6 +34,8 @@ export class Watchdog {
   readonly #size: number;
   readonly #timeout: number;
   readonly #neighbours: Neighbours;
+  /** Memory of messages that may still be under way when an inquiry ends, kept from the collector. */
+  readonly #underWay: unknown[] = [];
 
   /** @param timeout - seconds that a collective may take */
   constructor(mpi: MpiLibrary, rank: number, size: number, timeout: number, neighbours: Neighbours) {
@@ -90,6 +92,7 @@ export class Watchdog {
       this.#mpi.startSend(mine, rank, inquiryTag);
       return { rank, bytes, request: this.#mpi.startReceive(bytes, rank, inquiryTag), done: false };
     });
+    this.#underWay.push(mine, answers);
     const deadline = performance.now() + answerTime;
     while (performance.now() < deadline && answers.some(({ done }) => !done)) {
       for (const answer of answers) answer.done ||= this.#mpi.test(answer.request);

@@ -1,18 +1,17 @@
 import type { StatisticsView } from "../backend/backend.js";
-import type { Communicator } from "../communicator.js";
 import { ArgumentError } from "../errors.js";
 import { concat } from "../ops/concat.js";
 import { slice } from "../ops/slice.js";
 import { momentsOf } from "../ops/standardize.js";
-import type { Synchronization } from "../ops/synchronize.js";
 import { checkCount, formatShape } from "../shape.js";
 import type { Tensor } from "../tensor.js";
 import { warn } from "../warnings.js";
 import type { NormPass } from "./norm.js";
-import { checkSeveralValues, RunningNorm, type RunningNormOptions } from "./running-norm.js";
+import { checkSeveralValues } from "./running-norm.js";
+import { SynchronizedNorm, type SynchronizedNormOptions } from "./synchronized-norm.js";
 
 /** Options of {@link BatchNorm}. */
-export interface BatchNormOptions extends RunningNormOptions {
+export interface BatchNormOptions extends SynchronizedNormOptions {
   /** Whether there are running statistics; without them the layer uses the batch's own in evaluation too. @defaultValue true */
   readonly trackRunningStats?: boolean;
   /**
@@ -22,11 +21,6 @@ export interface BatchNormOptions extends RunningNormOptions {
    * @defaultValue null: the whole batch
    */
   readonly virtualBatchSize?: number | null;
-  /**
-   * Whose parts of the batch share mean and variance: synchronised batch norm, for training on several processes. Every rank then has the same
-   * running statistics, bit for bit; all must call the layer equally often, also with an empty part. @defaultValue null: this process alone
-   */
-  readonly sync?: Communicator | null;
 }
 
 /** Below this many samples batch statistics are too noisy to train with. */
@@ -51,14 +45,9 @@ const fewSamples = 8;
  * norm.eval().forward(x).shape; // [8, 2], by running statistics
  * ```
  */
-export class BatchNorm extends RunningNorm {
-  protected readonly share = "channel";
-  /** Whose parts of the batch share mean and variance: see {@link BatchNormOptions.sync}. */
-  sync: Communicator | null;
+export class BatchNorm extends SynchronizedNorm {
   /** Samples that are normalised together in training: see {@link BatchNormOptions.virtualBatchSize}; null: all. */
   readonly virtualBatchSize: number | null;
-  /** What collectives call the layer: its path in the model, where {@link syncBatchNorm} knew it. */
-  #place = "";
   #warnedFewSamples = false;
 
   /**
@@ -66,28 +55,12 @@ export class BatchNorm extends RunningNorm {
    * @throws ArgumentError if a number is out of range
    */
   constructor(numFeatures: number, options: BatchNormOptions = {}) {
-    const { trackRunningStats = true, sync = null, virtualBatchSize = null } = options;
+    const { trackRunningStats = true, virtualBatchSize = null } = options;
     super(checkCount("new BatchNorm(numFeatures)", "numFeatures", numFeatures), { ...options, trackRunningStats });
-    this.sync = sync;
     this.virtualBatchSize =
       virtualBatchSize === null
         ? null
         : checkCount("new BatchNorm(numFeatures)", "virtualBatchSize", virtualBatchSize, 2);
-  }
-
-  /** @internal Shares statistics from now on. @param place - the layer's path in its model */
-  synchronize(communicator: Communicator, place: string): void {
-    this.sync = communicator;
-    this.#place = place;
-  }
-
-  protected override synchronization(): Synchronization | null {
-    if (this.sync === null || this.sync.size === 1) return null;
-    return { communicator: this.sync, layer: this.#place === "" ? `${this}` : `${this} at ${this.#place}` };
-  }
-
-  protected override batchView(channels: StatisticsView): StatisticsView {
-    return channels;
   }
 
   protected override standardize(x: Tensor, view: StatisticsView, pass: NormPass): { y: Tensor; moments: Tensor } {

@@ -6,7 +6,8 @@ import { standardize } from "../ops/standardize.js";
 import { checkCount } from "../shape.js";
 import type { Tensor } from "../tensor.js";
 import type { NormPass } from "./norm.js";
-import { checkSeveralValues, RunningNorm, type RunningNormOptions } from "./running-norm.js";
+import { checkSeveralValues } from "./running-norm.js";
+import { SynchronizedNorm, type SynchronizedNormOptions } from "./synchronized-norm.js";
 
 /** How the limits of {@link BatchRenorm} widen, in batches seen (`num_batches_tracked`). */
 export interface RenormSchedule {
@@ -19,7 +20,7 @@ export interface RenormSchedule {
 }
 
 /** Options of {@link BatchRenorm}. */
-export interface BatchRenormOptions extends RunningNormOptions {
+export interface BatchRenormOptions extends SynchronizedNormOptions {
   /** r lies in [1/rmax, rmax]; ≥ 1 and finite. At 1, deviations are the batch's. @defaultValue 3 */
   readonly rmax?: number;
   /** d lies in [−dmax, dmax]; ≥ 0 and finite. At 0, means are the batch's. @defaultValue 5 */
@@ -59,14 +60,13 @@ const atOnce: RenormSchedule = { start: 0, rmaxAt: 0, dmaxAt: 0 };
  * norm.forward(tensor([[1, 10], [3, 30], [5, 50]])).shape; // [3, 2]
  * ```
  */
-export class BatchRenorm extends RunningNorm {
+export class BatchRenorm extends SynchronizedNorm {
   /** See {@link BatchRenormOptions.rmax}. */
   readonly rmax: number;
   /** See {@link BatchRenormOptions.dmax}. */
   readonly dmax: number;
   /** How the limits widen; null: they do not. */
   readonly schedule: RenormSchedule | null;
-  protected readonly share = "channel";
 
   /**
    * @param numFeatures - channels of x, ≥ 1
@@ -79,10 +79,6 @@ export class BatchRenorm extends RunningNorm {
     this.rmax = checkLimit("rmax", rmax, 1);
     this.dmax = checkLimit("dmax", dmax, 0);
     this.schedule = schedule === null ? null : checkSchedule(schedule);
-  }
-
-  protected override batchView(channels: StatisticsView): StatisticsView {
-    return channels;
   }
 
   protected override checkBatch(x: Tensor, view: StatisticsView): void {
@@ -98,7 +94,10 @@ export class BatchRenorm extends RunningNorm {
     const weight = this.weight === null ? r : mul(this.weight, r);
     const shift = this.weight === null ? d : mul(this.weight, d);
     const bias = this.bias === null ? shift : add(shift, this.bias);
-    return { y: standardize(x, moments, view, { ...this.affine(pass), weight, bias }), moments };
+    return {
+      y: standardize(x, moments, view, { ...this.affine(pass), weight, bias }, this.synchronization()),
+      moments,
+    };
   }
 
   override toString(): string {

@@ -119,11 +119,7 @@ export abstract class Norm extends Module<[x: Tensor, options?: NormForwardOptio
   /** Normalises by the statistics of x itself: `y`, and the `moments`, to be disposed of. @throws ArgumentError as {@link Norm.moments} */
   protected standardize(x: Tensor, view: StatisticsView, pass: NormPass): { y: Tensor; moments: Tensor } {
     const moments = this.moments(x, view, pass.mask);
-    const synchronization = this.synchronization();
-    if (synchronization === null) return { y: standardize(x, moments, view, this.affine(pass)), moments };
-    // The gradient over ranks is composed of maps that know no rectifier.
-    const y = standardize(x, moments, view, this.affine({ ...pass, activation: null }), synchronization);
-    return { y: pass.activation === "relu" ? relu(y) : y, moments };
+    return { y: standardize(x, moments, view, this.affine(pass), this.synchronization()), moments };
   }
 
   /** Whose statistics are taken together with those of x: nobody's, but for layers that say so. */

@@ -1,9 +1,9 @@
 import type { Communicator } from "../communicator.js";
-import { BatchNorm } from "./batch-norm.js";
 import type { AnyModule } from "./module.js";
+import { SynchronizedNorm } from "./synchronized-norm.js";
 
 /**
- * Lets every {@link BatchNorm} of a model share its batch statistics with all ranks, so that training on several processes normalises as one
+ * Lets every {@link BatchNorm} and {@link BatchRenorm} of a model share their batch statistics with all ranks, so that training on several processes normalises as one
  * process would with the whole batch. In each step every layer exchanges three numbers per channel forward and two backward; a part of the
  * batch may be empty. Other norms do not depend on the batch, and are left alone.
  *
@@ -18,7 +18,7 @@ import type { AnyModule } from "./module.js";
  */
 export function syncBatchNorm(model: AnyModule, communicator: Communicator): string[] {
   return model.namedModules().flatMap(([name, module]) => {
-    if (!(module instanceof BatchNorm)) return [];
+    if (!(module instanceof SynchronizedNorm)) return [];
     module.synchronize(communicator, name);
     return [name];
   });

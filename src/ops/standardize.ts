@@ -46,7 +46,7 @@ export function momentsOf(x: Tensor, view: StatisticsView, mask: Tensor | null):
  *
  * @param moments - {@link momentsOf} x. Where they are of some values of x only, those others must be finite, and dy be 0 there; their dx
  * means nothing
- * @param synchronization - whose parts of the batch the moments are of, if others have some; no activation then
+ * @param synchronization - whose parts of the batch the moments are of, if others have some
  * @returns y of the shape of x
  */
 export function standardize(
@@ -63,14 +63,12 @@ export function standardize(
   backend.standardize(x.block, moments.block, view, mapOf(weight, bias, affine), y.block);
   const { inputs, slots, shapes } = differentiable(x, affine);
   record("standardize", y, inputs, [x, moments, ...parameters(affine)], (dy, [input, stats, ...saved], needs) => {
-    if (synchronization !== null) {
-      const parts = synchronizedGradient(dy, input, stats, view, saved[0] ?? null, affine.eps, synchronization);
-      return slots.map((slot) => parts[slot]);
-    }
     const gradients = outputs(input, shapes, slots, needs);
     const { dx, dweight, dbias } = blocks(gradients);
     const map = savedMap(affine, saved);
-    backend.standardizeGradient(dy.block, input.block, stats.block, view, map, dx, dweight, dbias);
+    if (synchronization === null) {
+      backend.standardizeGradient(dy.block, input.block, stats.block, view, map, dx, dweight, dbias);
+    } else synchronizedGradient(dy, input, stats, view, map, { dx, dweight, dbias }, synchronization);
     return slots.map((slot) => gradients[slot]);
   });
   return y;

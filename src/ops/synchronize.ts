@@ -1,7 +1,7 @@
-import type { StatisticsView } from "../backend/backend.js";
+import type { AffineMap, StatisticsView } from "../backend/backend.js";
 import type { Communicator } from "../communicator.js";
 import { ShapeError } from "../errors.js";
-import { empty, type Tensor, upload } from "../tensor.js";
+import { empty, type Tensor } from "../tensor.js";
 
 /** Whose statistics are taken together, and what messages call the layer. */
 export interface Synchronization {
@@ -18,7 +18,8 @@ export interface Synchronization {
  */
 export function synchronizeMoments(moments: Tensor, { communicator, layer }: Synchronization): void {
   const { backend, size } = moments;
-  const mine = new Float64Array(backend.readSync(moments.block, 8 * size));
+  const mine = new Float64Array(size);
+  backend.readInto(moments.block, mine);
   const all = communicator.allGather(mine, `${layer}, forward`);
   const merged = new Float64Array(size);
   for (let at = 0; at < size; at += 3) {
@@ -51,43 +52,27 @@ function tooFew(layer: string): ShapeError {
  * The gradients of standardize where the moments are of all ranks, for columns (a parameter for each mean). With A = Σ dy·x̂ and B = Σ dy over
  * all ranks and m values in all: dx = weight·s·(dy − B/m − x̂·A/m), s = 1/√(variance + eps). dweight and dbias are this rank's part: like
  * those of every other parameter they are summed over ranks later.
+ *
+ * @param gradients - blocks that are filled; null where a gradient is not needed
  */
 export function synchronizedGradient(
   dy: Tensor,
   x: Tensor,
   moments: Tensor,
   view: StatisticsView,
-  weight: Tensor | null,
-  eps: number,
+  map: AffineMap<unknown>,
+  { dx, dweight, dbias }: { dx: unknown; dweight: unknown; dbias: unknown },
   { communicator, layer }: Synchronization,
-): { x: Tensor; weight: Tensor; bias: Tensor } {
+): void {
   const { backend } = x;
-  const { kept } = view;
-  const shape = [kept];
-  const dweight = empty("standardize", backend, shape);
-  const dbias = empty("standardize", backend, shape);
-  const map = { weight: weight?.block ?? null, bias: null, eps, rectifies: false };
-  backend.standardizeGradient(dy.block, x.block, moments.block, view, map, null, dweight.block, dbias.block);
-  const sums = Float64Array.of(...dweight.dataSync(), ...dbias.dataSync());
-  communicator.allReduceSum(sums, `${layer}, backward`);
-
-  const statistics = new Float64Array(backend.readSync(moments.block, 24 * kept));
-  const weights = weight?.dataSync();
-  // Two affine maps by the kernel of the forward pass: weight·s·(dy − B/m), and −(weight·s·A/m)·x̂.
-  const dyMoments = statistics.slice();
-  const slopes = new Float32Array(kept);
-  for (let k = 0; k < kept; k++) {
-    const [count, , m2] = statistics.subarray(3 * k, 3 * k + 3);
-    dyMoments[3 * k + 1] = count === 0 ? 0 : sums[kept + k] / count;
-    slopes[k] = count === 0 ? 0 : (-(weights?.[k] ?? 1) * sums[k]) / count / Math.sqrt(m2 / count + eps);
-  }
-  const centred = upload("standardize", backend, [kept, 3], dyMoments);
-  const slope = upload("standardize", backend, shape, slopes);
-  const dx = empty("standardize", backend, x.shape);
-  const along = empty("standardize", backend, x.shape);
-  backend.standardize(dy.block, centred.block, view, map, dx.block);
-  backend.standardize(x.block, moments.block, view, { ...map, weight: slope.block }, along.block);
-  const line = { extents: [x.size], aStrides: [1], bStrides: [1] };
-  backend.binary("add", dx.block, along.block, dx.block, line);
-  return { x: dx, weight: dweight, bias: dbias };
+  const sums = empty("standardize", backend, [view.kept, 2], 8);
+  const given = [dy.block, x.block, moments.block, view, map, sums.block] as const;
+  backend.standardizeGradientSums(...given);
+  backend.standardizeGradientFromSums(...given, null, dweight, dbias);
+  const all = new Float64Array(sums.size);
+  backend.readInto(sums.block, all);
+  communicator.allReduceSum(all, `${layer}, backward`);
+  backend.write(sums.block, all);
+  backend.standardizeGradientFromSums(...given, dx, null, null);
+  sums.dispose();
 }

@@ -5,7 +5,7 @@ import { checkCount } from "../shape.js";
 import type { Position } from "./checkpoint.js";
 import { type CheckpointOptions, Checkpoints } from "./checkpoints.js";
 import { checkRange, type Optimizer } from "./optimizer.js";
-import { broadcastState, stopsOn } from "./ranks.js";
+import { broadcastState, GradientExchange, muster, stopsOn } from "./ranks.js";
 import type { Schedule } from "./schedules.js";
 import { type Data, type Loss, lossFor } from "./step.js";
 import { trainStep } from "./train-step.js";
@@ -148,27 +148,32 @@ export async function fit<Target>(model: Module, data: Data<Target>, options: Fi
   const resumed = await checkpoints?.resume();
   let at: Position = resumed?.position ?? startOf(0, 0);
   /** The model stands where `at` says: no step is under way. */
-  const stopIfAsked = async (): Promise<void> => {
-    const stops = stopsOn(communicator, signal?.aborted === true);
-    if (stops === null) return;
+  const stopFor = async (stopper: number | null): Promise<void> => {
+    if (stopper === null) return;
     await checkpoints?.save(at);
     signal?.throwIfAborted();
-    throw new DOMException(`fit(model, data): rank ${stops} was told to stop`, "AbortError");
+    throw new DOMException(`fit(model, data): rank ${stopper} was told to stop`, "AbortError");
   };
+  const isTold = (): boolean => signal?.aborted === true;
+  const exchange = communicator.size === 1 ? null : new GradientExchange(optimizer.parameters, communicator);
   for (let epoch = at.epoch; epoch < epochs; epoch++) {
     const started = performance.now() - at.seconds * 1000;
     const isResumed = epoch === resumed?.position.epoch;
     if (!isResumed) checkpoints?.mark(true);
     for await (const batch of isResumed ? resumed.pass : data) {
-      await stopIfAsked();
       const { step } = at;
+      const where = `fit(model, data, { communicator }), step ${step}`;
+      const { stopper, part } = muster(communicator, isTold(), batch.inputs.shape[0], where);
+      await stopFor(stopper);
       if (schedule !== undefined && steps !== null) optimizer.lr = schedule(step, steps);
       const { loss, correct, samples, gradientNorm } = await trainStep(model, batch, {
         lossOf,
         optimizer,
         clipNorm,
         step,
+        part,
         communicator,
+        exchange,
       });
       const accuracy = correct === null ? null : correct / samples;
       await onStep?.({ step, steps, epoch, loss, accuracy, samples, lr: optimizer.lr, gradientNorm });
@@ -184,7 +189,7 @@ export async function fit<Target>(model: Module, data: Data<Target>, options: Fi
       checkpoints?.mark(false);
       await checkpoints?.saveIfDue(at);
     }
-    await stopIfAsked();
+    await stopFor(stopsOn(communicator, isTold()));
     const { samples, correct, step, seconds } = at;
     if (samples === 0) {
       throw new ArgumentError({

@@ -1,7 +1,7 @@
 import type { Communicator, PendingCollective } from "../communicator.js";
 import { ArgumentError } from "../errors.js";
 import type { AnyModule } from "../nn/module.js";
-import { type Tensor, upload } from "../tensor.js";
+import { empty, type Tensor } from "../tensor.js";
 
 /** Values of a gradient bucket, at least: 1 MiB, below which a collective costs more for being there than for its bytes. */
 const bucketLength = 1 << 18;
@@ -14,11 +14,27 @@ export interface Part {
   readonly total: number;
 }
 
-/** Asks every rank how many samples of this step it has. @throws ArgumentError on every rank if none has any */
-export function partOf(communicator: Communicator, samples: number, where: string): Part {
-  const counts = communicator.allGather(Float64Array.of(samples), "samples of the step");
-  const total = counts.reduce((sum, count) => sum + count, 0);
-  if (total > 0) return { before: counts.subarray(0, communicator.rank).reduce((sum, count) => sum + count, 0), total };
+/** What the ranks have told each other before a step. */
+export interface Muster {
+  /** The lowest rank that was told to stop, so that all stop before the same step; null if none was. */
+  readonly stopper: number | null;
+  /** This rank's samples among those of all. */
+  readonly part: Part;
+}
+
+/**
+ * Tells every rank whether this one was told to stop, and how many samples it has of the next step.
+ *
+ * @throws ArgumentError on every rank if none has any and none stops
+ */
+export function muster(communicator: Communicator, isTold: boolean, samples: number, where: string): Muster {
+  const told = communicator.allGather(Float64Array.of(isTold ? 1 : 0, samples), "start of the step");
+  const stopper = told.findIndex((value, i) => i % 2 === 0 && value === 1);
+  const counts = told.filter((_, i) => i % 2 === 1);
+  const sumOf = (values: Float64Array): number => values.reduce((sum, count) => sum + count, 0);
+  const part = { before: sumOf(counts.subarray(0, communicator.rank)), total: sumOf(counts) };
+  if (stopper >= 0) return { stopper: stopper / 2, part };
+  if (part.total > 0 || communicator.size === 1) return { stopper: null, part };
   throw new ArgumentError({
     where,
     expected: "samples on at least one rank",
@@ -27,11 +43,9 @@ export function partOf(communicator: Communicator, samples: number, where: strin
   });
 }
 
-/** The lowest rank that was told to stop, on every rank, so that all stop before the same step; null if none was. */
+/** The lowest rank that was told to stop, on every rank; null if none was. */
 export function stopsOn(communicator: Communicator, isTold: boolean): number | null {
-  if (communicator.size === 1) return isTold ? 0 : null;
-  const told = communicator.allGather(Float64Array.of(isTold ? 1 : 0), "whether to stop");
-  const first = told.indexOf(1);
+  const first = communicator.allGather(Float64Array.of(isTold ? 1 : 0), "whether to stop").indexOf(1);
   return first < 0 ? null : first;
 }
 
@@ -58,19 +72,31 @@ interface Bucket {
 
 /**
  * Sums gradients over ranks while the backward pass goes on: parameters are packed into buckets from the last to the first, the order in which
- * their gradients are done, and a bucket travels as soon as it and those before it are full.
+ * their gradients are done, and a bucket travels as soon as it and those before it are full. One serves all steps of a training.
  */
 export class GradientExchange {
   readonly #communicator: Communicator;
-  readonly #buckets: readonly Bucket[];
-  readonly #bucketOf = new Map<Tensor, Bucket>();
+  readonly #parameters: readonly Tensor[];
+  #trained: readonly Tensor[] = [];
+  #buckets: readonly Bucket[] = [];
+  #bucketOf = new Map<Tensor, Bucket>();
   #next = 0;
 
   constructor(parameters: readonly Tensor[], communicator: Communicator) {
     this.#communicator = communicator;
-    this.#buckets = packed(parameters);
-    for (const bucket of this.#buckets)
-      for (const parameter of bucket.parameters) this.#bucketOf.set(parameter, bucket);
+    this.#parameters = parameters;
+  }
+
+  /** Before the backward pass of a step. */
+  start(): void {
+    const trained = trainedOf(this.#parameters);
+    if (trained.length !== this.#trained.length || trained.some((parameter, k) => parameter !== this.#trained[k])) {
+      this.#trained = trained;
+      this.#buckets = packed(trained);
+      this.#bucketOf = new Map(this.#buckets.flatMap((bucket) => bucket.parameters.map((one) => [one, bucket])));
+    }
+    for (const bucket of this.#buckets) bucket.missing = bucket.parameters.length;
+    this.#next = 0;
   }
 
   /** A gradient is done: see {@link BackwardOptions.onGradient}. */
@@ -81,9 +107,13 @@ export class GradientExchange {
     while (this.#next < this.#buckets.length && this.#buckets[this.#next].missing === 0) this.#send();
   };
 
-  /** Sends what is left, waits for all of it, and gives the parameters the sums. A parameter without gradient on any rank gets none. */
-  finish(): void {
+  /** After the backward pass: sends what is left, since a rank may have no gradient of some parameter. */
+  sendRest(): void {
     while (this.#next < this.#buckets.length) this.#send();
+  }
+
+  /** Waits for all that was sent, and gives the parameters the sums. A parameter without gradient on any rank gets none. */
+  finish(): void {
     for (const { parameters, values, pending } of this.#buckets) {
       pending?.finish();
       let at = 0;
@@ -91,34 +121,42 @@ export class GradientExchange {
         const sum = values.subarray(at, at + parameter.size);
         at += parameter.size;
         if (values[values.length - parameters.length + k] === 0) continue;
-        parameter.grad?.dispose();
-        parameter.grad = upload("backward", parameter.backend, parameter.shape, sum, false).persist();
+        const { backend, shape } = parameter;
+        parameter.grad ??= empty("backward", backend, shape).persist();
+        backend.write(parameter.grad.block, sum);
       }
     }
   }
 
   #send(): void {
-    const bucket = this.#buckets[this.#next++];
+    const { parameters, values } = this.#buckets[this.#next];
     let at = 0;
-    for (const [k, { grad, size }] of bucket.parameters.entries()) {
-      if (grad !== null) bucket.values.set(grad.dataSync(), at);
-      bucket.values[bucket.values.length - bucket.parameters.length + k] = grad === null ? 0 : 1;
+    for (const [k, { grad, size }] of parameters.entries()) {
+      const own = values.subarray(at, at + size);
+      if (grad === null) own.fill(0);
+      else grad.backend.readInto(grad.block, own);
+      values[values.length - parameters.length + k] = grad === null ? 0 : 1;
       at += size;
     }
-    bucket.pending = this.#communicator.beginAllReduceSum(bucket.values, `gradients, part ${this.#next}`);
+    const purpose = `gradients, part ${this.#next + 1}`;
+    this.#buckets[this.#next++].pending = this.#communicator.beginAllReduceSum(values, purpose);
   }
 }
 
 /** How many values travel together, bucket by bucket, of these parameters. */
 export function bucketSizes(parameters: readonly Tensor[]): number[] {
-  return packed(parameters).map(({ values }) => values.length);
+  return packed(trainedOf(parameters)).map(({ values }) => values.length);
 }
 
 /** Those that are trained, from the last to the first. */
+function trainedOf(parameters: readonly Tensor[]): Tensor[] {
+  return parameters.filter(({ requiresGrad }) => requiresGrad).reverse();
+}
+
 function packed(parameters: readonly Tensor[]): Bucket[] {
   const groups: Tensor[][] = [];
   let room = 0;
-  for (const parameter of parameters.filter(({ requiresGrad }) => requiresGrad).reverse()) {
+  for (const parameter of parameters) {
     if (room <= 0) {
       groups.push([]);
       room = bucketLength;
@@ -129,7 +167,7 @@ function packed(parameters: readonly Tensor[]): Bucket[] {
   return groups.map((group) => ({
     parameters: group,
     values: new Float32Array(group.reduce((length, { size }) => length + size, group.length)),
-    missing: group.length,
+    missing: 0,
     pending: null,
   }));
 }

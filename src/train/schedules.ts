@@ -10,6 +10,9 @@ import { checkRange } from "./optimizer.js";
  */
 export type Schedule = (step: number, steps: number) => number;
 
+/** How a learning rate follows the batch size: see {@link scaledLr}. */
+export type LrScaling = "none" | "linear" | "root";
+
 /** Checks a learning rate. */
 function rate(where: string, name: string, value: number): number {
   return checkRange(where, name, value, 0, Number.POSITIVE_INFINITY);
@@ -91,4 +94,26 @@ export function oneCycleLr(maxLr: number, options: OneCycleOptions = {}): Schedu
 export function warmUpLr(schedule: Schedule, warmUpSteps: number): Schedule {
   checkCount("warmUpLr(schedule, warmUpSteps)", "warmUpSteps", warmUpSteps);
   return (step, steps) => schedule(step, steps) * Math.min(1, (step + 1) / warmUpSteps);
+}
+
+/**
+ * A learning rate for another batch size than the one it was found at: times k = batchSize / reference ("linear", Goyal et al. 2017,
+ * arXiv:1706.02677 §2.1; with {@link warmUpLr}, up to batches of some thousands), times √k ("root", Hoffer et al. 2017, arXiv:1705.08741 §4;
+ * for Adam), or as it is ("none").
+ *
+ * @param lr - ≥ 0
+ * @param batchSize - samples in a step, over all ranks; ≥ 1
+ * @param reference - samples in a step for which lr is good; ≥ 1
+ * @throws ArgumentError if one is out of range
+ * @example
+ * ```ts
+ * scaledLr(0.1, "linear", 256, 64); // 0.4
+ * scaledLr(0.1, "root", 256, 64); // 0.2
+ * ```
+ */
+export function scaledLr(lr: number, rule: LrScaling, batchSize: number, reference: number): number {
+  const where = "scaledLr(lr, rule, batchSize, reference)";
+  if (rule === "none") return lr;
+  const factor = checkCount(where, "batchSize", batchSize) / checkCount(where, "reference", reference);
+  return rate(where, "lr", lr) * (rule === "linear" ? factor : Math.sqrt(factor));
 }

@@ -7,7 +7,7 @@ import { scope } from "../scope.js";
 import { findNonFinite } from "./divergence.js";
 import { clipGradNorm } from "./gradients.js";
 import type { Optimizer } from "./optimizer.js";
-import { GradientExchange, partOf } from "./ranks.js";
+import type { GradientExchange, Part } from "./ranks.js";
 import { countCorrect, inputsOf, type Loss, labelsOf, targetsOf } from "./step.js";
 
 /** What a step needs besides the model and the batch. */
@@ -17,7 +17,11 @@ interface StepSettings<Target> {
   readonly clipNorm: number;
   /** Counted from 0. */
   readonly step: number;
+  /** This rank's samples among those of all. */
+  readonly part: Part;
   readonly communicator: Communicator;
+  /** Sums gradients over ranks; null: this process is alone. */
+  readonly exchange: GradientExchange | null;
 }
 
 /** What a step was like, over all ranks. */
@@ -43,11 +47,10 @@ export async function trainStep<Target>(
   batch: Batch<Target>,
   settings: StepSettings<Target>,
 ): Promise<StepResult> {
-  const { optimizer, clipNorm, step, communicator } = settings;
-  const own = await (communicator.size === 1
+  const { optimizer, clipNorm, step, exchange } = settings;
+  const { loss, correct, samples } = await (exchange === null
     ? backward(model, batch, settings)
-    : backwardOnRanks(model, batch, settings));
-  const { loss, correct, samples } = own;
+    : backwardOnRanks(model, batch, settings, exchange));
   const gradientNorm = await clipGradNorm(optimizer.parameters, clipNorm);
   // A step beyond this could overflow float32 and leave parameters that are not finite.
   const tooFar = optimizer.lr * Math.max(1, Math.min(gradientNorm, clipNorm)) > largestStep;
@@ -87,14 +90,14 @@ async function backward<Target>(
 async function backwardOnRanks<Target>(
   model: Module,
   batch: Batch<Target>,
-  { lossOf, optimizer, communicator, step }: StepSettings<Target>,
+  { lossOf, communicator, part }: StepSettings<Target>,
+  exchange: GradientExchange,
 ): Promise<Backward> {
   const labels = labelsOf(batch.targets);
-  const exchange = new GradientExchange(optimizer.parameters, communicator);
+  exchange.start();
   const { loss, output, samples } = scope(() => {
     const inputs = inputsOf(batch);
     const count = inputs.shape[0];
-    const part = partOf(communicator, count, `fit(model, data, { communicator }), step ${step}`);
     const prediction = withSamplesBefore(part.before, () => model.forward(inputs));
     const outputs = labels === null ? null : prediction.detach();
     // An empty part takes part in every collective of the backward pass.
@@ -106,13 +109,15 @@ async function backwardOnRanks<Target>(
     mean.backward(Float32Array.of(count / part.total), { onGradient: exchange.ready });
     return { loss: mean.detach(), output: outputs, samples: count };
   });
-  exchange.finish();
+  exchange.sendRest();
   const value = loss === null ? 0 : (await loss.data())[0];
   const correct = labels === null || output === null ? null : countCorrect(await output.data(), labels, samples);
   loss?.dispose();
   output?.dispose();
   const sums = Float64Array.of(value * samples, correct ?? 0, samples);
-  communicator.allReduceSum(sums, "metrics of the step");
+  const metrics = communicator.beginAllReduceSum(sums, "metrics of the step");
+  exchange.finish();
+  metrics.finish();
   return { loss: sums[0] / sums[2], correct: correct === null ? null : sums[1], samples: sums[2] };
 }
 

@@ -80,45 +80,54 @@ describe.each(["cpu", "wasm"] as const)("data-parallel training on %s", (backend
 
 describe.each(["cpu", "wasm"] as const)("synchronised batch norm on %s", (backend) => {
   const program = `
-    const { cuts, backend } = argument;
+    const { cuts, backend, kind } = argument;
     evenkeel.setBackend(backend);
     const [from, to] = [cuts[communicator.rank], cuts[communicator.rank + 1]];
     const generator = new evenkeel.Generator(3);
     const draw = (length, map) => Float32Array.from({ length }, () => map(generator.normal(5)));
     const [x, mask, dy] = [draw(10 * 12, (v) => v), draw(10 * 4, (v) => (v > 4.5 ? 1 : 0)), draw(10 * 12, (v) => v - 5)];
     const part = (values, size) => values.slice(from * size, to * size);
-    const norm = new evenkeel.BatchNorm(3, { momentum: 0.5, sync: communicator });
+    const norm = kind === "BatchRenorm"
+      ? new evenkeel.BatchRenorm(3, { momentum: 0.5, sync: communicator, schedule: null, rmax: 1.2, dmax: 0.3 })
+      : new evenkeel.BatchNorm(3, { momentum: 0.5, sync: communicator });
     const leaf = evenkeel.tensor(part(x, 12), [to - from, 3, 4], { requiresGrad: true });
-    const y = norm.forward(leaf, { mask: evenkeel.tensor(part(mask, 4), [to - from, 1, 4]) });
+    const y = norm.forward(leaf, { mask: evenkeel.tensor(part(mask, 4), [to - from, 1, 4]), activation: argument.activation });
     y.backward(part(dy, 12));
     const list = (t) => [...t.dataSync()];
     return { y: list(y), dx: leaf.size === 0 ? [] : list(leaf.grad), dweight: list(norm.weight.grad), mean: list(norm.runningMean), variance: list(norm.runningVar) };`;
 
-  test("counts masked values of uneven parts as one process does, forward and backward", async () => {
-    type Parts = Record<"y" | "dx" | "dweight" | "mean" | "variance", number[]>;
-    const run: (...given: unknown[]) => Promise<Parts> = new AsyncFunction(
-      "evenkeel",
-      "communicator",
-      "argument",
-      program,
-    );
-    const whole = await run(evenkeel, alone, { cuts: [0, 10], backend });
-    const parts = (await onRanks(3, program, { cuts: [0, 7, 7, 10], backend })) as Parts[];
-    for (const { mean, variance } of parts) {
-      expect(distance(mean, whole.mean)).toBeLessThan(1e-6);
-      expect(distance(variance, whole.variance)).toBeLessThan(1e-6);
-    }
-    for (const name of ["y", "dx"] as const) {
-      expect(
-        distance(
-          parts.flatMap((one) => one[name]),
-          whole[name],
-        ),
-      ).toBeLessThan(2e-6);
-    }
-    const dweight = whole.dweight.map((_, c) => parts.reduce((sum, one) => sum + one.dweight[c], 0));
-    expect(distance(dweight, whole.dweight)).toBeLessThan(1e-5);
-  });
+  test.each([
+    { kind: "BatchNorm", activation: null },
+    { kind: "BatchNorm", activation: "relu" },
+    { kind: "BatchRenorm", activation: null },
+  ])(
+    "counts masked values of uneven parts as one process does, forward and backward: $kind, $activation",
+    async (layer) => {
+      type Parts = Record<"y" | "dx" | "dweight" | "mean" | "variance", number[]>;
+      const run: (...given: unknown[]) => Promise<Parts> = new AsyncFunction(
+        "evenkeel",
+        "communicator",
+        "argument",
+        program,
+      );
+      const whole = await run(evenkeel, alone, { ...layer, cuts: [0, 10], backend });
+      const parts = (await onRanks(3, program, { ...layer, cuts: [0, 7, 7, 10], backend })) as Parts[];
+      for (const { mean, variance } of parts) {
+        expect(distance(mean, whole.mean)).toBeLessThan(1e-6);
+        expect(distance(variance, whole.variance)).toBeLessThan(1e-6);
+      }
+      for (const name of ["y", "dx"] as const) {
+        expect(
+          distance(
+            parts.flatMap((one) => one[name]),
+            whole[name],
+          ),
+        ).toBeLessThan(2e-6);
+      }
+      const dweight = whole.dweight.map((_, c) => parts.reduce((sum, one) => sum + one.dweight[c], 0));
+      expect(distance(dweight, whole.dweight)).toBeLessThan(1e-5);
+    },
+  );
 
   test("one value per channel over all ranks is an error on each", async () => {
     const one =

@@ -21,6 +21,7 @@ import {
   ReLU,
   Sequential,
   Sgd,
+  scaledLr,
   seed,
   stepLr,
   tensor,
@@ -221,6 +222,14 @@ describe("schedules", () => {
     expectClose(values(stepLr(1, { every: 2, factor: 0.5 }), 5), [1, 1, 0.5, 0.5, 0.25], 1e-12);
     expectClose(values(cosineLr(1), 5), [1, 0.853553391, 0.5, 0.146446609, 0], 1e-8);
     expectClose(values(warmUpLr(constantLr(1), 4), 6), [0.25, 0.5, 0.75, 1, 1, 1], 1e-12);
+  });
+
+  test("are for another batch size by the rule that was chosen", () => {
+    expectClose([scaledLr(0.1, "none", 256, 64), scaledLr(0.1, "linear", 256, 64)], [0.1, 0.4], 1e-12);
+    expectClose([scaledLr(0.1, "root", 256, 64), scaledLr(0.1, "linear", 16, 64)], [0.2, 0.025], 1e-12);
+    expect(() => scaledLr(0.1, "linear", 0, 64)).toThrowErrorMatchingInlineSnapshot(
+      `[ArgumentError: scaledLr(lr, rule, batchSize, reference): expected batchSize to be a whole number of at least 1, got 0. Correct batchSize.]`,
+    );
   });
 
   test("one-cycle is PyTorch's OneCycleLR", () => {

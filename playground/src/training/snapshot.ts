@@ -1,5 +1,4 @@
 import type { Contest, Entrant } from "./contest.js";
-import type { Samples } from "./data-sets.js";
 import type { Columns } from "./history.js";
 import type { LayerView } from "./observe-layers.js";
 import { type CurveName, type LayerCurveName, Trainer } from "./trainer.js";
@@ -28,14 +27,6 @@ export interface Snapshot {
   readonly networks: readonly [a: NetworkSnapshot, b: NetworkSnapshot];
   /** Whether they are training. */
   readonly running: boolean;
-}
-
-/** What the networks are trained and tested on. */
-export interface DataSight {
-  readonly shape: readonly number[];
-  readonly classes: number;
-  readonly train: Samples;
-  readonly test: Samples;
 }
 
 /** Takes one, and names the memory that may be handed over with it. */
@@ -86,6 +77,11 @@ const grid = Float32Array.from({ length: 2 * gridSide ** 2 }, (_, k) => {
 
 function decisionOf(trainer: Trainer): Float32Array | null {
   if (trainer.error !== null || trainer.data.shape.length !== 1 || trainer.data.shape[0] !== 2) return null;
-  const probabilities = trainer.predict(grid);
-  return Float32Array.from({ length: gridSide ** 2 }, (_, cell) => probabilities[2 * cell + 1]);
+  try {
+    const probabilities = trainer.predict(grid);
+    return Float32Array.from({ length: gridSide ** 2 }, (_, cell) => probabilities[2 * cell + 1]);
+  } catch {
+    // The next step is refused as well, in words about the batch.
+    return null;
+  }
 }

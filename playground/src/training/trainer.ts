@@ -7,6 +7,7 @@ import { type LayerView, observeLayers } from "./observe-layers.js";
 
 const curveNames = ["step", "loss", "testLoss", "testAccuracy"] as const;
 const layerNames = [
+  "step",
   "meanBefore",
   "deviationBefore",
   "meanAfter",
@@ -111,6 +112,7 @@ export class Trainer {
     this.curves.add({ step: this.steps, loss, ...this.test() });
     layers.forEach(({ before, after, dead, quantiles: [low, middle, high] }, k) => {
       this.layerCurves[k].add({
+        step: this.steps,
         meanBefore: before.mean,
         deviationBefore: before.deviation,
         meanAfter: after.mean,

@@ -23,11 +23,16 @@ export interface ChartProps {
   readonly series: readonly Series[];
   /** @defaultValue that of the values */
   readonly range?: readonly [low: number, high: number];
+  /** Whether equal factors are equally far apart. @defaultValue false */
+  readonly logarithmic?: boolean;
   readonly height?: number;
 }
 
+/** What a logarithmic axis shows of 0. */
+const nearZero = 1e-12;
+
 /** Draws curves, and says their last values in words for those who cannot see them. */
-export function Chart({ title, y, series, range, height = 180 }: ChartProps) {
+export function Chart({ title, y, series, range, logarithmic = false, height = 180 }: ChartProps) {
   const frame = useRef<HTMLDivElement>(null);
   const plot = useRef<uPlot | null>(null);
   const visible = useVisible(frame);
@@ -39,7 +44,7 @@ export function Chart({ title, y, series, range, height = 180 }: ChartProps) {
     const element = frame.current;
     if (element === null) return;
     const drawn = new uPlot(
-      optionsOf(series, range, element.clientWidth, height),
+      optionsOf(series, scaleOf(range, logarithmic), { width: element.clientWidth, height }),
       [[], ...series.map(() => [])],
       element,
     );
@@ -51,10 +56,12 @@ export function Chart({ title, y, series, range, height = 180 }: ChartProps) {
       drawn.destroy();
       plot.current = null;
     };
-  }, [looks, theme, height, range?.[0], range?.[1]]);
+  }, [looks, theme, height, logarithmic, range?.[0], range?.[1]]);
 
   useEffect(() => {
-    if (visible) plot.current?.setData(uPlot.join(series.map(({ x, y }) => [asNumbers(x), asNumbers(y)])));
+    if (!visible || series.length === 0) return;
+    const positive = (values: Float32Array) => values.map((value) => Math.max(value, nearZero));
+    plot.current?.setData(uPlot.join(series.map(({ x, y }) => [x, logarithmic ? positive(y) : y])));
   });
 
   return (
@@ -75,11 +82,15 @@ export function Chart({ title, y, series, range, height = 180 }: ChartProps) {
   );
 }
 
+function scaleOf(range: ChartProps["range"], logarithmic: boolean): uPlot.Scale {
+  if (logarithmic) return { distr: 3, log: 10 };
+  return { range: range === undefined ? rangeOf : [range[0], range[1]] };
+}
+
 function optionsOf(
   series: readonly Series[],
-  range: readonly [number, number] | undefined,
-  width: number,
-  height: number,
+  scale: uPlot.Scale,
+  size: { readonly width: number; readonly height: number },
 ): uPlot.Options {
   const axis: uPlot.Axis = {
     stroke: colour("quiet"),
@@ -88,14 +99,13 @@ function optionsOf(
     font: "12px system-ui, sans-serif",
   };
   return {
-    width,
-    height,
+    ...size,
     cursor: { show: false },
     legend: { show: false },
-    scales: { x: { time: false }, y: range === undefined ? {} : { range: [range[0], range[1]] } },
+    scales: { x: { time: false }, y: scale },
     axes: [
       { ...axis, size: 28 },
-      { ...axis, size: 46 },
+      { ...axis, size: 50, values: (_, ticks) => ticks.map((tick) => (tick === null ? "" : short(tick))) },
     ],
     series: [
       {},
@@ -110,12 +120,20 @@ function optionsOf(
   };
 }
 
-/** uPlot takes a gap where a value is null; curves of a network that failed have none that are not finite. */
-function asNumbers(values: Float32Array): uPlot.TypedArray {
-  return values;
+/** A little more than the values take up; something to draw axes on where there are none yet. */
+function rangeOf(_: uPlot, low: number | null, high: number | null): uPlot.Range.MinMax {
+  return low === null || high === null ? [0, 1] : uPlot.rangeNum(low, high, 0.1, true);
 }
 
 function lastOf(values: Float32Array): string {
   const last = values[values.length - 1];
-  return last === undefined || Number.isNaN(last) ? "–" : last.toPrecision(3);
+  return last === undefined || Number.isNaN(last) ? "–" : short(last);
+}
+
+/** A number in three digits. */
+function short(value: number): string {
+  const size = Math.abs(value);
+  const text =
+    size !== 0 && (size < 0.001 || size >= 100_000) ? value.toExponential(0) : String(Number(value.toPrecision(3)));
+  return text.replaceAll("-", "−");
 }

@@ -1,10 +1,10 @@
 import type { Contest } from "../training/contest.js";
-import type { DataSight } from "../training/snapshot.js";
+import type { TrainingData } from "../training/data-sets.js";
 
 /** What the page may ask about the networks in training, between two steps: {@link Run.ask}. A view that needs more adds a line. */
 export const answers = {
   /** The data that both train on. */
-  data: ({ data }: Contest): DataSight => data,
+  data: ({ data }: Contest): TrainingData => data,
 };
 
 export type Answers = typeof answers;

@@ -1,4 +1,5 @@
 import type { Experiment } from "../settings.js";
+import type { TrainingData } from "../training/data-sets.js";
 import type { Snapshot } from "../training/snapshot.js";
 import type { Answers } from "./answers.js";
 
@@ -23,6 +24,8 @@ export interface ThreadsReport {
 /** What the worker tells the page. */
 export type FromWorker =
   | ({ readonly type: "threads" } & ThreadsReport)
+  /** The networks are built, or refused; a snapshot follows. */
+  | { readonly type: "opened"; readonly id: number; readonly data: TrainingData }
   | { readonly type: "snapshot"; readonly id: number; readonly snapshot: Snapshot }
   /** The networks could not be made at all, as when the data did not arrive. */
   | { readonly type: "failed"; readonly id: number; readonly message: string }

@@ -73,6 +73,7 @@ async function open(experiment: Contest["experiment"], ownId: number, run: boole
     contest?.dispose();
     contest = opened;
     pageIsReady = true;
+    post({ type: "opened", id, data: contest.data });
     due = run ? Number.POSITIVE_INFINITY : 0;
     postSnapshot();
     void loop();

@@ -9,6 +9,7 @@ import { normalization } from "./normalization.js";
 import { optimization } from "./optimization.js";
 import { pooling } from "./pooling.js";
 import { reductions } from "./reductions.js";
+import { summaries } from "./summary.js";
 
 /**
  * The oracle: each member is the formula of its documentation as plain loops, values stored as f32 and everything in
@@ -24,6 +25,7 @@ export const cpu: Backend<ArrayBuffer> = {
   ...convolutions,
   ...pooling,
   ...normalization,
+  ...summaries,
   ...losses,
   ...optimization,
 };

@@ -17,6 +17,10 @@ export function i32(block: ArrayBuffer): Int32Array {
   return new Int32Array(block);
 }
 
+function bytesOf(values: ArrayBufferView): Uint8Array {
+  return new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
+}
+
 /** Blocks that the garbage collector frees; only their sum is kept. */
 export const memory: Memory<ArrayBuffer> = {
   allocate(bytes) {
@@ -31,7 +35,7 @@ export const memory: Memory<ArrayBuffer> = {
   },
 
   write(block, values, offset = 0) {
-    new Uint8Array(block, offset).set(new Uint8Array(values.buffer, values.byteOffset, values.byteLength));
+    new Uint8Array(block, offset).set(bytesOf(values));
   },
 
   read(block, bytes) {
@@ -40,6 +44,10 @@ export const memory: Memory<ArrayBuffer> = {
 
   readSync(block, bytes) {
     return block.slice(0, bytes);
+  },
+
+  readInto(block, values) {
+    bytesOf(values).set(new Uint8Array(block, 0, values.byteLength));
   },
 
   bytesAtMost: () => Number.POSITIVE_INFINITY,

@@ -162,6 +162,37 @@ export const normalization: Normalization<ArrayBuffer> = {
     });
   },
 
+  standardizeGradientSums(dy, x, moments, view, map, sums) {
+    const statistics = fromMoments(moments, view.kept, map.eps);
+    const cotangent = f32(reaching(dy, x, statistics, view, map));
+    const input = f32(x);
+    const result = f64(sums);
+    for (let k = 0; k < view.kept; k++) {
+      result[2 * k] = sumOver(view, k, (i) => cotangent[i]);
+      result[2 * k + 1] = sumOver(view, k, (i) => cotangent[i] * (input[i] - statistics.mean[k]));
+    }
+  },
+
+  standardizeGradientFromSums(dy, x, moments, view, map, sums, dx, dweight, dbias) {
+    const { mean, scale } = fromMoments(moments, view.kept, map.eps);
+    const given = f64(sums);
+    for (let k = 0; k < view.kept; k++) {
+      if (dweight !== null) f32(dweight)[k] = given[2 * k + 1] * scale[k];
+      if (dbias !== null) f32(dbias)[k] = given[2 * k];
+    }
+    if (dx === null) return;
+    const cotangent = f32(reaching(dy, x, { mean, scale }, view, map));
+    const input = f32(x);
+    const gradient = f32(dx);
+    const counts = f64(moments);
+    const weights = map.weight === null ? null : f32(map.weight);
+    forEachElement(view, (i, k) => {
+      const along = (input[i] - mean[k]) * scale[k] * scale[k] * given[2 * k + 1];
+      const centred = cotangent[i] - (given[2 * k] + along) / counts[3 * k];
+      gradient[i] = (weights === null ? 1 : weights[k]) * scale[k] * centred;
+    });
+  },
+
   normalizeWith(x, mean, variance, view, map, y) {
     affine(x, fromGiven(mean, variance, view.kept, map.eps), view, map, y);
   },

@@ -9,6 +9,11 @@ import { optimization } from "./optimization.js";
 import { pooling } from "./pooling.js";
 import { reductions } from "./reductions.js";
 import { Runtime } from "./runtime.js";
+import { summaries } from "./summary.js";
+
+function bytesOf(values: ArrayBufferView): Uint8Array {
+  return new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
+}
 
 /** Blocks are addresses in the shared memory. */
 function memory({ memory }: Runtime): Memory<number> {
@@ -17,11 +22,10 @@ function memory({ memory }: Runtime): Memory<number> {
   return {
     allocate: (bytes) => memory.allocate(bytes),
     free: (block, bytes) => memory.free(block, bytes),
-    write(block, values, offset = 0) {
-      memory.bytes.set(new Uint8Array(values.buffer, values.byteOffset, values.byteLength), block + offset);
-    },
+    write: (block, values, offset = 0) => memory.bytes.set(bytesOf(values), block + offset),
     read: async (block, bytes) => copyOut(block, bytes),
     readSync: copyOut,
+    readInto: (block, values) => bytesOf(values).set(memory.bytes.subarray(block, block + values.byteLength)),
     bytesInUse: () => memory.inUse,
     bytesAtMost: () => memory.limit,
   };
@@ -37,6 +41,7 @@ let instance: Wasm | null = null;
 
 function start(): Wasm {
   const runtime = new Runtime();
+  const norms = normalization(runtime);
   const backend: Backend<number> = {
     name: "wasm",
     ...memory(runtime),
@@ -46,7 +51,8 @@ function start(): Wasm {
     ...lookups(runtime),
     ...conv(runtime),
     ...pooling(runtime),
-    ...normalization(runtime),
+    ...norms,
+    ...summaries(runtime, norms),
     ...losses(runtime),
     ...optimization(runtime),
   };

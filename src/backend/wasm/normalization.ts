@@ -38,6 +38,23 @@ function rowPieceRows({ kept, inner, period }: StatisticsView): number {
   return Math.max(least, Math.ceil(kept / maxPieces), 1);
 }
 
+/** Pieces whose sums stand one after another; planes are summed by channels, in one. */
+function columnPieces(view: StatisticsView): number {
+  if (isEmpty(view)) return 0;
+  return patternOf(view) === "channels" ? Math.ceil(view.outer / channelPieceRows(view.outer)) : 1;
+}
+
+/** What the kernels of gradients over columns take. */
+interface Columns {
+  readonly dy: number;
+  readonly x: number;
+  readonly moments: number;
+  readonly view: StatisticsView;
+  readonly map: AffineMap<number>;
+  /** The coefficients of the map, where dy is yet to be stopped by a rectifier; or 0. */
+  readonly forward: number;
+}
+
 /** Bytes of an f32 array padded to 16 values. */
 function paddedBytes(length: number): number {
   return 64 * Math.ceil(length / 16);
@@ -104,55 +121,56 @@ export function normalization(runtime: Runtime): Normalization<number> {
     });
   }
 
-  /** The gradient over columns of single values. */
-  function channelsGradient(
+  /** Runs `body` with what kernels of gradients over columns take; the rectifier of single values is undone in a pass before. */
+  function withColumns(
     dy: number,
     x: number,
     moments: number,
-    { outer, kept }: StatisticsView,
-    { weight, eps }: AffineMap<number>,
-    dx: number,
-    dweight: number,
-    dbias: number,
+    view: StatisticsView,
+    map: AffineMap<number>,
+    body: (columns: Columns) => void,
   ): void {
-    const size = outer * kept;
-    const pieceRows = channelPieceRows(outer);
-    const pieces = Math.ceil(outer / pieceRows);
-    const sumsBytes = pieces * kept * partialBytes;
-    runtime.withScratch(sumsBytes + (dx ? coefficientBytes(kept) : 0), (sums) => {
-      const coefficients = dx ? sums + sumsBytes : 0;
-      const args = [dy, x, moments, outer, kept, pieceRows, sums];
-      runtime.shareWithScratch("channelGradientSums", pieces, 2 * size, 3 * paddedBytes(kept), ...args);
-      const outputs = [coefficients, dweight, dbias];
-      runtime.run("gradientCoefficients", kept, moments, sums, pieces, weight ?? 0, eps, kept, ...outputs);
-      if (dx) runtime.share("channelGradient", outer, 3 * size, dy, x, coefficients, kept, dx);
-    });
+    const columns = { dy, x, moments, view, map, forward: 0 };
+    if (!map.rectifies) body(columns);
+    else if (patternOf(view) === "channels") {
+      withReaching(dy, x, moments, view, map, (g) => body({ ...columns, dy: g }));
+    } else withCoefficients(moments, view.kept, map, (forward) => body({ ...columns, forward }));
   }
 
-  /** The gradient over columns of planes; `forward`: the coefficients of the map with a rectifier, or 0. */
-  function planesGradient(
-    dy: number,
-    x: number,
-    moments: number,
-    { outer, kept, inner }: StatisticsView,
-    { weight, eps }: AffineMap<number>,
-    forward: number,
+  /** Σ dy and Σ dy·(x − mean) of each piece and channel. */
+  function columnSums({ dy, x, moments, view, forward }: Columns, sums: number): void {
+    const { outer, kept, inner } = view;
+    const work = 2 * outer * kept * inner;
+    if (patternOf(view) === "channels") {
+      const args = [dy, x, moments, outer, kept, channelPieceRows(outer), sums];
+      runtime.shareWithScratch("channelGradientSums", columnPieces(view), work, 3 * paddedBytes(kept), ...args);
+    } else {
+      const args = [dy, x, moments, outer, kept, inner, forward, sums];
+      runtime.shareWithScratch("planeGradientSums", kept, work, forward ? paddedBytes(inner) : 0, ...args);
+    }
+  }
+
+  /** Gradients from sums of `pieces` pieces. */
+  function columnGradient(
+    { dy, x, moments, view, map, forward }: Columns,
+    sums: number,
+    pieces: number,
     dx: number,
     dweight: number,
     dbias: number,
   ): void {
-    const size = outer * kept * inner;
-    const sumsBytes = kept * partialBytes;
-    const scratch = forward ? paddedBytes(inner) : 0;
-    runtime.withScratch(sumsBytes + (dx ? coefficientBytes(kept) : 0), (sums) => {
-      const coefficients = dx ? sums + sumsBytes : 0;
-      const from = [dy, x, moments, outer, kept, inner, forward];
-      runtime.shareWithScratch("planeGradientSums", kept, 2 * size, scratch, ...from, sums);
+    const { outer, kept, inner } = view;
+    const work = 3 * outer * kept * inner;
+    runtime.withScratch(dx ? coefficientBytes(kept) : 0, (scratch) => {
+      const coefficients = dx ? scratch : 0;
       const outputs = [coefficients, dweight, dbias];
-      runtime.run("gradientCoefficients", kept, moments, sums, 1, weight ?? 0, eps, kept, ...outputs);
+      runtime.run("gradientCoefficients", kept, moments, sums, pieces, map.weight ?? 0, map.eps, kept, ...outputs);
       if (!dx) return;
-      const args = [dy, x, coefficients, kept, inner, forward, dx];
-      runtime.shareWithScratch("planeGradient", outer * kept, 3 * size, scratch, ...args);
+      if (patternOf(view) === "channels") runtime.share("channelGradient", outer, work, dy, x, coefficients, kept, dx);
+      else {
+        const args = [dy, x, coefficients, kept, inner, forward, dx];
+        runtime.shareWithScratch("planeGradient", outer * kept, work, forward ? paddedBytes(inner) : 0, ...args);
+      }
     });
   }
 
@@ -202,16 +220,17 @@ export function normalization(runtime: Runtime): Normalization<number> {
       return;
     }
     const outputs = [dx ?? 0, dweight ?? 0, dbias ?? 0] as const;
-    const pattern = patternOf(view);
-    if (pattern === "rows") rowsGradient(dy, x, moments, view, map, ...outputs);
-    else if (pattern === "channels") {
-      withReaching(dy, x, moments, view, map, (g) => channelsGradient(g, x, moments, view, map, ...outputs));
-    } else if (!map.rectifies) planesGradient(dy, x, moments, view, map, 0, ...outputs);
-    else {
-      withCoefficients(moments, view.kept, map, (forward) => {
-        planesGradient(dy, x, moments, view, map, forward, ...outputs);
-      });
+    if (patternOf(view) === "rows") {
+      rowsGradient(dy, x, moments, view, map, ...outputs);
+      return;
     }
+    withColumns(dy, x, moments, view, map, (columns) => {
+      const pieces = columnPieces(view);
+      runtime.withScratch(pieces * view.kept * partialBytes, (sums) => {
+        columnSums(columns, sums);
+        columnGradient(columns, sums, pieces, ...outputs);
+      });
+    });
   }
 
   /** Runs `body` with given statistics in the form of moments; a null mean is 0. */
@@ -251,6 +270,24 @@ export function normalization(runtime: Runtime): Normalization<number> {
     },
     standardize,
     standardizeGradient,
+    standardizeGradientSums(dy, x, moments, view, map, sums) {
+      const pieces = columnPieces(view);
+      withColumns(dy, x, moments, view, map, (columns) => {
+        if (pieces === 1) {
+          columnSums(columns, sums);
+          return;
+        }
+        runtime.withScratch(pieces * view.kept * partialBytes, (partials) => {
+          if (pieces > 0) columnSums(columns, partials);
+          runtime.run("mergeGradientSums", view.kept, partials, pieces, view.kept, sums);
+        });
+      });
+    },
+    standardizeGradientFromSums(dy, x, moments, view, map, sums, dx, dweight, dbias) {
+      withColumns(dy, x, moments, view, map, (columns) => {
+        columnGradient(columns, sums, 1, isEmpty(view) ? 0 : (dx ?? 0), dweight ?? 0, dbias ?? 0);
+      });
+    },
     normalizeWith(x, mean, variance, view, map, y) {
       withRunningMoments(mean, variance, view.kept, (moments) => standardize(x, moments, view, map, y));
     },

@@ -146,7 +146,7 @@ function histogramFigures(layer: string, records: readonly HistogramsRecord[]): 
       {
         kind: "figure",
         title: side === "before" ? "Values before the layer" : "Values after the layer",
-        description: `Of the values in a batch 99.8 % lie ${ends(first)} at ${first.name}, and ${ends(last)} at ${last.name}.`,
+        description: `The values of a batch, within 4 deviations of their mean: ${ends(first)} at ${first.name}, ${ends(last)} at ${last.name}.`,
         chart: { type: "histograms", x: { label: "value" }, rows },
       },
     ];

@@ -1,0 +1,126 @@
+import type { DataName, NetworkSettings } from "./settings.js";
+
+/** What choices are called on the page. */
+export const normWords: Readonly<Record<NetworkSettings["norm"], string>> = {
+  none: "none",
+  batch: "batch norm",
+  layer: "layer norm",
+  instance: "instance norm",
+  group: "group norm",
+  rms: "RMS norm",
+  renorm: "batch renorm",
+};
+
+export const activationWords: Readonly<Record<NetworkSettings["activation"], string>> = {
+  sigmoid: "sigmoid",
+  tanh: "tanh",
+  relu: "ReLU",
+  leakyRelu: "leaky ReLU",
+  elu: "ELU",
+  gelu: "GELU",
+  silu: "SiLU",
+};
+
+export const dataWords: Readonly<Record<DataName, string>> = {
+  spiral: "Spiral",
+  moons: "Moons",
+  rings: "Rings",
+  xor: "Xor",
+};
+
+/** What a setting of a network is called, what it means in plain words, and values worth trying. */
+export interface SettingWords {
+  readonly label: string;
+  readonly meaning: string;
+  /** Values to choose from; those of choices if absent. */
+  readonly presets?: readonly number[];
+  readonly words?: Readonly<Record<string, string>>;
+}
+
+export const networkWords: Readonly<Record<keyof NetworkSettings, SettingWords>> = {
+  norm: {
+    label: "Normalisation",
+    meaning:
+      "Which numbers share a mean and a spread. Batch norm: one unit over all samples of the batch. Layer norm: all units of one sample. " +
+      "Group norm: some units of one sample. Instance norm: one unit of one sample, over its positions, which only images have. RMS norm: as " +
+      "layer norm, without taking the mean away. Batch renorm: batch norm that is pulled towards its running statistics.",
+    words: normWords,
+  },
+  activation: {
+    label: "Activation",
+    meaning: "The bend behind each layer, without which any number of layers would be no more than one.",
+    words: activationWords,
+  },
+  depth: {
+    label: "Hidden layers",
+    meaning: "How many layers stand between input and output.",
+    presets: [1, 2, 3, 4, 6, 8, 12],
+  },
+  width: {
+    label: "Units per layer",
+    meaning: "How many numbers each hidden layer computes for a sample.",
+    presets: [4, 8, 16, 24, 32, 64],
+  },
+  batchSize: {
+    label: "Batch size",
+    meaning: "How many samples are looked at together for one step. Batch norm takes its mean and spread over them.",
+    presets: [1, 2, 4, 8, 16, 32, 64, 128, 256],
+  },
+  learningRate: {
+    label: "Learning rate",
+    meaning: "How far each step goes along the slope of the loss.",
+    presets: [0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1, 3, 10],
+  },
+  momentum: {
+    label: "Step momentum",
+    meaning: "The share of the last step that is made again with the next, as a rolling ball keeps its speed.",
+    presets: [0, 0.5, 0.9, 0.95, 0.99],
+  },
+  initialScale: {
+    label: "Initial weights ×",
+    meaning: "The first, random weights are this many times as large as usual.",
+    presets: [0.01, 0.1, 0.3, 1, 2, 4, 10],
+  },
+  runningMomentum: {
+    label: "Running momentum",
+    meaning:
+      "Batch norm remembers mean and spread for the time after training; this is the share of the old memory that each batch leaves.",
+    presets: [0, 0.5, 0.9, 0.99, 0.999],
+  },
+};
+
+/** What will happen with settings that are likely to go wrong, said before it does. */
+export function adviceFor(settings: NetworkSettings): string[] {
+  const { norm, batchSize, learningRate, momentum, initialScale, activation } = settings;
+  const usesBatch = norm === "batch" || norm === "renorm";
+  const advice: string[] = [];
+  if (usesBatch && batchSize === 1) {
+    advice.push(
+      "A batch of one has no spread: each value is its own mean, so x − mean is 0 whatever the sample. The library will refuse to train.",
+    );
+  } else if (usesBatch && batchSize < 8) {
+    advice.push(
+      `Mean and spread of ${batchSize} samples change much from batch to batch: training will be noisy. Group norm would not mind.`,
+    );
+  }
+  if (norm === "instance") {
+    advice.push(
+      "Instance norm takes the mean of one unit over the positions of one sample. A point has a single position, so there is nothing to take a " +
+        "mean of: the library will refuse to train.",
+    );
+  }
+  if (learningRate / (1 - momentum) > 10) {
+    advice.push(
+      "With momentum, steps add up to a learning rate above 10 in effect: the loss is likely to jump about, or to overflow.",
+    );
+  }
+  if (initialScale >= 4 && norm === "none" && (activation === "sigmoid" || activation === "tanh")) {
+    advice.push(
+      `Weights this large push ${activationWords[activation]} into its flat ends, where no gradient passes: most units will be dead.`,
+    );
+  }
+  if (initialScale <= 0.1 && norm === "none") {
+    advice.push("Weights this small shrink the signal in every layer: the last one will hardly see the input.");
+  }
+  return advice;
+}

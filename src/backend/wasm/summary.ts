@@ -1,0 +1,31 @@
+import type { Normalization, Summaries } from "../backend.js";
+import type { Runtime } from "./runtime.js";
+
+/** Values of a piece, of which one thread counts the histogram. */
+const piece = 16384;
+/** Pieces, at most: larger ones where there are more values. */
+const maxPieces = 32;
+
+/** What values are like: assembly/summary.ts. */
+export function summaries(runtime: Runtime, { moments }: Normalization<number>): Summaries<number> {
+  return {
+    summarize(x, view, range, bins, summary) {
+      const { outer, kept, inner } = view;
+      const size = outer * kept * inner;
+      const pieceSize = Math.max(piece, Math.ceil(size / maxPieces));
+      const pieces = Math.ceil(size / pieceSize);
+      const momentsBytes = 24 * kept;
+      const extremesBytes = 3 * 64 * Math.ceil(kept / 16);
+      runtime.withScratch(momentsBytes + extremesBytes + 4 * pieces * (bins + 2), (scratch) => {
+        const extremes = scratch + momentsBytes;
+        const counts = extremes + extremesBytes;
+        moments(x, { ...view, repeat: inner, period: kept }, null, scratch);
+        runtime.share("channelExtremes", kept, size, x, extremes, size === 0 ? 0 : outer, kept, inner);
+        const [low, high] = range ?? [0, 0];
+        runtime.run("summarizeChannels", 1, scratch, extremes, kept, bins, low, high, summary);
+        runtime.share("countPieces", pieces, 4 * size, x, summary, counts, size, pieceSize, bins);
+        runtime.run("mergeCounts", 1, counts, pieces, bins, summary);
+      });
+    },
+  };
+}

@@ -1,0 +1,107 @@
+import type { StatisticsView } from "../backend/backend.js";
+import { empty, type Tensor } from "../tensor.js";
+import type { Histogram } from "./histogram.js";
+
+/** How values are looked at. */
+export interface SummaryOptions {
+  /** Bins of the histogram. */
+  readonly bins: number;
+  /** Of the histogram; null: mean ± 4 deviations, as far as there are values. */
+  readonly range: readonly [low: number, high: number] | null;
+}
+
+/** What the values of one channel are like. */
+export interface ChannelSummary {
+  readonly count: number;
+  readonly mean: number;
+  /** Σ(x − mean)² */
+  readonly m2: number;
+  readonly least: number;
+  readonly largest: number;
+  /** How many are 0. */
+  readonly zeros: number;
+}
+
+/** What the values of a tensor are like. NaN where one of them is not finite. */
+export interface Summary {
+  readonly channels: readonly ChannelSummary[];
+  /** Null where a value is not finite, or there is none. */
+  readonly histogram: Histogram | null;
+  /** Values below and above the histogram's range. */
+  readonly outside: readonly [below: number, above: number];
+}
+
+/** Channels of a tensor, and what is between them. */
+export type ChannelView = Pick<StatisticsView, "outer" | "kept" | "inner">;
+
+/** A summary that still lies with the backend, of no scope. */
+export class PendingSummary {
+  /** How many channels it tells apart. */
+  readonly channels: number;
+  readonly #block: Tensor;
+  readonly #bins: number;
+  #reading: Promise<Summary> | null = null;
+
+  constructor(x: Tensor, view: ChannelView, { bins, range }: SummaryOptions) {
+    this.channels = view.kept;
+    this.#bins = bins;
+    this.#block = empty("summarize", x.backend, [4 + bins + 6 * view.kept], 8).persist();
+    x.backend.summarize(x.block, view, range, bins, this.#block.block);
+  }
+
+  /** What it says; the backend's memory is let go. */
+  read(): Promise<Summary> {
+    this.#reading ??= this.#read();
+    return this.#reading;
+  }
+
+  async #read(): Promise<Summary> {
+    const { backend, block, size } = this.#block;
+    const values = new Float64Array(await backend.read(block, 8 * size));
+    this.dispose();
+    const [low, high, below, above] = values;
+    const start = 4 + this.#bins;
+    const channels = Array.from({ length: (size - start) / 6 }, (_, k): ChannelSummary => {
+      const [count, mean, m2, least, largest, zeros] = values.subarray(start + 6 * k, start + 6 * k + 6);
+      return { count, mean, m2, least, largest, zeros };
+    });
+    const isRegular = channels.some(({ count }) => count > 0) && channels.every(({ mean }) => Number.isFinite(mean));
+    const histogram = isRegular ? { range: [low, high] as const, counts: Array.from(values.subarray(4, start)) } : null;
+    return { channels, histogram, outside: [below, above] };
+  }
+
+  /** Lets go of it. */
+  dispose(): void {
+    this.#block.dispose();
+  }
+}
+
+/** What all channels together are like: their moments merged (Chan, Golub & LeVeque 1983, equation 2.1). */
+export function wholeOf(channels: readonly ChannelSummary[]): ChannelSummary {
+  return channels.reduce(mergeSummaries, { ...none });
+}
+
+/** The summary of no values. */
+export const none: ChannelSummary = {
+  count: 0,
+  mean: 0,
+  m2: 0,
+  least: Number.POSITIVE_INFINITY,
+  largest: Number.NEGATIVE_INFINITY,
+  zeros: 0,
+};
+
+/** The summary of two sets of values together. */
+export function mergeSummaries(a: ChannelSummary, b: ChannelSummary): ChannelSummary {
+  const count = a.count + b.count;
+  if (count === 0) return a;
+  const delta = b.mean - a.mean;
+  return {
+    count,
+    mean: a.mean + (delta * b.count) / count,
+    m2: a.m2 + b.m2 + (delta * delta * a.count * b.count) / count,
+    least: Math.min(a.least, b.least),
+    largest: Math.max(a.largest, b.largest),
+    zeros: a.zeros + b.zeros,
+  };
+}

@@ -1,0 +1,233 @@
+import { ArgumentError } from "../errors.js";
+import { ELU, GELU, LeakyReLU, ReLU, Sigmoid, SiLU, Tanh } from "../nn/activations.js";
+import type { AnyModule } from "../nn/module.js";
+import { Norm } from "../nn/norm.js";
+import { checkCount } from "../shape.js";
+import { empty, type Tensor } from "../tensor.js";
+import { type ChannelAxis, channelAxes, channelsOf } from "./channel-axis.js";
+import { type Distribution, distributionOf, finite } from "./distribution.js";
+import { PendingSummary, type SummaryOptions } from "./summary.js";
+
+/** Options of {@link watch}. */
+export interface WatchOptions {
+  /** Look at each so many-th forward pass, the first being looked at; ≥ 1. @defaultValue 1 */
+  readonly every?: number;
+  /** Which modules are looked at. @defaultValue norms and activations */
+  readonly layers?: (module: AnyModule, name: string) => boolean;
+  /** Bins of each histogram, from 1 to 4096. @defaultValue 48 */
+  readonly bins?: number;
+  /**
+   * What histograms range over, so that they can be compared with each other. @defaultValue null: each over mean ± 4 deviations of its
+   * values, as far as there are any
+   */
+  readonly range?: readonly [low: number, high: number] | null;
+}
+
+/** What a layer was given and what it gave in a forward pass. */
+export interface WatchedLayer {
+  /** Its path in the model, as in {@link Module.namedModules}: `3`, `body.1`. */
+  readonly layer: string;
+  /** What it is: `BatchNorm(16)`. */
+  readonly module: string;
+  /** Before the layer. */
+  readonly input: Distribution;
+  /** Behind it. */
+  readonly output: Distribution;
+  /** ‖∂loss/∂output‖₂ over the whole batch; null where no backward pass had come through when the next forward pass began. */
+  readonly gradientNorm: number | null;
+}
+
+/** The layers in one forward pass. */
+export interface WatchRecord {
+  /** Which forward pass in training mode, counted from 0 since the watch began: the step, where there is one pass to a step. */
+  readonly step: number;
+  /** In the order in which they were applied. */
+  readonly layers: readonly WatchedLayer[];
+}
+
+/** What was seen of a layer, still with the backend. */
+interface Sighting {
+  readonly module: AnyModule;
+  readonly input: PendingSummary;
+  readonly output: PendingSummary;
+  /** Σ dy² as f64, when a gradient has come. */
+  squares: Tensor | null;
+}
+
+const activations = [ReLU, LeakyReLU, ELU, GELU, SiLU, Sigmoid, Tanh];
+
+/** Norms and activations. */
+function isWatched(module: AnyModule): boolean {
+  return module instanceof Norm || activations.some((activation) => module instanceof activation);
+}
+
+/** Follows the layers of a model while it trains: what {@link watch} returns. */
+export class Watcher {
+  readonly #model: AnyModule;
+  readonly #names: ReadonlyMap<AnyModule, string>;
+  readonly #axes: ReadonlyMap<AnyModule, ChannelAxis>;
+  readonly #every: number;
+  readonly #options: SummaryOptions;
+  #unhook: (() => void)[] = [];
+  #step = 0;
+  /** Of the pass under way. */
+  #sightings: Sighting[] = [];
+  /** Of tensors of the pass under way, since what one layer gives is often what the next is given. */
+  #summaries = new Map<Tensor, PendingSummary>();
+  /** The last pass that was looked at, whose gradients may still be to come. */
+  #last: { readonly step: number; readonly sightings: readonly Sighting[] } | null = null;
+  #records: Promise<WatchRecord>[] = [];
+
+  /** @internal See {@link watch}. */
+  constructor(model: AnyModule, { every = 1, layers = isWatched, bins = 48, range = null }: WatchOptions) {
+    this.#every = checkCount(where, "every", every);
+    this.#options = { bins: checkBins(bins), range: checkRange(range) };
+    this.#model = model;
+    this.#names = new Map(
+      model.namedModules().flatMap(([name, module]) => (layers(module, name) ? [[module, name]] : [])),
+    );
+    this.#axes = channelAxes(model);
+    this.#hook();
+  }
+
+  /**
+   * The records since the last call, in order. Call it between steps, as in `onStep` of {@link fit}: a pass whose gradients have not come by
+   * then has none. They are handed over, and not kept.
+   */
+  take(): Promise<WatchRecord[]> {
+    this.#finishLast();
+    const records = this.#records;
+    this.#records = [];
+    return Promise.all(records);
+  }
+
+  /** Lets go of the model. @returns what {@link Watcher.take} would */
+  stop(): Promise<WatchRecord[]> {
+    for (const unhook of this.#unhook) unhook();
+    this.#unhook = [];
+    return this.take();
+  }
+
+  /** Listens to the layers if the coming pass is one to be looked at; and for its end, after all of them. */
+  #hook(): void {
+    for (const unhook of this.#unhook) unhook();
+    const looks = this.#step % this.#every === 0;
+    const layers = looks ? [...this.#names.keys()] : [];
+    this.#unhook = layers.map((layer) => layer.onForward((module, x, y) => this.#look(module, x, y)));
+    this.#unhook.push(this.#model.onForward(() => this.#endPass(looks)));
+  }
+
+  #look(module: AnyModule, x: Tensor, y: Tensor): void {
+    if (!this.#model.training) return;
+    const sighting: Sighting = {
+      module,
+      input: this.#summarize(module, x),
+      output: this.#summarize(module, y),
+      squares: null,
+    };
+    this.#sightings.push(sighting);
+    y.node?.onGradient((dy) => {
+      sighting.squares ??= squaresOf(dy);
+    });
+  }
+
+  #summarize(module: AnyModule, x: Tensor): PendingSummary {
+    const view = channelsOf(x, this.#axes.get(module) ?? "second");
+    const known = this.#summaries.get(x);
+    if (known?.channels === view.kept) return known;
+    const summary = new PendingSummary(x, view, this.#options);
+    this.#summaries.set(x, summary);
+    return summary;
+  }
+
+  #endPass(looked: boolean): void {
+    if (!this.#model.training) return;
+    if (looked) {
+      this.#finishLast();
+      this.#last = { step: this.#step, sightings: this.#sightings };
+      this.#sightings = [];
+      this.#summaries = new Map();
+    }
+    this.#step++;
+    if (looked !== (this.#step % this.#every === 0)) this.#hook();
+  }
+
+  #finishLast(): void {
+    if (this.#last === null) return;
+    const { step, sightings } = this.#last;
+    this.#last = null;
+    const record = Promise.all(sightings.map((sighting) => this.#read(sighting))).then((layers) => ({ step, layers }));
+    // Whoever takes it is told.
+    record.catch(() => {});
+    this.#records.push(record);
+  }
+
+  async #read({ module, input, output, squares }: Sighting): Promise<WatchedLayer> {
+    const [before, after] = [await input.read(), await output.read()].map(distributionOf);
+    const gradientNorm = squares === null ? null : finite(await normOf(squares));
+    const layer = this.#names.get(module) ?? "";
+    return { layer, module: String(module), input: before, output: after, gradientNorm };
+  }
+}
+
+const where = "watch(model, { every, bins, range })";
+
+function checkBins(bins: number): number {
+  if (checkCount(where, "bins", bins) <= 4096) return bins;
+  throw new ArgumentError({
+    where,
+    expected: "bins to be at most 4096",
+    received: String(bins),
+    cure: "Correct bins.",
+  });
+}
+
+function checkRange(range: WatchOptions["range"]): readonly [number, number] | null {
+  if (range === null || range === undefined) return null;
+  const [low, high] = range;
+  if (Number.isFinite(low) && Number.isFinite(high) && low < high) return [low, high];
+  throw new ArgumentError({
+    where,
+    expected: "range to be two finite numbers, the lower first, or null",
+    received: JSON.stringify(range) ?? String(range),
+    cure: "Pass e.g. range: [-4, 4].",
+  });
+}
+
+function squaresOf(dy: Tensor): Tensor {
+  // Two f32 words that hold one f64: zeros either way.
+  const total = empty("watch", dy.backend, [2]).persist();
+  dy.backend.fill(total.block, 2, 0);
+  dy.backend.addSquares(dy.block, dy.size, total.block);
+  return total;
+}
+
+async function normOf(squares: Tensor): Promise<number> {
+  const [sum] = new Float64Array(await squares.backend.read(squares.block, 8));
+  squares.dispose();
+  return Math.sqrt(sum);
+}
+
+/**
+ * Watches what layers are given and what they give while a model trains: mean, deviation, dead channels and a histogram before and behind
+ * each norm and activation, and the norm of the gradient that comes back. It looks at each `every`-th forward pass in training mode (evaluations
+ * in between are passed over), changes nothing in training, and reads the values on the backend, in one pass of one kernel for each tensor.
+ *
+ * A layer that is listened to is not fused with the ReLU behind it; passes that are not looked at are as fast as ever.
+ *
+ * @param model - a module that takes and gives a tensor
+ * @throws ArgumentError if an option is out of range
+ * @example
+ * ```ts
+ * const model = new Sequential(new Linear(4, 8), new BatchNorm(8), new ReLU(), new Linear(8, 2));
+ * const data = batches(arrayDataset({ inputs: new Float32Array(64), shape: [4], labels: new Int32Array(16) }), { batchSize: 8 });
+ * const watcher = watch(model, { every: 2 });
+ * await fit(model, data, { epochs: 2, optimizer: new Adam(model.parameters(), { lr: 0.01 }) });
+ * const records = await watcher.stop();
+ * records.map(({ step }) => step); // [0, 2]
+ * records[0].layers.map(({ layer, module }) => `${layer}: ${module}`); // ["1: BatchNorm(8)", "2: ReLU()"]
+ * ```
+ */
+export function watch(model: AnyModule, options: WatchOptions = {}): Watcher {
+  return new Watcher(model, options);
+}
