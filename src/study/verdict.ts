@@ -13,6 +13,7 @@ export interface Rule {
 
 /** An effect with its verdict. */
 export interface Conclusion extends Estimate {
+  /** See {@link judge}. */
   readonly verdict: Verdict;
 }
 
