@@ -93,7 +93,9 @@ async function study(names: readonly string[], flags: StudyFlags, command: Comma
     });
     const files = [folder.write("study.json", record), folder.write("study.html", await renderPage(page))];
     for (const { experiment, results, answers } of findings) {
-      say(`\n${experiment.name}: ${experiment.title.toLowerCase()}, ${results.seeds.length} seeds`);
+      say(
+        `\n${experiment.name}: ${experiment.title.toLowerCase()}, ${results.seeds.length} ${results.seeds.length === 1 ? "seed" : "seeds"}`,
+      );
       for (const answer of answers) say(`  ${answer.verdict}: ${answer.question.claim} ${describeAnswer(answer)}`);
     }
     say(`\nwrote ${files.join(" and ")}`);
@@ -117,7 +119,7 @@ function choose(names: readonly string[], { budget, minutes }: StudyFlags, comma
   try {
     return chooseExperiments(names, budget);
   } catch (error) {
-    if (error instanceof ArgumentError) return command.error(`error: ${error.expected}, got ${error.received}`);
+    if (error instanceof ArgumentError) return command.error(`error: ${error.message}`);
     throw error;
   }
 }

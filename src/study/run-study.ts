@@ -42,7 +42,7 @@ export interface StudyOptions {
   readonly data: StudyData;
   /** @defaultValue "quick" */
   readonly budget?: Budget;
-  /** How many seeds each experiment has. @defaultValue pairs of seeds are added for as long as an experiment's share of the time lasts */
+  /** How many seeds each experiment has. @defaultValue pairs of seeds are added, up to 30, for as long as an experiment's share of the time lasts */
   readonly seeds?: number | undefined;
   /** All of the time. @defaultValue 900 for `quick`, 10,800 for `full` */
   readonly seconds?: number;
@@ -72,6 +72,9 @@ export interface Finding {
 
 /** How long a study of each budget takes, in seconds. */
 export const studySeconds: Readonly<Record<Budget, number>> = { quick: 15 * 60, full: 3 * 3600 };
+
+/** What is not clear by then is not worth the time. */
+const mostSeeds = 30;
 
 /**
  * Runs experiments one after another over paired seeds, and judges what they find.
@@ -187,6 +190,7 @@ class Clock {
   allows(seeds: number): boolean {
     if (this.#seeds !== undefined) return seeds < this.#seeds;
     if (seeds < 2 || seeds % 2 === 1) return true;
+    if (seeds >= mostSeeds) return false;
     return this.#used + (2 * this.#used) / seeds <= this.#share;
   }
 
