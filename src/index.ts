@@ -55,6 +55,7 @@ export { type Mistake, WorstMistakes } from "./diagnostics/worst-mistakes.js";
 export { type Link, predictSeconds, type StepCollective, type StepCost, stepCost } from "./distributed/cost-model.js";
 export { type InProcessGroup, inProcessCommunicator, inProcessGroup } from "./distributed/in-process.js";
 export * from "./errors.js";
+export type { Drift } from "./models/channel-statistics.js";
 export { type ConvertedNorm, convertNorm } from "./models/convert-norm.js";
 export {
   type FoldBatchNormOptions,
@@ -76,7 +77,6 @@ export {
   resnet,
 } from "./models/networks.js";
 export type { NormName } from "./models/norms.js";
-export type { Drift } from "./models/population.js";
 export {
   type RecalibratedNorm,
   type RecalibrateMode,

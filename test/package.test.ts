@@ -1,6 +1,8 @@
 import { execFileSync } from "node:child_process";
-import { readFileSync, statSync } from "node:fs";
+import { mkdtempSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { build } from "vite";
 import { expect, test } from "vitest";
 
 const root = join(import.meta.dirname, "..");
@@ -49,4 +51,15 @@ test("figures are drawn by one file that imports nothing, beside the licences of
   expect(drawing).not.toMatch(/^\s*import\b|\bfrom\s*"|\bimport\(|\brequire\(/m);
   const notices = readFileSync(join(root, "dist/pages/NOTICES.md"), "utf8");
   for (const name of ["@observablehq/plot", "d3-shape", "linkedom"]) expect(notices).toContain(`## ${name} - `);
+});
+
+test("a bundler that drops what is not used keeps the methods of tensors", async () => {
+  const entry = join(mkdtempSync(join(tmpdir(), "evenkeel-bundled-")), "entry.js");
+  writeFileSync(entry, 'import { tensor } from "evenkeel";\nexport const six = tensor([2, 3]).mul(2).max().item();\n');
+  const resolve = { alias: { evenkeel: join(root, "dist/index.js") } };
+  const built = await build({ configFile: false, logLevel: "error", resolve, build: { ssr: entry, write: false } });
+  if (!("output" in built)) throw new Error("expected one bundle");
+  const { code } = built.output[0];
+  const bundled: { six: number } = await import(`data:text/javascript,${encodeURIComponent(code)}`);
+  expect(bundled.six).toBe(6);
 });

@@ -1,4 +1,6 @@
 import { choice, type Field, integer, number, type Values } from "./fields.js";
+import { walkFields } from "./views/step-by-step/walk-fields.js";
+import { trainAndTestFields } from "./views/train-and-test/train-and-test-fields.js";
 
 /** What may differ between the two networks. */
 export const networkFields = {
@@ -31,6 +33,8 @@ export const sharedFields = {
 export const viewFields = {
   /** Which hidden layer is looked at, from 1. */
   layer: integer(1, 12, 1),
+  ...trainAndTestFields,
+  ...walkFields,
 };
 
 export type NetworkSettings = Values<typeof networkFields>;

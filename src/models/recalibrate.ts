@@ -4,8 +4,8 @@ import type { AnyModule } from "../nn/module.js";
 import { RunningNorm } from "../nn/running-norm.js";
 import { checkCount } from "../shape.js";
 import type { Tensor } from "../tensor.js";
+import { type ChannelStatistics, type Drift, driftBetween, mixStatistics } from "./channel-statistics.js";
 import type { LeftNorm } from "./fold-batch-norm.js";
-import { type ChannelStatistics, type Drift, driftBetween, mixStatistics } from "./population.js";
 import { type Batches, Sweep } from "./sweep.js";
 
 /** How {@link recalibrate} gathers statistics. */

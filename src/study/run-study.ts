@@ -166,6 +166,8 @@ class Clock {
   /** Of the experiment under way. */
   #share = 0;
   #used = 0;
+  /** As used, but with trials that another experiment has paid for: what more of them would cost. */
+  #measured = 0;
   #left = 0;
 
   constructor({ experiments, seeds, seconds }: StudyOptions, budget: Budget) {
@@ -183,6 +185,7 @@ class Clock {
     const [{ weight }] = this.#waiting.splice(0, 1);
     this.#share = ((this.#seconds - this.#spent) * weight) / total;
     this.#used = 0;
+    this.#measured = 0;
     this.#left = conditions * (this.#seeds ?? 0);
   }
 
@@ -191,12 +194,13 @@ class Clock {
     if (this.#seeds !== undefined) return seeds < this.#seeds;
     if (seeds < 2 || seeds % 2 === 1) return true;
     if (seeds >= mostSeeds) return false;
-    return this.#used + (2 * this.#used) / seeds <= this.#share;
+    return this.#used + (2 * this.#measured) / seeds <= this.#share;
   }
 
   add({ key, seconds }: Trial): void {
     this.#done++;
     this.#left--;
+    this.#measured += seconds;
     if (this.#counted.has(key)) return;
     this.#counted.add(key);
     this.#spent += seconds;

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { type WalkInputs, walk } from "../../playground/src/step-by-step/walk.js";
+import { type WalkInputs, walk } from "../../playground/src/views/step-by-step/walk.js";
 
 /** The formula as the paper has it, in float64, with no help from the library. */
 function byHand({ x, dy, weight, bias, eps, momentum, runningMean, runningVar }: WalkInputs) {

@@ -54,7 +54,8 @@ export function observeLayers(hidden: readonly HiddenLayer[]): () => LayerView[]
   };
 }
 
-function distributionOf(values: Float32Array): Distribution {
+/** How values are spread. */
+export function distributionOf(values: Float32Array): Distribution {
   const [low, high] = histogramRange;
   const shares = new Float32Array(bins);
   const share = 1 / values.length;

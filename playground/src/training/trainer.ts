@@ -4,6 +4,7 @@ import { buildNetwork, type Network } from "./build-network.js";
 import type { Samples, TrainingData } from "./data-sets.js";
 import { History } from "./history.js";
 import { type LayerView, observeLayers } from "./observe-layers.js";
+import { StatisticsTrace } from "./statistics-trace.js";
 
 const curveNames = ["step", "loss", "testLoss", "testAccuracy"] as const;
 const layerNames = [
@@ -27,6 +28,9 @@ export type LayerCurveName = (typeof layerNames)[number];
 /** Steps between two measurements at first. */
 const firstStride = 4;
 
+/** So many samples stand for all, where a mean over all is wanted. */
+const populationSize = 400;
+
 /** One network in training: built from settings, equal settings and seeds going equal ways. */
 export class Trainer {
   readonly settings: NetworkSettings;
@@ -34,6 +38,8 @@ export class Trainer {
   readonly network: Network;
   readonly curves = new History(curveNames, firstStride);
   readonly layerCurves: readonly History<LayerCurveName>[];
+  /** Batch, running and population means of a unit of each layer. */
+  readonly statistics: StatisticsTrace;
   /** What the library refused, in its own words; training has ended then. */
   error: string | null = null;
   /** What the library warned of. */
@@ -56,6 +62,7 @@ export class Trainer {
     this.#optimizer = new Sgd(this.network.model.parameters(), { lr, momentum });
     this.#random = new Generator(seed);
     this.layerCurves = this.network.hidden.map(() => new History(layerNames, firstStride));
+    this.statistics = new StatisticsTrace(this.network.hidden, firstStride);
   }
 
   /** One step; measures the network first if its turn has come. Does nothing once the library has refused. */
@@ -77,16 +84,22 @@ export class Trainer {
     const { model, hidden } = this.network;
     const batch = this.#nextBatch();
     const measured = this.curves.wants(this.steps);
-    const seen = measured ? observeLayers(hidden) : null;
-    const { loss, layers } = (() => {
-      try {
-        return { loss: this.#backward(batch), layers: seen };
-      } catch (error) {
-        seen?.();
-        throw error;
-      }
-    })();
-    if (layers !== null) this.#measure(loss, layers());
+    const endLayers = measured ? observeLayers(hidden) : null;
+    const endMeans = this.statistics.watch();
+    let loss = Number.NaN;
+    let layers: readonly LayerView[] | null = null;
+    let means: readonly number[] = [];
+    try {
+      loss = this.#backward(batch);
+    } finally {
+      layers = endLayers?.() ?? null;
+      means = endMeans();
+    }
+    this.statistics.remember(means);
+    if (layers !== null) {
+      this.#measure(loss, layers);
+      this.#traceStatistics(means);
+    }
     if (!Number.isFinite(loss)) {
       // It says which layer was the first to fail.
       this.#optimizer.zeroGrad();
@@ -105,6 +118,25 @@ export class Trainer {
       loss.backward();
       return loss.item();
     });
+  }
+
+  /** Compares the batch's means with those over all samples, by the same weights. */
+  #traceStatistics(batch: readonly number[]): void {
+    if (this.statistics.isEmpty) return;
+    const { inputs, labels } = this.data.train;
+    const population = inputs.subarray(0, (inputs.length / labels.length) * Math.min(populationSize, labels.length));
+    const means = this.statistics.watch();
+    try {
+      this.predictInTraining(population);
+    } finally {
+      this.statistics.add(this.steps, batch, means());
+    }
+  }
+
+  /** The probability of each class for each sample, normalised as in training, by the samples' own statistics. */
+  predictInTraining(inputs: Float32Array): Float32Array {
+    const forward = (): Float32Array => softmax(this.network.model.forward(this.#input(inputs)), 1).dataSync();
+    return this.statistics.forgetting(() => scope(() => noGrad(forward)));
   }
 
   #measure(loss: number, layers: readonly LayerView[]): void {

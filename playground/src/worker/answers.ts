@@ -1,10 +1,14 @@
 import type { Contest } from "../training/contest.js";
 import type { TrainingData } from "../training/data-sets.js";
+import { batchMates, layerTwice, statisticsOf } from "../training/train-and-test.js";
 
 /** What the page may ask about the networks in training, between two steps: {@link Run.ask}. A view that needs more adds a line. */
 export const answers = {
   /** The data that both train on. */
   data: ({ data }: Contest): TrainingData => data,
+  statistics: statisticsOf,
+  layerTwice,
+  batchMates,
 };
 
 export type Answers = typeof answers;

@@ -4,6 +4,9 @@
  *
  * @module
  */
+
+export type { Drift } from "../channel-statistics.js";
+export type { RecalibratedNorm, RecalibrateMode, RecalibrateProgress } from "../recalibrate.js";
 export {
   type FoldedOnnxNorm,
   type FoldOnnxOptions,
@@ -13,7 +16,6 @@ export {
 } from "./fold-onnx.js";
 export { inspectOnnx, type OnnxInspection, type OnnxNorm, type OnnxRange } from "./inspect-onnx.js";
 export {
-  type OnnxDrift,
   type OnnxRecalibration,
   type RecalibrateOnnxOptions,
   recalibrateOnnx,

@@ -1,4 +1,6 @@
 import { ArgumentError, DataError } from "../../errors.js";
+import { type ChannelStatistics, driftBetween, mixStatistics } from "../channel-statistics.js";
+import type { RecalibratedNorm, RecalibrateMode, RecalibrateProgress } from "../recalibrate.js";
 import { affineOf, epsOf, isBatchNorm, parameterInputs, parameterOf } from "./batch-norm-node.js";
 import { normalizeByBatch } from "./batch-statistics.js";
 import { ChannelMoments } from "./channel-moments.js";
@@ -9,6 +11,9 @@ import { OnnxModel } from "./onnx-model.js";
 import { type OnnxArrays, type OnnxSession, openSession } from "./runtime.js";
 import { type ExternalFiles, packValues, type TensorValues } from "./tensor-values.js";
 
+/** Batches: for each, an array for each input of the model. */
+type Data = Iterable<OnnxArrays> | AsyncIterable<OnnxArrays>;
+
 /** Options of {@link recalibrateOnnx}. */
 export interface RecalibrateOnnxOptions {
   /**
@@ -16,35 +21,31 @@ export interface RecalibrateOnnxOptions {
    * data for each norm in the longest row. `"batch"`: one pass in which every norm normalises by the batch, as in training.
    * @defaultValue "sequential"
    */
-  readonly mode?: "sequential" | "batch";
-  /** How much of the model's own statistics is kept, from 0 to below 1: new = blend · old + (1 − blend) · measured. @defaultValue 0 */
+  readonly mode?: RecalibrateMode;
+  /**
+   * N, how many samples the model's own statistics count for: with n samples of the data, statistics become
+   * N/(N+n) · old + n/(N+n) · measured, of means and of variances (Schneider et al. 2020, arXiv:2006.16971, §3).
+   * @defaultValue 0: the data alone
+   */
   readonly blend?: number;
   /** Files in which the model keeps tensors outside itself, by the name it gives them. @defaultValue none */
   readonly files?: ExternalFiles;
-}
-
-/** How far the statistics of a batch norm have moved. */
-export interface OnnxDrift {
-  /** Its name, or its output's. */
-  readonly norm: string;
-  /** How many values each channel's statistics were taken of. */
-  readonly count: number;
-  /** Batches that were left out, since they had values that are not finite there. */
-  readonly skippedBatches: number;
-  /** The largest |new mean − old mean| of a channel, in its old standard deviations √(variance + eps). */
-  readonly meanShift: number;
-  /** The smallest and largest (new variance + eps) / (old variance + eps) of a channel. */
-  readonly varianceRatio: readonly [min: number, max: number];
+  /** Stops between batches by throwing the signal's reason. */
+  readonly signal?: AbortSignal;
+  /** Called, and awaited, after each batch. */
+  readonly onProgress?: (progress: RecalibrateProgress) => void | Promise<void>;
 }
 
 /** A recalibrated model, and what was done. */
 export interface OnnxRecalibration {
   /** The new file. */
   readonly bytes: Uint8Array;
-  /** Batch norms with new statistics, in the order of the file. */
-  readonly recalibrated: readonly OnnxDrift[];
+  /** Batch norms with new statistics, in the order of the file, by name or by their output's. */
+  readonly norms: readonly RecalibratedNorm[];
   /** Batch norms that keep theirs, and why. */
   readonly left: readonly LeftOnnxNorm[];
+  /** Samples in each pass: the sizes of the first input's first axis. */
+  readonly samples: number;
 }
 
 interface Norm {
@@ -57,6 +58,8 @@ interface Norm {
   readonly moments: ChannelMoments;
 }
 
+const where = "recalibrateOnnx(bytes, data)";
+
 /**
  * Recomputes the running statistics of an ONNX model's batch norms on other data: each norm's input is made an output, onnxruntime
  * runs the model, and the moments of all batches are merged exactly (count, mean and sum of squared deviations, in float64), so that
@@ -64,52 +67,58 @@ interface Norm {
  *
  * @param bytes - an .onnx file in inference form ({@link repairOnnx}); not changed
  * @param data - batches: for each, an array for each input of the model. `"sequential"` reads it more than once
- * @throws DataError if there is no batch, or onnxruntime refuses the model or a batch
+ * @throws ArgumentError if an option is out of range
+ * @throws DataError if there is no batch, or not the same in each pass, or onnxruntime refuses the model or a batch
  * @throws FormatError if it is no ONNX model, or damaged
  * @throws MissingPackageError if onnx-buf or onnxruntime-web is not installed
  */
 export async function recalibrateOnnx(
   bytes: Uint8Array,
-  data: Iterable<OnnxArrays> | AsyncIterable<OnnxArrays>,
-  { mode = "sequential", blend = 0, files = {} }: RecalibrateOnnxOptions = {},
+  data: Data,
+  options: RecalibrateOnnxOptions = {},
 ): Promise<OnnxRecalibration> {
-  const where = "recalibrateOnnx(bytes, data)";
-  checkOptions(where, mode, blend);
+  const { mode = "sequential", blend = 0, files = {} } = options;
+  checkOptions(mode, blend);
   const model = await OnnxModel.read(where, bytes, files);
   const { norms, left } = findNorms(model);
-  const measure = async (group: readonly Norm[], source: Uint8Array): Promise<void> => {
-    const names = group.map(({ node }) => node.input[0]);
-    const session = await openSession(where, model.codec.onlyOutputs(where, source, names), { files });
+  const done: RecalibratedNorm[] = [];
+  const passes = mode === "batch" ? Math.min(norms.length, 1) : 1 + Math.max(-1, ...norms.map(({ level }) => level));
+  let samples: number | null = null;
+  for (let pass = 0; pass < passes; pass++) {
+    const group = mode === "batch" ? norms : norms.filter(({ level }) => level === pass);
+    const source = mode === "batch" ? await withBatchStatistics(bytes, files, data) : model.write(pass > 0);
+    const inputs = group.map(({ node }) => node.input[0]);
+    const session = await openSession(where, model.codec.onlyOutputs(where, source, inputs), { files });
     try {
-      await pool(where, session, data, group);
+      samples = await pool(session, data, group, { ...options, pass, passes, samples });
     } finally {
       await session.release();
     }
-  };
-  if (mode === "batch") {
-    if (norms.length > 0) await measure(norms, await withBatchStatistics(where, bytes, files, data));
-    for (const norm of norms) setStatistics(where, model, norm, blend);
-  } else {
-    for (let level = 0; ; level++) {
-      const group = norms.filter((norm) => norm.level === level);
-      if (group.length === 0) break;
-      await measure(group, level === 0 ? bytes : model.write(true));
-      for (const norm of group) setStatistics(where, model, norm, blend);
+    for (const norm of group) {
+      const outcome = setStatistics(model, norm, blend === 0 ? 0 : blend / (blend + samples));
+      if ("drift" in outcome) done.push(outcome);
+      else left.push(outcome);
     }
   }
-  return { bytes: model.write(norms.length > 0), recalibrated: norms.map((norm) => driftOf(norm, blend)), left };
+  const order = new Map(norms.map(({ norm }, k) => [norm, k]));
+  done.sort((a, b) => (order.get(a.norm) ?? 0) - (order.get(b.norm) ?? 0));
+  return { bytes: model.write(done.length > 0), norms: done, left, samples: samples ?? 0 };
 }
 
-function checkOptions(where: string, mode: string, blend: number): void {
-  const fault = (expected: string, received: unknown): ArgumentError =>
-    new ArgumentError({ where, expected, received: String(received), cure: "Correct the option." });
-  if (mode !== "sequential" && mode !== "batch") throw fault('mode to be "sequential" or "batch"', mode);
-  if (!(blend >= 0 && blend < 1)) throw fault("blend to be a number from 0 to below 1", blend);
+function checkOptions(mode: string, blend: number): void {
+  const fault = (expected: string, received: unknown, cure: string): ArgumentError =>
+    new ArgumentError({ where, expected, received: String(received), cure });
+  if (mode !== "sequential" && mode !== "batch")
+    throw fault('mode "sequential" or "batch"', mode, "Pass one of the two.");
+  if (!(blend >= 0 && blend < Number.POSITIVE_INFINITY)) {
+    const cure = "Pass how many samples the old statistics count for.";
+    throw fault("blend to be a finite number of samples, at least 0", blend, cure);
+  }
 }
 
-function findNorms(model: OnnxModel): { norms: Norm[]; left: { norm: string; reason: string }[] } {
+function findNorms(model: OnnxModel): { norms: Norm[]; left: LeftOnnxNorm[] } {
   const norms: Norm[] = [];
-  const left: { norm: string; reason: string }[] = [];
+  const left: LeftOnnxNorm[] = [];
   const levels = new Map<string, number>();
   const { main } = model;
   for (const node of main.nodes) {
@@ -140,37 +149,41 @@ function findNorms(model: OnnxModel): { norms: Norm[]; left: { norm: string; rea
   return { norms, left };
 }
 
+/** One pass. @returns how many samples there were */
 async function pool(
-  where: string,
   session: OnnxSession,
-  data: Iterable<OnnxArrays> | AsyncIterable<OnnxArrays>,
+  data: Data,
   norms: readonly Norm[],
-): Promise<void> {
-  let batches = 0;
+  about: Pick<RecalibrateOnnxOptions, "signal" | "onProgress"> & {
+    readonly pass: number;
+    readonly passes: number;
+    /** Of the pass before. */
+    readonly samples: number | null;
+  },
+): Promise<number> {
+  const { signal, onProgress, pass, passes } = about;
+  let samples = 0;
   for await (const batch of data) {
-    batches++;
+    signal?.throwIfAborted();
     const outputs = await session.run(batch);
     for (const { node, moments } of norms) {
       const { values, shape } = outputs[node.input[0]];
       moments.add(values, shape);
     }
+    samples += batch[session.inputs[0]?.name]?.shape[0] ?? 1;
+    await onProgress?.({ pass, passes, samples });
   }
-  if (batches > 0) return;
+  if (samples > 0 && samples === (about.samples ?? samples)) return samples;
   throw new DataError({
     where,
-    expected: "batches, as often as they are asked for",
-    received: "none",
+    expected: about.samples === null ? "batches" : `the same ${about.samples} samples in each pass`,
+    received: samples === 0 ? "none" : String(samples),
     cure: "Pass an array of batches, or an object whose iterator starts anew.",
   });
 }
 
 /** The model with every norm normalising by the batch; the number of axes is found by running it once. */
-async function withBatchStatistics(
-  where: string,
-  bytes: Uint8Array,
-  files: ExternalFiles,
-  data: Iterable<OnnxArrays> | AsyncIterable<OnnxArrays>,
-): Promise<Uint8Array> {
+async function withBatchStatistics(bytes: Uint8Array, files: ExternalFiles, data: Data): Promise<Uint8Array> {
   const model = await OnnxModel.read(where, bytes, files);
   const { norms } = findNorms(model);
   const exposed = model.codec.onlyOutputs(
@@ -191,53 +204,25 @@ async function withBatchStatistics(
   return model.write(true);
 }
 
-function setStatistics(
-  where: string,
-  model: OnnxModel,
-  { node, norm, mean, variance, moments }: Norm,
-  blend: number,
-): void {
+function setStatistics(model: OnnxModel, of: Norm, weight: number): RecalibratedNorm | LeftOnnxNorm {
+  const { node, norm, moments } = of;
   if (moments.count < 2) {
-    throw new DataError({
-      where,
-      expected: `at least 2 finite values in each channel of ${norm}`,
-      received: String(moments.count),
-      cure: "Pass more data, and see that it is finite.",
-    });
+    const reason =
+      moments.skipped > 0
+        ? "no batch had a finite mean and variance"
+        : `it saw ${moments.count} values in each channel, where a variance takes 2`;
+    return { norm, reason };
   }
-  const mixed = { mean: blended(mean, moments.mean, blend), variance: blended(variance, moments.variance(), blend) };
+  const old: ChannelStatistics = { mean: of.mean.data, variance: of.variance.data };
+  const now = mixStatistics(old, { mean: moments.mean, variance: moments.variance() }, weight);
   for (const name of ["mean", "variance"] as const) {
-    const packed = packValues(mixed[name]);
+    const values = { ...of[name], data: now[name] };
+    const packed = packValues(values);
     if (packed === null) {
-      const cure = "Recalibrate it in float32.";
-      throw new DataError({
-        where,
-        expected: `a ${name} that fits ${mean.type}`,
-        received: `a larger one in ${norm}`,
-        cure,
-      });
+      const expected = `a ${name} that fits ${values.type}`;
+      throw new DataError({ where, expected, received: `a larger one in ${norm}`, cure: "Recalibrate it in float32." });
     }
-    model.main.setConstant(node, parameterInputs[name], mixed[name], packed);
+    model.main.setConstant(node, parameterInputs[name], values, packed);
   }
-}
-
-function blended(old: TensorValues, measured: Float64Array, blend: number): TensorValues {
-  return { ...old, data: old.data.map((value, k) => blend * value + (1 - blend) * measured[k]) };
-}
-
-function driftOf({ node, norm, mean, variance, moments }: Norm, blend: number): OnnxDrift {
-  const eps = epsOf(node);
-  const [newMean, newVariance] = [
-    blended(mean, moments.mean, blend).data,
-    blended(variance, moments.variance(), blend).data,
-  ];
-  let meanShift = 0;
-  let [min, max] = [Number.POSITIVE_INFINITY, 0];
-  for (let k = 0; k < newMean.length; k++) {
-    meanShift = Math.max(meanShift, Math.abs(newMean[k] - mean.data[k]) / Math.sqrt(variance.data[k] + eps));
-    const ratio = (newVariance[k] + eps) / (variance.data[k] + eps);
-    min = Math.min(min, ratio);
-    max = Math.max(max, ratio);
-  }
-  return { norm, count: moments.count, skippedBatches: moments.skipped, meanShift, varianceRatio: [min, max] };
+  return { norm, values: moments.count, skipped: moments.skipped, drift: driftBetween(old, now, epsOf(node)) };
 }

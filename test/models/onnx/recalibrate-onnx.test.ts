@@ -50,7 +50,7 @@ describe("recalibrateOnnx", () => {
     async (opset) => {
       const bytes = model(opset);
       const before = bytes.slice();
-      const { bytes: moved, recalibrated, left } = await recalibrateOnnx(bytes, batches);
+      const { bytes: moved, norms, left, samples: seen } = await recalibrateOnnx(bytes, batches);
       expect(left).toEqual([]);
       expect(bytes).toEqual(before);
       const { y } = await runOnnx(moved, whole);
@@ -59,11 +59,12 @@ describe("recalibrateOnnx", () => {
         expect(mean).toBeCloseTo(constants["o.bias"].values?.[c] ?? Number.NaN, 4);
         expect(Math.sqrt(variance)).toBeCloseTo(Math.abs(constants["o.weight"].values?.[c] ?? Number.NaN), 3);
       }
-      expect(recalibrated.map(({ norm, count, skippedBatches }) => [norm, count, skippedBatches])).toEqual([
+      expect(seen).toBe(8);
+      expect(norms.map(({ norm, values, skipped }) => [norm, values, skipped])).toEqual([
         ["BatchNormalization_d", 8 * 16, 0],
         ["BatchNormalization_y", 8 * 4, 0],
       ]);
-      expect(recalibrated[0].meanShift).toBeGreaterThan(0.1);
+      expect(norms[0].drift.mean).toBeGreaterThan(0.1);
     },
   );
 
@@ -77,14 +78,14 @@ describe("recalibrateOnnx", () => {
 
   test("blends with the statistics the model had, and leaves out batches that are not finite", async () => {
     const spoilt = { x: { shape: [1, 3, 6, 6], values: new Array<number>(108).fill(Number.NaN) } };
-    const { recalibrated } = await recalibrateOnnx(model(15), [...batches, spoilt]);
-    expect(recalibrated.map(({ skippedBatches }) => skippedBatches)).toEqual([1, 1]);
+    const { norms } = await recalibrateOnnx(model(15), [...batches, spoilt]);
+    expect(norms.map(({ skipped }) => skipped)).toEqual([1, 1]);
     const range = async (blend: number): Promise<number> => {
       const { bytes } = await recalibrateOnnx(model(15), batches, { blend });
       return (await inspectOnnx(bytes)).norms[0].parameters["mean"].mean;
     };
     const own = (await inspectOnnx(model(15))).norms[0].parameters["mean"].mean;
-    expect(await range(0.5)).toBeCloseTo((own + (await range(0))) / 2, 5);
+    expect(await range(8)).toBeCloseTo((own + (await range(0))) / 2, 5);
   });
 
   test("what cannot be done is refused in words", async () => {
@@ -97,13 +98,13 @@ describe("recalibrateOnnx", () => {
     expect([
       await refused(model(15), []),
       await refused(model(15), once),
-      await refused(model(15), batches, { blend: 1 }),
+      await refused(model(15), batches, { blend: -1 }),
       await refused(model(15), [{ z: whole.x }]),
     ]).toMatchInlineSnapshot(`
       [
-        "recalibrateOnnx(bytes, data): expected batches, as often as they are asked for, got none. Pass an array of batches, or an object whose iterator starts anew.",
-        "recalibrateOnnx(bytes, data): expected batches, as often as they are asked for, got none. Pass an array of batches, or an object whose iterator starts anew.",
-        "recalibrateOnnx(bytes, data): expected blend to be a number from 0 to below 1, got 1. Correct the option.",
+        "recalibrateOnnx(bytes, data): expected batches, got none. Pass an array of batches, or an object whose iterator starts anew.",
+        "recalibrateOnnx(bytes, data): expected the same 8 samples in each pass, got none. Pass an array of batches, or an object whose iterator starts anew.",
+        "recalibrateOnnx(bytes, data): expected blend to be a finite number of samples, at least 0, got -1. Pass how many samples the old statistics count for.",
         "recalibrateOnnx(bytes, data): expected values for the input x, got none. Pass them too.",
       ]
     `);

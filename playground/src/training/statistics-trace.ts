@@ -1,0 +1,79 @@
+import { type AnyModule, RunningNorm } from "evenkeel";
+import type { HiddenLayer } from "./build-network.js";
+import { type Columns, History } from "./history.js";
+
+/** Momenta that are followed side by side, whichever the network itself has: they do not change how it trains. */
+export const momenta = [0, 0.5, 0.8, 0.9, 0.95, 0.98, 0.99, 0.995, 0.999] as const;
+
+type Name = "step" | "batch" | "population" | `${number}`;
+const names: readonly Name[] = ["step", "batch", "population", ...momenta.map((_, k): Name => `${k}`)];
+
+/** Means of one unit over training; the running mean with `momenta[k]` is the column `k`. */
+export type StatisticsColumns = Columns<Name>;
+
+/** Follows the first unit of each layer that has running statistics: what its mean is in each batch, over all samples, and as remembered. */
+export class StatisticsTrace {
+  readonly #norms: readonly (RunningNorm | null)[];
+  readonly #running: readonly Float64Array[];
+  readonly #histories: readonly History<Name>[];
+
+  constructor(hidden: readonly HiddenLayer[], stride: number) {
+    this.#norms = hidden.map(({ norm }) => (norm instanceof RunningNorm ? norm : null));
+    this.#running = hidden.map(() => new Float64Array(momenta.length));
+    this.#histories = hidden.map(() => new History(names, stride));
+  }
+
+  /** Whether any layer has running statistics. */
+  get isEmpty(): boolean {
+    return this.#norms.every((norm) => norm === null);
+  }
+
+  /** Watches one forward pass. @returns a function that ends it and tells the first unit's mean in each layer */
+  watch(): () => readonly number[] {
+    const means = this.#norms.map(() => Number.NaN);
+    const release = this.#norms.map((norm, k) =>
+      norm?.onForward((_: AnyModule, input) => {
+        const [samples, units] = input.shape;
+        const values = input.dataSync();
+        let sum = 0;
+        for (let sample = 0; sample < samples; sample++) sum += values[sample * units];
+        means[k] = sum / samples;
+      }),
+    );
+    return () => {
+      for (const end of release) end?.();
+      return means;
+    };
+  }
+
+  /** Moves the running means: r ← momentum·r + (1 − momentum)·batch. */
+  remember(batch: readonly number[]): void {
+    batch.forEach((mean, layer) => {
+      const running = this.#running[layer];
+      if (Number.isFinite(mean)) for (const [k, m] of momenta.entries()) running[k] = m * running[k] + (1 - m) * mean;
+    });
+  }
+
+  /** Runs `body` with every layer on the statistics of its batch, and none remembering it. */
+  forgetting<T>(body: () => T): T {
+    for (const norm of this.#norms) if (norm !== null) norm.updateRunning = false;
+    try {
+      return body();
+    } finally {
+      for (const norm of this.#norms) if (norm !== null) norm.updateRunning = true;
+    }
+  }
+
+  /** Notes where the means are. */
+  add(step: number, batch: readonly number[], population: readonly number[]): void {
+    this.#histories.forEach((history, k) => {
+      const running = Object.fromEntries(momenta.map((_, at) => [at, this.#running[k][at]]));
+      history.add({ step, batch: batch[k], population: population[k], ...running } as Record<Name, number>);
+    });
+  }
+
+  /** What was noted of a layer, from 0. */
+  columns(layer: number): StatisticsColumns | null {
+    return this.#norms[layer] === null ? null : (this.#histories[layer]?.columns() ?? null);
+  }
+}

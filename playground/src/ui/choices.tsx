@@ -1,0 +1,29 @@
+/** A labelled row of names of which one is chosen. */
+export function Choices<T extends string>({
+  label,
+  name,
+  options,
+  value,
+  onChange,
+}: {
+  readonly label: string;
+  /** Sets the row apart from others on the page. */
+  readonly name: string;
+  readonly options: readonly (readonly [value: T, words: string])[];
+  readonly value: T;
+  readonly onChange: (value: T) => void;
+}) {
+  return (
+    <fieldset class="labelled-choices">
+      <legend>{label}</legend>
+      <div class="choices">
+        {options.map(([option, words]) => (
+          <label key={option} class="choice">
+            <input type="radio" name={name} checked={option === value} onChange={() => onChange(option)} />
+            <span>{words}</span>
+          </label>
+        ))}
+      </div>
+    </fieldset>
+  );
+}

@@ -1,0 +1,72 @@
+import { useId } from "preact/hooks";
+import type { Run } from "../../run.js";
+import { momenta } from "../../training/statistics-trace.js";
+import type { Place } from "../../training/train-and-test.js";
+import { Chart } from "../../ui/chart.js";
+import { useAnswer } from "../../ui/use-answer.js";
+
+/** What a momentum does to the memory. */
+function verdictOn(momentum: number): string {
+  if (momentum === 0) return "No memory at all: the running mean is that of the last batch, with all its noise.";
+  const batches = Math.round(1 / (1 - momentum));
+  if (momentum < 0.85)
+    return `It averages over about ${batches} batches: quick to follow, and nearly as noisy as they are.`;
+  if (momentum < 0.985) return `It averages over about ${batches} batches: smooth, and not far behind.`;
+  return `It averages over about ${batches} batches: very smooth, but it lags behind while the network still changes.`;
+}
+
+/** Batch mean, running mean and population mean over training, with a slider for the momentum. */
+export function Memory({
+  run,
+  place,
+  visible,
+}: {
+  readonly run: Run;
+  readonly place: Place;
+  readonly visible: boolean;
+}) {
+  const id = useId();
+  const { memory } = run.settings.value.view;
+  const chosen = momenta.findIndex((momentum) => String(momentum) === memory);
+  const { value } = useAnswer(run, "statistics", place, visible);
+  return (
+    <article class="experiment">
+      <h3>What momentum does to the memory</h3>
+      <p>
+        The mean of one unit of layer {place.layer + 1}: of each batch (pale, noisy), over all samples (dashed, the
+        truth), and as remembered. Move the slider: more momentum means less noise, and more lag. It changes nothing in
+        how the network trains, only how it does at test time.
+      </p>
+      <div class="field">
+        <label for={id}>
+          Momentum <output class="value">{memory}</output>
+        </label>
+        <input
+          id={id}
+          type="range"
+          min={0}
+          max={momenta.length - 1}
+          step={1}
+          value={chosen}
+          aria-valuetext={memory}
+          onInput={({ currentTarget }) => run.show({ memory: String(momenta[currentTarget.valueAsNumber]) })}
+        />
+      </div>
+      {value !== null && (
+        <Chart
+          title="Mean of unit 1"
+          y="mean"
+          height={220}
+          series={[
+            { name: "batch", tone: "faint", x: value.step, y: value.batch },
+            { name: "running", tone: "tone-hat", x: value.step, y: value[`${chosen}`] },
+            { name: "all samples", tone: "tone-out", x: value.step, y: value.population, dashed: true },
+          ]}
+        />
+      )}
+      <p class="note" role="status">
+        {verdictOn(Number(memory))}
+      </p>
+    </article>
+  );
+}
