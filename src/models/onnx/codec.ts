@@ -78,6 +78,10 @@ export class Codec {
     return this.#protobuf.create(this.#onnx.AttributeProtoSchema, fields);
   }
 
+  model(fields: MessageInitShape<Onnx["ModelProtoSchema"]>): ModelProto {
+    return this.#protobuf.create(this.#onnx.ModelProtoSchema, fields);
+  }
+
   /** A function's body as a graph: the same nodes, not copies. */
   functionBody({ name, input, output, node }: FunctionProto): GraphProto {
     const values = (names: readonly string[]): { name: string }[] => names.map((one) => ({ name: one }));

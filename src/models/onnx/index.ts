@@ -1,12 +1,14 @@
 /**
- * ONNX models, in Node and in browsers: what normalisations they have, folded, repaired and recalibrated. It needs the packages
- * onnx-buf and @bufbuild/protobuf, and onnxruntime-web where models are run.
+ * ONNX models, in Node and in browsers: made of networks, and what normalisations others have, folded, repaired and recalibrated.
+ * It needs the packages onnx-buf and @bufbuild/protobuf, and onnxruntime-web where models are run.
  *
  * @module
  */
 
 export type { Drift } from "../channel-statistics.js";
 export type { RecalibratedNorm, RecalibrateMode, RecalibrateProgress } from "../recalibrate.js";
+export type { OnnxExportable } from "./export-layers.js";
+export { type ExportOnnxOptions, exportOnnx } from "./export-onnx.js";
 export {
   type FoldedOnnxNorm,
   type FoldOnnxOptions,
@@ -15,6 +17,7 @@ export {
   type OnnxFolding,
 } from "./fold-onnx.js";
 export { inspectOnnx, type OnnxInspection, type OnnxNorm, type OnnxRange } from "./inspect-onnx.js";
+export type { OnnxAttributes, OnnxReal, OnnxShape, OnnxType, OnnxValue, OnnxWriter } from "./onnx-writer.js";
 export {
   type OnnxRecalibration,
   type RecalibrateOnnxOptions,

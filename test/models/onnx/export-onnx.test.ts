@@ -1,0 +1,288 @@
+import { fromBinary } from "@bufbuild/protobuf";
+import {
+  BatchNorm,
+  Conv2d,
+  Dropout,
+  Embedding,
+  Flatten,
+  LayerNorm,
+  Linear,
+  MaxPool2d,
+  Module,
+  onWarning,
+  predict,
+  ReLU,
+  Residual,
+  relu,
+  resnet,
+  Sequential,
+  type Shape,
+  seed,
+  type Tensor,
+  tensor,
+  zeros,
+} from "evenkeel";
+import {
+  type ExportOnnxOptions,
+  exportOnnx,
+  foldOnnx,
+  inspectOnnx,
+  type OnnxValue,
+  type OnnxWriter,
+} from "evenkeel/onnx";
+import fc from "fast-check";
+import { ModelProtoSchema } from "onnx-buf";
+import * as ort from "onnxruntime-web/wasm";
+import { beforeEach, describe, expect, test } from "vitest";
+import { expectClose, relativeError } from "../../support/close.js";
+import { runOnnx } from "../../support/onnx-runtime.js";
+import { randomNetwork, scramble } from "../../support/random-network.js";
+import { normal } from "../../support/seeded.js";
+
+beforeEach(() => {
+  seed(1);
+});
+
+const graphOf = (bytes: Uint8Array) => fromBinary(ModelProtoSchema, bytes).graph;
+
+/** What onnxruntime makes of the export of a model, and what the model makes of the same input. */
+async function both(
+  model: Module,
+  inputShape: Shape,
+  { batch = 3, ...options }: Partial<ExportOnnxOptions> & { batch?: number } = {},
+): Promise<{ actual: Float64Array; dims: readonly number[]; expected: Float32Array; shape: Shape }> {
+  const x = normal([batch, ...inputShape], 7);
+  const bytes = await exportOnnx(model, { inputShape, ...options });
+  const { output } = await runOnnx(bytes, { input: { shape: x.shape, values: [...x.dataSync()] } });
+  const y = await predict(model, x);
+  return { actual: output.values, dims: output.dims, expected: y.dataSync(), shape: y.shape };
+}
+
+describe("exportOnnx", () => {
+  test.each([13, 17, 18, 21])("random networks predict the same in onnxruntime, opset %i", async (opset) => {
+    onWarning(() => {});
+    await fc.assert(
+      fc.asyncProperty(
+        fc.constantFrom([3, 7, 6], [4, 9], [6], [2, 8, 8]),
+        fc.array(fc.noBias(fc.nat()), { minLength: 1, maxLength: 9 }),
+        fc.boolean(),
+        async (inputShape, choices, fold) => {
+          const model = randomNetwork(inputShape, choices);
+          const { actual, dims, expected, shape } = await both(model, inputShape, { batch: 8, opset, fold });
+          expect(dims, String(model)).toEqual(shape);
+          expect(relativeError(actual, expected), String(model)).toBeLessThan(1e-5);
+        },
+      ),
+      { numRuns: 40, seed: opset },
+    );
+  });
+
+  test("a residual network predicts the same, plain and folded, and is folded as foldOnnx folds it", async () => {
+    const model = resnet({ inputShape: [3, 8, 8], classes: 5, blocks: 1 });
+    scramble(model);
+    for (const fold of [false, true]) {
+      const { actual, expected } = await both(model, [3, 8, 8], { fold });
+      expectClose(actual, expected, 1e-5);
+    }
+    const plain = await exportOnnx(model, { inputShape: [3, 8, 8] });
+    const folded = await exportOnnx(model, { inputShape: [3, 8, 8], fold: true });
+    const operators = (bytes: Uint8Array) => graphOf(bytes)?.node.map(({ opType }) => opType);
+    expect(operators(folded)).toEqual(operators((await foldOnnx(plain)).bytes));
+    expect(operators(folded)).not.toContain("BatchNormalization");
+    expect(operators(plain)).toContain("BatchNormalization");
+  });
+
+  test("names nodes and constants by paths, and gives every value its shape with an open batch axis", async () => {
+    const model = new Sequential(
+      new Conv2d(1, 2, 3, { bias: false }),
+      new Residual(new Sequential(new BatchNorm(2), new ReLU())),
+      new MaxPool2d(2),
+      new Dropout(),
+      new Flatten(),
+      new Linear(8, 3),
+    );
+    const graph = graphOf(await exportOnnx(model, { inputShape: [1, 6, 6] }));
+    const shapes = (values = graph?.valueInfo) =>
+      values?.map(({ name, type }) => {
+        const value = type?.value;
+        const dims = value?.case === "tensorType" ? value.value.shape?.dim : undefined;
+        return `${name} ${dims?.map((dim) => dim.value.value).join("×")}`;
+      });
+    expect(
+      graph?.node.map(({ name, opType, input }) => `${opType} ${name}(${input.join(", ")})`),
+    ).toMatchInlineSnapshot(`
+      [
+        "Conv 0/Conv(input, 0.weight)",
+        "BatchNormalization 1.body.0/BatchNormalization(0/Conv, 1.body.0.weight, 1.body.0.bias, 1.body.0.running_mean, 1.body.0.running_var)",
+        "Relu 1.body.1/Relu(1.body.0/BatchNormalization)",
+        "Add 1/Add(1.body.1/Relu, 0/Conv)",
+        "MaxPool 2/MaxPool(1/Add)",
+        "Flatten 4/Flatten(2/MaxPool)",
+        "Gemm 5/Gemm(4/Flatten, 5.weight, 5.bias)",
+      ]
+    `);
+    expect([shapes(graph?.input), shapes(), shapes(graph?.output)]).toMatchInlineSnapshot(`
+      [
+        [
+          "input N×1×6×6",
+        ],
+        [
+          "0/Conv N×2×4×4",
+          "1.body.0/BatchNormalization N×2×4×4",
+          "1.body.1/Relu N×2×4×4",
+          "1/Add N×2×4×4",
+          "2/MaxPool N×2×2×2",
+          "4/Flatten N×8",
+        ],
+        [
+          "output N×3",
+        ],
+      ]
+    `);
+    expect(graph?.initializer.map(({ name }) => name)).toMatchInlineSnapshot(`
+      [
+        "0.weight",
+        "1.body.0.weight",
+        "1.body.0.bias",
+        "1.body.0.running_mean",
+        "1.body.0.running_var",
+        "5.weight",
+        "5.bias",
+      ]
+    `);
+  });
+
+  test("the file carries what is said besides, and inspectOnnx finds its norms", async () => {
+    const model = new Sequential(new Linear(2, 3), new BatchNorm(3, { momentum: 0.9, eps: 1e-3 }));
+    const meta = { classes: ["a", "b", "c"], preprocessing: { mean: [0.5] }, other: undefined };
+    const bytes = await exportOnnx(model, { inputShape: [2], meta });
+    const { metadataProps, producerName, irVersion } = fromBinary(ModelProtoSchema, bytes);
+    expect(Object.fromEntries(metadataProps.map(({ key, value }) => [key, value]))).toEqual({
+      classes: '["a","b","c"]',
+      preprocessing: '{"mean":[0.5]}',
+    });
+    expect([producerName, irVersion]).toEqual(["evenkeel", 8n]);
+    const { norms } = await inspectOnnx(bytes);
+    expect(norms).toMatchObject([{ place: "1/BatchNormalization", channels: 3, eps: 1e-3, foldsInto: "Gemm 0/Gemm" }]);
+  });
+
+  test("a table of rows takes int64 where it comes first, and casts where it does not", async () => {
+    const values = [0, 3, 2, 1, 1, 0];
+    const rows = tensor(Float32Array.from(values), [2, 3]);
+    const run = async (model: Module, type: "int64" | "float32") => {
+      const session = await ort.InferenceSession.create(await exportOnnx(model, { inputShape: [3] }));
+      const data = type === "int64" ? BigInt64Array.from(values, BigInt) : Float32Array.from(values);
+      const { output } = await session.run({ input: new ort.Tensor(type, data as Float32Array, [2, 3]) });
+      expectClose(output.data as Float32Array, (await predict(model, rows)).dataSync(), 1e-6);
+      expect(output.dims).toEqual([2, 3, 5]);
+      await session.release();
+    };
+    const table = new Embedding(4, 5) as unknown as Module;
+    await run(new Sequential(table, new LayerNorm(5)), "int64");
+    await run(new Sequential(new ReLU(), table), "float32");
+  });
+
+  test("a layer in two places is written once and applied twice; no layer at all is the identity", async () => {
+    const shared = new Linear(4, 4);
+    const model = new Sequential(shared, new ReLU(), shared);
+    const { actual, expected } = await both(model, [4]);
+    expectClose(actual, expected, 1e-6);
+    expect(graphOf(await exportOnnx(model, { inputShape: [4] }))?.initializer).toHaveLength(2);
+    const nothing = await both(new Sequential(new Dropout()), [4]);
+    expectClose(nothing.actual, nothing.expected, 0);
+  });
+
+  test("classes of one's own take part by toOnnx; those that only have a constructor are what they extend", async () => {
+    class Perceptron extends Sequential {
+      constructor(width: number) {
+        super(new Linear(4, width), new BatchNorm(width), new ReLU());
+      }
+    }
+    class Gate extends Module {
+      hidden = new Perceptron(6);
+      out = new Linear(6, 4);
+      override forward(x: Tensor): Tensor {
+        return relu(this.out.forward(this.hidden.forward(x))).mul(x);
+      }
+      toOnnx(x: OnnxValue, graph: OnnxWriter): OnnxValue {
+        const gate = graph.apply(this.out, graph.apply(this.hidden, x));
+        return graph.node("Mul", [graph.node("Relu", [gate]), x]);
+      }
+    }
+    const model = new Sequential(new Gate(), new Linear(4, 2));
+    scramble(model);
+    const { actual, expected } = await both(model, [4]);
+    expectClose(actual, expected, 1e-5);
+    const names = graphOf(await exportOnnx(model, { inputShape: [4] }))?.node.map(({ name }) => name);
+    expect(names).toEqual([
+      "0.hidden.0/Gemm",
+      "0.hidden.1/BatchNormalization",
+      "0.hidden.2/Relu",
+      "0.out/Gemm",
+      "0/Relu",
+      "0/Mul",
+      "1/Gemm",
+    ]);
+  });
+
+  test("leaves the model as it was: mode, statistics, weights, listeners", async () => {
+    const norm = new BatchNorm(2);
+    const model = new Sequential(new Linear(2, 2), norm);
+    let heard = 0;
+    norm.onForward(() => heard++);
+    const before = norm.runningMean?.dataSync();
+    await exportOnnx(model, { inputShape: [2] });
+    expect([model.training, norm.updateRunning, norm.normalizeWith, heard]).toEqual([true, true, "batch", 0]);
+    model.eval();
+    norm.train();
+    await exportOnnx(model, { inputShape: [2] });
+    expect(norm.runningMean?.dataSync()).toEqual(before);
+    expect(norm.updateRunning).toBe(true);
+  });
+
+  test("says what cannot be written, and what does not fit", async () => {
+    class Mystery extends Module {
+      override forward(x: Tensor): Tensor {
+        return x;
+      }
+    }
+    class Odd extends BatchNorm {
+      protected override affine(): never {
+        throw new Error("never");
+      }
+    }
+    const failure = (model: Module, options: Partial<ExportOnnxOptions> = {}): Promise<string> =>
+      exportOnnx(model, { inputShape: [3], ...options }).then(
+        () => "exported",
+        (error: Error) => `${error.name}: ${error.message}`,
+      );
+    const misfit = new Sequential(new Linear(3, 4), new BatchNorm(5));
+    expect([
+      await failure(new Sequential(new ReLU(), new Sequential(new Mystery()))),
+      await failure(new Mystery()),
+      await failure(new Sequential(new Odd(3))),
+      await failure(misfit),
+      await failure(new Residual(new Linear(3, 4))),
+      await failure(new ReLU(), { opset: 12 }),
+      await failure(new ReLU(), { opset: 17.5 }),
+      await failure(new ReLU(), { inputShape: [-1] }),
+    ]).toMatchInlineSnapshot(`
+      [
+        "ArgumentError: exportOnnx(model): expected layers of Evenkeel's own, or with a method toOnnx(x, graph), got Mystery at 1.0. Give the class toOnnx(x, graph), which adds its nodes.",
+        "ArgumentError: exportOnnx(model): expected layers of Evenkeel's own, or with a method toOnnx(x, graph), got Mystery. Give the class toOnnx(x, graph), which adds its nodes.",
+        "ArgumentError: exportOnnx(model): expected layers of Evenkeel's own, or with a method toOnnx(x, graph), got Odd at 0. Give the class toOnnx(x, graph), which adds its nodes.",
+        "ShapeError: BatchNorm(5).forward(x): expected 5 channels in axis 1, got 4 (shape 1×4). Build the layer with 4 channels, or reshape x.",
+        "ShapeError: Residual().forward(x): expected shapes that broadcast (aligned at the last axis, sizes equal or 1), got 4 and 3. Reshape one of them.",
+        "ArgumentError: exportOnnx(model, { opset }): expected a whole number from 13 to 21, got 12. Leave it out, unless what runs the model needs another.",
+        "ArgumentError: exportOnnx(model, { opset }): expected a whole number from 13 to 21, got 17.5. Leave it out, unless what runs the model needs another.",
+        "ShapeError: exportOnnx(model, { inputShape }): expected an array of at most 5 sizes, each a whole number of at least 0, got [-1]. Correct the shape, an array such as [2, 3].",
+      ]
+    `);
+  });
+
+  test("an output for no sample has no sample either", async () => {
+    const bytes = await exportOnnx(new Sequential(new Linear(3, 2), new ReLU()), { inputShape: [3] });
+    const { output } = await runOnnx(bytes, { input: { shape: [0, 3], values: [] } });
+    expect(output.dims).toEqual((await predict(new Linear(3, 2), zeros([0, 3]))).shape);
+  });
+});
