@@ -21,6 +21,7 @@ export interface StudyData {
 
 /** What a trial needs besides its key. */
 export interface TrialContext {
+  /** What it trains on. */
   readonly data: StudyData;
   /** Stops the trial by throwing its reason. */
   readonly signal?: AbortSignal | undefined;
@@ -45,15 +46,27 @@ export interface Question<M extends Measures = Measures> {
   readonly claim: string;
   /** Of the effect. */
   readonly unit: string;
+  /** How its answer is judged. */
   readonly rule: Rule;
   /** The effect in each seed, in their order; positive in the direction of the claim. */
   effects(results: Results<M>): readonly number[];
 }
 
+/** Where a claim is from. */
+export interface Source {
+  /** Authors, year, title, and the place in it. */
+  readonly words: string;
+  /** Its address. */
+  readonly link: string;
+}
+
 /** A published figure beside what was measured here. */
 export interface Comparison {
+  /** What both are of. */
   readonly what: string;
+  /** With its unit, and what it was measured on. */
   readonly published: string;
+  /** The mean over the seeds, in the same unit. */
   readonly ours: number;
 }
 
@@ -61,18 +74,24 @@ export interface Comparison {
 export interface Experiment<M extends Measures = Measures> {
   /** One word, by which it is asked for. */
   readonly name: string;
+  /** What is looked at. */
   readonly title: string;
-  /** Where the claim is from, with the address of each. */
-  readonly sources: readonly { readonly words: string; readonly link: string }[];
+  /** Where the claim is from. */
+  readonly sources: readonly Source[];
+  /** What the claim is, and why it should be so. */
   readonly hypothesis: string;
+  /** How it is measured. */
   readonly method: string;
   /** Its part of the time of a study, in comparison with those of the others; 0 where it is left out. */
   readonly timeShare: Readonly<Record<Budget, number>>;
+  /** What is run. */
   readonly trials: Trials<M>;
   /** What is compared: each seed is run under each of them. */
   conditions(budget: Budget): readonly string[];
+  /** What is asked of the results. */
   questions(budget: Budget): readonly Question<M>[];
   /** Published figures beside the means of ours. */
   comparisons(results: Results<M>): readonly Comparison[];
+  /** What the results look like. */
   figures(results: Results<M>): readonly StudyFigure[];
 }

@@ -10,6 +10,7 @@ export type {
   Experiment,
   Measures,
   Question,
+  Source,
   StudyData,
   TrialContext,
   Trials,

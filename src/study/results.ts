@@ -3,7 +3,9 @@ import type { Measures } from "./experiment.js";
 
 /** What the trials of an experiment have found: each seed under each condition. */
 export class Results<M extends Measures = Measures> {
+  /** What was compared. */
   readonly conditions: readonly string[];
+  /** Each was run under each condition. */
   readonly seeds: readonly number[];
   readonly #measures: ReadonlyMap<string, readonly M[]>;
 

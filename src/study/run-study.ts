@@ -9,6 +9,7 @@ import { type Conclusion, judge } from "./verdict.js";
 export interface Trial {
   /** Of its {@link Trials}, condition and seed. */
   readonly key: string;
+  /** What it has found. */
   readonly measures: Measures;
   /** How long it took. */
   readonly seconds: number;
@@ -22,9 +23,11 @@ export interface TrialStore {
   add(trial: Trial): void;
 }
 
-/** What {@link StudyOptions.onProgress} is told before each trial, and at the end of each experiment. */
+/** What {@link StudyOptions.onProgress} is told. */
 export interface StudyProgress {
+  /** The name of the one under way. */
   readonly experiment: string;
+  /** Of the trial. */
   readonly condition: string;
   /** Counted from 0. */
   readonly seed: number;
@@ -38,7 +41,9 @@ export interface StudyProgress {
 
 /** Options of {@link runStudy}. */
 export interface StudyOptions {
+  /** In the order in which they are run. */
   readonly experiments: readonly Experiment[];
+  /** What they train on. */
   readonly data: StudyData;
   /** @defaultValue "quick" */
   readonly budget?: Budget;
@@ -48,9 +53,11 @@ export interface StudyOptions {
   readonly seconds?: number;
   /** @defaultValue in memory, for this call */
   readonly store?: TrialStore;
+  /** Stops the study, in the midst of a trial, by throwing its reason. */
   readonly signal?: AbortSignal | undefined;
   /** See {@link TrialContext.pause}. @defaultValue nothing */
   readonly pause?: () => Promise<void>;
+  /** Called before each trial. */
   readonly onProgress?: (progress: StudyProgress) => void;
   /** Called when an experiment is done. */
   readonly onFinding?: (finding: Finding) => void;
@@ -58,6 +65,7 @@ export interface StudyOptions {
 
 /** A question with its answer. */
 export interface Answer extends Conclusion {
+  /** What was asked. */
   readonly question: Question;
   /** The effect in each seed. */
   readonly effects: readonly number[];
@@ -65,8 +73,11 @@ export interface Answer extends Conclusion {
 
 /** What came out of an experiment. */
 export interface Finding {
+  /** What was run. */
   readonly experiment: Experiment;
+  /** All that its trials have found. */
   readonly results: Results;
+  /** One for each of its questions. */
   readonly answers: readonly Answer[];
 }
 
