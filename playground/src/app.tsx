@@ -23,8 +23,8 @@ export function App({ run }: { readonly run: Run }) {
       </div>
       <main>
         <Problems run={run} />
-        {parts.map((part) => (
-          <Section key={part.id} part={part} run={run} />
+        {parts.map((part, k) => (
+          <Section key={part.id} number={k + 1} part={part} run={run} />
         ))}
       </main>
       <footer>
@@ -35,15 +35,19 @@ export function App({ run }: { readonly run: Run }) {
 }
 
 function Section({
+  number,
   part: { id, title, text, formula, source, View },
   run,
 }: {
+  readonly number: number;
   readonly part: Part;
   readonly run: Run;
 }) {
   return (
     <section id={id} aria-labelledby={`${id}-title`} tabIndex={-1}>
-      <h2 id={`${id}-title`}>{title}</h2>
+      <h2 id={`${id}-title`}>
+        {number} · {title}
+      </h2>
       <div class="about">
         <div class="text">{text}</div>
         <div class="aside">

@@ -23,7 +23,7 @@ export const networkFields = {
 
 /** What both networks share. */
 export const sharedFields = {
-  data: choice(["spiral", "moons", "rings", "xor"]),
+  data: choice(["spiral", "moons", "rings", "xor", "digits"]),
   /** Deviation of the noise on each coordinate. */
   noise: number(0, 0.5, 0.03),
   seed: integer(0, 4294967295, 1),

@@ -26,6 +26,7 @@ export const dataWords: Readonly<Record<DataName, string>> = {
   moons: "Moons",
   rings: "Rings",
   xor: "Xor",
+  digits: "Digits",
 };
 
 /** What a setting of a network is called, what it means in plain words, and values worth trying. */

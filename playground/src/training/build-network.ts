@@ -2,6 +2,7 @@ import {
   BatchNorm,
   BatchRenorm,
   ELU,
+  Flatten,
   GELU,
   GroupNorm,
   InstanceNorm,
@@ -72,7 +73,8 @@ export function buildNetwork(settings: NetworkSettings, data: TrainingData, seed
       activation: activations[settings.activation](),
     };
   });
-  const layers = hidden.flatMap(({ linear, norm, activation }) => [linear, norm, activation]);
+  const flatten = data.shape.length > 1 ? new Flatten() : null;
+  const layers = [flatten, ...hidden.flatMap(({ linear, norm, activation }) => [linear, norm, activation])];
   const model = new Sequential(...layers.filter((layer) => layer !== null), new Linear(width, data.classes));
   for (const { linear } of hidden) scaleWeight(linear, initialScale);
   return { model, hidden };

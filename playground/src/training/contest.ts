@@ -1,5 +1,6 @@
 import { type Experiment, networksOf } from "../settings.js";
 import { pointsOf, type TrainingData } from "./data-sets.js";
+import { fetchDigits } from "./digits.js";
 import { Trainer } from "./trainer.js";
 
 /** One of the two networks: in training, or refused by the library when it was to be built. */
@@ -11,16 +12,18 @@ export class Contest {
   readonly data: TrainingData;
   readonly entrants: readonly [a: Entrant, b: Entrant];
 
-  private constructor(experiment: Experiment, data: TrainingData) {
+  /** Builds the networks. */
+  constructor(experiment: Experiment, data: TrainingData) {
     this.experiment = experiment;
     this.data = data;
     const [a, b] = networksOf(experiment);
     this.entrants = [enter(a, data, experiment.seed), enter(b, data, experiment.seed)];
   }
 
-  /** Fetches the data and builds the networks. */
+  /** Makes or fetches the data as the experiment says, and builds the networks. */
   static async open(experiment: Experiment): Promise<Contest> {
-    return new Contest(experiment, pointsOf(experiment.data, experiment.noise, experiment.seed));
+    const { data, noise, seed } = experiment;
+    return new Contest(experiment, data === "digits" ? await fetchDigits() : pointsOf(data, noise, seed));
   }
 
   /** Those that could be built. */

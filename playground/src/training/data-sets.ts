@@ -23,7 +23,10 @@ const [trainCount, testCount] = [400, 200];
 /** A place without noise, given its class and a number from 0 to 1 that runs along the shape. */
 type Place = (label: number, t: number, random: Generator) => readonly [x: number, y: number];
 
-const places: Readonly<Record<DataName, Place>> = {
+/** Data sets of points. */
+export type PointsName = Exclude<DataName, "digits">;
+
+const places: Readonly<Record<PointsName, Place>> = {
   // Two arms that wind 1¾ times around each other.
   spiral(label, t) {
     const angle = 3.5 * Math.PI * Math.sqrt(t) + Math.PI * label;
@@ -48,7 +51,7 @@ const places: Readonly<Record<DataName, Place>> = {
 };
 
 /** Points in the plane, of two classes. @param noise - deviation of each coordinate */
-export function pointsOf(name: DataName, noise: number, seed: number): TrainingData {
+export function pointsOf(name: PointsName, noise: number, seed: number): TrainingData {
   const random = new Generator(seed);
   const draw = (count: number): Samples => {
     const inputs = new Float32Array(2 * count);

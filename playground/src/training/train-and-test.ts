@@ -1,4 +1,5 @@
 import { Generator, noGrad, onWarning, RunningNorm, scope, type Tensor, tensor } from "evenkeel";
+import { likeliest } from "./classify.js";
 import type { Contest } from "./contest.js";
 import { type Distribution, distributionOf } from "./observe-layers.js";
 import type { StatisticsColumns } from "./statistics-trace.js";
@@ -126,7 +127,7 @@ function accuracyOf(probabilities: Float32Array, labels: Int32Array): number {
   const classes = probabilities.length / labels.length;
   const right = labels.filter((label, k) => {
     const row = probabilities.subarray(k * classes, (k + 1) * classes);
-    return row.indexOf(Math.max(...row)) === label;
+    return likeliest(row) === label;
   });
   return right.length / labels.length;
 }

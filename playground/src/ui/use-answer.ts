@@ -8,15 +8,13 @@ export interface Answered<T> {
   readonly error: string | null;
 }
 
-/** Between two questions of the same kind while training goes on, in ms. */
-const pause = 500;
-
-/** Asks the worker again and again, while training goes on and what is shown is `visible`; one question at a time. */
+/** Asks the worker again and again, while training goes on and what is shown is `visible`; one question at a time, and `pause` ms between two. */
 export function useAnswer<Name extends keyof Answers>(
   run: Run,
   name: Name,
   argument: Question<Name>,
   visible: boolean,
+  pause = 500,
 ): Answered<Answer<Name>> {
   const [answered, setAnswered] = useState<Answered<Answer<Name>>>({ value: null, error: null });
   const [turn, setTurn] = useState(0);

@@ -7,7 +7,7 @@ import { LayerRow } from "./layer-row.js";
 /** Part 2: what goes on inside the layers. */
 export const activations: Part = {
   id: "activations",
-  title: "2 · Inside the layers",
+  title: "Inside the layers",
   text: (
     <>
       <p>

@@ -18,14 +18,16 @@ export function DataPicker({ run }: { readonly run: Run }) {
           </label>
         ))}
       </div>
-      <Slider
-        label="Noise"
-        least={sharedFields.noise.least}
-        most={0.3}
-        step={0.01}
-        value={noise}
-        onChange={(value) => run.change({ noise: value })}
-      />
+      {data !== "digits" && (
+        <Slider
+          label="Noise"
+          least={sharedFields.noise.least}
+          most={0.3}
+          step={0.01}
+          value={noise}
+          onChange={(value) => run.change({ noise: value })}
+        />
+      )}
       <SeedField run={run} />
     </fieldset>
   );

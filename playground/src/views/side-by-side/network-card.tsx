@@ -2,6 +2,7 @@ import type { Run } from "../../run.js";
 import { networksOf } from "../../settings.js";
 import { Decision } from "../../ui/decision.js";
 import { adviceFor, normWords } from "../../words.js";
+import { DigitSheet } from "../digits/digit-sheet.js";
 
 /** One network: what it makes of the plane, how many points it tells right, and what the library says. */
 export function NetworkCard({ run, which }: { readonly run: Run; readonly which: 0 | 1 }) {
@@ -24,6 +25,7 @@ export function NetworkCard({ run, which }: { readonly run: Run; readonly which:
           samples={data.train}
         />
       )}
+      {data !== null && data.shape.length > 1 && <DigitSheet run={run} which={which} />}
       <p class="right">
         <b>{right || "–"}</b> of new points told right
       </p>

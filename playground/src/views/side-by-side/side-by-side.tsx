@@ -12,7 +12,7 @@ const isWide = matchMedia("(min-width: 62rem)").matches;
 /** Part 1: two networks train at once. */
 export const sideBySide: Part = {
   id: "side-by-side",
-  title: "1 · Side by side",
+  title: "Side by side",
   text: (
     <>
       <p>

@@ -14,7 +14,7 @@ import type { Part } from "../part.js";
 /** Part 4: one mini-batch walks through the formula, forwards and backwards. */
 export const stepByStep: Part = {
   id: "step-by-step",
-  title: "4 · Step by step",
+  title: "Step by step",
   text: (
     <p>
       All of batch normalisation is arithmetic that you can follow by hand: a few numbers go in, and as many come out.

@@ -12,7 +12,7 @@ import "./train-and-test.css";
 /** Part 3: what differs between training and test time. */
 export const trainAndTest: Part = {
   id: "train-and-test",
-  title: "3 · Train and test",
+  title: "Train and test",
   text: (
     <>
       <p>
