@@ -2,7 +2,7 @@
 //
 //     mpirun -np 2 node bench/sync.js --batches 2,4,8,16,32 --seeds 3 --samples 6000 --epochs 3 --data fashion-mnist
 //
-// Each rank has its part of every batch; Adam's learning rate follows the square root of the whole batch. Prints one JSON line.
+// Each rank has its part of every batch; Adam's learning rate follows the square root of the whole batch. Prints a JSON line for each size.
 import { parseArgs } from "node:util";
 import {
   Adam,
@@ -42,7 +42,11 @@ const communicator = await connect();
 const { train, test } = await loadData(given.data);
 
 function network() {
-  const block = (from, to) => [new Conv2d(from, to, 3, { padding: 1, bias: false }), new BatchNorm(to), new ReLU()];
+  const block = (from, to) => [
+    new Conv2d(from, to, 3, { padding: 1, bias: false }),
+    new BatchNorm(to, { momentum: 0.9 }),
+    new ReLU(),
+  ];
   return new Sequential(
     ...block(1, 8),
     ...block(8, 16),
@@ -75,13 +79,11 @@ async function errorOf(perRank, isSynchronised, run) {
   return 1 - accuracy;
 }
 
-const rows = [];
 for (const perRank of given.batches.split(",").map(Number)) {
   const row = { perRank, synchronised: [], separate: [] };
   for (let run = 1; run <= Number(given.seeds); run++) {
     row.synchronised.push(await errorOf(perRank, true, run));
     row.separate.push(await errorOf(perRank, false, run));
   }
-  rows.push(row);
+  if (communicator.rank === 0) console.log(JSON.stringify(row));
 }
-if (communicator.rank === 0) console.log(JSON.stringify({ ...given, ranks: communicator.size, rows }));

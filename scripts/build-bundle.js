@@ -24,4 +24,4 @@ async function bundle(entry, outDir, fileName, notices) {
 await bundle("dist/index.js", "dist", "evenkeel.min.js", null);
 await bundle("dist/pages/draw-chart.js", "dist/pages", "draw-chart.js", "NOTICES.md");
 // It describes what was there before.
-rmSync("dist/pages/draw-chart.js.map");
+rmSync("dist/pages/draw-chart.js.map", { force: true });

@@ -1,12 +1,12 @@
 import { classify, guesses } from "../training/classify.js";
 import type { Contest } from "../training/contest.js";
-import type { TrainingData } from "../training/data-sets.js";
+import { exportRun } from "../training/export-run.js";
 import { batchMates, layerTwice, statisticsOf } from "../training/train-and-test.js";
 
 /** What the page may ask about the networks in training, between two steps: {@link Run.ask}. A view that needs more adds a line. */
 export const answers = {
-  /** The data that both train on. */
-  data: ({ data }: Contest): TrainingData => data,
+  /** The run as it stands, as a file keeps it. */
+  run: (contest: Contest) => exportRun(contest),
   statistics: statisticsOf,
   layerTwice,
   batchMates,
