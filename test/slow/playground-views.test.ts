@@ -40,7 +40,7 @@ describe.skipIf(!hasChromium)(
     async function at(hash: string, body: (page: Page) => Promise<void>): Promise<void> {
       await visit(`${server.url}#${hash}`, async ({ page, errors, requests }) => {
         page.setDefaultTimeout(patience);
-      await page.getByRole("heading", { level: 1 }).waitFor();
+        await page.getByRole("heading", { level: 1 }).waitFor();
         await body(page);
         expect(errors).toEqual([]);
         const own = [server.url, "data:", "blob:"];
@@ -139,7 +139,7 @@ describe.skipIf(!hasChromium)(
           const fact = (name: string): Locator => part.locator(".facts div", { hasText: name }).locator("dd");
           await fact("mean of the output").waitFor();
           await page.getByRole("button", { name: "Train", exact: true }).press("Enter");
-          await eventually(() => fact("with running statistics").textContent()).not.toBe("50 %");
+          await eventually(() => fact("with running statistics").textContent()).toMatch(/^([6-9]\d|100) %/);
           await page.getByRole("button", { name: "Pause", exact: true }).press("Enter");
 
           const spread = await fact("spread").textContent();
