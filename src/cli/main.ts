@@ -2,6 +2,7 @@
 import { Command, CommanderError } from "commander";
 import { EvenkeelError } from "../errors.js";
 import { version } from "../version.js";
+import { doctorCommand } from "./doctor.js";
 import { evaluateCommand } from "./evaluate.js";
 import { foldCommand } from "./fold.js";
 import { inspectCommand } from "./inspect.js";
@@ -36,6 +37,7 @@ const commands = [
   trainCommand,
   predictCommand,
   evaluateCommand,
+  doctorCommand,
   inspectCommand,
   foldCommand,
   recalibrateCommand,
