@@ -14,6 +14,6 @@ export {
   type TfjsFolding,
 } from "./fold-tfjs.js";
 export { inspectTfjs, type TfjsInspection, type TfjsNorm } from "./inspect-tfjs.js";
-export type { TensorFlow, TensorFlowModel, TensorFlowSymbol, TensorFlowTensor } from "./tensorflow.js";
+export type { TensorFlow, TensorFlowLayer, TensorFlowModel, TensorFlowSymbol, TensorFlowTensor } from "./tensorflow.js";
 export type { TfjsArray, TfjsVerification, VerifyTfjsOptions } from "./verify.js";
 export type { TfjsQuantization, TfjsWeightSpec } from "./weights.js";

@@ -41,6 +41,12 @@ export interface TensorFlowSymbol {
   readonly dtype: string;
 }
 
+/** A layer of a model of TF.js. */
+export interface TensorFlowLayer {
+  /** What it gives. */
+  readonly output: TensorFlowSymbol | readonly TensorFlowSymbol[];
+}
+
 /** A layers model of TF.js. */
 export interface TensorFlowModel {
   /** What it takes. */
@@ -50,7 +56,7 @@ export interface TensorFlowModel {
   /** What it gives. */
   readonly outputs: readonly TensorFlowSymbol[];
   /** A layer by its name. */
-  getLayer(name: string): { readonly output: TensorFlowSymbol | readonly TensorFlowSymbol[] };
+  getLayer(name: string): TensorFlowLayer;
   /** What it gives for inputs. */
   predict(inputs: never): TensorFlowTensor | TensorFlowTensor[];
   /** Frees its weights. */
