@@ -3,6 +3,7 @@ import { Command, CommanderError } from "commander";
 import { EvenkeelError } from "../errors.js";
 import { version } from "../version.js";
 import { evaluateCommand } from "./evaluate.js";
+import { exportCommand } from "./export.js";
 import { foldCommand } from "./fold.js";
 import { inspectCommand } from "./inspect.js";
 import { predictCommand } from "./predict.js";
@@ -38,6 +39,7 @@ const commands = [
   evaluateCommand,
   inspectCommand,
   foldCommand,
+  exportCommand,
   recalibrateCommand,
   repairCommand,
 ];
