@@ -14,8 +14,8 @@ function paddedBytes(length: i32): usize {
 }
 
 /**
- * least (f32), largest (f32) and zeros (i32) of each channel of (outer, kept, inner), in `extremes`: three padded arrays of `kept`.
- * Units: channels.
+ * least (f32), largest (f32) and zeros (i32) of each channel of (outer, kept, inner), in `extremes`: three padded arrays of `kept`. NaN is
+ * passed over: pmin and pmax keep their first operand then, in one instruction where min and max take several. Units: channels.
  */
 export function channelExtremes(x: usize, extremes: usize, outer: i32, kept: i32, inner: i32, begin: i32, end: i32): void {
   const step = paddedBytes(kept);
@@ -39,14 +39,15 @@ function rowExtremes(x: usize, to: usize, step: usize, channels: i32): void {
   const whole = channels & ~3;
   for (let i = 0; i < whole; i += 4) {
     const v = v128.load(x);
-    v128.store(to, f32x4.min(v128.load(to), v));
-    v128.store(to + step, f32x4.max(v128.load(to + step), v));
+    v128.store(to, f32x4.pmin(v128.load(to), v));
+    v128.store(to + step, f32x4.pmax(v128.load(to + step), v));
     v128.store(to + 2 * step, i32x4.sub(v128.load(to + 2 * step), f32x4.eq(v, zero)));
     x += 16;
     to += 16;
   }
   for (let i = whole; i < channels; i++) {
-    include(to, step, load<f32>(x), load<f32>(x), i32(load<f32>(x) == 0));
+    const v = load<f32>(x);
+    include(to, step, v, v, i32(v == 0));
     x += 4;
     to += 4;
   }
@@ -55,14 +56,14 @@ function rowExtremes(x: usize, to: usize, step: usize, channels: i32): void {
 /** `length` values of one channel. */
 function planeExtremes(x: usize, to: usize, step: usize, length: i32): void {
   const zero = f32x4.splat(0);
-  let least = v128.load32_splat(x);
-  let largest = least;
+  let least = f32x4.splat(Infinity);
+  let largest = f32x4.splat(-Infinity);
   let zeros = i32x4.splat(0);
   const whole = length & ~3;
   for (let i = 0; i < whole; i += 4) {
     const v = v128.load(x);
-    least = f32x4.min(least, v);
-    largest = f32x4.max(largest, v);
+    least = f32x4.pmin(least, v);
+    largest = f32x4.pmax(largest, v);
     zeros = i32x4.sub(zeros, f32x4.eq(v, zero));
     x += 16;
   }
@@ -72,8 +73,8 @@ function planeExtremes(x: usize, to: usize, step: usize, length: i32): void {
     // Lanes beyond the last value repeat the first, which is no zero to be counted.
     const first = v128.load32_splat(x);
     const v = loadLanes(x, length - whole, first);
-    least = f32x4.min(least, v);
-    largest = f32x4.max(largest, v);
+    least = f32x4.pmin(least, v);
+    largest = f32x4.pmax(largest, v);
     for (let i = whole; i < length; i++) {
       count += i32(load<f32>(x) == 0);
       x += 4;
@@ -93,8 +94,8 @@ function planeExtremes(x: usize, to: usize, step: usize, length: i32): void {
 // @ts-ignore: decorator
 @inline
 function include(to: usize, step: usize, least: f32, largest: f32, zeros: i32): void {
-  store<f32>(to, min<f32>(load<f32>(to), least));
-  store<f32>(to + step, max<f32>(load<f32>(to + step), largest));
+  if (least < load<f32>(to)) store<f32>(to, least);
+  if (largest > load<f32>(to + step)) store<f32>(to + step, largest);
   store<i32>(to + 2 * step, load<i32>(to + 2 * step) + zeros);
 }
 
@@ -143,10 +144,10 @@ export function summarizeChannels(
 
 /**
  * counts[p] (i32, bins + 2: below, the bins, above) of piece p of `length` values, over the range in which `summary` begins. Units:
- * ⌈length / piece⌉.
+ * ⌈length / piece⌉. Scratch: counts for three lanes, since equal values beside each other would wait for one counter.
  */
 export function countPieces(
-  x: usize, summary: usize, counts: usize, length: i32, piece: i32, bins: i32, begin: i32, end: i32,
+  x: usize, summary: usize, counts: usize, length: i32, piece: i32, bins: i32, begin: i32, end: i32, scratch: usize,
 ): void {
   const low = load<f64>(summary);
   const width = load<f64>(summary, 8) - low;
@@ -154,9 +155,11 @@ export function countPieces(
   const upTo = f32x4.splat(<f32>load<f64>(summary, 8));
   const scale = f32x4.splat(width > 0 ? <f32>(<f64>bins / width) : 0);
   const last = i32x4.splat(bins - 1);
+  const bytes = <usize>(bins + 2) << 2;
   for (let unit = begin; unit < end; unit++) {
-    const to = counts + (<usize>(unit * (bins + 2)) << 2);
-    memory.fill(to, 0, <usize>(bins + 2) << 2);
+    const to = counts + <usize>unit * bytes;
+    memory.fill(to, 0, bytes);
+    memory.fill(scratch, 0, 3 * bytes);
     const n = min(length - unit * piece, piece);
     let at = x + (<usize>(unit * piece) << 2);
     let nans = i32x4.splat(0);
@@ -166,9 +169,9 @@ export function countPieces(
       nans = i32x4.sub(nans, f32x4.ne(v, v));
       const bin = binsOf(v, from, upTo, scale, last);
       increase(to, i32x4.extract_lane(bin, 0));
-      increase(to, i32x4.extract_lane(bin, 1));
-      increase(to, i32x4.extract_lane(bin, 2));
-      increase(to, i32x4.extract_lane(bin, 3));
+      increase(scratch, i32x4.extract_lane(bin, 1));
+      increase(scratch + bytes, i32x4.extract_lane(bin, 2));
+      increase(scratch + 2 * bytes, i32x4.extract_lane(bin, 3));
       at += 16;
     }
     let lost =
@@ -178,6 +181,10 @@ export function countPieces(
       lost += i32(load<f32>(at) != load<f32>(at));
       increase(to, i32x4.extract_lane(binsOf(v, from, upTo, scale, last), 0));
       at += 4;
+    }
+    for (let bin: usize = 0; bin < bytes; bin += 4) {
+      const lanes = load<i32>(scratch + bin) + load<i32>(scratch + bytes + bin) + load<i32>(scratch + 2 * bytes + bin);
+      store<i32>(to + bin, load<i32>(to + bin) + lanes);
     }
     // What is not a number was counted in the first bin.
     store<i32>(to, load<i32>(to, 4) - lost, 4);

@@ -32,6 +32,20 @@ export {
   type TableEncoding,
 } from "./data/table-encoding.js";
 export { type ConfusionMatrix, confusionMatrix } from "./diagnostics/confusion-matrix.js";
+export { type DiagnoseOptions, diagnose } from "./diagnostics/diagnose/diagnose.js";
+export type {
+  ActivationDiagnosis,
+  BatchNoise,
+  DepthDiagnosis,
+  Diagnosis,
+  Finding,
+  FindingKind,
+  Gap,
+  GapCause,
+  NormDiagnosis,
+  NormDrift,
+  Score,
+} from "./diagnostics/diagnose/diagnosis.js";
 export type { Distribution } from "./diagnostics/distribution.js";
 export type { Histogram } from "./diagnostics/histogram.js";
 export { type PredictedValue, PredictedValues } from "./diagnostics/predicted-values.js";

@@ -382,22 +382,30 @@ export interface Normalization<Block> {
   ): void;
 }
 
+/** How a histogram is counted. */
+export interface HistogramPlan {
+  /** Null: as much of mean ± 4 deviations of all values as lies between the least and the largest. */
+  readonly range: readonly [low: number, high: number] | null;
+  /** Of equal width, ≥ 1. */
+  readonly bins: number;
+  /** How many values are counted, from the first on; counting takes ten times as long as all the rest. */
+  readonly counted: number;
+}
+
 /** What values are like. */
 export interface Summaries<Block> {
   /**
    * What the values of x, viewed as (outer, kept, inner), are like: `summary` is f64, 4 + bins + 6·kept of them:
-   * - low and high, the range of the histogram: `range`, or, where that is null, as much of mean ± 4 deviations of all values as lies between
-   *   the least and the largest;
-   * - how many values lie below and above it, then how many in each of `bins` bins of equal width: x is in bin
-   *   ⌊(x − low)·(bins/(high − low))⌋, computed in f32, and high in the last one; NaN is nowhere;
-   * - for each kept index count, mean and M2 as in {@link Normalization.moments}, the least and the largest value (NaN if one is NaN; ∞ and
-   *   −∞ of no values), and how many are 0.
+   * - low and high, the range of the histogram;
+   * - how many of the counted values lie below and above it, then how many in each bin: x is in bin ⌊(x − low)·(bins/(high − low))⌋, computed
+   *   in f32, and high in the last one; NaN is nowhere;
+   * - for each kept index count, mean and M2 as in {@link Normalization.moments}, the least and the largest value (NaN is passed over;
+   *   ∞ and −∞ of no values), and how many are 0.
    */
   summarize(
     x: Block,
     view: Pick<StatisticsView, "outer" | "kept" | "inner">,
-    range: readonly [low: number, high: number] | null,
-    bins: number,
+    histogram: HistogramPlan,
     summary: Block,
   ): void;
 }

@@ -2,6 +2,7 @@
 import { Command, CommanderError } from "commander";
 import { EvenkeelError } from "../errors.js";
 import { version } from "../version.js";
+import { doctorCommand } from "./doctor.js";
 import { evaluateCommand } from "./evaluate.js";
 import { exportCommand } from "./export.js";
 import { foldCommand } from "./fold.js";
@@ -37,6 +38,7 @@ const commands = [
   trainCommand,
   predictCommand,
   evaluateCommand,
+  doctorCommand,
   inspectCommand,
   foldCommand,
   exportCommand,

@@ -19,17 +19,26 @@ export interface ModelFlags {
   readonly json?: boolean;
 }
 
-/** A command whose first argument is a trained model. */
+/** A command whose first argument is a trained model, which goes through it some samples at a time. */
 export function modelCommand(name: string, description: string): Command {
+  return bareModelCommand(name, description).option(
+    "--batch-size <n>",
+    "samples at a time, which bounds memory",
+    count("--batch-size"),
+    256,
+  );
+}
+
+/** A command whose first argument is a trained model. */
+export function bareModelCommand(name: string, description: string): Command {
   return new Command(name)
     .description(description)
     .argument("<run>", "a run's folder, or a .safetensors file")
     .option("--model <name|file>", "the network, where the file does not hold it: a name, or a module such as ./net.js")
-    .option("--batch-size <n>", "samples at a time, which bounds memory", count("--batch-size"), 256)
     .option("--json", "print JSON");
 }
 
 /** The model that a command line names. */
-export function openModel(run: string, { model }: ModelFlags): Promise<Run> {
+export function openModel(run: string, { model }: Pick<ModelFlags, "model">): Promise<Run> {
   return loadRun(run, model === undefined ? {} : { network: model });
 }

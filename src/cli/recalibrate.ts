@@ -2,27 +2,20 @@ import { Presets, SingleBar } from "cli-progress";
 import type { Command } from "commander";
 import { batches } from "../data/batches.js";
 import type { Dataset } from "../data/dataset.js";
-import { subset } from "../data/subset.js";
 import { type RecalibrateMode, type Recalibration, recalibrate } from "../models/recalibrate.js";
-import type { ModelMeta } from "../models/save-model.js";
-import { type DataForModel, type DataPart, loadDataAs } from "../node/data/load-data-as.js";
+import type { DataPart } from "../node/data/load-data-as.js";
 import { writeModel } from "../node/write-model.js";
-import { Generator } from "../random.js";
 import { onWarning } from "../warnings.js";
 import { dataHelp } from "./data-options.js";
+import { draw, loadPart, type ModelDataFlags } from "./model-data.js";
 import { type ModelFlags, modelCommand, openModel } from "./model-options.js";
 import { count, number, oneOf } from "./options.js";
 import { formatTable } from "./table.js";
 
-interface RecalibrateFlags extends ModelFlags {
-  readonly data: string;
+interface RecalibrateFlags extends ModelFlags, ModelDataFlags {
   readonly output: string;
   readonly mode: RecalibrateMode;
-  readonly samples: number;
   readonly blend: number;
-  readonly part?: DataPart;
-  readonly seed: number;
-  readonly skipBadRows?: boolean;
 }
 
 const parts: readonly DataPart[] = ["test", "validation", "train", "all"];
@@ -85,19 +78,6 @@ async function recalibrateRun(path: string, flags: RecalibrateFlags): Promise<vo
   const about = { model: run.file, output, data: flags.data, part, mode };
   const text = flags.json === true ? JSON.stringify({ ...about, ...result }, null, 2) : describe(result, part, output);
   process.stdout.write(`${text}\n`);
-}
-
-/** The training part, or all of data that have none. */
-async function loadPart(meta: ModelMeta, flags: RecalibrateFlags): Promise<DataForModel> {
-  const data = await loadDataAs(meta, flags.data, flags);
-  if (flags.part !== undefined || data.part === "all") return data;
-  return loadDataAs(meta, flags.data, { ...flags, part: "train" });
-}
-
-/** So many samples, drawn without replacement, in the order in which the data have them: the same in each pass. */
-function draw(dataset: Dataset<unknown>, { samples, seed }: RecalibrateFlags): Dataset<unknown> {
-  if (dataset.length <= samples) return dataset;
-  return subset(dataset, new Generator(seed).permutation(dataset.length).slice(0, samples).sort());
 }
 
 function describe({ norms, left, samples }: Recalibration, part: DataPart, output: string): string {

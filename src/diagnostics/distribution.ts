@@ -15,9 +15,9 @@ export interface Distribution {
   readonly zeros: number;
   /** The share of channels in which every value was exactly 0: behind a ReLU, units that were dead in this batch. */
   readonly dead: number;
-  /** How often which values came. */
+  /** How often which values came, in the first samples, those of at most 65,536 values together. */
   readonly histogram: Histogram | null;
-  /** How many values lay below and above the histogram's range. */
+  /** How many of these lay below and above the histogram's range. */
   readonly outside: readonly [below: number, above: number];
 }
 

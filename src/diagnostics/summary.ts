@@ -8,14 +8,22 @@ export interface SummaryOptions {
   readonly bins: number;
   /** Of the histogram; null: mean ± 4 deviations, as far as there are values. */
   readonly range: readonly [low: number, high: number] | null;
+  /** The histogram counts whole samples, the first ones, of at most so many values together. */
+  readonly mostCounted: number;
+}
+
+/** So many values make a histogram that is as good as any to look at; counting them all would take most of the time. */
+export const enoughValues = 65_536;
+
+/** Count, mean, and Σ(x − mean)². */
+export interface Moments {
+  readonly count: number;
+  readonly mean: number;
+  readonly m2: number;
 }
 
 /** What the values of one channel are like. */
-export interface ChannelSummary {
-  readonly count: number;
-  readonly mean: number;
-  /** Σ(x − mean)² */
-  readonly m2: number;
+export interface ChannelSummary extends Moments {
   readonly least: number;
   readonly largest: number;
   /** How many are 0. */
@@ -42,11 +50,13 @@ export class PendingSummary {
   readonly #bins: number;
   #reading: Promise<Summary> | null = null;
 
-  constructor(x: Tensor, view: ChannelView, { bins, range }: SummaryOptions) {
+  constructor(x: Tensor, view: ChannelView, { bins, range, mostCounted }: SummaryOptions) {
     this.channels = view.kept;
     this.#bins = bins;
     this.#block = empty("summarize", x.backend, [4 + bins + 6 * view.kept], 8).persist();
-    x.backend.summarize(x.block, view, range, bins, this.#block.block);
+    const sample = Math.max(1, x.size / (x.shape[0] || 1));
+    const counted = Math.min(x.size, sample * Math.max(1, Math.floor(mostCounted / sample)));
+    x.backend.summarize(x.block, view, { range, bins, counted }, this.#block.block);
   }
 
   /** What it says; the backend's memory is let go. */
@@ -76,13 +86,32 @@ export class PendingSummary {
   }
 }
 
-/** What all channels together are like: their moments merged (Chan, Golub & LeVeque 1983, equation 2.1). */
+/** The moments of two sets of values together (Chan, Golub & LeVeque 1983, equation 2.1). */
+export function mergeMoments(a: Moments, b: Moments): Moments {
+  const count = a.count + b.count;
+  if (count === 0) return a;
+  const delta = b.mean - a.mean;
+  const m2 = a.m2 + b.m2 + (delta * delta * a.count * b.count) / count;
+  return { count, mean: a.mean + (delta * b.count) / count, m2 };
+}
+
+/** The summary of two sets of values together. */
+export function mergeSummaries(a: ChannelSummary, b: ChannelSummary): ChannelSummary {
+  return {
+    ...mergeMoments(a, b),
+    least: Math.min(a.least, b.least),
+    largest: Math.max(a.largest, b.largest),
+    zeros: a.zeros + b.zeros,
+  };
+}
+
+/** What all channels together are like. */
 export function wholeOf(channels: readonly ChannelSummary[]): ChannelSummary {
-  return channels.reduce(mergeSummaries, { ...none });
+  return channels.reduce(mergeSummaries, none);
 }
 
 /** The summary of no values. */
-export const none: ChannelSummary = {
+const none: ChannelSummary = {
   count: 0,
   mean: 0,
   m2: 0,
@@ -90,18 +119,3 @@ export const none: ChannelSummary = {
   largest: Number.NEGATIVE_INFINITY,
   zeros: 0,
 };
-
-/** The summary of two sets of values together. */
-export function mergeSummaries(a: ChannelSummary, b: ChannelSummary): ChannelSummary {
-  const count = a.count + b.count;
-  if (count === 0) return a;
-  const delta = b.mean - a.mean;
-  return {
-    count,
-    mean: a.mean + (delta * b.count) / count,
-    m2: a.m2 + b.m2 + (delta * delta * a.count * b.count) / count,
-    least: Math.min(a.least, b.least),
-    largest: Math.max(a.largest, b.largest),
-    zeros: a.zeros + b.zeros,
-  };
-}

@@ -6,7 +6,7 @@ import type { Tensor } from "../tensor.js";
 import type { StepReport } from "../train/fit.js";
 import { channelAxes, channelsOf } from "./channel-axis.js";
 import { quantiles } from "./quantiles.js";
-import { PendingSummary } from "./summary.js";
+import { enoughValues, PendingSummary } from "./summary.js";
 import type { NormDistributions, NormState, Spread, TrainingRecord } from "./training-record.js";
 
 /** Options of {@link TrainingRecorder}. */
@@ -25,7 +25,8 @@ const mostSteps = 20_000;
 const moments = 100;
 /** When distributions are recorded, as shares of the run. */
 const histogramMoments = [0, 0.1, 0.3, 0.6, 1];
-const bins = 48;
+const counting = { bins: 48, range: null, mostCounted: enoughValues };
+
 /** What was caught in a forward pass and is still to be read. */
 interface Capture {
   readonly layer: string;
@@ -125,7 +126,7 @@ export class TrainingRecorder {
         // An evaluation between two steps is not looked at; of a layer that is used twice the first use is.
         if (!module.training || this.#captures.some((capture) => capture.norm === norm)) return;
         const view = channelsOf(x, this.#axes.get(norm) ?? "second");
-        const summarize = (t: Tensor): PendingSummary => new PendingSummary(t, view, { bins, range: null });
+        const summarize = (t: Tensor): PendingSummary => new PendingSummary(t, view, counting);
         this.#captures.push({ layer, norm, input: summarize(x), output: counts ? summarize(y) : null });
       }),
     );

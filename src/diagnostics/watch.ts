@@ -6,7 +6,7 @@ import { checkCount } from "../shape.js";
 import { empty, type Tensor } from "../tensor.js";
 import { type ChannelAxis, channelAxes, channelsOf } from "./channel-axis.js";
 import { type Distribution, distributionOf, finite } from "./distribution.js";
-import { PendingSummary, type SummaryOptions } from "./summary.js";
+import { enoughValues, PendingSummary, type SummaryOptions } from "./summary.js";
 
 /** Options of {@link watch}. */
 export interface WatchOptions {
@@ -56,9 +56,14 @@ interface Sighting {
 
 const activations = [ReLU, LeakyReLU, ELU, GELU, SiLU, Sigmoid, Tanh];
 
+/** Whether a module is one of the activations that work value by value. */
+export function isActivation(module: AnyModule): boolean {
+  return activations.some((activation) => module instanceof activation);
+}
+
 /** Norms and activations. */
 function isWatched(module: AnyModule): boolean {
-  return module instanceof Norm || activations.some((activation) => module instanceof activation);
+  return module instanceof Norm || isActivation(module);
 }
 
 /** Follows the layers of a model while it trains: what {@link watch} returns. */
@@ -81,7 +86,7 @@ export class Watcher {
   /** @internal See {@link watch}. */
   constructor(model: AnyModule, { every = 1, layers = isWatched, bins = 48, range = null }: WatchOptions) {
     this.#every = checkCount(where, "every", every);
-    this.#options = { bins: checkBins(bins), range: checkRange(range) };
+    this.#options = { bins: checkBins(bins), range: checkRange(range), mostCounted: enoughValues };
     this.#model = model;
     this.#names = new Map(
       model.namedModules().flatMap(([name, module]) => (layers(module, name) ? [[module, name]] : [])),

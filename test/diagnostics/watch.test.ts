@@ -142,7 +142,7 @@ describeEachBackend("watch", () => {
     const infinite = await seen(Float32Array.of(Number.POSITIVE_INFINITY, -1, 2, Number.NaN), [2, 2], [0, 10], 2);
     expect(infinite).toMatchObject({ mean: null, largest: null, histogram: null, outside: [1, 1] });
     const broken = await seen(Float32Array.of(0, Number.NaN, 0, 1, 0, 5), [3, 2], [0, 10], 2);
-    expect(broken).toMatchObject({ mean: null, deviation: null, least: null, dead: 0.5, histogram: null });
+    expect(broken).toMatchObject({ mean: null, deviation: null, least: 0, dead: 0.5, histogram: null });
     expect(await seen(new Float32Array(0), [0, 2], null, 2)).toMatchObject({ zeros: 0, dead: 0, histogram: null });
   });
 

@@ -6,7 +6,7 @@ const { fround } = Math;
 
 /** What values are like. */
 export const summaries: Summaries<ArrayBuffer> = {
-  summarize(x, view, range, bins, summary) {
+  summarize(x, view, { range, bins, counted }, summary) {
     const { outer, kept, inner } = view;
     const values = f32(x);
     const moments = new ArrayBuffer(24 * kept);
@@ -16,8 +16,8 @@ export const summaries: Summaries<ArrayBuffer> = {
       let [least, largest, zeros] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY, 0];
       for (let o = 0; o < outer; o++) {
         for (let i = (o * kept + k) * inner; i < (o * kept + k + 1) * inner; i++) {
-          least = Math.min(least, values[i]);
-          largest = Math.max(largest, values[i]);
+          if (values[i] < least) least = values[i];
+          if (values[i] > largest) largest = values[i];
           if (values[i] === 0) zeros++;
         }
       }
@@ -26,7 +26,7 @@ export const summaries: Summaries<ArrayBuffer> = {
     const [low, high] = range ?? ownRange(channels);
     const counts = new Float64Array(bins + 2);
     const scale = high > low ? fround(bins / (high - low)) : 0;
-    for (let i = 0; i < outer * kept * inner; i++) {
+    for (let i = 0; i < counted; i++) {
       const bin = Math.floor(fround(fround(values[i] - fround(low)) * scale));
       if (values[i] > fround(high)) counts[bins + 1]++;
       else if (!Number.isNaN(values[i])) counts[Math.max(0, Math.min(bins, bin + 1))]++;

@@ -9,11 +9,11 @@ const maxPieces = 32;
 /** What values are like: assembly/summary.ts. */
 export function summaries(runtime: Runtime, { moments }: Normalization<number>): Summaries<number> {
   return {
-    summarize(x, view, range, bins, summary) {
+    summarize(x, view, { range, bins, counted }, summary) {
       const { outer, kept, inner } = view;
       const size = outer * kept * inner;
-      const pieceSize = Math.max(piece, Math.ceil(size / maxPieces));
-      const pieces = Math.ceil(size / pieceSize);
+      const pieceSize = Math.max(piece, Math.ceil(counted / maxPieces));
+      const pieces = Math.ceil(counted / pieceSize);
       const momentsBytes = 24 * kept;
       const extremesBytes = 3 * 64 * Math.ceil(kept / 16);
       runtime.withScratch(momentsBytes + extremesBytes + 4 * pieces * (bins + 2), (scratch) => {
@@ -23,7 +23,8 @@ export function summaries(runtime: Runtime, { moments }: Normalization<number>):
         runtime.share("channelExtremes", kept, size, x, extremes, size === 0 ? 0 : outer, kept, inner);
         const [low, high] = range ?? [0, 0];
         runtime.run("summarizeChannels", 1, scratch, extremes, kept, bins, low, high, summary);
-        runtime.share("countPieces", pieces, 4 * size, x, summary, counts, size, pieceSize, bins);
+        const args = [x, summary, counts, counted, pieceSize, bins];
+        runtime.shareWithScratch("countPieces", pieces, 4 * counted, 12 * (bins + 2), ...args);
         runtime.run("mergeCounts", 1, counts, pieces, bins, summary);
       });
     },

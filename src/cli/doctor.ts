@@ -1,0 +1,136 @@
+import { dirname, join } from "node:path";
+import type { Command } from "commander";
+import { batches } from "../data/batches.js";
+import type { Dataset } from "../data/dataset.js";
+import { diagnose } from "../diagnostics/diagnose/diagnose.js";
+import type { ActivationDiagnosis, Diagnosis, NormDiagnosis, Score } from "../diagnostics/diagnose/diagnosis.js";
+import { thresholds } from "../diagnostics/diagnose/thresholds.js";
+import type { ModelMeta } from "../models/save-model.js";
+import type { DataPart } from "../node/data/load-data-as.js";
+import { writeWhole } from "../node/files.js";
+import { mse } from "../ops/losses.js";
+import { doctorReport } from "../pages/doctor/doctor-report.js";
+import { renderPage } from "../pages/render-page.js";
+import { onWarning } from "../warnings.js";
+import { dataHelp } from "./data-options.js";
+import { draw, loadPart, type ModelDataFlags } from "./model-data.js";
+import { bareModelCommand, openModel } from "./model-options.js";
+import { count, oneOf } from "./options.js";
+import { formatNumber, formatTable } from "./table.js";
+
+interface DoctorFlags extends ModelDataFlags {
+  readonly model?: string;
+  readonly batchSize?: number;
+  readonly output?: string;
+  readonly page: boolean;
+  readonly json?: boolean;
+}
+
+const parts: readonly DataPart[] = ["test", "validation", "train", "all"];
+
+/** With findings; a healthy model is 0. */
+const ill = 3;
+
+/** The batch size of `evenkeel train`, where a file does not tell its own. */
+const usualBatchSize = 64;
+
+/** `evenkeel doctor` */
+export function doctorCommand(): Command {
+  return bareModelCommand(
+    "doctor",
+    "Is normalisation healthy in this model? Writes doctor.html; exit code 0: nothing found, 3: something was.",
+  )
+    .requiredOption("--data <source>", dataHelp)
+    .option("--batch-size <n>", "that of training (default: what the file says, else 64)", count("--batch-size", 2))
+    .option("--samples <n>", "how many samples, at most", count("--samples"), thresholds.defaultSamples)
+    .option(
+      "--part <part>",
+      "train, validation, test or all (default: train, where the data have it or the model was trained on them)",
+      oneOf("--part", parts),
+    )
+    .option("--seed <n>", "what the samples are drawn by, if there are more", count("--seed", 0), 0)
+    .option("--skip-bad-rows", "leave out what cannot be used, instead of refusing it")
+    .option("-o, --output <file>", "the page (default: doctor.html beside the model)")
+    .option("--no-page", "write no page")
+    .action((run: string, flags: DoctorFlags) => examineRun(run, flags));
+}
+
+async function examineRun(path: string, flags: DoctorFlags): Promise<void> {
+  onWarning((message) => process.stderr.write(`evenkeel: warning: ${message}\n`));
+  const { model, meta, file } = await openModel(path, flags);
+  const data = await loadPart(meta, flags);
+  const batchSize = flags.batchSize ?? trainingBatchSize(meta);
+  const drawn = batches(draw(data.dataset as Dataset<unknown>, flags) as Dataset<never>, { batchSize });
+  const loss = data.task === "regression" ? { loss: mse } : {};
+  const diagnosis = await diagnose(model, drawn, { batchSize, samples: flags.samples, ...loss });
+  const about = { model: file, data: flags.data, part: data.part };
+  const page = flags.page ? (flags.output ?? join(dirname(file), "doctor.html")) : null;
+  if (page !== null) writeWhole(page, await renderPage(doctorReport({ ...about, diagnosis })));
+  const text =
+    flags.json === true
+      ? JSON.stringify({ ...about, page, ...diagnosis }, null, 2)
+      : describe(diagnosis, data.part, page);
+  process.stdout.write(`${text}\n`);
+  if (diagnosis.findings.length > 0) process.exitCode = ill;
+}
+
+function trainingBatchSize({ training }: ModelMeta): number {
+  const given = training?.["batchSize"];
+  return typeof given === "number" && Number.isInteger(given) && given >= 2 ? given : usualBatchSize;
+}
+
+function describe(diagnosis: Diagnosis, part: DataPart, page: string | null): string {
+  const { samples, batchSize, gap, norms, activations, notes, findings } = diagnosis;
+  const scores =
+    gap === null ? [] : [`with running statistics ${score(gap.running)}; with those of batches ${score(gap.batch)}`];
+  const blocks = [
+    [`${samples} samples (${part}) in batches of ${batchSize}`, ...scores].join("\n"),
+    ...(norms.length === 0 ? ["no normalisation layer"] : [formatTable([normHead, ...norms.map(normRow)])]),
+    ...(activations.length === 0 ? [] : [formatTable([activationHead, ...activations.map(activationRow)])]),
+    ...(notes.length === 0 ? [] : [notes.map((note) => `note: ${note}`).join("\n")]),
+    findings.length === 0
+      ? "healthy: nothing found"
+      : findings
+          .map(
+            ({ layer, evidence, advice }, k) =>
+              `${k + 1}. ${layer === null ? "model" : `layer ${layer}`}: ${evidence}. ${advice}`,
+          )
+          .join("\n"),
+    ...(page === null ? [] : [`wrote ${page}`]),
+  ];
+  return blocks.join("\n\n");
+}
+
+function score({ loss, accuracy }: Score): string {
+  return `loss ${shown(loss)}${accuracy === null ? "" : `, accuracy ${accuracy.toFixed(4)}`}`;
+}
+
+const normHead = ["norm", "mean off by", "deviation off by", "batch noise", "values", "as independent", "5 % takes"];
+
+function normRow({ layer, module, drift, noise }: NormDiagnosis): string[] {
+  const found = noise === null ? [] : [noise.mean, noise.values, noise.effectiveValues, noise.batchSizeForSmallNoise];
+  const [scatter = "–", values = "–", effective = "–", size = "–"] = found.map((value) => shown(value));
+  return [
+    `${layer}: ${module}`,
+    ...(drift === null ? ["–", "–"] : [shown(drift.mean), shown(drift.deviation)]),
+    scatter,
+    values,
+    effective,
+    size,
+  ];
+}
+
+const activationHead = ["activation", "channels", "dead", "saturated"];
+
+function activationRow({ layer, module, channels, dead, saturated }: ActivationDiagnosis): string[] {
+  return [
+    `${layer}: ${module}`,
+    String(channels),
+    String(dead.length),
+    saturated === null ? "–" : `${shown(100 * saturated)} %`,
+  ];
+}
+
+function shown(value: number | null): string {
+  return value === null ? "not finite" : formatNumber(value);
+}

@@ -1,0 +1,27 @@
+import type { Dataset } from "../data/dataset.js";
+import { subset } from "../data/subset.js";
+import type { ModelMeta } from "../models/save-model.js";
+import { type DataForModel, type DataPart, loadDataAs } from "../node/data/load-data-as.js";
+import { Generator } from "../random.js";
+
+/** The flags of a command that looks at the data a model was trained on. */
+export interface ModelDataFlags {
+  readonly data: string;
+  readonly part?: DataPart;
+  readonly samples: number;
+  readonly seed: number;
+  readonly skipBadRows?: boolean;
+}
+
+/** The training part, unless another is named, or all of data that have none. */
+export async function loadPart(meta: ModelMeta, flags: ModelDataFlags): Promise<DataForModel> {
+  const data = await loadDataAs(meta, flags.data, flags);
+  if (flags.part !== undefined || data.part === "all") return data;
+  return loadDataAs(meta, flags.data, { ...flags, part: "train" });
+}
+
+/** So many samples at most, drawn without replacement, in the order in which the data have them: the same in each pass. */
+export function draw(dataset: Dataset<unknown>, { samples, seed }: ModelDataFlags): Dataset<unknown> {
+  if (dataset.length <= samples) return dataset;
+  return subset(dataset, new Generator(seed).permutation(dataset.length).slice(0, samples).sort());
+}

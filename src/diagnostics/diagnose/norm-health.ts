@@ -1,0 +1,85 @@
+import { type ChannelStatistics, driftBetween } from "../../models/channel-statistics.js";
+import type { Norm } from "../../nn/norm.js";
+import { RunningNorm } from "../../nn/running-norm.js";
+import { finite } from "../distribution.js";
+import { batchNoise } from "./batch-noise.js";
+import type { NormDiagnosis, NormDrift } from "./diagnosis.js";
+import { type Observation, sampleMoments, usesBatches } from "./observation.js";
+import { thresholds } from "./thresholds.js";
+
+/** What can be told of a norm. @param batchSize - samples in a batch of training */
+export async function normHealth(norm: Norm, seen: Observation, batchSize: number): Promise<NormDiagnosis> {
+  const { name, input, samples } = seen;
+  const weight = (await norm.weight?.data()) ?? null;
+  const variances = input.flatMap(({ count, m2 }) => (count > 0 ? [m2 / count] : []));
+  const isRunning = norm instanceof RunningNorm;
+  return {
+    layer: name,
+    module: String(norm),
+    frozen: isRunning && norm.frozen,
+    ...(isRunning ? await runningHealth(norm, seen) : untracked),
+    noise:
+      usesBatches(norm) && samples.length > 0 ? batchNoise(sampleMoments(seen), ghostSize(norm) ?? batchSize) : null,
+    smallWeights: weight === null ? null : share(weight, (value) => Math.abs(value) < thresholds.weight),
+    smallVariances: isRunning ? share(variances, (variance) => variance < thresholds.variance * norm.eps) : null,
+  };
+}
+
+type RunningHealth = Pick<
+  NormDiagnosis,
+  "drift" | "batchesTracked" | "neverUpdated" | "skippedBatches" | "initialLeft"
+>;
+
+const untracked: RunningHealth = {
+  drift: null,
+  batchesTracked: null,
+  neverUpdated: false,
+  skippedBatches: 0,
+  initialLeft: null,
+};
+
+function ghostSize(norm: RunningNorm): number | null {
+  return "virtualBatchSize" in norm && typeof norm.virtualBatchSize === "number" ? norm.virtualBatchSize : null;
+}
+
+function share(values: ArrayLike<number>, matches: (value: number) => boolean): number {
+  return values.length === 0 ? 0 : Array.from(values).filter(matches).length / values.length;
+}
+
+async function runningHealth(norm: RunningNorm, { population }: Observation): Promise<RunningHealth> {
+  const { runningMean, runningVar, momentum, eps, skippedBatches } = norm;
+  if (runningMean === null || runningVar === null || population === null) return untracked;
+  const old = {
+    mean: Float64Array.from(await runningMean.data()),
+    variance: Float64Array.from(await runningVar.data()),
+  };
+  const count = await trackedBy(norm);
+  const neverUpdated = old.mean.every((value) => value === 0) && old.variance.every((value) => value === 1);
+  return {
+    drift: population.values === 0 ? null : drift(old, population.statistics(old), eps),
+    // Files of other programs may lack the counter.
+    batchesTracked: count > 0 || neverUpdated ? count : null,
+    neverUpdated,
+    skippedBatches,
+    initialLeft: count > 0 && typeof momentum === "number" ? momentum ** count : null,
+  };
+}
+
+async function trackedBy(norm: RunningNorm): Promise<number> {
+  const state = norm.stateDict();
+  const [count = 0] = (await state["num_batches_tracked"]?.data()) ?? [];
+  for (const copy of Object.values(state)) copy.dispose();
+  return count;
+}
+
+/** From the running statistics to those of the data. */
+function drift(old: ChannelStatistics, now: ChannelStatistics, eps: number): NormDrift {
+  const { mean, deviation } = driftBetween(old, now, eps);
+  const distances = Array.from(now.mean, (_, c) => {
+    const [was, is] = [old, now].map(({ variance }) => Math.sqrt(variance[c] + eps));
+    const distance = Math.max(Math.abs(now.mean[c] - old.mean[c]), Math.abs(is - was)) / is;
+    return Number.isNaN(distance) ? Number.POSITIVE_INFINITY : distance;
+  });
+  const channel = distances.indexOf(Math.max(...distances));
+  return { mean: finite(mean), deviation: finite(deviation), worstChannel: channel, worst: finite(distances[channel]) };
+}

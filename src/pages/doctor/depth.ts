@@ -1,0 +1,51 @@
+import type { DepthDiagnosis, Diagnosis } from "../../diagnostics/diagnose/diagnosis.js";
+import { formatNumber } from "../format-number.js";
+import type { Block, Figure, Section } from "../page.js";
+
+/** What comes through the depth, forwards and backwards. */
+export function depthSection({ depth }: Diagnosis): Section | null {
+  if (depth.length === 0) return null;
+  const rows = depth.map(({ layer, module, deviation, gradientNorm, relativeGradient }) => [
+    `${layer}: ${module}`,
+    deviation ?? Number.NaN,
+    gradientNorm ?? Number.NaN,
+    relativeGradient ?? Number.NaN,
+  ]);
+  const content: Block[] = [
+    figure("Scale of activations", "deviation of the output", depth, ({ deviation }) => deviation),
+    figure("Gradients of weights", "gradient over weight", depth, ({ relativeGradient }) => relativeGradient),
+    {
+      kind: "table",
+      caption:
+        "Deviation of each layer’s output; norm of its weight’s gradient in one batch, and that in units of the weight’s norm",
+      columns: ["layer", "deviation", "gradient", "gradient over weight"],
+      rows,
+    },
+  ].filter((block) => block !== null) as Block[];
+  return { title: "Through the depth", content };
+}
+
+function figure(
+  title: string,
+  label: string,
+  depth: readonly DepthDiagnosis[],
+  of: (layer: DepthDiagnosis) => number | null,
+): Figure | null {
+  const points = depth.flatMap((layer, k) => {
+    const value = of(layer);
+    return value === null ? [] : [{ k, name: layer.layer, value }];
+  });
+  if (points.length < 2) return null;
+  const [first, last] = [points[0], points[points.length - 1]];
+  return {
+    kind: "figure",
+    title,
+    description: `From ${formatNumber(first.value)} at layer ${first.name} to ${formatNumber(last.value)} at layer ${last.name}.`,
+    chart: {
+      type: "lines",
+      x: { label: "layer, counted from the input" },
+      y: { label, scale: "log" },
+      series: [{ name: label, points: points.map(({ k, value }) => [k + 1, value]) }],
+    },
+  };
+}

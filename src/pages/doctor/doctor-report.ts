@@ -1,0 +1,71 @@
+import type { Diagnosis, Finding } from "../../diagnostics/diagnose/diagnosis.js";
+import { version } from "../../version.js";
+import { formatNumber } from "../format-number.js";
+import type { Block, Page, Section } from "../page.js";
+import { depthSection } from "./depth.js";
+import { noiseSection } from "./noise.js";
+import { driftSection, gapSection } from "./running-statistics.js";
+import { unitSection } from "./units.js";
+
+/** A diagnosis, and what was diagnosed. */
+export interface DoctorReport {
+  /** The model's file. */
+  readonly model: string;
+  /** What it was given. */
+  readonly data: string;
+  readonly part: string;
+  readonly diagnosis: Diagnosis;
+}
+
+/** The page that tells whether normalisation is healthy in a model. */
+export function doctorReport({ model, data, part, diagnosis }: DoctorReport): Page {
+  const { samples, batchSize, findings, notes } = diagnosis;
+  const facts: Block = {
+    kind: "facts",
+    entries: [
+      ["Findings", findings.length],
+      ["Samples", samples],
+      ["Batch size", batchSize],
+      ...(diagnosis.gap === null ? [] : scores(diagnosis.gap)),
+    ],
+  };
+  const remarks = notes.map((text): Block => ({ kind: "note", tone: "neutral", word: "Note:", text }));
+  const sections: (Section | null)[] = [
+    { title: "Findings", content: [facts, ...findingBlocks(findings), ...remarks] },
+    gapSection(diagnosis),
+    driftSection(diagnosis),
+    noiseSection(diagnosis),
+    unitSection(diagnosis),
+    depthSection(diagnosis),
+  ];
+  return {
+    title: "Is normalisation healthy?",
+    lead: ["The model ", { code: model }, ` on ${samples} samples of `, { code: data }, ` (${part}).`],
+    sections: sections.filter((section) => section !== null),
+    origin: `Written by evenkeel doctor, version ${version}. Formulas and thresholds: docs/doctor.md of the package.`,
+  };
+}
+
+function scores({ running, batch }: NonNullable<Diagnosis["gap"]>): [string, number][] {
+  const [name, as] = running.accuracy === null ? (["Loss", "loss"] as const) : (["Accuracy", "accuracy"] as const);
+  return [
+    [`${name} in evaluation`, running[as] ?? Number.NaN],
+    [`${name} with batch statistics`, batch[as] ?? Number.NaN],
+  ];
+}
+
+function findingBlocks(findings: readonly Finding[]): Block[] {
+  if (findings.length === 0) {
+    const text = "No figure is beyond its threshold, as far as these data tell.";
+    return [{ kind: "note", tone: "good", word: "Healthy.", text }];
+  }
+  return findings.map(({ layer, severity, evidence, advice }): Block => {
+    const word = layer === null ? "The model:" : `Layer ${layer}:`;
+    return {
+      kind: "note",
+      tone: "bad",
+      word,
+      text: `${evidence} (${formatNumber(severity)} times the threshold). ${advice}`,
+    };
+  });
+}

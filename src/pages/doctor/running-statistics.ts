@@ -1,0 +1,75 @@
+import type { Diagnosis } from "../../diagnostics/diagnose/diagnosis.js";
+import { thresholds } from "../../diagnostics/diagnose/thresholds.js";
+import { formatNumber } from "../format-number.js";
+import type { Block, Section } from "../page.js";
+
+/** Evaluation against batch statistics, on the same data. */
+export function gapSection({ gap }: Diagnosis): Section | null {
+  if (gap === null) return null;
+  const { running, batch, difference, standardError, causes } = gap;
+  const rows = [
+    ["running, as in evaluation", running.loss ?? Number.NaN, running.accuracy ?? Number.NaN],
+    ["of each batch, as in training", batch.loss ?? Number.NaN, batch.accuracy ?? Number.NaN],
+  ];
+  const error = standardError === null ? "" : `, with a standard error of ${formatNumber(standardError)}`;
+  const content: Block[] = [
+    {
+      kind: "prose",
+      text: `In training a batch norm uses the statistics of the batch, in evaluation its running ones. On the same data, without dropout, the loss in evaluation is larger by ${formatNumber(difference ?? Number.NaN)}${error}.`,
+    },
+    { kind: "table", caption: "Scores by the statistics used", columns: ["statistics", "loss", "accuracy"], rows },
+  ];
+  if (causes.length > 0) {
+    content.push({
+      kind: "figure",
+      title: "Which norms the gap comes from",
+      description: `How much the loss falls if one norm alone is given batch statistics. Most is won at ${causes[0].layer}: ${formatNumber(causes[0].gain ?? Number.NaN)}.`,
+      chart: {
+        type: "bars",
+        x: { label: "fall of the loss" },
+        bars: causes.slice(0, 20).map(({ layer, gain }) => ({ name: `layer ${layer}`, value: gain ?? Number.NaN })),
+      },
+    });
+  }
+  return { title: "Evaluation against training", content };
+}
+
+/** Running statistics against those of the data. */
+export function driftSection({ norms }: Diagnosis): Section | null {
+  const drifted = norms.flatMap(({ drift, ...norm }) => (drift === null ? [] : [{ ...norm, drift }]));
+  if (drifted.length === 0) return null;
+  const rows = drifted.map(({ layer, module, drift, batchesTracked, initialLeft, skippedBatches }) => [
+    `${layer}: ${module}`,
+    drift.mean ?? Number.NaN,
+    drift.deviation ?? Number.NaN,
+    `${formatNumber(drift.worst ?? Number.NaN)} (channel ${drift.worstChannel})`,
+    batchesTracked ?? Number.NaN,
+    initialLeft ?? Number.NaN,
+    skippedBatches,
+  ]);
+  const bars = drifted.map(({ layer, drift }) => ({ name: `layer ${layer}`, value: drift.mean ?? Number.NaN }));
+  const largest = drifted.reduce((a, b) => ((b.drift.mean ?? 0) > (a.drift.mean ?? 0) ? b : a));
+  return {
+    title: "Drift of running statistics",
+    content: [
+      {
+        kind: "figure",
+        title: "How far running means lie off those of the data",
+        description: `In deviations of each channel, root mean square over channels; most at layer ${largest.layer}: ${formatNumber(largest.drift.mean ?? Number.NaN)}. Dotted: ${thresholds.drift}, from where on it is a finding.`,
+        chart: {
+          type: "bars",
+          x: { label: "deviations" },
+          bars,
+          references: [{ name: "threshold", x: thresholds.drift }],
+        },
+      },
+      {
+        kind: "table",
+        caption:
+          "In deviations of each channel; what is left of the initial mean 0 and variance 1 after so many batches",
+        columns: ["norm", "means", "deviations", "worst channel", "batches", "initial left", "skipped"],
+        rows,
+      },
+    ],
+  };
+}

@@ -1,0 +1,59 @@
+import type { Diagnosis } from "../../diagnostics/diagnose/diagnosis.js";
+import type { Section, Table } from "../page.js";
+
+/** More numbers than these are no help. */
+const mostListed = 12;
+
+/** Units that are dead or saturated, and channels that are switched off. */
+export function unitSection({ activations, norms, samples }: Diagnosis): Section | null {
+  if (activations.length === 0) return null;
+  const rows = activations.map(({ layer, module, channels, dead, saturated, norm }) => [
+    `${layer}: ${module}`,
+    norm ?? "–",
+    channels,
+    dead.length,
+    dead.length === 0 ? "–" : `${dead.slice(0, mostListed).join(", ")}${dead.length > mostListed ? ", …" : ""}`,
+    100 * (saturated ?? Number.NaN),
+  ]);
+  const total = activations.reduce((sum, { dead }) => sum + dead.length, 0);
+  const all = activations.reduce((sum, { channels }) => sum + channels, 0);
+  const silent = norms.flatMap(({ layer, module, smallWeights, smallVariances }) =>
+    smallWeights === null && smallVariances === null
+      ? []
+      : [[`${layer}: ${module}`, 100 * (smallWeights ?? Number.NaN), 100 * (smallVariances ?? Number.NaN)]],
+  );
+  const switches: Table = {
+    kind: "table",
+    caption: "Channels that norms switch off (|γ| near 0), and whose variance is lost in eps",
+    columns: ["norm", "γ near 0, %", "variance below eps, %"],
+    rows: silent,
+  };
+  return {
+    title: "Dead and saturated units",
+    content: [
+      {
+        kind: "figure",
+        title: "Dead channels behind each activation",
+        description: `${total} of ${all} channels gave 0 (behind other activations than ReLU: the same value) for all ${samples} samples.`,
+        chart: {
+          type: "bars",
+          x: {
+            label: "dead channels, %",
+            domain: [0, Math.max(5, ...activations.map(({ dead, channels }) => (100 * dead.length) / channels))],
+          },
+          bars: activations.map(({ layer, dead, channels }) => ({
+            name: `layer ${layer}`,
+            value: (100 * dead.length) / channels,
+          })),
+        },
+      },
+      {
+        kind: "table",
+        caption: "Each activation, and the norm directly before it",
+        columns: ["activation", "norm", "channels", "dead", "which", "saturated, %"],
+        rows,
+      },
+      ...(silent.length === 0 ? [] : [switches]),
+    ],
+  };
+}

@@ -1,0 +1,229 @@
+import {
+  Adam,
+  arrayDataset,
+  BatchNorm,
+  BatchRenorm,
+  batches,
+  Conv2d,
+  type Diagnosis,
+  diagnose,
+  Flatten,
+  fit,
+  GroupNorm,
+  InstanceNorm,
+  LayerNorm,
+  Linear,
+  memoryInUse,
+  mse,
+  ReLU,
+  RmsNorm,
+  recalibrate,
+  Sequential,
+  seed,
+  Tanh,
+  type Tensor,
+  tensor,
+} from "evenkeel";
+import { describe, expect, test } from "vitest";
+import { describeEachBackend } from "../support/backends.js";
+import { normalValues } from "../support/seeded.js";
+
+const samples = 160;
+const inputs = normalValues(samples * 16, 2, 0.5, 2);
+const labels = Array.from({ length: samples }, (_, k) => Number(inputs[16 * k] > 0.5));
+const data = batches(arrayDataset({ inputs, shape: [1, 4, 4], labels }), { batchSize: 16 });
+
+async function trained(momentum = 0.8): Promise<Sequential> {
+  seed(4);
+  const model = new Sequential(
+    new Conv2d(1, 6, 3, { padding: 1 }),
+    new BatchNorm(6, { momentum }),
+    new ReLU(),
+    new Flatten(),
+    new Linear(96, 12),
+    new BatchNorm(12, { momentum }),
+    new ReLU(),
+    new Linear(12, 2),
+  );
+  await fit(model, data, { epochs: 2, optimizer: new Adam(model.parameters(), { lr: 0.003 }) });
+  return model;
+}
+
+const write = (t: Tensor | null | undefined, change: (values: Float32Array) => void): void => {
+  if (t == null) throw new Error("no such tensor");
+  const values = t.dataSync();
+  change(values);
+  t.backend.write(t.block, values);
+};
+const norm = (model: Sequential, k: number): BatchNorm => model.layers[k] as BatchNorm;
+const kinds = ({ findings }: Diagnosis): string[] => findings.map(({ kind, layer }) => `${kind} ${layer ?? ""}`.trim());
+
+describeEachBackend("diagnose", () => {
+  test("finds nothing wrong with a model that has just been trained, and leaves it as it was, to the bit", async () => {
+    const model = await trained();
+    norm(model, 1).updateRunning = false;
+    const before = Object.entries(model.stateDict()).map(([name, t]) => [name, t.dataSync()]);
+    const modes = (): unknown[] => [
+      model.training,
+      norm(model, 1).normalizeWith,
+      norm(model, 1).updateRunning,
+      norm(model, 5).updateRunning,
+    ];
+    const modesBefore = modes();
+    const used = memoryInUse();
+    const found = await diagnose(model, data);
+    expect(kinds(found)).toEqual([]);
+    expect(found.notes).toEqual([]);
+    expect(JSON.parse(JSON.stringify(found))).toEqual(found);
+    expect(memoryInUse()).toBe(used);
+    expect(Object.entries(model.stateDict()).map(([name, t]) => [name, t.dataSync()])).toEqual(before);
+    expect(modes()).toEqual(modesBefore);
+    expect(model.parameters().every(({ grad }) => grad === null)).toBe(true);
+    expect(model.namedModules().some(([, module]) => module.hooked)).toBe(false);
+  });
+
+  test("tells the drift that recalibration in batch mode takes away, and then none", async () => {
+    const model = await trained(0.95);
+    const { norms } = await diagnose(model, data);
+    const { norms: moved } = await recalibrate(model, data, { mode: "batch" });
+    for (const [k, { drift }] of norms.entries()) {
+      expect(drift?.mean).toBeCloseTo(moved[k].drift.mean, 6);
+      expect(drift?.deviation).toBeCloseTo(moved[k].drift.deviation, 6);
+    }
+    for (const { drift } of (await diagnose(model, data)).norms) expect(drift?.worst).toBeLessThan(1e-5);
+  });
+
+  test("names the norm that the gap comes from", async () => {
+    const model = await trained();
+    write(norm(model, 5).runningMean, (values) => values.set(values.map((value, k) => value + 3 * (-1) ** k)));
+    const { gap, findings } = await diagnose(model, data);
+    expect(gap?.running.loss).toBeGreaterThan(gap?.batch.loss ?? 0);
+    expect(gap?.causes.map(({ layer }) => layer)).toEqual(["5", "1"]);
+    expect(gap?.causes[0].gain).toBeCloseTo(gap?.difference ?? 0, 1);
+    expect(findings.map(({ kind, layer }) => [kind, layer])).toEqual(
+      expect.arrayContaining([
+        ["gap", null],
+        ["drift", "5"],
+      ]),
+    );
+    expect(findings.some(({ kind, layer }) => kind === "drift" && layer === "1")).toBe(false);
+  });
+
+  test("lists the units that are dead, and says what stands before them", async () => {
+    const model = await trained();
+    write(norm(model, 5).bias, (values) => values.set([-100, -100], 2));
+    const { activations, findings } = await diagnose(model, data);
+    expect(activations[1].dead).toEqual([2, 3]);
+    expect(findings.find(({ kind }) => kind === "dead")).toMatchObject({
+      layer: "6",
+      evidence: "16.7 % of its channels (2 of 12) are 0 on all 160 samples; norm 5 stands before it",
+    });
+  });
+
+  test("finds statistics that were never moved, what is left of the first ones, a poisoned channel, and γ of 0", async () => {
+    const fresh = await trained();
+    norm(fresh, 1).resetRunningStats();
+    expect(kinds(await diagnose(fresh, data))).toContain("neverUpdated 1");
+    expect(kinds(await diagnose(await trained(0.999), data))).toContain("initialLeft 5");
+    const poisoned = await trained();
+    write((poisoned.layers[4] as Linear).weight, (values) => (values[3] = Number.NaN));
+    expect((await diagnose(poisoned, data)).findings[0]).toMatchObject({ kind: "notFinite", layer: "4" });
+    const huge = await trained();
+    write(norm(huge, 1).runningVar, (values) => (values[3] = 1e8));
+    expect(kinds(await diagnose(huge, data))).toContain("drift 1");
+    const off = await trained();
+    write(norm(off, 1).weight, (values) => values.fill(0, 0, 2));
+    expect(kinds(await diagnose(off, data))).toContain("smallWeights 1");
+  });
+
+  test("holds nothing against statistics that are frozen", async () => {
+    const model = await trained();
+    write(norm(model, 5).runningMean, (values) => values.fill(0.5));
+    norm(model, 5).freeze();
+    const found = await diagnose(model, data);
+    expect(kinds(found)).toEqual([]);
+    expect(found.norms[1]).toMatchObject({ frozen: true });
+  });
+
+  test("measures the noise of batches: by theory where values are independent, more where a sample's are alike", async () => {
+    const free = normalValues(1000 * 9, 5);
+    const alike = free.map((_, i) => free[Math.floor(i / 9)]);
+    for (const [values, effective] of [
+      [free, 8 * 9],
+      [alike, 8],
+    ] as const) {
+      const model = new Sequential(new BatchNorm(1));
+      const all = batches(arrayDataset({ inputs: values, shape: [1, 3, 3], labels: new Int32Array(1000) }), {
+        batchSize: 100,
+      });
+      const [{ noise }] = (await diagnose(model, all, { batchSize: 8, loss: (y) => y.mean() })).norms;
+      expect(noise?.values).toBe(72);
+      expect((noise?.effectiveValues ?? 0) / effective).toBeGreaterThan(0.8);
+      expect((noise?.effectiveValues ?? 0) / effective).toBeLessThan(1.25);
+      expect((noise?.variance ?? 0) / Math.sqrt(2 / (effective - 1))).toBeGreaterThan(0.8);
+      expect((noise?.variance ?? 0) / Math.sqrt(2 / (effective - 1))).toBeLessThan(1.25);
+      expect((noise?.batchSizeForSmallNoise ?? 0) / (8 / effective / 0.05 ** 2)).toBeCloseTo(1, 0);
+    }
+  });
+
+  test("tells of saturation, and of gradients that do not come through", async () => {
+    seed(1);
+    const layers = Array.from({ length: 6 }, () => [new Linear(16, 16), new Tanh()]).flat();
+    for (const layer of layers) if (layer instanceof Linear) write(layer.weight, (w) => w.set(w.map((v) => 60 * v)));
+    const model = new Sequential(new Flatten(), ...layers, new Linear(16, 2));
+    const found = kinds(await diagnose(model, data));
+    expect(found).toContain("saturated 2");
+    expect(found.some((kind) => kind.startsWith("gradient"))).toBe(true);
+  });
+});
+
+describe("diagnose", () => {
+  test("takes any norm, none, targets that are numbers, and data without targets", async () => {
+    const makers = [
+      () => new LayerNorm(16),
+      () => new GroupNorm(2, 16),
+      () => new RmsNorm(16),
+      () => new BatchRenorm(16),
+      () => new BatchNorm(16, { virtualBatchSize: 4 }),
+      () => new BatchNorm(16, { trackRunningStats: false }),
+      () => new ReLU(),
+    ];
+    for (const make of makers) {
+      const model = new Sequential(new Flatten(), make(), new Linear(16, 1));
+      const targets = arrayDataset({ inputs, shape: [1, 4, 4], targets: normalValues(samples, 1) });
+      const regression = await diagnose(model, batches(targets, { batchSize: 16 }), { loss: mse });
+      expect(regression.depth.at(-1)?.gradientNorm).toBeGreaterThan(0);
+      const bare = await diagnose(model, [tensor(inputs, [samples, 1, 4, 4])]);
+      expect([bare.gap, bare.depth.at(-1)?.gradientNorm]).toEqual([null, null]);
+      expect(bare.notes).toContain("without labels or a loss nothing can be told of a gap and of gradients");
+    }
+    const images = new Sequential(new InstanceNorm(1, { trackRunningStats: true }), new Flatten(), new Linear(16, 2));
+    expect((await diagnose(images, data)).norms[0]).toMatchObject({ neverUpdated: true, noise: null });
+  });
+
+  test("says no more than few samples support", async () => {
+    const { findings, notes, norms } = await diagnose(await trained(), [...data].slice(0, 2));
+    expect([findings, norms[0].noise]).toEqual([[], null]);
+    expect(notes).toEqual([
+      "32 samples are too few to tell of single channels and of drift: pass 100 or more",
+      "2 batches are too few to tell a gap from chance: pass 5 or more",
+    ]);
+  });
+
+  test("refuses what it cannot use", async () => {
+    const model = await trained();
+    const one = batches(arrayDataset({ inputs, shape: [1, 4, 4], labels }), { batchSize: 1 });
+    const texts = await Promise.all(
+      [() => diagnose(model, []), () => diagnose(model, one), () => diagnose(model, data, { samples: 0 })].map((run) =>
+        run().then(String, String),
+      ),
+    );
+    expect(texts).toMatchInlineSnapshot(`
+      [
+        "ArgumentError: diagnose(model, data): expected batches of 2 samples or more, got none. Pass batches of the size of training; a generator is spent after one pass.",
+        "ArgumentError: diagnose(model, data): expected batches of 2 samples or more, got 160 of fewer. Pass batches of the size of training; a generator is spent after one pass.",
+        "ArgumentError: diagnose(model, data): expected samples to be a whole number of at least 1, got 0. Correct samples.",
+      ]
+    `);
+  });
+});
