@@ -8,6 +8,7 @@ export default defineConfig({
     alias: {
       "evenkeel/node": source("src/node/index.ts"),
       "evenkeel/onnx": source("src/models/onnx/index.ts"),
+      "evenkeel/study": source("src/study/index.ts"),
       "evenkeel/tfjs": source("src/models/tfjs/index.ts"),
       evenkeel: source("src/index.ts"),
     },

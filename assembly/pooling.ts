@@ -18,21 +18,30 @@ function gather(at: usize, stride: usize): v128 {
   return v128.load_lane<f32>(at + 3 * stride, v, 3);
 }
 
-/** y = the largest of each 2×2 window, `indices` = its place in the plane; strides 2, no padding. */
+/** y = the largest of each 2×2 window, `indices` = its place in the plane; strides 2, no padding. The last four of a row overlap others. */
 export function maxPool2x2(
   x: usize, y: usize, indices: usize, height: i32, width: i32, outHeight: i32, outWidth: i32, begin: i32, end: i32,
 ): void {
   const rowBytes = <usize>width << 2;
-  const whole = outWidth & ~3;
   const down = i32x4.splat(width);
   const one = i32x4.splat(1);
   for (let plane = begin; plane < end; plane++) {
+    const start = x + (<usize>(plane * height * width) << 2);
     for (let oy = 0; oy < outHeight; oy++) {
       const place = 2 * oy * width;
-      let from = x + (<usize>(plane * height * width + place) << 2);
-      let at = <usize>((plane * outHeight + oy) * outWidth) << 2;
-      let corner = i32x4.add(i32x4.splat(place), i32x4(0, 2, 4, 6));
-      for (let ox = 0; ox < whole; ox += 4) {
+      const row = <usize>((plane * outHeight + oy) * outWidth) << 2;
+      if (outWidth < 4) {
+        for (let ox = 0; ox < outWidth; ox++) {
+          const at = row + (<usize>ox << 2);
+          maxOfWindow(start, width, 2 * oy, 2 * oy + 2, 2 * ox, 2 * ox + 2, y + at, indices + at);
+        }
+        continue;
+      }
+      for (let next = 0; next < outWidth; next += 4) {
+        const ox = min(next, outWidth - 4);
+        const from = start + (<usize>(place + 2 * ox) << 2);
+        const at = row + (<usize>ox << 2);
+        const corner = i32x4.add(i32x4.splat(place + 2 * ox), i32x4(0, 2, 4, 6));
         const a = v128.load(from);
         const b = v128.load(from, 16);
         const c = v128.load(from + rowBytes);
@@ -51,35 +60,27 @@ export function maxPool2x2(
         better = exceeds(v, best);
         v128.store(y + at, v128.bitselect(v, best, better));
         v128.store(indices + at, v128.bitselect(i32x4.add(i32x4.add(corner, down), one), index, better));
-        corner = i32x4.add(corner, i32x4.splat(8));
-        from += 32;
-        at += 16;
-      }
-      for (let ox = whole; ox < outWidth; ox++) {
-        const start = x + (<usize>(plane * height * width) << 2);
-        maxOfWindow(start, width, 2 * oy, 2 * oy + 2, 2 * ox, 2 * ox + 2, y + at, indices + at);
-        at += 4;
       }
     }
   }
 }
 
-/** The largest value of rows top … bottom − 1, columns left … right − 1 of a plane, and its place. */
+/** The largest value of rows top … bottom − 1, columns left … right − 1 of a plane, and its place; without branches that depend on values. */
 function maxOfWindow(
   plane: usize, width: i32, top: i32, bottom: i32, left: i32, right: i32, y: usize, index: usize,
 ): void {
-  let at = top * width + left;
-  let best = load<f32>(plane + (<usize>at << 2));
+  let at = i32x4.splat(top * width + left);
+  let best = v128.load32_splat(plane + (<usize>(top * width + left) << 2));
   for (let row = top; row < bottom; row++) {
     for (let place = row * width + left; place < row * width + right; place++) {
-      const v = load<f32>(plane + (<usize>place << 2));
-      if (v <= best || best != best) continue;
-      best = v;
-      at = place;
+      const v = v128.load32_splat(plane + (<usize>place << 2));
+      const better = exceeds(v, best);
+      best = v128.bitselect(v, best, better);
+      at = v128.bitselect(i32x4.splat(place), at, better);
     }
   }
-  store<f32>(y, best);
-  store<i32>(index, at);
+  v128.store_lane<f32>(y, best, 0);
+  v128.store_lane<i32>(index, at, 0);
 }
 
 /** As {@link maxOfWindow} for four windows `step` columns apart, all within their rows. */
@@ -207,6 +208,46 @@ export function avgPool(
         to += 4;
       }
     }
+  }
+}
+
+/** The gradient of {@link avgPool2x2}: a quarter of dy at each place of its window, 0 beyond the last window. */
+export function avgPool2x2Gradient(
+  dy: usize, dx: usize, height: i32, width: i32, outHeight: i32, outWidth: i32, begin: i32, end: i32,
+): void {
+  const rowBytes = <usize>width << 2;
+  const whole = outWidth & ~3;
+  for (let plane = begin; plane < end; plane++) {
+    let at = dy + (<usize>(plane * outHeight * outWidth) << 2);
+    let to = dx + (<usize>(plane * height * width) << 2);
+    for (let oy = 0; oy < outHeight; oy++) {
+      for (let ox = 0; ox < whole; ox += 4) {
+        const share = f32x4.mul(v128.load(at), f32x4.splat(0.25));
+        const low = v128.shuffle<i32>(share, share, 0, 0, 1, 1);
+        const high = v128.shuffle<i32>(share, share, 2, 2, 3, 3);
+        v128.store(to, low);
+        v128.store(to, high, 16);
+        v128.store(to + rowBytes, low);
+        v128.store(to + rowBytes, high, 16);
+        at += 16;
+        to += 32;
+      }
+      for (let ox = whole; ox < outWidth; ox++) {
+        const share = load<f32>(at) * 0.25;
+        store<f32>(to, share);
+        store<f32>(to, share, 4);
+        store<f32>(to + rowBytes, share);
+        store<f32>(to + rowBytes, share, 4);
+        at += 4;
+        to += 8;
+      }
+      if (width > 2 * outWidth) {
+        memory.fill(to, 0, <usize>(width - 2 * outWidth) << 2);
+        memory.fill(to + rowBytes, 0, <usize>(width - 2 * outWidth) << 2);
+      }
+      to += (<usize>(2 * width - 2 * outWidth)) << 2;
+    }
+    memory.fill(to, 0, <usize>(height - 2 * outHeight) * rowBytes);
   }
 }
 

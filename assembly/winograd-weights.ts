@@ -28,6 +28,13 @@ function tileStep(tiles: i32): usize {
   return bytes(tiles + 16);
 }
 
+/** Bytes from one of the 36 values of all sums to the next, for the same reason as in winograd.ts not a power of two. */
+// @ts-ignore: decorator
+@inline
+function sumStep(channels: i32, rounded: i32): usize {
+  return ((<usize>channels * <usize>rounded) << 3) + 64;
+}
+
 /**
  * partial (f64; piece, 36, channels, results rounded up to 4) = the sums of each piece. `plan` is the forward one, `cotangentPlan` that of
  * dy as a source without padding. Units: pieces. Scratch: 896 bytes, then the records, five planes, and for each of a unit's tiles
@@ -54,7 +61,7 @@ export function winogradWeightGradient(
   const patchStep = <usize>channels * channelStep + 64;
   const panelBytes = (<usize>tiles) << 6;
   const cotangentStep = <usize>panels * panelBytes + 64;
-  const sumBytes = (<usize>channels * <usize>rounded) << 3;
+  const sumBytes = sumStep(channels, rounded);
   const factors = scratch;
   const lines = factors + factorBytes;
   const tile = lines + 640;
@@ -150,7 +157,7 @@ export function winogradMergeWeights(
   const line = scratch + filterBytes;
   const lines = line + 96;
   const rounded = (results + 3) & ~3;
-  const step = (<usize>channels * <usize>rounded) << 3;
+  const step = sumStep(channels, rounded);
   for (let channel = begin; channel < end; channel++) {
     for (let r = 0; r < results; r += 2) {
       let from = partial + ((<usize>(channel * rounded + r)) << 3);

@@ -23,6 +23,13 @@ import {
 /** Channels that are summed in one go, so that their panel stays in the first-level cache. */
 const depthLimit: i32 = 256;
 
+/** Bytes from one of the 36 values of all weights to the next: not a power of two, so that they do not fight for the same cache lines. */
+// @ts-ignore: decorator
+@inline
+function weightStep(channels: i32, results: i32): usize {
+  return (bytes((results + 1) >> 1, channels) << 1) + 64;
+}
+
 /**
  * packed (36; pair of results; channel; 2) = G g Gᵀ of the weights g, nine values at `resultStep`·result + `channelStep`·channel, in
  * reverse order if `turned`. An odd last result is paired with zeros. Units: pairs. Scratch: 496 bytes.
@@ -41,7 +48,7 @@ export function winogradPackWeights(
 ): void {
   writeFilterFactors(scratch);
   const lines = scratch + filterBytes;
-  const step = bytes((results + 1) >> 1, channels) << 1;
+  const step = weightStep(channels, results);
   const first = turned ? bytes(8) : 0;
   const next: usize = turned ? -4 : 4;
   for (let pair = begin; pair < end; pair++) {
@@ -126,7 +133,7 @@ export function winogradCorrelate(
       }
     }
     for (let i = 0; i < 36; i++) {
-      const w = weights + (bytes(i * ((results + 1) >> 1), channels) << 1);
+      const w = weights + <usize>i * weightStep(channels, results);
       for (let panel = 0; panel < panels; panel++) {
         const from = patches + <usize>(36 * panel + i) * step;
         const to = products + ((<usize>(36 * panel * results + i)) << 6);

@@ -50,7 +50,11 @@ function docExamples(): [string, string][] {
 
 describe("docstrings", () => {
   test.each(docExamples())("the example in %s runs and gives what it says", async (_, code) => {
-    const evenkeel = { ...(await import("evenkeel")), ...(await import("evenkeel/tfjs")) };
+    const evenkeel = {
+      ...(await import("evenkeel")),
+      ...(await import("evenkeel/study")),
+      ...(await import("evenkeel/tfjs")),
+    };
     evenkeel.setBackend("wasm");
     evenkeel.onWarning(() => {});
     // `expression; // value` is compared; declarations, classes and blocks run as they are.

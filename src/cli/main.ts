@@ -10,6 +10,7 @@ import { inspectCommand } from "./inspect.js";
 import { predictCommand } from "./predict.js";
 import { recalibrateCommand } from "./recalibrate.js";
 import { repairCommand } from "./repair.js";
+import { studyCommand } from "./study.js";
 import { trainCommand } from "./train.js";
 
 /** Exit codes: bad input, and a command line that cannot be understood. */
@@ -44,6 +45,7 @@ const commands = [
   exportCommand,
   recalibrateCommand,
   repairCommand,
+  studyCommand,
 ];
 for (const command of commands.map((make) => make())) {
   program.addCommand(command.copyInheritedSettings(program));

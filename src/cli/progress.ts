@@ -5,7 +5,7 @@ import type { RunListener } from "./run-listener.js";
 const plainEverySeconds = 10;
 
 /** `12.3 s`, or `1 min 5 s` */
-function formatSeconds(seconds: number): string {
+export function formatSeconds(seconds: number): string {
   if (seconds < 9.95) return `${seconds.toFixed(1)} s`;
   const whole = Math.round(seconds);
   return whole < 60 ? `${whole} s` : `${Math.floor(whole / 60)} min ${whole % 60} s`;

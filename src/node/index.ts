@@ -30,4 +30,5 @@ export { writeWhole } from "./files.js";
 export { type Image, type ReadImageOptions, readImage } from "./image.js";
 export { type BuildNetwork, loadNetwork, recordNetwork } from "./load-network.js";
 export { type LoadRunOptions, loadRun, type Run } from "./load-run.js";
+export { type ExportedNetwork, loadRunExport, type RunExport } from "./load-run-export.js";
 export { loadImages } from "./model-inputs.js";

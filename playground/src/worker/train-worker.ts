@@ -111,7 +111,8 @@ self.onmessage = ({ data: message }: MessageEvent<ToWorker>) => {
       postSnapshot();
       return;
     case "step":
-      due = message.count;
+      // Those asked for before the last was made come on top; a run under way ends.
+      due = Number.isFinite(due) ? due + message.count : message.count;
       void loop();
       return;
     case "received":

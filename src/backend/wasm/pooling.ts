@@ -45,8 +45,10 @@ export function pooling(runtime: Runtime): Pooling<number> {
     },
 
     avgPool2dGradient(dy, dx, geometry) {
-      const args = [dy, dx, ...sizesOf(geometry), ...windowsOf(geometry)];
-      runtime.share("avgPoolGradient", geometry.planes, workOf(geometry), ...args);
+      const args = [dy, dx, ...sizesOf(geometry)];
+      const work = workOf(geometry);
+      if (isHalving(geometry)) runtime.share("avgPool2x2Gradient", geometry.planes, work, ...args);
+      else runtime.share("avgPoolGradient", geometry.planes, work, ...args, ...windowsOf(geometry));
     },
   };
 }

@@ -57,7 +57,7 @@ export function isWinogradForWeight(geometry: ConvGeometry): boolean {
 }
 
 function pieceBytes(channels: number, results: number): number {
-  return 36 * 8 * channels * 4 * Math.ceil(results / 4);
+  return 36 * (8 * channels * 4 * Math.ceil(results / 4) + 64);
 }
 
 /** y from x. */
@@ -143,7 +143,7 @@ export function winograd(runtime: Runtime) {
     const patchBytes = 144 * (channels | 1);
     const plan = planOf(shape, patchBytes + 144 * results);
     const pairs = Math.ceil(results / 2);
-    const weightBytes = 4 * 72 * pairs * channels;
+    const weightBytes = 36 * (8 * pairs * channels + 64);
     runtime.withScratch(64 + weightBytes, (words) => {
       runtime.memory.bytes.set(new Uint8Array(plan.words.buffer), words);
       const packed = words + 64;

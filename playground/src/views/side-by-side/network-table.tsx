@@ -7,7 +7,7 @@ type Name = keyof NetworkSettings;
 const names = Object.keys(networkWords) as readonly Name[];
 
 /** What network B has where it has what A has. */
-const same = "";
+const same = "same";
 
 /** The settings of both networks, a row for each; where they differ is marked. */
 export function NetworkTable({ run }: { readonly run: Run }) {

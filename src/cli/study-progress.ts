@@ -1,0 +1,36 @@
+import { Presets, SingleBar } from "cli-progress";
+import type { StudyProgress } from "../study/run-study.js";
+import { formatSeconds } from "./progress.js";
+
+const plainEverySeconds = 10;
+
+/** Shows how a study goes: a bar on a terminal, a plain line now and then elsewhere. */
+export function studyProgress(out: NodeJS.WriteStream): { show(progress: StudyProgress): void; close(): void } {
+  const bar = out.isTTY
+    ? new SingleBar(
+        {
+          format: "{bar} {percentage}% · {what} · {left} left",
+          stream: out,
+          hideCursor: true,
+          clearOnComplete: true,
+          barsize: 24,
+        },
+        Presets.shades_classic,
+      )
+    : null;
+  bar?.start(1, 0, { what: "", left: "–" });
+  let lastLine = performance.now();
+  return {
+    show({ experiment, condition, seed, done, secondsSpent, secondsLeft }) {
+      const what = `${experiment}: ${condition}, seed ${seed}`;
+      const left = secondsLeft === null ? "–" : formatSeconds(secondsLeft);
+      bar?.update(secondsLeft === null ? 0 : secondsSpent / Math.max(secondsSpent + secondsLeft, 1e-9), { what, left });
+      if (bar !== null || performance.now() - lastLine < plainEverySeconds * 1000) return;
+      lastLine = performance.now();
+      out.write(`${what}; ${done} trials done, ${left} left\n`);
+    },
+    close() {
+      bar?.stop();
+    },
+  };
+}

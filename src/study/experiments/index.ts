@@ -1,0 +1,33 @@
+import { ArgumentError } from "../../errors.js";
+import type { Budget, Experiment } from "../experiment.js";
+import { alive } from "./alive.js";
+import { batch } from "./batch.js";
+import { gap } from "./gap.js";
+import { linear } from "./linear.js";
+
+/** All experiments, in the order in which a study runs them. */
+export const experiments: readonly Experiment[] = [alive, batch, gap, linear];
+
+/**
+ * The experiments of a budget, or those of some names.
+ *
+ * @throws ArgumentError if a name is unknown, listing those that are known
+ * @example
+ * ```ts
+ * chooseExperiments(["linear", "gap"], "quick").map(({ name }) => name); // ["gap", "linear"]
+ * ```
+ */
+export function chooseExperiments(names: readonly string[], budget: Budget): Experiment[] {
+  const unknown = names.filter((name) => experiments.every((experiment) => experiment.name !== name));
+  if (unknown.length > 0) {
+    throw new ArgumentError({
+      where: "evenkeel study",
+      expected: `names of ${experiments.map(({ name }) => name).join(", ")}`,
+      received: unknown.join(", "),
+      cure: "Leave the names out for all experiments of the budget.",
+    });
+  }
+  return experiments.filter(({ name, timeShare }) =>
+    names.length === 0 ? timeShare[budget] > 0 : names.includes(name),
+  );
+}

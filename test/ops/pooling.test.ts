@@ -1,0 +1,33 @@
+import { avgPool2d, maxPool2d, scope, setBackend, type Tensor, tensor } from "evenkeel";
+import { describe, expect, test } from "vitest";
+import { normalValues } from "../support/seeded.js";
+
+const works: Record<string, (x: Tensor) => Tensor> = {
+  "maxima of 2 × 2": (x) => maxPool2d(x, 2),
+  "means of 2 × 2": (x) => avgPool2d(x, 2),
+  "maxima of 3 × 3 at steps of 2": (x) => maxPool2d(x, 3, { stride: 2, padding: 1 }),
+};
+/** Around the ends of vectors: 1 to 9 windows in a row, of even and odd width. */
+const widths = Array.from({ length: 17 }, (_, k) => k + 2);
+
+/** Halves: many are equal, so that which one wins is tested too, and all sums are exact. */
+function halves(length: number, seed: number): Float32Array {
+  return normalValues(length, seed).map((v) => Math.round(2 * v) / 2 + 0);
+}
+
+describe.each(Object.entries(works))("%s", (_, pool) => {
+  test.each(widths)("and their gradients are those of plain loops in rows of %i", (width) => {
+    const [plain, fast] = (["cpu", "wasm"] as const).map((name) => {
+      setBackend(name);
+      return scope(() => {
+        const values = halves(3 * 5 * width, width);
+        values[values.length - 2 * width] = Number.NaN;
+        const x = tensor(values, [1, 3, 5, width], { requiresGrad: true });
+        const y = pool(x);
+        y.backward(halves(y.size, 2));
+        return { y: y.dataSync(), dx: x.grad?.dataSync() };
+      });
+    });
+    expect(fast).toEqual(plain);
+  });
+});

@@ -1,0 +1,31 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { batches, evaluate } from "evenkeel";
+import { loadRunExport } from "evenkeel/node";
+import { expect, test } from "vitest";
+import { initialSettings } from "../../playground/src/settings.js";
+import { Contest } from "../../playground/src/training/contest.js";
+import { exportRun } from "../../playground/src/training/export-run.js";
+
+test("a run exported from the page opens in Node, and its networks score there what they scored on the page", async () => {
+  const contest = await Contest.open(initialSettings.experiment);
+  for (let step = 0; step < 5; step++) await contest.step();
+  const folder = mkdtempSync(join(tmpdir(), "evenkeel-exported-"));
+  try {
+    const path = join(folder, "exported.json");
+    writeFileSync(path, JSON.stringify(exportRun(contest)));
+    const { networks, train, test } = loadRunExport(path);
+    expect([train.length, test.length]).toEqual([contest.data.train.labels.length, contest.data.test.labels.length]);
+    for (const [k, { name, steps, trained }] of networks.entries()) {
+      expect([name, steps]).toEqual(["AB"[k], 5]);
+      const { testLoss, testAccuracy } = contest.trainers[k].test();
+      const data = batches(test, { batchSize: test.length });
+      const { loss, accuracy } = await evaluate(trained?.model ?? contest.trainers[k].network.model, data);
+      expect(trained).not.toBeNull();
+      expect([loss, accuracy]).toEqual([testLoss, testAccuracy]);
+    }
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+});

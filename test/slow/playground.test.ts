@@ -1,0 +1,285 @@
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { gzipSync } from "node:zlib";
+import axe from "axe-core";
+import type { Page } from "playwright-core";
+import { build } from "vite";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { initialSettings } from "../../playground/src/settings.js";
+import { Contest } from "../../playground/src/training/contest.js";
+import { type ExportedRun, exportRun, readData } from "../../playground/src/training/export-run.js";
+import { hasChromium, isolating, type Server, serve, type Visit, visit } from "../support/chromium.js";
+
+const root = join(import.meta.dirname, "../..");
+const folder = mkdtempSync(join(tmpdir(), "evenkeel-playground-"));
+const built = join(folder, "under/some/path");
+/** Servers of the built page: one that isolates it, and a plain one. */
+let [isolated, plain]: Server[] = [];
+
+beforeAll(async () => {
+  await build({
+    configFile: join(root, "playground/vite.config.ts"),
+    logLevel: "error",
+    build: { outDir: built, emptyOutDir: true },
+  });
+  isolated = await serve(folder, isolating);
+  plain = await serve(folder);
+}, 120_000);
+
+afterAll(() => {
+  for (const server of [isolated, plain]) server?.close();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+/** Opens the page, at a place of its settings, and expects that nothing goes wrong and no other origin is asked. */
+async function open<T>(server: Server, hash: string, body: (visit: Visit) => Promise<T>): Promise<T> {
+  return visit(`${server.url}under/some/path/${hash}`, async (opened) => {
+    await opened.page.waitForSelector(".arena canvas");
+    const result = await body(opened);
+    expect(opened.errors).toEqual([]);
+    const foreign = opened.requests.filter((one) => ![server.url, "blob:", "data:"].some((own) => one.startsWith(own)));
+    expect(foreign).toEqual([]);
+    return result;
+  });
+}
+
+const button = (page: Page, name: string) => page.getByRole("button", { name, exact: true });
+
+async function stepsOf(page: Page): Promise<number> {
+  return Number((await page.locator(".controls output").textContent())?.replace(/\D/g, ""));
+}
+
+async function waitForSteps(page: Page, steps: number): Promise<void> {
+  await expect.poll(() => stepsOf(page), { timeout: 60_000, interval: 50 }).toBeGreaterThanOrEqual(steps);
+}
+
+/** The run as the page saves it. */
+async function savedRun(page: Page): Promise<ExportedRun> {
+  const [download] = await Promise.all([page.waitForEvent("download"), button(page, "Save the run as JSON").click()]);
+  expect(download.suggestedFilename()).toBe("evenkeel-run.json");
+  return JSON.parse(readFileSync(await download.path(), "utf8"));
+}
+
+/** The same run, made in Node from what the file says. */
+async function replay(run: ExportedRun): Promise<ExportedRun> {
+  const contest = new Contest(run.experiment, readData(run));
+  const steps = Math.max(...run.networks.map((network) => network.steps));
+  for (let step = 0; step < steps; step++) await contest.step();
+  return JSON.parse(JSON.stringify(exportRun(contest)));
+}
+
+describe.skipIf(!hasChromium)(
+  "the playground, built and served under a path (skipped without /usr/bin/chromium)",
+  () => {
+    test("weighs at most 500 kB in gzip without the digits, and allows its own files and WebAssembly only", () => {
+      const files = readdirSync(built, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile());
+      const code = files.filter(({ name }) => !name.endsWith(".bin"));
+      const bytes = code.map(({ parentPath, name }) => gzipSync(readFileSync(join(parentPath, name))).length);
+      expect(bytes.reduce((sum, size) => sum + size, 0)).toBeLessThan(500_000);
+      const page = readFileSync(join(built, "index.html"), "utf8").replaceAll("&#39;", "'");
+      expect(page).toContain("default-src 'none'; script-src 'self' 'wasm-unsafe-eval';");
+      expect(page).not.toMatch(/<script(?![^>]*\bsrc=)/);
+    });
+
+    test.each([
+      ["isolated, with shared memory", () => isolated, true],
+      ["from a plain server, without it", () => plain, false],
+    ])("trains, and the run that it saves is made again in Node to the same bits: %s", async (_, server, shared) => {
+      const run = await open(server(), "", async ({ page }) => {
+        expect(await page.evaluate("[crossOriginIsolated, typeof SharedArrayBuffer]")).toEqual([
+          shared,
+          shared ? "function" : "undefined",
+        ]);
+        await button(page, "Train").click();
+        await waitForSteps(page, 60);
+        await button(page, "Pause").click();
+        return savedRun(page);
+      });
+      expect(run.networks.map(({ error }) => error)).toEqual([null, null]);
+      expect(await replay(run)).toEqual(run);
+      // What the recipe gives in Node is what it gave in the page.
+      const again = exportRun(await Contest.open(run.experiment));
+      expect(again.data).toBe(run.data);
+    });
+
+    test("shows at first that batch norm learns the spiral, and the same network without it does not", async () => {
+      // In Node, where the bits are the same.
+      const contest = await Contest.open(initialSettings.experiment);
+      for (let step = 0; step < 1200; step++) await contest.step();
+      const [a, b] = contest.trainers.map(({ curves }) => curves.columns());
+      expect(Math.max(...a.testAccuracy.slice(-40))).toBeLessThan(0.7);
+      expect(Math.max(...b.testAccuracy.slice(-40))).toBeGreaterThan(0.9);
+      expect(Math.min(...b.loss.slice(-40))).toBeLessThan(b.loss[0] / 2);
+    });
+
+    test("runs, pauses, steps and starts again", async () => {
+      await open(plain, "", async ({ page }) => {
+        expect(await stepsOf(page)).toBe(0);
+        await button(page, "Step").click();
+        await expect.poll(() => stepsOf(page)).toBe(1);
+        await button(page, "Step").click();
+        await expect.poll(() => stepsOf(page)).toBe(2);
+        await button(page, "Train").click();
+        await waitForSteps(page, 20);
+        await button(page, "Pause").click();
+        const paused = (await savedRun(page)).networks[0].steps;
+        await expect.poll(() => stepsOf(page)).toBe(paused);
+        await page.waitForTimeout(300);
+        expect(await stepsOf(page)).toBe(paused);
+        await button(page, "Reset").click();
+        await expect.poll(() => stepsOf(page)).toBe(0);
+        await expect.poll(() => button(page, "Train").isVisible()).toBe(true);
+      });
+    });
+
+    test("keeps every setting in the address, over a reload too", async () => {
+      await open(plain, "", async ({ page }) => {
+        const selects = page.locator(".settings select");
+        for (let k = 0; k < (await selects.count()); k++) {
+          const chosen = await selects.nth(k).inputValue();
+          const values: string[] = await page.evaluate(
+            `[...document.querySelectorAll(".settings select")[${k}].options].map((one) => one.value)`,
+          );
+          // Small networks, so that the page need not compute long.
+          await selects.nth(k).selectOption(values.filter((value) => value !== chosen && value !== "same").at(0) ?? "");
+        }
+        await page.getByText("Moons", { exact: true }).click();
+        await page.getByLabel("Noise").fill("0.11");
+        await page.getByLabel("Seed", { exact: true }).fill("77");
+        await page.getByLabel("Seed", { exact: true }).press("Enter");
+        const state = () =>
+          page.evaluate(`[...document.querySelectorAll(".settings select, .data-picker input")].map((one) =>
+          one.type === "radio" ? one.checked : one.value)`);
+        const before = await state();
+        const hash = await page.evaluate("location.hash");
+        for (const key of ["data=moons", "noise=0.11", "seed=77", "a.norm=batch", "b.norm=none", "b.width=4"]) {
+          expect(hash).toContain(key);
+        }
+        await page.reload();
+        await page.waitForSelector(".settings select");
+        expect(await state()).toEqual(before);
+        expect(await page.evaluate("location.hash")).toBe(hash);
+      });
+    });
+
+    test("leaves out what it does not understand in an address, and says so", async () => {
+      await open(plain, "#data=square&a.depth=99&b.norm=rms&foo=1", async ({ page }) => {
+        const notes = await page.locator("main > [role=status] .note").allTextContents();
+        expect(notes).toMatchInlineSnapshot(`
+          [
+            "“square” is not a value of data, so it is spiral.",
+            "“99” is not a value of a.depth, so it is 4.",
+            "“foo” is not a setting, so it was left out.",
+          ]
+        `);
+        expect(await page.getByLabel("Normalisation of B").inputValue()).toBe("rms");
+      });
+    });
+
+    test("says what a batch of one will do to batch norm, and then what the library says of it", async () => {
+      await open(plain, "#b.batchSize=1", async ({ page }) => {
+        const messages = page.locator("[aria-label='Network B'] .messages");
+        expect(await messages.textContent()).toMatchInlineSnapshot(
+          `"A batch of one has no spread: each value is its own mean, so x − mean is 0 whatever the sample. The library will refuse to train."`,
+        );
+        await button(page, "Train").click();
+        await expect.poll(() => messages.locator(".bad").count()).toBe(1);
+        expect(await messages.locator(".bad").textContent()).toMatchInlineSnapshot(
+          `"Stopped. The library says: BatchNorm(24).forward(x): expected at least 2 values per channel for batch statistics, got 1 (shape 1×24). Use a batch of 2 or more, call eval() first, or normalise with GroupNorm or LayerNorm."`,
+        );
+        // The other goes on.
+        await waitForSteps(page, 10);
+        await page.getByLabel("Batch size of B").selectOption("16");
+        await expect.poll(() => messages.locator(".note").count()).toBe(0);
+      });
+    });
+
+    test("says which layer failed first when training overflows", async () => {
+      await open(
+        plain,
+        "#a.learningRate=10&a.activation=elu&a.norm=none&a.initialScale=10&b.norm=same",
+        async ({ page }) => {
+          const messages = page.locator("[aria-label='Network A'] .messages .bad");
+          await button(page, "Train").click();
+          await expect.poll(() => messages.count(), { timeout: 20_000 }).toBe(1);
+          expect(await messages.textContent()).toMatch(
+            /Stopped\. The library says: fit\(model, data\), step 0: expected a finite loss/,
+          );
+        },
+      );
+    });
+
+    test("can be used with the keyboard alone", async () => {
+      await open(plain, "", async ({ page }) => {
+        await page.keyboard.press("Tab");
+        expect(await page.evaluate("document.activeElement.textContent")).toBe("Skip to the networks");
+        await page.keyboard.press("Tab");
+        await page.keyboard.press("Enter");
+        await waitForSteps(page, 5);
+        await page.keyboard.press("Space");
+        await expect.poll(() => button(page, "Train").isVisible()).toBe(true);
+        // Everything that can be pressed or changed is reached, and can be seen to be.
+        const count: number = await page.evaluate(`(() => {
+        const shown = [...document.querySelectorAll("button, select, input, summary, a[href], canvas[tabindex]")]
+          .filter((one) => one.checkVisibility() && !one.disabled);
+        const groups = new Set(shown.filter(({ type }) => type === "radio").map(({ name }) => name));
+        return shown.filter(({ type }) => type !== "radio").length + groups.size;
+      })()`);
+        const reached = new Set<string>();
+        await page.evaluate("document.activeElement.blur(), scrollTo(0, 0)");
+        for (let k = 0; k < count + 20; k++) {
+          await page.keyboard.press("Tab");
+          reached.add(
+            await page.evaluate(`(() => {
+            const all = [...document.querySelectorAll("*")];
+            const one = document.activeElement;
+            return one === document.body ? "body" : String(one.type === "radio" ? one.name : all.indexOf(one));
+          })()`),
+          );
+        }
+        reached.delete("body");
+        expect(reached.size).toBeGreaterThanOrEqual(count);
+        await page.getByLabel("Spiral").focus();
+        await page.keyboard.press("ArrowRight");
+        expect(await page.evaluate("location.hash")).toContain("data=moons");
+      });
+    });
+
+    test("has nothing that axe-core finds serious, and does not scroll sideways, narrow and wide, light and dark", async () => {
+      await open(plain, "", async ({ page }) => {
+        for (let k = 0; k < 9; k++) await button(page, "Step").click();
+        await waitForSteps(page, 9);
+        // The policy of the page forbids scripts that are not its own, but not those of who drives the browser.
+        await page.evaluate(axe.source);
+        for (const width of [400, 1400]) {
+          for (const colorScheme of ["light", "dark"] as const) {
+            await page.setViewportSize({ width, height: 900 });
+            await page.emulateMedia({ colorScheme });
+            await page.evaluate("for (const one of document.querySelectorAll('details')) one.open = true");
+            const found: string[] = await page.evaluate(
+              `axe.run().then(({ violations }) => violations.map(({ id, impact, nodes }) => id + " (" + impact + "): " + nodes.map(({ target }) => target)))`,
+            );
+            expect({ width, colorScheme, found }).toEqual({ width, colorScheme, found: [] });
+            expect(await page.evaluate("document.documentElement.scrollWidth")).toBeLessThanOrEqual(width);
+          }
+        }
+      });
+    });
+
+    test("saves a picture, and copies the address", async () => {
+      await open(plain, "#data=rings", async ({ page }) => {
+        const [download] = await Promise.all([
+          page.waitForEvent("download"),
+          button(page, "Save a picture as PNG").click(),
+        ]);
+        const png = readFileSync(await download.path());
+        expect(png.subarray(1, 4).toString()).toBe("PNG");
+        expect([png.readUInt32BE(16), png.readUInt32BE(20)]).toEqual([1200, 630]);
+        await page.context().grantPermissions(["clipboard-read", "clipboard-write"]);
+        await button(page, "Copy the address").click();
+        await expect.poll(() => page.evaluate("navigator.clipboard.readText()")).toContain("#data=rings");
+      });
+    });
+  },
+);

@@ -1,0 +1,54 @@
+import { readFileSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { afterAll, describe, expect, test } from "vitest";
+import { expectReadable } from "../support/accessible.js";
+import { hasChromium } from "../support/chromium.js";
+import { temporaryFolder, writeTenClasses } from "../support/idx-files.js";
+import { start } from "../support/runs.js";
+
+const folder = temporaryFolder();
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+writeTenClasses(join(folder, "images"), { train: 30 });
+
+const study = (out: string, ...names: string[]) =>
+  start(folder, ["study", ...names, "--data", "images", "--seeds", "2", "--out", out]);
+const record = (out: string): string => readFileSync(join(folder, out, "study.json"), "utf8");
+
+describe("a study", () => {
+  test("that is killed again and again gives the record of one that never was", async () => {
+    expect((await study("whole").ended).code).toBe(0);
+    let kills = 0;
+    for (let isDone = false; !isDone; ) {
+      const running = study("killed");
+      const timer = setTimeout(() => running.child.kill("SIGKILL"), 1500 + 500 * kills);
+      const { code, signal, stderr } = await running.ended;
+      clearTimeout(timer);
+      if (signal === "SIGKILL") kills++;
+      else {
+        expect(code, stderr).toBe(0);
+        isDone = true;
+      }
+    }
+    expect(kills).toBeGreaterThan(0);
+    expect(record("killed")).toBe(record("whole"));
+  });
+
+  test("that is stopped by Ctrl-C says how to go on, and does", async () => {
+    const running = study("stopped", "batch");
+    await running.says("batch");
+    setTimeout(() => running.child.kill("SIGINT"), 500);
+    const { code, stderr } = await running.ended;
+    expect({ code, stderr }).toEqual({
+      code: 130,
+      stderr: "evenkeel: interrupted; every trial so far is kept. Go on with the same command.\n",
+    });
+    expect((await study("stopped", "batch").ended).code).toBe(0);
+    const of = (out: string) =>
+      JSON.parse(record(out)).experiments.find(({ name }: { name: string }) => name === "batch");
+    expect(of("stopped")).toEqual(of("whole"));
+  });
+
+  test.skipIf(!hasChromium)("has a page that is readable narrow and wide, light and dark", async () => {
+    await expectReadable(readFileSync(join(folder, "whole", "study.html"), "utf8"));
+  });
+});

@@ -1,0 +1,173 @@
+import { arrayDataset, currentSeed, Generator } from "evenkeel";
+import {
+  chooseExperiments,
+  type Experiment,
+  experiments,
+  runStudy,
+  type StudyData,
+  type Trial,
+  type TrialStore,
+} from "evenkeel/study";
+import { describe, expect, test } from "vitest";
+
+/** Images of 8×8 in ten classes, in noise. */
+function smallData(train: number, test: number): StudyData {
+  const generator = new Generator(6);
+  const part = (length: number) =>
+    arrayDataset({
+      inputs: Float32Array.from({ length: 64 * length }, (_, k) => generator.normal(k % 10 === (k >> 6) % 10 ? 2 : 0)),
+      shape: [1, 8, 8],
+      labels: Array.from({ length }, (_, k) => k % 10),
+    });
+  return { train: part(train), test: part(test), inputShape: [1, 8, 8], classes: 10 };
+}
+
+const data = smallData(24, 20);
+
+/** Trials that only count: condition `b` is 1 above `a`, give or take what the seed says. */
+function counting(name: string, timeShare: number, ran: string[] = []): Experiment<{ value: number }> {
+  return {
+    name,
+    title: name,
+    sources: [],
+    hypothesis: "",
+    method: "",
+    timeShare: { quick: timeShare, full: timeShare },
+    trials: {
+      name,
+      async run(condition, seed) {
+        ran.push(`${condition}${seed}`);
+        return { value: (condition === "b" ? 1 : 0) + new Generator(seed).normal(0, 0.01) };
+      },
+    },
+    conditions: () => ["a", "b"],
+    questions: () => [
+      {
+        claim: "b is above a.",
+        unit: "units",
+        rule: { claim: "effect", smallest: 0.5 },
+        effects: (results) => results.differences("b", "a", ({ value }) => value),
+      },
+    ],
+    comparisons: () => [],
+    figures: () => [],
+  };
+}
+
+/** A store in memory in which every trial takes so long, whatever it took. */
+function slowStore(seconds: number): TrialStore & { readonly trials: Map<string, Trial> } {
+  const trials = new Map<string, Trial>();
+  return { trials, find: (key) => trials.get(key), add: (trial) => trials.set(trial.key, { ...trial, seconds }) };
+}
+
+describe("a study", () => {
+  test("runs each seed under each condition, and judges what differs between them", async () => {
+    const ran: string[] = [];
+    const [{ results, answers }] = await runStudy({ experiments: [counting("one", 1, ran)], data, seeds: 3 });
+    expect(ran).toEqual(["a0", "b0", "a1", "b1", "a2", "b2"]);
+    expect(results.seeds).toEqual([0, 1, 2]);
+    expect(answers).toMatchObject([{ verdict: "reproduced", mean: expect.closeTo(1, 12) }]);
+    expect(answers[0].effects).toHaveLength(3);
+  });
+
+  test("that was interrupted goes on after its last trial, and ends as one that never was", async () => {
+    const whole = await runStudy({ experiments: [counting("one", 1)], data, seeds: 4 });
+    const store = slowStore(1);
+    const abort = new AbortController();
+    const ran: string[] = [];
+    const experiments = [counting("one", 1, ran)];
+    const stopped = runStudy({
+      experiments,
+      data,
+      seeds: 4,
+      store,
+      signal: abort.signal,
+      onProgress: ({ done }) => {
+        if (done === 3) abort.abort(new Error("stop"));
+      },
+    });
+    await expect(stopped).rejects.toThrow("stop");
+    expect(store.trials.size).toBe(4);
+    const rest = await runStudy({ experiments, data, seeds: 4, store });
+    expect(ran).toEqual(["a0", "b0", "a1", "b1", "a2", "b2", "a3", "b3"]);
+    expect(rest[0].answers[0].effects).toEqual(whole[0].answers[0].effects);
+  });
+
+  test("adds seeds in pairs for as long as each experiment's share of the time lasts", async () => {
+    const store = slowStore(10);
+    const small = counting("small", 1);
+    const large = counting("large", 3);
+    const study = { experiments: [small, large], data, seconds: 400, store };
+    await runStudy({ ...study, seeds: 30 });
+    // A pair of seeds takes 40 s: 2 fit into the first 100 s, 8 into the 320 s that are left.
+    const seeds = (await runStudy(study)).map(({ results }) => results.seeds.length);
+    expect(seeds).toEqual([4, 16]);
+    // Two seeds are always run.
+    const least = await runStudy({ ...study, seconds: 1 });
+    expect(least.map(({ results }) => results.seeds.length)).toEqual([2, 2]);
+  });
+
+  test("counts a trial that two experiments share once", async () => {
+    const store = slowStore(10);
+    const first = counting("shared", 1);
+    const second = { ...counting("second", 1), trials: first.trials };
+    const study = { experiments: [first, second], data, seconds: 80, store };
+    await runStudy({ ...study, seeds: 30 });
+    // Two seeds of the first take its half of the time; they cost the second nothing, which adds two of its own.
+    expect((await runStudy(study)).map(({ results }) => results.seeds.length)).toEqual([2, 4]);
+  });
+
+  test("tells how far it is, and how long it will take", async () => {
+    const seen: (number | null)[] = [];
+    const store = slowStore(10);
+    const study = { experiments: [counting("one", 1), counting("two", 1)], data, seeds: 2, store };
+    await runStudy(study);
+    await runStudy({ ...study, onProgress: ({ secondsLeft }) => seen.push(secondsLeft) });
+    expect(seen).toEqual([null, 70, 60, 50, 40, 30, 20, 10]);
+  });
+
+  test("refuses to run nothing, no seeds, and experiments it does not know", async () => {
+    await expect(runStudy({ experiments: [], data })).rejects.toThrowErrorMatchingInlineSnapshot(
+      `[ArgumentError: runStudy({ experiments }): expected at least one experiment, got none. Pass some of { experiments }.]`,
+    );
+    await expect(
+      runStudy({ experiments: [counting("one", 1)], data, seeds: 0 }),
+    ).rejects.toThrowErrorMatchingInlineSnapshot(
+      `[ArgumentError: runStudy({ seeds }): expected seeds to be a whole number of at least 1, got 0. Correct seeds.]`,
+    );
+    expect(() => chooseExperiments(["gap", "gup"], "quick")).toThrowErrorMatchingInlineSnapshot(
+      `[ArgumentError: evenkeel study: expected names of alive, batch, gap, linear, got gup. Leave the names out for all experiments of the budget.]`,
+    );
+  });
+
+  test("of each budget has its experiments, and others by name", () => {
+    const names = (...asked: string[]): string[] => chooseExperiments(asked, "quick").map(({ name }) => name);
+    expect(names()).toEqual(["alive", "batch", "gap", "linear"]);
+    expect(names("linear", "alive")).toEqual(["alive", "linear"]);
+    expect(chooseExperiments([], "full")).toEqual(experiments);
+  });
+});
+
+describe("an experiment", () => {
+  test.each(["linear", "alive"])("named %s gives finite numbers, the same for the same seed", async (name) => {
+    const chosen = chooseExperiments([name], "quick");
+    const once = await runStudy({ experiments: chosen, data, seeds: 1 });
+    expect(currentSeed()).toBe(0);
+    const again = await runStudy({ experiments: chosen, data, seeds: 1 });
+    const [{ experiment, results, answers }] = once;
+    for (const condition of results.conditions) {
+      const [measures] = results.measures(condition);
+      expect(Object.values(measures).flat().every(Number.isFinite)).toBe(true);
+      expect(again[0].results.measures(condition)).toEqual([measures]);
+    }
+    // One seed tells nothing of the spread.
+    expect(answers.map(({ verdict }) => verdict)).toEqual(answers.map(() => "unclear"));
+    for (const { ours } of experiment.comparisons(results)) expect(Number.isFinite(ours)).toBe(true);
+    expect(experiment.figures(results).length).toBeGreaterThan(0);
+  });
+
+  test("linear finds batch norm affine at inference, and not in training", async () => {
+    const [{ answers }] = await runStudy({ experiments: chooseExperiments(["linear"], "quick"), data, seeds: 3 });
+    expect(answers.map(({ verdict }) => verdict)).toEqual(["reproduced", "reproduced"]);
+  });
+});
