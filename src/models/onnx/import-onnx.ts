@@ -30,7 +30,7 @@ export interface ImportedOnnx {
 }
 
 /**
- * A network of Evenkeel's layers made of an ONNX model, to be trained on: with its norms frozen ({@link freezeNorms}), recalibrated or
+ * A network of Evenkeel's layers made of an ONNX model, to be trained on: with its norms frozen (`freezeNorms`), recalibrated or
  * converted. It has to be a row of layers, in which rows of layers that start at one value and end in one Add may stand: LeNet, VGG, ResNet,
  * MobileNetV2.
  *
