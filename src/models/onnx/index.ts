@@ -16,6 +16,7 @@ export {
   type LeftOnnxNorm,
   type OnnxFolding,
 } from "./fold-onnx.js";
+export { type ImportedOnnx, type ImportOnnxOptions, importOnnx } from "./import-onnx.js";
 export { inspectOnnx, type OnnxInspection, type OnnxNorm, type OnnxRange } from "./inspect-onnx.js";
 export type { OnnxAttributes, OnnxReal, OnnxShape, OnnxType, OnnxValue, OnnxWriter } from "./onnx-writer.js";
 export {
