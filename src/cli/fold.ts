@@ -10,18 +10,24 @@ import { writeModel } from "../node/write-model.js";
 import { Generator } from "../random.js";
 import { sizeOf } from "../shape.js";
 import type { Tensor } from "../tensor.js";
+import {
+  checkOnnxFlags,
+  type ForeignDataFlags,
+  foreignDataOptions,
+  refuseForeignDataFlags,
+} from "./foreign-data-options.js";
 import { isOnnx } from "./model-kind.js";
 import { type FoldOnnxFlags, foldOnnxFile } from "./onnx/fold.js";
 import { shapeOption } from "./onnx/shapes.js";
-import { number } from "./options.js";
+import { count, number } from "./options.js";
 
-interface FoldFlags extends FoldOnnxFlags {
+interface FoldFlags extends FoldOnnxFlags, ForeignDataFlags {
   readonly model?: string;
 }
 
 /** `evenkeel fold` */
 export function foldCommand(): Command {
-  return new Command("fold")
+  const fold = new Command("fold")
     .description("Make batch norms part of the layers before or behind them, so that inference does not pay for them.")
     .argument("<model>", "an .onnx file, a run's folder, or a .safetensors file")
     .option(
@@ -38,13 +44,18 @@ export function foldCommand(): Command {
     .option("--shape <name=1x3x32x32>", "ONNX: the shape of an input that the model leaves open", shapeOption)
     .option("--no-verify", "ONNX: do not run and compare both models")
     .option("--json", "print JSON")
-    .action(async (run: string, flags: FoldFlags, command: Command) => {
-      if (flags.output === undefined && flags.dryRun !== true) {
-        command.error("error: required option '-o, --output <path>' not specified, nor --dry-run");
-      }
-      if (isOnnx(run)) process.stdout.write(`${await foldOnnxFile(run, flags)}\n`);
-      else await foldRun(run, flags);
-    });
+    .option("--data <source>", "ONNX: compare on real inputs too: a folder of images, an NPY or NPZ (x), or a CSV file")
+    .option("--samples <n>", "ONNX: how many of them, at most", count("--samples"), 64);
+  return foreignDataOptions(fold).action(async (run: string, flags: FoldFlags, command: Command) => {
+    if (flags.output === undefined && flags.dryRun !== true) {
+      command.error("error: required option '-o, --output <path>' not specified, nor --dry-run");
+    }
+    if (isOnnx(run)) process.stdout.write(`${await foldOnnxFile(run, checkOnnxFlags(run, flags))}\n`);
+    else {
+      refuseForeignDataFlags(run, flags);
+      await foldRun(run, flags);
+    }
+  });
 }
 
 async function foldRun(path: string, flags: FoldFlags): Promise<void> {

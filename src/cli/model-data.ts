@@ -1,8 +1,8 @@
 import type { Dataset } from "../data/dataset.js";
+import { drawRows } from "../data/draw-rows.js";
 import { subset } from "../data/subset.js";
 import type { ModelMeta } from "../models/save-model.js";
 import { type DataForModel, type DataPart, loadDataAs } from "../node/data/load-data-as.js";
-import { Generator } from "../random.js";
 
 /** The flags of a command that looks at the data a model was trained on. */
 export interface ModelDataFlags {
@@ -22,6 +22,5 @@ export async function loadPart(meta: ModelMeta, flags: ModelDataFlags): Promise<
 
 /** So many samples at most, drawn without replacement, in the order in which the data have them: the same in each pass. */
 export function draw(dataset: Dataset<unknown>, { samples, seed }: ModelDataFlags): Dataset<unknown> {
-  if (dataset.length <= samples) return dataset;
-  return subset(dataset, new Generator(seed).permutation(dataset.length).slice(0, samples).sort());
+  return subset(dataset, drawRows(dataset.length, samples, seed));
 }

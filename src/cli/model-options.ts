@@ -19,9 +19,11 @@ export interface ModelFlags {
   readonly json?: boolean;
 }
 
+const runHelp = "a run's folder, or a .safetensors file";
+
 /** A command whose first argument is a trained model, which goes through it some samples at a time. */
-export function modelCommand(name: string, description: string): Command {
-  return bareModelCommand(name, description).option(
+export function modelCommand(name: string, description: string, model = runHelp): Command {
+  return bareModelCommand(name, description, model).option(
     "--batch-size <n>",
     "samples at a time, which bounds memory",
     count("--batch-size"),
@@ -30,10 +32,10 @@ export function modelCommand(name: string, description: string): Command {
 }
 
 /** A command whose first argument is a trained model. */
-export function bareModelCommand(name: string, description: string): Command {
+export function bareModelCommand(name: string, description: string, model = runHelp): Command {
   return new Command(name)
     .description(description)
-    .argument("<run>", "a run's folder, or a .safetensors file")
+    .argument("<run>", model)
     .option("--model <name|file>", "the network, where the file does not hold it: a name, or a module such as ./net.js")
     .option("--json", "print JSON");
 }

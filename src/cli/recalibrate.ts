@@ -2,17 +2,25 @@ import { Presets, SingleBar } from "cli-progress";
 import type { Command } from "commander";
 import { batches } from "../data/batches.js";
 import type { Dataset } from "../data/dataset.js";
-import { type RecalibrateMode, type Recalibration, recalibrate } from "../models/recalibrate.js";
+import { type RecalibrateMode, type RecalibrateProgress, recalibrate } from "../models/recalibrate.js";
 import type { DataPart } from "../node/data/load-data-as.js";
 import { writeModel } from "../node/write-model.js";
 import { onWarning } from "../warnings.js";
 import { dataHelp } from "./data-options.js";
+import { describeDrift } from "./describe-drift.js";
+import {
+  checkOnnxFlags,
+  type ForeignDataFlags,
+  foreignDataOptions,
+  refuseForeignDataFlags,
+} from "./foreign-data-options.js";
 import { draw, loadPart, type ModelDataFlags } from "./model-data.js";
+import { isOnnx } from "./model-kind.js";
 import { type ModelFlags, modelCommand, openModel } from "./model-options.js";
+import { recalibrateOnnxFile } from "./onnx/recalibrate.js";
 import { count, number, oneOf } from "./options.js";
-import { formatTable } from "./table.js";
 
-interface RecalibrateFlags extends ModelFlags, ModelDataFlags {
+interface RecalibrateFlags extends ModelFlags, ModelDataFlags, ForeignDataFlags {
   readonly output: string;
   readonly mode: RecalibrateMode;
   readonly blend: number;
@@ -22,14 +30,18 @@ const parts: readonly DataPart[] = ["test", "validation", "train", "all"];
 
 /** `evenkeel recalibrate` */
 export function recalibrateCommand(): Command {
-  return modelCommand(
+  const command = modelCommand(
     "recalibrate",
     "Give batch norms the statistics of data: of what the model was trained on, or of where it will be used.",
+    "an .onnx file, a run's folder, or a .safetensors file",
   )
-    .requiredOption("--data <source>", dataHelp)
+    .requiredOption(
+      "--data <source>",
+      `${dataHelp}. ONNX: a folder of images, an NPY or NPZ (x) file, or a CSV file of numbers`,
+    )
     .requiredOption(
       "-o, --output <path>",
-      "where to write: a .safetensors file, or a folder, which gets model.safetensors",
+      "where to write: a file of the same kind, or for a run a folder, which gets model.safetensors",
     )
     .option(
       "--mode <mode>",
@@ -45,51 +57,61 @@ export function recalibrateCommand(): Command {
       oneOf("--part", parts),
     )
     .option("--seed <n>", "what the samples are drawn by, if there are more", count("--seed", 0), 0)
-    .option("--skip-bad-rows", "leave out what cannot be used, instead of refusing it")
-    .action((run: string, flags: RecalibrateFlags) => recalibrateRun(run, flags));
+    .option("--skip-bad-rows", "leave out what cannot be used, instead of refusing it");
+  return foreignDataOptions(command).action(async (model: string, flags: RecalibrateFlags) => {
+    const progress = progressBar();
+    try {
+      const isGiven = command.getOptionValueSource("batchSize") !== "default";
+      const text = isOnnx(model)
+        ? await recalibrateOnnxFile(
+            model,
+            checkOnnxFlags(model, flags),
+            isGiven ? flags.batchSize : null,
+            progress.update,
+          )
+        : await recalibrateRun(model, flags, progress.update);
+      progress.stop();
+      process.stdout.write(`${text}\n`);
+    } finally {
+      progress.stop();
+    }
+  });
 }
 
-async function recalibrateRun(path: string, flags: RecalibrateFlags): Promise<void> {
+/** A bar on a terminal, nothing elsewhere. */
+function progressBar(): {
+  readonly update: (progress: RecalibrateProgress, samples: number) => void;
+  readonly stop: () => void;
+} {
+  if (!process.stderr.isTTY) return { update: () => {}, stop: () => {} };
+  const format = "norm {pass}/{passes} {bar} {percentage}%";
+  const bar = new SingleBar({ format, clearOnComplete: true }, Presets.shades_classic);
+  bar.start(1, 0, { pass: 0, passes: "–" });
+  return {
+    update: ({ pass, passes, samples: seen }, samples) =>
+      bar.update((pass + seen / samples) / passes, { pass: pass + 1, passes }),
+    stop: () => bar.stop(),
+  };
+}
+
+async function recalibrateRun(
+  path: string,
+  flags: RecalibrateFlags,
+  onProgress: (progress: RecalibrateProgress, samples: number) => void,
+): Promise<string> {
+  refuseForeignDataFlags(path, flags);
   onWarning((message) => process.stderr.write(`evenkeel: warning: ${message}\n`));
   const run = await openModel(path, flags);
   const { dataset, part } = await loadPart(run.meta, flags);
   const drawn = draw(dataset as Dataset<unknown>, flags);
   const { mode, batchSize, blend } = flags;
-  const bar = process.stderr.isTTY
-    ? new SingleBar(
-        { format: "norm {pass}/{passes} {bar} {percentage}%", clearOnComplete: true },
-        Presets.shades_classic,
-      )
-    : null;
-  bar?.start(1, 0, { pass: 0, passes: "–" });
-  let result: Recalibration;
-  try {
-    result = await recalibrate(run.model, batches(drawn, { batchSize }), {
-      mode,
-      blend,
-      onProgress({ pass, passes, samples }) {
-        bar?.update((pass + samples / drawn.length) / passes, { pass: pass + 1, passes });
-      },
-    });
-  } finally {
-    bar?.stop();
-  }
+  const result = await recalibrate(run.model, batches(drawn, { batchSize }), {
+    mode,
+    blend,
+    onProgress: (progress) => onProgress(progress, drawn.length),
+  });
   const output = writeModel(flags.output, run.model, run);
   const about = { model: run.file, output, data: flags.data, part, mode };
-  const text = flags.json === true ? JSON.stringify({ ...about, ...result }, null, 2) : describe(result, part, output);
-  process.stdout.write(`${text}\n`);
-}
-
-function describe({ norms, left, samples }: Recalibration, part: DataPart, output: string): string {
-  const rows = norms.map(({ norm, drift }) => [norm, drift.mean.toFixed(3), drift.deviation.toFixed(3)]);
-  const table = formatTable([["norm", "mean moved by", "deviation by"], ...rows]);
-  const kept = left.map(({ norm, reason }) => `${norm} is as it was: ${reason}`);
-  return [
-    `${samples} samples (${part}); in units of each channel's deviation:`,
-    "",
-    table,
-    "",
-    ...kept,
-    `wrote ${output}`,
-  ].join("\n");
+  if (flags.json === true) return JSON.stringify({ ...about, ...result }, null, 2);
+  return [...describeDrift(result, `${result.samples} samples (${part})`), `wrote ${output}`].join("\n");
 }

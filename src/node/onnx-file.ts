@@ -21,7 +21,7 @@ export interface OnnxFile {
 export async function readOnnxFile(path: string): Promise<OnnxFile> {
   const bytes = readFileSync(path);
   const files: Record<string, Uint8Array> = {};
-  for (const location of await onnxExternalFiles(bytes)) {
+  for (const location of await onnxExternalFiles(path, bytes)) {
     const file = checkInside(path, location);
     if (existsSync(file)) files[location] = readFileSync(file);
   }

@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { evenkeelIn } from "../support/command.js";
+import { npyBytes } from "../support/npy-files.js";
 import { normConstants, normNode, onnxModel } from "../support/onnx-models.js";
 
 let folder: string;
@@ -32,6 +33,7 @@ test("inspect lists norms, fold writes a verified model beside an unchanged one,
   const before = readFileSync(join(folder, "model.onnx"));
   expect(evenkeel("inspect", "model.onnx").stdout).toMatchInlineSnapshot(`
     "opset 15, written by test: 4 nodes, 2 normalisations, 1 of them can be folded
+    takes x (float32 N×3×6×6)
 
     norm                                kind        input  channels      eps  momentum             mean       variance         weight   folds into
     BatchNormalization_d  BatchNormalization  Conv Conv_c         4  0.00001       0.9  -0.484 to 0.287  0.374 to 1.81  0.829 to 1.49  Conv Conv_c
@@ -94,11 +96,38 @@ test("what cannot be done exits 1 with one line, and writes nothing", () => {
       "evenkeel: foldOnnx(bytes): expected outputs as before, to a relative difference of 0, got DIFFERENCE (absolute DIFFERENCE). Nothing was made of it. Raise the tolerance if that is acceptable.",
       "evenkeel: --shape: expected an input's name and sizes, such as x=1x3x224x224, got 6. Write it so.",
       "evenkeel: foldOnnx(bytes): expected shapes with which the model runs (it declares x N×3×6×6), got its error: failed to call OrtRun(). ERROR_CODE: 2, ERROR_MESSAGE: Got invalid dimensions for input: x for the following indices index: 1 Got: 4 Expected: 3 Please fix either the inputs/outputs or the model. Name them: --shape name=1x3x224x224, or { shapes }.",
-      "evenkeel: onnxExternalFiles(bytes): expected an ONNX model, got 990 bytes claimed for ModelProto.graph at byte 8, where 289 are left. Check that the file is a complete .onnx file.",
-      "evenkeel: inspectOnnx(bytes): expected a graph in which every value is made once, before it is read, got w, which nothing makes. Export the model again; onnx.checker names the place.",
+      "evenkeel: broken.onnx: expected an ONNX model, got 990 bytes claimed for ModelProto.graph at byte 8, where 289 are left. Check that the file is a complete .onnx file.",
+      "evenkeel: nothing.onnx: expected a graph in which every value is made once, before it is read, got w, which nothing makes. Export the model again; onnx.checker names the place.",
       "evenkeel: ENOENT: no such file or directory, open 'absent.onnx'",
     ]
   `);
   expect(existsSync(join(folder, "out.onnx"))).toBe(false);
   for (const command of ["fold", "repair"]) expect(evenkeel(command, "model.onnx").code).toBe(2);
+});
+
+test("recalibrate gives norms the statistics of an array, and says how far they have moved", () => {
+  const values = Float32Array.from({ length: 4 * 108 }, (_, k) => Math.sin(k));
+  writeFileSync(join(folder, "x.npy"), npyBytes("<f4", [4, 3, 6, 6], values));
+  const call = ["recalibrate", "model.onnx", "--data", "x.npy"];
+  const { stdout, stderr } = evenkeel(...call, "-o", "moved.onnx");
+  expect(stderr).toBe("");
+  expect(stdout.replaceAll(/ +\d+\.\d+/g, " #")).toMatchInlineSnapshot(`
+    "4 samples; in units of each channel's deviation:
+
+    norm                  mean moved by  deviation by
+    BatchNormalization_d # #
+    BatchNormalization_y # #
+
+    wrote moved.onnx
+    "
+  `);
+  const spoilt = evenkeel(...call, "--size", "8", "-o", "out.onnx");
+  expect([spoilt.code, spoilt.stderr]).toMatchInlineSnapshot(`
+    [
+      1,
+      "evenkeel: --size: expected the 6x6 that the model's input x takes, got 8x8. Leave it out.
+    ",
+    ]
+  `);
+  expect(existsSync(join(folder, "out.onnx"))).toBe(false);
 });

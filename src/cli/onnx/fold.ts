@@ -1,10 +1,13 @@
 import { foldOnnx, type OnnxFolding } from "../../models/onnx/fold-onnx.js";
+import type { ForeignInputOptions } from "../../node/data/load-foreign-inputs.js";
 import { checkOutput, readOnnxFile, writeOnnxFile } from "../../node/onnx-file.js";
 import { formatPairs } from "../table.js";
+import { onnxData } from "./data.js";
 import type { NamedShapes } from "./shapes.js";
 
 /** The flags of `fold` that serve ONNX files. */
-export interface FoldOnnxFlags {
+export interface FoldOnnxFlags extends ForeignInputOptions {
+  readonly data?: string;
   readonly output?: string;
   readonly dryRun?: boolean;
   readonly json?: boolean;
@@ -20,7 +23,8 @@ export async function foldOnnxFile(path: string, flags: FoldOnnxFlags): Promise<
   if (target !== null) checkOutput(target, path);
   const source = await readOnnxFile(path);
   const { files, bytes } = source;
-  const options = { files, verify, shapes: shape, ...(tolerance === undefined ? {} : { tolerance }) };
+  const inputs = flags.data === undefined ? [] : [...(await onnxData(source, flags.data, null, flags)).batches];
+  const options = { files, verify, inputs, shapes: shape, ...(tolerance === undefined ? {} : { tolerance }) };
   const result = await foldOnnx(bytes, options);
   if (target !== null) writeOnnxFile(target, result.bytes, source);
   const sizes = { bytesBefore: bytes.length, bytesAfter: result.bytes.length };

@@ -5,13 +5,15 @@ import { formatNumber, formatTable } from "../table.js";
 /** `evenkeel inspect model.onnx` */
 export async function inspectOnnxFile(path: string, { json }: { readonly json?: boolean }): Promise<string> {
   const { bytes, files } = await readOnnxFile(path);
-  const { opset, irVersion, producer, nodes, norms } = await inspectOnnx(bytes, { files });
-  if (json === true) return JSON.stringify({ model: path, opset, irVersion, producer, nodes, norms }, null, 2);
+  const { opset, irVersion, producer, inputs, nodes, norms } = await inspectOnnx(bytes, { files });
+  if (json === true) return JSON.stringify({ model: path, opset, irVersion, producer, inputs, nodes, norms }, null, 2);
   const foldable = norms.filter(({ foldsInto }) => foldsInto !== null).length;
   const by = producer === "" ? "" : `, written by ${producer}`;
   const lines = [
     `opset ${opset}${by}: ${nodes} nodes, ${norms.length} normalisations, ${foldable} of them can be folded`,
   ];
+  const takes = inputs.map(({ name, type, shape }) => `${name} (${type} ${shape.join("×")})`);
+  if (takes.length > 0) lines.push(`takes ${takes.join(", ")}`);
   if (norms.length > 0) lines.push("", formatTable([header, ...norms.map(row)]));
   const remarks = norms.flatMap(({ place, findings, leftBecause }) => [
     ...findings.map((finding) => `${place}: ${finding}`),

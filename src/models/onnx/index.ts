@@ -25,7 +25,7 @@ export {
   recalibrateOnnx,
 } from "./recalibrate-onnx.js";
 export { type OnnxRemark, type OnnxRepair, repairOnnx } from "./repair-onnx.js";
-export type { OnnxArray, OnnxArrays } from "./runtime.js";
+export type { DeclaredInput, OnnxArray, OnnxArrays } from "./runtime.js";
 export type { ExternalFiles } from "./tensor-values.js";
 export type { OnnxVerification, VerifyOptions } from "./verify.js";
 export { type ExportVerification, verifyExport } from "./verify-export.js";

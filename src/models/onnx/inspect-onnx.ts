@@ -1,11 +1,13 @@
 import { floatOf, intOf, intsOf, printable, titleOf } from "./attributes.js";
 import { isBatchNorm, isTraining } from "./batch-norm-node.js";
 import type { NodeProto } from "./codec.js";
+import { declaredInputs } from "./declared-inputs.js";
 import { foldNorms, placeOf } from "./fold-norms.js";
 import type { Graph } from "./graph.js";
 import { findingsOf } from "./norm-findings.js";
 import { type NormKind, normEpsOf, normKindOf } from "./norm-kinds.js";
 import { OnnxModel } from "./onnx-model.js";
+import type { DeclaredInput } from "./runtime.js";
 import type { ExternalFiles } from "./tensor-values.js";
 
 /** The smallest and the largest of some numbers, and their average. */
@@ -54,6 +56,8 @@ export interface OnnxInspection {
   readonly irVersion: number;
   /** What wrote the file. */
   readonly producer: string;
+  /** What whoever runs the model passes to it. */
+  readonly inputs: readonly DeclaredInput[];
   /** Nodes in all graphs. */
   readonly nodes: number;
   /** Every normalisation: the main graph's first, then of graphs inside it and of functions. */
@@ -94,7 +98,7 @@ export async function inspectOnnx(
   }
   const { irVersion, producerName, producerVersion } = model.proto;
   const producer = printable(`${producerName} ${producerVersion}`).trim();
-  return { opset: model.opset, irVersion: Number(irVersion), producer, nodes, norms };
+  return { opset: model.opset, irVersion: Number(irVersion), producer, inputs: declaredInputs(model), nodes, norms };
 }
 
 function describe(graph: Graph, node: NodeProto, kind: NormKind): Omit<OnnxNorm, "foldsInto" | "leftBecause"> {

@@ -25,7 +25,9 @@ export interface OnnxOutput {
 
 /** An input as a model declares it. */
 export interface DeclaredInput {
+  /** What a caller passes it by. */
   readonly name: string;
+  /** What its elements are, e.g. `float32`. */
   readonly type: string;
   /** Numbers, or names of sizes that are left open. */
   readonly shape: readonly (number | string)[];

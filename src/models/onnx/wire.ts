@@ -1,5 +1,6 @@
 import type { DescField, DescMessage } from "@bufbuild/protobuf";
 import { FormatError } from "../../errors.js";
+import { otherFormat } from "./other-formats.js";
 
 /** A message in memory takes hundreds of bytes where it may take two in a file: these are allowed besides one for each 8 bytes. */
 const freeMessages = 200_000;
@@ -23,6 +24,8 @@ export function checkWire(where: string, bytes: Uint8Array, schema: DescMessage)
     });
   if (!(bytes instanceof Uint8Array)) throw fault(Object.prototype.toString.call(bytes).slice(8, -1));
   if (bytes.length === 0) throw fault("an empty file");
+  const other = otherFormat(bytes);
+  if (other !== null) throw fault(other);
   let at = 0;
   let left = freeMessages + Math.floor(bytes.length / bytesPerMessage);
 

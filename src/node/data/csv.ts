@@ -4,6 +4,7 @@ import Papa from "papaparse";
 import { numberOf, rowName, type Table } from "../../data/table.js";
 import { checkRows, tableColumns } from "../../data/table-columns.js";
 import { DataError, FormatError } from "../../errors.js";
+import { numberTable } from "./number-table.js";
 import { readBytes } from "./read-bytes.js";
 import { tableSamples } from "./samples.js";
 import type { ReadAsOptions, Source } from "./source.js";
@@ -21,13 +22,17 @@ export function readCsv(path: string, options: ReadAsOptions): Source {
   const bytes = readBytes(path, path);
   const parsed = parseCsv(bytes, basename(path), options.skipBadRows);
   const { hasTargets = true } = options;
+  const fingerprint = createHash("sha256").update(bytes).digest("hex");
+  if (!hasTargets && options.columns === undefined) {
+    const { samples, dropped } = numberTable(parsed.table, options);
+    return { noun: "rows", dropped: parsed.dropped + dropped, parts: { all: samples, fingerprint } };
+  }
   const columns = options.columns ?? tableColumns(parsed.table, options);
   const checked = checkRows(
     parsed.table,
     { inputs: columns.inputs, target: hasTargets ? columns.target : null },
     options.skipBadRows,
   );
-  const fingerprint = createHash("sha256").update(bytes).digest("hex");
   return {
     noun: "rows",
     dropped: parsed.dropped + checked.dropped,

@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { readdirSync } from "node:fs";
 import { extname, join, sep } from "node:path";
+import { drawRows } from "../../data/draw-rows.js";
 import { DataError, EvenkeelError, FormatError, MissingPackageError, OutOfMemoryError } from "../../errors.js";
 import { formatShape, sizeOf } from "../../shape.js";
 import { type Image, readImage } from "../image.js";
@@ -23,7 +24,7 @@ interface File {
 
 /**
  * Reads a folder of class folders of PNG and JPEG images, or one with `train/` and `test/` (and `validation/`, if there is) of that kind.
- * Pixels stay bytes. Hidden files are passed over.
+ * Where no classes are needed, the images may also lie in the folder itself. Pixels stay bytes. Hidden files are passed over.
  *
  * @throws DataError if there are no class folders or no images, or images differ in size and no size is given
  * @throws FormatError naming the files that cannot be read, unless they are to be left out
@@ -34,7 +35,7 @@ export async function readImageFolder(folder: string, options: ReadAsOptions): P
   const found = (names: readonly string[]): string | null => names.find((name) => folders.includes(name)) ?? null;
   const [train, validation, test] = [partFolders.train, partFolders.validation, partFolders.test].map(found);
   if (train === null && test === null) {
-    const read = await readFiles(folder, filesIn(folder), options);
+    const read = await readFiles(folder, drawn(filesIn(folder, options), options), options);
     const names = read.files.map(({ name }) => name).join("\n");
     const fingerprint = createHash("sha256").update(read.pixels).update(names).digest("hex");
     return { noun: "images", dropped: read.dropped, parts: { all: samplesOf(read), fingerprint } };
@@ -50,7 +51,11 @@ export async function readImageFolder(folder: string, options: ReadAsOptions): P
   }
   const parts = [train, test, ...(validation === null ? [] : [validation])].map((part) => join(folder, part));
   // All parts in one go, so that they share size and channels, and every unreadable file is named.
-  const { pixels, shape, files, dropped } = await readFiles(folder, parts.flatMap(filesIn), options);
+  const { pixels, shape, files, dropped } = await readFiles(
+    folder,
+    parts.flatMap((part) => drawn(filesIn(part, options), options)),
+    options,
+  );
   let end = 0;
   const [trainSamples, testSamples, validationSamples = null] = parts.map((part) => {
     const own = files.filter(({ path }) => path.startsWith(join(part, sep)));
@@ -74,16 +79,27 @@ function foldersIn(folder: string): string[] {
   return visible(entries.filter((entry) => !entry.isFile()).map(({ name }) => name));
 }
 
-/** The images of each class folder, in the order of their names. */
-function filesIn(folder: string): File[] {
+function drawn(files: readonly File[], { draw }: ReadAsOptions): readonly File[] {
+  if (draw === undefined) return files;
+  return Array.from(drawRows(files.length, draw.samples, draw.seed), (k) => files[k]);
+}
+
+/** The images of each class folder, in the order of their names; those of the folder itself, if it has none and needs none. */
+function filesIn(folder: string, { hasTargets = true }: ReadAsOptions): File[] {
   const classes = foldersIn(folder);
   if (classes.length === 0) {
-    const files = visible(readdirSync(folder)).length;
+    const files = visible(readdirSync(folder));
+    if (!hasTargets && files.length > 0) return files.map((file) => ({ path: join(folder, file), name: "" }));
     throw new DataError({
       where: folder,
-      expected: "a folder of images for each class",
-      received: files === 0 ? "an empty folder" : `${files} ${files === 1 ? "file" : "files"} and no folder`,
-      cure: "Put the images of each class into a folder of its name.",
+      expected: hasTargets ? "a folder of images for each class" : "images, or folders of images",
+      received:
+        files.length === 0
+          ? "an empty folder"
+          : `${files.length} ${files.length === 1 ? "file" : "files"} and no folder`,
+      cure: hasTargets
+        ? "Put the images of each class into a folder of its name."
+        : "Name a folder of PNG or JPEG images.",
     });
   }
   return classes.flatMap((name) => {

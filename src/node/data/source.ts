@@ -31,8 +31,10 @@ export interface ReadOptions {
 
 /** How a source is read for a model: as it was trained, with or without targets. */
 export interface ReadAsOptions extends ReadOptions {
-  /** CSV: the columns that the model knows. */
+  /** CSV: the columns that the model knows. @defaultValue without targets: all, as the numbers they hold */
   readonly columns?: TableColumns;
   /** Whether the samples carry what is to be told. @defaultValue true */
   readonly hasTargets?: boolean;
+  /** Image folders: read no more than so many, drawn by a seed. @defaultValue all */
+  readonly draw?: { readonly samples: number; readonly seed: number };
 }

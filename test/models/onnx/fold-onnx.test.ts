@@ -2,7 +2,8 @@ import { fromBinary } from "@bufbuild/protobuf";
 import { foldOnnx } from "evenkeel/onnx";
 import { ModelProtoSchema } from "onnx-buf";
 import { describe, expect, test } from "vitest";
-import { deviates, type ModelParts, normConstants, normNode, onnxModel } from "../../support/onnx-models.js";
+import { deviates, type ModelParts, onnxModel } from "../../support/onnx-models.js";
+import { foldingPatterns } from "../../support/onnx-patterns.js";
 import { relativeDifference, runOnnx } from "../../support/onnx-runtime.js";
 
 /** The operators of a model's main graph, in its order. */
@@ -10,188 +11,13 @@ function operators(bytes: Uint8Array): string[] {
   return (fromBinary(ModelProtoSchema, bytes).graph?.node ?? []).map(({ opType }) => opType);
 }
 
-const image = { x: ["N", 3, 6, 6] as const };
-const row = { x: ["N", 5] as const };
-const weight = (...shape: number[]) => ({ shape });
-
-/** Patterns that fold: the model, and the operators that are left. */
-const folding: [string, ModelParts, string[]][] = [
-  [
-    "Conv without a bias",
-    {
-      inputs: image,
-      outputs: ["y"],
-      nodes: [["Conv", ["x", "w"], ["c"], { pads: [1, 1, 1, 1] }], normNode("n", "c", "y")],
-      constants: { w: weight(4, 3, 3, 3), ...normConstants("n", 4) },
-    },
-    ["Conv"],
-  ],
-  [
-    "Conv with a bias, in three groups",
-    {
-      inputs: image,
-      outputs: ["y"],
-      nodes: [["Conv", ["x", "w", "b"], ["c"], { group: 3 }], normNode("n", "c", "y", { epsilon: { f: 0.01 } })],
-      constants: { w: weight(6, 1, 3, 3), b: weight(6), ...normConstants("n", 6) },
-    },
-    ["Conv"],
-  ],
-  [
-    "a depthwise Conv with two outputs for each channel",
-    {
-      inputs: image,
-      outputs: ["y"],
-      nodes: [
-        ["Conv", ["x", "w"], ["c"], { group: 3 }],
-        ["Relu", ["c"], ["r"]],
-        normNode("n", "r", "m"),
-        ["Conv", ["m", "v"], ["y"], { group: 6 }],
-      ],
-      constants: { w: weight(6, 1, 3, 3), v: weight(6, 1, 2, 2), ...normConstants("n", 6) },
-    },
-    ["Conv", "Relu", "Conv"],
-  ],
-  [
-    "ConvTranspose in two groups, behind a constant Add",
-    {
-      inputs: { x: ["N", 4, 5, 5] },
-      outputs: ["y"],
-      nodes: [
-        ["ConvTranspose", ["x", "w"], ["c"], { group: 2, strides: [2, 2] }],
-        ["Add", ["c", "a"], ["d"]],
-        normNode("n", "d", "y"),
-      ],
-      constants: { w: weight(4, 3, 2, 2), a: weight(1, 6, 1, 1), ...normConstants("n", 6) },
-    },
-    ["ConvTranspose"],
-  ],
-  [
-    "Conv of one axis, behind Mul, Sub, Div and Identity",
-    {
-      inputs: { x: ["N", 3, 9] },
-      outputs: ["y"],
-      nodes: [
-        ["Conv", ["x", "w"], ["c"]],
-        ["Mul", ["m", "c"], ["c1"]],
-        ["Sub", ["s", "c1"], ["c2"]],
-        ["Div", ["c2", "d"], ["c3"]],
-        ["Identity", ["c3"], ["c4"]],
-        normNode("n", "c4", "y"),
-      ],
-      constants: {
-        w: weight(4, 3, 3),
-        m: weight(4, 1),
-        s: weight(1, 4, 1),
-        d: { shape: [], values: [0.5] },
-        ...normConstants("n", 4),
-      },
-    },
-    ["Conv"],
-  ],
-  [
-    "Gemm with transB, alpha and beta",
-    {
-      inputs: row,
-      outputs: ["y"],
-      nodes: [
-        ["Gemm", ["x", "w", "b"], ["c"], { transB: 1, alpha: { f: 0.7 }, beta: { f: 1.5 } }],
-        normNode("n", "c", "y"),
-      ],
-      constants: { w: weight(4, 5), b: weight(1, 4), ...normConstants("n", 4) },
-    },
-    ["Gemm"],
-  ],
-  [
-    "Gemm whose beta hides its bias",
-    {
-      inputs: row,
-      outputs: ["y"],
-      nodes: [["Gemm", ["x", "w", "b"], ["c"], { beta: { f: 0 } }], normNode("n", "c", "y")],
-      constants: { w: weight(5, 4), b: weight(4), ...normConstants("n", 4) },
-    },
-    ["Gemm"],
-  ],
-  [
-    "MatMul and a constant Add",
-    {
-      inputs: row,
-      outputs: ["y"],
-      nodes: [["MatMul", ["x", "w"], ["c"]], ["Add", ["c", "b"], ["d"]], normNode("n", "d", "y")],
-      constants: { w: weight(5, 4), b: weight(4), ...normConstants("n", 4) },
-    },
-    ["Gemm"],
-  ],
-  [
-    "norms in a row, the second behind a constant Mul",
-    {
-      inputs: image,
-      outputs: ["y"],
-      nodes: [
-        ["Conv", ["x", "w"], ["c"]],
-        normNode("n", "c", "d"),
-        ["Mul", ["d", "m"], ["e"]],
-        normNode("o", "e", "y"),
-      ],
-      constants: { w: weight(4, 3, 3, 3), m: weight(4, 1, 1), ...normConstants("n", 4), ...normConstants("o", 4, 9) },
-    },
-    ["Conv"],
-  ],
-  [
-    "two norms with nothing before them into a Conv after them",
-    {
-      inputs: image,
-      outputs: ["y"],
-      nodes: [normNode("n", "x", "c"), normNode("o", "c", "d"), ["Conv", ["d", "w"], ["y"], { group: 3 }]],
-      constants: { w: weight(6, 1, 3, 3), ...normConstants("n", 3), ...normConstants("o", 3, 9) },
-    },
-    ["Conv"],
-  ],
-  [
-    "a norm into Gemm after it, and one into MatMul after that",
-    {
-      inputs: row,
-      outputs: ["y"],
-      nodes: [
-        normNode("n", "x", "c"),
-        ["Gemm", ["c", "w", "b"], ["d"], { alpha: { f: 2 }, beta: { f: 0.5 } }],
-        ["Sigmoid", ["d"], ["e"]],
-        normNode("o", "e", "f"),
-        ["MatMul", ["f", "v"], ["y"]],
-      ],
-      constants: {
-        w: weight(5, 4),
-        b: { shape: [], values: [3] },
-        v: weight(4, 2),
-        ...normConstants("n", 5),
-        ...normConstants("o", 4, 9),
-      },
-    },
-    ["Gemm", "Sigmoid", "Gemm"],
-  ],
-  [
-    "weights that two layers share",
-    {
-      inputs: image,
-      outputs: ["y", "z"],
-      nodes: [
-        ["Conv", ["x", "w", "b"], ["c"]],
-        normNode("n", "c", "y"),
-        ["Conv", ["x", "w", "b"], ["d"]],
-        normNode("o", "d", "z"),
-      ],
-      constants: { w: weight(4, 3, 3, 3), b: weight(4), ...normConstants("n", 4), ...normConstants("o", 4, 9) },
-    },
-    ["Conv", "Conv"],
-  ],
-];
-
 describe("foldOnnx", () => {
   const styles: Partial<ModelParts>[] = [
     { opset: 15, constantsAs: "initializer" },
     { opset: 9, constantsAs: "node" },
     { opset: 7, ir: 3, constantsAs: "initializer" },
   ];
-  const cases = folding.flatMap(([name, parts, left]) =>
+  const cases = foldingPatterns.flatMap(([name, parts, left]) =>
     styles.map((style) => [name, style.opset, { ...parts, ...style }, left] as const),
   );
 

@@ -1,0 +1,15 @@
+import type { Recalibration } from "../models/recalibrate.js";
+import { formatTable } from "./table.js";
+
+/** How far each norm's statistics have moved, as lines. @param about - what samples they are of */
+export function describeDrift({ norms, left }: Pick<Recalibration, "norms" | "left">, about: string): string[] {
+  const rows = norms.map(({ norm, drift }) => [norm, drift.mean.toFixed(3), drift.deviation.toFixed(3)]);
+  const table = formatTable([["norm", "mean moved by", "deviation by"], ...rows]);
+  const kept = left.map(({ norm, reason }) => `${norm} is as it was: ${reason}`);
+  const skipped = norms.flatMap(({ norm, skipped: count }) =>
+    count === 0
+      ? []
+      : [`${norm}: ${count} ${count === 1 ? "batch" : "batches"} left out, since a mean or variance was not finite`],
+  );
+  return [`${about}; in units of each channel's deviation:`, "", table, "", ...kept, ...skipped];
+}
