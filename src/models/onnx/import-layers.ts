@@ -14,6 +14,7 @@ import { floatOf, intOf, intsOf, isStandard, textOf, titleOf } from "./attribute
 import { epsOf, isTraining, parameterOf } from "./batch-norm-node.js";
 import type { NodeProto } from "./codec.js";
 import type { Graph } from "./graph.js";
+import { ranksOf } from "./ranks.js";
 import type { TensorValues } from "./tensor-values.js";
 
 /** A layer that does what a node does. */
@@ -40,7 +41,12 @@ const layers: Readonly<Record<string, LayerImport>> = {
   Elu: (node) => new ELU(rounded(floatOf(node, "alpha", 1))),
   Sigmoid: () => new Sigmoid(),
   Tanh: () => new Tanh(),
-  Softmax: (node, graph) => new Softmax(intOf(node, "axis", graph.model.opset < 13 ? 1 : -1)),
+  Softmax: (node, graph) => {
+    if (graph.model.opset >= 13) return new Softmax(intOf(node, "axis", -1));
+    // Up to version 12 all axes from one on share a sum.
+    if (ranksOf(graph).get(node.input[0]) === 2) return new Softmax(intOf(node, "axis", 1));
+    throw unsupported(node, graph, "a sum over several axes, as before opset 13");
+  },
   Dropout: (node, graph) => {
     const ratio = graph.constant(node.input[1] ?? "");
     return new Dropout(typeof ratio === "string" ? rounded(floatOf(node, "ratio", 0.5)) : rounded(ratio.data[0]));

@@ -77,11 +77,15 @@ interface Row {
   readonly join: NodeProto | null;
 }
 
+/** So deep may branches stand in branches. */
+const deepest = 100;
+
 /** Goes along a graph from its input, and makes a layer of each node. */
 class NetworkBuilder {
   /** The node of each layer. */
   readonly nodes = new Map<AnyModule, NodeProto>();
   readonly #graph: Graph;
+  #depth = 0;
 
   constructor(graph: Graph) {
     this.#graph = graph;
@@ -122,7 +126,10 @@ class NetworkBuilder {
   }
 
   #residual(value: string, readers: readonly NodeProto[]): { residual: Residual; join: NodeProto } {
+    if (++this.#depth > deepest)
+      throw unsupported(readers[0], this.#graph, `more than ${deepest} branches in one another`);
     const rows = readers.map((node): Row => (this.#isJoin(node) ? { layers: [], join: node } : this.#row(value, node)));
+    this.#depth--;
     const [{ join }] = rows;
     if (join === null || rows[1].join !== join) {
       throw unsupported(

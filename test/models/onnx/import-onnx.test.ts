@@ -19,7 +19,7 @@ import {
 import { exportOnnx, importOnnx, repairOnnx } from "evenkeel/onnx";
 import { beforeAll, describe, expect, test } from "vitest";
 import { expectClose } from "../../support/close.js";
-import { normConstants, normNode, onnxModel } from "../../support/onnx-models.js";
+import { type NodeParts, normConstants, normNode, onnxModel } from "../../support/onnx-models.js";
 import { normal } from "../../support/seeded.js";
 
 interface Fixture {
@@ -99,6 +99,17 @@ test("a MatMul with a constant Add is a linear layer, a Gemm's alpha and beta ar
   expect(nodes).toEqual({ "0": "MatMul_a", "1": "Gemm_y" });
 });
 
+/** Branches that begin inside one another: x read by Add k, and by what Add k − 1 is made of. */
+function nested(depth: number): NodeParts[] {
+  const open = Array.from({ length: depth }, (_, k): NodeParts => ["Relu", [k === 0 ? "x" : `r${k - 1}`], [`r${k}`]]);
+  const close = Array.from({ length: depth }, (_, j): NodeParts => {
+    const k = depth - 1 - j;
+    const [before, inner] = [k === 0 ? "x" : `r${k - 1}`, j === 0 ? `r${k}` : `s${k + 1}`];
+    return ["Add", [inner, before], [k === 0 ? "y" : `s${k}`]];
+  });
+  return [...open, ...close];
+}
+
 test("what no layer here does is refused by the name of its node", async () => {
   const image = { inputs: { x: ["N", 3, 6, 6] as const }, outputs: ["y"] };
   const constants = { w: { shape: [4, 3, 3, 3] }, ...normConstants("n", 3) };
@@ -127,6 +138,8 @@ test("what no layer here does is refused by the name of its node", async () => {
         ["Mul", ["a", "b"], ["y"]],
       ],
     }),
+    await failure({ ...image, opset: 11, nodes: [["Softmax", ["x"], ["y"]]] }),
+    await failure({ ...image, nodes: nested(101) }),
     await failure({ ...image, nodes: [["GlobalAveragePool", ["x"], ["y"]]] }),
     await failure({ ...image, outputs: ["y", "x"], nodes: [["Relu", ["x"], ["y"]]] }),
     await importOnnx(Uint8Array.of(1, 2, 3)).then(String, (error: Error) => `${error.name}: ${error.message}`),
@@ -140,6 +153,8 @@ test("what no layer here does is refused by the name of its node", async () => {
       "FormatError: importOnnx(bytes), MaxPool MaxPool_y: expected what a layer of Evenkeel does, got ceil_mode. Leave this node out of the model, or build the network by hand and load its weights.",
       "FormatError: importOnnx(bytes), Add Add_y: expected what a layer of Evenkeel does, got a sum of branches that do not start at one value. Leave this node out of the model, or build the network by hand and load its weights.",
       "FormatError: importOnnx(bytes), Mul Mul_y: expected what a layer of Evenkeel does, got an operator that no layer here is. Leave this node out of the model, or build the network by hand and load its weights.",
+      "FormatError: importOnnx(bytes), Softmax Softmax_y: expected what a layer of Evenkeel does, got a sum over several axes, as before opset 13. Leave this node out of the model, or build the network by hand and load its weights.",
+      "FormatError: importOnnx(bytes), Relu Relu_r100: expected what a layer of Evenkeel does, got more than 100 branches in one another. Leave this node out of the model, or build the network by hand and load its weights.",
       "FormatError: importOnnx(bytes), GlobalAveragePool GlobalAveragePool_y: expected what a layer of Evenkeel does, got means that keep their two axes of size 1. Leave this node out of the model, or build the network by hand and load its weights.",
       "FormatError: importOnnx(bytes): expected a model of one input and one output, got 1 and 2. Take out the others.",
       "FormatError: importOnnx(bytes): expected an ONNX model, got a field of number 0 in ModelProto at byte 0. Check that the file is a complete .onnx file.",
