@@ -136,7 +136,7 @@ async function firstRun(where: string, session: OnnxSession, shapes: Readonly<Re
 const smallestScale = 0.01;
 
 /** Differences of two outputs: what both have as NaN or as the same infinity does not differ. */
-function difference(
+export function difference(
   a: OnnxOutput["values"],
   b: OnnxOutput["values"],
 ): { readonly absolute: number; readonly relative: number } {
