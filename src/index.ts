@@ -111,7 +111,7 @@ export {
   type NetworkRecord,
   saveModel,
 } from "./models/save-model.js";
-export { ELU, GELU, LeakyReLU, ReLU, Sigmoid, SiLU, Softmax, Tanh } from "./nn/activations.js";
+export { ELU, GELU, LeakyReLU, ReLU, ReLU6, Sigmoid, SiLU, Softmax, Tanh } from "./nn/activations.js";
 export { BatchNorm, type BatchNormOptions } from "./nn/batch-norm.js";
 export { BatchRenorm, type BatchRenormOptions, paperSchedule, type RenormSchedule } from "./nn/batch-renorm.js";
 export { ConvTranspose2d, type ConvTranspose2dOptions } from "./nn/conv-transpose2d.js";
@@ -140,7 +140,7 @@ export { SynchronizedNorm, type SynchronizedNormOptions } from "./nn/synchronize
 export { WeightNorm, type WeightNormOptions } from "./nn/weight-norm.js";
 export { WeightStandardization, type WeightStandardizationOptions } from "./nn/weight-standardization.js";
 export { Weighted } from "./nn/weighted.js";
-export { elu, gelu, leakyRelu, relu, sigmoid, silu, tanh } from "./ops/activations.js";
+export { elu, gelu, leakyRelu, relu, relu6, sigmoid, silu, tanh } from "./ops/activations.js";
 export { concat } from "./ops/concat.js";
 export { type ConvTransposeOptions, convTranspose2d } from "./ops/conv-transpose2d.js";
 export { conv1d, type SignalConvOptions } from "./ops/conv1d.js";

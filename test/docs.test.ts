@@ -28,8 +28,8 @@ async function run(code: string): Promise<string[]> {
 function format(value: unknown): string {
   if (typeof value === "number") return String(Number(value.toPrecision(7)));
   if (ArrayBuffer.isView(value)) return `${value.constructor.name} ${format(Array.from(value as unknown as number[]))}`;
-  if (Array.isArray(value))
-    return `[${value.map((one) => (typeof one === "string" ? `"${one}"` : format(one))).join(", ")}]`;
+  if (typeof value === "string") return JSON.stringify(value);
+  if (Array.isArray(value)) return `[${value.map(format).join(", ")}]`;
   return String(value);
 }
 

@@ -18,9 +18,9 @@ export function App({ run }: { readonly run: Run }) {
           even: mean 0, spread 1. Here two networks train in your browser, one with it and one without.
         </p>
       </header>
-      <div class="bar">
+      <section class="bar" aria-label="Training">
         <Controls run={run} />
-      </div>
+      </section>
       <main>
         <Problems run={run} />
         {parts.map((part, k) => (

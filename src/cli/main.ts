@@ -4,6 +4,7 @@ import { EvenkeelError } from "../errors.js";
 import { version } from "../version.js";
 import { doctorCommand } from "./doctor.js";
 import { evaluateCommand } from "./evaluate.js";
+import { exportCommand } from "./export.js";
 import { foldCommand } from "./fold.js";
 import { inspectCommand } from "./inspect.js";
 import { predictCommand } from "./predict.js";
@@ -41,6 +42,7 @@ const commands = [
   doctorCommand,
   inspectCommand,
   foldCommand,
+  exportCommand,
   recalibrateCommand,
   repairCommand,
   studyCommand,

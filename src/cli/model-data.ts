@@ -21,6 +21,9 @@ export async function loadPart(meta: ModelMeta, flags: ModelDataFlags): Promise<
 }
 
 /** So many samples at most, drawn without replacement, in the order in which the data have them: the same in each pass. */
-export function draw(dataset: Dataset<unknown>, { samples, seed }: ModelDataFlags): Dataset<unknown> {
+export function draw(
+  dataset: Dataset<unknown>,
+  { samples, seed }: Pick<ModelDataFlags, "samples" | "seed">,
+): Dataset<unknown> {
   return subset(dataset, drawRows(dataset.length, samples, seed));
 }

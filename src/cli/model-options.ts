@@ -19,7 +19,8 @@ export interface ModelFlags {
   readonly json?: boolean;
 }
 
-const runHelp = "a run's folder, or a .safetensors file";
+/** What a command says of its first argument. */
+export const runHelp = "a run's folder, or a .safetensors file";
 
 /** A command whose first argument is a trained model, which goes through it some samples at a time. */
 export function modelCommand(name: string, description: string, model = runHelp): Command {

@@ -1,5 +1,5 @@
 import { ArgumentError } from "../errors.js";
-import { ELU, GELU, LeakyReLU, ReLU, Sigmoid, SiLU, Tanh } from "../nn/activations.js";
+import { ELU, GELU, LeakyReLU, ReLU, ReLU6, Sigmoid, SiLU, Tanh } from "../nn/activations.js";
 import type { AnyModule } from "../nn/module.js";
 import { Norm } from "../nn/norm.js";
 import { checkCount } from "../shape.js";
@@ -54,7 +54,7 @@ interface Sighting {
   squares: Tensor | null;
 }
 
-const activations = [ReLU, LeakyReLU, ELU, GELU, SiLU, Sigmoid, Tanh];
+const activations = [ReLU, ReLU6, LeakyReLU, ELU, GELU, SiLU, Sigmoid, Tanh];
 
 /** Whether a module is one of the activations that work value by value. */
 export function isActivation(module: AnyModule): boolean {

@@ -41,7 +41,7 @@ const float32Bytes = 4;
  * @example
  * ```ts
  * const model = new Sequential(new Linear(4, 8), new BatchNorm(8), new Linear(8, 2));
- * stepCost(model).bytes; // 384
+ * stepCost(model).bytes; // 376
  * ```
  */
 export function stepCost(model: Module): StepCost {

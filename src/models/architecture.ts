@@ -1,5 +1,5 @@
 import { FormatError } from "../errors.js";
-import { ELU, GELU, LeakyReLU, ReLU, Sigmoid, SiLU, Softmax, Tanh } from "../nn/activations.js";
+import { ELU, GELU, LeakyReLU, ReLU, ReLU6, Sigmoid, SiLU, Softmax, Tanh } from "../nn/activations.js";
 import { BatchNorm } from "../nn/batch-norm.js";
 import { BatchRenorm } from "../nn/batch-renorm.js";
 import { ConvTranspose2d } from "../nn/conv-transpose2d.js";
@@ -116,6 +116,7 @@ const formats: Readonly<Record<string, LayerFormat>> = {
   Dropout: format(Dropout, ({ p }) => [p]),
   Flatten: format(Flatten, () => []),
   ReLU: format(ReLU, () => []),
+  ReLU6: format(ReLU6, () => []),
   LeakyReLU: format(LeakyReLU, ({ negativeSlope }) => [negativeSlope]),
   ELU: format(ELU, ({ alpha }) => [alpha]),
   GELU: format(GELU, () => []),

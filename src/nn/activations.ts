@@ -1,4 +1,4 @@
-import { elu, gelu, leakyRelu, relu, sigmoid, silu, tanh } from "../ops/activations.js";
+import { elu, gelu, leakyRelu, relu, relu6, sigmoid, silu, tanh } from "../ops/activations.js";
 import { softmax } from "../ops/softmax.js";
 import type { Tensor } from "../tensor.js";
 import { Module } from "./module.js";
@@ -8,6 +8,14 @@ export class ReLU extends Module {
   /** Applies the layer. @param x - any shape */
   override forward(x: Tensor): Tensor {
     return relu(x);
+  }
+}
+
+/** min(max(x, 0), 6) as a layer; see {@link relu6}. */
+export class ReLU6 extends Module {
+  /** Applies the layer. @param x - any shape */
+  override forward(x: Tensor): Tensor {
+    return relu6(x);
   }
 }
 

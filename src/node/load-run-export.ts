@@ -19,6 +19,7 @@ export interface ExportedNetwork {
 
 /** A run that the playground exported: two networks and what they learned from. */
 export interface RunExport {
+  /** In the order of the page. */
   readonly networks: readonly ExportedNetwork[];
   /** What both were trained on. */
   readonly train: Dataset;

@@ -7,6 +7,7 @@ import { expect, test } from "vitest";
 import { initialSettings } from "../../playground/src/settings.js";
 import { Contest } from "../../playground/src/training/contest.js";
 import { exportRun } from "../../playground/src/training/export-run.js";
+import { evenkeelIn } from "../support/command.js";
 
 test("a run exported from the page opens in Node, and its networks score there what they scored on the page", async () => {
   const contest = await Contest.open(initialSettings.experiment);
@@ -17,6 +18,16 @@ test("a run exported from the page opens in Node, and its networks score there w
     writeFileSync(path, JSON.stringify(exportRun(contest)));
     const { networks, train, test } = loadRunExport(path);
     expect([train.length, test.length]).toEqual([contest.data.train.labels.length, contest.data.test.labels.length]);
+    const examined = evenkeelIn(folder, "doctor", "exported.json", "--network", "B", "--json", "--no-page");
+    expect(examined.stderr).toBe("");
+    expect(JSON.parse(examined.stdout)).toMatchObject({ model: "exported.json, network B", part: "train" });
+    expect(evenkeelIn(folder, "doctor", "exported.json", "--data", "mnist").stderr.trim()).toMatchInlineSnapshot(`
+      "error: --data: a run exported as .json has its own
+      (evenkeel --help lists the commands and options)"
+    `);
+    expect(evenkeelIn(folder, "doctor", "exported.json", "--part", "all").stderr.trim()).toMatchInlineSnapshot(
+      `"evenkeel: doctor exported.json: expected the part train or test, got all. Pass one of them as --part."`,
+    );
     for (const [k, { name, steps, trained }] of networks.entries()) {
       expect([name, steps]).toEqual(["AB"[k], 5]);
       const { testLoss, testAccuracy } = contest.trainers[k].test();

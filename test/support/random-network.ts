@@ -18,6 +18,7 @@ import {
   MaxPool2d,
   type Module,
   ReLU,
+  ReLU6,
   Residual,
   RmsNorm,
   RunningNorm,
@@ -112,6 +113,7 @@ const makers: readonly Maker[] = [
     (_, pick) =>
       [
         new ReLU(),
+        new ReLU6(),
         new LeakyReLU(0.1),
         new ELU(0.7),
         new GELU(),
@@ -120,7 +122,7 @@ const makers: readonly Maker[] = [
         new Tanh(),
         new Softmax(pick(2) - 1 || 1),
         new Dropout(0.3),
-      ][pick(9)],
+      ][pick(10)],
   ),
   keep((shape) => new Residual(new Sequential(new BatchNorm(channels(shape)), new SiLU()))),
   (shape, pick) => {

@@ -1,6 +1,6 @@
 import type { Batch } from "../../data/dataset.js";
 import { ArgumentError } from "../../errors.js";
-import { ReLU } from "../../nn/activations.js";
+import { ReLU, ReLU6 } from "../../nn/activations.js";
 import type { Module } from "../../nn/module.js";
 import { Norm } from "../../nn/norm.js";
 import { RunningNorm } from "../../nn/running-norm.js";
@@ -131,7 +131,7 @@ function activationHealth(
   const whole = wholeOf(output);
   const least = thresholds.constant * Math.sqrt(whole.m2 / whole.count);
   const isDead = ({ count, zeros, m2 }: (typeof output)[number]): boolean =>
-    count > 0 && (module instanceof ReLU ? zeros === count : Math.sqrt(m2 / count) <= least);
+    count > 0 && (module instanceof ReLU || module instanceof ReLU6 ? zeros === count : Math.sqrt(m2 / count) <= least);
   const norm = before instanceof Norm ? (seen.find((one) => one.module === before)?.name ?? null) : null;
   return {
     layer: name,

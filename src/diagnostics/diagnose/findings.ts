@@ -68,7 +68,7 @@ function normFindings(norm: NormDiagnosis, enough: boolean): Finding[] {
   } else if (drift !== null && enough && !norm.frozen) {
     const rms = Math.max(drift.mean ?? Number.POSITIVE_INFINITY, drift.deviation ?? Number.POSITIVE_INFINITY);
     const { worstChannel, worst } = drift;
-    const both = `means ${shown(drift.mean)} and deviations ${shown(drift.deviation)} deviations off those of the data (root mean square over channels)`;
+    const both = `running means lie ${shown(drift.mean)} and running deviations ${shown(drift.deviation)} of a deviation off those of the data (root mean square over channels)`;
     add(
       "drift",
       rms / thresholds.drift,

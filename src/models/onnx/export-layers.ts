@@ -1,5 +1,5 @@
 import { ArgumentError } from "../../errors.js";
-import { ELU, GELU, LeakyReLU, ReLU, Sigmoid, SiLU, Softmax, Tanh } from "../../nn/activations.js";
+import { ELU, GELU, LeakyReLU, ReLU, ReLU6, Sigmoid, SiLU, Softmax, Tanh } from "../../nn/activations.js";
 import { BatchNorm } from "../../nn/batch-norm.js";
 import { BatchRenorm } from "../../nn/batch-renorm.js";
 import { ConvTranspose2d } from "../../nn/conv-transpose2d.js";
@@ -134,6 +134,9 @@ const layers: readonly LayerExport[] = [
     return graph.node("Gather", [graph.parameter("weight", weight), indices], { axis: 0 }, { shape });
   }),
   operator(ReLU, "Relu"),
+  layer(ReLU6, (_, x, graph) =>
+    graph.node("Clip", [x, graph.constant("min", [], [0]), graph.constant("max", [], [6])]),
+  ),
   operator(LeakyReLU, "LeakyRelu", ({ negativeSlope }) => ({ alpha: { float: negativeSlope } })),
   operator(ELU, "Elu", ({ alpha }) => ({ alpha: { float: alpha } })),
   operator(Sigmoid, "Sigmoid"),

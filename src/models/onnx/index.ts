@@ -17,6 +17,7 @@ export {
   type LeftOnnxNorm,
   type OnnxFolding,
 } from "./fold-onnx.js";
+export { type ImportedOnnx, type ImportOnnxOptions, importOnnx } from "./import-onnx.js";
 export { inspectOnnx, type OnnxInspection, type OnnxNorm } from "./inspect-onnx.js";
 export type { OnnxAttributes, OnnxReal, OnnxShape, OnnxType, OnnxValue, OnnxWriter } from "./onnx-writer.js";
 export {
@@ -28,3 +29,4 @@ export { type OnnxRemark, type OnnxRepair, repairOnnx } from "./repair-onnx.js";
 export type { DeclaredInput, OnnxArray, OnnxArrays } from "./runtime.js";
 export type { ExternalFiles } from "./tensor-values.js";
 export type { OnnxVerification, VerifyOptions } from "./verify.js";
+export { type ExportVerification, verifyExport } from "./verify-export.js";

@@ -15,7 +15,7 @@ export function gapSection({ gap }: Diagnosis): Section | null {
   const content: Block[] = [
     {
       kind: "prose",
-      text: `In training a batch norm uses the statistics of the batch, in evaluation its running ones. On the same data, without dropout, the loss in evaluation is larger by ${formatNumber(difference ?? Number.NaN)}${error}.`,
+      text: `In training a batch norm uses the statistics of the batch, in evaluation its running ones. On the same data, without dropout, the loss in evaluation less that with batch statistics is ${formatNumber(difference ?? Number.NaN)}${error}.`,
     },
     { kind: "table", caption: "Scores by the statistics used", columns: ["statistics", "loss", "accuracy"], rows },
   ];

@@ -16,7 +16,7 @@ export function LayerRow({
 }) {
   return (
     <div class="layer-row">
-      <h4>Layer {layer + 1}</h4>
+      <h3>Layer {layer + 1}</h3>
       {networks.map(({ layers }, k) => {
         const seen = layers.at(layer);
         const name = "AB"[k];

@@ -47,8 +47,9 @@ function Digits({ run }: { readonly run: Run }) {
       <button
         type="button"
         onClick={() => {
-          run.change({ data: "digits" });
+          // In this order: the worker forgets what it is told while it fetches.
           run.start();
+          run.change({ data: "digits" });
         }}
       >
         Train them on digits

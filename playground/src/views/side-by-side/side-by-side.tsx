@@ -21,8 +21,8 @@ export const sideBySide: Part = {
         <b>Train</b>: the tint shows what each would answer where.
       </p>
       <p>
-        With four sigmoid layers and no normalisation, A gives every point the same answer and stays there. B is the
-        same network with batch norm in each layer.
+        With four sigmoid layers and no normalisation, A gives every point the same answer for thousands of steps. B is
+        the same network with batch norm in each layer.
       </p>
     </>
   ),

@@ -53,7 +53,7 @@ function StepByStep({ run }: { readonly run: Run }) {
               <button
                 type="button"
                 aria-current={k === place - 1 ? "step" : undefined}
-                aria-label={`${k + 1}: ${title}`}
+                title={title}
                 onClick={() => run.show({ walkStep: k + 1 })}
               >
                 {k + 1} {name}

@@ -1,0 +1,205 @@
+import { tensor } from "../../create.js";
+import { FormatError } from "../../errors.js";
+import { ELU, LeakyReLU, ReLU, Sigmoid, Softmax, Tanh } from "../../nn/activations.js";
+import { BatchNorm } from "../../nn/batch-norm.js";
+import { Conv1d } from "../../nn/conv1d.js";
+import { Conv2d } from "../../nn/conv2d.js";
+import { Dropout } from "../../nn/dropout.js";
+import { Flatten } from "../../nn/flatten.js";
+import { Linear } from "../../nn/linear.js";
+import type { Module } from "../../nn/module.js";
+import { AvgPool2d, MaxPool2d } from "../../nn/pooling.js";
+import { formatShape } from "../../shape.js";
+import { floatOf, intOf, intsOf, isStandard, textOf, titleOf } from "./attributes.js";
+import { epsOf, isTraining, parameterOf } from "./batch-norm-node.js";
+import type { NodeProto } from "./codec.js";
+import type { Graph } from "./graph.js";
+import { ranksOf } from "./ranks.js";
+import type { TensorValues } from "./tensor-values.js";
+
+/** A layer that does what a node does. */
+type LayerImport = (node: NodeProto, graph: Graph) => Module;
+
+/** The layers of ONNX's operators. A pass through is a `Dropout` of 0. */
+const layers: Readonly<Record<string, LayerImport>> = {
+  Conv: importConv,
+  Gemm: importGemm,
+  BatchNormalization: importBatchNorm,
+  MaxPool: (node, graph) => {
+    if (intOf(node, "storage_order", 0) !== 0) throw unsupported(node, graph, "storage_order 1");
+    const { kernel, options } = pooling(node, graph);
+    return new MaxPool2d(kernel, options);
+  },
+  AveragePool: (node, graph) => {
+    const { kernel, options } = pooling(node, graph);
+    const counts = intOf(node, "count_include_pad", 0) !== 0 && options.padding.some((size) => size > 0);
+    if (counts) throw unsupported(node, graph, "padding that counts as values");
+    return new AvgPool2d(kernel, options);
+  },
+  Relu: () => new ReLU(),
+  LeakyRelu: (node) => new LeakyReLU(rounded(floatOf(node, "alpha", 0.01))),
+  Elu: (node) => new ELU(rounded(floatOf(node, "alpha", 1))),
+  Sigmoid: () => new Sigmoid(),
+  Tanh: () => new Tanh(),
+  Softmax: (node, graph) => {
+    if (graph.model.opset >= 13) return new Softmax(intOf(node, "axis", -1));
+    // Up to version 12 all axes from one on share a sum.
+    if (ranksOf(graph).get(node.input[0]) === 2) return new Softmax(intOf(node, "axis", 1));
+    throw unsupported(node, graph, "a sum over several axes, as before opset 13");
+  },
+  Dropout: (node, graph) => {
+    const ratio = graph.constant(node.input[1] ?? "");
+    return new Dropout(typeof ratio === "string" ? rounded(floatOf(node, "ratio", 0.5)) : rounded(ratio.data[0]));
+  },
+  Flatten: (node, graph) => {
+    if (intOf(node, "axis", 1) !== 1) throw unsupported(node, graph, `axis ${intOf(node, "axis", 1)}`);
+    return new Flatten();
+  },
+  Reshape: (node, graph) => {
+    const shape = valuesOf(node, graph, 1).data;
+    if (shape.length === 2 && (shape[1] === -1 || shape[0] === -1 || shape[0] === 0)) return new Flatten();
+    throw unsupported(node, graph, `the shape ${formatShape([...shape])}`);
+  },
+};
+
+/** @throws FormatError if there is no such layer, naming the node */
+export function importLayer(node: NodeProto, graph: Graph): Module {
+  const make = isStandard(node) && Object.hasOwn(layers, node.opType) ? layers[node.opType] : null;
+  if (make === null) throw unsupported(node, graph, "an operator that no layer here is");
+  return make(node, graph);
+}
+
+function importConv(node: NodeProto, graph: Graph): Module {
+  const { shape, data } = valuesOf(node, graph, 1);
+  const bias = node.input[2] ? valuesOf(node, graph, 2).data : null;
+  const [out, groupChannels, ...kernel] = shape;
+  const groups = intOf(node, "group", 1);
+  const both = (name: string): number[] => intsOf(node, name) ?? kernel.map(() => 1);
+  const [stride, dilation] = [both("strides"), both("dilations")];
+  const padding = paddingOf(node, graph, kernel, stride, dilation);
+  let layer: Conv1d | Conv2d;
+  if (kernel.length === 1) {
+    const options = { stride: stride[0], dilation: dilation[0], padding: padding[0], groups, bias: bias !== null };
+    layer = new Conv1d(groupChannels * groups, out, kernel[0], options);
+  } else if (kernel.length === 2) {
+    const options = {
+      stride: pair(stride),
+      dilation: pair(dilation),
+      padding: pair(padding),
+      groups,
+      bias: bias !== null,
+    };
+    layer = new Conv2d(groupChannels * groups, out, pair(kernel), options);
+  } else throw unsupported(node, graph, `${kernel.length} spatial axes`);
+  return withState(layer, { weight: data, ...(bias === null ? {} : { bias }) });
+}
+
+function importGemm(node: NodeProto, graph: Graph): Module {
+  const weight = valuesOf(node, graph, 1);
+  const bias = node.input[2] ? valuesOf(node, graph, 2) : null;
+  if (intOf(node, "transA", 0) !== 0) throw unsupported(node, graph, "transA");
+  const isTransposed = intOf(node, "transB", 0) !== 0;
+  const [alpha, beta] = [floatOf(node, "alpha", 1), floatOf(node, "beta", 1)];
+  const outputs = weight.shape[isTransposed ? 0 : 1];
+  if (bias !== null && bias.data.length !== outputs && bias.data.length !== 1) {
+    throw unsupported(node, graph, `a bias ${formatShape(bias.shape)}`);
+  }
+  const shift = bias && Float64Array.from({ length: outputs }, (_, o) => beta * (bias.data[o] ?? bias.data[0]));
+  const scaled = { ...weight, data: weight.data.map((value) => alpha * value) };
+  return linearOf(scaled, shift, isTransposed);
+}
+
+/** The layer of a matrix that x is multiplied by: (inputs, outputs), or (outputs, inputs) if it is transposed first. */
+export function linearOf({ shape, data }: TensorValues, bias: Float64Array | null, isTransposed = false): Linear {
+  const [outputs, inputs] = isTransposed ? shape : shape.toReversed();
+  const at = (i: number): number => (i % inputs) * outputs + Math.floor(i / inputs);
+  const weight = isTransposed ? data : data.map((_, i) => data[at(i)]);
+  return withState(new Linear(inputs, outputs, { bias: bias !== null }), {
+    weight,
+    ...(bias === null ? {} : { bias }),
+  });
+}
+
+function importBatchNorm(node: NodeProto, graph: Graph): Module {
+  if (isTraining(node, graph.model.opset)) throw unsupported(node, graph, "training mode: repair the model first");
+  const state: Record<string, Float64Array> = {};
+  for (const [key, name] of [
+    ["weight", "weight"],
+    ["bias", "bias"],
+    ["running_mean", "mean"],
+    ["running_var", "variance"],
+  ] as const) {
+    const values = parameterOf(graph, node, name);
+    if (typeof values === "string") throw unsupported(node, graph, `a ${name} that is not known: ${values}`);
+    state[key] = values.data;
+  }
+  // As here, ONNX's momentum weighs the old value.
+  const options = { eps: rounded(epsOf(node)), momentum: rounded(floatOf(node, "momentum", 0.9)) };
+  return withState(new BatchNorm(state["weight"].length, options), state);
+}
+
+function pooling(node: NodeProto, graph: Graph) {
+  const kernel = intsOf(node, "kernel_shape") ?? [];
+  if (kernel.length !== 2) throw unsupported(node, graph, `${kernel.length} spatial axes`);
+  if (intOf(node, "ceil_mode", 0) !== 0) throw unsupported(node, graph, "ceil_mode");
+  if (intsOf(node, "dilations")?.some((size) => size !== 1)) throw unsupported(node, graph, "dilations");
+  const stride = intsOf(node, "strides") ?? [1, 1];
+  const padding = paddingOf(node, graph, kernel, stride, [1, 1]);
+  return { kernel: pair(kernel), options: { stride: pair(stride), padding: pair(padding) } };
+}
+
+/** Padding that is the same on both sides, as layers here have it. */
+function paddingOf(
+  node: NodeProto,
+  graph: Graph,
+  kernel: readonly number[],
+  stride: readonly number[],
+  dilation: readonly number[],
+): number[] {
+  const mode = textOf(node, "auto_pad", "NOTSET");
+  if (mode === "VALID") return kernel.map(() => 0);
+  if (mode !== "NOTSET") {
+    const spans = kernel.map((size, axis) => dilation[axis] * (size - 1));
+    if (stride.every((step) => step === 1) && spans.every((span) => span % 2 === 0))
+      return spans.map((span) => span / 2);
+    throw unsupported(node, graph, `auto_pad ${mode}, which pads the two sides differently`);
+  }
+  const pads = intsOf(node, "pads") ?? kernel.flatMap(() => [0, 0]);
+  const before = pads.slice(0, kernel.length);
+  if (before.every((size, axis) => size === pads[kernel.length + axis])) return before;
+  throw unsupported(node, graph, `pads ${pads.join(", ")}, which differ between the two sides`);
+}
+
+/** An input that is constant. */
+export function valuesOf(node: NodeProto, graph: Graph, input: number): TensorValues {
+  const values = graph.constant(node.input[input] ?? "");
+  if (typeof values !== "string") return values;
+  throw unsupported(node, graph, `input ${input} that is not constant: ${values}`);
+}
+
+function withState<M extends Module>(layer: M, values: Readonly<Record<string, Float64Array>>): M {
+  const own = layer.stateDict();
+  const state = Object.fromEntries(Object.entries(values).map(([key, data]) => [key, tensor(data, own[key].shape)]));
+  layer.loadStateDict(state);
+  for (const t of [...Object.values(own), ...Object.values(state)]) t.dispose();
+  return layer;
+}
+
+/** To the seven digits that float32 holds: 0.9 is 0.8999999761581421 in the file. */
+function rounded(value: number): number {
+  return Number(value.toPrecision(7));
+}
+
+function pair([a, b]: readonly number[]): [number, number] {
+  return [a, b];
+}
+
+/** Names the node, and what of it there is no layer for. */
+export function unsupported(node: NodeProto, { model }: Graph, received: string): FormatError {
+  return new FormatError({
+    where: `${model.where}, ${titleOf(node)}`,
+    expected: "what a layer of Evenkeel does",
+    received,
+    cure: "Leave this node out of the model, or build the network by hand and load its weights.",
+  });
+}

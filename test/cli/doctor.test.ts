@@ -1,0 +1,68 @@
+import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { BatchNorm, Flatten, Linear, ReLU, Sequential, saveModel, setBackend } from "evenkeel";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { expectReadable } from "../support/accessible.js";
+import { hasChromium } from "../support/chromium.js";
+import { evenkeelIn } from "../support/command.js";
+import { temporaryFolder, writeSmallImages } from "../support/idx-files.js";
+
+let folder = "";
+const evenkeel = (...args: string[]) => evenkeelIn(folder, ...args);
+const meta = { inputShape: [1, 8, 8], classes: ["a", "b", "c"], preprocessing: { scale: 1 / 255 } };
+
+beforeAll(() => {
+  setBackend("wasm");
+  folder = temporaryFolder();
+  writeSmallImages(join(folder, "images"));
+  const layers = [new Flatten(), new Linear(64, 4), new BatchNorm(4), new ReLU(), new Linear(4, 3)];
+  writeFileSync(join(folder, "model.safetensors"), saveModel(new Sequential(...layers), meta));
+});
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+describe("evenkeel doctor", () => {
+  test("tells what is wrong, writes its page and exits with 3", () => {
+    const { code, stdout, stderr } = evenkeel("doctor", "model.safetensors", "--data", "images", "--batch-size", "24");
+    expect([code, stderr]).toEqual([3, ""]);
+    expect(stdout).toContain("240 samples (train) in batches of 24");
+    expect(stdout).toContain(
+      "layer 2: running statistics are still mean 0 and variance 1. Call train() while training",
+    );
+    expect(stdout).toContain("wrote doctor.html");
+  });
+
+  test.skipIf(!hasChromium)("its page is readable (skipped without /usr/bin/chromium)", async () => {
+    await expectReadable(readFileSync(join(folder, "doctor.html"), "utf8"));
+  });
+
+  test("finds nothing after the cure, exits with 0, and prints JSON", () => {
+    evenkeel("recalibrate", "model.safetensors", "--data", "images", "-o", "cured.safetensors");
+    const args = ["doctor", "cured.safetensors", "--data", "images", "--no-page", "--json", "--samples", "200"];
+    const { code, stdout } = evenkeel(...args);
+    const { model, page, samples, batchSize, findings } = JSON.parse(stdout);
+    expect(findings).toEqual([]);
+    expect([code, model, page, samples, batchSize]).toEqual([0, "cured.safetensors", null, 200, 64]);
+  });
+
+  test("mistakes are told in one line, and write nothing", () => {
+    const mistakes = [
+      ["nowhere", "--data", "images"],
+      ["model.safetensors", "--data", "images", "--batch-size", "1"],
+      ["model.safetensors", "--data", "images", "--part", "validation"],
+    ];
+    const answers = mistakes.map((args) => {
+      const { code, stdout, stderr } = evenkeel("doctor", ...args, "-o", "bad.html");
+      expect([code, stdout]).toEqual([1, ""]);
+      return stderr.trim();
+    });
+    expect(answers).toMatchInlineSnapshot(`
+      [
+        "evenkeel: loadRun(nowhere): expected the folder of a run or a .safetensors file, got no such file or folder. Check the name.",
+        "evenkeel: --batch-size: expected a whole number of at least 2, got 1. Pass a whole number.",
+        "evenkeel: loadDataAs(meta, images, { part }): expected a part that the data have, got validation. Leave the part out.",
+      ]
+    `);
+    expect(existsSync(join(folder, "bad.html"))).toBe(false);
+    expect(evenkeel("doctor", "model.safetensors").code).toBe(2);
+  });
+});

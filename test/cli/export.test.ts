@@ -1,0 +1,137 @@
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import {
+  BatchNorm,
+  Conv2d,
+  Flatten,
+  Linear,
+  loadModel,
+  Module,
+  noGrad,
+  predict,
+  ReLU,
+  Sequential,
+  saveModel,
+  setBackend,
+  type Tensor,
+} from "evenkeel";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { expectClose } from "../support/close.js";
+import { evenkeelIn } from "../support/command.js";
+import { temporaryFolder } from "../support/idx-files.js";
+import { runOnnx } from "../support/onnx-runtime.js";
+import { installEvenkeel } from "../support/own-package.js";
+import { normal } from "../support/seeded.js";
+
+let folder = "";
+const evenkeel = (...args: string[]) => evenkeelIn(folder, ...args);
+const model = () =>
+  new Sequential(
+    new Conv2d(1, 3, 3),
+    new BatchNorm(3),
+    new ReLU(),
+    new BatchNorm(3),
+    new ReLU(),
+    new Flatten(),
+    new Linear(12, 2),
+  );
+
+beforeAll(() => {
+  setBackend("wasm");
+  folder = temporaryFolder();
+  installEvenkeel(folder, "link");
+  const trained = model();
+  noGrad(() => trained.forward(normal([8, 1, 4, 4], 1)));
+  mkdirSync(join(folder, "run"));
+  const meta = { inputShape: [1, 4, 4], classes: ["a", "b"], training: { data: "private" } };
+  writeFileSync(join(folder, "run/model.safetensors"), saveModel(trained, meta));
+  writeFileSync(join(folder, "shapeless.safetensors"), saveModel(trained));
+  class Odd extends Module {
+    body = trained;
+    override forward(x: Tensor): Tensor {
+      return this.body.forward(x);
+    }
+  }
+  const source = `import { BatchNorm, Conv2d, Flatten, Linear, Module, ReLU, Sequential } from "evenkeel";
+export default class Odd extends Module {
+  body = new Sequential(new Conv2d(1, 3, 3), new BatchNorm(3), new ReLU(), new BatchNorm(3), new ReLU(), new Flatten(), new Linear(12, 2));
+  forward(x) { return this.body.forward(x); }
+}`;
+  writeFileSync(join(folder, "net.mjs"), source);
+  writeFileSync(join(folder, "odd.safetensors"), saveModel(new Odd(), meta));
+});
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+test("export writes ONNX, verified, which predicts what the run does; and a folded model of its own kind", async () => {
+  const { code, stdout, stderr } = evenkeel("export", "run", "--to", "onnx", "-o", "out/model.onnx", "--fold");
+  expect([code, stderr]).toEqual([0, ""]);
+  expect(
+    stdout.replaceAll(/(onnxruntime: |relative )\S+?(?=,| \()/g, "$1DIFFERENCE").replace(/\d+ bytes/, "BYTES"),
+  ).toMatchInlineSnapshot(`
+    "3 not folded: before it stands ReLU(); behind it stands ReLU()
+    1 folded, 1 left
+    largest difference in onnxruntime: DIFFERENCE, relative DIFFERENCE (at most 0.0001 passes; 8 random samples)
+    wrote out/model.onnx, BYTES
+    "
+  `);
+  const bytes = readFileSync(join(folder, "out/model.onnx"));
+  expect(bytes.includes("private")).toBe(false);
+  expect(bytes.includes('["a","b"]')).toBe(true);
+  const x = normal([4, 1, 4, 4], 3);
+  const { output } = await runOnnx(bytes, { input: { shape: x.shape, values: [...x.dataSync()] } });
+  const run = loadModel(readFileSync(join(folder, "run/model.safetensors")));
+  expectClose(output.values, (await predict(run.model, x)).dataSync(), 1e-5);
+
+  const said = JSON.parse(
+    evenkeel("export", "run", "--to", "safetensors", "-o", "folded.safetensors", "--fold", "--json").stdout,
+  );
+  expect(said).toMatchObject({
+    to: "safetensors",
+    output: "folded.safetensors",
+    folded: [{ norm: "1", into: "0" }],
+    verification: null,
+  });
+  const folded = loadModel(readFileSync(join(folder, "folded.safetensors")));
+  expectClose((await predict(folded.model, x)).dataSync(), output.values, 1e-5);
+});
+
+test("each mistake is told in a line, and writes nothing", () => {
+  const before = readdirSync(folder);
+  const failure = (...args: string[]) => {
+    const { code, stderr } = evenkeel("export", ...args);
+    return `${code}: ${stderr.split("\n")[0].replace(/got \S+ \(absolute \S+\)/, "got DIFFERENCE")}`;
+  };
+  expect([
+    failure("run"),
+    failure("run", "--to", "onnx"),
+    failure("run", "--to", "keras", "-o", "x.onnx"),
+    failure("run", "--to", "onnx", "-o", "x.safetensors"),
+    failure("run", "--to", "onnx", "-o", "run"),
+    failure("run", "--to", "safetensors", "-o", "run/model.safetensors"),
+    failure("run", "--to", "safetensors", "-o", "x.safetensors", "--opset", "17"),
+    failure("run", "--to", "onnx", "-o", "x.onnx", "--opset", "30"),
+    failure("run", "--to", "onnx", "-o", "x.onnx", "--tolerance", "0"),
+    failure("nowhere", "--to", "onnx", "-o", "x.onnx"),
+    failure("shapeless.safetensors", "--to", "onnx", "-o", "x.onnx"),
+    failure("odd.safetensors", "--to", "onnx", "-o", "x.onnx", "--model", "./net.mjs"),
+    failure("odd.safetensors", "--to", "safetensors", "-o", "x.safetensors", "--fold", "--model", "./net.mjs"),
+  ]).toMatchInlineSnapshot(`
+    [
+      "2: error: required option '--to <format>' not specified",
+      "2: error: required option '-o, --output <file>' not specified",
+      "1: evenkeel: --to: expected onnx or safetensors, got keras. Pass one of them.",
+      "1: evenkeel: --output: expected a file whose name ends in .onnx, got x.safetensors. Name it so, or choose another --to.",
+      "1: evenkeel: --output: expected a file whose name ends in .onnx, got run. Name it so, or choose another --to.",
+      "1: evenkeel: --output run/model.safetensors: expected another place than the model's own, got run/model.safetensors. Name another file or folder.",
+      "1: evenkeel: --opset: expected --to onnx, got --to safetensors. Leave it out.",
+      "1: evenkeel: exportOnnx(model, { opset }): expected a whole number from 13 to 21, got 30. Leave it out, unless what runs the model needs another.",
+      "1: evenkeel: verifyExport(bytes, model): expected onnxruntime to give what the network gives, to a relative difference of 0, got DIFFERENCE. Do not use the file; raise the tolerance if that is acceptable.",
+      "1: evenkeel: loadRun(nowhere): expected the folder of a run or a .safetensors file, got no such file or folder. Check the name.",
+      "1: evenkeel: the model's metadata: expected inputShape, the shape of one input, got none. Save it with one: saveModel(model, { inputShape, preprocessing, classes }).",
+      "1: evenkeel: exportOnnx(model): expected layers of Evenkeel's own, or with a method toOnnx(x, graph), got Odd. Give the class toOnnx(x, graph), which adds its nodes.",
+      "1: evenkeel: evenkeel export odd.safetensors: expected a network of Evenkeel's own layers, each in one place, got one with classes of its own, which would be built with its norms again. Leave --fold out, or fold it in code, where it is built: foldBatchNorm(model).",
+    ]
+  `);
+  expect(readdirSync(folder)).toEqual(before);
+  expect(existsSync(join(folder, "x.onnx"))).toBe(false);
+});

@@ -1,0 +1,167 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import {
+  BatchNorm,
+  convertNorm,
+  crossEntropy,
+  fit,
+  foldBatchNorm,
+  freezeNorms,
+  GroupNorm,
+  loadModel,
+  predict,
+  recalibrate,
+  Sgd,
+  saveModel,
+  setBackend,
+  tensor,
+} from "evenkeel";
+import { exportOnnx, importOnnx, repairOnnx } from "evenkeel/onnx";
+import { beforeAll, describe, expect, test } from "vitest";
+import { expectClose } from "../../support/close.js";
+import { type NodeParts, normConstants, normNode, onnxModel } from "../../support/onnx-models.js";
+import { normal } from "../../support/seeded.js";
+
+interface Fixture {
+  readonly onnx: string;
+  readonly x: readonly number[];
+  readonly y: readonly number[];
+}
+const fixtures: Record<string, Fixture> = JSON.parse(
+  readFileSync(join(import.meta.dirname, "../../fixtures/onnx-import.json"), "utf8"),
+);
+const names = ["lenet", "vgg", "resnet", "mobilenet"] as const;
+const bytesOf = (name: (typeof names)[number]) => Uint8Array.from(Buffer.from(fixtures[name].onnx, "base64"));
+const inputOf = (name: string) => tensor(Float32Array.from(fixtures[name].x), [4, 1, 14, 14]);
+
+beforeAll(() => setBackend("wasm"));
+
+describe.each(names)("importOnnx of PyTorch's %s", (name) => {
+  test("predicts what PyTorch does, and keeps doing so when exported, saved or folded", async () => {
+    const { model, meta } = await importOnnx(bytesOf(name));
+    expect(meta).toEqual({ inputShape: [1, 14, 14] });
+    const x = inputOf(name);
+    const y = (await predict(model, x)).dataSync();
+    expectClose(y, fixtures[name].y, 1e-5);
+    const again = await importOnnx(
+      await exportOnnx(model, { inputShape: [1, 14, 14], meta: { classes: ["a", "b", "c"] } }),
+    );
+    expect(again.meta.classes).toEqual(["a", "b", "c"]);
+    expectClose((await predict(again.model, x)).dataSync(), y, 1e-6);
+    expectClose((await predict(loadModel(saveModel(model)).model, x)).dataSync(), y, 0);
+    const folded = foldBatchNorm(model.eval());
+    expect(folded.left).toEqual([]);
+    expectClose((await predict(folded.model, x)).dataSync(), y, 1e-5);
+  });
+
+  test("is fine-tuned with its norms frozen, recalibrated and converted", async () => {
+    const { model } = await importOnnx(bytesOf(name));
+    const norms = model.namedModules().flatMap(([, module]) => (module instanceof BatchNorm ? [module] : []));
+    expect(norms.length).toBeGreaterThan(0);
+    expect(norms.every(({ momentum }) => momentum === 0.9)).toBe(true);
+    freezeNorms(model);
+    const before = norms.map(({ runningMean }) => runningMean?.dataSync());
+    const batch = { inputs: inputOf(name), targets: Int32Array.of(0, 1, 2, 1) };
+    const loss = () => crossEntropy(model.eval().forward(batch.inputs), batch.targets).item();
+    const first = loss();
+    await fit(model, [batch], { epochs: 30, optimizer: new Sgd(model.parameters(), { lr: 0.1 }) });
+    expect(loss()).toBeLessThan(0.95 * first);
+    expect(norms.map(({ runningMean }) => runningMean?.dataSync())).toEqual(before);
+    for (const norm of norms) norm.unfreeze();
+    const result = await recalibrate(model, [normal([16, 1, 14, 14], 3)]);
+    expect(result.norms).toHaveLength(norms.length);
+    const converted = convertNorm(model, (norm) => norm instanceof BatchNorm && new GroupNorm(1, norm.numFeatures));
+    expect(converted).toHaveLength(norms.length);
+    expect((await predict(model, batch.inputs)).shape).toEqual([4, 3]);
+  });
+});
+
+test("a MatMul with a constant Add is a linear layer, a Gemm's alpha and beta are in its weights, and nodes are named", async () => {
+  const { model, nodes } = await importOnnx(
+    onnxModel({
+      inputs: { x: ["N", 3] },
+      outputs: ["y"],
+      nodes: [
+        ["MatMul", ["x", "w"], ["a"]],
+        ["Add", ["b", "a"], ["c"]],
+        ["Gemm", ["c", "v", "d"], ["y"], { alpha: { f: 2 }, beta: { f: 0.5 } }],
+      ],
+      constants: {
+        w: { shape: [3, 2], values: [1, 2, 3, 4, 5, 6] },
+        b: { shape: [2], values: [10, 20] },
+        v: { shape: [2, 1], values: [1, -1] },
+        d: { shape: [1], values: [4] },
+      },
+    }),
+  );
+  expect(String(model)).toBe("Sequential(Linear(3, 2), Linear(2, 1))");
+  expect((await predict(model, tensor([[1, 1, 1]]))).dataSync()).toEqual(Float32Array.of(2 * (19 - 32) + 2));
+  expect(nodes).toEqual({ "0": "MatMul_a", "1": "Gemm_y" });
+});
+
+/** Branches that begin inside one another: x read by Add k, and by what Add k − 1 is made of. */
+function nested(depth: number): NodeParts[] {
+  const open = Array.from({ length: depth }, (_, k): NodeParts => ["Relu", [k === 0 ? "x" : `r${k - 1}`], [`r${k}`]]);
+  const close = Array.from({ length: depth }, (_, j): NodeParts => {
+    const k = depth - 1 - j;
+    const [before, inner] = [k === 0 ? "x" : `r${k - 1}`, j === 0 ? `r${k}` : `s${k + 1}`];
+    return ["Add", [inner, before], [k === 0 ? "y" : `s${k}`]];
+  });
+  return [...open, ...close];
+}
+
+test("what no layer here does is refused by the name of its node", async () => {
+  const image = { inputs: { x: ["N", 3, 6, 6] as const }, outputs: ["y"] };
+  const constants = { w: { shape: [4, 3, 3, 3] }, ...normConstants("n", 3) };
+  const failure = (parts: Parameters<typeof onnxModel>[0]): Promise<string> =>
+    importOnnx(onnxModel(parts)).then(
+      ({ model }) => `imported ${model}`,
+      (error: Error) => `${error.name}: ${error.message}`,
+    );
+  expect([
+    await failure({ ...image, nodes: [["HardSwish", ["x"], ["y"]]] }),
+    await failure({ ...image, constants, nodes: [["Conv", ["x", "w"], ["y"], { pads: [0, 0, 1, 1] }]] }),
+    await failure({
+      ...image,
+      constants,
+      nodes: [["Conv", ["x", "w"], ["y"], { auto_pad: "SAME_UPPER", strides: [2, 2] }]],
+    }),
+    await failure({ ...image, constants, nodes: [["Conv", ["x", "x"], ["y"]]] }),
+    await failure({ ...image, constants, nodes: [normNode("n", "x", "y", { training_mode: 1 })] }),
+    await failure({ ...image, nodes: [["MaxPool", ["x"], ["y"], { kernel_shape: [2, 2], ceil_mode: 1 }]] }),
+    await failure({ ...image, nodes: [["Add", ["x", "x"], ["y"]]] }),
+    await failure({
+      ...image,
+      nodes: [
+        ["Relu", ["x"], ["a"]],
+        ["Sigmoid", ["x"], ["b"]],
+        ["Mul", ["a", "b"], ["y"]],
+      ],
+    }),
+    await failure({ ...image, opset: 11, nodes: [["Softmax", ["x"], ["y"]]] }),
+    await failure({ ...image, nodes: nested(101) }),
+    await failure({ ...image, nodes: [["GlobalAveragePool", ["x"], ["y"]]] }),
+    await failure({ ...image, outputs: ["y", "x"], nodes: [["Relu", ["x"], ["y"]]] }),
+    await importOnnx(Uint8Array.of(1, 2, 3)).then(String, (error: Error) => `${error.name}: ${error.message}`),
+  ]).toMatchInlineSnapshot(`
+    [
+      "FormatError: importOnnx(bytes), HardSwish HardSwish_y: expected what a layer of Evenkeel does, got an operator that no layer here is. Leave this node out of the model, or build the network by hand and load its weights.",
+      "FormatError: importOnnx(bytes), Conv Conv_y: expected what a layer of Evenkeel does, got pads 0, 0, 1, 1, which differ between the two sides. Leave this node out of the model, or build the network by hand and load its weights.",
+      "FormatError: importOnnx(bytes), Conv Conv_y: expected what a layer of Evenkeel does, got auto_pad SAME_UPPER, which pads the two sides differently. Leave this node out of the model, or build the network by hand and load its weights.",
+      "FormatError: importOnnx(bytes), Conv Conv_y: expected what a layer of Evenkeel does, got input 1 that is not constant: it is an input of the model. Leave this node out of the model, or build the network by hand and load its weights.",
+      "FormatError: importOnnx(bytes), BatchNormalization BatchNormalization_y: expected what a layer of Evenkeel does, got training mode: repair the model first. Leave this node out of the model, or build the network by hand and load its weights.",
+      "FormatError: importOnnx(bytes), MaxPool MaxPool_y: expected what a layer of Evenkeel does, got ceil_mode. Leave this node out of the model, or build the network by hand and load its weights.",
+      "FormatError: importOnnx(bytes), Add Add_y: expected what a layer of Evenkeel does, got a sum of branches that do not start at one value. Leave this node out of the model, or build the network by hand and load its weights.",
+      "FormatError: importOnnx(bytes), Mul Mul_y: expected what a layer of Evenkeel does, got an operator that no layer here is. Leave this node out of the model, or build the network by hand and load its weights.",
+      "FormatError: importOnnx(bytes), Softmax Softmax_y: expected what a layer of Evenkeel does, got a sum over several axes, as before opset 13. Leave this node out of the model, or build the network by hand and load its weights.",
+      "FormatError: importOnnx(bytes), Relu Relu_r100: expected what a layer of Evenkeel does, got more than 100 branches in one another. Leave this node out of the model, or build the network by hand and load its weights.",
+      "FormatError: importOnnx(bytes), GlobalAveragePool GlobalAveragePool_y: expected what a layer of Evenkeel does, got means that keep their two axes of size 1. Leave this node out of the model, or build the network by hand and load its weights.",
+      "FormatError: importOnnx(bytes): expected a model of one input and one output, got 1 and 2. Take out the others.",
+      "FormatError: importOnnx(bytes): expected an ONNX model, got a field of number 0 in ModelProto at byte 0. Check that the file is a complete .onnx file.",
+    ]
+  `);
+  const repaired = await repairOnnx(
+    onnxModel({ ...image, constants, nodes: [normNode("n", "x", "y", { training_mode: 1 })] }),
+  );
+  expect(String((await importOnnx(repaired.bytes)).model)).toBe("Sequential(BatchNorm(3))");
+});
