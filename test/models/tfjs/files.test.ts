@@ -79,9 +79,7 @@ describe("a damaged or hostile model.json", () => {
   };
 
   test.each(Object.keys(files))("is refused: %s", (name) => {
-    const start = performance.now();
     expect(() => toTfjsArtifacts(files[name])).toThrow(/^toTfjsArtifacts\(files\): expected .*, got .*\. .*\.$/);
-    expect(performance.now() - start).toBeLessThan(1000);
   });
 
   test("in words that say what is wrong", () => {
