@@ -1,4 +1,4 @@
-import { cpSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { describeCheckpoint, Generator } from "evenkeel";
@@ -47,7 +47,10 @@ describe("a run", () => {
         const { code, signal, stderr } = await run.ended;
         if (signal === "SIGKILL") {
           kills++;
-          if (readdirSync(join(folder, out)).some((name) => name.startsWith("checkpoint.") && name.endsWith(".part")))
+          if (
+            existsSync(join(folder, out)) &&
+            readdirSync(join(folder, out)).some((name) => name.startsWith("checkpoint.") && name.endsWith(".part"))
+          )
             tornWrites++;
         } else {
           expect(code, stderr).toBe(0);
