@@ -10,6 +10,7 @@ import { writeModel } from "../node/write-model.js";
 import { Generator } from "../random.js";
 import { sizeOf } from "../shape.js";
 import type { Tensor } from "../tensor.js";
+import { describeFolding } from "./folding.js";
 import {
   checkOnnxFlags,
   type ForeignDataFlags,
@@ -96,16 +97,9 @@ function checkArchitecture({ file }: Run, { model, folded }: FoldedModel): void 
   });
 }
 
-function describe({ folded, left, maxDifference }: FoldedModel, file: string | null): string {
-  const rows = [
-    ...folded.map(({ norm, into }) => [norm, `into ${into}`]),
-    ...left.map(({ norm, reason }) => [norm, `left: ${reason}`]),
-  ];
-  const width = Math.max(0, ...rows.map(([norm]) => norm.length));
-  const lines = rows.map(([norm, what]) => `${norm.padEnd(width)}  ${what}`);
+function describe(result: FoldedModel, file: string | null): string {
+  const { maxDifference } = result;
   const difference =
     maxDifference === undefined ? "" : `; outputs for noise differ by at most ${maxDifference.toPrecision(2)}`;
-  lines.push(`${folded.length} folded, ${left.length} left${difference}`);
-  if (file !== null) lines.push(`wrote ${file}`);
-  return lines.join("\n");
+  return [...describeFolding(result, difference), ...(file === null ? [] : [`wrote ${file}`])].join("\n");
 }

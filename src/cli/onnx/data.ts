@@ -1,8 +1,8 @@
 import { batches } from "../../data/batches.js";
 import type { TensorData } from "../../data/dataset.js";
 import { ArgumentError, DataError } from "../../errors.js";
+import type { ModelArrays } from "../../models/foreign/arrays.js";
 import { inspectOnnx } from "../../models/onnx/inspect-onnx.js";
-import type { OnnxArrays } from "../../models/onnx/runtime.js";
 import { type ForeignInputOptions, loadForeignInputs } from "../../node/data/load-foreign-inputs.js";
 import type { OnnxFile } from "../../node/onnx-file.js";
 
@@ -11,7 +11,7 @@ const usualBatch = 16;
 
 /** Data as an ONNX model takes them, to be gone through again and again. */
 export interface OnnxData {
-  readonly batches: Iterable<OnnxArrays>;
+  readonly batches: Iterable<ModelArrays>;
   /** In one pass. */
   readonly samples: number;
 }

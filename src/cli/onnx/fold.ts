@@ -1,7 +1,7 @@
 import { foldOnnx, type OnnxFolding } from "../../models/onnx/fold-onnx.js";
 import type { ForeignInputOptions } from "../../node/data/load-foreign-inputs.js";
 import { checkOutput, readOnnxFile, writeOnnxFile } from "../../node/onnx-file.js";
-import { formatPairs } from "../table.js";
+import { describeFolding, describeVerification } from "../folding.js";
 import { onnxData } from "./data.js";
 import type { NamedShapes } from "./shapes.js";
 
@@ -37,18 +37,9 @@ export async function foldOnnxFile(path: string, flags: FoldOnnxFlags): Promise<
   ].join("\n");
 }
 
-function describe({ folded, left, verification }: OnnxFolding): string[] {
-  const lines = formatPairs([
-    ...folded.map(({ norm, into }) => [norm, `into ${into}`] as const),
-    ...left.map(({ norm, reason }) => [norm, `left: ${reason}`] as const),
-  ]);
-  lines.push(`${folded.length} folded, ${left.length} left`);
+function describe(result: OnnxFolding): string[] {
+  const lines = describeFolding(result);
+  const { verification } = result;
   if (verification === null) return lines;
-  const { maxAbsolute, maxRelative, tolerance, shapes, runs, inFloat32 } = verification;
-  const inputs = Object.entries(shapes).map(([name, shape]) => `${name} ${shape.join("×")}`);
-  lines.push(
-    `largest difference in onnxruntime: ${maxAbsolute.toPrecision(3)}, relative ${maxRelative.toPrecision(3)} ` +
-      `(at most ${tolerance} passes; ${runs === 1 ? "1 run" : `${runs} runs`}, random ${inputs.join(", ")}${inFloat32 ? ", as float32" : ""})`,
-  );
-  return lines;
+  return [...lines, describeVerification(verification, "onnxruntime", verification.inFloat32 ? ", as float32" : "")];
 }

@@ -1,7 +1,7 @@
 import { foldTfjs, type TfjsFolding } from "../../models/tfjs/fold-tfjs.js";
 import { readTfjsFiles, tfjsOutput, writeTfjsFiles } from "../../node/tfjs-files.js";
+import { describeFolding, describeVerification } from "../folding.js";
 import type { FoldOnnxFlags } from "../onnx/fold.js";
-import { formatPairs } from "../table.js";
 
 /** The flags of `fold` that serve TF.js models. */
 export interface FoldTfjsFlags extends FoldOnnxFlags {
@@ -29,18 +29,10 @@ function bytesOf({ model, shards }: TfjsFolding["files"]): number {
   return Object.values(shards).reduce((total, bytes) => total + bytes.length, model.length);
 }
 
-function describe({ folded, left, verification }: TfjsFolding): string[] {
-  const lines = formatPairs([
-    ...folded.map(({ norm, into }) => [norm, `into ${into}`] as const),
-    ...left.map(({ norm, reason }) => [norm, `left: ${reason}`] as const),
-  ]);
-  lines.push(`${folded.length} folded, ${left.length} left`);
-  if (verification === null) return lines;
-  const { maxAbsolute, maxRelative, tolerance, shapes, runs, backend } = verification;
-  const inputs = Object.entries(shapes).map(([name, shape]) => `${name} ${shape.join("×")}`);
-  lines.push(
-    `largest difference in TF.js on ${backend}: ${maxAbsolute.toPrecision(3)}, relative ${maxRelative.toPrecision(3)} ` +
-      `(at most ${tolerance} passes; ${runs === 1 ? "1 run" : `${runs} runs`}, random ${inputs.join(", ")})`,
-  );
-  return lines;
+function describe(result: TfjsFolding): string[] {
+  const lines = describeFolding(result);
+  const { verification } = result;
+  return verification === null
+    ? lines
+    : [...lines, describeVerification(verification, `TF.js on ${verification.backend}`)];
 }

@@ -1,6 +1,6 @@
+import type { DeclaredInput } from "../foreign/arrays.js";
 import type { ValueInfoProto } from "./codec.js";
 import type { OnnxModel } from "./onnx-model.js";
-import type { DeclaredInput } from "./runtime.js";
 import { elementTypeOf } from "./tensor-values.js";
 
 /** What whoever runs a model passes to it: inputs that have no value of their own. */

@@ -1,3 +1,4 @@
+import type { FoldedNorm, LeftNorm } from "../fold-batch-norm.js";
 import { foldNorms } from "./fold-norms.js";
 import { OnnxModel } from "./onnx-model.js";
 import type { ExternalFiles } from "./tensor-values.js";
@@ -11,30 +12,14 @@ export interface FoldOnnxOptions extends VerifyOptions {
   readonly files?: ExternalFiles;
 }
 
-/** A batch norm that is gone. */
-export interface FoldedOnnxNorm {
-  /** Where it stood: its name, or its output's. */
-  readonly norm: string;
-  /** The node that does its work now. */
-  readonly into: string;
-}
-
-/** A batch norm that is still there. */
-export interface LeftOnnxNorm {
-  /** Where it stands: its name, or its output's. */
-  readonly norm: string;
-  /** Why. */
-  readonly reason: string;
-}
-
 /** A folded model, and what was done. */
 export interface OnnxFolding {
   /** The new file. */
   readonly bytes: Uint8Array;
   /** Batch norms that are gone. */
-  readonly folded: readonly FoldedOnnxNorm[];
+  readonly folded: readonly FoldedNorm[];
   /** Batch norms that are still there. */
-  readonly left: readonly LeftOnnxNorm[];
+  readonly left: readonly LeftNorm[];
   /** How far both models differ; null if they were not compared, or nothing was folded. */
   readonly verification: OnnxVerification | null;
 }

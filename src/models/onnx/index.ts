@@ -6,19 +6,16 @@
  */
 
 export type { Drift } from "../channel-statistics.js";
-export type { ParameterRange } from "../norm-statistics.js";
+export type { FoldedNorm, LeftNorm } from "../fold-batch-norm.js";
+export type { DeclaredInput, ModelArray, ModelArrays } from "../foreign/arrays.js";
+export type { InspectedNorm } from "../foreign/inspected-norm.js";
+export type { ParameterRange } from "../foreign/norm-statistics.js";
 export type { RecalibratedNorm, RecalibrateMode, RecalibrateProgress } from "../recalibrate.js";
 export type { OnnxExportable } from "./export-layers.js";
 export { type ExportOnnxOptions, exportOnnx } from "./export-onnx.js";
-export {
-  type FoldedOnnxNorm,
-  type FoldOnnxOptions,
-  foldOnnx,
-  type LeftOnnxNorm,
-  type OnnxFolding,
-} from "./fold-onnx.js";
+export { type FoldOnnxOptions, foldOnnx, type OnnxFolding } from "./fold-onnx.js";
 export { type ImportedOnnx, type ImportOnnxOptions, importOnnx } from "./import-onnx.js";
-export { inspectOnnx, type OnnxInspection, type OnnxNorm } from "./inspect-onnx.js";
+export { inspectOnnx, type OnnxInspection } from "./inspect-onnx.js";
 export type { OnnxAttributes, OnnxReal, OnnxShape, OnnxType, OnnxValue, OnnxWriter } from "./onnx-writer.js";
 export {
   type OnnxRecalibration,
@@ -26,7 +23,6 @@ export {
   recalibrateOnnx,
 } from "./recalibrate-onnx.js";
 export { type OnnxRemark, type OnnxRepair, repairOnnx } from "./repair-onnx.js";
-export type { DeclaredInput, OnnxArray, OnnxArrays } from "./runtime.js";
 export type { ExternalFiles } from "./tensor-values.js";
 export type { OnnxVerification, VerifyOptions } from "./verify.js";
 export { type ExportVerification, verifyExport } from "./verify-export.js";

@@ -1,4 +1,6 @@
-import { type ParameterRange, rangeOf } from "../norm-statistics.js";
+import type { DeclaredInput } from "../foreign/arrays.js";
+import type { InspectedNorm } from "../foreign/inspected-norm.js";
+import { type ParameterRange, rangeOf } from "../foreign/norm-statistics.js";
 import { floatOf, intOf, intsOf, printable, titleOf } from "./attributes.js";
 import { isBatchNorm, isTraining } from "./batch-norm-node.js";
 import type { NodeProto } from "./codec.js";
@@ -8,36 +10,7 @@ import type { Graph } from "./graph.js";
 import { findingsOf } from "./norm-findings.js";
 import { type NormKind, normEpsOf, normKindOf } from "./norm-kinds.js";
 import { OnnxModel } from "./onnx-model.js";
-import type { DeclaredInput } from "./runtime.js";
 import type { ExternalFiles } from "./tensor-values.js";
-
-/** A normalisation of a model. */
-export interface OnnxNorm {
-  /** Its operator, e.g. `BatchNormalization`. */
-  readonly kind: string;
-  /** Its name, or its output's; before it the node and attribute that hold its graph, if that is not the main one. */
-  readonly place: string;
-  /** What makes its input: a node, or `input NAME`. */
-  readonly input: string;
-  /** How many values its weight has; null where it has none that is constant. */
-  readonly channels: number | null;
-  /** What is added under the root; of LRN its `bias`; null for kinds without. */
-  readonly eps: number | null;
-  /** Weight of the old running value; null for all but batch norms. */
-  readonly momentum: number | null;
-  /** Whether a batch norm uses running statistics or the batch's; null for other kinds. */
-  readonly mode: "inference" | "training" | null;
-  /** Other attributes that are whole numbers: axis, num_groups, size, p, spatial. */
-  readonly settings: Readonly<Record<string, number | readonly number[]>>;
-  /** Ranges of weight, bias, mean and variance, as far as they are constant. */
-  readonly parameters: Readonly<Record<string, ParameterRange>>;
-  /** What is wrong or suspicious. */
-  readonly findings: readonly string[];
-  /** What {@link foldOnnx} would fold it into; null if it would leave it. */
-  readonly foldsInto: string | null;
-  /** Why it would be left; null if it would not. */
-  readonly leftBecause: string | null;
-}
 
 /** What {@link inspectOnnx} tells of a model. */
 export interface OnnxInspection {
@@ -52,7 +25,7 @@ export interface OnnxInspection {
   /** Nodes in all graphs. */
   readonly nodes: number;
   /** Every normalisation: the main graph's first, then of graphs inside it and of functions. */
-  readonly norms: readonly OnnxNorm[];
+  readonly norms: readonly InspectedNorm[];
 }
 
 const settingNames = ["axis", "num_groups", "size", "p", "spatial", "stash_type"];
@@ -75,7 +48,7 @@ export async function inspectOnnx(
   const model = await OnnxModel.read(where, bytes, files);
   // What a fold would do is found out by doing it, to another copy.
   const outcomes = foldNorms(await OnnxModel.read(where, bytes, files));
-  const norms: OnnxNorm[] = [];
+  const norms: InspectedNorm[] = [];
   let nodes = 0;
   let batchNorms = 0;
   for (const graph of [...model.graphs(), ...model.functions]) {
@@ -92,7 +65,7 @@ export async function inspectOnnx(
   return { opset: model.opset, irVersion: Number(irVersion), producer, inputs: declaredInputs(model), nodes, norms };
 }
 
-function describe(graph: Graph, node: NodeProto, kind: NormKind): Omit<OnnxNorm, "foldsInto" | "leftBecause"> {
+function describe(graph: Graph, node: NodeProto, kind: NormKind): Omit<InspectedNorm, "foldsInto" | "leftBecause"> {
   const isBatch = isBatchNorm(node);
   const parameters: Record<string, ParameterRange> = {};
   let channels: number | null = null;

@@ -1,4 +1,4 @@
-import { momentumFindings, parameterFindings, statisticsFindings } from "../norm-statistics.js";
+import { momentumFindings, parameterFindings, statisticsFindings } from "../foreign/norm-statistics.js";
 import { floatOf, intOf } from "./attributes.js";
 import { isBatchNorm, isTraining, type ParameterName, parameterInputs, parameterOf } from "./batch-norm-node.js";
 import type { NodeProto } from "./codec.js";

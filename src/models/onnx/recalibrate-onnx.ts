@@ -1,18 +1,19 @@
 import { ArgumentError, DataError } from "../../errors.js";
 import { type ChannelStatistics, driftBetween, mixStatistics } from "../channel-statistics.js";
+import type { LeftNorm } from "../fold-batch-norm.js";
+import type { ModelArrays } from "../foreign/arrays.js";
 import type { RecalibratedNorm, RecalibrateMode, RecalibrateProgress } from "../recalibrate.js";
 import { affineOf, epsOf, isBatchNorm, parameterInputs, parameterOf } from "./batch-norm-node.js";
 import { normalizeByBatch } from "./batch-statistics.js";
 import { ChannelMoments } from "./channel-moments.js";
 import type { NodeProto } from "./codec.js";
 import { placeOf } from "./fold-norms.js";
-import type { LeftOnnxNorm } from "./fold-onnx.js";
 import { OnnxModel } from "./onnx-model.js";
-import { type OnnxArrays, type OnnxSession, openSession } from "./runtime.js";
+import { type OnnxSession, openSession } from "./runtime.js";
 import { type ExternalFiles, packValues, type TensorValues } from "./tensor-values.js";
 
 /** Batches: for each, an array for each input of the model. */
-type Data = Iterable<OnnxArrays> | AsyncIterable<OnnxArrays>;
+type Data = Iterable<ModelArrays> | AsyncIterable<ModelArrays>;
 
 /** Options of {@link recalibrateOnnx}. */
 export interface RecalibrateOnnxOptions {
@@ -43,7 +44,7 @@ export interface OnnxRecalibration {
   /** Batch norms with new statistics, in the order of the file, by name or by their output's. */
   readonly norms: readonly RecalibratedNorm[];
   /** Batch norms that keep theirs, and why. */
-  readonly left: readonly LeftOnnxNorm[];
+  readonly left: readonly LeftNorm[];
   /** Samples in each pass: the sizes of the first input's first axis. */
   readonly samples: number;
 }
@@ -116,9 +117,9 @@ function checkOptions(mode: string, blend: number): void {
   }
 }
 
-function findNorms(model: OnnxModel): { norms: Norm[]; left: LeftOnnxNorm[] } {
+function findNorms(model: OnnxModel): { norms: Norm[]; left: LeftNorm[] } {
   const norms: Norm[] = [];
-  const left: LeftOnnxNorm[] = [];
+  const left: LeftNorm[] = [];
   const levels = new Map<string, number>();
   const { main } = model;
   for (const node of main.nodes) {
@@ -204,7 +205,7 @@ async function withBatchStatistics(bytes: Uint8Array, files: ExternalFiles, data
   return model.write(true);
 }
 
-function setStatistics(model: OnnxModel, of: Norm, weight: number): RecalibratedNorm | LeftOnnxNorm {
+function setStatistics(model: OnnxModel, of: Norm, weight: number): RecalibratedNorm | LeftNorm {
   const { node, norm, moments } = of;
   if (moments.count < 2) {
     const reason =

@@ -1,21 +1,11 @@
 import type { InferenceSession, Tensor as OrtTensor } from "onnxruntime-web";
 import { DataError, MissingPackageError } from "../../errors.js";
 import { formatShape } from "../../shape.js";
+import type { DeclaredInput, ModelArray, ModelArrays } from "../foreign/arrays.js";
 import { halfToNumber, numberToHalf } from "../half.js";
 import type { ExternalFiles } from "./tensor-values.js";
 
 type Ort = typeof import("onnxruntime-web");
-
-/** Numbers for an input of a model, or from an output; row-major. */
-export interface OnnxArray {
-  /** Sizes, outermost first. */
-  readonly shape: readonly number[];
-  /** The numbers; what the model takes as float16, integers or booleans is converted. */
-  readonly values: ArrayLike<number>;
-}
-
-/** Numbers by the name of the input or output. */
-export type OnnxArrays = Readonly<Record<string, OnnxArray>>;
 
 /** Numbers that a model gave. */
 export interface OnnxOutput {
@@ -23,21 +13,11 @@ export interface OnnxOutput {
   readonly values: Float32Array | Float64Array;
 }
 
-/** An input as a model declares it. */
-export interface DeclaredInput {
-  /** What a caller passes it by. */
-  readonly name: string;
-  /** What its elements are, e.g. `float32`. */
-  readonly type: string;
-  /** Numbers, or names of sizes that are left open. */
-  readonly shape: readonly (number | string)[];
-}
-
 /** A model loaded into onnxruntime, on one thread. */
 export interface OnnxSession {
   readonly inputs: readonly DeclaredInput[];
   readonly outputs: readonly string[];
-  run(inputs: OnnxArrays): Promise<Record<string, OnnxOutput>>;
+  run(inputs: ModelArrays): Promise<Record<string, OnnxOutput>>;
   release(): Promise<void>;
 }
 
@@ -118,7 +98,7 @@ function refusal(where: string, expected: string, cause: unknown): DataError {
   return new DataError({ where, expected, received: `its error: ${received}`, cure }, { cause });
 }
 
-function toTensor(ort: Ort, where: string, name: string, type: string, array: OnnxArray | undefined): OrtTensor {
+function toTensor(ort: Ort, where: string, name: string, type: string, array: ModelArray | undefined): OrtTensor {
   if (array === undefined) {
     throw new DataError({ where, expected: `values for the input ${name}`, received: "none", cure: "Pass them too." });
   }

@@ -1,10 +1,8 @@
 import { tensor } from "../../create.js";
-import { VerificationError } from "../../errors.js";
 import type { Module } from "../../nn/module.js";
-import { sameShape } from "../../shape.js";
 import { predict } from "../../train/evaluate.js";
-import { difference } from "../difference.js";
-import { randomInputs } from "./random-inputs.js";
+import { Comparison } from "../foreign/comparison.js";
+import { randomInputs } from "../foreign/trial-inputs.js";
 import { openSession } from "./runtime.js";
 
 /** How far an exported model and the network it was made of differ, on noise. */
@@ -38,18 +36,13 @@ export async function verifyExport(bytes: Uint8Array, model: Module, tolerance =
     const { output } = await session.run({ input });
     const x = tensor(Float32Array.from(input.values), input.shape);
     const y = await predict(model, x);
-    const { absolute: maxAbsolute, relative: maxRelative } = sameShape(y.shape, output.shape)
-      ? difference(await y.data(), output.values)
-      : { absolute: Number.POSITIVE_INFINITY, relative: Number.POSITIVE_INFINITY };
+    const comparison = new Comparison();
+    comparison.add({ shape: y.shape, values: await y.data() }, output);
     for (const t of [x, y]) t.dispose();
-    if (maxRelative <= tolerance) return { maxAbsolute, maxRelative, tolerance, samples };
-    throw new VerificationError({
-      where,
-      expected: `onnxruntime to give what the network gives, to a relative difference of ${tolerance}`,
-      received: `${maxRelative.toPrecision(3)} (absolute ${maxAbsolute.toPrecision(3)})`,
-      cure: "Do not use the file; raise the tolerance if that is acceptable.",
-      maxRelative,
-    });
+    const cure = "Do not use the file; raise the tolerance if that is acceptable.";
+    comparison.check(where, tolerance, "onnxruntime to give what the network gives", cure);
+    const { maxAbsolute, maxRelative } = comparison;
+    return { maxAbsolute, maxRelative, tolerance, samples };
   } finally {
     await session.release();
   }

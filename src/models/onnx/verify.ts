@@ -1,10 +1,10 @@
-import { DataError, VerificationError } from "../../errors.js";
-import { formatShape } from "../../shape.js";
-import { difference } from "../difference.js";
+import { DataError } from "../../errors.js";
+import type { ModelArrays } from "../foreign/arrays.js";
+import { Comparison } from "../foreign/comparison.js";
+import { firstThatRuns, shapesOf } from "../foreign/trial-inputs.js";
 import { inFloat32 } from "./in-float32.js";
 import type { OnnxModel } from "./onnx-model.js";
-import { openSizes, randomInputs } from "./random-inputs.js";
-import { type OnnxArrays, type OnnxOutput, type OnnxSession, openSession } from "./runtime.js";
+import { type OnnxOutput, type OnnxSession, openSession } from "./runtime.js";
 import { elementTypeOf, type elementTypes } from "./tensor-values.js";
 
 /** How two models are compared. */
@@ -12,7 +12,7 @@ export interface VerifyOptions {
   /** The largest relative difference that passes. @defaultValue 1e-4; 0.02 with float16, 0.05 with bfloat16 in the model */
   readonly tolerance?: number;
   /** Real inputs besides the random ones: for each run, an array for each input of the model. @defaultValue none */
-  readonly inputs?: readonly OnnxArrays[];
+  readonly inputs?: readonly ModelArrays[];
   /** Shapes of inputs that the model leaves open, by name. @defaultValue found by trying */
   readonly shapes?: Readonly<Record<string, readonly number[]>>;
 }
@@ -71,66 +71,28 @@ export async function verify(
     widened = true;
     first = await open(exposed(before));
   }
-  const runs: { readonly inputs: OnnxArrays; readonly outputs: Readonly<Record<string, OnnxOutput>> }[] = [];
+  const runs: { readonly inputs: ModelArrays; readonly outputs: Readonly<Record<string, OnnxOutput>> }[] = [];
   try {
-    runs.push(await firstRun(where, first, shapes));
+    const started = await firstThatRuns(where, first.inputs, shapes, "name=1x3x224x224", (trial) => first.run(trial));
+    runs.push(started);
     for (const one of inputs) runs.push({ inputs: one, outputs: await first.run(one) });
   } finally {
     await first.release();
   }
   const second = await open(exposed(after));
-  let maxAbsolute = 0;
-  let maxRelative = 0;
+  const comparison = new Comparison();
   try {
     for (const run of runs) {
-      const outputs = await second.run(run.inputs);
-      for (const [name, { values, shape }] of Object.entries(run.outputs)) {
-        const other = outputs[name];
-        const { absolute, relative } =
-          other === undefined || formatShape(other.shape) !== formatShape(shape)
-            ? { absolute: Number.POSITIVE_INFINITY, relative: Number.POSITIVE_INFINITY }
-            : difference(values, other.values);
-        maxAbsolute = Math.max(maxAbsolute, absolute);
-        maxRelative = Math.max(maxRelative, relative);
-      }
+      const others = await second.run(run.inputs);
+      for (const [name, output] of Object.entries(run.outputs)) comparison.add(output, others[name]);
     }
   } finally {
     await second.release();
   }
-  if (!(maxRelative <= tolerance)) {
-    throw new VerificationError({
-      where,
-      expected: `outputs as before, to a relative difference of ${tolerance}`,
-      received: `${maxRelative.toPrecision(3)} (absolute ${maxAbsolute.toPrecision(3)})`,
-      cure: "Nothing was made of it. Raise the tolerance if that is acceptable.",
-      maxRelative,
-    });
-  }
-  const tried = Object.fromEntries(Object.entries(runs[0].inputs).map(([name, { shape }]) => [name, shape]));
+  comparison.checkUnchanged(where, tolerance);
+  const { maxAbsolute, maxRelative } = comparison;
+  const tried = shapesOf(runs[0].inputs);
   return { maxAbsolute, maxRelative, tolerance, runs: runs.length, shapes: tried, inFloat32: widened };
-}
-
-/** The first shapes of open inputs with which a model runs. */
-async function firstRun(where: string, session: OnnxSession, shapes: Readonly<Record<string, readonly number[]>>) {
-  let failure: unknown;
-  for (const open of openSizes) {
-    const inputs = randomInputs(session.inputs, shapes, open);
-    try {
-      return { inputs, outputs: await session.run(inputs) };
-    } catch (cause) {
-      failure = cause;
-    }
-  }
-  const declared = session.inputs.map(({ name, shape }) => `${name} ${shape.join("×")}`).join(", ");
-  throw new DataError(
-    {
-      where,
-      expected: `shapes with which the model runs (it declares ${declared})`,
-      received: failure instanceof DataError ? failure.received : String(failure),
-      cure: "Name them: --shape name=1x3x224x224, or { shapes }.",
-    },
-    { cause: failure },
-  );
 }
 
 /** What rounding alone may do: half precision keeps 11 bits of each weight, bfloat16 8. */

@@ -1,3 +1,4 @@
+import type { FoldedNorm, LeftNorm } from "../fold-batch-norm.js";
 import type { TfjsFiles } from "./files.js";
 import { foldNorms, type NormOutcome } from "./fold-norms.js";
 import { graphNorms } from "./graph-norms.js";
@@ -15,30 +16,14 @@ export interface FoldTfjsOptions extends VerifyTfjsOptions {
   readonly dequantize?: boolean;
 }
 
-/** A batch norm that is gone. */
-export interface FoldedTfjsNorm {
-  /** Its name; before it the networks around it. */
-  readonly norm: string;
-  /** The layer that does its work now. */
-  readonly into: string;
-}
-
-/** A batch norm that is still there. */
-export interface LeftTfjsNorm {
-  /** Its name; before it the networks around it. */
-  readonly norm: string;
-  /** Why. */
-  readonly reason: string;
-}
-
 /** A folded model, and what was done. */
 export interface TfjsFolding {
   /** The new files. */
   readonly files: TfjsFiles;
   /** Batch norms that are gone. */
-  readonly folded: readonly FoldedTfjsNorm[];
+  readonly folded: readonly FoldedNorm[];
   /** Batch norms that are still there. */
-  readonly left: readonly LeftTfjsNorm[];
+  readonly left: readonly LeftNorm[];
   /** How far both models differ; null if they were not compared, or nothing was folded. */
   readonly verification: TfjsVerification | null;
 }

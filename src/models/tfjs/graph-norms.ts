@@ -1,5 +1,5 @@
-import { type ParameterRange, parameterFindings, rangeOf, statisticsFindings } from "../norm-statistics.js";
-import type { TfjsNorm } from "./inspect-tfjs.js";
+import type { InspectedNorm } from "../foreign/inspected-norm.js";
+import { type ParameterRange, parameterFindings, rangeOf, statisticsFindings } from "../foreign/norm-statistics.js";
 import { isObject, type JsonObject, malformed, printable } from "./json.js";
 import type { TfjsModel } from "./tfjs-model.js";
 import { valuesOf } from "./weights.js";
@@ -53,8 +53,8 @@ function nodesOf(list: unknown, place: string): Node[] {
 }
 
 /** Every normalisation of a graph model. */
-export function graphNorms(model: TfjsModel): TfjsNorm[] {
-  return graphNodes(model).flatMap((node): TfjsNorm[] => {
+export function graphNorms(model: TfjsModel): InspectedNorm[] {
+  return graphNodes(model).flatMap((node): InspectedNorm[] => {
     if (fusedNorms.includes(node.op)) return [batchNorm(node, parametersOf(model, node, 1))];
     if (node.op === "BatchNormWithGlobalNormalization") {
       // x, mean, variance, bias, weight.
@@ -69,7 +69,7 @@ export function graphNorms(model: TfjsModel): TfjsNorm[] {
   });
 }
 
-function plain(node: Node): TfjsNorm {
+function plain(node: Node): InspectedNorm {
   const maker = node.graph.get(node.inputs[0] ?? "");
   const isInput = maker === undefined || maker.op === "Placeholder";
   return {
@@ -111,7 +111,7 @@ function constant(model: TfjsModel, { graph }: Node, name: string): Float64Array
   return slot === null ? null : valuesOf(slot);
 }
 
-function batchNorm(node: Node, parameters: Parameters): TfjsNorm {
+function batchNorm(node: Node, parameters: Parameters): InspectedNorm {
   const ranges: Record<string, ParameterRange> = {};
   const findings: string[] = [];
   for (const [name, values] of Object.entries(parameters)) {
@@ -138,7 +138,7 @@ function batchNorm(node: Node, parameters: Parameters): TfjsNorm {
 }
 
 /** What divides by the root of a variance: 1 / √(mean of squared deviations + eps), taken over some axes. */
-function computedNorm(model: TfjsModel, node: Node): TfjsNorm[] {
+function computedNorm(model: TfjsModel, node: Node): InspectedNorm[] {
   const through = (from: Node | undefined, ...ops: string[]): Node[] =>
     (from?.inputs ?? []).flatMap((name) => {
       const maker = from?.graph.get(name);

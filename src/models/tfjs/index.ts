@@ -4,16 +4,13 @@
  *
  * @module
  */
-export type { ParameterRange } from "../norm-statistics.js";
+export type { FoldedNorm, LeftNorm } from "../fold-batch-norm.js";
+export type { ModelArray, ModelArrays } from "../foreign/arrays.js";
+export type { InspectedNorm } from "../foreign/inspected-norm.js";
+export type { ParameterRange } from "../foreign/norm-statistics.js";
 export { type TfjsArtifacts, type TfjsFiles, tfjsWeightPaths, toTfjsArtifacts, toTfjsFiles } from "./files.js";
-export {
-  type FoldedTfjsNorm,
-  type FoldTfjsOptions,
-  foldTfjs,
-  type LeftTfjsNorm,
-  type TfjsFolding,
-} from "./fold-tfjs.js";
-export { inspectTfjs, type TfjsInspection, type TfjsNorm } from "./inspect-tfjs.js";
+export { type FoldTfjsOptions, foldTfjs, type TfjsFolding } from "./fold-tfjs.js";
+export { inspectTfjs, type TfjsInspection } from "./inspect-tfjs.js";
 export type { TensorFlow, TensorFlowLayer, TensorFlowModel, TensorFlowSymbol, TensorFlowTensor } from "./tensorflow.js";
-export type { TfjsArray, TfjsVerification, VerifyTfjsOptions } from "./verify.js";
+export type { TfjsVerification, VerifyTfjsOptions } from "./verify.js";
 export type { TfjsQuantization, TfjsWeightSpec } from "./weights.js";

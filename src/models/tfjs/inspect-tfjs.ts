@@ -1,10 +1,11 @@
+import type { InspectedNorm } from "../foreign/inspected-norm.js";
 import {
   momentumFindings,
   type ParameterRange,
   parameterFindings,
   rangeOf,
   statisticsFindings,
-} from "../norm-statistics.js";
+} from "../foreign/norm-statistics.js";
 import { affineOf, epsOf, normWeights } from "./batch-norm-layer.js";
 import type { Container, Layer } from "./container.js";
 import type { TfjsFiles } from "./files.js";
@@ -16,34 +17,6 @@ import { isBatchNorm, normKindOf } from "./norm-kinds.js";
 import { TfjsModel } from "./tfjs-model.js";
 import { valuesOf } from "./weights.js";
 
-/** A normalisation of a model. */
-export interface TfjsNorm {
-  /** Its class of layers, or a graph's operator, e.g. `BatchNormalization` or `FusedBatchNormV3`. */
-  readonly kind: string;
-  /** Its name; before it the networks or functions around it. */
-  readonly place: string;
-  /** What makes its input: a layer or node, or `input NAME`. */
-  readonly input: string;
-  /** How many values its weight or mean has; null where it has none that is constant. */
-  readonly channels: number | null;
-  /** What is added under the root; of LRN its `bias`; null for kinds without. */
-  readonly eps: number | null;
-  /** Weight of the old running value; null for all but batch norms of layers models. */
-  readonly momentum: number | null;
-  /** Whether a batch norm uses running statistics or the batch's; null for other kinds. */
-  readonly mode: "inference" | "training" | null;
-  /** Other settings: axis, groups, axes, and the like. */
-  readonly settings: Readonly<Record<string, number | readonly number[]>>;
-  /** Ranges of weight, bias, mean and variance, as far as they are constant. */
-  readonly parameters: Readonly<Record<string, ParameterRange>>;
-  /** What is wrong or suspicious. */
-  readonly findings: readonly string[];
-  /** What {@link foldTfjs} would fold it into; null if it would leave it. */
-  readonly foldsInto: string | null;
-  /** Why it would be left; null if it would not. */
-  readonly leftBecause: string | null;
-}
-
 /** What {@link inspectTfjs} tells of a model. */
 export interface TfjsInspection {
   /** Whether it is made of Keras's layers or of a graph's nodes. */
@@ -53,7 +26,7 @@ export interface TfjsInspection {
   /** Layers in all networks, or nodes in all graphs. */
   readonly layers: number;
   /** Every normalisation, in the order of the file. */
-  readonly norms: readonly TfjsNorm[];
+  readonly norms: readonly InspectedNorm[];
 }
 
 const byInput = "it takes its statistics from each input";
@@ -95,7 +68,7 @@ export function inspectTfjs(files: TfjsFiles): TfjsInspection {
   }
   // What a fold would do is found out by doing it, to another copy.
   const outcomes = foldNorms(new TfjsModel(where, files));
-  const norms: TfjsNorm[] = [];
+  const norms: InspectedNorm[] = [];
   let batchNorms = 0;
   let layers = 0;
   for (const container of model.containers()) {
@@ -127,7 +100,7 @@ function* wrappedIn({ config, container }: Layer): Iterable<Layer> {
   }
 }
 
-function describe(model: TfjsModel, layer: Layer): Omit<TfjsNorm, "foldsInto" | "leftBecause"> {
+function describe(model: TfjsModel, layer: Layer): Omit<InspectedNorm, "foldsInto" | "leftBecause"> {
   const { className, config, container } = layer;
   const parameters: Record<string, ParameterRange> = {};
   let channels: number | null = null;

@@ -1,7 +1,8 @@
-import { DataError, VerificationError } from "../../errors.js";
-import { formatShape, sameShape } from "../../shape.js";
-import { difference } from "../difference.js";
-import { openSizes, randomInputs } from "../onnx/random-inputs.js";
+import { DataError } from "../../errors.js";
+import { formatShape } from "../../shape.js";
+import type { ModelArray, ModelArrays } from "../foreign/arrays.js";
+import { Comparison } from "../foreign/comparison.js";
+import { firstThatRuns, shapesOf } from "../foreign/trial-inputs.js";
 import type { TfjsFiles } from "./files.js";
 import {
   loadTensorFlow,
@@ -13,20 +14,12 @@ import {
   type TensorFlowTensor,
 } from "./tensorflow.js";
 
-/** Numbers for an input of a model; row-major. */
-export interface TfjsArray {
-  /** Sizes, outermost first. */
-  readonly shape: readonly number[];
-  /** The numbers. */
-  readonly values: ArrayLike<number>;
-}
-
 /** How two models are compared. */
 export interface VerifyTfjsOptions {
   /** The largest relative difference that passes. @defaultValue 1e-4; 0.02 with weights in float16 */
   readonly tolerance?: number;
   /** Real inputs besides the random ones: for each run, an array for each input of the model, by name. @defaultValue none */
-  readonly inputs?: readonly Readonly<Record<string, TfjsArray>>[];
+  readonly inputs?: readonly ModelArrays[];
   /** Shapes of inputs that the model leaves open, by name. @defaultValue found by trying */
   readonly shapes?: Readonly<Record<string, readonly number[]>>;
   /** TensorFlow.js, with the backend and the layers of your own that it shall have. @defaultValue the package \@tensorflow/tfjs */
@@ -82,56 +75,39 @@ export async function verify(
 ): Promise<TfjsVerification> {
   const tf = given ?? (await loadTensorFlow(where));
   await tf.ready();
-  const first = await openExposed(
-    where,
-    tf,
-    before,
-    places.map(([name]) => name),
-  );
-  const second = await openExposed(
-    where,
-    tf,
-    after,
-    places.map(([, name]) => name),
-  );
-  let maxAbsolute = 0;
-  let maxRelative = 0;
+  const open = (files: TfjsFiles, side: 0 | 1): Promise<Exposed> =>
+    openExposed(
+      where,
+      tf,
+      files,
+      places.map((names) => names[side]),
+    );
+  const first = await open(before, 0);
+  const second = await open(after, 1).catch((cause: unknown) => {
+    first.dispose();
+    throw cause;
+  });
+  const comparison = new Comparison();
   let runs = 0;
-  const compare = async (one: Arrays, results: readonly TfjsArray[]): Promise<void> => {
+  const compare = async (one: ModelArrays, results: readonly ModelArray[]): Promise<void> => {
     const others = await run(where, tf, second, one);
-    for (const [k, { shape, values }] of results.entries()) {
-      const { absolute, relative } = sameShape(others[k].shape, shape)
-        ? difference(values, others[k].values)
-        : { absolute: Number.POSITIVE_INFINITY, relative: Number.POSITIVE_INFINITY };
-      maxAbsolute = Math.max(maxAbsolute, absolute);
-      maxRelative = Math.max(maxRelative, relative);
-    }
+    for (const [k, result] of results.entries()) comparison.add(result, others[k]);
     runs++;
   };
-  let tried: Arrays;
+  let tried: ModelArrays;
   try {
     const started = await firstRun(where, tf, first, shapes, indices);
     tried = started.inputs;
-    await compare(started.inputs, started.outputs);
+    await compare(tried, started.outputs);
     for (const one of inputs) await compare(one, await run(where, tf, first, one));
   } finally {
     first.dispose();
     second.dispose();
   }
-  if (!(maxRelative <= tolerance)) {
-    throw new VerificationError({
-      where,
-      expected: `outputs as before, to a relative difference of ${tolerance}`,
-      received: `${maxRelative.toPrecision(3)} (absolute ${maxAbsolute.toPrecision(3)})`,
-      cure: "Nothing was made of it. Raise the tolerance if that is acceptable.",
-      maxRelative,
-    });
-  }
-  const tested = Object.fromEntries(Object.entries(tried).map(([name, { shape }]) => [name, shape]));
-  return { maxAbsolute, maxRelative, tolerance, runs, shapes: tested, backend: tf.getBackend() };
+  comparison.checkUnchanged(where, tolerance);
+  const { maxAbsolute, maxRelative } = comparison;
+  return { maxAbsolute, maxRelative, tolerance, runs, shapes: shapesOf(tried), backend: tf.getBackend() };
 }
-
-type Arrays = Readonly<Record<string, TfjsArray>>;
 
 /** A model that also gives the outputs of these layers. */
 interface Exposed {
@@ -170,7 +146,7 @@ async function firstRun(
   exposed: Exposed,
   shapes: Readonly<Record<string, readonly number[]>>,
   indices: readonly string[],
-): Promise<{ readonly inputs: Arrays; readonly outputs: readonly TfjsArray[] }> {
+): Promise<{ readonly inputs: ModelArrays; readonly outputs: readonly ModelArray[] }> {
   const declared = exposed.model.inputs.map(({ shape, dtype }, k) => {
     const name = exposed.inputNames[k];
     return { name, type: indices.includes(name) ? "int32" : dtype, shape: shape.map((size) => size ?? "?") };
@@ -178,25 +154,8 @@ async function firstRun(
   const sample = declared.reduce((sum, { shape }) => {
     return sum + shape.slice(1).reduce<number>((product, size) => product * (typeof size === "number" ? size : 1), 1);
   }, 0);
-  let failure: unknown;
-  for (const { batch, other } of openSizes) {
-    const inputs = randomInputs(declared, shapes, { batch: sample > largeSample ? 1 : batch, other });
-    try {
-      return { inputs, outputs: await run(where, tf, exposed, inputs) };
-    } catch (cause) {
-      failure = cause;
-    }
-  }
-  const listed = declared.map(({ name, shape }) => `${name} ${shape.join("×")}`).join(", ");
-  throw new DataError(
-    {
-      where,
-      expected: `shapes with which the model runs (it declares ${listed})`,
-      received: failure instanceof DataError ? failure.received : String(failure),
-      cure: "Name them: --shape name=1x224x224x3, or { shapes }.",
-    },
-    { cause: failure },
-  );
+  const attempt = (inputs: ModelArrays): Promise<ModelArray[]> => run(where, tf, exposed, inputs);
+  return firstThatRuns(where, declared, shapes, "name=1x224x224x3", attempt, sample > largeSample);
 }
 
 /** Runs a model; what was made is freed. */
@@ -204,8 +163,8 @@ async function run(
   where: string,
   tf: TensorFlow,
   { model, inputNames, order }: Exposed,
-  arrays: Arrays,
-): Promise<TfjsArray[]> {
+  arrays: ModelArrays,
+): Promise<ModelArray[]> {
   const tensors: TensorFlowTensor[] = [];
   try {
     for (const [k, { dtype }] of model.inputs.entries()) {
@@ -229,7 +188,7 @@ async function run(
     }
     const results = [model.predict((tensors.length === 1 ? tensors[0] : tensors) as never)].flat();
     tensors.push(...results);
-    const outputs: TfjsArray[] = [];
+    const outputs: ModelArray[] = [];
     for (const one of results) outputs.push({ shape: [...one.shape], values: await one.data() });
     return order.map((k) => outputs[k]);
   } catch (cause) {

@@ -1,0 +1,91 @@
+import { DataError } from "../../errors.js";
+import { Generator } from "../../random.js";
+import type { DeclaredInput, ModelArray, ModelArrays } from "./arrays.js";
+
+/** What sizes that a model leaves open are taken to be: of the first axis, and of the others. */
+export interface OpenSizes {
+  readonly batch: number;
+  readonly other: number;
+}
+
+/** Sizes to try, one after another, until a model runs. */
+const openSizes: readonly OpenSizes[] = [
+  { batch: 2, other: 64 },
+  { batch: 2, other: 32 },
+  { batch: 1, other: 224 },
+  { batch: 1, other: 1 },
+];
+
+/**
+ * Inputs of a model, drawn from a seeded stream: normal deviates for reals, 0 or 1 for whole numbers and booleans.
+ *
+ * @param shapes - by input, where they are known
+ */
+export function randomInputs(
+  declared: readonly DeclaredInput[],
+  shapes: Readonly<Record<string, readonly number[]>>,
+  open: OpenSizes,
+  seed = 1,
+): ModelArrays {
+  const random = new Generator(seed);
+  return Object.fromEntries(
+    declared.map(({ name, type, shape }): [string, ModelArray] => {
+      const given = Object.hasOwn(shapes, name) ? shapes[name] : undefined;
+      const sizes = given ?? shape.map((size, axis) => sizeOfAxis(size, axis, open));
+      const length = sizes.reduce((product, extent) => product * extent, 1);
+      const isReal = type.startsWith("float");
+      return [
+        name,
+        { shape: sizes, values: Float32Array.from({ length }, () => (isReal ? random.normal() : random.below(2))) },
+      ];
+    }),
+  );
+}
+
+function sizeOfAxis(size: number | string, axis: number, { batch, other }: OpenSizes): number {
+  // Some exporters write -1 or 0 where they mean "any".
+  if (typeof size === "number" && size > 0) return size;
+  return axis === 0 ? batch : other;
+}
+
+/**
+ * The first random inputs with which a model runs, of sizes that are tried one after another, and what it then gave.
+ *
+ * @param shapes - of inputs, by name, where they are known
+ * @param example - a shape as the flag `--shape` takes it
+ * @param isLarge - whether one sample is enough
+ * @throws DataError if it runs with none, with its last refusal
+ */
+export async function firstThatRuns<Outputs>(
+  where: string,
+  declared: readonly DeclaredInput[],
+  shapes: Readonly<Record<string, readonly number[]>>,
+  example: string,
+  run: (inputs: ModelArrays) => Promise<Outputs>,
+  isLarge = false,
+): Promise<{ readonly inputs: ModelArrays; readonly outputs: Outputs }> {
+  let failure: unknown;
+  for (const { batch, other } of openSizes) {
+    const inputs = randomInputs(declared, shapes, { batch: isLarge ? 1 : batch, other });
+    try {
+      return { inputs, outputs: await run(inputs) };
+    } catch (cause) {
+      failure = cause;
+    }
+  }
+  const listed = declared.map(({ name, shape }) => `${name} ${shape.join("×")}`).join(", ");
+  throw new DataError(
+    {
+      where,
+      expected: `shapes with which the model runs (it declares ${listed})`,
+      received: failure instanceof DataError ? failure.received : String(failure),
+      cure: `Name them: --shape ${example}, or { shapes }.`,
+    },
+    { cause: failure },
+  );
+}
+
+/** Shapes of inputs, by name. */
+export function shapesOf(inputs: ModelArrays): Record<string, readonly number[]> {
+  return Object.fromEntries(Object.entries(inputs).map(([name, { shape }]) => [name, shape]));
+}
