@@ -1,14 +1,12 @@
 import { foldBatchNorm } from "../models/fold-batch-norm.js";
+import type { InspectedNorm } from "../models/foreign/inspected-norm.js";
+import { parameterFindings, rangeOf, statisticsFindings } from "../models/foreign/norm-statistics.js";
+import type { AnyModule } from "../nn/module.js";
 import { Norm } from "../nn/norm.js";
 import { RunningNorm } from "../nn/running-norm.js";
 import { loadRun } from "../node/load-run.js";
 import type { Tensor } from "../tensor.js";
-import { formatNumber, formatTable } from "./table.js";
-
-interface Range {
-  readonly min: number;
-  readonly max: number;
-}
+import { countNorms, listNorms } from "./norm-listing.js";
 
 /** `evenkeel inspect RUN` */
 export async function inspectRun(
@@ -17,48 +15,58 @@ export async function inspectRun(
 ): Promise<string> {
   const { model, file } = await loadRun(path, network === undefined ? {} : { network });
   const { folded, left } = foldBatchNorm(model.eval());
-  const found = model.namedModules().flatMap(([place, module]) => (module instanceof Norm ? [{ place, module }] : []));
-  const norms = await Promise.all(
-    found.map(async ({ place, module }) => {
-      const running = module instanceof RunningNorm ? module : null;
-      return {
-        place,
-        kind: String(module),
-        eps: module.eps,
-        momentum: running?.momentum ?? null,
-        weight: await rangeOf(module.weight),
-        runningMean: await rangeOf(running?.runningMean ?? null),
-        runningVar: await rangeOf(running?.runningVar ?? null),
-        foldsInto: folded.find(({ norm }) => norm === place)?.into ?? null,
-        leftBecause: left.find(({ norm }) => norm === place)?.reason ?? (running === null ? ofInput : null),
-      };
-    }),
-  );
+  const modules = new Map(model.namedModules());
+  const norms: InspectedNorm[] = [];
+  for (const [place, module] of modules) {
+    if (!(module instanceof Norm)) continue;
+    norms.push({
+      ...(await describe(module)),
+      place,
+      input: inputOf(modules, place),
+      foldsInto: folded.find(({ norm }) => norm === place)?.into ?? null,
+      leftBecause: left.find(({ norm }) => norm === place)?.reason ?? (module instanceof RunningNorm ? null : ofInput),
+    });
+  }
   if (json === true) return JSON.stringify({ model: file, norms }, null, 2);
-  const lines = [`${norms.length} normalisations, ${folded.length} of them can be folded`];
-  const shown = (range: Range | null): string =>
-    range === null ? "–" : `${formatNumber(range.min)} to ${formatNumber(range.max)}`;
-  const rows = norms.map((norm) => [
-    norm.place,
-    norm.kind,
-    shown(norm.runningMean),
-    shown(norm.runningVar),
-    shown(norm.weight),
-    norm.foldsInto ?? "–",
-  ]);
-  if (norms.length > 0)
-    lines.push("", formatTable([["norm", "layer", "mean", "variance", "weight", "folds into"], ...rows]));
-  const reasons = norms.flatMap(({ place, leftBecause }) =>
-    leftBecause === null ? [] : [`${place}: cannot be folded: ${leftBecause}`],
-  );
-  if (reasons.length > 0) lines.push("", ...reasons);
-  return lines.join("\n");
+  return [countNorms(norms), ...listNorms(norms)].join("\n");
 }
 
 const ofInput = "it takes its statistics from each input";
 
-async function rangeOf(tensor: Tensor | null): Promise<Range | null> {
-  if (tensor === null) return null;
-  const values = await tensor.data();
-  return { min: values.reduce((a, b) => Math.min(a, b)), max: values.reduce((a, b) => Math.max(a, b)) };
+async function describe(module: Norm): Promise<Omit<InspectedNorm, "place" | "input" | "foldsInto" | "leftBecause">> {
+  const running = module instanceof RunningNorm && module.runningMean !== null ? module : null;
+  const tensors: readonly [string, Tensor | null][] = [
+    ["weight", module.weight],
+    ["bias", module.bias],
+    ["mean", running?.runningMean ?? null],
+    ["variance", running?.runningVar ?? null],
+  ];
+  const values = new Map<string, Float64Array>();
+  for (const [name, tensor] of tensors) if (tensor !== null) values.set(name, Float64Array.from(await tensor.data()));
+  const [mean = null, variance] = [values.get("mean"), values.get("variance")];
+  return {
+    kind: String(module),
+    channels: values.get("weight")?.length ?? mean?.length ?? null,
+    eps: module.eps,
+    // A plain average of all batches has no weight of its own.
+    momentum: running === null || running.momentum === "cumulative" ? null : running.momentum,
+    mode: running === null ? null : "inference",
+    settings: {},
+    parameters: Object.fromEntries([...values].map(([name, numbers]) => [name, rangeOf(numbers)])),
+    findings: [
+      ...[...values].flatMap(([name, numbers]) => [...parameterFindings(name, numbers)]),
+      ...(variance === undefined ? [] : statisticsFindings(mean, variance, module.eps)),
+    ],
+  };
+}
+
+/** What stands before a module, where a row of layers says so. */
+function inputOf(modules: ReadonlyMap<string, AnyModule>, place: string): string {
+  const [, parent = "", name] = /^(?:(.*)\.)?(.*)$/.exec(place) ?? [];
+  const number = Number(name);
+  if (!Number.isInteger(number) || name === "") return "–";
+  if (number === 0) return parent === "" ? "the model's input" : `input of ${parent}`;
+  const before = parent === "" ? String(number - 1) : `${parent}.${number - 1}`;
+  const module = modules.get(before);
+  return module === undefined ? "–" : `${before} ${module.constructor.name}`;
 }

@@ -1,8 +1,6 @@
-import { Presets, SingleBar } from "cli-progress";
 import type { StepReport } from "../train/fit.js";
+import { openBar, plainEverySeconds } from "./bar.js";
 import type { RunListener } from "./run-listener.js";
-
-const plainEverySeconds = 10;
 
 /** `12.3 s`, or `1 min 5 s` */
 export function formatSeconds(seconds: number): string {
@@ -52,18 +50,7 @@ class Totals {
  * @param epochs - in all @param stepsPerEpoch - batches in each @param out - where to write
  */
 export function progress(epochs: number, stepsPerEpoch: number, out: NodeJS.WriteStream): RunListener {
-  const bar = out.isTTY
-    ? new SingleBar(
-        {
-          format: "epoch {epoch}/{epochs} {bar} {percentage}% · {scores} · {speed}/s · {left} left",
-          stream: out,
-          hideCursor: true,
-          clearOnComplete: true,
-          barsize: 24,
-        },
-        Presets.shades_classic,
-      )
-    : null;
+  const bar = openBar(out, "epoch {epoch}/{epochs} {bar} {percentage}% · {scores} · {speed}/s · {left} left");
   let totals = new Totals();
   let isFirst = true;
   let lastLine = performance.now();

@@ -1,4 +1,3 @@
-import { Presets, SingleBar } from "cli-progress";
 import type { Command } from "commander";
 import { batches } from "../data/batches.js";
 import type { Dataset } from "../data/dataset.js";
@@ -6,6 +5,7 @@ import { type RecalibrateMode, type RecalibrateProgress, recalibrate } from "../
 import type { DataPart } from "../node/data/load-data-as.js";
 import { writeModel } from "../node/write-model.js";
 import { onWarning } from "../warnings.js";
+import { openBar } from "./bar.js";
 import { dataHelp } from "./data-options.js";
 import { describeDrift } from "./describe-drift.js";
 import {
@@ -83,14 +83,12 @@ function progressBar(): {
   readonly update: (progress: RecalibrateProgress, samples: number) => void;
   readonly stop: () => void;
 } {
-  if (!process.stderr.isTTY) return { update: () => {}, stop: () => {} };
-  const format = "norm {pass}/{passes} {bar} {percentage}%";
-  const bar = new SingleBar({ format, clearOnComplete: true }, Presets.shades_classic);
-  bar.start(1, 0, { pass: 0, passes: "–" });
+  const bar = openBar(process.stderr, "norm {pass}/{passes} {bar} {percentage}%");
+  bar?.start(1, 0, { pass: 0, passes: "–" });
   return {
     update: ({ pass, passes, samples: seen }, samples) =>
-      bar.update((pass + seen / samples) / passes, { pass: pass + 1, passes }),
-    stop: () => bar.stop(),
+      bar?.update((pass + seen / samples) / passes, { pass: pass + 1, passes }),
+    stop: () => bar?.stop(),
   };
 }
 

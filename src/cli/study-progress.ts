@@ -1,23 +1,10 @@
-import { Presets, SingleBar } from "cli-progress";
 import type { StudyProgress } from "../study/run-study.js";
+import { openBar, plainEverySeconds } from "./bar.js";
 import { formatSeconds } from "./progress.js";
-
-const plainEverySeconds = 10;
 
 /** Shows how a study goes: a bar on a terminal, a plain line now and then elsewhere. */
 export function studyProgress(out: NodeJS.WriteStream): { show(progress: StudyProgress): void; close(): void } {
-  const bar = out.isTTY
-    ? new SingleBar(
-        {
-          format: "{bar} {percentage}% · {what} · {left} left",
-          stream: out,
-          hideCursor: true,
-          clearOnComplete: true,
-          barsize: 24,
-        },
-        Presets.shades_classic,
-      )
-    : null;
+  const bar = openBar(out, "{bar} {percentage}% · {what} · {left} left");
   bar?.start(1, 0, { what: "", left: "–" });
   let lastLine = performance.now();
   return {
