@@ -7,6 +7,9 @@ import { elementTypes, readTensor, type TensorValues } from "./tensor-values.js"
 /** So many Identity nodes may pass a constant on. */
 const mostPasses = 100;
 
+/** A graph, even an empty one, takes as long as so many numbers. */
+const graphWork = 1000;
+
 /** How often each node reads a value. */
 type Readers = Map<NodeProto, number>;
 
@@ -34,6 +37,7 @@ export class Graph {
 
   /** @throws FormatError if values are made twice, by nothing, or in a circle */
   constructor(model: OnnxModel, proto: GraphProto, parent: Graph | null, place: string) {
+    model.spend(graphWork);
     this.model = model;
     this.proto = proto;
     this.parent = parent;

@@ -74,18 +74,18 @@ export class OnnxModel {
   }
 
   /**
-   * Counts numbers that are read or made.
+   * Counts numbers that are read or made, or work that takes as long.
    *
-   * @throws FormatError where a file asks for far more work than its size, by constants that many nodes share
+   * @throws FormatError where a file asks for far more than its size tells, such as by constants that thousands of nodes share
    */
   spend(numbers: number): void {
     this.#numbersLeft -= numbers;
     if (this.#numbersLeft >= 0) return;
     throw new FormatError({
       where: this.where,
-      expected: "constants that a few nodes read each",
-      received: `more reading than a model of ${this.#bytes.length} bytes takes`,
-      cure: "Check that it is what you exported; if it is, give each node constants of its own.",
+      expected: "graphs, and constants that nodes share, in proportion to the size of the model",
+      received: `more to read than ${this.#bytes.length} bytes give cause for`,
+      cure: "Check that it is the file that you exported.",
     });
   }
 
