@@ -39,8 +39,18 @@ export async function readDigits(file: Uint8Array<ArrayBuffer>): Promise<Trainin
   };
 }
 
-/** Fetches the digits, which are no part of the page's first load. */
-export async function fetchDigits(): Promise<TrainingData> {
+let fetched: Promise<TrainingData> | null = null;
+
+/** Fetches the digits, which are no part of the page's first load; once, but for a failure, after which they may be asked for again. */
+export function fetchDigits(): Promise<TrainingData> {
+  fetched ??= download().catch((error: unknown) => {
+    fetched = null;
+    throw error;
+  });
+  return fetched;
+}
+
+async function download(): Promise<TrainingData> {
   const address = new URL("../data/digits.bin", import.meta.url);
   const response = await fetch(address);
   if (!response.ok) throw new Error(`The digits could not be loaded: ${address.pathname} answered ${response.status}.`);
