@@ -4,25 +4,20 @@ import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import axe from "axe-core";
 import type { Page } from "playwright-core";
-import { build } from "vite";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { initialSettings } from "../../playground/src/settings.js";
 import { Contest } from "../../playground/src/training/contest.js";
 import { type ExportedRun, exportRun, readData } from "../../playground/src/training/export-run.js";
 import { hasChromium, isolating, type Server, serve, type Visit, visit } from "../support/chromium.js";
+import { buildPlayground } from "../support/playground.js";
 
-const root = join(import.meta.dirname, "../..");
 const folder = mkdtempSync(join(tmpdir(), "evenkeel-playground-"));
 const built = join(folder, "under/some/path");
 /** Servers of the built page: one that isolates it, and a plain one. */
 let [isolated, plain]: Server[] = [];
 
 beforeAll(async () => {
-  await build({
-    configFile: join(root, "playground/vite.config.ts"),
-    logLevel: "error",
-    build: { outDir: built, emptyOutDir: true },
-  });
+  await buildPlayground(built);
   isolated = await serve(folder, isolating);
   plain = await serve(folder);
 }, 120_000);
