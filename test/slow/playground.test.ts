@@ -4,12 +4,13 @@ import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import axe from "axe-core";
 import type { Page } from "playwright-core";
+import { createServer } from "vite";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { initialSettings } from "../../playground/src/settings.js";
 import { Contest } from "../../playground/src/training/contest.js";
 import { type ExportedRun, exportRun, readData } from "../../playground/src/training/export-run.js";
 import { hasChromium, isolating, type Server, serve, type Visit, visit } from "../support/chromium.js";
-import { buildPlayground } from "../support/playground.js";
+import { buildPlayground, playgroundConfig } from "../support/playground.js";
 
 const folder = mkdtempSync(join(tmpdir(), "evenkeel-playground-"));
 const built = join(folder, "under/some/path");
@@ -18,7 +19,8 @@ let [isolated, plain]: Server[] = [];
 
 beforeAll(async () => {
   await buildPlayground(built);
-  isolated = await serve(folder, isolating);
+  // The policy as a header binds workers too, which a page's own words do not.
+  isolated = await serve(folder, { ...isolating, "Content-Security-Policy": policyOf(built) });
   plain = await serve(folder);
 }, 120_000);
 
@@ -26,6 +28,12 @@ afterAll(() => {
   for (const server of [isolated, plain]) server?.close();
   rmSync(folder, { recursive: true, force: true });
 });
+
+/** What a built page says that it may do. */
+function policyOf(folder: string): string {
+  const page = readFileSync(join(folder, "index.html"), "utf8").replaceAll("&#39;", "'");
+  return /http-equiv="Content-Security-Policy" content="([^"]*)"/.exec(page)?.[1] ?? "none";
+}
 
 /** Opens the page, at a place of its settings, and expects that nothing goes wrong and no other origin is asked. */
 async function open<T>(server: Server, hash: string, body: (visit: Visit) => Promise<T>): Promise<T> {
@@ -72,13 +80,32 @@ describe.skipIf(!hasChromium)(
       const code = files.filter(({ name }) => !name.endsWith(".bin"));
       const bytes = code.map(({ parentPath, name }) => gzipSync(readFileSync(join(parentPath, name))).length);
       expect(bytes.reduce((sum, size) => sum + size, 0)).toBeLessThan(500_000);
-      const page = readFileSync(join(built, "index.html"), "utf8").replaceAll("&#39;", "'");
-      expect(page).toContain("default-src 'none'; script-src 'self' 'wasm-unsafe-eval';");
-      expect(page).not.toMatch(/<script(?![^>]*\bsrc=)/);
+      expect(policyOf(built)).toContain("default-src 'none'; script-src 'self' 'wasm-unsafe-eval';");
+      expect(readFileSync(join(built, "index.html"), "utf8")).not.toMatch(/<script(?![^>]*\bsrc=)/);
+    });
+
+    test("is served on loopback while it is worked on, isolated", async () => {
+      const server = await createServer({
+        configFile: playgroundConfig,
+        logLevel: "error",
+        optimizeDeps: { noDiscovery: true },
+        server: { port: 0 },
+      });
+      try {
+        await server.listen();
+        const url = server.resolvedUrls?.local[0] ?? "";
+        expect(new URL(url).hostname).toBe("localhost");
+        expect(server.resolvedUrls?.network).toEqual([]);
+        const { status, headers } = await fetch(url);
+        expect(status).toBe(200);
+        for (const [name, value] of Object.entries(isolating)) expect(headers.get(name)).toBe(value);
+      } finally {
+        await server.close();
+      }
     });
 
     test.each([
-      ["isolated, with shared memory", () => isolated, true],
+      ["isolated, under its policy, with shared memory", () => isolated, true],
       ["from a plain server, without it", () => plain, false],
     ])("trains, and the run that it saves is made again in Node to the same bits: %s", async (_, server, shared) => {
       const run = await open(server(), "", async ({ page }) => {
@@ -183,6 +210,7 @@ describe.skipIf(!hasChromium)(
         expect(await messages.locator(".bad").textContent()).toMatchInlineSnapshot(
           `"Stopped. The library says: BatchNorm(24).forward(x): expected at least 2 values per channel for batch statistics, got 1 (shape 1×24). Use a batch of 2 or more, call eval() first, or normalise with GroupNorm or LayerNorm."`,
         );
+        expect(await page.locator("#train-and-test").textContent()).toContain("training stopped before its first step");
         // The other goes on.
         await waitForSteps(page, 10);
         await page.getByLabel("Batch size of B").selectOption("16");

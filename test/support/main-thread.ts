@@ -12,8 +12,11 @@ interface TraceEvent {
   readonly tdur?: number;
 }
 
-/** The processor's time, in ms, of each task that the main thread of a page had to do while `body` ran. */
-export async function mainThreadTasks(page: Page, body: () => Promise<void>): Promise<number[]> {
+/** What runs a page's own code. */
+const handlers = ["HandlePostMessage", "TimerFire", "FireAnimationFrame", "EventDispatch", "RunMicrotasks"];
+
+/** The processor's time, in ms, that each call of a page's own code took on its main thread while `body` ran, with all that it called. */
+export async function handlerTimes(page: Page, body: () => Promise<void>): Promise<number[]> {
   const browser = page.context().browser();
   if (browser === null) throw new Error("the page has no browser of its own");
   await browser.startTracing(page, {
@@ -25,8 +28,8 @@ export async function mainThreadTasks(page: Page, body: () => Promise<void>): Pr
   const place = ({ pid, tid }: TraceEvent): string => `${pid}/${tid}`;
   const isName = ({ name, args }: TraceEvent): boolean => name === "thread_name" && args?.name === "CrRendererMain";
   const threads = new Set(traceEvents.filter(isName).map(place));
-  const tasks = traceEvents.filter(
-    (event) => event.name === "RunTask" && event.ph === "X" && threads.has(place(event)),
-  );
-  return tasks.map(({ tdur = Number.NaN }) => tdur / 1000);
+  const isCall = ({ name, ph }: TraceEvent): boolean => handlers.includes(name) && ph === "X";
+  return traceEvents
+    .filter((event) => isCall(event) && threads.has(place(event)))
+    .map(({ tdur = Number.NaN }) => tdur / 1000);
 }

@@ -1,5 +1,6 @@
 import { networksOf } from "../../settings.js";
 import { Choices } from "../../ui/choices.js";
+import { FirstStep } from "../first-step.js";
 import type { Part } from "../part.js";
 import { LayerCurves } from "./layer-curves.js";
 import { LayerRow } from "./layer-row.js";
@@ -39,11 +40,7 @@ export const activations: Part = {
     const networks = run.snapshot.value?.networks ?? [];
     const normalised = settings.map(({ norm }) => norm !== "none");
     if (networks.every(({ layers }) => layers.length === 0)) {
-      return (
-        <p class="note">
-          Press <b>Train</b> or <b>Step</b>: the first step fills this part.
-        </p>
-      );
+      return <FirstStep run={run} networks={[0, 1]} />;
     }
     return (
       <>

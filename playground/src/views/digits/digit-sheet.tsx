@@ -37,6 +37,7 @@ export function DigitSheet({ run, which }: { readonly run: Run; readonly which: 
         shown={[data, value]}
         draw={draw}
       />
+      <p class="source">In the corner: what {"AB"[which]} takes it for, framed where it is wrong.</p>
     </div>
   );
 }
