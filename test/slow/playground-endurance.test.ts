@@ -37,11 +37,11 @@ async function training(body: (page: Page) => Promise<void>): Promise<void> {
   });
 }
 
-/** Looks at the parts that draw while networks train, 10 s at each. */
-async function lookAround(page: Page): Promise<void> {
+/** Looks at the parts that draw while networks train, for so many ms at each. */
+async function lookAround(page: Page, each = 10_000): Promise<void> {
   for (const part of ["side-by-side", "activations", "train-and-test"]) {
     await page.locator(`#${part}`).scrollIntoViewIfNeeded();
-    await page.waitForTimeout(10_000);
+    await page.waitForTimeout(each);
   }
 }
 
@@ -57,6 +57,8 @@ describe.skipIf(!hasChromium)("while both networks train (skipped without chromi
   test("memory is constant, for a minute", async () => {
     await training(async (page) => {
       const memory = await pageMemory(page);
+      // What is seen for the first time is built then.
+      await lookAround(page, 4000);
       const before = await memory();
       await lookAround(page);
       await lookAround(page);
