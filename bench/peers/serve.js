@@ -32,7 +32,7 @@ export async function serve(about, kinds) {
       if (current?.key !== key) {
         current?.work.dispose?.();
         current = undefined;
-        if (!kinds[kind]) throw new Unsupported("not implemented");
+        if (!kinds[kind]) throw new Unsupported("–");
         const work = await kinds[kind](params);
         const start = performance.now();
         const check = await work.check();
