@@ -249,11 +249,15 @@ export const shift: Experiment<ShiftMeasures> = {
       y: { label: "input" },
       curves: (["low", "middle", "high"] as const).map((kind, k) => ({
         name: ["15 %", "50 %", "85 %"][k],
-        points: Array.from(
-          { length: evaluations },
-          (_, n) =>
-            [(n + 1) * every, results.estimate(conditionOf("sigmoid", norm), (measures) => measures[kind][n])] as const,
-        ),
+        points: results
+          .measures(conditionOf("sigmoid", norm))[0]
+          [kind].map(
+            (_, n) =>
+              [
+                (n + 1) * every,
+                results.estimate(conditionOf("sigmoid", norm), (measures) => measures[kind][n]),
+              ] as const,
+          ),
       })),
     })),
     {
