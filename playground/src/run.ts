@@ -114,7 +114,9 @@ export function createRun(): Run {
     show: (view) => write({ ...settings.value, view: { ...settings.value.view, ...view } }),
     start() {
       running.value = true;
-      post({ type: "run" });
+      // What failed, as when data did not arrive, is tried again.
+      if (failure.value === null) post({ type: "run" });
+      else open();
     },
     pause() {
       running.value = false;

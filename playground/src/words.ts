@@ -29,6 +29,11 @@ export const dataWords: Readonly<Record<DataName, string>> = {
   digits: "Digits",
 };
 
+/** What networks learn of, in the plural. */
+export function samplesWord(data: DataName): "digits" | "points" {
+  return data === "digits" ? "digits" : "points";
+}
+
 /** What a setting of a network is called, what it means in plain words, and values worth trying. */
 export interface SettingWords {
   readonly label: string;
@@ -106,8 +111,8 @@ export function adviceFor(settings: NetworkSettings): string[] {
   }
   if (norm === "instance") {
     advice.push(
-      "Instance norm takes the mean of one unit over the positions of one sample. A point has a single position, so there is nothing to take a " +
-        "mean of: the library will refuse to train.",
+      "Instance norm takes the mean of one unit over the positions of one sample, as an image has them. These layers give one number per unit and " +
+        "sample, so there is nothing to take a mean of: the library will refuse to train.",
     );
   }
   if (learningRate / (1 - momentum) > 10) {

@@ -1,4 +1,5 @@
 import { readFileSync } from "node:fs";
+import { gunzipSync } from "node:zlib";
 import { arrayDataset } from "../data/array-dataset.js";
 import type { Dataset } from "../data/dataset.js";
 import { DataError, EvenkeelError, FormatError } from "../errors.js";
@@ -95,7 +96,7 @@ function readNetwork(where: string, { name, steps, error, model }: StoredNetwork
 }
 
 function readSamples(where: string, data: unknown): Pick<RunExport, "train" | "test"> {
-  const { tensors } = readSafetensors(bytesOf(where, data));
+  const { tensors } = readSafetensors(unpack(where, bytesOf(where, data)));
   try {
     const samples = (part: "train" | "test"): Dataset => {
       const [inputs, labels] = [tensors[`${part}.inputs`], tensors[`${part}.labels`]];
@@ -111,6 +112,14 @@ function readSamples(where: string, data: unknown): Pick<RunExport, "train" | "t
     return { train: samples("train"), test: samples("test") };
   } finally {
     for (const t of Object.values(tensors)) t.dispose();
+  }
+}
+
+function unpack(where: string, bytes: Uint8Array): Uint8Array {
+  try {
+    return gunzipSync(bytes);
+  } catch (cause) {
+    throw fault(where, "data in gzip", String((cause as Error).message));
   }
 }
 

@@ -2,6 +2,7 @@ import {
   type Batch,
   BatchNorm,
   Conv2d,
+  crossEntropy,
   Dropout,
   evaluate,
   GlobalAvgPool2d,
@@ -228,13 +229,17 @@ describeEachBackend("recalibrate, sequential", () => {
   test("evaluation on the data is then what training's normalisation promised (keras#7265, pytorch#4741)", async () => {
     const model = new Sequential(new Linear(2, 8), new BatchNorm(8), new ReLU(), new BatchNorm(8), new Linear(8, 2));
     const inputs = tensor(normalValues(80, 5, 40, 3), [40, 2]);
-    const data: Batch[] = [{ inputs, targets: Int32Array.from({ length: 40 }, (_, k) => k % 2) }];
-    const trainingOutput = noGrad(() => model.forward(inputs)).dataSync();
+    const targets = Int32Array.from({ length: 40 }, (_, k) => k % 2);
+    const data: Batch[] = [{ inputs, targets }];
+    const output = noGrad(() => model.forward(inputs));
+    const trainingOutput = output.dataSync();
+    const trainingLoss = crossEntropy(output, targets).item();
     const stale = await evaluate(model, data);
     await recalibrate(model, data);
     const fresh = await evaluate(model, data);
     expectClose(noGrad(() => model.eval().forward(inputs)).dataSync(), trainingOutput, 1e-5);
-    expect(fresh.loss).toBeLessThan(stale.loss);
+    expect(fresh.loss).toBeCloseTo(trainingLoss, 5);
+    expect(Math.abs(stale.loss - trainingLoss)).toBeGreaterThan(1e-4);
   });
 });
 

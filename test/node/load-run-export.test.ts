@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { gunzipSync, gzipSync } from "node:zlib";
 import { BatchNorm, batches, evaluate, Linear, ReLU, Sequential, saveModel, tensor, writeSafetensors } from "evenkeel";
 import { loadRunExport } from "evenkeel/node";
 import { afterAll, describe, expect, test } from "vitest";
@@ -9,12 +10,13 @@ import { normal } from "../support/seeded.js";
 const folder = mkdtempSync(join(tmpdir(), "evenkeel-run-export-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
+const packed = (bytes: Uint8Array): string => base64(gzipSync(bytes));
 const base64 = (bytes: Uint8Array): string => Buffer.from(bytes).toString("base64");
 const model = new Sequential(new Linear(2, 8), new BatchNorm(8), new ReLU(), new Linear(8, 2));
 const stored = {
   format: "evenkeel-playground",
   formatVersion: 1,
-  data: base64(
+  data: packed(
     writeSafetensors(
       {
         "train.inputs": normal([40, 2], 1),
@@ -85,9 +87,13 @@ describe("a run exported from the playground", () => {
       `"FormatError: loadRunExport(bytes.json): expected data and models in base64, got number. Export the run again from the playground."`,
     );
     expect(refusal(written("cut.json", { ...stored, data: stored.data.slice(0, 400) }))).toMatchInlineSnapshot(
-      `"FormatError: loadRunExport(cut.json): expected a header of 312 bytes, got 292 bytes in all. Check that the file is a complete .safetensors file."`,
+      `"FormatError: loadRunExport(cut.json): expected data in gzip, got unexpected end of file. Export the run again from the playground."`,
     );
-    expect(refusal(written("parts.json", { ...stored, data: base64(writeSafetensors({}, {})) }))).toMatchInlineSnapshot(
+    const short = gunzipSync(Buffer.from(stored.data, "base64")).subarray(0, 300);
+    expect(refusal(written("short.json", { ...stored, data: packed(short) }))).toMatchInlineSnapshot(
+      `"FormatError: loadRunExport(short.json): expected a header of 312 bytes, got 292 bytes in all. Check that the file is a complete .safetensors file."`,
+    );
+    expect(refusal(written("parts.json", { ...stored, data: packed(writeSafetensors({}, {})) }))).toMatchInlineSnapshot(
       `"FormatError: loadRunExport(parts.json): expected train.inputs and train.labels, got nothing. Export the run again from the playground."`,
     );
   });

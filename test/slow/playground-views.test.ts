@@ -15,6 +15,19 @@ function eventually<T>(value: () => T | Promise<T>) {
   return expect.poll(value, { timeout: patience });
 }
 
+/** Keeps requests waiting until what it returns is called. */
+async function hold(page: Page, pattern: string): Promise<() => void> {
+  let release = (): void => {};
+  const released = new Promise<void>((resolve) => {
+    release = resolve;
+  });
+  await page.route(pattern, async (route) => {
+    await released;
+    await route.continue();
+  });
+  return release;
+}
+
 /** The parts that these tests are about. */
 const parts = ["digits", "train-and-test", "step-by-step"] as const;
 
@@ -188,11 +201,19 @@ describe.skipIf(!hasChromium)(
           await part.scrollIntoViewIfNeeded();
           const fetched = (): number => requests.filter((request) => request.endsWith(".bin")).length;
           expect(fetched()).toBe(0);
+          const release = await hold(page, "**/*.bin");
           await part.getByRole("button", { name: "Train them on digits" }).press("Enter");
           await part.getByRole("application", { name: "Drawing pad" }).waitFor();
           expect(addressOf(page)).toBe("#data=digits");
+          // What is pressed while they are on their way is not lost.
+          await page.getByRole("button", { name: "Pause", exact: true }).press("Enter");
+          await page.getByRole("button", { name: "Step", exact: true }).press("Enter");
+          await page.getByRole("button", { name: "Step", exact: true }).press("Enter");
+          release();
+          await eventually(() => page.locator(".controls output").textContent()).toBe("2");
+          await page.getByRole("button", { name: "Train", exact: true }).press("Enter");
           const right = page.locator("article[aria-label='Network B'] .right");
-          await eventually(() => right.textContent()).toMatch(/^[89]\d %/);
+          await eventually(() => right.textContent()).toMatch(/^[89]\d % of new digits/);
           expect(fetched()).toBe(1);
           await page.getByRole("button", { name: "Pause", exact: true }).press("Enter");
 

@@ -63,10 +63,10 @@ async function savedRun(page: Page): Promise<ExportedRun> {
 
 /** The same run, made in Node from what the file says. */
 async function replay(run: ExportedRun): Promise<ExportedRun> {
-  const contest = new Contest(run.experiment, readData(run));
+  const contest = new Contest(run.experiment, await readData(run));
   const steps = Math.max(...run.networks.map((network) => network.steps));
   for (let step = 0; step < steps; step++) await contest.step();
-  return JSON.parse(JSON.stringify(exportRun(contest)));
+  return JSON.parse(JSON.stringify(await exportRun(contest)));
 }
 
 describe.skipIf(!hasChromium)(
@@ -99,7 +99,7 @@ describe.skipIf(!hasChromium)(
       expect(run.networks.map(({ error }) => error)).toEqual([null, null]);
       expect(await replay(run)).toEqual(run);
       // What the recipe gives in Node is what it gave in the page.
-      const again = exportRun(await Contest.open(run.experiment));
+      const again = await exportRun(await Contest.open(run.experiment));
       expect(again.data).toBe(run.data);
     });
 

@@ -1,4 +1,5 @@
 import type { Samples, TrainingData } from "./data-sets.js";
+import { pipeBytes } from "./pipe-bytes.js";
 
 /** Pixels along each side of a digit. */
 export const digitSide = 28;
@@ -21,9 +22,8 @@ export function brightnessOf(input: Float32Array): Float32Array {
 }
 
 /** Reads a file of digits as `scripts/pack-digits.js` writes it. */
-export async function readDigits(file: Uint8Array<ArrayBuffer>): Promise<TrainingData> {
-  const inflated = new Blob([file]).stream().pipeThrough(new DecompressionStream("deflate-raw"));
-  const bytes = new Uint8Array(await new Response(inflated).arrayBuffer());
+export async function readDigits(file: Uint8Array): Promise<TrainingData> {
+  const bytes = await pipeBytes(file, new DecompressionStream("deflate-raw"));
   const count = bytes.length / (1 + pixels);
   const samples = (from: number, to: number): Samples => ({
     inputs: standardized(
@@ -39,8 +39,18 @@ export async function readDigits(file: Uint8Array<ArrayBuffer>): Promise<Trainin
   };
 }
 
-/** Fetches the digits, which are no part of the page's first load. */
-export async function fetchDigits(): Promise<TrainingData> {
+let fetched: Promise<TrainingData> | null = null;
+
+/** Fetches the digits, which are no part of the page's first load; once, but for a failure, after which they may be asked for again. */
+export function fetchDigits(): Promise<TrainingData> {
+  fetched ??= download().catch((error: unknown) => {
+    fetched = null;
+    throw error;
+  });
+  return fetched;
+}
+
+async function download(): Promise<TrainingData> {
   const address = new URL("../data/digits.bin", import.meta.url);
   const response = await fetch(address);
   if (!response.ok) throw new Error(`The digits could not be loaded: ${address.pathname} answered ${response.status}.`);

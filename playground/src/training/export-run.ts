@@ -2,6 +2,7 @@ import { readSafetensors, saveModel, type Tensor, tensor, version, writeSafetens
 import type { Experiment } from "../settings.js";
 import type { Contest, Entrant } from "./contest.js";
 import type { Samples, TrainingData } from "./data-sets.js";
+import { pipeBytes } from "./pipe-bytes.js";
 import type { CurveName, LayerCurveName } from "./trainer.js";
 import { Trainer } from "./trainer.js";
 
@@ -13,7 +14,7 @@ export interface ExportedRun {
   readonly evenkeel: string;
   /** Data, seed and both networks: the recipe. */
   readonly experiment: Experiment;
-  /** What the recipe gave, as the base64 of a .safetensors file: see {@link readData}. */
+  /** What the recipe gave, as the base64 of a .safetensors file in gzip: see {@link readData}. */
   readonly data: string;
   readonly networks: readonly [a: ExportedNetwork, b: ExportedNetwork];
 }
@@ -33,14 +34,13 @@ export interface ExportedNetwork {
 }
 
 /** Writes down a run as it stands. */
-export function exportRun(contest: Contest): ExportedRun {
-  const { experiment, data, entrants } = contest;
+export async function exportRun({ experiment, data, entrants }: Contest): Promise<ExportedRun> {
   return {
     format: "evenkeel-playground",
     formatVersion: 1,
     evenkeel: version,
     experiment,
-    data: base64Of(writeData(data)),
+    data: base64Of(await pipeBytes(writeData(data), new CompressionStream("gzip"))),
     networks: [exportNetwork("A", entrants[0], experiment), exportNetwork("B", entrants[1], experiment)],
   };
 }
@@ -69,7 +69,8 @@ function numbersOf<Name extends string>(
 ): Record<Name, (number | null)[]> {
   const entries = Object.entries<Float32Array>(columns).map(([name, values]) => [
     name,
-    Array.from(values, (value) => (Number.isFinite(value) ? value : null)),
+    // Nine digits tell any two float32 apart.
+    Array.from(values, (value) => (Number.isFinite(value) ? Number(value.toPrecision(9)) : null)),
   ]);
   return Object.fromEntries(entries);
 }
@@ -88,8 +89,8 @@ function writeData({ shape, classes, train, test }: TrainingData): Uint8Array {
 }
 
 /** The data that a run was trained on, from its file. */
-export function readData(run: ExportedRun): TrainingData {
-  const { tensors, metadata } = readSafetensors(bytesOf(run.data));
+export async function readData(run: ExportedRun): Promise<TrainingData> {
+  const { tensors, metadata } = readSafetensors(await pipeBytes(bytesOf(run.data), new DecompressionStream("gzip")));
   const samples = (name: string): Samples => ({
     inputs: tensors[`${name}.inputs`].dataSync(),
     labels: Int32Array.from(tensors[`${name}.labels`].dataSync()),

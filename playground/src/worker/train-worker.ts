@@ -9,9 +9,11 @@ const snapshotEvery = 100;
 /** How long training goes on before messages are looked at, in ms. */
 const slice = 25;
 
+/** Null until it is built, which takes a while where data are fetched. */
 let contest: Contest | null = null;
+let opening: Promise<void> = Promise.resolve();
 let id = 0;
-/** Steps that are still to be made. */
+/** Steps that are still to be made, or will be once there are networks. */
 let due = 0;
 let looping = false;
 /** Whether the page has taken in the last snapshot. */
@@ -48,12 +50,14 @@ async function loop(): Promise<void> {
   if (looping) return;
   looping = true;
   while (due > 0 && contest !== null) {
+    const current: Contest = contest;
     const until = performance.now() + slice;
     do {
-      await contest.step();
+      await current.step();
+      if (current !== contest) break;
       due--;
       stale = true;
-      if (contest.isOver) due = 0;
+      if (current.isOver) due = 0;
     } while (due > 0 && performance.now() < until);
     if (due === 0 || performance.now() - lastSnapshot >= snapshotEvery) postSnapshot();
     await breathe();
@@ -61,20 +65,20 @@ async function loop(): Promise<void> {
   looping = false;
 }
 
-async function open(experiment: Contest["experiment"], ownId: number, run: boolean): Promise<void> {
-  due = 0;
+async function open({ experiment, id: ownId, run }: ToWorker & { type: "open" }): Promise<void> {
+  contest?.dispose();
+  contest = null;
   id = ownId;
+  due = run ? Number.POSITIVE_INFINITY : 0;
   try {
     const opened = await Contest.open(experiment);
     if (ownId !== id) {
       opened.dispose();
       return;
     }
-    contest?.dispose();
     contest = opened;
     pageIsReady = true;
     post({ type: "opened", id, data: contest.data });
-    due = run ? Number.POSITIVE_INFINITY : 0;
     postSnapshot();
     void loop();
   } catch (error) {
@@ -82,7 +86,11 @@ async function open(experiment: Contest["experiment"], ownId: number, run: boole
   }
 }
 
-async function answer({ question, name, argument }: ToWorker & { type: "ask" }): Promise<void> {
+async function answer(message: ToWorker & { type: "ask" }): Promise<void> {
+  const awaited = opening;
+  await awaited;
+  if (awaited !== opening) return answer(message);
+  const { question, name, argument } = message;
   try {
     if (contest === null) throw new Error("There are no networks yet.");
     const give: (contest: Contest, argument: never) => unknown = answers[name];
@@ -99,7 +107,7 @@ function messageOf(error: unknown): string {
 self.onmessage = ({ data: message }: MessageEvent<ToWorker>) => {
   switch (message.type) {
     case "open":
-      void open(message.experiment, message.id, message.run);
+      opening = open(message);
       return;
     case "run":
       due = Number.POSITIVE_INFINITY;

@@ -47,9 +47,8 @@ function Digits({ run }: { readonly run: Run }) {
       <button
         type="button"
         onClick={() => {
-          // In this order: the worker forgets what it is told while it fetches.
-          run.start();
           run.change({ data: "digits" });
+          run.start();
         }}
       >
         Train them on digits

@@ -3,7 +3,7 @@ import { networksOf } from "../../settings.js";
 import type { NetworkSnapshot } from "../../training/snapshot.js";
 import { drawPlane } from "../../ui/draw-plane.js";
 import { colour } from "../../ui/theme.js";
-import { activationWords, dataWords, normWords } from "../../words.js";
+import { activationWords, dataWords, normWords, samplesWord } from "../../words.js";
 
 /** Pixels: the size that pages which show links expect. */
 const [width, height] = [1200, 630];
@@ -36,10 +36,11 @@ export function drawPicture(run: Run): Promise<Blob | null> {
       context.restore();
     }
     const accuracy = networks[k]?.curves.testAccuracy.at(-1);
-    const right = accuracy === undefined ? "–" : `${Math.round(100 * accuracy)} % of new points told right`;
+    const right =
+      accuracy === undefined ? "–" : `${Math.round(100 * accuracy)} % of new ${samplesWord(experiment.data)} right`;
     write(context, right, left, 576, { size: 22, weight: 600, tone: "ab"[k] });
   });
-  write(context, "Share of new points told right", 800, 150, { size: 20, weight: 600 });
+  write(context, `Share of new ${samplesWord(experiment.data)} right`, 800, 150, { size: 20, weight: 600 });
   context.save();
   context.translate(800, 196);
   drawAccuracy(context, networks, 360, plane);

@@ -1,10 +1,10 @@
 import type { Run } from "../../run.js";
 import { networksOf } from "../../settings.js";
 import { Decision } from "../../ui/decision.js";
-import { adviceFor, normWords } from "../../words.js";
+import { adviceFor, normWords, samplesWord } from "../../words.js";
 import { DigitSheet } from "../digits/digit-sheet.js";
 
-/** One network: what it makes of the plane, how many points it tells right, and what the library says. */
+/** One network: what it makes of the plane, how many new samples it gets right, and what the library says. */
 export function NetworkCard({ run, which }: { readonly run: Run; readonly which: 0 | 1 }) {
   const settings = networksOf(run.settings.value.experiment)[which];
   const name = which === 0 ? "A" : "B";
@@ -20,14 +20,14 @@ export function NetworkCard({ run, which }: { readonly run: Run; readonly which:
       </h3>
       {data !== null && data.shape.length === 1 && (
         <Decision
-          label={`The plane as network ${name} divides it; ${right} of the test points are told right`}
+          label={`The plane as network ${name} divides it; ${right} of new points right`}
           decision={network?.decision ?? null}
           samples={data.train}
         />
       )}
       {data !== null && data.shape.length > 1 && <DigitSheet run={run} which={which} />}
       <p class="right">
-        <b>{right || "–"}</b> of new points told right
+        <b>{right || "–"}</b> of new {samplesWord(run.settings.value.experiment.data)} right
       </p>
       <Messages advice={adviceFor(settings)} error={network?.error ?? null} warning={network?.warning ?? null} />
     </article>

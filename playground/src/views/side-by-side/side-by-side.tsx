@@ -1,6 +1,6 @@
 import type { Run } from "../../run.js";
 import { Chart } from "../../ui/chart.js";
-import { networkWords } from "../../words.js";
+import { networkWords, samplesWord } from "../../words.js";
 import type { Part } from "../part.js";
 import { DataPicker } from "./data-picker.js";
 import { NetworkCard } from "./network-card.js";
@@ -62,12 +62,13 @@ export const sideBySide: Part = {
 
 function Curves({ run }: { readonly run: Run }) {
   const networks = run.snapshot.value?.networks ?? [];
+  const samples = samplesWord(run.settings.value.experiment.data);
   const of = (curve: "testLoss" | "testAccuracy") =>
     networks.map(({ curves }, k) => ({ name: "AB"[k], tone: "ab"[k], x: curves.step, y: curves[curve] }));
   return (
     <div class="curves">
-      <Chart title="Loss on new points" y="loss" series={of("testLoss")} />
-      <Chart title="Share of new points told right" y="share" range={[0, 1]} series={of("testAccuracy")} />
+      <Chart title={`Loss on new ${samples}`} y="loss" series={of("testLoss")} />
+      <Chart title={`Share of new ${samples} right`} y="share" range={[0, 1]} series={of("testAccuracy")} />
     </div>
   );
 }

@@ -1,18 +1,23 @@
 import { formatValue } from "../../ui/format-value.js";
 import { axisOf } from "./axis.js";
+import type { Tone } from "./symbols.js";
 
 /** Numbers of one kind, drawn as points in their place along the line. */
 export interface LineRow {
   /** The symbol that the formula has for them. */
   readonly symbol: string;
-  /** Its colour: a class of the style sheet. */
-  readonly tone: string;
+  readonly tone: Tone;
   readonly values: readonly number[];
   /** A mark, and how far to either side a band reaches. */
   readonly mean?: number;
   readonly deviation?: number;
   /** Which way each point is pushed, and how much. */
   readonly push?: readonly number[];
+}
+
+/** Numbers without marks. */
+export function rowOf(symbol: string, tone: Tone, values: readonly number[]): LineRow {
+  return { symbol, tone, values };
 }
 
 /** Between two points, one under another, in px. */

@@ -1,6 +1,6 @@
 import { NumberBox } from "../../ui/number-box.js";
 import { type WalkSettings, walkFields } from "./walk-fields.js";
-import type { ParameterName } from "./walk-steps.js";
+import type { ParameterName } from "./walk-step.js";
 
 const labels: Readonly<Record<ParameterName, string>> = {
   walkWeight: "γ",

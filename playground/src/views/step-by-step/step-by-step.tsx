@@ -1,11 +1,12 @@
 import { useMemo } from "preact/hooks";
 import type { Run } from "../../run.js";
+import { backwardSteps } from "./backward-steps.js";
+import { forwardSteps } from "./forward-steps.js";
 import { NumberLine } from "./number-line.js";
 import { ParameterBoxes } from "./parameter-boxes.js";
 import { Mark } from "./symbols.js";
 import { type Walk, walk } from "./walk.js";
 import { walkInputsOf } from "./walk-fields.js";
-import { walkSteps } from "./walk-steps.js";
 import { WalkTable } from "./walk-table.js";
 import { WalkTrials } from "./walk-trials.js";
 import "./step-by-step.css";
@@ -36,6 +37,8 @@ export const stepByStep: Part = {
   ),
   View: StepByStep,
 };
+
+const walkSteps = [...forwardSteps, ...backwardSteps];
 
 function StepByStep({ run }: { readonly run: Run }) {
   const settings = run.settings.value.view;

@@ -18,3 +18,20 @@ export function Fraction({ over, under }: { readonly over: ComponentChildren; re
     </span>
   );
 }
+
+const variance = (
+  <Mark tone="spread">
+    σ<sup>2</sup>
+  </Mark>
+);
+
+/** What the formulas are made of. */
+export const symbols = {
+  mean: <Mark tone="mean">μ</Mark>,
+  variance,
+  /** √(σ² + ε) */
+  root: <>√({variance} + ε)</>,
+  xHat: <Mark tone="hat">x̂</Mark>,
+  y: <Mark tone="out">y</Mark>,
+  dy: <Mark tone="gradient">dy</Mark>,
+};

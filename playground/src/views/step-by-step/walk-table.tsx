@@ -3,7 +3,7 @@ import { formatValue } from "../../ui/format-value.js";
 import { NumberBox } from "../../ui/number-box.js";
 import { Mark, type Tone } from "./symbols.js";
 import type { Walk, WalkInputs } from "./walk.js";
-import type { ColumnName } from "./walk-steps.js";
+import type { ColumnName } from "./walk-step.js";
 
 const columns: Readonly<Record<ColumnName, { readonly symbol: string; readonly tone: Tone; readonly spoken: string }>> =
   {
