@@ -12,6 +12,9 @@ export function compose(after: Affine, before: Affine): Affine {
   };
 }
 
+/** Making and composing a map takes so much more than reading one number for each channel. */
+const mapWork = 8;
+
 /** A node that scales or shifts channels by constants: its map, and which of its inputs it maps. */
 export interface ChannelMap extends Affine {
   readonly input: number;
@@ -20,8 +23,10 @@ export interface ChannelMap extends Affine {
 /** The map of a constant Add, Sub, Mul or Div, or of Identity; null if a node is none, or its constant differs inside a channel. */
 export function channelMapOf(graph: Graph, ranks: Ranks, node: NodeProto, channels: number): ChannelMap | null {
   const filled = (value: number): Float64Array => new Float64Array(channels).fill(value);
-  if (isOp(node, "Identity")) return { scale: filled(1), shift: filled(0), input: 0 };
-  if (!isOp(node, "Add", "Sub", "Mul", "Div") || node.input.length !== 2) return null;
+  if (!isOp(node, "Identity", "Add", "Sub", "Mul", "Div")) return null;
+  graph.model.spend(mapWork * channels);
+  if (node.opType === "Identity") return { scale: filled(1), shift: filled(0), input: 0 };
+  if (node.input.length !== 2) return null;
   for (const input of [0, 1]) {
     const constant = perChannel(graph, ranks, node, input, channels);
     if (constant === null) continue;

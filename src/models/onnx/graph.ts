@@ -4,6 +4,12 @@ import type { AttributeProto, GraphProto, NodeProto, TensorProto } from "./codec
 import type { OnnxModel } from "./onnx-model.js";
 import { elementTypes, readTensor, type TensorValues } from "./tensor-values.js";
 
+/** So many Identity nodes may pass a constant on. */
+const mostPasses = 100;
+
+/** A graph, even an empty one, takes as long as so many numbers. */
+const graphWork = 1000;
+
 /** How often each node reads a value. */
 type Readers = Map<NodeProto, number>;
 
@@ -31,6 +37,7 @@ export class Graph {
 
   /** @throws FormatError if values are made twice, by nothing, or in a circle */
   constructor(model: OnnxModel, proto: GraphProto, parent: Graph | null, place: string) {
+    model.spend(graphWork);
     this.model = model;
     this.proto = proto;
     this.parent = parent;
@@ -50,7 +57,7 @@ export class Graph {
     const inside = new Map<NodeProto, Graph[]>();
     for (const node of proto.node) {
       const graphs = graphsIn(node).map(
-        ([name, graph]) => new Graph(model, graph, this, `${place}${printable(node.name || node.opType)}.${name}/`),
+        ([name, graph]) => new Graph(model, graph, this, printable(`${place}${node.name || node.opType}.${name}/`)),
       );
       if (graphs.length > 0) inside.set(node, graphs);
     }
@@ -142,6 +149,11 @@ export class Graph {
     return [...(this.#readers.get(name)?.keys() ?? [])];
   }
 
+  /** How many nodes read a value in this graph. */
+  readerCount(name: string): number {
+    return this.#readers.get(name)?.size ?? 0;
+  }
+
   /** Whether one input of one node is all that reads a value. */
   isReadOnce(name: string): boolean {
     const readers = this.#readers.get(name);
@@ -166,23 +178,45 @@ export class Graph {
   constant(name: string): TensorValues | string {
     const source = this.#source(name);
     if (typeof source === "string") return source;
-    return "dims" in source ? readTensor(source, this.model.files) : source;
+    const values = "dims" in source ? readTensor(source, this.model.files) : source;
+    if (typeof values !== "string") this.model.spend(values.data.length);
+    return values;
+  }
+
+  /** Whether a value is a constant; its numbers may still not be readable. */
+  isConstant(name: string): boolean {
+    return typeof this.#source(name) !== "string";
+  }
+
+  /** How many axes a constant has; undefined if a value is none. */
+  rankOfConstant(name: string): number | undefined {
+    const source = this.#source(name);
+    if (typeof source === "string") return undefined;
+    return "dims" in source ? source.dims.length : source.shape.length;
   }
 
   #source(name: string): TensorProto | TensorValues | string {
-    const tensor = this.#initializers.get(name);
-    if (tensor !== undefined) {
-      const isDefault = this.#inputs.has(name) && this.model.proto.irVersion >= 4n;
-      return isDefault ? "whoever runs the model may replace it, since it is also an input" : tensor;
+    let graph: Graph = this;
+    let value = name;
+    for (let passes = 0; passes < mostPasses; ) {
+      const tensor = graph.#initializers.get(value);
+      if (tensor !== undefined) {
+        const isDefault = graph.#inputs.has(value) && this.model.proto.irVersion >= 4n;
+        return isDefault ? "whoever runs the model may replace it, since it is also an input" : tensor;
+      }
+      const maker = graph.#makers.get(value);
+      if (maker === undefined) {
+        if (graph.parent === null || graph.#inputs.has(value)) return "it is an input of the model";
+        graph = graph.parent;
+      } else if (isOp(maker, "Identity") && maker.input.length === 1) {
+        [value] = maker.input;
+        passes++;
+      } else {
+        const constant = isOp(maker, "Constant") ? maker.attribute.map(constantOf).find((one) => one !== null) : null;
+        return constant ?? `${titleOf(maker)} computes it`;
+      }
     }
-    const maker = this.#makers.get(name);
-    if (maker === undefined) {
-      if (this.parent !== null && !this.#inputs.has(name)) return this.parent.#source(name);
-      return "it is an input of the model";
-    }
-    if (isOp(maker, "Identity") && maker.input.length === 1) return this.#source(maker.input[0]);
-    const value = isOp(maker, "Constant") ? maker.attribute.map(constantOf).find((one) => one !== null) : undefined;
-    return value ?? `${titleOf(maker)} computes it`;
+    return `more than ${mostPasses} nodes pass it on`;
   }
 
   /** Makes one input of a node read a constant of these numbers: in place where nothing else reads the old one, else under a new name. */
@@ -204,6 +238,7 @@ export class Graph {
   /** Adds an initializer under a name that is free. */
   addConstant(name: string, { type, shape }: TensorValues, rawData: Uint8Array<ArrayBuffer>): string {
     const dataType = elementTypes[type];
+    this.model.spend(rawData.length);
     const tensor = this.model.codec.tensor({ name, dims: shape.map(BigInt), dataType, rawData });
     this.proto.initializer.push(tensor);
     this.#initializers.set(name, tensor);
@@ -236,7 +271,7 @@ export class Graph {
 
   /** Makes a value no longer an output. */
   dropOutput(name: string): void {
-    if (this.#outputs.delete(name)) this.proto.output = this.proto.output.filter((one) => one.name !== name);
+    if (this.#outputs.delete(name)) this.#dropped.add(name);
   }
 
   /** Takes out nodes in a row; what read the output of the last reads what `by`, the node before the first, makes from now on. */
@@ -320,6 +355,7 @@ export class Graph {
     proto.initializer = proto.initializer.filter(isLeft);
     proto.valueInfo = proto.valueInfo.filter(isLeft);
     proto.input = proto.input.filter(isLeft);
+    proto.output = proto.output.filter(isLeft);
     proto.quantizationAnnotation = proto.quantizationAnnotation.filter(
       ({ tensorName }) => !this.#dropped.has(tensorName),
     );
