@@ -53,8 +53,9 @@ export async function verifyTfjsExport(
   const network = await openModel(where, tf, files);
   try {
     const [{ dtype }] = network.inputs;
-    const declared = { name: "input", type: dtype, shape: [samples, ...inputShape] };
-    const { input } = randomInputs([declared], {}, { batch: samples, other: 1 });
+    const shape = [samples, ...inputShape];
+    const declared = { name: "input", type: dtype, shape };
+    const { input } = randomInputs(where, [declared], { input: shape }, { batch: samples, other: 1 });
     const x = tensor(Float32Array.from(input.values), input.shape);
     const y = await predict(model, x);
     const comparison = new Comparison();
