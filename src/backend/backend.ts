@@ -451,6 +451,8 @@ export interface AdamStep {
   /** 1 − beta1^t and 1 − beta2^t at step t, counted from 1. */
   readonly correction1: number;
   readonly correction2: number;
+  /** Multiplies the gradient, as if in a pass before: the product is rounded to float32. */
+  readonly gradientScale: number;
 }
 
 /** Numbers of one step of {@link Optimization.sgdStep}. */
@@ -461,16 +463,18 @@ export interface SgdStep {
   readonly weightDecay: number;
   /** The first step: the velocity becomes the gradient itself, as in PyTorch. */
   readonly first: boolean;
+  /** As in {@link AdamStep}. */
+  readonly gradientScale: number;
 }
 
 /** Steps of optimisers, in place, and the norm they may be clipped by. */
 export interface Optimization<Block> {
-  /** g = gradient + weightDecay·p; v = momentum·v + g (v = g at first); p −= lr·(nesterov ? g + momentum·v : v). `velocity` is null without momentum. */
+  /** g = gradientScale·gradient + weightDecay·p; v = momentum·v + g (v = g at first); p −= lr·(nesterov ? g + momentum·v : v). `velocity` is null without momentum. */
   sgdStep(parameter: Block, gradient: Block, velocity: Block | null, length: number, step: SgdStep): void;
-  /** m = β₁m + (1 − β₁)g, v = β₂v + (1 − β₂)g², p −= lr·(m / correction1) / (√(v / correction2) + eps); decay as {@link AdamStep} says. */
+  /** With g = gradientScale·gradient: m = β₁m + (1 − β₁)g, v = β₂v + (1 − β₂)g², p −= lr·(m / correction1) / (√(v / correction2) + eps); decay as {@link AdamStep} says. */
   adamStep(parameter: Block, gradient: Block, first: Block, second: Block, length: number, step: AdamStep): void;
-  /** total[0] (f64) += Σ x² */
-  addSquares(x: Block, length: number, total: Block): void;
+  /** total[0] (f64) = Σ x² over the values of all blocks */
+  sumSquares(xs: readonly { readonly block: Block; readonly length: number }[], total: Block): void;
   /** x *= min(1, maxNorm / √total[0]) with total f64; nothing where the norm is 0 or not finite. */
   clipToNorm(x: Block, length: number, total: Block, maxNorm: number): void;
 }

@@ -200,10 +200,8 @@ function checkRange(range: WatchOptions["range"]): readonly [number, number] | n
 }
 
 function squaresOf(dy: Tensor): Tensor {
-  // Two f32 words that hold one f64: zeros either way.
-  const total = empty("watch", dy.backend, [2]).persist();
-  dy.backend.fill(total.block, 2, 0);
-  dy.backend.addSquares(dy.block, dy.size, total.block);
+  const total = empty("watch", dy.backend, [], 8).persist();
+  dy.backend.sumSquares([{ block: dy.block, length: dy.size }], total.block);
   return total;
 }
 

@@ -1,6 +1,6 @@
 import { pow } from "../elementary.js";
 import type { Tensor } from "../tensor.js";
-import { checkRange, Optimizer, type OptimizerOptions } from "./optimizer.js";
+import { checkRange, Optimizer, type OptimizerOptions, type UpdateNumbers } from "./optimizer.js";
 
 /** Options of {@link Adam} and {@link AdamW}. */
 export interface AdamOptions extends OptimizerOptions {
@@ -45,14 +45,13 @@ export class Adam extends Optimizer {
     parameter: Tensor,
     gradient: Tensor,
     moments: Readonly<Record<string, Tensor>>,
-    step: number,
-    weightDecay: number,
+    { step, ...given }: UpdateNumbers,
   ): void {
     const [beta1, beta2] = this.betas;
     const { first, second } = moments;
     const { lr, eps, decoupled } = this;
     const corrections = { correction1: 1 - pow(beta1, step), correction2: 1 - pow(beta2, step) };
-    const numbers = { lr, beta1, beta2, eps, weightDecay, decoupled, ...corrections };
+    const numbers = { ...given, lr, beta1, beta2, eps, decoupled, ...corrections };
     parameter.backend.adamStep(parameter.block, gradient.block, first.block, second.block, parameter.size, numbers);
   }
 }

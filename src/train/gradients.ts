@@ -17,10 +17,11 @@ export async function clipGradNorm(parameters: Iterable<Tensor>, maxNorm: number
   }
   const gradients = [...parameters].flatMap(({ grad }) => (grad === null ? [] : [grad]));
   const backend = gradients[0]?.backend ?? currentBackend();
-  // Two f32 words that hold one f64: zeros either way.
-  const total = empty("clipGradNorm", backend, [2]);
-  backend.fill(total.block, 2, 0);
-  for (const gradient of gradients) backend.addSquares(gradient.block, gradient.size, total.block);
+  const total = empty("clipGradNorm", backend, [], 8);
+  backend.sumSquares(
+    gradients.map(({ block, size }) => ({ block, length: size })),
+    total.block,
+  );
   if (maxNorm !== Number.POSITIVE_INFINITY) {
     for (const gradient of gradients) backend.clipToNorm(gradient.block, gradient.size, total.block, maxNorm);
   }

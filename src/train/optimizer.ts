@@ -16,6 +16,25 @@ export interface OptimizerOptions {
   readonly decays?: (parameter: Tensor) => boolean;
 }
 
+/** Options of {@link Optimizer.step}. */
+export interface StepOptions {
+  /**
+   * Multiplies every gradient, in the pass that changes the parameters: to clip ({@link clipGradNorm} tells the norm), or to average over the
+   * batches whose gradients were added up. The bits are those of gradients scaled before. @defaultValue 1
+   */
+  readonly gradientScale?: number;
+}
+
+/** The numbers of one parameter's step. */
+export interface UpdateNumbers {
+  /** Steps of this parameter, this one too. */
+  readonly step: number;
+  /** 0 where the parameter does not decay. */
+  readonly weightDecay: number;
+  /** Multiplies the gradient before all else. */
+  readonly gradientScale: number;
+}
+
 /** What an optimiser remembers of one parameter: how many steps it has taken, and tensors of its shape. */
 interface Memory {
   step: number;
@@ -79,23 +98,24 @@ export abstract class Optimizer {
   /** Names of the tensors kept for each parameter, zeros at first. */
   protected abstract readonly slots: readonly string[];
 
-  /** Changes one parameter. @param step - counted from 1 for each parameter @param weightDecay - 0 where it does not decay */
+  /** Changes one parameter. */
   protected abstract update(
     parameter: Tensor,
     gradient: Tensor,
     moments: Readonly<Record<string, Tensor>>,
-    step: number,
-    weightDecay: number,
+    numbers: UpdateNumbers,
   ): void;
 
-  /** Changes every parameter that has a gradient. */
-  step(): void {
+  /** Changes every parameter that has a gradient. @throws ArgumentError if gradientScale is negative or not finite */
+  step({ gradientScale = 1 }: StepOptions = {}): void {
+    checkRange(`${this.constructor.name}.step(options)`, "gradientScale", gradientScale, 0, Number.POSITIVE_INFINITY);
     for (const parameter of this.parameters) {
       const { grad } = parameter;
       if (grad === null) continue;
       const memory = this.#memoryOf(parameter);
       memory.step++;
-      this.update(parameter, grad, memory.moments, memory.step, this.#decays(parameter) ? this.weightDecay : 0);
+      const weightDecay = this.#decays(parameter) ? this.weightDecay : 0;
+      this.update(parameter, grad, memory.moments, { step: memory.step, weightDecay, gradientScale });
       parameter.storage.version++;
     }
   }

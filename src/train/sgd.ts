@@ -1,6 +1,6 @@
 import { ArgumentError } from "../errors.js";
 import type { Tensor } from "../tensor.js";
-import { checkRange, Optimizer, type OptimizerOptions } from "./optimizer.js";
+import { checkRange, Optimizer, type OptimizerOptions, type UpdateNumbers } from "./optimizer.js";
 
 /** Options of {@link Sgd}. */
 export interface SgdOptions extends OptimizerOptions {
@@ -50,12 +50,11 @@ export class Sgd extends Optimizer {
     parameter: Tensor,
     gradient: Tensor,
     moments: Readonly<Record<string, Tensor>>,
-    step: number,
-    weightDecay: number,
+    { step, ...given }: UpdateNumbers,
   ): void {
     const { lr, momentum, nesterov } = this;
     const velocity = this.momentum > 0 ? moments["velocity"].block : null;
-    const numbers = { lr, momentum, nesterov, weightDecay, first: step === 1 };
+    const numbers = { ...given, lr, momentum, nesterov, first: step === 1 };
     parameter.backend.sgdStep(parameter.block, gradient.block, velocity, parameter.size, numbers);
   }
 }

@@ -51,14 +51,15 @@ export async function trainStep<Target>(
   const { loss, correct, samples } = await (exchange === null
     ? backward(model, batch, settings)
     : backwardOnRanks(model, batch, settings, exchange));
-  const gradientNorm = await clipGradNorm(optimizer.parameters, clipNorm);
+  const gradientNorm = await clipGradNorm(optimizer.parameters, Number.POSITIVE_INFINITY);
   // A step beyond this could overflow float32 and leave parameters that are not finite.
   const tooFar = optimizer.lr * Math.max(1, Math.min(gradientNorm, clipNorm)) > largestStep;
   if (!Number.isFinite(loss) || !Number.isFinite(gradientNorm) || tooFar) {
     optimizer.zeroGrad();
     throw await diverged(model, batch, step, loss, gradientNorm, optimizer.lr);
   }
-  optimizer.step();
+  // Clipped in the pass of the step itself.
+  optimizer.step({ gradientScale: gradientNorm > clipNorm ? clipNorm / gradientNorm : 1 });
   optimizer.zeroGrad();
   return { loss, correct, samples, gradientNorm };
 }

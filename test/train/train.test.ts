@@ -24,6 +24,7 @@ import {
   scaledLr,
   seed,
   stepLr,
+  type Tensor,
   tensor,
   warmUpLr,
 } from "evenkeel";
@@ -210,6 +211,38 @@ describeEachBackend("optimisers", () => {
     expect(await clipGradNorm([a, b], 1)).toBeCloseTo(5, 6);
     expectClose([a.grad?.item() ?? 0, b.grad?.item() ?? 0], [0.6, 0.8]);
     expect(await clipGradNorm([a, b], 10)).toBeCloseTo(1, 6);
+  });
+
+  test.each([
+    ["Sgd", (p: Tensor[]) => new Sgd(p, { lr: 0.1, weightDecay: 0.01 })],
+    ["Sgd with momentum", (p: Tensor[]) => new Sgd(p, { lr: 0.1, momentum: 0.9, nesterov: true })],
+    ["Adam", (p: Tensor[]) => new Adam(p, { lr: 0.1, weightDecay: 0.01 })],
+    ["AdamW", (p: Tensor[]) => new AdamW(p, { lr: 0.1, weightDecay: 0.01 })],
+  ])("%s with a gradientScale gives the bits of gradients clipped before", async (_name, make) => {
+    const lengths = [1, 37, 4099];
+    const trained = async (clips: boolean): Promise<Float32Array[]> => {
+      const parameters = lengths.map((length, k) => {
+        const p = tensor(normalValues(length, k));
+        p.requiresGrad = true;
+        return p;
+      });
+      const optimizer = make(parameters);
+      for (let step = 0; step < 3; step++) {
+        for (const [k, p] of parameters.entries()) p.backward(normalValues(lengths[k], 10 * step + k));
+        const norm = await clipGradNorm(parameters, clips ? 1 : Number.POSITIVE_INFINITY);
+        optimizer.step(clips ? {} : { gradientScale: 1 / norm });
+        optimizer.zeroGrad();
+      }
+      return parameters.map((p) => p.dataSync());
+    };
+    expect(await trained(false)).toEqual(await trained(true));
+  });
+
+  test("a gradientScale below 0 is refused", () => {
+    const optimizer = new Sgd([tensor([1], { requiresGrad: true })], { lr: 0.1 });
+    expect(() => optimizer.step({ gradientScale: -1 })).toThrowErrorMatchingInlineSnapshot(
+      `[ArgumentError: Sgd.step(options): expected gradientScale to be a finite number of at least 0, got -1. Correct gradientScale.]`,
+    );
   });
 });
 

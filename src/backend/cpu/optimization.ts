@@ -3,12 +3,12 @@ import { f32, f64 } from "./memory.js";
 
 /** Steps of optimisers, in place, and the norm they may be clipped by. */
 export const optimization: Optimization<ArrayBuffer> = {
-  sgdStep(parameter, gradient, velocity, length, { lr, momentum, nesterov, weightDecay, first }) {
+  sgdStep(parameter, gradient, velocity, length, { lr, momentum, nesterov, weightDecay, first, gradientScale }) {
     const p = f32(parameter);
     const gradients = f32(gradient);
     const velocities = velocity === null ? null : f32(velocity);
     for (let i = 0; i < length; i++) {
-      const g = gradients[i] + weightDecay * p[i];
+      const g = Math.fround(gradientScale * gradients[i]) + weightDecay * p[i];
       if (velocities === null) {
         p[i] -= lr * g;
       } else {
@@ -20,13 +20,14 @@ export const optimization: Optimization<ArrayBuffer> = {
   },
 
   adamStep(parameter, gradient, first, second, length, step) {
-    const { lr, beta1, beta2, eps, weightDecay, decoupled, correction1, correction2 } = step;
+    const { lr, beta1, beta2, eps, weightDecay, decoupled, correction1, correction2, gradientScale } = step;
     const p = f32(parameter);
     const gradients = f32(gradient);
     const firsts = f32(first);
     const seconds = f32(second);
     for (let i = 0; i < length; i++) {
-      const g = decoupled ? gradients[i] : gradients[i] + weightDecay * p[i];
+      const scaled = Math.fround(gradientScale * gradients[i]);
+      const g = decoupled ? scaled : scaled + weightDecay * p[i];
       const decayed = decoupled ? p[i] - lr * weightDecay * p[i] : p[i];
       const m = beta1 * firsts[i] + (1 - beta1) * g;
       const v = beta2 * seconds[i] + (1 - beta2) * g * g;
@@ -36,11 +37,13 @@ export const optimization: Optimization<ArrayBuffer> = {
     }
   },
 
-  addSquares(x, length, total) {
-    const values = f32(x);
+  sumSquares(xs, total) {
     let sum = 0;
-    for (let i = 0; i < length; i++) sum += values[i] * values[i];
-    f64(total)[0] += sum;
+    for (const { block, length } of xs) {
+      const values = f32(block);
+      for (let i = 0; i < length; i++) sum += values[i] * values[i];
+    }
+    f64(total)[0] = sum;
   },
 
   clipToNorm(x, length, total, maxNorm) {

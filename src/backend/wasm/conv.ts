@@ -1,6 +1,6 @@
 import type { ConvGeometry, Convolutions, MatrixProduct } from "../backend.js";
 import { type ConvPlan, forwardPlan, inputGradientPlan, weightGradientPlan } from "./conv-plan.js";
-import { multiplyAddsPerValue, productScratch, gemm as products } from "./gemm.js";
+import { multiplyAddsPerValue, gemm as products } from "./gemm.js";
 import type { Runtime } from "./runtime.js";
 import { isWinograd, isWinogradForWeight, winograd } from "./winograd.js";
 
@@ -86,9 +86,15 @@ export function conv(runtime: Runtime): Convolutions<number> {
   ): void {
     const { batch, groups, height, width } = geometry;
     const plane = height * width;
-    const scratch = productScratch(plane, channels);
-    const args = [source, weight, bias, result, groups, channels, rows, plane, Number(transposeWeight)];
-    runtime.shareWithScratch("convPointwise", batch, workOf(geometry), scratch, ...args);
+    const columns = batch * plane;
+    const weightBytes = 8 * groups * Math.ceil(rows / 2) * channels;
+    runtime.withScratch(weightBytes, (packed) => {
+      const packing = [weight, channels, rows, Number(transposeWeight), packed];
+      runtime.share("pointwisePackWeights", groups * Math.ceil(rows / 8), weightBytes / 4, ...packing);
+      const args = [source, packed, bias, result, groups, channels, rows, plane, columns];
+      const units = groups * Math.ceil(columns / 16);
+      runtime.shareWithScratch("convPointwise", units, workOf(geometry), 16576 + 64 * rows, ...args);
+    });
   }
 
   return {

@@ -7,10 +7,11 @@ const piece = 16384;
 /** Steps of optimisers: assembly/optimization.ts. */
 export function optimization(runtime: Runtime): Optimization<number> {
   return {
-    sgdStep(parameter, gradient, velocity, length, { lr, momentum, nesterov, weightDecay, first }) {
+    sgdStep(parameter, gradient, velocity, length, step) {
+      const { lr, momentum, nesterov, weightDecay, first, gradientScale } = step;
       const lines = Math.ceil(length / 16);
       if (velocity === null) {
-        runtime.share("sgdPlain", lines, 3 * length, parameter, gradient, lr, weightDecay);
+        runtime.share("sgdPlain", lines, 3 * length, parameter, gradient, gradientScale, lr, weightDecay);
       } else {
         const flags = [Number(nesterov), Number(first)];
         runtime.share(
@@ -20,6 +21,7 @@ export function optimization(runtime: Runtime): Optimization<number> {
           parameter,
           gradient,
           velocity,
+          gradientScale,
           lr,
           weightDecay,
           momentum,
@@ -29,7 +31,7 @@ export function optimization(runtime: Runtime): Optimization<number> {
     },
 
     adamStep(parameter, gradient, first, second, length, step) {
-      const { lr, beta1, beta2, eps, weightDecay, decoupled, correction1, correction2 } = step;
+      const { lr, beta1, beta2, eps, weightDecay, decoupled, correction1, correction2, gradientScale } = step;
       runtime.share(
         "adam",
         Math.ceil(length / 16),
@@ -38,6 +40,7 @@ export function optimization(runtime: Runtime): Optimization<number> {
         gradient,
         first,
         second,
+        gradientScale,
         beta1,
         1 - beta1,
         beta2,
@@ -50,11 +53,18 @@ export function optimization(runtime: Runtime): Optimization<number> {
       );
     },
 
-    addSquares(x, length, total) {
-      const pieces = Math.ceil(length / piece);
-      runtime.withScratch(8 * pieces, (partial) => {
-        runtime.share("squarePieces", pieces, length, x, partial, length, piece);
-        runtime.run("mergeSquares", 1, partial, pieces, total);
+    sumSquares(xs, total) {
+      const pieces: number[] = [];
+      for (const { block, length } of xs) {
+        for (let at = 0; at < length; at += piece) pieces.push(block + 4 * at, Math.min(piece, length - at));
+      }
+      const count = pieces.length / 2;
+      const work = xs.reduce((sum, { length }) => sum + length, 0);
+      runtime.withScratch(16 * count, (table) => {
+        const partial = table + 8 * count;
+        runtime.memory.bytes.set(new Uint8Array(Int32Array.from(pieces).buffer), table);
+        runtime.share("squarePieces", count, work, table, partial);
+        runtime.run("mergeSquares", 1, partial, count, total);
       });
     },
 

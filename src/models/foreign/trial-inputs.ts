@@ -1,5 +1,6 @@
 import { DataError } from "../../errors.js";
 import { Generator } from "../../random.js";
+import { formatShape } from "../../shape.js";
 import type { DeclaredInput, ModelArray, ModelArrays } from "./arrays.js";
 
 /** What sizes that a model leaves open are taken to be: of the first axis, and of the others. */
@@ -16,12 +17,17 @@ const openSizes: readonly OpenSizes[] = [
   { batch: 1, other: 1 },
 ];
 
+/** So many values are made up for one input: 8 images of 836×836 in colour. */
+const mostValues = 2 ** 24;
+
 /**
  * Inputs of a model, drawn from a seeded stream: normal deviates for reals, 0 or 1 for whole numbers and booleans.
  *
  * @param shapes - by input, where they are known
+ * @throws DataError if the model declares an input of more than 16 million values, and nobody says that it is meant
  */
 export function randomInputs(
+  where: string,
   declared: readonly DeclaredInput[],
   shapes: Readonly<Record<string, readonly number[]>>,
   open: OpenSizes,
@@ -33,6 +39,11 @@ export function randomInputs(
       const given = Object.hasOwn(shapes, name) ? shapes[name] : undefined;
       const sizes = given ?? shape.map((size, axis) => sizeOfAxis(size, axis, open));
       const length = sizes.reduce((product, extent) => product * extent, 1);
+      if (given === undefined && length > mostValues) {
+        const expected = `at most ${mostValues} values to make up for an input`;
+        const received = `the input ${name} of shape ${formatShape(sizes)}`;
+        throw new DataError({ where, expected, received, cure: "Name its shape, if it is meant, or do not verify." });
+      }
       const isReal = type.startsWith("float");
       return [
         name,
@@ -66,8 +77,8 @@ export async function firstThatRuns<Outputs>(
 ): Promise<{ readonly inputs: ModelArrays; readonly outputs: Outputs }> {
   let failure: unknown;
   for (const { batch, other } of openSizes) {
-    const inputs = randomInputs(declared, shapes, { batch: isLarge ? 1 : batch, other });
     try {
+      const inputs = randomInputs(where, declared, shapes, { batch: isLarge ? 1 : batch, other });
       return { inputs, outputs: await run(inputs) };
     } catch (cause) {
       failure = cause;

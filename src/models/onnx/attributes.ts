@@ -36,12 +36,16 @@ export function isOp(node: NodeProto, ...types: readonly string[]): boolean {
   return isStandard(node) && types.includes(node.opType);
 }
 
-/** A name as it is printed: without characters that would move a terminal's cursor. */
+/** So many characters of a name are printed. */
+const longest = 300;
+
+/** A name as it is printed: cut short, and without characters that would move a terminal's cursor. */
 export function printable(name: string): string {
-  return name.replaceAll(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, "�");
+  const shown = name.length > longest ? `${name.slice(0, longest)}…` : name;
+  return shown.replaceAll(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, "�");
 }
 
 /** What a message calls a node: its operator and name, or its first output. */
 export function titleOf(node: NodeProto): string {
-  return printable(`${node.opType} ${node.name === "" ? (node.output[0] ?? "") : node.name}`).trim();
+  return `${printable(node.opType)} ${printable(node.name === "" ? (node.output[0] ?? "") : node.name)}`.trim();
 }

@@ -5,7 +5,7 @@ import type { NodeProto } from "./codec.js";
 import type { Graph } from "./graph.js";
 import { foldAfter, foldBefore, isLinear } from "./linear-maps.js";
 import type { OnnxModel } from "./onnx-model.js";
-import { type Ranks, ranksOf } from "./ranks.js";
+import { Ranks } from "./ranks.js";
 import { packValues } from "./tensor-values.js";
 
 /** What became of a batch norm: what it was folded into, or why it was left. */
@@ -31,18 +31,25 @@ export function placeOf(graph: Graph, node: NodeProto): string {
 export function foldNorms(model: OnnxModel): NormOutcome[] {
   const ranks = new Map<Graph, Ranks>();
   const outcomes: NormOutcome[] = [];
+  const ranksOf = (graph: Graph): Ranks => {
+    let own = ranks.get(graph);
+    if (own === undefined) {
+      own = new Ranks(graph, graph.parent === null ? null : ranksOf(graph.parent));
+      ranks.set(graph, own);
+    }
+    return own;
+  };
   for (const graph of model.graphs()) {
-    ranks.set(graph, ranksOf(graph, graph.parent === null ? undefined : ranks.get(graph.parent)));
     for (const node of graph.nodes.filter(isBatchNorm)) {
       const norm = placeOf(graph, node);
-      outcomes.push({ graph, node, norm, ...intoWhatIsBefore(graph, ranks.get(graph) ?? new Map(), node) });
+      outcomes.push({ graph, node, norm, ...intoWhatIsBefore(graph, ranksOf(graph), node) });
     }
   }
   // Only now, since two norms in a row have become one.
   const result = outcomes.map((outcome): NormOutcome => {
     const { graph, node, reason } = outcome;
     if (reason === undefined || typeof affineOf(graph, node) === "string") return outcome;
-    const attempt = intoWhatIsAfter(graph, ranks.get(graph) ?? new Map(), node);
+    const attempt = intoWhatIsAfter(graph, ranksOf(graph), node);
     if ("into" in attempt) return { graph, node, norm: outcome.norm, ...attempt };
     return { ...outcome, reason: `${reason}; ${attempt.reason}` };
   });
@@ -58,6 +65,7 @@ export function foldNorms(model: OnnxModel): NormOutcome[] {
 function intoWhatIsBefore(graph: Graph, ranks: Ranks, norm: NodeProto): Attempt {
   let map = affineOf(graph, norm);
   if (typeof map === "string") return { reason: map };
+  // From the norm back.
   const row: NodeProto[] = [norm];
   for (let name = norm.input[0]; ; ) {
     const maker = graph.makerOf(name);
@@ -70,11 +78,11 @@ function intoWhatIsBefore(graph: Graph, ranks: Ranks, norm: NodeProto): Attempt 
       if (isOp(maker, "MatMul") && ranks.get(name) !== 2) return { reason: notTwo(maker, ranks.get(name)) };
       const reason = isBatchNorm(maker) ? foldIntoNorm(graph, maker, map) : foldBefore(graph, maker, map);
       if (reason !== null) return { reason };
-      graph.replace(row, maker);
+      graph.replace(row.reverse(), maker);
       return { into: titleOf(maker), value: norm.output[0] };
     }
     map = compose(map, between);
-    row.unshift(maker);
+    row.push(maker);
     name = maker.input[between.input];
   }
 }
@@ -84,8 +92,8 @@ function intoWhatIsAfter(graph: Graph, ranks: Ranks, norm: NodeProto): Attempt {
   if (typeof map === "string") return { reason: map };
   const row: NodeProto[] = [norm];
   for (let name = norm.output[0]; ; ) {
-    const [reader] = graph.readersOf(name);
     if (!graph.isReadOnce(name)) return { reason: sharing(graph, name, "its output") };
+    const [reader] = graph.readersOf(name);
     if (isLinear(reader) && reader.input[0] === name) {
       if (isOp(reader, "MatMul") && ranks.get(name) !== 2) return { reason: notTwo(reader, ranks.get(name)) };
       const reason = foldAfter(graph, reader, map);
@@ -122,8 +130,7 @@ function foldIntoNorm(graph: Graph, norm: NodeProto, { scale, shift }: Affine): 
 /** Why a value that is not read exactly once cannot change. */
 function sharing(graph: Graph, name: string, what: string): string {
   if (graph.isOutput(name)) return `${what} is an output of the ${graph.parent === null ? "model" : "graph"}`;
-  const count = graph.readersOf(name).length;
-  if (count === 0 && !graph.isReadInside(name)) return `nothing reads ${what}`;
+  if (graph.readerCount(name) === 0 && !graph.isReadInside(name)) return `nothing reads ${what}`;
   return `${what} is read elsewhere too`;
 }
 

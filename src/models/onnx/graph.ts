@@ -1,8 +1,15 @@
 import { FormatError } from "../../errors.js";
 import { isOp, printable, titleOf } from "./attributes.js";
 import type { AttributeProto, GraphProto, NodeProto, TensorProto } from "./codec.js";
+import { constantMadeBy, rearranges } from "./constant-operators.js";
 import type { OnnxModel } from "./onnx-model.js";
 import { elementTypes, readTensor, type TensorValues } from "./tensor-values.js";
+
+/** So many nodes may pass a constant on. */
+const mostPasses = 100;
+
+/** A graph, even an empty one, takes as long as so many numbers. */
+const graphWork = 1000;
 
 /** How often each node reads a value. */
 type Readers = Map<NodeProto, number>;
@@ -31,6 +38,7 @@ export class Graph {
 
   /** @throws FormatError if values are made twice, by nothing, or in a circle */
   constructor(model: OnnxModel, proto: GraphProto, parent: Graph | null, place: string) {
+    model.spend(graphWork);
     this.model = model;
     this.proto = proto;
     this.parent = parent;
@@ -50,7 +58,7 @@ export class Graph {
     const inside = new Map<NodeProto, Graph[]>();
     for (const node of proto.node) {
       const graphs = graphsIn(node).map(
-        ([name, graph]) => new Graph(model, graph, this, `${place}${printable(node.name || node.opType)}.${name}/`),
+        ([name, graph]) => new Graph(model, graph, this, printable(`${place}${node.name || node.opType}.${name}/`)),
       );
       if (graphs.length > 0) inside.set(node, graphs);
     }
@@ -142,6 +150,11 @@ export class Graph {
     return [...(this.#readers.get(name)?.keys() ?? [])];
   }
 
+  /** How many nodes read a value in this graph. */
+  readerCount(name: string): number {
+    return this.#readers.get(name)?.size ?? 0;
+  }
+
   /** Whether one input of one node is all that reads a value. */
   isReadOnce(name: string): boolean {
     const readers = this.#readers.get(name);
@@ -162,14 +175,26 @@ export class Graph {
     return this.#readInside.has(name);
   }
 
-  /** The numbers of a constant: an initializer or the output of a Constant node, here or outside. A text says why there are none. */
+  /** The numbers of a constant: an initializer, the output of a Constant node, here or outside, or what nodes make of these alone that {@link rearranges}. A text says why there are none. */
   constant(name: string): TensorValues | string {
-    const source = this.#source(name);
-    if (typeof source === "string") return source;
-    return "dims" in source ? readTensor(source, this.model.files) : source;
+    return this.#numbers(this.#source(name));
   }
 
-  #source(name: string): TensorProto | TensorValues | string {
+  /** Whether a value is a constant; its numbers may still not be readable. */
+  isConstant(name: string): boolean {
+    return typeof this.#source(name) !== "string";
+  }
+
+  /** How many axes a constant has; undefined if a value is none. */
+  rankOfConstant(name: string): number | undefined {
+    const source = this.#source(name);
+    if (typeof source === "string") return undefined;
+    return "dims" in source ? source.dims.length : source.shape.length;
+  }
+
+  /** @param passes - how many nodes may still stand between */
+  #source(name: string, passes = mostPasses): TensorProto | TensorValues | string {
+    if (passes === 0) return `more than ${mostPasses} nodes pass it on`;
     const tensor = this.#initializers.get(name);
     if (tensor !== undefined) {
       const isDefault = this.#inputs.has(name) && this.model.proto.irVersion >= 4n;
@@ -177,12 +202,22 @@ export class Graph {
     }
     const maker = this.#makers.get(name);
     if (maker === undefined) {
-      if (this.parent !== null && !this.#inputs.has(name)) return this.parent.#source(name);
+      if (this.parent !== null && !this.#inputs.has(name)) return this.parent.#source(name, passes);
       return "it is an input of the model";
     }
-    if (isOp(maker, "Identity") && maker.input.length === 1) return this.#source(maker.input[0]);
+    if (isOp(maker, "Identity") && maker.input.length === 1) return this.#source(maker.input[0], passes - 1);
+    if (rearranges(maker)) {
+      return constantMadeBy(maker, (input) => this.#numbers(this.#source(maker.input[input], passes - 1)));
+    }
     const value = isOp(maker, "Constant") ? maker.attribute.map(constantOf).find((one) => one !== null) : undefined;
     return value ?? `${titleOf(maker)} computes it`;
+  }
+
+  #numbers(source: TensorProto | TensorValues | string): TensorValues | string {
+    if (typeof source === "string") return source;
+    const values = "dims" in source ? readTensor(source, this.model.files) : source;
+    if (typeof values !== "string") this.model.spend(values.data.length);
+    return values;
   }
 
   /** Makes one input of a node read a constant of these numbers: in place where nothing else reads the old one, else under a new name. */
@@ -204,6 +239,7 @@ export class Graph {
   /** Adds an initializer under a name that is free. */
   addConstant(name: string, { type, shape }: TensorValues, rawData: Uint8Array<ArrayBuffer>): string {
     const dataType = elementTypes[type];
+    this.model.spend(rawData.length);
     const tensor = this.model.codec.tensor({ name, dims: shape.map(BigInt), dataType, rawData });
     this.proto.initializer.push(tensor);
     this.#initializers.set(name, tensor);
@@ -236,7 +272,7 @@ export class Graph {
 
   /** Makes a value no longer an output. */
   dropOutput(name: string): void {
-    if (this.#outputs.delete(name)) this.proto.output = this.proto.output.filter((one) => one.name !== name);
+    if (this.#outputs.delete(name)) this.#dropped.add(name);
   }
 
   /** Takes out nodes in a row; what read the output of the last reads what `by`, the node before the first, makes from now on. */
@@ -297,7 +333,7 @@ export class Graph {
   #clean(name: string): void {
     if (this.isOutput(name) || this.isReadInside(name)) return;
     const maker = this.#makers.get(name);
-    if (maker !== undefined && isOp(maker, "Constant", "Identity")) this.remove(maker);
+    if (maker !== undefined && (isOp(maker, "Constant") || rearranges(maker))) this.remove(maker);
     if (this.#initializers.delete(name)) this.#dropped.add(name);
   }
 
@@ -320,6 +356,7 @@ export class Graph {
     proto.initializer = proto.initializer.filter(isLeft);
     proto.valueInfo = proto.valueInfo.filter(isLeft);
     proto.input = proto.input.filter(isLeft);
+    proto.output = proto.output.filter(isLeft);
     proto.quantizationAnnotation = proto.quantizationAnnotation.filter(
       ({ tensorName }) => !this.#dropped.has(tensorName),
     );

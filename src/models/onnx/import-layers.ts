@@ -1,5 +1,5 @@
 import { tensor } from "../../create.js";
-import { FormatError } from "../../errors.js";
+import { ArgumentError, DataError, FormatError, ShapeError } from "../../errors.js";
 import { ELU, LeakyReLU, ReLU, Sigmoid, Softmax, Tanh } from "../../nn/activations.js";
 import { BatchNorm } from "../../nn/batch-norm.js";
 import { Conv1d } from "../../nn/conv1d.js";
@@ -14,11 +14,11 @@ import { floatOf, intOf, intsOf, isStandard, textOf, titleOf } from "./attribute
 import { epsOf, isTraining, parameterOf } from "./batch-norm-node.js";
 import type { NodeProto } from "./codec.js";
 import type { Graph } from "./graph.js";
-import { ranksOf } from "./ranks.js";
+import type { Ranks } from "./ranks.js";
 import type { TensorValues } from "./tensor-values.js";
 
 /** A layer that does what a node does. */
-type LayerImport = (node: NodeProto, graph: Graph) => Module;
+type LayerImport = (node: NodeProto, graph: Graph, ranks: Ranks) => Module;
 
 /** The layers of ONNX's operators. A pass through is a `Dropout` of 0. */
 const layers: Readonly<Record<string, LayerImport>> = {
@@ -41,10 +41,10 @@ const layers: Readonly<Record<string, LayerImport>> = {
   Elu: (node) => new ELU(rounded(floatOf(node, "alpha", 1))),
   Sigmoid: () => new Sigmoid(),
   Tanh: () => new Tanh(),
-  Softmax: (node, graph) => {
+  Softmax: (node, graph, ranks) => {
     if (graph.model.opset >= 13) return new Softmax(intOf(node, "axis", -1));
     // Up to version 12 all axes from one on share a sum.
-    if (ranksOf(graph).get(node.input[0]) === 2) return new Softmax(intOf(node, "axis", 1));
+    if (ranks.get(node.input[0]) === 2) return new Softmax(intOf(node, "axis", 1));
     throw unsupported(node, graph, "a sum over several axes, as before opset 13");
   },
   Dropout: (node, graph) => {
@@ -63,10 +63,15 @@ const layers: Readonly<Record<string, LayerImport>> = {
 };
 
 /** @throws FormatError if there is no such layer, naming the node */
-export function importLayer(node: NodeProto, graph: Graph): Module {
+export function importLayer(node: NodeProto, graph: Graph, ranks: Ranks): Module {
   const make = isStandard(node) && Object.hasOwn(layers, node.opType) ? layers[node.opType] : null;
   if (make === null) throw unsupported(node, graph, "an operator that no layer here is");
-  return make(node, graph);
+  try {
+    return make(node, graph, ranks);
+  } catch (cause) {
+    if (!(cause instanceof ArgumentError || cause instanceof ShapeError || cause instanceof DataError)) throw cause;
+    throw unsupported(node, graph, `what the layer refuses (${cause.message.replace(/\.$/, "")})`, cause);
+  }
 }
 
 function importConv(node: NodeProto, graph: Graph): Module {
@@ -97,6 +102,7 @@ function importConv(node: NodeProto, graph: Graph): Module {
 function importGemm(node: NodeProto, graph: Graph): Module {
   const weight = valuesOf(node, graph, 1);
   const bias = node.input[2] ? valuesOf(node, graph, 2) : null;
+  if (weight.shape.length !== 2) throw unsupported(node, graph, `a weight of rank ${weight.shape.length}`);
   if (intOf(node, "transA", 0) !== 0) throw unsupported(node, graph, "transA");
   const isTransposed = intOf(node, "transB", 0) !== 0;
   const [alpha, beta] = [floatOf(node, "alpha", 1), floatOf(node, "beta", 1)];
@@ -170,10 +176,16 @@ function paddingOf(
   throw unsupported(node, graph, `pads ${pads.join(", ")}, which differ between the two sides`);
 }
 
+/** A number that becomes a parameter, which is drawn before it is loaded, takes so much more than one that is read. */
+const importWork = 10;
+
 /** An input that is constant. */
 export function valuesOf(node: NodeProto, graph: Graph, input: number): TensorValues {
   const values = graph.constant(node.input[input] ?? "");
-  if (typeof values !== "string") return values;
+  if (typeof values !== "string") {
+    graph.model.spend(importWork * values.data.length);
+    return values;
+  }
   throw unsupported(node, graph, `input ${input} that is not constant: ${values}`);
 }
 
@@ -195,11 +207,8 @@ function pair([a, b]: readonly number[]): [number, number] {
 }
 
 /** Names the node, and what of it there is no layer for. */
-export function unsupported(node: NodeProto, { model }: Graph, received: string): FormatError {
-  return new FormatError({
-    where: `${model.where}, ${titleOf(node)}`,
-    expected: "what a layer of Evenkeel does",
-    received,
-    cure: "Leave this node out of the model, or build the network by hand and load its weights.",
-  });
+export function unsupported(node: NodeProto, { model }: Graph, received: string, cause?: unknown): FormatError {
+  const where = `${model.where}, ${titleOf(node)}`;
+  const cure = "Leave this node out of the model, or build the network by hand and load its weights.";
+  return new FormatError({ where, expected: "what a layer of Evenkeel does", received, cure }, { cause });
 }

@@ -11,6 +11,7 @@ import type { NodeProto } from "./codec.js";
 import type { Graph } from "./graph.js";
 import { importLayer, linearOf, unsupported, valuesOf } from "./import-layers.js";
 import { OnnxModel } from "./onnx-model.js";
+import { Ranks } from "./ranks.js";
 import type { ExternalFiles } from "./tensor-values.js";
 
 /** Options of {@link importOnnx}. */
@@ -85,10 +86,12 @@ class NetworkBuilder {
   /** The node of each layer. */
   readonly nodes = new Map<AnyModule, NodeProto>();
   readonly #graph: Graph;
+  readonly #ranks: Ranks;
   #depth = 0;
 
   constructor(graph: Graph) {
     this.#graph = graph;
+    this.#ranks = new Ranks(graph);
   }
 
   build(input: string): Sequential {
@@ -118,6 +121,7 @@ class NetworkBuilder {
       else if (this.#isPass(node)) [value] = node.output;
       else {
         const { layer, output } = this.#layer(node);
+        this.#checkInputs(node);
         this.nodes.set(layer, node);
         layers.push(layer);
         value = output;
@@ -125,21 +129,28 @@ class NetworkBuilder {
     }
   }
 
+  /** Whatever a layer does with further inputs, it takes them from the file. */
+  #checkInputs(node: NodeProto): void {
+    node.input.forEach((name, k) => {
+      if (k > 0 && name !== "" && !this.#graph.isConstant(name)) valuesOf(node, this.#graph, k);
+    });
+  }
+
   #residual(value: string, readers: readonly NodeProto[]): { residual: Residual; join: NodeProto } {
     if (++this.#depth > deepest)
       throw unsupported(readers[0], this.#graph, `more than ${deepest} branches in one another`);
-    const rows = readers.map((node): Row => (this.#isJoin(node) ? { layers: [], join: node } : this.#row(value, node)));
+    const [first, second] = readers;
+    const branch = (node: NodeProto): Row => (this.#isJoin(node) ? { layers: [], join: node } : this.#row(value, node));
+    const one = branch(first);
+    const other = one.join === null ? null : branch(second);
     this.#depth--;
-    const [{ join }] = rows;
-    if (join === null || rows[1].join !== join) {
-      throw unsupported(
-        readers[1],
-        this.#graph,
-        `branches that do not end in one Add (the other begins with ${titleOf(readers[0])})`,
-      );
+    const { join } = one;
+    if (join === null || other === null || other.join !== join) {
+      const received = `branches that do not end in one Add (the other begins with ${titleOf(first)})`;
+      throw unsupported(second, this.#graph, received);
     }
     // The body is the longer one: a shortcut is nothing, or a projection.
-    const [body, shortcut] = [...rows].sort((a, b) => b.layers.length - a.layers.length);
+    const [body, shortcut] = [one, other].sort((a, b) => b.layers.length - a.layers.length);
     const sequence = ({ layers }: Row): Sequential => new Sequential(...layers);
     const residual = new Residual(sequence(body), shortcut.layers.length === 0 ? null : sequence(shortcut));
     this.nodes.set(residual, join);
@@ -148,12 +159,12 @@ class NetworkBuilder {
 
   /** Whether a node adds two branches. */
   #isJoin(node: NodeProto): boolean {
-    return isOp(node, "Add") && node.input.every((name) => typeof this.#graph.constant(name) === "string");
+    return isOp(node, "Add") && node.input.every((name) => !this.#graph.isConstant(name));
   }
 
   /** Whether a node changes nothing: PyTorch writes a padding of zero width before an average pool. */
   #isPass(node: NodeProto): boolean {
-    if (isOp(node, "Identity")) return true;
+    if (isOp(node, "Identity")) return node.input.length === 1;
     if (!isOp(node, "Pad")) return false;
     return (intsOf(node, "pads") ?? [...valuesOf(node, this.#graph, 1).data]).every((width) => width === 0);
   }
@@ -162,12 +173,12 @@ class NetworkBuilder {
   #layer(node: NodeProto): { layer: Module; output: string } {
     const graph = this.#graph;
     const [output, ...others] = node.output;
-    const stray = others.find((name) => name !== "" && (graph.readersOf(name).length > 0 || graph.isOutput(name)));
+    const stray = others.find((name) => name !== "" && (graph.readerCount(name) > 0 || graph.isOutput(name)));
     if (stray !== undefined) throw unsupported(node, graph, `${printable(stray)}, a further output that is used`);
     if (isOp(node, "MatMul")) return this.#matMul(node);
     if (isOp(node, "Clip")) return { layer: this.#clip(node), output };
     const planes = isOp(node, "GlobalAveragePool") || this.#isPlaneMean(node);
-    if (!planes) return { layer: importLayer(node, graph), output };
+    if (!planes) return { layer: importLayer(node, graph, this.#ranks), output };
     if (isOp(node, "ReduceMean") && intOf(node, "keepdims", 1) === 0) return { layer: new GlobalAvgPool2d(), output };
     const [next] = graph.readersOf(output);
     if (next === undefined || !graph.isReadOnce(output) || !isOp(next, "Flatten", "Reshape", "Squeeze")) {

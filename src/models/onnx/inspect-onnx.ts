@@ -46,23 +46,25 @@ export async function inspectOnnx(
 ): Promise<OnnxInspection> {
   const where = "inspectOnnx(bytes)";
   const model = await OnnxModel.read(where, bytes, files);
-  // What a fold would do is found out by doing it, to another copy.
-  const outcomes = foldNorms(await OnnxModel.read(where, bytes, files));
-  const norms: InspectedNorm[] = [];
+  const inputs = declaredInputs(model);
+  const found: { readonly node: NodeProto; readonly described: ReturnType<typeof describe> }[] = [];
   let nodes = 0;
-  let batchNorms = 0;
   for (const graph of [...model.graphs(), ...model.functions]) {
     nodes += graph.nodes.length;
     for (const node of graph.nodes) {
       const kind = normKindOf(node);
-      if (kind === undefined) continue;
-      const { into = null, reason = null } = isBatchNorm(node) ? outcomes[batchNorms++] : { reason: byInput };
-      norms.push({ ...describe(graph, node, kind), foldsInto: into, leftBecause: reason });
+      if (kind !== undefined) found.push({ node, described: describe(graph, node, kind) });
     }
   }
+  // What a fold would do is found out by doing it, once all is described; nothing of it is written.
+  const outcomes = new Map(foldNorms(model).map((outcome) => [outcome.node, outcome]));
+  const norms = found.map(({ node, described }): InspectedNorm => {
+    const { into = null, reason = null } = outcomes.get(node) ?? { reason: byInput };
+    return { ...described, foldsInto: into, leftBecause: reason };
+  });
   const { irVersion, producerName, producerVersion } = model.proto;
   const producer = printable(`${producerName} ${producerVersion}`).trim();
-  return { opset: model.opset, irVersion: Number(irVersion), producer, inputs: declaredInputs(model), nodes, norms };
+  return { opset: model.opset, irVersion: Number(irVersion), producer, inputs, nodes, norms };
 }
 
 function describe(graph: Graph, node: NodeProto, kind: NormKind): Omit<InspectedNorm, "foldsInto" | "leftBecause"> {

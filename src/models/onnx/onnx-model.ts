@@ -1,7 +1,12 @@
 import { FormatError } from "../../errors.js";
+import { printable } from "./attributes.js";
 import { Codec, type ModelProto, type NodeProto } from "./codec.js";
 import { Graph } from "./graph.js";
 import type { ExternalFiles } from "./tensor-values.js";
+
+/** Numbers that may be read and made of a file: so many for each of its bytes, besides those that are free. */
+const numbersPerByte = 32;
+const freeNumbers = 4_000_000;
 
 /** A node and the graph that it stands in. */
 export interface Placed {
@@ -23,12 +28,17 @@ export class OnnxModel {
   readonly functions: readonly Graph[];
   readonly #bytes: Uint8Array;
   #names: Set<string> | null = null;
+  /** How often each base of a fresh name was tried. */
+  readonly #tried = new Map<string, number>();
+  #numbersLeft: number;
 
   private constructor(where: string, codec: Codec, bytes: Uint8Array, files: ExternalFiles) {
     this.where = where;
     this.codec = codec;
     this.files = files;
     this.#bytes = bytes;
+    const size = Object.values(files).reduce((sum, file) => sum + file.length, bytes.length);
+    this.#numbersLeft = freeNumbers + numbersPerByte * size;
     this.proto = codec.read(where, bytes);
     const { graph, opsetImport } = this.proto;
     const own = opsetImport.find(({ domain }) => domain === "" || domain === "ai.onnx");
@@ -38,7 +48,9 @@ export class OnnxModel {
       throw new FormatError({ where, expected: "an ONNX model", received: "one without a graph", cure });
     }
     this.main = new Graph(this, graph, null, "");
-    this.functions = this.proto.functions.map((one) => new Graph(this, codec.functionBody(one), null, `${one.name}/`));
+    this.functions = this.proto.functions.map((one) => {
+      return new Graph(this, codec.functionBody(one), null, `${printable(one.name)}/`);
+    });
   }
 
   /**
@@ -57,15 +69,33 @@ export class OnnxModel {
     const waiting = [this.main];
     for (let graph = waiting.pop(); graph !== undefined; graph = waiting.pop()) {
       yield graph;
-      waiting.push(...graph.subgraphs.toReversed());
+      for (const inner of graph.subgraphs.toReversed()) waiting.push(inner);
     }
+  }
+
+  /**
+   * Counts numbers that are read or made, or work that takes as long.
+   *
+   * @throws FormatError where a file asks for far more than its size tells, such as by constants that thousands of nodes share
+   */
+  spend(numbers: number): void {
+    this.#numbersLeft -= numbers;
+    if (this.#numbersLeft >= 0) return;
+    throw new FormatError({
+      where: this.where,
+      expected: "graphs, and constants that nodes share, in proportion to the size of the model",
+      received: `more to read than ${this.#bytes.length} bytes give cause for`,
+      cure: "Check that it is the file that you exported.",
+    });
   }
 
   /** A name that nothing has yet, beginning with `base`. */
   freshName(base: string): string {
     this.#names ??= new Set([...this.graphs()].flatMap((graph) => [...graph.names()]));
     let name = base;
-    for (let k = 1; this.#names.has(name); k++) name = `${base}_${k}`;
+    let tried = this.#tried.get(base) ?? 0;
+    while (this.#names.has(name)) name = `${base}_${++tried}`;
+    this.#tried.set(base, tried);
     this.#names.add(name);
     return name;
   }

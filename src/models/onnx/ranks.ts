@@ -15,22 +15,30 @@ const keeping = new Set(
 const broadcasting = new Set(["Add", "Sub", "Mul", "Div", "Pow", "Max", "Min", "Sum", "Mean"]);
 
 /** How many axes each value of a graph has, where the model says it or the nodes before it tell. */
-export type Ranks = ReadonlyMap<string, number>;
+export class Ranks {
+  readonly #own = new Map<string, number>();
+  readonly #outside: Ranks | null;
 
-/** @param outside - the ranks of the graph around it */
-export function ranksOf(graph: Graph, outside: Ranks = new Map()): Ranks {
-  const ranks = new Map(outside);
-  const { input, output, valueInfo, initializer, node } = graph.proto;
-  for (const info of [...input, ...output, ...valueInfo]) {
-    const rank = declaredRank(info);
-    if (rank !== null) ranks.set(info.name, rank);
+  /** @param outside - the ranks of the graph around it */
+  constructor(graph: Graph, outside: Ranks | null = null) {
+    this.#outside = outside;
+    const { input, output, valueInfo, initializer, node } = graph.proto;
+    for (const info of [...input, ...output, ...valueInfo]) {
+      const rank = declaredRank(info);
+      if (rank !== null) this.#own.set(info.name, rank);
+    }
+    for (const { name, dims } of initializer) this.#own.set(name, dims.length);
+    for (const one of node) {
+      const [name] = one.output;
+      const rank = this.get(name) === undefined ? inferredRank(graph, one, this) : undefined;
+      if (rank !== undefined) this.#own.set(name, rank);
+    }
   }
-  for (const { name, dims } of initializer) ranks.set(name, dims.length);
-  for (const one of node) {
-    const rank = ranks.has(one.output[0]) ? undefined : inferredRank(graph, one, ranks);
-    if (rank !== undefined) ranks.set(one.output[0], rank);
+
+  /** How many axes a value has; undefined where nothing tells. */
+  get(name: string): number | undefined {
+    return this.#own.get(name) ?? this.#outside?.get(name);
   }
-  return ranks;
 }
 
 function declaredRank({ type }: ValueInfoProto): number | null {
@@ -53,10 +61,8 @@ function inferredRank(graph: Graph, node: NodeProto, ranks: Ranks): number | und
       return first ?? second;
     case "MatMul":
       return first === 1 || second === 1 ? undefined : largest([first, second]);
-    case "Constant": {
-      const values = graph.constant(node.output[0]);
-      return typeof values === "string" ? undefined : values.shape.length;
-    }
+    case "Constant":
+      return graph.rankOfConstant(node.output[0]);
     case "Reshape": {
       const shape = intsOf(node, "shape") ?? graph.constant(node.input[1] ?? "");
       if (typeof shape === "string") return undefined;
@@ -68,5 +74,10 @@ function inferredRank(graph: Graph, node: NodeProto, ranks: Ranks): number | und
 }
 
 function largest(ranks: readonly (number | undefined)[]): number | undefined {
-  return ranks.every((rank) => rank !== undefined) ? Math.max(...ranks) : undefined;
+  let most = 0;
+  for (const rank of ranks) {
+    if (rank === undefined) return undefined;
+    most = Math.max(most, rank);
+  }
+  return most;
 }

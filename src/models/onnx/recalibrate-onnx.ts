@@ -83,7 +83,8 @@ export async function recalibrateOnnx(
   const model = await OnnxModel.read(where, bytes, files);
   const { norms, left } = findNorms(model);
   const done: RecalibratedNorm[] = [];
-  const passes = mode === "batch" ? Math.min(norms.length, 1) : 1 + Math.max(-1, ...norms.map(({ level }) => level));
+  const passes =
+    mode === "batch" ? Math.min(norms.length, 1) : norms.reduce((most, { level }) => Math.max(most, level + 1), 0);
   let samples: number | null = null;
   for (let pass = 0; pass < passes; pass++) {
     const group = mode === "batch" ? norms : norms.filter(({ level }) => level === pass);

@@ -1,5 +1,6 @@
 import { intOf, isOp } from "./attributes.js";
 import { isBatchNorm, isTraining } from "./batch-norm-node.js";
+import { dropsInTraining } from "./channel-map.js";
 import type { NodeProto } from "./codec.js";
 import { placeOf } from "./fold-norms.js";
 import type { Graph } from "./graph.js";
@@ -55,7 +56,7 @@ export async function repairOnnx(
       for (const what of repairs) repaired.push({ node: place, what });
       if (!isBatchNorm(node)) continue;
       for (const what of findingsOf(graph, node)) concerns.push({ node: place, what });
-      if (extraOutputs(node).some((name) => !canDrop(graph, name))) {
+      if (extraOutputs(node).some((name) => usesOf(graph, name) === null)) {
         concerns.push({ node: place, what: "it stays as it is, since other nodes read its extra outputs" });
       }
     }
@@ -71,9 +72,9 @@ export async function repairOnnx(
 function repairNorm(graph: Graph, node: NodeProto): string[] {
   const { opset } = graph.model;
   const extra = extraOutputs(node);
-  const canTrim = extra.every((name) => canDrop(graph, name));
+  const uses = extra.map((name) => usesOf(graph, name));
   // Before version 14 the outputs are what says it; without training, there must be none of them.
-  if (!canTrim || (!isTraining(node, opset) && extra.length === 0)) return [];
+  if (uses.includes(null) || (!isTraining(node, opset) && extra.length === 0)) return [];
   const done: string[] = [];
   if (opset >= 14 && intOf(node, "training_mode", 0) !== 0) {
     node.attribute = node.attribute.filter(({ name }) => name !== "training_mode");
@@ -84,7 +85,10 @@ function repairNorm(graph: Graph, node: NodeProto): string[] {
     done.push("is_test = 1: it uses its running statistics");
   }
   if (extra.length > 0) {
-    for (const name of extra) drop(graph, name);
+    for (const use of uses) {
+      for (const name of use?.names ?? []) graph.dropOutput(name);
+      for (const reader of use?.readers ?? []) graph.remove(reader);
+    }
     graph.trimOutputs(node, 1);
     done.push(`${extra.length} extra outputs of training are gone`);
   }
@@ -95,30 +99,35 @@ function extraOutputs(node: NodeProto): string[] {
   return node.output.slice(1).filter((name) => name !== "");
 }
 
-/** Whether all that a value is for is to be an output of the model, perhaps by way of Identity. */
-function canDrop(graph: Graph, name: string): boolean {
-  if (graph.isReadInside(name) || (graph.isOutput(name) && graph.parent !== null)) return false;
-  return graph.readersOf(name).every((reader) => isOp(reader, "Identity") && canDrop(graph, reader.output[0]));
+/** A value whose only use is to be an output of the model: its names, and the Identity nodes that give it others. */
+interface OutputUses {
+  readonly names: readonly string[];
+  readonly readers: readonly NodeProto[];
 }
 
-function drop(graph: Graph, name: string): void {
-  for (const reader of graph.readersOf(name)) {
-    drop(graph, reader.output[0]);
-    graph.remove(reader);
+/** @returns null if a value is used otherwise */
+function usesOf(graph: Graph, value: string): OutputUses | null {
+  const names = [value];
+  const readers: NodeProto[] = [];
+  for (const name of names) {
+    if (graph.isReadInside(name) || (graph.isOutput(name) && graph.parent !== null)) return null;
+    for (const reader of graph.readersOf(name)) {
+      if (!isOp(reader, "Identity")) return null;
+      readers.push(reader);
+      names.push(reader.output[0]);
+    }
   }
-  graph.dropOutput(name);
+  return { names, readers };
 }
 
 function repairDropout(graph: Graph, node: NodeProto): string[] {
-  const { opset } = graph.model;
   const done = "it passes its input on";
-  if (opset < 7) {
-    if (intOf(node, "is_test", 0) !== 0) return [];
+  if (!dropsInTraining(graph, node)) return [];
+  if (graph.model.opset < 7) {
     setTest(graph, node);
     return [`is_test = 1: ${done}`];
   }
-  const mode = opset >= 12 && node.input[2] ? graph.constant(node.input[2]) : "";
-  if (typeof mode === "string" || mode.data[0] === 0) return [];
+  if (!graph.isConstant(node.input[2])) return [];
   graph.setInput(node, 2, "");
   return [`training_mode is gone: ${done}`];
 }

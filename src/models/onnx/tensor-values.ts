@@ -83,10 +83,14 @@ export interface TensorValues {
 /** Files beside a model in which it keeps tensors, by the name the model gives them. */
 export type ExternalFiles = Readonly<Record<string, Uint8Array>>;
 
-/** Reads a tensor; a text says why it cannot be read. */
+/** So many axes may a tensor have, as in NumPy. */
+const mostAxes = 64;
+
+/** Reads a tensor; a text says why it cannot be read, which costs no time. */
 export function readTensor(tensor: TensorProto, files: ExternalFiles): TensorValues | string {
   const type = elementTypeOf(tensor.dataType);
   if (type === undefined) return `it is of a type without numbers (${tensor.dataType})`;
+  if (tensor.dims.length > mostAxes) return `it has ${tensor.dims.length} axes`;
   const shape = tensor.dims.map(Number);
   const size = shape.reduce((product, extent) => product * extent, 1);
   if (!shape.every((extent) => extent >= 0) || !Number.isSafeInteger(size)) return `its shape is ${shape.join("×")}`;
@@ -102,25 +106,28 @@ export function readTensor(tensor: TensorProto, files: ExternalFiles): TensorVal
   }
   const stored = storedIn(tensor, type);
   if (stored.length !== size) return `it holds ${stored.length} values for a shape of ${size}`;
-  return { type, shape, data: Float64Array.from(stored) };
+  const numberOf = bitsOf[type] ?? Number;
+  return { type, shape, data: Float64Array.from(stored, numberOf) };
 }
 
-/** Numbers in a typed field: each field serves several types. */
-function storedIn(tensor: TensorProto, type: ElementType): ArrayLike<number> {
+/** Where a typed field holds numbers as their bits. */
+const bitsOf: Partial<Record<ElementType, (stored: number | bigint) => number>> = {
+  float16: (bits) => halfToNumber(Number(bits) & 0xffff),
+  bfloat16: (bits) => bfloatToNumber(Number(bits) & 0xffff),
+};
+
+/** The typed field that holds a type: each serves several. */
+function storedIn(tensor: TensorProto, type: ElementType): readonly (number | bigint)[] {
   switch (type) {
     case "float32":
       return tensor.floatData;
     case "float64":
       return tensor.doubleData;
     case "int64":
-      return tensor.int64Data.map(Number);
+      return tensor.int64Data;
     case "uint32":
     case "uint64":
-      return tensor.uint64Data.map(Number);
-    case "float16":
-      return tensor.int32Data.map((bits) => halfToNumber(bits & 0xffff));
-    case "bfloat16":
-      return tensor.int32Data.map((bits) => bfloatToNumber(bits & 0xffff));
+      return tensor.uint64Data;
     default:
       return tensor.int32Data;
   }

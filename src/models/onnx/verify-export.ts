@@ -32,7 +32,7 @@ export async function verifyExport(bytes: Uint8Array, model: Module, tolerance =
   const where = "verifyExport(bytes, model)";
   const session = await openSession(where, bytes);
   try {
-    const { input } = randomInputs(session.inputs, {}, { batch: samples, other: 1 });
+    const { input } = randomInputs(where, session.inputs, {}, { batch: samples, other: 1 });
     const { output } = await session.run({ input });
     const x = tensor(Float32Array.from(input.values), input.shape);
     const y = await predict(model, x);

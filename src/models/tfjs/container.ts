@@ -29,6 +29,8 @@ export class Container {
   readonly #list: unknown[];
   readonly #calls = new Map<string, Reference[][]>();
   readonly #uses = new Map<string, Use[]>();
+  /** The layer that was read last. */
+  #last: string | null = null;
 
   constructor(where: string, json: JsonObject, place: string, isMain: boolean) {
     this.place = place;
@@ -66,11 +68,12 @@ export class Container {
     }
     if (this.layers.has(name)) throw malformed(where, "a name of its own for each layer", `${printable(name)} twice`);
     this.layers.set(name, { name, className, config: isObject(config) ? config : {}, container: this });
+    const before = this.#last;
+    this.#last = name;
     if (isNetwork(entry)) this.inner.set(name, new Container(where, entry, `${this.place}${printable(name)}/`, false));
     if (!this.#isSequential) return;
-    const before = [...this.layers.keys()].at(-2);
-    const references: Reference[] = before === undefined ? [] : [[before, 0, 0]];
-    this.#calls.set(name, before === undefined ? [] : [references]);
+    const references: Reference[] = before === null ? [] : [[before, 0, 0]];
+    this.#calls.set(name, before === null ? [] : [references]);
     for (const reference of references) this.#use(reference, name);
     if (this.layers.size === this.#list.length) this.#use([name, 0, 0], null);
   }

@@ -17,6 +17,10 @@ export interface NormOutcome {
 /** Either what a norm was folded into, or why it could not be. */
 type Attempt = Omit<NormOutcome, "norm">;
 
+/** So many layers between a norm and what takes it are looked past: more have no use, and cost a hostile file nothing. */
+const mostBetween = 32;
+const tooFar: Attempt = { reason: `more than ${mostBetween} layers that pass it on stand beside it` };
+
 /** Folds every batch norm of a layers model that can be folded, by edits of its layers. */
 export function foldNorms(model: TfjsModel, dequantize = false): NormOutcome[] {
   model.dequantize = dequantize;
@@ -65,7 +69,8 @@ function fold(model: TfjsModel, norm: Layer, way: Way): Attempt {
 
 const intoWhatIsBefore: Way = (model, norm, map, axis) => {
   const { container } = norm;
-  for (let one = norm; ; ) {
+  for (let [one, passed] = [norm, 0]; ; passed++) {
+    if (passed > mostBetween) return tooFar;
     const maker = container.before(one);
     if (maker === null || maker.className === "InputLayer") return { reason: "nothing stands before it" };
     const passage = passageOf(maker);
@@ -92,7 +97,8 @@ const intoWhatIsBefore: Way = (model, norm, map, axis) => {
 const intoWhatIsAfter: Way = (model, norm, map, axis) => {
   const { container } = norm;
   let isFlat = false;
-  for (let one = norm; ; ) {
+  for (let [one, passed] = [norm, 0]; ; passed++) {
+    if (passed > mostBetween) return tooFar;
     const sharing = sharingOf(container, one, one === norm ? "its output" : `the output of ${titleOf(one)}`);
     if (sharing !== null) return { reason: sharing };
     const [reader] = container.readersOf(one);

@@ -33,18 +33,29 @@ const ranks: Readonly<Record<string, number>> = {
 };
 const keepers = ["Dense", "Activation", "BatchNormalization", "ReLU", "LeakyReLU", "PReLU", "ELU", "Softmax"];
 
+/** What is known already: layers never change their ranks, and rows of them may be long. */
+const known = new WeakMap<Layer, number | null>();
+
 /** How many axes the output of a layer has; null where that is not known. */
 export function rankOf(layer: Layer): number | null {
-  for (let one: Layer | null = layer; one !== null; one = one.container.before(one)) {
-    const { className, config } = one;
-    if (Object.hasOwn(ranks, className)) return ranks[className];
-    if (className === "Reshape" && Array.isArray(config["target_shape"])) return config["target_shape"].length + 1;
-    const keeps = keepers.includes(className) || identities.includes(className);
-    const shape = config["batch_input_shape"] ?? config["batch_shape"];
-    if ((keeps || className === "InputLayer") && Array.isArray(shape)) return shape.length;
-    if (!keeps) return null;
+  const passed: Layer[] = [];
+  let rank: number | null | undefined;
+  for (let one: Layer | null = layer; one !== null && rank === undefined; one = one.container.before(one)) {
+    passed.push(one);
+    rank = known.has(one) ? known.get(one) : ownRank(one);
   }
-  return null;
+  for (const one of passed) known.set(one, rank ?? null);
+  return rank ?? null;
+}
+
+/** What a layer itself says of it; undefined if it keeps that of its input. */
+function ownRank({ className, config }: Layer): number | null | undefined {
+  if (Object.hasOwn(ranks, className)) return ranks[className];
+  if (className === "Reshape" && Array.isArray(config["target_shape"])) return config["target_shape"].length + 1;
+  const keeps = keepers.includes(className) || identities.includes(className);
+  const shape = config["batch_input_shape"] ?? config["batch_shape"];
+  if ((keeps || className === "InputLayer") && Array.isArray(shape)) return shape.length;
+  return keeps ? undefined : null;
 }
 
 /** Which axis of its input a batch norm keeps: the last, or the one after the batch where others follow; null for another, or if not known. */

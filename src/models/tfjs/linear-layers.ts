@@ -187,7 +187,7 @@ function commit(
   if (packedBias === null || packed.some(([, one]) => one === null)) return `the weights of ${titleOf(layer)} overflow`;
   for (const [slot, one] of packed) Object.assign(slot, one);
   if (bias === null) {
-    model.add(kernels[kernels.length - 1].slot, model.isNumbered ? kind.kernels.length : "bias", packedBias);
+    model.add(layer, kernels[kernels.length - 1].slot, model.isNumbered ? kind.kernels.length : "bias", packedBias);
     layer.config["use_bias"] = true;
   } else Object.assign(bias, packedBias);
   return null;

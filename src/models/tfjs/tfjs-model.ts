@@ -81,13 +81,12 @@ export class TfjsModel {
     return this.weight(`${name}/${this.isNumbered ? keys.indexOf(key) : key}`);
   }
 
-  /** A weight of its own behind one of the same layer. */
-  add(after: Slot, key: string | number, { spec, bytes }: Weight): void {
+  /** Gives a layer a weight behind another one of its own. */
+  add({ name }: Layer, after: Slot, key: string | number, { spec, bytes }: Weight): void {
     const path = after.spec.name.slice(0, after.spec.name.lastIndexOf("/") + 1);
     const slot: Slot = { spec: { ...spec, name: `${path}${key}` }, bytes, isGone: false, added: [] };
     after.added.push(slot);
-    const short = [...this.#byName].find(([, one]) => one === after)?.[0] ?? "";
-    for (const prefix of [path, short.slice(0, short.lastIndexOf("/") + 1)]) this.#byName.set(`${prefix}${key}`, slot);
+    for (const prefix of [path, `${name}/`]) this.#byName.set(`${prefix}${key}`, slot);
   }
 
   /** Files of the model as it is now. */

@@ -1,8 +1,8 @@
 import { EvenkeelError } from "evenkeel";
-import { foldOnnx, inspectOnnx, repairOnnx } from "evenkeel/onnx";
+import { foldOnnx, importOnnx, inspectOnnx, repairOnnx } from "evenkeel/onnx";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { type ModelParts, normConstants, normNode, onnxModel } from "../../support/onnx-models.js";
+import { type ModelParts, type NodeParts, normConstants, normNode, onnxModel } from "../../support/onnx-models.js";
 
 const parts: ModelParts = {
   inputs: { x: ["N", 3, 6, 6] },
@@ -14,7 +14,7 @@ const model = onnxModel(parts);
 
 /** What each function says of bytes; null where it takes them. */
 async function verdicts(bytes: Uint8Array): Promise<(string | null)[]> {
-  const calls = [inspectOnnx, repairOnnx, (file: Uint8Array) => foldOnnx(file, { verify: false })];
+  const calls = [inspectOnnx, repairOnnx, (file: Uint8Array) => foldOnnx(file, { verify: false }), importOnnx];
   const before = bytes.slice();
   const texts = await Promise.all(
     calls.map((call) =>
@@ -29,6 +29,12 @@ async function verdicts(bytes: Uint8Array): Promise<(string | null)[]> {
   );
   expect(Buffer.compare(bytes, before)).toBe(0);
   return texts;
+}
+
+/** A row of nodes from one value to another. */
+function row(count: number, opType: string, from: string, to: string, more: readonly string[] = []): NodeParts[] {
+  const name = (k: number): string => (k === 0 ? from : k === count ? to : `v${k}`);
+  return Array.from({ length: count }, (_, k): NodeParts => [opType, [name(k), ...more], [name(k + 1)]]);
 }
 
 describe("hostile files", () => {
@@ -131,6 +137,109 @@ describe("hostile files", () => {
         "its bias has the shape 3, its weight 4 values",
       ]
     `);
+  });
+
+  test("what asks for more work than its size tells is refused, whoever it asks", async () => {
+    const wide = { shape: [50_000], values: new Array(50_000).fill(1) };
+    const graphs = { name: "g", graphs: new Array(20_000).fill({}) };
+    const files = {
+      "a constant that 500 norms share": onnxModel({
+        ...parts,
+        nodes: row(500, "BatchNormalization", "x", "y", ["p", "p", "p", "p"]),
+        constants: { p: wide },
+      }),
+      "a weight that 150 convolutions share": onnxModel({
+        ...parts,
+        nodes: row(150, "Conv", "x", "y", ["w"]).flatMap(([, [x, w], [y]]): NodeParts[] => [
+          ["Conv", [x, w], [`${y}c`]],
+          ["BatchNormalization", [`${y}c`, "p", "p", "p", "p"], [y]],
+        ]),
+        constants: { w: { shape: [100, 100, 1, 1] }, p: normConstants("p", 100)["p.variance"] },
+      }),
+      "a long row on many channels": onnxModel({
+        ...parts,
+        nodes: [
+          ["Conv", ["x", "w"], ["c"]],
+          ...row(200, "Identity", "c", "d"),
+          ["BatchNormalization", ["d", "p", "p", "p", "p"], ["y"]],
+        ],
+        constants: { p: wide, w: { shape: [50_000, 1, 1, 1], values: wide.values } },
+      }),
+      "graphs of nothing": onnxModel({
+        ...parts,
+        more: { graph: { input: [{ name: "x" }], node: [{ opType: "If", input: ["x"], attribute: [graphs] }] } },
+      }),
+    };
+    const seen = [];
+    for (const bytes of Object.values(files)) seen.push((await verdicts(bytes)).map((text) => text ?? "taken"));
+    expect(seen.flat()).toMatchInlineSnapshot(`
+      [
+        "inspectOnnx(bytes): expected graphs, and constants that nodes share, in proportion to the size of the model, got more to read than 235250 bytes give cause for. Check that it is the file that you exported.",
+        "repairOnnx(bytes): expected graphs, and constants that nodes share, in proportion to the size of the model, got more to read than 235250 bytes give cause for. Check that it is the file that you exported.",
+        "foldOnnx(bytes): expected graphs, and constants that nodes share, in proportion to the size of the model, got more to read than 235250 bytes give cause for. Check that it is the file that you exported.",
+        "importOnnx(bytes): expected graphs, and constants that nodes share, in proportion to the size of the model, got more to read than 235250 bytes give cause for. Check that it is the file that you exported.",
+        "inspectOnnx(bytes): expected graphs, and constants that nodes share, in proportion to the size of the model, got more to read than 56034 bytes give cause for. Check that it is the file that you exported.",
+        "taken",
+        "foldOnnx(bytes): expected graphs, and constants that nodes share, in proportion to the size of the model, got more to read than 56034 bytes give cause for. Check that it is the file that you exported.",
+        "importOnnx(bytes): expected graphs, and constants that nodes share, in proportion to the size of the model, got more to read than 56034 bytes give cause for. Check that it is the file that you exported.",
+        "inspectOnnx(bytes): expected graphs, and constants that nodes share, in proportion to the size of the model, got more to read than 407660 bytes give cause for. Check that it is the file that you exported.",
+        "taken",
+        "foldOnnx(bytes): expected graphs, and constants that nodes share, in proportion to the size of the model, got more to read than 407660 bytes give cause for. Check that it is the file that you exported.",
+        "taken",
+        "inspectOnnx(bytes): expected graphs, and constants that nodes share, in proportion to the size of the model, got more to read than 40041 bytes give cause for. Check that it is the file that you exported.",
+        "repairOnnx(bytes): expected graphs, and constants that nodes share, in proportion to the size of the model, got more to read than 40041 bytes give cause for. Check that it is the file that you exported.",
+        "foldOnnx(bytes): expected graphs, and constants that nodes share, in proportion to the size of the model, got more to read than 40041 bytes give cause for. Check that it is the file that you exported.",
+        "importOnnx(bytes): expected graphs, and constants that nodes share, in proportion to the size of the model, got more to read than 40041 bytes give cause for. Check that it is the file that you exported.",
+      ]
+    `);
+  });
+
+  test("rows of 20,000 nodes, and shapes of 100,000 sizes, are told of as any others", async () => {
+    const constants = { w: { shape: [3] }, deep: { shape: new Array(100_000).fill(1), values: [1] } };
+    const passed = row(20_000, "Identity", "w", "v");
+    const norm = (mean: string): NodeParts => ["BatchNormalization", ["x", "w", "w", mean, "w"], ["y"]];
+    const reasons = [];
+    for (const nodes of [[...passed, norm("v")], [norm("deep")]]) {
+      const bytes = onnxModel({ ...parts, nodes, constants });
+      const { left } = await foldOnnx(bytes);
+      reasons.push(left[0].reason, await importOnnx(bytes).catch(({ message }) => message));
+    }
+    expect(reasons).toMatchInlineSnapshot(`
+      [
+        "its mean is not known: more than 100 nodes pass it on",
+        "importOnnx(bytes), BatchNormalization BatchNormalization_y: expected what a layer of Evenkeel does, got a mean that is not known: more than 100 nodes pass it on. Leave this node out of the model, or build the network by hand and load its weights.",
+        "its mean is not known: it has 100000 axes",
+        "importOnnx(bytes), BatchNormalization BatchNormalization_y: expected what a layer of Evenkeel does, got a mean that is not known: it has 100000 axes. Leave this node out of the model, or build the network by hand and load its weights.",
+      ]
+    `);
+    // An output of training behind 20,000 nodes that pass it on, which a repair takes out.
+    const { bytes: repaired } = await repairOnnx(
+      onnxModel({
+        ...parts,
+        opset: 9,
+        outputs: ["y", "z"],
+        nodes: [["BatchNormalization", ["x", "w", "w", "w", "w"], ["y", "m"]], ...row(20_000, "Identity", "m", "z")],
+        constants,
+      }),
+    );
+    expect((await inspectOnnx(repaired)).nodes).toBe(1);
+    const many = new Array(200_000).fill("x");
+    expect((await inspectOnnx(onnxModel({ ...parts, nodes: [["Sum", many, ["y"]]] }))).norms).toEqual([]);
+  });
+
+  test("names as long as the file are cut short where they are told of", async () => {
+    const name = "n".repeat(500_000);
+    const { norms } = await inspectOnnx(
+      onnxModel({ ...parts, nodes: [["Conv", ["x", "w"], [name]], normNode("n", name, "y")] }),
+    );
+    expect(norms[0].input).toHaveLength("Conv ".length + 301);
+  });
+
+  test("an input that claims more than memory is not made up to try the model on", async () => {
+    const bytes = onnxModel({ ...parts, inputs: { x: [1, 3, 2 ** 20, 2 ** 20] } });
+    await expect(foldOnnx(bytes)).rejects.toThrowErrorMatchingInlineSnapshot(
+      `[DataError: foldOnnx(bytes): expected shapes with which the model runs (it declares x 1×3×1048576×1048576), got the input x of shape 1×3×1048576×1048576. Name them: --shape name=1x3x224x224, or { shapes }.]`,
+    );
   });
 
   test("arguments that are no bytes are refused", async () => {

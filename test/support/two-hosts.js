@@ -3,28 +3,30 @@ import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-/** Two hosts on this machine: network name spaces joined by a cable. */
-export interface TwoHosts {
-  /** Runs a command on the first. */
-  run(command: string, args: readonly string[], environment?: NodeJS.ProcessEnv): ReturnType<typeof spawnSync>;
-  /** What makes `mpirun` put one rank on each. */
-  readonly mpiArguments: readonly string[];
-  /** A command, with its arguments, that pulls the cable. */
-  readonly pullCable: readonly string[];
-  /** Bytes that the first has sent over the cable. */
-  bytesSent(): number;
-  close(): void;
-}
+/**
+ * Two hosts on this machine: network name spaces joined by a cable.
+ * @typedef {object} TwoHosts
+ * @property {(command: string, args: readonly string[], environment?: NodeJS.ProcessEnv) => import("node:child_process").SpawnSyncReturns<string>} run
+ *   runs a command on the first
+ * @property {readonly string[]} mpiArguments what makes `mpirun` put one rank on each
+ * @property {readonly string[]} pullCable a command, with its arguments, that pulls the cable
+ * @property {() => number} bytesSent bytes that the first has sent over the cable
+ * @property {() => void} close
+ */
 
-const ip = (...args: string[]): string =>
-  execFileSync("ip", args, { encoding: "utf8", stdio: ["ignore", "pipe", "pipe"] });
+/** @param {string[]} args */
+const ip = (...args) => execFileSync("ip", args, { encoding: "utf8", stdio: ["ignore", "pipe", "pipe"] });
 
-/** Makes two hosts; null where name spaces are not permitted. */
-export function twoHosts(name: string): TwoHosts | null {
-  const hosts = [`${name}a`, `${name}b`] as const;
-  const cable = [`${name}0`, `${name}1`] as const;
+/**
+ * Makes two hosts; null where name spaces are not permitted.
+ * @param {string} name - what the names of hosts and cable begin with
+ * @returns {TwoHosts | null}
+ */
+export function twoHosts(name) {
+  const hosts = [`${name}a`, `${name}b`];
+  const cable = [`${name}0`, `${name}1`];
   const folder = mkdtempSync(join(tmpdir(), "evenkeel-hosts-"));
-  const close = (): void => {
+  const close = () => {
     for (const host of hosts) spawnSync("ip", ["netns", "del", host]);
     rmSync(folder, { recursive: true, force: true });
   };
@@ -60,7 +62,7 @@ export function twoHosts(name: string): TwoHosts | null {
       spawnSync("ip", ["netns", "exec", hosts[0], command, ...args], {
         encoding: "utf8",
         env: environment,
-        timeout: 120_000,
+        timeout: 600_000,
       }),
     mpiArguments: [
       ...["--allow-run-as-root", "--oversubscribe", "-np", "2", "--map-by", "node", "--host", "10.77.0.1,10.77.0.2"],
