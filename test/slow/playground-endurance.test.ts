@@ -64,8 +64,8 @@ describe.skipIf(!hasChromium)("while both networks train (skipped without chromi
       await lookAround(page);
       const after = await memory();
       expect(after.wasm).toBe(before.wasm);
-      // The rows of histories, of which there are 200 to 400.
-      expect(after.heap - before.heap).toBeLessThan(2e6);
+      // Code that is compiled late and the rows of histories are some megabytes; snapshots that stayed would be a hundred.
+      expect(after.heap - before.heap).toBeLessThan(10e6);
     });
   });
 });
