@@ -3,6 +3,7 @@ import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { pathToFileURL } from "node:url";
 import { digest, labels, SEED, sizeOf, UNIT, uniform } from "./data.js";
+import { multiplyAdds } from "./multiply-adds.js";
 import { serve } from "./serve.js";
 
 // The package by its own name: seen from its root, since this folder is a package of its own.
@@ -180,6 +181,7 @@ await serve(
     rowNormForward,
     rowNormBoth,
     copy,
+    multiplyAdds,
     gemm,
     convForward,
     convBoth,

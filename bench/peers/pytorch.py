@@ -281,7 +281,7 @@ def main():
             if key != current:
                 current, work = None, None
                 if request["kind"] not in KINDS:
-                    raise NotImplementedError("not implemented")
+                    raise NotImplementedError("–")
                 work = KINDS[request["kind"]](request["params"])
                 check = work.check()
                 current = key

@@ -163,6 +163,7 @@ function build(layers, imageShape) {
 
 function trainingStep({ layers, input, classes, lr }) {
   if (layers.some(([type]) => type === "conv")) needsGradientsOfConvolutions();
+  if (layers.some(([type]) => type === "residual")) throw new Unsupported("minutes a step, not run");
   const x = channelsLast(uniform(sizeOf(input), SEED.x, UNIT), input);
   const target = tf.tidy(() =>
     tf.oneHot(tf.tensor1d(labels(input[0], SEED.labels, classes), "int32"), classes).toFloat(),
