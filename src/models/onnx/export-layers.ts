@@ -23,6 +23,8 @@ import type { PoolOptions } from "../../ops/pool2d.js";
 import type { Pair } from "../../ops/windows.js";
 import { broadcastShapes } from "../../shape.js";
 import { behavesAs } from "../affine-layers.js";
+import { isPlain, type LayerClass } from "../foreign/plain-layer.js";
+import { shapeAfter } from "../foreign/shape-after.js";
 import {
   exportBatchNorm,
   exportGroupNorm,
@@ -31,7 +33,6 @@ import {
   exportRmsNorm,
 } from "./export-norms.js";
 import type { OnnxAttributes, OnnxShape, OnnxValue, OnnxWriter } from "./onnx-writer.js";
-import { shapeAfter } from "./shape-after.js";
 
 /** A module that says itself what it is in ONNX. */
 export interface OnnxExportable {
@@ -45,8 +46,6 @@ export interface OnnxExportable {
 
 /** Writes a layer of one class; returns null for others. */
 type LayerExport = (layer: AnyModule, x: OnnxValue, graph: OnnxWriter) => OnnxValue | null;
-
-type LayerClass<M> = abstract new (...given: never[]) => M;
 
 /** The export of a class and of subclasses that add nothing but a constructor. `shape` is that of the output. */
 function layer<M extends AnyModule>(
@@ -72,15 +71,6 @@ function operator<M extends AnyModule>(
   attributesOf: (layer: M) => OnnxAttributes = () => ({}),
 ): LayerExport {
   return layer(layerClass, (module, x, graph, shape) => graph.node(opType, [x], attributesOf(module), { shape }));
-}
-
-/** Whether a module is of a class, or of one that changes nothing about it but its constructor and name. */
-function isPlain<M extends AnyModule>(module: AnyModule, layerClass: LayerClass<M>): module is M {
-  if (!(module instanceof layerClass) || (Object.hasOwn(module, "forward") && !module.hooked)) return false;
-  for (let p = Object.getPrototypeOf(module); p !== layerClass.prototype; p = Object.getPrototypeOf(p)) {
-    if (Reflect.ownKeys(p).some((key) => key !== "constructor" && key !== "toString")) return false;
-  }
-  return true;
 }
 
 const layers: readonly LayerExport[] = [
