@@ -1,4 +1,5 @@
 import type { FoldedNorm, LeftNorm } from "../fold-batch-norm.js";
+import { declaredInputs } from "./declared-inputs.js";
 import type { TfjsFiles } from "./files.js";
 import { foldNorms, type NormOutcome } from "./fold-norms.js";
 import { graphNorms } from "./graph-norms.js";
@@ -67,7 +68,7 @@ export async function foldTfjs(files: TfjsFiles, options: FoldTfjsOptions = {}):
     before: files,
     after: result,
     places: placesOf(model, outcomes),
-    indices: indexInputs(model),
+    indices: declaredInputs(model).flatMap(({ name, type }) => (type === "int32" ? [name] : [])),
     defaultTolerance: model.hasHalves ? 0.02 : 1e-4,
   };
   const verification = options.verify === false ? null : await verify(where, compared, options);
@@ -87,13 +88,4 @@ function placesOf({ main }: TfjsModel, outcomes: readonly NormOutcome[]): (reado
   for (const { into, compared } of outcomes)
     if (into !== undefined && compared !== undefined) places.set(into, compared);
   return [...places.values()].filter(([, after]) => main?.layers.has(after));
-}
-
-/** Inputs that an Embedding reads. */
-function indexInputs({ main }: TfjsModel): string[] {
-  return [...(main?.layers.values() ?? [])].flatMap((layer) => {
-    if (layer.className !== "Embedding") return [];
-    const before = main?.before(layer);
-    return [before == null ? `${layer.name}_input` : before.name];
-  });
 }
