@@ -20,13 +20,15 @@ export interface ConstantParts {
   readonly type?: ElementName;
 }
 
-type ElementName = "float32" | "float16" | "bfloat16" | "float64" | "int64";
-const elementTypes = { float32: 1, float16: 10, bfloat16: 16, float64: 11, int64: 7 } as const;
+type ElementName = "float32" | "float16" | "bfloat16" | "float64" | "int64" | "bool";
+const elementTypes = { float32: 1, float16: 10, bfloat16: 16, float64: 11, int64: 7, bool: 9 } as const;
 
 /** What a graph is made of. */
 export interface GraphParts {
   readonly nodes: readonly NodeParts[];
   readonly inputs?: Readonly<Record<string, readonly (number | string)[]>>;
+  /** Of inputs and outputs that are not of the model's type. */
+  readonly types?: Readonly<Record<string, ElementName>>;
   /** Names, or a shape by name. */
   readonly outputs: readonly string[];
   readonly constants?: Readonly<Record<string, ConstantParts>>;
@@ -87,7 +89,8 @@ export function onnxModel(parts: ModelParts): Uint8Array {
 
 function graphOf(parts: GraphParts, model: ModelParts): MessageInitShape<typeof GraphProtoSchema> {
   const { type = "float32", constantsAs = "initializer", ir = 8 } = model;
-  const { nodes, inputs = {}, outputs, constants = {} } = parts;
+  const { nodes, inputs = {}, outputs, constants = {}, types = {} } = parts;
+  const typeOf = (name: string): number => elementTypes[types[name] ?? type];
   const tensors = Object.entries(constants).map(([name, constant], k) => tensorOf(name, constant, type, k));
   const asNodes = tensors.map((value) => ({
     opType: "Constant",
@@ -98,10 +101,10 @@ function graphOf(parts: GraphParts, model: ModelParts): MessageInitShape<typeof 
   return {
     name: "graph",
     input: [
-      ...Object.entries(inputs).map(([name, shape]) => info(name, elementTypes[type], shape)),
+      ...Object.entries(inputs).map(([name, shape]) => info(name, typeOf(name), shape)),
       ...(isOld ? tensors.map((value) => info(value.name, value.dataType, value.dims.map(Number))) : []),
     ],
-    output: outputs.map((name) => info(name, elementTypes[type])),
+    output: outputs.map((name) => info(name, typeOf(name))),
     initializer: constantsAs === "initializer" ? tensors : [],
     node: [
       ...(constantsAs === "node" ? asNodes : []),

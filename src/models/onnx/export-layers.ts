@@ -144,7 +144,7 @@ const layers: readonly LayerExport[] = [
 
 /** Writes any module. @throws ArgumentError if it is of a class of one's own that does not say what it is in ONNX */
 export function writeLayer(module: AnyModule, x: OnnxValue, graph: OnnxWriter): OnnxValue {
-  if (isExportable(module)) return module.toOnnx(x, graph);
+  if (isExportable(module)) return checkOutput(module.toOnnx(x, graph), module, graph);
   if (behavesAs(module, Reparametrized)) return writePlain(module, x, graph);
   for (const write of layers) {
     const y = write(module, x, graph);
@@ -169,11 +169,26 @@ function isExportable(module: AnyModule): module is AnyModule & OnnxExportable {
   return "toOnnx" in module && typeof module.toOnnx === "function";
 }
 
+/** @throws ArgumentError if a class of one's own returns something else than a value, as it does where a `return` is missing */
+function checkOutput(y: OnnxValue | undefined, module: AnyModule, graph: OnnxWriter): OnnxValue {
+  if (typeof y?.name === "string" && Array.isArray(y.shape)) return y;
+  throw new ArgumentError({
+    where: "exportOnnx(model)",
+    expected: `toOnnx(x, graph) of ${titleOf(module, graph)} to return its output`,
+    received: String(y),
+    cure: "Return what graph.node(…) or graph.apply(…) returns.",
+  });
+}
+
+function titleOf(module: AnyModule, graph: OnnxWriter): string {
+  return module.constructor.name + (graph.path === "" ? "" : ` at ${graph.path}`);
+}
+
 function refusal(module: AnyModule, graph: OnnxWriter): ArgumentError {
   return new ArgumentError({
     where: "exportOnnx(model)",
     expected: "layers of Evenkeel's own, or with a method toOnnx(x, graph)",
-    received: module.constructor.name + (graph.path === "" ? "" : ` at ${graph.path}`),
+    received: titleOf(module, graph),
     cure: "Give the class toOnnx(x, graph), which adds its nodes.",
   });
 }

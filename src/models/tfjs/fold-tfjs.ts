@@ -82,10 +82,13 @@ function copyOf({ model, shards }: TfjsFiles): TfjsFiles {
   };
 }
 
-/** Of several norms that went into one layer, the last one's output is the layer's. */
+/** Of several norms that went into one layer, the last one's output is the layer's; one that then went on itself has left no place. */
 function placesOf({ main }: TfjsModel, outcomes: readonly NormOutcome[]): (readonly [string, string])[] {
   const places = new Map<string, readonly [string, string]>();
-  for (const { into, compared } of outcomes)
-    if (into !== undefined && compared !== undefined) places.set(into, compared);
-  return [...places.values()].filter(([, after]) => main?.layers.has(after));
+  for (const { into, compared } of outcomes) {
+    if (into === undefined || compared === undefined) continue;
+    const { before, after, taker } = compared;
+    if (main?.layers.has(after) && main.layers.has(taker)) places.set(into, [before, after]);
+  }
+  return [...places.values()];
 }
