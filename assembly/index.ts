@@ -1,6 +1,7 @@
 export * from "./gemm";
 export * from "./conv";
 export * from "./conv-weights";
+export * from "./conv-direct";
 export * from "./pointwise";
 export * from "./winograd";
 export * from "./winograd-weights";

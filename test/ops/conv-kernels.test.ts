@@ -36,6 +36,30 @@ const kinds: Readonly<Record<string, readonly Case[]>> = {
     { x: [3, 12, 5, 5], weight: [9, 4, 1, 1] },
     { x: [1, 8, 16, 16], weight: [1, 8, 1, 1] },
   ],
+  "depthwise 3 × 3": [
+    { x: [3, 5, 7, 9], weight: [5, 1, 3, 3], padding: 1 },
+    { x: [2, 3, 6, 20], weight: [3, 1, 3, 3], padding: [0, 2] },
+    { x: [2, 3, 40, 37], weight: [3, 1, 3, 3], padding: 1 },
+    { x: [1, 4, 3, 3], weight: [4, 1, 3, 3] },
+    { x: [2, 3, 9, 5], weight: [6, 1, 3, 3], padding: 1 },
+  ],
+  "depthwise, any other": [
+    { x: [2, 3, 9, 21], weight: [3, 1, 5, 5], padding: 2 },
+    { x: [2, 4, 11, 10], weight: [4, 1, 3, 3], padding: 1, stride: 2 },
+    { x: [2, 4, 11, 40], weight: [4, 1, 3, 3], padding: 1, stride: [1, 2] },
+    { x: [2, 3, 12, 11], weight: [3, 1, 3, 3], padding: 2, dilation: 2 },
+    { x: [2, 2, 8, 9], weight: [2, 1, 2, 2], stride: 3 },
+    { x: [2, 3, 1, 33], weight: [3, 1, 1, 7], padding: [0, 3] },
+    { x: [1, 1, 1, 2600], weight: [1, 1, 1, 3], padding: [0, 1] },
+    { x: [2, 3, 5, 6], weight: [6, 1, 4, 4], stride: 2, padding: 1 },
+  ],
+  "one channel on one side, few on both": [
+    { x: [2, 1, 28, 27], weight: [5, 1, 3, 3], padding: 1 },
+    { x: [2, 7, 9, 8], weight: [1, 7, 3, 3], padding: 1 },
+    { x: [2, 3, 10, 11], weight: [4, 3, 3, 3], padding: 1, stride: 2 },
+    { x: [2, 12, 9, 7], weight: [12, 4, 3, 3], padding: 1 },
+    { x: [2, 1, 20, 19], weight: [3, 1, 7, 7], padding: 3, stride: 2 },
+  ],
 };
 
 const cases = Object.entries(kinds).flatMap(([kind, list]) => list.map((geometry) => ({ kind, geometry })));

@@ -28,6 +28,15 @@ function isLinear(geometry: ConvGeometry): boolean {
   );
 }
 
+/**
+ * Whether planes are worked on one by one, by the plane kernels of assembly/conv-direct.ts: depthwise, and 3 × 3 taps side by side with one
+ * channel on either side. With more channels, products over them are faster.
+ */
+function isByPlane({ kernel, stride, dilation }: ConvGeometry, channels: number, results: number): boolean {
+  const isNine = kernel.every((count) => count === 3) && [...stride, ...dilation].every((count) => count === 1);
+  return isNine ? Math.min(channels, results) === 1 : Math.max(channels, results) === 1;
+}
+
 function workOf({ batch, inChannels, outChannels, outHeight, outWidth, kernel, groups }: ConvGeometry): number {
   const depth = (inChannels / groups) * kernel[0] * kernel[1];
   return (batch * outChannels * outHeight * outWidth * depth) / multiplyAddsPerValue;
@@ -58,6 +67,25 @@ export function conv(runtime: Runtime): Convolutions<number> {
       const scratch = 4 * (plan.planesSize + plan.chunkSize);
       const args = [words, source, packed, bias, result];
       runtime.shareWithScratch("convCorrelate", geometry.batch, workOf(geometry), scratch, ...args);
+    });
+  }
+
+  /** As {@link correlate}, a plane at a time. */
+  function direct(
+    plan: ConvPlan,
+    geometry: ConvGeometry,
+    source: number,
+    weight: number,
+    steps: readonly [number, number, number],
+    bias: number,
+    result: number,
+  ): void {
+    const { batch, groups, kernel } = geometry;
+    runtime.withScratch(plan.words.byteLength, (words) => {
+      runtime.memory.bytes.set(new Uint8Array(plan.words.buffer), words);
+      const scratch = 4 * (plan.planesSize + 32 + 2 * kernel[0] * kernel[1]);
+      const args = [words, source, weight, ...steps, bias, result];
+      runtime.shareWithScratch("convDirect", batch * groups, workOf(geometry), scratch, ...args);
     });
   }
 
@@ -107,7 +135,9 @@ export function conv(runtime: Runtime): Convolutions<number> {
       else if (isWinograd(geometry)) fast.forward(x, weight, bias ?? 0, y, geometry);
       else if (geometry.outHeight * geometry.outWidth > 0) {
         const steps = [rows * channels * taps, channels * taps, taps] as const;
-        correlate(forwardPlan(geometry), geometry, x, weight, steps, bias ?? 0, y, rows);
+        if (isByPlane(geometry, channels, rows)) {
+          direct(forwardPlan(geometry, 1), geometry, x, weight, steps, bias ?? 0, y);
+        } else correlate(forwardPlan(geometry), geometry, x, weight, steps, bias ?? 0, y, rows);
       }
     },
 
@@ -120,7 +150,10 @@ export function conv(runtime: Runtime): Convolutions<number> {
       else if (isWinograd(geometry)) fast.inputGradient(dy, weight, dx, geometry);
       else if (geometry.height * geometry.width > 0) {
         const steps = [rows * channels * taps, taps, rows * taps] as const;
-        correlate(inputGradientPlan(geometry), geometry, dy, weight, steps, 0, dx, rows);
+        const isDense = geometry.stride.every((count) => count === 1);
+        if (isDense && isByPlane(geometry, channels, rows)) {
+          direct(inputGradientPlan(geometry, 1), geometry, dy, weight, steps, 0, dx);
+        } else correlate(inputGradientPlan(geometry), geometry, dy, weight, steps, 0, dx, rows);
       }
     },
 
@@ -137,8 +170,9 @@ export function conv(runtime: Runtime): Convolutions<number> {
       const channels = geometry.inChannels / groups;
       const outChannels = geometry.outChannels / groups;
       // Lanes along positions read a little beyond them, which only planes allow.
-      const direct = isPointwise(geometry) && outChannels >= 4;
-      const plan = weightGradientPlan(geometry, direct);
+      const isPlain = isPointwise(geometry) && outChannels >= 4;
+      const isDirect = !isPlain && (channels === 1 || outChannels <= 4);
+      const plan = isDirect ? { ...forwardPlan(geometry, 1), slice: channels } : weightGradientPlan(geometry, isPlain);
       const depth = channels * geometry.kernel[0] * geometry.kernel[1];
       const outRounded = Math.ceil(outChannels / 4) * 4;
       const pieceBytes = 8 * groups * depth * outRounded;
@@ -147,11 +181,17 @@ export function conv(runtime: Runtime): Convolutions<number> {
       runtime.withScratch(planBytes + pieces * pieceBytes, (words) => {
         runtime.memory.bytes.set(new Uint8Array(plan.words.buffer), words);
         const partial = words + planBytes;
-        const units = pieces * groups * Math.ceil(channels / plan.slice);
-        const positions = Math.ceil((plan.chunkRows * plan.rowStride) / 4) * 4;
-        const scratch = 128 + 4 * (plan.planesSize + positions * Math.ceil(outChannels / 16) * 16);
-        const args = [words, dy, x, partial, batch, pieces, plan.slice, Number(direct)];
-        runtime.shareWithScratch("convWeightGradient", units, workOf(geometry), scratch, ...args);
+        const args = [words, dy, x, partial, batch, pieces];
+        if (isDirect) {
+          const scratch = 4 * plan.planesSize;
+          runtime.shareWithScratch("convDirectWeightGradient", pieces * groups, workOf(geometry), scratch, ...args);
+        } else {
+          const units = pieces * groups * Math.ceil(channels / plan.slice);
+          const positions = Math.ceil((plan.chunkRows * plan.rowStride) / 4) * 4;
+          const scratch = 128 + 4 * (plan.planesSize + positions * Math.ceil(outChannels / 16) * 16);
+          args.push(plan.slice, Number(isPlain));
+          runtime.shareWithScratch("convWeightGradient", units, workOf(geometry), scratch, ...args);
+        }
         runtime.share(
           "convMergeWeights",
           groups * (outRounded / 4),
