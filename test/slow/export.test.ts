@@ -21,6 +21,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { expectClose } from "../support/close.js";
 import { evenkeelIn } from "../support/command.js";
 import { temporaryFolder } from "../support/idx-files.js";
+import { npyBytes } from "../support/npy-files.js";
 import { runOnnx } from "../support/onnx-runtime.js";
 import { installEvenkeel } from "../support/own-package.js";
 import { normal } from "../support/seeded.js";
@@ -189,6 +190,15 @@ test.skipIf(!hasPeers)("where TF.js is installed, export and fold run models in 
   expect(command("export", "run", "--to", "tfjs", "-o", "web/model.json")).toMatchInlineSnapshot(`
     "largest difference in TF.js: DIFFERENCE, relative DIFFERENCE (at most 0.0001 passes; 4 random samples)
     wrote web/model.json, BYTES with its weights
+    "
+  `);
+  const values = Float32Array.from({ length: 20 * 16 }, (_, k) => Math.sin(k));
+  writeFileSync(join(project, "x.npy"), npyBytes("<f4", [20, 4, 4, 1], values));
+  expect(command("fold", "web/model.json", "--dry-run", "--data", "x.npy")).toMatchInlineSnapshot(`
+    "1  into Conv2D 0
+    3  left: ReLU 2 stands before it; ReLU 4 stands after it
+    1 folded, 1 left
+    largest difference in TF.js on cpu: DIFFERENCE, relative DIFFERENCE (at most 0.0001 passes; 3 runs, random input 2×4×4×1)
     "
   `);
   expect(command("fold", "web/model.json", "-o", "folded")).toMatchInlineSnapshot(`

@@ -5,6 +5,9 @@ import { constantMadeBy, rearranges } from "./constant-operators.js";
 import type { OnnxModel } from "./onnx-model.js";
 import { elementTypes, readTensor, type TensorValues } from "./tensor-values.js";
 
+/** To see what one node makes takes as long as so many numbers. */
+const nodeWork = 100;
+
 /** So many nodes may pass a constant on. */
 const mostPasses = 100;
 
@@ -206,6 +209,9 @@ export class Graph {
       return "it is an input of the model";
     }
     if (isOp(maker, "Identity") && maker.input.length === 1) return this.#source(maker.input[0], passes - 1);
+    this.model.spend(
+      maker.attribute.reduce((sum, { ints, floats }) => sum + 1 + ints.length + floats.length, nodeWork),
+    );
     if (rearranges(maker)) {
       return constantMadeBy(maker, (input) => this.#numbers(this.#source(maker.input[input], passes - 1)));
     }

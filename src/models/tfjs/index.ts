@@ -5,7 +5,7 @@
  * @module
  */
 export type { FoldedNorm, LeftNorm } from "../fold-batch-norm.js";
-export type { ModelArray, ModelArrays } from "../foreign/arrays.js";
+export type { DeclaredInput, ModelArray, ModelArrays } from "../foreign/arrays.js";
 export type { InspectedNorm } from "../foreign/inspected-norm.js";
 export type { ParameterRange } from "../foreign/norm-statistics.js";
 export type { TfjsExportable } from "./export-layers.js";
