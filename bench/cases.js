@@ -34,6 +34,18 @@ const LIMIT_MULTIPLY_ADDS = 512 ** 3;
 const CONVOLUTIONS = [
   ["16-32-14x14", "conv 3×3 16→32, 64×16×14×14", { batch: 64, inChannels: 16, outChannels: 32, size: 14 }],
   ["64-64-32x32", "conv 3×3 64→64, 64×64×32×32", { batch: 64, inChannels: 64, outChannels: 64, size: 32 }],
+  ["1-16-28x28", "conv 3×3 1→16, 64×1×28×28", { batch: 64, inChannels: 1, outChannels: 16, size: 28 }],
+  ["3-16-32x32", "conv 3×3 3→16, 32×3×32×32", { batch: 32, inChannels: 3, outChannels: 16, size: 32 }],
+  [
+    "depthwise-64-28x28",
+    "depthwise conv 3×3, 32×64×28×28",
+    { batch: 32, inChannels: 64, outChannels: 64, size: 28, groups: 64 },
+  ],
+  [
+    "1x1-64-128-28x28",
+    "conv 1×1 64→128, 32×64×28×28",
+    { batch: 32, inChannels: 64, outChannels: 128, size: 28, kernel: 1 },
+  ],
 ];
 
 /** The network of `npm start`. */
@@ -185,6 +197,6 @@ function stepMultiplyAdds(layers, [batch, , ...sides]) {
   return total - first;
 }
 
-function convMultiplyAdds({ batch, inChannels, outChannels, size }) {
-  return batch * inChannels * outChannels * size * size * 9;
+function convMultiplyAdds({ batch, inChannels, outChannels, size, kernel = 3, groups = 1 }) {
+  return (batch * inChannels * outChannels * size * size * kernel * kernel) / groups;
 }

@@ -91,6 +91,13 @@ function statisticsAxes(rank) {
 /** @type {(x: any, weight: any, stride?: number) => any} */
 const conv3x3 = (x, weight, stride = 1) => lax.convGeneralDilated(x, weight, [stride, stride], PADDING_1);
 
+/** A convolution that keeps the size. */
+function convOf({ kernel = 3, groups = 1 }) {
+  const padding = (kernel - 1) / 2;
+  const around = [padding, padding];
+  return (x, weight) => lax.convGeneralDilated(x, weight, [1, 1], [around, around], { featureGroupCount: groups });
+}
+
 /**
  * Work that calls `compute` on arrays that stay, and frees what it returns.
  * @param {(...inputs: any[]) => any} compute
@@ -137,13 +144,13 @@ function normInputs(shape) {
   ];
 }
 
-function convInputs({ batch, inChannels, outChannels, size }) {
+function convInputs({ batch, inChannels, outChannels, size, kernel = 3, groups = 1 }) {
   const xShape = [batch, inChannels, size, size];
-  const weightShape = [outChannels, inChannels, 3, 3];
+  const weightShape = [outChannels, inChannels / groups, kernel, kernel];
   const yShape = [batch, outChannels, size, size];
   return [
     array(uniform(sizeOf(xShape), SEED.x, UNIT), xShape),
-    array(uniform(sizeOf(weightShape), SEED.weight, 1 / Math.sqrt(9 * inChannels)), weightShape),
+    array(uniform(sizeOf(weightShape), SEED.weight, 1 / Math.sqrt(sizeOf(weightShape.slice(1)))), weightShape),
     array(uniform(sizeOf(yShape), SEED.dy, UNIT), yShape),
   ];
 }
@@ -296,8 +303,8 @@ await serve(
         array(uniform(m * k, SEED.x, UNIT), [m, k]),
         array(uniform(k * n, SEED.weight, UNIT), [k, n]),
       ]),
-    convForward: (params) => workOf(jit(conv3x3), convInputs(params).slice(0, 2)),
-    convBoth: (params) => workOf(jit(withGradients(conv3x3, 2)), convInputs(params)),
+    convForward: (params) => workOf(jit(convOf(params)), convInputs(params).slice(0, 2)),
+    convBoth: (params) => workOf(jit(withGradients(convOf(params), 2)), convInputs(params)),
     trainingStep,
   },
 );

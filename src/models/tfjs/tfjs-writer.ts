@@ -23,9 +23,11 @@ export interface TfjsValue {
   readonly isPositive: boolean;
 }
 
-/** A weight of a layer that is being written: its sizes as TF.js has them, and its values. */
+/** A weight of a layer that is being written. */
 export interface TfjsWeight {
+  /** Its sizes as TF.js has them. */
   readonly shape: Shape;
+  /** Its values, row-major. */
   readonly values: ArrayLike<number>;
 }
 
