@@ -129,6 +129,15 @@ export function copyRow(from: usize, to: usize, length: i32): void {
 
 /** to[i] = from[i·step], the step in bytes. */
 function gatherRow(from: usize, step: usize, to: usize, length: i32): void {
+  if (step == 8) {
+    // Of the last vector only seven values need exist.
+    for (; length >= 4; length -= 4) {
+      const values = v128.shuffle<f32>(v128.load(from), v128.load(from, 12), 0, 2, 5, 7);
+      v128.store(to, values);
+      from += 32;
+      to += 16;
+    }
+  }
   for (let i = 0; i < length; i++) {
     store<f32>(to, load<f32>(from));
     from += step;

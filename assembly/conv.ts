@@ -33,7 +33,6 @@ import {
   SOURCE_PLANE,
   word,
 } from "./conv-planes";
-import { product } from "./product";
 import { tileOffsets } from "./tiles";
 
 /**
@@ -219,45 +218,5 @@ function scatterRow(from: usize, start: f32, to: usize, step: usize, length: i32
     store<f32>(to, load<f32>(from) + start);
     from += 4;
     to += step;
-  }
-}
-
-/**
- * A convolution with a 1 × 1 kernel, stride 1 and no padding, or its input's gradient: a product per image and group,
- * result (rows × plane) = bias + weight (rows × channels, stored transposed for the gradient) · source (channels × plane).
- * Units are images. Scratch: as for `product` of `plane` columns over `channels`.
- */
-export function convPointwise(
-  source: usize,
-  weight: usize,
-  bias: usize,
-  result: usize,
-  groups: i32,
-  channels: i32,
-  rows: i32,
-  plane: i32,
-  transposeWeight: i32,
-  begin: i32,
-  end: i32,
-  scratch: usize,
-): void {
-  const sourceBytes = bytes(channels, plane);
-  const resultBytes = bytes(rows, plane);
-  const weightBytes = bytes(channels, rows);
-  for (let image = begin; image < end; image++) {
-    for (let group = 0; group < groups; group++) {
-      const index = <usize>image * <usize>groups + <usize>group;
-      const x = source + index * sourceBytes;
-      const y = result + index * resultBytes;
-      const w = weight + <usize>group * weightBytes;
-      if (bias) {
-        for (let r = 0; r < rows; r++) {
-          const start = load<f32>(bias + bytes(group * rows + r));
-          const to = y + bytes(r, plane);
-          for (let p = 0; p < plane; p++) store<f32>(to + bytes(p), start);
-        }
-      }
-      product(w, x, 0, y, rows, plane, channels, transposeWeight != 0, false, bias != 0, 0, rows, 0, plane, scratch);
-    }
   }
 }

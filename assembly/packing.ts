@@ -107,7 +107,7 @@ export function packColumns(
 }
 
 /** `depth` rows of 16 contiguous values. */
-function packPanel(x: usize, rowStep: usize, depth: i32, packed: usize): void {
+export function packPanel(x: usize, rowStep: usize, depth: i32, packed: usize): void {
   const end = packed + ((<usize>depth) << 6);
   while (packed < end) {
     v128.store(packed, v128.load(x));

@@ -59,24 +59,22 @@ export function tileStrided(
   let s11 = s00;
   let s12 = s00;
   let s13 = s00;
-  const end = a0 + ((<usize>k) << 2);
-  while (a0 < end) {
+  const end = (<usize>k) << 2;
+  for (let i: usize = 0; i < end; i += 4) {
     const b0 = v128.load(b);
     const b1 = v128.load(b, 16);
     const b2 = v128.load(b, 32);
     const b3 = v128.load(b, 48);
-    let factor = v128.load32_splat(a0);
+    let factor = v128.load32_splat(a0 + i);
     s00 = f32x4.add(s00, f32x4.mul(factor, b0));
     s01 = f32x4.add(s01, f32x4.mul(factor, b1));
     s02 = f32x4.add(s02, f32x4.mul(factor, b2));
     s03 = f32x4.add(s03, f32x4.mul(factor, b3));
-    factor = v128.load32_splat(a1);
+    factor = v128.load32_splat(a1 + i);
     s10 = f32x4.add(s10, f32x4.mul(factor, b0));
     s11 = f32x4.add(s11, f32x4.mul(factor, b1));
     s12 = f32x4.add(s12, f32x4.mul(factor, b2));
     s13 = f32x4.add(s13, f32x4.mul(factor, b3));
-    a0 += 4;
-    a1 += 4;
     b += bStep;
   }
   storeRow(from0, c0, s00, s01, s02, s03);

@@ -9,7 +9,7 @@ import { cotangentLines, inputLines, outputLines } from "./winograd-lines";
 import { storeLanes } from "./lanes";
 import { transposeFour } from "./tiles";
 
-/** Indices of the plan: the source's channels and size, and the zeros before its first row and column. */
+/** Indices of the plan, which is that of one group: the source's channels and size, and the zeros before its first row and column. */
 export const CHANNELS = 0;
 const ROWS = 1;
 const COLUMNS = 2;
@@ -25,6 +25,9 @@ const TILE_ROWS = 9;
 const TILE_COLUMNS = 10;
 const IMAGES = 11;
 const SLICE_ROWS = 12;
+/** Channels of an image of the source and of the result, those of other groups among them. */
+const IMAGE_CHANNELS = 13;
+const IMAGE_RESULTS = 14;
 
 /** A tile's record: byte offsets of its patch in the planes and of its results in a channel, and how many rows and columns exist. */
 export const recordBytes: usize = 16;
@@ -62,7 +65,7 @@ export function placeTiles(plan: usize, unit: i32, records: usize): i32 {
   const resultColumns = word(plan, RESULT_COLUMNS);
   let at = records;
   for (let image = 0; image < images; image++) {
-    const result = bytes((first + image) * word(plan, RESULTS), resultRows * resultColumns);
+    const result = bytes((first + image) * word(plan, IMAGE_RESULTS), resultRows * resultColumns);
     for (let y = firstRow; y < lastRow; y++) {
       const patch = bytes(image, planeLength(plan)) + <usize>(4 * (y - firstRow)) * rowBytes(plan);
       for (let x = 0; x < tileColumns; x++) {
@@ -94,7 +97,7 @@ export function fillPadded(plan: usize, unit: i32, source: usize, channel: i32, 
   const firstRow = (unit % slices) * sliceRows * 4 - word(plan, PADDING_ROWS);
   let to = planes + bytes(word(plan, PADDING_COLUMNS));
   for (let image = 0; image < images; image++) {
-    const from = source + bytes((first + image) * word(plan, CHANNELS) + channel, rows * columns);
+    const from = source + bytes((first + image) * word(plan, IMAGE_CHANNELS) + channel, rows * columns);
     for (let row = firstRow; row < firstRow + 4 * sliceRows + 2; row++) {
       if (row >= 0 && row < rows) copyRow(from + bytes(row, columns), to, columns);
       else memory.fill(to, 0, bytes(columns));

@@ -1,11 +1,13 @@
 /**
  * What is measured. `kind` names the function in each peer, `params` are its arguments, and `multiplyAdds`
- * is the size of a convolution, by which hopelessly slow peers are spared the bigger one: the smaller stands before it.
+ * is the size of a product, a convolution or a step, by which hopelessly slow peers are spared the bigger one: the smaller stands before it.
+ * `limit` is what no implementation here can beat, as measured in the same run: so many copies of the same values (a norm's forward pass
+ * reads twice and writes once: 1.5), or, without it, the multiply-adds at the rate of one that does nothing else.
  *
  * Models are lists of layers, so that one description serves every peer.
  */
 
-/** @typedef {{ id: string, title: string, kind: string, params: object, multiplyAdds?: number }} Case */
+/** @typedef {{ id: string, title: string, kind: string, params: object, multiplyAdds?: number, checkRuns?: number, copies?: { of: string, count: number } }} Case */
 
 /** Norms of rows, and the layer that each peer builds. */
 const ROW_NORMS = [
@@ -14,21 +16,36 @@ const ROW_NORMS = [
   ["rms", "RMS norm", [4096, 768]],
 ];
 
-/** Of 16 and 64 MiB: beyond every cache. */
-const LARGE_SHAPES = [
-  [64, 64, 32, 32],
-  [64, 64, 64, 64],
-];
+/** 64 MiB: beyond every cache. */
+const LARGE = [64, 64, 64, 64];
 
 const NORM_SHAPES = [
-  ["64x64x32x32", [64, 64, 32, 32]],
-  ["128x32x14x14", [128, 32, 14, 14]],
-  ["256x512", [256, 512]],
+  [64, 64, 32, 32],
+  [128, 32, 14, 14],
+  [256, 512],
 ];
+
+/** Reads and writes of a norm, in copies: x twice and y; and in the backward pass x and dy twice and dx. */
+const COPIES = { forward: 1.5, both: 4 };
+
+/** Multiply-adds of the case by which the limit is measured. */
+const LIMIT_MULTIPLY_ADDS = 512 ** 3;
 
 const CONVOLUTIONS = [
   ["16-32-14x14", "conv 3×3 16→32, 64×16×14×14", { batch: 64, inChannels: 16, outChannels: 32, size: 14 }],
   ["64-64-32x32", "conv 3×3 64→64, 64×64×32×32", { batch: 64, inChannels: 64, outChannels: 64, size: 32 }],
+  ["1-16-28x28", "conv 3×3 1→16, 64×1×28×28", { batch: 64, inChannels: 1, outChannels: 16, size: 28 }],
+  ["3-16-32x32", "conv 3×3 3→16, 32×3×32×32", { batch: 32, inChannels: 3, outChannels: 16, size: 32 }],
+  [
+    "depthwise-64-28x28",
+    "depthwise conv 3×3, 32×64×28×28",
+    { batch: 32, inChannels: 64, outChannels: 64, size: 28, groups: 64 },
+  ],
+  [
+    "1x1-64-128-28x28",
+    "conv 1×1 64→128, 32×64×28×28",
+    { batch: 32, inChannels: 64, outChannels: 128, size: 28, kernel: 1 },
+  ],
 ];
 
 /** The network of `npm start`. */
@@ -74,17 +91,32 @@ const MLP = [
 
 /** @type {readonly Case[]} */
 export const CASES = [
-  ...NORM_SHAPES.map(([name, shape]) => ({
-    id: `batch-norm-forward-${name}`,
+  ...[...NORM_SHAPES, [4096, 768], LARGE].map((shape) => ({
+    id: copyOf(shape),
+    title: `plain copy of ${shape.join("×")} (a read and a write)`,
+    kind: "copy",
+    params: { shape },
+  })),
+  {
+    id: "multiply-adds",
+    title: "multiply-adds of registers, 512³",
+    kind: "multiplyAdds",
+    params: { count: LIMIT_MULTIPLY_ADDS },
+    multiplyAdds: LIMIT_MULTIPLY_ADDS,
+  },
+  ...[...NORM_SHAPES, LARGE].map((shape) => ({
+    id: `batch-norm-forward-${shape.join("x")}`,
     title: `batch norm forward, ${shape.join("×")}`,
     kind: "batchNormForward",
     params: { shape },
+    copies: { of: copyOf(shape), count: COPIES.forward },
   })),
-  ...NORM_SHAPES.map(([name, shape]) => ({
-    id: `batch-norm-both-${name}`,
+  ...NORM_SHAPES.map((shape) => ({
+    id: `batch-norm-both-${shape.join("x")}`,
     title: `batch norm forward + backward, ${shape.join("×")}`,
     kind: "batchNormBoth",
     params: { shape },
+    copies: { of: copyOf(shape), count: COPIES.both },
   })),
   ...ROW_NORMS.flatMap(([norm, title, shape]) =>
     ["forward", "both"].map((direction) => ({
@@ -92,21 +124,16 @@ export const CASES = [
       title: `${title}, ${shape.join("×")}, forward${direction === "both" ? " + backward" : ""}`,
       kind: direction === "both" ? "rowNormBoth" : "rowNormForward",
       params: { norm, shape },
+      copies: { of: copyOf(shape), count: COPIES[direction] },
     })),
   ),
-  ...LARGE_SHAPES.map((shape) => ({
-    id: `copy-${shape.join("x")}`,
-    title: `plain copy of ${shape.join("×")} (a read and a write)`,
-    kind: "copy",
-    params: { shape },
-  })),
   {
-    id: "batch-norm-forward-64x64x64x64",
-    title: "batch norm forward, 64×64×64×64",
-    kind: "batchNormForward",
-    params: { shape: [64, 64, 64, 64] },
+    id: "gemm-512",
+    title: "GEMM 512³",
+    kind: "gemm",
+    params: { m: 512, n: 512, k: 512 },
+    multiplyAdds: 512 ** 3,
   },
-  { id: "gemm-512", title: "GEMM 512³", kind: "gemm", params: { m: 512, n: 512, k: 512 } },
   ...CONVOLUTIONS.flatMap(([name, title, params]) => [
     {
       id: `conv-forward-${name}`,
@@ -123,27 +150,53 @@ export const CASES = [
       multiplyAdds: 3 * convMultiplyAdds(params),
     },
   ]),
-  {
-    id: "cnn-step",
-    title: "training step of the CNN, batch 64",
-    kind: "trainingStep",
-    params: { layers: CNN, input: [64, 1, 28, 28], classes: 10, lr: 1e-3 },
-  },
-  {
-    id: "mlp-step",
-    title: "training step of the MLP 784-512-512-512-10, batch 128",
-    kind: "trainingStep",
-    params: { layers: MLP, input: [128, 784], classes: 10, lr: 1e-3 },
-  },
-  {
-    id: "resnet-step",
-    title: "training step of ResNet-20, batch 32",
-    kind: "trainingStep",
-    // Adam's first steps follow signs of gradients: at 1e-3 rounding alone moves the third loss by 10⁻³.
-    params: { layers: RESNET_20, input: [32, 3, 32, 32], classes: 10, lr: 1e-4 },
-  },
+  step("mlp-step", "the MLP 784-512-512-512-10", MLP, [128, 784], 1e-3),
+  step("cnn-step", "the CNN", CNN, [64, 1, 28, 28], 1e-3),
+  // Adam's first steps follow signs of gradients: at 1e-3 rounding alone moves the third loss by 10⁻³.
+  step("resnet-step", "ResNet-20", RESNET_20, [32, 3, 32, 32], 1e-4),
 ];
 
-function convMultiplyAdds({ batch, inChannels, outChannels, size }) {
-  return batch * inChannels * outChannels * size * size * 9;
+function copyOf(shape) {
+  return `copy-${shape.join("x")}`;
+}
+
+/** A training step; `id` of a case, and the name of its network. */
+function step(id, name, layers, input, lr) {
+  return {
+    id,
+    title: `training step of ${name}, batch ${input[0]}`,
+    kind: "trainingStep",
+    params: { layers, input, classes: 10, lr },
+    multiplyAdds: stepMultiplyAdds(layers, input),
+    checkRuns: 3,
+  };
+}
+
+/** Of the output and both gradients; nobody needs the gradient of the network's input. */
+function stepMultiplyAdds(layers, [batch, , ...sides]) {
+  let [side] = sides;
+  let total = 0;
+  let first = 0;
+  const count = (multiplyAdds) => {
+    if (total === 0) first = multiplyAdds;
+    total += 3 * multiplyAdds;
+  };
+  const conv = (inputs, outputs, stride, taps) => {
+    side /= stride;
+    count(batch * inputs * outputs * taps * side * side);
+  };
+  for (const [type, inputs, outputs, stride = 1] of layers) {
+    if (type === "conv") conv(inputs, outputs, stride, 9);
+    else if (type === "maxPool") side /= 2;
+    else if (type === "linear") count(batch * inputs * outputs);
+    else if (type === "residual") {
+      conv(inputs, outputs, stride, inputs === outputs ? 9 : 10);
+      conv(outputs, outputs, 1, 9);
+    }
+  }
+  return total - first;
+}
+
+function convMultiplyAdds({ batch, inChannels, outChannels, size, kernel = 3, groups = 1 }) {
+  return (batch * inChannels * outChannels * size * size * kernel * kernel) / groups;
 }

@@ -5,7 +5,7 @@ import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { CASES } from "./cases.js";
 import { PEERS } from "./peers/index.js";
-import { describeMachine, plainLine, summarise, terminalTable, writeResults } from "./report.js";
+import { describeMachine, limitOf, plainLine, summarise, terminalTable, writeResults } from "./report.js";
 import { agrees, Peer, runCase } from "./runner.js";
 import { drawSizes } from "./sizes.js";
 
@@ -18,7 +18,7 @@ const HELP = `npm run bench -- [options]
   --threads 1     for those that can use more
   --quick         one round, budget 150, limit 10
   --json FILE     write the results there
-  --write         write them into bench/results.json, the table into bench/README.md, and bench/sizes.svg (of a whole run only)
+  --write         write them into bench/results.json, the table into bench/README.md and, of one thread, bench/sizes.svg (of a whole run only)
   --list          the ids of the cases
 `;
 
@@ -59,22 +59,25 @@ async function main() {
     const results = await runCase(work, peers, settings, (round, peer) => progress(work, round, settings.rounds, peer));
     progress();
     run.disagreements.push(...disagreements(work, results));
-    const row = { id: work.id, title: work.title, results: {} };
+    const row = { id: work.id, title: work.title, limitMs: undefined, results: {} };
     for (const peer of peers) {
       const result = results[peer.id];
       row.results[peer.id] = "rounds" in result ? summarise(result.rounds) : result;
     }
+    row.limitMs = limitOf(work, [...run.cases, row], settings.threads);
     run.cases.push(row);
     say(plainLine(row, ids));
   }
   say(`\n${terminalTable(run, Table)}`);
-  say("Milliseconds: median over the rounds (smallest–largest); ratio: time of the peer / ours.");
+  say(
+    "Milliseconds: median over the rounds (smallest–largest); ratio: time of the peer / ours; limit: ours / the limit.",
+  );
   for (const text of run.disagreements) say(text);
   if (run.disagreements.length > 0) process.exitCode = 1;
   if (options.json) writeFileSync(options.json, `${JSON.stringify(run, null, 2)}\n`);
   if (options.write) {
     writeResults(run);
-    await drawSizes(settings);
+    if (settings.threads === 1) await drawSizes();
   }
   for (const peer of peers) peer.stop();
 }

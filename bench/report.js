@@ -1,9 +1,10 @@
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import os from "node:os";
+import { CASES } from "./cases.js";
 
 /**
  * @typedef {{ ms: number, range: [number, number], rounds: { ms: number, min: number, repetitions: number }[] }} Time
- * @typedef {{ id: string, title: string, results: Record<string, Time | { unsupported: string }> }} Row
+ * @typedef {{ id: string, title: string, limitMs?: number, results: Record<string, Time | { unsupported: string }> }} Row
  * @typedef {object} Run
  * @property {string} date
  * @property {string} command
@@ -15,6 +16,7 @@ import os from "node:os";
  */
 
 const OURS = "evenkeel";
+const LIMIT_CASE = CASES.find(({ kind }) => kind === "multiplyAdds");
 const RESULTS = new URL("results.json", import.meta.url);
 const README = new URL("README.md", import.meta.url);
 const MARKERS = ["<!-- results: written by `npm run bench -- --write` -->", "<!-- end of results -->"];
@@ -42,6 +44,27 @@ export function summarise(rounds) {
   };
 }
 
+/**
+ * The time that no implementation can beat here, of what this run has measured so far: the fastest plain copies of any peer, or multiply-adds at
+ * the rate of registers alone, on every thread.
+ * @param {import("./cases.js").Case} work
+ * @param {Row[]} rows those before it
+ * @param {number} threads
+ */
+export function limitOf({ kind, copies, multiplyAdds }, rows, threads) {
+  const fastest = (id) => {
+    const times = Object.values(rows.find((row) => row.id === id)?.results ?? {}).flatMap((result) => result.ms ?? []);
+    return times.length === 0 ? undefined : Math.min(...times);
+  };
+  if (kind === "multiplyAdds") return undefined;
+  if (copies !== undefined) {
+    const copy = fastest(copies.of);
+    return copy && copies.count * copy;
+  }
+  const all = fastest(LIMIT_CASE.id);
+  return multiplyAdds && all && (multiplyAdds / LIMIT_CASE.multiplyAdds / threads) * all;
+}
+
 /** Three digits, and seconds where they are many. @type {(ms: number) => string} */
 function format(ms) {
   if (ms >= 10_000) return `${(ms / 1000).toFixed(1)} s`;
@@ -50,6 +73,13 @@ function format(ms) {
 
 /** @type {(ratio: number) => string} */
 const formatRatio = (ratio) => `${ratio >= 100 ? ratio.toFixed(0) : ratio.toPrecision(ratio < 1 ? 2 : 3)}×`;
+
+/** The parts of the cell of the limit: its time, and how many times as long ours is. @param {Row} row */
+function limitCell({ limitMs, results }) {
+  if (limitMs === undefined) return [];
+  const ours = results[OURS];
+  return ours !== undefined && "ms" in ours ? [format(limitMs), formatRatio(ours.ms / limitMs)] : [format(limitMs)];
+}
 
 /**
  * The parts of a cell: time, range, ratio to ours; or the reason why there is none.
@@ -69,7 +99,7 @@ function cell(row, peer) {
 
 /** @type {(row: Row, peers: string[]) => string} one plain line per case, as soon as it is known */
 export const plainLine = (row, peers) =>
-  `${row.title}: ${peers.map((peer) => `${peer} ${cell(row, peer).join(" ") || "–"}`).join(" | ")}`;
+  `${row.title}: ${[...peers.map((peer) => `${peer} ${cell(row, peer).join(" ") || "–"}`), `limit ${limitCell(row).join(" ") || "–"}`].join(" | ")}`;
 
 /** @type {(run: Run) => string[]} a heading for each peer */
 const headings = ({ peers }) =>
@@ -80,9 +110,13 @@ const headings = ({ peers }) =>
 /** @param {Run} run @param {typeof import("cli-table3")} Table */
 export function terminalTable(run, Table) {
   const ids = Object.keys(run.peers);
-  const table = new Table({ head: ["ms", ...headings(run)], style: { head: [], border: [] } });
+  const table = new Table({ head: ["ms", ...headings(run), "limit"], style: { head: [], border: [] } });
   for (const row of run.cases)
-    table.push([wrap(row.title, 28), ...ids.map((id) => wrap(cell(row, id).join("\n"), 20))]);
+    table.push([
+      wrap(row.title, 28),
+      ...ids.map((id) => wrap(cell(row, id).join("\n"), 20)),
+      limitCell(row).join("\n"),
+    ]);
   return table.toString();
 }
 
@@ -105,13 +139,12 @@ export function markdownTable(run) {
     `**${settings.threads} ${settings.threads === 1 ? "thread" : "threads"}** · ${machine.cpu}, ${machine.cores} cores, ` +
       `Node ${machine.node.slice(1)} · ${date.slice(0, 10)} · \`${command}\``,
     "",
-    line(["ms", ...headings(run).map((heading) => heading.replaceAll("\n", "<br>"))]),
-    line(["---", ...ids.map(() => "---")]),
+    line(["ms", ...headings(run).map((heading) => heading.replaceAll("\n", "<br>")), "limit"]),
+    line(["---", ...ids.map(() => "---"), "---"]),
     ...run.cases.map((row) =>
       line([
         row.title,
-        ...ids.map((id) => {
-          const [time, ...rest] = cell(row, id);
+        ...[...ids.map((id) => cell(row, id)), limitCell(row)].map(([time, ...rest]) => {
           const ratio = rest.at(-1)?.endsWith("×") ? `**${rest.pop()}**` : undefined;
           return [time ?? "–", ...rest, ratio].filter(Boolean).join(" ");
         }),

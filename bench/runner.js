@@ -64,7 +64,8 @@ export class Peer {
    */
   async ask(work, { budgetMs, limitMs }) {
     const expected = (this.#rates.get(work.kind) ?? 0) * (work.multiplyAdds ?? 0);
-    if (expected > limitMs) return { unsupported: `about ${Math.round(expected / 1000)} s, not run` };
+    if (expected * (work.checkRuns ?? 1) > limitMs)
+      return { unsupported: `about ${Math.round(expected / 1000)} s, not run` };
     if (!(await this.start())) return { unsupported: this.about.missing ?? "not there" };
     this.#process?.stdin?.write(`${JSON.stringify({ kind: work.kind, params: work.params, budgetMs })}\n`);
     const answer = await this.#receive(limitMs);

@@ -120,3 +120,13 @@ describe("CIFAR-10", () => {
     `);
   });
 });
+
+test("a network is shipped: exported, inspected, recalibrated on another camera's images, folded, run by onnxruntime-web", async () => {
+  const lines = await run("ship-onnx");
+  const accuracies = lines.flatMap((line) => /accuracy (\d\.\d\d)/.exec(line)?.slice(1) ?? []).map(Number);
+  const [trained, elsewhere, recalibrated, folded] = accuracies;
+  expect(Math.min(trained, recalibrated, folded)).toBeGreaterThan(0.95);
+  expect(elsewhere).toBeLessThan(0.7);
+  expect(lines[2]).toMatch(/^4\/BatchNormalization: 8 channels, variance .*, folds into Conv 3\/Conv$/);
+  expect(lines.join("\n")).toContain("2 folded, 0 left");
+});

@@ -3,6 +3,7 @@ import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { pathToFileURL } from "node:url";
 import { digest, labels, SEED, sizeOf, UNIT, uniform } from "./data.js";
+import { multiplyAdds } from "./multiply-adds.js";
 import { serve } from "./serve.js";
 
 // The package by its own name: seen from its root, since this folder is a package of its own.
@@ -100,22 +101,25 @@ function gemm({ m, n, k }) {
   return forwardOnly(() => a.matmul(b));
 }
 
-function convInputs({ batch, inChannels, outChannels, size }, options) {
+/** Of odd kernels, padded so that the size stays. */
+function convInputs({ batch, inChannels, outChannels, size, kernel = 3, groups = 1 }, options) {
+  const channels = inChannels / groups;
   return {
     x: draw([batch, inChannels, size, size], SEED.x, UNIT, options),
-    weight: draw([outChannels, inChannels, 3, 3], SEED.weight, 1 / Math.sqrt(9 * inChannels), options),
+    weight: draw([outChannels, channels, kernel, kernel], SEED.weight, 1 / Math.sqrt(kernel ** 2 * channels), options),
     dy: draw([batch, outChannels, size, size], SEED.dy, UNIT),
+    options: { padding: (kernel - 1) / 2, groups },
   };
 }
 
 function convForward(params) {
-  const { x, weight } = convInputs(params);
-  return forwardOnly(() => conv2d(x, weight, null, { padding: 1 }));
+  const { x, weight, options } = convInputs(params);
+  return forwardOnly(() => conv2d(x, weight, null, options));
 }
 
 function convBoth(params) {
-  const { x, weight, dy } = convInputs(params, { requiresGrad: true });
-  return withGradients(() => conv2d(x, weight, null, { padding: 1 }), [x, weight], dy);
+  const { x, weight, dy, options } = convInputs(params, { requiresGrad: true });
+  return withGradients(() => conv2d(x, weight, null, options), [x, weight], dy);
 }
 
 const LAYERS = {
@@ -180,6 +184,7 @@ await serve(
     rowNormForward,
     rowNormBoth,
     copy,
+    multiplyAdds,
     gemm,
     convForward,
     convBoth,

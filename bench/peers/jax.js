@@ -38,13 +38,65 @@ function batchNorm(x, weight, bias) {
   return affine(x, mean, variance, weight, bias);
 }
 
+/** Norms of rows, likewise in two kernels. `view` is the shape whose last axis is averaged over; rms: about 0, by its own eps, without bias. */
+const ROW_NORMS = {
+  layer: { view: (shape) => shape, eps: EPS },
+  group: { view: ([batch]) => [batch, 8, -1], eps: EPS },
+  rms: { view: (shape) => shape, eps: 1e-6 },
+};
+
+function rowNorm({ norm, shape }) {
+  const { view, eps } = ROW_NORMS[norm];
+  const rows = view(shape);
+  const parameterShape = norm === "group" ? [1, -1, 1, 1] : [-1];
+  const moments = jit((x) => {
+    const values = x.reshape(rows);
+    const squares = np.square(values.ref).mean(-1, { keepdims: true });
+    if (norm === "rms") {
+      values.dispose();
+      return [squares];
+    }
+    const mean = values.mean(-1, { keepdims: true });
+    return [squares.sub(np.square(mean.ref)), mean];
+  });
+  const map = jit((x, variance, ...rest) => {
+    const [mean, weight, bias] = norm === "rms" ? [null, ...rest] : rest;
+    const values = x.reshape(rows);
+    const centred = mean === null ? values : values.sub(mean);
+    const scaled = centred
+      .div(np.sqrt(variance.add(eps)))
+      .reshape(shape)
+      .mul(weight.reshape(parameterShape));
+    return bias === undefined ? scaled : scaled.add(bias.reshape(parameterShape));
+  });
+  return (x, ...parameters) => map(x.ref, ...moments(x), ...parameters);
+}
+
+/** x, then weight and, where the norm has one, bias; then dy. */
+function rowNormInputs({ norm, shape }) {
+  const features = norm === "group" ? shape[1] : shape.at(-1);
+  const seeds = norm === "rms" ? [SEED.weight] : [SEED.weight, SEED.bias];
+  return [
+    array(uniform(sizeOf(shape), SEED.x, UNIT), shape),
+    ...seeds.map((seed) => array(uniform(features, seed, UNIT), [features])),
+    array(uniform(sizeOf(shape), SEED.dy, UNIT), shape),
+  ];
+}
+
 /** @type {(rank: number) => number[]} */
 function statisticsAxes(rank) {
   return rank === 2 ? [0] : [0, 2, 3];
 }
 
-/** @type {(x: any, weight: any) => any} */
-const conv3x3 = (x, weight) => lax.convGeneralDilated(x, weight, [1, 1], PADDING_1);
+/** @type {(x: any, weight: any, stride?: number) => any} */
+const conv3x3 = (x, weight, stride = 1) => lax.convGeneralDilated(x, weight, [stride, stride], PADDING_1);
+
+/** A convolution that keeps the size. */
+function convOf({ kernel = 3, groups = 1 }) {
+  const padding = (kernel - 1) / 2;
+  const around = [padding, padding];
+  return (x, weight) => lax.convGeneralDilated(x, weight, [1, 1], [around, around], { featureGroupCount: groups });
+}
 
 /**
  * Work that calls `compute` on arrays that stay, and frees what it returns.
@@ -92,13 +144,13 @@ function normInputs(shape) {
   ];
 }
 
-function convInputs({ batch, inChannels, outChannels, size }) {
+function convInputs({ batch, inChannels, outChannels, size, kernel = 3, groups = 1 }) {
   const xShape = [batch, inChannels, size, size];
-  const weightShape = [outChannels, inChannels, 3, 3];
+  const weightShape = [outChannels, inChannels / groups, kernel, kernel];
   const yShape = [batch, outChannels, size, size];
   return [
     array(uniform(sizeOf(xShape), SEED.x, UNIT), xShape),
-    array(uniform(sizeOf(weightShape), SEED.weight, 1 / Math.sqrt(9 * inChannels)), weightShape),
+    array(uniform(sizeOf(weightShape), SEED.weight, 1 / Math.sqrt(sizeOf(weightShape.slice(1)))), weightShape),
     array(uniform(sizeOf(yShape), SEED.dy, UNIT), yShape),
   ];
 }
@@ -110,10 +162,11 @@ function initialParameters(layers) {
     const values = uniform(sizeOf(shape), SEED.parameter + parameters.length, 1 / Math.sqrt(fanIn));
     parameters.push(array(values, shape));
   };
-  for (const [type, inputs, outputs] of layers) {
-    if (type === "conv") {
-      draw([outputs, inputs, 3, 3], 9 * inputs);
-      draw([outputs], 9 * inputs);
+  for (const [type, inputs, outputs] of layers.flatMap(partsOf)) {
+    if (type === "conv" || type === "pointwise") {
+      const side = type === "conv" ? 3 : 1;
+      draw([outputs, inputs, side, side], side * side * inputs);
+      draw([outputs], side * side * inputs);
     } else if (type === "linear") {
       draw([outputs, inputs], inputs);
       draw([outputs], inputs);
@@ -124,8 +177,45 @@ function initialParameters(layers) {
   return parameters;
 }
 
+/** A residual layer is its body and its shortcut, one after the other; every other layer is itself. */
+function partsOf(layer) {
+  const [type, inputs, outputs, stride] = layer;
+  return type === "residual" ? [...bodyOf(inputs, outputs, stride), ...shortcutOf(inputs, outputs, stride)] : [layer];
+}
+
+const bodyOf = (inputs, outputs, stride) => [
+  ["conv", inputs, outputs, stride],
+  ["batchNorm", outputs],
+  ["relu"],
+  ["conv", outputs, outputs],
+  ["batchNorm", outputs],
+];
+
+const shortcutOf = (inputs, outputs, stride) =>
+  inputs === outputs
+    ? []
+    : [
+        ["pointwise", inputs, outputs, stride],
+        ["batchNorm", outputs],
+      ];
+
+/** The output of layers; `take(n)` gives the next n parameters. */
+function applyLayers(layers, x, take) {
+  let y = x;
+  for (const [type, ...sizes] of layers) {
+    if (type === "residual") {
+      const body = applyLayers(bodyOf(...sizes), y.ref, take);
+      y = body.add(applyLayers(shortcutOf(...sizes), y, take));
+    } else y = LAYERS[type](y, take(PARAMETERS_OF[type] ?? 0), sizes);
+  }
+  return y;
+}
+
 const LAYERS = {
-  conv: (x, [weight, bias]) => conv3x3(x, weight).add(bias.reshape([1, -1, 1, 1])),
+  conv: (x, [weight, bias], [, , stride]) => conv3x3(x, weight, stride).add(bias.reshape([1, -1, 1, 1])),
+  pointwise: (x, [weight, bias], [, , stride]) =>
+    lax.convGeneralDilated(x, weight, [stride, stride], "VALID").add(bias.reshape([1, -1, 1, 1])),
+  globalAvgPool: (x) => x.mean([2, 3]),
   linear: (x, [weight, bias]) => np.matmul(x, np.transpose(weight)).add(bias),
   batchNorm: (x, [weight, bias]) => batchNorm(x, weight, bias),
   relu: (x) => nn.relu(x),
@@ -135,22 +225,20 @@ const LAYERS = {
     return np.max(x.reshape([n, c, h / 2, 2, w / 2, 2]), [3, 5]);
   },
 };
-const PARAMETERS_OF = { conv: 2, linear: 2, batchNorm: 2 };
+const PARAMETERS_OF = { conv: 2, pointwise: 2, linear: 2, batchNorm: 2 };
 
 function trainingStep({ layers, input, classes, lr }) {
   const rows = input[0];
   const x = array(uniform(sizeOf(input), SEED.x, UNIT), input);
   const target = nn.oneHot(np.array(labels(rows, SEED.labels, classes), { dtype: np.int32 }), classes);
   const lossOf = (parameters, x, target) => {
-    let y = x;
     let next = 0;
-    for (const [type] of layers) {
-      const count = PARAMETERS_OF[type] ?? 0;
-      y = LAYERS[type](y, parameters.slice(next, next + count));
+    const take = (count) => {
       next += count;
-    }
+      return parameters.slice(next - count, next);
+    };
     return nn
-      .logSoftmax(y)
+      .logSoftmax(applyLayers(layers, x, take))
       .mul(target)
       .sum()
       .mul(-1 / rows);
@@ -205,13 +293,18 @@ await serve(
   {
     batchNormForward: ({ shape }) => workOf(batchNorm, normInputs(shape).slice(0, 3)),
     batchNormBoth: ({ shape }) => workOf(withGradients(batchNorm, 3), normInputs(shape)),
+    rowNormForward: (params) => workOf(rowNorm(params), rowNormInputs(params).slice(0, -1)),
+    rowNormBoth: (params) => {
+      const inputs = rowNormInputs(params);
+      return workOf(withGradients(rowNorm(params), inputs.length - 1), inputs);
+    },
     gemm: ({ m, n, k }) =>
       workOf(jit(np.matmul), [
         array(uniform(m * k, SEED.x, UNIT), [m, k]),
         array(uniform(k * n, SEED.weight, UNIT), [k, n]),
       ]),
-    convForward: (params) => workOf(jit(conv3x3), convInputs(params).slice(0, 2)),
-    convBoth: (params) => workOf(jit(withGradients(conv3x3, 2)), convInputs(params)),
+    convForward: (params) => workOf(jit(convOf(params)), convInputs(params).slice(0, 2)),
+    convBoth: (params) => workOf(jit(withGradients(convOf(params), 2)), convInputs(params)),
     trainingStep,
   },
 );

@@ -129,27 +129,30 @@ def gemm(params):
 
 def conv_inputs(params):
     batch, inputs, outputs, size = (params[key] for key in ("batch", "inChannels", "outChannels", "size"))
+    kernel, groups = params.get("kernel", 3), params.get("groups", 1)
+    channels = inputs // groups
     x = uniform([batch, inputs, size, size], SEED["x"], UNIT)
-    weight = uniform([outputs, inputs, 3, 3], SEED["weight"], 1 / (9 * inputs) ** 0.5)
-    return x, weight, uniform([batch, outputs, size, size], SEED["dy"], UNIT)
+    weight = uniform([outputs, channels, kernel, kernel], SEED["weight"], 1 / (kernel**2 * channels) ** 0.5)
+    options = {"padding": (kernel - 1) // 2, "groups": groups}
+    return x, weight, uniform([batch, outputs, size, size], SEED["dy"], UNIT), options
 
 
 def conv_forward(params):
-    x, weight, _ = conv_inputs(params)
+    x, weight, _, options = conv_inputs(params)
 
     def run():
         with torch.no_grad():
-            return [F.conv2d(x, weight, padding=1)]
+            return [F.conv2d(x, weight, **options)]
 
     return Work(run)
 
 
 def conv_both(params):
-    x, weight, dy = conv_inputs(params)
+    x, weight, dy, options = conv_inputs(params)
     leaves = [x.requires_grad_(), weight.requires_grad_()]
 
     def run():
-        y = F.conv2d(x, weight, padding=1)
+        y = F.conv2d(x, weight, **options)
         return [y, *torch.autograd.grad(y, leaves, dy)]
 
     return Work(run)
@@ -281,7 +284,7 @@ def main():
             if key != current:
                 current, work = None, None
                 if request["kind"] not in KINDS:
-                    raise NotImplementedError("not implemented")
+                    raise NotImplementedError("–")
                 work = KINDS[request["kind"]](request["params"])
                 check = work.check()
                 current = key

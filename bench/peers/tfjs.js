@@ -88,12 +88,16 @@ function gemm({ m, n, k }) {
   return workOf(() => [tf.matMul(a, b)], [a, b]);
 }
 
-function convInputs({ batch, inChannels, outChannels, size }) {
+function convInputs({ batch, inChannels, outChannels, size, kernel = 3, groups = 1 }) {
+  if (groups > 1) throw new Unsupported("no convolution in groups");
   const xShape = [batch, inChannels, size, size];
-  const weightShape = [outChannels, inChannels, 3, 3];
+  const weightShape = [outChannels, inChannels, kernel, kernel];
   const yShape = [batch, outChannels, size, size];
   const x = channelsLast(uniform(sizeOf(xShape), SEED.x, UNIT), xShape);
-  const filter = filterOf(uniform(sizeOf(weightShape), SEED.weight, 1 / Math.sqrt(9 * inChannels)), weightShape);
+  const filter = filterOf(
+    uniform(sizeOf(weightShape), SEED.weight, 1 / Math.sqrt(kernel ** 2 * inChannels)),
+    weightShape,
+  );
   return { x, filter, dy: channelsLast(uniform(sizeOf(yShape), SEED.dy, UNIT), yShape) };
 }
 
@@ -163,6 +167,7 @@ function build(layers, imageShape) {
 
 function trainingStep({ layers, input, classes, lr }) {
   if (layers.some(([type]) => type === "conv")) needsGradientsOfConvolutions();
+  if (layers.some(([type]) => type === "residual")) throw new Unsupported("minutes a step, not run");
   const x = channelsLast(uniform(sizeOf(input), SEED.x, UNIT), input);
   const target = tf.tidy(() =>
     tf.oneHot(tf.tensor1d(labels(input[0], SEED.labels, classes), "int32"), classes).toFloat(),

@@ -43,6 +43,30 @@ export interface SettingWords {
   readonly words?: Readonly<Record<string, string>>;
 }
 
+/** Words that all parts use. */
+export const generalWords: readonly Pick<SettingWords, "label" | "meaning">[] = [
+  {
+    label: "Layer, unit, weight",
+    meaning:
+      "A unit adds up its inputs, each times a weight, and passes on one number. A layer is a row of units with the same inputs. Learning means " +
+      "to change the weights.",
+  },
+  {
+    label: "Loss, gradient",
+    meaning:
+      "The loss says how wrong the answers are: 0 if all are right and sure, 0.69 for guessing between two classes, 2.3 between ten. Its gradient " +
+      "says for each weight how much the loss grows with it; each step goes the other way.",
+  },
+  {
+    label: "New points, new digits",
+    meaning: "Samples that training never sees, which show what has been understood.",
+  },
+  {
+    label: "Mean, spread",
+    meaning: "Where numbers lie, and how far from there they usually are (their standard deviation).",
+  },
+];
+
 export const networkWords: Readonly<Record<keyof NetworkSettings, SettingWords>> = {
   norm: {
     label: "Normalisation",

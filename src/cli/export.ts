@@ -1,5 +1,5 @@
 import { existsSync, statSync } from "node:fs";
-import { extname } from "node:path";
+import { extname, join } from "node:path";
 import { Command } from "commander";
 import { ArgumentError, DataError, MissingPackageError } from "../errors.js";
 import { describeArchitecture } from "../models/architecture.js";
@@ -7,15 +7,18 @@ import { type FoldedModel, foldBatchNorm } from "../models/fold-batch-norm.js";
 import { exportOnnx } from "../models/onnx/export-onnx.js";
 import { type ExportVerification, verifyExport } from "../models/onnx/verify-export.js";
 import type { ModelMeta } from "../models/save-model.js";
+import { exportTfjs } from "../models/tfjs/export-tfjs.js";
+import { type TfjsExportVerification, verifyTfjsExport } from "../models/tfjs/verify-export.js";
 import type { Module } from "../nn/module.js";
 import { writeWhole } from "../node/files.js";
 import { loadRun, type Run } from "../node/load-run.js";
 import { inputShapeOf } from "../node/model-inputs.js";
+import { readTfjsFiles, tfjsFolder, writeTfjsFiles } from "../node/tfjs-files.js";
 import { writeModel } from "../node/write-model.js";
 import { count, number, oneOf } from "./options.js";
 
-/** What can be written; each is the ending of its files. */
-const formats = ["onnx", "safetensors"] as const;
+/** What can be written; but for `tfjs`, which is a folder, each is the ending of its file. */
+const formats = ["onnx", "tfjs", "safetensors"] as const;
 
 interface ExportFlags {
   readonly to: (typeof formats)[number];
@@ -25,6 +28,7 @@ interface ExportFlags {
   readonly opset?: number;
   readonly tolerance?: number;
   readonly verify: boolean;
+  readonly channels?: "last" | "first";
   readonly json?: boolean;
 }
 
@@ -33,32 +37,40 @@ export function exportCommand(): Command {
   return new Command("export")
     .description("Write a trained model as a file for other programs.")
     .argument("<run>", "a run's folder, or a .safetensors file")
-    .requiredOption("--to <format>", `what to write: ${formats.join(" or ")}`, oneOf("--to", formats))
-    .requiredOption("-o, --output <file>", "where to write; it ends in the format's name, such as model.onnx")
+    .requiredOption("--to <format>", `what to write: ${formats.join(", ")}`, oneOf("--to", formats))
+    .requiredOption(
+      "-o, --output <path>",
+      "where to write: a file that ends in the format's name, such as model.onnx; for tfjs a folder, which gets model.json and weights",
+    )
     .option("--fold", "make batch norms part of the layers beside them first")
     .option("--model <name|file>", "the network, where the file does not hold it: a name, or a module such as ./net.js")
     .option("--opset <n>", "ONNX: the version of its operators, 13 to 21 (default: 17)", count("--opset"))
     .option(
       "--tolerance <x>",
-      "ONNX: the largest relative difference that passes in onnxruntime (default: 1e-4)",
+      "ONNX, TF.js: the largest relative difference that passes in onnxruntime, in TF.js (default: 1e-4)",
       number("--tolerance"),
     )
-    .option("--no-verify", "ONNX: do not run the file in onnxruntime before it is written")
+    .option("--no-verify", "ONNX, TF.js: do not run the model in onnxruntime, in TF.js, before it is written")
+    .option(
+      "--channels <last|first>",
+      "TF.js: where the channels of inputs and outputs are (default: last in images)",
+      oneOf("--channels", ["last", "first"] as const),
+    )
     .option("--json", "print JSON")
     .action(async (path: string, flags: ExportFlags) => {
       checkFlags(flags);
       const run = await loadRun(path, flags.model === undefined ? {} : { network: flags.model });
       run.model.eval();
       const { model, folded, left } = flags.fold === true ? foldBatchNorm(run.model) : unfolded(run.model);
-      const verification = flags.to === "onnx" ? await writeOnnx(model, run, flags) : writeState(model, run, flags);
+      const verification = await writers[flags.to](model, run, flags);
       const { to, output, json } = flags;
       const result = { model: run.file, to, output, folded, left, verification };
       const lines = [
         ...left.map(({ norm, reason }) => `${norm} not folded: ${reason}`),
         ...(flags.fold === true ? [`${folded.length} folded, ${left.length} left`] : []),
-        ...(verification === null ? [] : [describe(verification)]),
-        ...(to === "onnx" && verification === null ? ["not verified in onnxruntime"] : []),
-        `wrote ${output}, ${statSync(output).size} bytes`,
+        ...(verification === null ? [] : [describe(verification, to)]),
+        ...(to !== "safetensors" && verification === null ? [`not verified in ${engines[to]}`] : []),
+        wrote(flags),
       ];
       process.stdout.write(`${json === true ? JSON.stringify(result, null, 2) : lines.join("\n")}\n`);
     });
@@ -68,8 +80,22 @@ function unfolded(model: Module): Pick<FoldedModel, "model" | "folded" | "left">
   return { model, folded: [], left: [] };
 }
 
-function checkFlags({ to, output, opset, tolerance, verify }: ExportFlags): void {
-  if (extname(output).toLowerCase() !== `.${to}` || (existsSync(output) && statSync(output).isDirectory())) {
+/** Each writes a model, once it has run where it is to be run; null if it was not asked to, or what runs it is not installed. */
+type Writer = (model: Module, run: Run, flags: ExportFlags) => Promise<Verification | null>;
+
+type Verification = ExportVerification | TfjsExportVerification;
+
+const writers: Readonly<Record<ExportFlags["to"], Writer>> = {
+  onnx: writeOnnx,
+  tfjs: writeTfjs,
+  safetensors: writeState,
+};
+const engines = { onnx: "onnxruntime", tfjs: "TF.js", safetensors: "Evenkeel" } as const;
+
+function checkFlags({ to, output, opset, tolerance, verify, channels }: ExportFlags): void {
+  const isFolder = existsSync(output) && statSync(output).isDirectory();
+  if (to === "tfjs") tfjsFolder(output);
+  else if (extname(output).toLowerCase() !== `.${to}` || isFolder) {
     const expected = `a file whose name ends in .${to}`;
     throw new ArgumentError({
       where: "--output",
@@ -78,14 +104,27 @@ function checkFlags({ to, output, opset, tolerance, verify }: ExportFlags): void
       cure: "Name it so, or choose another --to.",
     });
   }
-  const [stray] = Object.entries({ "--opset": opset, "--tolerance": tolerance, "--no-verify": verify ? undefined : 1 })
-    .filter(([, value]) => to !== "onnx" && value !== undefined)
-    .map(([flag]) => flag);
-  if (stray === undefined) return;
-  throw new ArgumentError({ where: stray, expected: "--to onnx", received: `--to ${to}`, cure: "Leave it out." });
+  const serves: readonly (readonly [flag: string, value: unknown, ...formats: ExportFlags["to"][]])[] = [
+    ["--opset", opset, "onnx"],
+    ["--channels", channels, "tfjs"],
+    ["--tolerance", tolerance, "onnx", "tfjs"],
+    ["--no-verify", verify ? undefined : 1, "onnx", "tfjs"],
+  ];
+  for (const [where, value, ...served] of serves) {
+    if (value === undefined || served.includes(to)) continue;
+    const expected = served.map((format) => `--to ${format}`).join(" or ");
+    throw new ArgumentError({ where, expected, received: `--to ${to}`, cure: "Leave it out." });
+  }
 }
 
-/** Writes the file once onnxruntime has run it; null if it was not asked to, or is not installed. */
+function wrote({ to, output }: ExportFlags): string {
+  if (to !== "tfjs") return `wrote ${output}, ${statSync(output).size} bytes`;
+  const path = join(tfjsFolder(output), "model.json");
+  const { model, shards } = readTfjsFiles(path);
+  const bytes = Object.values(shards).reduce((total, one) => total + one.length, model.length);
+  return `wrote ${path}, ${bytes} bytes with its weights`;
+}
+
 async function writeOnnx(model: Module, { meta }: Run, flags: ExportFlags): Promise<ExportVerification | null> {
   const { output, opset, tolerance, verify } = flags;
   const inputShape = inputShapeOf(meta);
@@ -93,6 +132,19 @@ async function writeOnnx(model: Module, { meta }: Run, flags: ExportFlags): Prom
   const bytes = await exportOnnx(model, options);
   const verification = verify ? await verifyExport(bytes, model, tolerance).catch(orMissing) : null;
   writeWhole(output, bytes);
+  return verification;
+}
+
+async function writeTfjs(model: Module, { meta }: Run, flags: ExportFlags): Promise<TfjsExportVerification | null> {
+  const { output, tolerance, verify, channels } = flags;
+  const ends = {
+    inputShape: inputShapeOf(meta),
+    ...(channels === undefined ? {} : { channelsLast: channels === "last" }),
+  };
+  const files = await exportTfjs(model, { ...ends, meta: deployed(meta) });
+  const options = { ...ends, ...(tolerance === undefined ? {} : { tolerance }) };
+  const verification = verify ? await verifyTfjsExport(files, model, options).catch(orMissing) : null;
+  writeTfjsFiles(tfjsFolder(output), files);
   return verification;
 }
 
@@ -106,7 +158,7 @@ function deployed({ training: _, network: __, split: ___, ...meta }: ModelMeta):
   return meta;
 }
 
-function writeState(model: Module, run: Run, { output, fold }: ExportFlags): null {
+async function writeState(model: Module, run: Run, { output, fold }: ExportFlags): Promise<null> {
   if (fold === true && describeArchitecture(model) === null) {
     throw new DataError({
       where: `evenkeel export ${run.file}`,
@@ -119,7 +171,7 @@ function writeState(model: Module, run: Run, { output, fold }: ExportFlags): nul
   return null;
 }
 
-function describe({ maxAbsolute, maxRelative, tolerance, samples }: ExportVerification): string {
+function describe({ maxAbsolute, maxRelative, tolerance, samples }: Verification, to: ExportFlags["to"]): string {
   const difference = `${maxAbsolute.toPrecision(3)}, relative ${maxRelative.toPrecision(3)}`;
-  return `largest difference in onnxruntime: ${difference} (at most ${tolerance} passes; ${samples} random samples)`;
+  return `largest difference in ${engines[to]}: ${difference} (at most ${tolerance} passes; ${samples} random samples)`;
 }

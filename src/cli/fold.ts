@@ -12,7 +12,7 @@ import { sizeOf } from "../shape.js";
 import type { Tensor } from "../tensor.js";
 import { describeFolding } from "./folding.js";
 import {
-  checkOnnxFlags,
+  checkForeignFlags,
   type ForeignDataFlags,
   foreignDataOptions,
   refuseForeignDataFlags,
@@ -47,17 +47,20 @@ export function foldCommand(): Command {
     .option("--no-verify", "ONNX, TF.js: do not run and compare both models")
     .option("--dequantize", "TF.js: store quantised kernels as float32 where a norm goes into them")
     .option("--json", "print JSON")
-    .option("--data <source>", "ONNX: compare on real inputs too: a folder of images, an NPY or NPZ (x), or a CSV file")
-    .option("--samples <n>", "ONNX: how many of them, at most", count("--samples"), 64);
-  return foreignDataOptions(fold).action(async (run: string, flags: FoldFlags, command: Command) => {
+    .option(
+      "--data <source>",
+      "ONNX, TF.js: compare on real inputs too: a folder of images, an NPY or NPZ (x), or a CSV file",
+    )
+    .option("--samples <n>", "ONNX, TF.js: how many of them, at most", count("--samples"), 64);
+  return foreignDataOptions(fold, "ONNX, TF.js").action(async (model: string, flags: FoldFlags, command: Command) => {
     if (flags.output === undefined && flags.dryRun !== true) {
       command.error("error: required option '-o, --output <path>' not specified, nor --dry-run");
     }
-    if (isOnnx(run)) process.stdout.write(`${await foldOnnxFile(run, checkOnnxFlags(run, flags))}\n`);
+    if (isOnnx(model)) process.stdout.write(`${await foldOnnxFile(model, checkForeignFlags(model, flags))}\n`);
+    else if (isTfjs(model)) process.stdout.write(`${await foldTfjsFile(model, checkForeignFlags(model, flags))}\n`);
     else {
-      refuseForeignDataFlags(run, flags);
-      if (isTfjs(run)) process.stdout.write(`${await foldTfjsFile(run, flags)}\n`);
-      else await foldRun(run, flags);
+      refuseForeignDataFlags(model, flags, "an .onnx model or a model.json of TF.js");
+      await foldRun(model, flags);
     }
   });
 }

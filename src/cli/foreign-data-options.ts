@@ -8,47 +8,54 @@ export type ForeignDataFlags = Pick<ForeignInputOptions, "size" | "mean" | "std"
 
 const names = ["size", "mean", "std", "scale", "layout", "ignore"] as const;
 
-/** Gives a command the flags of {@link ForeignDataFlags}. */
-export function foreignDataOptions(command: Command): Command {
+/** Gives a command the flags of {@link ForeignDataFlags}. @param systems - whose models it takes: `ONNX, TF.js` */
+export function foreignDataOptions(command: Command, systems: string): Command {
   return command
-    .option("--size <n|HxW>", "ONNX, images: height and width (default: the model's)", size)
-    .option("--scale <x>", "ONNX: what values are multiplied by (default: 1/255 for bytes, else 1)", number("--scale"))
+    .option("--size <n|HxW>", `${systems}, images: height and width (default: the model's)`, size)
+    .option(
+      "--scale <x>",
+      `${systems}: what values are multiplied by (default: 1/255 for bytes, else 1)`,
+      number("--scale"),
+    )
     .option(
       "--mean <list>",
-      "ONNX: what is then subtracted, for all or each channel, such as 0.485,0.456,0.406",
+      `${systems}: what is then subtracted, for all or each channel, such as 0.485,0.456,0.406`,
       numbers("--mean"),
     )
     .option(
       "--std <list>",
-      "ONNX: what is then divided by, for all or each channel, such as 0.229,0.224,0.225",
+      `${systems}: what is then divided by, for all or each channel, such as 0.229,0.224,0.225`,
       numbers("--std"),
     )
     .option(
       "--layout <order>",
-      "ONNX: nchw or nhwc (default: by the model's sizes)",
+      `${systems}: nchw or nhwc (default: by the model's sizes)`,
       oneOf<ImageLayout>("--layout", ["nchw", "nhwc"]),
     )
-    .option("--ignore <columns>", "ONNX, CSV: columns to leave out, separated by commas", list);
+    .option("--ignore <columns>", `${systems}, CSV: columns to leave out, separated by commas`, list);
 }
 
 /** @throws ArgumentError if a flag only serves runs */
-export function checkOnnxFlags<Flags extends { readonly model?: string }>(path: string, flags: Flags): Flags {
+export function checkForeignFlags<Flags extends { readonly model?: string }>(path: string, flags: Flags): Flags {
   if (flags.model === undefined) return flags;
   throw new ArgumentError({
     where: "--model",
     expected: "a run, which may need it",
     received: path,
-    cure: "Leave it out: an ONNX file holds its network.",
+    cure: "Leave it out: the file holds its network.",
   });
 }
 
-/** @throws ArgumentError if there are such flags with a run, which says all that itself */
-export function refuseForeignDataFlags(run: string, flags: ForeignDataFlags): void {
+/**
+ * @param expected - what they serve: `an .onnx model`
+ * @throws ArgumentError if there are such flags with a run, which says all that itself
+ */
+export function refuseForeignDataFlags(run: string, flags: ForeignDataFlags, expected: string): void {
   const flag = names.find((name) => flags[name] !== undefined);
   if (flag === undefined) return;
   throw new ArgumentError({
     where: `--${flag}`,
-    expected: "an .onnx model",
+    expected,
     received: run,
     cure: "Leave it out: a run knows how its data were prepared.",
   });

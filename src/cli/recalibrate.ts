@@ -9,7 +9,7 @@ import { openBar } from "./bar.js";
 import { dataHelp } from "./data-options.js";
 import { describeDrift } from "./describe-drift.js";
 import {
-  checkOnnxFlags,
+  checkForeignFlags,
   type ForeignDataFlags,
   foreignDataOptions,
   refuseForeignDataFlags,
@@ -58,14 +58,14 @@ export function recalibrateCommand(): Command {
     )
     .option("--seed <n>", "what the samples are drawn by, if there are more", count("--seed", 0), 0)
     .option("--skip-bad-rows", "leave out what cannot be used, instead of refusing it");
-  return foreignDataOptions(command).action(async (model: string, flags: RecalibrateFlags) => {
+  return foreignDataOptions(command, "ONNX").action(async (model: string, flags: RecalibrateFlags) => {
     const progress = progressBar();
     try {
       const isGiven = command.getOptionValueSource("batchSize") !== "default";
       const text = isOnnx(model)
         ? await recalibrateOnnxFile(
             model,
-            checkOnnxFlags(model, flags),
+            checkForeignFlags(model, flags),
             isGiven ? flags.batchSize : null,
             progress.update,
           )
@@ -97,7 +97,7 @@ async function recalibrateRun(
   flags: RecalibrateFlags,
   onProgress: (progress: RecalibrateProgress, samples: number) => void,
 ): Promise<string> {
-  refuseForeignDataFlags(path, flags);
+  refuseForeignDataFlags(path, flags, "an .onnx model");
   onWarning((message) => process.stderr.write(`evenkeel: warning: ${message}\n`));
   const run = await openModel(path, flags);
   const { dataset, part } = await loadPart(run.meta, flags);

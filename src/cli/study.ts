@@ -25,7 +25,7 @@ interface StudyFlags {
 }
 
 /** Raised whenever a trial would measure something else than before: kept trials of another protocol are refused. */
-const protocol = 1;
+const protocol = 2;
 const classes = 10;
 
 /** `evenkeel study` */

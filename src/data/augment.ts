@@ -2,6 +2,7 @@ import { ArgumentError } from "../errors.js";
 import type { Generator } from "../random.js";
 import { checkCount, formatShape } from "../shape.js";
 import type { Batch, Dataset, TensorData } from "./dataset.js";
+import { bilinear, clamp, type Planes, planesOf, redraw } from "./image-plane.js";
 
 /** Options of {@link augment}: what is done to each sample, in this order. */
 export interface AugmentOptions {
@@ -13,15 +14,6 @@ export interface AugmentOptions {
   readonly flip?: boolean | undefined;
   /** Adds normal noise of this deviation to each value, in the units of preprocessed inputs. */
   readonly noise?: number | undefined;
-}
-
-/** One image of a batch: C planes of height × width from `start` on. */
-interface Plane {
-  readonly values: Float32Array;
-  readonly start: number;
-  readonly channels: number;
-  readonly height: number;
-  readonly width: number;
 }
 
 /**
@@ -74,8 +66,7 @@ function fault(expected: string, received: string, cure = "Correct it."): Argume
   return new ArgumentError({ where: "augment(dataset, options)", expected, received, cure });
 }
 
-function imagesOf({ shape }: TensorData, values: Float32Array): Plane[] {
-  const [count, channels, height, width] = shape;
+function imagesOf({ shape }: TensorData, values: Float32Array): Planes[] {
   if (shape.length !== 4) {
     throw fault(
       "images (C, H, W)",
@@ -83,54 +74,25 @@ function imagesOf({ shape }: TensorData, values: Float32Array): Plane[] {
       "Leave crop, shift and flip out.",
     );
   }
-  const size = channels * height * width;
-  return Array.from({ length: count }, (_, k) => ({ values, start: k * size, channels, height, width }));
+  return planesOf(values, shape);
 }
 
-/** Fills every pixel of an image from its former self: `at(y, x)` reads plane `c`. */
-function redraw(
-  { values, start, channels, height, width }: Plane,
-  pixel: (plane: Float32Array, y: number, x: number) => number,
-): void {
-  for (let c = 0; c < channels; c++) {
-    const from = start + c * height * width;
-    const plane = values.slice(from, from + height * width);
-    for (let y = 0; y < height; y++) {
-      for (let x = 0; x < width; x++) values[from + y * width + x] = pixel(plane, y, x);
-    }
-  }
-}
-
-const clamp = (value: number, most: number): number => Math.min(Math.max(value, 0), most);
-
-function cropImage(image: Plane, least: number, generator: Generator): void {
+function cropImage(image: Planes, least: number, generator: Generator): void {
   const { height, width } = image;
   const share = generator.uniform(least, 1);
   const top = generator.uniform(0, (1 - share) * height);
   const left = generator.uniform(0, (1 - share) * width);
-  redraw(image, (plane, y, x) => {
-    // Centres of pixels lie at halves.
-    const fromY = clamp(top + share * (y + 0.5) - 0.5, height - 1);
-    const fromX = clamp(left + share * (x + 0.5) - 0.5, width - 1);
-    const x0 = Math.floor(fromX);
-    const x1 = Math.min(x0 + 1, width - 1);
-    const upper = Math.floor(fromY) * width;
-    const lower = Math.min(upper + width, (height - 1) * width);
-    const right = fromX - x0;
-    const down = fromY - Math.floor(fromY);
-    const above = plane[upper + x0] * (1 - right) + plane[upper + x1] * right;
-    const below = plane[lower + x0] * (1 - right) + plane[lower + x1] * right;
-    return above * (1 - down) + below * down;
-  });
+  // Centres of pixels lie at halves.
+  redraw(image, (plane, y, x) => bilinear(plane, image, top + share * (y + 0.5) - 0.5, left + share * (x + 0.5) - 0.5));
 }
 
-function shiftImage(image: Plane, most: number, generator: Generator): void {
+function shiftImage(image: Planes, most: number, generator: Generator): void {
   const { height, width } = image;
   const down = generator.below(2 * most + 1) - most;
   const right = generator.below(2 * most + 1) - most;
   redraw(image, (plane, y, x) => plane[clamp(y - down, height - 1) * width + clamp(x - right, width - 1)]);
 }
 
-function flipImage(image: Plane): void {
+function flipImage(image: Planes): void {
   redraw(image, (plane, y, x) => plane[y * image.width + image.width - 1 - x]);
 }

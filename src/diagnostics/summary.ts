@@ -72,8 +72,15 @@ export class PendingSummary {
     const [low, high, below, above] = values;
     const start = 4 + this.#bins;
     const channels = Array.from({ length: (size - start) / 6 }, (_, k): ChannelSummary => {
-      const [count, mean, m2, least, largest, zeros] = values.subarray(start + 6 * k, start + 6 * k + 6);
-      return { count, mean, m2, least, largest, zeros };
+      const at = start + 6 * k;
+      return {
+        count: values[at],
+        mean: values[at + 1],
+        m2: values[at + 2],
+        least: values[at + 3],
+        largest: values[at + 4],
+        zeros: values[at + 5],
+      };
     });
     const isRegular = channels.some(({ count }) => count > 0) && channels.every(({ mean }) => Number.isFinite(mean));
     const histogram = isRegular ? { range: [low, high] as const, counts: Array.from(values.subarray(4, start)) } : null;
@@ -97,8 +104,12 @@ export function mergeMoments(a: Moments, b: Moments): Moments {
 
 /** The summary of two sets of values together. */
 export function mergeSummaries(a: ChannelSummary, b: ChannelSummary): ChannelSummary {
+  // Without a spread, which takes longer than all the rest where layers are wide.
+  const { count, mean, m2 } = mergeMoments(a, b);
   return {
-    ...mergeMoments(a, b),
+    count,
+    mean,
+    m2,
     least: Math.min(a.least, b.least),
     largest: Math.max(a.largest, b.largest),
     zeros: a.zeros + b.zeros,

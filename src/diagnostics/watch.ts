@@ -216,7 +216,8 @@ async function normOf(squares: Tensor): Promise<number> {
  * each norm and activation, and the norm of the gradient that comes back. It looks at each `every`-th forward pass in training mode (evaluations
  * in between are passed over), changes nothing in training, and reads the values on the backend, in one pass of one kernel for each tensor.
  *
- * A layer that is listened to is not fused with the ReLU behind it; passes that are not looked at are as fast as ever.
+ * A layer that is listened to is not fused with the ReLU behind it; passes that are not looked at are as fast as ever. On one thread a step of
+ * the CNN of `evenkeel train` at batch 64 takes 31 % longer with `every: 1`, and as good as nothing with `every: 10` (`bench/watch.js`).
  *
  * @param model - a module that takes and gives a tensor
  * @throws ArgumentError if an option is out of range

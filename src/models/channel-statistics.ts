@@ -1,3 +1,5 @@
+import type { RunningNorm } from "../nn/running-norm.js";
+
 /** A mean and a variance for each channel, in float64. */
 export interface ChannelStatistics {
   readonly mean: Float64Array;
@@ -29,4 +31,22 @@ export function driftBetween(old: ChannelStatistics, now: ChannelStatistics, eps
     mean: rms(now.mean.map((mean, c) => inDeviations(c, mean - old.mean[c]))),
     deviation: rms(now.variance.map((v, c) => inDeviations(c, deviation(v) - deviation(old.variance[c])))),
   };
+}
+
+/** The running statistics of a norm; null if it has none. */
+export async function readStatistics({ runningMean, runningVar }: RunningNorm): Promise<ChannelStatistics | null> {
+  if (runningMean === null || runningVar === null) return null;
+  return { mean: Float64Array.from(await runningMean.data()), variance: Float64Array.from(await runningVar.data()) };
+}
+
+/** Gives a norm other running statistics. */
+export function writeStatistics({ runningMean, runningVar }: RunningNorm, { mean, variance }: ChannelStatistics): void {
+  for (const [t, values] of [
+    [runningMean, mean],
+    [runningVar, variance],
+  ] as const) {
+    if (t === null) continue;
+    t.backend.write(t.block, Float32Array.from(values));
+    t.storage.version++;
+  }
 }

@@ -4,7 +4,14 @@ import type { AnyModule } from "../nn/module.js";
 import { RunningNorm } from "../nn/running-norm.js";
 import { checkCount } from "../shape.js";
 import type { Tensor } from "../tensor.js";
-import { type ChannelStatistics, type Drift, driftBetween, mixStatistics } from "./channel-statistics.js";
+import {
+  type ChannelStatistics,
+  type Drift,
+  driftBetween,
+  mixStatistics,
+  readStatistics,
+  writeStatistics,
+} from "./channel-statistics.js";
 import type { LeftNorm } from "./fold-batch-norm.js";
 import { type Batches, Sweep } from "./sweep.js";
 
@@ -186,20 +193,4 @@ function checkOptions<B>(
 function isSpentAfterOnePass(data: Partial<Iterable<unknown> & AsyncIterable<unknown>>): boolean {
   const iterator: unknown = data[Symbol.asyncIterator]?.() ?? data[Symbol.iterator]?.();
   return iterator === data;
-}
-
-async function readStatistics({ runningMean, runningVar }: RunningNorm): Promise<ChannelStatistics | null> {
-  if (runningMean === null || runningVar === null) return null;
-  return { mean: Float64Array.from(await runningMean.data()), variance: Float64Array.from(await runningVar.data()) };
-}
-
-function writeStatistics({ runningMean, runningVar }: RunningNorm, { mean, variance }: ChannelStatistics): void {
-  for (const [t, values] of [
-    [runningMean, mean],
-    [runningVar, variance],
-  ] as const) {
-    if (t === null) continue;
-    t.backend.write(t.block, Float32Array.from(values));
-    t.storage.version++;
-  }
 }

@@ -1,4 +1,4 @@
-import { closeSync, fsyncSync, mkdirSync, openSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { closeSync, fsyncSync, mkdirSync, openSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
 
 /**
@@ -18,9 +18,11 @@ export function writeTogether(files: readonly (readonly [path: string, content: 
   try {
     for (const [k, [path, content]] of files.entries()) {
       mkdirSync(dirname(path), { recursive: true });
-      flushed(parts[k], "w", (file) => writeFileSync(file, content));
+      // A device or pipe takes what is written to it, and must not be replaced by a file.
+      if (isSpecial(path)) writeFileSync(path, content);
+      else flushed(parts[k], "w", (file) => writeFileSync(file, content));
     }
-    for (const [k, [path]] of files.entries()) renameSync(parts[k], path);
+    for (const [k, [path]] of files.entries()) if (!isSpecial(path)) renameSync(parts[k], path);
   } catch (cause) {
     for (const part of parts) rmSync(part, { force: true });
     throw cause;
@@ -28,6 +30,12 @@ export function writeTogether(files: readonly (readonly [path: string, content: 
   // The renaming stands in the folder. Windows cannot open one.
   if (process.platform === "win32") return;
   for (const folder of new Set(files.map(([path]) => dirname(path)))) flushed(folder, "r", () => {});
+}
+
+/** Whether there is something that is neither file nor folder. */
+function isSpecial(path: string): boolean {
+  const found = statSync(path, { throwIfNoEntry: false });
+  return found !== undefined && !found.isFile() && !found.isDirectory();
 }
 
 /** Opens, uses and closes a file or folder, and waits until the disk has it. */

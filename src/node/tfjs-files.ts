@@ -1,4 +1,4 @@
-import { existsSync, readFileSync, realpathSync } from "node:fs";
+import { existsSync, readFileSync, realpathSync, statSync } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
 import { ArgumentError } from "../errors.js";
 import { type TfjsFiles, tfjsWeightPaths } from "../models/tfjs/files.js";
@@ -24,16 +24,28 @@ export function writeTfjsFiles(folder: string, { model, shards }: TfjsFiles): st
   return path;
 }
 
-/** The folder that an output names: itself, or the one of its model.json. @throws ArgumentError if it is the input's */
-export function tfjsOutput(output: string, input: string): string {
+/** The folder that an output names: itself, or the one of its model.json. @throws ArgumentError if it names another file */
+export function tfjsFolder(output: string): string {
   const folder = basename(output) === "model.json" ? dirname(output) : output;
+  const isFolder = existsSync(folder) ? statSync(folder).isDirectory() : !folder.endsWith(".json");
+  if (isFolder) return folder;
+  throw new ArgumentError({
+    where: `--output ${output}`,
+    expected: "a folder, or model.json in one",
+    received: "another file",
+    cure: "Name a folder, which gets model.json and its weights.",
+  });
+}
+
+/** The same, for a model that is made of another. @throws ArgumentError if it is that model's folder */
+export function tfjsOutput(output: string, input: string): string {
+  const folder = tfjsFolder(output);
   const real = (one: string): string => (existsSync(one) ? realpathSync(one) : resolve(one));
-  if (real(folder) !== real(dirname(input)) && !output.endsWith(".json")) return folder;
-  if (folder !== output && real(folder) !== real(dirname(input))) return folder;
+  if (real(folder) !== real(dirname(input))) return folder;
   throw new ArgumentError({
     where: `--output ${output}`,
     expected: "another folder than that of the model that is read",
-    received: real(folder) === real(dirname(input)) ? "the same" : "the name of a file",
+    received: "the same",
     cure: "Name a new folder, which gets model.json and its weights; models are never changed in place.",
   });
 }

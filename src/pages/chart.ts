@@ -22,8 +22,10 @@ export interface Series {
 
 /** A range for each x. */
 export interface Band {
-  /** In the legend. */
+  /** In the legend, and in the numbers. */
   readonly name: string;
+  /** Whether the legend has it; else the description says what bands are. @defaultValue true */
+  readonly inLegend?: boolean;
   /** In the order of x. */
   readonly points: readonly (readonly [x: number, low: number, high: number])[];
 }

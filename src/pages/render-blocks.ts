@@ -119,12 +119,10 @@ function renderLegend(chart: Chart): Markup {
   if (chart.type !== "lines") return html`<div></div>`;
   const keys = chart.series.flatMap(({ name, bands = [] }, k) => {
     const line = html`<line x1="0" x2="28" y1="6" y2="6" stroke="${strokeOf(k)}" stroke-width="2.5" stroke-dasharray="${dashOf(k) ?? "none"}"></line>`;
-    const areas = bands.map((band, depth) => {
+    const areas = bands.flatMap(({ name, inLegend = true }, depth) => {
       const opacity = bandOpacity * (1 + depth);
-      return renderKey(
-        band.name,
-        html`<rect width="28" height="12" fill="${strokeOf(k)}" fill-opacity="${opacity}"></rect>`,
-      );
+      const area = html`<rect width="28" height="12" fill="${strokeOf(k)}" fill-opacity="${opacity}"></rect>`;
+      return inLegend ? [renderKey(name, area)] : [];
     });
     return [renderKey(name, line), ...areas];
   });

@@ -51,7 +51,7 @@ describe("evenkeel study", () => {
     const { code, stderr } = study("linear", "liner");
     expect(code).toBe(2);
     expect(stderr).toMatchInlineSnapshot(`
-      "error: evenkeel study: expected names of alive, batch, gap, linear, got liner. Leave the names out for all experiments of the budget.
+      "error: evenkeel study: expected names of alive, faster, shift, batch, gap, memory, place, linear, shifted, got liner. Leave the names out for all experiments of the budget.
       (evenkeel --help lists the commands and options)
       "
     `);
@@ -81,7 +81,7 @@ describe("evenkeel study", () => {
       "evenkeel: evenkeel study --data three: expected images of 10 classes, got 30 training and 12 test images of 1×8×8, 3 classes. Use fashion-mnist or mnist.
       evenkeel: --seeds: expected a whole number of at least 1, got none. Pass a whole number.
       evenkeel: --budget: expected quick or full, got huge. Pass one of them.
-      evenkeel: out: expected trials on images, 50 training and 20 test images, protocol 1, got a study of images, 40 training and 20 test images, protocol 1. Choose another --out.
+      evenkeel: out: expected trials on images, 50 training and 20 test images, protocol 2, got a study of images, 40 training and 20 test images, protocol 2. Choose another --out.
       evenkeel: out/study.jsonl, line 10: expected a trial, got a line. Remove the line, or choose another --out.
       "
     `);

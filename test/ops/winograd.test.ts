@@ -8,19 +8,21 @@ interface Case {
   readonly x: readonly [batch: number, channels: number, height: number, width: number];
   readonly results: number;
   readonly padding: number | [number, number];
+  readonly groups?: number;
 }
 
 /** Results, dx and dweight of a 3 × 3 convolution with a bias. */
-function run({ x: [n, c, h, w], results, padding }: Case): Float32Array[] {
+function run({ x: [n, inChannels, h, w], results, padding, groups = 1 }: Case): Float32Array[] {
   return scope(() => {
-    const x = tensor(normalValues(n * c * h * w, 1), [n, c, h, w], { requiresGrad: true });
+    const x = tensor(normalValues(n * inChannels * h * w, 1), [n, inChannels, h, w], { requiresGrad: true });
+    const c = inChannels / groups;
     const scale = 1 / Math.sqrt(9 * c);
     const weight = tensor(
       normalValues(results * c * 9, 2).map((v) => v * scale),
       [results, c, 3, 3],
       { requiresGrad: true },
     );
-    const y = conv2d(x, weight, tensor(normalValues(results, 3)), { padding });
+    const y = conv2d(x, weight, tensor(normalValues(results, 3)), { padding, groups });
     y.backward(normalValues(y.size, 4));
     return [y, x.grad, weight.grad].map((t) => t?.dataSync() ?? new Float32Array(0));
   });
@@ -35,6 +37,8 @@ const cases: Case[] = [
   { x: [2, 16, 31, 9], results: 8, padding: [0, 2] },
   { x: [1, 8, 70, 66], results: 10, padding: 1 },
   { x: [2, 300, 5, 4], results: 8, padding: 1 },
+  { x: [3, 34, 6, 7], results: 36, padding: 1, groups: 2 },
+  { x: [3, 24, 5, 9], results: 30, padding: 0, groups: 3 },
 ];
 
 describe("3 × 3 convolutions of 8 channels and more", () => {

@@ -48,7 +48,7 @@ test("a batch of one is refused in the library's words", async () => {
 
 test("the same layer gives mean β and spread γ by the batch, and something else by what it remembers", async () => {
   const { contest } = await trained(3);
-  const twice = layerTwice(contest, b);
+  const twice = await layerTwice(contest, b);
   expect(twice?.batch.mean).toBeCloseTo(0, 1);
   expect(twice?.batch.deviation).toBeCloseTo(1, 1);
   expect(Math.abs((twice?.running.deviation ?? 1) - 1)).toBeGreaterThan(0.1);
@@ -58,7 +58,7 @@ test("the same layer gives mean β and spread γ by the batch, and something els
 test("looking changes nothing", async () => {
   const [seen, alone] = [await trained(10), await trained(10)];
   statisticsOf(seen.contest, b);
-  layerTwice(seen.contest, b);
+  await layerTwice(seen.contest, b);
   batchMates(seen.contest, { network: 1, size: 4, rounds: 3, seed: 5 });
   await seen.contest.step();
   await alone.contest.step();
@@ -69,8 +69,8 @@ test("looking changes nothing", async () => {
 
 test("a network without running statistics has none to show", async () => {
   const { contest } = await trained(1);
-  expect([statisticsOf(contest, { network: 0, layer: 0 }), layerTwice(contest, { network: 0, layer: 0 })]).toEqual([
-    null,
-    null,
-  ]);
+  expect([
+    statisticsOf(contest, { network: 0, layer: 0 }),
+    await layerTwice(contest, { network: 0, layer: 0 }),
+  ]).toEqual([null, null]);
 });

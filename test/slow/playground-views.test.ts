@@ -3,9 +3,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import axe from "axe-core";
 import type { Locator, Page } from "playwright-core";
-import { build } from "vite";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { hasChromium, isolating, type Server, serve, visit } from "../support/chromium.js";
+import { buildPlayground } from "../support/playground.js";
 
 /** Patient, since on a busy machine seconds become minutes. */
 const patience = 180_000;
@@ -38,9 +38,7 @@ describe.skipIf(!hasChromium)(
     let server: Server;
 
     beforeAll(async () => {
-      const root = join(import.meta.dirname, "../../playground");
-      const configFile = join(root, "vite.config.ts");
-      await build({ root, configFile, logLevel: "error", build: { outDir: folder, emptyOutDir: true } });
+      await buildPlayground(folder);
       server = await serve(folder, isolating);
     }, 120_000);
 

@@ -179,7 +179,7 @@ describe("evenkeel recalibrate model.onnx", () => {
         "evenkeel: --part: expected a part that photos has, got test. Leave it out.",
         "evenkeel: recalibrateOnnx(bytes, data): expected blend to be a finite number of samples, at least 0, got -1. Pass how many samples the old statistics count for.",
         "evenkeel: --mode: expected sequential or batch, got precise. Pass one of them.",
-        "evenkeel: --model: expected a run, which may need it, got model.onnx. Leave it out: an ONNX file holds its network.",
+        "evenkeel: --model: expected a run, which may need it, got model.onnx. Leave it out: the file holds its network.",
         "evenkeel: --batch-size: expected 1, since the model's input x is 1×3×h×w, got 2. Leave it out, or export the model with a dynamic batch axis.",
         "evenkeel: bad.csv, row 3, column b: expected a finite number, got "x". Correct it, leave the column out (--ignore), or drop such rows (--skip-bad-rows).",
         "evenkeel: rows.csv: expected samples of 2, as the model's input x takes them, got 3. Bring the data to that shape, or pass another --size or --layout.",

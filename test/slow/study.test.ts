@@ -5,6 +5,7 @@ import { expectReadable } from "../support/accessible.js";
 import { hasChromium } from "../support/chromium.js";
 import { temporaryFolder, writeTenClasses } from "../support/idx-files.js";
 import { start } from "../support/runs.js";
+import { expectRepeatable, smallStudyData } from "../support/study.js";
 
 const folder = temporaryFolder();
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -52,4 +53,10 @@ describe("a study", () => {
   test.skipIf(!hasChromium)("has a page that is readable narrow and wide, light and dark", async () => {
     await expectReadable(readFileSync(join(folder, "whole", "study.html"), "utf8"));
   });
+});
+
+describe("an experiment", () => {
+  test.each(["faster", "shift", "batch"])("named %s gives finite numbers, the same for the same seed", (name) =>
+    expectRepeatable(name, smallStudyData(40, 20)),
+  );
 });

@@ -1,4 +1,5 @@
 import { foldTfjs, inspectTfjs, toTfjsArtifacts } from "evenkeel/tfjs";
+import fc from "fast-check";
 import { beforeAll, describe, expect, test } from "vitest";
 import { type Builders, type BuiltModel, filesOf, hasPeers, nsfwModel, tensorFlow } from "../support/tfjs-peers.js";
 
@@ -155,6 +156,63 @@ describe.skipIf(!hasPeers)("TF.js (skipped without npm ci --prefix test/peers)",
         ],
       }
     `);
+  });
+
+  test("random stacks fold without changing a result, and every norm is accounted for", async () => {
+    type Make = (l: Builders["layers"], name: string, first: object, pick: (count: number) => number) => unknown;
+    const activation = (pick: (count: number) => number): string => ["linear", "linear", "relu"][pick(3)];
+    const linear =
+      (kind: string, filters: object): Make =>
+      (l, name, first, pick) =>
+        l[kind]({
+          ...{ name, kernelSize: 1 + pick(3), padding: ["same", "valid"][pick(2)], useBias: pick(2) === 0 },
+          ...{ activation: activation(pick), ...filters, ...first },
+        });
+    const norm: Make = (l, name, first, pick) =>
+      l["batchNormalization"]({ name, scale: pick(2) === 0, center: pick(3) > 0, epsilon: 0.01, ...first });
+    const makers: readonly Make[] = [
+      linear("conv2d", { filters: 3 }),
+      linear("conv2dTranspose", { filters: 2 }),
+      linear("depthwiseConv2d", { depthMultiplier: 2 }),
+      linear("separableConv2d", { filters: 4 }),
+      ...[norm, norm, norm, norm],
+      (l, name, first) => l["reLU"]({ name, ...first }),
+      (l, name, first) => l["dropout"]({ name, rate: 0.3, ...first }),
+      (l, name, first) => l["averagePooling2d"]({ name, poolSize: 2, strides: 1, padding: "valid", ...first }),
+    ];
+    const ends: readonly Make[] = [
+      (l, name) => l["flatten"]({ name }),
+      (l, name) => l["globalAveragePooling2d"]({ name }),
+    ];
+    let folded = 0;
+    await fc.assert(
+      fc.asyncProperty(fc.array(fc.noBias(fc.nat()), { minLength: 2, maxLength: 6 }), async (choices) => {
+        let norms = 0;
+        const layers = choices.map((choice, k) => {
+          let rest = choice;
+          const pick = (count: number): number => {
+            const picked = rest % count;
+            rest = Math.floor(rest / count);
+            return picked;
+          };
+          const make = makers[pick(makers.length)];
+          if (make === norm) norms++;
+          return make(tf.layers, `l${k}`, k === 0 ? { inputShape: [14, 14, 2] } : {}, pick);
+        });
+        const end = ends[choices[0] % 2](tf.layers, "end", {}, () => 0);
+        const head = tf.layers["dense"]({ name: "head", units: 3 });
+        const model = fill(tf.sequential({ layers: [...layers, end, head] }));
+        const files = await filesOf(tf, model);
+        model.dispose();
+        // It runs both in TF.js, and throws where they differ.
+        const result = await foldTfjs(files, { tf });
+        expect(result.folded.length + result.left.length).toBe(norms);
+        expect(inspectTfjs(result.files).norms).toHaveLength(result.left.length);
+        folded += result.folded.length;
+      }),
+      { numRuns: 60, seed: 5 },
+    );
+    expect(folded).toBeGreaterThan(20);
   });
 
   test("keeps training configuration, optimizer state and metadata, and frees what it made", async () => {

@@ -1,28 +1,9 @@
-import { arrayDataset, currentSeed, Generator } from "evenkeel";
-import {
-  chooseExperiments,
-  type Experiment,
-  experiments,
-  runStudy,
-  type StudyData,
-  type Trial,
-  type TrialStore,
-} from "evenkeel/study";
+import { Generator } from "evenkeel";
+import { chooseExperiments, type Experiment, experiments, runStudy, type Trial, type TrialStore } from "evenkeel/study";
 import { describe, expect, test } from "vitest";
+import { expectRepeatable, smallStudyData } from "../support/study.js";
 
-/** Images of 8×8 in ten classes, in noise. */
-function smallData(train: number, test: number): StudyData {
-  const generator = new Generator(6);
-  const part = (length: number) =>
-    arrayDataset({
-      inputs: Float32Array.from({ length: 64 * length }, (_, k) => generator.normal(k % 10 === (k >> 6) % 10 ? 2 : 0)),
-      shape: [1, 8, 8],
-      labels: Array.from({ length }, (_, k) => k % 10),
-    });
-  return { train: part(train), test: part(test), inputShape: [1, 8, 8], classes: 10 };
-}
-
-const data = smallData(24, 20);
+const data = smallStudyData(24, 20);
 
 /** Trials that only count: condition `b` is 1 above `a`, give or take what the seed says. */
 function counting(name: string, timeShare: number, ran: string[] = []): Experiment<{ value: number }> {
@@ -136,7 +117,7 @@ describe("a study", () => {
       `[ArgumentError: runStudy({ seeds }): expected seeds to be a whole number of at least 1, got 0. Correct seeds.]`,
     );
     expect(() => chooseExperiments(["gap", "gup"], "quick")).toThrowErrorMatchingInlineSnapshot(
-      `[ArgumentError: evenkeel study: expected names of alive, batch, gap, linear, got gup. Leave the names out for all experiments of the budget.]`,
+      `[ArgumentError: evenkeel study: expected names of alive, faster, shift, batch, gap, memory, place, linear, shifted, got gup. Leave the names out for all experiments of the budget.]`,
     );
   });
 
@@ -149,22 +130,10 @@ describe("a study", () => {
 });
 
 describe("an experiment", () => {
-  test.each(["linear", "alive"])("named %s gives finite numbers, the same for the same seed", async (name) => {
-    const chosen = chooseExperiments([name], "quick");
-    const once = await runStudy({ experiments: chosen, data, seeds: 1 });
-    expect(currentSeed()).toBe(0);
-    const again = await runStudy({ experiments: chosen, data, seeds: 1 });
-    const [{ experiment, results, answers }] = once;
-    for (const condition of results.conditions) {
-      const [measures] = results.measures(condition);
-      expect(Object.values(measures).flat().every(Number.isFinite)).toBe(true);
-      expect(again[0].results.measures(condition)).toEqual([measures]);
-    }
-    // One seed tells nothing of the spread.
-    expect(answers.map(({ verdict }) => verdict)).toEqual(answers.map(() => "unclear"));
-    for (const { ours } of experiment.comparisons(results)) expect(Number.isFinite(ours)).toBe(true);
-    expect(experiment.figures(results).length).toBeGreaterThan(0);
-  });
+  test.each(["alive", "memory", "place", "linear", "shifted"])(
+    "named %s gives finite numbers, the same for the same seed",
+    (name) => expectRepeatable(name, data),
+  );
 
   test("linear finds batch norm affine at inference, and not in training", async () => {
     const [{ answers }] = await runStudy({ experiments: chooseExperiments(["linear"], "quick"), data, seeds: 3 });

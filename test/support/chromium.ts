@@ -11,6 +11,8 @@ if (!hasChromium && process.env["CI"]) throw new Error("Chromium is missing: apt
 
 const types: Readonly<Record<string, string>> = {
   ".js": "text/javascript",
+  ".mjs": "text/javascript",
+  ".wasm": "application/wasm",
   ".css": "text/css",
   ".json": "application/json",
 };
@@ -32,7 +34,7 @@ export interface Server {
 export async function serve(
   folder: string,
   headers: Readonly<Record<string, string>> = {},
-  pages: Readonly<Record<string, string>> = {},
+  pages: Readonly<Record<string, string | Uint8Array>> = {},
 ): Promise<Server> {
   const server = createServer(({ url = "/" }, response) => {
     for (const [name, value] of Object.entries(headers)) response.setHeader(name, value);

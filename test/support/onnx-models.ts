@@ -17,16 +17,18 @@ export type NodeParts = readonly [
 export interface ConstantParts {
   readonly shape: readonly number[];
   readonly values?: readonly number[];
-  readonly type?: FloatName;
+  readonly type?: ElementName;
 }
 
-type FloatName = "float32" | "float16" | "bfloat16" | "float64";
-const floatTypes = { float32: 1, float16: 10, bfloat16: 16, float64: 11 } as const;
+type ElementName = "float32" | "float16" | "bfloat16" | "float64" | "int64" | "bool";
+const elementTypes = { float32: 1, float16: 10, bfloat16: 16, float64: 11, int64: 7, bool: 9 } as const;
 
 /** What a graph is made of. */
 export interface GraphParts {
   readonly nodes: readonly NodeParts[];
   readonly inputs?: Readonly<Record<string, readonly (number | string)[]>>;
+  /** Of inputs and outputs that are not of the model's type. */
+  readonly types?: Readonly<Record<string, ElementName>>;
   /** Names, or a shape by name. */
   readonly outputs: readonly string[];
   readonly constants?: Readonly<Record<string, ConstantParts>>;
@@ -41,7 +43,7 @@ export interface ModelParts extends GraphParts {
   /** Whether constants are initializers or Constant nodes. @defaultValue "initializer" */
   readonly constantsAs?: "initializer" | "node";
   /** @defaultValue "float32" */
-  readonly type?: FloatName;
+  readonly type?: ElementName;
   /** Other fields of the model. */
   readonly more?: Omit<
     Exclude<MessageInitShape<typeof ModelProtoSchema>, { $typeName: string }>,
@@ -87,7 +89,8 @@ export function onnxModel(parts: ModelParts): Uint8Array {
 
 function graphOf(parts: GraphParts, model: ModelParts): MessageInitShape<typeof GraphProtoSchema> {
   const { type = "float32", constantsAs = "initializer", ir = 8 } = model;
-  const { nodes, inputs = {}, outputs, constants = {} } = parts;
+  const { nodes, inputs = {}, outputs, constants = {}, types = {} } = parts;
+  const typeOf = (name: string): number => elementTypes[types[name] ?? type];
   const tensors = Object.entries(constants).map(([name, constant], k) => tensorOf(name, constant, type, k));
   const asNodes = tensors.map((value) => ({
     opType: "Constant",
@@ -98,10 +101,10 @@ function graphOf(parts: GraphParts, model: ModelParts): MessageInitShape<typeof 
   return {
     name: "graph",
     input: [
-      ...Object.entries(inputs).map(([name, shape]) => info(name, floatTypes[type], shape)),
+      ...Object.entries(inputs).map(([name, shape]) => info(name, typeOf(name), shape)),
       ...(isOld ? tensors.map((value) => info(value.name, value.dataType, value.dims.map(Number))) : []),
     ],
-    output: outputs.map((name) => info(name, floatTypes[type])),
+    output: outputs.map((name) => info(name, typeOf(name))),
     initializer: constantsAs === "initializer" ? tensors : [],
     node: [
       ...(constantsAs === "node" ? asNodes : []),
@@ -139,13 +142,14 @@ function info(name: string, elemType: number, shape?: readonly (number | string)
   return { name, type: { value: { case: "tensorType" as const, value } } };
 }
 
-function tensorOf(name: string, { shape, values, type: own }: ConstantParts, type: FloatName, seed: number) {
+function tensorOf(name: string, { shape, values, type: own }: ConstantParts, type: ElementName, seed: number) {
   const size = shape.reduce((product, extent) => product * extent, 1);
   const numbers = values ?? deviates(size, seed + 100, 0, 0.5);
   const kind = own ?? type;
   const dims = shape.map(BigInt);
-  const base = { name, dims, dataType: floatTypes[kind] };
+  const base = { name, dims, dataType: elementTypes[kind] };
   if (kind === "float32") return { ...base, rawData: new Uint8Array(Float32Array.from(numbers).buffer) };
+  if (kind === "int64") return { ...base, int64Data: numbers.map(BigInt) };
   if (kind === "float64") return { ...base, doubleData: [...numbers] };
   return { ...base, int32Data: numbers.map((value) => (kind === "float16" ? halfBits(value) : bfloatBits(value))) };
 }

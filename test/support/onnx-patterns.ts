@@ -173,4 +173,40 @@ export const foldingPatterns: readonly (readonly [name: string, model: ModelPart
     },
     ["Conv", "Conv"],
   ],
+  [
+    "a weight and statistics that nodes make of constants, behind Dropout",
+    {
+      inputs: row,
+      outputs: ["y"],
+      nodes: [
+        ["Transpose", ["w"], ["v"]],
+        ["Gemm", ["x", "v", "b"], ["c"]],
+        ["Dropout", ["c"], ["d"]],
+        ["Reshape", ["m", "s"], ["n.mean"]],
+        normNode("n", "d", "y"),
+      ],
+      constants: {
+        w: weight(4, 5),
+        b: weight(4),
+        m: weight(2, 2),
+        s: { shape: [1], values: [-1], type: "int64" },
+        ...without(normConstants("n", 4), "n.mean"),
+      },
+    },
+    ["Gemm"],
+  ],
+  [
+    "MatMul, reshaped to rows as long",
+    {
+      inputs: row,
+      outputs: ["y"],
+      nodes: [["MatMul", ["x", "w"], ["c"]], ["Reshape", ["c", "s"], ["d"]], normNode("n", "d", "y")],
+      constants: { w: weight(5, 4), s: { shape: [2], values: [-1, 4], type: "int64" }, ...normConstants("n", 4) },
+    },
+    ["Gemm"],
+  ],
 ];
+
+function without<T>(constants: Readonly<Record<string, T>>, name: string): Record<string, T> {
+  return Object.fromEntries(Object.entries(constants).filter(([key]) => key !== name));
+}

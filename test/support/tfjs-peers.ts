@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync } from "node:fs";
 import { createRequire } from "node:module";
 import { join } from "node:path";
 import {
@@ -10,6 +10,7 @@ import {
   tfjsWeightPaths,
   toTfjsFiles,
 } from "evenkeel/tfjs";
+import { installEvenkeel } from "./own-package.js";
 
 const folder = join(import.meta.dirname, "../peers");
 const require = createRequire(join(folder, "package.json"));
@@ -17,6 +18,19 @@ const require = createRequire(join(folder, "package.json"));
 /** Whether TensorFlow.js is there; in CI it must be. */
 export const hasPeers = existsSync(join(folder, "node_modules/@tensorflow/tfjs"));
 if (!hasPeers && process.env["CI"]) throw new Error("TensorFlow.js is missing: npm ci --prefix test/peers");
+
+/** A project that has installed this package and TensorFlow.js. @returns its folder */
+export function installWithPeers(project: string): string {
+  mkdirSync(join(project, "node_modules"), { recursive: true });
+  installEvenkeel(project, "copy");
+  for (const modules of [join(folder, "../../node_modules"), join(folder, "node_modules")]) {
+    for (const name of readdirSync(modules)) {
+      const target = join(project, "node_modules", name);
+      if (!name.startsWith(".") && !existsSync(target)) symlinkSync(join(modules, name), target);
+    }
+  }
+  return project;
+}
 
 /** A layer, called on values of a network to be. */
 export interface LayerBuilder {

@@ -1,3 +1,4 @@
+import { guessesOf } from "./accuracy.js";
 import type { Contest } from "./contest.js";
 import { Trainer } from "./trainer.js";
 
@@ -13,13 +14,5 @@ export function guesses({ entrants }: Contest, { network, count }: { network: 0 
   const trainer = entrants[network];
   if (!(trainer instanceof Trainer)) return [];
   const { inputs, labels } = trainer.data.test;
-  const probabilities = trainer.predict(inputs.subarray(0, (inputs.length / labels.length) * count));
-  return Array.from({ length: count }, (_, k) =>
-    likeliest(probabilities.subarray((k * probabilities.length) / count, ((k + 1) * probabilities.length) / count)),
-  );
-}
-
-/** The place of the largest value. */
-export function likeliest(probabilities: Float32Array): number {
-  return probabilities.indexOf(Math.max(...probabilities));
+  return guessesOf(trainer.predict(inputs.subarray(0, (inputs.length / labels.length) * count)), count);
 }

@@ -35,13 +35,15 @@ export interface ExportedNetwork {
 
 /** Writes down a run as it stands. */
 export async function exportRun({ experiment, data, entrants }: Contest): Promise<ExportedRun> {
+  // At once, since training goes on while the data are packed.
+  const networks = [exportNetwork("A", entrants[0], experiment), exportNetwork("B", entrants[1], experiment)] as const;
   return {
     format: "evenkeel-playground",
     formatVersion: 1,
     evenkeel: version,
     experiment,
     data: base64Of(await pipeBytes(writeData(data), new CompressionStream("gzip"))),
-    networks: [exportNetwork("A", entrants[0], experiment), exportNetwork("B", entrants[1], experiment)],
+    networks,
   };
 }
 

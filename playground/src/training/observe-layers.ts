@@ -1,22 +1,10 @@
-import type { Module } from "evenkeel";
-import type { HiddenLayer } from "./build-network.js";
+import { type AnyModule, type Distribution, type Tensor, type WatchedLayer, watch } from "evenkeel";
+import type { Network } from "./build-network.js";
 
 /** The values that histograms show; what lies beyond is counted apart. */
-export const histogramRange: readonly [low: number, high: number] = [-4, 4];
-const bins = 64;
+export const histogramRange = [-4, 4] as const;
 /** A unit whose outputs over a batch differ by less is dead: it tells the next layer nothing about the sample. */
 const deadSpread = 0.001;
-
-/** How values are spread. */
-export interface Distribution {
-  readonly mean: number;
-  readonly deviation: number;
-  /** Shares of the values in 64 bins of equal width over {@link histogramRange}. */
-  readonly shares: Float32Array;
-  /** Shares below and above the range. */
-  readonly below: number;
-  readonly above: number;
-}
 
 /** One hidden layer at one step. */
 export interface LayerView {
@@ -30,70 +18,69 @@ export interface LayerView {
   readonly quantiles: readonly [low: number, middle: number, high: number];
 }
 
-/** Watches hidden layers for one forward pass. @returns a function that ends it and tells what was seen */
-export function observeLayers(hidden: readonly HiddenLayer[]): () => LayerView[] {
-  const seen = hidden.map(() => new Map<Module, Float32Array>());
-  const release = hidden.flatMap(({ linear, norm, activation }, k) =>
-    [linear, norm ?? linear, activation].map((layer) =>
-      layer.onForward((_, __, output) => void seen[k].set(layer, new Float32Array(output.dataSync()))),
-    ),
-  );
-  return () => {
-    for (const end of release) end();
-    return hidden.map(({ linear, norm, activation }, k) => {
-      const of = (layer: Module): Float32Array => seen[k].get(layer) ?? new Float32Array();
-      const [units] = linear.weight.shape;
-      const input = of(norm ?? linear);
-      return {
-        before: distributionOf(of(linear)),
-        after: distributionOf(input),
-        dead: deadShare(of(activation), units),
-        quantiles: quantilesOf(input, units),
-      };
-    });
-  };
-}
-
-/** How values are spread. */
-export function distributionOf(values: Float32Array): Distribution {
-  const [low, high] = histogramRange;
-  const shares = new Float32Array(bins);
-  const share = 1 / values.length;
-  let [below, above, sum] = [0, 0, 0];
-  for (const value of values) {
-    sum += value;
-    const bin = Math.floor(((value - low) / (high - low)) * bins);
-    if (bin < 0) below += share;
-    else if (bin < bins) shares[bin] += share;
-    else above += share;
+/** Looks at modules while `body` takes `model` through one forward pass in training mode; all histograms range over {@link histogramRange}. */
+export async function watchPass<T>(
+  model: AnyModule,
+  modules: readonly AnyModule[],
+  body: () => T,
+): Promise<{ result: T; layers: readonly WatchedLayer[] }> {
+  const watcher = watch(model, { layers: (module) => modules.includes(module), bins: 64, range: histogramRange });
+  try {
+    const result = body();
+    const [{ layers }] = await watcher.take();
+    return { result, layers };
+  } finally {
+    await watcher.stop();
   }
-  const mean = sum * share;
-  let squares = 0;
-  for (const value of values) squares += (value - mean) ** 2;
-  return { mean, deviation: Math.sqrt(squares * share), shares, below, above };
 }
 
-function deadShare(output: Float32Array, units: number): number {
-  const samples = output.length / units;
+/** Looks at the hidden layers of a network while `body` takes it through one forward pass in training mode. */
+export async function observeLayers<T>(
+  { model, hidden }: Network,
+  body: () => T,
+): Promise<{ result: T; layers: readonly LayerView[] }> {
+  const units: Pick<LayerView, "dead" | "quantiles">[] = [];
+  const release = hidden.map(({ activation }) =>
+    activation.onForward((_, input: Tensor, output: Tensor) => {
+      units.push({ dead: deadShareOf(output), quantiles: quantilesOf(input) });
+    }),
+  );
+  try {
+    const modules = hidden.flatMap(({ linear, activation }) => [linear, activation]);
+    const { result, layers } = await watchPass(model, modules, body);
+    return {
+      result,
+      layers: units.map((own, k) => ({ before: layers[2 * k].output, after: layers[2 * k + 1].input, ...own })),
+    };
+  } finally {
+    for (const end of release) end();
+  }
+}
+
+function deadShareOf(output: Tensor): number {
+  const [samples, units] = output.shape;
   if (samples < 2) return Number.NaN;
+  const values = output.dataSync();
   let dead = 0;
   for (let unit = 0; unit < units; unit++) {
-    let [least, most] = [output[unit], output[unit]];
-    for (let k = unit; k < output.length; k += units) {
-      least = Math.min(least, output[k]);
-      most = Math.max(most, output[k]);
+    let [least, most] = [values[unit], values[unit]];
+    for (let k = unit; k < values.length; k += units) {
+      least = Math.min(least, values[k]);
+      most = Math.max(most, values[k]);
     }
     if (most - least < deadSpread) dead++;
   }
   return dead / units;
 }
 
-function quantilesOf(values: Float32Array, units: number): [number, number, number] {
-  const sorted = Float32Array.from({ length: values.length / units }, (_, k) => values[k * units]).sort();
+function quantilesOf(input: Tensor): [number, number, number] {
+  const [samples, units] = input.shape;
+  const values = input.dataSync();
+  const sorted = Float32Array.from({ length: samples }, (_, k) => values[k * units]).sort();
   const at = (share: number): number => {
-    const place = share * (sorted.length - 1);
+    const place = share * (samples - 1);
     const below = Math.floor(place);
-    const above = Math.min(sorted.length - 1, below + 1);
+    const above = Math.min(samples - 1, below + 1);
     return sorted[below] + (place - below) * (sorted[above] - sorted[below]);
   };
   return [at(0.15), at(0.5), at(0.85)];

@@ -28,8 +28,8 @@ export class StatisticsTrace {
     return this.#norms.every((norm) => norm === null);
   }
 
-  /** Watches one forward pass. @returns a function that ends it and tells the first unit's mean in each layer */
-  watch(): () => readonly number[] {
+  /** What `body` gives, and the first unit's mean in each layer in the forward pass that it makes. */
+  watch<T>(body: () => T): { result: T; means: readonly number[] } {
     const means = this.#norms.map(() => Number.NaN);
     const release = this.#norms.map((norm, k) =>
       norm?.onForward((_: AnyModule, input) => {
@@ -40,10 +40,11 @@ export class StatisticsTrace {
         means[k] = sum / samples;
       }),
     );
-    return () => {
+    try {
+      return { result: body(), means };
+    } finally {
       for (const end of release) end?.();
-      return means;
-    };
+    }
   }
 
   /** Moves the running means: r ← momentum·r + (1 − momentum)·batch. */

@@ -1,7 +1,17 @@
-import { Generator, noGrad, onWarning, RunningNorm, scope, type Tensor, tensor } from "evenkeel";
-import { likeliest } from "./classify.js";
+import {
+  type Distribution,
+  Generator,
+  noGrad,
+  onWarning,
+  RunningNorm,
+  type Statistics,
+  scope,
+  type Tensor,
+  tensor,
+} from "evenkeel";
+import { accuracyOf } from "./accuracy.js";
 import type { Contest } from "./contest.js";
-import { type Distribution, distributionOf } from "./observe-layers.js";
+import { watchPass } from "./observe-layers.js";
 import type { StatisticsColumns } from "./statistics-trace.js";
 import { Trainer } from "./trainer.js";
 
@@ -13,12 +23,11 @@ export interface Place {
 
 /** What one layer makes of the same numbers in two ways, and how the whole network fares with each. */
 export interface LayerTwice {
-  readonly before: Distribution;
   readonly batch: Distribution;
   readonly running: Distribution;
   /** The largest difference between the two, in any unit, for any sample. */
   readonly difference: number;
-  /** The share of test samples that are told right. */
+  /** The share of test samples that are right. */
   readonly accuracy: { readonly batch: number; readonly running: number };
 }
 
@@ -41,7 +50,7 @@ export function statisticsOf({ entrants }: Contest, { network, layer }: Place): 
 }
 
 /** Puts a batch through a layer with the batch's statistics and with the running ones. Null where the layer has no running ones. */
-export function layerTwice({ entrants }: Contest, { network, layer }: Place): LayerTwice | null {
+export async function layerTwice({ entrants }: Contest, { network, layer }: Place): Promise<LayerTwice | null> {
   const trainer = entrants[network];
   if (!(trainer instanceof Trainer)) return null;
   const norm = trainer.network.hidden[layer]?.norm;
@@ -51,16 +60,21 @@ export function layerTwice({ entrants }: Contest, { network, layer }: Place): La
   const { values, shape } = inputOf(norm, () =>
     trainer.predictInTraining(train.inputs.subarray(0, size * trainer.settings.batchSize)),
   );
-  const through = (): Float32Array => scope(() => noGrad(() => norm.forward(tensor(values, shape)).dataSync()));
-  const batch = trainer.statistics.forgetting(through);
-  norm.eval();
-  const running = through();
-  norm.train();
+  const forward = (): Float32Array => scope(() => noGrad(() => norm.forward(tensor(values, shape)).dataSync()));
+  const normalised = (statistics: Statistics): Float32Array => {
+    norm.normalizeWith = statistics;
+    try {
+      return trainer.statistics.forgetting(forward);
+    } finally {
+      norm.normalizeWith = "batch";
+    }
+  };
+  const batch = await watchPass(norm, [norm], () => normalised("batch"));
+  const running = await watchPass(norm, [norm], () => normalised("running"));
   return {
-    before: distributionOf(values),
-    batch: distributionOf(batch),
-    running: distributionOf(running),
-    difference: batch.reduce((most, value, k) => Math.max(most, Math.abs(value - running[k])), 0),
+    batch: batch.layers[0].output,
+    running: running.layers[0].output,
+    difference: batch.result.reduce((most, value, k) => Math.max(most, Math.abs(value - running.result[k])), 0),
     accuracy: {
       batch: accuracyOf(trainer.predictInTraining(test.inputs), test.labels),
       running: accuracyOf(trainer.predict(test.inputs), test.labels),
@@ -120,14 +134,4 @@ export function batchMates(
   } finally {
     onWarning(before);
   }
-}
-
-/** The share of samples whose own class has the largest probability. */
-function accuracyOf(probabilities: Float32Array, labels: Int32Array): number {
-  const classes = probabilities.length / labels.length;
-  const right = labels.filter((label, k) => {
-    const row = probabilities.subarray(k * classes, (k + 1) * classes);
-    return likeliest(row) === label;
-  });
-  return right.length / labels.length;
 }

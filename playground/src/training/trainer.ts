@@ -1,5 +1,6 @@
 import { crossEntropy, fit, Generator, noGrad, onWarning, Sgd, scope, softmax, type Tensor, tensor } from "evenkeel";
 import type { NetworkSettings } from "../settings.js";
+import { accuracyOf } from "./accuracy.js";
 import { buildNetwork, type Network } from "./build-network.js";
 import type { Samples, TrainingData } from "./data-sets.js";
 import { History } from "./history.js";
@@ -81,30 +82,20 @@ export class Trainer {
   }
 
   async #step(): Promise<void> {
-    const { model, hidden } = this.network;
     const batch = this.#nextBatch();
-    const measured = this.curves.wants(this.steps);
-    const endLayers = measured ? observeLayers(hidden) : null;
-    const endMeans = this.statistics.watch();
-    let loss = Number.NaN;
-    let layers: readonly LayerView[] | null = null;
-    let means: readonly number[] = [];
-    try {
-      loss = this.#backward(batch);
-    } finally {
-      layers = endLayers?.() ?? null;
-      means = endMeans();
-    }
+    const backward = () => this.statistics.watch(() => this.#backward(batch));
+    const observed = this.curves.wants(this.steps) ? await observeLayers(this.network, backward) : null;
+    const { result: loss, means } = observed === null ? backward() : observed.result;
     this.statistics.remember(means);
-    if (layers !== null) {
-      this.#measure(loss, layers);
+    if (observed !== null) {
+      this.#measure(loss, observed.layers);
       this.#traceStatistics(means);
     }
     if (!Number.isFinite(loss)) {
       // It says which layer was the first to fail.
       this.#optimizer.zeroGrad();
       const inputs = { values: batch.inputs, shape: [batch.labels.length, ...this.data.shape] };
-      await fit(model, [{ inputs, targets: batch.labels }], { epochs: 1, optimizer: this.#optimizer });
+      await fit(this.network.model, [{ inputs, targets: batch.labels }], { epochs: 1, optimizer: this.#optimizer });
     }
     this.#optimizer.step();
     this.#optimizer.zeroGrad();
@@ -125,12 +116,8 @@ export class Trainer {
     if (this.statistics.isEmpty) return;
     const { inputs, labels } = this.data.train;
     const population = inputs.subarray(0, (inputs.length / labels.length) * Math.min(populationSize, labels.length));
-    const means = this.statistics.watch();
-    try {
-      this.predictInTraining(population);
-    } finally {
-      this.statistics.add(this.steps, batch, means());
-    }
+    const { means } = this.statistics.watch(() => this.predictInTraining(population));
+    this.statistics.add(this.steps, batch, means);
   }
 
   /** The probability of each class for each sample, normalised as in training, by the samples' own statistics. */
@@ -145,10 +132,10 @@ export class Trainer {
     layers.forEach(({ before, after, dead, quantiles: [low, middle, high] }, k) => {
       this.layerCurves[k].add({
         step: this.steps,
-        meanBefore: before.mean,
-        deviationBefore: before.deviation,
-        meanAfter: after.mean,
-        deviationAfter: after.deviation,
+        meanBefore: before.mean ?? Number.NaN,
+        deviationBefore: before.deviation ?? Number.NaN,
+        meanAfter: after.mean ?? Number.NaN,
+        deviationAfter: after.deviation ?? Number.NaN,
         dead,
         gradientNorm: normOf(this.network.hidden[k].linear.weight.grad),
         low,
@@ -213,14 +200,4 @@ export class Trainer {
 
 function normOf(gradient: Tensor | null): number {
   return gradient === null ? 0 : Math.sqrt(gradient.dataSync().reduce((sum, value) => sum + value * value, 0));
-}
-
-function accuracyOf(logits: Float32Array, labels: Int32Array): number {
-  const classes = logits.length / labels.length;
-  let right = 0;
-  labels.forEach((label, k) => {
-    const row = logits.subarray(k * classes, (k + 1) * classes);
-    if (row.indexOf(Math.max(...row)) === label) right++;
-  });
-  return right / labels.length;
 }

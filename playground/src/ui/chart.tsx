@@ -1,6 +1,7 @@
 import { useEffect, useRef } from "preact/hooks";
 import uPlot from "uplot";
 import "uplot/dist/uPlot.min.css";
+import { formatShort } from "./format-value.js";
 import { colour, themeChanges } from "./theme.js";
 import { useVisible } from "./use-visible.js";
 
@@ -69,9 +70,9 @@ export function Chart({ title, y, series, range, logarithmic = false, height = 1
       <figcaption>
         <span class="name">{title}</span>
         <ul class="legend">
-          {series.map(({ name, tone, y: values }) => (
+          {series.map(({ name, tone, y: values, dashed }) => (
             <li key={name}>
-              <span class={`swatch ${tone}`} aria-hidden="true" />
+              <span class={`swatch ${tone} ${dashed ? "dashed" : ""}`} aria-hidden="true" />
               {name} <span class="value">{lastOf(values)}</span>
             </li>
           ))}
@@ -105,7 +106,7 @@ function optionsOf(
     scales: { x: { time: false }, y: scale },
     axes: [
       { ...axis, size: 28 },
-      { ...axis, size: 50, values: (_, ticks) => ticks.map((tick) => (tick === null ? "" : short(tick))) },
+      { ...axis, size: 50, values: (_, ticks) => ticks.map((tick) => (tick === null ? "" : formatShort(tick))) },
     ],
     series: [
       {},
@@ -127,13 +128,5 @@ function rangeOf(_: uPlot, low: number | null, high: number | null): uPlot.Range
 
 function lastOf(values: Float32Array): string {
   const last = values[values.length - 1];
-  return last === undefined || Number.isNaN(last) ? "–" : short(last);
-}
-
-/** A number in three digits. */
-function short(value: number): string {
-  const size = Math.abs(value);
-  const text =
-    size !== 0 && (size < 0.001 || size >= 100_000) ? value.toExponential(0) : String(Number(value.toPrecision(3)));
-  return text.replaceAll("-", "−");
+  return last === undefined || Number.isNaN(last) ? "–" : formatShort(last);
 }

@@ -1,12 +1,14 @@
 /** A labelled row of names of which one is chosen. */
 export function Choices<T extends string>({
   label,
+  hideLabel = false,
   name,
   options,
   value,
   onChange,
 }: {
   readonly label: string;
+  readonly hideLabel?: boolean;
   /** Sets the row apart from others on the page. */
   readonly name: string;
   readonly options: readonly (readonly [value: T, words: string])[];
@@ -15,7 +17,7 @@ export function Choices<T extends string>({
 }) {
   return (
     <fieldset class="labelled-choices">
-      <legend>{label}</legend>
+      <legend class={hideLabel ? "unseen" : ""}>{label}</legend>
       <div class="choices">
         {options.map(([option, words]) => (
           <label key={option} class="choice">

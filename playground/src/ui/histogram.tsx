@@ -1,55 +1,80 @@
-import { useEffect, useRef } from "preact/hooks";
-import { type Distribution, histogramRange } from "../training/observe-layers.js";
-import { colour, themeChanges } from "./theme.js";
-import { useVisible } from "./use-visible.js";
+import type { Distribution } from "evenkeel";
+import { histogramRange } from "../training/observe-layers.js";
+import { Drawing } from "./drawing.js";
+import { formatValue } from "./format-value.js";
+import { colour } from "./theme.js";
+
+const [low, high] = histogramRange;
 
 /** Pixels of the drawing. */
 const [width, height] = [640, 176];
 /** How many times as high as the bell bars may be before they are cut off. */
 const highest = 3;
 
-/** A distribution as bars, another as a line, and the bell of mean 0 and deviation 1 behind both. */
-export function Histogram({
-  label,
-  tone,
-  bars,
-  line,
-}: {
+interface HistogramProps {
   /** What there is to see, for those who cannot. */
   readonly label: string;
   /** The colour's name in the style sheet. */
   readonly tone: string;
   readonly bars: Distribution;
   readonly line: Distribution | null;
-}) {
-  const canvas = useRef<HTMLCanvasElement>(null);
-  const visible = useVisible(canvas);
-  const theme = themeChanges.value;
-  useEffect(() => {
-    const context = canvas.current?.getContext("2d");
-    if (visible && context) draw(context, tone, bars.shares, line?.shares ?? null);
-  }, [visible, tone, bars, line, theme]);
-  return <canvas ref={canvas} class="histogram" width={width} height={height} role="img" aria-label={label} />;
 }
 
-function draw(context: CanvasRenderingContext2D, tone: string, bars: Float32Array, line: Float32Array | null): void {
-  const [low, high] = histogramRange;
-  const bin = (high - low) / bars.length;
-  const density = (shares: Float32Array): number[] => Array.from(shares, (share) => share / bin);
+/** A distribution as bars, another as a line, and the bell of mean 0 and deviation 1 behind both. */
+export function Histogram({ label, tone, bars, line }: HistogramProps) {
+  return (
+    <div>
+      <Drawing
+        label={label}
+        look="histogram"
+        size={[width, height]}
+        shown={[tone, bars, line]}
+        draw={(context) => draw(context, tone, bars, line)}
+      />
+      <p class="edges" aria-hidden="true">
+        {[low, (low + high) / 2, high].map((edge) => (
+          <span key={edge}>{formatValue(edge)}</span>
+        ))}
+      </p>
+    </div>
+  );
+}
+
+/** The share of values beyond the edges. */
+export function shareOutside(distribution: Distribution): number {
+  const [below, above] = distribution.outside;
+  return (below + above) / Math.max(1, countOf(distribution));
+}
+
+function countOf({ histogram, outside: [below, above] }: Distribution): number {
+  return below + above + (histogram?.counts.reduce((sum, count) => sum + count, 0) ?? 0);
+}
+
+/** How high each bar is, for the area of all and of what lies beyond the edges to be 1; none where a value is not finite. */
+function heightsOf(distribution: Distribution): number[] {
+  const counts = distribution.histogram?.counts ?? [];
+  const whole = countOf(distribution) * ((high - low) / counts.length);
+  return counts.map((count) => count / whole);
+}
+
+function draw(context: CanvasRenderingContext2D, tone: string, bars: Distribution, line: Distribution | null): void {
+  const [barHeights, lineHeights] = [heightsOf(bars), line === null ? [] : heightsOf(line)];
   const bell = (x: number): number => Math.exp((-x * x) / 2) / Math.sqrt(2 * Math.PI);
-  const [barHeights, lineHeights] = [density(bars), line === null ? [] : density(line)];
   const top = Math.min(highest * bell(0), Math.max(1.1 * bell(0), ...barHeights, ...lineHeights));
   const x = (value: number): number => ((value - low) / (high - low)) * width;
   const y = (value: number): number => height - (Math.min(value, top) / top) * (height - 4);
-  const step = width / bars.length;
 
   context.clearRect(0, 0, width, height);
   fillUnder(context, colour("bell"), (at) => y(bell(low + (at / width) * (high - low))));
   context.fillStyle = colour(tone);
   context.globalAlpha = 0.8;
-  for (const [k, value] of barHeights.entries()) context.fillRect(k * step + 1, y(value), step - 2, height - y(value));
+  for (const [k, value] of barHeights.entries()) {
+    const step = width / barHeights.length;
+    context.fillRect(k * step + 1, y(value), step - 2, height - y(value));
+  }
   context.globalAlpha = 1;
-  if (line !== null) {
+  if (lineHeights.length > 0) {
+    const step = width / lineHeights.length;
     context.beginPath();
     lineHeights.forEach((value, k) => {
       context.lineTo(k * step, y(value));

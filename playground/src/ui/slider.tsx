@@ -1,26 +1,26 @@
 import { useId } from "preact/hooks";
 
-/** A labelled slider that shows its value. */
-export function Slider({
-  label,
-  least,
-  most,
-  step,
-  value,
-  onChange,
-}: {
+interface SliderProps {
   readonly label: string;
   readonly least: number;
   readonly most: number;
   readonly step: number;
   readonly value: number;
-  readonly onChange: (value: number) => void;
-}) {
+  /** What is shown of the value. @defaultValue the number */
+  readonly text?: string;
+  /** Takes each value on the way. */
+  readonly onInput?: (value: number) => void;
+  /** Takes the value on which the slider is let go. */
+  readonly onChange?: (value: number) => void;
+}
+
+/** A labelled slider that shows its value. */
+export function Slider({ label, least, most, step, value, text = String(value), onInput, onChange }: SliderProps) {
   const id = useId();
   return (
     <div class="field">
       <label for={id}>
-        {label} <output class="value">{value}</output>
+        {label} <output class="value">{text}</output>
       </label>
       <input
         id={id}
@@ -29,7 +29,9 @@ export function Slider({
         max={most}
         step={step}
         value={value}
-        onChange={({ currentTarget }) => onChange(currentTarget.valueAsNumber)}
+        aria-valuetext={text}
+        onInput={({ currentTarget }) => onInput?.(currentTarget.valueAsNumber)}
+        onChange={({ currentTarget }) => onChange?.(currentTarget.valueAsNumber)}
       />
     </div>
   );

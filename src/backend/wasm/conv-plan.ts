@@ -171,14 +171,14 @@ function forward(
   );
 }
 
-/** y from x. */
-export function forwardPlan(geometry: ConvGeometry): ConvPlan {
-  const { inChannels, outChannels, groups } = geometry;
-  return forward(geometry, Math.max(1, inChannels / groups), depthLimit, correlationChunk(outChannels / groups));
+/** y from x; by default the planes of a group are in memory at a time. */
+export function forwardPlan(geometry: ConvGeometry, stored = geometry.inChannels / geometry.groups): ConvPlan {
+  const { outChannels, groups } = geometry;
+  return forward(geometry, Math.max(1, stored), depthLimit, correlationChunk(outChannels / groups));
 }
 
-/** dx from dy. */
-export function inputGradientPlan(geometry: ConvGeometry): ConvPlan {
+/** dx from dy; by default the planes of a group are in memory at a time. */
+export function inputGradientPlan(geometry: ConvGeometry, stored = geometry.outChannels / geometry.groups): ConvPlan {
   const { kernel, stride, padding, dilation, groups } = geometry;
   const channels = geometry.outChannels / groups;
   const outChannels = geometry.inChannels / groups;
@@ -192,7 +192,7 @@ export function inputGradientPlan(geometry: ConvGeometry): ConvPlan {
       outHeight: geometry.height,
       outWidth: geometry.width,
       kernelWidth: kernel[1],
-      stored: Math.max(1, channels),
+      stored: Math.max(1, stored),
       depth: depthLimit,
     },
     gradientAxis(geometry.height, geometry.outHeight, kernel[0], stride[0], padding[0], dilation[0]),

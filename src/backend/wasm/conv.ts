@@ -1,6 +1,6 @@
 import type { ConvGeometry, Convolutions, MatrixProduct } from "../backend.js";
 import { type ConvPlan, forwardPlan, inputGradientPlan, weightGradientPlan } from "./conv-plan.js";
-import { multiplyAddsPerValue, productScratch, gemm as products } from "./gemm.js";
+import { multiplyAddsPerValue, gemm as products } from "./gemm.js";
 import type { Runtime } from "./runtime.js";
 import { isWinograd, isWinogradForWeight, winograd } from "./winograd.js";
 
@@ -26,6 +26,15 @@ function isLinear(geometry: ConvGeometry): boolean {
     (height === 1 || dilation[0] === 1) &&
     (width === 1 || dilation[1] === 1)
   );
+}
+
+/**
+ * Whether planes are worked on one by one, by the plane kernels of assembly/conv-direct.ts: depthwise, and 3 × 3 taps side by side with one
+ * channel on either side. With more channels, products over them are faster.
+ */
+function isByPlane({ kernel, stride, dilation }: ConvGeometry, channels: number, results: number): boolean {
+  const isNine = kernel.every((count) => count === 3) && [...stride, ...dilation].every((count) => count === 1);
+  return isNine ? Math.min(channels, results) === 1 : Math.max(channels, results) === 1;
 }
 
 function workOf({ batch, inChannels, outChannels, outHeight, outWidth, kernel, groups }: ConvGeometry): number {
@@ -61,6 +70,25 @@ export function conv(runtime: Runtime): Convolutions<number> {
     });
   }
 
+  /** As {@link correlate}, a plane at a time. */
+  function direct(
+    plan: ConvPlan,
+    geometry: ConvGeometry,
+    source: number,
+    weight: number,
+    steps: readonly [number, number, number],
+    bias: number,
+    result: number,
+  ): void {
+    const { batch, groups, kernel } = geometry;
+    runtime.withScratch(plan.words.byteLength, (words) => {
+      runtime.memory.bytes.set(new Uint8Array(plan.words.buffer), words);
+      const scratch = 4 * (plan.planesSize + 32 + 2 * kernel[0] * kernel[1]);
+      const args = [words, source, weight, ...steps, bias, result];
+      runtime.shareWithScratch("convDirect", batch * groups, workOf(geometry), scratch, ...args);
+    });
+  }
+
   /** The three products of a convolution that is a linear layer. */
   function linear({ batch, inChannels, height, width, outChannels }: ConvGeometry) {
     const features = inChannels * height * width;
@@ -86,9 +114,15 @@ export function conv(runtime: Runtime): Convolutions<number> {
   ): void {
     const { batch, groups, height, width } = geometry;
     const plane = height * width;
-    const scratch = productScratch(plane, channels);
-    const args = [source, weight, bias, result, groups, channels, rows, plane, Number(transposeWeight)];
-    runtime.shareWithScratch("convPointwise", batch, workOf(geometry), scratch, ...args);
+    const columns = batch * plane;
+    const weightBytes = 8 * groups * Math.ceil(rows / 2) * channels;
+    runtime.withScratch(weightBytes, (packed) => {
+      const packing = [weight, channels, rows, Number(transposeWeight), packed];
+      runtime.share("pointwisePackWeights", groups * Math.ceil(rows / 8), weightBytes / 4, ...packing);
+      const args = [source, packed, bias, result, groups, channels, rows, plane, columns];
+      const units = groups * Math.ceil(columns / 16);
+      runtime.shareWithScratch("convPointwise", units, workOf(geometry), 16576 + 64 * rows, ...args);
+    });
   }
 
   return {
@@ -101,7 +135,9 @@ export function conv(runtime: Runtime): Convolutions<number> {
       else if (isWinograd(geometry)) fast.forward(x, weight, bias ?? 0, y, geometry);
       else if (geometry.outHeight * geometry.outWidth > 0) {
         const steps = [rows * channels * taps, channels * taps, taps] as const;
-        correlate(forwardPlan(geometry), geometry, x, weight, steps, bias ?? 0, y, rows);
+        if (isByPlane(geometry, channels, rows)) {
+          direct(forwardPlan(geometry, 1), geometry, x, weight, steps, bias ?? 0, y);
+        } else correlate(forwardPlan(geometry), geometry, x, weight, steps, bias ?? 0, y, rows);
       }
     },
 
@@ -114,7 +150,10 @@ export function conv(runtime: Runtime): Convolutions<number> {
       else if (isWinograd(geometry)) fast.inputGradient(dy, weight, dx, geometry);
       else if (geometry.height * geometry.width > 0) {
         const steps = [rows * channels * taps, taps, rows * taps] as const;
-        correlate(inputGradientPlan(geometry), geometry, dy, weight, steps, 0, dx, rows);
+        const isDense = geometry.stride.every((count) => count === 1);
+        if (isDense && isByPlane(geometry, channels, rows)) {
+          direct(inputGradientPlan(geometry, 1), geometry, dy, weight, steps, 0, dx);
+        } else correlate(inputGradientPlan(geometry), geometry, dy, weight, steps, 0, dx, rows);
       }
     },
 
@@ -131,8 +170,9 @@ export function conv(runtime: Runtime): Convolutions<number> {
       const channels = geometry.inChannels / groups;
       const outChannels = geometry.outChannels / groups;
       // Lanes along positions read a little beyond them, which only planes allow.
-      const direct = isPointwise(geometry) && outChannels >= 4;
-      const plan = weightGradientPlan(geometry, direct);
+      const isPlain = isPointwise(geometry) && outChannels >= 4;
+      const isDirect = !isPlain && (channels === 1 || outChannels <= 4);
+      const plan = isDirect ? { ...forwardPlan(geometry, 1), slice: channels } : weightGradientPlan(geometry, isPlain);
       const depth = channels * geometry.kernel[0] * geometry.kernel[1];
       const outRounded = Math.ceil(outChannels / 4) * 4;
       const pieceBytes = 8 * groups * depth * outRounded;
@@ -141,11 +181,17 @@ export function conv(runtime: Runtime): Convolutions<number> {
       runtime.withScratch(planBytes + pieces * pieceBytes, (words) => {
         runtime.memory.bytes.set(new Uint8Array(plan.words.buffer), words);
         const partial = words + planBytes;
-        const units = pieces * groups * Math.ceil(channels / plan.slice);
-        const positions = Math.ceil((plan.chunkRows * plan.rowStride) / 4) * 4;
-        const scratch = 128 + 4 * (plan.planesSize + positions * Math.ceil(outChannels / 16) * 16);
-        const args = [words, dy, x, partial, batch, pieces, plan.slice, Number(direct)];
-        runtime.shareWithScratch("convWeightGradient", units, workOf(geometry), scratch, ...args);
+        const args = [words, dy, x, partial, batch, pieces];
+        if (isDirect) {
+          const scratch = 4 * plan.planesSize;
+          runtime.shareWithScratch("convDirectWeightGradient", pieces * groups, workOf(geometry), scratch, ...args);
+        } else {
+          const units = pieces * groups * Math.ceil(channels / plan.slice);
+          const positions = Math.ceil((plan.chunkRows * plan.rowStride) / 4) * 4;
+          const scratch = 128 + 4 * (plan.planesSize + positions * Math.ceil(outChannels / 16) * 16);
+          args.push(plan.slice, Number(isPlain));
+          runtime.shareWithScratch("convWeightGradient", units, workOf(geometry), scratch, ...args);
+        }
         runtime.share(
           "convMergeWeights",
           groups * (outRounded / 4),

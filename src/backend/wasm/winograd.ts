@@ -11,12 +11,14 @@ const mostPieces = 8;
 const mostPieceBytes = 1 << 25;
 /** Working memory of the kernels that transform filters. */
 const filterScratch = 496;
-/** With fewer channels on either side transforms cost more than they save. */
+/** With fewer channels on either side transforms cost more than they save; the second holds for several groups, but for the weight's gradient. */
 const leastChannels = 8;
+const leastGroupChannels = 16;
 
-/** A convolution that Winograd's kernels do: its source and result, and the zeros before the source. */
+/** A convolution that Winograd's kernels do, a group at a time: its source and result, and the zeros before the source. */
 interface WinogradShape {
   readonly batch: number;
+  readonly groups: number;
   readonly channels: number;
   readonly rows: number;
   readonly columns: number;
@@ -35,25 +37,29 @@ interface WinogradPlan {
   readonly planesBytes: number;
 }
 
+function isFitting(geometry: ConvGeometry, least: number): boolean {
+  const { kernel, stride, dilation, padding, groups, inChannels, outChannels, outHeight, outWidth } = geometry;
+  return (
+    kernel.every((count) => count === 3) &&
+    [...stride, ...dilation].every((count) => count === 1) &&
+    padding.every((count) => count <= 2) &&
+    Math.min(inChannels, outChannels) >= least * groups &&
+    Math.min(outHeight, outWidth) >= 3
+  );
+}
+
 /**
  * Whether a convolution, and its input's gradient, are done by Winograd's kernels. It depends on the shape alone, and not on the batch, so
  * that a sample gives the same bits in any.
  */
 export function isWinograd(geometry: ConvGeometry): boolean {
-  const { kernel, stride, dilation, padding, groups, inChannels, outChannels, outHeight, outWidth } = geometry;
-  return (
-    groups === 1 &&
-    kernel.every((count) => count === 3) &&
-    [...stride, ...dilation].every((count) => count === 1) &&
-    padding.every((count) => count <= 2) &&
-    Math.min(inChannels, outChannels) >= leastChannels &&
-    Math.min(outHeight, outWidth) >= 3
-  );
+  return isFitting(geometry, geometry.groups === 1 ? leastChannels : leastGroupChannels);
 }
 
-/** Whether its weight's gradient is too, the sums of which are four times as large as the weight and in float64. */
+/** Whether its weight's gradient is, the sums of which are four times as large as the weight and in float64. */
 export function isWinogradForWeight(geometry: ConvGeometry): boolean {
-  return isWinograd(geometry) && pieceBytes(geometry.inChannels, geometry.outChannels) <= mostPieceBytes / 2;
+  const { channels, results } = forwardShape(geometry);
+  return isFitting(geometry, leastChannels) && pieceBytes(channels, results) <= mostPieceBytes / 2;
 }
 
 function pieceBytes(channels: number, results: number): number {
@@ -62,19 +68,20 @@ function pieceBytes(channels: number, results: number): number {
 
 /** y from x. */
 function forwardShape(geometry: ConvGeometry): WinogradShape {
-  const { batch, inChannels, height, width, padding, outChannels, outHeight, outWidth } = geometry;
+  const { batch, groups, inChannels, height, width, padding, outChannels, outHeight, outWidth } = geometry;
   return {
-    ...{ batch, channels: inChannels, rows: height, columns: width, padding },
-    ...{ results: outChannels, resultRows: outHeight, resultColumns: outWidth },
+    ...{ batch, groups, channels: inChannels / groups, rows: height, columns: width, padding },
+    ...{ results: outChannels / groups, resultRows: outHeight, resultColumns: outWidth },
   };
 }
 
 /** dx from dy: the same with as many zeros as the kernel is long. */
 function inputGradientShape(geometry: ConvGeometry): WinogradShape {
-  const { batch, inChannels, height, width, padding, outChannels, outHeight, outWidth } = geometry;
+  const { results, channels, resultRows, resultColumns, rows, columns, padding, ...others } = forwardShape(geometry);
   return {
-    ...{ batch, channels: outChannels, rows: outHeight, columns: outWidth, padding: [2 - padding[0], 2 - padding[1]] },
-    ...{ results: inChannels, resultRows: height, resultColumns: width },
+    ...others,
+    ...{ channels: results, rows: resultRows, columns: resultColumns, padding: [2 - padding[0], 2 - padding[1]] },
+    ...{ results: channels, resultRows: rows, resultColumns: columns },
   };
 }
 
@@ -95,7 +102,7 @@ function cut(parts: number, tilesPerPart: number, most: number): number {
 }
 
 function planOf(shape: WinogradShape, bytesPerTile: number): WinogradPlan {
-  const { batch, channels, rows, columns, padding, results, resultRows, resultColumns } = shape;
+  const { batch, groups, channels, rows, columns, padding, results, resultRows, resultColumns } = shape;
   const tileRows = Math.ceil(resultRows / 4);
   const tileColumns = Math.ceil(resultColumns / 4);
   const most = Math.max(16, Math.min(2 * unitTiles, Math.floor(unitBytes / bytesPerTile)));
@@ -115,6 +122,8 @@ function planOf(shape: WinogradShape, bytesPerTile: number): WinogradPlan {
       tileColumns,
       images,
       sliceRows,
+      groups * channels,
+      groups * results,
     ),
     units: Math.ceil(batch / images) * Math.ceil(tileRows / sliceRows),
     tiles: 16 * Math.ceil((images * sliceRows * tileColumns) / 16),
@@ -155,13 +164,34 @@ export function winograd(runtime: Runtime) {
     });
   }
 
+  /** Calls `body` with a group's place, in bytes from the first one's: in the source, the result, the weight, the bias. */
+  function forEachGroup(
+    shape: WinogradShape,
+    body: (source: number, result: number, weight: number, bias: number) => void,
+  ): void {
+    const { groups, channels, rows, columns, results, resultRows, resultColumns } = shape;
+    for (let group = 0; group < groups; group++) {
+      const source = 4 * group * channels * rows * columns;
+      const result = 4 * group * results * resultRows * resultColumns;
+      body(source, result, 36 * group * channels * results, 4 * group * results);
+    }
+  }
+
   return {
     forward(x: number, weight: number, bias: number, y: number, geometry: ConvGeometry): void {
-      correlate(forwardShape(geometry), x, weight, [9 * geometry.inChannels, 9], false, bias, y);
+      const shape = forwardShape(geometry);
+      const steps = [9 * shape.channels, 9] as const;
+      forEachGroup(shape, (ofX, ofY, ofWeight, ofBias) => {
+        correlate(shape, x + ofX, weight + ofWeight, steps, false, bias === 0 ? 0 : bias + ofBias, y + ofY);
+      });
     },
 
     inputGradient(dy: number, weight: number, dx: number, geometry: ConvGeometry): void {
-      correlate(inputGradientShape(geometry), dy, weight, [9, 9 * geometry.inChannels], true, 0, dx);
+      const shape = inputGradientShape(geometry);
+      const steps = [9, 9 * shape.results] as const;
+      forEachGroup(shape, (ofDy, ofDx, ofWeight) => {
+        correlate(shape, dy + ofDy, weight + ofWeight, steps, true, 0, dx + ofDx);
+      });
     },
 
     weightGradient(dy: number, x: number, dweight: number, geometry: ConvGeometry): void {
@@ -178,10 +208,13 @@ export function winograd(runtime: Runtime) {
         runtime.memory.bytes.set(new Uint8Array(cotangents.words.buffer), words + 64);
         const partial = words + 128;
         const scratch = 896 + plan.tiles * 16 + 4 * plan.planesBytes + (plan.tiles + 16) * bytesPerTile + 2 * 36 * 64;
-        const args = [words, words + 64, dy, x, partial, plan.units, pieces];
-        runtime.shareWithScratch("winogradWeightGradient", pieces, workOf(shape), scratch, ...args);
-        const merging = [partial, dweight, pieces, channels, results];
-        runtime.shareWithScratch("winogradMergeWeights", channels, (pieces * sumBytes) / 4, filterScratch, ...merging);
+        forEachGroup(shape, (ofX, ofDy, ofWeight) => {
+          const args = [words, words + 64, dy + ofDy, x + ofX, partial, plan.units, pieces];
+          runtime.shareWithScratch("winogradWeightGradient", pieces, workOf(shape), scratch, ...args);
+          const merging = [partial, dweight + ofWeight, pieces, channels, results];
+          const work = (pieces * sumBytes) / 4;
+          runtime.shareWithScratch("winogradMergeWeights", channels, work, filterScratch, ...merging);
+        });
       });
     },
   };

@@ -1,62 +1,16 @@
-import { batches } from "../../data/batches.js";
-import type { TensorData } from "../../data/dataset.js";
-import { ArgumentError, DataError } from "../../errors.js";
-import type { ModelArrays } from "../../models/foreign/arrays.js";
 import { inspectOnnx } from "../../models/onnx/inspect-onnx.js";
-import { type ForeignInputOptions, loadForeignInputs } from "../../node/data/load-foreign-inputs.js";
+import type { ForeignInputOptions } from "../../node/data/load-foreign-inputs.js";
 import type { OnnxFile } from "../../node/onnx-file.js";
+import { type ForeignData, foreignData } from "../foreign-data.js";
 
-/** Samples at a time where nobody says it: what their activations take fits memory also for images of ImageNet's size. */
-const usualBatch = 16;
-
-/** Data as an ONNX model takes them, to be gone through again and again. */
-export interface OnnxData {
-  readonly batches: Iterable<ModelArrays>;
-  /** In one pass. */
-  readonly samples: number;
-}
-
-/**
- * Loads data for the only input of a model.
- *
- * @param batchSize - null: the model's, else {@link usualBatch}
- * @throws ArgumentError if the model was made for batches of another size
- * @throws DataError if it has more than one input, or data do not fit it
- */
+/** Loads data for the only input of an ONNX model, as {@link foreignData} does. */
 export async function onnxData(
   { path, bytes, files }: OnnxFile,
   source: string,
   batchSize: number | null,
   options: ForeignInputOptions,
-): Promise<OnnxData> {
+): Promise<ForeignData> {
   const { inputs } = await inspectOnnx(bytes, { files });
-  if (inputs.length !== 1 || inputs[0].shape.length === 0) {
-    const received = inputs.map(({ name, shape }) => `${name} ${shape.join("×") || "of unknown shape"}`).join(", ");
-    throw new DataError({
-      where: path,
-      expected: "a model with one input of known rank, the first axis being the samples'",
-      received: received === "" ? "none" : received,
-      cure: "Pass its inputs in code: recalibrateOnnx(bytes, data), or foldOnnx(bytes, { inputs }).",
-    });
-  }
-  const [{ name, type, shape }] = inputs;
-  const [declared, ...sample] = shape;
-  const fixed = typeof declared === "number" && declared > 0 ? declared : null;
-  if (fixed !== null && batchSize !== null && batchSize !== fixed) {
-    const expected = `${fixed}, since the model's input ${name} is ${shape.join("×")}`;
-    const cure = "Leave it out, or export the model with a dynamic batch axis.";
-    throw new ArgumentError({ where: "--batch-size", expected, received: String(batchSize), cure });
-  }
-  const dataset = await loadForeignInputs(source, { name, shape: sample, isReal: type.includes("float") }, options);
-  const size = fixed ?? batchSize ?? usualBatch;
-  const cut = batches(dataset, { batchSize: size, last: fixed === null ? "keep" : "drop" });
-  return {
-    samples: fixed === null ? dataset.length : cut.length * fixed,
-    batches: {
-      *[Symbol.iterator]() {
-        // Data of the host, never tensors.
-        for (const { inputs: batch } of cut) yield { [name]: batch as TensorData };
-      },
-    },
-  };
+  const cure = "Pass its inputs in code: recalibrateOnnx(bytes, data), or foldOnnx(bytes, { inputs }).";
+  return foreignData({ path, inputs, cure }, source, batchSize, options);
 }

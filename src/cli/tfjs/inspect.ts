@@ -4,9 +4,14 @@ import { countNorms, listNorms } from "../norm-listing.js";
 
 /** `evenkeel inspect model.json` */
 export function inspectTfjsFile(path: string, { json }: { readonly json?: boolean }): string {
-  const { format, producer, layers, norms } = inspectTfjs(readTfjsFiles(path));
-  if (json === true) return JSON.stringify({ model: path, format, producer, layers, norms }, null, 2);
+  const { format, producer, layers, inputs, norms } = inspectTfjs(readTfjsFiles(path));
+  if (json === true) return JSON.stringify({ model: path, format, producer, layers, inputs, norms }, null, 2);
   const by = producer === "" ? "" : `, written by ${producer}`;
   const parts = format === "layers-model" ? "layers" : "nodes";
-  return [`${format}${by}: ${layers} ${parts}, ${countNorms(norms)}`, ...listNorms(norms)].join("\n");
+  const takes = inputs.map(({ name, type, shape }) => `${name} (${type} ${shape.join("×") || "of open shape"})`);
+  return [
+    `${format}${by}: ${layers} ${parts}, ${countNorms(norms)}`,
+    ...(takes.length === 0 ? [] : [`takes ${takes.join(", ")}`]),
+    ...listNorms(norms),
+  ].join("\n");
 }

@@ -1,4 +1,4 @@
-import { intOf, isOp } from "./attributes.js";
+import { intOf, intsOf, isOp } from "./attributes.js";
 import type { Affine } from "./batch-norm-node.js";
 import type { NodeProto } from "./codec.js";
 import type { Graph } from "./graph.js";
@@ -20,13 +20,37 @@ export interface ChannelMap extends Affine {
   readonly input: number;
 }
 
-/** The map of a constant Add, Sub, Mul or Div, or of Identity; null if a node is none, or its constant differs inside a channel. */
+const operators = ["Identity", "Dropout", "Reshape", "Add", "Sub", "Mul", "Div"] as const;
+
+/** Whether a node gives its input as it is: Identity, Dropout at inference, or Reshape of rows to rows as long. */
+function isPass(graph: Graph, ranks: Ranks, node: NodeProto, channels: number): boolean {
+  if (isOp(node, "Identity")) return true;
+  if (isOp(node, "Dropout")) {
+    const isMasked = node.output.slice(1).some((name) => graph.readerCount(name) > 0 || graph.isOutput(name));
+    return !isMasked && !dropsInTraining(graph, node);
+  }
+  if (!isOp(node, "Reshape") || ranks.get(node.input[0]) !== 2) return false;
+  const shape = intsOf(node, "shape") ?? graph.constant(node.input[1] ?? "");
+  if (typeof shape === "string") return false;
+  const sizes = "data" in shape ? [...shape.data] : shape;
+  return sizes.length === 2 && sizes[1] === channels;
+}
+
+/** Whether Dropout is in training mode: an input says so since version 12, and `is_test` before 7. */
+export function dropsInTraining(graph: Graph, node: NodeProto): boolean {
+  const { opset } = graph.model;
+  if (opset < 7) return intOf(node, "is_test", 0) === 0;
+  if (opset < 12 || !node.input[2]) return false;
+  const mode = graph.constant(node.input[2]);
+  return typeof mode === "string" || mode.data[0] !== 0;
+}
+
+/** The map of a constant Add, Sub, Mul or Div, or of what passes its input on; null if a node is none, or its constant differs inside a channel. */
 export function channelMapOf(graph: Graph, ranks: Ranks, node: NodeProto, channels: number): ChannelMap | null {
   const filled = (value: number): Float64Array => new Float64Array(channels).fill(value);
-  if (!isOp(node, "Identity", "Add", "Sub", "Mul", "Div")) return null;
-  graph.model.spend(mapWork * channels);
-  if (node.opType === "Identity") return { scale: filled(1), shift: filled(0), input: 0 };
-  if (node.input.length !== 2) return null;
+  graph.model.spend(isOp(node, ...operators) ? mapWork * channels : 0);
+  if (isPass(graph, ranks, node, channels)) return { scale: filled(1), shift: filled(0), input: 0 };
+  if (!isOp(node, "Add", "Sub", "Mul", "Div") || node.input.length !== 2) return null;
   for (const input of [0, 1]) {
     const constant = perChannel(graph, ranks, node, input, channels);
     if (constant === null) continue;

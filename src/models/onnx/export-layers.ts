@@ -23,6 +23,8 @@ import type { PoolOptions } from "../../ops/pool2d.js";
 import type { Pair } from "../../ops/windows.js";
 import { broadcastShapes } from "../../shape.js";
 import { behavesAs } from "../affine-layers.js";
+import { isPlain, type LayerClass } from "../foreign/plain-layer.js";
+import { shapeAfter } from "../foreign/shape-after.js";
 import {
   exportBatchNorm,
   exportGroupNorm,
@@ -31,7 +33,6 @@ import {
   exportRmsNorm,
 } from "./export-norms.js";
 import type { OnnxAttributes, OnnxShape, OnnxValue, OnnxWriter } from "./onnx-writer.js";
-import { shapeAfter } from "./shape-after.js";
 
 /** A module that says itself what it is in ONNX. */
 export interface OnnxExportable {
@@ -45,8 +46,6 @@ export interface OnnxExportable {
 
 /** Writes a layer of one class; returns null for others. */
 type LayerExport = (layer: AnyModule, x: OnnxValue, graph: OnnxWriter) => OnnxValue | null;
-
-type LayerClass<M> = abstract new (...given: never[]) => M;
 
 /** The export of a class and of subclasses that add nothing but a constructor. `shape` is that of the output. */
 function layer<M extends AnyModule>(
@@ -72,15 +71,6 @@ function operator<M extends AnyModule>(
   attributesOf: (layer: M) => OnnxAttributes = () => ({}),
 ): LayerExport {
   return layer(layerClass, (module, x, graph, shape) => graph.node(opType, [x], attributesOf(module), { shape }));
-}
-
-/** Whether a module is of a class, or of one that changes nothing about it but its constructor and name. */
-function isPlain<M extends AnyModule>(module: AnyModule, layerClass: LayerClass<M>): module is M {
-  if (!(module instanceof layerClass) || (Object.hasOwn(module, "forward") && !module.hooked)) return false;
-  for (let p = Object.getPrototypeOf(module); p !== layerClass.prototype; p = Object.getPrototypeOf(p)) {
-    if (Reflect.ownKeys(p).some((key) => key !== "constructor" && key !== "toString")) return false;
-  }
-  return true;
 }
 
 const layers: readonly LayerExport[] = [
@@ -154,7 +144,7 @@ const layers: readonly LayerExport[] = [
 
 /** Writes any module. @throws ArgumentError if it is of a class of one's own that does not say what it is in ONNX */
 export function writeLayer(module: AnyModule, x: OnnxValue, graph: OnnxWriter): OnnxValue {
-  if (isExportable(module)) return module.toOnnx(x, graph);
+  if (isExportable(module)) return checkOutput(module.toOnnx(x, graph), module, graph);
   if (behavesAs(module, Reparametrized)) return writePlain(module, x, graph);
   for (const write of layers) {
     const y = write(module, x, graph);
@@ -179,11 +169,26 @@ function isExportable(module: AnyModule): module is AnyModule & OnnxExportable {
   return "toOnnx" in module && typeof module.toOnnx === "function";
 }
 
+/** @throws ArgumentError if a class of one's own returns something else than a value, as it does where a `return` is missing */
+function checkOutput(y: OnnxValue | undefined, module: AnyModule, graph: OnnxWriter): OnnxValue {
+  if (typeof y?.name === "string" && Array.isArray(y.shape)) return y;
+  throw new ArgumentError({
+    where: "exportOnnx(model)",
+    expected: `toOnnx(x, graph) of ${titleOf(module, graph)} to return its output`,
+    received: String(y),
+    cure: "Return what graph.node(…) or graph.apply(…) returns.",
+  });
+}
+
+function titleOf(module: AnyModule, graph: OnnxWriter): string {
+  return module.constructor.name + (graph.path === "" ? "" : ` at ${graph.path}`);
+}
+
 function refusal(module: AnyModule, graph: OnnxWriter): ArgumentError {
   return new ArgumentError({
     where: "exportOnnx(model)",
     expected: "layers of Evenkeel's own, or with a method toOnnx(x, graph)",
-    received: module.constructor.name + (graph.path === "" ? "" : ` at ${graph.path}`),
+    received: titleOf(module, graph),
     cure: "Give the class toOnnx(x, graph), which adds its nodes.",
   });
 }

@@ -1,7 +1,7 @@
 import { noGrad } from "../../autograd.js";
 import { ArgumentError } from "../../errors.js";
 import { Embedding } from "../../nn/embedding.js";
-import type { AnyModule, Module } from "../../nn/module.js";
+import { type AnyModule, Module } from "../../nn/module.js";
 import { Sequential } from "../../nn/sequential.js";
 import { scope } from "../../scope.js";
 import { checkShape, type Shape } from "../../shape.js";
@@ -48,6 +48,7 @@ export async function exportOnnx(
   { inputShape, fold = false, opset = 17, meta = {} }: ExportOnnxOptions,
 ): Promise<Uint8Array> {
   const where = "exportOnnx(model, { inputShape })";
+  checkModule(model);
   checkShape(where, inputShape);
   checkOpset(opset);
   const codec = await Codec.load(where);
@@ -62,6 +63,16 @@ export async function exportOnnx(
 
 function firstLayer(model: AnyModule): AnyModule {
   return model instanceof Sequential && model.layers.length > 0 ? firstLayer(model.layers[0]) : model;
+}
+
+function checkModule(model: unknown): void {
+  if (model instanceof Module) return;
+  throw new ArgumentError({
+    where: "exportOnnx(model)",
+    expected: "a module",
+    received: Object.prototype.toString.call(model).slice(8, -1),
+    cure: "Pass a network of Evenkeel, such as a Sequential.",
+  });
 }
 
 function checkOpset(opset: number): void {

@@ -30,7 +30,7 @@ export interface OnnxFolding {
  * At inference a batch norm is a fixed map of each channel, y = a·x + b with a = weight / √(variance + eps) and
  * b = bias − mean·a. It is folded
  * - into a Conv, ConvTranspose, Gemm or MatMul before it: weight ← a·weight, bias ← a·bias + b, through constant Add, Sub, Mul and
- *   Div and through Identity between them;
+ *   Div and through Identity, Dropout and a Reshape of rows to rows as long between them;
  * - into a batch norm before it, which gives one for two;
  * - else into a Conv, Gemm or MatMul after it that pads nothing: weight ← weight·a, bias ← bias + Σ weight·b.
  *

@@ -1,10 +1,14 @@
 import { FormatError } from "../../errors.js";
 import { isOp, printable, titleOf } from "./attributes.js";
 import type { AttributeProto, GraphProto, NodeProto, TensorProto } from "./codec.js";
+import { constantMadeBy, rearranges } from "./constant-operators.js";
 import type { OnnxModel } from "./onnx-model.js";
 import { elementTypes, readTensor, type TensorValues } from "./tensor-values.js";
 
-/** So many Identity nodes may pass a constant on. */
+/** To see what one node makes takes as long as so many numbers. */
+const nodeWork = 100;
+
+/** So many nodes may pass a constant on. */
 const mostPasses = 100;
 
 /** A graph, even an empty one, takes as long as so many numbers. */
@@ -174,13 +178,9 @@ export class Graph {
     return this.#readInside.has(name);
   }
 
-  /** The numbers of a constant: an initializer or the output of a Constant node, here or outside. A text says why there are none. */
+  /** The numbers of a constant: an initializer, the output of a Constant node, here or outside, or what nodes make of these alone that {@link rearranges}. A text says why there are none. */
   constant(name: string): TensorValues | string {
-    const source = this.#source(name);
-    if (typeof source === "string") return source;
-    const values = "dims" in source ? readTensor(source, this.model.files) : source;
-    if (typeof values !== "string") this.model.spend(values.data.length);
-    return values;
+    return this.#numbers(this.#source(name));
   }
 
   /** Whether a value is a constant; its numbers may still not be readable. */
@@ -195,28 +195,35 @@ export class Graph {
     return "dims" in source ? source.dims.length : source.shape.length;
   }
 
-  #source(name: string): TensorProto | TensorValues | string {
-    let graph: Graph = this;
-    let value = name;
-    for (let passes = 0; passes < mostPasses; ) {
-      const tensor = graph.#initializers.get(value);
-      if (tensor !== undefined) {
-        const isDefault = graph.#inputs.has(value) && this.model.proto.irVersion >= 4n;
-        return isDefault ? "whoever runs the model may replace it, since it is also an input" : tensor;
-      }
-      const maker = graph.#makers.get(value);
-      if (maker === undefined) {
-        if (graph.parent === null || graph.#inputs.has(value)) return "it is an input of the model";
-        graph = graph.parent;
-      } else if (isOp(maker, "Identity") && maker.input.length === 1) {
-        [value] = maker.input;
-        passes++;
-      } else {
-        const constant = isOp(maker, "Constant") ? maker.attribute.map(constantOf).find((one) => one !== null) : null;
-        return constant ?? `${titleOf(maker)} computes it`;
-      }
+  /** @param passes - how many nodes may still stand between */
+  #source(name: string, passes = mostPasses): TensorProto | TensorValues | string {
+    if (passes === 0) return `more than ${mostPasses} nodes pass it on`;
+    const tensor = this.#initializers.get(name);
+    if (tensor !== undefined) {
+      const isDefault = this.#inputs.has(name) && this.model.proto.irVersion >= 4n;
+      return isDefault ? "whoever runs the model may replace it, since it is also an input" : tensor;
     }
-    return `more than ${mostPasses} nodes pass it on`;
+    const maker = this.#makers.get(name);
+    if (maker === undefined) {
+      if (this.parent !== null && !this.#inputs.has(name)) return this.parent.#source(name, passes);
+      return "it is an input of the model";
+    }
+    if (isOp(maker, "Identity") && maker.input.length === 1) return this.#source(maker.input[0], passes - 1);
+    this.model.spend(
+      maker.attribute.reduce((sum, { ints, floats }) => sum + 1 + ints.length + floats.length, nodeWork),
+    );
+    if (rearranges(maker)) {
+      return constantMadeBy(maker, (input) => this.#numbers(this.#source(maker.input[input], passes - 1)));
+    }
+    const value = isOp(maker, "Constant") ? maker.attribute.map(constantOf).find((one) => one !== null) : undefined;
+    return value ?? `${titleOf(maker)} computes it`;
+  }
+
+  #numbers(source: TensorProto | TensorValues | string): TensorValues | string {
+    if (typeof source === "string") return source;
+    const values = "dims" in source ? readTensor(source, this.model.files) : source;
+    if (typeof values !== "string") this.model.spend(values.data.length);
+    return values;
   }
 
   /** Makes one input of a node read a constant of these numbers: in place where nothing else reads the old one, else under a new name. */
@@ -332,7 +339,7 @@ export class Graph {
   #clean(name: string): void {
     if (this.isOutput(name) || this.isReadInside(name)) return;
     const maker = this.#makers.get(name);
-    if (maker !== undefined && isOp(maker, "Constant", "Identity")) this.remove(maker);
+    if (maker !== undefined && (isOp(maker, "Constant") || rearranges(maker))) this.remove(maker);
     if (this.#initializers.delete(name)) this.#dropped.add(name);
   }
 

@@ -102,6 +102,7 @@ function importConv(node: NodeProto, graph: Graph): Module {
 function importGemm(node: NodeProto, graph: Graph): Module {
   const weight = valuesOf(node, graph, 1);
   const bias = node.input[2] ? valuesOf(node, graph, 2) : null;
+  if (weight.shape.length !== 2) throw unsupported(node, graph, `a weight of rank ${weight.shape.length}`);
   if (intOf(node, "transA", 0) !== 0) throw unsupported(node, graph, "transA");
   const isTransposed = intOf(node, "transB", 0) !== 0;
   const [alpha, beta] = [floatOf(node, "alpha", 1), floatOf(node, "beta", 1)];

@@ -1,5 +1,6 @@
 import { intOf, isOp } from "./attributes.js";
 import { isBatchNorm, isTraining } from "./batch-norm-node.js";
+import { dropsInTraining } from "./channel-map.js";
 import type { NodeProto } from "./codec.js";
 import { placeOf } from "./fold-norms.js";
 import type { Graph } from "./graph.js";
@@ -120,15 +121,13 @@ function usesOf(graph: Graph, value: string): OutputUses | null {
 }
 
 function repairDropout(graph: Graph, node: NodeProto): string[] {
-  const { opset } = graph.model;
   const done = "it passes its input on";
-  if (opset < 7) {
-    if (intOf(node, "is_test", 0) !== 0) return [];
+  if (!dropsInTraining(graph, node)) return [];
+  if (graph.model.opset < 7) {
     setTest(graph, node);
     return [`is_test = 1: ${done}`];
   }
-  const mode = opset >= 12 && node.input[2] ? graph.constant(node.input[2]) : "";
-  if (typeof mode === "string" || mode.data[0] === 0) return [];
+  if (!graph.isConstant(node.input[2])) return [];
   graph.setInput(node, 2, "");
   return [`training_mode is gone: ${done}`];
 }

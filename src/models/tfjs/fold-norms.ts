@@ -10,8 +10,8 @@ export interface NormOutcome {
   readonly norm: string;
   readonly into?: string;
   readonly reason?: string;
-  /** Layers of the main network whose outputs must be the same, before and after. */
-  readonly compared?: readonly [before: string, after: string];
+  /** Layers of the main network whose outputs must be the same, before and after, as long as there is what took the norm. */
+  readonly compared?: { readonly before: string; readonly after: string; readonly taker: string };
 }
 
 /** Either what a norm was folded into, or why it could not be. */
@@ -90,7 +90,7 @@ const intoWhatIsBefore: Way = (model, norm, map, axis) => {
     const isOutput = container.isMain && container.isOutput(norm);
     if (isOutput) container.becomeIdentity(norm);
     else container.remove(norm);
-    return { into: titleOf(maker), ...compared(norm, previous ?? maker) };
+    return { into: titleOf(maker), ...compared(norm, previous ?? maker, maker) };
   }
 };
 
@@ -115,7 +115,7 @@ const intoWhatIsAfter: Way = (model, norm, map, axis) => {
     const reason = matchOf(reader, axis) ?? foldInput(model, reader, map, isFlat);
     if (reason !== null) return { reason };
     container.remove(norm);
-    return { into: title, ...compared(reader, reader) };
+    return { into: title, ...compared(reader, reader, reader) };
   }
 };
 
@@ -137,6 +137,6 @@ function sharingOf(container: Container, layer: Layer, what: string): string | n
   return readers === 0 ? `nothing reads ${what}` : `${what} is read elsewhere too`;
 }
 
-function compared(before: Layer, after: Layer): Pick<NormOutcome, "compared"> {
-  return before.container.isMain ? { compared: [before.name, after.name] } : {};
+function compared(before: Layer, after: Layer, taker: Layer): Pick<NormOutcome, "compared"> {
+  return before.container.isMain ? { compared: { before: before.name, after: after.name, taker: taker.name } } : {};
 }

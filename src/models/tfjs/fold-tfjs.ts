@@ -1,4 +1,5 @@
 import type { FoldedNorm, LeftNorm } from "../fold-batch-norm.js";
+import { declaredInputs } from "./declared-inputs.js";
 import type { TfjsFiles } from "./files.js";
 import { foldNorms, type NormOutcome } from "./fold-norms.js";
 import { graphNorms } from "./graph-norms.js";
@@ -67,7 +68,7 @@ export async function foldTfjs(files: TfjsFiles, options: FoldTfjsOptions = {}):
     before: files,
     after: result,
     places: placesOf(model, outcomes),
-    indices: indexInputs(model),
+    indices: declaredInputs(model).flatMap(({ name, type }) => (type === "int32" ? [name] : [])),
     defaultTolerance: model.hasHalves ? 0.02 : 1e-4,
   };
   const verification = options.verify === false ? null : await verify(where, compared, options);
@@ -81,19 +82,13 @@ function copyOf({ model, shards }: TfjsFiles): TfjsFiles {
   };
 }
 
-/** Of several norms that went into one layer, the last one's output is the layer's. */
+/** Of several norms that went into one layer, the last one's output is the layer's; one that then went on itself has left no place. */
 function placesOf({ main }: TfjsModel, outcomes: readonly NormOutcome[]): (readonly [string, string])[] {
   const places = new Map<string, readonly [string, string]>();
-  for (const { into, compared } of outcomes)
-    if (into !== undefined && compared !== undefined) places.set(into, compared);
-  return [...places.values()].filter(([, after]) => main?.layers.has(after));
-}
-
-/** Inputs that an Embedding reads. */
-function indexInputs({ main }: TfjsModel): string[] {
-  return [...(main?.layers.values() ?? [])].flatMap((layer) => {
-    if (layer.className !== "Embedding") return [];
-    const before = main?.before(layer);
-    return [before == null ? `${layer.name}_input` : before.name];
-  });
+  for (const { into, compared } of outcomes) {
+    if (into === undefined || compared === undefined) continue;
+    const { before, after, taker } = compared;
+    if (main?.layers.has(after) && main.layers.has(taker)) places.set(into, [before, after]);
+  }
+  return [...places.values()];
 }

@@ -1,3 +1,4 @@
+import type { DeclaredInput } from "../foreign/arrays.js";
 import type { InspectedNorm } from "../foreign/inspected-norm.js";
 import {
   momentumFindings,
@@ -8,6 +9,7 @@ import {
 } from "../foreign/norm-statistics.js";
 import { affineOf, epsOf, normWeights } from "./batch-norm-layer.js";
 import type { Container, Layer } from "./container.js";
+import { declaredInputs } from "./declared-inputs.js";
 import type { TfjsFiles } from "./files.js";
 import { foldNorms } from "./fold-norms.js";
 import { graphNodes, graphNorms } from "./graph-norms.js";
@@ -25,6 +27,8 @@ export interface TfjsInspection {
   readonly producer: string;
   /** Layers in all networks, or nodes in all graphs. */
   readonly layers: number;
+  /** Inputs of a layers model, channels last in images; of a graph model none. */
+  readonly inputs: readonly DeclaredInput[];
   /** Every normalisation, in the order of the file. */
   readonly norms: readonly InspectedNorm[];
 }
@@ -64,7 +68,7 @@ export function inspectTfjs(files: TfjsFiles): TfjsInspection {
     .flatMap((one) => (typeof one === "string" ? [printable(one)] : []))
     .join(", ");
   if (model.main === null) {
-    return { format: "graph-model", producer, layers: graphNodes(model).length, norms: graphNorms(model) };
+    return { format: "graph-model", producer, layers: graphNodes(model).length, inputs: [], norms: graphNorms(model) };
   }
   // What a fold would do is found out by doing it, to another copy.
   const outcomes = foldNorms(new TfjsModel(where, files));
@@ -85,7 +89,7 @@ export function inspectTfjs(files: TfjsFiles): TfjsInspection {
       }
     }
   }
-  return { format: "layers-model", producer, layers, norms };
+  return { format: "layers-model", producer, layers, inputs: declaredInputs(model), norms };
 }
 
 /** Normalisations in a wrapper such as TimeDistributed. */

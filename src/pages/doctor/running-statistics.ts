@@ -47,15 +47,19 @@ export function driftSection({ norms }: Diagnosis): Section | null {
     initialLeft ?? Number.NaN,
     skippedBatches,
   ]);
-  const bars = drifted.map(({ layer, drift }) => ({ name: `layer ${layer}`, value: drift.mean ?? Number.NaN }));
-  const largest = drifted.reduce((a, b) => ((b.drift.mean ?? 0) > (a.drift.mean ?? 0) ? b : a));
+  // What a finding goes by: the larger of the two.
+  const bars = drifted.map(({ layer, drift: { mean, deviation } }) => ({
+    name: `layer ${layer}`,
+    value: Math.max(mean ?? Number.NaN, deviation ?? Number.NaN),
+  }));
+  const largest = bars.reduce((a, b) => (b.value > a.value ? b : a));
   return {
     title: "Drift of running statistics",
     content: [
       {
         kind: "figure",
-        title: "How far running means lie off those of the data",
-        description: `In deviations of each channel, root mean square over channels; most at layer ${largest.layer}: ${formatNumber(largest.drift.mean ?? Number.NaN)}. Dotted: ${thresholds.drift}, from where on it is a finding.`,
+        title: "How far running statistics lie off those of the data",
+        description: `The larger of means and deviations, in deviations of each channel, root mean square over channels; most at ${largest.name}: ${formatNumber(largest.value)}. Dotted: ${thresholds.drift}, from where on it is a finding.`,
         chart: {
           type: "bars",
           x: { label: "deviations" },

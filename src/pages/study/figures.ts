@@ -23,7 +23,7 @@ function curves({ title, description, x, y, curves: all }: CurveFigure): Figure 
         return {
           name,
           points: points.map(([at, { mean }]) => [at, mean] as const),
-          bands: band.length > 1 ? [{ name: `${name}, 95 % interval`, points: band }] : [],
+          bands: band.length > 1 ? [{ name: `${name}, 95 % interval`, inLegend: false, points: band }] : [],
         };
       }),
     },

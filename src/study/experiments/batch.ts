@@ -1,4 +1,6 @@
 import type { Experiment, Question } from "../experiment.js";
+import type { Curve } from "../figure.js";
+import type { Results } from "../results.js";
 import { type SweepMeasures, sweep, sweepCondition, sweepPlan } from "./sweep.js";
 
 const sizes = { quick: [2, 8, 32], full: [2, 4, 8, 16, 32, 64] } as const;
@@ -16,6 +18,14 @@ const rises: Question<SweepMeasures> = {
   unit: "percentage points",
   rule: { claim: "effect", smallest },
   effects: (results) => results.differences(sweepCondition("batch", 2), sweepCondition("batch", 32), running),
+};
+
+const trainsWorse: Question<SweepMeasures> = {
+  claim: "The training error with batch norm rises from batches of 32 to batches of 2.",
+  unit: "percentage points",
+  rule: { claim: "effect", smallest },
+  effects: (results) =>
+    results.differences(sweepCondition("batch", 2), sweepCondition("batch", 32), ({ training }) => training),
 };
 
 const isBetter: Question<SweepMeasures> = {
@@ -68,6 +78,7 @@ export const batch: Experiment<SweepMeasures> = {
     norms[budget].flatMap((norm) => sizes[budget].map((batchSize) => sweepCondition(norm, batchSize))),
   questions: (budget) => [
     rises,
+    trainsWorse,
     staysConstant("group"),
     isBetter,
     ...(budget === "full" ? [staysConstant("layer"), staysConstant("instance"), renormHelps] : []),
@@ -92,15 +103,28 @@ export const batch: Experiment<SweepMeasures> = {
         "Each line is a norm. All saw the same number of images, with a learning rate in proportion to the batch.",
       x: { label: "batch size", scale: "log" },
       y: { label: "test error, %" },
-      curves: norms.full
-        .map((norm) => ({
-          name: norm,
-          points: sizes.full.flatMap((size) => {
-            const condition = sweepCondition(norm, size);
-            return results.has(condition) ? [[size, results.estimate(condition, running)] as const] : [];
-          }),
-        }))
-        .filter(({ points }) => points.length > 0),
+      curves: curvesOf(results, running),
+    },
+    {
+      kind: "curves",
+      title: "Training error against batch size",
+      description: "Of the images that were trained on, by running statistics.",
+      x: { label: "batch size", scale: "log" },
+      y: { label: "training error, %" },
+      curves: curvesOf(results, ({ training }) => training),
     },
   ],
 };
+
+/** A curve for each norm that was run. */
+function curvesOf(results: Results<SweepMeasures>, of: (measures: SweepMeasures) => number): Curve[] {
+  return norms.full
+    .map((norm) => ({
+      name: norm,
+      points: sizes.full.flatMap((size) => {
+        const condition = sweepCondition(norm, size);
+        return results.has(condition) ? [[size, results.estimate(condition, of)] as const] : [];
+      }),
+    }))
+    .filter(({ points }) => points.length > 0);
+}

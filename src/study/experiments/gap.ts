@@ -10,7 +10,7 @@ const smallest = 0.5;
 
 const preciseHelps: Question<SweepMeasures> = {
   claim:
-    "Trained with batches of 2, the test error by running averages is higher than by precise statistics of 1,000 images.",
+    "Trained with batches of 2, the test error by running averages is higher than by precise statistics of 1,024 images.",
   unit: "percentage points",
   rule: { claim: "effect", smallest },
   effects: (results) => results.values(sweepCondition("batch", 2), ({ running, precise }) => running - precise),

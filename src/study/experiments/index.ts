@@ -2,11 +2,16 @@ import { ArgumentError } from "../../errors.js";
 import type { Budget, Experiment } from "../experiment.js";
 import { alive } from "./alive.js";
 import { batch } from "./batch.js";
+import { faster } from "./faster.js";
 import { gap } from "./gap.js";
 import { linear } from "./linear.js";
+import { memory } from "./memory.js";
+import { place } from "./place.js";
+import { shift } from "./shift.js";
+import { shifted } from "./shifted.js";
 
 /** All experiments, in the order in which a study runs them. */
-export const experiments: readonly Experiment[] = [alive, batch, gap, linear];
+export const experiments: readonly Experiment[] = [alive, faster, shift, batch, gap, memory, place, linear, shifted];
 
 /**
  * The experiments of a budget, or those of some names.

@@ -246,6 +246,11 @@ describe("exportOnnx", () => {
         return x;
       }
     }
+    class Silent extends Mystery {
+      toOnnx(): undefined {
+        return undefined;
+      }
+    }
     class Odd extends BatchNorm {
       protected override affine(): never {
         throw new Error("never");
@@ -256,6 +261,7 @@ describe("exportOnnx", () => {
         () => "exported",
         (error: Error) => `${error.name}: ${error.message}`,
       );
+    expect(await failure(new ReLU(), { inputShape: [1e6, 1e6, 1e6] })).toMatch(/^OutOfMemoryError: /);
     const misfit = new Sequential(new Linear(3, 4), new BatchNorm(5));
     expect([
       await failure(new Sequential(new ReLU(), new Sequential(new Mystery()))),
@@ -266,6 +272,10 @@ describe("exportOnnx", () => {
       await failure(new ReLU(), { opset: 12 }),
       await failure(new ReLU(), { opset: 17.5 }),
       await failure(new ReLU(), { inputShape: [-1] }),
+      await failure(new Silent()),
+      await failure(new Sequential(new Silent(), new ReLU())),
+      await failure({} as Module),
+      await failure(new ReLU(), { inputShape: undefined as never }),
     ]).toMatchInlineSnapshot(`
       [
         "ArgumentError: exportOnnx(model): expected layers of Evenkeel's own, or with a method toOnnx(x, graph), got Mystery at 1.0. Give the class toOnnx(x, graph), which adds its nodes.",
@@ -276,6 +286,10 @@ describe("exportOnnx", () => {
         "ArgumentError: exportOnnx(model, { opset }): expected a whole number from 13 to 21, got 12. Leave it out, unless what runs the model needs another.",
         "ArgumentError: exportOnnx(model, { opset }): expected a whole number from 13 to 21, got 17.5. Leave it out, unless what runs the model needs another.",
         "ShapeError: exportOnnx(model, { inputShape }): expected an array of at most 5 sizes, each a whole number of at least 0, got [-1]. Correct the shape, an array such as [2, 3].",
+        "ArgumentError: exportOnnx(model): expected toOnnx(x, graph) of Silent to return its output, got undefined. Return what graph.node(…) or graph.apply(…) returns.",
+        "ArgumentError: exportOnnx(model): expected toOnnx(x, graph) of Silent at 0 to return its output, got undefined. Return what graph.node(…) or graph.apply(…) returns.",
+        "ArgumentError: exportOnnx(model): expected a module, got Object. Pass a network of Evenkeel, such as a Sequential.",
+        "ShapeError: exportOnnx(model, { inputShape }): expected an array of at most 5 sizes, each a whole number of at least 0, got undefined. Correct the shape, an array such as [2, 3].",
       ]
     `);
   });

@@ -128,6 +128,56 @@ describe("foldOnnx", () => {
     expect(relativeDifference(await runOnnx(bytes, { x }), await runOnnx(after, { x }))).toBeLessThan(1e-5);
   });
 
+  test.each([
+    [
+      "Scan",
+      ["Scan", ["s", "xs"], ["z", "y"]],
+      { inputs: { s: [2, 4, 3, 3], xs: [5, 2, 3, 5, 5] }, outputs: ["z", "y"] },
+      {
+        num_scan_inputs: 1,
+        body: {
+          inputs: { t: [2, 4, 3, 3], e: [2, 3, 5, 5] },
+          nodes: [
+            ["Conv", ["e", "w"], ["c"]],
+            normNode("n", "c", "d"),
+            ["Add", ["t", "d"], ["u"]],
+            ["Neg", ["d"], ["v"]],
+          ],
+          outputs: ["u", "v"],
+        },
+      },
+    ],
+    [
+      "Loop",
+      ["Loop", ["trips", "", "xs"], ["y"]],
+      { inputs: { xs: [2, 3, 5, 5] }, outputs: ["y"] },
+      {
+        body: {
+          inputs: { i: [], go: [], t: [2, 3, 5, 5] },
+          types: { i: "int64", go: "bool", on: "bool" },
+          nodes: [["Identity", ["go"], ["on"]], normNode("n", "t", "d"), ["Conv", ["d", "w"], ["u"]]],
+          outputs: ["on", "u"],
+          constants: { w: { shape: [3, 3, 1, 1] }, ...normConstants("n", 3) },
+        },
+      },
+    ],
+  ] as const)("walks the body of %s", async (op, [, reads, makes], ends, attributes) => {
+    const trips = { shape: [], values: [3], type: "int64" } as const;
+    const outer = op === "Loop" ? { trips } : { ...parts.constants };
+    const bytes = onnxModel({ ...ends, nodes: [[op, reads, makes, attributes]], constants: outer });
+    const { norms } = await inspectOnnx(bytes);
+    expect(norms.map(({ place, foldsInto }) => [place, foldsInto])).toEqual([
+      [`${op}_${makes[0]}.body/BatchNormalization_d`, op === "Loop" ? "Conv Conv_u" : "Conv Conv_c"],
+    ]);
+    const { bytes: after, folded } = await foldOnnx(bytes);
+    expect(folded).toHaveLength(1);
+    const size = (shape: readonly number[]): number => shape.reduce((product, extent) => product * extent, 1);
+    const inputs = Object.fromEntries(
+      Object.entries(ends.inputs).map(([name, shape], k) => [name, { shape, values: deviates(size(shape), k + 1) }]),
+    );
+    expect(relativeDifference(await runOnnx(bytes, inputs), await runOnnx(after, inputs))).toBeLessThan(1e-5);
+  });
+
   test("carries over external data, metadata, and nodes of other domains", async () => {
     const model = fromBinary(
       ModelProtoSchema,

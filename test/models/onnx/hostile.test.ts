@@ -165,6 +165,14 @@ describe("hostile files", () => {
         ],
         constants: { p: wide, w: { shape: [50_000, 1, 1, 1], values: wide.values } },
       }),
+      "a constant that nodes make of itself, twice, 60 times over": onnxModel({
+        ...parts,
+        nodes: [
+          ...row(60, "Reshape", "one", "made").map(([opType, [x], y]): NodeParts => [opType, [x, x], y]),
+          ["BatchNormalization", ["x", "made", "made", "made", "made"], ["y"]],
+        ],
+        constants: { one: { shape: [1], values: [1], type: "int64" } },
+      }),
       "graphs of nothing": onnxModel({
         ...parts,
         more: { graph: { input: [{ name: "x" }], node: [{ opType: "If", input: ["x"], attribute: [graphs] }] } },
@@ -186,6 +194,10 @@ describe("hostile files", () => {
         "taken",
         "foldOnnx(bytes): expected graphs, and constants that nodes share, in proportion to the size of the model, got more to read than 407660 bytes give cause for. Check that it is the file that you exported.",
         "taken",
+        "inspectOnnx(bytes): expected graphs, and constants that nodes share, in proportion to the size of the model, got more to read than 2459 bytes give cause for. Check that it is the file that you exported.",
+        "repairOnnx(bytes): expected graphs, and constants that nodes share, in proportion to the size of the model, got more to read than 2459 bytes give cause for. Check that it is the file that you exported.",
+        "foldOnnx(bytes): expected graphs, and constants that nodes share, in proportion to the size of the model, got more to read than 2459 bytes give cause for. Check that it is the file that you exported.",
+        "importOnnx(bytes): expected graphs, and constants that nodes share, in proportion to the size of the model, got more to read than 2459 bytes give cause for. Check that it is the file that you exported.",
         "inspectOnnx(bytes): expected graphs, and constants that nodes share, in proportion to the size of the model, got more to read than 40041 bytes give cause for. Check that it is the file that you exported.",
         "repairOnnx(bytes): expected graphs, and constants that nodes share, in proportion to the size of the model, got more to read than 40041 bytes give cause for. Check that it is the file that you exported.",
         "foldOnnx(bytes): expected graphs, and constants that nodes share, in proportion to the size of the model, got more to read than 40041 bytes give cause for. Check that it is the file that you exported.",

@@ -160,6 +160,90 @@ test("what no layer here does is refused by the name of its node", async () => {
       "FormatError: importOnnx(bytes): expected an ONNX model, got a field of number 0 in ModelProto at byte 0. Check that the file is a complete .onnx file.",
     ]
   `);
+  const pool = { kernel_shape: [2, 2] };
+  const pair = { shape: [2], values: [3, 12], type: "int64" } as const;
+  const wrong = { w: { shape: [4, 3, 3, 3] }, b: { shape: [5] }, cube: { shape: [4, 3, 3, 3, 3] }, pair };
+  const matrix = { w: { shape: [6, 4] }, b: { shape: [5] } };
+  const planes = { axes: [2, 3] };
+  expect([
+    await failure({ ...image, nodes: [["MaxPool", ["x"], ["y"], { ...pool, storage_order: 1 }]] }),
+    await failure({ ...image, nodes: [["MaxPool", ["x"], ["y"], { ...pool, dilations: [2, 2] }]] }),
+    await failure({ ...image, nodes: [["MaxPool", ["x"], ["y"], { kernel_shape: [2] }]] }),
+    await failure({ ...image, nodes: [["MaxPool", ["x"], ["y"], { kernel_shape: [0, 2] }]] }),
+    await failure({ ...image, nodes: [["AveragePool", ["x"], ["y"], { ...pool, strides: [0, -1] }]] }),
+    await failure({
+      ...image,
+      nodes: [["AveragePool", ["x"], ["y"], { ...pool, pads: [1, 1, 1, 1], count_include_pad: 1 }]],
+    }),
+    await failure({ ...image, nodes: [["Flatten", ["x"], ["y"], { axis: 2 }]] }),
+    await failure({ ...image, constants: wrong, nodes: [["Reshape", ["x", "pair"], ["y"]]] }),
+    await failure({ ...image, constants: wrong, nodes: [["Conv", ["x", "cube"], ["y"]]] }),
+    await failure({ ...image, constants: wrong, nodes: [["Conv", ["x", "w", "b"], ["y"]]] }),
+    await failure({ ...image, constants: wrong, nodes: [["Conv", ["x", "w"], ["y"], { group: 3 }]] }),
+    await failure({ ...image, constants: wrong, nodes: [["Conv", ["x", "w"], ["y"], { group: 2 ** 40 }]] }),
+    await failure({ ...image, constants: matrix, nodes: [["Gemm", ["x", "w"], ["y"], { transA: 1 }]] }),
+    await failure({ ...image, constants: matrix, nodes: [["Gemm", ["x", "w", "b"], ["y"]]] }),
+    await failure({ ...image, constants: wrong, nodes: [["Gemm", ["x", "b"], ["y"]]] }),
+    await failure({ ...image, constants: wrong, nodes: [["MatMul", ["x", "w"], ["y"]]] }),
+    await failure({
+      ...image,
+      constants: { ...constants, "n.bias": { shape: [2] } },
+      nodes: [normNode("n", "x", "y")],
+    }),
+    await failure({ ...image, constants, nodes: [normNode("n", "x", "y", { epsilon: { f: -1 } })] }),
+    await failure({ ...image, constants, nodes: [normNode("n", "x", "y", { momentum: { f: 7 } })] }),
+    await failure({ ...image, nodes: [["Dropout", ["x"], ["y"], { ratio: { f: 2 } }]], opset: 11 }),
+    await failure({ ...image, nodes: [["Clip", ["x"], ["y"]]] }),
+    await failure({ ...image, nodes: [["ReduceMean", ["x"], ["y"], planes]] }),
+    await failure({ ...image, outputs: ["y", "m"], nodes: [["Dropout", ["x"], ["y", "m"]]] }),
+    await failure({
+      ...image,
+      nodes: [
+        ["Relu", ["x"], ["a"]],
+        ["Sigmoid", ["x"], ["b"]],
+        ["Tanh", ["a", "b"], ["y"]],
+      ],
+    }),
+    await failure({
+      ...image,
+      nodes: [
+        ["Relu", ["x"], ["a"]],
+        ["Abs", ["x"], ["b"]],
+        ["Sin", ["x"], ["c"]],
+        ["Sum", ["a", "b", "c"], ["y"]],
+      ],
+    }),
+    await failure({ inputs: { x: [1], z: [1] }, outputs: ["y"], nodes: [["Add", ["x", "z"], ["y"]]] }),
+  ]).toMatchInlineSnapshot(`
+    [
+      "FormatError: importOnnx(bytes), MaxPool MaxPool_y: expected what a layer of Evenkeel does, got storage_order 1. Leave this node out of the model, or build the network by hand and load its weights.",
+      "FormatError: importOnnx(bytes), MaxPool MaxPool_y: expected what a layer of Evenkeel does, got dilations. Leave this node out of the model, or build the network by hand and load its weights.",
+      "FormatError: importOnnx(bytes), MaxPool MaxPool_y: expected what a layer of Evenkeel does, got 1 spatial axes. Leave this node out of the model, or build the network by hand and load its weights.",
+      "FormatError: importOnnx(bytes), MaxPool MaxPool_y: expected what a layer of Evenkeel does, got what the layer refuses (new MaxPool2d(kernel): expected kernel to be a whole number of at least 1, or two of them, got [0,2]. Correct kernel). Leave this node out of the model, or build the network by hand and load its weights.",
+      "FormatError: importOnnx(bytes), AveragePool AveragePool_y: expected what a layer of Evenkeel does, got what the layer refuses (new AvgPool2d(kernel): expected stride to be a whole number of at least 1, or two of them, got [0,-1]. Correct stride). Leave this node out of the model, or build the network by hand and load its weights.",
+      "FormatError: importOnnx(bytes), AveragePool AveragePool_y: expected what a layer of Evenkeel does, got padding that counts as values. Leave this node out of the model, or build the network by hand and load its weights.",
+      "FormatError: importOnnx(bytes), Flatten Flatten_y: expected what a layer of Evenkeel does, got axis 2. Leave this node out of the model, or build the network by hand and load its weights.",
+      "FormatError: importOnnx(bytes), Reshape Reshape_y: expected what a layer of Evenkeel does, got the shape 3×12. Leave this node out of the model, or build the network by hand and load its weights.",
+      "FormatError: importOnnx(bytes), Conv Conv_y: expected what a layer of Evenkeel does, got 3 spatial axes. Leave this node out of the model, or build the network by hand and load its weights.",
+      "FormatError: importOnnx(bytes), Conv Conv_y: expected what a layer of Evenkeel does, got what the layer refuses (tensor(data, shape): expected 4 values for shape 4, got 5. Correct the shape or the data). Leave this node out of the model, or build the network by hand and load its weights.",
+      "FormatError: importOnnx(bytes), Conv Conv_y: expected what a layer of Evenkeel does, got what the layer refuses (new Conv2d(inChannels, outChannels, kernelSize): expected groups to divide both channel counts, got 3 groups for 9 and 4 channels. Choose a divisor of both). Leave this node out of the model, or build the network by hand and load its weights.",
+      "FormatError: importOnnx(bytes), Conv Conv_y: expected what a layer of Evenkeel does, got what the layer refuses (new Conv2d(inChannels, outChannels, kernelSize): expected groups to divide both channel counts, got 1099511627776 groups for 3298534883328 and 4 channels. Choose a divisor of both). Leave this node out of the model, or build the network by hand and load its weights.",
+      "FormatError: importOnnx(bytes), Gemm Gemm_y: expected what a layer of Evenkeel does, got transA. Leave this node out of the model, or build the network by hand and load its weights.",
+      "FormatError: importOnnx(bytes), Gemm Gemm_y: expected what a layer of Evenkeel does, got a bias 5. Leave this node out of the model, or build the network by hand and load its weights.",
+      "FormatError: importOnnx(bytes), Gemm Gemm_y: expected what a layer of Evenkeel does, got a weight of rank 1. Leave this node out of the model, or build the network by hand and load its weights.",
+      "FormatError: importOnnx(bytes), MatMul MatMul_y: expected what a layer of Evenkeel does, got a weight of rank 4. Leave this node out of the model, or build the network by hand and load its weights.",
+      "FormatError: importOnnx(bytes), BatchNormalization BatchNormalization_y: expected what a layer of Evenkeel does, got what the layer refuses (tensor(data, shape): expected 3 values for shape 3, got 2. Correct the shape or the data). Leave this node out of the model, or build the network by hand and load its weights.",
+      "FormatError: importOnnx(bytes), BatchNormalization BatchNormalization_y: expected what a layer of Evenkeel does, got what the layer refuses (BatchNorm(3).eps: expected a finite number of at least 0, got -1. Pass a small one such as 1e-5). Leave this node out of the model, or build the network by hand and load its weights.",
+      "FormatError: importOnnx(bytes), BatchNormalization BatchNormalization_y: expected what a layer of Evenkeel does, got what the layer refuses (BatchNorm(3).momentum: expected a number from 0 up to, not including, 1, or "cumulative", got 7. It weighs the old running value: pass e.g. 0.99). Leave this node out of the model, or build the network by hand and load its weights.",
+      "FormatError: importOnnx(bytes), Dropout Dropout_y: expected what a layer of Evenkeel does, got what the layer refuses (new Dropout(p): expected a probability from 0 to 1, got 2. Pass the share of values to drop, e.g. 0.5). Leave this node out of the model, or build the network by hand and load its weights.",
+      "FormatError: importOnnx(bytes), Clip Clip_y: expected what a layer of Evenkeel does, got limits other than 0 and 6. Leave this node out of the model, or build the network by hand and load its weights.",
+      "FormatError: importOnnx(bytes), ReduceMean ReduceMean_y: expected what a layer of Evenkeel does, got means that keep their two axes of size 1. Leave this node out of the model, or build the network by hand and load its weights.",
+      "FormatError: importOnnx(bytes): expected a model of one input and one output, got 1 and 2. Take out the others.",
+      "FormatError: importOnnx(bytes), Tanh Tanh_y: expected what a layer of Evenkeel does, got input 1 that is not constant: Sigmoid Sigmoid_b computes it. Leave this node out of the model, or build the network by hand and load its weights.",
+      "FormatError: importOnnx(bytes), Relu Relu_a: expected what a layer of Evenkeel does, got an input that 3 nodes read. Leave this node out of the model, or build the network by hand and load its weights.",
+      "FormatError: importOnnx(bytes): expected a model of one input and one output, got 2 and 1. Take out the others.",
+    ]
+  `);
   const repaired = await repairOnnx(
     onnxModel({ ...image, constants, nodes: [normNode("n", "x", "y", { training_mode: 1 })] }),
   );

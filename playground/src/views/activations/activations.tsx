@@ -1,5 +1,6 @@
-import type { Run } from "../../run.js";
 import { networksOf } from "../../settings.js";
+import { Choices } from "../../ui/choices.js";
+import { FirstStep } from "../first-step.js";
 import type { Part } from "../part.js";
 import { LayerCurves } from "./layer-curves.js";
 import { LayerRow } from "./layer-row.js";
@@ -12,8 +13,9 @@ export const activations: Part = {
     <>
       <p>
         Each bar chart counts the numbers that go into a layer’s activation, for the samples of one batch. The pale bell
-        behind is what normalisation aims at: mean 0, spread 1, with edges at −4 and 4. Where a norm stands in between,
-        the dark outline shows the numbers as they come out of the weights, before it.
+        behind is what normalisation aims at: mean 0, spread 1. Where a norm stands in between, the dark outline shows
+        the numbers as they come out of the weights, before it. B’s bars start on the bell; then its norms learn to
+        stretch them (γ) and to shift them (β) as the next layer needs it.
       </p>
       <p>
         With the first settings, look at A: the deeper the layer, the narrower the bars. In the last one every sample
@@ -38,37 +40,22 @@ export const activations: Part = {
     const networks = run.snapshot.value?.networks ?? [];
     const normalised = settings.map(({ norm }) => norm !== "none");
     if (networks.every(({ layers }) => layers.length === 0)) {
-      return (
-        <p class="note">
-          Press <b>Train</b> or <b>Step</b>: the first step fills this part.
-        </p>
-      );
+      return <FirstStep run={run} networks={[0, 1]} />;
     }
     return (
       <>
         {Array.from({ length: depth }, (_, k) => (
           <LayerRow key={k} layer={k} networks={networks} normalised={normalised} />
         ))}
-        <LayerPicker run={run} depth={depth} chosen={layer} />
+        <Choices
+          label="Over the course of training: layer"
+          name="layer"
+          options={Array.from({ length: depth }, (_, k) => [String(k + 1), String(k + 1)] as const)}
+          value={String(layer + 1)}
+          onChange={(chosen) => run.show({ layer: Number(chosen) })}
+        />
         <LayerCurves layer={layer} networks={networks} normalised={normalised} />
       </>
     );
   },
 };
-
-/** Which layer's curves are shown. */
-function LayerPicker({ run, depth, chosen }: { readonly run: Run; readonly depth: number; readonly chosen: number }) {
-  return (
-    <fieldset class="layer-picker">
-      <legend>Over the course of training: layer</legend>
-      <div class="choices">
-        {Array.from({ length: depth }, (_, k) => (
-          <label key={k} class="choice">
-            <input type="radio" name="layer" checked={k === chosen} onChange={() => run.show({ layer: k + 1 })} />
-            <span>{k + 1}</span>
-          </label>
-        ))}
-      </div>
-    </fieldset>
-  );
-}

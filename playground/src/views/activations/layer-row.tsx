@@ -1,6 +1,7 @@
-import type { Distribution } from "../../training/observe-layers.js";
+import type { Distribution } from "evenkeel";
 import type { NetworkSnapshot } from "../../training/snapshot.js";
-import { Histogram } from "../../ui/histogram.js";
+import { formatHundredths, formatPercent } from "../../ui/format-value.js";
+import { Histogram, shareOutside } from "../../ui/histogram.js";
 
 /** One hidden layer of both networks: what goes into its activation, and what came out of the weights. */
 export function LayerRow({
@@ -27,7 +28,7 @@ export function LayerRow({
             </p>
           );
         const { before, after, dead } = seen;
-        const words = `mean ${short(after.mean)}, spread ${short(after.deviation)}`;
+        const words = `mean ${formatHundredths(after.mean)}, spread ${formatHundredths(after.deviation)}`;
         return (
           <div key={name} class={`layer tone-${"ab"[k]}`}>
             <Histogram
@@ -39,7 +40,7 @@ export function LayerRow({
             <p class="layer-words">
               <span class="badge">{name}</span> {words}
               {outside(after)}
-              {dead > 0 && <em> · {percent(dead)} of units dead</em>}
+              {dead > 0 && <em> · {formatPercent(dead)} of units dead</em>}
             </p>
           </div>
         );
@@ -48,14 +49,7 @@ export function LayerRow({
   );
 }
 
-function outside({ below, above }: Distribution): string {
-  return below + above >= 0.005 ? `, ${percent(below + above)} beyond the edges` : "";
-}
-
-function percent(share: number): string {
-  return `${Math.round(100 * share)} %`;
-}
-
-function short(value: number): string {
-  return Math.abs(value) < 0.005 ? "0" : value.toFixed(2).replace("-", "−");
+function outside(distribution: Distribution): string {
+  const share = shareOutside(distribution);
+  return share >= 0.005 ? `, ${formatPercent(share)} beyond the edges` : "";
 }

@@ -1,4 +1,4 @@
-import { likeliest } from "../../training/classify.js";
+import { likeliest } from "../../training/accuracy.js";
 
 /** For each digit how sure each network is of it. */
 export function ClassBars({ networks }: { readonly networks: readonly (Float32Array | null)[] }) {

@@ -1,7 +1,8 @@
-import { useEffect, useRef } from "preact/hooks";
+import { useRef } from "preact/hooks";
 import type { Run } from "../../run.js";
 import { brightnessOf, digitSide } from "../../training/digits.js";
-import { colour, themeChanges } from "../../ui/theme.js";
+import { Drawing } from "../../ui/drawing.js";
+import { colour } from "../../ui/theme.js";
 import { useAnswer } from "../../ui/use-answer.js";
 import { useVisible } from "../../ui/use-visible.js";
 
@@ -12,32 +13,32 @@ const cell = 60;
 
 /** Digits that a network never trained on, each with what it takes it for; mistakes are framed and crossed. */
 export function DigitSheet({ run, which }: { readonly run: Run; readonly which: 0 | 1 }) {
-  const canvas = useRef<HTMLCanvasElement>(null);
-  const visible = useVisible(canvas);
-  const theme = themeChanges.value;
+  const frame = useRef<HTMLDivElement>(null);
+  const visible = useVisible(frame);
   const data = run.data.value;
   const { value } = useAnswer(run, "guesses", { network: which, count }, visible);
   const labels = data?.classes === 10 ? data.test.labels.subarray(0, count) : null;
   const right = labels === null ? 0 : (value?.filter((guess, k) => guess === labels[k]).length ?? 0);
-  useEffect(() => {
-    const context = canvas.current?.getContext("2d");
-    if (!visible || !context || data === null || labels === null) return;
+  const draw = (context: CanvasRenderingContext2D): void => {
+    if (data === null || labels === null) return;
     context.clearRect(0, 0, columns * cell, rows * cell);
     labels.forEach((label, k) => {
       drawDigit(context, k, data.test.inputs.subarray(digitSide ** 2 * k, digitSide ** 2 * (k + 1)));
       const guess = value?.[k];
       if (guess !== undefined) drawGuess(context, k, guess, guess === label);
     });
-  }, [visible, data, value, theme]);
+  };
   return (
-    <canvas
-      ref={canvas}
-      class="decision"
-      width={columns * cell}
-      height={rows * cell}
-      role="img"
-      aria-label={`${count} digits never trained on, of which network ${"AB"[which]} tells ${right} right`}
-    />
+    <div ref={frame}>
+      <Drawing
+        label={`${count} digits never trained on, of which network ${"AB"[which]} gets ${right} right`}
+        look="decision"
+        size={[columns * cell, rows * cell]}
+        shown={[data, value]}
+        draw={draw}
+      />
+      <p class="source">In the corner: what {"AB"[which]} takes it for, framed where it is wrong.</p>
+    </div>
   );
 }
 

@@ -2,6 +2,7 @@ import type { Run } from "../../run.js";
 import { networksOf } from "../../settings.js";
 import type { NetworkSnapshot } from "../../training/snapshot.js";
 import { drawPlane } from "../../ui/draw-plane.js";
+import { formatPercent } from "../../ui/format-value.js";
 import { colour } from "../../ui/theme.js";
 import { activationWords, dataWords, normWords, samplesWord } from "../../words.js";
 
@@ -37,7 +38,7 @@ export function drawPicture(run: Run): Promise<Blob | null> {
     }
     const accuracy = networks[k]?.curves.testAccuracy.at(-1);
     const right =
-      accuracy === undefined ? "–" : `${Math.round(100 * accuracy)} % of new ${samplesWord(experiment.data)} right`;
+      accuracy === undefined ? "–" : `${formatPercent(accuracy)} of new ${samplesWord(experiment.data)} right`;
     write(context, right, left, 576, { size: 22, weight: 600, tone: "ab"[k] });
   });
   write(context, `Share of new ${samplesWord(experiment.data)} right`, 800, 150, { size: 20, weight: 600 });
@@ -71,7 +72,7 @@ function drawAccuracy(
   for (const share of [0, 0.5, 1]) {
     context.fillStyle = colour("line");
     context.fillRect(0, down * (1 - share), across, 1);
-    write(context, `${100 * share} %`, 0, down * (1 - share) - 6, { size: 15, tone: "quiet" });
+    write(context, formatPercent(share), 0, down * (1 - share) - 6, { size: 15, tone: "quiet" });
   }
   networks.forEach(({ curves }, k) => {
     context.beginPath();

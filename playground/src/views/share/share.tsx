@@ -3,6 +3,9 @@ import type { Run } from "../../run.js";
 import type { Part } from "../part.js";
 import { drawPicture } from "./draw-picture.js";
 
+/** What a saved run is called. */
+const runName = "evenkeel-run.json";
+
 /** The last part: the run as an address, a file and a picture. */
 export const share: Part = {
   id: "share",
@@ -15,7 +18,7 @@ export const share: Part = {
       </p>
       <p>
         The file holds settings, seed, data, curves and both networks as they are now.{" "}
-        <code>evenkeel doctor run.json</code> examines it, and <code>loadModel</code> reads its models.
+        <code>npx evenkeel doctor {runName}</code> examines it, and <code>loadModel</code> reads its models.
       </p>
     </>
   ),
@@ -62,8 +65,8 @@ async function copyAddress(): Promise<string> {
 
 async function saveRun(run: Run): Promise<string> {
   const text = JSON.stringify(await run.ask("run"));
-  save(new Blob([text], { type: "application/json" }), "evenkeel-run.json");
-  return "The run is saved as evenkeel-run.json.";
+  save(new Blob([text], { type: "application/json" }), runName);
+  return `The run is saved as ${runName}.`;
 }
 
 async function savePicture(run: Run): Promise<string> {

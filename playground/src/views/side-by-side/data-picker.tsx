@@ -1,5 +1,6 @@
 import type { Run } from "../../run.js";
 import { sharedFields } from "../../settings.js";
+import { Choices } from "../../ui/choices.js";
 import { Slider } from "../../ui/slider.js";
 import { dataWords } from "../../words.js";
 import { SeedField } from "./seed-field.js";
@@ -8,16 +9,14 @@ import { SeedField } from "./seed-field.js";
 export function DataPicker({ run }: { readonly run: Run }) {
   const { data, noise } = run.settings.value.experiment;
   return (
-    <fieldset class="data-picker">
-      <legend class="unseen">Data</legend>
-      <div class="choices">
-        {sharedFields.data.names.map((name) => (
-          <label key={name} class="choice">
-            <input type="radio" name="data" checked={name === data} onChange={() => run.change({ data: name })} />
-            <span>{dataWords[name]}</span>
-          </label>
-        ))}
-      </div>
+    <div class="data-picker">
+      <Choices
+        label="Data"
+        name="data"
+        options={sharedFields.data.names.map((name) => [name, dataWords[name]] as const)}
+        value={data}
+        onChange={(name) => run.change({ data: name })}
+      />
       {data !== "digits" && (
         <Slider
           label="Noise"
@@ -29,6 +28,6 @@ export function DataPicker({ run }: { readonly run: Run }) {
         />
       )}
       <SeedField run={run} />
-    </fieldset>
+    </div>
   );
 }

@@ -1,6 +1,7 @@
 import type { Run } from "../../run.js";
 import { networksOf } from "../../settings.js";
 import { Decision } from "../../ui/decision.js";
+import { formatPercent } from "../../ui/format-value.js";
 import { adviceFor, normWords, samplesWord } from "../../words.js";
 import { DigitSheet } from "../digits/digit-sheet.js";
 
@@ -11,7 +12,7 @@ export function NetworkCard({ run, which }: { readonly run: Run; readonly which:
   const network = run.snapshot.value?.networks[which];
   const data = run.data.value;
   const accuracy = network?.curves.testAccuracy.at(-1);
-  const right = accuracy === undefined ? "" : `${Math.round(100 * accuracy)} %`;
+  const right = accuracy === undefined ? "" : formatPercent(accuracy);
   const title = settings.norm === "none" ? "without normalisation" : `with ${normWords[settings.norm]}`;
   return (
     <article class={`card tone-${name.toLowerCase()}`} aria-label={`Network ${name}`}>

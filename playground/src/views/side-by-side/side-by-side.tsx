@@ -1,6 +1,6 @@
 import type { Run } from "../../run.js";
 import { Chart } from "../../ui/chart.js";
-import { networkWords, samplesWord } from "../../words.js";
+import { generalWords, networkWords, samplesWord } from "../../words.js";
 import type { Part } from "../part.js";
 import { DataPicker } from "./data-picker.js";
 import { NetworkCard } from "./network-card.js";
@@ -16,21 +16,22 @@ export const sideBySide: Part = {
   text: (
     <>
       <p>
-        Both networks get points of the plane, and have to say which of two classes each belongs to. They start from the
-        same random weights and see the same points in the same order; they differ only in what you choose. Press{" "}
-        <b>Train</b>: the tint shows what each would answer where.
+        Both networks get samples, points of the plane or pictures of digits, and have to say which class each belongs
+        to: which colour, which digit. They start from the same random weights and see the same samples in the same
+        order; they differ only in what you choose. Press <b>Train</b>: the tint shows what each would answer where.
       </p>
       <p>
-        With four sigmoid layers and no normalisation, A gives every point the same answer for thousands of steps. B is
-        the same network with batch norm in each layer.
+        With the first settings, four layers of sigmoids and no normalisation, A gives every point the same answer for
+        thousands of steps. B is the same network with batch norm in each layer.
       </p>
     </>
   ),
   formula: <>y = γ · (x − mean) / √(variance + ε) + β</>,
   source: (
     <>
-      Mean and variance of one unit over the batch; γ and β are learned. Ioffe &amp; Szegedy 2015,{" "}
-      <a href="https://arxiv.org/abs/1502.03167">arXiv:1502.03167</a>, algorithm 1.
+      Mean and variance of what one unit gives for the samples of a batch; ε = 0.00001 keeps the division sound; γ and β
+      are learned. Ioffe &amp; Szegedy 2015, <a href="https://arxiv.org/abs/1502.03167">arXiv:1502.03167</a>, algorithm
+      1.
     </>
   ),
   View: ({ run }) => (
@@ -47,7 +48,7 @@ export const sideBySide: Part = {
         <details open={isWide}>
           <summary>What these words mean</summary>
           <dl class="glossary">
-            {Object.values(networkWords).map(({ label, meaning }) => (
+            {[...generalWords, ...Object.values(networkWords)].map(({ label, meaning }) => (
               <div key={label}>
                 <dt>{label}</dt>
                 <dd>{meaning}</dd>

@@ -1,6 +1,7 @@
 import { useEffect, useState } from "preact/hooks";
 import type { Run } from "../../run.js";
 import { Choices } from "../../ui/choices.js";
+import { formatPercent } from "../../ui/format-value.js";
 import { useAnswer } from "../../ui/use-answer.js";
 import { MatesMap } from "./mates-map.js";
 
@@ -86,13 +87,15 @@ function Strip({
   readonly tone: string;
 }) {
   const [least, most] = [Math.min(...values), Math.max(...values)];
-  const percent = (value: number): string => `${(100 * value).toFixed(0)} %`;
-  const range = percent(least) === percent(most) ? `always ${percent(least)}` : `${percent(least)} to ${percent(most)}`;
+  const range =
+    formatPercent(least) === formatPercent(most)
+      ? `always ${formatPercent(least)}`
+      : `${formatPercent(least)} to ${formatPercent(most)}`;
   const at = (value: number): string => `${2 + 96 * value}%`;
   return (
     <div class={`strip ${tone}`}>
       <p>
-        <b>{label}</b>: {percent(values[round])} <span class="value">({range})</span>
+        <b>{label}</b>: {formatPercent(values[round])} <span class="value">({range})</span>
       </p>
       <svg width="100%" height="26" role="img" aria-label={`${label}: ${range} over ${values.length} batches`}>
         <line x1={at(0)} x2={at(1)} y1="13" y2="13" />

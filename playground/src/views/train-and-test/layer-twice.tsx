@@ -1,24 +1,14 @@
-import type { Run } from "../../run.js";
-import type { Place } from "../../training/train-and-test.js";
 import { Choices } from "../../ui/choices.js";
-import { formatValue } from "../../ui/format-value.js";
+import { formatHundredths, formatPercent } from "../../ui/format-value.js";
 import { Histogram } from "../../ui/histogram.js";
 import { useAnswer } from "../../ui/use-answer.js";
+import type { PlaceViewProps } from "./place-view.js";
 
 /** One layer, one batch, and a switch between the two kinds of statistics. */
-export function LayerTwiceView({
-  run,
-  place,
-  visible,
-}: {
-  readonly run: Run;
-  readonly place: Place;
-  readonly visible: boolean;
-}) {
+export function LayerTwiceView({ run, place, visible }: PlaceViewProps) {
   const { statistics } = run.settings.value.view;
   const { value, error } = useAnswer(run, "layerTwice", place, visible);
   const shown = value?.[statistics];
-  const percent = (share: number): string => `${Math.round(100 * share)} %`;
   return (
     <article class="experiment">
       <h3>The same layer, twice</h3>
@@ -41,7 +31,7 @@ export function LayerTwiceView({
       {value !== null && shown !== undefined && (
         <>
           <Histogram
-            label={`Layer ${place.layer + 1} normalised with ${statistics} statistics: mean ${formatValue(shown.mean)}, spread ${formatValue(shown.deviation)}`}
+            label={`Layer ${place.layer + 1} normalised with ${statistics} statistics: mean ${formatHundredths(shown.mean)}, spread ${formatHundredths(shown.deviation)}`}
             tone={place.network === 0 ? "a" : "b"}
             bars={shown}
             line={null}
@@ -49,23 +39,23 @@ export function LayerTwiceView({
           <dl class="facts">
             <div>
               <dt>mean of the output</dt>
-              <dd>{shown.mean.toFixed(2).replace("-", "−")}</dd>
+              <dd>{formatHundredths(shown.mean)}</dd>
             </div>
             <div>
               <dt>spread</dt>
-              <dd>{shown.deviation.toFixed(2)}</dd>
+              <dd>{formatHundredths(shown.deviation)}</dd>
             </div>
             <div>
               <dt>largest difference between the two ways</dt>
-              <dd>{value.difference.toFixed(2)}</dd>
+              <dd>{formatHundredths(value.difference)}</dd>
             </div>
             <div>
-              <dt>new samples told right with batch statistics</dt>
-              <dd>{percent(value.accuracy.batch)}</dd>
+              <dt>new samples right, with batch statistics</dt>
+              <dd>{formatPercent(value.accuracy.batch)}</dd>
             </div>
             <div>
-              <dt>with running statistics</dt>
-              <dd>{percent(value.accuracy.running)}</dd>
+              <dt>the same, with running statistics</dt>
+              <dd>{formatPercent(value.accuracy.running)}</dd>
             </div>
           </dl>
         </>

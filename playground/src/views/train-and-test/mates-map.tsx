@@ -1,9 +1,10 @@
+import { useMemo } from "preact/hooks";
 import type { Samples } from "../../training/data-sets.js";
 import { gridReach } from "../../training/snapshot.js";
 
 /** The plane with all samples, those of the batch strong, and the one that is followed large. */
 export function MatesMap({
-  samples: { inputs },
+  samples,
   sample,
   mates,
 }: {
@@ -11,6 +12,11 @@ export function MatesMap({
   readonly sample: number;
   readonly mates: Uint32Array;
 }) {
+  // Hundreds of points, which snapshots of the training leave as they are.
+  return useMemo(() => draw(samples, sample, mates), [samples, sample, mates]);
+}
+
+function draw({ inputs }: Samples, sample: number, mates: Uint32Array) {
   const at = (k: number) => ({ cx: (100 * inputs[2 * k]) / gridReach, cy: (-100 * inputs[2 * k + 1]) / gridReach });
   return (
     <svg class="mates-map" viewBox="-100 -100 200 200" role="img" aria-label="The samples of this batch in the plane">

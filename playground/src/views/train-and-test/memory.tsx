@@ -1,9 +1,8 @@
-import { useId } from "preact/hooks";
-import type { Run } from "../../run.js";
 import { momenta } from "../../training/statistics-trace.js";
-import type { Place } from "../../training/train-and-test.js";
 import { Chart } from "../../ui/chart.js";
+import { Slider } from "../../ui/slider.js";
 import { useAnswer } from "../../ui/use-answer.js";
+import type { PlaceViewProps } from "./place-view.js";
 
 /** What a momentum does to the memory. */
 function verdictOn(momentum: number): string {
@@ -16,16 +15,7 @@ function verdictOn(momentum: number): string {
 }
 
 /** Batch mean, running mean and population mean over training, with a slider for the momentum. */
-export function Memory({
-  run,
-  place,
-  visible,
-}: {
-  readonly run: Run;
-  readonly place: Place;
-  readonly visible: boolean;
-}) {
-  const id = useId();
+export function Memory({ run, place, visible }: PlaceViewProps) {
   const { memory } = run.settings.value.view;
   const chosen = momenta.findIndex((momentum) => String(momentum) === memory);
   const { value } = useAnswer(run, "statistics", place, visible);
@@ -37,21 +27,15 @@ export function Memory({
         truth), and as remembered. Move the slider: more momentum means less noise, and more lag. It changes nothing in
         how the network trains, only how it does at test time.
       </p>
-      <div class="field">
-        <label for={id}>
-          Momentum <output class="value">{memory}</output>
-        </label>
-        <input
-          id={id}
-          type="range"
-          min={0}
-          max={momenta.length - 1}
-          step={1}
-          value={chosen}
-          aria-valuetext={memory}
-          onInput={({ currentTarget }) => run.show({ memory: String(momenta[currentTarget.valueAsNumber]) })}
-        />
-      </div>
+      <Slider
+        label="Momentum"
+        least={0}
+        most={momenta.length - 1}
+        step={1}
+        value={chosen}
+        text={memory}
+        onInput={(place) => run.show({ memory: String(momenta[place]) })}
+      />
       {value !== null && (
         <Chart
           title="Mean of unit 1"

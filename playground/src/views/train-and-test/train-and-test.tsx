@@ -3,6 +3,7 @@ import type { Run } from "../../run.js";
 import { networksOf } from "../../settings.js";
 import { Choices } from "../../ui/choices.js";
 import { useVisible } from "../../ui/use-visible.js";
+import { FirstStep } from "../first-step.js";
 import type { Part } from "../part.js";
 import { BatchMatesView } from "./batch-mates.js";
 import { LayerTwiceView } from "./layer-twice.js";
@@ -86,9 +87,7 @@ function TrainAndTest({ run }: { readonly run: Run }) {
               <BatchMatesView run={run} network={place.network} visible={visible} />
             </div>
           ) : (
-            <p class="note">
-              Press <b>Train</b> or <b>Step</b>: the first step fills this part.
-            </p>
+            <FirstStep run={run} networks={[place.network]} />
           )}
         </>
       )}

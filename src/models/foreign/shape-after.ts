@@ -8,7 +8,9 @@ import { scope } from "../../scope.js";
 import { sizeOf } from "../../shape.js";
 import { Tensor } from "../../tensor.js";
 import { forwardOf } from "../affine-layers.js";
-import type { OnnxShape } from "./onnx-writer.js";
+
+/** Sizes of a value that is written for another system: of the batch, a number or a name, and of a sample. */
+type BatchShape = readonly (number | string)[];
 
 /** As many samples as batch statistics need to be no cause for a warning. */
 const batchSamples = 8;
@@ -19,7 +21,7 @@ const batchSamples = 8;
  * @param shape - of its input, the batch first
  * @throws EvenkeelError what the layer says
  */
-export function shapeAfter(layer: AnyModule, [batch, ...sizes]: OnnxShape): OnnxShape {
+export function shapeAfter(layer: AnyModule, [batch, ...sizes]: BatchShape): BatchShape {
   const usesBatch = layer instanceof RunningNorm && layer.runningMean === null;
   const sample = [usesBatch ? batchSamples : 1, ...sizes.map(Number)];
   // A norm that is being trained within a model that is not would take the sample into its statistics.

@@ -1,0 +1,202 @@
+import { ArgumentError } from "../../errors.js";
+import type { AnyModule } from "../../nn/module.js";
+import { type Shape, sameShape, sizeOf } from "../../shape.js";
+import { version } from "../../version.js";
+import { type TfjsFiles, writeTfjs } from "./files.js";
+import { packWeight, type Weight } from "./weights.js";
+
+/**
+ * How the values of a sample lie in TF.js: `here`, as in Evenkeel; `channelsLast`, with the axis of channels behind all others; or, of rows that a
+ * Flatten made of `channelsLast`, the shape (C, …) that they had.
+ */
+export type TfjsOrder = "here" | "channelsLast" | Shape;
+
+/** A value in a network that is being written. */
+export interface TfjsValue {
+  /** The layer of TF.js that gives it. */
+  readonly name: string;
+  /** Sizes of a sample, outermost first, as Evenkeel has them: (C, H, W) of images. */
+  readonly shape: Shape;
+  /** How they lie in TF.js. */
+  readonly order: TfjsOrder;
+  /** Whether it is known to hold nothing below 0. */
+  readonly isPositive: boolean;
+}
+
+/** A weight of a layer that is being written. */
+export interface TfjsWeight {
+  /** Its sizes as TF.js has them. */
+  readonly shape: Shape;
+  /** Its values, row-major. */
+  readonly values: ArrayLike<number>;
+}
+
+/** What is said of a layer besides its class, inputs and configuration. */
+export interface TfjsLayerOptions {
+  /** By TF.js's names: `kernel`, `bias`. @defaultValue none */
+  readonly weights?: Readonly<Record<string, TfjsWeight>>;
+  /** Sizes of a sample of its output, as Evenkeel has them. @defaultValue those of the first input */
+  readonly shape?: Shape;
+  /** @defaultValue that of the first input */
+  readonly order?: TfjsOrder;
+  /** What a second layer of a module is for; it follows the name. @defaultValue none */
+  readonly role?: string;
+  /** Whether the output is known to hold nothing below 0. @defaultValue false */
+  readonly isPositive?: boolean;
+}
+
+/** Writes a module whose input is `x`; returns its output. */
+export type WriteModule = (module: AnyModule, x: TfjsValue, graph: TfjsWriter) => TfjsValue;
+
+/** A network of TF.js in the making. Layers are named by the path of the module that is being written. */
+export class TfjsWriter {
+  readonly #write: WriteModule;
+  readonly #layers: object[] = [];
+  readonly #weights: Weight[] = [];
+  readonly #names = new Set<string>();
+  readonly #within: { readonly module: AnyModule; readonly path: string }[] = [];
+
+  /** @internal */
+  constructor(write: WriteModule) {
+    this.#write = write;
+  }
+
+  /** The path of the module that is being written, as in `namedModules()`. */
+  get path(): string {
+    return this.#within.at(-1)?.path ?? "";
+  }
+
+  /**
+   * Writes a module inside the one that is being written.
+   *
+   * @param x - its input
+   * @returns its output
+   */
+  apply(module: AnyModule, x: TfjsValue): TfjsValue {
+    const around = this.#within.at(-1)?.module;
+    const key = around?.children().find(([, child]) => child === module)?.[0];
+    const path = key === undefined ? this.path : this.path === "" ? key : `${this.path}.${key}`;
+    this.#within.push({ module, path });
+    const y = this.#write(module, x, this);
+    this.#within.pop();
+    return y;
+  }
+
+  /**
+   * Adds a layer of TF.js.
+   *
+   * @param className - `Dense`
+   * @param config - its settings, by the names that the file has: `use_bias`
+   * @throws ArgumentError if a weight is beyond float32
+   */
+  layer(
+    className: string,
+    inputs: readonly TfjsValue[],
+    config: Readonly<Record<string, unknown>> = {},
+    { weights = {}, shape, order, role, isPositive = false }: TfjsLayerOptions = {},
+  ): TfjsValue {
+    const base = this.path === "" ? className : this.path;
+    const name = this.#fresh(role === undefined ? base : `${base}_${role}`);
+    this.#add(className, name, config, [inputs.map((value) => [value.name, 0, 0, {}])]);
+    for (const [key, weight] of Object.entries(weights)) {
+      const packed = packWeight(
+        { name: `${name}/${key}`, shape: weight.shape, dtype: "float32" },
+        Float64Array.from(weight.values),
+      );
+      if (packed === null) {
+        const expected = `finite numbers within float32 for ${name}/${key}`;
+        throw new ArgumentError({ where: "exportTfjs(model)", expected, received: "others", cure: "Scale them." });
+      }
+      this.#weights.push(packed);
+    }
+    return { name, shape: shape ?? inputs[0].shape, order: order ?? inputs[0].order, isPositive };
+  }
+
+  /** A value in the order of Evenkeel. */
+  here(x: TfjsValue): TfjsValue {
+    const { shape, order, isPositive } = x;
+    if (order === "here") return x;
+    const image = order === "channelsLast" ? shape : order;
+    const source = order === "channelsLast" ? x : this.#reshape(x, [...image.slice(1), image[0]]);
+    const dims = [image.length, ...image.slice(1).map((_, k) => k + 1)];
+    const y = this.layer("Permute", [source], { dims }, { order: "here", role: "channels_first", isPositive });
+    return order === "channelsLast" ? y : this.#reshape(y, shape);
+  }
+
+  /** A value with its channels behind all other axes. */
+  channelsLast(x: TfjsValue): TfjsValue {
+    const { shape, order, isPositive } = x;
+    if (order === "channelsLast") return x;
+    if (shape.length < 2) return this.here(x);
+    const dims = [...shape.slice(1).map((_, k) => k + 2), 1];
+    return this.layer("Permute", [x], { dims }, { order: "channelsLast", role: "channels_last", isPositive });
+  }
+
+  /** The values of a sample in the same order, with other sizes. @param target - as TF.js has them */
+  reshape(x: TfjsValue, target: Shape, options: TfjsLayerOptions = {}): TfjsValue {
+    const config = { target_shape: target };
+    return this.layer("Reshape", [x], config, { role: "reshape", isPositive: x.isPositive, ...options });
+  }
+
+  #reshape(x: TfjsValue, target: Shape): TfjsValue {
+    return this.reshape(x, target, { role: "rows" });
+  }
+
+  #fresh(base: string): string {
+    let name = base;
+    for (let k = 1; this.#names.has(name); k++) name = `${base}_${k}`;
+    this.#names.add(name);
+    return name;
+  }
+
+  #add(className: string, name: string, config: object, inbound: unknown[]): void {
+    this.#layers.push({ class_name: className, name, config: { name, ...config }, inbound_nodes: inbound });
+  }
+
+  /** @internal The whole files of a model. @param lastOf - whether channels are the last axis of values of a shape that go in or out */
+  model(
+    model: AnyModule,
+    { shape, dtype }: { readonly shape: Shape; readonly dtype: "float32" | "int32" },
+    lastOf: (shape: Shape) => boolean,
+    meta: object,
+  ): TfjsFiles {
+    const name = this.#fresh("input");
+    const order = lastOf(shape) ? "channelsLast" : "here";
+    const sizes = order === "here" ? shape : [...shape.slice(1), shape[0]];
+    this.#add("InputLayer", name, { batch_input_shape: [null, ...sizes], dtype, sparse: false }, []);
+    const made = this.apply(model, { name, shape, order, isPositive: false });
+    const ordered = lastOf(made.shape) ? this.channelsLast(made) : this.here(made);
+    // The input itself is no output.
+    const output = ordered.name === name ? this.layer("Activation", [ordered], { activation: "linear" }) : ordered;
+    const config = {
+      name: model.constructor.name,
+      layers: this.#layers,
+      input_layers: [[name, 0, 0]],
+      output_layers: [[output.name, 0, 0]],
+    };
+    const document = {
+      format: "layers-model",
+      generatedBy: `evenkeel ${version}`,
+      convertedBy: null,
+      modelTopology: { class_name: "Model", config, backend: "tensor_flow.js" },
+      userDefinedMetadata: meta,
+    };
+    return writeTfjs({ document, groups: [this.#weights] });
+  }
+}
+
+/** For values whose elements lie in another order than here: the element here of each one in TF.js; null where it is the same. */
+export function elementsOf({ shape, order }: TfjsValue): Uint32Array | null {
+  return order === "here" ? null : channelsLastElements(order === "channelsLast" ? shape : order);
+}
+
+/** The element of (C, …) that stands at each place of (…, C). */
+export function channelsLastElements([channels, ...spatial]: Shape): Uint32Array {
+  const plane = sizeOf(spatial);
+  return Uint32Array.from({ length: channels * plane }, (_, j) => (j % channels) * plane + Math.floor(j / channels));
+}
+
+/** Whether two values lie in the same order. */
+export function sameOrder(a: TfjsOrder, b: TfjsOrder): boolean {
+  return typeof a === "string" || typeof b === "string" ? a === b : sameShape(a, b);
+}

@@ -1,0 +1,180 @@
+import {
+  BatchNorm,
+  Conv2d,
+  Dropout,
+  Flatten,
+  Linear,
+  MaxPool2d,
+  Module,
+  ReLU,
+  Residual,
+  Sequential,
+  seed,
+  type Tensor,
+  tensor,
+} from "evenkeel";
+import {
+  type ExportTfjsOptions,
+  exportTfjs,
+  inspectTfjs,
+  type TfjsFiles,
+  type TfjsValue,
+  type TfjsWriter,
+  toTfjsArtifacts,
+} from "evenkeel/tfjs";
+import { beforeEach, describe, expect, test } from "vitest";
+import { weightsOf } from "../../support/tfjs-models.js";
+
+// What TF.js computes with what is exported is compared in test/slow/export-tfjs.test.ts.
+beforeEach(() => {
+  seed(1);
+});
+
+/** A layer as model.json has it. */
+interface WrittenLayer {
+  readonly class_name: string;
+  readonly name: string;
+  readonly config: Readonly<Record<string, unknown>>;
+  readonly inbound_nodes: readonly (readonly [name: string])[][];
+}
+
+/** Layers, their inputs and settings, in their order. */
+function layersOf({ model }: TfjsFiles): string[] {
+  const layers: WrittenLayer[] = JSON.parse(new TextDecoder().decode(model)).modelTopology.config.layers;
+  return layers.map(({ class_name, name, config: { name: _, ...own }, inbound_nodes: [inputs = []] }) => {
+    return `${class_name} ${name}(${inputs.map(([from]) => from)}) ${JSON.stringify(own)}`;
+  });
+}
+
+describe("exportTfjs", () => {
+  test("names layers by paths, with channels last, and nothing permuted when it runs", async () => {
+    const model = new Sequential(
+      new Conv2d(2, 3, 3, { bias: false, padding: [1, 0] }),
+      new Residual(new Sequential(new BatchNorm(3), new ReLU())),
+      new MaxPool2d(2),
+      new Dropout(),
+      new Flatten(),
+      new Linear(18, 3),
+    );
+    const files = await exportTfjs(model, { inputShape: [2, 6, 6], meta: { classes: ["a", "b", "c"] } });
+    expect(layersOf(files)).toMatchInlineSnapshot(`
+      [
+        "InputLayer input() {"batch_input_shape":[null,6,6,2],"dtype":"float32","sparse":false}",
+        "ZeroPadding2D 0_pad(input) {"padding":[[1,1],[0,0]],"data_format":"channels_last"}",
+        "Conv2D 0(0_pad) {"filters":3,"kernel_size":[3,3],"strides":[1,1],"padding":"valid","dilation_rate":[1,1],"data_format":"channels_last","use_bias":false,"activation":"linear"}",
+        "BatchNormalization 1.body.0(0) {"axis":-1,"epsilon":0.00001,"scale":true,"center":true,"momentum":0.99}",
+        "ReLU 1.body.1(1.body.0) {}",
+        "Add 1(1.body.1,0) {}",
+        "MaxPooling2D 2(1) {"pool_size":[2,2],"strides":[2,2],"data_format":"channels_last","padding":"valid"}",
+        "Flatten 4(2) {}",
+        "Dense 5(4) {"units":3,"activation":"linear","use_bias":true}",
+      ]
+    `);
+    expect(Object.keys(weightsOf(files))).toMatchInlineSnapshot(`
+      [
+        "0/kernel",
+        "1.body.0/gamma",
+        "1.body.0/beta",
+        "1.body.0/moving_mean",
+        "1.body.0/moving_variance",
+        "5/kernel",
+        "5/bias",
+      ]
+    `);
+    const { userDefinedMetadata, format, generatedBy } = toTfjsArtifacts(files) as Record<string, unknown>;
+    expect([userDefinedMetadata, format]).toEqual([{ classes: ["a", "b", "c"] }, "layers-model"]);
+    expect(generatedBy).toMatch(/^evenkeel \d/);
+    expect(inspectTfjs(files).norms).toMatchObject([{ place: "1.body.0", channels: 3, eps: 1e-5, momentum: 0.99 }]);
+  });
+
+  test("moves a convolution's axes, and a linear layer's rows behind a Flatten", async () => {
+    const conv = new Conv2d(2, 2, [1, 2], { bias: false });
+    const linear = new Linear(4, 2, { bias: false });
+    conv.loadStateDict({ weight: tensor([1, 2, 3, 4, 5, 6, 7, 8], [2, 2, 1, 2]) });
+    linear.loadStateDict({ weight: tensor([1, 2, 3, 4, 5, 6, 7, 8], [2, 4]) });
+    const files = await exportTfjs(new Sequential(conv, new Flatten(), linear), { inputShape: [2, 1, 3] });
+    expect(weightsOf(files)).toEqual({
+      // (out, in, 1, across) → (1, across, in, out).
+      "0/kernel": [1, 5, 3, 7, 2, 6, 4, 8],
+      // Features are (channel, place) here and (place, channel) there.
+      "2/kernel": [1, 5, 3, 7, 2, 6, 4, 8],
+    });
+  });
+
+  test("folds by choice, and leaves the model as it was: mode, statistics, listeners", async () => {
+    const norm = new BatchNorm(2);
+    const model = new Sequential(new Linear(2, 2), norm);
+    let heard = 0;
+    norm.onForward(() => heard++);
+    const before = norm.runningMean?.dataSync();
+    const folded = await exportTfjs(new Sequential(new Linear(2, 2), new BatchNorm(2)), {
+      inputShape: [2],
+      fold: true,
+    });
+    expect(layersOf(folded).map((one) => one.split(" ")[0])).toEqual(["InputLayer", "Dense"]);
+    await exportTfjs(model, { inputShape: [2] });
+    expect([model.training, norm.updateRunning, norm.normalizeWith, heard]).toEqual([true, true, "batch", 0]);
+    expect(norm.runningMean?.dataSync()).toEqual(before);
+  });
+
+  test("classes of one's own take part by toTfjs; those that only have a constructor are what they extend", async () => {
+    class Perceptron extends Sequential {
+      constructor(width: number) {
+        super(new Linear(4, width), new ReLU());
+      }
+    }
+    class Gate extends Module {
+      hidden = new Perceptron(4);
+      override forward(x: Tensor): Tensor {
+        return this.hidden.forward(x).mul(x);
+      }
+      toTfjs(x: TfjsValue, graph: TfjsWriter): TfjsValue {
+        return graph.layer("Multiply", [graph.apply(this.hidden, x), x]);
+      }
+    }
+    const files = await exportTfjs(new Sequential(new Gate(), new Linear(4, 2)), { inputShape: [4] });
+    expect(layersOf(files).map((one) => one.split(" ").slice(0, 2).join(" "))).toEqual([
+      "InputLayer input()",
+      "Dense 0.hidden.0(input)",
+      "ReLU 0.hidden.1(0.hidden.0)",
+      "Multiply 0(0.hidden.1,input)",
+      "Dense 1(0)",
+    ]);
+  });
+
+  test("says what cannot be written, and what does not fit", async () => {
+    class Mystery extends Module {
+      override forward(x: Tensor): Tensor {
+        return x;
+      }
+    }
+    const huge = new Linear(1, 1);
+    huge.loadStateDict({ weight: tensor([Number.POSITIVE_INFINITY], [1, 1]), bias: tensor([0]) });
+    const failure = (model: Module, options: Partial<ExportTfjsOptions> = {}): Promise<string> =>
+      exportTfjs(model, { inputShape: [3], ...options }).then(
+        () => "exported",
+        (error: Error) => `${error.name}: ${error.message}`,
+      );
+    expect([
+      await failure(new Sequential(new ReLU(), new Sequential(new Mystery()))),
+      await failure(new Mystery()),
+      await failure(new Sequential(new BatchNorm(3, { trackRunningStats: false }))),
+      await failure(new Sequential(new Linear(3, 4), new BatchNorm(5))),
+      await failure(new Residual(new Linear(3, 4))),
+      await failure(huge, { inputShape: [1] }),
+      await failure(new ReLU(), { inputShape: [1, 2, 3, 4] }),
+      await failure(new ReLU(), { inputShape: [-1] }),
+    ]).toMatchInlineSnapshot(`
+      [
+        "ArgumentError: exportTfjs(model): expected layers of Evenkeel's own, or with a method toTfjs(x, graph), got Mystery at 1.0. Give the class toTfjs(x, graph), which adds its layers.",
+        "ArgumentError: exportTfjs(model): expected layers of Evenkeel's own, or with a method toTfjs(x, graph), got Mystery. Give the class toTfjs(x, graph), which adds its layers.",
+        "ArgumentError: exportTfjs(model): expected batch norms with running statistics, since TF.js has no layer that takes the batch's when it predicts, got BatchNorm(3) at 0 without. Build it with trackRunningStats, or make another norm of it: convertNorm(model).",
+        "ShapeError: BatchNorm(5).forward(x): expected 5 channels in axis 1, got 4 (shape 1×4). Build the layer with 4 channels, or reshape x.",
+        "ShapeError: Residual().forward(x): expected shapes that broadcast (aligned at the last axis, sizes equal or 1), got 4 and 3. Reshape one of them.",
+        "ArgumentError: exportTfjs(model): expected finite numbers within float32 for Dense/kernel, got others. Scale them.",
+        "ArgumentError: exportTfjs(model, { inputShape }): expected at most 3 sizes, since TF.js's norms take no more axes, got 1×2×3×4. Join axes of the input.",
+        "ShapeError: exportTfjs(model, { inputShape }): expected an array of at most 5 sizes, each a whole number of at least 0, got [-1]. Correct the shape, an array such as [2, 3].",
+      ]
+    `);
+  });
+});

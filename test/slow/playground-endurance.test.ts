@@ -1,0 +1,71 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { Page } from "playwright-core";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { hasChromium, isolating, type Server, serve, visit } from "../support/chromium.js";
+import { handlerTimes } from "../support/main-thread.js";
+import { pageMemory } from "../support/page-memory.js";
+import { buildPlayground } from "../support/playground.js";
+
+const folder = mkdtempSync(join(tmpdir(), "evenkeel-playground-"));
+let server: Server;
+
+beforeAll(async () => {
+  await buildPlayground(folder);
+  server = await serve(folder, isolating);
+}, 120_000);
+
+afterAll(() => {
+  server?.close();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+/** Lets both networks train, and calls `body` when they have made more steps than histories have rows, after which rows are thinned. */
+async function training(body: (page: Page) => Promise<void>): Promise<void> {
+  // Small networks make many steps.
+  await visit(`${server.url}#a.width=8&a.batchSize=16`, async ({ page, errors }) => {
+    const steps = async (): Promise<number> =>
+      Number((await page.locator(".controls output").textContent())?.replace(/\D/g, ""));
+    await page.waitForSelector(".arena canvas");
+    await page.getByRole("button", { name: "Train", exact: true }).click();
+    await expect.poll(steps, { timeout: 180_000 }).toBeGreaterThan(1700);
+    const before = await steps();
+    await body(page);
+    expect(await steps()).toBeGreaterThan(before);
+    expect(errors).toEqual([]);
+  });
+}
+
+/** Looks at the parts that draw while networks train, for so many ms at each. */
+async function lookAround(page: Page, each = 10_000): Promise<void> {
+  for (const part of ["side-by-side", "activations", "train-and-test"]) {
+    await page.locator(`#${part}`).scrollIntoViewIfNeeded();
+    await page.waitForTimeout(each);
+  }
+}
+
+describe.skipIf(!hasChromium)("while both networks train (skipped without chromium)", { concurrent: true }, () => {
+  test("nothing that the page does takes 50 ms, for 30 s", async () => {
+    await training(async (page) => {
+      const times = await handlerTimes(page, () => lookAround(page));
+      expect(times.length).toBeGreaterThan(100);
+      expect(Math.max(...times)).toBeLessThan(50);
+    });
+  });
+
+  test("memory is constant, for a minute", async () => {
+    await training(async (page) => {
+      const memory = await pageMemory(page);
+      // What is seen for the first time is built then.
+      await lookAround(page, 4000);
+      const before = await memory();
+      await lookAround(page);
+      await lookAround(page);
+      const after = await memory();
+      expect(after.wasm).toBe(before.wasm);
+      // Code that is compiled late and the rows of histories are some megabytes; snapshots that stayed would be a hundred.
+      expect(after.heap - before.heap).toBeLessThan(10e6);
+    });
+  });
+});
