@@ -1,6 +1,6 @@
 import { Command } from "commander";
 import { tensor } from "../create.js";
-import { DataError } from "../errors.js";
+import { ArgumentError, DataError } from "../errors.js";
 import { describeArchitecture } from "../models/architecture.js";
 import { type FoldedModel, foldBatchNorm } from "../models/fold-batch-norm.js";
 import type { ModelMeta } from "../models/save-model.js";
@@ -59,9 +59,24 @@ export function foldCommand(): Command {
     if (isOnnx(model)) process.stdout.write(`${await foldOnnxFile(model, checkForeignFlags(model, flags))}\n`);
     else if (isTfjs(model)) process.stdout.write(`${await foldTfjsFile(model, checkForeignFlags(model, flags))}\n`);
     else {
-      refuseForeignDataFlags(model, flags, "an .onnx model or a model.json of TF.js");
+      checkRunFlags(model, flags, command);
       await foldRun(model, flags);
     }
+  });
+}
+
+/** @throws ArgumentError if a flag does not serve runs, whose norms are folded without running another program */
+function checkRunFlags(run: string, flags: FoldFlags, command: Command): void {
+  const expected = "an .onnx model or a model.json of TF.js";
+  refuseForeignDataFlags(run, flags, expected);
+  const foreign = ["tolerance", "shape", "verify", "dequantize", "data", "samples"];
+  const flag = foreign.find((name) => command.getOptionValueSource(name) === "cli");
+  if (flag === undefined) return;
+  throw new ArgumentError({
+    where: flag === "verify" ? "--no-verify" : `--${flag}`,
+    expected,
+    received: run,
+    cure: "Leave it out: a run is compared before and after on noise, as its summary says.",
   });
 }
 

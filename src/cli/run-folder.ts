@@ -1,9 +1,9 @@
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, rmSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, rmdirSync, rmSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { DataError, EvenkeelError } from "../errors.js";
 import { AppendLog } from "../node/append-log.js";
 import { type FileLock, lockFile } from "../node/file-lock.js";
-import { writeWhole } from "../node/files.js";
+import { makeFolder, writeWhole } from "../node/files.js";
 
 /** A file of lines in a run's folder; a resumed run finds in it what stood there when its checkpoint was taken. */
 export interface RunLog {
@@ -40,10 +40,10 @@ export class RunFolder {
   #begun = false;
   #isClosed = false;
 
-  /** Makes the folder and locks it. @throws DataError if another run has it */
+  /** Makes the folder and locks it. @throws DataError if another run has it @throws ArgumentError if it is a file */
   constructor(path: string) {
     this.path = path;
-    this.#firstMade = mkdirSync(path, { recursive: true });
+    this.#firstMade = makeFolder(path);
     this.#lock = lockFile(join(path, lockName));
     this.wasLeft = this.#lock.takenOver;
     // What a killed process was writing.

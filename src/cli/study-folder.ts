@@ -1,9 +1,9 @@
-import { existsSync, mkdirSync, readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { DataError } from "../errors.js";
 import { AppendLog } from "../node/append-log.js";
 import { lockFile } from "../node/file-lock.js";
-import { writeWhole } from "../node/files.js";
+import { makeFolder, writeWhole } from "../node/files.js";
 import type { Trial, TrialStore } from "../study/run-study.js";
 
 /** What trials depend on besides their keys. A change of any experiment's trials raises the protocol's number. */
@@ -32,10 +32,10 @@ export class StudyFolder implements TrialStore {
   readonly #log: AppendLog;
   readonly #lock: { release(): void };
 
-  /** Makes the folder and locks it. @throws DataError if another study has it, or it holds trials of other data */
+  /** Makes the folder and locks it. @throws DataError if another study has it, or it holds trials of other data @throws ArgumentError if it is a file */
   constructor(path: string, facts: StudyFacts) {
     this.path = path;
-    mkdirSync(path, { recursive: true });
+    makeFolder(path);
     this.#lock = lockFile(join(path, "study.lock"));
     try {
       const file = join(path, "study.jsonl");

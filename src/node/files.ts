@@ -1,5 +1,19 @@
 import { closeSync, fsyncSync, mkdirSync, openSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
+import { ArgumentError } from "../errors.js";
+
+/**
+ * Makes a folder with those above it.
+ *
+ * @returns the first that was not there; undefined if all were
+ * @throws ArgumentError if there is a file of its name
+ */
+export function makeFolder(path: string): string | undefined {
+  if (statSync(path, { throwIfNoEntry: false })?.isDirectory() === false) {
+    throw new ArgumentError({ where: path, expected: "a folder", received: "a file", cure: "Name another place." });
+  }
+  return mkdirSync(path, { recursive: true });
+}
 
 /**
  * Writes a file whole or not at all, whatever happens in between: beside its target first, down to the disk, then renamed over it. Missing

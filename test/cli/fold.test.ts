@@ -1,4 +1,5 @@
-import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { execFileSync, spawn } from "node:child_process";
+import { existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import {
   BatchNorm,
@@ -84,6 +85,20 @@ describe("evenkeel fold", () => {
     expect(existsSync(join(folder, "nowhere"))).toBe(false);
   });
 
+  test.skipIf(process.platform === "win32")("a pipe gets what is written, and stays a pipe", async () => {
+    const pipe = join(folder, "pipe.safetensors");
+    execFileSync("mkfifo", [pipe]);
+    const reader = spawn("cat", [pipe]);
+    const chunks: Buffer[] = [];
+    reader.stdout.on("data", (chunk) => chunks.push(chunk));
+    const ended = new Promise((resolve) => reader.once("close", resolve));
+    expect(evenkeel("fold", "run", "-o", "pipe.safetensors").code).toBe(0);
+    await ended;
+    expect(statSync(pipe).isFIFO()).toBe(true);
+    expect(evenkeel("fold", "run", "-o", "file.safetensors").code).toBe(0);
+    expect(Buffer.concat(chunks).equals(readFileSync(join(folder, "file.safetensors")))).toBe(true);
+  });
+
   test("mistakes are told in one line, and exit 1; without a place to write to it exits 2", () => {
     installEvenkeel(folder, "link");
     writeFileSync(
@@ -105,6 +120,8 @@ describe("evenkeel fold", () => {
       ["nowhere", "-o", "out"],
       ["run", "-o", "run"],
       ["own.safetensors", "--model", "./net.mjs", "-o", "out"],
+      ["run", "--data", "photos", "-o", "out"],
+      ["run", "--no-verify", "-o", "out"],
     ];
     const answers = mistakes.map((args) => {
       const { code, stdout, stderr } = evenkeel("fold", ...args);
@@ -117,6 +134,8 @@ describe("evenkeel fold", () => {
         "evenkeel: loadRun(nowhere): expected the folder of a run or a .safetensors file, got no such file or folder. Check the name.",
         "evenkeel: --output run: expected another place than the model's own, got run/model.safetensors. Name another file or folder.",
         "evenkeel: evenkeel fold own.safetensors: expected a network of Evenkeel's own layers, each in one place, got one with classes of its own, which would be built with its norms again. Fold it in code, where it is built: foldBatchNorm(model).",
+        "evenkeel: --data: expected an .onnx model or a model.json of TF.js, got run. Leave it out: a run is compared before and after on noise, as its summary says.",
+        "evenkeel: --no-verify: expected an .onnx model or a model.json of TF.js, got run. Leave it out: a run is compared before and after on noise, as its summary says.",
       ]
     `);
     expect(existsSync(join(folder, "out"))).toBe(false);

@@ -75,14 +75,15 @@ describe("evenkeel study", () => {
     faults.push(linear("--out", "out"));
     writeTenClasses(join(folder, "images"));
     appendFileSync(join(folder, "out", "study.jsonl"), "a line\n");
-    faults.push(linear("--out", "out"));
-    expect(faults.map(({ code }) => code)).toEqual([1, 1, 1, 1, 1]);
+    faults.push(linear("--out", "out"), linear("--out", join("out", "study.jsonl")));
+    expect(faults.map(({ code }) => code)).toEqual([1, 1, 1, 1, 1, 1]);
     expect(faults.map(({ stderr }) => stderr).join("")).toMatchInlineSnapshot(`
       "evenkeel: evenkeel study --data three: expected images of 10 classes, got 30 training and 12 test images of 1×8×8, 3 classes. Use fashion-mnist or mnist.
       evenkeel: --seeds: expected a whole number of at least 1, got none. Pass a whole number.
       evenkeel: --budget: expected quick or full, got huge. Pass one of them.
       evenkeel: out: expected trials on images, 50 training and 20 test images, protocol 2, got a study of images, 40 training and 20 test images, protocol 2. Choose another --out.
       evenkeel: out/study.jsonl, line 10: expected a trial, got a line. Remove the line, or choose another --out.
+      evenkeel: out/study.jsonl: expected a folder, got a file. Name another place.
       "
     `);
   });
