@@ -16,12 +16,13 @@ interface Ended {
 }
 
 /** Runs the program of `test/support/mpi-program.js` on two ranks. */
-function mpirun(...args: string[]): Ended {
-  const program = resolve("test/support/mpi-program.js");
+const mpirun = (...args: string[]): Ended => onTwoRanks("test/support/mpi-program.js", ...args);
+
+function onTwoRanks(program: string, ...args: string[]): Ended {
   const started = performance.now();
   const { status, stdout, stderr } = spawnSync(
     "mpirun",
-    ["--allow-run-as-root", "--oversubscribe", "-np", "2", process.execPath, program, ...args],
+    ["--allow-run-as-root", "--oversubscribe", "-np", "2", process.execPath, resolve(program), ...args],
     { encoding: "utf8", env: { ...process.env, EVENKEEL_THREADS: "1" }, timeout: 120_000 },
   );
   return { code: status, stdout, stderr, seconds: (performance.now() - started) / 1000 };
@@ -46,6 +47,14 @@ function distance(a: readonly number[], b: readonly number[]): number {
 }
 
 describe.skipIf(!hasMpi)("two ranks of mpirun (skipped where Open MPI is not installed)", () => {
+  test("with two samples each make fewer mistakes where statistics are synchronised", () => {
+    const args = ["--batches", "2", "--seeds", "1", "--samples", "1000", "--epochs", "2"];
+    const { code, stdout, stderr } = onTwoRanks("bench/sync.js", ...args);
+    expect(code, stderr).toBe(0);
+    const { synchronised, separate } = JSON.parse(stdout) as Record<string, number[]>;
+    expect(separate[0] - synchronised[0]).toBeGreaterThan(0.05);
+  });
+
   test.each(["0,32,64", "0,40,64", "0,64,64"])(
     "with batches cut at %s follow one process of 64 over 50 steps",
     (cuts) => {
