@@ -145,7 +145,7 @@ describe.skipIf(!hasChromium)(
         await at("", async (page) => {
           const part = page.locator("#train-and-test");
           await part.scrollIntoViewIfNeeded();
-          expect(await part.textContent()).toContain("the first step fills this part");
+          await eventually(() => part.textContent()).toContain("the first step fills this part");
           await page.getByRole("button", { name: "Step", exact: true }).press("Enter");
           const fact = (name: string): Locator => part.locator(".facts div", { hasText: name }).locator("dd");
           await fact("mean of the output").waitFor();
@@ -162,17 +162,17 @@ describe.skipIf(!hasChromium)(
           await part.getByRole("radio", { name: "3", exact: true }).press("Space");
           await part.getByRole("slider").focus();
           await page.keyboard.press("End");
-          expect(await part.textContent()).toContain("It averages over about 1000 batches");
+          await eventually(() => part.textContent()).toContain("It averages over about 1000 batches");
           await page.keyboard.press("Home");
-          expect(await part.textContent()).toContain("No memory at all");
-          expect(await part.getByRole("img", { name: "Mean of unit 1" }).count()).toBe(1);
+          await eventually(() => part.textContent()).toContain("No memory at all");
+          await eventually(() => part.getByRole("img", { name: "Mean of unit 1" }).count()).toBe(1);
 
           const training = part.locator(".strip p", { hasText: "in training" });
           const atTest = part.locator(".strip p", { hasText: "at test time" });
           await part.getByRole("radio", { name: "4", exact: true }).last().press("Space");
           await eventually(() => addressOf(page)).toContain("mates=4");
           await eventually(() => training.textContent()).toMatch(/\d+ % to \d+ %/);
-          expect(await atTest.textContent()).toContain("always");
+          await eventually(() => atTest.textContent()).toContain("always");
           const [moving, still] = [await training.textContent(), await atTest.textContent()];
           await part.getByRole("button", { name: "New batches, one after another" }).press("Enter");
           await eventually(() => training.textContent()).not.toBe(moving);
