@@ -24,10 +24,7 @@ import {
   SOURCE_PLANE,
   word,
 } from "./conv-planes";
-import { dotFour, tileStrided, transposeFour } from "./tiles";
-
-/** Below this many output channels of a group, lanes run along positions and not across channels. */
-const fewChannels: i32 = 4;
+import { tileStrided, transposeFour } from "./tiles";
 
 /**
  * partial (f64; piece, group, k, output channels rounded up to 4) = the sums of each piece. `slice` is how many input channels a
@@ -60,16 +57,15 @@ export function convWeightGradient(
   const sourceBytes = bytes(word(plan, SOURCE_PLANE));
   const outPlane = word(plan, OUT_PLANE);
   const slices = (channels + slice - 1) / slice;
-  const few = outChannels < fewChannels;
 
   const tile = scratch;
   const planes = scratch + 128;
   const packed = planes + bytes(word(plan, PLANES_SIZE));
-  const packedRows = few ? outChannels : (outChannels + 15) & ~15;
-  const dotLength = (chunk * rowStride + 3) & ~3;
+  const packedRows = (outChannels + 15) & ~15;
+  const panelLength = chunk * rowStride;
   // Margins, and columns of dy beyond the last, are cleared once: copying writes only in between.
   clear(planes, bytes(word(plan, PLANES_SIZE)));
-  clear(packed, bytes(packedRows, dotLength));
+  clear(packed, bytes(packedRows, panelLength));
 
   for (let unit = begin; unit < end; unit++) {
     const piece = unit / (groups * slices);
@@ -94,13 +90,8 @@ export function convWeightGradient(
         const from = dy + index * bytes(outChannels, outPlane) + bytes(row, columns);
         const at = (direct ? source : planes) + bytes(row, rowStride);
         const offsets = plan + bytes(word(job, JOB_OFFSETS));
-        if (few) {
-          layOut(from, outPlane, outChannels, chunkRows, columns, rowStride, packed, dotLength);
-          addDots(at, offsets, depth, packed, dotLength, (length + 3) & ~3, outChannels, outRounded, sums, tile);
-        } else {
-          layOutPanels(from, outPlane, outChannels, chunkRows, columns, rowStride, packed, dotLength);
-          addPanels(at, offsets, depth, packed, dotLength, length, outRounded, sums, tile);
-        }
+        layOutPanels(from, outPlane, outChannels, chunkRows, columns, rowStride, packed, panelLength);
+        addPanels(at, offsets, depth, packed, panelLength, length, outRounded, sums, tile);
       }
     }
   }
@@ -109,31 +100,6 @@ export function convWeightGradient(
 /** Where a piece starts among `count` images or units. */
 export function firstOfPiece(piece: i32, count: i32, pieces: i32): i32 {
   return <i32>((<i64>count * <i64>piece) / <i64>pieces);
-}
-
-/** Channels of dy, one after the other, with the row stride of the planes, and zeros up to a multiple of 4. */
-function layOut(
-  dy: usize,
-  outPlane: i32,
-  channels: i32,
-  rows: i32,
-  columns: i32,
-  rowStride: i32,
-  packed: usize,
-  packedLength: i32,
-): void {
-  for (let channel = 0; channel < channels; channel++) {
-    for (let row = 0; row < rows; row++) {
-      const from = dy + bytes(row, columns);
-      const to = packed + bytes(row, rowStride);
-      for (let i = 0; i < columns; i++) store<f32>(to + bytes(i), load<f32>(from + bytes(i)));
-    }
-    // A shorter last chunk must not meet what the longer one before it left behind.
-    const length = (rows - 1) * rowStride + columns;
-    for (let i = length; i < ((length + 3) & ~3); i++) store<f32>(packed + bytes(i), 0);
-    dy += bytes(outPlane);
-    packed += bytes(packedLength);
-  }
 }
 
 /** Panels of 16 channels of dy, a row of 16 per position; lanes beyond the last channel stay as they are. */
@@ -200,37 +166,6 @@ function addPanels(
       addWide(tile, to, width);
     }
     panel += bytes(panelLength) << 4;
-  }
-}
-
-/** sums[k][o] += Σₚ dy[o][p]·x[offset[k] + p], four k at a time. */
-function addDots(
-  x: usize,
-  offsets: usize,
-  depth: i32,
-  packed: usize,
-  packedLength: i32,
-  length: i32,
-  outChannels: i32,
-  outRounded: i32,
-  sums: usize,
-  tile: usize,
-): void {
-  for (let channel = 0; channel < outChannels; channel++) {
-    let to = sums + ((<usize>channel) << 3);
-    for (let k = 0; k < depth; k += 4) {
-      const last = depth - 1;
-      const x0 = x + word(offsets, k);
-      const x1 = x + word(offsets, min(k + 1, last));
-      const x2 = x + word(offsets, min(k + 2, last));
-      dotFour(packed, x0, x1, x2, x + word(offsets, min(k + 3, last)), length, tile);
-      const count = min(4, depth - k);
-      for (let t = 0; t < count; t++) {
-        store<f64>(to, load<f64>(to) + <f64>load<f32>(tile + bytes(t)));
-        to += (<usize>outRounded) << 3;
-      }
-    }
-    packed += bytes(packedLength);
   }
 }
 

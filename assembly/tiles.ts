@@ -179,34 +179,6 @@ function tileOffsetsRow(x: usize, offset: usize, end: usize, w: usize, out: usiz
   storeRow(accumulate ? out : 0, out, s0, s1, s2, s3);
 }
 
-/** c[r] = Σᵢ a[i]·b_r[i] over `length` values (a multiple of 4) for four vectors b; lanes first, then across them. */
-export function dotFour(a: usize, b0: usize, b1: usize, b2: usize, b3: usize, length: i32, c: usize): void {
-  let s0 = f32x4.splat(0);
-  let s1 = s0;
-  let s2 = s0;
-  let s3 = s0;
-  const end = a + ((<usize>length) << 2);
-  while (a < end) {
-    const factor = v128.load(a);
-    s0 = f32x4.add(s0, f32x4.mul(factor, v128.load(b0)));
-    s1 = f32x4.add(s1, f32x4.mul(factor, v128.load(b1)));
-    s2 = f32x4.add(s2, f32x4.mul(factor, v128.load(b2)));
-    s3 = f32x4.add(s3, f32x4.mul(factor, v128.load(b3)));
-    a += 16;
-    b0 += 16;
-    b1 += 16;
-    b2 += 16;
-    b3 += 16;
-  }
-  const t0 = v128.shuffle<f32>(s0, s1, 0, 4, 1, 5);
-  const t1 = v128.shuffle<f32>(s0, s1, 2, 6, 3, 7);
-  const t2 = v128.shuffle<f32>(s2, s3, 0, 4, 1, 5);
-  const t3 = v128.shuffle<f32>(s2, s3, 2, 6, 3, 7);
-  const low = f32x4.add(v128.shuffle<f32>(t0, t2, 0, 1, 4, 5), v128.shuffle<f32>(t0, t2, 2, 3, 6, 7));
-  const high = f32x4.add(v128.shuffle<f32>(t1, t3, 0, 1, 4, 5), v128.shuffle<f32>(t1, t3, 2, 3, 6, 7));
-  v128.store(c, f32x4.add(low, high));
-}
-
 /** c[j] = from[j] + s[j], or s[j] where `from` is 0, for 16 values. */
 // @ts-ignore: decorator
 @inline

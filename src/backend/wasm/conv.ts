@@ -47,6 +47,15 @@ export function conv(runtime: Runtime): Convolutions<number> {
   const { gemm } = products(runtime);
   const fast = winograd(runtime);
 
+  /** Copies a plan into scratch, and gives its place and that of `bytes` more behind it. */
+  function withPlan({ words }: ConvPlan, bytes: number, use: (plan: number, behind: number) => void): void {
+    const planBytes = Math.ceil(words.byteLength / 64) * 64;
+    runtime.withScratch(planBytes + bytes, (place) => {
+      runtime.memory.bytes.set(new Uint8Array(words.buffer), place);
+      use(place, place + planBytes);
+    });
+  }
+
   /** result = bias + source ∗ weight; `steps` between weights: of groups, of channels of the result, of channels of the source. */
   function correlate(
     plan: ConvPlan,
@@ -58,10 +67,7 @@ export function conv(runtime: Runtime): Convolutions<number> {
     result: number,
     rows: number,
   ): void {
-    const planBytes = Math.ceil(plan.words.byteLength / 64) * 64;
-    runtime.withScratch(planBytes + 4 * plan.weightsSize, (words) => {
-      runtime.memory.bytes.set(new Uint8Array(plan.words.buffer), words);
-      const packed = words + planBytes;
+    withPlan(plan, 4 * plan.weightsSize, (words, packed) => {
       const pairs = Math.ceil(rows / 2);
       runtime.share("convPackWeights", geometry.groups * pairs, 2 * plan.weightsSize, words, weight, ...steps, packed);
       const scratch = 4 * (plan.planesSize + plan.chunkSize);
@@ -81,8 +87,7 @@ export function conv(runtime: Runtime): Convolutions<number> {
     result: number,
   ): void {
     const { batch, groups, kernel } = geometry;
-    runtime.withScratch(plan.words.byteLength, (words) => {
-      runtime.memory.bytes.set(new Uint8Array(plan.words.buffer), words);
+    withPlan(plan, 0, (words) => {
       const scratch = 4 * (plan.planesSize + 32 + 2 * kernel[0] * kernel[1]);
       const args = [words, source, weight, ...steps, bias, result];
       runtime.shareWithScratch("convDirect", batch * groups, workOf(geometry), scratch, ...args);
@@ -177,17 +182,14 @@ export function conv(runtime: Runtime): Convolutions<number> {
       const outRounded = Math.ceil(outChannels / 4) * 4;
       const pieceBytes = 8 * groups * depth * outRounded;
       const pieces = Math.max(1, Math.min(batch, mostPieces, Math.floor(mostPieceBytes / pieceBytes)));
-      const planBytes = Math.ceil(plan.words.byteLength / 64) * 64;
-      runtime.withScratch(planBytes + pieces * pieceBytes, (words) => {
-        runtime.memory.bytes.set(new Uint8Array(plan.words.buffer), words);
-        const partial = words + planBytes;
+      withPlan(plan, pieces * pieceBytes, (words, partial) => {
         const args = [words, dy, x, partial, batch, pieces];
         if (isDirect) {
           const scratch = 4 * plan.planesSize;
           runtime.shareWithScratch("convDirectWeightGradient", pieces * groups, workOf(geometry), scratch, ...args);
         } else {
           const units = pieces * groups * Math.ceil(channels / plan.slice);
-          const positions = Math.ceil((plan.chunkRows * plan.rowStride) / 4) * 4;
+          const positions = plan.chunkRows * plan.rowStride;
           const scratch = 128 + 4 * (plan.planesSize + positions * Math.ceil(outChannels / 16) * 16);
           args.push(plan.slice, Number(isPlain));
           runtime.shareWithScratch("convWeightGradient", units, workOf(geometry), scratch, ...args);
