@@ -1,4 +1,3 @@
-import { ArgumentError } from "../../errors.js";
 import { ELU, GELU, LeakyReLU, ReLU, ReLU6, Sigmoid, SiLU, Softmax, Tanh } from "../../nn/activations.js";
 import { BatchNorm } from "../../nn/batch-norm.js";
 import { BatchRenorm } from "../../nn/batch-renorm.js";
@@ -14,7 +13,6 @@ import { LayerNorm } from "../../nn/layer-norm.js";
 import { Linear } from "../../nn/linear.js";
 import type { AnyModule } from "../../nn/module.js";
 import { AvgPool2d, GlobalAvgPool2d, MaxPool2d } from "../../nn/pooling.js";
-import { Reparametrized } from "../../nn/reparametrized.js";
 import { Residual } from "../../nn/residual.js";
 import { RmsNorm } from "../../nn/rms-norm.js";
 import { Sequential } from "../../nn/sequential.js";
@@ -22,8 +20,7 @@ import type { Weighted } from "../../nn/weighted.js";
 import type { PoolOptions } from "../../ops/pool2d.js";
 import type { Pair } from "../../ops/windows.js";
 import { broadcastShapes } from "../../shape.js";
-import { behavesAs } from "../affine-layers.js";
-import { isPlain, type LayerClass } from "../foreign/plain-layer.js";
+import { isPlain, type LayerClass, type LayerWriter, moduleWriter, writerOf } from "../foreign/layer-writers.js";
 import { shapeAfter } from "../foreign/shape-after.js";
 import {
   exportBatchNorm,
@@ -44,8 +41,7 @@ export interface OnnxExportable {
   toOnnx(x: OnnxValue, graph: OnnxWriter): OnnxValue;
 }
 
-/** Writes a layer of one class; returns null for others. */
-type LayerExport = (layer: AnyModule, x: OnnxValue, graph: OnnxWriter) => OnnxValue | null;
+type LayerExport = LayerWriter<OnnxValue, OnnxWriter>;
 
 /** The export of a class and of subclasses that add nothing but a constructor. `shape` is that of the output. */
 function layer<M extends AnyModule>(
@@ -54,14 +50,6 @@ function layer<M extends AnyModule>(
 ): LayerExport {
   return (module, x, graph) =>
     isPlain(module, layerClass) ? write(module, x, graph, shapeAfter(module, x.shape)) : null;
-}
-
-/** As {@link layer}, of a class whose modules apply others: these tell whether sizes fit. */
-function container<M extends AnyModule>(
-  layerClass: LayerClass<M>,
-  write: (module: M, x: OnnxValue, graph: OnnxWriter) => OnnxValue,
-): LayerExport {
-  return (module, x, graph) => (isPlain(module, layerClass) ? write(module, x, graph) : null);
 }
 
 /** A layer that is one operator. */
@@ -74,8 +62,8 @@ function operator<M extends AnyModule>(
 }
 
 const layers: readonly LayerExport[] = [
-  container(Sequential, ({ layers: inside }, x, graph) => inside.reduce((value, one) => graph.apply(one, value), x)),
-  container(Residual, (module, x, graph) => {
+  writerOf(Sequential, ({ layers: inside }, x, graph) => inside.reduce((value, one) => graph.apply(one, value), x)),
+  writerOf(Residual, (module, x, graph) => {
     const { body, shortcut } = module;
     const sides = [graph.apply(body, x), shortcut === null ? x : graph.apply(shortcut, x)];
     return graph.node("Add", sides, {}, { shape: sumShape(module, sides) });
@@ -117,7 +105,7 @@ const layers: readonly LayerExport[] = [
     return graph.node("Flatten", [planes], { axis: 1 }, { shape });
   }),
   operator(Flatten, "Flatten", () => ({ axis: 1 })),
-  container(Dropout, (_, x) => x),
+  writerOf(Dropout, (_, x) => x),
   layer(Embedding, ({ weight }, x, graph, shape) => {
     // Whole numbers may be given as such, or have come through other layers as reals.
     const indices = x.type === "int64" ? x : graph.node("Cast", [x], { to: 7 }, { type: "int64" });
@@ -143,54 +131,16 @@ const layers: readonly LayerExport[] = [
 ];
 
 /** Writes any module. @throws ArgumentError if it is of a class of one's own that does not say what it is in ONNX */
-export function writeLayer(module: AnyModule, x: OnnxValue, graph: OnnxWriter): OnnxValue {
-  if (isExportable(module)) return checkOutput(module.toOnnx(x, graph), module, graph);
-  if (behavesAs(module, Reparametrized)) return writePlain(module, x, graph);
-  for (const write of layers) {
-    const y = write(module, x, graph);
-    if (y !== null) return y;
-  }
-  throw refusal(module, graph);
-}
-
-/** Writes the layer inside with the weight that is computed now. */
-function writePlain(module: Reparametrized, x: OnnxValue, graph: OnnxWriter): OnnxValue {
-  const { weight: own } = module.layer;
-  const plain = module.toPlain();
-  try {
-    return writeLayer(plain, x, graph);
-  } finally {
-    plain.weight.dispose();
-    plain.weight = own;
-  }
-}
+export const writeLayer = moduleWriter<OnnxValue, OnnxWriter>({
+  name: "exportOnnx",
+  method: "toOnnx",
+  adds: "node",
+  writeOwn: (module, x, graph) => (isExportable(module) ? (module.toOnnx(x, graph) ?? undefined) : null),
+  layers,
+});
 
 function isExportable(module: AnyModule): module is AnyModule & OnnxExportable {
   return "toOnnx" in module && typeof module.toOnnx === "function";
-}
-
-/** @throws ArgumentError if a class of one's own returns something else than a value, as it does where a `return` is missing */
-function checkOutput(y: OnnxValue | undefined, module: AnyModule, graph: OnnxWriter): OnnxValue {
-  if (typeof y?.name === "string" && Array.isArray(y.shape)) return y;
-  throw new ArgumentError({
-    where: "exportOnnx(model)",
-    expected: `toOnnx(x, graph) of ${titleOf(module, graph)} to return its output`,
-    received: String(y),
-    cure: "Return what graph.node(…) or graph.apply(…) returns.",
-  });
-}
-
-function titleOf(module: AnyModule, graph: OnnxWriter): string {
-  return module.constructor.name + (graph.path === "" ? "" : ` at ${graph.path}`);
-}
-
-function refusal(module: AnyModule, graph: OnnxWriter): ArgumentError {
-  return new ArgumentError({
-    where: "exportOnnx(model)",
-    expected: "layers of Evenkeel's own, or with a method toOnnx(x, graph)",
-    received: titleOf(module, graph),
-    cure: "Give the class toOnnx(x, graph), which adds its nodes.",
-  });
 }
 
 /** @throws ShapeError if body and shortcut do not fit */

@@ -1,4 +1,3 @@
-import { ArgumentError } from "../../errors.js";
 import { ELU, GELU, LeakyReLU, ReLU, ReLU6, Sigmoid, SiLU, Softmax, Tanh } from "../../nn/activations.js";
 import { BatchNorm } from "../../nn/batch-norm.js";
 import { BatchRenorm } from "../../nn/batch-renorm.js";
@@ -14,13 +13,11 @@ import { LayerNorm } from "../../nn/layer-norm.js";
 import { Linear } from "../../nn/linear.js";
 import type { AnyModule } from "../../nn/module.js";
 import { AvgPool2d, GlobalAvgPool2d, MaxPool2d } from "../../nn/pooling.js";
-import { Reparametrized } from "../../nn/reparametrized.js";
 import { Residual } from "../../nn/residual.js";
 import { RmsNorm } from "../../nn/rms-norm.js";
 import { Sequential } from "../../nn/sequential.js";
 import { broadcastShapes, type Shape } from "../../shape.js";
-import { behavesAs } from "../affine-layers.js";
-import { isPlain, type LayerClass } from "../foreign/plain-layer.js";
+import { isPlain, type LayerClass, type LayerWriter, moduleWriter, writerOf } from "../foreign/layer-writers.js";
 import { shapeAfter } from "../foreign/shape-after.js";
 import { exportConv1d, exportConv2d, exportConvTranspose2d } from "./export-convolutions.js";
 import {
@@ -45,8 +42,7 @@ export interface TfjsExportable {
   toTfjs(x: TfjsValue, graph: TfjsWriter): TfjsValue;
 }
 
-/** Writes a layer of one class; returns null for others. */
-type LayerExport = (layer: AnyModule, x: TfjsValue, graph: TfjsWriter) => TfjsValue | null;
+type LayerExport = LayerWriter<TfjsValue, TfjsWriter>;
 
 /** The export of a class and of subclasses that add nothing but a constructor. `shape` is that of a sample of the output. */
 function layer<M extends AnyModule>(
@@ -58,14 +54,6 @@ function layer<M extends AnyModule>(
     const [, ...shape] = shapeAfter(module, ["N", ...x.shape]);
     return write(module, x, graph, shape.map(Number));
   };
-}
-
-/** As {@link layer}, of a class whose modules apply others: these tell whether sizes fit. */
-function container<M extends AnyModule>(
-  layerClass: LayerClass<M>,
-  write: (module: M, x: TfjsValue, graph: TfjsWriter) => TfjsValue,
-): LayerExport {
-  return (module, x, graph) => (isPlain(module, layerClass) ? write(module, x, graph) : null);
 }
 
 /** A layer that does the same to each value. */
@@ -81,8 +69,8 @@ function elementwise<M extends AnyModule>(
 const activation = (name: string) => (): Record<string, unknown> => ({ activation: name });
 
 const layers: readonly LayerExport[] = [
-  container(Sequential, ({ layers: inside }, x, graph) => inside.reduce((value, one) => graph.apply(one, value), x)),
-  container(Residual, (module, x, graph) => {
+  writerOf(Sequential, ({ layers: inside }, x, graph) => inside.reduce((value, one) => graph.apply(one, value), x)),
+  writerOf(Residual, (module, x, graph) => {
     const { body, shortcut } = module;
     const sides = [graph.apply(body, x), shortcut === null ? x : graph.apply(shortcut, x)];
     const [a, b] = sides.map(({ shape }) => shape);
@@ -135,7 +123,7 @@ const layers: readonly LayerExport[] = [
     const order = x.order === "channelsLast" ? x.shape : "here";
     return graph.layer("Flatten", [x], {}, { shape, order, isPositive: x.isPositive });
   }),
-  container(Dropout, (_, x) => x),
+  writerOf(Dropout, (_, x) => x),
   layer(Embedding, ({ weight }, x, graph, shape) => {
     const [rows, width] = weight.shape;
     const weights = { embeddings: { shape: [rows, width], values: weight.dataSync() } };
@@ -176,32 +164,13 @@ const layers: readonly LayerExport[] = [
 ];
 
 /** Writes any module. @throws ArgumentError if it is of a class of one's own that does not say what it is in TF.js */
-export function writeLayer(module: AnyModule, x: TfjsValue, graph: TfjsWriter): TfjsValue {
-  if (isExportable(module)) return module.toTfjs(x, graph);
-  if (behavesAs(module, Reparametrized)) return writePlain(module, x, graph);
-  for (const write of layers) {
-    const y = write(module, x, graph);
-    if (y !== null) return y;
-  }
-  throw new ArgumentError({
-    where: "exportTfjs(model)",
-    expected: "layers of Evenkeel's own, or with a method toTfjs(x, graph)",
-    received: module.constructor.name + (graph.path === "" ? "" : ` at ${graph.path}`),
-    cure: "Give the class toTfjs(x, graph), which adds its layers.",
-  });
-}
-
-/** Writes the layer inside with the weight that is computed now. */
-function writePlain(module: Reparametrized, x: TfjsValue, graph: TfjsWriter): TfjsValue {
-  const { weight: own } = module.layer;
-  const plain = module.toPlain();
-  try {
-    return writeLayer(plain, x, graph);
-  } finally {
-    plain.weight.dispose();
-    plain.weight = own;
-  }
-}
+export const writeLayer = moduleWriter<TfjsValue, TfjsWriter>({
+  name: "exportTfjs",
+  method: "toTfjs",
+  adds: "layer",
+  writeOwn: (module, x, graph) => (isExportable(module) ? (module.toTfjs(x, graph) ?? undefined) : null),
+  layers,
+});
 
 function isExportable(module: AnyModule): module is AnyModule & TfjsExportable {
   return "toTfjs" in module && typeof module.toTfjs === "function";
