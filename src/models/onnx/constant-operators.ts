@@ -52,8 +52,9 @@ export function constantMadeBy(node: NodeProto, read: (input: number) => TensorV
     }
     case "Cast": {
       const type = elementTypeOf(intOf(node, "to", 0));
-      if (type === undefined || !isFloat(type) || !isFloat(values.type)) return "its type is converted";
-      return type === "float32" || type === "float64" ? { ...values, type } : `it is rounded to ${type}`;
+      if (type === "float64" || type === values.type) return { ...values, type };
+      if (type === "float32") return { ...values, type, data: values.data.map(Math.fround) };
+      return type !== undefined && isFloat(type) ? `it is rounded to ${type}` : "its type is converted";
     }
     default:
       return values;

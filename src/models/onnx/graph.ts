@@ -10,6 +10,9 @@ import { elementTypes, readTensor, type TensorValues } from "./tensor-values.js"
 /** To see what one node makes takes as long as so many numbers. */
 const nodeWork = 100;
 
+/** To name a node, as long as so many. */
+const titleWork = 10;
+
 /** So many nodes may pass a constant on. */
 const mostPasses = 100;
 
@@ -193,13 +196,18 @@ export class Graph {
       return "it is an input of the model";
     }
     if (isOp(maker, "Identity") && maker.input.length === 1) return this.#source(maker.input[0], passes - 1);
+    const isShaping = rearranges(maker);
+    if (!isShaping && !isOp(maker, "Constant")) {
+      this.model.spend(titleWork);
+      return `${titleOf(maker)} computes it`;
+    }
     this.model.spend(
       maker.attribute.reduce((sum, { ints, floats }) => sum + 1 + ints.length + floats.length, nodeWork),
     );
-    if (rearranges(maker)) {
+    if (isShaping) {
       return constantMadeBy(maker, (input) => this.#numbers(this.#source(maker.input[input], passes - 1)));
     }
-    const value = isOp(maker, "Constant") ? maker.attribute.map(constantOf).find((one) => one !== null) : undefined;
+    const value = maker.attribute.map(constantOf).find((one) => one !== null);
     return value ?? `${titleOf(maker)} computes it`;
   }
 

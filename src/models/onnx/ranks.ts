@@ -1,4 +1,4 @@
-import { intsOf, isOp } from "./attributes.js";
+import { intOf, intsOf, isOp } from "./attributes.js";
 import type { NodeProto, ValueInfoProto } from "./codec.js";
 import type { Graph } from "./graph.js";
 
@@ -80,10 +80,12 @@ function inferredRank(graph: Graph, node: NodeProto, ranks: Ranks): number | und
     case "Reshape":
       return listLength(graph, node, "shape");
     case "Squeeze":
-    case "Unsqueeze": {
+    case "Unsqueeze":
+    case "ReduceMean": {
+      if (opType === "ReduceMean" && intOf(node, "keepdims", 1) !== 0) return first;
       const axes = listLength(graph, node, "axes");
       if (first === undefined || axes === undefined) return undefined;
-      return opType === "Squeeze" ? first - axes : first + axes;
+      return opType === "Unsqueeze" ? first + axes : first - axes;
     }
     default:
       return undefined;
