@@ -148,6 +148,11 @@ describe("exportTfjs", () => {
         return x;
       }
     }
+    class Silent extends Mystery {
+      toTfjs(): undefined {
+        return undefined;
+      }
+    }
     const huge = new Linear(1, 1);
     huge.loadStateDict({ weight: tensor([Number.POSITIVE_INFINITY], [1, 1]), bias: tensor([0]) });
     const failure = (model: Module, options: Partial<ExportTfjsOptions> = {}): Promise<string> =>
@@ -164,6 +169,8 @@ describe("exportTfjs", () => {
       await failure(huge, { inputShape: [1] }),
       await failure(new ReLU(), { inputShape: [1, 2, 3, 4] }),
       await failure(new ReLU(), { inputShape: [-1] }),
+      await failure(new Silent()),
+      await failure(new Sequential(new Silent(), new ReLU())),
     ]).toMatchInlineSnapshot(`
       [
         "ArgumentError: exportTfjs(model): expected layers of Evenkeel's own, or with a method toTfjs(x, graph), got Mystery at 1.0. Give the class toTfjs(x, graph), which adds its layers.",
