@@ -181,6 +181,8 @@ describe("exportTfjs", () => {
         "ArgumentError: exportTfjs(model): expected finite numbers within float32 for Dense/kernel, got others. Scale them.",
         "ArgumentError: exportTfjs(model, { inputShape }): expected at most 3 sizes, since TF.js's norms take no more axes, got 1×2×3×4. Join axes of the input.",
         "ShapeError: exportTfjs(model, { inputShape }): expected an array of at most 5 sizes, each a whole number of at least 0, got [-1]. Correct the shape, an array such as [2, 3].",
+        "ArgumentError: exportTfjs(model): expected toTfjs(x, graph) of Silent to return its output, got undefined. Return what graph.layer(…) or graph.apply(…) returns.",
+        "ArgumentError: exportTfjs(model): expected toTfjs(x, graph) of Silent at 0 to return its output, got undefined. Return what graph.layer(…) or graph.apply(…) returns.",
       ]
     `);
   });
