@@ -1,7 +1,7 @@
 // Batch norm of (rows, channels): one stream of rows, four at a time, with f32 sums per channel that are flushed to f64 every
 // `flushTerms`. Each piece of rows has partial results of its own; they are merged in the order of the pieces.
 import { coefficientStep, exactCoefficients, flush, flushTerms } from "./norm-layout";
-import { atLeast, exactAffine, floorOf } from "./norm-maps";
+import { exactAffine, rectified, rectifiedValue } from "./norm-maps";
 import { finishMoments } from "./norm-sums";
 
 /** The shift is the mean of the first few rows. */
@@ -114,17 +114,17 @@ export function channelStandardize(
   begin: i32,
   end: i32,
 ): void {
-  const floor = floorOf(rectifies);
   const rowBytes = (<usize>channels) << 2;
   const step = coefficientStep(channels);
-  let row = begin;
-  for (; row + 4 <= end; row += 4) {
-    const at = <usize>row * rowBytes;
-    standardizeRows(x + at, coefficients, step, channels, floor, y + at, true);
-  }
-  for (; row < end; row++) {
-    const at = <usize>row * rowBytes;
-    standardizeRows(x + at, coefficients, step, channels, floor, y + at, false);
+  const toY = y - x;
+  const last = x + <usize>end * rowBytes;
+  let row = x + <usize>begin * rowBytes;
+  if (rectifies) {
+    for (; row + 4 * rowBytes <= last; row += 4 * rowBytes) standardizeRows(row, coefficients, step, channels, true, toY, true);
+    for (; row < last; row += rowBytes) standardizeRows(row, coefficients, step, channels, true, toY, false);
+  } else {
+    for (; row + 4 * rowBytes <= last; row += 4 * rowBytes) standardizeRows(row, coefficients, step, channels, false, toY, true);
+    for (; row < last; row += rowBytes) standardizeRows(row, coefficients, step, channels, false, toY, false);
   }
   for (let k = 0; k < channels; k++) {
     const channel = (<usize>k) << 2;
@@ -132,7 +132,7 @@ export function channelStandardize(
     const exact = exactCoefficients(coefficients, channels, k);
     const at = <usize>begin * rowBytes + channel;
     const mean = load<f64>(exact);
-    exactAffine(x + at, y + at, end - begin, rowBytes, mean, load<f64>(exact, 8), load<f64>(exact, 24), floor);
+    exactAffine(x + at, y + at, end - begin, rowBytes, mean, load<f64>(exact, 8), load<f64>(exact, 24), rectifies != 0);
   }
 }
 
@@ -143,25 +143,23 @@ function standardizeRows(
   mean: usize,
   step: usize,
   channels: i32,
-  floor: f32,
-  y: usize,
+  rectifies: bool,
+  toY: usize,
   four: bool,
 ): void {
-  const least = f32x4.splat(floor);
   const rowBytes = (<usize>channels) << 2;
   const span: usize = four ? 4 * rowBytes : rowBytes;
-  const toY = y - x;
   const end = x + rowBytes;
   const body = x + ((<usize>(channels & ~3)) << 2);
   for (; x < body; x += 16) {
     const m = v128.load(mean);
     const a = v128.load(mean + step);
     const c = v128.load(mean + 3 * step);
-    standardizeVector(x, x + toY, m, a, c, least);
+    standardizeVector(x, x + toY, m, a, c, rectifies);
     if (four) {
-      standardizeVector(x + rowBytes, x + toY + rowBytes, m, a, c, least);
-      standardizeVector(x + 2 * rowBytes, x + toY + 2 * rowBytes, m, a, c, least);
-      standardizeVector(x + 3 * rowBytes, x + toY + 3 * rowBytes, m, a, c, least);
+      standardizeVector(x + rowBytes, x + toY + rowBytes, m, a, c, rectifies);
+      standardizeVector(x + 2 * rowBytes, x + toY + 2 * rowBytes, m, a, c, rectifies);
+      standardizeVector(x + 3 * rowBytes, x + toY + 3 * rowBytes, m, a, c, rectifies);
     }
     mean += 16;
   }
@@ -170,7 +168,7 @@ function standardizeRows(
     const a = load<f32>(mean + step);
     const c = load<f32>(mean + 3 * step);
     for (let r: usize = 0; r < span; r += rowBytes) {
-      store<f32>(x + r + toY, atLeast(floor, (load<f32>(x + r) - m) * a + c));
+      store<f32>(x + r + toY, rectifiedValue((load<f32>(x + r) - m) * a + c, rectifies));
     }
     mean += 4;
   }
@@ -178,6 +176,6 @@ function standardizeRows(
 
 // @ts-ignore: decorator
 @inline
-function standardizeVector(x: usize, y: usize, m: v128, a: v128, c: v128, least: v128): void {
-  v128.store(y, f32x4.pmax(f32x4.add(f32x4.mul(f32x4.sub(v128.load(x), m), a), c), least));
+function standardizeVector(x: usize, y: usize, m: v128, a: v128, c: v128, rectifies: bool): void {
+  v128.store(y, rectified(f32x4.add(f32x4.mul(f32x4.sub(v128.load(x), m), a), c), rectifies));
 }

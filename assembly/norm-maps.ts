@@ -18,45 +18,51 @@ export function fitsFloat(root: f64, a: f64, c: f64): bool {
   return root > smallestRoot && isNormal(a) && abs(c) < 3.4e38;
 }
 
-/** What y is at least: 0 with a rectifier behind the map, else −∞. A NaN passes either. */
+/** y as a rectifier passes it on, if there is one; a NaN passes. `rectifies` is a constant in loops over vectors: a maximum costs a fifth. */
 // @ts-ignore: decorator
 @inline
-export function floorOf(rectifies: i32): f32 {
-  return rectifies ? 0 : -Infinity;
+export function rectified(y: v128, rectifies: bool): v128 {
+  return rectifies ? f32x4.pmax(y, f32x4.splat(0)) : y;
 }
 
-/** The larger of the two, or NaN. */
+/** {@link rectified} of one value. */
 // @ts-ignore: decorator
 @inline
-export function atLeast(floor: f32, y: f32): f32 {
-  return y < floor ? floor : y;
+export function rectifiedValue(y: f32, rectifies: bool): f32 {
+  return rectifies && y < 0 ? 0 : y;
 }
 
-/** y = max((x − mean)·a + c, floor), never −0. */
-export function affine(x: usize, y: usize, length: i32, mean: f32, a: f32, c: f32, floor: f32): void {
+/** y = (x − mean)·a + c, or max(y, 0) if it `rectifies`; never −0. */
+export function affine(x: usize, y: usize, length: i32, mean: f32, a: f32, c: f32, rectifies: bool): void {
+  if (rectifies) affineLoop(x, y, length, mean, a, c, true);
+  else affineLoop(x, y, length, mean, a, c, false);
+}
+
+// @ts-ignore: decorator
+@inline
+function affineLoop(x: usize, y: usize, length: i32, mean: f32, a: f32, c: f32, rectifies: bool): void {
   // With a constant that is not −0 no sum is.
   c += 0;
   const m = f32x4.splat(mean);
   const aa = f32x4.splat(a);
   const cc = f32x4.splat(c);
-  const least = f32x4.splat(floor);
   const toY = y - x;
   const end = x + ((<usize>length) << 2);
   const body = x + ((<usize>(length & ~7)) << 2);
   for (; x < body; x += 32) {
     const p = f32x4.add(f32x4.mul(f32x4.sub(v128.load(x), m), aa), cc);
     const q = f32x4.add(f32x4.mul(f32x4.sub(v128.load(x, 16), m), aa), cc);
-    v128.store(x + toY, f32x4.pmax(p, least));
-    v128.store(x + toY, f32x4.pmax(q, least), 16);
+    v128.store(x + toY, rectified(p, rectifies));
+    v128.store(x + toY, rectified(q, rectifies), 16);
   }
   if (length & 4) {
-    v128.store(x + toY, f32x4.pmax(f32x4.add(f32x4.mul(f32x4.sub(v128.load(x), m), aa), cc), least));
+    v128.store(x + toY, rectified(f32x4.add(f32x4.mul(f32x4.sub(v128.load(x), m), aa), cc), rectifies));
     x += 16;
   }
-  for (; x < end; x += 4) store<f32>(x + toY, atLeast(floor, (load<f32>(x) - mean) * a + c));
+  for (; x < end; x += 4) store<f32>(x + toY, rectifiedValue((load<f32>(x) - mean) * a + c, rectifies));
 }
 
-/** y = max((x − mean)·a + c, floor), never −0, for values `stride` bytes apart, in f64. */
+/** As {@link affine} for values `stride` bytes apart, in f64. */
 export function exactAffine(
   x: usize,
   y: usize,
@@ -65,10 +71,10 @@ export function exactAffine(
   mean: f64,
   a: f64,
   c: f64,
-  floor: f32,
+  rectifies: bool,
 ): void {
   for (; length > 0; length--) {
-    store<f32>(y, atLeast(floor, <f32>((<f64>load<f32>(x) - mean) * a + c) + 0));
+    store<f32>(y, rectifiedValue(<f32>((<f64>load<f32>(x) - mean) * a + c) + 0, rectifies));
     x += stride;
     y += stride;
   }

@@ -1,7 +1,7 @@
 // Batch norm of (outer, kept, inner) with inner > 1: images of planes, one plane per channel. All passes walk in image order, since
 // small pieces at a large stride defeat the prefetcher; a range of channels is a contiguous part of each image.
 import { coefficientStep, exactCoefficients } from "./norm-layout";
-import { affine, exactAffine, exactGradient, floorOf, gradient, keepPositive, rectifiedGradient } from "./norm-maps";
+import { affine, exactAffine, exactGradient, gradient, keepPositive, rectifiedGradient } from "./norm-maps";
 import { finishMoments, gradientSums, plainSum, shiftedSums } from "./norm-sums";
 
 /** moments[k] = f64 (count, mean, M2) of channel k, shifted by the mean of the first planes. Units: channels. */
@@ -53,24 +53,23 @@ export function planeStandardize(
   begin: i32,
   end: i32,
 ): void {
-  const floor = floorOf(rectifies);
   let k = begin % kept;
   let at = (<usize>begin * <usize>inner) << 2;
   for (let plane = begin; plane < end; plane++) {
-    standardizePlane(x + at, y + at, coefficients, kept, inner, k, floor);
+    standardizePlane(x + at, y + at, coefficients, kept, inner, k, rectifies != 0);
     at += (<usize>inner) << 2;
     k = k + 1 == kept ? 0 : k + 1;
   }
 }
 
-function standardizePlane(x: usize, y: usize, coefficients: usize, kept: i32, inner: i32, k: i32, floor: f32): void {
+function standardizePlane(x: usize, y: usize, coefficients: usize, kept: i32, inner: i32, k: i32, rectifies: bool): void {
   const step = coefficientStep(kept);
   const channel = coefficients + ((<usize>k) << 2);
   if (load<i32>(channel + 4 * step)) {
     const exact = exactCoefficients(coefficients, kept, k);
-    exactAffine(x, y, inner, 4, load<f64>(exact), load<f64>(exact, 8), load<f64>(exact, 24), floor);
+    exactAffine(x, y, inner, 4, load<f64>(exact), load<f64>(exact, 8), load<f64>(exact, 24), rectifies);
   } else {
-    affine(x, y, inner, load<f32>(channel), load<f32>(channel + step), load<f32>(channel + 3 * step), floor);
+    affine(x, y, inner, load<f32>(channel), load<f32>(channel + step), load<f32>(channel + 3 * step), rectifies);
   }
 }
 
@@ -83,7 +82,7 @@ function reaching(dy: usize, x: usize, forward: usize, kept: i32, inner: i32, k:
   const step = coefficientStep(kept);
   const channel = forward + ((<usize>k) << 2);
   if (load<i32>(channel + 4 * step)) {
-    standardizePlane(x, scratch, forward, kept, inner, k, floorOf(0));
+    standardizePlane(x, scratch, forward, kept, inner, k, false);
     keepPositive(dy, scratch, inner);
   } else {
     const mean = load<f32>(channel);

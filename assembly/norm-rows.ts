@@ -1,7 +1,7 @@
 // Normalisation of contiguous rows (layer, group, instance and RMS norm): each row has moments of its own. The parameter of flat element
 // i is ⌊i / repeat⌋ mod period: one per value (repeat = 1), or one per segment of `repeat` values. Weight and bias may be 0: none.
 import { rootOf } from "./norm-layout";
-import { affine, atLeast, exactAffine, fitsFloat, floorOf, keepPositive } from "./norm-maps";
+import { affine, exactAffine, fitsFloat, keepPositive, rectified, rectifiedValue } from "./norm-maps";
 import { finishMoments, shiftedSums, squares } from "./norm-sums";
 
 /** moments[row] = f64 (count, mean, M2) of `inner` values, shifted by the mean of a few of them. Units: rows. */
@@ -60,11 +60,10 @@ export function rowStandardize(
   begin: i32,
   end: i32,
 ): void {
-  const floor = floorOf(rectifies);
   const rowBytes = (<usize>inner) << 2;
   for (let row = begin; row < end; row++) {
     const at = <usize>row * rowBytes;
-    standardizeRow(x + at, moments, row, inner, repeat, period, weight, bias, eps, floor, y + at);
+    standardizeRow(x + at, moments, row, inner, repeat, period, weight, bias, eps, rectifies != 0, y + at);
   }
 }
 
@@ -82,7 +81,7 @@ export function rectifiedRow(
   eps: f64,
   g: usize,
 ): void {
-  standardizeRow(x, moments, row, inner, repeat, period, weight, bias, eps, floorOf(0), g);
+  standardizeRow(x, moments, row, inner, repeat, period, weight, bias, eps, false, g);
   keepPositive(dy, g, inner);
 }
 
@@ -97,27 +96,28 @@ function standardizeRow(
   weight: usize,
   bias: usize,
   eps: f64,
-  floor: f32,
+  rectifies: bool,
   y: usize,
 ): void {
-  // Without parameters a row is one segment.
-  const segment = weight || bias ? repeat : inner;
+  const isPlain = !weight && !bias;
   const at = moments + <usize>row * 24;
   const mean = load<f64>(at, 8);
   const root = rootOf(at, eps);
   const first = row * inner;
-  if (segment == 1) {
+  if (repeat == 1 && !isPlain) {
     for (let i = 0; i < inner; ) {
       const parameter = (first + i) % period;
       const length = min(inner - i, period - parameter);
       const from = (<usize>i) << 2;
       const w = weight ? weight + ((<usize>parameter) << 2) : 0;
       const b = bias ? bias + ((<usize>parameter) << 2) : 0;
-      vectorAffine(x + from, y + from, length, mean, root, w, b, floor);
+      vectorAffine(x + from, y + from, length, mean, root, w, b, rectifies);
       i += length;
     }
     return;
   }
+  // Without parameters a row is one segment.
+  const segment = isPlain ? inner : repeat;
   let parameter = (first / segment) % period;
   let length = min(inner, segment - (first % segment));
   for (let i = 0; i < inner; ) {
@@ -126,15 +126,18 @@ function standardizeRow(
     const c = bias ? <f64>load<f32>(bias + ((<usize>parameter) << 2)) : 0;
     const rounded = <f32>mean;
     const constant = c + (<f64>rounded - mean) * a;
-    if (fitsFloat(root, a, constant)) affine(x + from, y + from, length, rounded, <f32>a, <f32>constant, floor);
-    else exactAffine(x + from, y + from, length, 4, mean, a, c, floor);
+    if (fitsFloat(root, a, constant)) affine(x + from, y + from, length, rounded, <f32>a, <f32>constant, rectifies);
+    else exactAffine(x + from, y + from, length, 4, mean, a, c, rectifies);
     i += length;
     length = min(segment, inner - i);
     parameter = parameter + 1 == period ? 0 : parameter + 1;
   }
 }
 
-/** y = max(((x − mean)·root)·weight + bias, floor), never −0, with a weight and a bias per value; either may be 0. */
+/**
+ * y = ((x − mean)·root)·weight + bias, or max(y, 0) if it `rectifies`, with a weight and a bias per value; either may be 0. Never −0, but where the
+ * bias is and nothing rectifies.
+ */
 function vectorAffine(
   x: usize,
   y: usize,
@@ -143,14 +146,13 @@ function vectorAffine(
   root: f64,
   weight: usize,
   bias: usize,
-  floor: f32,
+  rectifies: bool,
 ): void {
   const rounded = <f32>mean;
   const constant = (<f64>rounded - mean) * root;
-  if (!fitsFloat(root, root, constant)) exactVectorAffine(x, y, length, mean, root, weight, bias, floor);
-  else if (!bias) scaleAndShift(x, y, length, rounded, <f32>root, <f32>constant, weight, bias, floor, true, false);
-  else if (!weight) scaleAndShift(x, y, length, rounded, <f32>root, <f32>constant, weight, bias, floor, false, true);
-  else scaleAndShift(x, y, length, rounded, <f32>root, <f32>constant, weight, bias, floor, true, true);
+  if (!fitsFloat(root, root, constant)) exactVectorAffine(x, y, length, mean, root, weight, bias, rectifies);
+  else if (rectifies) scaleAndShift(x, y, length, rounded, <f32>root, <f32>constant, weight, bias, true);
+  else scaleAndShift(x, y, length, rounded, <f32>root, <f32>constant, weight, bias, false);
 }
 
 // @ts-ignore: decorator
@@ -164,12 +166,29 @@ function scaleAndShift(
   constant: f32,
   weight: usize,
   bias: usize,
-  floor: f32,
+  rectifies: bool,
+): void {
+  if (!bias) scaleAndShiftLoop(x, y, length, mean, root, constant, weight, bias, rectifies, true, false);
+  else if (!weight) scaleAndShiftLoop(x, y, length, mean, root, constant, weight, bias, rectifies, false, true);
+  else scaleAndShiftLoop(x, y, length, mean, root, constant, weight, bias, rectifies, true, true);
+}
+
+// @ts-ignore: decorator
+@inline
+function scaleAndShiftLoop(
+  x: usize,
+  y: usize,
+  length: i32,
+  mean: f32,
+  root: f32,
+  constant: f32,
+  weight: usize,
+  bias: usize,
+  rectifies: bool,
   scales: bool,
   shifts: bool,
 ): void {
   const zero = f32x4.splat(0);
-  const least = f32x4.splat(floor);
   const m = f32x4.splat(mean);
   const s = f32x4.splat(root);
   const c = f32x4.splat(constant);
@@ -187,14 +206,18 @@ function scaleAndShift(
       v = f32x4.add(v, v128.load(bias + i));
       u = f32x4.add(u, v128.load(bias + i, 16));
     }
-    v128.store(y + i, f32x4.add(f32x4.pmax(v, least), zero));
-    v128.store(y + i, f32x4.add(f32x4.pmax(u, least), zero), 16);
+    if (rectifies || !shifts) {
+      v = f32x4.add(rectified(v, rectifies), zero);
+      u = f32x4.add(rectified(u, rectifies), zero);
+    }
+    v128.store(y + i, v);
+    v128.store(y + i, u, 16);
   }
   for (; i < bytes; i += 4) {
     let v = (load<f32>(x + i) - mean) * root + constant;
     if (scales) v *= load<f32>(weight + i);
     if (shifts) v += load<f32>(bias + i);
-    store<f32>(y + i, atLeast(floor, v) + 0);
+    store<f32>(y + i, rectifies || !shifts ? rectifiedValue(v, rectifies) + 0 : v);
   }
 }
 
@@ -206,12 +229,12 @@ function exactVectorAffine(
   root: f64,
   weight: usize,
   bias: usize,
-  floor: f32,
+  rectifies: bool,
 ): void {
   for (let i: usize = 0; i < (<usize>length) << 2; i += 4) {
     let v = (<f64>load<f32>(x + i) - mean) * root;
     if (weight) v *= <f64>load<f32>(weight + i);
     if (bias) v += <f64>load<f32>(bias + i);
-    store<f32>(y + i, atLeast(floor, <f32>v) + 0);
+    store<f32>(y + i, rectifiedValue(<f32>v, rectifies) + 0);
   }
 }

@@ -6,6 +6,8 @@ const works: Record<string, (x: Tensor) => Tensor> = {
   "maxima of 2 × 2": (x) => maxPool2d(x, 2),
   "means of 2 × 2": (x) => avgPool2d(x, 2),
   "maxima of 3 × 3 at steps of 2": (x) => maxPool2d(x, 3, { stride: 2, padding: 1 }),
+  "maxima of 3 × 3 at steps of 1": (x) => maxPool2d(x, 3, { stride: 1, padding: 1 }),
+  "maxima of 5 × 2 at steps of 1 and 3": (x) => maxPool2d(x, [5, 2], { stride: [1, 3], padding: [2, 1] }),
 };
 /** Around the ends of vectors: 1 to 9 windows in a row, of even and odd width. */
 const widths = Array.from({ length: 17 }, (_, k) => k + 2);
@@ -22,6 +24,7 @@ describe.each(Object.entries(works))("%s", (_, pool) => {
       return scope(() => {
         const values = halves(3 * 5 * width, width);
         values[values.length - 2 * width] = Number.NaN;
+        values.fill(Number.NEGATIVE_INFINITY, 5 * width, 8 * width);
         const x = tensor(values, [1, 3, 5, width], { requiresGrad: true });
         const y = pool(x);
         y.backward(halves(y.size, 2));

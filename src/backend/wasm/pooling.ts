@@ -22,14 +22,25 @@ function windowsOf({ kernel, stride, padding }: PoolGeometry): number[] {
   return [...kernel, ...stride, ...padding];
 }
 
-/** Pooling: assembly/pooling.ts. */
+/** Bytes of working memory for maxima: of the rows of a window and their places, in fours, and a padded row that is read in fours. */
+function maxPoolScratch({ width, outWidth, kernel, stride, padding }: PoolGeometry): number {
+  const fours = 4 * Math.ceil(outWidth / 4);
+  const row = Math.max(width + 2 * padding[1], stride[1] * fours + kernel[1]) + 8;
+  return 4 * (2 * kernel[0] * fours + row);
+}
+
+/** Pooling: assembly/max-pooling.ts and avg-pooling.ts. */
 export function pooling(runtime: Runtime): Pooling<number> {
   return {
     maxPool2d(x, y, indices, geometry) {
       const sizes = sizesOf(geometry);
       const work = workOf(geometry);
-      if (isHalving(geometry)) runtime.share("maxPool2x2", geometry.planes, work, x, y, indices, ...sizes);
-      else runtime.share("maxPool", geometry.planes, work, x, y, indices, ...sizes, ...windowsOf(geometry));
+      if (isHalving(geometry)) {
+        runtime.share("maxPool2x2", geometry.planes, work, x, y, indices, ...sizes);
+        return;
+      }
+      const args = [x, y, indices, ...sizes, ...windowsOf(geometry)];
+      runtime.shareWithScratch("maxPool", geometry.planes, work, maxPoolScratch(geometry), ...args);
     },
 
     maxPool2dGradient(dy, indices, dx, { planes, height, width, outHeight, outWidth }) {

@@ -36,15 +36,21 @@ export class ChannelMoments {
       each((value) => {
         m2 += (value - mean) ** 2;
       });
-      if (!Number.isFinite(m2)) {
-        this.skipped++;
-        return;
-      }
       means[c] = mean;
       m2s[c] = m2;
     }
+    this.merge(count, means, m2s);
+  }
+
+  /** Adds `count` values of each channel by their means and sums of squared deviations; none of them if one is not finite. */
+  merge(count: number, means: Float64Array, m2s: Float64Array): void {
+    if (count === 0) return;
+    if (!means.every(Number.isFinite) || !m2s.every(Number.isFinite)) {
+      this.skipped++;
+      return;
+    }
     const total = this.count + count;
-    for (let c = 0; c < channels; c++) {
+    for (let c = 0; c < this.mean.length; c++) {
       const delta = means[c] - this.mean[c];
       this.mean[c] += (delta * count) / total;
       this.#m2[c] += m2s[c] + (delta * delta * this.count * count) / total;

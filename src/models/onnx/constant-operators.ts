@@ -1,6 +1,6 @@
 import { sizeOf } from "../../shape.js";
 import { intOf, intsOf, isOp } from "./attributes.js";
-import type { NodeProto } from "./codec.js";
+import type { AttributeProto, NodeProto, TensorProto } from "./codec.js";
 import { elementTypeOf, isFloat, type TensorValues } from "./tensor-values.js";
 
 /** Operators that give a constant another shape, order or type of its numbers. */
@@ -52,8 +52,9 @@ export function constantMadeBy(node: NodeProto, read: (input: number) => TensorV
     }
     case "Cast": {
       const type = elementTypeOf(intOf(node, "to", 0));
-      if (type === undefined || !isFloat(type) || !isFloat(values.type)) return "its type is converted";
-      return type === "float32" || type === "float64" ? { ...values, type } : `it is rounded to ${type}`;
+      if (type === "float64" || type === values.type) return { ...values, type };
+      if (type === "float32") return { ...values, type, data: values.data.map(Math.fround) };
+      return type !== undefined && isFloat(type) ? `it is rounded to ${type}` : "its type is converted";
     }
     default:
       return values;
@@ -91,4 +92,19 @@ function transposed({ type, shape, data }: TensorValues, perm: readonly number[]
     }
   }
   return { type, shape: sizes, data: result };
+}
+
+/** What an attribute of a Constant node holds; null if it is no number. */
+export function constantOf({ name, t, f, i, floats, ints }: AttributeProto): TensorProto | TensorValues | null {
+  const values = (type: "float32" | "int64", numbers: readonly number[], shape: number[]): TensorValues => ({
+    type,
+    shape,
+    data: Float64Array.from(numbers),
+  });
+  if (name === "value" && t !== undefined) return t;
+  if (name === "value_float") return values("float32", [f], []);
+  if (name === "value_floats") return values("float32", floats, [floats.length]);
+  if (name === "value_int") return values("int64", [Number(i)], []);
+  if (name === "value_ints") return values("int64", ints.map(Number), [ints.length]);
+  return null;
 }

@@ -5,7 +5,7 @@ import type { NodeProto } from "./codec.js";
 import type { Graph } from "./graph.js";
 import { foldAfter, foldBefore, isLinear } from "./linear-maps.js";
 import type { OnnxModel } from "./onnx-model.js";
-import { Ranks } from "./ranks.js";
+import { type Ranks, RanksOfGraphs } from "./ranks.js";
 import { packValues } from "./tensor-values.js";
 
 /** What became of a batch norm: what it was folded into, or why it was left. */
@@ -29,27 +29,19 @@ export function placeOf(graph: Graph, node: NodeProto): string {
 
 /** Folds every batch norm of a model that can be folded, by edits of its graphs. */
 export function foldNorms(model: OnnxModel): NormOutcome[] {
-  const ranks = new Map<Graph, Ranks>();
+  const ranks = new RanksOfGraphs();
   const outcomes: NormOutcome[] = [];
-  const ranksOf = (graph: Graph): Ranks => {
-    let own = ranks.get(graph);
-    if (own === undefined) {
-      own = new Ranks(graph, graph.parent === null ? null : ranksOf(graph.parent));
-      ranks.set(graph, own);
-    }
-    return own;
-  };
   for (const graph of model.graphs()) {
     for (const node of graph.nodes.filter(isBatchNorm)) {
       const norm = placeOf(graph, node);
-      outcomes.push({ graph, node, norm, ...intoWhatIsBefore(graph, ranksOf(graph), node) });
+      outcomes.push({ graph, node, norm, ...intoWhatIsBefore(graph, ranks.of(graph), node) });
     }
   }
   // Only now, since two norms in a row have become one.
   const result = outcomes.map((outcome): NormOutcome => {
     const { graph, node, reason } = outcome;
     if (reason === undefined || typeof affineOf(graph, node) === "string") return outcome;
-    const attempt = intoWhatIsAfter(graph, ranksOf(graph), node);
+    const attempt = intoWhatIsAfter(graph, ranks.of(graph), node);
     if ("into" in attempt) return { graph, node, norm: outcome.norm, ...attempt };
     return { ...outcome, reason: `${reason}; ${attempt.reason}` };
   });

@@ -1,12 +1,17 @@
 import { FormatError } from "../../errors.js";
+import { nodeInCircle } from "./acyclic.js";
 import { isOp, printable, titleOf } from "./attributes.js";
-import type { AttributeProto, GraphProto, NodeProto, TensorProto } from "./codec.js";
-import { constantMadeBy, rearranges } from "./constant-operators.js";
+import type { GraphProto, NodeProto, TensorProto } from "./codec.js";
+import { constantMadeBy, constantOf, rearranges } from "./constant-operators.js";
 import type { OnnxModel } from "./onnx-model.js";
+import { Readers } from "./readers.js";
 import { elementTypes, readTensor, type TensorValues } from "./tensor-values.js";
 
 /** To see what one node makes takes as long as so many numbers. */
 const nodeWork = 100;
+
+/** To name a node, as long as so many. */
+const titleWork = 10;
 
 /** So many nodes may pass a constant on. */
 const mostPasses = 100;
@@ -14,20 +19,21 @@ const mostPasses = 100;
 /** A graph, even an empty one, takes as long as so many numbers. */
 const graphWork = 1000;
 
-/** How often each node reads a value. */
-type Readers = Map<NodeProto, number>;
-
 /** A graph of a model: what makes each value, and what reads it. Edits keep the maps; {@link Graph.commit} writes them into the message. */
 export class Graph {
   readonly model: OnnxModel;
   readonly proto: GraphProto;
   /** The graph around this one, whose values it may read. */
   readonly parent: Graph | null;
+  /** The node of the graph around this one that holds it. */
+  readonly holder: NodeProto | null;
   /** Where it stands: empty for the main graph, else the node and attribute that hold it. */
   readonly place: string;
   readonly subgraphs: readonly Graph[];
+  /** The graphs that each node holds. */
+  readonly inside: ReadonlyMap<NodeProto, readonly Graph[]>;
   readonly #makers = new Map<string, NodeProto>();
-  readonly #readers = new Map<string, Readers>();
+  readonly #readers = new Readers();
   readonly #initializers = new Map<string, TensorProto>();
   readonly #sparse: ReadonlySet<string>;
   readonly #inputs: ReadonlySet<string>;
@@ -40,12 +46,19 @@ export class Graph {
   readonly #expansions = new Map<NodeProto, readonly NodeProto[]>();
 
   /** @throws FormatError if values are made twice, by nothing, or in a circle */
-  constructor(model: OnnxModel, proto: GraphProto, parent: Graph | null, place: string) {
+  constructor(
+    model: OnnxModel,
+    proto: GraphProto,
+    parent: Graph | null,
+    place: string,
+    holder: NodeProto | null = null,
+  ) {
     model.spend(graphWork);
     this.model = model;
     this.proto = proto;
     this.parent = parent;
     this.place = place;
+    this.holder = holder;
     this.#inputs = new Set(proto.input.map(({ name }) => name));
     this.#outputs = new Set(proto.output.map(({ name }) => name));
     this.#sparse = new Set(proto.sparseInitializer.map(({ values }) => values?.name ?? ""));
@@ -56,19 +69,26 @@ export class Graph {
         if (this.#makers.has(name)) throw this.#fault(`two nodes that make ${printable(name)}`);
         this.#makers.set(name, node);
       }
-      for (const name of node.input) if (name !== "") this.#read(node, name);
+      for (const name of node.input) if (name !== "") this.#readers.add(node, name);
     }
     const inside = new Map<NodeProto, Graph[]>();
     for (const node of proto.node) {
       const graphs = graphsIn(node).map(
-        ([name, graph]) => new Graph(model, graph, this, printable(`${place}${node.name || node.opType}.${name}/`)),
+        ([name, graph]) =>
+          new Graph(model, graph, this, printable(`${place}${node.name || node.opType}.${name}/`), node),
       );
       if (graphs.length > 0) inside.set(node, graphs);
     }
+    this.inside = inside;
     this.subgraphs = [...inside.values()].flat();
     for (const graph of this.subgraphs) for (const name of graph.#free()) this.#readInside.add(name);
     this.#checkDefined();
-    this.#checkAcyclic(inside);
+    const stuck = nodeInCircle(
+      proto.node,
+      (name) => this.#makers.get(name),
+      (node) => (inside.get(node) ?? []).flatMap((graph) => [...graph.#free()]).concat(node.input),
+    );
+    if (stuck !== undefined) throw this.#fault(`a circle of nodes through ${titleOf(stuck)}`);
   }
 
   #fault(received: string): FormatError {
@@ -86,7 +106,7 @@ export class Graph {
 
   /** Names read here or further inside, but not made here. */
   *#free(): Iterable<string> {
-    for (const [name, { size }] of this.#readers) if (size > 0 && !this.#has(name)) yield name;
+    for (const name of this.#readers.names()) if (this.#readers.count(name) > 0 && !this.#has(name)) yield name;
     for (const name of this.#readInside) if (!this.#has(name)) yield name;
     for (const name of this.#outputs) if (!this.#has(name)) yield name;
   }
@@ -99,43 +119,12 @@ export class Graph {
     }
   }
 
-  #checkAcyclic(inside: ReadonlyMap<NodeProto, readonly Graph[]>): void {
-    const waiting = new Map<NodeProto, number>();
-    const dependants = new Map<NodeProto, NodeProto[]>();
-    for (const node of this.proto.node) {
-      const names = (inside.get(node) ?? []).flatMap((graph) => [...graph.#free()]).concat(node.input);
-      let count = 0;
-      for (const name of new Set(names)) {
-        const maker = this.#makers.get(name);
-        if (maker === undefined) continue;
-        count++;
-        const list = dependants.get(maker);
-        if (list === undefined) dependants.set(maker, [node]);
-        else list.push(node);
-      }
-      waiting.set(node, count);
-    }
-    const ready = this.proto.node.filter((node) => waiting.get(node) === 0);
-    let done = 0;
-    for (let node = ready.pop(); node !== undefined; node = ready.pop()) {
-      done++;
-      for (const next of dependants.get(node) ?? []) {
-        const count = (waiting.get(next) ?? 0) - 1;
-        waiting.set(next, count);
-        if (count === 0) ready.push(next);
-      }
-    }
-    if (done === this.proto.node.length) return;
-    const stuck = this.proto.node.find((node) => (waiting.get(node) ?? 0) > 0);
-    throw this.#fault(`a circle of nodes${stuck === undefined ? "" : ` through ${titleOf(stuck)}`}`);
-  }
-
   /** Every name of a value here. */
   *names(): Iterable<string> {
     yield* this.#makers.keys();
     yield* this.#initializers.keys();
     yield* this.#inputs;
-    yield* this.#readers.keys();
+    yield* this.#readers.names();
   }
 
   /** The nodes that are left, in the order of the file. */
@@ -150,19 +139,17 @@ export class Graph {
 
   /** The nodes that read a value in this graph. */
   readersOf(name: string): readonly NodeProto[] {
-    return [...(this.#readers.get(name)?.keys() ?? [])];
+    return this.#readers.of(name);
   }
 
   /** How many nodes read a value in this graph. */
   readerCount(name: string): number {
-    return this.#readers.get(name)?.size ?? 0;
+    return this.#readers.count(name);
   }
 
   /** Whether one input of one node is all that reads a value. */
   isReadOnce(name: string): boolean {
-    const readers = this.#readers.get(name);
-    const [count] = readers?.values() ?? [];
-    return readers?.size === 1 && count === 1 && !this.isOutput(name) && !this.isReadInside(name);
+    return this.#readers.isOne(name) && !this.isOutput(name) && !this.isReadInside(name);
   }
 
   isOutput(name: string): boolean {
@@ -209,13 +196,18 @@ export class Graph {
       return "it is an input of the model";
     }
     if (isOp(maker, "Identity") && maker.input.length === 1) return this.#source(maker.input[0], passes - 1);
+    const isShaping = rearranges(maker);
+    if (!isShaping && !isOp(maker, "Constant")) {
+      this.model.spend(titleWork);
+      return `${titleOf(maker)} computes it`;
+    }
     this.model.spend(
       maker.attribute.reduce((sum, { ints, floats }) => sum + 1 + ints.length + floats.length, nodeWork),
     );
-    if (rearranges(maker)) {
+    if (isShaping) {
       return constantMadeBy(maker, (input) => this.#numbers(this.#source(maker.input[input], passes - 1)));
     }
-    const value = isOp(maker, "Constant") ? maker.attribute.map(constantOf).find((one) => one !== null) : undefined;
+    const value = maker.attribute.map(constantOf).find((one) => one !== null);
     return value ?? `${titleOf(maker)} computes it`;
   }
 
@@ -265,7 +257,25 @@ export class Graph {
     while (node.input.length <= input) node.input.push("");
     this.#unread(node, node.input[input]);
     node.input[input] = name;
-    if (name !== "") this.#read(node, name);
+    if (name !== "") this.#readers.add(node, name);
+  }
+
+  /** Adds nodes behind all others. */
+  add(nodes: readonly NodeProto[]): void {
+    this.proto.node.push(...nodes);
+    this.#know(nodes);
+  }
+
+  /** Makes a value an output, behind all others. */
+  addOutput(name: string, elementType: number): void {
+    this.proto.output.push(this.model.codec.valueInfo(name, elementType));
+    this.#outputs.add(name);
+  }
+
+  /** Gives a node one more output. */
+  addNodeOutput(node: NodeProto, name: string): void {
+    node.output.push(name);
+    this.#makers.set(name, node);
   }
 
   /** Leaves the first `count` outputs of a node. */
@@ -297,12 +307,16 @@ export class Graph {
   expand(node: NodeProto, nodes: readonly NodeProto[]): void {
     this.remove(node);
     this.#expansions.set(node, nodes);
-    for (const one of nodes) {
-      for (const name of one.output) {
-        this.#makers.set(name, one);
+    this.#know(nodes);
+  }
+
+  #know(nodes: readonly NodeProto[]): void {
+    for (const node of nodes) {
+      for (const name of node.output) {
+        this.#makers.set(name, node);
         this.#dropped.delete(name);
       }
-      for (const name of one.input) this.#read(one, name);
+      for (const name of node.input) this.#readers.add(node, name);
     }
   }
 
@@ -317,22 +331,8 @@ export class Graph {
     }
   }
 
-  #read(node: NodeProto, name: string): void {
-    let readers = this.#readers.get(name);
-    if (readers === undefined) {
-      readers = new Map();
-      this.#readers.set(name, readers);
-    }
-    readers.set(node, (readers.get(node) ?? 0) + 1);
-  }
-
   #unread(node: NodeProto, name: string): void {
-    const readers = this.#readers.get(name);
-    const count = readers?.get(node);
-    if (readers === undefined || count === undefined) return;
-    if (count > 1) readers.set(node, count - 1);
-    else readers.delete(node);
-    if (readers.size === 0) this.#clean(name);
+    if (this.#readers.remove(node, name)) this.#clean(name);
   }
 
   /** Takes out a constant that was read and no longer is. */
@@ -351,7 +351,7 @@ export class Graph {
       graph.commit();
       for (const name of graph.#free()) this.#readInside.add(name);
     }
-    for (const name of inside) if (!this.#readers.get(name)?.size) this.#clean(name);
+    for (const name of inside) if (this.#readers.count(name) === 0) this.#clean(name);
     const { proto } = this;
     const isLeft = ({ name }: { readonly name: string }): boolean => !this.#dropped.has(name);
     if (this.#removed.size > 0) {
@@ -374,19 +374,4 @@ function graphsIn({ attribute }: NodeProto): [string, GraphProto][] {
   return attribute.flatMap((one) =>
     [...(one.g === undefined ? [] : [one.g]), ...one.graphs].map((graph): [string, GraphProto] => [one.name, graph]),
   );
-}
-
-/** What an attribute of a Constant node holds. */
-function constantOf({ name, t, f, i, floats, ints }: AttributeProto): TensorProto | TensorValues | null {
-  const values = (type: "float32" | "int64", numbers: readonly number[], shape: number[]): TensorValues => ({
-    type,
-    shape,
-    data: Float64Array.from(numbers),
-  });
-  if (name === "value" && t !== undefined) return t;
-  if (name === "value_float") return values("float32", [f], []);
-  if (name === "value_floats") return values("float32", floats, [floats.length]);
-  if (name === "value_int") return values("int64", [Number(i)], []);
-  if (name === "value_ints") return values("int64", ints.map(Number), [ints.length]);
-  return null;
 }

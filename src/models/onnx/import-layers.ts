@@ -1,7 +1,6 @@
-import { tensor } from "../../create.js";
-import { ArgumentError, DataError, FormatError, ShapeError } from "../../errors.js";
-import { ELU, LeakyReLU, ReLU, Sigmoid, Softmax, Tanh } from "../../nn/activations.js";
-import { BatchNorm } from "../../nn/batch-norm.js";
+import { ArgumentError, DataError, ShapeError } from "../../errors.js";
+import { ELU, GELU, LeakyReLU, ReLU, Sigmoid, Softmax, Tanh } from "../../nn/activations.js";
+import { ConvTranspose2d } from "../../nn/conv-transpose2d.js";
 import { Conv1d } from "../../nn/conv1d.js";
 import { Conv2d } from "../../nn/conv2d.js";
 import { Dropout } from "../../nn/dropout.js";
@@ -10,10 +9,17 @@ import { Linear } from "../../nn/linear.js";
 import type { Module } from "../../nn/module.js";
 import { AvgPool2d, MaxPool2d } from "../../nn/pooling.js";
 import { formatShape } from "../../shape.js";
-import { floatOf, intOf, intsOf, isStandard, textOf, titleOf } from "./attributes.js";
-import { epsOf, isTraining, parameterOf } from "./batch-norm-node.js";
+import { floatOf, intOf, intsOf, isStandard, textOf } from "./attributes.js";
 import type { NodeProto } from "./codec.js";
 import type { Graph } from "./graph.js";
+import {
+  importBatchNorm,
+  importGroupNorm,
+  importInstanceNorm,
+  importLayerNorm,
+  importRmsNorm,
+} from "./import-norms.js";
+import { rounded, unsupported, valuesOf, withState } from "./imported-layer.js";
 import type { Ranks } from "./ranks.js";
 import type { TensorValues } from "./tensor-values.js";
 
@@ -24,7 +30,17 @@ type LayerImport = (node: NodeProto, graph: Graph, ranks: Ranks) => Module;
 const layers: Readonly<Record<string, LayerImport>> = {
   Conv: importConv,
   Gemm: importGemm,
+  ConvTranspose: importConvTranspose,
   BatchNormalization: importBatchNorm,
+  InstanceNormalization: importInstanceNorm,
+  LayerNormalization: importLayerNorm,
+  GroupNormalization: importGroupNorm,
+  RMSNormalization: importRmsNorm,
+  SimplifiedLayerNormalization: importRmsNorm,
+  Gelu: (node, graph) => {
+    if (textOf(node, "approximate", "none") === "none") return new GELU();
+    throw unsupported(node, graph, "an approximation");
+  },
   MaxPool: (node, graph) => {
     if (intOf(node, "storage_order", 0) !== 0) throw unsupported(node, graph, "storage_order 1");
     const { kernel, options } = pooling(node, graph);
@@ -55,19 +71,18 @@ const layers: Readonly<Record<string, LayerImport>> = {
     if (intOf(node, "axis", 1) !== 1) throw unsupported(node, graph, `axis ${intOf(node, "axis", 1)}`);
     return new Flatten();
   },
-  Reshape: (node, graph) => {
-    const shape = valuesOf(node, graph, 1).data;
-    if (shape.length === 2 && (shape[1] === -1 || shape[0] === -1 || shape[0] === 0)) return new Flatten();
-    throw unsupported(node, graph, `the shape ${formatShape([...shape])}`);
-  },
 };
+
+/** Whether a node by itself may be a layer. */
+export function isLayer(node: NodeProto): boolean {
+  return isStandard(node) && Object.hasOwn(layers, node.opType);
+}
 
 /** @throws FormatError if there is no such layer, naming the node */
 export function importLayer(node: NodeProto, graph: Graph, ranks: Ranks): Module {
-  const make = isStandard(node) && Object.hasOwn(layers, node.opType) ? layers[node.opType] : null;
-  if (make === null) throw unsupported(node, graph, "an operator that no layer here is");
+  if (!isLayer(node)) throw unsupported(node, graph, "an operator that no layer here is");
   try {
-    return make(node, graph, ranks);
+    return layers[node.opType](node, graph, ranks);
   } catch (cause) {
     if (!(cause instanceof ArgumentError || cause instanceof ShapeError || cause instanceof DataError)) throw cause;
     throw unsupported(node, graph, `what the layer refuses (${cause.message.replace(/\.$/, "")})`, cause);
@@ -75,13 +90,18 @@ export function importLayer(node: NodeProto, graph: Graph, ranks: Ranks): Module
 }
 
 function importConv(node: NodeProto, graph: Graph): Module {
+  return convOf(node, graph);
+}
+
+/** @param more - padding that a node before it adds to each side of each axis */
+export function convOf(node: NodeProto, graph: Graph, more: readonly number[] | null = null): Module {
   const { shape, data } = valuesOf(node, graph, 1);
   const bias = node.input[2] ? valuesOf(node, graph, 2).data : null;
   const [out, groupChannels, ...kernel] = shape;
   const groups = intOf(node, "group", 1);
   const both = (name: string): number[] => intsOf(node, name) ?? kernel.map(() => 1);
   const [stride, dilation] = [both("strides"), both("dilations")];
-  const padding = paddingOf(node, graph, kernel, stride, dilation);
+  const padding = paddingOf(node, graph, kernel, stride, dilation).map((size, axis) => size + (more?.[axis] ?? 0));
   let layer: Conv1d | Conv2d;
   if (kernel.length === 1) {
     const options = { stride: stride[0], dilation: dilation[0], padding: padding[0], groups, bias: bias !== null };
@@ -96,6 +116,24 @@ function importConv(node: NodeProto, graph: Graph): Module {
     };
     layer = new Conv2d(groupChannels * groups, out, pair(kernel), options);
   } else throw unsupported(node, graph, `${kernel.length} spatial axes`);
+  return withState(layer, { weight: data, ...(bias === null ? {} : { bias }) });
+}
+
+function importConvTranspose(node: NodeProto, graph: Graph): Module {
+  const { shape, data } = valuesOf(node, graph, 1);
+  const bias = node.input[2] ? valuesOf(node, graph, 2).data : null;
+  const [inChannels, groupChannels, ...kernel] = shape;
+  if (kernel.length !== 2) throw unsupported(node, graph, `${kernel.length} spatial axes`);
+  if (intsOf(node, "output_shape") !== null) throw unsupported(node, graph, "output_shape");
+  const groups = intOf(node, "group", 1);
+  const both = (name: string, absent: number): [number, number] => pair(intsOf(node, name) ?? kernel.map(() => absent));
+  const [stride, dilation, outputPadding] = [both("strides", 1), both("dilations", 1), both("output_padding", 0)];
+  if (!["NOTSET", "VALID"].includes(textOf(node, "auto_pad", "NOTSET"))) {
+    throw unsupported(node, graph, `auto_pad ${textOf(node, "auto_pad", "")}`);
+  }
+  const padding = pair(paddingOf(node, graph, kernel, stride, dilation));
+  const options = { stride, dilation, padding, outputPadding, groups, bias: bias !== null };
+  const layer = new ConvTranspose2d(inChannels, groupChannels * groups, pair(kernel), options);
   return withState(layer, { weight: data, ...(bias === null ? {} : { bias }) });
 }
 
@@ -124,24 +162,6 @@ export function linearOf({ shape, data }: TensorValues, bias: Float64Array | nul
     weight,
     ...(bias === null ? {} : { bias }),
   });
-}
-
-function importBatchNorm(node: NodeProto, graph: Graph): Module {
-  if (isTraining(node, graph.model.opset)) throw unsupported(node, graph, "training mode: repair the model first");
-  const state: Record<string, Float64Array> = {};
-  for (const [key, name] of [
-    ["weight", "weight"],
-    ["bias", "bias"],
-    ["running_mean", "mean"],
-    ["running_var", "variance"],
-  ] as const) {
-    const values = parameterOf(graph, node, name);
-    if (typeof values === "string") throw unsupported(node, graph, `a ${name} that is not known: ${values}`);
-    state[key] = values.data;
-  }
-  // As here, ONNX's momentum weighs the old value.
-  const options = { eps: rounded(epsOf(node)), momentum: rounded(floatOf(node, "momentum", 0.9)) };
-  return withState(new BatchNorm(state["weight"].length, options), state);
 }
 
 function pooling(node: NodeProto, graph: Graph) {
@@ -176,39 +196,6 @@ function paddingOf(
   throw unsupported(node, graph, `pads ${pads.join(", ")}, which differ between the two sides`);
 }
 
-/** A number that becomes a parameter, which is drawn before it is loaded, takes so much more than one that is read. */
-const importWork = 10;
-
-/** An input that is constant. */
-export function valuesOf(node: NodeProto, graph: Graph, input: number): TensorValues {
-  const values = graph.constant(node.input[input] ?? "");
-  if (typeof values !== "string") {
-    graph.model.spend(importWork * values.data.length);
-    return values;
-  }
-  throw unsupported(node, graph, `input ${input} that is not constant: ${values}`);
-}
-
-function withState<M extends Module>(layer: M, values: Readonly<Record<string, Float64Array>>): M {
-  const own = layer.stateDict();
-  const state = Object.fromEntries(Object.entries(values).map(([key, data]) => [key, tensor(data, own[key].shape)]));
-  layer.loadStateDict(state);
-  for (const t of [...Object.values(own), ...Object.values(state)]) t.dispose();
-  return layer;
-}
-
-/** To the seven digits that float32 holds: 0.9 is 0.8999999761581421 in the file. */
-function rounded(value: number): number {
-  return Number(value.toPrecision(7));
-}
-
 function pair([a, b]: readonly number[]): [number, number] {
   return [a, b];
-}
-
-/** Names the node, and what of it there is no layer for. */
-export function unsupported(node: NodeProto, { model }: Graph, received: string, cause?: unknown): FormatError {
-  const where = `${model.where}, ${titleOf(node)}`;
-  const cure = "Leave this node out of the model, or build the network by hand and load its weights.";
-  return new FormatError({ where, expected: "what a layer of Evenkeel does", received, cure }, { cause });
 }

@@ -1,4 +1,4 @@
-import { intsOf, isOp } from "./attributes.js";
+import { intOf, intsOf, isOp } from "./attributes.js";
 import type { NodeProto, ValueInfoProto } from "./codec.js";
 import type { Graph } from "./graph.js";
 
@@ -41,6 +41,20 @@ export class Ranks {
   }
 }
 
+/** The {@link Ranks} of graphs that stand inside one another, each worked out once. */
+export class RanksOfGraphs {
+  readonly #ranks = new Map<Graph, Ranks>();
+
+  of(graph: Graph): Ranks {
+    let own = this.#ranks.get(graph);
+    if (own === undefined) {
+      own = new Ranks(graph, graph.parent === null ? null : this.of(graph.parent));
+      this.#ranks.set(graph, own);
+    }
+    return own;
+  }
+}
+
 function declaredRank({ type }: ValueInfoProto): number | null {
   const value = type?.value;
   return value?.case === "tensorType" && value.value.shape !== undefined ? value.value.shape.dim.length : null;
@@ -63,14 +77,26 @@ function inferredRank(graph: Graph, node: NodeProto, ranks: Ranks): number | und
       return first === 1 || second === 1 ? undefined : largest([first, second]);
     case "Constant":
       return graph.rankOfConstant(node.output[0]);
-    case "Reshape": {
-      const shape = intsOf(node, "shape") ?? graph.constant(node.input[1] ?? "");
-      if (typeof shape === "string") return undefined;
-      return Array.isArray(shape) ? shape.length : shape.data.length;
+    case "Reshape":
+      return listLength(graph, node, "shape");
+    case "Squeeze":
+    case "Unsqueeze":
+    case "ReduceMean": {
+      if (opType === "ReduceMean" && intOf(node, "keepdims", 1) !== 0) return first;
+      const axes = listLength(graph, node, "axes");
+      if (first === undefined || axes === undefined) return undefined;
+      return opType === "Unsqueeze" ? first + axes : first - axes;
     }
     default:
       return undefined;
   }
+}
+
+/** How long a list is that stands in an attribute or, in later versions, in a constant second input. */
+function listLength(graph: Graph, node: NodeProto, name: string): number | undefined {
+  const list = intsOf(node, name) ?? graph.constant(node.input[1] ?? "");
+  if (typeof list === "string") return undefined;
+  return Array.isArray(list) ? list.length : list.data.length;
 }
 
 function largest(ranks: readonly (number | undefined)[]): number | undefined {

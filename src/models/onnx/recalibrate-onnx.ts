@@ -3,14 +3,12 @@ import { type ChannelStatistics, driftBetween, mixStatistics } from "../channel-
 import type { LeftNorm } from "../fold-batch-norm.js";
 import type { ModelArrays } from "../foreign/arrays.js";
 import type { RecalibratedNorm, RecalibrateMode, RecalibrateProgress } from "../recalibrate.js";
-import { affineOf, epsOf, isBatchNorm, parameterInputs, parameterOf } from "./batch-norm-node.js";
-import { normalizeByBatch } from "./batch-statistics.js";
-import { ChannelMoments } from "./channel-moments.js";
-import type { NodeProto } from "./codec.js";
-import { placeOf } from "./fold-norms.js";
+import { epsOf, parameterInputs } from "./batch-norm-node.js";
+import { addBatch, openExposed, ranksOfInputs, type Source } from "./exposed-inputs.js";
 import { OnnxModel } from "./onnx-model.js";
-import { type OnnxSession, openSession } from "./runtime.js";
-import { type ExternalFiles, packValues, type TensorValues } from "./tensor-values.js";
+import { findRunningNorms, type RunningNorm } from "./running-norms.js";
+import type { OnnxSession } from "./runtime.js";
+import { type ExternalFiles, packValues } from "./tensor-values.js";
 
 /** Batches: for each, an array for each input of the model. */
 type Data = Iterable<ModelArrays> | AsyncIterable<ModelArrays>;
@@ -49,22 +47,15 @@ export interface OnnxRecalibration {
   readonly samples: number;
 }
 
-interface Norm {
-  readonly node: NodeProto;
-  readonly norm: string;
-  readonly mean: TensorValues;
-  readonly variance: TensorValues;
-  /** How many norms stand before it in a row. */
-  readonly level: number;
-  readonly moments: ChannelMoments;
-}
-
 const where = "recalibrateOnnx(bytes, data)";
 
 /**
  * Recomputes the running statistics of an ONNX model's batch norms on other data: each norm's input is made an output, onnxruntime
  * runs the model, and the moments of all batches are merged exactly (count, mean and sum of squared deviations, in float64), so that
  * neither the size nor the number of batches matters in `"sequential"` mode. The variance is the biased one, as ONNX defines it.
+ *
+ * Norms inside If, Loop and Scan are measured where they stand: their moments are made further outputs, of every round, of the branch that is
+ * taken. In a loop whose rounds feed one another, norms are gone through in the order of its body.
  *
  * @param bytes - an .onnx file in inference form ({@link repairOnnx}); not changed
  * @param data - batches: for each, an array for each input of the model. `"sequential"` reads it more than once
@@ -81,23 +72,23 @@ export async function recalibrateOnnx(
   const { mode = "sequential", blend = 0, files = {} } = options;
   checkOptions(mode, blend);
   const model = await OnnxModel.read(where, bytes, files);
-  const { norms, left } = findNorms(model);
+  const { norms, left } = findRunningNorms(model);
   const done: RecalibratedNorm[] = [];
   const passes =
     mode === "batch" ? Math.min(norms.length, 1) : norms.reduce((most, { level }) => Math.max(most, level + 1), 0);
   let samples: number | null = null;
   for (let pass = 0; pass < passes; pass++) {
     const group = mode === "batch" ? norms : norms.filter(({ level }) => level === pass);
-    const source = mode === "batch" ? await withBatchStatistics(bytes, files, data) : model.write(pass > 0);
-    const inputs = group.map(({ node }) => node.input[0]);
-    const session = await openSession(where, model.codec.onlyOutputs(where, source, inputs), { files });
+    const source = { where, model, bytes: model.write(pass > 0) };
+    const ranks = mode === "batch" ? await ranksOfFirst(source, group, data) : null;
+    const { session, outputs } = await openExposed(source, group, ranks);
     try {
-      samples = await pool(session, data, group, { ...options, pass, passes, samples });
+      samples = await pool(session, data, group, outputs, { ...options, pass, passes, samples });
     } finally {
       await session.release();
     }
     for (const norm of group) {
-      const outcome = setStatistics(model, norm, blend === 0 ? 0 : blend / (blend + samples));
+      const outcome = setStatistics(norm, blend === 0 ? 0 : blend / (blend + samples));
       if ("drift" in outcome) done.push(outcome);
       else left.push(outcome);
     }
@@ -118,44 +109,17 @@ function checkOptions(mode: string, blend: number): void {
   }
 }
 
-function findNorms(model: OnnxModel): { norms: Norm[]; left: LeftNorm[] } {
-  const norms: Norm[] = [];
-  const left: LeftNorm[] = [];
-  const levels = new Map<string, number>();
-  const { main } = model;
-  for (const node of main.nodes) {
-    const before = node.input.reduce((most, name) => Math.max(most, levels.get(name) ?? 0), 0);
-    const isNorm = isBatchNorm(node);
-    for (const name of node.output) levels.set(name, before);
-    if (!isNorm) continue;
-    const norm = placeOf(main, node);
-    const map = affineOf(main, node);
-    const mean = parameterOf(main, node, "mean");
-    const variance = parameterOf(main, node, "variance");
-    if (typeof mean === "string" || typeof variance === "string" || typeof map === "string") {
-      left.push({ norm, reason: typeof map === "string" ? map : "its statistics are not constant" });
-      continue;
-    }
-    norms.push({ node, norm, mean, variance, level: before, moments: new ChannelMoments(mean.data.length) });
-    for (const name of node.output) levels.set(name, before + 1);
-  }
-  for (const graph of model.graphs()) {
-    if (graph === main) continue;
-    for (const node of graph.nodes.filter(isBatchNorm)) {
-      left.push({
-        norm: placeOf(graph, node),
-        reason: "it stands in a graph inside the model, whose values cannot be outputs",
-      });
-    }
-  }
-  return { norms, left };
+async function ranksOfFirst(source: Source, norms: readonly RunningNorm[], data: Data): Promise<number[]> {
+  for await (const batch of data) return ranksOfInputs(source, norms, batch);
+  return norms.map(({ rank = 2 }) => rank);
 }
 
 /** One pass. @returns how many samples there were */
 async function pool(
   session: OnnxSession,
   data: Data,
-  norms: readonly Norm[],
+  norms: readonly RunningNorm[],
+  names: readonly string[],
   about: Pick<RecalibrateOnnxOptions, "signal" | "onProgress"> & {
     readonly pass: number;
     readonly passes: number;
@@ -168,10 +132,9 @@ async function pool(
   for await (const batch of data) {
     signal?.throwIfAborted();
     const outputs = await session.run(batch);
-    for (const { node, moments } of norms) {
-      const { values, shape } = outputs[node.input[0]];
-      moments.add(values, shape);
-    }
+    norms.forEach((norm, k) => {
+      addBatch(norm, outputs[names[k]]);
+    });
     samples += batch[session.inputs[0]?.name]?.shape[0] ?? 1;
     await onProgress?.({ pass, passes, samples });
   }
@@ -184,30 +147,8 @@ async function pool(
   });
 }
 
-/** The model with every norm normalising by the batch; the number of axes is found by running it once. */
-async function withBatchStatistics(bytes: Uint8Array, files: ExternalFiles, data: Data): Promise<Uint8Array> {
-  const model = await OnnxModel.read(where, bytes, files);
-  const { norms } = findNorms(model);
-  const exposed = model.codec.onlyOutputs(
-    where,
-    bytes,
-    norms.map(({ node }) => node.input[0]),
-  );
-  const session = await openSession(where, exposed, { files });
-  try {
-    for await (const batch of data) {
-      const outputs = await session.run(batch);
-      for (const { node } of norms) normalizeByBatch(model.main, node, outputs[node.input[0]].shape.length);
-      break;
-    }
-  } finally {
-    await session.release();
-  }
-  return model.write(true);
-}
-
-function setStatistics(model: OnnxModel, of: Norm, weight: number): RecalibratedNorm | LeftNorm {
-  const { node, norm, moments } = of;
+function setStatistics(of: RunningNorm, weight: number): RecalibratedNorm | LeftNorm {
+  const { graph, node, norm, moments } = of;
   if (moments.count < 2) {
     const reason =
       moments.skipped > 0
@@ -224,7 +165,7 @@ function setStatistics(model: OnnxModel, of: Norm, weight: number): Recalibrated
       const expected = `a ${name} that fits ${values.type}`;
       throw new DataError({ where, expected, received: `a larger one in ${norm}`, cure: "Recalibrate it in float32." });
     }
-    model.main.setConstant(node, parameterInputs[name], values, packed);
+    graph.setConstant(node, parameterInputs[name], values, packed);
   }
   return { norm, values: moments.count, skipped: moments.skipped, drift: driftBetween(old, now, epsOf(node)) };
 }

@@ -148,6 +148,11 @@ describe("exportTfjs", () => {
         return x;
       }
     }
+    class Silent extends Mystery {
+      toTfjs(): undefined {
+        return undefined;
+      }
+    }
     const huge = new Linear(1, 1);
     huge.loadStateDict({ weight: tensor([Number.POSITIVE_INFINITY], [1, 1]), bias: tensor([0]) });
     const failure = (model: Module, options: Partial<ExportTfjsOptions> = {}): Promise<string> =>
@@ -164,6 +169,8 @@ describe("exportTfjs", () => {
       await failure(huge, { inputShape: [1] }),
       await failure(new ReLU(), { inputShape: [1, 2, 3, 4] }),
       await failure(new ReLU(), { inputShape: [-1] }),
+      await failure(new Silent()),
+      await failure(new Sequential(new Silent(), new ReLU())),
     ]).toMatchInlineSnapshot(`
       [
         "ArgumentError: exportTfjs(model): expected layers of Evenkeel's own, or with a method toTfjs(x, graph), got Mystery at 1.0. Give the class toTfjs(x, graph), which adds its layers.",
@@ -174,6 +181,8 @@ describe("exportTfjs", () => {
         "ArgumentError: exportTfjs(model): expected finite numbers within float32 for Dense/kernel, got others. Scale them.",
         "ArgumentError: exportTfjs(model, { inputShape }): expected at most 3 sizes, since TF.js's norms take no more axes, got 1×2×3×4. Join axes of the input.",
         "ShapeError: exportTfjs(model, { inputShape }): expected an array of at most 5 sizes, each a whole number of at least 0, got [-1]. Correct the shape, an array such as [2, 3].",
+        "ArgumentError: exportTfjs(model): expected toTfjs(x, graph) of Silent to return its output, got undefined. Return what graph.layer(…) or graph.apply(…) returns.",
+        "ArgumentError: exportTfjs(model): expected toTfjs(x, graph) of Silent at 0 to return its output, got undefined. Return what graph.layer(…) or graph.apply(…) returns.",
       ]
     `);
   });
