@@ -1,8 +1,8 @@
 import { copyFileSync, existsSync, mkdirSync, readFileSync, realpathSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { ArgumentError } from "../errors.js";
-import { onnxExternalFiles } from "../models/onnx/external-locations.js";
-import type { ExternalFiles } from "../models/onnx/tensor-values.js";
+import type { ExternalFiles } from "../models/onnx/file/tensor-values.js";
+import { onnxExternalFiles } from "../models/onnx/graph/external-locations.js";
 import { writeWhole } from "./files.js";
 import { checkInside } from "./inside-folder.js";
 

@@ -1,4 +1,4 @@
-import { inspectOnnx } from "../../models/onnx/inspect-onnx.js";
+import { inspectOnnx } from "../../models/onnx/inspect/inspect-onnx.js";
 import type { ForeignInputOptions } from "../../node/data/load-foreign-inputs.js";
 import type { OnnxFile } from "../../node/onnx-file.js";
 import { type ForeignData, foreignData } from "../foreign-data.js";

@@ -1,4 +1,4 @@
-import { foldOnnx, type OnnxFolding } from "../../models/onnx/fold-onnx.js";
+import { foldOnnx, type OnnxFolding } from "../../models/onnx/fold/fold-onnx.js";
 import type { ForeignInputOptions } from "../../node/data/load-foreign-inputs.js";
 import { checkOutput, readOnnxFile, writeOnnxFile } from "../../node/onnx-file.js";
 import { describeFolding, describeVerification } from "../folding.js";

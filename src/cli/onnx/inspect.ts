@@ -1,4 +1,4 @@
-import { inspectOnnx } from "../../models/onnx/inspect-onnx.js";
+import { inspectOnnx } from "../../models/onnx/inspect/inspect-onnx.js";
 import { readOnnxFile } from "../../node/onnx-file.js";
 import { countNorms, listNorms } from "../norm-listing.js";
 

@@ -1,4 +1,4 @@
-import { recalibrateOnnx } from "../../models/onnx/recalibrate-onnx.js";
+import { recalibrateOnnx } from "../../models/onnx/recalibrate/recalibrate-onnx.js";
 import type { RecalibrateMode, RecalibrateProgress } from "../../models/recalibrate.js";
 import type { ForeignInputOptions } from "../../node/data/load-foreign-inputs.js";
 import { checkOutput, readOnnxFile, writeOnnxFile } from "../../node/onnx-file.js";

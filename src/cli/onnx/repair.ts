@@ -1,4 +1,4 @@
-import { repairOnnx } from "../../models/onnx/repair-onnx.js";
+import { repairOnnx } from "../../models/onnx/inspect/repair-onnx.js";
 import { checkOutput, readOnnxFile, writeOnnxFile } from "../../node/onnx-file.js";
 import { formatPairs } from "../table.js";
 

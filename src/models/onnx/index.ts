@@ -11,18 +11,18 @@ export type { DeclaredInput, ModelArray, ModelArrays } from "../foreign/arrays.j
 export type { InspectedNorm } from "../foreign/inspected-norm.js";
 export type { ParameterRange } from "../foreign/norm-statistics.js";
 export type { RecalibratedNorm, RecalibrateMode, RecalibrateProgress } from "../recalibrate.js";
-export type { OnnxExportable } from "./export-layers.js";
-export { type ExportOnnxOptions, exportOnnx } from "./export-onnx.js";
-export { type FoldOnnxOptions, foldOnnx, type OnnxFolding } from "./fold-onnx.js";
-export { type ImportedOnnx, type ImportOnnxOptions, importOnnx } from "./import-onnx.js";
-export { inspectOnnx, type OnnxInspection } from "./inspect-onnx.js";
-export type { OnnxAttributes, OnnxReal, OnnxShape, OnnxType, OnnxValue, OnnxWriter } from "./onnx-writer.js";
+export type { OnnxExportable } from "./export/export-layers.js";
+export { type ExportOnnxOptions, exportOnnx } from "./export/export-onnx.js";
+export type { OnnxAttributes, OnnxReal, OnnxShape, OnnxType, OnnxValue, OnnxWriter } from "./export/onnx-writer.js";
+export { type ExportVerification, verifyExport } from "./export/verify-export.js";
+export type { ExternalFiles } from "./file/tensor-values.js";
+export { type FoldOnnxOptions, foldOnnx, type OnnxFolding } from "./fold/fold-onnx.js";
+export type { OnnxVerification, VerifyOptions } from "./fold/verify.js";
+export { type ImportedOnnx, type ImportOnnxOptions, importOnnx } from "./import/import-onnx.js";
+export { inspectOnnx, type OnnxInspection } from "./inspect/inspect-onnx.js";
+export { type OnnxRemark, type OnnxRepair, repairOnnx } from "./inspect/repair-onnx.js";
 export {
   type OnnxRecalibration,
   type RecalibrateOnnxOptions,
   recalibrateOnnx,
-} from "./recalibrate-onnx.js";
-export { type OnnxRemark, type OnnxRepair, repairOnnx } from "./repair-onnx.js";
-export type { ExternalFiles } from "./tensor-values.js";
-export type { OnnxVerification, VerifyOptions } from "./verify.js";
-export { type ExportVerification, verifyExport } from "./verify-export.js";
+} from "./recalibrate/recalibrate-onnx.js";

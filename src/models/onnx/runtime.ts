@@ -3,7 +3,7 @@ import { DataError, MissingPackageError } from "../../errors.js";
 import { formatShape } from "../../shape.js";
 import type { DeclaredInput, ModelArray, ModelArrays } from "../foreign/arrays.js";
 import { halfToNumber, numberToHalf } from "../half.js";
-import type { ExternalFiles } from "./tensor-values.js";
+import type { ExternalFiles } from "./file/tensor-values.js";
 
 type Ort = typeof import("onnxruntime-web");
 

@@ -1,0 +1,176 @@
+import { ArgumentError } from "../../../errors.js";
+import type { AnyModule } from "../../../nn/module.js";
+import type { Shape } from "../../../shape.js";
+import type { Tensor } from "../../../tensor.js";
+import { version } from "../../../version.js";
+import type { AttributeProto, Codec, ModelProto, NodeProto, TensorProto, ValueInfoProto } from "../file/codec.js";
+import { elementTypes, packValues } from "../file/tensor-values.js";
+
+/** Sizes of a value that is being written. The batch, axis 0, has any size: `"N"`. */
+export type OnnxShape = readonly (number | string)[];
+
+/** What is written holds reals or whole numbers. */
+export type OnnxType = "float32" | "int64";
+
+/** A value in a graph that is being written. */
+export interface OnnxValue {
+  /** What nodes call it. */
+  readonly name: string;
+  /** Its sizes, outermost first. */
+  readonly shape: OnnxShape;
+  /** What its elements are. */
+  readonly type: OnnxType;
+}
+
+/** An attribute that is a real number, where a number by itself is a whole one. */
+export interface OnnxReal {
+  /** The number, rounded to float32. */
+  readonly float: number;
+}
+
+/** Attributes of a node: whole numbers, lists of them, and reals. */
+export type OnnxAttributes = Readonly<Record<string, number | readonly number[] | OnnxReal>>;
+
+/** Writes a module whose input is `x`; returns its output. */
+export type WriteModule = (module: AnyModule, x: OnnxValue, graph: OnnxWriter) => OnnxValue;
+
+/** An ONNX graph in the making. Names of nodes and constants begin with the path of the module that is being written. */
+export class OnnxWriter {
+  /** The version of ONNX's own operators. */
+  readonly opset: number;
+  readonly #codec: Codec;
+  readonly #write: WriteModule;
+  readonly #nodes: NodeProto[] = [];
+  readonly #initializers: TensorProto[] = [];
+  readonly #values = new Map<string, OnnxValue>();
+  readonly #names = new Set(["input", "output"]);
+  readonly #parameters = new Map<Tensor, OnnxValue>();
+  readonly #within: { readonly module: AnyModule; readonly path: string }[] = [];
+
+  /** @internal */
+  constructor(codec: Codec, opset: number, write: WriteModule) {
+    this.#codec = codec;
+    this.opset = opset;
+    this.#write = write;
+  }
+
+  /** The path of the module that is being written, as in `namedModules()`. */
+  get path(): string {
+    return this.#within.at(-1)?.path ?? "";
+  }
+
+  /**
+   * Writes a module inside the one that is being written.
+   *
+   * @param x - its input
+   * @returns its output
+   */
+  apply(module: AnyModule, x: OnnxValue): OnnxValue {
+    const around = this.#within.at(-1)?.module;
+    const key = around?.children().find(([, child]) => child === module)?.[0];
+    this.#within.push({ module, path: key === undefined ? this.path : join(this.path, key) });
+    const y = this.#write(module, x, this);
+    this.#within.pop();
+    return y;
+  }
+
+  /**
+   * Adds a node of one of ONNX's own operators, with one output.
+   *
+   * @param output - its shape and type, where they are not those of the first input
+   */
+  node(
+    opType: string,
+    inputs: readonly OnnxValue[],
+    attributes: OnnxAttributes = {},
+    { shape = inputs[0].shape, type = inputs[0].type }: { readonly shape?: OnnxShape; readonly type?: OnnxType } = {},
+  ): OnnxValue {
+    const name = this.#fresh(this.path === "" ? opType : `${this.path}/${opType}`);
+    const input = inputs.map((value) => value.name);
+    const attribute = Object.entries(attributes).map(([key, value]) => this.#attribute(key, value));
+    this.#nodes.push(this.#codec.node({ opType, name, input, output: [name], attribute }));
+    const value = { name, shape, type };
+    this.#values.set(name, value);
+    return value;
+  }
+
+  /** A parameter or buffer of the module that is being written; one that is there already is used again. */
+  parameter(key: string, t: Tensor): OnnxValue {
+    const known = this.#parameters.get(t);
+    if (known !== undefined) return known;
+    const value = this.constant(key, t.shape, t.dataSync());
+    this.#parameters.set(t, value);
+    return value;
+  }
+
+  /** Numbers that are fixed. @throws ArgumentError if one is beyond float32 */
+  constant(key: string, shape: Shape, values: ArrayLike<number>, type: OnnxType = "float32"): OnnxValue {
+    const name = this.#fresh(join(this.path, key));
+    const rawData = packValues({ type, shape, data: Float64Array.from(values) });
+    if (rawData === null) {
+      const expected = `numbers within float32 for ${name}`;
+      throw new ArgumentError({ where: "exportOnnx(model)", expected, received: "larger ones", cure: "Scale them." });
+    }
+    const dims = shape.map(BigInt);
+    this.#initializers.push(this.#codec.tensor({ name, dims, dataType: elementTypes[type], rawData }));
+    return { name, shape, type };
+  }
+
+  #attribute(name: string, value: OnnxAttributes[string]): AttributeProto {
+    if (typeof value === "number") return this.#codec.attribute({ name, type: 2, i: BigInt(value) });
+    if ("float" in value) return this.#codec.attribute({ name, type: 1, f: value.float });
+    return this.#codec.attribute({ name, type: 7, ints: value.map(BigInt) });
+  }
+
+  #fresh(base: string): string {
+    let name = base;
+    for (let k = 1; this.#names.has(name); k++) name = `${base}_${k}`;
+    this.#names.add(name);
+    return name;
+  }
+
+  /** @internal The whole file of a model with an input; entries of `meta` are JSON there. */
+  model(model: AnyModule, input: OnnxValue, meta: Readonly<Record<string, unknown>>): ModelProto {
+    const made = this.apply(model, input);
+    // The input itself, or a constant, needs a node to become the output.
+    const last = this.#values.has(made.name) ? made : this.node("Identity", [made]);
+    this.#values.delete(last.name);
+    const rename = (name: string): string => (name === last.name ? "output" : name);
+    for (const node of this.#nodes) {
+      node.input = node.input.map(rename);
+      node.output = node.output.map(rename);
+    }
+    return this.#codec.model({
+      irVersion: irVersionOf(this.opset),
+      opsetImport: [{ domain: "", version: BigInt(this.opset) }],
+      producerName: "evenkeel",
+      producerVersion: version,
+      graph: {
+        name: model.constructor.name,
+        node: this.#nodes,
+        initializer: this.#initializers,
+        input: [this.#info(input)],
+        output: [this.#info({ ...last, name: "output" })],
+        valueInfo: [...this.#values.values()].map((value) => this.#info(value)),
+      },
+      metadataProps: Object.entries(meta)
+        .filter(([, value]) => value !== undefined)
+        .map(([key, value]) => ({ key, value: JSON.stringify(value) })),
+    });
+  }
+
+  #info({ name, shape, type }: OnnxValue): ValueInfoProto {
+    return this.#codec.valueInfo(name, elementTypes[type], shape);
+  }
+}
+
+/** The version of the file format that came with a version of the operators. */
+function irVersionOf(opset: number): bigint {
+  if (opset < 15) return 7n;
+  if (opset < 19) return 8n;
+  return opset < 21 ? 9n : 10n;
+}
+
+function join(path: string, key: string): string {
+  return path === "" ? key : `${path}.${key}`;
+}

@@ -1,0 +1,49 @@
+import { tensor } from "../../../create.js";
+import type { Module } from "../../../nn/module.js";
+import { predict } from "../../../train/evaluate.js";
+import { Comparison } from "../../foreign/comparison.js";
+import { randomInputs } from "../../foreign/trial-inputs.js";
+import { openSession } from "../runtime.js";
+
+/** How far an exported model and the network it was made of differ, on noise. */
+export interface ExportVerification {
+  /** The largest difference between two values. */
+  readonly maxAbsolute: number;
+  /** The largest difference divided by the largest value, or by 0.01 if that is less. */
+  readonly maxRelative: number;
+  /** What maxRelative was held against. */
+  readonly tolerance: number;
+  /** How many samples both were given. */
+  readonly samples: number;
+}
+
+/** As many as batch statistics need to be no cause for a warning. */
+const samples = 8;
+
+/**
+ * Runs what {@link exportOnnx} has made in onnxruntime, and the network itself by `predict`, on the same seeded noise.
+ *
+ * @param tolerance - the largest relative difference that passes, 1e-4 by default
+ * @throws VerificationError if they differ by more
+ * @throws DataError if onnxruntime refuses the file
+ * @throws MissingPackageError if onnxruntime-web is not installed
+ */
+export async function verifyExport(bytes: Uint8Array, model: Module, tolerance = 1e-4): Promise<ExportVerification> {
+  const where = "verifyExport(bytes, model)";
+  const session = await openSession(where, bytes);
+  try {
+    const { input } = randomInputs(where, session.inputs, {}, { batch: samples, other: 1 });
+    const { output } = await session.run({ input });
+    const x = tensor(Float32Array.from(input.values), input.shape);
+    const y = await predict(model, x);
+    const comparison = new Comparison();
+    comparison.add({ shape: y.shape, values: await y.data() }, output);
+    for (const t of [x, y]) t.dispose();
+    const cure = "Do not use the file; raise the tolerance if that is acceptable.";
+    comparison.check(where, tolerance, "onnxruntime to give what the network gives", cure);
+    const { maxAbsolute, maxRelative } = comparison;
+    return { maxAbsolute, maxRelative, tolerance, samples };
+  } finally {
+    await session.release();
+  }
+}

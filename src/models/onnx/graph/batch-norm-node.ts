@@ -1,0 +1,70 @@
+import { floatOf, intOf, isOp } from "../file/attributes.js";
+import type { NodeProto } from "../file/codec.js";
+import { isFloat, type TensorValues } from "../file/tensor-values.js";
+import type { Graph } from "./graph.js";
+
+/** The parameters of a batch norm, by their place among its inputs. */
+export const parameterInputs = { weight: 1, bias: 2, mean: 3, variance: 4 } as const;
+
+/** See {@link parameterInputs}. */
+export type ParameterName = keyof typeof parameterInputs;
+
+export function isBatchNorm(node: NodeProto): boolean {
+  return isOp(node, "BatchNormalization");
+}
+
+/** eps, as the file has it. */
+export function epsOf(node: NodeProto): number {
+  return floatOf(node, "epsilon", Math.fround(1e-5));
+}
+
+/** Whether a batch norm normalises by the batch: a flag says so since version 14, extra outputs did before, and `is_test` before 7. */
+export function isTraining(node: NodeProto, opset: number): boolean {
+  if (opset >= 14) return intOf(node, "training_mode", 0) !== 0;
+  if (opset >= 7) return node.output.filter((name) => name !== "").length > 1;
+  return intOf(node, "is_test", 0) === 0;
+}
+
+/** One of a batch norm's parameters; a text says why it cannot be read. */
+export function parameterOf(graph: Graph, node: NodeProto, name: ParameterName): TensorValues | string {
+  const input = node.input[parameterInputs[name]] ?? "";
+  if (input === "") return "it is missing";
+  const values = graph.constant(input);
+  return typeof values === "string" || isFloat(values.type) ? values : `it is of type ${values.type}`;
+}
+
+/** What a batch norm at inference does to each channel: y = scale · x + shift, in float64. */
+export interface Affine {
+  readonly scale: Float64Array;
+  readonly shift: Float64Array;
+}
+
+/** The map of a batch norm; a text says why it has none that is fixed. */
+export function affineOf(graph: Graph, node: NodeProto): Affine | string {
+  const { opset } = graph.model;
+  if (isTraining(node, opset)) return "it normalises by the batch (training mode): repair the model first";
+  if (node.output.filter((name) => name !== "").length > 1)
+    return "it has outputs besides its first: repair the model first";
+  if (opset < 9 && intOf(node, "spatial", 1) === 0) return "each position has its own statistics (spatial = 0)";
+  const values = {} as Record<ParameterName, Float64Array>;
+  let channels: number | null = null;
+  for (const name of ["weight", "bias", "mean", "variance"] as const) {
+    const parameter = parameterOf(graph, node, name);
+    if (typeof parameter === "string") return `its ${name} is not known: ${parameter}`;
+    const { shape, data } = parameter;
+    channels ??= data.length;
+    if (shape.length !== 1 || data.length !== channels) {
+      return `its ${name} has the shape ${shape.join("×") || "scalar"}, its weight ${channels} values`;
+    }
+    const channel = data.findIndex((value) => !Number.isFinite(value));
+    if (channel >= 0) return `its ${name} of channel ${channel} is ${data[channel]}`;
+    values[name] = data;
+  }
+  const eps = epsOf(node);
+  const { weight, bias, mean, variance } = values;
+  const channel = variance.findIndex((value) => !(value + eps > 0));
+  if (channel >= 0)
+    return `its variance of channel ${channel} is ${variance[channel]}, with eps ${Number(eps.toPrecision(7))}`;
+  const scale = weight.map((value, k) => value / Math.sqrt(variance[k] + eps));
+  return { scale, shift: bias.map((value, k) => value - mean[k] * scale[k]) };
+}

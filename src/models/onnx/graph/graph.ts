@@ -1,0 +1,391 @@
+import { FormatError } from "../../../errors.js";
+import { isOp, printable, titleOf } from "../file/attributes.js";
+import type { GraphProto, NodeProto, TensorProto } from "../file/codec.js";
+import { elementTypes, readTensor, type TensorValues } from "../file/tensor-values.js";
+import { nodeInCircle } from "./acyclic.js";
+import { constantMadeBy, constantOf, rearranges } from "./constant-operators.js";
+import { normKindOf } from "./norm-kinds.js";
+import type { OnnxModel } from "./onnx-model.js";
+import { Readers } from "./readers.js";
+
+/** To see what one node makes takes as long as so many numbers. */
+const nodeWork = 100;
+
+/** To name a node, as long as so many. */
+const titleWork = 10;
+
+/** So many nodes may pass a constant on. */
+const mostPasses = 100;
+
+/** A graph, even an empty one, takes as long as so many numbers. */
+const graphWork = 1000;
+
+/** To know a node takes as long as so many, a normalisation, which is described and folded, as this many more. */
+const knownWork = 400;
+const normWork = 3000;
+
+/** A value that a graph reads from around it, as long as so many. */
+const outerWork = 60;
+
+/** A graph of a model: what makes each value, and what reads it. Edits keep the maps; {@link Graph.commit} writes them into the message. */
+export class Graph {
+  readonly model: OnnxModel;
+  readonly proto: GraphProto;
+  /** The graph around this one, whose values it may read. */
+  readonly parent: Graph | null;
+  /** The node of the graph around this one that holds it. */
+  readonly holder: NodeProto | null;
+  /** Where it stands: empty for the main graph, else the node and attribute that hold it. */
+  readonly place: string;
+  readonly subgraphs: readonly Graph[];
+  /** The graphs that each node holds. */
+  readonly inside: ReadonlyMap<NodeProto, readonly Graph[]>;
+  readonly #makers = new Map<string, NodeProto>();
+  readonly #readers = new Readers();
+  readonly #initializers = new Map<string, TensorProto>();
+  readonly #sparse: ReadonlySet<string>;
+  readonly #inputs: ReadonlySet<string>;
+  readonly #outputs: Set<string>;
+  /** Values that graphs inside this one read, from here or from further out. */
+  readonly #readInside = new Set<string>();
+  readonly #removed = new Set<NodeProto>();
+  readonly #dropped = new Set<string>();
+  /** Nodes that stand in the place of one that was removed. */
+  readonly #expansions = new Map<NodeProto, readonly NodeProto[]>();
+
+  /** @throws FormatError if values are made twice, by nothing, or in a circle */
+  constructor(
+    model: OnnxModel,
+    proto: GraphProto,
+    parent: Graph | null,
+    place: string,
+    holder: NodeProto | null = null,
+  ) {
+    const norms = proto.node.reduce((count, node) => count + (normKindOf(node) === undefined ? 0 : 1), 0);
+    model.spend(graphWork + knownWork * proto.node.length + normWork * norms);
+    this.model = model;
+    this.proto = proto;
+    this.parent = parent;
+    this.place = place;
+    this.holder = holder;
+    this.#inputs = new Set(proto.input.map(({ name }) => name));
+    this.#outputs = new Set(proto.output.map(({ name }) => name));
+    this.#sparse = new Set(proto.sparseInitializer.map(({ values }) => values?.name ?? ""));
+    for (const tensor of proto.initializer) this.#initializers.set(tensor.name, tensor);
+    for (const node of proto.node) {
+      for (const name of node.output) {
+        if (name === "") continue;
+        if (this.#makers.has(name)) throw this.#fault(`two nodes that make ${printable(name)}`);
+        this.#makers.set(name, node);
+      }
+      for (const name of node.input) if (name !== "") this.#readers.add(node, name);
+    }
+    const inside = new Map<NodeProto, Graph[]>();
+    const readInside = new Map<NodeProto, string[]>();
+    for (const node of proto.node) {
+      const graphs = graphsIn(node).map(
+        ([name, graph]) =>
+          new Graph(model, graph, this, printable(`${place}${node.name || node.opType}.${name}/`), node),
+      );
+      if (graphs.length === 0) continue;
+      inside.set(node, graphs);
+      const names = graphs.flatMap((graph) => [...graph.#free()]);
+      model.spend(outerWork * names.length);
+      readInside.set(node, names);
+      for (const name of names) this.#readInside.add(name);
+    }
+    this.inside = inside;
+    this.subgraphs = [...inside.values()].flat();
+    this.#checkDefined();
+    const stuck = nodeInCircle(
+      proto.node,
+      (name) => this.#makers.get(name),
+      (node) => [...(readInside.get(node) ?? []), ...node.input],
+    );
+    if (stuck !== undefined) throw this.#fault(`a circle of nodes through ${titleOf(stuck)}`);
+  }
+
+  #fault(received: string): FormatError {
+    return new FormatError({
+      where: this.model.where,
+      expected: "a graph in which every value is made once, before it is read",
+      received,
+      cure: "Export the model again; onnx.checker names the place.",
+    });
+  }
+
+  #has(name: string): boolean {
+    return this.#makers.has(name) || this.#initializers.has(name) || this.#inputs.has(name) || this.#sparse.has(name);
+  }
+
+  /** Names read here or further inside, but not made here. */
+  *#free(): Iterable<string> {
+    for (const name of this.#readers.names()) if (this.#readers.count(name) > 0 && !this.#has(name)) yield name;
+    for (const name of this.#readInside) if (!this.#has(name)) yield name;
+    for (const name of this.#outputs) if (!this.#has(name)) yield name;
+  }
+
+  #checkDefined(): void {
+    if (this.parent !== null) return;
+    for (const name of this.#free()) {
+      if (name === "") throw this.#fault("an output without a name");
+      throw this.#fault(`${printable(name)}, which nothing makes`);
+    }
+  }
+
+  /** Every name of a value here. */
+  *names(): Iterable<string> {
+    yield* this.#makers.keys();
+    yield* this.#initializers.keys();
+    yield* this.#inputs;
+    yield* this.#readers.names();
+  }
+
+  /** The nodes that are left, in the order of the file. */
+  get nodes(): readonly NodeProto[] {
+    return this.proto.node.filter((node) => !this.#removed.has(node));
+  }
+
+  /** The node that makes a value; undefined for inputs, initializers and values from outside. */
+  makerOf(name: string): NodeProto | undefined {
+    return this.#makers.get(name);
+  }
+
+  /** The nodes that read a value in this graph. */
+  readersOf(name: string): readonly NodeProto[] {
+    return this.#readers.of(name);
+  }
+
+  /** How many nodes read a value in this graph. */
+  readerCount(name: string): number {
+    return this.#readers.count(name);
+  }
+
+  /** Whether one input of one node is all that reads a value. */
+  isReadOnce(name: string): boolean {
+    return this.#readers.isOne(name) && !this.isOutput(name) && !this.isReadInside(name);
+  }
+
+  isOutput(name: string): boolean {
+    return this.#outputs.has(name);
+  }
+
+  isInput(name: string): boolean {
+    return this.#inputs.has(name) && !this.#initializers.has(name);
+  }
+
+  /** Whether a graph inside this one reads a value. */
+  isReadInside(name: string): boolean {
+    return this.#readInside.has(name);
+  }
+
+  /** The numbers of a constant: an initializer, the output of a Constant node, here or outside, or what nodes make of these alone that {@link rearranges}. A text says why there are none. */
+  constant(name: string): TensorValues | string {
+    return this.#numbers(this.#source(name));
+  }
+
+  /** Whether a value is a constant; its numbers may still not be readable. */
+  isConstant(name: string): boolean {
+    return typeof this.#source(name) !== "string";
+  }
+
+  /** How many axes a constant has; undefined if a value is none. */
+  rankOfConstant(name: string): number | undefined {
+    const source = this.#source(name);
+    if (typeof source === "string") return undefined;
+    return "dims" in source ? source.dims.length : source.shape.length;
+  }
+
+  /** @param passes - how many nodes may still stand between */
+  #source(name: string, passes = mostPasses): TensorProto | TensorValues | string {
+    if (passes === 0) return `more than ${mostPasses} nodes pass it on`;
+    const tensor = this.#initializers.get(name);
+    if (tensor !== undefined) {
+      const isDefault = this.#inputs.has(name) && this.model.proto.irVersion >= 4n;
+      return isDefault ? "whoever runs the model may replace it, since it is also an input" : tensor;
+    }
+    const maker = this.#makers.get(name);
+    if (maker === undefined) {
+      if (this.parent !== null && !this.#inputs.has(name)) return this.parent.#source(name, passes);
+      return "it is an input of the model";
+    }
+    if (isOp(maker, "Identity") && maker.input.length === 1) return this.#source(maker.input[0], passes - 1);
+    const isShaping = rearranges(maker);
+    if (!isShaping && !isOp(maker, "Constant")) {
+      this.model.spend(titleWork);
+      return `${titleOf(maker)} computes it`;
+    }
+    this.model.spend(
+      maker.attribute.reduce((sum, { ints, floats }) => sum + 1 + ints.length + floats.length, nodeWork),
+    );
+    if (isShaping) {
+      return constantMadeBy(maker, (input) => this.#numbers(this.#source(maker.input[input], passes - 1)));
+    }
+    const value = maker.attribute.map(constantOf).find((one) => one !== null);
+    return value ?? `${titleOf(maker)} computes it`;
+  }
+
+  #numbers(source: TensorProto | TensorValues | string): TensorValues | string {
+    if (typeof source === "string") return source;
+    const values = "dims" in source ? readTensor(source, this.model.files) : source;
+    if (typeof values !== "string") this.model.spend(values.data.length);
+    return values;
+  }
+
+  /** Makes one input of a node read a constant of these numbers: in place where nothing else reads the old one, else under a new name. */
+  setConstant(node: NodeProto, input: number, values: TensorValues, packed: Uint8Array<ArrayBuffer>): void {
+    const old = node.input[input] ?? "";
+    const own = this.#initializers.get(old);
+    const dims = values.shape.map(BigInt);
+    if (own !== undefined && this.isReadOnce(old) && this.sameShapeAsInput(old, own, dims)) {
+      Object.assign(own, { dims, rawData: packed, dataType: elementTypes[values.type] });
+      Object.assign(own, { floatData: [], doubleData: [], int32Data: [], int64Data: [], uint64Data: [] });
+      if (own.dataLocation !== 0) Object.assign(own, { dataLocation: 0, externalData: [] });
+      return;
+    }
+    const name = this.model.freshName(old === "" ? `${node.output[0]}_${input}` : `${old}_folded`);
+    this.addConstant(name, values, packed);
+    this.setInput(node, input, name);
+  }
+
+  /** Adds an initializer under a name that is free. */
+  addConstant(name: string, { type, shape }: TensorValues, rawData: Uint8Array<ArrayBuffer>): string {
+    const dataType = elementTypes[type];
+    this.model.spend(rawData.length);
+    const tensor = this.model.codec.tensor({ name, dims: shape.map(BigInt), dataType, rawData });
+    this.proto.initializer.push(tensor);
+    this.#initializers.set(name, tensor);
+    if (this.model.proto.irVersion < 4n && this.parent === null) {
+      this.proto.input.push(this.model.codec.valueInfo(name, dataType, shape));
+    }
+    return name;
+  }
+
+  /** An initializer that is listed among the inputs, as all were before IR version 4, keeps its shape. */
+  private sameShapeAsInput(name: string, { dims }: TensorProto, wanted: readonly bigint[]): boolean {
+    return !this.#inputs.has(name) || (dims.length === wanted.length && dims.every((d, k) => d === wanted[k]));
+  }
+
+  /** Makes one input of a node read another value. */
+  setInput(node: NodeProto, input: number, name: string): void {
+    while (node.input.length <= input) node.input.push("");
+    this.#unread(node, node.input[input]);
+    node.input[input] = name;
+    if (name !== "") this.#readers.add(node, name);
+  }
+
+  /** Adds nodes behind all others. */
+  add(nodes: readonly NodeProto[]): void {
+    this.proto.node.push(...nodes);
+    this.#know(nodes);
+  }
+
+  /** Makes a value an output, behind all others. */
+  addOutput(name: string, elementType: number): void {
+    this.proto.output.push(this.model.codec.valueInfo(name, elementType));
+    this.#outputs.add(name);
+  }
+
+  /** Gives a node one more output. */
+  addNodeOutput(node: NodeProto, name: string): void {
+    node.output.push(name);
+    this.#makers.set(name, node);
+  }
+
+  /** Leaves the first `count` outputs of a node. */
+  trimOutputs(node: NodeProto, count: number): void {
+    for (const name of node.output.splice(count)) {
+      this.#makers.delete(name);
+      this.#dropped.add(name);
+    }
+  }
+
+  /** Makes a value no longer an output. */
+  dropOutput(name: string): void {
+    if (this.#outputs.delete(name)) this.#dropped.add(name);
+  }
+
+  /** Takes out nodes in a row; what read the output of the last reads what `by`, the node before the first, makes from now on. */
+  replace(nodes: readonly NodeProto[], by: NodeProto): void {
+    const before = by.output[0];
+    const after = nodes[nodes.length - 1].output[0];
+    for (const node of nodes) this.remove(node);
+    this.#makers.delete(before);
+    this.#dropped.add(before);
+    this.#dropped.delete(after);
+    by.output[0] = after;
+    this.#makers.set(after, by);
+  }
+
+  /** Puts nodes in the place of one, the last of which makes what that one made first. */
+  expand(node: NodeProto, nodes: readonly NodeProto[]): void {
+    this.remove(node);
+    this.#expansions.set(node, nodes);
+    this.#know(nodes);
+  }
+
+  #know(nodes: readonly NodeProto[]): void {
+    for (const node of nodes) {
+      for (const name of node.output) {
+        this.#makers.set(name, node);
+        this.#dropped.delete(name);
+      }
+      for (const name of node.input) this.#readers.add(node, name);
+    }
+  }
+
+  /** Takes out a node whose outputs nothing reads. */
+  remove(node: NodeProto): void {
+    if (this.#removed.has(node)) return;
+    this.#removed.add(node);
+    for (const name of node.input) this.#unread(node, name);
+    for (const name of node.output) {
+      this.#makers.delete(name);
+      this.#dropped.add(name);
+    }
+  }
+
+  #unread(node: NodeProto, name: string): void {
+    if (this.#readers.remove(node, name)) this.#clean(name);
+  }
+
+  /** Takes out a constant that was read and no longer is. */
+  #clean(name: string): void {
+    if (this.isOutput(name) || this.isReadInside(name)) return;
+    const maker = this.#makers.get(name);
+    if (maker !== undefined && (isOp(maker, "Constant") || rearranges(maker))) this.remove(maker);
+    if (this.#initializers.delete(name)) this.#dropped.add(name);
+  }
+
+  /** Writes the edits into the message: what was removed goes, and what describes it. */
+  commit(): void {
+    const inside = [...this.#readInside];
+    this.#readInside.clear();
+    for (const graph of this.subgraphs) {
+      graph.commit();
+      for (const name of graph.#free()) this.#readInside.add(name);
+    }
+    for (const name of inside) if (this.#readers.count(name) === 0) this.#clean(name);
+    const { proto } = this;
+    const isLeft = ({ name }: { readonly name: string }): boolean => !this.#dropped.has(name);
+    if (this.#removed.size > 0) {
+      proto.node = proto.node.flatMap((node) => (this.#removed.has(node) ? (this.#expansions.get(node) ?? []) : node));
+    }
+    this.#removed.clear();
+    if (this.#dropped.size === 0) return;
+    proto.initializer = proto.initializer.filter(isLeft);
+    proto.valueInfo = proto.valueInfo.filter(isLeft);
+    proto.input = proto.input.filter(isLeft);
+    proto.output = proto.output.filter(isLeft);
+    proto.quantizationAnnotation = proto.quantizationAnnotation.filter(
+      ({ tensorName }) => !this.#dropped.has(tensorName),
+    );
+    this.#dropped.clear();
+  }
+}
+
+function graphsIn({ attribute }: NodeProto): [string, GraphProto][] {
+  return attribute.flatMap((one) =>
+    [...(one.g === undefined ? [] : [one.g]), ...one.graphs].map((graph): [string, GraphProto] => [one.name, graph]),
+  );
+}

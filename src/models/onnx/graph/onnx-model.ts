@@ -1,0 +1,109 @@
+import { FormatError } from "../../../errors.js";
+import { printable } from "../file/attributes.js";
+import { Codec, type ModelProto, type NodeProto } from "../file/codec.js";
+import type { ExternalFiles } from "../file/tensor-values.js";
+import { Graph } from "./graph.js";
+
+/** Numbers that may be read and made of a file: so many for each of its bytes, besides those that are free. */
+const numbersPerByte = 32;
+const freeNumbers = 4_000_000;
+
+/** A node and the graph that it stands in. */
+export interface Placed {
+  readonly graph: Graph;
+  readonly node: NodeProto;
+}
+
+/** An ONNX model in memory, a copy that may be edited: the bytes it was read from never change. */
+export class OnnxModel {
+  /** What messages name as their place. */
+  readonly where: string;
+  readonly codec: Codec;
+  readonly proto: ModelProto;
+  /** The version of ONNX's own operators. */
+  readonly opset: number;
+  readonly files: ExternalFiles;
+  readonly main: Graph;
+  /** The bodies of functions that the model brings, to be looked at but not edited. */
+  readonly functions: readonly Graph[];
+  readonly #bytes: Uint8Array;
+  #names: Set<string> | null = null;
+  /** How often each base of a fresh name was tried. */
+  readonly #tried = new Map<string, number>();
+  #numbersLeft: number;
+
+  private constructor(where: string, codec: Codec, bytes: Uint8Array, files: ExternalFiles) {
+    this.where = where;
+    this.codec = codec;
+    this.files = files;
+    this.#bytes = bytes;
+    const size = Object.values(files).reduce((sum, file) => sum + file.length, bytes.length);
+    this.#numbersLeft = freeNumbers + numbersPerByte * size;
+    this.proto = codec.read(where, bytes);
+    const { graph, opsetImport } = this.proto;
+    const own = opsetImport.find(({ domain }) => domain === "" || domain === "ai.onnx");
+    this.opset = Number(own?.version ?? 1n);
+    if (graph === undefined) {
+      const cure = "Check that the file is a complete .onnx file.";
+      throw new FormatError({ where, expected: "an ONNX model", received: "one without a graph", cure });
+    }
+    this.main = new Graph(this, graph, null, "");
+    this.functions = this.proto.functions.map((one) => {
+      return new Graph(this, codec.functionBody(one), null, `${printable(one.name)}/`);
+    });
+  }
+
+  /**
+   * Reads a model.
+   *
+   * @param files - where it keeps tensors outside itself
+   * @throws FormatError if it is none, or its graph makes no sense
+   * @throws MissingPackageError if onnx-buf is not installed
+   */
+  static async read(where: string, bytes: Uint8Array, files: ExternalFiles = {}): Promise<OnnxModel> {
+    return new OnnxModel(where, await Codec.load(where), bytes, files);
+  }
+
+  /** Every graph, the main one first, each before those inside it. */
+  *graphs(): Iterable<Graph> {
+    const waiting = [this.main];
+    for (let graph = waiting.pop(); graph !== undefined; graph = waiting.pop()) {
+      yield graph;
+      for (const inner of graph.subgraphs.toReversed()) waiting.push(inner);
+    }
+  }
+
+  /**
+   * Counts numbers that are read or made, or work that takes as long.
+   *
+   * @throws FormatError where a file asks for far more than its size tells, such as by constants that thousands of nodes share
+   */
+  spend(numbers: number): void {
+    this.#numbersLeft -= numbers;
+    if (this.#numbersLeft >= 0) return;
+    throw new FormatError({
+      where: this.where,
+      expected: "graphs, and constants that nodes share, in proportion to the size of the model",
+      received: `more to read than ${this.#bytes.length} bytes give cause for`,
+      cure: "Check that it is the file that you exported.",
+    });
+  }
+
+  /** A name that nothing has yet, beginning with `base`. */
+  freshName(base: string): string {
+    this.#names ??= new Set([...this.graphs()].flatMap((graph) => [...graph.names()]));
+    let name = base;
+    let tried = this.#tried.get(base) ?? 0;
+    while (this.#names.has(name)) name = `${base}_${++tried}`;
+    this.#tried.set(base, tried);
+    this.#names.add(name);
+    return name;
+  }
+
+  /** The file, with the edits: a copy of the bytes it was read from if there were none. */
+  write(isEdited: boolean): Uint8Array {
+    if (!isEdited) return this.#bytes.slice();
+    this.main.commit();
+    return this.codec.write(this.proto);
+  }
+}

@@ -1,0 +1,145 @@
+import { sizeOf } from "../../../shape.js";
+import { intOf, isOp, isStandard } from "../file/attributes.js";
+import type { NodeProto } from "../file/codec.js";
+import type { Graph } from "../graph/graph.js";
+import type { Ranks } from "../graph/ranks.js";
+
+/** A size that nodes work out: a number, as many as there are samples, or one that is not known here. */
+export type Size = number | "batch" | "unknown";
+
+/** So many nodes may work out a shape, and so many sizes may there be. */
+const mostNodes = 50;
+const mostSizes = 50;
+
+interface Sizes {
+  readonly shape: readonly number[];
+  readonly values: readonly Size[];
+}
+
+/**
+ * The sizes that a value holds which nodes compute of shapes, as exporters write `x.view(x.size(0), -1)` and `pad(x, …)`. Null if it is anything else.
+ */
+export function sizesOf(graph: Graph, ranks: Ranks, name: string): readonly Size[] | null {
+  let left = mostNodes;
+
+  function of(value: string): Sizes | null {
+    if (--left < 0) return null;
+    if (graph.isConstant(value)) {
+      const constant = graph.constant(value);
+      if (typeof constant === "string" || constant.data.length > mostSizes) return null;
+      return { shape: constant.shape, values: [...constant.data] };
+    }
+    const maker = graph.makerOf(value);
+    const make = maker !== undefined && isStandard(maker) ? makers[maker.opType] : undefined;
+    if (maker === undefined || make === undefined) return null;
+    if (isOp(maker, "Shape")) return shapeOf(maker, graph, ranks);
+    const inputs: Sizes[] = [];
+    for (const input of maker.input) {
+      const sizes = input === "" ? { shape: [], values: [] } : of(input);
+      if (sizes === null) return null;
+      inputs.push(sizes);
+    }
+    const made = make(inputs, maker);
+    return made !== null && made.values.length > mostSizes ? null : made;
+  }
+
+  return of(name)?.values ?? null;
+}
+
+/** The shape of a constant, or of a value whose first axis is the batch. */
+function shapeOf(node: NodeProto, graph: Graph, ranks: Ranks): Sizes | null {
+  const [input] = node.input;
+  const constant = graph.isConstant(input) ? graph.constant(input) : "";
+  const rank = ranks.get(input);
+  if (node.attribute.length > 0) return null;
+  if (typeof constant !== "string") return row(constant.shape);
+  if (rank === undefined || rank === 0) return null;
+  return row(["batch", ...new Array<Size>(rank - 1).fill("unknown")]);
+}
+
+function row(values: readonly Size[]): Sizes {
+  return { shape: [values.length], values };
+}
+
+type Maker = (inputs: readonly Sizes[], node: NodeProto) => Sizes | null;
+
+const passOn: Maker = ([x]) => x;
+const arithmetic =
+  (f: (a: number, b: number) => number): Maker =>
+  ([a, b]) => {
+    const [x, y] = [a.values[0], b.values[0]];
+    if (a.values.length !== 1 || b.values.length !== 1) return null;
+    return { shape: a.shape, values: [typeof x === "number" && typeof y === "number" ? f(x, y) : "unknown"] };
+  };
+
+/** What operators make of sizes; lists of them along axis 0 alone. */
+const makers: Readonly<Record<string, Maker>> = {
+  Shape: () => null,
+  Identity: passOn,
+  Cast: passOn,
+  Add: arithmetic((a, b) => a + b),
+  Sub: arithmetic((a, b) => a - b),
+  Mul: arithmetic((a, b) => a * b),
+  Div: arithmetic((a, b) => Math.trunc(a / b)),
+  Squeeze: ([{ values }]) => (values.length === 1 ? { shape: [], values } : null),
+  Unsqueeze: ([{ values }]) => (values.length === 1 ? row(values) : null),
+  Concat: (inputs) =>
+    inputs.every(({ shape }) => shape.length === 1) ? row(inputs.flatMap(({ values }) => values)) : null,
+  Gather: ([{ shape, values }, indices]) => {
+    if (shape.length !== 1) return null;
+    const taken = indices.values.map(
+      (index) => (typeof index === "number" ? values.at(index) : undefined) ?? "unknown",
+    );
+    return { shape: indices.shape, values: taken };
+  },
+  ConstantOfShape: ([{ values }], node) => {
+    const [size] = values;
+    const isZero = node.attribute.every(
+      ({ t }) => t === undefined || [...t.rawData, ...t.int64Data.map(Number)].every((one) => one === 0),
+    );
+    const isList = values.length === 1 && typeof size === "number" && size >= 0 && size <= mostSizes;
+    return isList && isZero ? row(new Array<Size>(size).fill(0)) : null;
+  },
+  Reshape: ([{ values }, to]) => {
+    const given = to.values.map(Number);
+    const known = given.reduce((product, size) => (size === -1 ? product : product * size), 1);
+    const shape = given.map((size) => (size === -1 ? values.length / known : size));
+    return sizeOf(shape) === values.length ? { shape, values } : null;
+  },
+  Transpose: ([{ shape, values }]) => {
+    if (shape.length !== 2) return null;
+    const [rows, columns] = shape;
+    return {
+      shape: [columns, rows],
+      values: values.map((_, i) => values[(i % rows) * columns + Math.floor(i / rows)]),
+    };
+  },
+  Slice: ([{ shape, values }, ...given], node) => {
+    const one = (input: number, attribute: string, absent: number): number =>
+      Number(given[input]?.values[0] ?? node.attribute.find(({ name }) => name === attribute)?.ints[0] ?? absent);
+    const [start, end, axis, step] = [one(0, "starts", 0), one(1, "ends", 0), one(2, "axes", 0), one(3, "steps", 1)];
+    const [count, ...inner] = shape;
+    const width = sizeOf(inner);
+    if (axis !== 0 || shape.length === 0 || Math.abs(step) !== 1) return null;
+    const within = (at: number, least: number): number =>
+      Math.min(Math.max(at < 0 ? at + count : at, least), count + least);
+    const taken: number[] = [];
+    if (step === 1) for (let k = within(start, 0); k < within(end, 0); k++) taken.push(k);
+    else for (let k = within(start, -1); k > within(end, -1); k--) taken.push(k);
+    return { shape: [taken.length, ...inner], values: taken.flatMap((k) => values.slice(k * width, (k + 1) * width)) };
+  },
+};
+
+/** Whether a Reshape keeps samples apart and joins all else: to (N, features). @param batch - how many samples the model declares, if it does */
+export function isFlattening(node: NodeProto, graph: Graph, ranks: Ranks, batch: number | null): boolean {
+  const sizes = targetOf(node, graph, ranks);
+  if (sizes?.length !== 2 || intOf(node, "allowzero", 0) !== 0) return false;
+  const [first, second] = sizes;
+  return first === "batch" || first === 0 || first === -1 || second === -1 || first === batch;
+}
+
+/** The sizes that a Reshape brings values to; before version 5 they were an attribute. */
+export function targetOf(node: NodeProto, graph: Graph, ranks: Ranks): readonly Size[] | null {
+  const own = node.attribute.find(({ name }) => name === "shape")?.ints;
+  return own === undefined ? sizesOf(graph, ranks, node.input[1] ?? "") : own.map(Number);
+}

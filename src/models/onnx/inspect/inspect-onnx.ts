@@ -1,0 +1,97 @@
+import type { DeclaredInput } from "../../foreign/arrays.js";
+import type { InspectedNorm } from "../../foreign/inspected-norm.js";
+import { type ParameterRange, rangeOf } from "../../foreign/norm-statistics.js";
+import { floatOf, intOf, intsOf, printable, titleOf } from "../file/attributes.js";
+import type { NodeProto } from "../file/codec.js";
+import type { ExternalFiles } from "../file/tensor-values.js";
+import { foldNorms, placeOf } from "../fold/fold-norms.js";
+import { isBatchNorm, isTraining } from "../graph/batch-norm-node.js";
+import { declaredInputs } from "../graph/declared-inputs.js";
+import type { Graph } from "../graph/graph.js";
+import { type NormKind, normEpsOf, normKindOf } from "../graph/norm-kinds.js";
+import { OnnxModel } from "../graph/onnx-model.js";
+import { findingsOf } from "./norm-findings.js";
+
+/** What {@link inspectOnnx} tells of a model. */
+export interface OnnxInspection {
+  /** Version of ONNX's own operators. */
+  readonly opset: number;
+  /** Version of the file format. */
+  readonly irVersion: number;
+  /** What wrote the file. */
+  readonly producer: string;
+  /** What whoever runs the model passes to it. */
+  readonly inputs: readonly DeclaredInput[];
+  /** Nodes in all graphs. */
+  readonly nodes: number;
+  /** Every normalisation: the main graph's first, then of graphs inside it and of functions. */
+  readonly norms: readonly InspectedNorm[];
+}
+
+const settingNames = ["axis", "num_groups", "size", "p", "spatial", "stash_type"];
+const byInput = "it takes its statistics from each input";
+
+/**
+ * Lists every normalisation of an ONNX model: BatchNormalization of any version, InstanceNormalization, LayerNormalization,
+ * GroupNormalization, RMSNormalization, MeanVarianceNormalization, LpNormalization, LRN, and onnxruntime's own layer and group norms.
+ *
+ * @param bytes - an .onnx file; not changed
+ * @param options - files: where the model keeps tensors outside itself, by the name it gives them
+ * @throws FormatError if it is no ONNX model, or damaged
+ * @throws MissingPackageError if onnx-buf or @bufbuild/protobuf is not installed
+ */
+export async function inspectOnnx(
+  bytes: Uint8Array,
+  { files = {} }: { readonly files?: ExternalFiles } = {},
+): Promise<OnnxInspection> {
+  const where = "inspectOnnx(bytes)";
+  const model = await OnnxModel.read(where, bytes, files);
+  const inputs = declaredInputs(model);
+  const found: { readonly node: NodeProto; readonly described: ReturnType<typeof describe> }[] = [];
+  let nodes = 0;
+  for (const graph of [...model.graphs(), ...model.functions]) {
+    nodes += graph.nodes.length;
+    for (const node of graph.nodes) {
+      const kind = normKindOf(node);
+      if (kind !== undefined) found.push({ node, described: describe(graph, node, kind) });
+    }
+  }
+  // What a fold would do is found out by doing it, once all is described; nothing of it is written.
+  const outcomes = new Map(foldNorms(model).map((outcome) => [outcome.node, outcome]));
+  const norms = found.map(({ node, described }): InspectedNorm => {
+    const { into = null, reason = null } = outcomes.get(node) ?? { reason: byInput };
+    return { ...described, foldsInto: into, leftBecause: reason };
+  });
+  const { irVersion, producerName, producerVersion } = model.proto;
+  const producer = printable(`${producerName} ${producerVersion}`).trim();
+  return { opset: model.opset, irVersion: Number(irVersion), producer, inputs, nodes, norms };
+}
+
+function describe(graph: Graph, node: NodeProto, kind: NormKind): Omit<InspectedNorm, "foldsInto" | "leftBecause"> {
+  const isBatch = isBatchNorm(node);
+  const parameters: Record<string, ParameterRange> = {};
+  let channels: number | null = null;
+  for (const [name, input] of Object.entries(kind.parameters)) {
+    const values = node.input[input] ? graph.constant(node.input[input]) : "";
+    if (typeof values === "string" || values.data.length === 0) continue;
+    if (name === "weight") channels = values.data.length;
+    parameters[name] = rangeOf(values.data);
+  }
+  const settings = settingNames.flatMap((name) =>
+    node.attribute.some((one) => one.name === name) ? [[name, intOf(node, name, 0)] as const] : [],
+  );
+  const axes = intsOf(node, "axes");
+  const maker = graph.makerOf(node.input[0] ?? "");
+  return {
+    kind: node.opType,
+    place: placeOf(graph, node),
+    input: maker === undefined ? `input ${printable(node.input[0] ?? "")}` : titleOf(maker),
+    channels,
+    eps: normEpsOf(node, kind),
+    momentum: isBatch ? Number(floatOf(node, "momentum", 0.9).toPrecision(7)) : null,
+    mode: isBatch ? (isTraining(node, graph.model.opset) ? "training" : "inference") : null,
+    settings: { ...Object.fromEntries(settings), ...(axes === null ? {} : { axes }) },
+    parameters,
+    findings: findingsOf(graph, node),
+  };
+}
