@@ -3,7 +3,6 @@ import type { Command } from "commander";
 import { batches } from "../data/batches.js";
 import type { Dataset } from "../data/dataset.js";
 import { diagnose } from "../diagnostics/diagnose/diagnose.js";
-import type { ActivationDiagnosis, Diagnosis, NormDiagnosis, Score } from "../diagnostics/diagnose/diagnosis.js";
 import { thresholds } from "../diagnostics/diagnose/thresholds.js";
 import { ArgumentError } from "../errors.js";
 import type { ModelMeta } from "../models/save-model.js";
@@ -16,10 +15,10 @@ import { doctorReport } from "../pages/doctor/doctor-report.js";
 import { renderPage } from "../pages/render-page.js";
 import { onWarning } from "../warnings.js";
 import { dataHelp } from "./data-options.js";
+import { describeDiagnosis } from "./describe-diagnosis.js";
 import { draw, loadPart, type ModelDataFlags } from "./model-data.js";
 import { bareModelCommand, openModel, runHelp } from "./model-options.js";
 import { count, oneOf } from "./options.js";
-import { formatNumber, formatTable } from "./table.js";
 
 interface DoctorFlags extends Omit<ModelDataFlags, "data"> {
   readonly data?: string;
@@ -119,7 +118,7 @@ async function examine(patient: Patient, flags: DoctorFlags): Promise<void> {
   const text =
     flags.json === true
       ? JSON.stringify({ ...about, page, ...diagnosis }, null, 2)
-      : describe(diagnosis, data.part, page);
+      : [describeDiagnosis(diagnosis, data.part), ...(page === null ? [] : [`wrote ${page}`])].join("\n\n");
   process.stdout.write(`${text}\n`);
   if (diagnosis.findings.length > 0) process.exitCode = ill;
 }
@@ -127,60 +126,4 @@ async function examine(patient: Patient, flags: DoctorFlags): Promise<void> {
 function trainingBatchSize({ training }: ModelMeta): number {
   const given = training?.["batchSize"];
   return typeof given === "number" && Number.isInteger(given) && given >= 2 ? given : usualBatchSize;
-}
-
-function describe(diagnosis: Diagnosis, part: DataPart, page: string | null): string {
-  const { samples, batchSize, gap, norms, activations, notes, findings } = diagnosis;
-  const scores =
-    gap === null ? [] : [`with running statistics ${score(gap.running)}; with those of batches ${score(gap.batch)}`];
-  const blocks = [
-    [`${samples} samples (${part}) in batches of ${batchSize}`, ...scores].join("\n"),
-    ...(norms.length === 0 ? ["no normalisation layer"] : [formatTable([normHead, ...norms.map(normRow)])]),
-    ...(activations.length === 0 ? [] : [formatTable([activationHead, ...activations.map(activationRow)])]),
-    ...(notes.length === 0 ? [] : [notes.map((note) => `note: ${note}`).join("\n")]),
-    findings.length === 0
-      ? "healthy: nothing found"
-      : findings
-          .map(
-            ({ layer, evidence, advice }, k) =>
-              `${k + 1}. ${layer === null ? "model" : `layer ${layer}`}: ${evidence}. ${advice}`,
-          )
-          .join("\n"),
-    ...(page === null ? [] : [`wrote ${page}`]),
-  ];
-  return blocks.join("\n\n");
-}
-
-function score({ loss, accuracy }: Score): string {
-  return `loss ${shown(loss)}${accuracy === null ? "" : `, accuracy ${accuracy.toFixed(4)}`}`;
-}
-
-const normHead = ["norm", "mean off by", "deviation off by", "batch noise", "values", "as independent", "5 % takes"];
-
-function normRow({ layer, module, drift, noise }: NormDiagnosis): string[] {
-  const found = noise === null ? [] : [noise.mean, noise.values, noise.effectiveValues, noise.batchSizeForSmallNoise];
-  const [scatter = "–", values = "–", effective = "–", size = "–"] = found.map((value) => shown(value));
-  return [
-    `${layer}: ${module}`,
-    ...(drift === null ? ["–", "–"] : [shown(drift.mean), shown(drift.deviation)]),
-    scatter,
-    values,
-    effective,
-    size,
-  ];
-}
-
-const activationHead = ["activation", "channels", "dead", "saturated"];
-
-function activationRow({ layer, module, channels, dead, saturated }: ActivationDiagnosis): string[] {
-  return [
-    `${layer}: ${module}`,
-    String(channels),
-    String(dead.length),
-    saturated === null ? "–" : `${shown(100 * saturated)} %`,
-  ];
-}
-
-function shown(value: number | null): string {
-  return value === null ? "not finite" : formatNumber(value);
 }

@@ -15,7 +15,7 @@ beforeAll(() => {
   setBackend("wasm");
   folder = temporaryFolder();
   writeSmallImages(join(folder, "images"));
-  const layers = [new Flatten(), new Linear(64, 4), new BatchNorm(4), new ReLU(), new Linear(4, 3)];
+  const layers = [new Flatten(), new Linear(64, 4), new BatchNorm(4), new ReLU(), new Linear(4, 3), new BatchNorm(3)];
   writeFileSync(join(folder, "model.safetensors"), saveModel(new Sequential(...layers), meta));
 });
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -26,8 +26,16 @@ describe("evenkeel doctor", () => {
     expect([code, stderr]).toEqual([3, ""]);
     expect(stdout).toContain("240 samples (train) in batches of 24");
     expect(stdout).toContain(
-      "layer 2: running statistics are still mean 0 and variance 1. Call train() while training",
+      "layer 2: running statistics are still mean 0 and variance 1; the same or less of layer 5. Call train() while training",
     );
+    expect(stdout.split("\n").filter((line) => /^(norm|noise|activation|through)/.test(line))).toMatchInlineSnapshot(`
+      [
+        "norm             mean off by  deviation off by          at worst  γ near 0  variance below eps",
+        "noise of batches  means  in theory  variances  in theory  values  as independent       5 % takes",
+        "activation  channels  dead",
+        "through the depth  deviation  gradient  gradient over weight",
+      ]
+    `);
     expect(stdout).toContain("wrote doctor.html");
   });
 

@@ -131,6 +131,11 @@ describeEachBackend("diagnose", () => {
     const huge = await trained();
     write(norm(huge, 1).runningVar, (values) => (values[3] = 1e8));
     expect(kinds(await diagnose(huge, data))).toContain("drift 1");
+    const lost = await trained();
+    write(norm(lost, 1).runningMean, (values) => (values[3] = Number.NaN));
+    expect((await diagnose(lost, data)).findings).toContainEqual(
+      expect.objectContaining({ kind: "drift", evidence: "running statistics are not finite: see channel 3" }),
+    );
     const off = await trained();
     write(norm(off, 1).weight, (values) => values.fill(0, 0, 2));
     expect(kinds(await diagnose(off, data))).toContain("smallWeights 1");

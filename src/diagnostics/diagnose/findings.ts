@@ -68,7 +68,9 @@ function normFindings(norm: NormDiagnosis, enough: boolean): Finding[] {
   } else if (drift !== null && enough && !norm.frozen) {
     const rms = Math.max(drift.mean ?? Number.POSITIVE_INFINITY, drift.deviation ?? Number.POSITIVE_INFINITY);
     const { worstChannel, worst } = drift;
-    const both = `running means lie ${shown(drift.mean)} and running deviations ${shown(drift.deviation)} of a deviation off those of the data (root mean square over channels)`;
+    const both = Number.isFinite(rms)
+      ? `running means lie ${shown(drift.mean)} and running deviations ${shown(drift.deviation)} of a deviation off those of the data (root mean square over channels)`
+      : `running statistics are not finite: see channel ${worstChannel}`;
     add(
       "drift",
       rms / thresholds.drift,
@@ -125,7 +127,7 @@ function activationFindings(activation: ActivationDiagnosis, samples: number): F
   const before = norm === null ? "nothing normalises before it" : `norm ${norm} stands before it`;
   const limit = centred ? thresholds.dead.behindBatchNorm : thresholds.dead.elsewhere;
   if (dead.length >= thresholds.deadChannels && share >= limit) {
-    const what = module === "ReLU()" ? "0" : "constant";
+    const what = module.startsWith("ReLU") ? "0" : "constant";
     found.push({
       kind: "dead",
       layer,

@@ -3,6 +3,7 @@ import { nodeInCircle } from "./acyclic.js";
 import { isOp, printable, titleOf } from "./attributes.js";
 import type { GraphProto, NodeProto, TensorProto } from "./codec.js";
 import { constantMadeBy, constantOf, rearranges } from "./constant-operators.js";
+import { normKindOf } from "./norm-kinds.js";
 import type { OnnxModel } from "./onnx-model.js";
 import { Readers } from "./readers.js";
 import { elementTypes, readTensor, type TensorValues } from "./tensor-values.js";
@@ -18,6 +19,13 @@ const mostPasses = 100;
 
 /** A graph, even an empty one, takes as long as so many numbers. */
 const graphWork = 1000;
+
+/** To know a node takes as long as so many, a normalisation, which is described and folded, as this many more. */
+const knownWork = 400;
+const normWork = 3000;
+
+/** A value that a graph reads from around it, as long as so many. */
+const outerWork = 60;
 
 /** A graph of a model: what makes each value, and what reads it. Edits keep the maps; {@link Graph.commit} writes them into the message. */
 export class Graph {
@@ -53,7 +61,8 @@ export class Graph {
     place: string,
     holder: NodeProto | null = null,
   ) {
-    model.spend(graphWork);
+    const norms = proto.node.reduce((count, node) => count + (normKindOf(node) === undefined ? 0 : 1), 0);
+    model.spend(graphWork + knownWork * proto.node.length + normWork * norms);
     this.model = model;
     this.proto = proto;
     this.parent = parent;
@@ -72,21 +81,26 @@ export class Graph {
       for (const name of node.input) if (name !== "") this.#readers.add(node, name);
     }
     const inside = new Map<NodeProto, Graph[]>();
+    const readInside = new Map<NodeProto, string[]>();
     for (const node of proto.node) {
       const graphs = graphsIn(node).map(
         ([name, graph]) =>
           new Graph(model, graph, this, printable(`${place}${node.name || node.opType}.${name}/`), node),
       );
-      if (graphs.length > 0) inside.set(node, graphs);
+      if (graphs.length === 0) continue;
+      inside.set(node, graphs);
+      const names = graphs.flatMap((graph) => [...graph.#free()]);
+      model.spend(outerWork * names.length);
+      readInside.set(node, names);
+      for (const name of names) this.#readInside.add(name);
     }
     this.inside = inside;
     this.subgraphs = [...inside.values()].flat();
-    for (const graph of this.subgraphs) for (const name of graph.#free()) this.#readInside.add(name);
     this.#checkDefined();
     const stuck = nodeInCircle(
       proto.node,
       (name) => this.#makers.get(name),
-      (node) => (inside.get(node) ?? []).flatMap((graph) => [...graph.#free()]).concat(node.input),
+      (node) => [...(readInside.get(node) ?? []), ...node.input],
     );
     if (stuck !== undefined) throw this.#fault(`a circle of nodes through ${titleOf(stuck)}`);
   }

@@ -38,7 +38,7 @@ function groupNorm(value: string, graph: Graph, ranks: Ranks): ImportedLayer | n
   const channels = affine.weight?.data.length ?? affine.bias?.data.length ?? size;
   if (typeof channels !== "number") return null;
   const layer = new GroupNorm(groups, channels, { eps: rounded(epsOf(norm)), affine: affine.weight !== null });
-  return finished(layer, norm, affine);
+  return finished(layer, norm, affine, graph);
 }
 
 function standardized(value: string, graph: Graph, ranks: Ranks): ImportedLayer | null {
@@ -61,7 +61,7 @@ function standardized(value: string, graph: Graph, ranks: Ranks): ImportedLayer 
   if (last === null) return null;
   const affine = affineAfter(last.output[0], graph);
   const layer = normOver(axes, ranks.get(value), rounded(eps.data[0]), affine, centred === undefined);
-  return layer === null ? null : finished(layer, last, affine);
+  return layer === null ? null : finished(layer, last, affine, graph);
 }
 
 /** Which layer normalises over some axes; null if none does, or nothing tells its sizes. */
@@ -85,6 +85,9 @@ function normOver(
   const areOfBatch = String(axes) === String(axesButChannels(rank));
   return isPerChannel && areOfBatch && !isRms ? new BatchNorm(channels, { eps, trackRunningStats: false }) : null;
 }
+
+/** To find a norm takes as long as reading so many numbers. */
+const foundWork = 5000;
 
 interface Affine {
   readonly weight: TensorValues | null;
@@ -112,7 +115,8 @@ function affineAfter(value: string, graph: Graph): Affine {
   };
 }
 
-function finished(layer: Module, node: NodeProto, { weight, bias, output }: Affine): ImportedLayer {
+function finished(layer: Module, node: NodeProto, { weight, bias, output }: Affine, { model }: Graph): ImportedLayer {
+  model.spend(foundWork);
   const state = { ...(weight === null ? {} : { weight: weight.data }), ...(bias === null ? {} : { bias: bias.data }) };
   return { layer: withState(layer, state), node, output };
 }

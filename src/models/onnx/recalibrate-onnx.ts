@@ -49,6 +49,9 @@ export interface OnnxRecalibration {
 
 const where = "recalibrateOnnx(bytes, data)";
 
+/** So many norms may stand in a row where each needs a pass of its own. */
+const mostPasses = 1024;
+
 /**
  * Recomputes the running statistics of an ONNX model's batch norms on other data: each norm's input is made an output, onnxruntime
  * runs the model, and the moments of all batches are merged exactly (count, mean and sum of squared deviations, in float64), so that
@@ -60,7 +63,8 @@ const where = "recalibrateOnnx(bytes, data)";
  * @param bytes - an .onnx file in inference form ({@link repairOnnx}); not changed
  * @param data - batches: for each, an array for each input of the model. `"sequential"` reads it more than once
  * @throws ArgumentError if an option is out of range
- * @throws DataError if there is no batch, or not the same in each pass, or onnxruntime refuses the model or a batch
+ * @throws DataError if there is no batch, or not the same in each pass, or onnxruntime refuses the model or a batch, or more than 1024 norms stand in
+ * a row
  * @throws FormatError if it is no ONNX model, or damaged
  * @throws MissingPackageError if onnx-buf or onnxruntime-web is not installed
  */
@@ -76,6 +80,10 @@ export async function recalibrateOnnx(
   const done: RecalibratedNorm[] = [];
   const passes =
     mode === "batch" ? Math.min(norms.length, 1) : norms.reduce((most, { level }) => Math.max(most, level + 1), 0);
+  if (passes > mostPasses) {
+    const cure = 'Take mode "batch", which needs one pass.';
+    throw new DataError({ where, expected: `at most ${mostPasses} norms in a row`, received: String(passes), cure });
+  }
   let samples: number | null = null;
   for (let pass = 0; pass < passes; pass++) {
     const group = mode === "batch" ? norms : norms.filter(({ level }) => level === pass);

@@ -119,7 +119,9 @@ export class Container {
         for (const [before, index] of call) {
           // The first node of a network that stands as a layer is the one in which it was built.
           const from = key(before, this.inner.has(before) ? Math.max(0, index - 1) : index);
-          next.set(from, [...(next.get(from) ?? []), key(name, node)]);
+          const after = next.get(from);
+          if (after === undefined) next.set(from, [key(name, node)]);
+          else after.push(key(name, node));
         }
       }
     }

@@ -1,4 +1,5 @@
 import type { Diagnosis, Finding } from "../../diagnostics/diagnose/diagnosis.js";
+import { describeEvidence, groupFindings } from "../../diagnostics/diagnose/group-findings.js";
 import { version } from "../../version.js";
 import { formatNumber } from "../format-number.js";
 import type { Block, Page, Section } from "../page.js";
@@ -59,13 +60,14 @@ function findingBlocks(findings: readonly Finding[]): Block[] {
     const text = "No figure is beyond its threshold, as far as these data tell.";
     return [{ kind: "note", tone: "good", word: "Healthy.", text }];
   }
-  return findings.map(({ layer, severity, evidence, advice }): Block => {
+  return groupFindings(findings).map((group): Block => {
+    const { layer, severity, advice } = group.worst;
     const word = layer === null ? "The model:" : `Layer ${layer}:`;
     return {
       kind: "note",
       tone: "bad",
       word,
-      text: `${evidence} (${formatNumber(severity)} times the threshold). ${advice}`,
+      text: `${describeEvidence(group)} (${formatNumber(severity)} times the threshold). ${advice}`,
     };
   });
 }

@@ -1,8 +1,15 @@
 import { EvenkeelError } from "evenkeel";
-import { foldOnnx, importOnnx, inspectOnnx, repairOnnx } from "evenkeel/onnx";
+import { foldOnnx, importOnnx, inspectOnnx, recalibrateOnnx, repairOnnx } from "evenkeel/onnx";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { type ModelParts, type NodeParts, normConstants, normNode, onnxModel } from "../../support/onnx-models.js";
+import {
+  type Attributes,
+  type ModelParts,
+  type NodeParts,
+  normConstants,
+  normNode,
+  onnxModel,
+} from "../../support/onnx-models.js";
 
 const parts: ModelParts = {
   inputs: { x: ["N", 3, 6, 6] },
@@ -237,6 +244,30 @@ describe("hostile files", () => {
     expect((await inspectOnnx(repaired)).nodes).toBe(1);
     const many = new Array(200_000).fill("x");
     expect((await inspectOnnx(onnxModel({ ...parts, nodes: [["Sum", many, ["y"]]] }))).norms).toEqual([]);
+  });
+
+  test("files of far more norms or values from around a graph than bytes are refused before they cost a second", async () => {
+    const shared = { p: { shape: [1], values: [1] }, w: { shape: [1, 1, 1, 1], values: [1] } };
+    const reads = Array.from({ length: 12_000 }, (_, k): NodeParts => ["Relu", [`x${k}`], [`q${k}`]]);
+    let inner: Attributes = { then_branch: { nodes: [...reads, ["Relu", ["x"], ["z"]]], outputs: ["z"] } };
+    for (let k = 0; k < 30; k++)
+      inner = { then_branch: { nodes: [["If", ["p"], [`z${k}`], inner]], outputs: [`z${k}`] } };
+    const files = {
+      "25,000 norms": row(25_000, "BatchNormalization", "x", "y", ["p", "p", "p", "p"]),
+      "30 graphs inside one another that read 12,000 values": [
+        ...reads.map(([, [name]]): NodeParts => ["Relu", ["x"], [name]]),
+        ["If", ["p"], ["y"], inner] as NodeParts,
+      ],
+    };
+    for (const nodes of Object.values(files)) {
+      const texts = await verdicts(onnxModel({ ...parts, nodes, constants: shared }));
+      for (const text of texts) expect(text).toContain("in proportion to the size of the model");
+    }
+    const nodes = row(1025, "BatchNormalization", "x", "y", ["p", "p", "p", "p"]);
+    const norms = onnxModel({ ...parts, nodes, constants: shared });
+    await expect(recalibrateOnnx(norms, [])).rejects.toThrowErrorMatchingInlineSnapshot(
+      `[DataError: recalibrateOnnx(bytes, data): expected at most 1024 norms in a row, got 1025. Take mode "batch", which needs one pass.]`,
+    );
   });
 
   test("names as long as the file are cut short where they are told of", async () => {
