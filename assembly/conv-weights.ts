@@ -28,7 +28,7 @@ import { tileStrided, transposeFour } from "./tiles";
 
 /**
  * partial (f64; piece, group, k, output channels rounded up to 4) = the sums of each piece. `slice` is how many input channels a
- * unit does; units are (piece, group, slice). If `direct`, x itself serves as the planes. Scratch: the planes, and the rows of
+ * unit does; units are (piece, group, slice). Scratch: the planes, and the rows of
  * dy that are summed in one go, (channels rounded up to 16) × chunk × rowStride values, and 64 bytes for each of two tile rows.
  */
 export function convWeightGradient(
@@ -39,7 +39,6 @@ export function convWeightGradient(
   batch: i32,
   pieces: i32,
   slice: i32,
-  direct: i32,
   begin: i32,
   end: i32,
   scratch: usize,
@@ -83,12 +82,12 @@ export function convWeightGradient(
     for (let image = firstOfPiece(piece, batch, pieces); image < lastImage; image++) {
       const index = <usize>image * <usize>groups + <usize>group;
       const source = x + (index * <usize>channels + <usize>firstChannel) * sourceBytes;
-      if (!direct) fillPlanes(plan, source, count, planes);
+      fillPlanes(plan, source, count, planes);
       for (let row = 0; row < rows; row += chunk) {
         const chunkRows = min(chunk, rows - row);
         const length = (chunkRows - 1) * rowStride + columns;
         const from = dy + index * bytes(outChannels, outPlane) + bytes(row, columns);
-        const at = (direct ? source : planes) + bytes(row, rowStride);
+        const at = planes + bytes(row, rowStride);
         const offsets = plan + bytes(word(job, JOB_OFFSETS));
         layOutPanels(from, outPlane, outChannels, chunkRows, columns, rowStride, packed, panelLength);
         addPanels(at, offsets, depth, packed, panelLength, length, outRounded, sums, tile);
@@ -185,8 +184,8 @@ export function addWide(tile: usize, sums: usize, width: i32): void {
 }
 
 /**
- * dweight (group, output channel, k) = Σ of `partial` over the pieces; `depth` is how many k there are. Units are (group, four
- * output channels).
+ * dweight = Σ of `partial` over the pieces; `depth` is how many k there are. Of a group, the weight of (output channel o, k) stands at
+ * o·outStep + k·step. Units are (group, four output channels).
  */
 export function convMergeWeights(
   partial: usize,
@@ -195,6 +194,8 @@ export function convMergeWeights(
   groups: i32,
   depth: i32,
   outChannels: i32,
+  outStep: i32,
+  step: i32,
   begin: i32,
   end: i32,
 ): void {
@@ -206,7 +207,7 @@ export function convMergeWeights(
     const first = (unit % quads) << 2;
     const count = min(4, outChannels - first);
     let from = partial + <usize>group * <usize>depth * rowBytes + ((<usize>first) << 3);
-    let to = dweight + bytes(group * outChannels + first, depth);
+    let to = dweight + bytes(group * outChannels, depth) + bytes(first, outStep);
     for (let k = 0; k < depth; k++) {
       for (let c = 0; c < count; c++) {
         let sum: f64 = 0;
@@ -215,10 +216,10 @@ export function convMergeWeights(
           sum += load<f64>(at);
           at += pieceBytes;
         }
-        store<f32>(to + bytes(c, depth), <f32>sum);
+        store<f32>(to + bytes(c, outStep), <f32>sum);
       }
       from += rowBytes;
-      to += 4;
+      to += bytes(step);
     }
   }
 }

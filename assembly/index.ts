@@ -3,6 +3,7 @@ export * from "./conv";
 export * from "./conv-weights";
 export * from "./conv-direct";
 export * from "./pointwise";
+export * from "./pointwise-weights";
 export * from "./winograd";
 export * from "./winograd-weights";
 export * from "./elementwise";

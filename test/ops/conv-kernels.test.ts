@@ -35,6 +35,8 @@ const kinds: Readonly<Record<string, readonly Case[]>> = {
     { x: [2, 300, 3, 7], weight: [9, 300, 1, 1] },
     { x: [3, 12, 5, 5], weight: [9, 4, 1, 1] },
     { x: [1, 8, 16, 16], weight: [1, 8, 1, 1] },
+    { x: [3, 20, 11, 13], weight: [199, 20, 1, 1] },
+    { x: [3, 199, 11, 13], weight: [18, 199, 1, 1] },
   ],
   "depthwise 3 × 3": [
     { x: [3, 5, 7, 9], weight: [5, 1, 3, 3], padding: 1 },

@@ -37,14 +37,14 @@ interface PlanShape {
   readonly outHeight: number;
   readonly outWidth: number;
   readonly kernelWidth: number;
-  /** Channels whose planes are in memory at a time; 0 if the source itself serves as the planes. */
+  /** Channels whose planes are in memory at a time. */
   readonly stored: number;
   /** Products, (channel, tap), in a table of offsets: about. */
   readonly depth: number;
 }
 
 /** The size of chunks of at most `limit` (but at least 1) that cut `rows` evenly. */
-function evenChunk(rows: number, limit: number): number {
+export function evenChunk(rows: number, limit: number): number {
   return Math.max(1, Math.ceil(rows / Math.max(1, Math.ceil(rows / Math.max(1, limit)))));
 }
 
@@ -66,8 +66,8 @@ function plan(
   const plane = vertical.length * rowStride + Math.max(0, horizontal.length - rowStride);
   // Planes whose distance is a multiple of 4 KiB would fight for the same cache lines.
   const lines = Math.ceil(plane / 16);
-  const planeStride = shape.stored === 0 ? plane : 16 * (lines % 64 === 0 ? lines + 1 : lines);
-  const planesSize = shape.stored === 0 ? 0 : shape.stored * phases * planeStride + 64;
+  const planeStride = 16 * (lines % 64 === 0 ? lines + 1 : lines);
+  const planesSize = shape.stored * phases * planeStride + 64;
 
   const jobs = vertical.jobs.flatMap((y) => horizontal.jobs.map((x) => ({ y, x })));
   const phaseWords = vertical.phases.flatMap((y) =>
@@ -201,13 +201,10 @@ export function inputGradientPlan(geometry: ConvGeometry, stored = geometry.outC
   );
 }
 
-/**
- * dweight from dy and x: the planes are those of the forward direction, of `slice` input channels of a group at a time, or
- * (`direct`: a 1 × 1 kernel, stride 1, no padding) x itself.
- */
-export function weightGradientPlan(geometry: ConvGeometry, direct: boolean): ConvPlan & { readonly slice: number } {
+/** dweight from dy and x: the planes are those of the forward direction, of `slice` input channels of a group at a time. */
+export function weightGradientPlan(geometry: ConvGeometry): ConvPlan & { readonly slice: number } {
   const { inChannels, groups, kernel } = geometry;
   const slice = evenChunk(inChannels / groups, Math.floor(sliceLimit / (kernel[0] * kernel[1])));
   const chunk = (rowStride: number, rows: number) => evenChunk(rows, Math.floor(positionLimit / rowStride));
-  return { ...forward(geometry, direct ? 0 : slice, sliceLimit, chunk), slice };
+  return { ...forward(geometry, slice, sliceLimit, chunk), slice };
 }

@@ -1,5 +1,5 @@
 import type { ConvGeometry, Convolutions, MatrixProduct } from "../backend.js";
-import { type ConvPlan, forwardPlan, inputGradientPlan, weightGradientPlan } from "./conv-plan.js";
+import { type ConvPlan, evenChunk, forwardPlan, inputGradientPlan, weightGradientPlan } from "./conv-plan.js";
 import { multiplyAddsPerValue, gemm as products } from "./gemm.js";
 import type { Runtime } from "./runtime.js";
 import { isWinograd, isWinogradForWeight, winograd } from "./winograd.js";
@@ -7,6 +7,9 @@ import { isWinograd, isWinogradForWeight, winograd } from "./winograd.js";
 /** Pieces of the images whose weight gradients are summed apart, for as many threads; fewer where they would fill memory. */
 const mostPieces = 8;
 const mostPieceBytes = 1 << 24;
+/** Positions that a 1 × 1 kernel's weight gradient sums in float32, and rows of it that are laid out at a time. */
+const pointwiseStretch = 256;
+const pointwiseRows = 192;
 
 /** Each output reads one input value per channel: its own. */
 function isPointwise({ kernel, stride, padding }: ConvGeometry): boolean {
@@ -40,6 +43,16 @@ function isByPlane({ kernel, stride, dilation }: ConvGeometry, channels: number,
 function workOf({ batch, inChannels, outChannels, outHeight, outWidth, kernel, groups }: ConvGeometry): number {
   const depth = (inChannels / groups) * kernel[0] * kernel[1];
   return (batch * outChannels * outHeight * outWidth * depth) / multiplyAddsPerValue;
+}
+
+/** About what it takes to do the products of `rows` channels with panels of `lanes` channels; laying out a value costs as much as eight. */
+function panelWork(rows: number, lanes: number): number {
+  const last = lanes % 16;
+  return (lanes - last + (last > 4 ? 16 : last > 0 ? 4 : 0)) * (rows + 8);
+}
+
+function piecesOf(most: number, pieceBytes: number): number {
+  return Math.max(1, Math.min(most, mostPieces, Math.floor(mostPieceBytes / pieceBytes)));
 }
 
 /** Convolutions on the kernels of assembly/conv.ts and assembly/conv-weights.ts. */
@@ -130,6 +143,27 @@ export function conv(runtime: Runtime): Convolutions<number> {
     });
   }
 
+  function pointwiseWeight(dy: number, x: number, dweight: number, geometry: ConvGeometry): void {
+    const { batch, groups, height, width } = geometry;
+    const results = { source: dy, count: geometry.outChannels / groups, step: geometry.inChannels / groups };
+    const channels = { source: x, count: geometry.inChannels / groups, step: 1 };
+    const isByResults = panelWork(results.count, channels.count) <= panelWork(channels.count, results.count);
+    const [rows, lanes] = isByResults ? [results, channels] : [channels, results];
+    const plane = height * width;
+    const columns = batch * plane;
+    const pieceBytes = 32 * groups * rows.count * Math.ceil(lanes.count / 4);
+    const pieces = piecesOf(Math.ceil(columns / pointwiseStretch), pieceBytes);
+    const slice = 4 * Math.ceil(evenChunk(rows.count, pointwiseRows) / 4);
+    runtime.withScratch(pieces * pieceBytes, (partial) => {
+      const args = [rows.source, lanes.source, partial, groups, rows.count, lanes.count, plane, columns, pieces, slice];
+      const units = pieces * groups * Math.ceil(rows.count / slice);
+      const scratch = 16512 + 4 * pointwiseStretch * slice;
+      runtime.shareWithScratch("pointwiseWeightGradient", units, workOf(geometry), scratch, ...args);
+      const merging = [partial, dweight, pieces, groups, rows.count, lanes.count, lanes.step, rows.step];
+      runtime.share("convMergeWeights", groups * Math.ceil(lanes.count / 4), (pieces * pieceBytes) / 4, ...merging);
+    });
+  }
+
   return {
     conv2d(x, weight, bias, y, geometry) {
       const channels = geometry.inChannels / geometry.groups;
@@ -174,14 +208,16 @@ export function conv(runtime: Runtime): Convolutions<number> {
       const { batch, groups } = geometry;
       const channels = geometry.inChannels / groups;
       const outChannels = geometry.outChannels / groups;
-      // Lanes along positions read a little beyond them, which only planes allow.
-      const isPlain = isPointwise(geometry) && outChannels >= 4;
-      const isDirect = !isPlain && (channels === 1 || outChannels <= 4);
-      const plan = isDirect ? { ...forwardPlan(geometry, 1), slice: channels } : weightGradientPlan(geometry, isPlain);
+      if (isPointwise(geometry) && outChannels >= 4) {
+        pointwiseWeight(dy, x, dweight, geometry);
+        return;
+      }
+      const isDirect = channels === 1 || outChannels <= 4;
+      const plan = isDirect ? { ...forwardPlan(geometry, 1), slice: channels } : weightGradientPlan(geometry);
       const depth = channels * geometry.kernel[0] * geometry.kernel[1];
       const outRounded = Math.ceil(outChannels / 4) * 4;
       const pieceBytes = 8 * groups * depth * outRounded;
-      const pieces = Math.max(1, Math.min(batch, mostPieces, Math.floor(mostPieceBytes / pieceBytes)));
+      const pieces = piecesOf(batch, pieceBytes);
       withPlan(plan, pieces * pieceBytes, (words, partial) => {
         const args = [words, dy, x, partial, batch, pieces];
         if (isDirect) {
@@ -191,20 +227,11 @@ export function conv(runtime: Runtime): Convolutions<number> {
           const units = pieces * groups * Math.ceil(channels / plan.slice);
           const positions = plan.chunkRows * plan.rowStride;
           const scratch = 128 + 4 * (plan.planesSize + positions * Math.ceil(outChannels / 16) * 16);
-          args.push(plan.slice, Number(isPlain));
+          args.push(plan.slice);
           runtime.shareWithScratch("convWeightGradient", units, workOf(geometry), scratch, ...args);
         }
-        runtime.share(
-          "convMergeWeights",
-          groups * (outRounded / 4),
-          (pieces * pieceBytes) / 4,
-          partial,
-          dweight,
-          pieces,
-          groups,
-          depth,
-          outChannels,
-        );
+        const merging = [partial, dweight, pieces, groups, depth, outChannels, depth, 1];
+        runtime.share("convMergeWeights", groups * (outRounded / 4), (pieces * pieceBytes) / 4, ...merging);
       });
     },
   };
