@@ -193,15 +193,18 @@ function scatter({ x, y, points, diagonal = false }: ScatterChart): PlotOptions 
 function bars({ x, bars: entries, references = [] }: BarChart): PlotOptions {
   const names = entries.map(({ name }) => name);
   const shown = shownOn(x);
+  // What is not a number has a name and no bar; of zeros alone there is no scale.
+  const drawn = entries.filter(({ value }) => Number.isFinite(shown(value)));
+  const domain = x.domain ?? (drawn.some(({ value }) => value !== 0) ? null : ([0, 1] as const));
   const withInterval = entries.flatMap(({ name, interval }) => (interval ? [{ name, interval }] : []));
   return {
     ...frame,
     marginLeft: labelRoom(names),
     height: 26 * entries.length + 70,
-    x: { ...scaleOf(x), grid: true },
+    x: { ...scaleOf(domain === null ? x : { ...x, domain }), grid: true },
     y: { label: null, domain: names },
     marks: [
-      barX(entries, { x: ({ value }) => shown(value), y: "name", fill: strokeOf(0), inset: 3 }),
+      barX(drawn, { x: ({ value }) => shown(value), y: "name", fill: strokeOf(0), inset: 3 }),
       ruleY(withInterval, {
         x1: ({ interval }) => interval[0],
         x2: ({ interval }) => interval[1],
