@@ -1,24 +1,19 @@
-// Batch norm of (outer, kept, inner) with inner > 1: images of planes, one plane per channel. All passes walk in image order, since
-// small pieces at a large stride defeat the prefetcher; a range of channels is a contiguous part of each image.
+// Batch norm of (outer, kept, inner) with inner > 1: images of planes, one plane per channel. All passes walk in image order, whoever does
+// which planes, since small pieces at a large stride defeat the prefetcher: the sums of pieces, mostly of an image each, are added in order.
 import { coefficientStep, exactCoefficients } from "./norm-layout";
 import { affine, exactAffine, exactGradient, gradient, keepPositive, rectifiedGradient } from "./norm-maps";
 import { finishMoments, gradientSums, plainSum, shiftedSums } from "./norm-sums";
 
-/** moments[k] = f64 (count, mean, M2) of channel k, shifted by the mean of the first planes. Units: channels. */
-export function planeMoments(x: usize, outer: i32, kept: i32, inner: i32, moments: usize, begin: i32, end: i32): void {
+/** The first f64 of moments[k] = what channel k is shifted by: the mean of its first planes. Units: channels. */
+export function planeShifts(x: usize, outer: i32, kept: i32, inner: i32, moments: usize, begin: i32, end: i32): void {
   const planeBytes = (<usize>inner) << 2;
-  const imageBytes = <usize>kept * planeBytes;
   // Of several images, since one of them may be unlike the rest, but few, since they are read twice.
   const sampled = min(4, (outer + 7) >> 3);
-  for (let k = begin; k < end; k++) {
-    const at = moments + <usize>k * 24;
-    store<f64>(at, 0);
-    v128.store(at, f64x2.splat(0), 8);
-  }
+  for (let k = begin; k < end; k++) store<f64>(moments + <usize>k * 24, 0);
   for (let o = 0; o < sampled; o++) {
     for (let k = begin; k < end; k++) {
       const at = moments + <usize>k * 24;
-      store<f64>(at, load<f64>(at) + plainSum(x + <usize>o * imageBytes + <usize>k * planeBytes, inner));
+      store<f64>(at, load<f64>(at) + plainSum(x + (<usize>o * <usize>kept + <usize>k) * planeBytes, inner));
     }
   }
   const share: f64 = 1 / (<f64>sampled * <f64>inner);
@@ -26,12 +21,67 @@ export function planeMoments(x: usize, outer: i32, kept: i32, inner: i32, moment
     const at = moments + <usize>k * 24;
     store<f64>(at, load<f64>(at) * share);
   }
-  for (let o = 0; o < outer; o++) {
-    for (let k = begin; k < end; k++) {
-      const at = moments + <usize>k * 24;
-      const sums = shiftedSums(x + <usize>o * imageBytes + <usize>k * planeBytes, inner, <f32>load<f64>(at));
-      v128.store(at, f64x2.add(v128.load(at, 8), sums), 8);
+}
+
+/**
+ * sums[piece, k] = f64 Σ(x − shift), Σ(x − shift)² by the {@link planeShifts} of channel k over the images of a piece of `pieceImages`.
+ * Units: channels of pieces.
+ */
+export function planeSums(
+  x: usize,
+  moments: usize,
+  outer: i32,
+  kept: i32,
+  inner: i32,
+  pieceImages: i32,
+  sums: usize,
+  begin: i32,
+  end: i32,
+): void {
+  const planeBytes = (<usize>inner) << 2;
+  for (let unit = begin; unit < end; ) {
+    const channel = unit % kept;
+    const count = min(kept - channel, end - unit);
+    const firstImage = (unit / kept) * pieceImages;
+    const to = sums + ((<usize>unit) << 4);
+    memory.fill(to, 0, (<usize>count) << 4);
+    for (let o = firstImage; o < min(firstImage + pieceImages, outer); o++) {
+      let at = x + (<usize>o * <usize>kept + <usize>channel) * planeBytes;
+      for (let i = 0; i < count; i++) {
+        const shift = <f32>load<f64>(moments + <usize>(channel + i) * 24);
+        add(to + ((<usize>i) << 4), shiftedSums(at, inner, shift));
+        at += planeBytes;
+      }
     }
+    unit += count;
+  }
+}
+
+/** Adds a pair of f64. */
+// @ts-ignore: decorator
+@inline
+function add(to: usize, sums: v128): void {
+  v128.store(to, f64x2.add(v128.load(to), sums));
+}
+
+/** moments[k] = f64 (count, mean, M2) of channel k from its {@link planeSums} in all `pieces`, in their order. Units: channels. */
+export function planeMoments(
+  x: usize,
+  sums: usize,
+  pieces: i32,
+  outer: i32,
+  kept: i32,
+  inner: i32,
+  moments: usize,
+  begin: i32,
+  end: i32,
+): void {
+  const planeBytes = (<usize>inner) << 2;
+  const imageBytes = <usize>kept * planeBytes;
+  for (let k = begin; k < end; k++) v128.store(moments + <usize>k * 24, f64x2.splat(0), 8);
+  for (let piece = 0; piece < pieces; piece++) {
+    const from = sums + ((<usize>piece * <usize>kept) << 4);
+    for (let k = begin; k < end; k++) add(moments + <usize>k * 24 + 8, v128.load(from + ((<usize>k) << 4)));
   }
   for (let k = begin; k < end; k++) {
     const at = moments + <usize>k * 24;
@@ -92,8 +142,8 @@ function reaching(dy: usize, x: usize, forward: usize, kept: i32, inner: i32, k:
 }
 
 /**
- * sums[k] = f64 (Σ dy, Σ dy·(x − mean)) of channel k, the mean as f32, behind a rectifier if `forward` is not 0: see `reaching`.
- * Units: channels. Scratch: a plane.
+ * sums[piece, k] = f64 Σ dy, Σ dy·(x − mean) of channel k over the images of a piece of `pieceImages`, the mean as f32, behind a rectifier if
+ * `forward` is not 0: see `reaching`. Units: channels of pieces. Scratch: a plane.
  */
 export function planeGradientSums(
   dy: usize,
@@ -103,22 +153,30 @@ export function planeGradientSums(
   kept: i32,
   inner: i32,
   forward: usize,
+  pieceImages: i32,
   sums: usize,
   begin: i32,
   end: i32,
   scratch: usize,
 ): void {
   const planeBytes = (<usize>inner) << 2;
-  for (let k = begin; k < end; k++) v128.store(sums + ((<usize>k) << 4), f64x2.splat(0));
-  for (let o = 0; o < outer; o++) {
-    let at = (<usize>o * <usize>kept + <usize>begin) * planeBytes;
-    for (let k = begin; k < end; k++) {
-      const to = sums + ((<usize>k) << 4);
-      const mean = <f32>load<f64>(moments + <usize>k * 24, 8);
-      const g = reaching(dy + at, x + at, forward, kept, inner, k, scratch);
-      v128.store(to, f64x2.add(v128.load(to), gradientSums(g, x + at, inner, mean)));
-      at += planeBytes;
+  for (let unit = begin; unit < end; ) {
+    const channel = unit % kept;
+    const count = min(kept - channel, end - unit);
+    const firstImage = (unit / kept) * pieceImages;
+    const to = sums + ((<usize>unit) << 4);
+    memory.fill(to, 0, (<usize>count) << 4);
+    for (let o = firstImage; o < min(firstImage + pieceImages, outer); o++) {
+      let at = (<usize>o * <usize>kept + <usize>channel) * planeBytes;
+      for (let i = 0; i < count; i++) {
+        const k = channel + i;
+        const mean = <f32>load<f64>(moments + <usize>k * 24, 8);
+        const g = reaching(dy + at, x + at, forward, kept, inner, k, scratch);
+        add(to + ((<usize>i) << 4), gradientSums(g, x + at, inner, mean));
+        at += planeBytes;
+      }
     }
+    unit += count;
   }
 }
 

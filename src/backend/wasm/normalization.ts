@@ -1,48 +1,12 @@
 import type { AffineMap, Normalization, StatisticsView } from "../backend.js";
 import { elementwise } from "./elementwise.js";
+import { channelPieceRows, columnPieces, isEmpty, patternOf, pieceImages, rowPieceRows } from "./norm-pieces.js";
 import type { Runtime } from "./runtime.js";
 
 /** A block of moments holds three f64 per kept index. */
 const momentsBytes = 24;
 /** Partial results hold two f64 per piece and parameter. */
 const partialBytes = 16;
-const maxPieces = 32;
-/** Rows between two flushes of f32 sums in the kernels: pieces are made of so many. */
-const flushRows = 128;
-/** Fewer values than this are not worth a piece of their own. */
-const minPieceValues = 16384;
-
-/**
- * How x is walked. `planes`: an image at a time. `channels`: a row of single values, one per mean, at a time. `rows`: a mean per row,
- * also where outer = 1 and the columns are rows.
- */
-function patternOf({ outer, kept, inner, repeat, period }: StatisticsView): "planes" | "channels" | "rows" {
-  const isColumns = repeat === inner && period === kept;
-  if (isColumns && inner === 1) return "channels";
-  return isColumns && outer !== 1 ? "planes" : "rows";
-}
-
-/** Whether x has no values; where it has, no divisor in a kernel is 0. */
-function isEmpty({ outer, kept, inner }: StatisticsView): boolean {
-  return outer * kept * inner === 0;
-}
-
-/** Rows per piece for `rows` rows of single values. */
-function channelPieceRows(rows: number): number {
-  return flushRows * Math.max(1, Math.ceil(rows / (flushRows * maxPieces)));
-}
-
-/** Rows per piece whose partial sums, one pair per parameter, cost little beside the rows themselves. */
-function rowPieceRows({ kept, inner, period }: StatisticsView): number {
-  const least = Math.ceil(Math.max(minPieceValues, 8 * period) / Math.max(1, inner));
-  return Math.max(least, Math.ceil(kept / maxPieces), 1);
-}
-
-/** Pieces whose sums stand one after another; planes are summed by channels, in one. */
-function columnPieces(view: StatisticsView): number {
-  if (isEmpty(view)) return 0;
-  return patternOf(view) === "channels" ? Math.ceil(view.outer / channelPieceRows(view.outer)) : 1;
-}
 
 /** What the kernels of gradients over columns take. */
 interface Columns {
@@ -145,8 +109,9 @@ export function normalization(runtime: Runtime): Normalization<number> {
       const args = [dy, x, moments, outer, kept, channelPieceRows(outer), sums];
       runtime.shareWithScratch("channelGradientSums", columnPieces(view), work, 3 * paddedBytes(kept), ...args);
     } else {
-      const args = [dy, x, moments, outer, kept, inner, forward, sums];
-      runtime.shareWithScratch("planeGradientSums", kept, work, forward ? paddedBytes(inner) : 0, ...args);
+      const args = [dy, x, moments, outer, kept, inner, forward, pieceImages(view), sums];
+      const units = columnPieces(view) * kept;
+      runtime.shareWithScratch("planeGradientSums", units, work, forward ? paddedBytes(inner) : 0, ...args);
     }
   }
 
@@ -257,7 +222,13 @@ export function normalization(runtime: Runtime): Normalization<number> {
       } else if (pattern === "rows") {
         runtime.share(centred ? "rowMoments" : "rowSquares", kept, size, x, inner, moments);
       } else if (pattern === "planes") {
-        runtime.share("planeMoments", kept, size, x, outer, kept, inner, moments);
+        const pieces = columnPieces(view);
+        runtime.share("planeShifts", kept, size >> 3, x, outer, kept, inner, moments);
+        runtime.withScratch(pieces * kept * partialBytes, (sums) => {
+          const args = [x, moments, outer, kept, inner, pieceImages(view), sums];
+          runtime.share("planeSums", pieces * kept, size, ...args);
+          runtime.share("planeMoments", kept, size, x, sums, pieces, outer, kept, inner, moments);
+        });
       } else {
         const pieceRows = channelPieceRows(outer);
         const pieces = Math.ceil(outer / pieceRows);

@@ -1,0 +1,48 @@
+// How the values of a normalisation are walked, and cut into pieces that have sums of their own: by their shape only.
+import type { StatisticsView } from "../backend.js";
+
+/** Rows are cut into so many pieces at most. */
+const maxPieces = 32;
+/** Rows between two flushes of f32 sums in the kernels: pieces are made of so many. */
+const flushRows = 128;
+/** Fewer values than this are not worth a piece of their own. */
+const minPieceValues = 16384;
+/** Images of planes smaller than this are not either. */
+const leastPlane = 32;
+
+/**
+ * How x is walked. `planes`: an image at a time. `channels`: a row of single values, one per mean, at a time. `rows`: a mean per row,
+ * also where outer = 1 and the columns are rows.
+ */
+export function patternOf({ outer, kept, inner, repeat, period }: StatisticsView): "planes" | "channels" | "rows" {
+  const isColumns = repeat === inner && period === kept;
+  if (isColumns && inner === 1) return "channels";
+  return isColumns && outer !== 1 ? "planes" : "rows";
+}
+
+/** Whether x has no values; where it has, no divisor in a kernel is 0. */
+export function isEmpty({ outer, kept, inner }: StatisticsView): boolean {
+  return outer * kept * inner === 0;
+}
+
+/** Rows per piece for `rows` rows of single values. */
+export function channelPieceRows(rows: number): number {
+  return flushRows * Math.max(1, Math.ceil(rows / (flushRows * maxPieces)));
+}
+
+/** Rows per piece whose partial sums, one pair per parameter, cost little beside the rows themselves. */
+export function rowPieceRows({ kept, inner, period }: StatisticsView): number {
+  const least = Math.ceil(Math.max(minPieceValues, 8 * period) / Math.max(1, inner));
+  return Math.max(least, Math.ceil(kept / maxPieces), 1);
+}
+
+/** Images per piece: one, unless its planes are so small that their sums would cost more than their values. The sums are the same either way. */
+export function pieceImages({ outer, inner }: StatisticsView): number {
+  return inner < leastPlane ? outer : 1;
+}
+
+/** Pieces whose sums stand one after another. */
+export function columnPieces(view: StatisticsView): number {
+  if (isEmpty(view)) return 0;
+  return Math.ceil(view.outer / (patternOf(view) === "channels" ? channelPieceRows(view.outer) : pieceImages(view)));
+}
