@@ -131,6 +131,24 @@ describe.skipIf(!hasPeers)("exportTfjs (skipped without npm ci --prefix test/pee
     );
   });
 
+  test("a layer in several places is one layer of TF.js, and gives what the network gives in each", async () => {
+    const [conv, norm] = [new Conv2d(4, 4, 3, { padding: 1 }), new BatchNorm(4)];
+    const [last, other] = [new Conv2d(4, 4, 1), new Conv2d(4, 4, 1)];
+    const nested = new Residual(new Sequential(conv, norm, new ReLU(), conv, norm, last), last);
+    const models: [Module, weights: number][] = [
+      [new Sequential(conv, norm, new ReLU(), conv, norm), 6],
+      [new Residual(new Sequential(conv, norm), new Sequential(norm, conv)), 6],
+      // Where TF.js would take one call for another, all is written twice.
+      [nested, 2 * 6 + 2 * 2],
+      [new Sequential(conv, new AvgPool2d(2), conv, new Residual(new Sequential(conv, other), other)), 4],
+    ];
+    for (const [model, weights] of models) {
+      expect(await differenceOf(model, image)).toBeLessThan(1e-5);
+      const { model: json } = await exportTfjs(model.eval(), { inputShape: image });
+      expect(JSON.parse(new TextDecoder().decode(json)).weightsManifest[0].weights).toHaveLength(weights);
+    }
+  });
+
   test("a residual network is folded by export as foldTfjs folds its export", async () => {
     const inputShape = [3, 8, 8];
     const model = resnet({ inputShape, classes: 5, blocks: 1 });

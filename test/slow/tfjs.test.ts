@@ -232,6 +232,17 @@ describe.skipIf(!hasPeers)("TF.js (skipped without npm ci --prefix test/peers)",
     );
   });
 
+  test("a graph model that TensorFlow.js' converter wrote, which has folded its norms, is inspected", async () => {
+    const files = await nsfwModel("mobilenet_v2_mid");
+    expect(inspectTfjs(files)).toEqual({
+      format: "graph-model",
+      producer: "2.2.0, TensorFlow.js Converter v1.7.4r1",
+      layers: 178,
+      inputs: [{ name: "input", type: "float32", shape: ["N", 224, 224, 3] }],
+      norms: [],
+    });
+  });
+
   test.each([
     ["mobilenet_v2", 52],
     ["inception_v3", 94],

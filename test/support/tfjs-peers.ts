@@ -81,7 +81,7 @@ export async function filesOf(tf: Builders, model: BuiltModel, config: object = 
 }
 
 /** A model of nsfwjs, as its files. */
-export async function nsfwModel(name: "mobilenet_v2" | "inception_v3"): Promise<TfjsFiles> {
+export async function nsfwModel(name: "mobilenet_v2" | "mobilenet_v2_mid" | "inception_v3"): Promise<TfjsFiles> {
   const scripts = join(folder, "node_modules/nsfwjs/dist/models", name);
   const model = new TextEncoder().encode(JSON.stringify(require(join(scripts, "model.min.js"))));
   // Each script holds one text; to run it takes far longer than to read it.

@@ -1,10 +1,13 @@
 import type { DeclaredInput } from "../foreign/arrays.js";
 import type { Layer } from "./container.js";
+import { graphNodes } from "./graph-norms.js";
+import { isObject, printable } from "./json.js";
 import type { TfjsModel } from "./tfjs-model.js";
 
-/** The inputs that a layers model declares, by the names that TF.js gives them; those that an Embedding reads hold whole numbers. */
-export function declaredInputs({ main }: TfjsModel): DeclaredInput[] {
-  if (main === null) return [];
+/** The inputs that a model declares: of a graph model its placeholders, of a layers model by the names that TF.js gives them; those that an Embedding reads hold whole numbers. */
+export function declaredInputs(model: TfjsModel): DeclaredInput[] {
+  const { main } = model;
+  if (main === null) return placeholders(model);
   const layers = [...main.layers.values()];
   const own = layers.filter(({ className }) => className === "InputLayer");
   if (own.length > 0) {
@@ -26,4 +29,27 @@ function describe({ config }: Layer, name: string, readers: readonly Layer[]): D
       ? shape.map((size: unknown, axis) => (typeof size === "number" ? size : axis === 0 ? "N" : "?"))
       : [],
   };
+}
+
+/** TensorFlow's names of types. */
+const types: Readonly<Record<string, string>> = {
+  DT_FLOAT: "float32",
+  DT_HALF: "float16",
+  DT_INT32: "int32",
+  DT_INT64: "int64",
+  DT_BOOL: "bool",
+  DT_STRING: "string",
+};
+
+function placeholders(model: TfjsModel): DeclaredInput[] {
+  const inside = (value: unknown, key: string): unknown => (isObject(value) ? value[key] : undefined);
+  return graphNodes(model).flatMap(({ op, name, place, attributes: { shape, dtype } }): DeclaredInput[] => {
+    if (op !== "Placeholder" || place !== "") return [];
+    const dims = inside(inside(shape, "shape"), "dim");
+    const sizes = (Array.isArray(dims) ? dims : []).map((dim: unknown, axis) => {
+      const size = Number(inside(dim, "size"));
+      return size >= 0 ? size : axis === 0 ? "N" : "?";
+    });
+    return [{ name: printable(name), type: types[String(inside(dtype, "type"))] ?? "unknown", shape: sizes }];
+  });
 }

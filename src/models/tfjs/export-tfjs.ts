@@ -45,7 +45,9 @@ const mostAxes = 3;
  *
  * What TF.js has no layer for is composed of its own layers: groups of a convolution are zeros in a kernel (each channel by itself is a DepthwiseConv2D),
  * group and instance norm are a LayerNormalization over other axes, RMS norm one of x beside −x, padding of pools that TF.js does not have a ZeroPadding2D.
- * Computed weights (`Reparametrized`) are written as they are now. Dropout is left out. A layer in two places is written twice. Classes of one's own take
+ * Computed weights (`Reparametrized`) are written as they are now. Dropout is left out. A layer in two places is one
+ * layer with two calls, so that training in TF.js keeps them one; it is written twice only where its inputs have another number of axes or TF.js would mix
+ * its calls up. Classes of one's own take
  * part by a method {@link TfjsExportable.toTfjs}; subclasses of layers that only have a constructor are those layers.
  *
  * @throws ArgumentError if a class has no export, a batch norm has no running statistics, or a sample has more than three axes
@@ -73,10 +75,13 @@ export async function exportTfjs(
   }
   return evaluating(model, async () => {
     const written = fold ? foldBatchNorm(model).model : model;
-    const writer = new TfjsWriter(writeLayer);
     const dtype = firstLayer(written) instanceof Embedding ? "int32" : "float32";
     const lastOf = (shape: Shape): boolean => isChannelsLast(shape, channelsLast);
-    return scope(() => noGrad(() => writer.model(written, { shape: inputShape, dtype }, lastOf, meta)));
+    const write = (sharing: boolean): TfjsFiles | null =>
+      new TfjsWriter(writeLayer, sharing).model(written, { shape: inputShape, dtype }, lastOf, meta);
+    const files = scope(() => noGrad(() => write(true) ?? write(false)));
+    if (files === null) throw new Error("internal: a network without shared layers has calls in another order");
+    return files;
   });
 }
 

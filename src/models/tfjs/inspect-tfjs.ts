@@ -27,7 +27,7 @@ export interface TfjsInspection {
   readonly producer: string;
   /** Layers in all networks, or nodes in all graphs. */
   readonly layers: number;
-  /** Inputs of a layers model, channels last in images; of a graph model none. */
+  /** Its inputs, channels last in images; of a graph model its placeholders. */
   readonly inputs: readonly DeclaredInput[];
   /** Every normalisation, in the order of the file. */
   readonly norms: readonly InspectedNorm[];
@@ -68,7 +68,8 @@ export function inspectTfjs(files: TfjsFiles): TfjsInspection {
     .flatMap((one) => (typeof one === "string" ? [printable(one)] : []))
     .join(", ");
   if (model.main === null) {
-    return { format: "graph-model", producer, layers: graphNodes(model).length, inputs: [], norms: graphNorms(model) };
+    const [layers, inputs] = [graphNodes(model).length, declaredInputs(model)];
+    return { format: "graph-model", producer, layers, inputs, norms: graphNorms(model) };
   }
   // What a fold would do is found out by doing it, to another copy.
   const outcomes = foldNorms(new TfjsModel(where, files));

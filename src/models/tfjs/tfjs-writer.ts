@@ -15,6 +15,8 @@ export type TfjsOrder = "here" | "channelsLast" | Shape;
 export interface TfjsValue {
   /** The layer of TF.js that gives it. */
   readonly name: string;
+  /** Which call of that layer, of one that stands in several places. @defaultValue 0, the first */
+  readonly call?: number;
   /** Sizes of a sample, outermost first, as Evenkeel has them: (C, H, W) of images. */
   readonly shape: Shape;
   /** How they lie in TF.js. */
@@ -45,20 +47,41 @@ export interface TfjsLayerOptions {
   readonly isPositive?: boolean;
 }
 
+/** A layer as the file has it; each call has a list of inputs. */
+interface LayerEntry {
+  readonly class_name: string;
+  readonly name: string;
+  readonly config: object;
+  readonly inbound_nodes: Reference[][];
+}
+
+/** [layer, call, output, arguments] */
+type Reference = [string, number, number, object];
+
+/** A layer with weights that a module has written, and what must be the same of another call of it. */
+interface WrittenLayer {
+  readonly entry: LayerEntry;
+  readonly likeness: string;
+  readonly weights: readonly Weight[];
+}
+
 /** Writes a module whose input is `x`; returns its output. */
 export type WriteModule = (module: AnyModule, x: TfjsValue, graph: TfjsWriter) => TfjsValue;
 
 /** A network of TF.js in the making. Layers are named by the path of the module that is being written. */
 export class TfjsWriter {
   readonly #write: WriteModule;
-  readonly #layers: object[] = [];
+  readonly #sharing: boolean;
+  readonly #layers: LayerEntry[] = [];
   readonly #weights: Weight[] = [];
+  readonly #written = new Map<AnyModule, WrittenLayer[]>();
   readonly #names = new Set<string>();
   readonly #within: { readonly module: AnyModule; readonly path: string }[] = [];
 
-  /** @internal */
-  constructor(write: WriteModule) {
+  /** @internal @param sharing - whether a module in several places is written once */
+  constructor(write: WriteModule, sharing = true) {
     this.#write = write;
+    this.#sharing = sharing;
   }
 
   /** The path of the module that is being written, as in `namedModules()`. */
@@ -96,20 +119,34 @@ export class TfjsWriter {
     { weights = {}, shape, order, role, isPositive = false }: TfjsLayerOptions = {},
   ): TfjsValue {
     const base = this.path === "" ? className : this.path;
-    const name = this.#fresh(role === undefined ? base : `${base}_${role}`);
-    this.#add(className, name, config, [inputs.map((value) => [value.name, 0, 0, {}])]);
-    for (const [key, weight] of Object.entries(weights)) {
-      const packed = packWeight(
-        { name: `${name}/${key}`, shape: weight.shape, dtype: "float32" },
-        Float64Array.from(weight.values),
-      );
-      if (packed === null) {
-        const expected = `finite numbers within float32 for ${name}/${key}`;
-        throw new ArgumentError({ where: "exportTfjs(model)", expected, received: "others", cure: "Scale them." });
-      }
-      this.#weights.push(packed);
+    const wanted = role === undefined ? base : `${base}_${role}`;
+    const packed = Object.entries(weights).map(([key, weight]) => pack(wanted, key, weight));
+    const references = inputs.map(referenceTo);
+    const likeness = JSON.stringify([className, config, role, inputs.map((x) => [x.shape.length, x.order])]);
+    const same = this.#ofModule().find((one) => one.likeness === likeness && sameWeights(one.weights, packed));
+    const result = { shape: shape ?? inputs[0].shape, order: order ?? inputs[0].order, isPositive };
+    if (same !== undefined) {
+      const call = same.entry.inbound_nodes.push(references) - 1;
+      return { name: same.entry.name, call, ...result };
     }
-    return { name, shape: shape ?? inputs[0].shape, order: order ?? inputs[0].order, isPositive };
+    const name = this.#fresh(wanted);
+    const entry = this.#add(className, name, config, [references]);
+    for (const { spec, bytes } of packed)
+      this.#weights.push({ spec: { ...spec, name: `${name}/${spec.name}` }, bytes });
+    if (packed.length > 0 && this.#sharing) this.#ofModule().push({ entry, likeness, weights: packed });
+    return { name, ...result };
+  }
+
+  /** The layers with weights that the module which is being written has by now. */
+  #ofModule(): WrittenLayer[] {
+    const module = this.#within.at(-1)?.module;
+    if (module === undefined) return [];
+    let own = this.#written.get(module);
+    if (own === undefined) {
+      own = [];
+      this.#written.set(module, own);
+    }
+    return own;
   }
 
   /** A value in the order of Evenkeel. */
@@ -149,17 +186,19 @@ export class TfjsWriter {
     return name;
   }
 
-  #add(className: string, name: string, config: object, inbound: unknown[]): void {
-    this.#layers.push({ class_name: className, name, config: { name, ...config }, inbound_nodes: inbound });
+  #add(className: string, name: string, config: object, calls: Reference[][]): LayerEntry {
+    const entry = { class_name: className, name, config: { name, ...config }, inbound_nodes: calls };
+    this.#layers.push(entry);
+    return entry;
   }
 
-  /** @internal The whole files of a model. @param lastOf - whether channels are the last axis of values of a shape that go in or out */
+  /** @internal The whole files of a model; null where layers are shared such that TF.js would take one call for another. @param lastOf - whether channels are the last axis of values of a shape that go in or out */
   model(
     model: AnyModule,
     { shape, dtype }: { readonly shape: Shape; readonly dtype: "float32" | "int32" },
     lastOf: (shape: Shape) => boolean,
     meta: object,
-  ): TfjsFiles {
+  ): TfjsFiles | null {
     const name = this.#fresh("input");
     const order = lastOf(shape) ? "channelsLast" : "here";
     const sizes = order === "here" ? shape : [...shape.slice(1), shape[0]];
@@ -168,11 +207,12 @@ export class TfjsWriter {
     const ordered = lastOf(made.shape) ? this.channelsLast(made) : this.here(made);
     // The input itself is no output.
     const output = ordered.name === name ? this.layer("Activation", [ordered], { activation: "linear" }) : ordered;
+    if (!keepsCalls(this.#layers)) return null;
     const config = {
       name: model.constructor.name,
       layers: this.#layers,
       input_layers: [[name, 0, 0]],
-      output_layers: [[output.name, 0, 0]],
+      output_layers: [referenceTo(output).slice(0, 3)],
     };
     const document = {
       format: "layers-model",
@@ -182,6 +222,56 @@ export class TfjsWriter {
       userDefinedMetadata: meta,
     };
     return writeTfjs({ document, groups: [this.#weights] });
+  }
+}
+
+function referenceTo({ name, call = 0 }: TfjsValue): Reference {
+  return [name, call, 0, {}];
+}
+
+/** @throws ArgumentError if a weight is beyond float32 */
+function pack(layer: string, key: string, { shape, values }: TfjsWeight): Weight {
+  const packed = packWeight({ name: key, shape, dtype: "float32" }, Float64Array.from(values));
+  if (packed !== null) return packed;
+  const expected = `finite numbers within float32 for ${layer}/${key}`;
+  throw new ArgumentError({ where: "exportTfjs(model)", expected, received: "others", cure: "Scale them." });
+}
+
+function sameWeights(a: readonly Weight[], b: readonly Weight[]): boolean {
+  const isSame = (one: Weight, other: Weight | undefined): boolean =>
+    other !== undefined &&
+    one.spec.name === other.spec.name &&
+    sameShape(one.spec.shape, other.spec.shape) &&
+    one.bytes.every((byte, i) => byte === other.bytes[i]);
+  return a.length === b.length && a.every((weight, k) => isSame(weight, b[k]));
+}
+
+/**
+ * Whether each call keeps its number when TF.js loads the network: it goes through the list again and again, and makes of each layer all calls whose
+ * inputs are there, so that a later one may come first.
+ */
+function keepsCalls(layers: readonly LayerEntry[]): boolean {
+  const made = new Map(layers.map(({ name }) => [name, 0]));
+  const inputs = new Set(layers.flatMap(({ name, inbound_nodes: calls }) => (calls.length === 0 ? [name] : [])));
+  for (let count = -1, before = -2; count !== before; ) {
+    before = count;
+    count = 0;
+    for (const { name, inbound_nodes: calls } of layers) {
+      let isWaiting = false;
+      for (let call = made.get(name) ?? 0; call < calls.length; call++) {
+        const isReady = calls[call].every(([from, node]) => isMade(from, node));
+        if (isReady && isWaiting) return false;
+        if (isReady) made.set(name, call + 1);
+        else isWaiting = true;
+      }
+      count += made.get(name) ?? 0;
+    }
+  }
+  return true;
+
+  function isMade(name: string, node: number): boolean {
+    // The input has no calls of its own.
+    return node < Math.max(made.get(name) ?? 0, inputs.has(name) ? 1 : 0);
   }
 }
 

@@ -47,6 +47,43 @@ function layersOf({ model }: TfjsFiles): string[] {
 }
 
 describe("exportTfjs", () => {
+  test("writes a layer in several places once, with a call for each, and twice where TF.js would mix its calls up", async () => {
+    const [shared, norm] = [new Linear(4, 4), new BatchNorm(4)];
+    const calls = async (model: Module): Promise<Record<string, string>> => {
+      const { model: json } = await exportTfjs(model, { inputShape: [4] });
+      const { layers, output_layers: outputs } = JSON.parse(new TextDecoder().decode(json)).modelTopology.config;
+      const listed = (layers as WrittenLayer[]).map(({ name, inbound_nodes: nodes }) => [
+        name,
+        nodes.map((call) => call.map((from) => from.slice(0, 2).join(" ")).join(" + ")).join(", "),
+      ]);
+      return { ...Object.fromEntries(listed), output: outputs[0].join(" ") };
+    };
+    const row = new Sequential(shared, norm, new ReLU(), shared, norm);
+    expect(await calls(row)).toMatchInlineSnapshot(`
+      {
+        "0": "input 0, 2 0",
+        "1": "0 0, 0 1",
+        "2": "1 0",
+        "input": "",
+        "output": "1 1 0",
+      }
+    `);
+    // TF.js finds the input of the second call before that of the first.
+    const mixed = new Residual(new Sequential(norm, new ReLU(), norm, shared), shared);
+    expect(await calls(mixed)).toMatchInlineSnapshot(`
+      {
+        "Add": "body.3 0 + shortcut 0",
+        "body.0": "input 0",
+        "body.0_1": "body.1 0",
+        "body.1": "body.0 0",
+        "body.3": "body.0_1 0",
+        "input": "",
+        "output": "Add 0 0",
+        "shortcut": "input 0",
+      }
+    `);
+  });
+
   test("names layers by paths, with channels last, and nothing permuted when it runs", async () => {
     const model = new Sequential(
       new Conv2d(2, 3, 3, { bias: false, padding: [1, 0] }),
