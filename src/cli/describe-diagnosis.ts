@@ -24,7 +24,11 @@ export function describeDiagnosis(diagnosis: Diagnosis, part: DataPart): string 
     ...(activations.length === 0 ? [] : [table(activationHead, activations.map(activationRow))]),
     ...(depth.length === 0 ? [] : [table(depthHead, depth.map(depthRow))]),
     ...(notes.length === 0 ? [] : [notes.map((note) => `note: ${note}`).join("\n")]),
-    findings.length === 0 ? "healthy: nothing found" : describeFindings(diagnosis),
+    findings.length > 0
+      ? describeFindings(diagnosis)
+      : notes.length > 0
+        ? "nothing found, as far as these data tell"
+        : "healthy: nothing found",
   ];
   return blocks.join("\n\n");
 }

@@ -4,6 +4,7 @@ import type { Preprocessing } from "../data/preprocessing.js";
 import type { TableEncoding } from "../data/table-encoding.js";
 import { FormatError } from "../errors.js";
 import type { AnyModule, Module } from "../nn/module.js";
+import { RunningNorm } from "../nn/running-norm.js";
 import { version } from "../version.js";
 import { type Architecture, buildArchitecture, describeArchitecture } from "./architecture.js";
 import type { NetworkOptions } from "./networks.js";
@@ -84,6 +85,8 @@ interface Header {
   readonly architecture: Architecture | null;
   /** Paths of the frozen norms. */
   readonly frozen?: readonly string[];
+  /** {@link RunningNorm.skippedBatches}, where there are any, by path. */
+  readonly skippedBatches?: Readonly<Record<string, number>>;
   readonly meta: ModelMeta;
 }
 
@@ -95,8 +98,8 @@ function isFreezable(module: AnyModule | undefined): module is Freezable {
 }
 
 /**
- * A model as one .safetensors file: its state dict, and in the metadata its architecture, which norms are frozen, the version that wrote it,
- * and `meta`. Networks with classes of your own, or with a layer in two places, are saved without architecture; load them with
+ * A model as one .safetensors file: its state dict, and in the metadata its architecture, which norms are frozen, how many batches they
+ * skipped, the version that wrote it, and `meta`. Networks with classes of your own, or with a layer in two places, are saved without architecture; load them with
  * {@link loadModel}'s second argument.
  *
  * @example
@@ -110,7 +113,17 @@ function isFreezable(module: AnyModule | undefined): module is Freezable {
 export function saveModel(model: Module, meta: ModelMeta = {}): Uint8Array {
   const modules = model.namedModules();
   const frozen = modules.filter(([, module]) => isFreezable(module) && module.frozen).map(([name]) => name);
-  const header: Header = { format: 1, evenkeel: version, architecture: describeArchitecture(model), frozen, meta };
+  const skipped = modules.flatMap(([name, module]) =>
+    module instanceof RunningNorm && module.skippedBatches > 0 ? [[name, module.skippedBatches] as const] : [],
+  );
+  const header: Header = {
+    format: 1,
+    evenkeel: version,
+    architecture: describeArchitecture(model),
+    frozen,
+    ...(skipped.length > 0 && { skippedBatches: Object.fromEntries(skipped) }),
+    meta,
+  };
   const state = model.stateDict();
   const bytes = writeSafetensors(state, { [entry]: JSON.stringify(header) });
   for (const t of Object.values(state)) t.dispose();
@@ -134,6 +147,7 @@ export function loadModel(bytes: Uint8Array, into?: Module): LoadedModel {
     model.loadStateDict(tensors);
     const modules = new Map(model.namedModules());
     for (const name of Array.isArray(header?.frozen) ? header.frozen : []) freeze(name, modules.get(name));
+    for (const [name, count] of Object.entries(header?.skippedBatches ?? {})) setSkipped(modules.get(name), count);
     return { model, meta: header?.meta ?? {}, versions: versionsOf(header) };
   } finally {
     for (const t of Object.values(tensors)) t.dispose();
@@ -169,6 +183,11 @@ function freeze(name: string, module: AnyModule | undefined): void {
     received: module === undefined ? "no such layer" : String(module),
     cure: "Load it into the network it was saved from.",
   });
+}
+
+function setSkipped(module: AnyModule | undefined, skippedBatches: number): void {
+  const state = module instanceof RunningNorm ? module.getExtraState() : null;
+  if (state !== null && Number.isSafeInteger(skippedBatches)) module?.setExtraState({ ...state, skippedBatches });
 }
 
 function parseHeader(text: string | undefined): Header | null {

@@ -55,9 +55,9 @@ function describe(chart: Chart): PlotOptions {
 }
 
 function scaleOf({ label, scale = "linear", domain }: Axis): ScaleOptions {
-  // Without a format, a logarithmic axis counts in thousandths: 200m.
-  const format = scale === "log" ? { tickFormat: "~g" } : {};
-  return { label, type: scale, ticks: 5, ...format, ...(domain && { domain: [...domain] }) };
+  // Without a format, a logarithmic axis counts in thousandths (200m), and a linear one writes out billions, which then overlap.
+  const tickFormat = scale === "log" ? "~g" : ",~g";
+  return { label, type: scale, ticks: 5, tickFormat, ...(domain && { domain: [...domain] }) };
 }
 
 /** Values that a logarithmic axis cannot show become gaps. */
@@ -107,7 +107,7 @@ function histograms({ x, rows }: HistogramStack): PlotOptions {
     height: rows.length * rowHeight + 70,
     x: scaleOf(x),
     y: { axis: null, domain: [0, 1] },
-    fy: { label: null, axis: "left", domain: rows.map(({ name }) => name), padding: 0.15 },
+    fy: { label: null, axis: "left", domain: rows.map(({ name }) => name), tickFormat: shortened, padding: 0.15 },
     marks: [
       rectY(bins, { fy: "name", x1: "low", x2: "high", y: "share", fill: strokeOf(0), inset: 0 }),
       ruleY([0], { stroke: "var(--ink)", strokeOpacity: 0.5 }),
@@ -115,8 +115,16 @@ function histograms({ x, rows }: HistogramStack): PlotOptions {
   };
 }
 
+/** Characters of a name for which there is room. */
+const longestName = 25;
+
 function labelRoom(names: readonly string[]): number {
-  return 16 + Math.min(190, characterWidth * Math.max(...names.map((name) => name.length), 1));
+  return 16 + characterWidth * Math.min(longestName, Math.max(...names.map((name) => name.length), 1));
+}
+
+/** Of a long path the end tells most. */
+function shortened(name: string): string {
+  return name.length > longestName ? `…${name.slice(1 - longestName)}` : name;
 }
 
 /** More columns than these leave no room for numbers. */
@@ -193,15 +201,18 @@ function scatter({ x, y, points, diagonal = false }: ScatterChart): PlotOptions 
 function bars({ x, bars: entries, references = [] }: BarChart): PlotOptions {
   const names = entries.map(({ name }) => name);
   const shown = shownOn(x);
+  // What is not a number has a name and no bar; of zeros alone there is no scale.
+  const drawn = entries.filter(({ value }) => Number.isFinite(shown(value)));
+  const domain = x.domain ?? (drawn.some(({ value }) => value !== 0) ? null : ([0, 1] as const));
   const withInterval = entries.flatMap(({ name, interval }) => (interval ? [{ name, interval }] : []));
   return {
     ...frame,
     marginLeft: labelRoom(names),
     height: 26 * entries.length + 70,
-    x: { ...scaleOf(x), grid: true },
-    y: { label: null, domain: names },
+    x: { ...scaleOf(domain === null ? x : { ...x, domain }), grid: true },
+    y: { label: null, domain: names, tickFormat: shortened },
     marks: [
-      barX(entries, { x: ({ value }) => shown(value), y: "name", fill: strokeOf(0), inset: 3 }),
+      barX(drawn, { x: ({ value }) => shown(value), y: "name", fill: strokeOf(0), inset: 3 }),
       ruleY(withInterval, {
         x1: ({ interval }) => interval[0],
         x2: ({ interval }) => interval[1],

@@ -79,6 +79,14 @@ function renderCell(value: string | number): string {
   return typeof value === "number" ? formatNumber(value) : value;
 }
 
+/** A cell of more characters is a sentence, which needs room on narrow screens. */
+const longest = 50;
+
+function classOf(cell: string | number, isNumeric: boolean): string {
+  if (isNumeric) return "number";
+  return typeof cell === "string" && cell.length > longest ? "words long" : "words";
+}
+
 function renderTable({ caption, columns, rows }: Table, { nextId }: RenderingTools): Markup {
   const id = nextId();
   const isNumeric = columns.map((_, k) => rows.every((row) => typeof row[k] === "number"));
@@ -87,7 +95,7 @@ function renderTable({ caption, columns, rows }: Table, { nextId }: RenderingToo
   );
   const lines = rows.map(([name, ...cells]) => {
     const values = cells.map(
-      (cell, k) => html`<td class="${isNumeric[k + 1] ? "number" : "words"}">${renderCell(cell)}</td>`,
+      (cell, k) => html`<td class="${classOf(cell, isNumeric[k + 1])}">${renderCell(cell)}</td>`,
     );
     return html`<tr><th scope="row" class="${isNumeric[0] ? "number" : "words"}">${renderCell(name)}</th>${values}</tr>`;
   });

@@ -8,9 +8,9 @@ export function strokeOf(series: number): string {
 
 const dashes = [null, "7 3", "2 3", "9 3 2 3"] as const;
 
-/** Its dashes, so that nobody needs the colour to tell it from its neighbours. */
+/** Its dashes, so that nobody needs the colour to tell it from its neighbours; others when colours begin again. */
 export function dashOf(series: number): string | null {
-  return dashes[series % dashes.length];
+  return dashes[(series + Math.floor(series / colours)) % dashes.length];
 }
 
 /** How much of its colour a band shows. */

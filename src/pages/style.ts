@@ -38,7 +38,7 @@ figcaption { margin-bottom: 0.4rem; } figcaption p { margin: 0.1rem 0 0; color: 
 .scroll { overflow-x: auto; max-width: 100%; }
 table { border-collapse: collapse; margin: 0.5rem 0; font-size: 0.92rem; overflow-wrap: normal; } caption { text-align: left; color: var(--quiet); padding-bottom: 0.3rem; } caption span { display: inline-block; max-width: calc(100vw - 3rem); }
 th, td { padding: 0.25rem 0.7rem; border-bottom: 1px solid var(--line); text-align: left; } thead th { vertical-align: bottom; }
-.number { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; } tbody th { font-weight: 500; white-space: nowrap; }
+.number { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; } tbody th { font-weight: 500; white-space: nowrap; } .long { min-width: 15rem; }
 details { margin: 0.6rem 0; } summary { cursor: pointer; } figure details { font-size: 0.88rem; color: var(--quiet); }
 .fold > summary { font-weight: 600; font-size: 1.05rem; padding: 0.45rem 0.6rem; background: var(--panel); border-radius: 6px; }
 .gallery { display: grid; grid-template-columns: repeat(auto-fill, minmax(6rem, 1fr)); gap: 1rem; list-style: none; padding: 0; max-width: none; }

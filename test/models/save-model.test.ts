@@ -75,6 +75,14 @@ describeEachBackend("saved models", () => {
     }
   });
 
+  test("batches that a norm skipped stay counted", () => {
+    const model = new Sequential(new BatchNorm(2), new BatchNorm(2));
+    const batch = tensor([Number.NaN, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15], [8, 2]);
+    (model.layers[0] as BatchNorm).forward(batch);
+    const { model: loaded } = loadModel(saveModel(model));
+    expect((loaded as Sequential).layers.map((norm) => (norm as BatchNorm).skippedBatches)).toEqual([1, 0]);
+  });
+
   test("a frozen norm that the network lacks is told", () => {
     const header = { format: 1, architecture: null, frozen: ["0"], meta: {} };
     const bytes = writeSafetensors(new Linear(1, 1).stateDict(), { evenkeel: JSON.stringify(header) });

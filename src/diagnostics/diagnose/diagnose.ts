@@ -82,7 +82,8 @@ export async function diagnose<Target = Int32Array>(
     const { loss } = options;
     const gap = hasLoss && switched.length > 0 ? await gapOf({ model, batches, loss, norms: switched }) : null;
     if (gap !== null && batches.length < thresholds.batches) {
-      notes.push(`${batches.length} batches are too few to tell a gap from chance: pass ${thresholds.batches} or more`);
+      const few = batches.length === 1 ? "1 batch is" : `${batches.length} batches are`;
+      notes.push(`${few} too few to tell a gap from chance: pass ${thresholds.batches} or more`);
     }
     for (const [, norm] of switched) norm.normalizeWith = "batch";
     const seen = await observe(model, batches);
@@ -121,7 +122,10 @@ async function collect<Target>(
       cure: "Pass batches of the size of training; a generator is spent after one pass.",
     });
   }
-  return { batches, notes: single === 0 ? [] : [`${single} batches of one sample were left out`] };
+  return {
+    batches,
+    notes: single === 0 ? [] : [`${single} ${single === 1 ? "batch" : "batches"} of one sample left out`],
+  };
 }
 
 function activationHealth(

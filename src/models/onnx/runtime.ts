@@ -26,6 +26,8 @@ export interface SessionOptions {
   /** onnxruntime's own optimisation. @defaultValue "disabled" */
   readonly optimization?: "disabled" | "basic" | "extended" | "all";
   readonly files?: ExternalFiles;
+  /** What to do where onnxruntime refuses the model. @defaultValue to see what it says */
+  readonly cure?: string;
 }
 
 /**
@@ -37,7 +39,7 @@ export interface SessionOptions {
 export async function openSession(
   where: string,
   bytes: Uint8Array,
-  { optimization = "disabled", files = {} }: SessionOptions = {},
+  { optimization = "disabled", files = {}, cure }: SessionOptions = {},
 ): Promise<OnnxSession> {
   const ort = await loadOrt(where);
   let session: InferenceSession;
@@ -49,7 +51,7 @@ export async function openSession(
       externalData: Object.entries(files).map(([path, data]) => ({ path, data })),
     });
   } catch (cause) {
-    throw refusal(where, "a model that onnxruntime loads", cause);
+    throw refusal(where, "a model that onnxruntime loads", cause, cure);
   }
   const inputs = session.inputMetadata.map((one): DeclaredInput => {
     if (!one.isTensor) {
@@ -91,10 +93,14 @@ async function loadOrt(where: string): Promise<Ort> {
   return ort;
 }
 
-function refusal(where: string, expected: string, cause: unknown): DataError {
+function refusal(
+  where: string,
+  expected: string,
+  cause: unknown,
+  cure = "See what onnxruntime says about it.",
+): DataError {
   const text = cause instanceof Error ? cause.message : String(cause);
   const received = text.replaceAll(/\s+/g, " ").trim().replace(/\.$/, "");
-  const cure = "See what onnxruntime says about it.";
   return new DataError({ where, expected, received: `its error: ${received}`, cure }, { cause });
 }
 

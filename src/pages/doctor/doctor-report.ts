@@ -8,6 +8,9 @@ import { noiseSection } from "./noise.js";
 import { driftSection, gapSection } from "./running-statistics.js";
 import { unitSection } from "./units.js";
 
+/** What is this far beyond a threshold, or has no figure, is not told in units of it. */
+const beyondFigures = 500;
+
 /** A diagnosis, and what was diagnosed. */
 export interface DoctorReport {
   /** The model's file. */
@@ -62,12 +65,13 @@ function findingBlocks(findings: readonly Finding[]): Block[] {
   }
   return groupFindings(findings).map((group): Block => {
     const { layer, severity, advice } = group.worst;
+    const times = severity < beyondFigures ? ` (${formatNumber(severity)} times the threshold)` : "";
     const word = layer === null ? "The model:" : `Layer ${layer}:`;
     return {
       kind: "note",
       tone: "bad",
       word,
-      text: `${describeEvidence(group)} (${formatNumber(severity)} times the threshold). ${advice}`,
+      text: `${describeEvidence(group)}${times}. ${advice}`,
     };
   });
 }

@@ -11,23 +11,24 @@ export function gapSection({ gap }: Diagnosis): Section | null {
     ["running, as in evaluation", running.loss ?? Number.NaN, running.accuracy ?? Number.NaN],
     ["of each batch, as in training", batch.loss ?? Number.NaN, batch.accuracy ?? Number.NaN],
   ];
+  const known = causes.flatMap(({ layer, gain }) => (gain === null ? [] : [{ name: `layer ${layer}`, value: gain }]));
   const error = standardError === null ? "" : `, with a standard error of ${formatNumber(standardError)}`;
   const content: Block[] = [
     {
       kind: "prose",
-      text: `In training a batch norm uses the statistics of the batch, in evaluation its running ones. On the same data, without dropout, the loss in evaluation less that with batch statistics is ${formatNumber(difference ?? Number.NaN)}${error}.`,
+      text: `In training a batch norm uses the statistics of the batch, in evaluation its running ones. On the same data, without dropout, the loss in evaluation less that with batch statistics is ${difference === null ? "not finite" : formatNumber(difference)}${error}.`,
     },
     { kind: "table", caption: "Scores by the statistics used", columns: ["statistics", "loss", "accuracy"], rows },
   ];
-  if (causes.length > 0) {
+  if (known.length > 0) {
     content.push({
       kind: "figure",
       title: "Which norms the gap comes from",
-      description: `How much the loss falls if one norm alone is given batch statistics. Most is won at ${causes[0].layer}: ${formatNumber(causes[0].gain ?? Number.NaN)}.`,
+      description: `How much the loss falls if one norm alone is given batch statistics. Most is won at ${known[0].name}: ${formatNumber(known[0].value)}.`,
       chart: {
         type: "bars",
         x: { label: "fall of the loss" },
-        bars: causes.slice(0, 20).map(({ layer, gain }) => ({ name: `layer ${layer}`, value: gain ?? Number.NaN })),
+        bars: known.slice(0, 20),
       },
     });
   }
@@ -52,14 +53,17 @@ export function driftSection({ norms }: Diagnosis): Section | null {
     name: `layer ${layer}`,
     value: Math.max(mean ?? Number.NaN, deviation ?? Number.NaN),
   }));
+  const lost = bars.find(({ value }) => Number.isNaN(value));
   const largest = bars.reduce((a, b) => (b.value > a.value ? b : a));
+  const most =
+    lost === undefined ? `most at ${largest.name}: ${formatNumber(largest.value)}` : `not finite at ${lost.name}`;
   return {
     title: "Drift of running statistics",
     content: [
       {
         kind: "figure",
         title: "How far running statistics lie off those of the data",
-        description: `The larger of means and deviations, in deviations of each channel, root mean square over channels; most at ${largest.name}: ${formatNumber(largest.value)}. Dotted: ${thresholds.drift}, from where on it is a finding.`,
+        description: `The larger of means and deviations, in deviations of each channel, root mean square over channels; ${most}. Dotted: ${thresholds.drift}, from where on it is a finding.`,
         chart: {
           type: "bars",
           x: { label: "deviations" },

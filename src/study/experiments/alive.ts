@@ -133,6 +133,12 @@ const fewerDead: Question<AliveMeasures> = {
     ),
 };
 
+/** How many trainings met a loss that is not finite, in words. */
+function divergence(results: Results<AliveMeasures>): string {
+  const all = results.conditions.flatMap((condition) => results.values(condition, ({ diverged }) => diverged));
+  return `${all.filter((diverged) => diverged === 1).length} of ${all.length} trainings diverged.`;
+}
+
 /** Deep networks with and without batch norm. */
 export const alive: Experiment<AliveMeasures> = {
   name: "alive",
@@ -180,7 +186,7 @@ export const alive: Experiment<AliveMeasures> = {
     {
       kind: "curves",
       title: "Test error against learning rate",
-      description: "Chance is 90 %.",
+      description: `Chance is 90 %. ${divergence(results)}`,
       x: { label: "learning rate", scale: "log" },
       y: { label: "test error, %" },
       curves: activationNames.flatMap((activation) =>

@@ -178,6 +178,19 @@ describe("foldOnnx", () => {
     expect(relativeDifference(await runOnnx(bytes, inputs), await runOnnx(after, inputs))).toBeLessThan(1e-5);
   });
 
+  test("says how to fold what onnxruntime cannot run", async () => {
+    const bytes = onnxModel({
+      ...parts,
+      opset: 1,
+      nodes: [["Conv", ["x", "w"], ["c"]], normNode("n", "c", "y", { is_test: 1 })],
+    });
+    const message = await foldOnnx(bytes).then(String, (error: Error) => error.message);
+    expect(message.replace(/ERROR_CODE.*(?= Where)/, "…")).toMatchInlineSnapshot(
+      `"foldOnnx(bytes): expected a model that onnxruntime loads, got its error: Can't create a session. … Where onnxruntime cannot run the model, fold without comparing: --no-verify, or { verify: false }."`,
+    );
+    expect((await foldOnnx(bytes, { verify: false })).folded).toHaveLength(1);
+  });
+
   test("carries over external data, metadata, and nodes of other domains", async () => {
     const model = fromBinary(
       ModelProtoSchema,
