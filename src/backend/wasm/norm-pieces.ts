@@ -10,6 +10,12 @@ const minPieceValues = 16384;
 /** Images of planes smaller than this are not either. */
 const leastPlane = 32;
 
+/** The view by which x is walked: single values of one channel are a row. */
+export function walkOf(view: StatisticsView): StatisticsView {
+  const { outer, kept, inner } = view;
+  return kept * inner === 1 ? { ...view, outer: 1, inner: outer, repeat: outer } : view;
+}
+
 /**
  * How x is walked. `planes`: an image at a time. `channels`: a row of single values, one per mean, at a time. `rows`: a mean per row,
  * also where outer = 1 and the columns are rows.

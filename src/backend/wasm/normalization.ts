@@ -1,6 +1,14 @@
 import type { AffineMap, Normalization, StatisticsView } from "../backend.js";
 import { elementwise } from "./elementwise.js";
-import { channelPieceRows, columnPieces, isEmpty, patternOf, pieceImages, rowPieceRows } from "./norm-pieces.js";
+import {
+  channelPieceRows,
+  columnPieces,
+  isEmpty,
+  patternOf,
+  pieceImages,
+  rowPieceRows,
+  walkOf,
+} from "./norm-pieces.js";
 import type { Runtime } from "./runtime.js";
 
 /** A block of moments holds three f64 per kept index. */
@@ -33,7 +41,8 @@ function coefficientBytes(kept: number): number {
 export function normalization(runtime: Runtime): Normalization<number> {
   const { unaryGradient } = elementwise(runtime);
 
-  function standardize(x: number, moments: number, view: StatisticsView, map: AffineMap<number>, y: number): void {
+  function standardize(x: number, moments: number, given: StatisticsView, map: AffineMap<number>, y: number): void {
+    const view = walkOf(given);
     if (isEmpty(view)) return;
     const { outer, kept, inner, repeat, period } = view;
     const work = 2 * outer * kept * inner;
@@ -172,13 +181,14 @@ export function normalization(runtime: Runtime): Normalization<number> {
     dy: number,
     x: number,
     moments: number,
-    view: StatisticsView,
+    given: StatisticsView,
     map: AffineMap<number>,
     dx: number | null,
     dweight: number | null,
     dbias: number | null,
   ): void {
     if (dx === null && dweight === null && dbias === null) return;
+    const view = walkOf(given);
     if (isEmpty(view)) {
       // The sums of no pieces: zeros.
       runtime.run("mergeRowGradients", view.period, 0, 0, view.period, dweight ?? 0, dbias ?? 0);
@@ -212,7 +222,8 @@ export function normalization(runtime: Runtime): Normalization<number> {
   }
 
   return {
-    moments(x, view, mask, moments) {
+    moments(x, given, mask, moments) {
+      const view = walkOf(given);
       const { outer, kept, inner, centred = true } = view;
       const size = outer * kept * inner;
       const pattern = patternOf(view);
