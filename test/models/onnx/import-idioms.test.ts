@@ -265,31 +265,129 @@ const idioms: Readonly<Record<string, Idiom>> = {
   },
 };
 
-describe("importOnnx", () => {
-  test.each(Object.entries(idioms))(
-    "takes %s",
-    async (_, { nodes, layers, constants = {}, opset = 13, x = [3, 4, 6, 6] }) => {
-      const all = { ...numbers, ...affine, last: { shape: [6] }, more: { shape: [6] }, ...constants };
-      const used = new Set(nodes.flatMap(([, inputs]) => inputs));
-      const bytes = onnxModel({
-        opset,
-        inputs: { x: ["N", ...x.slice(1)] },
-        outputs: ["y"],
-        nodes,
-        constants: Object.fromEntries(Object.entries(all).filter(([name]) => used.has(name))),
-      });
-      const { model } = await importOnnx(bytes);
-      expect(layersOf(model)).toBe(layers);
-      const values = deviates(
-        x.reduce((product, size) => product * size, 1),
-        3,
-        0.5,
-        2,
-      );
-      const { y } = await runOnnx(bytes, { x: { shape: x, values } });
-      expectClose(await outputOf(model, x, values), y.values, 1e-5);
+/** What looks like an idiom, and is none. */
+const lookalikes: Readonly<Record<string, Pick<Idiom, "nodes" | "constants" | "opset">>> = {
+  "a limit far above": { nodes: [["Clip", ["x", "zero", "twenty"], ["y"]]], constants: { twenty: real(20) } },
+  "a value of which only the shape is the output": {
+    nodes: [
+      ["Conv", ["x", "k"], ["c"]],
+      ["Shape", ["c"], ["y"]],
+    ],
+    constants: { k: { shape: [2, 4, 1, 1] } },
+  },
+  "a weight along the last axis behind a group norm": {
+    nodes: [
+      ["Shape", ["x"], ["shape"]],
+      ["Reshape", ["x", "groups"], ["g"]],
+      ["InstanceNormalization", ["g", "ones", "zeros"], ["i"]],
+      ["Reshape", ["i", "shape"], ["o"]],
+      ["Mul", ["o", "last"], ["s"]],
+      ["Add", ["s", "more"], ["y"]],
+    ],
+    constants: {
+      groups: list(0, 2, -1),
+      ones: { shape: [2], values: [1, 1] },
+      zeros: { shape: [2], values: [0, 0] },
     },
-  );
+  },
+  "a sum behind a layer norm without a bias": {
+    nodes: [
+      ...divided(true, { axes: [-1] }),
+      ["Div", ["d", "r"], ["n"]],
+      ["Mul", ["n", "last"], ["s"]],
+      ["Add", ["s", "sample"], ["y"]],
+    ],
+    constants: { sample: { shape: [4, 6, 6] } },
+  },
+  "a padding of ones before version 11": {
+    nodes: [
+      ["Pad", ["x"], ["p"], { pads: [0, 0, 1, 1, 0, 0, 1, 1], value: { f: 1 } }],
+      ["Conv", ["p", "k"], ["y"]],
+    ],
+    constants: { k: { shape: [2, 4, 3, 3] } },
+    opset: 9,
+  },
+  "a weight for the one group, before version 21": {
+    nodes: [["GroupNormalization", ["x", "one", "zero"], ["y"], { num_groups: 1 }]],
+    constants: { one: { shape: [1] }, zero: { shape: [1] } },
+    opset: 18,
+  },
+  "an operator named like a method": {
+    nodes: [
+      ["constructor", ["x"], ["to"]],
+      ["Reshape", ["x", "to"], ["y"]],
+    ],
+  },
+  "a shape that is cut from very many sizes": {
+    nodes: [
+      ["Slice", ["huge", "first", "second"], ["to"]],
+      ["Reshape", ["x", "to"], ["y"]],
+    ],
+    constants: { huge: { shape: [1e9, 0], values: [], type: "int64" }, first: list(0), second: list(2 ** 40) },
+  },
+  "a shape of very many axes": {
+    nodes: [
+      ["Reshape", ["one", "axes"], ["w"]],
+      ["Transpose", ["w"], ["t"], { perm: Array.from({ length: 1000 }, (_, k) => k) }],
+      ["Mul", ["x", "t"], ["y"]],
+    ],
+    constants: { axes: list(...new Array<number>(1000).fill(1)) },
+  },
+};
+
+/** A model of some nodes with the constants that they use. */
+function modelOf(
+  { nodes, constants = {}, opset = 13 }: Pick<Idiom, "nodes" | "constants" | "opset">,
+  x: readonly number[],
+) {
+  const all = { ...numbers, ...affine, last: { shape: [6] }, more: { shape: [6] }, ...constants };
+  const used = new Set(nodes.flatMap(([, inputs]) => inputs));
+  return onnxModel({
+    opset,
+    inputs: { x: ["N", ...x.slice(1)] },
+    outputs: ["y"],
+    nodes,
+    constants: Object.fromEntries(Object.entries(all).filter(([name]) => used.has(name))),
+  });
+}
+
+describe("importOnnx", () => {
+  test("refuses what only looks like one of them, naming a node", async () => {
+    const failures: Record<string, string> = {};
+    for (const [name, lookalike] of Object.entries(lookalikes)) {
+      failures[name] = await importOnnx(modelOf(lookalike, [3, 4, 6, 6])).then(
+        ({ model }) => layersOf(model),
+        (error: Error) => `${error.name}: ${error.message}`,
+      );
+    }
+    expect(failures).toMatchInlineSnapshot(`
+      {
+        "a limit far above": "FormatError: importOnnx(bytes), Clip Clip_y: expected what a layer of Evenkeel does, got limits other than 0 and 6. Leave this node out of the model, or build the network by hand and load its weights.",
+        "a padding of ones before version 11": "FormatError: importOnnx(bytes), Pad Pad_p: expected what a layer of Evenkeel does, got padding other than zeros, as many on both sides, before a Conv. Leave this node out of the model, or build the network by hand and load its weights.",
+        "a shape of very many axes": "FormatError: importOnnx(bytes), Mul Mul_y: expected what a layer of Evenkeel does, got an operator that no layer here is. Leave this node out of the model, or build the network by hand and load its weights.",
+        "a shape that is cut from very many sizes": "FormatError: importOnnx(bytes), Reshape Reshape_y: expected what a layer of Evenkeel does, got a shape that is not constant. Leave this node out of the model, or build the network by hand and load its weights.",
+        "a sum behind a layer norm without a bias": "FormatError: importOnnx(bytes), ReduceMean ReduceMean_m: expected what a layer of Evenkeel does, got an operator that no layer here is. Leave this node out of the model, or build the network by hand and load its weights.",
+        "a value of which only the shape is the output": "FormatError: importOnnx(bytes), Conv Conv_c: expected what a layer of Evenkeel does, got an output that only shapes or inner graphs read. Leave this node out of the model, or build the network by hand and load its weights.",
+        "a weight along the last axis behind a group norm": "FormatError: importOnnx(bytes), Reshape Reshape_g: expected what a layer of Evenkeel does, got the shape 0×2×-1. Leave this node out of the model, or build the network by hand and load its weights.",
+        "a weight for the one group, before version 21": "FormatError: importOnnx(bytes), GroupNormalization GroupNormalization_y: expected what a layer of Evenkeel does, got a weight for each group, as before opset 21. Leave this node out of the model, or build the network by hand and load its weights.",
+        "an operator named like a method": "FormatError: importOnnx(bytes), constructor constructor_to: expected what a layer of Evenkeel does, got an operator that no layer here is. Leave this node out of the model, or build the network by hand and load its weights.",
+      }
+    `);
+  });
+
+  test.each(Object.entries(idioms))("takes %s", async (_, { layers, x = [3, 4, 6, 6], ...idiom }) => {
+    const bytes = modelOf(idiom, x);
+    const { model } = await importOnnx(bytes);
+    expect(layersOf(model)).toBe(layers);
+    const values = deviates(
+      x.reduce((product, size) => product * size, 1),
+      3,
+      0.5,
+      2,
+    );
+    const { y } = await runOnnx(bytes, { x: { shape: x, values } });
+    expectClose(await outputOf(model, x, values), y.values, 1e-5);
+  });
 
   test.each([13, 17, 18])("takes every layer that exportOnnx writes, opset %i", async (opset) => {
     const model = new Sequential(

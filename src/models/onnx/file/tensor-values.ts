@@ -84,7 +84,7 @@ export interface TensorValues {
 export type ExternalFiles = Readonly<Record<string, Uint8Array>>;
 
 /** So many axes may a tensor have, as in NumPy. */
-const mostAxes = 64;
+export const mostAxes = 64;
 
 /** Reads a tensor; a text says why it cannot be read, which costs no time. */
 export function readTensor(tensor: TensorProto, files: ExternalFiles): TensorValues | string {

@@ -1,7 +1,7 @@
 import { sizeOf } from "../../../shape.js";
 import { intOf, intsOf, isOp } from "../file/attributes.js";
 import type { AttributeProto, NodeProto, TensorProto } from "../file/codec.js";
-import { elementTypeOf, isFloat, type TensorValues } from "../file/tensor-values.js";
+import { elementTypeOf, isFloat, mostAxes, type TensorValues } from "../file/tensor-values.js";
 
 /** Operators that give a constant another shape, order or type of its numbers. */
 const operators = ["Identity", "Transpose", "Reshape", "Squeeze", "Unsqueeze", "Cast"] as const;
@@ -47,7 +47,7 @@ export function constantMadeBy(node: NodeProto, read: (input: number) => TensorV
       const left = shape[Symbol.iterator]();
       return reshaped(
         values,
-        Array.from({ length: Math.min(rank, 64) }, (_, axis) => (added.has(axis) ? 1 : (left.next().value ?? 1))),
+        Array.from({ length: Math.min(rank, mostAxes) }, (_, axis) => (added.has(axis) ? 1 : (left.next().value ?? 1))),
       );
     }
     case "Cast": {
@@ -67,6 +67,7 @@ function reshaped(
   sizeOfAxis: (size: number, axis: number) => number = (size) => size,
 ): TensorValues | string {
   if (wanted === null || typeof wanted === "string") return wanted ?? "its shape is not given";
+  if (wanted.length > mostAxes) return `it has ${wanted.length} axes`;
   const sizes = wanted.map(sizeOfAxis);
   const known = sizes.reduce((product, size) => (size === -1 ? product : product * size), 1);
   const shape = sizes.map((size) => (size === -1 ? values.data.length / known : size));

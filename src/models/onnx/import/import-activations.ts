@@ -10,10 +10,13 @@ import { nodesBetween } from "../graph/closed-region.js";
 import type { Graph } from "../graph/graph.js";
 import type { ImportedLayer } from "./imported-layer.js";
 
-/** Numbers at which functions are compared. */
-const points = Float64Array.from({ length: 65 }, (_, k) => (k - 32) / 4 + 0.01);
+/** Numbers at which functions are compared: where they bend, and far out, where limits would show. */
+const points = Float64Array.from([
+  ...Array.from({ length: 65 }, (_, k) => (k - 32) / 4 + 0.01),
+  ...[20, 1e3, 1e5, 1e30].flatMap((far) => [-far, far]),
+]);
 
-/** What float32 constants and sums may differ by, of values up to 8. */
+/** What float32 constants and sums may differ by, of values up to 1; of larger ones in proportion. */
 const tolerance = 2e-6;
 
 /** So many nodes may make one activation. */
@@ -124,6 +127,8 @@ function layerOf(result: Values): Module | null {
   values ??= activations.map((layerClass) =>
     scope(() => noGrad(() => new layerClass().forward(tensor(Float32Array.from(points))).dataSync())),
   );
-  const k = values.findIndex((own) => result.every((value, i) => Math.abs(value - own[i]) <= tolerance));
+  const isNear = (value: number, own: number): boolean =>
+    Math.abs(value - own) <= tolerance * Math.max(1, Math.abs(own));
+  const k = values.findIndex((own) => result.every((value, i) => isNear(value, own[i])));
   return k < 0 ? null : new activations[k]();
 }

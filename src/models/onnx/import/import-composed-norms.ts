@@ -26,17 +26,20 @@ function groupNorm(value: string, graph: Graph, ranks: Ranks): ImportedLayer | n
   const grouping = graph.readersOf(value).find((node) => isOp(node, "Reshape") && node.input[0] === value);
   const norm = grouping && onlyReader(grouping, graph);
   const back = norm && onlyReader(norm, graph);
-  if (!isPresent(norm, "InstanceNormalization") || !isPresent(back, "Reshape")) return null;
-  const groups = targetOf(grouping as NodeProto, graph, ranks)?.[1];
+  if (grouping === undefined || !isPresent(norm, "InstanceNormalization") || !isPresent(back, "Reshape")) return null;
+  const rank = ranks.get(value);
+  const [samples, groups, ...others] = targetOf(grouping, graph, ranks) ?? [];
+  const size = targetOf(back, graph, ranks);
   const isPlain = [1, 2].every((input) => {
     const values = graph.constant(norm.input[input] ?? "");
     return typeof values !== "string" && values.data.every((one) => one === 2 - input);
   });
-  if (typeof groups !== "number" || !isPlain || back.input[0] !== norm.output[0]) return null;
+  if (rank === undefined || size?.length !== rank || !isPlain || back.input[0] !== norm.output[0]) return null;
+  if (samples === -1 || typeof groups !== "number" || groups < 1 || others.length !== 1) return null;
   const affine = affineAfter(back.output[0], graph);
-  const size = targetOf(back, graph, ranks)?.[1];
-  const channels = affine.weight?.data.length ?? affine.bias?.data.length ?? size;
-  if (typeof channels !== "number") return null;
+  const channels = affine.weight?.data.length ?? size[1];
+  if (typeof channels !== "number" || channels < groups || channels % groups !== 0) return null;
+  if (!areAlike(affine) || (affine.weight !== null && !isPerChannel(affine.weight, rank))) return null;
   const layer = new GroupNorm(groups, channels, { eps: rounded(epsOf(norm)), affine: affine.weight !== null });
   return finished(layer, norm, affine, graph);
 }
@@ -45,7 +48,7 @@ function standardized(value: string, graph: Graph, ranks: Ranks): ImportedLayer 
   const readers = graph.readersOf(value);
   const mean = readers.find((node) => isOp(node, "ReduceMean"));
   const centred = readers.find(
-    (node) => isOp(node, "Sub") && node.input[0] === value && node.input[1] === mean?.output[0],
+    (node) => isOp(node, "Sub") && node.input[0] === value && mean !== undefined && node.input[1] === mean.output[0],
   );
   const from = centred === undefined ? value : centred.output[0];
   const square = graph.readersOf(from).find((node) => isSquare(node, from, graph));
@@ -56,7 +59,7 @@ function standardized(value: string, graph: Graph, ranks: Ranks): ImportedLayer 
   const eps = graph.constant(raised.input.find((name) => name !== average.output[0]) ?? "");
   const axes = axesOf(average, graph, ranks);
   if (typeof eps === "string" || eps.data.length !== 1 || axes === null) return null;
-  if (centred !== undefined && String(axesOf(mean as NodeProto, graph, ranks)) !== String(axes)) return null;
+  if (centred !== undefined && mean !== undefined && String(axesOf(mean, graph, ranks)) !== String(axes)) return null;
   const last = quotient(from, root, graph);
   if (last === null) return null;
   const affine = affineAfter(last.output[0], graph);
@@ -69,30 +72,44 @@ function normOver(
   axes: readonly number[],
   rank: number | undefined,
   eps: number,
-  { weight, bias }: Affine,
+  { weight, bias }: Parameters,
   isRms: boolean,
 ): Module | null {
   if (rank === undefined || weight === null || (isRms ? bias !== null : bias === null)) return null;
+  if (!isRms && !areAlike({ weight, bias })) return null;
   const channels = weight.data.length;
-  const isPerChannel = weight.shape.at(1 - rank) === channels;
+  const ofChannels = isPerChannel(weight, rank);
   const areAll = String(axes) === String(range(rank).slice(1));
-  if (isPerChannel && areAll && rank > 2) {
+  if (ofChannels && areAll && rank > 2) {
     return isRms ? new RmsNorm(channels, { eps, channelsFirst: true }) : new GroupNorm(1, channels, { eps });
   }
   const shape = weight.shape.slice(-axes.length);
   const areLast = axes.every((axis, k) => axis === rank - axes.length + k) && shape.length === axes.length;
   if (areLast && channels === sizeOf(shape)) return isRms ? new RmsNorm(shape, { eps }) : new LayerNorm(shape, { eps });
   const areOfBatch = String(axes) === String(axesButChannels(rank));
-  return isPerChannel && areOfBatch && !isRms ? new BatchNorm(channels, { eps, trackRunningStats: false }) : null;
+  return ofChannels && areOfBatch && !isRms ? new BatchNorm(channels, { eps, trackRunningStats: false }) : null;
 }
 
 /** To find a norm takes as long as reading so many numbers. */
 const foundWork = 5000;
 
-interface Affine {
+interface Parameters {
   readonly weight: TensorValues | null;
   readonly bias: TensorValues | null;
+}
+
+interface Affine extends Parameters {
   readonly output: string;
+}
+
+/** Whether both parameters are there and have one shape, or neither is: a sum behind a norm need not be its bias. */
+function areAlike({ weight, bias }: Parameters): boolean {
+  return String(weight?.shape) === String(bias?.shape);
+}
+
+/** Whether there is one value for each channel, axis 1 of so many. */
+function isPerChannel({ shape, data }: TensorValues, rank: number): boolean {
+  return shape.at(1 - rank) === data.length;
 }
 
 /** A constant Mul and a constant Add behind a value, as far as they are there. */

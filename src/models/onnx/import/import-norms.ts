@@ -37,8 +37,7 @@ export function importInstanceNorm(node: NodeProto, graph: Graph): Module {
 export function importGroupNorm(node: NodeProto, graph: Graph): Module {
   const [weight, bias] = [valuesOf(node, graph, 1).data, valuesOf(node, graph, 2).data];
   const groups = intOf(node, "num_groups", 0);
-  if (graph.model.opset < 21 && weight.length !== 1)
-    throw unsupported(node, graph, "a weight for each group, as before opset 21");
+  if (graph.model.opset < 21) throw unsupported(node, graph, "a weight for each group, as before opset 21");
   return withState(new GroupNorm(groups, weight.length, { eps: rounded(epsOf(node)) }), { weight, bias });
 }
 

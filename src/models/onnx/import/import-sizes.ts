@@ -26,11 +26,15 @@ export function sizesOf(graph: Graph, ranks: Ranks, name: string): readonly Size
     if (--left < 0) return null;
     if (graph.isConstant(value)) {
       const constant = graph.constant(value);
-      if (typeof constant === "string" || constant.data.length > mostSizes) return null;
+      if (typeof constant === "string" || constant.shape.some((size) => size > mostSizes)) return null;
+      if (constant.data.length > mostSizes) return null;
       return { shape: constant.shape, values: [...constant.data] };
     }
     const maker = graph.makerOf(value);
-    const make = maker !== undefined && isStandard(maker) ? makers[maker.opType] : undefined;
+    const make =
+      maker !== undefined && isStandard(maker) && Object.hasOwn(makers, maker.opType)
+        ? makers[maker.opType]
+        : undefined;
     if (maker === undefined || make === undefined) return null;
     if (isOp(maker, "Shape")) return shapeOf(maker, graph, ranks);
     const inputs: Sizes[] = [];

@@ -5,7 +5,7 @@ import { Norm } from "../../../nn/norm.js";
 import { GlobalAvgPool2d } from "../../../nn/pooling.js";
 import { Residual } from "../../../nn/residual.js";
 import { Sequential } from "../../../nn/sequential.js";
-import { intOf, intsOf, isOp, printable, textOf, titleOf } from "../file/attributes.js";
+import { floatOf, intOf, intsOf, isOp, printable, textOf, titleOf } from "../file/attributes.js";
 import type { NodeProto } from "../file/codec.js";
 import { dataReaders, nodesBetween } from "../graph/closed-region.js";
 import type { Graph } from "../graph/graph.js";
@@ -78,7 +78,11 @@ export class NetworkBuilder {
       const node: NodeProto | null = start === undefined ? planes : nodeOf(start);
       const ends = start === undefined || (starts.length === 1 && isNode(start) && this.#isJoin(start));
       if (planes !== null && (ends || starts.length > 1)) throw this.#planesLeft(planes);
-      if (start === undefined || node === null) return { layers, join: null };
+      if (start === undefined || node === null) {
+        const maker = graph.isOutput(value) || first !== null ? undefined : graph.makerOf(value);
+        if (maker !== undefined) throw unsupported(maker, graph, "an output that only shapes or inner graphs read");
+        return { layers, join: null };
+      }
       if (only === null && graph.isOutput(value)) {
         throw unsupported(node, graph, "an input that is an output of the model too");
       }
@@ -222,7 +226,7 @@ export class NetworkBuilder {
   #paddedConv(node: NodeProto): { layer: Module; output: string } {
     const graph = this.#graph;
     const pads = this.#padsOf(node);
-    const value = node.input[2] ? valuesOf(node, graph, 2).data[0] : 0;
+    const value = node.input[2] ? valuesOf(node, graph, 2).data[0] : floatOf(node, "value", 0);
     const [next] = graph.readersOf(node.output[0]);
     const half = pads.length / 2;
     const isEven = pads.slice(0, half).every((width, axis) => width >= 0 && width === pads[half + axis]);

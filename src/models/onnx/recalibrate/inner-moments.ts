@@ -7,9 +7,11 @@ import { NewNodes } from "../graph/new-nodes.js";
 import type { ChannelMoments } from "./channel-moments.js";
 
 /** Why values inside a graph cannot be brought out into the main one; null if they can. */
-export function whyInside({ holder, parent }: Graph): string | null {
+export function whyInside({ holder, parent }: Graph, isInLoop = false): string | null {
   if (holder === null || parent === null) return null;
-  if (isOp(holder, "If", "Loop", "Scan")) return whyInside(parent);
+  const isLoop = isOp(holder, "Loop", "Scan");
+  if (isLoop && isInLoop) return "it stands in a loop inside a loop, whose rounds may differ in number";
+  if (isLoop || isOp(holder, "If")) return whyInside(parent, isInLoop || isLoop);
   return `it stands in a graph inside ${titleOf(holder)}, which does not hand its values out`;
 }
 
