@@ -63,6 +63,8 @@ interface WrittenLayer {
   readonly entry: LayerEntry;
   readonly likeness: string;
   readonly weights: readonly Weight[];
+  /** The visit to its module that has called it last. */
+  visit: object;
 }
 
 /** Writes a module whose input is `x`; returns its output. */
@@ -76,6 +78,7 @@ export class TfjsWriter {
   readonly #weights: Weight[] = [];
   readonly #written = new Map<AnyModule, WrittenLayer[]>();
   readonly #names = new Set<string>();
+  /** The visits under way, the innermost last. */
   readonly #within: { readonly module: AnyModule; readonly path: string }[] = [];
 
   /** @internal @param sharing - whether a module in several places is written once */
@@ -123,9 +126,14 @@ export class TfjsWriter {
     const packed = Object.entries(weights).map(([key, weight]) => pack(wanted, key, weight));
     const references = inputs.map(referenceTo);
     const likeness = JSON.stringify([className, config, role, inputs.map((x) => [x.shape.length, x.order])]);
-    const same = this.#ofModule().find((one) => one.likeness === likeness && sameWeights(one.weights, packed));
+    const visit = this.#within.at(-1);
+    // Layers that one visit writes are different ones, however alike they are.
+    const same = this.#ofModule().find(
+      (one) => one.likeness === likeness && one.visit !== visit && sameWeights(one.weights, packed),
+    );
     const result = { shape: shape ?? inputs[0].shape, order: order ?? inputs[0].order, isPositive };
-    if (same !== undefined) {
+    if (same !== undefined && visit !== undefined) {
+      same.visit = visit;
       const call = same.entry.inbound_nodes.push(references) - 1;
       return { name: same.entry.name, call, ...result };
     }
@@ -133,7 +141,9 @@ export class TfjsWriter {
     const entry = this.#add(className, name, config, [references]);
     for (const { spec, bytes } of packed)
       this.#weights.push({ spec: { ...spec, name: `${name}/${spec.name}` }, bytes });
-    if (packed.length > 0 && this.#sharing) this.#ofModule().push({ entry, likeness, weights: packed });
+    if (visit !== undefined && packed.length > 0 && this.#sharing) {
+      this.#ofModule().push({ entry, likeness, weights: packed, visit });
+    }
     return { name, ...result };
   }
 

@@ -229,6 +229,27 @@ describe("recalibrateOnnx of norms inside other graphs", () => {
   );
 
   test("says of each norm that is left why it is", async () => {
+    const inner: NodeParts = [
+      "Loop",
+      ["i", "", "t"],
+      ["u"],
+      {
+        body: {
+          inputs: { j: [], go2: [], v: ["N", 2, "H", "W"] },
+          types: { j: "int64", go2: "bool", on2: "bool" },
+          nodes: [["Identity", ["go2"], ["on2"]], normNode("n", "v", "z")],
+          outputs: ["on2", "z"],
+        },
+      },
+    ];
+    expect((await recalibrateOnnx(loop([inner]), batches)).left).toMatchInlineSnapshot(`
+      [
+        {
+          "norm": "Loop_y.body/Loop_u.body/BatchNormalization_z",
+          "reason": "it stands in a loop inside a loop, whose rounds may differ in number",
+        },
+      ]
+    `);
     const named = [["Relu", ["m"], ["mm"]], normNode("n", "mm", "k")] as const;
     const map: NodeParts = ["SequenceMap", ["q"], ["r"], { body: { inputs: { m: [] }, nodes: named, outputs: ["k"] } }];
     const bytes = onnxModel({

@@ -84,6 +84,28 @@ describe("exportTfjs", () => {
     `);
   });
 
+  test("keeps layers that one module writes apart, however alike they are", async () => {
+    class Twins extends Module {
+      override forward(x: Tensor): Tensor {
+        return x;
+      }
+      toTfjs(x: TfjsValue, graph: TfjsWriter): TfjsValue {
+        const kernel = { shape: [2, 2], values: [1, 0, 0, 1] };
+        const one = (y: TfjsValue) => graph.layer("Dense", [y], { units: 2, use_bias: false }, { weights: { kernel } });
+        return one(one(x));
+      }
+    }
+    const twins = new Twins();
+    const { model } = await exportTfjs(new Sequential(twins, new ReLU(), twins), { inputShape: [2] });
+    const { layers } = JSON.parse(new TextDecoder().decode(model)).modelTopology.config;
+    expect((layers as WrittenLayer[]).map(({ name, inbound_nodes: calls }) => `${name}: ${calls.length}`)).toEqual([
+      "input: 0",
+      "0: 2",
+      "0_1: 2",
+      "1: 1",
+    ]);
+  });
+
   test("names layers by paths, with channels last, and nothing permuted when it runs", async () => {
     const model = new Sequential(
       new Conv2d(2, 3, 3, { bias: false, padding: [1, 0] }),
