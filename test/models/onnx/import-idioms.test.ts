@@ -1,5 +1,3 @@
-import { readFileSync } from "node:fs";
-import { join } from "node:path";
 import {
   type AnyModule,
   AvgPool2d,
@@ -38,6 +36,7 @@ import {
 import { exportOnnx, importOnnx } from "evenkeel/onnx";
 import { describe, expect, test } from "vitest";
 import { expectClose } from "../../support/close.js";
+import { fixtures } from "../../support/onnx-import-fixtures.js";
 import {
   type Attributes,
   type ConstantParts,
@@ -48,15 +47,6 @@ import {
   onnxModel,
 } from "../../support/onnx-models.js";
 import { runOnnx } from "../../support/onnx-runtime.js";
-
-interface Fixture {
-  readonly onnx: string;
-  readonly x: readonly number[];
-  readonly y: readonly number[];
-}
-const fixtures: Record<string, Fixture> = JSON.parse(
-  readFileSync(join(import.meta.dirname, "../../fixtures/onnx-import.json"), "utf8"),
-);
 
 /** What a network gives of some values. */
 async function outputOf(model: Module, shape: readonly number[], values: readonly number[]): Promise<Float32Array> {

@@ -1,5 +1,3 @@
-import { readFileSync } from "node:fs";
-import { join } from "node:path";
 import {
   BatchNorm,
   convertNorm,
@@ -19,17 +17,10 @@ import {
 import { exportOnnx, importOnnx, repairOnnx } from "evenkeel/onnx";
 import { beforeAll, describe, expect, test } from "vitest";
 import { expectClose } from "../../support/close.js";
+import { fixtures } from "../../support/onnx-import-fixtures.js";
 import { type NodeParts, normConstants, normNode, onnxModel } from "../../support/onnx-models.js";
 import { normal } from "../../support/seeded.js";
 
-interface Fixture {
-  readonly onnx: string;
-  readonly x: readonly number[];
-  readonly y: readonly number[];
-}
-const fixtures: Record<string, Fixture> = JSON.parse(
-  readFileSync(join(import.meta.dirname, "../../fixtures/onnx-import.json"), "utf8"),
-);
 const names = ["lenet", "vgg", "resnet", "mobilenet"] as const;
 const bytesOf = (name: (typeof names)[number]) => Uint8Array.from(Buffer.from(fixtures[name].onnx, "base64"));
 const inputOf = (name: string) => tensor(Float32Array.from(fixtures[name].x), [4, 1, 14, 14]);
