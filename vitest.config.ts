@@ -20,6 +20,8 @@ export default defineConfig({
     // The collector is called by tests of lifetimes.
     execArgv: ["--expose-gc"],
     env: { EVENKEEL_THREADS: process.env["EVENKEEL_THREADS"] ?? "1" },
+    // One more than by default: the suite has many tests that wait for a process of their own.
+    maxWorkers: "100%",
     testTimeout: 60_000,
   },
 });
