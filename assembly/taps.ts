@@ -1,5 +1,5 @@
 // The inner loops of convolutions between one plane and another: lanes run along rows, and a tap is a distance in bytes. Loops are as
-// engines compile them best: few pointers (the nine taps of 3 × 3 hang on three), at most five sums, an index in place of moving pointers.
+// engines compile them best: few pointers (the nine taps of 3 × 3 hang on three or four), at most five sums, an index in place of moving pointers.
 
 import { bytes, copyRow } from "./conv-planes";
 import { loadLanes, promoteHigh, promoteLow, storeLanes, sumLanes } from "./lanes";
@@ -23,7 +23,8 @@ export function addTaps(
   scratch: usize,
 ): void {
   if (taps == 9 && isRun(offsets) && isRun(offsets + 12) && isRun(offsets + 24)) {
-    addNine(x, xStep, offsets, w, rows, columns, isFirst, start, to, toStep, scratch);
+    if (isFirst) addNine(true, x, xStep, offsets, w, rows, columns, start, to, toStep);
+    else addNine(false, x, xStep, offsets, w, rows, columns, start, to, toStep);
     return;
   }
   for (let row = 0; row < rows; row++) {
@@ -47,20 +48,25 @@ function isRun(offsets: usize): bool {
   return load<u32>(offsets, 4) == first + 4 && load<u32>(offsets, 8) == first + 8;
 }
 
-/** {@link addTaps} of three times three taps side by side. */
+/**
+ * {@link addTaps} of three times three taps side by side. Where they stand in rows one below the other, two rows of results share what they
+ * read. Sums are the same either way.
+ */
+// @ts-ignore: decorator
+@inline
 function addNine(
+  isFirst: bool,
   x: usize,
   xStep: usize,
   offsets: usize,
   w: usize,
   rows: i32,
   columns: i32,
-  isFirst: bool,
   start: f32,
   to: usize,
   toStep: usize,
-  scratch: usize,
 ): void {
+  const starts = f32x4.splat(start);
   const w0 = v128.load32_splat(w);
   const w1 = v128.load32_splat(w, 4);
   const w2 = v128.load32_splat(w, 8);
@@ -73,27 +79,71 @@ function addNine(
   let x0 = x + load<u32>(offsets);
   let x1 = x + load<u32>(offsets, 12);
   let x2 = x + load<u32>(offsets, 24);
-  // Where all results start from one value, the same vector is read again and again.
-  if (isFirst) v128.store(scratch, f32x4.splat(start));
-  let from = isFirst ? scratch : to;
-  const fromStep = isFirst ? 0 : toStep;
-  const mask: usize = isFirst ? 0 : -1;
   const end = bytes(columns & ~3);
   const left = columns & 3;
-  for (; rows > 0; rows--) {
+  const pairs = x1 - x0 == xStep && x2 - x1 == xStep ? rows >> 1 : 0;
+  for (let pair = 0; pair < pairs; pair++) {
+    const x3 = x2 + xStep;
+    for (let i: usize = 0; i < end; i += 16) {
+      let v = v128.load(x0 + i);
+      let s = f32x4.mul(w0, v);
+      v = v128.load(x0 + i, 4);
+      s = f32x4.add(s, f32x4.mul(w1, v));
+      v = v128.load(x0 + i, 8);
+      s = f32x4.add(s, f32x4.mul(w2, v));
+      v = v128.load(x1 + i);
+      s = f32x4.add(s, f32x4.mul(w3, v));
+      let t = f32x4.mul(w0, v);
+      v = v128.load(x1 + i, 4);
+      s = f32x4.add(s, f32x4.mul(w4, v));
+      t = f32x4.add(t, f32x4.mul(w1, v));
+      v = v128.load(x1 + i, 8);
+      s = f32x4.add(s, f32x4.mul(w5, v));
+      t = f32x4.add(t, f32x4.mul(w2, v));
+      v = v128.load(x2 + i);
+      s = f32x4.add(s, f32x4.mul(w6, v));
+      t = f32x4.add(t, f32x4.mul(w3, v));
+      v = v128.load(x2 + i, 4);
+      s = f32x4.add(s, f32x4.mul(w7, v));
+      t = f32x4.add(t, f32x4.mul(w4, v));
+      v = v128.load(x2 + i, 8);
+      s = f32x4.add(s, f32x4.mul(w8, v));
+      t = f32x4.add(t, f32x4.mul(w5, v));
+      v128.store(to + i, f32x4.add(isFirst ? starts : v128.load(to + i), s));
+      t = f32x4.add(t, f32x4.mul(w6, v128.load(x3 + i)));
+      t = f32x4.add(t, f32x4.mul(w7, v128.load(x3 + i, 4)));
+      t = f32x4.add(t, f32x4.mul(w8, v128.load(x3 + i, 8)));
+      const next = to + i + toStep;
+      v128.store(next, f32x4.add(isFirst ? starts : v128.load(next), t));
+    }
+    x0 += 2 * xStep;
+    x1 += 2 * xStep;
+    x2 += 2 * xStep;
+    to += 2 * toStep;
+  }
+  for (let row = 2 * pairs; row < rows; row++) {
     for (let i: usize = 0; i < end; i += 16) {
       const sum = nine(x0 + i, x1 + i, x2 + i, w0, w1, w2, w3, w4, w5, w6, w7, w8);
-      v128.store(to + i, f32x4.add(v128.load(from + (i & mask)), sum));
-    }
-    if (left) {
-      const sum = nine(x0 + end, x1 + end, x2 + end, w0, w1, w2, w3, w4, w5, w6, w7, w8);
-      storeLanes(to + end, left, f32x4.add(loadLanes(from + (end & mask), left, sum), sum));
+      v128.store(to + i, f32x4.add(isFirst ? starts : v128.load(to + i), sum));
     }
     x0 += xStep;
     x1 += xStep;
     x2 += xStep;
     to += toStep;
-    from += fromStep;
+  }
+  if (left == 0) return;
+  const back = <usize>rows * xStep;
+  x0 += end - back;
+  x1 += end - back;
+  x2 += end - back;
+  to += end - <usize>rows * toStep;
+  for (let row = 0; row < rows; row++) {
+    const sum = nine(x0, x1, x2, w0, w1, w2, w3, w4, w5, w6, w7, w8);
+    storeLanes(to, left, f32x4.add(isFirst ? starts : loadLanes(to, left, sum), sum));
+    x0 += xStep;
+    x1 += xStep;
+    x2 += xStep;
+    to += toStep;
   }
 }
 

@@ -1,4 +1,5 @@
 import { GraphError, ShapeError } from "./errors.js";
+import { currentPass, type LayerPass, namedIn } from "./layer-pass.js";
 import { refusePromise, scope } from "./scope.js";
 import { formatShape, type Shape, sameShape } from "./shape.js";
 import { Storage } from "./storage.js";
@@ -46,6 +47,8 @@ export class GraphNode {
   #saved: readonly Tensor[];
   readonly #versions: readonly number[];
   #gradient: Gradient | null;
+  /** The layer that computed it. */
+  #pass: LayerPass | null = currentPass();
   #references = 1;
   #listeners: ((dy: Tensor) => void)[] = [];
 
@@ -81,6 +84,7 @@ export class GraphNode {
     this.#saved = [];
     this.#inputs = [];
     this.#gradient = null;
+    this.#pass = null;
     this.#listeners = [];
   }
 
@@ -103,38 +107,21 @@ export class GraphNode {
     return order.reverse();
   }
 
-  /** Sends `seed` (of no scope, taken over) back to the leaves; `onLeaf` is told of each that will be sent nothing more. */
+  /**
+   * Sends `seed` (of no scope, taken over) back to the leaves; `onLeaf` is told of each that will be sent nothing more. What throws on the way
+   * leaves gradients unfinished, and the graph released all the same unless `retainGraph`.
+   */
   backward(seed: Tensor, retainGraph: boolean, onLeaf: ((leaf: Tensor) => void) | null): void {
     const pending = new Map<GraphNode, Tensor>([[this, seed]]);
     try {
       const order = this.#order();
-      const uses = onLeaf === null ? null : leafUses(order);
       for (const node of order) {
         if (node.#gradient === null) throw releasedError(this.name, node.name);
       }
-      for (const node of order) {
-        const dy = pending.get(node);
-        if (dy === undefined) continue;
-        pending.delete(node);
-        try {
-          scope(() => noGrad(() => node.#send(dy, pending)));
-        } finally {
-          dy.dispose();
-        }
-        if (uses === null) continue;
-        for (const leaf of node.leaves()) {
-          const left = (uses.get(leaf) ?? 0) - 1;
-          uses.set(leaf, left);
-          if (left === 0) onLeaf?.(leaf);
-        }
-      }
-      if (!retainGraph) {
-        // Each input node has lost this holder; those that only the graph held are in `order` themselves.
-        for (const node of order) {
-          const inputs = node.#inputs;
-          node.#forget();
-          for (const input of inputs) if (input instanceof GraphNode) input.#references--;
-        }
+      try {
+        GraphNode.#sendAll(order, pending, onLeaf);
+      } finally {
+        if (!retainGraph) GraphNode.#forgetAll(order);
       }
     } finally {
       for (const t of pending.values()) t.dispose();
@@ -144,6 +131,42 @@ export class GraphNode {
   /** The leaves that gradients go to from here, one entry for each use. */
   leaves(): Tensor[] {
     return this.#inputs.filter((input): input is Tensor => input instanceof Tensor);
+  }
+
+  /** Sends gradients through nodes, each before those it was computed from; takes what is pending over. */
+  static #sendAll(
+    order: readonly GraphNode[],
+    pending: Map<GraphNode, Tensor>,
+    onLeaf: ((leaf: Tensor) => void) | null,
+  ): void {
+    const uses = onLeaf === null ? null : leafUses(order);
+    for (const node of order) {
+      const dy = pending.get(node);
+      if (dy === undefined) continue;
+      pending.delete(node);
+      try {
+        scope(() => noGrad(() => node.#send(dy, pending)));
+      } catch (error) {
+        throw namedIn(node.#pass, "backward(dy)", error);
+      } finally {
+        dy.dispose();
+      }
+      if (uses === null) continue;
+      for (const leaf of node.leaves()) {
+        const left = (uses.get(leaf) ?? 0) - 1;
+        uses.set(leaf, left);
+        if (left === 0) onLeaf?.(leaf);
+      }
+    }
+  }
+
+  /** Lets go of a whole graph: each input node loses a holder, and those that only the graph held are in `order` themselves. */
+  static #forgetAll(order: readonly GraphNode[]): void {
+    for (const node of order) {
+      const inputs = node.#inputs;
+      node.#forget();
+      for (const input of inputs) if (input instanceof GraphNode) input.#references--;
+    }
   }
 
   #send(dy: Tensor, pending: Map<GraphNode, Tensor>): void {

@@ -110,18 +110,18 @@ export class OutOfMemoryError extends EvenkeelError {
   }
 
   /**
-   * The same failure, of a layer that was given `samples` samples when `before` bytes were in use: names the innermost such layer, and the
-   * largest batch that would have come as far.
+   * The same failure, in a pass of a layer, unless it is known already: names it, and the largest batch that would have come as far. `samples`
+   * were in the batch, and `before` bytes in use before anything was computed from it.
    */
-  inLayer(layer: string, samples: number, before: number): OutOfMemoryError {
+  inLayer(layer: string, during: string, samples: number, before: number): OutOfMemoryError {
+    if (this.layer !== null) return this;
     const { where, expected, received, cure, bytes, used, limit } = this;
     const fits = Math.floor((samples * (limit - before)) / (used - before + bytes));
     return new OutOfMemoryError(
       {
-        ...{ expected, received, bytes, used, limit },
-        where: this.layer === null ? `${layer}.forward(x), ${where}` : where,
+        ...{ expected, received, bytes, used, limit, layer },
+        where: `${layer}.${during}, ${where}`,
         cure: fits >= 1 && fits < samples ? `Use a batch of at most ${fits}: what follows needs room too.` : cure,
-        layer: this.layer ?? layer,
       },
       { cause: this.cause },
     );

@@ -251,6 +251,7 @@ export class Tensor {
    * tensor of one value
    * @throws GraphError if there is no graph, or it has been released
    * @throws ShapeError if the cotangent has another shape, or is missing for a tensor of several values
+   * @throws OutOfMemoryError naming the layer and a batch that fits; some leaves then have gradients, so call `zeroGrad()` before another try
    */
   backward(cotangent?: Tensor | Float32Array | null, options: BackwardOptions = {}): void {
     const seed = this.#cotangent(cotangent ?? null);

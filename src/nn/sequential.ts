@@ -1,4 +1,4 @@
-import { OutOfMemoryError } from "../errors.js";
+import { runLayer } from "../layer-pass.js";
 import type { Tensor } from "../tensor.js";
 import { ReLU } from "./activations.js";
 import { type AnyModule, Module } from "./module.js";
@@ -25,20 +25,18 @@ export class Sequential extends Module {
 
   /** Applies the layer. @param x - what the first layer takes */
   override forward(x: Tensor): Tensor {
-    const before = x.backend.bytesInUse();
-    let value = x;
-    for (let k = 0; k < this.layers.length; k++) {
-      const layer = this.layers[k];
-      try {
+    return runLayer(this, x, () => {
+      let value = x;
+      for (let k = 0; k < this.layers.length; k++) {
+        const layer = this.layers[k];
+        const input = value;
         if (isPlainNorm(layer) && isPlainRelu(this.layers[k + 1])) {
-          value = layer.forward(value, { activation: "relu" });
+          value = runLayer(layer, input, () => layer.forward(input, { activation: "relu" }));
           k++;
-        } else value = layer.forward(value);
-      } catch (error) {
-        throw error instanceof OutOfMemoryError ? error.inLayer(String(layer), x.shape[0] ?? 1, before) : error;
+        } else value = runLayer(layer, input, () => layer.forward(input));
       }
-    }
-    return value;
+      return value;
+    });
   }
 
   override children(): [name: string, module: AnyModule][] {

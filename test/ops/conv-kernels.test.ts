@@ -50,6 +50,7 @@ const kinds: Readonly<Record<string, readonly Case[]>> = {
     { x: [2, 4, 11, 10], weight: [4, 1, 3, 3], padding: 1, stride: 2 },
     { x: [2, 4, 11, 40], weight: [4, 1, 3, 3], padding: 1, stride: [1, 2] },
     { x: [2, 3, 12, 11], weight: [3, 1, 3, 3], padding: 2, dilation: 2 },
+    { x: [2, 3, 12, 11], weight: [3, 1, 3, 3], padding: [2, 1], dilation: [2, 1] },
     { x: [2, 2, 8, 9], weight: [2, 1, 2, 2], stride: 3 },
     { x: [2, 3, 1, 33], weight: [3, 1, 1, 7], padding: [0, 3] },
     { x: [1, 1, 1, 2600], weight: [1, 1, 1, 3], padding: [0, 1] },

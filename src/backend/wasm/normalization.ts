@@ -1,6 +1,7 @@
 import type { AffineMap, Normalization, StatisticsView } from "../backend.js";
 import { elementwise } from "./elementwise.js";
 import {
+  channelFold,
   channelPieceRows,
   columnPieces,
   isEmpty,
@@ -66,21 +67,25 @@ export function normalization(runtime: Runtime): Normalization<number> {
       runtime.share("rowStandardize", kept, work, x, moments, ...args);
       return;
     }
-    withCoefficients(moments, kept, map, (coefficients) => {
-      if (pattern === "channels") runtime.share("channelStandardize", outer, work, x, coefficients, kept, rectifies, y);
-      else runtime.share("planeStandardize", outer * kept, work, x, coefficients, kept, inner, rectifies, y);
+    withCoefficients(moments, view, map, (coefficients) => {
+      if (pattern === "channels") {
+        const args = [x, coefficients, kept, channelFold(view), rectifies, y];
+        runtime.share("channelStandardize", outer, work, ...args);
+      } else runtime.share("planeStandardize", outer * kept, work, x, coefficients, kept, inner, rectifies, y);
     });
   }
 
   /** Runs `body` with the coefficients of {@link standardize} over columns. */
   function withCoefficients(
     moments: number,
-    kept: number,
+    view: StatisticsView,
     { weight, bias, eps }: AffineMap<number>,
     body: (coefficients: number) => void,
   ): void {
-    runtime.withScratch(coefficientBytes(kept), (coefficients) => {
-      runtime.run("standardizeCoefficients", kept, moments, weight ?? 0, bias ?? 0, eps, kept, coefficients);
+    const { kept } = view;
+    const fold = channelFold(view);
+    runtime.withScratch(coefficientBytes(fold * kept), (coefficients) => {
+      runtime.run("standardizeCoefficients", kept, moments, weight ?? 0, bias ?? 0, eps, kept, fold, coefficients);
       body(coefficients);
     });
   }
@@ -119,7 +124,7 @@ export function normalization(runtime: Runtime): Normalization<number> {
     if (!map.rectifies) body(columns);
     else if (patternOf(view) === "channels") {
       withReaching(dy, x, moments, view, map, (g) => body({ ...columns, dy: g }));
-    } else withCoefficients(moments, view.kept, map, (forward) => body({ ...columns, forward }));
+    } else withCoefficients(moments, view, map, (forward) => body({ ...columns, forward }));
   }
 
   /** Σ dy and Σ dy·(x − mean) of each piece and channel. */
@@ -127,8 +132,9 @@ export function normalization(runtime: Runtime): Normalization<number> {
     const { outer, kept, inner } = view;
     const work = nanoseconds.gradientSums * outer * kept * inner;
     if (patternOf(view) === "channels") {
-      const args = [dy, x, moments, outer, kept, channelPieceRows(outer), sums];
-      runtime.shareWithScratch("channelGradientSums", columnPieces(view), work, 3 * paddedBytes(kept), ...args);
+      const fold = channelFold(view);
+      const args = [dy, x, moments, outer, kept, fold, channelPieceRows(view), sums];
+      runtime.shareWithScratch("channelGradientSums", columnPieces(view), work, 3 * paddedBytes(fold * kept), ...args);
     } else {
       const args = [dy, x, moments, outer, kept, inner, forward, pieceImages(view), sums];
       const units = columnPieces(view) * kept;
@@ -147,12 +153,25 @@ export function normalization(runtime: Runtime): Normalization<number> {
   ): void {
     const { outer, kept, inner } = view;
     const work = nanoseconds.gradient * outer * kept * inner;
-    runtime.withScratch(dx ? coefficientBytes(kept) : 0, (scratch) => {
+    const fold = channelFold(view);
+    runtime.withScratch(dx ? coefficientBytes(fold * kept) : 0, (scratch) => {
       const coefficients = dx ? scratch : 0;
       const outputs = [coefficients, dweight, dbias];
-      runtime.run("gradientCoefficients", kept, moments, sums, pieces, map.weight ?? 0, map.eps, kept, ...outputs);
+      runtime.run(
+        "gradientCoefficients",
+        kept,
+        moments,
+        sums,
+        pieces,
+        map.weight ?? 0,
+        map.eps,
+        kept,
+        fold,
+        ...outputs,
+      );
       if (!dx) return;
-      if (patternOf(view) === "channels") runtime.share("channelGradient", outer, work, dy, x, coefficients, kept, dx);
+      if (patternOf(view) === "channels")
+        runtime.share("channelGradient", outer, work, dy, x, coefficients, kept, fold, dx);
       else {
         const args = [dy, x, coefficients, kept, inner, forward, dx];
         runtime.shareWithScratch("planeGradient", outer * kept, work, forward ? paddedBytes(inner) : 0, ...args);
@@ -256,11 +275,12 @@ export function normalization(runtime: Runtime): Normalization<number> {
           runtime.share("planeMoments", kept, merging, x, sums, pieces, outer, kept, inner, moments);
         });
       } else {
-        const pieceRows = channelPieceRows(outer);
-        const pieces = Math.ceil(outer / pieceRows);
+        const fold = channelFold(view);
+        const pieceRows = channelPieceRows(view);
+        const pieces = columnPieces(view);
         runtime.withScratch(pieces * kept * partialBytes, (partials) => {
-          const scratch = 3 * paddedBytes(kept);
-          runtime.shareWithScratch("channelMoments", pieces, work, scratch, x, outer, kept, pieceRows, partials);
+          const scratch = 3 * paddedBytes(fold * kept);
+          runtime.shareWithScratch("channelMoments", pieces, work, scratch, x, outer, kept, fold, pieceRows, partials);
           runtime.run("mergeMoments", kept, partials, outer, pieceRows, kept, moments);
         });
       }
