@@ -1,5 +1,5 @@
 import type { ConvGeometry } from "../backend.js";
-import { multiplyAddsPerValue } from "./gemm.js";
+import { multiplyAddNs } from "./gemm.js";
 import type { Runtime } from "./runtime.js";
 
 /** Tiles that a unit of work has at least, if there are so many: enough to fill panels of 16 well. */
@@ -14,6 +14,9 @@ const filterScratch = 496;
 /** With fewer channels on either side transforms cost more than they save; the second holds for several groups, but for the weight's gradient. */
 const leastChannels = 8;
 const leastGroupChannels = 16;
+
+/** What transforms take besides the products, in ns: of a tile's 36 values, of a byte of packed weights and of one of partial sums. */
+const nanoseconds = { value: 0.45, packedByte: 0.1, mergedByte: 0.05 };
 
 /** A convolution that Winograd's kernels do, a group at a time: its source and result, and the zeros before the source. */
 interface WinogradShape {
@@ -133,10 +136,10 @@ function planOf(shape: WinogradShape, bytesPerTile: number): WinogradPlan {
 
 /** Convolutions of 3 × 3 taps and their gradients on the kernels of assembly/winograd.ts and assembly/winograd-weights.ts. */
 export function winograd(runtime: Runtime) {
-  /** Multiply-adds of the products, and twice as many for the transforms, in values that take as long. */
+  /** What the products and transforms take, in ns. */
   function workOf({ batch, channels, results, resultRows, resultColumns }: WinogradShape): number {
     const tiles = batch * Math.ceil(resultRows / 4) * Math.ceil(resultColumns / 4);
-    return (tiles * 36 * channels * results) / multiplyAddsPerValue + 2 * 36 * tiles * (channels + results);
+    return 36 * tiles * (multiplyAddNs * channels * results + nanoseconds.value * (channels + results));
   }
 
   function correlate(
@@ -157,7 +160,13 @@ export function winograd(runtime: Runtime) {
       runtime.memory.bytes.set(new Uint8Array(plan.words.buffer), words);
       const packed = words + 64;
       const packing = [weight, channels, results, ...steps, Number(turned), packed];
-      runtime.shareWithScratch("winogradPackWeights", pairs, weightBytes, filterScratch, ...packing);
+      runtime.shareWithScratch(
+        "winogradPackWeights",
+        pairs,
+        nanoseconds.packedByte * weightBytes,
+        filterScratch,
+        ...packing,
+      );
       const scratch = 832 + plan.planesBytes + plan.tiles * (16 + patchBytes + 144 * results);
       const args = [words, source, packed, bias, result];
       runtime.shareWithScratch("winogradCorrelate", plan.units, workOf(shape), scratch, ...args);
@@ -212,7 +221,7 @@ export function winograd(runtime: Runtime) {
           const args = [words, words + 64, dy + ofDy, x + ofX, partial, plan.units, pieces];
           runtime.shareWithScratch("winogradWeightGradient", pieces, workOf(shape), scratch, ...args);
           const merging = [partial, dweight + ofWeight, pieces, channels, results];
-          const work = (pieces * sumBytes) / 4;
+          const work = nanoseconds.mergedByte * pieces * sumBytes;
           runtime.shareWithScratch("winogradMergeWeights", channels, work, filterScratch, ...merging);
         });
       });
