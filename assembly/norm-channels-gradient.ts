@@ -1,11 +1,11 @@
 // The backward passes of batch norm over (rows, channels): see norm-channels.ts.
-import { coefficientStep, exactCoefficients, flush, flushTerms } from "./norm-layout";
+import { coefficientStep, exactCoefficients, flush, flushTerms, repeat } from "./norm-layout";
 import { exactGradient } from "./norm-maps";
 import { finishGradientSums } from "./norm-sums";
 
 /**
  * partials[piece, k] = f64 (Σ dy, Σ dy·(x − mean)) of channel k over the rows of a piece of `pieceRows`, the mean as f32. Units:
- * pieces. Scratch: three f32 per channel, each of the three arrays padded to 16 channels.
+ * pieces. Scratch: three arrays of fold · channels f32, each padded to 16.
  */
 export function channelGradientSums(
   dy: usize,
@@ -13,6 +13,7 @@ export function channelGradientSums(
   moments: usize,
   rows: i32,
   channels: i32,
+  fold: i32,
   pieceRows: i32,
   partials: usize,
   begin: i32,
@@ -20,11 +21,12 @@ export function channelGradientSums(
   scratch: usize,
 ): void {
   const rowBytes = (<usize>channels) << 2;
-  const step = coefficientStep(channels);
+  const step = coefficientStep(fold * channels);
   const toDy = dy - x;
   for (let k = 0; k < channels; k++) {
     store<f32>(scratch + ((<usize>k) << 2), <f32>load<f64>(moments + <usize>k * 24, 8));
   }
+  repeat(scratch, channels, fold * channels);
   for (let piece = begin; piece < end; piece++) {
     const first = piece * pieceRows;
     const count = min(pieceRows, rows - first);
@@ -32,19 +34,37 @@ export function channelGradientSums(
     const totals = partials + <usize>piece * ((<usize>channels) << 4);
     memory.fill(scratch + step, 0, 2 * step);
     memory.fill(totals, 0, (<usize>channels) << 4);
-    let row = 0;
-    while (row < count) {
-      const stop = min(row + flushTerms, count);
-      for (; row + 4 <= stop; row += 4) addRows(from + <usize>row * rowBytes, toDy, channels, scratch, step, true);
-      for (; row < stop; row++) addRows(from + <usize>row * rowBytes, toDy, channels, scratch, step, false);
-      flush(scratch + step, step, totals, channels);
-    }
+    const folded = count / fold;
+    addStretch(from, toDy, folded, channels, fold, scratch, step, totals);
+    addStretch(from + <usize>(folded * fold) * rowBytes, toDy, count - folded * fold, channels, 1, scratch, step, totals);
     for (let k = 0; k < channels; k++) {
       const at = from + ((<usize>k) << 2);
       const to = totals + ((<usize>k) << 4);
       const mean = load<f32>(scratch + ((<usize>k) << 2));
       v128.store(to, finishGradientSums(at + toDy, 0, at, count, rowBytes, mean, v128.load(to)));
     }
+  }
+}
+
+/** Adds dy and dy·(x − mean) of `rows` rows of fold · channels values to the f64 pairs of their channels. */
+function addStretch(
+  x: usize,
+  toDy: usize,
+  rows: i32,
+  channels: i32,
+  fold: i32,
+  mean: usize,
+  step: usize,
+  totals: usize,
+): void {
+  const width = fold * channels;
+  const rowBytes = (<usize>width) << 2;
+  let row = 0;
+  while (row < rows) {
+    const stop = min(row + flushTerms, rows);
+    for (; row + 4 <= stop; row += 4) addRows(x + <usize>row * rowBytes, toDy, width, mean, step, true);
+    for (; row < stop; row++) addRows(x + <usize>row * rowBytes, toDy, width, mean, step, false);
+    flush(mean + step, step, totals, channels, fold);
   }
 }
 
@@ -97,28 +117,45 @@ export function channelGradient(
   x: usize,
   coefficients: usize,
   channels: i32,
+  fold: i32,
   dx: usize,
   begin: i32,
   end: i32,
 ): void {
   const rowBytes = (<usize>channels) << 2;
-  const step = coefficientStep(channels);
+  const width = fold * channels;
+  const step = coefficientStep(width);
   const toDy = dy - x;
   const toDx = dx - x;
-  let row = begin;
-  for (; row + 4 <= end; row += 4) {
-    gradientRows(x + <usize>row * rowBytes, toDy, toDx, coefficients, step, channels, true);
-  }
-  for (; row < end; row++) gradientRows(x + <usize>row * rowBytes, toDy, toDx, coefficients, step, channels, false);
+  const folded = (end - begin) / fold;
+  const from = x + <usize>begin * rowBytes;
+  const rest = from + <usize>(folded * fold) * rowBytes;
+  gradientStretch(from, toDy, toDx, folded, width, coefficients, step);
+  gradientStretch(rest, toDy, toDx, end - begin - folded * fold, channels, coefficients, step);
   for (let k = 0; k < channels; k++) {
     if (!load<i32>(coefficients + 4 * step + ((<usize>k) << 2))) continue;
-    const exact = exactCoefficients(coefficients, channels, k);
-    const at = x + <usize>begin * rowBytes + ((<usize>k) << 2);
+    const exact = exactCoefficients(coefficients, width, k);
+    const at = from + ((<usize>k) << 2);
     const mean = load<f64>(exact);
     const a = load<f64>(exact, 8);
     const b = load<f64>(exact, 16);
     exactGradient(at + toDy, at, at + toDx, end - begin, rowBytes, mean, a, b, load<f64>(exact, 24));
   }
+}
+
+function gradientStretch(
+  x: usize,
+  toDy: usize,
+  toDx: usize,
+  rows: i32,
+  width: i32,
+  coefficients: usize,
+  step: usize,
+): void {
+  const rowBytes = (<usize>width) << 2;
+  let row = 0;
+  for (; row + 4 <= rows; row += 4) gradientRows(x + <usize>row * rowBytes, toDy, toDx, coefficients, step, width, true);
+  for (; row < rows; row++) gradientRows(x + <usize>row * rowBytes, toDy, toDx, coefficients, step, width, false);
 }
 
 // @ts-ignore: decorator

@@ -1,6 +1,8 @@
 // Batch norm of (rows, channels): one stream of rows, four at a time, with f32 sums per channel that are flushed to f64 every
 // `flushTerms`. Each piece of rows has partial results of its own; they are merged in the order of the pieces.
-import { coefficientStep, exactCoefficients, flush, flushTerms } from "./norm-layout";
+//
+// Rows too narrow to fill vectors are walked `fold` at a time, as one row of so many times the channels; those left over one by one.
+import { coefficientStep, exactCoefficients, flush, flushTerms, repeat } from "./norm-layout";
 import { exactAffine, rectified, rectifiedValue } from "./norm-maps";
 import { finishMoments } from "./norm-sums";
 
@@ -8,13 +10,14 @@ import { finishMoments } from "./norm-sums";
 const sampledRows: i32 = 8;
 
 /**
- * partials[piece, k] = f64 (mean, M2) of channel k over the rows of a piece of `pieceRows`. Units: pieces. Scratch: three f32 per
- * channel, each of the three arrays padded to 16 channels.
+ * partials[piece, k] = f64 (mean, M2) of channel k over the rows of a piece of `pieceRows`. Units: pieces. Scratch: three arrays of
+ * fold · channels f32, each padded to 16.
  */
 export function channelMoments(
   x: usize,
   rows: i32,
   channels: i32,
+  fold: i32,
   pieceRows: i32,
   partials: usize,
   begin: i32,
@@ -22,27 +25,45 @@ export function channelMoments(
   scratch: usize,
 ): void {
   const rowBytes = (<usize>channels) << 2;
-  const step = coefficientStep(channels);
+  const step = coefficientStep(fold * channels);
   for (let piece = begin; piece < end; piece++) {
     const first = piece * pieceRows;
     const count = min(pieceRows, rows - first);
     const from = x + <usize>first * rowBytes;
     const totals = partials + <usize>piece * ((<usize>channels) << 4);
     writeShift(from, min(count, sampledRows), channels, scratch);
+    repeat(scratch, channels, fold * channels);
     memory.fill(scratch + step, 0, 2 * step);
     memory.fill(totals, 0, (<usize>channels) << 4);
-    let row = 0;
-    while (row < count) {
-      const stop = min(row + flushTerms, count);
-      for (; row + 4 <= stop; row += 4) addDeviations(from + <usize>row * rowBytes, channels, scratch, step, true);
-      for (; row < stop; row++) addDeviations(from + <usize>row * rowBytes, channels, scratch, step, false);
-      flush(scratch + step, step, totals, channels);
-    }
+    const folded = count / fold;
+    addStretch(from, folded, channels, fold, scratch, step, totals);
+    addStretch(from + <usize>(folded * fold) * rowBytes, count - folded * fold, channels, 1, scratch, step, totals);
     for (let k = 0; k < channels; k++) {
       const at = (<usize>k) << 2;
       const to = totals + (at << 2);
       v128.store(to, finishMoments(from + at, count, rowBytes, 1, load<f32>(scratch + at), v128.load(to)));
     }
+  }
+}
+
+/** Adds the deviations of `rows` rows of fold · channels values to the f64 pairs of their channels. */
+function addStretch(
+  x: usize,
+  rows: i32,
+  channels: i32,
+  fold: i32,
+  shift: usize,
+  step: usize,
+  totals: usize,
+): void {
+  const width = fold * channels;
+  const rowBytes = (<usize>width) << 2;
+  let row = 0;
+  while (row < rows) {
+    const stop = min(row + flushTerms, rows);
+    for (; row + 4 <= stop; row += 4) addDeviations(x + <usize>row * rowBytes, width, shift, step, true);
+    for (; row < stop; row++) addDeviations(x + <usize>row * rowBytes, width, shift, step, false);
+    flush(shift + step, step, totals, channels, fold);
   }
 }
 
@@ -109,30 +130,47 @@ export function channelStandardize(
   x: usize,
   coefficients: usize,
   channels: i32,
+  fold: i32,
   rectifies: i32,
   y: usize,
   begin: i32,
   end: i32,
 ): void {
   const rowBytes = (<usize>channels) << 2;
-  const step = coefficientStep(channels);
-  const toY = y - x;
-  const last = x + <usize>end * rowBytes;
-  let row = x + <usize>begin * rowBytes;
-  if (rectifies) {
-    for (; row + 4 * rowBytes <= last; row += 4 * rowBytes) standardizeRows(row, coefficients, step, channels, true, toY, true);
-    for (; row < last; row += rowBytes) standardizeRows(row, coefficients, step, channels, true, toY, false);
-  } else {
-    for (; row + 4 * rowBytes <= last; row += 4 * rowBytes) standardizeRows(row, coefficients, step, channels, false, toY, true);
-    for (; row < last; row += rowBytes) standardizeRows(row, coefficients, step, channels, false, toY, false);
-  }
+  const width = fold * channels;
+  const folded = (end - begin) / fold;
+  const from = x + <usize>begin * rowBytes;
+  const rest = from + <usize>(folded * fold) * rowBytes;
+  const step = coefficientStep(width);
+  standardizeStretch(from, folded, width, coefficients, step, rectifies != 0, y - x);
+  standardizeStretch(rest, end - begin - folded * fold, channels, coefficients, step, rectifies != 0, y - x);
   for (let k = 0; k < channels; k++) {
     const channel = (<usize>k) << 2;
     if (!load<i32>(coefficients + 4 * step + channel)) continue;
-    const exact = exactCoefficients(coefficients, channels, k);
+    const exact = exactCoefficients(coefficients, width, k);
     const at = <usize>begin * rowBytes + channel;
     const mean = load<f64>(exact);
     exactAffine(x + at, y + at, end - begin, rowBytes, mean, load<f64>(exact, 8), load<f64>(exact, 24), rectifies != 0);
+  }
+}
+
+function standardizeStretch(
+  x: usize,
+  rows: i32,
+  width: i32,
+  coefficients: usize,
+  step: usize,
+  rectifies: bool,
+  toY: usize,
+): void {
+  const rowBytes = (<usize>width) << 2;
+  const last = x + <usize>rows * rowBytes;
+  if (rectifies) {
+    for (; x + 4 * rowBytes <= last; x += 4 * rowBytes) standardizeRows(x, coefficients, step, width, true, toY, true);
+    for (; x < last; x += rowBytes) standardizeRows(x, coefficients, step, width, true, toY, false);
+  } else {
+    for (; x + 4 * rowBytes <= last; x += 4 * rowBytes) standardizeRows(x, coefficients, step, width, false, toY, true);
+    for (; x < last; x += rowBytes) standardizeRows(x, coefficients, step, width, false, toY, false);
   }
 }
 

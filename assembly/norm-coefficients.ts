@@ -3,9 +3,11 @@ import { coefficientStep, exactCoefficients, rootOf } from "./norm-layout";
 import { fitsFloat } from "./norm-maps";
 import { pair } from "./norm-sums";
 
+/** Those of channel k of `kept`, in every one of `fold` rows that are walked as one. */
 function writeCoefficients(
   block: usize,
   kept: i32,
+  fold: i32,
   k: i32,
   mean: f64,
   root: f64,
@@ -14,22 +16,26 @@ function writeCoefficients(
   c: f64,
   slope: f64,
 ): void {
-  const step = coefficientStep(kept);
-  const at = block + ((<usize>k) << 2);
+  const width = fold * kept;
+  const step = coefficientStep(width);
   // The rounding of the mean to f32 is made good in the constant term.
   const rounded = <f32>mean;
   const constant = c + (<f64>rounded - mean) * slope;
-  store<f32>(at, rounded);
-  store<f32>(at + step, <f32>a);
-  store<f32>(at + 2 * step, <f32>b);
-  // Not −0, so that no sum with it is.
-  store<f32>(at + 3 * step, <f32>constant + 0);
-  store<i32>(at + 4 * step, i32(!fitsFloat(root, a, constant) || !fitsFloat(root, b, constant)));
-  const exact = exactCoefficients(block, kept, k);
+  const needsExact = i32(!fitsFloat(root, a, constant) || !fitsFloat(root, b, constant));
+  const exact = exactCoefficients(block, width, k);
   store<f64>(exact, mean);
   store<f64>(exact, a, 8);
   store<f64>(exact, b, 16);
   store<f64>(exact, c, 24);
+  for (; k < width; k += kept) {
+    const at = block + ((<usize>k) << 2);
+    store<f32>(at, rounded);
+    store<f32>(at + step, <f32>a);
+    store<f32>(at + 2 * step, <f32>b);
+    // Not −0, so that no sum with it is.
+    store<f32>(at + 3 * step, <f32>constant + 0);
+    store<i32>(at + 4 * step, needsExact);
+  }
 }
 
 /** Coefficients of y = weight·(x − mean)/√(M2/count + eps) + bias. Units: channels. */
@@ -39,6 +45,7 @@ export function standardizeCoefficients(
   bias: usize,
   eps: f64,
   kept: i32,
+  fold: i32,
   coefficients: usize,
   begin: i32,
   end: i32,
@@ -48,7 +55,7 @@ export function standardizeCoefficients(
     const root = rootOf(at, eps);
     const a = weight ? <f64>load<f32>(weight + ((<usize>k) << 2)) * root : root;
     const c = bias ? <f64>load<f32>(bias + ((<usize>k) << 2)) : 0;
-    writeCoefficients(coefficients, kept, k, load<f64>(at, 8), root, a, 0, c, a);
+    writeCoefficients(coefficients, kept, fold, k, load<f64>(at, 8), root, a, 0, c, a);
   }
 }
 
@@ -65,6 +72,7 @@ export function gradientCoefficients(
   weight: usize,
   eps: f64,
   kept: i32,
+  fold: i32,
   coefficients: usize,
   dweight: usize,
   dbias: usize,
@@ -84,7 +92,7 @@ export function gradientCoefficients(
     if (!coefficients) continue;
     const a = weight ? <f64>load<f32>(weight + ((<usize>k) << 2)) * root : root;
     const b = (-a * root * (product * root)) / count;
-    writeCoefficients(coefficients, kept, k, mean, root, a, b, (-a * sum) / count, b);
+    writeCoefficients(coefficients, kept, fold, k, mean, root, a, b, (-a * sum) / count, b);
   }
 }
 

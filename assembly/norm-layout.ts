@@ -1,6 +1,7 @@
 // Where the normalisation kernels keep things: f32 sums that are flushed to f64, and coefficients per channel.
 //
 // A block of coefficients of K channels, padded to P = 16·⌈K/16⌉: f32 mean[P], a[P], b[P], c[P]; i32 exact[P]; f64 (mean, a, b, c)[K].
+// Where rows are walked `fold` at a time, K is fold times the channels, which are repeated.
 // Forward: y = (x − mean)·a + c, c not −0. Backward: dx = dy·a + (x − mean)·b + c. Where exact is not 0, f32 would not do.
 import { pair } from "./norm-sums";
 
@@ -29,8 +30,20 @@ export function rootOf(moments: usize, eps: f64): f64 {
   return count == 0 ? 0 : 1 / sqrt(load<f64>(moments, 16) / count + eps);
 }
 
-/** Adds two f32 arrays, `step` bytes apart, to an f64 array of pairs, and clears them. */
-export function flush(sums: usize, step: usize, totals: usize, channels: i32): void {
+/** Repeats an f32 array of `channels` values until it has `width`. */
+export function repeat(array: usize, channels: i32, width: i32): void {
+  const end = array + ((<usize>width) << 2);
+  for (let to = array + ((<usize>channels) << 2); to < end; to += 4) {
+    store<f32>(to, load<f32>(to - ((<usize>channels) << 2)));
+  }
+}
+
+/** Adds two f32 arrays, `step` bytes apart, of all channels `fold` times over, to an f64 array of pairs, and clears them. */
+export function flush(sums: usize, step: usize, totals: usize, channels: i32, fold: i32): void {
+  for (let k = 0; k < fold; k++) flushOnce(sums + <usize>(k * channels << 2), step, totals, channels);
+}
+
+function flushOnce(sums: usize, step: usize, totals: usize, channels: i32): void {
   const zero = f32x4.splat(0);
   const end = sums + ((<usize>channels) << 2);
   const body = sums + ((<usize>(channels & ~3)) << 2);

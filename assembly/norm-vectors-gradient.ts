@@ -47,7 +47,7 @@ export function vectorRows(
     vectorRow(g, x, moments + <usize>row * 24, row * inner, inner, period, centred, factors, eps, dx, sums, scratch);
     terms += termsPerRow;
     if (sums && (terms >= flushTerms || row + 1 == last)) {
-      flush(scratch, step, sums, period);
+      flush(scratch, step, sums, period, 1);
       terms = 0;
     }
   }

@@ -13,7 +13,7 @@ const hang = Uint8Array.of(
 
 test("a worker that never finishes is an error and not a hang, and its pool goes on alone", async () => {
   const memory = new WebAssembly.Memory({ initial: 1, maximum: 1, shared: true });
-  const pool = new Pool(new WebAssembly.Module(hang), memory, 200);
+  const pool = new Pool(new WebAssembly.Module(hang), memory, undefined, 200);
   pool.start(2);
   await pool.ready();
   expect(pool.count).toBe(2);
@@ -22,7 +22,7 @@ test("a worker that never finishes is an error and not a hang, and its pool goes
   const untilEntered = (): void => {
     while (Atomics.load(entered, 0) === 0);
   };
-  const run = (call: () => void) => pool.run({ name: "hang", index: 0, call }, 8, [], { at: 0, bytes: 0 });
+  const run = (call: () => void) => pool.run({ name: "hang", index: 0, call }, 8, 1e6, [], { at: 0, bytes: 0 });
   expect(() => run(untilEntered)).toThrowErrorMatchingInlineSnapshot(
     `[WorkerLostError: the kernel hang: expected every thread to finish its share within 0.2 s, got silence from one of them. Go back to the last checkpoint; from here on one thread does all the work.]`,
   );

@@ -23,10 +23,15 @@ function isFileError(error: unknown): error is NodeJS.ErrnoException {
 
 /** One line on stderr; the stack only with --debug, or when it is a defect of ours. */
 function report(error: unknown, debug: boolean): void {
-  const expected = error instanceof EvenkeelError || isFileError(error);
-  const text =
-    error instanceof Error ? (debug || !expected ? (error.stack ?? error.message) : error.message) : String(error);
-  process.stderr.write(`evenkeel: ${text}\n`);
+  process.stderr.write(`evenkeel: ${describe(error, debug)}\n`);
+}
+
+function describe(error: unknown, debug: boolean): string {
+  if (!(error instanceof Error)) return String(error);
+  if (debug) return error.stack ?? error.message;
+  if (error instanceof EvenkeelError) return error.message;
+  if (!isFileError(error)) return error.stack ?? error.message;
+  return `${error.path || error.syscall}: expected a place that can be used, got ${error.message}. Check its name and rights.`;
 }
 
 const program = new Command("evenkeel")

@@ -31,7 +31,7 @@ export interface TableColumns {
 /**
  * Tells the target of a table from its inputs, and numbers from categories: a column is of numbers if more than half of what it says is.
  *
- * @throws DataError if there is no such column, or nothing is left to learn from
+ * @throws DataError if there is no such column, nothing is left to learn from, or a column's numbers are written with a comma
  */
 export function tableColumns(table: Table, { target, ignore = [], task }: TableColumnsOptions = {}): TableColumns {
   const goal = columnOf(table, target ?? table.columns[table.columns.length - 1] ?? "");

@@ -17,6 +17,7 @@ export type ColumnKind = "number" | "category";
 
 const missing = new Set(["", "?", "na", "n/a", "#n/a", "null", "none"]);
 const numeric = /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i;
+const withComma = /^[+-]?\d[\d.]*,[\d,]*\d(\.\d+)?$/;
 const nonFinite = /^[+-]?(inf|infinity|nan)$/i;
 
 /** Whether a cell says nothing: it is empty, or `?`, `NA`, `N/A`, `#N/A`, `null` or `None`, in any case. */
@@ -31,16 +32,27 @@ export function numberOf(cell: string): number | null {
   return nonFinite.test(text) ? Number.NaN : null;
 }
 
-/** A column is of numbers if more than half of what it says is. */
+/**
+ * A column is of numbers if more than half of what it says is.
+ *
+ * @throws DataError if more than half of it is numbers with a comma, which would be taken for as many texts
+ */
 export function kindOf(table: Table, column: number): ColumnKind {
-  let numbers = 0;
-  let texts = 0;
-  for (const row of table.rows) {
-    if (isMissing(row[column])) continue;
-    if (numberOf(row[column]) === null) texts++;
-    else numbers++;
-  }
-  return numbers >= texts ? "number" : "category";
+  const said = table.rows.map((row) => row[column]).filter((cell) => !isMissing(cell));
+  const numbers = said.filter((cell) => numberOf(cell) !== null).length;
+  if (2 * numbers >= said.length) return "number";
+  if (2 * said.filter(hasComma).length <= said.length) return "category";
+  const row = table.rows.findIndex((cells) => hasComma(cells[column]));
+  throw new DataError({
+    where: `${rowName(table, row)}, column ${table.columns[column]}`,
+    expected: "numbers such as 1234.5",
+    received: JSON.stringify(table.rows[row][column]),
+    cure: "Write a point before decimals, and nothing between thousands.",
+  });
+}
+
+function hasComma(cell: string): boolean {
+  return withComma.test(cell.trim());
 }
 
 /** Where a column stands. @throws DataError if there is none of this name */

@@ -84,7 +84,7 @@ export interface Recalibration {
  *   the size of training.
  *
  * The variance is biased or not as {@link BatchNorm}'s `unbiased` says; instance norms average those of samples. Norms that are frozen, or have no
- * running statistics, or are not reached, stay as they are and are told, as are those that only ever saw values that are not finite. If anything
+ * running statistics, or are not reached, stay as they are and are told, as are those that only ever saw one value in each channel (unless `blend` gives it a variance) or values that are not finite. If anything
  * throws, all statistics are as before.
  *
  * Sources: Wu & Johnson 2021 (arXiv:2105.07576, §3.1), Schneider et al. 2020 (arXiv:2006.16971, §3).
@@ -133,6 +133,10 @@ export async function recalibrate<M extends AnyModule, B = Batch<unknown> | Tens
         const { values, skipped } = population;
         if (values === 0) {
           if (skipped > 0) left.push({ norm: name, reason: "no batch had a finite mean and variance" });
+          continue;
+        }
+        if (values === 1 && blend === 0) {
+          left.push({ norm: name, reason: "it saw one value in each channel, where a variance takes 2" });
           continue;
         }
         const now = mixStatistics(old, population.statistics(old), blend === 0 ? 0 : blend / (blend + sweep.samples));

@@ -1,6 +1,7 @@
-import { closeSync, fstatSync, fsyncSync, ftruncateSync, mkdirSync, openSync, readFileSync, writeSync } from "node:fs";
+import { closeSync, fstatSync, fsyncSync, ftruncateSync, openSync, readFileSync, writeSync } from "node:fs";
 import { dirname } from "node:path";
 import { DataError } from "../errors.js";
+import { makeFolder } from "./files.js";
 
 /**
  * A file of lines that only grows, such as the metrics of a run. A checkpoint notes its length; a run that goes on from there cuts off
@@ -58,7 +59,7 @@ export class AppendLog {
 
   #open(): number {
     if (this.#file !== null) return this.#file;
-    mkdirSync(dirname(this.path), { recursive: true });
+    makeFolder(dirname(this.path));
     const file = openSync(this.path, this.#length === 0 ? "w" : "r+");
     const { size } = fstatSync(file);
     if (size < this.#length) {

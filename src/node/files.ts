@@ -6,13 +6,24 @@ import { ArgumentError } from "../errors.js";
  * Makes a folder with those above it.
  *
  * @returns the first that was not there; undefined if all were
- * @throws ArgumentError if there is a file of its name
+ * @throws ArgumentError if there is a file where a folder belongs
  */
 export function makeFolder(path: string): string | undefined {
-  if (statSync(path, { throwIfNoEntry: false })?.isDirectory() === false) {
+  // One by one: with { recursive: true } Node never returns where a file system that is there has no folders to make, such as /proc.
+  const above = dirname(path);
+  const first = above === path ? undefined : makeFolder(above);
+  const found = statSync(path, { throwIfNoEntry: false });
+  if (found?.isDirectory()) return first;
+  if (found !== undefined) {
     throw new ArgumentError({ where: path, expected: "a folder", received: "a file", cure: "Name another place." });
   }
-  return mkdirSync(path, { recursive: true });
+  try {
+    mkdirSync(path);
+  } catch (cause) {
+    // Made by another process just now.
+    if (!statSync(path, { throwIfNoEntry: false })?.isDirectory()) throw cause;
+  }
+  return first ?? path;
 }
 
 /**
@@ -29,9 +40,9 @@ export function writeWhole(path: string, content: string | Uint8Array): void {
 /** Writes files that belong together, as {@link writeWhole} does one: all are on the disk before the first is renamed, and the last is renamed last. */
 export function writeTogether(files: readonly (readonly [path: string, content: string | Uint8Array])[]): void {
   const parts = files.map(([path]) => `${path}.${process.pid}.part`);
+  for (const [path] of files) makeFolder(dirname(path));
   try {
     for (const [k, [path, content]] of files.entries()) {
-      mkdirSync(dirname(path), { recursive: true });
       // A device or pipe takes what is written to it, and must not be replaced by a file.
       if (isSpecial(path)) writeFileSync(path, content);
       else flushed(parts[k], "w", (file) => writeFileSync(file, content));

@@ -1,9 +1,10 @@
-import { copyFileSync, existsSync, mkdirSync, readFileSync, realpathSync } from "node:fs";
+import { copyFileSync, existsSync, realpathSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { ArgumentError } from "../errors.js";
 import type { ExternalFiles } from "../models/onnx/file/tensor-values.js";
 import { onnxExternalFiles } from "../models/onnx/graph/external-locations.js";
-import { writeWhole } from "./files.js";
+import { readBytes } from "./data/read-bytes.js";
+import { makeFolder, writeWhole } from "./files.js";
 import { checkInside } from "./inside-folder.js";
 
 /** An ONNX model and the files beside it in which it keeps tensors. */
@@ -17,14 +18,15 @@ export interface OnnxFile {
 /**
  * Reads an ONNX model, and the files in its folder, or below it, in which it keeps tensors.
  *
+ * @throws DataError if it cannot be read
  * @throws FormatError if it is none, or names a file outside its folder
  */
 export async function readOnnxFile(path: string): Promise<OnnxFile> {
-  const bytes = readFileSync(path);
+  const bytes = readBytes(path, path);
   const files: Record<string, Uint8Array> = {};
   for (const location of await onnxExternalFiles(path, bytes)) {
     const file = checkInside(path, location);
-    if (existsSync(file)) files[location] = readFileSync(file);
+    if (existsSync(file)) files[location] = readBytes(file, file);
   }
   return { path, bytes, files };
 }
@@ -36,7 +38,7 @@ export function writeOnnxFile(path: string, bytes: Uint8Array, from: OnnxFile): 
   if (resolve(dirname(path)) !== resolve(dirname(from.path))) {
     for (const name of names) {
       const target = join(dirname(path), name);
-      mkdirSync(dirname(target), { recursive: true });
+      makeFolder(dirname(target));
       copyFileSync(join(dirname(from.path), name), target);
     }
   }

@@ -1,17 +1,18 @@
-import { existsSync, readFileSync, realpathSync, statSync } from "node:fs";
+import { existsSync, realpathSync, statSync } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
 import { ArgumentError } from "../errors.js";
 import { type TfjsFiles, tfjsWeightPaths } from "../models/tfjs/files.js";
+import { readBytes } from "./data/read-bytes.js";
 import { writeTogether } from "./files.js";
 import { checkInside } from "./inside-folder.js";
 
 /** Reads a model.json of TF.js, and the weights beside it. @throws FormatError if it is none, or names a file outside its folder */
 export function readTfjsFiles(path: string): TfjsFiles {
-  const model = readFileSync(path);
+  const model = readBytes(path, path);
   const shards: Record<string, Uint8Array> = {};
   for (const name of tfjsWeightPaths(model)) {
     const file = checkInside(path, name);
-    if (existsSync(file)) shards[name] = readFileSync(file);
+    if (existsSync(file)) shards[name] = readBytes(file, file);
   }
   return { model, shards };
 }

@@ -98,7 +98,7 @@ test("what cannot be done exits 1 with one line, and writes nothing", () => {
       "evenkeel: foldOnnx(bytes): expected shapes with which the model runs (it declares x N×3×6×6), got its error: failed to call OrtRun(). ERROR_CODE: 2, ERROR_MESSAGE: Got invalid dimensions for input: x for the following indices index: 1 Got: 4 Expected: 3 Please fix either the inputs/outputs or the model. Name them: --shape name=1x3x224x224, or { shapes }.",
       "evenkeel: broken.onnx: expected an ONNX model, got 990 bytes claimed for ModelProto.graph at byte 8, where 289 are left. Check that the file is a complete .onnx file.",
       "evenkeel: nothing.onnx: expected a graph in which every value is made once, before it is read, got w, which nothing makes. Export the model again; onnx.checker names the place.",
-      "evenkeel: ENOENT: no such file or directory, open 'absent.onnx'",
+      "evenkeel: absent.onnx: expected a file that can be read, got ENOENT: no such file or directory, stat 'absent.onnx'. Check its name and rights.",
     ]
   `);
   expect(existsSync(join(folder, "out.onnx"))).toBe(false);

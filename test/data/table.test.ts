@@ -93,6 +93,19 @@ describe("a table", () => {
     refused(table, { ignore: ["age", "city"] }).toThrowErrorMatchingInlineSnapshot(
       `[DataError: table: expected a column to learn from beside the target, got only age, city, bought. Separate columns by commas, and leave at least one.]`,
     );
+    const european = {
+      columns: ["x", "y"],
+      rows: [
+        ["NA", "a"],
+        ["1,25", "b"],
+        ["1.000,5", "a"],
+        ["3", "b"],
+      ],
+    };
+    refused(european).toThrowErrorMatchingInlineSnapshot(
+      `[DataError: table, row 3, column x: expected numbers such as 1234.5, got "1,25". Write a point before decimals, and nothing between thousands.]`,
+    );
+    refused(european, { target: "x" }).toThrow(DataError);
     const names = { columns: ["name", "y"], rows: Array.from({ length: 20 }, (_, k) => [`n${k}`, "a"]) };
     expect(() => fitTable(names, tableColumns(names), [...names.rows.keys()])).toThrowErrorMatchingInlineSnapshot(
       `[DataError: table, column name: expected text of at most 1000 values that repeat, got another one in each of 20 rows. Leave the column out (--ignore "name"), or group its values.]`,

@@ -334,6 +334,18 @@ describeEachBackend("recalibrate", () => {
     expect(statistics(norms(model)[0])).toEqual(before);
   });
 
+  test("one value in each channel makes no variance: the norm is left, unless the old statistics count", async () => {
+    const model = new Sequential(new BatchNorm(2));
+    const one = [tensor([[3, 4]])];
+    expect(await recalibrate(model, one)).toMatchObject({
+      norms: [],
+      left: [{ norm: "0", reason: "it saw one value in each channel, where a variance takes 2" }],
+    });
+    expect([...(model.stateDict()["0.running_var"]?.dataSync() ?? [])]).toEqual([1, 1]);
+    await recalibrate(model, one, { blend: 3 });
+    expect([...(model.stateDict()["0.running_var"]?.dataSync() ?? [])]).toEqual([0.75, 0.75]);
+  });
+
   test("reports progress, and an aborted run leaves the model as it was", async () => {
     for (const mode of ["sequential", "batch"] as const) {
       const model = network(1).train();

@@ -103,6 +103,49 @@ describeEachBackend("BatchNorm", () => {
     }
   });
 
+  test("rows of a few channels are normalised, forward and backward, as the formulas in float64 say, whatever is left over", () => {
+    for (let c = 1; c <= 17; c++) {
+      for (const n of [8, 47, 128 + c, 401]) {
+        for (const scale of [1, 1e15]) {
+          const x = tensor(normalValues(n * c, c + n, 3 * scale, scale), [n, c], { requiresGrad: true });
+          const dy = normalValues(n * c, c);
+          const norm = new BatchNorm(c, { eps: 0 });
+          const weight = normalValues(c, 3);
+          norm.loadStateDict({ weight: tensor(weight) }, { strict: false });
+          const y = norm.forward(x);
+          y.backward(dy);
+          const values = x.dataSync();
+          const { variance } = channelStatistics(values, n, c, 1);
+          const xHat = standardized(values, n, c, 1, 0);
+          const sumOf = (valueAt: (i: number) => number): number[] => {
+            const sums = new Array<number>(c).fill(0);
+            for (let i = 0; i < n * c; i++) sums[i % c] += valueAt(i);
+            return sums;
+          };
+          const dbias = sumOf((i) => dy[i]);
+          const dweight = sumOf((i) => dy[i] * xHat[i]);
+          const dx = xHat.map((v, i) => {
+            const k = i % c;
+            // In units of 1 / scale, so that float64 tells the same as float32 does.
+            return ((dy[i] - dbias[k] / n - (v * dweight[k]) / n) * weight[k] * scale) / Math.sqrt(variance[k]);
+          });
+          expectClose(
+            y.dataSync(),
+            xHat.map((v, i) => v * weight[i % c]),
+            3e-6,
+          );
+          expectClose(
+            (x.grad?.dataSync() ?? []).map((v) => v * scale),
+            dx,
+            3e-6,
+          );
+          expectClose(norm.weight?.grad?.dataSync() ?? [], dweight, 3e-6);
+          expectClose(norm.bias?.grad?.dataSync() ?? [], dbias, 3e-6);
+        }
+      }
+    }
+  });
+
   test("x̂ does not change under a shift and a positive scale of the input, up to eps", () => {
     const generator = fc.record({
       shift: fc.integer({ min: -8, max: 8 }),

@@ -164,7 +164,7 @@ describe("evenkeel recalibrate model.onnx", () => {
     expect([...said, same.stderr.trimEnd(), run.stderr.trimEnd()]).toMatchInlineSnapshot(`
       [
         "evenkeel: photo.onnx: expected an ONNX model, got a PNG image. Check that the file is a complete .onnx file.",
-        "evenkeel: ENOENT: no such file or directory, open 'absent.onnx'",
+        "evenkeel: absent.onnx: expected a file that can be read, got ENOENT: no such file or directory, stat 'absent.onnx'. Check its name and rights.",
         "evenkeel: loadData(nowhere): expected mnist, fashion-mnist, or a file or folder of data, got no such file or folder. Check the name.",
         "evenkeel: empty: expected images, or folders of images, got an empty folder. Name a folder of PNG or JPEG images.",
         "evenkeel: loadData(photos/a.png): expected a folder, or a file that ends in .csv, .tsv, .npz or .npy, got .png. Name such a file.",

@@ -1,6 +1,6 @@
 import type { ConvGeometry, Convolutions, MatrixProduct } from "../backend.js";
 import { type ConvPlan, evenChunk, forwardPlan, inputGradientPlan, weightGradientPlan } from "./conv-plan.js";
-import { multiplyAddsPerValue, gemm as products } from "./gemm.js";
+import { multiplyAddNs, gemm as products } from "./gemm.js";
 import type { Runtime } from "./runtime.js";
 import { winograd } from "./winograd.js";
 import { isWinograd, isWinogradForInput, isWinogradForWeight } from "./winograd-plan.js";
@@ -11,6 +11,9 @@ const mostPieceBytes = 1 << 24;
 /** Positions that a 1 × 1 kernel's weight gradient sums in float32, and rows of it that are laid out at a time. */
 const pointwiseStretch = 256;
 const pointwiseRows = 192;
+
+/** What a multiply-add takes, in ns ({@link Runtime.share}), where it is not one of a matrix product; and a byte of weights, and of partial sums. */
+const nanoseconds = { multiplyAdd: 0.09, packedByte: 0.1, mergedByte: 0.03 };
 
 /** Each output reads one input value per channel: its own. */
 function isPointwise({ kernel, stride, padding }: ConvGeometry): boolean {
@@ -41,9 +44,12 @@ function isByPlane({ kernel, stride, dilation }: ConvGeometry, channels: number,
   return isNine ? Math.min(channels, results) === 1 : Math.max(channels, results) === 1;
 }
 
-function workOf({ batch, inChannels, outChannels, outHeight, outWidth, kernel, groups }: ConvGeometry): number {
+function workOf(
+  { batch, inChannels, outChannels, outHeight, outWidth, kernel, groups }: ConvGeometry,
+  perMultiplyAdd: number,
+): number {
   const depth = (inChannels / groups) * kernel[0] * kernel[1];
-  return (batch * outChannels * outHeight * outWidth * depth) / multiplyAddsPerValue;
+  return perMultiplyAdd * batch * outChannels * outHeight * outWidth * depth;
 }
 
 /** About what it takes to do the products of `rows` channels with panels of `lanes` channels; laying out a value costs as much as eight. */
@@ -83,10 +89,11 @@ export function conv(runtime: Runtime): Convolutions<number> {
   ): void {
     withPlan(plan, 4 * plan.weightsSize, (words, packed) => {
       const pairs = Math.ceil(rows / 2);
-      runtime.share("convPackWeights", geometry.groups * pairs, 2 * plan.weightsSize, words, weight, ...steps, packed);
+      const packing = nanoseconds.packedByte * 4 * plan.weightsSize;
+      runtime.share("convPackWeights", geometry.groups * pairs, packing, words, weight, ...steps, packed);
       const scratch = 4 * (plan.planesSize + plan.chunkSize);
       const args = [words, source, packed, bias, result];
-      runtime.shareWithScratch("convCorrelate", geometry.batch, workOf(geometry), scratch, ...args);
+      runtime.shareWithScratch("convCorrelate", geometry.batch, workOf(geometry, multiplyAddNs), scratch, ...args);
     });
   }
 
@@ -104,7 +111,13 @@ export function conv(runtime: Runtime): Convolutions<number> {
     withPlan(plan, 0, (words) => {
       const scratch = 4 * (plan.planesSize + 32 + 2 * kernel[0] * kernel[1]);
       const args = [words, source, weight, ...steps, bias, result];
-      runtime.shareWithScratch("convDirect", batch * groups, workOf(geometry), scratch, ...args);
+      runtime.shareWithScratch(
+        "convDirect",
+        batch * groups,
+        workOf(geometry, nanoseconds.multiplyAdd),
+        scratch,
+        ...args,
+      );
     });
   }
 
@@ -137,10 +150,15 @@ export function conv(runtime: Runtime): Convolutions<number> {
     const weightBytes = 8 * groups * Math.ceil(rows / 2) * channels;
     runtime.withScratch(weightBytes, (packed) => {
       const packing = [weight, channels, rows, Number(transposeWeight), packed];
-      runtime.share("pointwisePackWeights", groups * Math.ceil(rows / 8), weightBytes / 4, ...packing);
+      runtime.share(
+        "pointwisePackWeights",
+        groups * Math.ceil(rows / 8),
+        nanoseconds.packedByte * weightBytes,
+        ...packing,
+      );
       const args = [source, packed, bias, result, groups, channels, rows, plane, columns];
       const units = groups * Math.ceil(columns / 16);
-      runtime.shareWithScratch("convPointwise", units, workOf(geometry), 16576 + 64 * rows, ...args);
+      runtime.shareWithScratch("convPointwise", units, workOf(geometry, multiplyAddNs), 16576 + 64 * rows, ...args);
     });
   }
 
@@ -159,9 +177,14 @@ export function conv(runtime: Runtime): Convolutions<number> {
       const args = [rows.source, lanes.source, partial, groups, rows.count, lanes.count, plane, columns, pieces, slice];
       const units = pieces * groups * Math.ceil(rows.count / slice);
       const scratch = 16512 + 4 * pointwiseStretch * slice;
-      runtime.shareWithScratch("pointwiseWeightGradient", units, workOf(geometry), scratch, ...args);
+      runtime.shareWithScratch("pointwiseWeightGradient", units, workOf(geometry, multiplyAddNs), scratch, ...args);
       const merging = [partial, dweight, pieces, groups, rows.count, lanes.count, lanes.step, rows.step];
-      runtime.share("convMergeWeights", groups * Math.ceil(lanes.count / 4), (pieces * pieceBytes) / 4, ...merging);
+      runtime.share(
+        "convMergeWeights",
+        groups * Math.ceil(lanes.count / 4),
+        nanoseconds.mergedByte * pieces * pieceBytes,
+        ...merging,
+      );
     });
   }
 
@@ -219,20 +242,26 @@ export function conv(runtime: Runtime): Convolutions<number> {
       const outRounded = Math.ceil(outChannels / 4) * 4;
       const pieceBytes = 8 * groups * depth * outRounded;
       const pieces = piecesOf(batch, pieceBytes);
+      const work = workOf(geometry, nanoseconds.multiplyAdd);
       withPlan(plan, pieces * pieceBytes, (words, partial) => {
         const args = [words, dy, x, partial, batch, pieces];
         if (isDirect) {
           const scratch = 4 * plan.planesSize;
-          runtime.shareWithScratch("convDirectWeightGradient", pieces * groups, workOf(geometry), scratch, ...args);
+          runtime.shareWithScratch("convDirectWeightGradient", pieces * groups, work, scratch, ...args);
         } else {
           const units = pieces * groups * Math.ceil(channels / plan.slice);
           const positions = plan.chunkRows * plan.rowStride;
           const scratch = 128 + 4 * (plan.planesSize + positions * Math.ceil(outChannels / 16) * 16);
           args.push(plan.slice);
-          runtime.shareWithScratch("convWeightGradient", units, workOf(geometry), scratch, ...args);
+          runtime.shareWithScratch("convWeightGradient", units, work, scratch, ...args);
         }
         const merging = [partial, dweight, pieces, groups, depth, outChannels, depth, 1];
-        runtime.share("convMergeWeights", groups * (outRounded / 4), (pieces * pieceBytes) / 4, ...merging);
+        runtime.share(
+          "convMergeWeights",
+          groups * (outRounded / 4),
+          nanoseconds.mergedByte * pieces * pieceBytes,
+          ...merging,
+        );
       });
     },
   };

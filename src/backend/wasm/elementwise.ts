@@ -1,35 +1,38 @@
 import type { BinaryOp, CopyView, Elementwise, UnaryOp } from "../backend.js";
 import type { Runtime } from "./runtime.js";
 
-/** The numbers of the ops in assembly/elementwise.ts. */
-const unaryOps: Readonly<Record<UnaryOp, number>> = {
-  neg: 0,
-  exp: 1,
-  log: 2,
-  sqrt: 3,
-  relu: 4,
-  leakyRelu: 5,
-  elu: 6,
-  gelu: 7,
-  silu: 8,
-  sigmoid: 9,
-  tanh: 10,
+/** The numbers of the ops in assembly/elementwise.ts, and what a value takes forward and backward, in ns: {@link Runtime.share}. */
+const unaryOps: Readonly<Record<UnaryOp, readonly [op: number, forward: number, backward: number]>> = {
+  neg: [0, 0.2, 0.2],
+  exp: [1, 1, 0.2],
+  log: [2, 1.7, 0.2],
+  sqrt: [3, 0.3, 0.3],
+  relu: [4, 0.2, 0.2],
+  leakyRelu: [5, 0.25, 0.25],
+  elu: [6, 1, 1.3],
+  gelu: [7, 2.9, 3.1],
+  silu: [8, 1.6, 2.1],
+  sigmoid: [9, 1.6, 0.3],
+  tanh: [10, 1.2, 0.3],
 };
 
-/** The numbers of the ops in assembly/walk.ts. */
-const walkOps: Readonly<Record<BinaryOp | "copy", number>> = {
-  add: 0,
-  sub: 1,
-  mul: 2,
-  div: 3,
-  pow: 4,
-  powBase: 5,
-  powExponent: 6,
-  logisticLoss: 7,
-  logisticSlope: 8,
-  copy: 9,
-  pass: 10,
+/** The numbers of the ops in assembly/walk.ts, and what a value takes, in ns; a power more or less, by its exponent. */
+const walkOps: Readonly<Record<BinaryOp | "copy", readonly [op: number, ns: number]>> = {
+  add: [0, 0.15],
+  sub: [1, 0.15],
+  mul: [2, 0.15],
+  div: [3, 0.15],
+  pow: [4, 3],
+  powBase: [5, 3],
+  powExponent: [6, 30],
+  logisticLoss: [7, 2.5],
+  logisticSlope: [8, 1.7],
+  copy: [9, 0.09],
+  pass: [10, 0.15],
 };
+
+/** What a value of the other kernels takes, in ns. */
+const nanoseconds = { fill: 0.04, transpose: 0.2, dropout: 0.4 };
 
 const loops = 5;
 /** Values of an innermost loop that make one unit of `walk`. */
@@ -73,14 +76,15 @@ export function elementwise(runtime: Runtime): Elementwise<number> {
   ): void {
     const size = product(extents);
     if (size === 0) return;
+    const [number, ns] = walkOps[op];
     const inner = extents.length === 0 ? 1 : extents[extents.length - 1];
     const units = (size / inner) * Math.ceil(inner / segment);
     // Strides of 1 for loops that run once: a copy steps through its output by them.
     runtime.share(
       "walk",
       units,
-      3 * size,
-      walkOps[op],
+      ns * size,
+      number,
       a,
       b,
       y,
@@ -92,15 +96,17 @@ export function elementwise(runtime: Runtime): Elementwise<number> {
 
   return {
     fill(y, length, value) {
-      runtime.share("fill", linesOf(length), length, y, value);
+      runtime.share("fill", linesOf(length), nanoseconds.fill * length, y, value);
     },
 
     unary(op, x, y, length, parameter) {
-      runtime.share("unary", linesOf(length), 2 * length, unaryOps[op], x, y, parameter);
+      const [number, ns] = unaryOps[op];
+      runtime.share("unary", linesOf(length), ns * length, number, x, y, parameter);
     },
 
     unaryGradient(op, dy, saved, dx, length, parameter) {
-      runtime.share("unaryGradient", linesOf(length), 3 * length, unaryOps[op], dy, saved, dx, parameter);
+      const [number, , ns] = unaryOps[op];
+      runtime.share("unaryGradient", linesOf(length), ns * length, number, dy, saved, dx, parameter);
     },
 
     binary(op, a, b, y, { extents, aStrides, bStrides }) {
@@ -126,7 +132,7 @@ export function elementwise(runtime: Runtime): Elementwise<number> {
       runtime.share(
         "transpose",
         product(outer) * Math.ceil(extents[rows] / transposedRows),
-        2 * product(extents),
+        nanoseconds.transpose * product(extents),
         from,
         to,
         ...outer,
@@ -140,8 +146,12 @@ export function elementwise(runtime: Runtime): Elementwise<number> {
     },
 
     dropout(x, y, length, p, seed) {
-      if (p >= 1) runtime.share("fill", linesOf(length), length, y, 0);
-      else runtime.share("dropout", linesOf(length), 4 * length, x, y, 1 / (1 - p), Math.floor(p * 2 ** 32), seed);
+      if (p >= 1) {
+        runtime.share("fill", linesOf(length), nanoseconds.fill * length, y, 0);
+        return;
+      }
+      const work = nanoseconds.dropout * length;
+      runtime.share("dropout", linesOf(length), work, x, y, 1 / (1 - p), Math.floor(p * 2 ** 32), seed);
     },
   };
 }

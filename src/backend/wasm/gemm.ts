@@ -6,8 +6,15 @@ export function productScratch(n: number, k: number): number {
   return 98432 + 4 * Math.min(k, 256) * Math.ceil(Math.min(n, 1024) / 16) * 16;
 }
 
-/** So many multiply-adds take about as long as a value that is read or written. */
-export const multiplyAddsPerValue = 8;
+/** What a multiply-add of the kernels' `product` takes, in ns: {@link Runtime.share}. */
+export const multiplyAddNs = 0.042;
+/** What a value of b takes to be laid out for it. */
+const packedNs = 0.15;
+
+/** What a product takes, in ns. */
+function workOf(m: number, n: number, k: number): number {
+  return n * k * (multiplyAddNs * m + packedNs);
+}
 
 /** Axes before the two of a matrix, at most. */
 const batchLoops = 3;
@@ -23,7 +30,7 @@ export function gemm(runtime: Runtime): MatrixProducts<number> {
       runtime.shareWithScratch(
         "gemm",
         units,
-        (m * n * k) / multiplyAddsPerValue,
+        workOf(m, n, k),
         scratch,
         ...[a, b, bias ?? 0, c, m, n, k, Number(transposeA), Number(transposeB), Number(byColumns)],
       );
@@ -38,7 +45,7 @@ export function gemm(runtime: Runtime): MatrixProducts<number> {
       runtime.shareWithScratch(
         "gemmBatch",
         products * Math.ceil(m / 8),
-        (products * m * n * k) / multiplyAddsPerValue,
+        products * workOf(m, n, k),
         productScratch(n, k),
         ...[a, b, c, m, n, k, Number(transposeA), Number(transposeB)],
         ...[...loops(extents, 1).slice(1), ...loops(aStrides, 0), ...loops(bStrides, 0)],

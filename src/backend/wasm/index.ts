@@ -39,10 +39,10 @@ interface Wasm {
 
 let instance: Wasm | null = null;
 
-function start(): Wasm {
-  const runtime = new Runtime();
+/** All members, on a runtime's memory and threads. */
+export function membersOn(runtime: Runtime): Backend<number> {
   const norms = normalization(runtime);
-  const backend: Backend<number> = {
+  return {
     name: "wasm",
     ...memory(runtime),
     ...elementwise(runtime),
@@ -56,7 +56,11 @@ function start(): Wasm {
     ...losses(runtime),
     ...optimization(runtime),
   };
-  return { runtime, backend };
+}
+
+function start(): Wasm {
+  const runtime = new Runtime();
+  return { runtime, backend: membersOn(runtime) };
 }
 
 /** The wasm backend, compiled at first use. @throws BackendError if WebAssembly is refused here */

@@ -31,9 +31,15 @@ export function isEmpty({ outer, kept, inner }: StatisticsView): boolean {
   return outer * kept * inner === 0;
 }
 
-/** Rows per piece for `rows` rows of single values. */
-export function channelPieceRows(rows: number): number {
-  return flushRows * Math.max(1, Math.ceil(rows / (flushRows * maxPieces)));
+/** Rows of single values that are walked as one: where a row is too narrow to fill vectors, so many that they do. */
+export function channelFold({ kept, inner }: StatisticsView): number {
+  return inner === 1 && kept < 16 && kept % 4 !== 0 ? 4 * Math.ceil(4 / kept) : 1;
+}
+
+/** Rows per piece of single values. */
+export function channelPieceRows(view: StatisticsView): number {
+  const least = flushRows * channelFold(view);
+  return least * Math.max(1, Math.ceil(view.outer / (least * maxPieces)));
 }
 
 /** Rows per piece whose partial sums, one pair per parameter, cost little beside the rows themselves. */
@@ -50,5 +56,5 @@ export function pieceImages({ outer, inner }: StatisticsView): number {
 /** Pieces whose sums stand one after another. */
 export function columnPieces(view: StatisticsView): number {
   if (isEmpty(view)) return 0;
-  return Math.ceil(view.outer / (patternOf(view) === "channels" ? channelPieceRows(view.outer) : pieceImages(view)));
+  return Math.ceil(view.outer / (patternOf(view) === "channels" ? channelPieceRows(view) : pieceImages(view)));
 }

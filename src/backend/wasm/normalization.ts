@@ -1,6 +1,7 @@
 import type { AffineMap, Normalization, StatisticsView } from "../backend.js";
 import { elementwise } from "./elementwise.js";
 import {
+  channelFold,
   channelPieceRows,
   columnPieces,
   isEmpty,
@@ -15,6 +16,18 @@ import type { Runtime } from "./runtime.js";
 const momentsBytes = 24;
 /** Partial results hold two f64 per piece and parameter. */
 const partialBytes = 16;
+
+/** What a value takes, in ns ({@link Runtime.share}); and, beside them, a kept index and a pair of partial sums. */
+const nanoseconds = {
+  sums: 0.1,
+  map: 0.12,
+  gradientSums: 0.15,
+  gradient: 0.2,
+  rowGradient: 0.5,
+  masked: 0.4,
+  kept: 12,
+  pair: 2,
+};
 
 /** What the kernels of gradients over columns take. */
 interface Columns {
@@ -45,7 +58,7 @@ export function normalization(runtime: Runtime): Normalization<number> {
     const view = walkOf(given);
     if (isEmpty(view)) return;
     const { outer, kept, inner, repeat, period } = view;
-    const work = 2 * outer * kept * inner;
+    const work = nanoseconds.map * outer * kept * inner;
     const pattern = patternOf(view);
     const rectifies = Number(map.rectifies);
     if (pattern === "rows") {
@@ -54,21 +67,25 @@ export function normalization(runtime: Runtime): Normalization<number> {
       runtime.share("rowStandardize", kept, work, x, moments, ...args);
       return;
     }
-    withCoefficients(moments, kept, map, (coefficients) => {
-      if (pattern === "channels") runtime.share("channelStandardize", outer, work, x, coefficients, kept, rectifies, y);
-      else runtime.share("planeStandardize", outer * kept, work, x, coefficients, kept, inner, rectifies, y);
+    withCoefficients(moments, view, map, (coefficients) => {
+      if (pattern === "channels") {
+        const args = [x, coefficients, kept, channelFold(view), rectifies, y];
+        runtime.share("channelStandardize", outer, work, ...args);
+      } else runtime.share("planeStandardize", outer * kept, work, x, coefficients, kept, inner, rectifies, y);
     });
   }
 
   /** Runs `body` with the coefficients of {@link standardize} over columns. */
   function withCoefficients(
     moments: number,
-    kept: number,
+    view: StatisticsView,
     { weight, bias, eps }: AffineMap<number>,
     body: (coefficients: number) => void,
   ): void {
-    runtime.withScratch(coefficientBytes(kept), (coefficients) => {
-      runtime.run("standardizeCoefficients", kept, moments, weight ?? 0, bias ?? 0, eps, kept, coefficients);
+    const { kept } = view;
+    const fold = channelFold(view);
+    runtime.withScratch(coefficientBytes(fold * kept), (coefficients) => {
+      runtime.run("standardizeCoefficients", kept, moments, weight ?? 0, bias ?? 0, eps, kept, fold, coefficients);
       body(coefficients);
     });
   }
@@ -107,16 +124,17 @@ export function normalization(runtime: Runtime): Normalization<number> {
     if (!map.rectifies) body(columns);
     else if (patternOf(view) === "channels") {
       withReaching(dy, x, moments, view, map, (g) => body({ ...columns, dy: g }));
-    } else withCoefficients(moments, view.kept, map, (forward) => body({ ...columns, forward }));
+    } else withCoefficients(moments, view, map, (forward) => body({ ...columns, forward }));
   }
 
   /** Σ dy and Σ dy·(x − mean) of each piece and channel. */
   function columnSums({ dy, x, moments, view, forward }: Columns, sums: number): void {
     const { outer, kept, inner } = view;
-    const work = 2 * outer * kept * inner;
+    const work = nanoseconds.gradientSums * outer * kept * inner;
     if (patternOf(view) === "channels") {
-      const args = [dy, x, moments, outer, kept, channelPieceRows(outer), sums];
-      runtime.shareWithScratch("channelGradientSums", columnPieces(view), work, 3 * paddedBytes(kept), ...args);
+      const fold = channelFold(view);
+      const args = [dy, x, moments, outer, kept, fold, channelPieceRows(view), sums];
+      runtime.shareWithScratch("channelGradientSums", columnPieces(view), work, 3 * paddedBytes(fold * kept), ...args);
     } else {
       const args = [dy, x, moments, outer, kept, inner, forward, pieceImages(view), sums];
       const units = columnPieces(view) * kept;
@@ -134,13 +152,26 @@ export function normalization(runtime: Runtime): Normalization<number> {
     dbias: number,
   ): void {
     const { outer, kept, inner } = view;
-    const work = 3 * outer * kept * inner;
-    runtime.withScratch(dx ? coefficientBytes(kept) : 0, (scratch) => {
+    const work = nanoseconds.gradient * outer * kept * inner;
+    const fold = channelFold(view);
+    runtime.withScratch(dx ? coefficientBytes(fold * kept) : 0, (scratch) => {
       const coefficients = dx ? scratch : 0;
       const outputs = [coefficients, dweight, dbias];
-      runtime.run("gradientCoefficients", kept, moments, sums, pieces, map.weight ?? 0, map.eps, kept, ...outputs);
+      runtime.run(
+        "gradientCoefficients",
+        kept,
+        moments,
+        sums,
+        pieces,
+        map.weight ?? 0,
+        map.eps,
+        kept,
+        fold,
+        ...outputs,
+      );
       if (!dx) return;
-      if (patternOf(view) === "channels") runtime.share("channelGradient", outer, work, dy, x, coefficients, kept, dx);
+      if (patternOf(view) === "channels")
+        runtime.share("channelGradient", outer, work, dy, x, coefficients, kept, fold, dx);
       else {
         const args = [dy, x, coefficients, kept, inner, forward, dx];
         runtime.shareWithScratch("planeGradient", outer * kept, work, forward ? paddedBytes(inner) : 0, ...args);
@@ -165,7 +196,7 @@ export function normalization(runtime: Runtime): Normalization<number> {
       const scratch = paddedBytes(inner) + (repeat === 1 ? 3 * paddedBytes(period) : 0);
       const map = [weight ?? 0, bias ?? 0, eps, Number(rectifies)];
       const args = [dy, x, moments, kept, inner, repeat, period, Number(centred), ...map, dx, pieceRows, partials];
-      runtime.shareWithScratch("rowGradient", pieces, 5 * kept * inner, scratch, ...args);
+      runtime.shareWithScratch("rowGradient", pieces, nanoseconds.rowGradient * kept * inner, scratch, ...args);
     };
     if (!dweight && !dbias) {
       run(0);
@@ -173,7 +204,8 @@ export function normalization(runtime: Runtime): Normalization<number> {
     }
     runtime.withScratch(pieces * period * partialBytes, (partials) => {
       run(partials);
-      runtime.share("mergeRowGradients", period, 4 * pieces * period, partials, pieces, period, dweight, dbias);
+      const merging = nanoseconds.pair * pieces * period;
+      runtime.share("mergeRowGradients", period, merging, partials, pieces, period, dweight, dbias);
     });
   }
 
@@ -226,26 +258,29 @@ export function normalization(runtime: Runtime): Normalization<number> {
       const view = walkOf(given);
       const { outer, kept, inner, centred = true } = view;
       const size = outer * kept * inner;
+      const work = nanoseconds.sums * size;
       const pattern = patternOf(view);
       if (mask !== null) {
         const args = [x, mask, outer, kept, inner, Number(centred), moments];
-        runtime.shareWithScratch("maskedMoments", kept, 3 * size, 4 * outer * inner, ...args);
+        runtime.shareWithScratch("maskedMoments", kept, nanoseconds.masked * size, 4 * outer * inner, ...args);
       } else if (pattern === "rows") {
-        runtime.share(centred ? "rowMoments" : "rowSquares", kept, size, x, inner, moments);
+        runtime.share(centred ? "rowMoments" : "rowSquares", kept, work, x, inner, moments);
       } else if (pattern === "planes") {
         const pieces = columnPieces(view);
-        runtime.share("planeShifts", kept, size >> 3, x, outer, kept, inner, moments);
+        runtime.share("planeShifts", kept, nanoseconds.sums * kept * inner, x, outer, kept, inner, moments);
         runtime.withScratch(pieces * kept * partialBytes, (sums) => {
           const args = [x, moments, outer, kept, inner, pieceImages(view), sums];
-          runtime.share("planeSums", pieces * kept, size, ...args);
-          runtime.share("planeMoments", kept, size, x, sums, pieces, outer, kept, inner, moments);
+          runtime.share("planeSums", pieces * kept, work, ...args);
+          const merging = kept * (nanoseconds.kept + nanoseconds.pair * pieces);
+          runtime.share("planeMoments", kept, merging, x, sums, pieces, outer, kept, inner, moments);
         });
       } else {
-        const pieceRows = channelPieceRows(outer);
-        const pieces = Math.ceil(outer / pieceRows);
+        const fold = channelFold(view);
+        const pieceRows = channelPieceRows(view);
+        const pieces = columnPieces(view);
         runtime.withScratch(pieces * kept * partialBytes, (partials) => {
-          const scratch = 3 * paddedBytes(kept);
-          runtime.shareWithScratch("channelMoments", pieces, size, scratch, x, outer, kept, pieceRows, partials);
+          const scratch = 3 * paddedBytes(fold * kept);
+          runtime.shareWithScratch("channelMoments", pieces, work, scratch, x, outer, kept, fold, pieceRows, partials);
           runtime.run("mergeMoments", kept, partials, outer, pieceRows, kept, moments);
         });
       }

@@ -4,10 +4,18 @@ import { type StartedWorker, startWorker, whyAlone } from "./start-worker.js";
 
 /** More threads than this are not started. */
 export const mostThreads = 64;
-/** Chunks of a job for each thread: several, so that one that comes late takes fewer. */
+/** Chunks of a job for each thread at most: several, so that one that comes late takes fewer. */
 const chunksPerThread = 4;
-/** Looks at a word before its reader sleeps: some 50 µs. */
-const spins = 20_000;
+/** Less work than this, in ns, is no chunk of its own: handing one over takes a tenth. */
+const leastChunk = 1000;
+/** How long a thread looks at a word before it sleeps, in ms: longer than waking it takes. */
+const watchMs = 0.05;
+
+/**
+ * Work from which on a job is shared, in ns: with a worker that is awake, and where one must be woken first, of which only the next
+ * jobs have much. Measured by bench/threads.js.
+ */
+export const leastWork = { awake: 5000, asleep: 12_000 };
 
 /** How long the owner waits for a chunk that another thread has taken, in ms. */
 const patience = 60_000;
@@ -19,15 +27,17 @@ export class Pool {
   readonly #words: Int32Array;
   readonly #values: Float64Array;
   readonly #patience: number;
+  readonly #least: typeof leastWork;
   #workers: StartedWorker[] = [];
   #generation = 0;
   #reason: string | null = null;
   #canSleep: boolean | null = null;
 
-  constructor(module: WebAssembly.Module, memory: WebAssembly.Memory, patienceMs = patience) {
+  constructor(module: WebAssembly.Module, memory: WebAssembly.Memory, least = leastWork, patienceMs = patience) {
     this.#module = module;
     this.#memory = memory;
     this.#patience = patienceMs;
+    this.#least = least;
     this.#words = new Int32Array(memory.buffer, board.start, board.length);
     this.#values = new Float64Array(memory.buffer, board.start + 4 * board.arguments, board.maxArguments);
   }
@@ -64,7 +74,7 @@ export class Pool {
     };
     try {
       for (let slot = 1; slot < threads; slot++) {
-        const task = { module: this.#module, memory: this.#memory, board, slot, generation, spins };
+        const task = { module: this.#module, memory: this.#memory, board, slot, generation, watchMs };
         this.#workers.push(startWorker(task, failed));
       }
     } catch (error) {
@@ -92,59 +102,72 @@ export class Pool {
     this.#reason = reason;
   }
 
+  /** Whether a job of so much work, in ns, is worth sharing now. */
+  isWorth(work: number): boolean {
+    const ready = this.count;
+    if (ready === 1 || work < this.#least.awake) return false;
+    return work >= this.#least.asleep || Atomics.load(this.#words, board.sleeping) < ready - 1;
+  }
+
   /**
    * Runs a kernel over all of its units on all threads that are ready, and returns when it is done.
    *
    * @param kernel - its name in messages, its index among the exports, and itself
+   * @param work - about what it takes one thread, in ns
    * @param scratch - address of the working memory of {@link Pool.requested} threads, one after the other; with 0 `bytes` none is passed
    * @throws WorkerLostError if another thread does not finish its chunk
    */
   run(
     kernel: { readonly name: string; readonly index: number; readonly call: (...args: number[]) => void },
     units: number,
+    work: number,
     args: readonly number[],
     scratch: { readonly at: number; readonly bytes: number },
   ): void {
     const words = this.#words;
-    const chunks = Math.min(units, chunksPerThread * this.count);
+    const threads = this.count;
+    const chunks = Math.min(
+      units,
+      threads * Math.min(chunksPerThread, Math.ceil(Math.max(1, work) / (leastChunk * threads))),
+    );
     words[board.kernel] = kernel.index;
     words[board.units] = units;
     words[board.chunks] = chunks;
+    words[board.threads] = this.requested;
     words[board.argumentCount] = args.length;
     words[board.scratch] = scratch.at;
     words[board.scratchBytes] = scratch.bytes;
     this.#values.set(args);
-    Atomics.store(words, board.cursor, 0);
-    Atomics.store(words, board.finished, 0);
-    Atomics.add(words, board.job, 1);
-    if (Atomics.load(words, board.sleeping) > 0) Atomics.notify(words, board.job);
+    const job = Atomics.add(words, board.job, 1) + 1;
+    if (work >= this.#least.asleep && Atomics.load(words, board.sleeping) > 0) Atomics.notify(words, board.job);
     const own = scratch.bytes === 0 ? [] : [scratch.at];
-    for (;;) {
-      const chunk = Atomics.add(words, board.cursor, 1);
-      if (chunk >= chunks) break;
+    for (let chunk = 0; chunk < chunks; chunk++) {
+      if (Atomics.exchange(words, board.claims + chunk, job) === job) continue;
       kernel.call(...args, Math.floor((chunk * units) / chunks), Math.floor(((chunk + 1) * units) / chunks), ...own);
-      Atomics.add(words, board.finished, 1);
     }
-    const done = this.#await(board.finished, (value) => value === chunks);
     Atomics.add(words, board.job, 1);
-    if (!done || !this.#await(board.active, (value) => value === 0)) this.#lose(kernel.name);
+    if (!this.#isLeft()) this.#lose(kernel.name);
     if (Atomics.load(words, board.trapped) > 0) {
       Atomics.store(words, board.trapped, 0);
       throw new Error(`internal: the kernel ${kernel.name} trapped on another thread`);
     }
   }
 
-  /** Waits until a word satisfies `holds`; false if that takes too long. */
-  #await(word: number, holds: (value: number) => boolean): boolean {
-    for (let look = 0; look < spins; look++) if (holds(Atomics.load(this.#words, word))) return true;
+  /** Waits until no worker is inside the job; false if that takes too long. */
+  #isLeft(): boolean {
+    const words = this.#words;
+    let inside = Atomics.load(words, board.active);
+    if (inside === 0) return true;
     const started = performance.now();
-    for (;;) {
-      const value = Atomics.load(this.#words, word);
-      if (holds(value)) return true;
-      if (performance.now() - started > this.#patience) return false;
-      this.#canSleep ??= mayWait(this.#words);
-      if (this.#canSleep) Atomics.wait(this.#words, word, value, 1);
+    for (let looks = 1; inside > 0; inside = Atomics.load(words, board.active)) {
+      if (looks++ % 64 !== 0) continue;
+      const waited = performance.now() - started;
+      if (waited > this.#patience) return false;
+      if (waited < watchMs) continue;
+      this.#canSleep ??= mayWait(words);
+      if (this.#canSleep) Atomics.wait(words, board.active, inside, 1);
     }
+    return true;
   }
 
   #lose(name: string): never {

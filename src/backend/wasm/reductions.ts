@@ -8,6 +8,18 @@ const columnBlock = 2048;
 /** Columns of one unit of the softmax kernels and of `maxColumnsGradient`. */
 const strip = 4;
 
+/** What a value takes, in ns: {@link Runtime.share}. A sum of few columns takes more than one of rows. */
+const nanoseconds = {
+  sum: 0.06,
+  sumColumns: 0.1,
+  max: 0.5,
+  maxGradient: 0.5,
+  softmax: 1.8,
+  logSoftmax: 2.1,
+  softmaxGradient: 0.65,
+  logSoftmaxGradient: 1.4,
+};
+
 /** How a sum over the middle of (outer, count, inner) is cut; it depends on the shape only, and so do the bits of the result. */
 function columnPlan(outer: number, count: number, inner: number) {
   // Few columns are laid side by side: `fold` rows make one, so that four lanes are filled.
@@ -24,12 +36,13 @@ function columnPlan(outer: number, count: number, inner: number) {
 export function reductions(runtime: Runtime): Reductions<number> {
   function sumRows(x: number, y: number, rows: number, count: number): void {
     const pieces = Math.ceil(count / piece);
+    const work = nanoseconds.sum * rows * count;
     if (pieces === 1) {
-      runtime.share("sumRows", rows, rows * count, x, y, count);
+      runtime.share("sumRows", rows, work, x, y, count);
       return;
     }
     runtime.withScratch(8 * rows * pieces, (partial) => {
-      runtime.share("sumPieces", rows * pieces, rows * count, x, partial, count, piece);
+      runtime.share("sumPieces", rows * pieces, work, x, partial, count, piece);
       runtime.run("mergeSums", rows, partial, y, pieces, 1);
     });
   }
@@ -39,7 +52,8 @@ export function reductions(runtime: Runtime): Reductions<number> {
     const units = outer * pieces * Math.ceil(width / columnBlock);
     const sum = (partial: number): void => {
       const args = [x, partial, y, rows, width, lastWidth, rowsPerPiece];
-      runtime.shareWithScratch("sumColumns", units, outer * count * inner, 8 * columnBlock, ...args);
+      const work = nanoseconds.sumColumns * outer * count * inner;
+      runtime.shareWithScratch("sumColumns", units, work, 8 * columnBlock, ...args);
     };
     if (pieces * fold === 1) {
       sum(0);
@@ -53,20 +67,27 @@ export function reductions(runtime: Runtime): Reductions<number> {
 
   function maxRows(x: number, y: number, rows: number, count: number): void {
     const pieces = Math.ceil(count / piece);
+    const work = nanoseconds.max * rows * count;
     if (pieces === 1) {
-      runtime.share("maxPieces", rows, rows * count, x, y, count, count);
+      runtime.share("maxPieces", rows, work, x, y, count, count);
       return;
     }
     runtime.withScratch(4 * rows * pieces, (partial) => {
-      runtime.share("maxPieces", rows * pieces, rows * count, x, partial, count, piece);
+      runtime.share("maxPieces", rows * pieces, work, x, partial, count, piece);
       runtime.run("maxPieces", rows, partial, y, pieces, pieces);
     });
   }
 
   /** Runs a kernel of assembly/softmax.ts over rows, or over columns four abreast. */
-  function softmax(blocks: readonly number[], logarithm: boolean, suffix: string, shape: readonly number[]): void {
+  function softmax(
+    blocks: readonly number[],
+    logarithm: boolean,
+    suffix: "" | "Gradient",
+    shape: readonly number[],
+  ): void {
     const [outer, count, inner] = shape;
-    const work = 8 * outer * count * inner;
+    const kind = `${logarithm ? "logSoftmax" : "softmax"}${suffix}` as const;
+    const work = nanoseconds[kind] * outer * count * inner;
     if (inner === 1) {
       runtime.share(`${logarithm ? "logSoftmax" : "softmax"}Rows${suffix}`, outer, work, ...blocks, count);
     } else {
@@ -85,12 +106,14 @@ export function reductions(runtime: Runtime): Reductions<number> {
 
     max(x, y, outer, count, inner) {
       if (inner === 1) maxRows(x, y, outer, count);
-      else
-        runtime.share("maxColumns", outer * Math.ceil(inner / columnBlock), outer * count * inner, x, y, count, inner);
+      else {
+        const work = nanoseconds.max * outer * count * inner;
+        runtime.share("maxColumns", outer * Math.ceil(inner / columnBlock), work, x, y, count, inner);
+      }
     },
 
     maxGradient(dy, x, dx, outer, count, inner) {
-      const work = 2 * outer * count * inner;
+      const work = nanoseconds.maxGradient * outer * count * inner;
       if (inner === 1) runtime.share("maxRowsGradient", outer, work, dy, x, dx, count);
       else runtime.share("maxColumnsGradient", outer * Math.ceil(inner / strip), work, dy, x, dx, count, inner);
     },

@@ -1,7 +1,7 @@
 import { BackendError } from "../../errors.js";
 import { kernelBytes } from "./kernels.generated.js";
 import { WasmMemory } from "./memory.js";
-import { Pool } from "./pool.js";
+import { leastWork, Pool } from "./pool.js";
 
 /** A kernel, and its place among the exports. */
 interface Kernel {
@@ -10,8 +10,6 @@ interface Kernel {
   readonly call: (...args: number[]) => void;
 }
 
-/** Less work than this is done by one thread, in values read and written: about what waking a worker costs. */
-const leastWork = 32768;
 /** So many threads are started unless a number is asked for. */
 const mostByDefault = 8;
 
@@ -35,7 +33,7 @@ export class Runtime {
   readonly #kernels: Readonly<Record<string, Kernel>>;
   #asked = false;
 
-  constructor() {
+  constructor(least?: typeof leastWork) {
     let module: WebAssembly.Module;
     try {
       module = new WebAssembly.Module(decode(kernelBytes));
@@ -56,7 +54,7 @@ export class Runtime {
       return { name, index, call: instance.exports[name] as Kernel["call"] };
     };
     this.#kernels = Object.fromEntries(names.map((name, index) => [name, kernel(name, index)]));
-    this.pool = new Pool(module, this.memory.memory);
+    this.pool = new Pool(module, this.memory.memory, least);
   }
 
   /** Asks for a number of threads; at first by default for EVENKEEL_THREADS or, up to eight, as many as the machine runs at once. */
@@ -77,10 +75,10 @@ export class Runtime {
     this.withScratch(scratchBytes, (scratch) => this.#kernels[kernel].call(...args, 0, units, scratch));
   }
 
-  /** As {@link Runtime.run}, on all threads if `work`, in values read and written, is worth it. */
+  /** As {@link Runtime.run}, on all threads if `work`, about what it takes one of them in ns, is worth it. */
   share(kernel: string, units: number, work: number, ...args: number[]): void {
-    if (this.#isShared(units, work)) this.pool.run(this.#kernels[kernel], units, args, { at: 0, bytes: 0 });
-    else this.run(kernel, units, ...args);
+    if (!this.#isShared(units, work)) this.run(kernel, units, ...args);
+    else this.pool.run(this.#kernels[kernel], units, work, args, { at: 0, bytes: 0 });
   }
 
   /** As {@link Runtime.share}, with working memory for each thread. */
@@ -91,14 +89,14 @@ export class Runtime {
     }
     const bytes = Math.max(64, Math.ceil(scratchBytes / 64) * 64);
     this.withScratch(bytes * this.pool.requested, (at) => {
-      this.pool.run(this.#kernels[kernel], units, args, { at, bytes });
+      this.pool.run(this.#kernels[kernel], units, work, args, { at, bytes });
     });
   }
 
   #isShared(units: number, work: number): boolean {
-    if (units < 2 || work < leastWork) return false;
-    if (!this.#asked) this.askForThreads();
-    return this.pool.requested > 1 && this.pool.count > 1;
+    if (units < 2) return false;
+    if (!this.#asked && work >= leastWork.asleep) this.askForThreads();
+    return this.pool.isWorth(work);
   }
 
   /** Runs `body` with working memory that kernels of one member share. */

@@ -6,6 +6,9 @@ const piece = 16384;
 /** Pieces, at most: larger ones where there are more values. */
 const maxPieces = 32;
 
+/** What a value takes, in ns: {@link Runtime.share}. */
+const nanoseconds = { extremes: 0.3, count: 1 };
+
 /** What values are like: assembly/summary.ts. */
 export function summaries(runtime: Runtime, { moments }: Normalization<number>): Summaries<number> {
   return {
@@ -20,11 +23,20 @@ export function summaries(runtime: Runtime, { moments }: Normalization<number>):
         const extremes = scratch + momentsBytes;
         const counts = extremes + extremesBytes;
         moments(x, { ...view, repeat: inner, period: kept }, null, scratch);
-        runtime.share("channelExtremes", kept, size, x, extremes, size === 0 ? 0 : outer, kept, inner);
+        runtime.share(
+          "channelExtremes",
+          kept,
+          nanoseconds.extremes * size,
+          x,
+          extremes,
+          size === 0 ? 0 : outer,
+          kept,
+          inner,
+        );
         const [low, high] = range ?? [0, 0];
         runtime.run("summarizeChannels", 1, scratch, extremes, kept, bins, low, high, summary);
         const args = [x, summary, counts, counted, pieceSize, bins];
-        runtime.shareWithScratch("countPieces", pieces, 4 * counted, 12 * (bins + 2), ...args);
+        runtime.shareWithScratch("countPieces", pieces, nanoseconds.count * counted, 12 * (bins + 2), ...args);
         runtime.run("mergeCounts", 1, counts, pieces, bins, summary);
       });
     },

@@ -1,5 +1,5 @@
 import type { ConvGeometry } from "../backend.js";
-import { multiplyAddsPerValue } from "./gemm.js";
+import { multiplyAddNs } from "./gemm.js";
 
 /** Tiles, or positions of rows, that a unit of work has at least, if there are so many: enough to fill panels of 16 well. */
 const unitTiles = 64;
@@ -18,6 +18,10 @@ const mostColumnChannelsOfSmall = 7;
 const shortSide = 12;
 /** At most so many rows are computed for each that exists. */
 const mostRowsPerRow = 1.25;
+
+/** Products of a tile, or of a position of rows, for each pair of channels, and what transforms take for a channel, in ns. */
+const tileCosts = { products: 36, transforms: 16 };
+const positionCosts = { products: 18, transforms: 1 };
 
 /** A convolution that Winograd's kernels do, a group at a time: its source and result, and the zeros before the source. */
 export interface WinogradShape {
@@ -39,7 +43,7 @@ export interface WinogradPlan {
   /** Tiles, or positions of rows, of a full unit, rounded up to a multiple of 16. */
   readonly tiles: number;
   readonly planesBytes: number;
-  /** Multiply-adds of the products, and twice as many for the transforms, in values that take as long. */
+  /** What the products and transforms take, in ns. */
   readonly work: number;
 }
 
@@ -130,13 +134,13 @@ function cut(parts: number, tilesPerPart: number, most: number): number {
   return best;
 }
 
-/** The plan for tiles of which each takes some bytes, or for positions of rows, and `rowLength` values to a row of the planes. */
+/** The plan for tiles, or for positions of rows, at most so many to a unit, with `rowLength` values to a row of the planes. */
 function planOf(
   shape: WinogradShape,
   tileColumns: number,
   rowLength: number,
   most: number,
-  products: number,
+  costs: typeof tileCosts,
 ): WinogradPlan {
   const { batch, groups, channels, rows, columns, padding, results, resultRows, resultColumns } = shape;
   const tileRows = Math.ceil(resultRows / 4);
@@ -146,13 +150,13 @@ function planOf(
   const source = [channels, rows, columns, ...padding];
   const result = [results, resultRows, resultColumns];
   const cuts = [batch, tileRows, tileColumns, images, sliceRows];
-  const tiles = batch * perImage * products;
+  const perTile = multiplyAddNs * costs.products * channels * results + costs.transforms * (channels + results);
   return {
     words: Int32Array.of(...source, ...result, ...cuts, groups * channels, groups * results, rowLength),
     units: Math.ceil(batch / images) * Math.ceil(tileRows / sliceRows),
     tiles: 16 * Math.ceil((images * sliceRows * tileColumns) / 16),
     planesBytes: 16 * Math.ceil((images * (4 * sliceRows + 2) * rowLength) / 4),
-    work: (tiles * channels * results) / multiplyAddsPerValue + 2 * tiles * (channels + results),
+    work: batch * perImage * perTile,
   };
 }
 
@@ -160,7 +164,7 @@ function planOf(
 export function tilePlan(shape: WinogradShape, bytesPerTile: number): WinogradPlan {
   const tileColumns = Math.ceil(shape.resultColumns / 4);
   const most = Math.max(16, Math.min(2 * unitTiles, Math.floor(unitBytes / bytesPerTile)));
-  return planOf(shape, tileColumns, 4 * tileColumns + 2, most, 36);
+  return planOf(shape, tileColumns, 4 * tileColumns + 2, most, tileCosts);
 }
 
 /** A plan for assembly/winograd-columns.ts, whose tiles are positions of rows that end with the zeros before the next. */
@@ -168,5 +172,5 @@ export function columnPlan(shape: WinogradShape): WinogradPlan {
   const { channels, results, columns, padding } = shape;
   const rowLength = columns + padding[1];
   const most = Math.max(unitTiles, Math.floor(unitBytes / (24 * (channels + results))));
-  return planOf(shape, rowLength, rowLength, most, 18);
+  return planOf(shape, rowLength, rowLength, most, positionCosts);
 }

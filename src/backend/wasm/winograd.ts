@@ -16,6 +16,8 @@ import {
 const mostPieces = 8;
 /** Working memory of the kernels that transform filters. */
 const filterScratch = 496;
+/** What a byte of packed weights takes, and one of partial sums, in ns. */
+const nanoseconds = { packedByte: 0.1, mergedByte: 0.05 };
 
 /** The kernels for a shape, and the memory they take. */
 function methodOf(shape: WinogradShape) {
@@ -51,7 +53,8 @@ export function winograd(runtime: Runtime) {
       runtime.memory.bytes.set(new Uint8Array(plan.words.buffer), words);
       const packed = words + 64;
       const packing = [weight, channels, results, ...steps, Number(turned), packed];
-      runtime.shareWithScratch(kernels.pack, Math.ceil(results / 2), weightBytes, filterScratch, ...packing);
+      const work = nanoseconds.packedByte * weightBytes;
+      runtime.shareWithScratch(kernels.pack, Math.ceil(results / 2), work, filterScratch, ...packing);
       const args = [words, source, packed, bias, result];
       runtime.shareWithScratch(kernels.correlate, plan.units, plan.work, scratch, ...args);
     });
@@ -105,7 +108,7 @@ export function winograd(runtime: Runtime) {
           const args = [words, words + 64, dy + ofDy, x + ofX, partial, plan.units, pieces];
           runtime.shareWithScratch("winogradWeightGradient", pieces, plan.work, scratch, ...args);
           const merging = [partial, dweight + ofWeight, pieces, channels, results];
-          const work = (pieces * sumBytes) / 4;
+          const work = nanoseconds.mergedByte * pieces * sumBytes;
           runtime.shareWithScratch("winogradMergeWeights", channels, work, filterScratch, ...merging);
         });
       });

@@ -17,6 +17,7 @@ import { gapOf } from "./gap.js";
 import { type GradientSize, gradientSizes } from "./gradients.js";
 import { normHealth } from "./norm-health.js";
 import { type Observation, observe, usesBatches } from "./observation.js";
+import { type DiagnoseProgress, Passes } from "./passes.js";
 import { thresholds } from "./thresholds.js";
 
 /** Options of {@link diagnose}. */
@@ -27,6 +28,8 @@ export interface DiagnoseOptions<Target> {
   readonly samples?: number;
   /** Samples in a batch of training, which noise is told for. @defaultValue that of the first batch */
   readonly batchSize?: number;
+  /** Called, and awaited, after each batch of each pass over the data. */
+  readonly onProgress?: (progress: DiagnoseProgress) => void | Promise<void>;
 }
 
 const where = "diagnose(model, data)";
@@ -79,14 +82,18 @@ export async function diagnose<Target = Int32Array>(
       .flatMap(([name, module]) =>
         module instanceof RunningNorm && module.runningMean !== null && !module.frozen ? [[name, module] as const] : [],
       );
-    const { loss } = options;
-    const gap = hasLoss && switched.length > 0 ? await gapOf({ model, batches, loss, norms: switched }) : null;
+    const { loss, onProgress = () => {} } = options;
+    const hasGap = hasLoss && switched.length > 0;
+    // With all statistics running, with all of batches, with those of each norm in turn; and to observe.
+    const passes = new Passes(batches, (hasGap ? 2 + switched.length : 0) + 1, onProgress);
+    const gap = hasGap ? await gapOf({ model, passes, loss, norms: switched }) : null;
     if (gap !== null && batches.length < thresholds.batches) {
       const few = batches.length === 1 ? "1 batch is" : `${batches.length} batches are`;
       notes.push(`${few} too few to tell a gap from chance: pass ${thresholds.batches} or more`);
     }
     for (const [, norm] of switched) norm.normalizeWith = "batch";
-    const seen = await observe(model, batches);
+    passes.expect(1);
+    const seen = await observe(model, passes);
     const gradients = hasLoss ? await gradientSizes(model, batches[0], loss) : new Map<Tensor, GradientSize>();
     const norms = [];
     for (const one of seen) if (one.module instanceof Norm) norms.push(await normHealth(one.module, one, batchSize));

@@ -1,0 +1,45 @@
+import { spawnSync } from "node:child_process";
+import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { writeWhole } from "evenkeel/node";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { temporaryFolder } from "../support/idx-files.js";
+
+let folder = "";
+beforeAll(() => {
+  folder = temporaryFolder();
+});
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+const said = (write: () => void) =>
+  expect(() => {
+    try {
+      write();
+    } catch (error) {
+      throw new Error(String(error).replaceAll(folder, "FOLDER"));
+    }
+  });
+
+test("folders that are missing are made, and a file among them is told", () => {
+  writeWhole(join(folder, "a", "b", "c.txt"), "text");
+  writeWhole(join(folder, "a", "b", "d.txt"), "more");
+  expect(readdirSync(join(folder, "a", "b"))).toEqual(["c.txt", "d.txt"]);
+  expect(readFileSync(join(folder, "a", "b", "c.txt"), "utf8")).toBe("text");
+  said(() => writeWhole(join(folder, "a", "b", "c.txt", "e", "f"), "")).toThrowErrorMatchingInlineSnapshot(
+    `[Error: ArgumentError: FOLDER/a/b/c.txt: expected a folder, got a file. Name another place.]`,
+  );
+});
+
+test.runIf(existsSync("/proc/self"))("a place where no folder can be made is an answer, not a wait", () => {
+  const data = join(folder, "data.csv");
+  writeFileSync(data, "x,y\n1,a\n2,b\n3,a\n4,b\n5,a\n6,b\n7,a\n8,b\n");
+  const flags = ["train", "--data", data, "--split", "0.5,0.5", "--out", "/proc/evenkeel/run"];
+  const run = spawnSync(process.execPath, ["dist/cli/main.js", ...flags], { encoding: "utf8", timeout: 30_000 });
+  expect([run.status, run.stderr]).toMatchInlineSnapshot(`
+    [
+      1,
+      "evenkeel: /proc/evenkeel: expected a place that can be used, got ENOENT: no such file or directory, mkdir '/proc/evenkeel'. Check its name and rights.
+    ",
+    ]
+  `);
+});
