@@ -7,7 +7,7 @@ import { RunningNorm } from "../../nn/running-norm.js";
 import { Weighted } from "../../nn/weighted.js";
 import { checkCount } from "../../shape.js";
 import { Tensor } from "../../tensor.js";
-import { type Loss, labelsOf } from "../../train/step.js";
+import { checkBatches, type Loss, labelsOf } from "../../train/step.js";
 import { finite } from "../distribution.js";
 import { wholeOf } from "../summary.js";
 import { isActivation } from "../watch.js";
@@ -63,6 +63,7 @@ export async function diagnose<Target = Int32Array>(
   data: Iterable<Batch<Target> | Tensor> | AsyncIterable<Batch<Target> | Tensor>,
   options: DiagnoseOptions<Target> = {},
 ): Promise<Diagnosis> {
+  checkBatches(where, data);
   const limit = checkCount(where, "samples", options.samples ?? thresholds.defaultSamples);
   const { batches, notes } = await collect(data, limit);
   const batchSize = checkCount(where, "batchSize", options.batchSize ?? batches[0].inputs.shape[0]);
