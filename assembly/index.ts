@@ -5,6 +5,7 @@ export * from "./conv-direct";
 export * from "./pointwise";
 export * from "./pointwise-weights";
 export * from "./winograd";
+export * from "./winograd-columns";
 export * from "./winograd-weights";
 export * from "./elementwise";
 export * from "./walk";

@@ -26,11 +26,12 @@ export function writeFactors(factors: usize): void {
   v128.store(factors, f32x4.splat(<f32>(a * a + b * b)), 112);
 }
 
-/** to = Bᵀ from, 6 → 6, for six lines: each `fromNext` and `toNext` bytes after the one before. */
+/** to = Bᵀ from, 6 → 6, for `count` lines: each `fromNext` and `toNext` bytes after the one before. */
 // @ts-ignore: decorator
 @inline
 export function inputLines(
   factors: usize,
+  count: usize,
   from: usize,
   fromNext: usize,
   fromStep: usize,
@@ -44,7 +45,7 @@ export function inputLines(
   const b2 = v128.load(factors, 48);
   const product = v128.load(factors, 96);
   const sum = v128.load(factors, 112);
-  const end = from + 6 * fromNext;
+  const end = from + count * fromNext;
   for (; from < end; from += fromNext) {
     const d0 = v128.load(from);
     const d1 = v128.load(from + fromStep);

@@ -23,11 +23,13 @@ const BATCH = 8;
 /** Tiles of an image, and how many images and rows of tiles a unit has. */
 const TILE_ROWS = 9;
 const TILE_COLUMNS = 10;
-const IMAGES = 11;
-const SLICE_ROWS = 12;
+export const IMAGES = 11;
+export const SLICE_ROWS = 12;
 /** Channels of an image of the source and of the result, those of other groups among them. */
 const IMAGE_CHANNELS = 13;
-const IMAGE_RESULTS = 14;
+export const IMAGE_RESULTS = 14;
+/** Values of a row of the planes that {@link fillPadded} writes. */
+const ROW_LENGTH = 15;
 
 /** A tile's record: byte offsets of its patch in the planes and of its results in a channel, and how many rows and columns exist. */
 export const recordBytes: usize = 16;
@@ -44,23 +46,42 @@ export function planesBytes(plan: usize): usize {
 
 /** Bytes of a row of the planes. */
 export function rowBytes(plan: usize): usize {
-  return bytes(4 * word(plan, TILE_COLUMNS) + 2);
+  return bytes(word(plan, ROW_LENGTH));
 }
 
-function planeLength(plan: usize): i32 {
-  return (4 * word(plan, SLICE_ROWS) + 2) * (4 * word(plan, TILE_COLUMNS) + 2);
+export function planeLength(plan: usize): i32 {
+  return (4 * word(plan, SLICE_ROWS) + 2) * word(plan, ROW_LENGTH);
+}
+
+/** The first image of a unit, how many it has, and its rows of tiles in each. */
+export function firstImage(plan: usize, unit: i32): i32 {
+  return (unit / slicesOf(plan)) * word(plan, IMAGES);
+}
+
+export function imagesOf(plan: usize, unit: i32): i32 {
+  return min(word(plan, IMAGES), word(plan, BATCH) - firstImage(plan, unit));
+}
+
+export function firstTileRow(plan: usize, unit: i32): i32 {
+  return (unit % slicesOf(plan)) * word(plan, SLICE_ROWS);
+}
+
+export function tileRowsOf(plan: usize, unit: i32): i32 {
+  return min(word(plan, SLICE_ROWS), word(plan, TILE_ROWS) - firstTileRow(plan, unit));
+}
+
+function slicesOf(plan: usize): i32 {
+  const sliceRows = word(plan, SLICE_ROWS);
+  return (word(plan, TILE_ROWS) + sliceRows - 1) / sliceRows;
 }
 
 /** Writes the records of a unit's tiles, and empty ones up to a multiple of 16; how many tiles there are. */
 export function placeTiles(plan: usize, unit: i32, records: usize): i32 {
-  const tileRows = word(plan, TILE_ROWS);
   const tileColumns = word(plan, TILE_COLUMNS);
-  const sliceRows = word(plan, SLICE_ROWS);
-  const slices = (tileRows + sliceRows - 1) / sliceRows;
-  const first = (unit / slices) * word(plan, IMAGES);
-  const images = min(word(plan, IMAGES), word(plan, BATCH) - first);
-  const firstRow = (unit % slices) * sliceRows;
-  const lastRow = min(firstRow + sliceRows, tileRows);
+  const first = firstImage(plan, unit);
+  const images = imagesOf(plan, unit);
+  const firstRow = firstTileRow(plan, unit);
+  const lastRow = firstRow + tileRowsOf(plan, unit);
   const resultRows = word(plan, RESULT_ROWS);
   const resultColumns = word(plan, RESULT_COLUMNS);
   let at = records;
@@ -89,16 +110,15 @@ export function placeTiles(plan: usize, unit: i32, records: usize): i32 {
 export function fillPadded(plan: usize, unit: i32, source: usize, channel: i32, planes: usize): void {
   const rows = word(plan, ROWS);
   const columns = word(plan, COLUMNS);
-  const sliceRows = word(plan, SLICE_ROWS);
-  const slices = (word(plan, TILE_ROWS) + sliceRows - 1) / sliceRows;
-  const first = (unit / slices) * word(plan, IMAGES);
-  const images = min(word(plan, IMAGES), word(plan, BATCH) - first);
+  const first = firstImage(plan, unit);
+  const images = imagesOf(plan, unit);
   const step = rowBytes(plan);
-  const firstRow = (unit % slices) * sliceRows * 4 - word(plan, PADDING_ROWS);
+  const planeRows = 4 * word(plan, SLICE_ROWS) + 2;
+  const firstRow = 4 * firstTileRow(plan, unit) - word(plan, PADDING_ROWS);
   let to = planes + bytes(word(plan, PADDING_COLUMNS));
   for (let image = 0; image < images; image++) {
     const from = source + bytes((first + image) * word(plan, IMAGE_CHANNELS) + channel, rows * columns);
-    for (let row = firstRow; row < firstRow + 4 * sliceRows + 2; row++) {
+    for (let row = firstRow; row < firstRow + planeRows; row++) {
       if (row >= 0 && row < rows) copyRow(from + bytes(row, columns), to, columns);
       else memory.fill(to, 0, bytes(columns));
       to += step;
@@ -145,8 +165,8 @@ export function spreadPatches(
     p2 += rowStep;
     p3 += rowStep;
   }
-  inputLines(factors, scratch, 96, 16, scratch, 96, 16);
-  inputLines(factors, scratch, 16, 96, to, step, 6 * step);
+  inputLines(factors, 6, scratch, 96, 16, scratch, 96, 16);
+  inputLines(factors, 6, scratch, 16, 96, to, step, 6 * step);
 }
 
 /**

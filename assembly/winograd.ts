@@ -81,9 +81,10 @@ function packPair(table: usize, g: usize, h: usize, next: usize, lines: usize, t
   }
 }
 
+/** The values of two filters at an offset; 0 stands for a filter of zeros. */
 // @ts-ignore: decorator
 @inline
-function bothAt(g: usize, h: usize, offset: usize): v128 {
+export function bothAt(g: usize, h: usize, offset: usize): v128 {
   return f64x2(<f64>load<f32>(g + offset), h ? <f64>load<f32>(h + offset) : 0);
 }
 

@@ -46,6 +46,7 @@ export type {
   NormDrift,
   Score,
 } from "./diagnostics/diagnose/diagnosis.js";
+export type { DiagnoseProgress } from "./diagnostics/diagnose/passes.js";
 export type { Distribution } from "./diagnostics/distribution.js";
 export type { Histogram } from "./diagnostics/histogram.js";
 export { type PredictedValue, PredictedValues } from "./diagnostics/predicted-values.js";

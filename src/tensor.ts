@@ -388,6 +388,17 @@ export function keep(t: Tensor): Tensor {
   return t.persist();
 }
 
+/** Checks, for callers without types, that an argument is a tensor. @param where - a layer, or the function and argument */
+export function checkTensor(where: object | string, x: unknown): void {
+  if (x instanceof Tensor) return;
+  throw new ArgumentError({
+    where: typeof where === "string" ? where : `${where}.forward(x)`,
+    expected: "a tensor",
+    received: typeof x === "object" && x !== null ? (x.constructor?.name ?? "an object") : String(x),
+    cure: "Make one with tensor(values, shape).",
+  });
+}
+
 /** The one backend that all these tensors live on. @throws ArgumentError if they live on two */
 export function commonBackend(where: string, ...tensors: (Tensor | null)[]): Backend {
   let found: Backend | null = null;

@@ -19,6 +19,7 @@ import { describeDiagnosis } from "./describe-diagnosis.js";
 import { draw, loadPart, type ModelDataFlags } from "./model-data.js";
 import { bareModelCommand, openModel, runHelp } from "./model-options.js";
 import { count, oneOf } from "./options.js";
+import { passProgress } from "./pass-progress.js";
 
 interface DoctorFlags extends Omit<ModelDataFlags, "data"> {
   readonly data?: string;
@@ -109,9 +110,13 @@ async function examine(patient: Patient, flags: DoctorFlags): Promise<void> {
   onWarning((message) => process.stderr.write(`evenkeel: warning: ${message}\n`));
   const { model, name, file, source, data } = patient;
   const batchSize = flags.batchSize ?? patient.batchSize;
-  const drawn = batches(draw(data.dataset as Dataset<unknown>, flags) as Dataset<never>, { batchSize });
+  const drawn = draw(data.dataset as Dataset<unknown>, flags) as Dataset<never>;
   const loss = data.task === "regression" ? { loss: mse } : {};
-  const diagnosis = await diagnose(model, drawn, { batchSize, samples: flags.samples, ...loss });
+  const progress = passProgress("pass", process.stderr);
+  const diagnosis = await diagnose(model, batches(drawn, { batchSize }), {
+    ...{ batchSize, samples: flags.samples, ...loss },
+    onProgress: (done) => progress.show(done, drawn.length),
+  }).finally(progress.close);
   const about = { model: name, data: source, part: data.part };
   const page = flags.page ? (flags.output ?? join(dirname(file), "doctor.html")) : null;
   if (page !== null) writeWhole(page, await renderPage(doctorReport({ ...about, diagnosis })));

@@ -5,9 +5,8 @@ import { type RecalibrateMode, type RecalibrateProgress, recalibrate } from "../
 import type { DataPart } from "../node/data/load-data-as.js";
 import { writeModel } from "../node/write-model.js";
 import { onWarning } from "../warnings.js";
-import { openBar } from "./bar.js";
 import { dataHelp } from "./data-options.js";
-import { describeDrift } from "./describe-drift.js";
+import { checkAnyNorm, describeDrift } from "./describe-drift.js";
 import {
   checkForeignFlags,
   type ForeignDataFlags,
@@ -19,6 +18,7 @@ import { isOnnx } from "./model-kind.js";
 import { type ModelFlags, modelCommand, openModel } from "./model-options.js";
 import { recalibrateOnnxFile } from "./onnx/recalibrate.js";
 import { count, number, oneOf } from "./options.js";
+import { passProgress } from "./pass-progress.js";
 
 interface RecalibrateFlags extends ModelFlags, ModelDataFlags, ForeignDataFlags {
   readonly output: string;
@@ -59,7 +59,7 @@ export function recalibrateCommand(): Command {
     .option("--seed <n>", "what the samples are drawn by, if there are more", count("--seed", 0), 0)
     .option("--skip-bad-rows", "leave out what cannot be used, instead of refusing it");
   return foreignDataOptions(command, "ONNX").action(async (model: string, flags: RecalibrateFlags) => {
-    const progress = progressBar();
+    const progress = passProgress("norm", process.stderr);
     try {
       const isGiven = command.getOptionValueSource("batchSize") !== "default";
       const text = isOnnx(model)
@@ -67,29 +67,15 @@ export function recalibrateCommand(): Command {
             model,
             checkForeignFlags(model, flags),
             isGiven ? flags.batchSize : null,
-            progress.update,
+            progress.show,
           )
-        : await recalibrateRun(model, flags, progress.update);
-      progress.stop();
+        : await recalibrateRun(model, flags, progress.show);
+      progress.close();
       process.stdout.write(`${text}\n`);
     } finally {
-      progress.stop();
+      progress.close();
     }
   });
-}
-
-/** A bar on a terminal, nothing elsewhere. */
-function progressBar(): {
-  readonly update: (progress: RecalibrateProgress, samples: number) => void;
-  readonly stop: () => void;
-} {
-  const bar = openBar(process.stderr, "norm {pass}/{passes} {bar} {percentage}%");
-  bar?.start(1, 0, { pass: 0, passes: "–" });
-  return {
-    update: ({ pass, passes, samples: seen }, samples) =>
-      bar?.update((pass + seen / samples) / passes, { pass: pass + 1, passes }),
-    stop: () => bar?.stop(),
-  };
 }
 
 async function recalibrateRun(
@@ -108,6 +94,7 @@ async function recalibrateRun(
     blend,
     onProgress: (progress) => onProgress(progress, drawn.length),
   });
+  checkAnyNorm(path, result);
   const output = writeModel(flags.output, run.model, run);
   const about = { model: run.file, output, data: flags.data, part, mode };
   if (flags.json === true) return JSON.stringify({ ...about, ...result }, null, 2);

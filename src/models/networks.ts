@@ -9,7 +9,7 @@ import { GlobalAvgPool2d, MaxPool2d } from "../nn/pooling.js";
 import { Residual } from "../nn/residual.js";
 import { Sequential } from "../nn/sequential.js";
 import { checkCount, checkShape, formatShape, type Shape, sizeOf } from "../shape.js";
-import { type NormName, normLayer, othersThatUse, removesBias } from "./norms.js";
+import { type NormName, normLayer, normNames, othersThatUse, removesBias } from "./norms.js";
 
 /** How a network built by name is normalised. A setting that the norm has no use for is refused. */
 export interface NormOptions {
@@ -190,6 +190,15 @@ export const normOptions = {
 
 function checkNormOptions(name: NetworkName, options: NormOptions): void {
   const { norm: kind = "batch" } = options;
+  if (!normNames.includes(kind)) {
+    const expected = normNames.join(", ");
+    throw new ArgumentError({
+      where: `${name}({ norm })`,
+      expected,
+      received: String(kind),
+      cure: "Pass one of them.",
+    });
+  }
   for (const option of Object.keys(normOptions) as (keyof typeof normOptions)[]) {
     const others = options[option] === undefined ? null : othersThatUse(normOptions[option], kind);
     if (others === null) continue;

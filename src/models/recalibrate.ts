@@ -4,6 +4,7 @@ import type { AnyModule } from "../nn/module.js";
 import { RunningNorm } from "../nn/running-norm.js";
 import { checkCount } from "../shape.js";
 import type { Tensor } from "../tensor.js";
+import { checkBatches } from "../train/step.js";
 import {
   type ChannelStatistics,
   type Drift,
@@ -166,6 +167,7 @@ function checkOptions<B>(
   { mode = "sequential", samples, blend = 0 }: RecalibrateOptions<B, never>,
 ): void {
   const where = "recalibrate(model, data)";
+  checkBatches(where, data);
   if (mode !== "sequential" && mode !== "batch") {
     const received = JSON.stringify(mode) ?? String(mode);
     throw new ArgumentError({

@@ -1,7 +1,7 @@
 import { ShapeError } from "../errors.js";
 import { conv1d, type SignalConvOptions } from "../ops/conv1d.js";
 import { checkCount, formatShape } from "../shape.js";
-import type { Tensor } from "../tensor.js";
+import { checkTensor, type Tensor } from "../tensor.js";
 import { checkChannelGroups } from "./channel-groups.js";
 import { uniformParameter } from "./init.js";
 import { checkFeatures } from "./module.js";
@@ -63,6 +63,7 @@ export class Conv1d extends Weighted {
 
   /** See {@link Weighted.applyWeight}. */
   override applyWeight(x: Tensor, weight: Tensor): Tensor {
+    checkTensor(this, x);
     if (x.rank !== 3) {
       throw new ShapeError({
         where: `${this}.forward(x)`,

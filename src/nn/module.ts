@@ -1,6 +1,6 @@
 import { ShapeError, StateDictError } from "../errors.js";
 import { formatShape, sameShape } from "../shape.js";
-import { copyOf, Tensor } from "../tensor.js";
+import { checkTensor, copyOf, Tensor } from "../tensor.js";
 
 /** Any module, whatever it takes and returns. */
 export type AnyModule = Module<never[], unknown>;
@@ -22,8 +22,8 @@ const optionalEntry = "num_batches_tracked";
 /**
  * A network or a part of one: parameters, buffers, sub-modules, and how they are applied.
  *
- * Parameters (tensors made with `requiresGrad`) and sub-modules are found among a module's own properties and arrays of them;
- * names are the paths of properties, as PyTorch's: `blocks.0.weight`. A new module is in training mode.
+ * Parameters (tensors made with `requiresGrad`) and sub-modules are found among a module's own properties and arrays of them, not in
+ * `#private` fields, maps or plain objects, whose layers nothing would train or save; names are the paths of properties, as PyTorch's: `blocks.0.weight`. A new module is in training mode.
  *
  * @typeParam Input - the arguments of `forward`
  * @typeParam Output - what `forward` returns
@@ -271,12 +271,17 @@ function lastPart(path: string): string {
 
 /** Checks that an axis of x has the size that a layer was built for. @throws ShapeError naming the layer and the cure */
 export function checkFeatures(layer: AnyModule, x: Tensor, axis: number, features: number, noun: string): void {
+  checkTensor(layer, x);
   const at = axis < 0 ? x.rank + axis : axis;
   if (x.shape[at] === features) return;
+  const isLast = axis === 1 && x.rank > 2 && x.shape[x.rank - 1] === features;
+  const order = [0, x.rank - 1, ...x.shape.slice(2).map((_, k) => k + 1)];
   throw new ShapeError({
     where: `${layer}.forward(x)`,
     expected: `${features} ${noun} in axis ${at}`,
     received: `${x.shape[at] ?? "no such axis"} (shape ${formatShape(x.shape)})`,
-    cure: `Build the layer with ${x.shape[at] ?? "as many"} ${noun}, or reshape x.`,
+    cure: isLast
+      ? `Bring channels to the front: x.transpose([${order.join(", ")}]).`
+      : `Build the layer with ${x.shape[at] ?? "as many"} ${noun}, or reshape x.`,
   });
 }

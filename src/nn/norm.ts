@@ -6,7 +6,7 @@ import { pass } from "../ops/pass.js";
 import { type Activation, type Affine, momentsOf, standardize } from "../ops/standardize.js";
 import { type Synchronization, synchronizeMoments } from "../ops/synchronize.js";
 import { checkCount, formatShape, maxRank, type Shape, sameShape, sizeOf } from "../shape.js";
-import type { Tensor } from "../tensor.js";
+import { checkTensor, type Tensor } from "../tensor.js";
 import { checkMask, complementOf, type MaskedOutput } from "./mask.js";
 import { type AnyModule, checkFeatures, Module } from "./module.js";
 
@@ -177,6 +177,7 @@ export function readMoments(moments: Tensor): Float64Array {
 
 /** x as (N, C, S) with one mean per channel and a parameter per channel. @throws ShapeError if rank or channels do not fit */
 export function channelView(layer: AnyModule, x: Tensor, channels: number): StatisticsView {
+  checkTensor(layer, x);
   if (x.rank < 2 || x.rank > 5) {
     throw new ShapeError({
       where: `${layer}.forward(x)`,

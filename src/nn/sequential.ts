@@ -1,5 +1,6 @@
+import { ArgumentError } from "../errors.js";
 import { runLayer } from "../layer-pass.js";
-import type { Tensor } from "../tensor.js";
+import { checkTensor, type Tensor } from "../tensor.js";
 import { ReLU } from "./activations.js";
 import { type AnyModule, Module } from "./module.js";
 import { Norm } from "./norm.js";
@@ -18,13 +19,24 @@ export class Sequential extends Module {
   /** The layers, in order. */
   readonly layers: readonly Module[];
 
+  /** @throws ArgumentError if one of them is no module */
   constructor(...layers: Module[]) {
     super();
+    for (const [k, layer] of layers.entries()) {
+      if (layer instanceof Module) continue;
+      throw new ArgumentError({
+        where: "new Sequential(...layers)",
+        expected: "modules",
+        received: `${Array.isArray(layer) ? "an array" : typeof layer} as layer ${k}`,
+        cure: "Spread lists of layers (...layers), and put functions into a class that extends Module.",
+      });
+    }
     this.layers = layers;
   }
 
   /** Applies the layer. @param x - what the first layer takes */
   override forward(x: Tensor): Tensor {
+    checkTensor(this, x);
     return runLayer(this, x, () => {
       let value = x;
       for (let k = 0; k < this.layers.length; k++) {

@@ -1,7 +1,7 @@
 import { record } from "../autograd.js";
 import { ArgumentError, DataError, ShapeError } from "../errors.js";
 import { formatShape } from "../shape.js";
-import { empty, type Tensor, upload } from "../tensor.js";
+import { checkTensor, empty, type Tensor, upload } from "../tensor.js";
 
 /** Options of {@link crossEntropy}. */
 export interface CrossEntropyOptions {
@@ -31,7 +31,16 @@ export function crossEntropy(
   { labelSmoothing = 0, classWeights }: CrossEntropyOptions = {},
 ): Tensor {
   const where = "crossEntropy(logits, labels)";
+  checkTensor(where, logits);
   const [rows, classes] = logits.shape;
+  if (labels?.length === undefined) {
+    throw new ArgumentError({
+      where,
+      expected: "labels as an array of class numbers",
+      received: String(labels),
+      cure: "Pass a number from 0 for each sample, such as [2, 0, 1], instead of a tensor or one-hot rows.",
+    });
+  }
   if (logits.rank !== 2 || rows === 0 || labels.length !== rows) {
     throw new ShapeError({
       where,

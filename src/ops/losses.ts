@@ -1,12 +1,14 @@
 import { record } from "../autograd.js";
 import { ShapeError } from "../errors.js";
 import { formatShape, sameShape } from "../shape.js";
-import type { Tensor } from "../tensor.js";
+import { checkTensor, type Tensor } from "../tensor.js";
 import { applyBinary, mul, sub } from "./binary.js";
 import { mean } from "./mean.js";
 import { neg } from "./unary.js";
 
 function checkSame(where: string, a: Tensor, b: Tensor): void {
+  checkTensor(where, a);
+  checkTensor(where, b);
   if (sameShape(a.shape, b.shape)) return;
   throw new ShapeError({
     where,

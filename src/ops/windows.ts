@@ -1,6 +1,6 @@
 import { ArgumentError, ShapeError } from "../errors.js";
 import { formatShape } from "../shape.js";
-import type { Tensor } from "../tensor.js";
+import { checkTensor, type Tensor } from "../tensor.js";
 
 /** A size along height and width: one number for both, or `[height, width]`. */
 export type Pair = number | readonly [number, number];
@@ -42,6 +42,7 @@ export function outputSize(where: string, x: Tensor, { kernel, stride, padding, 
 
 /** Checks that x is (N, C, H, W). */
 export function checkImages(where: string, x: Tensor): void {
+  checkTensor(where, x);
   if (x.rank === 4) return;
   throw new ShapeError({
     where,

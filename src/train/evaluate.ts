@@ -7,9 +7,9 @@ import { concat } from "../ops/concat.js";
 import { slice } from "../ops/slice.js";
 import { scope } from "../scope.js";
 import { checkCount } from "../shape.js";
-import { copyOf, type Tensor } from "../tensor.js";
+import { checkTensor, copyOf, type Tensor } from "../tensor.js";
 import { evaluating } from "./mode.js";
-import { countCorrect, type Data, inputsOf, type Loss, labelsOf, lossFor, targetsOf } from "./step.js";
+import { checkBatches, countCorrect, type Data, inputsOf, type Loss, labelsOf, lossFor, targetsOf } from "./step.js";
 
 /** Options of {@link evaluate}. */
 export interface EvaluateOptions<Target> {
@@ -45,6 +45,7 @@ export async function evaluate<Target>(
   data: Data<Target>,
   { loss, signal, onOutput, communicator = alone }: EvaluateOptions<Target> = {},
 ): Promise<Evaluation> {
+  checkBatches("evaluate(model, data)", data);
   const lossOf = lossFor("evaluate(model, data)", loss);
   let total = 0;
   let correct: number | null = 0;
@@ -101,6 +102,7 @@ export interface PredictOptions {
  */
 export async function predict(model: Module, x: Tensor, { batchSize = 256 }: PredictOptions = {}): Promise<Tensor> {
   checkCount("predict(model, x)", "batchSize", batchSize);
+  checkTensor("predict(model, x)", x);
   return evaluating(model, async () =>
     scope(() =>
       noGrad(() => {

@@ -4,10 +4,10 @@ import type { Module } from "../nn/module.js";
 import { checkCount } from "../shape.js";
 import type { Position } from "./checkpoint.js";
 import { type CheckpointOptions, Checkpoints } from "./checkpoints.js";
-import { checkRange, type Optimizer } from "./optimizer.js";
+import { checkRange, Optimizer } from "./optimizer.js";
 import { broadcastState, GradientExchange, muster, stopsOn } from "./ranks.js";
 import type { Schedule } from "./schedules.js";
-import { type Data, type Loss, lossFor } from "./step.js";
+import { checkBatches, type Data, type Loss, lossFor } from "./step.js";
 import { trainStep } from "./train-step.js";
 
 /** What {@link FitOptions.onStep} is told after each step. */
@@ -96,7 +96,7 @@ export interface FitResult {
  * @param model - what is trained
  * @param data - batches, gone through once for each epoch: {@link batches}, an array, or any (async) iterable
  * @throws DivergedError if a loss or gradient is not finite, or lr times the gradient's norm exceeds 1e30; the parameters stay as they were before that step
- * @throws ArgumentError if there is no data, or a schedule needs a length that the data do not tell
+ * @throws ArgumentError if there is no data, no parameter of the optimiser got a gradient, or a schedule needs a length that the data do not tell
  * @example
  * ```ts
  * const data = arrayDataset({ inputs: new Float32Array(64), shape: [4], labels: new Int32Array(16) });
@@ -124,6 +124,15 @@ export interface FitResult {
  */
 export async function fit<Target>(model: Module, data: Data<Target>, options: FitOptions<Target>): Promise<FitResult> {
   const { epochs, optimizer, schedule, signal, onStep, onEpoch, communicator = alone } = options;
+  checkBatches("fit(model, data)", data);
+  if (!(optimizer instanceof Optimizer)) {
+    throw new ArgumentError({
+      where: "fit(model, data, { optimizer })",
+      expected: "an optimiser",
+      received: typeof optimizer,
+      cure: "Pass one such as new Adam(model.parameters(), { lr: 0.001 }).",
+    });
+  }
   checkCount("fit(model, data, { epochs })", "epochs", epochs);
   const clipNorm = options.clipNorm ?? Number.POSITIVE_INFINITY;
   if (clipNorm !== Number.POSITIVE_INFINITY)

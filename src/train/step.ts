@@ -29,6 +29,18 @@ export type Data<Target> = Batches<Target> & {
   from?(batch: number): Batches<Target>;
 };
 
+/** Checks, for callers without types, that data can be gone through. @throws ArgumentError if they are a dataset, say, whose batches nobody has cut */
+export function checkBatches(where: string, data: unknown): void {
+  if (typeof data === "object" && data !== null && (Symbol.asyncIterator in data || Symbol.iterator in data)) return;
+  const isDataset = typeof data === "object" && data !== null && "batch" in data;
+  throw new ArgumentError({
+    where,
+    expected: "batches, one after another",
+    received: isDataset ? "a dataset" : typeof data,
+    cure: "Pass batches(dataset, { batchSize: 64 }), or an array of batches.",
+  });
+}
+
 function isTensorData(value: unknown): value is TensorData {
   return typeof value === "object" && value !== null && "values" in value && "shape" in value;
 }

@@ -1,6 +1,6 @@
 import type { Communicator } from "../communicator.js";
 import type { Batch } from "../data/dataset.js";
-import { DivergedError } from "../errors.js";
+import { ArgumentError, DivergedError } from "../errors.js";
 import type { Module } from "../nn/module.js";
 import { withSamplesBefore } from "../random.js";
 import { scope } from "../scope.js";
@@ -41,6 +41,7 @@ const largestStep = 1e30;
  * One step: gradients, their check, and the optimiser.
  *
  * @throws DivergedError if they are not finite; the parameters are as before
+ * @throws ArgumentError if the optimiser has none of them
  */
 export async function trainStep<Target>(
   model: Module,
@@ -51,6 +52,14 @@ export async function trainStep<Target>(
   const { loss, correct, samples } = await (exchange === null
     ? backward(model, batch, settings)
     : backwardOnRanks(model, batch, settings, exchange));
+  if (exchange === null && optimizer.parameters.every(({ grad }) => grad === null)) {
+    throw new ArgumentError({
+      where: `fit(model, data, { optimizer }), step ${step}`,
+      expected: "an optimiser of parameters on which the loss depends",
+      received: `${optimizer.parameters.length} parameters without a gradient`,
+      cure: "Make it anew with model.parameters() of this very model.",
+    });
+  }
   const gradientNorm = await clipGradNorm(optimizer.parameters, Number.POSITIVE_INFINITY);
   // A step beyond this could overflow float32 and leave parameters that are not finite.
   const tooFar = optimizer.lr * Math.max(1, Math.min(gradientNorm, clipNorm)) > largestStep;

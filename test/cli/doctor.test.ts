@@ -1,5 +1,6 @@
+import { spawnSync } from "node:child_process";
 import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { BatchNorm, Flatten, Linear, ReLU, Sequential, saveModel, setBackend } from "evenkeel";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { expectReadable } from "../support/accessible.js";
@@ -51,6 +52,20 @@ describe("evenkeel doctor", () => {
     expect(findings).toEqual([]);
     expect([code, model, page, samples, batchSize]).toEqual([0, "cured.safetensors", null, 200, 64]);
   });
+
+  test.skipIf(!existsSync("/usr/bin/script"))(
+    "shows its passes on a terminal (skipped without /usr/bin/script)",
+    () => {
+      const line = `${process.execPath} ${resolve("dist/cli/main.js")} doctor cured.safetensors --data images --no-page`;
+      const { status, stdout } = spawnSync("/usr/bin/script", ["-qefc", line, "/dev/null"], {
+        cwd: folder,
+        encoding: "utf8",
+      });
+      expect(status).toBe(0);
+      expect(stdout).toMatch(/pass \d\/\d .*\d+%/);
+      expect(stdout).toContain("240 samples (train)");
+    },
+  );
 
   test("mistakes are told in one line, and write nothing", () => {
     const mistakes = [

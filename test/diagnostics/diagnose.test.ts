@@ -109,6 +109,24 @@ describeEachBackend("diagnose", () => {
     expect(findings.some(({ kind, layer }) => kind === "drift" && layer === "1")).toBe(false);
   });
 
+  test("tells of each batch of each pass: two to compare, one for each norm if there is a gap, one to observe", async () => {
+    const model = await trained();
+    const told = async (): Promise<string[]> => {
+      const lines: string[] = [];
+      await diagnose(model, data, {
+        onProgress: ({ pass, passes, samples }) => void lines.push(`${pass}/${passes} ${samples}`),
+      });
+      return lines;
+    };
+    const passed = (lines: readonly string[]): string[] =>
+      lines.filter((line) => line.endsWith(` ${labels.length}`)).map((line) => line.split(" ")[0]);
+    const healthy = await told();
+    expect(healthy.slice(0, 3)).toEqual(["0/5 16", "0/5 32", "0/5 48"]);
+    expect(passed(healthy)).toEqual(["0/5", "1/5", "2/3"]);
+    write(norm(model, 5).runningMean, (values) => values.set(values.map((value, k) => value + 3 * (-1) ** k)));
+    expect(passed(await told())).toEqual(["0/5", "1/5", "2/5", "3/5", "4/5"]);
+  });
+
   test("lists the units that are dead, and says what stands before them", async () => {
     const model = await trained();
     write(norm(model, 5).bias, (values) => values.set([-100, -100], 2));

@@ -416,7 +416,7 @@ describe("Norms of rows refuse", () => {
         "ShapeError: GroupNorm(2, 4).forward(x): expected rank 2 to 5: (N, C, …), got rank 1 (shape 4). Reshape x so that channels are axis 1.",
         "ShapeError: GroupNorm(4, 4).forward(x): expected at least 2 values per group, got 1 (shape 2×4). Build the layer with fewer groups.",
         "ShapeError: RmsNorm(4×5).forward(x): expected last axes of 4×5, got 4×6. Build the layer with the sizes of the last axes of x, or reshape x.",
-        "ShapeError: RmsNorm(3).forward(x): expected 3 channels in axis 1, got 2 (shape 4×2×3). Build the layer with 2 channels, or reshape x.",
+        "ShapeError: RmsNorm(3).forward(x): expected 3 channels in axis 1, got 2 (shape 4×2×3). Bring channels to the front: x.transpose([0, 2, 1]).",
         "ShapeError: InstanceNorm(3).forward(x): expected at least 2 positions per channel, got 1 (shape 2×3). Use larger images or signals, or normalise with LayerNorm or GroupNorm.",
         "ShapeError: InstanceNorm(3).forward(x): expected at least 2 positions per channel, got 1 (shape 2×3×1×1). Use larger images or signals, or normalise with LayerNorm or GroupNorm.",
         "ArgumentError: InstanceNorm(3).freeze(): expected a layer with running statistics, got one built with trackRunningStats: false. Build the layer with trackRunningStats: true.",

@@ -33,16 +33,31 @@ const cases: Case[] = [
   { x: [2, 8, 4, 4], results: 9, padding: 1 },
   { x: [3, 9, 5, 7], results: 8, padding: 0 },
   { x: [5, 11, 6, 5], results: 13, padding: 2 },
-  { x: [9, 8, 14, 14], results: 17, padding: 1 },
+  { x: [9, 13, 14, 14], results: 17, padding: 1 },
   { x: [2, 16, 31, 9], results: 8, padding: [0, 2] },
-  { x: [1, 8, 70, 66], results: 10, padding: 1 },
+  { x: [1, 13, 70, 66], results: 14, padding: 1 },
   { x: [2, 300, 5, 4], results: 8, padding: 1 },
   { x: [3, 34, 6, 7], results: 36, padding: 1, groups: 2 },
   { x: [3, 24, 5, 9], results: 30, padding: 0, groups: 3 },
+  { x: [3, 24, 13, 14], results: 42, padding: 0, groups: 2 },
 ];
 
-describe("3 × 3 convolutions of 8 channels and more", () => {
-  test.each(cases)("are those of plain sums in float64: %o", (geometry) => {
+/** Those of few channels, whose columns alone are transformed. */
+const columnCases: Case[] = [
+  { x: [9, 3, 32, 32], results: 16, padding: 1 },
+  { x: [2, 12, 14, 14], results: 8, padding: 1 },
+  { x: [3, 2, 7, 5], results: 3, padding: 1 },
+  { x: [2, 4, 9, 10], results: 5, padding: 0 },
+  { x: [2, 3, 6, 3], results: 7, padding: [1, 2] },
+  { x: [2, 5, 10, 3], results: 2, padding: [2, 0] },
+  { x: [2, 4, 8, 1], results: 3, padding: [1, 2] },
+  { x: [1, 3, 40, 333], results: 9, padding: 1 },
+  { x: [2, 170, 12, 13], results: 3, padding: 1 },
+  { x: [3, 20, 13, 15], results: 18, padding: 1, groups: 2 },
+];
+
+describe("3 × 3 convolutions by Winograd's method", () => {
+  test.each([...cases, ...columnCases])("are those of plain sums in float64: %o", (geometry) => {
     setBackend("cpu");
     const plain = run(geometry);
     setBackend("wasm");
@@ -54,22 +69,28 @@ describe("3 × 3 convolutions of 8 channels and more", () => {
 
   test("have the gradients that finite differences have", () => {
     setBackend("wasm");
-    const sizes = [input([2, 8, 5, 6], 1), input([9, 8, 3, 3], 2), input([9], 3)];
-    expectGradient((x, weight, bias) => conv2d(x, weight, bias, { padding: 1 }), sizes);
+    for (const channels of [8, 3]) {
+      const sizes = [input([2, channels, 7, 6], 1), input([9, channels, 3, 3], 2), input([9], 3)];
+      expectGradient((x, weight, bias) => conv2d(x, weight, bias, { padding: 1 }), sizes);
+    }
   });
 
-  test("give a sample the same bits in any batch", () => {
+  test.each([
+    [8, 10, 11],
+    [3, 14, 13],
+  ])("give a sample the same bits in any batch: %i×%i×%i", (channels, height, width) => {
     setBackend("wasm");
-    const values = normalValues(7 * 8 * 10 * 11, 1);
-    const weight = tensor(normalValues(8 * 8 * 9, 2), [8, 8, 3, 3]);
-    const size = 8 * 10 * 11;
-    const options = { padding: 1 };
-    const together = conv2d(tensor(values, [7, 8, 10, 11]), weight, null, options).dataSync();
+    const size = channels * height * width;
+    const values = normalValues(7 * size, 1);
+    const weight = tensor(normalValues(8 * channels * 9, 2), [8, channels, 3, 3]);
+    const bitsOf = (x: Float32Array, batch: number): Buffer => {
+      const y = conv2d(tensor(x, [batch, channels, height, width]), weight, null, { padding: 1 });
+      return Buffer.from(y.dataSync().buffer);
+    };
+    const together = bitsOf(values, 7);
     for (let k = 0; k < 7; k++) {
-      const alone = conv2d(tensor(values.slice(k * size, (k + 1) * size), [1, 8, 10, 11]), weight, null, options);
-      expect(
-        Buffer.from(alone.dataSync().buffer).equals(Buffer.from(together.slice(k * size, (k + 1) * size).buffer)),
-      ).toBe(true);
+      const alone = bitsOf(values.slice(k * size, (k + 1) * size), 1);
+      expect(alone.equals(together.subarray(k * alone.length, (k + 1) * alone.length))).toBe(true);
     }
   });
 
@@ -77,7 +98,9 @@ describe("3 × 3 convolutions of 8 channels and more", () => {
     setBackend("wasm");
     for (const x of [
       [1, 16, 45, 39],
+      [20, 16, 14, 14],
       [20, 12, 14, 14],
+      [1, 3, 150, 120],
     ] as const) {
       const bits: string[] = [];
       for (const count of [1, 2, 3]) {

@@ -2,7 +2,8 @@ import type { ConvGeometry, Convolutions, MatrixProduct } from "../backend.js";
 import { type ConvPlan, evenChunk, forwardPlan, inputGradientPlan, weightGradientPlan } from "./conv-plan.js";
 import { multiplyAddNs, gemm as products } from "./gemm.js";
 import type { Runtime } from "./runtime.js";
-import { isWinograd, isWinogradForWeight, winograd } from "./winograd.js";
+import { winograd } from "./winograd.js";
+import { isWinograd, isWinogradForInput, isWinogradForWeight } from "./winograd-plan.js";
 
 /** Pieces of the images whose weight gradients are summed apart, for as many threads; fewer where they would fill memory. */
 const mostPieces = 8;
@@ -209,7 +210,7 @@ export function conv(runtime: Runtime): Convolutions<number> {
       const taps = geometry.kernel[0] * geometry.kernel[1];
       if (isLinear(geometry)) gemm(dy, weight, null, dx, linear(geometry).inputGradient);
       else if (isPointwise(geometry)) pointwise(geometry, dy, weight, 0, dx, channels, rows, true);
-      else if (isWinograd(geometry)) fast.inputGradient(dy, weight, dx, geometry);
+      else if (isWinogradForInput(geometry)) fast.inputGradient(dy, weight, dx, geometry);
       else if (geometry.height * geometry.width > 0) {
         const steps = [rows * channels * taps, taps, rows * taps] as const;
         const isDense = geometry.stride.every((count) => count === 1);

@@ -7,7 +7,7 @@ import { RunningNorm } from "../../nn/running-norm.js";
 import { Weighted } from "../../nn/weighted.js";
 import { checkCount } from "../../shape.js";
 import { Tensor } from "../../tensor.js";
-import { type Loss, labelsOf } from "../../train/step.js";
+import { checkBatches, type Loss, labelsOf } from "../../train/step.js";
 import { finite } from "../distribution.js";
 import { wholeOf } from "../summary.js";
 import { isActivation } from "../watch.js";
@@ -17,6 +17,7 @@ import { gapOf } from "./gap.js";
 import { type GradientSize, gradientSizes } from "./gradients.js";
 import { normHealth } from "./norm-health.js";
 import { type Observation, observe, usesBatches } from "./observation.js";
+import { type DiagnoseProgress, Passes } from "./passes.js";
 import { thresholds } from "./thresholds.js";
 
 /** Options of {@link diagnose}. */
@@ -27,6 +28,8 @@ export interface DiagnoseOptions<Target> {
   readonly samples?: number;
   /** Samples in a batch of training, which noise is told for. @defaultValue that of the first batch */
   readonly batchSize?: number;
+  /** Called, and awaited, after each batch of each pass over the data. */
+  readonly onProgress?: (progress: DiagnoseProgress) => void | Promise<void>;
 }
 
 const where = "diagnose(model, data)";
@@ -60,6 +63,7 @@ export async function diagnose<Target = Int32Array>(
   data: Iterable<Batch<Target> | Tensor> | AsyncIterable<Batch<Target> | Tensor>,
   options: DiagnoseOptions<Target> = {},
 ): Promise<Diagnosis> {
+  checkBatches(where, data);
   const limit = checkCount(where, "samples", options.samples ?? thresholds.defaultSamples);
   const { batches, notes } = await collect(data, limit);
   const batchSize = checkCount(where, "batchSize", options.batchSize ?? batches[0].inputs.shape[0]);
@@ -79,14 +83,18 @@ export async function diagnose<Target = Int32Array>(
       .flatMap(([name, module]) =>
         module instanceof RunningNorm && module.runningMean !== null && !module.frozen ? [[name, module] as const] : [],
       );
-    const { loss } = options;
-    const gap = hasLoss && switched.length > 0 ? await gapOf({ model, batches, loss, norms: switched }) : null;
+    const { loss, onProgress = () => {} } = options;
+    const hasGap = hasLoss && switched.length > 0;
+    // With all statistics running, with all of batches, with those of each norm in turn; and to observe.
+    const passes = new Passes(batches, (hasGap ? 2 + switched.length : 0) + 1, onProgress);
+    const gap = hasGap ? await gapOf({ model, passes, loss, norms: switched }) : null;
     if (gap !== null && batches.length < thresholds.batches) {
       const few = batches.length === 1 ? "1 batch is" : `${batches.length} batches are`;
       notes.push(`${few} too few to tell a gap from chance: pass ${thresholds.batches} or more`);
     }
     for (const [, norm] of switched) norm.normalizeWith = "batch";
-    const seen = await observe(model, batches);
+    passes.expect(1);
+    const seen = await observe(model, passes);
     const gradients = hasLoss ? await gradientSizes(model, batches[0], loss) : new Map<Tensor, GradientSize>();
     const norms = [];
     for (const one of seen) if (one.module instanceof Norm) norms.push(await normHealth(one.module, one, batchSize));

@@ -1,16 +1,16 @@
-import type { Batch } from "../../data/dataset.js";
 import type { Module } from "../../nn/module.js";
 import type { RunningNorm } from "../../nn/running-norm.js";
 import { type Evaluation, evaluate } from "../../train/evaluate.js";
 import type { Loss } from "../../train/step.js";
 import { finite } from "../distribution.js";
 import type { Gap, GapCause, Score } from "./diagnosis.js";
+import type { Passes } from "./passes.js";
 import { thresholds } from "./thresholds.js";
 
 /** A model, what it is measured on, and its norms that have running statistics, by path. */
 export interface GapSubject<Target> {
   readonly model: Module;
-  readonly batches: readonly Batch<Target>[];
+  readonly passes: Passes<Target>;
   readonly loss: Loss<Target> | undefined;
   readonly norms: readonly (readonly [name: string, norm: RunningNorm])[];
 }
@@ -50,12 +50,12 @@ export function isGap({ running, batch, difference, standardError: error }: Omit
 }
 
 async function measure<Target>(
-  { model, batches, loss, norms }: GapSubject<Target>,
+  { model, passes, loss, norms }: GapSubject<Target>,
   withBatches: readonly RunningNorm[],
 ): Promise<Evaluation[]> {
   for (const [, norm] of norms) norm.normalizeWith = withBatches.includes(norm) ? "batch" : "running";
   const scores: Evaluation[] = [];
-  for (const batch of batches) scores.push(await evaluate(model, [batch], loss === undefined ? {} : { loss }));
+  for await (const batch of passes) scores.push(await evaluate(model, [batch], loss === undefined ? {} : { loss }));
   return scores;
 }
 

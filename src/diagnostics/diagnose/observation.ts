@@ -52,12 +52,12 @@ interface Sighting {
  * Runs a model over batches, as its modes and switches stand, and gathers what norms, activations and layers with weights are given and give,
  * in the order in which they are applied.
  */
-export async function observe(model: Module, batches: readonly Batch<unknown>[]): Promise<Observation[]> {
+export async function observe(model: Module, batches: AsyncIterable<Batch<unknown>>): Promise<Observation[]> {
   const names = new Map(model.namedModules().map(([name, module]) => [module, name]));
   const axes = channelAxes(model);
   const observations = new Map<AnyModule, Observation>();
   let kept = 0;
-  for (const batch of batches) {
+  for await (const batch of batches) {
     const wantsSamples = kept < samplesKept;
     const { sightings, moments } = look(model, batch, [...names.keys()], axes, wantsSamples);
     kept += batch.inputs.shape[0];
