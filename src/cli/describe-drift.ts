@@ -1,5 +1,17 @@
+import { DataError } from "../errors.js";
 import type { Recalibration } from "../models/recalibrate.js";
 import { formatTable } from "./table.js";
+
+/** @throws DataError if a model has no norm that could have been given statistics: it is not worth writing */
+export function checkAnyNorm(path: string, { norms, left }: Pick<Recalibration, "norms" | "left">): void {
+  if (norms.length + left.length > 0) return;
+  throw new DataError({
+    where: path,
+    expected: "a model with batch norms",
+    received: "none",
+    cure: "Recalibrate before folding: a norm that has been folded has no statistics left.",
+  });
+}
 
 /** How far each norm's statistics have moved, as lines. @param about - what samples they are of */
 export function describeDrift({ norms, left }: Pick<Recalibration, "norms" | "left">, about: string): string[] {

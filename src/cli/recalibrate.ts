@@ -6,7 +6,7 @@ import type { DataPart } from "../node/data/load-data-as.js";
 import { writeModel } from "../node/write-model.js";
 import { onWarning } from "../warnings.js";
 import { dataHelp } from "./data-options.js";
-import { describeDrift } from "./describe-drift.js";
+import { checkAnyNorm, describeDrift } from "./describe-drift.js";
 import {
   checkForeignFlags,
   type ForeignDataFlags,
@@ -94,6 +94,7 @@ async function recalibrateRun(
     blend,
     onProgress: (progress) => onProgress(progress, drawn.length),
   });
+  checkAnyNorm(path, result);
   const output = writeModel(flags.output, run.model, run);
   const about = { model: run.file, output, data: flags.data, part, mode };
   if (flags.json === true) return JSON.stringify({ ...about, ...result }, null, 2);

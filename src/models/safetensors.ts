@@ -96,7 +96,11 @@ function readHeader(bytes: Uint8Array): { readonly header: Record<string, unknow
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   if (bytes.length < 8) throw fault("at least 8 bytes", String(bytes.length));
   const length = Number(view.getBigUint64(0, true));
-  if (length > bytes.length - 8) throw fault(`a header of ${length} bytes`, `${bytes.length - 8} bytes in all`);
+  if (length > bytes.length - 8) {
+    const isCut = bytes[8] === "{".charCodeAt(0);
+    if (!isCut) throw fault("a header that begins with {", "a file of another kind");
+    throw fault(`a header of ${length} bytes`, `${bytes.length - 8} bytes in all`);
+  }
   if (length > longestHeader) throw fault(`a header of at most ${longestHeader} bytes`, String(length));
   let header: unknown;
   try {

@@ -55,9 +55,19 @@ function findModel(path: string): string {
     const expected = "the folder of a run or a .safetensors file";
     throw new DataError({ where, expected, received: "no such file or folder", cure: "Check the name." });
   }
-  if (!statSync(path).isDirectory()) return path;
+  if (!statSync(path).isDirectory()) {
+    if (!path.toLowerCase().endsWith(".onnx")) return path;
+    const expected = "the folder of a run or a .safetensors file";
+    const cure = "In code, importOnnx makes a network of it; inspect, fold, recalibrate and repair take it as it is.";
+    throw new DataError({ where, expected, received: "an ONNX model", cure });
+  }
   const file = join(path, modelName);
   if (existsSync(file)) return file;
+  const foreign = join(path, "model.json");
+  if (existsSync(foreign)) {
+    const cure = `Name the file where TF.js models are taken: ${foreign}.`;
+    throw new DataError({ where, expected: `${modelName} in the folder`, received: "a model.json of TF.js", cure });
+  }
   const cure = "Train first: a finished run writes it there.";
   throw new DataError({ where, expected: `${modelName} in the folder`, received: "none", cure });
 }

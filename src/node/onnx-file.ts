@@ -1,4 +1,4 @@
-import { copyFileSync, existsSync, realpathSync } from "node:fs";
+import { copyFileSync, existsSync, realpathSync, statSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { ArgumentError } from "../errors.js";
 import type { ExternalFiles } from "../models/onnx/file/tensor-values.js";
@@ -45,8 +45,12 @@ export function writeOnnxFile(path: string, bytes: Uint8Array, from: OnnxFile): 
   writeWhole(path, bytes);
 }
 
-/** @throws ArgumentError if the output is the input */
+/** @throws ArgumentError if the output is the input, or a folder */
 export function checkOutput(path: string, input: string): void {
+  if (statSync(path, { throwIfNoEntry: false })?.isDirectory()) {
+    const cure = "Name a file in it, such as model.onnx.";
+    throw new ArgumentError({ where: `--output ${path}`, expected: "a file", received: "a folder", cure });
+  }
   const real = (one: string): string => (existsSync(one) ? realpathSync(one) : resolve(one));
   if (real(path) !== real(input)) return;
   throw new ArgumentError({

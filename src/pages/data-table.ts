@@ -5,6 +5,9 @@ import type { Table } from "./page.js";
 /** A longer table is no help. */
 const mostRows = 16;
 
+/** An interval that is not known. */
+const none = [Number.NaN, Number.NaN] as const;
+
 /** The numbers that a chart shows, thinned where they are many; null where a table would tell less than the description. */
 export function dataTable(title: string, chart: Chart): Table | null {
   const caption = `${title}: the numbers`;
@@ -16,14 +19,14 @@ export function dataTable(title: string, chart: Chart): Table | null {
       return { kind: "table", caption, columns: [`${chart.y} \\ ${chart.x}`, ...chart.columns], rows };
     }
     case "bars": {
-      const rows = chart.bars.map(({ name, value, interval }) => [name, value, ...(interval?.map(formatNumber) ?? [])]);
       const withIntervals = chart.bars.some(({ interval }) => interval !== undefined);
-      return {
-        kind: "table",
-        caption,
-        columns: ["name", chart.x.label, ...(withIntervals ? ["from", "to"] : [])],
-        rows,
-      };
+      const rows = chart.bars.map(({ name, value, interval = none }) => [
+        name,
+        value,
+        ...(withIntervals ? interval : []),
+      ]);
+      const columns = ["name", chart.x.label, ...(withIntervals ? ["from", "to"] : [])];
+      return { kind: "table", caption, columns, rows };
     }
     default:
       return null;
@@ -37,10 +40,17 @@ function lineTable(caption: string, { x, series }: LineChart): Table {
     { length: count },
     (_, k) => places[Math.round((k * (places.length - 1)) / Math.max(1, count - 1))],
   );
+  const curves = series.flatMap(({ name, points, bands = [] }) => [
+    { names: [name], points },
+    ...bands.map((band) => ({ names: [`${band.name}, from`, `${band.name}, to`], points: band.points })),
+  ]);
   const rows = shown.map((place) => [
     formatNumber(place),
-    ...series.map(({ points }) => points.findLast(([at]) => at <= place)?.[1] ?? Number.NaN),
+    ...curves.flatMap(
+      ({ names, points }) => points.findLast(([at]) => at <= place)?.slice(1) ?? names.map(() => Number.NaN),
+    ),
   ]);
   const thinned = count < places.length ? `, at ${count} of ${places.length} places` : "";
-  return { kind: "table", caption: caption + thinned, columns: [x.label, ...series.map(({ name }) => name)], rows };
+  const columns = [x.label, ...curves.flatMap(({ names }) => names)];
+  return { kind: "table", caption: caption + thinned, columns, rows };
 }

@@ -56,14 +56,13 @@ function describe(chart: Chart): PlotOptions {
 
 function scaleOf({ label, scale = "linear", domain }: Axis): ScaleOptions {
   // Without a format, a logarithmic axis counts in thousandths (200m), and a linear one writes out billions, which then overlap.
-  const tickFormat = scale === "log" ? "~g" : formatTick;
-  return { label, type: scale, ticks: 5, tickFormat, ...(domain && { domain: [...domain] }) };
+  return { label, type: scale, ticks: 5, tickFormat: formatTick, ...(domain && { domain: [...domain] }) };
 }
 
 function formatTick(value: number): string {
   const size = Math.abs(value);
   const notation = size !== 0 && (size >= 1e6 || size < 1e-4) ? "scientific" : "standard";
-  return value.toLocaleString("en", { notation, maximumSignificantDigits: 6 }).replaceAll("-", "−");
+  return value.toLocaleString("en", { notation, maximumSignificantDigits: 6 }).replace("E", "e").replaceAll("-", "−");
 }
 
 /** Values that a logarithmic axis cannot show become gaps. */

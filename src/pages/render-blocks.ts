@@ -79,25 +79,23 @@ function renderCell(value: string | number): string {
   return typeof value === "number" ? formatNumber(value) : value;
 }
 
-/** A cell of more characters is a sentence, which needs room on narrow screens. */
-const longest = 50;
+/** A cell of more characters may be broken into lines, and is given room for some words in each. */
+const longest = 24;
 
 function classOf(cell: string | number, isNumeric: boolean): string {
-  if (isNumeric) return "number";
-  return typeof cell === "string" && cell.length > longest ? "words long" : "words";
+  const kind = isNumeric ? "number" : "words";
+  return typeof cell === "string" && cell.length > longest ? `${kind} long` : kind;
 }
 
 function renderTable({ caption, columns, rows }: Table, { nextId }: RenderingTools): Markup {
   const id = nextId();
   const isNumeric = columns.map((_, k) => rows.every((row) => typeof row[k] === "number"));
-  const heads = columns.map(
-    (name, k) => html`<th scope="col" class="${isNumeric[k] ? "number" : "words"}">${name}</th>`,
-  );
+  const heads = columns.map((name, k) => html`<th scope="col" class="${classOf(name, isNumeric[k])}">${name}</th>`);
   const lines = rows.map(([name, ...cells]) => {
     const values = cells.map(
       (cell, k) => html`<td class="${classOf(cell, isNumeric[k + 1])}">${renderCell(cell)}</td>`,
     );
-    return html`<tr><th scope="row" class="${isNumeric[0] ? "number" : "words"}">${renderCell(name)}</th>${values}</tr>`;
+    return html`<tr><th scope="row" class="${classOf(name, isNumeric[0])}">${renderCell(name)}</th>${values}</tr>`;
   });
   return html`<div class="scroll" role="group" aria-labelledby="${id}" tabindex="0"><table>
 <caption id="${id}"><span>${caption}</span></caption><thead><tr>${heads}</tr></thead><tbody>

@@ -35,10 +35,11 @@ figcaption { margin-bottom: 0.4rem; } figcaption p { margin: 0.1rem 0 0; color: 
 .drawing text { white-space: pre; font-variant-numeric: tabular-nums; }
 .legend { display: flex; flex-wrap: wrap; gap: 0.1rem 1rem; list-style: none; padding: 0; margin: 0.3rem 0 0; font-size: 0.88rem; max-width: none; align-self: end; }
 .legend svg { vertical-align: middle; margin-right: 0.4rem; }
-.scroll { overflow-x: auto; max-width: 100%; }
-table { border-collapse: collapse; margin: 0.5rem 0; font-size: 0.92rem; overflow-wrap: normal; } caption { text-align: left; color: var(--quiet); padding-bottom: 0.3rem; } caption span { display: inline-block; max-width: calc(100vw - 3rem); }
+.scroll { overflow-x: auto; max-width: 100%; container-type: inline-size; }
+table { border-collapse: collapse; margin: 0.5rem 0; font-size: 0.92rem; overflow-wrap: normal; } caption { text-align: left; color: var(--quiet); padding-bottom: 0.3rem; } caption span { display: inline-block; position: sticky; left: 0; max-width: 100cqw; }
 th, td { padding: 0.25rem 0.7rem; border-bottom: 1px solid var(--line); text-align: left; } thead th { vertical-align: bottom; }
-.number { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; } tbody th { font-weight: 500; white-space: nowrap; } .long { min-width: 15rem; }
+.number { text-align: right; font-variant-numeric: tabular-nums; } .number, .words { white-space: nowrap; } tbody th { font-weight: 500; }
+tbody .long { white-space: normal; min-width: 13rem; } thead .long { white-space: normal; min-width: 9rem; }
 details { margin: 0.6rem 0; } summary { cursor: pointer; } figure details { font-size: 0.88rem; color: var(--quiet); }
 .fold > summary { font-weight: 600; font-size: 1.05rem; padding: 0.45rem 0.6rem; background: var(--panel); border-radius: 6px; }
 .gallery { display: grid; grid-template-columns: repeat(auto-fill, minmax(6rem, 1fr)); gap: 1rem; list-style: none; padding: 0; max-width: none; }

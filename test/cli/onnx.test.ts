@@ -81,6 +81,9 @@ test("what cannot be done exits 1 with one line, and writes nothing", () => {
     ["fold", "broken.onnx", "-o", "out.onnx"],
     ["inspect", "nothing.onnx"],
     ["repair", "absent.onnx", "-o", "out.onnx"],
+    ["fold", "model.onnx", "-o", "."],
+    ["doctor", "model.onnx", "--data", "images"],
+    ["repair", ".", "-o", "out.onnx"],
   ];
   const said = calls.map((args) => {
     const { code, stderr } = evenkeel(...args);
@@ -99,6 +102,9 @@ test("what cannot be done exits 1 with one line, and writes nothing", () => {
       "evenkeel: broken.onnx: expected an ONNX model, got 990 bytes claimed for ModelProto.graph at byte 8, where 289 are left. Check that the file is a complete .onnx file.",
       "evenkeel: nothing.onnx: expected a graph in which every value is made once, before it is read, got w, which nothing makes. Export the model again; onnx.checker names the place.",
       "evenkeel: absent.onnx: expected a file that can be read, got ENOENT: no such file or directory, stat 'absent.onnx'. Check its name and rights.",
+      "evenkeel: --output .: expected a file, got a folder. Name a file in it, such as model.onnx.",
+      "evenkeel: loadRun(model.onnx): expected the folder of a run or a .safetensors file, got an ONNX model. In code, importOnnx makes a network of it; inspect, fold, recalibrate and repair take it as it is.",
+      "evenkeel: .: expected a file that can be read, got EISDIR: illegal operation on a directory, read. Check its name and rights.",
     ]
   `);
   expect(existsSync(join(folder, "out.onnx"))).toBe(false);
@@ -121,6 +127,12 @@ test("recalibrate gives norms the statistics of an array, and says how far they 
     wrote moved.onnx
     "
   `);
+  writeFileSync(join(folder, "without.onnx"), onnxModel({ ...parts, nodes: [["Relu", ["x"], ["y"]]], constants: {} }));
+  expect(evenkeel("recalibrate", "without.onnx", "--data", "x.npy", "-o", "out.onnx")).toMatchObject({
+    code: 1,
+    stderr:
+      "evenkeel: without.onnx: expected a model with batch norms, got none. Recalibrate before folding: a norm that has been folded has no statistics left.\n",
+  });
   const spoilt = evenkeel(...call, "--size", "8", "-o", "out.onnx");
   expect([spoilt.code, spoilt.stderr]).toMatchInlineSnapshot(`
     [

@@ -49,6 +49,9 @@ describe("safetensors", () => {
     expect(() => readSafetensors(bytes.subarray(0, bytes.length - 4))).toThrowErrorMatchingInlineSnapshot(
       `[FormatError: readSafetensors(bytes): expected 16 bytes of values, got 12. Check that the file is a complete .safetensors file.]`,
     );
+    expect(() => readSafetensors(new TextEncoder().encode("length,width,colour"))).toThrowErrorMatchingInlineSnapshot(
+      `[FormatError: readSafetensors(bytes): expected a header that begins with {, got a file of another kind. Check that the file is a complete .safetensors file.]`,
+    );
     expect(() => readSafetensors(new Uint8Array(64))).toThrow("readSafetensors(bytes): expected a JSON header");
   });
 

@@ -233,10 +233,14 @@ describe("a chart", () => {
         [...row.querySelectorAll("th, td")].map(({ textContent }) => textContent).join(" | "),
       );
     expect(await cells(charts.heatMap)).toEqual(["cat | 90 | 10", "dog | 0 | 3"]);
-    expect(await cells(charts.bars)).toEqual(["1 | 3 | 1 | 5", "4 | 31"]);
+    expect(await cells(charts.bars)).toEqual(["1 | 3 | 1 | 5", "4 | 31 | – | –"]);
     const lines = await cells(charts.lines);
     expect(lines).toHaveLength(16);
-    expect(lines[0]).toBe("0 | 2 | –");
-    expect(lines.at(-1)).toBe("490 | 0.01489 | 0.3");
+    expect(lines[0]).toBe("0 | 2 | 1 | 3 | –");
+    expect(lines.at(-1)).toBe("490 | 0.01489 | 0.007447 | 0.02234 | 0.3");
+    const heads = (await parse(figure(charts.lines))).querySelectorAll("figure thead th");
+    expect([...heads].map(({ textContent }) => textContent)).toEqual([
+      ...["step", "training", "95 % interval, from", "95 % interval, to", "test"],
+    ]);
   });
 });

@@ -2,7 +2,7 @@ import { recalibrateOnnx } from "../../models/onnx/recalibrate/recalibrate-onnx.
 import type { RecalibrateMode, RecalibrateProgress } from "../../models/recalibrate.js";
 import type { ForeignInputOptions } from "../../node/data/load-foreign-inputs.js";
 import { checkOutput, readOnnxFile, writeOnnxFile } from "../../node/onnx-file.js";
-import { describeDrift } from "../describe-drift.js";
+import { checkAnyNorm, describeDrift } from "../describe-drift.js";
 import { onnxData } from "./data.js";
 
 /** The flags of `recalibrate` that serve ONNX files. */
@@ -31,6 +31,7 @@ export async function recalibrateOnnxFile(
     files: source.files,
     onProgress: (progress) => onProgress(progress, samples),
   });
+  checkAnyNorm(path, result);
   writeOnnxFile(output, bytes, source);
   if (flags.json === true) return JSON.stringify({ model: path, output, data: flags.data, mode, ...result }, null, 2);
   return [...describeDrift(result, `${samples} samples`), `wrote ${output}`].join("\n");

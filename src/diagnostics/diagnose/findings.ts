@@ -41,7 +41,7 @@ function gapFinding(gap: Gap): Finding[] {
   const evidence = `${worse} with running statistics, ${better} with those of batches, on the same data`;
   const cause =
     first?.gain != null && first.gain > 0
-      ? `; batch statistics in ${first.layer} alone take ${percent(Math.min(1, first.gain / (difference ?? first.gain)))} of it away`
+      ? `; batch statistics in layer ${first.layer} alone take ${percent(Math.min(1, first.gain / (difference ?? first.gain)))} of it away`
       : "";
   const severity = difference === null ? beyondMeasure : difference / Math.abs(batch.loss ?? 1) / thresholds.gap;
   return [
