@@ -1,4 +1,4 @@
-import { tensor } from "../create.js";
+import { full, tensor } from "../create.js";
 import { ArgumentError, StateDictError } from "../errors.js";
 import { ConvTranspose2d } from "../nn/conv-transpose2d.js";
 import { Conv1d } from "../nn/conv1d.js";
@@ -82,6 +82,10 @@ export function loadForeignState(
         const { values } = isFlat || path in flattened ? channelsFirst(raw, count, where, path) : raw;
         converted[name] = tensor(values, shape);
       }
+      if (module instanceof Norm)
+        for (const name of plainEntries(path, own, foreign.get(layer))) {
+          converted[name] = full(own[name].shape, name.endsWith("weight") ? 1 : 0);
+        }
     }
     const missing = Object.keys(own).filter(
       (name) => !Object.hasOwn(converted, name) && !name.endsWith("num_batches_tracked"),
@@ -95,6 +99,14 @@ export function loadForeignState(
   } finally {
     for (const t of [...Object.values(own), ...Object.values(converted)]) t.dispose();
   }
+}
+
+/** What a norm of the other system does not have (`scale: false`, `center: false`) and ours does: its weight is 1 there, and its bias 0. */
+function plainEntries(path: string, own: Readonly<Record<string, Tensor>>, layer: ForeignLayer | undefined): string[] {
+  return ["weight", "bias"]
+    .filter((role) => layer?.has(role) === false)
+    .map((role) => (path === "" ? role : `${path}.${role}`))
+    .filter((name) => Object.hasOwn(own, name));
 }
 
 function groupLayers(state: Readonly<Record<string, Tensor>>, { parse, roles }: Convention): Map<string, ForeignLayer> {

@@ -7,7 +7,7 @@ import { type ForeignStateOptions, loadForeignState, permute, type Values } from
  *
  * Names are flattened paths: `params/Conv_0/kernel` and `batch_stats/BatchNorm_0/mean`, with `/` or `.` between. Kernels turn from (H, W, I, O) into
  * (O, I, H, W), those of Dense layers from (I, O) into (O, I); a transposed convolution's is mirrored too, which Flax does not do. scale, bias, mean and
- * var are a norm's weight, bias, running mean and variance. A Dense layer behind a flattening was given (H, W, C) and is now given (C, H, W): its
+ * var are a norm's weight, bias, running mean and variance; without scale the weight is 1, without bias it is 0. A Dense layer behind a flattening was given (H, W, C) and is now given (C, H, W): its
  * columns are put in that order. The stored variance is biased, and momentum 0.99 means the same, as here.
  *
  * Layers of a kind are matched in the order of the numbers in their names (Conv_2 before Conv_10), since a Flax state is sorted by name.

@@ -7,7 +7,7 @@ import { type ForeignStateOptions, loadForeignState, permute } from "./foreign-s
  *
  * Names are those of Keras: `conv2d_1/kernel`, with or without `:0`; kernels turn from (H, W, I, O) into (O, I, H, W), those of Dense layers from
  * (I, O) into (O, I), depthwise ones from (H, W, I, M) into (I·M, 1, H, W). gamma, beta, moving_mean and moving_variance are a norm's weight, bias,
- * running mean and variance. A Dense layer behind a Flatten was given (H, W, C) and is now given (C, H, W): its columns are put in that order. The
+ * running mean and variance; without gamma (`scale: false`) the weight is 1, without beta (`center: false`) the bias 0. A Dense layer behind a Flatten was given (H, W, C) and is now given (C, H, W): its columns are put in that order. The
  * stored variance is biased, as ours. eps and momentum do not stand in the weights: Keras has eps 1e-3 (ours is 1e-5), and
  * momentum 0.99, which means the same here.
  *

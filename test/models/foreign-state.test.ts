@@ -5,6 +5,7 @@ import {
   ConvTranspose2d,
   Embedding,
   Flatten,
+  full,
   GlobalAvgPool2d,
   LayerNorm,
   Linear,
@@ -197,6 +198,39 @@ describeEachBackend("loadKerasState", () => {
     loadKerasState(net, { "conv1d/kernel": signal.t, "embedding/embeddings": table.t });
     expect(net.conv.weight.dataSync()[3 * 6 + 1 * 3 + 2]).toBe(signal.at(2, 1, 3));
     expect(net.embedding.weight.dataSync()).toEqual(table.t.dataSync());
+  });
+
+  test("a norm of scale: false has weight 1 here, one of center: false bias 0", () => {
+    const model = new Sequential(
+      new Linear(2, 3, { bias: false }),
+      new BatchNorm(3),
+      new BatchNorm(3),
+      new LayerNorm(3),
+    );
+    const other = Object.keys(model.stateDict()).map((name) => [name, full(model.stateDict()[name].shape, 7)]);
+    model.loadStateDict(Object.fromEntries(other));
+    const result = loadKerasState(model, {
+      "dense/kernel": kernel([2, 3], 1).t,
+      "bn/beta": tensor([1, 2, 3]),
+      "bn/moving_mean": tensor([4, 5, 6]),
+      "bn/moving_variance": tensor([1, 1, 1]),
+      "bn_1/moving_mean": tensor([4, 5, 6]),
+      "bn_1/moving_variance": tensor([1, 1, 1]),
+      "ln/gamma": tensor([1, 2, 3]),
+    });
+    expect(result).toEqual({ missing: [], unexpected: [] });
+    const state = model.stateDict();
+    const values = ["1.weight", "1.bias", "2.weight", "2.bias", "3.weight", "3.bias"].map((name) => [
+      ...state[name].dataSync(),
+    ]);
+    expect(values).toEqual([
+      [1, 1, 1],
+      [1, 2, 3],
+      [1, 1, 1],
+      [0, 0, 0],
+      [1, 2, 3],
+      [0, 0, 0],
+    ]);
   });
 
   test("says what is missing, left over and mis-shaped, and then changes nothing", () => {
