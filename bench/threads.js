@@ -1,9 +1,10 @@
 // What two threads gain, kernel by kernel: time against size on one thread, on two that always share, and on two by the rule of
-// src/backend/wasm/pool.ts; what the rule takes the work to be; and where sharing begins to pay.
+// src/backend/wasm/pool.ts; what the library takes the work to be (`said`); and where sharing begins to pay.
 //   npm run build && node bench/threads.js [kernel …] [--seconds 1]
 import { cpus } from "node:os";
 import { parseArgs } from "node:util";
 import { membersOn } from "../dist/backend/wasm/index.js";
+import { board } from "../dist/backend/wasm/job-board.js";
 import { Runtime } from "../dist/backend/wasm/runtime.js";
 import { SEED, UNIT, uniform } from "./peers/data.js";
 
@@ -56,8 +57,8 @@ const adamStep = {
   ...{ correction1: 0.5, correction2: 0.5, gradientScale: 1 },
 };
 
-/** Sizes, four times as large each. */
-const decades = (first, last) => {
+/** Sizes, twice as large each. */
+const doublings = (first, last) => {
   const sizes = [];
   for (let n = first; n <= last; n *= 2) sizes.push(n);
   return sizes;
@@ -65,7 +66,7 @@ const decades = (first, last) => {
 
 function unary(op) {
   return {
-    sizes: decades(512, 1 << 20),
+    sizes: doublings(512, 1 << 20),
     make: (k, n) => {
       const [x, y] = [block(k, n), block(k, n)];
       return () => k.unary(op, x, y, n, 1);
@@ -126,27 +127,27 @@ function conv(inChannels, outChannels, side, options, direction = "forward") {
   };
 }
 
-const batches = decades(1, 64);
-const rowSums = decades(4, 4096);
+const batches = doublings(1, 64);
+const rowSums = doublings(4, 4096);
 
 /** Kernels by name; a size is what `of` says. */
 const KERNELS = {
   fill: {
-    sizes: decades(512, 1 << 20),
+    sizes: doublings(512, 1 << 20),
     make: (k, n) => {
       const y = block(k, n);
       return () => k.fill(y, n, 1);
     },
   },
   copy: {
-    sizes: decades(4096, 1 << 22),
+    sizes: doublings(4096, 1 << 22),
     make: (k, n) => {
       const [x, y] = [block(k, n), block(k, n)];
       return () => k.copy(x, y, line(n));
     },
   },
   "transpose n×256": {
-    sizes: decades(4, 4096),
+    sizes: doublings(4, 4096),
     make: (k, n) => {
       const [x, y] = [block(k, 256 * n), block(k, 256 * n)];
       const view = { extents: [n, 256], xStrides: [1, n], yStrides: [256, 1], xOffset: 0, yOffset: 0 };
@@ -154,14 +155,14 @@ const KERNELS = {
     },
   },
   add: {
-    sizes: decades(4096, 1 << 20),
+    sizes: doublings(4096, 1 << 20),
     make: (k, n) => {
       const [a, b, y] = [block(k, n), block(k, n), block(k, n)];
       return () => k.binary("add", a, b, y, line(n));
     },
   },
   "add a row of 64": {
-    sizes: decades(16, 1 << 14),
+    sizes: doublings(16, 1 << 14),
     make: (k, n) => {
       const [a, b, y] = [block(k, 64 * n), block(k, 64), block(k, 64 * n)];
       return () => k.binary("add", a, b, y, { extents: [n, 64], aStrides: [64, 1], bStrides: [0, 1] });
@@ -171,7 +172,7 @@ const KERNELS = {
     ["pow", "logisticLoss", "pass"].map((op) => [
       op,
       {
-        sizes: decades(512, 1 << 17),
+        sizes: doublings(512, 1 << 17),
         make: (k, n) => {
           const [a, b, y] = [block(k, n), block(k, n), block(k, n)];
           return () => k.binary(op, a, b, y, line(n));
@@ -186,7 +187,7 @@ const KERNELS = {
     ["relu", "log", "elu", "gelu", "silu", "tanh"].map((op) => [
       `${op} gradient`,
       {
-        sizes: decades(512, 1 << 20),
+        sizes: doublings(512, 1 << 20),
         make: (k, n) => {
           const [dy, x, dx] = [block(k, n), block(k, n), block(k, n)];
           return () => k.unaryGradient(op, dy, x, dx, n, 1);
@@ -195,14 +196,14 @@ const KERNELS = {
     ]),
   ),
   dropout: {
-    sizes: decades(1024, 1 << 20),
+    sizes: doublings(1024, 1 << 20),
     make: (k, n) => {
       const [x, y] = [block(k, n), block(k, n)];
       return () => k.dropout(x, y, n, 0.5, 7);
     },
   },
   "sum of all": {
-    sizes: decades(4096, 1 << 22),
+    sizes: doublings(4096, 1 << 22),
     make: (k, n) => {
       const [x, y] = [block(k, n), block(k, 16)];
       return () => k.sum(x, y, 1, n, 1);
@@ -226,20 +227,20 @@ const KERNELS = {
     ),
   ),
   "sum over n rows of 256": {
-    sizes: decades(64, 8192),
+    sizes: doublings(64, 8192),
     make: (k, n) => {
       const [x, y] = [block(k, n * 256), block(k, 256)];
       return () => k.sum(x, y, 1, n, 256);
     },
   },
-  "batch norm n×256": { sizes: decades(8, 4096), make: norm(vectors, false) },
-  "batch norm gradient n×256": { sizes: decades(8, 4096), make: norm(vectors, true) },
-  "batch norm n×16×14×14": { sizes: decades(1, 512), make: norm(images, false) },
-  "batch norm gradient n×16×14×14": { sizes: decades(1, 512), make: norm(images, true) },
-  "layer norm n×256": { sizes: decades(4, 4096), make: norm(rowsOf, false) },
-  "layer norm gradient n×256": { sizes: decades(4, 4096), make: norm(rowsOf, true) },
+  "batch norm n×256": { sizes: doublings(8, 4096), make: norm(vectors, false) },
+  "batch norm gradient n×256": { sizes: doublings(8, 4096), make: norm(vectors, true) },
+  "batch norm n×16×14×14": { sizes: doublings(1, 512), make: norm(images, false) },
+  "batch norm gradient n×16×14×14": { sizes: doublings(1, 512), make: norm(images, true) },
+  "layer norm n×256": { sizes: doublings(4, 4096), make: norm(rowsOf, false) },
+  "layer norm gradient n×256": { sizes: doublings(4, 4096), make: norm(rowsOf, true) },
   "cross-entropy n×10": {
-    sizes: decades(16, 4096),
+    sizes: doublings(16, 4096),
     make: (k, n) => {
       const [x, p, loss, labels] = [block(k, 10 * n), block(k, 10 * n), block(k, 16), k.allocate(4 * n)];
       k.write(labels, new Int32Array(n).fill(3));
@@ -247,7 +248,7 @@ const KERNELS = {
     },
   },
   adam: {
-    sizes: decades(512, 1 << 20),
+    sizes: doublings(512, 1 << 20),
     make: (k, n) => {
       const [p, g, m] = [block(k, n), block(k, n), block(k, n)];
       const v = block(k, n);
@@ -255,12 +256,12 @@ const KERNELS = {
       return () => k.adamStep(p, g, m, v, n, adamStep);
     },
   },
-  "max pool 2×2, n planes of 28×28": { sizes: decades(1, 1024), make: pool("max", false) },
-  "max pool gradient, n planes of 28×28": { sizes: decades(1, 1024), make: pool("max", true) },
-  "average pool 2×2, n planes of 28×28": { sizes: decades(1, 1024), make: pool("avg", false) },
-  "average pool gradient, n planes of 28×28": { sizes: decades(1, 1024), make: pool("avg", true) },
+  "max pool 2×2, n planes of 28×28": { sizes: doublings(1, 1024), make: pool("max", false) },
+  "max pool gradient, n planes of 28×28": { sizes: doublings(1, 1024), make: pool("max", true) },
+  "average pool 2×2, n planes of 28×28": { sizes: doublings(1, 1024), make: pool("avg", false) },
+  "average pool gradient, n planes of 28×28": { sizes: doublings(1, 1024), make: pool("avg", true) },
   "gather n rows of 64": {
-    sizes: decades(32, 1 << 14),
+    sizes: doublings(32, 1 << 14),
     make: (k, n) => {
       const [table, y, indices] = [block(k, 64000), block(k, 64 * n), k.allocate(4 * n)];
       k.write(
@@ -320,14 +321,43 @@ function measure({ make }, size, ms) {
   return { ...Object.fromEntries(runs.map(({ name, best }) => [name, best])), said: WAYS.one.runtime.nanoseconds };
 }
 
+/** Microseconds of a job of 32 values: on one thread, by two of which the other is awake, and where it sleeps: tenth, half, nine tenths of many. */
+function measureEmptyJob() {
+  const { runtime } = WAYS.shared;
+  const y = runtime.memory.allocate(128);
+  const words = new Int32Array(runtime.memory.memory.buffer, board.start, board.length);
+  const asleep = () => {
+    while (Atomics.load(words, board.sleeping) === 0);
+    for (const start = performance.now(); performance.now() - start < 0.05; );
+  };
+  const runs = {
+    "on one thread": [() => {}, () => runtime.run("fill", 2, y, 0)],
+    "shared, the other awake": [() => {}, () => runtime.share("fill", 2, 1e9, y, 0)],
+    "shared, the other asleep": [asleep, () => runtime.share("fill", 2, 1e9, y, 0)],
+  };
+  for (const [name, [before, run]] of Object.entries(runs)) {
+    for (let warm = 0; warm < 5000; warm++) run();
+    const times = Array.from({ length: 1000 }, () => {
+      before();
+      const start = performance.now();
+      run();
+      return performance.now() - start;
+    }).sort((a, b) => a - b);
+    const quantiles = [0.1, 0.5, 0.9].map((q) => micro(1e6 * times[Math.floor(q * times.length)]));
+    console.log(`An empty job ${name}: ${quantiles.join(", ")} µs`);
+  }
+  runtime.memory.free(y, 128);
+}
+
+const micro = (ns) => (ns / 1000).toPrecision(3);
 const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: { seconds: { type: "string", default: "1" } },
 });
-const micro = (ns) => (ns / 1000).toPrecision(3);
 console.log(
   `${cpus()[0].model}, ${cpus().length} cores, Node ${process.versions.node}, ${new Date().toISOString().slice(0, 10)}; µs, shortest of many calls`,
 );
+measureEmptyJob();
 console.log("| kernel | n | said | 1 thread | 2, always | 2, by the rule | gain |");
 console.log("| --- | --- | --- | --- | --- | --- | --- |");
 for (const [name, kernel] of Object.entries(KERNELS)) {
