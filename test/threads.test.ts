@@ -101,7 +101,7 @@ describe("threads", () => {
   });
 
   test("any number gives the same bits at sizes around those from which work is shared", async () => {
-    // About 5 and 12 µs of work, half and twice as much: of values, of rows of 65, of images of 3×9×9.
+    // About 10 and 25 µs of work, less and more: of values, of rows of 65, of images of 3×9×9.
     const compute = (): string => {
       const results: Float32Array[] = [];
       const keep = (...tensors: (Tensor | null | undefined)[]): void => {
