@@ -123,18 +123,16 @@ export function sumColumns(
   }
 }
 
-/** y[o, i] = Σ partial[o, p, i] in the order of p; units: outer. */
+/** y[o, i] = Σ partial[o, p, i] in the order of p; units: outer times inner. */
 export function mergeSums(partial: usize, y: usize, pieces: i32, inner: i32, begin: i32, end: i32): void {
-  for (let o = begin; o < end; o++) {
-    for (let i = 0; i < inner; i++) {
-      let sum: f64 = 0;
-      let at = partial + (<usize>(o * pieces * inner + i) << 3);
-      for (let p = 0; p < pieces; p++) {
-        sum += load<f64>(at);
-        at += <usize>inner << 3;
-      }
-      store<f32>(y + (<usize>(o * inner + i) << 2), <f32>sum);
+  for (let unit = begin; unit < end; unit++) {
+    let sum: f64 = 0;
+    let at = partial + (<usize>(unit + (unit / inner) * (pieces - 1) * inner) << 3);
+    for (let p = 0; p < pieces; p++) {
+      sum += load<f64>(at);
+      at += <usize>inner << 3;
     }
+    store<f32>(y + (<usize>unit << 2), <f32>sum);
   }
 }
 

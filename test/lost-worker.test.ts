@@ -1,14 +1,14 @@
 import { expect, test } from "vitest";
 import { Pool } from "../src/backend/wasm/pool.js";
 
-/** (module (memory shared) (func (export "hang") (param i32 i32) (i32.store offset=4096 (i32.const 0) (i32.const 1)) (loop (br 0)))) */
+/** (module (memory shared) (func (export "hang") (param i32 i32) (i32.store offset=8192 (i32.const 0) (i32.const 1)) (loop (br 0)))) */
 const hang = Uint8Array.of(
   ...[0, 0x61, 0x73, 0x6d, 1, 0, 0, 0],
   ...[1, 6, 1, 0x60, 2, 0x7f, 0x7f, 0],
   ...[2, 18, 1, 3, 0x65, 0x6e, 0x76, 6, 0x6d, 0x65, 0x6d, 0x6f, 0x72, 0x79, 2, 3, 1, 0x80, 0x80, 4],
   ...[3, 2, 1, 0],
   ...[7, 8, 1, 4, 0x68, 0x61, 0x6e, 0x67, 0, 0],
-  ...[10, 17, 1, 15, 0, 0x41, 0, 0x41, 1, 0x36, 2, 0x80, 0x20, 3, 0x40, 0x0c, 0, 0x0b, 0x0b],
+  ...[10, 17, 1, 15, 0, 0x41, 0, 0x41, 1, 0x36, 2, 0x80, 0x40, 3, 0x40, 0x0c, 0, 0x0b, 0x0b],
 );
 
 test("a worker that never finishes is an error and not a hang, and its pool goes on alone", async () => {
@@ -17,7 +17,7 @@ test("a worker that never finishes is an error and not a hang, and its pool goes
   pool.start(2);
   await pool.ready();
   expect(pool.count).toBe(2);
-  const entered = new Int32Array(memory.buffer, 4096, 1);
+  const entered = new Int32Array(memory.buffer, 8192, 1);
   // The owner's share of the work waits until the worker hangs in its own.
   const untilEntered = (): void => {
     while (Atomics.load(entered, 0) === 0);

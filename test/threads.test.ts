@@ -1,6 +1,24 @@
 import { execFileSync } from "node:child_process";
 import { join } from "node:path";
-import { BatchNorm, conv2d, embedding, Generator, noGrad, scope, seed, softmax, tensor, threads } from "evenkeel";
+import {
+  Adam,
+  BatchNorm,
+  conv2d,
+  embedding,
+  Generator,
+  gelu,
+  LayerNorm,
+  maxPool2d,
+  noGrad,
+  relu,
+  scope,
+  seed,
+  softmax,
+  type Tensor,
+  tanh,
+  tensor,
+  threads,
+} from "evenkeel";
 import { afterAll, describe, expect, test } from "vitest";
 import { goldenHash } from "./support/golden-hash.js";
 import { goldenRun } from "./support/golden-run.js";
@@ -79,6 +97,46 @@ describe("threads", () => {
     for (const count of [2, 3, 4]) {
       await threads(count);
       expect(convolution() === alone).toBe(true);
+    }
+  });
+
+  test("any number gives the same bits at sizes around those from which work is shared", async () => {
+    // About 5 and 12 µs of work, half and twice as much: of values, of rows of 65, of images of 3×9×9.
+    const compute = (): string => {
+      const results: Float32Array[] = [];
+      const keep = (...tensors: (Tensor | null | undefined)[]): void => {
+        for (const t of tensors) results.push(t?.dataSync() ?? new Float32Array(0));
+      };
+      scope(() => {
+        for (const size of [863, 1733, 3461, 6911, 32_771, 65_537, 131_101]) {
+          const x = tensor(normal(size, 9), [size], { requiresGrad: true });
+          gelu(relu(x).mul(x)).add(tanh(x)).backward(normal(size, 10));
+          const adam = new Adam([x], { lr: 0.1 });
+          adam.step();
+          keep(x, x.grad, x.sum());
+        }
+        for (const rows of [9, 31, 63, 129, 257, 511]) {
+          const x = tensor(normal(rows * 65, 11), [rows, 65], { requiresGrad: true });
+          const [batch, layer] = [new BatchNorm(65), new LayerNorm(65)];
+          const y = layer.forward(batch.forward(x)).add(softmax(x, 1)).sub(x.sum(0));
+          y.backward(normal(y.size, 12));
+          keep(y, x.grad, batch.weight?.grad, layer.weight?.grad, batch.runningVar, y.transpose([1, 0]));
+        }
+        for (const images of [8, 17, 67]) {
+          const x = tensor(normal(images * 243, 13), [images, 3, 9, 9], { requiresGrad: true });
+          const weight = tensor(normal(216, 14), [8, 3, 3, 3], { requiresGrad: true });
+          const y = maxPool2d(new BatchNorm(8).forward(conv2d(x, weight, null, { padding: 1 })), 2);
+          y.backward(normal(y.size, 15));
+          keep(y, x.grad, weight.grad);
+        }
+      });
+      return Buffer.concat(results.map((one) => Buffer.from(one.buffer))).toString("base64");
+    };
+    await threads(1);
+    const alone = compute();
+    for (const count of [2, 3, 4]) {
+      await threads(count);
+      expect(compute() === alone).toBe(true);
     }
   });
 

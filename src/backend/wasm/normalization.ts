@@ -85,7 +85,8 @@ export function normalization(runtime: Runtime): Normalization<number> {
     const { kept } = view;
     const fold = channelFold(view);
     runtime.withScratch(coefficientBytes(fold * kept), (coefficients) => {
-      runtime.run("standardizeCoefficients", kept, moments, weight ?? 0, bias ?? 0, eps, kept, fold, coefficients);
+      const args = [moments, weight ?? 0, bias ?? 0, eps, kept, fold, coefficients];
+      runtime.share("standardizeCoefficients", kept, nanoseconds.kept * kept, ...args);
       body(coefficients);
     });
   }
@@ -157,18 +158,8 @@ export function normalization(runtime: Runtime): Normalization<number> {
     runtime.withScratch(dx ? coefficientBytes(fold * kept) : 0, (scratch) => {
       const coefficients = dx ? scratch : 0;
       const outputs = [coefficients, dweight, dbias];
-      runtime.run(
-        "gradientCoefficients",
-        kept,
-        moments,
-        sums,
-        pieces,
-        map.weight ?? 0,
-        map.eps,
-        kept,
-        fold,
-        ...outputs,
-      );
+      const args = [moments, sums, pieces, map.weight ?? 0, map.eps, kept, fold, ...outputs];
+      runtime.share("gradientCoefficients", kept, kept * (nanoseconds.kept + nanoseconds.pair * pieces), ...args);
       if (!dx) return;
       if (patternOf(view) === "channels")
         runtime.share("channelGradient", outer, work, dy, x, coefficients, kept, fold, dx);
@@ -281,7 +272,16 @@ export function normalization(runtime: Runtime): Normalization<number> {
         runtime.withScratch(pieces * kept * partialBytes, (partials) => {
           const scratch = 3 * paddedBytes(fold * kept);
           runtime.shareWithScratch("channelMoments", pieces, work, scratch, x, outer, kept, fold, pieceRows, partials);
-          runtime.run("mergeMoments", kept, partials, outer, pieceRows, kept, moments);
+          runtime.share(
+            "mergeMoments",
+            kept,
+            nanoseconds.pair * pieces * kept,
+            partials,
+            outer,
+            pieceRows,
+            kept,
+            moments,
+          );
         });
       }
     },
@@ -296,7 +296,15 @@ export function normalization(runtime: Runtime): Normalization<number> {
         }
         runtime.withScratch(pieces * view.kept * partialBytes, (partials) => {
           if (pieces > 0) columnSums(columns, partials);
-          runtime.run("mergeGradientSums", view.kept, partials, pieces, view.kept, sums);
+          runtime.share(
+            "mergeGradientSums",
+            view.kept,
+            nanoseconds.pair * pieces * view.kept,
+            partials,
+            pieces,
+            view.kept,
+            sums,
+          );
         });
       });
     },

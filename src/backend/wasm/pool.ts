@@ -126,6 +126,7 @@ export class Pool {
   ): void {
     const words = this.#words;
     const threads = this.count;
+    const { requested } = this;
     const chunks = Math.min(
       units,
       threads * Math.min(chunksPerThread, Math.ceil(Math.max(1, work) / (leastChunk * threads))),
@@ -133,7 +134,7 @@ export class Pool {
     words[board.kernel] = kernel.index;
     words[board.units] = units;
     words[board.chunks] = chunks;
-    words[board.threads] = this.requested;
+    words[board.threads] = requested;
     words[board.argumentCount] = args.length;
     words[board.scratch] = scratch.at;
     words[board.scratchBytes] = scratch.bytes;
@@ -141,9 +142,14 @@ export class Pool {
     const job = Atomics.add(words, board.job, 1) + 1;
     if (work >= this.#least.asleep && Atomics.load(words, board.sleeping) > 0) Atomics.notify(words, board.job);
     const own = scratch.bytes === 0 ? [] : [scratch.at];
-    for (let chunk = 0; chunk < chunks; chunk++) {
-      if (Atomics.exchange(words, board.claims + chunk, job) === job) continue;
-      kernel.call(...args, Math.floor((chunk * units) / chunks), Math.floor(((chunk + 1) * units) / chunks), ...own);
+    for (let slot = 0; slot < requested; slot++) {
+      const first = Math.floor((slot * chunks) / requested);
+      const end = Math.floor(((slot + 1) * chunks) / requested);
+      const claims = board.claims + board.claimsPerSlot * slot - first;
+      for (let chunk = first; chunk < end; chunk++) {
+        if (Atomics.exchange(words, claims + chunk, job) === job) continue;
+        kernel.call(...args, Math.floor((chunk * units) / chunks), Math.floor(((chunk + 1) * units) / chunks), ...own);
+      }
     }
     Atomics.add(words, board.job, 1);
     if (!this.#isLeft()) this.#lose(kernel.name);

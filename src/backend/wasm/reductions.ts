@@ -14,6 +14,7 @@ const nanoseconds = {
   sumColumns: 0.1,
   max: 0.5,
   maxGradient: 0.5,
+  merge: 0.5,
   softmax: 1.8,
   logSoftmax: 2.1,
   softmaxGradient: 0.65,
@@ -43,7 +44,7 @@ export function reductions(runtime: Runtime): Reductions<number> {
     }
     runtime.withScratch(8 * rows * pieces, (partial) => {
       runtime.share("sumPieces", rows * pieces, work, x, partial, count, piece);
-      runtime.run("mergeSums", rows, partial, y, pieces, 1);
+      runtime.share("mergeSums", rows, nanoseconds.merge * rows * pieces, partial, y, pieces, 1);
     });
   }
 
@@ -61,7 +62,8 @@ export function reductions(runtime: Runtime): Reductions<number> {
     }
     runtime.withScratch(8 * outer * pieces * width, (partial) => {
       sum(partial);
-      runtime.run("mergeSums", outer, partial, y, pieces * fold, inner);
+      const merging = nanoseconds.merge * outer * pieces * width;
+      runtime.share("mergeSums", outer * inner, merging, partial, y, pieces * fold, inner);
     });
   }
 
@@ -74,7 +76,7 @@ export function reductions(runtime: Runtime): Reductions<number> {
     }
     runtime.withScratch(4 * rows * pieces, (partial) => {
       runtime.share("maxPieces", rows * pieces, work, x, partial, count, piece);
-      runtime.run("maxPieces", rows, partial, y, pieces, pieces);
+      runtime.share("maxPieces", rows, nanoseconds.max * rows * pieces, partial, y, pieces, pieces);
     });
   }
 

@@ -31,14 +31,19 @@ export function serveJobs({ module, memory, board, slot, generation, watchMs }: 
     for (let k = 0; k < words[board.argumentCount]; k++) args.push(values[k]);
     const bytes = words[board.scratchBytes];
     const scratch = bytes === 0 ? [] : [(words[board.scratch] >>> 0) + slot * bytes];
-    const first = Math.floor((slot * chunks) / words[board.threads]);
-    for (let k = 0; k < chunks; k++) {
-      const chunk = (first + k) % chunks;
-      if (Atomics.exchange(words, board.claims + chunk, job) === job) continue;
-      try {
-        kernel(...args, Math.floor((chunk * units) / chunks), Math.floor(((chunk + 1) * units) / chunks), ...scratch);
-      } catch {
-        Atomics.add(words, board.trapped, 1);
+    const threads = words[board.threads];
+    for (let k = 0; k < threads; k++) {
+      const owner = (slot + k) % threads;
+      const first = Math.floor((owner * chunks) / threads);
+      const end = Math.floor(((owner + 1) * chunks) / threads);
+      const claims = board.claims + board.claimsPerSlot * owner - first;
+      for (let chunk = first; chunk < end; chunk++) {
+        if (Atomics.exchange(words, claims + chunk, job) === job) continue;
+        try {
+          kernel(...args, Math.floor((chunk * units) / chunks), Math.floor(((chunk + 1) * units) / chunks), ...scratch);
+        } catch {
+          Atomics.add(words, board.trapped, 1);
+        }
       }
     }
   };
