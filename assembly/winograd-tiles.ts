@@ -4,7 +4,7 @@
 //
 // The plan is an array of i32 written by src/backend/wasm/winograd.ts.
 
-import { bytes, copyRow, word } from "./conv-planes";
+import { bytes, clearRow, copyRow, word } from "./conv-planes";
 import { cotangentLines, inputLines, outputLines } from "./winograd-lines";
 import { storeLanes } from "./lanes";
 import { transposeFour } from "./tiles";
@@ -120,7 +120,7 @@ export function fillPadded(plan: usize, unit: i32, source: usize, channel: i32, 
     const from = source + bytes((first + image) * word(plan, IMAGE_CHANNELS) + channel, rows * columns);
     for (let row = firstRow; row < firstRow + planeRows; row++) {
       if (row >= 0 && row < rows) copyRow(from + bytes(row, columns), to, columns);
-      else memory.fill(to, 0, bytes(columns));
+      else clearRow(to, columns);
       to += step;
     }
   }
@@ -184,17 +184,17 @@ export function storeTiles(
 ): void {
   outputLines(factors, 6, m, 64, 6 << 6, scratch, 16, 96);
   outputLines(factors, 4, scratch, 96, 16, scratch, 64, 16);
+  for (let line = scratch; line < scratch + 256; line += 64) transposeFour(line, 16, line, 16);
   const starts = f32x4.splat(bias);
-  for (let row = 0; row < 4; row++) {
-    const line = scratch + ((<usize>row) << 6);
-    transposeFour(line, 16, line, 16);
-    for (let t: usize = 0; t < 4; t++) {
-      const record = tile + (t << 4);
-      if (row >= load<i32>(record, 8)) continue;
-      const values = f32x4.add(v128.load(line + (t << 4)), starts);
-      storeLanes(result + load<u32>(record, 4), load<i32>(record, 12), values);
+  const rowStep = bytes(word(plan, RESULT_COLUMNS));
+  for (let t: usize = 0; t < 64; t += 16) {
+    let to = result + load<u32>(tile + t, 4);
+    const columns = load<i32>(tile + t, 12);
+    const end = scratch + t + (<usize>load<i32>(tile + t, 8) << 6);
+    for (let line = scratch + t; line < end; line += 64) {
+      storeLanes(to, columns, f32x4.add(v128.load(line), starts));
+      to += rowStep;
     }
-    result += bytes(word(plan, RESULT_COLUMNS));
   }
 }
 

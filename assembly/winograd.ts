@@ -141,9 +141,10 @@ export function winogradCorrelate(
         multiplyPanel(w, from, channels, results, to, spare);
       }
     }
-    for (let panel = 0; panel < panels; panel++) {
-      for (let r = 0; r < results; r++) {
-        const start: f32 = bias ? load<f32>(bias + bytes(r)) : 0;
+    // Result by result, so that a plane is written from one end to the other.
+    for (let r = 0; r < results; r++) {
+      const start: f32 = bias ? load<f32>(bias + bytes(r)) : 0;
+      for (let panel = 0; panel < panels; panel++) {
         const from = products + ((<usize>(36 * (panel * results + r))) << 6);
         for (let quad: usize = 0; quad < 4; quad++) {
           const tile = records + ((<usize>(4 * panel) + quad) << 6);

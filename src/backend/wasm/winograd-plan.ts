@@ -124,13 +124,12 @@ export function cotangentShape(shape: WinogradShape): WinogradShape {
   return { ...shape, channels: results, rows: resultRows, columns: resultColumns, padding: [0, 0] };
 }
 
-/** How many images, or else rows of tiles of one image, make a unit: the number that leaves the fewest lanes of 16 unused. */
+/** How many images, or else rows of tiles of one image, make a unit: the fewest of those numbers that leave the fewest lanes of 16 unused. */
 function cut(parts: number, tilesPerPart: number, most: number): number {
   const limit = Math.max(1, Math.min(parts, Math.floor(most / tilesPerPart)));
-  const least = Math.min(limit, Math.ceil(unitTiles / tilesPerPart));
-  let best = limit;
+  let best = Math.min(limit, Math.ceil(unitTiles / tilesPerPart));
   const used = (count: number): number => (count * tilesPerPart) / (16 * Math.ceil((count * tilesPerPart) / 16));
-  for (let count = limit; count >= least; count--) if (used(count) > used(best)) best = count;
+  for (let count = best + 1; count <= limit; count++) if (used(count) > used(best)) best = count;
   return best;
 }
 

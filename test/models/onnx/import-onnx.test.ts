@@ -18,7 +18,7 @@ import { exportOnnx, importOnnx, repairOnnx } from "evenkeel/onnx";
 import { beforeAll, describe, expect, test } from "vitest";
 import { expectClose } from "../../support/close.js";
 import { fixtures } from "../../support/onnx-import-fixtures.js";
-import { type NodeParts, normConstants, normNode, onnxModel } from "../../support/onnx-models.js";
+import { type Attributes, type NodeParts, normConstants, normNode, onnxModel } from "../../support/onnx-models.js";
 import { normal } from "../../support/seeded.js";
 
 const names = ["lenet", "vgg", "resnet", "mobilenet"] as const;
@@ -233,6 +233,64 @@ test("what no layer here does is refused by the name of its node", async () => {
       "FormatError: importOnnx(bytes), Tanh Tanh_y: expected what a layer of Evenkeel does, got input 1 that is not constant: Sigmoid Sigmoid_b computes it. Leave this node out of the model, or build the network by hand and load its weights.",
       "FormatError: importOnnx(bytes), Relu Relu_a: expected what a layer of Evenkeel does, got an input that 3 nodes read. Leave this node out of the model, or build the network by hand and load its weights.",
       "FormatError: importOnnx(bytes): expected a model of one input and one output, got 2 and 1. Take out the others.",
+    ]
+  `);
+  const conv = (attributes: Attributes): NodeParts => ["Conv", ["x", "w"], ["y"], attributes];
+  const padded = (pads: readonly number[], attributes: Attributes = {}, weight = "w"): NodeParts[] => [
+    ["Pad", ["x"], ["p"], { pads }],
+    ["Conv", ["p", weight], ["y"], attributes],
+  ];
+  const ones = [0, 0, 1, 1, 0, 0, 1, 1];
+  const line = { shape: [4, 3, 3] };
+  const malformed: readonly (readonly NodeParts[])[] = [
+    [conv({ strides: [2] })],
+    [conv({ strides: [1, 1, 2] })],
+    [conv({ strides: 2 })],
+    [conv({ dilations: [] })],
+    [conv({ dilations: [1, -(2 ** 40)] })],
+    [conv({ pads: [1, 1] })],
+    [conv({ pads: new Array(100_000).fill(1) })],
+    [conv({ pads: [-1, -1, -1, -1] })],
+    [conv({ kernel_shape: [5, 5] })],
+    [conv({ kernel_shape: [3, 3, 3] })],
+    [conv({ group: 0 })],
+    [["ConvTranspose", ["x", "w"], ["y"], { output_padding: [0, 0, 0] }]],
+    [["MaxPool", ["x"], ["y"], { ...pool, pads: [0, 0, 1] }]],
+    padded(ones, { strides: [0, 1] }),
+    padded(ones, { group: -1 }),
+    padded(ones, {}, "empty"),
+    padded([0, 0, 1, 0, 0, 1]),
+    padded(ones, {}, "line"),
+    [["MatMul", ["x", "none"], ["y"]]],
+  ];
+  const weights = { ...constants, line, empty: { shape: [4, 3, 0, 3] }, none: { shape: [0, 4] } };
+  const refusals: string[] = [];
+  for (const nodes of malformed) {
+    const text = await failure({ ...image, constants: weights, nodes, opset: 9 });
+    const [, received] = /^FormatError: importOnnx\(bytes\), (.*) Leave this node out/.exec(text) ?? [];
+    refusals.push(received?.replace("expected what a layer of Evenkeel does, got ", "") ?? text);
+  }
+  expect(refusals).toMatchInlineSnapshot(`
+    [
+      "Conv Conv_y: 1 numbers in strides for 2 spatial axes.",
+      "Conv Conv_y: 3 numbers in strides for 2 spatial axes.",
+      "Conv Conv_y: 0 numbers in strides for 2 spatial axes.",
+      "Conv Conv_y: 0 numbers in dilations for 2 spatial axes.",
+      "Conv Conv_y: what the layer refuses (new Conv2d(inChannels, outChannels, kernelSize): expected dilation to be a whole number of at least 1, or two of them, got [1,-1099511627776]. Correct dilation).",
+      "Conv Conv_y: 2 numbers in pads for 2 spatial axes.",
+      "Conv Conv_y: 100000 numbers in pads for 2 spatial axes.",
+      "Conv Conv_y: what the layer refuses (new Conv2d(inChannels, outChannels, kernelSize): expected padding to be a whole number of at least 0, or two of them, got [-1,-1]. Correct padding).",
+      "Conv Conv_y: kernel_shape 5×5 for a kernel 3×3.",
+      "Conv Conv_y: 3 numbers in kernel_shape for 2 spatial axes.",
+      "Conv Conv_y: what the layer refuses (new Conv2d(inChannels, outChannels, kernelSize): expected inChannels to be a whole number of at least 1, got 0. Correct inChannels).",
+      "ConvTranspose ConvTranspose_y: 3 numbers in output_padding for 2 spatial axes.",
+      "MaxPool MaxPool_y: 3 numbers in pads for 2 spatial axes.",
+      "Conv Conv_y: what the layer refuses (new Conv2d(inChannels, outChannels, kernelSize): expected stride to be a whole number of at least 1, or two of them, got [0,1]. Correct stride).",
+      "Conv Conv_y: what the layer refuses (new Conv2d(inChannels, outChannels, kernelSize): expected inChannels to be a whole number of at least 1, got -3. Correct inChannels).",
+      "Conv Conv_y: what the layer refuses (new Conv2d(inChannels, outChannels, kernelSize): expected kernelSize to be a whole number of at least 1, or two of them, got [0,3]. Correct kernelSize).",
+      "Conv Conv_y: 2 spatial axes, of which the Pad before it pads 1.",
+      "Conv Conv_y: 1 spatial axes, of which the Pad before it pads 2.",
+      "MatMul MatMul_y: what the layer refuses (new Linear(inFeatures, outFeatures): expected inFeatures to be a whole number of at least 1, got 0. Correct inFeatures).",
     ]
   `);
   const repaired = await repairOnnx(

@@ -1,6 +1,13 @@
 import { inspectOnnx, type RecalibrateOnnxOptions, recalibrateOnnx } from "evenkeel/onnx";
 import { describe, expect, test } from "vitest";
-import { deviates, type NodeParts, normConstants, normNode, onnxModel } from "../../support/onnx-models.js";
+import {
+  deviates,
+  type ModelParts,
+  type NodeParts,
+  normConstants,
+  normNode,
+  onnxModel,
+} from "../../support/onnx-models.js";
 import { runOnnx } from "../../support/onnx-runtime.js";
 
 const constants = {
@@ -122,7 +129,7 @@ describe("recalibrateOnnx of norms inside other graphs", () => {
     },
   );
 
-  const loop = (nodes: readonly NodeParts[]) =>
+  const loop = (nodes: readonly NodeParts[], more: ModelParts["constants"] = {}) =>
     onnxModel({
       inputs: { x: ["N", 2, 7, 7] },
       outputs: ["y"],
@@ -145,6 +152,7 @@ describe("recalibrateOnnx of norms inside other graphs", () => {
         ...constants,
         trips: { shape: [], values: [3], type: "int64" },
         one: { shape: [], values: [1], type: "int64" },
+        ...more,
       },
     });
 
@@ -161,6 +169,21 @@ describe("recalibrateOnnx of norms inside other graphs", () => {
     const expected = await moments(unrolled, ["t0", "t1", "t2"], batches);
     expect(norms[0].values).toBe(expected.values);
     expectStatistics(statistics[0], expected);
+  });
+
+  test("leaves out a batch as a whole, and counts it once, if rounds of it are not finite", async () => {
+    const bytes = loop([normNode("n", "t", "d"), ["Mul", ["d", "large"], ["u"]]], {
+      large: { shape: [], values: [1e4] },
+    });
+    const scaled = (factor: number): Batch => {
+      const { shape, values } = batches[0].x;
+      return { x: { shape, values: values.map((value) => value * factor) } };
+    };
+    const whole = await recalibrateOnnx(bytes, batches);
+    // The last round of one batch overflows, all rounds of the other are not numbers.
+    const { norms, bytes: after } = await recalibrateOnnx(bytes, [scaled(1e32), ...batches, scaled(Number.NaN)]);
+    expect(norms[0]).toEqual({ ...whole.norms[0], skipped: 2 });
+    expect(after).toEqual(whole.bytes);
   });
 
   test("measures a branch inside a loop in the rounds that take it", async () => {

@@ -1,4 +1,3 @@
-import { ArgumentError, DataError, ShapeError } from "../../../errors.js";
 import { ELU, GELU, LeakyReLU, ReLU, Sigmoid, Softmax, Tanh } from "../../../nn/activations.js";
 import { ConvTranspose2d } from "../../../nn/conv-transpose2d.js";
 import { Conv1d } from "../../../nn/conv1d.js";
@@ -8,7 +7,7 @@ import { Flatten } from "../../../nn/flatten.js";
 import { Linear } from "../../../nn/linear.js";
 import type { Module } from "../../../nn/module.js";
 import { AvgPool2d, MaxPool2d } from "../../../nn/pooling.js";
-import { formatShape } from "../../../shape.js";
+import { formatShape, sameShape } from "../../../shape.js";
 import { floatOf, intOf, intsOf, isStandard, textOf } from "../file/attributes.js";
 import type { NodeProto } from "../file/codec.js";
 import type { TensorValues } from "../file/tensor-values.js";
@@ -78,15 +77,10 @@ export function isLayer(node: NodeProto): boolean {
   return isStandard(node) && Object.hasOwn(layers, node.opType);
 }
 
-/** @throws FormatError if there is no such layer, naming the node */
+/** @throws FormatError if there is no such layer, naming the node; see {@link ofNode} */
 export function importLayer(node: NodeProto, graph: Graph, ranks: Ranks): Module {
   if (!isLayer(node)) throw unsupported(node, graph, "an operator that no layer here is");
-  try {
-    return layers[node.opType](node, graph, ranks);
-  } catch (cause) {
-    if (!(cause instanceof ArgumentError || cause instanceof ShapeError || cause instanceof DataError)) throw cause;
-    throw unsupported(node, graph, `what the layer refuses (${cause.message.replace(/\.$/, "")})`, cause);
-  }
+  return layers[node.opType](node, graph, ranks);
 }
 
 function importConv(node: NodeProto, graph: Graph): Module {
@@ -99,8 +93,11 @@ export function convOf(node: NodeProto, graph: Graph, more: readonly number[] | 
   const bias = node.input[2] ? valuesOf(node, graph, 2).data : null;
   const [out, groupChannels, ...kernel] = shape;
   const groups = intOf(node, "group", 1);
-  const both = (name: string): number[] => intsOf(node, name) ?? kernel.map(() => 1);
-  const [stride, dilation] = [both("strides"), both("dilations")];
+  const [stride, dilation] = [perAxis(node, graph, "strides", kernel, 1), perAxis(node, graph, "dilations", kernel, 1)];
+  checkKernel(node, graph, kernel);
+  if (more !== null && more.length !== kernel.length) {
+    throw unsupported(node, graph, `${kernel.length} spatial axes, of which the Pad before it pads ${more.length}`);
+  }
   const padding = paddingOf(node, graph, kernel, stride, dilation).map((size, axis) => size + (more?.[axis] ?? 0));
   let layer: Conv1d | Conv2d;
   if (kernel.length === 1) {
@@ -126,8 +123,9 @@ function importConvTranspose(node: NodeProto, graph: Graph): Module {
   if (kernel.length !== 2) throw unsupported(node, graph, `${kernel.length} spatial axes`);
   if (intsOf(node, "output_shape") !== null) throw unsupported(node, graph, "output_shape");
   const groups = intOf(node, "group", 1);
-  const both = (name: string, absent: number): [number, number] => pair(intsOf(node, name) ?? kernel.map(() => absent));
+  const both = (name: string, absent: number): [number, number] => pair(perAxis(node, graph, name, kernel, absent));
   const [stride, dilation, outputPadding] = [both("strides", 1), both("dilations", 1), both("output_padding", 0)];
+  checkKernel(node, graph, kernel);
   if (!["NOTSET", "VALID"].includes(textOf(node, "auto_pad", "NOTSET"))) {
     throw unsupported(node, graph, `auto_pad ${textOf(node, "auto_pad", "")}`);
   }
@@ -169,9 +167,31 @@ function pooling(node: NodeProto, graph: Graph) {
   if (kernel.length !== 2) throw unsupported(node, graph, `${kernel.length} spatial axes`);
   if (intOf(node, "ceil_mode", 0) !== 0) throw unsupported(node, graph, "ceil_mode");
   if (intsOf(node, "dilations")?.some((size) => size !== 1)) throw unsupported(node, graph, "dilations");
-  const stride = intsOf(node, "strides") ?? [1, 1];
+  const stride = perAxis(node, graph, "strides", kernel, 1);
   const padding = paddingOf(node, graph, kernel, stride, [1, 1]);
   return { kernel: pair(kernel), options: { stride: pair(stride), padding: pair(padding) } };
+}
+
+/** A number for each axis of a kernel, or `each` of them, among a node's attributes. */
+function perAxis(
+  node: NodeProto,
+  graph: Graph,
+  name: string,
+  kernel: readonly number[],
+  absent: number,
+  each = 1,
+): number[] {
+  const length = each * kernel.length;
+  const numbers = intsOf(node, name) ?? new Array<number>(length).fill(absent);
+  if (numbers.length === length) return numbers;
+  throw unsupported(node, graph, `${numbers.length} numbers in ${name} for ${kernel.length} spatial axes`);
+}
+
+/** A node may say again how large its weight's kernel is. */
+function checkKernel(node: NodeProto, graph: Graph, kernel: readonly number[]): void {
+  const said = perAxis(node, graph, "kernel_shape", kernel, 0);
+  if (intsOf(node, "kernel_shape") === null || sameShape(said, kernel)) return;
+  throw unsupported(node, graph, `kernel_shape ${formatShape(said)} for a kernel ${formatShape(kernel)}`);
 }
 
 /** Padding that is the same on both sides, as layers here have it. */
@@ -190,7 +210,7 @@ function paddingOf(
       return spans.map((span) => span / 2);
     throw unsupported(node, graph, `auto_pad ${mode}, which pads the two sides differently`);
   }
-  const pads = intsOf(node, "pads") ?? kernel.flatMap(() => [0, 0]);
+  const pads = perAxis(node, graph, "pads", kernel, 0, 2);
   const before = pads.slice(0, kernel.length);
   if (before.every((size, axis) => size === pads[kernel.length + axis])) return before;
   throw unsupported(node, graph, `pads ${pads.join(", ")}, which differ between the two sides`);

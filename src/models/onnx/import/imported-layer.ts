@@ -1,5 +1,5 @@
 import { tensor } from "../../../create.js";
-import { FormatError } from "../../../errors.js";
+import { ArgumentError, DataError, FormatError, ShapeError } from "../../../errors.js";
 import type { Module } from "../../../nn/module.js";
 import { titleOf } from "../file/attributes.js";
 import type { NodeProto } from "../file/codec.js";
@@ -36,6 +36,16 @@ export function withState<M extends Module>(layer: M, values: Readonly<Record<st
 /** To the seven digits that float32 holds: 0.9 is 0.8999999761581421 in the file. */
 export function rounded(value: number): number {
   return Number(value.toPrecision(7));
+}
+
+/** What `make` makes of a node. @throws FormatError naming the node, where a layer refuses what the node says */
+export function ofNode<T>(node: NodeProto, graph: Graph, make: () => T): T {
+  try {
+    return make();
+  } catch (cause) {
+    if (!(cause instanceof ArgumentError || cause instanceof ShapeError || cause instanceof DataError)) throw cause;
+    throw unsupported(node, graph, `what the layer refuses (${cause.message.replace(/\.$/, "")})`, cause);
+  }
 }
 
 /** Names the node, and what of it there is no layer for. */

@@ -14,7 +14,7 @@ import { activationOf } from "./import-activations.js";
 import { composedNormOf } from "./import-composed-norms.js";
 import { convOf, importLayer, isLayer, linearOf } from "./import-layers.js";
 import { isFlattening, sizesOf, targetOf } from "./import-sizes.js";
-import { type ImportedLayer, unsupported, valuesOf } from "./imported-layer.js";
+import { type ImportedLayer, ofNode, unsupported, valuesOf } from "./imported-layer.js";
 
 /** Layers in a row, and the Add that the row ends in; null at the output of the model. */
 interface Row {
@@ -99,7 +99,8 @@ export class NetworkBuilder {
       } else if (this.#isJoin(node)) return { layers, join: node };
       else if (this.#isPass(node)) [value] = node.output;
       else if (planes !== null) {
-        const made = this.#afterPlanes(node, planes);
+        const from = planes;
+        const made = ofNode(node, graph, () => this.#afterPlanes(node, from));
         if (made === null) planes = null;
         else add(made, node);
         [value] = node.output;
@@ -109,7 +110,7 @@ export class NetworkBuilder {
         planes = isRow ? null : node;
         [value] = node.output;
       } else {
-        const { layer, output } = this.#layer(node);
+        const { layer, output } = ofNode(node, graph, () => this.#layer(node));
         add(layer, node);
         value = output;
       }
@@ -121,8 +122,12 @@ export class NetworkBuilder {
     const graph = this.#graph;
     const count = graph.readerCount(value);
     const readers = count > mostReaders ? graph.readersOf(value) : dataReaders(graph, value);
-    if (count > mostReaders || (readers.length === 1 && isLayer(readers[0]))) return readers;
-    const composed = composedNormOf(value, graph, this.#ranks) ?? activationOf(value, graph);
+    if (count > mostReaders || readers.length === 0 || (readers.length === 1 && isLayer(readers[0]))) return readers;
+    const composed = ofNode(
+      readers[0],
+      graph,
+      () => composedNormOf(value, graph, this.#ranks) ?? activationOf(value, graph),
+    );
     const inside = composed === null ? null : nodesBetween(graph, value, composed.output);
     if (composed === null || inside === null) return readers;
     return [composed, ...readers.filter((node) => !inside.has(node))];
@@ -235,7 +240,8 @@ export class NetworkBuilder {
     if (!isConv || !isPlanes || value !== 0 || node.input[3]) {
       throw unsupported(node, graph, "padding other than zeros, as many on both sides, before a Conv");
     }
-    return { layer: convOf(next, graph, pads.slice(2, half)), output: next.output[0] };
+    const layer = ofNode(next, graph, () => convOf(next, graph, pads.slice(2, half)));
+    return { layer, output: next.output[0] };
   }
 
   #matMul(node: NodeProto): { layer: Linear; output: string } {

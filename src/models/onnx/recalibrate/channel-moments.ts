@@ -5,11 +5,12 @@ export class ChannelMoments {
   /** Batches left out, since a value of theirs was not finite. */
   skipped = 0;
   readonly mean: Float64Array;
-  readonly #m2: Float64Array;
+  /** Sums of squared deviations. */
+  readonly m2: Float64Array;
 
   constructor(channels: number) {
     this.mean = new Float64Array(channels);
-    this.#m2 = new Float64Array(channels);
+    this.m2 = new Float64Array(channels);
   }
 
   /** Adds a batch of shape (N, C, …). */
@@ -53,13 +54,13 @@ export class ChannelMoments {
     for (let c = 0; c < this.mean.length; c++) {
       const delta = means[c] - this.mean[c];
       this.mean[c] += (delta * count) / total;
-      this.#m2[c] += m2s[c] + (delta * delta * this.count * count) / total;
+      this.m2[c] += m2s[c] + (delta * delta * this.count * count) / total;
     }
     this.count = total;
   }
 
   /** The biased variance of each channel. */
   variance(): Float64Array {
-    return this.#m2.map((m2) => m2 / this.count);
+    return this.m2.map((m2) => m2 / this.count);
   }
 }

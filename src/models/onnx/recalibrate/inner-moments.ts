@@ -4,7 +4,7 @@ import { elementTypes, packValues } from "../file/tensor-values.js";
 import { axesButChannels } from "../graph/batch-statistics.js";
 import type { Graph } from "../graph/graph.js";
 import { NewNodes } from "../graph/new-nodes.js";
-import type { ChannelMoments } from "./channel-moments.js";
+import { ChannelMoments } from "./channel-moments.js";
 
 /** Why values inside a graph cannot be brought out into the main one; null if they can. */
 export function whyInside({ holder, parent }: Graph, isInLoop = false): string | null {
@@ -72,17 +72,20 @@ function addZeros(graph: Graph, base: string, length: number): string {
   return name;
 }
 
-/** Adds the rows of an output of {@link exposeMoments}. */
+/** Adds the rows of an output of {@link exposeMoments}, which are of one batch: none of them if one is not finite. */
 export function addMoments(moments: ChannelMoments, rows: ArrayLike<number>): void {
   const channels = moments.mean.length;
+  const batch = new ChannelMoments(channels);
   for (let at = 0; at < rows.length; at += 1 + 2 * channels) {
     const part = (first: number): Float64Array =>
       Float64Array.from({ length: channels }, (_, c) => rows[at + first + c]);
     const count = rows[at] / channels;
-    moments.merge(
+    batch.merge(
       count,
       part(1),
       part(1 + channels).map((variance) => variance * count),
     );
   }
+  if (batch.skipped > 0) moments.skipped++;
+  else moments.merge(batch.count, batch.mean, batch.m2);
 }
