@@ -150,10 +150,17 @@ function powerRow(op: i32, a: usize, aStride: usize, b: usize, bStride: usize, y
   }
 }
 
+/** From so many values on a copy by the engine is faster than one by vectors. */
+const bulk: i32 = 128;
+
 /** The bits of n values. */
 function copyRow(x: usize, xStride: usize, y: usize, yStride: usize, n: i32): void {
   const last = y + (<usize>n) * yStride;
   if (yStride == 4 && xStride == 4) {
+    if (n >= bulk) {
+      memory.copy(y, x, (<usize>n) << 2);
+      return;
+    }
     for (; y + 16 <= last; y += 16) {
       v128.store(y, v128.load(x));
       x += 16;
