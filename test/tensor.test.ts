@@ -1,6 +1,7 @@
 import { concat, full, ones, relu, setBackend, tensor, zeros } from "evenkeel";
 import { describe, expect, test } from "vitest";
 import { describeEachBackend } from "./support/backends.js";
+import { normalValues } from "./support/seeded.js";
 
 describeEachBackend("a tensor", () => {
   test("is made from a number, nested arrays, and typed arrays, which are copied", async () => {
@@ -63,6 +64,17 @@ describeEachBackend("a tensor", () => {
     const large = new Float32Array(1 << 20).fill(0.1);
     expect(tensor(large).sum().item()).toBe(Math.fround(Math.fround(0.1) * (1 << 20)));
     expect(tensor([1, Number.NaN, 3]).max().item()).toBeNaN();
+    // Few columns of many rows are walked several rows at a time.
+    for (const columns of [2, 3, 7, 15]) {
+      const values = normalValues(2 * 2053 * columns, columns);
+      values[2 * 2053 * columns - 1] = 9;
+      values[0] = Number.NaN;
+      const expected = Float32Array.from({ length: 2 * columns }, (_, k) => {
+        const start = k < columns ? 0 : 2053;
+        return Math.max(...Array.from({ length: 2053 }, (_, row) => values[(start + row) * columns + (k % columns)]));
+      });
+      expect(tensor(values, [2, 2053, columns]).max(1).dataSync()).toEqual(expected);
+    }
   });
 
   test("refuses what does not fit", () => {

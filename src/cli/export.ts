@@ -5,7 +5,7 @@ import { ArgumentError, DataError, MissingPackageError } from "../errors.js";
 import { describeArchitecture } from "../models/architecture.js";
 import { type FoldedModel, foldBatchNorm } from "../models/fold-batch-norm.js";
 import { exportOnnx } from "../models/onnx/export/export-onnx.js";
-import { type ExportVerification, verifyExport } from "../models/onnx/export/verify-export.js";
+import { type OnnxExportVerification, verifyOnnxExport } from "../models/onnx/export/verify-export.js";
 import type { ModelMeta } from "../models/save-model.js";
 import { exportTfjs } from "../models/tfjs/export-tfjs.js";
 import { type TfjsExportVerification, verifyTfjsExport } from "../models/tfjs/verify-export.js";
@@ -83,7 +83,7 @@ function unfolded(model: Module): Pick<FoldedModel, "model" | "folded" | "left">
 /** Each writes a model, once it has run where it is to be run; null if it was not asked to, or what runs it is not installed. */
 type Writer = (model: Module, run: Run, flags: ExportFlags) => Promise<Verification | null>;
 
-type Verification = ExportVerification | TfjsExportVerification;
+type Verification = OnnxExportVerification | TfjsExportVerification;
 
 const writers: Readonly<Record<ExportFlags["to"], Writer>> = {
   onnx: writeOnnx,
@@ -125,12 +125,12 @@ function wrote({ to, output }: ExportFlags): string {
   return `wrote ${path}, ${bytes} bytes with its weights`;
 }
 
-async function writeOnnx(model: Module, { meta }: Run, flags: ExportFlags): Promise<ExportVerification | null> {
+async function writeOnnx(model: Module, { meta }: Run, flags: ExportFlags): Promise<OnnxExportVerification | null> {
   const { output, opset, tolerance, verify } = flags;
   const inputShape = inputShapeOf(meta);
   const options = { inputShape, meta: deployed(meta), ...(opset === undefined ? {} : { opset }) };
   const bytes = await exportOnnx(model, options);
-  const verification = verify ? await verifyExport(bytes, model, tolerance).catch(orMissing) : null;
+  const verification = verify ? await verifyOnnxExport(bytes, model, { tolerance }).catch(orMissing) : null;
   writeWhole(output, bytes);
   return verification;
 }

@@ -1,11 +1,12 @@
 import { ArgumentError } from "../errors.js";
 
-/** Reads a number from the command line. @throws ArgumentError if it is none */
-export function number(flag: string): (text: string) => number {
+/** Reads a number of at least `minimum` from the command line. @throws ArgumentError if it is none */
+export function number(flag: string, minimum = Number.NEGATIVE_INFINITY): (text: string) => number {
   return (text) => {
     const value = Number(text);
-    if (text.trim() !== "" && Number.isFinite(value)) return value;
-    throw new ArgumentError({ where: flag, expected: "a finite number", received: text, cure: "Pass a number." });
+    if (text.trim() !== "" && Number.isFinite(value) && value >= minimum) return value;
+    const expected = `a finite number${Number.isFinite(minimum) ? ` of at least ${minimum}` : ""}`;
+    throw new ArgumentError({ where: flag, expected, received: text, cure: "Pass a number." });
   };
 }
 

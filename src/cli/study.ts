@@ -48,7 +48,7 @@ export function studyCommand(): Command {
       oneOf("--budget", ["quick", "full"] as const),
       "quick",
     )
-    .option("--minutes <n>", "another time than the budget's", number("--minutes"))
+    .option("--minutes <n>", "another time than the budget's", number("--minutes", 0))
     .option("--out <folder>", "where to write; a study that is there goes on (default: studies/ and the data)")
     .option("--json", "print what is written to study.json")
     .action((names: string[], flags: StudyFlags, command: Command) => study(names, flags, command));

@@ -105,7 +105,7 @@ export function trainFlags(): Command {
     )
     .option("--batch-size <n>", "samples in a step", count("--batch-size"), defaultBatchSize)
     .option("--epochs <n>", "passes over the training data", count("--epochs"), 3)
-    .option("--lr <rate>", "learning rate, the highest of the schedule (default: 0.01, sgd 0.1)", number("--lr"))
+    .option("--lr <rate>", "learning rate, the highest of the schedule (default: 0.01, sgd 0.1)", number("--lr", 0))
     .option(
       "--lr-scaling <rule>",
       `how --lr follows a batch size other than ${defaultBatchSize}: ${lrScalings.join(", ")}`,
@@ -114,7 +114,7 @@ export function trainFlags(): Command {
     )
     .option("--optimizer <name>", words(optimizers).join(", "), oneOf("--optimizer", words(optimizers)), "adam")
     .option("--schedule <name>", words(schedules).join(", "), oneOf("--schedule", words(schedules)), "one-cycle")
-    .option("--weight-decay <x>", "not on norm weights and biases", number("--weight-decay"), 0)
+    .option("--weight-decay <x>", "not on norm weights and biases", number("--weight-decay", 0), 0)
     .option("--seed <n>", "equal seeds, equal runs (default: drawn and reported)", count("--seed", 0))
     .option(
       "--threads <n>",

@@ -252,6 +252,6 @@ function warnIfStale(model: Module, steps: number): void {
   if (left <= 0.01) return;
   warn(
     `running statistics are stale: momentum ${largest} over ${steps} steps leaves ${(100 * left).toFixed(0)} % of ` +
-      "their initial values. Train longer, or lower --norm-momentum.",
+      "their initial values. Train longer, lower --norm-momentum, or recalibrate the run.",
   );
 }

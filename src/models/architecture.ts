@@ -99,9 +99,9 @@ const formats: Readonly<Record<string, LayerFormat>> = {
     numChannels,
     { eps, affine: weight !== null },
   ]),
-  LayerNorm: format(LayerNorm, ({ normalizedShape, eps, weight }) => [
+  LayerNorm: format(LayerNorm, ({ normalizedShape, eps, weight, bias }) => [
     normalizedShape,
-    { eps, affine: weight !== null },
+    { eps, affine: weight !== null, ...(weight !== null && bias === null ? { bias: false } : {}) },
   ]),
   RmsNorm: format(RmsNorm, ({ normalizedShape, eps, weight, channelsFirst }) => [
     normalizedShape,

@@ -10,6 +10,8 @@ export interface LayerNormOptions {
   readonly eps?: number;
   /** Whether there are a trained weight and bias, one of each per normalised value. @defaultValue true */
   readonly affine?: boolean;
+  /** Whether there is a bias beside the weight, if `affine`. @defaultValue true */
+  readonly bias?: boolean;
 }
 
 /**
@@ -34,7 +36,7 @@ export class LayerNorm extends Norm {
    * @param normalizedShape - sizes of the last axes of x, or of the last one; at least 2 values in all
    * @throws ArgumentError if a number is out of range
    */
-  constructor(normalizedShape: number | Shape, { eps = 1e-5, affine = true }: LayerNormOptions = {}) {
+  constructor(normalizedShape: number | Shape, { eps = 1e-5, affine = true, bias = true }: LayerNormOptions = {}) {
     super();
     const where = "new LayerNorm(normalizedShape)";
     const shape = normalizedShapeOf(where, normalizedShape);
@@ -49,7 +51,7 @@ export class LayerNorm extends Norm {
     this.normalizedShape = shape;
     this.eps = eps;
     this.weight = affine ? ones(shape, { requiresGrad: true }) : null;
-    this.bias = affine ? zeros(shape, { requiresGrad: true }) : null;
+    this.bias = affine && bias ? zeros(shape, { requiresGrad: true }) : null;
   }
 
   protected override normalize(x: Tensor, pass: NormPass): Tensor {

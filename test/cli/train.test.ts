@@ -93,7 +93,7 @@ describe("evenkeel train", () => {
     );
     expect(code).toBe(0);
     expect(stderr).toMatchInlineSnapshot(`
-      "evenkeel: warning: running statistics are stale: momentum 0.99 over 4 steps leaves 96 % of their initial values. Train longer, or lower --norm-momentum.
+      "evenkeel: warning: running statistics are stale: momentum 0.99 over 4 steps leaves 96 % of their initial values. Train longer, lower --norm-momentum, or recalibrate the run.
       "
     `);
   });
@@ -143,8 +143,8 @@ describe("evenkeel train", () => {
         "evenkeel: --norm: expected batch or layer or instance or group or rms or ghost or renorm or none, got typo. Pass one of them.",
         "evenkeel: loadNetwork(typo): expected mlp, cnn, resnet, or the file of a module such as ./net.js, got no such file. Name one of them.",
         "evenkeel: --epochs: expected a whole number of at least 1, got 0. Pass a whole number.",
-        "evenkeel: --lr: expected a finite number, got fast. Pass a number.",
-        "evenkeel: Adam.lr: expected lr to be a finite number of at least 0, got -1. Correct lr.",
+        "evenkeel: --lr: expected a finite number of at least 0, got fast. Pass a number.",
+        "evenkeel: --lr: expected a finite number of at least 0, got -1. Pass a number.",
         "evenkeel: --lr-scaling: expected none or linear or root, got cube. Pass one of them.",
         "evenkeel: BatchNorm(16).momentum: expected a number from 0 up to, not including, 1, or "cumulative", got 1. It weighs the old running value: pass e.g. 0.99.",
         "evenkeel: Generator(seed): expected an integer from 0 to 4294967295, got 4294967296. Pass a whole number in that range.",

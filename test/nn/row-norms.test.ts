@@ -2,10 +2,12 @@ import {
   GroupNorm,
   InstanceNorm,
   LayerNorm,
+  loadModel,
   type Norm,
   noGrad,
   RmsNorm,
   type Shape,
+  saveModel,
   scope,
   tensor,
   zeros,
@@ -258,6 +260,23 @@ describeEachBackend("A norm of rows", () => {
       expect(norm.parameters()).toEqual([]);
       expectGradient((x) => norm.forward(x), [input([2, 4, 5], 4)]);
     }
+  });
+
+  test("a layer norm without bias is one whose bias is 0, as PyTorch's bias=False, and is saved so", () => {
+    const x = normal([4, 6], 3);
+    const layers = [{}, { bias: false }].map((options) => new LayerNorm(6, options));
+    const weight = tensor(normalValues(6, 4));
+    for (const one of layers) one.loadStateDict({ weight }, { strict: false });
+    expect(Object.keys(layers[1].stateDict())).toEqual(["weight"]);
+    const [full, without] = layers.map((one) => {
+      const y = one.forward(x);
+      y.backward(normalValues(24, 5));
+      return [y.dataSync(), one.weight?.grad?.dataSync()];
+    });
+    expect(without).toEqual(full);
+    const { model } = loadModel(saveModel(layers[1]));
+    expect([Object.keys(model.stateDict()), model.forward(x).dataSync()]).toEqual([["weight"], full[0]]);
+    expect(new LayerNorm(6, { affine: false, bias: true }).parameters()).toEqual([]);
   });
 
   test("an empty batch gives an empty output and gradients of 0", () => {

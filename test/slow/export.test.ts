@@ -148,7 +148,7 @@ test("each mistake is told in a line, and writes nothing", () => {
       "1: evenkeel: --output net.mjs: expected a folder, or model.json in one, got another file. Name a folder, which gets model.json and its weights.",
       "1: evenkeel: exportTfjs(model): expected layers of Evenkeel's own, or with a method toTfjs(x, graph), got Odd. Give the class toTfjs(x, graph), which adds its layers.",
       "1: evenkeel: exportOnnx(model, { opset }): expected a whole number from 13 to 21, got 30. Leave it out, unless what runs the model needs another.",
-      "1: evenkeel: verifyExport(bytes, model): expected onnxruntime to give what the network gives, to a relative difference of 0, got DIFFERENCE. Do not use the file; raise the tolerance if that is acceptable.",
+      "1: evenkeel: verifyOnnxExport(bytes, model): expected onnxruntime to give what the network gives, to a relative difference of 0, got DIFFERENCE. Do not use the file; raise the tolerance if that is acceptable.",
       "1: evenkeel: loadRun(nowhere): expected the folder of a run or a .safetensors file, got no such file or folder. Check the name.",
       "1: evenkeel: the model's metadata: expected inputShape, the shape of one input, got none. Save it with one: saveModel(model, { inputShape, preprocessing, classes }).",
       "1: evenkeel: exportOnnx(model): expected layers of Evenkeel's own, or with a method toOnnx(x, graph), got Odd. Give the class toOnnx(x, graph), which adds its nodes.",

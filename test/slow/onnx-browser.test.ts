@@ -32,7 +32,7 @@ const script = `(async () => {
   const recalibration = await onnx.recalibrateOnnx(bytes, [{ x: { shape, values } }], { mode: "batch" });
   const model = new Sequential(new Conv2d(3, 4, 3), new BatchNorm(4), new ReLU());
   const file = await onnx.exportOnnx(model, { inputShape: [3, 8, 8] });
-  const verification = await onnx.verifyExport(file, model);
+  const verification = await onnx.verifyOnnxExport(file, model);
   const imported = await onnx.importOnnx(file);
   const x = tensor(values.slice(0, 192), [1, 3, 8, 8]);
   const [a, b] = [await predict(model.eval(), x), await predict(imported.model.eval(), x)];

@@ -21,10 +21,14 @@ const nanoseconds = {
   logSoftmaxGradient: 1.4,
 };
 
+/** Few columns are laid side by side: so many rows make one, so that four lanes are filled. */
+function columnFold(count: number, inner: number): number {
+  return inner < 32 && count * inner >= 4096 ? 4 * Math.ceil(16 / inner) : 1;
+}
+
 /** How a sum over the middle of (outer, count, inner) is cut; it depends on the shape only, and so do the bits of the result. */
 function columnPlan(outer: number, count: number, inner: number) {
-  // Few columns are laid side by side: `fold` rows make one, so that four lanes are filled.
-  const fold = inner < 32 && count * inner >= 4096 ? 4 * Math.ceil(16 / inner) : 1;
+  const fold = columnFold(count, inner);
   const rows = Math.ceil(count / fold);
   const width = fold * inner;
   const lastWidth = (count - (rows - 1) * fold) * inner;
@@ -80,6 +84,21 @@ export function reductions(runtime: Runtime): Reductions<number> {
     });
   }
 
+  /** The largest of each column over `fold` rows at a time, then over what these leave and the rows left over. */
+  function maxFewColumns(x: number, y: number, outer: number, count: number, inner: number, fold: number): void {
+    const rowBytes = 4 * inner;
+    const rest = count % fold;
+    runtime.withScratch((fold + rest) * rowBytes, (partial) => {
+      for (let o = 0; o < outer; o++) {
+        const from = x + o * count * rowBytes;
+        const end = from + count * rowBytes;
+        runtime.run("maxColumns", 1, from, partial, (count - rest) / fold, fold * inner);
+        runtime.memory.bytes.copyWithin(partial + fold * rowBytes, end - rest * rowBytes, end);
+        runtime.run("maxColumns", 1, partial, y + o * rowBytes, fold + rest, inner);
+      }
+    });
+  }
+
   /** Runs a kernel of assembly/softmax.ts over rows, or over columns four abreast. */
   function softmax(
     blocks: readonly number[],
@@ -107,7 +126,9 @@ export function reductions(runtime: Runtime): Reductions<number> {
     },
 
     max(x, y, outer, count, inner) {
+      const fold = columnFold(count, inner);
       if (inner === 1) maxRows(x, y, outer, count);
+      else if (fold > 1 && inner < 16) maxFewColumns(x, y, outer, count, inner, fold);
       else {
         const work = nanoseconds.max * outer * count * inner;
         runtime.share("maxColumns", outer * Math.ceil(inner / columnBlock), work, x, y, count, inner);

@@ -14,7 +14,7 @@ export type { RecalibratedNorm, RecalibrateMode, RecalibrateProgress } from "../
 export type { OnnxExportable } from "./export/export-layers.js";
 export { type ExportOnnxOptions, exportOnnx } from "./export/export-onnx.js";
 export type { OnnxAttributes, OnnxReal, OnnxShape, OnnxType, OnnxValue, OnnxWriter } from "./export/onnx-writer.js";
-export { type ExportVerification, verifyExport } from "./export/verify-export.js";
+export { type OnnxExportVerification, type VerifyOnnxExportOptions, verifyOnnxExport } from "./export/verify-export.js";
 export type { ExternalFiles } from "./file/tensor-values.js";
 export { type FoldOnnxOptions, foldOnnx, type OnnxFolding } from "./fold/fold-onnx.js";
 export type { OnnxVerification, VerifyOptions } from "./fold/verify.js";

@@ -3,7 +3,8 @@ import type { Conv1d } from "../../nn/conv1d.js";
 import type { Conv2d } from "../../nn/conv2d.js";
 import type { Weighted } from "../../nn/weighted.js";
 import type { Shape } from "../../shape.js";
-import type { TfjsValue, TfjsWeight, TfjsWriter } from "./tfjs-writer.js";
+import type { TfjsValue } from "./tfjs-value.js";
+import type { TfjsWeight, TfjsWriter } from "./tfjs-writer.js";
 
 type Sizes = readonly [down: number, across: number];
 

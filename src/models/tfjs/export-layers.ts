@@ -29,7 +29,8 @@ import {
   scaled,
 } from "./export-norms.js";
 import { exportAvgPool2d, exportMaxPool2d } from "./export-pooling.js";
-import { elementsOf, sameOrder, type TfjsLayerOptions, type TfjsValue, type TfjsWriter } from "./tfjs-writer.js";
+import { elementsOf, sameOrder, type TfjsValue } from "./tfjs-value.js";
+import type { TfjsLayerOptions, TfjsWriter } from "./tfjs-writer.js";
 
 /** A module that says itself what it is in TF.js. */
 export interface TfjsExportable {

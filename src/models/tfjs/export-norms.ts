@@ -8,7 +8,8 @@ import type { Norm } from "../../nn/norm.js";
 import type { RmsNorm } from "../../nn/rms-norm.js";
 import { type Shape, sizeOf } from "../../shape.js";
 import type { Tensor } from "../../tensor.js";
-import { elementsOf, type TfjsValue, type TfjsWeight, type TfjsWriter } from "./tfjs-writer.js";
+import { elementsOf, type TfjsValue } from "./tfjs-value.js";
+import type { TfjsWeight, TfjsWriter } from "./tfjs-writer.js";
 
 /** With running statistics a BatchNormalization. @throws ArgumentError without: TF.js has no layer that takes the batch's at inference */
 export function exportBatchNorm(norm: BatchNorm | BatchRenorm, x: TfjsValue, graph: TfjsWriter): TfjsValue {

@@ -3,7 +3,8 @@ import type { Pair } from "../../ops/windows.js";
 import type { Shape } from "../../shape.js";
 import { pad } from "./export-convolutions.js";
 import { scaled } from "./export-norms.js";
-import type { TfjsValue, TfjsWriter } from "./tfjs-writer.js";
+import type { TfjsValue } from "./tfjs-value.js";
+import type { TfjsWriter } from "./tfjs-writer.js";
 
 type Sizes = readonly [down: number, across: number];
 

@@ -14,7 +14,8 @@ export { type TfjsArtifacts, type TfjsFiles, tfjsWeightPaths, toTfjsArtifacts, t
 export { type FoldTfjsOptions, foldTfjs, type TfjsFolding } from "./fold-tfjs.js";
 export { inspectTfjs, type TfjsInspection } from "./inspect-tfjs.js";
 export type { TensorFlow, TensorFlowLayer, TensorFlowModel, TensorFlowSymbol, TensorFlowTensor } from "./tensorflow.js";
-export type { TfjsLayerOptions, TfjsOrder, TfjsValue, TfjsWeight, TfjsWriter } from "./tfjs-writer.js";
+export type { TfjsOrder, TfjsValue } from "./tfjs-value.js";
+export type { TfjsLayerOptions, TfjsWeight, TfjsWriter } from "./tfjs-writer.js";
 export type { TfjsVerification, VerifyTfjsOptions } from "./verify.js";
 export { type TfjsExportVerification, type VerifyTfjsExportOptions, verifyTfjsExport } from "./verify-export.js";
 export type { TfjsQuantization, TfjsWeightSpec } from "./weights.js";

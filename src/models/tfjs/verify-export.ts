@@ -8,7 +8,7 @@ import { randomInputs } from "../foreign/trial-inputs.js";
 import { isChannelsLast, type TfjsEnds } from "./export-tfjs.js";
 import type { TfjsFiles } from "./files.js";
 import { loadTensorFlow, openModel, refusal, type TensorFlow, type TensorFlowModel } from "./tensorflow.js";
-import { channelsLastElements } from "./tfjs-writer.js";
+import { channelsLastElements } from "./tfjs-value.js";
 
 /** How an exported model is run: its ends as they were exported. */
 export interface VerifyTfjsExportOptions extends TfjsEnds {

@@ -6,7 +6,7 @@ import { randomInputs } from "../../foreign/trial-inputs.js";
 import { openSession } from "../runtime.js";
 
 /** How far an exported model and the network it was made of differ, on noise. */
-export interface ExportVerification {
+export interface OnnxExportVerification {
   /** The largest difference between two values. */
   readonly maxAbsolute: number;
   /** The largest difference divided by the largest value, or by 0.01 if that is less. */
@@ -17,19 +17,28 @@ export interface ExportVerification {
   readonly samples: number;
 }
 
+/** Options of {@link verifyOnnxExport}. */
+export interface VerifyOnnxExportOptions {
+  /** The largest relative difference that passes. @defaultValue 1e-4 */
+  readonly tolerance?: number | undefined;
+}
+
 /** As many as batch statistics need to be no cause for a warning. */
 const samples = 8;
 
 /**
  * Runs what {@link exportOnnx} has made in onnxruntime, and the network itself by `predict`, on the same seeded noise.
  *
- * @param tolerance - the largest relative difference that passes, 1e-4 by default
  * @throws VerificationError if they differ by more
  * @throws DataError if onnxruntime refuses the file
  * @throws MissingPackageError if onnxruntime-web is not installed
  */
-export async function verifyExport(bytes: Uint8Array, model: Module, tolerance = 1e-4): Promise<ExportVerification> {
-  const where = "verifyExport(bytes, model)";
+export async function verifyOnnxExport(
+  bytes: Uint8Array,
+  model: Module,
+  { tolerance = 1e-4 }: VerifyOnnxExportOptions = {},
+): Promise<OnnxExportVerification> {
+  const where = "verifyOnnxExport(bytes, model)";
   const session = await openSession(where, bytes);
   try {
     const { input } = randomInputs(where, session.inputs, {}, { batch: samples, other: 1 });

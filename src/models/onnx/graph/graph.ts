@@ -1,21 +1,13 @@
 import { FormatError } from "../../../errors.js";
 import { isOp, printable, titleOf } from "../file/attributes.js";
 import type { GraphProto, NodeProto, TensorProto } from "../file/codec.js";
-import { elementTypes, readTensor, type TensorValues } from "../file/tensor-values.js";
+import { elementTypes, type TensorValues } from "../file/tensor-values.js";
 import { nodeInCircle } from "./acyclic.js";
-import { constantMadeBy, constantOf, rearranges } from "./constant-operators.js";
+import { rearranges } from "./constant-operators.js";
+import { numbersOf, sourceOf } from "./constant-sources.js";
 import { normKindOf } from "./norm-kinds.js";
 import type { OnnxModel } from "./onnx-model.js";
 import { Readers } from "./readers.js";
-
-/** To see what one node makes takes as long as so many numbers. */
-const nodeWork = 100;
-
-/** To name a node, as long as so many. */
-const titleWork = 10;
-
-/** So many nodes may pass a constant on. */
-const mostPasses = 100;
 
 /** A graph, even an empty one, takes as long as so many numbers. */
 const graphWork = 1000;
@@ -171,7 +163,16 @@ export class Graph {
   }
 
   isInput(name: string): boolean {
-    return this.#inputs.has(name) && !this.#initializers.has(name);
+    return this.isListed(name) && !this.#initializers.has(name);
+  }
+
+  /** Whether a name is among the inputs, as those of initializers may be too. */
+  isListed(name: string): boolean {
+    return this.#inputs.has(name);
+  }
+
+  initializerOf(name: string): TensorProto | undefined {
+    return this.#initializers.get(name);
   }
 
   /** Whether a graph inside this one reads a value. */
@@ -181,55 +182,19 @@ export class Graph {
 
   /** The numbers of a constant: an initializer, the output of a Constant node, here or outside, or what nodes make of these alone that {@link rearranges}. A text says why there are none. */
   constant(name: string): TensorValues | string {
-    return this.#numbers(this.#source(name));
+    return numbersOf(this, sourceOf(this, name));
   }
 
   /** Whether a value is a constant; its numbers may still not be readable. */
   isConstant(name: string): boolean {
-    return typeof this.#source(name) !== "string";
+    return typeof sourceOf(this, name) !== "string";
   }
 
   /** How many axes a constant has; undefined if a value is none. */
   rankOfConstant(name: string): number | undefined {
-    const source = this.#source(name);
+    const source = sourceOf(this, name);
     if (typeof source === "string") return undefined;
     return "dims" in source ? source.dims.length : source.shape.length;
-  }
-
-  /** @param passes - how many nodes may still stand between */
-  #source(name: string, passes = mostPasses): TensorProto | TensorValues | string {
-    if (passes === 0) return `more than ${mostPasses} nodes pass it on`;
-    const tensor = this.#initializers.get(name);
-    if (tensor !== undefined) {
-      const isDefault = this.#inputs.has(name) && this.model.proto.irVersion >= 4n;
-      return isDefault ? "whoever runs the model may replace it, since it is also an input" : tensor;
-    }
-    const maker = this.#makers.get(name);
-    if (maker === undefined) {
-      if (this.parent !== null && !this.#inputs.has(name)) return this.parent.#source(name, passes);
-      return "it is an input of the model";
-    }
-    if (isOp(maker, "Identity") && maker.input.length === 1) return this.#source(maker.input[0], passes - 1);
-    const isShaping = rearranges(maker);
-    if (!isShaping && !isOp(maker, "Constant")) {
-      this.model.spend(titleWork);
-      return `${titleOf(maker)} computes it`;
-    }
-    this.model.spend(
-      maker.attribute.reduce((sum, { ints, floats }) => sum + 1 + ints.length + floats.length, nodeWork),
-    );
-    if (isShaping) {
-      return constantMadeBy(maker, (input) => this.#numbers(this.#source(maker.input[input], passes - 1)));
-    }
-    const value = maker.attribute.map(constantOf).find((one) => one !== null);
-    return value ?? `${titleOf(maker)} computes it`;
-  }
-
-  #numbers(source: TensorProto | TensorValues | string): TensorValues | string {
-    if (typeof source === "string") return source;
-    const values = "dims" in source ? readTensor(source, this.model.files) : source;
-    if (typeof values !== "string") this.model.spend(values.data.length);
-    return values;
   }
 
   /** Makes one input of a node read a constant of these numbers: in place where nothing else reads the old one, else under a new name. */
