@@ -102,17 +102,21 @@ export function tensor(
 
 /** A tensor of zeros. @param shape - whole numbers ≥ 0 */
 export function zeros(shape: Shape, options: TensorOptions = {}): Tensor {
-  return full(shape, 0, options);
+  return filled("zeros(shape)", shape, 0, options);
 }
 
 /** A tensor of ones. @param shape - whole numbers ≥ 0 */
 export function ones(shape: Shape, options: TensorOptions = {}): Tensor {
-  return full(shape, 1, options);
+  return filled("ones(shape)", shape, 1, options);
 }
 
 /** A tensor of equal values. @param shape - whole numbers ≥ 0 */
 export function full(shape: Shape, value: number, options: TensorOptions = {}): Tensor {
-  checkShape("full(shape)", shape);
+  return filled("full(shape)", shape, value, options);
+}
+
+function filled(where: string, shape: Shape, value: number, options: TensorOptions): Tensor {
+  checkShape(where, shape);
   const result = empty("full", currentBackend(), [...shape]);
   result.backend.fill(result.block, result.size, value);
   if (options.requiresGrad) result.requiresGrad = true;

@@ -127,7 +127,7 @@ describe("mistakes that would corrupt or mislead", () => {
       [
         "ArgumentError: Tensor(1), arithmetic: expected a tensor or a number, got undefined. Wrap arrays with tensor().",
         "ArgumentError: Tensor(1), arithmetic: expected a tensor or a number, got object. Wrap arrays with tensor().",
-        "ShapeError: full(shape): expected an array of at most 5 sizes, each a whole number of at least 0, got 3. Correct the shape, an array such as [2, 3].",
+        "ShapeError: zeros(shape): expected an array of at most 5 sizes, each a whole number of at least 0, got 3. Correct the shape, an array such as [2, 3].",
         "OutOfMemoryError: full: expected room for 3.5 EiB on the wasm backend, got a refusal with … in use. Use a smaller batch, or open a scope() around each step.",
         "ArgumentError: new Sgd(parameters): expected a list of at least one parameter, got Linear(1, 1). Pass model.parameters(), of a model whose layers are its own properties.",
         "FormatError: readSafetensors(bytes): expected a Uint8Array, got ArrayBuffer. Check that the file is a complete .safetensors file.",
