@@ -161,9 +161,9 @@ export function normalization(runtime: Runtime): Normalization<number> {
       const args = [moments, sums, pieces, map.weight ?? 0, map.eps, kept, fold, ...outputs];
       runtime.share("gradientCoefficients", kept, kept * (nanoseconds.kept + nanoseconds.pair * pieces), ...args);
       if (!dx) return;
-      if (patternOf(view) === "channels")
+      if (patternOf(view) === "channels") {
         runtime.share("channelGradient", outer, work, dy, x, coefficients, kept, fold, dx);
-      else {
+      } else {
         const args = [dy, x, coefficients, kept, inner, forward, dx];
         runtime.shareWithScratch("planeGradient", outer * kept, work, forward ? paddedBytes(inner) : 0, ...args);
       }

@@ -8,8 +8,8 @@ export const mostThreads = 64;
 const chunksPerThread = 4;
 /** Less work than this, in ns, is no chunk of its own: handing one over takes a tenth. */
 const leastChunk = 1000;
-/** How long a thread looks at a word before it sleeps, in ms: longer than waking it takes. */
-const watchMs = 0.05;
+/** How long a thread looks at a word before it sleeps, in ms: longer than most pauses between the shared jobs of a training step. */
+const watchMs = 0.25;
 
 /**
  * Work from which on a job is shared, in ns: with a worker that is awake, and where one must be woken first, of which only the next
