@@ -7,9 +7,9 @@ export default defineConfig({
   resolve: {
     alias: {
       "evenkeel/node": source("src/node/index.ts"),
-      "evenkeel/onnx": source("src/models/onnx/index.ts"),
+      "evenkeel/onnx": source("src/formats/onnx/index.ts"),
       "evenkeel/study": source("src/study/index.ts"),
-      "evenkeel/tfjs": source("src/models/tfjs/index.ts"),
+      "evenkeel/tfjs": source("src/formats/tfjs/index.ts"),
       evenkeel: source("src/index.ts"),
     },
   },

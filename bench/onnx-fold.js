@@ -7,7 +7,7 @@ import { createRequire } from "node:module";
 import { cpus } from "node:os";
 import { join } from "node:path";
 import * as web from "onnxruntime-web/wasm";
-import { foldOnnx } from "../dist/models/onnx/index.js";
+import { foldOnnx } from "../dist/formats/onnx/index.js";
 
 web.env.wasm.numThreads = 1;
 const root = join(import.meta.dirname, "..");

@@ -7,7 +7,7 @@ import { createRequire } from "node:module";
 import { cpus } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { foldTfjs, tfjsWeightPaths, toTfjsArtifacts } from "../dist/models/tfjs/index.js";
+import { foldTfjs, tfjsWeightPaths, toTfjsArtifacts } from "../dist/formats/tfjs/index.js";
 
 const { values: flags } = parseArgs({
   options: {

@@ -31,7 +31,6 @@ export {
   type NumberEncoding,
   type TableEncoding,
 } from "./data/table-encoding.js";
-export { type ConfusionMatrix, confusionMatrix } from "./diagnostics/confusion-matrix.js";
 export { type DiagnoseOptions, diagnose } from "./diagnostics/diagnose/diagnose.js";
 export type {
   ActivationDiagnosis,
@@ -49,12 +48,6 @@ export type {
 export type { DiagnoseProgress } from "./diagnostics/diagnose/passes.js";
 export type { Distribution } from "./diagnostics/distribution.js";
 export type { Histogram } from "./diagnostics/histogram.js";
-export { type PredictedValue, PredictedValues } from "./diagnostics/predicted-values.js";
-export {
-  type RegressionErrors,
-  type RegressionErrorsOptions,
-  regressionErrors,
-} from "./diagnostics/regression-errors.js";
 export type {
   HistogramsRecord,
   NormDistributions,
@@ -66,41 +59,20 @@ export type {
 } from "./diagnostics/training-record.js";
 export { TrainingRecorder, type TrainingRecorderOptions } from "./diagnostics/training-recorder.js";
 export { type WatchedLayer, Watcher, type WatchOptions, type WatchRecord, watch } from "./diagnostics/watch.js";
-export { type Mistake, WorstMistakes } from "./diagnostics/worst-mistakes.js";
 export { type Link, predictSeconds, type StepCollective, type StepCost, stepCost } from "./distributed/cost-model.js";
 export { type InProcessGroup, inProcessCommunicator, inProcessGroup } from "./distributed/in-process.js";
 export * from "./errors.js";
-export type { Drift } from "./models/channel-statistics.js";
-export { type ConvertedNorm, convertNorm } from "./models/convert-norm.js";
+export { type ConfusionMatrix, confusionMatrix } from "./evaluation/confusion-matrix.js";
+export { type PredictedValue, PredictedValues } from "./evaluation/predicted-values.js";
 export {
-  type FoldBatchNormOptions,
-  type FoldedModel,
-  type FoldedNorm,
-  foldBatchNorm,
-  type LeftNorm,
-} from "./models/fold-batch-norm.js";
-export type { ForeignStateOptions } from "./models/foreign-state.js";
-export { loadFlaxState } from "./models/load-flax-state.js";
-export { loadKerasState } from "./models/load-keras-state.js";
-export {
-  cnn,
-  type MlpOptions,
-  mlp,
-  type NetworkOptions,
-  type NormOptions,
-  type ResNetOptions,
-  resnet,
-} from "./models/networks.js";
-export type { NormName } from "./models/norms.js";
-export {
-  type RecalibratedNorm,
-  type RecalibrateMode,
-  type RecalibrateOptions,
-  type RecalibrateProgress,
-  type Recalibration,
-  recalibrate,
-} from "./models/recalibrate.js";
-export { readSafetensors, type SafetensorsFile, writeSafetensors } from "./models/safetensors.js";
+  type RegressionErrors,
+  type RegressionErrorsOptions,
+  regressionErrors,
+} from "./evaluation/regression-errors.js";
+export { type Mistake, WorstMistakes } from "./evaluation/worst-mistakes.js";
+export { loadFlaxState } from "./formats/flax/load-flax-state.js";
+export type { ForeignStateOptions } from "./formats/foreign-state.js";
+export { loadKerasState } from "./formats/keras/load-keras-state.js";
 export {
   type DataSplit,
   describeModel,
@@ -111,36 +83,72 @@ export {
   type ModelVersions,
   type NetworkRecord,
   saveModel,
-} from "./models/save-model.js";
+} from "./formats/model-file/save-model.js";
+export { readSafetensors, type SafetensorsFile, writeSafetensors } from "./formats/safetensors/safetensors.js";
+export type { Drift } from "./graph/channel-statistics.js";
+export { type ConvertedNorm, convertNorm } from "./graph/convert-norm.js";
+export {
+  type FoldBatchNormOptions,
+  type FoldedModel,
+  type FoldedNorm,
+  foldBatchNorm,
+  type LeftNorm,
+} from "./graph/fold-batch-norm.js";
+export {
+  type RecalibratedNorm,
+  type RecalibrateMode,
+  type RecalibrateOptions,
+  type RecalibrateProgress,
+  type Recalibration,
+  recalibrate,
+} from "./graph/recalibrate.js";
+export {
+  cnn,
+  type MlpOptions,
+  mlp,
+  type NetworkOptions,
+  type NormOptions,
+  type ResNetOptions,
+  resnet,
+} from "./networks/networks.js";
+export type { NormName } from "./networks/norms.js";
 export { ELU, GELU, LeakyReLU, ReLU, ReLU6, Sigmoid, SiLU, Softmax, Tanh } from "./nn/activations.js";
-export { BatchNorm, type BatchNormOptions } from "./nn/batch-norm.js";
-export { BatchRenorm, type BatchRenormOptions, paperSchedule, type RenormSchedule } from "./nn/batch-renorm.js";
 export { ConvTranspose2d, type ConvTranspose2dOptions } from "./nn/conv-transpose2d.js";
 export { Conv1d, type Conv1dOptions } from "./nn/conv1d.js";
 export { Conv2d, type Conv2dOptions } from "./nn/conv2d.js";
 export { Dropout, type DropoutOptions } from "./nn/dropout.js";
 export { Embedding } from "./nn/embedding.js";
 export { Flatten } from "./nn/flatten.js";
-export { type FreezeNormsOptions, type FrozenNorms, freezeNorms } from "./nn/freeze-norms.js";
-export { GroupNorm, type GroupNormOptions } from "./nn/group-norm.js";
-export { InstanceNorm, type InstanceNormOptions } from "./nn/instance-norm.js";
-export { LayerNorm, type LayerNormOptions } from "./nn/layer-norm.js";
 export { Linear, type LinearOptions } from "./nn/linear.js";
-export type { MaskedOutput } from "./nn/mask.js";
 export { type AnyModule, type ForwardListener, Module, type StateDictDifference } from "./nn/module.js";
-export { Norm, type NormForwardOptions } from "./nn/norm.js";
+export { BatchNorm, type BatchNormOptions } from "./nn/norms/batch-norm.js";
+export { BatchRenorm, type BatchRenormOptions, paperSchedule, type RenormSchedule } from "./nn/norms/batch-renorm.js";
+export { type FreezeNormsOptions, type FrozenNorms, freezeNorms } from "./nn/norms/freeze-norms.js";
+export { GroupNorm, type GroupNormOptions } from "./nn/norms/group-norm.js";
+export { InstanceNorm, type InstanceNormOptions } from "./nn/norms/instance-norm.js";
+export { LayerNorm, type LayerNormOptions } from "./nn/norms/layer-norm.js";
+export type { MaskedOutput } from "./nn/norms/mask.js";
+export { Norm, type NormForwardOptions } from "./nn/norms/norm.js";
+export { RmsNorm, type RmsNormOptions } from "./nn/norms/rms-norm.js";
+export {
+  RunningNorm,
+  type RunningNormOptions,
+  type RunningNormState,
+  type Statistics,
+} from "./nn/norms/running-norm.js";
+export { syncBatchNorm } from "./nn/norms/sync-batch-norm.js";
+export { SynchronizedNorm, type SynchronizedNormOptions } from "./nn/norms/synchronized-norm.js";
 export { AvgPool2d, GlobalAvgPool2d, MaxPool2d } from "./nn/pooling.js";
-export { Reparametrized } from "./nn/reparametrized.js";
+export { Reparametrized } from "./nn/reparametrized/reparametrized.js";
+export { SpectralNorm, type SpectralNormOptions } from "./nn/reparametrized/spectral-norm.js";
+export { WeightNorm, type WeightNormOptions } from "./nn/reparametrized/weight-norm.js";
+export {
+  WeightStandardization,
+  type WeightStandardizationOptions,
+} from "./nn/reparametrized/weight-standardization.js";
+export { Weighted } from "./nn/reparametrized/weighted.js";
 export { Residual } from "./nn/residual.js";
-export { RmsNorm, type RmsNormOptions } from "./nn/rms-norm.js";
-export { RunningNorm, type RunningNormOptions, type RunningNormState, type Statistics } from "./nn/running-norm.js";
 export { Sequential } from "./nn/sequential.js";
-export { SpectralNorm, type SpectralNormOptions } from "./nn/spectral-norm.js";
-export { syncBatchNorm } from "./nn/sync-batch-norm.js";
-export { SynchronizedNorm, type SynchronizedNormOptions } from "./nn/synchronized-norm.js";
-export { WeightNorm, type WeightNormOptions } from "./nn/weight-norm.js";
-export { WeightStandardization, type WeightStandardizationOptions } from "./nn/weight-standardization.js";
-export { Weighted } from "./nn/weighted.js";
 export { elu, gelu, leakyRelu, relu, relu6, sigmoid, silu, tanh } from "./ops/activations.js";
 export { concat } from "./ops/concat.js";
 export { type ConvTransposeOptions, convTranspose2d } from "./ops/conv-transpose2d.js";

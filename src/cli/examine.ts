@@ -1,8 +1,8 @@
 import { batches } from "../data/batches.js";
-import { confusionMatrix } from "../diagnostics/confusion-matrix.js";
-import { PredictedValues } from "../diagnostics/predicted-values.js";
-import { regressionErrors } from "../diagnostics/regression-errors.js";
-import { WorstMistakes } from "../diagnostics/worst-mistakes.js";
+import { confusionMatrix } from "../evaluation/confusion-matrix.js";
+import { PredictedValues } from "../evaluation/predicted-values.js";
+import { regressionErrors } from "../evaluation/regression-errors.js";
+import { WorstMistakes } from "../evaluation/worst-mistakes.js";
 import type { Module } from "../nn/module.js";
 import type { LoadedData } from "../node/data/load-data.js";
 import type { Outcome } from "../pages/training/outcome.js";

@@ -1,7 +1,7 @@
 import { batches } from "../data/batches.js";
 import type { TensorData } from "../data/dataset.js";
 import { ArgumentError, DataError } from "../errors.js";
-import type { DeclaredInput, ModelArrays } from "../models/foreign/arrays.js";
+import type { DeclaredInput, ModelArrays } from "../formats/foreign/arrays.js";
 import { type ForeignInputOptions, loadForeignInputs } from "../node/data/load-foreign-inputs.js";
 
 /** Samples at a time where nobody says it: what their activations take fits memory also for images of ImageNet's size. */

@@ -2,16 +2,16 @@
 import { Command, CommanderError } from "commander";
 import { EvenkeelError } from "../errors.js";
 import { version } from "../version.js";
-import { doctorCommand } from "./doctor.js";
-import { evaluateCommand } from "./evaluate.js";
-import { exportCommand } from "./export.js";
-import { foldCommand } from "./fold.js";
-import { inspectCommand } from "./inspect.js";
-import { predictCommand } from "./predict.js";
-import { recalibrateCommand } from "./recalibrate.js";
-import { repairCommand } from "./repair.js";
-import { studyCommand } from "./study.js";
-import { trainCommand } from "./train.js";
+import { doctorCommand } from "./commands/doctor.js";
+import { evaluateCommand } from "./commands/evaluate.js";
+import { exportCommand } from "./commands/export.js";
+import { foldCommand } from "./commands/fold.js";
+import { inspectCommand } from "./commands/inspect.js";
+import { predictCommand } from "./commands/predict.js";
+import { recalibrateCommand } from "./commands/recalibrate.js";
+import { repairCommand } from "./commands/repair.js";
+import { studyCommand } from "./commands/study.js";
+import { trainCommand } from "./commands/train.js";
 
 /** Exit codes: bad input, and a command line that cannot be understood. */
 const badInput = 1;

@@ -1,7 +1,7 @@
 import type { Dataset } from "../data/dataset.js";
 import { drawRows } from "../data/draw-rows.js";
 import { subset } from "../data/subset.js";
-import type { ModelMeta } from "../models/save-model.js";
+import type { ModelMeta } from "../formats/model-file/save-model.js";
 import { type DataForModel, type DataPart, loadDataAs } from "../node/data/load-data-as.js";
 
 /** The flags of a command that looks at the data a model was trained on. */

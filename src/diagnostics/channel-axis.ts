@@ -1,10 +1,10 @@
 import { Conv1d } from "../nn/conv1d.js";
-import { GroupNorm } from "../nn/group-norm.js";
-import { LayerNorm } from "../nn/layer-norm.js";
 import { Linear } from "../nn/linear.js";
 import type { AnyModule } from "../nn/module.js";
-import { RmsNorm } from "../nn/rms-norm.js";
-import { RunningNorm } from "../nn/running-norm.js";
+import { GroupNorm } from "../nn/norms/group-norm.js";
+import { LayerNorm } from "../nn/norms/layer-norm.js";
+import { RmsNorm } from "../nn/norms/rms-norm.js";
+import { RunningNorm } from "../nn/norms/running-norm.js";
 import { sizeOf } from "../shape.js";
 import type { Tensor } from "../tensor.js";
 import type { ChannelView } from "./summary.js";

@@ -1,6 +1,6 @@
 import type { Module } from "../nn/module.js";
-import { Norm } from "../nn/norm.js";
-import { RunningNorm } from "../nn/running-norm.js";
+import { Norm } from "../nn/norms/norm.js";
+import { RunningNorm } from "../nn/norms/running-norm.js";
 import { checkCount } from "../shape.js";
 import type { Tensor } from "../tensor.js";
 import type { StepReport } from "../train/fit.js";

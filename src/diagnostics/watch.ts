@@ -1,7 +1,7 @@
 import { ArgumentError } from "../errors.js";
 import { ELU, GELU, LeakyReLU, ReLU, ReLU6, Sigmoid, SiLU, Tanh } from "../nn/activations.js";
 import type { AnyModule } from "../nn/module.js";
-import { Norm } from "../nn/norm.js";
+import { Norm } from "../nn/norms/norm.js";
 import { checkCount } from "../shape.js";
 import { empty, type Tensor } from "../tensor.js";
 import { type ChannelAxis, channelAxes, channelsOf } from "./channel-axis.js";

@@ -1,5 +1,5 @@
 import type { Module } from "../nn/module.js";
-import { SynchronizedNorm } from "../nn/synchronized-norm.js";
+import { SynchronizedNorm } from "../nn/norms/synchronized-norm.js";
 import { bucketSizes } from "../train/ranks.js";
 
 /** A collective of a training step. */

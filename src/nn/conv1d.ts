@@ -2,10 +2,10 @@ import { ShapeError } from "../errors.js";
 import { conv1d, type SignalConvOptions } from "../ops/conv1d.js";
 import { checkCount, formatShape } from "../shape.js";
 import { checkTensor, type Tensor } from "../tensor.js";
-import { checkChannelGroups } from "./channel-groups.js";
 import { uniformParameter } from "./init.js";
 import { checkFeatures } from "./module.js";
-import { Weighted } from "./weighted.js";
+import { checkChannelGroups } from "./norms/channel-groups.js";
+import { Weighted } from "./reparametrized/weighted.js";
 
 /** Options of {@link Conv1d}. */
 export interface Conv1dOptions extends SignalConvOptions {

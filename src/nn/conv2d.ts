@@ -1,10 +1,10 @@
 import { type ConvOptions, conv2d } from "../ops/conv2d.js";
 import { checkImages, type Pair, resolvePair } from "../ops/windows.js";
 import type { Tensor } from "../tensor.js";
-import { checkChannelGroups } from "./channel-groups.js";
 import { uniformParameter } from "./init.js";
 import { checkFeatures } from "./module.js";
-import { Weighted } from "./weighted.js";
+import { checkChannelGroups } from "./norms/channel-groups.js";
+import { Weighted } from "./reparametrized/weighted.js";
 
 /** Options of {@link Conv2d}. */
 export interface Conv2dOptions extends ConvOptions {

@@ -3,7 +3,7 @@ import { checkCount } from "../shape.js";
 import type { Tensor } from "../tensor.js";
 import { uniformParameter } from "./init.js";
 import { checkFeatures } from "./module.js";
-import { Weighted } from "./weighted.js";
+import { Weighted } from "./reparametrized/weighted.js";
 
 /** Options of {@link Linear}. */
 export interface LinearOptions {

@@ -3,7 +3,7 @@ import { runLayer } from "../layer-pass.js";
 import { checkTensor, type Tensor } from "../tensor.js";
 import { ReLU } from "./activations.js";
 import { type AnyModule, Module } from "./module.js";
-import { Norm } from "./norm.js";
+import { Norm } from "./norms/norm.js";
 
 /**
  * Layers applied one after another. Names are places: `0.weight`. A {@link Norm} and a {@link ReLU} behind it run as one pass, with the same

@@ -3,8 +3,8 @@ import { gunzipSync } from "node:zlib";
 import { arrayDataset } from "../data/array-dataset.js";
 import type { Dataset } from "../data/dataset.js";
 import { DataError, EvenkeelError, FormatError } from "../errors.js";
-import { readSafetensors } from "../models/safetensors.js";
-import { type LoadedModel, loadModel } from "../models/save-model.js";
+import { type LoadedModel, loadModel } from "../formats/model-file/save-model.js";
+import { readSafetensors } from "../formats/safetensors/safetensors.js";
 
 /** A network of a {@link RunExport}. */
 export interface ExportedNetwork {

@@ -1,8 +1,8 @@
 import { existsSync, readFileSync, statSync } from "node:fs";
 import { dirname, isAbsolute, join, relative, resolve } from "node:path";
 import { DataError, EvenkeelError, FormatError } from "../errors.js";
-import type { NetworkOptions } from "../models/networks.js";
-import { describeModel, type LoadedModel, loadModel, type ModelMeta } from "../models/save-model.js";
+import { describeModel, type LoadedModel, loadModel, type ModelMeta } from "../formats/model-file/save-model.js";
+import type { NetworkOptions } from "../networks/networks.js";
 import type { Module } from "../nn/module.js";
 import { loadNetwork } from "./load-network.js";
 

@@ -1,7 +1,7 @@
 import { arrayDataset } from "../data/array-dataset.js";
 import type { TensorData } from "../data/dataset.js";
 import { DataError, FormatError } from "../errors.js";
-import type { ModelMeta } from "../models/save-model.js";
+import type { ModelMeta } from "../formats/model-file/save-model.js";
 import { formatShape, type Shape } from "../shape.js";
 import { readImage } from "./image.js";
 

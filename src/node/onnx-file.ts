@@ -1,8 +1,8 @@
 import { copyFileSync, existsSync, realpathSync, statSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { ArgumentError } from "../errors.js";
-import type { ExternalFiles } from "../models/onnx/file/tensor-values.js";
-import { onnxExternalFiles } from "../models/onnx/graph/external-locations.js";
+import type { ExternalFiles } from "../formats/onnx/file/tensor-values.js";
+import { onnxExternalFiles } from "../formats/onnx/graph/external-locations.js";
 import { readBytes } from "./data/read-bytes.js";
 import { makeFolder, writeWhole } from "./files.js";
 import { checkInside } from "./inside-folder.js";

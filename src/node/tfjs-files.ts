@@ -1,7 +1,7 @@
 import { existsSync, realpathSync, statSync } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
 import { ArgumentError } from "../errors.js";
-import { type TfjsFiles, tfjsWeightPaths } from "../models/tfjs/files.js";
+import { type TfjsFiles, tfjsWeightPaths } from "../formats/tfjs/files.js";
 import { readBytes } from "./data/read-bytes.js";
 import { writeTogether } from "./files.js";
 import { checkInside } from "./inside-folder.js";

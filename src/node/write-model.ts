@@ -1,7 +1,7 @@
 import { existsSync, realpathSync } from "node:fs";
 import { dirname, extname, join, relative, resolve, sep } from "node:path";
 import { DataError } from "../errors.js";
-import { type ModelMeta, saveModel } from "../models/save-model.js";
+import { type ModelMeta, saveModel } from "../formats/model-file/save-model.js";
 import type { Module } from "../nn/module.js";
 import { writeWhole } from "./files.js";
 import type { Run } from "./load-run.js";

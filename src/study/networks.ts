@@ -1,8 +1,8 @@
 import { ReLU } from "../nn/activations.js";
-import { BatchNorm } from "../nn/batch-norm.js";
 import { Conv2d } from "../nn/conv2d.js";
 import { Linear } from "../nn/linear.js";
 import type { AnyModule, Module } from "../nn/module.js";
+import { BatchNorm } from "../nn/norms/batch-norm.js";
 import { GlobalAvgPool2d } from "../nn/pooling.js";
 import { Sequential } from "../nn/sequential.js";
 import type { StudyData } from "./experiment.js";

@@ -1,5 +1,5 @@
 import { FormatError } from "../errors.js";
-import { readSafetensors, readSafetensorsMetadata, writeSafetensors } from "../models/safetensors.js";
+import { readSafetensors, readSafetensorsMetadata, writeSafetensors } from "../formats/safetensors/safetensors.js";
 import type { GeneratorState } from "../random.js";
 import type { Tensor } from "../tensor.js";
 import { version } from "../version.js";

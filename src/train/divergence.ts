@@ -1,7 +1,7 @@
 import { noGrad } from "../autograd.js";
 import type { Batch } from "../data/dataset.js";
-import { BatchNorm } from "../nn/batch-norm.js";
 import type { Module } from "../nn/module.js";
+import { BatchNorm } from "../nn/norms/batch-norm.js";
 import { scope } from "../scope.js";
 import type { Tensor } from "../tensor.js";
 import { inputsOf } from "./step.js";

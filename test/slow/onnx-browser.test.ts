@@ -8,7 +8,7 @@ const root = join(import.meta.dirname, "../..");
 const modules = "/node_modules";
 const imports = {
   evenkeel: "/dist/index.js",
-  "evenkeel/onnx": "/dist/models/onnx/index.js",
+  "evenkeel/onnx": "/dist/formats/onnx/index.js",
   "@bufbuild/protobuf": `${modules}/@bufbuild/protobuf/dist/esm/index.js`,
   "@bufbuild/protobuf/codegenv2": `${modules}/@bufbuild/protobuf/dist/esm/codegenv2/index.js`,
   "onnx-buf": `${modules}/onnx-buf/dist/onnx_pb.js`,

@@ -10,7 +10,7 @@ const root = join(import.meta.dirname, "../..");
 /** What a page does with the package as it lies on a server, without a bundler, and with TensorFlow.js from a script. */
 const script = `
 import { BatchNorm, Conv2d, Flatten, Linear, MaxPool2d, ReLU, Sequential, predict, seed, tensor } from "/dist/index.js";
-import { exportTfjs, foldTfjs, inspectTfjs, toTfjsArtifacts, verifyTfjsExport } from "/dist/models/tfjs/index.js";
+import { exportTfjs, foldTfjs, inspectTfjs, toTfjsArtifacts, verifyTfjsExport } from "/dist/formats/tfjs/index.js";
 
 const said = {};
 const attempt = async (name, run) => {

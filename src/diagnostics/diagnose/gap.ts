@@ -1,5 +1,5 @@
 import type { Module } from "../../nn/module.js";
-import type { RunningNorm } from "../../nn/running-norm.js";
+import type { RunningNorm } from "../../nn/norms/running-norm.js";
 import { type Evaluation, evaluate } from "../../train/evaluate.js";
 import type { Loss } from "../../train/step.js";
 import { finite } from "../distribution.js";

@@ -1,6 +1,6 @@
-import { type ChannelStatistics, driftBetween } from "../../models/channel-statistics.js";
-import type { Norm } from "../../nn/norm.js";
-import { RunningNorm } from "../../nn/running-norm.js";
+import { type ChannelStatistics, driftBetween } from "../../graph/channel-statistics.js";
+import type { Norm } from "../../nn/norms/norm.js";
+import { RunningNorm } from "../../nn/norms/running-norm.js";
 import { finite } from "../distribution.js";
 import { batchNoise } from "./batch-noise.js";
 import type { NormDiagnosis, NormDrift } from "./diagnosis.js";

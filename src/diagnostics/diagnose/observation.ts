@@ -1,12 +1,12 @@
 import { noGrad } from "../../autograd.js";
 import type { Batch } from "../../data/dataset.js";
-import { Population } from "../../models/population.js";
+import { Population } from "../../graph/population.js";
 import { Sigmoid, Tanh } from "../../nn/activations.js";
-import { InstanceNorm } from "../../nn/instance-norm.js";
 import type { AnyModule, Module } from "../../nn/module.js";
-import { Norm } from "../../nn/norm.js";
-import { RunningNorm } from "../../nn/running-norm.js";
-import { Weighted } from "../../nn/weighted.js";
+import { InstanceNorm } from "../../nn/norms/instance-norm.js";
+import { Norm } from "../../nn/norms/norm.js";
+import { RunningNorm } from "../../nn/norms/running-norm.js";
+import { Weighted } from "../../nn/reparametrized/weighted.js";
 import { scope } from "../../scope.js";
 import { empty, type Tensor } from "../../tensor.js";
 import { inputsOf } from "../../train/step.js";

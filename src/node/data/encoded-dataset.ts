@@ -1,7 +1,7 @@
 import { arrayDataset } from "../../data/array-dataset.js";
 import type { Dataset, TensorData } from "../../data/dataset.js";
 import { DataError } from "../../errors.js";
-import type { ModelMeta } from "../../models/save-model.js";
+import type { ModelMeta } from "../../formats/model-file/save-model.js";
 import { formatShape, type Shape, sameShape } from "../../shape.js";
 import type { Samples, Targets } from "./samples.js";
 

@@ -1,7 +1,7 @@
 import type { Dataset, TensorData } from "../../data/dataset.js";
 import { subset } from "../../data/subset.js";
 import { ArgumentError } from "../../errors.js";
-import type { ModelMeta } from "../../models/save-model.js";
+import type { ModelMeta } from "../../formats/model-file/save-model.js";
 import { inputShapeOf } from "../model-inputs.js";
 import { type EncodedDataset, encodedDataset } from "./encoded-dataset.js";
 import { splitSamples } from "./load-data.js";

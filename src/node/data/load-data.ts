@@ -4,7 +4,7 @@ import { momentsOf } from "../../data/moments.js";
 import { splitIndices } from "../../data/split.js";
 import { subset } from "../../data/subset.js";
 import { ArgumentError, DataError } from "../../errors.js";
-import type { DataSplit, ModelMeta } from "../../models/save-model.js";
+import type { DataSplit, ModelMeta } from "../../formats/model-file/save-model.js";
 import { formatShape, type Shape } from "../../shape.js";
 import { classesOf, type EncodedDataset, encodedDataset, labelsOf } from "./encoded-dataset.js";
 import { readSource } from "./read-source.js";

@@ -1,8 +1,8 @@
-import type { ConfusionMatrix } from "../../diagnostics/confusion-matrix.js";
-import type { PredictedValue } from "../../diagnostics/predicted-values.js";
-import type { RegressionErrors } from "../../diagnostics/regression-errors.js";
-import type { Mistake } from "../../diagnostics/worst-mistakes.js";
-import type { ModelMeta } from "../../models/save-model.js";
+import type { ConfusionMatrix } from "../../evaluation/confusion-matrix.js";
+import type { PredictedValue } from "../../evaluation/predicted-values.js";
+import type { RegressionErrors } from "../../evaluation/regression-errors.js";
+import type { Mistake } from "../../evaluation/worst-mistakes.js";
+import type { ModelMeta } from "../../formats/model-file/save-model.js";
 import { formatNumber } from "../format-number.js";
 import type { Block, Facts, Figure, Section, Table } from "../page.js";
 import { imageUrl, inputCells, inputNames } from "./samples.js";

@@ -1,4 +1,4 @@
-import type { ModelMeta } from "../../models/save-model.js";
+import type { ModelMeta } from "../../formats/model-file/save-model.js";
 import { sizeOf } from "../../shape.js";
 import { type Pixels, pngUrl } from "../png.js";
 

@@ -1,5 +1,5 @@
 import type { HistogramsRecord, NormsRecord, StepRecord, TrainingRecord } from "../../diagnostics/training-record.js";
-import type { ModelMeta } from "../../models/save-model.js";
+import type { ModelMeta } from "../../formats/model-file/save-model.js";
 import { version } from "../../version.js";
 import type { Block, Page, Section } from "../page.js";
 import { type EpochSummary, learningCurves } from "./curves.js";

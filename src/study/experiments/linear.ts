@@ -1,6 +1,6 @@
 import { noGrad } from "../../autograd.js";
-import { BatchNorm } from "../../nn/batch-norm.js";
 import { Conv2d } from "../../nn/conv2d.js";
+import { BatchNorm } from "../../nn/norms/batch-norm.js";
 import { add, mul, sub } from "../../ops/binary.js";
 import { sum } from "../../ops/sum.js";
 import { Generator, seed as setSeed } from "../../random.js";

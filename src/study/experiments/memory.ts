@@ -1,8 +1,8 @@
 import { noGrad } from "../../autograd.js";
 import { batches } from "../../data/batches.js";
-import { type ChannelStatistics, readStatistics, writeStatistics } from "../../models/channel-statistics.js";
-import { recalibrate } from "../../models/recalibrate.js";
-import { BatchNorm } from "../../nn/batch-norm.js";
+import { type ChannelStatistics, readStatistics, writeStatistics } from "../../graph/channel-statistics.js";
+import { recalibrate } from "../../graph/recalibrate.js";
+import { BatchNorm } from "../../nn/norms/batch-norm.js";
 import type { Sequential } from "../../nn/sequential.js";
 import { seed as setSeed } from "../../random.js";
 import { scope } from "../../scope.js";

@@ -3,7 +3,7 @@ import { ReLU, Sigmoid } from "../../nn/activations.js";
 import { Flatten } from "../../nn/flatten.js";
 import { Linear } from "../../nn/linear.js";
 import type { AnyModule, Module } from "../../nn/module.js";
-import { RunningNorm } from "../../nn/running-norm.js";
+import { RunningNorm } from "../../nn/norms/running-norm.js";
 import { Sequential } from "../../nn/sequential.js";
 import { seed as setSeed } from "../../random.js";
 import { sizeOf } from "../../shape.js";

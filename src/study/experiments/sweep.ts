@@ -1,9 +1,9 @@
 import { batches } from "../../data/batches.js";
-import { normLayer } from "../../models/norms.js";
-import { recalibrate } from "../../models/recalibrate.js";
-import { BatchNorm } from "../../nn/batch-norm.js";
-import { BatchRenorm } from "../../nn/batch-renorm.js";
-import { RunningNorm } from "../../nn/running-norm.js";
+import { recalibrate } from "../../graph/recalibrate.js";
+import { normLayer } from "../../networks/norms.js";
+import { BatchNorm } from "../../nn/norms/batch-norm.js";
+import { BatchRenorm } from "../../nn/norms/batch-renorm.js";
+import { RunningNorm } from "../../nn/norms/running-norm.js";
 import { seed as setSeed } from "../../random.js";
 import type { Trials } from "../experiment.js";
 import { batchNorm, convNet, type MakeNorm } from "../networks.js";

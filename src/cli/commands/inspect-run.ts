@@ -1,0 +1,72 @@
+import type { InspectedNorm } from "../../formats/foreign/inspected-norm.js";
+import { parameterFindings, rangeOf, statisticsFindings } from "../../formats/foreign/norm-statistics.js";
+import { foldBatchNorm } from "../../graph/fold-batch-norm.js";
+import type { AnyModule } from "../../nn/module.js";
+import { Norm } from "../../nn/norms/norm.js";
+import { RunningNorm } from "../../nn/norms/running-norm.js";
+import { loadRun } from "../../node/load-run.js";
+import type { Tensor } from "../../tensor.js";
+import { countNorms, listNorms } from "../print/norm-listing.js";
+
+/** `evenkeel inspect RUN` */
+export async function inspectRun(
+  path: string,
+  { json, model: network }: { readonly json?: boolean; readonly model?: string },
+): Promise<string> {
+  const { model, file } = await loadRun(path, network === undefined ? {} : { network });
+  const { folded, left } = foldBatchNorm(model.eval());
+  const modules = new Map(model.namedModules());
+  const norms: InspectedNorm[] = [];
+  for (const [place, module] of modules) {
+    if (!(module instanceof Norm)) continue;
+    norms.push({
+      ...(await describe(module)),
+      place,
+      input: inputOf(modules, place),
+      foldsInto: folded.find(({ norm }) => norm === place)?.into ?? null,
+      leftBecause: left.find(({ norm }) => norm === place)?.reason ?? (module instanceof RunningNorm ? null : ofInput),
+    });
+  }
+  if (json === true) return JSON.stringify({ model: file, norms }, null, 2);
+  return [countNorms(norms), ...listNorms(norms)].join("\n");
+}
+
+const ofInput = "it takes its statistics from each input";
+
+async function describe(module: Norm): Promise<Omit<InspectedNorm, "place" | "input" | "foldsInto" | "leftBecause">> {
+  const running = module instanceof RunningNorm && module.runningMean !== null ? module : null;
+  const tensors: readonly [string, Tensor | null][] = [
+    ["weight", module.weight],
+    ["bias", module.bias],
+    ["mean", running?.runningMean ?? null],
+    ["variance", running?.runningVar ?? null],
+  ];
+  const values = new Map<string, Float64Array>();
+  for (const [name, tensor] of tensors) if (tensor !== null) values.set(name, Float64Array.from(await tensor.data()));
+  const [mean = null, variance] = [values.get("mean"), values.get("variance")];
+  return {
+    kind: String(module),
+    channels: values.get("weight")?.length ?? mean?.length ?? null,
+    eps: module.eps,
+    // A plain average of all batches has no weight of its own.
+    momentum: running === null || running.momentum === "cumulative" ? null : running.momentum,
+    mode: running === null ? null : "inference",
+    settings: {},
+    parameters: Object.fromEntries([...values].map(([name, numbers]) => [name, rangeOf(numbers)])),
+    findings: [
+      ...[...values].flatMap(([name, numbers]) => [...parameterFindings(name, numbers)]),
+      ...(variance === undefined ? [] : statisticsFindings(mean, variance, module.eps)),
+    ],
+  };
+}
+
+/** What stands before a module, where a row of layers says so. */
+function inputOf(modules: ReadonlyMap<string, AnyModule>, place: string): string {
+  const [, parent = "", name] = /^(?:(.*)\.)?(.*)$/.exec(place) ?? [];
+  const number = Number(name);
+  if (!Number.isInteger(number) || name === "") return "–";
+  if (number === 0) return parent === "" ? "the model's input" : `input of ${parent}`;
+  const before = parent === "" ? String(number - 1) : `${parent}.${number - 1}`;
+  const module = modules.get(before);
+  return module === undefined ? "–" : `${before} ${module.constructor.name}`;
+}

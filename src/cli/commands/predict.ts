@@ -1,0 +1,128 @@
+import { extname } from "node:path";
+import type { Command } from "commander";
+import { tensor } from "../../create.js";
+import { batches } from "../../data/batches.js";
+import type { TensorData } from "../../data/dataset.js";
+import type { ModelMeta } from "../../formats/model-file/save-model.js";
+import type { Module } from "../../nn/module.js";
+import { loadInputsAs } from "../../node/data/load-data-as.js";
+import { loadImages } from "../../node/model-inputs.js";
+import { softmax } from "../../ops/softmax.js";
+import { scope } from "../../scope.js";
+import { Tensor } from "../../tensor.js";
+import { predict as predictOutputs } from "../../train/evaluate.js";
+import { type ModelFlags, modelCommand, openModel } from "../flags/model-options.js";
+import { count } from "../flags/options.js";
+
+interface PredictFlags extends ModelFlags {
+  readonly top: number;
+  readonly skipBadRows?: boolean;
+}
+
+/** Where an input stands. */
+interface Place {
+  readonly file: string;
+  /** In a table or an array. */
+  readonly row?: number;
+}
+
+/** What a model says about one input: its likeliest classes, or numbers. */
+interface Prediction extends Place {
+  readonly classes?: readonly { readonly class: string; readonly probability: number }[];
+  readonly outputs?: readonly number[];
+}
+
+/** Inputs that go through the network together. */
+interface Inputs {
+  readonly places: readonly Place[];
+  readonly data: TensorData;
+}
+
+/** `evenkeel predict` */
+export function predictCommand(): Command {
+  return modelCommand("predict", "Tell the class of images or rows, or what else the model was trained to tell.")
+    .argument(
+      "<files...>",
+      "PNG or JPEG images, which are brought to the size the model was trained on; CSV, NPY or NPZ (x) files without a target",
+    )
+    .option("--top <k>", "how many classes to name, the likeliest first", count("--top"), 1)
+    .option("--skip-bad-rows", "leave out rows that cannot be used, instead of refusing them")
+    .action((run: string, files: string[], flags: PredictFlags) => predictFiles(run, files, flags));
+}
+
+async function predictFiles(run: string, files: readonly string[], flags: PredictFlags): Promise<void> {
+  const { model, meta } = await openModel(run, flags);
+  const predictions: Prediction[] = [];
+  for await (const { places, data } of inputsIn(meta, files, flags)) {
+    const values = await outputsOf(model, meta, data);
+    const width = values.length / places.length;
+    for (const [k, place] of places.entries()) {
+      const row = values.subarray(k * width, (k + 1) * width);
+      predictions.push({ ...place, ...interpret(row, meta, flags.top) });
+    }
+  }
+  const text = flags.json === true ? JSON.stringify(predictions, null, 2) : predictions.map(line).join("\n");
+  process.stdout.write(`${text}\n`);
+}
+
+const rowFiles = [".csv", ".tsv", ".npy", ".npz"];
+
+/** The inputs of all files in their order; neighbouring images go together. */
+async function* inputsIn(meta: ModelMeta, files: readonly string[], flags: PredictFlags): AsyncGenerator<Inputs> {
+  let images: string[] = [];
+  const flush = async (): Promise<Inputs> => {
+    const inputs = { places: images.map((file) => ({ file })), data: await loadImages(meta, images) };
+    images = [];
+    return inputs;
+  };
+  for (const file of files) {
+    const isRows = rowFiles.includes(extname(file).toLowerCase());
+    if (images.length > 0 && (isRows || images.length === flags.batchSize)) yield await flush();
+    if (isRows) yield* rowsIn(meta, file, flags);
+    else images.push(file);
+  }
+  if (images.length > 0) yield await flush();
+}
+
+async function* rowsIn(
+  meta: ModelMeta,
+  file: string,
+  { batchSize, skipBadRows }: PredictFlags,
+): AsyncGenerator<Inputs> {
+  const { dataset, rowNumber } = await loadInputsAs(meta, file, { skipBadRows });
+  let start = 0;
+  for (const { inputs } of batches(dataset, { batchSize })) {
+    if (inputs instanceof Tensor) throw new Error("internal: data of the host as a tensor");
+    const from = start;
+    const places = Array.from({ length: inputs.shape[0] }, (_, k) => ({ file, row: rowNumber(from + k) }));
+    start += places.length;
+    yield { places, data: inputs };
+  }
+}
+
+/** Probabilities of classes, or what the outputs of a regression are. */
+async function outputsOf(model: Module, { task }: ModelMeta, { values, shape }: TensorData): Promise<Float32Array> {
+  const output = await predictOutputs(model, tensor(values, shape));
+  const numbers = task === "regression" ? output : scope(() => softmax(output, 1));
+  const result = await numbers.data();
+  output.dispose();
+  numbers.dispose();
+  return result;
+}
+
+function interpret(row: Float32Array, meta: ModelMeta, top: number): Omit<Prediction, "file"> {
+  if (meta.task === "regression") {
+    const { mean = [], deviation = [] } = meta.targetScale ?? {};
+    return { outputs: Array.from(row, (value, k) => value * (deviation[k] ?? 1) + (mean[k] ?? 0)) };
+  }
+  const classes = Array.from(row, (probability, k) => ({ class: meta.classes?.[k] ?? String(k), probability }))
+    .sort((a, b) => b.probability - a.probability)
+    .slice(0, top);
+  return { classes };
+}
+
+function line({ file, row, classes = [], outputs = [] }: Prediction): string {
+  const named = classes.map(({ class: name, probability }) => `${name} ${probability.toFixed(4)}`);
+  const place = row === undefined ? file : `${file}, row ${row}`;
+  return `${place}: ${[...named, ...outputs.map((value) => value.toPrecision(6))].join(", ")}`;
+}

@@ -1,0 +1,56 @@
+import type { ModelArrays } from "../../../formats/foreign/arrays.js";
+import type { TfjsFiles } from "../../../formats/tfjs/files.js";
+import { foldTfjs, type TfjsFolding } from "../../../formats/tfjs/fold-tfjs.js";
+import { inspectTfjs } from "../../../formats/tfjs/inspect-tfjs.js";
+import { readTfjsFiles, tfjsOutput, writeTfjsFiles } from "../../../node/tfjs-files.js";
+import { describeFolding, describeVerification } from "../../folding.js";
+import { foreignData } from "../../foreign-data.js";
+import type { FoldOnnxFlags } from "../onnx/fold.js";
+
+/** The flags of `fold` that serve TF.js models. */
+export interface FoldTfjsFlags extends FoldOnnxFlags {
+  readonly dequantize?: boolean;
+}
+
+/** `evenkeel fold model.json` */
+export async function foldTfjsFile(path: string, flags: FoldTfjsFlags): Promise<string> {
+  const { output, dryRun, json, tolerance, shape = {}, verify = true, dequantize = false } = flags;
+  const folder = dryRun === true || output === undefined ? null : tfjsOutput(output, path);
+  const files = readTfjsFiles(path);
+  const options = {
+    verify,
+    dequantize,
+    inputs: await inputsOf(path, files, flags),
+    shapes: shape,
+    ...(tolerance === undefined ? {} : { tolerance }),
+  };
+  const result = await foldTfjs(files, options);
+  const target = folder === null ? null : writeTfjsFiles(folder, result.files);
+  const { folded, left, verification } = result;
+  const sizes = { bytesBefore: bytesOf(files), bytesAfter: bytesOf(result.files) };
+  if (json === true) {
+    return JSON.stringify({ model: path, output: target, folded, left, verification, ...sizes }, null, 2);
+  }
+  const wrote = `wrote ${target}, ${sizes.bytesAfter} bytes with its weights for ${sizes.bytesBefore}`;
+  return [...describe(result), ...(target === null ? [] : [wrote])].join("\n");
+}
+
+/** Data as inputs of the model; none where none are given. */
+async function inputsOf(path: string, files: TfjsFiles, flags: FoldTfjsFlags): Promise<ModelArrays[]> {
+  if (flags.data === undefined) return [];
+  const { inputs } = inspectTfjs(files);
+  const cure = "Pass its inputs in code: foldTfjs(files, { inputs }).";
+  return [...(await foreignData({ path, inputs, cure }, flags.data, null, flags)).batches];
+}
+
+function bytesOf({ model, shards }: TfjsFolding["files"]): number {
+  return Object.values(shards).reduce((total, bytes) => total + bytes.length, model.length);
+}
+
+function describe(result: TfjsFolding): string[] {
+  const lines = describeFolding(result);
+  const { verification } = result;
+  return verification === null
+    ? lines
+    : [...lines, describeVerification(verification, `TF.js on ${verification.backend}`)];
+}

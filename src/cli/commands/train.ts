@@ -1,0 +1,257 @@
+import { join } from "node:path";
+import type { Command } from "commander";
+import { setBackend } from "../../backend/index.js";
+import type { Communicator } from "../../communicator.js";
+import { DivergedError } from "../../errors.js";
+import { saveModel } from "../../formats/model-file/save-model.js";
+import type { Module } from "../../nn/module.js";
+import { RunningNorm } from "../../nn/norms/running-norm.js";
+import { currentSeed, seed } from "../../random.js";
+import { threads } from "../../threads.js";
+import { describeCheckpoint } from "../../train/checkpoint.js";
+import type { CheckpointOptions } from "../../train/checkpoints.js";
+import { evaluate } from "../../train/evaluate.js";
+import { type EpochReport, fit } from "../../train/fit.js";
+import { onWarning } from "../../warnings.js";
+import { defaultLr, type TrainFlags, trainFlags } from "../flags/train-flags.js";
+import { Interrupted, type Interruption, watchInterruption } from "../interruption.js";
+import { progress } from "../print/progress.js";
+import { joinRanks, share } from "../ranks.js";
+import { report } from "../runs/report.js";
+import { RunFolder, resumption } from "../runs/run-folder.js";
+import type { EpochMetrics, RunListener } from "../runs/run-listener.js";
+import { recordOf, resumedFlags } from "../runs/run-record.js";
+import { checkFacts, finishedRun, type SavedRun, savedRun } from "../runs/saved-run.js";
+import { prepareTraining, type Training } from "../runs/training.js";
+
+/** `evenkeel train` */
+export function trainCommand(): Command {
+  return trainFlags().action((flags: TrainFlags, command: Command) => train(flags, command));
+}
+
+/** Under runs/, after the data and, if it is named, the network. */
+function folderOf({ out, data, model }: TrainFlags): string {
+  return out ?? join("runs", (model === undefined ? data : `${data}-${model}`).replaceAll(/[^\w-]+/g, "-"));
+}
+
+function say(line: string): void {
+  process.stdout.write(`${line}\n`);
+}
+
+function warn(line: string): void {
+  process.stderr.write(`evenkeel: warning: ${line}\n`);
+}
+
+async function train(given: TrainFlags, command: Command): Promise<void> {
+  if (given.data === undefined && (given.resume !== true || given.out === undefined)) {
+    command.error(`error: required option '${given.resume ? "--out <folder>" : "--data <source>"}' not specified`);
+  }
+  const communicator = await joinRanks(given.mpiTimeout);
+  const interruption = watchInterruption();
+  if (communicator.rank > 0) return trainAlong(communicator, interruption);
+  onWarning(warn);
+  const folder = new RunFolder(folderOf(given));
+  const close = (): void => folder.close();
+  process.once("exit", close);
+  try {
+    if (folder.wasLeft) warn(`${folder.path}: the last run here ended without releasing it`);
+    const saved = given.resume === true ? savedRun(folder) : null;
+    const finished = given.resume === true && saved === null ? finishedRun(folder) : null;
+    const record = saved?.record ?? finished;
+    const flags = record === null ? given : resumedFlags(command, given, record, folder.path);
+    if (finished !== null) {
+      say(`${folder.path}: this run is finished; there is nothing to go on with`);
+      return;
+    }
+    if (given.resume === true && saved === null) {
+      if (given.data === undefined)
+        command.error(`error: no run in ${folder.path} to resume, and no --data to begin one`);
+      warn(`${folder.path}: no run to resume; beginning one`);
+    }
+    await trainIn(folder, flags, saved, interruption, communicator);
+  } finally {
+    interruption.release();
+    process.removeListener("exit", close);
+    folder.close();
+  }
+}
+
+/** What rank 0 tells the others of a run: its flags, and the checkpoint (base64) to go on from. */
+interface SharedRun {
+  readonly flags: TrainFlags;
+  readonly checkpoint: string | null;
+}
+
+/** Trains with rank 0, which alone speaks and writes. */
+async function trainAlong(communicator: Communicator, interruption: Interruption): Promise<void> {
+  onWarning(() => {});
+  const { flags, checkpoint } = share<SharedRun>(communicator, null);
+  setBackend(flags.backend);
+  if (flags.threads !== undefined) await threads(flags.threads);
+  seed(flags.seed ?? 0);
+  const training = await prepareTraining(flags, {}, "", communicator);
+  const from = checkpoint === null ? null : Uint8Array.from(Buffer.from(checkpoint, "base64"));
+  interruption.defer();
+  try {
+    await run(training, [], { from, note: () => null, save() {} }, interruption.signal);
+  } catch (error) {
+    if (!isStop(error)) throw error;
+    process.exitCode = stopCode(error);
+  }
+}
+
+/** Begins a run, or goes on with one, to its end or to an interruption. */
+async function trainIn(
+  folder: RunFolder,
+  given: TrainFlags,
+  saved: SavedRun | null,
+  interruption: Interruption,
+  communicator: Communicator,
+): Promise<void> {
+  const { reason } = await threads(given.threads);
+  if (reason !== null) warn(`--threads ${given.threads}: ${reason}`);
+  setBackend(given.backend);
+  if (given.seed !== undefined) seed(given.seed);
+  const flags = { ...given, lr: given.lr ?? defaultLr[given.optimizer], seed: currentSeed() };
+  const record = saved === null ? recordOf(flags) : { ...saved.record, epochs: flags.epochs };
+  const checkpointText = saved === null ? null : Buffer.from(saved.checkpoint).toString("base64");
+  share<SharedRun>(communicator, { flags, checkpoint: checkpointText });
+  const training = await prepareTraining(flags, record, folder.path, communicator);
+  say(communicator.size === 1 ? training.summary : `${training.summary}; ${communicator.size} ranks`);
+  const left = saved === null ? folder.checkpoint : null;
+  if (saved !== null) {
+    checkFacts(saved.facts, training.facts);
+    folder.resume(saved.logs);
+    say(`going on in epoch ${Math.min(saved.epoch + 1, flags.epochs)}/${flags.epochs}, after step ${saved.step}`);
+  } else if (left !== null) {
+    warn(`${folder.path} holds an unfinished run, which this one replaces as soon as it has something to save`);
+  }
+  const metrics = folder.log("metrics.jsonl");
+  const listeners: RunListener[] = [
+    progress(training.epochs, training.data.length, process.stdout),
+    { epoch: (line) => metrics.append(JSON.stringify(line)) },
+    ...(flags.report ? [report(training, folder, saved?.step ?? 0)] : []),
+  ];
+  const checkpoint: CheckpointOptions = {
+    ...flags.checkpointEvery,
+    from: saved?.checkpoint ?? null,
+    note() {
+      // The unfinished run that was there is worth more than the first moments of this one.
+      if (left !== null && !folder.begun) interruption.signal.throwIfAborted();
+      return { record, facts: training.facts, logs: folder.mark() };
+    },
+    save: (bytes) => folder.save(bytes),
+  };
+  try {
+    interruption.defer();
+    await run(training, listeners, checkpoint, interruption.signal);
+    const last: EpochMetrics = JSON.parse(metrics.lines().at(-1) ?? "null");
+    warnIfStale(training.model, last.steps);
+    const file = folder.finish(saveModel(training.model, training.meta));
+    say(`wrote ${file} and ${metrics.path}`);
+    say(await training.verdict(last));
+  } catch (error) {
+    if (error instanceof DivergedError && folder.begun && folder.checkpoint !== null)
+      throw withCheckpoint(error, folder);
+    if (!isStop(error)) throw error;
+    process.stderr.write(`evenkeel: ${whereStopped(folder, flags.epochs)}\n`);
+    process.exitCode = stopCode(error);
+  } finally {
+    for (const listener of listeners) listener.close?.();
+  }
+}
+
+/** Trains to the end. @throws Interrupted if the signal is aborted, after a checkpoint */
+async function run(
+  training: Training,
+  listeners: readonly RunListener[],
+  checkpoint: CheckpointOptions,
+  signal: AbortSignal,
+): Promise<void> {
+  const { model, data, validationData, testData, epochs, optimizer, schedule, loss, communicator } = training;
+  await fit(model, data, {
+    epochs,
+    optimizer,
+    schedule,
+    loss,
+    signal,
+    checkpoint,
+    communicator,
+    async onStep(report) {
+      for (const listener of listeners) await listener.step?.(report);
+      await turn();
+    },
+    async onEpoch(report) {
+      const test = await evaluate(model, unhurried(testData), { loss, signal, communicator });
+      if (!Number.isFinite(test.loss)) throw notFinite(test.loss, report);
+      const validation =
+        validationData === null
+          ? null
+          : await evaluate(model, unhurried(validationData), { loss, signal, communicator });
+      const metrics = { ...report, ...(validation === null ? {} : { validation }), test };
+      for (const listener of listeners) await listener.epoch?.(metrics);
+    },
+  });
+  for (const listener of listeners) await listener.finish?.();
+}
+
+/** Whether a run ended because it was told to, here or on another rank. */
+function isStop(error: unknown): boolean {
+  return error instanceof Interrupted || (error instanceof DOMException && error.name === "AbortError");
+}
+
+function stopCode(error: unknown): number {
+  return error instanceof Interrupted ? error.code : 143;
+}
+
+/** Lets signals and the terminal have their turn. */
+function turn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
+}
+
+/** Data that let others have their turn before each batch. */
+async function* unhurried<Batch>(data: Iterable<Batch>): AsyncGenerator<Batch> {
+  for (const batch of data) {
+    await turn();
+    yield batch;
+  }
+}
+
+function whereStopped(folder: RunFolder, epochs: number): string {
+  if (!folder.begun || folder.checkpoint === null) return "interrupted before anything was saved";
+  const { epoch, step } = describeCheckpoint(folder.checkpoint);
+  return `interrupted in epoch ${epoch + 1}/${epochs}, after step ${step}. Go on with: ${resumption(folder.path)}`;
+}
+
+function withCheckpoint(error: DivergedError, folder: RunFolder): DivergedError {
+  const { step } = describeCheckpoint(folder.checkpoint ?? new Uint8Array());
+  const cure =
+    `${error.cure} The checkpoint of step ${step} in ${folder.path} is finite: begin again with other flags, or go on ` +
+    "from it in code with another schedule, fit(model, data, { checkpoint: { from } }).";
+  return new DivergedError({ ...error, cure });
+}
+
+function notFinite(loss: number, { epoch, steps }: EpochReport): DivergedError {
+  return new DivergedError({
+    where: `evenkeel train, epoch ${epoch + 1}`,
+    expected: "a finite test loss",
+    received: String(loss),
+    cure: "Lower --lr.",
+    step: steps,
+    layer: null,
+  });
+}
+
+/** After so few steps, how much of the initial mean 0 and variance 1 the running statistics still hold: momentum^steps. */
+function warnIfStale(model: Module, steps: number): void {
+  const momenta = model
+    .namedModules()
+    .flatMap(([, module]) => (module instanceof RunningNorm && module.runningMean !== null ? [module.momentum] : []));
+  const largest = Math.max(0, ...momenta.filter((momentum) => momentum !== "cumulative"));
+  const left = largest ** steps;
+  if (left <= 0.01) return;
+  warn(
+    `running statistics are stale: momentum ${largest} over ${steps} steps leaves ${(100 * left).toFixed(0)} % of ` +
+      "their initial values. Train longer, lower --norm-momentum, or recalibrate the run.",
+  );
+}

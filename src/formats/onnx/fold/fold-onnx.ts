@@ -1,0 +1,61 @@
+import type { FoldedNorm, LeftNorm } from "../../../graph/fold-batch-norm.js";
+import type { ExternalFiles } from "../file/tensor-values.js";
+import { OnnxModel } from "../graph/onnx-model.js";
+import { foldNorms } from "./fold-norms.js";
+import { type OnnxVerification, type VerifyOptions, verify } from "./verify.js";
+
+/** Options of {@link foldOnnx}. */
+export interface FoldOnnxOptions extends VerifyOptions {
+  /** Whether both models are run and compared before the folded one is returned. @defaultValue true */
+  readonly verify?: boolean;
+  /** Files in which the model keeps tensors outside itself, by the name it gives them. @defaultValue none */
+  readonly files?: ExternalFiles;
+}
+
+/** A folded model, and what was done. */
+export interface OnnxFolding {
+  /** The new file. */
+  readonly bytes: Uint8Array;
+  /** Batch norms that are gone. */
+  readonly folded: readonly FoldedNorm[];
+  /** Batch norms that are still there. */
+  readonly left: readonly LeftNorm[];
+  /** How far both models differ; null if they were not compared, or nothing was folded. */
+  readonly verification: OnnxVerification | null;
+}
+
+/**
+ * Folds batch norms of an ONNX model into what stands before or after them, where that changes no result.
+ *
+ * At inference a batch norm is a fixed map of each channel, y = a·x + b with a = weight / √(variance + eps) and
+ * b = bias − mean·a. It is folded
+ * - into a Conv, ConvTranspose, Gemm or MatMul before it: weight ← a·weight, bias ← a·bias + b, through constant Add, Sub, Mul and
+ *   Div and through Identity, Dropout and a Reshape of rows to rows as long between them;
+ * - into a batch norm before it, which gives one for two;
+ * - else into a Conv, Gemm or MatMul after it that pads nothing: weight ← weight·a, bias ← bias + Σ weight·b.
+ *
+ * It is left where others read what would change, where statistics or weights are not constant, and where the new weights
+ * would overflow. Weights that others share are copied. Numbers are computed in float64 and rounded once to the type that the
+ * model has. Everything else in the file stays as it is.
+ *
+ * @param bytes - an .onnx file; not changed
+ * @throws FormatError if it is no ONNX model, or damaged
+ * @throws VerificationError if the folded model computes something else, beyond the tolerance
+ * @throws DataError if onnxruntime cannot run the model
+ * @throws MissingPackageError if onnx-buf, or onnxruntime-web with `verify`, is not installed
+ */
+export async function foldOnnx(bytes: Uint8Array, options: FoldOnnxOptions = {}): Promise<OnnxFolding> {
+  const where = "foldOnnx(bytes)";
+  const model = await OnnxModel.read(where, bytes, options.files);
+  const outcomes = foldNorms(model);
+  const folded = outcomes.flatMap(({ norm, into }) => (into === undefined ? [] : [{ norm, into }]));
+  const left = outcomes.flatMap(({ norm, reason }) => (reason === undefined ? [] : [{ norm, reason }]));
+  const result = model.write(folded.length > 0);
+  const isCompared = folded.length > 0 && options.verify !== false;
+  const values = outcomes.flatMap(({ graph, value }) => (graph === model.main && value !== undefined ? [value] : []));
+  const places = values.filter((value) => model.main.makerOf(value) !== undefined);
+  const verification = isCompared
+    ? await verify(where, model, { before: bytes, after: result, places }, options)
+    : null;
+  return { bytes: result, folded, left, verification };
+}

@@ -1,0 +1,63 @@
+import type { Module } from "../../../nn/module.js";
+import { BatchNorm } from "../../../nn/norms/batch-norm.js";
+import { GroupNorm } from "../../../nn/norms/group-norm.js";
+import { InstanceNorm } from "../../../nn/norms/instance-norm.js";
+import { LayerNorm } from "../../../nn/norms/layer-norm.js";
+import { RmsNorm } from "../../../nn/norms/rms-norm.js";
+import { floatOf, intOf } from "../file/attributes.js";
+import type { NodeProto } from "../file/codec.js";
+import { epsOf, isTraining, parameterOf } from "../graph/batch-norm-node.js";
+import type { Graph } from "../graph/graph.js";
+import type { Ranks } from "../graph/ranks.js";
+import { rounded, unsupported, valuesOf, withState } from "./imported-layer.js";
+
+export function importBatchNorm(node: NodeProto, graph: Graph): Module {
+  if (isTraining(node, graph.model.opset)) throw unsupported(node, graph, "training mode: repair the model first");
+  const state: Record<string, Float64Array> = {};
+  for (const [key, name] of [
+    ["weight", "weight"],
+    ["bias", "bias"],
+    ["running_mean", "mean"],
+    ["running_var", "variance"],
+  ] as const) {
+    const values = parameterOf(graph, node, name);
+    if (typeof values === "string") throw unsupported(node, graph, `a ${name} that is not known: ${values}`);
+    state[key] = values.data;
+  }
+  // As here, ONNX's momentum weighs the old value.
+  const options = { eps: rounded(epsOf(node)), momentum: rounded(floatOf(node, "momentum", 0.9)) };
+  return withState(new BatchNorm(state["weight"].length, options), state);
+}
+
+export function importInstanceNorm(node: NodeProto, graph: Graph): Module {
+  const [weight, bias] = [valuesOf(node, graph, 1).data, valuesOf(node, graph, 2).data];
+  return withState(new InstanceNorm(weight.length, { eps: rounded(epsOf(node)) }), { weight, bias });
+}
+
+export function importGroupNorm(node: NodeProto, graph: Graph): Module {
+  const [weight, bias] = [valuesOf(node, graph, 1).data, valuesOf(node, graph, 2).data];
+  const groups = intOf(node, "num_groups", 0);
+  if (graph.model.opset < 21) throw unsupported(node, graph, "a weight for each group, as before opset 21");
+  return withState(new GroupNorm(groups, weight.length, { eps: rounded(epsOf(node)) }), { weight, bias });
+}
+
+export function importLayerNorm(node: NodeProto, graph: Graph, ranks: Ranks): Module {
+  const { shape, weight } = lastAxes(node, graph, ranks);
+  const bias = node.input[2] ? valuesOf(node, graph, 2).data : new Float64Array(weight.length);
+  return withState(new LayerNorm(shape, { eps: rounded(epsOf(node)) }), { weight, bias });
+}
+
+export function importRmsNorm(node: NodeProto, graph: Graph, ranks: Ranks): Module {
+  const { shape, weight } = lastAxes(node, graph, ranks);
+  return withState(new RmsNorm(shape, { eps: rounded(epsOf(node)) }), { weight });
+}
+
+/** The sizes of the axes over which a node normalises, which are those of its weight. */
+function lastAxes(node: NodeProto, graph: Graph, ranks: Ranks): { shape: readonly number[]; weight: Float64Array } {
+  const { shape, data } = valuesOf(node, graph, 1);
+  const axis = intOf(node, "axis", -1);
+  const rank = ranks.get(node.input[0]);
+  const count = axis < 0 ? -axis : rank === undefined ? null : rank - axis;
+  if (count === shape.length) return { shape, weight: data };
+  throw unsupported(node, graph, `axis ${axis} with a weight of rank ${shape.length}`);
+}

@@ -1,0 +1,179 @@
+import { ArgumentError, DataError } from "../../../errors.js";
+import { type ChannelStatistics, driftBetween, mixStatistics } from "../../../graph/channel-statistics.js";
+import type { LeftNorm } from "../../../graph/fold-batch-norm.js";
+import type { RecalibratedNorm, RecalibrateMode, RecalibrateProgress } from "../../../graph/recalibrate.js";
+import type { ModelArrays } from "../../foreign/arrays.js";
+import { type ExternalFiles, packValues } from "../file/tensor-values.js";
+import { epsOf, parameterInputs } from "../graph/batch-norm-node.js";
+import { OnnxModel } from "../graph/onnx-model.js";
+import type { OnnxSession } from "../runtime.js";
+import { addBatch, openExposed, ranksOfInputs, type Source } from "./exposed-inputs.js";
+import { findRunningNorms, type RunningNorm } from "./running-norms.js";
+
+/** Batches: for each, an array for each input of the model. */
+type Data = Iterable<ModelArrays> | AsyncIterable<ModelArrays>;
+
+/** Options of {@link recalibrateOnnx}. */
+export interface RecalibrateOnnxOptions {
+  /**
+   * `"sequential"`: each norm's statistics are taken of what the norms before it, already recalibrated, let through; one pass over the
+   * data for each norm in the longest row. `"batch"`: one pass in which every norm normalises by the batch, as in training.
+   * @defaultValue "sequential"
+   */
+  readonly mode?: RecalibrateMode;
+  /**
+   * N, how many samples the model's own statistics count for: with n samples of the data, statistics become
+   * N/(N+n) · old + n/(N+n) · measured, of means and of variances (Schneider et al. 2020, arXiv:2006.16971, §3).
+   * @defaultValue 0: the data alone
+   */
+  readonly blend?: number;
+  /** Files in which the model keeps tensors outside itself, by the name it gives them. @defaultValue none */
+  readonly files?: ExternalFiles;
+  /** Stops between batches by throwing the signal's reason. */
+  readonly signal?: AbortSignal;
+  /** Called, and awaited, after each batch. */
+  readonly onProgress?: (progress: RecalibrateProgress) => void | Promise<void>;
+}
+
+/** A recalibrated model, and what was done. */
+export interface OnnxRecalibration {
+  /** The new file. */
+  readonly bytes: Uint8Array;
+  /** Batch norms with new statistics, in the order of the file, by name or by their output's. */
+  readonly norms: readonly RecalibratedNorm[];
+  /** Batch norms that keep theirs, and why. */
+  readonly left: readonly LeftNorm[];
+  /** Samples in each pass: the sizes of the first input's first axis. */
+  readonly samples: number;
+}
+
+const where = "recalibrateOnnx(bytes, data)";
+
+/** So many norms may stand in a row where each needs a pass of its own. */
+const mostPasses = 1024;
+
+/**
+ * Recomputes the running statistics of an ONNX model's batch norms on other data: each norm's input is made an output, onnxruntime
+ * runs the model, and the moments of all batches are merged exactly (count, mean and sum of squared deviations, in float64), so that
+ * neither the size nor the number of batches matters in `"sequential"` mode. The variance is the biased one, as ONNX defines it.
+ *
+ * Norms inside If, Loop and Scan are measured where they stand: their moments are made further outputs, of every round, of the branch that is
+ * taken. In a loop whose rounds feed one another, norms are gone through in the order of its body.
+ *
+ * @param bytes - an .onnx file in inference form ({@link repairOnnx}); not changed
+ * @param data - batches: for each, an array for each input of the model. `"sequential"` reads it more than once
+ * @throws ArgumentError if an option is out of range
+ * @throws DataError if there is no batch, or not the same in each pass, or onnxruntime refuses the model or a batch, or more than 1024 norms stand in
+ * a row
+ * @throws FormatError if it is no ONNX model, or damaged
+ * @throws MissingPackageError if onnx-buf or onnxruntime-web is not installed
+ */
+export async function recalibrateOnnx(
+  bytes: Uint8Array,
+  data: Data,
+  options: RecalibrateOnnxOptions = {},
+): Promise<OnnxRecalibration> {
+  const { mode = "sequential", blend = 0, files = {} } = options;
+  checkOptions(mode, blend);
+  const model = await OnnxModel.read(where, bytes, files);
+  const { norms, left } = findRunningNorms(model);
+  const done: RecalibratedNorm[] = [];
+  const passes =
+    mode === "batch" ? Math.min(norms.length, 1) : norms.reduce((most, { level }) => Math.max(most, level + 1), 0);
+  if (passes > mostPasses) {
+    const cure = 'Take mode "batch", which needs one pass.';
+    throw new DataError({ where, expected: `at most ${mostPasses} norms in a row`, received: String(passes), cure });
+  }
+  let samples: number | null = null;
+  for (let pass = 0; pass < passes; pass++) {
+    const group = mode === "batch" ? norms : norms.filter(({ level }) => level === pass);
+    const source = { where, model, bytes: model.write(pass > 0) };
+    const ranks = mode === "batch" ? await ranksOfFirst(source, group, data) : null;
+    const { session, outputs } = await openExposed(source, group, ranks);
+    try {
+      samples = await pool(session, data, group, outputs, { ...options, pass, passes, samples });
+    } finally {
+      await session.release();
+    }
+    for (const norm of group) {
+      const outcome = setStatistics(norm, blend === 0 ? 0 : blend / (blend + samples));
+      if ("drift" in outcome) done.push(outcome);
+      else left.push(outcome);
+    }
+  }
+  const order = new Map(norms.map(({ norm }, k) => [norm, k]));
+  done.sort((a, b) => (order.get(a.norm) ?? 0) - (order.get(b.norm) ?? 0));
+  return { bytes: model.write(done.length > 0), norms: done, left, samples: samples ?? 0 };
+}
+
+function checkOptions(mode: string, blend: number): void {
+  const fault = (expected: string, received: unknown, cure: string): ArgumentError =>
+    new ArgumentError({ where, expected, received: String(received), cure });
+  if (mode !== "sequential" && mode !== "batch")
+    throw fault('mode "sequential" or "batch"', mode, "Pass one of the two.");
+  if (!(blend >= 0 && blend < Number.POSITIVE_INFINITY)) {
+    const cure = "Pass how many samples the old statistics count for.";
+    throw fault("blend to be a finite number of samples, at least 0", blend, cure);
+  }
+}
+
+async function ranksOfFirst(source: Source, norms: readonly RunningNorm[], data: Data): Promise<number[]> {
+  for await (const batch of data) return ranksOfInputs(source, norms, batch);
+  return norms.map(({ rank = 2 }) => rank);
+}
+
+/** One pass. @returns how many samples there were */
+async function pool(
+  session: OnnxSession,
+  data: Data,
+  norms: readonly RunningNorm[],
+  names: readonly string[],
+  about: Pick<RecalibrateOnnxOptions, "signal" | "onProgress"> & {
+    readonly pass: number;
+    readonly passes: number;
+    /** Of the pass before. */
+    readonly samples: number | null;
+  },
+): Promise<number> {
+  const { signal, onProgress, pass, passes } = about;
+  let samples = 0;
+  for await (const batch of data) {
+    signal?.throwIfAborted();
+    const outputs = await session.run(batch);
+    norms.forEach((norm, k) => {
+      addBatch(norm, outputs[names[k]]);
+    });
+    samples += batch[session.inputs[0]?.name]?.shape[0] ?? 1;
+    await onProgress?.({ pass, passes, samples });
+  }
+  if (samples > 0 && samples === (about.samples ?? samples)) return samples;
+  throw new DataError({
+    where,
+    expected: about.samples === null ? "batches" : `the same ${about.samples} samples in each pass`,
+    received: samples === 0 ? "none" : String(samples),
+    cure: "Pass an array of batches, or an object whose iterator starts anew.",
+  });
+}
+
+function setStatistics(of: RunningNorm, weight: number): RecalibratedNorm | LeftNorm {
+  const { graph, node, norm, moments } = of;
+  if (moments.count < 2) {
+    const reason =
+      moments.skipped > 0
+        ? "no batch had a finite mean and variance"
+        : `it saw ${moments.count} values in each channel, where a variance takes 2`;
+    return { norm, reason };
+  }
+  const old: ChannelStatistics = { mean: of.mean.data, variance: of.variance.data };
+  const now = mixStatistics(old, { mean: moments.mean, variance: moments.variance() }, weight);
+  for (const name of ["mean", "variance"] as const) {
+    const values = { ...of[name], data: now[name] };
+    const packed = packValues(values);
+    if (packed === null) {
+      const expected = `a ${name} that fits ${values.type}`;
+      throw new DataError({ where, expected, received: `a larger one in ${norm}`, cure: "Recalibrate it in float32." });
+    }
+    graph.setConstant(node, parameterInputs[name], values, packed);
+  }
+  return { norm, values: moments.count, skipped: moments.skipped, drift: driftBetween(old, now, epsOf(node)) };
+}

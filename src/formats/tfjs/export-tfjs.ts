@@ -1,0 +1,95 @@
+import { noGrad } from "../../autograd.js";
+import { ArgumentError } from "../../errors.js";
+import { foldBatchNorm } from "../../graph/fold-batch-norm.js";
+import { Embedding } from "../../nn/embedding.js";
+import type { AnyModule, Module } from "../../nn/module.js";
+import { Sequential } from "../../nn/sequential.js";
+import { scope } from "../../scope.js";
+import { checkShape, formatShape, type Shape } from "../../shape.js";
+import { evaluating } from "../../train/mode.js";
+import type { ModelMeta } from "../model-file/save-model.js";
+import { writeLayer } from "./export-layers.js";
+import type { TfjsFiles } from "./files.js";
+import { TfjsWriter } from "./tfjs-writer.js";
+
+/** What goes into and comes out of an exported model. */
+export interface TfjsEnds {
+  /** The shape of one input as Evenkeel has it, without the batch: (C, H, W) of images. */
+  readonly inputShape: Shape;
+  /**
+   * Whether channels are the last axis of the model's input and output, as TF.js has it, (N, H, W, C), or the first of a sample, as here.
+   *
+   * @defaultValue true where a sample has three axes, as images have; else false
+   */
+  readonly channelsLast?: boolean;
+}
+
+/** Options of {@link exportTfjs}. */
+export interface ExportTfjsOptions extends TfjsEnds {
+  /** Whether batch norms are first made part of the layers beside them: {@link foldBatchNorm}. @defaultValue false */
+  readonly fold?: boolean;
+  /** What the file says besides: `model.getUserDefinedMetadata()` in TF.js. @defaultValue none */
+  readonly meta?: ModelMeta;
+}
+
+/** Samples with more axes have no norms, convolutions or poolings in TF.js. */
+const mostAxes = 3;
+
+/**
+ * A model as a TF.js layers model, as it is in evaluation mode: model.json and weights, to be loaded by `tf.loadLayersModel` with any of TF.js's
+ * backends.
+ *
+ * Its axis 0, the batch, is open. Images go in and come out with channels last; inside, weights are brought into that order, those behind a Flatten
+ * too, so that nothing is permuted when it runs. Other samples have their axes as here, unless `channelsLast` is given. The input holds float32, or int32
+ * where the model begins with an {@link Embedding}. Layers are named after modules (`1.body.0`).
+ *
+ * What TF.js has no layer for is composed of its own layers: groups of a convolution are zeros in a kernel (each channel by itself is a DepthwiseConv2D),
+ * group and instance norm are a LayerNormalization over other axes, RMS norm one of x beside −x, padding of pools that TF.js does not have a ZeroPadding2D.
+ * Computed weights (`Reparametrized`) are written as they are now. Dropout is left out. A layer in two places is one
+ * layer with two calls, so that training in TF.js keeps them one; it is written twice only where its inputs have another number of axes or TF.js would mix
+ * its calls up. Classes of one's own take
+ * part by a method {@link TfjsExportable.toTfjs}; subclasses of layers that only have a constructor are those layers.
+ *
+ * @throws ArgumentError if a class has no export, a batch norm has no running statistics, or a sample has more than three axes
+ * @throws ShapeError if a layer does not fit the shape of its input
+ * @example
+ * ```ts
+ * const net = new Sequential(new Conv2d(3, 8, 3), new BatchNorm(8), new ReLU(), new Flatten(), new Linear(288, 10));
+ * const { model, shards } = await exportTfjs(net, { inputShape: [3, 8, 8], fold: true });
+ * Object.keys(shards); // ["group1-shard1of1.bin"]
+ * ```
+ */
+export async function exportTfjs(
+  model: Module,
+  { inputShape, channelsLast, fold = false, meta = {} }: ExportTfjsOptions,
+): Promise<TfjsFiles> {
+  const where = "exportTfjs(model, { inputShape })";
+  checkShape(where, inputShape);
+  if (inputShape.length > mostAxes) {
+    throw new ArgumentError({
+      where,
+      expected: `at most ${mostAxes} sizes, since TF.js's norms take no more axes`,
+      received: formatShape(inputShape),
+      cure: "Join axes of the input.",
+    });
+  }
+  return evaluating(model, async () => {
+    const written = fold ? foldBatchNorm(model).model : model;
+    const dtype = firstLayer(written) instanceof Embedding ? "int32" : "float32";
+    const lastOf = (shape: Shape): boolean => isChannelsLast(shape, channelsLast);
+    const write = (sharing: boolean): TfjsFiles | null =>
+      new TfjsWriter(writeLayer, sharing).model(written, { shape: inputShape, dtype }, lastOf, meta);
+    const files = scope(() => noGrad(() => write(true) ?? write(false)));
+    if (files === null) throw new Error("internal: a network without shared layers has calls in another order");
+    return files;
+  });
+}
+
+/** Whether samples of a shape have their channels last in TF.js. */
+export function isChannelsLast({ length }: Shape, wanted: boolean | undefined): boolean {
+  return length > 1 && (wanted ?? length === mostAxes);
+}
+
+function firstLayer(model: AnyModule): AnyModule {
+  return model instanceof Sequential && model.layers.length > 0 ? firstLayer(model.layers[0]) : model;
+}

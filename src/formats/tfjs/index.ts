@@ -1,0 +1,21 @@
+/**
+ * Models of TensorFlow.js, in Node and in browsers: read and written, what normalisations they have, folded, and made of networks. It needs the package
+ * @tensorflow/tfjs where models are run.
+ *
+ * @module
+ */
+export type { FoldedNorm, LeftNorm } from "../../graph/fold-batch-norm.js";
+export type { DeclaredInput, ModelArray, ModelArrays } from "../foreign/arrays.js";
+export type { InspectedNorm } from "../foreign/inspected-norm.js";
+export type { ParameterRange } from "../foreign/norm-statistics.js";
+export type { TfjsExportable } from "./export-layers.js";
+export { type ExportTfjsOptions, exportTfjs, type TfjsEnds } from "./export-tfjs.js";
+export { type TfjsArtifacts, type TfjsFiles, tfjsWeightPaths, toTfjsArtifacts, toTfjsFiles } from "./files.js";
+export { type FoldTfjsOptions, foldTfjs, type TfjsFolding } from "./fold-tfjs.js";
+export { inspectTfjs, type TfjsInspection } from "./inspect-tfjs.js";
+export type { TensorFlow, TensorFlowLayer, TensorFlowModel, TensorFlowSymbol, TensorFlowTensor } from "./tensorflow.js";
+export type { TfjsOrder, TfjsValue } from "./tfjs-value.js";
+export type { TfjsLayerOptions, TfjsWeight, TfjsWriter } from "./tfjs-writer.js";
+export type { TfjsVerification, VerifyTfjsOptions } from "./verify.js";
+export { type TfjsExportVerification, type VerifyTfjsExportOptions, verifyTfjsExport } from "./verify-export.js";
+export type { TfjsQuantization, TfjsWeightSpec } from "./weights.js";

@@ -1,0 +1,83 @@
+import { ArgumentError } from "../errors.js";
+import { type AnyModule, Module } from "../nn/module.js";
+import { Norm } from "../nn/norms/norm.js";
+import { sameShape } from "../shape.js";
+import { replaceChild } from "./replace-child.js";
+
+/** What {@link convertNorm} has put in place of a norm. */
+export interface ConvertedNorm {
+  /** The path, as in {@link Module.namedModules}. */
+  readonly name: string;
+  /** The norm that stood there. */
+  readonly from: Norm;
+  /** What stands there now. */
+  readonly to: AnyModule;
+  /** Which parameters went over; the others of `to` are new, and no optimiser made before knows them. */
+  readonly kept: readonly ("weight" | "bias")[];
+}
+
+/**
+ * Replaces norms in a model, wherever they stand: batch by group norm, say, to fine-tune with small batches.
+ *
+ * Weight and bias go over to a replacement that has them in the same shape: the very tensors, so that an optimiser made before goes on training
+ * them. Parameters that do not fit are left behind: such an optimiser still holds them, to no effect, and does not know the new ones. So make the
+ * optimiser afterwards wherever `kept` is not `["weight", "bias"]`. Running statistics do not go over. A replacement takes the mode of what
+ * it replaces. Listeners stay with the old norm.
+ *
+ * @param model - changed in place
+ * @param convert - called once for each norm, with its path; returns what shall stand there, or nothing to leave it
+ * @returns what was replaced, in the order of {@link Module.namedModules}
+ * @throws ArgumentError if the model is a norm itself, or `convert` returns something else than a module
+ * @example
+ * ```ts
+ * const model = new Sequential(new Conv2d(3, 32, 3), new BatchNorm(32), new ReLU());
+ * const converted = convertNorm(model, (norm) => norm instanceof BatchNorm && new GroupNorm(8, norm.numFeatures));
+ * model.toString(); // Sequential(Conv2d(3, 32, 3), GroupNorm(8, 32), ReLU())
+ * converted[0].kept; // ["weight", "bias"]
+ * ```
+ */
+export function convertNorm(
+  model: AnyModule,
+  convert: (norm: Norm, name: string) => AnyModule | null | undefined | false,
+): ConvertedNorm[] {
+  if (model instanceof Norm) {
+    throw new ArgumentError({
+      where: "convertNorm(model, convert)",
+      expected: "a model that holds norms",
+      received: `${model}, a norm itself`,
+      cure: "Build its replacement in its place.",
+    });
+  }
+  const modules = model.namedModules();
+  const planned = modules.flatMap(([name, from]) => {
+    const to = from instanceof Norm ? convert(from, name) : null;
+    return from instanceof Norm && isReplacement(to, name) && to !== from ? [{ name, from, to }] : [];
+  });
+  return planned.map(({ name, from, to }) => {
+    const kept = (["weight", "bias"] as const).filter((key) => moveParameter(from, to, key));
+    to.train(from.training);
+    for (const [, parent] of modules) replaceChild(parent, from, to);
+    return { name, from, to, kept };
+  });
+}
+
+function isReplacement(value: unknown, name: string): value is AnyModule {
+  if (value instanceof Module) return true;
+  if (value === null || value === undefined || value === false) return false;
+  throw new ArgumentError({
+    where: "convertNorm(model, convert)",
+    expected: `convert to return a module for ${name}, or nothing`,
+    received: `a ${typeof value}`,
+    cure: "Return the layer that shall stand there.",
+  });
+}
+
+/** Whether a parameter fits the same place in another norm, to which it then goes. */
+function moveParameter(from: Norm, to: AnyModule, key: "weight" | "bias"): boolean {
+  const parameter = from[key];
+  const place = to instanceof Norm ? to[key] : null;
+  if (!(to instanceof Norm) || parameter === null || place === null || !sameShape(parameter.shape, place.shape))
+    return false;
+  to[key] = parameter;
+  return true;
+}

@@ -1,0 +1,112 @@
+import type { StatisticsView } from "../../backend/backend.js";
+import { ArgumentError } from "../../errors.js";
+import { concat } from "../../ops/concat.js";
+import { slice } from "../../ops/slice.js";
+import { momentsOf } from "../../ops/standardize.js";
+import { checkCount, formatShape } from "../../shape.js";
+import type { Tensor } from "../../tensor.js";
+import { warn } from "../../warnings.js";
+import type { NormPass } from "./norm.js";
+import { checkSeveralValues } from "./running-norm.js";
+import { SynchronizedNorm, type SynchronizedNormOptions } from "./synchronized-norm.js";
+
+/** Options of {@link BatchNorm}. */
+export interface BatchNormOptions extends SynchronizedNormOptions {
+  /** Whether there are running statistics; without them the layer uses the batch's own in evaluation too. @defaultValue true */
+  readonly trackRunningStats?: boolean;
+  /**
+   * Ghost batch norm: in training each stretch of so many samples is normalised by its own statistics, for the noise of small batches at large
+   * ones; ≥ 2. The last stretch takes what is left. Running statistics are those of the whole batch, moved once per batch, so that `momentum`
+   * means the same for any size (Hoffer, Hubara & Soudry 2017, arXiv:1705.08741, Algorithm 1, move them with each stretch). Not with `sync`.
+   * @defaultValue null: the whole batch
+   */
+  readonly virtualBatchSize?: number | null;
+}
+
+/** Below this many samples batch statistics are too noisy to train with. */
+const fewSamples = 8;
+
+/**
+ * Batch normalisation: per channel, over all samples and positions,
+ * y = weight · (x − mean) / √(variance + eps) + bias, with the batch's mean and biased variance in training and running averages of
+ * them in evaluation, where the layer is a fixed affine map. One class for all ranks: (N, C), (N, C, L), (N, C, H, W),
+ * (N, C, D, H, W).
+ *
+ * A batch whose mean or variance is not finite in any channel leaves the running statistics alone ({@link BatchNorm.skippedBatches}).
+ * With fewer than 8 samples the statistics are noisy: a warning names GroupNorm, once per layer.
+ *
+ * Source: Ioffe & Szegedy 2015 (arXiv:1502.03167), Algorithms 1 and 2.
+ *
+ * @example
+ * ```ts
+ * const norm = new BatchNorm(2);
+ * const x = tensor([[1, 10], [3, 30], [5, 50], [7, 70], [1, 10], [3, 30], [5, 50], [7, 70]]);
+ * norm.forward(x).mean(0).dataSync(); // Float32Array [0, 0], to rounding
+ * norm.eval().forward(x).shape; // [8, 2], by running statistics
+ * ```
+ */
+export class BatchNorm extends SynchronizedNorm {
+  /** Samples that are normalised together in training: see {@link BatchNormOptions.virtualBatchSize}; null: all. */
+  readonly virtualBatchSize: number | null;
+  #warnedFewSamples = false;
+
+  /**
+   * @param numFeatures - channels of x, ≥ 1
+   * @throws ArgumentError if a number is out of range
+   */
+  constructor(numFeatures: number, options: BatchNormOptions = {}) {
+    const { trackRunningStats = true, virtualBatchSize = null } = options;
+    super(checkCount("new BatchNorm(numFeatures)", "numFeatures", numFeatures), { ...options, trackRunningStats });
+    this.virtualBatchSize =
+      virtualBatchSize === null
+        ? null
+        : checkCount("new BatchNorm(numFeatures)", "virtualBatchSize", virtualBatchSize, 2);
+  }
+
+  protected override standardize(x: Tensor, view: StatisticsView, pass: NormPass): { y: Tensor; moments: Tensor } {
+    const { virtualBatchSize, training } = this;
+    if (virtualBatchSize === null || !training || view.outer <= virtualBatchSize) {
+      return super.standardize(x, view, pass);
+    }
+    if (this.synchronization() !== null) {
+      throw new ArgumentError({
+        where: `${this}.forward(x)`,
+        expected: "either virtualBatchSize or sync",
+        received: "both",
+        cure: "Build the layer without one of them.",
+      });
+    }
+    const { mask } = pass;
+    const parts = stretches(view, virtualBatchSize).map(([start, end]) => {
+      const part = slice(x, start, end);
+      const ownMask = mask === null || mask.shape[0] === 1 ? mask : slice(mask, start, end);
+      const { y, moments } = super.standardize(part, { ...view, outer: end - start }, { ...pass, mask: ownMask });
+      for (const t of [part, moments]) t.dispose();
+      return y;
+    });
+    const y = concat(parts, 0);
+    for (const part of parts) part.dispose();
+    return { y, moments: momentsOf(x, view, mask) };
+  }
+
+  protected override checkBatch(x: Tensor, view: StatisticsView): void {
+    checkSeveralValues(this, x, view);
+    const { outer } = view;
+    if (outer >= fewSamples || outer === 0 || this.#warnedFewSamples) return;
+    this.#warnedFewSamples = true;
+    warn(
+      `${this}.forward(x): batch statistics over ${outer} samples are noisy (shape ${formatShape(x.shape)}). ` +
+        `Use batches of ${fewSamples} or more, or GroupNorm, which does not depend on the batch.`,
+    );
+  }
+
+  override toString(): string {
+    return `BatchNorm(${this.numFeatures})`;
+  }
+}
+
+/** Samples of each stretch of `size`; a last one of a single value per channel, which has no variance, joins the one before it. */
+function stretches({ outer, inner }: StatisticsView, size: number): [start: number, end: number][] {
+  const count = (outer % size) * inner === 1 ? Math.floor(outer / size) : Math.ceil(outer / size);
+  return Array.from({ length: count }, (_, k) => [k * size, k === count - 1 ? outer : (k + 1) * size]);
+}

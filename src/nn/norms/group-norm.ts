@@ -1,0 +1,86 @@
+import { ones, zeros } from "../../create.js";
+import { ArgumentError, ShapeError } from "../../errors.js";
+import { checkCount, formatShape } from "../../shape.js";
+import type { Tensor } from "../../tensor.js";
+import { channelView, Norm, type NormPass } from "./norm.js";
+
+/** Options of {@link GroupNorm}. */
+export interface GroupNormOptions {
+  /** Added to the variance under the root, in units of x²; ≥ 0. At 0, a group without variance is an error. @defaultValue 1e-5 */
+  readonly eps?: number;
+  /** Whether there are a trained weight and bias, one of each per channel. @defaultValue true */
+  readonly affine?: boolean;
+}
+
+/**
+ * Group normalisation: per sample and group of neighbouring channels, over their positions,
+ * y = weight · (x − mean) / √(variance + eps) + bias. It does not depend on the batch, so it is the norm for batches too small for
+ * {@link BatchNorm}, and the same in evaluation as in training. x is (N, C, …) of rank 2 to 5.
+ *
+ * One group normalises each sample as a whole (layer norm of images, with a weight per channel); as many groups as channels is
+ * {@link InstanceNorm}.
+ *
+ * Source: Wu & He 2018 (arXiv:1803.08494), equations 1 and 7.
+ *
+ * @example
+ * ```ts
+ * const norm = new GroupNorm(2, 4, { eps: 0 });
+ * norm.forward(tensor([[1, 3, 10, 30]])).dataSync(); // Float32Array [-1, 1, -1, 1]
+ * ```
+ */
+export class GroupNorm extends Norm {
+  /** Number of groups, a divisor of the number of channels. */
+  readonly numGroups: number;
+  /** Number of channels, the size of axis 1. */
+  readonly numChannels: number;
+  protected readonly share = "group of every sample";
+
+  /**
+   * @param numGroups - groups of channels, a divisor of `numChannels`
+   * @param numChannels - channels of x, ≥ 1
+   * @throws ArgumentError if a number is out of range, or the channels do not divide into the groups
+   */
+  constructor(numGroups: number, numChannels: number, { eps = 1e-5, affine = true }: GroupNormOptions = {}) {
+    super();
+    const where = "new GroupNorm(numGroups, numChannels)";
+    this.numGroups = checkCount(where, "numGroups", numGroups);
+    this.numChannels = checkCount(where, "numChannels", numChannels);
+    if (numChannels % numGroups !== 0) {
+      throw new ArgumentError({
+        where,
+        expected: "numChannels to be a multiple of numGroups",
+        received: `${numChannels} channels for ${numGroups} groups`,
+        cure: "Pass a number of groups that divides the channels.",
+      });
+    }
+    this.eps = eps;
+    this.weight = affine ? ones([numChannels], { requiresGrad: true }) : null;
+    this.bias = affine ? zeros([numChannels], { requiresGrad: true }) : null;
+  }
+
+  protected override normalize(x: Tensor, pass: NormPass): Tensor {
+    const { numGroups, numChannels } = this;
+    const { outer, inner } = channelView(this, x, numChannels);
+    const values = (numChannels / numGroups) * inner;
+    if (values === 1) {
+      throw new ShapeError({
+        where: `${this}.forward(x)`,
+        expected: "at least 2 values per group",
+        received: `1 (shape ${formatShape(x.shape)})`,
+        cure: "Build the layer with fewer groups.",
+      });
+    }
+    const view = { outer: 1, kept: outer * numGroups, inner: values, repeat: inner, period: numChannels };
+    const { y, moments } = this.standardize(x, view, pass);
+    moments.dispose();
+    return y;
+  }
+
+  protected override place(k: number): string {
+    return `group ${k % this.numGroups} of sample ${Math.floor(k / this.numGroups)}`;
+  }
+
+  override toString(): string {
+    return `GroupNorm(${this.numGroups}, ${this.numChannels})`;
+  }
+}

@@ -1,0 +1,64 @@
+import type { StatisticsView } from "../../backend/backend.js";
+import { ShapeError } from "../../errors.js";
+import { checkCount, formatShape } from "../../shape.js";
+import type { Tensor } from "../../tensor.js";
+import { RunningNorm, type RunningNormOptions } from "./running-norm.js";
+
+/** Options of {@link InstanceNorm}. */
+export interface InstanceNormOptions extends RunningNormOptions {
+  /**
+   * Whether there are running statistics, the averages over samples of their means and variances, which evaluation then uses.
+   * @defaultValue false
+   */
+  readonly trackRunningStats?: boolean;
+}
+
+/**
+ * Instance normalisation: per sample and channel, over its positions, y = weight · (x − mean) / √(variance + eps) + bias, with one
+ * weight and bias per channel (PyTorch's has none unless asked). It takes the contrast out of each image by itself: for style
+ * transfer and image generation. The same in evaluation as in training unless there are running statistics. x is (N, C, …) of rank 3 to 5,
+ * with 2 positions or more.
+ *
+ * Source: Ulyanov, Vedaldi & Lempitsky 2016 (arXiv:1607.08022), equation 4.
+ *
+ * @example
+ * ```ts
+ * const norm = new InstanceNorm(1, { eps: 0 });
+ * const x = tensor([[[1, 3]], [[10, 30]]]); // two samples of one channel
+ * norm.forward(x).dataSync(); // Float32Array [-1, 1, -1, 1]
+ * ```
+ */
+export class InstanceNorm extends RunningNorm {
+  protected readonly share = "channel of every sample";
+
+  /**
+   * @param numFeatures - channels of x, ≥ 1
+   * @throws ArgumentError if a number is out of range
+   */
+  constructor(numFeatures: number, options: InstanceNormOptions = {}) {
+    const { trackRunningStats = false } = options;
+    super(checkCount("new InstanceNorm(numFeatures)", "numFeatures", numFeatures), { ...options, trackRunningStats });
+  }
+
+  protected override batchView({ outer, kept, inner }: StatisticsView): StatisticsView {
+    return { outer: 1, kept: outer * kept, inner, repeat: inner, period: kept };
+  }
+
+  protected override checkBatch(x: Tensor, { inner }: StatisticsView): void {
+    if (inner !== 1) return;
+    throw new ShapeError({
+      where: `${this}.forward(x)`,
+      expected: "at least 2 positions per channel",
+      received: `1 (shape ${formatShape(x.shape)})`,
+      cure: "Use larger images or signals, or normalise with LayerNorm or GroupNorm.",
+    });
+  }
+
+  protected override place(k: number): string {
+    return `channel ${k % this.numFeatures} of sample ${Math.floor(k / this.numFeatures)}`;
+  }
+
+  override toString(): string {
+    return `InstanceNorm(${this.numFeatures})`;
+  }
+}

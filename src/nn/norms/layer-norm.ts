@@ -1,0 +1,66 @@
+import { ones, zeros } from "../../create.js";
+import { ArgumentError } from "../../errors.js";
+import { formatShape, type Shape, sizeOf } from "../../shape.js";
+import type { Tensor } from "../../tensor.js";
+import { Norm, type NormPass, normalizedShapeOf, rowView } from "./norm.js";
+
+/** Options of {@link LayerNorm}. */
+export interface LayerNormOptions {
+  /** Added to the variance under the root, in units of x²; ≥ 0. At 0, a row without variance is an error. @defaultValue 1e-5 */
+  readonly eps?: number;
+  /** Whether there are a trained weight and bias, one of each per normalised value. @defaultValue true */
+  readonly affine?: boolean;
+  /** Whether there is a bias beside the weight, if `affine`. @defaultValue true */
+  readonly bias?: boolean;
+}
+
+/**
+ * Layer normalisation: over the last axes, y = weight · (x − mean) / √(variance + eps) + bias. Each row (all that the leading axes
+ * tell apart) has statistics of its own, so it does not depend on the batch: the norm of transformers and recurrent networks. The
+ * same in evaluation as in training. x is (…, normalizedShape) of rank up to 5.
+ *
+ * Source: Ba, Kiros & Hinton 2016 (arXiv:1607.06450), equations 3 and 4.
+ *
+ * @example
+ * ```ts
+ * const norm = new LayerNorm(2, { eps: 0 });
+ * norm.forward(tensor([[1, 3], [10, 30]])).dataSync(); // Float32Array [-1, 1, -1, 1]
+ * ```
+ */
+export class LayerNorm extends Norm {
+  /** The last axes of x, over which it normalises. */
+  readonly normalizedShape: Shape;
+  protected readonly share = "row";
+
+  /**
+   * @param normalizedShape - sizes of the last axes of x, or of the last one; at least 2 values in all
+   * @throws ArgumentError if a number is out of range
+   */
+  constructor(normalizedShape: number | Shape, { eps = 1e-5, affine = true, bias = true }: LayerNormOptions = {}) {
+    super();
+    const where = "new LayerNorm(normalizedShape)";
+    const shape = normalizedShapeOf(where, normalizedShape);
+    if (sizeOf(shape) === 1) {
+      throw new ArgumentError({
+        where,
+        expected: "at least 2 values to normalise",
+        received: `1 (shape ${formatShape(shape)})`,
+        cure: "Normalise over more axes: of one value only the bias would be left.",
+      });
+    }
+    this.normalizedShape = shape;
+    this.eps = eps;
+    this.weight = affine ? ones(shape, { requiresGrad: true }) : null;
+    this.bias = affine && bias ? zeros(shape, { requiresGrad: true }) : null;
+  }
+
+  protected override normalize(x: Tensor, pass: NormPass): Tensor {
+    const { y, moments } = this.standardize(x, rowView(this, x, this.normalizedShape), pass);
+    moments.dispose();
+    return y;
+  }
+
+  override toString(): string {
+    return `LayerNorm(${formatShape(this.normalizedShape)})`;
+  }
+}

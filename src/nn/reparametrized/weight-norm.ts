@@ -1,0 +1,72 @@
+import { noGrad } from "../../autograd.js";
+import { ArgumentError } from "../../errors.js";
+import { scope } from "../../scope.js";
+import { resolveAxis } from "../../shape.js";
+import type { Tensor } from "../../tensor.js";
+import { Reparametrized } from "./reparametrized.js";
+import type { Weighted } from "./weighted.js";
+
+/** Options of {@link WeightNorm}. */
+export interface WeightNormOptions {
+  /**
+   * The axis of the weight along which lengths are told apart: 0, the outputs, of Linear, Conv1d and Conv2d. The outputs of
+   * ConvTranspose2d lie along 1, yet PyTorch's default is 0 there too. @defaultValue 0
+   */
+  readonly axis?: number;
+}
+
+/**
+ * Weight normalisation: weight = g · v / ‖v‖, so that length and direction of each output's weights are trained apart. It depends on no
+ * data, so it serves where batch statistics are wrong (recurrent networks, reinforcement learning, audio generation), but it does not
+ * keep activations at a scale: that is left to g. At first it changes nothing: v is the layer's weight, and g its lengths.
+ *
+ * State as PyTorch's `weight_norm`: `bias`, `weight_g`, `weight_v`.
+ *
+ * Source: Salimans & Kingma 2016 (arXiv:1602.07868), equation 2.
+ *
+ * @example
+ * ```ts
+ * const layer = new WeightNorm(new Linear(2, 1, { bias: false }));
+ * layer.loadStateDict({ weight_g: tensor([[10]]), weight_v: tensor([[3, 4]]) });
+ * layer.forward(tensor([[1, 0], [0, 1]])).dataSync(); // Float32Array [6, 8]
+ * ```
+ */
+export class WeightNorm<Layer extends Weighted = Weighted> extends Reparametrized<Layer> {
+  /** g: the length along each place of the axis; the shape of the weight with 1 in all other axes. Named as in PyTorch's state. */
+  readonly weight_g: Tensor;
+  /** v: the direction; the shape of the weight. */
+  readonly weight_v: Tensor;
+  /** See {@link WeightNormOptions.axis}. */
+  readonly axis: number;
+
+  /**
+   * @param layer - Linear, Conv1d, Conv2d or ConvTranspose2d; its weight becomes v
+   * @throws ArgumentError if the layer is another, there is no such axis, or weights have no direction since all are 0
+   */
+  constructor(layer: Layer, { axis = 0 }: WeightNormOptions = {}) {
+    super(layer);
+    const where = "new WeightNorm(layer)";
+    this.axis = resolveAxis(where, axis, layer.weight.rank);
+    this.weight_v = layer.weight;
+    this.weight_g = scope(() => noGrad(() => this.#lengths()));
+    this.weight_g.requiresGrad = true;
+    const lost = this.weight_g.dataSync().indexOf(0);
+    if (lost >= 0) {
+      throw new ArgumentError({
+        where,
+        expected: "weights with a direction",
+        received: `none but 0 at ${lost} of axis ${this.axis}`,
+        cure: "Initialise the layer with other weights; g alone may be 0.",
+      });
+    }
+  }
+
+  #lengths(): Tensor {
+    const others = this.weight_v.shape.map((_, k) => k).filter((k) => k !== this.axis);
+    return this.weight_v.mul(this.weight_v).sum(others, { keepDims: true }).sqrt();
+  }
+
+  protected override computeWeight(): Tensor {
+    return this.weight_v.mul(this.weight_g.div(this.#lengths()));
+  }
+}
