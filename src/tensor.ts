@@ -338,7 +338,8 @@ export class Tensor {
   }
 }
 
-const detach = defineOp("detach", (t: Tensor) => view("detach", t, t.shape));
+/** The same values without the graph: gradients stop here. Shares the memory. */
+export const detach = defineOp("detach", (t: Tensor) => view("detach", t, t.shape));
 
 /** A new tensor of undefined values on a backend, for an op to fill. `origin` names the op. */
 export function empty(origin: string, backend: Backend, shape: Shape, bytesPerValue = 4): Tensor {

@@ -1,9 +1,12 @@
 import type { Tensor } from "./tensor.js";
 
+/** The function of an op, whatever it takes. */
+export type OpFunction = (...given: never[]) => Tensor;
+
 /** What records a network while its `forward` runs: ops and layers report to it. */
 export interface Tracer {
   /** An op that a user called; `run` computes it. What the op itself calls is not recorded. */
-  op<A extends readonly unknown[]>(name: string, run: (...given: A) => Tensor, given: A): Tensor;
+  op(name: string, run: OpFunction, given: readonly unknown[]): Tensor;
   /** A module that is applied; `run` applies it. */
   module(module: object, input: readonly unknown[], run: () => unknown): unknown;
   /** A part of the program for which no gradient is recorded. */
@@ -38,5 +41,5 @@ export function defineOp<A extends readonly unknown[]>(
   name: string,
   run: (...given: A) => Tensor,
 ): (...given: A) => Tensor {
-  return (...given) => (tracer === null ? run(...given) : tracer.op(name, run, given));
+  return (...given) => (tracer === null ? run(...given) : tracer.op(name, run as unknown as OpFunction, given));
 }

@@ -136,14 +136,23 @@ export abstract class Module<Input extends unknown[] = [x: Tensor], Output = Ten
     return members(this).filter((entry): entry is [string, AnyModule] => entry[1] instanceof Module);
   }
 
+  /** @internal The parameters among this module's own properties. */
+  ownParameters(): [key: string, parameter: Tensor][] {
+    return members(this).filter(
+      (entry): entry is [string, Tensor] => entry[1] instanceof Tensor && entry[1].isParameter,
+    );
+  }
+
+  /** @internal The buffers of this module itself. */
+  ownBuffers(): [key: string, buffer: Tensor][] {
+    return [...this.#buffers];
+  }
+
   /** Parameters and, unless `parametersOnly`, buffers, in PyTorch's order: a module's own, then those of its children. */
   #entries(parametersOnly: boolean): [name: string, tensor: Tensor][] {
     return this.#tree("", []).flatMap(([name, module]) => {
-      const own = members(module).filter(
-        (entry): entry is [string, Tensor] => entry[1] instanceof Tensor && entry[1].isParameter,
-      );
-      const buffers = parametersOnly ? [] : [...module.#buffers];
-      return [...own, ...buffers].map(([key, tensor]): [string, Tensor] => [join(name, key), tensor]);
+      const own = [...module.ownParameters(), ...(parametersOnly ? [] : module.ownBuffers())];
+      return own.map(([key, tensor]): [string, Tensor] => [join(name, key), tensor]);
     });
   }
 
@@ -153,6 +162,11 @@ export abstract class Module<Input extends unknown[] = [x: Tensor], Output = Ten
     if (path.includes(this)) return [];
     const below = this.children().flatMap(([key, child]) => child.#tree(join(name, key), [...path, this]));
     return [[name, this], ...below];
+  }
+
+  /** @internal The parameters and buffers themselves, by their keys in {@link Module.stateDict}. */
+  ownState(): [key: string, tensor: Tensor][] {
+    return this.#entries(false);
   }
 
   /** Copies of all parameters and buffers by name: PyTorch's keys and shapes. */

@@ -1,6 +1,6 @@
 import { ArgumentError } from "../errors.js";
 import { checkTensor, type Tensor } from "../tensor.js";
-import { fusesWithRelu } from "./fused-relu.js";
+import { isPlainRelu, takesRelu } from "./fused-relu.js";
 import { type AnyModule, Module } from "./module.js";
 
 /**
@@ -38,7 +38,7 @@ export class Sequential extends Module {
     let value = x;
     for (let k = 0; k < this.layers.length; k++) {
       const layer = this.layers[k];
-      if (fusesWithRelu(layer, this.layers[k + 1])) {
+      if (isPlainRelu(this.layers[k + 1]) && takesRelu(layer)) {
         value = layer.forward(value, { activation: "relu" });
         k++;
       } else value = layer.forward(value);
