@@ -77,11 +77,13 @@ export {
   type DataSplit,
   describeModel,
   type LoadedModel,
+  type LoadModelOptions,
   loadModel,
   type ModelDescription,
   type ModelMeta,
   type ModelVersions,
   type NetworkRecord,
+  type SaveModelOptions,
   saveModel,
 } from "./formats/model-file/save-model.js";
 export { readSafetensors, type SafetensorsFile, writeSafetensors } from "./formats/safetensors/safetensors.js";

@@ -333,7 +333,7 @@ function members(module: AnyModule): [string, unknown][] {
 }
 
 function join(path: string, key: string): string {
-  return path === "" ? key : `${path}.${key}`;
+  return path === "" || key === "" ? path + key : `${path}.${key}`;
 }
 
 function lastPart(path: string): string {
