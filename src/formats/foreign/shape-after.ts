@@ -1,6 +1,5 @@
 import { noGrad } from "../../autograd.js";
 import { tensor, zeros } from "../../create.js";
-import { forwardOf } from "../../graph/affine-layers.js";
 import type { AnyModule } from "../../nn/module.js";
 import { Norm } from "../../nn/norms/norm.js";
 import { RunningNorm } from "../../nn/norms/running-norm.js";
@@ -30,7 +29,8 @@ export function shapeAfter(layer: AnyModule, [batch, ...sizes]: BatchShape): Bat
   try {
     return scope(() =>
       noGrad(() => {
-        const y: unknown = Reflect.apply(forwardOf(layer) as () => unknown, layer, [inputOf(layer, sample)]);
+        const { forward } = layer.hooked ? Object.getPrototypeOf(layer) : layer;
+        const y: unknown = Reflect.apply(forward, layer, [inputOf(layer, sample)]);
         if (!(y instanceof Tensor)) throw new Error(`internal: ${layer} gives no tensor`);
         return [batch, ...y.shape.slice(1)];
       }),
