@@ -70,7 +70,7 @@ function copyAll(model: AnyModule, shared: ReadonlySet<AnyModule>): ModelCopy {
   const copyModule = (module: AnyModule): AnyModule => {
     const known = copies.get(module);
     if (known !== undefined) return known;
-    const properties = Object.entries(module).filter(([key]) => key !== "forward" || !module.hooked);
+    const properties = Object.entries(module);
     const isCopyable = !shared.has(module) && properties.every(([, value]) => isCopyableValue(value));
     const copy = isCopyable ? module.copyShell(copyValue, copyTensor) : module;
     copies.set(module, copy);

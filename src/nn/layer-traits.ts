@@ -56,7 +56,7 @@ export function same(size: number | null): number | null {
  * `toString`, and the object has no `forward` of its own.
  */
 export function behavesAs(module: AnyModule, prototype: object): boolean {
-  if (Object.hasOwn(module, "forward") && !module.hooked) return false;
+  if (Object.hasOwn(module, "forward")) return false;
   for (let p: object = Object.getPrototypeOf(module); p !== prototype; p = Object.getPrototypeOf(p)) {
     const overrides = Reflect.ownKeys(p).filter((key) => key in prototype);
     if (overrides.some((key) => key !== "constructor" && key !== "toString")) return false;
