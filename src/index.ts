@@ -125,6 +125,7 @@ export { Conv2d, type Conv2dOptions } from "./nn/conv2d.js";
 export { Dropout, type DropoutOptions } from "./nn/dropout.js";
 export { Embedding } from "./nn/embedding.js";
 export { Flatten } from "./nn/flatten.js";
+export type { ChannelAxis, ChannelMap, LayerTraits } from "./nn/layer-traits.js";
 export { Linear, type LinearOptions } from "./nn/linear.js";
 export { type AnyModule, type ForwardListener, Module, type StateDictDifference } from "./nn/module.js";
 export { BatchNorm, type BatchNormOptions } from "./nn/norms/batch-norm.js";
