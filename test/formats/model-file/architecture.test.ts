@@ -4,6 +4,7 @@ import {
   Linear,
   loadModel,
   type Module,
+  onWarning,
   ReLU,
   readSafetensors,
   Sequential,
