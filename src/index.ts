@@ -137,14 +137,9 @@ export { LayerNorm, type LayerNormOptions } from "./nn/norms/layer-norm.js";
 export type { MaskedOutput } from "./nn/norms/mask.js";
 export { Norm, type NormForwardOptions } from "./nn/norms/norm.js";
 export { RmsNorm, type RmsNormOptions } from "./nn/norms/rms-norm.js";
-export {
-  RunningNorm,
-  type RunningNormOptions,
-  type RunningNormState,
-  type Statistics,
-} from "./nn/norms/running-norm.js";
-export { syncBatchNorm } from "./nn/norms/sync-batch-norm.js";
-export { SynchronizedNorm, type SynchronizedNormOptions } from "./nn/norms/synchronized-norm.js";
+export { RunningNorm, type RunningNormOptions } from "./nn/norms/running-norm.js";
+export type { RunningNormState, Statistics } from "./nn/norms/running-statistics.js";
+export { type SynchronizedNorm, type SynchronizedNormOptions, syncBatchNorm } from "./nn/norms/sync-batch-norm.js";
 export { AvgPool2d, GlobalAvgPool2d, MaxPool2d } from "./nn/pooling.js";
 export { Reparametrized } from "./nn/reparametrized/reparametrized.js";
 export { SpectralNorm, type SpectralNormOptions } from "./nn/reparametrized/spectral-norm.js";

@@ -37,6 +37,8 @@ export interface LayerTraits {
   readonly channels?: (channels: number | null) => number | null;
   /** Rank of the output, from that of the input; null where it is not known. */
   readonly rank?: (rank: number | null) => number | null;
+  /** Whether `forward` takes `{ activation: "relu" }` and then computes the ReLU behind it in the same pass. @defaultValue false */
+  readonly fusesRelu?: boolean;
   /** Where its input and output have their channels. @defaultValue none of its own: where the layer before it has them */
   readonly channelAxis?: ChannelAxis;
   /** The map that the layer is at inference, which does not depend on its input; null if it is none as its switches stand. */

@@ -120,6 +120,11 @@ export abstract class Module<Input extends unknown[] = [x: Tensor], Output = Ten
     return traits?.rank?.(rank) ?? (traits?.isElementwise ? rank : null);
   }
 
+  /** @internal Whether `forward` takes `{ activation: "relu" }`. */
+  get fusesRelu(): boolean {
+    return this.#traits()?.fusesRelu ?? false;
+  }
+
   /** Where its input and output have their channels; null where the layer before it decides. */
   get channelAxis(): ChannelAxis | null {
     return this.#traits()?.channelAxis ?? null;
