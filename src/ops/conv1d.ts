@@ -3,6 +3,7 @@ import { checkCount, formatShape } from "../shape.js";
 import type { Tensor } from "../tensor.js";
 import { conv2d } from "./conv2d.js";
 import { reshape } from "./reshape.js";
+import { checkTaps } from "./windows.js";
 
 /** Options of {@link conv1d}. */
 export interface SignalConvOptions {
@@ -48,6 +49,7 @@ export function conv1d(x: Tensor, weight: Tensor, bias: Tensor | null = null, op
       cure: "Match the weight's channels to those of x.",
     });
   }
+  checkTaps(where, weight);
   const reach = dilation * (kernel - 1) + 1;
   if (length + 2 * padding < reach) {
     throw new ShapeError({
