@@ -63,7 +63,9 @@ test("a write between the working memories of two threads is found", () => {
 test("freeing what is no block is an error", () => {
   const memory = new GuardedMemory();
   const block = memory.allocate(100);
-  expect(() => memory.free(block, 96)).toThrowErrorMatchingInlineSnapshot(`[Error: internal: 1·96 bytes at 1048832 are freed, which are no block]`);
+  expect(() => memory.free(block, 96)).toThrowErrorMatchingInlineSnapshot(
+    `[Error: internal: 1·96 bytes at 1048832 are freed, which are no block]`,
+  );
   memory.free(block, 100);
   expect(() => memory.free(block, 100)).toThrow("which are no block");
 });
