@@ -1,6 +1,7 @@
 import { record } from "../autograd.js";
 import { resolveAxes, sizeOf } from "../shape.js";
 import { empty, type Tensor } from "../tensor.js";
+import { defineOp } from "../tracing.js";
 import { checkHasValues } from "./empty-axes.js";
 import { reshape } from "./reshape.js";
 import type { ReduceOptions } from "./sum.js";
@@ -10,14 +11,17 @@ import type { ReduceOptions } from "./sum.js";
  *
  * @throws ShapeError if there is none to choose from
  */
-export function max(x: Tensor, axis?: number | readonly number[], { keepDims = false }: ReduceOptions = {}): Tensor {
-  const axes = resolveAxes(`${x}.max(axis)`, axis, x.rank);
-  checkHasValues(`${x}.max(axis)`, x.shape, axes, "Reduce an axis that has values.");
-  let y = x;
-  for (const k of [...axes].reverse()) y = maxAlong(y, k);
-  const kept = y.shape.filter((_, k) => keepDims || !axes.includes(k));
-  return reshape(y, kept);
-}
+export const max = defineOp(
+  "max",
+  (x: Tensor, axis?: number | readonly number[], { keepDims = false }: ReduceOptions = {}): Tensor => {
+    const axes = resolveAxes(`${x}.max(axis)`, axis, x.rank);
+    checkHasValues(`${x}.max(axis)`, x.shape, axes, "Reduce an axis that has values.");
+    let y = x;
+    for (const k of [...axes].reverse()) y = maxAlong(y, k);
+    const kept = y.shape.filter((_, k) => keepDims || !axes.includes(k));
+    return reshape(y, kept);
+  },
+);
 
 /** The largest value along one axis, which stays with size 1. */
 function maxAlong(x: Tensor, axis: number): Tensor {

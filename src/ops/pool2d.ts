@@ -1,6 +1,7 @@
 import { record } from "../autograd.js";
 import type { PoolGeometry } from "../backend/backend.js";
 import { empty, type Tensor } from "../tensor.js";
+import { defineOp } from "../tracing.js";
 import { checkHasValues } from "./empty-axes.js";
 import { mean } from "./mean.js";
 import { checkImages, checkReach, outputSize, type Pair, resolvePair } from "./windows.js";
@@ -32,7 +33,7 @@ function geometryOf(where: string, x: Tensor, kernelSize: Pair, options: PoolOpt
  * @throws ShapeError if no window fits, or planes have no values
  * @throws ArgumentError if the padding is not smaller than the kernel
  */
-export function maxPool2d(x: Tensor, kernel: Pair, options: PoolOptions = {}): Tensor {
+export const maxPool2d = defineOp("maxPool2d", (x: Tensor, kernel: Pair, options: PoolOptions = {}): Tensor => {
   const geometry = geometryOf("maxPool2d(x, kernel)", x, kernel, options);
   const { backend, shape: before } = x;
   const shape = [x.shape[0], x.shape[1], geometry.outHeight, geometry.outWidth];
@@ -46,7 +47,7 @@ export function maxPool2d(x: Tensor, kernel: Pair, options: PoolOptions = {}): T
   });
   indices.dispose();
   return y;
-}
+});
 
 /**
  * The mean of each window; padding is not counted, so that borders are means of real values.
@@ -56,7 +57,7 @@ export function maxPool2d(x: Tensor, kernel: Pair, options: PoolOptions = {}): T
  * @throws ShapeError if no window fits, or planes have no values
  * @throws ArgumentError if the padding is not smaller than the kernel
  */
-export function avgPool2d(x: Tensor, kernel: Pair, options: PoolOptions = {}): Tensor {
+export const avgPool2d = defineOp("avgPool2d", (x: Tensor, kernel: Pair, options: PoolOptions = {}): Tensor => {
   const geometry = geometryOf("avgPool2d(x, kernel)", x, kernel, options);
   const { backend, shape: before } = x;
   const y = empty("avgPool2d", backend, [x.shape[0], x.shape[1], geometry.outHeight, geometry.outWidth]);
@@ -66,12 +67,11 @@ export function avgPool2d(x: Tensor, kernel: Pair, options: PoolOptions = {}): T
     backend.avgPool2dGradient(dy.block, dx.block, geometry);
     return [dx];
   });
-}
+});
 
 /** The mean of each plane. @param x - (N, C, H, W) @returns (N, C) @throws ShapeError if planes have no values */
-export function globalAvgPool2d(x: Tensor): Tensor {
-  const where = "globalAvgPool2d(x)";
-  checkImages(where, x);
-  checkHasValues(where, x.shape, [2, 3], "Pass planes that have values.");
+export const globalAvgPool2d = defineOp("globalAvgPool2d", (x: Tensor): Tensor => {
+  checkImages("globalAvgPool2d(x)", x);
+  checkHasValues("globalAvgPool2d(x)", x.shape, [2, 3], "Pass planes that have values.");
   return mean(x, [2, 3]);
-}
+});
