@@ -6,7 +6,7 @@ import { Dropout } from "./dropout.js";
 import { Embedding } from "./embedding.js";
 import { Flatten } from "./flatten.js";
 import { Linear } from "./linear.js";
-import type { AnyModule } from "./module.js";
+import type { AnyModule, Module } from "./module.js";
 import { BatchNorm } from "./norms/batch-norm.js";
 import { BatchRenorm } from "./norms/batch-renorm.js";
 import { GroupNorm } from "./norms/group-norm.js";
@@ -20,11 +20,41 @@ import { WeightStandardization } from "./reparametrized/weight-standardization.j
 import { Residual } from "./residual.js";
 import { Sequential } from "./sequential.js";
 
-/** The library's layers by the name that files know them by. */
-export const layerClasses: Readonly<Record<string, new (...given: never[]) => AnyModule>> = {
-  ...{ Linear, Conv1d, Conv2d, ConvTranspose2d, Embedding, Sequential, Residual },
-  ...{ BatchNorm, BatchRenorm, InstanceNorm, GroupNorm, LayerNorm, RmsNorm },
-  ...{ WeightNorm, SpectralNorm, WeightStandardization },
-  ...{ MaxPool2d, AvgPool2d, GlobalAvgPool2d, Dropout, Flatten },
-  ...{ ReLU, ReLU6, LeakyReLU, ELU, GELU, SiLU, Sigmoid, Tanh, Softmax },
+/** The library's layers by the names that files have for them. Everything else about a layer stands in its own file. */
+export const layerClasses: Readonly<Record<string, new (...given: never[]) => Module>> = {
+  Linear,
+  Conv1d,
+  ConvTranspose2d,
+  Conv2d,
+  BatchNorm,
+  BatchRenorm,
+  InstanceNorm,
+  Embedding,
+  GroupNorm,
+  LayerNorm,
+  RmsNorm,
+  WeightNorm,
+  SpectralNorm,
+  WeightStandardization,
+  MaxPool2d,
+  AvgPool2d,
+  GlobalAvgPool2d,
+  Dropout,
+  Flatten,
+  ReLU,
+  ReLU6,
+  LeakyReLU,
+  ELU,
+  GELU,
+  SiLU,
+  Sigmoid,
+  Tanh,
+  Softmax,
+  Sequential,
+  Residual,
 };
+
+/** The name of the class that a module is of ({@link Module.is}); null if it is none of the library's. */
+export function layerName(module: AnyModule): string | null {
+  return Object.entries(layerClasses).find(([, layerClass]) => module.is(layerClass))?.[0] ?? null;
+}

@@ -1,6 +1,7 @@
 import { ArgumentError } from "../errors.js";
 import { checkTensor, type Tensor } from "../tensor.js";
 import { isPlainRelu, takesRelu } from "./fused-relu.js";
+import type { LayerTraits } from "./layer-traits.js";
 import { type AnyModule, Module } from "./module.js";
 
 /**
@@ -48,6 +49,15 @@ export class Sequential extends Module {
 
   override children(): [name: string, module: AnyModule][] {
     return this.layers.map((layer, k) => [String(k), layer]);
+  }
+
+  protected override traits(): LayerTraits {
+    const { layers } = this;
+    return {
+      constructorArguments: layers,
+      channels: (channels) => layers.reduce((given, layer) => layer.channelsAfter(given), channels),
+      rank: (rank) => layers.reduce((given, layer) => layer.rankAfter(given), rank),
+    };
   }
 
   override toString(): string {
