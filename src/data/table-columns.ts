@@ -89,7 +89,7 @@ export function checkRows(
         where: `${rowName(table, r)}, column ${column.name}`,
         expected: faultOf(row[places[bad]], column, isTarget) ?? "",
         received: JSON.stringify(row[places[bad]]),
-        cure: `Correct it, ${isTarget ? "" : "leave the column out, "}or drop such rows (--skip-bad-rows).`,
+        cure: `Correct it, ${isTarget ? "" : "leave the column out, "}or drop such rows ({ skipBadRows: true }).`,
       });
     }
   }

@@ -68,7 +68,7 @@ function fitColumn(table: Table, { name, kind }: Column, rows: ArrayLike<number>
     where: `${table.name ?? "table"}, column ${name}`,
     expected: `text of at most ${mostValues} values that repeat`,
     received: isIdentifier ? `another one in each of ${cells.length} rows` : String(values.length),
-    cure: `Leave the column out (--ignore ${JSON.stringify(name)}), or group its values.`,
+    cure: `Leave the column out ({ ignore: [${JSON.stringify(name)}] }), or group its values.`,
   });
 }
 

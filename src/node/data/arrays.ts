@@ -167,7 +167,7 @@ function targetsOf(path: string, name: string, y: NpyArray, { task }: ReadAsOpti
     where: path,
     expected: `one class for each sample in ${name}`,
     received: formatShape(y.shape),
-    cure: "Save numpy.argmax(y, axis=1), or pass --task regression.",
+    cure: 'Save numpy.argmax(y, axis=1), or pass { task: "regression" }.',
   });
 }
 
@@ -189,7 +189,7 @@ function badRows(
           where: `${path}, ${name}, row ${row}, column ${i % width}`,
           expected: "a finite number",
           received: String(values[i]),
-          cure: "Correct it, or drop such rows (--skip-bad-rows). Both are counted from 0.",
+          cure: "Correct it, or drop such rows ({ skipBadRows: true }). Both are counted from 0.",
         });
       }
       rows.add(row);

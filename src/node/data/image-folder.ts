@@ -172,7 +172,7 @@ function unreadable(folder: string, faults: readonly string[]): FormatError {
     where: folder,
     expected: "only whole PNG and JPEG images, named as what they are",
     received: `${faults.slice(0, mostNamed).join(", ")}${more}`,
-    cure: "Replace, rename or remove them, or leave them out (--skip-bad-rows).",
+    cure: "Replace, rename or remove them, or leave them out ({ skipBadRows: true }).",
   });
 }
 
@@ -182,7 +182,7 @@ function checkSide(path: string, [, height, width]: Image["shape"], size: ReadAs
     where: path,
     expected: `a size to bring images above ${largestSide} pixels to`,
     received: `none, and an image of ${height}×${width}`,
-    cure: "Pass one, such as --image-size 64.",
+    cure: "Pass one, such as { imageSize: 64 }.",
   });
 }
 
@@ -191,7 +191,7 @@ function differs(first: File, shape: Image["shape"], other: File, otherShape: Im
     where: other.path,
     expected: `${shape[1]}×${shape[2]} pixels, as ${first.path} has`,
     received: `${otherShape[1]}×${otherShape[2]}`,
-    cure: "Bring all images to one size, such as --image-size 32.",
+    cure: "Bring all images to one size, such as { imageSize: 32 }.",
   });
 }
 
@@ -204,7 +204,7 @@ function makeRoom(folder: string, bytes: number): Uint8Array {
         where: folder,
         expected: "memory for all its pixels",
         received: `a need of ${bytes} bytes`,
-        cure: "Pass a smaller --image-size.",
+        cure: "Pass a smaller { imageSize }.",
         bytes,
       },
       { cause },

@@ -170,7 +170,7 @@ export function splitSamples(
       where: source,
       expected: `samples for ${names.join(", ")} in shares of ${shares.join(", ")}`,
       received: `${samples.length} in all, and none for ${names[empty < 0 ? rows.findIndex(({ length }) => length === 0) : empty]}`,
-      cure: "Bring more data, or pass other shares, such as --split 0.7,0.3.",
+      cure: "Bring more data, or pass other shares, such as { split: [0.7, 0.3] }.",
     });
   }
   const part = (k: number): Rows => ({ samples, rows: rows[k] });
