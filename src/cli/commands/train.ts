@@ -2,8 +2,10 @@ import { join } from "node:path";
 import type { Command } from "commander";
 import { setBackend } from "../../backend/index.js";
 import type { Communicator } from "../../communicator.js";
+import { broadcastValue } from "../../distributed/broadcast-value.js";
 import { DivergedError } from "../../errors.js";
 import { saveModel } from "../../formats/model-file/save-model.js";
+import { joinRanks } from "../../mpi/join-ranks.js";
 import { normOptions } from "../../networks/networks.js";
 import { othersThatUse } from "../../networks/norms.js";
 import type { Module } from "../../nn/module.js";
@@ -20,7 +22,7 @@ import { defaultLr, type TrainFlags, trainFlags } from "../flags/train-flags.js"
 import { Interrupted, type Interruption, watchInterruption } from "../interruption.js";
 import { progress } from "../print/progress.js";
 import { printWarning } from "../print/warning.js";
-import { joinRanks, share } from "../ranks.js";
+
 import { report } from "../runs/report.js";
 import { RunFolder, resumption } from "../runs/run-folder.js";
 import type { EpochMetrics, RunListener } from "../runs/run-listener.js";
@@ -84,12 +86,12 @@ async function train(given: TrainFlags, self: Command): Promise<void> {
     const record = saved?.record ?? finished;
     const flags = record === null ? given : resumedFlags(self, given, record, folder.path);
     if (finished !== null) {
-      say(`${folder.path}: this run is finished; there is nothing to go on with`);
+      say(`${folder.path}: this run is finished; there is nothing to resume`);
       return;
     }
     if (given.resume === true && saved === null) {
-      if (given.data === undefined) self.error(`error: no run in ${folder.path} to resume, and no --data to begin one`);
-      printWarning(`${folder.path}: no run to resume; beginning one`);
+      if (given.data === undefined) self.error(`error: no run in ${folder.path} to resume, and no --data to start one`);
+      printWarning(`${folder.path}: no run to resume; starting one`);
     }
     await trainIn(folder, flags, saved, interruption, communicator);
   } finally {
@@ -108,7 +110,7 @@ interface SharedRun {
 /** Trains with rank 0, which alone speaks and writes. */
 async function trainAlong(communicator: Communicator, interruption: Interruption): Promise<void> {
   onWarning(() => {});
-  const { flags, checkpoint } = share<SharedRun>(communicator, null);
+  const { flags, checkpoint } = broadcastValue<SharedRun>(communicator, null);
   setBackend(flags.backend);
   if (flags.threads !== undefined) await threads(flags.threads);
   seed(flags.seed ?? 0);
@@ -138,14 +140,14 @@ async function trainIn(
   const flags = { ...given, lr: given.lr ?? defaultLr[given.optimizer], seed: currentSeed() };
   const record = saved === null ? recordOf(flags) : { ...saved.record, epochs: flags.epochs };
   const checkpointText = saved === null ? null : Buffer.from(saved.checkpoint).toString("base64");
-  share<SharedRun>(communicator, { flags, checkpoint: checkpointText });
+  broadcastValue<SharedRun>(communicator, { flags, checkpoint: checkpointText });
   const training = await prepareTraining(flags, record, folder.path, communicator);
   say(communicator.size === 1 ? training.summary : `${training.summary}; ${communicator.size} ranks`);
   const left = saved === null ? folder.checkpoint : null;
   if (saved !== null) {
     checkFacts(saved.facts, training.facts);
     folder.resume(saved.logs);
-    say(`going on in epoch ${Math.min(saved.epoch + 1, flags.epochs)}/${flags.epochs}, after step ${saved.step}`);
+    say(`resuming in epoch ${Math.min(saved.epoch + 1, flags.epochs)}/${flags.epochs}, after step ${saved.step}`);
   } else if (left !== null) {
     printWarning(`${folder.path} holds an unfinished run, which this one replaces as soon as it has something to save`);
   }
