@@ -85,7 +85,7 @@ async function study(names: readonly string[], given: StudyFlags, self: Command)
     out.write(`${line}\n`);
   };
   say(`${loaded.description}; ${chosen.map(({ name }) => name).join(", ")}`);
-  if (folder.kept > 0) say(`going on after ${folder.kept} trials`);
+  if (folder.kept > 0) say(`resuming after ${folder.kept} trials`);
   const progress = studyProgress(out);
   try {
     interruption.defer();
@@ -119,7 +119,7 @@ async function study(names: readonly string[], given: StudyFlags, self: Command)
     if (given.json === true) process.stdout.write(record);
   } catch (error) {
     if (!(error instanceof Interrupted)) throw error;
-    process.stderr.write("evenkeel: interrupted; every trial so far is kept. Go on with the same command.\n");
+    process.stderr.write("evenkeel: interrupted; every trial so far is kept. Run the same command to continue.\n");
     process.exitCode = error.code;
   } finally {
     progress.close();

@@ -165,7 +165,7 @@ function fit(source: string, { name, shape }: ForeignInput, given: readonly numb
     where: source,
     expected: `samples of ${shown(shape)}, as the model's input ${name} takes them`,
     received: shown(given),
-    cure: "Bring the data to that shape, or pass another { size } or { layout }.",
+    cure: "Reshape the data, or pass another { size } or { layout }.",
   });
 }
 
