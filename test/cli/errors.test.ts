@@ -9,7 +9,7 @@ import { installEvenkeel } from "../support/own-package.js";
 let folder = "";
 const train = (...args: string[]) => evenkeelIn(folder, "train", ...args, "--out", "never");
 const table = (rows: readonly string[]): string => ["x,y", ...rows, ""].join("\n");
-const rows = Array.from({ length: 20 }, (_, k) => `${k},${k % 2 === 0 ? "even" : "odd"}`);
+const rows = Array.from({ length: 60 }, (_, k) => `${k},${k % 2 === 0 ? "even" : "odd"}`);
 
 beforeAll(() => {
   folder = mkdtempSync(join(tmpdir(), "evenkeel-errors-"));
@@ -33,6 +33,7 @@ test("options that the library's messages name are the flags that set them", () 
     ["--data", "names.csv"],
     ["--data", "few.csv"],
     ["--data", "good.csv", "--split", "1"],
+    ["--data", "good.csv", "--split", "0.8,0.1"],
     ["--data", "images", "--split", "0.5,0.5"],
   ];
   const answers = mistakes.map((args) => {
@@ -40,7 +41,16 @@ test("options that the library's messages name are the flags that set them", () 
     expect(code, stderr).toBe(1);
     return stderr.trim();
   });
-  expect(answers).toMatchInlineSnapshot();
+  expect(answers).toMatchInlineSnapshot(`
+    [
+      "evenkeel: bad.csv, row 62, column x: expected a number, as in most rows, got "old". Correct it, leave the column out, or drop such rows (--skip-bad-rows).",
+      "evenkeel: names.csv, column x: expected text of at most 1000 values that repeat, got a different one in each of 48 rows. Leave the column out (--ignore x), or group its values.",
+      "evenkeel: few.csv: expected samples for training, validation, test in shares of 0.8, 0.1, 0.1, got 2 in all, and none for validation. Add data, or pass other shares, such as --split 0.7,0.3.",
+      "evenkeel: --split: expected two shares (training, test) or three (training, validation, test), got [1]. Pass for example --split 0.8,0.1,0.1.",
+      "evenkeel: --split: expected shares of at least 0 whose sum is 1, got [0.8, 0.1]. Pass for example --split 0.8,0.1,0.1.",
+      "evenkeel: --split: expected data in one part, got data that are split already. Leave the split out.",
+    ]
+  `);
 });
 
 test("a stack is printed with --debug only", () => {

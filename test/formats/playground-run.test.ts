@@ -83,7 +83,19 @@ describe("a run of the playground", () => {
         return String(error);
       }
     });
-    expect(messages).toMatchInlineSnapshot();
+    expect(messages).toMatchInlineSnapshot(`
+      [
+        "FormatError: decodeRun(json): expected a run exported from the playground, got something else. Export the run again from the playground.",
+        "FormatError: decodeRun(json): expected a run exported from the playground, got something else. Export the run again from the playground.",
+        "FormatError: decodeRun(json): expected a run exported from the playground, got something else. Export the run again from the playground.",
+        "FormatError: decodeRun(json): expected a run exported from the playground, got something else. Export the run again from the playground.",
+        "FormatError: decodeRun(json): expected formatVersion 1, got 2. Export the run again from the playground.",
+        "FormatError: decodeRun(json): expected a list of networks, got 1. Export the run again from the playground.",
+        "FormatError: decodeRun(json): expected data and models in base64, got other characters. Export the run again from the playground.",
+        "FormatError: decodeRun(json): expected networks with name and steps, got {}. Export the run again from the playground.",
+        "FormatError: decodeRun(json): expected data and models in base64, got undefined. Export the run again from the playground.",
+      ]
+    `);
     expect(() =>
       decodeRunData(encodeRunData({ shape: [1], classes: 1, train: none, test: none }).subarray(0, 20)),
     ).toThrow("Check that the file is a complete .safetensors file.");

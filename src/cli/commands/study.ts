@@ -59,9 +59,8 @@ type StudyFlags = FlagsOf<typeof flags>;
 export function studyCommand(): Command {
   const names = experiments.map(({ name }) => name).join(", ");
   return command("study", {
-    description:
-      "Measure claims of papers on normalisation over paired seeds. The results are study.html and study.json.",
-    takes: [["[name...]", `experiments: ${names}; all of the budget if none is named`]],
+    description: `Measure claims of papers on normalisation over paired seeds. The results are study.html and study.json. Experiments: ${names}.`,
+    takes: [["[name...]", "experiments to run (default: all of the budget)"]],
     flags,
     examples: [
       "evenkeel study",

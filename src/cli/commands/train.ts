@@ -6,7 +6,7 @@ import { broadcastValue } from "../../distributed/broadcast-value.js";
 import { DivergedError } from "../../errors.js";
 import { saveModel } from "../../formats/model-file/save-model.js";
 import { joinRanks } from "../../mpi/join-ranks.js";
-import { normOptions } from "../../networks/networks.js";
+import { networks, normOptions } from "../../networks/networks.js";
 import { othersThatUse } from "../../networks/norms.js";
 import type { Module } from "../../nn/module.js";
 import { RunningNorm } from "../../nn/norms/running-norm.js";
@@ -33,7 +33,7 @@ import { prepareTraining, type Training } from "../runs/training.js";
 /** `evenkeel train` */
 export function trainCommand(): Command {
   return command("train", {
-    description: "Train a network on images, tables or arrays, and write the model and its metrics.",
+    description: `Train a network on images, tables or arrays, and write the model and its metrics. Networks by name: ${Object.keys(networks).join(", ")}.`,
     takes: [],
     flags: trainFlags,
     examples: [

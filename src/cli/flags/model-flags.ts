@@ -1,4 +1,3 @@
-import { networks } from "../../networks/networks.js";
 import { flag, withDefault } from "./flag.js";
 import { count } from "./parsers.js";
 
@@ -15,7 +14,7 @@ export const model = flag("--model <name|file>", {
 /** For a network that is yet to be trained. */
 export const newModel = {
   ...model,
-  help: `network: ${Object.keys(networks).join(", ")}, or a module such as ./net.js`,
+  help: "network: a name, or a module such as ./net.js",
   initially: "cnn for images, else mlp",
 };
 export const batchSize = flag("--batch-size <n>", { group, help: "samples at a time", parse: count() });

@@ -1,7 +1,7 @@
 import type { TargetScale } from "../../data/array-dataset.js";
 import type { Dataset, TensorData } from "../../data/dataset.js";
 import { momentsOf } from "../../data/moments.js";
-import { splitIndices } from "../../data/split.js";
+import { checkShares, splitIndices } from "../../data/split.js";
 import { subset } from "../../data/subset.js";
 import { ArgumentError, DataError } from "../../errors.js";
 import type { DataSplit, ModelMeta } from "../../formats/model-file/save-model.js";
@@ -148,14 +148,13 @@ export function splitSamples(
   options: Pick<LoadDataOptions, "split" | "seed">,
 ): Parts {
   const { split: shares = defaultSplit, seed = 0 } = options;
+  const where = `loadData(${source}, { split })`;
+  const cure = "Pass for example { split: [0.8, 0.1, 0.1] }.";
   if (shares.length !== 2 && shares.length !== 3) {
-    throw new ArgumentError({
-      where: `loadData(${source}, { split })`,
-      expected: "two shares (training, test) or three (training, validation, test)",
-      received: `[${shares.join(", ")}]`,
-      cure: "Pass for example [0.8, 0.1, 0.1].",
-    });
+    const expected = "two shares (training, test) or three (training, validation, test)";
+    throw new ArgumentError({ where, expected, received: `[${shares.join(", ")}]`, cure });
   }
+  checkShares(where, shares, cure);
   const { targets } = samples;
   const labels =
     targets?.task === "classification"
