@@ -42,7 +42,7 @@ export function tableColumns(table: Table, { target, ignore = [], task }: TableC
   if (inputs.length === 0) {
     throw new DataError({
       where: table.name ?? "table",
-      expected: "a column to learn from beside the target",
+      expected: "an input column beside the target",
       received: `only ${table.columns.join(", ")}`,
       cure: "Separate columns by commas, and leave at least one.",
     });
@@ -89,7 +89,7 @@ export function checkRows(
         where: `${rowName(table, r)}, column ${column.name}`,
         expected: faultOf(row[places[bad]], column, isTarget) ?? "",
         received: JSON.stringify(row[places[bad]]),
-        cure: `Correct it, ${isTarget ? "" : "leave the column out, "}or drop such rows (--skip-bad-rows).`,
+        cure: `Correct it, ${isTarget ? "" : "leave the column out, "}or drop such rows ({ skipBadRows: true }).`,
       });
     }
   }
@@ -103,7 +103,7 @@ export function checkRows(
 
 /** What was expected of a cell instead; null if it is in order. */
 function faultOf(cell: string, { kind }: Column, isTarget: boolean): string | null {
-  if (isMissing(cell)) return isTarget ? "a value to learn" : null;
+  if (isMissing(cell)) return isTarget ? "a target value" : null;
   if (kind === "category") return null;
   const value = numberOf(cell);
   if (value === null) return isTarget ? "a number" : "a number, as in most rows";

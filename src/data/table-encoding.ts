@@ -67,8 +67,8 @@ function fitColumn(table: Table, { name, kind }: Column, rows: ArrayLike<number>
   throw new DataError({
     where: `${table.name ?? "table"}, column ${name}`,
     expected: `text of at most ${mostValues} values that repeat`,
-    received: isIdentifier ? `another one in each of ${cells.length} rows` : String(values.length),
-    cure: `Leave the column out (--ignore ${JSON.stringify(name)}), or group its values.`,
+    received: isIdentifier ? `a different one in each of ${cells.length} rows` : String(values.length),
+    cure: `Leave the column out ({ ignore: [${JSON.stringify(name)}] }), or group its values.`,
   });
 }
 

@@ -1,6 +1,6 @@
 import type { Module } from "../nn/module.js";
 import { isSynchronized } from "../nn/norms/sync-batch-norm.js";
-import { bucketSizes } from "../train/ranks.js";
+import { bucketSizes } from "./ranks.js";
 
 /** A collective of a training step. */
 export interface StepCollective {

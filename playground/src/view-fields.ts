@@ -1,5 +1,17 @@
-import { integer, number, numbers, type Values } from "../../fields.js";
-import type { WalkInputs } from "./walk.js";
+import { choice, integer, number, numbers, type Values } from "./fields.js";
+import { momenta } from "./training/momenta.js";
+
+/** What of part 3 stands in the address. */
+export const trainAndTestFields = {
+  /** The network that is looked at, if both have running statistics. */
+  tested: choice(["b", "a"]),
+  /** Which statistics the layer is shown with. */
+  statistics: choice(["batch", "running"]),
+  /** The momentum whose memory is drawn. */
+  memory: choice(momenta.map(String), "0.9"),
+  /** How many samples share a batch with the one that is followed, itself included. */
+  mates: integer(1, 256, 8),
+};
 
 /** How many numbers a walk's mini-batch may have; with fewer than 4 there is hardly a spread, but one may see what the library says. */
 export const [fewest, most] = [1, 16];
@@ -23,18 +35,3 @@ export const walkFields = {
 
 /** The values of {@link walkFields}. */
 export type WalkSettings = Values<typeof walkFields>;
-
-/** The mini-batch that settings describe; samples without a gradient of their own have 0. */
-export function walkInputsOf(settings: WalkSettings): WalkInputs {
-  const { walkX: x, walkDy: dy } = settings;
-  return {
-    x,
-    dy: x.map((_, k) => dy[k] ?? 0),
-    weight: settings.walkWeight,
-    bias: settings.walkBias,
-    eps: settings.walkEps,
-    momentum: settings.walkMomentum,
-    runningMean: settings.walkRunningMean,
-    runningVar: settings.walkRunningVar,
-  };
-}

@@ -1,5 +1,5 @@
-import type { FoldedNorm, LeftNorm } from "../graph/fold-batch-norm.js";
-import { formatPairs } from "./print/table.js";
+import type { FoldedNorm, LeftNorm } from "../../graph/fold-batch-norm.js";
+import { formatPairs } from "./table.js";
 
 /** What became of each norm, and how many of each. */
 export function describeFolding(
