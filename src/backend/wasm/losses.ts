@@ -1,38 +1,38 @@
 import type { Losses } from "../backend.js";
 import type { Runtime } from "./runtime.js";
+import * as kernels from "./signatures.generated.js";
 
 /** What a row and a value of it take, in ns, forward and backward: {@link Runtime.share}. */
 const nanoseconds = { row: 50, value: 2.5, rowGradient: 20, valueGradient: 1.5 };
 
-/** Cross-entropy: assembly/losses.ts. */
+/** Cross-entropy: assembly/losses/cross-entropy.ts. */
 export function losses(runtime: Runtime): Losses<number> {
   return {
     crossEntropy(logits, labels, weights, smoothing, rows, classes, logProbabilities, loss) {
-      const w = weights ?? 0;
+      const shared = { labels, weights: weights ?? 0 };
       runtime.withScratch(8 * rows, (terms) => {
-        runtime.share(
-          "crossEntropyRows",
-          rows,
-          rows * (nanoseconds.row + nanoseconds.value * classes),
+        const work = rows * (nanoseconds.row + nanoseconds.value * classes);
+        const results = { logP: logProbabilities, terms };
+        runtime.share(kernels.crossEntropyRows, {
+          units: rows,
+          work,
           logits,
-          labels,
-          w,
+          ...shared,
           smoothing,
           classes,
-          logProbabilities,
-          terms,
-        );
-        runtime.run("crossEntropyMean", 1, terms, labels, w, rows, loss);
+          ...results,
+        });
+        runtime.run(kernels.crossEntropyMean, { units: 1, terms, ...shared, rows, loss });
       });
     },
 
     crossEntropyGradient(dloss, logProbabilities, labels, weights, smoothing, rows, classes, dlogits) {
-      const w = weights ?? 0;
+      const shared = { labels, weights: weights ?? 0, classes };
       runtime.withScratch(16, (factors) => {
-        runtime.run("crossEntropyFactors", 1, dloss, labels, w, rows, classes, factors);
-        const args = [logProbabilities, labels, w, smoothing, classes, factors, dlogits];
+        runtime.run(kernels.crossEntropyFactors, { units: 1, dloss, ...shared, rows, factors });
         const work = rows * (nanoseconds.rowGradient + nanoseconds.valueGradient * classes);
-        runtime.share("crossEntropyRowsGradient", rows, work, ...args);
+        const row = { logP: logProbabilities, ...shared, smoothing, factors, dlogits };
+        runtime.share(kernels.crossEntropyRowsGradient, { units: rows, work, ...row });
       });
     },
   };

@@ -1,10 +1,9 @@
 // How the values of a normalisation are walked, and cut into pieces that have sums of their own: by their shape only.
 import type { StatisticsView } from "../backend.js";
+import { flushTerms } from "./signatures.generated.js";
 
 /** Rows are cut into so many pieces at most. */
 const maxPieces = 32;
-/** Rows between two flushes of f32 sums in the kernels: pieces are made of so many. */
-const flushRows = 128;
 /** Fewer values than this are not worth a piece of their own. */
 const minPieceValues = 16384;
 /** Images of planes smaller than this are not either. */
@@ -36,9 +35,9 @@ export function channelFold({ kept, inner }: StatisticsView): number {
   return inner === 1 && kept < 16 && kept % 4 !== 0 ? 4 * Math.ceil(4 / kept) : 1;
 }
 
-/** Rows per piece of single values. */
+/** Rows per piece of single values: a multiple of those between two flushes of f32 sums. */
 export function channelPieceRows(view: StatisticsView): number {
-  const least = flushRows * channelFold(view);
+  const least = flushTerms * channelFold(view);
   return least * Math.max(1, Math.ceil(view.outer / (least * maxPieces)));
 }
 

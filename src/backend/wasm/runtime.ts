@@ -1,14 +1,14 @@
 import { BackendError } from "../../errors.js";
+import type { Kernel, Size } from "./kernel.js";
 import { kernelBytes } from "./kernels.generated.js";
 import { WasmMemory } from "./memory.js";
 import { leastWork, Pool } from "./pool.js";
 
-/** A kernel, and its place among the exports. */
-interface Kernel {
-  readonly name: string;
-  readonly index: number;
-  readonly call: (...args: number[]) => void;
-}
+/** What a kernel is called with: its arguments by name, and how many units there are. */
+type Call<Arguments> = NoInfer<Arguments> & { readonly units: number };
+
+/** A call that threads may share, with about what it takes one of them, in ns. */
+type SharedCall<Arguments> = Call<Arguments> & { readonly work: number };
 
 /** So many threads are started unless a number is asked for. */
 const mostByDefault = 8;
@@ -21,16 +21,11 @@ function decode(base64: string): Uint8Array<ArrayBuffer> {
   return bytes;
 }
 
-/**
- * The compiled kernels and the memory they work on.
- *
- * A kernel takes pointers and counts, and last the range of its units (rows, channels, images, pieces …) that this call
- * does. Results never depend on how the range is cut, so the cuts may be handed to several threads.
- */
+/** The compiled kernels and the memory they work on. Kernels are called by their descriptions: see kernel.ts. */
 export class Runtime {
   readonly memory = new WasmMemory();
   readonly pool: Pool;
-  readonly #kernels: Readonly<Record<string, Kernel>>;
+  readonly #functions: readonly ((...args: number[]) => number)[];
   #asked = false;
 
   constructor(least?: typeof leastWork) {
@@ -49,11 +44,7 @@ export class Runtime {
       );
     }
     const instance = new WebAssembly.Instance(module, { env: { memory: this.memory.memory } });
-    const names = Object.keys(instance.exports);
-    const kernel = (name: string, index: number): Kernel => {
-      return { name, index, call: instance.exports[name] as Kernel["call"] };
-    };
-    this.#kernels = Object.fromEntries(names.map((name, index) => [name, kernel(name, index)]));
+    this.#functions = Object.values(instance.exports) as ((...args: number[]) => number)[];
     this.pool = new Pool(module, this.memory.memory, least);
   }
 
@@ -65,32 +56,35 @@ export class Runtime {
     if (wanted !== this.pool.requested) this.pool.start(wanted);
   }
 
+  /** Bytes of something, as the kernels' own function says. */
+  size<Arguments>({ index, list }: Size<Arguments>, named: NoInfer<Arguments>): number {
+    return this.#functions[index](...list(named));
+  }
+
   /** Runs a kernel over all of its units on this thread. */
-  run(kernel: string, units: number, ...args: number[]): void {
-    this.#kernels[kernel].call(...args, 0, units);
+  run<Arguments>(kernel: Kernel<Arguments>, call: Call<Arguments>): void {
+    const { index, scratch } = kernel;
+    const args = kernel.list(call);
+    if (scratch === null) this.#functions[index](...args, 0, call.units);
+    else this.withScratch(this.size(scratch, call), (at) => this.#functions[index](...args, 0, call.units, at));
   }
 
-  /** Runs a kernel that needs working memory of its own, passed after the range. */
-  runWithScratch(kernel: string, units: number, scratchBytes: number, ...args: number[]): void {
-    this.withScratch(scratchBytes, (scratch) => this.#kernels[kernel].call(...args, 0, units, scratch));
-  }
-
-  /** As {@link Runtime.run}, on all threads if `work`, about what it takes one of them in ns, is worth it. */
-  share(kernel: string, units: number, work: number, ...args: number[]): void {
-    if (!this.#isShared(units, work)) this.run(kernel, units, ...args);
-    else this.pool.run(this.#kernels[kernel], units, work, args, { at: 0, bytes: 0 });
-  }
-
-  /** As {@link Runtime.share}, with working memory for each thread. */
-  shareWithScratch(kernel: string, units: number, work: number, scratchBytes: number, ...args: number[]): void {
+  /** As {@link Runtime.run}, on all threads if the work is worth it. */
+  share<Arguments>(kernel: Kernel<Arguments>, call: SharedCall<Arguments>): void {
+    const { units, work } = call;
     if (!this.#isShared(units, work)) {
-      this.runWithScratch(kernel, units, scratchBytes, ...args);
+      this.run(kernel, call);
       return;
     }
-    const bytes = Math.max(64, Math.ceil(scratchBytes / 64) * 64);
-    this.withScratch(bytes * this.pool.requested, (at) => {
-      this.pool.run(this.#kernels[kernel], units, work, args, { at, bytes });
-    });
+    const { name, index, scratch } = kernel;
+    const job = { name, index, call: this.#functions[index] };
+    const args = kernel.list(call);
+    if (scratch === null) {
+      this.pool.run(job, units, work, args, { at: 0, bytes: 0 });
+      return;
+    }
+    const bytes = Math.max(64, Math.ceil(this.size(scratch, call) / 64) * 64);
+    this.withScratch(bytes * this.pool.requested, (at) => this.pool.run(job, units, work, args, { at, bytes }));
   }
 
   #isShared(units: number, work: number): boolean {

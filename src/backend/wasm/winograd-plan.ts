@@ -36,13 +36,10 @@ export interface WinogradShape {
   readonly resultColumns: number;
 }
 
-/** How its tiles are cut into units: see assembly/winograd-tiles.ts. */
+/** How its tiles are cut into units: see assembly/winograd/tiles.ts. */
 export interface WinogradPlan {
   readonly words: Int32Array<ArrayBuffer>;
   readonly units: number;
-  /** Tiles, or positions of rows, of a full unit, rounded up to a multiple of 16. */
-  readonly tiles: number;
-  readonly planesBytes: number;
   /** What the products and transforms take, in ns. */
   readonly work: number;
 }
@@ -153,8 +150,6 @@ function planOf(
   return {
     words: Int32Array.of(...source, ...result, ...cuts, groups * channels, groups * results, rowLength),
     units: Math.ceil(batch / images) * Math.ceil(tileRows / sliceRows),
-    tiles: 16 * Math.ceil((images * sliceRows * tileColumns) / 16),
-    planesBytes: 16 * Math.ceil((images * (4 * sliceRows + 2) * rowLength) / 4),
     work: batch * perImage * perTile,
   };
 }
@@ -166,7 +161,7 @@ export function tilePlan(shape: WinogradShape, bytesPerTile: number): WinogradPl
   return planOf(shape, tileColumns, 4 * tileColumns + 2, most, tileCosts);
 }
 
-/** A plan for assembly/winograd-columns.ts, whose tiles are positions of rows that end with the zeros before the next. */
+/** A plan for assembly/winograd/columns.ts, whose tiles are positions of rows that end with the zeros before the next. */
 export function columnPlan(shape: WinogradShape): WinogradPlan {
   const { channels, results, columns, padding } = shape;
   const rowLength = columns + padding[1];
