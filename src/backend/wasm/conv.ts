@@ -89,7 +89,7 @@ export function conv(runtime: Runtime): Convolutions<number> {
     geometry: ConvGeometry,
     source: number,
     weight: number,
-    steps: WeightSteps,
+    { groupStep, rowStep, channelStep }: WeightSteps,
     bias: number,
     result: number,
     rows: number,
@@ -97,10 +97,14 @@ export function conv(runtime: Runtime): Convolutions<number> {
     withPlan(plan, 4 * plan.weightsSize, (words, packed) => {
       const packing = nanoseconds.packedByte * 4 * plan.weightsSize;
       const pairs = geometry.groups * Math.ceil(rows / 2);
-      runtime.share(kernels.convPackWeights, { units: pairs, work: packing, plan: words, weight, ...steps, packed });
+      runtime.share(
+        kernels.convPackWeights,
+        { units: pairs, work: packing },
+        { plan: words, weight, groupStep, rowStep, channelStep, packed },
+      );
       const work = workOf(geometry, multiplyAddNs);
       const product = { plan: words, source, weights: packed, bias, result };
-      runtime.share(kernels.convCorrelate, { units: geometry.batch, work, ...product });
+      runtime.share(kernels.convCorrelate, { units: geometry.batch, work }, product);
     });
   }
 
@@ -110,14 +114,15 @@ export function conv(runtime: Runtime): Convolutions<number> {
     geometry: ConvGeometry,
     source: number,
     weight: number,
-    steps: WeightSteps,
+    { groupStep, rowStep, channelStep }: WeightSteps,
     bias: number,
     result: number,
   ): void {
     withPlan(plan, 0, (words) => {
       const units = geometry.batch * geometry.groups;
       const work = workOf(geometry, nanoseconds.multiplyAdd);
-      runtime.share(kernels.convDirect, { units, work, plan: words, source, weight, ...steps, bias, result });
+      const args = { plan: words, source, weight, groupStep, rowStep, channelStep, bias, result };
+      runtime.share(kernels.convDirect, { units, work }, args);
     });
   }
 
@@ -149,16 +154,16 @@ export function conv(runtime: Runtime): Convolutions<number> {
     const columns = batch * plane;
     const weightBytes = 8 * groups * Math.ceil(rows / 2) * channels;
     runtime.withScratch(weightBytes, (packed) => {
-      runtime.share(kernels.pointwisePackWeights, {
-        units: groups * Math.ceil(rows / kernels.pointwisePackedRows),
-        work: nanoseconds.packedByte * weightBytes,
-        ...{ weight, channels, rows, transposed: transposeWeight, packed },
-      });
-      runtime.share(kernels.convPointwise, {
-        units: groups * Math.ceil(columns / 16),
-        work: workOf(geometry, multiplyAddNs),
-        ...{ source, weights: packed, bias, result, groups, channels, rows, plane, columns },
-      });
+      runtime.share(
+        kernels.pointwisePackWeights,
+        { units: groups * Math.ceil(rows / kernels.pointwisePackedRows), work: nanoseconds.packedByte * weightBytes },
+        { weight, channels, rows, transposed: transposeWeight, packed },
+      );
+      runtime.share(
+        kernels.convPointwise,
+        { units: groups * Math.ceil(columns / 16), work: workOf(geometry, multiplyAddNs) },
+        { source, weights: packed, bias, result, groups, channels, rows, plane, columns },
+      );
     });
   }
 
@@ -174,18 +179,36 @@ export function conv(runtime: Runtime): Convolutions<number> {
     const pieces = piecesOf(Math.ceil(columns / kernels.pointwiseStretch), pieceBytes);
     const slice = 4 * Math.ceil(evenChunk(rows.count, pointwiseRows) / 4);
     runtime.withScratch(pieces * pieceBytes, (partial) => {
-      runtime.share(kernels.pointwiseWeightGradient, {
-        units: pieces * groups * Math.ceil(rows.count / slice),
-        work: workOf(geometry, multiplyAddNs),
-        ...{ rows: rows.source, lanes: lanes.source, rowChannels: rows.count, laneChannels: lanes.count },
-        ...{ partial, groups, plane, columns, pieces, slice },
-      });
-      runtime.share(kernels.convMergeWeights, {
-        units: groups * Math.ceil(lanes.count / 4),
-        work: nanoseconds.mergedByte * pieces * pieceBytes,
-        ...{ partial, dweight, pieces, groups },
-        ...{ depth: rows.count, outChannels: lanes.count, outStep: lanes.step, step: rows.step },
-      });
+      runtime.share(
+        kernels.pointwiseWeightGradient,
+        { units: pieces * groups * Math.ceil(rows.count / slice), work: workOf(geometry, multiplyAddNs) },
+        {
+          rows: rows.source,
+          lanes: lanes.source,
+          rowChannels: rows.count,
+          laneChannels: lanes.count,
+          partial,
+          groups,
+          plane,
+          columns,
+          pieces,
+          slice,
+        },
+      );
+      runtime.share(
+        kernels.convMergeWeights,
+        { units: groups * Math.ceil(lanes.count / 4), work: nanoseconds.mergedByte * pieces * pieceBytes },
+        {
+          partial,
+          dweight,
+          pieces,
+          groups,
+          depth: rows.count,
+          outChannels: lanes.count,
+          outStep: lanes.step,
+          step: rows.step,
+        },
+      );
     });
   }
 
@@ -245,18 +268,20 @@ export function conv(runtime: Runtime): Convolutions<number> {
       const pieces = piecesOf(batch, pieceBytes);
       const work = workOf(geometry, nanoseconds.multiplyAdd);
       withPlan(plan, pieces * pieceBytes, (words, partial) => {
-        const sums = { plan: words, dy, x, partial, batch, pieces };
-        if (isDirect) runtime.share(kernels.convDirectWeightGradient, { units: pieces * groups, work, ...sums });
-        else {
+        if (isDirect) {
+          const args = { plan: words, dy, x, partial, batch, pieces };
+          runtime.share(kernels.convDirectWeightGradient, { units: pieces * groups, work }, args);
+        } else {
           const { slice } = plan;
           const units = pieces * groups * Math.ceil(channels / slice);
-          runtime.share(kernels.convWeightGradient, { units, work, ...sums, slice });
+          const args = { plan: words, dy, x, partial, batch, pieces, slice };
+          runtime.share(kernels.convWeightGradient, { units, work }, args);
         }
-        runtime.share(kernels.convMergeWeights, {
-          units: groups * (outRounded / 4),
-          work: nanoseconds.mergedByte * pieces * pieceBytes,
-          ...{ partial, dweight, pieces, groups, depth, outChannels, outStep: depth, step: 1 },
-        });
+        runtime.share(
+          kernels.convMergeWeights,
+          { units: groups * (outRounded / 4), work: nanoseconds.mergedByte * pieces * pieceBytes },
+          { partial, dweight, pieces, groups, depth, outChannels, outStep: depth, step: 1 },
+        );
       });
     },
   };

@@ -84,12 +84,12 @@ export function elementwise(runtime: Runtime): Elementwise<number> {
     const [a0, a1, a2, a3, a4] = padded(aStrides, 1);
     const [b0, b1, b2, b3, b4] = padded(bStrides, 1);
     const units = (size / inner) * Math.ceil(inner / kernels.walkSegment);
-    const loops = { e1, e2, e3, e4, a0, a1, a2, a3, a4, b0, b1, b2, b3, b4 };
-    runtime.share(kernels.walk, { units, work: ns * size, op: number, a, b, y, ...loops });
+    const loops = { op: number, a, b, y, e1, e2, e3, e4, a0, a1, a2, a3, a4, b0, b1, b2, b3, b4 };
+    runtime.share(kernels.walk, { units, work: ns * size }, loops);
   }
 
   function fill(y: number, length: number, value: number): void {
-    runtime.share(kernels.fill, { units: linesOf(length), work: nanoseconds.fill * length, y, value });
+    runtime.share(kernels.fill, { units: linesOf(length), work: nanoseconds.fill * length }, { y, value });
   }
 
   return {
@@ -97,12 +97,12 @@ export function elementwise(runtime: Runtime): Elementwise<number> {
 
     unary(op, x, y, length, p) {
       const [kernel, ns] = unaryOps[op].value;
-      runtime.share(kernel, { units: linesOf(length), work: ns * length, x, y, p });
+      runtime.share(kernel, { units: linesOf(length), work: ns * length }, { x, y, p });
     },
 
     unaryGradient(op, dy, saved, dx, length, p) {
       const [kernel, ns] = unaryOps[op].gradient;
-      runtime.share(kernel, { units: linesOf(length), work: ns * length, dy, saved, dx, p });
+      runtime.share(kernel, { units: linesOf(length), work: ns * length }, { dy, saved, dx, p });
     },
 
     binary(op, a, b, y, { extents, aStrides, bStrides }) {
@@ -127,17 +127,29 @@ export function elementwise(runtime: Runtime): Elementwise<number> {
       const [e0, e1, e2] = outerOf(extents);
       const [x0, x1, x2] = outerOf(xStrides);
       const [y0, y1, y2] = outerOf(yStrides);
-      runtime.share(kernels.transpose, {
-        units: e0 * e1 * e2 * Math.ceil(extents[rows] / kernels.transposedRows),
-        work: nanoseconds.transpose * product(extents),
-        x: from,
-        y: to,
-        ...{ e1, e2, x0, x1, x2, y0, y1, y2 },
-        rows: extents[rows],
-        columns: extents[columns],
-        xStep: xStrides[columns],
-        yStep: yStrides[rows],
-      });
+      runtime.share(
+        kernels.transpose,
+        {
+          units: e0 * e1 * e2 * Math.ceil(extents[rows] / kernels.transposedRows),
+          work: nanoseconds.transpose * product(extents),
+        },
+        {
+          x: from,
+          y: to,
+          e1,
+          e2,
+          x0,
+          x1,
+          x2,
+          y0,
+          y1,
+          y2,
+          rows: extents[rows],
+          columns: extents[columns],
+          xStep: xStrides[columns],
+          yStep: yStrides[rows],
+        },
+      );
     },
 
     dropout(x, y, length, p, seed) {
@@ -146,8 +158,8 @@ export function elementwise(runtime: Runtime): Elementwise<number> {
         return;
       }
       const work = nanoseconds.dropout * length;
-      const odds = { scale: 1 / (1 - p), threshold: Math.floor(p * 2 ** 32), seed };
-      runtime.share(kernels.dropout, { units: linesOf(length), work, x, y, ...odds });
+      const args = { x, y, scale: 1 / (1 - p), threshold: Math.floor(p * 2 ** 32), seed };
+      runtime.share(kernels.dropout, { units: linesOf(length), work }, args);
     },
   };
 }

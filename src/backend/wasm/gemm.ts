@@ -23,7 +23,7 @@ export function gemm(runtime: Runtime): MatrixProducts<number> {
       const byColumns = n > m;
       const units = byColumns ? Math.ceil(n / kernels.gemmColumns) : Math.ceil(m / kernels.gemmRows);
       const product = { a, b, bias: bias ?? 0, c, m, n, k, transposeA, transposeB, byColumns };
-      runtime.share(kernels.gemm, { units, work: workOf(m, n, k), ...product });
+      runtime.share(kernels.gemm, { units, work: workOf(m, n, k) }, product);
     },
 
     batchedGemm(a, b, c, { m, n, k, transposeA, transposeB }, { extents, aStrides, bStrides }) {
@@ -36,9 +36,8 @@ export function gemm(runtime: Runtime): MatrixProducts<number> {
       const [a0, a1, a2] = loops(aStrides, 0);
       const [b0, b1, b2] = loops(bStrides, 0);
       const units = products * Math.ceil(m / kernels.gemmRows);
-      const product = { a, b, c, m, n, k, transposeA, transposeB };
-      const steps = { e1, e2, a0, a1, a2, b0, b1, b2 };
-      runtime.share(kernels.gemmBatch, { units, work: products * workOf(m, n, k), ...product, ...steps });
+      const product = { a, b, c, m, n, k, transposeA, transposeB, e1, e2, a0, a1, a2, b0, b1, b2 };
+      runtime.share(kernels.gemmBatch, { units, work: products * workOf(m, n, k) }, product);
     },
   };
 }

@@ -10,16 +10,16 @@ export function lookups(runtime: Runtime): Lookups<number> {
   return {
     gather(table, indices, y, count, width) {
       const work = nanoseconds.gather * count * width;
-      runtime.share(kernels.gather, { units: count, work, table, indices, y, width });
+      runtime.share(kernels.gather, { units: count, work }, { table, indices, y, width });
     },
 
     scatterAdd(dy, indices, dtable, count, rows, width, skipped) {
       const startsBytes = 4 * (rows + 2);
       runtime.withScratch(startsBytes + 4 * count, (starts) => {
         const order = starts + startsBytes;
-        runtime.run(kernels.groupIndices, { units: 1, indices, starts, order, count, rows, skipped });
+        runtime.run(kernels.groupIndices, 1, { indices, starts, order, count, rows, skipped });
         const work = nanoseconds.scatterAdd * (count + rows) * width;
-        runtime.share(kernels.scatterAdd, { units: rows, work, dy, starts, order, dtable, width });
+        runtime.share(kernels.scatterAdd, { units: rows, work }, { dy, starts, order, dtable, width });
       });
     },
   };

@@ -9,30 +9,22 @@ const nanoseconds = { row: 50, value: 2.5, rowGradient: 20, valueGradient: 1.5 }
 export function losses(runtime: Runtime): Losses<number> {
   return {
     crossEntropy(logits, labels, weights, smoothing, rows, classes, logProbabilities, loss) {
-      const shared = { labels, weights: weights ?? 0 };
+      const w = weights ?? 0;
       runtime.withScratch(8 * rows, (terms) => {
         const work = rows * (nanoseconds.row + nanoseconds.value * classes);
-        const results = { logP: logProbabilities, terms };
-        runtime.share(kernels.crossEntropyRows, {
-          units: rows,
-          work,
-          logits,
-          ...shared,
-          smoothing,
-          classes,
-          ...results,
-        });
-        runtime.run(kernels.crossEntropyMean, { units: 1, terms, ...shared, rows, loss });
+        const args = { logits, labels, weights: w, smoothing, classes, logP: logProbabilities, terms };
+        runtime.share(kernels.crossEntropyRows, { units: rows, work }, args);
+        runtime.run(kernels.crossEntropyMean, 1, { terms, labels, weights: w, rows, loss });
       });
     },
 
     crossEntropyGradient(dloss, logProbabilities, labels, weights, smoothing, rows, classes, dlogits) {
-      const shared = { labels, weights: weights ?? 0, classes };
+      const w = weights ?? 0;
       runtime.withScratch(16, (factors) => {
-        runtime.run(kernels.crossEntropyFactors, { units: 1, dloss, ...shared, rows, factors });
+        runtime.run(kernels.crossEntropyFactors, 1, { dloss, labels, weights: w, rows, classes, factors });
         const work = rows * (nanoseconds.rowGradient + nanoseconds.valueGradient * classes);
-        const row = { logP: logProbabilities, ...shared, smoothing, factors, dlogits };
-        runtime.share(kernels.crossEntropyRowsGradient, { units: rows, work, ...row });
+        const args = { logP: logProbabilities, labels, weights: w, smoothing, classes, factors, dlogits };
+        runtime.share(kernels.crossEntropyRowsGradient, { units: rows, work }, args);
       });
     },
   };

@@ -53,15 +53,21 @@ export function normalization(runtime: Runtime): Normalization<number> {
     const pattern = patternOf(view);
     const { weight, bias, eps, rectifies } = map;
     if (pattern === "rows") {
-      const parameters = { repeat, period, weight: weight ?? 0, bias: bias ?? 0 };
-      runtime.share(kernels.rowStandardize, { units: kept, work, x, moments, inner, ...parameters, eps, rectifies, y });
+      runtime.share(
+        kernels.rowStandardize,
+        { units: kept, work },
+        { x, moments, inner, repeat, period, weight: weight ?? 0, bias: bias ?? 0, eps, rectifies, y },
+      );
       return;
     }
     withCoefficients(moments, view, map, (coefficients) => {
-      const shared = { work, x, coefficients, rectifies, y };
       if (pattern === "channels") {
-        runtime.share(kernels.channelStandardize, { units: outer, ...shared, channels: kept, fold: channelFold(view) });
-      } else runtime.share(kernels.planeStandardize, { units: outer * kept, ...shared, kept, inner });
+        const args = { x, coefficients, channels: kept, fold: channelFold(view), rectifies, y };
+        runtime.share(kernels.channelStandardize, { units: outer, work }, args);
+      } else {
+        const args = { x, coefficients, kept, inner, rectifies, y };
+        runtime.share(kernels.planeStandardize, { units: outer * kept, work }, args);
+      }
     });
   }
 
@@ -76,8 +82,8 @@ export function normalization(runtime: Runtime): Normalization<number> {
     const fold = channelFold(view);
     runtime.withScratch(runtime.size(kernels.coefficientBytes, { kept: fold * kept }), (coefficients) => {
       const work = nanoseconds.kept * kept;
-      const map = { weight: weight ?? 0, bias: bias ?? 0, eps };
-      runtime.share(kernels.standardizeCoefficients, { units: kept, work, moments, ...map, kept, fold, coefficients });
+      const args = { moments, weight: weight ?? 0, bias: bias ?? 0, eps, kept, fold, coefficients };
+      runtime.share(kernels.standardizeCoefficients, { units: kept, work }, args);
       body(coefficients);
     });
   }
@@ -124,15 +130,26 @@ export function normalization(runtime: Runtime): Normalization<number> {
     const { outer, kept, inner } = view;
     const work = nanoseconds.gradientSums * outer * kept * inner;
     if (patternOf(view) === "channels") {
-      runtime.share(kernels.channelGradientSums, {
-        ...{ units: columnPieces(view), work, dy, x, moments, rows: outer, channels: kept },
-        ...{ fold: channelFold(view), pieceRows: channelPieceRows(view), partials: sums },
-      });
+      runtime.share(
+        kernels.channelGradientSums,
+        { units: columnPieces(view), work },
+        {
+          dy,
+          x,
+          moments,
+          rows: outer,
+          channels: kept,
+          fold: channelFold(view),
+          pieceRows: channelPieceRows(view),
+          partials: sums,
+        },
+      );
     } else {
-      runtime.share(kernels.planeGradientSums, {
-        ...{ units: columnPieces(view) * kept, work, dy, x, moments, outer, kept, inner },
-        ...{ forward, pieceImages: pieceImages(view), sums },
-      });
+      runtime.share(
+        kernels.planeGradientSums,
+        { units: columnPieces(view) * kept, work },
+        { dy, x, moments, outer, kept, inner, forward, pieceImages: pieceImages(view), sums },
+      );
     }
   }
 
@@ -151,15 +168,19 @@ export function normalization(runtime: Runtime): Normalization<number> {
     const bytes = dx ? runtime.size(kernels.coefficientBytes, { kept: fold * kept }) : 0;
     runtime.withScratch(bytes, (scratch) => {
       const coefficients = dx ? scratch : 0;
-      runtime.share(kernels.gradientCoefficients, {
-        ...{ units: kept, work: kept * (nanoseconds.kept + nanoseconds.pair * pieces) },
-        ...{ moments, sums, pieces, weight: map.weight ?? 0, eps: map.eps, kept, fold, coefficients, dweight, dbias },
-      });
+      runtime.share(
+        kernels.gradientCoefficients,
+        { units: kept, work: kept * (nanoseconds.kept + nanoseconds.pair * pieces) },
+        { moments, sums, pieces, weight: map.weight ?? 0, eps: map.eps, kept, fold, coefficients, dweight, dbias },
+      );
       if (!dx) return;
-      const shared = { work, dy, x, coefficients, dx };
       if (patternOf(view) === "channels") {
-        runtime.share(kernels.channelGradient, { units: outer, ...shared, channels: kept, fold });
-      } else runtime.share(kernels.planeGradient, { units: outer * kept, ...shared, kept, inner, forward });
+        const args = { dy, x, coefficients, channels: kept, fold, dx };
+        runtime.share(kernels.channelGradient, { units: outer, work }, args);
+      } else {
+        const args = { dy, x, coefficients, kept, inner, forward, dx };
+        runtime.share(kernels.planeGradient, { units: outer * kept, work }, args);
+      }
     });
   }
 
@@ -177,10 +198,27 @@ export function normalization(runtime: Runtime): Normalization<number> {
     const pieceRows = rowPieceRows(view);
     const pieces = Math.ceil(kept / pieceRows);
     const run = (partials: number): void => {
-      runtime.share(kernels.rowGradient, {
-        ...{ units: pieces, work: nanoseconds.rowGradient * kept * inner, dy, x, moments, rows: kept, inner },
-        ...{ repeat, period, centred, weight: weight ?? 0, bias: bias ?? 0, eps, rectifies, dx, pieceRows, partials },
-      });
+      runtime.share(
+        kernels.rowGradient,
+        { units: pieces, work: nanoseconds.rowGradient * kept * inner },
+        {
+          dy,
+          x,
+          moments,
+          rows: kept,
+          inner,
+          repeat,
+          period,
+          centred,
+          weight: weight ?? 0,
+          bias: bias ?? 0,
+          eps,
+          rectifies,
+          dx,
+          pieceRows,
+          partials,
+        },
+      );
     };
     if (!dweight && !dbias) {
       run(0);
@@ -189,7 +227,7 @@ export function normalization(runtime: Runtime): Normalization<number> {
     runtime.withScratch(pieces * period * partialBytes, (partials) => {
       run(partials);
       const work = nanoseconds.pair * pieces * period;
-      runtime.share(kernels.mergeRowGradients, { units: period, work, partials, pieces, period, dweight, dbias });
+      runtime.share(kernels.mergeRowGradients, { units: period, work }, { partials, pieces, period, dweight, dbias });
     });
   }
 
@@ -208,8 +246,8 @@ export function normalization(runtime: Runtime): Normalization<number> {
     if (isEmpty(view)) {
       // The sums of no pieces: zeros.
       const { period } = view;
-      const outputs = { dweight: dweight ?? 0, dbias: dbias ?? 0 };
-      runtime.run(kernels.mergeRowGradients, { units: period, partials: 0, pieces: 0, period, ...outputs });
+      const merged = { partials: 0, pieces: 0, period, dweight: dweight ?? 0, dbias: dbias ?? 0 };
+      runtime.run(kernels.mergeRowGradients, period, merged);
       return;
     }
     const outputs = [dx ?? 0, dweight ?? 0, dbias ?? 0] as const;
@@ -234,7 +272,7 @@ export function normalization(runtime: Runtime): Normalization<number> {
     body: (moments: number) => void,
   ): void {
     runtime.withScratch(kept * momentsBytes, (moments) => {
-      runtime.run(kernels.runningMoments, { units: kept, mean: mean ?? 0, variance, moments });
+      runtime.run(kernels.runningMoments, kept, { mean: mean ?? 0, variance, moments });
       body(moments);
     });
   }
@@ -248,20 +286,20 @@ export function normalization(runtime: Runtime): Normalization<number> {
       const pattern = patternOf(view);
       if (mask !== null) {
         const masked = { x, mask, outer, kept, inner, centred, moments };
-        runtime.share(kernels.maskedMoments, { units: kept, work: nanoseconds.masked * size, ...masked });
+        runtime.share(kernels.maskedMoments, { units: kept, work: nanoseconds.masked * size }, masked);
       } else if (pattern === "rows") {
         const kernel = centred ? kernels.rowMoments : kernels.rowSquares;
-        runtime.share(kernel, { units: kept, work, x, inner, moments });
+        runtime.share(kernel, { units: kept, work }, { x, inner, moments });
       } else if (pattern === "planes") {
         const pieces = columnPieces(view);
         const shifting = nanoseconds.sums * kept * inner;
-        runtime.share(kernels.planeShifts, { units: kept, work: shifting, x, outer, kept, inner, moments });
+        runtime.share(kernels.planeShifts, { units: kept, work: shifting }, { x, outer, kept, inner, moments });
         runtime.withScratch(pieces * kept * partialBytes, (sums) => {
-          const images = { outer, kept, inner, pieceImages: pieceImages(view) };
-          runtime.share(kernels.planeSums, { units: pieces * kept, work, x, moments, ...images, sums });
+          const summed = { x, moments, outer, kept, inner, pieceImages: pieceImages(view), sums };
+          runtime.share(kernels.planeSums, { units: pieces * kept, work }, summed);
           const merging = kept * (nanoseconds.kept + nanoseconds.pair * pieces);
           const merged = { x, sums, pieces, outer, kept, inner, moments };
-          runtime.share(kernels.planeMoments, { units: kept, work: merging, ...merged });
+          runtime.share(kernels.planeMoments, { units: kept, work: merging }, merged);
         });
       } else {
         const fold = channelFold(view);
@@ -269,10 +307,10 @@ export function normalization(runtime: Runtime): Normalization<number> {
         const pieces = columnPieces(view);
         runtime.withScratch(pieces * kept * partialBytes, (partials) => {
           const walked = { x, rows: outer, channels: kept, fold, pieceRows, partials };
-          runtime.share(kernels.channelMoments, { units: pieces, work, ...walked });
+          runtime.share(kernels.channelMoments, { units: pieces, work }, walked);
           const merging = nanoseconds.pair * pieces * kept;
           const merged = { partials, rows: outer, pieceRows, kept, moments };
-          runtime.share(kernels.mergeMoments, { units: kept, work: merging, ...merged });
+          runtime.share(kernels.mergeMoments, { units: kept, work: merging }, merged);
         });
       }
     },
@@ -289,7 +327,7 @@ export function normalization(runtime: Runtime): Normalization<number> {
           if (pieces > 0) columnSums(columns, partials);
           const { kept } = view;
           const work = nanoseconds.pair * pieces * kept;
-          runtime.share(kernels.mergeGradientSums, { units: kept, work, partials, pieces, kept, sums });
+          runtime.share(kernels.mergeGradientSums, { units: kept, work }, { partials, pieces, kept, sums });
         });
       });
     },
@@ -317,15 +355,14 @@ export function normalization(runtime: Runtime): Normalization<number> {
       });
     },
     averageMoments(moments, samples, kept, averaged) {
-      runtime.run(kernels.averageMoments, { units: kept, moments, samples, kept, averaged });
+      runtime.run(kernels.averageMoments, kept, { moments, samples, kept, averaged });
     },
     updateRunning(moments, kept, mean, variance, counters, momentum, unbiased) {
-      const running = { mean, variance, counters, momentum, unbiased };
-      runtime.run(kernels.updateRunning, { units: 1, moments, kept, ...running });
+      runtime.run(kernels.updateRunning, 1, { moments, kept, mean, variance, counters, momentum, unbiased });
     },
     renormFactors(moments, kept, mean, variance, counters, eps, { rmax, dmax, start, rmaxAt, dmaxAt }, r, d) {
-      const limits = { rmax, dmax, start, rmaxAt, dmaxAt };
-      runtime.run(kernels.renormFactors, { units: kept, moments, mean, variance, counters, eps, ...limits, r, d });
+      const args = { moments, mean, variance, counters, eps, rmax, dmax, start, rmaxAt, dmaxAt, r, d };
+      runtime.run(kernels.renormFactors, kept, args);
     },
   };
 }

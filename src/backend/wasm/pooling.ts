@@ -16,11 +16,6 @@ function valuesOf({ planes, height, width, outHeight, outWidth, kernel }: PoolGe
   return planes * (height * width + outHeight * outWidth * kernel[0] * kernel[1]);
 }
 
-/** The sizes as the kernels take them. */
-function sizesOf({ height, width, outHeight, outWidth }: PoolGeometry) {
-  return { height, width, outHeight, outWidth };
-}
-
 /** The windows as the kernels take them. */
 function windowsOf({ kernel, stride, padding }: PoolGeometry) {
   const [kernelHeight, kernelWidth] = kernel;
@@ -31,34 +26,92 @@ function windowsOf({ kernel, stride, padding }: PoolGeometry) {
 export function pooling(runtime: Runtime): Pooling<number> {
   return {
     maxPool2d(x, y, indices, geometry) {
-      const isQuick = isHalving(geometry);
-      const work = nanoseconds.max[isQuick ? 0 : 1] * valuesOf(geometry);
-      const call = { units: geometry.planes, work, x, y, indices, ...sizesOf(geometry) };
-      if (isQuick) runtime.share(kernels.maxPool2x2, call);
-      else runtime.share(kernels.maxPool, { ...call, ...windowsOf(geometry) });
+      const { planes: units, height, width, outHeight, outWidth } = geometry;
+      const values = valuesOf(geometry);
+      if (isHalving(geometry)) {
+        const args = { x, y, indices, height, width, outHeight, outWidth };
+        runtime.share(kernels.maxPool2x2, { units, work: nanoseconds.max[0] * values }, args);
+        return;
+      }
+      const { kernelHeight, kernelWidth, strideY, strideX, padY, padX } = windowsOf(geometry);
+      const work = nanoseconds.max[1] * values;
+      const args = {
+        x,
+        y,
+        indices,
+        height,
+        width,
+        outHeight,
+        outWidth,
+        kernelHeight,
+        kernelWidth,
+        strideY,
+        strideX,
+        padY,
+        padX,
+      };
+      runtime.share(kernels.maxPool, { units, work }, args);
     },
 
     maxPool2dGradient(dy, indices, dx, { planes, height, width, outHeight, outWidth }) {
       const inputs = height * width;
       const outputs = outHeight * outWidth;
       const work = nanoseconds.maxGradient * planes * (inputs + 2 * outputs);
-      runtime.share(kernels.maxPoolGradient, { units: planes, work, dy, indices, dx, inputs, outputs });
+      runtime.share(kernels.maxPoolGradient, { units: planes, work }, { dy, indices, dx, inputs, outputs });
     },
 
     avgPool2d(x, y, geometry) {
-      const isQuick = isHalving(geometry);
-      const work = nanoseconds.average[isQuick ? 0 : 1] * valuesOf(geometry);
-      const call = { units: geometry.planes, work, x, y, ...sizesOf(geometry) };
-      if (isQuick) runtime.share(kernels.avgPool2x2, call);
-      else runtime.share(kernels.avgPool, { ...call, ...windowsOf(geometry) });
+      const { planes: units, height, width, outHeight, outWidth } = geometry;
+      const values = valuesOf(geometry);
+      if (isHalving(geometry)) {
+        const args = { x, y, height, width, outHeight, outWidth };
+        runtime.share(kernels.avgPool2x2, { units, work: nanoseconds.average[0] * values }, args);
+        return;
+      }
+      const { kernelHeight, kernelWidth, strideY, strideX, padY, padX } = windowsOf(geometry);
+      const work = nanoseconds.average[1] * values;
+      const args = {
+        x,
+        y,
+        height,
+        width,
+        outHeight,
+        outWidth,
+        kernelHeight,
+        kernelWidth,
+        strideY,
+        strideX,
+        padY,
+        padX,
+      };
+      runtime.share(kernels.avgPool, { units, work }, args);
     },
 
     avgPool2dGradient(dy, dx, geometry) {
-      const isQuick = isHalving(geometry);
-      const work = nanoseconds.averageGradient[isQuick ? 0 : 1] * valuesOf(geometry);
-      const call = { units: geometry.planes, work, dy, dx, ...sizesOf(geometry) };
-      if (isQuick) runtime.share(kernels.avgPool2x2Gradient, call);
-      else runtime.share(kernels.avgPoolGradient, { ...call, ...windowsOf(geometry) });
+      const { planes: units, height, width, outHeight, outWidth } = geometry;
+      const values = valuesOf(geometry);
+      if (isHalving(geometry)) {
+        const args = { dy, dx, height, width, outHeight, outWidth };
+        runtime.share(kernels.avgPool2x2Gradient, { units, work: nanoseconds.averageGradient[0] * values }, args);
+        return;
+      }
+      const { kernelHeight, kernelWidth, strideY, strideX, padY, padX } = windowsOf(geometry);
+      const work = nanoseconds.averageGradient[1] * values;
+      const args = {
+        dy,
+        dx,
+        height,
+        width,
+        outHeight,
+        outWidth,
+        kernelHeight,
+        kernelWidth,
+        strideY,
+        strideX,
+        padY,
+        padX,
+      };
+      runtime.share(kernels.avgPoolGradient, { units, work }, args);
     },
   };
 }

@@ -40,13 +40,13 @@ export function reductions(runtime: Runtime): Reductions<number> {
     const pieces = Math.ceil(count / piece);
     const work = nanoseconds.sum * rows * count;
     if (pieces === 1) {
-      runtime.share(kernels.sumRows, { units: rows, work, x, y, count });
+      runtime.share(kernels.sumRows, { units: rows, work }, { x, y, count });
       return;
     }
     runtime.withScratch(8 * rows * pieces, (partial) => {
-      runtime.share(kernels.sumPieces, { units: rows * pieces, work, x, partial, count, piece });
+      runtime.share(kernels.sumPieces, { units: rows * pieces, work }, { x, partial, count, piece });
       const merging = nanoseconds.merge * rows * pieces;
-      runtime.share(kernels.mergeSums, { units: rows, work: merging, partial, y, pieces, inner: 1 });
+      runtime.share(kernels.mergeSums, { units: rows, work: merging }, { partial, y, pieces, inner: 1 });
     });
   }
 
@@ -55,8 +55,8 @@ export function reductions(runtime: Runtime): Reductions<number> {
     const units = outer * pieces * Math.ceil(width / kernels.columnBlock);
     const sum = (partial: number): void => {
       const work = nanoseconds.sumColumns * outer * count * inner;
-      const call = { units, work, x, partial, y, rows, width, lastWidth, piece: rowsPerPiece };
-      runtime.share(kernels.sumColumns, call);
+      const args = { x, partial, y, rows, width, lastWidth, piece: rowsPerPiece };
+      runtime.share(kernels.sumColumns, { units, work }, args);
     };
     if (pieces * fold === 1) {
       sum(0);
@@ -65,8 +65,8 @@ export function reductions(runtime: Runtime): Reductions<number> {
     runtime.withScratch(8 * outer * pieces * width, (partial) => {
       sum(partial);
       const merging = nanoseconds.merge * outer * pieces * width;
-      const call = { units: outer * inner, work: merging, partial, y, pieces: pieces * fold, inner };
-      runtime.share(kernels.mergeSums, call);
+      const call = { units: outer * inner, work: merging };
+      runtime.share(kernels.mergeSums, call, { partial, y, pieces: pieces * fold, inner });
     });
   }
 
@@ -74,13 +74,13 @@ export function reductions(runtime: Runtime): Reductions<number> {
     const pieces = Math.ceil(count / piece);
     const work = nanoseconds.max * rows * count;
     if (pieces === 1) {
-      runtime.share(kernels.maxPieces, { units: rows, work, x, y, count, piece: count });
+      runtime.share(kernels.maxPieces, { units: rows, work }, { x, y, count, piece: count });
       return;
     }
     runtime.withScratch(4 * rows * pieces, (partial) => {
-      runtime.share(kernels.maxPieces, { units: rows * pieces, work, x, y: partial, count, piece });
+      runtime.share(kernels.maxPieces, { units: rows * pieces, work }, { x, y: partial, count, piece });
       const merging = nanoseconds.max * rows * pieces;
-      runtime.share(kernels.maxPieces, { units: rows, work: merging, x: partial, y, count: pieces, piece: pieces });
+      runtime.share(kernels.maxPieces, { units: rows, work: merging }, { x: partial, y, count: pieces, piece: pieces });
     });
   }
 
@@ -93,9 +93,9 @@ export function reductions(runtime: Runtime): Reductions<number> {
         const from = x + o * count * rowBytes;
         const end = from + count * rowBytes;
         const whole = (count - rest) / fold;
-        runtime.run(kernels.maxColumns, { units: 1, x: from, y: partial, count: whole, inner: fold * inner });
+        runtime.run(kernels.maxColumns, 1, { x: from, y: partial, count: whole, inner: fold * inner });
         runtime.memory.bytes.copyWithin(partial + fold * rowBytes, end - rest * rowBytes, end);
-        runtime.run(kernels.maxColumns, { units: 1, x: partial, y: y + o * rowBytes, count: fold + rest, inner });
+        runtime.run(kernels.maxColumns, 1, { x: partial, y: y + o * rowBytes, count: fold + rest, inner });
       }
     });
   }
@@ -105,10 +105,10 @@ export function reductions(runtime: Runtime): Reductions<number> {
     const work = (logarithm ? nanoseconds.logSoftmax : nanoseconds.softmax) * outer * count * inner;
     if (inner === 1) {
       const kernel = logarithm ? kernels.logSoftmaxRows : kernels.softmaxRows;
-      runtime.share(kernel, { units: outer, work, x, y, count });
+      runtime.share(kernel, { units: outer, work }, { x, y, count });
     } else {
       const units = outer * Math.ceil(inner / kernels.columnStrip);
-      runtime.share(kernels.softmaxColumns, { units, work, x, y, logarithm, count, inner });
+      runtime.share(kernels.softmaxColumns, { units, work }, { x, y, logarithm, count, inner });
     }
   }
 
@@ -123,17 +123,17 @@ export function reductions(runtime: Runtime): Reductions<number> {
     const work = ns * outer * count * inner;
     if (inner === 1) {
       const kernel = logarithm ? kernels.logSoftmaxRowsGradient : kernels.softmaxRowsGradient;
-      runtime.share(kernel, { units: outer, work, dy, y, dx, count });
+      runtime.share(kernel, { units: outer, work }, { dy, y, dx, count });
     } else {
       const units = outer * Math.ceil(inner / kernels.columnStrip);
-      runtime.share(kernels.softmaxColumnsGradient, { units, work, dy, y, dx, logarithm, count, inner });
+      runtime.share(kernels.softmaxColumnsGradient, { units, work }, { dy, y, dx, logarithm, count, inner });
     }
   }
 
   return {
     sum(x, y, outer, count, inner) {
       if (outer * inner === 0) return;
-      if (count === 0) runtime.run(kernels.fill, { units: Math.ceil((outer * inner) / 16), y, value: 0 });
+      if (count === 0) runtime.run(kernels.fill, Math.ceil((outer * inner) / 16), { y, value: 0 });
       else if (inner === 1) sumRows(x, y, outer, count);
       else sumColumns(x, y, outer, count, inner);
     },
@@ -145,16 +145,16 @@ export function reductions(runtime: Runtime): Reductions<number> {
       else {
         const work = nanoseconds.max * outer * count * inner;
         const units = outer * Math.ceil(inner / kernels.columnBlock);
-        runtime.share(kernels.maxColumns, { units, work, x, y, count, inner });
+        runtime.share(kernels.maxColumns, { units, work }, { x, y, count, inner });
       }
     },
 
     maxGradient(dy, x, dx, outer, count, inner) {
       const work = nanoseconds.maxGradient * outer * count * inner;
-      if (inner === 1) runtime.share(kernels.maxRowsGradient, { units: outer, work, dy, x, dx, count });
+      if (inner === 1) runtime.share(kernels.maxRowsGradient, { units: outer, work }, { dy, x, dx, count });
       else {
         const units = outer * Math.ceil(inner / kernels.columnStrip);
-        runtime.share(kernels.maxColumnsGradient, { units, work, dy, x, dx, count, inner });
+        runtime.share(kernels.maxColumnsGradient, { units, work }, { dy, x, dx, count, inner });
       }
     },
 

@@ -1,14 +1,14 @@
 import { BackendError } from "../../errors.js";
-import type { Kernel, Size } from "./kernel.js";
+import type { Compiled, Kernel, Size } from "./kernel.js";
 import { kernelBytes } from "./kernels.generated.js";
 import { WasmMemory } from "./memory.js";
 import { leastWork, Pool } from "./pool.js";
 
-/** What a kernel is called with: its arguments by name, and how many units there are. */
-type Call<Arguments> = NoInfer<Arguments> & { readonly units: number };
-
-/** A call that threads may share, with about what it takes one of them, in ns. */
-type SharedCall<Arguments> = Call<Arguments> & { readonly work: number };
+/** How many units a kernel has, and about what they take one thread, in ns. */
+interface Shared {
+  readonly units: number;
+  readonly work: number;
+}
 
 /** So many threads are started unless a number is asked for. */
 const mostByDefault = 8;
@@ -25,7 +25,7 @@ function decode(base64: string): Uint8Array<ArrayBuffer> {
 export class Runtime {
   readonly memory = new WasmMemory();
   readonly pool: Pool;
-  readonly #functions: readonly ((...args: number[]) => number)[];
+  readonly #functions: readonly Compiled[];
   #asked = false;
 
   constructor(least?: typeof leastWork) {
@@ -44,7 +44,7 @@ export class Runtime {
       );
     }
     const instance = new WebAssembly.Instance(module, { env: { memory: this.memory.memory } });
-    this.#functions = Object.values(instance.exports) as ((...args: number[]) => number)[];
+    this.#functions = Object.values(instance.exports) as Compiled[];
     this.pool = new Pool(module, this.memory.memory, least);
   }
 
@@ -57,33 +57,31 @@ export class Runtime {
   }
 
   /** Bytes of something, as the kernels' own function says. */
-  size<Arguments>({ index, list }: Size<Arguments>, named: NoInfer<Arguments>): number {
-    return this.#functions[index](...list(named));
+  size<Arguments>(size: Size<Arguments>, named: NoInfer<Arguments>): number {
+    return size.call(this.#functions[size.index], named);
   }
 
   /** Runs a kernel over all of its units on this thread. */
-  run<Arguments>(kernel: Kernel<Arguments>, call: Call<Arguments>): void {
-    const { index, scratch } = kernel;
-    const args = kernel.list(call);
-    if (scratch === null) this.#functions[index](...args, 0, call.units);
-    else this.withScratch(this.size(scratch, call), (at) => this.#functions[index](...args, 0, call.units, at));
+  run<Arguments>(kernel: Kernel<Arguments>, units: number, named: NoInfer<Arguments>): void {
+    const compiled = this.#functions[kernel.index];
+    if (kernel.scratch === null) kernel.call(compiled, named, 0, units, 0);
+    else this.withScratch(this.size(kernel.scratch, named), (at) => kernel.call(compiled, named, 0, units, at));
   }
 
   /** As {@link Runtime.run}, on all threads if the work is worth it. */
-  share<Arguments>(kernel: Kernel<Arguments>, call: SharedCall<Arguments>): void {
-    const { units, work } = call;
+  share<Arguments>(kernel: Kernel<Arguments>, { units, work }: Shared, named: NoInfer<Arguments>): void {
     if (!this.#isShared(units, work)) {
-      this.run(kernel, call);
+      this.run(kernel, units, named);
       return;
     }
     const { name, index, scratch } = kernel;
     const job = { name, index, call: this.#functions[index] };
-    const args = kernel.list(call);
+    const args = kernel.list(named);
     if (scratch === null) {
       this.pool.run(job, units, work, args, { at: 0, bytes: 0 });
       return;
     }
-    const bytes = Math.max(64, Math.ceil(this.size(scratch, call) / 64) * 64);
+    const bytes = Math.max(64, Math.ceil(this.size(scratch, named) / 64) * 64);
     this.withScratch(bytes * this.pool.requested, (at) => this.pool.run(job, units, work, args, { at, bytes }));
   }
 

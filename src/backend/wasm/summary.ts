@@ -26,30 +26,17 @@ export function summaries(runtime: Runtime, { moments }: Normalization<number>):
         moments(x, { ...view, repeat: inner, period: kept }, null, scratch);
         const extremesWork = nanoseconds.extremes * size;
         const rows = size === 0 ? 0 : outer;
-        runtime.share(kernels.channelExtremes, {
-          units: kept,
-          work: extremesWork,
-          x,
-          extremes,
-          outer: rows,
-          kept,
-          inner,
-        });
+        runtime.share(
+          kernels.channelExtremes,
+          { units: kept, work: extremesWork },
+          { x, extremes, outer: rows, kept, inner },
+        );
         const [low, high] = range ?? [0, 0];
-        runtime.run(kernels.summarizeChannels, {
-          units: 1,
-          moments: scratch,
-          extremes,
-          kept,
-          bins,
-          low,
-          high,
-          summary,
-        });
+        runtime.run(kernels.summarizeChannels, 1, { moments: scratch, extremes, kept, bins, low, high, summary });
         const work = nanoseconds.count * counted;
         const values = { x, summary, counts, length: counted, piece: pieceSize, bins };
-        runtime.share(kernels.countPieces, { units: pieces, work, ...values });
-        runtime.run(kernels.mergeCounts, { units: 1, counts, pieces, bins, summary });
+        runtime.share(kernels.countPieces, { units: pieces, work }, values);
+        runtime.run(kernels.mergeCounts, 1, { counts, pieces, bins, summary });
       });
     },
   };

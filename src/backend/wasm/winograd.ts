@@ -45,7 +45,7 @@ export function winograd(runtime: Runtime) {
     shape: WinogradShape,
     source: number,
     weight: number,
-    order: WeightOrder,
+    { resultStep, channelStep, turned }: WeightOrder,
     bias: number,
     result: number,
   ): void {
@@ -55,9 +55,10 @@ export function winograd(runtime: Runtime) {
       runtime.memory.bytes.set(new Uint8Array(plan.words.buffer), words);
       const packed = words + 64;
       const work = nanoseconds.packedByte * weightBytes;
-      runtime.share(pack, { units: Math.ceil(results / 2), work, weight, channels, results, ...order, packed });
+      const packing = { weight, channels, results, resultStep, channelStep, turned, packed };
+      runtime.share(pack, { units: Math.ceil(results / 2), work }, packing);
       const { units, work: products } = plan;
-      runtime.share(correlate, { units, work: products, plan: words, source, weights: packed, bias, result });
+      runtime.share(correlate, { units, work: products }, { plan: words, source, weights: packed, bias, result });
     });
   }
 
@@ -105,14 +106,24 @@ export function winograd(runtime: Runtime) {
         runtime.memory.bytes.set(new Uint8Array(cotangents.words.buffer), words + 64);
         const partial = words + 128;
         forEachGroup(shape, (ofX, ofDy, ofWeight) => {
-          runtime.share(kernels.winogradWeightGradient, {
-            ...{ units: pieces, work: plan.work, plan: words, cotangentPlan: words + 64 },
-            ...{ dy: dy + ofDy, x: x + ofX, partial, planUnits: plan.units, pieces },
-          });
-          runtime.share(kernels.winogradMergeWeights, {
-            ...{ units: channels, work: nanoseconds.mergedByte * pieces * sumBytes },
-            ...{ partial, dweight: dweight + ofWeight, pieces, channels, results },
-          });
+          runtime.share(
+            kernels.winogradWeightGradient,
+            { units: pieces, work: plan.work },
+            {
+              plan: words,
+              cotangentPlan: words + 64,
+              dy: dy + ofDy,
+              x: x + ofX,
+              partial,
+              planUnits: plan.units,
+              pieces,
+            },
+          );
+          runtime.share(
+            kernels.winogradMergeWeights,
+            { units: channels, work: nanoseconds.mergedByte * pieces * sumBytes },
+            { partial, dweight: dweight + ofWeight, pieces, channels, results },
+          );
         });
       });
     },
