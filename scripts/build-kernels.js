@@ -9,7 +9,10 @@ import { kernelSignatures } from "./kernel-signatures.js";
 const limit = 512_000;
 const folder = "src/backend/wasm";
 
-/** A source file for the compiler, or null. Biome and TypeScript know no decorators on functions, so they stand in comments. */
+/**
+ * A source file for the compiler, or null. Biome and TypeScript know no decorators on functions, so they stand in
+ * comments.
+ */
 function readFile(name, base) {
   try {
     return readFileSync(join(base, name), "utf8").replaceAll(/^( *)\/\/ @inline$/gm, "$1@inline");

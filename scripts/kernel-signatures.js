@@ -1,7 +1,10 @@
 // Writes the typed seam to the kernels, from what their compiler says of them: see src/backend/wasm/kernel.ts.
 import { readFileSync } from "node:fs";
 
-/** A compiled function as the compiler's declarations give it: where its source lies, its parameters, and what it returns. */
+/**
+ * A compiled function as the compiler's declarations give it: where its source lies, its parameters, and what it
+ * returns.
+ */
 const declaration = /\/\*\*\s+\* (\S+)\/\w+\n[^/]*\*\/\s+export function (\w+)\(([^)]*)\): (\w+);/g;
 
 /** The exported functions, by name. */
@@ -37,7 +40,10 @@ function fieldsOf(index, own, behind) {
   ];
 }
 
-/** What is wrong with an export, or null: a kernel takes its arguments, the range of its units, and scratch if it needs any. */
+/**
+ * What is wrong with an export, or null: a kernel takes its arguments, the range of its units, and scratch if it needs
+ * any.
+ */
 function faultOf(name, { result, parameters }, functions) {
   const names = parameters.map(([parameter]) => parameter);
   if (result === "number") return null;

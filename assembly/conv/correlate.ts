@@ -1,6 +1,6 @@
-// Convolutions as products over a table of offsets: see conv/planes.ts. One kernel does the forward direction and the input's
-// gradient, which is a convolution of dy with the kernel turned round, one grid of results (job) per pair of remainders modulo
-// the strides.
+// Convolutions as products over a table of offsets: see conv/planes.ts. One kernel does the forward direction and the
+// input's gradient, which is a convolution of dy with the kernel turned round, one grid of results (job) per pair of
+// remainders modulo the strides.
 //
 // A sum runs over (channel, tap) in order in f32, in stretches of whole channels of about 240 products.
 
@@ -37,9 +37,9 @@ import {
 } from "./planes";
 
 /**
- * Packs the weights of all jobs for {@link convCorrelate}: (pair of result channels, source channel, tap), two values each. The
- * weight of (group, result channel r, source channel s) and place t in the kernel stands at the three steps' sum plus t. Units
- * are (group, pair).
+ * Packs the weights of all jobs for {@link convCorrelate}: (pair of result channels, source channel, tap), two values
+ * each. The weight of (group, result channel r, source channel s) and place t in the kernel stands at the three steps'
+ * sum plus t. Units are (group, pair).
  */
 export function convPackWeights(
   plan: usize,
@@ -80,8 +80,9 @@ export function convPackWeights(
 }
 
 /**
- * result = bias + source ∗ weights by the plan, `weights` as {@link convPackWeights} leaves them, `bias` one value per channel of
- * the result or 0. Units are images. Scratch: the plan's planes, and the results of the largest chunk of rows.
+ * result = bias + source ∗ weights by the plan, `weights` as {@link convPackWeights} leaves them, `bias` one value per
+ * channel of the result or 0. Units are images. Scratch: the plan's planes, and the results of the largest chunk of
+ * rows.
  */
 export function convCorrelate(
   plan: usize,
@@ -137,7 +138,10 @@ export function convCorrelateScratch(plan: usize): f64 {
   return planesScratch(plan) + <f64>word(plan, OUT_CHANNELS) * <f64>largest;
 }
 
-/** Bytes from the results of a chunk in one channel to those in the next: at a multiple of 4 KiB they would fight for the same cache lines. */
+/**
+ * Bytes from the results of a chunk in one channel to those in the next: at a multiple of 4 KiB they would fight for
+ * the same cache lines.
+ */
 // @inline
 function channelStep(tiles: i32): usize {
   return (<usize>((tiles & 63) == 0 ? tiles + 1 : tiles)) << 6;

@@ -1,5 +1,5 @@
-// Convolutions plane by plane, by the plans of conv/planes.ts: for few channels to a group, where a product over channels would be short
-// and mostly consist of laying out its factors. Depthwise ones are the extreme: one channel.
+// Convolutions plane by plane, by the plans of conv/planes.ts: for few channels to a group, where a product over
+// channels would be short and mostly consist of laying out its factors. Depthwise ones are the extreme: one channel.
 
 import { firstOfPiece } from "./pieces";
 import {
@@ -30,9 +30,10 @@ const tileBytes: usize = 128;
 const positionLimit: i32 = 1152;
 
 /**
- * result = bias + source ∗ weight by a plan of one job, whose planes are those of one channel; the weight of (group, result channel r,
- * source channel s) and place t in the kernel stands at the three steps' sum plus t; `bias` is one value per result channel or 0. Units
- * are (image, group). Scratch: the planes, a tile, and the weights of a kernel with an offset for each.
+ * result = bias + source ∗ weight by a plan of one job, whose planes are those of one channel; the weight of (group,
+ * result channel r, source channel s) and place t in the kernel stands at the three steps' sum plus t; `bias` is one
+ * value per result channel or 0. Units are (image, group). Scratch: the planes, a tile, and the weights of a kernel
+ * with an offset for each.
  */
 export function convDirect(
   plan: usize,
@@ -90,8 +91,9 @@ export function convDirectScratch(plan: usize): f64 {
 }
 
 /**
- * partial (f64; piece, group, k = (input channel, tap), output channels rounded up to 4) = the sums of each piece of the images, for
- * `convMergeWeights`. The plan is the forward one, its planes those of one channel. Units are (piece, group). Scratch: the planes.
+ * partial (f64; piece, group, k = (input channel, tap), output channels rounded up to 4) = the sums of each piece of
+ * the images, for `convMergeWeights`. The plan is the forward one, its planes those of one channel. Units are (piece,
+ * group). Scratch: the planes.
  */
 export function convDirectWeightGradient(
   plan: usize,

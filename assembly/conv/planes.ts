@@ -1,11 +1,13 @@
 // The plan of a convolution, and the zero-padded planes its kernels read.
 //
-// A source channel (an input channel, or for the input's gradient an output channel) is copied into planes with zeros around the
-// values, one plane per pair of remainders modulo the strides that some tap reads. All taps then read at a fixed offset from the
-// flat position p = row·rowStride + column of their result, so that a convolution is a product over a table of offsets. Results
-// at columns beyond the last are computed too, and dropped. Left margins serve as the right margins of the rows before.
+// A source channel (an input channel, or for the input's gradient an output channel) is copied into planes with zeros
+// around the values, one plane per pair of remainders modulo the strides that some tap reads. All taps then read at a
+// fixed offset from the flat position p = row·rowStride + column of their result, so that a convolution is a product
+// over a table of offsets. Results at columns beyond the last are computed too, and dropped. Left margins serve as the
+// right margins of the rows before.
 //
-// The plan is an array of i32 written by src/backend/wasm/conv-plan.ts, the twin of the layout below. Sizes count values.
+// The plan is an array of i32 written by src/backend/wasm/conv-plan.ts, the twin of the layout below. Sizes count
+// values.
 
 /** Indices of the plan's header. */
 export const GROUPS = 0;
@@ -32,7 +34,10 @@ export const FIRST_JOB = 10;
 /** The records of the phases start here. */
 const firstPhase = 11;
 
-/** The record of a phase: first source value, steps of source rows and columns, counts of both, first value in the plane. */
+/**
+ * The record of a phase: first source value, steps of source rows and columns, counts of both, first value in the
+ * plane.
+ */
 const PHASE_FIRST = 0;
 const PHASE_ROW_STEP = 1;
 const PHASE_COLUMN_STEP = 2;

@@ -1,9 +1,10 @@
-// The gradient of a 1 × 1 convolution (stride 1, no padding) for its weight: dweight[o][c] = Σ dy[o][p]·x[c][p] over the positions p of
-// all images, one after the other. One of the two lies in the lanes of panels, the other in rows of pairs, as in gemm/product.ts: whichever
-// leaves fewer lanes unused and is quicker to lay out.
+// The gradient of a 1 × 1 convolution (stride 1, no padding) for its weight: dweight[o][c] = Σ dy[o][p]·x[c][p] over
+// the positions p of all images, one after the other. One of the two lies in the lanes of panels, the other in rows of
+// pairs, as in gemm/product.ts: whichever leaves fewer lanes unused and is quicker to lay out.
 //
-// Positions are summed in f32 in stretches of 256, which may reach from one image into the next, and in f64 over these. Stretches are cut
-// into pieces by the shape alone; each piece has sums of its own, and `convMergeWeights` adds them in order.
+// Positions are summed in f32 in stretches of 256, which may reach from one image into the next, and in f64 over these.
+// Stretches are cut into pieces by the shape alone; each piece has sums of its own, and `convMergeWeights` adds them in
+// order.
 
 import { packColumns, packRows } from "../gemm/packing";
 import { tileNarrow, tilePacked } from "../gemm/tiles";
@@ -17,9 +18,9 @@ const tileBytes: usize = 128;
 const panelBytes: usize = (<usize>pointwiseStretch) << 6;
 
 /**
- * partial (f64; piece, group, row channel, lane channels rounded up to 4) = the sums of each piece. Units are (piece, group, `slice` row
- * channels); `columns` are the positions of all images, `plane` of one. Scratch: a tile, a panel, and a
- * stretch of each row of a slice, rounded up to a multiple of 4.
+ * partial (f64; piece, group, row channel, lane channels rounded up to 4) = the sums of each piece. Units are (piece,
+ * group, `slice` row channels); `columns` are the positions of all images, `plane` of one. Scratch: a tile, a panel,
+ * and a stretch of each row of a slice, rounded up to a multiple of 4.
  */
 export function pointwiseWeightGradient(
   rows: usize,

@@ -1,6 +1,6 @@
-// Convolutions with a 1 × 1 kernel, stride 1 and no padding, as one product to a group: result (rows × columns) = bias + weight
-// (rows × channels) · source (channels × columns), where the positions of all images, one after the other, are the columns. They are
-// worked on in panels of 16, some of which reach from one image into the next.
+// Convolutions with a 1 × 1 kernel, stride 1 and no padding, as one product to a group: result (rows × columns) = bias
+// + weight (rows × channels) · source (channels × columns), where the positions of all images, one after the other, are
+// the columns. They are worked on in panels of 16, some of which reach from one image into the next.
 //
 // A sum runs over channels in order, in stretches of 256, as in gemm/product.ts.
 
@@ -22,7 +22,9 @@ function groupBytes(channels: i32, rows: i32): usize {
   return bytes((rows + 1) & ~1, channels);
 }
 
-/** Packs the weights, (group, rows, channels), or (group, channels, rows) if `transposed`. Units are (group, 8 rows). */
+/**
+ * Packs the weights, (group, rows, channels), or (group, channels, rows) if `transposed`. Units are (group, 8 rows).
+ */
 export function pointwisePackWeights(
   weight: usize,
   channels: i32,
@@ -43,9 +45,9 @@ export function pointwisePackWeights(
 }
 
 /**
- * The product of each group, `weights` as {@link pointwisePackWeights} leaves them, `bias` one value per result channel or 0; planes
- * are of `plane` values, `columns` of all images together. Units are (group, panel). Scratch: two rows of the bias, a spare
- * row, a panel, and a row for each result channel.
+ * The product of each group, `weights` as {@link pointwisePackWeights} leaves them, `bias` one value per result channel
+ * or 0; planes are of `plane` values, `columns` of all images together. Units are (group, panel). Scratch: two rows of
+ * the bias, a spare row, a panel, and a row for each result channel.
  */
 export function convPointwise(
   source: usize,
@@ -119,8 +121,8 @@ function spread(value: usize, to: usize): void {
 }
 
 /**
- * Copies the columns of a panel that lies in several images, from planes `planeBytes` apart, `imagePlanes` to an image, into rows of 16
- * values, or back; `count` planes. Columns beyond the last are left as they are.
+ * Copies the columns of a panel that lies in several images, from planes `planeBytes` apart, `imagePlanes` to an image,
+ * into rows of 16 values, or back; `count` planes. Columns beyond the last are left as they are.
  */
 function copyParts(
   planes: usize,

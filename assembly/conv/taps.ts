@@ -1,12 +1,13 @@
-// The inner loops of convolutions between one plane and another: lanes run along rows, and a tap is a distance in bytes. Loops are as
-// engines compile them best: few pointers (the nine taps of 3 × 3 hang on three or four), at most five sums, an index in place of moving pointers.
+// The inner loops of convolutions between one plane and another: lanes run along rows, and a tap is a distance in
+// bytes. Loops are as engines compile them best: few pointers (the nine taps of 3 × 3 hang on three or four), at most
+// five sums, an index in place of moving pointers.
 
 import { loadLanes, promoteHigh, promoteLow, storeLanes, sumLanes } from "../math/lanes";
 import { bytes, copyRow } from "./planes";
 
 /**
- * to = from + Σₜ w[t]·x[offsets[t]] at each of rows × columns positions; `from` is `start` everywhere if `isFirst`, else `to` itself.
- * Rows of x and of `to` are `xStep` and `toStep` bytes apart. Scratch: 128 bytes.
+ * to = from + Σₜ w[t]·x[offsets[t]] at each of rows × columns positions; `from` is `start` everywhere if `isFirst`,
+ * else `to` itself. Rows of x and of `to` are `xStep` and `toStep` bytes apart. Scratch: 128 bytes.
  */
 export function addTaps(
   x: usize,
@@ -49,8 +50,8 @@ function isRun(offsets: usize): bool {
 }
 
 /**
- * {@link addTaps} of three times three taps side by side. Where they stand in rows one below the other, two rows of results share what they
- * read. Sums are the same either way.
+ * {@link addTaps} of three times three taps side by side. Where they stand in rows one below the other, two rows of
+ * results share what they read. Sums are the same either way.
  */
 // @inline
 function addNine(
@@ -204,8 +205,8 @@ function addWide(
 }
 
 /**
- * sums[t·sumStep] (f64) += Σ dy·x[offsets[t]] over rows × columns positions, for each tap t: in f32 within a lane, in f64 between
- * lanes. Steps are in bytes. Of a row's last values of x some lie beyond it, times zero.
+ * sums[t·sumStep] (f64) += Σ dy·x[offsets[t]] over rows × columns positions, for each tap t: in f32 within a lane, in
+ * f64 between lanes. Steps are in bytes. Of a row's last values of x some lie beyond it, times zero.
  */
 export function dotTaps(
   x: usize,

@@ -1,9 +1,10 @@
-// The gradient of a convolution for its weight: dweight[o][k] = Σ over images and positions p of dy[o][p]·planes[offset[k] + p],
-// k = (input channel, tap). dy is laid out with the planes' row stride, zeros at the columns beyond the last: a product over
-// positions, in f32 within about 288 of them, summed in f64 over these stretches and over images. (A value of x that is not
-// finite may so reach taps that never read it.)
+// The gradient of a convolution for its weight: dweight[o][k] = Σ over images and positions p of
+// dy[o][p]·planes[offset[k] + p], k = (input channel, tap). dy is laid out with the planes' row stride, zeros at the
+// columns beyond the last: a product over positions, in f32 within about 288 of them, summed in f64 over these
+// stretches and over images. (A value of x that is not finite may so reach taps that never read it.)
 //
-// Images are cut into pieces by the shape alone; each piece has sums of its own, and `convMergeWeights` adds them in order.
+// Images are cut into pieces by the shape alone; each piece has sums of its own, and `convMergeWeights` adds them in
+// order.
 
 import { tileStrided, transposeFour } from "../gemm/tiles";
 import { addWide, firstOfPiece } from "./pieces";
@@ -32,9 +33,9 @@ import {
 const tileBytes: usize = 128;
 
 /**
- * partial (f64; piece, group, k, output channels rounded up to 4) = the sums of each piece. `slice` is how many input channels a
- * unit does; units are (piece, group, slice). Scratch: the planes, and the rows of
- * dy that are summed in one go, (channels rounded up to 16) × chunk × rowStride values, and 64 bytes for each of two tile rows.
+ * partial (f64; piece, group, k, output channels rounded up to 4) = the sums of each piece. `slice` is how many input
+ * channels a unit does; units are (piece, group, slice). Scratch: the planes, and the rows of dy that are summed in one
+ * go, (channels rounded up to 16) × chunk × rowStride values, and 64 bytes for each of two tile rows.
  */
 export function convWeightGradient(
   plan: usize,
@@ -177,8 +178,8 @@ function addPanels(
 }
 
 /**
- * dweight = Σ of `partial` over the pieces; `depth` is how many k there are. Of a group, the weight of (output channel o, k) stands at
- * o·outStep + k·step. Units are (group, four output channels).
+ * dweight = Σ of `partial` over the pieces; `depth` is how many k there are. Of a group, the weight of (output channel
+ * o, k) stands at o·outStep + k·step. Units are (group, four output channels).
  */
 export function convMergeWeights(
   partial: usize,

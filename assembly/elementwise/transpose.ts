@@ -21,8 +21,9 @@ function transposeTile(x: usize, xStep: usize, y: usize, yStep: usize): void {
 }
 
 /**
- * y[r·yStep + c] = x[c·xStep + r] for r < rows, c < columns, within three outer loops that move x and y by their strides (all in
- * values); the outermost has no end of its own, the others run e1 and e2 times. Units: outer loops times ⌈rows / transposedRows⌉.
+ * y[r·yStep + c] = x[c·xStep + r] for r < rows, c < columns, within three outer loops that move x and y by their
+ * strides (all in values); the outermost has no end of its own, the others run e1 and e2 times. Units: outer loops
+ * times ⌈rows / transposedRows⌉.
  */
 export function transpose(
   x: usize,

@@ -1,8 +1,8 @@
 // Functions of one value, each with a parameter p that most ignore. Twin: src/backend/cpu/elementwise.ts.
 //
-// A function is a block: a class with its value and its gradient, from dy and what is saved of the forward pass (x or y),
-// and a kernel for each. x and y are whole blocks, a unit is a line of 16 values (64 bytes), and the last line is done to
-// its end.
+// A function is a block: a class with its value and its gradient, from dy and what is saved of the forward pass (x or
+// y), and a kernel for each. x and y are whole blocks, a unit is a line of 16 values (64 bytes), and the last line is
+// done to its end.
 import { exp, expm1OfNegative, gelu, geluSlope, log, sigmoid, silu, siluSlope, tanh } from "../math/functions";
 
 /** y[i] = the value of F at x[i]. */

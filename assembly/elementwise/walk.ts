@@ -184,7 +184,8 @@ function row(op: i32, a: usize, aStride: usize, b: usize, bStride: usize, y: usi
 
 /**
  * Walks five nested loops, outermost first, whose turns move a by a0 … a4 and b by b0 … b4 values: y = f(a, b), y
- * contiguous; or, for the op `copy`, b = a. The outermost has no end of its own, the others run e1 … e4 times. Units: rows times segments, ⌈e4 / walkSegment⌉ to a row.
+ * contiguous; or, for the op `copy`, b = a. The outermost has no end of its own, the others run e1 … e4 times. Units:
+ * rows times segments, ⌈e4 / walkSegment⌉ to a row.
  */
 export function walk(
   op: i32,

@@ -5,7 +5,8 @@ export const gemmRows: i32 = 8;
 export const gemmColumns: i32 = 16;
 
 /**
- * c = a·b + bias, as in `MatrixProducts.gemm`; `bias` may be 0. Units are `gemmColumns` columns of c if `byColumns`, else `gemmRows` rows.
+ * c = a·b + bias, as in `MatrixProducts.gemm`; `bias` may be 0. Units are `gemmColumns` columns of c if `byColumns`,
+ * else `gemmRows` rows.
  */
 export function gemm(
   a: usize,
@@ -35,9 +36,9 @@ export function gemmScratch(n: i32, k: i32): f64 {
 }
 
 /**
- * A product as above, without bias, for each step of three nested loops (of which the outer has no end of its own, the others e1 and
- * e2), whose turns move a by a0, a1, a2 and b by b0, b1, b2 values; c is contiguous, as in `MatrixProducts.batchedGemm`.
- * Units: products times ⌈m / gemmRows⌉.
+ * A product as above, without bias, for each step of three nested loops (of which the outer has no end of its own, the
+ * others e1 and e2), whose turns move a by a0, a1, a2 and b by b0, b1, b2 values; c is contiguous, as in
+ * `MatrixProducts.batchedGemm`. Units: products times ⌈m / gemmRows⌉.
  */
 export function gemmBatch(
   a: usize,

@@ -1,5 +1,5 @@
-// Copies of a matrix product's operands in the order in which the tiles read them; a is m × k or stored k × m, b is k × n or
-// stored n × k.
+// Copies of a matrix product's operands in the order in which the tiles read them; a is m × k or stored k × m, b is k ×
+// n or stored n × k.
 
 import { transposeFour } from "./tiles";
 
@@ -9,7 +9,10 @@ export function at(x: usize, n: i32, i: i32, j: i32): usize {
   return x + ((<usize>i * <usize>n + <usize>j) << 2);
 }
 
-/** Rows i0 … i1 of a over `depth` values of k from p, in pairs: (a[i][p], a[i + 1][p]), …; an odd last row is paired with zeros. */
+/**
+ * Rows i0 … i1 of a over `depth` values of k from p, in pairs: (a[i][p], a[i + 1][p]), …; an odd last row is paired
+ * with zeros.
+ */
 export function packRows(
   a: usize,
   m: i32,

@@ -1,7 +1,8 @@
-// Matrix products by blocks: k in stretches of 256, so that a packed panel of b (16 columns, 16 KiB) stays in the first-level
-// cache while the rows of a packed block of a (96 rows, 96 KiB, in the second) pass by.
+// Matrix products by blocks: k in stretches of 256, so that a packed panel of b (16 columns, 16 KiB) stays in the
+// first-level cache while the rows of a packed block of a (96 rows, 96 KiB, in the second) pass by.
 //
-// c = from + stretch₀, then c += stretch₁ and so on: the order depends on k alone, not on which rows and columns a call does.
+// c = from + stretch₀, then c += stretch₁ and so on: the order depends on k alone, not on which rows and columns a call
+// does.
 
 import { bytes } from "../conv/planes";
 import { at, packColumns, packRows } from "./packing";
@@ -19,9 +20,9 @@ const packedA: usize = tileBytes;
 const packedB: usize = tileBytes + <usize>(blockRows * stretch * 4);
 
 /**
- * Rows i0 … i1 and columns j0 … j1 of c = from + a·b; a is m × k (stored k × m if `transposeA`), b is k × n (stored n × k if
- * `transposeB`), all with contiguous rows. `from` is c itself if `accumulate`, else `bias` (a value per column, readable up to
- * a multiple of 16) or, where that is 0, zeros.
+ * Rows i0 … i1 and columns j0 … j1 of c = from + a·b; a is m × k (stored k × m if `transposeA`), b is k × n (stored n ×
+ * k if `transposeB`), all with contiguous rows. `from` is c itself if `accumulate`, else `bias` (a value per column,
+ * readable up to a multiple of 16) or, where that is 0, zeros.
  *
  * Scratch: a tile, a packed block of a, and a packed block of b: {@link productScratch}.
  */

@@ -1,7 +1,9 @@
-// The inner loops of matrix products and convolutions. Two rows by sixteen columns keep eight sums, four vectors and two
-// broadcast factors in registers: as many as engines hold without spilling. Unrolling over k, or larger tiles, is slower.
+// The inner loops of matrix products and convolutions. Two rows by sixteen columns keep eight sums, four vectors and
+// two broadcast factors in registers: as many as engines hold without spilling. Unrolling over k, or larger tiles, is
+// slower.
 //
-// Each sum runs over k in order, one product rounded and then added; `from` is added last. Nothing depends on addresses.
+// Each sum runs over k in order, one product rounded and then added; `from` is added last. Nothing depends on
+// addresses.
 
 /**
  * c[r][j] = from[r][j] + Σₖ a[k][r]·b[k][j] for two rows of 16 columns, a packed in pairs, b in rows of 16.
@@ -39,7 +41,9 @@ export function tilePacked(a: usize, b: usize, k: i32, from0: usize, from1: usiz
   storeRow(from1, c1, s10, s11, s12, s13);
 }
 
-/** As {@link tilePacked}, with the two rows of a at `a0` and `a1`, contiguous over k, and rows of b `bStep` bytes apart. */
+/**
+ * As {@link tilePacked}, with the two rows of a at `a0` and `a1`, contiguous over k, and rows of b `bStep` bytes apart.
+ */
 export function tileStrided(
   a0: usize,
   a1: usize,
@@ -108,9 +112,9 @@ export function tileNarrow(a0: usize, a1: usize, b: usize, k: i32, c: usize): vo
 }
 
 /**
- * out[r][j] = from + Σₖ w[k][r]·x[offset[k] + j] for 16 positions j and `rows` rows, whose weights are packed in pairs (an odd
- * last row has a partner that is not computed). Offsets are in bytes; the rows of out are `outStep` bytes apart; `from` is out
- * itself if `accumulate`, else zeros.
+ * out[r][j] = from + Σₖ w[k][r]·x[offset[k] + j] for 16 positions j and `rows` rows, whose weights are packed in pairs
+ * (an odd last row has a partner that is not computed). Offsets are in bytes; the rows of out are `outStep` bytes
+ * apart; `from` is out itself if `accumulate`, else zeros.
  */
 export function tileOffsets(
   x: usize,

@@ -10,8 +10,8 @@ export function gather(table: usize, indices: usize, y: usize, width: i32, begin
 }
 
 /**
- * Sorts the numbers 0 … count − 1 by their index, stably: those of row r stand in `order` from starts[r] up to starts[r + 1]. Those of
- * row `skipped` (−1: none) are left out. `starts` has rows + 2 values.
+ * Sorts the numbers 0 … count − 1 by their index, stably: those of row r stand in `order` from starts[r] up to starts[r
+ * + 1]. Those of row `skipped` (−1: none) are left out. `starts` has rows + 2 values.
  */
 export function groupIndices(
   indices: usize,

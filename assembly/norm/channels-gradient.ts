@@ -4,8 +4,8 @@ import { exactGradient } from "./maps";
 import { finishGradientSums } from "./sums";
 
 /**
- * partials[piece, k] = f64 (Σ dy, Σ dy·(x − mean)) of channel k over the rows of a piece of `pieceRows`, the mean as f32. Units:
- * pieces. Scratch: three arrays of fold · channels f32, each padded to 16.
+ * partials[piece, k] = f64 (Σ dy, Σ dy·(x − mean)) of channel k over the rows of a piece of `pieceRows`, the mean as
+ * f32. Units: pieces. Scratch: three arrays of fold · channels f32, each padded to 16.
  */
 export function channelGradientSums(
   dy: usize,

@@ -1,7 +1,8 @@
-// Batch norm of (rows, channels): one stream of rows, four at a time, with f32 sums per channel that are flushed to f64 every
-// `flushTerms`. Each piece of rows has partial results of its own; they are merged in the order of the pieces.
+// Batch norm of (rows, channels): one stream of rows, four at a time, with f32 sums per channel that are flushed to f64
+// every `flushTerms`. Each piece of rows has partial results of its own; they are merged in the order of the pieces.
 //
-// Rows too narrow to fill vectors are walked `fold` at a time, as one row of so many times the channels; those left over one by one.
+// Rows too narrow to fill vectors are walked `fold` at a time, as one row of so many times the channels; those left
+// over one by one.
 import { coefficientStep, exactCoefficients, flush, flushTerms, repeat } from "./layout";
 import { exactAffine, rectified, rectifiedValue } from "./maps";
 import { finishMoments } from "./sums";
@@ -10,8 +11,8 @@ import { finishMoments } from "./sums";
 const sampledRows: i32 = 8;
 
 /**
- * partials[piece, k] = f64 (mean, M2) of channel k over the rows of a piece of `pieceRows`. Units: pieces. Scratch: three arrays of
- * fold · channels f32, each padded to 16.
+ * partials[piece, k] = f64 (mean, M2) of channel k over the rows of a piece of `pieceRows`. Units: pieces. Scratch:
+ * three arrays of fold · channels f32, each padded to 16.
  */
 export function channelMoments(
   x: usize,

@@ -65,10 +65,9 @@ export function coefficientBytes(kept: i32): f64 {
 }
 
 /**
- * From `pieces` partial sums (f64 Σ dy, Σ dy·(x − mean as f32) per channel, piece by piece):
- * dweight = Σ dy·x̂, dbias = Σ dy, and, where `coefficients` is not 0, those of
- * dx = weight·s·(dy − Σdy/count − x̂·Σ(dy·x̂)/count) with s = 1/√(M2/count + eps), x̂ = (x − mean)·s, and the count of the moments.
- * Units: channels.
+ * From `pieces` partial sums (f64 Σ dy, Σ dy·(x − mean as f32) per channel, piece by piece): dweight = Σ dy·x̂, dbias =
+ * Σ dy, and, where `coefficients` is not 0, those of dx = weight·s·(dy − Σdy/count − x̂·Σ(dy·x̂)/count) with s =
+ * 1/√(M2/count + eps), x̂ = (x − mean)·s, and the count of the moments. Units: channels.
  */
 export function gradientCoefficients(
   moments: usize,
@@ -116,8 +115,8 @@ function totalOf(sums: usize, pieces: i32, kept: i32, k: i32): v128 {
 }
 
 /**
- * Merges (mean, M2) of `pieces` pieces of `pieceRows` rows (the last with what is left of `rows`) in order, by the formula of Chan,
- * Golub and LeVeque (1979); partials are f64 (mean, M2) per channel, piece by piece. Units: channels.
+ * Merges (mean, M2) of `pieces` pieces of `pieceRows` rows (the last with what is left of `rows`) in order, by the
+ * formula of Chan, Golub and LeVeque (1979); partials are f64 (mean, M2) per channel, piece by piece. Units: channels.
  */
 export function mergeMoments(
   partials: usize,

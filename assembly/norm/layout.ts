@@ -1,8 +1,9 @@
 // Where the normalisation kernels keep things: f32 sums that are flushed to f64, and coefficients per channel.
 //
-// A block of coefficients of K channels, padded to P = 16·⌈K/16⌉: f32 mean[P], a[P], b[P], c[P]; i32 exact[P]; f64 (mean, a, b, c)[K].
-// Where rows are walked `fold` at a time, K is fold times the channels, which are repeated.
-// Forward: y = (x − mean)·a + c, c not −0. Backward: dx = dy·a + (x − mean)·b + c. Where exact is not 0, f32 would not do.
+// A block of coefficients of K channels, padded to P = 16·⌈K/16⌉: f32 mean[P], a[P], b[P], c[P]; i32 exact[P]; f64
+// (mean, a, b, c)[K]. Where rows are walked `fold` at a time, K is fold times the channels, which are repeated.
+// Forward: y = (x − mean)·a + c, c not −0. Backward: dx = dy·a + (x − mean)·b + c. Where exact is not 0, f32 would not
+// do.
 import { pair } from "./sums";
 
 /** f32 sums per channel or parameter are flushed to f64 after so many terms. */
@@ -35,7 +36,10 @@ export function repeat(array: usize, channels: i32, width: i32): void {
   }
 }
 
-/** Adds two f32 arrays, `step` bytes apart, of all channels `fold` times over, to an f64 array of pairs, and clears them. */
+/**
+ * Adds two f32 arrays, `step` bytes apart, of all channels `fold` times over, to an f64 array of pairs, and clears
+ * them.
+ */
 export function flush(sums: usize, step: usize, totals: usize, channels: i32, fold: i32): void {
   for (let k = 0; k < fold; k++) flushOnce(sums + <usize>((k * channels) << 2), step, totals, channels);
 }

@@ -1,5 +1,5 @@
-// Maps along stretches of contiguous f32 values, shared by the normalisation kernels: plain ones, and exact ones for scales at
-// which the factors would leave the range of f32.
+// Maps along stretches of contiguous f32 values, shared by the normalisation kernels: plain ones, and exact ones for
+// scales at which the factors would leave the range of f32.
 
 /** Deviations are below 10³⁸, the end of f32, when the root 1/√(variance + eps) is above this. */
 const smallestRoot: f64 = 1e-33;
@@ -16,7 +16,10 @@ export function fitsFloat(root: f64, a: f64, c: f64): bool {
   return root > smallestRoot && isNormal(a) && abs(c) < 3.4e38;
 }
 
-/** y as a rectifier passes it on, if there is one; a NaN passes. `rectifies` is a constant in loops over vectors: a maximum costs a fifth. */
+/**
+ * y as a rectifier passes it on, if there is one; a NaN passes. `rectifies` is a constant in loops over vectors: a
+ * maximum costs a fifth.
+ */
 // @inline
 export function rectified(y: v128, rectifies: bool): v128 {
   return rectifies ? f32x4.pmax(y, f32x4.splat(0)) : y;

@@ -2,8 +2,8 @@
 import { rowMoments, rowSquares } from "./rows";
 
 /**
- * moments[k] = f64 (count, mean, M2) of those values of kept index k where `mask`, laid out as x, is not 0; about 0 if not `centred`.
- * Units: kept indices. Scratch: outer·inner f32.
+ * moments[k] = f64 (count, mean, M2) of those values of kept index k where `mask`, laid out as x, is not 0; about 0 if
+ * not `centred`. Units: kept indices. Scratch: outer·inner f32.
  */
 export function maskedMoments(
   x: usize,

@@ -1,5 +1,6 @@
-// Batch norm of (outer, kept, inner) with inner > 1: images of planes, one plane per channel. All passes walk in image order, whoever does
-// which planes, since small pieces at a large stride defeat the prefetcher: the sums of pieces, mostly of an image each, are added in order.
+// Batch norm of (outer, kept, inner) with inner > 1: images of planes, one plane per channel. All passes walk in image
+// order, whoever does which planes, since small pieces at a large stride defeat the prefetcher: the sums of pieces,
+// mostly of an image each, are added in order.
 import { coefficientStep, exactCoefficients } from "./layout";
 import { affine, exactAffine, exactGradient, gradient, keepPositive, rectifiedGradient } from "./maps";
 import { finishMoments, gradientSums, plainSum, shiftedSums } from "./sums";
@@ -24,8 +25,8 @@ export function planeShifts(x: usize, outer: i32, kept: i32, inner: i32, moments
 }
 
 /**
- * sums[piece, k] = f64 Σ(x − shift), Σ(x − shift)² by the {@link planeShifts} of channel k over the images of a piece of `pieceImages`.
- * Units: channels of pieces.
+ * sums[piece, k] = f64 Σ(x − shift), Σ(x − shift)² by the {@link planeShifts} of channel k over the images of a piece
+ * of `pieceImages`. Units: channels of pieces.
  */
 export function planeSums(
   x: usize,
@@ -63,7 +64,10 @@ function add(to: usize, sums: v128): void {
   v128.store(to, f64x2.add(v128.load(to), sums));
 }
 
-/** moments[k] = f64 (count, mean, M2) of channel k from its {@link planeSums} in all `pieces`, in their order. Units: channels. */
+/**
+ * moments[k] = f64 (count, mean, M2) of channel k from its {@link planeSums} in all `pieces`, in their order. Units:
+ * channels.
+ */
 export function planeMoments(
   x: usize,
   sums: usize,
@@ -131,8 +135,8 @@ function standardizePlane(
 }
 
 /**
- * Where the gradient for the output of {@link planeStandardize} without its rectifier lies: dy itself if `forward`, the coefficients of
- * that map, is 0; else `scratch`, where dy is copied to as far as the rectifier lets it pass.
+ * Where the gradient for the output of {@link planeStandardize} without its rectifier lies: dy itself if `forward`, the
+ * coefficients of that map, is 0; else `scratch`, where dy is copied to as far as the rectifier lets it pass.
  */
 function reaching(dy: usize, x: usize, forward: usize, kept: i32, inner: i32, k: i32, scratch: usize): usize {
   if (!forward) return dy;
@@ -149,8 +153,8 @@ function reaching(dy: usize, x: usize, forward: usize, kept: i32, inner: i32, k:
 }
 
 /**
- * sums[piece, k] = f64 Σ dy, Σ dy·(x − mean) of channel k over the images of a piece of `pieceImages`, the mean as f32, behind a rectifier if
- * `forward` is not 0: see `reaching`. Units: channels of pieces. Scratch: a plane.
+ * sums[piece, k] = f64 Σ dy, Σ dy·(x − mean) of channel k over the images of a piece of `pieceImages`, the mean as f32,
+ * behind a rectifier if `forward` is not 0: see `reaching`. Units: channels of pieces. Scratch: a plane.
  */
 export function planeGradientSums(
   dy: usize,
@@ -193,8 +197,8 @@ export function planeGradientSumsScratch(inner: i32, forward: usize): f64 {
 }
 
 /**
- * dx = dy·a + (x − mean)·b + c with the coefficients of each channel, behind a rectifier if `forward` is not 0: see `reaching`.
- * Units: planes. Scratch: a plane.
+ * dx = dy·a + (x − mean)·b + c with the coefficients of each channel, behind a rectifier if `forward` is not 0: see
+ * `reaching`. Units: planes. Scratch: a plane.
  */
 export function planeGradient(
   dy: usize,

@@ -1,5 +1,5 @@
-// The backward pass of normalisation over rows: see norm/rows.ts. dweight and dbias reduce over rows: each piece of rows has sums of
-// its own, and they are merged in the order of the pieces.
+// The backward pass of normalisation over rows: see norm/rows.ts. dweight and dbias reduce over rows: each piece of
+// rows has sums of its own, and they are merged in the order of the pieces.
 import { coefficientStep, rootOf } from "./layout";
 import { exactGradient, fitsFloat, gradient } from "./maps";
 import { rectifiedRow } from "./rows";
@@ -7,10 +7,11 @@ import { gradientSums, pair } from "./sums";
 import { vectorRows } from "./vectors-gradient";
 
 /**
- * dx = s·(g − mean(g) − x̂·mean(g·x̂)), g = weight·dy, without mean(g) if not `centred`, unless dx is 0, means over the count of the moments; and, unless `partials` is 0, partials[piece, parameter] = f64
- * (Σ dy, Σ dy·x̂) over the rows of a piece of `pieceRows`. Weight and bias may be 0: ones and zeros. If it `rectifies`, dy counts only where the
- * output is above 0. Units: pieces. Scratch: a row, padded to 16, and, where repeat is 1, three f32 per parameter, each of the three arrays
- * padded to 16.
+ * dx = s·(g − mean(g) − x̂·mean(g·x̂)), g = weight·dy, without mean(g) if not `centred`, unless dx is 0, means over the
+ * count of the moments; and, unless `partials` is 0, partials[piece, parameter] = f64 (Σ dy, Σ dy·x̂) over the rows of
+ * a piece of `pieceRows`. Weight and bias may be 0: ones and zeros. If it `rectifies`, dy counts only where the output
+ * is above 0. Units: pieces. Scratch: a row, padded to 16, and, where repeat is 1, three f32 per parameter, each of the
+ * three arrays padded to 16.
  */
 export function rowGradient(
   dy: usize,

@@ -1,5 +1,6 @@
-// Normalisation of contiguous rows (layer, group, instance and RMS norm): each row has moments of its own. The parameter of flat element
-// i is ⌊i / repeat⌋ mod period: one per value (repeat = 1), or one per segment of `repeat` values. Weight and bias may be 0: none.
+// Normalisation of contiguous rows (layer, group, instance and RMS norm): each row has moments of its own. The
+// parameter of flat element i is ⌊i / repeat⌋ mod period: one per value (repeat = 1), or one per segment of `repeat`
+// values. Weight and bias may be 0: none.
 import { rootOf } from "./layout";
 import { affine, exactAffine, fitsFloat, keepPositive, rectified, rectifiedValue } from "./maps";
 import { finishMoments, shiftedSums, squares } from "./sums";
@@ -15,7 +16,10 @@ export function rowMoments(x: usize, inner: i32, moments: usize, begin: i32, end
   }
 }
 
-/** moments[row] = f64 (count, 0, Σ x²) of `inner` values: those of a mean that is not subtracted (RMS norm). Units: rows. */
+/**
+ * moments[row] = f64 (count, 0, Σ x²) of `inner` values: those of a mean that is not subtracted (RMS norm). Units:
+ * rows.
+ */
 export function rowSquares(x: usize, inner: i32, moments: usize, begin: i32, end: i32): void {
   for (let row = begin; row < end; row++) {
     const to = moments + <usize>row * 24;
@@ -135,8 +139,8 @@ function standardizeRow(
 }
 
 /**
- * y = ((x − mean)·root)·weight + bias, or max(y, 0) if it `rectifies`, with a weight and a bias per value; either may be 0. Never −0, but where the
- * bias is and nothing rectifies.
+ * y = ((x − mean)·root)·weight + bias, or max(y, 0) if it `rectifies`, with a weight and a bias per value; either may
+ * be 0. Never −0, but where the bias is and nothing rectifies.
  */
 function vectorAffine(
   x: usize,

@@ -1,8 +1,9 @@
-// Running statistics of batch and instance norm: how they move, how they stand in for moments, and how far a batch is from them.
+// Running statistics of batch and instance norm: how they move, how they stand in for moments, and how far a batch is
+// from them.
 
 /**
- * moments[k] = f64 (1, mean, variance): those under which x̂ = (x − mean)/√(variance + eps). A mean of 0 (the pointer) stands for
- * zeros. Units: kept indices.
+ * moments[k] = f64 (1, mean, variance): those under which x̂ = (x − mean)/√(variance + eps). A mean of 0 (the pointer)
+ * stands for zeros. Units: kept indices.
  */
 export function runningMoments(mean: usize, variance: usize, moments: usize, begin: i32, end: i32): void {
   for (let k = begin; k < end; k++) {
@@ -15,8 +16,8 @@ export function runningMoments(mean: usize, variance: usize, moments: usize, beg
 }
 
 /**
- * averaged[k] = f64 (Σ count/samples, Σ count·mean/Σ count, Σ M2/samples) over those of moments[sample, k] that have values; zeros if
- * none has. Units: kept indices.
+ * averaged[k] = f64 (Σ count/samples, Σ count·mean/Σ count, Σ M2/samples) over those of moments[sample, k] that have
+ * values; zeros if none has. Units: kept indices.
  */
 export function averageMoments(moments: usize, samples: i32, kept: i32, averaged: usize, begin: i32, end: i32): void {
   for (let k = begin; k < end; k++) {
@@ -47,9 +48,9 @@ function varianceOf(moments: usize, unbiased: bool): f64 {
 }
 
 /**
- * r ← momentum·r + (1 − momentum)·batch for the f32 mean and variance of each kept index that has values; momentum < 0 stands for
- * n/(n + 1). counters = f32 (n, skipped). If any batch value is not finite as f32, only `skipped` grows; else only n, if any r moved.
- * One unit: the guard is for all or none.
+ * r ← momentum·r + (1 − momentum)·batch for the f32 mean and variance of each kept index that has values; momentum < 0
+ * stands for n/(n + 1). counters = f32 (n, skipped). If any batch value is not finite as f32, only `skipped` grows;
+ * else only n, if any r moved. One unit: the guard is for all or none.
  */
 export function updateRunning(
   moments: usize,
@@ -91,8 +92,9 @@ function along(seen: f64, start: f64, end: f64): f64 {
 }
 
 /**
- * r[k] = clip(√(M2/count + eps)/σ, 1/rmax, rmax) and d[k] = clip((batch mean − mean)/σ, −dmax, dmax) as f32, σ = √(variance + eps), with
- * limits {@link along} their ways at counters[0] batches; 1 and 0 where count is 0. Units: kept indices.
+ * r[k] = clip(√(M2/count + eps)/σ, 1/rmax, rmax) and d[k] = clip((batch mean − mean)/σ, −dmax, dmax) as f32, σ =
+ * √(variance + eps), with limits {@link along} their ways at counters[0] batches; 1 and 0 where count is 0. Units: kept
+ * indices.
  */
 export function renormFactors(
   moments: usize,

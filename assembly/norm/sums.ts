@@ -1,7 +1,7 @@
 // Sums over stretches of contiguous f32 values, shared by the normalisation kernels.
 //
-// They run in f32 lanes within `flushBytes` and in f64 between. Where f32 could overflow, underflow or cancel, a guard sends the
-// work to the functions named exact..., which do everything in f64.
+// They run in f32 lanes within `flushBytes` and in f64 between. Where f32 could overflow, underflow or cancel, a guard
+// sends the work to the functions named exact..., which do everything in f64.
 
 /** f32 lanes are flushed to f64 after this many bytes: 2048 values, 256 to a lane. */
 const flushBytes: usize = 8192;
@@ -96,8 +96,9 @@ export function squares(x: usize, length: i32): f64 {
 }
 
 /**
- * (mean, M2) as f64x2 of `planes` stretches of `length` values, `stride` bytes apart, from their {@link shiftedSums}: in f64 from
- * the values themselves if the shift lies too far from the mean for the sums to be exact, or if squares overflowed or underflowed.
+ * (mean, M2) as f64x2 of `planes` stretches of `length` values, `stride` bytes apart, from their {@link shiftedSums}:
+ * in f64 from the values themselves if the shift lies too far from the mean for the sums to be exact, or if squares
+ * overflowed or underflowed.
  */
 export function finishMoments(x: usize, planes: i32, stride: usize, length: i32, shift: f32, sums: v128): v128 {
   const count = <f64>planes * <f64>length;
@@ -223,8 +224,8 @@ function productSums(dy: usize, weight: usize, x: usize, length: i32, mean: f32,
 }
 
 /**
- * Sums of g and g·(x − mean), g = dy·weight, as f64x2: those that f32 gave, or new ones in f64 if products overflowed or may have
- * underflowed. Values lie `stride` bytes apart; weight 0 stands for ones.
+ * Sums of g and g·(x − mean), g = dy·weight, as f64x2: those that f32 gave, or new ones in f64 if products overflowed
+ * or may have underflowed. Values lie `stride` bytes apart; weight 0 stands for ones.
  */
 export function finishGradientSums(
   dy: usize,
@@ -243,7 +244,9 @@ export function finishGradientSums(
   return exactGradientSums(dy, weight, x, length, stride, <f64>mean);
 }
 
-/** (Σ g, Σ g·(x − mean)) as f64x2 with g = dy·weight, in f64, of values `stride` bytes apart; weight 0 stands for ones. */
+/**
+ * (Σ g, Σ g·(x − mean)) as f64x2 with g = dy·weight, in f64, of values `stride` bytes apart; weight 0 stands for ones.
+ */
 function exactGradientSums(dy: usize, weight: usize, x: usize, length: i32, stride: usize, mean: f64): v128 {
   let total = f64x2.splat(0);
   for (; length > 0; length--) {

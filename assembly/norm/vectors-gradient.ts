@@ -5,8 +5,9 @@ import { rectifiedRow } from "./rows";
 import { pair, weightedGradientSums } from "./sums";
 
 /**
- * Rows `first` to `last` of {@link rowGradient} where repeat is 1. Each is read for its sums, then, while it lies in the nearest
- * cache, for dx and its share of `sums`. Scratch: a row, padded to 16, and three f32 per parameter, each of the three arrays padded to 16.
+ * Rows `first` to `last` of {@link rowGradient} where repeat is 1. Each is read for its sums, then, while it lies in
+ * the nearest cache, for dx and its share of `sums`. Scratch: a row, padded to 16, and three f32 per parameter, each of
+ * the three arrays padded to 16.
  */
 export function vectorRows(
   dy: usize,

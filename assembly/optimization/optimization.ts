@@ -18,7 +18,10 @@ export function sgdPlain(p: usize, gradient: usize, scale: f32, lr: f32, weightD
   }
 }
 
-/** g = scale·gradient + weightDecay·p; v = momentum·v + g (g if `first`); p −= lr·(nesterov ? g + momentum·v : v); units: lines. */
+/**
+ * g = scale·gradient + weightDecay·p; v = momentum·v + g (g if `first`); p −= lr·(nesterov ? g + momentum·v : v);
+ * units: lines.
+ */
 export function sgdMomentum(
   p: usize,
   gradient: usize,
@@ -51,8 +54,8 @@ export function sgdMomentum(
 }
 
 /**
- * g = scale·gradient + decay·p; m = beta1·m + rest1·g; v = beta2·v + rest2·g²; p = p·shrink − stepSize·m/(√(v·inverse2) + eps), with
- * rest = 1 − beta, stepSize = lr/correction1, inverse2 = 1/correction2; units: lines.
+ * g = scale·gradient + decay·p; m = beta1·m + rest1·g; v = beta2·v + rest2·g²; p = p·shrink − stepSize·m/(√(v·inverse2)
+ * + eps), with rest = 1 − beta, stepSize = lr/correction1, inverse2 = 1/correction2; units: lines.
  */
 export function adam(
   p: usize,
@@ -118,8 +121,8 @@ function squares(x: usize, n: i32): f64 {
 }
 
 /**
- * partial[u] (f64) = Σ x² over piece u, where `pieces` holds for each the address of its values and how many they are (i32 each);
- * units: pieces.
+ * partial[u] (f64) = Σ x² over piece u, where `pieces` holds for each the address of its values and how many they are
+ * (i32 each); units: pieces.
  */
 export function squarePieces(pieces: usize, partial: usize, begin: i32, end: i32): void {
   for (let unit = begin; unit < end; unit++) {

@@ -16,7 +16,10 @@ function gather(at: usize, stride: usize): v128 {
   return v128.load_lane<f32>(at + 3 * stride, v, 3);
 }
 
-/** y = the largest of each 2×2 window, `indices` = its place in the plane; strides 2, no padding. The last four of a row overlap others. */
+/**
+ * y = the largest of each 2×2 window, `indices` = its place in the plane; strides 2, no padding. The last four of a row
+ * overlap others.
+ */
 export function maxPool2x2(
   x: usize,
   y: usize,
@@ -71,7 +74,10 @@ export function maxPool2x2(
   }
 }
 
-/** The largest value of rows top … bottom − 1, columns left … right − 1 of a plane, and its place; without branches that depend on values. */
+/**
+ * The largest value of rows top … bottom − 1, columns left … right − 1 of a plane, and its place; without branches that
+ * depend on values.
+ */
 function maxOfWindow(
   plane: usize,
   width: i32,
@@ -105,8 +111,8 @@ function everyStep(at: usize, step: i32): v128 {
 }
 
 /**
- * best[ox] = the largest of `taps` values from row[ox·step] on, places[ox] = where it stands, the first if several, row[0] standing at `start`;
- * none before `first`. In steps of four.
+ * best[ox] = the largest of `taps` values from row[ox·step] on, places[ox] = where it stands, the first if several,
+ * row[0] standing at `start`; none before `first`. In steps of four.
  */
 // @inline
 function stretchMaxima(
@@ -143,9 +149,10 @@ function stretchMaxima(
 }
 
 /**
- * y = the largest value of each window, `indices` = its place in the plane, the first if several: of each row the largest of stretches as wide
- * as a window, then of each window the largest of its rows, so that of equal values the first row wins and in it the first column.
- * Scratch: a row with −∞ around it that is read in fours, and the maxima of `kernelHeight` rows and their places, in fours.
+ * y = the largest value of each window, `indices` = its place in the plane, the first if several: of each row the
+ * largest of stretches as wide as a window, then of each window the largest of its rows, so that of equal values the
+ * first row wins and in it the first column. Scratch: a row with −∞ around it that is read in fours, and the maxima of
+ * `kernelHeight` rows and their places, in fours.
  */
 export function maxPool(
   x: usize,

@@ -13,8 +13,9 @@ function paddedBytes(length: i32): usize {
 }
 
 /**
- * least (f32), largest (f32) and zeros (i32) of each channel of (outer, kept, inner), in `extremes`: three padded arrays of `kept`. NaN is
- * passed over: pmin and pmax keep their first operand then, in one instruction where min and max take several. Units: channels.
+ * least (f32), largest (f32) and zeros (i32) of each channel of (outer, kept, inner), in `extremes`: three padded
+ * arrays of `kept`. NaN is passed over: pmin and pmax keep their first operand then, in one instruction where min and
+ * max take several. Units: channels.
  */
 export function channelExtremes(
   x: usize,
@@ -111,7 +112,8 @@ function include(to: usize, step: usize, least: f32, largest: f32, zeros: i32): 
 }
 
 /**
- * The head of a summary: its range, (0, 0) where that is to be found, from the moments and extremes of channels, and its channels. One unit.
+ * The head of a summary: its range, (0, 0) where that is to be found, from the moments and extremes of channels, and
+ * its channels. One unit.
  */
 export function summarizeChannels(
   moments: usize,
@@ -162,8 +164,9 @@ export function summarizeChannels(
 }
 
 /**
- * counts[p] (i32, bins + 2: below, the bins, above) of piece p of `length` values, over the range in which `summary` begins. Units:
- * ⌈length / piece⌉. Scratch: counts for three lanes, since equal values beside each other would wait for one counter.
+ * counts[p] (i32, bins + 2: below, the bins, above) of piece p of `length` values, over the range in which `summary`
+ * begins. Units: ⌈length / piece⌉. Scratch: counts for three lanes, since equal values beside each other would wait for
+ * one counter.
  */
 export function countPieces(
   x: usize,
@@ -226,7 +229,10 @@ export function countPiecesScratch(bins: i32): f64 {
   return 3 * 4 * (<f64>bins + 2);
 }
 
-/** Where values are counted: 0 for what lies below, then the bins from 0 to `last`, which has its right edge too, then what lies above. */
+/**
+ * Where values are counted: 0 for what lies below, then the bins from 0 to `last`, which has its right edge too, then
+ * what lies above.
+ */
 // @inline
 function binsOf(v: v128, low: v128, high: v128, scale: v128, last: v128): v128 {
   const place = i32x4.trunc_sat_f32x4_s(f32x4.floor(f32x4.mul(f32x4.sub(v, low), scale)));

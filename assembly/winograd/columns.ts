@@ -1,9 +1,11 @@
-// Convolutions of 3 × 3 taps, stride 1, of few channels, by Winograd's F(4, 3) along columns alone: six rows of a source give four rows of
-// results. Each of the six values of a transformed column is a sum over (channel, tap of a row), half as many products as there are taps.
-// Transforming rows too would halve them again, but the transforms of few channels cost more than that.
+// Convolutions of 3 × 3 taps, stride 1, of few channels, by Winograd's F(4, 3) along columns alone: six rows of a
+// source give four rows of results. Each of the six values of a transformed column is a sum over (channel, tap of a
+// row), half as many products as there are taps. Transforming rows too would halve them again, but the transforms of
+// few channels cost more than that.
 //
-// Lanes run along rows. The transformed rows of a unit's images (6; channels; rows of tiles) lie one after the other, each with the zeros
-// at its left as those at the right of the row before, and are worked on 16 positions at a time; those between rows are dropped.
+// Lanes run along rows. The transformed rows of a unit's images (6; channels; rows of tiles) lie one after the other,
+// each with the zeros at its left as those at the right of the row before, and are worked on 16 positions at a time;
+// those between rows are dropped.
 
 import { bytes, clear, copyRow, word } from "../conv/planes";
 import { tileOffsets } from "../gemm/tiles";
@@ -40,16 +42,19 @@ function spareBytes(resultColumns: i32): usize {
   return 4 * bytes((resultColumns + 3) & ~3);
 }
 
-/** Bytes from one channel's lines to the next one's: an odd number of 64, so that they do not fight for the same cache lines. */
+/**
+ * Bytes from one channel's lines to the next one's: an odd number of 64, so that they do not fight for the same cache
+ * lines.
+ */
 // @inline
 function channelStep(plan: usize): usize {
   return (<usize>((sixteens(plan, word(plan, IMAGES) * word(plan, SLICE_ROWS)) + 2) | 1)) << 6;
 }
 
 /**
- * packed (6; pair of results; channel; 3; 2) = G g of each column of the weights g, nine values at `resultStep`·result +
- * `channelStep`·channel, in reverse order if `turned`. An odd last result is paired with zeros. Units: pairs. Scratch: the
- * factors and a line.
+ * packed (6; pair of results; channel; 3; 2) = G g of each column of the weights g, nine values at `resultStep`·result
+ * + `channelStep`·channel, in reverse order if `turned`. An odd last result is paired with zeros. Units: pairs.
+ * Scratch: the factors and a line.
  */
 export function winogradPackColumns(
   weight: usize,
@@ -99,9 +104,9 @@ function sixteens(plan: usize, rows: i32): i32 {
 }
 
 /**
- * result = bias + source ∗ weights by the plan, `weights` as {@link winogradPackColumns} leaves them, `bias` one value per result channel
- * or 0. Units are those of the plan. Scratch: the factors, a table of offsets, four rows of
- * results, the planes, and the transformed lines and their products.
+ * result = bias + source ∗ weights by the plan, `weights` as {@link winogradPackColumns} leaves them, `bias` one value
+ * per result channel or 0. Units are those of the plan. Scratch: the factors, a table of offsets, four rows of results,
+ * the planes, and the transformed lines and their products.
  */
 export function winogradCorrelateColumns(
   plan: usize,

@@ -1,5 +1,6 @@
-// Convolutions of 3 × 3 taps, stride 1, by Winograd's F(4 × 4, 3 × 3): each of the 36 values of a transformed tile is a product over channels
-// of its own, of transformed weights (36; pairs of results; channels) and transformed patches (panels of 16 tiles; 36; channels).
+// Convolutions of 3 × 3 taps, stride 1, by Winograd's F(4 × 4, 3 × 3): each of the 36 values of a transformed tile is a
+// product over channels of its own, of transformed weights (36; pairs of results; channels) and transformed patches
+// (panels of 16 tiles; 36; channels).
 
 import { bytes, clear, word } from "../conv/planes";
 import { tilePacked } from "../gemm/tiles";
@@ -26,16 +27,19 @@ const spareBytes: usize = 64;
 /** Channels that are summed in one go, so that their panel stays in the first-level cache. */
 const depthLimit: i32 = 256;
 
-/** Bytes from one of the 36 values of all weights to the next: not a power of two, so that they do not fight for the same cache lines. */
+/**
+ * Bytes from one of the 36 values of all weights to the next: not a power of two, so that they do not fight for the
+ * same cache lines.
+ */
 // @inline
 function weightStep(channels: i32, results: i32): usize {
   return (bytes((results + 1) >> 1, channels) << 1) + 64;
 }
 
 /**
- * packed (36; pair of results; channel; 2) = G g Gᵀ of the weights g, nine values at `resultStep`·result + `channelStep`·channel, in
- * reverse order if `turned`. An odd last result is paired with zeros. Units: pairs. Scratch: the factors, and
- * the lines of a filter.
+ * packed (36; pair of results; channel; 2) = G g Gᵀ of the weights g, nine values at `resultStep`·result +
+ * `channelStep`·channel, in reverse order if `turned`. An odd last result is paired with zeros. Units: pairs. Scratch:
+ * the factors, and the lines of a filter.
  */
 export function winogradPackWeights(
   weight: usize,
@@ -89,16 +93,19 @@ function packPair(table: usize, g: usize, h: usize, next: usize, lines: usize, t
   }
 }
 
-/** Bytes from one of the 36 values of a panel to the next: an odd number of lines, so that they do not fight for the same ones. */
+/**
+ * Bytes from one of the 36 values of a panel to the next: an odd number of lines, so that they do not fight for the
+ * same ones.
+ */
 // @inline
 function panelStep(channels: i32): usize {
   return (<usize>(channels | 1)) << 6;
 }
 
 /**
- * result = bias + source ∗ weights by the plan, `weights` as {@link winogradPackWeights} leaves them, `bias` one value per result
- * channel or 0. Units are those of the plan. Scratch: the factors, a spare row, the
- * lines of a patch, the records of the tiles, the planes, and the patches and products of the tiles.
+ * result = bias + source ∗ weights by the plan, `weights` as {@link winogradPackWeights} leaves them, `bias` one value
+ * per result channel or 0. Units are those of the plan. Scratch: the factors, a spare row, the lines of a patch, the
+ * records of the tiles, the planes, and the patches and products of the tiles.
  */
 export function winogradCorrelate(
   plan: usize,
@@ -164,7 +171,10 @@ export function winogradCorrelateScratch(plan: usize): f64 {
   return <f64>fixed + tiles * (<f64>recordBytes + patchBytes + productBytes);
 }
 
-/** One of the 36 values of all results of a panel, 36 lines of 64 bytes apart; an odd last result has a partner that goes to `spare`. */
+/**
+ * One of the 36 values of all results of a panel, 36 lines of 64 bytes apart; an odd last result has a partner that
+ * goes to `spare`.
+ */
 function multiplyPanel(weights: usize, from: usize, channels: i32, results: i32, to: usize, spare: usize): void {
   const resultStep: usize = 36 << 6;
   for (let channel = 0; channel < channels; channel += depthLimit) {

@@ -1,5 +1,6 @@
-// The map of Winograd's filters, G, and its transpose (see winograd/lines.ts), in f64: for two filters at a time, one to a lane. The row of a
-// point p is (1, p, p²)/d, d the product of its distances to the other points; that of ∞ is (0, 0, 1).
+// The map of Winograd's filters, G, and its transpose (see winograd/lines.ts), in f64: for two filters at a time, one
+// to a lane. The row of a point p is (1, p, p²)/d, d the product of its distances to the other points; that of ∞ is (0,
+// 0, 1).
 import { a, b } from "./lines";
 
 /** Bytes of the table of factors. */

@@ -1,12 +1,13 @@
-// The one-dimensional maps of Winograd's minimal filtering F(4, 3) (Winograd 1980; Lavin & Gray 2016, arXiv:1509.09308), on four lanes
-// at a time. Six values d give four results y[i] = Σₖ g[k]·d[i + k] of a filter of three as y = Aᵀ((G g) ⊙ (Bᵀ d)): six products
-// where the sum has twelve. In two dimensions each map runs along both axes: 36 products for 144.
+// The one-dimensional maps of Winograd's minimal filtering F(4, 3) (Winograd 1980; Lavin & Gray 2016,
+// arXiv:1509.09308), on four lanes at a time. Six values d give four results y[i] = Σₖ g[k]·d[i + k] of a filter of
+// three as y = Aᵀ((G g) ⊙ (Bᵀ d)): six products where the sum has twelve. In two dimensions each map runs along both
+// axes: 36 products for 144.
 //
-// The points are 0, ±3/4, ±3/2, ∞. All factors but those of G are exact in f32, and the results are 3 to 4 times closer to the true ones
-// than with the customary 0, ±1, ±2, ∞ (docs/numerics.md).
+// The points are 0, ±3/4, ±3/2, ∞. All factors but those of G are exact in f32, and the results are 3 to 4 times closer
+// to the true ones than with the customary 0, ±1, ±2, ∞ (docs/numerics.md).
 //
-// A line's vectors are `fromStep` and `toStep` bytes apart, lines `fromNext` and `toNext`. Factors are read from a table, since engines build
-// splatted constants anew each time.
+// A line's vectors are `fromStep` and `toStep` bytes apart, lines `fromNext` and `toNext`. Factors are read from a
+// table, since engines build splatted constants anew each time.
 
 export const a: f64 = 0.75;
 export const b: f64 = 1.5;

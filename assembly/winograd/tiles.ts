@@ -1,6 +1,6 @@
 // Winograd's 6 × 6 patches of a source and 4 × 4 tiles of a result: where they lie, and their maps, four at a time (see
-// winograd/lines.ts). The tiles of a unit of work, whole images or a slice of one, are numbered through and padded to a multiple of 16.
-// A result does not depend on which tiles stand beside its own.
+// winograd/lines.ts). The tiles of a unit of work, whole images or a slice of one, are numbered through and padded to a
+// multiple of 16. A result does not depend on which tiles stand beside its own.
 //
 // The plan is an array of i32 written by src/backend/wasm/winograd.ts.
 
@@ -9,7 +9,10 @@ import { transposeFour } from "../gemm/tiles";
 import { storeLanes } from "../math/lanes";
 import { cotangentLines, inputLines, outputLines } from "./lines";
 
-/** Indices of the plan, which is that of one group: the source's channels and size, and the zeros before its first row and column. */
+/**
+ * Indices of the plan, which is that of one group: the source's channels and size, and the zeros before its first row
+ * and column.
+ */
 export const CHANNELS = 0;
 const ROWS = 1;
 const COLUMNS = 2;
@@ -31,7 +34,10 @@ export const IMAGE_RESULTS = 14;
 /** Values of a row of the planes that {@link fillPadded} writes. */
 const ROW_LENGTH = 15;
 
-/** A tile's record: byte offsets of its patch in the planes and of its results in a channel, and how many rows and columns exist. */
+/**
+ * A tile's record: byte offsets of its patch in the planes and of its results in a channel, and how many rows and
+ * columns exist.
+ */
 export const recordBytes: usize = 16;
 
 /** Bytes of the lines through which a patch, or a tile of results, is transformed. */
@@ -130,8 +136,8 @@ export function fillPadded(plan: usize, unit: i32, source: usize, channel: i32, 
 }
 
 /**
- * The 36 values Bᵀ d B of four patches, a vector of one lane per patch each, to `to` and `step` bytes on. `tile` points to the first
- * patch's record; scratch: 36 vectors.
+ * The 36 values Bᵀ d B of four patches, a vector of one lane per patch each, to `to` and `step` bytes on. `tile` points
+ * to the first patch's record; scratch: 36 vectors.
  */
 export function spreadPatches(
   planes: usize,
@@ -173,8 +179,8 @@ export function spreadPatches(
 }
 
 /**
- * The results Aᵀ m A + bias of four tiles, m as 36 vectors of a lane per tile, 64 bytes apart. `tile` points to the first tile's record;
- * `result` to the channel in the first image; scratch: 24 vectors.
+ * The results Aᵀ m A + bias of four tiles, m as 36 vectors of a lane per tile, 64 bytes apart. `tile` points to the
+ * first tile's record; `result` to the channel in the first image; scratch: 24 vectors.
  */
 export function storeTiles(
   plan: usize,
@@ -202,8 +208,8 @@ export function storeTiles(
 }
 
 /**
- * The 36 values A dy Aᵀ of a tile of four channels, a vector of a lane per channel each, to `to` and `step` bytes on. The channels' planes
- * lie `planeStep` bytes apart; scratch: 40 vectors.
+ * The 36 values A dy Aᵀ of a tile of four channels, a vector of a lane per channel each, to `to` and `step` bytes on.
+ * The channels' planes lie `planeStep` bytes apart; scratch: 40 vectors.
  */
 export function spreadCotangents(
   planes: usize,

@@ -1,7 +1,9 @@
-// The gradient of winograd/correlate.ts for the weight, the transpose of that map: each of the 36 values of transformed dy (36; panels of 16 result
-// channels; tiles) times those of the transformed patches (36; channels; tiles), summed over tiles: in f32 within a unit, in f64 over units.
+// The gradient of winograd/correlate.ts for the weight, the transpose of that map: each of the 36 values of transformed
+// dy (36; panels of 16 result channels; tiles) times those of the transformed patches (36; channels; tiles), summed
+// over tiles: in f32 within a unit, in f64 over units.
 //
-// Units are cut into pieces by the shape alone; each piece has sums of its own, and `winogradMergeWeights` adds them in order.
+// Units are cut into pieces by the shape alone; each piece has sums of its own, and `winogradMergeWeights` adds them in
+// order.
 
 import { addWide, firstOfPiece } from "../conv/pieces";
 import { bytes, clear, word } from "../conv/planes";
@@ -33,16 +35,19 @@ function tileStep(tiles: i32): usize {
   return bytes(tiles + 16);
 }
 
-/** Bytes from one of the 36 values of all sums to the next, for the same reason as in winograd/correlate.ts not a power of two. */
+/**
+ * Bytes from one of the 36 values of all sums to the next, for the same reason as in winograd/correlate.ts not a power
+ * of two.
+ */
 // @inline
 function sumStep(channels: i32, rounded: i32): usize {
   return ((<usize>channels * <usize>rounded) << 3) + 64;
 }
 
 /**
- * partial (f64; piece, 36, channels, results rounded up to 4) = the sums of each piece. `plan` is the forward one, `cotangentPlan` that of
- * dy as a source without padding. Units: pieces. Scratch: the factors, the lines of a patch, a tile, the
- * records of the tiles, four planes, and the transformed patches and cotangents of the tiles.
+ * partial (f64; piece, 36, channels, results rounded up to 4) = the sums of each piece. `plan` is the forward one,
+ * `cotangentPlan` that of dy as a source without padding. Units: pieces. Scratch: the factors, the lines of a patch, a
+ * tile, the records of the tiles, four planes, and the transformed patches and cotangents of the tiles.
  */
 export function winogradWeightGradient(
   plan: usize,

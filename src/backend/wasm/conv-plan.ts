@@ -2,8 +2,8 @@ import type { ConvGeometry } from "../backend.js";
 import { type Axis, forwardAxis, gradientAxis, range } from "./conv-axes.js";
 
 /**
- * Plans of convolutions: all that the kernels need to know of a geometry, as an array of i32 whose layout assembly/conv/planes.ts
- * states together with the method.
+ * Plans of convolutions: all that the kernels need to know of a geometry, as an array of i32 whose layout
+ * assembly/conv/planes.ts states together with the method.
  */
 export interface ConvPlan {
   readonly words: Int32Array<ArrayBuffer>;
@@ -187,7 +187,9 @@ export function inputGradientPlan(geometry: ConvGeometry, stored = geometry.outC
   );
 }
 
-/** dweight from dy and x: the planes are those of the forward direction, of `slice` input channels of a group at a time. */
+/**
+ * dweight from dy and x: the planes are those of the forward direction, of `slice` input channels of a group at a time.
+ */
 export function weightGradientPlan(geometry: ConvGeometry): ConvPlan & { readonly slice: number } {
   const { inChannels, groups, kernel } = geometry;
   const slice = evenChunk(inChannels / groups, Math.floor(sliceLimit / (kernel[0] * kernel[1])));

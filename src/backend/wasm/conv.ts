@@ -6,13 +6,19 @@ import * as kernels from "./signatures.generated.js";
 import { winograd } from "./winograd.js";
 import { isWinograd, isWinogradForInput, isWinogradForWeight } from "./winograd-plan.js";
 
-/** Pieces of the images whose weight gradients are summed apart, for as many threads; fewer where they would fill memory. */
+/**
+ * Pieces of the images whose weight gradients are summed apart, for as many threads; fewer where they would fill
+ * memory.
+ */
 const mostPieces = 8;
 const mostPieceBytes = 1 << 24;
 /** Rows of a 1 × 1 kernel's weight gradient that are laid out at a time. */
 const pointwiseRows = 192;
 
-/** What a multiply-add takes, in ns ({@link Runtime.share}), where it is not one of a matrix product; and a byte of weights, and of partial sums. */
+/**
+ * What a multiply-add takes, in ns ({@link Runtime.share}), where it is not one of a matrix product; and a byte of
+ * weights, and of partial sums.
+ */
 const nanoseconds = { multiplyAdd: 0.09, packedByte: 0.1, mergedByte: 0.03 };
 
 /** Steps between weights: of groups, of channels of the result, of channels of the source. */
@@ -43,8 +49,8 @@ function isLinear(geometry: ConvGeometry): boolean {
 }
 
 /**
- * Whether planes are worked on one by one, by the plane kernels of assembly/conv/direct.ts: depthwise, and 3 × 3 taps side by side with one
- * channel on either side. With more channels, products over them are faster.
+ * Whether planes are worked on one by one, by the plane kernels of assembly/conv/direct.ts: depthwise, and 3 × 3 taps
+ * side by side with one channel on either side. With more channels, products over them are faster.
  */
 function isByPlane({ kernel, stride, dilation }: ConvGeometry, channels: number, results: number): boolean {
   const isNine = kernel.every((count) => count === 3) && [...stride, ...dilation].every((count) => count === 1);
@@ -59,7 +65,10 @@ function workOf(
   return perMultiplyAdd * batch * outChannels * outHeight * outWidth * depth;
 }
 
-/** About what it takes to do the products of `rows` channels with panels of `lanes` channels; laying out a value costs as much as eight. */
+/**
+ * About what it takes to do the products of `rows` channels with panels of `lanes` channels; laying out a value costs
+ * as much as eight.
+ */
 function panelWork(rows: number, lanes: number): number {
   const last = lanes % 16;
   return (lanes - last + (last > 4 ? 16 : last > 0 ? 4 : 0)) * (rows + 8);

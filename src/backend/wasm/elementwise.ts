@@ -57,7 +57,9 @@ function product(values: readonly number[]): number {
   return values.reduce((total, value) => total * value, 1);
 }
 
-/** Where a copy reads along one loop and writes along another: the indices of both, or null if it is no transposition. */
+/**
+ * Where a copy reads along one loop and writes along another: the indices of both, or null if it is no transposition.
+ */
 function transposition({ extents, xStrides, yStrides }: CopyView): { rows: number; columns: number } | null {
   const rows = xStrides.indexOf(1);
   const columns = yStrides.indexOf(1);

@@ -2,8 +2,8 @@
 export type Compiled = (...args: number[]) => number;
 
 /**
- * A function of the compiled kernels that tells how many bytes something takes. It gives float64, since what is larger than
- * all memory must be seen.
+ * A function of the compiled kernels that tells how many bytes something takes. It gives float64, since what is larger
+ * than all memory must be seen.
  */
 export interface Size<Arguments> {
   /** Its place among the exports, which is the same on all threads. */
@@ -13,16 +13,19 @@ export interface Size<Arguments> {
 }
 
 /**
- * A compiled kernel, as the build describes it in `signatures.generated.ts`. Behind its arguments it takes the range of its
- * units (rows, channels, images, pieces …) that a call does, and the address of working memory if it needs any; results
- * never depend on how the range is cut.
+ * A compiled kernel, as the build describes it in `signatures.generated.ts`. Behind its arguments it takes the range of
+ * its units (rows, channels, images, pieces …) that a call does, and the address of working memory if it needs any;
+ * results never depend on how the range is cut.
  */
 export interface Kernel<Arguments> {
   /** Its name in messages. */
   readonly name: string;
   /** Its place among the exports, which is the same on all threads. */
   readonly index: number;
-  /** Calls it with arguments by name, written out for each kernel: a list that is spread takes longer than a small kernel. */
+  /**
+   * Calls it with arguments by name, written out for each kernel: a list that is spread takes longer than a small
+   * kernel.
+   */
   readonly call: (compiled: Compiled, named: Arguments, begin: number, end: number, scratch: number) => void;
   /** The arguments in the kernel's order, as other threads are told them. */
   readonly list: (named: Arguments) => number[];

@@ -16,8 +16,8 @@ export function walkOf(view: StatisticsView): StatisticsView {
 }
 
 /**
- * How x is walked. `planes`: an image at a time. `channels`: a row of single values, one per mean, at a time. `rows`: a mean per row,
- * also where outer = 1 and the columns are rows.
+ * How x is walked. `planes`: an image at a time. `channels`: a row of single values, one per mean, at a time. `rows`: a
+ * mean per row, also where outer = 1 and the columns are rows.
  */
 export function patternOf({ outer, kept, inner, repeat, period }: StatisticsView): "planes" | "channels" | "rows" {
   const isColumns = repeat === inner && period === kept;
@@ -47,7 +47,10 @@ export function rowPieceRows({ kept, inner, period }: StatisticsView): number {
   return Math.max(least, Math.ceil(kept / maxPieces), 1);
 }
 
-/** Images per piece: one, unless its planes are so small that their sums would cost more than their values. The sums are the same either way. */
+/**
+ * Images per piece: one, unless its planes are so small that their sums would cost more than their values. The sums are
+ * the same either way.
+ */
 export function pieceImages({ outer, inner }: StatisticsView): number {
   return inner < leastPlane ? outer : 1;
 }

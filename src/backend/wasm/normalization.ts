@@ -109,7 +109,10 @@ export function normalization(runtime: Runtime): Normalization<number> {
     });
   }
 
-  /** Runs `body` with what kernels of gradients over columns take; the rectifier of single values is undone in a pass before. */
+  /**
+   * Runs `body` with what kernels of gradients over columns take; the rectifier of single values is undone in a pass
+   * before.
+   */
   function withColumns(
     dy: number,
     x: number,

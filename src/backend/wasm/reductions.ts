@@ -23,7 +23,10 @@ function columnFold(count: number, inner: number): number {
   return inner < 32 && count * inner >= 4096 ? 4 * Math.ceil(16 / inner) : 1;
 }
 
-/** How a sum over the middle of (outer, count, inner) is cut; it depends on the shape only, and so do the bits of the result. */
+/**
+ * How a sum over the middle of (outer, count, inner) is cut; it depends on the shape only, and so do the bits of the
+ * result.
+ */
 function columnPlan(outer: number, count: number, inner: number) {
   const fold = columnFold(count, inner);
   const rows = Math.ceil(count / fold);

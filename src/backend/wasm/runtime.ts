@@ -48,7 +48,10 @@ export class Runtime {
     this.pool = new Pool(module, this.memory.memory, least);
   }
 
-  /** Asks for a number of threads; at first by default for EVENKEEL_THREADS or, up to eight, as many as the machine runs at once. */
+  /**
+   * Asks for a number of threads; at first by default for EVENKEEL_THREADS or, up to eight, as many as the machine runs
+   * at once.
+   */
   askForThreads(count?: number): void {
     if (count === undefined && this.#asked) return;
     this.#asked = true;

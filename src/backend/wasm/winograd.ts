@@ -13,7 +13,9 @@ import {
   type WinogradShape,
 } from "./winograd-plan.js";
 
-/** Pieces of the units whose weight gradients are summed apart, for as many threads; fewer where they would fill memory. */
+/**
+ * Pieces of the units whose weight gradients are summed apart, for as many threads; fewer where they would fill memory.
+ */
 const mostPieces = 8;
 /** What a byte of packed weights takes, and one of partial sums, in ns. */
 const nanoseconds = { packedByte: 0.1, mergedByte: 0.05 };
@@ -62,7 +64,9 @@ export function winograd(runtime: Runtime) {
     });
   }
 
-  /** Calls `body` with a group's place, in bytes from the first one's: in the source, the result, the weight, the bias. */
+  /**
+   * Calls `body` with a group's place, in bytes from the first one's: in the source, the result, the weight, the bias.
+   */
   function forEachGroup(
     shape: WinogradShape,
     body: (source: number, result: number, weight: number, bias: number) => void,

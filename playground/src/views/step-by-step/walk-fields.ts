@@ -1,7 +1,10 @@
 import { integer, number, numbers, type Values } from "../../fields.js";
 import type { WalkInputs } from "./walk.js";
 
-/** How many numbers a walk's mini-batch may have; with fewer than 4 there is hardly a spread, but one may see what the library says. */
+/**
+ * How many numbers a walk's mini-batch may have; with fewer than 4 there is hardly a spread, but one may see what the
+ * library says.
+ */
 export const [fewest, most] = [1, 16];
 
 const anything = [-1e6, 1e6] as const;
