@@ -91,7 +91,6 @@ export function kernelSignatures(bytes, declarations) {
     const fields = [
       `name: "${name}"`,
       ...fieldsOf(names.indexOf(name), own, parameters.slice(range)),
-      `list: ({ ${own.map(([parameter]) => parameter).join(", ")} }) => [${valuesOf(own)}]`,
       `scratch: ${functions.has(`${name}Scratch`) ? sizeOf(`${name}Scratch`) : "null"}`,
     ];
     return `${comment}export const ${name}: Kernel<${typeOf(own)}> = {\n  ${fields.join(",\n  ")},\n};\n`;

@@ -27,8 +27,17 @@ export interface Kernel<Arguments> {
    * kernel.
    */
   readonly call: (compiled: Compiled, named: Arguments, begin: number, end: number, scratch: number) => void;
-  /** The arguments in the kernel's order, as other threads are told them. */
-  readonly list: (named: Arguments) => number[];
   /** How much working memory it needs; null if none. */
   readonly scratch: Size<Arguments> | null;
+}
+
+/** The arguments of a kernel in its order, as other threads are told them. */
+export function listArguments<Arguments>({ call, scratch }: Kernel<Arguments>, named: NoInfer<Arguments>): number[] {
+  let passed: number[] = [];
+  const collect = (...values: number[]): number => {
+    passed = values;
+    return 0;
+  };
+  call(collect, named, 0, 0, 0);
+  return passed.slice(0, scratch === null ? -2 : -3);
 }

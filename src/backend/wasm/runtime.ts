@@ -1,5 +1,5 @@
 import { BackendError } from "../../errors.js";
-import type { Compiled, Kernel, Size } from "./kernel.js";
+import { type Compiled, type Kernel, listArguments, type Size } from "./kernel.js";
 import { kernelBytes } from "./kernels.generated.js";
 import { WasmMemory } from "./memory.js";
 import { leastWork, Pool } from "./pool.js";
@@ -79,7 +79,7 @@ export class Runtime {
     }
     const { name, index, scratch } = kernel;
     const job = { name, index, call: this.#functions[index] };
-    const args = kernel.list(named);
+    const args = listArguments(kernel, named);
     if (scratch === null) {
       this.pool.run(job, units, work, args, { at: 0, bytes: 0 });
       return;
