@@ -13,7 +13,10 @@ export const trainAndTestFields = {
   mates: integer(1, 256, 8),
 };
 
-/** How many numbers a walk's mini-batch may have; with fewer than 4 there is hardly a spread, but one may see what the library says. */
+/**
+ * How many numbers a walk's mini-batch may have; with fewer than 4 there is hardly a spread, but one may see what the
+ * library says.
+ */
 export const [fewest, most] = [1, 16];
 
 const anything = [-1e6, 1e6] as const;

@@ -10,8 +10,8 @@ export interface SplitOptions {
 }
 
 /**
- * Deals samples out to parts so that each class has its share in each (stratified). Shares are cut at ⌊cumulative share · n + ½⌋
- * within a class of n samples; numbers ascend within a part.
+ * Deals samples out to parts so that each class has its share in each (stratified). Shares are cut at ⌊cumulative share
+ * · n + ½⌋ within a class of n samples; numbers ascend within a part.
  *
  * @param labels - the class of each sample; for regression, one class for all
  * @throws ArgumentError if the shares are not ≥ 0 with sum 1

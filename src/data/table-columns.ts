@@ -29,9 +29,11 @@ export interface TableColumns {
 }
 
 /**
- * Tells the target of a table from its inputs, and numbers from categories: a column is of numbers if more than half of what it says is.
+ * Tells the target of a table from its inputs, and numbers from categories: a column is of numbers if more than half of
+ * what it says is.
  *
- * @throws DataError if there is no such column, nothing is left to learn from, or a column's numbers are written with a comma
+ * @throws DataError if there is no such column, nothing is left to learn from, or a column's numbers are written with a
+ * comma
  */
 export function tableColumns(table: Table, { target, ignore = [], task }: TableColumnsOptions = {}): TableColumns {
   const goal = columnOf(table, target ?? table.columns[table.columns.length - 1] ?? "");
@@ -65,7 +67,8 @@ export interface CheckedTable {
 }
 
 /**
- * Refuses the first row with a text where numbers are, a number that is not finite, or no target; or drops all such rows.
+ * Refuses the first row with a text where numbers are, a number that is not finite, or no target; or drops all such
+ * rows.
  *
  * @param target - null where none is needed
  * @throws DataError naming row and column

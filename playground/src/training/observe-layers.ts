@@ -14,11 +14,16 @@ export interface LayerView {
   readonly after: Distribution;
   /** The share of units whose output is the same for every sample of the batch; NaN for a batch of one. */
   readonly dead: number;
-  /** The 15th, 50th and 85th percentile of what goes into the first unit's activation (Ioffe & Szegedy 2015, figure 1). */
+  /**
+   * The 15th, 50th and 85th percentile of what goes into the first unit's activation (Ioffe & Szegedy 2015, figure 1).
+   */
   readonly quantiles: readonly [low: number, middle: number, high: number];
 }
 
-/** Looks at modules while `body` takes `model` through one forward pass in training mode; all histograms range over {@link histogramRange}. */
+/**
+ * Looks at modules while `body` takes `model` through one forward pass in training mode; all histograms range over
+ * {@link histogramRange}.
+ */
 export async function watchPass<T>(
   model: AnyModule,
   modules: readonly AnyModule[],

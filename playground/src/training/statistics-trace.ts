@@ -9,7 +9,10 @@ const names: readonly Name[] = ["step", "batch", "population", ...momenta.map((_
 /** Means of one unit over training; the running mean with `momenta[k]` is the column `k`. */
 export type StatisticsColumns = Columns<Name>;
 
-/** Follows the first unit of each layer that has running statistics: what its mean is in each batch, over all samples, and as remembered. */
+/**
+ * Follows the first unit of each layer that has running statistics: what its mean is in each batch, over all samples,
+ * and as remembered.
+ */
 export class StatisticsTrace {
   readonly #norms: readonly (RunningNorm | null)[];
   readonly #running: readonly Float64Array[];
