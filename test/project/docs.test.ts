@@ -86,7 +86,7 @@ describe("README", () => {
   test("stays short, and the changelog begins with the package's version", () => {
     expect(readme.split("\n").length).toBeLessThanOrEqual(150);
     const { version } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
-    const [, newest] = /^## (\S+)/m.exec(readFileSync(join(root, "CHANGELOG.md"), "utf8")) ?? [];
+    const [, newest] = /^## (\d\S*)/m.exec(readFileSync(join(root, "CHANGELOG.md"), "utf8")) ?? [];
     expect(newest).toBe(version);
   });
 });
