@@ -156,16 +156,17 @@ async function pool(
 }
 
 function setStatistics(of: RunningNorm, weight: number): RecalibratedNorm | LeftNorm {
-  const { graph, node, norm, moments } = of;
-  if (moments.count < 2) {
+  const { graph, node, norm, population } = of;
+  const { values: count, skipped } = population;
+  if (count < 2) {
     const reason =
-      moments.skipped > 0
+      skipped > 0
         ? "no batch had a finite mean and variance"
-        : `it saw ${moments.count} values in each channel, where a variance takes 2`;
+        : `it saw ${count} values in each channel, where a variance takes 2`;
     return { norm, reason };
   }
   const old: ChannelStatistics = { mean: of.mean.data, variance: of.variance.data };
-  const now = mixStatistics(old, { mean: moments.mean, variance: moments.variance() }, weight);
+  const now = mixStatistics(old, population.statistics(old), weight);
   for (const name of ["mean", "variance"] as const) {
     const values = { ...of[name], data: now[name] };
     const packed = packValues(values);
@@ -175,5 +176,5 @@ function setStatistics(of: RunningNorm, weight: number): RecalibratedNorm | Left
     }
     graph.setConstant(node, parameterInputs[name], values, packed);
   }
-  return { norm, values: moments.count, skipped: moments.skipped, drift: driftBetween(old, now, epsOf(node)) };
+  return { norm, values: count, skipped, drift: driftBetween(old, now, epsOf(node)) };
 }
