@@ -1,12 +1,6 @@
+import { normFindings } from "../../graph/norm-checks.js";
 import type { DeclaredInput } from "../foreign/arrays.js";
-import type { InspectedNorm } from "../foreign/inspected-norm.js";
-import {
-  momentumFindings,
-  type ParameterRange,
-  parameterFindings,
-  rangeOf,
-  statisticsFindings,
-} from "../foreign/norm-statistics.js";
+import { type InspectedNorm, rangesOf } from "../foreign/inspected-norm.js";
 import { affineOf, epsOf, normWeights } from "./batch-norm-layer.js";
 import type { Container, Layer } from "./container.js";
 import { declaredInputs } from "./declared-inputs.js";
@@ -107,12 +101,7 @@ function* wrappedIn({ config, container }: Layer): Iterable<Layer> {
 
 function describe(model: TfjsModel, layer: Layer): Omit<InspectedNorm, "foldsInto" | "leftBecause"> {
   const { className, config, container } = layer;
-  const parameters: Record<string, ParameterRange> = {};
-  let channels: number | null = null;
-  for (const [name, values] of parametersOf(model, layer)) {
-    channels ??= values.length;
-    if (values.length > 0) parameters[name] = rangeOf(values);
-  }
+  const parameters = parametersOf(model, layer);
   const settings = settingNames.flatMap((name) => {
     const value = config[name];
     const isSetting = typeof value === "number" || (Array.isArray(value) && value.every(Number.isFinite));
@@ -124,13 +113,13 @@ function describe(model: TfjsModel, layer: Layer): Omit<InspectedNorm, "foldsInt
     kind: printable(className),
     place: container.placeOf(layer),
     input: inputOf(container, layer),
-    channels,
+    channels: Object.values(parameters)[0]?.length ?? null,
     eps: epsOf(layer),
     momentum: isBatch && typeof momentum === "number" ? momentum : null,
     mode: isBatch ? "inference" : null,
     settings: Object.fromEntries(settings),
-    parameters,
-    findings: [...findingsOf(model, layer)],
+    parameters: rangesOf(parameters),
+    findings: findingsOf(model, layer, parameters),
   };
 }
 
@@ -140,25 +129,23 @@ function inputOf(container: Container, layer: Layer): string {
   return maker.className === "InputLayer" ? `input ${container.placeOf(maker)}` : titleOf(maker);
 }
 
-function parametersOf(model: TfjsModel, layer: Layer): [string, Float64Array][] {
-  return Object.entries(normWeights(model, layer)).flatMap(([name, slot]): [string, Float64Array][] => {
+function parametersOf(model: TfjsModel, layer: Layer): Record<string, Float64Array> {
+  const parameters: Record<string, Float64Array> = {};
+  for (const [name, slot] of Object.entries(normWeights(model, layer))) {
     const values = slot === null || !model.isNamedOnce(layer) ? null : valuesOf(slot);
-    return values === null ? [] : [[name, values]];
-  });
+    if (values !== null) parameters[name] = values;
+  }
+  return parameters;
 }
 
-function* findingsOf(model: TfjsModel, layer: Layer): Iterable<string> {
-  const parameters = parametersOf(model, layer);
-  for (const [name, values] of parameters) yield* parameterFindings(name, values);
-  const eps = epsOf(layer);
-  if (eps === 0) yield "eps is 0: a channel without variance gives NaN or infinity";
-  if (!isBatchNorm(layer.className)) return;
+function findingsOf(model: TfjsModel, layer: Layer, parameters: Record<string, Float64Array>): string[] {
+  const isBatch = isBatchNorm(layer.className);
   const { momentum } = layer.config;
-  if (typeof momentum === "number") yield* momentumFindings(momentum, "TF.js");
-  const { mean = null, variance } = Object.fromEntries(parameters) as Record<string, Float64Array | undefined>;
-  if (variance !== undefined) yield* statisticsFindings(mean, variance, eps ?? 0);
-  else {
-    const map = affineOf(model, layer);
-    if (typeof map === "string") yield map;
-  }
+  const numbers = {
+    parameters,
+    eps: epsOf(layer),
+    momentum: isBatch && typeof momentum === "number" ? momentum : null,
+  };
+  const map = isBatch && parameters["variance"] === undefined ? affineOf(model, layer) : null;
+  return [...normFindings(numbers, "TF.js"), ...(typeof map === "string" ? [map] : [])];
 }
