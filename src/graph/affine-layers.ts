@@ -9,12 +9,7 @@ import { BatchRenorm } from "../nn/norms/batch-renorm.js";
 import { InstanceNorm } from "../nn/norms/instance-norm.js";
 import type { RunningNorm } from "../nn/norms/running-norm.js";
 import type { Tensor } from "../tensor.js";
-
-/** y = scale · x + shift, one of each per channel, in float64: a norm with fixed statistics. */
-export interface ChannelMap {
-  readonly scale: Float64Array;
-  readonly shift: Float64Array;
-}
+import type { ChannelMap } from "./channel-map.js";
 
 /** A layer whose outputs are weighted sums of its inputs: what a {@link ChannelMap} before or behind it can be made part of. */
 export type AffineLayer = Linear | Conv1d | Conv2d | ConvTranspose2d | RunningNorm;
@@ -91,32 +86,6 @@ export function affineWeights(layer: AffineLayer): AffineWeights {
     outputOf: transposed ? minorOf : majorOf,
     inputOf: transposed ? majorOf : minorOf,
   };
-}
-
-/** Weights of a layer with the map behind it. */
-export function mapOutputs(layer: AffineWeights, { scale, shift }: ChannelMap): AffineWeights {
-  return {
-    ...layer,
-    weight: layer.weight.map((value, i) => value * scale[layer.outputOf(i)]),
-    bias: layer.bias.map((value, o) => value * scale[o] + shift[o]),
-  };
-}
-
-/** Weights of a layer with the map before it; each channel of the map is that of `inputs / channels` inputs of the layer. */
-export function mapInputs(layer: AffineWeights, { scale, shift }: ChannelMap): AffineWeights {
-  const spread = layer.inputs / scale.length;
-  const channelOf = (i: number): number => Math.floor(layer.inputOf(i) / spread);
-  const bias = layer.bias.slice();
-  layer.weight.forEach((value, i) => {
-    bias[layer.outputOf(i)] += value * shift[channelOf(i)];
-  });
-  return { ...layer, weight: layer.weight.map((value, i) => value * scale[channelOf(i)]), bias };
-}
-
-/** Whether all values fit float32. */
-export function fitsFloat32({ weight, bias }: AffineWeights): boolean {
-  const fits = (value: number): boolean => Number.isFinite(Math.fround(value));
-  return weight.every(fits) && bias.every(fits);
 }
 
 /** Gives a layer new values, rounded once; a missing weight or bias is added if they need one. */

@@ -1,11 +1,11 @@
 import { normFindings } from "../../graph/norm-checks.js";
 import type { DeclaredInput } from "../foreign/arrays.js";
 import { type InspectedNorm, rangesOf } from "../foreign/inspected-norm.js";
-import { affineOf, epsOf, normWeights } from "./batch-norm-layer.js";
+import { epsOf, normMapOf, normWeights } from "./batch-norm-layer.js";
 import type { Container, Layer } from "./container.js";
 import { declaredInputs } from "./declared-inputs.js";
 import type { TfjsFiles } from "./files.js";
-import { foldNorms } from "./fold-norms.js";
+import { foldModel } from "./fold-norms.js";
 import { graphNodes, graphNorms } from "./graph-norms.js";
 import { isObject, type JsonObject, printable } from "./json.js";
 import { titleOf } from "./linear-layers.js";
@@ -66,7 +66,7 @@ export function inspectTfjs(files: TfjsFiles): TfjsInspection {
     return { format: "graph-model", producer, layers, inputs, norms: graphNorms(model) };
   }
   // What a fold would do is found out by doing it, to another copy.
-  const outcomes = foldNorms(new TfjsModel(where, files));
+  const outcomes = foldModel(new TfjsModel(where, files));
   const norms: InspectedNorm[] = [];
   let batchNorms = 0;
   let layers = 0;
@@ -146,6 +146,6 @@ function findingsOf(model: TfjsModel, layer: Layer, parameters: Record<string, F
     eps: epsOf(layer),
     momentum: isBatch && typeof momentum === "number" ? momentum : null,
   };
-  const map = isBatch && parameters["variance"] === undefined ? affineOf(model, layer) : null;
+  const map = isBatch && parameters["variance"] === undefined ? normMapOf(model, layer) : null;
   return [...normFindings(numbers, "TF.js"), ...(typeof map === "string" ? [map] : [])];
 }

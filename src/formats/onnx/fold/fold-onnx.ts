@@ -1,7 +1,7 @@
 import type { FoldedNorm, LeftNorm } from "../../../graph/fold-batch-norm.js";
 import type { ExternalFiles } from "../file/tensor-values.js";
 import { OnnxModel } from "../graph/onnx-model.js";
-import { foldNorms } from "./fold-norms.js";
+import { foldModel } from "./fold-norms.js";
 import { type OnnxVerification, type VerifyOptions, verify } from "./verify.js";
 
 /** Options of {@link foldOnnx}. */
@@ -47,7 +47,7 @@ export interface OnnxFolding {
 export async function foldOnnx(bytes: Uint8Array, options: FoldOnnxOptions = {}): Promise<OnnxFolding> {
   const where = "foldOnnx(bytes)";
   const model = await OnnxModel.read(where, bytes, options.files);
-  const outcomes = foldNorms(model);
+  const outcomes = foldModel(model);
   const folded = outcomes.flatMap(({ norm, into }) => (into === undefined ? [] : [{ norm, into }]));
   const left = outcomes.flatMap(({ norm, reason }) => (reason === undefined ? [] : [{ norm, reason }]));
   const result = model.write(folded.length > 0);

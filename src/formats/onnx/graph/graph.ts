@@ -270,11 +270,11 @@ export class Graph {
     if (this.#outputs.delete(name)) this.#dropped.add(name);
   }
 
-  /** Takes out nodes in a row; what read the output of the last reads what `by`, the node before the first, makes from now on. */
-  replace(nodes: readonly NodeProto[], by: NodeProto): void {
-    const before = by.output[0];
-    const after = nodes[nodes.length - 1].output[0];
-    for (const node of nodes) this.remove(node);
+  /** Takes out a node; what read its output reads what `by`, the node before it, makes from now on. */
+  replace(node: NodeProto, by: NodeProto): void {
+    const [before] = by.output;
+    const [after] = node.output;
+    this.remove(node);
     this.#makers.delete(before);
     this.#dropped.add(before);
     this.#dropped.delete(after);

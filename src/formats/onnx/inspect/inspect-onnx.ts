@@ -3,7 +3,7 @@ import { type InspectedNorm, rangesOf } from "../../foreign/inspected-norm.js";
 import { intOf, intsOf, printable, titleOf } from "../file/attributes.js";
 import type { NodeProto } from "../file/codec.js";
 import type { ExternalFiles } from "../file/tensor-values.js";
-import { foldNorms, placeOf } from "../fold/fold-norms.js";
+import { foldModel, placeOf } from "../fold/fold-norms.js";
 import { isBatchNorm, isTraining } from "../graph/batch-norm-node.js";
 import { declaredInputs } from "../graph/declared-inputs.js";
 import type { Graph } from "../graph/graph.js";
@@ -56,7 +56,7 @@ export async function inspectOnnx(
     }
   }
   // What a fold would do is found out by doing it, once all is described; nothing of it is written.
-  const outcomes = new Map(foldNorms(model).map((outcome) => [outcome.node, outcome]));
+  const outcomes = new Map(foldModel(model).map((outcome) => [outcome.node, outcome]));
   const norms = found.map(({ node, described }): InspectedNorm => {
     const { into = null, reason = null } = outcomes.get(node) ?? { reason: byInput };
     return { ...described, foldsInto: into, leftBecause: reason };

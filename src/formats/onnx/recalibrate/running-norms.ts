@@ -3,7 +3,7 @@ import { Population } from "../../../graph/population.js";
 import type { NodeProto } from "../file/codec.js";
 import type { TensorValues } from "../file/tensor-values.js";
 import { placeOf } from "../fold/fold-norms.js";
-import { affineOf, isBatchNorm, parameterOf } from "../graph/batch-norm-node.js";
+import { isBatchNorm, normMapOf, parameterOf } from "../graph/batch-norm-node.js";
 import type { Graph } from "../graph/graph.js";
 import type { OnnxModel } from "../graph/onnx-model.js";
 import { RanksOfGraphs } from "../graph/ranks.js";
@@ -32,7 +32,7 @@ export function findRunningNorms(model: OnnxModel): { norms: RunningNorm[]; left
 
   function see(graph: Graph, node: NodeProto, level: number): void {
     const norm = placeOf(graph, node);
-    const map = affineOf(graph, node);
+    const map = normMapOf(graph, node);
     const mean = parameterOf(graph, node, "mean");
     const variance = parameterOf(graph, node, "variance");
     const rank = graph.parent === null ? undefined : ranks.of(graph).get(node.input[0]);
