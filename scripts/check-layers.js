@@ -7,7 +7,7 @@ const layers = [
   ["errors", "elementary", "communicator", "version"],
   ["shape", "random", "warnings", "moments"],
   ["backend", "threads", "layer-pass"],
-  ["tensor", "scope", "autograd", "storage", "create"],
+  ["tensor", "scope", "autograd", "storage", "create", "tracing"],
   ["ops", "data"],
   ["nn"],
   ["train", "graph", "networks", "formats", "diagnostics", "evaluation", "distributed"],

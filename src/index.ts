@@ -77,11 +77,13 @@ export {
   type DataSplit,
   describeModel,
   type LoadedModel,
+  type LoadModelOptions,
   loadModel,
   type ModelDescription,
   type ModelMeta,
   type ModelVersions,
   type NetworkRecord,
+  type SaveModelOptions,
   saveModel,
 } from "./formats/model-file/save-model.js";
 export { readSafetensors, type SafetensorsFile, writeSafetensors } from "./formats/safetensors/safetensors.js";
@@ -94,6 +96,9 @@ export {
   foldBatchNorm,
   type LeftNorm,
 } from "./graph/fold-batch-norm.js";
+export { Graph } from "./graph/graph.js";
+export type { LayerNode, NetworkNode, OpenShape, OpNode } from "./graph/node.js";
+export type { GraphInput } from "./graph/parts.js";
 export {
   type RecalibratedNorm,
   type RecalibrateMode,
@@ -102,6 +107,7 @@ export {
   type Recalibration,
   recalibrate,
 } from "./graph/recalibrate.js";
+export { type TraceOptions, trace } from "./graph/trace.js";
 export {
   cnn,
   type MlpOptions,
@@ -119,6 +125,7 @@ export { Conv2d, type Conv2dOptions } from "./nn/conv2d.js";
 export { Dropout, type DropoutOptions } from "./nn/dropout.js";
 export { Embedding } from "./nn/embedding.js";
 export { Flatten } from "./nn/flatten.js";
+export type { ChannelAxis, ChannelMap, LayerTraits } from "./nn/layer-traits.js";
 export { Linear, type LinearOptions } from "./nn/linear.js";
 export { type AnyModule, type ForwardListener, Module, type StateDictDifference } from "./nn/module.js";
 export { BatchNorm, type BatchNormOptions } from "./nn/norms/batch-norm.js";

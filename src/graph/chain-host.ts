@@ -1,20 +1,13 @@
+import type { AffineLayer, AffineWeights } from "../nn/affine-weights.js";
 import { Dropout } from "../nn/dropout.js";
 import { Flatten } from "../nn/flatten.js";
+import type { ChannelMap } from "../nn/layer-traits.js";
 import { Linear } from "../nn/linear.js";
 import type { AnyModule } from "../nn/module.js";
 import { RunningNorm } from "../nn/norms/running-norm.js";
 import { AvgPool2d, GlobalAvgPool2d, MaxPool2d } from "../nn/pooling.js";
-import {
-  type AffineLayer,
-  type AffineWeights,
-  affineWeights,
-  behavesAs,
-  channelMapOf,
-  isProjection,
-  isRunningNorm,
-} from "./affine-layers.js";
+import { Weighted } from "../nn/reparametrized/weighted.js";
 import { type Chain, type Order, rankBefore, type Step } from "./chains.js";
-import type { ChannelMap } from "./channel-map.js";
 import type { Host, Passing, Side } from "./host.js";
 import { type LinearMap, unflattened } from "./linear-map.js";
 
@@ -47,12 +40,12 @@ export class ChainHost implements Host<Step> {
 
   mapOf({ module: norm }: Step): ChannelMap | string {
     if (!(norm instanceof RunningNorm) || norm.runningVar === null) return "it has no running statistics";
-    if (!isRunningNorm(norm)) return "it has a forward pass of its own";
     if (norm.normalizeWith === "batch") return "it normalises with the statistics of each batch";
+    const map = norm.channelMap();
+    if (map === null) return "it has a forward pass of its own";
     if (norm.updateRunning) return "its running statistics are being updated";
     const stray = norm.runningVar.dataSync().findIndex((variance) => !(variance + norm.eps > 0));
     if (stray >= 0) return `variance + eps is not above 0 in channel ${stray}`;
-    const map = channelMapOf(norm);
     const bad = map.shift.findIndex((shift, c) => !Number.isFinite(shift + map.scale[c]));
     if (bad >= 0) return `its statistics, weight and bias are not all finite in channel ${bad}`;
     return this.#whyNot(norm) ?? map;
@@ -84,14 +77,16 @@ export class ChainHost implements Host<Step> {
   pass({ module }: Step, { map }: Passing<Step>): ChannelMap | null {
     if (module.hooked) return null;
     const passes =
-      (behavesAs(module, Dropout) && (!module.training || module.p === 0)) ||
-      (behavesAs(module, MaxPool2d) && map.scale.every((value) => value >= 0)) ||
-      [AvgPool2d, GlobalAvgPool2d, Flatten].some((layerClass) => behavesAs(module, layerClass));
+      (module.is(Dropout) && (!module.training || module.p === 0)) ||
+      (module.is(MaxPool2d) && map.scale.every((value) => value >= 0)) ||
+      module.is(AvgPool2d) ||
+      module.is(GlobalAvgPool2d) ||
+      module.is(Flatten);
     return passes ? map : null;
   }
 
   canTake(step: Step, side: Side): boolean {
-    return isProjection(step.module) || (side === "before" && this.norms.includes(step));
+    return isWeighted(step.module) || (side === "before" && this.norms.includes(step));
   }
 
   linearOf(step: Step, { side, map, passed }: Passing<Step>): LinearMap | string {
@@ -99,20 +94,20 @@ export class ChainHost implements Host<Step> {
     const fault = this.#whyNot(module) ?? this.#whyNotRows(step);
     if (fault !== null) return `${this.standing(step, side)}, but ${fault}`;
     const { weight, bias, inputs, outputOf, inputOf } =
-      this.changed.get(module as AffineLayer) ?? affineWeights(module as AffineLayer);
+      this.changed.get(module as AffineLayer) ?? (module as AffineLayer).affineWeights();
     const outputs = bias.length;
     const edge = edgeOf(module);
     const layer: LinearMap = {
       ...{ kernels: [{ values: weight, outputs, outputOf, inputOf }], bias, inputs, outputs },
       edge: edge === null ? null : `${this.standing(step, side)}, ${edge}`,
     };
-    const isFlat = side === "behind" && passed.some((one) => behavesAs(one.module, Flatten));
+    const isFlat = side === "behind" && passed.some((one) => one.module.is(Flatten));
     return isFlat ? unflattened(layer, map.scale.length, "first") : layer;
   }
 
   /** Linear layers work on the last axis, norms on axis 1: they are the same in (N, features). */
   #whyNotRows(step: Step): string | null {
-    if (!behavesAs(step.module, Linear)) return null;
+    if (!step.module.is(Linear)) return null;
     const [chain, at] = this.#at.get(step) ?? [[], 0];
     const rank = this.#ranks.get(step.module) ?? rankBefore(chain, at);
     return rank === null || rank === 2 ? null : `its features are not axis 1 of inputs of rank ${rank}`;
@@ -120,7 +115,7 @@ export class ChainHost implements Host<Step> {
 
   take({ module }: Step, { kernels: [{ values }], bias }: LinearMap): string | null {
     const layer = module as AffineLayer;
-    const weights = { ...affineWeights(layer), weight: values, ...(bias === null ? {} : { bias }) };
+    const weights = { ...layer.affineWeights(), weight: values, ...(bias === null ? {} : { bias }) };
     const fits = (value: number): boolean => Number.isFinite(Math.fround(value));
     if (!weights.weight.every(fits) || !weights.bias.every(fits))
       return `the weights of ${module} would leave the range of float32`;
@@ -135,6 +130,11 @@ export class ChainHost implements Host<Step> {
   remove({ norm }: Passing<Step>): void {
     this.gone.add(norm);
   }
+}
+
+/** Whether a layer applies its own weight, as its class does. */
+function isWeighted(module: AnyModule): boolean {
+  return module instanceof Weighted && module.constructorArguments() !== null;
 }
 
 /** Why a shift of the inputs of a layer is not one of all its outputs; null where it is. */

@@ -1,8 +1,4 @@
-/** y = scale · x + shift, one of each per channel, in float64: a norm with fixed statistics. */
-export interface ChannelMap {
-  readonly scale: Float64Array;
-  readonly shift: Float64Array;
-}
+import type { ChannelMap } from "../nn/layer-traits.js";
 
 /** What one map after another does: x → after(before(x)). */
 export function composeMaps(after: ChannelMap, before: ChannelMap): ChannelMap {

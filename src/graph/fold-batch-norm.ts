@@ -1,11 +1,11 @@
 import { noGrad } from "../autograd.js";
 import { ArgumentError } from "../errors.js";
+import type { AffineLayer } from "../nn/affine-weights.js";
 import { Linear } from "../nn/linear.js";
 import type { AnyModule, Module } from "../nn/module.js";
 import { RunningNorm } from "../nn/norms/running-norm.js";
 import { scope } from "../scope.js";
 import { Tensor } from "../tensor.js";
-import { type AffineLayer, setAffineWeights } from "./affine-layers.js";
 import { ChainHost } from "./chain-host.js";
 import { findChains, type Order } from "./chains.js";
 import { copyModel } from "./copy-model.js";
@@ -84,7 +84,7 @@ export function foldBatchNorm<M extends AnyModule>(model: M, { probe }: FoldBatc
       cure: "Call model.eval() first.",
     });
   }
-  const { model: copy, copies } = copyModel(model);
+  const { model: copy, copies } = copyModel(model, probe && ((candidate) => outputOf(candidate, probe)));
   const isClosed = (module: AnyModule): boolean => copies.get(module) === module || !copies.has(module);
   const order = findChains(model, isClosed);
   const ranks = new Map<AnyModule, number>();
@@ -92,7 +92,7 @@ export function foldBatchNorm<M extends AnyModule>(model: M, { probe }: FoldBatc
   const host = new ChainHost(order, ranks);
   const outcomes = new Map(foldNorms(host).map((outcome) => [outcome.norm.module, outcome]));
 
-  for (const [layer, weights] of host.changed) setAffineWeights(copies.get(layer) as AffineLayer, weights);
+  for (const [layer, weights] of host.changed) (copies.get(layer) as AffineLayer).setAffineWeights(weights);
   for (const { module, parent } of host.gone) {
     const [holder, child] = [copies.get(parent), copies.get(module)];
     if (holder === undefined || child === undefined) throw new Error("internal: a module was not copied");

@@ -1,4 +1,5 @@
-import { type ChannelMap, composeMaps } from "./channel-map.js";
+import type { ChannelMap } from "../nn/layer-traits.js";
+import { composeMaps } from "./channel-map.js";
 import type { Host, Passing, Side } from "./host.js";
 import { type LinearMap, mapInputs, mapOutputs } from "./linear-map.js";
 

@@ -1,4 +1,4 @@
-import type { ChannelMap } from "./channel-map.js";
+import type { ChannelMap } from "../nn/layer-traits.js";
 import type { LinearMap } from "./linear-map.js";
 
 /** Where something stands, as seen from a norm. */

@@ -1,4 +1,4 @@
-import type { ChannelMap } from "./channel-map.js";
+import type { ChannelMap } from "../nn/layer-traits.js";
 
 /** A weight, and which output and which input channel each of its values connects. */
 export interface Kernel {

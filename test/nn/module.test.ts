@@ -134,6 +134,16 @@ describe("Module", () => {
     expect(Object.hasOwn(net, "forward")).toBe(false);
   });
 
+  test("a residual block of something else than modules is refused", () => {
+    const given: unknown = "body";
+    expect(() => new Residual(given as Module)).toThrowErrorMatchingInlineSnapshot(
+      `[ArgumentError: new Residual(body, shortcut): expected body to be a module, got string. Join several layers in a Sequential, and put functions into a class that extends Module.]`,
+    );
+    expect(() => new Residual(new ReLU(), given as Module)).toThrowErrorMatchingInlineSnapshot(
+      `[ArgumentError: new Residual(body, shortcut): expected shortcut to be a module, got string. Join several layers in a Sequential, and put functions into a class that extends Module.]`,
+    );
+  });
+
   test("train and eval reach every layer", () => {
     const net = new Sequential(new Linear(2, 2), new Residual(new Dropout(0.9)));
     const x = tensor([[1, 2]]);

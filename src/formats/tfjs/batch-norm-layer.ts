@@ -1,4 +1,5 @@
-import { type BatchNormParameters, type ChannelMap, fixedMap } from "../../graph/channel-map.js";
+import { type BatchNormParameters, fixedMap } from "../../graph/channel-map.js";
+import type { ChannelMap } from "../../nn/layer-traits.js";
 import type { Layer } from "./container.js";
 import { normKindOf } from "./norm-kinds.js";
 import type { Slot, TfjsModel } from "./tfjs-model.js";

@@ -1,6 +1,6 @@
-import type { ChannelMap } from "../../graph/channel-map.js";
 import type { Host, Passing, Side } from "../../graph/host.js";
 import { unflattened } from "../../graph/linear-map.js";
+import type { ChannelMap } from "../../nn/layer-traits.js";
 import { normMapOf, normWeights } from "./batch-norm-layer.js";
 import type { Layer } from "./container.js";
 import { printable } from "./json.js";
@@ -57,7 +57,9 @@ export class KerasHost implements Host<Layer, LinearLayer> {
   pass(layer: Layer, { norm, side, map }: Passing<Layer>): ChannelMap | null {
     const passage = passageOf(layer);
     if (passage === "identity") return map;
-    return passage !== null && channelAxisOf(norm) === "last" && (passage === "average" || side === "behind") ? map : null;
+    return passage !== null && channelAxisOf(norm) === "last" && (passage === "average" || side === "behind")
+      ? map
+      : null;
   }
 
   canTake(layer: Layer, side: Side): boolean {

@@ -6,6 +6,7 @@ import { momentsOf } from "../../ops/standardize.js";
 import { checkCount, formatShape } from "../../shape.js";
 import type { Tensor } from "../../tensor.js";
 import { warn } from "../../warnings.js";
+import type { LayerTraits } from "../layer-traits.js";
 import type { NormPass } from "./norm.js";
 import { checkSeveralValues } from "./running-norm.js";
 import { SynchronizedNorm, type SynchronizedNormOptions } from "./synchronized-norm.js";
@@ -98,6 +99,10 @@ export class BatchNorm extends SynchronizedNorm {
       `${this}.forward(x): batch statistics over ${outer} samples are noisy (shape ${formatShape(x.shape)}). ` +
         `Use batches of ${fewSamples} or more, or GroupNorm, which does not depend on the batch.`,
     );
+  }
+
+  protected override traits(): LayerTraits {
+    return this.runningTraits({ virtualBatchSize: this.virtualBatchSize });
   }
 
   override toString(): string {

@@ -5,6 +5,7 @@ import { renormFactors } from "../../ops/renorm-factors.js";
 import { standardize } from "../../ops/standardize.js";
 import { checkCount } from "../../shape.js";
 import type { Tensor } from "../../tensor.js";
+import type { LayerTraits } from "../layer-traits.js";
 import type { NormPass } from "./norm.js";
 import { checkSeveralValues } from "./running-norm.js";
 import { SynchronizedNorm, type SynchronizedNormOptions } from "./synchronized-norm.js";
@@ -98,6 +99,11 @@ export class BatchRenorm extends SynchronizedNorm {
       y: standardize(x, moments, view, { ...this.affine(pass), weight, bias }, this.synchronization()),
       moments,
     };
+  }
+
+  protected override traits(): LayerTraits {
+    const { rmax, dmax, schedule } = this;
+    return this.runningTraits({ rmax, dmax, schedule });
   }
 
   override toString(): string {

@@ -2,6 +2,7 @@ import { ones, zeros } from "../../create.js";
 import { ArgumentError, ShapeError } from "../../errors.js";
 import { checkCount, formatShape } from "../../shape.js";
 import type { Tensor } from "../../tensor.js";
+import { type LayerTraits, same } from "../layer-traits.js";
 import { channelView, Norm, type NormPass } from "./norm.js";
 
 /** Options of {@link GroupNorm}. */
@@ -78,6 +79,16 @@ export class GroupNorm extends Norm {
 
   protected override place(k: number): string {
     return `group ${k % this.numGroups} of sample ${Math.floor(k / this.numGroups)}`;
+  }
+
+  protected override traits(): LayerTraits {
+    const { numGroups, numChannels, eps, weight } = this;
+    return {
+      constructorArguments: [numGroups, numChannels, { eps, affine: weight !== null }],
+      channels: () => numChannels,
+      rank: same,
+      channelAxis: "second",
+    };
   }
 
   override toString(): string {

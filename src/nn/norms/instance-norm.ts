@@ -2,6 +2,7 @@ import type { StatisticsView } from "../../backend/backend.js";
 import { ShapeError } from "../../errors.js";
 import { checkCount, formatShape } from "../../shape.js";
 import type { Tensor } from "../../tensor.js";
+import type { LayerTraits } from "../layer-traits.js";
 import { RunningNorm, type RunningNormOptions } from "./running-norm.js";
 
 /** Options of {@link InstanceNorm}. */
@@ -56,6 +57,10 @@ export class InstanceNorm extends RunningNorm {
 
   protected override place(k: number): string {
     return `channel ${k % this.numFeatures} of sample ${Math.floor(k / this.numFeatures)}`;
+  }
+
+  protected override traits(): LayerTraits {
+    return this.runningTraits({});
   }
 
   override toString(): string {

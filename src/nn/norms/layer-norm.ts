@@ -2,6 +2,7 @@ import { ones, zeros } from "../../create.js";
 import { ArgumentError } from "../../errors.js";
 import { formatShape, type Shape, sizeOf } from "../../shape.js";
 import type { Tensor } from "../../tensor.js";
+import { type LayerTraits, same } from "../layer-traits.js";
 import { Norm, type NormPass, normalizedShapeOf, rowView } from "./norm.js";
 
 /** Options of {@link LayerNorm}. */
@@ -58,6 +59,17 @@ export class LayerNorm extends Norm {
     const { y, moments } = this.standardize(x, rowView(this, x, this.normalizedShape), pass);
     moments.dispose();
     return y;
+  }
+
+  protected override traits(): LayerTraits {
+    const { normalizedShape, eps, weight, bias } = this;
+    const options = { eps, affine: weight !== null, ...(weight !== null && bias === null ? { bias: false } : {}) };
+    return {
+      constructorArguments: [normalizedShape, options],
+      channels: same,
+      rank: same,
+      channelAxis: sizeOf(normalizedShape),
+    };
   }
 
   override toString(): string {

@@ -3,6 +3,7 @@ import { ones } from "../../create.js";
 import { ArgumentError } from "../../errors.js";
 import { formatShape, type Shape, sizeOf } from "../../shape.js";
 import type { Tensor } from "../../tensor.js";
+import { type LayerTraits, same } from "../layer-traits.js";
 import { channelView, Norm, type NormPass, normalizedShapeOf, rowView } from "./norm.js";
 
 /** Options of {@link RmsNorm}. */
@@ -80,6 +81,16 @@ export class RmsNorm extends Norm {
       received: `none in ${place}`,
       cure: "Set eps to a small positive number such as 1e-6.",
     });
+  }
+
+  protected override traits(): LayerTraits {
+    const { normalizedShape, channelsFirst, eps, weight } = this;
+    return {
+      constructorArguments: [normalizedShape, { eps, affine: weight !== null, channelsFirst }],
+      channels: channelsFirst ? () => normalizedShape[0] : same,
+      rank: same,
+      ...(channelsFirst ? {} : { channelAxis: sizeOf(normalizedShape) }),
+    };
   }
 
   override toString(): string {

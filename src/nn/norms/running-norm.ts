@@ -6,6 +6,8 @@ import { normalizeWith } from "../../ops/standardize.js";
 import { formatShape } from "../../shape.js";
 import { empty, type Tensor, view } from "../../tensor.js";
 import { warn, warnOnce } from "../../warnings.js";
+import { type AffineLayer, type AffineWeights, parameterLike } from "../affine-weights.js";
+import { type ChannelMap, type LayerTraits, same } from "../layer-traits.js";
 import { channelView, Norm, type NormPass, readMoments } from "./norm.js";
 
 /** Options of norms that may keep running statistics. */
@@ -44,7 +46,7 @@ export interface RunningNormState {
  * What norms with running statistics have in common: {@link BatchNorm} and, where asked, {@link InstanceNorm}. The two switches
  * {@link RunningNorm.normalizeWith} and {@link RunningNorm.updateRunning}, `freeze()`, and the guard against batches that are not finite.
  */
-export abstract class RunningNorm extends Norm {
+export abstract class RunningNorm extends Norm implements AffineLayer {
   /** Number of channels, the size of axis 1. */
   readonly numFeatures: number;
   /** Running mean: (numFeatures), zeros at first; null without `trackRunningStats`. Not a parameter. */
@@ -202,6 +204,51 @@ export abstract class RunningNorm extends Norm {
       this.#normalizeWith = normalizeWith;
       this.updateRunning = updateRunning;
     };
+  }
+
+  /** Traits of a norm with running statistics. @param options - what its constructor takes beyond those of all of them */
+  protected runningTraits(options: object): LayerTraits {
+    const { numFeatures, eps, momentum, unbiased, weight, runningMean } = this;
+    const common = { eps, momentum, unbiased, affine: weight !== null, trackRunningStats: runningMean !== null };
+    return {
+      constructorArguments: [numFeatures, { ...common, ...options }],
+      channels: () => numFeatures,
+      rank: same,
+      channelAxis: "second",
+      channelMap: () => this.#channelMap(),
+    };
+  }
+
+  /** By the running statistics: scale = weight / √(variance + eps), shift = bias − mean · scale. */
+  #channelMap(): ChannelMap | null {
+    if (this.runningMean === null || this.runningVar === null || this.#normalizeWith === "batch") return null;
+    const [mean, variance] = [this.runningMean.dataSync(), this.runningVar.dataSync()];
+    const [weight, bias] = [this.weight?.dataSync(), this.bias?.dataSync()];
+    const scale = Float64Array.from(mean, (_, c) => (weight?.[c] ?? 1) / Math.sqrt(variance[c] + this.eps));
+    return { scale, shift: scale.map((value, c) => (bias?.[c] ?? 0) - mean[c] * value) };
+  }
+
+  /** @internal Weight and bias that follow x̂. */
+  affineWeights(): AffineWeights {
+    const { numFeatures, weight, bias } = this;
+    const values = (t: Tensor | null, otherwise: number): Float64Array =>
+      t === null ? new Float64Array(numFeatures).fill(otherwise) : Float64Array.from(t.dataSync());
+    const own = (i: number): number => i;
+    return {
+      weight: values(weight, 1),
+      bias: values(bias, 0),
+      inputs: numFeatures,
+      outputOf: own,
+      inputOf: own,
+    };
+  }
+
+  /** @internal Takes other values for weight and bias, rounded once; each is added where it is missing. */
+  setAffineWeights({ weight, bias }: AffineWeights): void {
+    this.weight = parameterLike(this.weight, weight, [this.numFeatures]);
+    if (this.bias !== null || bias.some((value) => value !== 0)) {
+      this.bias = parameterLike(this.bias, bias, [this.numFeatures]);
+    }
   }
 
   protected override setTraining(mode: boolean): void {

@@ -1,6 +1,6 @@
-import type { ChannelMap } from "../../../graph/channel-map.js";
 import type { Host, Passing, Side } from "../../../graph/host.js";
 import { unflattened } from "../../../graph/linear-map.js";
+import type { ChannelMap } from "../../../nn/layer-traits.js";
 import { isOp, titleOf } from "../file/attributes.js";
 import type { NodeProto } from "../file/codec.js";
 import { isBatchNorm, normMapOf } from "../graph/batch-norm-node.js";

@@ -1,5 +1,6 @@
-import { type ChannelMap, composeMaps } from "../../../graph/channel-map.js";
+import { composeMaps } from "../../../graph/channel-map.js";
 import type { Side } from "../../../graph/host.js";
+import type { ChannelMap } from "../../../nn/layer-traits.js";
 import { intOf, intsOf, isOp, textOf } from "../file/attributes.js";
 import type { NodeProto } from "../file/codec.js";
 import type { Graph } from "../graph/graph.js";
