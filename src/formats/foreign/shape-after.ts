@@ -45,6 +45,7 @@ export function shapeAfter(layer: AnyModule, [batch, ...sizes]: BatchShape): Bat
 const unheard: Tracer = {
   op: (_, run, given) => Reflect.apply(run, undefined, given),
   module: (_, __, run) => run(),
+  within: (_, run) => run(),
   withoutGradient: (run) => run(),
   read: () => {},
   refuse: () => {},

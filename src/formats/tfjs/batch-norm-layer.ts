@@ -1,13 +1,13 @@
 import { type BatchNormParameters, fixedMap } from "../../graph/channel-map.js";
 import type { ChannelMap } from "../../nn/layer-traits.js";
 import type { Layer } from "./container.js";
-import { normKindOf } from "./norm-kinds.js";
+import { normClassOf } from "./norm-classes.js";
 import type { Slot, TfjsModel } from "./tfjs-model.js";
 import { valuesOf } from "./weights.js";
 
 /** The weights of a normalisation, by what we call them; as far as they are there. */
 export function normWeights(model: TfjsModel, layer: Layer): Record<string, Slot | null> {
-  const list = (normKindOf(layer.className)?.weights ?? []).filter(
+  const list = (normClassOf(layer.className)?.weights ?? []).filter(
     ([, , onlyIf]) => onlyIf === null || layer.config[onlyIf] !== false,
   );
   const keys = list.map(([key]) => key);
@@ -17,11 +17,11 @@ export function normWeights(model: TfjsModel, layer: Layer): Record<string, Slot
 /** What is added under the root: the config's, or else the kind's; null where it has none. */
 export function epsOf({ className, config }: Layer): number | null {
   const { epsilon } = config;
-  return typeof epsilon === "number" ? epsilon : (normKindOf(className)?.eps ?? null);
+  return typeof epsilon === "number" ? epsilon : (normClassOf(className)?.eps ?? null);
 }
 
 /** The map of a batch norm; a text says why it has none that is fixed. */
-export function normMapOf(model: TfjsModel, layer: Layer): ChannelMap | string {
+export function layerMapOf(model: TfjsModel, layer: Layer): ChannelMap | string {
   if (!model.isNamedOnce(layer)) return "other layers have its name: its weights are not known";
   const values = {} as { -readonly [Name in keyof BatchNormParameters]: BatchNormParameters[Name] };
   let channels: number | null = null;

@@ -3,7 +3,7 @@ import { KerasHost } from "./keras-host.js";
 import type { TfjsModel } from "./tfjs-model.js";
 
 /** What became of a batch norm: what it was folded into, or why it was left. */
-export interface NormOutcome {
+export interface LayerOutcome {
   readonly norm: string;
   readonly into?: string;
   readonly reason?: string;
@@ -12,9 +12,9 @@ export interface NormOutcome {
 }
 
 /** Folds every batch norm of a layers model that can be folded, by edits of its layers. */
-export function foldModel(model: TfjsModel, dequantize = false): NormOutcome[] {
+export function foldLayers(model: TfjsModel, dequantize = false): LayerOutcome[] {
   model.dequantize = dequantize;
-  return foldNorms(new KerasHost(model)).map((outcome): NormOutcome => {
+  return foldNorms(new KerasHost(model)).map((outcome): LayerOutcome => {
     const { container, name } = outcome.norm;
     const norm = container.placeOf(outcome.norm);
     if ("reason" in outcome) return { norm, reason: outcome.reason };

@@ -1,15 +1,15 @@
 import { normFindings } from "../../graph/norm-checks.js";
 import type { DeclaredInput } from "../foreign/arrays.js";
 import { type InspectedNorm, rangesOf } from "../foreign/inspected-norm.js";
-import { epsOf, normMapOf, normWeights } from "./batch-norm-layer.js";
+import { epsOf, layerMapOf, normWeights } from "./batch-norm-layer.js";
 import type { Container, Layer } from "./container.js";
 import { declaredInputs } from "./declared-inputs.js";
 import type { TfjsFiles } from "./files.js";
-import { foldModel } from "./fold-norms.js";
+import { foldLayers } from "./fold-norms.js";
 import { graphNodes, graphNorms } from "./graph-norms.js";
 import { isObject, type JsonObject, printable } from "./json.js";
 import { titleOf } from "./linear-layers.js";
-import { isBatchNorm, normKindOf } from "./norm-kinds.js";
+import { isBatchNorm, normClassOf } from "./norm-classes.js";
 import { TfjsModel } from "./tfjs-model.js";
 import { valuesOf } from "./weights.js";
 
@@ -66,7 +66,7 @@ export function inspectTfjs(files: TfjsFiles): TfjsInspection {
     return { format: "graph-model", producer, layers, inputs, norms: graphNorms(model) };
   }
   // What a fold would do is found out by doing it, to another copy.
-  const outcomes = foldModel(new TfjsModel(where, files));
+  const outcomes = foldLayers(new TfjsModel(where, files));
   const norms: InspectedNorm[] = [];
   let batchNorms = 0;
   let layers = 0;
@@ -76,7 +76,7 @@ export function inspectTfjs(files: TfjsFiles): TfjsInspection {
       if (isBatchNorm(layer.className)) {
         const { into = null, reason = null } = outcomes[batchNorms++];
         norms.push({ ...describe(model, layer), foldsInto: into, leftBecause: reason });
-      } else if (normKindOf(layer.className) !== undefined) {
+      } else if (normClassOf(layer.className) !== undefined) {
         norms.push({ ...describe(model, layer), foldsInto: null, leftBecause: byInput });
       }
       for (const wrapped of wrappedIn(layer)) {
@@ -92,7 +92,7 @@ function* wrappedIn({ config, container }: Layer): Iterable<Layer> {
   let { layer } = config;
   while (isObject(layer) && isObject(layer["config"])) {
     const { class_name: className, config: inner } = layer as { class_name?: unknown; config: JsonObject };
-    if (typeof className === "string" && normKindOf(className) !== undefined) {
+    if (typeof className === "string" && normClassOf(className) !== undefined) {
       yield { name: String(inner["name"] ?? ""), className, config: inner, container };
     }
     layer = inner["layer"];
@@ -146,6 +146,6 @@ function findingsOf(model: TfjsModel, layer: Layer, parameters: Record<string, F
     eps: epsOf(layer),
     momentum: isBatch && typeof momentum === "number" ? momentum : null,
   };
-  const map = isBatch && parameters["variance"] === undefined ? normMapOf(model, layer) : null;
+  const map = isBatch && parameters["variance"] === undefined ? layerMapOf(model, layer) : null;
   return [...normFindings(numbers, "TF.js"), ...(typeof map === "string" ? [map] : [])];
 }

@@ -1,12 +1,12 @@
 import type { Host, Passing, Side } from "../../graph/host.js";
 import { unflattened } from "../../graph/linear-map.js";
 import type { ChannelMap } from "../../nn/layer-traits.js";
-import { normMapOf, normWeights } from "./batch-norm-layer.js";
+import { layerMapOf, normWeights } from "./batch-norm-layer.js";
 import type { Layer } from "./container.js";
 import { printable } from "./json.js";
 import { channelAxisOf, isChannelsFirst, passageOf } from "./layer-kinds.js";
 import { isLinear, type LinearLayer, linearLayer, titleOf, writeLinearLayer } from "./linear-layers.js";
-import { isBatchNorm } from "./norm-kinds.js";
+import { isBatchNorm } from "./norm-classes.js";
 import type { TfjsModel } from "./tfjs-model.js";
 
 /** The networks of a layers model as a host: edits of their layers, nothing else. */
@@ -35,7 +35,7 @@ export class KerasHost implements Host<Layer, LinearLayer> {
     if (calls > 1) return `it is shared: it is called ${calls} times`;
     if (channelAxisOf(norm) === null)
       return `its axis ${JSON.stringify(norm.config["axis"])} is not known to be that of channels`;
-    return normMapOf(this.#model, norm);
+    return layerMapOf(this.#model, norm);
   }
 
   before(layer: Layer): Layer | null {

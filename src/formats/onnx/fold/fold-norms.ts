@@ -7,7 +7,7 @@ import type { OnnxModel } from "../graph/onnx-model.js";
 import { OnnxHost } from "./onnx-host.js";
 
 /** What became of a batch norm: what it was folded into, or why it was left. */
-export interface NormOutcome {
+export interface NodeOutcome {
   readonly graph: Graph;
   readonly node: NodeProto;
   readonly norm: string;
@@ -23,10 +23,10 @@ export function placeOf(graph: Graph, node: NodeProto): string {
 }
 
 /** Folds every batch norm of a model that can be folded, by edits of its graphs. */
-export function foldModel(model: OnnxModel): NormOutcome[] {
+export function foldGraphs(model: OnnxModel): NodeOutcome[] {
   const host = new OnnxHost(model);
   const places = new Map(host.norms.map((node) => [node, placeOf(host.graphOf(node), node)]));
-  const outcomes = foldNorms(host).map((outcome): NormOutcome => {
+  const outcomes = foldNorms(host).map((outcome): NodeOutcome => {
     const node = outcome.norm;
     const about = { graph: host.graphOf(node), node, norm: places.get(node) ?? "" };
     if ("reason" in outcome) return { ...about, reason: outcome.reason };

@@ -3,7 +3,7 @@ import { unflattened } from "../../../graph/linear-map.js";
 import type { ChannelMap } from "../../../nn/layer-traits.js";
 import { isOp, titleOf } from "../file/attributes.js";
 import type { NodeProto } from "../file/codec.js";
-import { isBatchNorm, normMapOf } from "../graph/batch-norm-node.js";
+import { isBatchNorm, nodeMapOf } from "../graph/batch-norm-node.js";
 import type { Graph } from "../graph/graph.js";
 import type { OnnxModel } from "../graph/onnx-model.js";
 import { RanksOfGraphs } from "../graph/ranks.js";
@@ -37,7 +37,7 @@ export class OnnxHost implements Host<NodeProto, LinearNode> {
   }
 
   mapOf(norm: NodeProto): ChannelMap | string {
-    return normMapOf(this.graphOf(norm), norm);
+    return nodeMapOf(this.graphOf(norm), norm);
   }
 
   before(node: NodeProto): NodeProto | null {

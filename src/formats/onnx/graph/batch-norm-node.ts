@@ -36,7 +36,7 @@ export function parameterOf(graph: Graph, node: NodeProto, name: ParameterName):
 }
 
 /** The map of a batch norm; a text says why it has none that is fixed. */
-export function normMapOf(graph: Graph, node: NodeProto): ChannelMap | string {
+export function nodeMapOf(graph: Graph, node: NodeProto): ChannelMap | string {
   const { opset } = graph.model;
   if (isTraining(node, opset)) return "it normalises by the batch (training mode): repair the model first";
   if (node.output.filter((name) => name !== "").length > 1)

@@ -5,7 +5,7 @@ import { elementTypes, type TensorValues } from "../file/tensor-values.js";
 import { nodeInCircle } from "./acyclic.js";
 import { rearranges } from "./constant-operators.js";
 import { numbersOf, sourceOf } from "./constant-sources.js";
-import { normKindOf } from "./norm-kinds.js";
+import { normOperatorOf } from "./norm-operators.js";
 import type { OnnxModel } from "./onnx-model.js";
 import { Readers } from "./readers.js";
 
@@ -53,7 +53,7 @@ export class Graph {
     place: string,
     holder: NodeProto | null = null,
   ) {
-    const norms = proto.node.reduce((count, node) => count + (normKindOf(node) === undefined ? 0 : 1), 0);
+    const norms = proto.node.reduce((count, node) => count + (normOperatorOf(node) === undefined ? 0 : 1), 0);
     model.spend(graphWork + knownWork * proto.node.length + normWork * norms);
     this.model = model;
     this.proto = proto;

@@ -3,11 +3,11 @@ import { type InspectedNorm, rangesOf } from "../../foreign/inspected-norm.js";
 import { intOf, intsOf, printable, titleOf } from "../file/attributes.js";
 import type { NodeProto } from "../file/codec.js";
 import type { ExternalFiles } from "../file/tensor-values.js";
-import { foldModel, placeOf } from "../fold/fold-norms.js";
+import { foldGraphs, placeOf } from "../fold/fold-norms.js";
 import { isBatchNorm, isTraining } from "../graph/batch-norm-node.js";
 import { declaredInputs } from "../graph/declared-inputs.js";
 import type { Graph } from "../graph/graph.js";
-import { type NormKind, normEpsOf, normKindOf } from "../graph/norm-kinds.js";
+import { type NormOperator, normEpsOf, normOperatorOf } from "../graph/norm-operators.js";
 import { OnnxModel } from "../graph/onnx-model.js";
 import { findingsOf, momentumOf, parametersOf } from "./norm-findings.js";
 
@@ -51,12 +51,12 @@ export async function inspectOnnx(
   for (const graph of [...model.graphs(), ...model.functions]) {
     nodes += graph.nodes.length;
     for (const node of graph.nodes) {
-      const kind = normKindOf(node);
+      const kind = normOperatorOf(node);
       if (kind !== undefined) found.push({ node, described: describe(graph, node, kind) });
     }
   }
   // What a fold would do is found out by doing it, once all is described; nothing of it is written.
-  const outcomes = new Map(foldModel(model).map((outcome) => [outcome.node, outcome]));
+  const outcomes = new Map(foldGraphs(model).map((outcome) => [outcome.node, outcome]));
   const norms = found.map(({ node, described }): InspectedNorm => {
     const { into = null, reason = null } = outcomes.get(node) ?? { reason: byInput };
     return { ...described, foldsInto: into, leftBecause: reason };
@@ -66,7 +66,7 @@ export async function inspectOnnx(
   return { opset: model.opset, irVersion: Number(irVersion), producer, inputs, nodes, norms };
 }
 
-function describe(graph: Graph, node: NodeProto, kind: NormKind): Omit<InspectedNorm, "foldsInto" | "leftBecause"> {
+function describe(graph: Graph, node: NodeProto, kind: NormOperator): Omit<InspectedNorm, "foldsInto" | "leftBecause"> {
   const isBatch = isBatchNorm(node);
   const parameters = parametersOf(graph, node, kind);
   const settings = settingNames.flatMap((name) =>

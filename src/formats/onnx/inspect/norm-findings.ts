@@ -3,11 +3,11 @@ import { floatOf, intOf } from "../file/attributes.js";
 import type { NodeProto } from "../file/codec.js";
 import { isBatchNorm, isTraining, type ParameterName, parameterInputs, parameterOf } from "../graph/batch-norm-node.js";
 import type { Graph } from "../graph/graph.js";
-import { type NormKind, normEpsOf, normKindOf } from "../graph/norm-kinds.js";
+import { type NormOperator, normEpsOf, normOperatorOf } from "../graph/norm-operators.js";
 
 /** What is wrong or suspicious about a normalisation, in sentences. */
 export function findingsOf(graph: Graph, node: NodeProto): string[] {
-  const kind = normKindOf(node);
+  const kind = normOperatorOf(node);
   if (kind === undefined) return [];
   const numbers = {
     parameters: parametersOf(graph, node, kind),
@@ -23,7 +23,7 @@ export function momentumOf(node: NodeProto): number {
 }
 
 /** The parameters of a normalisation that are constant. */
-export function parametersOf(graph: Graph, node: NodeProto, kind: NormKind): Record<string, Float64Array> {
+export function parametersOf(graph: Graph, node: NodeProto, kind: NormOperator): Record<string, Float64Array> {
   const parameters: Record<string, Float64Array> = {};
   for (const [name, input] of Object.entries(kind.parameters)) {
     const values = node.input[input] ? graph.constant(node.input[input]) : "it is missing";

@@ -3,14 +3,14 @@ import { Population } from "../../../graph/population.js";
 import type { NodeProto } from "../file/codec.js";
 import type { TensorValues } from "../file/tensor-values.js";
 import { placeOf } from "../fold/fold-norms.js";
-import { isBatchNorm, normMapOf, parameterOf } from "../graph/batch-norm-node.js";
+import { isBatchNorm, nodeMapOf, parameterOf } from "../graph/batch-norm-node.js";
 import type { Graph } from "../graph/graph.js";
 import type { OnnxModel } from "../graph/onnx-model.js";
 import { RanksOfGraphs } from "../graph/ranks.js";
 import { whyInside } from "./inner-moments.js";
 
 /** A batch norm whose running statistics can be measured anew. */
-export interface RunningNorm {
+export interface MeasuredNorm {
   readonly graph: Graph;
   readonly node: NodeProto;
   readonly norm: string;
@@ -24,15 +24,15 @@ export interface RunningNorm {
 }
 
 /** The batch norms of a model, in the order of the file: those that can be measured, and why others cannot. */
-export function findRunningNorms(model: OnnxModel): { norms: RunningNorm[]; left: LeftNorm[] } {
-  const norms: RunningNorm[] = [];
+export function findMeasuredNorms(model: OnnxModel): { norms: MeasuredNorm[]; left: LeftNorm[] } {
+  const norms: MeasuredNorm[] = [];
   const left: LeftNorm[] = [];
   const levels = new Levels();
   const ranks = new RanksOfGraphs();
 
   function see(graph: Graph, node: NodeProto, level: number): void {
     const norm = placeOf(graph, node);
-    const map = normMapOf(graph, node);
+    const map = nodeMapOf(graph, node);
     const mean = parameterOf(graph, node, "mean");
     const variance = parameterOf(graph, node, "variance");
     const rank = graph.parent === null ? undefined : ranks.of(graph).get(node.input[0]);
