@@ -1,4 +1,5 @@
-// Imports of src/ point one way: a place may import itself and whatever stands on an earlier line of `layers`. `npm run check` runs it.
+// Imports of src/ point one way: a place may import itself and whatever stands on an earlier line of `layers`.
+// `npm run check` runs it.
 import { readdirSync, readFileSync } from "node:fs";
 import { dirname, join, posix } from "node:path";
 
@@ -10,7 +11,8 @@ const layers = [
   ["tensor", "scope", "autograd", "storage", "create", "tracing"],
   ["ops", "data"],
   ["nn"],
-  ["train", "graph", "networks", "formats", "diagnostics", "evaluation", "distributed"],
+  ["distributed"],
+  ["train", "graph", "networks", "formats", "diagnostics", "evaluation"],
   ["index"],
   ["study"],
   ["pages"],

@@ -71,10 +71,15 @@ function copyAll(model: AnyModule, shared: ReadonlySet<AnyModule>): ModelCopy {
     const known = copies.get(module);
     if (known !== undefined) return known;
     const properties = Object.entries(module);
-    const isCopyable = !shared.has(module) && properties.every(([, value]) => isCopyableValue(value));
-    const copy = isCopyable ? module.copyShell(copyValue, copyTensor) : module;
+    const isBuilt = module.constructorArguments() !== null;
+    const copied = properties.filter(([, value]) => !isBuilt || isCopyableValue(value));
+    if (shared.has(module) || !copied.every(([, value]) => isCopyableValue(value))) {
+      copies.set(module, module);
+      return module;
+    }
+    const copy = module.copyShell(copyValue, copyTensor);
     copies.set(module, copy);
-    if (isCopyable) for (const [key, value] of properties) Reflect.set(copy, key, copyValue(value));
+    for (const [key, value] of copied) Reflect.set(copy, key, copyValue(value));
     return copy;
   };
   return { model: copyModule(model), copies };

@@ -12,7 +12,7 @@ export class ReLU extends Module {
   }
 
   protected override traits(): LayerTraits {
-    return elementwise;
+    return elementwise("relu");
   }
 }
 
@@ -24,7 +24,7 @@ export class ReLU6 extends Module {
   }
 
   protected override traits(): LayerTraits {
-    return elementwise;
+    return elementwise("relu6");
   }
 }
 
@@ -45,7 +45,7 @@ export class LeakyReLU extends Module {
   }
 
   protected override traits(): LayerTraits {
-    return { ...elementwise, constructorArguments: [this.negativeSlope] };
+    return elementwise("leakyRelu", this.negativeSlope);
   }
 }
 
@@ -66,7 +66,7 @@ export class ELU extends Module {
   }
 
   protected override traits(): LayerTraits {
-    return { ...elementwise, constructorArguments: [this.alpha] };
+    return elementwise("elu", this.alpha);
   }
 }
 
@@ -78,7 +78,7 @@ export class GELU extends Module {
   }
 
   protected override traits(): LayerTraits {
-    return elementwise;
+    return elementwise("gelu");
   }
 }
 
@@ -90,7 +90,7 @@ export class SiLU extends Module {
   }
 
   protected override traits(): LayerTraits {
-    return elementwise;
+    return elementwise("silu");
   }
 }
 
@@ -102,7 +102,7 @@ export class Sigmoid extends Module {
   }
 
   protected override traits(): LayerTraits {
-    return elementwise;
+    return elementwise("sigmoid");
   }
 }
 
@@ -114,7 +114,7 @@ export class Tanh extends Module {
   }
 
   protected override traits(): LayerTraits {
-    return elementwise;
+    return elementwise("tanh");
   }
 }
 
@@ -135,6 +135,6 @@ export class Softmax extends Module {
   }
 
   protected override traits(): LayerTraits {
-    return { constructorArguments: [this.axis], channels: same, rank: same };
+    return { constructorArguments: [this.axis], op: ["softmax", this.axis], channels: same, rank: same };
   }
 }

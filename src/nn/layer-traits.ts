@@ -31,20 +31,26 @@ export type ChannelAxis = "second" | "last" | number;
 export interface LayerTraits {
   /** What the constructor takes to build such a layer again: JSON values, and modules. */
   readonly constructorArguments: readonly unknown[];
+  /** The op that the layer is, by its name in graphs, with the settings that follow x. @defaultValue none: it is more than one op */
+  readonly op?: readonly [name: string, ...settings: unknown[]];
   /** Whether each value of the output depends only on the value in the same place of the input. @defaultValue false */
   readonly isElementwise?: boolean;
   /** Channels of the output, from those of the input; null where they are not known. */
   readonly channels?: (channels: number | null) => number | null;
   /** Rank of the output, from that of the input; null where it is not known. */
   readonly rank?: (rank: number | null) => number | null;
+  /** Whether `forward` takes `{ activation: "relu" }` and then computes the ReLU behind it in the same pass. @defaultValue false */
+  readonly fusesRelu?: boolean;
   /** Where its input and output have their channels. @defaultValue none of its own: where the layer before it has them */
   readonly channelAxis?: ChannelAxis;
   /** The map that the layer is at inference, which does not depend on its input; null if it is none as its switches stand. */
   readonly channelMap?: () => ChannelMap | null;
 }
 
-/** Traits of a layer whose constructor takes nothing, and that works value by value. */
-export const elementwise: LayerTraits = { constructorArguments: [], isElementwise: true };
+/** Traits of a layer that is an op which works value by value; its constructor takes the op's settings. */
+export function elementwise(op: string, ...settings: readonly unknown[]): LayerTraits {
+  return { constructorArguments: settings, op: [op, ...settings], isElementwise: true };
+}
 
 /** The channels or the rank of the output where they are the input's. */
 export function same(size: number | null): number | null {

@@ -103,6 +103,11 @@ export abstract class Module<Input extends unknown[] = [x: Tensor], Output = Ten
     return this.#traits()?.constructorArguments ?? null;
   }
 
+  /** The op that it is, by its name in graphs, with the settings that follow x; null where it is more than one. */
+  asOp(): readonly [name: string, ...settings: unknown[]] | null {
+    return this.#traits()?.op ?? null;
+  }
+
   /** Whether each value of the output depends only on the value in the same place of the input. */
   get isElementwise(): boolean {
     return this.#traits()?.isElementwise ?? false;
@@ -118,6 +123,11 @@ export abstract class Module<Input extends unknown[] = [x: Tensor], Output = Ten
   rankAfter(rank: number | null): number | null {
     const traits = this.#traits();
     return traits?.rank?.(rank) ?? (traits?.isElementwise ? rank : null);
+  }
+
+  /** @internal Whether `forward` takes `{ activation: "relu" }`. */
+  get fusesRelu(): boolean {
+    return this.#traits()?.fusesRelu ?? false;
   }
 
   /** Where its input and output have their channels; null where the layer before it decides. */

@@ -22,8 +22,9 @@ abstract class Pool2d extends Module {
   }
 
   /** What both kinds of windows have in common, for their `traits`. */
-  protected windowTraits(): LayerTraits {
-    return { constructorArguments: [this.kernel, this.options], channels: same, rank: () => 4 };
+  protected windowTraits(op: string): LayerTraits {
+    const settings = [this.kernel, this.options];
+    return { constructorArguments: settings, op: [op, ...settings], channels: same, rank: () => 4 };
   }
 
   override toString(): string {
@@ -39,7 +40,7 @@ export class MaxPool2d extends Pool2d {
   }
 
   protected override traits(): LayerTraits {
-    return this.windowTraits();
+    return this.windowTraits("maxPool2d");
   }
 }
 
@@ -51,7 +52,7 @@ export class AvgPool2d extends Pool2d {
   }
 
   protected override traits(): LayerTraits {
-    return this.windowTraits();
+    return this.windowTraits("avgPool2d");
   }
 }
 
@@ -63,6 +64,6 @@ export class GlobalAvgPool2d extends Module {
   }
 
   protected override traits(): LayerTraits {
-    return { constructorArguments: [], channels: same, rank: () => 2 };
+    return { constructorArguments: [], op: ["globalAvgPool2d"], channels: same, rank: () => 2 };
   }
 }

@@ -205,7 +205,7 @@ describe("layers", () => {
       `[ArgumentError: new Conv2d(inChannels, outChannels, kernelSize): expected groups to divide both channel counts, got 2 groups for 3 and 4 channels. Choose a divisor of both.]`,
     );
     expect(() => new MaxPool2d(2, { padding: 2 }).forward(normal([1, 1, 4, 4], 1))).toThrowErrorMatchingInlineSnapshot(
-      `[ArgumentError: maxPool2d(x, kernel): expected padding of at most half the kernel 2×2, got 2×2. Use less padding, so that every window reaches a value.]`,
+      `[ArgumentError: maxPool2d(x, kernel): expected padding smaller than the kernel 2×2, got 2×2. Use less padding, so that every window reaches a value.]`,
     );
     expect(() => new Conv2d(3, 4, 2.5)).toThrowErrorMatchingInlineSnapshot(
       `[ArgumentError: new Conv2d(inChannels, outChannels, kernelSize): expected kernelSize to be a whole number of at least 1, or two of them, got 2.5. Correct kernelSize.]`,

@@ -4,16 +4,17 @@ import { normFindings } from "../../graph/norm-checks.js";
 import type { AnyModule } from "../../nn/module.js";
 import { Norm } from "../../nn/norms/norm.js";
 import { RunningNorm } from "../../nn/norms/running-norm.js";
-import { loadRun } from "../../node/load-run.js";
 import type { Tensor } from "../../tensor.js";
+import { openModel } from "../open-model.js";
 import { countNorms, listNorms } from "../print/norm-listing.js";
+import { printResult } from "../print/result.js";
 
 /** `evenkeel inspect RUN` */
 export async function inspectRun(
   path: string,
-  { json, model: network }: { readonly json?: boolean; readonly model?: string },
-): Promise<string> {
-  const { model, file } = await loadRun(path, network === undefined ? {} : { network });
+  flags: { readonly json: boolean | undefined; readonly model: string | undefined },
+): Promise<void> {
+  const { model, file } = await openModel(path, flags);
   const { folded, left } = foldBatchNorm(model.eval());
   const modules = new Map(model.namedModules());
   const norms: InspectedNorm[] = [];
@@ -27,8 +28,7 @@ export async function inspectRun(
       leftBecause: left.find(({ norm }) => norm === place)?.reason ?? (module instanceof RunningNorm ? null : ofInput),
     });
   }
-  if (json === true) return JSON.stringify({ model: file, norms }, null, 2);
-  return [countNorms(norms), ...listNorms(norms)].join("\n");
+  printResult(flags, { model: file, norms }, () => [countNorms(norms), ...listNorms(norms)]);
 }
 
 const ofInput = "it takes its statistics from each input";

@@ -281,7 +281,7 @@ function tie(layer: AnyModule, key: string, t: Tensor | undefined): void {
   );
   const own = holder?.ownParameters().find(([name]) => name === last)?.[1];
   if (holder === undefined || own === undefined || t === undefined || !sameShape(own.shape, t.shape)) {
-    return refuse("tied parameters of one shape", JSON.stringify(key));
+    refuse("tied parameters of one shape", JSON.stringify(key));
   }
   Reflect.set(holder, last, t);
 }

@@ -141,6 +141,12 @@ export function saveModel(model: AnyModule, meta: ModelMeta = {}, options: SaveM
   const architecture = new Set(tensors).size === tensors.length ? describeArchitecture(model) : null;
   const parts = architecture === null ? partsToSave(model, meta, options) : null;
   const graph = parts === null ? null : describeGraph(parts);
+  if (parts !== null && graph === null) {
+    warn(
+      `saveModel(${model.constructor.name}): the file holds parameters alone, since a layer in it holds more than its class knows of. ` +
+        "Load it into a network of the same classes.",
+    );
+  }
   const header: Header = {
     format: 1,
     evenkeel: version,

@@ -4,6 +4,7 @@ import {
   Linear,
   loadModel,
   type Module,
+  onWarning,
   ReLU,
   readSafetensors,
   Sequential,
@@ -56,6 +57,7 @@ describe("architectures", () => {
     class Added extends ReLU {
       readonly inner = new Linear(2, 2);
     }
+    onWarning(() => {});
     for (const layer of [new Doubled(2, 2), new Replaced(2, 2), new Holding(), new Added()]) {
       expect(headerOf(saveModel(new Sequential(layer))).architecture).toBeNull();
     }

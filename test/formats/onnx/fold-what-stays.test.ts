@@ -203,7 +203,7 @@ describe("foldOnnx", () => {
     });
     const message = await foldOnnx(bytes).then(String, (error: Error) => error.message);
     expect(message.replace(/ERROR_CODE.*(?= Where)/, "…")).toMatchInlineSnapshot(
-      `"foldOnnx(bytes): expected a model that onnxruntime loads, got its error: Can't create a session. … Where onnxruntime cannot run the model, fold without comparing: --no-verify, or { verify: false }."`,
+      `"foldOnnx(bytes): expected a model that onnxruntime loads, got its error: Can't create a session. … Where onnxruntime cannot run the model, fold without comparing: { verify: false }."`,
     );
     expect((await foldOnnx(bytes, { verify: false })).folded).toHaveLength(1);
   });
