@@ -6,7 +6,7 @@ import { dirname, join, posix } from "node:path";
 /** Lowest first. Names are folders of src/ or files; those on one line may import one another. */
 const layers = [
   ["errors", "elementary", "communicator", "version"],
-  ["shape", "random", "warnings"],
+  ["shape", "random", "warnings", "moments"],
   ["backend", "threads", "layer-pass"],
   ["tensor", "scope", "autograd", "storage", "create", "tracing"],
   ["ops", "data"],

@@ -179,7 +179,7 @@ describeEachBackend("foldBatchNorm", () => {
     expect(stuck.folded).toEqual(["2 into 1", "3 into 1"]);
     expect(stuck.left).toMatchInlineSnapshot(`
       [
-        "1: before it stands ReLU(); behind it stands BatchNorm(4)",
+        "1: before it stands ReLU(); behind it stands Conv2d(4, 2, 3), whose padding would be shifted too",
       ]
     `);
   });

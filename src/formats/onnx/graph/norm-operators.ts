@@ -2,7 +2,7 @@ import { floatOf, isStandard } from "../file/attributes.js";
 import type { NodeProto } from "../file/codec.js";
 
 /** What is known of an operator that normalises. */
-export interface NormKind {
+export interface NormOperator {
   /** Its parameters, by their place among its inputs. */
   readonly parameters: Readonly<Record<string, number>>;
   /** The attribute that is added under the root or to the norm, and what it is if the file does not say. */
@@ -13,7 +13,7 @@ export interface NormKind {
 
 const affine = { weight: 1, bias: 2 };
 
-const kinds: Readonly<Record<string, NormKind>> = {
+const kinds: Readonly<Record<string, NormOperator>> = {
   BatchNormalization: { parameters: { ...affine, mean: 3, variance: 4 }, eps: ["epsilon", 1e-5] },
   InstanceNormalization: { parameters: affine, eps: ["epsilon", 1e-5] },
   LayerNormalization: { parameters: affine, eps: ["epsilon", 1e-5] },
@@ -30,14 +30,14 @@ const kinds: Readonly<Record<string, NormKind>> = {
 };
 
 /** What kind of normalisation a node is; undefined if it is none. */
-export function normKindOf(node: NodeProto): NormKind | undefined {
+export function normOperatorOf(node: NodeProto): NormOperator | undefined {
   const kind = Object.hasOwn(kinds, node.opType) ? kinds[node.opType] : undefined;
   const isHere = kind?.isForeign ? node.domain === "com.microsoft" : isStandard(node);
   return isHere ? kind : undefined;
 }
 
 /** What is added under the root; null where the kind has none. */
-export function normEpsOf(node: NodeProto, { eps }: NormKind): number | null {
+export function normEpsOf(node: NodeProto, { eps }: NormOperator): number | null {
   // To the seven digits that a float32 holds: 1e-5 is 0.000009999999747378752 in the file.
   return eps === null ? null : Number(floatOf(node, eps[0], eps[1]).toPrecision(7));
 }

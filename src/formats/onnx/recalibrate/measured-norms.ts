@@ -1,16 +1,16 @@
 import type { LeftNorm } from "../../../graph/fold-batch-norm.js";
+import { Population } from "../../../graph/population.js";
 import type { NodeProto } from "../file/codec.js";
 import type { TensorValues } from "../file/tensor-values.js";
 import { placeOf } from "../fold/fold-norms.js";
-import { affineOf, isBatchNorm, parameterOf } from "../graph/batch-norm-node.js";
+import { isBatchNorm, nodeMapOf, parameterOf } from "../graph/batch-norm-node.js";
 import type { Graph } from "../graph/graph.js";
 import type { OnnxModel } from "../graph/onnx-model.js";
 import { RanksOfGraphs } from "../graph/ranks.js";
-import { ChannelMoments } from "./channel-moments.js";
 import { whyInside } from "./inner-moments.js";
 
 /** A batch norm whose running statistics can be measured anew. */
-export interface RunningNorm {
+export interface MeasuredNorm {
   readonly graph: Graph;
   readonly node: NodeProto;
   readonly norm: string;
@@ -20,19 +20,19 @@ export interface RunningNorm {
   readonly level: number;
   /** How many axes its input has, where the graph tells; a norm inside another graph is only here if it does. */
   readonly rank: number | undefined;
-  readonly moments: ChannelMoments;
+  readonly population: Population;
 }
 
 /** The batch norms of a model, in the order of the file: those that can be measured, and why others cannot. */
-export function findRunningNorms(model: OnnxModel): { norms: RunningNorm[]; left: LeftNorm[] } {
-  const norms: RunningNorm[] = [];
+export function findMeasuredNorms(model: OnnxModel): { norms: MeasuredNorm[]; left: LeftNorm[] } {
+  const norms: MeasuredNorm[] = [];
   const left: LeftNorm[] = [];
   const levels = new Levels();
   const ranks = new RanksOfGraphs();
 
   function see(graph: Graph, node: NodeProto, level: number): void {
     const norm = placeOf(graph, node);
-    const map = affineOf(graph, node);
+    const map = nodeMapOf(graph, node);
     const mean = parameterOf(graph, node, "mean");
     const variance = parameterOf(graph, node, "variance");
     const rank = graph.parent === null ? undefined : ranks.of(graph).get(node.input[0]);
@@ -43,8 +43,9 @@ export function findRunningNorms(model: OnnxModel): { norms: RunningNorm[]; left
       left.push({ norm, reason: "its statistics are not constant" });
     else if (cannot !== null) left.push({ norm, reason: cannot });
     else {
-      const moments = new ChannelMoments(mean.data.length);
-      norms.push({ graph, node, norm, mean, variance, level, rank, moments });
+      // The file may hold float64; what does not fit a smaller type is an error of its own.
+      const population = new Population({ channels: mean.data.length, round: (value) => value });
+      norms.push({ graph, node, norm, mean, variance, level, rank, population });
     }
   }
 
