@@ -39,9 +39,7 @@ export function withTracer<T>(instead: Tracer | null, fn: () => T): T {
  *
  * @param name - its name in graphs and files
  */
-export function defineOp<A extends readonly unknown[]>(
-  name: string,
-  run: (...given: A) => Tensor,
-): (...given: A) => Tensor {
-  return (...given) => (tracer === null ? run(...given) : tracer.op(name, run as unknown as OpFunction, given));
+export function defineOp<F extends OpFunction>(name: string, run: F): F {
+  const op = (...given: never[]): Tensor => (tracer === null ? run(...given) : tracer.op(name, run, given));
+  return op as F;
 }
