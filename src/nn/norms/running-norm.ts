@@ -274,6 +274,8 @@ export abstract class RunningNorm extends Norm {
       momentum,
       unbiased,
     );
+    runningMean.storage.version++;
+    runningVar.storage.version++;
     if (channelMoments !== moments) channelMoments.dispose();
   }
 
