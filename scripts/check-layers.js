@@ -7,7 +7,7 @@ const layers = [
   ["errors", "elementary", "communicator", "version"],
   ["shape", "random", "warnings"],
   ["backend", "threads", "layer-pass"],
-  ["tensor", "scope", "autograd", "storage", "collector", "create"],
+  ["tensor", "scope", "autograd", "storage", "collector", "create", "tracing"],
   ["ops", "data"],
   ["nn"],
   ["train", "graph", "networks", "formats", "diagnostics", "evaluation", "distributed"],

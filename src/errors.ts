@@ -46,6 +46,9 @@ export class DataError extends EvenkeelError {}
 /** A file is not in the format it claims, or is cut short. */
 export class FormatError extends EvenkeelError {}
 
+/** A network cannot become a graph: its `forward` does what no graph can hold. */
+export class TraceError extends EvenkeelError {}
+
 /** A state dict does not fit the module: lists every missing, unexpected and mis-shaped entry at once. */
 export class StateDictError extends EvenkeelError {
   /** Entries the module has and the state lacks. */

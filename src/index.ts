@@ -94,6 +94,9 @@ export {
   foldBatchNorm,
   type LeftNorm,
 } from "./graph/fold-batch-norm.js";
+export { Graph } from "./graph/graph.js";
+export type { LayerNode, NetworkNode, OpenShape, OpNode } from "./graph/node.js";
+export type { GraphInput } from "./graph/parts.js";
 export {
   type RecalibratedNorm,
   type RecalibrateMode,
@@ -102,6 +105,7 @@ export {
   type Recalibration,
   recalibrate,
 } from "./graph/recalibrate.js";
+export { type TraceOptions, trace } from "./graph/trace.js";
 export {
   cnn,
   type MlpOptions,

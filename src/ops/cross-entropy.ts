@@ -2,6 +2,7 @@ import { record } from "../autograd.js";
 import { ArgumentError, DataError, ShapeError } from "../errors.js";
 import { formatShape } from "../shape.js";
 import { checkTensor, empty, type Tensor, upload } from "../tensor.js";
+import { tracer } from "../tracing.js";
 
 /** Options of {@link crossEntropy}. */
 export interface CrossEntropyOptions {
@@ -30,6 +31,7 @@ export function crossEntropy(
   labels: Int32Array | readonly number[],
   { labelSmoothing = 0, classWeights }: CrossEntropyOptions = {},
 ): Tensor {
+  tracer?.refuse("crossEntropy()", "Apply losses to what the module returns.");
   const where = "crossEntropy(logits, labels)";
   checkTensor(where, logits);
   const [rows, classes] = logits.shape;

@@ -2,6 +2,7 @@ import { record } from "../autograd.js";
 import type { PoolGeometry } from "../backend/backend.js";
 import { ArgumentError } from "../errors.js";
 import { empty, type Tensor } from "../tensor.js";
+import { defineOp } from "../tracing.js";
 import { mean } from "./mean.js";
 import { checkImages, outputSize, type Pair, resolvePair } from "./windows.js";
 
@@ -38,7 +39,7 @@ function geometryOf(where: string, x: Tensor, kernelSize: Pair, options: PoolOpt
  * @param kernel - size of the windows
  * @throws ShapeError if no window fits
  */
-export function maxPool2d(x: Tensor, kernel: Pair, options: PoolOptions = {}): Tensor {
+export const maxPool2d = defineOp("maxPool2d", (x: Tensor, kernel: Pair, options: PoolOptions = {}): Tensor => {
   const geometry = geometryOf("maxPool2d(x, kernel)", x, kernel, options);
   const { backend, shape: before } = x;
   const shape = [x.shape[0], x.shape[1], geometry.outHeight, geometry.outWidth];
@@ -52,7 +53,7 @@ export function maxPool2d(x: Tensor, kernel: Pair, options: PoolOptions = {}): T
   });
   indices.dispose();
   return y;
-}
+});
 
 /**
  * The mean of each window; padding is not counted, so that borders are means of real values.
@@ -61,7 +62,7 @@ export function maxPool2d(x: Tensor, kernel: Pair, options: PoolOptions = {}): T
  * @param kernel - size of the windows
  * @throws ShapeError if no window fits
  */
-export function avgPool2d(x: Tensor, kernel: Pair, options: PoolOptions = {}): Tensor {
+export const avgPool2d = defineOp("avgPool2d", (x: Tensor, kernel: Pair, options: PoolOptions = {}): Tensor => {
   const geometry = geometryOf("avgPool2d(x, kernel)", x, kernel, options);
   const { backend, shape: before } = x;
   const y = empty("avgPool2d", backend, [x.shape[0], x.shape[1], geometry.outHeight, geometry.outWidth]);
@@ -71,10 +72,10 @@ export function avgPool2d(x: Tensor, kernel: Pair, options: PoolOptions = {}): T
     backend.avgPool2dGradient(dy.block, dx.block, geometry);
     return [dx];
   });
-}
+});
 
 /** The mean of each plane. @param x - (N, C, H, W) @returns (N, C) */
-export function globalAvgPool2d(x: Tensor): Tensor {
+export const globalAvgPool2d = defineOp("globalAvgPool2d", (x: Tensor): Tensor => {
   checkImages("globalAvgPool2d(x)", x);
   return mean(x, [2, 3]);
-}
+});

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { ScriptTarget, transpileModule } from "typescript";
 import { describe, expect, test } from "vitest";
 
-const root = join(import.meta.dirname, "..");
+const root = join(import.meta.dirname, "../..");
 const readme = readFileSync(join(root, "README.md"), "utf8");
 
 /** The TypeScript of each fenced block. */
