@@ -1,5 +1,6 @@
 import { add } from "../ops/binary.js";
 import type { Tensor } from "../tensor.js";
+import { isClosed, markContainer, release } from "./closed.js";
 import { Module } from "./module.js";
 
 /**
@@ -26,6 +27,13 @@ export class Residual extends Module {
 
   /** Applies the layer. @param x - what the body takes @throws ShapeError if body and shortcut do not fit */
   override forward(x: Tensor): Tensor {
-    return add(this.body.forward(x), this.shortcut?.forward(x) ?? x);
+    const { body, shortcut } = this;
+    const [inner, outer] = [body.forward(x), shortcut?.forward(x) ?? x];
+    const y = add(inner, outer);
+    if (inner !== x && isClosed(body)) release(inner);
+    if (outer !== x && shortcut !== null && isClosed(shortcut)) release(outer);
+    return y;
   }
 }
+
+markContainer(Residual);

@@ -1,5 +1,6 @@
 import { ArgumentError } from "../errors.js";
 import { checkTensor, type Tensor } from "../tensor.js";
+import { isClosed, markContainer, release } from "./closed.js";
 import { isPlainRelu, takesRelu } from "./fused-relu.js";
 import { type AnyModule, Module } from "./module.js";
 
@@ -36,12 +37,19 @@ export class Sequential extends Module {
   override forward(x: Tensor): Tensor {
     checkTensor(this, x);
     let value = x;
+    /** Whether only the library has seen it. */
+    let isPrivate = false;
     for (let k = 0; k < this.layers.length; k++) {
       const layer = this.layers[k];
+      const input = value;
       if (isPlainRelu(this.layers[k + 1]) && takesRelu(layer)) {
         value = layer.forward(value, { activation: "relu" });
         k++;
       } else value = layer.forward(value);
+      if (value === input) continue;
+      const closed = isClosed(layer);
+      if (isPrivate && closed) release(input);
+      isPrivate = closed;
     }
     return value;
   }
@@ -54,3 +62,5 @@ export class Sequential extends Module {
     return `Sequential(${this.layers.join(", ")})`;
   }
 }
+
+markContainer(Sequential);

@@ -2,12 +2,12 @@ import { record } from "../autograd.js";
 import { ShapeError } from "../errors.js";
 import { formatShape, resolveAxes, sizeOf } from "../shape.js";
 import { empty, type Tensor } from "../tensor.js";
-import { defineOp } from "../tracing.js";
+import { defineComposite } from "../tracing.js";
 import { reshape } from "./reshape.js";
 import type { ReduceOptions } from "./sum.js";
 
 /** The largest value along some axes, or of all; NaN if there is one. The gradient goes to the first of equal ones. */
-export const max = defineOp(
+export const max = defineComposite(
   "max",
   (x: Tensor, axis?: number | readonly number[], { keepDims = false }: ReduceOptions = {}): Tensor => {
     const axes = resolveAxes(`${x}.max(axis)`, axis, x.rank);

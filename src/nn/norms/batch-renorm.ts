@@ -3,6 +3,7 @@ import { ArgumentError } from "../../errors.js";
 import { add, mul } from "../../ops/binary.js";
 import { renormFactors } from "../../ops/renorm-factors.js";
 import { standardize } from "../../ops/standardize.js";
+import { scope } from "../../scope.js";
 import { checkCount } from "../../shape.js";
 import type { Tensor } from "../../tensor.js";
 import type { NormPass } from "./norm.js";
@@ -87,6 +88,10 @@ export class BatchRenorm extends SynchronizedNorm {
 
   protected override standardize(x: Tensor, view: StatisticsView, pass: NormPass): { y: Tensor; moments: Tensor } {
     if (!this.training) return super.standardize(x, view, pass);
+    return scope(() => this.#renormalize(x, view, pass));
+  }
+
+  #renormalize(x: Tensor, view: StatisticsView, pass: NormPass): { y: Tensor; moments: Tensor } {
     const moments = this.moments(x, view, pass.mask);
     const { rmax, dmax, schedule, eps } = this;
     const limits: RenormLimits = { rmax, dmax, ...(schedule ?? atOnce) };

@@ -5,6 +5,7 @@ import { add } from "../../ops/binary.js";
 import { pass } from "../../ops/pass.js";
 import { type Activation, type Affine, momentsOf, standardize } from "../../ops/standardize.js";
 import { type Synchronization, synchronizeMoments } from "../../ops/synchronize.js";
+import { scope } from "../../scope.js";
 import { checkCount, formatShape, maxRank, type Shape, sameShape, sizeOf } from "../../shape.js";
 import { checkTensor, type Tensor } from "../../tensor.js";
 import { type AnyModule, checkFeatures, Module } from "../module.js";
@@ -99,13 +100,12 @@ export abstract class Norm extends Module<[x: Tensor, options?: NormForwardOptio
     }
     if (mask === null) return this.normalize(x, { mask, activation });
     checkMask(this, x, mask);
-    const real = pass(x, mask);
-    const normalized = this.normalize(real, { mask, activation });
-    const y = pass(normalized, mask);
-    for (const t of [real, normalized]) t.dispose();
-    if (maskedOutput === "zero") return y;
-    const rest = pass(x, complementOf(mask));
-    return add(y, activation === "relu" ? relu(rest) : rest);
+    return scope(() => {
+      const y = pass(this.normalize(pass(x, mask), { mask, activation }), mask);
+      if (maskedOutput === "zero") return y;
+      const rest = pass(x, complementOf(mask));
+      return add(y, activation === "relu" ? relu(rest) : rest);
+    });
   }
 
   /** What {@link Norm.forward} does where the mask is 1; elsewhere x is 0, and the output may be anything finite. */

@@ -43,7 +43,7 @@ export abstract class Reparametrized<Layer extends Weighted = Weighted> extends 
 
   /** Applies the layer with the computed weight. @param x - what the layer inside takes */
   override forward(x: Tensor): Tensor {
-    return this.#layer.applyWeight(x, this.computeWeight());
+    return scope(() => this.#layer.applyWeight(x, this.computeWeight()));
   }
 
   /**
