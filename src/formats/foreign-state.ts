@@ -125,7 +125,7 @@ type Kind = "linear" | "convolution" | "embedding" | "norm";
 function kindOf(module: AnyModule): Kind | null {
   if (module instanceof Linear) return "linear";
   if (module instanceof Embedding) return "embedding";
-  if (module instanceof Norm) return Object.keys(module.stateDict()).length > 0 ? "norm" : null;
+  if (module instanceof Norm) return module.ownTensors().length > 0 ? "norm" : null;
   return [Conv1d, Conv2d, ConvTranspose2d].some((layerClass) => module instanceof layerClass) ? "convolution" : null;
 }
 

@@ -1,6 +1,7 @@
 import { tensor } from "../create.js";
 import { buildArchitecture, describeArchitecture } from "../formats/model-file/architecture.js";
 import { type AnyModule, Module } from "../nn/module.js";
+import { Reparametrized } from "../nn/reparametrized/reparametrized.js";
 import { Tensor } from "../tensor.js";
 
 /** A copy of a model, and which part of it stands for which part of the original. */
@@ -64,7 +65,10 @@ function copyLayer(layer: AnyModule, copyTensor: (t: Tensor) => Tensor): AnyModu
     const value: unknown = Reflect.get(layer, key);
     if (isBuffer || !(built instanceof Tensor || built === null)) continue;
     Reflect.set(copy, key, value instanceof Tensor ? copyTensor(value) : value);
+    built?.dispose();
   }
+  // The layer inside applies the bias.
+  if (copy instanceof Reparametrized) copy.layer.bias = copy.bias;
   const extra = layer.getExtraState();
   if (extra !== null) copy.setExtraState(extra);
   return copy;

@@ -89,6 +89,7 @@ export function foldBatchNorm<M extends AnyModule>(model: M, { probe }: FoldBatc
   const ranks = new Map<AnyModule, number>();
   const before = probe === undefined ? null : outputOf(copy, probe, copies, ranks);
   const folding = new Folding(order, ranks);
+  const tensors = tensorsOf(copy);
 
   for (const [layer, weights] of folding.changed) setAffineWeights(copies.get(layer) as AffineLayer, weights);
   for (const [norm, { parent }] of folding.gone) {
@@ -96,6 +97,8 @@ export function foldBatchNorm<M extends AnyModule>(model: M, { probe }: FoldBatc
     if (holder === undefined || child === undefined) throw new Error("internal: a module was not copied");
     replaceChild(holder, child, null);
   }
+  const kept = new Set(tensorsOf(copy));
+  for (const t of tensors) if (!kept.has(t)) t.dispose();
   const names = new Map(model.namedModules().map(([name, module]) => [module, name]));
   const norms = [...names].filter(([module]) => module instanceof RunningNorm);
   const folded = norms.flatMap(([module, norm]) => {
@@ -110,6 +113,10 @@ export function foldBatchNorm<M extends AnyModule>(model: M, { probe }: FoldBatc
   const result = { model: copy as M, folded, left };
   if (probe === undefined || before === null) return result;
   return { ...result, maxDifference: largestDifference(before, outputOf(copy, probe)) };
+}
+
+function tensorsOf(model: AnyModule): Tensor[] {
+  return model.namedModules().flatMap(([, module]) => module.ownTensors());
 }
 
 /** Why a norm is in no chain. */

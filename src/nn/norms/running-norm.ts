@@ -178,6 +178,11 @@ export abstract class RunningNorm extends Norm {
     };
   }
 
+  /** @internal */
+  override ownTensors(): Tensor[] {
+    return this.#counters === null ? super.ownTensors() : [...super.ownTensors(), this.#counters];
+  }
+
   override getExtraState(): RunningNormState | null {
     const { frozen, normalizeWith, updateRunning, momentum, skippedBatches } = this;
     return this.#counters === null ? null : { frozen, normalizeWith, updateRunning, momentum, skippedBatches };
