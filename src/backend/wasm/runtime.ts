@@ -1,4 +1,4 @@
-import { BackendError } from "../../errors.js";
+import { BackendError, OutOfMemoryError } from "../../errors.js";
 import { kernelBytes } from "./kernels.generated.js";
 import { WasmMemory } from "./memory.js";
 import { leastWork, Pool } from "./pool.js";
@@ -101,11 +101,30 @@ export class Runtime {
 
   /** Runs `body` with working memory that kernels of one member share. */
   withScratch<T>(bytes: number, body: (scratch: number) => T): T {
-    const scratch = this.memory.allocate(bytes);
+    const scratch = this.#allocateScratch(bytes);
     try {
       return body(scratch);
     } finally {
       this.memory.free(scratch, bytes);
+    }
+  }
+
+  #allocateScratch(bytes: number): number {
+    try {
+      return this.memory.allocate(bytes);
+    } catch (cause) {
+      if (!(cause instanceof RangeError)) throw cause;
+      const { inUse: used, limit } = this.memory;
+      throw new OutOfMemoryError(
+        {
+          where: "the working memory of a kernel",
+          expected: `room for ${bytes} bytes on the wasm backend`,
+          received: `a refusal with ${used} bytes in use`,
+          cure: "Use a smaller batch, or open a scope() around each step.",
+          ...{ bytes, used, limit },
+        },
+        { cause },
+      );
     }
   }
 }
