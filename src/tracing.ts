@@ -10,6 +10,8 @@ export interface Tracer {
   op(name: string, run: OpFunction, given: readonly unknown[]): Tensor;
   /** A module that is applied; `run` applies it. */
   module(module: object, input: readonly unknown[], run: () => unknown): unknown;
+  /** A part of the program that belongs to the module at a path, below the one that is at work. */
+  within<T>(path: string, run: () => T): T;
   /** A part of the program for which no gradient is recorded. */
   withoutGradient<T>(run: () => T): T;
   /** Somebody asks for values: `how` is the member that was called. @throws TraceError if they depend on the inputs */

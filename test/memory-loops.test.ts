@@ -3,6 +3,7 @@ import {
   arrayDataset,
   type Batch,
   BatchNorm,
+  BatchRenorm,
   batches,
   Conv2d,
   cnn,
@@ -15,6 +16,7 @@ import {
   fit,
   foldBatchNorm,
   GroupNorm,
+  type LayerTraits,
   Linear,
   loadModel,
   MaxPool2d,
@@ -34,6 +36,7 @@ import {
   saveModel,
   scope,
   setBackend,
+  Tanh,
   type Tensor,
   tensor,
   WeightNorm,
@@ -166,6 +169,9 @@ describeEachBackend("without scope, what a program does not hold is freed at onc
     using signal = normal([2, 3, 9], 2);
     using taps = normal([5, 3, 3], 3);
     const layers = [new WeightNorm(new Linear(6, 5)), new SpectralNorm(new Linear(6, 5))];
+    using images = normal([8, 3, 5], 4);
+    using mask = tensor([1, 1, 1, 0, 0], [1, 1, 5]);
+    const norms = [new BatchNorm(3, { virtualBatchSize: 4 }), new BatchRenorm(3), new GroupNorm(1, 3)];
     for (const record of [true, false]) {
       const makers: (() => Tensor)[] = [
         () => x.mean(),
@@ -175,8 +181,10 @@ describeEachBackend("without scope, what a program does not hold is freed at onc
         () => mse(x, x),
         () => conv1d(signal, taps),
         ...layers.map((layer) => () => layer.forward(x)),
+        ...norms.map((norm) => () => norm.forward(images)),
+        ...norms.map((norm) => () => norm.forward(images, { mask, maskedOutput: "input", activation: "relu" })),
       ];
-      x.requiresGrad = record;
+      for (const t of [x, images]) t.requiresGrad = record;
       for (const make of makers) expect(await leftBy(() => make().dispose()), String(make)).toBe(0);
     }
   });
@@ -189,6 +197,44 @@ describeEachBackend("without scope, what a program does not hold is freed at onc
       imported.model.dispose();
     });
     expect(left).toBe(0);
+  });
+
+  test("a module of one's own that says it keeps nothing is passed through as the library's are", async () => {
+    class Scaled extends Module {
+      forward(x: Tensor): Tensor {
+        return x.mul(2);
+      }
+      protected override traits(): LayerTraits {
+        return { constructorArguments: [], isElementwise: true, keepsNothing: true };
+      }
+    }
+    class Body extends Sequential {}
+    const model = new Sequential(new Tanh(), new Scaled(), new Body(new Scaled(), new Tanh()), new Scaled());
+    using x = normal([4, 6], 1);
+    expect(await leftBy(() => model.forward(x).dispose())).toBe(0);
+  });
+
+  test("a model that cannot be copied whole is folded without leaving what was tried", async () => {
+    class Private extends Module {
+      #factor = 2;
+      readonly inner = new WeightNorm(new Linear(6, 6));
+      forward(x: Tensor): Tensor {
+        return this.inner.forward(x).mul(this.#factor);
+      }
+    }
+    const model = new Sequential(
+      new Linear(6, 6),
+      new BatchNorm(6),
+      new Private(),
+      new WeightNorm(new Linear(6, 3)),
+    ).eval();
+    using x = normal([4, 6], 1);
+    const left = await leftBy(() => {
+      const { model: folded } = foldBatchNorm(model, { probe: x });
+      for (const k of [0, 2]) folded.layers[k].dispose();
+    });
+    expect(left).toBe(0);
+    expect(model.forward(x).shape).toEqual([4, 3]);
   });
 
   test("what a module of one's own keeps of its input or output lives on", () => {

@@ -9,7 +9,7 @@
  * - Element by element members may write over one of their inputs; no other member may.
  * - Sums run in float64 (or in f32 within stretches that are then summed in float64), in an order that depends on the counts
  *   only. Hence equal inputs give equal bits, however many threads share the work.
- * - Any count may be 0.
+ * - Any count may be 0, unless a member says otherwise.
  *
  * `cpu` is the oracle: plain loops, sums in float64. `wasm` is the fast one.
  */
@@ -203,7 +203,7 @@ export interface ConvGeometry {
   readonly groups: number;
 }
 
-/** Convolutions and their gradients. */
+/** Convolutions and their gradients. No count is 0. */
 export interface Convolutions<Block> {
   /** y (N, outChannels, outHeight, outWidth) = x ∗ weight, plus `bias` per output channel if it is given. */
   conv2d(x: Block, weight: Block, bias: Block | null, y: Block, geometry: ConvGeometry): void;
@@ -222,7 +222,7 @@ export interface PoolGeometry {
   readonly outWidth: number;
   readonly kernel: readonly [number, number];
   readonly stride: readonly [number, number];
-  /** Smaller than half the kernel rounded up, so that every window reaches a real value. */
+  /** Smaller than the kernel; planes are not empty: every window reaches a real value. */
   readonly padding: readonly [number, number];
 }
 

@@ -1,5 +1,5 @@
 import type { Module } from "../nn/module.js";
-import { SynchronizedNorm } from "../nn/norms/synchronized-norm.js";
+import { isSynchronized } from "../nn/norms/sync-batch-norm.js";
 import { bucketSizes } from "../train/ranks.js";
 
 /** A collective of a training step. */
@@ -52,9 +52,7 @@ export function stepCost(model: Module): StepCost {
   });
   const norms = model
     .namedModules()
-    .flatMap(([name, module]) =>
-      module instanceof SynchronizedNorm && module.sync !== null ? [{ name, module }] : [],
-    );
+    .flatMap(([name, module]) => (isSynchronized(module) && module.sync !== null ? [{ name, module }] : []));
   const collectives = [
     marked("start of the step", "allGather", 2),
     ...norms.map(({ name, module }) => marked(`${module} at ${name}, forward`, "allGather", 3 * module.numFeatures)),

@@ -1,13 +1,13 @@
 import { noGrad } from "../autograd.js";
 import { ArgumentError } from "../errors.js";
+import type { AffineLayer } from "../nn/affine-weights.js";
 import { Linear } from "../nn/linear.js";
 import type { AnyModule, Module } from "../nn/module.js";
 import { RunningNorm } from "../nn/norms/running-norm.js";
 import { scope } from "../scope.js";
 import { Tensor } from "../tensor.js";
-import { type AffineLayer, setAffineWeights } from "./affine-layers.js";
 import { findChains, type Order } from "./chains.js";
-import { copyModel } from "./copy-model.js";
+import { copyModel, tensorsOf } from "./copy-model.js";
 import { Folding } from "./folding.js";
 import { replaceChild } from "./replace-child.js";
 
@@ -83,7 +83,7 @@ export function foldBatchNorm<M extends AnyModule>(model: M, { probe }: FoldBatc
       cure: "Call model.eval() first.",
     });
   }
-  const { model: copy, copies } = copyModel(model);
+  const { model: copy, copies } = copyModel(model, probe && ((candidate) => outputOf(candidate, probe)));
   const isClosed = (module: AnyModule): boolean => copies.get(module) === module || !copies.has(module);
   const order = findChains(model, isClosed);
   const ranks = new Map<AnyModule, number>();
@@ -91,7 +91,7 @@ export function foldBatchNorm<M extends AnyModule>(model: M, { probe }: FoldBatc
   const folding = new Folding(order, ranks);
   const tensors = tensorsOf(copy);
 
-  for (const [layer, weights] of folding.changed) setAffineWeights(copies.get(layer) as AffineLayer, weights);
+  for (const [layer, weights] of folding.changed) (copies.get(layer) as AffineLayer).setAffineWeights(weights);
   for (const [norm, { parent }] of folding.gone) {
     const [holder, child] = [copies.get(parent), copies.get(norm)];
     if (holder === undefined || child === undefined) throw new Error("internal: a module was not copied");
@@ -113,10 +113,6 @@ export function foldBatchNorm<M extends AnyModule>(model: M, { probe }: FoldBatc
   const result = { model: copy as M, folded, left };
   if (probe === undefined || before === null) return result;
   return { ...result, maxDifference: largestDifference(before, outputOf(copy, probe)) };
-}
-
-function tensorsOf(model: AnyModule): Tensor[] {
-  return model.namedModules().flatMap(([, module]) => module.ownTensors());
 }
 
 /** Why a norm is in no chain. */

@@ -1,22 +1,13 @@
+import type { AffineLayer, AffineWeights } from "../nn/affine-weights.js";
 import { Dropout } from "../nn/dropout.js";
 import { Flatten } from "../nn/flatten.js";
+import type { ChannelMap } from "../nn/layer-traits.js";
 import { Linear } from "../nn/linear.js";
 import type { AnyModule } from "../nn/module.js";
 import { RunningNorm } from "../nn/norms/running-norm.js";
 import { AvgPool2d, GlobalAvgPool2d, MaxPool2d } from "../nn/pooling.js";
-import {
-  type AffineLayer,
-  type AffineWeights,
-  affineWeights,
-  behavesAs,
-  type ChannelMap,
-  channelMapOf,
-  fitsFloat32,
-  isProjection,
-  isRunningNorm,
-  mapInputs,
-  mapOutputs,
-} from "./affine-layers.js";
+import { Weighted } from "../nn/reparametrized/weighted.js";
+import { fitsFloat32, mapInputs, mapOutputs } from "./affine-maps.js";
 import { type Chain, type Order, rankBefore, type Step } from "./chains.js";
 
 /** A norm that is no longer there. */
@@ -50,8 +41,9 @@ export class Folding {
     const norms = chain.flatMap(({ module, parent }, at) => {
       if (!(module instanceof RunningNorm)) return [];
       const reason = this.#whyFixed(module);
+      const map = module.channelMap();
       if (reason !== null) this.reasons.set(module, reason);
-      return reason === null ? [{ norm: module, at, parent, map: channelMapOf(module) }] : [];
+      return reason === null && map !== null ? [{ norm: module, at, parent, map }] : [];
     });
     const remaining = (): typeof norms => norms.filter(({ norm }) => !this.gone.has(norm));
     const attempts = new Map(norms.map(({ norm }) => [norm, [] as string[]]));
@@ -79,8 +71,8 @@ export class Folding {
   /** Why a norm is not a fixed map that may go; null if it is. */
   #whyFixed(norm: RunningNorm): string | null {
     if (norm.runningVar === null) return "it has no running statistics";
-    if (!isRunningNorm(norm)) return "it has a forward pass of its own";
     if (norm.normalizeWith === "batch") return "it normalises with the statistics of each batch";
+    if (norm.channelMap() === null) return "it has a forward pass of its own";
     if (norm.updateRunning) return "its running statistics are being updated";
     const stray = norm.runningVar.dataSync().findIndex((variance) => !(variance + norm.eps > 0));
     if (stray >= 0) return `variance + eps is not above 0 in channel ${stray}`;
@@ -105,7 +97,7 @@ export class Folding {
     for (let k = at + direction; k >= 0 && k < chain.length; k += direction) {
       const step = chain[k];
       if (this.gone.has(step.module)) continue;
-      if (behavesAs(step.module, Flatten) && !step.module.hooked) flattened = true;
+      if (step.module.is(Flatten) && !step.module.hooked) flattened = true;
       else if (step.module.hooked || !commutes(step.module, map)) return { ...step, at: k, flattened };
     }
     return null;
@@ -115,10 +107,10 @@ export class Folding {
     const step = this.#neighbour(chain, at, -1, map);
     if (step === null) return "nothing stands before it";
     const { module } = step;
-    if (!isProjection(module)) return `before it stands ${module}`;
+    if (!isWeighted(module)) return `before it stands ${module}`;
     const fault = this.#whyNot(module) ?? this.#whyNotRows(chain, step);
     if (fault !== null) return `before it stands ${module}, but ${fault}`;
-    const { bias } = affineWeights(module);
+    const { bias } = module.affineWeights();
     if (bias.length !== map.scale.length) return `before it stands ${module}, whose outputs are not its channels`;
     return this.#into(module, (weights) => mapOutputs(weights, map));
   }
@@ -127,15 +119,15 @@ export class Folding {
     const step = this.#neighbour(chain, at, 1, map);
     if (step === null) return "nothing stands behind it";
     const { module, flattened } = step;
-    if (!isProjection(module)) return `behind it stands ${module}`;
+    if (!isWeighted(module)) return `behind it stands ${module}`;
     const fault = this.#whyNot(module) ?? this.#whyNotRows(chain, step);
     if (fault !== null) return `behind it stands ${module}, but ${fault}`;
-    const { inputs } = affineWeights(module);
+    const { inputs } = module.affineWeights();
     const fits = flattened ? inputs % map.scale.length === 0 : inputs === map.scale.length;
     if (!fits) return `behind it stands ${module}, whose inputs are not its channels`;
     if (map.shift.some((value) => value !== 0)) {
       if ("outputPadding" in module) return `behind it stands ${module}, whose outputs see different numbers of inputs`;
-      if ("padding" in module && [module.padding].flat().some((width) => width > 0)) {
+      if ("padding" in module && [module.padding].flat().some((width) => Number(width) > 0)) {
         return `behind it stands ${module}, whose padding would be shifted too`;
       }
     }
@@ -144,13 +136,13 @@ export class Folding {
 
   /** Linear layers work on the last axis, norms on axis 1: they are the same in (N, features). */
   #whyNotRows(chain: Chain, { module, at }: { module: AnyModule; at: number }): string | null {
-    if (!behavesAs(module, Linear)) return null;
+    if (!module.is(Linear)) return null;
     const rank = this.#ranks.get(module) ?? rankBefore(chain, at);
     return rank === null || rank === 2 ? null : `its features are not axis 1 of inputs of rank ${rank}`;
   }
 
   #into(layer: AffineLayer, change: (weights: AffineWeights) => AffineWeights): Found {
-    const weights = change(this.changed.get(layer) ?? affineWeights(layer));
+    const weights = change(this.changed.get(layer) ?? layer.affineWeights());
     return fitsFloat32(weights) ? { layer, weights } : `the weights of ${layer} would leave the range of float32`;
   }
 }
@@ -158,9 +150,14 @@ export class Folding {
 /** A layer that can take a norm in, with its new weights; or why there is none. */
 type Found = string | { readonly layer: AffineLayer; readonly weights: AffineWeights };
 
+/** Whether a layer applies its own weight, as its class does. */
+function isWeighted(module: AnyModule): module is Weighted {
+  return module instanceof Weighted && module.constructorArguments() !== null;
+}
+
 /** Whether f(s·x + t) = s·f(x) + t for a module f, so that a channel map may pass it. */
 function commutes(module: AnyModule, { scale }: ChannelMap): boolean {
-  if (behavesAs(module, Dropout)) return !module.training || module.p === 0;
-  if (behavesAs(module, MaxPool2d)) return scale.every((value) => value >= 0);
-  return behavesAs(module, AvgPool2d) || behavesAs(module, GlobalAvgPool2d);
+  if (module.is(Dropout)) return !module.training || module.p === 0;
+  if (module.is(MaxPool2d)) return scale.every((value) => value >= 0);
+  return module.is(AvgPool2d) || module.is(GlobalAvgPool2d);
 }

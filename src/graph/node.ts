@@ -10,6 +10,8 @@ export type OpenShape = readonly (number | SizeRef | null)[];
 interface NodeParts {
   /** Unique in the graph: a layer's path, or the path of the module that called the op, with the op's name. */
   readonly name: string;
+  /** The path, as in `namedModules`, of the layer, or of the module that called the op. */
+  readonly path: string;
   /** What it is called with. */
   readonly args: readonly Argument[];
   /** Whether gradients flow through it: not where it stood inside `noGrad`. */
@@ -21,8 +23,6 @@ interface NodeParts {
 /** A layer of the library at work; one that is used twice has two nodes. */
 export interface LayerNode extends NodeParts {
   readonly layer: AnyModule;
-  /** Where the layer stands in the model, as in `namedModules`. */
-  readonly path: string;
 }
 
 /** An op at work. */

@@ -2,6 +2,7 @@ import { noGrad } from "../autograd.js";
 import { isPlainRelu, takesRelu } from "../nn/fused-relu.js";
 import type { Module } from "../nn/module.js";
 import { Tensor } from "../tensor.js";
+import { tracer } from "../tracing.js";
 import {
   ConstantRef,
   isReference,
@@ -99,6 +100,10 @@ export class Plan {
 }
 
 function compute(node: NetworkNode, given: readonly unknown[]): unknown {
+  return tracer === null || isLayerNode(node) ? apply(node, given) : tracer.within(node.path, () => apply(node, given));
+}
+
+function apply(node: NetworkNode, given: readonly unknown[]): unknown {
   return isLayerNode(node)
     ? (node.layer as unknown as Module<unknown[], unknown>).forward(...given)
     : node.run(...(given as never[]));

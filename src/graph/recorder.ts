@@ -18,6 +18,7 @@ export interface RecordedConstant {
 export interface RecordedStep {
   /** Unique in its run; see `NetworkNode.name`. */
   readonly name: string;
+  readonly path: string;
   readonly layer: AnyModule | null;
   readonly op: string | null;
   readonly run: OpFunction | null;
@@ -31,6 +32,8 @@ export interface RecordedStep {
 export class Recorder implements Tracer {
   readonly steps: RecordedStep[] = [];
   readonly constants: RecordedConstant[] = [];
+  /** The step that was begun last, as messages name it. */
+  running = "";
   readonly #model: AnyModule;
   readonly #isLayer: (module: AnyModule) => boolean;
   readonly #paths: ReadonlyMap<unknown, string>;
@@ -64,9 +67,10 @@ export class Recorder implements Tracer {
 
   op(name: string, run: OpFunction, given: readonly unknown[]): Tensor {
     const args = given.map((argument) => this.#argument(argument, `${name}()`));
+    this.running = this.#where(`${name}()`);
     const result = withTracer(null, () => run(...(given as never[])));
-    const path = [this.#within.at(-1) ?? "", name].filter((part) => part !== "").join(".");
-    return this.#add(path, { layer: null, op: name, run, args }, given, result) as Tensor;
+    const path = this.#within.at(-1) ?? "";
+    return this.#add(joinPath(path, name), { path, layer: null, op: name, run, args }, given, result) as Tensor;
   }
 
   module(module: AnyModule, input: readonly unknown[], run: () => unknown): unknown {
@@ -90,14 +94,21 @@ export class Recorder implements Tracer {
     const args = input.map((argument) => this.#argument(argument, String(module)));
     const modes = module.namedModules().map(([, part]) => part.saveMode());
     module.eval();
+    this.running = this.#where(String(module));
     const result = withTracer(null, run);
     for (const restore of modes) restore();
-    return this.#add(
-      path ?? module.constructor.name.toLowerCase(),
-      { layer: module, op: null, run: null, args },
-      input,
-      result,
-    );
+    // A layer without state may be made on the way.
+    const place = path ?? joinPath(this.#within.at(-1) ?? "", module.constructor.name);
+    return this.#add(place, { path: place, layer: module, op: null, run: null, args }, input, result);
+  }
+
+  within<T>(path: string, run: () => T): T {
+    this.#within.push(joinPath(this.#within.at(-1) ?? "", path));
+    try {
+      return run();
+    } finally {
+      this.#within.pop();
+    }
   }
 
   withoutGradient<T>(run: () => T): T {
@@ -184,7 +195,7 @@ export class Recorder implements Tracer {
 
   #add(
     name: string,
-    step: Pick<RecordedStep, "layer" | "op" | "run" | "args">,
+    step: Pick<RecordedStep, "path" | "layer" | "op" | "run" | "args">,
     given: readonly unknown[],
     result: unknown,
   ): unknown {
@@ -209,6 +220,10 @@ export class Recorder implements Tracer {
       return own;
     });
   }
+}
+
+function joinPath(path: string, key: string): string {
+  return path === "" || key === "" ? path + key : `${path}.${key}`;
 }
 
 /** Whether the last argument of a call is options, not a tensor. */

@@ -1,6 +1,6 @@
 import { noGrad } from "../autograd.js";
 import { tensor } from "../create.js";
-import { ArgumentError, ShapeError, TraceError } from "../errors.js";
+import { ArgumentError, EvenkeelError, ShapeError, TraceError } from "../errors.js";
 import { type AnyModule, Module, wrapOwnForward } from "../nn/module.js";
 import { concat } from "../ops/concat.js";
 import { slice } from "../ops/slice.js";
@@ -93,7 +93,8 @@ export function tracedParts(
         first,
         ...axes.map(({ axis, step }) => first.map((x) => (sharesAxis(x, first[0], axis) ? grown(x, axis, step) : x))),
       ];
-      const runsOf = (training: boolean): Run[] => examples.map((example) => record(model, example, training, isNode));
+      const runsOf = (training: boolean): Run[] =>
+        examples.map((example, k) => record(model, example, training, k === 0, isNode));
       const all = modes.map(runsOf);
       const runs = all[all.length - 1];
       checkRuns(title, all, axes);
@@ -183,14 +184,31 @@ function record(
   model: AnyModule,
   inputs: readonly Tensor[],
   training: boolean,
+  isFirst: boolean,
   isNode: (module: AnyModule) => boolean,
 ): Run {
   const recorder = new Recorder(model, isNode, inputs);
   const versions = model.ownState().map(([, t]) => t.storage.version);
   model.train(training);
-  const result = noGrad(() =>
-    withTracer(recorder, () => (model as unknown as Module<Tensor[], unknown>).forward(...inputs)),
-  );
+  let result: unknown;
+  try {
+    noGrad(() => {
+      withTracer(recorder, () => {
+        result = (model as unknown as Module<Tensor[], unknown>).forward(...inputs);
+      });
+    });
+  } catch (cause) {
+    if (isFirst || cause instanceof TraceError || !(cause instanceof EvenkeelError)) throw cause;
+    throw new TraceError(
+      {
+        where: recorder.running,
+        expected: "settings that fit any number of samples and any size of free axes",
+        received: `a failure with an input of ${formatShape(inputs[0].shape)} (${cause.message})`,
+        cure: "Write −1 for the batch, or a multiple of x.shape[0]; leave axes that must not vary out of freeAxes.",
+      },
+      { cause },
+    );
+  }
   checkLeftovers(model, recorder, isNode);
   for (const [k, [key, t]] of model.ownState().entries()) {
     if (t.storage.version === versions[k]) continue;
@@ -264,7 +282,6 @@ function partsOf(
   trains: boolean,
 ): GraphParts {
   const [first] = runs;
-  const paths = new Map(model.namedModules().map(([path, module]) => [module, path]));
   const merge = (name: string, given: readonly unknown[]): ReturnType<typeof mergeArguments> =>
     mergeArguments(given, axes, (values) =>
       differs(
@@ -278,6 +295,7 @@ function partsOf(
   const nodes = first.steps.map((step, k): NetworkNode => {
     const parts = {
       name: step.name,
+      path: step.path,
       args: merge(
         step.name,
         runs.map((run) => run.steps[k].args),
@@ -288,7 +306,7 @@ function partsOf(
         axes,
       ),
     };
-    if (step.layer !== null) return { ...parts, layer: step.layer, path: paths.get(step.layer) ?? step.name };
+    if (step.layer !== null) return { ...parts, layer: step.layer };
     const op = step.op ?? "";
     const run = findOp(op) ?? step.run;
     if (run === null) throw new Error(`internal: op ${op} has no function`);

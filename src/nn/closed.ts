@@ -1,21 +1,22 @@
 import type { Tensor } from "../tensor.js";
 import { tracer } from "../tracing.js";
-import { leafClasses } from "./leaf-classes.js";
 import type { AnyModule } from "./module.js";
 
-const leaves = new Set<unknown>(Object.values(leafClasses));
-const containers = new Set<unknown>();
+/** What modules state of themselves ({@link LayerTraits.keepsNothing}), asked once of each, since it is needed at every step. */
+const stated = new WeakMap<AnyModule, boolean>();
 
-/** Names a class that shows what passes between its layers to nobody but them. */
-export function markContainer(layerClass: unknown): void {
-  containers.add(layerClass);
+function keepsNothing(module: AnyModule): boolean {
+  const known = stated.get(module);
+  if (known !== undefined) return known;
+  const keeps = module.keepsNothing;
+  stated.set(module, keeps);
+  return keeps;
 }
 
-/** Whether no code but the library's sees what a module is given and gives: it and all inside it are layers of the library without listeners. */
+/** Whether no code but that of layers which keep nothing sees what a module is given and gives: nobody listens, to it or inside it. */
 export function isClosed(module: AnyModule): boolean {
-  if (module.hooked || Object.hasOwn(module, "forward")) return false;
-  if (leaves.has(module.constructor)) return true;
-  return containers.has(module.constructor) && module.children().every(([, child]) => isClosed(child));
+  if (module.hooked || Object.hasOwn(module, "forward") || !keepsNothing(module)) return false;
+  return module.children().every(([, child]) => isClosed(child));
 }
 
 /** Frees what one layer gave to the next, once it has been used, where nobody else can have seen it. What gradients need of it stays. */

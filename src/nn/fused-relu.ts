@@ -8,7 +8,7 @@ import { Norm } from "./norms/norm.js";
  * replaced or listens to. Not while a trace looks at each by itself.
  */
 export function takesRelu(layer: AnyModule): layer is Norm {
-  return layer instanceof Norm && !layer.hooked && layer.forward === Norm.prototype.forward && tracer === null;
+  return layer instanceof Norm && !layer.hooked && layer.fusesRelu && tracer === null;
 }
 
 /** Whether a layer is a {@link ReLU} whose `forward` nobody has replaced or listens to. */

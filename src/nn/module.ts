@@ -3,6 +3,7 @@ import { runLayer } from "../layer-pass.js";
 import { formatShape, sameShape } from "../shape.js";
 import { checkTensor, copyOf, Tensor } from "../tensor.js";
 import { tracer } from "../tracing.js";
+import { behavesAs, type ChannelAxis, type ChannelMap, type LayerTraits, ownerOf } from "./layer-traits.js";
 
 /** Any module, whatever it takes and returns. */
 export type AnyModule = Module<never[], unknown>;
@@ -85,13 +86,91 @@ export abstract class Module<Input extends unknown[] = [x: Tensor], Output = Ten
   }
 
   /**
-   * @internal A module of the same class, in the same mode, with copies of its buffers and none of its properties: the constructors of
-   * subclasses are not run.
+   * What its class states about itself; null where it says nothing. A class of one's own may override it, so that it is saved, copied and
+   * diagnosed as the library's layers are. It holds for subclasses that override nothing but the constructor and `toString`.
    */
-  copyShell(copyTensor: (t: Tensor) => Tensor): AnyModule {
-    const shell: Module<Input, Output> = Reflect.construct(Module, [], this.constructor);
-    shell.#training = this.#training;
-    for (const [name, t] of this.#buffers) shell.buffer(name, copyTensor(t));
+  protected traits(): LayerTraits | null {
+    return null;
+  }
+
+  /** {@link Module.traits}, unless a subclass or the object itself has changed what they were stated of. */
+  #traits(): LayerTraits | null {
+    return behavesAs(this, ownerOf(this, "traits")) ? this.traits() : null;
+  }
+
+  /** What its constructor takes to build such a layer again, JSON values and modules; null where its class does not say. */
+  constructorArguments(): readonly unknown[] | null {
+    return this.#traits()?.constructorArguments ?? null;
+  }
+
+  /** @internal Whether nobody else sees what it is given and gives: see {@link LayerTraits.keepsNothing}. */
+  get keepsNothing(): boolean {
+    return this.#traits()?.keepsNothing ?? false;
+  }
+
+  /** The op that it is, by its name in graphs, with the settings that follow x; null where it is more than one. */
+  asOp(): readonly [name: string, ...settings: unknown[]] | null {
+    return this.#traits()?.op ?? null;
+  }
+
+  /** Whether each value of the output depends only on the value in the same place of the input. */
+  get isElementwise(): boolean {
+    return this.#traits()?.isElementwise ?? false;
+  }
+
+  /** Channels of the output, from those of the input; null where they are not known. */
+  channelsAfter(channels: number | null): number | null {
+    const traits = this.#traits();
+    return traits?.channels?.(channels) ?? (traits?.isElementwise ? channels : null);
+  }
+
+  /** Rank of the output, from that of the input; null where it is not known. */
+  rankAfter(rank: number | null): number | null {
+    const traits = this.#traits();
+    return traits?.rank?.(rank) ?? (traits?.isElementwise ? rank : null);
+  }
+
+  /** @internal Whether `forward` takes `{ activation: "relu" }`. */
+  get fusesRelu(): boolean {
+    return this.#traits()?.fusesRelu ?? false;
+  }
+
+  /** Where its input and output have their channels; null where the layer before it decides. */
+  get channelAxis(): ChannelAxis | null {
+    return this.#traits()?.channelAxis ?? null;
+  }
+
+  /** The map y = scale·x + shift per channel that it is as its switches stand, in float64; null where its output depends otherwise on x. */
+  channelMap(): ChannelMap | null {
+    return this.#traits()?.channelMap?.() ?? null;
+  }
+
+  /**
+   * @internal A module of the same class, in the same mode and with the same buffers. Where its class or one above states what its
+   * constructor takes, that constructor is run; those of subclasses are not. Other properties are left to the caller.
+   *
+   * @param copyArgument - gives what stands for an argument of the constructor
+   * @param copyTensor - a copy of a tensor, written into another where one is given
+   */
+  copyShell(
+    copyArgument: (argument: unknown) => unknown,
+    copyTensor: (t: Tensor, into?: Tensor) => Tensor,
+  ): Module<Input, Output> {
+    const stated = this.traits()?.constructorArguments ?? [];
+    const stating = ownerOf(this, "traits").constructor;
+    const shell: Module<Input, Output> = Reflect.construct(
+      stating as typeof Module,
+      stated.map(copyArgument),
+      this.constructor,
+    );
+    shell.setTraining(this.#training);
+    for (const [name, t] of this.#buffers) {
+      const built = shell.#buffers.get(name);
+      if (built === undefined) shell.buffer(name, copyTensor(t));
+      else copyTensor(t, built);
+    }
+    const extra = this.getExtraState();
+    if (extra !== null) shell.setExtraState(extra);
     return shell;
   }
 
@@ -263,7 +342,7 @@ export abstract class Module<Input extends unknown[] = [x: Tensor], Output = Ten
   }
 
   /**
-   * Whether this module is exactly a layer of that class: made by it, or by a subclass that changes nothing but its constructor and
+   * Whether this module is exactly a layer of that class: made by it, or by a subclass that overrides nothing but its constructor and
    * `toString`. What is known of a class holds for such layers alone.
    *
    * @example
@@ -278,13 +357,7 @@ export abstract class Module<Input extends unknown[] = [x: Tensor], Output = Ten
    * ```
    */
   is<C extends AnyModule>(layerClass: abstract new (...given: never[]) => C): this is C {
-    const changes = (key: string): boolean => key !== "constructor" && key !== "toString";
-    if (!(this instanceof layerClass)) return false;
-    if (Object.hasOwn(this, "forward")) return false;
-    for (let p = Object.getPrototypeOf(this); p !== layerClass.prototype; p = Object.getPrototypeOf(p)) {
-      if (Object.getOwnPropertyNames(p).some(changes)) return false;
-    }
-    return true;
+    return this instanceof layerClass && behavesAs(this, layerClass.prototype);
   }
 
   /** @internal Runs the outermost `forward` of a module: the one place where traces, listeners and the naming of layers in errors meet. */
@@ -351,7 +424,7 @@ function members(module: AnyModule): [string, unknown][] {
 }
 
 function join(path: string, key: string): string {
-  return path === "" ? key : `${path}.${key}`;
+  return path === "" || key === "" ? path + key : `${path}.${key}`;
 }
 
 function lastPart(path: string): string {

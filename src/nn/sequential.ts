@@ -1,7 +1,8 @@
 import { ArgumentError } from "../errors.js";
 import { checkTensor, type Tensor } from "../tensor.js";
-import { isClosed, markContainer, release } from "./closed.js";
+import { isClosed, release } from "./closed.js";
 import { isPlainRelu, takesRelu } from "./fused-relu.js";
+import type { LayerTraits } from "./layer-traits.js";
 import { type AnyModule, Module } from "./module.js";
 
 /**
@@ -58,9 +59,17 @@ export class Sequential extends Module {
     return this.layers.map((layer, k) => [String(k), layer]);
   }
 
+  protected override traits(): LayerTraits {
+    const { layers } = this;
+    return {
+      constructorArguments: layers,
+      keepsNothing: true,
+      channels: (channels) => layers.reduce((given, layer) => layer.channelsAfter(given), channels),
+      rank: (rank) => layers.reduce((given, layer) => layer.rankAfter(given), rank),
+    };
+  }
+
   override toString(): string {
     return `Sequential(${this.layers.join(", ")})`;
   }
 }
-
-markContainer(Sequential);

@@ -2,12 +2,14 @@ import { record } from "../autograd.js";
 import type { ConvGeometry } from "../backend/backend.js";
 import { ArgumentError, ShapeError } from "../errors.js";
 import { checkCount, formatShape } from "../shape.js";
-import { commonBackend, empty, type Tensor } from "../tensor.js";
+import { commonBackend, type Tensor } from "../tensor.js";
 import { defineComposite } from "../tracing.js";
 import { add } from "./binary.js";
 import type { ConvOptions } from "./conv2d.js";
+import { convolve, convolveInputGradient, convolveWeightGradient } from "./convolution.js";
+import { checkHasValues } from "./empty-axes.js";
 import { reshape } from "./reshape.js";
-import { checkImages, type Pair, resolvePair } from "./windows.js";
+import { checkImages, checkTaps, type Pair, resolvePair } from "./windows.js";
 
 /** Options of {@link convTranspose2d}. */
 export interface ConvTransposeOptions extends ConvOptions {
@@ -51,6 +53,13 @@ export const convTranspose2d = defineComposite(
         cure: "Match the weight's channels to those of x.",
       });
     }
+    checkTaps(where, weight);
+    checkHasValues(
+      where,
+      x.shape,
+      [2, 3],
+      "Pass planes that have values: how large the output of none is, is not defined.",
+    );
     const kernel = [weight.shape[2], weight.shape[3]] as const;
     const stride = resolvePair(where, "stride", options.stride ?? 1, 1);
     const padding = resolvePair(where, "padding", options.padding ?? 0, 0);
@@ -59,7 +68,7 @@ export const convTranspose2d = defineComposite(
     const [height, width] = [0, 1].map(
       (k) => (x.shape[2 + k] - 1) * stride[k] - 2 * padding[k] + dilation[k] * (kernel[k] - 1) + outputPadding[k] + 1,
     );
-    if (outHeight < 1 || outWidth < 1 || height < 1 || width < 1) {
+    if (height < 1 || width < 1) {
       throw new ShapeError({
         where,
         expected: "planes of which something is left",
@@ -72,15 +81,13 @@ export const convTranspose2d = defineComposite(
       ...{ batch, inChannels: outChannels, height, width, outChannels: inChannels, outHeight, outWidth, groups },
       ...{ kernel, stride, padding, dilation },
     };
-    const backend = commonBackend(where, x, weight, bias);
-    const y = empty("convTranspose2d", backend, [batch, outChannels, height, width]);
-    backend.conv2dInputGradient(x.block, weight.block, y.block, geometry);
+    commonBackend(where, x, weight, bias);
+    const y = convolveInputGradient("convTranspose2d", x, weight, geometry);
     record("convTranspose2d", y, [x, weight], [x, weight], (dy, [input, w], needs) => {
-      const dx = needs[0] ? empty("convTranspose2d", backend, input.shape) : null;
-      if (dx !== null) backend.conv2d(dy.block, w.block, null, dx.block, geometry);
-      const dweight = needs[1] ? empty("convTranspose2d", backend, w.shape) : null;
-      if (dweight !== null) backend.conv2dWeightGradient(input.block, dy.block, dweight.block, geometry);
-      return [dx, dweight];
+      return [
+        needs[0] ? convolve("convTranspose2d", dy, w, null, geometry) : null,
+        needs[1] ? convolveWeightGradient("convTranspose2d", input, dy, geometry) : null,
+      ];
     });
     return bias === null ? y : add(y, reshape(bias, [outChannels, 1, 1]));
   },

@@ -4,6 +4,7 @@ import type { Tensor } from "../tensor.js";
 import { defineComposite } from "../tracing.js";
 import { conv2d } from "./conv2d.js";
 import { reshape } from "./reshape.js";
+import { checkTaps } from "./windows.js";
 
 /** Options of {@link conv1d}. */
 export interface SignalConvOptions {
@@ -51,6 +52,7 @@ export const conv1d = defineComposite(
         cure: "Match the weight's channels to those of x.",
       });
     }
+    checkTaps(where, weight);
     const reach = dilation * (kernel - 1) + 1;
     if (length + 2 * padding < reach) {
       throw new ShapeError({

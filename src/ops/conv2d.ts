@@ -1,11 +1,12 @@
 import { record } from "../autograd.js";
 import type { ConvGeometry } from "../backend/backend.js";
 import { ShapeError } from "../errors.js";
-import { formatShape } from "../shape.js";
-import { commonBackend, empty, type Tensor, view } from "../tensor.js";
+import { checkCount, formatShape } from "../shape.js";
+import { commonBackend, type Tensor, view } from "../tensor.js";
 import { defineOp } from "../tracing.js";
+import { convolve, convolveInputGradient, convolveWeightGradient } from "./convolution.js";
 import { sumTo } from "./sum.js";
-import { checkImages, outputSize, type Pair, resolvePair } from "./windows.js";
+import { checkImages, checkTaps, outputSize, type Pair, resolvePair } from "./windows.js";
 
 /** Options of {@link conv2d}. */
 export interface ConvOptions {
@@ -33,7 +34,7 @@ export const conv2d = defineOp(
   "conv2d",
   (x: Tensor, weight: Tensor, bias: Tensor | null = null, options: ConvOptions = {}): Tensor => {
     const where = "conv2d(x, weight, bias)";
-    const { groups = 1 } = options;
+    const groups = checkCount(where, "groups", options.groups ?? 1);
     checkImages(where, x);
     const [batch, inChannels, height, width] = x.shape;
     const [outChannels, groupChannels, kernelHeight, kernelWidth] = weight.shape;
@@ -46,6 +47,7 @@ export const conv2d = defineOp(
         cure: "Match the weight's channels to those of x.",
       });
     }
+    checkTaps(where, weight);
     const windows = {
       kernel: [kernelHeight, kernelWidth] as const,
       stride: resolvePair(where, "stride", options.stride ?? 1, 1),
@@ -57,15 +59,12 @@ export const conv2d = defineOp(
       ...{ batch, inChannels, height, width, outChannels, outHeight, outWidth, groups },
       ...windows,
     };
-    const backend = commonBackend(where, x, weight, bias);
-    const y = empty("conv2d", backend, [batch, outChannels, outHeight, outWidth]);
-    backend.conv2d(x.block, weight.block, bias?.block ?? null, y.block, geometry);
+    commonBackend(where, x, weight, bias);
+    const y = convolve("conv2d", x, weight, bias, geometry);
     const inputs = bias === null ? [x, weight] : [x, weight, bias];
     return record("conv2d", y, inputs, [x, weight], (dy, [input, w], needs) => {
-      const dx = needs[0] ? empty("conv2d", backend, input.shape) : null;
-      if (dx !== null) backend.conv2dInputGradient(dy.block, w.block, dx.block, geometry);
-      const dweight = needs[1] ? empty("conv2d", backend, w.shape) : null;
-      if (dweight !== null) backend.conv2dWeightGradient(dy.block, input.block, dweight.block, geometry);
+      const dx = needs[0] ? convolveInputGradient("conv2d", dy, w, geometry) : null;
+      const dweight = needs[1] ? convolveWeightGradient("conv2d", dy, input, geometry) : null;
       const dbias = needs[2] ? view("conv2d", sumTo(dy, [1, outChannels, 1, 1]), [outChannels]) : null;
       return [dx, dweight, dbias];
     });

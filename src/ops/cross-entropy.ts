@@ -3,6 +3,7 @@ import { ArgumentError, DataError, ShapeError } from "../errors.js";
 import { formatShape } from "../shape.js";
 import { checkTensor, empty, type Tensor, upload } from "../tensor.js";
 import { tracer } from "../tracing.js";
+import { checkHasValues } from "./empty-axes.js";
 
 /** Options of {@link crossEntropy}. */
 export interface CrossEntropyOptions {
@@ -51,6 +52,7 @@ export function crossEntropy(
       cure: "Pass one label for each row of logits.",
     });
   }
+  checkHasValues(where, logits.shape, [1], "Give the network one output for each class.");
   if (!(labelSmoothing >= 0 && labelSmoothing < 1)) {
     throw new ArgumentError({
       where,

@@ -4,6 +4,7 @@ import { ArgumentError, DataError, ShapeError } from "../errors.js";
 import { formatShape, maxRank, stridesOf } from "../shape.js";
 import { empty, Tensor, upload } from "../tensor.js";
 import { defineOp } from "../tracing.js";
+import { checkHasValues } from "./empty-axes.js";
 
 /** Numbers of rows: nested arrays, an `Int32Array`, or a tensor of whole numbers. */
 export type Indices = Tensor | Int32Array | NestedNumbers;
@@ -50,6 +51,7 @@ export const embedding = defineOp(
     const skipped = paddingIdx === undefined ? -1 : checkPadding(where, paddingIdx, rows);
     const numbers = given.dataSync();
     if (given !== indices) given.dispose();
+    if (numbers.length > 0) checkHasValues(where, weight.shape, [0], "Give the table a row for each index.");
     checkIndices(where, numbers, shape, rows);
     const { backend } = weight;
     const places = upload("embedding", backend, [numbers.length], Int32Array.from(numbers));

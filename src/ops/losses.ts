@@ -5,13 +5,22 @@ import { formatShape, sameShape } from "../shape.js";
 import { checkTensor, type Tensor } from "../tensor.js";
 import { tracer } from "../tracing.js";
 import { applyBinary, mul, sub } from "./binary.js";
+import { checkHasValues } from "./empty-axes.js";
 import { mean } from "./mean.js";
 import { neg } from "./unary.js";
 
 function checkSame(where: string, a: Tensor, b: Tensor): void {
   checkTensor(where, a);
   checkTensor(where, b);
-  if (sameShape(a.shape, b.shape)) return;
+  if (sameShape(a.shape, b.shape)) {
+    checkHasValues(
+      where,
+      a.shape,
+      a.shape.map((_, axis) => axis),
+      "Pass at least one sample.",
+    );
+    return;
+  }
   throw new ShapeError({
     where,
     expected: "two tensors of one shape",

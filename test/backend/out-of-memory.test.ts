@@ -1,6 +1,7 @@
 import {
   BatchNorm,
   Dropout,
+  embedding,
   evaluate,
   fit,
   GELU,
@@ -84,6 +85,32 @@ test("without room in the backward pass the layer and a batch that fits are name
   expect(train(model, samples)).toEqual(train(expected, samples));
 });
 
+test("a kernel without room for its working memory says so", () => {
+  const count = 1 << 20;
+  let text = "";
+  scope(() => {
+    const table = zeros([1, 1], { requiresGrad: true });
+    const dy = zeros([count, 1]);
+    const y = embedding(zeros([count]), table);
+    const rest: Tensor[] = [];
+    try {
+      for (;;) rest.push(zeros([count / 4]));
+    } catch {
+      // Room for the gradient, yet not for the 4 MiB in one piece by which it is computed.
+      rest.pop()?.dispose();
+    }
+    try {
+      y.backward(dy);
+    } catch (error) {
+      text = String(error);
+      expect(error).toMatchObject({ name: "OutOfMemoryError", bytes: 4 * count + 12 });
+    }
+  });
+  expect(text.replace(/with \d+(\.\d)? MiB/, "with … MiB")).toMatchInlineSnapshot(
+    `"OutOfMemoryError: the working memory of a kernel: expected room for 4 MiB on the wasm backend, got a refusal with … MiB in use. Use a smaller batch, or open a scope() around each step."`,
+  );
+});
+
 test("a synchronous loop without scope ends in an error that names scope()", () => {
   const x = zeros([1024, 1024]);
   const outputs = (): never => {
@@ -96,7 +123,9 @@ test("a synchronous loop without scope ends in an error that names scope()", () 
     text = String(error);
     expect(error).toMatchObject({ name: "OutOfMemoryError", leaks: true });
   }
-  expect(text.replaceAll(/\d+(\.\d)? MiB/g, "… MiB")).toMatchInlineSnapshot(`"OutOfMemoryError: add: expected room for … MiB on the wasm backend, got a refusal with … MiB in use. Open a scope() around each step: … MiB of that belong to tensors made outside of one."`);
+  expect(text.replaceAll(/\d+(\.\d)? MiB/g, "… MiB")).toMatchInlineSnapshot(
+    `"OutOfMemoryError: add: expected room for … MiB on the wasm backend, got a refusal with … MiB in use. Open a scope() around each step: … MiB of that belong to tensors made outside of one."`,
+  );
 });
 
 test("predict, evaluate and fit try once more where memory is refused, and train to the same bits", async () => {

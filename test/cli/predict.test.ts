@@ -10,6 +10,7 @@ import {
   saveModel,
   setBackend,
   softmax,
+  type Tensor,
   tensor,
 } from "evenkeel";
 import { loadImages } from "evenkeel/node";
@@ -141,7 +142,11 @@ describe("evenkeel predict", () => {
     const { model } = loadModel(bytes);
     const outside = { ...meta, network: { from: "../../outside.mjs", options: meta.network?.options } };
     mkdirSync(join(folder, "stranger"), { recursive: true });
-    class Own extends Sequential {}
+    class Own extends Sequential {
+      override forward(x: Tensor): Tensor {
+        return super.forward(x);
+      }
+    }
     const strange = saveModel(new Own(...(model as Sequential).layers), outside as typeof meta);
     writeFileSync(join(folder, "stranger/model.safetensors"), strange);
     writeFileSync(join(folder, "stranger/no-record.safetensors"), saveModel(new Own(new Linear(1, 1)), {}));

@@ -12,20 +12,25 @@ import {
   foldBatchNorm,
   GlobalAvgPool2d,
   InstanceNorm,
+  type LayerTraits,
   Linear,
   MaxPool2d,
   Module,
   noGrad,
   ReLU,
+  Reparametrized,
   Residual,
   type RunningNorm,
   resnet,
   Sequential,
   type Shape,
+  SpectralNorm,
   saveModel,
   scope,
   type Tensor,
   tensor,
+  WeightNorm,
+  WeightStandardization,
 } from "evenkeel";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
@@ -60,12 +65,12 @@ const outputs = (model: Module, x: Tensor): Float32Array => scope(() => noGrad((
 function fold(model: Module, x: Tensor, tolerance = 1e-5): { folded: string[]; left: string[]; model: Module } {
   model.eval();
   const before = outputs(model, x);
-  const bytes = saveModel(model);
+  const bytes = saveModel(model, {}, { probe: x });
   const result = foldBatchNorm(model, { probe: x });
   const after = outputs(result.model, x);
   expect(relativeError(after, before)).toBeLessThanOrEqual(tolerance);
   expect(result.maxDifference).toBe(after.reduce((most, v, i) => Math.max(most, Math.abs(v - before[i])), 0));
-  expect(saveModel(model)).toEqual(bytes);
+  expect(saveModel(model, {}, { probe: x })).toEqual(bytes);
   return {
     model: result.model,
     folded: result.folded.map(({ norm, into }) => `${norm} into ${into}`),
@@ -343,6 +348,73 @@ describeEachBackend("foldBatchNorm", () => {
         "0.block.1: it stands inside a module that cannot be copied, since it has private fields or functions of its own",
       ]
     `);
+
+    class Stated extends Private {
+      protected override traits(): LayerTraits {
+        return { constructorArguments: [] };
+      }
+    }
+    class Acting extends Module {
+      readonly block = new Sequential(new Conv2d(2, 4, 3), trained(new BatchNorm(4), 1));
+      readonly act = (y: Tensor): Tensor => this.block.forward(y);
+      override forward(x: Tensor): Tensor {
+        return this.act(x);
+      }
+    }
+    const x = normal([2, 2, 4, 4], 1);
+    expect(fold(new Sequential(new Stated()), x).folded).toEqual(["0.block.1 into 0.block.0"]);
+    expect(fold(new Sequential(new Acting()), x).left).toHaveLength(1);
+  });
+
+  test("subclasses of layers are copied with what they override and hold", () => {
+    class Scaled extends Conv2d {
+      readonly factor = [2];
+      override forward(x: Tensor): Tensor {
+        return super.forward(x).mul(this.factor[0]);
+      }
+    }
+    class Block extends Sequential {
+      constructor(channels: number) {
+        super(new Conv2d(channels, channels, 1), trained(new BatchNorm(channels), 1));
+      }
+      override toString(): string {
+        return `Block(${this.layers.length})`;
+      }
+    }
+    const net = new Sequential(new Scaled(2, 4, 1, { bias: false }), new Block(4), new ReLU());
+    const { model, folded } = fold(net, normal([2, 2, 4, 4], 1));
+    expect(folded).toEqual(["1.1 into 1.0"]);
+    const [scaled, block] = (model as Sequential).layers;
+    expect(scaled).toBeInstanceOf(Scaled);
+    expect(scaled.parameters()[0]).not.toBe(net.layers[0].parameters()[0]);
+    expect([String(block), block instanceof Block]).toEqual(["Block(1)", true]);
+  });
+
+  test("layers that compute their weights are copied with their bias, which both share with the layer inside", () => {
+    const layers = [
+      new WeightNorm(new Linear(3, 4)),
+      new SpectralNorm(new Linear(4, 4)),
+      new WeightStandardization(new Linear(4, 2)),
+    ];
+    const net = new Sequential(...layers).eval();
+    const x = normal([2, 3], 1);
+    const before = outputs(net, x);
+    const { model } = foldBatchNorm(net);
+    expect(outputs(model, x)).toEqual(before);
+    for (const [k, layer] of model.layers.entries()) {
+      if (!(layer instanceof Reparametrized)) throw new Error("another class");
+      expect(layer.bias).toBe(layer.layer.bias);
+      expect(layer.bias).not.toBe(layers[k].bias);
+    }
+    const state = model.stateDict();
+    model.loadStateDict({ ...state, "2.bias": tensor([10, 20]) });
+    const moved = outputs(model, x);
+    const by = Array.from(moved, (value, k) => value - before[k] - [10, 20][k % 2]);
+    const bias = Array.from(layers[2].bias?.dataSync() ?? []);
+    by.forEach((value, k) => {
+      expect(value).toBeCloseTo(-bias[k % 2], 4);
+    });
+    expect(outputs(net, x)).toEqual(before);
   });
 
   test("training the copy does not change the model", () => {

@@ -54,8 +54,14 @@ export class WasmMemory {
     return this.#bytes;
   }
 
-  allocate(bytes: number): number {
-    const size = roundUp(bytes);
+  /** Bytes from one of several blocks that are allocated together to the next. */
+  stepOf(bytes: number): number {
+    return Math.max(granule, Math.ceil(bytes / granule) * granule);
+  }
+
+  /** A block, or `count` of them, {@link WasmMemory.stepOf} bytes apart. */
+  allocate(bytes: number, count = 1): number {
+    const size = count * this.stepOf(bytes);
     let best = -1;
     for (let k = 0; k < this.#sizes.length; k++) {
       if (this.#sizes[k] < size || (best >= 0 && this.#sizes[k] >= this.#sizes[best])) continue;
@@ -81,8 +87,9 @@ export class WasmMemory {
     return start;
   }
 
-  free(start: number, bytes: number): void {
-    const size = roundUp(bytes);
+  /** Gives back what {@link WasmMemory.allocate} gave, with the same sizes. */
+  free(start: number, bytes: number, count = 1): void {
+    const size = count * this.stepOf(bytes);
     this.#inUse -= size;
     let low = 0;
     let high = this.#starts.length;
@@ -125,8 +132,4 @@ export class WasmMemory {
       this.memory.grow(Math.ceil(missing / pageBytes));
     }
   }
-}
-
-function roundUp(bytes: number): number {
-  return Math.max(granule, Math.ceil(bytes / granule) * granule);
 }
