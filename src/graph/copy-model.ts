@@ -16,7 +16,8 @@ export interface ModelCopy {
  * Layers whose class states what its constructor takes ({@link Module.traits}) are built anew. Other classes of one's own are copied
  * property by property. A module whose properties hold functions, or objects that are neither plain nor modules nor tensors, is not copied
  * but used by both, with all inside it, since such may refer to the original. Private fields (`#name`) cannot be seen: a class that has them
- * states its constructor's arguments, or its copy fails when it is run.
+ * states its constructor's arguments; else it is used by both where its copy cannot say what it holds, or fails in `run`, and that
+ * copy fails later where neither tells.
  *
  * @param run - applies the copy: a class whose copy fails for want of its private fields is then found out, and used by both
  */
@@ -75,17 +76,34 @@ function copyAll(model: AnyModule, shared: ReadonlySet<AnyModule>): ModelCopy {
     const known = copies.get(module);
     if (known !== undefined) return known;
     const properties = Object.entries(module);
+    // What else a constructor that was run again has made, such as a communicator, is as good as the original's.
     const isBuilt = module.constructorArguments() !== null;
     const copied = properties.filter(([, value]) => !isBuilt || isCopyableValue(value));
-    if (shared.has(module) || !copied.every(([, value]) => isCopyableValue(value))) {
-      copies.set(module, module);
-      return module;
+    const isCopyable = !shared.has(module) && copied.every(([, value]) => isCopyableValue(value));
+    const copy = isCopyable ? copyWith(module, copied) : null;
+    copies.set(module, copy ?? module);
+    return copy ?? module;
+  };
+  /** The copy of a module with these properties; null if it cannot say what it is and holds, for want of private fields. */
+  const copyWith = (module: AnyModule, properties: readonly [key: string, value: unknown][]): AnyModule | null => {
+    try {
+      const copy = module.copyShell(copyValue, copyTensor);
+      // A part that refers back to this module finds its copy.
+      copies.set(module, copy);
+      for (const t of tensorsOf(copy)) initial.add(t);
+      for (const [key, value] of properties) Reflect.set(copy, key, copyValue(value));
+      for (const ask of [
+        () => copy.children(),
+        () => copy.ownParameters(),
+        () => copy.getExtraState(),
+        () => `${copy}`,
+      ])
+        ask();
+      return copy;
+    } catch (error) {
+      if (error instanceof TypeError) return null;
+      throw error;
     }
-    const copy = module.copyShell(copyValue, copyTensor);
-    copies.set(module, copy);
-    for (const t of tensorsOf(copy)) initial.add(t);
-    for (const [key, value] of copied) Reflect.set(copy, key, copyValue(value));
-    return copy;
   };
   const copy = copyModule(model);
   // A constructor may also have taken over tensors that it did not make: those of a module that was not copied, or of a copy.

@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import {
   AvgPool2d,
+  alone,
   BatchNorm,
   BatchRenorm,
   Conv1d,
@@ -29,6 +30,7 @@ import {
   scope,
   type Tensor,
   tensor,
+  trace,
   WeightNorm,
   WeightStandardization,
 } from "evenkeel";
@@ -181,7 +183,7 @@ describeEachBackend("foldBatchNorm", () => {
     expect(stuck.folded).toEqual(["2 into 1", "3 into 1"]);
     expect(stuck.left).toMatchInlineSnapshot(`
       [
-        "1: before it stands ReLU(); behind it stands BatchNorm(4)",
+        "1: before it stands ReLU(); behind it stands Conv2d(4, 2, 3), whose padding would be shifted too",
       ]
     `);
   });
@@ -364,6 +366,13 @@ describeEachBackend("foldBatchNorm", () => {
     const x = normal([2, 2, 4, 4], 1);
     expect(fold(new Sequential(new Stated()), x).folded).toEqual(["0.block.1 into 0.block.0"]);
     expect(fold(new Sequential(new Acting()), x).left).toHaveLength(1);
+    const traced = trace(new Stated().eval(), x).eval();
+    expect(foldBatchNorm(traced).model.forward(x).shape).toEqual([2, 4, 2, 2]);
+  });
+
+  test("a norm that shares its statistics with ranks folds as any other", () => {
+    const norm = trained(new BatchNorm(4, { sync: alone }), 1);
+    expect(fold(new Sequential(new Conv2d(2, 4, 3), norm), normal([2, 2, 4, 4], 1)).folded).toEqual(["1 into 0"]);
   });
 
   test("subclasses of layers are copied with what they override and hold", () => {
