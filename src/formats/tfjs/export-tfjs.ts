@@ -2,7 +2,6 @@ import { noGrad } from "../../autograd.js";
 import { zeros } from "../../create.js";
 import { ArgumentError } from "../../errors.js";
 import { foldBatchNorm } from "../../graph/fold-batch-norm.js";
-import type { Graph } from "../../graph/graph.js";
 import type { AnyModule, Module } from "../../nn/module.js";
 import { scope } from "../../scope.js";
 import { formatShape, type Shape } from "../../shape.js";

@@ -3,7 +3,6 @@ import { zeros } from "../../../create.js";
 import { ArgumentError } from "../../../errors.js";
 import { isPlainObject } from "../../../graph/argument.js";
 import { foldBatchNorm } from "../../../graph/fold-batch-norm.js";
-import type { Graph } from "../../../graph/graph.js";
 import { type AnyModule, Module } from "../../../nn/module.js";
 import { scope } from "../../../scope.js";
 import type { Shape } from "../../../shape.js";
