@@ -1,3 +1,4 @@
+import { work } from "../../file-budget.js";
 import { intOf, intsOf, isOp } from "../file/attributes.js";
 import type { NodeProto } from "../file/codec.js";
 import type { Affine } from "../graph/batch-norm-node.js";
@@ -11,9 +12,6 @@ export function compose(after: Affine, before: Affine): Affine {
     shift: after.scale.map((value, k) => value * before.shift[k] + after.shift[k]),
   };
 }
-
-/** Making and composing a map takes so much more than reading one number for each channel. */
-const mapWork = 8;
 
 /** A node that scales or shifts channels by constants: its map, and which of its inputs it maps. */
 export interface ChannelMap extends Affine {
@@ -48,7 +46,7 @@ export function dropsInTraining(graph: Graph, node: NodeProto): boolean {
 /** The map of a constant Add, Sub, Mul or Div, or of what passes its input on; null if a node is none, or its constant differs inside a channel. */
 export function channelMapOf(graph: Graph, ranks: Ranks, node: NodeProto, channels: number): ChannelMap | null {
   const filled = (value: number): Float64Array => new Float64Array(channels).fill(value);
-  graph.model.spend(isOp(node, ...operators) ? mapWork * channels : 0);
+  graph.model.spend(isOp(node, ...operators) ? work.mappedChannel * channels : 0);
   if (isPass(graph, ranks, node, channels)) return { scale: filled(1), shift: filled(0), input: 0 };
   if (!isOp(node, "Add", "Sub", "Mul", "Div") || node.input.length !== 2) return null;
   for (const input of [0, 1]) {
