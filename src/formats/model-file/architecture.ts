@@ -1,3 +1,4 @@
+import { withClaims } from "../../create.js";
 import { FormatError } from "../../errors.js";
 import { ELU, GELU, LeakyReLU, ReLU, ReLU6, Sigmoid, SiLU, Softmax, Tanh } from "../../nn/activations.js";
 import { ConvTranspose2d } from "../../nn/conv-transpose2d.js";
@@ -23,6 +24,8 @@ import { WeightStandardization } from "../../nn/reparametrized/weight-standardiz
 import type { Weighted } from "../../nn/reparametrized/weighted.js";
 import { Residual } from "../../nn/residual.js";
 import { Sequential } from "../../nn/sequential.js";
+import { shown } from "../../shown.js";
+import type { FileBudget } from "../file-budget.js";
 
 /** A layer as data: its class and what its constructor takes; layers inside it are such data too. */
 export interface Architecture {
@@ -33,7 +36,8 @@ export interface Architecture {
 interface LayerFormat {
   /** The constructor's arguments of a layer, or null if it is of another class. */
   readonly describe: (layer: AnyModule) => readonly unknown[] | null;
-  readonly build: (given: readonly unknown[]) => Module;
+  /** @param buildLayer - makes a layer inside it */
+  readonly build: (given: readonly unknown[], buildLayer: (architecture: unknown) => Module) => Module;
 }
 
 /** The format of one class: subclasses are not it, since they may do anything. */
@@ -60,7 +64,7 @@ function wrapperFormat<C extends new (layer: Weighted, options: never) => Repara
       const layer = describeLayer(wrapper.layer);
       return layer === null ? null : [layer, optionsOf(wrapper)];
     },
-    build: ([layer, options]) => Reflect.construct(wrapperClass, [buildArchitecture(layer), options]),
+    build: ([layer, options], buildLayer) => Reflect.construct(wrapperClass, [buildLayer(layer), options]),
   };
 }
 
@@ -126,7 +130,7 @@ const formats: Readonly<Record<string, LayerFormat>> = {
   Softmax: format(Softmax, ({ axis }) => [axis]),
   Sequential: {
     describe: (layer) => (layer.constructor === Sequential ? describeAll((layer as Sequential).layers) : null),
-    build: (given) => new Sequential(...given.map(buildArchitecture)),
+    build: (given, buildLayer) => new Sequential(...given.map(buildLayer)),
   },
   Residual: {
     describe: (layer) => {
@@ -134,8 +138,8 @@ const formats: Readonly<Record<string, LayerFormat>> = {
       const { body, shortcut } = layer as Residual;
       return describeAll(shortcut === null ? [body] : [body, shortcut]);
     },
-    build: ([body, shortcut]) =>
-      new Residual(buildArchitecture(body), shortcut === undefined ? null : buildArchitecture(shortcut)),
+    build: ([body, shortcut], buildLayer) =>
+      new Residual(buildLayer(body), shortcut === undefined ? null : buildLayer(shortcut)),
   },
 };
 
@@ -168,29 +172,55 @@ function describeLayer(model: AnyModule): Architecture | null {
   return null;
 }
 
-/** The network that data describe, with initial parameters. @throws FormatError if a layer is not one of Evenkeel's own */
-export function buildArchitecture(architecture: unknown): Module {
+/** So deep may layers stand in layers. */
+const deepest = 100;
+
+/**
+ * The network that data describe, with initial parameters.
+ *
+ * @param budget - of the file that the data come from; a program's own need none
+ * @throws FormatError if a layer is not one of Evenkeel's own, or there is more of them than the budget allows
+ */
+export function buildArchitecture(architecture: unknown, budget: FileBudget | null = null): Module {
+  const ask = (values: number): void => budget?.spend("values", values);
+  return withClaims(ask, () => buildLayer(architecture, budget, 0));
+}
+
+function buildLayer(architecture: unknown, budget: FileBudget | null, depth: number): Module {
   const { type, arguments: given } = (architecture ?? {}) as Partial<Architecture>;
-  if (typeof type === "string" && Object.hasOwn(formats, type) && Array.isArray(given)) {
-    try {
-      return formats[type].build(given);
-    } catch (cause) {
-      if (cause instanceof FormatError) throw cause;
-      throw new FormatError(
-        {
-          where: "loadModel(bytes)",
-          expected: `what new ${type}() takes`,
-          received: JSON.stringify(given),
-          cure: "Check that the file is complete and was written by Evenkeel.",
-        },
-        { cause },
-      );
-    }
+  budget?.spend("layers", 1);
+  if (depth > deepest) throw malformed(`layers nested at most ${deepest} deep`, "deeper ones", damaged);
+  if (typeof type !== "string" || !Object.hasOwn(formats, type) || !Array.isArray(given)) {
+    const isKnown = typeof type === "string" && Object.hasOwn(formats, type);
+    throw isKnown
+      ? malformed(`what new ${type}() takes`, shown(given), damaged)
+      : malformed(
+          `a layer of ${Object.keys(formats).join(", ")}`,
+          type === undefined ? "none" : shown(type),
+          "Load it with the version of Evenkeel that wrote it, or a newer one.",
+        );
   }
-  throw new FormatError({
-    where: "loadModel(bytes)",
-    expected: `a layer of ${Object.keys(formats).join(", ")}`,
-    received: JSON.stringify(type) ?? "none",
-    cure: "Load it with the version of Evenkeel that wrote it, or a newer one.",
-  });
+  const made: Module[] = [];
+  try {
+    return formats[type].build(given, (inner) => {
+      const layer = buildLayer(inner, budget, depth + 1);
+      made.push(layer);
+      return layer;
+    });
+  } catch (cause) {
+    for (const layer of made) disposeParameters(layer);
+    if (cause instanceof FormatError) throw cause;
+    throw malformed(`what new ${type}() takes`, shown(given), damaged, cause);
+  }
+}
+
+/** Frees the parameters of a network that nobody is going to have; what little its buffers hold is left to the garbage collector. */
+export function disposeParameters(model: AnyModule): void {
+  for (const t of model.parameters()) t.dispose();
+}
+
+const damaged = "Check that the file is complete and was written by Evenkeel.";
+
+function malformed(expected: string, received: string, cure: string, reason?: unknown): FormatError {
+  return new FormatError({ where: "loadModel(bytes)", expected, received, cure }, { cause: reason });
 }

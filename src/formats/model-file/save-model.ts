@@ -6,9 +6,12 @@ import { FormatError } from "../../errors.js";
 import type { NetworkOptions } from "../../networks/networks.js";
 import type { AnyModule, Module } from "../../nn/module.js";
 import { RunningNorm } from "../../nn/norms/running-norm.js";
+import { shown } from "../../shown.js";
 import { version } from "../../version.js";
+import { FileBudget } from "../file-budget.js";
+import { isObject, parseJsonObject, toJson } from "../json.js";
 import { readSafetensors, readSafetensorsMetadata, writeSafetensors } from "../safetensors/safetensors.js";
-import { type Architecture, buildArchitecture, describeArchitecture } from "./architecture.js";
+import { type Architecture, buildArchitecture, describeArchitecture, disposeParameters } from "./architecture.js";
 
 /** Where a network came from, so that one with classes of its own can be built again. */
 export interface NetworkRecord {
@@ -125,9 +128,11 @@ export function saveModel(model: Module, meta: ModelMeta = {}): Uint8Array {
     meta,
   };
   const state = model.stateDict();
-  const bytes = writeSafetensors(state, { [entry]: JSON.stringify(header) });
-  for (const t of Object.values(state)) t.dispose();
-  return bytes;
+  try {
+    return writeSafetensors(state, { [entry]: toJson("saveModel(model, meta)", header) });
+  } finally {
+    for (const t of Object.values(state)) t.dispose();
+  }
 }
 
 /**
@@ -143,11 +148,17 @@ export function loadModel(bytes: Uint8Array, into?: Module): LoadedModel {
   const { tensors, metadata } = readSafetensors(bytes);
   try {
     const header = parseHeader(metadata[entry]);
-    const model = into ?? buildArchitecture(checkArchitecture(header));
-    model.loadStateDict(tensors);
-    const modules = new Map(model.namedModules());
-    for (const name of Array.isArray(header?.frozen) ? header.frozen : []) freeze(name, modules.get(name));
-    for (const [name, count] of Object.entries(header?.skippedBatches ?? {})) setSkipped(modules.get(name), count);
+    const model =
+      into ?? buildArchitecture(checkArchitecture(header), new FileBudget("loadModel(bytes)", bytes.length));
+    try {
+      model.loadStateDict(tensors);
+      const modules = new Map(model.namedModules());
+      for (const name of header?.frozen ?? []) freeze(name, modules.get(name));
+      for (const [name, count] of Object.entries(header?.skippedBatches ?? {})) setSkipped(modules.get(name), count);
+    } catch (cause) {
+      if (into === undefined) disposeParameters(model);
+      throw cause;
+    }
     return { model, meta: header?.meta ?? {}, versions: versionsOf(header) };
   } finally {
     for (const t of Object.values(tensors)) t.dispose();
@@ -192,18 +203,22 @@ function setSkipped(module: AnyModule | undefined, skippedBatches: number): void
 
 function parseHeader(text: string | undefined): Header | null {
   if (text === undefined) return null;
-  try {
-    const header = JSON.parse(text);
-    if (header?.format === 1) return header;
-  } catch {
-    // Told below.
+  const fault = (expected: string, received: string, cure = "Check that the file is complete."): FormatError =>
+    new FormatError({ where: "loadModel(bytes)", expected: `${expected} in the metadata`, received, cure });
+  const header = parseJsonObject(text, { budget: new FileBudget("loadModel(bytes)", text.length), fault });
+  if (header["format"] !== 1) {
+    const cure = "Load it with the version of Evenkeel that wrote it, or a newer one.";
+    throw fault("format 1", shown(header["format"]), cure);
   }
-  throw new FormatError({
-    where: "loadModel(bytes)",
-    expected: "metadata of format 1",
-    received: text.slice(0, 40),
-    cure: "Load it with the version of Evenkeel that wrote it, or a newer one.",
-  });
+  const { evenkeel = "", frozen = [], skippedBatches = {}, meta = {} } = header;
+  const isWhole =
+    typeof evenkeel === "string" &&
+    Array.isArray(frozen) &&
+    frozen.every((name) => typeof name === "string") &&
+    isObject(skippedBatches) &&
+    isObject(meta);
+  if (isWhole) return header as unknown as Header;
+  throw fault("what saveModel writes", shown({ evenkeel, frozen, skippedBatches, meta }));
 }
 
 function checkArchitecture(header: Header | null): Architecture {

@@ -4,6 +4,7 @@ import { ArgumentError, ShapeError } from "../../errors.js";
 import type { RunningStatistics } from "../../ops/renorm-factors.js";
 import { normalizeWith } from "../../ops/standardize.js";
 import { formatShape } from "../../shape.js";
+import { shown } from "../../shown.js";
 import { empty, type Tensor, view } from "../../tensor.js";
 import { warn, warnOnce } from "../../warnings.js";
 import { channelView, Norm, type NormPass, readMoments } from "./norm.js";
@@ -183,8 +184,10 @@ export abstract class RunningNorm extends Norm {
     return this.#counters === null ? null : { frozen, normalizeWith, updateRunning, momentum, skippedBatches };
   }
 
-  override setExtraState({ frozen, normalizeWith, updateRunning, momentum, skippedBatches }: RunningNormState): void {
+  /** @throws ArgumentError if it is not what {@link RunningNorm.getExtraState} gave */
+  override setExtraState(state: RunningNormState): void {
     if (this.#counters === null) return;
+    const { frozen, normalizeWith, updateRunning, momentum, skippedBatches } = checkExtraState(this, state);
     this.#frozen = frozen;
     this.normalizeWith = normalizeWith;
     this.updateRunning = updateRunning;
@@ -301,6 +304,24 @@ export abstract class RunningNorm extends Norm {
     const channel = runningVar.dataSync().indexOf(0);
     if (channel >= 0) throw this.varianceError(`channel ${channel}`);
   }
+}
+
+/** What a file gives as a layer's {@link RunningNormState}. @throws ArgumentError if it is none */
+function checkExtraState(layer: RunningNorm, state: RunningNormState): RunningNormState {
+  const { frozen, normalizeWith, updateRunning, momentum, skippedBatches } = (state ?? {}) as Partial<RunningNormState>;
+  const isWhole =
+    typeof frozen === "boolean" &&
+    (normalizeWith === "batch" || normalizeWith === "running") &&
+    typeof updateRunning === "boolean" &&
+    (momentum === "cumulative" || (typeof momentum === "number" && momentum >= 0 && momentum < 1)) &&
+    Number.isSafeInteger(skippedBatches);
+  if (isWhole) return state;
+  throw new ArgumentError({
+    where: `${layer}.setExtraState(state)`,
+    expected: "frozen, normalizeWith, updateRunning, momentum and skippedBatches",
+    received: shown(state),
+    cure: "Pass what getExtraState() gave.",
+  });
 }
 
 /** Checks that a batch has 2 values or more per channel. @throws ShapeError naming the cure */
