@@ -16,7 +16,8 @@ export interface Table {
 export type ColumnKind = "number" | "category";
 
 const missing = new Set(["", "?", "na", "n/a", "#n/a", "null", "none"]);
-const numeric = /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i;
+// One way to match each text: a long cell must not be tried in quadratic time.
+const numeric = /^[+-]?(\d+(\.\d*)?|\.\d+)(e[+-]?\d+)?$/i;
 const withComma = /^[+-]?\d[\d.]*,[\d,]*\d(\.\d+)?$/;
 const nonFinite = /^[+-]?(inf|infinity|nan)$/i;
 
@@ -57,8 +58,18 @@ function hasComma(cell: string): boolean {
 
 /** Where a column stands. @throws DataError if there is none of this name */
 export function columnOf(table: Table, name: string): number {
-  const column = table.columns.indexOf(name);
-  if (column >= 0) return column;
+  const place = table.columns.indexOf(name);
+  return place >= 0 ? place : missingColumn(table, name);
+}
+
+/** Where columns stand, by name: for several, which would otherwise be looked for one by one. */
+export function columnFinder(table: Table): (name: string) => number {
+  const places = new Map<string, number>();
+  for (const [place, column] of table.columns.entries()) if (!places.has(column)) places.set(column, place);
+  return (name) => places.get(name) ?? missingColumn(table, name);
+}
+
+function missingColumn(table: Table, name: string): never {
   throw new DataError({
     where: table.name ?? "table",
     expected: `a column ${JSON.stringify(name)}`,

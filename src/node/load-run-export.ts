@@ -1,10 +1,13 @@
 import { readFileSync } from "node:fs";
-import { gunzipSync } from "node:zlib";
 import { arrayDataset } from "../data/array-dataset.js";
 import type { Dataset } from "../data/dataset.js";
 import { DataError, EvenkeelError, FormatError } from "../errors.js";
+import { FileBudget } from "../formats/file-budget.js";
+import { isObject, parseJsonObject } from "../formats/json.js";
 import { type LoadedModel, loadModel } from "../formats/model-file/save-model.js";
 import { readSafetensors } from "../formats/safetensors/safetensors.js";
+import { shown } from "../shown.js";
+import { inflate } from "./data/inflate.js";
 
 /** A network of a {@link RunExport}. */
 export interface ExportedNetwork {
@@ -55,8 +58,10 @@ export function loadRunExport(path: string): RunExport {
   const where = `loadRunExport(${path})`;
   try {
     const stored = parse(where, path);
-    if (stored.formatVersion !== 1) throw fault(where, "formatVersion 1", JSON.stringify(stored.formatVersion));
-    if (!Array.isArray(stored.networks)) throw fault(where, "a list of networks", JSON.stringify(stored.networks));
+    if (stored.formatVersion !== 1) throw fault(where, "formatVersion 1", shown(stored.formatVersion));
+    if (!Array.isArray(stored.networks) || stored.networks.length > 2) {
+      throw fault(where, "a list of at most two networks", shown(stored.networks));
+    }
     return { networks: stored.networks.map((one) => readNetwork(where, one)), ...readSamples(where, stored.data) };
   } catch (cause) {
     if (!(cause instanceof EvenkeelError) || cause.where === where) throw cause;
@@ -73,30 +78,23 @@ function parse(where: string, path: string): Stored {
     const cure = "Check the name.";
     throw new DataError({ where, expected: "a file", received: String((cause as Error).message), cure }, { cause });
   }
-  try {
-    const stored: unknown = JSON.parse(text);
-    if (
-      typeof stored === "object" &&
-      stored !== null &&
-      "format" in stored &&
-      stored.format === "evenkeel-playground"
-    ) {
-      return stored;
-    }
-  } catch {}
-  throw fault(where, "a run exported from the playground", "something else");
+  const refuse = (): FormatError => fault(where, "a run exported from the playground", "something else");
+  const stored = parseJsonObject(text, { budget: new FileBudget(where, text.length), fault: refuse });
+  if (stored["format"] === "evenkeel-playground") return stored;
+  throw refuse();
 }
 
-function readNetwork(where: string, { name, steps, error, model }: StoredNetwork): ExportedNetwork {
-  if ((name !== "A" && name !== "B") || typeof steps !== "number") {
-    throw fault(where, "networks with name and steps", JSON.stringify({ name, steps }));
+function readNetwork(where: string, network: unknown): ExportedNetwork {
+  const { name, steps, error, model }: StoredNetwork = isObject(network) ? network : {};
+  if ((name !== "A" && name !== "B") || !Number.isSafeInteger(steps) || typeof steps !== "number") {
+    throw fault(where, "networks with name and steps", shown({ name, steps }));
   }
   const trained = model === null ? null : loadModel(bytesOf(where, model));
   return { name, steps, error: typeof error === "string" ? error : null, trained };
 }
 
 function readSamples(where: string, data: unknown): Pick<RunExport, "train" | "test"> {
-  const { tensors } = readSafetensors(unpack(where, bytesOf(where, data)));
+  const { tensors } = readSafetensors(inflate(where, bytesOf(where, data)));
   try {
     const samples = (part: "train" | "test"): Dataset => {
       const [inputs, labels] = [tensors[`${part}.inputs`], tensors[`${part}.labels`]];
@@ -112,14 +110,6 @@ function readSamples(where: string, data: unknown): Pick<RunExport, "train" | "t
     return { train: samples("train"), test: samples("test") };
   } finally {
     for (const t of Object.values(tensors)) t.dispose();
-  }
-}
-
-function unpack(where: string, bytes: Uint8Array): Uint8Array {
-  try {
-    return gunzipSync(bytes);
-  } catch (cause) {
-    throw fault(where, "data in gzip", String((cause as Error).message));
   }
 }
 
