@@ -1,6 +1,7 @@
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { DataError } from "../../errors.js";
+import { isObject } from "../../formats/json.js";
 import { AppendLog } from "../../node/append-log.js";
 import { lockFile } from "../../node/file-lock.js";
 import { makeFolder, writeWhole } from "../../node/files.js";
@@ -92,8 +93,10 @@ function wholeLines(file: string): string[] {
 function parse<Line>(text: string, file: string, line: number): Line {
   try {
     const value = JSON.parse(text);
-    if (typeof value === "object" && value !== null && (line === 1 ? "study" in value : "measures" in value))
-      return value;
+    const { study, begun, key, measures } = isObject(value) ? value : {};
+    const isWhole =
+      line === 1 ? isObject(study) && typeof begun === "string" : typeof key === "string" && isObject(measures);
+    if (isWhole) return value;
   } catch {
     // Told below.
   }
