@@ -1,4 +1,5 @@
 import { DataError } from "../errors.js";
+import { shown } from "../shown.js";
 import type { Task } from "./dataset.js";
 import { type ColumnKind, columnFinder, isMissing, kindOf, numberOf, rowName, type Table } from "./table.js";
 
@@ -90,7 +91,7 @@ export function checkRows(
       throw new DataError({
         where: `${rowName(table, r)}, column ${column.name}`,
         expected: faultOf(row[places[bad]], column, isTarget) ?? "",
-        received: JSON.stringify(row[places[bad]]),
+        received: shown(row[places[bad]]),
         cure: `Correct it, ${isTarget ? "" : "leave the column out, "}or drop such rows (--skip-bad-rows).`,
       });
     }

@@ -1,4 +1,5 @@
 import { DataError } from "../errors.js";
+import { shown } from "../shown.js";
 
 /** Rows of text under named columns, as a CSV file holds them. */
 export interface Table {
@@ -47,7 +48,7 @@ export function kindOf(table: Table, column: number): ColumnKind {
   throw new DataError({
     where: `${rowName(table, row)}, column ${table.columns[column]}`,
     expected: "numbers such as 1234.5",
-    received: JSON.stringify(table.rows[row][column]),
+    received: shown(table.rows[row][column]),
     cure: "Write a point before decimals, and nothing between thousands.",
   });
 }

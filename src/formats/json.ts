@@ -36,6 +36,8 @@ const deepest = 200;
 export interface ReadJsonOptions {
   /** Of the file that it stands in. */
   readonly budget: FileBudget;
+  /** So many objects, lists and names may be in it at most, whatever the size of the file. @defaultValue by the budget alone */
+  readonly mostParts?: number;
   /** Makes the refusal of the file. */
   readonly fault: (expected: string, received: string) => FormatError;
 }
@@ -46,8 +48,9 @@ export interface ReadJsonOptions {
  *
  * @throws FormatError if it is no JSON, holds something else than an object, or is too deep or large
  */
-export function parseJsonObject(text: string, { budget, fault }: ReadJsonOptions): JsonObject {
-  checkParts(text, budget, fault);
+export function parseJsonObject(text: string, options: ReadJsonOptions): JsonObject {
+  const { fault } = options;
+  checkParts(text, options);
   let value: unknown;
   try {
     value = JSON.parse(text);
@@ -58,11 +61,11 @@ export function parseJsonObject(text: string, { budget, fault }: ReadJsonOptions
   throw fault("a JSON object", Array.isArray(value) ? "a list" : shown(value));
 }
 
-function checkParts(json: string, budget: FileBudget, fault: ReadJsonOptions["fault"]): void {
+function checkParts(json: string, { budget, mostParts = Number.POSITIVE_INFINITY, fault }: ReadJsonOptions): void {
   const open: (Set<string> | null)[] = [];
   let text = "";
   let parts = 0;
-  const most = budget.left("parts");
+  const most = Math.min(mostParts, budget.left("parts"));
   for (let i = 0; i < json.length; i++) {
     const character = json[i];
     if (character === '"') {

@@ -102,11 +102,12 @@ function readHeader(bytes: Uint8Array): { readonly header: Record<string, unknow
     throw fault("a JSON header", "bytes that are no text in UTF-8");
   }
   const budget = new FileBudget("readSafetensors(bytes)", bytes.length);
-  return { header: parseJsonObject(json, { budget, fault }), start: 8 + length };
+  return { header: parseJsonObject(json, { budget, mostParts, fault }), start: 8 + length };
 }
 
 /** Far beyond any model; what JSON.parse makes of a header stays below 200 MB. */
 const longestHeader = 2 ** 24;
+const mostParts = 2 ** 18;
 
 /** The free text of a safetensors file, by name, without its tensors. @throws FormatError if the file has no header */
 export function readSafetensorsMetadata(bytes: Uint8Array): Record<string, string> {
@@ -192,7 +193,7 @@ function checkEntry(name: string, entry: unknown): Entry {
   }
   const [start, end] = offsets;
   if (end < start || (isRead(dtype) && end - start !== sizeOf(shape) * numberTypes[dtype].bytes)) {
-    throw fault(`${sizeOf(shape)} values of ${shown(dtype)} for ${shown(name)}`, `bytes ${start} to ${end}`);
+    throw fault(`${sizeOf(shape)} values of ${dtype} for ${shown(name)}`, `bytes ${start} to ${end}`);
   }
   return { name, type: dtype, shape, start, end };
 }

@@ -1,5 +1,6 @@
 import { columnFinder, numberOf, rowName, type Table } from "../../data/table.js";
 import { DataError } from "../../errors.js";
+import { shown } from "../../shown.js";
 import { arraySamples, type Samples } from "./samples.js";
 
 /** Options of {@link numberTable}. */
@@ -31,7 +32,7 @@ export function numberTable(
       throw new DataError({
         where: `${rowName(table, r)}, column ${table.columns[columns[bad]]}`,
         expected: "a finite number",
-        received: JSON.stringify(row[columns[bad]]),
+        received: shown(row[columns[bad]]),
         cure: "Correct it, leave the column out (--ignore), or drop such rows (--skip-bad-rows).",
       });
     }

@@ -261,7 +261,7 @@ describe("hostile files", () => {
     };
     for (const nodes of Object.values(files)) {
       const texts = await verdicts(onnxModel({ ...parts, nodes, constants: shared }));
-      for (const text of texts) expect(text).toContain("in proportion to the size of the model");
+      for (const text of texts) expect(text).toContain("in proportion to the size of the file");
     }
     const nodes = row(1025, "BatchNormalization", "x", "y", ["p", "p", "p", "p"]);
     const norms = onnxModel({ ...parts, nodes, constants: shared });

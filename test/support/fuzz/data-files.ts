@@ -64,7 +64,7 @@ function csvText(draw: Draw | null): string {
         for (const cells of table) cells[Math.min(column, cells.length)] = draw.pick(oddCells);
         break;
       case 3:
-        table[row].push(...new Array(draw.pick([1, 2, 3000])).fill(draw.pick(oddCells)));
+        table[row].push(...new Array(draw.pick([1, 2, 300])).fill(draw.pick(oddCells)));
         break;
       default:
         table[row][column] = draw.once(4) ? String(oddNumber(draw)) : draw.pick(oddCells);

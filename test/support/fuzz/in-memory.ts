@@ -94,7 +94,7 @@ export const nested = target<unknown>({
     if (draw?.once(6)) data.splice(draw.below(data.length + 1), 0, data);
     if (draw?.once(10)) {
       let row: unknown = 0;
-      for (let k = draw.below(7); k >= 0; k--) row = new Array(draw.pick([2, 300, 5000])).fill(row);
+      for (let k = draw.below(7); k >= 0; k--) row = new Array(draw.pick([2, 60, 100_000])).fill(row);
       return row;
     }
     return draw?.once(10) ? { [oddText(draw)]: oddValue(draw) } : data;
