@@ -93,8 +93,10 @@ export const nested = target<unknown>({
     ] as unknown[]);
     if (draw?.once(6)) data.splice(draw.below(data.length + 1), 0, data);
     if (draw?.once(10)) {
+      // Rows that are shared claim more than they hold: of the longest, two levels are already beyond any memory.
+      const length = draw.pick([2, 12, 20_000]);
       let row: unknown = 0;
-      for (let k = draw.below(7); k >= 0; k--) row = new Array(draw.pick([2, 60, 100_000])).fill(row);
+      for (let k = draw.below(7); k >= 0; k--) row = new Array(length).fill(row);
       return row;
     }
     return draw?.once(10) ? { [oddText(draw)]: oddValue(draw) } : data;
