@@ -3,10 +3,9 @@ import { arrayDataset } from "../data/array-dataset.js";
 import type { Dataset } from "../data/dataset.js";
 import { DataError, EvenkeelError, FormatError } from "../errors.js";
 import { FileBudget } from "../formats/file-budget.js";
-import { isObject, parseJsonObject } from "../formats/json.js";
+import { parseJsonObject } from "../formats/json.js";
 import { type LoadedModel, loadModel } from "../formats/model-file/save-model.js";
-import { readSafetensors } from "../formats/safetensors/safetensors.js";
-import { shown } from "../shown.js";
+import { decodeRun, decodeRunData, type RunSamples } from "../formats/playground-run.js";
 import { inflate } from "./data/inflate.js";
 
 /** A network of a {@link RunExport}. */
@@ -31,22 +30,6 @@ export interface RunExport {
   readonly test: Dataset;
 }
 
-/** What a file says before it is checked. */
-interface Stored {
-  readonly format?: unknown;
-  readonly formatVersion?: unknown;
-  readonly data?: unknown;
-  readonly networks?: unknown;
-}
-
-/** What a network of it says before it is checked. */
-interface StoredNetwork {
-  readonly name?: unknown;
-  readonly steps?: unknown;
-  readonly error?: unknown;
-  readonly model?: unknown;
-}
-
 /**
  * Reads a run that the playground exported as JSON: the networks as they stood, with their data.
  *
@@ -57,12 +40,17 @@ interface StoredNetwork {
 export function loadRunExport(path: string): RunExport {
   const where = `loadRunExport(${path})`;
   try {
-    const stored = parse(where, path);
-    if (stored.formatVersion !== 1) throw fault(where, "formatVersion 1", shown(stored.formatVersion));
-    if (!Array.isArray(stored.networks) || stored.networks.length > 2) {
-      throw fault(where, "a list of at most two networks", shown(stored.networks));
-    }
-    return { networks: stored.networks.map((one) => readNetwork(where, one)), ...readSamples(where, stored.data) };
+    const run = decodeRun(parse(where, path), where);
+    const { shape, train, test } = decodeRunData(inflate(where, run.data), where);
+    const dataset = (samples: RunSamples): Dataset => arrayDataset({ ...samples, shape });
+    return {
+      networks: run.networks.map(({ name, steps, error, model }) => ({
+        ...{ name, steps, error },
+        trained: model === null ? null : loadModel(model),
+      })),
+      train: dataset(train),
+      test: dataset(test),
+    };
   } catch (cause) {
     if (!(cause instanceof EvenkeelError) || cause.where === where) throw cause;
     const { expected, received, cure } = cause;
@@ -70,7 +58,7 @@ export function loadRunExport(path: string): RunExport {
   }
 }
 
-function parse(where: string, path: string): Stored {
+function parse(where: string, path: string): unknown {
   let text: string;
   try {
     text = readFileSync(path, "utf8");
@@ -78,44 +66,10 @@ function parse(where: string, path: string): Stored {
     const cure = "Check the name.";
     throw new DataError({ where, expected: "a file", received: String((cause as Error).message), cure }, { cause });
   }
-  const refuse = (): FormatError => fault(where, "a run exported from the playground", "something else");
-  const stored = parseJsonObject(text, { budget: new FileBudget(where, text.length), fault: refuse });
-  if (stored["format"] === "evenkeel-playground") return stored;
-  throw refuse();
-}
-
-function readNetwork(where: string, network: unknown): ExportedNetwork {
-  const { name, steps, error, model }: StoredNetwork = isObject(network) ? network : {};
-  if ((name !== "A" && name !== "B") || !Number.isSafeInteger(steps) || typeof steps !== "number") {
-    throw fault(where, "networks with name and steps", shown({ name, steps }));
-  }
-  const trained = model === null ? null : loadModel(bytesOf(where, model));
-  return { name, steps, error: typeof error === "string" ? error : null, trained };
-}
-
-function readSamples(where: string, data: unknown): Pick<RunExport, "train" | "test"> {
-  const { tensors } = readSafetensors(inflate(where, bytesOf(where, data)));
-  try {
-    const samples = (part: "train" | "test"): Dataset => {
-      const [inputs, labels] = [tensors[`${part}.inputs`], tensors[`${part}.labels`]];
-      if (inputs === undefined || labels === undefined) {
-        throw fault(where, `${part}.inputs and ${part}.labels`, Object.keys(tensors).join(", ") || "nothing");
-      }
-      return arrayDataset({
-        inputs: inputs.dataSync(),
-        shape: inputs.shape.slice(1),
-        labels: Int32Array.from(labels.dataSync()),
-      });
-    };
-    return { train: samples("train"), test: samples("test") };
-  } finally {
-    for (const t of Object.values(tensors)) t.dispose();
-  }
-}
-
-function bytesOf(where: string, base64: unknown): Uint8Array {
-  if (typeof base64 !== "string") throw fault(where, "data and models in base64", typeof base64);
-  return new Uint8Array(Buffer.from(base64, "base64"));
+  return parseJsonObject(text, {
+    budget: new FileBudget(where, text.length),
+    fault: () => fault(where, "a run exported from the playground", "something else"),
+  });
 }
 
 function fault(where: string, expected: string, received: string): FormatError {

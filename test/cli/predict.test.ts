@@ -10,6 +10,7 @@ import {
   saveModel,
   setBackend,
   softmax,
+  type Tensor,
   tensor,
 } from "evenkeel";
 import { loadImages } from "evenkeel/node";
@@ -141,7 +142,11 @@ describe("evenkeel predict", () => {
     const { model } = loadModel(bytes);
     const outside = { ...meta, network: { from: "../../outside.mjs", options: meta.network?.options } };
     mkdirSync(join(folder, "stranger"), { recursive: true });
-    class Own extends Sequential {}
+    class Own extends Sequential {
+      override forward(x: Tensor): Tensor {
+        return super.forward(x);
+      }
+    }
     const strange = saveModel(new Own(...(model as Sequential).layers), outside as typeof meta);
     writeFileSync(join(folder, "stranger/model.safetensors"), strange);
     writeFileSync(join(folder, "stranger/no-record.safetensors"), saveModel(new Own(new Linear(1, 1)), {}));
@@ -183,14 +188,14 @@ describe("evenkeel predict", () => {
       [
         "evenkeel: loadRun(nowhere): expected the folder of a run or a .safetensors file, got no such file or folder. Check the name.",
         "evenkeel: loadRun(empty): expected model.safetensors in the folder, got none. Train first: a finished run writes it there.",
-        "evenkeel: readImage(nowhere.png): expected a file that can be read, got ENOENT: no such file or directory, open 'nowhere.png'. Check its name and rights.",
+        "evenkeel: readImage(nowhere.png): expected a file that can be read, got ENOENT: no such file or directory, open 'nowhere.png'. Check the path and its permissions.",
         "evenkeel: readImage(text.png): expected a whole PNG or JPEG image of at most 67108864 pixels, got a file that begins with the bytes 74 65 78 74. Replace or remove the file.",
         "evenkeel: loadRun(text.png): expected at least 8 bytes, got 4. Check that the file is a complete .safetensors file.",
         "evenkeel: loadRun(short.safetensors): expected 88920 bytes of values, got 88820. Check that the file is a complete .safetensors file.",
         "evenkeel: the model's metadata: expected inputShape, the shape of one input, got none. Save it with one: saveModel(model, { inputShape, preprocessing, classes }).",
         "evenkeel: loadImages(1.png): expected inputs of shape 2, which the model was trained on, got an image. Pass inputs of that shape.",
-        "evenkeel: loadRun(stranger): expected a model saved with its architecture, got one built by a module outside the working folder, ../../outside.mjs. Name the network's module: --model ./net.js, or { network }.",
-        "evenkeel: loadRun(stranger/no-record.safetensors): expected a model saved with its architecture, got none. Name the network's module: --model ./net.js, or { network }.",
+        "evenkeel: loadRun(stranger): expected a model saved with its architecture, got one built by a module outside the working folder, ../../outside.mjs. Name the network's module, as in --model ./net.js.",
+        "evenkeel: loadRun(stranger/no-record.safetensors): expected a model saved with its architecture, got none. Name the network's module, as in --model ./net.js.",
         "evenkeel: loadRun(stranger/no-record.safetensors): expected the network's inputShape and classes in the file's metadata, got none. Load it in code: loadModel(bytes, network).",
         "evenkeel: loadRun(own): expected the entries and shapes of this module's own stateDict(), got missing 1.weight, 2.weight, 2.bias, 2.running_mean, 2.running_var, 4.weight, 5.weight, 5.bias, 5.running_mean, 5.running_var, 7.weight, 7.bias; unexpected hidden.weight, norm.weight, norm.bias, norm.running_mean, norm.running_var, norm.num_batches_tracked, out.weight, out.bias. Load it into the module it was saved from, or pass { strict: false } to load what fits.",
         "evenkeel: loadNetwork(nowhere.mjs): expected mlp, cnn, resnet, or the file of a module such as ./net.js, got no such file. Name one of them.",

@@ -11,6 +11,7 @@ import {
   saveModel,
   tensor,
   writeSafetensors,
+  zeros,
 } from "evenkeel";
 import { loadData } from "evenkeel/node";
 import { tfjsWeightPaths } from "evenkeel/tfjs";
@@ -45,6 +46,84 @@ test("a model file whose architecture claims more than its tensors hold costs ne
       "FormatError: loadModel(bytes): expected parameters in proportion to the size of the file, got more than N bytes give cause for. Check that it is the file that was saved or exported.",
       "FormatError: loadModel(bytes): expected parameters in proportion to the size of the file, got more than N bytes give cause for. Check that it is the file that was saved or exported.",
       "FormatError: loadModel(bytes): expected layers in proportion to the size of the file, got more than N bytes give cause for. Check that it is the file that was saved or exported.",
+    ]
+  `);
+});
+
+test("a graph that claims more than its file holds, or names things twice, costs neither time nor memory", () => {
+  const before = memoryInUse();
+  const node = { name: "n", path: "", op: "relu", args: [{ $value: [0] }], shape: null };
+  const linear = { type: "Linear", arguments: [1, 1] };
+  const list = <T>(length: number, make: (k: number) => T): T[] => Array.from({ length }, (_, k) => make(k));
+  const tensors = { w: zeros([100_000]), v: zeros([1, 1]) };
+  const empty = {
+    inputs: [null],
+    nodes: [node],
+    output: { $value: [1] },
+    trains: true,
+    names: [],
+    loose: {},
+    ties: [],
+  };
+  const graphs: Record<string, object> = {
+    "a layer that is too large": { names: [{ layer: "a", architecture: { type: "Linear", arguments: [8000, 8000] } }] },
+    "a loose one": { loose: { n: { type: "Embedding", arguments: [2 ** 24, 4096] } } },
+    "many layers": { names: list(12_000, (k) => ({ layer: `a${k}`, architecture: { type: "ReLU", arguments: [] } })) },
+    "many branches": {
+      names: [{ parameter: "w" }, ...list(300, (k) => ({ parameter: `${k}${".b".repeat(50)}`, alias: "w" }))],
+    },
+    "one tensor of many names": {
+      names: [{ parameter: "w" }, ...list(3000, (k) => ({ parameter: `w${k}`, alias: "w" }))],
+    },
+    "one layer of many names": {
+      names: [
+        { layer: "a", architecture: { type: "Sequential", arguments: list(500, () => linear) } },
+        ...list(2000, (k) => ({ layer: `a${k}`, alias: "a" })),
+      ],
+    },
+    "deep names": { names: [{ parameter: `w${".w".repeat(200)}` }] },
+    "a name twice": { names: [{ parameter: "w" }, { parameter: "w" }] },
+    "a layer twice": { names: list(2, () => ({ layer: "a", architecture: linear })) },
+    "a name inside a layer": {
+      names: [
+        { layer: "a", architecture: linear },
+        { parameter: "a.b.w", alias: "a.weight" },
+      ],
+    },
+    "no text": { names: [{ layer: { toString: 1, valueOf: 1 }, architecture: linear }] },
+    "no text in a node": { nodes: [{ ...node, op: { toString: 1, valueOf: 1 } }] },
+    "a layer, then damage": { names: [{ layer: "a", architecture: linear }, { parameter: "b" }] },
+    "very many constants": { constants: 2 ** 53 - 1 },
+  };
+  const start = process.cpuUsage();
+  const said = Object.entries(graphs).map(([name, damage]) => {
+    const graph = { ...empty, constants: 0, ...damage };
+    try {
+      loadModel(writeSafetensors(tensors, { evenkeel: JSON.stringify({ format: 1, graph }) }));
+    } catch (error) {
+      return `${name}: ${error}`.replace(/than \d+ bytes/, "than N bytes").replace(/ Check that.*/, "");
+    }
+    return `${name} loads`;
+  });
+  expect(process.cpuUsage(start).user).toBeLessThan(4e6);
+  for (const t of Object.values(tensors)) t.dispose();
+  expect(memoryInUse()).toBe(before);
+  expect(said).toMatchInlineSnapshot(`
+    [
+      "a layer that is too large: FormatError: loadModel(bytes): expected parameters in proportion to the size of the file, got more than N bytes give cause for.",
+      "a loose one: FormatError: loadModel(bytes): expected parameters in proportion to the size of the file, got more than N bytes give cause for.",
+      "many layers: FormatError: loadModel(bytes): expected layers in proportion to the size of the file, got more than N bytes give cause for.",
+      "many branches: FormatError: loadModel(bytes): expected layers in proportion to the size of the file, got more than N bytes give cause for.",
+      "one tensor of many names: FormatError: loadModel(bytes): expected work in proportion to the size of the file, got more than N bytes give cause for.",
+      "one layer of many names: FormatError: loadModel(bytes): expected parts in proportion to the size of the file, got more than N bytes give cause for.",
+      "deep names: FormatError: loadModel(bytes): expected a path, got "w.w.w.w.w.w.w.w.w.w.w.w.w.w.w.w.w.w.w.w.w.w.w.w.w.w.w.w.w.w….",
+      "a name twice: FormatError: loadModel(bytes): expected each parameter and buffer once, got "w".",
+      "a layer twice: FormatError: loadModel(bytes): expected each layer once, got "a".",
+      "a name inside a layer: FormatError: loadModel(bytes): expected no names inside a layer, got "a".",
+      "no text: FormatError: loadModel(bytes): expected the name of a layer or tensor, got {"toString":1,"valueOf":1}.",
+      "no text in a node: FormatError: loadModel(bytes): expected the name of an op, got {"toString":1,"valueOf":1}.",
+      "a layer, then damage: FormatError: loadModel(bytes): expected a tensor "b", got none.",
+      "very many constants: FormatError: loadModel(bytes): expected a tensor "$constant.0", got none.",
     ]
   `);
 });

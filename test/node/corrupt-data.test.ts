@@ -196,7 +196,7 @@ test("length fields beyond the file, bombs, and names twice or outside are refus
       "FOLDER/packed/train-images-idx3-ubyte.gz: expected unpacked bytes in proportion to the size of the file, got more than 35 bytes give cause for. Unpack the file first if you trust it.",
       "FOLDER/packed/train-images-idx3-ubyte.gz: expected whole gzipped data, got Cannot create a Buffer larger than 64 bytes. Download or export it again.",
       "data.csv: expected lines of at most 16777216 bytes, got one of 20000000. Check that it is a CSV file.",
-      "data.csv, row 2: expected quotes in pairs, got quoted field unterminated. Correct it, or drop such rows (--skip-bad-rows).",
+      "data.csv, row 2: expected quotes in pairs, got quoted field unterminated. Correct it, or drop such rows ({ skipBadRows: true }).",
     ]
   `);
 });

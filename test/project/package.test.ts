@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { build } from "vite";
 import { expect, test } from "vitest";
 
-const root = join(import.meta.dirname, "..");
+const root = join(import.meta.dirname, "../..");
 
 test("importing evenkeel loads nothing outside its own dist, and no node: module", () => {
   const script = `

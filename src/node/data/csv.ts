@@ -63,7 +63,7 @@ function parseCsv(bytes: Uint8Array, name: string, skipBadRows = false): { table
         where: rowName({ columns, rows, name, rowNumbers: [rowNumber] }, 0),
         expected: quoteFault === null ? `${columns.length} cells, as in the header` : "quotes in pairs",
         received: quoteFault ?? String(row.length),
-        cure: "Correct it, or drop such rows (--skip-bad-rows).",
+        cure: "Correct it, or drop such rows ({ skipBadRows: true }).",
       });
     }
     return undefined;

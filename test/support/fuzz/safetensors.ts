@@ -20,7 +20,9 @@ import {
   WeightNorm,
   WeightStandardization,
   writeSafetensors,
+  zeros,
 } from "evenkeel";
+import { Shared, SqueezeExcite, TwoInputs } from "../own-networks.js";
 import type { Draw } from "./draw.js";
 import { damagedBytes, damagedJson, damagedText, mutateTree, several } from "./mutate.js";
 import { target } from "./target.js";
@@ -95,12 +97,18 @@ const models = [
     new WeightStandardization(new Linear(3, 2)),
   ),
 ].map((model) => partsOf(saveModel(model, { classes: ["a", "b"], inputShape: [3] })));
+/** Files whose network is a graph of layers, ops, names and constants. */
+const graphs = [
+  partsOf(saveModel(new Shared(), { inputShape: [4] })),
+  partsOf(saveModel(new SqueezeExcite(), { inputShape: [1, 5, 5] })),
+  partsOf(saveModel(new TwoInputs(), {}, { probe: [zeros([2, 3]), zeros([2, 5])] })),
+];
 
 export const modelFile = target<Uint8Array>({
   name: "model file",
   sizeOf: bytesOf,
   make(draw) {
-    const { header, values } = structuredClone(draw?.pick(models) ?? models[0]);
+    const { header, values } = structuredClone(draw?.pick(draw.once(2) ? graphs : models) ?? models[0]);
     const both = draw === null || draw.once(4);
     if (both || !draw.once(3)) damageEntry(draw, header, "evenkeel");
     if (draw !== null && (both || draw.once(3))) several(draw, () => mutateTree(draw, header));
@@ -108,6 +116,7 @@ export const modelFile = target<Uint8Array>({
   },
   read(bytes) {
     const { model } = loadModel(bytes);
+    String(model);
     for (const parameter of model.parameters()) parameter.dispose();
   },
 });
