@@ -1,10 +1,10 @@
 import { createHash } from "node:crypto";
 import { basename } from "node:path";
+import Papa, { type ParseStepResult } from "papaparse";
 import { numberOf, rowName, type Table } from "../../data/table.js";
 import { checkRows, tableColumns } from "../../data/table-columns.js";
 import { DataError, FormatError } from "../../errors.js";
 import { shown } from "../../shown.js";
-import { readDelimited, saysDelimiter } from "./delimited.js";
 import { numberTable } from "./number-table.js";
 import { readBytes } from "./read-bytes.js";
 import { tableSamples } from "./samples.js";
@@ -48,9 +48,12 @@ function parseCsv(bytes: Uint8Array, name: string, skipBadRows = false): { table
   const rows: string[][] = [];
   const rowNumbers: number[] = [];
   let rowNumber = 0;
-  readDelimited(text, (row, quoteFault) => {
+  // Excel's first line, sep=;, says the delimiter; without it the parser finds it out.
+  const told = /^sep=([,\t|;])\r?\n/i.exec(text)?.[1] ?? "";
+  const take = ({ data: row, errors }: ParseStepResult<string[]>): void => {
     rowNumber++;
-    if (row.every((cell) => cell.trim() === "") || (rowNumber === 1 && saysDelimiter(row))) return undefined;
+    if (row.every((cell) => cell.trim() === "") || (told !== "" && rowNumber === 1)) return;
+    const quoteFault = errors.find(({ type }) => type === "Quotes")?.message.toLowerCase() ?? null;
     if (columns === null) {
       columns = checkHeader(row, name);
     } else if (row.length === columns.length && quoteFault === null) {
@@ -66,8 +69,8 @@ function parseCsv(bytes: Uint8Array, name: string, skipBadRows = false): { table
         cure: "Correct it, or drop such rows ({ skipBadRows: true }).",
       });
     }
-    return undefined;
-  });
+  };
+  Papa.parse<string[]>(text, { delimiter: told, step: take });
   const found: readonly string[] = columns ?? [];
   if (found.length === 0 || rows.length === 0) {
     throw new DataError({
