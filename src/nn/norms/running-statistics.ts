@@ -1,6 +1,7 @@
 import { ones, zeros } from "../../create.js";
 import { ArgumentError } from "../../errors.js";
 import type { RunningStatistics as RunningTensors } from "../../ops/renorm-factors.js";
+import { shown } from "../../shown.js";
 import { empty, type Tensor, view } from "../../tensor.js";
 import { warn, warnOnce } from "../../warnings.js";
 import { readMoments, varianceError } from "./batch-moments.js";
@@ -143,15 +144,17 @@ export class RunningStatistics {
     return { frozen, normalizeWith, updateRunning, momentum, skippedBatches };
   }
 
+  /** @throws ArgumentError if it is not what {@link RunningStatistics.state} gave, as a file may say */
   set state(state: RunningNormState) {
     if (this.tensors === null) return;
-    this.#frozen = state.frozen;
-    this.normalizeWith = state.normalizeWith;
-    this.updateRunning = state.updateRunning;
-    this.#momentum = state.momentum;
+    const { frozen, normalizeWith, updateRunning, momentum, skippedBatches } = checkState(this.#layer, state);
+    this.#frozen = frozen;
+    this.normalizeWith = normalizeWith;
+    this.updateRunning = updateRunning;
+    this.#momentum = momentum;
     const { counters } = this.tensors;
     const [tracked] = counters.dataSync();
-    counters.backend.write(counters.block, Float32Array.of(tracked, state.skippedBatches));
+    counters.backend.write(counters.block, Float32Array.of(tracked, skippedBatches));
     counters.storage.version++;
   }
 
@@ -212,6 +215,24 @@ export class RunningStatistics {
       cure: "Build the layer with trackRunningStats: true.",
     });
   }
+}
+
+/** What a file gives as a layer's {@link RunningNormState}. @throws ArgumentError if it is none */
+function checkState(layer: RunningNorm, state: RunningNormState): RunningNormState {
+  const { frozen, normalizeWith, updateRunning, momentum, skippedBatches } = (state ?? {}) as Partial<RunningNormState>;
+  const isWhole =
+    typeof frozen === "boolean" &&
+    (normalizeWith === "batch" || normalizeWith === "running") &&
+    typeof updateRunning === "boolean" &&
+    (momentum === "cumulative" || (typeof momentum === "number" && momentum >= 0 && momentum < 1)) &&
+    Number.isSafeInteger(skippedBatches);
+  if (isWhole) return state;
+  throw new ArgumentError({
+    where: `${layer}.setExtraState(state)`,
+    expected: "frozen, normalizeWith, updateRunning, momentum and skippedBatches",
+    received: shown(state),
+    cure: "Pass what getExtraState() gave.",
+  });
 }
 
 /** Mean 0, variance 1 and counters of 0, as buffers of a layer. */
