@@ -42,19 +42,17 @@ export function outputSize(where: string, x: Tensor, { kernel, stride, padding, 
 }
 
 /**
- * Checks that every window reaches a value, which a maximum and a mean need: the padding is smaller than the kernel, and the planes have
- * values. A convolution needs none of that, since its padding is zeros.
+ * Checks that the padding is smaller than the kernel: every window then reaches a value, if there are any. A convolution needs
+ * none of that, since its padding is zeros.
  */
-export function checkReach(where: string, x: Tensor, { kernel, padding }: Pick<Windows, "kernel" | "padding">): void {
-  if (padding.some((count, k) => count >= kernel[k])) {
-    throw new ArgumentError({
-      where,
-      expected: `padding smaller than the kernel ${kernel.join("×")}`,
-      received: padding.join("×"),
-      cure: "Use less padding, so that every window reaches a value.",
-    });
-  }
-  checkHasValues(where, x.shape, [2, 3], "Pass planes that have values.");
+export function checkReach(where: string, { kernel, padding }: Pick<Windows, "kernel" | "padding">): void {
+  if (padding.every((count, k) => count < kernel[k])) return;
+  throw new ArgumentError({
+    where,
+    expected: `padding smaller than the kernel ${kernel.join("×")}`,
+    received: padding.join("×"),
+    cure: "Use less padding, so that every window reaches a value.",
+  });
 }
 
 /** Checks that a kernel has taps: the axes of a weight behind its channels. */
