@@ -1,5 +1,5 @@
 import type { Backend } from "./backend/backend.js";
-import { OutOfMemoryError } from "./errors.js";
+import { outOfMemory } from "./backend/out-of-memory.js";
 
 /** A block of backend memory, shared by the tensors that look at it and by the graph; freed when the last of them lets go. */
 export class Storage {
@@ -15,18 +15,7 @@ export class Storage {
     try {
       this.block = backend.allocate(bytes);
     } catch (cause) {
-      if (!(cause instanceof RangeError)) throw cause;
-      const used = backend.bytesInUse();
-      throw new OutOfMemoryError(
-        {
-          where,
-          expected: `room for ${formatBytes(bytes)} on the ${backend.name} backend`,
-          received: `a refusal with ${formatBytes(used)} in use`,
-          cure: "Use a smaller batch, or open a scope() around each step.",
-          ...{ bytes, used, limit: backend.bytesAtMost() },
-        },
-        { cause },
-      );
+      throw outOfMemory(where, backend, bytes, cause);
     }
     this.backend = backend;
     this.bytes = bytes;
@@ -45,12 +34,4 @@ export class Storage {
   release(): void {
     if (--this.#references === 0) this.backend.free(this.block, this.bytes);
   }
-}
-
-/** A size in bytes as it stands in messages: `1.5 MiB`. */
-export function formatBytes(bytes: number): string {
-  if (bytes < 1024) return `${bytes} bytes`;
-  const units = ["KiB", "MiB", "GiB", "TiB", "PiB", "EiB"];
-  const k = Math.min(units.length, Math.floor(Math.log2(bytes) / 10));
-  return `${Number((bytes / 1024 ** k).toFixed(1))} ${units[k - 1]}`;
 }

@@ -1,4 +1,5 @@
 import { BackendError } from "../../errors.js";
+import { outOfMemory } from "../out-of-memory.js";
 import { GuardedMemory } from "./guarded-memory.js";
 import { kernelBytes } from "./kernels.generated.js";
 import { WasmMemory } from "./memory.js";
@@ -89,7 +90,7 @@ export class Runtime {
       return;
     }
     const threads = this.pool.requested;
-    const at = this.memory.allocate(scratchBytes, threads);
+    const at = this.#allocate(scratchBytes, threads);
     try {
       this.pool.run(this.#kernels[kernel], units, work, args, { at, bytes: this.memory.stepOf(scratchBytes) });
     } finally {
@@ -103,9 +104,19 @@ export class Runtime {
     return this.pool.isWorth(work);
   }
 
+  #allocate(bytes: number, count = 1): number {
+    const { memory } = this;
+    try {
+      return memory.allocate(bytes, count);
+    } catch (error) {
+      const backend = { name: "wasm", bytesInUse: () => memory.inUse, bytesAtMost: () => memory.limit } as const;
+      throw outOfMemory("the working memory of a kernel", backend, count * bytes, error);
+    }
+  }
+
   /** Runs `body` with working memory that kernels of one member share. */
   withScratch<T>(bytes: number, body: (scratch: number) => T): T {
-    const scratch = this.memory.allocate(bytes);
+    const scratch = this.#allocate(bytes);
     try {
       return body(scratch);
     } finally {
