@@ -1,6 +1,6 @@
 /**
- * Every error that Evenkeel throws on purpose. Messages read `where: expected what, got what. Cure.`; each class stands for one
- * kind of failure, so that a program can tell them apart, and carries the parts of its message as fields.
+ * Every error that Evenkeel throws on purpose. Messages read `where: expected what, got what. Cure.`; each class stands
+ * for one kind of failure, so that a program can tell them apart, and carries the parts of its message as fields.
  *
  * A new kind of failure gets a new class only when a caller could sensibly do something else about it.
  */
@@ -95,6 +95,8 @@ export class OutOfMemoryError extends EvenkeelError {
   readonly limit: number;
   /** The layer in which it failed, where that is known. */
   readonly layer: string | null;
+  /** Whether most of the memory in use waits for the garbage collector: smaller batches would only fail later. */
+  readonly leaks: boolean;
 
   constructor(
     parts: ErrorParts & {
@@ -102,6 +104,7 @@ export class OutOfMemoryError extends EvenkeelError {
       readonly used?: number;
       readonly limit?: number;
       readonly layer?: string | null;
+      readonly leaks?: boolean;
     },
     options?: ErrorOptions,
   ) {
@@ -110,21 +113,23 @@ export class OutOfMemoryError extends EvenkeelError {
     this.used = parts.used ?? 0;
     this.limit = parts.limit ?? Number.POSITIVE_INFINITY;
     this.layer = parts.layer ?? null;
+    this.leaks = parts.leaks ?? false;
   }
 
   /**
-   * The same failure, in a pass of a layer, unless it is known already: names it, and the largest batch that would have come as far. `samples`
-   * were in the batch, and `before` bytes in use before anything was computed from it.
+   * The same failure, in a pass of a layer, unless it is known already: names it, and the largest batch that would have
+   * come as far. `samples` were in the batch, and `before` bytes in use before anything was computed from it.
    */
   inLayer(layer: string, during: string, samples: number, before: number): OutOfMemoryError {
     if (this.layer !== null) return this;
-    const { where, expected, received, cure, bytes, used, limit } = this;
+    const { where, expected, received, cure, bytes, used, limit, leaks } = this;
     const fits = Math.floor((samples * (limit - before)) / (used - before + bytes));
     return new OutOfMemoryError(
       {
-        ...{ expected, received, bytes, used, limit, layer },
+        ...{ expected, received, bytes, used, limit, layer, leaks },
         where: `${layer}.${during}, ${where}`,
-        cure: fits >= 1 && fits < samples ? `Use a batch of at most ${fits}: what follows needs room too.` : cure,
+        cure:
+          !leaks && fits >= 1 && fits < samples ? `Use a batch of at most ${fits}: what follows needs room too.` : cure,
       },
       { cause: this.cause },
     );

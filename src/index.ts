@@ -48,6 +48,7 @@ export type {
 export type { DiagnoseProgress } from "./diagnostics/diagnose/passes.js";
 export type { Distribution } from "./diagnostics/distribution.js";
 export type { Histogram } from "./diagnostics/histogram.js";
+export { quantiles } from "./diagnostics/quantiles.js";
 export type {
   HistogramsRecord,
   NormDistributions,
@@ -86,6 +87,18 @@ export {
   type SaveModelOptions,
   saveModel,
 } from "./formats/model-file/save-model.js";
+export {
+  decodeRun,
+  decodeRunData,
+  type EncodedRun,
+  encodeRun,
+  encodeRunData,
+  type PlaygroundNetwork,
+  type PlaygroundRun,
+  type RunCurves,
+  type RunData,
+  type RunSamples,
+} from "./formats/playground-run.js";
 export { readSafetensors, type SafetensorsFile, writeSafetensors } from "./formats/safetensors/safetensors.js";
 export type { Drift } from "./graph/channel-statistics.js";
 export { type ConvertedNorm, convertNorm } from "./graph/convert-norm.js";

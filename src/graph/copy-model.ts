@@ -16,7 +16,8 @@ export interface ModelCopy {
  * Layers whose class states what its constructor takes ({@link Module.traits}) are built anew. Other classes of one's own are copied
  * property by property. A module whose properties hold functions, or objects that are neither plain nor modules nor tensors, is not copied
  * but used by both, with all inside it, since such may refer to the original. Private fields (`#name`) cannot be seen: a class that has them
- * states its constructor's arguments, or its copy fails when it is run.
+ * states its constructor's arguments; else it is used by both where its copy cannot say what it holds, or fails in `run`, and that
+ * copy fails later where neither tells.
  *
  * @param run - applies the copy: a class whose copy fails for want of its private fields is then found out, and used by both
  */
@@ -27,6 +28,8 @@ export function copyModel(model: AnyModule, run?: (copy: AnyModule) => void): Mo
     const unfinished = run === undefined ? [] : unfinishedIn(copied, run);
     if (unfinished.length === 0) return copied;
     for (const module of unfinished) shared.add(module);
+    const original = new Set(tensorsOf(model));
+    for (const t of tensorsOf(copied.model)) if (!original.has(t)) t.dispose();
   }
 }
 
@@ -52,6 +55,8 @@ function unfinishedIn({ model, copies }: ModelCopy, run: (copy: AnyModule) => vo
 function copyAll(model: AnyModule, shared: ReadonlySet<AnyModule>): ModelCopy {
   const copies = new Map<AnyModule, AnyModule>();
   const tensors = new Map<Tensor, Tensor>();
+  /** Made by constructors, such as the initial weights of a layer. */
+  const initial = new Set<Tensor>();
   const copyTensor = (t: Tensor, into?: Tensor): Tensor => {
     const known = tensors.get(t);
     if (known !== undefined) return known;
@@ -71,18 +76,45 @@ function copyAll(model: AnyModule, shared: ReadonlySet<AnyModule>): ModelCopy {
     const known = copies.get(module);
     if (known !== undefined) return known;
     const properties = Object.entries(module);
+    // What else a constructor that was run again has made, such as a communicator, is as good as the original's.
     const isBuilt = module.constructorArguments() !== null;
     const copied = properties.filter(([, value]) => !isBuilt || isCopyableValue(value));
-    if (shared.has(module) || !copied.every(([, value]) => isCopyableValue(value))) {
-      copies.set(module, module);
-      return module;
-    }
-    const copy = module.copyShell(copyValue, copyTensor);
-    copies.set(module, copy);
-    for (const [key, value] of copied) Reflect.set(copy, key, copyValue(value));
-    return copy;
+    const isCopyable = !shared.has(module) && copied.every(([, value]) => isCopyableValue(value));
+    const copy = isCopyable ? copyWith(module, copied) : null;
+    copies.set(module, copy ?? module);
+    return copy ?? module;
   };
-  return { model: copyModule(model), copies };
+  /** The copy of a module with these properties; null if it cannot say what it is and holds, for want of private fields. */
+  const copyWith = (module: AnyModule, properties: readonly [key: string, value: unknown][]): AnyModule | null => {
+    try {
+      const copy = module.copyShell(copyValue, copyTensor);
+      // A part that refers back to this module finds its copy.
+      copies.set(module, copy);
+      for (const t of tensorsOf(copy)) initial.add(t);
+      for (const [key, value] of properties) Reflect.set(copy, key, copyValue(value));
+      for (const ask of [
+        () => copy.children(),
+        () => copy.ownParameters(),
+        () => copy.getExtraState(),
+        () => `${copy}`,
+      ])
+        ask();
+      return copy;
+    } catch (error) {
+      if (error instanceof TypeError) return null;
+      throw error;
+    }
+  };
+  const copy = copyModule(model);
+  // A constructor may also have taken over tensors that it did not make: those of a module that was not copied, or of a copy.
+  const used = new Set([...tensors.keys(), ...tensors.values(), ...tensorsOf(model), ...tensorsOf(copy)]);
+  for (const t of initial) if (!used.has(t)) t.dispose();
+  return { model: copy, copies };
+}
+
+/** All memory that a model holds. */
+export function tensorsOf(model: AnyModule): Tensor[] {
+  return model.namedModules().flatMap(([, module]) => module.ownTensors());
 }
 
 function isCopyableValue(value: unknown): boolean {

@@ -84,7 +84,7 @@ function remembered(path: string, file: string, { network }: ModelMeta): string 
     where: `loadRun(${path})`,
     expected: "a model saved with its architecture",
     received: from === null ? "none" : `one built by a module outside the working folder, ${network?.from}`,
-    cure: "Name the network's module: --model ./net.js, or { network }.",
+    cure: 'Name the network\'s module, as in { network: "./net.js" }.',
   });
 }
 

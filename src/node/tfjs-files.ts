@@ -31,7 +31,7 @@ export function tfjsFolder(output: string): string {
   const isFolder = existsSync(folder) ? statSync(folder).isDirectory() : !folder.endsWith(".json");
   if (isFolder) return folder;
   throw new ArgumentError({
-    where: `--output ${output}`,
+    where: output,
     expected: "a folder, or model.json in one",
     received: "another file",
     cure: "Name a folder, which gets model.json and its weights.",
@@ -44,7 +44,7 @@ export function tfjsOutput(output: string, input: string): string {
   const real = (one: string): string => (existsSync(one) ? realpathSync(one) : resolve(one));
   if (real(folder) !== real(dirname(input))) return folder;
   throw new ArgumentError({
-    where: `--output ${output}`,
+    where: output,
     expected: "another folder than that of the model that is read",
     received: "the same",
     cure: "Name a new folder, which gets model.json and its weights; models are never changed in place.",

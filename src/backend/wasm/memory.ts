@@ -25,12 +25,15 @@ function reserve(): { memory: WebAssembly.Memory; maximum: number } {
 }
 
 /**
- * The memory of the kernels and who owns which part of it. Best fit over a list of free ranges in address order; neighbours are
- * joined when they are given back, so that freed memory serves any later size.
+ * The memory of the kernels and who owns which part of it. Best fit over a list of free ranges in address order;
+ * neighbours are joined when they are given back, so that freed memory serves any later size.
  */
 export class WasmMemory {
   readonly memory: WebAssembly.Memory;
-  /** Bytes that blocks may take at most. Never the last line: kernels compare addresses with the end of a block, which must not wrap to 0. */
+  /**
+   * Bytes that blocks may take at most. Never the last line: kernels compare addresses with the end of a block, which
+   * must not wrap to 0.
+   */
   readonly limit: number;
   #inUse = 0;
   #top = heapStart;

@@ -1,6 +1,6 @@
 import { noGrad } from "../../autograd.js";
 import type { Batch } from "../../data/dataset.js";
-import { Population } from "../../graph/population.js";
+import { type Population, populationOf } from "../../graph/population.js";
 import { Sigmoid, Tanh } from "../../nn/activations.js";
 import type { ChannelAxis } from "../../nn/layer-traits.js";
 import type { AnyModule, Module } from "../../nn/module.js";
@@ -138,7 +138,7 @@ async function include(
   const { channels, histogram, outside } = await output.read();
   let known = observations.get(module);
   if (known === undefined) {
-    const population = module instanceof RunningNorm ? new Population(module) : null;
+    const population = module instanceof RunningNorm ? populationOf(module) : null;
     const sizes = { channels: channels.length, population, before };
     known = { module, name, input: [], output: [], ends: null, samples: [], ...sizes };
     observations.set(module, known);

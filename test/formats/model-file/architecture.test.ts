@@ -57,6 +57,7 @@ describe("architectures", () => {
     class Added extends ReLU {
       readonly inner = new Linear(2, 2);
     }
+    // Without an example they cannot be traced.
     onWarning(() => {});
     for (const layer of [new Doubled(2, 2), new Replaced(2, 2), new Holding(), new Added()]) {
       expect(headerOf(saveModel(new Sequential(layer))).architecture).toBeNull();
