@@ -9,7 +9,7 @@ import type { ConvOptions } from "./conv2d.js";
 import { convolve, convolveInputGradient, convolveWeightGradient } from "./convolution.js";
 import { checkHasValues } from "./empty-axes.js";
 import { reshape } from "./reshape.js";
-import { checkImages, checkTaps, type Pair, resolvePair } from "./windows.js";
+import { checkImages, checkPlaces, checkTaps, type Pair, resolvePair } from "./windows.js";
 
 /** Options of {@link convTranspose2d}. */
 export interface ConvTransposeOptions extends ConvOptions {
@@ -76,6 +76,7 @@ export const convTranspose2d = defineComposite(
         cure: "Use larger images, a larger kernel, or less padding.",
       });
     }
+    checkPlaces(where, [height, width], { kernel, stride, padding, dilation });
     // The convolution from y to x, whose input gradient this is: x stands where its output would.
     const geometry: ConvGeometry = {
       ...{ batch, inChannels: outChannels, height, width, outChannels: inChannels, outHeight, outWidth, groups },

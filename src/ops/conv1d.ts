@@ -4,7 +4,7 @@ import type { Tensor } from "../tensor.js";
 import { defineComposite } from "../tracing.js";
 import { conv2d } from "./conv2d.js";
 import { reshape } from "./reshape.js";
-import { checkTaps } from "./windows.js";
+import { checkPlaces, checkTaps } from "./windows.js";
 
 /** Options of {@link conv1d}. */
 export interface SignalConvOptions {
@@ -53,6 +53,8 @@ export const conv1d = defineComposite(
       });
     }
     checkTaps(where, weight);
+    const windows = { kernel: [kernel], stride: [stride], padding: [padding], dilation: [dilation] };
+    checkPlaces(where, [length], windows);
     const reach = dilation * (kernel - 1) + 1;
     if (length + 2 * padding < reach) {
       throw new ShapeError({
