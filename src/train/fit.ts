@@ -2,7 +2,7 @@ import { alone, type Communicator } from "../communicator.js";
 import { ArgumentError } from "../errors.js";
 import type { Module } from "../nn/module.js";
 import { checkCount } from "../shape.js";
-import type { Position } from "./checkpoint.js";
+import type { Position } from "./checkpoint-state.js";
 import { type CheckpointOptions, Checkpoints } from "./checkpoints.js";
 import { checkRange, Optimizer } from "./optimizer.js";
 import { broadcastState, GradientExchange, muster, stopsOn } from "./ranks.js";

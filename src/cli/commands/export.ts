@@ -11,10 +11,11 @@ import { type TfjsExportVerification, verifyTfjsExport } from "../../formats/tfj
 import { type FoldedModel, foldBatchNorm } from "../../graph/fold-batch-norm.js";
 import type { Module } from "../../nn/module.js";
 import { writeWhole } from "../../node/files.js";
-import { loadRun, type Run } from "../../node/load-run.js";
+import type { Run } from "../../node/load-run.js";
 import { inputShapeOf } from "../../node/model-inputs.js";
 import { readTfjsFiles, tfjsFolder, writeTfjsFiles } from "../../node/tfjs-files.js";
 import { writeModel } from "../../node/write-model.js";
+import { openModel } from "../flags/model-options.js";
 import { count, number, oneOf } from "../flags/options.js";
 
 /** What can be written; but for `tfjs`, which is a folder, each is the ending of its file. */
@@ -43,7 +44,10 @@ export function exportCommand(): Command {
       "where to write: a file that ends in the format's name, such as model.onnx; for tfjs a folder, which gets model.json and weights",
     )
     .option("--fold", "make batch norms part of the layers beside them first")
-    .option("--model <name|file>", "the network, where the file does not hold it: a name, or a module such as ./net.js")
+    .option(
+      "--model <name|file>",
+      "the network, where the file does not hold it: a name, or a module such as ./net.js, whose code runs",
+    )
     .option("--opset <n>", "ONNX: the version of its operators, 13 to 21 (default: 17)", count("--opset"))
     .option(
       "--tolerance <x>",
@@ -59,7 +63,7 @@ export function exportCommand(): Command {
     .option("--json", "print JSON")
     .action(async (path: string, flags: ExportFlags) => {
       checkFlags(flags);
-      const run = await loadRun(path, flags.model === undefined ? {} : { network: flags.model });
+      const run = await openModel(path, flags);
       run.model.eval();
       const { model, folded, left } = flags.fold === true ? foldBatchNorm(run.model) : unfolded(run.model);
       const verification = await writers[flags.to](model, run, flags);

@@ -4,7 +4,7 @@ import { ArgumentError, DataError } from "../../errors.js";
 import { describeArchitecture } from "../../formats/model-file/architecture.js";
 import type { ModelMeta } from "../../formats/model-file/save-model.js";
 import { type FoldedModel, foldBatchNorm } from "../../graph/fold-batch-norm.js";
-import { loadRun, type Run } from "../../node/load-run.js";
+import type { Run } from "../../node/load-run.js";
 import { inputShapeOf } from "../../node/model-inputs.js";
 import { writeModel } from "../../node/write-model.js";
 import { Generator } from "../../random.js";
@@ -16,6 +16,7 @@ import {
   foreignDataOptions,
   refuseForeignDataFlags,
 } from "../flags/foreign-data-options.js";
+import { openModel } from "../flags/model-options.js";
 import { count, number } from "../flags/options.js";
 import { describeFolding } from "../folding.js";
 import { isOnnx, isTfjs } from "../model-kind.js";
@@ -36,7 +37,10 @@ export function foldCommand(): Command {
       "-o, --output <path>",
       "where to write: a file of the same kind, or for a run a folder, which gets model.safetensors; for TF.js a folder, which gets model.json",
     )
-    .option("--model <name|file>", "the network, where the file does not hold it: a name, or a module such as ./net.js")
+    .option(
+      "--model <name|file>",
+      "the network, where the file does not hold it: a name, or a module such as ./net.js, whose code runs",
+    )
     .option("--dry-run", "say what would be folded, and write nothing")
     .option(
       "--tolerance <x>",
@@ -81,7 +85,7 @@ function checkRunFlags(run: string, flags: FoldFlags, command: Command): void {
 }
 
 async function foldRun(path: string, flags: FoldFlags): Promise<void> {
-  const run = await loadRun(path, flags.model === undefined ? {} : { network: flags.model });
+  const run = await openModel(path, flags);
   const probe = probeFor(run.meta);
   const result = foldBatchNorm(run.model.eval(), probe === null ? {} : { probe });
   checkArchitecture(run, result);

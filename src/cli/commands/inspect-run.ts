@@ -4,16 +4,16 @@ import { foldBatchNorm } from "../../graph/fold-batch-norm.js";
 import type { AnyModule } from "../../nn/module.js";
 import { Norm } from "../../nn/norms/norm.js";
 import { RunningNorm } from "../../nn/norms/running-norm.js";
-import { loadRun } from "../../node/load-run.js";
 import type { Tensor } from "../../tensor.js";
+import { openModel } from "../flags/model-options.js";
 import { countNorms, listNorms } from "../print/norm-listing.js";
 
 /** `evenkeel inspect RUN` */
 export async function inspectRun(
   path: string,
-  { json, model: network }: { readonly json?: boolean; readonly model?: string },
+  { json, ...flags }: { readonly json?: boolean; readonly model?: string },
 ): Promise<string> {
-  const { model, file } = await loadRun(path, network === undefined ? {} : { network });
+  const { model, file } = await openModel(path, flags);
   const { folded, left } = foldBatchNorm(model.eval());
   const modules = new Map(model.namedModules());
   const norms: InspectedNorm[] = [];

@@ -16,7 +16,10 @@ export function inspectCommand(): Command {
       "List the normalisations of a model: where, over what, their statistics, and whether they can be folded.",
     )
     .argument("<model>", "an .onnx file, a model.json of TF.js, a run's folder, or a .safetensors file")
-    .option("--model <name|file>", "the network, where a run does not hold it: a name, or a module such as ./net.js")
+    .option(
+      "--model <name|file>",
+      "the network, where a run does not hold it: a name, or a module such as ./net.js, whose code runs",
+    )
     .option("--json", "print JSON")
     .action(async (path: string, flags: InspectFlags) => {
       const inspectOther = isTfjs(path) ? inspectTfjsFile : inspectRun;

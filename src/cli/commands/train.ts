@@ -18,9 +18,9 @@ import { Interrupted, type Interruption, watchInterruption } from "../interrupti
 import { progress } from "../print/progress.js";
 import { joinRanks, share } from "../ranks.js";
 import { report } from "../runs/report.js";
-import { RunFolder, resumption } from "../runs/run-folder.js";
+import { RunFolder } from "../runs/run-folder.js";
 import type { EpochMetrics, RunListener } from "../runs/run-listener.js";
-import { recordOf, resumedFlags } from "../runs/run-record.js";
+import { flagsToGoOn, namedAgain, recordOf, resumedFlags } from "../runs/run-record.js";
 import { checkFacts, finishedRun, type SavedRun, savedRun } from "../runs/saved-run.js";
 import { prepareTraining, type Training } from "../runs/training.js";
 
@@ -55,11 +55,11 @@ async function train(given: TrainFlags, command: Command): Promise<void> {
   process.once("exit", close);
   try {
     if (folder.wasLeft) warn(`${folder.path}: the last run here ended without releasing it`);
-    const saved = given.resume === true ? savedRun(folder) : null;
-    const finished = given.resume === true && saved === null ? finishedRun(folder) : null;
-    const record = saved?.record ?? finished;
-    const flags = record === null ? given : resumedFlags(command, given, record, folder.path);
+    const saved = given.resume === true ? savedRun(folder, command) : null;
+    const finished = given.resume === true && saved === null ? finishedRun(folder, command) : null;
+    const flags = saved === null ? given : flagsToGoOn(command, given, saved.record, folder.path);
     if (finished !== null) {
+      resumedFlags(command, given, finished, folder.path);
       say(`${folder.path}: this run is finished; there is nothing to go on with`);
       return;
     }
@@ -68,6 +68,7 @@ async function train(given: TrainFlags, command: Command): Promise<void> {
         command.error(`error: no run in ${folder.path} to resume, and no --data to begin one`);
       warn(`${folder.path}: no run to resume; beginning one`);
     }
+    folder.checkFree({ report: flags.report, isResumed: saved !== null });
     await trainIn(folder, flags, saved, interruption, communicator);
   } finally {
     interruption.release();
@@ -114,6 +115,7 @@ async function trainIn(
   if (given.seed !== undefined) seed(given.seed);
   const flags = { ...given, lr: given.lr ?? defaultLr[given.optimizer], seed: currentSeed() };
   const record = saved === null ? recordOf(flags) : { ...saved.record, epochs: flags.epochs };
+  folder.named = namedAgain(record, folder.path);
   const checkpointText = saved === null ? null : Buffer.from(saved.checkpoint).toString("base64");
   share<SharedRun>(communicator, { flags, checkpoint: checkpointText });
   const training = await prepareTraining(flags, record, folder.path, communicator);
@@ -127,10 +129,17 @@ async function trainIn(
     warn(`${folder.path} holds an unfinished run, which this one replaces as soon as it has something to save`);
   }
   const metrics = folder.log("metrics.jsonl");
+  let last: EpochMetrics | null = null;
   const listeners: RunListener[] = [
     progress(training.epochs, training.data.length, process.stdout),
-    { epoch: (line) => metrics.append(JSON.stringify(line)) },
-    ...(flags.report ? [report(training, folder, saved?.step ?? 0)] : []),
+    {
+      step: () => folder.checkPlace(),
+      epoch(line) {
+        last = line;
+        metrics.append(JSON.stringify(line));
+      },
+    },
+    ...(flags.report ? [report(training, folder, saved?.step ?? 0, warn)] : []),
   ];
   const checkpoint: CheckpointOptions = {
     ...flags.checkpointEvery,
@@ -145,11 +154,14 @@ async function trainIn(
   try {
     interruption.defer();
     await run(training, listeners, checkpoint, interruption.signal);
-    const last: EpochMetrics = JSON.parse(metrics.lines().at(-1) ?? "null");
-    warnIfStale(training.model, last.steps);
-    const file = folder.finish(saveModel(training.model, training.meta));
+    warnIfStale(training.model, training.data.length * training.epochs);
+    const file = folder.saveModel(saveModel(training.model, training.meta));
     say(`wrote ${file} and ${metrics.path}`);
-    say(await training.verdict(last));
+    for (const listener of listeners) await listener.finish?.();
+    folder.finish();
+    // A run that was killed between its last checkpoint and its model has no epoch left.
+    last ??= metricsIn(metrics.lines().at(-1));
+    if (last !== null) say(await training.verdict(last));
   } catch (error) {
     if (error instanceof DivergedError && folder.begun && folder.checkpoint !== null)
       throw withCheckpoint(error, folder);
@@ -158,6 +170,16 @@ async function trainIn(
     process.exitCode = stopCode(error);
   } finally {
     for (const listener of listeners) listener.close?.();
+  }
+}
+
+/** The metrics of a line; null where somebody has changed it. */
+function metricsIn(line = ""): EpochMetrics | null {
+  try {
+    const metrics = JSON.parse(line);
+    return typeof metrics?.test?.loss === "number" ? metrics : null;
+  } catch {
+    return null;
   }
 }
 
@@ -192,7 +214,6 @@ async function run(
       for (const listener of listeners) await listener.epoch?.(metrics);
     },
   });
-  for (const listener of listeners) await listener.finish?.();
 }
 
 /** Whether a run ended because it was told to, here or on another rank. */
@@ -220,7 +241,7 @@ async function* unhurried<Batch>(data: Iterable<Batch>): AsyncGenerator<Batch> {
 function whereStopped(folder: RunFolder, epochs: number): string {
   if (!folder.begun || folder.checkpoint === null) return "interrupted before anything was saved";
   const { epoch, step } = describeCheckpoint(folder.checkpoint);
-  return `interrupted in epoch ${epoch + 1}/${epochs}, after step ${step}. Go on with: ${resumption(folder.path)}`;
+  return `interrupted in epoch ${epoch + 1}/${epochs}, after step ${step}. Go on with: ${folder.resumption}`;
 }
 
 function withCheckpoint(error: DivergedError, folder: RunFolder): DivergedError {

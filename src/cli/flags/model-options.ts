@@ -1,4 +1,5 @@
 import { Command, Option } from "commander";
+import { MissingNetworkError } from "../../errors.js";
 import { networks } from "../../networks/networks.js";
 import { loadRun, type Run } from "../../node/load-run.js";
 import { count } from "./options.js";
@@ -37,11 +38,21 @@ export function bareModelCommand(name: string, description: string, model = runH
   return new Command(name)
     .description(description)
     .argument("<run>", model)
-    .option("--model <name|file>", "the network, where the file does not hold it: a name, or a module such as ./net.js")
+    .option(
+      "--model <name|file>",
+      "the network, where the file does not hold it: a name, or a module such as ./net.js, whose code runs",
+    )
     .option("--json", "print JSON");
 }
 
-/** The model that a command line names. */
-export function openModel(run: string, { model }: Pick<ModelFlags, "model">): Promise<Run> {
-  return loadRun(run, model === undefined ? {} : { network: model });
+/** The model that a command line names. @throws MissingNetworkError naming --model where the file does not hold its network */
+export async function openModel(run: string, { model }: Pick<ModelFlags, "model">): Promise<Run> {
+  try {
+    return await loadRun(run, model === undefined ? {} : { network: model });
+  } catch (cause) {
+    if (!(cause instanceof MissingNetworkError)) throw cause;
+    const { where, expected, received } = cause;
+    const cure = "Name the module that builds it, if you trust it: --model ./net.js.";
+    throw new MissingNetworkError({ where, expected, received, cure }, { cause });
+  }
 }

@@ -183,8 +183,10 @@ export abstract class RunningNorm extends Norm {
     return this.#counters === null ? null : { frozen, normalizeWith, updateRunning, momentum, skippedBatches };
   }
 
-  override setExtraState({ frozen, normalizeWith, updateRunning, momentum, skippedBatches }: RunningNormState): void {
+  override setExtraState(state: RunningNormState): void {
     if (this.#counters === null) return;
+    checkExtraState(`${this}.setExtraState(state)`, state);
+    const { frozen, normalizeWith, updateRunning, momentum, skippedBatches } = state;
     this.#frozen = frozen;
     this.normalizeWith = normalizeWith;
     this.updateRunning = updateRunning;
@@ -315,6 +317,21 @@ export function checkSeveralValues(layer: RunningNorm, x: Tensor, { outer, inner
 }
 
 /** Moments of each channel: those given, or the averages over samples where each sample has its own. */
+/** What a file says a norm remembered. @throws ArgumentError if no norm could */
+function checkExtraState(where: string, state: RunningNormState): void {
+  const { frozen, normalizeWith, updateRunning, momentum, skippedBatches } = Object(state) as RunningNormState;
+  const isMomentum = momentum === "cumulative" || (typeof momentum === "number" && momentum >= 0 && momentum < 1);
+  const areSwitches = typeof frozen === "boolean" && typeof updateRunning === "boolean";
+  const isMode = normalizeWith === "batch" || normalizeWith === "running";
+  if (areSwitches && isMode && isMomentum && Number.isSafeInteger(skippedBatches) && skippedBatches >= 0) return;
+  throw new ArgumentError({
+    where,
+    expected: "what getExtraState() gave",
+    received: JSON.stringify(state) ?? "none",
+    cure: "Use an older copy of the file.",
+  });
+}
+
 function averageOf(moments: Tensor, channels: number): Tensor {
   const samples = moments.shape[0] / channels;
   if (samples === 1) return moments;

@@ -20,6 +20,11 @@ const known: Readonly<Record<string, Known>> = {
   },
 };
 
+/** Whether data are known by name, and not a file or folder that somebody chose. */
+export function isKnown(name: string): boolean {
+  return Object.hasOwn(known, name);
+}
+
 /** A file or folder, and what its labels mean, if that is known. */
 export interface Place {
   readonly path: string;
