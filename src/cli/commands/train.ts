@@ -16,7 +16,7 @@ import { onWarning } from "../../warnings.js";
 import { defaultLr, type TrainFlags, trainFlags } from "../flags/train-flags.js";
 import { Interrupted, type Interruption, watchInterruption } from "../interruption.js";
 import { progress } from "../print/progress.js";
-import { joinRanks, share } from "../ranks.js";
+import { checkSameOnRanks, joinRanks, share } from "../ranks.js";
 import { report } from "../runs/report.js";
 import { RunFolder } from "../runs/run-folder.js";
 import type { EpochMetrics, RunListener } from "../runs/run-listener.js";
@@ -47,6 +47,7 @@ async function train(given: TrainFlags, command: Command): Promise<void> {
     command.error(`error: required option '${given.resume ? "--out <folder>" : "--data <source>"}' not specified`);
   }
   const communicator = await joinRanks(given.mpiTimeout);
+  checkSameOnRanks(communicator, "flags", flagsOf(given, command));
   const interruption = watchInterruption();
   if (communicator.rank > 0) return trainAlong(communicator, interruption);
   onWarning(warn);
@@ -77,6 +78,12 @@ async function train(given: TrainFlags, command: Command): Promise<void> {
   }
 }
 
+/** What a command line says, by its flags. */
+function flagsOf(given: TrainFlags, { options }: Command): Readonly<Record<string, unknown>> {
+  const values: Readonly<Record<string, unknown>> = { ...given };
+  return Object.fromEntries(options.map((option) => [option.long ?? option.name(), values[option.attributeName()]]));
+}
+
 /** What rank 0 tells the others of a run: its flags, and the checkpoint (base64) to go on from. */
 interface SharedRun {
   readonly flags: TrainFlags;
@@ -91,6 +98,7 @@ async function trainAlong(communicator: Communicator, interruption: Interruption
   if (flags.threads !== undefined) await threads(flags.threads);
   seed(flags.seed ?? 0);
   const training = await prepareTraining(flags, {}, "", communicator);
+  checkSameOnRanks(communicator, "data and network", training.facts);
   const from = checkpoint === null ? null : Uint8Array.from(Buffer.from(checkpoint, "base64"));
   interruption.defer();
   try {
@@ -119,6 +127,7 @@ async function trainIn(
   const checkpointText = saved === null ? null : Buffer.from(saved.checkpoint).toString("base64");
   share<SharedRun>(communicator, { flags, checkpoint: checkpointText });
   const training = await prepareTraining(flags, record, folder.path, communicator);
+  checkSameOnRanks(communicator, "data and network", training.facts);
   say(communicator.size === 1 ? training.summary : `${training.summary}; ${communicator.size} ranks`);
   const left = saved === null ? folder.checkpoint : null;
   if (saved !== null) {

@@ -38,9 +38,9 @@ export class RunFolder {
   readonly wasLeft: boolean;
   /** Flags that `--resume` must be given again, since the run's own files must not name what they name. */
   named: readonly string[] = [];
-  readonly #firstMade: string | undefined;
-  readonly #held: HeldFolder;
-  readonly #lock: FileLock;
+  #firstMade: string | undefined;
+  #held: HeldFolder;
+  #lock: FileLock;
   readonly #logs = new Map<string, OpenLog>();
   #lengths: Readonly<Record<string, number>> = {};
   #begun = false;
@@ -92,9 +92,9 @@ export class RunFolder {
     }
   }
 
-  /** @throws DataError if the folder has been moved or removed since the run began */
+  /** @throws DataError if the folder has been moved or removed since the run wrote there */
   checkPlace(): void {
-    if (this.#held.isThere) return;
+    if (!this.#begun || this.#held.isThere) return;
     throw new DataError({
       where: this.path,
       expected: "the folder in which this run began",
@@ -188,6 +188,12 @@ export class RunFolder {
   /** Removes what another run left, its model first: new files never stand beside it. */
   #begin(): void {
     if (this.#begun) return;
+    if (!this.#held.isThere) {
+      // Moved before anything was written, which leaves the place free.
+      this.#firstMade = makeFolder(this.path);
+      this.#lock = lockFile(join(this.path, lockName));
+      this.#held = new HeldFolder(this.path);
+    }
     removeFiles(runFiles.map((name) => join(this.path, name)).filter(isOwn));
     this.#begun = true;
   }

@@ -108,6 +108,31 @@ export function writeTfjs({ document, groups }: TfjsParts): TfjsFiles {
 }
 
 /**
+ * The same model with other names for its files of weights, in its model.json too.
+ *
+ * @param nameOf - the new name of a file, by its place in the manifest (groups and files counted from 1) and its bytes
+ * @throws FormatError if model.json is none, or a file is missing
+ */
+export function renameShards(
+  where: string,
+  { model, shards }: TfjsFiles,
+  nameOf: (place: { readonly group: number; readonly shard: number; readonly of: number }, bytes: Uint8Array) => string,
+): TfjsFiles {
+  const document = parseJsonObject(where, model);
+  const renamed: Record<string, Uint8Array> = {};
+  const weightsManifest = manifestOf(where, document).map(({ paths, specs }, g) => ({
+    paths: paths.map((path, k) => {
+      if (!Object.hasOwn(shards, path)) throw malformed(where, `the weight file ${printable(path)}`, "none");
+      const name = nameOf({ group: g + 1, shard: k + 1, of: paths.length }, shards[path]);
+      renamed[name] = shards[path];
+      return name;
+    }),
+    weights: specs,
+  }));
+  return { model: new TextEncoder().encode(JSON.stringify({ ...document, weightsManifest })), shards: renamed };
+}
+
+/**
  * Files of a model that TF.js hands on.
  *
  * @param artifacts - what a save handler of TF.js gets; topology and weights must be in it

@@ -1,6 +1,6 @@
 import { foldOnnx, type OnnxFolding } from "../../../formats/onnx/fold/fold-onnx.js";
 import type { ForeignInputOptions } from "../../../node/data/load-foreign-inputs.js";
-import { checkOutput, readOnnxFile, writeOnnxFile } from "../../../node/onnx-file.js";
+import { checkOutput, readWholeOnnxFile, writeOnnxFile } from "../../../node/onnx-file.js";
 import { describeFolding, describeVerification } from "../../folding.js";
 import { onnxData } from "./data.js";
 import type { NamedShapes } from "./shapes.js";
@@ -21,12 +21,12 @@ export async function foldOnnxFile(path: string, flags: FoldOnnxFlags): Promise<
   const { output, dryRun, json, tolerance, shape = {}, verify = true } = flags;
   const target = dryRun === true || output === undefined ? null : output;
   if (target !== null) checkOutput(target, path);
-  const source = await readOnnxFile(path);
+  const source = await readWholeOnnxFile(path);
   const { files, bytes } = source;
   const inputs = flags.data === undefined ? [] : [...(await onnxData(source, flags.data, null, flags)).batches];
   const options = { files, verify, inputs, shapes: shape, ...(tolerance === undefined ? {} : { tolerance }) };
   const result = await foldOnnx(bytes, options);
-  if (target !== null) writeOnnxFile(target, result.bytes, source);
+  if (target !== null) await writeOnnxFile(target, result.bytes, source);
   const sizes = { bytesBefore: bytes.length, bytesAfter: result.bytes.length };
   const { folded, left, verification } = result;
   if (json === true)

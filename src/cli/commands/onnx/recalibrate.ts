@@ -1,7 +1,7 @@
 import { recalibrateOnnx } from "../../../formats/onnx/recalibrate/recalibrate-onnx.js";
 import type { RecalibrateMode, RecalibrateProgress } from "../../../graph/recalibrate.js";
 import type { ForeignInputOptions } from "../../../node/data/load-foreign-inputs.js";
-import { checkOutput, readOnnxFile, writeOnnxFile } from "../../../node/onnx-file.js";
+import { checkOutput, readWholeOnnxFile, writeOnnxFile } from "../../../node/onnx-file.js";
 import { checkAnyNorm, describeDrift } from "../../print/describe-drift.js";
 import { onnxData } from "./data.js";
 
@@ -23,7 +23,7 @@ export async function recalibrateOnnxFile(
 ): Promise<string> {
   const { output, mode, blend } = flags;
   checkOutput(output, path);
-  const source = await readOnnxFile(path);
+  const source = await readWholeOnnxFile(path);
   const { batches, samples } = await onnxData(source, flags.data, batchSize, flags);
   const { bytes, ...result } = await recalibrateOnnx(source.bytes, batches, {
     mode,
@@ -32,7 +32,7 @@ export async function recalibrateOnnxFile(
     onProgress: (progress) => onProgress(progress, samples),
   });
   checkAnyNorm(path, result);
-  writeOnnxFile(output, bytes, source);
+  await writeOnnxFile(output, bytes, source);
   if (flags.json === true) return JSON.stringify({ model: path, output, data: flags.data, mode, ...result }, null, 2);
   return [...describeDrift(result, `${samples} samples`), `wrote ${output}`].join("\n");
 }

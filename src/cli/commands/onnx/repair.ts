@@ -1,5 +1,5 @@
 import { repairOnnx } from "../../../formats/onnx/inspect/repair-onnx.js";
-import { checkOutput, readOnnxFile, writeOnnxFile } from "../../../node/onnx-file.js";
+import { checkOutput, readWholeOnnxFile, writeOnnxFile } from "../../../node/onnx-file.js";
 import { formatPairs } from "../../print/table.js";
 
 /** The flags of `repair`. */
@@ -13,9 +13,9 @@ export interface RepairFlags {
 export async function repairOnnxFile(path: string, { output, dryRun, json }: RepairFlags): Promise<string> {
   const target = dryRun === true || output === undefined ? null : output;
   if (target !== null) checkOutput(target, path);
-  const source = await readOnnxFile(path);
+  const source = await readWholeOnnxFile(path);
   const { bytes, repaired, concerns } = await repairOnnx(source.bytes, source);
-  if (target !== null) writeOnnxFile(target, bytes, source);
+  if (target !== null) await writeOnnxFile(target, bytes, source);
   if (json === true) return JSON.stringify({ model: path, output: target, repaired, concerns }, null, 2);
   const lines = formatPairs([
     ...repaired.map(({ node, what }) => [node, `repaired: ${what}`] as const),
