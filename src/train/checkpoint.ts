@@ -88,14 +88,12 @@ function readHead(bytes: Uint8Array): { readonly state: CheckpointState; readonl
   if (json === undefined) throw fault("bytes that fit() saved", "another safetensors file");
   const head = parseHead(json);
   const { format, evenkeel } = head;
-  const by = typeof evenkeel === "string" ? evenkeel.slice(0, 100) : "an unknown version";
+  if (typeof evenkeel !== "string") throw fault("the state that fit() saves", "one without its version");
+  const by = evenkeel.slice(0, 40);
   if (format !== 1 || isNewer(by)) {
     const cure = `Read it with Evenkeel ${by}, or a newer one.`;
-    throw fault(
-      `a checkpoint that Evenkeel ${version} can read`,
-      `one of format ${JSON.stringify(format)} by ${by}`,
-      cure,
-    );
+    const received = `one of format ${JSON.stringify(format)?.slice(0, 40)} by Evenkeel ${by}`;
+    throw fault(`a checkpoint of format 1 by Evenkeel ${version} or an older one`, received, cure);
   }
   return { state: checkState(head), evenkeel: by };
 }

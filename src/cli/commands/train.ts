@@ -162,8 +162,8 @@ async function trainIn(
   };
   try {
     interruption.defer();
-    await run(training, listeners, checkpoint, interruption.signal);
-    warnIfStale(training.model, training.data.length * training.epochs);
+    const steps = await run(training, listeners, checkpoint, interruption.signal);
+    warnIfStale(training.model, steps);
     const file = folder.saveModel(saveModel(training.model, training.meta));
     say(`wrote ${file} and ${metrics.path}`);
     for (const listener of listeners) await listener.finish?.();
@@ -192,15 +192,15 @@ function metricsIn(line = ""): EpochMetrics | null {
   }
 }
 
-/** Trains to the end. @throws Interrupted if the signal is aborted, after a checkpoint */
+/** Trains to the end. @returns the number of steps @throws Interrupted if the signal is aborted, after a checkpoint */
 async function run(
   training: Training,
   listeners: readonly RunListener[],
   checkpoint: CheckpointOptions,
   signal: AbortSignal,
-): Promise<void> {
+): Promise<number> {
   const { model, data, validationData, testData, epochs, optimizer, schedule, loss, communicator } = training;
-  await fit(model, data, {
+  const { steps } = await fit(model, data, {
     epochs,
     optimizer,
     schedule,
@@ -223,6 +223,7 @@ async function run(
       for (const listener of listeners) await listener.epoch?.(metrics);
     },
   });
+  return steps;
 }
 
 /** Whether a run ended because it was told to, here or on another rank. */

@@ -46,7 +46,7 @@ function isValue(value: unknown): boolean {
 
 /** Whether a flag, read from the command line, could have this value; lists and groups are checked where they are used. */
 function isRead(option: Command["options"][number], value: unknown): boolean {
-  if (option.isBoolean()) return typeof value === "boolean";
+  if (option.isBoolean() || option.negate) return typeof value === "boolean";
   if (typeof value === "boolean") return false;
   if (typeof value === "object" || option.parseArg === undefined) return true;
   try {
