@@ -48,7 +48,7 @@ beforeAll(() => {
   writeModel(at("from/b.onnx"), "sub/weights.bin");
   writeModel(at("from/missing.onnx"), "gone.bin");
   writeModel(at("from/short.onnx"), "package.json", 5);
-  for (const location of ["../from/package.json", "/etc/hostname", ""]) {
+  for (const location of ["../outside/escape.js", "/etc/hostname", ""]) {
     writeModel(at(`from/outside-${location.length}.onnx`), location);
   }
 });
@@ -110,7 +110,16 @@ test("what is missing, or lies elsewhere, is told, and no model is written witho
     expect(code).toBe(1);
     return stderr.trim();
   });
-  expect(answers).toMatchInlineSnapshot();
+  expect(answers).toMatchInlineSnapshot(`
+    [
+      "evenkeel: from/missing.onnx: expected the files in which it keeps tensors beside it, got none of the name "gone.bin". Put them there, as they were downloaded or exported: no model is written without its weights.",
+      "evenkeel: from/missing.onnx: expected the files in which it keeps tensors beside it, got none of the name "gone.bin". Put them there, as they were downloaded or exported: no model is written without its weights.",
+      "evenkeel: from/short.onnx: expected the values of "factor", got none: bytes 5 to 9 are not in "package.json" of 8. Put the model's files beside it: no model is written without its weights.",
+      "evenkeel: from/outside-20.onnx: expected tensors in files of its own folder, got "../outside/escape.js". A model from elsewhere must not choose what is read: move the file beside it.",
+      "evenkeel: from/outside-13.onnx: expected tensors in files of its own folder, got "/etc/hostname". A model from elsewhere must not choose what is read: move the file beside it.",
+      "evenkeel: from/outside-0.onnx: expected tensors in files of its own folder, got "". A model from elsewhere must not choose what is read: move the file beside it.",
+    ]
+  `);
   expect(existsSync(at("nowhere"))).toBe(false);
   const { code, stdout } = evenkeel("inspect from/missing.onnx");
   expect(code).toBe(0);

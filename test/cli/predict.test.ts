@@ -108,7 +108,10 @@ describe("evenkeel predict", () => {
       from: "../net.mjs",
       options: { inputShape: [1, 8, 8], classes: 3, norm: "batch", normMomentum: 0.8 },
     });
-    expect(evenkeel("predict", "own", "1.png").stderr).toMatchInlineSnapshot();
+    expect(evenkeel("predict", "own", "1.png").stderr).toMatchInlineSnapshot(`
+      "evenkeel: loadRun(own): expected a model saved with its architecture, got one that "../net.mjs" builds, as the file says. Name the module that builds it, if you trust it: --model ./net.js.
+      "
+    `);
     expect(evenkeel("predict", "own", "1.png", "--model", "./net.mjs").stdout).toMatch(/^1\.png: 1 /);
     mkdirSync(join(folder, "elsewhere/deep"), { recursive: true });
     copyFileSync(join(folder, "own/model.safetensors"), join(folder, "elsewhere/deep/model.safetensors"));
@@ -190,7 +193,7 @@ describe("evenkeel predict", () => {
         "evenkeel: loadRun(short.safetensors): expected 88920 bytes of values, got 88820. Check that the file is a complete .safetensors file.",
         "evenkeel: the model's metadata: expected inputShape, the shape of one input, got none. Save it with one: saveModel(model, { inputShape, preprocessing, classes }).",
         "evenkeel: loadImages(1.png): expected inputs of shape 2, which the model was trained on, got an image. Pass inputs of that shape.",
-        "evenkeel: loadRun(stranger): expected a model saved with its architecture, got one that \\"../../outside.mjs\\" builds, as the file says. Name the module that builds it, if you trust it: --model ./net.js.",
+        "evenkeel: loadRun(stranger): expected a model saved with its architecture, got one that "../../outside.mjs" builds, as the file says. Name the module that builds it, if you trust it: --model ./net.js.",
         "evenkeel: loadRun(stranger/no-record.safetensors): expected a model saved with its architecture, got none. Name the module that builds it, if you trust it: --model ./net.js.",
         "evenkeel: loadRun(stranger/no-record.safetensors): expected the network's inputShape and classes in the file's metadata, got none. Load it in code: loadModel(bytes, network).",
         "evenkeel: loadRun(own): expected the entries and shapes of this module's own stateDict(), got missing 1.weight, 2.weight, 2.bias, 2.running_mean, 2.running_var, 4.weight, 5.weight, 5.bias, 5.running_mean, 5.running_var, 7.weight, 7.bias; unexpected hidden.weight, norm.weight, norm.bias, norm.running_mean, norm.running_var, norm.num_batches_tracked, out.weight, out.bias. Load it into the module it was saved from, or pass { strict: false } to load what fits.",

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { build } from "vite";
 import { expect, test } from "vitest";
 
-const root = join(import.meta.dirname, "..");
+const root = join(import.meta.dirname, "../..");
 
 test("importing evenkeel loads nothing outside its own dist, and no node: module", () => {
   const script = `
@@ -62,4 +62,10 @@ test("a bundler that drops what is not used keeps the methods of tensors", async
   const { code } = built.output[0];
   const bundled: { six: number } = await import(`data:text/javascript,${encodeURIComponent(code)}`);
   expect(bundled.six).toBe(6);
+});
+
+test("installing the package runs no script: npm runs `prepare` for checkouts alone", () => {
+  const { scripts } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
+  const run = ["preinstall", "install", "postinstall", "prepublish", "preprepare", "postprepare"];
+  expect(run.filter((name) => name in scripts)).toEqual([]);
 });
