@@ -2,6 +2,7 @@ import { FormatError } from "../../../errors.js";
 import { Codec, type ModelProto, type TensorProto } from "../file/codec.js";
 import type { ExternalFiles } from "../file/tensor-values.js";
 import { externalBytes } from "../file/tensor-values.js";
+import { OnnxModel } from "./onnx-model.js";
 
 /** Files begin at pages, so that whoever runs the model can still map the tensors into memory. */
 const page = 4096;
@@ -15,8 +16,9 @@ const page = 4096;
  * @throws MissingPackageError if onnx-buf or @bufbuild/protobuf is not installed
  */
 export async function onnxExternalFiles(where: string, bytes: Uint8Array): Promise<string[]> {
-  const codec = await Codec.load(where);
-  return [...new Set(externalTensors(codec.read(where, bytes)).map(locationOf))];
+  // Checks the graph too, so that what is wrong with it is told by the file's name.
+  const { proto } = await OnnxModel.read(where, bytes);
+  return [...new Set(externalTensors(proto).map(locationOf))];
 }
 
 /** A model whose tensors outside itself lie in one file. */
