@@ -19,7 +19,10 @@ export default defineConfig({
     setupFiles: ["test/support/setup.ts"],
     // The collector is called by tests of lifetimes.
     execArgv: ["--expose-gc"],
-    env: { EVENKEEL_THREADS: process.env["EVENKEEL_THREADS"] ?? "1" },
+    env: {
+      EVENKEEL_THREADS: process.env["EVENKEEL_THREADS"] ?? "1",
+      EVENKEEL_GUARDS: process.env["EVENKEEL_GUARDS"] ?? "1",
+    },
     // One more than by default: the suite has many tests that wait for a process of their own.
     maxWorkers: "100%",
     testTimeout: 60_000,

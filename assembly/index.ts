@@ -1,27 +1,50 @@
-export * from "./gemm";
-export * from "./conv";
-export * from "./conv-weights";
-export * from "./conv-direct";
-export * from "./pointwise";
-export * from "./pointwise-weights";
-export * from "./winograd";
-export * from "./winograd-columns";
-export * from "./winograd-weights";
-export * from "./elementwise";
-export * from "./walk";
-export * from "./reductions";
-export * from "./softmax";
-export * from "./max-pooling";
-export * from "./avg-pooling";
-export * from "./losses";
-export * from "./lookups";
-export * from "./optimization";
-export * from "./norm-planes";
-export * from "./norm-channels";
-export * from "./norm-channels-gradient";
-export * from "./norm-rows";
-export * from "./norm-rows-gradient";
-export * from "./norm-masked";
-export * from "./norm-coefficients";
-export * from "./running";
-export * from "./summary";
+export * from "./conv/correlate";
+export * from "./conv/direct";
+export * from "./conv/pointwise";
+export * from "./conv/pointwise-weights";
+export * from "./conv/weights";
+export * from "./elementwise/dropout";
+export * from "./elementwise/fill";
+export * from "./elementwise/transpose";
+export * from "./elementwise/unary";
+export * from "./elementwise/walk";
+export * from "./gemm/gemm";
+export * from "./lookups/lookups";
+export * from "./losses/cross-entropy";
+export * from "./norm/channels";
+export * from "./norm/channels-gradient";
+export * from "./norm/coefficients";
+export { flushTerms } from "./norm/layout";
+export * from "./norm/masked";
+export * from "./norm/planes";
+export { rowMoments, rowSquares, rowStandardize } from "./norm/rows";
+export * from "./norm/rows-gradient";
+export * from "./norm/running";
+export * from "./optimization/optimization";
+export * from "./pooling/average";
+export * from "./pooling/max";
+export {
+  columnBlock,
+  columnStrip,
+  maxColumns,
+  maxColumnsGradient,
+  maxPieces,
+  maxRowsGradient,
+  mergeSums,
+  sumColumns,
+  sumColumnsScratch,
+  sumPieces,
+  sumRows,
+} from "./reductions/reductions";
+export {
+  logSoftmaxRows,
+  logSoftmaxRowsGradient,
+  softmaxColumns,
+  softmaxColumnsGradient,
+  softmaxRows,
+  softmaxRowsGradient,
+} from "./reductions/softmax";
+export * from "./reductions/summary";
+export * from "./winograd/columns";
+export * from "./winograd/correlate";
+export * from "./winograd/weights";

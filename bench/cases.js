@@ -1,13 +1,17 @@
 /**
- * What is measured. `kind` names the function in each peer, `params` are its arguments, and `multiplyAdds`
- * is the size of a product, a convolution or a step, by which hopelessly slow peers are spared the bigger one: the smaller stands before it.
- * `limit` is what no implementation here can beat, as measured in the same run: so many copies of the same values (a norm's forward pass
- * reads twice and writes once: 1.5), or, without it, the multiply-adds at the rate of one that does nothing else.
+ * What is measured. `kind` names the function in each peer, `params` are its arguments, and `multiplyAdds` is the size
+ * of a product, a convolution or a step, by which hopelessly slow peers are spared the bigger one: the smaller stands
+ * before it. `limit` is what no implementation here can beat, as measured in the same run: so many copies of the same
+ * values (a norm's forward pass reads twice and writes once: 1.5), or, without it, the multiply-adds at the rate of one
+ * that does nothing else.
  *
  * Models are lists of layers, so that one description serves every peer.
  */
 
-/** @typedef {{ id: string, title: string, kind: string, params: object, multiplyAdds?: number, checkRuns?: number, copies?: { of: string, count: number } }} Case */
+/**
+ * @typedef {{ id: string, title: string, kind: string, params: object, multiplyAdds?: number, checkRuns?: number,
+ * copies?: { of: string, count: number } }} Case
+ */
 
 /** Norms of rows, and the layer that each peer builds. */
 const ROW_NORMS = [

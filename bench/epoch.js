@@ -1,4 +1,5 @@
-// An epoch of `npm start` beside one of the same network in PyTorch, without its evaluation: on one thread and on two, in turns.
+// An epoch of `npm start` beside one of the same network in PyTorch, without its evaluation: on one thread and on two,
+// in turns.
 //
 //     node bench/epoch.js [rounds]     (3 unless told)
 //

@@ -1,5 +1,5 @@
-// What folding gains on three ONNX models that nobody here made: norms folded, difference, size, and time per inference, in onnxruntime-web and,
-// where `npm ci --prefix test/peers` has been run, in onnxruntime-node.
+// What folding gains on three ONNX models that nobody here made: norms folded, difference, size, and time per inference,
+// in onnxruntime-web and, where `npm ci --prefix test/peers` has been run, in onnxruntime-node.
 //   npm run build && node bench/onnx-fold.js           prints the table
 //   npm run build && node bench/onnx-fold.js --write   and writes it into bench/README.md
 import { readFileSync, writeFileSync } from "node:fs";

@@ -4,7 +4,8 @@ import { CASES } from "./cases.js";
 
 /**
  * @typedef {{ ms: number, range: [number, number], rounds: { ms: number, min: number, repetitions: number }[] }} Time
- * @typedef {{ id: string, title: string, limitMs?: number, results: Record<string, Time | { unsupported: string }> }} Row
+ * @typedef {{ id: string, title: string, limitMs?: number, results: Record<string, Time | { unsupported: string }> }}
+ * Row
  * @typedef {object} Run
  * @property {string} date
  * @property {string} command
@@ -33,7 +34,9 @@ export function describeMachine() {
   };
 }
 
-/** Median over the rounds, with the smallest and the largest. @type {(rounds: import("./runner.js").Measured[]) => Time} */
+/**
+ * Median over the rounds, with the smallest and the largest. @type {(rounds: import("./runner.js").Measured[]) => Time}
+ */
 export function summarise(rounds) {
   const sorted = rounds.map(({ ms }) => ms).sort((a, b) => a - b);
   const middle = (sorted.length - 1) / 2;
@@ -45,8 +48,8 @@ export function summarise(rounds) {
 }
 
 /**
- * The time that no implementation can beat here, of what this run has measured so far: the fastest plain copies of any peer, or multiply-adds at
- * the rate of registers alone, on every thread.
+ * The time that no implementation can beat here, of what this run has measured so far: the fastest plain copies of any
+ * peer, or multiply-adds at the rate of registers alone, on every thread.
  * @param {import("./cases.js").Case} work
  * @param {Row[]} rows those before it
  * @param {number} threads

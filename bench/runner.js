@@ -106,7 +106,8 @@ export class Peer {
 const lastLine = (text) => text.trim().split("\n").at(-1) || "ended without a word";
 
 /**
- * One case: in each round every peer once, in turn. A peer that cannot do it, or needs seconds for it, is asked only once.
+ * One case: in each round every peer once, in turn. A peer that cannot do it, or needs seconds for it, is asked only
+ * once.
  * @param {Case} work
  * @param {Peer[]} peers
  * @param {Settings} settings

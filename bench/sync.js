@@ -2,7 +2,8 @@
 //
 //     mpirun -np 2 node bench/sync.js --batches 2,4,8,16,32 --seeds 3 --samples 6000 --epochs 3 --data fashion-mnist
 //
-// Each rank has its part of every batch; Adam's learning rate follows the square root of the whole batch. Prints a JSON line for each size.
+// Each rank has its part of every batch; Adam's learning rate follows the square root of the whole batch. Prints a JSON
+// line for each size.
 import { parseArgs } from "node:util";
 import {
   Adam,

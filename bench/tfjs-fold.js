@@ -1,7 +1,7 @@
-// What folding gains on two TF.js models that nobody here made: norms folded, difference, size, and time per inference in TF.js.
-//   npm ci --prefix test/peers && npm run build && node bench/tfjs-fold.js            # prints the table
-//   node bench/tfjs-fold.js --write                                                   # and puts it into bench/README.md
-//   node bench/tfjs-fold.js --rounds 3 --backends wasm                                # a look
+// What folding gains on two TF.js models that nobody here made: norms folded, difference, size, and time per inference
+//   in TF.js. npm ci --prefix test/peers && npm run build && node bench/tfjs-fold.js # prints the table node
+//   bench/tfjs-fold.js --write # and puts it into bench/README.md node bench/tfjs-fold.js --rounds 3 --backends wasm #
+//   a look
 import { readFileSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { cpus } from "node:os";

@@ -1,6 +1,6 @@
-// What two threads gain, kernel by kernel: time against size on one thread, on two that always share, and on two by the rule of
-// src/backend/wasm/pool.ts; what the library takes the work to be (`said`); and where sharing begins to pay.
-//   npm run build && node bench/threads.js [kernel …] [--seconds 1]
+// What two threads gain, kernel by kernel: time against size on one thread, on two that always share, and on two by the
+// rule of src/backend/wasm/pool.ts; what the library takes the work to be (`said`); and where sharing begins to pay.
+// npm run build && node bench/threads.js [kernel …] [--seconds 1]
 import { cpus } from "node:os";
 import { parseArgs } from "node:util";
 import { membersOn } from "../dist/backend/wasm/index.js";
@@ -321,7 +321,10 @@ function measure({ make }, size, ms) {
   return { ...Object.fromEntries(runs.map(({ name, best }) => [name, best])), said: WAYS.one.runtime.nanoseconds };
 }
 
-/** Microseconds of a job of 32 values: on one thread, by two of which the other is awake, and where it sleeps: tenth, half, nine tenths of many. */
+/**
+ * Microseconds of a job of 32 values: on one thread, by two of which the other is awake, and where it sleeps: tenth,
+ * half, nine tenths of many.
+ */
 function measureEmptyJob() {
   const { runtime } = WAYS.shared;
   const y = runtime.memory.allocate(128);

@@ -1,8 +1,10 @@
-// Two hosts on one machine, network name spaces joined by a cable: what collectives take between them, and an epoch of training.
+// Two hosts on one machine, network name spaces joined by a cable: what collectives take between them, and an epoch of
+// training.
 //
 //     node bench/two-hosts.js     (as root, with Open MPI and iproute2)
 //
-// Prints what `bench/collectives.js` prints, and of the epoch its summary, its seconds and the bytes sent over the cable.
+// Prints what `bench/collectives.js` prints, and of the epoch its summary, its seconds and the bytes sent over the
+// cable.
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";

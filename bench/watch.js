@@ -1,5 +1,5 @@
-// What watching costs: a training step without watch(), and with every: 1 and 10. The three take turns, so that a slow minute hits all.
-//   npm run build && EVENKEEL_THREADS=1 node bench/watch.js
+// What watching costs: a training step without watch(), and with every: 1 and 10. The three take turns, so that a slow
+//   minute hits all. npm run build && EVENKEEL_THREADS=1 node bench/watch.js
 import { cpus } from "node:os";
 import { Adam, arrayDataset, batches, cnn, fit, mlp, seed, watch } from "../dist/index.js";
 

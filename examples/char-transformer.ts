@@ -44,7 +44,10 @@ const alphabet = [...new Set(text)];
 const codes = Array.from(text, (character) => alphabet.indexOf(character));
 const [context, width, heads] = [32, 32, 4];
 
-/** Each character looks back at those before it: softmax(q·kᵀ / √d)·v (Vaswani et al. 2017, arXiv:1706.03762, equation 1). */
+/**
+ * Each character looks back at those before it: softmax(q·kᵀ / √d)·v (Vaswani et al. 2017, arXiv:1706.03762, equation
+ * 1).
+ */
 class CausalAttention extends Module {
   readonly project = new Linear(width, 3 * width);
   readonly out = new Linear(width, width);

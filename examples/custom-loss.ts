@@ -1,7 +1,10 @@
 // A loss of one's own: any function of output and targets that returns a scalar tensor.
 import { Adam, BatchNorm, batches, fit, Linear, predict, ReLU, Sequential, seed, type Tensor, tensor } from "evenkeel";
 
-/** Huber's loss (1964): quadratic near 0, linear beyond δ, so that outliers pull less: δ²·(√(1 + (e/δ)²) − 1), its smooth form. */
+/**
+ * Huber's loss (1964): quadratic near 0, linear beyond δ, so that outliers pull less: δ²·(√(1 + (e/δ)²) − 1), its
+ * smooth form.
+ */
 function pseudoHuber(output: Tensor, targets: Tensor, delta = 0.1): Tensor {
   const error = output.sub(targets).div(delta);
   return error

@@ -1,5 +1,5 @@
-// From a trained network to what a product runs: an .onnx file, inspected, recalibrated on another camera's images, folded, run by onnxruntime-web.
-//   npm install evenkeel onnx-buf @bufbuild/protobuf onnxruntime-web
+// From a trained network to what a product runs: an .onnx file, inspected, recalibrated on another camera's images,
+//   folded, run by onnxruntime-web. npm install evenkeel onnx-buf @bufbuild/protobuf onnxruntime-web
 import {
   Adam,
   arrayDataset,
@@ -23,7 +23,10 @@ ort.env.wasm.numThreads = 1;
 const shape = [1, 8, 8];
 const size = 64;
 
-/** Noisy images (count, 1, 8, 8) of stripes that lie (class 0) or stand (1), as a camera of some contrast and brightness sees them. */
+/**
+ * Noisy images (count, 1, 8, 8) of stripes that lie (class 0) or stand (1), as a camera of some contrast and brightness
+ * sees them.
+ */
 function photograph(count: number, { contrast = 1, brightness = 0, randomSeed = 1 }) {
   const random = new Generator(randomSeed);
   const inputs = new Float32Array(count * size);
@@ -78,7 +81,8 @@ for (const { place, channels, parameters, foldsInto, findings } of (await inspec
   for (const finding of findings) console.log(`  ${finding}`);
 }
 
-// The camera that it will see through is another one: its statistics, of images without labels, take the place of the old ones.
+// The camera that it will see through is another one: its statistics, of images without labels, take the place of the
+// old ones.
 const camera = { contrast: 0.3, brightness: 2 };
 const there = photograph(400, { ...camera, randomSeed: 3 });
 console.log(`another camera: accuracy ${await accuracyOf(trained, there)}`);

@@ -1,5 +1,6 @@
-// Bundles what is to be one file: the library as dist/evenkeel.min.js, for a plain <script type="module"> without a bundler; and, in its
-// place, the module that draws figures, so that what it draws with need not be installed. Licences of others go to dist/pages/NOTICES.md.
+// Bundles what is to be one file: the library as dist/evenkeel.min.js, for a plain <script type="module"> without a
+// bundler; and, in its place, the module that draws figures, so that what it draws with need not be installed. Licences
+// of others go to dist/pages/NOTICES.md.
 import { rmSync } from "node:fs";
 import { build } from "vite";
 

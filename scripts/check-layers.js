@@ -1,16 +1,18 @@
-// Imports of src/ point one way: a place may import itself and whatever stands on an earlier line of `layers`. `npm run check` runs it.
+// Imports of src/ point one way: a place may import itself and whatever stands on an earlier line of `layers`.
+// `npm run check` runs it.
 import { readdirSync, readFileSync } from "node:fs";
 import { dirname, join, posix } from "node:path";
 
 /** Lowest first. Names are folders of src/ or files; those on one line may import one another. */
 const layers = [
   ["errors", "elementary", "communicator", "version"],
-  ["shape", "random", "warnings"],
+  ["shape", "random", "warnings", "moments"],
   ["backend", "threads", "layer-pass"],
-  ["tensor", "scope", "autograd", "storage", "create"],
+  ["tensor", "scope", "autograd", "storage", "create", "tracing"],
   ["ops", "data"],
   ["nn"],
-  ["train", "graph", "networks", "formats", "diagnostics", "evaluation", "distributed"],
+  ["distributed"],
+  ["train", "graph", "networks", "formats", "diagnostics", "evaluation"],
   ["index"],
   ["study"],
   ["pages"],

@@ -4,6 +4,7 @@ import { refusePromise, scope } from "./scope.js";
 import { formatShape, type Shape, sameShape } from "./shape.js";
 import { Storage } from "./storage.js";
 import { Tensor } from "./tensor.js";
+import { tracer } from "./tracing.js";
 
 let recording = true;
 
@@ -19,6 +20,10 @@ let recording = true;
  * ```
  */
 export function noGrad<T>(fn: () => T): T {
+  return tracer === null ? withoutRecording(fn) : tracer.withoutGradient(() => withoutRecording(fn));
+}
+
+function withoutRecording<T>(fn: () => T): T {
   const before = recording;
   recording = false;
   try {

@@ -2,6 +2,7 @@ import { backend as currentBackend } from "./backend/index.js";
 import { ShapeError } from "./errors.js";
 import { checkShape, formatShape, type Shape, sizeOf } from "./shape.js";
 import { empty, type Tensor, upload } from "./tensor.js";
+import { defineOp } from "./tracing.js";
 
 /** Options of {@link tensor}. */
 export interface TensorOptions {
@@ -101,19 +102,19 @@ export function tensor(
 }
 
 /** A tensor of zeros. @param shape - whole numbers ≥ 0 */
-export function zeros(shape: Shape, options: TensorOptions = {}): Tensor {
+export const zeros = defineOp("zeros", (shape: Shape, options: TensorOptions = {}): Tensor => {
   return filled("zeros(shape)", shape, 0, options);
-}
+});
 
 /** A tensor of ones. @param shape - whole numbers ≥ 0 */
-export function ones(shape: Shape, options: TensorOptions = {}): Tensor {
+export const ones = defineOp("ones", (shape: Shape, options: TensorOptions = {}): Tensor => {
   return filled("ones(shape)", shape, 1, options);
-}
+});
 
 /** A tensor of equal values. @param shape - whole numbers ≥ 0 */
-export function full(shape: Shape, value: number, options: TensorOptions = {}): Tensor {
+export const full = defineOp("full", (shape: Shape, value: number, options: TensorOptions = {}): Tensor => {
   return filled("full(shape)", shape, value, options);
-}
+});
 
 function filled(where: string, shape: Shape, value: number, options: TensorOptions): Tensor {
   checkShape(where, shape);

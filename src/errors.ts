@@ -1,6 +1,6 @@
 /**
- * Every error that Evenkeel throws on purpose. Messages read `where: expected what, got what. Cure.`; each class stands for one
- * kind of failure, so that a program can tell them apart, and carries the parts of its message as fields.
+ * Every error that Evenkeel throws on purpose. Messages read `where: expected what, got what. Cure.`; each class stands
+ * for one kind of failure, so that a program can tell them apart, and carries the parts of its message as fields.
  *
  * A new kind of failure gets a new class only when a caller could sensibly do something else about it.
  */
@@ -48,6 +48,9 @@ export class MissingNetworkError extends DataError {}
 
 /** A file is not in the format it claims, or is cut short. */
 export class FormatError extends EvenkeelError {}
+
+/** A network cannot become a graph: its `forward` does what no graph can hold. */
+export class TraceError extends EvenkeelError {}
 
 /** A state dict does not fit the module: lists every missing, unexpected and mis-shaped entry at once. */
 export class StateDictError extends EvenkeelError {
@@ -113,8 +116,8 @@ export class OutOfMemoryError extends EvenkeelError {
   }
 
   /**
-   * The same failure, in a pass of a layer, unless it is known already: names it, and the largest batch that would have come as far. `samples`
-   * were in the batch, and `before` bytes in use before anything was computed from it.
+   * The same failure, in a pass of a layer, unless it is known already: names it, and the largest batch that would have
+   * come as far. `samples` were in the batch, and `before` bytes in use before anything was computed from it.
    */
   inLayer(layer: string, during: string, samples: number, before: number): OutOfMemoryError {
     if (this.layer !== null) return this;

@@ -48,6 +48,7 @@ export type {
 export type { DiagnoseProgress } from "./diagnostics/diagnose/passes.js";
 export type { Distribution } from "./diagnostics/distribution.js";
 export type { Histogram } from "./diagnostics/histogram.js";
+export { quantiles } from "./diagnostics/quantiles.js";
 export type {
   HistogramsRecord,
   NormDistributions,
@@ -77,13 +78,27 @@ export {
   type DataSplit,
   describeModel,
   type LoadedModel,
+  type LoadModelOptions,
   loadModel,
   type ModelDescription,
   type ModelMeta,
   type ModelVersions,
   type NetworkRecord,
+  type SaveModelOptions,
   saveModel,
 } from "./formats/model-file/save-model.js";
+export {
+  decodeRun,
+  decodeRunData,
+  type EncodedRun,
+  encodeRun,
+  encodeRunData,
+  type PlaygroundNetwork,
+  type PlaygroundRun,
+  type RunCurves,
+  type RunData,
+  type RunSamples,
+} from "./formats/playground-run.js";
 export { readSafetensors, type SafetensorsFile, writeSafetensors } from "./formats/safetensors/safetensors.js";
 export type { Drift } from "./graph/channel-statistics.js";
 export { type ConvertedNorm, convertNorm } from "./graph/convert-norm.js";
@@ -94,6 +109,9 @@ export {
   foldBatchNorm,
   type LeftNorm,
 } from "./graph/fold-batch-norm.js";
+export { Graph } from "./graph/graph.js";
+export type { LayerNode, NetworkNode, OpenShape, OpNode } from "./graph/node.js";
+export type { GraphInput } from "./graph/parts.js";
 export {
   type RecalibratedNorm,
   type RecalibrateMode,
@@ -102,6 +120,7 @@ export {
   type Recalibration,
   recalibrate,
 } from "./graph/recalibrate.js";
+export { type TraceOptions, trace } from "./graph/trace.js";
 export {
   cnn,
   type MlpOptions,
@@ -119,6 +138,7 @@ export { Conv2d, type Conv2dOptions } from "./nn/conv2d.js";
 export { Dropout, type DropoutOptions } from "./nn/dropout.js";
 export { Embedding } from "./nn/embedding.js";
 export { Flatten } from "./nn/flatten.js";
+export type { ChannelAxis, ChannelMap, LayerTraits } from "./nn/layer-traits.js";
 export { Linear, type LinearOptions } from "./nn/linear.js";
 export { type AnyModule, type ForwardListener, Module, type StateDictDifference } from "./nn/module.js";
 export { BatchNorm, type BatchNormOptions } from "./nn/norms/batch-norm.js";
@@ -130,14 +150,9 @@ export { LayerNorm, type LayerNormOptions } from "./nn/norms/layer-norm.js";
 export type { MaskedOutput } from "./nn/norms/mask.js";
 export { Norm, type NormForwardOptions } from "./nn/norms/norm.js";
 export { RmsNorm, type RmsNormOptions } from "./nn/norms/rms-norm.js";
-export {
-  RunningNorm,
-  type RunningNormOptions,
-  type RunningNormState,
-  type Statistics,
-} from "./nn/norms/running-norm.js";
-export { syncBatchNorm } from "./nn/norms/sync-batch-norm.js";
-export { SynchronizedNorm, type SynchronizedNormOptions } from "./nn/norms/synchronized-norm.js";
+export { RunningNorm, type RunningNormOptions } from "./nn/norms/running-norm.js";
+export type { RunningNormState, Statistics } from "./nn/norms/running-statistics.js";
+export { type SynchronizedNorm, type SynchronizedNormOptions, syncBatchNorm } from "./nn/norms/sync-batch-norm.js";
 export { AvgPool2d, GlobalAvgPool2d, MaxPool2d } from "./nn/pooling.js";
 export { Reparametrized } from "./nn/reparametrized/reparametrized.js";
 export { SpectralNorm, type SpectralNormOptions } from "./nn/reparametrized/spectral-norm.js";

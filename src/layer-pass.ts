@@ -22,17 +22,18 @@ export function currentPass(): LayerPass | null {
  * Runs the forward pass of a layer. Where memory runs out in it, or in a backward pass through what it computed, the error names the
  * innermost layer, and the largest batch of the outermost one that would have come as far.
  */
-export function runLayer<T>(
+export function runLayer<Input extends unknown[], Output>(
   layer: object,
   x: { readonly shape: Shape; readonly backend: Backend },
-  forward: () => T,
-): T {
+  forward: (...input: Input) => Output,
+  input: Input,
+): Output {
   const outer = current;
   const { samples, before } = outer ?? { samples: x.shape[0] ?? 1, before: x.backend.bytesInUse() };
   const pass = { layer, samples, before };
   current = pass;
   try {
-    return forward();
+    return forward.apply(layer, input);
   } catch (error) {
     throw namedIn(pass, "forward(x)", error);
   } finally {

@@ -65,7 +65,10 @@ export function resolveAxes(where: string, axes: number | readonly number[] | un
   return [...new Set(list)].sort((a, b) => a - b);
 }
 
-/** The shape that two shapes broadcast to: aligned at the last axis, sizes equal or 1. @throws ShapeError if they do not fit */
+/**
+ * The shape that two shapes broadcast to: aligned at the last axis, sizes equal or 1. @throws ShapeError if they do not
+ * fit
+ */
 export function broadcastShapes(where: string, a: Shape, b: Shape): number[] {
   const rank = Math.max(a.length, b.length);
   const result = new Array<number>(rank);
@@ -92,7 +95,10 @@ export function broadcastStrides(from: Shape, to: Shape): number[] {
   return to.map((_, axis) => (axis < missing || from[axis - missing] === 1 ? 0 : own[axis - missing]));
 }
 
-/** A walk over up to five nested loops that read or write several tensors at once, each with its own strides in elements. */
+/**
+ * A walk over up to five nested loops that read or write several tensors at once, each with its own strides in
+ * elements.
+ */
 export interface StridedView {
   /** How often each loop runs, outermost first. */
   readonly extents: readonly number[];
@@ -100,7 +106,10 @@ export interface StridedView {
   readonly strides: readonly (readonly number[])[];
 }
 
-/** The same walk with as few loops as possible: sizes of 1 are dropped, and loops that continue each other in every tensor are joined. */
+/**
+ * The same walk with as few loops as possible: sizes of 1 are dropped, and loops that continue each other in every
+ * tensor are joined.
+ */
 export function collapse({ extents, strides }: StridedView): StridedView {
   const kept: number[] = [];
   const keptStrides = strides.map((): number[] => []);

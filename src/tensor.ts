@@ -6,6 +6,7 @@ import { ArgumentError, GraphError, ShapeError, TensorFreedError } from "./error
 import { disown, own, whenEscaping } from "./scope.js";
 import { formatShape, type Shape, sameShape, sizeOf } from "./shape.js";
 import { Storage } from "./storage.js";
+import { defineOp, tracer } from "./tracing.js";
 
 /** What a tensor holds on to: kept apart from it, so that it can be let go after the tensor itself has been collected. */
 class Hold {
@@ -209,6 +210,7 @@ export class Tensor {
 
   /** The values, copied out, in row-major order. @throws TensorFreedError if it has been freed */
   async data(): Promise<Float32Array> {
+    tracer?.read(this, "data()");
     const { storage } = this;
     // A loop that only awaits data would never let the collector's messages in.
     if (unscopedBytes > unscopedLimit) {
@@ -224,6 +226,7 @@ export class Tensor {
 
   /** As {@link Tensor.data}, at once. @throws BackendError on a backend that cannot answer at once */
   dataSync(): Float32Array {
+    tracer?.read(this, "dataSync()");
     return new Float32Array(this.backend.readSync(this.block, this.size * 4));
   }
 
@@ -240,7 +243,7 @@ export class Tensor {
 
   /** The same values without the graph: gradients stop here. The memory is shared, not copied. */
   detach(): Tensor {
-    return new Tensor(this.storage.retain(), this.shape, "detach", true);
+    return detach(this);
   }
 
   /**
@@ -254,6 +257,7 @@ export class Tensor {
    * @throws OutOfMemoryError naming the layer and a batch that fits; some leaves then have gradients, so call `zeroGrad()` before another try
    */
   backward(cotangent?: Tensor | Float32Array | null, options: BackwardOptions = {}): void {
+    tracer?.refuse("backward()", "Compute gradients outside of forward.");
     const seed = this.#cotangent(cotangent ?? null);
     if (this.#hold.node !== null) {
       this.#hold.node.backward(seed, options.retainGraph ?? false, options.onGradient ?? null);
@@ -333,6 +337,9 @@ export class Tensor {
     return `Tensor(${formatShape(this.shape)})`;
   }
 }
+
+/** The same values without the graph: gradients stop here. Shares the memory. */
+export const detach = defineOp("detach", (t: Tensor) => view("detach", t, t.shape));
 
 /** A new tensor of undefined values on a backend, for an op to fill. `origin` names the op. */
 export function empty(origin: string, backend: Backend, shape: Shape, bytesPerValue = 4): Tensor {

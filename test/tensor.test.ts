@@ -114,7 +114,7 @@ describeEachBackend("a tensor", () => {
         "ArgumentError: Tensor(2×3).transpose(order): expected each axis of 2×3 once, got [0, 0]. List the axes 0 to 1 in their new order.",
         "ArgumentError: Tensor(2×3).slice(start, end, axis): expected 0 ≤ start ≤ end ≤ 2 along axis 0, got start 2, end 1. Name a part that the axis has.",
         "ArgumentError: Tensor(2×3).sum(axis): expected an axis from -2 to 1, got 2. Name an axis that the tensor has.",
-        "ShapeError: Tensor(0).max(axis): expected at least one value along each axis that is reduced, got 0. Reduce a tensor that has values.",
+        "ShapeError: Tensor(0).max(axis): expected at least one value along axis 0, got none (shape 0). Reduce an axis that has values.",
         "ShapeError: concat(list, axis): expected shapes equal to 2×3 but along axis 0, got 1. Reshape or slice the tensors so that only that axis differs.",
         "ShapeError: Tensor(2×3).item(): expected one value, got 6. Reduce it first, or read data().",
       ]

@@ -33,7 +33,8 @@ export const SEED = { x: 1, dy: 2, weight: 3, bias: 4, labels: 5, digest: 6, par
 export const sizeOf = (shape) => shape.reduce((product, extent) => product * extent, 1);
 
 /**
- * What peers compare: the values against a fixed random direction, and their root mean square (the scale of a deviation).
+ * What peers compare: the values against a fixed random direction, and their root mean square (the scale of a
+ * deviation).
  * @type {(values: ArrayLike<number>) => [number, number]}
  */
 export function digest(values) {

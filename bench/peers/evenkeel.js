@@ -158,7 +158,10 @@ function trainingStep({ layers, input, classes, lr }) {
   };
 }
 
-/** The drawn weights and biases of convolutions and linear layers; norms, whose weights have rank 1, keep ones and zeros. */
+/**
+ * The drawn weights and biases of convolutions and linear layers; norms, whose weights have rank 1, keep ones and
+ * zeros.
+ */
 function initialState(model) {
   const parameters = model.namedParameters();
   const state = {};

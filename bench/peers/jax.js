@@ -1,5 +1,5 @@
-// jax-js on its WebAssembly backend. It has no batch norm with state, so it is spared the running statistics; everything
-// else is composed as its documentation suggests, inside `jit` where that is faster.
+// jax-js on its WebAssembly backend. It has no batch norm with state, so it is spared the running statistics;
+// everything else is composed as its documentation suggests, inside `jit` where that is faster.
 import { readFileSync } from "node:fs";
 import { digest, labels, SEED, sizeOf, UNIT, uniform } from "./data.js";
 import { serve } from "./serve.js";
@@ -19,7 +19,8 @@ const PADDING_1 = [
 /** @type {(values: Float32Array, shape: number[]) => any} */
 const array = (values, shape) => np.array(values).reshape(shape);
 
-// Two kernels, fused each: the statistics, then one affine map. Faster here than `nn.standardize`, which is what it computes.
+// Two kernels, fused each: the statistics, then one affine map. Faster here than `nn.standardize`, which is what it
+// computes.
 const statistics = jit((x) => {
   const axes = statisticsAxes(x.ndim);
   const mean = x.ref.mean(axes, { keepdims: true });
@@ -38,7 +39,10 @@ function batchNorm(x, weight, bias) {
   return affine(x, mean, variance, weight, bias);
 }
 
-/** Norms of rows, likewise in two kernels. `view` is the shape whose last axis is averaged over; rms: about 0, by its own eps, without bias. */
+/**
+ * Norms of rows, likewise in two kernels. `view` is the shape whose last axis is averaged over; rms: about 0, by its
+ * own eps, without bias.
+ */
 const ROW_NORMS = {
   layer: { view: (shape) => shape, eps: EPS },
   group: { view: ([batch]) => [batch, 8, -1], eps: EPS },

@@ -1,5 +1,6 @@
-// The rate at which WebAssembly multiplies and adds when it does nothing else: what no product or convolution can beat. A module is written
-// here byte by byte, as there is nothing else to compile: a loop over accumulators in registers, as many as hide the latency.
+// The rate at which WebAssembly multiplies and adds when it does nothing else: what no product or convolution can beat.
+// A module is written here byte by byte, as there is nothing else to compile: a loop over accumulators in registers, as
+// many as hide the latency.
 
 const ACCUMULATORS = 12;
 const LANES = 4;

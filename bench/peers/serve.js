@@ -8,7 +8,8 @@ const MINIMUM_REPETITIONS = 3;
  * One prepared piece of work.
  * @typedef {object} Work
  * @property {() => unknown} run does it once, results wholly computed; may return a promise
- * @property {() => Promise<[number, number][]>} check a digest of each result, from a fresh state; called before any `run`
+ * @property {() => Promise<[number, number][]>} check a digest of each result, from a fresh state; called before any
+ * `run`
  * @property {number} [checkRuns] how often `check` does the work; 1 by default
  * @property {() => void} [dispose]
  */

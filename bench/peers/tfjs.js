@@ -1,5 +1,5 @@
-// TensorFlow.js in plain Node, without its native add-on: backend `cpu` (JavaScript) or `wasm`. Channels are last, which is
-// its native layout; the checks transpose.
+// TensorFlow.js in plain Node, without its native add-on: backend `cpu` (JavaScript) or `wasm`. Channels are last,
+// which is its native layout; the checks transpose.
 import { createRequire } from "node:module";
 import { digest, labels, SEED, sizeOf, UNIT, uniform } from "./data.js";
 import { serve, Unsupported } from "./serve.js";

@@ -1,5 +1,5 @@
-// Writes src/data/digits.bin: of MNIST the first 200 training and 50 test images of each digit, with 16 levels of grey. Deflated: a label for
-// each image, then its 28×28 levels, row by row; those to train on first.
+// Writes src/data/digits.bin: of MNIST the first 200 training and 50 test images of each digit, with 16 levels of grey.
+// Deflated: a label for each image, then its 28×28 levels, row by row; those to train on first.
 import { readFileSync, writeFileSync } from "node:fs";
 import { deflateRawSync } from "node:zlib";
 import { parseIdx } from "evenkeel";

@@ -6,7 +6,10 @@ import type { NetworkSnapshot, Snapshot } from "./training/snapshot.js";
 import type { Answer, Answers, Question } from "./worker/answers.js";
 import type { FromWorker, ThreadsReport, ToWorker } from "./worker/messages.js";
 
-/** What is shown and done on the page: settings, the two networks in training, and how to change them. Every view is given it. */
+/**
+ * What is shown and done on the page: settings, the two networks in training, and how to change them. Every view is
+ * given it.
+ */
 export interface Run {
   /** The state of the page; the address follows it. */
   readonly settings: ReadonlySignal<Settings>;

@@ -1,6 +1,5 @@
 import { choice, type Field, integer, number, type Values } from "./fields.js";
-import { walkFields } from "./views/step-by-step/walk-fields.js";
-import { trainAndTestFields } from "./views/train-and-test/train-and-test-fields.js";
+import { trainAndTestFields, walkFields } from "./view-fields.js";
 
 /** What may differ between the two networks. */
 export const networkFields = {
@@ -29,7 +28,7 @@ export const sharedFields = {
   seed: integer(0, 4294967295, 1),
 };
 
-/** What the page shows; changing these does not touch the training. Views add theirs here. */
+/** What the page shows; changing these does not touch the training. */
 export const viewFields = {
   /** Which hidden layer is looked at, from 1. */
   layer: integer(1, 12, 1),

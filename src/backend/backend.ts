@@ -1,15 +1,16 @@
 /**
- * What a backend is: a place where blocks of memory live, and the kernels that work on them. It knows no shapes beyond the
- * counts it is given, checks nothing (the ops have done so), keeps no graph, and never returns a number to the host: results
- * are blocks, and only `read` and `readSync` bring them back. So a backend whose device answers later fits in the same way.
+ * What a backend is: a place where blocks of memory live, and the kernels that work on them. It knows no shapes beyond
+ * the counts it is given, checks nothing (the ops have done so), keeps no graph, and never returns a number to the
+ * host: results are blocks, and only `read` and `readSync` bring them back. So a backend whose device answers later
+ * fits in the same way.
  *
  * Rules that hold for every member:
  * - A block is row-major, contiguous and starts at its first value. Values are f32 unless a member says f64 or i32.
  * - `y`, `dx`, `dweight` … are outputs: allocated by the caller, wholly overwritten (accumulating members say so).
  * - Element by element members may write over one of their inputs; no other member may.
- * - Sums run in float64 (or in f32 within stretches that are then summed in float64), in an order that depends on the counts
- *   only. Hence equal inputs give equal bits, however many threads share the work.
- * - Any count may be 0.
+ * - Sums run in float64 (or in f32 within stretches that are then summed in float64), in an order that depends on the
+ *   counts only. Hence equal inputs give equal bits, however many threads share the work.
+ * - Any count may be 0, unless a member says otherwise.
  *
  * `cpu` is the oracle: plain loops, sums in float64. `wasm` is the fast one.
  */
@@ -78,7 +79,8 @@ export type UnaryGradientOp = Exclude<UnaryOp, "neg">;
 
 /**
  * Functions of two values. `powBase`: b·a^(b−1), `powExponent`: a^b·ln a (0 where a is 0): the two slopes of `pow`.
- * `pass`: a where b is not 0, else 0, even of a NaN. `logisticLoss`: max(a, 0) − a·b + ln(1 + e^−|a|), the cross-entropy of logit a with target b; `logisticSlope`: sigmoid(a) − b.
+ * `pass`: a where b is not 0, else 0, even of a NaN. `logisticLoss`: max(a, 0) − a·b + ln(1 + e^−|a|), the
+ * cross-entropy of logit a with target b; `logisticSlope`: sigmoid(a) − b.
  */
 export type BinaryOp =
   | "add"
@@ -117,15 +119,18 @@ export interface Elementwise<Block> {
   unary(op: UnaryOp, x: Block, y: Block, length: number, parameter: number): void;
   /** dx[i] = dy[i]·f′ at `saved`[i], which is the input or the output: see {@link UnaryGradientOp}. */
   unaryGradient(op: UnaryGradientOp, dy: Block, saved: Block, dx: Block, length: number, parameter: number): void;
-  /** y = f(a, b), y contiguous over the walk. When both inputs are contiguous and full, the view has one loop of strides 1, 1. */
+  /**
+   * y = f(a, b), y contiguous over the walk. When both inputs are contiguous and full, the view has one loop of strides
+   * 1, 1.
+   */
   binary(op: BinaryOp, a: Block, b: Block, y: Block, view: BinaryView): void;
   /** Copies along a walk: transposes, slices, joins and repeats. Writes only what the walk reaches. */
   copy(x: Block, y: Block, view: CopyView): void;
   /**
-   * y[i] = x[i] / (1 − p) where a hash of (seed, i) lets it pass, else 0. The same seed gives the same mask, so that the
-   * gradient is this member on dy, and nothing is stored. `seed` is an integer in [0, 2³²).
-   * The hash of element i: h = i·0x9e3779b9 + seed; h = (h ^ h>>>16)·0x21f0aaad; h = (h ^ h>>>15)·0x735a2d97; h ^= h>>>15,
-   * all modulo 2³²; it passes when h ≥ ⌊p·2³²⌋ as unsigned numbers.
+   * y[i] = x[i] / (1 − p) where a hash of (seed, i) lets it pass, else 0. The same seed gives the same mask, so that
+   * the gradient is this member on dy, and nothing is stored. `seed` is an integer in [0, 2³²). The hash of element i:
+   * h = i·0x9e3779b9 + seed; h = (h ^ h>>>16)·0x21f0aaad; h = (h ^ h>>>15)·0x735a2d97; h ^= h>>>15, all modulo 2³²; it
+   * passes when h ≥ ⌊p·2³²⌋ as unsigned numbers.
    */
   dropout(x: Block, y: Block, length: number, p: number, seed: number): void;
 }
@@ -163,7 +168,10 @@ export interface MatrixProduct {
 export interface MatrixProducts<Block> {
   /** c = a·b, plus `bias` (n values, added to every row) if it is given. k = 0 gives the bias or 0. */
   gemm(a: Block, b: Block, bias: Block | null, c: Block, product: MatrixProduct): void;
-  /** One such product, without bias, for each step of a walk over the matrices of a and b; strides in values, c is contiguous. */
+  /**
+   * One such product, without bias, for each step of a walk over the matrices of a and b; strides in values, c is
+   * contiguous.
+   */
   batchedGemm(a: Block, b: Block, c: Block, product: MatrixProduct, batch: BinaryView): void;
 }
 
@@ -172,8 +180,8 @@ export interface Lookups<Block> {
   /** y[i] = table[indices[i]] for `count` indices (i32, within range) and rows of `width` values. */
   gather(table: Block, indices: Block, y: Block, count: number, width: number): void;
   /**
-   * dtable[r] = Σ dy[i] over all i with indices[i] = r, for r < `rows`: the gradient of {@link Lookups.gather}. Row `skipped` (−1: none)
-   * gets 0.
+   * dtable[r] = Σ dy[i] over all i with indices[i] = r, for r < `rows`: the gradient of {@link Lookups.gather}. Row
+   * `skipped` (−1: none) gets 0.
    */
   scatterAdd(
     dy: Block,
@@ -186,7 +194,10 @@ export interface Lookups<Block> {
   ): void;
 }
 
-/** A two-dimensional convolution (cross-correlation) of (N, inChannels, H, W) with (outChannels, inChannels/groups, kh, kw). */
+/**
+ * A two-dimensional convolution (cross-correlation) of (N, inChannels, H, W) with (outChannels, inChannels/groups, kh,
+ * kw).
+ */
 export interface ConvGeometry {
   readonly batch: number;
   readonly inChannels: number;
@@ -203,7 +214,7 @@ export interface ConvGeometry {
   readonly groups: number;
 }
 
-/** Convolutions and their gradients. */
+/** Convolutions and their gradients. No count is 0. */
 export interface Convolutions<Block> {
   /** y (N, outChannels, outHeight, outWidth) = x ∗ weight, plus `bias` per output channel if it is given. */
   conv2d(x: Block, weight: Block, bias: Block | null, y: Block, geometry: ConvGeometry): void;
@@ -222,13 +233,16 @@ export interface PoolGeometry {
   readonly outWidth: number;
   readonly kernel: readonly [number, number];
   readonly stride: readonly [number, number];
-  /** Smaller than half the kernel rounded up, so that every window reaches a real value. */
+  /** Smaller than the kernel; planes are not empty: every window reaches a real value. */
   readonly padding: readonly [number, number];
 }
 
 /** Pooling and its gradients. Padding is never counted: not as a maximum, not in the average's divisor. */
 export interface Pooling<Block> {
-  /** y = the largest value of each window (NaN if it has one); `indices` (i32) = where it stands in its plane, the first if several. */
+  /**
+   * y = the largest value of each window (NaN if it has one); `indices` (i32) = where it stands in its plane, the first
+   * if several.
+   */
   maxPool2d(x: Block, y: Block, indices: Block, geometry: PoolGeometry): void;
   /** dx = 0, plus each dy at the place its window's index names. */
   maxPool2dGradient(dy: Block, indices: Block, dx: Block, geometry: PoolGeometry): void;
@@ -239,11 +253,11 @@ export interface Pooling<Block> {
 }
 
 /**
- * Which values share a mean: x viewed as (outer, kept, inner); statistics are taken over outer and inner, one pair per kept
- * index. The parameter of flat element i has index ⌊i / repeat⌋ mod period.
+ * Which values share a mean: x viewed as (outer, kept, inner); statistics are taken over outer and inner, one pair per
+ * kept index. The parameter of flat element i has index ⌊i / repeat⌋ mod period.
  *
- * Either outer = 1 (rows: layer, group, instance norm), or repeat = inner and period = kept (columns: batch norm, where each
- * parameter belongs to one mean).
+ * Either outer = 1 (rows: layer, group, instance norm), or repeat = inner and period = kept (columns: batch norm, where
+ * each parameter belongs to one mean).
  */
 export interface StatisticsView {
   readonly outer: number;
@@ -251,7 +265,10 @@ export interface StatisticsView {
   readonly inner: number;
   readonly repeat: number;
   readonly period: number;
-  /** Whether the mean is subtracted; if not (RMS norm; rows only), it is taken to be 0, also by the moments. Default: true. */
+  /**
+   * Whether the mean is subtracted; if not (RMS norm; rows only), it is taken to be 0, also by the moments. Default:
+   * true.
+   */
   readonly centred?: boolean;
 }
 
@@ -278,22 +295,26 @@ export interface AffineMap<Block> {
 }
 
 /**
- * Normalisation. **Moments** are a block of f64, three per kept index: count, mean, M2 = Σ(x − mean)². They are exact: mean 10⁴
- * with deviation 1, or a scale of 10¹⁵, lose nothing, and equal values give M2 = 0. Of no values they are 0, 0, 0, and x̂ is then 0.
+ * Normalisation. **Moments** are a block of f64, three per kept index: count, mean, M2 = Σ(x − mean)². They are exact:
+ * mean 10⁴ with deviation 1, or a scale of 10¹⁵, lose nothing, and equal values give M2 = 0. Of no values they are 0,
+ * 0, 0, and x̂ is then 0.
  *
  * An output that nobody needs may be null.
  */
 export interface Normalization<Block> {
-  /** moments[kept] = count, mean, M2 of x; where `mask` (as many f32 as x has) is given, of those values where it is not 0. */
+  /**
+   * moments[kept] = count, mean, M2 of x; where `mask` (as many f32 as x has) is given, of those values where it is not
+   * 0.
+   */
   moments(x: Block, view: StatisticsView, mask: Block | null, moments: Block): void;
   /** y = weight·(x − mean)/√(M2/count + eps) + bias, rectified if the map says so. */
   standardize(x: Block, moments: Block, view: StatisticsView, map: AffineMap<Block>, y: Block): void;
   /**
-   * The gradient of {@link Normalization.standardize} through the statistics: with s = 1/√(M2/count + eps), x̂ = (x − mean)·s,
-   * g = weight·dy: dx = s·(g − mean(g) − x̂·mean(g·x̂)), dweight = Σ dy·x̂, dbias = Σ dy. Without mean(g) where the view is not centred.
-   * Where the map rectifies, dy is first set to 0 wherever y, which is computed again from x, is not above 0.
-   * The two means are sums divided by the count of the moments, which need not be that of the view: moments may be of fewer values
-   * (masks) or of more (those of several processes).
+   * The gradient of {@link Normalization.standardize} through the statistics: with s = 1/√(M2/count + eps), x̂ = (x −
+   * mean)·s, g = weight·dy: dx = s·(g − mean(g) − x̂·mean(g·x̂)), dweight = Σ dy·x̂, dbias = Σ dy. Without mean(g)
+   * where the view is not centred. Where the map rectifies, dy is first set to 0 wherever y, which is computed again
+   * from x, is not above 0. The two means are sums divided by the count of the moments, which need not be that of the
+   * view: moments may be of fewer values (masks) or of more (those of several processes).
    */
   standardizeGradient(
     dy: Block,
@@ -306,8 +327,9 @@ export interface Normalization<Block> {
     dbias: Block | null,
   ): void;
   /**
-   * The first half of {@link Normalization.standardizeGradient} where each parameter has a mean of its own: sums[kept] = f64 Σ g and
-   * Σ g·(x − mean), g being dy where the map let values pass. Sums of parts of a batch, by the moments of all of it, may be added.
+   * The first half of {@link Normalization.standardizeGradient} where each parameter has a mean of its own: sums[kept]
+   * = f64 Σ g and Σ g·(x − mean), g being dy where the map let values pass. Sums of parts of a batch, by the moments of
+   * all of it, may be added.
    */
   standardizeGradientSums(
     dy: Block,
@@ -329,9 +351,15 @@ export interface Normalization<Block> {
     dweight: Block | null,
     dbias: Block | null,
   ): void;
-  /** y = weight·(x − mean)/√(variance + eps) + bias with given f32 mean and variance per kept index: a fixed map, which may rectify. */
+  /**
+   * y = weight·(x − mean)/√(variance + eps) + bias with given f32 mean and variance per kept index: a fixed map, which
+   * may rectify.
+   */
   normalizeWith(x: Block, mean: Block, variance: Block, view: StatisticsView, map: AffineMap<Block>, y: Block): void;
-  /** The gradient of {@link Normalization.normalizeWith}: dx = weight·dy·s, dweight = Σ dy·x̂, dbias = Σ dy, dy as for {@link Normalization.standardizeGradient}. */
+  /**
+   * The gradient of {@link Normalization.normalizeWith}: dx = weight·dy·s, dweight = Σ dy·x̂, dbias = Σ dy, dy as for
+   * {@link Normalization.standardizeGradient}.
+   */
   normalizeWithGradient(
     dy: Block,
     x: Block,
@@ -344,16 +372,17 @@ export interface Normalization<Block> {
     dbias: Block | null,
   ): void;
   /**
-   * averaged[kept] of moments[samples, kept], as running statistics take them: the mean count of those samples that have any values, the
-   * mean of means weighted by count, and the mean M2, so that M2/count is the mean of variances weighted by count.
+   * averaged[kept] of moments[samples, kept], as running statistics take them: the mean count of those samples that
+   * have any values, the mean of means weighted by count, and the mean M2, so that M2/count is the mean of variances
+   * weighted by count.
    */
   averageMoments(moments: Block, samples: number, kept: number, averaged: Block): void;
   /**
    * Moves running statistics (f32, kept values each) towards the batch: r ← momentum·r + (1 − momentum)·batch, with
-   * M2/(count − 1) as the batch's variance if `unbiased` (M2/count if not, or if count is 1). Where count is 0, r stays. `momentum` < 0 asks for the cumulative average:
-   * momentum = n/(n + 1) at n earlier updates. `counters` is two f32 of which the first (n, num_batches_tracked) grows by one if any r
-   * moves.
-   * If any mean or variance is not finite as f32, nothing moves but the second counter (skipped batches), which grows by one.
+   * M2/(count − 1) as the batch's variance if `unbiased` (M2/count if not, or if count is 1). Where count is 0, r
+   * stays. `momentum` < 0 asks for the cumulative average: momentum = n/(n + 1) at n earlier updates. `counters` is two
+   * f32 of which the first (n, num_batches_tracked) grows by one if any r moves. If any mean or variance is not finite
+   * as f32, nothing moves but the second counter (skipped batches), which grows by one.
    */
   updateRunning(
     moments: Block,
@@ -365,9 +394,9 @@ export interface Normalization<Block> {
     unbiased: boolean,
   ): void;
   /**
-   * What takes x̂ of a batch to that of the running statistics, within limits, for each kept index: with σ = √(variance + eps),
-   * r = clip(√(M2/count + eps)/σ, 1/rmax, rmax), d = clip((batch mean − mean)/σ, −dmax, dmax), as f32; 1 and 0 where count is 0.
-   * n is the first of `counters`, as in {@link Normalization.updateRunning}.
+   * What takes x̂ of a batch to that of the running statistics, within limits, for each kept index: with σ = √(variance
+   * + eps), r = clip(√(M2/count + eps)/σ, 1/rmax, rmax), d = clip((batch mean − mean)/σ, −dmax, dmax), as f32; 1 and 0
+   * where count is 0. n is the first of `counters`, as in {@link Normalization.updateRunning}.
    */
   renormFactors(
     moments: Block,
@@ -397,10 +426,10 @@ export interface Summaries<Block> {
   /**
    * What the values of x, viewed as (outer, kept, inner), are like: `summary` is f64, 4 + bins + 6·kept of them:
    * - low and high, the range of the histogram;
-   * - how many of the counted values lie below and above it, then how many in each bin: x is in bin ⌊(x − low)·(bins/(high − low))⌋, computed
-   *   in f32, and high in the last one; NaN is nowhere;
-   * - for each kept index count, mean and M2 as in {@link Normalization.moments}, the least and the largest value (NaN is passed over;
-   *   ∞ and −∞ of no values), and how many are 0.
+   * - how many of the counted values lie below and above it, then how many in each bin: x is in bin ⌊(x −
+   *   low)·(bins/(high − low))⌋, computed in f32, and high in the last one; NaN is nowhere;
+   * - for each kept index count, mean and M2 as in {@link Normalization.moments}, the least and the largest value (NaN
+   *   is passed over; ∞ and −∞ of no values), and how many are 0.
    */
   summarize(
     x: Block,
@@ -413,8 +442,9 @@ export interface Summaries<Block> {
 /** Losses whose gradient is better computed whole. */
 export interface Losses<Block> {
   /**
-   * loss[0] = Σₙ Lₙ / Σₙ w[labelₙ], Lₙ = −Σ_c q_c·w_c·ln softmax(logitsₙ)_c, q_c = (1 − smoothing)·[c = labelₙ] + smoothing/classes;
-   * w = 1 where `weights` is null. `labels` is i32, within range. `logProbabilities` (rows × classes) receives ln softmax.
+   * loss[0] = Σₙ Lₙ / Σₙ w[labelₙ], Lₙ = −Σ_c q_c·w_c·ln softmax(logitsₙ)_c, q_c = (1 − smoothing)·[c = labelₙ] +
+   * smoothing/classes; w = 1 where `weights` is null. `labels` is i32, within range. `logProbabilities` (rows ×
+   * classes) receives ln softmax.
    */
   crossEntropy(
     logits: Block,
@@ -469,9 +499,15 @@ export interface SgdStep {
 
 /** Steps of optimisers, in place, and the norm they may be clipped by. */
 export interface Optimization<Block> {
-  /** g = gradientScale·gradient + weightDecay·p; v = momentum·v + g (v = g at first); p −= lr·(nesterov ? g + momentum·v : v). `velocity` is null without momentum. */
+  /**
+   * g = gradientScale·gradient + weightDecay·p; v = momentum·v + g (v = g at first); p −= lr·(nesterov ? g + momentum·v
+   * : v). `velocity` is null without momentum.
+   */
   sgdStep(parameter: Block, gradient: Block, velocity: Block | null, length: number, step: SgdStep): void;
-  /** With g = gradientScale·gradient: m = β₁m + (1 − β₁)g, v = β₂v + (1 − β₂)g², p −= lr·(m / correction1) / (√(v / correction2) + eps); decay as {@link AdamStep} says. */
+  /**
+   * With g = gradientScale·gradient: m = β₁m + (1 − β₁)g, v = β₂v + (1 − β₂)g², p −= lr·(m / correction1) / (√(v /
+   * correction2) + eps); decay as {@link AdamStep} says.
+   */
   adamStep(parameter: Block, gradient: Block, first: Block, second: Block, length: number, step: AdamStep): void;
   /** total[0] (f64) = Σ x² over the values of all blocks */
   sumSquares(xs: readonly { readonly block: Block; readonly length: number }[], total: Block): void;

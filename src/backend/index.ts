@@ -13,7 +13,8 @@ export function backend(): Backend {
 }
 
 /**
- * Chooses where tensors made from now on live and are worked on. Tensors stay where they were made, and one op never mixes two.
+ * Chooses where tensors made from now on live and are worked on. Tensors stay where they were made, and one op never
+ * mixes two.
  *
  * @param name - `"wasm"` (the default: SIMD kernels) or `"cpu"` (plain loops in float64: slow, for checking)
  * @throws ArgumentError if there is no such backend

@@ -1,6 +1,5 @@
 #!/usr/bin/env node
 import { Command, CommanderError } from "commander";
-import { EvenkeelError } from "../errors.js";
 import { version } from "../version.js";
 import { doctorCommand } from "./commands/doctor.js";
 import { evaluateCommand } from "./commands/evaluate.js";
@@ -12,33 +11,29 @@ import { recalibrateCommand } from "./commands/recalibrate.js";
 import { repairCommand } from "./commands/repair.js";
 import { studyCommand } from "./commands/study.js";
 import { trainCommand } from "./commands/train.js";
+import { describeError } from "./print/error.js";
 
 /** Exit codes: bad input, and a command line that cannot be understood. */
 const badInput = 1;
 const misuse = 2;
 
-function isFileError(error: unknown): error is NodeJS.ErrnoException {
-  return error instanceof Error && "syscall" in error;
-}
-
-/** One line on stderr; the stack only with --debug, or when it is a defect of ours. */
-function report(error: unknown, debug: boolean): void {
-  process.stderr.write(`evenkeel: ${describe(error, debug)}\n`);
-}
-
-function describe(error: unknown, debug: boolean): string {
-  if (!(error instanceof Error)) return String(error);
-  if (debug) return error.stack ?? error.message;
-  if (error instanceof EvenkeelError) return error.message;
-  if (!isFileError(error)) return error.stack ?? error.message;
-  return `${error.path || error.syscall}: expected a place that can be used, got ${error.message}. Check its name and rights.`;
-}
+/** Where help is not shown on a terminal it has this many columns, so that each flag has one line. */
+const plainColumns = 120;
 
 const program = new Command("evenkeel")
   .description("Train normalised neural networks, see whether normalisation does its job, and ship them.")
-  .version(version)
+  .version(version, "-V, --version", "print the version")
+  .helpOption("-h, --help", "show this help")
+  .helpCommand("help [command]", "show the help of a command")
   .option("--debug", "print the stack of an error")
   .showHelpAfterError("(evenkeel --help lists the commands and options)")
+  .configureHelp({
+    showGlobalOptions: true,
+    subcommandTerm: (command) => `${command.name()} ${command.usage().replace("[options]", "").trim()}`,
+  })
+  .configureOutput({
+    getOutHelpWidth: () => (process.stdout.isTTY ? process.stdout.columns : plainColumns),
+  })
   .exitOverride();
 const commands = [
   trainCommand,
@@ -56,10 +51,20 @@ for (const command of commands.map((make) => make())) {
   program.addCommand(command.copyInheritedSettings(program));
 }
 
+/** The command that runs: its flags are those that errors name. */
+let running: Command = program;
+program.hook("preSubcommand", (_, command) => {
+  running = command;
+});
+
+function report(error: unknown): void {
+  process.stderr.write(`evenkeel: ${describeError(error, running, program.opts()["debug"] === true)}\n`);
+}
+
 // A reader that has gone, as in `evenkeel train … | head -1`, does not end a training run; any other failure to write does.
 process.stdout.on("error", (error: NodeJS.ErrnoException) => {
   if (error.code === "EPIPE") return;
-  report(error, false);
+  report(error);
   process.exit(badInput);
 });
 
@@ -69,7 +74,7 @@ try {
   if (error instanceof CommanderError) {
     process.exitCode = error.exitCode === 0 ? 0 : misuse;
   } else {
-    report(error, program.opts()["debug"] === true);
+    report(error);
     process.exitCode = badInput;
   }
 }

@@ -7,10 +7,10 @@ import { type DataForModel, type DataPart, loadDataAs } from "../node/data/load-
 /** The flags of a command that looks at the data a model was trained on. */
 export interface ModelDataFlags {
   readonly data: string;
-  readonly part?: DataPart;
+  readonly part: DataPart | undefined;
   readonly samples: number;
   readonly seed: number;
-  readonly skipBadRows?: boolean;
+  readonly skipBadRows: boolean | undefined;
 }
 
 /** The training part, unless another is named, or all of data that have none. */

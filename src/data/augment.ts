@@ -6,7 +6,10 @@ import { bilinear, clamp, type Planes, planesOf, redraw } from "./image-plane.js
 
 /** Options of {@link augment}: what is done to each sample, in this order. */
 export interface AugmentOptions {
-  /** Cuts out a window at random and stretches it (bilinear) to the whole image; each side keeps at least this share, in (0, 1]. */
+  /**
+   * Cuts out a window at random and stretches it (bilinear) to the whole image; each side keeps at least this share, in
+   * (0, 1].
+   */
   readonly crop?: number | undefined;
   /** Moves an image by up to so many pixels along each axis; the edge is repeated. A whole number. */
   readonly shift?: number | undefined;

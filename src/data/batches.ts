@@ -8,16 +8,20 @@ import type { Batch, Dataset, TensorData } from "./dataset.js";
 export interface BatchesOptions {
   /** Samples in a batch, ≥ 1. */
   readonly batchSize: number;
-  /** Whether, and from which generator, a new order is drawn for each pass; `true`: the one that `seed()` sets. @defaultValue false */
+  /**
+   * Whether, and from which generator, a new order is drawn for each pass; `true`: the one that `seed()` sets.
+   * @defaultValue false
+   */
   readonly shuffle?: boolean | Generator;
   /**
-   * What becomes of the samples left over: a shorter batch, or none. A single one left over joins the batch before it, since one
-   * sample has no batch statistics. @defaultValue "keep"
+   * What becomes of the samples left over: a shorter batch, or none. A single one left over joins the batch before it,
+   * since one sample has no batch statistics. @defaultValue "keep"
    */
   readonly last?: "keep" | "drop";
   /**
-   * Cuts each batch into parts, one for each rank, in their order: the parts make up the batch of one process. All ranks must shuffle with equal
-   * seeds. With fewer samples than ranks some parts are empty. @defaultValue {@link alone}
+   * Cuts each batch into parts, one for each rank, in their order: the parts make up the batch of one process. All
+   * ranks must shuffle with equal seeds. With fewer samples than ranks some parts are empty. @defaultValue
+   * {@link alone}
    */
   readonly communicator?: Pick<Communicator, "rank" | "size">;
 }
@@ -28,7 +32,9 @@ export interface Batches<Target = Int32Array> extends Iterable<Batch<Target>> {
   readonly length: number;
   /** Generators that a pass draws from, besides the one that `seed()` sets. */
   readonly generators: readonly Generator[];
-  /** The rest of a pass from a batch on. The order of the pass is drawn at once, nothing else for the batches left out. */
+  /**
+   * The rest of a pass from a batch on. The order of the pass is drawn at once, nothing else for the batches left out.
+   */
   from(batch: number): Iterable<Batch<Target>>;
 }
 

@@ -1,7 +1,8 @@
 import { Generator } from "../random.js";
 
 /**
- * At most so many of the numbers 0 to `length` − 1, drawn by a seed without replacement, in ascending order: the same each time.
+ * At most so many of the numbers 0 to `length` − 1, drawn by a seed without replacement, in ascending order: the same
+ * each time.
  *
  * @param most - how many; all of them if there are no more
  */

@@ -17,7 +17,8 @@ interface Header {
 }
 
 /**
- * Reads an IDX file of unsigned bytes, the format of MNIST: two zero bytes, type 8, the rank, one big-endian size per axis, the values.
+ * Reads an IDX file of unsigned bytes, the format of MNIST: two zero bytes, type 8, the rank, one big-endian size per
+ * axis, the values.
  *
  * @param bytes - the file, unpacked; the values are a view of it
  * @param name - what messages call it

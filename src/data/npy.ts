@@ -27,7 +27,8 @@ const readers: Readonly<Record<string, { readonly bytes: number; readonly read: 
 };
 
 /**
- * Reads a NumPy file of version 1, 2 or 3, row-major, of type f4, f8, u1, u2, u4, b1, i1, i2, i4 or i8 in either byte order.
+ * Reads a NumPy file of version 1, 2 or 3, row-major, of type f4, f8, u1, u2, u4, b1, i1, i2, i4 or i8 in either byte
+ * order.
  *
  * @param bytes - the file
  * @param name - what messages call it

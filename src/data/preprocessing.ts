@@ -47,8 +47,8 @@ function planesOf(shape: Shape): [channels: number, plane: number] {
 }
 
 /**
- * What brings each channel to mean 0 and deviation 1 over some samples; a channel that does not vary keeps its scale. Bytes are
- * first brought to [0, 1].
+ * What brings each channel to mean 0 and deviation 1 over some samples; a channel that does not vary keeps its scale.
+ * Bytes are first brought to [0, 1].
  *
  * @param inputs - samples one after another, row-major
  * @param shape - of one sample: (C, …)

@@ -10,8 +10,8 @@ export interface SplitOptions {
 }
 
 /**
- * Deals samples out to parts so that each class has its share in each (stratified). Shares are cut at ⌊cumulative share · n + ½⌋
- * within a class of n samples; numbers ascend within a part.
+ * Deals samples out to parts so that each class has its share in each (stratified). Shares are cut at ⌊cumulative share
+ * · n + ½⌋ within a class of n samples; numbers ascend within a part.
  *
  * @param labels - the class of each sample; for regression, one class for all
  * @throws ArgumentError if the shares are not ≥ 0 with sum 1
@@ -22,15 +22,7 @@ export interface SplitOptions {
  * ```
  */
 export function splitIndices(labels: ArrayLike<number>, { shares, seed }: SplitOptions): Uint32Array[] {
-  const total = shares.reduce((sum, share) => sum + share, 0);
-  if (!shares.every((share) => share >= 0) || !(Math.abs(total - 1) < 1e-9)) {
-    throw new ArgumentError({
-      where: "splitIndices(labels, { shares })",
-      expected: "shares of at least 0 whose sum is 1",
-      received: `[${shares.join(", ")}]`,
-      cure: "Pass for example [0.8, 0.1, 0.1].",
-    });
-  }
+  checkShares("splitIndices(labels, { shares })", shares, "Pass for example [0.8, 0.1, 0.1].");
   const generator = new Generator(seed);
   const byClass = new Map<number, number[]>();
   for (let k = 0; k < labels.length; k++) {
@@ -52,4 +44,16 @@ export function splitIndices(labels: ArrayLike<number>, { shares, seed }: SplitO
     }
   }
   return parts.map((part) => Uint32Array.from(part).sort());
+}
+
+/** @throws ArgumentError if they are not ≥ 0 with sum 1 */
+export function checkShares(where: string, shares: readonly number[], cure: string): void {
+  const total = shares.reduce((sum, share) => sum + share, 0);
+  if (shares.every((share) => share >= 0) && Math.abs(total - 1) < 1e-9) return;
+  throw new ArgumentError({
+    where,
+    expected: "shares of at least 0 whose sum is 1",
+    received: `[${shares.join(", ")}]`,
+    cure,
+  });
 }

@@ -29,9 +29,11 @@ export interface TableColumns {
 }
 
 /**
- * Tells the target of a table from its inputs, and numbers from categories: a column is of numbers if more than half of what it says is.
+ * Tells the target of a table from its inputs, and numbers from categories: a column is of numbers if more than half of
+ * what it says is.
  *
- * @throws DataError if there is no such column, nothing is left to learn from, or a column's numbers are written with a comma
+ * @throws DataError if there is no such column, nothing is left to learn from, or a column's numbers are written with a
+ * comma
  */
 export function tableColumns(table: Table, { target, ignore = [], task }: TableColumnsOptions = {}): TableColumns {
   const goal = columnOf(table, target ?? table.columns[table.columns.length - 1] ?? "");
@@ -42,7 +44,7 @@ export function tableColumns(table: Table, { target, ignore = [], task }: TableC
   if (inputs.length === 0) {
     throw new DataError({
       where: table.name ?? "table",
-      expected: "a column to learn from beside the target",
+      expected: "an input column beside the target",
       received: `only ${table.columns.join(", ")}`,
       cure: "Separate columns by commas, and leave at least one.",
     });
@@ -65,7 +67,8 @@ export interface CheckedTable {
 }
 
 /**
- * Refuses the first row with a text where numbers are, a number that is not finite, or no target; or drops all such rows.
+ * Refuses the first row with a text where numbers are, a number that is not finite, or no target; or drops all such
+ * rows.
  *
  * @param target - null where none is needed
  * @throws DataError naming row and column
@@ -89,7 +92,7 @@ export function checkRows(
         where: `${rowName(table, r)}, column ${column.name}`,
         expected: faultOf(row[places[bad]], column, isTarget) ?? "",
         received: JSON.stringify(row[places[bad]]),
-        cure: `Correct it, ${isTarget ? "" : "leave the column out, "}or drop such rows (--skip-bad-rows).`,
+        cure: `Correct it, ${isTarget ? "" : "leave the column out, "}or drop such rows ({ skipBadRows: true }).`,
       });
     }
   }
@@ -103,7 +106,7 @@ export function checkRows(
 
 /** What was expected of a cell instead; null if it is in order. */
 function faultOf(cell: string, { kind }: Column, isTarget: boolean): string | null {
-  if (isMissing(cell)) return isTarget ? "a value to learn" : null;
+  if (isMissing(cell)) return isTarget ? "a target value" : null;
   if (kind === "category") return null;
   const value = numberOf(cell);
   if (value === null) return isTarget ? "a number" : "a number, as in most rows";

@@ -15,7 +15,10 @@ export interface NumberEncoding {
   readonly deviation: number;
 }
 
-/** A column of text becomes one input for each value: 1 for the cell's own, else 0; all 0 for a value that training had not. */
+/**
+ * A column of text becomes one input for each value: 1 for the cell's own, else 0; all 0 for a value that training had
+ * not.
+ */
 export interface CategoryEncoding {
   /** As in the header. */
   readonly name: string;
@@ -67,8 +70,8 @@ function fitColumn(table: Table, { name, kind }: Column, rows: ArrayLike<number>
   throw new DataError({
     where: `${table.name ?? "table"}, column ${name}`,
     expected: `text of at most ${mostValues} values that repeat`,
-    received: isIdentifier ? `another one in each of ${cells.length} rows` : String(values.length),
-    cure: `Leave the column out (--ignore ${JSON.stringify(name)}), or group its values.`,
+    received: isIdentifier ? `a different one in each of ${cells.length} rows` : String(values.length),
+    cure: `Leave the column out ({ ignore: [${JSON.stringify(name)}] }), or group its values.`,
   });
 }
 
@@ -85,7 +88,8 @@ export function encodedWidth({ inputs }: TableEncoding): number {
 /**
  * Rows as inputs of a network, row-major: (rows, {@link encodedWidth}). Columns are found by name; others may be there.
  *
- * @throws DataError if a column is missing, or a cell holds a text or a number that is not finite where numbers are, naming row and column
+ * @throws DataError if a column is missing, or a cell holds a text or a number that is not finite where numbers are,
+ * naming row and column
  */
 export function encodeTable(table: Table, encoding: TableEncoding): Float32Array {
   checkRows(table, { inputs: encoding.inputs, target: null });

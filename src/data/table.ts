@@ -25,7 +25,10 @@ export function isMissing(cell: string): boolean {
   return missing.has(cell.trim().toLowerCase());
 }
 
-/** The number that a cell writes, or null if it is none; `inf`, `NaN` and numbers beyond float64 are numbers that are not finite. */
+/**
+ * The number that a cell writes, or null if it is none; `inf`, `NaN` and numbers beyond float64 are numbers that are
+ * not finite.
+ */
 export function numberOf(cell: string): number | null {
   const text = cell.trim();
   if (numeric.test(text)) return Number(text);

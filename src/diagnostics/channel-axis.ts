@@ -1,16 +1,8 @@
-import { Conv1d } from "../nn/conv1d.js";
-import { Linear } from "../nn/linear.js";
+import type { ChannelAxis } from "../nn/layer-traits.js";
 import type { AnyModule } from "../nn/module.js";
-import { GroupNorm } from "../nn/norms/group-norm.js";
-import { LayerNorm } from "../nn/norms/layer-norm.js";
-import { RmsNorm } from "../nn/norms/rms-norm.js";
-import { RunningNorm } from "../nn/norms/running-norm.js";
 import { sizeOf } from "../shape.js";
 import type { Tensor } from "../tensor.js";
 import type { ChannelView } from "./summary.js";
-
-/** Where the channels of a tensor are: in axis 1; in its last axis, up to rank 3; or in its last axes, which have so many values together. */
-export type ChannelAxis = "second" | "last" | number;
 
 /**
  * Where each module's input and output have their channels. Of rank 3 it is not told by the shape: what has no channels of its own goes by the
@@ -20,16 +12,11 @@ export function channelAxes(model: AnyModule): Map<AnyModule, ChannelAxis> {
   const axes = new Map<AnyModule, ChannelAxis>();
   let current: ChannelAxis = "second";
   for (const [, module] of model.namedModules()) {
-    if (isOnLastAxes(module) || module instanceof Linear) current = "last";
-    else if (module instanceof Conv1d || module instanceof RunningNorm || module instanceof GroupNorm)
-      current = "second";
-    axes.set(module, isOnLastAxes(module) ? sizeOf(module.normalizedShape) : current);
+    const own = module.channelAxis;
+    if (own !== null) current = own === "second" ? "second" : "last";
+    axes.set(module, own ?? current);
   }
   return axes;
-}
-
-function isOnLastAxes(module: AnyModule): module is LayerNorm | RmsNorm {
-  return module instanceof LayerNorm || (module instanceof RmsNorm && !module.channelsFirst);
 }
 
 /** A tensor as (outer, channels, inner). */

@@ -1,4 +1,5 @@
 import type { StatisticsView } from "../backend/backend.js";
+import { type Moments, mergeMoments, momentsAt } from "../moments.js";
 import { empty, type Tensor } from "../tensor.js";
 import type { Histogram } from "./histogram.js";
 
@@ -14,13 +15,6 @@ export interface SummaryOptions {
 
 /** So many values make a histogram that is as good as any to look at; counting them all would take most of the time. */
 export const enoughValues = 65_536;
-
-/** Count, mean, and Σ(x − mean)². */
-export interface Moments {
-  readonly count: number;
-  readonly mean: number;
-  readonly m2: number;
-}
 
 /** What the values of one channel are like. */
 export interface ChannelSummary extends Moments {
@@ -74,9 +68,7 @@ export class PendingSummary {
     const channels = Array.from({ length: (size - start) / 6 }, (_, k): ChannelSummary => {
       const at = start + 6 * k;
       return {
-        count: values[at],
-        mean: values[at + 1],
-        m2: values[at + 2],
+        ...momentsAt(values, at),
         least: values[at + 3],
         largest: values[at + 4],
         zeros: values[at + 5],
@@ -91,15 +83,6 @@ export class PendingSummary {
   dispose(): void {
     this.#block.dispose();
   }
-}
-
-/** The moments of two sets of values together (Chan, Golub & LeVeque 1983, equation 2.1). */
-export function mergeMoments(a: Moments, b: Moments): Moments {
-  const count = a.count + b.count;
-  if (count === 0) return a;
-  const delta = b.mean - a.mean;
-  const m2 = a.m2 + b.m2 + (delta * delta * a.count * b.count) / count;
-  return { count, mean: a.mean + (delta * b.count) / count, m2 };
 }
 
 /** The summary of two sets of values together. */

@@ -1,10 +1,10 @@
 import { ArgumentError } from "../errors.js";
-import { ELU, GELU, LeakyReLU, ReLU, ReLU6, Sigmoid, SiLU, Tanh } from "../nn/activations.js";
+import type { ChannelAxis } from "../nn/layer-traits.js";
 import type { AnyModule } from "../nn/module.js";
 import { Norm } from "../nn/norms/norm.js";
 import { checkCount } from "../shape.js";
 import { empty, type Tensor } from "../tensor.js";
-import { type ChannelAxis, channelAxes, channelsOf } from "./channel-axis.js";
+import { channelAxes, channelsOf } from "./channel-axis.js";
 import { type Distribution, distributionOf, finite } from "./distribution.js";
 import { enoughValues, PendingSummary, type SummaryOptions } from "./summary.js";
 
@@ -54,16 +54,9 @@ interface Sighting {
   squares: Tensor | null;
 }
 
-const activations = [ReLU, ReLU6, LeakyReLU, ELU, GELU, SiLU, Sigmoid, Tanh];
-
-/** Whether a module is one of the activations that work value by value. */
-export function isActivation(module: AnyModule): boolean {
-  return activations.some((activation) => module instanceof activation);
-}
-
 /** Norms and activations. */
 function isWatched(module: AnyModule): boolean {
-  return module instanceof Norm || isActivation(module);
+  return module instanceof Norm || module.isElementwise;
 }
 
 /** Follows the layers of a model while it trains: what {@link watch} returns. */

@@ -1,6 +1,6 @@
 import type { Module } from "../nn/module.js";
-import { SynchronizedNorm } from "../nn/norms/synchronized-norm.js";
-import { bucketSizes } from "../train/ranks.js";
+import { isSynchronized } from "../nn/norms/sync-batch-norm.js";
+import { bucketSizes } from "./ranks.js";
 
 /** A collective of a training step. */
 export interface StepCollective {
@@ -34,8 +34,8 @@ const float64Bytes = 8;
 const float32Bytes = 4;
 
 /**
- * What each rank hands over in a training step of {@link fit} with a communicator: counts; for each synchronised batch norm of C channels
- * 3C numbers forward and 2C backward in float64, with a mark; the gradients in float32; metrics.
+ * What each rank hands over in a training step of {@link fit} with a communicator: counts; for each synchronised batch
+ * norm of C channels 3C numbers forward and 2C backward in float64, with a mark; the gradients in float32; metrics.
  *
  * @param model - as it will be trained: with {@link syncBatchNorm} or without
  * @example
@@ -52,9 +52,7 @@ export function stepCost(model: Module): StepCost {
   });
   const norms = model
     .namedModules()
-    .flatMap(([name, module]) =>
-      module instanceof SynchronizedNorm && module.sync !== null ? [{ name, module }] : [],
-    );
+    .flatMap(([name, module]) => (isSynchronized(module) && module.sync !== null ? [{ name, module }] : []));
   const collectives = [
     marked("start of the step", "allGather", 2),
     ...norms.map(({ name, module }) => marked(`${module} at ${name}, forward`, "allGather", 3 * module.numFeatures)),
@@ -74,9 +72,9 @@ export function stepCost(model: Module): StepCost {
 }
 
 /**
- * Seconds that a step's collectives take if nothing hides them: latency and bandwidth of the algorithms that MPI libraries use (Thakur, Rabenseifner
- * & Gropp 2005, doi:10.1177/1094342005051521). With p ranks and n bytes: all-reduce 2·log₂p·latency + 2·(p − 1)/p·n/bandwidth, all-gather
- * log₂p·latency + (p − 1)·n/bandwidth.
+ * Seconds that a step's collectives take if nothing hides them: latency and bandwidth of the algorithms that MPI
+ * libraries use (Thakur, Rabenseifner & Gropp 2005, doi:10.1177/1094342005051521). With p ranks and n bytes: all-reduce
+ * 2·log₂p·latency + 2·(p − 1)/p·n/bandwidth, all-gather log₂p·latency + (p − 1)·n/bandwidth.
  */
 export function predictSeconds({ collectives }: StepCost, { ranks, latency, bandwidth }: Link): number {
   const rounds = Math.ceil(Math.log2(ranks));

@@ -29,8 +29,9 @@ export function inProcessGroup(size: number): InProcessGroup {
 }
 
 /**
- * A communicator among threads of one process (Node workers, web workers), over shared memory: for tests, and to try what will run under MPI.
- * A rank blocks while it waits, so each needs a thread of its own; a browser's main thread cannot be one.
+ * A communicator among threads of one process (Node workers, web workers), over shared memory: for tests, and to try
+ * what will run under MPI. A rank blocks while it waits, so each needs a thread of its own; a browser's main thread
+ * cannot be one.
  *
  * @param group - from {@link inProcessGroup}, posted to every worker
  * @param rank - this thread's number, from 0

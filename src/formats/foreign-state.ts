@@ -71,7 +71,8 @@ export function loadForeignState(
         const name = path === "" ? role : `${path}.${role}`;
         if (!Object.hasOwn(own, name)) continue;
         unexpected.delete(entry);
-        const raw = convertLayout({ values: t.dataSync(), shape: t.shape }, module, role, convention);
+        const given = { values: t.dataSync(), shape: t.shape };
+        const raw = role === "weight" ? (foreignClassOf(module)?.kernel(given, module, convention) ?? given) : given;
         const { shape } = own[name];
         if (!sameShape(raw.shape, shape)) {
           misshaped.push(`${name} (expected ${formatShape(shape)}, got ${formatShape(raw.shape)} from ${entry})`);
@@ -122,11 +123,30 @@ function groupLayers(state: Readonly<Record<string, Tensor>>, { parse, roles }: 
 
 type Kind = "linear" | "convolution" | "embedding" | "norm";
 
-function kindOf(module: AnyModule): Kind | null {
-  if (module instanceof Linear) return "linear";
-  if (module instanceof Embedding) return "embedding";
-  if (module instanceof Norm) return Object.keys(module.stateDict()).length > 0 ? "norm" : null;
-  return [Conv1d, Conv2d, ConvTranspose2d].some((layerClass) => module instanceof layerClass) ? "convolution" : null;
+/** What other systems call a layer of a class, and its kernel there as ours. */
+interface ForeignClass {
+  readonly layerClass: abstract new (...given: never[]) => AnyModule;
+  readonly kind: Kind;
+  readonly kernel: (given: Values, module: AnyModule, convention: Convention) => Values;
+}
+
+const classes: readonly ForeignClass[] = [
+  { layerClass: Linear, kind: "linear", kernel: (given) => reordered(given, [1, 0]) },
+  { layerClass: Conv1d, kind: "convolution", kernel: (given) => reordered(given, [2, 1, 0]) },
+  { layerClass: Conv2d, kind: "convolution", kernel: (given, module) => planeKernel(given, module as Conv2d) },
+  {
+    layerClass: ConvTranspose2d,
+    kind: "convolution",
+    kernel: (given, _, { transposedKernel }) => (given.shape.length === 4 ? transposedKernel(given) : given),
+  },
+  { layerClass: Embedding, kind: "embedding", kernel: (given) => given },
+  { layerClass: Norm, kind: "norm", kernel: (given) => given },
+];
+
+/** The row of a layer that has something to load; subclasses hold what their class does. */
+function foreignClassOf(module: AnyModule): ForeignClass | undefined {
+  const found = classes.find(({ layerClass }) => module instanceof layerClass);
+  return found?.kind === "norm" && Object.keys(module.stateDict()).length === 0 ? undefined : found;
 }
 
 function kindOfForeign(layer: ForeignLayer): Kind {
@@ -162,25 +182,24 @@ function matchLayers(
     queues.set(kind, [...(queues.get(kind) ?? []), layer]);
   }
   return modules.flatMap(([path, module]) => {
-    const kind = kindOf(module);
-    const layer = Object.hasOwn(named, path) ? named[path] : kind === null ? undefined : queues.get(kind)?.shift();
+    const kind = foreignClassOf(module)?.kind;
+    const layer = Object.hasOwn(named, path) ? named[path] : kind === undefined ? undefined : queues.get(kind)?.shift();
     return layer === undefined ? [] : [{ path, module, layer }];
   });
 }
 
-function convertLayout(given: Values, module: AnyModule, role: string, convention: Convention): Values {
-  if (role !== "weight") return given;
-  const rank = given.shape.length;
-  if (module instanceof Linear && rank === 2) return permute(given, [1, 0]);
-  if (module instanceof Conv1d && rank === 3) return permute(given, [2, 1, 0]);
-  if (module instanceof ConvTranspose2d && rank === 4) return convention.transposedKernel(given);
-  if (!(module instanceof Conv2d) || rank !== 4) return given;
+/** A kernel with its axes in our order; one of another rank as it is, for the message to come. */
+function reordered(given: Values, axes: readonly number[]): Values {
+  return given.shape.length === axes.length ? permute(given, axes) : given;
+}
+
+function planeKernel(given: Values, { groups, weight }: Conv2d): Values {
   const [height, width, inputs, multiplier] = given.shape;
   // Depthwise kernels of Keras are (H, W, I, M): their outputs are those of channel 0, then those of channel 1 …
-  const isDepthwise = module.groups > 1 && inputs === module.groups && module.weight.shape[1] === 1;
+  const isDepthwise = given.shape.length === 4 && groups > 1 && inputs === groups && weight.shape[1] === 1;
   return isDepthwise
     ? { values: permute(given, [2, 3, 0, 1]).values, shape: [inputs * multiplier, 1, height, width] }
-    : permute(given, [3, 2, 0, 1]);
+    : reordered(given, [3, 2, 0, 1]);
 }
 
 /** Features flattened from (…S, C), the last axis, as those from (C, …S). */

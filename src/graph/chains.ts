@@ -1,12 +1,6 @@
-import { ConvTranspose2d } from "../nn/conv-transpose2d.js";
-import { Conv1d } from "../nn/conv1d.js";
-import { Conv2d } from "../nn/conv2d.js";
-import { Flatten } from "../nn/flatten.js";
 import type { AnyModule } from "../nn/module.js";
-import { AvgPool2d, GlobalAvgPool2d, MaxPool2d } from "../nn/pooling.js";
 import { Residual } from "../nn/residual.js";
 import { Sequential } from "../nn/sequential.js";
-import { behavesAs } from "./affine-layers.js";
 
 /** A place in a {@link Chain}. */
 export interface Step {
@@ -38,7 +32,7 @@ export function findChains(model: AnyModule, isClosed: (module: AnyModule) => bo
   const chains: Chain[] = [];
   const unordered: Step[] = [];
   const seen = new Set<AnyModule>();
-  const isOpen = (module: AnyModule): boolean => behavesAs(module, Sequential) && !isClosed(module);
+  const isOpen = (module: AnyModule): boolean => module.is(Sequential) && !isClosed(module);
   const stepsOf = (name: string, parent: AnyModule): Step[] =>
     parent.children().map(([key, module]) => ({ name: name === "" ? key : `${name}.${key}`, module, parent }));
   const joined = (step: Step): Step[] =>
@@ -50,7 +44,7 @@ export function findChains(model: AnyModule, isClosed: (module: AnyModule) => bo
     seen.add(module);
     const inside = stepsOf(name, module);
     if (isOpen(module)) addChain(inside.flatMap(joined));
-    else if (behavesAs(module, Residual)) for (const step of inside) addChain(joined(step));
+    else if (module.is(Residual)) for (const step of inside) addChain(joined(step));
     else {
       unordered.push(...inside.filter((step) => !isOpen(step.module)));
       for (const step of inside) visit(step.name, step.module);
@@ -72,19 +66,7 @@ function countPlaces(model: AnyModule): Map<AnyModule, number> {
   return places;
 }
 
-/** The rank of what a layer gives, whatever it is given. */
-function rankAfter(module: AnyModule): number | null {
-  if (module instanceof Flatten || module instanceof GlobalAvgPool2d) return 2;
-  if (module instanceof Conv1d) return 3;
-  return [Conv2d, ConvTranspose2d, MaxPool2d, AvgPool2d].some((layerClass) => module instanceof layerClass) ? 4 : null;
-}
-
 /** The rank of the input of a chain's step, as far as the layers before it tell; null if they do not. */
 export function rankBefore(chain: Chain, at: number): number | null {
-  for (let k = at - 1; k >= 0; k--) {
-    const { module } = chain[k];
-    const rank = rankAfter(module);
-    if (rank !== null) return rank;
-  }
-  return null;
+  return chain.slice(0, at).reduce<number | null>((rank, { module }) => module.rankAfter(rank) ?? rank, null);
 }

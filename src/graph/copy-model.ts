@@ -1,5 +1,4 @@
 import { tensor } from "../create.js";
-import { buildArchitecture, describeArchitecture } from "../formats/model-file/architecture.js";
 import { type AnyModule, Module } from "../nn/module.js";
 import { Tensor } from "../tensor.js";
 
@@ -14,16 +13,51 @@ export interface ModelCopy {
 /**
  * Copies a model: modules, parameters, buffers, modes and switches. Modules and tensors that stand in two places do so in the copy.
  *
- * Evenkeel's own layers are built anew. Classes of one's own are copied property by property, which cannot reach private fields (`#name`) and
- * what functions have captured: modules with such are not copied but used by both, with all inside them.
+ * Layers whose class states what its constructor takes ({@link Module.traits}) are built anew. Other classes of one's own are copied
+ * property by property. A module whose properties hold functions, or objects that are neither plain nor modules nor tensors, is not copied
+ * but used by both, with all inside it, since such may refer to the original. Private fields (`#name`) cannot be seen: a class that has them
+ * states its constructor's arguments; else it is used by both where its copy cannot say what it holds, or fails in `run`, and that
+ * copy fails later where neither tells.
+ *
+ * @param run - applies the copy: a class whose copy fails for want of its private fields is then found out, and used by both
  */
-export function copyModel(model: AnyModule): ModelCopy {
+export function copyModel(model: AnyModule, run?: (copy: AnyModule) => void): ModelCopy {
+  const shared = new Set<AnyModule>();
+  for (;;) {
+    const copied = copyAll(model, shared);
+    const unfinished = run === undefined ? [] : unfinishedIn(copied, run);
+    if (unfinished.length === 0) return copied;
+    for (const module of unfinished) shared.add(module);
+  }
+}
+
+/** The modules of one's own classes whose copies did not come to their end, where running one failed for want of private fields. */
+function unfinishedIn({ model, copies }: ModelCopy, run: (copy: AnyModule) => void): AnyModule[] {
+  const unfinished = new Set<AnyModule>();
+  const stops = [...copies].flatMap(([original, copy]) => {
+    if (copy === original || original.constructorArguments() !== null) return [];
+    unfinished.add(original);
+    return [copy.onForward(() => unfinished.delete(original))];
+  });
+  try {
+    run(model);
+    return [];
+  } catch (error) {
+    if (error instanceof TypeError) return [...unfinished];
+    throw error;
+  } finally {
+    for (const stop of stops) stop();
+  }
+}
+
+function copyAll(model: AnyModule, shared: ReadonlySet<AnyModule>): ModelCopy {
   const copies = new Map<AnyModule, AnyModule>();
   const tensors = new Map<Tensor, Tensor>();
-  const copyTensor = (t: Tensor): Tensor => {
+  const copyTensor = (t: Tensor, into?: Tensor): Tensor => {
     const known = tensors.get(t);
     if (known !== undefined) return known;
-    const copy = tensor(t.dataSync(), t.shape, { requiresGrad: t.isParameter });
+    const copy = into ?? tensor(t.dataSync(), t.shape, { requiresGrad: t.isParameter });
+    if (into !== undefined) into.backend.write(into.block, t.dataSync());
     if (t.isParameter) copy.requiresGrad = t.requiresGrad;
     tensors.set(t, copy);
     return copy;
@@ -37,57 +71,42 @@ export function copyModel(model: AnyModule): ModelCopy {
   const copyModule = (module: AnyModule): AnyModule => {
     const known = copies.get(module);
     if (known !== undefined) return known;
-    const layer = copyLayer(module, copyTensor);
-    const copy = layer ?? (isCopyable(module) ? module.copyShell(copyTensor) : module);
-    copies.set(module, copy);
-    if (layer === null && copy !== module) {
-      for (const [key, value] of Object.entries(module)) {
-        // What listens to the original does not listen to the copy.
-        if (key !== "forward" || !module.hooked) Reflect.set(copy, key, copyValue(value));
-      }
+    const properties = Object.entries(module);
+    // What else a constructor that was run again has made, such as a communicator, is as good as the original's.
+    const isBuilt = module.constructorArguments() !== null;
+    const copied = properties.filter(([, value]) => !isBuilt || isCopyableValue(value));
+    const isCopyable = !shared.has(module) && copied.every(([, value]) => isCopyableValue(value));
+    const copy = isCopyable ? copyWith(module, copied) : null;
+    copies.set(module, copy ?? module);
+    return copy ?? module;
+  };
+  /** The copy of a module with these properties; null if it cannot say what it is and holds, for want of private fields. */
+  const copyWith = (module: AnyModule, properties: readonly [key: string, value: unknown][]): AnyModule | null => {
+    try {
+      const copy = module.copyShell(copyValue, copyTensor);
+      // A part that refers back to this module finds its copy.
+      copies.set(module, copy);
+      for (const [key, value] of properties) Reflect.set(copy, key, copyValue(value));
+      for (const ask of [
+        () => copy.children(),
+        () => copy.ownParameters(),
+        () => copy.getExtraState(),
+        () => `${copy}`,
+      ])
+        ask();
+      return copy;
+    } catch (error) {
+      if (error instanceof TypeError) return null;
+      throw error;
     }
-    return copy;
   };
   return { model: copyModule(model), copies };
 }
 
-/** A copy of one of Evenkeel's own layers, which know how they are built; null for other classes, and for what holds layers. */
-function copyLayer(layer: AnyModule, copyTensor: (t: Tensor) => Tensor): AnyModule | null {
-  const architecture = layer.children().length === 0 ? describeArchitecture(layer) : null;
-  if (architecture === null) return null;
-  const copy = buildArchitecture(architecture).train(layer.training);
-  const state = layer.stateDict();
-  copy.loadStateDict(state, { strict: false });
-  for (const t of Object.values(state)) t.dispose();
-  for (const [key, built] of Object.entries(copy)) {
-    const isBuffer = built instanceof Tensor && !built.isParameter;
-    const value: unknown = Reflect.get(layer, key);
-    if (isBuffer || !(built instanceof Tensor || built === null)) continue;
-    Reflect.set(copy, key, value instanceof Tensor ? copyTensor(value) : value);
-  }
-  const extra = layer.getExtraState();
-  if (extra !== null) copy.setExtraState(extra);
-  return copy;
-}
-
-/** Whether copying the properties of a module copies all of it. */
-function isCopyable(module: AnyModule): boolean {
-  for (let p = Object.getPrototypeOf(module); p !== null && p !== Module.prototype; p = Object.getPrototypeOf(p)) {
-    // Private fields, also as compilers write them for old engines.
-    if (/#[\w$]|__classPrivateField|WeakMap/.test(sourceOf(p.constructor))) return false;
-  }
-  return Object.entries(module).every(([key, value]) => (key === "forward" && module.hooked) || isCopyableValue(value));
-}
-
 function isCopyableValue(value: unknown): boolean {
-  if (typeof value === "function")
-    return !/\bthis\b|\bsuper\b/.test(sourceOf(value)) && !value.name.startsWith("bound ");
-  if (typeof value !== "object" || value === null || value instanceof Module || value instanceof Tensor) return true;
+  if (typeof value !== "object" || value === null) return typeof value !== "function";
+  if (value instanceof Module || value instanceof Tensor) return true;
   return (Array.isArray(value) || isPlain(value)) && Object.values(value).every(isCopyableValue);
-}
-
-function sourceOf(value: unknown): string {
-  return typeof value === "function" ? Function.prototype.toString.call(value) : "";
 }
 
 function isPlain(value: unknown): value is object {

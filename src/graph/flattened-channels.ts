@@ -1,14 +1,8 @@
-import { ConvTranspose2d } from "../nn/conv-transpose2d.js";
-import { Conv1d } from "../nn/conv1d.js";
-import { Conv2d } from "../nn/conv2d.js";
 import { Flatten } from "../nn/flatten.js";
 import { Linear } from "../nn/linear.js";
 import type { AnyModule } from "../nn/module.js";
-import { GroupNorm } from "../nn/norms/group-norm.js";
 import { Norm } from "../nn/norms/norm.js";
-import { RunningNorm } from "../nn/norms/running-norm.js";
 import { GlobalAvgPool2d } from "../nn/pooling.js";
-import { Residual } from "../nn/residual.js";
 import { findChains } from "./chains.js";
 
 /**
@@ -24,22 +18,9 @@ export function flattenedChannels(model: AnyModule): Map<AnyModule, number | nul
       if (module instanceof Flatten) isFlat = true;
       else if (isFlat && (module instanceof Linear || module instanceof Norm)) found.set(module, channels);
       if (module instanceof Linear || module instanceof GlobalAvgPool2d) isFlat = false;
-      if (!isFlat && module.children().length > 0) channels = module instanceof Residual ? lastChannels(module) : null;
-      else if (!isFlat) channels = outputChannels(module) ?? channels;
+      // A layer of one's own that holds no others is taken to keep its channels.
+      if (!isFlat) channels = module.channelsAfter(channels) ?? (module.children().length > 0 ? null : channels);
     }
   }
   return found;
-}
-
-/** The channels that a layer gives, where its own sizes tell. */
-function outputChannels(module: AnyModule): number | null {
-  if (module instanceof Conv1d || module instanceof Conv2d || module instanceof Linear) return module.weight.shape[0];
-  if (module instanceof ConvTranspose2d) return module.weight.shape[1] * module.groups;
-  if (module instanceof RunningNorm) return module.numFeatures;
-  return module instanceof GroupNorm ? module.numChannels : null;
-}
-
-/** Those of the last layer in the body of a residual block that tells. */
-function lastChannels({ body }: Residual): number | null {
-  return body.namedModules().reduce<number | null>((last, [, module]) => outputChannels(module) ?? last, null);
 }

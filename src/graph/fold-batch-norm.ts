@@ -1,14 +1,15 @@
 import { noGrad } from "../autograd.js";
 import { ArgumentError } from "../errors.js";
+import type { AffineLayer } from "../nn/affine-weights.js";
 import { Linear } from "../nn/linear.js";
 import type { AnyModule, Module } from "../nn/module.js";
 import { RunningNorm } from "../nn/norms/running-norm.js";
 import { scope } from "../scope.js";
 import { Tensor } from "../tensor.js";
-import { type AffineLayer, setAffineWeights } from "./affine-layers.js";
+import { ChainHost } from "./chain-host.js";
 import { findChains, type Order } from "./chains.js";
 import { copyModel } from "./copy-model.js";
-import { Folding } from "./folding.js";
+import { foldNorms } from "./fold.js";
 import { replaceChild } from "./replace-child.js";
 
 /** Options of {@link foldBatchNorm}. */
@@ -83,30 +84,35 @@ export function foldBatchNorm<M extends AnyModule>(model: M, { probe }: FoldBatc
       cure: "Call model.eval() first.",
     });
   }
-  const { model: copy, copies } = copyModel(model);
+  const { model: copy, copies } = copyModel(model, probe && ((candidate) => outputOf(candidate, probe)));
   const isClosed = (module: AnyModule): boolean => copies.get(module) === module || !copies.has(module);
   const order = findChains(model, isClosed);
   const ranks = new Map<AnyModule, number>();
   const before = probe === undefined ? null : outputOf(copy, probe, copies, ranks);
-  const folding = new Folding(order, ranks);
+  const host = new ChainHost(order, ranks);
+  const outcomes = new Map(foldNorms(host).map((outcome) => [outcome.norm.module, outcome]));
 
-  for (const [layer, weights] of folding.changed) setAffineWeights(copies.get(layer) as AffineLayer, weights);
-  for (const [norm, { parent }] of folding.gone) {
-    const [holder, child] = [copies.get(parent), copies.get(norm)];
+  for (const [layer, weights] of host.changed) (copies.get(layer) as AffineLayer).setAffineWeights(weights);
+  for (const { module, parent } of host.gone) {
+    const [holder, child] = [copies.get(parent), copies.get(module)];
     if (holder === undefined || child === undefined) throw new Error("internal: a module was not copied");
     replaceChild(holder, child, null);
   }
   const names = new Map(model.namedModules().map(([name, module]) => [module, name]));
+  // What took a norm may be one that has gone itself.
+  const takerOf = (layer: AnyModule): AnyModule => {
+    const outcome = outcomes.get(layer);
+    return outcome === undefined || "reason" in outcome ? layer : takerOf(outcome.taker.module);
+  };
   const norms = [...names].filter(([module]) => module instanceof RunningNorm);
-  const folded = norms.flatMap(([module, norm]) => {
-    const gone = folding.gone.get(module);
-    return gone === undefined ? [] : [{ norm, into: names.get(gone.into()) ?? "" }];
-  });
-  const left = norms.flatMap(([module, norm]) =>
-    folding.gone.has(module)
-      ? []
-      : [{ norm, reason: folding.reasons.get(module) ?? whyOutside(module, model, order, isClosed) }],
-  );
+  const folded: FoldedNorm[] = [];
+  const left: LeftNorm[] = [];
+  for (const [module, norm] of norms) {
+    const outcome = outcomes.get(module);
+    if (outcome === undefined) left.push({ norm, reason: whyOutside(module, model, order, isClosed) });
+    else if ("reason" in outcome) left.push({ norm, reason: outcome.reason });
+    else folded.push({ norm, into: names.get(takerOf(outcome.taker.module)) ?? "" });
+  }
   const result = { model: copy as M, folded, left };
   if (probe === undefined || before === null) return result;
   return { ...result, maxDifference: largestDifference(before, outputOf(copy, probe)) };

@@ -1,24 +1,35 @@
+import { mergeMoments, mergeRows, momentsAt } from "../moments.js";
 import { InstanceNorm } from "../nn/norms/instance-norm.js";
 import type { RunningNorm } from "../nn/norms/running-norm.js";
 import type { ChannelStatistics } from "./channel-statistics.js";
 
-/**
- * Gathers the moments of batches, weighted by their true counts: (count, mean, M2) are merged exactly, in float64, in the order in which they come
- * (Chan, Golub & LeVeque 1983, equation 2.1). Instance norms average the statistics of samples instead of pooling them, as they do in training.
- */
+/** How the moments of batches become statistics. */
+export interface PopulationOptions {
+  readonly channels: number;
+  /** Whether all values of a channel are taken together; else the statistics of rows are averaged. @defaultValue true */
+  readonly pools?: boolean;
+  /** Whether the variance is the unbiased one. @defaultValue false */
+  readonly unbiased?: boolean;
+  /** Rounds to the type in which means and variances must be finite. @defaultValue to float32 */
+  readonly round?: (value: number) => number;
+}
+
+/** Gathers the moments of batches, weighted by their true counts, in float64 and in the order in which they come. */
 export class Population {
   /** Batches left out, since a mean or variance was not finite. */
   skipped = 0;
-  readonly #norm: RunningNorm;
   readonly #pools: boolean;
+  readonly #unbiased: boolean;
+  readonly #round: (value: number) => number;
   /** Per channel: count, mean, M2. */
   readonly #moments: Float64Array;
   #rows = 0;
 
-  constructor(norm: RunningNorm) {
-    this.#norm = norm;
-    this.#pools = !(norm instanceof InstanceNorm);
-    this.#moments = new Float64Array(3 * norm.numFeatures);
+  constructor({ channels, pools = true, unbiased = false, round = Math.fround }: PopulationOptions) {
+    this.#moments = new Float64Array(3 * channels);
+    this.#pools = pools;
+    this.#unbiased = unbiased;
+    this.#round = round;
   }
 
   /** How many values the channel that has seen most of them has seen. */
@@ -27,48 +38,57 @@ export class Population {
   }
 
   /**
-   * Adds a batch, unless one of its means or variances is not finite in float32.
+   * Adds a batch, unless one of its means or variances is not finite.
    *
-   * @param moments - (rows · channels, 3): count, mean and M2; one row of channels, or one for each sample
+   * @param rows - (rows · channels, 3): count, mean and M2; one row of channels, or one for each sample
    */
-  add(moments: Float64Array): void {
-    if (!isFinite32(moments)) {
+  add(rows: Float64Array): void {
+    if (!this.#isFinite(rows)) {
       this.skipped++;
       return;
     }
-    for (let at = 0; at < moments.length; at += 3) this.#merge(at % this.#moments.length, moments.subarray(at, at + 3));
-    this.#rows += moments.length / this.#moments.length;
+    if (this.#pools) mergeRows(this.#moments, rows);
+    else this.#average(rows);
+    this.#rows += rows.length / this.#moments.length;
   }
 
-  #merge(at: number, [count, mean, m2]: Float64Array): void {
-    if (count === 0) return;
-    const [oldCount, oldMean] = this.#moments.subarray(at, at + 2);
-    const total = oldCount + count;
-    const delta = mean - oldMean;
-    this.#moments[at] = total;
-    this.#moments[at + 1] += (delta * count) / total;
-    this.#moments[at + 2] += m2 + (this.#pools ? (delta * delta * oldCount * count) / total : 0);
+  /** As if the means of all rows were equal: what lies between them is no part of the variance. */
+  #average(rows: Float64Array): void {
+    const moments = this.#moments;
+    for (let at = 0; at < rows.length; at += 3) {
+      const channel = at % moments.length;
+      const [seen, row] = [momentsAt(moments, channel), momentsAt(rows, at)];
+      const { count, mean } = mergeMoments(seen, row);
+      moments.set([count, mean, seen.m2 + (row.count === 0 ? 0 : row.m2)], channel);
+    }
   }
 
-  /** The running statistics that follow, the variance biased or not as the norm has it; those given where a channel has seen nothing. */
+  #isFinite(rows: Float64Array): boolean {
+    const fits = (value: number): boolean => Number.isFinite(this.#round(value));
+    for (let at = 0; at < rows.length; at += 3) {
+      const { count, mean, m2 } = momentsAt(rows, at);
+      if (count > 0 && !(fits(mean) && fits(m2 / count))) return false;
+    }
+    return true;
+  }
+
+  /** The statistics that follow; those given where a channel has seen nothing. */
   statistics(old: ChannelStatistics): ChannelStatistics {
     const mean = old.mean.slice();
     const variance = old.variance.slice();
     for (let c = 0; c < mean.length; c++) {
-      const [count, channelMean, m2] = this.#moments.subarray(3 * c, 3 * c + 3);
-      if (count === 0) continue;
-      const share = this.#pools ? count : count / this.#rows;
-      mean[c] = channelMean;
-      variance[c] = (m2 / count) * (this.#norm.unbiased && share > 1 ? share / (share - 1) : 1);
+      const seen = momentsAt(this.#moments, 3 * c);
+      if (seen.count === 0) continue;
+      const share = this.#pools ? seen.count : seen.count / this.#rows;
+      mean[c] = seen.mean;
+      variance[c] = (seen.m2 / seen.count) * (this.#unbiased && share > 1 ? share / (share - 1) : 1);
     }
     return { mean, variance };
   }
 }
 
-function isFinite32(moments: Float64Array): boolean {
-  for (let at = 0; at < moments.length; at += 3) {
-    const [count, mean, m2] = moments.subarray(at, at + 3);
-    if (count > 0 && !(Number.isFinite(Math.fround(mean)) && Number.isFinite(Math.fround(m2 / count)))) return false;
-  }
-  return true;
+/** What gathers the running statistics of a norm; instance norms average those of samples, as they do in training. */
+export function populationOf(norm: RunningNorm): Population {
+  const { numFeatures, unbiased } = norm;
+  return new Population({ channels: numFeatures, pools: !(norm instanceof InstanceNorm), unbiased });
 }

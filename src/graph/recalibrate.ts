@@ -5,15 +5,9 @@ import { RunningNorm } from "../nn/norms/running-norm.js";
 import { checkCount } from "../shape.js";
 import type { Tensor } from "../tensor.js";
 import { checkBatches } from "../train/step.js";
-import {
-  type ChannelStatistics,
-  type Drift,
-  driftBetween,
-  mixStatistics,
-  readStatistics,
-  writeStatistics,
-} from "./channel-statistics.js";
+import { type ChannelStatistics, type Drift, readStatistics, writeStatistics } from "./channel-statistics.js";
 import type { LeftNorm } from "./fold-batch-norm.js";
+import { checkRenewal, renew } from "./renewal.js";
 import { type Batches, Sweep } from "./sweep.js";
 
 /** How {@link recalibrate} gathers statistics. */
@@ -131,18 +125,16 @@ export async function recalibrate<M extends AnyModule, B = Batch<unknown> | Tens
       const populations = await sweep.pass(observed, pass, passes.length);
       for (const [norm, population] of populations) {
         const { name, old } = norms.get(norm) ?? fail();
-        const { values, skipped } = population;
-        if (values === 0) {
-          if (skipped > 0) left.push({ norm: name, reason: "no batch had a finite mean and variance" });
+        // What has seen nothing at all is told of below.
+        if (population.values + population.skipped === 0) continue;
+        const renewal = renew(population, old, { eps: norm.eps, blend, samples: sweep.samples });
+        if (typeof renewal === "string") {
+          left.push({ norm: name, reason: renewal });
           continue;
         }
-        if (values === 1 && blend === 0) {
-          left.push({ norm: name, reason: "it saw one value in each channel, where a variance takes 2" });
-          continue;
-        }
-        const now = mixStatistics(old, population.statistics(old), blend === 0 ? 0 : blend / (blend + sweep.samples));
-        writeStatistics(norm, now);
-        done.set(norm, { norm: name, values, skipped, drift: driftBetween(old, now, norm.eps) });
+        const { statistics, ...about } = renewal;
+        writeStatistics(norm, statistics);
+        done.set(norm, { norm: name, ...about });
       }
     }
   } catch (error) {
@@ -168,24 +160,8 @@ function checkOptions<B>(
 ): void {
   const where = "recalibrate(model, data)";
   checkBatches(where, data);
-  if (mode !== "sequential" && mode !== "batch") {
-    const received = JSON.stringify(mode) ?? String(mode);
-    throw new ArgumentError({
-      where,
-      expected: 'mode "sequential" or "batch"',
-      received,
-      cure: "Pass one of the two.",
-    });
-  }
+  checkRenewal(where, mode, blend);
   if (samples !== undefined) checkCount(where, "samples", samples);
-  if (typeof blend !== "number" || !(blend >= 0 && blend < Number.POSITIVE_INFINITY)) {
-    throw new ArgumentError({
-      where,
-      expected: "blend to be a finite number of samples, at least 0",
-      received: String(blend),
-      cure: "Pass how many samples the old statistics count for.",
-    });
-  }
   if (mode === "sequential" && isSpentAfterOnePass(data)) {
     throw new ArgumentError({
       where,

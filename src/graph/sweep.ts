@@ -8,7 +8,7 @@ import { scope } from "../scope.js";
 import type { Shape } from "../shape.js";
 import { Tensor } from "../tensor.js";
 import { inputsOf } from "../train/step.js";
-import { Population } from "./population.js";
+import { type Population, populationOf } from "./population.js";
 import type { RecalibrateOptions } from "./recalibrate.js";
 
 /** Batches of any kind, gone through once for each pass. */
@@ -62,7 +62,7 @@ export class Sweep<M extends AnyModule, B> {
    */
   async pass(norms: readonly RunningNorm[], pass: number, passes: number): Promise<Map<RunningNorm, Population>> {
     const { samples: limit = Number.POSITIVE_INFINITY, signal, onProgress, mode = "sequential" } = this.#options;
-    const populations = new Map(norms.map((norm) => [norm, new Population(norm)]));
+    const populations = new Map(norms.map((norm) => [norm, populationOf(norm)]));
     let samples = 0;
     let batches = 0;
     for await (const batch of this.#data) {

@@ -10,7 +10,10 @@ import { Watchdog } from "./watchdog.js";
 export interface ConnectOptions {
   /** Seconds that a collective may take before the ranks that are missing are looked for; > 0. @defaultValue 60 */
   readonly timeout?: number;
-  /** The MPI library's file. @defaultValue the environment variable EVENKEEL_MPI, or the usual names of Open MPI and MPICH */
+  /**
+   * The MPI library's file. @defaultValue the environment variable EVENKEEL_MPI, or the usual names of Open MPI and
+   * MPICH
+   */
   readonly library?: string;
 }
 
@@ -25,9 +28,10 @@ export interface MpiCommunicator extends Communicator {
 let connected: Promise<MpiCommunicator> | null = null;
 
 /**
- * Joins the processes that `mpirun` started: `mpirun -np 2 node train.js`. Every collective is a non-blocking one that is polled up to a
- * deadline; when it has passed, the ranks tell each other where they wait, and a `CommunicationError` names those that do not answer within
- * 2 s or wait elsewhere. MPI is finalised when the process ends with exit code 0; any other end ends the whole job.
+ * Joins the processes that `mpirun` started: `mpirun -np 2 node train.js`. Every collective is a non-blocking one that
+ * is polled up to a deadline; when it has passed, the ranks tell each other where they wait, and a `CommunicationError`
+ * names those that do not answer within 2 s or wait elsewhere. MPI is finalised when the process ends with exit code 0;
+ * any other end ends the whole job.
  *
  * Unless EVENKEEL_THREADS says otherwise, each rank gets the machine's cores divided by its ranks there as threads.
  *
@@ -156,7 +160,10 @@ function neighboursOf(told: Float64Array, rank: number): (number | null)[] {
   return Array.from({ length: told.length / 2 }, (_, r) => (told[2 * r + 1] === host ? told[2 * r] : null));
 }
 
-/** A number that tells apart where process numbers mean the same: a hash of the host's name and, in containers, of their name space. */
+/**
+ * A number that tells apart where process numbers mean the same: a hash of the host's name and, in containers, of their
+ * name space.
+ */
 function hostNumber(): number {
   let space = "";
   try {

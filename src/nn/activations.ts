@@ -1,6 +1,7 @@
 import { elu, gelu, leakyRelu, relu, relu6, sigmoid, silu, tanh } from "../ops/activations.js";
 import { softmax } from "../ops/softmax.js";
 import type { Tensor } from "../tensor.js";
+import { elementwise, type LayerTraits, same } from "./layer-traits.js";
 import { Module } from "./module.js";
 
 /** max(x, 0) as a layer; see {@link relu}. */
@@ -9,6 +10,10 @@ export class ReLU extends Module {
   override forward(x: Tensor): Tensor {
     return relu(x);
   }
+
+  protected override traits(): LayerTraits {
+    return elementwise("relu");
+  }
 }
 
 /** min(max(x, 0), 6) as a layer; see {@link relu6}. */
@@ -16,6 +21,10 @@ export class ReLU6 extends Module {
   /** Applies the layer. @param x - any shape */
   override forward(x: Tensor): Tensor {
     return relu6(x);
+  }
+
+  protected override traits(): LayerTraits {
+    return elementwise("relu6");
   }
 }
 
@@ -34,6 +43,10 @@ export class LeakyReLU extends Module {
   override forward(x: Tensor): Tensor {
     return leakyRelu(x, this.negativeSlope);
   }
+
+  protected override traits(): LayerTraits {
+    return elementwise("leakyRelu", this.negativeSlope);
+  }
 }
 
 /** x or alpha·(eˣ − 1) as a layer; see {@link elu}. */
@@ -51,6 +64,10 @@ export class ELU extends Module {
   override forward(x: Tensor): Tensor {
     return elu(x, this.alpha);
   }
+
+  protected override traits(): LayerTraits {
+    return elementwise("elu", this.alpha);
+  }
 }
 
 /** x·Φ(x) as a layer; see {@link gelu}. */
@@ -58,6 +75,10 @@ export class GELU extends Module {
   /** Applies the layer. @param x - any shape */
   override forward(x: Tensor): Tensor {
     return gelu(x);
+  }
+
+  protected override traits(): LayerTraits {
+    return elementwise("gelu");
   }
 }
 
@@ -67,6 +88,10 @@ export class SiLU extends Module {
   override forward(x: Tensor): Tensor {
     return silu(x);
   }
+
+  protected override traits(): LayerTraits {
+    return elementwise("silu");
+  }
 }
 
 /** 1 / (1 + e⁻ˣ) as a layer; see {@link sigmoid}. */
@@ -75,6 +100,10 @@ export class Sigmoid extends Module {
   override forward(x: Tensor): Tensor {
     return sigmoid(x);
   }
+
+  protected override traits(): LayerTraits {
+    return elementwise("sigmoid");
+  }
 }
 
 /** The hyperbolic tangent as a layer; see {@link tanh}. */
@@ -82,6 +111,10 @@ export class Tanh extends Module {
   /** Applies the layer. @param x - any shape */
   override forward(x: Tensor): Tensor {
     return tanh(x);
+  }
+
+  protected override traits(): LayerTraits {
+    return elementwise("tanh");
   }
 }
 
@@ -99,5 +132,9 @@ export class Softmax extends Module {
   /** Applies the layer. @param x - rank ≥ 1 */
   override forward(x: Tensor): Tensor {
     return softmax(x, this.axis);
+  }
+
+  protected override traits(): LayerTraits {
+    return { constructorArguments: [this.axis], op: ["softmax", this.axis], channels: same, rank: same };
   }
 }

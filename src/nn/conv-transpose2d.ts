@@ -2,6 +2,7 @@ import { type ConvTransposeOptions, convTranspose2d, resolveOutputPadding } from
 import { checkImages, type Pair, resolvePair } from "../ops/windows.js";
 import type { Tensor } from "../tensor.js";
 import { uniformParameter } from "./init.js";
+import type { LayerTraits } from "./layer-traits.js";
 import { checkFeatures } from "./module.js";
 import { checkChannelGroups } from "./norms/channel-groups.js";
 import { Weighted } from "./reparametrized/weighted.js";
@@ -36,7 +37,7 @@ export class ConvTranspose2d extends Weighted {
   /** Distance between taps, [down, across]. */
   readonly dilation: readonly [number, number];
   /** Independent groups of channels. */
-  readonly groups: number;
+  override readonly groups: number;
 
   /**
    * @param inChannels - channels of x, a multiple of `groups`
@@ -58,6 +59,10 @@ export class ConvTranspose2d extends Weighted {
     this.bias = (options.bias ?? true) ? uniformParameter([outChannels], fanIn) : null;
   }
 
+  override get outputAxis(): 1 {
+    return 1;
+  }
+
   /** Applies the layer. @param x - (N, inChannels, H, W) @throws ShapeError if channels do not fit, or nothing is left of a plane */
   override forward(x: Tensor): Tensor {
     return this.applyWeight(x, this.weight);
@@ -69,6 +74,18 @@ export class ConvTranspose2d extends Weighted {
     checkFeatures(this, x, 1, this.weight.shape[0], "channels");
     const { stride, padding, outputPadding, dilation, groups } = this;
     return convTranspose2d(x, weight, this.bias, { stride, padding, outputPadding, dilation, groups });
+  }
+
+  protected override traits(): LayerTraits {
+    const [inChannels, groupChannels, height, width] = this.weight.shape;
+    const { stride, padding, outputPadding, dilation, groups, bias } = this;
+    const options = { stride, padding, outputPadding, dilation, groups, bias: bias !== null };
+    return {
+      constructorArguments: [inChannels, groupChannels * groups, [height, width], options],
+      channels: () => groupChannels * groups,
+      rank: () => 4,
+      channelAxis: "second",
+    };
   }
 
   override toString(): string {

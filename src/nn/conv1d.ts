@@ -3,6 +3,7 @@ import { conv1d, type SignalConvOptions } from "../ops/conv1d.js";
 import { checkCount, formatShape } from "../shape.js";
 import { checkTensor, type Tensor } from "../tensor.js";
 import { uniformParameter } from "./init.js";
+import type { LayerTraits } from "./layer-traits.js";
 import { checkFeatures } from "./module.js";
 import { checkChannelGroups } from "./norms/channel-groups.js";
 import { Weighted } from "./reparametrized/weighted.js";
@@ -35,7 +36,7 @@ export class Conv1d extends Weighted {
   /** Distance between taps. */
   readonly dilation: number;
   /** Independent groups of channels. */
-  readonly groups: number;
+  override readonly groups: number;
 
   /**
    * @param inChannels - channels of x, a multiple of `groups`
@@ -75,6 +76,18 @@ export class Conv1d extends Weighted {
     checkFeatures(this, x, 1, this.weight.shape[1] * this.groups, "channels");
     const { stride, padding, dilation, groups } = this;
     return conv1d(x, weight, this.bias, { stride, padding, dilation, groups });
+  }
+
+  protected override traits(): LayerTraits {
+    const [outChannels, groupChannels, kernelSize] = this.weight.shape;
+    const { stride, padding, dilation, groups, bias } = this;
+    const options = { stride, padding, dilation, groups, bias: bias !== null };
+    return {
+      constructorArguments: [groupChannels * groups, outChannels, kernelSize, options],
+      channels: () => outChannels,
+      rank: () => 3,
+      channelAxis: "second",
+    };
   }
 
   override toString(): string {

@@ -2,6 +2,7 @@ import { type ConvOptions, conv2d } from "../ops/conv2d.js";
 import { checkImages, type Pair, resolvePair } from "../ops/windows.js";
 import type { Tensor } from "../tensor.js";
 import { uniformParameter } from "./init.js";
+import type { LayerTraits } from "./layer-traits.js";
 import { checkFeatures } from "./module.js";
 import { checkChannelGroups } from "./norms/channel-groups.js";
 import { Weighted } from "./reparametrized/weighted.js";
@@ -34,7 +35,7 @@ export class Conv2d extends Weighted {
   /** Distance between taps, [down, across]. */
   readonly dilation: readonly [number, number];
   /** Independent groups of channels. */
-  readonly groups: number;
+  override readonly groups: number;
 
   /**
    * @param inChannels - channels of x, a multiple of `groups`
@@ -66,6 +67,18 @@ export class Conv2d extends Weighted {
     checkFeatures(this, x, 1, this.weight.shape[1] * this.groups, "channels");
     const { stride, padding, dilation, groups } = this;
     return conv2d(x, weight, this.bias, { stride, padding, dilation, groups });
+  }
+
+  protected override traits(): LayerTraits {
+    const [outChannels, groupChannels, height, width] = this.weight.shape;
+    const { stride, padding, dilation, groups, bias } = this;
+    const options = { stride, padding, dilation, groups, bias: bias !== null };
+    return {
+      constructorArguments: [groupChannels * groups, outChannels, [height, width], options],
+      channels: () => outChannels,
+      rank: () => 4,
+      channelAxis: "second",
+    };
   }
 
   override toString(): string {

@@ -2,6 +2,7 @@ import { ArgumentError } from "../errors.js";
 import { dropout } from "../ops/dropout.js";
 import type { Generator, GeneratorState } from "../random.js";
 import type { Tensor } from "../tensor.js";
+import { type LayerTraits, same } from "./layer-traits.js";
 import { Module } from "./module.js";
 
 /** Options of {@link Dropout}. */
@@ -42,6 +43,10 @@ export class Dropout extends Module {
 
   override setExtraState(state: GeneratorState): void {
     if (this.#generator !== undefined) this.#generator.state = state;
+  }
+
+  protected override traits(): LayerTraits {
+    return { constructorArguments: [this.p], channels: same, rank: same };
   }
 
   override toString(): string {

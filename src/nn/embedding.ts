@@ -4,6 +4,7 @@ import { checkPadding, type EmbeddingOptions, embedding, type Indices, mostRows 
 import { generator } from "../random.js";
 import { checkCount } from "../shape.js";
 import type { Tensor } from "../tensor.js";
+import type { LayerTraits } from "./layer-traits.js";
 import { Module } from "./module.js";
 
 /**
@@ -56,6 +57,16 @@ export class Embedding extends Module<[indices: Indices]> {
    */
   override forward(indices: Indices): Tensor {
     return embedding(indices, this.weight, { paddingIdx: this.paddingIdx ?? undefined });
+  }
+
+  protected override traits(): LayerTraits {
+    const { weight, paddingIdx } = this;
+    return {
+      constructorArguments: [...weight.shape, paddingIdx === null ? {} : { paddingIdx }],
+      channels: () => weight.shape[1],
+      rank: (rank) => (rank === null ? null : rank + 1),
+      channelAxis: "last",
+    };
   }
 
   override toString(): string {

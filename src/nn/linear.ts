@@ -2,6 +2,7 @@ import { linear } from "../ops/linear.js";
 import { checkCount } from "../shape.js";
 import type { Tensor } from "../tensor.js";
 import { uniformParameter } from "./init.js";
+import { type LayerTraits, same } from "./layer-traits.js";
 import { checkFeatures } from "./module.js";
 import { Weighted } from "./reparametrized/weighted.js";
 
@@ -47,6 +48,16 @@ export class Linear extends Weighted {
   override applyWeight(x: Tensor, weight: Tensor): Tensor {
     checkFeatures(this, x, -1, this.weight.shape[1], "features");
     return linear(x, weight, this.bias);
+  }
+
+  protected override traits(): LayerTraits {
+    const [outFeatures, inFeatures] = this.weight.shape;
+    return {
+      constructorArguments: [inFeatures, outFeatures, { bias: this.bias !== null }],
+      channels: () => outFeatures,
+      rank: same,
+      channelAxis: "last",
+    };
   }
 
   override toString(): string {

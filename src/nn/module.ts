@@ -1,6 +1,9 @@
 import { ShapeError, StateDictError } from "../errors.js";
+import { runLayer } from "../layer-pass.js";
 import { formatShape, sameShape } from "../shape.js";
 import { checkTensor, copyOf, Tensor } from "../tensor.js";
+import { tracer } from "../tracing.js";
+import { behavesAs, type ChannelAxis, type ChannelMap, type LayerTraits, ownerOf } from "./layer-traits.js";
 
 /** Any module, whatever it takes and returns. */
 export type AnyModule = Module<never[], unknown>;
@@ -45,8 +48,10 @@ export abstract class Module<Input extends unknown[] = [x: Tensor], Output = Ten
   #training = true;
   readonly #buffers = new Map<string, Tensor>();
   readonly #listeners = new Set<ForwardListener>();
-  /** Undoes {@link Module.#intercept}. */
-  #release: () => void = () => {};
+
+  constructor() {
+    wrapForward(Object.getPrototypeOf(this));
+  }
 
   /** Applies the module. */
   abstract forward(...input: Input): Output;
@@ -81,13 +86,86 @@ export abstract class Module<Input extends unknown[] = [x: Tensor], Output = Ten
   }
 
   /**
-   * @internal A module of the same class, in the same mode, with copies of its buffers and none of its properties: the constructors of
-   * subclasses are not run.
+   * What its class states about itself; null where it says nothing. A class of one's own may override it, so that it is saved, copied and
+   * diagnosed as the library's layers are. It holds for subclasses that override nothing but the constructor and `toString`.
    */
-  copyShell(copyTensor: (t: Tensor) => Tensor): AnyModule {
-    const shell: Module<Input, Output> = Reflect.construct(Module, [], this.constructor);
-    shell.#training = this.#training;
-    for (const [name, t] of this.#buffers) shell.buffer(name, copyTensor(t));
+  protected traits(): LayerTraits | null {
+    return null;
+  }
+
+  /** {@link Module.traits}, unless a subclass or the object itself has changed what they were stated of. */
+  #traits(): LayerTraits | null {
+    return behavesAs(this, ownerOf(this, "traits")) ? this.traits() : null;
+  }
+
+  /** What its constructor takes to build such a layer again, JSON values and modules; null where its class does not say. */
+  constructorArguments(): readonly unknown[] | null {
+    return this.#traits()?.constructorArguments ?? null;
+  }
+
+  /** The op that it is, by its name in graphs, with the settings that follow x; null where it is more than one. */
+  asOp(): readonly [name: string, ...settings: unknown[]] | null {
+    return this.#traits()?.op ?? null;
+  }
+
+  /** Whether each value of the output depends only on the value in the same place of the input. */
+  get isElementwise(): boolean {
+    return this.#traits()?.isElementwise ?? false;
+  }
+
+  /** Channels of the output, from those of the input; null where they are not known. */
+  channelsAfter(channels: number | null): number | null {
+    const traits = this.#traits();
+    return traits?.channels?.(channels) ?? (traits?.isElementwise ? channels : null);
+  }
+
+  /** Rank of the output, from that of the input; null where it is not known. */
+  rankAfter(rank: number | null): number | null {
+    const traits = this.#traits();
+    return traits?.rank?.(rank) ?? (traits?.isElementwise ? rank : null);
+  }
+
+  /** @internal Whether `forward` takes `{ activation: "relu" }`. */
+  get fusesRelu(): boolean {
+    return this.#traits()?.fusesRelu ?? false;
+  }
+
+  /** Where its input and output have their channels; null where the layer before it decides. */
+  get channelAxis(): ChannelAxis | null {
+    return this.#traits()?.channelAxis ?? null;
+  }
+
+  /** The map y = scale·x + shift per channel that it is as its switches stand, in float64; null where its output depends otherwise on x. */
+  channelMap(): ChannelMap | null {
+    return this.#traits()?.channelMap?.() ?? null;
+  }
+
+  /**
+   * @internal A module of the same class, in the same mode and with the same buffers. Where its class or one above states what its
+   * constructor takes, that constructor is run; those of subclasses are not. Other properties are left to the caller.
+   *
+   * @param copyArgument - gives what stands for an argument of the constructor
+   * @param copyTensor - a copy of a tensor, written into another where one is given
+   */
+  copyShell(
+    copyArgument: (argument: unknown) => unknown,
+    copyTensor: (t: Tensor, into?: Tensor) => Tensor,
+  ): Module<Input, Output> {
+    const stated = this.traits()?.constructorArguments ?? [];
+    const stating = ownerOf(this, "traits").constructor;
+    const shell: Module<Input, Output> = Reflect.construct(
+      stating as typeof Module,
+      stated.map(copyArgument),
+      this.constructor,
+    );
+    shell.setTraining(this.#training);
+    for (const [name, t] of this.#buffers) {
+      const built = shell.#buffers.get(name);
+      if (built === undefined) shell.buffer(name, copyTensor(t));
+      else copyTensor(t, built);
+    }
+    const extra = this.getExtraState();
+    if (extra !== null) shell.setExtraState(extra);
     return shell;
   }
 
@@ -132,14 +210,23 @@ export abstract class Module<Input extends unknown[] = [x: Tensor], Output = Ten
     return members(this).filter((entry): entry is [string, AnyModule] => entry[1] instanceof Module);
   }
 
+  /** @internal The parameters among this module's own properties. */
+  ownParameters(): [key: string, parameter: Tensor][] {
+    return members(this).filter(
+      (entry): entry is [string, Tensor] => entry[1] instanceof Tensor && entry[1].isParameter,
+    );
+  }
+
+  /** @internal The buffers of this module itself. */
+  ownBuffers(): [key: string, buffer: Tensor][] {
+    return [...this.#buffers];
+  }
+
   /** Parameters and, unless `parametersOnly`, buffers, in PyTorch's order: a module's own, then those of its children. */
   #entries(parametersOnly: boolean): [name: string, tensor: Tensor][] {
     return this.#tree("", []).flatMap(([name, module]) => {
-      const own = members(module).filter(
-        (entry): entry is [string, Tensor] => entry[1] instanceof Tensor && entry[1].isParameter,
-      );
-      const buffers = parametersOnly ? [] : [...module.#buffers];
-      return [...own, ...buffers].map(([key, tensor]): [string, Tensor] => [join(name, key), tensor]);
+      const own = [...module.ownParameters(), ...(parametersOnly ? [] : module.ownBuffers())];
+      return own.map(([key, tensor]): [string, Tensor] => [join(name, key), tensor]);
     });
   }
 
@@ -149,6 +236,11 @@ export abstract class Module<Input extends unknown[] = [x: Tensor], Output = Ten
     if (path.includes(this)) return [];
     const below = this.children().flatMap(([key, child]) => child.#tree(join(name, key), [...path, this]));
     return [[name, this], ...below];
+  }
+
+  /** @internal The parameters and buffers themselves, by their keys in {@link Module.stateDict}. */
+  ownState(): [key: string, tensor: Tensor][] {
+    return this.#entries(false);
   }
 
   /** Copies of all parameters and buffers by name: PyTorch's keys and shapes. */
@@ -214,11 +306,10 @@ export abstract class Module<Input extends unknown[] = [x: Tensor], Output = Ten
    * ```
    */
   onForward(listener: ForwardListener): () => void {
-    // The listeners are called by a `forward` of this one object, there only while it has listeners: others pay nothing.
-    if (!this.hooked) this.#intercept();
+    wrapOwnForward(this);
     this.#listeners.add(listener);
     return () => {
-      if (this.#listeners.delete(listener) && !this.hooked) this.#release();
+      this.#listeners.delete(listener);
     };
   }
 
@@ -227,31 +318,79 @@ export abstract class Module<Input extends unknown[] = [x: Tensor], Output = Ten
     return this.#listeners.size > 0;
   }
 
-  #intercept(): void {
-    const own = Object.getOwnPropertyDescriptor(this, "forward");
-    const forward = this.forward;
-    Object.defineProperty(this, "forward", {
-      configurable: true,
-      writable: true,
-      value: (...input: Input): Output => {
-        const output = forward.apply(this, input);
-        const [first] = input;
-        if (first instanceof Tensor && output instanceof Tensor) {
-          for (const listener of [...this.#listeners]) listener(this, first, output);
-        }
-        return output;
-      },
-    });
-    this.#release = () => {
-      if (own === undefined) Reflect.deleteProperty(this, "forward");
-      else Object.defineProperty(this, "forward", own);
-    };
+  /**
+   * Whether this module is exactly a layer of that class: made by it, or by a subclass that overrides nothing but its constructor and
+   * `toString`. What is known of a class holds for such layers alone.
+   *
+   * @example
+   * ```ts
+   * class Pointwise extends Conv2d {
+   *   constructor(channels: number) {
+   *     super(channels, channels, 1);
+   *   }
+   * }
+   * new Pointwise(4).is(Conv2d); // true
+   * new Linear(2, 3).is(Conv2d); // false
+   * ```
+   */
+  is<C extends AnyModule>(layerClass: abstract new (...given: never[]) => C): this is C {
+    return this instanceof layerClass && behavesAs(this, layerClass.prototype);
+  }
+
+  /** @internal Runs the outermost `forward` of a module: the one place where traces, listeners and the naming of layers in errors meet. */
+  static run<Input extends unknown[], Output>(
+    module: Module<Input, Output>,
+    forward: (...input: Input) => Output,
+    input: Input,
+  ): Output {
+    if (tracer !== null) return tracer.module(module, input, () => forward.apply(module, input)) as Output;
+    const [first] = input;
+    if (!(first instanceof Tensor)) return forward.apply(module, input);
+    const output = runLayer(module, first, forward, input);
+    if (module.#listeners.size > 0 && output instanceof Tensor) {
+      for (const listener of [...module.#listeners]) listener(module, first, output);
+    }
+    return output;
   }
 
   /** Its class and sizes, e.g. `Linear(2, 3)`: how messages name it. */
   toString(): string {
     return `${this.constructor.name}()`;
   }
+}
+
+type Forward = (this: AnyModule, ...input: never[]) => unknown;
+
+/** The functions that stand in for the `forward` of a class or an object. */
+const wrappers = new WeakSet<Forward>();
+/** Prototypes whose `forward`, and those above, have been wrapped. */
+const wrapped = new WeakSet<object>();
+
+/** Only the outermost `forward` of an object passes through {@link Module.run}: `super.forward(x)` runs as it is. */
+function wrapperOf(forward: Forward): Forward {
+  const wrapper: Forward = function (...input) {
+    return this.forward === wrapper ? Module.run(this, forward, input) : forward.apply(this, input);
+  };
+  wrappers.add(wrapper);
+  return wrapper;
+}
+
+/** Wraps the `forward` of a class and of those it extends, once. */
+function wrapForward(prototype: object): void {
+  if (wrapped.has(prototype)) return;
+  for (let p = prototype; p !== Module.prototype; p = Object.getPrototypeOf(p)) {
+    wrapped.add(p);
+    const own = Object.getOwnPropertyDescriptor(p, "forward");
+    if (own === undefined || typeof own.value !== "function" || wrappers.has(own.value)) continue;
+    Object.defineProperty(p, "forward", { ...own, value: wrapperOf(own.value) });
+  }
+}
+
+/** @internal Wraps a `forward` that is a property of the object itself, for those who need to see its calls. */
+export function wrapOwnForward(module: AnyModule): void {
+  const own = Object.getOwnPropertyDescriptor(module, "forward");
+  if (own === undefined || typeof own.value !== "function" || wrappers.has(own.value)) return;
+  Object.defineProperty(module, "forward", { ...own, value: wrapperOf(own.value) });
 }
 
 /** Properties of a module that are tensors or modules, arrays of them spread out: `blocks.0`. */
@@ -262,7 +401,7 @@ function members(module: AnyModule): [string, unknown][] {
 }
 
 function join(path: string, key: string): string {
-  return path === "" ? key : `${path}.${key}`;
+  return path === "" || key === "" ? path + key : `${path}.${key}`;
 }
 
 function lastPart(path: string): string {

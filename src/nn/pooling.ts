@@ -1,6 +1,7 @@
 import { avgPool2d, globalAvgPool2d, maxPool2d, type PoolOptions } from "../ops/pool2d.js";
 import { type Pair, resolvePair } from "../ops/windows.js";
 import type { Tensor } from "../tensor.js";
+import { type LayerTraits, same } from "./layer-traits.js";
 import { Module } from "./module.js";
 
 abstract class Pool2d extends Module {
@@ -20,6 +21,12 @@ abstract class Pool2d extends Module {
     this.options = options;
   }
 
+  /** What both kinds of windows have in common, for their `traits`. */
+  protected windowTraits(op: string): LayerTraits {
+    const settings = [this.kernel, this.options];
+    return { constructorArguments: settings, op: [op, ...settings], channels: same, rank: () => 4 };
+  }
+
   override toString(): string {
     return `${this.constructor.name}(${JSON.stringify(this.kernel)})`;
   }
@@ -31,6 +38,10 @@ export class MaxPool2d extends Pool2d {
   override forward(x: Tensor): Tensor {
     return maxPool2d(x, this.kernel, this.options);
   }
+
+  protected override traits(): LayerTraits {
+    return this.windowTraits("maxPool2d");
+  }
 }
 
 /** The mean of each window of (N, C, H, W), padding not counted; see {@link avgPool2d}. */
@@ -39,6 +50,10 @@ export class AvgPool2d extends Pool2d {
   override forward(x: Tensor): Tensor {
     return avgPool2d(x, this.kernel, this.options);
   }
+
+  protected override traits(): LayerTraits {
+    return this.windowTraits("avgPool2d");
+  }
 }
 
 /** The mean of each plane: (N, C, H, W) → (N, C). */
@@ -46,5 +61,9 @@ export class GlobalAvgPool2d extends Module {
   /** Applies the layer. @param x - (N, C, H, W) @returns (N, C) */
   override forward(x: Tensor): Tensor {
     return globalAvgPool2d(x);
+  }
+
+  protected override traits(): LayerTraits {
+    return { constructorArguments: [], op: ["globalAvgPool2d"], channels: same, rank: () => 2 };
   }
 }

@@ -1,5 +1,7 @@
+import { ArgumentError } from "../errors.js";
 import { add } from "../ops/binary.js";
 import type { Tensor } from "../tensor.js";
+import type { LayerTraits } from "./layer-traits.js";
 import { Module } from "./module.js";
 
 /**
@@ -17,9 +19,25 @@ export class Residual extends Module {
   /** A projection where the body changes the shape; null: x itself. */
   readonly shortcut: Module | null;
 
-  /** @param shortcut - must give the body's shape */
+  /**
+   * @param shortcut - must give the body's shape
+   * @throws ArgumentError if one of them is no module
+   */
   constructor(body: Module, shortcut: Module | null = null) {
     super();
+    // A program in JavaScript, or a file, may pass anything.
+    for (const [name, given] of Object.entries({ body, shortcut: shortcut ?? body } satisfies Record<
+      string,
+      unknown
+    >)) {
+      if (given instanceof Module) continue;
+      throw new ArgumentError({
+        where: "new Residual(body, shortcut)",
+        expected: `${name} to be a module`,
+        received: typeof given,
+        cure: "Join several layers in a Sequential, and put functions into a class that extends Module.",
+      });
+    }
     this.body = body;
     this.shortcut = shortcut;
   }
@@ -27,5 +45,17 @@ export class Residual extends Module {
   /** Applies the layer. @param x - what the body takes @throws ShapeError if body and shortcut do not fit */
   override forward(x: Tensor): Tensor {
     return add(this.body.forward(x), this.shortcut?.forward(x) ?? x);
+  }
+
+  protected override traits(): LayerTraits {
+    const { body, shortcut } = this;
+    // Both sides have one shape, so that either tells it.
+    const either = (ofBody: number | null, ofShortcut: number | null): number | null => ofBody ?? ofShortcut;
+    return {
+      constructorArguments: shortcut === null ? [body] : [body, shortcut],
+      channels: (channels) =>
+        either(body.channelsAfter(channels), shortcut === null ? channels : shortcut.channelsAfter(channels)),
+      rank: (rank) => either(body.rankAfter(rank), shortcut === null ? rank : shortcut.rankAfter(rank)),
+    };
   }
 }

@@ -1,9 +1,8 @@
 import { ArgumentError } from "../errors.js";
-import { runLayer } from "../layer-pass.js";
 import { checkTensor, type Tensor } from "../tensor.js";
-import { ReLU } from "./activations.js";
+import { isPlainRelu, takesRelu } from "./fused-relu.js";
+import type { LayerTraits } from "./layer-traits.js";
 import { type AnyModule, Module } from "./module.js";
-import { Norm } from "./norms/norm.js";
 
 /**
  * Layers applied one after another. Names are places: `0.weight`. A {@link Norm} and a {@link ReLU} behind it run as one pass, with the same
@@ -37,34 +36,31 @@ export class Sequential extends Module {
   /** Applies the layer. @param x - what the first layer takes */
   override forward(x: Tensor): Tensor {
     checkTensor(this, x);
-    return runLayer(this, x, () => {
-      let value = x;
-      for (let k = 0; k < this.layers.length; k++) {
-        const layer = this.layers[k];
-        const input = value;
-        if (isPlainNorm(layer) && isPlainRelu(this.layers[k + 1])) {
-          value = runLayer(layer, input, () => layer.forward(input, { activation: "relu" }));
-          k++;
-        } else value = runLayer(layer, input, () => layer.forward(input));
-      }
-      return value;
-    });
+    let value = x;
+    for (let k = 0; k < this.layers.length; k++) {
+      const layer = this.layers[k];
+      if (isPlainRelu(this.layers[k + 1]) && takesRelu(layer)) {
+        value = layer.forward(value, { activation: "relu" });
+        k++;
+      } else value = layer.forward(value);
+    }
+    return value;
   }
 
   override children(): [name: string, module: AnyModule][] {
     return this.layers.map((layer, k) => [String(k), layer]);
   }
 
+  protected override traits(): LayerTraits {
+    const { layers } = this;
+    return {
+      constructorArguments: layers,
+      channels: (channels) => layers.reduce((given, layer) => layer.channelsAfter(given), channels),
+      rank: (rank) => layers.reduce((given, layer) => layer.rankAfter(given), rank),
+    };
+  }
+
   override toString(): string {
     return `Sequential(${this.layers.join(", ")})`;
   }
-}
-
-/** Whether a layer is a norm whose `forward` nobody has replaced: no subclass, no listener. */
-function isPlainNorm(layer: Module): layer is Norm {
-  return layer instanceof Norm && layer.forward === Norm.prototype.forward;
-}
-
-function isPlainRelu(layer: Module | undefined): boolean {
-  return layer instanceof ReLU && layer.forward === ReLU.prototype.forward;
 }

@@ -91,7 +91,7 @@ async function readBytes(where: string, path: string): Promise<Uint8Array> {
   } catch (cause) {
     const received = cause instanceof Error ? cause.message : String(cause);
     throw new DataError(
-      { where, expected: "a file that can be read", received, cure: "Check its name and rights." },
+      { where, expected: "a file that can be read", received, cure: "Check the path and its permissions." },
       { cause },
     );
   }

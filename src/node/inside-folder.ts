@@ -15,7 +15,7 @@ export function checkInside(path: string, location: string): string {
 }
 
 /** Whether a file or folder lies below a folder that is there; a link that leads out of it does not. */
-export function isInside(folder: string, path: string): boolean {
+function isInside(folder: string, path: string): boolean {
   const root = realpathSync(folder);
   const file = resolve(root, path);
   return (existsSync(file) ? [file, realpathSync(file)] : [file]).every((target) => {

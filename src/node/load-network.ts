@@ -11,6 +11,7 @@ import { scope } from "../scope.js";
 import { formatShape, type Shape } from "../shape.js";
 import { Tensor } from "../tensor.js";
 import { evaluating } from "../train/mode.js";
+import { nearest } from "./nearest.js";
 
 /** Builds a network for inputs and outputs of some sizes. */
 export type BuildNetwork = (options: NetworkOptions) => Promise<Module>;
@@ -38,7 +39,8 @@ export async function loadNetwork(from: string): Promise<BuildNetwork> {
   const path = resolve(from);
   if (!existsSync(path)) {
     const expected = `${Object.keys(networks).join(", ")}, or the file of a module such as ./net.js`;
-    throw fault(where, expected, "no such file", "Name one of them.");
+    const near = nearest(from, Object.keys(networks));
+    throw fault(where, expected, "no such file", near === null ? "Name one of them." : `Did you mean ${near}?`);
   }
   const exported = await importDefault(where, path);
   return async (options) => {

@@ -4,7 +4,7 @@ import { arrayDataset } from "../data/array-dataset.js";
 import type { Dataset } from "../data/dataset.js";
 import { DataError, EvenkeelError, FormatError } from "../errors.js";
 import { type LoadedModel, loadModel } from "../formats/model-file/save-model.js";
-import { readSafetensors } from "../formats/safetensors/safetensors.js";
+import { decodeRun, decodeRunData, type RunSamples } from "../formats/playground-run.js";
 
 /** A network of a {@link RunExport}. */
 export interface ExportedNetwork {
@@ -28,22 +28,6 @@ export interface RunExport {
   readonly test: Dataset;
 }
 
-/** What a file says before it is checked. */
-interface Stored {
-  readonly format?: unknown;
-  readonly formatVersion?: unknown;
-  readonly data?: unknown;
-  readonly networks?: unknown;
-}
-
-/** What a network of it says before it is checked. */
-interface StoredNetwork {
-  readonly name?: unknown;
-  readonly steps?: unknown;
-  readonly error?: unknown;
-  readonly model?: unknown;
-}
-
 /**
  * Reads a run that the playground exported as JSON: the networks as they stood, with their data.
  *
@@ -54,10 +38,17 @@ interface StoredNetwork {
 export function loadRunExport(path: string): RunExport {
   const where = `loadRunExport(${path})`;
   try {
-    const stored = parse(where, path);
-    if (stored.formatVersion !== 1) throw fault(where, "formatVersion 1", JSON.stringify(stored.formatVersion));
-    if (!Array.isArray(stored.networks)) throw fault(where, "a list of networks", JSON.stringify(stored.networks));
-    return { networks: stored.networks.map((one) => readNetwork(where, one)), ...readSamples(where, stored.data) };
+    const run = decodeRun(parse(where, path), where);
+    const { shape, train, test } = decodeRunData(unpack(where, run.data), where);
+    const dataset = (samples: RunSamples): Dataset => arrayDataset({ ...samples, shape });
+    return {
+      networks: run.networks.map(({ name, steps, error, model }) => ({
+        ...{ name, steps, error },
+        trained: model === null ? null : loadModel(model),
+      })),
+      train: dataset(train),
+      test: dataset(test),
+    };
   } catch (cause) {
     if (!(cause instanceof EvenkeelError) || cause.where === where) throw cause;
     const { expected, received, cure } = cause;
@@ -65,7 +56,7 @@ export function loadRunExport(path: string): RunExport {
   }
 }
 
-function parse(where: string, path: string): Stored {
+function parse(where: string, path: string): unknown {
   let text: string;
   try {
     text = readFileSync(path, "utf8");
@@ -74,44 +65,9 @@ function parse(where: string, path: string): Stored {
     throw new DataError({ where, expected: "a file", received: String((cause as Error).message), cure }, { cause });
   }
   try {
-    const stored: unknown = JSON.parse(text);
-    if (
-      typeof stored === "object" &&
-      stored !== null &&
-      "format" in stored &&
-      stored.format === "evenkeel-playground"
-    ) {
-      return stored;
-    }
-  } catch {}
-  throw fault(where, "a run exported from the playground", "something else");
-}
-
-function readNetwork(where: string, { name, steps, error, model }: StoredNetwork): ExportedNetwork {
-  if ((name !== "A" && name !== "B") || typeof steps !== "number") {
-    throw fault(where, "networks with name and steps", JSON.stringify({ name, steps }));
-  }
-  const trained = model === null ? null : loadModel(bytesOf(where, model));
-  return { name, steps, error: typeof error === "string" ? error : null, trained };
-}
-
-function readSamples(where: string, data: unknown): Pick<RunExport, "train" | "test"> {
-  const { tensors } = readSafetensors(unpack(where, bytesOf(where, data)));
-  try {
-    const samples = (part: "train" | "test"): Dataset => {
-      const [inputs, labels] = [tensors[`${part}.inputs`], tensors[`${part}.labels`]];
-      if (inputs === undefined || labels === undefined) {
-        throw fault(where, `${part}.inputs and ${part}.labels`, Object.keys(tensors).join(", ") || "nothing");
-      }
-      return arrayDataset({
-        inputs: inputs.dataSync(),
-        shape: inputs.shape.slice(1),
-        labels: Int32Array.from(labels.dataSync()),
-      });
-    };
-    return { train: samples("train"), test: samples("test") };
-  } finally {
-    for (const t of Object.values(tensors)) t.dispose();
+    return JSON.parse(text);
+  } catch {
+    throw fault(where, "a run exported from the playground", "something else");
   }
 }
 
@@ -121,11 +77,6 @@ function unpack(where: string, bytes: Uint8Array): Uint8Array {
   } catch (cause) {
     throw fault(where, "data in gzip", String((cause as Error).message));
   }
-}
-
-function bytesOf(where: string, base64: unknown): Uint8Array {
-  if (typeof base64 !== "string") throw fault(where, "data and models in base64", typeof base64);
-  return new Uint8Array(Buffer.from(base64, "base64"));
 }
 
 function fault(where: string, expected: string, received: string): FormatError {

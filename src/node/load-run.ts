@@ -82,7 +82,7 @@ function missingNetwork(path: string, { network }: ModelMeta): MissingNetworkErr
     where: `loadRun(${path})`,
     expected: "a model saved with its architecture",
     received: from === null ? "none" : `one that ${from} builds, as the file says`,
-    cure: 'Pass the module that builds it, if you trust it: loadRun(path, { network: "./net.js" }).',
+    cure: 'Name the module that builds it, if you trust it, as in { network: "./net.js" }.',
   });
 }
 

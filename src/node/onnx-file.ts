@@ -67,12 +67,12 @@ export async function writeOnnxFile(path: string, bytes: Uint8Array, from: OnnxF
 export function checkOutput(path: string, input: string): void {
   if (statSync(path, { throwIfNoEntry: false })?.isDirectory()) {
     const cure = "Name a file in it, such as model.onnx.";
-    throw new ArgumentError({ where: `--output ${path}`, expected: "a file", received: "a folder", cure });
+    throw new ArgumentError({ where: path, expected: "a file", received: "a folder", cure });
   }
   const real = (one: string): string => (existsSync(one) ? realpathSync(one) : resolve(one));
   if (real(path) !== real(input)) return;
   throw new ArgumentError({
-    where: `--output ${path}`,
+    where: path,
     expected: "another file than the model that is read",
     received: "the same",
     cure: "Name a new file; models are never changed in place.",

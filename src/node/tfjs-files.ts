@@ -33,7 +33,7 @@ export function writeTfjsFiles(output: string, files: TfjsFiles): string {
   const path = join(folder, "model.json");
   if (basename(output) !== "model.json" && existsSync(path) && !isOwnModel(path)) {
     throw new DataError({
-      where: `--output ${output}`,
+      where: output,
       expected: "a folder without a model.json, or with one that Evenkeel wrote",
       received: "a model.json of somebody else",
       cure: `Name another folder, or the file, to write over it: ${path}.`,
@@ -65,7 +65,7 @@ export function tfjsFolder(output: string): string {
   const isFolder = existsSync(folder) ? statSync(folder).isDirectory() : !folder.endsWith(".json");
   if (isFolder) return folder;
   throw new ArgumentError({
-    where: `--output ${output}`,
+    where: output,
     expected: "a folder, or model.json in one",
     received: "another file",
     cure: "Name a folder, which gets model.json and its weights.",
@@ -78,7 +78,7 @@ export function checkTfjsOutput(output: string, input: string): void {
   const real = (one: string): string => (existsSync(one) ? realpathSync(one) : resolve(one));
   if (real(folder) !== real(dirname(input))) return;
   throw new ArgumentError({
-    where: `--output ${output}`,
+    where: output,
     expected: "another folder than that of the model that is read",
     received: "the same",
     cure: "Name a new folder, which gets model.json and its weights; models are never changed in place.",

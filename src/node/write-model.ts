@@ -20,7 +20,7 @@ export function writeModel(output: string, model: Module, run: Run): string {
   const file = isNamed ? output : join(output, "model.safetensors");
   if (existsSync(file) && realpathSync(file) === realpathSync(run.file)) {
     throw new DataError({
-      where: `--output ${output}`,
+      where: output,
       expected: "another place than the model's own",
       received: run.file,
       cure: "Name another file or folder.",

@@ -3,6 +3,7 @@ import type { BinaryOp } from "../backend/backend.js";
 import { ArgumentError } from "../errors.js";
 import { broadcastShapes, broadcastStrides, collapse, type Shape } from "../shape.js";
 import { commonBackend, empty, Tensor, upload } from "../tensor.js";
+import { defineOp } from "../tracing.js";
 import { sumTo } from "./sum.js";
 import { neg } from "./unary.js";
 
@@ -36,36 +37,36 @@ function operand(value: Tensor | number, like: Tensor): Tensor {
 }
 
 /** a + b, broadcast */
-export function add(a: Tensor, b: Tensor | number): Tensor {
+export const add = defineOp("add", (a: Tensor, b: Tensor | number): Tensor => {
   const other = operand(b, a);
   const shapes = [a.shape, other.shape];
   return record("add", applyBinary("add", a, other), [a, other], [], (dy, _, needs) => [
     needs[0] ? sumTo(dy, shapes[0]) : null,
     needs[1] ? sumTo(dy, shapes[1]) : null,
   ]);
-}
+});
 
 /** a − b, broadcast */
-export function sub(a: Tensor, b: Tensor | number): Tensor {
+export const sub = defineOp("sub", (a: Tensor, b: Tensor | number): Tensor => {
   const other = operand(b, a);
   const shapes = [a.shape, other.shape];
   return record("sub", applyBinary("sub", a, other), [a, other], [], (dy, _, needs) => [
     needs[0] ? sumTo(dy, shapes[0]) : null,
     needs[1] ? neg(sumTo(dy, shapes[1])) : null,
   ]);
-}
+});
 
 /** a·b, broadcast */
-export function mul(a: Tensor, b: Tensor | number): Tensor {
+export const mul = defineOp("mul", (a: Tensor, b: Tensor | number): Tensor => {
   const other = operand(b, a);
   return record("mul", applyBinary("mul", a, other), [a, other], [a, other], (dy, [left, right], needs) => [
     needs[0] ? sumTo(applyBinary("mul", dy, right), left.shape) : null,
     needs[1] ? sumTo(applyBinary("mul", dy, left), right.shape) : null,
   ]);
-}
+});
 
 /** a / b, broadcast */
-export function div(a: Tensor, b: Tensor | number): Tensor {
+export const div = defineOp("div", (a: Tensor, b: Tensor | number): Tensor => {
   const other = operand(b, a);
   const y = applyBinary("div", a, other);
   const { shape } = a;
@@ -76,13 +77,13 @@ export function div(a: Tensor, b: Tensor | number): Tensor {
       needs[1] ? neg(sumTo(applyBinary("mul", scaled, quotient), right.shape)) : null,
     ];
   });
-}
+});
 
 /** aᵇ, broadcast; the gradient for b is 0 where a is 0 */
-export function pow(a: Tensor, b: Tensor | number): Tensor {
+export const pow = defineOp("pow", (a: Tensor, b: Tensor | number): Tensor => {
   const other = operand(b, a);
   return record("pow", applyBinary("pow", a, other), [a, other], [a, other], (dy, [base, exponent], needs) => [
     needs[0] ? sumTo(applyBinary("mul", dy, applyBinary("powBase", base, exponent)), base.shape) : null,
     needs[1] ? sumTo(applyBinary("mul", dy, applyBinary("powExponent", base, exponent)), exponent.shape) : null,
   ]);
-}
+});

@@ -2,6 +2,7 @@ import { record } from "../autograd.js";
 import { ArgumentError, ShapeError } from "../errors.js";
 import { formatShape, resolveAxis } from "../shape.js";
 import { commonBackend, empty, type Tensor } from "../tensor.js";
+import { defineOp } from "../tracing.js";
 import { move } from "./slice.js";
 
 /**
@@ -15,7 +16,7 @@ import { move } from "./slice.js";
  * concat([tensor([[1, 2]]), tensor([[3, 4]])], 0).shape; // [2, 2]
  * ```
  */
-export function concat(list: readonly Tensor[], axis = 0): Tensor {
+export const concat = defineOp("concat", (list: readonly Tensor[], axis: number = 0): Tensor => {
   if (list.length === 0) {
     throw new ArgumentError({
       where: "concat(list, axis)",
@@ -55,4 +56,4 @@ export function concat(list: readonly Tensor[], axis = 0): Tensor {
       return dx;
     }),
   );
-}
+});

@@ -2,11 +2,14 @@ import { record } from "../autograd.js";
 import type { ConvGeometry } from "../backend/backend.js";
 import { ArgumentError, ShapeError } from "../errors.js";
 import { checkCount, formatShape } from "../shape.js";
-import { commonBackend, empty, type Tensor } from "../tensor.js";
+import { commonBackend, type Tensor } from "../tensor.js";
+import { defineOp } from "../tracing.js";
 import { add } from "./binary.js";
 import type { ConvOptions } from "./conv2d.js";
+import { convolve, convolveInputGradient, convolveWeightGradient } from "./convolution.js";
+import { checkHasValues } from "./empty-axes.js";
 import { reshape } from "./reshape.js";
-import { checkImages, type Pair, resolvePair } from "./windows.js";
+import { checkImages, checkTaps, type Pair, resolvePair } from "./windows.js";
 
 /** Options of {@link convTranspose2d}. */
 export interface ConvTransposeOptions extends ConvOptions {
@@ -33,59 +36,62 @@ export interface ConvTransposeOptions extends ConvOptions {
  * convTranspose2d(x, tensor([[[[1, 10]]]]), null, { stride: 2 }).dataSync(); // Float32Array [1, 10, 2, 20]
  * ```
  */
-export function convTranspose2d(
-  x: Tensor,
-  weight: Tensor,
-  bias: Tensor | null = null,
-  options: ConvTransposeOptions = {},
-): Tensor {
-  const where = "convTranspose2d(x, weight, bias)";
-  const groups = checkCount(where, "groups", options.groups ?? 1);
-  checkImages(where, x);
-  const [batch, inChannels, outHeight, outWidth] = x.shape;
-  const outChannels = weight.shape[1] * groups;
-  const fits = weight.rank === 4 && weight.shape[0] === inChannels && inChannels % groups === 0;
-  if (!fits || (bias !== null && (bias.rank !== 1 || bias.size !== outChannels))) {
-    throw new ShapeError({
+export const convTranspose2d = defineOp(
+  "convTranspose2d",
+  (x: Tensor, weight: Tensor, bias: Tensor | null = null, options: ConvTransposeOptions = {}): Tensor => {
+    const where = "convTranspose2d(x, weight, bias)";
+    const groups = checkCount(where, "groups", options.groups ?? 1);
+    checkImages(where, x);
+    const [batch, inChannels, outHeight, outWidth] = x.shape;
+    const outChannels = weight.shape[1] * groups;
+    const fits = weight.rank === 4 && weight.shape[0] === inChannels && inChannels % groups === 0;
+    if (!fits || (bias !== null && (bias.rank !== 1 || bias.size !== outChannels))) {
+      throw new ShapeError({
+        where,
+        expected: `channels divisible by groups = ${groups}, a weight (${inChannels}, out / ${groups}, kh, kw), and a bias (out) or none`,
+        received: `${formatShape(weight.shape)} and ${bias === null ? "none" : formatShape(bias.shape)} for x ${formatShape(x.shape)}`,
+        cure: "Match the weight's channels to those of x.",
+      });
+    }
+    checkTaps(where, weight);
+    checkHasValues(
       where,
-      expected: `channels divisible by groups = ${groups}, a weight (${inChannels}, out / ${groups}, kh, kw), and a bias (out) or none`,
-      received: `${formatShape(weight.shape)} and ${bias === null ? "none" : formatShape(bias.shape)} for x ${formatShape(x.shape)}`,
-      cure: "Match the weight's channels to those of x.",
+      x.shape,
+      [2, 3],
+      "Pass planes that have values: how large the output of none is, is not defined.",
+    );
+    const kernel = [weight.shape[2], weight.shape[3]] as const;
+    const stride = resolvePair(where, "stride", options.stride ?? 1, 1);
+    const padding = resolvePair(where, "padding", options.padding ?? 0, 0);
+    const dilation = resolvePair(where, "dilation", options.dilation ?? 1, 1);
+    const outputPadding = resolveOutputPadding(where, options.outputPadding ?? 0, stride);
+    const [height, width] = [0, 1].map(
+      (k) => (x.shape[2 + k] - 1) * stride[k] - 2 * padding[k] + dilation[k] * (kernel[k] - 1) + outputPadding[k] + 1,
+    );
+    if (height < 1 || width < 1) {
+      throw new ShapeError({
+        where,
+        expected: "planes of which something is left",
+        received: `${height}×${width} (x ${formatShape(x.shape)}, weight ${formatShape(weight.shape)}, padding ${padding.join("×")})`,
+        cure: "Use larger images, a larger kernel, or less padding.",
+      });
+    }
+    // The convolution from y to x, whose input gradient this is: x stands where its output would.
+    const geometry: ConvGeometry = {
+      ...{ batch, inChannels: outChannels, height, width, outChannels: inChannels, outHeight, outWidth, groups },
+      ...{ kernel, stride, padding, dilation },
+    };
+    commonBackend(where, x, weight, bias);
+    const y = convolveInputGradient("convTranspose2d", x, weight, geometry);
+    record("convTranspose2d", y, [x, weight], [x, weight], (dy, [input, w], needs) => {
+      return [
+        needs[0] ? convolve("convTranspose2d", dy, w, null, geometry) : null,
+        needs[1] ? convolveWeightGradient("convTranspose2d", input, dy, geometry) : null,
+      ];
     });
-  }
-  const kernel = [weight.shape[2], weight.shape[3]] as const;
-  const stride = resolvePair(where, "stride", options.stride ?? 1, 1);
-  const padding = resolvePair(where, "padding", options.padding ?? 0, 0);
-  const dilation = resolvePair(where, "dilation", options.dilation ?? 1, 1);
-  const outputPadding = resolveOutputPadding(where, options.outputPadding ?? 0, stride);
-  const [height, width] = [0, 1].map(
-    (k) => (x.shape[2 + k] - 1) * stride[k] - 2 * padding[k] + dilation[k] * (kernel[k] - 1) + outputPadding[k] + 1,
-  );
-  if (outHeight < 1 || outWidth < 1 || height < 1 || width < 1) {
-    throw new ShapeError({
-      where,
-      expected: "planes of which something is left",
-      received: `${height}×${width} (x ${formatShape(x.shape)}, weight ${formatShape(weight.shape)}, padding ${padding.join("×")})`,
-      cure: "Use larger images, a larger kernel, or less padding.",
-    });
-  }
-  // The convolution from y to x, whose input gradient this is: x stands where its output would.
-  const geometry: ConvGeometry = {
-    ...{ batch, inChannels: outChannels, height, width, outChannels: inChannels, outHeight, outWidth, groups },
-    ...{ kernel, stride, padding, dilation },
-  };
-  const backend = commonBackend(where, x, weight, bias);
-  const y = empty("convTranspose2d", backend, [batch, outChannels, height, width]);
-  backend.conv2dInputGradient(x.block, weight.block, y.block, geometry);
-  record("convTranspose2d", y, [x, weight], [x, weight], (dy, [input, w], needs) => {
-    const dx = needs[0] ? empty("convTranspose2d", backend, input.shape) : null;
-    if (dx !== null) backend.conv2d(dy.block, w.block, null, dx.block, geometry);
-    const dweight = needs[1] ? empty("convTranspose2d", backend, w.shape) : null;
-    if (dweight !== null) backend.conv2dWeightGradient(input.block, dy.block, dweight.block, geometry);
-    return [dx, dweight];
-  });
-  return bias === null ? y : add(y, reshape(bias, [outChannels, 1, 1]));
-}
+    return bias === null ? y : add(y, reshape(bias, [outChannels, 1, 1]));
+  },
+);
 
 /** Both output paddings, checked to be smaller than the strides. */
 export function resolveOutputPadding(

@@ -1,8 +1,10 @@
 import { ShapeError } from "../errors.js";
 import { checkCount, formatShape } from "../shape.js";
 import type { Tensor } from "../tensor.js";
+import { defineOp } from "../tracing.js";
 import { conv2d } from "./conv2d.js";
 import { reshape } from "./reshape.js";
+import { checkTaps } from "./windows.js";
 
 /** Options of {@link conv1d}. */
 export interface SignalConvOptions {
@@ -30,38 +32,42 @@ export interface SignalConvOptions {
  * conv1d(x, tensor([[[-1, 1]]])).dataSync(); // Float32Array [1, 2, 4]
  * ```
  */
-export function conv1d(x: Tensor, weight: Tensor, bias: Tensor | null = null, options: SignalConvOptions = {}): Tensor {
-  const where = "conv1d(x, weight, bias)";
-  const groups = checkCount(where, "groups", options.groups ?? 1);
-  const stride = checkCount(where, "stride", options.stride ?? 1);
-  const padding = checkCount(where, "padding", options.padding ?? 0, 0);
-  const dilation = checkCount(where, "dilation", options.dilation ?? 1);
-  const [batch, inChannels, length] = x.shape;
-  const [outChannels, groupChannels, kernel] = weight.shape;
-  const ranksFit = x.rank === 3 && weight.rank === 3 && (bias === null || bias.rank === 1);
-  const channelsFit = groupChannels * groups === inChannels && outChannels % groups === 0;
-  if (!ranksFit || !channelsFit || (bias !== null && bias.size !== outChannels)) {
-    throw new ShapeError({
-      where,
-      expected: `signals (N, C, L), a weight (out, C / ${groups}, k) with out divisible by groups = ${groups}, and a bias (out) or none`,
-      received: [x, weight, bias].map((t) => (t === null ? "none" : formatShape(t.shape))).join(", "),
-      cure: "Match the weight's channels to those of x.",
+export const conv1d = defineOp(
+  "conv1d",
+  (x: Tensor, weight: Tensor, bias: Tensor | null = null, options: SignalConvOptions = {}): Tensor => {
+    const where = "conv1d(x, weight, bias)";
+    const groups = checkCount(where, "groups", options.groups ?? 1);
+    const stride = checkCount(where, "stride", options.stride ?? 1);
+    const padding = checkCount(where, "padding", options.padding ?? 0, 0);
+    const dilation = checkCount(where, "dilation", options.dilation ?? 1);
+    const [batch, inChannels, length] = x.shape;
+    const [outChannels, groupChannels, kernel] = weight.shape;
+    const ranksFit = x.rank === 3 && weight.rank === 3 && (bias === null || bias.rank === 1);
+    const channelsFit = groupChannels * groups === inChannels && outChannels % groups === 0;
+    if (!ranksFit || !channelsFit || (bias !== null && bias.size !== outChannels)) {
+      throw new ShapeError({
+        where,
+        expected: `signals (N, C, L), a weight (out, C / ${groups}, k) with out divisible by groups = ${groups}, and a bias (out) or none`,
+        received: [x, weight, bias].map((t) => (t === null ? "none" : formatShape(t.shape))).join(", "),
+        cure: "Match the weight's channels to those of x.",
+      });
+    }
+    checkTaps(where, weight);
+    const reach = dilation * (kernel - 1) + 1;
+    if (length + 2 * padding < reach) {
+      throw new ShapeError({
+        where,
+        expected: `signals of at least ${reach - 2 * padding} values`,
+        received: `${length} (shape ${formatShape(x.shape)})`,
+        cure: "Use longer signals, a smaller kernel, or more padding.",
+      });
+    }
+    const planes = reshape(x, [batch, inChannels, 1, length]);
+    const taps = reshape(weight, [outChannels, groupChannels, 1, kernel]);
+    const y = conv2d(planes, taps, bias, {
+      ...{ stride: [1, stride], padding: [0, padding], dilation: [1, dilation] },
+      groups,
     });
-  }
-  const reach = dilation * (kernel - 1) + 1;
-  if (length + 2 * padding < reach) {
-    throw new ShapeError({
-      where,
-      expected: `signals of at least ${reach - 2 * padding} values`,
-      received: `${length} (shape ${formatShape(x.shape)})`,
-      cure: "Use longer signals, a smaller kernel, or more padding.",
-    });
-  }
-  const planes = reshape(x, [batch, inChannels, 1, length]);
-  const taps = reshape(weight, [outChannels, groupChannels, 1, kernel]);
-  const y = conv2d(planes, taps, bias, {
-    ...{ stride: [1, stride], padding: [0, padding], dilation: [1, dilation] },
-    groups,
-  });
-  return reshape(y, [batch, outChannels, y.shape[3]]);
-}
+    return reshape(y, [batch, outChannels, y.shape[3]]);
+  },
+);

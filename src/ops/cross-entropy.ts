@@ -2,6 +2,8 @@ import { record } from "../autograd.js";
 import { ArgumentError, DataError, ShapeError } from "../errors.js";
 import { formatShape } from "../shape.js";
 import { checkTensor, empty, type Tensor, upload } from "../tensor.js";
+import { tracer } from "../tracing.js";
+import { checkHasValues } from "./empty-axes.js";
 
 /** Options of {@link crossEntropy}. */
 export interface CrossEntropyOptions {
@@ -30,6 +32,7 @@ export function crossEntropy(
   labels: Int32Array | readonly number[],
   { labelSmoothing = 0, classWeights }: CrossEntropyOptions = {},
 ): Tensor {
+  tracer?.refuse("crossEntropy()", "Apply losses to what the module returns.");
   const where = "crossEntropy(logits, labels)";
   checkTensor(where, logits);
   const [rows, classes] = logits.shape;
@@ -49,6 +52,7 @@ export function crossEntropy(
       cure: "Pass one label for each row of logits.",
     });
   }
+  checkHasValues(where, logits.shape, [1], "Give the network one output for each class.");
   if (!(labelSmoothing >= 0 && labelSmoothing < 1)) {
     throw new ArgumentError({
       where,

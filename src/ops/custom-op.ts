@@ -1,6 +1,7 @@
 import { noGrad, record } from "../autograd.js";
 import { ArgumentError } from "../errors.js";
 import { type Tensor, view } from "../tensor.js";
+import { defineOp } from "../tracing.js";
 
 /** An op with its own gradient. */
 export interface CustomOp {
@@ -29,7 +30,7 @@ export interface CustomOp {
  * ```
  */
 export function customOp({ name = "customOp", forward, backward }: CustomOp): (...inputs: Tensor[]) => Tensor {
-  return (...inputs) => {
+  return defineOp(`custom.${name}`, (...inputs: Tensor[]): Tensor => {
     const computed = noGrad(() => forward(...inputs));
     // A view, since forward may return one of its inputs.
     const output = view(name, computed, computed.shape);
@@ -43,5 +44,5 @@ export function customOp({ name = "customOp", forward, backward }: CustomOp): (.
         cure: "Return one gradient for each input.",
       });
     });
-  };
+  });
 }

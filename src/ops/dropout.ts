@@ -2,6 +2,7 @@ import { record } from "../autograd.js";
 import { ArgumentError } from "../errors.js";
 import { type Generator, generator as globalGenerator, samplesBefore } from "../random.js";
 import { empty, type Tensor } from "../tensor.js";
+import { defineOp } from "../tracing.js";
 
 /**
  * Each value is 0 with probability p, else x / (1 − p), so that the expectation stays (Srivastava et al. 2014).
@@ -11,7 +12,7 @@ import { empty, type Tensor } from "../tensor.js";
  * @param generator - where the mask's seed is drawn; default: the one that `seed()` sets
  * @throws ArgumentError if p is outside [0, 1]
  */
-export function dropout(x: Tensor, p: number, generator: Generator = globalGenerator()): Tensor {
+export const dropout = defineOp("dropout", (x: Tensor, p: number, generator: Generator = globalGenerator()): Tensor => {
   if (!(p >= 0 && p <= 1)) {
     throw new ArgumentError({
       where: "dropout(x, p)",
@@ -30,4 +31,4 @@ export function dropout(x: Tensor, p: number, generator: Generator = globalGener
     return y;
   };
   return record("dropout", mask(x), [x], [], (dy) => [mask(dy)]);
-}
+});

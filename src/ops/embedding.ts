@@ -3,6 +3,8 @@ import { type NestedNumbers, tensor } from "../create.js";
 import { ArgumentError, DataError, ShapeError } from "../errors.js";
 import { formatShape, maxRank, stridesOf } from "../shape.js";
 import { empty, Tensor, upload } from "../tensor.js";
+import { defineOp } from "../tracing.js";
+import { checkHasValues } from "./empty-axes.js";
 
 /** Numbers of rows: nested arrays, an `Int32Array`, or a tensor of whole numbers. */
 export type Indices = Tensor | Int32Array | NestedNumbers;
@@ -31,35 +33,39 @@ export const mostRows = 2 ** 24;
  * embedding([[0, 2]], tensor([[1, 2], [3, 4], [5, 6]])).dataSync(); // Float32Array [1, 2, 5, 6]
  * ```
  */
-export function embedding(indices: Indices, weight: Tensor, { paddingIdx }: EmbeddingOptions = {}): Tensor {
-  const where = "embedding(indices, weight)";
-  const given = indices instanceof Tensor ? indices : tensor(indices);
-  const { shape } = given;
-  const [rows, width] = weight.shape;
-  if (weight.rank !== 2 || rows > mostRows || shape.length >= maxRank) {
-    throw new ShapeError({
-      where,
-      expected: `indices of rank up to ${maxRank - 1}, and a weight (numEmbeddings, embeddingDim) of at most ${mostRows} rows`,
-      received: `${formatShape(shape)} and ${formatShape(weight.shape)}`,
-      cure: "Reshape one of them.",
+export const embedding = defineOp(
+  "embedding",
+  (indices: Indices, weight: Tensor, { paddingIdx }: EmbeddingOptions = {}): Tensor => {
+    const where = "embedding(indices, weight)";
+    const given = indices instanceof Tensor ? indices : tensor(indices);
+    const { shape } = given;
+    const [rows, width] = weight.shape;
+    if (weight.rank !== 2 || rows > mostRows || shape.length >= maxRank) {
+      throw new ShapeError({
+        where,
+        expected: `indices of rank up to ${maxRank - 1}, and a weight (numEmbeddings, embeddingDim) of at most ${mostRows} rows`,
+        received: `${formatShape(shape)} and ${formatShape(weight.shape)}`,
+        cure: "Reshape one of them.",
+      });
+    }
+    const skipped = paddingIdx === undefined ? -1 : checkPadding(where, paddingIdx, rows);
+    const numbers = given.dataSync();
+    if (given !== indices) given.dispose();
+    if (numbers.length > 0) checkHasValues(where, weight.shape, [0], "Give the table a row for each index.");
+    checkIndices(where, numbers, shape, rows);
+    const { backend } = weight;
+    const places = upload("embedding", backend, [numbers.length], Int32Array.from(numbers));
+    const y = empty("embedding", backend, [...shape, width]);
+    backend.gather(weight.block, places.block, y.block, numbers.length, width);
+    record("embedding", y, [weight], [places], (dy, [saved]) => {
+      const dweight = empty("embedding", backend, [rows, width]);
+      backend.scatterAdd(dy.block, saved.block, dweight.block, saved.size, rows, width, skipped);
+      return [dweight];
     });
-  }
-  const skipped = paddingIdx === undefined ? -1 : checkPadding(where, paddingIdx, rows);
-  const numbers = given.dataSync();
-  if (given !== indices) given.dispose();
-  checkIndices(where, numbers, shape, rows);
-  const { backend } = weight;
-  const places = upload("embedding", backend, [numbers.length], Int32Array.from(numbers));
-  const y = empty("embedding", backend, [...shape, width]);
-  backend.gather(weight.block, places.block, y.block, numbers.length, width);
-  record("embedding", y, [weight], [places], (dy, [saved]) => {
-    const dweight = empty("embedding", backend, [rows, width]);
-    backend.scatterAdd(dy.block, saved.block, dweight.block, saved.size, rows, width, skipped);
-    return [dweight];
-  });
-  places.dispose();
-  return y;
-}
+    places.dispose();
+    return y;
+  },
+);
 
 /** The row that stands for padding, counted from 0. @throws ArgumentError if there is no such row */
 export function checkPadding(where: string, paddingIdx: number, rows: number): number {

@@ -2,6 +2,7 @@ import { record } from "../autograd.js";
 import { ShapeError } from "../errors.js";
 import { formatShape, sizeOf } from "../shape.js";
 import { type Tensor, view } from "../tensor.js";
+import { defineOp } from "../tracing.js";
 import { multiply } from "./matmul.js";
 import { sumTo } from "./sum.js";
 
@@ -14,7 +15,7 @@ import { sumTo } from "./sum.js";
  * @returns (…, outFeatures)
  * @throws ShapeError if the sizes do not fit
  */
-export function linear(x: Tensor, weight: Tensor, bias: Tensor | null = null): Tensor {
+export const linear = defineOp("linear", (x: Tensor, weight: Tensor, bias: Tensor | null = null): Tensor => {
   const [outFeatures, inFeatures] = weight.shape;
   const fits = weight.rank === 2 && x.rank >= 1 && x.shape[x.rank - 1] === inFeatures;
   if (!fits || (bias !== null && (bias.rank !== 1 || bias.size !== outFeatures))) {
@@ -42,4 +43,4 @@ export function linear(x: Tensor, weight: Tensor, bias: Tensor | null = null): T
   x2.dispose();
   y2.dispose();
   return y;
-}
+});

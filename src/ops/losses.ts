@@ -2,14 +2,24 @@ import { record } from "../autograd.js";
 import { ShapeError } from "../errors.js";
 import { formatShape, sameShape } from "../shape.js";
 import { checkTensor, type Tensor } from "../tensor.js";
+import { tracer } from "../tracing.js";
 import { applyBinary, mul, sub } from "./binary.js";
+import { checkHasValues } from "./empty-axes.js";
 import { mean } from "./mean.js";
 import { neg } from "./unary.js";
 
 function checkSame(where: string, a: Tensor, b: Tensor): void {
   checkTensor(where, a);
   checkTensor(where, b);
-  if (sameShape(a.shape, b.shape)) return;
+  if (sameShape(a.shape, b.shape)) {
+    checkHasValues(
+      where,
+      a.shape,
+      a.shape.map((_, axis) => axis),
+      "Pass at least one sample.",
+    );
+    return;
+  }
   throw new ShapeError({
     where,
     expected: "two tensors of one shape",
@@ -20,6 +30,7 @@ function checkSame(where: string, a: Tensor, b: Tensor): void {
 
 /** The mean of (a − b)². @param a - any shape @param b - the same shape @throws ShapeError if the shapes differ */
 export function mse(a: Tensor, b: Tensor): Tensor {
+  tracer?.refuse("mse()", "Apply losses to what the module returns.");
   checkSame("mse(a, b)", a, b);
   const difference = sub(a, b);
   return mean(mul(difference, difference));
@@ -34,6 +45,7 @@ export function mse(a: Tensor, b: Tensor): Tensor {
  * @throws ShapeError if the shapes differ
  */
 export function binaryCrossEntropy(logits: Tensor, targets: Tensor): Tensor {
+  tracer?.refuse("binaryCrossEntropy()", "Apply losses to what the module returns.");
   checkSame("binaryCrossEntropy(logits, targets)", logits, targets);
   const losses = applyBinary("logisticLoss", logits, targets);
   record("binaryCrossEntropy", losses, [logits, targets], [logits, targets], (dy, [x, t], needs) => [

@@ -2,6 +2,7 @@ import { record } from "../autograd.js";
 import { ShapeError } from "../errors.js";
 import { broadcastShapes, broadcastStrides, collapse, formatShape, type Shape, sizeOf } from "../shape.js";
 import { commonBackend, empty, type Tensor } from "../tensor.js";
+import { defineOp } from "../tracing.js";
 import { reshape } from "./reshape.js";
 import { sumTo } from "./sum.js";
 
@@ -11,7 +12,7 @@ import { sumTo } from "./sum.js";
  * @returns (…, m, n)
  * @throws ShapeError if a rank is below 2, the inner sizes differ, or the other axes do not broadcast
  */
-export function matmul(a: Tensor, b: Tensor): Tensor {
+export const matmul = defineOp("matmul", (a: Tensor, b: Tensor): Tensor => {
   if (a.rank < 2 || b.rank < 2 || a.shape[a.rank - 1] !== b.shape[b.rank - 2]) {
     throw new ShapeError({
       where: `${a}.matmul(u)`,
@@ -32,7 +33,7 @@ export function matmul(a: Tensor, b: Tensor): Tensor {
     needs[0] ? sumTo(multiplyBatches(dy, false, right, true, batch), left.shape) : null,
     needs[1] ? sumTo(multiplyBatches(left, true, dy, false, batch), right.shape) : null,
   ]);
-}
+});
 
 /** The axes before those of the matrices. */
 function batchOf(t: Tensor): Shape {

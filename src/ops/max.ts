@@ -1,26 +1,27 @@
 import { record } from "../autograd.js";
-import { ShapeError } from "../errors.js";
-import { formatShape, resolveAxes, sizeOf } from "../shape.js";
+import { resolveAxes, sizeOf } from "../shape.js";
 import { empty, type Tensor } from "../tensor.js";
+import { defineOp } from "../tracing.js";
+import { checkHasValues } from "./empty-axes.js";
 import { reshape } from "./reshape.js";
 import type { ReduceOptions } from "./sum.js";
 
-/** The largest value along some axes, or of all; NaN if there is one. The gradient goes to the first of equal ones. */
-export function max(x: Tensor, axis?: number | readonly number[], { keepDims = false }: ReduceOptions = {}): Tensor {
-  const axes = resolveAxes(`${x}.max(axis)`, axis, x.rank);
-  if (axes.some((k) => x.shape[k] === 0)) {
-    throw new ShapeError({
-      where: `${x}.max(axis)`,
-      expected: "at least one value along each axis that is reduced",
-      received: formatShape(x.shape),
-      cure: "Reduce a tensor that has values.",
-    });
-  }
-  let y = x;
-  for (const k of [...axes].reverse()) y = maxAlong(y, k);
-  const kept = y.shape.filter((_, k) => keepDims || !axes.includes(k));
-  return reshape(y, kept);
-}
+/**
+ * The largest value along some axes, or of all; NaN if there is one. The gradient goes to the first of equal ones.
+ *
+ * @throws ShapeError if there is none to choose from
+ */
+export const max = defineOp(
+  "max",
+  (x: Tensor, axis?: number | readonly number[], { keepDims = false }: ReduceOptions = {}): Tensor => {
+    const axes = resolveAxes(`${x}.max(axis)`, axis, x.rank);
+    checkHasValues(`${x}.max(axis)`, x.shape, axes, "Reduce an axis that has values.");
+    let y = x;
+    for (const k of [...axes].reverse()) y = maxAlong(y, k);
+    const kept = y.shape.filter((_, k) => keepDims || !axes.includes(k));
+    return reshape(y, kept);
+  },
+);
 
 /** The largest value along one axis, which stays with size 1. */
 function maxAlong(x: Tensor, axis: number): Tensor {

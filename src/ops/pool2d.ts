@@ -1,15 +1,16 @@
 import { record } from "../autograd.js";
 import type { PoolGeometry } from "../backend/backend.js";
-import { ArgumentError } from "../errors.js";
 import { empty, type Tensor } from "../tensor.js";
+import { defineOp } from "../tracing.js";
+import { checkHasValues } from "./empty-axes.js";
 import { mean } from "./mean.js";
-import { checkImages, outputSize, type Pair, resolvePair } from "./windows.js";
+import { checkImages, checkReach, outputSize, type Pair, resolvePair } from "./windows.js";
 
 /** Options of {@link maxPool2d} and {@link avgPool2d}. */
 export interface PoolOptions {
   /** Step between windows. @defaultValue the kernel */
   readonly stride?: Pair;
-  /** Places around each plane that hold no value; at most half the kernel. @defaultValue 0 */
+  /** Places around each plane that hold no value; fewer than the kernel has, so that every window reaches a value. @defaultValue 0 */
   readonly padding?: Pair;
 }
 
@@ -18,14 +19,7 @@ function geometryOf(where: string, x: Tensor, kernelSize: Pair, options: PoolOpt
   const kernel = resolvePair(where, "kernel", kernelSize, 1);
   const stride = resolvePair(where, "stride", options.stride ?? kernel, 1);
   const padding = resolvePair(where, "padding", options.padding ?? 0, 0);
-  if (padding.some((n, axis) => 2 * n > kernel[axis])) {
-    throw new ArgumentError({
-      where,
-      expected: `padding of at most half the kernel ${kernel.join("×")}`,
-      received: padding.join("×"),
-      cure: "Use less padding, so that every window reaches a value.",
-    });
-  }
+  checkReach(where, x, { kernel, padding });
   const [outHeight, outWidth] = outputSize(where, x, { kernel, stride, padding, dilation: [1, 1] });
   const [batch, channels, height, width] = x.shape;
   return { planes: batch * channels, height, width, outHeight, outWidth, kernel, stride, padding };
@@ -36,9 +30,10 @@ function geometryOf(where: string, x: Tensor, kernelSize: Pair, options: PoolOpt
  *
  * @param x - (N, C, H, W)
  * @param kernel - size of the windows
- * @throws ShapeError if no window fits
+ * @throws ShapeError if no window fits, or planes have no values
+ * @throws ArgumentError if the padding is not smaller than the kernel
  */
-export function maxPool2d(x: Tensor, kernel: Pair, options: PoolOptions = {}): Tensor {
+export const maxPool2d = defineOp("maxPool2d", (x: Tensor, kernel: Pair, options: PoolOptions = {}): Tensor => {
   const geometry = geometryOf("maxPool2d(x, kernel)", x, kernel, options);
   const { backend, shape: before } = x;
   const shape = [x.shape[0], x.shape[1], geometry.outHeight, geometry.outWidth];
@@ -52,16 +47,17 @@ export function maxPool2d(x: Tensor, kernel: Pair, options: PoolOptions = {}): T
   });
   indices.dispose();
   return y;
-}
+});
 
 /**
  * The mean of each window; padding is not counted, so that borders are means of real values.
  *
  * @param x - (N, C, H, W)
  * @param kernel - size of the windows
- * @throws ShapeError if no window fits
+ * @throws ShapeError if no window fits, or planes have no values
+ * @throws ArgumentError if the padding is not smaller than the kernel
  */
-export function avgPool2d(x: Tensor, kernel: Pair, options: PoolOptions = {}): Tensor {
+export const avgPool2d = defineOp("avgPool2d", (x: Tensor, kernel: Pair, options: PoolOptions = {}): Tensor => {
   const geometry = geometryOf("avgPool2d(x, kernel)", x, kernel, options);
   const { backend, shape: before } = x;
   const y = empty("avgPool2d", backend, [x.shape[0], x.shape[1], geometry.outHeight, geometry.outWidth]);
@@ -71,10 +67,11 @@ export function avgPool2d(x: Tensor, kernel: Pair, options: PoolOptions = {}): T
     backend.avgPool2dGradient(dy.block, dx.block, geometry);
     return [dx];
   });
-}
+});
 
-/** The mean of each plane. @param x - (N, C, H, W) @returns (N, C) */
-export function globalAvgPool2d(x: Tensor): Tensor {
+/** The mean of each plane. @param x - (N, C, H, W) @returns (N, C) @throws ShapeError if planes have no values */
+export const globalAvgPool2d = defineOp("globalAvgPool2d", (x: Tensor): Tensor => {
   checkImages("globalAvgPool2d(x)", x);
+  checkHasValues("globalAvgPool2d(x)", x.shape, [2, 3], "Pass planes that have values.");
   return mean(x, [2, 3]);
-}
+});

@@ -2,9 +2,10 @@ import { record } from "../autograd.js";
 import { ShapeError } from "../errors.js";
 import { checkShape, resolveAxis, type Shape, sizeOf } from "../shape.js";
 import { type Tensor, view } from "../tensor.js";
+import { defineOp } from "../tracing.js";
 
 /** The same values in another shape, in the same memory; one size may be −1, which stands for what is left. */
-export function reshape(x: Tensor, shape: Shape): Tensor {
+export const reshape = defineOp("reshape", (x: Tensor, shape: Shape): Tensor => {
   const where = `${x}.reshape(shape)`;
   const open = shape.indexOf(-1);
   const filled = [...shape];
@@ -24,11 +25,11 @@ export function reshape(x: Tensor, shape: Shape): Tensor {
   checkShape(where, filled);
   const before = x.shape;
   return record("reshape", view("reshape", x, filled), [x], [], (dy) => [view("reshape", dy, before)]);
-}
+});
 
 /** Joins all axes from `startAxis` on into one. */
-export function flatten(x: Tensor, startAxis = 0): Tensor {
+export const flatten = defineOp("flatten", (x: Tensor, startAxis: number = 0): Tensor => {
   if (x.rank === 0) return reshape(x, [1]);
   const start = resolveAxis(`${x}.flatten(startAxis)`, startAxis, x.rank);
   return reshape(x, [...x.shape.slice(0, start), sizeOf(x.shape.slice(start))]);
-}
+});

@@ -2,9 +2,10 @@ import { record } from "../autograd.js";
 import { ArgumentError } from "../errors.js";
 import { collapse, resolveAxis, type Shape, stridesOf } from "../shape.js";
 import { empty, type Tensor } from "../tensor.js";
+import { defineOp } from "../tracing.js";
 
 /** The part of `axis` from `start` up to, not including, `end`; negative places count from the end, as in `Array.prototype.slice`. */
-export function slice(x: Tensor, start: number, end?: number, axis = 0): Tensor {
+export const slice = defineOp("slice", (x: Tensor, start: number, end?: number, axis: number = 0): Tensor => {
   const where = `${x}.slice(start, end, axis)`;
   const along = resolveAxis(where, axis, x.rank);
   const extent = x.shape[along];
@@ -28,7 +29,7 @@ export function slice(x: Tensor, start: number, end?: number, axis = 0): Tensor 
     move(dy, dx, shape, along, 0, from);
     return [dx];
   });
-}
+});
 
 /** Copies a part of `shape` that starts at `xStart` along `axis` of x to where `yStart` says in y. */
 export function move(x: Tensor, y: Tensor, shape: Shape, axis: number, xStart: number, yStart: number): void {

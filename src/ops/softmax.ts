@@ -1,6 +1,7 @@
 import { record } from "../autograd.js";
 import { resolveAxis, sizeOf } from "../shape.js";
 import { empty, type Tensor } from "../tensor.js";
+import { defineOp } from "../tracing.js";
 
 function along(where: string, x: Tensor, axis: number): [outer: number, count: number, inner: number] {
   const k = resolveAxis(where, axis, x.rank);
@@ -8,7 +9,7 @@ function along(where: string, x: Tensor, axis: number): [outer: number, count: n
 }
 
 /** eˣ / Σ eˣ along an axis. @param x - rank ≥ 1 @param axis - −1 by default */
-export function softmax(x: Tensor, axis = -1): Tensor {
+export const softmax = defineOp("softmax", (x: Tensor, axis: number = -1): Tensor => {
   const [outer, count, inner] = along("softmax(x, axis)", x, axis);
   const y = empty("softmax", x.backend, x.shape);
   x.backend.softmax(x.block, y.block, outer, count, inner);
@@ -17,10 +18,10 @@ export function softmax(x: Tensor, axis = -1): Tensor {
     dy.backend.softmaxGradient(dy.block, saved.block, dx.block, outer, count, inner);
     return [dx];
   });
-}
+});
 
 /** x − ln Σ eˣ along an axis. @param x - rank ≥ 1 @param axis - −1 by default */
-export function logSoftmax(x: Tensor, axis = -1): Tensor {
+export const logSoftmax = defineOp("logSoftmax", (x: Tensor, axis: number = -1): Tensor => {
   const [outer, count, inner] = along("logSoftmax(x, axis)", x, axis);
   const y = empty("logSoftmax", x.backend, x.shape);
   x.backend.logSoftmax(x.block, y.block, outer, count, inner);
@@ -29,4 +30,4 @@ export function logSoftmax(x: Tensor, axis = -1): Tensor {
     dy.backend.logSoftmaxGradient(dy.block, saved.block, dx.block, outer, count, inner);
     return [dx];
   });
-}
+});

@@ -81,17 +81,25 @@ export function standardize(
  * @param mean - one value per kept index
  * @param variance - likewise
  */
-export function normalizeWith(x: Tensor, mean: Tensor, variance: Tensor, view: StatisticsView, affine: Affine): Tensor {
+export function applyStatistics(
+  x: Tensor,
+  mean: Tensor,
+  variance: Tensor,
+  view: StatisticsView,
+  affine: Affine,
+): Tensor {
   const { weight, bias } = affine;
-  checkAffine("normalizeWith(x)", view, affine);
-  const backend = commonBackend("normalizeWith", x, mean, variance, weight, bias);
-  const y = empty("normalizeWith", backend, x.shape);
+  checkAffine("applyStatistics(x)", view, affine);
+  const backend = commonBackend("applyStatistics", x, mean, variance, weight, bias);
+  const y = empty("applyStatistics", backend, x.shape);
   backend.normalizeWith(x.block, mean.block, variance.block, view, mapOf(weight, bias, affine), y.block);
   const { inputs, slots, shapes } = differentiable(x, affine);
   // Copies, since training may move the running statistics before the gradient is asked for.
-  const statistics = willRecord(...inputs) ? [copyOf("normalizeWith", mean), copyOf("normalizeWith", variance)] : [];
+  const statistics = willRecord(...inputs)
+    ? [copyOf("applyStatistics", mean), copyOf("applyStatistics", variance)]
+    : [];
   record(
-    "normalizeWith",
+    "applyStatistics",
     y,
     inputs,
     [x, ...statistics, ...parameters(affine)],

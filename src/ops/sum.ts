@@ -1,6 +1,7 @@
 import { record } from "../autograd.js";
 import { broadcastStrides, collapse, resolveAxes, type Shape, sameShape, sizeOf, stridesOf } from "../shape.js";
 import { empty, type Tensor, view } from "../tensor.js";
+import { defineOp } from "../tracing.js";
 
 /** Options of reductions. */
 export interface ReduceOptions {
@@ -57,12 +58,15 @@ export function sumTo(x: Tensor, shape: Shape): Tensor {
 }
 
 /** The sum over some axes, or over all. */
-export function sum(x: Tensor, axis?: number | readonly number[], { keepDims = false }: ReduceOptions = {}): Tensor {
-  const axes = resolveAxes(`${x}.sum(axis)`, axis, x.rank);
-  const full = reduce(x, axes);
-  const kept = x.shape.map((extent, k) => (axes.includes(k) ? 1 : extent));
-  const y = view("sum", full, keepDims ? kept : kept.filter((_, k) => !axes.includes(k)));
-  if (full !== x) full.dispose();
-  const { shape } = x;
-  return record("sum", y, [x], [], (dy) => [expand(view("sum", dy, kept), shape)]);
-}
+export const sum = defineOp(
+  "sum",
+  (x: Tensor, axis?: number | readonly number[], { keepDims = false }: ReduceOptions = {}): Tensor => {
+    const axes = resolveAxes(`${x}.sum(axis)`, axis, x.rank);
+    const full = reduce(x, axes);
+    const kept = x.shape.map((extent, k) => (axes.includes(k) ? 1 : extent));
+    const y = view("sum", full, keepDims ? kept : kept.filter((_, k) => !axes.includes(k)));
+    if (full !== x) full.dispose();
+    const { shape } = x;
+    return record("sum", y, [x], [], (dy) => [expand(view("sum", dy, kept), shape)]);
+  },
+);

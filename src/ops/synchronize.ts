@@ -1,6 +1,7 @@
 import type { AffineMap, StatisticsView } from "../backend/backend.js";
 import type { Communicator } from "../communicator.js";
 import { ShapeError } from "../errors.js";
+import { mergeRows } from "../moments.js";
 import { empty, type Tensor } from "../tensor.js";
 
 /** Whose statistics are taken together, and what messages call the layer. */
@@ -12,7 +13,7 @@ export interface Synchronization {
 
 /**
  * Replaces the moments (count, mean, M2) of this rank's part of a batch by those of the whole batch: gathered and merged on every rank in the
- * order of ranks, so that all have the same bits. A part may be empty. Chan, Golub & LeVeque 1983, equation 2.1.
+ * order of ranks, so that all have the same bits. A part may be empty.
  *
  * @throws ShapeError on every rank if the whole batch has one value for a mean
  */
@@ -22,20 +23,8 @@ export function synchronizeMoments(moments: Tensor, { communicator, layer }: Syn
   backend.readInto(moments.block, mine);
   const all = communicator.allGather(mine, `${layer}, forward`);
   const merged = new Float64Array(size);
-  for (let at = 0; at < size; at += 3) {
-    let [count, mean, m2] = [0, 0, 0];
-    for (let part = at; part < all.length; part += size) {
-      const partCount = all[part];
-      if (partCount === 0) continue;
-      const total = count + partCount;
-      const distance = all[part + 1] - mean;
-      m2 += all[part + 2] + distance * distance * ((count * partCount) / total);
-      mean += distance * (partCount / total);
-      count = total;
-    }
-    if (count === 1) throw tooFew(layer);
-    merged.set([count, mean, m2], at);
-  }
+  mergeRows(merged, all);
+  for (let at = 0; at < size; at += 3) if (merged[at] === 1) throw tooFew(layer);
   backend.write(moments.block, merged);
 }
 

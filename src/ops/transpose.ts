@@ -2,25 +2,29 @@ import { record } from "../autograd.js";
 import { ArgumentError } from "../errors.js";
 import { collapse, formatShape, stridesOf } from "../shape.js";
 import { empty, type Tensor } from "../tensor.js";
+import { defineOp } from "../tracing.js";
 
 /**
  * The axes in another order: axis k of the result is axis `order[k]` of x.
  *
  * @param order - every axis once; default: reversed, the transpose of a matrix
  */
-export function transpose(x: Tensor, order: readonly number[] = x.shape.map((_, axis) => x.rank - 1 - axis)): Tensor {
-  const sorted = [...order].sort((a, b) => a - b);
-  if (order.length !== x.rank || sorted.some((axis, k) => axis !== k)) {
-    throw new ArgumentError({
-      where: `${x}.transpose(order)`,
-      expected: `each axis of ${formatShape(x.shape)} once`,
-      received: `[${order.join(", ")}]`,
-      cure: `List the axes 0 to ${x.rank - 1} in their new order.`,
-    });
-  }
-  const inverse = order.map((_, axis) => order.indexOf(axis));
-  return record("transpose", permute(x, order), [x], [], (dy) => [permute(dy, inverse)]);
-}
+export const transpose = defineOp(
+  "transpose",
+  (x: Tensor, order: readonly number[] = x.shape.map((_, axis) => x.rank - 1 - axis)): Tensor => {
+    const sorted = [...order].sort((a, b) => a - b);
+    if (order.length !== x.rank || sorted.some((axis, k) => axis !== k)) {
+      throw new ArgumentError({
+        where: `${x}.transpose(order)`,
+        expected: `each axis of ${formatShape(x.shape)} once`,
+        received: `[${order.join(", ")}]`,
+        cure: `List the axes 0 to ${x.rank - 1} in their new order.`,
+      });
+    }
+    const inverse = order.map((_, axis) => order.indexOf(axis));
+    return record("transpose", permute(x, order), [x], [], (dy) => [permute(dy, inverse)]);
+  },
+);
 
 function permute(x: Tensor, order: readonly number[]): Tensor {
   const shape = order.map((axis) => x.shape[axis]);

@@ -1,6 +1,7 @@
 import { record } from "../autograd.js";
 import type { UnaryGradientOp, UnaryOp } from "../backend/backend.js";
 import { empty, type Tensor } from "../tensor.js";
+import { defineOp } from "../tracing.js";
 
 /** Applies a function to each value; what its derivative is computed from (`UnaryGradientOp`) is kept for the gradient. */
 export function unary(op: UnaryGradientOp, x: Tensor, saves: "input" | "output", parameter = 0): Tensor {
@@ -19,21 +20,21 @@ function apply(op: UnaryOp, x: Tensor, parameter: number): Tensor {
 }
 
 /** −x */
-export function neg(x: Tensor): Tensor {
+export const neg = defineOp("neg", (x: Tensor): Tensor => {
   return record("neg", apply("neg", x, 0), [x], [], (dy) => [apply("neg", dy, 0)]);
-}
+});
 
 /** eˣ */
-export function exp(x: Tensor): Tensor {
+export const exp = defineOp("exp", (x: Tensor): Tensor => {
   return unary("exp", x, "output");
-}
+});
 
 /** ln x */
-export function log(x: Tensor): Tensor {
+export const log = defineOp("log", (x: Tensor): Tensor => {
   return unary("log", x, "input");
-}
+});
 
 /** √x */
-export function sqrt(x: Tensor): Tensor {
+export const sqrt = defineOp("sqrt", (x: Tensor): Tensor => {
   return unary("sqrt", x, "output");
-}
+});

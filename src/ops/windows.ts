@@ -1,6 +1,7 @@
 import { ArgumentError, ShapeError } from "../errors.js";
 import { formatShape } from "../shape.js";
 import { checkTensor, type Tensor } from "../tensor.js";
+import { checkHasValues } from "./empty-axes.js";
 
 /** A size along height and width: one number for both, or `[height, width]`. */
 export type Pair = number | readonly [number, number];
@@ -38,6 +39,28 @@ export function outputSize(where: string, x: Tensor, { kernel, stride, padding, 
     received: `${x.shape[2]}×${x.shape[3]} (shape ${formatShape(x.shape)})`,
     cure: "Use larger images, a smaller kernel, or more padding.",
   });
+}
+
+/**
+ * Checks that every window reaches a value, which a maximum and a mean need: the padding is smaller than the kernel, and the planes have
+ * values. A convolution needs none of that, since its padding is zeros.
+ */
+export function checkReach(where: string, x: Tensor, { kernel, padding }: Pick<Windows, "kernel" | "padding">): void {
+  if (padding.some((count, k) => count >= kernel[k])) {
+    throw new ArgumentError({
+      where,
+      expected: `padding smaller than the kernel ${kernel.join("×")}`,
+      received: padding.join("×"),
+      cure: "Use less padding, so that every window reaches a value.",
+    });
+  }
+  checkHasValues(where, x.shape, [2, 3], "Pass planes that have values.");
+}
+
+/** Checks that a kernel has taps: the axes of a weight behind its channels. */
+export function checkTaps(where: string, weight: Tensor): void {
+  const axes = weight.shape.map((_, axis) => axis).slice(2);
+  checkHasValues(where, weight.shape, axes, "Pass a weight whose kernel has at least one tap.");
 }
 
 /** Checks that x is (N, C, H, W). */

@@ -8,7 +8,9 @@ const mostRows = 16;
 /** An interval that is not known. */
 const none = [Number.NaN, Number.NaN] as const;
 
-/** The numbers that a chart shows, thinned where they are many; null where a table would tell less than the description. */
+/**
+ * The numbers that a chart shows, thinned where they are many; null where a table would tell less than the description.
+ */
 export function dataTable(title: string, chart: Chart): Table | null {
   const caption = `${title}: the numbers`;
   switch (chart.type) {

@@ -55,7 +55,8 @@ function describe(chart: Chart): PlotOptions {
 }
 
 function scaleOf({ label, scale = "linear", domain }: Axis): ScaleOptions {
-  // Without a format, a logarithmic axis counts in thousandths (200m), and a linear one writes out billions, which then overlap.
+  // Without a format, a logarithmic axis counts in thousandths (200m), and a linear one writes out billions, which then
+  // overlap.
   return { label, type: scale, ticks: 5, tickFormat: formatTick, ...(domain && { domain: [...domain] }) };
 }
 

@@ -4,8 +4,9 @@ import { renderBlocks, renderText } from "./render-blocks.js";
 import { style } from "./style.js";
 
 /**
- * A page as one HTML file: it asks nothing of any server, runs no script, and says so itself in a Content-Security-Policy. Narrow and
- * wide, light and dark; figures are drawn as SVG and described in words. The code that draws is loaded at the first call.
+ * A page as one HTML file: it asks nothing of any server, runs no script, and says so itself in a
+ * Content-Security-Policy. Narrow and wide, light and dark; figures are drawn as SVG and described in words. The code
+ * that draws is loaded at the first call.
  */
 export async function renderPage({ title, lead, sections, origin }: Page): Promise<string> {
   const { drawChart } = await import("./draw-chart.js");

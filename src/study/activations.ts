@@ -26,7 +26,10 @@ export async function outputsOf(
   return values;
 }
 
-/** The loss on some samples in training mode, and its gradient with respect to some parameters. Gradients are cleared again. */
+/**
+ * The loss on some samples in training mode, and its gradient with respect to some parameters. Gradients are cleared
+ * again.
+ */
 export async function gradientsOf(
   model: Module,
   parameters: readonly Tensor[],

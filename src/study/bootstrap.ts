@@ -21,11 +21,12 @@ const studentQuantiles = [
 const normalQuantile = 1.96;
 
 /**
- * The mean of values with its bootstrap 95 % interval: quantiles of the means of 2,000 resamples, drawn from a fixed seed. For paired
- * comparisons the values are the differences within pairs.
+ * The mean of values with its bootstrap 95 % interval: quantiles of the means of 2,000 resamples, drawn from a fixed
+ * seed. For paired comparisons the values are the differences within pairs.
  *
- * Of n values, the percentile interval is too narrow by √((n − 1)/n) and by what Student's t is wider than a normal distribution
- * (Hesterberg 2015, arXiv:1411.5279, §4.3), which matters for the few seeds of a study; so both bounds are moved away from the mean by that much.
+ * Of n values, the percentile interval is too narrow by √((n − 1)/n) and by what Student's t is wider than a normal
+ * distribution (Hesterberg 2015, arXiv:1411.5279, §4.3), which matters for the few seeds of a study; so both bounds are
+ * moved away from the mean by that much.
  *
  * @param values - finite, in any order
  * @example

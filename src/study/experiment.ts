@@ -36,7 +36,9 @@ export type Measures = Readonly<Record<string, number | readonly number[]>>;
 export interface Trials<M extends Measures = Measures> {
   /** What stands before the condition in a trial's key. */
   readonly name: string;
-  /** One trial: the same numbers for the same data, condition and seed, on any machine. Seeds the library's generator. */
+  /**
+   * One trial: the same numbers for the same data, condition and seed, on any machine. Seeds the library's generator.
+   */
   run(condition: string, seed: number, context: TrialContext): Promise<M>;
 }
 

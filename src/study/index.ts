@@ -1,5 +1,6 @@
 /**
- * The claims of papers on normalisation, measured: experiments over paired seeds, and verdicts by a rule that was fixed before.
+ * The claims of papers on normalisation, measured: experiments over paired seeds, and verdicts by a rule that was fixed
+ * before.
  *
  * @module
  */

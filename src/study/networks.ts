@@ -14,8 +14,9 @@ export type MakeNorm = (channels: number) => Module | null;
 export const batchNorm: MakeNorm = (channels) => new BatchNorm(channels, { momentum: 0.9 });
 
 /**
- * The convolutional network of the studies: two stages of two 3×3 convolutions with 16 and 32 channels, each stage halving height and width,
- * norm and ReLU behind each, the mean of each plane, linear. Convolutions have a bias whatever the norm is, so that equal seeds give equal weights.
+ * The convolutional network of the studies: two stages of two 3×3 convolutions with 16 and 32 channels, each stage
+ * halving height and width, norm and ReLU behind each, the mean of each plane, linear. Convolutions have a bias
+ * whatever the norm is, so that equal seeds give equal weights.
  */
 export function convNet({ inputShape, classes }: StudyData, norm: MakeNorm): Sequential {
   const [channels] = inputShape;

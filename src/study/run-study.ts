@@ -47,7 +47,10 @@ export interface StudyOptions {
   readonly data: StudyData;
   /** @defaultValue "quick" */
   readonly budget?: Budget;
-  /** How many seeds each experiment has. @defaultValue pairs of seeds are added, up to 30, for as long as an experiment's share of the time lasts */
+  /**
+   * How many seeds each experiment has. @defaultValue pairs of seeds are added, up to 30, for as long as an
+   * experiment's share of the time lasts
+   */
   readonly seeds?: number | undefined;
   /** All of the time. @defaultValue 900 for `quick`, 10,800 for `full` */
   readonly seconds?: number;
@@ -90,9 +93,10 @@ const mostSeeds = 30;
 /**
  * Runs experiments one after another over paired seeds, and judges what they find.
  *
- * Without `seeds`, each experiment gets a part of the time that is left by its weight and by those that follow; seeds 0 and 1 are always run, and two more as long
- * as they are expected to end in time. A trial is a pure function of data, condition and seed, so a study that is interrupted and called again with the same
- * store goes on after its last whole trial, and ends as one that never was.
+ * Without `seeds`, each experiment gets a part of the time that is left by its weight and by those that follow; seeds 0
+ * and 1 are always run, and two more as long as they are expected to end in time. A trial is a pure function of data,
+ * condition and seed, so a study that is interrupted and called again with the same store goes on after its last whole
+ * trial, and ends as one that never was.
  *
  * @throws ArgumentError if there is nothing to run, or a number is out of range
  */

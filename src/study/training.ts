@@ -10,7 +10,10 @@ import { cosineLr } from "../train/schedules.js";
 import { Sgd } from "../train/sgd.js";
 import type { TrialContext } from "./experiment.js";
 
-/** How a network of a trial is trained: SGD with momentum 0.9, its learning rate falling to 0 along a cosine unless told otherwise. */
+/**
+ * How a network of a trial is trained: SGD with momentum 0.9, its learning rate falling to 0 along a cosine unless told
+ * otherwise.
+ */
 export interface TrainingPlan {
   /** Training images, drawn by the seed; all if there are fewer. */
   readonly images: number;
@@ -40,7 +43,10 @@ export function testImages({ data }: TrialContext, count: number): Dataset<Int32
   return draw(data.test, count, new Generator(0));
 }
 
-/** Trains; images and their order are those of the seed. @returns whether training diverged, with the parameters as they were before */
+/**
+ * Trains; images and their order are those of the seed. @returns whether training diverged, with the parameters as they
+ * were before
+ */
 export async function train(model: Module, seed: number, plan: TrainingPlan, context: TrialContext): Promise<boolean> {
   const { images, epochs, batchSize, lr, weightDecay = 0, constantLr = false, onStep } = plan;
   const optimizer = new Sgd(model.parameters(), { lr, momentum: 0.9, weightDecay });

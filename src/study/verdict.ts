@@ -5,7 +5,10 @@ export type Verdict = "reproduced" | "not reproduced" | "unclear";
 
 /** How a verdict is reached, fixed before anything is measured. */
 export interface Rule {
-  /** Whether the claim is that there is an effect, in the direction of positive values, or that something stays constant. */
+  /**
+   * Whether the claim is that there is an effect, in the direction of positive values, or that something stays
+   * constant.
+   */
   readonly claim: "effect" | "constancy";
   /** The smallest effect of interest, > 0, in the units of the effect: less than this is as good as nothing. */
   readonly smallest: number;
@@ -25,8 +28,8 @@ export interface Conclusion extends Estimate {
  * | `effect`    | the whole interval is ≥ δ      | the whole interval is < δ          | otherwise |
  * | `constancy` | the whole interval is in ±δ    | the whole interval is outside of ±δ | otherwise |
  *
- * So a verdict other than `unclear` needs seeds enough to be sure of it, and an effect that is there but smaller than δ counts as not reproduced.
- * A single seed is always unclear.
+ * So a verdict other than `unclear` needs seeds enough to be sure of it, and an effect that is there but smaller than δ
+ * counts as not reproduced. A single seed is always unclear.
  *
  * @example
  * ```ts

@@ -1,11 +1,11 @@
 import { alone, type Communicator } from "../communicator.js";
+import { broadcastState, GradientExchange, muster, stopsOn } from "../distributed/ranks.js";
 import { ArgumentError } from "../errors.js";
 import type { Module } from "../nn/module.js";
 import { checkCount } from "../shape.js";
 import type { Position } from "./checkpoint-state.js";
 import { type CheckpointOptions, Checkpoints } from "./checkpoints.js";
 import { checkRange, Optimizer } from "./optimizer.js";
-import { broadcastState, GradientExchange, muster, stopsOn } from "./ranks.js";
 import type { Schedule } from "./schedules.js";
 import { checkBatches, type Data, type Loss, lossFor } from "./step.js";
 import { trainStep } from "./train-step.js";

@@ -1,5 +1,6 @@
 import type { Communicator } from "../communicator.js";
 import type { Batch } from "../data/dataset.js";
+import type { GradientExchange, Part } from "../distributed/ranks.js";
 import { ArgumentError, DivergedError } from "../errors.js";
 import type { Module } from "../nn/module.js";
 import { withSamplesBefore } from "../random.js";
@@ -7,7 +8,6 @@ import { scope } from "../scope.js";
 import { findNonFinite } from "./divergence.js";
 import { clipGradNorm } from "./gradients.js";
 import type { Optimizer } from "./optimizer.js";
-import type { GradientExchange, Part } from "./ranks.js";
 import { countCorrect, inputsOf, type Loss, labelsOf, targetsOf } from "./step.js";
 
 /** What a step needs besides the model and the batch. */

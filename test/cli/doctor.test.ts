@@ -82,7 +82,7 @@ describe("evenkeel doctor", () => {
       [
         "evenkeel: loadRun(nowhere): expected the folder of a run or a .safetensors file, got no such file or folder. Check the name.",
         "evenkeel: --batch-size: expected a whole number of at least 2, got 1. Pass a whole number.",
-        "evenkeel: loadDataAs(meta, images, { part }): expected a part that the data have, got validation. Leave the part out.",
+        "evenkeel: --part: expected a part that the data have, got validation. Leave the part out.",
       ]
     `);
     expect(existsSync(join(folder, "bad.html"))).toBe(false);

@@ -115,9 +115,9 @@ describe("evenkeel evaluate", () => {
     expect(answers).toMatchInlineSnapshot(`
       [
         "evenkeel: loadRun(nowhere): expected the folder of a run or a .safetensors file, got no such file or folder. Check the name.",
-        "evenkeel: loadData(nowhere): expected mnist, fashion-mnist, or a file or folder of data, got no such file or folder. Check the name.",
-        "evenkeel: high: expected inputs of shape 1×1×2, which the model was trained on, got 1×2×1. Name data like those it was trained on.",
-        "evenkeel: strange: expected classes that were trained on (left, right), got 2. Correct the class, or train with it.",
+        "evenkeel: loadData(nowhere): expected mnist, fashion-mnist, or a file or folder of data, got no such file or folder. Check the path.",
+        "evenkeel: high: expected inputs of shape 1×1×2, which the model was trained on, got 1×2×1. Pass data like the training data.",
+        "evenkeel: strange: expected classes of the training data (left, right), got 2. Correct the label, or train with this class.",
         "evenkeel: the model's metadata: expected inputShape, the shape of one input, got none. Save it with one: saveModel(model, { inputShape, preprocessing, classes }).",
       ]
     `);

@@ -10,7 +10,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
-import { Linear, Module, saveModel, type Tensor } from "evenkeel";
+import { Linear, Module, onWarning, saveModel, type Tensor } from "evenkeel";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { evenkeelIn } from "../support/command.js";
 import { temporaryFolder, writeSmallImages } from "../support/idx-files.js";
@@ -55,12 +55,14 @@ function ranSince(action: () => void): boolean {
 
 describe("a file never chooses which code runs", () => {
   test("every command that opens a model leaves the module alone that the file names, and asks for it", () => {
+    // A branch on values, so that the file cannot hold the graph.
     class Own extends Module {
       readonly layer = new Linear(3, 2);
       override forward(x: Tensor): Tensor {
-        return this.layer.forward(x);
+        return x.sum().item() === 0 ? x : this.layer.forward(x);
       }
     }
+    onWarning(() => {});
     const network = { from: "net.mjs", options: { inputShape: [3], classes: 2 } };
     writeFileSync(at("model.safetensors"), saveModel(new Own(), { inputShape: [3], classes: ["u", "v"], network }));
     const commands = [
@@ -83,7 +85,7 @@ describe("a file never chooses which code runs", () => {
       expect([command, ran]).toEqual([command, false]);
       expect(said).toBe(
         '1: evenkeel: loadRun(model.safetensors): expected a model saved with its architecture, got one that "net.mjs" builds, ' +
-          "as the file says. Name the module that builds it, if you trust it: --model ./net.js.\n",
+          "as the file says. Name the module that builds it, if you trust it, as in --model ./net.js.\n",
       );
     }
   });
@@ -107,7 +109,7 @@ describe("a file never chooses which code runs", () => {
     expect(ran).toBe(false);
     expect(answers).toMatchInlineSnapshot(`
       [
-        "evenkeel: evenkeel train --resume --out own: expected --model again: a file must not choose which code runs, or what is read elsewhere, got none. If you trust what the run names: evenkeel train --resume --out own --model ./net.mjs.
+        "evenkeel: evenkeel train --resume --out own: expected --model again: a file must not choose which code runs, got none. If you trust what the run names: evenkeel train --resume --out own --model ./net.mjs.
       ",
         "evenkeel: evenkeel train --resume --out own: expected the flags with which the run began, got --model "mlp" (was "./net.mjs"). Leave them out, or begin another run in another --out. (--threads, --checkpoint-every and the place of --data may change; --epochs with --schedule constant only, since the others plan for its end.)
       ",
@@ -116,36 +118,9 @@ describe("a file never chooses which code runs", () => {
       ]
     `);
     const named = start(folder, "train --resume --out own --model net.mjs --checkpoint-every 1".split(" "));
-    await named.says("going on in epoch");
+    await named.says("resuming in epoch");
     named.child.kill("SIGKILL");
     await named.ended;
-  });
-
-  test("data outside of the working folder and of the run must be named again", async () => {
-    const outside = temporaryFolder();
-    try {
-      writeFileSync(join(outside, "rows.csv"), readFileSync(at("rows.csv")));
-      const data = join(outside, "rows.csv");
-      const run = start(folder, `train --data ${data} --epochs 100000 --no-report --out far`.split(" "));
-      await run.says("epoch 1/");
-      run.child.kill("SIGINT");
-      const command = `evenkeel train --resume --out far --data ${data}`;
-      expect((await run.ended).stderr).toContain(`Go on with: ${command}\n`);
-      const { code, stderr } = evenkeel("train --resume --out far");
-      expect([code, stderr.replaceAll(outside, "OUTSIDE")]).toMatchInlineSnapshot(`
-        [
-          1,
-          "evenkeel: evenkeel train --resume --out far: expected --data again: a file must not choose which code runs, or what is read elsewhere, got none. If you trust what the run names: evenkeel train --resume --out far --data OUTSIDE/rows.csv.
-        ",
-        ]
-      `);
-      const named = start(folder, command.split(" ").slice(1));
-      await named.says("going on in epoch");
-      named.child.kill("SIGINT");
-      await named.ended;
-    } finally {
-      rmSync(outside, { recursive: true });
-    }
   });
 });
 
@@ -225,7 +200,7 @@ describe("a run's folder", () => {
     expect([code, stderr.replace(/"loss":[\d.]+/, '"loss":L')]).toMatchInlineSnapshot(`
       [
         0,
-        "evenkeel: warning: report.html is not written. damaged/history.jsonl, line 1: expected what the run wrote there, got {"kin"d:"step","step":0,"loss":L. The model is whole; train without the report, or anew, to have one.
+        "evenkeel: warning: report.html is not written. damaged/history.jsonl, line 1: expected what the run wrote there, got {"kin"d:"step","step":0,"loss":L,. The model is whole; train without the report, or anew, to have one.
       ",
       ]
     `);

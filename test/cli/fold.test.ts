@@ -132,7 +132,7 @@ describe("evenkeel fold", () => {
     expect(answers).toMatchInlineSnapshot(`
       [
         "evenkeel: loadRun(nowhere): expected the folder of a run or a .safetensors file, got no such file or folder. Check the name.",
-        "evenkeel: --output run: expected another place than the model's own, got run/model.safetensors. Name another file or folder.",
+        "evenkeel: run: expected another place than the model's own, got run/model.safetensors. Name another file or folder.",
         "evenkeel: evenkeel fold own.safetensors: expected a network of Evenkeel's own layers, each in one place, got one with classes of its own, which would be built with its norms again. Fold it in code, where it is built: foldBatchNorm(model).",
         "evenkeel: --data: expected an .onnx model or a model.json of TF.js, got run. Leave it out: a run is compared before and after on noise, as its summary says.",
         "evenkeel: --no-verify: expected an .onnx model or a model.json of TF.js, got run. Leave it out: a run is compared before and after on noise, as its summary says.",

@@ -95,16 +95,16 @@ test("what cannot be done exits 1 with one line, and writes nothing", () => {
   });
   expect(said).toMatchInlineSnapshot(`
     [
-      "evenkeel: --output model.onnx: expected another file than the model that is read, got the same. Name a new file; models are never changed in place.",
+      "evenkeel: model.onnx: expected another file than the model that is read, got the same. Name a new file; models are never changed in place.",
       "evenkeel: foldOnnx(bytes): expected outputs as before, to a relative difference of 0, got DIFFERENCE (absolute DIFFERENCE). Nothing was made of it. Raise the tolerance if that is acceptable.",
       "evenkeel: --shape: expected an input's name and sizes, such as x=1x3x224x224, got 6. Write it so.",
-      "evenkeel: foldOnnx(bytes): expected shapes with which the model runs (it declares x N×3×6×6), got its error: failed to call OrtRun(). ERROR_CODE: 2, ERROR_MESSAGE: Got invalid dimensions for input: x for the following indices index: 1 Got: 4 Expected: 3 Please fix either the inputs/outputs or the model. Name them: --shape name=1x3x224x224, or { shapes }.",
+      "evenkeel: foldOnnx(bytes): expected shapes with which the model runs (it declares x N×3×6×6), got its error: failed to call OrtRun(). ERROR_CODE: 2, ERROR_MESSAGE: Got invalid dimensions for input: x for the following indices index: 1 Got: 4 Expected: 3 Please fix either the inputs/outputs or the model. Name them: --shape name=1x3x224x224.",
       "evenkeel: broken.onnx: expected an ONNX model, got 990 bytes claimed for ModelProto.graph at byte 8, where 289 are left. Check that the file is a complete .onnx file.",
       "evenkeel: nothing.onnx: expected a graph in which every value is made once, before it is read, got w, which nothing makes. Export the model again; onnx.checker names the place.",
-      "evenkeel: absent.onnx: expected a file that can be read, got ENOENT: no such file or directory, stat 'absent.onnx'. Check its name and rights.",
-      "evenkeel: --output .: expected a file, got a folder. Name a file in it, such as model.onnx.",
+      "evenkeel: absent.onnx: expected a file that can be read, got ENOENT: no such file or directory, stat 'absent.onnx'. Check the path and its permissions.",
+      "evenkeel: .: expected a file, got a folder. Name a file in it, such as model.onnx.",
       "evenkeel: loadRun(model.onnx): expected the folder of a run or a .safetensors file, got an ONNX model. In code, importOnnx makes a network of it; inspect, fold, recalibrate and repair take it as it is.",
-      "evenkeel: .: expected a file that can be read, got EISDIR: illegal operation on a directory, read. Check its name and rights.",
+      "evenkeel: .: expected a file that can be read, got EISDIR: illegal operation on a directory, read. Check the path and its permissions.",
     ]
   `);
   expect(existsSync(join(folder, "out.onnx"))).toBe(false);

@@ -111,8 +111,8 @@ describe("evenkeel recalibrate", () => {
     expect(answers).toMatchInlineSnapshot(`
       [
         "evenkeel: loadRun(nowhere): expected the folder of a run or a .safetensors file, got no such file or folder. Check the name.",
-        "evenkeel: loadData(nowhere): expected mnist, fashion-mnist, or a file or folder of data, got no such file or folder. Check the name.",
-        "evenkeel: --output model.safetensors: expected another place than the model's own, got model.safetensors. Name another file or folder.",
+        "evenkeel: loadData(nowhere): expected mnist, fashion-mnist, or a file or folder of data, got no such file or folder. Check the path.",
+        "evenkeel: model.safetensors: expected another place than the model's own, got model.safetensors. Name another file or folder.",
         "evenkeel: recalibrate(model, data): expected blend to be a finite number of samples, at least 0, got -1. Pass how many samples the old statistics count for.",
         "evenkeel: --mode: expected sequential or batch, got precise. Pass one of them.",
       ]

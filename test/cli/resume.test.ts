@@ -138,11 +138,11 @@ describe("evenkeel train --resume", () => {
     });
     expect(answers).toMatchInlineSnapshot(`
       [
-        "0: done: this run is finished; there is nothing to go on with
+        "0: done: this run is finished; there is nothing to resume
       ",
         "1: evenkeel: evenkeel train --resume --out done: expected the flags with which the run began, got --seed 6 (was 5). Leave them out, or begin another run in another --out. (--threads, --checkpoint-every and the place of --data may change; --epochs with --schedule constant only, since the others plan for its end.)
       ",
-        "2: error: no run in nowhere to resume, and no --data to begin one
+        "2: error: no run in nowhere to resume, and no --data to start one
       (evenkeel --help lists the commands and options)
       ",
         "2: error: required option '--out <folder>' not specified
@@ -156,7 +156,7 @@ describe("evenkeel train --resume", () => {
     const begun = start(folder, [...flags, "--epochs", "1", "--resume", "--out", "begun"]);
     const { code, stderr } = await begun.ended;
     expect(code).toBe(0);
-    expect(stderr).toContain("evenkeel: warning: begun: no run to resume; beginning one\n");
+    expect(stderr).toContain("evenkeel: warning: begun: no run to resume; starting one\n");
   });
 
   test("a run that diverges keeps a finite checkpoint, and says how to go on", async () => {

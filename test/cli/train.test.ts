@@ -137,9 +137,9 @@ describe("evenkeel train", () => {
       [
         "evenkeel: parseIdx(FOLDER/truncated/train-images-idx3-ubyte): expected 15360 values for shape 240×8×8, got 984. Check that the file is a complete IDX file.",
         "evenkeel: FOLDER/unlabelled: expected a label for each of 60 images, got 3. Check that the four files belong together.",
-        "evenkeel: FOLDER/stray, test: expected classes that were trained on (0, 1, 2), got 9. Correct the class, or train with it.",
+        "evenkeel: FOLDER/stray, test: expected classes of the training data (0, 1, 2), got 9. Correct the label, or train with this class.",
         "evenkeel: FOLDER/missing: expected t10k-images-idx3-ubyte, plain or gzipped, got no such file. Name a folder with MNIST's four IDX files.",
-        "evenkeel: loadData(FOLDER/nowhere): expected mnist, fashion-mnist, or a file or folder of data, got no such file or folder. Check the name.",
+        "evenkeel: loadData(FOLDER/nowhere): expected mnist, fashion-mnist, or a file or folder of data, got no such file or folder. Check the path.",
         "evenkeel: --norm: expected batch or layer or instance or group or rms or ghost or renorm or none, got typo. Pass one of them.",
         "evenkeel: loadNetwork(typo): expected mlp, cnn, resnet, or the file of a module such as ./net.js, got no such file. Name one of them.",
         "evenkeel: --epochs: expected a whole number of at least 1, got 0. Pass a whole number.",

@@ -79,19 +79,19 @@ describe("a table", () => {
       rows: [...table.rows, [cell, "Ulm", "no"]],
     });
     refused(with_("old")).toThrowErrorMatchingInlineSnapshot(
-      `[DataError: people.csv, row 6, column age: expected a number, as in most rows, got "old". Correct it, leave the column out, or drop such rows (--skip-bad-rows).]`,
+      `[DataError: people.csv, row 6, column age: expected a number, as in most rows, got "old". Correct it, leave the column out, or drop such rows ({ skipBadRows: true }).]`,
     );
     refused(with_("inf")).toThrowErrorMatchingInlineSnapshot(
-      `[DataError: people.csv, row 6, column age: expected a finite number, got "inf". Correct it, leave the column out, or drop such rows (--skip-bad-rows).]`,
+      `[DataError: people.csv, row 6, column age: expected a finite number, got "inf". Correct it, leave the column out, or drop such rows ({ skipBadRows: true }).]`,
     );
     refused(with_("1e999")).toThrowErrorMatchingInlineSnapshot(
-      `[DataError: people.csv, row 6, column age: expected a finite number, got "1e999". Correct it, leave the column out, or drop such rows (--skip-bad-rows).]`,
+      `[DataError: people.csv, row 6, column age: expected a finite number, got "1e999". Correct it, leave the column out, or drop such rows ({ skipBadRows: true }).]`,
     );
     refused(table, { target: "price" }).toThrowErrorMatchingInlineSnapshot(
       `[DataError: table: expected a column "price", got the columns age, city, bought. Name one of them, or add it.]`,
     );
     refused(table, { ignore: ["age", "city"] }).toThrowErrorMatchingInlineSnapshot(
-      `[DataError: table: expected a column to learn from beside the target, got only age, city, bought. Separate columns by commas, and leave at least one.]`,
+      `[DataError: table: expected an input column beside the target, got only age, city, bought. Separate columns by commas, and leave at least one.]`,
     );
     const european = {
       columns: ["x", "y"],
@@ -108,7 +108,7 @@ describe("a table", () => {
     refused(european, { target: "x" }).toThrow(DataError);
     const names = { columns: ["name", "y"], rows: Array.from({ length: 20 }, (_, k) => [`n${k}`, "a"]) };
     expect(() => fitTable(names, tableColumns(names), [...names.rows.keys()])).toThrowErrorMatchingInlineSnapshot(
-      `[DataError: table, column name: expected text of at most 1000 values that repeat, got another one in each of 20 rows. Leave the column out (--ignore "name"), or group its values.]`,
+      `[DataError: table, column name: expected text of at most 1000 values that repeat, got a different one in each of 20 rows. Leave the column out ({ ignore: ["name"] }), or group its values.]`,
     );
     expect(() => encodeTable({ columns: ["age"], rows: [] }, fitTable(table, tableColumns(table), [0]))).toThrow(
       DataError,

@@ -4,8 +4,8 @@ import { describe, expect, test } from "vitest";
 import { onRanks } from "../support/ranks.js";
 
 /**
- * Trains for 50 steps on batches of 64 of which a rank has those from `cuts[rank]` to `cuts[rank + 1]`, and returns losses, running statistics and
- * the last layer's weight.
+ * Trains for 50 steps on batches of 64 of which a rank has those from `cuts[rank]` to `cuts[rank + 1]`, and returns
+ * losses, running statistics and the last layer's weight.
  */
 const program = `
   const { cuts, sync, dropout, backend } = argument;

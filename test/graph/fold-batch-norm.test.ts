@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import {
   AvgPool2d,
+  alone,
   BatchNorm,
   BatchRenorm,
   Conv1d,
@@ -12,6 +13,7 @@ import {
   foldBatchNorm,
   GlobalAvgPool2d,
   InstanceNorm,
+  type LayerTraits,
   Linear,
   MaxPool2d,
   Module,
@@ -26,6 +28,7 @@ import {
   scope,
   type Tensor,
   tensor,
+  trace,
 } from "evenkeel";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
@@ -60,12 +63,12 @@ const outputs = (model: Module, x: Tensor): Float32Array => scope(() => noGrad((
 function fold(model: Module, x: Tensor, tolerance = 1e-5): { folded: string[]; left: string[]; model: Module } {
   model.eval();
   const before = outputs(model, x);
-  const bytes = saveModel(model);
+  const bytes = saveModel(model, {}, { probe: x });
   const result = foldBatchNorm(model, { probe: x });
   const after = outputs(result.model, x);
   expect(relativeError(after, before)).toBeLessThanOrEqual(tolerance);
   expect(result.maxDifference).toBe(after.reduce((most, v, i) => Math.max(most, Math.abs(v - before[i])), 0));
-  expect(saveModel(model)).toEqual(bytes);
+  expect(saveModel(model, {}, { probe: x })).toEqual(bytes);
   return {
     model: result.model,
     folded: result.folded.map(({ norm, into }) => `${norm} into ${into}`),
@@ -176,7 +179,7 @@ describeEachBackend("foldBatchNorm", () => {
     expect(stuck.folded).toEqual(["2 into 1", "3 into 1"]);
     expect(stuck.left).toMatchInlineSnapshot(`
       [
-        "1: before it stands ReLU(); behind it stands BatchNorm(4)",
+        "1: before it stands ReLU(); behind it stands Conv2d(4, 2, 3), whose padding would be shifted too",
       ]
     `);
   });
@@ -343,6 +346,53 @@ describeEachBackend("foldBatchNorm", () => {
         "0.block.1: it stands inside a module that cannot be copied, since it has private fields or functions of its own",
       ]
     `);
+
+    class Stated extends Private {
+      protected override traits(): LayerTraits {
+        return { constructorArguments: [] };
+      }
+    }
+    class Acting extends Module {
+      readonly block = new Sequential(new Conv2d(2, 4, 3), trained(new BatchNorm(4), 1));
+      readonly act = (y: Tensor): Tensor => this.block.forward(y);
+      override forward(x: Tensor): Tensor {
+        return this.act(x);
+      }
+    }
+    const x = normal([2, 2, 4, 4], 1);
+    expect(fold(new Sequential(new Stated()), x).folded).toEqual(["0.block.1 into 0.block.0"]);
+    expect(fold(new Sequential(new Acting()), x).left).toHaveLength(1);
+    const traced = trace(new Stated().eval(), x).eval();
+    expect(foldBatchNorm(traced).model.forward(x).shape).toEqual([2, 4, 2, 2]);
+  });
+
+  test("a norm that shares its statistics with ranks folds as any other", () => {
+    const norm = trained(new BatchNorm(4, { sync: alone }), 1);
+    expect(fold(new Sequential(new Conv2d(2, 4, 3), norm), normal([2, 2, 4, 4], 1)).folded).toEqual(["1 into 0"]);
+  });
+
+  test("subclasses of layers are copied with what they override and hold", () => {
+    class Scaled extends Conv2d {
+      readonly factor = [2];
+      override forward(x: Tensor): Tensor {
+        return super.forward(x).mul(this.factor[0]);
+      }
+    }
+    class Block extends Sequential {
+      constructor(channels: number) {
+        super(new Conv2d(channels, channels, 1), trained(new BatchNorm(channels), 1));
+      }
+      override toString(): string {
+        return `Block(${this.layers.length})`;
+      }
+    }
+    const net = new Sequential(new Scaled(2, 4, 1, { bias: false }), new Block(4), new ReLU());
+    const { model, folded } = fold(net, normal([2, 2, 4, 4], 1));
+    expect(folded).toEqual(["1.1 into 1.0"]);
+    const [scaled, block] = (model as Sequential).layers;
+    expect(scaled).toBeInstanceOf(Scaled);
+    expect(scaled.parameters()[0]).not.toBe(net.layers[0].parameters()[0]);
+    expect([String(block), block instanceof Block]).toEqual(["Block(1)", true]);
   });
 
   test("training the copy does not change the model", () => {

@@ -3,9 +3,10 @@ import {
   GroupNorm,
   InstanceNorm,
   LayerNorm,
+  type LayerTraits,
   Linear,
   type Module,
-  type Norm,
+  Norm,
   ReLU,
   RmsNorm,
   relu,
@@ -156,6 +157,14 @@ describeEachBackend("relu in the pass of a norm", () => {
         return super.forward(x).mul(2);
       }
     }
+    class Halved extends Norm {
+      override forward(input: Tensor): Tensor {
+        return input.mul(0.5);
+      }
+      protected override traits(): LayerTraits {
+        return { constructorArguments: [] };
+      }
+    }
     class Squared extends ReLU {
       override forward(x: Tensor): Tensor {
         return super.forward(x).pow(2);
@@ -168,6 +177,7 @@ describeEachBackend("relu in the pass of a norm", () => {
     expect(made(new LayerNorm(4), new ReLU())).toContain("standardize");
     expect(made(listened, new ReLU())).toContain("relu");
     expect(made(new Doubled(4), new ReLU())).toContain("relu");
+    expect(made(new Halved(), new ReLU())).toContain("relu");
     expect(made(new LayerNorm(4), new Squared())).toContain("pow");
     stop();
     expect(made(listened, new ReLU())).toContain("standardize");

@@ -134,6 +134,16 @@ describe("Module", () => {
     expect(Object.hasOwn(net, "forward")).toBe(false);
   });
 
+  test("a residual block of something else than modules is refused", () => {
+    const given: unknown = "body";
+    expect(() => new Residual(given as Module)).toThrowErrorMatchingInlineSnapshot(
+      `[ArgumentError: new Residual(body, shortcut): expected body to be a module, got string. Join several layers in a Sequential, and put functions into a class that extends Module.]`,
+    );
+    expect(() => new Residual(new ReLU(), given as Module)).toThrowErrorMatchingInlineSnapshot(
+      `[ArgumentError: new Residual(body, shortcut): expected shortcut to be a module, got string. Join several layers in a Sequential, and put functions into a class that extends Module.]`,
+    );
+  });
+
   test("train and eval reach every layer", () => {
     const net = new Sequential(new Linear(2, 2), new Residual(new Dropout(0.9)));
     const x = tensor([[1, 2]]);
@@ -195,7 +205,7 @@ describe("layers", () => {
       `[ArgumentError: new Conv2d(inChannels, outChannels, kernelSize): expected groups to divide both channel counts, got 2 groups for 3 and 4 channels. Choose a divisor of both.]`,
     );
     expect(() => new MaxPool2d(2, { padding: 2 }).forward(normal([1, 1, 4, 4], 1))).toThrowErrorMatchingInlineSnapshot(
-      `[ArgumentError: maxPool2d(x, kernel): expected padding of at most half the kernel 2×2, got 2×2. Use less padding, so that every window reaches a value.]`,
+      `[ArgumentError: maxPool2d(x, kernel): expected padding smaller than the kernel 2×2, got 2×2. Use less padding, so that every window reaches a value.]`,
     );
     expect(() => new Conv2d(3, 4, 2.5)).toThrowErrorMatchingInlineSnapshot(
       `[ArgumentError: new Conv2d(inChannels, outChannels, kernelSize): expected kernelSize to be a whole number of at least 1, or two of them, got 2.5. Correct kernelSize.]`,

@@ -196,7 +196,7 @@ test("length fields beyond the file, bombs, and names twice or outside are refus
       "parseIdx(FOLDER/packed/train-images-idx3-ubyte.gz): expected at most 36120 bytes, got a header for 4294967295×2×2. Check that the file is a complete IDX file.",
       "FOLDER/packed/train-images-idx3-ubyte.gz: expected a whole gzipped IDX file, got Cannot create a Buffer larger than 64 bytes. Download it again.",
       "data.csv: expected lines of at most 16777216 bytes, got one of 20000000. Check that it is a CSV file.",
-      "data.csv, row 2: expected quotes in pairs, got quoted field unterminated. Correct it, or drop such rows (--skip-bad-rows).",
+      "data.csv, row 2: expected quotes in pairs, got quoted field unterminated. Correct it, or drop such rows ({ skipBadRows: true }).",
     ]
   `);
 });

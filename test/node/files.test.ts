@@ -38,7 +38,7 @@ test.runIf(existsSync("/proc/self"))("a place where no folder can be made is an 
   expect([run.status, run.stderr]).toMatchInlineSnapshot(`
     [
       1,
-      "evenkeel: /proc/evenkeel: expected a place that can be used, got ENOENT: no such file or directory, mkdir '/proc/evenkeel'. Check its name and rights.
+      "evenkeel: /proc/evenkeel: expected a place that can be used, got ENOENT: no such file or directory, mkdir '/proc/evenkeel'. Check the path and its permissions.
     ",
     ]
   `);

@@ -143,8 +143,8 @@ describe("readImage", () => {
         "FormatError: readImage(FOLDER/short.jpg): expected a whole PNG or JPEG image of at most 67108864 pixels, got VipsJpeg: premature end of JPEG image. Replace or remove the file.",
         "FormatError: readImage(FOLDER/header.png): expected a whole PNG or JPEG image of at most 67108864 pixels, got Input buffer has corrupt header. Replace or remove the file.",
         "FormatError: readImage(FOLDER/huge.png): expected a whole PNG or JPEG image of at most 67108864 pixels, got Input image exceeds pixel limit. Replace or remove the file.",
-        "DataError: readImage(FOLDER/folder.png): expected a file that can be read, got EISDIR: illegal operation on a directory, read. Check its name and rights.",
-        "DataError: readImage(FOLDER/nowhere.png): expected a file that can be read, got ENOENT: no such file or directory, open 'FOLDER/nowhere.png'. Check its name and rights.",
+        "DataError: readImage(FOLDER/folder.png): expected a file that can be read, got EISDIR: illegal operation on a directory, read. Check the path and its permissions.",
+        "DataError: readImage(FOLDER/nowhere.png): expected a file that can be read, got ENOENT: no such file or directory, open 'FOLDER/nowhere.png'. Check the path and its permissions.",
       ]
     `);
   });

@@ -98,7 +98,7 @@ describe("a CSV file", () => {
     const good = Array.from({ length: 20 }, (_, k) => `${k},${k % 2 ? "a" : "b"}`).join("\n");
     const path = write("bad.csv", `x,y\n${good}\nold,a\ninf,a\n1,a,2\n3\n4,\n5,a\n`);
     const data = await loadData(path, { skipBadRows: true, split: [0.5, 0.5] });
-    expect(data.description).toBe("11 training and 10 test rows of 1, 2 classes of y; 5 left out as bad");
+    expect(data.description).toBe("11 training and 10 test rows of 1, 2 classes of y; 5 skipped");
     const inputs = await loadInputsAs(data.meta, path, { skipBadRows: true });
     expect(inputs.rowNumber(20)).toBe(26);
   });
@@ -258,7 +258,7 @@ describe("a folder of images", () => {
       /half\.png \(.*\), .*note\.txt \(a file that begins with the bytes 61 20 6e 6f\)/,
     );
     const data = await loadData(at("torn"), { skipBadRows: true, split: [0.5, 0.5] });
-    expect(data.description).toBe("4 training and 2 test images of 3×4×4, 2 classes; 2 left out as bad");
+    expect(data.description).toBe("4 training and 2 test images of 3×4×4, 2 classes; 2 skipped");
   });
 });
 

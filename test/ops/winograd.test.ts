@@ -40,6 +40,9 @@ const cases: Case[] = [
   { x: [3, 34, 6, 7], results: 36, padding: 1, groups: 2 },
   { x: [3, 24, 5, 9], results: 30, padding: 0, groups: 3 },
   { x: [3, 24, 13, 14], results: 42, padding: 0, groups: 2 },
+  // More zeros than its input's gradient can leave out: these are done directly.
+  { x: [4, 16, 8, 8], results: 16, padding: 3 },
+  { x: [2, 16, 7, 6], results: 16, padding: [1, 4] },
 ];
 
 /** Those of few channels, whose columns alone are transformed. */

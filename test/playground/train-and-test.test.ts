@@ -2,7 +2,7 @@ import { BatchNorm } from "evenkeel";
 import { expect, test } from "vitest";
 import { initialSettings } from "../../playground/src/settings.js";
 import { Contest } from "../../playground/src/training/contest.js";
-import { momenta } from "../../playground/src/training/statistics-trace.js";
+import { momenta } from "../../playground/src/training/momenta.js";
 import { batchMates, layerTwice, statisticsOf } from "../../playground/src/training/train-and-test.js";
 import type { Trainer } from "../../playground/src/training/trainer.js";
 

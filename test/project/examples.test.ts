@@ -14,7 +14,7 @@ afterEach(() => {
 async function run(name: string): Promise<string[]> {
   const lines: string[] = [];
   vi.spyOn(console, "log").mockImplementation((...values) => lines.push(values.join(" ")));
-  await import(`../examples/${name}.ts`);
+  await import(`../../examples/${name}.ts`);
   return lines;
 }
 

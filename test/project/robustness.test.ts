@@ -50,7 +50,7 @@ describe("mistakes that would corrupt or mislead", () => {
       `"ShapeError: standardize(x): expected a weight and a bias of 256 values each, got 1. Give the layer parameters of its own size."`,
     );
     expect(message(() => norm.eval().forward(normal([8, 256], 1)))).toMatchInlineSnapshot(
-      `"ShapeError: normalizeWith(x): expected a weight and a bias of 256 values each, got 1. Give the layer parameters of its own size."`,
+      `"ShapeError: applyStatistics(x): expected a weight and a bias of 256 values each, got 1. Give the layer parameters of its own size."`,
     );
   });
 

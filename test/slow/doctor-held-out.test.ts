@@ -14,7 +14,10 @@ import {
 import { beforeAll, describe, expect, test } from "vitest";
 import { type HeldOutNetwork, hasImages, heldOutNetworks, type Source, trained } from "../support/held-out-networks.js";
 
-/** Of each network that is made ill. More of them make a better table: DOCTOR_SEEDS=5 and --reporter=verbose print that of docs/doctor.md. */
+/**
+ * Of each network that is made ill. More of them make a better table: DOCTOR_SEEDS=5 and --reporter=verbose print that
+ * of docs/doctor.md.
+ */
 const seeds = Number(process.env["DOCTOR_SEEDS"] ?? 1);
 
 let networks: HeldOutNetwork[];
@@ -28,8 +31,8 @@ const examine = (model: Module, { held }: Source, batchSize = 32): Promise<Diagn
 const kinds = ({ findings }: Diagnosis): string[] => findings.map(({ kind, layer }) => `${kind} ${layer ?? ""}`.trim());
 
 /**
- * Whether what was found is gone, and the loss less by as much as makes a gap, once the norms have the statistics of the training data: a network
- * whose rate was large to the end may leave training with running statistics that lag.
+ * Whether what was found is gone, and the loss less by as much as makes a gap, once the norms have the statistics of
+ * the training data: a network whose rate was large to the end may leave training with running statistics that lag.
  */
 async function isCured(model: Module, { findings, gap }: Diagnosis, source: Source): Promise<boolean> {
   if (findings.some(({ kind }) => kind !== "gap")) return false;

@@ -21,7 +21,10 @@ afterAll(() => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-/** Lets both networks train, and calls `body` when they have made more steps than histories have rows, after which rows are thinned. */
+/**
+ * Lets both networks train, and calls `body` when they have made more steps than histories have rows, after which rows
+ * are thinned.
+ */
 async function training(body: (page: Page) => Promise<void>): Promise<void> {
   // Small networks make many steps.
   await visit(`${server.url}#a.width=8&a.batchSize=16`, async ({ page, errors }) => {
@@ -64,7 +67,8 @@ describe.skipIf(!hasChromium)("while both networks train (skipped without chromi
       await lookAround(page);
       const after = await memory();
       expect(after.wasm).toBe(before.wasm);
-      // Code that is compiled late and the rows of histories are some megabytes; snapshots that stayed would be a hundred.
+      // Code that is compiled late and the rows of histories are some megabytes; snapshots that stayed would be a
+      // hundred.
       expect(after.heap - before.heap).toBeLessThan(10e6);
     });
   });

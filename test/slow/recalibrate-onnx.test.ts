@@ -164,27 +164,27 @@ describe("evenkeel recalibrate model.onnx", () => {
     expect([...said, same.stderr.trimEnd(), run.stderr.trimEnd()]).toMatchInlineSnapshot(`
       [
         "evenkeel: photo.onnx: expected an ONNX model, got a PNG image. Check that the file is a complete .onnx file.",
-        "evenkeel: absent.onnx: expected a file that can be read, got ENOENT: no such file or directory, stat 'absent.onnx'. Check its name and rights.",
+        "evenkeel: absent.onnx: expected a file that can be read, got ENOENT: no such file or directory, stat 'absent.onnx'. Check the path and its permissions.",
         "evenkeel: loadData(nowhere): expected mnist, fashion-mnist, or a file or folder of data, got no such file or folder. Check the name.",
         "evenkeel: empty: expected images, or folders of images, got an empty folder. Name a folder of PNG or JPEG images.",
         "evenkeel: loadData(photos/a.png): expected a folder, or a file that ends in .csv, .tsv, .npz or .npy, got .png. Name such a file.",
-        "evenkeel: rows.csv: expected samples of 3×4×4, as the model's input x takes them, got 3. Bring the data to that shape, or pass another --size or --layout.",
+        "evenkeel: rows.csv: expected samples of 3×4×4, as the model's input x takes them, got 3. Reshape the data, or pass another --size or --layout.",
         "evenkeel: --size: expected the 4x4 that the model's input x takes, got 8x8. Leave it out.",
         "evenkeel: --size: expected a height and width, such as 224 or 48x320, got big. Write it so.",
         "evenkeel: --mean: expected 1 or 3 finite numbers, one for each channel, got 1,2. Pass one for each of the 3 channels of nchw, or one for all.",
         "evenkeel: --mean: expected a finite number, got x. Pass a number.",
         "evenkeel: --std: expected 1 or 3 finite numbers above 0, one for each channel, got 0. Pass one for each of the 3 channels of nchw, or one for all.",
         "evenkeel: --layout: expected nchw or nhwc, got hwc. Pass one of them.",
-        "evenkeel: photos: expected samples of 3×4×4, as the model's input x takes them, got 3×4×3. Bring the data to that shape, or pass another --size or --layout.",
+        "evenkeel: photos: expected samples of 3×4×4, as the model's input x takes them, got 3×4×3. Reshape the data, or pass another --size or --layout.",
         "evenkeel: --part: expected a part that photos has, got test. Leave it out.",
         "evenkeel: recalibrateOnnx(bytes, data): expected blend to be a finite number of samples, at least 0, got -1. Pass how many samples the old statistics count for.",
         "evenkeel: --mode: expected sequential or batch, got precise. Pass one of them.",
         "evenkeel: --model: expected a run, which may need it, got model.onnx. Leave it out: the file holds its network.",
         "evenkeel: --batch-size: expected 1, since the model's input x is 1×3×h×w, got 2. Leave it out, or export the model with a dynamic batch axis.",
         "evenkeel: bad.csv, row 3, column b: expected a finite number, got "x". Correct it, leave the column out (--ignore), or drop such rows (--skip-bad-rows).",
-        "evenkeel: rows.csv: expected samples of 2, as the model's input x takes them, got 3. Bring the data to that shape, or pass another --size or --layout.",
+        "evenkeel: rows.csv: expected samples of 2, as the model's input x takes them, got 3. Reshape the data, or pass another --size or --layout.",
         "evenkeel: --size: expected no size, since the model's input x of shape 2 takes no images, got 4x4. Leave it out.",
-        "evenkeel: --output model.onnx: expected another file than the model that is read, got the same. Name a new file; models are never changed in place.",
+        "evenkeel: model.onnx: expected another file than the model that is read, got the same. Name a new file; models are never changed in place.",
         "evenkeel: --mean: expected an .onnx model, got run. Leave it out: a run knows how its data were prepared.",
       ]
     `);
@@ -207,7 +207,7 @@ test("evenkeel fold compares on real inputs too", () => {
   expect(stderr).toBe("");
   expect(JSON.parse(stdout)).toMatchObject({ verification: { runs: 2 }, left: [] });
   expect(evenkeel("fold", "conv.onnx", "-o", "none.onnx", "--data", "rows.csv").stderr.trimEnd()).toMatchInlineSnapshot(
-    `"evenkeel: rows.csv: expected samples of 3×4×4, as the model's input x takes them, got 3. Bring the data to that shape, or pass another --size or --layout."`,
+    `"evenkeel: rows.csv: expected samples of 3×4×4, as the model's input x takes them, got 3. Reshape the data, or pass another --size or --layout."`,
   );
   expect(existsSync(join(folder, "none.onnx"))).toBe(false);
 });

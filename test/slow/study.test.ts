@@ -42,7 +42,7 @@ describe("a study", () => {
     const { code, stderr } = await running.ended;
     expect({ code, stderr }).toEqual({
       code: 130,
-      stderr: "evenkeel: interrupted; every trial so far is kept. Go on with the same command.\n",
+      stderr: "evenkeel: interrupted; every trial so far is kept. Run the same command to continue.\n",
     });
     expect((await study("stopped", "batch").ended).code).toBe(0);
     const of = (out: string) =>

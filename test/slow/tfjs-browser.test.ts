@@ -7,7 +7,9 @@ import { hasPeers } from "../support/tfjs-peers.js";
 
 const root = join(import.meta.dirname, "../..");
 
-/** What a page does with the package as it lies on a server, without a bundler, and with TensorFlow.js from a script. */
+/**
+ * What a page does with the package as it lies on a server, without a bundler, and with TensorFlow.js from a script.
+ */
 const script = `
 import { BatchNorm, Conv2d, Flatten, Linear, MaxPool2d, ReLU, Sequential, predict, seed, tensor } from "/dist/index.js";
 import { exportTfjs, foldTfjs, inspectTfjs, toTfjsArtifacts, verifyTfjsExport } from "/dist/formats/tfjs/index.js";

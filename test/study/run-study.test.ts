@@ -117,7 +117,7 @@ describe("a study", () => {
       `[ArgumentError: runStudy({ seeds }): expected seeds to be a whole number of at least 1, got 0. Correct seeds.]`,
     );
     expect(() => chooseExperiments(["gap", "gup"], "quick")).toThrowErrorMatchingInlineSnapshot(
-      `[ArgumentError: evenkeel study: expected names of alive, faster, shift, batch, gap, memory, place, linear, shifted, got gup. Leave the names out for all experiments of the budget.]`,
+      `[ArgumentError: chooseExperiments(names): expected names of alive, faster, shift, batch, gap, memory, place, linear, shifted, got gup. Leave the names out for all experiments of the budget.]`,
     );
   });
 

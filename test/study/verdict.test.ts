@@ -2,7 +2,10 @@ import { Generator } from "evenkeel";
 import { bootstrapMean, judge, type Rule, type Verdict } from "evenkeel/study";
 import { describe, expect, test } from "vitest";
 
-/** The share of synthetic studies that come to each verdict: paired differences of a true effect and of noise of deviation 1. */
+/**
+ * The share of synthetic studies that come to each verdict: paired differences of a true effect and of noise of
+ * deviation 1.
+ */
 function verdicts(rule: Rule, effect: number, { seeds, noise = 1, studies = 100 }: Synthetic): Record<Verdict, number> {
   const generator = new Generator(20);
   const counts = { reproduced: 0, "not reproduced": 0, unclear: 0 };

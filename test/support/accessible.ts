@@ -13,8 +13,8 @@ interface Finding {
 }
 
 /**
- * Expects of a page on its own, opened in Chromium narrow and wide, light and dark: no error on the console, no request but for the page
- * itself, nothing that axe-core finds serious, and no scrolling sideways.
+ * Expects of a page on its own, opened in Chromium narrow and wide, light and dark: no error on the console, no request
+ * but for the page itself, nothing that axe-core finds serious, and no scrolling sideways.
  */
 export async function expectReadable(html: string): Promise<void> {
   const { url, close } = await serve("/nonexistent", {}, { "/": html });

@@ -1,4 +1,5 @@
-// A short training run whose result is pinned to the last bit. Runs in any engine: it is given the library, and needs nothing else.
+// A short training run whose result is pinned to the last bit. Runs in any engine: it is given the library, and needs
+// nothing else.
 
 /**
  * Trains a small convolutional network with batch norm, dropout, GELU and every kind of kernel for a few steps.

@@ -20,9 +20,9 @@ export function input(shape: Shape, seed: number, map: (value: number) => number
 }
 
 /**
- * Expects the gradients of ⟨cotangent, f(inputs)⟩ for every input to match central differences along random directions. The cotangent
- * is random, since under a plain sum the gradient of a normalisation is 0 and a missing one would pass. Richardson
- * extrapolation over steps h and h/2 leaves an error of h⁴.
+ * Expects the gradients of ⟨cotangent, f(inputs)⟩ for every input to match central differences along random directions.
+ * The cotangent is random, since under a plain sum the gradient of a normalisation is 0 and a missing one would pass.
+ * Richardson extrapolation over steps h and h/2 leaves an error of h⁴.
  */
 export function expectGradient(
   f: (...inputs: Tensor[]) => Tensor,

@@ -38,7 +38,10 @@ export function writeSmallImages(folder: string, { train = 240, test = 60 } = {}
   return folder;
 }
 
-/** Writes MNIST's four files with small images of ten classes: every tenth pixel is bright, from the class's on, in noise. */
+/**
+ * Writes MNIST's four files with small images of ten classes: every tenth pixel is bright, from the class's on, in
+ * noise.
+ */
 export function writeTenClasses(folder: string, { train = 40, test = 20 } = {}): string {
   mkdirSync(folder, { recursive: true });
   const generator = new Generator(4);

@@ -15,7 +15,10 @@ interface TraceEvent {
 /** What runs a page's own code. */
 const handlers = ["HandlePostMessage", "TimerFire", "FireAnimationFrame", "EventDispatch", "RunMicrotasks"];
 
-/** The processor's time, in ms, that each call of a page's own code took on its main thread while `body` ran, with all that it called. */
+/**
+ * The processor's time, in ms, that each call of a page's own code took on its main thread while `body` ran, with all
+ * that it called.
+ */
 export async function handlerTimes(page: Page, body: () => Promise<void>): Promise<number[]> {
   const browser = page.context().browser();
   if (browser === null) throw new Error("the page has no browser of its own");

@@ -27,7 +27,10 @@ interface Recipe {
   readonly constantsAs: "initializer" | "node";
 }
 
-/** Models of a few layers on images of 2×4×4, with norms before, behind and between, shared weights, values read twice and extra outputs. */
+/**
+ * Models of a few layers on images of 2×4×4, with norms before, behind and between, shared weights, values read twice
+ * and extra outputs.
+ */
 export const smallModels: fc.Arbitrary<ModelParts> = fc
   .record<Recipe>({
     steps: fc.array(

@@ -205,6 +205,54 @@ export const foldingPatterns: readonly (readonly [name: string, model: ModelPart
     },
     ["Gemm"],
   ],
+  [
+    "Conv behind a constant Add, an average of positions and a constant Mul",
+    {
+      inputs: image,
+      outputs: ["y"],
+      nodes: [
+        ["Conv", ["x", "w"], ["c"]],
+        ["Add", ["c", "a"], ["d"]],
+        ["AveragePool", ["d"], ["e"], { kernel_shape: [2, 2], strides: [2, 2], count_include_pad: 1 }],
+        ["Mul", ["m", "e"], ["f"]],
+        normNode("n", "f", "y"),
+      ],
+      constants: { w: weight(4, 3, 3, 3), a: weight(1, 4, 1, 1), m: weight(4, 1, 1), ...normConstants("n", 4) },
+    },
+    ["Conv", "AveragePool"],
+  ],
+  [
+    "a norm behind padded averages, which count no zeros, into Gemm behind a Flatten",
+    {
+      inputs: image,
+      outputs: ["y"],
+      nodes: [
+        normNode("n", "x", "c"),
+        ["Add", ["a", "c"], ["d"]],
+        ["AveragePool", ["d"], ["e"], { kernel_shape: [3, 3], pads: [1, 1, 1, 1] }],
+        ["Identity", ["e"], ["f"]],
+        ["Flatten", ["f"], ["g"]],
+        ["Gemm", ["g", "w", "b"], ["y"], { transB: 1 }],
+      ],
+      constants: { w: weight(2, 108), b: weight(2), a: weight(3, 1, 1), ...normConstants("n", 3) },
+    },
+    ["AveragePool", "Flatten", "Gemm"],
+  ],
+  [
+    "a norm into MatMul behind the averages of its channels",
+    {
+      inputs: image,
+      outputs: ["y"],
+      nodes: [
+        normNode("n", "x", "c"),
+        ["GlobalAveragePool", ["c"], ["d"]],
+        ["Flatten", ["d"], ["e"]],
+        ["MatMul", ["e", "w"], ["y"]],
+      ],
+      constants: { w: weight(3, 2), ...normConstants("n", 3) },
+    },
+    ["GlobalAveragePool", "Flatten", "Gemm"],
+  ],
 ];
 
 function without<T>(constants: Readonly<Record<string, T>>, name: string): Record<string, T> {

@@ -12,7 +12,10 @@ const require = createRequire(join(peers, "package.json"));
 export const hasNativeOrt = existsSync(join(peers, "node_modules/onnxruntime-node"));
 if (!hasNativeOrt && process.env["CI"]) throw new Error("onnxruntime-node is missing: npm ci --prefix test/peers");
 
-/** What native onnxruntime makes of a model by its own optimisation of level "basic", whose operators are all ONNX's own. */
+/**
+ * What native onnxruntime makes of a model by its own optimisation of level "basic", whose operators are all ONNX's
+ * own.
+ */
 export async function optimizedByOrt(bytes: Uint8Array): Promise<Uint8Array> {
   const { InferenceSession } = require("onnxruntime-node");
   const folder = temporaryFolder();

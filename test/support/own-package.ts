@@ -3,7 +3,10 @@ import { join } from "node:path";
 
 const root = join(import.meta.dirname, "../..");
 
-/** Makes `import … from "evenkeel"` work in a folder, as after `npm install`: by a link to this package, or by a copy of its own. */
+/**
+ * Makes `import … from "evenkeel"` work in a folder, as after `npm install`: by a link to this package, or by a copy of
+ * its own.
+ */
 export function installEvenkeel(folder: string, how: "link" | "copy"): void {
   const target = join(folder, "node_modules/evenkeel");
   mkdirSync(join(folder, "node_modules"), { recursive: true });

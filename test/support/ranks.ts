@@ -4,8 +4,9 @@ import { Worker } from "node:worker_threads";
 import { inProcessGroup } from "evenkeel";
 
 /**
- * Runs a program on each of `size` ranks, threads of this process, and returns what each gives, or throws the error of the lowest that failed. The program is the body of an async function of
- * `(evenkeel, communicator, argument)`; it has the built package, with memory of its own.
+ * Runs a program on each of `size` ranks, threads of this process, and returns what each gives, or throws the error of
+ * the lowest that failed. The program is the body of an async function of `(evenkeel, communicator, argument)`; it has
+ * the built package, with memory of its own.
  */
 export async function onRanks(
   size: number,

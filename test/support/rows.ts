@@ -17,7 +17,10 @@ export interface RowInputs {
   readonly eps: number;
 }
 
-/** Normalisation of rows and its gradients, as the formulas stand, in float64: the oracle for sizes that fixtures do not have. */
+/**
+ * Normalisation of rows and its gradients, as the formulas stand, in float64: the oracle for sizes that fixtures do not
+ * have.
+ */
 export function standardizeRows(
   { rows, inner, repeat, period, centred = true }: Rows,
   { x, weight, bias, dy, eps }: RowInputs,

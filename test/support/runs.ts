@@ -31,7 +31,9 @@ export function start(folder: string, args: readonly string[], nodeOptions: read
   };
 }
 
-/** SHA-256 of what a run has left: its model, its metrics without times, and its history, if it was to write a report. */
+/**
+ * SHA-256 of what a run has left: its model, its metrics without times, and its history, if it was to write a report.
+ */
 export function digest(run: string): Readonly<Record<"model" | "metrics" | "history", string | null>> {
   const sha = (content: string | Uint8Array): string => createHash("sha256").update(content).digest("hex");
   const history = join(run, "history.jsonl");

@@ -1,6 +1,7 @@
 import { onWarning, seed } from "evenkeel";
 import fc from "fast-check";
-import { beforeEach } from "vitest";
+import { afterEach, beforeEach } from "vitest";
+import { checkGuards } from "../../src/backend/wasm/index.js";
 
 // The same weights and the same examples in every run; TEST_SEED=2 draws others.
 const testSeed = Number(process.env["TEST_SEED"] ?? 1);
@@ -13,3 +14,6 @@ beforeEach(() => {
     throw new Error(`unexpected warning: ${message}`);
   });
 });
+
+// Tests run on guarded memory (EVENKEEL_GUARDS): a kernel that wrote beside its blocks fails the test that ran it.
+afterEach(checkGuards);

@@ -1,6 +1,8 @@
 import { type TfjsFiles, type TfjsQuantization, toTfjsArtifacts, toTfjsFiles } from "evenkeel/tfjs";
 
-/** A weight of a small model: one axis of numbers, or more; `bytes` where it is stored as something else than float32. */
+/**
+ * A weight of a small model: one axis of numbers, or more; `bytes` where it is stored as something else than float32.
+ */
 export type WeightSketch =
   | readonly number[]
   | {
@@ -62,7 +64,9 @@ export function sequentialJson(name: string, layers: readonly LayerSketch[]): ob
   };
 }
 
-/** A Functional network with an input `x`; references are to a layer's first call unless they say another: `layer:1`. */
+/**
+ * A Functional network with an input `x`; references are to a layer's first call unless they say another: `layer:1`.
+ */
 export function functional(layers: readonly LayerSketch[], outputs: readonly string[]): TfjsFiles {
   const reference = (text: string): unknown[] => {
     const [layer, call = "0"] = text.split(":");

@@ -6,8 +6,8 @@ import { join } from "node:path";
 /**
  * Two hosts on this machine: network name spaces joined by a cable.
  * @typedef {object} TwoHosts
- * @property {(command: string, args: readonly string[], environment?: NodeJS.ProcessEnv) => import("node:child_process").SpawnSyncReturns<string>} run
- *   runs a command on the first
+ * @property {(command: string, args: readonly string[], environment?: NodeJS.ProcessEnv) =>
+ *   import("node:child_process").SpawnSyncReturns<string>} run runs a command on the first
  * @property {readonly string[]} mpiArguments what makes `mpirun` put one rank on each
  * @property {readonly string[]} pullCable a command, with its arguments, that pulls the cable
  * @property {() => number} bytesSent bytes that the first has sent over the cable

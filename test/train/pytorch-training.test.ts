@@ -23,7 +23,10 @@ import {
 import { beforeAll, describe, expect, test } from "vitest";
 import { expectClose, relativeError } from "../support/close.js";
 
-/** Largest difference of a parameter from PyTorch's in float64 after any of ten steps, in units of the largest parameter. */
+/**
+ * Largest difference of a parameter from PyTorch's in float64 after any of ten steps, in units of the largest
+ * parameter.
+ */
 const optimizerTolerance = 5e-7;
 /** Likewise for losses, running statistics, parameters and predictions of a network over 25 steps. */
 const trainingTolerance = 5e-6;

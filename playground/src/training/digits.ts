@@ -41,7 +41,10 @@ export async function readDigits(file: Uint8Array): Promise<TrainingData> {
 
 let fetched: Promise<TrainingData> | null = null;
 
-/** Fetches the digits, which are no part of the page's first load; once, but for a failure, after which they may be asked for again. */
+/**
+ * Fetches the digits, which are no part of the page's first load; once, but for a failure, after which they may be
+ * asked for again.
+ */
 export function fetchDigits(): Promise<TrainingData> {
   fetched ??= download().catch((error: unknown) => {
     fetched = null;

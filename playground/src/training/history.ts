@@ -5,8 +5,8 @@ const capacity = 400;
 export type Columns<Name extends string> = Readonly<Record<Name, Float32Array>>;
 
 /**
- * Rows measured at every `stride`-th step. However long training lasts, there are at most `capacity` of them, evenly spread, and which
- * they are depends on the step alone: equal runs have equal histories.
+ * Rows measured at every `stride`-th step. However long training lasts, there are at most `capacity` of them, evenly
+ * spread, and which they are depends on the step alone: equal runs have equal histories.
  */
 export class History<Name extends string> {
   readonly #rows: Readonly<Record<Name, number>>[] = [];

@@ -34,8 +34,8 @@ function stamp(ink: Float32Array, { x, y }: Point): void {
 }
 
 /**
- * What is drawn as MNIST's digits are made: scaled to fit 20×20 pixels without being stretched, and moved until its centre of mass lies in the
- * middle of 28×28. Null where nothing is drawn.
+ * What is drawn as MNIST's digits are made: scaled to fit 20×20 pixels without being stretched, and moved until its
+ * centre of mass lies in the middle of 28×28. Null where nothing is drawn.
  *
  * Source: LeCun, Cortes & Burges, the MNIST database, "file formats".
  */

@@ -1,4 +1,4 @@
-import { type AnyModule, type Distribution, type Tensor, type WatchedLayer, watch } from "evenkeel";
+import { type AnyModule, type Distribution, quantiles, type Tensor, type WatchedLayer, watch } from "evenkeel";
 import type { Network } from "./build-network.js";
 
 /** The values that histograms show; what lies beyond is counted apart. */
@@ -14,11 +14,16 @@ export interface LayerView {
   readonly after: Distribution;
   /** The share of units whose output is the same for every sample of the batch; NaN for a batch of one. */
   readonly dead: number;
-  /** The 15th, 50th and 85th percentile of what goes into the first unit's activation (Ioffe & Szegedy 2015, figure 1). */
+  /**
+   * The 15th, 50th and 85th percentile of what goes into the first unit's activation (Ioffe & Szegedy 2015, figure 1).
+   */
   readonly quantiles: readonly [low: number, middle: number, high: number];
 }
 
-/** Looks at modules while `body` takes `model` through one forward pass in training mode; all histograms range over {@link histogramRange}. */
+/**
+ * Looks at modules while `body` takes `model` through one forward pass in training mode; all histograms range over
+ * {@link histogramRange}.
+ */
 export async function watchPass<T>(
   model: AnyModule,
   modules: readonly AnyModule[],
@@ -73,15 +78,10 @@ function deadShareOf(output: Tensor): number {
   return dead / units;
 }
 
-function quantilesOf(input: Tensor): [number, number, number] {
+function quantilesOf(input: Tensor): [low: number, middle: number, high: number] {
   const [samples, units] = input.shape;
   const values = input.dataSync();
-  const sorted = Float32Array.from({ length: samples }, (_, k) => values[k * units]).sort();
-  const at = (share: number): number => {
-    const place = share * (samples - 1);
-    const below = Math.floor(place);
-    const above = Math.min(samples - 1, below + 1);
-    return sorted[below] + (place - below) * (sorted[above] - sorted[below]);
-  };
-  return [at(0.15), at(0.5), at(0.85)];
+  const first = Float32Array.from({ length: samples }, (_, k) => values[k * units]);
+  const [low, middle, high] = quantiles(first, [0.15, 0.5, 0.85]);
+  return [low, middle, high];
 }

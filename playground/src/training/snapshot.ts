@@ -18,7 +18,10 @@ export interface NetworkSnapshot {
   /** The hidden layers, from the input on, and their curves. */
   readonly layers: readonly LayerView[];
   readonly layerCurves: readonly Columns<LayerCurveName>[];
-  /** The probability of class 1 over the grid, row by row from the top; null where inputs are not points, or the network has failed. */
+  /**
+   * The probability of class 1 over the grid, row by row from the top; null where inputs are not points, or the network
+   * has failed.
+   */
   readonly decision: Float32Array | null;
 }
 

@@ -1,9 +1,7 @@
 import { type AnyModule, RunningNorm } from "evenkeel";
 import type { HiddenLayer } from "./build-network.js";
 import { type Columns, History } from "./history.js";
-
-/** Momenta that are followed side by side, whichever the network itself has: they do not change how it trains. */
-export const momenta = [0, 0.5, 0.8, 0.9, 0.95, 0.98, 0.99, 0.995, 0.999] as const;
+import { momenta } from "./momenta.js";
 
 type Name = "step" | "batch" | "population" | `${number}`;
 const names: readonly Name[] = ["step", "batch", "population", ...momenta.map((_, k): Name => `${k}`)];
@@ -11,7 +9,10 @@ const names: readonly Name[] = ["step", "batch", "population", ...momenta.map((_
 /** Means of one unit over training; the running mean with `momenta[k]` is the column `k`. */
 export type StatisticsColumns = Columns<Name>;
 
-/** Follows the first unit of each layer that has running statistics: what its mean is in each batch, over all samples, and as remembered. */
+/**
+ * Follows the first unit of each layer that has running statistics: what its mean is in each batch, over all samples,
+ * and as remembered.
+ */
 export class StatisticsTrace {
   readonly #norms: readonly (RunningNorm | null)[];
   readonly #running: readonly Float64Array[];

@@ -49,7 +49,10 @@ export function statisticsOf({ entrants }: Contest, { network, layer }: Place): 
   return trainer instanceof Trainer ? trainer.statistics.columns(layer) : null;
 }
 
-/** Puts a batch through a layer with the batch's statistics and with the running ones. Null where the layer has no running ones. */
+/**
+ * Puts a batch through a layer with the batch's statistics and with the running ones. Null where the layer has no
+ * running ones.
+ */
 export async function layerTwice({ entrants }: Contest, { network, layer }: Place): Promise<LayerTwice | null> {
   const trainer = entrants[network];
   if (!(trainer instanceof Trainer)) return null;
@@ -97,7 +100,10 @@ function inputOf(layer: RunningNorm, body: () => void): { values: Float32Array; 
   return seen;
 }
 
-/** Rounds of batches in which one sample stays and the others are drawn anew. @throws what the library throws for a batch of one */
+/**
+ * Rounds of batches in which one sample stays and the others are drawn anew. @throws what the library throws for a
+ * batch of one
+ */
 export function batchMates(
   { entrants }: Contest,
   { network, size, rounds, seed }: { network: 0 | 1; size: number; rounds: number; seed: number },

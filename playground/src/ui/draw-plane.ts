@@ -2,7 +2,9 @@ import type { Samples } from "../training/data-sets.js";
 import { gridReach, gridSide } from "../training/snapshot.js";
 import { colour } from "./theme.js";
 
-/** Draws the plane, tinted by what a network says of each place, with the samples on it, over `side` pixels each way. */
+/**
+ * Draws the plane, tinted by what a network says of each place, with the samples on it, over `side` pixels each way.
+ */
 export function drawPlane(
   context: CanvasRenderingContext2D,
   side: number,

@@ -50,7 +50,10 @@ function countOf({ histogram, outside: [below, above] }: Distribution): number {
   return below + above + (histogram?.counts.reduce((sum, count) => sum + count, 0) ?? 0);
 }
 
-/** How high each bar is, for the area of all and of what lies beyond the edges to be 1; none where a value is not finite. */
+/**
+ * How high each bar is, for the area of all and of what lies beyond the edges to be 1; none where a value is not
+ * finite.
+ */
 function heightsOf(distribution: Distribution): number[] {
   const counts = distribution.histogram?.counts ?? [];
   const whole = countOf(distribution) * ((high - low) / counts.length);

@@ -10,7 +10,10 @@ interface NumberBoxProps {
   readonly onChange: (value: number) => void;
 }
 
-/** A number that can be typed over. What cannot be understood yet, such as a lone minus, stays in the box, marked, and changes nothing. */
+/**
+ * A number that can be typed over. What cannot be understood yet, such as a lone minus, stays in the box, marked, and
+ * changes nothing.
+ */
 export function NumberBox({ label, field, value, onChange }: NumberBoxProps) {
   const [draft, setDraft] = useState<string | null>(null);
   const shown = draft ?? field.format(value);

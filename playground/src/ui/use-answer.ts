@@ -8,7 +8,10 @@ export interface Answered<T> {
   readonly error: string | null;
 }
 
-/** Asks the worker again and again, while training goes on and what is shown is `visible`; one question at a time, and `pause` ms between two. */
+/**
+ * Asks the worker again and again, while training goes on and what is shown is `visible`; one question at a time, and
+ * `pause` ms between two.
+ */
 export function useAnswer<Name extends keyof Answers>(
   run: Run,
   name: Name,

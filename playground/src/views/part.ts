@@ -1,7 +1,10 @@
 import type { ComponentChildren, FunctionComponent } from "preact";
 import type { Run } from "../run.js";
 
-/** A part of the page: a section with a heading, a short text, the formula and where it comes from, and what there is to see. */
+/**
+ * A part of the page: a section with a heading, a short text, the formula and where it comes from, and what there is to
+ * see.
+ */
 export interface Part {
   /** Its id in the page, kebab-case. */
   readonly id: string;

@@ -3,7 +3,10 @@ import type { Contest } from "../training/contest.js";
 import { exportRun } from "../training/export-run.js";
 import { batchMates, layerTwice, statisticsOf } from "../training/train-and-test.js";
 
-/** What the page may ask about the networks in training, between two steps: {@link Run.ask}. A view that needs more adds a line. */
+/**
+ * What the page may ask about the networks in training, between two steps: {@link Run.ask}. A view that needs more adds
+ * a line.
+ */
 export const answers = {
   /** The run as it stands, as a file keeps it. */
   run: (contest: Contest) => exportRun(contest),

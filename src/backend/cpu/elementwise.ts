@@ -1,5 +1,5 @@
 import { erfc, exp, expm1, log, log1p, pow, sigmoid, tanh } from "../../elementary.js";
-import type { BinaryOp, Elementwise, UnaryGradientOp, UnaryOp } from "../backend.js";
+import type { BinaryOp, Elementwise, UnaryGradientOp } from "../backend.js";
 import { f32 } from "./memory.js";
 import { walk } from "./walk.js";
 
@@ -13,34 +13,28 @@ function normalDensity(x: number): number {
   return exp(-0.5 * x * x) / Math.sqrt(2 * Math.PI);
 }
 
-const functions: Record<UnaryOp, (x: number, p: number) => number> = {
-  neg: (x) => -x,
-  exp,
-  log,
-  sqrt: Math.sqrt,
-  relu: (x) => Math.max(x, 0),
-  leakyRelu: (x, p) => (x > 0 ? x : p * x),
-  elu: (x, p) => (x > 0 ? x : p * expm1(x)),
-  gelu: (x) => x * normalDistribution(x),
-  silu: (x) => x * sigmoid(x),
-  sigmoid,
-  tanh,
+/** A function of a value, and its slope as a function of what is saved, the output y or the input x. */
+interface UnaryFunction {
+  readonly value: (x: number, p: number) => number;
+  readonly slope: (saved: number, p: number) => number;
+}
+
+/** Functions of one value, a row each. */
+const unaryFunctions: Readonly<Record<UnaryGradientOp, UnaryFunction> & Record<"neg", Pick<UnaryFunction, "value">>> = {
+  neg: { value: (x) => -x },
+  exp: { value: exp, slope: (y) => y },
+  log: { value: log, slope: (x) => 1 / x },
+  sqrt: { value: Math.sqrt, slope: (y) => 0.5 / y },
+  relu: { value: (x) => Math.max(x, 0), slope: (y) => (y > 0 ? 1 : 0) },
+  leakyRelu: { value: (x, p) => (x > 0 ? x : p * x), slope: (x, p) => (x > 0 ? 1 : p) },
+  elu: { value: (x, p) => (x > 0 ? x : p * expm1(x)), slope: (x, p) => (x > 0 ? 1 : p * exp(x)) },
+  gelu: { value: (x) => x * normalDistribution(x), slope: (x) => normalDistribution(x) + x * normalDensity(x) },
+  silu: { value: (x) => x * sigmoid(x), slope: (x) => sigmoid(x) * (1 + x * sigmoid(-x)) },
+  sigmoid: { value: sigmoid, slope: (y) => y * (1 - y) },
+  tanh: { value: tanh, slope: (y) => 1 - y * y },
 };
 
-/** Slopes, as functions of the output y or the input x, whichever is saved. */
-const slopes: Record<UnaryGradientOp, (saved: number, p: number) => number> = {
-  exp: (y) => y,
-  log: (x) => 1 / x,
-  sqrt: (y) => 0.5 / y,
-  relu: (y) => (y > 0 ? 1 : 0),
-  leakyRelu: (x, p) => (x > 0 ? 1 : p),
-  elu: (x, p) => (x > 0 ? 1 : p * exp(x)),
-  gelu: (x) => normalDistribution(x) + x * normalDensity(x),
-  silu: (x) => sigmoid(x) * (1 + x * sigmoid(-x)),
-  sigmoid: (y) => y * (1 - y),
-  tanh: (y) => 1 - y * y,
-};
-
+/** Functions of two values, a row each. */
 const binaryFunctions: Record<BinaryOp, (a: number, b: number) => number> = {
   add: (a, b) => a + b,
   sub: (a, b) => a - b,
@@ -73,15 +67,15 @@ export const elementwise: Elementwise<ArrayBuffer> = {
   unary(op, x, y, length, parameter) {
     const input = f32(x);
     const output = f32(y);
-    const apply = functions[op];
-    for (let i = 0; i < length; i++) output[i] = apply(input[i], parameter);
+    const { value } = unaryFunctions[op];
+    for (let i = 0; i < length; i++) output[i] = value(input[i], parameter);
   },
 
   unaryGradient(op, dy, saved, dx, length, parameter) {
     const cotangent = f32(dy);
     const kept = f32(saved);
     const gradient = f32(dx);
-    const slope = slopes[op];
+    const { slope } = unaryFunctions[op];
     for (let i = 0; i < length; i++) gradient[i] = cotangent[i] * slope(kept[i], parameter);
   },
 

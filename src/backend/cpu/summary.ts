@@ -1,3 +1,4 @@
+import { type Moments, mergeMoments, momentsAt } from "../../moments.js";
 import type { Summaries } from "../backend.js";
 import { f32, f64 } from "./memory.js";
 import { normalization } from "./normalization.js";
@@ -37,20 +38,15 @@ export const summaries: Summaries<ArrayBuffer> = {
 
 /** From mean − 4 deviations to mean + 4 deviations of all values, as far as there are values. */
 function ownRange(channels: Float64Array): [low: number, high: number] {
-  let [count, sum, m2, least, largest] = [0, 0, 0, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
-  const each = (visit: (channel: Float64Array) => void): void => {
-    for (let at = 0; at < channels.length; at += 6) if (channels[at] > 0) visit(channels.subarray(at, at + 6));
-  };
-  each(([n, mean, , low, high]) => {
-    count += n;
-    sum += n * mean;
-    least = Math.min(least, low);
-    largest = Math.max(largest, high);
-  });
-  const mean = sum / Math.max(count, 1);
-  each(([n, channelMean, channelM2]) => {
-    m2 += channelM2 + n * (channelMean - mean) ** 2;
-  });
+  let [least, largest] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
+  let whole: Moments = { count: 0, mean: 0, m2: 0 };
+  for (let at = 0; at < channels.length; at += 6) {
+    if (channels[at] === 0) continue;
+    whole = mergeMoments(whole, momentsAt(channels, at));
+    least = Math.min(least, channels[at + 3]);
+    largest = Math.max(largest, channels[at + 4]);
+  }
+  const { count, mean, m2 } = whole;
   const width = 4 * Math.sqrt(m2 / Math.max(count, 1));
   return [Math.max(least, mean - width), Math.min(largest, mean + width)];
 }

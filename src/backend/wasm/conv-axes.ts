@@ -64,8 +64,8 @@ export function forwardAxis(
 }
 
 /**
- * One axis of the input's gradient: dx[i] = Σ dy[q − ⌊k·dilation/stride⌋]·w[k] over the k whose k·dilation has the remainder of
- * i + padding = q·stride + remainder. One plane, a job per remainder.
+ * One axis of the input's gradient: dx[i] = Σ dy[q − ⌊k·dilation/stride⌋]·w[k] over the k whose k·dilation has the
+ * remainder of i + padding = q·stride + remainder. One plane, a job per remainder.
  */
 export function gradientAxis(
   size: number,

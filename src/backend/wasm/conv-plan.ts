@@ -2,20 +2,13 @@ import type { ConvGeometry } from "../backend.js";
 import { type Axis, forwardAxis, gradientAxis, range } from "./conv-axes.js";
 
 /**
- * Plans of convolutions: all that the kernels need to know of a geometry, as an array of i32 whose layout assembly/conv-planes.ts
- * states together with the method.
+ * Plans of convolutions: all that the kernels need to know of a geometry, as an array of i32 whose layout
+ * assembly/conv/planes.ts states together with the method.
  */
 export interface ConvPlan {
   readonly words: Int32Array<ArrayBuffer>;
-  /** Size of the zero-padded planes of one group, in values. */
-  readonly planesSize: number;
   /** Size of the packed weights, in values. */
   readonly weightsSize: number;
-  /** Size of the results of the largest chunk of rows, in values. */
-  readonly chunkSize: number;
-  readonly rowStride: number;
-  /** Rows of the first job that are worked on in one go. */
-  readonly chunkRows: number;
 }
 
 /** Products that are summed in one go: as many as keep a tile's sources in the first-level cache. */
@@ -67,7 +60,8 @@ function plan(
   // Planes whose distance is a multiple of 4 KiB would fight for the same cache lines.
   const lines = Math.ceil(plane / 16);
   const planeStride = 16 * (lines % 64 === 0 ? lines + 1 : lines);
-  const planesSize = shape.stored * phases * planeStride + 64;
+  // What does not fit an i32 does not fit memory either, and is refused when working memory is asked for.
+  const planesSize = Math.min(shape.stored * phases * planeStride + 64, 2 ** 31 - 1);
 
   const jobs = vertical.jobs.flatMap((y) => horizontal.jobs.map((x) => ({ y, x })));
   const phaseWords = vertical.phases.flatMap((y) =>
@@ -96,11 +90,9 @@ function plan(
     ...phaseWords,
   ];
   let weightsSize = 0;
-  let chunkSize = 0;
-  let firstChunk = 1;
   let tableIndex = firstJob + 11 * jobs.length;
   const tables: number[][] = [];
-  jobs.forEach(({ y, x }, index) => {
+  for (const { y, x } of jobs) {
     const places = y.places.flatMap((ky) => x.places.map((kx) => ky * shape.kernelWidth + kx));
     const taps = y.taps.flatMap((ty) =>
       x.taps.map(
@@ -110,7 +102,6 @@ function plan(
     const block = evenChunk(channels, Math.floor(shape.depth / Math.max(1, taps.length)));
     const offsets = range(block).flatMap((channel) => taps.map((tap) => 4 * (channel * phases * planeStride + tap)));
     const chunk = chunkRows(rowStride, y.count);
-    if (index === 0) firstChunk = chunk;
     words.push(
       taps.length,
       tableIndex,
@@ -127,15 +118,10 @@ function plan(
     tables.push(places, offsets);
     tableIndex += places.length + offsets.length;
     weightsSize += groups * Math.ceil(outChannels / 2) * 2 * channels * taps.length;
-    chunkSize = Math.max(chunkSize, outChannels * (Math.ceil((chunk * rowStride) / 16) * 16 + 16));
-  });
+  }
   return {
     words: Int32Array.from(words.concat(...tables)),
-    planesSize,
     weightsSize,
-    chunkSize,
-    rowStride,
-    chunkRows: firstChunk,
   };
 }
 
@@ -201,7 +187,9 @@ export function inputGradientPlan(geometry: ConvGeometry, stored = geometry.outC
   );
 }
 
-/** dweight from dy and x: the planes are those of the forward direction, of `slice` input channels of a group at a time. */
+/**
+ * dweight from dy and x: the planes are those of the forward direction, of `slice` input channels of a group at a time.
+ */
 export function weightGradientPlan(geometry: ConvGeometry): ConvPlan & { readonly slice: number } {
   const { inChannels, groups, kernel } = geometry;
   const slice = evenChunk(inChannels / groups, Math.floor(sliceLimit / (kernel[0] * kernel[1])));

@@ -2,18 +2,31 @@ import type { ConvGeometry, Convolutions, MatrixProduct } from "../backend.js";
 import { type ConvPlan, evenChunk, forwardPlan, inputGradientPlan, weightGradientPlan } from "./conv-plan.js";
 import { multiplyAddNs, gemm as products } from "./gemm.js";
 import type { Runtime } from "./runtime.js";
+import * as kernels from "./signatures.generated.js";
 import { winograd } from "./winograd.js";
 import { isWinograd, isWinogradForInput, isWinogradForWeight } from "./winograd-plan.js";
 
-/** Pieces of the images whose weight gradients are summed apart, for as many threads; fewer where they would fill memory. */
+/**
+ * Pieces of the images whose weight gradients are summed apart, for as many threads; fewer where they would fill
+ * memory.
+ */
 const mostPieces = 8;
 const mostPieceBytes = 1 << 24;
-/** Positions that a 1 × 1 kernel's weight gradient sums in float32, and rows of it that are laid out at a time. */
-const pointwiseStretch = 256;
+/** Rows of a 1 × 1 kernel's weight gradient that are laid out at a time. */
 const pointwiseRows = 192;
 
-/** What a multiply-add takes, in ns ({@link Runtime.share}), where it is not one of a matrix product; and a byte of weights, and of partial sums. */
+/**
+ * What a multiply-add takes, in ns ({@link Runtime.share}), where it is not one of a matrix product; and a byte of
+ * weights, and of partial sums.
+ */
 const nanoseconds = { multiplyAdd: 0.09, packedByte: 0.1, mergedByte: 0.03 };
+
+/** Steps between weights: of groups, of channels of the result, of channels of the source. */
+interface WeightSteps {
+  readonly groupStep: number;
+  readonly rowStep: number;
+  readonly channelStep: number;
+}
 
 /** Each output reads one input value per channel: its own. */
 function isPointwise({ kernel, stride, padding }: ConvGeometry): boolean {
@@ -36,8 +49,8 @@ function isLinear(geometry: ConvGeometry): boolean {
 }
 
 /**
- * Whether planes are worked on one by one, by the plane kernels of assembly/conv-direct.ts: depthwise, and 3 × 3 taps side by side with one
- * channel on either side. With more channels, products over them are faster.
+ * Whether planes are worked on one by one, by the plane kernels of assembly/conv/direct.ts: depthwise, and 3 × 3 taps
+ * side by side with one channel on either side. With more channels, products over them are faster.
  */
 function isByPlane({ kernel, stride, dilation }: ConvGeometry, channels: number, results: number): boolean {
   const isNine = kernel.every((count) => count === 3) && [...stride, ...dilation].every((count) => count === 1);
@@ -52,7 +65,10 @@ function workOf(
   return perMultiplyAdd * batch * outChannels * outHeight * outWidth * depth;
 }
 
-/** About what it takes to do the products of `rows` channels with panels of `lanes` channels; laying out a value costs as much as eight. */
+/**
+ * About what it takes to do the products of `rows` channels with panels of `lanes` channels; laying out a value costs
+ * as much as eight.
+ */
 function panelWork(rows: number, lanes: number): number {
   const last = lanes % 16;
   return (lanes - last + (last > 4 ? 16 : last > 0 ? 4 : 0)) * (rows + 8);
@@ -62,7 +78,7 @@ function piecesOf(most: number, pieceBytes: number): number {
   return Math.max(1, Math.min(most, mostPieces, Math.floor(mostPieceBytes / pieceBytes)));
 }
 
-/** Convolutions on the kernels of assembly/conv.ts and assembly/conv-weights.ts. */
+/** Convolutions on the kernels of assembly/conv/. */
 export function conv(runtime: Runtime): Convolutions<number> {
   const { gemm } = products(runtime);
   const fast = winograd(runtime);
@@ -76,24 +92,28 @@ export function conv(runtime: Runtime): Convolutions<number> {
     });
   }
 
-  /** result = bias + source ∗ weight; `steps` between weights: of groups, of channels of the result, of channels of the source. */
+  /** result = bias + source ∗ weight */
   function correlate(
     plan: ConvPlan,
     geometry: ConvGeometry,
     source: number,
     weight: number,
-    steps: readonly [number, number, number],
+    { groupStep, rowStep, channelStep }: WeightSteps,
     bias: number,
     result: number,
     rows: number,
   ): void {
     withPlan(plan, 4 * plan.weightsSize, (words, packed) => {
-      const pairs = Math.ceil(rows / 2);
       const packing = nanoseconds.packedByte * 4 * plan.weightsSize;
-      runtime.share("convPackWeights", geometry.groups * pairs, packing, words, weight, ...steps, packed);
-      const scratch = 4 * (plan.planesSize + plan.chunkSize);
-      const args = [words, source, packed, bias, result];
-      runtime.shareWithScratch("convCorrelate", geometry.batch, workOf(geometry, multiplyAddNs), scratch, ...args);
+      const pairs = geometry.groups * Math.ceil(rows / 2);
+      runtime.share(
+        kernels.convPackWeights,
+        { units: pairs, work: packing },
+        { plan: words, weight, groupStep, rowStep, channelStep, packed },
+      );
+      const work = workOf(geometry, multiplyAddNs);
+      const product = { plan: words, source, weights: packed, bias, result };
+      runtime.share(kernels.convCorrelate, { units: geometry.batch, work }, product);
     });
   }
 
@@ -103,21 +123,15 @@ export function conv(runtime: Runtime): Convolutions<number> {
     geometry: ConvGeometry,
     source: number,
     weight: number,
-    steps: readonly [number, number, number],
+    { groupStep, rowStep, channelStep }: WeightSteps,
     bias: number,
     result: number,
   ): void {
-    const { batch, groups, kernel } = geometry;
     withPlan(plan, 0, (words) => {
-      const scratch = 4 * (plan.planesSize + 32 + 2 * kernel[0] * kernel[1]);
-      const args = [words, source, weight, ...steps, bias, result];
-      runtime.shareWithScratch(
-        "convDirect",
-        batch * groups,
-        workOf(geometry, nanoseconds.multiplyAdd),
-        scratch,
-        ...args,
-      );
+      const units = geometry.batch * geometry.groups;
+      const work = workOf(geometry, nanoseconds.multiplyAdd);
+      const args = { plan: words, source, weight, groupStep, rowStep, channelStep, bias, result };
+      runtime.share(kernels.convDirect, { units, work }, args);
     });
   }
 
@@ -149,16 +163,16 @@ export function conv(runtime: Runtime): Convolutions<number> {
     const columns = batch * plane;
     const weightBytes = 8 * groups * Math.ceil(rows / 2) * channels;
     runtime.withScratch(weightBytes, (packed) => {
-      const packing = [weight, channels, rows, Number(transposeWeight), packed];
       runtime.share(
-        "pointwisePackWeights",
-        groups * Math.ceil(rows / 8),
-        nanoseconds.packedByte * weightBytes,
-        ...packing,
+        kernels.pointwisePackWeights,
+        { units: groups * Math.ceil(rows / kernels.pointwisePackedRows), work: nanoseconds.packedByte * weightBytes },
+        { weight, channels, rows, transposed: transposeWeight, packed },
       );
-      const args = [source, packed, bias, result, groups, channels, rows, plane, columns];
-      const units = groups * Math.ceil(columns / 16);
-      runtime.shareWithScratch("convPointwise", units, workOf(geometry, multiplyAddNs), 16576 + 64 * rows, ...args);
+      runtime.share(
+        kernels.convPointwise,
+        { units: groups * Math.ceil(columns / 16), work: workOf(geometry, multiplyAddNs) },
+        { source, weights: packed, bias, result, groups, channels, rows, plane, columns },
+      );
     });
   }
 
@@ -171,19 +185,38 @@ export function conv(runtime: Runtime): Convolutions<number> {
     const plane = height * width;
     const columns = batch * plane;
     const pieceBytes = 32 * groups * rows.count * Math.ceil(lanes.count / 4);
-    const pieces = piecesOf(Math.ceil(columns / pointwiseStretch), pieceBytes);
+    const pieces = piecesOf(Math.ceil(columns / kernels.pointwiseStretch), pieceBytes);
     const slice = 4 * Math.ceil(evenChunk(rows.count, pointwiseRows) / 4);
     runtime.withScratch(pieces * pieceBytes, (partial) => {
-      const args = [rows.source, lanes.source, partial, groups, rows.count, lanes.count, plane, columns, pieces, slice];
-      const units = pieces * groups * Math.ceil(rows.count / slice);
-      const scratch = 16512 + 4 * pointwiseStretch * slice;
-      runtime.shareWithScratch("pointwiseWeightGradient", units, workOf(geometry, multiplyAddNs), scratch, ...args);
-      const merging = [partial, dweight, pieces, groups, rows.count, lanes.count, lanes.step, rows.step];
       runtime.share(
-        "convMergeWeights",
-        groups * Math.ceil(lanes.count / 4),
-        nanoseconds.mergedByte * pieces * pieceBytes,
-        ...merging,
+        kernels.pointwiseWeightGradient,
+        { units: pieces * groups * Math.ceil(rows.count / slice), work: workOf(geometry, multiplyAddNs) },
+        {
+          rows: rows.source,
+          lanes: lanes.source,
+          rowChannels: rows.count,
+          laneChannels: lanes.count,
+          partial,
+          groups,
+          plane,
+          columns,
+          pieces,
+          slice,
+        },
+      );
+      runtime.share(
+        kernels.convMergeWeights,
+        { units: groups * Math.ceil(lanes.count / 4), work: nanoseconds.mergedByte * pieces * pieceBytes },
+        {
+          partial,
+          dweight,
+          pieces,
+          groups,
+          depth: rows.count,
+          outChannels: lanes.count,
+          outStep: lanes.step,
+          step: rows.step,
+        },
       );
     });
   }
@@ -197,7 +230,7 @@ export function conv(runtime: Runtime): Convolutions<number> {
       else if (isPointwise(geometry)) pointwise(geometry, x, weight, bias ?? 0, y, channels, rows, false);
       else if (isWinograd(geometry)) fast.forward(x, weight, bias ?? 0, y, geometry);
       else if (geometry.outHeight * geometry.outWidth > 0) {
-        const steps = [rows * channels * taps, channels * taps, taps] as const;
+        const steps = { groupStep: rows * channels * taps, rowStep: channels * taps, channelStep: taps };
         if (isByPlane(geometry, channels, rows)) {
           direct(forwardPlan(geometry, 1), geometry, x, weight, steps, bias ?? 0, y);
         } else correlate(forwardPlan(geometry), geometry, x, weight, steps, bias ?? 0, y, rows);
@@ -212,7 +245,7 @@ export function conv(runtime: Runtime): Convolutions<number> {
       else if (isPointwise(geometry)) pointwise(geometry, dy, weight, 0, dx, channels, rows, true);
       else if (isWinogradForInput(geometry)) fast.inputGradient(dy, weight, dx, geometry);
       else if (geometry.height * geometry.width > 0) {
-        const steps = [rows * channels * taps, taps, rows * taps] as const;
+        const steps = { groupStep: rows * channels * taps, rowStep: taps, channelStep: rows * taps };
         const isDense = geometry.stride.every((count) => count === 1);
         if (isDense && isByPlane(geometry, channels, rows)) {
           direct(inputGradientPlan(geometry, 1), geometry, dy, weight, steps, 0, dx);
@@ -244,23 +277,19 @@ export function conv(runtime: Runtime): Convolutions<number> {
       const pieces = piecesOf(batch, pieceBytes);
       const work = workOf(geometry, nanoseconds.multiplyAdd);
       withPlan(plan, pieces * pieceBytes, (words, partial) => {
-        const args = [words, dy, x, partial, batch, pieces];
         if (isDirect) {
-          const scratch = 4 * plan.planesSize;
-          runtime.shareWithScratch("convDirectWeightGradient", pieces * groups, work, scratch, ...args);
+          const args = { plan: words, dy, x, partial, batch, pieces };
+          runtime.share(kernels.convDirectWeightGradient, { units: pieces * groups, work }, args);
         } else {
-          const units = pieces * groups * Math.ceil(channels / plan.slice);
-          const positions = plan.chunkRows * plan.rowStride;
-          const scratch = 128 + 4 * (plan.planesSize + positions * Math.ceil(outChannels / 16) * 16);
-          args.push(plan.slice);
-          runtime.shareWithScratch("convWeightGradient", units, work, scratch, ...args);
+          const { slice } = plan;
+          const units = pieces * groups * Math.ceil(channels / slice);
+          const args = { plan: words, dy, x, partial, batch, pieces, slice };
+          runtime.share(kernels.convWeightGradient, { units, work }, args);
         }
-        const merging = [partial, dweight, pieces, groups, depth, outChannels, depth, 1];
         runtime.share(
-          "convMergeWeights",
-          groups * (outRounded / 4),
-          nanoseconds.mergedByte * pieces * pieceBytes,
-          ...merging,
+          kernels.convMergeWeights,
+          { units: groups * (outRounded / 4), work: nanoseconds.mergedByte * pieces * pieceBytes },
+          { partial, dweight, pieces, groups, depth, outChannels, outStep: depth, step: 1 },
         );
       });
     },

@@ -1,44 +1,45 @@
-import type { BinaryOp, CopyView, Elementwise, UnaryOp } from "../backend.js";
+import type { BinaryOp, CopyView, Elementwise, UnaryGradientOp, UnaryOp } from "../backend.js";
 import type { Runtime } from "./runtime.js";
+import * as kernels from "./signatures.generated.js";
 
-/** The numbers of the ops in assembly/elementwise.ts, and what a value takes forward and backward, in ns: {@link Runtime.share}. */
-const unaryOps: Readonly<Record<UnaryOp, readonly [op: number, forward: number, backward: number]>> = {
-  neg: [0, 0.2, 0.2],
-  exp: [1, 1, 0.2],
-  log: [2, 1.7, 0.2],
-  sqrt: [3, 0.3, 0.3],
-  relu: [4, 0.2, 0.2],
-  leakyRelu: [5, 0.25, 0.25],
-  elu: [6, 1, 1.3],
-  gelu: [7, 2.9, 3.1],
-  silu: [8, 1.6, 2.1],
-  sigmoid: [9, 1.6, 0.3],
-  tanh: [10, 1.2, 0.3],
+/** A kernel, and what a value takes, in ns. */
+type Costs<K> = readonly [kernel: K, ns: number];
+
+/** Functions of one value, a row each. Their kernels: assembly/elementwise/unary.ts. */
+const unaryOps: Readonly<Record<UnaryOp, { readonly value: Costs<typeof kernels.expValue> }>> &
+  Readonly<Record<UnaryGradientOp, { readonly gradient: Costs<typeof kernels.expGradient> }>> = {
+  neg: { value: [kernels.negValue, 0.2] },
+  exp: { value: [kernels.expValue, 1], gradient: [kernels.expGradient, 0.2] },
+  log: { value: [kernels.logValue, 1.7], gradient: [kernels.logGradient, 0.2] },
+  sqrt: { value: [kernels.sqrtValue, 0.3], gradient: [kernels.sqrtGradient, 0.3] },
+  relu: { value: [kernels.reluValue, 0.2], gradient: [kernels.reluGradient, 0.2] },
+  leakyRelu: { value: [kernels.leakyReluValue, 0.25], gradient: [kernels.leakyReluGradient, 0.25] },
+  elu: { value: [kernels.eluValue, 1], gradient: [kernels.eluGradient, 1.3] },
+  gelu: { value: [kernels.geluValue, 2.9], gradient: [kernels.geluGradient, 3.1] },
+  silu: { value: [kernels.siluValue, 1.6], gradient: [kernels.siluGradient, 2.1] },
+  sigmoid: { value: [kernels.sigmoidValue, 1.6], gradient: [kernels.sigmoidGradient, 0.3] },
+  tanh: { value: [kernels.tanhValue, 1.2], gradient: [kernels.tanhGradient, 0.3] },
 };
 
-/** The numbers of the ops in assembly/walk.ts, and what a value takes, in ns; a power more or less, by its exponent. */
+/** Ops of `walk`, a row each: the number, and what a value takes, in ns; a power more or less, by its exponent. */
 const walkOps: Readonly<Record<BinaryOp | "copy", readonly [op: number, ns: number]>> = {
-  add: [0, 0.15],
-  sub: [1, 0.15],
-  mul: [2, 0.15],
-  div: [3, 0.15],
-  pow: [4, 3],
-  powBase: [5, 3],
-  powExponent: [6, 30],
-  logisticLoss: [7, 2.5],
-  logisticSlope: [8, 1.7],
-  copy: [9, 0.09],
-  pass: [10, 0.15],
+  add: [kernels.addOp, 0.15],
+  sub: [kernels.subOp, 0.15],
+  mul: [kernels.mulOp, 0.15],
+  div: [kernels.divOp, 0.15],
+  pow: [kernels.powOp, 3],
+  powBase: [kernels.powBaseOp, 3],
+  powExponent: [kernels.powExponentOp, 30],
+  logisticLoss: [kernels.logisticLossOp, 2.5],
+  logisticSlope: [kernels.logisticSlopeOp, 1.7],
+  copy: [kernels.copyOp, 0.09],
+  pass: [kernels.passOp, 0.15],
 };
 
 /** What a value of the other kernels takes, in ns. */
 const nanoseconds = { fill: 0.04, transpose: 0.2, dropout: 0.4 };
 
 const loops = 5;
-/** Values of an innermost loop that make one unit of `walk`. */
-const segment = 4096;
-/** Rows of a transposition that make one unit of `transpose`. */
-const transposedRows = 8;
 /** Loops shorter than this are not worth transposing in tiles. */
 const shortest = 4;
 
@@ -56,7 +57,9 @@ function product(values: readonly number[]): number {
   return values.reduce((total, value) => total * value, 1);
 }
 
-/** Where a copy reads along one loop and writes along another: the indices of both, or null if it is no transposition. */
+/**
+ * Where a copy reads along one loop and writes along another: the indices of both, or null if it is no transposition.
+ */
 function transposition({ extents, xStrides, yStrides }: CopyView): { rows: number; columns: number } | null {
   const rows = xStrides.indexOf(1);
   const columns = yStrides.indexOf(1);
@@ -64,7 +67,7 @@ function transposition({ extents, xStrides, yStrides }: CopyView): { rows: numbe
   return extents[rows] >= shortest && extents[columns] >= shortest ? { rows, columns } : null;
 }
 
-/** Element by element: assembly/elementwise.ts and assembly/walk.ts. */
+/** Element by element: assembly/elementwise/. */
 export function elementwise(runtime: Runtime): Elementwise<number> {
   /** Walks nested loops; `b` is an input, or for `copy` the output. */
   function walk(
@@ -78,35 +81,30 @@ export function elementwise(runtime: Runtime): Elementwise<number> {
     if (size === 0) return;
     const [number, ns] = walkOps[op];
     const inner = extents.length === 0 ? 1 : extents[extents.length - 1];
-    const units = (size / inner) * Math.ceil(inner / segment);
+    const [, e1, e2, e3, e4] = padded(extents, 1);
     // Strides of 1 for loops that run once: a copy steps through its output by them.
-    runtime.share(
-      "walk",
-      units,
-      ns * size,
-      number,
-      a,
-      b,
-      y,
-      ...padded(extents, 1),
-      ...padded(aStrides, 1),
-      ...padded(bStrides, 1),
-    );
+    const [a0, a1, a2, a3, a4] = padded(aStrides, 1);
+    const [b0, b1, b2, b3, b4] = padded(bStrides, 1);
+    const units = (size / inner) * Math.ceil(inner / kernels.walkSegment);
+    const loops = { op: number, a, b, y, e1, e2, e3, e4, a0, a1, a2, a3, a4, b0, b1, b2, b3, b4 };
+    runtime.share(kernels.walk, { units, work: ns * size }, loops);
+  }
+
+  function fill(y: number, length: number, value: number): void {
+    runtime.share(kernels.fill, { units: linesOf(length), work: nanoseconds.fill * length }, { y, value });
   }
 
   return {
-    fill(y, length, value) {
-      runtime.share("fill", linesOf(length), nanoseconds.fill * length, y, value);
+    fill,
+
+    unary(op, x, y, length, p) {
+      const [kernel, ns] = unaryOps[op].value;
+      runtime.share(kernel, { units: linesOf(length), work: ns * length }, { x, y, p });
     },
 
-    unary(op, x, y, length, parameter) {
-      const [number, ns] = unaryOps[op];
-      runtime.share("unary", linesOf(length), ns * length, number, x, y, parameter);
-    },
-
-    unaryGradient(op, dy, saved, dx, length, parameter) {
-      const [number, , ns] = unaryOps[op];
-      runtime.share("unaryGradient", linesOf(length), ns * length, number, dy, saved, dx, parameter);
+    unaryGradient(op, dy, saved, dx, length, p) {
+      const [kernel, ns] = unaryOps[op].gradient;
+      runtime.share(kernel, { units: linesOf(length), work: ns * length }, { dy, saved, dx, p });
     },
 
     binary(op, a, b, y, { extents, aStrides, bStrides }) {
@@ -128,30 +126,42 @@ export function elementwise(runtime: Runtime): Elementwise<number> {
           values.filter((_, axis) => axis !== rows && axis !== columns),
           1,
         ).slice(2);
-      const outer = outerOf(extents);
+      const [e0, e1, e2] = outerOf(extents);
+      const [x0, x1, x2] = outerOf(xStrides);
+      const [y0, y1, y2] = outerOf(yStrides);
       runtime.share(
-        "transpose",
-        product(outer) * Math.ceil(extents[rows] / transposedRows),
-        nanoseconds.transpose * product(extents),
-        from,
-        to,
-        ...outer,
-        extents[rows],
-        extents[columns],
-        ...outerOf(xStrides),
-        xStrides[columns],
-        ...outerOf(yStrides),
-        yStrides[rows],
+        kernels.transpose,
+        {
+          units: e0 * e1 * e2 * Math.ceil(extents[rows] / kernels.transposedRows),
+          work: nanoseconds.transpose * product(extents),
+        },
+        {
+          x: from,
+          y: to,
+          e1,
+          e2,
+          x0,
+          x1,
+          x2,
+          y0,
+          y1,
+          y2,
+          rows: extents[rows],
+          columns: extents[columns],
+          xStep: xStrides[columns],
+          yStep: yStrides[rows],
+        },
       );
     },
 
     dropout(x, y, length, p, seed) {
       if (p >= 1) {
-        runtime.share("fill", linesOf(length), nanoseconds.fill * length, y, 0);
+        fill(y, length, 0);
         return;
       }
       const work = nanoseconds.dropout * length;
-      runtime.share("dropout", linesOf(length), work, x, y, 1 / (1 - p), Math.floor(p * 2 ** 32), seed);
+      const args = { x, y, scale: 1 / (1 - p), threshold: Math.floor(p * 2 ** 32), seed };
+      runtime.share(kernels.dropout, { units: linesOf(length), work }, args);
     },
   };
 }

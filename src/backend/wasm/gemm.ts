@@ -1,10 +1,6 @@
 import type { MatrixProducts } from "../backend.js";
 import type { Runtime } from "./runtime.js";
-
-/** Bytes of working memory of the kernels' `product` for up to `n` columns and `k` products to a sum. */
-export function productScratch(n: number, k: number): number {
-  return 98432 + 4 * Math.min(k, 256) * Math.ceil(Math.min(n, 1024) / 16) * 16;
-}
+import * as kernels from "./signatures.generated.js";
 
 /** What a multiply-add of the kernels' `product` takes, in ns: {@link Runtime.share}. */
 export const multiplyAddNs = 0.042;
@@ -19,21 +15,15 @@ function workOf(m: number, n: number, k: number): number {
 /** Axes before the two of a matrix, at most. */
 const batchLoops = 3;
 
-/** Matrix products on the kernels of assembly/gemm.ts. */
+/** Matrix products on the kernels of assembly/gemm/. */
 export function gemm(runtime: Runtime): MatrixProducts<number> {
   return {
     gemm(a, b, bias, c, { m, n, k, transposeA, transposeB }) {
       // The longer side of c is shared out, so that little is packed twice.
       const byColumns = n > m;
-      const units = byColumns ? Math.ceil(n / 16) : Math.ceil(m / 8);
-      const scratch = productScratch(n, k);
-      runtime.shareWithScratch(
-        "gemm",
-        units,
-        workOf(m, n, k),
-        scratch,
-        ...[a, b, bias ?? 0, c, m, n, k, Number(transposeA), Number(transposeB), Number(byColumns)],
-      );
+      const units = byColumns ? Math.ceil(n / kernels.gemmColumns) : Math.ceil(m / kernels.gemmRows);
+      const product = { a, b, bias: bias ?? 0, c, m, n, k, transposeA, transposeB, byColumns };
+      runtime.share(kernels.gemm, { units, work: workOf(m, n, k) }, product);
     },
 
     batchedGemm(a, b, c, { m, n, k, transposeA, transposeB }, { extents, aStrides, bStrides }) {
@@ -42,14 +32,12 @@ export function gemm(runtime: Runtime): MatrixProducts<number> {
         ...values,
       ];
       const products = extents.reduce((total, extent) => total * extent, 1);
-      runtime.shareWithScratch(
-        "gemmBatch",
-        products * Math.ceil(m / 8),
-        products * workOf(m, n, k),
-        productScratch(n, k),
-        ...[a, b, c, m, n, k, Number(transposeA), Number(transposeB)],
-        ...[...loops(extents, 1).slice(1), ...loops(aStrides, 0), ...loops(bStrides, 0)],
-      );
+      const [, e1, e2] = loops(extents, 1);
+      const [a0, a1, a2] = loops(aStrides, 0);
+      const [b0, b1, b2] = loops(bStrides, 0);
+      const units = products * Math.ceil(m / kernels.gemmRows);
+      const product = { a, b, c, m, n, k, transposeA, transposeB, e1, e2, a0, a1, a2, b0, b1, b2 };
+      runtime.share(kernels.gemmBatch, { units, work: products * workOf(m, n, k) }, product);
     },
   };
 }

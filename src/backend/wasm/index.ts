@@ -2,6 +2,7 @@ import type { Backend, Memory } from "../backend.js";
 import { conv } from "./conv.js";
 import { elementwise } from "./elementwise.js";
 import { gemm } from "./gemm.js";
+import { GuardedMemory } from "./guarded-memory.js";
 import { lookups } from "./lookups.js";
 import { losses } from "./losses.js";
 import { normalization } from "./normalization.js";
@@ -76,4 +77,10 @@ export async function wasmThreads(count?: number): Promise<{ count: number; reas
   runtime.askForThreads(count);
   await runtime.pool.ready();
   return { count: runtime.pool.count, reason: runtime.pool.reason };
+}
+
+/** Checks, where the memory is guarded, that no kernel has written beside a block that is in use. @throws Error naming the block */
+export function checkGuards(): void {
+  const memory = instance?.runtime.memory;
+  if (memory instanceof GuardedMemory) memory.check();
 }

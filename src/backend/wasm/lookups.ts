@@ -1,23 +1,25 @@
 import type { Lookups } from "../backend.js";
 import type { Runtime } from "./runtime.js";
+import * as kernels from "./signatures.generated.js";
 
 /** What a value takes, in ns: {@link Runtime.share}. */
 const nanoseconds = { gather: 0.08, scatterAdd: 0.1 };
 
-/** Rows of a table by number: assembly/lookups.ts. */
+/** Rows of a table by number: assembly/lookups/lookups.ts. */
 export function lookups(runtime: Runtime): Lookups<number> {
   return {
     gather(table, indices, y, count, width) {
-      runtime.share("gather", count, nanoseconds.gather * count * width, table, indices, y, width);
+      const work = nanoseconds.gather * count * width;
+      runtime.share(kernels.gather, { units: count, work }, { table, indices, y, width });
     },
 
     scatterAdd(dy, indices, dtable, count, rows, width, skipped) {
       const startsBytes = 4 * (rows + 2);
       runtime.withScratch(startsBytes + 4 * count, (starts) => {
         const order = starts + startsBytes;
-        runtime.run("groupIndices", 1, indices, starts, order, count, rows, skipped);
+        runtime.run(kernels.groupIndices, 1, { indices, starts, order, count, rows, skipped });
         const work = nanoseconds.scatterAdd * (count + rows) * width;
-        runtime.share("scatterAdd", rows, work, dy, starts, order, dtable, width);
+        runtime.share(kernels.scatterAdd, { units: rows, work }, { dy, starts, order, dtable, width });
       });
     },
   };

@@ -25,12 +25,15 @@ function reserve(): { memory: WebAssembly.Memory; maximum: number } {
 }
 
 /**
- * The memory of the kernels and who owns which part of it. Best fit over a list of free ranges in address order; neighbours are
- * joined when they are given back, so that freed memory serves any later size.
+ * The memory of the kernels and who owns which part of it. Best fit over a list of free ranges in address order;
+ * neighbours are joined when they are given back, so that freed memory serves any later size.
  */
 export class WasmMemory {
   readonly memory: WebAssembly.Memory;
-  /** Bytes that blocks may take at most. Never the last line: kernels compare addresses with the end of a block, which must not wrap to 0. */
+  /**
+   * Bytes that blocks may take at most. Never the last line: kernels compare addresses with the end of a block, which
+   * must not wrap to 0.
+   */
   readonly limit: number;
   #inUse = 0;
   #top = heapStart;
@@ -54,8 +57,14 @@ export class WasmMemory {
     return this.#bytes;
   }
 
-  allocate(bytes: number): number {
-    const size = roundUp(bytes);
+  /** Bytes from one of several blocks that are allocated together to the next. */
+  stepOf(bytes: number): number {
+    return Math.max(granule, Math.ceil(bytes / granule) * granule);
+  }
+
+  /** A block, or `count` of them, {@link WasmMemory.stepOf} bytes apart. */
+  allocate(bytes: number, count = 1): number {
+    const size = count * this.stepOf(bytes);
     let best = -1;
     for (let k = 0; k < this.#sizes.length; k++) {
       if (this.#sizes[k] < size || (best >= 0 && this.#sizes[k] >= this.#sizes[best])) continue;
@@ -81,8 +90,9 @@ export class WasmMemory {
     return start;
   }
 
-  free(start: number, bytes: number): void {
-    const size = roundUp(bytes);
+  /** Gives back what {@link WasmMemory.allocate} gave, with the same sizes. */
+  free(start: number, bytes: number, count = 1): void {
+    const size = count * this.stepOf(bytes);
     this.#inUse -= size;
     let low = 0;
     let high = this.#starts.length;
@@ -125,8 +135,4 @@ export class WasmMemory {
       this.memory.grow(Math.ceil(missing / pageBytes));
     }
   }
-}
-
-function roundUp(bytes: number): number {
-  return Math.max(granule, Math.ceil(bytes / granule) * granule);
 }

@@ -1,10 +1,9 @@
 // How the values of a normalisation are walked, and cut into pieces that have sums of their own: by their shape only.
 import type { StatisticsView } from "../backend.js";
+import { flushTerms } from "./signatures.generated.js";
 
 /** Rows are cut into so many pieces at most. */
 const maxPieces = 32;
-/** Rows between two flushes of f32 sums in the kernels: pieces are made of so many. */
-const flushRows = 128;
 /** Fewer values than this are not worth a piece of their own. */
 const minPieceValues = 16384;
 /** Images of planes smaller than this are not either. */
@@ -17,8 +16,8 @@ export function walkOf(view: StatisticsView): StatisticsView {
 }
 
 /**
- * How x is walked. `planes`: an image at a time. `channels`: a row of single values, one per mean, at a time. `rows`: a mean per row,
- * also where outer = 1 and the columns are rows.
+ * How x is walked. `planes`: an image at a time. `channels`: a row of single values, one per mean, at a time. `rows`: a
+ * mean per row, also where outer = 1 and the columns are rows.
  */
 export function patternOf({ outer, kept, inner, repeat, period }: StatisticsView): "planes" | "channels" | "rows" {
   const isColumns = repeat === inner && period === kept;
@@ -36,9 +35,9 @@ export function channelFold({ kept, inner }: StatisticsView): number {
   return inner === 1 && kept < 16 && kept % 4 !== 0 ? 4 * Math.ceil(4 / kept) : 1;
 }
 
-/** Rows per piece of single values. */
+/** Rows per piece of single values: a multiple of those between two flushes of f32 sums. */
 export function channelPieceRows(view: StatisticsView): number {
-  const least = flushRows * channelFold(view);
+  const least = flushTerms * channelFold(view);
   return least * Math.max(1, Math.ceil(view.outer / (least * maxPieces)));
 }
 
@@ -48,7 +47,10 @@ export function rowPieceRows({ kept, inner, period }: StatisticsView): number {
   return Math.max(least, Math.ceil(kept / maxPieces), 1);
 }
 
-/** Images per piece: one, unless its planes are so small that their sums would cost more than their values. The sums are the same either way. */
+/**
+ * Images per piece: one, unless its planes are so small that their sums would cost more than their values. The sums are
+ * the same either way.
+ */
 export function pieceImages({ outer, inner }: StatisticsView): number {
   return inner < leastPlane ? outer : 1;
 }

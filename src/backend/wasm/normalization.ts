@@ -11,6 +11,7 @@ import {
   walkOf,
 } from "./norm-pieces.js";
 import type { Runtime } from "./runtime.js";
+import * as kernels from "./signatures.generated.js";
 
 /** A block of moments holds three f64 per kept index. */
 const momentsBytes = 24;
@@ -40,16 +41,6 @@ interface Columns {
   readonly forward: number;
 }
 
-/** Bytes of an f32 array padded to 16 values. */
-function paddedBytes(length: number): number {
-  return 64 * Math.ceil(length / 16);
-}
-
-/** Bytes of the coefficients of `kept` channels: see assembly/norm-coefficients.ts. */
-function coefficientBytes(kept: number): number {
-  return 5 * paddedBytes(kept) + 32 * kept;
-}
-
 /** Normalisation, forward and backward. */
 export function normalization(runtime: Runtime): Normalization<number> {
   const { unaryGradient } = elementwise(runtime);
@@ -60,18 +51,23 @@ export function normalization(runtime: Runtime): Normalization<number> {
     const { outer, kept, inner, repeat, period } = view;
     const work = nanoseconds.map * outer * kept * inner;
     const pattern = patternOf(view);
-    const rectifies = Number(map.rectifies);
+    const { weight, bias, eps, rectifies } = map;
     if (pattern === "rows") {
-      const { weight, bias, eps } = map;
-      const args = [inner, repeat, period, weight ?? 0, bias ?? 0, eps, rectifies, y];
-      runtime.share("rowStandardize", kept, work, x, moments, ...args);
+      runtime.share(
+        kernels.rowStandardize,
+        { units: kept, work },
+        { x, moments, inner, repeat, period, weight: weight ?? 0, bias: bias ?? 0, eps, rectifies, y },
+      );
       return;
     }
     withCoefficients(moments, view, map, (coefficients) => {
       if (pattern === "channels") {
-        const args = [x, coefficients, kept, channelFold(view), rectifies, y];
-        runtime.share("channelStandardize", outer, work, ...args);
-      } else runtime.share("planeStandardize", outer * kept, work, x, coefficients, kept, inner, rectifies, y);
+        const args = { x, coefficients, channels: kept, fold: channelFold(view), rectifies, y };
+        runtime.share(kernels.channelStandardize, { units: outer, work }, args);
+      } else {
+        const args = { x, coefficients, kept, inner, rectifies, y };
+        runtime.share(kernels.planeStandardize, { units: outer * kept, work }, args);
+      }
     });
   }
 
@@ -84,9 +80,10 @@ export function normalization(runtime: Runtime): Normalization<number> {
   ): void {
     const { kept } = view;
     const fold = channelFold(view);
-    runtime.withScratch(coefficientBytes(fold * kept), (coefficients) => {
-      const args = [moments, weight ?? 0, bias ?? 0, eps, kept, fold, coefficients];
-      runtime.share("standardizeCoefficients", kept, nanoseconds.kept * kept, ...args);
+    runtime.withScratch(runtime.size(kernels.coefficientBytes, { kept: fold * kept }), (coefficients) => {
+      const work = nanoseconds.kept * kept;
+      const args = { moments, weight: weight ?? 0, bias: bias ?? 0, eps, kept, fold, coefficients };
+      runtime.share(kernels.standardizeCoefficients, { units: kept, work }, args);
       body(coefficients);
     });
   }
@@ -112,7 +109,10 @@ export function normalization(runtime: Runtime): Normalization<number> {
     });
   }
 
-  /** Runs `body` with what kernels of gradients over columns take; the rectifier of single values is undone in a pass before. */
+  /**
+   * Runs `body` with what kernels of gradients over columns take; the rectifier of single values is undone in a pass
+   * before.
+   */
   function withColumns(
     dy: number,
     x: number,
@@ -133,13 +133,26 @@ export function normalization(runtime: Runtime): Normalization<number> {
     const { outer, kept, inner } = view;
     const work = nanoseconds.gradientSums * outer * kept * inner;
     if (patternOf(view) === "channels") {
-      const fold = channelFold(view);
-      const args = [dy, x, moments, outer, kept, fold, channelPieceRows(view), sums];
-      runtime.shareWithScratch("channelGradientSums", columnPieces(view), work, 3 * paddedBytes(fold * kept), ...args);
+      runtime.share(
+        kernels.channelGradientSums,
+        { units: columnPieces(view), work },
+        {
+          dy,
+          x,
+          moments,
+          rows: outer,
+          channels: kept,
+          fold: channelFold(view),
+          pieceRows: channelPieceRows(view),
+          partials: sums,
+        },
+      );
     } else {
-      const args = [dy, x, moments, outer, kept, inner, forward, pieceImages(view), sums];
-      const units = columnPieces(view) * kept;
-      runtime.shareWithScratch("planeGradientSums", units, work, forward ? paddedBytes(inner) : 0, ...args);
+      runtime.share(
+        kernels.planeGradientSums,
+        { units: columnPieces(view) * kept, work },
+        { dy, x, moments, outer, kept, inner, forward, pieceImages: pieceImages(view), sums },
+      );
     }
   }
 
@@ -155,17 +168,21 @@ export function normalization(runtime: Runtime): Normalization<number> {
     const { outer, kept, inner } = view;
     const work = nanoseconds.gradient * outer * kept * inner;
     const fold = channelFold(view);
-    runtime.withScratch(dx ? coefficientBytes(fold * kept) : 0, (scratch) => {
+    const bytes = dx ? runtime.size(kernels.coefficientBytes, { kept: fold * kept }) : 0;
+    runtime.withScratch(bytes, (scratch) => {
       const coefficients = dx ? scratch : 0;
-      const outputs = [coefficients, dweight, dbias];
-      const args = [moments, sums, pieces, map.weight ?? 0, map.eps, kept, fold, ...outputs];
-      runtime.share("gradientCoefficients", kept, kept * (nanoseconds.kept + nanoseconds.pair * pieces), ...args);
+      runtime.share(
+        kernels.gradientCoefficients,
+        { units: kept, work: kept * (nanoseconds.kept + nanoseconds.pair * pieces) },
+        { moments, sums, pieces, weight: map.weight ?? 0, eps: map.eps, kept, fold, coefficients, dweight, dbias },
+      );
       if (!dx) return;
       if (patternOf(view) === "channels") {
-        runtime.share("channelGradient", outer, work, dy, x, coefficients, kept, fold, dx);
+        const args = { dy, x, coefficients, channels: kept, fold, dx };
+        runtime.share(kernels.channelGradient, { units: outer, work }, args);
       } else {
-        const args = [dy, x, coefficients, kept, inner, forward, dx];
-        runtime.shareWithScratch("planeGradient", outer * kept, work, forward ? paddedBytes(inner) : 0, ...args);
+        const args = { dy, x, coefficients, kept, inner, forward, dx };
+        runtime.share(kernels.planeGradient, { units: outer * kept, work }, args);
       }
     });
   }
@@ -184,10 +201,27 @@ export function normalization(runtime: Runtime): Normalization<number> {
     const pieceRows = rowPieceRows(view);
     const pieces = Math.ceil(kept / pieceRows);
     const run = (partials: number): void => {
-      const scratch = paddedBytes(inner) + (repeat === 1 ? 3 * paddedBytes(period) : 0);
-      const map = [weight ?? 0, bias ?? 0, eps, Number(rectifies)];
-      const args = [dy, x, moments, kept, inner, repeat, period, Number(centred), ...map, dx, pieceRows, partials];
-      runtime.shareWithScratch("rowGradient", pieces, nanoseconds.rowGradient * kept * inner, scratch, ...args);
+      runtime.share(
+        kernels.rowGradient,
+        { units: pieces, work: nanoseconds.rowGradient * kept * inner },
+        {
+          dy,
+          x,
+          moments,
+          rows: kept,
+          inner,
+          repeat,
+          period,
+          centred,
+          weight: weight ?? 0,
+          bias: bias ?? 0,
+          eps,
+          rectifies,
+          dx,
+          pieceRows,
+          partials,
+        },
+      );
     };
     if (!dweight && !dbias) {
       run(0);
@@ -195,8 +229,8 @@ export function normalization(runtime: Runtime): Normalization<number> {
     }
     runtime.withScratch(pieces * period * partialBytes, (partials) => {
       run(partials);
-      const merging = nanoseconds.pair * pieces * period;
-      runtime.share("mergeRowGradients", period, merging, partials, pieces, period, dweight, dbias);
+      const work = nanoseconds.pair * pieces * period;
+      runtime.share(kernels.mergeRowGradients, { units: period, work }, { partials, pieces, period, dweight, dbias });
     });
   }
 
@@ -214,7 +248,9 @@ export function normalization(runtime: Runtime): Normalization<number> {
     const view = walkOf(given);
     if (isEmpty(view)) {
       // The sums of no pieces: zeros.
-      runtime.run("mergeRowGradients", view.period, 0, 0, view.period, dweight ?? 0, dbias ?? 0);
+      const { period } = view;
+      const merged = { partials: 0, pieces: 0, period, dweight: dweight ?? 0, dbias: dbias ?? 0 };
+      runtime.run(kernels.mergeRowGradients, period, merged);
       return;
     }
     const outputs = [dx ?? 0, dweight ?? 0, dbias ?? 0] as const;
@@ -239,7 +275,7 @@ export function normalization(runtime: Runtime): Normalization<number> {
     body: (moments: number) => void,
   ): void {
     runtime.withScratch(kept * momentsBytes, (moments) => {
-      runtime.run("runningMoments", kept, mean ?? 0, variance, moments);
+      runtime.run(kernels.runningMoments, kept, { mean: mean ?? 0, variance, moments });
       body(moments);
     });
   }
@@ -252,36 +288,32 @@ export function normalization(runtime: Runtime): Normalization<number> {
       const work = nanoseconds.sums * size;
       const pattern = patternOf(view);
       if (mask !== null) {
-        const args = [x, mask, outer, kept, inner, Number(centred), moments];
-        runtime.shareWithScratch("maskedMoments", kept, nanoseconds.masked * size, 4 * outer * inner, ...args);
+        const masked = { x, mask, outer, kept, inner, centred, moments };
+        runtime.share(kernels.maskedMoments, { units: kept, work: nanoseconds.masked * size }, masked);
       } else if (pattern === "rows") {
-        runtime.share(centred ? "rowMoments" : "rowSquares", kept, work, x, inner, moments);
+        const kernel = centred ? kernels.rowMoments : kernels.rowSquares;
+        runtime.share(kernel, { units: kept, work }, { x, inner, moments });
       } else if (pattern === "planes") {
         const pieces = columnPieces(view);
-        runtime.share("planeShifts", kept, nanoseconds.sums * kept * inner, x, outer, kept, inner, moments);
+        const shifting = nanoseconds.sums * kept * inner;
+        runtime.share(kernels.planeShifts, { units: kept, work: shifting }, { x, outer, kept, inner, moments });
         runtime.withScratch(pieces * kept * partialBytes, (sums) => {
-          const args = [x, moments, outer, kept, inner, pieceImages(view), sums];
-          runtime.share("planeSums", pieces * kept, work, ...args);
+          const summed = { x, moments, outer, kept, inner, pieceImages: pieceImages(view), sums };
+          runtime.share(kernels.planeSums, { units: pieces * kept, work }, summed);
           const merging = kept * (nanoseconds.kept + nanoseconds.pair * pieces);
-          runtime.share("planeMoments", kept, merging, x, sums, pieces, outer, kept, inner, moments);
+          const merged = { x, sums, pieces, outer, kept, inner, moments };
+          runtime.share(kernels.planeMoments, { units: kept, work: merging }, merged);
         });
       } else {
         const fold = channelFold(view);
         const pieceRows = channelPieceRows(view);
         const pieces = columnPieces(view);
         runtime.withScratch(pieces * kept * partialBytes, (partials) => {
-          const scratch = 3 * paddedBytes(fold * kept);
-          runtime.shareWithScratch("channelMoments", pieces, work, scratch, x, outer, kept, fold, pieceRows, partials);
-          runtime.share(
-            "mergeMoments",
-            kept,
-            nanoseconds.pair * pieces * kept,
-            partials,
-            outer,
-            pieceRows,
-            kept,
-            moments,
-          );
+          const walked = { x, rows: outer, channels: kept, fold, pieceRows, partials };
+          runtime.share(kernels.channelMoments, { units: pieces, work }, walked);
+          const merging = nanoseconds.pair * pieces * kept;
+          const merged = { partials, rows: outer, pieceRows, kept, moments };
+          runtime.share(kernels.mergeMoments, { units: kept, work: merging }, merged);
         });
       }
     },
@@ -296,15 +328,9 @@ export function normalization(runtime: Runtime): Normalization<number> {
         }
         runtime.withScratch(pieces * view.kept * partialBytes, (partials) => {
           if (pieces > 0) columnSums(columns, partials);
-          runtime.share(
-            "mergeGradientSums",
-            view.kept,
-            nanoseconds.pair * pieces * view.kept,
-            partials,
-            pieces,
-            view.kept,
-            sums,
-          );
+          const { kept } = view;
+          const work = nanoseconds.pair * pieces * kept;
+          runtime.share(kernels.mergeGradientSums, { units: kept, work }, { partials, pieces, kept, sums });
         });
       });
     },
@@ -332,15 +358,14 @@ export function normalization(runtime: Runtime): Normalization<number> {
       });
     },
     averageMoments(moments, samples, kept, averaged) {
-      runtime.run("averageMoments", kept, moments, samples, kept, averaged);
+      runtime.run(kernels.averageMoments, kept, { moments, samples, kept, averaged });
     },
     updateRunning(moments, kept, mean, variance, counters, momentum, unbiased) {
-      const flag = unbiased ? 1 : 0;
-      runtime.run("updateRunning", 1, moments, kept, mean, variance, counters, momentum, flag);
+      runtime.run(kernels.updateRunning, 1, { moments, kept, mean, variance, counters, momentum, unbiased });
     },
     renormFactors(moments, kept, mean, variance, counters, eps, { rmax, dmax, start, rmaxAt, dmaxAt }, r, d) {
-      const limits = [rmax, dmax, start, rmaxAt, dmaxAt];
-      runtime.run("renormFactors", kept, moments, mean, variance, counters, eps, ...limits, r, d);
+      const args = { moments, mean, variance, counters, eps, rmax, dmax, start, rmaxAt, dmaxAt, r, d };
+      runtime.run(kernels.renormFactors, kept, args);
     },
   };
 }

@@ -8,13 +8,16 @@ export const mostThreads = 64;
 const chunksPerThread = 4;
 /** Less work than this, in ns, is no chunk of its own: handing one over takes a tenth. */
 const leastChunk = 1000;
-/** How long a thread looks at a word before it sleeps, in ms: longer than most pauses between the shared jobs of a training step. */
+/**
+ * How long a thread looks at a word before it sleeps, in ms: longer than most pauses between the shared jobs of a
+ * training step.
+ */
 const watchMs = 0.25;
 
 /**
- * Work from which on a job is shared, in ns: with a worker that is awake, and where one must be woken first, of which only the next
- * jobs have much. By itself a job gains from 5 µs on (bench/threads.js), but what reads its results then fetches half of them from
- * another core's cache: networks of smaller products lost as much as they won.
+ * Work from which on a job is shared, in ns: with a worker that is awake, and where one must be woken first, of which
+ * only the next jobs have much. By itself a job gains from 5 µs on (bench/threads.js), but what reads its results then
+ * fetches half of them from another core's cache: networks of smaller products lost as much as they won.
  */
 export const leastWork = { awake: 10_000, asleep: 25_000 };
 
@@ -115,7 +118,8 @@ export class Pool {
    *
    * @param kernel - its name in messages, its index among the exports, and itself
    * @param work - about what it takes one thread, in ns
-   * @param scratch - address of the working memory of {@link Pool.requested} threads, one after the other; with 0 `bytes` none is passed
+   * @param scratch - address of the working memory of {@link Pool.requested} threads, one after the other; with 0
+   * `bytes` none is passed
    * @throws WorkerLostError if another thread does not finish its chunk
    */
   run(

@@ -1,5 +1,6 @@
 import type { PoolGeometry, Pooling } from "../backend.js";
 import type { Runtime } from "./runtime.js";
+import * as kernels from "./signatures.generated.js";
 
 /** Whether all windows are 2×2, side by side, and wholly inside. */
 function isHalving({ kernel, stride, padding, height, width, outHeight, outWidth }: PoolGeometry): boolean {
@@ -15,55 +16,102 @@ function valuesOf({ planes, height, width, outHeight, outWidth, kernel }: PoolGe
   return planes * (height * width + outHeight * outWidth * kernel[0] * kernel[1]);
 }
 
-/** The sizes that the kernels take, planes left out. */
-function sizesOf({ height, width, outHeight, outWidth }: PoolGeometry): number[] {
-  return [height, width, outHeight, outWidth];
-}
-
 /** The windows as the kernels take them. */
-function windowsOf({ kernel, stride, padding }: PoolGeometry): number[] {
-  return [...kernel, ...stride, ...padding];
+function windowsOf({ kernel, stride, padding }: PoolGeometry) {
+  const [kernelHeight, kernelWidth] = kernel;
+  return { kernelHeight, kernelWidth, strideY: stride[0], strideX: stride[1], padY: padding[0], padX: padding[1] };
 }
 
-/** Bytes of working memory for maxima: of the rows of a window and their places, in fours, and a padded row that is read in fours. */
-function maxPoolScratch({ width, outWidth, kernel, stride, padding }: PoolGeometry): number {
-  const fours = 4 * Math.ceil(outWidth / 4);
-  const row = Math.max(width + 2 * padding[1], stride[1] * fours + kernel[1]) + 8;
-  return 4 * (2 * kernel[0] * fours + row);
-}
-
-/** Pooling: assembly/max-pooling.ts and avg-pooling.ts. */
+/** Pooling: assembly/pooling/. */
 export function pooling(runtime: Runtime): Pooling<number> {
   return {
     maxPool2d(x, y, indices, geometry) {
-      const sizes = sizesOf(geometry);
+      const { planes: units, height, width, outHeight, outWidth } = geometry;
       const values = valuesOf(geometry);
       if (isHalving(geometry)) {
-        runtime.share("maxPool2x2", geometry.planes, nanoseconds.max[0] * values, x, y, indices, ...sizes);
+        const args = { x, y, indices, height, width, outHeight, outWidth };
+        runtime.share(kernels.maxPool2x2, { units, work: nanoseconds.max[0] * values }, args);
         return;
       }
-      const args = [x, y, indices, ...sizes, ...windowsOf(geometry)];
+      const { kernelHeight, kernelWidth, strideY, strideX, padY, padX } = windowsOf(geometry);
       const work = nanoseconds.max[1] * values;
-      runtime.shareWithScratch("maxPool", geometry.planes, work, maxPoolScratch(geometry), ...args);
+      const args = {
+        x,
+        y,
+        indices,
+        height,
+        width,
+        outHeight,
+        outWidth,
+        kernelHeight,
+        kernelWidth,
+        strideY,
+        strideX,
+        padY,
+        padX,
+      };
+      runtime.share(kernels.maxPool, { units, work }, args);
     },
 
     maxPool2dGradient(dy, indices, dx, { planes, height, width, outHeight, outWidth }) {
-      const work = nanoseconds.maxGradient * planes * (height * width + 2 * outHeight * outWidth);
-      runtime.share("maxPoolGradient", planes, work, dy, indices, dx, height * width, outHeight * outWidth);
+      const inputs = height * width;
+      const outputs = outHeight * outWidth;
+      const work = nanoseconds.maxGradient * planes * (inputs + 2 * outputs);
+      runtime.share(kernels.maxPoolGradient, { units: planes, work }, { dy, indices, dx, inputs, outputs });
     },
 
     avgPool2d(x, y, geometry) {
-      const sizes = sizesOf(geometry);
-      const work = nanoseconds.average[isHalving(geometry) ? 0 : 1] * valuesOf(geometry);
-      if (isHalving(geometry)) runtime.share("avgPool2x2", geometry.planes, work, x, y, ...sizes);
-      else runtime.share("avgPool", geometry.planes, work, x, y, ...sizes, ...windowsOf(geometry));
+      const { planes: units, height, width, outHeight, outWidth } = geometry;
+      const values = valuesOf(geometry);
+      if (isHalving(geometry)) {
+        const args = { x, y, height, width, outHeight, outWidth };
+        runtime.share(kernels.avgPool2x2, { units, work: nanoseconds.average[0] * values }, args);
+        return;
+      }
+      const { kernelHeight, kernelWidth, strideY, strideX, padY, padX } = windowsOf(geometry);
+      const work = nanoseconds.average[1] * values;
+      const args = {
+        x,
+        y,
+        height,
+        width,
+        outHeight,
+        outWidth,
+        kernelHeight,
+        kernelWidth,
+        strideY,
+        strideX,
+        padY,
+        padX,
+      };
+      runtime.share(kernels.avgPool, { units, work }, args);
     },
 
     avgPool2dGradient(dy, dx, geometry) {
-      const args = [dy, dx, ...sizesOf(geometry)];
-      const work = nanoseconds.averageGradient[isHalving(geometry) ? 0 : 1] * valuesOf(geometry);
-      if (isHalving(geometry)) runtime.share("avgPool2x2Gradient", geometry.planes, work, ...args);
-      else runtime.share("avgPoolGradient", geometry.planes, work, ...args, ...windowsOf(geometry));
+      const { planes: units, height, width, outHeight, outWidth } = geometry;
+      const values = valuesOf(geometry);
+      if (isHalving(geometry)) {
+        const args = { dy, dx, height, width, outHeight, outWidth };
+        runtime.share(kernels.avgPool2x2Gradient, { units, work: nanoseconds.averageGradient[0] * values }, args);
+        return;
+      }
+      const { kernelHeight, kernelWidth, strideY, strideX, padY, padX } = windowsOf(geometry);
+      const work = nanoseconds.averageGradient[1] * values;
+      const args = {
+        dy,
+        dx,
+        height,
+        width,
+        outHeight,
+        outWidth,
+        kernelHeight,
+        kernelWidth,
+        strideY,
+        strideX,
+        padY,
+        padX,
+      };
+      runtime.share(kernels.avgPoolGradient, { units, work }, args);
     },
   };
 }

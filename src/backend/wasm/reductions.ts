@@ -1,12 +1,9 @@
 import type { Reductions } from "../backend.js";
 import type { Runtime } from "./runtime.js";
+import * as kernels from "./signatures.generated.js";
 
 /** Long rows are reduced in pieces of this many values, so that several threads can share one. */
 const piece = 16384;
-/** Columns of one unit of `sumColumns` and `maxColumns`. */
-const columnBlock = 2048;
-/** Columns of one unit of the softmax kernels and of `maxColumnsGradient`. */
-const strip = 4;
 
 /** What a value takes, in ns: {@link Runtime.share}. A sum of few columns takes more than one of rows. */
 const nanoseconds = {
@@ -26,7 +23,10 @@ function columnFold(count: number, inner: number): number {
   return inner < 32 && count * inner >= 4096 ? 4 * Math.ceil(16 / inner) : 1;
 }
 
-/** How a sum over the middle of (outer, count, inner) is cut; it depends on the shape only, and so do the bits of the result. */
+/**
+ * How a sum over the middle of (outer, count, inner) is cut; it depends on the shape only, and so do the bits of the
+ * result.
+ */
 function columnPlan(outer: number, count: number, inner: number) {
   const fold = columnFold(count, inner);
   const rows = Math.ceil(count / fold);
@@ -37,28 +37,29 @@ function columnPlan(outer: number, count: number, inner: number) {
   return { fold, rows, width, lastWidth, rowsPerPiece, pieces: Math.ceil(rows / rowsPerPiece) };
 }
 
-/** Over the middle of (outer, count, inner): assembly/reductions.ts and assembly/softmax.ts. */
+/** Over the middle of (outer, count, inner): assembly/reductions/reductions.ts and assembly/reductions/softmax.ts. */
 export function reductions(runtime: Runtime): Reductions<number> {
   function sumRows(x: number, y: number, rows: number, count: number): void {
     const pieces = Math.ceil(count / piece);
     const work = nanoseconds.sum * rows * count;
     if (pieces === 1) {
-      runtime.share("sumRows", rows, work, x, y, count);
+      runtime.share(kernels.sumRows, { units: rows, work }, { x, y, count });
       return;
     }
     runtime.withScratch(8 * rows * pieces, (partial) => {
-      runtime.share("sumPieces", rows * pieces, work, x, partial, count, piece);
-      runtime.share("mergeSums", rows, nanoseconds.merge * rows * pieces, partial, y, pieces, 1);
+      runtime.share(kernels.sumPieces, { units: rows * pieces, work }, { x, partial, count, piece });
+      const merging = nanoseconds.merge * rows * pieces;
+      runtime.share(kernels.mergeSums, { units: rows, work: merging }, { partial, y, pieces, inner: 1 });
     });
   }
 
   function sumColumns(x: number, y: number, outer: number, count: number, inner: number): void {
     const { fold, rows, width, lastWidth, rowsPerPiece, pieces } = columnPlan(outer, count, inner);
-    const units = outer * pieces * Math.ceil(width / columnBlock);
+    const units = outer * pieces * Math.ceil(width / kernels.columnBlock);
     const sum = (partial: number): void => {
-      const args = [x, partial, y, rows, width, lastWidth, rowsPerPiece];
       const work = nanoseconds.sumColumns * outer * count * inner;
-      runtime.shareWithScratch("sumColumns", units, work, 8 * columnBlock, ...args);
+      const args = { x, partial, y, rows, width, lastWidth, piece: rowsPerPiece };
+      runtime.share(kernels.sumColumns, { units, work }, args);
     };
     if (pieces * fold === 1) {
       sum(0);
@@ -67,7 +68,8 @@ export function reductions(runtime: Runtime): Reductions<number> {
     runtime.withScratch(8 * outer * pieces * width, (partial) => {
       sum(partial);
       const merging = nanoseconds.merge * outer * pieces * width;
-      runtime.share("mergeSums", outer * inner, merging, partial, y, pieces * fold, inner);
+      const call = { units: outer * inner, work: merging };
+      runtime.share(kernels.mergeSums, call, { partial, y, pieces: pieces * fold, inner });
     });
   }
 
@@ -75,12 +77,13 @@ export function reductions(runtime: Runtime): Reductions<number> {
     const pieces = Math.ceil(count / piece);
     const work = nanoseconds.max * rows * count;
     if (pieces === 1) {
-      runtime.share("maxPieces", rows, work, x, y, count, count);
+      runtime.share(kernels.maxPieces, { units: rows, work }, { x, y, count, piece: count });
       return;
     }
     runtime.withScratch(4 * rows * pieces, (partial) => {
-      runtime.share("maxPieces", rows * pieces, work, x, partial, count, piece);
-      runtime.share("maxPieces", rows, nanoseconds.max * rows * pieces, partial, y, pieces, pieces);
+      runtime.share(kernels.maxPieces, { units: rows * pieces, work }, { x, y: partial, count, piece });
+      const merging = nanoseconds.max * rows * pieces;
+      runtime.share(kernels.maxPieces, { units: rows, work: merging }, { x: partial, y, count: pieces, piece: pieces });
     });
   }
 
@@ -92,35 +95,48 @@ export function reductions(runtime: Runtime): Reductions<number> {
       for (let o = 0; o < outer; o++) {
         const from = x + o * count * rowBytes;
         const end = from + count * rowBytes;
-        runtime.run("maxColumns", 1, from, partial, (count - rest) / fold, fold * inner);
+        const whole = (count - rest) / fold;
+        runtime.run(kernels.maxColumns, 1, { x: from, y: partial, count: whole, inner: fold * inner });
         runtime.memory.bytes.copyWithin(partial + fold * rowBytes, end - rest * rowBytes, end);
-        runtime.run("maxColumns", 1, partial, y + o * rowBytes, fold + rest, inner);
+        runtime.run(kernels.maxColumns, 1, { x: partial, y: y + o * rowBytes, count: fold + rest, inner });
       }
     });
   }
 
-  /** Runs a kernel of assembly/softmax.ts over rows, or over columns four abreast. */
-  function softmax(
-    blocks: readonly number[],
-    logarithm: boolean,
-    suffix: "" | "Gradient",
-    shape: readonly number[],
-  ): void {
-    const [outer, count, inner] = shape;
-    const kind = `${logarithm ? "logSoftmax" : "softmax"}${suffix}` as const;
-    const work = nanoseconds[kind] * outer * count * inner;
+  /** The softmax, or its logarithm, of rows, or of columns some abreast. */
+  function softmax(x: number, y: number, logarithm: boolean, outer: number, count: number, inner: number): void {
+    const work = (logarithm ? nanoseconds.logSoftmax : nanoseconds.softmax) * outer * count * inner;
     if (inner === 1) {
-      runtime.share(`${logarithm ? "logSoftmax" : "softmax"}Rows${suffix}`, outer, work, ...blocks, count);
+      const kernel = logarithm ? kernels.logSoftmaxRows : kernels.softmaxRows;
+      runtime.share(kernel, { units: outer, work }, { x, y, count });
     } else {
-      const units = outer * Math.ceil(inner / strip);
-      runtime.share(`softmaxColumns${suffix}`, units, work, ...blocks, Number(logarithm), count, inner);
+      const units = outer * Math.ceil(inner / kernels.columnStrip);
+      runtime.share(kernels.softmaxColumns, { units, work }, { x, y, logarithm, count, inner });
+    }
+  }
+
+  function softmaxGradient(
+    [dy, y, dx]: readonly [number, number, number],
+    logarithm: boolean,
+    outer: number,
+    count: number,
+    inner: number,
+  ): void {
+    const ns = logarithm ? nanoseconds.logSoftmaxGradient : nanoseconds.softmaxGradient;
+    const work = ns * outer * count * inner;
+    if (inner === 1) {
+      const kernel = logarithm ? kernels.logSoftmaxRowsGradient : kernels.softmaxRowsGradient;
+      runtime.share(kernel, { units: outer, work }, { dy, y, dx, count });
+    } else {
+      const units = outer * Math.ceil(inner / kernels.columnStrip);
+      runtime.share(kernels.softmaxColumnsGradient, { units, work }, { dy, y, dx, logarithm, count, inner });
     }
   }
 
   return {
     sum(x, y, outer, count, inner) {
       if (outer * inner === 0) return;
-      if (count === 0) runtime.run("fill", Math.ceil((outer * inner) / 16), y, 0);
+      if (count === 0) runtime.run(kernels.fill, Math.ceil((outer * inner) / 16), { y, value: 0 });
       else if (inner === 1) sumRows(x, y, outer, count);
       else sumColumns(x, y, outer, count, inner);
     },
@@ -131,30 +147,34 @@ export function reductions(runtime: Runtime): Reductions<number> {
       else if (fold > 1 && inner < 16) maxFewColumns(x, y, outer, count, inner, fold);
       else {
         const work = nanoseconds.max * outer * count * inner;
-        runtime.share("maxColumns", outer * Math.ceil(inner / columnBlock), work, x, y, count, inner);
+        const units = outer * Math.ceil(inner / kernels.columnBlock);
+        runtime.share(kernels.maxColumns, { units, work }, { x, y, count, inner });
       }
     },
 
     maxGradient(dy, x, dx, outer, count, inner) {
       const work = nanoseconds.maxGradient * outer * count * inner;
-      if (inner === 1) runtime.share("maxRowsGradient", outer, work, dy, x, dx, count);
-      else runtime.share("maxColumnsGradient", outer * Math.ceil(inner / strip), work, dy, x, dx, count, inner);
+      if (inner === 1) runtime.share(kernels.maxRowsGradient, { units: outer, work }, { dy, x, dx, count });
+      else {
+        const units = outer * Math.ceil(inner / kernels.columnStrip);
+        runtime.share(kernels.maxColumnsGradient, { units, work }, { dy, x, dx, count, inner });
+      }
     },
 
     softmax(x, y, outer, count, inner) {
-      softmax([x, y], false, "", [outer, count, inner]);
+      softmax(x, y, false, outer, count, inner);
     },
 
     softmaxGradient(dy, y, dx, outer, count, inner) {
-      softmax([dy, y, dx], false, "Gradient", [outer, count, inner]);
+      softmaxGradient([dy, y, dx], false, outer, count, inner);
     },
 
     logSoftmax(x, y, outer, count, inner) {
-      softmax([x, y], true, "", [outer, count, inner]);
+      softmax(x, y, true, outer, count, inner);
     },
 
     logSoftmaxGradient(dy, y, dx, outer, count, inner) {
-      softmax([dy, y, dx], true, "Gradient", [outer, count, inner]);
+      softmaxGradient([dy, y, dx], true, outer, count, inner);
     },
   };
 }

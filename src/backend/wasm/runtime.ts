@@ -1,13 +1,14 @@
 import { BackendError } from "../../errors.js";
+import { GuardedMemory } from "./guarded-memory.js";
+import { type Compiled, type Kernel, listArguments, type Size } from "./kernel.js";
 import { kernelBytes } from "./kernels.generated.js";
 import { WasmMemory } from "./memory.js";
 import { leastWork, Pool } from "./pool.js";
 
-/** A kernel, and its place among the exports. */
-interface Kernel {
-  readonly name: string;
-  readonly index: number;
-  readonly call: (...args: number[]) => void;
+/** How many units a kernel has, and about what they take one thread, in ns. */
+interface Shared {
+  readonly units: number;
+  readonly work: number;
 }
 
 /** So many threads are started unless a number is asked for. */
@@ -21,16 +22,11 @@ function decode(base64: string): Uint8Array<ArrayBuffer> {
   return bytes;
 }
 
-/**
- * The compiled kernels and the memory they work on.
- *
- * A kernel takes pointers and counts, and last the range of its units (rows, channels, images, pieces …) that this call
- * does. Results never depend on how the range is cut, so the cuts may be handed to several threads.
- */
+/** The compiled kernels and the memory they work on. Kernels are called by their descriptions: see kernel.ts. */
 export class Runtime {
-  readonly memory = new WasmMemory();
+  readonly memory: WasmMemory = isGuarded() ? new GuardedMemory() : new WasmMemory();
   readonly pool: Pool;
-  readonly #kernels: Readonly<Record<string, Kernel>>;
+  readonly #functions: readonly Compiled[];
   #asked = false;
 
   constructor(least?: typeof leastWork) {
@@ -49,15 +45,14 @@ export class Runtime {
       );
     }
     const instance = new WebAssembly.Instance(module, { env: { memory: this.memory.memory } });
-    const names = Object.keys(instance.exports);
-    const kernel = (name: string, index: number): Kernel => {
-      return { name, index, call: instance.exports[name] as Kernel["call"] };
-    };
-    this.#kernels = Object.fromEntries(names.map((name, index) => [name, kernel(name, index)]));
+    this.#functions = Object.values(instance.exports) as Compiled[];
     this.pool = new Pool(module, this.memory.memory, least);
   }
 
-  /** Asks for a number of threads; at first by default for EVENKEEL_THREADS or, up to eight, as many as the machine runs at once. */
+  /**
+   * Asks for a number of threads; at first by default for EVENKEEL_THREADS or, up to eight, as many as the machine runs
+   * at once.
+   */
   askForThreads(count?: number): void {
     if (count === undefined && this.#asked) return;
     this.#asked = true;
@@ -65,32 +60,39 @@ export class Runtime {
     if (wanted !== this.pool.requested) this.pool.start(wanted);
   }
 
+  /** Bytes of something, as the kernels' own function says. */
+  size<Arguments>(size: Size<Arguments>, named: NoInfer<Arguments>): number {
+    return size.call(this.#functions[size.index], named);
+  }
+
   /** Runs a kernel over all of its units on this thread. */
-  run(kernel: string, units: number, ...args: number[]): void {
-    this.#kernels[kernel].call(...args, 0, units);
+  run<Arguments>(kernel: Kernel<Arguments>, units: number, named: NoInfer<Arguments>): void {
+    const compiled = this.#functions[kernel.index];
+    if (kernel.scratch === null) kernel.call(compiled, named, 0, units, 0);
+    else this.withScratch(this.size(kernel.scratch, named), (at) => kernel.call(compiled, named, 0, units, at));
   }
 
-  /** Runs a kernel that needs working memory of its own, passed after the range. */
-  runWithScratch(kernel: string, units: number, scratchBytes: number, ...args: number[]): void {
-    this.withScratch(scratchBytes, (scratch) => this.#kernels[kernel].call(...args, 0, units, scratch));
-  }
-
-  /** As {@link Runtime.run}, on all threads if `work`, about what it takes one of them in ns, is worth it. */
-  share(kernel: string, units: number, work: number, ...args: number[]): void {
-    if (!this.#isShared(units, work)) this.run(kernel, units, ...args);
-    else this.pool.run(this.#kernels[kernel], units, work, args, { at: 0, bytes: 0 });
-  }
-
-  /** As {@link Runtime.share}, with working memory for each thread. */
-  shareWithScratch(kernel: string, units: number, work: number, scratchBytes: number, ...args: number[]): void {
+  /** As {@link Runtime.run}, on all threads if the work is worth it. */
+  share<Arguments>(kernel: Kernel<Arguments>, { units, work }: Shared, named: NoInfer<Arguments>): void {
     if (!this.#isShared(units, work)) {
-      this.runWithScratch(kernel, units, scratchBytes, ...args);
+      this.run(kernel, units, named);
       return;
     }
-    const bytes = Math.max(64, Math.ceil(scratchBytes / 64) * 64);
-    this.withScratch(bytes * this.pool.requested, (at) => {
-      this.pool.run(this.#kernels[kernel], units, work, args, { at, bytes });
-    });
+    const { name, index, scratch } = kernel;
+    const job = { name, index, call: this.#functions[index] };
+    const args = listArguments(kernel, named);
+    if (scratch === null) {
+      this.pool.run(job, units, work, args, { at: 0, bytes: 0 });
+      return;
+    }
+    const bytes = this.size(scratch, named);
+    const threads = this.pool.requested;
+    const at = this.memory.allocate(bytes, threads);
+    try {
+      this.pool.run(job, units, work, args, { at, bytes: this.memory.stepOf(bytes) });
+    } finally {
+      this.memory.free(at, bytes, threads);
+    }
   }
 
   #isShared(units: number, work: number): boolean {
@@ -108,6 +110,11 @@ export class Runtime {
       this.memory.free(scratch, bytes);
     }
   }
+}
+
+/** Whether EVENKEEL_GUARDS asks for memory that finds kernels which leave it, as the tests do. */
+function isGuarded(): boolean {
+  return globalThis.process?.env?.["EVENKEEL_GUARDS"] === "1";
 }
 
 /** What EVENKEEL_THREADS says, or how many threads the machine runs at once, up to eight. */

@@ -1,5 +1,6 @@
 import type { Normalization, Summaries } from "../backend.js";
 import type { Runtime } from "./runtime.js";
+import * as kernels from "./signatures.generated.js";
 
 /** Values of a piece, of which one thread counts the histogram. */
 const piece = 16384;
@@ -9,7 +10,7 @@ const maxPieces = 32;
 /** What a value takes, in ns: {@link Runtime.share}. */
 const nanoseconds = { extremes: 0.3, count: 1 };
 
-/** What values are like: assembly/summary.ts. */
+/** What values are like: assembly/reductions/summary.ts. */
 export function summaries(runtime: Runtime, { moments }: Normalization<number>): Summaries<number> {
   return {
     summarize(x, view, { range, bins, counted }, summary) {
@@ -23,21 +24,19 @@ export function summaries(runtime: Runtime, { moments }: Normalization<number>):
         const extremes = scratch + momentsBytes;
         const counts = extremes + extremesBytes;
         moments(x, { ...view, repeat: inner, period: kept }, null, scratch);
+        const extremesWork = nanoseconds.extremes * size;
+        const rows = size === 0 ? 0 : outer;
         runtime.share(
-          "channelExtremes",
-          kept,
-          nanoseconds.extremes * size,
-          x,
-          extremes,
-          size === 0 ? 0 : outer,
-          kept,
-          inner,
+          kernels.channelExtremes,
+          { units: kept, work: extremesWork },
+          { x, extremes, outer: rows, kept, inner },
         );
         const [low, high] = range ?? [0, 0];
-        runtime.run("summarizeChannels", 1, scratch, extremes, kept, bins, low, high, summary);
-        const args = [x, summary, counts, counted, pieceSize, bins];
-        runtime.shareWithScratch("countPieces", pieces, nanoseconds.count * counted, 12 * (bins + 2), ...args);
-        runtime.run("mergeCounts", 1, counts, pieces, bins, summary);
+        runtime.run(kernels.summarizeChannels, 1, { moments: scratch, extremes, kept, bins, low, high, summary });
+        const work = nanoseconds.count * counted;
+        const values = { x, summary, counts, length: counted, piece: pieceSize, bins };
+        runtime.share(kernels.countPieces, { units: pieces, work }, values);
+        runtime.run(kernels.mergeCounts, 1, { counts, pieces, bins, summary });
       });
     },
   };

@@ -1,16 +1,25 @@
 import type { ConvGeometry } from "../backend.js";
 import { multiplyAddNs } from "./gemm.js";
 
-/** Tiles, or positions of rows, that a unit of work has at least, if there are so many: enough to fill panels of 16 well. */
+/**
+ * Tiles, or positions of rows, that a unit of work has at least, if there are so many: enough to fill panels of 16
+ * well.
+ */
 const unitTiles = 64;
 /** Bytes of a transformed source and of products of a unit, about: what stays in the second-level cache. */
 const unitBytes = 600 << 10;
 /** Bytes of the weight's sums that are kept apart for all threads. */
 export const mostPieceBytes = 1 << 25;
-/** With fewer channels on either side transforms cost more than they save; the second holds for several groups, but for the weight's gradient. */
+/**
+ * With fewer channels on either side transforms cost more than they save; the second holds for several groups, but for
+ * the weight's gradient.
+ */
 const leastChannels = 8;
 const leastGroupChannels = 16;
-/** The same for transforms of columns alone, which are faster up to so many channels; the second holds for sides below {@link shortSide}. */
+/**
+ * The same for transforms of columns alone, which are faster up to so many channels; the second holds for sides below
+ * {@link shortSide}.
+ */
 const leastColumnChannels = 2;
 const leastColumnGroupChannels = 8;
 const mostColumnChannels = 12;
@@ -19,11 +28,16 @@ const shortSide = 12;
 /** At most so many rows are computed for each that exists. */
 const mostRowsPerRow = 1.25;
 
-/** Products of a tile, or of a position of rows, for each pair of channels, and what transforms take for a channel, in ns. */
+/**
+ * Products of a tile, or of a position of rows, for each pair of channels, and what transforms take for a channel, in
+ * ns.
+ */
 const tileCosts = { products: 36, transforms: 16 };
 const positionCosts = { products: 18, transforms: 1 };
 
-/** A convolution that Winograd's kernels do, a group at a time: its source and result, and the zeros before the source. */
+/**
+ * A convolution that Winograd's kernels do, a group at a time: its source and result, and the zeros before the source.
+ */
 export interface WinogradShape {
   readonly batch: number;
   readonly groups: number;
@@ -36,13 +50,10 @@ export interface WinogradShape {
   readonly resultColumns: number;
 }
 
-/** How its tiles are cut into units: see assembly/winograd-tiles.ts. */
+/** How its tiles are cut into units: see assembly/winograd/tiles.ts. */
 export interface WinogradPlan {
   readonly words: Int32Array<ArrayBuffer>;
   readonly units: number;
-  /** Tiles, or positions of rows, of a full unit, rounded up to a multiple of 16. */
-  readonly tiles: number;
-  readonly planesBytes: number;
   /** What the products and transforms take, in ns. */
   readonly work: number;
 }
@@ -73,8 +84,8 @@ function isFast(shape: WinogradShape): boolean {
 }
 
 /**
- * Whether a convolution is done by Winograd's kernels. It depends on the shape alone, and not on the batch, so that a sample gives the same
- * bits in any.
+ * Whether a convolution is done by Winograd's kernels. It depends on the shape alone, and not on the batch, so that a
+ * sample gives the same bits in any.
  */
 export function isWinograd(geometry: ConvGeometry): boolean {
   return isFitting(geometry) && isFast(forwardShape(geometry));
@@ -124,7 +135,10 @@ export function cotangentShape(shape: WinogradShape): WinogradShape {
   return { ...shape, channels: results, rows: resultRows, columns: resultColumns, padding: [0, 0] };
 }
 
-/** How many images, or else rows of tiles of one image, make a unit: the fewest of those numbers that leave the fewest lanes of 16 unused. */
+/**
+ * How many images, or else rows of tiles of one image, make a unit: the fewest of those numbers that leave the fewest
+ * lanes of 16 unused.
+ */
 function cut(parts: number, tilesPerPart: number, most: number): number {
   const limit = Math.max(1, Math.min(parts, Math.floor(most / tilesPerPart)));
   let best = Math.min(limit, Math.ceil(unitTiles / tilesPerPart));
@@ -133,7 +147,10 @@ function cut(parts: number, tilesPerPart: number, most: number): number {
   return best;
 }
 
-/** The plan for tiles, or for positions of rows, at most so many to a unit, with `rowLength` values to a row of the planes. */
+/**
+ * The plan for tiles, or for positions of rows, at most so many to a unit, with `rowLength` values to a row of the
+ * planes.
+ */
 function planOf(
   shape: WinogradShape,
   tileColumns: number,
@@ -153,8 +170,6 @@ function planOf(
   return {
     words: Int32Array.of(...source, ...result, ...cuts, groups * channels, groups * results, rowLength),
     units: Math.ceil(batch / images) * Math.ceil(tileRows / sliceRows),
-    tiles: 16 * Math.ceil((images * sliceRows * tileColumns) / 16),
-    planesBytes: 16 * Math.ceil((images * (4 * sliceRows + 2) * rowLength) / 4),
     work: batch * perImage * perTile,
   };
 }
@@ -166,7 +181,9 @@ export function tilePlan(shape: WinogradShape, bytesPerTile: number): WinogradPl
   return planOf(shape, tileColumns, 4 * tileColumns + 2, most, tileCosts);
 }
 
-/** A plan for assembly/winograd-columns.ts, whose tiles are positions of rows that end with the zeros before the next. */
+/**
+ * A plan for assembly/winograd/columns.ts, whose tiles are positions of rows that end with the zeros before the next.
+ */
 export function columnPlan(shape: WinogradShape): WinogradPlan {
   const { channels, results, columns, padding } = shape;
   const rowLength = columns + padding[1];

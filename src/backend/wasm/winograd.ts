@@ -1,5 +1,6 @@
 import type { ConvGeometry } from "../backend.js";
 import type { Runtime } from "./runtime.js";
+import * as kernels from "./signatures.generated.js";
 import {
   columnPlan,
   cotangentShape,
@@ -12,55 +13,60 @@ import {
   type WinogradShape,
 } from "./winograd-plan.js";
 
-/** Pieces of the units whose weight gradients are summed apart, for as many threads; fewer where they would fill memory. */
+/**
+ * Pieces of the units whose weight gradients are summed apart, for as many threads; fewer where they would fill memory.
+ */
 const mostPieces = 8;
-/** Working memory of the kernels that transform filters. */
-const filterScratch = 496;
 /** What a byte of packed weights takes, and one of partial sums, in ns. */
 const nanoseconds = { packedByte: 0.1, mergedByte: 0.05 };
 
-/** The kernels for a shape, and the memory they take. */
+/** Where weights stand, in values, and whether each kernel is read from its end. */
+interface WeightOrder {
+  readonly resultStep: number;
+  readonly channelStep: number;
+  readonly turned: boolean;
+}
+
+/** The kernels for a shape, its plan, and the bytes of its packed weights. */
 function methodOf(shape: WinogradShape) {
-  const { channels, results, resultColumns } = shape;
+  const { channels, results } = shape;
   const pairs = Math.ceil(results / 2);
   if (isByColumns(shape)) {
     const plan = columnPlan(shape);
-    const kernels = { pack: "winogradPackColumns", correlate: "winogradCorrelateColumns" };
-    const scratch = 1152 + 16 * (resultColumns + 3) + plan.planesBytes + 24 * (plan.tiles + 48) * (channels + results);
-    return { ...kernels, plan, weightBytes: 144 * pairs * channels, scratch };
+    const { winogradPackColumns: pack, winogradCorrelateColumns: correlate } = kernels;
+    return { pack, correlate, plan, weightBytes: 144 * pairs * channels };
   }
-  const patchBytes = 144 * (channels | 1);
-  const plan = tilePlan(shape, patchBytes + 144 * results);
-  const kernels = { pack: "winogradPackWeights", correlate: "winogradCorrelate" };
-  const scratch = 832 + plan.planesBytes + plan.tiles * (16 + patchBytes + 144 * results);
-  return { ...kernels, plan, weightBytes: 36 * (8 * pairs * channels + 64), scratch };
+  const plan = tilePlan(shape, 144 * ((channels | 1) + results));
+  const { winogradPackWeights: pack, winogradCorrelate: correlate } = kernels;
+  return { pack, correlate, plan, weightBytes: 36 * (8 * pairs * channels + 64) };
 }
 
-/** Convolutions of 3 × 3 taps and their gradients on the kernels of assembly/winograd.ts, winograd-columns.ts and winograd-weights.ts. */
+/** Convolutions of 3 × 3 taps and their gradients on the kernels of assembly/winograd/. */
 export function winograd(runtime: Runtime) {
   function correlate(
     shape: WinogradShape,
     source: number,
     weight: number,
-    steps: readonly [result: number, channel: number],
-    turned: boolean,
+    { resultStep, channelStep, turned }: WeightOrder,
     bias: number,
     result: number,
   ): void {
     const { channels, results } = shape;
-    const { plan, weightBytes, scratch, ...kernels } = methodOf(shape);
+    const { pack, correlate, plan, weightBytes } = methodOf(shape);
     runtime.withScratch(64 + weightBytes, (words) => {
       runtime.memory.bytes.set(new Uint8Array(plan.words.buffer), words);
       const packed = words + 64;
-      const packing = [weight, channels, results, ...steps, Number(turned), packed];
       const work = nanoseconds.packedByte * weightBytes;
-      runtime.shareWithScratch(kernels.pack, Math.ceil(results / 2), work, filterScratch, ...packing);
-      const args = [words, source, packed, bias, result];
-      runtime.shareWithScratch(kernels.correlate, plan.units, plan.work, scratch, ...args);
+      const packing = { weight, channels, results, resultStep, channelStep, turned, packed };
+      runtime.share(pack, { units: Math.ceil(results / 2), work }, packing);
+      const { units, work: products } = plan;
+      runtime.share(correlate, { units, work: products }, { plan: words, source, weights: packed, bias, result });
     });
   }
 
-  /** Calls `body` with a group's place, in bytes from the first one's: in the source, the result, the weight, the bias. */
+  /**
+   * Calls `body` with a group's place, in bytes from the first one's: in the source, the result, the weight, the bias.
+   */
   function forEachGroup(
     shape: WinogradShape,
     body: (source: number, result: number, weight: number, bias: number) => void,
@@ -76,17 +82,17 @@ export function winograd(runtime: Runtime) {
   return {
     forward(x: number, weight: number, bias: number, y: number, geometry: ConvGeometry): void {
       const shape = forwardShape(geometry);
-      const steps = [9 * shape.channels, 9] as const;
+      const order = { resultStep: 9 * shape.channels, channelStep: 9, turned: false };
       forEachGroup(shape, (ofX, ofY, ofWeight, ofBias) => {
-        correlate(shape, x + ofX, weight + ofWeight, steps, false, bias === 0 ? 0 : bias + ofBias, y + ofY);
+        correlate(shape, x + ofX, weight + ofWeight, order, bias === 0 ? 0 : bias + ofBias, y + ofY);
       });
     },
 
     inputGradient(dy: number, weight: number, dx: number, geometry: ConvGeometry): void {
       const shape = inputGradientShape(geometry);
-      const steps = [9, 9 * shape.results] as const;
+      const order = { resultStep: 9, channelStep: 9 * shape.results, turned: true };
       forEachGroup(shape, (ofDy, ofDx, ofWeight) => {
-        correlate(shape, dy + ofDy, weight + ofWeight, steps, true, 0, dx + ofDx);
+        correlate(shape, dy + ofDy, weight + ofWeight, order, 0, dx + ofDx);
       });
     },
 
@@ -103,13 +109,25 @@ export function winograd(runtime: Runtime) {
         runtime.memory.bytes.set(new Uint8Array(plan.words.buffer), words);
         runtime.memory.bytes.set(new Uint8Array(cotangents.words.buffer), words + 64);
         const partial = words + 128;
-        const scratch = 896 + plan.tiles * 16 + 4 * plan.planesBytes + (plan.tiles + 16) * bytesPerTile + 2 * 36 * 64;
         forEachGroup(shape, (ofX, ofDy, ofWeight) => {
-          const args = [words, words + 64, dy + ofDy, x + ofX, partial, plan.units, pieces];
-          runtime.shareWithScratch("winogradWeightGradient", pieces, plan.work, scratch, ...args);
-          const merging = [partial, dweight + ofWeight, pieces, channels, results];
-          const work = nanoseconds.mergedByte * pieces * sumBytes;
-          runtime.shareWithScratch("winogradMergeWeights", channels, work, filterScratch, ...merging);
+          runtime.share(
+            kernels.winogradWeightGradient,
+            { units: pieces, work: plan.work },
+            {
+              plan: words,
+              cotangentPlan: words + 64,
+              dy: dy + ofDy,
+              x: x + ofX,
+              partial,
+              planUnits: plan.units,
+              pieces,
+            },
+          );
+          runtime.share(
+            kernels.winogradMergeWeights,
+            { units: channels, work: nanoseconds.mergedByte * pieces * sumBytes },
+            { partial, dweight: dweight + ofWeight, pieces, channels, results },
+          );
         });
       });
     },

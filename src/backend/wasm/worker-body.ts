@@ -14,8 +14,8 @@ export interface WorkerTask {
 }
 
 /**
- * What a worker does until it is told to end: it works on each job that is opened. Uses nothing but its argument, since its source text is
- * also how workers are started where no file can be named.
+ * What a worker does until it is told to end: it works on each job that is opened. Uses nothing but its argument, since
+ * its source text is also how workers are started where no file can be named.
  */
 export function serveJobs({ module, memory, board, slot, generation, watchMs }: WorkerTask): void {
   const words = new Int32Array(memory.buffer, board.start, board.length);
@@ -55,7 +55,8 @@ export function serveJobs({ module, memory, board, slot, generation, watchMs }: 
   while (Atomics.load(words, board.generation) === generation) {
     const job = Atomics.load(words, board.job);
     if ((job & 1) === 1 && job !== last) {
-      // Counted as inside before the job is looked at again: then either it is closed, or its owner sees the count and waits.
+      // Counted as inside before the job is looked at again: then either it is closed, or its owner sees the count and
+      // waits.
       Atomics.add(words, board.active, 1);
       if (Atomics.load(words, board.job) === job) work(job);
       if (Atomics.sub(words, board.active, 1) === 1) Atomics.notify(words, board.active);

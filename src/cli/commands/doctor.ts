@@ -7,7 +7,7 @@ import { thresholds } from "../../diagnostics/diagnose/thresholds.js";
 import { ArgumentError } from "../../errors.js";
 import type { ModelMeta } from "../../formats/model-file/save-model.js";
 import type { Module } from "../../nn/module.js";
-import type { DataForModel, DataPart } from "../../node/data/load-data-as.js";
+import type { DataForModel } from "../../node/data/load-data-as.js";
 import { writeWhole } from "../../node/files.js";
 import { loadRunExport } from "../../node/load-run-export.js";
 import { checkOwn } from "../../node/own-files.js";
@@ -15,24 +15,17 @@ import { mse } from "../../ops/losses.js";
 import { doctorReport } from "../../pages/doctor/doctor-report.js";
 import { renderPage } from "../../pages/render-page.js";
 import { onWarning } from "../../warnings.js";
-import { dataHelp } from "../flags/data-options.js";
-import { bareModelCommand, openModel, runHelp } from "../flags/model-options.js";
-import { count, oneOf } from "../flags/options.js";
-import { draw, loadPart, type ModelDataFlags } from "../model-data.js";
+import { data, drawSeed, part, samples, skipBadRows } from "../flags/data-flags.js";
+import { command, type FlagsOf, flag, withDefault } from "../flags/flag.js";
+import { batchSize, model, runArgument } from "../flags/model-flags.js";
+import { json, output } from "../flags/output-flags.js";
+import { count, oneOf } from "../flags/parsers.js";
+import { draw, loadPart } from "../model-data.js";
+import { openModel } from "../open-model.js";
 import { describeDiagnosis } from "../print/describe-diagnosis.js";
 import { passProgress } from "../print/pass-progress.js";
-
-interface DoctorFlags extends Omit<ModelDataFlags, "data"> {
-  readonly data?: string;
-  readonly model?: string;
-  readonly network?: "A" | "B";
-  readonly batchSize?: number;
-  readonly output?: string;
-  readonly page: boolean;
-  readonly json?: boolean;
-}
-
-const parts: readonly DataPart[] = ["test", "validation", "train", "all"];
+import { printResult } from "../print/result.js";
+import { printWarning } from "../print/warning.js";
 
 /** With findings; a healthy model is 0. */
 const ill = 3;
@@ -40,37 +33,50 @@ const ill = 3;
 /** The batch size of `evenkeel train`, where a file does not tell its own. */
 const usualBatchSize = 64;
 
+const flags = [
+  data,
+  { ...part, initially: "train, where there is one" },
+  withDefault(samples, thresholds.defaultSamples),
+  drawSeed,
+  skipBadRows,
+  model,
+  flag("--network <name>", {
+    group: "Model",
+    help: "network of a run exported from the playground: A or B",
+    initially: "A",
+    parse: oneOf(["A", "B"]),
+  }),
+  {
+    ...batchSize,
+    help: "batch size of the training",
+    initially: `what the file says, else ${usualBatchSize}`,
+    parse: count(2),
+  },
+  { ...output, term: "-o, --output <file>", help: "page to write", initially: "doctor.html beside the model" },
+  flag("--no-page", { group: "Output", help: "write no page" }),
+  json,
+] as const;
+
+type DoctorFlags = FlagsOf<typeof flags>;
+
 /** `evenkeel doctor` */
 export function doctorCommand(): Command {
-  return bareModelCommand(
-    "doctor",
-    "Is normalisation healthy in this model? Writes doctor.html; exit code 0: nothing found, 3: something was.",
-    `${runHelp}, or a run exported from the playground as .json`,
-  )
-    .option("--data <source>", `${dataHelp}; needed unless the run was exported with its own`)
-    .option("--network <name>", "of a run exported from the playground: A, B", oneOf("--network", ["A", "B"] as const))
-    .option("--batch-size <n>", "that of training (default: what the file says, else 64)", count("--batch-size", 2))
-    .option("--samples <n>", "how many samples, at most", count("--samples"), thresholds.defaultSamples)
-    .option(
-      "--part <part>",
-      "train, validation, test or all (default: train, where the data have it or the model was trained on them)",
-      oneOf("--part", parts),
-    )
-    .option("--seed <n>", "what the samples are drawn by, if there are more", count("--seed", 0), 0)
-    .option("--skip-bad-rows", "leave out what cannot be used, instead of refusing it")
-    .option("-o, --output <file>", "the page (default: doctor.html beside the model)")
-    .option("--no-page", "write no page")
-    .action(async (run: string, flags: DoctorFlags, command: Command) => {
-      const isExported = run.endsWith(".json");
-      const { data, network } = flags;
-      if (!isExported && data === undefined) command.error("error: required option '--data <source>' not specified");
-      if (!isExported && network !== undefined) command.error("error: --network: only of a run exported as .json");
-      if (isExported && data !== undefined) command.error("error: --data: a run exported as .json has its own");
-      await examine(
-        isExported ? openExported(run, flags) : await openPatient(run, { ...flags, data: data ?? "" }),
-        flags,
-      );
-    });
+  return command("doctor", {
+    description: "Diagnose the normalisation of a model and write doctor.html. It exits with 3 if it found something.",
+    takes: [["<run>", `${runArgument[1]}, or a .json that the playground exported, with its data`]],
+    flags,
+    examples: ["evenkeel doctor runs/mnist --data mnist", "evenkeel doctor exported.json --network B --json"],
+  }).action(async (run: string, given: DoctorFlags, self: Command) => {
+    const isExported = run.endsWith(".json");
+    const { data, network } = given;
+    if (!isExported && data === undefined) self.error("error: required option '--data <source>' not specified");
+    if (!isExported && network !== undefined) self.error("error: --network: only of a run exported as .json");
+    if (isExported && data !== undefined) self.error("error: --data: a run exported as .json has its own");
+    await examine(
+      isExported ? openExported(run, given) : await openPatient(run, { ...given, data: data ?? "" }),
+      given,
+    );
+  });
 }
 
 /** What is examined, with what. */
@@ -107,26 +113,25 @@ function openExported(path: string, { network = "A", part = "train" }: DoctorFla
   return { model: trained.model, name, file: path, batchSize: trainingBatchSize(trained.meta), source: path, data };
 }
 
-async function examine(patient: Patient, flags: DoctorFlags): Promise<void> {
-  onWarning((message) => process.stderr.write(`evenkeel: warning: ${message}\n`));
+async function examine(patient: Patient, given: DoctorFlags): Promise<void> {
+  onWarning(printWarning);
   const { model, name, file, source, data } = patient;
-  const batchSize = flags.batchSize ?? patient.batchSize;
-  const drawn = draw(data.dataset as Dataset<unknown>, flags) as Dataset<never>;
+  const batchSize = given.batchSize ?? patient.batchSize;
+  const drawn = draw(data.dataset as Dataset<unknown>, given) as Dataset<never>;
   const loss = data.task === "regression" ? { loss: mse } : {};
   const progress = passProgress("pass", process.stderr);
   const diagnosis = await diagnose(model, batches(drawn, { batchSize }), {
-    ...{ batchSize, samples: flags.samples, ...loss },
+    ...{ batchSize, samples: given.samples, ...loss },
     onProgress: (done) => progress.show(done, drawn.length),
   }).finally(progress.close);
   const about = { model: name, data: source, part: data.part };
-  const page = flags.page ? (flags.output ?? join(dirname(file), "doctor.html")) : null;
-  if (page !== null && flags.output === undefined) checkOwn(page, "name another page: --output page.html");
+  const page = given.page ? (given.output ?? join(dirname(file), "doctor.html")) : null;
+  if (page !== null && given.output === undefined) checkOwn(page, "name another page: --output page.html");
   if (page !== null) writeWhole(page, await renderPage(doctorReport({ ...about, diagnosis })));
-  const text =
-    flags.json === true
-      ? JSON.stringify({ ...about, page, ...diagnosis }, null, 2)
-      : [describeDiagnosis(diagnosis, data.part), ...(page === null ? [] : [`wrote ${page}`])].join("\n\n");
-  process.stdout.write(`${text}\n`);
+  printResult(given, { ...about, page, ...diagnosis }, () => [
+    describeDiagnosis(diagnosis, data.part),
+    ...(page === null ? [] : ["", `wrote ${page}`]),
+  ]);
   if (diagnosis.findings.length > 0) process.exitCode = ill;
 }
 

@@ -3,62 +3,54 @@ import { batches } from "../../data/batches.js";
 import { type ConfusionMatrix, confusionMatrix } from "../../evaluation/confusion-matrix.js";
 import { regressionErrors } from "../../evaluation/regression-errors.js";
 import { type DataPart, loadDataAs } from "../../node/data/load-data-as.js";
-import { dataHelp } from "../flags/data-options.js";
-import { type ModelFlags, modelCommand, openModel } from "../flags/model-options.js";
-import { oneOf } from "../flags/options.js";
+import { data, part, skipBadRows } from "../flags/data-flags.js";
+import { command, type FlagsOf, required } from "../flags/flag.js";
+import { evaluationBatchSize, model, runArgument } from "../flags/model-flags.js";
+import { json } from "../flags/output-flags.js";
+import { openModel } from "../open-model.js";
 import { describeErrors } from "../print/describe-errors.js";
+import { printResult } from "../print/result.js";
 import { formatTable } from "../print/table.js";
 
-interface EvaluateFlags extends ModelFlags {
-  readonly data: string;
-  readonly part?: DataPart;
-  readonly skipBadRows?: boolean;
-}
-
-const parts: readonly DataPart[] = ["test", "validation", "train", "all"];
+const flags = [
+  required(data),
+  { ...part, initially: "test, where there is one" },
+  skipBadRows,
+  model,
+  evaluationBatchSize,
+  json,
+] as const;
 
 /** More classes than these make a table that no terminal shows. */
 const mostColumns = 20;
 
 /** `evenkeel evaluate` */
 export function evaluateCommand(): Command {
-  return modelCommand(
-    "evaluate",
-    "Measure a model on labelled data: loss, accuracy, and which classes it takes for which; or the errors of a regression.",
-  )
-    .requiredOption("--data <source>", dataHelp)
-    .option(
-      "--part <part>",
-      "test, validation, train or all (default: test, where the data have it or the model was trained on them)",
-      oneOf("--part", parts),
-    )
-    .option("--skip-bad-rows", "leave out what cannot be used, instead of refusing it")
-    .action((run: string, flags: EvaluateFlags) => evaluateRun(run, flags));
+  return command("evaluate", {
+    description: "Measure a model on labelled data: loss, accuracy and confusion, or regression errors.",
+    takes: [runArgument],
+    flags,
+    examples: [
+      "evenkeel evaluate runs/mnist --data mnist",
+      "evenkeel evaluate runs/homes --data homes.csv --part all --json",
+    ],
+  }).action((run: string, given: FlagsOf<typeof flags>) => evaluateRun(run, given));
 }
 
-async function evaluateRun(run: string, flags: EvaluateFlags): Promise<void> {
-  const { model, meta, file } = await openModel(run, flags);
-  const data = await loadDataAs(meta, flags.data, flags);
-  const about = { model: file, data: flags.data, part: data.part };
-  const { batchSize } = flags;
-  let text: string;
-  if (data.task === "classification") {
-    const result = await confusionMatrix(model, batches(data.dataset, { batchSize }));
-    const names = result.counts.map((_, k) => meta.classes?.[k] ?? String(k));
-    text = flags.json === true ? json({ ...about, classes: names, ...result }) : describe(result, names, data.part);
+async function evaluateRun(run: string, given: FlagsOf<typeof flags>): Promise<void> {
+  const { model, meta, file } = await openModel(run, given);
+  const { dataset, task, part } = await loadDataAs(meta, given.data, given);
+  const about = { model: file, data: given.data, part };
+  const { batchSize } = given;
+  if (task === "classification") {
+    const result = await confusionMatrix(model, batches(dataset, { batchSize }));
+    const classes = result.counts.map((_, k) => meta.classes?.[k] ?? String(k));
+    printResult(given, { ...about, classes, ...result }, () => describe(result, classes, part));
   } else {
     const { targetScale } = meta;
-    const result = await regressionErrors(model, batches(data.dataset, { batchSize }), { targetScale });
-    text =
-      flags.json === true
-        ? json({ ...about, ...result })
-        : `${result.samples} samples (${data.part}): ${describeErrors(result)}`;
+    const result = await regressionErrors(model, batches(dataset, { batchSize }), { targetScale });
+    printResult(given, { ...about, ...result }, () => `${result.samples} samples (${part}): ${describeErrors(result)}`);
   }
-  process.stdout.write(`${text}\n`);
-}
-
-function json(value: unknown): string {
-  return JSON.stringify(value, null, 2);
 }
 
 function describe(

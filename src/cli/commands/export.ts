@@ -1,6 +1,6 @@
 import { existsSync, statSync } from "node:fs";
 import { extname, join } from "node:path";
-import { Command } from "commander";
+import type { Command } from "commander";
 import { ArgumentError, DataError, MissingPackageError } from "../../errors.js";
 import { describeArchitecture } from "../../formats/model-file/architecture.js";
 import type { ModelMeta } from "../../formats/model-file/save-model.js";
@@ -15,69 +15,67 @@ import type { Run } from "../../node/load-run.js";
 import { inputShapeOf } from "../../node/model-inputs.js";
 import { readTfjsFiles, tfjsFolder, writeTfjsFiles } from "../../node/tfjs-files.js";
 import { writeModel } from "../../node/write-model.js";
-import { openModel } from "../flags/model-options.js";
-import { count, number, oneOf } from "../flags/options.js";
+import { command, type FlagsOf, flag, required } from "../flags/flag.js";
+import { noVerify, tolerance } from "../flags/foreign-flags.js";
+import { model, runArgument } from "../flags/model-flags.js";
+import { json, output } from "../flags/output-flags.js";
+import { count, oneOf } from "../flags/parsers.js";
+import { openModel } from "../open-model.js";
+import { printResult } from "../print/result.js";
 
 /** What can be written; but for `tfjs`, which is a folder, each is the ending of its file. */
 const formats = ["onnx", "tfjs", "safetensors"] as const;
 
-interface ExportFlags {
-  readonly to: (typeof formats)[number];
-  readonly output: string;
-  readonly fold?: boolean;
-  readonly model?: string;
-  readonly opset?: number;
-  readonly tolerance?: number;
-  readonly verify: boolean;
-  readonly channels?: "last" | "first";
-  readonly json?: boolean;
-}
+const flags = [
+  model,
+  flag("--fold", { group: "Model", help: "make batch norms part of the layers beside them first" }),
+  flag("--opset <n>", {
+    group: "Model",
+    help: "ONNX: version of its operators, 13 to 21",
+    initially: "17",
+    parse: count(),
+  }),
+  flag("--channels <order>", {
+    group: "Model",
+    help: "TF.js: place of the channels in inputs and outputs, last or first",
+    initially: "last in images",
+    option: "channelsLast",
+    parse: oneOf(["last", "first"]),
+  }),
+  { ...tolerance, initially: "1e-4" },
+  { ...noVerify, help: "ONNX, TF.js: skip running the model before it is written" },
+  required(flag("--to <format>", { group: "Output", help: `format: ${formats.join(", ")}`, parse: oneOf(formats) })),
+  required({ ...output, help: "path to write to: model.onnx, model.safetensors, or for tfjs a folder" }),
+  json,
+] as const;
+
+type ExportFlags = FlagsOf<typeof flags>;
 
 /** `evenkeel export` */
 export function exportCommand(): Command {
-  return new Command("export")
-    .description("Write a trained model as a file for other programs.")
-    .argument("<run>", "a run's folder, or a .safetensors file")
-    .requiredOption("--to <format>", `what to write: ${formats.join(", ")}`, oneOf("--to", formats))
-    .requiredOption(
-      "-o, --output <path>",
-      "where to write: a file that ends in the format's name, such as model.onnx; for tfjs a folder, which gets model.json and weights",
-    )
-    .option("--fold", "make batch norms part of the layers beside them first")
-    .option(
-      "--model <name|file>",
-      "the network, where the file does not hold it: a name, or a module such as ./net.js, whose code runs",
-    )
-    .option("--opset <n>", "ONNX: the version of its operators, 13 to 21 (default: 17)", count("--opset"))
-    .option(
-      "--tolerance <x>",
-      "ONNX, TF.js: the largest relative difference that passes in onnxruntime, in TF.js (default: 1e-4)",
-      number("--tolerance"),
-    )
-    .option("--no-verify", "ONNX, TF.js: do not run the model in onnxruntime, in TF.js, before it is written")
-    .option(
-      "--channels <last|first>",
-      "TF.js: where the channels of inputs and outputs are (default: last in images)",
-      oneOf("--channels", ["last", "first"] as const),
-    )
-    .option("--json", "print JSON")
-    .action(async (path: string, flags: ExportFlags) => {
-      checkFlags(flags);
-      const run = await openModel(path, flags);
-      run.model.eval();
-      const { model, folded, left } = flags.fold === true ? foldBatchNorm(run.model) : unfolded(run.model);
-      const verification = await writers[flags.to](model, run, flags);
-      const { to, output, json } = flags;
-      const result = { model: run.file, to, output, folded, left, verification };
-      const lines = [
-        ...left.map(({ norm, reason }) => `${norm} not folded: ${reason}`),
-        ...(flags.fold === true ? [`${folded.length} folded, ${left.length} left`] : []),
-        ...(verification === null ? [] : [describe(verification, to)]),
-        ...(to !== "safetensors" && verification === null ? [`not verified in ${engines[to]}`] : []),
-        wrote(flags),
-      ];
-      process.stdout.write(`${json === true ? JSON.stringify(result, null, 2) : lines.join("\n")}\n`);
-    });
+  return command("export", {
+    description: "Write a trained model as a file for other programs.",
+    takes: [runArgument],
+    flags,
+    examples: [
+      "evenkeel export runs/mnist --to onnx -o mnist.onnx",
+      "evenkeel export runs/mnist --to tfjs -o web --fold",
+    ],
+  }).action(async (path: string, given: ExportFlags) => {
+    checkFlags(given);
+    const run = await openModel(path, given);
+    run.model.eval();
+    const { model, folded, left } = given.fold === true ? foldBatchNorm(run.model) : unfolded(run.model);
+    const verification = await writers[given.to](model, run, given);
+    const { to, output } = given;
+    printResult(given, { model: run.file, to, output, folded, left, verification }, () => [
+      ...left.map(({ norm, reason }) => `${norm} not folded: ${reason}`),
+      ...(given.fold === true ? [`${folded.length} folded, ${left.length} left`] : []),
+      ...(verification === null ? [] : [describe(verification, to)]),
+      ...(to !== "safetensors" && verification === null ? [`not verified in ${engines[to]}`] : []),
+      wrote(given),
+    ]);
+  });
 }
 
 function unfolded(model: Module): Pick<FoldedModel, "model" | "folded" | "left"> {
@@ -96,7 +94,8 @@ const writers: Readonly<Record<ExportFlags["to"], Writer>> = {
 };
 const engines = { onnx: "onnxruntime", tfjs: "TF.js", safetensors: "Evenkeel" } as const;
 
-function checkFlags({ to, output, opset, tolerance, verify, channels }: ExportFlags): void {
+function checkFlags(given: ExportFlags): void {
+  const { to, output } = given;
   const isFolder = existsSync(output) && statSync(output).isDirectory();
   if (to === "tfjs") tfjsFolder(output);
   else if (extname(output).toLowerCase() !== `.${to}` || isFolder) {
@@ -108,14 +107,14 @@ function checkFlags({ to, output, opset, tolerance, verify, channels }: ExportFl
       cure: "Name it so, or choose another --to.",
     });
   }
-  const serves: readonly (readonly [flag: string, value: unknown, ...formats: ExportFlags["to"][]])[] = [
-    ["--opset", opset, "onnx"],
-    ["--channels", channels, "tfjs"],
-    ["--tolerance", tolerance, "onnx", "tfjs"],
-    ["--no-verify", verify ? undefined : 1, "onnx", "tfjs"],
+  const serves: readonly (readonly [flag: string, isGiven: boolean, ...formats: ExportFlags["to"][]])[] = [
+    ["--opset", given.opset !== undefined, "onnx"],
+    ["--channels", given.channels !== undefined, "tfjs"],
+    ["--tolerance", given.tolerance !== undefined, "onnx", "tfjs"],
+    ["--no-verify", !given.verify, "onnx", "tfjs"],
   ];
-  for (const [where, value, ...served] of serves) {
-    if (value === undefined || served.includes(to)) continue;
+  for (const [where, isGiven, ...served] of serves) {
+    if (!isGiven || served.includes(to)) continue;
     const expected = served.map((format) => `--to ${format}`).join(" or ");
     throw new ArgumentError({ where, expected, received: `--to ${to}`, cure: "Leave it out." });
   }
@@ -129,8 +128,8 @@ function wrote({ to, output }: ExportFlags): string {
   return `wrote ${path}, ${bytes} bytes with its weights`;
 }
 
-async function writeOnnx(model: Module, { meta }: Run, flags: ExportFlags): Promise<OnnxExportVerification | null> {
-  const { output, opset, tolerance, verify } = flags;
+async function writeOnnx(model: Module, { meta }: Run, given: ExportFlags): Promise<OnnxExportVerification | null> {
+  const { output, opset, tolerance, verify } = given;
   const inputShape = inputShapeOf(meta);
   const options = { inputShape, meta: deployed(meta), ...(opset === undefined ? {} : { opset }) };
   const bytes = await exportOnnx(model, options);
@@ -139,8 +138,8 @@ async function writeOnnx(model: Module, { meta }: Run, flags: ExportFlags): Prom
   return verification;
 }
 
-async function writeTfjs(model: Module, { meta }: Run, flags: ExportFlags): Promise<TfjsExportVerification | null> {
-  const { output, tolerance, verify, channels } = flags;
+async function writeTfjs(model: Module, { meta }: Run, given: ExportFlags): Promise<TfjsExportVerification | null> {
+  const { output, tolerance, verify, channels } = given;
   const ends = {
     inputShape: inputShapeOf(meta),
     ...(channels === undefined ? {} : { channelsLast: channels === "last" }),

@@ -1,4 +1,4 @@
-import { Command } from "commander";
+import type { Command } from "commander";
 import { tensor } from "../../create.js";
 import { ArgumentError, DataError } from "../../errors.js";
 import { describeArchitecture } from "../../formats/model-file/architecture.js";
@@ -10,93 +10,96 @@ import { writeModel } from "../../node/write-model.js";
 import { Generator } from "../../random.js";
 import { sizeOf } from "../../shape.js";
 import type { Tensor } from "../../tensor.js";
+import { data, samples } from "../flags/data-flags.js";
+import { command, type FlagsOf, flag, withDefault } from "../flags/flag.js";
 import {
   checkForeignFlags,
-  type ForeignDataFlags,
-  foreignDataOptions,
+  foreignData,
+  noVerify,
   refuseForeignDataFlags,
-} from "../flags/foreign-data-options.js";
-import { openModel } from "../flags/model-options.js";
-import { count, number } from "../flags/options.js";
-import { describeFolding } from "../folding.js";
+  shape,
+  tolerance,
+} from "../flags/foreign-flags.js";
+import { model } from "../flags/model-flags.js";
+import { dryRun, json, output } from "../flags/output-flags.js";
 import { isOnnx, isTfjs } from "../model-kind.js";
+import { openModel } from "../open-model.js";
+import { describeFolding } from "../print/describe-folding.js";
+import { printResult } from "../print/result.js";
 import { foldOnnxFile } from "./onnx/fold.js";
-import { shapeOption } from "./onnx/shapes.js";
-import { type FoldTfjsFlags, foldTfjsFile } from "./tfjs/fold.js";
+import { foldTfjsFile } from "./tfjs/fold.js";
 
-interface FoldFlags extends FoldTfjsFlags, ForeignDataFlags {
-  readonly model?: string;
-}
+const foreignFlags = [
+  { ...tolerance, initially: "1e-4; 0.02 with float16" },
+  shape,
+  noVerify,
+  flag("--dequantize", {
+    group: "Model",
+    help: "TF.js: store quantised kernels as float32 where a norm goes into them",
+  }),
+  { ...data, help: "ONNX, TF.js: real inputs to compare on: a folder of images, an NPY, NPZ (x) or CSV file" },
+  withDefault({ ...samples, help: "ONNX, TF.js: number of these inputs, at most" }, 64),
+] as const;
+
+const flags = [
+  { ...output, help: "path to write to: for a run or TF.js a folder, else a file of the same kind" },
+  dryRun,
+  json,
+  model,
+  ...foreignFlags,
+  ...foreignData("ONNX, TF.js"),
+] as const;
+
+/** What the command line of `evenkeel fold` says. */
+export type FoldFlags = FlagsOf<typeof flags>;
 
 /** `evenkeel fold` */
 export function foldCommand(): Command {
-  const fold = new Command("fold")
-    .description("Make batch norms part of the layers before or behind them, so that inference does not pay for them.")
-    .argument("<model>", "an .onnx file, a model.json of TF.js, a run's folder, or a .safetensors file")
-    .option(
-      "-o, --output <path>",
-      "where to write: a file of the same kind, or for a run a folder, which gets model.safetensors; for TF.js a folder, which gets model.json",
-    )
-    .option(
-      "--model <name|file>",
-      "the network, where the file does not hold it: a name, or a module such as ./net.js, whose code runs",
-    )
-    .option("--dry-run", "say what would be folded, and write nothing")
-    .option(
-      "--tolerance <x>",
-      "ONNX, TF.js: the largest relative difference that passes (default: 1e-4; 0.02 with float16)",
-      number("--tolerance"),
-    )
-    .option("--shape <name=1x3x32x32>", "ONNX, TF.js: the shape of an input that the model leaves open", shapeOption)
-    .option("--no-verify", "ONNX, TF.js: do not run and compare both models")
-    .option("--dequantize", "TF.js: store quantised kernels as float32 where a norm goes into them")
-    .option("--json", "print JSON")
-    .option(
-      "--data <source>",
-      "ONNX, TF.js: compare on real inputs too: a folder of images, an NPY or NPZ (x), or a CSV file",
-    )
-    .option("--samples <n>", "ONNX, TF.js: how many of them, at most", count("--samples"), 64);
-  return foreignDataOptions(fold, "ONNX, TF.js").action(async (model: string, flags: FoldFlags, command: Command) => {
-    if (flags.output === undefined && flags.dryRun !== true) {
-      command.error("error: required option '-o, --output <path>' not specified, nor --dry-run");
+  return command("fold", {
+    description: "Make batch norms part of the layers beside them, so that inference does not pay for them.",
+    takes: [["<model>", "an .onnx file, a model.json of TF.js, a run's folder, or a .safetensors file"]],
+    flags,
+    examples: [
+      "evenkeel fold runs/mnist -o folded",
+      "evenkeel fold model.onnx -o folded.onnx",
+      "evenkeel fold web/model.json --dry-run",
+    ],
+  }).action(async (path: string, given: FoldFlags, self: Command) => {
+    if (given.output === undefined && given.dryRun !== true) {
+      self.error("error: required option '-o, --output <path>' not specified, nor --dry-run");
     }
-    if (isOnnx(model)) process.stdout.write(`${await foldOnnxFile(model, checkForeignFlags(model, flags))}\n`);
-    else if (isTfjs(model)) process.stdout.write(`${await foldTfjsFile(model, checkForeignFlags(model, flags))}\n`);
+    if (isOnnx(path)) await foldOnnxFile(path, checkForeignFlags(path, given));
+    else if (isTfjs(path)) await foldTfjsFile(path, checkForeignFlags(path, given));
     else {
-      checkRunFlags(model, flags, command);
-      await foldRun(model, flags);
+      checkRunFlags(path, given, self);
+      await foldRun(path, given);
     }
   });
 }
 
 /** @throws ArgumentError if a flag does not serve runs, whose norms are folded without running another program */
-function checkRunFlags(run: string, flags: FoldFlags, command: Command): void {
+function checkRunFlags(run: string, given: FoldFlags, self: Command): void {
   const expected = "an .onnx model or a model.json of TF.js";
-  refuseForeignDataFlags(run, flags, expected);
-  const foreign = ["tolerance", "shape", "verify", "dequantize", "data", "samples"];
-  const flag = foreign.find((name) => command.getOptionValueSource(name) === "cli");
-  if (flag === undefined) return;
+  refuseForeignDataFlags(run, given, expected);
+  const other = foreignFlags.find(({ name }) => self.getOptionValueSource(name) === "cli");
+  if (other === undefined) return;
   throw new ArgumentError({
-    where: flag === "verify" ? "--no-verify" : `--${flag}`,
+    where: other === noVerify ? "--no-verify" : `--${other.name}`,
     expected,
     received: run,
     cure: "Leave it out: a run is compared before and after on noise, as its summary says.",
   });
 }
 
-async function foldRun(path: string, flags: FoldFlags): Promise<void> {
-  const run = await openModel(path, flags);
+async function foldRun(path: string, given: FoldFlags): Promise<void> {
+  const run = await openModel(path, given);
   const probe = probeFor(run.meta);
   const result = foldBatchNorm(run.model.eval(), probe === null ? {} : { probe });
   checkArchitecture(run, result);
-  const isDry = flags.dryRun === true || flags.output === undefined;
-  const file = isDry ? null : writeModel(flags.output ?? "", result.model, run);
+  const isDry = given.dryRun === true || given.output === undefined;
+  const file = isDry ? null : writeModel(given.output ?? "", result.model, run);
   const { folded, left, maxDifference = null } = result;
-  const text =
-    flags.json === true
-      ? JSON.stringify({ model: run.file, output: file, folded, left, maxDifference }, null, 2)
-      : describe(result, file);
-  process.stdout.write(`${text}\n`);
+  printResult(given, { model: run.file, output: file, folded, left, maxDifference }, () => describe(result, file));
 }
 
 /** Noise of the shape that the model takes; null where the file does not say it. */
@@ -119,9 +122,9 @@ function checkArchitecture({ file }: Run, { model, folded }: FoldedModel): void 
   });
 }
 
-function describe(result: FoldedModel, file: string | null): string {
+function describe(result: FoldedModel, file: string | null): string[] {
   const { maxDifference } = result;
   const difference =
     maxDifference === undefined ? "" : `; outputs for noise differ by at most ${maxDifference.toPrecision(2)}`;
-  return [...describeFolding(result, difference), ...(file === null ? [] : [`wrote ${file}`])].join("\n");
+  return [...describeFolding(result, difference), ...(file === null ? [] : [`wrote ${file}`])];
 }

@@ -1,18 +1,19 @@
-import type { InspectedNorm } from "../../formats/foreign/inspected-norm.js";
-import { parameterFindings, rangeOf, statisticsFindings } from "../../formats/foreign/norm-statistics.js";
+import { type InspectedNorm, rangesOf } from "../../formats/foreign/inspected-norm.js";
 import { foldBatchNorm } from "../../graph/fold-batch-norm.js";
+import { normFindings } from "../../graph/norm-checks.js";
 import type { AnyModule } from "../../nn/module.js";
 import { Norm } from "../../nn/norms/norm.js";
 import { RunningNorm } from "../../nn/norms/running-norm.js";
 import type { Tensor } from "../../tensor.js";
-import { openModel } from "../flags/model-options.js";
+import { openModel } from "../open-model.js";
 import { countNorms, listNorms } from "../print/norm-listing.js";
+import { printResult } from "../print/result.js";
 
 /** `evenkeel inspect RUN` */
 export async function inspectRun(
   path: string,
-  { json, ...flags }: { readonly json?: boolean; readonly model?: string },
-): Promise<string> {
+  flags: { readonly json: boolean | undefined; readonly model: string | undefined },
+): Promise<void> {
   const { model, file } = await openModel(path, flags);
   const { folded, left } = foldBatchNorm(model.eval());
   const modules = new Map(model.namedModules());
@@ -27,8 +28,7 @@ export async function inspectRun(
       leftBecause: left.find(({ norm }) => norm === place)?.reason ?? (module instanceof RunningNorm ? null : ofInput),
     });
   }
-  if (json === true) return JSON.stringify({ model: file, norms }, null, 2);
-  return [countNorms(norms), ...listNorms(norms)].join("\n");
+  printResult(flags, { model: file, norms }, () => [countNorms(norms), ...listNorms(norms)]);
 }
 
 const ofInput = "it takes its statistics from each input";
@@ -41,22 +41,18 @@ async function describe(module: Norm): Promise<Omit<InspectedNorm, "place" | "in
     ["mean", running?.runningMean ?? null],
     ["variance", running?.runningVar ?? null],
   ];
-  const values = new Map<string, Float64Array>();
-  for (const [name, tensor] of tensors) if (tensor !== null) values.set(name, Float64Array.from(await tensor.data()));
-  const [mean = null, variance] = [values.get("mean"), values.get("variance")];
+  const parameters: Record<string, Float64Array> = {};
+  for (const [name, tensor] of tensors) if (tensor !== null) parameters[name] = Float64Array.from(await tensor.data());
   return {
     kind: String(module),
-    channels: values.get("weight")?.length ?? mean?.length ?? null,
+    channels: (parameters["weight"] ?? parameters["mean"])?.length ?? null,
     eps: module.eps,
     // A plain average of all batches has no weight of its own.
     momentum: running === null || running.momentum === "cumulative" ? null : running.momentum,
     mode: running === null ? null : "inference",
     settings: {},
-    parameters: Object.fromEntries([...values].map(([name, numbers]) => [name, rangeOf(numbers)])),
-    findings: [
-      ...[...values].flatMap(([name, numbers]) => [...parameterFindings(name, numbers)]),
-      ...(variance === undefined ? [] : statisticsFindings(mean, variance, module.eps)),
-    ],
+    parameters: rangesOf(parameters),
+    findings: [...normFindings({ parameters, eps: module.eps }, "Evenkeel")],
   };
 }
 

@@ -11,13 +11,26 @@ import { softmax } from "../../ops/softmax.js";
 import { scope } from "../../scope.js";
 import { Tensor } from "../../tensor.js";
 import { predict as predictOutputs } from "../../train/evaluate.js";
-import { type ModelFlags, modelCommand, openModel } from "../flags/model-options.js";
-import { count } from "../flags/options.js";
+import { skipBadRows } from "../flags/data-flags.js";
+import { command, type FlagsOf, flag, withDefault } from "../flags/flag.js";
+import { evaluationBatchSize, model, runArgument } from "../flags/model-flags.js";
+import { json } from "../flags/output-flags.js";
+import { count } from "../flags/parsers.js";
+import { openModel } from "../open-model.js";
+import { printResult } from "../print/result.js";
 
-interface PredictFlags extends ModelFlags {
-  readonly top: number;
-  readonly skipBadRows?: boolean;
-}
+const flags = [
+  { ...skipBadRows, help: "leave out rows that cannot be used, instead of refusing them" },
+  model,
+  evaluationBatchSize,
+  withDefault(
+    flag("--top <k>", { group: "Output", help: "number of classes to name, the likeliest first", parse: count() }),
+    1,
+  ),
+  json,
+] as const;
+
+type PredictFlags = FlagsOf<typeof flags>;
 
 /** Where an input stands. */
 interface Place {
@@ -40,35 +53,35 @@ interface Inputs {
 
 /** `evenkeel predict` */
 export function predictCommand(): Command {
-  return modelCommand("predict", "Tell the class of images or rows, or what else the model was trained to tell.")
-    .argument(
-      "<files...>",
-      "PNG or JPEG images, which are brought to the size the model was trained on; CSV, NPY or NPZ (x) files without a target",
-    )
-    .option("--top <k>", "how many classes to name, the likeliest first", count("--top"), 1)
-    .option("--skip-bad-rows", "leave out rows that cannot be used, instead of refusing them")
-    .action((run: string, files: string[], flags: PredictFlags) => predictFiles(run, files, flags));
+  return command("predict", {
+    description: "Predict the class or value of images or table rows.",
+    takes: [
+      runArgument,
+      ["<files...>", "PNG or JPEG images, which are resized for the model; CSV, NPY or NPZ (x) files without a target"],
+    ],
+    flags,
+    examples: ["evenkeel predict runs/mnist digit.png --top 3", "evenkeel predict runs/homes new.csv --json"],
+  }).action((run: string, files: string[], given: PredictFlags) => predictFiles(run, files, given));
 }
 
-async function predictFiles(run: string, files: readonly string[], flags: PredictFlags): Promise<void> {
-  const { model, meta } = await openModel(run, flags);
+async function predictFiles(run: string, files: readonly string[], given: PredictFlags): Promise<void> {
+  const { model, meta } = await openModel(run, given);
   const predictions: Prediction[] = [];
-  for await (const { places, data } of inputsIn(meta, files, flags)) {
+  for await (const { places, data } of inputsIn(meta, files, given)) {
     const values = await outputsOf(model, meta, data);
     const width = values.length / places.length;
     for (const [k, place] of places.entries()) {
       const row = values.subarray(k * width, (k + 1) * width);
-      predictions.push({ ...place, ...interpret(row, meta, flags.top) });
+      predictions.push({ ...place, ...interpret(row, meta, given.top) });
     }
   }
-  const text = flags.json === true ? JSON.stringify(predictions, null, 2) : predictions.map(line).join("\n");
-  process.stdout.write(`${text}\n`);
+  printResult(given, predictions, () => predictions.map(line));
 }
 
 const rowFiles = [".csv", ".tsv", ".npy", ".npz"];
 
 /** The inputs of all files in their order; neighbouring images go together. */
-async function* inputsIn(meta: ModelMeta, files: readonly string[], flags: PredictFlags): AsyncGenerator<Inputs> {
+async function* inputsIn(meta: ModelMeta, files: readonly string[], given: PredictFlags): AsyncGenerator<Inputs> {
   let images: string[] = [];
   const flush = async (): Promise<Inputs> => {
     const inputs = { places: images.map((file) => ({ file })), data: await loadImages(meta, images) };
@@ -77,8 +90,8 @@ async function* inputsIn(meta: ModelMeta, files: readonly string[], flags: Predi
   };
   for (const file of files) {
     const isRows = rowFiles.includes(extname(file).toLowerCase());
-    if (images.length > 0 && (isRows || images.length === flags.batchSize)) yield await flush();
-    if (isRows) yield* rowsIn(meta, file, flags);
+    if (images.length > 0 && (isRows || images.length === given.batchSize)) yield await flush();
+    if (isRows) yield* rowsIn(meta, file, given);
     else images.push(file);
   }
   if (images.length > 0) yield await flush();

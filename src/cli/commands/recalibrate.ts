@@ -1,102 +1,97 @@
 import type { Command } from "commander";
 import { batches } from "../../data/batches.js";
 import type { Dataset } from "../../data/dataset.js";
-import { type RecalibrateMode, type RecalibrateProgress, recalibrate } from "../../graph/recalibrate.js";
-import type { DataPart } from "../../node/data/load-data-as.js";
+import { recalibrate } from "../../graph/recalibrate.js";
 import { writeModel } from "../../node/write-model.js";
 import { onWarning } from "../../warnings.js";
-import { dataHelp } from "../flags/data-options.js";
-import {
-  checkForeignFlags,
-  type ForeignDataFlags,
-  foreignDataOptions,
-  refuseForeignDataFlags,
-} from "../flags/foreign-data-options.js";
-import { type ModelFlags, modelCommand, openModel } from "../flags/model-options.js";
-import { count, number, oneOf } from "../flags/options.js";
-import { draw, loadPart, type ModelDataFlags } from "../model-data.js";
+import { data, drawSeed, part, samples, skipBadRows } from "../flags/data-flags.js";
+import { command, type FlagsOf, flag, required, withDefault } from "../flags/flag.js";
+import { checkForeignFlags, foreignData, refuseForeignDataFlags } from "../flags/foreign-flags.js";
+import { evaluationBatchSize, model } from "../flags/model-flags.js";
+import { json, output } from "../flags/output-flags.js";
+import { number, oneOf } from "../flags/parsers.js";
+import { draw, loadPart } from "../model-data.js";
 import { isOnnx } from "../model-kind.js";
+import { openModel } from "../open-model.js";
 import { checkAnyNorm, describeDrift } from "../print/describe-drift.js";
-import { passProgress } from "../print/pass-progress.js";
+import { type PassProgress, passProgress } from "../print/pass-progress.js";
+import { printResult } from "../print/result.js";
+import { printWarning } from "../print/warning.js";
 import { recalibrateOnnxFile } from "./onnx/recalibrate.js";
 
-interface RecalibrateFlags extends ModelFlags, ModelDataFlags, ForeignDataFlags {
-  readonly output: string;
-  readonly mode: RecalibrateMode;
-  readonly blend: number;
-}
+const flags = [
+  required(data),
+  { ...part, initially: "train, where there is one" },
+  withDefault({ ...samples, help: "number of samples, at most; 1,000 to 10,000 are enough" }, 10_000),
+  drawSeed,
+  skipBadRows,
+  ...foreignData("ONNX"),
+  model,
+  withDefault(
+    flag("--mode <mode>", {
+      group: "Model",
+      help: "mode: sequential (a pass for each norm, exact) or batch (one pass)",
+      parse: oneOf(["sequential", "batch"]),
+    }),
+    "sequential",
+  ),
+  withDefault(
+    flag("--blend <n>", {
+      group: "Model",
+      help: "number of samples that the old statistics count for",
+      parse: number(),
+    }),
+    0,
+  ),
+  evaluationBatchSize,
+  required({ ...output, help: "path to write to: for a run a folder, else a file of the same kind" }),
+  json,
+] as const;
 
-const parts: readonly DataPart[] = ["test", "validation", "train", "all"];
+/** What the command line of `evenkeel recalibrate` says. */
+export type RecalibrateFlags = FlagsOf<typeof flags>;
 
 /** `evenkeel recalibrate` */
 export function recalibrateCommand(): Command {
-  const command = modelCommand(
-    "recalibrate",
-    "Give batch norms the statistics of data: of what the model was trained on, or of where it will be used.",
-    "an .onnx file, a run's folder, or a .safetensors file",
-  )
-    .requiredOption(
-      "--data <source>",
-      `${dataHelp}. ONNX: a folder of images, an NPY or NPZ (x) file, or a CSV file of numbers`,
-    )
-    .requiredOption(
-      "-o, --output <path>",
-      "where to write: a file of the same kind, or for a run a folder, which gets model.safetensors",
-    )
-    .option(
-      "--mode <mode>",
-      "sequential (exact, a pass for each norm) or batch (one pass, as in training)",
-      oneOf("--mode", ["sequential", "batch"] as const),
-      "sequential",
-    )
-    .option("--samples <n>", "how many samples, at most; 1,000 to 10,000 are enough", count("--samples"), 10_000)
-    .option("--blend <n>", "how many samples the old statistics count for", number("--blend"), 0)
-    .option(
-      "--part <part>",
-      "train, validation, test or all (default: train, where the data have it or the model was trained on them)",
-      oneOf("--part", parts),
-    )
-    .option("--seed <n>", "what the samples are drawn by, if there are more", count("--seed", 0), 0)
-    .option("--skip-bad-rows", "leave out what cannot be used, instead of refusing it");
-  return foreignDataOptions(command, "ONNX").action(async (model: string, flags: RecalibrateFlags) => {
+  return command("recalibrate", {
+    description:
+      "Recompute the running statistics of batch norms on data. Use the training data, or data like those in use. ONNX models need no labels.",
+    takes: [["<model>", "an .onnx file, a run's folder, or a .safetensors file"]],
+    flags,
+    examples: [
+      "evenkeel recalibrate runs/mnist --data mnist -o recalibrated",
+      "evenkeel recalibrate model.onnx --data photos --mean 0.485,0.456,0.406 --std 0.229,0.224,0.225 -o new.onnx",
+    ],
+  }).action(async (path: string, given: RecalibrateFlags, self: Command) => {
     const progress = passProgress("norm", process.stderr);
     try {
-      const isGiven = command.getOptionValueSource("batchSize") !== "default";
-      const text = isOnnx(model)
-        ? await recalibrateOnnxFile(
-            model,
-            checkForeignFlags(model, flags),
-            isGiven ? flags.batchSize : null,
-            progress.show,
-          )
-        : await recalibrateRun(model, flags, progress.show);
-      progress.close();
-      process.stdout.write(`${text}\n`);
+      if (isOnnx(path)) {
+        const batchSize = self.getOptionValueSource("batchSize") === "default" ? null : given.batchSize;
+        await recalibrateOnnxFile(path, checkForeignFlags(path, given), batchSize, progress);
+      } else await recalibrateRun(path, given, progress);
     } finally {
       progress.close();
     }
   });
 }
 
-async function recalibrateRun(
-  path: string,
-  flags: RecalibrateFlags,
-  onProgress: (progress: RecalibrateProgress, samples: number) => void,
-): Promise<string> {
-  refuseForeignDataFlags(path, flags, "an .onnx model");
-  onWarning((message) => process.stderr.write(`evenkeel: warning: ${message}\n`));
-  const run = await openModel(path, flags);
-  const { dataset, part } = await loadPart(run.meta, flags);
-  const drawn = draw(dataset as Dataset<unknown>, flags);
-  const { mode, batchSize, blend } = flags;
+async function recalibrateRun(path: string, given: RecalibrateFlags, progress: PassProgress): Promise<void> {
+  refuseForeignDataFlags(path, given, "an .onnx model");
+  onWarning(printWarning);
+  const run = await openModel(path, given);
+  const { dataset, part } = await loadPart(run.meta, given);
+  const drawn = draw(dataset as Dataset<unknown>, given);
+  const { mode, batchSize, blend } = given;
   const result = await recalibrate(run.model, batches(drawn, { batchSize }), {
     mode,
     blend,
-    onProgress: (progress) => onProgress(progress, drawn.length),
+    onProgress: (state) => progress.show(state, drawn.length),
   });
+  progress.close();
   checkAnyNorm(path, result);
-  const output = writeModel(flags.output, run.model, run);
-  const about = { model: run.file, output, data: flags.data, part, mode };
-  if (flags.json === true) return JSON.stringify({ ...about, ...result }, null, 2);
-  return [...describeDrift(result, `${result.samples} samples (${part})`), `wrote ${output}`].join("\n");
+  const output = writeModel(given.output, run.model, run);
+  printResult(given, { model: run.file, output, data: given.data, part, mode, ...result }, () => [
+    ...describeDrift(result, `${result.samples} samples (${part})`),
+    `wrote ${output}`,
+  ]);
 }

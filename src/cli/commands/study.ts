@@ -1,8 +1,9 @@
 import { cpus } from "node:os";
 import { join } from "node:path";
-import { Command } from "commander";
-import { ArgumentError, DataError } from "../../errors.js";
+import type { Command } from "commander";
+import { DataError } from "../../errors.js";
 import { loadData } from "../../node/data/load-data.js";
+import { nearest } from "../../node/nearest.js";
 import { renderPage } from "../../pages/render-page.js";
 import { describeAnswer } from "../../pages/study/describe-answer.js";
 import { studyPage } from "../../pages/study/study-page.js";
@@ -10,84 +11,99 @@ import type { Budget, StudyData } from "../../study/experiment.js";
 import { chooseExperiments, experiments } from "../../study/experiments/index.js";
 import { type Finding, runStudy } from "../../study/run-study.js";
 import { version } from "../../version.js";
-import { count, number, oneOf } from "../flags/options.js";
+import { data } from "../flags/data-flags.js";
+import { command, type FlagsOf, flag, withDefault } from "../flags/flag.js";
+import { json } from "../flags/output-flags.js";
+import { count, number, oneOf } from "../flags/parsers.js";
 import { Interrupted, watchInterruption } from "../interruption.js";
 import { studyProgress } from "../print/study-progress.js";
 import { StudyFolder } from "../runs/study-folder.js";
-
-interface StudyFlags {
-  readonly data: string;
-  readonly seeds?: number;
-  readonly budget: Budget;
-  readonly minutes?: number;
-  readonly out?: string;
-  readonly json?: boolean;
-}
 
 /** Raised whenever a trial would measure something else than before: kept trials of another protocol are refused. */
 const protocol = 2;
 const classes = 10;
 
+const flags = [
+  withDefault({ ...data, help: "data set: fashion-mnist, mnist, or a folder of MNIST's IDX files" }, "fashion-mnist"),
+  flag("--seeds <k>", {
+    group: "Training",
+    help: "number of seeds for each experiment",
+    initially: "as many pairs as its share of the time allows",
+    parse: count(),
+  }),
+  withDefault(
+    flag("--budget <budget>", {
+      group: "Training",
+      help: "budget: quick (alive, batch, gap, linear; 15 minutes) or full (all; 3 hours)",
+      parse: oneOf<Budget>(["quick", "full"]),
+    }),
+    "quick",
+  ),
+  flag("--minutes <n>", {
+    group: "Training",
+    help: "minutes to spend",
+    initially: "the budget's",
+    parse: number(0),
+  }),
+  flag("--out <folder>", {
+    group: "Output",
+    help: "folder to write to; a study that it holds is continued",
+    initially: "studies/ and the data",
+  }),
+  { ...json, help: "print what is written to study.json" },
+] as const;
+
+type StudyFlags = FlagsOf<typeof flags>;
+
 /** `evenkeel study` */
 export function studyCommand(): Command {
-  return new Command("study")
-    .description("Measure claims of papers on normalisation over paired seeds, and write study.html and study.json.")
-    .argument(
-      "[name...]",
-      `experiments: ${experiments.map(({ name }) => name).join(", ")}; all of the budget if none is named`,
-    )
-    .option("--data <source>", "fashion-mnist, mnist, or a folder of MNIST's IDX files", "fashion-mnist")
-    .option(
-      "--seeds <k>",
-      "seeds of each experiment (default: as many pairs as its share of the time allows)",
-      count("--seeds"),
-    )
-    .option(
-      "--budget <budget>",
-      "quick (alive, batch, gap, linear; 15 minutes) or full (all; 3 hours)",
-      oneOf("--budget", ["quick", "full"] as const),
-      "quick",
-    )
-    .option("--minutes <n>", "another time than the budget's", number("--minutes", 0))
-    .option("--out <folder>", "where to write; a study that is there goes on (default: studies/ and the data)")
-    .option("--json", "print what is written to study.json")
-    .action((names: string[], flags: StudyFlags, command: Command) => study(names, flags, command));
+  const names = experiments.map(({ name }) => name).join(", ");
+  return command("study", {
+    description: `Measure claims of papers on normalisation over paired seeds. The results are study.html and study.json. Experiments: ${names}.`,
+    takes: [["[name...]", "experiments to run (default: all of the budget)"]],
+    flags,
+    examples: [
+      "evenkeel study",
+      "evenkeel study batch gap --seeds 5",
+      "evenkeel study --budget full --out studies/full",
+    ],
+  }).action((named: string[], given: StudyFlags, self: Command) => study(named, given, self));
 }
 
-async function study(names: readonly string[], flags: StudyFlags, command: Command): Promise<void> {
-  const chosen = choose(names, flags, command);
+async function study(names: readonly string[], given: StudyFlags, self: Command): Promise<void> {
+  const chosen = choose(names, given, self);
   const interruption = watchInterruption();
-  const loaded = await loadData(flags.data);
-  const data = checkData(flags.data, loaded);
-  const facts = { data: flags.data, train: data.train.length, test: data.test.length, protocol };
-  const folder = new StudyFolder(flags.out ?? join("studies", flags.data.replaceAll(/[^\w-]+/g, "-")), facts);
+  const loaded = await loadData(given.data);
+  const data = checkData(given.data, loaded);
+  const facts = { data: given.data, train: data.train.length, test: data.test.length, protocol };
+  const folder = new StudyFolder(given.out ?? join("studies", given.data.replaceAll(/[^\w-]+/g, "-")), facts);
   const close = (): void => folder.close();
   process.once("exit", close);
-  const out = flags.json === true ? process.stderr : process.stdout;
+  const out = given.json === true ? process.stderr : process.stdout;
   const say = (line: string): void => {
     out.write(`${line}\n`);
   };
   say(`${loaded.description}; ${chosen.map(({ name }) => name).join(", ")}`);
-  if (folder.kept > 0) say(`going on after ${folder.kept} trials`);
+  if (folder.kept > 0) say(`resuming after ${folder.kept} trials`);
   const progress = studyProgress(out);
   try {
     interruption.defer();
     const findings = await runStudy({
       experiments: chosen,
       data,
-      budget: flags.budget,
-      seeds: flags.seeds,
-      ...(flags.minutes !== undefined && { seconds: 60 * flags.minutes }),
+      budget: given.budget,
+      seeds: given.seeds,
+      ...(given.minutes !== undefined && { seconds: 60 * given.minutes }),
       store: folder,
       signal: interruption.signal,
       pause: () => new Promise((resolve) => setImmediate(resolve)),
       onProgress: progress.show,
     });
     progress.close();
-    const record = `${JSON.stringify({ version, data: flags.data, budget: flags.budget, experiments: findings.map(recordOf) }, null, 2)}\n`;
+    const record = `${JSON.stringify({ version, data: given.data, budget: given.budget, experiments: findings.map(recordOf) }, null, 2)}\n`;
     const page = studyPage({
-      data: `${flags.data}: ${loaded.description}`,
-      budget: flags.budget,
+      data: `${given.data}: ${loaded.description}`,
+      budget: given.budget,
       findings,
       origin: `evenkeel study, version ${version}; begun ${folder.begun.slice(0, 10)}; ${machine()}.`,
     });
@@ -99,10 +115,10 @@ async function study(names: readonly string[], flags: StudyFlags, command: Comma
       for (const answer of answers) say(`  ${answer.verdict}: ${answer.question.claim} ${describeAnswer(answer)}`);
     }
     say(`\nwrote ${files.join(" and ")}`);
-    if (flags.json === true) process.stdout.write(record);
+    if (given.json === true) process.stdout.write(record);
   } catch (error) {
     if (!(error instanceof Interrupted)) throw error;
-    process.stderr.write("evenkeel: interrupted; every trial so far is kept. Go on with the same command.\n");
+    process.stderr.write("evenkeel: interrupted; every trial so far is kept. Run the same command to continue.\n");
     process.exitCode = error.code;
   } finally {
     progress.close();
@@ -113,15 +129,18 @@ async function study(names: readonly string[], flags: StudyFlags, command: Comma
 }
 
 /** The experiments asked for; a name that is unknown is misuse. */
-function choose(names: readonly string[], { budget, minutes }: StudyFlags, command: Command) {
+function choose(names: readonly string[], { budget, minutes }: StudyFlags, self: Command) {
   if (minutes !== undefined && !(minutes > 0))
-    command.error(`error: --minutes: expected a number above 0, got ${minutes}`);
-  try {
-    return chooseExperiments(names, budget);
-  } catch (error) {
-    if (error instanceof ArgumentError) return command.error(`error: ${error.message}`);
-    throw error;
+    self.error(`error: --minutes: expected a number above 0, got ${minutes}`);
+  const known = experiments.map(({ name }) => name);
+  const unknown = names.filter((name) => !known.includes(name));
+  if (unknown.length > 0) {
+    const near = unknown.flatMap((name) => nearest(name, known) ?? []);
+    const cure =
+      near.length > 0 ? `Did you mean ${near.join(", ")}?` : "Leave the names out for all experiments of the budget.";
+    self.error(`error: name: expected some of ${known.join(", ")}, got ${unknown.join(", ")}. ${cure}`);
   }
+  return chooseExperiments(names, budget);
 }
 
 /** @throws DataError if the data are not images of ten classes, for which the experiments and their rules are made */

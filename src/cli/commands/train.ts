@@ -2,8 +2,13 @@ import { join } from "node:path";
 import type { Command } from "commander";
 import { setBackend } from "../../backend/index.js";
 import type { Communicator } from "../../communicator.js";
+import { broadcastValue } from "../../distributed/broadcast-value.js";
+import { checkSameOnRanks } from "../../distributed/check-same-on-ranks.js";
 import { DivergedError } from "../../errors.js";
 import { saveModel } from "../../formats/model-file/save-model.js";
+import { joinRanks } from "../../mpi/join-ranks.js";
+import { networks, normOptions } from "../../networks/networks.js";
+import { othersThatUse } from "../../networks/norms.js";
 import type { Module } from "../../nn/module.js";
 import { RunningNorm } from "../../nn/norms/running-norm.js";
 import { currentSeed, seed } from "../../random.js";
@@ -13,10 +18,11 @@ import type { CheckpointOptions } from "../../train/checkpoints.js";
 import { evaluate } from "../../train/evaluate.js";
 import { type EpochReport, fit } from "../../train/fit.js";
 import { onWarning } from "../../warnings.js";
+import { command } from "../flags/flag.js";
 import { defaultLr, type TrainFlags, trainFlags } from "../flags/train-flags.js";
 import { Interrupted, type Interruption, watchInterruption } from "../interruption.js";
 import { progress } from "../print/progress.js";
-import { checkSameOnRanks, joinRanks, share } from "../ranks.js";
+import { printWarning } from "../print/warning.js";
 import { report } from "../runs/report.js";
 import { RunFolder } from "../runs/run-folder.js";
 import type { EpochMetrics, RunListener } from "../runs/run-listener.js";
@@ -26,7 +32,31 @@ import { prepareTraining, type Training } from "../runs/training.js";
 
 /** `evenkeel train` */
 export function trainCommand(): Command {
-  return trainFlags().action((flags: TrainFlags, command: Command) => train(flags, command));
+  return command("train", {
+    description: `Train a network on images, tables or arrays, and write the model and its metrics. Networks by name: ${Object.keys(networks).join(", ")}.`,
+    takes: [],
+    flags: trainFlags,
+    examples: [
+      "evenkeel train --data fashion-mnist --norm group --epochs 5",
+      "evenkeel train --data homes.csv --target price --out runs/homes",
+      "evenkeel train --resume --out runs/homes",
+    ],
+  })
+    .hook("preAction", (_, self) => refuseUnused(self))
+    .action((given: TrainFlags, self: Command) => train(given, self));
+}
+
+/** A flag that the norm has no use for would be ignored, which is not what was meant: misuse. */
+function refuseUnused(self: Command): void {
+  const { norm } = self.opts<TrainFlags>();
+  for (const [name, setting] of Object.entries(normOptions)) {
+    const others = self.getOptionValue(name) === undefined ? null : othersThatUse(setting, norm);
+    if (others === null) continue;
+    const flag = self.options.find((option) => option.attributeName() === name)?.long;
+    self.error(
+      `error: ${flag}: expected a norm that has a use for it (${others}), got --norm ${norm}. Leave it out, or choose another norm.`,
+    );
+  }
 }
 
 /** Under runs/, after the data and, if it is named, the network. */
@@ -38,36 +68,31 @@ function say(line: string): void {
   process.stdout.write(`${line}\n`);
 }
 
-function warn(line: string): void {
-  process.stderr.write(`evenkeel: warning: ${line}\n`);
-}
-
-async function train(given: TrainFlags, command: Command): Promise<void> {
+async function train(given: TrainFlags, self: Command): Promise<void> {
   if (given.data === undefined && (given.resume !== true || given.out === undefined)) {
-    command.error(`error: required option '${given.resume ? "--out <folder>" : "--data <source>"}' not specified`);
+    self.error(`error: required option '${given.resume ? "--out <folder>" : "--data <source>"}' not specified`);
   }
   const communicator = await joinRanks(given.mpiTimeout);
-  checkSameOnRanks(communicator, "flags", flagsOf(given, command));
+  checkSameOnRanks(communicator, "flags", flagsOf(given, self));
   const interruption = watchInterruption();
   if (communicator.rank > 0) return trainAlong(communicator, interruption);
-  onWarning(warn);
+  onWarning(printWarning);
   const folder = new RunFolder(folderOf(given));
   const close = (): void => folder.close();
   process.once("exit", close);
   try {
-    if (folder.wasLeft) warn(`${folder.path}: the last run here ended without releasing it`);
-    const saved = given.resume === true ? savedRun(folder, command) : null;
-    const finished = given.resume === true && saved === null ? finishedRun(folder, command) : null;
-    const flags = saved === null ? given : flagsToGoOn(command, given, saved.record, folder.path);
+    if (folder.wasLeft) printWarning(`${folder.path}: the last run here ended without releasing it`);
+    const saved = given.resume === true ? savedRun(folder, self) : null;
+    const finished = given.resume === true && saved === null ? finishedRun(folder, self) : null;
+    const flags = saved === null ? given : flagsToGoOn(self, given, saved.record, folder.path);
     if (finished !== null) {
-      resumedFlags(command, given, finished, folder.path);
-      say(`${folder.path}: this run is finished; there is nothing to go on with`);
+      resumedFlags(self, given, finished, folder.path);
+      say(`${folder.path}: this run is finished; there is nothing to resume`);
       return;
     }
     if (given.resume === true && saved === null) {
-      if (given.data === undefined)
-        command.error(`error: no run in ${folder.path} to resume, and no --data to begin one`);
-      warn(`${folder.path}: no run to resume; beginning one`);
+      if (given.data === undefined) self.error(`error: no run in ${folder.path} to resume, and no --data to start one`);
+      printWarning(`${folder.path}: no run to resume; starting one`);
     }
     folder.checkFree({ report: flags.report, isResumed: saved !== null });
     await trainIn(folder, flags, saved, interruption, communicator);
@@ -93,7 +118,7 @@ interface SharedRun {
 /** Trains with rank 0, which alone speaks and writes. */
 async function trainAlong(communicator: Communicator, interruption: Interruption): Promise<void> {
   onWarning(() => {});
-  const { flags, checkpoint } = share<SharedRun>(communicator, null);
+  const { flags, checkpoint } = broadcastValue<SharedRun>(communicator, null);
   setBackend(flags.backend);
   if (flags.threads !== undefined) await threads(flags.threads);
   seed(flags.seed ?? 0);
@@ -118,14 +143,14 @@ async function trainIn(
   communicator: Communicator,
 ): Promise<void> {
   const { reason } = await threads(given.threads);
-  if (reason !== null) warn(`--threads ${given.threads}: ${reason}`);
+  if (reason !== null) printWarning(`--threads ${given.threads}: ${reason}`);
   setBackend(given.backend);
   if (given.seed !== undefined) seed(given.seed);
   const flags = { ...given, lr: given.lr ?? defaultLr[given.optimizer], seed: currentSeed() };
   const record = saved === null ? recordOf(flags) : { ...saved.record, epochs: flags.epochs };
-  folder.named = namedAgain(record, folder.path);
+  folder.named = namedAgain(record);
   const checkpointText = saved === null ? null : Buffer.from(saved.checkpoint).toString("base64");
-  share<SharedRun>(communicator, { flags, checkpoint: checkpointText });
+  broadcastValue<SharedRun>(communicator, { flags, checkpoint: checkpointText });
   const training = await prepareTraining(flags, record, folder.path, communicator);
   checkSameOnRanks(communicator, "data and network", training.facts);
   say(communicator.size === 1 ? training.summary : `${training.summary}; ${communicator.size} ranks`);
@@ -133,9 +158,9 @@ async function trainIn(
   if (saved !== null) {
     checkFacts(saved.facts, training.facts);
     folder.resume(saved.logs);
-    say(`going on in epoch ${Math.min(saved.epoch + 1, flags.epochs)}/${flags.epochs}, after step ${saved.step}`);
+    say(`resuming in epoch ${Math.min(saved.epoch + 1, flags.epochs)}/${flags.epochs}, after step ${saved.step}`);
   } else if (left !== null) {
-    warn(`${folder.path} holds an unfinished run, which this one replaces as soon as it has something to save`);
+    printWarning(`${folder.path} holds an unfinished run, which this one replaces as soon as it has something to save`);
   }
   const metrics = folder.log("metrics.jsonl");
   let last: EpochMetrics | null = null;
@@ -148,7 +173,7 @@ async function trainIn(
         metrics.append(JSON.stringify(line));
       },
     },
-    ...(flags.report ? [report(training, folder, saved?.step ?? 0, warn)] : []),
+    ...(flags.report ? [report(training, folder, saved?.step ?? 0, printWarning)] : []),
   ];
   const checkpoint: CheckpointOptions = {
     ...flags.checkpointEvery,
@@ -281,7 +306,7 @@ function warnIfStale(model: Module, steps: number): void {
   const largest = Math.max(0, ...momenta.filter((momentum) => momentum !== "cumulative"));
   const left = largest ** steps;
   if (left <= 0.01) return;
-  warn(
+  printWarning(
     `running statistics are stale: momentum ${largest} over ${steps} steps leaves ${(100 * left).toFixed(0)} % of ` +
       "their initial values. Train longer, lower --norm-momentum, or recalibrate the run.",
   );

@@ -1,16 +1,15 @@
-import { Command, Option } from "commander";
 import { ArgumentError } from "../../errors.js";
-import { normOptions } from "../../networks/networks.js";
-import { type NormName, normNames, othersThatUse } from "../../networks/norms.js";
+import { normNames } from "../../networks/norms.js";
 import type { Tensor } from "../../tensor.js";
 import { Adam, AdamW } from "../../train/adam.js";
 import type { CheckpointOptions } from "../../train/checkpoints.js";
 import type { Optimizer } from "../../train/optimizer.js";
 import { constantLr, cosineLr, type LrScaling, oneCycleLr, type Schedule, stepLr } from "../../train/schedules.js";
 import { Sgd } from "../../train/sgd.js";
-import { type DataFlags, dataOptions } from "./data-options.js";
-import { networkOption } from "./model-options.js";
-import { count, number, oneOf } from "./options.js";
+import { trainingData } from "./data-flags.js";
+import { type FlagsOf, flag, withDefault } from "./flag.js";
+import { batchSize, newModel } from "./model-flags.js";
+import { count, number, oneOf } from "./parsers.js";
 
 /** What `--optimizer` names. */
 export const optimizers = {
@@ -44,113 +43,137 @@ export const defaultLr = { adam: 0.01, adamw: 0.01, sgd: 0.1 } as const;
 /** Samples in a step, for which {@link defaultLr} are. */
 export const defaultBatchSize = 64;
 
-/** What the command line of `evenkeel train` says. */
-export interface TrainFlags extends DataFlags {
-  readonly model?: string;
-  readonly norm: NormName;
-  readonly normMomentum?: number;
-  readonly normEps?: number;
-  readonly groups?: number;
-  readonly virtualBatchSize?: number;
-  readonly batchSize: number;
-  readonly epochs: number;
-  readonly lr?: number;
-  readonly lrScaling: LrScaling;
-  readonly optimizer: keyof typeof optimizers;
-  readonly schedule: keyof typeof schedules;
-  readonly weightDecay: number;
-  readonly seed?: number;
-  readonly threads?: number;
-  readonly syncBn: boolean;
-  readonly mpiTimeout?: number;
-  readonly backend: "cpu" | "wasm";
-  readonly out?: string;
-  readonly checkpointEvery: Pick<CheckpointOptions, "everySteps" | "everySeconds">;
-  readonly resume?: boolean;
-  readonly report: boolean;
-}
-
-/** Reads how often to save: `500`, `30s` or `5min`. @throws ArgumentError if it is none of these */
-function checkpointEvery(text: string): TrainFlags["checkpointEvery"] {
-  const [, amount, unit] = /^(\d+)(s|min)?$/.exec(text) ?? [];
-  const value = Number(amount);
-  if (value > 0) return unit === undefined ? { everySteps: value } : { everySeconds: value * (unit === "s" ? 1 : 60) };
-  const expected = "a number of steps such as 500, or a time such as 30s or 5min";
-  throw new ArgumentError({ where: "--checkpoint-every", expected, received: text, cure: "Pass one of these." });
-}
-
 function words<Key extends string>(table: Readonly<Record<Key, unknown>>): Key[] {
   return Object.keys(table) as Key[];
 }
 
-/** A command that takes {@link TrainFlags}. */
-export function trainFlags(): Command {
-  const command = new Command("train").description(
-    "Train a network on images, tables or arrays, and write the model and its metrics.",
-  );
-  return dataOptions(command)
-    .addOption(networkOption())
-    .option("--norm <kind>", `which normalisation: ${normNames.join(", ")}`, oneOf("--norm", normNames), "batch")
-    .option(
-      "--norm-momentum <m>",
-      "batch norm: weight of the old running value, in [0, 1) (default: 0.99)",
-      number("--norm-momentum"),
-    )
-    .option("--norm-eps <eps>", "added under the root (default: 1e-5, rms 1e-6)", number("--norm-eps"))
-    .option("--groups <n>", "group norm: groups, at most (default: 32)", count("--groups"))
-    .option(
-      "--virtual-batch-size <n>",
-      "ghost norm: samples normalised together (default: 32)",
-      count("--virtual-batch-size", 2),
-    )
-    .option("--batch-size <n>", "samples in a step", count("--batch-size"), defaultBatchSize)
-    .option("--epochs <n>", "passes over the training data", count("--epochs"), 3)
-    .option("--lr <rate>", "learning rate, the highest of the schedule (default: 0.01, sgd 0.1)", number("--lr", 0))
-    .option(
-      "--lr-scaling <rule>",
-      `how --lr follows a batch size other than ${defaultBatchSize}: ${lrScalings.join(", ")}`,
-      oneOf("--lr-scaling", lrScalings),
-      "none",
-    )
-    .option("--optimizer <name>", words(optimizers).join(", "), oneOf("--optimizer", words(optimizers)), "adam")
-    .option("--schedule <name>", words(schedules).join(", "), oneOf("--schedule", words(schedules)), "one-cycle")
-    .option("--weight-decay <x>", "not on norm weights and biases", number("--weight-decay", 0), 0)
-    .option("--seed <n>", "equal seeds, equal runs (default: drawn and reported)", count("--seed", 0))
-    .option(
-      "--threads <n>",
-      "threads to use (default: EVENKEEL_THREADS, or as many as the machine runs at once, up to 8)",
-      count("--threads"),
-    )
-    .option("--no-sync-bn", "under mpirun: batch norms take statistics of each rank's own part of a batch")
-    .option(
-      "--mpi-timeout <seconds>",
-      "under mpirun: how long ranks wait for each other before they say who is missing (default: 60)",
-      number("--mpi-timeout"),
-    )
-    .option("--backend <name>", "wasm, cpu", oneOf("--backend", ["wasm", "cpu"] as const), "wasm")
-    .option("--out <folder>", "where to write (default: runs/DATA, or runs/DATA-MODEL)")
-    .option("--no-report", "write no report.html, and record nothing for it")
-    .addOption(
-      new Option(
-        "--checkpoint-every <n|time>",
-        "save where it stands after so many steps, or a time such as 30s or 5min",
-      )
-        .argParser(checkpointEvery)
-        .default({ everySeconds: 60 }, "60s"),
-    )
-    .option("--resume", "go on with the unfinished run of --out, with its flags")
-    .hook("preAction", (_, command) => refuseUnused(command));
-}
+const group = "Training";
 
-/** A flag that the norm has no use for would be ignored, which is not what was meant: misuse. */
-function refuseUnused(command: Command): void {
-  const { norm } = command.opts<TrainFlags>();
-  for (const [name, setting] of Object.entries(normOptions)) {
-    const others = command.getOptionValue(name) === undefined ? null : othersThatUse(setting, norm);
-    if (others === null) continue;
-    const flag = command.options.find((option) => option.attributeName() === name)?.long;
-    command.error(
-      `error: ${flag}: expected a norm that has a use for it (${others}), got --norm ${norm}. Leave it out, or choose another norm.`,
-    );
-  }
+/** How the network of a name is normalised. */
+const normFlags = [
+  withDefault(
+    flag("--norm <kind>", { group: "Model", help: `normalisation: ${normNames.join(", ")}`, parse: oneOf(normNames) }),
+    "batch",
+  ),
+  flag("--norm-momentum <m>", {
+    group: "Model",
+    help: "batch norm: weight of the old running value, in [0, 1)",
+    initially: "0.99",
+    parse: number(),
+  }),
+  flag("--norm-eps <eps>", {
+    group: "Model",
+    help: "number added to the variance under the root",
+    initially: "1e-5, rms 1e-6",
+    parse: number(),
+  }),
+  flag("--groups <n>", { group: "Model", help: "group norm: groups, at most", initially: "32", parse: count() }),
+  flag("--virtual-batch-size <n>", {
+    group: "Model",
+    help: "ghost norm: samples normalised together",
+    initially: "32",
+    parse: count(2),
+  }),
+] as const;
+
+const optimizationFlags = [
+  withDefault({ ...batchSize, group, help: "samples in a step" }, defaultBatchSize),
+  withDefault(flag("--epochs <n>", { group, help: "passes over the training data", parse: count() }), 3),
+  flag("--lr <rate>", {
+    group,
+    help: "learning rate, the highest of the schedule",
+    initially: "0.01, sgd 0.1",
+    parse: number(0),
+  }),
+  withDefault(
+    flag("--lr-scaling <rule>", {
+      group,
+      help: `rule by which --lr follows the batch size, from ${defaultBatchSize} on: ${lrScalings.join(", ")}`,
+      parse: oneOf(lrScalings),
+    }),
+    "none",
+  ),
+  withDefault(
+    flag("--optimizer <name>", {
+      group,
+      help: `optimizer: ${words(optimizers).join(", ")}`,
+      parse: oneOf(words(optimizers)),
+    }),
+    "adam",
+  ),
+  withDefault(
+    flag("--schedule <name>", {
+      group,
+      help: `schedule of the learning rate: ${words(schedules).join(", ")}`,
+      parse: oneOf(words(schedules)),
+    }),
+    "one-cycle",
+  ),
+  withDefault(
+    flag("--weight-decay <x>", { group, help: "weight decay; norm weights and biases have none", parse: number(0) }),
+    0,
+  ),
+  flag("--seed <n>", {
+    group,
+    help: "seed: equal seeds give equal runs",
+    initially: "drawn and reported",
+    parse: count(0),
+  }),
+] as const;
+
+/** What carries out the training: nothing of it changes the result but `--no-sync-bn`. */
+const machineFlags = [
+  flag("--threads <n>", {
+    group,
+    help: "number of threads",
+    initially: "EVENKEEL_THREADS, or those of the machine, up to 8",
+    parse: count(),
+  }),
+  withDefault(flag("--backend <name>", { group, help: "backend: wasm or cpu", parse: oneOf(["wasm", "cpu"]) }), "wasm"),
+  flag("--no-sync-bn", { group, help: "under mpirun: batch norms use the statistics of each rank's own samples" }),
+  flag("--mpi-timeout <seconds>", {
+    group,
+    help: "under mpirun: seconds that ranks wait for each other",
+    initially: "60",
+    option: "timeout",
+    parse: number(),
+  }),
+] as const;
+
+/** What a run keeps, and where. */
+const runFlags = [
+  flag("--out <folder>", { group: "Output", help: "folder to write to", initially: "runs/DATA, or runs/DATA-MODEL" }),
+  flag("--resume", { group: "Output", help: "continue the unfinished run of --out, with its flags" }),
+  withDefault(
+    flag("--checkpoint-every <n|time>", {
+      group: "Output",
+      help: "interval between checkpoints: steps, or a time such as 30s or 5min",
+      parse: interval,
+    }),
+    { everySeconds: 60 },
+    "60s",
+  ),
+  flag("--no-report", { group: "Output", help: "write no report.html, and record nothing for it" }),
+] as const;
+
+/** The flags of `evenkeel train`. */
+export const trainFlags = [
+  ...trainingData,
+  newModel,
+  ...normFlags,
+  ...optimizationFlags,
+  ...machineFlags,
+  ...runFlags,
+] as const;
+
+/** What the command line of `evenkeel train` says; a run that is resumed has its data from its record. */
+export type TrainFlags = Omit<FlagsOf<typeof trainFlags>, "data"> & { readonly data: string };
+
+/** Reads how often to save: `500`, `30s` or `5min`. @throws ArgumentError if it is none of these */
+function interval(text: string, where: string): Pick<CheckpointOptions, "everySteps" | "everySeconds"> {
+  const [, amount, unit] = /^(\d+)(s|min)?$/.exec(text) ?? [];
+  const value = Number(amount);
+  if (value > 0) return unit === undefined ? { everySteps: value } : { everySeconds: value * (unit === "s" ? 1 : 60) };
+  const expected = "a number of steps such as 500, or a time such as 30s or 5min";
+  throw new ArgumentError({ where, expected, received: text, cure: "Pass one of these." });
 }

@@ -14,7 +14,7 @@ import { formatNumber, formatTable } from "./table.js";
 export function describeDiagnosis(diagnosis: Diagnosis, part: DataPart): string {
   const { samples, batchSize, gap, norms, activations, depth, notes, findings } = diagnosis;
   const scores =
-    gap === null ? [] : [`with running statistics ${score(gap.running)}; with those of batches ${score(gap.batch)}`];
+    gap === null ? [] : [`with running statistics ${score(gap.running)}; with batch statistics ${score(gap.batch)}`];
   const noisy = norms.filter(({ noise }) => noise !== null);
   const blocks = [
     [`${samples} samples (${part}) in batches of ${batchSize}`, ...scores].join("\n"),
@@ -59,7 +59,7 @@ const mostCauses = 8;
 
 function causesTable({ causes }: Gap): string {
   const rows = causes.slice(0, mostCauses).map(({ layer, gain }) => [layer, shown(gain)]);
-  return table(["with those of batches in this norm alone", "the loss falls by"], rows);
+  return table(["with batch statistics in this norm alone", "the loss falls by"], rows);
 }
 
 const normHead = [

@@ -17,11 +17,11 @@ export function checkAnyNorm(path: string, { norms, left }: Pick<Recalibration, 
 export function describeDrift({ norms, left }: Pick<Recalibration, "norms" | "left">, about: string): string[] {
   const rows = norms.map(({ norm, drift }) => [norm, drift.mean.toFixed(3), drift.deviation.toFixed(3)]);
   const table = formatTable([["norm", "mean moved by", "deviation by"], ...rows]);
-  const kept = left.map(({ norm, reason }) => `${norm} is as it was: ${reason}`);
+  const kept = left.map(({ norm, reason }) => `${norm} unchanged: ${reason}`);
   const skipped = norms.flatMap(({ norm, skipped: count }) =>
     count === 0
       ? []
-      : [`${norm}: ${count} ${count === 1 ? "batch" : "batches"} left out, since a mean or variance was not finite`],
+      : [`${norm}: ${count} ${count === 1 ? "batch" : "batches"} skipped, since a mean or variance was not finite`],
   );
   return [`${about}; in units of each channel's deviation:`, "", table, "", ...kept, ...skipped];
 }

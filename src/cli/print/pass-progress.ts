@@ -1,7 +1,13 @@
 import { openBar, plainEverySeconds } from "./bar.js";
 
+/** Shows where a computation stands, until it is closed. */
+export interface PassProgress {
+  show(state: PassState, samples: number): void;
+  close(): void;
+}
+
 /** Where a computation stands that goes through its samples several times. */
-interface PassProgress {
+interface PassState {
   /** The pass, counted from 0. */
   readonly pass: number;
   readonly passes: number;
@@ -14,10 +20,7 @@ interface PassProgress {
  *
  * @param noun - what a pass is for
  */
-export function passProgress(
-  noun: string,
-  out: NodeJS.WriteStream,
-): { show(progress: PassProgress, samples: number): void; close(): void } {
+export function passProgress(noun: string, out: NodeJS.WriteStream): PassProgress {
   const bar = openBar(out, `${noun} {pass}/{passes} {bar} {percentage}%`);
   bar?.start(1, 0, { pass: 0, passes: "–" });
   let lastLine = performance.now();

@@ -172,6 +172,8 @@ export class RunFolder {
       write();
     } catch (cause) {
       if (cause instanceof EvenkeelError) throw cause;
+      // It may have been moved just now.
+      this.checkPlace();
       const again = existsSync(join(this.path, checkpointName)) ? `go on with: ${this.resumption}` : "run it again";
       throw new DataError(
         {

@@ -1,8 +1,6 @@
 import { resolve } from "node:path";
 import type { Command } from "commander";
 import { ArgumentError, EvenkeelError, FormatError } from "../../errors.js";
-import { isKnown } from "../../node/data/known.js";
-import { isInside } from "../../node/inside-folder.js";
 import { isBuiltIn } from "../../node/load-network.js";
 import type { TrainFlags } from "../flags/train-flags.js";
 import { resumption } from "./run-folder.js";
@@ -63,19 +61,9 @@ function noRecord(where: string, received: string): FormatError {
   return new FormatError({ where, expected: "the flags of a run of this version", received: shown, cure });
 }
 
-/**
- * What must be named again where a run is gone on with: a file never chooses which module is run, or what is read outside the folders
- * that the user works in.
- *
- * @param out - the folder of the run
- * @returns flags and their values, as the record has them
- */
-export function namedAgain({ model, data }: RunRecord, out: string): string[] {
-  const isNear = typeof data === "string" && (isKnown(data) || isInside(".", data) || isInside(out, resolve(data)));
-  return [
-    ...(typeof model === "string" && !isBuiltIn(model) ? ["--model", model] : []),
-    ...(typeof data === "string" && !isNear ? ["--data", data] : []),
-  ];
+/** The flags that must be given again where a run is gone on with: a file never chooses which module is run. */
+export function namedAgain({ model }: RunRecord): string[] {
+  return typeof model === "string" && !isBuiltIn(model) ? ["--model", model] : [];
 }
 
 /**
@@ -111,16 +99,15 @@ export function resumedFlags(command: Command, flags: TrainFlags, record: RunRec
 /**
  * The same, of a run that is not finished.
  *
- * @throws ArgumentError naming also what must be given again, and is not
+ * @throws ArgumentError also where the module of its network must be named again, and is not
  */
 export function flagsToGoOn(command: Command, flags: TrainFlags, record: RunRecord, out: string): TrainFlags {
   const resumed = resumedFlags(command, flags, record, out);
-  const named = namedAgain(record, out);
-  const missing = named.filter((flag) => flag.startsWith("--") && !isGiven(command, flag.slice(2)));
-  if (missing.length === 0) return resumed;
+  const named = namedAgain(record);
+  if (named.length === 0 || isGiven(command, "model")) return resumed;
   throw new ArgumentError({
     where: resumption(out),
-    expected: `${missing.join(" and ")} again: a file must not choose which code runs, or what is read elsewhere`,
+    expected: "--model again: a file must not choose which code runs",
     received: "none",
     cure: `If you trust what the run names: ${resumption(out, named)}.`,
   });

@@ -15,9 +15,9 @@ import type { Optimizer } from "../../train/optimizer.js";
 import { type Schedule, scaledLr } from "../../train/schedules.js";
 import type { Loss } from "../../train/step.js";
 import { examine } from "../examine.js";
-import { openData } from "../flags/data-options.js";
 import { defaultBatchSize, defaultLr, optimizers, schedules, type TrainFlags } from "../flags/train-flags.js";
 import { describeErrors } from "../print/describe-errors.js";
+import { openData } from "../training-data.js";
 import type { EpochMetrics } from "./run-listener.js";
 import type { RunRecord } from "./run-record.js";
 

@@ -1,5 +1,5 @@
+import { type Moments, mergeMoments, momentsAt } from "../../moments.js";
 import { Generator } from "../../random.js";
-import { type Moments, mergeMoments } from "../summary.js";
 import type { BatchNoise } from "./diagnosis.js";
 import { thresholds } from "./thresholds.js";
 
@@ -25,10 +25,7 @@ export function batchNoise({ values, channels }: SampleMoments, batchSize: numbe
   const batches = Math.max(fewest, Math.min(most, Math.round(draws / batchSize)));
   const step = Math.ceil(channels / channelsAtMost);
   const picked = Array.from({ length: Math.ceil(channels / step) }, (_, k) => k * step);
-  const at = (sample: number, channel: number): Moments => {
-    const [count, mean, m2] = values.subarray(3 * (sample * channels + channel));
-    return { count, mean, m2 };
-  };
+  const at = (sample: number, channel: number): Moments => momentsAt(values, 3 * (sample * channels + channel));
   const drawn = Array.from({ length: batches }, () =>
     Array.from({ length: batchSize }, () => generator.below(samples)),
   );

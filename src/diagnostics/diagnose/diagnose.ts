@@ -10,7 +10,6 @@ import { Tensor } from "../../tensor.js";
 import { checkBatches, type Loss, labelsOf } from "../../train/step.js";
 import { finite } from "../distribution.js";
 import { wholeOf } from "../summary.js";
-import { isActivation } from "../watch.js";
 import type { ActivationDiagnosis, DepthDiagnosis, Diagnosis } from "./diagnosis.js";
 import { findingsOf } from "./findings.js";
 import { gapOf } from "./gap.js";
@@ -98,7 +97,7 @@ export async function diagnose<Target = Int32Array>(
     const gradients = hasLoss ? await gradientSizes(model, batches[0], loss) : new Map<Tensor, GradientSize>();
     const norms = [];
     for (const one of seen) if (one.module instanceof Norm) norms.push(await normHealth(one.module, one, batchSize));
-    const activations = seen.filter(({ module }) => isActivation(module)).map((one) => activationHealth(one, seen));
+    const activations = seen.filter(({ module }) => module.isElementwise).map((one) => activationHealth(one, seen));
     const depth = seen.filter(({ module }) => !(module instanceof Norm)).map((one) => depthOf(one, gradients));
     const diagnosis = { samples, batches: batches.length, batchSize, gap, norms, activations, depth, notes };
     return { ...diagnosis, findings: findingsOf(diagnosis) };

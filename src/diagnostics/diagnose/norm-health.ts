@@ -1,11 +1,11 @@
-import { type ChannelStatistics, driftBetween } from "../../graph/channel-statistics.js";
+import { type ChannelStatistics, driftBetween, readStatistics } from "../../graph/channel-statistics.js";
+import { lostInEps, neverUpdated, switchedOff } from "../../graph/norm-checks.js";
 import type { Norm } from "../../nn/norms/norm.js";
 import { RunningNorm } from "../../nn/norms/running-norm.js";
 import { finite } from "../distribution.js";
 import { batchNoise } from "./batch-noise.js";
 import type { NormDiagnosis, NormDrift } from "./diagnosis.js";
 import { type Observation, sampleMoments, usesBatches } from "./observation.js";
-import { thresholds } from "./thresholds.js";
 
 /** What can be told of a norm. @param batchSize - samples in a batch of training */
 export async function normHealth(norm: Norm, seen: Observation, batchSize: number): Promise<NormDiagnosis> {
@@ -20,8 +20,8 @@ export async function normHealth(norm: Norm, seen: Observation, batchSize: numbe
     ...(isRunning ? await runningHealth(norm, seen) : untracked),
     noise:
       usesBatches(norm) && samples.length > 0 ? batchNoise(sampleMoments(seen), ghostSize(norm) ?? batchSize) : null,
-    smallWeights: weight === null ? null : share(weight, (value) => Math.abs(value) < thresholds.weight),
-    smallVariances: isRunning ? share(variances, (variance) => variance < thresholds.variance * norm.eps) : null,
+    smallWeights: weight === null ? null : share(switchedOff(weight), weight),
+    smallVariances: isRunning ? share(lostInEps(variances, norm.eps), variances) : null,
   };
 }
 
@@ -42,24 +42,21 @@ function ghostSize(norm: RunningNorm): number | null {
   return "virtualBatchSize" in norm && typeof norm.virtualBatchSize === "number" ? norm.virtualBatchSize : null;
 }
 
-function share(values: ArrayLike<number>, matches: (value: number) => boolean): number {
-  return values.length === 0 ? 0 : Array.from(values).filter(matches).length / values.length;
+function share(found: number, { length }: ArrayLike<number>): number {
+  return length === 0 ? 0 : found / length;
 }
 
 async function runningHealth(norm: RunningNorm, { population }: Observation): Promise<RunningHealth> {
-  const { runningMean, runningVar, momentum, eps, skippedBatches } = norm;
-  if (runningMean === null || runningVar === null || population === null) return untracked;
-  const old = {
-    mean: Float64Array.from(await runningMean.data()),
-    variance: Float64Array.from(await runningVar.data()),
-  };
+  const { momentum, eps, skippedBatches } = norm;
+  const old = await readStatistics(norm);
+  if (old === null || population === null) return untracked;
   const count = await trackedBy(norm);
-  const neverUpdated = old.mean.every((value) => value === 0) && old.variance.every((value) => value === 1);
+  const isInitial = neverUpdated(old.mean, old.variance);
   return {
     drift: population.values === 0 ? null : drift(old, population.statistics(old), eps),
     // Files of other programs may lack the counter.
-    batchesTracked: count > 0 || neverUpdated ? count : null,
-    neverUpdated,
+    batchesTracked: count > 0 || isInitial ? count : null,
+    neverUpdated: isInitial,
     skippedBatches,
     initialLeft: count > 0 && typeof momentum === "number" ? momentum ** count : null,
   };

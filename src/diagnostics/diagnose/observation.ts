@@ -1,7 +1,8 @@
 import { noGrad } from "../../autograd.js";
 import type { Batch } from "../../data/dataset.js";
-import { Population } from "../../graph/population.js";
+import { type Population, populationOf } from "../../graph/population.js";
 import { Sigmoid, Tanh } from "../../nn/activations.js";
+import type { ChannelAxis } from "../../nn/layer-traits.js";
 import type { AnyModule, Module } from "../../nn/module.js";
 import { InstanceNorm } from "../../nn/norms/instance-norm.js";
 import { Norm } from "../../nn/norms/norm.js";
@@ -10,9 +11,8 @@ import { Weighted } from "../../nn/reparametrized/weighted.js";
 import { scope } from "../../scope.js";
 import { empty, type Tensor } from "../../tensor.js";
 import { inputsOf } from "../../train/step.js";
-import { type ChannelAxis, channelAxes, channelsOf } from "../channel-axis.js";
+import { channelAxes, channelsOf } from "../channel-axis.js";
 import { type ChannelSummary, mergeSummaries, PendingSummary, type SummaryOptions } from "../summary.js";
-import { isActivation } from "../watch.js";
 import type { SampleMoments } from "./batch-noise.js";
 
 /** Of so many samples the moments are kept one by one. */
@@ -83,7 +83,7 @@ function look(
   const moments: [RunningNorm, Tensor][] = [];
   const makers = new Map<Tensor, AnyModule>();
   const stops = modules.flatMap((module) => {
-    if (!(module instanceof Norm || module instanceof Weighted || isActivation(module))) return [];
+    if (!(module instanceof Norm || module instanceof Weighted || module.isElementwise)) return [];
     const hook = module.onForward((_, x, y) => {
       const axis = axes.get(module) ?? "second";
       sightings.push({
@@ -138,7 +138,7 @@ async function include(
   const { channels, histogram, outside } = await output.read();
   let known = observations.get(module);
   if (known === undefined) {
-    const population = module instanceof RunningNorm ? new Population(module) : null;
+    const population = module instanceof RunningNorm ? populationOf(module) : null;
     const sizes = { channels: channels.length, population, before };
     known = { module, name, input: [], output: [], ends: null, samples: [], ...sizes };
     observations.set(module, known);

@@ -1,8 +1,11 @@
+import { normThresholds } from "../../graph/norm-checks.js";
+
 /**
  * From where on a figure is a finding. Each is what healthy networks stay below and what is known to hurt; how strong an illness must be to be
  * found, and how often healthy networks are suspected, stands in docs/doctor.md.
  */
 export const thresholds = {
+  ...normThresholds,
   /** Samples looked at unless a number is given: drift is then known to 0.02 deviations, and a unit that fires once in 700 samples is seen. */
   defaultSamples: 2048,
   /** Samples below which nothing is said of single channels: a unit that fires for 3 % of the samples is silent in 100 of them once in 20 cases. */
@@ -34,12 +37,8 @@ export const thresholds = {
   constant: 1e-3,
   /** Share of a sigmoid's or tanh's values that lie within 1 % of its ends, where the slope is below a twenty-fifth of the largest. */
   saturated: 0.5,
-  /** |γ| below which a channel is switched off; γ starts at 1. */
-  weight: 0.01,
   /** Share of channels that are switched off, or whose variance is lost in eps. */
   silentChannels: 0.1,
-  /** Variance, in units of eps: at 1 the output's deviation is 0.7 of what γ says. */
-  variance: 1,
   /** Largest over least deviation of activations through the depth: float32 takes more, optimisers do not. */
   scale: 100,
   /** Largest over least gradient of weights, root mean square in units of the weights' own, through the depth. */

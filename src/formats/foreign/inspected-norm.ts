@@ -1,4 +1,12 @@
-import type { ParameterRange } from "./norm-statistics.js";
+/** The smallest and the largest of some numbers, and their average. */
+export interface ParameterRange {
+  /** The smallest. */
+  readonly min: number;
+  /** The largest. */
+  readonly max: number;
+  /** The average. */
+  readonly mean: number;
+}
 
 /** A normalisation of a model that another system wrote. */
 export interface InspectedNorm {
@@ -26,4 +34,20 @@ export interface InspectedNorm {
   readonly foldsInto: string | null;
   /** Why it would be left; null if it would not. */
   readonly leftBecause: string | null;
+}
+
+/** The ranges of parameters that have values. */
+export function rangesOf(parameters: Readonly<Record<string, Float64Array>>): Record<string, ParameterRange> {
+  const ranges: Record<string, ParameterRange> = {};
+  for (const [name, values] of Object.entries(parameters)) {
+    if (values.length === 0) continue;
+    let [min, max, sum] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY, 0];
+    for (const value of values) {
+      min = Math.min(min, value);
+      max = Math.max(max, value);
+      sum += value;
+    }
+    ranges[name] = { min, max, mean: sum / values.length };
+  }
+  return ranges;
 }

@@ -1,5 +1,4 @@
 import { ArgumentError } from "../../errors.js";
-import { behavesAs } from "../../graph/affine-layers.js";
 import type { AnyModule } from "../../nn/module.js";
 import { Reparametrized } from "../../nn/reparametrized/reparametrized.js";
 
@@ -9,21 +8,12 @@ export type LayerClass<M> = abstract new (...given: never[]) => M;
 /** Writes a layer of one class into a graph of another system; returns null for others. */
 export type LayerWriter<Value, Graph> = (layer: AnyModule, x: Value, graph: Graph) => Value | null;
 
-/** Whether a module is of a class, or of one that changes nothing about it but its constructor and name. */
-export function isPlain<M extends AnyModule>(module: AnyModule, layerClass: LayerClass<M>): module is M {
-  if (!(module instanceof layerClass) || (Object.hasOwn(module, "forward") && !module.hooked)) return false;
-  for (let p = Object.getPrototypeOf(module); p !== layerClass.prototype; p = Object.getPrototypeOf(p)) {
-    if (Reflect.ownKeys(p).some((key) => key !== "constructor" && key !== "toString")) return false;
-  }
-  return true;
-}
-
 /** The writer of a class and of subclasses that add nothing but a constructor. */
 export function writerOf<M extends AnyModule, Value, Graph>(
   layerClass: LayerClass<M>,
   write: (module: M, x: Value, graph: Graph) => Value,
 ): LayerWriter<Value, Graph> {
-  return (module, x, graph) => (isPlain(module, layerClass) ? write(module, x, graph) : null);
+  return (module, x, graph) => (module.is(layerClass) ? write(module, x, graph) : null);
 }
 
 /** What writing needs to know of a format. */
@@ -55,7 +45,8 @@ export function moduleWriter<
   function write(module: AnyModule, x: Value, graph: Graph): Value {
     const own = format.writeOwn(module, x, graph);
     if (own !== null) return checked(own, module, graph);
-    if (behavesAs(module, Reparametrized)) return writePlain(module, x, graph);
+    if (module instanceof Reparametrized && module.forward === Reparametrized.prototype.forward)
+      return writePlain(module, x, graph);
     for (const layer of layers) {
       const y = layer(module, x, graph);
       if (y !== null) return y;

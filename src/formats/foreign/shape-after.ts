@@ -1,6 +1,5 @@
 import { noGrad } from "../../autograd.js";
 import { tensor, zeros } from "../../create.js";
-import { forwardOf } from "../../graph/affine-layers.js";
 import type { AnyModule } from "../../nn/module.js";
 import { Norm } from "../../nn/norms/norm.js";
 import { RunningNorm } from "../../nn/norms/running-norm.js";
@@ -8,6 +7,7 @@ import { Generator } from "../../random.js";
 import { scope } from "../../scope.js";
 import { sizeOf } from "../../shape.js";
 import { Tensor } from "../../tensor.js";
+import { type Tracer, withTracer } from "../../tracing.js";
 
 /** Sizes of a value that is written for another system: of the batch, a number or a name, and of a sample. */
 type BatchShape = readonly (number | string)[];
@@ -30,7 +30,8 @@ export function shapeAfter(layer: AnyModule, [batch, ...sizes]: BatchShape): Bat
   try {
     return scope(() =>
       noGrad(() => {
-        const y: unknown = Reflect.apply(forwardOf(layer) as () => unknown, layer, [inputOf(layer, sample)]);
+        const x = inputOf(layer, sample);
+        const y: unknown = withTracer(unheard, () => Reflect.apply(layer.forward, layer, [x]));
         if (!(y instanceof Tensor)) throw new Error(`internal: ${layer} gives no tensor`);
         return [batch, ...y.shape.slice(1)];
       }),
@@ -39,6 +40,16 @@ export function shapeAfter(layer: AnyModule, [batch, ...sizes]: BatchShape): Bat
     restore();
   }
 }
+
+/** Records nothing: under a tracer, listeners are not called. */
+const unheard: Tracer = {
+  op: (_, run, given) => Reflect.apply(run, undefined, given),
+  module: (_, __, run) => run(),
+  within: (_, run) => run(),
+  withoutGradient: (run) => run(),
+  read: () => {},
+  refuse: () => {},
+};
 
 /** Noise for norms, which may refuse what has no variance; zeros are rows of every embedding. */
 function inputOf(layer: AnyModule, shape: readonly number[]): Tensor {

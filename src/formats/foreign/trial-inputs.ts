@@ -63,7 +63,7 @@ function sizeOfAxis(size: number | string, axis: number, { batch, other }: OpenS
  * The first random inputs with which a model runs, of sizes that are tried one after another, and what it then gave.
  *
  * @param shapes - of inputs, by name, where they are known
- * @param example - a shape as the flag `--shape` takes it
+ * @param example - sizes such as the system's models take
  * @param isLarge - whether one sample is enough
  * @throws DataError if it runs with none, with its last refusal
  */
@@ -71,7 +71,7 @@ export async function firstThatRuns<Outputs>(
   where: string,
   declared: readonly DeclaredInput[],
   shapes: Readonly<Record<string, readonly number[]>>,
-  example: string,
+  example: readonly number[],
   run: (inputs: ModelArrays) => Promise<Outputs>,
   isLarge = false,
 ): Promise<{ readonly inputs: ModelArrays; readonly outputs: Outputs }> {
@@ -90,7 +90,7 @@ export async function firstThatRuns<Outputs>(
       where,
       expected: `shapes with which the model runs (it declares ${listed})`,
       received: failure instanceof DataError ? failure.received : String(failure),
-      cure: `Name them: --shape ${example}, or { shapes }.`,
+      cure: `Name them: { shapes: { name: [${example.join(", ")}] } }.`,
     },
     { cause: failure },
   );

@@ -1,14 +1,23 @@
+import { zeros } from "../../create.js";
 import type { TargetScale } from "../../data/array-dataset.js";
 import type { Task } from "../../data/dataset.js";
 import type { Preprocessing } from "../../data/preprocessing.js";
 import type { TableEncoding } from "../../data/table-encoding.js";
-import { FormatError } from "../../errors.js";
+import { EvenkeelError, FormatError } from "../../errors.js";
+import { Graph } from "../../graph/graph.js";
+import type { GraphParts } from "../../graph/parts.js";
+import { structuralParts } from "../../graph/structure.js";
+import { tracedParts } from "../../graph/trace.js";
 import type { NetworkOptions } from "../../networks/networks.js";
-import type { AnyModule, Module } from "../../nn/module.js";
+import { type AnyModule, Module } from "../../nn/module.js";
 import { RunningNorm } from "../../nn/norms/running-norm.js";
+import { scope } from "../../scope.js";
+import { Tensor } from "../../tensor.js";
 import { version } from "../../version.js";
+import { warn } from "../../warnings.js";
 import { readSafetensors, readSafetensorsMetadata, writeSafetensors } from "../safetensors/safetensors.js";
 import { type Architecture, buildArchitecture, describeArchitecture } from "./architecture.js";
+import { buildGraph, constantName, describeGraph, type GraphRecord } from "./graph-record.js";
 
 /** Where a network came from, so that one with classes of its own can be built again. */
 export interface NetworkRecord {
@@ -83,6 +92,8 @@ interface Header {
   readonly format: 1;
   readonly evenkeel?: string;
   readonly architecture: Architecture | null;
+  /** What a network is that is no tree of layers. */
+  readonly graph?: GraphRecord;
   /** Paths of the frozen norms. */
   readonly frozen?: readonly string[];
   /** {@link RunningNorm.skippedBatches}, where there are any, by path. */
@@ -97,10 +108,20 @@ function isFreezable(module: AnyModule | undefined): module is Freezable {
   return module !== undefined && "frozen" in module && "freeze" in module;
 }
 
+/** Options of {@link saveModel}. */
+export interface SaveModelOptions {
+  /** Example inputs, for a network that is traced: any values, of the shapes that it takes. @defaultValue zeros of `meta.inputShape` */
+  readonly probe?: Tensor | readonly Tensor[];
+}
+
 /**
- * A model as one .safetensors file: its state dict, and in the metadata its architecture, which norms are frozen, how many batches they
- * skipped, the version that wrote it, and `meta`. Networks with classes of your own, or with a layer in two places, are saved without architecture; load them with
- * {@link loadModel}'s second argument.
+ * A model as one .safetensors file: its state dict, and in the metadata what it is, which norms are frozen, how many batches they skipped,
+ * the version that wrote it, and `meta`.
+ *
+ * Networks of `Sequential`, `Residual` and the library's layers are stored as these, a {@link Graph} as its nodes. A class with a
+ * `forward` of its own is traced, with zeros of `meta.inputShape` or with `probe`, and stored as that graph: {@link loadModel} needs no class
+ * then. What can't be traced is stored without, as a warning says; load it with {@link loadModel}'s second argument. A network that does
+ * something else in training than in evaluation is stored as it evaluates, as a warning says.
  *
  * @example
  * ```ts
@@ -110,41 +131,112 @@ function isFreezable(module: AnyModule | undefined): module is Freezable {
  * versions.format; // 1
  * ```
  */
-export function saveModel(model: Module, meta: ModelMeta = {}): Uint8Array {
+export function saveModel(model: AnyModule, meta: ModelMeta = {}, options: SaveModelOptions = {}): Uint8Array {
   const modules = model.namedModules();
   const frozen = modules.filter(([, module]) => isFreezable(module) && module.frozen).map(([name]) => name);
   const skipped = modules.flatMap(([name, module]) =>
     module instanceof RunningNorm && module.skippedBatches > 0 ? [[name, module.skippedBatches] as const] : [],
   );
+  const tensors = model.ownState().map(([, t]) => t);
+  const architecture = new Set(tensors).size === tensors.length ? describeArchitecture(model) : null;
+  const parts = architecture === null ? partsToSave(model, meta, options) : null;
+  const graph = parts === null ? null : describeGraph(parts);
+  if (parts !== null && graph === null) {
+    warn(
+      `saveModel(${model.constructor.name}): the file holds parameters alone, since a layer in it holds more than its class knows of. ` +
+        "Load it into a network of the same classes.",
+    );
+  }
   const header: Header = {
     format: 1,
     evenkeel: version,
-    architecture: describeArchitecture(model),
-    frozen,
+    ...{ architecture, ...(graph === null ? {} : { graph }), frozen },
     ...(skipped.length > 0 && { skippedBatches: Object.fromEntries(skipped) }),
     meta,
   };
   const state = model.stateDict();
-  const bytes = writeSafetensors(state, { [entry]: JSON.stringify(header) });
+  const constants = (graph === null ? [] : (parts?.constants ?? [])).map((t, k) => [constantName(k), t] as const);
+  // A tensor that has two keys is stored under the first.
+  for (const [k, [key, t]] of model.ownState().entries()) {
+    if (tensors.indexOf(t) === k) continue;
+    state[key].dispose();
+    delete state[key];
+  }
+  const bytes = writeSafetensors({ ...state, ...Object.fromEntries(constants) }, { [entry]: JSON.stringify(header) });
   for (const t of Object.values(state)) t.dispose();
+  if (parts !== null && !(model instanceof Graph)) for (const t of parts.constants) t.dispose();
   return bytes;
+}
+
+/** The graph of a network that is no tree of layers; null, with a warning, where there is none. */
+function partsToSave(model: AnyModule, { inputShape }: ModelMeta, { probe }: SaveModelOptions): GraphParts | null {
+  const structural = structuralParts(model);
+  if (structural !== null) return structural;
+  const where = `saveModel(${model.constructor.name})`;
+  return scope(() => {
+    const given = probe ?? (inputShape === undefined ? [] : [zeros([2, ...inputShape])]);
+    const inputs = given instanceof Tensor ? [given] : given;
+    if (inputs.length === 0) {
+      warn(
+        `${where}: the file holds parameters alone, and loads into a network of the same classes. ` +
+          "Pass meta.inputShape or { probe } to store the network itself.",
+      );
+      return null;
+    }
+    try {
+      return tracedParts(model, inputs);
+    } catch (error) {
+      if (!(error instanceof EvenkeelError)) throw error;
+      return evaluationParts(where, model, inputs, error);
+    }
+  });
+}
+
+/** The network as it evaluates, where the trace of both modes failed. */
+function evaluationParts(
+  where: string,
+  model: AnyModule,
+  inputs: readonly Tensor[],
+  failure: EvenkeelError,
+): GraphParts | null {
+  try {
+    const parts = tracedParts(model, [...inputs, { mode: "eval" }]);
+    warn(`${where}: the file holds the network as it evaluates, and refuses to train. ${failure.message}`);
+    return parts;
+  } catch (error) {
+    if (!(error instanceof EvenkeelError)) throw error;
+    warn(`${where}: the file holds parameters alone, and loads into a network of the same classes. ${error.message}`);
+    return null;
+  }
+}
+
+/** Options of {@link loadModel}. */
+export interface LoadModelOptions {
+  /** A network of the same shape to load into, needed where the file says nothing of its own. */
+  readonly into?: Module;
+  /** Functions for the custom ops of the network, by the names that they were made with: see {@link customOp}. */
+  readonly ops?: Readonly<Record<string, (...inputs: Tensor[]) => Tensor>>;
 }
 
 /**
  * The model of a file that {@link saveModel} wrote, in training mode as every new model (frozen norms stay frozen): call `eval()` or
- * `predict()`. Files of other programs, such as PyTorch's, load into a network of the same state dict.
+ * `predict()`. A network that was traced comes as a {@link Graph}. Files of other programs, such as PyTorch's, load into a network of the same
+ * state dict.
  *
  * @param bytes - the file
- * @param into - a network of the same shape to load into, needed where the file has no architecture
- * @throws FormatError if the file is damaged or has no architecture
+ * @param options - a network to load into, or {@link LoadModelOptions}
+ * @throws FormatError if the file is damaged, or does not say what the network is
  * @throws StateDictError if the state does not fit the network
  */
-export function loadModel(bytes: Uint8Array, into?: Module): LoadedModel {
+export function loadModel(bytes: Uint8Array, options: Module | LoadModelOptions = {}): LoadedModel {
+  const { into, ops = {} } = options instanceof Module ? { into: options } : options;
   const { tensors, metadata } = readSafetensors(bytes);
   try {
     const header = parseHeader(metadata[entry]);
-    const model = into ?? buildArchitecture(checkArchitecture(header));
-    model.loadStateDict(tensors);
+    const model = into ?? buildModel(header, tensors, ops);
+    const isConstant = (name: string): boolean => header?.graph !== undefined && name.startsWith(constantName(""));
+    const state = Object.fromEntries(Object.entries(tensors).filter(([name]) => !isConstant(name)));
+    model.loadStateDict(withTied(model, state));
     const modules = new Map(model.namedModules());
     for (const name of Array.isArray(header?.frozen) ? header.frozen : []) freeze(name, modules.get(name));
     for (const [name, count] of Object.entries(header?.skippedBatches ?? {})) setSkipped(modules.get(name), count);
@@ -152,6 +244,28 @@ export function loadModel(bytes: Uint8Array, into?: Module): LoadedModel {
   } finally {
     for (const t of Object.values(tensors)) t.dispose();
   }
+}
+
+/** A state with an entry for each key of the model: tensors that have several are stored under the first. */
+function withTied(model: AnyModule, stored: Readonly<Record<string, Tensor>>): Record<string, Tensor> {
+  const state: Record<string, Tensor> = { ...stored };
+  const first = new Map<Tensor, string>();
+  for (const [key, t] of model.ownState()) {
+    const earlier = first.get(t);
+    if (earlier === undefined) first.set(t, key);
+    else if (!Object.hasOwn(stored, key) && Object.hasOwn(stored, earlier)) state[key] = stored[earlier];
+  }
+  return state;
+}
+
+function buildModel(
+  header: Header | null,
+  tensors: Readonly<Record<string, Tensor>>,
+  ops: NonNullable<LoadModelOptions["ops"]>,
+): Module {
+  if (header?.graph === undefined) return buildArchitecture(checkArchitecture(header));
+  // One that gives several tensors is called as it was written.
+  return buildGraph(header.graph, tensors, ops) as unknown as Module;
 }
 
 /**
@@ -164,7 +278,7 @@ export function describeModel(bytes: Uint8Array): ModelDescription {
   return {
     meta: header?.meta ?? {},
     versions: versionsOf(header),
-    hasArchitecture: (header?.architecture ?? null) !== null,
+    hasArchitecture: (header?.architecture ?? null) !== null || header?.graph !== undefined,
   };
 }
 
@@ -212,7 +326,7 @@ function checkArchitecture(header: Header | null): Architecture {
   throw new FormatError({
     where: "loadModel(bytes)",
     expected: "the architecture in the file's metadata",
-    received: header === null ? "a file of another program" : "a network with classes of its own or a shared layer",
+    received: header === null ? "a file of another program" : "a network with classes of its own",
     cure: "Build the network and pass it: loadModel(bytes, network).",
   });
 }

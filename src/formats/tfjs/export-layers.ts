@@ -17,7 +17,7 @@ import { AvgPool2d, GlobalAvgPool2d, MaxPool2d } from "../../nn/pooling.js";
 import { Residual } from "../../nn/residual.js";
 import { Sequential } from "../../nn/sequential.js";
 import { broadcastShapes, type Shape } from "../../shape.js";
-import { isPlain, type LayerClass, type LayerWriter, moduleWriter, writerOf } from "../foreign/layer-writers.js";
+import { type LayerClass, type LayerWriter, moduleWriter, writerOf } from "../foreign/layer-writers.js";
 import { shapeAfter } from "../foreign/shape-after.js";
 import { exportConv1d, exportConv2d, exportConvTranspose2d } from "./export-convolutions.js";
 import {
@@ -51,7 +51,7 @@ function layer<M extends AnyModule>(
   write: (layer: M, x: TfjsValue, graph: TfjsWriter, shape: Shape) => TfjsValue,
 ): LayerExport {
   return (module, x, graph) => {
-    if (!isPlain(module, layerClass)) return null;
+    if (!module.is(layerClass)) return null;
     const [, ...shape] = shapeAfter(module, ["N", ...x.shape]);
     return write(module, x, graph, shape.map(Number));
   };

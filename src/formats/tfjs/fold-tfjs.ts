@@ -1,7 +1,7 @@
 import type { FoldedNorm, LeftNorm } from "../../graph/fold-batch-norm.js";
 import { declaredInputs } from "./declared-inputs.js";
 import type { TfjsFiles } from "./files.js";
-import { foldNorms, type NormOutcome } from "./fold-norms.js";
+import { foldLayers, type LayerOutcome } from "./fold-norms.js";
 import { graphNorms } from "./graph-norms.js";
 import { TfjsModel } from "./tfjs-model.js";
 import { type TfjsVerification, type VerifyTfjsOptions, verify } from "./verify.js";
@@ -59,7 +59,7 @@ export async function foldTfjs(files: TfjsFiles, options: FoldTfjsOptions = {}):
     );
     return { files: copyOf(files), folded: [], left, verification: null };
   }
-  const outcomes = foldNorms(model, options.dequantize);
+  const outcomes = foldLayers(model, options.dequantize);
   const folded = outcomes.flatMap(({ norm, into }) => (into === undefined ? [] : [{ norm, into }]));
   const left = outcomes.flatMap(({ norm, reason }) => (reason === undefined ? [] : [{ norm, reason }]));
   if (folded.length === 0) return { files: copyOf(files), folded, left, verification: null };
@@ -83,7 +83,7 @@ function copyOf({ model, shards }: TfjsFiles): TfjsFiles {
 }
 
 /** Of several norms that went into one layer, the last one's output is the layer's; one that then went on itself has left no place. */
-function placesOf({ main }: TfjsModel, outcomes: readonly NormOutcome[]): (readonly [string, string])[] {
+function placesOf({ main }: TfjsModel, outcomes: readonly LayerOutcome[]): (readonly [string, string])[] {
   const places = new Map<string, readonly [string, string]>();
   for (const { into, compared } of outcomes) {
     if (into === undefined || compared === undefined) continue;

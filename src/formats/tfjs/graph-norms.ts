@@ -1,5 +1,5 @@
-import type { InspectedNorm } from "../foreign/inspected-norm.js";
-import { type ParameterRange, parameterFindings, rangeOf, statisticsFindings } from "../foreign/norm-statistics.js";
+import { normFindings } from "../../graph/norm-checks.js";
+import { type InspectedNorm, rangesOf } from "../foreign/inspected-norm.js";
 import { isObject, type JsonObject, malformed, printable } from "./json.js";
 import type { TfjsModel } from "./tfjs-model.js";
 import { valuesOf } from "./weights.js";
@@ -112,19 +112,11 @@ function constant(model: TfjsModel, { graph }: Node, name: string): Float64Array
 }
 
 function batchNorm(node: Node, parameters: Parameters): InspectedNorm {
-  const ranges: Record<string, ParameterRange> = {};
-  const findings: string[] = [];
-  for (const [name, values] of Object.entries(parameters)) {
-    if (values.length > 0) ranges[name] = rangeOf(values);
-    findings.push(...parameterFindings(name, values));
-  }
   // A graph says eps as a float32.
   const eps = Number((numberOf(node, "epsilon") ?? numberOf(node, "variance_epsilon") ?? 1e-4).toPrecision(7));
   const isTraining = isObject(node.attributes["is_training"]) && node.attributes["is_training"]["b"] === true;
-  if (isTraining) findings.push("it normalises by the batch (training mode), which TF.js does not do");
-  if (eps === 0) findings.push("eps is 0: a channel without variance gives NaN or infinity");
-  const { mean = null, variance, weight } = parameters;
-  if (variance !== undefined) findings.push(...statisticsFindings(mean, variance, eps));
+  const training = isTraining ? ["it normalises by the batch (training mode), which TF.js does not do"] : [];
+  const { variance, weight } = parameters;
   return {
     ...plain(node),
     kind:
@@ -132,8 +124,8 @@ function batchNorm(node: Node, parameters: Parameters): InspectedNorm {
     channels: (weight ?? variance)?.length ?? null,
     eps,
     mode: isTraining ? "training" : "inference",
-    parameters: ranges,
-    findings,
+    parameters: rangesOf(parameters),
+    findings: [...training, ...normFindings({ parameters, eps }, "TF.js")],
   };
 }
 

@@ -6,8 +6,7 @@
  */
 export type { FoldedNorm, LeftNorm } from "../../graph/fold-batch-norm.js";
 export type { DeclaredInput, ModelArray, ModelArrays } from "../foreign/arrays.js";
-export type { InspectedNorm } from "../foreign/inspected-norm.js";
-export type { ParameterRange } from "../foreign/norm-statistics.js";
+export type { InspectedNorm, ParameterRange } from "../foreign/inspected-norm.js";
 export type { TfjsExportable } from "./export-layers.js";
 export { type ExportTfjsOptions, exportTfjs, type TfjsEnds } from "./export-tfjs.js";
 export { type TfjsArtifacts, type TfjsFiles, tfjsWeightPaths, toTfjsArtifacts, toTfjsFiles } from "./files.js";

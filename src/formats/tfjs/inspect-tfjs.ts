@@ -1,21 +1,15 @@
+import { normFindings } from "../../graph/norm-checks.js";
 import type { DeclaredInput } from "../foreign/arrays.js";
-import type { InspectedNorm } from "../foreign/inspected-norm.js";
-import {
-  momentumFindings,
-  type ParameterRange,
-  parameterFindings,
-  rangeOf,
-  statisticsFindings,
-} from "../foreign/norm-statistics.js";
-import { affineOf, epsOf, normWeights } from "./batch-norm-layer.js";
+import { type InspectedNorm, rangesOf } from "../foreign/inspected-norm.js";
+import { epsOf, layerMapOf, normWeights } from "./batch-norm-layer.js";
 import type { Container, Layer } from "./container.js";
 import { declaredInputs } from "./declared-inputs.js";
 import type { TfjsFiles } from "./files.js";
-import { foldNorms } from "./fold-norms.js";
+import { foldLayers } from "./fold-norms.js";
 import { graphNodes, graphNorms } from "./graph-norms.js";
 import { isObject, type JsonObject, printable } from "./json.js";
 import { titleOf } from "./linear-layers.js";
-import { isBatchNorm, normKindOf } from "./norm-kinds.js";
+import { isBatchNorm, normClassOf } from "./norm-classes.js";
 import { TfjsModel } from "./tfjs-model.js";
 import { valuesOf } from "./weights.js";
 
@@ -72,7 +66,7 @@ export function inspectTfjs(files: TfjsFiles): TfjsInspection {
     return { format: "graph-model", producer, layers, inputs, norms: graphNorms(model) };
   }
   // What a fold would do is found out by doing it, to another copy.
-  const outcomes = foldNorms(new TfjsModel(where, files));
+  const outcomes = foldLayers(new TfjsModel(where, files));
   const norms: InspectedNorm[] = [];
   let batchNorms = 0;
   let layers = 0;
@@ -82,7 +76,7 @@ export function inspectTfjs(files: TfjsFiles): TfjsInspection {
       if (isBatchNorm(layer.className)) {
         const { into = null, reason = null } = outcomes[batchNorms++];
         norms.push({ ...describe(model, layer), foldsInto: into, leftBecause: reason });
-      } else if (normKindOf(layer.className) !== undefined) {
+      } else if (normClassOf(layer.className) !== undefined) {
         norms.push({ ...describe(model, layer), foldsInto: null, leftBecause: byInput });
       }
       for (const wrapped of wrappedIn(layer)) {
@@ -98,7 +92,7 @@ function* wrappedIn({ config, container }: Layer): Iterable<Layer> {
   let { layer } = config;
   while (isObject(layer) && isObject(layer["config"])) {
     const { class_name: className, config: inner } = layer as { class_name?: unknown; config: JsonObject };
-    if (typeof className === "string" && normKindOf(className) !== undefined) {
+    if (typeof className === "string" && normClassOf(className) !== undefined) {
       yield { name: String(inner["name"] ?? ""), className, config: inner, container };
     }
     layer = inner["layer"];
@@ -107,12 +101,7 @@ function* wrappedIn({ config, container }: Layer): Iterable<Layer> {
 
 function describe(model: TfjsModel, layer: Layer): Omit<InspectedNorm, "foldsInto" | "leftBecause"> {
   const { className, config, container } = layer;
-  const parameters: Record<string, ParameterRange> = {};
-  let channels: number | null = null;
-  for (const [name, values] of parametersOf(model, layer)) {
-    channels ??= values.length;
-    if (values.length > 0) parameters[name] = rangeOf(values);
-  }
+  const parameters = parametersOf(model, layer);
   const settings = settingNames.flatMap((name) => {
     const value = config[name];
     const isSetting = typeof value === "number" || (Array.isArray(value) && value.every(Number.isFinite));
@@ -124,13 +113,13 @@ function describe(model: TfjsModel, layer: Layer): Omit<InspectedNorm, "foldsInt
     kind: printable(className),
     place: container.placeOf(layer),
     input: inputOf(container, layer),
-    channels,
+    channels: Object.values(parameters)[0]?.length ?? null,
     eps: epsOf(layer),
     momentum: isBatch && typeof momentum === "number" ? momentum : null,
     mode: isBatch ? "inference" : null,
     settings: Object.fromEntries(settings),
-    parameters,
-    findings: [...findingsOf(model, layer)],
+    parameters: rangesOf(parameters),
+    findings: findingsOf(model, layer, parameters),
   };
 }
 
@@ -140,25 +129,23 @@ function inputOf(container: Container, layer: Layer): string {
   return maker.className === "InputLayer" ? `input ${container.placeOf(maker)}` : titleOf(maker);
 }
 
-function parametersOf(model: TfjsModel, layer: Layer): [string, Float64Array][] {
-  return Object.entries(normWeights(model, layer)).flatMap(([name, slot]): [string, Float64Array][] => {
+function parametersOf(model: TfjsModel, layer: Layer): Record<string, Float64Array> {
+  const parameters: Record<string, Float64Array> = {};
+  for (const [name, slot] of Object.entries(normWeights(model, layer))) {
     const values = slot === null || !model.isNamedOnce(layer) ? null : valuesOf(slot);
-    return values === null ? [] : [[name, values]];
-  });
+    if (values !== null) parameters[name] = values;
+  }
+  return parameters;
 }
 
-function* findingsOf(model: TfjsModel, layer: Layer): Iterable<string> {
-  const parameters = parametersOf(model, layer);
-  for (const [name, values] of parameters) yield* parameterFindings(name, values);
-  const eps = epsOf(layer);
-  if (eps === 0) yield "eps is 0: a channel without variance gives NaN or infinity";
-  if (!isBatchNorm(layer.className)) return;
+function findingsOf(model: TfjsModel, layer: Layer, parameters: Record<string, Float64Array>): string[] {
+  const isBatch = isBatchNorm(layer.className);
   const { momentum } = layer.config;
-  if (typeof momentum === "number") yield* momentumFindings(momentum, "TF.js");
-  const { mean = null, variance } = Object.fromEntries(parameters) as Record<string, Float64Array | undefined>;
-  if (variance !== undefined) yield* statisticsFindings(mean, variance, eps ?? 0);
-  else {
-    const map = affineOf(model, layer);
-    if (typeof map === "string") yield map;
-  }
+  const numbers = {
+    parameters,
+    eps: epsOf(layer),
+    momentum: isBatch && typeof momentum === "number" ? momentum : null,
+  };
+  const map = isBatch && parameters["variance"] === undefined ? layerMapOf(model, layer) : null;
+  return [...normFindings(numbers, "TF.js"), ...(typeof map === "string" ? [map] : [])];
 }

@@ -88,6 +88,6 @@ export async function openModel(where: string, tf: TensorFlow, files: TfjsFiles)
 export function refusal(where: string, expected: string, cause: unknown): DataError {
   const text = printable(cause instanceof Error ? cause.message.replaceAll(/\s+/g, " ").trim() : String(cause));
   const received = `its error: ${text.replace(/\.$/, "")}`;
-  const cure = "See what TF.js says about it, or go without running it: { verify: false }, --no-verify.";
+  const cure = "See what TF.js says about it, or go without running it: { verify: false }.";
   return new DataError({ where, expected, received, cure }, { cause });
 }

@@ -155,7 +155,7 @@ async function firstRun(
     return sum + shape.slice(1).reduce<number>((product, size) => product * (typeof size === "number" ? size : 1), 1);
   }, 0);
   const attempt = (inputs: ModelArrays): Promise<ModelArray[]> => run(where, tf, exposed, inputs);
-  return firstThatRuns(where, declared, shapes, "name=1x224x224x3", attempt, sample > largeSample);
+  return firstThatRuns(where, declared, shapes, [1, 224, 224, 3], attempt, sample > largeSample);
 }
 
 /** Runs a model; what was made is freed. */

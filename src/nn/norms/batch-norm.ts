@@ -1,14 +1,19 @@
 import type { StatisticsView } from "../../backend/backend.js";
+import type { Communicator } from "../../communicator.js";
 import { ArgumentError } from "../../errors.js";
 import { concat } from "../../ops/concat.js";
 import { slice } from "../../ops/slice.js";
-import { momentsOf } from "../../ops/standardize.js";
+import { type Affine, applyStatistics, momentsOf, standardize } from "../../ops/standardize.js";
 import { checkCount, formatShape } from "../../shape.js";
 import type { Tensor } from "../../tensor.js";
 import { warn } from "../../warnings.js";
-import type { NormPass } from "./norm.js";
-import { checkSeveralValues } from "./running-norm.js";
-import { SynchronizedNorm, type SynchronizedNormOptions } from "./synchronized-norm.js";
+import type { LayerTraits } from "../layer-traits.js";
+import { batchMoments, momentsAmongRanks } from "./batch-moments.js";
+import { normalizeReal } from "./mask.js";
+import type { NormForwardOptions } from "./norm.js";
+import { RunningNorm } from "./running-norm.js";
+import { ranksOf, type SynchronizedNorm, type SynchronizedNormOptions } from "./sync-batch-norm.js";
+import { channels, channelView, checkSeveralValues } from "./views.js";
 
 /** Options of {@link BatchNorm}. */
 export interface BatchNormOptions extends SynchronizedNormOptions {
@@ -45,7 +50,9 @@ const fewSamples = 8;
  * norm.eval().forward(x).shape; // [8, 2], by running statistics
  * ```
  */
-export class BatchNorm extends SynchronizedNorm {
+export class BatchNorm extends RunningNorm implements SynchronizedNorm {
+  /** Whose parts of the batch share mean and variance: see {@link SynchronizedNormOptions.sync}. */
+  sync: Communicator | null;
   /** Samples that are normalised together in training: see {@link BatchNormOptions.virtualBatchSize}; null: all. */
   readonly virtualBatchSize: number | null;
   #warnedFewSamples = false;
@@ -57,39 +64,69 @@ export class BatchNorm extends SynchronizedNorm {
   constructor(numFeatures: number, options: BatchNormOptions = {}) {
     const { trackRunningStats = true, virtualBatchSize = null } = options;
     super(checkCount("new BatchNorm(numFeatures)", "numFeatures", numFeatures), { ...options, trackRunningStats });
+    this.sync = options.sync ?? null;
     this.virtualBatchSize =
       virtualBatchSize === null
         ? null
         : checkCount("new BatchNorm(numFeatures)", "virtualBatchSize", virtualBatchSize, 2);
   }
 
-  protected override standardize(x: Tensor, view: StatisticsView, pass: NormPass): { y: Tensor; moments: Tensor } {
-    const { virtualBatchSize, training } = this;
-    if (virtualBatchSize === null || !training || view.outer <= virtualBatchSize) {
-      return super.standardize(x, view, pass);
-    }
-    if (this.synchronization() !== null) {
-      throw new ArgumentError({
-        where: `${this}.forward(x)`,
-        expected: "either virtualBatchSize or sync",
-        received: "both",
-        cure: "Build the layer without one of them.",
-      });
-    }
-    const { mask } = pass;
-    const parts = stretches(view, virtualBatchSize).map(([start, end]) => {
+  override forward(x: Tensor, options: NormForwardOptions = {}): Tensor {
+    return normalizeReal(this, x, options, (real, mask, activation) => {
+      const { running, virtualBatchSize, training } = this;
+      const view = channelView(this, real, this.numFeatures);
+      const affine = this.affine(activation);
+      const ranks = ranksOf(this);
+      const takesMoments = running.takesMoments && (real.size > 0 || ranks !== null);
+      let moments: Tensor | null = null;
+      let y: Tensor;
+      if (running.normalizeWith === "running") {
+        const { mean, variance } = running.use();
+        y = applyStatistics(real, mean, variance, view, affine);
+        if (takesMoments) moments = momentsAmongRanks(real, view, mask, ranks);
+      } else {
+        if (ranks === null) this.#checkBatch(real, view);
+        if (virtualBatchSize === null || !training || view.outer <= virtualBatchSize) {
+          moments = batchMoments(this, real, view, mask, channels, ranks);
+          y = standardize(real, moments, view, affine, ranks);
+        } else {
+          if (ranks !== null) throw this.#ghostsOfRanks();
+          y = this.#standardizeStretches(real, view, mask, affine, virtualBatchSize);
+          moments = momentsOf(real, view, mask);
+        }
+      }
+      if (takesMoments && moments !== null) running.take(moments, mask !== null);
+      moments?.dispose();
+      return y;
+    });
+  }
+
+  /** Ghost batch norm: each stretch of samples by its own statistics. */
+  #standardizeStretches(x: Tensor, view: StatisticsView, mask: Tensor | null, affine: Affine, size: number): Tensor {
+    const parts = stretches(view, size).map(([start, end]) => {
       const part = slice(x, start, end);
-      const ownMask = mask === null || mask.shape[0] === 1 ? mask : slice(mask, start, end);
-      const { y, moments } = super.standardize(part, { ...view, outer: end - start }, { ...pass, mask: ownMask });
+      const own = mask === null || mask.shape[0] === 1 ? mask : slice(mask, start, end);
+      const ownView = { ...view, outer: end - start };
+      const moments = batchMoments(this, part, ownView, own, channels);
+      const y = standardize(part, moments, ownView, affine);
       for (const t of [part, moments]) t.dispose();
       return y;
     });
     const y = concat(parts, 0);
     for (const part of parts) part.dispose();
-    return { y, moments: momentsOf(x, view, mask) };
+    return y;
   }
 
-  protected override checkBatch(x: Tensor, view: StatisticsView): void {
+  #ghostsOfRanks(): ArgumentError {
+    return new ArgumentError({
+      where: `${this}.forward(x)`,
+      expected: "either virtualBatchSize or sync",
+      received: "both",
+      cure: "Build the layer without one of them.",
+    });
+  }
+
+  #checkBatch(x: Tensor, view: StatisticsView): void {
     checkSeveralValues(this, x, view);
     const { outer } = view;
     if (outer >= fewSamples || outer === 0 || this.#warnedFewSamples) return;
@@ -98,6 +135,10 @@ export class BatchNorm extends SynchronizedNorm {
       `${this}.forward(x): batch statistics over ${outer} samples are noisy (shape ${formatShape(x.shape)}). ` +
         `Use batches of ${fewSamples} or more, or GroupNorm, which does not depend on the batch.`,
     );
+  }
+
+  protected override traits(): LayerTraits {
+    return this.runningTraits({ virtualBatchSize: this.virtualBatchSize });
   }
 
   override toString(): string {

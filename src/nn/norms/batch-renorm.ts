@@ -1,13 +1,18 @@
-import type { RenormLimits, StatisticsView } from "../../backend/backend.js";
+import type { RenormLimits } from "../../backend/backend.js";
+import type { Communicator } from "../../communicator.js";
 import { ArgumentError } from "../../errors.js";
 import { add, mul } from "../../ops/binary.js";
 import { renormFactors } from "../../ops/renorm-factors.js";
-import { standardize } from "../../ops/standardize.js";
+import { type Affine, applyStatistics, standardize } from "../../ops/standardize.js";
 import { checkCount } from "../../shape.js";
 import type { Tensor } from "../../tensor.js";
-import type { NormPass } from "./norm.js";
-import { checkSeveralValues } from "./running-norm.js";
-import { SynchronizedNorm, type SynchronizedNormOptions } from "./synchronized-norm.js";
+import type { LayerTraits } from "../layer-traits.js";
+import { batchMoments, momentsAmongRanks } from "./batch-moments.js";
+import { normalizeReal } from "./mask.js";
+import type { NormForwardOptions } from "./norm.js";
+import { RunningNorm } from "./running-norm.js";
+import { ranksOf, type SynchronizedNorm, type SynchronizedNormOptions } from "./sync-batch-norm.js";
+import { channels, channelView, checkSeveralValues } from "./views.js";
 
 /** How the limits of {@link BatchRenorm} widen, in batches seen (`num_batches_tracked`). */
 export interface RenormSchedule {
@@ -60,7 +65,9 @@ const atOnce: RenormSchedule = { start: 0, rmaxAt: 0, dmaxAt: 0 };
  * norm.forward(tensor([[1, 10], [3, 30], [5, 50]])).shape; // [3, 2]
  * ```
  */
-export class BatchRenorm extends SynchronizedNorm {
+export class BatchRenorm extends RunningNorm implements SynchronizedNorm {
+  /** Whose parts of the batch share mean and variance: see {@link SynchronizedNormOptions.sync}. */
+  sync: Communicator | null;
   /** See {@link BatchRenormOptions.rmax}. */
   readonly rmax: number;
   /** See {@link BatchRenormOptions.dmax}. */
@@ -75,29 +82,54 @@ export class BatchRenorm extends SynchronizedNorm {
   constructor(numFeatures: number, options: BatchRenormOptions = {}) {
     const where = "new BatchRenorm(numFeatures)";
     super(checkCount(where, "numFeatures", numFeatures), { ...options, trackRunningStats: true });
+    this.sync = options.sync ?? null;
     const { rmax = 3, dmax = 5, schedule = defaultSchedule } = options;
     this.rmax = checkLimit("rmax", rmax, 1);
     this.dmax = checkLimit("dmax", dmax, 0);
     this.schedule = schedule === null ? null : checkSchedule(schedule);
   }
 
-  protected override checkBatch(x: Tensor, view: StatisticsView): void {
-    checkSeveralValues(this, x, view);
+  override forward(x: Tensor, options: NormForwardOptions = {}): Tensor {
+    return normalizeReal(this, x, options, (real, mask, activation) => {
+      const { running, training } = this;
+      const view = channelView(this, real, this.numFeatures);
+      const affine = this.affine(activation);
+      const ranks = ranksOf(this);
+      const takesMoments = running.takesMoments && (real.size > 0 || ranks !== null);
+      let moments: Tensor | null = null;
+      let y: Tensor;
+      if (running.normalizeWith === "running") {
+        const { mean, variance } = running.use();
+        y = applyStatistics(real, mean, variance, view, affine);
+        if (takesMoments) moments = momentsAmongRanks(real, view, mask, ranks);
+      } else {
+        if (ranks === null) checkSeveralValues(this, real, view);
+        moments = batchMoments(this, real, view, mask, channels, ranks);
+        y = standardize(real, moments, view, training ? this.#corrected(affine, moments) : affine, ranks);
+      }
+      if (takesMoments && moments !== null) running.take(moments, mask !== null);
+      moments?.dispose();
+      return y;
+    });
   }
 
-  protected override standardize(x: Tensor, view: StatisticsView, pass: NormPass): { y: Tensor; moments: Tensor } {
-    if (!this.training) return super.standardize(x, view, pass);
-    const moments = this.moments(x, view, pass.mask);
-    const { rmax, dmax, schedule, eps } = this;
+  /** weight · (r · x̂ + d) + bias as an affine map of x̂. */
+  #corrected({ weight, bias, eps, activation }: Affine, moments: Tensor): Affine {
+    const { rmax, dmax, schedule } = this;
     const limits: RenormLimits = { rmax, dmax, ...(schedule ?? atOnce) };
-    const { r, d } = renormFactors(moments, this.runningStatistics(), eps, limits);
-    const weight = this.weight === null ? r : mul(this.weight, r);
-    const shift = this.weight === null ? d : mul(this.weight, d);
-    const bias = this.bias === null ? shift : add(shift, this.bias);
+    const { r, d } = renormFactors(moments, this.running.use(), eps, limits);
+    const shift = weight === null ? d : mul(weight, d);
     return {
-      y: standardize(x, moments, view, { ...this.affine(pass), weight, bias }, this.synchronization()),
-      moments,
+      weight: weight === null ? r : mul(weight, r),
+      bias: bias === null ? shift : add(shift, bias),
+      eps,
+      activation,
     };
+  }
+
+  protected override traits(): LayerTraits {
+    const { rmax, dmax, schedule } = this;
+    return this.runningTraits({ rmax, dmax, schedule });
   }
 
   override toString(): string {

@@ -1,8 +1,13 @@
 import { ones, zeros } from "../../create.js";
 import { ArgumentError, ShapeError } from "../../errors.js";
+import { standardize } from "../../ops/standardize.js";
 import { checkCount, formatShape } from "../../shape.js";
 import type { Tensor } from "../../tensor.js";
-import { channelView, Norm, type NormPass } from "./norm.js";
+import { type LayerTraits, same } from "../layer-traits.js";
+import { batchMoments } from "./batch-moments.js";
+import { normalizeReal } from "./mask.js";
+import { Norm, type NormForwardOptions } from "./norm.js";
+import { channelView } from "./views.js";
 
 /** Options of {@link GroupNorm}. */
 export interface GroupNormOptions {
@@ -33,7 +38,6 @@ export class GroupNorm extends Norm {
   readonly numGroups: number;
   /** Number of channels, the size of axis 1. */
   readonly numChannels: number;
-  protected readonly share = "group of every sample";
 
   /**
    * @param numGroups - groups of channels, a divisor of `numChannels`
@@ -58,26 +62,40 @@ export class GroupNorm extends Norm {
     this.bias = affine ? zeros([numChannels], { requiresGrad: true }) : null;
   }
 
-  protected override normalize(x: Tensor, pass: NormPass): Tensor {
-    const { numGroups, numChannels } = this;
-    const { outer, inner } = channelView(this, x, numChannels);
-    const values = (numChannels / numGroups) * inner;
-    if (values === 1) {
-      throw new ShapeError({
-        where: `${this}.forward(x)`,
-        expected: "at least 2 values per group",
-        received: `1 (shape ${formatShape(x.shape)})`,
-        cure: "Build the layer with fewer groups.",
-      });
-    }
-    const view = { outer: 1, kept: outer * numGroups, inner: values, repeat: inner, period: numChannels };
-    const { y, moments } = this.standardize(x, view, pass);
-    moments.dispose();
-    return y;
+  override forward(x: Tensor, options: NormForwardOptions = {}): Tensor {
+    return normalizeReal(this, x, options, (real, mask, activation) => {
+      const { numGroups, numChannels } = this;
+      const { outer, inner } = channelView(this, real, numChannels);
+      const values = (numChannels / numGroups) * inner;
+      this.#checkValues(real, values);
+      const view = { outer: 1, kept: outer * numGroups, inner: values, repeat: inner, period: numChannels };
+      const place = (k: number): string => `group ${k % numGroups} of sample ${Math.floor(k / numGroups)}`;
+      const moments = batchMoments(this, real, view, mask, { noun: "group of every sample", place });
+      const y = standardize(real, moments, view, this.affine(activation));
+      moments.dispose();
+      return y;
+    });
   }
 
-  protected override place(k: number): string {
-    return `group ${k % this.numGroups} of sample ${Math.floor(k / this.numGroups)}`;
+  #checkValues(x: Tensor, values: number): void {
+    if (values !== 1) return;
+    throw new ShapeError({
+      where: `${this}.forward(x)`,
+      expected: "at least 2 values per group",
+      received: `1 (shape ${formatShape(x.shape)})`,
+      cure: "Build the layer with fewer groups.",
+    });
+  }
+
+  protected override traits(): LayerTraits {
+    const { numGroups, numChannels, eps, weight } = this;
+    return {
+      constructorArguments: [numGroups, numChannels, { eps, affine: weight !== null }],
+      fusesRelu: true,
+      channels: () => numChannels,
+      rank: same,
+      channelAxis: "second",
+    };
   }
 
   override toString(): string {

@@ -1,8 +1,13 @@
-import type { StatisticsView } from "../../backend/backend.js";
 import { ShapeError } from "../../errors.js";
+import { applyStatistics, momentsOf, standardize } from "../../ops/standardize.js";
 import { checkCount, formatShape } from "../../shape.js";
 import type { Tensor } from "../../tensor.js";
+import type { LayerTraits } from "../layer-traits.js";
+import { batchMoments } from "./batch-moments.js";
+import { normalizeReal } from "./mask.js";
+import type { NormForwardOptions } from "./norm.js";
 import { RunningNorm, type RunningNormOptions } from "./running-norm.js";
+import { channelView } from "./views.js";
 
 /** Options of {@link InstanceNorm}. */
 export interface InstanceNormOptions extends RunningNormOptions {
@@ -29,8 +34,6 @@ export interface InstanceNormOptions extends RunningNormOptions {
  * ```
  */
 export class InstanceNorm extends RunningNorm {
-  protected readonly share = "channel of every sample";
-
   /**
    * @param numFeatures - channels of x, ≥ 1
    * @throws ArgumentError if a number is out of range
@@ -40,11 +43,33 @@ export class InstanceNorm extends RunningNorm {
     super(checkCount("new InstanceNorm(numFeatures)", "numFeatures", numFeatures), { ...options, trackRunningStats });
   }
 
-  protected override batchView({ outer, kept, inner }: StatisticsView): StatisticsView {
-    return { outer: 1, kept: outer * kept, inner, repeat: inner, period: kept };
+  override forward(x: Tensor, options: NormForwardOptions = {}): Tensor {
+    return normalizeReal(this, x, options, (real, mask, activation) => {
+      const { running, numFeatures } = this;
+      const view = channelView(this, real, numFeatures);
+      const { outer, kept, inner } = view;
+      const ownView = { outer: 1, kept: outer * kept, inner, repeat: inner, period: kept };
+      const affine = this.affine(activation);
+      const takesMoments = running.takesMoments && real.size > 0;
+      let moments: Tensor | null = null;
+      let y: Tensor;
+      if (running.normalizeWith === "running") {
+        const { mean, variance } = running.use();
+        y = applyStatistics(real, mean, variance, view, affine);
+        if (takesMoments) moments = momentsOf(real, ownView, mask);
+      } else {
+        this.#checkPositions(real, inner);
+        const place = (k: number): string => `channel ${k % numFeatures} of sample ${Math.floor(k / numFeatures)}`;
+        moments = batchMoments(this, real, ownView, mask, { noun: "channel of every sample", place });
+        y = standardize(real, moments, ownView, affine);
+      }
+      if (takesMoments && moments !== null) running.take(moments, mask !== null);
+      moments?.dispose();
+      return y;
+    });
   }
 
-  protected override checkBatch(x: Tensor, { inner }: StatisticsView): void {
+  #checkPositions(x: Tensor, inner: number): void {
     if (inner !== 1) return;
     throw new ShapeError({
       where: `${this}.forward(x)`,
@@ -54,8 +79,8 @@ export class InstanceNorm extends RunningNorm {
     });
   }
 
-  protected override place(k: number): string {
-    return `channel ${k % this.numFeatures} of sample ${Math.floor(k / this.numFeatures)}`;
+  protected override traits(): LayerTraits {
+    return this.runningTraits({});
   }
 
   override toString(): string {

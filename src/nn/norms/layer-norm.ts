@@ -1,8 +1,13 @@
 import { ones, zeros } from "../../create.js";
 import { ArgumentError } from "../../errors.js";
+import { standardize } from "../../ops/standardize.js";
 import { formatShape, type Shape, sizeOf } from "../../shape.js";
 import type { Tensor } from "../../tensor.js";
-import { Norm, type NormPass, normalizedShapeOf, rowView } from "./norm.js";
+import { type LayerTraits, same } from "../layer-traits.js";
+import { batchMoments } from "./batch-moments.js";
+import { normalizeReal } from "./mask.js";
+import { Norm, type NormForwardOptions } from "./norm.js";
+import { normalizedShapeOf, rows, rowView } from "./views.js";
 
 /** Options of {@link LayerNorm}. */
 export interface LayerNormOptions {
@@ -30,7 +35,6 @@ export interface LayerNormOptions {
 export class LayerNorm extends Norm {
   /** The last axes of x, over which it normalises. */
   readonly normalizedShape: Shape;
-  protected readonly share = "row";
 
   /**
    * @param normalizedShape - sizes of the last axes of x, or of the last one; at least 2 values in all
@@ -54,10 +58,26 @@ export class LayerNorm extends Norm {
     this.bias = affine && bias ? zeros(shape, { requiresGrad: true }) : null;
   }
 
-  protected override normalize(x: Tensor, pass: NormPass): Tensor {
-    const { y, moments } = this.standardize(x, rowView(this, x, this.normalizedShape), pass);
-    moments.dispose();
-    return y;
+  override forward(x: Tensor, options: NormForwardOptions = {}): Tensor {
+    return normalizeReal(this, x, options, (real, mask, activation) => {
+      const view = rowView(this, real, this.normalizedShape);
+      const moments = batchMoments(this, real, view, mask, rows);
+      const y = standardize(real, moments, view, this.affine(activation));
+      moments.dispose();
+      return y;
+    });
+  }
+
+  protected override traits(): LayerTraits {
+    const { normalizedShape, eps, weight, bias } = this;
+    const options = { eps, affine: weight !== null, ...(weight !== null && bias === null ? { bias: false } : {}) };
+    return {
+      constructorArguments: [normalizedShape, options],
+      fusesRelu: true,
+      channels: same,
+      rank: same,
+      channelAxis: sizeOf(normalizedShape),
+    };
   }
 
   override toString(): string {

@@ -1,12 +1,57 @@
 import { ArgumentError, ShapeError } from "../../errors.js";
-import { applyBinary } from "../../ops/binary.js";
+import { relu } from "../../ops/activations.js";
+import { applyMask } from "../../ops/apply-mask.js";
+import { add, applyBinary } from "../../ops/binary.js";
+import type { Activation } from "../../ops/standardize.js";
 import { formatShape } from "../../shape.js";
 import type { Tensor } from "../../tensor.js";
 import { upload } from "../../tensor.js";
 import type { AnyModule } from "../module.js";
+import type { Norm, NormForwardOptions } from "./norm.js";
 
 /** What stands in an output where the mask is 0: zeros, or the layer's input. */
 export type MaskedOutput = "zero" | "input";
+
+/**
+ * Normalises the real values of x, as the options of a forward pass ask for it: masked values reach neither the statistics nor, through
+ * them, a gradient.
+ *
+ * @param normalize - what the layer does where the mask is 1; elsewhere x is then 0, and the output may be anything finite
+ * @throws ArgumentError if an option is out of range
+ * @throws ShapeError if the mask does not fit
+ */
+export function normalizeReal(
+  layer: Norm,
+  x: Tensor,
+  { mask = null, maskedOutput = "zero", activation = null }: NormForwardOptions,
+  normalize: (x: Tensor, mask: Tensor | null, activation: Activation | null) => Tensor,
+): Tensor {
+  if (maskedOutput !== "zero" && maskedOutput !== "input") {
+    throw new ArgumentError({
+      where: `${layer}.forward(x, { maskedOutput })`,
+      expected: '"zero" or "input"',
+      received: JSON.stringify(maskedOutput) ?? String(maskedOutput),
+      cure: "Pass one of the two.",
+    });
+  }
+  if (activation !== null && activation !== "relu") {
+    throw new ArgumentError({
+      where: `${layer}.forward(x, { activation })`,
+      expected: '"relu" or none',
+      received: JSON.stringify(activation) ?? String(activation),
+      cure: "Apply other activations to the output.",
+    });
+  }
+  if (mask === null) return normalize(x, null, activation);
+  checkMask(layer, x, mask);
+  const real = applyMask(x, mask);
+  const normalized = normalize(real, mask, activation);
+  const y = applyMask(normalized, mask);
+  for (const t of [real, normalized]) t.dispose();
+  if (maskedOutput === "zero") return y;
+  const rest = applyMask(x, complementOf(mask));
+  return add(y, activation === "relu" ? relu(rest) : rest);
+}
 
 /**
  * Checks that a mask has the rank of x, sizes that broadcast to it, and no values but 0 and 1.
@@ -14,7 +59,7 @@ export type MaskedOutput = "zero" | "input";
  * @throws ShapeError if its shape does not fit
  * @throws ArgumentError if it holds another value
  */
-export function checkMask(layer: AnyModule, x: Tensor, mask: Tensor): void {
+function checkMask(layer: AnyModule, x: Tensor, mask: Tensor): void {
   const where = `${layer}.forward(x, { mask })`;
   if (mask.rank !== x.rank || mask.shape.some((extent, axis) => extent !== x.shape[axis] && extent !== 1)) {
     throw new ShapeError({
@@ -36,7 +81,7 @@ export function checkMask(layer: AnyModule, x: Tensor, mask: Tensor): void {
 }
 
 /** 1 where a mask is 0, and 0 where it is 1. */
-export function complementOf(mask: Tensor): Tensor {
+function complementOf(mask: Tensor): Tensor {
   const one = upload("mask", mask.backend, [], Float32Array.of(1));
   const complement = applyBinary("sub", one, mask);
   one.dispose();

@@ -1,14 +1,8 @@
-import type { StatisticsView } from "../../backend/backend.js";
-import { ArgumentError, ShapeError } from "../../errors.js";
-import { relu } from "../../ops/activations.js";
-import { add } from "../../ops/binary.js";
-import { pass } from "../../ops/pass.js";
-import { type Activation, type Affine, momentsOf, standardize } from "../../ops/standardize.js";
-import { type Synchronization, synchronizeMoments } from "../../ops/synchronize.js";
-import { checkCount, formatShape, maxRank, type Shape, sameShape, sizeOf } from "../../shape.js";
-import { checkTensor, type Tensor } from "../../tensor.js";
-import { type AnyModule, checkFeatures, Module } from "../module.js";
-import { checkMask, complementOf, type MaskedOutput } from "./mask.js";
+import { ArgumentError } from "../../errors.js";
+import type { Activation, Affine } from "../../ops/standardize.js";
+import type { Tensor } from "../../tensor.js";
+import { Module } from "../module.js";
+import type { MaskedOutput } from "./mask.js";
 
 /** Options of a normalisation's forward pass. */
 export interface NormForwardOptions {
@@ -26,12 +20,6 @@ export interface NormForwardOptions {
    * bit, without its pass over memory and its output. {@link Sequential} does so by itself. @defaultValue none
    */
   readonly activation?: Activation | null;
-}
-
-/** What of {@link NormForwardOptions} a layer heeds itself. */
-export interface NormPass {
-  readonly mask: Tensor | null;
-  readonly activation: Activation | null;
 }
 
 /**
@@ -63,14 +51,6 @@ export abstract class Norm extends Module<[x: Tensor, options?: NormForwardOptio
     this.#eps = value;
   }
 
-  /** What values that share a mean are called, in messages: a `channel`. */
-  protected abstract readonly share: string;
-
-  /** The kept index k of a view, in messages: `channel 3`. */
-  protected place(k: number): string {
-    return `${this.share} ${k}`;
-  }
-
   /**
    * Normalises x.
    *
@@ -79,143 +59,10 @@ export abstract class Norm extends Module<[x: Tensor, options?: NormForwardOptio
    * @throws ShapeError if x or the mask does not fit, or statistics are asked of one value
    * @throws ArgumentError if an option is out of range, a share has one real value, or eps is 0 and a share has no variance
    */
-  override forward(x: Tensor, options: NormForwardOptions = {}): Tensor {
-    const { mask = null, maskedOutput = "zero", activation = null } = options;
-    if (maskedOutput !== "zero" && maskedOutput !== "input") {
-      throw new ArgumentError({
-        where: `${this}.forward(x, { maskedOutput })`,
-        expected: '"zero" or "input"',
-        received: JSON.stringify(maskedOutput) ?? String(maskedOutput),
-        cure: "Pass one of the two.",
-      });
-    }
-    if (activation !== null && activation !== "relu") {
-      throw new ArgumentError({
-        where: `${this}.forward(x, { activation })`,
-        expected: '"relu" or none',
-        received: JSON.stringify(activation) ?? String(activation),
-        cure: "Apply other activations to the output.",
-      });
-    }
-    if (mask === null) return this.normalize(x, { mask, activation });
-    checkMask(this, x, mask);
-    const real = pass(x, mask);
-    const normalized = this.normalize(real, { mask, activation });
-    const y = pass(normalized, mask);
-    for (const t of [real, normalized]) t.dispose();
-    if (maskedOutput === "zero") return y;
-    const rest = pass(x, complementOf(mask));
-    return add(y, activation === "relu" ? relu(rest) : rest);
-  }
-
-  /** What {@link Norm.forward} does where the mask is 1; elsewhere x is 0, and the output may be anything finite. */
-  protected abstract normalize(x: Tensor, pass: NormPass): Tensor;
+  abstract override forward(x: Tensor, options?: NormForwardOptions): Tensor;
 
   /** What follows x̂. */
-  protected affine({ activation }: NormPass): Affine {
+  protected affine(activation: Activation | null): Affine {
     return { weight: this.weight, bias: this.bias, eps: this.#eps, activation };
   }
-
-  /** Normalises by the statistics of x itself: `y`, and the `moments`, to be disposed of. @throws ArgumentError as {@link Norm.moments} */
-  protected standardize(x: Tensor, view: StatisticsView, pass: NormPass): { y: Tensor; moments: Tensor } {
-    const moments = this.moments(x, view, pass.mask);
-    return { y: standardize(x, moments, view, this.affine(pass), this.synchronization()), moments };
-  }
-
-  /** Whose statistics are taken together with those of x: nobody's, but for layers that say so. */
-  protected synchronization(): Synchronization | null {
-    return null;
-  }
-
-  /** Moments that x can be normalised by. @throws ArgumentError if a share has one real value, or eps is 0 and it has no variance */
-  protected moments(x: Tensor, view: StatisticsView, mask: Tensor | null): Tensor {
-    const moments = this.sharedMoments(x, view, mask);
-    // Only asked where there is need, since it waits for the backend.
-    if (mask !== null || this.#eps === 0) this.#checkMoments(moments, view);
-    return moments;
-  }
-
-  /** The moments of x, taken together with those of {@link Norm.synchronization}. */
-  protected sharedMoments(x: Tensor, view: StatisticsView, mask: Tensor | null): Tensor {
-    const moments = momentsOf(x, view, mask);
-    const synchronization = this.synchronization();
-    if (synchronization !== null) synchronizeMoments(moments, synchronization);
-    return moments;
-  }
-
-  #checkMoments(moments: Tensor, { centred = true }: StatisticsView): void {
-    const values = readMoments(moments);
-    for (let k = 0; 3 * k < values.length; k++) {
-      const [count, , m2] = values.subarray(3 * k);
-      if (count === 1 && centred) {
-        throw new ArgumentError({
-          where: `${this}.forward(x, { mask })`,
-          expected: `at least 2 real values, or none, per ${this.share}`,
-          received: `1 in ${this.place(k)}`,
-          cure: "Leave out what has one value, or mask that one too.",
-        });
-      }
-      if (this.#eps === 0 && m2 === 0 && count > 0) throw this.varianceError(this.place(k));
-    }
-  }
-
-  /** Says where there is no variance. */
-  protected varianceError(place: string): ArgumentError {
-    return new ArgumentError({
-      where: `${this}.forward(x)`,
-      expected: `variance in every ${this.share}, since eps is 0`,
-      received: `none in ${place}`,
-      cure: "Set eps to a small positive number such as 1e-5.",
-    });
-  }
-}
-
-/** Count, mean and M2 of each share. */
-export function readMoments(moments: Tensor): Float64Array {
-  return new Float64Array(moments.backend.readSync(moments.block, 8 * moments.size));
-}
-
-/** x as (N, C, S) with one mean per channel and a parameter per channel. @throws ShapeError if rank or channels do not fit */
-export function channelView(layer: AnyModule, x: Tensor, channels: number): StatisticsView {
-  checkTensor(layer, x);
-  if (x.rank < 2 || x.rank > 5) {
-    throw new ShapeError({
-      where: `${layer}.forward(x)`,
-      expected: "rank 2 to 5: (N, C, …)",
-      received: `rank ${x.rank} (shape ${formatShape(x.shape)})`,
-      cure: "Reshape x so that channels are axis 1.",
-    });
-  }
-  checkFeatures(layer, x, 1, channels, "channels");
-  const inner = sizeOf(x.shape.slice(2));
-  return { outer: x.shape[0], kept: channels, inner, repeat: inner, period: channels };
-}
-
-/** x as rows of `normalizedShape`, with a mean per row and a parameter per value. @throws ShapeError if the last axes do not fit */
-export function rowView(layer: AnyModule, x: Tensor, normalizedShape: Shape): StatisticsView {
-  const leading = x.rank - normalizedShape.length;
-  if (leading < 0 || !sameShape(x.shape.slice(leading), normalizedShape)) {
-    throw new ShapeError({
-      where: `${layer}.forward(x)`,
-      expected: `last axes of ${formatShape(normalizedShape)}`,
-      received: formatShape(x.shape),
-      cure: "Build the layer with the sizes of the last axes of x, or reshape x.",
-    });
-  }
-  const inner = sizeOf(normalizedShape);
-  return { outer: 1, kept: sizeOf(x.shape.slice(0, leading)), inner, repeat: 1, period: inner };
-}
-
-/** The sizes of the last axes, given as a list or as the one size. @throws ArgumentError if they are none */
-export function normalizedShapeOf(where: string, given: number | Shape): Shape {
-  const shape = typeof given === "number" ? [given] : given;
-  if (!Array.isArray(shape) || shape.length < 1 || shape.length > maxRank) {
-    throw new ArgumentError({
-      where,
-      expected: `a size or a list of 1 to ${maxRank} sizes`,
-      received: JSON.stringify(given) ?? String(given),
-      cure: "Pass the sizes of the last axes of x.",
-    });
-  }
-  return shape.map((size) => checkCount(where, "each size", size));
 }

@@ -1,9 +1,14 @@
 import type { StatisticsView } from "../../backend/backend.js";
 import { ones } from "../../create.js";
 import { ArgumentError } from "../../errors.js";
+import { standardize } from "../../ops/standardize.js";
 import { formatShape, type Shape, sizeOf } from "../../shape.js";
 import type { Tensor } from "../../tensor.js";
-import { channelView, Norm, type NormPass, normalizedShapeOf, rowView } from "./norm.js";
+import { type LayerTraits, same } from "../layer-traits.js";
+import { batchMoments } from "./batch-moments.js";
+import { normalizeReal } from "./mask.js";
+import { Norm, type NormForwardOptions } from "./norm.js";
+import { channelView, normalizedShapeOf, rows, rowView } from "./views.js";
 
 /** Options of {@link RmsNorm}. */
 export interface RmsNormOptions {
@@ -36,7 +41,6 @@ export class RmsNorm extends Norm {
   readonly normalizedShape: Shape;
   /** Whether x is (N, C, …): see {@link RmsNormOptions.channelsFirst}. */
   readonly channelsFirst: boolean;
-  protected readonly share = "row";
 
   /**
    * @param normalizedShape - sizes of the last axes of x, or of the last one; the number of channels where `channelsFirst`
@@ -61,11 +65,15 @@ export class RmsNorm extends Norm {
     this.weight = affine ? ones(shape, { requiresGrad: true }) : null;
   }
 
-  protected override normalize(x: Tensor, pass: NormPass): Tensor {
-    const rows = this.channelsFirst ? this.#sampleView(x) : rowView(this, x, this.normalizedShape);
-    const { y, moments } = this.standardize(x, { ...rows, centred: false }, pass);
-    moments.dispose();
-    return y;
+  override forward(x: Tensor, options: NormForwardOptions = {}): Tensor {
+    return normalizeReal(this, x, options, (real, mask, activation) => {
+      const around = this.channelsFirst ? this.#sampleView(real) : rowView(this, real, this.normalizedShape);
+      const view = { ...around, centred: false };
+      const moments = batchMoments(this, real, view, mask, rows);
+      const y = standardize(real, moments, view, this.affine(activation));
+      moments.dispose();
+      return y;
+    });
   }
 
   #sampleView(x: Tensor): StatisticsView {
@@ -73,13 +81,15 @@ export class RmsNorm extends Norm {
     return { outer: 1, kept: outer, inner: kept * inner, ...parameters };
   }
 
-  protected override varianceError(place: string): ArgumentError {
-    return new ArgumentError({
-      where: `${this}.forward(x)`,
-      expected: "a value other than 0 in every row, since eps is 0",
-      received: `none in ${place}`,
-      cure: "Set eps to a small positive number such as 1e-6.",
-    });
+  protected override traits(): LayerTraits {
+    const { normalizedShape, channelsFirst, eps, weight } = this;
+    return {
+      constructorArguments: [normalizedShape, { eps, affine: weight !== null, channelsFirst }],
+      fusesRelu: true,
+      channels: channelsFirst ? () => normalizedShape[0] : same,
+      rank: same,
+      ...(channelsFirst ? {} : { channelAxis: sizeOf(normalizedShape) }),
+    };
   }
 
   override toString(): string {

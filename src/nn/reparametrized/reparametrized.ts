@@ -2,6 +2,7 @@ import { noGrad } from "../../autograd.js";
 import { ArgumentError } from "../../errors.js";
 import { scope } from "../../scope.js";
 import { copyOf, type Tensor } from "../../tensor.js";
+import type { LayerTraits } from "../layer-traits.js";
 import { Module } from "../module.js";
 import { Weighted } from "./weighted.js";
 
@@ -60,6 +61,16 @@ export abstract class Reparametrized<Layer extends Weighted = Weighted> extends 
       mode();
     }
     return this.#layer;
+  }
+
+  /** Traits of a wrapper, whose sizes are those of the layer inside. @param options - what its constructor takes besides the layer */
+  protected wrapperTraits(options: object): LayerTraits {
+    return {
+      constructorArguments: [this.#layer, options],
+      channels: (channels) => this.#layer.channelsAfter(channels),
+      rank: (rank) => this.#layer.rankAfter(rank),
+      ...(this.#layer.channelAxis === null ? {} : { channelAxis: this.#layer.channelAxis }),
+    };
   }
 
   override toString(): string {

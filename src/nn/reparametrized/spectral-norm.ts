@@ -6,7 +6,7 @@ import { generator } from "../../random.js";
 import { scope } from "../../scope.js";
 import { checkCount } from "../../shape.js";
 import { copyInto, copyOf, type Tensor } from "../../tensor.js";
-import { ConvTranspose2d } from "../conv-transpose2d.js";
+import type { LayerTraits } from "../layer-traits.js";
 import { Reparametrized } from "./reparametrized.js";
 import type { Weighted } from "./weighted.js";
 
@@ -82,9 +82,8 @@ export class SpectralNorm<Layer extends Weighted = Weighted> extends Reparametri
 
   /** W with a row for each output. */
   #matrix(): Tensor {
-    const { weight_orig: w } = this;
-    const isTransposed = this.layer instanceof ConvTranspose2d;
-    return (isTransposed ? w.transpose([1, 0, 2, 3]) : w).flatten(1);
+    const { weight_orig: w, layer } = this;
+    return (layer.outputAxis === 1 ? w.transpose([1, 0, 2, 3]) : w).flatten(1);
   }
 
   #iterate(steps: number): void {
@@ -111,6 +110,10 @@ export class SpectralNorm<Layer extends Weighted = Weighted> extends Reparametri
         .add(this.eps ** 2)
         .sqrt(),
     );
+  }
+
+  protected override traits(): LayerTraits {
+    return this.wrapperTraits({ powerIterations: this.powerIterations, eps: this.eps });
   }
 
   protected override computeWeight(): Tensor {

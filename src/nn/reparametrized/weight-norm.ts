@@ -3,6 +3,7 @@ import { ArgumentError } from "../../errors.js";
 import { scope } from "../../scope.js";
 import { resolveAxis } from "../../shape.js";
 import type { Tensor } from "../../tensor.js";
+import type { LayerTraits } from "../layer-traits.js";
 import { Reparametrized } from "./reparametrized.js";
 import type { Weighted } from "./weighted.js";
 
@@ -64,6 +65,10 @@ export class WeightNorm<Layer extends Weighted = Weighted> extends Reparametrize
   #lengths(): Tensor {
     const others = this.weight_v.shape.map((_, k) => k).filter((k) => k !== this.axis);
     return this.weight_v.mul(this.weight_v).sum(others, { keepDims: true }).sqrt();
+  }
+
+  protected override traits(): LayerTraits {
+    return this.wrapperTraits({ axis: this.axis });
   }
 
   protected override computeWeight(): Tensor {

@@ -1,7 +1,7 @@
 import { ArgumentError } from "../../errors.js";
 import { momentsOf, standardize } from "../../ops/standardize.js";
 import type { Tensor } from "../../tensor.js";
-import { ConvTranspose2d } from "../conv-transpose2d.js";
+import type { LayerTraits } from "../layer-traits.js";
 import { Reparametrized } from "./reparametrized.js";
 import type { Weighted } from "./weighted.js";
 
@@ -49,7 +49,7 @@ export class WeightStandardization<Layer extends Weighted = Weighted> extends Re
     }
     this.eps = eps;
     this.weight = layer.weight;
-    if (layer.weight.size === outputsOf(layer)) {
+    if (layer.weight.size === layer.outputs) {
       throw new ArgumentError({
         where,
         expected: "at least 2 weights for each output",
@@ -59,9 +59,13 @@ export class WeightStandardization<Layer extends Weighted = Weighted> extends Re
     }
   }
 
+  protected override traits(): LayerTraits {
+    return this.wrapperTraits({ eps: this.eps });
+  }
+
   protected override computeWeight(): Tensor {
     const { weight, layer } = this;
-    if (!(layer instanceof ConvTranspose2d)) return this.#standardizeRows(weight);
+    if (layer.outputAxis === 0) return this.#standardizeRows(weight);
     // Its outputs lie along axis 1, in each group of inputs.
     const [inChannels, groupChannels, height, width] = weight.shape;
     const { groups } = layer;
@@ -72,7 +76,7 @@ export class WeightStandardization<Layer extends Weighted = Weighted> extends Re
   }
 
   #standardizeRows(w: Tensor): Tensor {
-    const rows = outputsOf(this.layer);
+    const rows = this.layer.outputs;
     const inner = w.size / rows;
     const view = { outer: 1, kept: rows, inner, repeat: 1, period: inner };
     const moments = momentsOf(w, view, null);
@@ -80,8 +84,4 @@ export class WeightStandardization<Layer extends Weighted = Weighted> extends Re
     moments.dispose();
     return y;
   }
-}
-
-function outputsOf(layer: Weighted): number {
-  return layer instanceof ConvTranspose2d ? layer.weight.shape[1] * layer.groups : layer.weight.shape[0];
 }

@@ -27,7 +27,7 @@ export function isArrayFolder(folder: string): boolean {
  * Reads NumPy arrays: an NPZ file, a folder of NPY files, or one NPY file where only inputs are needed. The arrays are `x` and `y`, or
  * `x_train`, `y_train`, `x_test` and `y_test` (with `x_val`, `y_val`, if there are), in upper or lower case; the first axis counts samples.
  *
- * Samples of bytes with two axes are grey images; targets of whole numbers are classes, others are to be told.
+ * Samples of bytes with two axes are grey images; targets of whole numbers are classes, others are a regression.
  *
  * @throws DataError if arrays are missing, do not fit each other, or hold a value that is not finite, naming its row and column
  * @throws FormatError if a file is damaged
@@ -167,7 +167,7 @@ function targetsOf(path: string, name: string, y: NpyArray, { task }: ReadAsOpti
     where: path,
     expected: `one class for each sample in ${name}`,
     received: formatShape(y.shape),
-    cure: "Save numpy.argmax(y, axis=1), or pass --task regression.",
+    cure: 'Save numpy.argmax(y, axis=1), or pass { task: "regression" }.',
   });
 }
 
@@ -189,7 +189,7 @@ function badRows(
           where: `${path}, ${name}, row ${row}, column ${i % width}`,
           expected: "a finite number",
           received: String(values[i]),
-          cure: "Correct it, or drop such rows (--skip-bad-rows). Both are counted from 0.",
+          cure: "Correct it, or drop such rows ({ skipBadRows: true }). Both are counted from 0.",
         });
       }
       rows.add(row);

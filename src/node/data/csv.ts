@@ -66,7 +66,7 @@ function parseCsv(bytes: Uint8Array, name: string, skipBadRows = false): { table
           where: rowName({ columns, rows, name, rowNumbers: [rowNumber] }, 0),
           expected: quote === undefined ? `${columns.length} cells, as in the header` : "quotes in pairs",
           received: quote === undefined ? String(row.length) : quote.message.toLowerCase(),
-          cure: "Correct it, or drop such rows (--skip-bad-rows).",
+          cure: "Correct it, or drop such rows ({ skipBadRows: true }).",
         });
       }
     },

@@ -5,7 +5,7 @@ import type { ModelMeta } from "../../formats/model-file/save-model.js";
 import { formatShape, type Shape, sameShape } from "../../shape.js";
 import type { Samples, Targets } from "./samples.js";
 
-/** Samples as inputs of a network, with labels or scaled numbers; labels of 0 where nothing is to be told. */
+/** Samples as inputs of a network, with labels or scaled numbers; labels of 0 where there are no targets. */
 export type EncodedDataset = Dataset<Int32Array> | Dataset<TensorData>;
 
 /**
@@ -22,7 +22,7 @@ export function encodedDataset(where: string, samples: Samples, meta: ModelMeta,
       where,
       expected: `inputs of shape ${formatShape(inputShape)}, which the model was trained on`,
       received: formatShape(shape),
-      cure: "Name data like those it was trained on.",
+      cure: "Pass data like the training data.",
     });
   }
   const common = { inputs, shape, preprocessing: meta.preprocessing ?? {} };
@@ -53,9 +53,9 @@ export function labelsOf(where: string, names: readonly string[], classes: reado
     if (Number.isInteger(label) && label >= 0 && label < most) return label;
     throw new DataError({
       where,
-      expected: `classes that were trained on (${shortList(classes ?? ["0", "1", "…"])})`,
+      expected: `classes of the training data (${shortList(classes ?? ["0", "1", "…"])})`,
       received: name,
-      cure: "Correct the class, or train with it.",
+      cure: "Correct the label, or train with this class.",
     });
   });
 }

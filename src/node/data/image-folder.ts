@@ -170,9 +170,9 @@ function unreadable(folder: string, faults: readonly string[]): FormatError {
   const more = faults.length > mostNamed ? ` and ${faults.length - mostNamed} more` : "";
   return new FormatError({
     where: folder,
-    expected: "only whole PNG and JPEG images, named as what they are",
+    expected: "whole PNG and JPEG images whose names match their format",
     received: `${faults.slice(0, mostNamed).join(", ")}${more}`,
-    cure: "Replace, rename or remove them, or leave them out (--skip-bad-rows).",
+    cure: "Replace, rename or remove them, or leave them out ({ skipBadRows: true }).",
   });
 }
 
@@ -180,9 +180,9 @@ function checkSide(path: string, [, height, width]: Image["shape"], size: ReadAs
   if (size !== undefined || Math.max(height, width) <= largestSide) return;
   throw new DataError({
     where: path,
-    expected: `a size to bring images above ${largestSide} pixels to`,
+    expected: `a size for images above ${largestSide} pixels`,
     received: `none, and an image of ${height}×${width}`,
-    cure: "Pass one, such as --image-size 64.",
+    cure: "Pass one, such as { imageSize: 64 }.",
   });
 }
 
@@ -191,7 +191,7 @@ function differs(first: File, shape: Image["shape"], other: File, otherShape: Im
     where: other.path,
     expected: `${shape[1]}×${shape[2]} pixels, as ${first.path} has`,
     received: `${otherShape[1]}×${otherShape[2]}`,
-    cure: "Bring all images to one size, such as --image-size 32.",
+    cure: "Resize all images to one size, such as { imageSize: 32 }.",
   });
 }
 
@@ -203,8 +203,8 @@ function makeRoom(folder: string, bytes: number): Uint8Array {
       {
         where: folder,
         expected: "memory for all its pixels",
-        received: `a need of ${bytes} bytes`,
-        cure: "Pass a smaller --image-size.",
+        received: `${bytes} bytes needed`,
+        cure: "Pass a smaller { imageSize }.",
         bytes,
       },
       { cause },

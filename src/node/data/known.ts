@@ -2,6 +2,7 @@ import { existsSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { DataError } from "../../errors.js";
+import { nearest } from "../nearest.js";
 
 interface Known {
   readonly find: () => string;
@@ -20,11 +21,6 @@ const known: Readonly<Record<string, Known>> = {
   },
 };
 
-/** Whether data are known by name, and not a file or folder that somebody chose. */
-export function isKnown(name: string): boolean {
-  return Object.hasOwn(known, name);
-}
-
 /** A file or folder, and what its labels mean, if that is known. */
 export interface Place {
   readonly path: string;
@@ -36,14 +32,18 @@ export function findSource(name: string): Place {
   const entry = Object.hasOwn(known, name) ? known[name] : undefined;
   const path = entry === undefined ? name : entry.find();
   if (existsSync(path)) return { path, classes: entry?.classes };
+  const where = `loadData(${name})`;
+  if (entry !== undefined) {
+    const cure = `Run: ${entry.install}.`;
+    throw new DataError({ where, expected: "the data to be installed", received: "none", cure });
+  }
+  const names = Object.keys(known);
+  const near = nearest(name, names);
   throw new DataError({
-    where: `loadData(${name})`,
-    expected:
-      entry === undefined
-        ? `${Object.keys(known).join(", ")}, or a file or folder of data`
-        : "the data to be installed",
-    received: entry === undefined ? "no such file or folder" : "none",
-    cure: entry === undefined ? "Check the name." : `Run: ${entry.install}.`,
+    where,
+    expected: `${names.join(", ")}, or a file or folder of data`,
+    received: "no such file or folder",
+    cure: near === null ? "Check the path." : `Did you mean ${near}?`,
   });
 }
 

@@ -36,7 +36,7 @@ export interface ClassificationForModel extends ModelDataFacts {
   readonly dataset: Dataset<Int32Array>;
 }
 
-/** Samples with numbers to be told. */
+/** Samples with numbers as targets. */
 export interface RegressionForModel extends ModelDataFacts {
   /** Tells it from {@link ClassificationForModel}. */
   readonly task: "regression";
@@ -67,7 +67,7 @@ export async function loadDataAs(
   return { task, dataset, part, dropped: read.dropped } as DataForModel;
 }
 
-/** Inputs without anything to be told. */
+/** Inputs without targets. */
 export interface InputsForModel {
   /** Its targets are zeros and mean nothing. */
   readonly dataset: Dataset<Int32Array>;

@@ -1,7 +1,7 @@
 import type { TargetScale } from "../../data/array-dataset.js";
 import type { Dataset, TensorData } from "../../data/dataset.js";
 import { momentsOf } from "../../data/moments.js";
-import { splitIndices } from "../../data/split.js";
+import { checkShares, splitIndices } from "../../data/split.js";
 import { subset } from "../../data/subset.js";
 import { ArgumentError, DataError } from "../../errors.js";
 import type { DataSplit, ModelMeta } from "../../formats/model-file/save-model.js";
@@ -21,11 +21,11 @@ export interface LoadDataOptions extends ReadOptions {
 
 /** Data in three parts. */
 export interface DataParts<Target> {
-  /** What to learn from. */
+  /** The samples to train on. */
   readonly train: Dataset<Target>;
-  /** What to choose by while training; null if there is none. */
+  /** The samples for validation; null if there are none. */
   readonly validation: Dataset<Target> | null;
-  /** What to measure with at the end. */
+  /** The samples to test with at the end. */
   readonly test: Dataset<Target>;
 }
 
@@ -33,7 +33,7 @@ export interface DataParts<Target> {
 export interface DataFacts {
   /** The shape of one input: (C, …). */
   readonly inputShape: Shape;
-  /** How many outputs a network for them has: one for each class, or for each number to be told. */
+  /** How many outputs a network for them has: one for each class, or for each number to be predicted. */
   readonly outputs: number;
   /** What a saved model must remember so that {@link loadDataAs} brings other data to the same form. */
   readonly meta: ModelMeta;
@@ -49,7 +49,7 @@ export interface ClassificationData extends DataParts<Int32Array>, DataFacts {
   readonly classes: readonly string[];
 }
 
-/** Samples with numbers to be told, which are standardised: `meta.targetScale` leads back to their own units. */
+/** Samples with numbers as targets, which are standardised: `meta.targetScale` leads back to their own units. */
 export interface RegressionData extends DataParts<TensorData>, DataFacts {
   /** Tells it from {@link ClassificationData}. */
   readonly task: "regression";
@@ -148,14 +148,13 @@ export function splitSamples(
   options: Pick<LoadDataOptions, "split" | "seed">,
 ): Parts {
   const { split: shares = defaultSplit, seed = 0 } = options;
+  const where = `loadData(${source}, { split })`;
+  const cure = "Pass for example { split: [0.8, 0.1, 0.1] }.";
   if (shares.length !== 2 && shares.length !== 3) {
-    throw new ArgumentError({
-      where: `loadData(${source}, { split })`,
-      expected: "two shares (training, test) or three (training, validation, test)",
-      received: `[${shares.join(", ")}]`,
-      cure: "Pass for example [0.8, 0.1, 0.1].",
-    });
+    const expected = "two shares (training, test) or three (training, validation, test)";
+    throw new ArgumentError({ where, expected, received: `[${shares.join(", ")}]`, cure });
   }
+  checkShares(where, shares, cure);
   const { targets } = samples;
   const labels =
     targets?.task === "classification"
@@ -170,7 +169,7 @@ export function splitSamples(
       where: source,
       expected: `samples for ${names.join(", ")} in shares of ${shares.join(", ")}`,
       received: `${samples.length} in all, and none for ${names[empty < 0 ? rows.findIndex(({ length }) => length === 0) : empty]}`,
-      cure: "Bring more data, or pass other shares, such as --split 0.7,0.3.",
+      cure: "Add data, or pass other shares, such as { split: [0.7, 0.3] }.",
     });
   }
   const part = (k: number): Rows => ({ samples, rows: rows[k] });
@@ -217,6 +216,6 @@ function describe(
 ): string {
   const counts = `${train.rows.length} training${validation === null ? " and" : `, ${validation.rows.length} validation and`} ${test.rows.length} test ${noun}`;
   const goal = classes === undefined ? "regression" : `${classes.length} classes`;
-  const left = dropped === 0 ? "" : `; ${dropped} left out as bad`;
+  const left = dropped === 0 ? "" : `; ${dropped} skipped`;
   return `${counts} of ${formatShape(inputShape)}, ${goal}${table === undefined ? "" : ` of ${table.target}`}${left}`;
 }

@@ -112,13 +112,23 @@ function imageOptions(
   if (shape.length !== 3) {
     if (size === undefined) return {};
     const expected = `no size, since the model's input ${name} of shape ${shown(shape)} takes no images`;
-    throw new ArgumentError({ where: "--size", expected, received: size.join("x"), cure: "Leave it out." });
+    throw new ArgumentError({
+      where: "loadForeignInputs(source, input, { size })",
+      expected,
+      received: size.join("x"),
+      cure: "Leave it out.",
+    });
   }
   const [channels, ...own] = layout === "nchw" ? shape : [shape[2], shape[0], shape[1]];
   const wrong = size?.findIndex((extent, k) => isKnown(own[k]) && own[k] !== extent) ?? -1;
   if (size !== undefined && wrong >= 0) {
     const expected = `the ${own.join("x")} that the model's input ${name} takes`;
-    throw new ArgumentError({ where: "--size", expected, received: size.join("x"), cure: "Leave it out." });
+    throw new ArgumentError({
+      where: "loadForeignInputs(source, input, { size })",
+      expected,
+      received: size.join("x"),
+      cure: "Leave it out.",
+    });
   }
   const given = size ?? (own.every(isKnown) ? ([own[0], own[1]] as const) : undefined);
   return {
@@ -129,7 +139,12 @@ function imageOptions(
 
 function choose(source: string, { parts }: Source, part: DataPart | undefined): Samples {
   const fault = (received: string): ArgumentError =>
-    new ArgumentError({ where: "--part", expected: `a part that ${source} has`, received, cure: "Leave it out." });
+    new ArgumentError({
+      where: "loadForeignInputs(source, input, { part })",
+      expected: `a part that ${source} has`,
+      received,
+      cure: "Leave it out.",
+    });
   if ("all" in parts) {
     if (part === undefined || part === "all") return parts.all;
     throw fault(part);
@@ -150,7 +165,7 @@ function fit(source: string, { name, shape }: ForeignInput, given: readonly numb
     where: source,
     expected: `samples of ${shown(shape)}, as the model's input ${name} takes them`,
     received: shown(given),
-    cure: "Bring the data to that shape, or pass another --size or --layout.",
+    cure: "Reshape the data, or pass another { size } or { layout }.",
   });
 }
 
@@ -168,12 +183,12 @@ function normalizer(
 ): (value: number, element: number) => number {
   const channels = (layout === "nhwc" ? sizes[sizes.length - 1] : sizes[0]) ?? 1;
   const plane = sizeOf(sizes) / channels;
-  for (const [flag, list] of Object.entries({ "--mean": mean, "--std": std })) {
+  for (const [option, list] of Object.entries({ mean, std })) {
     const fits = list.length === 1 || list.length === channels;
-    if (fits && list.every((value) => Number.isFinite(value) && (flag === "--mean" || value > 0))) continue;
+    if (fits && list.every((value) => Number.isFinite(value) && (option === "mean" || value > 0))) continue;
     throw new ArgumentError({
-      where: flag,
-      expected: `1 or ${channels} finite numbers${flag === "--std" ? " above 0" : ""}, one for each channel`,
+      where: `loadForeignInputs(source, input, { ${option} })`,
+      expected: `1 or ${channels} finite numbers${option === "std" ? " above 0" : ""}, one for each channel`,
       received: list.join(","),
       cure: `Pass one for each of the ${channels} channels of ${layout}, or one for all.`,
     });

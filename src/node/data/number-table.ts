@@ -32,7 +32,7 @@ export function numberTable(
         where: `${rowName(table, r)}, column ${table.columns[columns[bad]]}`,
         expected: "a finite number",
         received: JSON.stringify(row[columns[bad]]),
-        cure: "Correct it, leave the column out (--ignore), or drop such rows (--skip-bad-rows).",
+        cure: "Correct it, leave the column out ({ ignore }), or drop such rows ({ skipBadRows: true }).",
       });
     }
   }

@@ -14,7 +14,9 @@ export function readBytes(where: string, path: string): Uint8Array {
     bytes = readFileSync(path);
   } catch (cause) {
     if (cause instanceof DataError) throw cause;
-    throw fault(cause instanceof Error ? cause.message : String(cause), "Check its name and rights.", { cause });
+    throw fault(cause instanceof Error ? cause.message : String(cause), "Check the path and its permissions.", {
+      cause,
+    });
   }
   if (bytes.length === 0) throw fault("an empty file", "Replace the file.");
   return bytes;

@@ -5,7 +5,7 @@ import { categoryOf, encodedWidth, encodeTable, fitTable, type TableEncoding } f
 import { DataError } from "../../errors.js";
 import { type Shape, sizeOf } from "../../shape.js";
 
-/** What is to be told of each sample: the name of its class, or numbers, row-major (N, outputs). */
+/** The target of each sample: the name of its class, or numbers, row-major (N, outputs). */
 export type Targets =
   | { readonly task: "classification"; readonly names: readonly string[] }
   | { readonly task: "regression"; readonly values: Float64Array; readonly outputs: number };
@@ -22,7 +22,7 @@ export interface Samples {
   readonly length: number;
   /** Where a sample stands in its file: a row of a table, the header being row 1, or a number from 0. */
   rowNumber(sample: number): number;
-  /** Null where nothing is to be told. */
+  /** Null where there are no targets. */
   readonly targets: Targets | null;
   /** Learns from some rows, those of training, what brings inputs to the scale of a network. */
   fit(rows: ArrayLike<number>): InputEncoding;
@@ -57,9 +57,9 @@ export function tableSamples(table: Table, columns: TableColumns, hasTargets: bo
       if (encoding === undefined) {
         throw new DataError({
           where: table.name ?? "table",
-          expected: "data such as the model was trained on",
+          expected: "data like the training data",
           received: "a table",
-          cure: "Name data of the same kind.",
+          cure: "Pass data of the same kind.",
         });
       }
       return { inputs: encodeTable(table, encoding), shape: [encodedWidth(encoding)] };

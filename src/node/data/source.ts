@@ -15,11 +15,11 @@ export interface Source {
 
 /** How a source is read. */
 export interface ReadOptions {
-  /** CSV: the column to be told. @defaultValue the last */
+  /** CSV: the column to predict. @defaultValue the last */
   readonly target?: string | undefined;
   /** CSV: columns to leave out. @defaultValue none */
   readonly ignore?: readonly string[] | undefined;
-  /** CSV and arrays: what is to be told. @defaultValue by the target's type */
+  /** CSV and arrays: what is to be predicted. @defaultValue by the target's type */
   readonly task?: Task | undefined;
   /** Image folders: height and width, or one number for both. @defaultValue the images' own, if they agree */
   readonly imageSize?: number | readonly [height: number, width: number] | undefined;
@@ -33,7 +33,7 @@ export interface ReadOptions {
 export interface ReadAsOptions extends ReadOptions {
   /** CSV: the columns that the model knows. @defaultValue without targets: all, as the numbers they hold */
   readonly columns?: TableColumns;
-  /** Whether the samples carry what is to be told. @defaultValue true */
+  /** Whether the samples carry what is to be predicted. @defaultValue true */
   readonly hasTargets?: boolean;
   /** Image folders: read no more than so many, drawn by a seed. @defaultValue all */
   readonly draw?: { readonly samples: number; readonly seed: number };

@@ -15,7 +15,10 @@ type AliveMeasures = {
   readonly error: number;
   /** 1 if training met a loss that is not finite. */
   readonly diverged: number;
-  /** Of each hidden layer, after training: units that are 0 on every test image (ReLU), or values within 5 % of an end of the range, in %. */
+  /**
+   * Of each hidden layer, after training: units that are 0 on every test image (ReLU), or values within 5 % of an end
+   * of the range, in %.
+   */
   readonly idle: readonly number[];
   /** Of each weight, at the start. */
   readonly gradientNorms: readonly number[];

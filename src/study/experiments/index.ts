@@ -26,7 +26,7 @@ export function chooseExperiments(names: readonly string[], budget: Budget): Exp
   const unknown = names.filter((name) => experiments.every((experiment) => experiment.name !== name));
   if (unknown.length > 0) {
     throw new ArgumentError({
-      where: "evenkeel study",
+      where: "chooseExperiments(names)",
       expected: `names of ${experiments.map(({ name }) => name).join(", ")}`,
       received: unknown.join(", "),
       cure: "Leave the names out for all experiments of the budget.",

@@ -13,7 +13,10 @@ import type { Results } from "../results.js";
 import { errorOn, testImages, train, trainingImages } from "../training.js";
 
 type MemoryMeasures = {
-  /** One for each momentum, in deviations: how far running means are from those of the population at the end of training, */
+  /**
+   * One for each momentum, in deviations: how far running means are from those of the population at the end of
+   * training,
+   */
   readonly distance: readonly number[];
   /** what of it single batches account for, */
   readonly noise: readonly number[];

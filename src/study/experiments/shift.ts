@@ -15,9 +15,14 @@ import type { Results } from "../results.js";
 import { testImages, train, trainingImages } from "../training.js";
 
 type ShiftMeasures = {
-  /** For each hidden layer: how far the inputs of its activation move between two evaluations, in deviations (Wasserstein-1), on average. */
+  /**
+   * For each hidden layer: how far the inputs of its activation move between two evaluations, in deviations
+   * (Wasserstein-1), on average.
+   */
   readonly drift: readonly number[];
-  /** The 15 %, 50 % and 85 % quantile of the first unit of the last hidden layer at each evaluation, one after another. */
+  /**
+   * The 15 %, 50 % and 85 % quantile of the first unit of the last hidden layer at each evaluation, one after another.
+   */
   readonly low: readonly number[];
   readonly middle: readonly number[];
   readonly high: readonly number[];
@@ -44,7 +49,10 @@ const probed = 256;
 
 const conditionOf = (activation: string, norm: string): string => `${activation}, ${norm}`;
 
-/** The network of Ioffe & Szegedy's figure 1: three hidden layers of 100 units; with the layers that stand before its activations. */
+/**
+ * The network of Ioffe & Szegedy's figure 1: three hidden layers of 100 units; with the layers that stand before its
+ * activations.
+ */
 function shiftNet({ inputShape, classes }: StudyData, activation: Activation, norm: string) {
   const sizes = [sizeOf(inputShape), ...new Array<number>(depth).fill(width)];
   const hidden = sizes.slice(1).map((size, k): Module[] => {

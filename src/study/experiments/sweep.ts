@@ -19,8 +19,9 @@ export type SweepMeasures = {
 };
 
 /**
- * What every training of the sweep has in common; the learning rate grows with the batch (Goyal et al. 2017, arXiv:1706.02677). So many images and
- * epochs were the least of those tried at which the training loss at batch 32 fell below 0.5 with batch and with group norm.
+ * What every training of the sweep has in common; the learning rate grows with the batch (Goyal et al. 2017,
+ * arXiv:1706.02677). So many images and epochs were the least of those tried at which the training loss at batch 32
+ * fell below 0.5 with batch and with group norm.
  */
 export const sweepPlan = { images: 2000, epochs: 15, lrAt32: 0.1, weightDecay: 1e-4, testImages: 2000, precise: 1024 };
 

@@ -1,7 +1,10 @@
 import { expect, test } from "vitest";
 import { Pool } from "../../../src/backend/wasm/pool.js";
 
-/** (module (memory shared) (func (export "hang") (param i32 i32) (i32.store offset=8192 (i32.const 0) (i32.const 1)) (loop (br 0)))) */
+/**
+ * (module (memory shared) (func (export "hang") (param i32 i32) (i32.store offset=8192 (i32.const 0) (i32.const 1))
+ * (loop (br 0))))
+ */
 const hang = Uint8Array.of(
   ...[0, 0x61, 0x73, 0x6d, 1, 0, 0, 0],
   ...[1, 6, 1, 0x60, 2, 0x7f, 0x7f, 0],

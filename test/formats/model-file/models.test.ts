@@ -16,6 +16,7 @@ import {
   MaxPool2d,
   Module,
   noGrad,
+  onWarning,
   parseIdx,
   ReLU,
   Residual,
@@ -74,9 +75,16 @@ describe("saveModel and loadModel", () => {
         return this.layer.forward(x);
       }
     }
+    const warnings: string[] = [];
+    onWarning((message) => warnings.push(message));
     const bytes = saveModel(new Own(), { note: 1 });
+    expect(warnings).toMatchInlineSnapshot(`
+      [
+        "saveModel(Own): the file holds parameters alone, and loads into a network of the same classes. Pass meta.inputShape or { probe } to store the network itself.",
+      ]
+    `);
     expect(() => loadModel(bytes)).toThrowErrorMatchingInlineSnapshot(
-      `[FormatError: loadModel(bytes): expected the architecture in the file's metadata, got a network with classes of its own or a shared layer. Build the network and pass it: loadModel(bytes, network).]`,
+      `[FormatError: loadModel(bytes): expected the architecture in the file's metadata, got a network with classes of its own. Build the network and pass it: loadModel(bytes, network).]`,
     );
     expect(loadModel(bytes, new Own()).meta).toEqual({ note: 1 });
     const foreign = writeSafetensors({ weight: tensor([1]) });

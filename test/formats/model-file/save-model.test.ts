@@ -9,6 +9,7 @@ import {
   loadModel,
   MaxPool2d,
   Module,
+  onWarning,
   predict,
   ReLU,
   readSafetensors,
@@ -107,7 +108,9 @@ describeEachBackend("saved models", () => {
         return this.layer.forward(x);
       }
     }
+    onWarning(() => {});
     expect(describeModel(saveModel(new Own())).hasArchitecture).toBe(false);
+    expect(describeModel(saveModel(new Own(), { inputShape: [1] })).hasArchitecture).toBe(true);
     const old = JSON.stringify({ format: 1, architecture: null, meta: {} });
     expect(describeModel(writeSafetensors({}, { evenkeel: old })).versions).toEqual({ evenkeel: null, format: 1 });
     expect(describeModel(writeSafetensors({})).versions).toBe(null);

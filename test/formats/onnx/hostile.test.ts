@@ -281,7 +281,7 @@ describe("hostile files", () => {
   test("an input that claims more than memory is not made up to try the model on", async () => {
     const bytes = onnxModel({ ...parts, inputs: { x: [1, 3, 2 ** 20, 2 ** 20] } });
     await expect(foldOnnx(bytes)).rejects.toThrowErrorMatchingInlineSnapshot(
-      `[DataError: foldOnnx(bytes): expected shapes with which the model runs (it declares x 1×3×1048576×1048576), got the input x of shape 1×3×1048576×1048576. Name them: --shape name=1x3x224x224, or { shapes }.]`,
+      `[DataError: foldOnnx(bytes): expected shapes with which the model runs (it declares x 1×3×1048576×1048576), got the input x of shape 1×3×1048576×1048576. Name them: { shapes: { name: [1, 3, 224, 224] } }.]`,
     );
   });
 

@@ -65,7 +65,10 @@ const cases: Case[] = [
   },
 ];
 
-/** The mask of a case from a seed, with about two in three ones, at least three to a share of the layer unless it is all zeros. */
+/**
+ * The mask of a case from a seed, with about two in three ones, at least three to a share of the layer unless it is all
+ * zeros.
+ */
 function maskOf({ shape, maskShape, shareOf }: Case, seed: number): Tensor {
   for (let attempt = seed; ; attempt += 1000) {
     const mask = tensor(

@@ -69,7 +69,9 @@ function cases(list: () => Layer[]): [title: string, make: () => Layer][] {
   return list().map(({ norm, shape }, k) => [`${norm} of ${shape.join("×")}`, () => list()[k]]);
 }
 
-/** Output and all gradients, from parameters and a cotangent that are random, beside those of the formulas in float64. */
+/**
+ * Output and all gradients, from parameters and a cotangent that are random, beside those of the formulas in float64.
+ */
 function expectFormula({ norm, shape, rows }: Layer, x: Float32Array, tolerance: number): void {
   scope(() => {
     const weight = normalValues(rows.period, 2);

@@ -27,7 +27,9 @@ const axisHeight = 26;
 /** Room for the symbols, in percent of the width. */
 const margin = 11;
 
-/** Rows of points over one common axis; a thin line leads from each sample's point to the same sample's in the next row. */
+/**
+ * Rows of points over one common axis; a thin line leads from each sample's point to the same sample's in the next row.
+ */
 export function NumberLine({ rows, label }: { readonly rows: readonly LineRow[]; readonly label: string }) {
   const finite = rows.map((row) => ({ ...row, values: row.values.filter(Number.isFinite) }));
   const { low, high, ticks } = axisOf(

@@ -1,5 +1,5 @@
 import { NumberBox } from "../../ui/number-box.js";
-import { type WalkSettings, walkFields } from "./walk-fields.js";
+import { type WalkSettings, walkFields } from "../../view-fields.js";
 import type { ParameterName } from "./walk-step.js";
 
 const labels: Readonly<Record<ParameterName, string>> = {

@@ -6,7 +6,7 @@ import { NumberLine } from "./number-line.js";
 import { ParameterBoxes } from "./parameter-boxes.js";
 import { Mark } from "./symbols.js";
 import { type Walk, walk } from "./walk.js";
-import { walkInputsOf } from "./walk-fields.js";
+import { walkInputsOf } from "./walk-inputs.js";
 import { WalkTable } from "./walk-table.js";
 import { WalkTrials } from "./walk-trials.js";
 import "./step-by-step.css";

@@ -1,7 +1,7 @@
 import type { ComponentChildren } from "preact";
+import type { WalkSettings } from "../../view-fields.js";
 import type { LineRow } from "./number-line.js";
 import type { Walk, WalkInputs } from "./walk.js";
-import type { WalkSettings } from "./walk-fields.js";
 
 /** What a step's table has for each sample. */
 export type ColumnName = "x" | "centred" | "xHat" | "y" | "dy" | "dxHat" | "dx";

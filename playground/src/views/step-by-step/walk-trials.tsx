@@ -1,4 +1,4 @@
-import { fewest, most, type WalkSettings, walkFields } from "./walk-fields.js";
+import { fewest, most, type WalkSettings, walkFields } from "../../view-fields.js";
 
 /** Things worth trying, each a press away. */
 const trials: readonly { readonly name: string; change(settings: WalkSettings): Partial<WalkSettings> }[] = [

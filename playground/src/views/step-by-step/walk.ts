@@ -49,8 +49,9 @@ export interface Walk {
 }
 
 /**
- * Takes a mini-batch through {@link BatchNorm} in training mode and back, and reads every value on the way. The layer itself gives y, the running
- * statistics and the gradients; a second one without weight and bias gives x̂, and mean and variance as the running values after its first batch.
+ * Takes a mini-batch through {@link BatchNorm} in training mode and back, and reads every value on the way. The layer
+ * itself gives y, the running statistics and the gradients; a second one without weight and bias gives x̂, and mean and
+ * variance as the running values after its first batch.
  *
  * @throws ShapeError if there is one number only
  * @throws ArgumentError if momentum or eps is out of range, or eps is 0 and all numbers are equal

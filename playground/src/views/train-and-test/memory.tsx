@@ -1,4 +1,4 @@
-import { momenta } from "../../training/statistics-trace.js";
+import { momenta } from "../../training/momenta.js";
 import { Chart } from "../../ui/chart.js";
 import { Slider } from "../../ui/slider.js";
 import { useAnswer } from "../../ui/use-answer.js";

@@ -1,24 +1,13 @@
 import { foldOnnx, type OnnxFolding } from "../../../formats/onnx/fold/fold-onnx.js";
-import type { ForeignInputOptions } from "../../../node/data/load-foreign-inputs.js";
 import { checkOutput, readWholeOnnxFile, writeOnnxFile } from "../../../node/onnx-file.js";
-import { describeFolding, describeVerification } from "../../folding.js";
+import { describeFolding, describeVerification } from "../../print/describe-folding.js";
+import { printResult } from "../../print/result.js";
+import type { FoldFlags } from "../fold.js";
 import { onnxData } from "./data.js";
-import type { NamedShapes } from "./shapes.js";
-
-/** The flags of `fold` that serve ONNX files. */
-export interface FoldOnnxFlags extends ForeignInputOptions {
-  readonly data?: string;
-  readonly output?: string;
-  readonly dryRun?: boolean;
-  readonly json?: boolean;
-  readonly tolerance?: number;
-  readonly shape?: NamedShapes;
-  readonly verify?: boolean;
-}
 
 /** `evenkeel fold model.onnx` */
-export async function foldOnnxFile(path: string, flags: FoldOnnxFlags): Promise<string> {
-  const { output, dryRun, json, tolerance, shape = {}, verify = true } = flags;
+export async function foldOnnxFile(path: string, flags: FoldFlags): Promise<void> {
+  const { output, dryRun, tolerance, shape = {}, verify } = flags;
   const target = dryRun === true || output === undefined ? null : output;
   if (target !== null) checkOutput(target, path);
   const source = await readWholeOnnxFile(path);
@@ -29,12 +18,10 @@ export async function foldOnnxFile(path: string, flags: FoldOnnxFlags): Promise<
   if (target !== null) await writeOnnxFile(target, result.bytes, source);
   const sizes = { bytesBefore: bytes.length, bytesAfter: result.bytes.length };
   const { folded, left, verification } = result;
-  if (json === true)
-    return JSON.stringify({ model: path, output: target, folded, left, verification, ...sizes }, null, 2);
-  return [
+  printResult(flags, { model: path, output: target, folded, left, verification, ...sizes }, () => [
     ...describe(result),
     ...(target === null ? [] : [`wrote ${target}, ${sizes.bytesAfter} bytes for ${sizes.bytesBefore}`]),
-  ].join("\n");
+  ]);
 }
 
 function describe(result: OnnxFolding): string[] {

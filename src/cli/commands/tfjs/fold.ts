@@ -3,18 +3,14 @@ import type { TfjsFiles } from "../../../formats/tfjs/files.js";
 import { foldTfjs, type TfjsFolding } from "../../../formats/tfjs/fold-tfjs.js";
 import { inspectTfjs } from "../../../formats/tfjs/inspect-tfjs.js";
 import { checkTfjsOutput, readTfjsFiles, writeTfjsFiles } from "../../../node/tfjs-files.js";
-import { describeFolding, describeVerification } from "../../folding.js";
 import { foreignData } from "../../foreign-data.js";
-import type { FoldOnnxFlags } from "../onnx/fold.js";
-
-/** The flags of `fold` that serve TF.js models. */
-export interface FoldTfjsFlags extends FoldOnnxFlags {
-  readonly dequantize?: boolean;
-}
+import { describeFolding, describeVerification } from "../../print/describe-folding.js";
+import { printResult } from "../../print/result.js";
+import type { FoldFlags } from "../fold.js";
 
 /** `evenkeel fold model.json` */
-export async function foldTfjsFile(path: string, flags: FoldTfjsFlags): Promise<string> {
-  const { output, dryRun, json, tolerance, shape = {}, verify = true, dequantize = false } = flags;
+export async function foldTfjsFile(path: string, flags: FoldFlags): Promise<void> {
+  const { output, dryRun, tolerance, shape = {}, verify, dequantize = false } = flags;
   if (output !== undefined) checkTfjsOutput(output, path);
   const files = readTfjsFiles(path);
   const options = {
@@ -28,15 +24,16 @@ export async function foldTfjsFile(path: string, flags: FoldTfjsFlags): Promise<
   const target = dryRun === true || output === undefined ? null : writeTfjsFiles(output, result.files);
   const { folded, left, verification } = result;
   const sizes = { bytesBefore: bytesOf(files), bytesAfter: bytesOf(result.files) };
-  if (json === true) {
-    return JSON.stringify({ model: path, output: target, folded, left, verification, ...sizes }, null, 2);
-  }
-  const wrote = `wrote ${target}, ${sizes.bytesAfter} bytes with its weights for ${sizes.bytesBefore}`;
-  return [...describe(result), ...(target === null ? [] : [wrote])].join("\n");
+  printResult(flags, { model: path, output: target, folded, left, verification, ...sizes }, () => [
+    ...describe(result),
+    ...(target === null
+      ? []
+      : [`wrote ${target}, ${sizes.bytesAfter} bytes with its weights for ${sizes.bytesBefore}`]),
+  ]);
 }
 
 /** Data as inputs of the model; none where none are given. */
-async function inputsOf(path: string, files: TfjsFiles, flags: FoldTfjsFlags): Promise<ModelArrays[]> {
+async function inputsOf(path: string, files: TfjsFiles, flags: FoldFlags): Promise<ModelArrays[]> {
   if (flags.data === undefined) return [];
   const { inputs } = inspectTfjs(files);
   const cure = "Pass its inputs in code: foldTfjs(files, { inputs }).";

@@ -20,7 +20,7 @@ import { Sequential } from "../../../nn/sequential.js";
 import type { PoolOptions } from "../../../ops/pool2d.js";
 import type { Pair } from "../../../ops/windows.js";
 import { broadcastShapes } from "../../../shape.js";
-import { isPlain, type LayerClass, type LayerWriter, moduleWriter, writerOf } from "../../foreign/layer-writers.js";
+import { type LayerClass, type LayerWriter, moduleWriter, writerOf } from "../../foreign/layer-writers.js";
 import { shapeAfter } from "../../foreign/shape-after.js";
 import {
   exportBatchNorm,
@@ -48,8 +48,7 @@ function layer<M extends AnyModule>(
   layerClass: LayerClass<M>,
   write: (layer: M, x: OnnxValue, graph: OnnxWriter, shape: OnnxShape) => OnnxValue,
 ): LayerExport {
-  return (module, x, graph) =>
-    isPlain(module, layerClass) ? write(module, x, graph, shapeAfter(module, x.shape)) : null;
+  return (module, x, graph) => (module.is(layerClass) ? write(module, x, graph, shapeAfter(module, x.shape)) : null);
 }
 
 /** A layer that is one operator. */

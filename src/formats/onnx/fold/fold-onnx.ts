@@ -1,7 +1,7 @@
 import type { FoldedNorm, LeftNorm } from "../../../graph/fold-batch-norm.js";
 import type { ExternalFiles } from "../file/tensor-values.js";
 import { OnnxModel } from "../graph/onnx-model.js";
-import { foldNorms } from "./fold-norms.js";
+import { foldGraphs } from "./fold-norms.js";
 import { type OnnxVerification, type VerifyOptions, verify } from "./verify.js";
 
 /** Options of {@link foldOnnx}. */
@@ -30,7 +30,8 @@ export interface OnnxFolding {
  * At inference a batch norm is a fixed map of each channel, y = a·x + b with a = weight / √(variance + eps) and
  * b = bias − mean·a. It is folded
  * - into a Conv, ConvTranspose, Gemm or MatMul before it: weight ← a·weight, bias ← a·bias + b, through constant Add, Sub, Mul and
- *   Div and through Identity, Dropout and a Reshape of rows to rows as long between them;
+ *   Div and through Identity, Dropout and a Reshape of rows to rows as long between them, all of which go, and through average pooling
+ *   that counts no padding and Flatten, which stay;
  * - into a batch norm before it, which gives one for two;
  * - else into a Conv, Gemm or MatMul after it that pads nothing: weight ← weight·a, bias ← bias + Σ weight·b.
  *
@@ -47,7 +48,7 @@ export interface OnnxFolding {
 export async function foldOnnx(bytes: Uint8Array, options: FoldOnnxOptions = {}): Promise<OnnxFolding> {
   const where = "foldOnnx(bytes)";
   const model = await OnnxModel.read(where, bytes, options.files);
-  const outcomes = foldNorms(model);
+  const outcomes = foldGraphs(model);
   const folded = outcomes.flatMap(({ norm, into }) => (into === undefined ? [] : [{ norm, into }]));
   const left = outcomes.flatMap(({ norm, reason }) => (reason === undefined ? [] : [{ norm, reason }]));
   const result = model.write(folded.length > 0);

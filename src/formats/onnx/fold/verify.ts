@@ -47,7 +47,7 @@ export interface Compared {
 }
 
 /** onnxruntime has no kernels of the oldest versions and of other domains. */
-const cure = "Where onnxruntime cannot run the model, fold without comparing: --no-verify, or { verify: false }.";
+const cure = "Where onnxruntime cannot run the model, fold without comparing: { verify: false }.";
 
 /**
  * Runs two models on the same inputs.
@@ -76,7 +76,7 @@ export async function verify(
   }
   const runs: { readonly inputs: ModelArrays; readonly outputs: Readonly<Record<string, OnnxOutput>> }[] = [];
   try {
-    const started = await firstThatRuns(where, first.inputs, shapes, "name=1x3x224x224", (trial) => first.run(trial));
+    const started = await firstThatRuns(where, first.inputs, shapes, [1, 3, 224, 224], (trial) => first.run(trial));
     runs.push(started);
     for (const one of inputs) runs.push({ inputs: one, outputs: await first.run(one) });
   } finally {

@@ -1,3 +1,5 @@
+import { fixedMap } from "../../../graph/channel-map.js";
+import type { ChannelMap } from "../../../nn/layer-traits.js";
 import { floatOf, intOf, isOp } from "../file/attributes.js";
 import type { NodeProto } from "../file/codec.js";
 import { isFloat, type TensorValues } from "../file/tensor-values.js";
@@ -33,38 +35,22 @@ export function parameterOf(graph: Graph, node: NodeProto, name: ParameterName):
   return typeof values === "string" || isFloat(values.type) ? values : `it is of type ${values.type}`;
 }
 
-/** What a batch norm at inference does to each channel: y = scale · x + shift, in float64. */
-export interface Affine {
-  readonly scale: Float64Array;
-  readonly shift: Float64Array;
-}
-
 /** The map of a batch norm; a text says why it has none that is fixed. */
-export function affineOf(graph: Graph, node: NodeProto): Affine | string {
+export function nodeMapOf(graph: Graph, node: NodeProto): ChannelMap | string {
   const { opset } = graph.model;
   if (isTraining(node, opset)) return "it normalises by the batch (training mode): repair the model first";
   if (node.output.filter((name) => name !== "").length > 1)
     return "it has outputs besides its first: repair the model first";
   if (opset < 9 && intOf(node, "spatial", 1) === 0) return "each position has its own statistics (spatial = 0)";
   const values = {} as Record<ParameterName, Float64Array>;
-  let channels: number | null = null;
   for (const name of ["weight", "bias", "mean", "variance"] as const) {
     const parameter = parameterOf(graph, node, name);
     if (typeof parameter === "string") return `its ${name} is not known: ${parameter}`;
     const { shape, data } = parameter;
-    channels ??= data.length;
-    if (shape.length !== 1 || data.length !== channels) {
+    const { length: channels } = values.weight ?? data;
+    if (shape.length !== 1 || data.length !== channels)
       return `its ${name} has the shape ${shape.join("×") || "scalar"}, its weight ${channels} values`;
-    }
-    const channel = data.findIndex((value) => !Number.isFinite(value));
-    if (channel >= 0) return `its ${name} of channel ${channel} is ${data[channel]}`;
     values[name] = data;
   }
-  const eps = epsOf(node);
-  const { weight, bias, mean, variance } = values;
-  const channel = variance.findIndex((value) => !(value + eps > 0));
-  if (channel >= 0)
-    return `its variance of channel ${channel} is ${variance[channel]}, with eps ${Number(eps.toPrecision(7))}`;
-  const scale = weight.map((value, k) => value / Math.sqrt(variance[k] + eps));
-  return { scale, shift: bias.map((value, k) => value - mean[k] * scale[k]) };
+  return fixedMap(values, epsOf(node));
 }

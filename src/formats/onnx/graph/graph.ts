@@ -5,7 +5,7 @@ import { elementTypes, type TensorValues } from "../file/tensor-values.js";
 import { nodeInCircle } from "./acyclic.js";
 import { rearranges } from "./constant-operators.js";
 import { numbersOf, sourceOf } from "./constant-sources.js";
-import { normKindOf } from "./norm-kinds.js";
+import { normOperatorOf } from "./norm-operators.js";
 import type { OnnxModel } from "./onnx-model.js";
 import { Readers } from "./readers.js";
 
@@ -53,7 +53,7 @@ export class Graph {
     place: string,
     holder: NodeProto | null = null,
   ) {
-    const norms = proto.node.reduce((count, node) => count + (normKindOf(node) === undefined ? 0 : 1), 0);
+    const norms = proto.node.reduce((count, node) => count + (normOperatorOf(node) === undefined ? 0 : 1), 0);
     model.spend(graphWork + knownWork * proto.node.length + normWork * norms);
     this.model = model;
     this.proto = proto;
@@ -270,11 +270,11 @@ export class Graph {
     if (this.#outputs.delete(name)) this.#dropped.add(name);
   }
 
-  /** Takes out nodes in a row; what read the output of the last reads what `by`, the node before the first, makes from now on. */
-  replace(nodes: readonly NodeProto[], by: NodeProto): void {
-    const before = by.output[0];
-    const after = nodes[nodes.length - 1].output[0];
-    for (const node of nodes) this.remove(node);
+  /** Takes out a node; what read its output reads what `by`, the node before it, makes from now on. */
+  replace(node: NodeProto, by: NodeProto): void {
+    const [before] = by.output;
+    const [after] = node.output;
+    this.remove(node);
     this.#makers.delete(before);
     this.#dropped.add(before);
     this.#dropped.delete(after);

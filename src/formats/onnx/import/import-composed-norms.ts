@@ -98,7 +98,7 @@ interface Parameters {
   readonly bias: TensorValues | null;
 }
 
-interface Affine extends Parameters {
+interface ScaleAndShift extends Parameters {
   readonly output: string;
 }
 
@@ -113,7 +113,7 @@ function isPerChannel({ shape, data }: TensorValues, rank: number): boolean {
 }
 
 /** A constant Mul and a constant Add behind a value, as far as they are there. */
-function affineAfter(value: string, graph: Graph): Affine {
+function affineAfter(value: string, graph: Graph): ScaleAndShift {
   const constantOf = (node: NodeProto, x: string): TensorValues | null => {
     const values = graph.constant(node.input.find((name) => name !== x) ?? "");
     return typeof values === "string" || values.data.length < 2 ? null : values;
@@ -132,7 +132,12 @@ function affineAfter(value: string, graph: Graph): Affine {
   };
 }
 
-function finished(layer: Module, node: NodeProto, { weight, bias, output }: Affine, { model }: Graph): ImportedLayer {
+function finished(
+  layer: Module,
+  node: NodeProto,
+  { weight, bias, output }: ScaleAndShift,
+  { model }: Graph,
+): ImportedLayer {
   model.spend(foundWork);
   const state = { ...(weight === null ? {} : { weight: weight.data }), ...(bias === null ? {} : { bias: bias.data }) };
   return { layer: withState(layer, state), node, output };

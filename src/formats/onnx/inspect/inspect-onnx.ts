@@ -1,16 +1,15 @@
 import type { DeclaredInput } from "../../foreign/arrays.js";
-import type { InspectedNorm } from "../../foreign/inspected-norm.js";
-import { type ParameterRange, rangeOf } from "../../foreign/norm-statistics.js";
-import { floatOf, intOf, intsOf, printable, titleOf } from "../file/attributes.js";
+import { type InspectedNorm, rangesOf } from "../../foreign/inspected-norm.js";
+import { intOf, intsOf, printable, titleOf } from "../file/attributes.js";
 import type { NodeProto } from "../file/codec.js";
 import type { ExternalFiles } from "../file/tensor-values.js";
-import { foldNorms, placeOf } from "../fold/fold-norms.js";
+import { foldGraphs, placeOf } from "../fold/fold-norms.js";
 import { isBatchNorm, isTraining } from "../graph/batch-norm-node.js";
 import { declaredInputs } from "../graph/declared-inputs.js";
 import type { Graph } from "../graph/graph.js";
-import { type NormKind, normEpsOf, normKindOf } from "../graph/norm-kinds.js";
+import { type NormOperator, normEpsOf, normOperatorOf } from "../graph/norm-operators.js";
 import { OnnxModel } from "../graph/onnx-model.js";
-import { findingsOf } from "./norm-findings.js";
+import { findingsOf, momentumOf, parametersOf } from "./norm-findings.js";
 
 /** What {@link inspectOnnx} tells of a model. */
 export interface OnnxInspection {
@@ -52,12 +51,12 @@ export async function inspectOnnx(
   for (const graph of [...model.graphs(), ...model.functions]) {
     nodes += graph.nodes.length;
     for (const node of graph.nodes) {
-      const kind = normKindOf(node);
+      const kind = normOperatorOf(node);
       if (kind !== undefined) found.push({ node, described: describe(graph, node, kind) });
     }
   }
   // What a fold would do is found out by doing it, once all is described; nothing of it is written.
-  const outcomes = new Map(foldNorms(model).map((outcome) => [outcome.node, outcome]));
+  const outcomes = new Map(foldGraphs(model).map((outcome) => [outcome.node, outcome]));
   const norms = found.map(({ node, described }): InspectedNorm => {
     const { into = null, reason = null } = outcomes.get(node) ?? { reason: byInput };
     return { ...described, foldsInto: into, leftBecause: reason };
@@ -67,16 +66,9 @@ export async function inspectOnnx(
   return { opset: model.opset, irVersion: Number(irVersion), producer, inputs, nodes, norms };
 }
 
-function describe(graph: Graph, node: NodeProto, kind: NormKind): Omit<InspectedNorm, "foldsInto" | "leftBecause"> {
+function describe(graph: Graph, node: NodeProto, kind: NormOperator): Omit<InspectedNorm, "foldsInto" | "leftBecause"> {
   const isBatch = isBatchNorm(node);
-  const parameters: Record<string, ParameterRange> = {};
-  let channels: number | null = null;
-  for (const [name, input] of Object.entries(kind.parameters)) {
-    const values = node.input[input] ? graph.constant(node.input[input]) : "";
-    if (typeof values === "string" || values.data.length === 0) continue;
-    if (name === "weight") channels = values.data.length;
-    parameters[name] = rangeOf(values.data);
-  }
+  const parameters = parametersOf(graph, node, kind);
   const settings = settingNames.flatMap((name) =>
     node.attribute.some((one) => one.name === name) ? [[name, intOf(node, name, 0)] as const] : [],
   );
@@ -86,12 +78,12 @@ function describe(graph: Graph, node: NodeProto, kind: NormKind): Omit<Inspected
     kind: node.opType,
     place: placeOf(graph, node),
     input: maker === undefined ? `input ${printable(node.input[0] ?? "")}` : titleOf(maker),
-    channels,
+    channels: parameters["weight"]?.length || null,
     eps: normEpsOf(node, kind),
-    momentum: isBatch ? Number(floatOf(node, "momentum", 0.9).toPrecision(7)) : null,
+    momentum: isBatch ? Number(momentumOf(node).toPrecision(7)) : null,
     mode: isBatch ? (isTraining(node, graph.model.opset) ? "training" : "inference") : null,
     settings: { ...Object.fromEntries(settings), ...(axes === null ? {} : { axes }) },
-    parameters,
+    parameters: rangesOf(parameters),
     findings: findingsOf(graph, node),
   };
 }

@@ -1,8 +1,8 @@
 import { intOf, isOp } from "../file/attributes.js";
 import type { NodeProto } from "../file/codec.js";
 import type { ExternalFiles } from "../file/tensor-values.js";
-import { dropsInTraining } from "../fold/channel-map.js";
 import { placeOf } from "../fold/fold-norms.js";
+import { dropsInTraining } from "../fold/passing-nodes.js";
 import { isBatchNorm, isTraining } from "../graph/batch-norm-node.js";
 import type { Graph } from "../graph/graph.js";
 import { OnnxModel } from "../graph/onnx-model.js";

@@ -2,8 +2,9 @@ import type { ModelArrays } from "../../foreign/arrays.js";
 import { normalizeByBatch } from "../graph/batch-statistics.js";
 import { OnnxModel } from "../graph/onnx-model.js";
 import { type OnnxOutput, type OnnxSession, openSession } from "../runtime.js";
-import { addMoments, exposeMoments } from "./inner-moments.js";
-import type { RunningNorm } from "./running-norms.js";
+import { channelMoments } from "./channel-moments.js";
+import { exposeMoments, innerMoments } from "./inner-moments.js";
+import type { MeasuredNorm } from "./measured-norms.js";
 
 /** A model as bytes, and the model that norms were found in: the same graphs and nodes, maybe with other constants. */
 export interface Source {
@@ -19,7 +20,7 @@ export interface Source {
  */
 export async function openExposed(
   source: Source,
-  norms: readonly RunningNorm[],
+  norms: readonly MeasuredNorm[],
   ranks: readonly number[] | null = null,
 ): Promise<{ readonly session: OnnxSession; readonly outputs: readonly string[] }> {
   const { where, bytes, model } = source;
@@ -52,15 +53,15 @@ export async function openExposed(
 }
 
 /** Adds what a batch gave a norm to its moments. */
-export function addBatch({ graph, moments }: RunningNorm, { values, shape }: OnnxOutput): void {
-  if (graph.parent === null) moments.add(values, shape);
-  else addMoments(moments, values);
+export function addBatch({ graph, population, mean }: MeasuredNorm, { values, shape }: OnnxOutput): void {
+  const isOutside = graph.parent === null;
+  population.add(isOutside ? channelMoments(values, shape) : innerMoments(values, mean.data.length));
 }
 
 /** How many axes each norm's input has: of those of the main graph found by running a batch. */
 export async function ranksOfInputs(
   source: Source,
-  norms: readonly RunningNorm[],
+  norms: readonly MeasuredNorm[],
   batch: ModelArrays,
 ): Promise<number[]> {
   const outer = norms.filter(({ graph }) => graph.parent === null);

@@ -4,7 +4,6 @@ import { elementTypes, packValues } from "../file/tensor-values.js";
 import { axesButChannels } from "../graph/batch-statistics.js";
 import type { Graph } from "../graph/graph.js";
 import { NewNodes } from "../graph/new-nodes.js";
-import { ChannelMoments } from "./channel-moments.js";
 
 /** Why values inside a graph cannot be brought out into the main one; null if they can. */
 export function whyInside({ holder, parent }: Graph, isInLoop = false): string | null {
@@ -21,7 +20,7 @@ export function whyInside({ holder, parent }: Graph, isInLoop = false): string |
  * has none; moments always have 1 + 2·C numbers: how many values there were, means, and means of squared deviations, in float64.
  *
  * @param rank - how many axes the node's first input has
- * @returns the name of the output: rows of such numbers, to be read by {@link addMoments}
+ * @returns the name of the output: rows of such numbers, to be read by {@link innerMoments}
  */
 export function exposeMoments(graph: Graph, node: NodeProto, rank: number, channels: number): string {
   const made = new NewNodes(graph, node.output[0]);
@@ -72,20 +71,14 @@ function addZeros(graph: Graph, base: string, length: number): string {
   return name;
 }
 
-/** Adds the rows of an output of {@link exposeMoments}, which are of one batch: none of them if one is not finite. */
-export function addMoments(moments: ChannelMoments, rows: ArrayLike<number>): void {
-  const channels = moments.mean.length;
-  const batch = new ChannelMoments(channels);
-  for (let at = 0; at < rows.length; at += 1 + 2 * channels) {
-    const part = (first: number): Float64Array =>
-      Float64Array.from({ length: channels }, (_, c) => rows[at + first + c]);
+/** Count, mean and M2 of each channel, row by row, of an output of {@link exposeMoments}. */
+export function innerMoments(rows: ArrayLike<number>, channels: number): Float64Array {
+  const length = 1 + 2 * channels;
+  return Float64Array.from({ length: (3 * channels * rows.length) / length }, (_, k) => {
+    const [channel, part] = [Math.floor(k / 3) % channels, k % 3];
+    const at = Math.floor(k / (3 * channels)) * length;
     const count = rows[at] / channels;
-    batch.merge(
-      count,
-      part(1),
-      part(1 + channels).map((variance) => variance * count),
-    );
-  }
-  if (batch.skipped > 0) moments.skipped++;
-  else moments.merge(batch.count, batch.mean, batch.m2);
+    if (part === 0) return count;
+    return part === 1 ? rows[at + 1 + channel] : rows[at + 1 + channels + channel] * count;
+  });
 }

@@ -1,14 +1,15 @@
-import { ArgumentError, DataError } from "../../../errors.js";
-import { type ChannelStatistics, driftBetween, mixStatistics } from "../../../graph/channel-statistics.js";
+import { DataError } from "../../../errors.js";
+import type { ChannelStatistics } from "../../../graph/channel-statistics.js";
 import type { LeftNorm } from "../../../graph/fold-batch-norm.js";
 import type { RecalibratedNorm, RecalibrateMode, RecalibrateProgress } from "../../../graph/recalibrate.js";
+import { checkRenewal, renew } from "../../../graph/renewal.js";
 import type { ModelArrays } from "../../foreign/arrays.js";
 import { type ExternalFiles, packValues } from "../file/tensor-values.js";
 import { epsOf, parameterInputs } from "../graph/batch-norm-node.js";
 import { OnnxModel } from "../graph/onnx-model.js";
 import type { OnnxSession } from "../runtime.js";
 import { addBatch, openExposed, ranksOfInputs, type Source } from "./exposed-inputs.js";
-import { findRunningNorms, type RunningNorm } from "./running-norms.js";
+import { findMeasuredNorms, type MeasuredNorm } from "./measured-norms.js";
 
 /** Batches: for each, an array for each input of the model. */
 type Data = Iterable<ModelArrays> | AsyncIterable<ModelArrays>;
@@ -74,9 +75,9 @@ export async function recalibrateOnnx(
   options: RecalibrateOnnxOptions = {},
 ): Promise<OnnxRecalibration> {
   const { mode = "sequential", blend = 0, files = {} } = options;
-  checkOptions(mode, blend);
+  checkRenewal(where, mode, blend);
   const model = await OnnxModel.read(where, bytes, files);
-  const { norms, left } = findRunningNorms(model);
+  const { norms, left } = findMeasuredNorms(model);
   const done: RecalibratedNorm[] = [];
   const passes =
     mode === "batch" ? Math.min(norms.length, 1) : norms.reduce((most, { level }) => Math.max(most, level + 1), 0);
@@ -96,9 +97,14 @@ export async function recalibrateOnnx(
       await session.release();
     }
     for (const norm of group) {
-      const outcome = setStatistics(norm, blend === 0 ? 0 : blend / (blend + samples));
-      if ("drift" in outcome) done.push(outcome);
-      else left.push(outcome);
+      const old = { mean: norm.mean.data, variance: norm.variance.data };
+      const renewal = renew(norm.population, old, { eps: epsOf(norm.node), blend, samples });
+      if (typeof renewal === "string") left.push({ norm: norm.norm, reason: renewal });
+      else {
+        const { statistics, ...about } = renewal;
+        setStatistics(norm, statistics);
+        done.push({ norm: norm.norm, ...about });
+      }
     }
   }
   const order = new Map(norms.map(({ norm }, k) => [norm, k]));
@@ -106,18 +112,7 @@ export async function recalibrateOnnx(
   return { bytes: model.write(done.length > 0), norms: done, left, samples: samples ?? 0 };
 }
 
-function checkOptions(mode: string, blend: number): void {
-  const fault = (expected: string, received: unknown, cure: string): ArgumentError =>
-    new ArgumentError({ where, expected, received: String(received), cure });
-  if (mode !== "sequential" && mode !== "batch")
-    throw fault('mode "sequential" or "batch"', mode, "Pass one of the two.");
-  if (!(blend >= 0 && blend < Number.POSITIVE_INFINITY)) {
-    const cure = "Pass how many samples the old statistics count for.";
-    throw fault("blend to be a finite number of samples, at least 0", blend, cure);
-  }
-}
-
-async function ranksOfFirst(source: Source, norms: readonly RunningNorm[], data: Data): Promise<number[]> {
+async function ranksOfFirst(source: Source, norms: readonly MeasuredNorm[], data: Data): Promise<number[]> {
   for await (const batch of data) return ranksOfInputs(source, norms, batch);
   return norms.map(({ rank = 2 }) => rank);
 }
@@ -126,7 +121,7 @@ async function ranksOfFirst(source: Source, norms: readonly RunningNorm[], data:
 async function pool(
   session: OnnxSession,
   data: Data,
-  norms: readonly RunningNorm[],
+  norms: readonly MeasuredNorm[],
   names: readonly string[],
   about: Pick<RecalibrateOnnxOptions, "signal" | "onProgress"> & {
     readonly pass: number;
@@ -155,25 +150,19 @@ async function pool(
   });
 }
 
-function setStatistics(of: RunningNorm, weight: number): RecalibratedNorm | LeftNorm {
-  const { graph, node, norm, moments } = of;
-  if (moments.count < 2) {
-    const reason =
-      moments.skipped > 0
-        ? "no batch had a finite mean and variance"
-        : `it saw ${moments.count} values in each channel, where a variance takes 2`;
-    return { norm, reason };
-  }
-  const old: ChannelStatistics = { mean: of.mean.data, variance: of.variance.data };
-  const now = mixStatistics(old, { mean: moments.mean, variance: moments.variance() }, weight);
+function setStatistics(of: MeasuredNorm, statistics: ChannelStatistics): void {
   for (const name of ["mean", "variance"] as const) {
-    const values = { ...of[name], data: now[name] };
+    const values = { ...of[name], data: statistics[name] };
     const packed = packValues(values);
     if (packed === null) {
       const expected = `a ${name} that fits ${values.type}`;
-      throw new DataError({ where, expected, received: `a larger one in ${norm}`, cure: "Recalibrate it in float32." });
+      throw new DataError({
+        where,
+        expected,
+        received: `a larger one in ${of.norm}`,
+        cure: "Recalibrate it in float32.",
+      });
     }
-    graph.setConstant(node, parameterInputs[name], values, packed);
+    of.graph.setConstant(of.node, parameterInputs[name], values, packed);
   }
-  return { norm, values: moments.count, skipped: moments.skipped, drift: driftBetween(old, now, epsOf(node)) };
 }

@@ -1,0 +1,269 @@
+// Functions of one value, each with a parameter p that most ignore. Twin: src/backend/cpu/elementwise.ts.
+//
+// A function is a block: a class with its value and its gradient, from dy and what is saved of the forward pass (x or
+// y), and a kernel for each. x and y are whole blocks, a unit is a line of 16 values (64 bytes), and the last line is
+// done to its end.
+import { exp, expm1OfNegative, gelu, geluSlope, log, sigmoid, silu, siluSlope, tanh } from "../math/functions";
+
+/** y[i] = the value of F at x[i]. */
+// @inline
+function forEach<F>(x: usize, y: usize, parameter: f32, begin: i32, end: i32): void {
+  const p = f32x4.splat(parameter);
+  const last = x + ((<usize>end) << 6);
+  y += (<usize>begin) << 6;
+  for (let at = x + ((<usize>begin) << 6); at < last; at += 16) {
+    v128.store(y, changetype<F>(0).value(v128.load(at), p));
+    y += 16;
+  }
+}
+
+/** dx[i] = the gradient of F from dy[i] and saved[i]. */
+// @inline
+function forEachGradient<F>(dy: usize, saved: usize, dx: usize, parameter: f32, begin: i32, end: i32): void {
+  const p = f32x4.splat(parameter);
+  const last = dy + ((<usize>end) << 6);
+  saved += (<usize>begin) << 6;
+  dx += (<usize>begin) << 6;
+  for (let at = dy + ((<usize>begin) << 6); at < last; at += 16) {
+    v128.store(dx, changetype<F>(0).gradient(v128.load(at), v128.load(saved), p));
+    saved += 16;
+    dx += 16;
+  }
+}
+
+class Neg {
+  // @inline
+  value(x: v128, p: v128): v128 {
+    return f32x4.neg(x);
+  }
+}
+
+/** y = −x; units: lines. */
+export function negValue(x: usize, y: usize, p: f32, begin: i32, end: i32): void {
+  forEach<Neg>(x, y, p, begin, end);
+}
+
+class Exp {
+  // @inline
+  value(x: v128, p: v128): v128 {
+    return exp(x);
+  }
+
+  // @inline
+  gradient(dy: v128, saved: v128, p: v128): v128 {
+    return f32x4.mul(dy, saved);
+  }
+}
+
+/** y = eˣ; units: lines. */
+export function expValue(x: usize, y: usize, p: f32, begin: i32, end: i32): void {
+  forEach<Exp>(x, y, p, begin, end);
+}
+
+/** dx = dy times the slope of expValue; `saved` is y. Units: lines. */
+export function expGradient(dy: usize, saved: usize, dx: usize, p: f32, begin: i32, end: i32): void {
+  forEachGradient<Exp>(dy, saved, dx, p, begin, end);
+}
+
+class Log {
+  // @inline
+  value(x: v128, p: v128): v128 {
+    return log(x);
+  }
+
+  // @inline
+  gradient(dy: v128, saved: v128, p: v128): v128 {
+    return f32x4.div(dy, saved);
+  }
+}
+
+/** y = ln x; units: lines. */
+export function logValue(x: usize, y: usize, p: f32, begin: i32, end: i32): void {
+  forEach<Log>(x, y, p, begin, end);
+}
+
+/** dx = dy times the slope of logValue; `saved` is x. Units: lines. */
+export function logGradient(dy: usize, saved: usize, dx: usize, p: f32, begin: i32, end: i32): void {
+  forEachGradient<Log>(dy, saved, dx, p, begin, end);
+}
+
+class Sqrt {
+  // @inline
+  value(x: v128, p: v128): v128 {
+    return f32x4.sqrt(x);
+  }
+
+  // @inline
+  gradient(dy: v128, saved: v128, p: v128): v128 {
+    return f32x4.div(f32x4.mul(dy, f32x4.splat(0.5)), saved);
+  }
+}
+
+/** y = √x; units: lines. */
+export function sqrtValue(x: usize, y: usize, p: f32, begin: i32, end: i32): void {
+  forEach<Sqrt>(x, y, p, begin, end);
+}
+
+/** dx = dy times the slope of sqrtValue; `saved` is y. Units: lines. */
+export function sqrtGradient(dy: usize, saved: usize, dx: usize, p: f32, begin: i32, end: i32): void {
+  forEachGradient<Sqrt>(dy, saved, dx, p, begin, end);
+}
+
+class Relu {
+  // @inline
+  value(x: v128, p: v128): v128 {
+    const zero = f32x4.splat(0);
+    // pmax keeps a NaN that stands first; adding 0 makes 0 of −0.
+    return f32x4.add(f32x4.pmax(x, zero), zero);
+  }
+
+  // @inline
+  gradient(dy: v128, saved: v128, p: v128): v128 {
+    return v128.and(dy, f32x4.gt(saved, f32x4.splat(0)));
+  }
+}
+
+/** y = max(x, 0); units: lines. */
+export function reluValue(x: usize, y: usize, p: f32, begin: i32, end: i32): void {
+  forEach<Relu>(x, y, p, begin, end);
+}
+
+/** dx = dy times the slope of reluValue; `saved` is y. Units: lines. */
+export function reluGradient(dy: usize, saved: usize, dx: usize, p: f32, begin: i32, end: i32): void {
+  forEachGradient<Relu>(dy, saved, dx, p, begin, end);
+}
+
+class LeakyRelu {
+  // @inline
+  value(x: v128, p: v128): v128 {
+    return v128.bitselect(x, f32x4.mul(x, p), f32x4.gt(x, f32x4.splat(0)));
+  }
+
+  // @inline
+  gradient(dy: v128, saved: v128, p: v128): v128 {
+    return v128.bitselect(dy, f32x4.mul(dy, p), f32x4.gt(saved, f32x4.splat(0)));
+  }
+}
+
+/** y = x, or p·x where x ≤ 0; units: lines. */
+export function leakyReluValue(x: usize, y: usize, p: f32, begin: i32, end: i32): void {
+  forEach<LeakyRelu>(x, y, p, begin, end);
+}
+
+/** dx = dy times the slope of leakyReluValue; `saved` is x. Units: lines. */
+export function leakyReluGradient(dy: usize, saved: usize, dx: usize, p: f32, begin: i32, end: i32): void {
+  forEachGradient<LeakyRelu>(dy, saved, dx, p, begin, end);
+}
+
+class Elu {
+  // @inline
+  value(x: v128, p: v128): v128 {
+    return v128.bitselect(x, f32x4.mul(p, expm1OfNegative(x)), f32x4.gt(x, f32x4.splat(0)));
+  }
+
+  // @inline
+  gradient(dy: v128, saved: v128, p: v128): v128 {
+    const slope = f32x4.mul(dy, f32x4.mul(p, exp(saved)));
+    return v128.bitselect(dy, slope, f32x4.gt(saved, f32x4.splat(0)));
+  }
+}
+
+/** y = x, or p·(eˣ − 1) where x ≤ 0; units: lines. */
+export function eluValue(x: usize, y: usize, p: f32, begin: i32, end: i32): void {
+  forEach<Elu>(x, y, p, begin, end);
+}
+
+/** dx = dy times the slope of eluValue; `saved` is x. Units: lines. */
+export function eluGradient(dy: usize, saved: usize, dx: usize, p: f32, begin: i32, end: i32): void {
+  forEachGradient<Elu>(dy, saved, dx, p, begin, end);
+}
+
+class Gelu {
+  // @inline
+  value(x: v128, p: v128): v128 {
+    return gelu(x);
+  }
+
+  // @inline
+  gradient(dy: v128, saved: v128, p: v128): v128 {
+    return f32x4.mul(dy, geluSlope(saved));
+  }
+}
+
+/** y = x·Φ(x); units: lines. */
+export function geluValue(x: usize, y: usize, p: f32, begin: i32, end: i32): void {
+  forEach<Gelu>(x, y, p, begin, end);
+}
+
+/** dx = dy times the slope of geluValue; `saved` is x. Units: lines. */
+export function geluGradient(dy: usize, saved: usize, dx: usize, p: f32, begin: i32, end: i32): void {
+  forEachGradient<Gelu>(dy, saved, dx, p, begin, end);
+}
+
+class Silu {
+  // @inline
+  value(x: v128, p: v128): v128 {
+    return silu(x);
+  }
+
+  // @inline
+  gradient(dy: v128, saved: v128, p: v128): v128 {
+    return f32x4.mul(dy, siluSlope(saved));
+  }
+}
+
+/** y = x·sigmoid(x); units: lines. */
+export function siluValue(x: usize, y: usize, p: f32, begin: i32, end: i32): void {
+  forEach<Silu>(x, y, p, begin, end);
+}
+
+/** dx = dy times the slope of siluValue; `saved` is x. Units: lines. */
+export function siluGradient(dy: usize, saved: usize, dx: usize, p: f32, begin: i32, end: i32): void {
+  forEachGradient<Silu>(dy, saved, dx, p, begin, end);
+}
+
+class Sigmoid {
+  // @inline
+  value(x: v128, p: v128): v128 {
+    return sigmoid(x);
+  }
+
+  // @inline
+  gradient(dy: v128, saved: v128, p: v128): v128 {
+    return f32x4.mul(dy, f32x4.mul(saved, f32x4.sub(f32x4.splat(1), saved)));
+  }
+}
+
+/** y = 1/(1 + e⁻ˣ); units: lines. */
+export function sigmoidValue(x: usize, y: usize, p: f32, begin: i32, end: i32): void {
+  forEach<Sigmoid>(x, y, p, begin, end);
+}
+
+/** dx = dy times the slope of sigmoidValue; `saved` is y. Units: lines. */
+export function sigmoidGradient(dy: usize, saved: usize, dx: usize, p: f32, begin: i32, end: i32): void {
+  forEachGradient<Sigmoid>(dy, saved, dx, p, begin, end);
+}
+
+class Tanh {
+  // @inline
+  value(x: v128, p: v128): v128 {
+    return tanh(x);
+  }
+
+  // @inline
+  gradient(dy: v128, saved: v128, p: v128): v128 {
+    // 1 − y² without its cancellation near ±1.
+    const one = f32x4.splat(1);
+    return f32x4.mul(dy, f32x4.mul(f32x4.sub(one, saved), f32x4.add(one, saved)));
+  }
+}
+
+/** y = tanh x; units: lines. */
+export function tanhValue(x: usize, y: usize, p: f32, begin: i32, end: i32): void {
+  forEach<Tanh>(x, y, p, begin, end);
+}
+
+/** dx = dy times the slope of tanhValue; `saved` is y. Units: lines. */
+export function tanhGradient(dy: usize, saved: usize, dx: usize, p: f32, begin: i32, end: i32): void {
+  forEachGradient<Tanh>(dy, saved, dx, p, begin, end);
+}

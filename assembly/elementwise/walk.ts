@@ -1,0 +1,255 @@
+// Walks of up to five nested loops: functions of two broadcast inputs, and copies.
+// Twin: src/backend/cpu/elementwise.ts.
+import { exp, log1p, sigmoid } from "../math/functions";
+import { log64, power } from "../math/functions64";
+import { storeLanes } from "../math/lanes";
+
+// The numbers of the ops.
+export const addOp: i32 = 0;
+export const subOp: i32 = 1;
+export const mulOp: i32 = 2;
+export const divOp: i32 = 3;
+export const powOp: i32 = 4;
+export const powBaseOp: i32 = 5;
+export const powExponentOp: i32 = 6;
+export const logisticLossOp: i32 = 7;
+export const logisticSlopeOp: i32 = 8;
+export const copyOp: i32 = 9;
+export const passOp: i32 = 10;
+
+/** A unit of a walk is at most this many values of one innermost loop. */
+export const walkSegment: i32 = 4096;
+
+// @inline
+function apply(op: i32, a: v128, b: v128): v128 {
+  if (op == addOp) return f32x4.add(a, b);
+  if (op == subOp) return f32x4.sub(a, b);
+  if (op == mulOp) return f32x4.mul(a, b);
+  if (op == divOp) return f32x4.div(a, b);
+  if (op == passOp) return v128.and(a, f32x4.ne(b, f32x4.splat(0)));
+  if (op == logisticSlopeOp) return f32x4.sub(sigmoid(a), b);
+  // max(a, 0) − a·b = |a|·(a ≥ 0 ? 1 − b : b), which does not cancel.
+  const size = f32x4.abs(a);
+  const wrong = v128.bitselect(f32x4.sub(f32x4.splat(1), b), b, f32x4.ge(a, f32x4.splat(0)));
+  return f32x4.add(f32x4.mul(size, wrong), log1p(exp(f32x4.neg(size))));
+}
+
+/** n (1 to 4) values, `stride` bytes apart. */
+// @inline
+function gather(at: usize, stride: usize, n: i32): v128 {
+  let v = v128.load32_splat(at);
+  if (n > 1) v = v128.load_lane<f32>(at + stride, v, 1);
+  if (n > 2) v = v128.load_lane<f32>(at + 2 * stride, v, 2);
+  if (n > 3) v = v128.load_lane<f32>(at + 3 * stride, v, 3);
+  return v;
+}
+
+/** y = f(a, b) from value i on, any strides (in bytes). */
+// @inline
+function anyRow(op: i32, a: usize, aStride: usize, b: usize, bStride: usize, y: usize, i: i32, n: i32): void {
+  a += <usize>i * aStride;
+  b += <usize>i * bStride;
+  y += (<usize>i) << 2;
+  for (; i < n; i += 4) {
+    const lanes = min(n - i, 4);
+    const left = aStride == 4 && lanes == 4 ? v128.load(a) : gather(a, aStride, lanes);
+    const right = bStride == 4 && lanes == 4 ? v128.load(b) : gather(b, bStride, lanes);
+    storeLanes(y, lanes, apply(op, left, right));
+    a += aStride << 2;
+    b += bStride << 2;
+    y += 16;
+  }
+}
+
+/** As {@link anyRow} from 0 on, with loops of their own for strides of one and none. */
+// @inline
+function quickRow(op: i32, a: usize, aStride: usize, b: usize, bStride: usize, y: usize, n: i32): void {
+  const whole = n & ~3;
+  let i: i32 = 0;
+  if (aStride == 4 && bStride == 4) {
+    for (; i < whole; i += 4) {
+      const at = (<usize>i) << 2;
+      v128.store(y + at, apply(op, v128.load(a + at), v128.load(b + at)));
+    }
+  } else if (aStride == 4 && bStride == 0) {
+    const right = v128.load32_splat(b);
+    for (; i < whole; i += 4) {
+      const at = (<usize>i) << 2;
+      v128.store(y + at, apply(op, v128.load(a + at), right));
+    }
+  } else if (aStride == 0 && bStride == 4) {
+    const left = v128.load32_splat(a);
+    for (; i < whole; i += 4) {
+      const at = (<usize>i) << 2;
+      v128.store(y + at, apply(op, left, v128.load(b + at)));
+    }
+  }
+  anyRow(op, a, aStride, b, bStride, y, i, n);
+}
+
+/** √a with the cases of a^½: ∞ at −∞, 0 at −0. */
+// @inline
+function squareRoot(a: v128): v128 {
+  const size = f32x4.abs(a);
+  const root = f32x4.sqrt(f32x4.add(a, f32x4.splat(0)));
+  return v128.bitselect(size, root, f32x4.eq(size, f32x4.splat(Infinity)));
+}
+
+/**
+ * Whether {@link simplePower} knows the exponent. Not −1 for the slope: where b is tiny, a^(b−1) may overflow and
+ * b·a^(b−1) not.
+ */
+function isSimple(op: i32, e: f64): bool {
+  if (e == -1) return op == powOp;
+  return e == 2 || e == 3 || e == 1 || e == 0 || e == -2 || e == 0.5 || e == -0.5;
+}
+
+/** a^e for exponents that a few operations give. */
+function simplePower(a: v128, e: f64): v128 {
+  const one = f32x4.splat(1);
+  if (e == 2) return f32x4.mul(a, a);
+  if (e == 3) return f32x4.mul(f32x4.mul(a, a), a);
+  if (e == 1) return a;
+  if (e == 0) return one;
+  if (e == 0.5) return squareRoot(a);
+  if (e == -0.5) return f32x4.div(one, squareRoot(a));
+  const inverse = f32x4.div(one, a);
+  return e == -1 ? inverse : f32x4.mul(inverse, inverse);
+}
+
+/** a^b, or its slopes; the bits do not depend on the strides. */
+function powerOf(op: i32, a: f32, b: f32): f32 {
+  if (op == powExponentOp) return a == 0 ? 0 : <f32>(power(<f64>a, <f64>b) * log64(<f64>a));
+  if (op == powBaseOp && b == 0) return 0;
+  const factor: f64 = op == powBaseOp ? b : 1;
+  const e = op == powBaseOp ? <f64>b - 1 : <f64>b;
+  if (!isSimple(op, e)) return <f32>(factor * power(<f64>a, e));
+  return <f32>factor * f32x4.extract_lane(simplePower(f32x4.splat(a), e), 0);
+}
+
+function powerRow(op: i32, a: usize, aStride: usize, b: usize, bStride: usize, y: usize, n: i32): void {
+  const last = y + ((<usize>n) << 2);
+  const exponent = load<f32>(b);
+  const e = op == powBaseOp ? <f64>exponent - 1 : <f64>exponent;
+  if (aStride == 4 && bStride == 0 && op != powExponentOp && isSimple(op, e)) {
+    const factor = f32x4.splat(op == powBaseOp ? exponent : 1);
+    for (; y + 16 <= last; y += 16) {
+      v128.store(y, f32x4.mul(factor, simplePower(v128.load(a), e)));
+      a += 16;
+    }
+  }
+  for (; y < last; y += 4) {
+    store<f32>(y, powerOf(op, load<f32>(a), load<f32>(b)));
+    a += aStride;
+    b += bStride;
+  }
+}
+
+/** From so many values on a copy by the engine is faster than one by vectors. */
+const bulk: i32 = 128;
+
+/** The bits of n values. */
+function copyRow(x: usize, xStride: usize, y: usize, yStride: usize, n: i32): void {
+  const last = y + <usize>n * yStride;
+  if (yStride == 4 && xStride == 4) {
+    if (n >= bulk) {
+      memory.copy(y, x, (<usize>n) << 2);
+      return;
+    }
+    for (; y + 16 <= last; y += 16) {
+      v128.store(y, v128.load(x));
+      x += 16;
+    }
+  } else if (yStride == 4 && xStride == 0) {
+    const value = v128.load32_splat(x);
+    for (; y + 16 <= last; y += 16) v128.store(y, value);
+  }
+  for (; y < last; y += yStride) {
+    store<i32>(y, load<i32>(x));
+    x += xStride;
+  }
+}
+
+function row(op: i32, a: usize, aStride: usize, b: usize, bStride: usize, y: usize, n: i32): void {
+  if (op == addOp) quickRow(addOp, a, aStride, b, bStride, y, n);
+  else if (op == subOp) quickRow(subOp, a, aStride, b, bStride, y, n);
+  else if (op == mulOp) quickRow(mulOp, a, aStride, b, bStride, y, n);
+  else if (op == divOp) quickRow(divOp, a, aStride, b, bStride, y, n);
+  else if (op == passOp) quickRow(passOp, a, aStride, b, bStride, y, n);
+  else if (op == copyOp) copyRow(a, aStride, b, bStride, n);
+  else if (op == logisticLossOp) anyRow(logisticLossOp, a, aStride, b, bStride, y, 0, n);
+  else if (op == logisticSlopeOp) anyRow(logisticSlopeOp, a, aStride, b, bStride, y, 0, n);
+  else powerRow(op, a, aStride, b, bStride, y, n);
+}
+
+/**
+ * Walks five nested loops, outermost first, whose turns move a by a0 … a4 and b by b0 … b4 values: y = f(a, b), y
+ * contiguous; or, for the op `copy`, b = a. The outermost has no end of its own, the others run e1 … e4 times. Units:
+ * rows times segments, ⌈e4 / walkSegment⌉ to a row.
+ */
+export function walk(
+  op: i32,
+  a: usize,
+  b: usize,
+  y: usize,
+  e1: i32,
+  e2: i32,
+  e3: i32,
+  e4: i32,
+  a0: i32,
+  a1: i32,
+  a2: i32,
+  a3: i32,
+  a4: i32,
+  b0: i32,
+  b1: i32,
+  b2: i32,
+  b3: i32,
+  b4: i32,
+  begin: i32,
+  end: i32,
+): void {
+  if (begin >= end) return;
+  const segments = (e4 + walkSegment - 1) / walkSegment;
+  let rest = begin / segments;
+  let piece = begin % segments;
+  y += <usize>rest * ((<usize>e4) << 2);
+  let i3 = rest % e3;
+  rest /= e3;
+  let i2 = rest % e2;
+  rest /= e2;
+  let i1 = rest % e1;
+  const i0 = rest / e1;
+  // Pointers move by 32-bit arithmetic modulo 2³², so that the way back is a negative step.
+  a += (<usize>(i0 * a0 + i1 * a1 + i2 * a2 + i3 * a3)) << 2;
+  b += (<usize>(i0 * b0 + i1 * b1 + i2 * b2 + i3 * b3)) << 2;
+  for (let unit = begin; unit < end; unit++) {
+    const start = piece * walkSegment;
+    row(
+      op,
+      a + ((<usize>(start * a4)) << 2),
+      (<usize>a4) << 2,
+      b + ((<usize>(start * b4)) << 2),
+      (<usize>b4) << 2,
+      y + ((<usize>start) << 2),
+      min(e4 - start, walkSegment),
+    );
+    if (++piece < segments) continue;
+    piece = 0;
+    y += (<usize>e4) << 2;
+    a += (<usize>a3) << 2;
+    b += (<usize>b3) << 2;
+    if (++i3 < e3) continue;
+    i3 = 0;
+    a += (<usize>(a2 - e3 * a3)) << 2;
+    b += (<usize>(b2 - e3 * b3)) << 2;
+    if (++i2 < e2) continue;
+    i2 = 0;
+    a += (<usize>(a1 - e2 * a2)) << 2;
+    b += (<usize>(b1 - e2 * b2)) << 2;
+    if (++i1 < e1) continue;
+    i1 = 0;
+    a += (<usize>(a0 - e1 * a1)) << 2;
+    b += (<usize>(b0 - e1 * b1)) << 2;
+  }
+}

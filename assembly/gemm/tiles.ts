@@ -1,0 +1,215 @@
+// The inner loops of matrix products and convolutions. Two rows by sixteen columns keep eight sums, four vectors and
+// two broadcast factors in registers: as many as engines hold without spilling. Unrolling over k, or larger tiles, is
+// slower.
+//
+// Each sum runs over k in order, one product rounded and then added; `from` is added last. Nothing depends on
+// addresses.
+
+/**
+ * c[r][j] = from[r][j] + Σₖ a[k][r]·b[k][j] for two rows of 16 columns, a packed in pairs, b in rows of 16.
+ * `from0` and `from1` point to what each row starts from (a bias, or c itself); 0 stands for zeros.
+ */
+export function tilePacked(a: usize, b: usize, k: i32, from0: usize, from1: usize, c0: usize, c1: usize): void {
+  let s00 = f32x4.splat(0);
+  let s01 = s00;
+  let s02 = s00;
+  let s03 = s00;
+  let s10 = s00;
+  let s11 = s00;
+  let s12 = s00;
+  let s13 = s00;
+  const end = a + ((<usize>k) << 3);
+  while (a < end) {
+    const b0 = v128.load(b);
+    const b1 = v128.load(b, 16);
+    const b2 = v128.load(b, 32);
+    const b3 = v128.load(b, 48);
+    let factor = v128.load32_splat(a);
+    s00 = f32x4.add(s00, f32x4.mul(factor, b0));
+    s01 = f32x4.add(s01, f32x4.mul(factor, b1));
+    s02 = f32x4.add(s02, f32x4.mul(factor, b2));
+    s03 = f32x4.add(s03, f32x4.mul(factor, b3));
+    factor = v128.load32_splat(a, 4);
+    s10 = f32x4.add(s10, f32x4.mul(factor, b0));
+    s11 = f32x4.add(s11, f32x4.mul(factor, b1));
+    s12 = f32x4.add(s12, f32x4.mul(factor, b2));
+    s13 = f32x4.add(s13, f32x4.mul(factor, b3));
+    a += 8;
+    b += 64;
+  }
+  storeRow(from0, c0, s00, s01, s02, s03);
+  storeRow(from1, c1, s10, s11, s12, s13);
+}
+
+/**
+ * As {@link tilePacked}, with the two rows of a at `a0` and `a1`, contiguous over k, and rows of b `bStep` bytes apart.
+ */
+export function tileStrided(
+  a0: usize,
+  a1: usize,
+  b: usize,
+  bStep: usize,
+  k: i32,
+  from0: usize,
+  from1: usize,
+  c0: usize,
+  c1: usize,
+): void {
+  let s00 = f32x4.splat(0);
+  let s01 = s00;
+  let s02 = s00;
+  let s03 = s00;
+  let s10 = s00;
+  let s11 = s00;
+  let s12 = s00;
+  let s13 = s00;
+  const end = (<usize>k) << 2;
+  for (let i: usize = 0; i < end; i += 4) {
+    const b0 = v128.load(b);
+    const b1 = v128.load(b, 16);
+    const b2 = v128.load(b, 32);
+    const b3 = v128.load(b, 48);
+    let factor = v128.load32_splat(a0 + i);
+    s00 = f32x4.add(s00, f32x4.mul(factor, b0));
+    s01 = f32x4.add(s01, f32x4.mul(factor, b1));
+    s02 = f32x4.add(s02, f32x4.mul(factor, b2));
+    s03 = f32x4.add(s03, f32x4.mul(factor, b3));
+    factor = v128.load32_splat(a1 + i);
+    s10 = f32x4.add(s10, f32x4.mul(factor, b0));
+    s11 = f32x4.add(s11, f32x4.mul(factor, b1));
+    s12 = f32x4.add(s12, f32x4.mul(factor, b2));
+    s13 = f32x4.add(s13, f32x4.mul(factor, b3));
+    b += bStep;
+  }
+  storeRow(from0, c0, s00, s01, s02, s03);
+  storeRow(from1, c1, s10, s11, s12, s13);
+}
+
+/**
+ * c[r][j] = Σₖ a[k][r]·b[k][j] for four rows of 4 columns, a packed in two runs of pairs, b in rows of 4; c is 4 × 4.
+ * For the few last columns, where 16 would be wasted.
+ */
+export function tileNarrow(a0: usize, a1: usize, b: usize, k: i32, c: usize): void {
+  let s0 = f32x4.splat(0);
+  let s1 = s0;
+  let s2 = s0;
+  let s3 = s0;
+  const end = a0 + ((<usize>k) << 3);
+  while (a0 < end) {
+    const b0 = v128.load(b);
+    s0 = f32x4.add(s0, f32x4.mul(v128.load32_splat(a0), b0));
+    s1 = f32x4.add(s1, f32x4.mul(v128.load32_splat(a0, 4), b0));
+    s2 = f32x4.add(s2, f32x4.mul(v128.load32_splat(a1), b0));
+    s3 = f32x4.add(s3, f32x4.mul(v128.load32_splat(a1, 4), b0));
+    a0 += 8;
+    a1 += 8;
+    b += 16;
+  }
+  v128.store(c, s0);
+  v128.store(c, s1, 16);
+  v128.store(c, s2, 32);
+  v128.store(c, s3, 48);
+}
+
+/**
+ * out[r][j] = from + Σₖ w[k][r]·x[offset[k] + j] for 16 positions j and `rows` rows, whose weights are packed in pairs
+ * (an odd last row has a partner that is not computed). Offsets are in bytes; the rows of out are `outStep` bytes
+ * apart; `from` is out itself if `accumulate`, else zeros.
+ */
+export function tileOffsets(
+  x: usize,
+  offsets: usize,
+  k: i32,
+  weights: usize,
+  weightStep: usize,
+  rows: i32,
+  out: usize,
+  outStep: usize,
+  accumulate: bool,
+): void {
+  const end = offsets + ((<usize>k) << 2);
+  for (; rows >= 2; rows -= 2) {
+    let s00 = f32x4.splat(0);
+    let s01 = s00;
+    let s02 = s00;
+    let s03 = s00;
+    let s10 = s00;
+    let s11 = s00;
+    let s12 = s00;
+    let s13 = s00;
+    let w = weights;
+    for (let offset = offsets; offset < end; offset += 4) {
+      const b = x + load<u32>(offset);
+      const b0 = v128.load(b);
+      const b1 = v128.load(b, 16);
+      const b2 = v128.load(b, 32);
+      const b3 = v128.load(b, 48);
+      let factor = v128.load32_splat(w);
+      s00 = f32x4.add(s00, f32x4.mul(factor, b0));
+      s01 = f32x4.add(s01, f32x4.mul(factor, b1));
+      s02 = f32x4.add(s02, f32x4.mul(factor, b2));
+      s03 = f32x4.add(s03, f32x4.mul(factor, b3));
+      factor = v128.load32_splat(w, 4);
+      s10 = f32x4.add(s10, f32x4.mul(factor, b0));
+      s11 = f32x4.add(s11, f32x4.mul(factor, b1));
+      s12 = f32x4.add(s12, f32x4.mul(factor, b2));
+      s13 = f32x4.add(s13, f32x4.mul(factor, b3));
+      w += 8;
+    }
+    storeRow(accumulate ? out : 0, out, s00, s01, s02, s03);
+    out += outStep;
+    storeRow(accumulate ? out : 0, out, s10, s11, s12, s13);
+    out += outStep;
+    weights += weightStep;
+  }
+  if (rows > 0) tileOffsetsRow(x, offsets, end, weights, out, accumulate);
+}
+
+/** One row of {@link tileOffsets}. */
+function tileOffsetsRow(x: usize, offset: usize, end: usize, w: usize, out: usize, accumulate: bool): void {
+  let s0 = f32x4.splat(0);
+  let s1 = s0;
+  let s2 = s0;
+  let s3 = s0;
+  for (; offset < end; offset += 4) {
+    const b = x + load<u32>(offset);
+    const factor = v128.load32_splat(w);
+    s0 = f32x4.add(s0, f32x4.mul(factor, v128.load(b)));
+    s1 = f32x4.add(s1, f32x4.mul(factor, v128.load(b, 16)));
+    s2 = f32x4.add(s2, f32x4.mul(factor, v128.load(b, 32)));
+    s3 = f32x4.add(s3, f32x4.mul(factor, v128.load(b, 48)));
+    w += 8;
+  }
+  storeRow(accumulate ? out : 0, out, s0, s1, s2, s3);
+}
+
+/** c[j] = from[j] + s[j], or s[j] where `from` is 0, for 16 values. */
+// @inline
+function storeRow(from: usize, c: usize, s0: v128, s1: v128, s2: v128, s3: v128): void {
+  if (from) {
+    s0 = f32x4.add(v128.load(from), s0);
+    s1 = f32x4.add(v128.load(from, 16), s1);
+    s2 = f32x4.add(v128.load(from, 32), s2);
+    s3 = f32x4.add(v128.load(from, 48), s3);
+  }
+  v128.store(c, s0);
+  v128.store(c, s1, 16);
+  v128.store(c, s2, 32);
+  v128.store(c, s3, 48);
+}
+
+/** Stores the 4 × 4 block at `x` (rows `xStep` bytes apart) transposed at `y`. */
+export function transposeFour(x: usize, xStep: usize, y: usize, yStep: usize): void {
+  const r0 = v128.load(x);
+  const r1 = v128.load(x + xStep);
+  const r2 = v128.load(x + 2 * xStep);
+  const r3 = v128.load(x + 3 * xStep);
+  const t0 = v128.shuffle<f32>(r0, r1, 0, 4, 1, 5);
+  const t1 = v128.shuffle<f32>(r0, r1, 2, 6, 3, 7);
+  const t2 = v128.shuffle<f32>(r2, r3, 0, 4, 1, 5);
+  const t3 = v128.shuffle<f32>(r2, r3, 2, 6, 3, 7);
+  v128.store(y, v128.shuffle<f32>(t0, t2, 0, 1, 4, 5));
+  v128.store(y + yStep, v128.shuffle<f32>(t0, t2, 2, 3, 6, 7));
+  v128.store(y + 2 * yStep, v128.shuffle<f32>(t1, t3, 0, 1, 4, 5));
+  v128.store(y + 3 * yStep, v128.shuffle<f32>(t1, t3, 2, 3, 6, 7));
+}

@@ -1,0 +1,94 @@
+import type { LeftNorm } from "../../../graph/fold-batch-norm.js";
+import { Population } from "../../../graph/population.js";
+import type { NodeProto } from "../file/codec.js";
+import type { TensorValues } from "../file/tensor-values.js";
+import { placeOf } from "../fold/fold-norms.js";
+import { isBatchNorm, nodeMapOf, parameterOf } from "../graph/batch-norm-node.js";
+import type { Graph } from "../graph/graph.js";
+import type { OnnxModel } from "../graph/onnx-model.js";
+import { RanksOfGraphs } from "../graph/ranks.js";
+import { whyInside } from "./inner-moments.js";
+
+/** A batch norm whose running statistics can be measured anew. */
+export interface MeasuredNorm {
+  readonly graph: Graph;
+  readonly node: NodeProto;
+  readonly norm: string;
+  readonly mean: TensorValues;
+  readonly variance: TensorValues;
+  /** How many norms stand before it in a row. */
+  readonly level: number;
+  /** How many axes its input has, where the graph tells; a norm inside another graph is only here if it does. */
+  readonly rank: number | undefined;
+  readonly population: Population;
+}
+
+/** The batch norms of a model, in the order of the file: those that can be measured, and why others cannot. */
+export function findMeasuredNorms(model: OnnxModel): { norms: MeasuredNorm[]; left: LeftNorm[] } {
+  const norms: MeasuredNorm[] = [];
+  const left: LeftNorm[] = [];
+  const levels = new Levels();
+  const ranks = new RanksOfGraphs();
+
+  function see(graph: Graph, node: NodeProto, level: number): void {
+    const norm = placeOf(graph, node);
+    const map = nodeMapOf(graph, node);
+    const mean = parameterOf(graph, node, "mean");
+    const variance = parameterOf(graph, node, "variance");
+    const rank = graph.parent === null ? undefined : ranks.of(graph).get(node.input[0]);
+    const cannot =
+      graph.parent !== null && rank === undefined ? "nothing tells how many axes its input has" : whyInside(graph);
+    if (typeof map === "string") left.push({ norm, reason: map });
+    else if (typeof mean === "string" || typeof variance === "string")
+      left.push({ norm, reason: "its statistics are not constant" });
+    else if (cannot !== null) left.push({ norm, reason: cannot });
+    else {
+      // The file may hold float64; what does not fit a smaller type is an error of its own.
+      const population = new Population({ channels: mean.data.length, round: (value) => value });
+      norms.push({ graph, node, norm, mean, variance, level, rank, population });
+    }
+  }
+
+  function visit(graph: Graph, entry: number): number {
+    for (const { name } of graph.proto.input) if (graph.parent !== null) levels.set(graph, name, entry);
+    for (const node of graph.nodes) {
+      const before = node.input.reduce((most, name) => Math.max(most, levels.get(graph, name)), 0);
+      const inside = graph.inside.get(node) ?? [];
+      const after = inside.reduce((most, inner) => Math.max(most, visit(inner, before)), before);
+      const known = norms.length;
+      if (isBatchNorm(node)) see(graph, node, before);
+      for (const name of node.output) levels.set(graph, name, after + norms.length - known);
+    }
+    return graph.proto.output.reduce((most, { name }) => Math.max(most, levels.get(graph, name)), entry);
+  }
+
+  visit(model.main, 0);
+  for (const body of model.functions) {
+    for (const node of body.nodes.filter(isBatchNorm)) {
+      left.push({
+        norm: placeOf(body, node),
+        reason: "it stands in a function of the model, whose nodes serve every call",
+      });
+    }
+  }
+  return { norms, left };
+}
+
+/** Of each value, how many norms that can be measured stand before it in a row. */
+class Levels {
+  readonly #levels = new Map<Graph, Map<string, number>>();
+
+  get(graph: Graph, name: string): number {
+    const own = this.#levels.get(graph)?.get(name);
+    return own ?? (graph.parent === null ? 0 : this.get(graph.parent, name));
+  }
+
+  set(graph: Graph, name: string, level: number): void {
+    let own = this.#levels.get(graph);
+    if (own === undefined) {
+      own = new Map();
+      this.#levels.set(graph, own);
+    }
+    own.set(name, level);
+  }
+}

@@ -1,0 +1,86 @@
+import { type AnyModule, Module } from "../nn/module.js";
+import type { Tensor } from "../tensor.js";
+
+/** What stands in a graph's tree of names where the model has a module of the user's: its parameters, buffers and children. */
+export class Branch extends Module<never[], never> {
+  readonly #parameters: [key: string, parameter: Tensor][] = [];
+  readonly #children: [key: string, module: AnyModule][] = [];
+
+  override forward(): never {
+    throw new Error("internal: a branch of a graph's names is not applied");
+  }
+
+  override ownParameters(): [key: string, parameter: Tensor][] {
+    return this.#parameters;
+  }
+
+  override children(): [key: string, module: AnyModule][] {
+    return this.#children;
+  }
+
+  /** Fills a branch with what a module holds; layers are shared, other modules become branches themselves. */
+  static mirror(
+    model: AnyModule,
+    isLayer: (module: AnyModule) => boolean,
+    branches: Map<AnyModule, Branch> = new Map(),
+  ): Branch {
+    const known = branches.get(model);
+    if (known !== undefined) return known;
+    const branch = new Branch();
+    branches.set(model, branch);
+    branch.#parameters.push(...model.ownParameters());
+    for (const [name, t] of model.ownBuffers()) branch.buffer(name, t);
+    for (const [key, child] of model.children()) {
+      branch.#children.push([key, isLayer(child) ? child : Branch.mirror(child, isLayer, branches)]);
+    }
+    return branch;
+  }
+
+  /** A tree of names that is one layer, whose keys are those of the layer itself. */
+  static around(layer: AnyModule): Branch {
+    const branch = new Branch();
+    branch.#children.push(["", layer]);
+    return branch;
+  }
+
+  /** Puts a module where a path leads, making branches on the way. */
+  place(path: string, module: AnyModule): void {
+    const [first, ...rest] = path.split(".");
+    if (rest.length === 0) {
+      this.#children.push([first, module]);
+      return;
+    }
+    let next = this.#children.find(([key]) => key === first)?.[1];
+    if (next === undefined) {
+      next = new Branch();
+      this.#children.push([first, next]);
+    }
+    if (next instanceof Branch) next.place(rest.join("."), module);
+  }
+
+  /** Adds a parameter or buffer where a path leads. */
+  placeTensor(path: string, t: Tensor): void {
+    const [first, ...rest] = path.split(".");
+    if (rest.length === 0) {
+      if (t.isParameter) this.#parameters.push([first, t]);
+      else this.buffer(first, t);
+      return;
+    }
+    let next = this.#children.find(([key]) => key === first)?.[1];
+    if (next === undefined) {
+      next = new Branch();
+      this.#children.push([first, next]);
+    }
+    if (next instanceof Branch) next.placeTensor(rest.join("."), t);
+  }
+
+  /** Puts another module wherever `child` stands. @param replacement - null takes it out */
+  replace(child: AnyModule, replacement: AnyModule | null): void {
+    for (let k = this.#children.length - 1; k >= 0; k--) {
+      const [key, module] = this.#children[k];
+      if (module === child)
+        this.#children.splice(k, 1, ...(replacement === null ? [] : [[key, replacement] as [string, AnyModule]]));
+      else if (module instanceof Branch) module.replace(child, replacement);
+    }
+  }
+}

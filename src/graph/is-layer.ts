@@ -1,0 +1,11 @@
+import { layerName } from "../nn/layer-classes.js";
+import type { AnyModule } from "../nn/module.js";
+
+/** What holds layers in an order: a graph shows what is inside. */
+const containers: ReadonlySet<string> = new Set(["Sequential", "Residual"]);
+
+/** Whether a module is exactly one of the library's layers, which a graph holds as a node. */
+export function isLayer(module: AnyModule): boolean {
+  const name = layerName(module);
+  return name !== null && !containers.has(name);
+}

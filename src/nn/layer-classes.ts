@@ -1,0 +1,60 @@
+import { ELU, GELU, LeakyReLU, ReLU, ReLU6, Sigmoid, SiLU, Softmax, Tanh } from "./activations.js";
+import { ConvTranspose2d } from "./conv-transpose2d.js";
+import { Conv1d } from "./conv1d.js";
+import { Conv2d } from "./conv2d.js";
+import { Dropout } from "./dropout.js";
+import { Embedding } from "./embedding.js";
+import { Flatten } from "./flatten.js";
+import { Linear } from "./linear.js";
+import type { AnyModule, Module } from "./module.js";
+import { BatchNorm } from "./norms/batch-norm.js";
+import { BatchRenorm } from "./norms/batch-renorm.js";
+import { GroupNorm } from "./norms/group-norm.js";
+import { InstanceNorm } from "./norms/instance-norm.js";
+import { LayerNorm } from "./norms/layer-norm.js";
+import { RmsNorm } from "./norms/rms-norm.js";
+import { AvgPool2d, GlobalAvgPool2d, MaxPool2d } from "./pooling.js";
+import { SpectralNorm } from "./reparametrized/spectral-norm.js";
+import { WeightNorm } from "./reparametrized/weight-norm.js";
+import { WeightStandardization } from "./reparametrized/weight-standardization.js";
+import { Residual } from "./residual.js";
+import { Sequential } from "./sequential.js";
+
+/** The library's layers by the names that files have for them. Everything else about a layer stands in its own file. */
+export const layerClasses: Readonly<Record<string, new (...given: never[]) => Module>> = {
+  Linear,
+  Conv1d,
+  ConvTranspose2d,
+  Conv2d,
+  BatchNorm,
+  BatchRenorm,
+  InstanceNorm,
+  Embedding,
+  GroupNorm,
+  LayerNorm,
+  RmsNorm,
+  WeightNorm,
+  SpectralNorm,
+  WeightStandardization,
+  MaxPool2d,
+  AvgPool2d,
+  GlobalAvgPool2d,
+  Dropout,
+  Flatten,
+  ReLU,
+  ReLU6,
+  LeakyReLU,
+  ELU,
+  GELU,
+  SiLU,
+  Sigmoid,
+  Tanh,
+  Softmax,
+  Sequential,
+  Residual,
+};
+
+/** The name of the class that a module is of ({@link Module.is}); null if it is none of the library's. */
+export function layerName(module: AnyModule): string | null {
+  return Object.entries(layerClasses).find(([, layerClass]) => module.is(layerClass))?.[0] ?? null;
+}

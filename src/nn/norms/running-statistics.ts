@@ -1,0 +1,247 @@
+import { ones, zeros } from "../../create.js";
+import { ArgumentError } from "../../errors.js";
+import type { RunningStatistics as RunningTensors } from "../../ops/renorm-factors.js";
+import { empty, type Tensor, view } from "../../tensor.js";
+import { warn, warnOnce } from "../../warnings.js";
+import { readMoments, varianceError } from "./batch-moments.js";
+import type { RunningNorm } from "./running-norm.js";
+
+/** Which statistics a layer normalises with. */
+export type Statistics = "batch" | "running";
+
+/** What a norm with running statistics remembers besides tensors. */
+export interface RunningNormState {
+  /** {@link RunningNorm.frozen} */
+  readonly frozen: boolean;
+  /** {@link RunningNorm.normalizeWith} */
+  readonly normalizeWith: Statistics;
+  /** {@link RunningNorm.updateRunning} */
+  readonly updateRunning: boolean;
+  /** {@link RunningNorm.momentum} */
+  readonly momentum: number | "cumulative";
+  /** {@link RunningNorm.skippedBatches} */
+  readonly skippedBatches: number;
+}
+
+/**
+ * The running statistics that a norm has: buffers, momentum, the guard against batches that are not finite, and the switches that say
+ * whether they are used and moved. A norm built without them has one too, which holds no buffers.
+ */
+export class RunningStatistics {
+  /** Mean and variance of each channel, and two counters: batches tracked, batches skipped. Null without `trackRunningStats`. */
+  readonly tensors: RunningTensors | null;
+  /** Whether a forward pass moves them. */
+  updateRunning: boolean;
+  #normalizeWith: Statistics = "batch";
+  #momentum: number | "cumulative" = 0;
+  #frozen = false;
+  #warnedEmpty = false;
+  #observer: ((moments: Tensor) => void) | null = null;
+  readonly #layer: RunningNorm;
+
+  constructor(layer: RunningNorm, momentum: number | "cumulative", isTracked: boolean) {
+    this.#layer = layer;
+    this.momentum = momentum;
+    this.updateRunning = isTracked;
+    this.tensors = isTracked ? registerTensors(layer) : null;
+  }
+
+  get momentum(): number | "cumulative" {
+    return this.#momentum;
+  }
+
+  set momentum(value: number | "cumulative") {
+    if (value !== "cumulative" && !(typeof value === "number" && value >= 0 && value < 1)) {
+      throw new ArgumentError({
+        where: `${this.#layer}.momentum`,
+        expected: 'a number from 0 up to, not including, 1, or "cumulative"',
+        received: JSON.stringify(value) ?? String(value),
+        cure: "It weighs the old running value: pass e.g. 0.99.",
+      });
+    }
+    if (value !== "cumulative" && value < 0.5) {
+      warnOnce(
+        "momentum",
+        `${this.#layer}.momentum: ${value} gives the old running value less weight than the newest batch. ` +
+          "Here momentum weighs the old value: PyTorch's 0.1 is 0.9.",
+      );
+    }
+    this.#momentum = value;
+  }
+
+  get normalizeWith(): Statistics {
+    return this.#normalizeWith;
+  }
+
+  set normalizeWith(value: Statistics) {
+    if (value !== "batch" && value !== "running") {
+      throw new ArgumentError({
+        where: `${this.#layer}.normalizeWith`,
+        expected: '"batch" or "running"',
+        received: JSON.stringify(value) ?? String(value),
+        cure: "Set one of the two.",
+      });
+    }
+    if (value === "running") this.#checkTracked("normalizeWith");
+    this.#normalizeWith = value;
+  }
+
+  get frozen(): boolean {
+    return this.#frozen;
+  }
+
+  get skippedBatches(): number {
+    return this.tensors?.counters.dataSync()[1] ?? 0;
+  }
+
+  freeze(): void {
+    this.#checkTracked("freeze()");
+    this.#frozen = true;
+    this.setSwitches();
+  }
+
+  unfreeze(): void {
+    this.#frozen = false;
+    this.setSwitches();
+  }
+
+  /** Sets both switches as the layer's mode and {@link RunningStatistics.frozen} ask for. */
+  setSwitches(): void {
+    const training = this.#layer.training && !this.#frozen;
+    this.#normalizeWith = training || this.tensors === null ? "batch" : "running";
+    this.updateRunning = training && this.tensors !== null;
+  }
+
+  /** Remembers the switches; what is returned restores them. */
+  saveSwitches(): () => void {
+    const { normalizeWith, updateRunning } = this;
+    return () => {
+      this.#normalizeWith = normalizeWith;
+      this.updateRunning = updateRunning;
+    };
+  }
+
+  reset(): void {
+    if (this.tensors === null) return;
+    const { mean, variance, counters } = this.tensors;
+    mean.backend.fill(mean.block, mean.size, 0);
+    variance.backend.fill(variance.block, variance.size, 1);
+    counters.backend.fill(counters.block, 2, 0);
+  }
+
+  observe(observer: (moments: Tensor) => void): () => void {
+    this.#observer = observer;
+    return () => {
+      this.#observer = null;
+    };
+  }
+
+  get state(): RunningNormState | null {
+    if (this.tensors === null) return null;
+    const { frozen, normalizeWith, updateRunning, momentum, skippedBatches } = this;
+    return { frozen, normalizeWith, updateRunning, momentum, skippedBatches };
+  }
+
+  set state(state: RunningNormState) {
+    if (this.tensors === null) return;
+    checkState(`${this.#layer}.setExtraState(state)`, state);
+    this.#frozen = state.frozen;
+    this.normalizeWith = state.normalizeWith;
+    this.updateRunning = state.updateRunning;
+    this.#momentum = state.momentum;
+    const { counters } = this.tensors;
+    const [tracked] = counters.dataSync();
+    counters.backend.write(counters.block, Float32Array.of(tracked, state.skippedBatches));
+  }
+
+  /** What a layer normalises with in evaluation. @throws ArgumentError if eps is 0 and a channel has no variance */
+  use(): RunningTensors {
+    if (this.tensors === null) throw new Error("internal: running statistics are missing");
+    if (this.#layer.eps === 0) {
+      const channel = this.tensors.variance.dataSync().indexOf(0);
+      if (channel >= 0) throw varianceError(this.#layer, "channel", `channel ${channel}`);
+    }
+    return this.tensors;
+  }
+
+  /** Whether somebody asks for the moments of a forward pass: to move the statistics, or to look at them. */
+  get takesMoments(): boolean {
+    return this.updateRunning || this.#observer !== null;
+  }
+
+  /**
+   * Moves the statistics by a batch, one that is not finite excepted, or hands its moments to the observer.
+   *
+   * @param moments - (rows · channels, 3): averaged where each sample has its own
+   */
+  take(moments: Tensor, isMasked: boolean): void {
+    if (this.#observer !== null) {
+      this.#observer(moments);
+      return;
+    }
+    if (this.tensors === null) return;
+    const { mean, variance, counters } = this.tensors;
+    const { numFeatures, unbiased } = this.#layer;
+    const momentum = this.#momentum === "cumulative" ? -1 : this.#momentum;
+    const { backend } = moments;
+    const channelMoments = averageOf(moments, numFeatures);
+    if (isMasked) this.#warnIfEmpty(channelMoments);
+    const running = [mean.block, variance.block, counters.block] as const;
+    backend.updateRunning(channelMoments.block, numFeatures, ...running, momentum, unbiased);
+    if (channelMoments !== moments) channelMoments.dispose();
+  }
+
+  #warnIfEmpty(channelMoments: Tensor): void {
+    const empties = readMoments(channelMoments).filter((value, k) => k % 3 === 0 && value === 0).length;
+    if (empties === 0 || this.#warnedEmpty) return;
+    this.#warnedEmpty = true;
+    warn(
+      `${this.#layer}.forward(x, { mask }): no real value in ${empties} of ${this.#layer.numFeatures} channels, whose running ` +
+        "statistics stay as they are. Leave out batches that are all padding.",
+    );
+  }
+
+  #checkTracked(member: string): void {
+    if (this.tensors !== null) return;
+    throw new ArgumentError({
+      where: `${this.#layer}.${member}`,
+      expected: "a layer with running statistics",
+      received: "one built with trackRunningStats: false",
+      cure: "Build the layer with trackRunningStats: true.",
+    });
+  }
+}
+
+/** What a file says a norm remembered. @throws ArgumentError if no norm could */
+function checkState(where: string, state: RunningNormState): void {
+  const { frozen, normalizeWith, updateRunning, momentum, skippedBatches } = Object(state) as RunningNormState;
+  const isMomentum = momentum === "cumulative" || (typeof momentum === "number" && momentum >= 0 && momentum < 1);
+  const areSwitches = typeof frozen === "boolean" && typeof updateRunning === "boolean";
+  const isMode = normalizeWith === "batch" || normalizeWith === "running";
+  if (areSwitches && isMode && isMomentum && Number.isSafeInteger(skippedBatches) && skippedBatches >= 0) return;
+  throw new ArgumentError({
+    where,
+    expected: "what getExtraState() gave",
+    received: JSON.stringify(state) ?? "none",
+    cure: "Use an older copy of the file.",
+  });
+}
+
+/** Mean 0, variance 1 and counters of 0, as buffers of a layer. */
+function registerTensors(layer: RunningNorm): RunningTensors {
+  const { numFeatures } = layer;
+  const mean = layer.buffer("running_mean", zeros([numFeatures]));
+  const variance = layer.buffer("running_var", ones([numFeatures]));
+  const counters = zeros([2]).persist();
+  layer.buffer("num_batches_tracked", view("num_batches_tracked", counters, []));
+  return { mean, variance, counters };
+}
+
+/** Moments of each channel: those given, or the averages over samples where each sample has its own. */
+function averageOf(moments: Tensor, channels: number): Tensor {
+  const samples = moments.shape[0] / channels;
+  if (samples === 1) return moments;
+  const averaged = empty("averageMoments", moments.backend, [channels, 3], 8);
+  moments.backend.averageMoments(moments.block, samples, channels, averaged.block);
+  return averaged;
+}

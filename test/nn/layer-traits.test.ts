@@ -1,0 +1,240 @@
+import {
+  AvgPool2d,
+  BatchNorm,
+  BatchRenorm,
+  Conv1d,
+  Conv2d,
+  ConvTranspose2d,
+  Dropout,
+  ELU,
+  Embedding,
+  Flatten,
+  GELU,
+  GlobalAvgPool2d,
+  GroupNorm,
+  InstanceNorm,
+  LayerNorm,
+  type LayerTraits,
+  LeakyReLU,
+  Linear,
+  MaxPool2d,
+  Module,
+  ReLU,
+  ReLU6,
+  Residual,
+  RmsNorm,
+  relu,
+  Sequential,
+  Sigmoid,
+  SiLU,
+  Softmax,
+  SpectralNorm,
+  Tanh,
+  type Tensor,
+  tensor,
+  WeightNorm,
+  WeightStandardization,
+} from "evenkeel";
+import { describe, expect, test } from "vitest";
+import { expectClose } from "../support/close.js";
+import { normal } from "../support/seeded.js";
+
+/** A layer of each class, and the shape of an input. */
+const layers: readonly [layer: () => Module, shape: number[]][] = [
+  [() => new Linear(4, 3, { bias: false }), [2, 4]],
+  [() => new Linear(4, 3), [2, 5, 4]],
+  [() => new Conv1d(4, 6, 3, { groups: 2 }), [2, 4, 8]],
+  [() => new Conv2d(4, 6, [3, 2], { stride: [1, 2] }), [2, 4, 8, 8]],
+  [() => new ConvTranspose2d(4, 6, 3, { groups: 2, stride: 2, outputPadding: 1 }), [2, 4, 5, 5]],
+  [() => new BatchNorm(4, { momentum: 0.9 }), [9, 4, 3]],
+  [() => new BatchRenorm(4), [9, 4]],
+  [() => new InstanceNorm(4, { trackRunningStats: true }), [2, 4, 3, 3]],
+  [() => new GroupNorm(2, 4), [2, 4, 3]],
+  [() => new LayerNorm([3, 4], { bias: false }), [2, 5, 3, 4]],
+  [() => new RmsNorm(4), [2, 3, 4]],
+  [() => new RmsNorm(4, { channelsFirst: true }), [2, 4, 3]],
+  [() => new WeightNorm(new Conv2d(2, 4, 1)), [2, 2, 3, 3]],
+  [() => new SpectralNorm(new Linear(4, 2)), [2, 4]],
+  [() => new WeightStandardization(new ConvTranspose2d(2, 4, 2)), [2, 2, 3, 3]],
+  [() => new MaxPool2d(2), [2, 4, 6, 6]],
+  [() => new AvgPool2d(2), [2, 4, 6, 6]],
+  [() => new GlobalAvgPool2d(), [2, 4, 6, 6]],
+  [() => new Dropout(0.25), [2, 4]],
+  [() => new Flatten(), [2, 4, 3]],
+  [() => new ReLU(), [2, 4]],
+  [() => new ReLU6(), [2, 4, 3]],
+  [() => new LeakyReLU(0.2), [2, 4]],
+  [() => new ELU(0.5), [2, 4]],
+  [() => new GELU(), [2, 4]],
+  [() => new SiLU(), [2, 4]],
+  [() => new Sigmoid(), [2, 4]],
+  [() => new Tanh(), [2, 4]],
+  [() => new Softmax(1), [2, 4]],
+  [() => new Sequential(new Conv2d(2, 4, 1), new BatchNorm(4), new ReLU(), new GlobalAvgPool2d()), [9, 2, 3, 3]],
+  [() => new Residual(new Conv2d(3, 3, 1)), [2, 3, 4, 4]],
+  [() => new Residual(new Linear(3, 4), new Linear(3, 4)), [2, 3]],
+];
+
+class Pointwise extends Conv2d {
+  constructor(inChannels: number, outChannels: number) {
+    super(inChannels, outChannels, 1);
+  }
+  override toString(): string {
+    return "Pointwise()";
+  }
+  rename(): void {}
+}
+
+class Doubled extends Conv2d {
+  override forward(x: Tensor): Tensor {
+    return super.forward(x).mul(2);
+  }
+}
+
+/** A layer of one's own that states what it is. */
+class Square extends Module {
+  readonly #factor: number;
+  constructor(factor: number) {
+    super();
+    this.#factor = factor;
+  }
+  override forward(x: Tensor): Tensor {
+    return x.mul(x).mul(this.#factor);
+  }
+  protected override traits(): LayerTraits {
+    return { constructorArguments: [this.#factor], isElementwise: true };
+  }
+}
+
+function channelsOf(layer: Module, { shape }: Tensor): number | undefined {
+  return layer.channelAxis === "last" ? shape[shape.length - 1] : shape[1];
+}
+
+describe("what a layer states of itself", () => {
+  test.each(layers.map(([make, shape]) => [String(make()), make, shape] as const))(
+    "%s says which rank and how many channels its output has",
+    (_, make, shape) => {
+      const layer = make().eval();
+      const x = normal(shape, 1);
+      const y = layer.forward(x);
+      expect(layer.rankAfter(x.rank)).toBe(y.rank);
+      const channels = layer.channelsAfter(channelsOf(layer, x) ?? null);
+      if (layer.is(Flatten)) expect(channels).toBeNull();
+      else expect(channels).toBe(channelsOf(layer, y));
+    },
+  );
+
+  test.each(layers.map(([make, shape]) => [String(make()), make, shape] as const))(
+    "%s says truly whether it works value by value",
+    (_, make, shape) => {
+      const layer = make().eval();
+      const values = normal(shape, 2).dataSync();
+      const before = layer.forward(tensor(values, shape)).dataSync();
+      const moved = values.slice();
+      moved[1] += 0.5;
+      const after = layer.forward(tensor(moved, shape)).dataSync();
+      const changed = [...after.keys()].filter((k) => after[k] !== before[k]);
+      if (layer.isElementwise) {
+        expect(changed.every((k) => k === 1)).toBe(true);
+        expect(after.length).toBe(values.length);
+      }
+      const isKnown = layer.is(Dropout) || layer.is(Flatten) || layer.channelMap() !== null;
+      if (!layer.isElementwise && !isKnown) expect(changed).not.toEqual([1]);
+    },
+  );
+
+  test.each(layers.map(([make]) => [String(make()), make] as const))(
+    "%s is built again by what it says that its constructor takes",
+    (_, make) => {
+      const layer = make();
+      const again: Module = Reflect.construct(layer.constructor, layer.constructorArguments() ?? []);
+      expect(String(again)).toBe(String(layer));
+      expect(again.constructorArguments()).toEqual(layer.constructorArguments());
+      expect(shapesOf(again)).toEqual(shapesOf(layer));
+    },
+  );
+
+  test.each([new BatchNorm(3), new BatchRenorm(3), new InstanceNorm(3, { trackRunningStats: true })])(
+    "%s is at inference the map per channel that it says",
+    (norm) => {
+      norm.forward(normal([9, 3, 5], 1).mul(3).add(2));
+      norm.loadStateDict({ weight: normal([3], 2), bias: normal([3], 3) }, { strict: false });
+      expect(norm.channelMap()).toBeNull();
+      norm.eval();
+      const map = norm.channelMap();
+      const x = normal([2, 3, 4], 4);
+      const expected = x.dataSync().map((value, i) => {
+        const c = Math.floor(i / 4) % 3;
+        return value * (map?.scale[c] ?? 0) + (map?.shift[c] ?? 0);
+      });
+      expectClose(norm.forward(x).dataSync(), expected);
+      norm.normalizeWith = "batch";
+      expect(norm.channelMap()).toBeNull();
+    },
+  );
+
+  test("norms without running statistics, and other layers, are no fixed map", () => {
+    const untracked = new BatchNorm(3, { trackRunningStats: false }).eval();
+    expect([untracked, new LayerNorm(3), new Linear(2, 2)].map((layer) => layer.channelMap())).toEqual([
+      null,
+      null,
+      null,
+    ]);
+  });
+
+  test("a subclass is its class where it overrides nothing but its constructor and name", () => {
+    const plain = new Pointwise(2, 4);
+    expect(plain.is(Conv2d)).toBe(true);
+    expect(plain.is(Module)).toBe(false);
+    expect(plain.channelsAfter(2)).toBe(4);
+    expect(plain.constructorArguments()?.slice(0, 3)).toEqual([2, 4, [1, 1]]);
+    const doubled = new Doubled(2, 4, 1);
+    expect(doubled.is(Conv2d)).toBe(false);
+    expect(doubled.is(Doubled)).toBe(true);
+    expect([doubled.constructorArguments(), doubled.channelsAfter(2), doubled.rankAfter(4)]).toEqual([
+      null,
+      null,
+      null,
+    ]);
+    expect(new ReLU().is(ReLU6)).toBe(false);
+  });
+
+  test("an object with a forward of its own is no longer its class, and with listeners it still is", () => {
+    const layer = new ReLU();
+    const stop = layer.onForward(() => {});
+    expect([layer.is(ReLU), layer.isElementwise]).toEqual([true, true]);
+    stop();
+    layer.forward = (x) => relu(x).mean(0);
+    expect([layer.is(ReLU), layer.isElementwise]).toEqual([false, false]);
+  });
+
+  test("a class of one's own may state what it is; others state nothing", () => {
+    const square = new Square(3);
+    expect(square.constructorArguments()).toEqual([3]);
+    expect([square.isElementwise, square.channelsAfter(5), square.rankAfter(3)]).toEqual([true, 5, 3]);
+    class Silent extends Module {
+      override forward(x: Tensor): Tensor {
+        return x;
+      }
+    }
+    const silent = new Silent();
+    expect([silent.constructorArguments(), silent.isElementwise, silent.channelsAfter(5), silent.channelAxis]).toEqual([
+      null,
+      false,
+      null,
+      null,
+    ]);
+  });
+});
+
+function shapesOf(layer: Module): [string, readonly number[]][] {
+  return Object.entries(layer.stateDict()).map(([name, { shape }]) => [name, shape]);
+}
+
+test("an embedding says that its rows are the last axis of one more", () => {
+  const table = new Embedding(5, 2, { paddingIdx: 0 });
+  const y = table.forward([[1, 0, 3]]);
+  expect([table.rankAfter(2), table.channelsAfter(null), table.channelAxis]).toEqual([y.rank, y.shape[2], "last"]);
+  expect(table.rankAfter(null)).toBeNull();
+  expect(table.constructorArguments()).toEqual([5, 2, { paddingIdx: 0 }]);
+});
