@@ -1,7 +1,13 @@
 import { existsSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { DataError, EvenkeelError, FormatError, MissingNetworkError } from "../errors.js";
-import { describeModel, type LoadedModel, loadModel, type ModelMeta } from "../formats/model-file/save-model.js";
+import {
+  describeModel,
+  type LoadedModel,
+  loadModel,
+  type ModelDescription,
+  type ModelMeta,
+} from "../formats/model-file/save-model.js";
 import type { NetworkOptions } from "../networks/networks.js";
 import { loadNetwork } from "./load-network.js";
 
@@ -23,8 +29,8 @@ const modelName = "model.safetensors";
 /**
  * The model of a run: of its folder, or of a `.safetensors` file.
  *
- * A network with classes of its own is built by `network`. The file remembers which module built it, but never chooses what is run: opening
- * a file runs no code.
+ * A network that the file holds neither as layers nor as a graph, or that has custom ops, is built by `network`. The file remembers which
+ * module built it, but never chooses what is run: opening a file runs no code.
  *
  * @throws DataError if there is no model
  * @throws MissingNetworkError if the file does not hold its network and `network` is not given
@@ -33,8 +39,9 @@ const modelName = "model.safetensors";
 export async function loadRun(path: string, { network }: LoadRunOptions = {}): Promise<Run> {
   const file = findModel(path);
   const bytes = readFileSync(file);
-  const { meta, hasArchitecture } = naming(path, () => describeModel(bytes));
-  if (network === undefined && !hasArchitecture) throw missingNetwork(path, meta);
+  const description = naming(path, () => describeModel(bytes));
+  const { meta, hasArchitecture, customOps = [] } = description;
+  if (network === undefined && (!hasArchitecture || customOps.length > 0)) throw missingNetwork(path, description);
   const into = network === undefined ? undefined : await (await loadNetwork(network))(optionsOf(path, meta));
   return { ...naming(path, () => loadModel(bytes, into)), file };
 }
@@ -76,12 +83,18 @@ function findModel(path: string): string {
 /** So much is shown of what a file says. */
 const shown = 200;
 
-function missingNetwork(path: string, { network }: ModelMeta): MissingNetworkError {
-  const from = typeof network?.from === "string" ? JSON.stringify(network.from.slice(0, shown)) : null;
+function missingNetwork(path: string, { meta: { network }, customOps = [] }: ModelDescription): MissingNetworkError {
+  const ops = customOps.join(", ").slice(0, shown);
   return new MissingNetworkError({
     where: `loadRun(${path})`,
-    expected: "a model saved with its architecture",
-    received: from === null ? "none" : `one that ${from} builds, as the file says`,
+    expected:
+      ops === ""
+        ? "a model saved with its architecture"
+        : `the functions of its custom ops (${ops}), which no file holds`,
+    received:
+      typeof network?.from === "string"
+        ? `only the name of its module, ${JSON.stringify(network.from.slice(0, shown))}`
+        : "none",
     cure: 'Name the module that builds it, if you trust it, as in { network: "./net.js" }.',
   });
 }

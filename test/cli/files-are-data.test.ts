@@ -84,8 +84,8 @@ describe("a file never chooses which code runs", () => {
       });
       expect([command, ran]).toEqual([command, false]);
       expect(said).toBe(
-        '1: evenkeel: loadRun(model.safetensors): expected a model saved with its architecture, got one that "net.mjs" builds, ' +
-          "as the file says. Name the module that builds it, if you trust it, as in --model ./net.js.\n",
+        "1: evenkeel: loadRun(model.safetensors): expected a model saved with its architecture, got only the name of its module, " +
+          '"net.mjs". Name the module that builds it, if you trust it, as in --model ./net.js.\n',
       );
     }
   });

@@ -143,10 +143,31 @@ describe("evenkeel predict", () => {
       ]
     `);
     expect(evenkeel("predict", "bare", "1.png").stderr).toMatchInlineSnapshot(`
-      "evenkeel: loadRun(bare): expected a model saved with its architecture, got one that "../branching.mjs" builds, as the file says. Name the module that builds it, if you trust it, as in --model ./net.js.
+      "evenkeel: loadRun(bare): expected a model saved with its architecture, got only the name of its module, "../branching.mjs". Name the module that builds it, if you trust it, as in --model ./net.js.
       "
     `);
     expect(evenkeel("predict", "bare", "1.png", "--model", "branching.mjs").stdout).toMatch(/^1\.png: 1 /);
+  });
+
+  test("one with custom ops is kept as its graph, and needs the module for their functions", () => {
+    writeFileSync(
+      join(folder, "custom.mjs"),
+      ownNetwork
+        .replace("BatchNorm,", "BatchNorm, customOp,")
+        .replace("relu(", "twice(")
+        .replace(
+          "class",
+          'const twice = customOp({ name: "twice", forward: (x) => x.mul(2), backward: (dy) => [dy.mul(2)] });\n  class',
+        ),
+    );
+    const trained = evenkeel("train", "--data", "data", "--model", "./custom.mjs", ...training, "--out", "custom");
+    expect(trained).toMatchObject({ code: 0, stderr: "" });
+    expect(evenkeel("predict", "custom", "1.png").stderr).toMatchInlineSnapshot(`
+      "evenkeel: loadRun(custom): expected the functions of its custom ops (twice), which no file holds, got only the name of its module, "../custom.mjs". Name the module that builds it, if you trust it, as in --model ./net.js.
+      "
+    `);
+    const named = evenkeel("predict", "custom", "1.png", "--model", "custom.mjs");
+    expect(named).toMatchObject({ code: 0, stderr: "", stdout: expect.stringMatching(/^1\.png: \d /) });
   });
 
   test("a regression gives numbers", () => {
@@ -230,7 +251,7 @@ describe("evenkeel predict", () => {
         "evenkeel: loadRun(short.safetensors): expected 88920 bytes of values, got 88820. Check that the file is a complete .safetensors file.",
         "evenkeel: the model's metadata: expected inputShape, the shape of one input, got none. Save it with one: saveModel(model, { inputShape, preprocessing, classes }).",
         "evenkeel: loadImages(1.png): expected inputs of shape 2, which the model was trained on, got an image. Pass inputs of that shape.",
-        "evenkeel: loadRun(stranger): expected a model saved with its architecture, got one that "../../outside.mjs" builds, as the file says. Name the module that builds it, if you trust it, as in --model ./net.js.",
+        "evenkeel: loadRun(stranger): expected a model saved with its architecture, got only the name of its module, "../../outside.mjs". Name the module that builds it, if you trust it, as in --model ./net.js.",
         "evenkeel: loadRun(stranger/no-record.safetensors): expected a model saved with its architecture, got none. Name the module that builds it, if you trust it, as in --model ./net.js.",
         "evenkeel: loadRun(stranger/no-record.safetensors): expected the network's inputShape and classes in the file's metadata, got none. Load it in code: loadModel(bytes, network).",
         "evenkeel: loadRun(own): expected the entries and shapes of this module's own stateDict(), got missing 1.weight, 2.weight, 2.bias, 2.running_mean, 2.running_var, 4.weight, 5.weight, 5.bias, 5.running_mean, 5.running_var, 7.weight, 7.bias; unexpected hidden.weight, norm.weight, norm.bias, norm.running_mean, norm.running_var, norm.num_batches_tracked, out.weight, out.bias. Load it into the module it was saved from, or pass { strict: false } to load what fits.",

@@ -250,7 +250,7 @@ export function buildGraph(
       return layer === undefined ? refuse("a layer of the file", JSON.stringify(node.layer)) : { ...parts, layer };
     }
     const op = String(node.op);
-    const custom = op.startsWith("custom.") ? op.slice("custom.".length) : null;
+    const custom = customName(op);
     const run = custom === null ? findOp(op) : Object.hasOwn(customOps, custom) ? customOps[custom] : undefined;
     if (run !== undefined) return { ...parts, op, run };
     throw new FormatError({
@@ -265,6 +265,18 @@ export function buildGraph(
   });
   const output = check(decode(record.output), inputs.length + nodes.length);
   return new Graph({ inputs, nodes, output, constants, names, trains: record.trains });
+}
+
+/** The names of the custom ops in it, whose functions no file holds. */
+export function customOpsOf({ nodes }: GraphRecord): string[] {
+  if (!Array.isArray(nodes)) return [];
+  const names = nodes.map((node: NodeRecord | null) => customName(String(node?.op)));
+  return [...new Set(names.filter((name) => name !== null))];
+}
+
+/** What a custom op was called; null for one of this package's. */
+function customName(op: string): string | null {
+  return op.startsWith("custom.") ? op.slice("custom.".length) : null;
 }
 
 function joinKeys(path: string, key: string): string {
