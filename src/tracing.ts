@@ -46,9 +46,7 @@ export function defineOp<F extends OpFunction>(name: string, run: F): F {
 }
 
 /** As {@link defineOp}, for an op made of others: what they make on the way is freed when it is done. */
-export function defineComposite<A extends readonly unknown[]>(
-  name: string,
-  run: (...given: A) => Tensor,
-): (...given: A) => Tensor {
-  return defineOp(name, (...given: A) => scope(() => run(...given)));
+export function defineComposite<F extends OpFunction>(name: string, run: F): F {
+  const composite = (...given: never[]): Tensor => scope(() => run(...given));
+  return defineOp(name, composite as F);
 }

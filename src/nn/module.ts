@@ -293,11 +293,13 @@ export abstract class Module<Input extends unknown[] = [x: Tensor], Output = Ten
     if (misshaped.length > 0 || (strict && missing.length + unexpected.length > 0)) {
       throw new StateDictError(`${this}.loadStateDict(state)`, missing, unexpected, misshaped);
     }
-    const values = matched.map(([name]) => state[name].dataSync());
-    matched.forEach(([, t], k) => {
-      t.backend.write(t.block, values[k]);
+    // A tensor of several names is read and written once.
+    const sources = new Map(matched.map(([name, t]) => [t, state[name]]));
+    const values = [...sources].map(([t, source]) => [t, source.dataSync()] as const);
+    for (const [t, own] of values) {
+      t.backend.write(t.block, own);
       t.storage.version++;
-    });
+    }
     return { missing, unexpected };
   }
 

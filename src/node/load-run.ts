@@ -9,6 +9,7 @@ import {
   type ModelMeta,
 } from "../formats/model-file/save-model.js";
 import type { NetworkOptions } from "../networks/networks.js";
+import { shown } from "../shown.js";
 import { loadNetwork } from "./load-network.js";
 
 /** Options of {@link loadRun}. */
@@ -80,21 +81,14 @@ function findModel(path: string): string {
   throw new DataError({ where, expected: `${modelName} in the folder`, received: "none", cure });
 }
 
-/** So much is shown of what a file says. */
-const shown = 200;
-
 function missingNetwork(path: string, { meta: { network }, customOps = [] }: ModelDescription): MissingNetworkError {
-  const ops = customOps.join(", ").slice(0, shown);
   return new MissingNetworkError({
     where: `loadRun(${path})`,
     expected:
-      ops === ""
+      customOps.length === 0
         ? "a model saved with its architecture"
-        : `the functions of its custom ops (${ops}), which no file holds`,
-    received:
-      typeof network?.from === "string"
-        ? `only the name of its module, ${JSON.stringify(network.from.slice(0, shown))}`
-        : "none",
+        : `the functions of its custom ops ${shown(customOps)}, which no file holds`,
+    received: typeof network?.from === "string" ? `only the name of its module, ${shown(network.from)}` : "none",
     cure: 'Name the module that builds it, if you trust it, as in { network: "./net.js" }.',
   });
 }

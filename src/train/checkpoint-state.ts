@@ -1,5 +1,6 @@
-import { FormatError } from "../errors.js";
+import { isObject, type JsonObject } from "../formats/json.js";
 import type { GeneratorState } from "../random.js";
+import { shown } from "../shown.js";
 
 /** Where training stands between two steps, and what it has seen of the epoch. */
 export interface Position {
@@ -42,72 +43,54 @@ export interface CheckpointState {
 
 type Check = (value: unknown) => boolean;
 
-const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
-  typeof value === "object" && value !== null && !Array.isArray(value);
 const isCount: Check = (value) => Number.isSafeInteger(value) && (value as number) >= 0;
-const isWord: Check = (value) => isCount(value) && (value as number) <= 0xffffffff;
-const isNumber: Check = (value) => Number.isFinite(value);
-const listOf =
-  (check: Check): Check =>
-  (value) =>
-    Array.isArray(value) && value.every(check);
+const isNumber: Check = (value) => typeof value === "number" && value >= 0;
+const isText: Check = (value) => typeof value === "string";
 const orNull =
   (check: Check): Check =>
   (value) =>
     value === null || check(value);
-const isGenerator: Check = (value) => listOf(isWord)(value) && (value as unknown[]).length === 4;
-const isText: Check = (value) => typeof value === "string";
+const listOf =
+  (check: Check): Check =>
+  (value) =>
+    Array.isArray(value) && value.every(check);
 
-const positionChecks: Readonly<Record<keyof Position, Check>> = {
-  epoch: isCount,
-  batch: isCount,
-  step: isCount,
-  loss: isNumber,
-  correct: orNull(isCount),
-  samples: isCount,
-  seconds: isNumber,
+const isWord: Check = (value) => isCount(value) && (value as number) <= 0xffffffff;
+const isGenerator: Check = (value) => Array.isArray(value) && value.length === 4 && value.every(isWord);
+
+/** What each entry of a checkpoint's state must be; those of the position stand under its own name. */
+const checks: Readonly<Record<string, readonly [check: Check, expected: string]>> = {
+  "position.epoch": [isCount, "a count"],
+  "position.batch": [isCount, "a count"],
+  "position.step": [isCount, "a count"],
+  // A sum that left float64 is null in JSON.
+  "position.loss": [orNull((value) => typeof value === "number"), "a number"],
+  "position.correct": [orNull(isCount), "a count or null"],
+  "position.samples": [isCount, "a count"],
+  "position.seconds": [isNumber, "a number ≥ 0"],
+  length: [orNull(isCount), "a count or null"],
+  lr: [isNumber, "a number ≥ 0"],
+  passStart: [listOf(isGenerator), "a list of states of generators"],
+  generators: [listOf(isGenerator), "a list of states of generators"],
+  evaluating: [listOf(isText), "a list of paths"],
+  untrained: [listOf(isText), "a list of paths"],
+  extra: [isObject, "an object"],
+  evenkeel: [isText, "a version"],
 };
 
-const stateChecks: Readonly<Record<keyof Omit<CheckpointState, "position">, Check>> = {
-  length: orNull(isCount),
-  lr: isNumber,
-  passStart: listOf(isGenerator),
-  generators: listOf(isGenerator),
-  evaluating: listOf(isText),
-  untrained: listOf(isText),
-  extra: isObject,
-  note: () => true,
-};
-
-/** The state in a checkpoint whose checksum is right; whoever wrote it may have been another program. @throws FormatError if it is none */
-export function checkState(head: Readonly<Record<string, unknown>>): CheckpointState {
-  const { position } = head;
-  const wrong =
-    firstWrong(stateChecks, "", head) ??
-    (isObject(position) ? firstWrong(positionChecks, "position.", position) : ["position", position]);
-  if (wrong !== null) throw refuse(...wrong);
-  const state = head as unknown as CheckpointState;
-  if (state.passStart.length !== state.generators.length) throw refuse("passStart", state.passStart);
-  if (state.length !== null && state.position.batch > state.length)
-    throw refuse("position.batch", state.position.batch);
+/** Refuses what no `fit()` wrote, though its checksum is right. `fault` makes the error. */
+export function checkState(
+  head: JsonObject,
+  fault: (expected: string, received: string) => Error,
+): CheckpointState & { readonly evenkeel: string } {
+  for (const [path, [check, expected]] of Object.entries(checks)) {
+    const value = path.split(".").reduce((part: unknown, name) => (isObject(part) ? part[name] : undefined), head);
+    if (!check(value)) throw fault(`${expected} as ${path}`, shown(value));
+  }
+  const state = head as unknown as CheckpointState & { readonly evenkeel: string };
+  const { passStart, generators, length, position } = state;
+  if (passStart.length !== generators.length) throw fault(`${generators.length} states as passStart`, shown(passStart));
+  if (length !== null && position.batch > length)
+    throw fault(`at most ${length} as position.batch`, shown(position.batch));
   return state;
-}
-
-function firstWrong(
-  checks: Readonly<Record<string, Check>>,
-  prefix: string,
-  values: Readonly<Record<string, unknown>>,
-): readonly [name: string, value: unknown] | null {
-  const name = Object.keys(checks).find((one) => !checks[one](Object.hasOwn(values, one) ? values[one] : undefined));
-  return name === undefined ? null : [prefix + name, values[name]];
-}
-
-function refuse(name: string, value: unknown): FormatError {
-  const text = JSON.stringify(value) ?? "none";
-  return new FormatError({
-    where: "checkpoint",
-    expected: "the state that fit() saves",
-    received: `${name} ${text.length > 100 ? `${text.slice(0, 100)}…` : text}`,
-    cure: "Use an older copy, or start anew.",
-  });
 }

@@ -1,5 +1,8 @@
 import { FormatError } from "../errors.js";
+import { FileBudget } from "../formats/file-budget.js";
+import { parseJsonObject, toJson } from "../formats/json.js";
 import { readSafetensors, readSafetensorsMetadata, writeSafetensors } from "../formats/safetensors/safetensors.js";
+import { shown } from "../shown.js";
 import type { Tensor } from "../tensor.js";
 import { isNewer, version } from "../version.js";
 import { type CheckpointState, checkState } from "./checkpoint-state.js";
@@ -35,7 +38,7 @@ const entry = "evenkeel-checkpoint";
 /** A checkpoint as the bytes of a safetensors file. */
 export function writeCheckpoint({ state, model, optimizer }: Checkpoint): Uint8Array {
   const tensors = { ...prefixed("model.", model), ...prefixed("optimizer.", optimizer) };
-  const json = JSON.stringify({ format: 1, evenkeel: version, ...state });
+  const json = toJson("fit(model, data, { checkpoint })", { format: 1, evenkeel: version, ...state });
   const bytes = writeSafetensors(tensors, { crc32: zeros, [entry]: json });
   bytes.set(new TextEncoder().encode(crc32(bytes)), checksumAt);
   return bytes;
@@ -86,26 +89,16 @@ function readHead(bytes: Uint8Array): { readonly state: CheckpointState; readonl
   }
   const json = readSafetensorsMetadata(bytes)[entry];
   if (json === undefined) throw fault("bytes that fit() saved", "another safetensors file");
-  const head = parseHead(json);
+  const head = parseJsonObject(json, { budget: new FileBudget("checkpoint", bytes.length), fault });
   const { format, evenkeel } = head;
   if (typeof evenkeel !== "string") throw fault("the state that fit() saves", "one without its version");
   const by = evenkeel.slice(0, 40);
   if (format !== 1 || isNewer(by)) {
     const cure = `Read it with Evenkeel ${by}, or a newer one.`;
-    const received = `one of format ${JSON.stringify(format)?.slice(0, 40)} by Evenkeel ${by}`;
+    const received = `one of format ${shown(format)} by Evenkeel ${by}`;
     throw fault(`a checkpoint of format 1 by Evenkeel ${version} or an older one`, received, cure);
   }
-  return { state: checkState(head), evenkeel: by };
-}
-
-function parseHead(json: string): Readonly<Record<string, unknown>> {
-  try {
-    const head: unknown = JSON.parse(json);
-    if (typeof head === "object" && head !== null && !Array.isArray(head)) return { ...head };
-  } catch {
-    // Told below.
-  }
-  throw fault("the state that fit() saves", json.length > 40 ? `${json.slice(0, 40)}…` : json);
+  return { state: checkState(head, fault), evenkeel: by };
 }
 
 function fault(expected: string, received: string, cure = "Use an older copy, or start anew."): FormatError {

@@ -163,7 +163,7 @@ describe("evenkeel predict", () => {
     const trained = evenkeel("train", "--data", "data", "--model", "./custom.mjs", ...training, "--out", "custom");
     expect(trained).toMatchObject({ code: 0, stderr: "" });
     expect(evenkeel("predict", "custom", "1.png").stderr).toMatchInlineSnapshot(`
-      "evenkeel: loadRun(custom): expected the functions of its custom ops (twice), which no file holds, got only the name of its module, "../custom.mjs". Name the module that builds it, if you trust it, as in --model ./net.js.
+      "evenkeel: loadRun(custom): expected the functions of its custom ops ["twice"], which no file holds, got only the name of its module, "../custom.mjs". Name the module that builds it, if you trust it, as in --model ./net.js.
       "
     `);
     const named = evenkeel("predict", "custom", "1.png", "--model", "custom.mjs");

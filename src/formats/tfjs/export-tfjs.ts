@@ -2,7 +2,6 @@ import { noGrad } from "../../autograd.js";
 import { zeros } from "../../create.js";
 import { ArgumentError } from "../../errors.js";
 import { foldBatchNorm } from "../../graph/fold-batch-norm.js";
-import type { Graph } from "../../graph/graph.js";
 import type { AnyModule, Module } from "../../nn/module.js";
 import { scope } from "../../scope.js";
 import { formatShape, type Shape } from "../../shape.js";
@@ -19,7 +18,7 @@ export interface TfjsEnds {
   /**
    * The shape of one input as Evenkeel has it, without the batch: (C, H, W) of images.
    *
-   * @defaultValue the shapes that a {@link Graph} was traced with
+   * @defaultValue the shapes that a `Graph` was traced with
    */
   readonly inputShape?: Shape;
   /**
@@ -47,13 +46,13 @@ const mostAxes = 3;
  *
  * Its axis 0, the batch, is open. Images go in and come out with channels last; inside, weights are brought into that order, those behind a Flatten
  * too, so that nothing is permuted when it runs. Other samples have their axes as here, unless `channelsLast` is given. The input holds float32, or int32
- * where the model begins with an {@link Embedding}. Layers are named after modules (`1.body.0`).
+ * where the model begins with an `Embedding`. Layers are named after modules (`1.body.0`).
  *
  * What TF.js has no layer for is composed of its own layers: groups of a convolution are zeros in a kernel (each channel by itself is a DepthwiseConv2D),
  * group and instance norm are a LayerNormalization over other axes, RMS norm one of x beside −x, padding of pools that TF.js does not have a ZeroPadding2D.
  * Computed weights (`Reparametrized`) are written as they are now. Dropout is left out. A layer in two places is one
  * layer with two calls, so that training in TF.js keeps them one; it is written twice only where its inputs have another number of axes or TF.js would mix
- * its calls up. Classes of one's own are traced ({@link trace}) and written op by op, unless they have a method {@link TfjsExportable.toTfjs};
+ * its calls up. Classes of one's own are traced (`trace`) and written op by op, unless they have a method {@link TfjsExportable.toTfjs};
  * networks of several inputs are traced by you: `exportTfjs(trace(model, a, b))`.
  *
  * @throws ArgumentError if a class has no export, a batch norm has no running statistics, or a sample has more than three axes

@@ -1,4 +1,4 @@
-import { isObject, type JsonObject, malformed, parseJsonObject, printable } from "./json.js";
+import { isObject, type JsonObject, malformed, parseModelJson, printable } from "./json.js";
 import { checkSpec, cutWeights, type TfjsWeightSpec, type Weight } from "./weights.js";
 
 /** A model of TensorFlow.js as it lies in files. */
@@ -49,7 +49,7 @@ interface Group {
  */
 export function tfjsWeightPaths(model: Uint8Array): string[] {
   const where = "tfjsWeightPaths(model)";
-  return manifestOf(where, parseJsonObject(where, model)).flatMap(({ paths }) => paths);
+  return manifestOf(where, parseModelJson(where, model)).flatMap(({ paths }) => paths);
 }
 
 function manifestOf(where: string, { weightsManifest }: JsonObject): Group[] {
@@ -73,25 +73,28 @@ function manifestOf(where: string, { weightsManifest }: JsonObject): Group[] {
   });
 }
 
-/** A model from elsewhere must not choose what is read or written. */
-function checkPath(where: string, path: unknown): string {
-  const isPlain =
-    typeof path === "string" && /^[^\\:\0]+$/.test(path) && path.split("/").every((part) => !/^\.{0,2}$/.test(part));
-  if (!isPlain) throw malformed(where, "paths of weight files in its own folder", printable(path));
+/** A path below the model's folder, without the `./` that TF.js's own downloads put before it: a model from elsewhere must not choose what is read or written. */
+function checkPath(where: string, given: unknown): string {
+  const path = typeof given === "string" ? given.replace(/^\.\//, "") : "";
+  const isPlain = /^[^\\:\0]+$/.test(path) && path.split("/").every((part) => !/^\.{0,2}$/.test(part));
+  if (!isPlain) throw malformed(where, "paths of weight files in its own folder", printable(given));
   return path;
 }
 
 /** @throws FormatError if the files are not whole */
 export function readTfjs(where: string, { model, shards }: TfjsFiles): TfjsParts {
-  const { weightsManifest, ...document } = parseJsonObject(where, model);
+  const { weightsManifest, ...document } = parseModelJson(where, model);
   const groups = manifestOf(where, { weightsManifest }).map(({ paths, specs }) => {
-    const parts = paths.map((path) => {
-      if (!Object.hasOwn(shards, path)) throw malformed(where, `the weight file ${printable(path)}`, "none");
-      return shards[path];
-    });
-    return cutWeights(where, specs, concat(parts));
+    return cutWeights(where, specs, concat(paths.map((path) => shardOf(where, shards, path))));
   });
   return { document, groups };
+}
+
+/** The file of a path, with or without the `./` that the model has before it. @throws FormatError if it is missing */
+function shardOf(where: string, shards: TfjsFiles["shards"], path: string): Uint8Array {
+  const found = [path, `./${path}`].find((name) => Object.hasOwn(shards, name));
+  if (found === undefined) throw malformed(where, `the weight file ${printable(path)}`, "none");
+  return shards[found];
 }
 
 /** Files of a model; weights are cut into files of 4 MiB for each group, as TF.js does. */
@@ -118,13 +121,13 @@ export function renameShards(
   { model, shards }: TfjsFiles,
   nameOf: (place: { readonly group: number; readonly shard: number; readonly of: number }, bytes: Uint8Array) => string,
 ): TfjsFiles {
-  const document = parseJsonObject(where, model);
+  const document = parseModelJson(where, model);
   const renamed: Record<string, Uint8Array> = {};
   const weightsManifest = manifestOf(where, document).map(({ paths, specs }, g) => ({
     paths: paths.map((path, k) => {
-      if (!Object.hasOwn(shards, path)) throw malformed(where, `the weight file ${printable(path)}`, "none");
-      const name = nameOf({ group: g + 1, shard: k + 1, of: paths.length }, shards[path]);
-      renamed[name] = shards[path];
+      const bytes = shardOf(where, shards, path);
+      const name = nameOf({ group: g + 1, shard: k + 1, of: paths.length }, bytes);
+      renamed[name] = bytes;
       return name;
     }),
     weights: specs,

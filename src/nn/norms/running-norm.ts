@@ -144,6 +144,7 @@ export abstract class RunningNorm extends Norm implements AffineLayer {
     return this.#running.state;
   }
 
+  /** @throws ArgumentError if it is not what {@link RunningNorm.getExtraState} gave */
   override setExtraState(state: RunningNormState): void {
     this.#running.state = state;
   }

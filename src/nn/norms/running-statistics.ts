@@ -1,6 +1,7 @@
 import { ones, zeros } from "../../create.js";
 import { ArgumentError } from "../../errors.js";
 import type { RunningStatistics as RunningTensors } from "../../ops/renorm-factors.js";
+import { shown } from "../../shown.js";
 import { empty, type Tensor, view } from "../../tensor.js";
 import { warn, warnOnce } from "../../warnings.js";
 import { readMoments, varianceError } from "./batch-moments.js";
@@ -143,16 +144,17 @@ export class RunningStatistics {
     return { frozen, normalizeWith, updateRunning, momentum, skippedBatches };
   }
 
+  /** @throws ArgumentError if it is not what {@link RunningStatistics.state} gave, as a file may say */
   set state(state: RunningNormState) {
     if (this.tensors === null) return;
-    checkState(`${this.#layer}.setExtraState(state)`, state);
-    this.#frozen = state.frozen;
-    this.normalizeWith = state.normalizeWith;
-    this.updateRunning = state.updateRunning;
-    this.#momentum = state.momentum;
+    const { frozen, normalizeWith, updateRunning, momentum, skippedBatches } = checkState(this.#layer, state);
+    this.#frozen = frozen;
+    this.normalizeWith = normalizeWith;
+    this.updateRunning = updateRunning;
+    this.#momentum = momentum;
     const { counters } = this.tensors;
     const [tracked] = counters.dataSync();
-    counters.backend.write(counters.block, Float32Array.of(tracked, state.skippedBatches));
+    counters.backend.write(counters.block, Float32Array.of(tracked, skippedBatches));
     counters.storage.version++;
   }
 
@@ -215,18 +217,22 @@ export class RunningStatistics {
   }
 }
 
-/** What a file says a norm remembered. @throws ArgumentError if no norm could */
-function checkState(where: string, state: RunningNormState): void {
-  const { frozen, normalizeWith, updateRunning, momentum, skippedBatches } = Object(state) as RunningNormState;
-  const isMomentum = momentum === "cumulative" || (typeof momentum === "number" && momentum >= 0 && momentum < 1);
-  const areSwitches = typeof frozen === "boolean" && typeof updateRunning === "boolean";
-  const isMode = normalizeWith === "batch" || normalizeWith === "running";
-  if (areSwitches && isMode && isMomentum && Number.isSafeInteger(skippedBatches) && skippedBatches >= 0) return;
+/** What a file gives as a layer's {@link RunningNormState}. @throws ArgumentError if it is none */
+function checkState(layer: RunningNorm, state: RunningNormState): RunningNormState {
+  const { frozen, normalizeWith, updateRunning, momentum, skippedBatches } = (state ?? {}) as Partial<RunningNormState>;
+  const isWhole =
+    typeof frozen === "boolean" &&
+    (normalizeWith === "batch" || normalizeWith === "running") &&
+    typeof updateRunning === "boolean" &&
+    (momentum === "cumulative" || (typeof momentum === "number" && momentum >= 0 && momentum < 1)) &&
+    Number.isSafeInteger(skippedBatches) &&
+    Number(skippedBatches) >= 0;
+  if (isWhole) return state;
   throw new ArgumentError({
-    where,
-    expected: "what getExtraState() gave",
-    received: JSON.stringify(state) ?? "none",
-    cure: "Use an older copy of the file.",
+    where: `${layer}.setExtraState(state)`,
+    expected: "frozen, normalizeWith, updateRunning, momentum and skippedBatches",
+    received: shown(state),
+    cure: "Pass what getExtraState() gave.",
   });
 }
 
