@@ -43,6 +43,9 @@ export class ArgumentError extends EvenkeelError {}
 /** Data from outside (labels, files, values) are not what they should be. */
 export class DataError extends EvenkeelError {}
 
+/** A model's file does not hold its network, and no network was passed: a file never chooses which code builds it. */
+export class MissingNetworkError extends DataError {}
+
 /** A file is not in the format it claims, or is cut short. */
 export class FormatError extends EvenkeelError {}
 

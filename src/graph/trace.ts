@@ -2,6 +2,7 @@ import { noGrad } from "../autograd.js";
 import { tensor } from "../create.js";
 import { ArgumentError, EvenkeelError, ShapeError, TraceError } from "../errors.js";
 import { type AnyModule, Module, wrapOwnForward } from "../nn/module.js";
+import { isSynchronized } from "../nn/norms/sync-batch-norm.js";
 import { concat } from "../ops/concat.js";
 import { slice } from "../ops/slice.js";
 import { generator } from "../random.js";
@@ -163,7 +164,11 @@ function undisturbed<T>(model: AnyModule, fn: () => T): T {
   const properties = modules.map((module) => ({ ...(module as object) }));
   const random = generator();
   const { state } = random;
-  for (const module of modules) wrapOwnForward(module);
+  for (const module of modules) {
+    wrapOwnForward(module);
+    // Other ranks take no part.
+    if (isSynchronized(module)) module.sync = null;
+  }
   try {
     return fn();
   } finally {

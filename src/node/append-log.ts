@@ -1,7 +1,7 @@
 import { closeSync, fstatSync, fsyncSync, ftruncateSync, openSync, readFileSync, writeSync } from "node:fs";
 import { dirname } from "node:path";
 import { DataError } from "../errors.js";
-import { makeFolder } from "./files.js";
+import { makeFolder, syncFolder } from "./files.js";
 
 /**
  * A file of lines that only grows, such as the metrics of a run. A checkpoint notes its length; a run that goes on from there cuts off
@@ -14,6 +14,8 @@ export class AppendLog {
   readonly path: string;
   #length: number;
   #file: number | null = null;
+  /** Whether its name stands on the disk. */
+  #isNamed = false;
 
   /** @param path - the file @param length - how many bytes of it to keep; 0: begin anew */
   constructor(path: string, length = 0) {
@@ -46,9 +48,12 @@ export class AppendLog {
     this.#length += bytes.length;
   }
 
-  /** Returns when every line stands on the disk. */
+  /** Returns when every line stands on the disk, and the file's name. */
   sync(): void {
-    if (this.#file !== null) fsyncSync(this.#file);
+    if (this.#file === null) return;
+    fsyncSync(this.#file);
+    if (!this.#isNamed) syncFolder(dirname(this.path));
+    this.#isNamed = true;
   }
 
   /** Closes the file; a later line opens it again. */

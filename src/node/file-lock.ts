@@ -1,6 +1,18 @@
-import { linkSync, readFileSync, readlinkSync, renameSync, rmSync, statSync, utimesSync, writeFileSync } from "node:fs";
+import {
+  closeSync,
+  linkSync,
+  openSync,
+  readFileSync,
+  readlinkSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+  writeSync,
+} from "node:fs";
 import { hostname } from "node:os";
 import { DataError } from "../errors.js";
+import { partOf } from "./files.js";
 
 /** Who holds a lock. */
 interface Holder {
@@ -20,6 +32,9 @@ export interface FileLock {
   release(): void;
 }
 
+/** How every lock begins. One that is written where there are no links may be found before it is whole. */
+const beginning = '{"pid":';
+
 /** A holder that cannot be looked up is taken to be gone after so long without a sign of life. */
 const silentSeconds = 120;
 
@@ -32,11 +47,11 @@ const silentSeconds = 120;
  */
 export function lockFile(path: string): FileLock {
   const own = JSON.stringify(ownHolder());
-  const part = `${path}.${process.pid}.part`;
-  writeFileSync(part, own);
+  const part = partOf(path);
+  writeFileSync(part, own, { flag: "wx" });
   try {
     const takenOver = take(path, part);
-    const signs = setInterval(() => touch(path), (silentSeconds * 1000) / 6);
+    const signs = setInterval(() => touch(path, own), (silentSeconds * 1000) / 6);
     signs.unref();
     return {
       takenOver,
@@ -90,6 +105,10 @@ function take(path: string, part: string): boolean {
 }
 
 function refuseIfAlive(path: string, text: string, part: string): void {
+  if (!text.startsWith(beginning) && !beginning.startsWith(text)) {
+    const cure = "Move it, or choose another folder.";
+    throw new DataError({ where: path, expected: "a lock", received: "a file of somebody else", cure });
+  }
   const holder = parse(text);
   const isSilent = silence(path, part) > silentSeconds;
   if (holder === null ? isSilent : !isAlive(holder, isSilent)) return;
@@ -101,10 +120,13 @@ function refuseIfAlive(path: string, text: string, part: string): void {
   });
 }
 
-/** For how long the holder has given no sign of life; both times are of the file system's clock. */
+/**
+ * For how long the holder has given no sign of life. Both times are of the file system's clock, so that one far in the future is none of
+ * its signs: the clock was put back, or the file comes from elsewhere.
+ */
 function silence(path: string, part: string): number {
   try {
-    return (statSync(part).mtimeMs - statSync(path).mtimeMs) / 1000;
+    return Math.abs(statSync(part).mtimeMs - statSync(path).mtimeMs) / 1000;
   } catch {
     return 0;
   }
@@ -165,10 +187,16 @@ function parse(text: string): Holder | null {
   }
 }
 
-function touch(path: string): void {
+/** Writes the same text again, which sets the time by the file system's clock: that of this machine may be another. */
+function touch(path: string, own: string): void {
   try {
-    const now = new Date();
-    utimesSync(path, now, now);
+    if (readHolder(path) !== own) return;
+    const file = openSync(path, "r+");
+    try {
+      writeSync(file, own, 0);
+    } finally {
+      closeSync(file);
+    }
   } catch {
     // Somebody has removed it: nothing is left to keep alive.
   }

@@ -19,7 +19,8 @@ export type BuildNetwork = (options: NetworkOptions) => Promise<Module>;
 /** Samples of the trial pass: as many as batch statistics need to be no cause for a warning. */
 const trialSamples = 8;
 
-function isBuiltIn(name: string): name is keyof typeof networks {
+/** Whether a network is one of Evenkeel's own, and not a module whose code runs. */
+export function isBuiltIn(name: string): name is keyof typeof networks {
   return Object.hasOwn(networks, name);
 }
 

@@ -1,14 +1,20 @@
 import { existsSync, readFileSync, statSync } from "node:fs";
-import { dirname, isAbsolute, join, relative, resolve } from "node:path";
-import { DataError, EvenkeelError, FormatError } from "../errors.js";
-import { describeModel, type LoadedModel, loadModel, type ModelMeta } from "../formats/model-file/save-model.js";
+import { join } from "node:path";
+import { DataError, EvenkeelError, FormatError, MissingNetworkError } from "../errors.js";
+import {
+  describeModel,
+  type LoadedModel,
+  loadModel,
+  type ModelDescription,
+  type ModelMeta,
+} from "../formats/model-file/save-model.js";
 import type { NetworkOptions } from "../networks/networks.js";
-import type { Module } from "../nn/module.js";
+import { shown } from "../shown.js";
 import { loadNetwork } from "./load-network.js";
 
 /** Options of {@link loadRun}. */
 export interface LoadRunOptions {
-  /** What to build, as {@link loadNetwork} takes it. @defaultValue what the file says */
+  /** What to build, as {@link loadNetwork} takes it: code that runs. @defaultValue the architecture in the file */
   readonly network?: string;
 }
 
@@ -24,17 +30,20 @@ const modelName = "model.safetensors";
 /**
  * The model of a run: of its folder, or of a `.safetensors` file.
  *
- * A network with classes of its own is built by the module that the file remembers, if that lies in the working folder or below (a file
- * from elsewhere must not choose what is run), or else by `network`.
+ * A network that the file holds neither as layers nor as a graph, or that has custom ops, is built by `network`. The file remembers which
+ * module built it, but never chooses what is run: opening a file runs no code.
  *
- * @throws DataError if there is no model, or nothing says how to build it
+ * @throws DataError if there is no model
+ * @throws MissingNetworkError if the file does not hold its network and `network` is not given
  * @throws FormatError if the file is damaged, or the network does not fit it
  */
 export async function loadRun(path: string, { network }: LoadRunOptions = {}): Promise<Run> {
   const file = findModel(path);
   const bytes = readFileSync(file);
-  const { meta, hasArchitecture } = naming(path, () => describeModel(bytes));
-  const into = network !== undefined || !hasArchitecture ? await build(path, file, meta, network) : undefined;
+  const description = naming(path, () => describeModel(bytes));
+  const { meta, hasArchitecture, customOps = [] } = description;
+  if (network === undefined && (!hasArchitecture || customOps.length > 0)) throw missingNetwork(path, description);
+  const into = network === undefined ? undefined : await (await loadNetwork(network))(optionsOf(path, meta));
   return { ...naming(path, () => loadModel(bytes, into)), file };
 }
 
@@ -72,26 +81,16 @@ function findModel(path: string): string {
   throw new DataError({ where, expected: `${modelName} in the folder`, received: "none", cure });
 }
 
-async function build(path: string, file: string, meta: ModelMeta, network: string | undefined): Promise<Module> {
-  const make = await loadNetwork(network ?? remembered(path, file, meta));
-  return make(optionsOf(path, meta));
-}
-
-function remembered(path: string, file: string, { network }: ModelMeta): string {
-  const from = typeof network?.from === "string" ? resolve(dirname(file), network.from) : null;
-  if (from !== null && isInside(process.cwd(), from)) return from;
-  throw new DataError({
+function missingNetwork(path: string, { meta: { network }, customOps = [] }: ModelDescription): MissingNetworkError {
+  return new MissingNetworkError({
     where: `loadRun(${path})`,
-    expected: "a model saved with its architecture",
-    received: from === null ? "none" : `one built by a module outside the working folder, ${network?.from}`,
-    cure: 'Name the network\'s module, as in { network: "./net.js" }.',
+    expected:
+      customOps.length === 0
+        ? "a model saved with its architecture"
+        : `the functions of its custom ops ${shown(customOps)}, which no file holds`,
+    received: typeof network?.from === "string" ? `only the name of its module, ${shown(network.from)}` : "none",
+    cure: 'Name the module that builds it, if you trust it, as in { network: "./net.js" }.',
   });
-}
-
-function isInside(folder: string, file: string): boolean {
-  const path = relative(folder, file);
-  // On Windows the path to another drive is absolute.
-  return !path.startsWith("..") && !isAbsolute(path);
 }
 
 /** What the network was built with; without a record, what the rest of the meta says. */

@@ -1,10 +1,11 @@
-import { copyFileSync, existsSync, realpathSync, statSync } from "node:fs";
-import { dirname, join, resolve } from "node:path";
-import { ArgumentError } from "../errors.js";
+import { existsSync, realpathSync, statSync } from "node:fs";
+import { basename, dirname, join, resolve } from "node:path";
+import { ArgumentError, DataError } from "../errors.js";
 import type { ExternalFiles } from "../formats/onnx/file/tensor-values.js";
-import { onnxExternalFiles } from "../formats/onnx/graph/external-locations.js";
+import { gatherExternalData, onnxExternalFiles } from "../formats/onnx/graph/external-data.js";
+import { contentName, isNew } from "./content-name.js";
 import { readBytes } from "./data/read-bytes.js";
-import { makeFolder, writeWhole } from "./files.js";
+import { writeTogether } from "./files.js";
 import { checkInside } from "./inside-folder.js";
 
 /** An ONNX model and the files beside it in which it keeps tensors. */
@@ -13,6 +14,8 @@ export interface OnnxFile {
   readonly bytes: Uint8Array;
   /** By the name the model gives them; those that are there. */
   readonly files: ExternalFiles;
+  /** The names of those that are not. */
+  readonly missing: readonly string[];
 }
 
 /**
@@ -24,25 +27,40 @@ export interface OnnxFile {
 export async function readOnnxFile(path: string): Promise<OnnxFile> {
   const bytes = readBytes(path, path);
   const files: Record<string, Uint8Array> = {};
+  const missing: string[] = [];
   for (const location of await onnxExternalFiles(path, bytes)) {
     const file = checkInside(path, location);
     if (existsSync(file)) files[location] = readBytes(file, file);
+    else missing.push(location);
   }
-  return { path, bytes, files };
+  return { path, bytes, files, missing };
 }
 
-/** Writes a model made from another one, with the files beside that one which it still names. @throws ArgumentError if it would overwrite it */
-export function writeOnnxFile(path: string, bytes: Uint8Array, from: OnnxFile): void {
+/** The same, for a model that is made of another. @throws DataError if a file is missing */
+export async function readWholeOnnxFile(path: string): Promise<OnnxFile> {
+  const file = await readOnnxFile(path);
+  if (file.missing.length === 0) return file;
+  throw new DataError({
+    where: path,
+    expected: "the files in which it keeps tensors beside it",
+    received: `none of the name ${file.missing.map((name) => JSON.stringify(name)).join(", ")}`,
+    cure: "Put them there, as they were downloaded or exported: no model is written without its weights.",
+  });
+}
+
+/**
+ * Writes a model made from another one. What that keeps in other files goes into one of its own, named after the model and its content: no
+ * file is written over, and a reader never sees the one model with the other's weights.
+ *
+ * @throws ArgumentError if it would overwrite the other one
+ * @throws DataError if the name of its data is taken
+ */
+export async function writeOnnxFile(path: string, bytes: Uint8Array, from: OnnxFile): Promise<void> {
   checkOutput(path, from.path);
-  const names = Object.keys(from.files);
-  if (resolve(dirname(path)) !== resolve(dirname(from.path))) {
-    for (const name of names) {
-      const target = join(dirname(path), name);
-      makeFolder(dirname(target));
-      copyFileSync(join(dirname(from.path), name), target);
-    }
-  }
-  writeWhole(path, bytes);
+  const nameOf = (data: Uint8Array): string => contentName(`${basename(path)}.`, data, ".data");
+  const moved = await gatherExternalData(from.path, bytes, from.files, nameOf);
+  const data = moved.data === null ? [] : [[join(dirname(path), nameOf(moved.data)), moved.data] as const];
+  writeTogether([...data.filter(isNew), [path, moved.bytes]]);
 }
 
 /** @throws ArgumentError if the output is the input, or a folder */

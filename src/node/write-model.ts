@@ -5,6 +5,7 @@ import { type ModelMeta, saveModel } from "../formats/model-file/save-model.js";
 import type { Module } from "../nn/module.js";
 import { writeWhole } from "./files.js";
 import type { Run } from "./load-run.js";
+import { checkOwn } from "./own-files.js";
 
 /**
  * Writes what was made of a run's model, with the run's meta, beside or elsewhere; never over it.
@@ -12,10 +13,11 @@ import type { Run } from "./load-run.js";
  * @param output - a .safetensors file, or a folder, which gets `model.safetensors`
  * @param run - what the model was made of
  * @returns the file's path
- * @throws DataError if the output is the run's own file
+ * @throws DataError if the output is the run's own file, or a folder with a model.safetensors that Evenkeel did not write
  */
 export function writeModel(output: string, model: Module, run: Run): string {
-  const file = extname(output) === ".safetensors" ? output : join(output, "model.safetensors");
+  const isNamed = extname(output) === ".safetensors";
+  const file = isNamed ? output : join(output, "model.safetensors");
   if (existsSync(file) && realpathSync(file) === realpathSync(run.file)) {
     throw new DataError({
       where: output,
@@ -24,6 +26,7 @@ export function writeModel(output: string, model: Module, run: Run): string {
       cure: "Name another file or folder.",
     });
   }
+  if (!isNamed) checkOwn(file, `name the file, to write over it: ${file}`);
   writeWhole(file, saveModel(model, movedMeta(run, file)));
   return file;
 }

@@ -1,6 +1,45 @@
 import { isObject, type JsonObject } from "../formats/json.js";
+import type { GeneratorState } from "../random.js";
 import { shown } from "../shown.js";
-import type { CheckpointState } from "./checkpoint.js";
+
+/** Where training stands between two steps, and what it has seen of the epoch. */
+export interface Position {
+  /** The epoch, counted from 0. */
+  readonly epoch: number;
+  /** Batches of the epoch that are done. */
+  readonly batch: number;
+  /** Steps that are done, over all epochs. */
+  readonly step: number;
+  /** Sum of the losses of the epoch's samples. */
+  readonly loss: number;
+  /** Right answers in the epoch; null where targets are not labels. */
+  readonly correct: number | null;
+  /** Samples seen in the epoch. */
+  readonly samples: number;
+  /** Time spent on the epoch. */
+  readonly seconds: number;
+}
+
+/** Everything of a checkpoint that is no tensor; it survives JSON. */
+export interface CheckpointState {
+  readonly position: Position;
+  /** Batches in a pass; null where that is not known. */
+  readonly length: number | null;
+  /** The optimiser's learning rate. */
+  readonly lr: number;
+  /** The generators at the start of the epoch's pass through the data. */
+  readonly passStart: readonly GeneratorState[];
+  /** The generators now. */
+  readonly generators: readonly GeneratorState[];
+  /** Paths of the modules in evaluation mode. */
+  readonly evaluating: readonly string[];
+  /** Paths of the parameters that are not trained. */
+  readonly untrained: readonly string[];
+  /** What modules remember besides tensors, by path. */
+  readonly extra: Readonly<Record<string, unknown>>;
+  /** The user's own. */
+  readonly note: unknown;
+}
 
 type Check = (value: unknown) => boolean;
 
@@ -48,5 +87,10 @@ export function checkState(
     const value = path.split(".").reduce((part: unknown, name) => (isObject(part) ? part[name] : undefined), head);
     if (!check(value)) throw fault(`${expected} as ${path}`, shown(value));
   }
-  return head as unknown as CheckpointState & { readonly evenkeel: string };
+  const state = head as unknown as CheckpointState & { readonly evenkeel: string };
+  const { passStart, generators, length, position } = state;
+  if (passStart.length !== generators.length) throw fault(`${generators.length} states as passStart`, shown(passStart));
+  if (length !== null && position.batch > length)
+    throw fault(`at most ${length} as position.batch`, shown(position.batch));
+  return state;
 }

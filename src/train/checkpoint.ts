@@ -2,51 +2,11 @@ import { FormatError } from "../errors.js";
 import { FileBudget } from "../formats/file-budget.js";
 import { parseJsonObject, toJson } from "../formats/json.js";
 import { readSafetensors, readSafetensorsMetadata, writeSafetensors } from "../formats/safetensors/safetensors.js";
-import type { GeneratorState } from "../random.js";
 import { shown } from "../shown.js";
 import type { Tensor } from "../tensor.js";
-import { version } from "../version.js";
-import { checkState } from "./checkpoint-state.js";
+import { isNewer, version } from "../version.js";
+import { type CheckpointState, checkState } from "./checkpoint-state.js";
 import { crc32 } from "./crc32.js";
-
-/** Where training stands between two steps, and what it has seen of the epoch. */
-export interface Position {
-  /** The epoch, counted from 0. */
-  readonly epoch: number;
-  /** Batches of the epoch that are done. */
-  readonly batch: number;
-  /** Steps that are done, over all epochs. */
-  readonly step: number;
-  /** Sum of the losses of the epoch's samples. */
-  readonly loss: number;
-  /** Right answers in the epoch; null where targets are not labels. */
-  readonly correct: number | null;
-  /** Samples seen in the epoch. */
-  readonly samples: number;
-  /** Time spent on the epoch. */
-  readonly seconds: number;
-}
-
-/** Everything of a checkpoint that is no tensor; it survives JSON. */
-export interface CheckpointState {
-  readonly position: Position;
-  /** Batches in a pass; null where that is not known. */
-  readonly length: number | null;
-  /** The optimiser's learning rate. */
-  readonly lr: number;
-  /** The generators at the start of the epoch's pass through the data. */
-  readonly passStart: readonly GeneratorState[];
-  /** The generators now. */
-  readonly generators: readonly GeneratorState[];
-  /** Paths of the modules in evaluation mode. */
-  readonly evaluating: readonly string[];
-  /** Paths of the parameters that are not trained. */
-  readonly untrained: readonly string[];
-  /** What modules remember besides tensors, by path. */
-  readonly extra: Readonly<Record<string, unknown>>;
-  /** The user's own. */
-  readonly note: unknown;
-}
 
 /** A checkpoint, taken apart. */
 export interface Checkpoint {
@@ -91,10 +51,16 @@ function prefixed(prefix: string, tensors: Record<string, Tensor>): Record<strin
 /** Takes a checkpoint apart. @throws FormatError if it is none, or any byte of it has changed */
 export function readCheckpoint(bytes: Uint8Array): Checkpoint {
   const { state } = readHead(bytes);
+  const { tensors } = readSafetensors(bytes);
   const parts = { model: {}, optimizer: {} } as { model: Record<string, Tensor>; optimizer: Record<string, Tensor> };
-  for (const [name, t] of Object.entries(readSafetensors(bytes).tensors)) {
-    const [part, rest] = name.startsWith("model.") ? [parts.model, name.slice(6)] : [parts.optimizer, name.slice(10)];
-    Object.defineProperty(part, rest, { value: t, enumerable: true });
+  for (const [name, t] of Object.entries(tensors)) {
+    const [, part, rest] = /^(model|optimizer)\.(.*)$/s.exec(name) ?? [];
+    if (part === "model" || part === "optimizer")
+      Object.defineProperty(parts[part], rest, { value: t, enumerable: true });
+    else {
+      for (const one of Object.values(tensors)) one.dispose();
+      throw fault("tensors of a model and an optimiser", JSON.stringify(name.slice(0, 100)));
+    }
   }
   return { state, ...parts };
 }
@@ -124,15 +90,15 @@ function readHead(bytes: Uint8Array): { readonly state: CheckpointState; readonl
   const json = readSafetensorsMetadata(bytes)[entry];
   if (json === undefined) throw fault("bytes that fit() saved", "another safetensors file");
   const head = parseJsonObject(json, { budget: new FileBudget("checkpoint", bytes.length), fault });
-  if (head["format"] !== 1) {
-    throw fault(
-      "a checkpoint of format 1",
-      shown(head["format"]),
-      "Read it with the version of Evenkeel that wrote it.",
-    );
+  const { format, evenkeel } = head;
+  if (typeof evenkeel !== "string") throw fault("the state that fit() saves", "one without its version");
+  const by = evenkeel.slice(0, 40);
+  if (format !== 1 || isNewer(by)) {
+    const cure = `Read it with Evenkeel ${by}, or a newer one.`;
+    const received = `one of format ${shown(format)} by Evenkeel ${by}`;
+    throw fault(`a checkpoint of format 1 by Evenkeel ${version} or an older one`, received, cure);
   }
-  const state = checkState(head, fault);
-  return { state, evenkeel: state.evenkeel };
+  return { state: checkState(head, fault), evenkeel: by };
 }
 
 function fault(expected: string, received: string, cure = "Use an older copy, or start anew."): FormatError {

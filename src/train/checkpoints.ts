@@ -1,9 +1,10 @@
-import { ArgumentError } from "../errors.js";
-import type { Module } from "../nn/module.js";
+import { ArgumentError, FormatError } from "../errors.js";
+import type { AnyModule, Module } from "../nn/module.js";
 import { type Generator, type GeneratorState, generator as globalGenerator } from "../random.js";
 import { checkCount } from "../shape.js";
 import type { Tensor } from "../tensor.js";
-import { type CheckpointState, type Position, readCheckpoint, writeCheckpoint } from "./checkpoint.js";
+import { readCheckpoint, writeCheckpoint } from "./checkpoint.js";
+import type { CheckpointState, Position } from "./checkpoint-state.js";
 import { checkRange, type Optimizer } from "./optimizer.js";
 import { passFrom } from "./pass.js";
 import type { Data } from "./step.js";
@@ -123,7 +124,7 @@ export class Checkpoints<Target> {
     // A module comes before those inside it, whose own mode then stands.
     for (const [name, module] of this.#model.namedModules()) module.train(!evaluating.has(name));
     for (const [name, module] of this.#model.namedModules()) {
-      if (Object.hasOwn(state.extra, name)) module.setExtraState(state.extra[name]);
+      if (Object.hasOwn(state.extra, name)) setExtraState(name, module, state.extra[name]);
     }
     this.#passStart = state.passStart;
     this.#now = state.generators;
@@ -152,6 +153,17 @@ export class Checkpoints<Target> {
         cure: "Pass the same data and { generators }.",
       });
     }
+  }
+}
+
+/** Hands a module what it remembered. @throws FormatError where the file says something that it never gave */
+function setExtraState(name: string, module: AnyModule, extra: unknown): void {
+  try {
+    module.setExtraState(extra);
+  } catch (cause) {
+    const received = (JSON.stringify(extra) ?? "none").slice(0, 100);
+    const [expected, cure] = [`what ${module} at ${name} remembers`, "Use an older copy, or start anew."];
+    throw new FormatError({ where: "checkpoint", expected, received, cure }, { cause });
   }
 }
 

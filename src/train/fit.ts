@@ -3,7 +3,7 @@ import { broadcastState, GradientExchange, muster, stopsOn } from "../distribute
 import { ArgumentError } from "../errors.js";
 import type { Module } from "../nn/module.js";
 import { checkCount } from "../shape.js";
-import type { Position } from "./checkpoint.js";
+import type { Position } from "./checkpoint-state.js";
 import { type CheckpointOptions, Checkpoints } from "./checkpoints.js";
 import { checkRange, Optimizer } from "./optimizer.js";
 import { Retry } from "./retry.js";

@@ -5,6 +5,7 @@ import {
   Flatten,
   Linear,
   loadModel,
+  onWarning,
   predict,
   Sequential,
   saveModel,
@@ -42,6 +43,9 @@ const ownNetwork = `
   export default ({ inputShape: [channels, height, width], classes }) => new Net(channels * height * width, classes);
 `;
 
+/** The same with a branch on values, which no graph can hold. */
+const branchingNetwork = ownNetwork.replace("forward(x) {", "forward(x) { if (x.sum().item() === Infinity) return x;");
+
 /** An 8×8 image as those trained on: row 2·label + 1 is bright. */
 async function writeImage(name: string, label: number, size = 8): Promise<void> {
   const pixels = Uint8Array.from({ length: 64 }, (_, k) => (Math.floor(k / 8) === 2 * label + 1 ? 200 : 50));
@@ -55,6 +59,7 @@ beforeAll(async () => {
   writeSmallImages(join(folder, "data"));
   installEvenkeel(folder, "link");
   writeFileSync(join(folder, "net.mjs"), ownNetwork);
+  writeFileSync(join(folder, "branching.mjs"), branchingNetwork);
   for (const label of [0, 1, 2]) await writeImage(`${label}.png`, label);
   await writeImage("large.png", 2, 64);
   for (const [model, out] of [
@@ -101,18 +106,68 @@ describe("evenkeel predict", () => {
     }
   });
 
-  test("a network of one's own is built again by the module that the run remembers, or that is named", () => {
+  test("a network of one's own is kept as its graph, and needs neither its class nor the module that made it", () => {
     const bytes = readFileSync(join(folder, "own/model.safetensors"));
     const { meta, hasArchitecture } = describeModel(bytes);
-    expect(hasArchitecture).toBe(false);
+    expect(hasArchitecture).toBe(true);
     expect(meta.network).toEqual({
       from: "../net.mjs",
       options: { inputShape: [1, 8, 8], classes: 3, norm: "batch", normMomentum: 0.8 },
     });
-    expect(evenkeel("predict", "own", "1.png").stdout).toMatch(/^1\.png: 1 /);
     mkdirSync(join(folder, "elsewhere/deep"), { recursive: true });
     copyFileSync(join(folder, "own/model.safetensors"), join(folder, "elsewhere/deep/model.safetensors"));
-    expect(evenkeel("predict", "elsewhere/deep", "1.png", "--model", "net.mjs").stdout).toMatch(/^1\.png: 1 /);
+    const lines = ["own", "elsewhere/deep"].flatMap((run) => [
+      evenkeel("predict", run, "1.png"),
+      evenkeel("predict", run, "1.png", "--model", "./net.mjs"),
+    ]);
+    expect(lines[0]).toMatchObject({ code: 0, stderr: "", stdout: expect.stringMatching(/^1\.png: 1 0\.\d{4}\n$/) });
+    for (const line of lines) expect(line).toEqual(lines[0]);
+  });
+
+  test("one that cannot be traced is built again by the module that is named, never by the one that the run remembers", () => {
+    const { code, stderr } = evenkeel(
+      "train",
+      "--data",
+      "data",
+      "--model",
+      "./branching.mjs",
+      ...training,
+      "--out",
+      "bare",
+    );
+    expect([code, stderr]).toMatchInlineSnapshot(`
+      [
+        0,
+        "evenkeel: warning: saveModel(Net): the file holds parameters alone, and loads into a network of the same classes. trace(Net), dataSync(): expected a network whose steps do not depend on values, got a look at the values of sum, shape scalar. Compute with tensors instead of numbers, or put that part into a customOp or after the network.
+      ",
+      ]
+    `);
+    expect(evenkeel("predict", "bare", "1.png").stderr).toMatchInlineSnapshot(`
+      "evenkeel: loadRun(bare): expected a model saved with its architecture, got only the name of its module, "../branching.mjs". Name the module that builds it, if you trust it, as in --model ./net.js.
+      "
+    `);
+    expect(evenkeel("predict", "bare", "1.png", "--model", "branching.mjs").stdout).toMatch(/^1\.png: 1 /);
+  });
+
+  test("one with custom ops is kept as its graph, and needs the module for their functions", () => {
+    writeFileSync(
+      join(folder, "custom.mjs"),
+      ownNetwork
+        .replace("BatchNorm,", "BatchNorm, customOp,")
+        .replace("relu(", "twice(")
+        .replace(
+          "class",
+          'const twice = customOp({ name: "twice", forward: (x) => x.mul(2), backward: (dy) => [dy.mul(2)] });\n  class',
+        ),
+    );
+    const trained = evenkeel("train", "--data", "data", "--model", "./custom.mjs", ...training, "--out", "custom");
+    expect(trained).toMatchObject({ code: 0, stderr: "" });
+    expect(evenkeel("predict", "custom", "1.png").stderr).toMatchInlineSnapshot(`
+      "evenkeel: loadRun(custom): expected the functions of its custom ops ["twice"], which no file holds, got only the name of its module, "../custom.mjs". Name the module that builds it, if you trust it, as in --model ./net.js.
+      "
+    `);
+    const named = evenkeel("predict", "custom", "1.png", "--model", "custom.mjs");
+    expect(named).toMatchObject({ code: 0, stderr: "", stdout: expect.stringMatching(/^1\.png: \d /) });
   });
 
   test("a regression gives numbers", () => {
@@ -142,9 +197,11 @@ describe("evenkeel predict", () => {
     const { model } = loadModel(bytes);
     const outside = { ...meta, network: { from: "../../outside.mjs", options: meta.network?.options } };
     mkdirSync(join(folder, "stranger"), { recursive: true });
+    onWarning(() => {});
+    // A branch on values, so that the file cannot hold the graph.
     class Own extends Sequential {
       override forward(x: Tensor): Tensor {
-        return super.forward(x);
+        return x.sum().item() === Number.POSITIVE_INFINITY ? x : super.forward(x);
       }
     }
     const strange = saveModel(new Own(...(model as Sequential).layers), outside as typeof meta);
@@ -194,8 +251,8 @@ describe("evenkeel predict", () => {
         "evenkeel: loadRun(short.safetensors): expected 88920 bytes of values, got 88820. Check that the file is a complete .safetensors file.",
         "evenkeel: the model's metadata: expected inputShape, the shape of one input, got none. Save it with one: saveModel(model, { inputShape, preprocessing, classes }).",
         "evenkeel: loadImages(1.png): expected inputs of shape 2, which the model was trained on, got an image. Pass inputs of that shape.",
-        "evenkeel: loadRun(stranger): expected a model saved with its architecture, got one built by a module outside the working folder, ../../outside.mjs. Name the network's module, as in --model ./net.js.",
-        "evenkeel: loadRun(stranger/no-record.safetensors): expected a model saved with its architecture, got none. Name the network's module, as in --model ./net.js.",
+        "evenkeel: loadRun(stranger): expected a model saved with its architecture, got only the name of its module, "../../outside.mjs". Name the module that builds it, if you trust it, as in --model ./net.js.",
+        "evenkeel: loadRun(stranger/no-record.safetensors): expected a model saved with its architecture, got none. Name the module that builds it, if you trust it, as in --model ./net.js.",
         "evenkeel: loadRun(stranger/no-record.safetensors): expected the network's inputShape and classes in the file's metadata, got none. Load it in code: loadModel(bytes, network).",
         "evenkeel: loadRun(own): expected the entries and shapes of this module's own stateDict(), got missing 1.weight, 2.weight, 2.bias, 2.running_mean, 2.running_var, 4.weight, 5.weight, 5.bias, 5.running_mean, 5.running_var, 7.weight, 7.bias; unexpected hidden.weight, norm.weight, norm.bias, norm.running_mean, norm.running_var, norm.num_batches_tracked, out.weight, out.bias. Load it into the module it was saved from, or pass { strict: false } to load what fits.",
         "evenkeel: loadNetwork(nowhere.mjs): expected mlp, cnn, resnet, or the file of a module such as ./net.js, got no such file. Name one of them.",

@@ -1,4 +1,5 @@
 import {
+  alone,
   BatchNorm,
   crossEntropy,
   customOp,
@@ -372,4 +373,25 @@ describe("what no graph can hold is told with the name of the op", () => {
     expect(outer.forward(x).shape).toEqual([2, 4]);
     expect(Object.keys(outer.stateDict())).toEqual(["0.weight", "0.bias"]);
   });
+});
+
+test("a norm that ranks share is traced by one rank alone, and shared again afterwards", () => {
+  const deserted = {
+    ...alone,
+    size: 2,
+    allReduceSum(): never {
+      throw new Error("no other rank takes part");
+    },
+    allGather(): never {
+      throw new Error("no other rank takes part");
+    },
+  };
+  const norm = new BatchNorm(4, { sync: deserted });
+  const graph = trace(
+    moduleOf((x) => norm.forward(x).mul(2), { norm }),
+    zeros([2, 4]),
+  );
+  expect(String(graph)).toContain("BatchNorm(4");
+  expect(norm.sync).toBe(deserted);
+  expect(() => graph.train().forward(normal([8, 4], 1))).toThrow("no other rank takes part");
 });

@@ -63,3 +63,9 @@ test("a bundler that drops what is not used keeps the methods of tensors", async
   const bundled: { six: number } = await import(`data:text/javascript,${encodeURIComponent(code)}`);
   expect(bundled.six).toBe(6);
 });
+
+test("installing the package runs no script: npm runs `prepare` for checkouts alone", () => {
+  const { scripts } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
+  const run = ["preinstall", "install", "postinstall", "prepublish", "preprepare", "postprepare"];
+  expect(run.filter((name) => name in scripts)).toEqual([]);
+});

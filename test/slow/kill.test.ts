@@ -105,7 +105,7 @@ describe("a run", () => {
       process.env["FULL_AT"] = String(failures + 1);
       const resumed = start(
         folder,
-        ["train", "--resume", "--no-report", "--out", out, "--checkpoint-every", "10"],
+        ["train", "--resume", "--model", "./net.mjs", "--no-report", "--out", out, "--checkpoint-every", "10"],
         ["--import", full],
       );
       const { code, stderr } = await resumed.ended;
@@ -116,7 +116,8 @@ describe("a run", () => {
         expect(code, stderr).toBe(1);
         expect(stderr).toMatch(/^(evenkeel: warning: .*\n)*evenkeel: .*ENOSPC: no space left on device, write.*\n$/);
         describeCheckpoint(readFileSync(join(folder, out, "checkpoint.safetensors")));
-        expect((await start(folder, ["train", "--resume", "--no-report", "--out", out]).ended).code).toBe(0);
+        const again = ["train", "--resume", "--model", "./net.mjs", "--no-report", "--out", out];
+        expect((await start(folder, again).ended).code).toBe(0);
       }
       expect(digest(join(folder, out))).toEqual(expected);
     }

@@ -126,11 +126,53 @@ describe.skipIf(!hasMpi)("evenkeel train under mpirun (skipped where Open MPI is
     process.kill(Number(ranks[1]), "SIGKILL");
     expect(await ended).not.toBe(0);
     expect(stderr).toMatch(/expected every rank to live, got the end of rank 1/);
-    const resumed = spawnSync(process.execPath, [main, "train", "--resume", "--out", out("killed")], {
-      env: environment,
-    });
+    const again = ["train", "--resume", "--data", data, "--out", out("killed")];
+    const resumed = spawnSync(process.execPath, [main, ...again], { env: environment });
     expect(resumed.status).toBe(0);
     expect(distance(lossesIn(out("killed")), lossesIn(out("one")))).toBeLessThan(1e-3);
+    rmSync(folder, { recursive: true });
+  });
+});
+
+describe.skipIf(!hasMpi)("ranks that were started differently (skipped where Open MPI is not installed)", () => {
+  const main = resolve("dist/cli/main.js");
+  const environment = { ...process.env, EVENKEEL_THREADS: "1" };
+  const rank = (...flags: string[]): string[] => ["-np", "1", process.execPath, main, "train", ...flags];
+
+  test("say which flags of which rank differ, and train nothing", () => {
+    const folder = temporaryFolder();
+    const data = writeSmallImages(join(folder, "images"));
+    const out = join(folder, "out");
+    const both = ["--data", data, "--epochs", "1", "--out", out];
+    const { status, stderr } = spawnSync(
+      "mpirun",
+      ["--allow-run-as-root", "--oversubscribe", ...rank(...both), ":", ...rank(...both, "--lr", "0.5", "--no-report")],
+      { env: environment, encoding: "utf8", timeout: 120_000 },
+    );
+    expect(status).not.toBe(0);
+    expect(stderr).toContain(
+      "evenkeel: evenkeel train, under mpirun: expected the same flags on every rank as on rank 0, got another value of --lr on rank 1; " +
+        "--no-report on rank 1. Start every rank with the same flags.\n",
+    );
+    expect(existsSync(out)).toBe(false);
+    rmSync(folder, { recursive: true });
+  });
+
+  test("say that their data differ", () => {
+    const folder = temporaryFolder();
+    const hosts = ["one", "two"].map((name, k) => {
+      writeSmallImages(join(folder, name, "images"), { train: 240 - 24 * k });
+      return ["-wdir", join(folder, name), ...rank("--data", "images", "--epochs", "1", "--out", "out")];
+    });
+    const { status, stderr } = spawnSync(
+      "mpirun",
+      ["--allow-run-as-root", "--oversubscribe", ...hosts[0], ":", ...hosts[1]],
+      { env: environment, encoding: "utf8", timeout: 120_000 },
+    );
+    expect(status).not.toBe(0);
+    expect(stderr).toContain(
+      "expected the same data and network on every rank as on rank 0, got another value of data on rank 1. ",
+    );
     rmSync(folder, { recursive: true });
   });
 });

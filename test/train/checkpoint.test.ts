@@ -16,13 +16,18 @@ import {
   mse,
   oneCycleLr,
   ReLU,
+  readSafetensors,
   Sequential,
   Sgd,
   seed,
+  type Tensor,
   tensor,
+  version,
+  writeSafetensors,
 } from "evenkeel";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import { crc32 } from "../../src/train/crc32.js";
 import { describeEachBackend } from "../support/backends.js";
 import { normalValues } from "../support/seeded.js";
 
@@ -234,6 +239,86 @@ describe("a checkpoint", () => {
     await expect(runFrom(null, { checkpoint })).rejects.toThrowErrorMatchingInlineSnapshot(
       `[ArgumentError: fit(model, data, { checkpoint }): expected everySteps to be a whole number of at least 1, got 0. Correct everySteps.]`,
     );
+  });
+
+  test("whose checksum is right is refused where its state is nonsense, or of a newer version", async () => {
+    const [bytes] = (await runFrom(null)).saved;
+    const entry = "evenkeel-checkpoint";
+    const head = JSON.parse(readSafetensors(bytes).metadata[entry]);
+    const tensors = readSafetensors(bytes).tensors;
+    /** The file with another state, and the checksum that belongs to it. */
+    const forge = (state: unknown, more: Record<string, Tensor> = {}): Uint8Array => {
+      const text = typeof state === "string" ? state : JSON.stringify(state);
+      const forged = writeSafetensors({ ...tensors, ...more }, { crc32: "00000000", [entry]: text });
+      const at = 8 + '{"__metadata__":{"crc32":"'.length;
+      forged.set(new TextEncoder().encode(crc32(forged)), at);
+      return forged;
+    };
+    const { model, data, options } = makeRun();
+    const before = valuesOf(model);
+    const answers: string[] = [];
+    const wrong: unknown[] = [
+      "{",
+      "null",
+      "[]",
+      '"text"',
+      { format: 1 },
+      { ...head, format: 2, evenkeel: "9.1.0" },
+      { ...head, evenkeel: "99.0.0-beta.1" },
+      { ...head, evenkeel: "soon" },
+      { ...head, position: undefined },
+      { ...head, position: { ...head.position, epoch: "x" } },
+      { ...head, position: { ...head.position, step: -1 } },
+      { ...head, position: { ...head.position, batch: 1e9 } },
+      { ...head, generators: [[1, 2, 3]] },
+      { ...head, generators: null },
+      { ...head, passStart: [] },
+      { ...head, lr: null },
+      { ...head, evaluating: [1] },
+      { ...head, untrained: {} },
+      { ...head, extra: [] },
+      { ...head, extra: { ...head.extra, "1": null } },
+      { ...head, extra: { ...head.extra, "1": { frozen: "yes" } } },
+    ];
+    for (const [k, from] of [...wrong.map((state) => forge(state)), forge(head, { stray: tensor([1]) })].entries()) {
+      const answer = await fit(model, data, { ...options, checkpoint: { from, save: () => {} } }).then(
+        () => "no error",
+        (error: unknown) => String(error),
+      );
+      answers.push(
+        answer
+          .replace(`Evenkeel ${version} or`, "Evenkeel VERSION or")
+          .replace(/got (.{40}).*?(?=\. [A-Z])/, "got $1…"),
+      );
+      if (k < wrong.length - 2) expect(valuesOf(model)).toEqual(before);
+    }
+    expect(answers).toMatchInlineSnapshot(`
+      [
+        "FormatError: checkpoint: expected JSON, got "Expected property name or '}' in JSON a…. Use an older copy, or start anew.",
+        "FormatError: checkpoint: expected a JSON object, got null. Use an older copy, or start anew.",
+        "FormatError: checkpoint: expected a JSON object, got a list. Use an older copy, or start anew.",
+        "FormatError: checkpoint: expected a JSON object, got "text". Use an older copy, or start anew.",
+        "FormatError: checkpoint: expected the state that fit() saves, got one without its version. Use an older copy, or start anew.",
+        "FormatError: checkpoint: expected a checkpoint of format 1 by Evenkeel VERSION or an older one, got one of format 2 by Evenkeel 9.1.0. Read it with Evenkeel 9.1.0, or a newer one.",
+        "FormatError: checkpoint: expected a checkpoint of format 1 by Evenkeel VERSION or an older one, got one of format 1 by Evenkeel 99.0.0-beta.…. Read it with Evenkeel 99.0.0-beta.1, or a newer one.",
+        "FormatError: checkpoint: expected a checkpoint of format 1 by Evenkeel VERSION or an older one, got one of format 1 by Evenkeel soon. Read it with Evenkeel soon, or a newer one.",
+        "FormatError: checkpoint: expected a count as position.epoch, got undefined. Use an older copy, or start anew.",
+        "FormatError: checkpoint: expected a count as position.epoch, got "x". Use an older copy, or start anew.",
+        "FormatError: checkpoint: expected a count as position.step, got -1. Use an older copy, or start anew.",
+        "FormatError: checkpoint: expected at most 6 as position.batch, got 1000000000. Use an older copy, or start anew.",
+        "FormatError: checkpoint: expected a list of states of generators as generators, got [[1,2,3]]. Use an older copy, or start anew.",
+        "FormatError: checkpoint: expected a list of states of generators as generators, got null. Use an older copy, or start anew.",
+        "FormatError: checkpoint: expected 3 states as passStart, got []. Use an older copy, or start anew.",
+        "FormatError: checkpoint: expected a number ≥ 0 as lr, got null. Use an older copy, or start anew.",
+        "FormatError: checkpoint: expected a list of paths as evaluating, got [1]. Use an older copy, or start anew.",
+        "FormatError: checkpoint: expected a list of paths as untrained, got {}. Use an older copy, or start anew.",
+        "FormatError: checkpoint: expected an object as extra, got []. Use an older copy, or start anew.",
+        "FormatError: checkpoint: expected what BatchNorm(16) at 1 remembers, got null. Use an older copy, or start anew.",
+        "FormatError: checkpoint: expected what BatchNorm(16) at 1 remembers, got {"frozen":"yes"}. Use an older copy, or start anew.",
+        "FormatError: checkpoint: expected tensors of a model and an optimiser, got "stray". Use an older copy, or start anew.",
+      ]
+    `);
+    expect(describeCheckpoint(forge({ ...head, evenkeel: "0.0.9" })).evenkeel).toBe("0.0.9");
   });
 
   test("is refused where a byte has changed or is missing, and nothing is changed by it", async () => {

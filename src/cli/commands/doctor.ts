@@ -10,6 +10,7 @@ import type { Module } from "../../nn/module.js";
 import type { DataForModel } from "../../node/data/load-data-as.js";
 import { writeWhole } from "../../node/files.js";
 import { loadRunExport } from "../../node/load-run-export.js";
+import { checkOwn } from "../../node/own-files.js";
 import { mse } from "../../ops/losses.js";
 import { doctorReport } from "../../pages/doctor/doctor-report.js";
 import { renderPage } from "../../pages/render-page.js";
@@ -125,6 +126,7 @@ async function examine(patient: Patient, given: DoctorFlags): Promise<void> {
   }).finally(progress.close);
   const about = { model: name, data: source, part: data.part };
   const page = given.page ? (given.output ?? join(dirname(file), "doctor.html")) : null;
+  if (page !== null && given.output === undefined) checkOwn(page, "name another page: --output page.html");
   if (page !== null) writeWhole(page, await renderPage(doctorReport({ ...about, diagnosis })));
   printResult(given, { ...about, page, ...diagnosis }, () => [
     describeDiagnosis(diagnosis, data.part),

@@ -147,7 +147,7 @@ async function writeTfjs(model: Module, { meta }: Run, given: ExportFlags): Prom
   const files = await exportTfjs(model, { ...ends, meta: deployed(meta) });
   const options = { ...ends, ...(tolerance === undefined ? {} : { tolerance }) };
   const verification = verify ? await verifyTfjsExport(files, model, options).catch(orMissing) : null;
-  writeTfjsFiles(tfjsFolder(output), files);
+  writeTfjsFiles(output, files);
   return verification;
 }
 

@@ -3,6 +3,7 @@ import type { Command } from "commander";
 import { setBackend } from "../../backend/index.js";
 import type { Communicator } from "../../communicator.js";
 import { broadcastValue } from "../../distributed/broadcast-value.js";
+import { checkSameOnRanks } from "../../distributed/check-same-on-ranks.js";
 import { DivergedError } from "../../errors.js";
 import { saveModel } from "../../formats/model-file/save-model.js";
 import { joinRanks } from "../../mpi/join-ranks.js";
@@ -22,11 +23,10 @@ import { defaultLr, type TrainFlags, trainFlags } from "../flags/train-flags.js"
 import { Interrupted, type Interruption, watchInterruption } from "../interruption.js";
 import { progress } from "../print/progress.js";
 import { printWarning } from "../print/warning.js";
-
 import { report } from "../runs/report.js";
-import { RunFolder, resumption } from "../runs/run-folder.js";
+import { RunFolder } from "../runs/run-folder.js";
 import type { EpochMetrics, RunListener } from "../runs/run-listener.js";
-import { recordOf, resumedFlags } from "../runs/run-record.js";
+import { flagsToGoOn, namedAgain, recordOf, resumedFlags } from "../runs/run-record.js";
 import { checkFacts, finishedRun, type SavedRun, savedRun } from "../runs/saved-run.js";
 import { prepareTraining, type Training } from "../runs/training.js";
 
@@ -73,6 +73,7 @@ async function train(given: TrainFlags, self: Command): Promise<void> {
     self.error(`error: required option '${given.resume ? "--out <folder>" : "--data <source>"}' not specified`);
   }
   const communicator = await joinRanks(given.mpiTimeout);
+  checkSameOnRanks(communicator, "flags", flagsOf(given, self));
   const interruption = watchInterruption();
   if (communicator.rank > 0) return trainAlong(communicator, interruption);
   onWarning(printWarning);
@@ -81,11 +82,11 @@ async function train(given: TrainFlags, self: Command): Promise<void> {
   process.once("exit", close);
   try {
     if (folder.wasLeft) printWarning(`${folder.path}: the last run here ended without releasing it`);
-    const saved = given.resume === true ? savedRun(folder) : null;
-    const finished = given.resume === true && saved === null ? finishedRun(folder) : null;
-    const record = saved?.record ?? finished;
-    const flags = record === null ? given : resumedFlags(self, given, record, folder.path);
+    const saved = given.resume === true ? savedRun(folder, self) : null;
+    const finished = given.resume === true && saved === null ? finishedRun(folder, self) : null;
+    const flags = saved === null ? given : flagsToGoOn(self, given, saved.record, folder.path);
     if (finished !== null) {
+      resumedFlags(self, given, finished, folder.path);
       say(`${folder.path}: this run is finished; there is nothing to resume`);
       return;
     }
@@ -93,12 +94,19 @@ async function train(given: TrainFlags, self: Command): Promise<void> {
       if (given.data === undefined) self.error(`error: no run in ${folder.path} to resume, and no --data to start one`);
       printWarning(`${folder.path}: no run to resume; starting one`);
     }
+    folder.checkFree({ report: flags.report, isResumed: saved !== null });
     await trainIn(folder, flags, saved, interruption, communicator);
   } finally {
     interruption.release();
     process.removeListener("exit", close);
     folder.close();
   }
+}
+
+/** What a command line says, by its flags. */
+function flagsOf(given: TrainFlags, { options }: Command): Readonly<Record<string, unknown>> {
+  const values: Readonly<Record<string, unknown>> = { ...given };
+  return Object.fromEntries(options.map((option) => [option.long ?? option.name(), values[option.attributeName()]]));
 }
 
 /** What rank 0 tells the others of a run: its flags, and the checkpoint (base64) to go on from. */
@@ -115,6 +123,7 @@ async function trainAlong(communicator: Communicator, interruption: Interruption
   if (flags.threads !== undefined) await threads(flags.threads);
   seed(flags.seed ?? 0);
   const training = await prepareTraining(flags, {}, "", communicator);
+  checkSameOnRanks(communicator, "data and network", training.facts);
   const from = checkpoint === null ? null : Uint8Array.from(Buffer.from(checkpoint, "base64"));
   interruption.defer();
   try {
@@ -139,9 +148,11 @@ async function trainIn(
   if (given.seed !== undefined) seed(given.seed);
   const flags = { ...given, lr: given.lr ?? defaultLr[given.optimizer], seed: currentSeed() };
   const record = saved === null ? recordOf(flags) : { ...saved.record, epochs: flags.epochs };
+  folder.named = namedAgain(record);
   const checkpointText = saved === null ? null : Buffer.from(saved.checkpoint).toString("base64");
   broadcastValue<SharedRun>(communicator, { flags, checkpoint: checkpointText });
   const training = await prepareTraining(flags, record, folder.path, communicator);
+  checkSameOnRanks(communicator, "data and network", training.facts);
   say(communicator.size === 1 ? training.summary : `${training.summary}; ${communicator.size} ranks`);
   const left = saved === null ? folder.checkpoint : null;
   if (saved !== null) {
@@ -152,10 +163,17 @@ async function trainIn(
     printWarning(`${folder.path} holds an unfinished run, which this one replaces as soon as it has something to save`);
   }
   const metrics = folder.log("metrics.jsonl");
+  let last: EpochMetrics | null = null;
   const listeners: RunListener[] = [
     progress(training.epochs, training.data.length, process.stdout),
-    { epoch: (line) => metrics.append(JSON.stringify(line)) },
-    ...(flags.report ? [report(training, folder, saved?.step ?? 0)] : []),
+    {
+      step: () => folder.checkPlace(),
+      epoch(line) {
+        last = line;
+        metrics.append(JSON.stringify(line));
+      },
+    },
+    ...(flags.report ? [report(training, folder, saved?.step ?? 0, printWarning)] : []),
   ];
   const checkpoint: CheckpointOptions = {
     ...flags.checkpointEvery,
@@ -169,12 +187,15 @@ async function trainIn(
   };
   try {
     interruption.defer();
-    await run(training, listeners, checkpoint, interruption.signal);
-    const last: EpochMetrics = JSON.parse(metrics.lines().at(-1) ?? "null");
-    warnIfStale(training.model, last.steps);
-    const file = folder.finish(saveModel(training.model, training.meta));
+    const steps = await run(training, listeners, checkpoint, interruption.signal);
+    warnIfStale(training.model, steps);
+    const file = folder.saveModel(saveModel(training.model, training.meta));
     say(`wrote ${file} and ${metrics.path}`);
-    say(await training.verdict(last));
+    for (const listener of listeners) await listener.finish?.();
+    folder.finish();
+    // A run that was killed between its last checkpoint and its model has no epoch left.
+    last ??= metricsIn(metrics.lines().at(-1));
+    if (last !== null) say(await training.verdict(last));
   } catch (error) {
     if (error instanceof DivergedError && folder.begun && folder.checkpoint !== null)
       throw withCheckpoint(error, folder);
@@ -186,15 +207,25 @@ async function trainIn(
   }
 }
 
-/** Trains to the end. @throws Interrupted if the signal is aborted, after a checkpoint */
+/** The metrics of a line; null where somebody has changed it. */
+function metricsIn(line = ""): EpochMetrics | null {
+  try {
+    const metrics = JSON.parse(line);
+    return typeof metrics?.test?.loss === "number" ? metrics : null;
+  } catch {
+    return null;
+  }
+}
+
+/** Trains to the end. @returns the number of steps @throws Interrupted if the signal is aborted, after a checkpoint */
 async function run(
   training: Training,
   listeners: readonly RunListener[],
   checkpoint: CheckpointOptions,
   signal: AbortSignal,
-): Promise<void> {
+): Promise<number> {
   const { model, data, validationData, testData, epochs, optimizer, schedule, loss, communicator } = training;
-  await fit(model, data, {
+  const { steps } = await fit(model, data, {
     epochs,
     optimizer,
     schedule,
@@ -217,7 +248,7 @@ async function run(
       for (const listener of listeners) await listener.epoch?.(metrics);
     },
   });
-  for (const listener of listeners) await listener.finish?.();
+  return steps;
 }
 
 /** Whether a run ended because it was told to, here or on another rank. */
@@ -245,7 +276,7 @@ async function* unhurried<Batch>(data: Iterable<Batch>): AsyncGenerator<Batch> {
 function whereStopped(folder: RunFolder, epochs: number): string {
   if (!folder.begun || folder.checkpoint === null) return "interrupted before anything was saved";
   const { epoch, step } = describeCheckpoint(folder.checkpoint);
-  return `interrupted in epoch ${epoch + 1}/${epochs}, after step ${step}. Go on with: ${resumption(folder.path)}`;
+  return `interrupted in epoch ${epoch + 1}/${epochs}, after step ${step}. Go on with: ${folder.resumption}`;
 }
 
 function withCheckpoint(error: DivergedError, folder: RunFolder): DivergedError {

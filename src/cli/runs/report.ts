@@ -1,13 +1,20 @@
 import type { TrainingRecord } from "../../diagnostics/training-record.js";
 import { TrainingRecorder } from "../../diagnostics/training-recorder.js";
+import { EvenkeelError, FormatError } from "../../errors.js";
+import type { Page } from "../../pages/page.js";
 import { renderPage } from "../../pages/render-page.js";
 import { trainingReport } from "../../pages/training/training-report.js";
-import type { RunFolder } from "./run-folder.js";
+import type { RunFolder, RunLog } from "./run-folder.js";
 import type { EpochMetrics, RunListener } from "./run-listener.js";
 import type { Training } from "./training.js";
 
-/** Follows a run in history.jsonl, and tells of it in report.html. @param start - the step that comes first */
-export function report(training: Training, folder: RunFolder, start: number): RunListener {
+/** Follows a run in history.jsonl, and tells of it in report.html. @param start - the step that comes first @param warn - told where there can be no report */
+export function report(
+  training: Training,
+  folder: RunFolder,
+  start: number,
+  warn: (line: string) => void,
+): RunListener {
   const { model, data, epochs } = training;
   const history = folder.log("history.jsonl", false);
   const metrics = folder.log("metrics.jsonl");
@@ -19,13 +26,39 @@ export function report(training: Training, folder: RunFolder, start: number): Ru
   return {
     step: (step) => recorder.step(step),
     async finish() {
-      const records = history.lines().map((line): TrainingRecord => JSON.parse(line));
-      const finished = metrics.lines().map((line): EpochMetrics => JSON.parse(line));
       const { meta, summary } = training;
       const outcome = await training.examine();
-      const page = trainingReport({ name: folder.path, summary, meta, records, epochs: finished, outcome });
+      let page: Page;
+      try {
+        const records = recordsIn<TrainingRecord>(history, "kind");
+        const finished = recordsIn<EpochMetrics>(metrics, "test");
+        page = trainingReport({ name: folder.path, summary, meta, records, epochs: finished, outcome });
+      } catch (error) {
+        const reason = error instanceof EvenkeelError ? error.message : damaged(history.path, String(error)).message;
+        warn(`report.html is not written. ${reason}`);
+        return;
+      }
       folder.write("report.html", await renderPage(page));
     },
     close: () => recorder.close(),
   };
+}
+
+/** What the lines of a file say; somebody may have changed them since they were written. @throws FormatError naming the first that says nothing */
+function recordsIn<Line>(log: RunLog, key: keyof Line & string): Line[] {
+  return log.lines().map((line, k) => {
+    let record: unknown;
+    try {
+      record = JSON.parse(line);
+    } catch {
+      // Told below.
+    }
+    if (typeof record === "object" && record !== null && key in record) return record as Line;
+    throw damaged(`${log.path}, line ${k + 1}`, line.slice(0, 40));
+  });
+}
+
+function damaged(where: string, received: string): FormatError {
+  const cure = "The model is whole; train without the report, or anew, to have one.";
+  return new FormatError({ where, expected: "what the run wrote there", received, cure });
 }

@@ -1,9 +1,10 @@
-import { existsSync, readdirSync, readFileSync, rmdirSync, rmSync } from "node:fs";
+import { existsSync, lstatSync, readdirSync, readFileSync, rmdirSync, rmSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { DataError, EvenkeelError } from "../../errors.js";
 import { AppendLog } from "../../node/append-log.js";
 import { type FileLock, lockFile } from "../../node/file-lock.js";
-import { makeFolder, writeWhole } from "../../node/files.js";
+import { HeldFolder, isPart, makeFolder, removeFiles, writeWhole } from "../../node/files.js";
+import { checkOwn, isOwn } from "../../node/own-files.js";
 
 /** A file of lines in a run's folder; a resumed run finds in it what stood there when its checkpoint was taken. */
 export interface RunLog {
@@ -21,20 +22,25 @@ interface OpenLog {
 const checkpointName = "checkpoint.safetensors";
 const modelName = "model.safetensors";
 const lockName = "run.lock";
-/** All that a run writes. */
-const runFiles = [modelName, checkpointName, "report.html", "metrics.jsonl", "history.jsonl"];
+/** What a run writes without a report, and what it adds with one. */
+const plainFiles = [modelName, checkpointName, "metrics.jsonl"];
+const reportFiles = ["report.html", "history.jsonl"];
+const runFiles = [...plainFiles, ...reportFiles];
 
 /**
  * The folder of a run of `evenkeel train`, and what is written there. One run has it at a time. A run that begins anew leaves what stood there
- * alone until it has something to write itself, and then removes all of it.
+ * alone until it has something to write itself, and then removes all of it; files that no run wrote stay.
  */
 export class RunFolder {
   /** Where it is. */
   readonly path: string;
   /** Whether the last run in it ended without a word. */
   readonly wasLeft: boolean;
-  readonly #firstMade: string | undefined;
-  readonly #lock: FileLock;
+  /** Flags that `--resume` must be given again, since the run's own files must not name what they name. */
+  named: readonly string[] = [];
+  #firstMade: string | undefined;
+  #held: HeldFolder;
+  #lock: FileLock;
   readonly #logs = new Map<string, OpenLog>();
   #lengths: Readonly<Record<string, number>> = {};
   #begun = false;
@@ -46,8 +52,10 @@ export class RunFolder {
     this.#firstMade = makeFolder(path);
     this.#lock = lockFile(join(path, lockName));
     this.wasLeft = this.#lock.takenOver;
-    // What a killed process was writing.
-    for (const name of readdirSync(path)) if (/\.\d+\.part$/.test(name)) rmSync(join(path, name), { force: true });
+    this.#held = new HeldFolder(path);
+    for (const name of readdirSync(path)) {
+      if (isPart(name, [...runFiles, lockName])) rmSync(join(path, name), { force: true });
+    }
   }
 
   /** The checkpoint of an unfinished run; null if there is none. */
@@ -60,6 +68,11 @@ export class RunFolder {
     return this.#read(modelName);
   }
 
+  /** The command that goes on with its run. */
+  get resumption(): string {
+    return resumption(this.path, this.named);
+  }
+
   /** Whether this run has written anything, or goes on with what was there. */
   get begun(): boolean {
     return this.#begun;
@@ -70,8 +83,35 @@ export class RunFolder {
     return existsSync(path) ? readFileSync(path) : null;
   }
 
+  /** @throws DataError if a file that a run would write is there and no run wrote it */
+  checkFree({ report, isResumed }: { readonly report: boolean; readonly isResumed: boolean }): void {
+    // The lines and the checkpoint of a run that goes on are its own, however damaged.
+    const written = isResumed ? [modelName, "report.html"] : [...plainFiles, ...reportFiles];
+    for (const name of written) {
+      if (report || !reportFiles.includes(name)) checkOwn(join(this.path, name), "choose another --out");
+    }
+  }
+
+  /** @throws DataError if the folder has been moved or removed since the run wrote there */
+  checkPlace(): void {
+    if (!this.#begun || this.#held.isThere) return;
+    throw new DataError({
+      where: this.path,
+      expected: "the folder in which this run began",
+      received: existsSync(this.path) ? "another" : "none: it was moved or removed",
+      cure: `Go on where it lies now: ${resumption("FOLDER", this.named)}.`,
+    });
+  }
+
   /** Goes on with the run that is there. @param lengths - what {@link RunFolder.mark} gave when its checkpoint was taken */
   resume(lengths: Readonly<Record<string, number>>): void {
+    for (const name of Object.keys(lengths)) {
+      const path = join(this.path, name);
+      // What is appended must not go where a link in a folder from elsewhere leads.
+      if (lstatSync(path, { throwIfNoEntry: false })?.isSymbolicLink() !== true) continue;
+      const cure = "Put the file itself in its place.";
+      throw new DataError({ where: path, expected: "a file of the run", received: "a link", cure });
+    }
     this.#lengths = lengths;
     this.#begun = true;
   }
@@ -115,28 +155,32 @@ export class RunFolder {
     this.write(checkpointName, bytes);
   }
 
-  /** Writes the model, with which the run is finished. @returns its path */
-  finish(bytes: Uint8Array): string {
-    const path = this.write(modelName, bytes);
-    rmSync(join(this.path, checkpointName), { force: true });
-    return path;
+  /** Writes the model. @returns its path */
+  saveModel(bytes: Uint8Array): string {
+    return this.write(modelName, bytes);
+  }
+
+  /** Removes the checkpoint, with which the run is finished. */
+  finish(): void {
+    this.#writing(this.path, () => removeFiles([join(this.path, checkpointName)]));
   }
 
   #writing(path: string, write: () => void): void {
+    this.checkPlace();
     try {
       this.#begin();
       write();
     } catch (cause) {
       if (cause instanceof EvenkeelError) throw cause;
-      const again = existsSync(join(this.path, checkpointName))
-        ? `go on with: ${resumption(this.path)}`
-        : "run it again";
+      // It may have been moved just now.
+      this.checkPlace();
+      const again = existsSync(join(this.path, checkpointName)) ? `go on with: ${this.resumption}` : "run it again";
       throw new DataError(
         {
           where: path,
           expected: "to be able to write it",
           received: cause instanceof Error ? cause.message : String(cause),
-          cure: `Make room or correct the rights, then ${again}.`,
+          cure: `Make room or correct its permissions, then ${again}.`,
         },
         { cause },
       );
@@ -146,7 +190,13 @@ export class RunFolder {
   /** Removes what another run left, its model first: new files never stand beside it. */
   #begin(): void {
     if (this.#begun) return;
-    for (const name of runFiles) rmSync(join(this.path, name), { force: true });
+    if (!this.#held.isThere) {
+      // Moved before anything was written, which leaves the place free.
+      this.#firstMade = makeFolder(this.path);
+      this.#lock = lockFile(join(this.path, lockName));
+      this.#held = new HeldFolder(this.path);
+    }
+    removeFiles(runFiles.map((name) => join(this.path, name)).filter(isOwn));
     this.#begun = true;
   }
 
@@ -167,10 +217,13 @@ function flush(log: OpenLog): void {
   }
 }
 
-/** The command that goes on with the run of a folder. */
-export function resumption(folder: string): string {
-  const quoted = /^[\w@%+=:,./-]+$/.test(folder) ? folder : `'${folder.replaceAll("'", "'\\''")}'`;
-  return `evenkeel train --resume --out ${quoted}`;
+/** The command that goes on with the run of a folder. @param flags - what it needs besides */
+export function resumption(folder: string, flags: readonly string[] = []): string {
+  return ["evenkeel train --resume --out", ...[folder, ...flags].map(quoted)].join(" ");
+}
+
+function quoted(word: string): string {
+  return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
 }
 
 /** Removes empty folders from `path` upwards, below `end`. */

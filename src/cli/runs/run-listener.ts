@@ -14,7 +14,7 @@ export interface RunListener {
   step?(report: StepReport): void | Promise<void>;
   /** After each epoch and its evaluation on the test data; the model is in training mode. */
   epoch?(metrics: EpochMetrics): void | Promise<void>;
-  /** After the last epoch, before the model is saved. */
+  /** After the model is saved, so that nothing that fails here loses it. */
   finish?(): void | Promise<void>;
   /** Last of all, whether the run finished or failed: gives back what it holds. */
   close?(): void;

@@ -1,8 +1,9 @@
-import { DataError } from "../../errors.js";
+import type { Command } from "commander";
+import { DataError, FormatError } from "../../errors.js";
 import { describeModel } from "../../formats/model-file/save-model.js";
 import { describeCheckpoint } from "../../train/checkpoint.js";
 import type { RunFolder } from "./run-folder.js";
-import type { RunRecord } from "./run-record.js";
+import { checkRecord, type RunRecord } from "./run-record.js";
 
 /** What `evenkeel train` keeps in a checkpoint besides the training's own state. */
 export interface RunNote {
@@ -20,17 +21,42 @@ export interface SavedRun extends RunNote {
   readonly step: number;
 }
 
-/** The unfinished run of a folder; null if there is none. @throws FormatError if its checkpoint is damaged */
-export function savedRun(folder: RunFolder): SavedRun | null {
+/**
+ * The unfinished run of a folder; null if there is none.
+ *
+ * @param command - `train`, whose flags it holds
+ * @throws FormatError if its checkpoint is damaged, or not of a run
+ */
+export function savedRun(folder: RunFolder, command: Command): SavedRun | null {
   const { checkpoint } = folder;
   if (checkpoint === null) return null;
   const { note, epoch, step } = describeCheckpoint(checkpoint);
-  return { ...(note as RunNote), checkpoint, epoch, step };
+  const { record, facts, logs } = checkNote(folder.path, note);
+  return { record: checkRecord(command, record, folder.path), facts, logs, checkpoint, epoch, step };
 }
 
-/** The flags of the finished run of a folder; null if there is none. */
-export function finishedRun({ model }: RunFolder): RunRecord | null {
-  return model === null ? null : (describeModel(model).meta.training ?? {});
+function checkNote(where: string, note: unknown): Omit<RunNote, "record"> & { readonly record: unknown } {
+  const { record, facts, logs } = (note ?? {}) as Partial<Record<keyof RunNote, unknown>>;
+  if (isObject(facts) && isObject(logs) && Object.values(logs).every(isLength)) return { record, facts, logs };
+  throw new FormatError({
+    where,
+    expected: "the checkpoint of a run of evenkeel train",
+    received: "another",
+    cure: "Go on from it in code: fit(model, data, { checkpoint: { from } }).",
+  });
+}
+
+function isObject(value: unknown): value is Readonly<Record<string, never>> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+function isLength(value: unknown): boolean {
+  return Number.isSafeInteger(value) && (value as number) >= 0;
+}
+
+/** The flags of the finished run of a folder; null if there is none. @throws FormatError if its model is damaged */
+export function finishedRun({ path, model }: RunFolder, command: Command): RunRecord | null {
+  return model === null ? null : checkRecord(command, describeModel(model).meta.training ?? {}, path);
 }
 
 /** @throws DataError if data or network are not those that the run began with */

@@ -5,7 +5,8 @@ import { FileBudget } from "../../formats/file-budget.js";
 import { isObject, parseJsonObject } from "../../formats/json.js";
 import { AppendLog } from "../../node/append-log.js";
 import { lockFile } from "../../node/file-lock.js";
-import { makeFolder, writeWhole } from "../../node/files.js";
+import { HeldFolder, makeFolder, writeWhole } from "../../node/files.js";
+import { checkOwn } from "../../node/own-files.js";
 import type { Trial, TrialStore } from "../../study/run-study.js";
 
 /** What trials depend on besides their keys. A change of any experiment's trials raises the protocol's number. */
@@ -33,13 +34,16 @@ export class StudyFolder implements TrialStore {
   readonly #trials = new Map<string, Trial>();
   readonly #log: AppendLog;
   readonly #lock: { release(): void };
+  readonly #held: HeldFolder;
 
   /** Makes the folder and locks it. @throws DataError if another study has it, or it holds trials of other data @throws ArgumentError if it is a file */
   constructor(path: string, facts: StudyFacts) {
     this.path = path;
     makeFolder(path);
     this.#lock = lockFile(join(path, "study.lock"));
+    this.#held = new HeldFolder(path);
     try {
+      for (const name of ["study.json", "study.html"]) checkOwn(join(path, name), "choose another --out");
       const file = join(path, "study.jsonl");
       const whole = wholeLines(file);
       this.#log = new AppendLog(file, Buffer.byteLength(whole.map((line) => `${line}\n`).join("")));
@@ -68,15 +72,28 @@ export class StudyFolder implements TrialStore {
   }
 
   add(trial: Trial): void {
+    this.#checkPlace();
     this.#log.append(JSON.stringify(trial));
+    this.#log.sync();
     this.#trials.set(trial.key, trial);
   }
 
   /** Writes a file in it, whole or not at all. @returns its path */
   write(name: string, content: string): string {
+    this.#checkPlace();
     const path = join(this.path, name);
     writeWhole(path, content);
     return path;
+  }
+
+  #checkPlace(): void {
+    if (this.#held.isThere) return;
+    throw new DataError({
+      where: this.path,
+      expected: "the folder in which this study began",
+      received: existsSync(this.path) ? "another" : "none: it was moved or removed",
+      cure: "Go on where it lies now, with the same command and its new place as --out: every trial is kept.",
+    });
   }
 
   /** Unlocks it. */

@@ -21,7 +21,7 @@ import { isObject, parseJsonObject, toJson } from "../json.js";
 import { readSafetensors, readSafetensorsMetadata, writeSafetensors } from "../safetensors/safetensors.js";
 import { type Architecture, buildArchitecture, describeArchitecture, disposeParameters } from "./architecture.js";
 import { buildGraph } from "./build-graph.js";
-import { constantName, describeGraph, type GraphRecord } from "./graph-record.js";
+import { constantName, customOpsOf, describeGraph, type GraphRecord } from "./graph-record.js";
 
 /** Where a network came from, so that one with classes of its own can be built again. */
 export interface NetworkRecord {
@@ -87,6 +87,8 @@ export interface LoadedModel {
 export interface ModelDescription extends Omit<LoadedModel, "model"> {
   /** Whether the file says what to build, so that {@link loadModel} needs no network. */
   readonly hasArchitecture: boolean;
+  /** The custom ops in it, where there are any: {@link loadModel} is given their functions as `ops`. */
+  readonly customOps?: readonly string[];
 }
 
 /** The metadata entry that holds {@link Header}, as JSON. */
@@ -288,10 +290,12 @@ function buildModel(
  */
 export function describeModel(bytes: Uint8Array): ModelDescription {
   const header = parseHeader(readSafetensorsMetadata(bytes)[entry]);
+  const customOps = header?.graph === undefined ? [] : customOpsOf(header.graph);
   return {
     meta: header?.meta ?? {},
     versions: versionsOf(header),
     hasArchitecture: (header?.architecture ?? null) !== null || header?.graph !== undefined,
+    ...(customOps.length > 0 && { customOps }),
   };
 }
 

@@ -85,14 +85,16 @@ function checkPath(where: string, given: unknown): string {
 export function readTfjs(where: string, { model, shards }: TfjsFiles): TfjsParts {
   const { weightsManifest, ...document } = parseModelJson(where, model);
   const groups = manifestOf(where, { weightsManifest }).map(({ paths, specs }) => {
-    const parts = paths.map((path) => {
-      const found = [path, `./${path}`].find((name) => Object.hasOwn(shards, name));
-      if (found === undefined) throw malformed(where, `the weight file ${printable(path)}`, "none");
-      return shards[found];
-    });
-    return cutWeights(where, specs, concat(parts));
+    return cutWeights(where, specs, concat(paths.map((path) => shardOf(where, shards, path))));
   });
   return { document, groups };
+}
+
+/** The file of a path, with or without the `./` that the model has before it. @throws FormatError if it is missing */
+function shardOf(where: string, shards: TfjsFiles["shards"], path: string): Uint8Array {
+  const found = [path, `./${path}`].find((name) => Object.hasOwn(shards, name));
+  if (found === undefined) throw malformed(where, `the weight file ${printable(path)}`, "none");
+  return shards[found];
 }
 
 /** Files of a model; weights are cut into files of 4 MiB for each group, as TF.js does. */
@@ -106,6 +108,31 @@ export function writeTfjs({ document, groups }: TfjsParts): TfjsFiles {
     return { paths, weights: weights.map(({ spec }) => spec) };
   });
   return { model: new TextEncoder().encode(JSON.stringify({ ...document, weightsManifest })), shards };
+}
+
+/**
+ * The same model with other names for its files of weights, in its model.json too.
+ *
+ * @param nameOf - the new name of a file, by its place in the manifest (groups and files counted from 1) and its bytes
+ * @throws FormatError if model.json is none, or a file is missing
+ */
+export function renameShards(
+  where: string,
+  { model, shards }: TfjsFiles,
+  nameOf: (place: { readonly group: number; readonly shard: number; readonly of: number }, bytes: Uint8Array) => string,
+): TfjsFiles {
+  const document = parseModelJson(where, model);
+  const renamed: Record<string, Uint8Array> = {};
+  const weightsManifest = manifestOf(where, document).map(({ paths, specs }, g) => ({
+    paths: paths.map((path, k) => {
+      const bytes = shardOf(where, shards, path);
+      const name = nameOf({ group: g + 1, shard: k + 1, of: paths.length }, bytes);
+      renamed[name] = bytes;
+      return name;
+    }),
+    weights: specs,
+  }));
+  return { model: new TextEncoder().encode(JSON.stringify({ ...document, weightsManifest })), shards: renamed };
 }
 
 /**

@@ -225,7 +225,8 @@ function checkState(layer: RunningNorm, state: RunningNormState): RunningNormSta
     (normalizeWith === "batch" || normalizeWith === "running") &&
     typeof updateRunning === "boolean" &&
     (momentum === "cumulative" || (typeof momentum === "number" && momentum >= 0 && momentum < 1)) &&
-    Number.isSafeInteger(skippedBatches);
+    Number.isSafeInteger(skippedBatches) &&
+    Number(skippedBatches) >= 0;
   if (isWhole) return state;
   throw new ArgumentError({
     where: `${layer}.setExtraState(state)`,

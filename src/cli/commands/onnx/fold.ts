@@ -1,5 +1,5 @@
 import { foldOnnx, type OnnxFolding } from "../../../formats/onnx/fold/fold-onnx.js";
-import { checkOutput, readOnnxFile, writeOnnxFile } from "../../../node/onnx-file.js";
+import { checkOutput, readWholeOnnxFile, writeOnnxFile } from "../../../node/onnx-file.js";
 import { describeFolding, describeVerification } from "../../print/describe-folding.js";
 import { printResult } from "../../print/result.js";
 import type { FoldFlags } from "../fold.js";
@@ -10,12 +10,12 @@ export async function foldOnnxFile(path: string, flags: FoldFlags): Promise<void
   const { output, dryRun, tolerance, shape = {}, verify } = flags;
   const target = dryRun === true || output === undefined ? null : output;
   if (target !== null) checkOutput(target, path);
-  const source = await readOnnxFile(path);
+  const source = await readWholeOnnxFile(path);
   const { files, bytes } = source;
   const inputs = flags.data === undefined ? [] : [...(await onnxData(source, flags.data, null, flags)).batches];
   const options = { files, verify, inputs, shapes: shape, ...(tolerance === undefined ? {} : { tolerance }) };
   const result = await foldOnnx(bytes, options);
-  if (target !== null) writeOnnxFile(target, result.bytes, source);
+  if (target !== null) await writeOnnxFile(target, result.bytes, source);
   const sizes = { bytesBefore: bytes.length, bytesAfter: result.bytes.length };
   const { folded, left, verification } = result;
   printResult(flags, { model: path, output: target, folded, left, verification, ...sizes }, () => [

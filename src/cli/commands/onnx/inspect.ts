@@ -5,13 +5,14 @@ import { printResult } from "../../print/result.js";
 
 /** `evenkeel inspect model.onnx` */
 export async function inspectOnnxFile(path: string, flags: { readonly json: boolean | undefined }): Promise<void> {
-  const { bytes, files } = await readOnnxFile(path);
+  const { bytes, files, missing } = await readOnnxFile(path);
   const { opset, irVersion, producer, inputs, nodes, norms } = await inspectOnnx(bytes, { files });
   const by = producer === "" ? "" : `, written by ${producer}`;
   const takes = inputs.map(({ name, type, shape }) => `${name} (${type} ${shape.join("×")})`);
-  printResult(flags, { model: path, opset, irVersion, producer, inputs, nodes, norms }, () => [
+  printResult(flags, { model: path, opset, irVersion, producer, inputs, nodes, missing, norms }, () => [
     `opset ${opset}${by}: ${nodes} nodes, ${countNorms(norms)}`,
     ...(takes.length === 0 ? [] : [`takes ${takes.join(", ")}`]),
+    ...missing.map((name) => `missing: the file ${JSON.stringify(name)}, in which it keeps tensors`),
     ...listNorms(norms),
   ]);
 }

@@ -1,5 +1,5 @@
 import { recalibrateOnnx } from "../../../formats/onnx/recalibrate/recalibrate-onnx.js";
-import { checkOutput, readOnnxFile, writeOnnxFile } from "../../../node/onnx-file.js";
+import { checkOutput, readWholeOnnxFile, writeOnnxFile } from "../../../node/onnx-file.js";
 import { checkAnyNorm, describeDrift } from "../../print/describe-drift.js";
 import type { PassProgress } from "../../print/pass-progress.js";
 import { printResult } from "../../print/result.js";
@@ -15,7 +15,7 @@ export async function recalibrateOnnxFile(
 ): Promise<void> {
   const { output, mode, blend } = flags;
   checkOutput(output, path);
-  const source = await readOnnxFile(path);
+  const source = await readWholeOnnxFile(path);
   const { batches, samples } = await onnxData(source, flags.data, batchSize, flags);
   const { bytes, ...result } = await recalibrateOnnx(source.bytes, batches, {
     mode,
@@ -25,7 +25,7 @@ export async function recalibrateOnnxFile(
   });
   progress.close();
   checkAnyNorm(path, result);
-  writeOnnxFile(output, bytes, source);
+  await writeOnnxFile(output, bytes, source);
   printResult(flags, { model: path, output, data: flags.data, mode, ...result }, () => [
     ...describeDrift(result, `${samples} samples`),
     `wrote ${output}`,

@@ -1,5 +1,5 @@
 import { repairOnnx } from "../../../formats/onnx/inspect/repair-onnx.js";
-import { checkOutput, readOnnxFile, writeOnnxFile } from "../../../node/onnx-file.js";
+import { checkOutput, readWholeOnnxFile, writeOnnxFile } from "../../../node/onnx-file.js";
 import { printResult } from "../../print/result.js";
 import { formatPairs } from "../../print/table.js";
 
@@ -15,9 +15,9 @@ export async function repairOnnxFile(path: string, flags: RepairFlags): Promise<
   const { output, dryRun } = flags;
   const target = dryRun === true || output === undefined ? null : output;
   if (target !== null) checkOutput(target, path);
-  const source = await readOnnxFile(path);
+  const source = await readWholeOnnxFile(path);
   const { bytes, repaired, concerns } = await repairOnnx(source.bytes, source);
-  if (target !== null) writeOnnxFile(target, bytes, source);
+  if (target !== null) await writeOnnxFile(target, bytes, source);
   printResult(flags, { model: path, output: target, repaired, concerns }, () => [
     ...formatPairs([
       ...repaired.map(({ node, what }) => [node, `repaired: ${what}`] as const),

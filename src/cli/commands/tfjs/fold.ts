@@ -2,7 +2,7 @@ import type { ModelArrays } from "../../../formats/foreign/arrays.js";
 import type { TfjsFiles } from "../../../formats/tfjs/files.js";
 import { foldTfjs, type TfjsFolding } from "../../../formats/tfjs/fold-tfjs.js";
 import { inspectTfjs } from "../../../formats/tfjs/inspect-tfjs.js";
-import { readTfjsFiles, tfjsOutput, writeTfjsFiles } from "../../../node/tfjs-files.js";
+import { checkTfjsOutput, readTfjsFiles, writeTfjsFiles } from "../../../node/tfjs-files.js";
 import { foreignData } from "../../foreign-data.js";
 import { describeFolding, describeVerification } from "../../print/describe-folding.js";
 import { printResult } from "../../print/result.js";
@@ -11,7 +11,7 @@ import type { FoldFlags } from "../fold.js";
 /** `evenkeel fold model.json` */
 export async function foldTfjsFile(path: string, flags: FoldFlags): Promise<void> {
   const { output, dryRun, tolerance, shape = {}, verify, dequantize = false } = flags;
-  const folder = dryRun === true || output === undefined ? null : tfjsOutput(output, path);
+  if (output !== undefined) checkTfjsOutput(output, path);
   const files = readTfjsFiles(path);
   const options = {
     verify,
@@ -21,7 +21,7 @@ export async function foldTfjsFile(path: string, flags: FoldFlags): Promise<void
     ...(tolerance === undefined ? {} : { tolerance }),
   };
   const result = await foldTfjs(files, options);
-  const target = folder === null ? null : writeTfjsFiles(folder, result.files);
+  const target = dryRun === true || output === undefined ? null : writeTfjsFiles(output, result.files);
   const { folded, left, verification } = result;
   const sizes = { bytesBefore: bytesOf(files), bytesAfter: bytesOf(result.files) };
   printResult(flags, { model: path, output: target, folded, left, verification, ...sizes }, () => [

@@ -70,6 +70,10 @@ export class Codec {
     return this.#protobuf.create(this.#onnx.TensorProtoSchema, fields);
   }
 
+  entry(key: string, value: string): TensorProto["externalData"][number] {
+    return this.#protobuf.create(this.#onnx.StringStringEntryProtoSchema, { key, value });
+  }
+
   node(fields: MessageInitShape<Onnx["NodeProtoSchema"]>): NodeProto {
     return this.#protobuf.create(this.#onnx.NodeProtoSchema, fields);
   }

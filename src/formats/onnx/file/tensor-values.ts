@@ -133,7 +133,8 @@ function storedIn(tensor: TensorProto, type: ElementType): readonly (number | bi
   }
 }
 
-function externalBytes(tensor: TensorProto, files: ExternalFiles): Uint8Array | string {
+/** The bytes of a tensor that lies in another file; a text says why they cannot be had. */
+export function externalBytes(tensor: TensorProto, files: ExternalFiles): Uint8Array | string {
   const entries = Object.fromEntries(tensor.externalData.map(({ key, value }) => [key, value]));
   const location = entries["location"] ?? "";
   const file = Object.hasOwn(files, location) ? files[location] : undefined;
