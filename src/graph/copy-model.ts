@@ -13,7 +13,7 @@ export interface ModelCopy {
 /**
  * Copies a model: modules, parameters, buffers, modes and switches. Modules and tensors that stand in two places do so in the copy.
  *
- * Layers whose class states what its constructor takes ({@link Module.traits}) are built anew. Other classes of one's own are copied
+ * Layers whose class states what its constructor takes ({@link Module.traits}) are built anew, and so are graphs. Other classes of one's own are copied
  * property by property. A module whose properties hold functions, or objects that are neither plain nor modules nor tensors, is not copied
  * but used by both, with all inside it, since such may refer to the original. Private fields (`#name`) cannot be seen: a class that has them
  * states its constructor's arguments; else it is used by both where its copy cannot say what it holds, or fails in `run`, and that
@@ -54,10 +54,10 @@ function copyAll(model: AnyModule, shared: ReadonlySet<AnyModule>): ModelCopy {
   const copies = new Map<AnyModule, AnyModule>();
   const tensors = new Map<Tensor, Tensor>();
   const copyTensor = (t: Tensor, into?: Tensor): Tensor => {
+    if (into !== undefined) into.backend.write(into.block, t.dataSync());
     const known = tensors.get(t);
     if (known !== undefined) return known;
     const copy = into ?? tensor(t.dataSync(), t.shape, { requiresGrad: t.isParameter });
-    if (into !== undefined) into.backend.write(into.block, t.dataSync());
     if (t.isParameter) copy.requiresGrad = t.requiresGrad;
     tensors.set(t, copy);
     return copy;
