@@ -8,7 +8,7 @@ import type { Host, Passing, Side } from "./host.js";
 import { isWeighted, LayerFolding } from "./layer-folding.js";
 import type { LinearMap } from "./linear-map.js";
 import { isLayerNode, type LayerNode, type NetworkNode, type OpenShape } from "./node.js";
-import { type GraphParts, stateOf } from "./parts.js";
+import { type GraphParts, tensorsReadByOps } from "./parts.js";
 import { passLayer, passOp } from "./passing-ops.js";
 
 /** A graph as a host: it changes nothing itself, but notes what is to be changed. */
@@ -24,7 +24,7 @@ export class GraphHost implements Host<NetworkNode> {
   readonly #uses = new Map<AnyModule, number>();
   /** The paths of all that hold each tensor, and of the ops that read it. */
   readonly #holders = new Map<Tensor, string[]>();
-  readonly #reading = new Map<Tensor, string>();
+  readonly #reading: ReadonlyMap<Tensor, string>;
 
   constructor(parts: GraphParts) {
     const { inputs, nodes, names } = parts;
@@ -38,15 +38,7 @@ export class GraphHost implements Host<NetworkNode> {
         this.#holders.set(t, [...(this.#holders.get(t) ?? []), path === "" ? "the network itself" : path]);
       }
     }
-    const state = stateOf(parts);
-    const read = (tree: unknown, by: string): void => {
-      for (const leaf of leavesOf(tree)) {
-        const t = leaf instanceof StateRef ? state.get(leaf.key) : undefined;
-        if (t !== undefined) this.#reading.set(t, by);
-      }
-    };
-    for (const node of nodes) read(node.args, node.name);
-    read(parts.output, "the output");
+    this.#reading = tensorsReadByOps(parts);
   }
 
   titleOf(node: NetworkNode): string {

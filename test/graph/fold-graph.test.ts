@@ -344,6 +344,8 @@ describe("what cannot be traced", () => {
 
   test("a graph in training mode is refused as a module is", () => {
     const graph = trace(new SqueezeExcite(), normal([2, 1, 5, 5], 1));
-    expect(() => foldBatchNorm(graph)).toThrowErrorMatchingInlineSnapshot(`[ArgumentError: foldBatchNorm(model): expected a model in evaluation mode, whose norms are fixed maps, got one in training mode, Graph. Call model.eval() first.]`);
+    expect(() => foldBatchNorm(graph)).toThrowErrorMatchingInlineSnapshot(
+      `[ArgumentError: foldBatchNorm(model): expected a model in evaluation mode, whose norms are fixed maps, got one in training mode, Graph. Call model.eval() first.]`,
+    );
   });
 });
