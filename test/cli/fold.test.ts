@@ -112,7 +112,13 @@ describe("evenkeel fold", () => {
     writeFileSync(join(folder, "own-graph.safetensors"), saveModel(new Net(), meta));
     const { stdout, stderr } = evenkeel("fold", "own-graph.safetensors", "-o", "own-folded");
     expect(stderr).toBe("");
-    expect(stdout.replace(/at most \S+/, "at most DIFFERENCE")).toMatchInlineSnapshot();
+    expect(stdout.replace(/at most \S+/, "at most DIFFERENCE")).toMatchInlineSnapshot(`
+      "layers.1  into layers.0
+      layers.3  into layers.2
+      2 folded, 0 left; outputs for noise differ by at most DIFFERENCE
+      wrote own-folded/model.safetensors
+      "
+    `);
     const x = normal([2, 1, 4, 4], 2);
     const [before, after] = ["own-graph.safetensors", "own-folded/model.safetensors"].map((file) => {
       const { model } = loadModel(readFileSync(join(folder, file)));
