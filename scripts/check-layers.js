@@ -5,10 +5,10 @@ import { dirname, join, posix } from "node:path";
 
 /** Lowest first. Names are folders of src/ or files; those on one line may import one another. */
 const layers = [
-  ["errors", "elementary", "communicator", "version"],
+  ["errors", "elementary", "communicator", "shown", "version"],
   ["shape", "random", "warnings", "moments"],
   ["backend", "threads", "layer-pass"],
-  ["tensor", "scope", "autograd", "storage", "create", "tracing"],
+  ["tensor", "scope", "autograd", "storage", "collector", "create", "tracing"],
   ["ops", "data"],
   ["nn"],
   ["distributed"],

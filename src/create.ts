@@ -1,6 +1,6 @@
 import { backend as currentBackend } from "./backend/index.js";
 import { ShapeError } from "./errors.js";
-import { checkShape, formatShape, type Shape, sizeOf } from "./shape.js";
+import { checkShape, formatShape, maxRank, type Shape, sizeOf } from "./shape.js";
 import { empty, type Tensor, upload } from "./tensor.js";
 import { defineOp } from "./tracing.js";
 
@@ -8,6 +8,25 @@ import { defineOp } from "./tracing.js";
 export interface TensorOptions {
   /** Whether `backward()` collects a gradient for it in `.grad`. @defaultValue false */
   readonly requiresGrad?: boolean;
+}
+
+/** Who is asked before memory is taken for so many initial values; see {@link withClaims}. */
+let claims: ((values: number) => void) | null = null;
+
+/** Says how many initial values are about to be made. @throws what the caller of {@link withClaims} throws to refuse them */
+export function claimValues(values: number): void {
+  claims?.(values);
+}
+
+/** Runs `build`, and asks `ask` of every number of initial values before they are made: a file's claims are checked before they cost memory. */
+export function withClaims<T>(ask: (values: number) => void, build: () => T): T {
+  const outer = claims;
+  claims = ask;
+  try {
+    return build();
+  } finally {
+    claims = outer;
+  }
 }
 
 /** Numbers, nested to any depth that {@link tensor} takes. */
@@ -29,13 +48,23 @@ function isTypedArray(data: unknown): data is NumberArray {
   return ArrayBuffer.isView(data) && !(data instanceof DataView);
 }
 
-/** The shape of nested arrays; their values are appended to `values`. @throws ShapeError if they are ragged or hold anything else */
-function flattenNested(data: NestedNumbers, values: number[]): number[] {
-  const shape: number[] = [];
-  for (let level: NestedNumbers = data; Array.isArray(level); level = level[0]) {
-    shape.push(level.length);
-    if (level.length === 0) break;
+/** Far more values than fit into any memory of a backend; what shares rows claims as many without holding them. */
+const mostValues = 2 ** 28;
+
+/** Nested arrays one after another, and their shape. @throws ShapeError if they are ragged, too deep or hold anything but numbers */
+function flattenNested(data: NestedNumbers): { readonly shape: number[]; readonly values: Float32Array } {
+  const shape = nestedShape(data);
+  const size = sizeOf(shape);
+  if (size > mostValues) {
+    throw new ShapeError({
+      where: "tensor(data)",
+      expected: `at most ${mostValues} values`,
+      received: formatShape(shape),
+      cure: "Make several tensors.",
+    });
   }
+  const values = new Float32Array(size);
+  let length = 0;
   const visit = (part: unknown, axis: number): void => {
     const isLeaf = axis === shape.length;
     const fits = isLeaf ? typeof part === "number" : Array.isArray(part) && part.length === shape[axis];
@@ -48,9 +77,27 @@ function flattenNested(data: NestedNumbers, values: number[]): number[] {
       });
     }
     if (Array.isArray(part)) for (const member of part) visit(member, axis + 1);
-    else values.push(part as number);
+    else values[length++] = part as number;
   };
   visit(data, 0);
+  return { shape, values };
+}
+
+/** The lengths of the first arrays at each depth. @throws ShapeError if they are deeper than a tensor, as an array within itself is */
+function nestedShape(data: NestedNumbers): number[] {
+  const shape: number[] = [];
+  for (let level: NestedNumbers = data; Array.isArray(level); level = level[0]) {
+    if (shape.length === maxRank) {
+      throw new ShapeError({
+        where: "tensor(data)",
+        expected: `arrays nested at most ${maxRank} deep`,
+        received: "deeper ones, or an array that contains itself",
+        cure: "Make the data flat, and pass their shape.",
+      });
+    }
+    shape.push(level.length);
+    if (level.length === 0) break;
+  }
   return shape;
 }
 
@@ -82,9 +129,7 @@ export function tensor(
     values = data instanceof Float32Array ? data : Float32Array.from(data);
     ownShape = [data.length];
   } else {
-    const list: number[] = [];
-    ownShape = flattenNested(data, list);
-    values = Float32Array.from(list);
+    ({ shape: ownShape, values } = flattenNested(data));
   }
   const finalShape = [...(givenShape ?? ownShape)];
   checkShape("tensor(data, shape)", finalShape);
@@ -118,6 +163,7 @@ export const full = defineOp("full", (shape: Shape, value: number, options: Tens
 
 function filled(where: string, shape: Shape, value: number, options: TensorOptions): Tensor {
   checkShape(where, shape);
+  claimValues(sizeOf(shape));
   const result = empty("full", currentBackend(), [...shape]);
   result.backend.fill(result.block, result.size, value);
   if (options.requiresGrad) result.requiresGrad = true;

@@ -109,11 +109,11 @@ export class Generator {
   set state(words: GeneratorState) {
     const isWord = (word: number) => Number.isInteger(word) && word >= 0 && word <= 0xffffffff;
     // From four zeros the stream would be zeros for ever.
-    if (words.length !== 4 || !words.every(isWord) || words.every((word) => word === 0)) {
+    if (!Array.isArray(words) || words.length !== 4 || !words.every(isWord) || words.every((word) => word === 0)) {
       throw new ArgumentError({
         where: "Generator.state",
         expected: "four integers from 0 to 4294967295, not all 0",
-        received: `[${words.join(", ")}]`,
+        received: Array.isArray(words) ? `[${words.join(", ")}]` : String(words),
         cure: "Assign what another generator's state gave.",
       });
     }

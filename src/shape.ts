@@ -34,13 +34,14 @@ export function stridesOf(shape: Shape): number[] {
   return strides;
 }
 
-/** Checks that every size is a whole number ≥ 0 and that there are at most five. */
+/** Checks that every size is a whole number ≥ 0 that float64 holds exactly, and that there are at most five. */
 export function checkShape(where: string, shape: Shape): void {
   const isList = Array.isArray(shape);
-  if (isList && shape.length <= maxRank && shape.every((extent) => Number.isInteger(extent) && extent >= 0)) return;
+  const isShape = isList && shape.length <= maxRank && shape.every((extent) => Number.isInteger(extent) && extent >= 0);
+  if (isShape && shape.every(Number.isSafeInteger)) return;
   throw new ShapeError({
     where,
-    expected: `an array of at most ${maxRank} sizes, each a whole number of at least 0`,
+    expected: isShape ? "sizes below 2^53" : `an array of at most ${maxRank} sizes, each a whole number of at least 0`,
     received: isList ? `[${shape.join(", ")}]` : String(shape),
     cure: "Correct the shape, an array such as [2, 3].",
   });

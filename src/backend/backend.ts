@@ -233,7 +233,7 @@ export interface PoolGeometry {
   readonly outWidth: number;
   readonly kernel: readonly [number, number];
   readonly stride: readonly [number, number];
-  /** Smaller than the kernel; planes are not empty: every window reaches a real value. */
+  /** Smaller than the kernel, and planes have values, so that every window reaches one. */
   readonly padding: readonly [number, number];
 }
 

@@ -36,14 +36,11 @@ export function parseIdx(bytes: Uint8Array, name = "bytes"): IdxArray {
  * How long an IDX file is by its header, so that no more is unpacked.
  *
  * @param start - its first bytes
- * @param most - how long it can be
- * @throws FormatError if it is none, or claims to be longer
+ * @throws FormatError if it is none
  */
-export function idxLength(start: Uint8Array, name: string, most: number): number {
+export function idxLength(start: Uint8Array, name: string): number {
   const { shape, start: values } = parseHeader(start, name);
-  const length = values + sizeOf(shape);
-  if (length <= most) return length;
-  throw fault(name, `at most ${most} bytes`, `a header for ${formatShape(shape)}`);
+  return values + sizeOf(shape);
 }
 
 function parseHeader(bytes: Uint8Array, name: string): Header {

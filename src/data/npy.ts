@@ -5,7 +5,7 @@ import { formatShape, type Shape, sizeOf } from "../shape.js";
 export interface NpyArray {
   /** Sizes, outermost first; [] for a scalar. */
   readonly shape: Shape;
-  /** Row-major. Unsigned bytes and booleans stay bytes, f4 stays float32; every other type becomes float64. */
+  /** Row-major. Unsigned bytes and booleans stay bytes; what float32 holds exactly becomes float32, every other type float64. */
   readonly values: Uint8Array | Float32Array | Float64Array;
   /** Whether NumPy's type is one of whole numbers or booleans. */
   readonly isInteger: boolean;
@@ -71,7 +71,8 @@ export function parseNpy(bytes: Uint8Array, name = "bytes"): NpyArray {
   }
   const isInteger = !type[2].startsWith("f");
   if (type[2] === "u1" || type[2] === "b1") return { shape, values: bytes.slice(start), isInteger };
-  const values = type[2] === "f4" ? new Float32Array(length) : new Float64Array(length);
+  const isExact = type[2] === "f4" || (isInteger && reader.bytes < 4);
+  const values = isExact ? new Float32Array(length) : new Float64Array(length);
   for (let i = 0; i < length; i++) values[i] = reader.read(view, start + i * reader.bytes, type[1] !== ">");
   return { shape, values, isInteger };
 }

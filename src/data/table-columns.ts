@@ -1,6 +1,7 @@
 import { DataError } from "../errors.js";
+import { shown } from "../shown.js";
 import type { Task } from "./dataset.js";
-import { type ColumnKind, columnOf, isMissing, kindOf, numberOf, rowName, type Table } from "./table.js";
+import { type ColumnKind, columnFinder, isMissing, kindOf, numberOf, rowName, type Table } from "./table.js";
 
 /** A column and what it holds. */
 export interface Column {
@@ -36,8 +37,9 @@ export interface TableColumns {
  * comma
  */
 export function tableColumns(table: Table, { target, ignore = [], task }: TableColumnsOptions = {}): TableColumns {
-  const goal = columnOf(table, target ?? table.columns[table.columns.length - 1] ?? "");
-  const ignored = new Set(ignore.map((name) => columnOf(table, name)));
+  const placeOf = columnFinder(table);
+  const goal = placeOf(target ?? table.columns[table.columns.length - 1] ?? "");
+  const ignored = new Set(ignore.map(placeOf));
   const inputs = table.columns.flatMap((name, k): Column[] =>
     k === goal || ignored.has(k) ? [] : [{ name, kind: kindOf(table, k) }],
   );
@@ -79,7 +81,8 @@ export function checkRows(
   skipBadRows = false,
 ): CheckedTable {
   const columns = [...inputs, ...(target === null ? [] : [target])];
-  const places = columns.map(({ name }) => columnOf(table, name));
+  const placeOf = columnFinder(table);
+  const places = columns.map(({ name }) => placeOf(name));
   const kept: number[] = [];
   for (const [r, row] of table.rows.entries()) {
     const bad = columns.findIndex((column, k) => faultOf(row[places[k]], column, column === target) !== null);
@@ -91,7 +94,7 @@ export function checkRows(
       throw new DataError({
         where: `${rowName(table, r)}, column ${column.name}`,
         expected: faultOf(row[places[bad]], column, isTarget) ?? "",
-        received: JSON.stringify(row[places[bad]]),
+        received: shown(row[places[bad]]),
         cure: `Correct it, ${isTarget ? "" : "leave the column out, "}or drop such rows ({ skipBadRows: true }).`,
       });
     }

@@ -1,6 +1,6 @@
 import { DataError } from "../errors.js";
 import { momentsOf } from "./moments.js";
-import { columnOf, isMissing, numberOf, type Table } from "./table.js";
+import { columnFinder, isMissing, numberOf, type Table } from "./table.js";
 import { type Column, checkRows, type TableColumns } from "./table-columns.js";
 
 /** A column of numbers becomes (value − mean) / deviation; a missing value becomes 0, the mean. */
@@ -56,11 +56,11 @@ const identifierRows = 20;
  * ```
  */
 export function fitTable(table: Table, { inputs, target }: TableColumns, rows: ArrayLike<number>): TableEncoding {
-  return { inputs: inputs.map((column) => fitColumn(table, column, rows)), target: target.name };
+  const placeOf = columnFinder(table);
+  return { inputs: inputs.map((column) => fitColumn(table, column, placeOf(column.name), rows)), target: target.name };
 }
 
-function fitColumn(table: Table, { name, kind }: Column, rows: ArrayLike<number>): ColumnEncoding {
-  const place = columnOf(table, name);
+function fitColumn(table: Table, { name, kind }: Column, place: number, rows: ArrayLike<number>): ColumnEncoding {
   const cells = Array.from(rows, (row) => table.rows[row][place]);
   if (kind === "number")
     return { name, kind, ...momentsOf(cells.filter((cell) => !isMissing(cell)).map((cell) => numberOf(cell) ?? 0)) };
@@ -95,9 +95,10 @@ export function encodeTable(table: Table, encoding: TableEncoding): Float32Array
   checkRows(table, { inputs: encoding.inputs, target: null });
   const width = encodedWidth(encoding);
   const values = new Float32Array(table.rows.length * width);
+  const placeOf = columnFinder(table);
   let at = 0;
   for (const column of encoding.inputs) {
-    const place = columnOf(table, column.name);
+    const place = placeOf(column.name);
     if (column.kind === "number") {
       for (const [r, row] of table.rows.entries()) {
         const cell = row[place];

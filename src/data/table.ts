@@ -1,4 +1,5 @@
 import { DataError } from "../errors.js";
+import { shown } from "../shown.js";
 
 /** Rows of text under named columns, as a CSV file holds them. */
 export interface Table {
@@ -16,7 +17,8 @@ export interface Table {
 export type ColumnKind = "number" | "category";
 
 const missing = new Set(["", "?", "na", "n/a", "#n/a", "null", "none"]);
-const numeric = /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i;
+// One way to match each text: a long cell must not be tried in quadratic time.
+const numeric = /^[+-]?(\d+(\.\d*)?|\.\d+)(e[+-]?\d+)?$/i;
 const withComma = /^[+-]?\d[\d.]*,[\d,]*\d(\.\d+)?$/;
 const nonFinite = /^[+-]?(inf|infinity|nan)$/i;
 
@@ -49,7 +51,7 @@ export function kindOf(table: Table, column: number): ColumnKind {
   throw new DataError({
     where: `${rowName(table, row)}, column ${table.columns[column]}`,
     expected: "numbers such as 1234.5",
-    received: JSON.stringify(table.rows[row][column]),
+    received: shown(table.rows[row][column]),
     cure: "Write a point before decimals, and nothing between thousands.",
   });
 }
@@ -60,8 +62,18 @@ function hasComma(cell: string): boolean {
 
 /** Where a column stands. @throws DataError if there is none of this name */
 export function columnOf(table: Table, name: string): number {
-  const column = table.columns.indexOf(name);
-  if (column >= 0) return column;
+  const place = table.columns.indexOf(name);
+  return place >= 0 ? place : missingColumn(table, name);
+}
+
+/** Where columns stand, by name: for several, which would otherwise be looked for one by one. */
+export function columnFinder(table: Table): (name: string) => number {
+  const places = new Map<string, number>();
+  for (const [place, column] of table.columns.entries()) if (!places.has(column)) places.set(column, place);
+  return (name) => places.get(name) ?? missingColumn(table, name);
+}
+
+function missingColumn(table: Table, name: string): never {
   throw new DataError({
     where: table.name ?? "table",
     expected: `a column ${JSON.stringify(name)}`,

@@ -9,7 +9,9 @@ import { Linear } from "../nn/linear.js";
 import type { AnyModule, StateDictDifference } from "../nn/module.js";
 import { Norm } from "../nn/norms/norm.js";
 import { formatShape, type Shape, sameShape, sizeOf } from "../shape.js";
-import type { Tensor } from "../tensor.js";
+import { shown } from "../shown.js";
+import { Tensor } from "../tensor.js";
+import { isObject } from "./json.js";
 
 /** Options of {@link loadKerasState} and {@link loadFlaxState}. */
 export interface ForeignStateOptions {
@@ -58,6 +60,7 @@ export function loadForeignState(
   { layers: named = {}, flattened = {}, strict = true }: ForeignStateOptions,
 ): StateDictDifference {
   const { where } = convention;
+  checkGiven(where, state, named, flattened);
   const foreign = groupLayers(state, convention);
   const unexpected = new Set(Object.keys(state));
   const pairs = matchLayers(model, foreign, convention, named);
@@ -79,8 +82,8 @@ export function loadForeignState(
           continue;
         }
         const isFlat = channels.has(module) && (role === "weight" || !(module instanceof Linear));
-        const count = flattened[path] ?? channels.get(module) ?? null;
-        const { values } = isFlat || path in flattened ? channelsFirst(raw, count, where, path) : raw;
+        const count = (Object.hasOwn(flattened, path) ? flattened[path] : channels.get(module)) ?? null;
+        const { values } = isFlat || Object.hasOwn(flattened, path) ? channelsFirst(raw, count, where, path) : raw;
         converted[name] = tensor(values, shape);
       }
       if (module instanceof Norm)
@@ -99,6 +102,30 @@ export function loadForeignState(
     return { missing: absent, unexpected: [...unexpected] };
   } finally {
     for (const t of [...Object.values(own), ...Object.values(converted)]) t.dispose();
+  }
+}
+
+/** What programs in JavaScript, and JSON that they read, may pass instead. @throws ArgumentError naming it */
+function checkGiven(
+  where: string,
+  state: Readonly<Record<string, unknown>>,
+  named: Readonly<Record<string, unknown>>,
+  flattened: Readonly<Record<string, unknown>>,
+): void {
+  const fault = (expected: string, received: unknown, cure: string): ArgumentError =>
+    new ArgumentError({ where, expected, received: shown(received), cure });
+  if (!isObject(state)) throw fault("tensors by name", state, "Pass what readSafetensors gave as its tensors.");
+  for (const [name, t] of Object.entries(state)) {
+    if (!(t instanceof Tensor)) throw fault(`a tensor as ${shown(name)}`, t, "Make one: tensor(values, shape).");
+  }
+  if (!isObject(named) || !Object.values(named).every((layer) => typeof layer === "string")) {
+    throw fault("layers to give names by path", named, 'Pass e.g. { layers: { "0": "conv2d" } }.');
+  }
+  if (
+    !isObject(flattened) ||
+    !Object.values(flattened).every((count) => Number.isInteger(count) && Number(count) > 0)
+  ) {
+    throw fault("flattened to give numbers of channels by path", flattened, 'Pass e.g. { flattened: { "3": 16 } }.');
   }
 }
 
@@ -146,7 +173,7 @@ const classes: readonly ForeignClass[] = [
 /** The row of a layer that has something to load; subclasses hold what their class does. */
 function foreignClassOf(module: AnyModule): ForeignClass | undefined {
   const found = classes.find(({ layerClass }) => module instanceof layerClass);
-  return found?.kind === "norm" && Object.keys(module.stateDict()).length === 0 ? undefined : found;
+  return found?.kind === "norm" && module.ownTensors().length === 0 ? undefined : found;
 }
 
 function kindOfForeign(layer: ForeignLayer): Kind {

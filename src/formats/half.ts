@@ -49,3 +49,11 @@ function roundToEven(value: number): number {
   const rest = value - low;
   return rest > 0.5 || (rest === 0.5 && low % 2 === 1) ? low + 1 : low;
 }
+
+/** The number of 8 bits with 4 of exponent and no infinity (E4M3FN, as the Open Compute Project has it). */
+export function quarterToNumber(bits: number): number {
+  const sign = bits & 0x80 ? -1 : 1;
+  const [exponent, fraction] = [(bits >> 3) & 15, bits & 7];
+  if (exponent === 15 && fraction === 7) return Number.NaN;
+  return sign * (exponent === 0 ? fraction / 512 : (1 + fraction / 8) * 2 ** (exponent - 7));
+}

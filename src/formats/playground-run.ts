@@ -1,7 +1,9 @@
 import { tensor } from "../create.js";
 import { FormatError } from "../errors.js";
 import type { Shape } from "../shape.js";
+import { shown } from "../shown.js";
 import type { Tensor } from "../tensor.js";
+import { isObject } from "./json.js";
 import { readSafetensors, writeSafetensors } from "./safetensors/safetensors.js";
 
 /** A curve by its name; what is not finite is null. */
@@ -91,12 +93,14 @@ export function encodeRun<Experiment>(run: PlaygroundRun<Experiment>): EncodedRu
  * @throws FormatError if it is none, or damaged
  */
 export function decodeRun(json: unknown, where = "decodeRun(json)"): PlaygroundRun {
-  if (!isRecord(json) || json["format"] !== "evenkeel-playground") {
+  if (!isObject(json) || json["format"] !== "evenkeel-playground") {
     throw fault(where, "a run exported from the playground", "something else");
   }
   const { formatVersion, evenkeel, experiment, data, networks } = json;
-  if (formatVersion !== 1) throw fault(where, "formatVersion 1", JSON.stringify(formatVersion));
-  if (!Array.isArray(networks)) throw fault(where, "a list of networks", JSON.stringify(networks));
+  if (formatVersion !== 1) throw fault(where, "formatVersion 1", shown(formatVersion));
+  if (!Array.isArray(networks) || networks.length > 2) {
+    throw fault(where, "a list of at most two networks", shown(networks));
+  }
   return {
     evenkeel: typeof evenkeel === "string" ? evenkeel : "",
     experiment,
@@ -106,15 +110,15 @@ export function decodeRun(json: unknown, where = "decodeRun(json)"): PlaygroundR
 }
 
 function decodeNetwork(where: string, stored: unknown): PlaygroundNetwork {
-  const { name, steps, error, curves, layerCurves, model } = isRecord(stored) ? stored : {};
-  if ((name !== "A" && name !== "B") || typeof steps !== "number") {
-    throw fault(where, "networks with name and steps", JSON.stringify({ name, steps }));
+  const { name, steps, error, curves, layerCurves, model } = isObject(stored) ? stored : {};
+  if ((name !== "A" && name !== "B") || typeof steps !== "number" || !Number.isSafeInteger(steps)) {
+    throw fault(where, "networks with name and steps", shown({ name, steps }));
   }
   return {
     name,
     steps,
     error: typeof error === "string" ? error : null,
-    curves: isRecord(curves) ? (curves as RunCurves) : {},
+    curves: isObject(curves) ? (curves as RunCurves) : {},
     layerCurves: Array.isArray(layerCurves) ? layerCurves : [],
     model: model === null ? null : bytesOf(where, model),
   };
@@ -155,10 +159,6 @@ export function decodeRunData(bytes: Uint8Array, where = "decodeRunData(bytes)")
   } finally {
     for (const t of Object.values(tensors)) t.dispose();
   }
-}
-
-function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === "object" && value !== null;
 }
 
 function base64Of(bytes: Uint8Array): string {

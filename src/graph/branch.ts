@@ -72,35 +72,15 @@ export class Branch extends Module<never[], never> {
     this.setTraining(training);
   }
 
-  /** Puts a module where a path leads, making branches on the way. */
-  place(path: string, module: AnyModule): void {
-    const [first, ...rest] = path.split(".");
-    if (rest.length === 0) {
-      this.#children.push([first, module]);
-      return;
-    }
-    let next = this.#children.find(([key]) => key === first)?.[1];
-    if (next === undefined) {
-      next = new Branch();
-      this.#children.push([first, next]);
-    }
-    if (next instanceof Branch) next.place(rest.join("."), module);
+  /** Adds a module by its key. */
+  place(key: string, module: AnyModule): void {
+    this.#children.push([key, module]);
   }
 
-  /** Adds a parameter or buffer where a path leads. */
-  placeTensor(path: string, t: Tensor): void {
-    const [first, ...rest] = path.split(".");
-    if (rest.length === 0) {
-      if (t.isParameter) this.#parameters.push([first, t]);
-      else this.buffer(first, t);
-      return;
-    }
-    let next = this.#children.find(([key]) => key === first)?.[1];
-    if (next === undefined) {
-      next = new Branch();
-      this.#children.push([first, next]);
-    }
-    if (next instanceof Branch) next.placeTensor(rest.join("."), t);
+  /** Adds a parameter or buffer by its key. */
+  placeTensor(key: string, t: Tensor): void {
+    if (t.isParameter) this.#parameters.push([key, t]);
+    else this.buffer(key, t);
   }
 
   /** Puts another module wherever `child` stands in the tree. @param replacement - null takes it out */

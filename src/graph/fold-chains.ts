@@ -4,7 +4,7 @@ import { RunningNorm } from "../nn/norms/running-norm.js";
 import type { Tensor } from "../tensor.js";
 import { ChainHost } from "./chain-host.js";
 import { findChains, type Order } from "./chains.js";
-import { copyModel } from "./copy-model.js";
+import { changeCopy, copyModel } from "./copy-model.js";
 import { foldNorms } from "./fold.js";
 import type { FoldedModel, FoldedNorm, LeftNorm } from "./fold-batch-norm.js";
 import { takerOf } from "./fold-graph.js";
@@ -28,12 +28,14 @@ export function foldChains<M extends AnyModule>(model: M, probe: readonly Tensor
   const host = new ChainHost(order, ranks);
   const outcomes = new Map(foldNorms(host).map((outcome) => [outcome.norm.module, outcome]));
 
-  host.layers.apply(copies);
-  for (const { module, parent } of host.gone) {
-    const [holder, child] = [copies.get(parent), copies.get(module)];
-    if (holder === undefined || child === undefined) throw new Error("internal: a module was not copied");
-    replaceChild(holder, child, null);
-  }
+  changeCopy(copy, () => {
+    host.layers.apply(copies);
+    for (const { module, parent } of host.gone) {
+      const [holder, child] = [copies.get(parent), copies.get(module)];
+      if (holder === undefined || child === undefined) throw new Error("internal: a module was not copied");
+      replaceChild(holder, child, null);
+    }
+  });
   const names = new Map(model.namedModules().map(([name, module]) => [module, name]));
   const norms = [...names].filter(([module]) => module instanceof RunningNorm);
   const folded: FoldedNorm[] = [];

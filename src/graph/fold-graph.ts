@@ -2,7 +2,7 @@ import type { AnyModule } from "../nn/module.js";
 import { RunningNorm } from "../nn/norms/running-norm.js";
 import type { Tensor } from "../tensor.js";
 import { mapTree, ValueRef } from "./argument.js";
-import { copyModel } from "./copy-model.js";
+import { changeCopy, copyModel } from "./copy-model.js";
 import { foldNorms, type Outcome } from "./fold.js";
 import type { FoldedModel, FoldedNorm, LeftNorm } from "./fold-batch-norm.js";
 import type { Graph } from "./graph.js";
@@ -24,11 +24,13 @@ export function foldGraph<G extends Graph>(graph: G, probe: readonly Tensor[], i
   const { parts } = graph;
   const host = new GraphHost(parts);
   const outcomes = new Map(foldNorms(host).map((outcome) => [outcome.norm, outcome]));
-  host.layers.apply(copies);
-  copy.change(withoutNorms(copy.parts, parts, host));
-  for (const { layer } of host.norms.filter((norm) => host.gone.has(norm))) {
-    copy.parts.names.replace(copies.get(layer) ?? layer, null);
-  }
+  changeCopy(copy, () => {
+    host.layers.apply(copies);
+    copy.change(withoutNorms(copy.parts, parts, host));
+    for (const { layer } of host.norms.filter((norm) => host.gone.has(norm))) {
+      copy.parts.names.replace(copies.get(layer) ?? layer, null);
+    }
+  });
 
   const folded: FoldedNorm[] = [];
   const left: LeftNorm[] = [];

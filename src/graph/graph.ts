@@ -136,6 +136,11 @@ export class Graph extends Module<Tensor[], Tensor> {
     return this.#parts.names.ownParameters();
   }
 
+  /** @internal With its constants. */
+  override ownTensors(): Tensor[] {
+    return [...super.ownTensors(), ...this.#parts.constants];
+  }
+
   override children(): [key: string, module: AnyModule][] {
     return this.#parts.names.children();
   }

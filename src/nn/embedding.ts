@@ -1,9 +1,9 @@
 import { tensor } from "../create.js";
 import { ArgumentError } from "../errors.js";
 import { checkPadding, type EmbeddingOptions, embedding, type Indices, mostRows } from "../ops/embedding.js";
-import { generator } from "../random.js";
 import { checkCount } from "../shape.js";
 import type { Tensor } from "../tensor.js";
+import { normalValues } from "./init.js";
 import type { LayerTraits } from "./layer-traits.js";
 import { Module } from "./module.js";
 
@@ -42,8 +42,7 @@ export class Embedding extends Module<[indices: Indices]> {
       });
     }
     this.paddingIdx = paddingIdx === undefined ? null : checkPadding(where, paddingIdx, numEmbeddings);
-    const random = generator();
-    const values = Float32Array.from({ length: numEmbeddings * embeddingDim }, () => random.normal());
+    const values = normalValues(numEmbeddings * embeddingDim);
     if (paddingIdx !== undefined) values.fill(0, paddingIdx * embeddingDim, (paddingIdx + 1) * embeddingDim);
     this.weight = tensor(values, [numEmbeddings, embeddingDim], { requiresGrad: true });
   }
@@ -63,6 +62,7 @@ export class Embedding extends Module<[indices: Indices]> {
     const { weight, paddingIdx } = this;
     return {
       constructorArguments: [...weight.shape, paddingIdx === null ? {} : { paddingIdx }],
+      keepsNothing: true,
       channels: () => weight.shape[1],
       rank: (rank) => (rank === null ? null : rank + 1),
       channelAxis: "last",

@@ -1,4 +1,4 @@
-import { tensor } from "../create.js";
+import { claimValues, tensor } from "../create.js";
 import { type Generator, generator as globalGenerator } from "../random.js";
 import { type Shape, sizeOf } from "../shape.js";
 import type { Tensor } from "../tensor.js";
@@ -9,6 +9,21 @@ import type { Tensor } from "../tensor.js";
  */
 export function uniformParameter(shape: Shape, fanIn: number, generator: Generator = globalGenerator()): Tensor {
   const bound = fanIn > 0 ? 1 / Math.sqrt(fanIn) : 0;
-  const values = Float32Array.from({ length: sizeOf(shape) }, () => generator.uniform(-bound, bound));
-  return tensor(values, shape, { requiresGrad: true });
+  return tensor(
+    drawn(sizeOf(shape), () => generator.uniform(-bound, bound)),
+    shape,
+    { requiresGrad: true },
+  );
+}
+
+/** So many standard normal deviates. */
+export function normalValues(length: number, generator: Generator = globalGenerator()): Float32Array {
+  return drawn(length, () => generator.normal());
+}
+
+function drawn(length: number, draw: () => number): Float32Array {
+  claimValues(length);
+  const values = new Float32Array(length);
+  for (let i = 0; i < length; i++) values[i] = draw();
+  return values;
 }

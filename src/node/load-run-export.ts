@@ -1,10 +1,12 @@
 import { readFileSync } from "node:fs";
-import { gunzipSync } from "node:zlib";
 import { arrayDataset } from "../data/array-dataset.js";
 import type { Dataset } from "../data/dataset.js";
 import { DataError, EvenkeelError, FormatError } from "../errors.js";
+import { FileBudget } from "../formats/file-budget.js";
+import { parseJsonObject } from "../formats/json.js";
 import { type LoadedModel, loadModel } from "../formats/model-file/save-model.js";
 import { decodeRun, decodeRunData, type RunSamples } from "../formats/playground-run.js";
+import { inflate } from "./data/inflate.js";
 
 /** A network of a {@link RunExport}. */
 export interface ExportedNetwork {
@@ -39,7 +41,7 @@ export function loadRunExport(path: string): RunExport {
   const where = `loadRunExport(${path})`;
   try {
     const run = decodeRun(parse(where, path), where);
-    const { shape, train, test } = decodeRunData(unpack(where, run.data), where);
+    const { shape, train, test } = decodeRunData(inflate(where, run.data), where);
     const dataset = (samples: RunSamples): Dataset => arrayDataset({ ...samples, shape });
     return {
       networks: run.networks.map(({ name, steps, error, model }) => ({
@@ -64,19 +66,10 @@ function parse(where: string, path: string): unknown {
     const cure = "Check the name.";
     throw new DataError({ where, expected: "a file", received: String((cause as Error).message), cure }, { cause });
   }
-  try {
-    return JSON.parse(text);
-  } catch {
-    throw fault(where, "a run exported from the playground", "something else");
-  }
-}
-
-function unpack(where: string, bytes: Uint8Array): Uint8Array {
-  try {
-    return gunzipSync(bytes);
-  } catch (cause) {
-    throw fault(where, "data in gzip", String((cause as Error).message));
-  }
+  return parseJsonObject(text, {
+    budget: new FileBudget(where, text.length),
+    fault: () => fault(where, "a run exported from the playground", "something else"),
+  });
 }
 
 function fault(where: string, expected: string, received: string): FormatError {

@@ -3,13 +3,13 @@ import type { ConvGeometry } from "../backend/backend.js";
 import { ArgumentError, ShapeError } from "../errors.js";
 import { checkCount, formatShape } from "../shape.js";
 import { commonBackend, type Tensor } from "../tensor.js";
-import { defineOp } from "../tracing.js";
+import { defineComposite } from "../tracing.js";
 import { add } from "./binary.js";
 import type { ConvOptions } from "./conv2d.js";
 import { convolve, convolveInputGradient, convolveWeightGradient } from "./convolution.js";
 import { checkHasValues } from "./empty-axes.js";
 import { reshape } from "./reshape.js";
-import { checkImages, checkTaps, type Pair, resolvePair } from "./windows.js";
+import { checkImages, checkPlaces, checkTaps, type Pair, resolvePair } from "./windows.js";
 
 /** Options of {@link convTranspose2d}. */
 export interface ConvTransposeOptions extends ConvOptions {
@@ -36,7 +36,7 @@ export interface ConvTransposeOptions extends ConvOptions {
  * convTranspose2d(x, tensor([[[[1, 10]]]]), null, { stride: 2 }).dataSync(); // Float32Array [1, 10, 2, 20]
  * ```
  */
-export const convTranspose2d = defineOp(
+export const convTranspose2d = defineComposite(
   "convTranspose2d",
   (x: Tensor, weight: Tensor, bias: Tensor | null = null, options: ConvTransposeOptions = {}): Tensor => {
     const where = "convTranspose2d(x, weight, bias)";
@@ -76,6 +76,7 @@ export const convTranspose2d = defineOp(
         cure: "Use larger images, a larger kernel, or less padding.",
       });
     }
+    checkPlaces(where, [height, width], { kernel, stride, padding, dilation });
     // The convolution from y to x, whose input gradient this is: x stands where its output would.
     const geometry: ConvGeometry = {
       ...{ batch, inChannels: outChannels, height, width, outChannels: inChannels, outHeight, outWidth, groups },

@@ -4,7 +4,7 @@ import { checkShape, resolveAxis, type Shape, sizeOf } from "../shape.js";
 import { type Tensor, view } from "../tensor.js";
 import { defineOp } from "../tracing.js";
 
-/** The same values in another shape, in the same memory; one size may be −1, which stands for what is left. */
+/** The same values in another shape, in the same memory; one size may be −1, which stands for what is left, unless the others are 0. */
 export const reshape = defineOp("reshape", (x: Tensor, shape: Shape): Tensor => {
   const where = `${x}.reshape(shape)`;
   const open = shape.indexOf(-1);
@@ -12,7 +12,15 @@ export const reshape = defineOp("reshape", (x: Tensor, shape: Shape): Tensor => 
   if (open >= 0) {
     filled[open] = 1;
     const rest = sizeOf(filled);
-    filled[open] = rest === 0 ? 0 : x.size / rest;
+    if (rest === 0 && x.size === 0) {
+      throw new ShapeError({
+        where,
+        expected: "sizes that say what −1 stands for",
+        received: `[${shape.join(", ")}], in which any size gives 0 values`,
+        cure: "Write the size instead of −1.",
+      });
+    }
+    filled[open] = x.size / rest;
   }
   if (!Number.isInteger(filled[open] ?? 0) || sizeOf(filled) !== x.size) {
     throw new ShapeError({

@@ -19,16 +19,44 @@ export function resolvePair(where: string, name: string, value: Pair, minimum: n
   });
 }
 
-/** How windows move over a plane. */
+/** How windows move over a plane, along each axis: two of them, or one of signals. */
 export interface Windows {
-  readonly kernel: readonly [number, number];
-  readonly stride: readonly [number, number];
-  readonly padding: readonly [number, number];
-  readonly dilation: readonly [number, number];
+  readonly kernel: readonly number[];
+  readonly stride: readonly number[];
+  readonly padding: readonly number[];
+  readonly dilation: readonly number[];
 }
 
-/** How many windows fit: ⌊(size + 2·padding − dilation·(kernel − 1) − 1) / stride⌋ + 1 each way. @throws ShapeError if none does */
-export function outputSize(where: string, x: Tensor, { kernel, stride, padding, dilation }: Windows): [number, number] {
+/** Kernels count the places along an axis in 32 bits. */
+const mostPlaces = 2 ** 31 - 1;
+
+/**
+ * Checks that no count of places along the axes of planes, padded, or of windows overflows.
+ *
+ * @param sizes - of the planes, one for each axis of the windows
+ * @throws ShapeError if one does
+ */
+export function checkPlaces(where: string, sizes: readonly number[], windows: Windows): void {
+  const { kernel, stride, padding, dilation } = windows;
+  const planes = sizes.map((size, k) => size + 2 * padding[k]);
+  const reaches = sizes.map((_, k) => dilation[k] * (kernel[k] - 1) + 1);
+  if ([...planes, ...reaches, ...stride].every((count) => count <= mostPlaces)) return;
+  throw new ShapeError({
+    where,
+    expected: `padded planes, windows and strides of at most ${mostPlaces} places along each axis`,
+    received: [planes, reaches, stride].map((counts) => counts.join("×")).join(", "),
+    cure: "Use less padding, a smaller stride or a smaller dilation.",
+  });
+}
+
+/**
+ * How many windows fit: ⌊(size + 2·padding − dilation·(kernel − 1) − 1) / stride⌋ + 1 each way.
+ *
+ * @throws ShapeError if none does, or one is larger than 2³¹ places
+ */
+export function outputSize(where: string, x: Tensor, windows: Windows): [number, number] {
+  const { kernel, stride, padding, dilation } = windows;
+  checkPlaces(where, x.shape.slice(2), windows);
   const count = (axis: 0 | 1): number =>
     Math.floor((x.shape[2 + axis] + 2 * padding[axis] - dilation[axis] * (kernel[axis] - 1) - 1) / stride[axis]) + 1;
   const size: [number, number] = [count(0), count(1)];
@@ -42,19 +70,17 @@ export function outputSize(where: string, x: Tensor, { kernel, stride, padding, 
 }
 
 /**
- * Checks that every window reaches a value, which a maximum and a mean need: the padding is smaller than the kernel, and the planes have
- * values. A convolution needs none of that, since its padding is zeros.
+ * Checks that the padding is smaller than the kernel: every window then reaches a value, if there are any. A convolution needs
+ * none of that, since its padding is zeros.
  */
-export function checkReach(where: string, x: Tensor, { kernel, padding }: Pick<Windows, "kernel" | "padding">): void {
-  if (padding.some((count, k) => count >= kernel[k])) {
-    throw new ArgumentError({
-      where,
-      expected: `padding smaller than the kernel ${kernel.join("×")}`,
-      received: padding.join("×"),
-      cure: "Use less padding, so that every window reaches a value.",
-    });
-  }
-  checkHasValues(where, x.shape, [2, 3], "Pass planes that have values.");
+export function checkReach(where: string, { kernel, padding }: Pick<Windows, "kernel" | "padding">): void {
+  if (padding.every((count, k) => count < kernel[k])) return;
+  throw new ArgumentError({
+    where,
+    expected: `padding smaller than the kernel ${kernel.join("×")}`,
+    received: padding.join("×"),
+    cure: "Use less padding, so that every window reaches a value.",
+  });
 }
 
 /** Checks that a kernel has taps: the axes of a weight behind its channels. */

@@ -1,8 +1,12 @@
 import { FormatError } from "../errors.js";
+import { FileBudget } from "../formats/file-budget.js";
+import { parseJsonObject, toJson } from "../formats/json.js";
 import { readSafetensors, readSafetensorsMetadata, writeSafetensors } from "../formats/safetensors/safetensors.js";
 import type { GeneratorState } from "../random.js";
+import { shown } from "../shown.js";
 import type { Tensor } from "../tensor.js";
 import { version } from "../version.js";
+import { checkState } from "./checkpoint-state.js";
 import { crc32 } from "./crc32.js";
 
 /** Where training stands between two steps, and what it has seen of the epoch. */
@@ -74,7 +78,7 @@ const entry = "evenkeel-checkpoint";
 /** A checkpoint as the bytes of a safetensors file. */
 export function writeCheckpoint({ state, model, optimizer }: Checkpoint): Uint8Array {
   const tensors = { ...prefixed("model.", model), ...prefixed("optimizer.", optimizer) };
-  const json = JSON.stringify({ format: 1, evenkeel: version, ...state });
+  const json = toJson("fit(model, data, { checkpoint })", { format: 1, evenkeel: version, ...state });
   const bytes = writeSafetensors(tensors, { crc32: zeros, [entry]: json });
   bytes.set(new TextEncoder().encode(crc32(bytes)), checksumAt);
   return bytes;
@@ -119,15 +123,16 @@ function readHead(bytes: Uint8Array): { readonly state: CheckpointState; readonl
   }
   const json = readSafetensorsMetadata(bytes)[entry];
   if (json === undefined) throw fault("bytes that fit() saved", "another safetensors file");
-  const head = JSON.parse(json);
-  if (head?.format !== 1) {
+  const head = parseJsonObject(json, { budget: new FileBudget("checkpoint", bytes.length), fault });
+  if (head["format"] !== 1) {
     throw fault(
       "a checkpoint of format 1",
-      String(head?.format),
+      shown(head["format"]),
       "Read it with the version of Evenkeel that wrote it.",
     );
   }
-  return { state: head, evenkeel: head.evenkeel };
+  const state = checkState(head, fault);
+  return { state, evenkeel: state.evenkeel };
 }
 
 function fault(expected: string, received: string, cure = "Use an older copy, or start anew."): FormatError {

@@ -122,10 +122,7 @@ export abstract class Optimizer {
 
   /** Frees and forgets all gradients. */
   zeroGrad(): void {
-    for (const parameter of this.parameters) {
-      parameter.grad?.dispose();
-      parameter.grad = null;
-    }
+    for (const parameter of this.parameters) parameter.grad = null;
   }
 
   #memoryOf(parameter: Tensor): Memory {
@@ -179,7 +176,9 @@ export abstract class Optimizer {
       .filter(([name, like]) => Object.hasOwn(state, name) && !sameShape(state[name].shape, like.shape))
       .map(([name, like]) => `${name} (expected ${formatShape(like.shape)}, got ${formatShape(state[name].shape)})`);
     for (const [name, t] of Object.entries(state)) {
-      if (isStep(name) && t.size !== 1) misshaped.push(`${name} (expected scalar, got ${formatShape(t.shape)})`);
+      if (!isStep(name)) continue;
+      if (t.size !== 1) misshaped.push(`${name} (expected scalar, got ${formatShape(t.shape)})`);
+      else if (!(t.item() >= 0)) misshaped.push(`${name} (expected a count, got ${t.item()})`);
     }
     if (unexpected.length + missing.length + misshaped.length > 0) {
       throw new StateDictError(`${this.constructor.name}.loadStateDict(state)`, missing, unexpected, misshaped);

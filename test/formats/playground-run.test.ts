@@ -90,9 +90,9 @@ describe("a run of the playground", () => {
         "FormatError: decodeRun(json): expected a run exported from the playground, got something else. Export the run again from the playground.",
         "FormatError: decodeRun(json): expected a run exported from the playground, got something else. Export the run again from the playground.",
         "FormatError: decodeRun(json): expected formatVersion 1, got 2. Export the run again from the playground.",
-        "FormatError: decodeRun(json): expected a list of networks, got 1. Export the run again from the playground.",
+        "FormatError: decodeRun(json): expected a list of at most two networks, got 1. Export the run again from the playground.",
         "FormatError: decodeRun(json): expected data and models in base64, got other characters. Export the run again from the playground.",
-        "FormatError: decodeRun(json): expected networks with name and steps, got {}. Export the run again from the playground.",
+        "FormatError: decodeRun(json): expected networks with name and steps, got {"name":undefined,"steps":undefined}. Export the run again from the playground.",
         "FormatError: decodeRun(json): expected data and models in base64, got undefined. Export the run again from the playground.",
       ]
     `);

@@ -185,16 +185,16 @@ test("length fields beyond the file, bombs, and names twice or outside are refus
   expect(1024 * (process.resourceUsage().maxRSS - before)).toBeLessThan(2e7 + 2e8);
   expect(answers).toMatchInlineSnapshot(`
     [
-      "FOLDER/data.npz: expected a whole NPZ file, got x of 4294967280 bytes in 131. Save it with numpy.savez.",
-      "FOLDER/data.npz: expected a whole NPZ file, got x of 1000000000 bytes in 131. Save it with numpy.savez.",
-      "FOLDER/data.npz: expected a whole NPZ file, got x of 1000000000 bytes in 989002. Save it with numpy.savez.",
+      "FOLDER/data.npz: expected unpacked bytes in proportion to the size of the file, got more than 402 bytes give cause for. Unpack the file first if you trust it.",
+      "FOLDER/data.npz: expected unpacked bytes in proportion to the size of the file, got more than 402 bytes give cause for. Unpack the file first if you trust it.",
+      "FOLDER/data.npz: expected unpacked bytes in proportion to the size of the file, got more than 989110 bytes give cause for. Unpack the file first if you trust it.",
       "FOLDER/data.npz: expected the arrays x and y, or x_train, y_train, x_test and y_test, got none of them. Save them with numpy.savez('data.npz', x=x, y=y).",
       "FOLDER/data.npz: expected a whole NPZ file, got x twice. Save it with numpy.savez.",
       "parseNpy(npy/x.npy): expected 799999992000 bytes of values for shape 99999999×1000, got 3. Check that the file is a complete NPY file.",
       "parseNpy(npy/x.npy): expected 8e+21 bytes of values for shape 1e+21, got 3. Check that the file is a complete NPY file.",
       "parseIdx(FOLDER/idx/train-images-idx3-ubyte): expected 7.9228162458924105e+28 values for shape 4294967295×4294967295×4294967295, got 16. Check that the file is a complete IDX file.",
-      "parseIdx(FOLDER/packed/train-images-idx3-ubyte.gz): expected at most 36120 bytes, got a header for 4294967295×2×2. Check that the file is a complete IDX file.",
-      "FOLDER/packed/train-images-idx3-ubyte.gz: expected a whole gzipped IDX file, got Cannot create a Buffer larger than 64 bytes. Download it again.",
+      "FOLDER/packed/train-images-idx3-ubyte.gz: expected unpacked bytes in proportion to the size of the file, got more than 35 bytes give cause for. Unpack the file first if you trust it.",
+      "FOLDER/packed/train-images-idx3-ubyte.gz: expected whole gzipped data, got Cannot create a Buffer larger than 64 bytes. Download or export it again.",
       "data.csv: expected lines of at most 16777216 bytes, got one of 20000000. Check that it is a CSV file.",
       "data.csv, row 2: expected quotes in pairs, got quoted field unterminated. Correct it, or drop such rows ({ skipBadRows: true }).",
     ]

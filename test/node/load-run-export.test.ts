@@ -78,16 +78,16 @@ describe("a run exported from the playground", () => {
       `"FormatError: loadRunExport(newer.json): expected formatVersion 1, got 2. Export the run again from the playground."`,
     );
     expect(refusal(written("empty.json", { ...stored, networks: undefined }))).toMatchInlineSnapshot(
-      `"FormatError: loadRunExport(empty.json): expected a list of networks, got undefined. Export the run again from the playground."`,
+      `"FormatError: loadRunExport(empty.json): expected a list of at most two networks, got undefined. Export the run again from the playground."`,
     );
     expect(refusal(written("names.json", { ...stored, networks: [{ name: "C" }] }))).toMatchInlineSnapshot(
-      `"FormatError: loadRunExport(names.json): expected networks with name and steps, got {"name":"C"}. Export the run again from the playground."`,
+      `"FormatError: loadRunExport(names.json): expected networks with name and steps, got {"name":"C","steps":undefined}. Export the run again from the playground."`,
     );
     expect(refusal(written("bytes.json", { ...stored, data: 7 }))).toMatchInlineSnapshot(
       `"FormatError: loadRunExport(bytes.json): expected data and models in base64, got number. Export the run again from the playground."`,
     );
     expect(refusal(written("cut.json", { ...stored, data: stored.data.slice(0, 400) }))).toMatchInlineSnapshot(
-      `"FormatError: loadRunExport(cut.json): expected data in gzip, got unexpected end of file. Export the run again from the playground."`,
+      `"FormatError: loadRunExport(cut.json): expected whole gzipped data, got unexpected end of file. Download or export it again."`,
     );
     const short = gunzipSync(Buffer.from(stored.data, "base64")).subarray(0, 300);
     expect(refusal(written("short.json", { ...stored, data: packed(short) }))).toMatchInlineSnapshot(

@@ -86,12 +86,15 @@ const three = (run: (x: Tensor) => Tensor, rule: Partial<Case> = {}): Case => ({
   run: ([x]) => run(x),
   ...rule,
 });
-const pool = (run: (x: Tensor) => Tensor): Case => ({
+const pool = (run: (x: Tensor) => Tensor, rule: Partial<Case> = {}): Case => ({
   sizes: plane,
   shapes: (s) => [image(s)],
   run: ([x]) => run(x),
   refused: ["h", "w"],
+  ...rule,
 });
+/** Of windows that lie on padding alone, where there are no values. */
+const ofPaddingAlone = (value: number): Partial<Case> => ({ value: () => value, refused: [] });
 const conv = (options: object, refused: readonly string[], sizes: Sizes = {}): Case => ({
   sizes: { ...plane, o: 4, k: 3, ...sizes },
   shapes: (s) => [image(s), [s["o"], s["c"], s["k"], s["k"]], [s["o"]]],
@@ -300,10 +303,13 @@ const cases: Readonly<Record<string, Case>> = {
     ...biased,
   },
   maxPool2d: pool((x) => maxPool2d(x, 2)),
-  "maxPool2d, padded": pool((x) => maxPool2d(x, 2, { padding: 1, stride: 1 })),
+  "maxPool2d, padded": pool(
+    (x) => maxPool2d(x, 2, { padding: 1, stride: 1 }),
+    ofPaddingAlone(Number.NEGATIVE_INFINITY),
+  ),
   avgPool2d: pool((x) => avgPool2d(x, 2)),
-  "avgPool2d, padded": pool((x) => avgPool2d(x, 3, { padding: 1 })),
-  globalAvgPool2d: pool(globalAvgPool2d),
+  "avgPool2d, padded": pool((x) => avgPool2d(x, 4, { padding: 2 }), ofPaddingAlone(Number.NaN)),
+  globalAvgPool2d: pool(globalAvgPool2d, ofPaddingAlone(Number.NaN)),
   BatchNorm: norm(({ c }) => new BatchNorm(c), ["c"]),
   "BatchNorm, rectified": norm(({ c }) => new BatchNorm(c), ["c"], { activation: "relu" }),
   "BatchNorm in ghost batches": norm(({ c }) => new BatchNorm(c, { virtualBatchSize: 2 }), ["c"]),
@@ -404,9 +410,11 @@ test("what has no value is refused with its axis", () => {
   const messages = [
     () => x.max(),
     () => x.max(2),
-    () => maxPool2d(x, 2, { padding: 1 }),
-    () => avgPool2d(zeros([2, 3, 4, 0]), 2, { padding: 1 }),
-    () => globalAvgPool2d(x),
+    () => maxPool2d(x, 2),
+    () => avgPool2d(zeros([2, 3, 4, 0]), 3, { padding: 1 }),
+    () => x.reshape([0, -1]),
+    () => x.reshape([-1, 2, 0]),
+    () => x.reshape([0, -1, -1]),
     () => convTranspose2d(x, zeros([3, 1, 2, 2])),
     () => conv2d(zeros([1, 3, 4, 4]), zeros([2, 3, 3, 0])),
     () => conv1d(zeros([1, 3, 4]), zeros([2, 3, 0])),
@@ -429,9 +437,11 @@ test("what has no value is refused with its axis", () => {
     [
       "ShapeError: Tensor(2×3×0×4).max(axis): expected at least one value along axis 2, got none (shape 2×3×0×4). Reduce an axis that has values.",
       "ShapeError: Tensor(2×3×0×4).max(axis): expected at least one value along axis 2, got none (shape 2×3×0×4). Reduce an axis that has values.",
-      "ShapeError: maxPool2d(x, kernel): expected at least one value along axis 2, got none (shape 2×3×0×4). Pass planes that have values.",
-      "ShapeError: avgPool2d(x, kernel): expected at least one value along axis 3, got none (shape 2×3×4×0). Pass planes that have values.",
-      "ShapeError: globalAvgPool2d(x): expected at least one value along axis 2, got none (shape 2×3×0×4). Pass planes that have values.",
+      "ShapeError: maxPool2d(x, kernel): expected planes of at least 2×2, got 0×4 (shape 2×3×0×4). Use larger images, a smaller kernel, or more padding.",
+      "ShapeError: avgPool2d(x, kernel): expected planes of at least 1×1, got 4×0 (shape 2×3×4×0). Use larger images, a smaller kernel, or more padding.",
+      "ShapeError: Tensor(2×3×0×4).reshape(shape): expected sizes that say what −1 stands for, got [0, -1], in which any size gives 0 values. Write the size instead of −1.",
+      "ShapeError: Tensor(2×3×0×4).reshape(shape): expected sizes that say what −1 stands for, got [-1, 2, 0], in which any size gives 0 values. Write the size instead of −1.",
+      "ShapeError: Tensor(2×3×0×4).reshape(shape): expected sizes that say what −1 stands for, got [0, -1, -1], in which any size gives 0 values. Write the size instead of −1.",
       "ShapeError: convTranspose2d(x, weight, bias): expected at least one value along axis 2, got none (shape 2×3×0×4). Pass planes that have values: how large the output of none is, is not defined.",
       "ShapeError: conv2d(x, weight, bias): expected at least one value along axis 3, got none (shape 2×3×3×0). Pass a weight whose kernel has at least one tap.",
       "ShapeError: conv1d(x, weight, bias): expected at least one value along axis 2, got none (shape 2×3×0). Pass a weight whose kernel has at least one tap.",

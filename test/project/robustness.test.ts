@@ -183,9 +183,9 @@ describe("odd networks", () => {
     const shared = new Linear(2, 2);
     const build = (layer: Linear) => new Sequential(layer, new ReLU(), layer);
     const bytes = saveModel(build(shared));
-    expect(message(() => loadModel(bytes))).toContain("a shared layer");
-    const { model } = loadModel(bytes, build(new Linear(2, 2)));
-    expect(model.parameters().length).toBe(2);
+    for (const { model } of [loadModel(bytes), loadModel(bytes, build(new Linear(2, 2)))]) {
+      expect(model.parameters().length).toBe(2);
+    }
   });
 
   test("a module that holds its parent has its parameters once", () => {
@@ -216,7 +216,9 @@ describe("odd networks", () => {
       { type: "MaxPool2d", arguments: [[null, null]] },
     ]) {
       const bytes = writeSafetensors({}, { evenkeel: JSON.stringify({ format: 1, architecture: layer }) });
-      expect(message(() => loadModel(bytes))).toMatch(/^FormatError: loadModel\(bytes\): expected what new/);
+      expect(message(() => loadModel(bytes))).toMatch(
+        /^FormatError: loadModel\(bytes\): expected (what new|parameters in proportion)/,
+      );
     }
   });
 

@@ -213,6 +213,16 @@ describeEachBackend("optimisers", () => {
     expect(await clipGradNorm([a, b], 10)).toBeCloseTo(1, 6);
   });
 
+  test("gradients whose norm is not finite are told, and left as they are", async () => {
+    for (const bad of [Number.POSITIVE_INFINITY, Number.NaN]) {
+      const [a, b] = [tensor([3, 4], { requiresGrad: true }), tensor([1], { requiresGrad: true })];
+      a.backward(Float32Array.of(3, bad));
+      b.backward(Float32Array.of(2));
+      expect(await clipGradNorm([a, b], 1)).toBe(bad);
+      expect([a.grad?.dataSync(), b.grad?.dataSync()]).toEqual([Float32Array.of(3, bad), Float32Array.of(2)]);
+    }
+  });
+
   test.each([
     ["Sgd", (p: Tensor[]) => new Sgd(p, { lr: 0.1, weightDecay: 0.01 })],
     ["Sgd with momentum", (p: Tensor[]) => new Sgd(p, { lr: 0.1, momentum: 0.9, nesterov: true })],

@@ -39,6 +39,22 @@ export interface Axis {
 /** 0 … count − 1 */
 export const range = (count: number): number[] => Array.from({ length: count }, (_, index) => index);
 
+/** The smallest and the largest of values of which there may be more than a call takes arguments; ∞ and −∞ of none. */
+export const smallest = (values: readonly number[]): number => values.reduce((a, b) => Math.min(a, b), Infinity);
+export const largest = (values: readonly number[]): number => values.reduce((a, b) => Math.max(a, b), -Infinity);
+
+/** The taps of a kernel by the remainder modulo the stride that they have, in the order in which remainders come up. */
+function tapsByRemainder(kernel: number, stride: number, dilation: number): Map<number, number[]> {
+  const groups = new Map<number, number[]>();
+  for (const k of range(kernel)) {
+    const remainder = (k * dilation) % stride;
+    const group = groups.get(remainder);
+    if (group === undefined) groups.set(remainder, [k]);
+    else group.push(k);
+  }
+  return groups;
+}
+
 /** One axis of the forward direction: a plane per remainder modulo the stride that a tap has, one job. */
 export function forwardAxis(
   size: number,
@@ -49,7 +65,8 @@ export function forwardAxis(
   dilation: number,
 ): Axis {
   const length = out + Math.floor(((kernel - 1) * dilation) / stride);
-  const remainders = [...new Set(range(kernel).map((k) => (k * dilation) % stride))];
+  const remainders = [...tapsByRemainder(kernel, stride, dilation).keys()];
+  const phaseOf = new Map(remainders.map((remainder, phase) => [remainder, phase]));
   const phases = remainders.map((remainder) => {
     const zeros = Math.min(Math.max(0, Math.ceil((padding - remainder) / stride)), length);
     const end = Math.min(length, Math.ceil((size + padding - remainder) / stride));
@@ -57,7 +74,7 @@ export function forwardAxis(
   });
   const places = range(kernel);
   const taps = places.map((k) => ({
-    phase: remainders.indexOf((k * dilation) % stride),
+    phase: phaseOf.get((k * dilation) % stride) ?? 0,
     shift: Math.floor((k * dilation) / stride),
   }));
   return { length, sourceStep: stride, resultStep: 1, phases, jobs: [{ places, taps, first: 0, count: out }] };
@@ -75,10 +92,11 @@ export function gradientAxis(
   padding: number,
   dilation: number,
 ): Axis {
+  const taps = tapsByRemainder(kernel, stride, dilation);
   const parts = range(Math.min(stride, size)).map((part) => {
     // Counted from the first value of the input, so that every part has one.
     const remainder = (part + padding) % stride;
-    const places = range(kernel).filter((k) => (k * dilation) % stride === remainder);
+    const places = taps.get(remainder) ?? [];
     const shifts = places.map((k) => Math.floor((k * dilation) / stride));
     return {
       places,
@@ -89,8 +107,8 @@ export function gradientAxis(
     };
   });
   const reading = parts.filter(({ places }) => places.length > 0);
-  const low = Math.min(...reading.map(({ q, shifts }) => q - Math.max(...shifts)));
-  const high = Math.max(...reading.map(({ q, count, shifts }) => q + count - Math.min(...shifts)));
+  const low = smallest(reading.map(({ q, shifts }) => q - largest(shifts)));
+  const high = largest(reading.map(({ q, count, shifts }) => q + count - smallest(shifts)));
   const jobs = parts.map(({ places, shifts, first, q, count }) => ({
     places,
     taps: shifts.map((shift) => ({ phase: 0, shift: q - shift - low })),

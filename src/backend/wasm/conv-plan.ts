@@ -1,5 +1,5 @@
 import type { ConvGeometry } from "../backend.js";
-import { type Axis, forwardAxis, gradientAxis, range } from "./conv-axes.js";
+import { type Axis, forwardAxis, gradientAxis, largest, range, smallest } from "./conv-axes.js";
 
 /**
  * Plans of convolutions: all that the kernels need to know of a geometry, as an array of i32 whose layout
@@ -49,11 +49,11 @@ function plan(
 ): ConvPlan {
   const { groups, channels, outChannels, sourceWidth, outWidth } = shape;
   // The zeros at the left of a row serve as those at the right of the row before.
-  const shared = Math.min(...horizontal.phases.map(({ zeros }) => zeros));
+  const shared = smallest(horizontal.phases.map(({ zeros }) => zeros));
   const rowStride = Math.max(
     horizontal.length - shared,
-    ...horizontal.phases.map(({ zeros, count }) => zeros + count),
-    ...horizontal.jobs.map(({ count }) => count),
+    largest(horizontal.phases.map(({ zeros, count }) => zeros + count)),
+    largest(horizontal.jobs.map(({ count }) => count)),
   );
   const phases = vertical.phases.length * horizontal.phases.length;
   const plane = vertical.length * rowStride + Math.max(0, horizontal.length - rowStride);
@@ -120,7 +120,7 @@ function plan(
     weightsSize += groups * Math.ceil(outChannels / 2) * 2 * channels * taps.length;
   }
   return {
-    words: Int32Array.from(words.concat(...tables)),
+    words: Int32Array.from([...words, ...tables.flat()]),
     weightsSize,
   };
 }

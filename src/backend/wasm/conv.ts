@@ -229,7 +229,7 @@ export function conv(runtime: Runtime): Convolutions<number> {
       if (isLinear(geometry)) gemm(x, weight, bias, y, linear(geometry).forward);
       else if (isPointwise(geometry)) pointwise(geometry, x, weight, bias ?? 0, y, channels, rows, false);
       else if (isWinograd(geometry)) fast.forward(x, weight, bias ?? 0, y, geometry);
-      else if (geometry.outHeight * geometry.outWidth > 0) {
+      else {
         const steps = { groupStep: rows * channels * taps, rowStep: channels * taps, channelStep: taps };
         if (isByPlane(geometry, channels, rows)) {
           direct(forwardPlan(geometry, 1), geometry, x, weight, steps, bias ?? 0, y);
@@ -244,7 +244,7 @@ export function conv(runtime: Runtime): Convolutions<number> {
       if (isLinear(geometry)) gemm(dy, weight, null, dx, linear(geometry).inputGradient);
       else if (isPointwise(geometry)) pointwise(geometry, dy, weight, 0, dx, channels, rows, true);
       else if (isWinogradForInput(geometry)) fast.inputGradient(dy, weight, dx, geometry);
-      else if (geometry.height * geometry.width > 0) {
+      else {
         const steps = { groupStep: rows * channels * taps, rowStep: taps, channelStep: rows * taps };
         const isDense = geometry.stride.every((count) => count === 1);
         if (isDense && isByPlane(geometry, channels, rows)) {

@@ -1,6 +1,8 @@
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { DataError } from "../../errors.js";
+import { DataError, FormatError } from "../../errors.js";
+import { FileBudget } from "../../formats/file-budget.js";
+import { isObject, parseJsonObject } from "../../formats/json.js";
 import { AppendLog } from "../../node/append-log.js";
 import { lockFile } from "../../node/file-lock.js";
 import { makeFolder, writeWhole } from "../../node/files.js";
@@ -90,15 +92,20 @@ function wholeLines(file: string): string[] {
 }
 
 function parse<Line>(text: string, file: string, line: number): Line {
+  const where = `${file}, line ${line}`;
+  const fault = (expected: string, received: string): FormatError =>
+    new FormatError({ where, expected, received, cure: "Remove the line." });
   try {
-    const value = JSON.parse(text);
-    if (typeof value === "object" && value !== null && (line === 1 ? "study" in value : "measures" in value))
-      return value;
+    const value = parseJsonObject(text, { budget: new FileBudget(where, text.length), fault });
+    const { study, begun, key, measures } = value;
+    const isWhole =
+      line === 1 ? isObject(study) && typeof begun === "string" : typeof key === "string" && isObject(measures);
+    if (isWhole) return value as Line;
   } catch {
     // Told below.
   }
   throw new DataError({
-    where: `${file}, line ${line}`,
+    where,
     expected: line === 1 ? "what the study is of" : "a trial",
     received: text.slice(0, 40),
     cure: "Remove the line, or choose another --out.",

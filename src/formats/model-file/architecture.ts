@@ -1,6 +1,9 @@
+import { withClaims } from "../../create.js";
 import { FormatError } from "../../errors.js";
 import { layerClasses, layerName } from "../../nn/layer-classes.js";
 import { type AnyModule, Module } from "../../nn/module.js";
+import { shown } from "../../shown.js";
+import type { FileBudget } from "../file-budget.js";
 
 /** A layer as data: its class and what its constructor takes; layers inside it are such data too. */
 export interface Architecture {
@@ -28,37 +31,57 @@ function describeLayer(model: AnyModule): Architecture | null {
   return described.includes(null) ? null : { type, arguments: described };
 }
 
-/** The network that data describe, with initial parameters. @throws FormatError if a layer is not one of Evenkeel's own */
-export function buildArchitecture(architecture: unknown): Module {
-  const { type, arguments: given } = (architecture ?? {}) as Partial<Architecture>;
-  if (typeof type === "string" && Object.hasOwn(layerClasses, type) && Array.isArray(given)) {
-    try {
-      // What a file says is checked by the constructors, as is what a program says.
-      return Reflect.construct(layerClasses[type], given.map(buildArgument));
-    } catch (cause) {
-      if (cause instanceof FormatError) throw cause;
-      throw new FormatError(
-        {
-          where: "loadModel(bytes)",
-          expected: `what new ${type}() takes`,
-          received: JSON.stringify(given),
-          cure: "Check that the file is complete and was written by Evenkeel.",
-        },
-        { cause },
-      );
-    }
-  }
-  throw new FormatError({
-    where: "loadModel(bytes)",
-    expected: `a layer of ${Object.keys(layerClasses).join(", ")}`,
-    received: JSON.stringify(type) ?? "none",
-    cure: "Load it with the version of Evenkeel that wrote it, or a newer one.",
-  });
+/** So deep may layers stand in layers. */
+const deepest = 100;
+
+const damaged = "Check that the file is complete and was written by Evenkeel.";
+
+/**
+ * The network that data describe, with initial parameters.
+ *
+ * @param budget - of the file that the data come from
+ * @throws FormatError if a layer is not one of Evenkeel's own, or there is more of them than the budget allows
+ */
+export function buildArchitecture(architecture: unknown, budget: FileBudget): Module {
+  const ask = (values: number): void => budget.spend("values", values);
+  return withClaims(ask, () => buildLayer(architecture, budget, 0));
 }
 
-/** An argument of a constructor: the layer that it describes, or the value itself. */
-function buildArgument(argument: unknown): unknown {
-  return typeof argument === "object" && argument !== null && "type" in argument
-    ? buildArchitecture(argument)
-    : argument;
+function buildLayer(architecture: unknown, budget: FileBudget, depth: number): Module {
+  const { type, arguments: given } = (architecture ?? {}) as Partial<Architecture>;
+  budget.spend("layers", 1);
+  if (depth > deepest) throw malformed(`layers nested at most ${deepest} deep`, "deeper ones", damaged);
+  if (typeof type !== "string" || !Object.hasOwn(layerClasses, type)) {
+    throw malformed(
+      `a layer of ${Object.keys(layerClasses).join(", ")}`,
+      type === undefined ? "none" : shown(type),
+      "Load it with the version of Evenkeel that wrote it, or a newer one.",
+    );
+  }
+  if (!Array.isArray(given)) throw malformed(`what new ${type}() takes`, shown(given), damaged);
+  const made: Module[] = [];
+  /** An argument of a constructor: the layer that it describes, or the value itself. */
+  const build = (argument: unknown): unknown => {
+    if (typeof argument !== "object" || argument === null || !("type" in argument)) return argument;
+    const layer = buildLayer(argument, budget, depth + 1);
+    made.push(layer);
+    return layer;
+  };
+  try {
+    // What a file says is checked by the constructors, as is what a program says.
+    return Reflect.construct(layerClasses[type], given.map(build));
+  } catch (cause) {
+    for (const layer of made) disposeParameters(layer);
+    if (cause instanceof FormatError) throw cause;
+    throw malformed(`what new ${type}() takes`, shown(given), damaged, cause);
+  }
+}
+
+/** Frees the parameters of a network that nobody is going to have; what little its buffers hold is left to the garbage collector. */
+export function disposeParameters(model: AnyModule): void {
+  for (const t of model.parameters()) t.dispose();
+}
+
+function malformed(expected: string, received: string, cure: string, reason?: unknown): FormatError {
+  return new FormatError({ where: "loadModel(bytes)", expected, received, cure }, { cause: reason });
 }

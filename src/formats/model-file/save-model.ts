@@ -12,12 +12,16 @@ import type { NetworkOptions } from "../../networks/networks.js";
 import { type AnyModule, Module } from "../../nn/module.js";
 import { RunningNorm } from "../../nn/norms/running-norm.js";
 import { scope } from "../../scope.js";
+import { shown } from "../../shown.js";
 import { Tensor } from "../../tensor.js";
 import { version } from "../../version.js";
 import { warn } from "../../warnings.js";
+import { FileBudget } from "../file-budget.js";
+import { isObject, parseJsonObject, toJson } from "../json.js";
 import { readSafetensors, readSafetensorsMetadata, writeSafetensors } from "../safetensors/safetensors.js";
-import { type Architecture, buildArchitecture, describeArchitecture } from "./architecture.js";
-import { buildGraph, constantName, describeGraph, type GraphRecord } from "./graph-record.js";
+import { type Architecture, buildArchitecture, describeArchitecture, disposeParameters } from "./architecture.js";
+import { buildGraph } from "./build-graph.js";
+import { constantName, describeGraph, type GraphRecord } from "./graph-record.js";
 
 /** Where a network came from, so that one with classes of its own can be built again. */
 export interface NetworkRecord {
@@ -162,10 +166,13 @@ export function saveModel(model: AnyModule, meta: ModelMeta = {}, options: SaveM
     state[key].dispose();
     delete state[key];
   }
-  const bytes = writeSafetensors({ ...state, ...Object.fromEntries(constants) }, { [entry]: JSON.stringify(header) });
-  for (const t of Object.values(state)) t.dispose();
-  if (parts !== null && !(model instanceof Graph)) for (const t of parts.constants) t.dispose();
-  return bytes;
+  try {
+    const json = toJson("saveModel(model, meta)", header);
+    return writeSafetensors({ ...state, ...Object.fromEntries(constants) }, { [entry]: json });
+  } finally {
+    for (const t of Object.values(state)) t.dispose();
+    if (parts !== null && !(model instanceof Graph)) for (const t of parts.constants) t.dispose();
+  }
 }
 
 /** The graph of a network that is no tree of layers; null, with a warning, where there is none. */
@@ -233,13 +240,18 @@ export function loadModel(bytes: Uint8Array, options: Module | LoadModelOptions 
   const { tensors, metadata } = readSafetensors(bytes);
   try {
     const header = parseHeader(metadata[entry]);
-    const model = into ?? buildModel(header, tensors, ops);
-    const isConstant = (name: string): boolean => header?.graph !== undefined && name.startsWith(constantName(""));
-    const state = Object.fromEntries(Object.entries(tensors).filter(([name]) => !isConstant(name)));
-    model.loadStateDict(withTied(model, state));
-    const modules = new Map(model.namedModules());
-    for (const name of Array.isArray(header?.frozen) ? header.frozen : []) freeze(name, modules.get(name));
-    for (const [name, count] of Object.entries(header?.skippedBatches ?? {})) setSkipped(modules.get(name), count);
+    const model = into ?? buildModel(header, tensors, ops, new FileBudget("loadModel(bytes)", bytes.length));
+    try {
+      const isConstant = (name: string): boolean => header?.graph !== undefined && name.startsWith(constantName(""));
+      const state = Object.fromEntries(Object.entries(tensors).filter(([name]) => !isConstant(name)));
+      model.loadStateDict(withTied(model, state));
+      const modules = new Map(model.namedModules());
+      for (const name of header?.frozen ?? []) freeze(name, modules.get(name));
+      for (const [name, count] of Object.entries(header?.skippedBatches ?? {})) setSkipped(modules.get(name), count);
+    } catch (cause) {
+      if (into === undefined) disposeParameters(model);
+      throw cause;
+    }
     return { model, meta: header?.meta ?? {}, versions: versionsOf(header) };
   } finally {
     for (const t of Object.values(tensors)) t.dispose();
@@ -262,10 +274,11 @@ function buildModel(
   header: Header | null,
   tensors: Readonly<Record<string, Tensor>>,
   ops: NonNullable<LoadModelOptions["ops"]>,
+  budget: FileBudget,
 ): Module {
-  if (header?.graph === undefined) return buildArchitecture(checkArchitecture(header));
+  if (header?.graph === undefined) return buildArchitecture(checkArchitecture(header), budget);
   // One that gives several tensors is called as it was written.
-  return buildGraph(header.graph, tensors, ops) as unknown as Module;
+  return buildGraph(header.graph, tensors, ops, budget) as unknown as Module;
 }
 
 /**
@@ -306,18 +319,22 @@ function setSkipped(module: AnyModule | undefined, skippedBatches: number): void
 
 function parseHeader(text: string | undefined): Header | null {
   if (text === undefined) return null;
-  try {
-    const header = JSON.parse(text);
-    if (header?.format === 1) return header;
-  } catch {
-    // Told below.
+  const fault = (expected: string, received: string, cure = "Check that the file is complete."): FormatError =>
+    new FormatError({ where: "loadModel(bytes)", expected: `${expected} in the metadata`, received, cure });
+  const header = parseJsonObject(text, { budget: new FileBudget("loadModel(bytes)", text.length), fault });
+  if (header["format"] !== 1) {
+    const cure = "Load it with the version of Evenkeel that wrote it, or a newer one.";
+    throw fault("format 1", shown(header["format"]), cure);
   }
-  throw new FormatError({
-    where: "loadModel(bytes)",
-    expected: "metadata of format 1",
-    received: text.slice(0, 40),
-    cure: "Load it with the version of Evenkeel that wrote it, or a newer one.",
-  });
+  const { evenkeel = "", frozen = [], skippedBatches = {}, meta = {} } = header;
+  const isWhole =
+    typeof evenkeel === "string" &&
+    Array.isArray(frozen) &&
+    frozen.every((name) => typeof name === "string") &&
+    isObject(skippedBatches) &&
+    isObject(meta);
+  if (isWhole) return header as unknown as Header;
+  throw fault("what saveModel writes", shown({ evenkeel, frozen, skippedBatches, meta }));
 }
 
 function checkArchitecture(header: Header | null): Architecture {

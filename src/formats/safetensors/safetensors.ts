@@ -1,8 +1,11 @@
 import { tensor } from "../../create.js";
 import { FormatError } from "../../errors.js";
 import { type Shape, sizeOf } from "../../shape.js";
+import { shown } from "../../shown.js";
 import type { Tensor } from "../../tensor.js";
-import { bfloatToNumber, halfToNumber } from "../half.js";
+import { FileBudget } from "../file-budget.js";
+import { bfloatToNumber, halfToNumber, quarterToNumber } from "../half.js";
+import { isObject, parseJsonObject } from "../json.js";
 
 /** What a safetensors file holds. */
 export interface SafetensorsFile {
@@ -10,37 +13,33 @@ export interface SafetensorsFile {
   readonly tensors: Record<string, Tensor>;
   /** Free text by name. */
   readonly metadata: Record<string, string>;
+  /** The type of each tensor that is of no type Evenkeel reads, such as `C64`, by name: it is left out of `tensors`. */
+  readonly unread: Record<string, string>;
 }
 
-const bytesPerValue: Readonly<Record<string, number>> = {
-  ...{ F64: 8, F32: 4, F16: 2, BF16: 2 },
-  ...{ I64: 8, I32: 4, I16: 2, I8: 1, U8: 1, BOOL: 1 },
+interface NumberType {
+  readonly bytes: number;
+  /** Reads the value at a byte. */
+  readonly read: (data: DataView, at: number) => number;
+}
+
+const numberTypes: Readonly<Record<string, NumberType>> = {
+  F64: { bytes: 8, read: (data, at) => data.getFloat64(at, true) },
+  F32: { bytes: 4, read: (data, at) => data.getFloat32(at, true) },
+  F16: { bytes: 2, read: (data, at) => halfToNumber(data.getUint16(at, true)) },
+  BF16: { bytes: 2, read: (data, at) => bfloatToNumber(data.getUint16(at, true)) },
+  F8_E5M2: { bytes: 1, read: (data, at) => halfToNumber(data.getUint8(at) << 8) },
+  F8_E4M3: { bytes: 1, read: (data, at) => quarterToNumber(data.getUint8(at)) },
+  I64: { bytes: 8, read: (data, at) => Number(data.getBigInt64(at, true)) },
+  I32: { bytes: 4, read: (data, at) => data.getInt32(at, true) },
+  I16: { bytes: 2, read: (data, at) => data.getInt16(at, true) },
+  I8: { bytes: 1, read: (data, at) => data.getInt8(at) },
+  U64: { bytes: 8, read: (data, at) => Number(data.getBigUint64(at, true)) },
+  U32: { bytes: 4, read: (data, at) => data.getUint32(at, true) },
+  U16: { bytes: 2, read: (data, at) => data.getUint16(at, true) },
+  U8: { bytes: 1, read: (data, at) => data.getUint8(at) },
+  BOOL: { bytes: 1, read: (data, at) => data.getUint8(at) },
 };
-
-/** Reads value i of a type of {@link bytesPerValue}. */
-function readValue(data: DataView, type: string, i: number): number {
-  const at = i * bytesPerValue[type];
-  switch (type) {
-    case "F64":
-      return data.getFloat64(at, true);
-    case "F32":
-      return data.getFloat32(at, true);
-    case "F16":
-      return halfToNumber(data.getUint16(at, true));
-    case "BF16":
-      return bfloatToNumber(data.getUint16(at, true));
-    case "I64":
-      return Number(data.getBigInt64(at, true));
-    case "I32":
-      return data.getInt32(at, true);
-    case "I16":
-      return data.getInt16(at, true);
-    case "I8":
-      return data.getInt8(at);
-    default:
-      return data.getUint8(at);
-  }
-}
 
 /**
  * Writes tensors as a safetensors file: eight bytes of header length, a JSON header, and the values as little-endian float32.
@@ -84,12 +83,6 @@ function fault(expected: string, received: string): FormatError {
   });
 }
 
-/** What a file says, short enough for a message. */
-function quote(value: unknown): string {
-  const text = JSON.stringify(value);
-  return text.length > 60 ? `${text.slice(0, 60)}…` : text;
-}
-
 /** The JSON object at the start of the file, and how many bytes stand before the values. */
 function readHeader(bytes: Uint8Array): { readonly header: Record<string, unknown>; readonly start: number } {
   if (!(bytes instanceof Uint8Array)) throw fault("a Uint8Array", Object.prototype.toString.call(bytes).slice(8, -1));
@@ -102,51 +95,19 @@ function readHeader(bytes: Uint8Array): { readonly header: Record<string, unknow
     throw fault(`a header of ${length} bytes`, `${bytes.length - 8} bytes in all`);
   }
   if (length > longestHeader) throw fault(`a header of at most ${longestHeader} bytes`, String(length));
-  let header: unknown;
+  let json: string;
   try {
-    const json = new TextDecoder("utf-8", { fatal: true }).decode(bytes.subarray(8, 8 + length));
-    checkNames(json);
-    header = JSON.parse(json);
-  } catch (cause) {
-    if (cause instanceof FormatError) throw cause;
-    throw fault("a JSON header", cause instanceof Error ? quote(cause.message) : String(cause));
+    json = new TextDecoder("utf-8", { fatal: true }).decode(bytes.subarray(8, 8 + length));
+  } catch {
+    throw fault("a JSON header", "bytes that are no text in UTF-8");
   }
-  if (!isRecord(header)) throw fault("a JSON object as header", typeof header);
-  return { header, start: 8 + length };
+  const budget = new FileBudget("readSafetensors(bytes)", bytes.length);
+  return { header: parseJsonObject(json, { budget, mostParts, fault }), start: 8 + length };
 }
 
 /** Far beyond any model; what JSON.parse makes of a header stays below 200 MB. */
 const longestHeader = 2 ** 24;
-const mostParts = 2 ** 19;
-
-/** Refuses a name that stands twice in one object, of which JSON.parse would keep the last, and a header of too many parts. */
-function checkNames(json: string): void {
-  const open: (Set<string> | null)[] = [];
-  let text = "";
-  let parts = 0;
-  for (let i = 0; i < json.length; i++) {
-    const character = json[i];
-    if (character === '"') {
-      const start = i++;
-      while (i < json.length && json[i] !== '"') i += json[i] === "\\" ? 2 : 1;
-      text = json.slice(start, i + 1);
-    } else if (character === "{" || character === "[") {
-      open.push(null);
-    } else if (character === "}" || character === "]") {
-      open.pop();
-    } else if (character === ":") {
-      const name = text.includes("\\") ? JSON.parse(text) : text.slice(1, -1);
-      const names = open.pop() ?? new Set();
-      if (names.has(name)) throw fault("each name once", `${quote(name)} twice`);
-      open.push(names.add(name));
-    } else if (character !== ",") {
-      continue;
-    }
-    if (++parts > mostParts || open.length > 8) {
-      throw fault(`a flat header of at most ${mostParts} parts`, open.length > 8 ? "a deeper one" : "more");
-    }
-  }
-}
+const mostParts = 2 ** 18;
 
 /** The free text of a safetensors file, by name, without its tensors. @throws FormatError if the file has no header */
 export function readSafetensorsMetadata(bytes: Uint8Array): Record<string, string> {
@@ -154,7 +115,8 @@ export function readSafetensorsMetadata(bytes: Uint8Array): Record<string, strin
 }
 
 /**
- * Reads a safetensors file, of any writer. Values of other types (F64, F16, BF16, integers) become float32.
+ * Reads a safetensors file, of any writer. Values of other types (F64, F16, BF16, F8, integers) become float32; tensors of types that are no
+ * such numbers are named in `unread`.
  *
  * @throws FormatError if the file is cut short or is none: the tensors' bytes must fill the rest of it, each byte belonging to one of them
  */
@@ -166,12 +128,20 @@ export function readSafetensors(bytes: Uint8Array): SafetensorsFile {
   checkLayout(entries, bytes.length - start);
   const tensors: [string, Tensor][] = [];
   try {
-    for (const entry of entries) tensors.push([entry.name, tensor(readValues(bytes, start, entry), entry.shape)]);
+    for (const entry of entries) {
+      const values = readValues(bytes, start, entry);
+      if (values !== null) tensors.push([entry.name, tensor(values, entry.shape)]);
+    }
   } catch (cause) {
     for (const [, t] of tensors) t.dispose();
     throw cause;
   }
-  return { tensors: Object.fromEntries(tensors), metadata: textEntries(header["__metadata__"]) };
+  const unread = entries.filter(({ type }) => !isRead(type)).map(({ name, type }) => [name, type]);
+  return {
+    tensors: Object.fromEntries(tensors),
+    metadata: textEntries(header["__metadata__"]),
+    unread: Object.fromEntries(unread),
+  };
 }
 
 /** A tensor as the header describes it: its bytes lie from `start` to `end` behind the header. */
@@ -183,12 +153,19 @@ interface Entry {
   readonly end: number;
 }
 
-function readValues(bytes: Uint8Array, base: number, { type, shape, start, end }: Entry): Float32Array {
+function isRead(type: string): boolean {
+  return Object.hasOwn(numberTypes, type);
+}
+
+/** The values of a tensor; null if they are of no type that is read. */
+function readValues(bytes: Uint8Array, base: number, { type, shape, start, end }: Entry): Float32Array | null {
+  if (!isRead(type)) return null;
   const from = bytes.byteOffset + base + start;
   if (type === "F32") return new Float32Array(bytes.buffer.slice(from, from + end - start));
   const data = new DataView(bytes.buffer, from, end - start);
   const values = new Float32Array(sizeOf(shape));
-  for (let i = 0; i < values.length; i++) values[i] = readValue(data, type, i);
+  const { bytes: width, read } = numberTypes[type];
+  for (let i = 0; i < values.length; i++) values[i] = read(data, i * width);
   return values;
 }
 
@@ -196,14 +173,10 @@ function readValues(bytes: Uint8Array, base: number, { type, shape, start, end }
 function checkLayout(entries: readonly Entry[], room: number): void {
   let at = 0;
   for (const { name, start, end } of entries.toSorted((a, b) => a.start - b.start || a.end - b.end)) {
-    if (start !== at) throw fault(`the bytes of ${quote(name)} from ${at} on`, `bytes ${start} to ${end}`);
+    if (start !== at) throw fault(`the bytes of ${shown(name)} from ${at} on`, `bytes ${start} to ${end}`);
     at = end;
   }
   if (at !== room) throw fault(`${at} bytes of values`, String(room));
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 function isCounts(value: unknown): value is number[] {
@@ -211,25 +184,22 @@ function isCounts(value: unknown): value is number[] {
 }
 
 function checkEntry(name: string, entry: unknown): Entry {
-  const { dtype, shape, data_offsets: offsets } = isRecord(entry) ? entry : {};
-  if (typeof dtype !== "string" || !Object.hasOwn(bytesPerValue, dtype)) {
-    throw fault(
-      `a number type of ${Object.keys(bytesPerValue).join(", ")} for ${quote(name)}`,
-      dtype === undefined ? "none" : quote(dtype),
-    );
+  const { dtype, shape, data_offsets: offsets } = isObject(entry) ? entry : {};
+  if (typeof dtype !== "string") {
+    throw fault(`a number type for ${shown(name)}`, dtype === undefined ? "none" : shown(dtype));
   }
   if (!isCounts(shape) || !isCounts(offsets) || offsets.length !== 2) {
-    throw fault(`a shape and two offsets for ${quote(name)}`, quote(entry));
+    throw fault(`a shape and two offsets for ${shown(name)}`, shown(entry));
   }
   const [start, end] = offsets;
-  if (end - start !== sizeOf(shape) * bytesPerValue[dtype]) {
-    throw fault(`${sizeOf(shape)} values of ${dtype} for ${quote(name)}`, `bytes ${start} to ${end}`);
+  if (end < start || (isRead(dtype) && end - start !== sizeOf(shape) * numberTypes[dtype].bytes)) {
+    throw fault(`${sizeOf(shape)} values of ${dtype} for ${shown(name)}`, `bytes ${start} to ${end}`);
   }
   return { name, type: dtype, shape, start, end };
 }
 
 function textEntries(metadata: unknown): Record<string, string> {
-  if (!isRecord(metadata)) return {};
+  if (!isObject(metadata)) return {};
   return Object.fromEntries(
     Object.entries(metadata).filter((entry): entry is [string, string] => typeof entry[1] === "string"),
   );

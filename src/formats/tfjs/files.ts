@@ -1,4 +1,4 @@
-import { isObject, type JsonObject, malformed, parseJsonObject, printable } from "./json.js";
+import { isObject, type JsonObject, malformed, parseModelJson, printable } from "./json.js";
 import { checkSpec, cutWeights, type TfjsWeightSpec, type Weight } from "./weights.js";
 
 /** A model of TensorFlow.js as it lies in files. */
@@ -49,7 +49,7 @@ interface Group {
  */
 export function tfjsWeightPaths(model: Uint8Array): string[] {
   const where = "tfjsWeightPaths(model)";
-  return manifestOf(where, parseJsonObject(where, model)).flatMap(({ paths }) => paths);
+  return manifestOf(where, parseModelJson(where, model)).flatMap(({ paths }) => paths);
 }
 
 function manifestOf(where: string, { weightsManifest }: JsonObject): Group[] {
@@ -73,21 +73,22 @@ function manifestOf(where: string, { weightsManifest }: JsonObject): Group[] {
   });
 }
 
-/** A model from elsewhere must not choose what is read or written. */
-function checkPath(where: string, path: unknown): string {
-  const isPlain =
-    typeof path === "string" && /^[^\\:\0]+$/.test(path) && path.split("/").every((part) => !/^\.{0,2}$/.test(part));
-  if (!isPlain) throw malformed(where, "paths of weight files in its own folder", printable(path));
+/** A path below the model's folder, without the `./` that TF.js's own downloads put before it: a model from elsewhere must not choose what is read or written. */
+function checkPath(where: string, given: unknown): string {
+  const path = typeof given === "string" ? given.replace(/^\.\//, "") : "";
+  const isPlain = /^[^\\:\0]+$/.test(path) && path.split("/").every((part) => !/^\.{0,2}$/.test(part));
+  if (!isPlain) throw malformed(where, "paths of weight files in its own folder", printable(given));
   return path;
 }
 
 /** @throws FormatError if the files are not whole */
 export function readTfjs(where: string, { model, shards }: TfjsFiles): TfjsParts {
-  const { weightsManifest, ...document } = parseJsonObject(where, model);
+  const { weightsManifest, ...document } = parseModelJson(where, model);
   const groups = manifestOf(where, { weightsManifest }).map(({ paths, specs }) => {
     const parts = paths.map((path) => {
-      if (!Object.hasOwn(shards, path)) throw malformed(where, `the weight file ${printable(path)}`, "none");
-      return shards[path];
+      const found = [path, `./${path}`].find((name) => Object.hasOwn(shards, name));
+      if (found === undefined) throw malformed(where, `the weight file ${printable(path)}`, "none");
+      return shards[found];
     });
     return cutWeights(where, specs, concat(parts));
   });

@@ -1,16 +1,8 @@
 import { FormatError } from "../../errors.js";
+import { FileBudget } from "../file-budget.js";
+import { type JsonObject, parseJsonObject } from "../json.js";
 
-/** An object of a JSON file. */
-export interface JsonObject {
-  [key: string]: unknown;
-}
-
-/** How deep lists and objects may stand in each other: networks in networks take eight levels each. */
-const maxDepth = 200;
-
-export function isObject(value: unknown): value is JsonObject {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
-}
+export { isObject, type JsonObject } from "../json.js";
 
 /** A refusal of a file whose content makes no sense. */
 export function malformed(where: string, expected: string, received: string): FormatError {
@@ -24,38 +16,14 @@ export function printable(value: unknown): string {
   return plain.length <= 100 ? plain : `${plain.slice(0, 99)}…`;
 }
 
-/**
- * The object that a JSON file holds.
- *
- * @throws FormatError if it holds something else, or is nested too deep for what walks it
- */
-export function parseJsonObject(where: string, bytes: Uint8Array): JsonObject {
-  checkDepth(where, bytes);
-  let value: unknown;
+/** The object that a model.json holds. @throws FormatError if it holds something else, or is nested too deep for what walks it */
+export function parseModelJson(where: string, bytes: Uint8Array): JsonObject {
+  const fault = (expected: string, received: string): FormatError => malformed(where, expected, received);
+  let text: string;
   try {
-    value = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
-  } catch (cause) {
-    const received = printable(cause instanceof Error ? cause.message : cause);
-    const cure = "Check that the file is a complete model.json.";
-    throw new FormatError({ where, expected: "a model.json of TensorFlow.js", received, cure }, { cause });
+    text = new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+  } catch {
+    throw fault("a model.json of TensorFlow.js", "bytes that are no text in UTF-8");
   }
-  if (!isObject(value)) throw malformed(where, "a JSON object", Array.isArray(value) ? "a list" : printable(value));
-  return value;
-}
-
-function checkDepth(where: string, bytes: Uint8Array): void {
-  const [quote, backslash, openList, closeList, openObject, closeObject] = [0x22, 0x5c, 0x5b, 0x5d, 0x7b, 0x7d];
-  let depth = 0;
-  let isText = false;
-  for (let i = 0; i < bytes.length; i++) {
-    const byte = bytes[i];
-    if (isText) {
-      if (byte === backslash) i++;
-      else if (byte === quote) isText = false;
-    } else if (byte === quote) isText = true;
-    else if (byte === closeList || byte === closeObject) depth--;
-    else if ((byte === openList || byte === openObject) && ++depth > maxDepth) {
-      throw malformed(where, `at most ${maxDepth} lists and objects inside each other`, "more");
-    }
-  }
+  return parseJsonObject(text, { budget: new FileBudget(where, bytes.length), fault });
 }

@@ -134,10 +134,17 @@ export abstract class RunningNorm extends Norm implements AffineLayer {
     return this.#running.observe(observer);
   }
 
+  /** @internal */
+  override ownTensors(): Tensor[] {
+    const { tensors } = this.#running;
+    return tensors === null ? super.ownTensors() : [...super.ownTensors(), tensors.counters];
+  }
+
   override getExtraState(): RunningNormState | null {
     return this.#running.state;
   }
 
+  /** @throws ArgumentError if it is not what {@link RunningNorm.getExtraState} gave */
   override setExtraState(state: RunningNormState): void {
     this.#running.state = state;
   }
@@ -161,6 +168,7 @@ export abstract class RunningNorm extends Norm implements AffineLayer {
     const common = { eps, momentum, unbiased, affine: weight !== null, trackRunningStats: runningMean !== null };
     return {
       constructorArguments: [numFeatures, { ...common, ...options }],
+      keepsNothing: true,
       fusesRelu: true,
       channels: () => numFeatures,
       rank: same,

@@ -1,6 +1,7 @@
 import { ones, zeros } from "../../create.js";
 import { ArgumentError } from "../../errors.js";
 import type { RunningStatistics as RunningTensors } from "../../ops/renorm-factors.js";
+import { shown } from "../../shown.js";
 import { empty, type Tensor, view } from "../../tensor.js";
 import { warn, warnOnce } from "../../warnings.js";
 import { readMoments, varianceError } from "./batch-moments.js";
@@ -127,6 +128,7 @@ export class RunningStatistics {
     mean.backend.fill(mean.block, mean.size, 0);
     variance.backend.fill(variance.block, variance.size, 1);
     counters.backend.fill(counters.block, 2, 0);
+    markChanged(this.tensors);
   }
 
   observe(observer: (moments: Tensor) => void): () => void {
@@ -142,15 +144,18 @@ export class RunningStatistics {
     return { frozen, normalizeWith, updateRunning, momentum, skippedBatches };
   }
 
+  /** @throws ArgumentError if it is not what {@link RunningStatistics.state} gave, as a file may say */
   set state(state: RunningNormState) {
     if (this.tensors === null) return;
-    this.#frozen = state.frozen;
-    this.normalizeWith = state.normalizeWith;
-    this.updateRunning = state.updateRunning;
-    this.#momentum = state.momentum;
+    const { frozen, normalizeWith, updateRunning, momentum, skippedBatches } = checkState(this.#layer, state);
+    this.#frozen = frozen;
+    this.normalizeWith = normalizeWith;
+    this.updateRunning = updateRunning;
+    this.#momentum = momentum;
     const { counters } = this.tensors;
     const [tracked] = counters.dataSync();
-    counters.backend.write(counters.block, Float32Array.of(tracked, state.skippedBatches));
+    counters.backend.write(counters.block, Float32Array.of(tracked, skippedBatches));
+    counters.storage.version++;
   }
 
   /** What a layer normalises with in evaluation. @throws ArgumentError if eps is 0 and a channel has no variance */
@@ -187,6 +192,7 @@ export class RunningStatistics {
     if (isMasked) this.#warnIfEmpty(channelMoments);
     const running = [mean.block, variance.block, counters.block] as const;
     backend.updateRunning(channelMoments.block, numFeatures, ...running, momentum, unbiased);
+    markChanged(this.tensors);
     if (channelMoments !== moments) channelMoments.dispose();
   }
 
@@ -211,6 +217,24 @@ export class RunningStatistics {
   }
 }
 
+/** What a file gives as a layer's {@link RunningNormState}. @throws ArgumentError if it is none */
+function checkState(layer: RunningNorm, state: RunningNormState): RunningNormState {
+  const { frozen, normalizeWith, updateRunning, momentum, skippedBatches } = (state ?? {}) as Partial<RunningNormState>;
+  const isWhole =
+    typeof frozen === "boolean" &&
+    (normalizeWith === "batch" || normalizeWith === "running") &&
+    typeof updateRunning === "boolean" &&
+    (momentum === "cumulative" || (typeof momentum === "number" && momentum >= 0 && momentum < 1)) &&
+    Number.isSafeInteger(skippedBatches);
+  if (isWhole) return state;
+  throw new ArgumentError({
+    where: `${layer}.setExtraState(state)`,
+    expected: "frozen, normalizeWith, updateRunning, momentum and skippedBatches",
+    received: shown(state),
+    cure: "Pass what getExtraState() gave.",
+  });
+}
+
 /** Mean 0, variance 1 and counters of 0, as buffers of a layer. */
 function registerTensors(layer: RunningNorm): RunningTensors {
   const { numFeatures } = layer;
@@ -219,6 +243,11 @@ function registerTensors(layer: RunningNorm): RunningTensors {
   const counters = zeros([2]).persist();
   layer.buffer("num_batches_tracked", view("num_batches_tracked", counters, []));
   return { mean, variance, counters };
+}
+
+/** Says that a graph which needs their old values has lost them. */
+function markChanged(tensors: RunningTensors): void {
+  for (const t of Object.values(tensors)) t.storage.version++;
 }
 
 /** Moments of each channel: those given, or the averages over samples where each sample has its own. */

@@ -2,10 +2,10 @@ import { noGrad } from "../../autograd.js";
 import { tensor } from "../../create.js";
 import { ArgumentError } from "../../errors.js";
 import { multiply } from "../../ops/matmul.js";
-import { generator } from "../../random.js";
 import { scope } from "../../scope.js";
 import { checkCount } from "../../shape.js";
 import { copyInto, copyOf, type Tensor } from "../../tensor.js";
+import { normalValues } from "../init.js";
 import type { LayerTraits } from "../layer-traits.js";
 import { Reparametrized } from "./reparametrized.js";
 import type { Weighted } from "./weighted.js";
@@ -72,11 +72,9 @@ export class SpectralNorm<Layer extends Weighted = Weighted> extends Reparametri
       });
     }
     this.weight_orig = layer.weight;
-    const [height, width] = this.#matrix().shape;
-    const random = generator();
-    const start = (size: number): Tensor => tensor(Float32Array.from({ length: size }, () => random.normal()));
-    this.#u = this.buffer("weight_u", start(height));
-    this.#v = this.buffer("weight_v", start(width));
+    const [height, width] = scope(() => this.#matrix().shape);
+    this.#u = this.buffer("weight_u", tensor(normalValues(height)));
+    this.#v = this.buffer("weight_v", tensor(normalValues(width)));
     this.#iterate(firstIterations);
   }
 

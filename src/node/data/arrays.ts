@@ -4,6 +4,7 @@ import { basename, join } from "node:path";
 import { unzipSync } from "fflate";
 import { type NpyArray, parseNpy } from "../../data/npy.js";
 import { DataError, EvenkeelError, FormatError } from "../../errors.js";
+import { FileBudget } from "../../formats/file-budget.js";
 import { formatShape, type Shape, sizeOf } from "../../shape.js";
 import { readBytes } from "./read-bytes.js";
 import { arraySamples, type Samples, type Targets } from "./samples.js";
@@ -11,10 +12,6 @@ import type { ReadAsOptions, Source } from "./source.js";
 
 /** NumPy's arrays by name, without `.npy`. */
 type Arrays = ReadonlyMap<string, NpyArray>;
-
-/** A packed array may be of this size whatever it claims, and beyond it this many times larger than in the file: enough for data, not for bombs. */
-const modestSize = 2e8;
-const mostRatio = 20;
 
 const known = ["x", "y", "x_train", "y_train", "x_val", "y_val", "x_test", "y_test"];
 
@@ -99,6 +96,7 @@ function unzip(path: string, bytes: Uint8Array): [string, Uint8Array][] {
       { where: path, expected: "a whole NPZ file", received, cure: "Save it with numpy.savez." },
       { cause },
     );
+  const budget = new FileBudget(path, bytes.length);
   const seen = new Set<string>();
   try {
     const files = unzipSync(bytes, {
@@ -107,8 +105,9 @@ function unzip(path: string, bytes: Uint8Array): [string, Uint8Array][] {
         if (name === null) return false;
         if (seen.has(name)) throw fault(`${name} twice`);
         seen.add(name);
-        const most = compression === 0 ? size : Math.max(modestSize, mostRatio * size);
-        if (size > bytes.length || originalSize > most) throw fault(`${name} of ${originalSize} bytes in ${size}`);
+        const isPlain = compression !== 0 || originalSize === size;
+        if (size > bytes.length || !isPlain) throw fault(`${name} of ${originalSize} bytes in ${size}`);
+        budget.spend("unpacked", originalSize);
         return true;
       },
     });

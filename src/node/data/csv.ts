@@ -1,9 +1,10 @@
 import { createHash } from "node:crypto";
 import { basename } from "node:path";
-import Papa from "papaparse";
+import Papa, { type ParseStepResult } from "papaparse";
 import { numberOf, rowName, type Table } from "../../data/table.js";
 import { checkRows, tableColumns } from "../../data/table-columns.js";
 import { DataError, FormatError } from "../../errors.js";
+import { shown } from "../../shown.js";
 import { numberTable } from "./number-table.js";
 import { readBytes } from "./read-bytes.js";
 import { tableSamples } from "./samples.js";
@@ -47,30 +48,29 @@ function parseCsv(bytes: Uint8Array, name: string, skipBadRows = false): { table
   const rows: string[][] = [];
   const rowNumbers: number[] = [];
   let rowNumber = 0;
-  Papa.parse<string[]>(text, {
-    step({ data: row, errors }) {
-      rowNumber++;
-      if (row.every((cell) => cell.trim() === "")) return;
-      if (columns === null) {
-        columns = checkHeader(row, name);
-        return;
-      }
-      const quote = errors.find(({ type }) => type === "Quotes");
-      if (row.length === columns.length && quote === undefined) {
-        rows.push(row);
-        rowNumbers.push(rowNumber);
-      } else if (skipBadRows) {
-        dropped++;
-      } else {
-        throw new DataError({
-          where: rowName({ columns, rows, name, rowNumbers: [rowNumber] }, 0),
-          expected: quote === undefined ? `${columns.length} cells, as in the header` : "quotes in pairs",
-          received: quote === undefined ? String(row.length) : quote.message.toLowerCase(),
-          cure: "Correct it, or drop such rows ({ skipBadRows: true }).",
-        });
-      }
-    },
-  });
+  // Excel's first line, sep=;, says the delimiter; without it the parser finds it out.
+  const told = /^sep=([,\t|;])\r?\n/i.exec(text)?.[1] ?? "";
+  const take = ({ data: row, errors }: ParseStepResult<string[]>): void => {
+    rowNumber++;
+    if (row.every((cell) => cell.trim() === "") || (told !== "" && rowNumber === 1)) return;
+    const quoteFault = errors.find(({ type }) => type === "Quotes")?.message.toLowerCase() ?? null;
+    if (columns === null) {
+      columns = checkHeader(row, name);
+    } else if (row.length === columns.length && quoteFault === null) {
+      rows.push(row);
+      rowNumbers.push(rowNumber);
+    } else if (skipBadRows) {
+      dropped++;
+    } else {
+      throw new DataError({
+        where: rowName({ columns, rows, name, rowNumbers: [rowNumber] }, 0),
+        expected: quoteFault === null ? `${columns.length} cells, as in the header` : "quotes in pairs",
+        received: quoteFault ?? String(row.length),
+        cure: "Correct it, or drop such rows ({ skipBadRows: true }).",
+      });
+    }
+  };
+  Papa.parse<string[]>(text, { delimiter: told, step: take });
   const found: readonly string[] = columns ?? [];
   if (found.length === 0 || rows.length === 0) {
     throw new DataError({
@@ -108,12 +108,25 @@ function checkHeader(cells: readonly string[], name: string): string[] {
   const names = cells.map((cell) => cell.trim());
   const fault = (expected: string, received: string, cure: string): DataError =>
     new DataError({ where: `${name}, header`, expected, received, cure });
+  if (names.length === 1 && names[0].startsWith("#")) {
+    throw fault("the names of the columns", shown(names[0]), "Remove the lines that begin with # above them.");
+  }
   const odd = names.findIndex((cell) => cell === "" || numberOf(cell) !== null);
   if (odd >= 0) {
-    const cure = "Add a first line with the name of each column.";
-    throw fault("a name for each column", `${JSON.stringify(names[odd])} in column ${odd + 1}`, cure);
+    throw fault("a name for each column", `${shown(names[odd])} in column ${odd + 1}`, cureOf(names, odd));
   }
-  const twin = names.findIndex((cell, k) => names.indexOf(cell) < k);
+  const seen = new Set<string>();
+  const twin = names.findIndex((cell) => seen.size === seen.add(cell).size);
   if (twin >= 0) throw fault("different names", `${names[twin]} twice`, "Rename one of the columns.");
   return names;
+}
+
+/** What to do about a column without a name, by where it stands. */
+function cureOf(names: readonly string[], odd: number): string {
+  const isOnly = names.every((name, k) => (name === "") === (k === odd));
+  if (isOnly && names[odd] === "" && names.length > 1) {
+    if (odd === 0) return "Save it without its index (pandas: index=False), or name that column.";
+    if (odd === names.length - 1) return "Remove the delimiter at the end of each line, or name the last column.";
+  }
+  return "Add a first line with the name of each column.";
 }

@@ -4,6 +4,7 @@ import { constants, gunzipSync } from "node:zlib";
 import { type IdxArray, idxLength, parseIdx } from "../../data/idx.js";
 import { FormatError } from "../../errors.js";
 import { formatShape } from "../../shape.js";
+import { inflate } from "./inflate.js";
 import { readBytes } from "./read-bytes.js";
 import { arraySamples, type Samples } from "./samples.js";
 import type { Source } from "./source.js";
@@ -61,20 +62,16 @@ function readIdx(folder: string, name: string): IdxArray {
 /** Unpacks as much as the header inside announces, and no more. */
 function unpack(path: string): Uint8Array {
   const bytes = readBytes(path, path);
-  try {
-    const start = gunzipSync(bytes.subarray(0, 4096), { finishFlush: constants.Z_SYNC_FLUSH });
-    return gunzipSync(bytes, { maxOutputLength: idxLength(start, path, mostUnpacked(bytes.length)) });
-  } catch (cause) {
-    if (cause instanceof FormatError) throw cause;
-    const received = cause instanceof Error ? cause.message : String(cause);
-    throw new FormatError(
-      { where: path, expected: "a whole gzipped IDX file", received, cure: "Download it again." },
-      { cause },
-    );
-  }
+  return inflate(path, bytes, idxLength(firstBytes(path, bytes), path));
 }
 
-/** Deflate packs at most 1032 bytes into one. */
-function mostUnpacked(packed: number): number {
-  return Math.min(1032 * packed, 2 ** 31 - 1);
+/** The content's first bytes, where its header stands. */
+function firstBytes(path: string, packed: Uint8Array): Uint8Array {
+  try {
+    return gunzipSync(packed.subarray(0, 4096), { finishFlush: constants.Z_SYNC_FLUSH });
+  } catch (cause) {
+    const received = cause instanceof Error ? cause.message : String(cause);
+    const cure = "Download it again.";
+    throw new FormatError({ where: path, expected: "a whole gzipped IDX file", received, cure }, { cause });
+  }
 }

@@ -1,5 +1,6 @@
-import { columnOf, numberOf, rowName, type Table } from "../../data/table.js";
+import { columnFinder, numberOf, rowName, type Table } from "../../data/table.js";
 import { DataError } from "../../errors.js";
+import { shown } from "../../shown.js";
 import { arraySamples, type Samples } from "./samples.js";
 
 /** Options of {@link numberTable}. */
@@ -17,7 +18,7 @@ export function numberTable(
   table: Table,
   { ignore = [], skipBadRows = false }: NumberTableOptions,
 ): { readonly samples: Samples; readonly dropped: number } {
-  const ignored = new Set(ignore.map((name) => columnOf(table, name)));
+  const ignored = new Set(ignore.map(columnFinder(table)));
   const columns = table.columns.map((_, k) => k).filter((k) => !ignored.has(k));
   const kept: number[] = [];
   const values: number[] = [];
@@ -26,12 +27,12 @@ export function numberTable(
     const bad = numbers.findIndex((value) => !Number.isFinite(value));
     if (bad < 0) {
       kept.push(table.rowNumbers?.[r] ?? r + 2);
-      values.push(...numbers);
+      for (const value of numbers) values.push(value);
     } else if (!skipBadRows) {
       throw new DataError({
         where: `${rowName(table, r)}, column ${table.columns[columns[bad]]}`,
         expected: "a finite number",
-        received: JSON.stringify(row[columns[bad]]),
+        received: shown(row[columns[bad]]),
         cure: "Correct it, leave the column out ({ ignore }), or drop such rows ({ skipBadRows: true }).",
       });
     }

@@ -97,12 +97,12 @@ describe("architectures", () => {
       [
         "FormatError: loadModel(bytes): expected what new Linear() takes, got [0,2]. Check that the file is complete and was written by Evenkeel.",
         "FormatError: loadModel(bytes): expected what new Sequential() takes, got [7]. Check that the file is complete and was written by Evenkeel.",
-        "FormatError: loadModel(bytes): expected a layer of Linear, C",
+        "FormatError: loadModel(bytes): expected what new ReLU() take",
         "FormatError: loadModel(bytes): expected what new Residual() takes, got [{"type":"ReLU","arguments":[]},"x"]. Check that the file is complete and was written by Evenkeel.",
         "FormatError: loadModel(bytes): expected what new Residual() takes, got []. Check that the file is complete and was written by Evenkeel.",
         "FormatError: loadModel(bytes): expected what new WeightNorm() takes, got [{"type":"ReLU","arguments":[]}]. Check that the file is complete and was written by Evenkeel.",
         "FormatError: loadModel(bytes): expected a layer of Linear, C",
-        "FormatError: loadModel(bytes): expected a layer of Linear, C",
+        "FormatError: loadModel(bytes): expected what new Linear() ta",
       ]
     `);
   });

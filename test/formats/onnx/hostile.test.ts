@@ -113,7 +113,7 @@ describe("hostile files", () => {
         "a circle": "inspectOnnx(bytes): expected a graph in which every value is made once, before it is read, got a circle of nodes through Relu Relu_a. Export the model again; onnx.checker names the place.",
         "another file": "inspectOnnx(bytes): expected an ONNX model, got a ZIP file, as PyTorch and Keras write. Check that the file is a complete .onnx file.",
         "empty": "inspectOnnx(bytes): expected an ONNX model, got an empty file. Check that the file is a complete .onnx file.",
-        "half a million nodes": "inspectOnnx(bytes): expected an ONNX model, got more parts than a model of 1000000 bytes has. Check that the file is a complete .onnx file.",
+        "half a million nodes": "inspectOnnx(bytes): expected parts in proportion to the size of the file, got more than 1000000 bytes give cause for. Check that it is the file that was saved or exported.",
         "made by nothing": "inspectOnnx(bytes): expected a graph in which every value is made once, before it is read, got nowhere�[2J, which nothing makes. Export the model again; onnx.checker names the place.",
         "made twice": "inspectOnnx(bytes): expected a graph in which every value is made once, before it is read, got two nodes that make y. Export the model again; onnx.checker names the place.",
         "nested 40 graphs": "inspectOnnx(bytes): expected an ONNX model, got messages nested more than 100 deep at byte 257. Check that the file is a complete .onnx file.",
@@ -189,26 +189,26 @@ describe("hostile files", () => {
     for (const bytes of Object.values(files)) seen.push((await verdicts(bytes)).map((text) => text ?? "taken"));
     expect(seen.flat()).toMatchInlineSnapshot(`
       [
-        "inspectOnnx(bytes): expected graphs, and constants that nodes share, in proportion to the size of the model, got more to read than 235250 bytes give cause for. Check that it is the file that you exported.",
-        "repairOnnx(bytes): expected graphs, and constants that nodes share, in proportion to the size of the model, got more to read than 235250 bytes give cause for. Check that it is the file that you exported.",
-        "foldOnnx(bytes): expected graphs, and constants that nodes share, in proportion to the size of the model, got more to read than 235250 bytes give cause for. Check that it is the file that you exported.",
-        "importOnnx(bytes): expected graphs, and constants that nodes share, in proportion to the size of the model, got more to read than 235250 bytes give cause for. Check that it is the file that you exported.",
-        "inspectOnnx(bytes): expected graphs, and constants that nodes share, in proportion to the size of the model, got more to read than 56034 bytes give cause for. Check that it is the file that you exported.",
+        "inspectOnnx(bytes): expected work in proportion to the size of the file, got more than 235250 bytes give cause for. Check that it is the file that was saved or exported.",
+        "repairOnnx(bytes): expected work in proportion to the size of the file, got more than 235250 bytes give cause for. Check that it is the file that was saved or exported.",
+        "foldOnnx(bytes): expected work in proportion to the size of the file, got more than 235250 bytes give cause for. Check that it is the file that was saved or exported.",
+        "importOnnx(bytes): expected work in proportion to the size of the file, got more than 235250 bytes give cause for. Check that it is the file that was saved or exported.",
+        "inspectOnnx(bytes): expected work in proportion to the size of the file, got more than 56034 bytes give cause for. Check that it is the file that was saved or exported.",
         "taken",
-        "foldOnnx(bytes): expected graphs, and constants that nodes share, in proportion to the size of the model, got more to read than 56034 bytes give cause for. Check that it is the file that you exported.",
-        "importOnnx(bytes): expected graphs, and constants that nodes share, in proportion to the size of the model, got more to read than 56034 bytes give cause for. Check that it is the file that you exported.",
-        "inspectOnnx(bytes): expected graphs, and constants that nodes share, in proportion to the size of the model, got more to read than 407660 bytes give cause for. Check that it is the file that you exported.",
+        "foldOnnx(bytes): expected work in proportion to the size of the file, got more than 56034 bytes give cause for. Check that it is the file that was saved or exported.",
+        "importOnnx(bytes): expected work in proportion to the size of the file, got more than 56034 bytes give cause for. Check that it is the file that was saved or exported.",
+        "inspectOnnx(bytes): expected work in proportion to the size of the file, got more than 407660 bytes give cause for. Check that it is the file that was saved or exported.",
         "taken",
-        "foldOnnx(bytes): expected graphs, and constants that nodes share, in proportion to the size of the model, got more to read than 407660 bytes give cause for. Check that it is the file that you exported.",
+        "foldOnnx(bytes): expected work in proportion to the size of the file, got more than 407660 bytes give cause for. Check that it is the file that was saved or exported.",
         "taken",
-        "inspectOnnx(bytes): expected graphs, and constants that nodes share, in proportion to the size of the model, got more to read than 2459 bytes give cause for. Check that it is the file that you exported.",
-        "repairOnnx(bytes): expected graphs, and constants that nodes share, in proportion to the size of the model, got more to read than 2459 bytes give cause for. Check that it is the file that you exported.",
-        "foldOnnx(bytes): expected graphs, and constants that nodes share, in proportion to the size of the model, got more to read than 2459 bytes give cause for. Check that it is the file that you exported.",
-        "importOnnx(bytes): expected graphs, and constants that nodes share, in proportion to the size of the model, got more to read than 2459 bytes give cause for. Check that it is the file that you exported.",
-        "inspectOnnx(bytes): expected graphs, and constants that nodes share, in proportion to the size of the model, got more to read than 40041 bytes give cause for. Check that it is the file that you exported.",
-        "repairOnnx(bytes): expected graphs, and constants that nodes share, in proportion to the size of the model, got more to read than 40041 bytes give cause for. Check that it is the file that you exported.",
-        "foldOnnx(bytes): expected graphs, and constants that nodes share, in proportion to the size of the model, got more to read than 40041 bytes give cause for. Check that it is the file that you exported.",
-        "importOnnx(bytes): expected graphs, and constants that nodes share, in proportion to the size of the model, got more to read than 40041 bytes give cause for. Check that it is the file that you exported.",
+        "inspectOnnx(bytes): expected work in proportion to the size of the file, got more than 2459 bytes give cause for. Check that it is the file that was saved or exported.",
+        "repairOnnx(bytes): expected work in proportion to the size of the file, got more than 2459 bytes give cause for. Check that it is the file that was saved or exported.",
+        "foldOnnx(bytes): expected work in proportion to the size of the file, got more than 2459 bytes give cause for. Check that it is the file that was saved or exported.",
+        "importOnnx(bytes): expected work in proportion to the size of the file, got more than 2459 bytes give cause for. Check that it is the file that was saved or exported.",
+        "inspectOnnx(bytes): expected work in proportion to the size of the file, got more than 40041 bytes give cause for. Check that it is the file that was saved or exported.",
+        "repairOnnx(bytes): expected work in proportion to the size of the file, got more than 40041 bytes give cause for. Check that it is the file that was saved or exported.",
+        "foldOnnx(bytes): expected work in proportion to the size of the file, got more than 40041 bytes give cause for. Check that it is the file that was saved or exported.",
+        "importOnnx(bytes): expected work in proportion to the size of the file, got more than 40041 bytes give cause for. Check that it is the file that was saved or exported.",
       ]
     `);
   });
@@ -261,7 +261,7 @@ describe("hostile files", () => {
     };
     for (const nodes of Object.values(files)) {
       const texts = await verdicts(onnxModel({ ...parts, nodes, constants: shared }));
-      for (const text of texts) expect(text).toContain("in proportion to the size of the model");
+      for (const text of texts) expect(text).toContain("in proportion to the size of the file");
     }
     const nodes = row(1025, "BatchNormalization", "x", "y", ["p", "p", "p", "p"]);
     const norms = onnxModel({ ...parts, nodes, constants: shared });

@@ -1,10 +1,8 @@
 import type { DescField, DescMessage } from "@bufbuild/protobuf";
 import { FormatError } from "../../../errors.js";
+import { FileBudget } from "../../file-budget.js";
 import { otherFormat } from "./other-formats.js";
 
-/** A message in memory takes hundreds of bytes where it may take two in a file: these are allowed besides one for each 8 bytes. */
-const freeMessages = 200_000;
-const bytesPerMessage = 8;
 /** How deep messages may be nested. */
 const deepest = 100;
 
@@ -27,7 +25,8 @@ export function checkWire(where: string, bytes: Uint8Array, schema: DescMessage)
   const other = otherFormat(bytes);
   if (other !== null) throw fault(other);
   let at = 0;
-  let left = freeMessages + Math.floor(bytes.length / bytesPerMessage);
+  const budget = new FileBudget(where, bytes.length);
+  let left = budget.left("parts");
 
   /** A number of up to 64 bits; exact below 2⁵³, which is all that a length may be. */
   const varint = (end: number): number => {
@@ -64,7 +63,7 @@ export function checkWire(where: string, bytes: Uint8Array, schema: DescMessage)
       } else throw fault(`an encoding of kind ${wire} in ${message.name} at byte ${start}`);
       if (at > end) throw fault(`a value in ${message.name} that runs past its end at byte ${end}`);
       const isPlain = field !== undefined && field.message == null && wire !== 2;
-      if (!isPlain && --left < 0) throw fault(`more parts than a model of ${bytes.length} bytes has`);
+      if (!isPlain && --left < 0) throw budget.exceeded("parts");
     }
   };
   walk(schema, bytes.length, 1);

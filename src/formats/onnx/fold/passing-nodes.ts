@@ -1,13 +1,11 @@
 import { composeMaps } from "../../../graph/channel-map.js";
 import type { Side } from "../../../graph/host.js";
 import type { ChannelMap } from "../../../nn/layer-traits.js";
+import { work } from "../../file-budget.js";
 import { intOf, intsOf, isOp, textOf } from "../file/attributes.js";
 import type { NodeProto } from "../file/codec.js";
 import type { Graph } from "../graph/graph.js";
 import type { Ranks } from "../graph/ranks.js";
-
-/** Making and composing a map takes so much more than reading one number for each channel. */
-const mapWork = 8;
 
 const operators = ["Identity", "Dropout", "Reshape", "Add", "Sub", "Mul", "Div"] as const;
 
@@ -48,7 +46,7 @@ export function dataInput(graph: Graph, node: NodeProto): 0 | 1 {
 export function passNode(graph: Graph, ranks: Ranks, node: NodeProto, map: ChannelMap, side: Side): ChannelMap | null {
   if (averages(node) || (isOp(node, "Flatten") && intOf(node, "axis", 1) === 1)) return map;
   const channels = map.scale.length;
-  graph.model.spend(isAbsorbed(node) ? mapWork * channels : 0);
+  graph.model.spend(isAbsorbed(node) ? work.mappedChannel * channels : 0);
   if (isPass(graph, ranks, node, channels)) return map;
   const own = ownMap(graph, ranks, node, channels);
   if (own === null) return null;

@@ -1,3 +1,4 @@
+import { work } from "../../file-budget.js";
 import { isOp, titleOf } from "../file/attributes.js";
 import type { TensorProto } from "../file/codec.js";
 import { readTensor, type TensorValues } from "../file/tensor-values.js";
@@ -6,12 +7,6 @@ import type { Graph } from "./graph.js";
 
 /** What has a constant's numbers; a text says why there is nothing. */
 type ConstantSource = TensorProto | TensorValues | string;
-
-/** To see what one node makes takes as long as so many numbers. */
-const nodeWork = 100;
-
-/** To name a node, as long as so many. */
-const titleWork = 10;
 
 /** So many nodes may pass a constant on. */
 const mostPasses = 100;
@@ -36,10 +31,11 @@ export function sourceOf(graph: Graph, name: string, passes = mostPasses): Const
   if (isOp(maker, "Identity") && maker.input.length === 1) return sourceOf(graph, maker.input[0], passes - 1);
   const isShaping = rearranges(maker);
   if (!isShaping && !isOp(maker, "Constant")) {
-    graph.model.spend(titleWork);
+    graph.model.spend(work.title);
     return `${titleOf(maker)} computes it`;
   }
-  graph.model.spend(maker.attribute.reduce((sum, { ints, floats }) => sum + 1 + ints.length + floats.length, nodeWork));
+  const numbers = maker.attribute.reduce((sum, { ints, floats }) => sum + 1 + ints.length + floats.length, 0);
+  graph.model.spend(work.attributes + numbers);
   if (isShaping) {
     return constantMadeBy(maker, (input) => numbersOf(graph, sourceOf(graph, maker.input[input], passes - 1)));
   }

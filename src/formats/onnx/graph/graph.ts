@@ -1,4 +1,5 @@
 import { FormatError } from "../../../errors.js";
+import { work } from "../../file-budget.js";
 import { isOp, printable, titleOf } from "../file/attributes.js";
 import type { GraphProto, NodeProto, TensorProto } from "../file/codec.js";
 import { elementTypes, type TensorValues } from "../file/tensor-values.js";
@@ -8,16 +9,6 @@ import { numbersOf, sourceOf } from "./constant-sources.js";
 import { normOperatorOf } from "./norm-operators.js";
 import type { OnnxModel } from "./onnx-model.js";
 import { Readers } from "./readers.js";
-
-/** A graph, even an empty one, takes as long as so many numbers. */
-const graphWork = 1000;
-
-/** To know a node takes as long as so many, a normalisation, which is described and folded, as this many more. */
-const knownWork = 400;
-const normWork = 3000;
-
-/** A value that a graph reads from around it, as long as so many. */
-const outerWork = 60;
 
 /** A graph of a model: what makes each value, and what reads it. Edits keep the maps; {@link Graph.commit} writes them into the message. */
 export class Graph {
@@ -54,7 +45,7 @@ export class Graph {
     holder: NodeProto | null = null,
   ) {
     const norms = proto.node.reduce((count, node) => count + (normOperatorOf(node) === undefined ? 0 : 1), 0);
-    model.spend(graphWork + knownWork * proto.node.length + normWork * norms);
+    model.spend(work.graph + work.node * proto.node.length + work.norm * norms);
     this.model = model;
     this.proto = proto;
     this.parent = parent;
@@ -82,7 +73,7 @@ export class Graph {
       if (graphs.length === 0) continue;
       inside.set(node, graphs);
       const names = graphs.flatMap((graph) => [...graph.#free()]);
-      model.spend(outerWork * names.length);
+      model.spend(work.outerValue * names.length);
       readInside.set(node, names);
       for (const name of names) this.#readInside.add(name);
     }

@@ -1,12 +1,9 @@
 import { FormatError } from "../../../errors.js";
+import { FileBudget } from "../../file-budget.js";
 import { printable } from "../file/attributes.js";
 import { Codec, type ModelProto, type NodeProto } from "../file/codec.js";
 import type { ExternalFiles } from "../file/tensor-values.js";
 import { Graph } from "./graph.js";
-
-/** Numbers that may be read and made of a file: so many for each of its bytes, besides those that are free. */
-const numbersPerByte = 32;
-const freeNumbers = 4_000_000;
 
 /** A node and the graph that it stands in. */
 export interface Placed {
@@ -30,7 +27,7 @@ export class OnnxModel {
   #names: Set<string> | null = null;
   /** How often each base of a fresh name was tried. */
   readonly #tried = new Map<string, number>();
-  #numbersLeft: number;
+  readonly #budget: FileBudget;
 
   private constructor(where: string, codec: Codec, bytes: Uint8Array, files: ExternalFiles) {
     this.where = where;
@@ -38,7 +35,7 @@ export class OnnxModel {
     this.files = files;
     this.#bytes = bytes;
     const size = Object.values(files).reduce((sum, file) => sum + file.length, bytes.length);
-    this.#numbersLeft = freeNumbers + numbersPerByte * size;
+    this.#budget = new FileBudget(where, size);
     this.proto = codec.read(where, bytes);
     const { graph, opsetImport } = this.proto;
     const own = opsetImport.find(({ domain }) => domain === "" || domain === "ai.onnx");
@@ -79,14 +76,7 @@ export class OnnxModel {
    * @throws FormatError where a file asks for far more than its size tells, such as by constants that thousands of nodes share
    */
   spend(numbers: number): void {
-    this.#numbersLeft -= numbers;
-    if (this.#numbersLeft >= 0) return;
-    throw new FormatError({
-      where: this.where,
-      expected: "graphs, and constants that nodes share, in proportion to the size of the model",
-      received: `more to read than ${this.#bytes.length} bytes give cause for`,
-      cure: "Check that it is the file that you exported.",
-    });
+    this.#budget.spend("work", numbers);
   }
 
   /** A name that nothing has yet, beginning with `base`. */

@@ -4,6 +4,7 @@ import { ELU, GELU, ReLU, ReLU6, Sigmoid, SiLU, Tanh } from "../../../nn/activat
 import type { Module } from "../../../nn/module.js";
 import { gelu } from "../../../ops/activations.js";
 import { scope } from "../../../scope.js";
+import { work } from "../../file-budget.js";
 import { floatOf, isOp } from "../file/attributes.js";
 import type { NodeProto } from "../file/codec.js";
 import { nodesBetween } from "../graph/closed-region.js";
@@ -24,9 +25,6 @@ const mostNodes = 8;
 
 /** So many nodes may read a value that an activation is made of. */
 const mostReaders = 4;
-
-/** To compute a node at all points takes as long as reading so many numbers. */
-const nodeWork = 400;
 
 const activations = [SiLU, GELU, ReLU, ReLU6, ELU, Sigmoid, Tanh] as const;
 
@@ -107,7 +105,7 @@ export function activationOf(value: string, graph: Graph): ImportedLayer | null 
 function resultOf(node: NodeProto, known: ReadonlyMap<string, Values>, graph: Graph): Values | null {
   const f = isOp(node, node.opType) && Object.hasOwn(elementwise, node.opType) ? elementwise[node.opType] : null;
   if (f === null || node.output.length !== 1 || node.input.length > 3) return null;
-  graph.model.spend(nodeWork);
+  graph.model.spend(work.evaluatedNode);
   const inputs: Values[] = [];
   for (const name of node.input) {
     const own = known.get(name) ?? new Float64Array(points.length).fill(numberOf(name, graph));

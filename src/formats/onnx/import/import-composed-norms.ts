@@ -4,6 +4,7 @@ import { GroupNorm } from "../../../nn/norms/group-norm.js";
 import { LayerNorm } from "../../../nn/norms/layer-norm.js";
 import { RmsNorm } from "../../../nn/norms/rms-norm.js";
 import { sizeOf } from "../../../shape.js";
+import { work } from "../../file-budget.js";
 import { intOf, intsOf, isOp } from "../file/attributes.js";
 import type { NodeProto } from "../file/codec.js";
 import type { TensorValues } from "../file/tensor-values.js";
@@ -90,9 +91,6 @@ function normOver(
   return ofChannels && areOfBatch && !isRms ? new BatchNorm(channels, { eps, trackRunningStats: false }) : null;
 }
 
-/** To find a norm takes as long as reading so many numbers. */
-const foundWork = 5000;
-
 interface Parameters {
   readonly weight: TensorValues | null;
   readonly bias: TensorValues | null;
@@ -138,7 +136,7 @@ function finished(
   { weight, bias, output }: ScaleAndShift,
   { model }: Graph,
 ): ImportedLayer {
-  model.spend(foundWork);
+  model.spend(work.composedNorm);
   const state = { ...(weight === null ? {} : { weight: weight.data }), ...(bias === null ? {} : { bias: bias.data }) };
   return { layer: withState(layer, state), node, output };
 }

@@ -1,6 +1,7 @@
 import { tensor } from "../../../create.js";
 import { ArgumentError, DataError, FormatError, ShapeError } from "../../../errors.js";
 import type { Module } from "../../../nn/module.js";
+import { work } from "../../file-budget.js";
 import { titleOf } from "../file/attributes.js";
 import type { NodeProto } from "../file/codec.js";
 import type { TensorValues } from "../file/tensor-values.js";
@@ -13,14 +14,11 @@ export interface ImportedLayer {
   readonly output: string;
 }
 
-/** A number that becomes a parameter, which is drawn before it is loaded, takes so much more than one that is read. */
-const importWork = 10;
-
 /** An input that is constant. @throws FormatError if it is not, naming the node */
 export function valuesOf(node: NodeProto, graph: Graph, input: number): TensorValues {
   const values = graph.constant(node.input[input] ?? "");
   if (typeof values === "string") throw unsupported(node, graph, `input ${input} that is not constant: ${values}`);
-  graph.model.spend(importWork * values.data.length);
+  graph.model.spend(work.parameter * values.data.length);
   return values;
 }
 

@@ -5,6 +5,7 @@ import { Norm } from "../../../nn/norms/norm.js";
 import { GlobalAvgPool2d } from "../../../nn/pooling.js";
 import { Residual } from "../../../nn/residual.js";
 import { Sequential } from "../../../nn/sequential.js";
+import { work } from "../../file-budget.js";
 import { floatOf, intOf, intsOf, isOp, printable, textOf, titleOf } from "../file/attributes.js";
 import type { NodeProto } from "../file/codec.js";
 import { dataReaders, nodesBetween } from "../graph/closed-region.js";
@@ -30,10 +31,6 @@ const deepest = 100;
 
 /** So many nodes may read a value: two branches, and one of them or both by several nodes that are one layer. */
 const mostReaders = 8;
-
-/** To make a layer takes as long as reading so many numbers, one with parameters as so many more. */
-const layerWork = 1000;
-const parametersWork = 5000;
 
 /** Layers that do the same to (N, C) as to planes of one value, (N, C, 1, 1). */
 const planeless = ["BatchNormalization", "Relu", "LeakyRelu", "Elu", "Sigmoid", "Tanh", "Dropout", "Gelu"] as const;
@@ -67,7 +64,7 @@ export class NetworkBuilder {
     /** The node that left planes of one value, which are a row of features here, if they still are planes in the file. */
     let planes: NodeProto | null = null;
     const add = (layer: Module, node: NodeProto): void => {
-      graph.model.spend(node.input.length > 1 ? layerWork + parametersWork : layerWork);
+      graph.model.spend(work.layer + (node.input.length > 1 ? work.parameters : 0));
       this.nodes.set(layer, node);
       layers.push(layer);
     };
