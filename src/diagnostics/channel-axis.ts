@@ -1,3 +1,7 @@
+import { valuesIn } from "../graph/argument.js";
+import { Graph } from "../graph/graph.js";
+import { isLayerNode, type NetworkNode } from "../graph/node.js";
+import type { GraphParts } from "../graph/parts.js";
 import type { ChannelAxis } from "../nn/layer-traits.js";
 import type { AnyModule } from "../nn/module.js";
 import { sizeOf } from "../shape.js";
@@ -6,9 +10,10 @@ import type { ChannelView } from "./summary.js";
 
 /**
  * Where each module's input and output have their channels. Of rank 3 it is not told by the shape: what has no channels of its own goes by the
- * layer that stands before it.
+ * layer that stands before it: in a graph by what it is given, else by the order of names.
  */
 export function channelAxes(model: AnyModule): Map<AnyModule, ChannelAxis> {
+  if (model instanceof Graph) return axesIn(model.parts);
   const axes = new Map<AnyModule, ChannelAxis>();
   let current: ChannelAxis = "second";
   for (const [, module] of model.namedModules()) {
@@ -17,6 +22,31 @@ export function channelAxes(model: AnyModule): Map<AnyModule, ChannelAxis> {
     axes.set(module, own ?? current);
   }
   return axes;
+}
+
+/** Where ops have their channels that have them in an axis of their own; others have them where their input has. */
+const axesOfOps: Readonly<Record<string, "second" | "last">> = {
+  ...{ linear: "last", matmul: "last", embedding: "last" },
+  ...{ conv1d: "second", conv2d: "second", convTranspose2d: "second" },
+};
+
+function axesIn({ inputs, nodes }: GraphParts): Map<AnyModule, ChannelAxis> {
+  const axes = new Map<AnyModule, ChannelAxis>();
+  const values: ("second" | "last")[] = inputs.map(() => "second");
+  for (const node of nodes) {
+    const [source] = valuesIn(node.args);
+    const given = values[source] ?? "second";
+    const own = isLayerNode(node) ? node.layer.channelAxis : (axesOfOps[node.op] ?? null);
+    const after = own === null ? given : own === "second" ? "second" : "last";
+    values.push(isSwap(node) ? (after === "second" ? "last" : "second") : after);
+    if (isLayerNode(node) && !axes.has(node.layer)) axes.set(node.layer, own ?? given);
+  }
+  return axes;
+}
+
+/** Whether a node swaps the two axes of rank 3 that channels may lie in. */
+function isSwap(node: NetworkNode): boolean {
+  return !isLayerNode(node) && node.op === "transpose" && String(node.args[1]) === "0,2,1";
 }
 
 /** A tensor as (outer, channels, inner). */

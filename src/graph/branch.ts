@@ -28,6 +28,7 @@ export class Branch extends Module<never[], never> {
     if (known !== undefined) return known;
     const branch = new Branch();
     branches.set(model, branch);
+    branch.setTraining(model.training);
     branch.#parameters.push(...model.ownParameters());
     for (const [name, t] of model.ownBuffers()) branch.buffer(name, t);
     for (const [key, child] of model.children()) {
@@ -39,8 +40,36 @@ export class Branch extends Module<never[], never> {
   /** A tree of names that is one layer, whose keys are those of the layer itself. */
   static around(layer: AnyModule): Branch {
     const branch = new Branch();
+    branch.setTraining(layer.training);
     branch.#children.push(["", layer]);
     return branch;
+  }
+
+  /** The same tree with other layers and tensors. */
+  mapped(
+    layerOf: (layer: AnyModule) => AnyModule,
+    tensorOf: (t: Tensor) => Tensor,
+    branches: Map<Branch, Branch> = new Map(),
+  ): Branch {
+    const known = branches.get(this);
+    if (known !== undefined) return known;
+    const branch = new Branch();
+    branches.set(this, branch);
+    branch.setTraining(this.training);
+    for (const [key, t] of this.#parameters) branch.#parameters.push([key, tensorOf(t)]);
+    for (const [name, t] of this.ownBuffers()) branch.buffer(name, tensorOf(t));
+    for (const [key, child] of this.#children) {
+      branch.#children.push([
+        key,
+        child instanceof Branch ? child.mapped(layerOf, tensorOf, branches) : layerOf(child),
+      ]);
+    }
+    return branch;
+  }
+
+  /** @internal Takes a mode for itself, not for what is inside. */
+  setOwnMode(training: boolean): void {
+    this.setTraining(training);
   }
 
   /** Adds a module by its key. */
@@ -54,13 +83,16 @@ export class Branch extends Module<never[], never> {
     else this.buffer(key, t);
   }
 
-  /** Puts another module wherever `child` stands. @param replacement - null takes it out */
+  /** Puts another module wherever `child` stands in the tree. @param replacement - null takes it out */
   replace(child: AnyModule, replacement: AnyModule | null): void {
-    for (let k = this.#children.length - 1; k >= 0; k--) {
-      const [key, module] = this.#children[k];
-      if (module === child)
-        this.#children.splice(k, 1, ...(replacement === null ? [] : [[key, replacement] as [string, AnyModule]]));
-      else if (module instanceof Branch) module.replace(child, replacement);
-    }
+    for (const [, module] of this.namedModules()) if (module instanceof Branch) module.#replaceOwn(child, replacement);
+  }
+
+  #replaceOwn(child: AnyModule, replacement: AnyModule | null): void {
+    const kept = this.#children.flatMap(([key, module]): [key: string, module: AnyModule][] => {
+      if (module !== child) return [[key, module]];
+      return replacement === null ? [] : [[key, replacement]];
+    });
+    this.#children.splice(0, this.#children.length, ...kept);
   }
 }

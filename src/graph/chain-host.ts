@@ -1,23 +1,20 @@
-import type { AffineLayer, AffineWeights } from "../nn/affine-weights.js";
-import { Dropout } from "../nn/dropout.js";
-import { Flatten } from "../nn/flatten.js";
 import type { ChannelMap } from "../nn/layer-traits.js";
 import { Linear } from "../nn/linear.js";
 import type { AnyModule } from "../nn/module.js";
 import { RunningNorm } from "../nn/norms/running-norm.js";
-import { AvgPool2d, GlobalAvgPool2d, MaxPool2d } from "../nn/pooling.js";
-import { Weighted } from "../nn/reparametrized/weighted.js";
 import { type Chain, type Order, rankBefore, type Step } from "./chains.js";
 import type { Host, Passing, Side } from "./host.js";
-import { type LinearMap, unflattened } from "./linear-map.js";
+import { isWeighted, LayerFolding } from "./layer-folding.js";
+import type { LinearMap } from "./linear-map.js";
+import { passLayer } from "./passing-ops.js";
 
 /** The chains of a model as a host: it changes nothing itself, but notes what is to be changed. */
 export class ChainHost implements Host<Step> {
   readonly norms: readonly Step[];
   /** Steps whose norms have gone. */
   readonly gone = new Set<Step>();
-  /** New weights of layers that have taken norms in. */
-  readonly changed = new Map<AffineLayer, AffineWeights>();
+  /** What layers become. */
+  readonly layers = new LayerFolding();
   readonly #places: ReadonlyMap<AnyModule, number>;
   readonly #ranks: ReadonlyMap<AnyModule, number>;
   readonly #at = new Map<Step, readonly [chain: Chain, at: number]>();
@@ -39,16 +36,8 @@ export class ChainHost implements Host<Step> {
   }
 
   mapOf({ module: norm }: Step): ChannelMap | string {
-    if (!(norm instanceof RunningNorm) || norm.runningVar === null) return "it has no running statistics";
-    if (norm.normalizeWith === "batch") return "it normalises with the statistics of each batch";
-    const map = norm.channelMap();
-    if (map === null) return "it has a forward pass of its own";
-    if (norm.updateRunning) return "its running statistics are being updated";
-    const stray = norm.runningVar.dataSync().findIndex((variance) => !(variance + norm.eps > 0));
-    if (stray >= 0) return `variance + eps is not above 0 in channel ${stray}`;
-    const bad = map.shift.findIndex((shift, c) => !Number.isFinite(shift + map.scale[c]));
-    if (bad >= 0) return `its statistics, weight and bias are not all finite in channel ${bad}`;
-    return this.#whyNot(norm) ?? map;
+    const map = this.layers.mapOf(norm);
+    return typeof map === "string" ? map : (this.#whyNot(norm) ?? map);
   }
 
   /** Why a layer may not be changed; null if it may. */
@@ -73,16 +62,12 @@ export class ChainHost implements Host<Step> {
     return chain[k] ?? null;
   }
 
-  /** A map passes where f(s·x + t) = s·f(x) + t, and a flattening as it is, whose channels are found again by their number. */
-  pass({ module }: Step, { map }: Passing<Step>): ChannelMap | null {
-    if (module.hooked) return null;
-    const passes =
-      (module.is(Dropout) && (!module.training || module.p === 0)) ||
-      (module.is(MaxPool2d) && map.scale.every((value) => value >= 0)) ||
-      module.is(AvgPool2d) ||
-      module.is(GlobalAvgPool2d) ||
-      module.is(Flatten);
-    return passes ? map : null;
+  pass(step: Step, { map }: Passing<Step>): ChannelMap | null {
+    return this.#passed(step, map) === null ? null : map;
+  }
+
+  #passed({ module }: Step, map: ChannelMap): ReturnType<typeof passLayer> {
+    return passLayer(module, { map, input: null, output: null });
   }
 
   canTake(step: Step, side: Side): boolean {
@@ -90,19 +75,10 @@ export class ChainHost implements Host<Step> {
   }
 
   linearOf(step: Step, { side, map, passed }: Passing<Step>): LinearMap | string {
-    const { module } = step;
-    const fault = this.#whyNot(module) ?? this.#whyNotRows(step);
+    const fault = this.#whyNot(step.module) ?? this.#whyNotRows(step);
     if (fault !== null) return `${this.standing(step, side)}, but ${fault}`;
-    const { weight, bias, inputs, outputOf, inputOf } =
-      this.changed.get(module as AffineLayer) ?? (module as AffineLayer).affineWeights();
-    const outputs = bias.length;
-    const edge = edgeOf(module);
-    const layer: LinearMap = {
-      ...{ kernels: [{ values: weight, outputs, outputOf, inputOf }], bias, inputs, outputs },
-      edge: edge === null ? null : `${this.standing(step, side)}, ${edge}`,
-    };
-    const isFlat = side === "behind" && passed.some((one) => one.module.is(Flatten));
-    return isFlat ? unflattened(layer, map.scale.length, "first") : layer;
+    const isFlat = side === "behind" && passed.some((one) => this.#passed(one, map) === "flattened");
+    return this.layers.linearOf(step.module, this.standing(step, side), isFlat ? map.scale.length : null);
   }
 
   /** Linear layers work on the last axis, norms on axis 1: they are the same in (N, features). */
@@ -113,14 +89,8 @@ export class ChainHost implements Host<Step> {
     return rank === null || rank === 2 ? null : `its features are not axis 1 of inputs of rank ${rank}`;
   }
 
-  take({ module }: Step, { kernels: [{ values }], bias }: LinearMap): string | null {
-    const layer = module as AffineLayer;
-    const weights = { ...layer.affineWeights(), weight: values, ...(bias === null ? {} : { bias }) };
-    const fits = (value: number): boolean => Number.isFinite(Math.fround(value));
-    if (!weights.weight.every(fits) || !weights.bias.every(fits))
-      return `the weights of ${module} would leave the range of float32`;
-    this.changed.set(layer, weights);
-    return null;
+  take({ module }: Step, linear: LinearMap): string | null {
+    return this.layers.take(module, linear);
   }
 
   replace({ norm }: Passing<Step>): void {
@@ -130,16 +100,4 @@ export class ChainHost implements Host<Step> {
   remove({ norm }: Passing<Step>): void {
     this.gone.add(norm);
   }
-}
-
-/** Whether a layer applies its own weight, as its class does. */
-function isWeighted(module: AnyModule): boolean {
-  return module instanceof Weighted && module.constructorArguments() !== null;
-}
-
-/** Why a shift of the inputs of a layer is not one of all its outputs; null where it is. */
-function edgeOf(module: AnyModule): string | null {
-  if ("outputPadding" in module) return "whose outputs see different numbers of inputs";
-  const isPadded = "padding" in module && [module.padding].flat().some((width) => Number(width) > 0);
-  return isPadded ? "whose padding would be shifted too" : null;
 }

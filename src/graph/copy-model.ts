@@ -13,7 +13,7 @@ export interface ModelCopy {
 /**
  * Copies a model: modules, parameters, buffers, modes and switches. Modules and tensors that stand in two places do so in the copy.
  *
- * Layers whose class states what its constructor takes ({@link Module.traits}) are built anew. Other classes of one's own are copied
+ * Layers whose class states what its constructor takes ({@link Module.traits}) are built anew, and so are graphs. Other classes of one's own are copied
  * property by property. A module whose properties hold functions, or objects that are neither plain nor modules nor tensors, is not copied
  * but used by both, with all inside it, since such may refer to the original. Private fields (`#name`) cannot be seen: a class that has them
  * states its constructor's arguments; else it is used by both where its copy cannot say what it holds, or fails in `run`, and that
@@ -58,10 +58,10 @@ function copyAll(model: AnyModule, shared: ReadonlySet<AnyModule>): ModelCopy {
   /** Made by constructors, such as the initial weights of a layer. */
   const initial = new Set<Tensor>();
   const copyTensor = (t: Tensor, into?: Tensor): Tensor => {
+    if (into !== undefined) into.backend.write(into.block, t.dataSync());
     const known = tensors.get(t);
     if (known !== undefined) return known;
     const copy = into ?? tensor(t.dataSync(), t.shape, { requiresGrad: t.isParameter });
-    if (into !== undefined) into.backend.write(into.block, t.dataSync());
     if (t.isParameter) copy.requiresGrad = t.requiresGrad;
     tensors.set(t, copy);
     return copy;
@@ -112,8 +112,16 @@ function copyAll(model: AnyModule, shared: ReadonlySet<AnyModule>): ModelCopy {
   return { model: copy, copies };
 }
 
+/** Changes a copy, and frees what it does not hold any more. */
+export function changeCopy(copy: AnyModule, change: () => void): void {
+  const before = tensorsOf(copy);
+  change();
+  const kept = new Set(tensorsOf(copy));
+  for (const t of before) if (!kept.has(t)) t.dispose();
+}
+
 /** All memory that a model holds. */
-export function tensorsOf(model: AnyModule): Tensor[] {
+function tensorsOf(model: AnyModule): Tensor[] {
   return model.namedModules().flatMap(([, module]) => module.ownTensors());
 }
 

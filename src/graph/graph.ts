@@ -2,6 +2,7 @@ import { ArgumentError, GraphError, ShapeError } from "../errors.js";
 import { type AnyModule, Module } from "../nn/module.js";
 import { formatShape } from "../shape.js";
 import { checkTensor, type Tensor } from "../tensor.js";
+import { Branch } from "./branch.js";
 import { isLayerNode, type NetworkNode } from "./node.js";
 import type { GraphInput, GraphParts } from "./parts.js";
 import { Plan } from "./plan.js";
@@ -22,7 +23,7 @@ import { graphTable } from "./table.js";
  * ```
  */
 export class Graph extends Module<Tensor[], Tensor> {
-  readonly #parts: GraphParts;
+  #parts: GraphParts;
   #plan: Plan | null = null;
 
   /** @internal Graphs are made by {@link trace}. */
@@ -30,7 +31,8 @@ export class Graph extends Module<Tensor[], Tensor> {
     super();
     this.#parts = parts;
     for (const [name, t] of parts.names.ownBuffers()) this.buffer(name, t);
-    if (!parts.trains) this.eval();
+    super.setTraining(parts.names.training && parts.trains);
+    if (!parts.trains) evaluating(parts.names);
   }
 
   /** The inputs, with the shapes they were traced with. */
@@ -46,6 +48,36 @@ export class Graph extends Module<Tensor[], Tensor> {
   /** @internal All that it is made of. */
   get parts(): GraphParts {
     return this.#parts;
+  }
+
+  /** @internal Makes it of other nodes, with the same inputs and buffers. */
+  change(parts: GraphParts): void {
+    this.#parts = parts;
+    this.#plan = null;
+  }
+
+  /** @internal Puts another layer wherever one stands. */
+  replaceLayer(layer: AnyModule, replacement: AnyModule): void {
+    const { names, nodes } = this.#parts;
+    names.replace(layer, replacement);
+    const replaced = nodes.map((node) =>
+      isLayerNode(node) && node.layer === layer ? { ...node, layer: replacement } : node,
+    );
+    this.change({ ...this.#parts, nodes: replaced });
+  }
+
+  /** @internal A graph of copies. */
+  override copyShell(copyValue: (value: unknown) => unknown, copyTensor: (t: Tensor) => Tensor): Graph {
+    const { names, nodes, constants, ...rest } = this.#parts;
+    const layerOf = (layer: AnyModule): AnyModule => copyValue(layer) as AnyModule;
+    const copy = new Graph({
+      ...rest,
+      nodes: nodes.map((node) => (isLayerNode(node) ? { ...node, layer: layerOf(node.layer) } : node)),
+      names: names.mapped(layerOf, copyTensor),
+      constants: constants.map((t) => copyTensor(t).persist()),
+    });
+    copy.setTraining(this.training);
+    return copy;
   }
 
   /**
@@ -104,6 +136,11 @@ export class Graph extends Module<Tensor[], Tensor> {
     return this.#parts.names.ownParameters();
   }
 
+  /** @internal With its constants. */
+  override ownTensors(): Tensor[] {
+    return [...super.ownTensors(), ...this.#parts.constants];
+  }
+
   override children(): [key: string, module: AnyModule][] {
     return this.#parts.names.children();
   }
@@ -118,5 +155,13 @@ export class Graph extends Module<Tensor[], Tensor> {
   /** A table: each node with what it takes, the shape of what it gives, and its parameters. */
   override toString(): string {
     return graphTable(this.#parts);
+  }
+}
+
+/** Puts what is not in evaluation mode into it; what is keeps its switches. */
+function evaluating(names: Branch): void {
+  for (const [, module] of names.namedModules()) {
+    if (module instanceof Branch) module.setOwnMode(false);
+    else if (module.training) module.eval();
   }
 }

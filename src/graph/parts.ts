@@ -1,5 +1,5 @@
 import type { Tensor } from "../tensor.js";
-import type { Argument } from "./argument.js";
+import { type Argument, leavesOf, StateRef } from "./argument.js";
 import type { Branch } from "./branch.js";
 import type { NetworkNode, OpenShape } from "./node.js";
 
@@ -25,4 +25,19 @@ export interface GraphParts {
 /** The tensors of the state dict themselves, by key. */
 export function stateOf({ names }: GraphParts): ReadonlyMap<string, Tensor> {
   return new Map(names.ownState());
+}
+
+/** The parameters and buffers that ops take, each with the name of one that does. */
+export function tensorsReadByOps(parts: GraphParts): Map<Tensor, string> {
+  const state = stateOf(parts);
+  const found = new Map<Tensor, string>();
+  const read = (tree: unknown, by: string): void => {
+    for (const leaf of leavesOf(tree)) {
+      const t = leaf instanceof StateRef ? state.get(leaf.key) : undefined;
+      if (t !== undefined) found.set(t, by);
+    }
+  };
+  for (const node of parts.nodes) read(node.args, node.name);
+  read(parts.output, "the output");
+  return found;
 }

@@ -41,7 +41,7 @@ export interface RecalibrateOptions<B = Batch<unknown> | Tensor, M extends AnyMo
   readonly signal?: AbortSignal;
   /** Called, and awaited, after each batch. */
   readonly onProgress?: (progress: RecalibrateProgress) => void | Promise<void>;
-  /** Applies the model to a batch. @defaultValue `model.forward(inputs)` */
+  /** Applies the model to a batch. @defaultValue `model.forward(...inputs)` */
   readonly forward?: (model: M, batch: B) => unknown;
 }
 
@@ -84,7 +84,8 @@ export interface Recalibration {
  *
  * Sources: Wu & Johnson 2021 (arXiv:2105.07576, §3.1), Schneider et al. 2020 (arXiv:2006.16971, §3).
  *
- * @param data - batches ({@link Batch}, tensors, or whatever `forward` takes); labels are not used
+ * @param model - a module of any kind; the norms of a `Graph` that was traced are those of the module
+ * @param data - batches ({@link Batch}, tensors, lists of a tensor for each input of the model, or whatever `forward` takes); labels are not used
  * @throws ArgumentError if an option is out of range, there are no samples, data are not the same in each pass, or a norm of a sequential pass is
  * applied twice
  * @example

@@ -7,7 +7,7 @@ import { slice } from "../ops/slice.js";
 import { scope } from "../scope.js";
 import type { Shape } from "../shape.js";
 import { Tensor } from "../tensor.js";
-import { inputsOf } from "../train/step.js";
+import { inputsOf, isInputList } from "../train/step.js";
 import { type Population, populationOf } from "./population.js";
 import type { RecalibrateOptions } from "./recalibrate.js";
 
@@ -117,21 +117,26 @@ export class Sweep<M extends AnyModule, B> {
       forward(this.#model, batch);
       return count;
     }
-    const inputs = batch instanceof Tensor ? batch : inputsOf(batch as Batch<unknown>);
-    Reflect.apply(this.#model.forward, this.#model, [count > most ? slice(inputs, 0, most) : inputs]);
+    const inputs = isInputList(batch) ? batch : [batch instanceof Tensor ? batch : inputsOf(batch as Batch<unknown>)];
+    const isWhole = (x: Tensor): boolean => count <= most || x.rank === 0 || x.shape[0] !== count;
+    const taken = inputs.map((x) => (isWhole(x) ? x : slice(x, 0, most)));
+    Reflect.apply(this.#model.forward, this.#model, taken);
     return Math.min(count, most);
   }
 
   /** How many samples a batch has; 0 if it does not tell, where that does not matter. */
   #count(batch: unknown): number {
     if (batch instanceof Tensor) return batch.shape[0];
+    if (isInputList(batch)) return batch[0].shape[0];
     if (hasInputs(batch)) return batch.inputs.shape[0];
     const { forward, samples, blend = 0 } = this.#options;
     if (forward !== undefined && samples === undefined && blend === 0) return 0;
     throw new ArgumentError({
       where,
       expected:
-        forward === undefined ? "tensors, or batches with inputs" : "batches with inputs, by which samples are counted",
+        forward === undefined
+          ? "tensors, lists of them, or batches with inputs"
+          : "batches with inputs, by which samples are counted",
       received: batch === null ? "null" : `one of type ${typeof batch}`,
       cure:
         forward === undefined ? "Pass { forward: (model, batch) => … } for others." : "Leave samples and blend out.",

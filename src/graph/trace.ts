@@ -77,7 +77,7 @@ export function tracedParts(
   const { mode = "both", freeAxes = {} } = options;
   const modes = mode === "eval" ? [false] : [true, false];
   const isNode = (module: AnyModule): boolean => isLayer(module) || isOpaque(module);
-  return scope(() =>
+  const parts = scope(() =>
     undisturbed(model, () => {
       const batch = inputs[0].shape[0];
       const size = Math.max(batch, 2);
@@ -99,9 +99,11 @@ export function tracedParts(
       const all = modes.map(runsOf);
       const runs = all[all.length - 1];
       checkRuns(title, all, axes);
-      return partsOf(title, model, isNode, runs, axes, examples, mode === "both");
+      return partsOf(title, runs, axes, examples);
     }),
   );
+  const names = isNode(model) ? Branch.around(model) : Branch.mirror(model, isNode);
+  return { ...parts, names, trains: mode === "both" };
 }
 
 function parse(
@@ -279,13 +281,10 @@ function differs(where: string, name: string, values: readonly unknown[], differ
 
 function partsOf(
   where: string,
-  model: AnyModule,
-  isNode: (module: AnyModule) => boolean,
   runs: readonly Run[],
   axes: readonly OpenAxis[],
   examples: readonly (readonly Tensor[])[],
-  trains: boolean,
-): GraphParts {
+): Omit<GraphParts, "names" | "trains"> {
   const [first] = runs;
   const merge = (name: string, given: readonly unknown[]): ReturnType<typeof mergeArguments> =>
     mergeArguments(given, axes, (values) =>
@@ -333,7 +332,5 @@ function partsOf(
       runs.map((run) => run.output),
     ),
     constants: first.constants.map(({ shape, values }) => tensor(values, shape).persist()),
-    names: isNode(model) ? Branch.around(model) : Branch.mirror(model, isNode),
-    trains,
   };
 }

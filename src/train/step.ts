@@ -50,6 +50,11 @@ export function inputsOf({ inputs }: Batch<unknown>): Tensor {
   return inputs instanceof Tensor ? inputs : tensor(inputs.values, inputs.shape);
 }
 
+/** Whether a batch is a tensor for each input of a network, without targets. */
+export function isInputList(batch: unknown): batch is readonly Tensor[] {
+  return Array.isArray(batch) && batch.length > 0 && batch.every((x) => x instanceof Tensor);
+}
+
 /** The targets as the loss takes them. */
 export function targetsOf<Target>({ targets }: Batch<Target>): LossTarget<Target> {
   return (isTensorData(targets) ? tensor(targets.values, targets.shape) : targets) as LossTarget<Target>;

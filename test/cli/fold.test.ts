@@ -10,10 +10,12 @@ import {
   Module,
   noGrad,
   ReLU,
+  relu,
   Sequential,
   saveModel,
   setBackend,
   type Tensor,
+  zeros,
 } from "evenkeel";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { expectClose } from "../support/close.js";
@@ -99,6 +101,32 @@ describe("evenkeel fold", () => {
     expect(Buffer.concat(chunks).equals(readFileSync(join(folder, "file.safetensors")))).toBe(true);
   });
 
+  test("folds a network with a forward of its own, which the file holds as a graph", () => {
+    class Net extends Module {
+      readonly layers = [new Conv2d(1, 2, 3), new BatchNorm(2), new Linear(8, 2), new BatchNorm(2)];
+      override forward(x: Tensor): Tensor {
+        const [conv, norm, linear, last] = this.layers;
+        return last.forward(linear.forward(relu(norm.forward(conv.forward(x))).flatten(1)));
+      }
+    }
+    writeFileSync(join(folder, "own-graph.safetensors"), saveModel(new Net(), meta));
+    const { stdout, stderr } = evenkeel("fold", "own-graph.safetensors", "-o", "own-folded");
+    expect(stderr).toBe("");
+    expect(stdout.replace(/at most \S+/, "at most DIFFERENCE")).toMatchInlineSnapshot(`
+      "layers.1  into layers.0
+      layers.3  into layers.2
+      2 folded, 0 left; outputs for noise differ by at most DIFFERENCE
+      wrote own-folded/model.safetensors
+      "
+    `);
+    const x = normal([2, 1, 4, 4], 2);
+    const [before, after] = ["own-graph.safetensors", "own-folded/model.safetensors"].map((file) => {
+      const { model } = loadModel(readFileSync(join(folder, file)));
+      return noGrad(() => model.eval().forward(x).dataSync());
+    });
+    expectClose(after, before, 1e-5);
+  });
+
   test("mistakes are told in one line, and exit 1; without a place to write to it exits 2", () => {
     installEvenkeel(folder, "link");
     writeFileSync(
@@ -115,7 +143,9 @@ describe("evenkeel fold", () => {
         return this.body.forward(x);
       }
     }
-    writeFileSync(join(folder, "own.safetensors"), saveModel(new Net(), meta));
+    const probe = zeros([2, 1, 4, 4]);
+    const network = { from: "./net.mjs", options: { inputShape: [1, 4, 4], classes: 2 } };
+    writeFileSync(join(folder, "own.safetensors"), saveModel(new Net(), { network }, { probe }));
     const mistakes = [
       ["nowhere", "-o", "out"],
       ["run", "-o", "run"],
@@ -133,7 +163,7 @@ describe("evenkeel fold", () => {
       [
         "evenkeel: loadRun(nowhere): expected the folder of a run or a .safetensors file, got no such file or folder. Check the name.",
         "evenkeel: run: expected another place than the model's own, got run/model.safetensors. Name another file or folder.",
-        "evenkeel: evenkeel fold own.safetensors: expected a network of Evenkeel's own layers, each in one place, got one with classes of its own, which would be built with its norms again. Fold it in code, where it is built: foldBatchNorm(model).",
+        "evenkeel: evenkeel fold own.safetensors: expected a network of Evenkeel's own layers, each in one place, or one that can be traced, got one with classes of its own, which would be built with its norms again. Save it with its inputShape, so that it is traced; or fold it in code, where it is built: foldBatchNorm(model, { probe }).",
         "evenkeel: --data: expected an .onnx model or a model.json of TF.js, got run. Leave it out: a run is compared before and after on noise, as its summary says.",
         "evenkeel: --no-verify: expected an .onnx model or a model.json of TF.js, got run. Leave it out: a run is compared before and after on noise, as its summary says.",
       ]

@@ -13,20 +13,25 @@ import {
   InstanceNorm,
   LayerNorm,
   Linear,
+  loadModel,
+  Module,
   memoryInUse,
   mse,
   ReLU,
   RmsNorm,
   recalibrate,
   Sequential,
+  saveModel,
   seed,
   Tanh,
   type Tensor,
   tensor,
+  trace,
 } from "evenkeel";
 import { describe, expect, test } from "vitest";
 import { describeEachBackend } from "../support/backends.js";
-import { normalValues } from "../support/seeded.js";
+import { Shared, SqueezeExcite, TwoInputs, UNet } from "../support/own-networks.js";
+import { normal, normalValues } from "../support/seeded.js";
 
 const samples = 160;
 const inputs = normalValues(samples * 16, 2, 0.5, 2);
@@ -248,5 +253,70 @@ describe("diagnose", () => {
         "ArgumentError: diagnose(model, data): expected samples to be a whole number of at least 1, got 0. Correct samples.",
       ]
     `);
+  });
+});
+
+describeEachBackend("diagnose a graph", () => {
+  type Network = Module<Tensor[]>;
+  const networks: [name: string, make: () => Network, sizes: number[][]][] = [
+    ["a U-Net", () => new UNet() as Network, [[1, 8, 8]]],
+    ["squeeze and excite", () => new SqueezeExcite() as Network, [[1, 4, 4]]],
+    ["two inputs", () => new TwoInputs() as unknown as Network, [[3], [5]]],
+    ["a shared layer and a tied weight", () => new Shared() as Network, [[4]]],
+  ];
+
+  test.each(networks)("%s: finds what is found in the module, in order of use", async (_, make, sizes) => {
+    seed(6);
+    const model = make();
+    // Statistics that are off, and one channel switched off.
+    for (const [, module] of model.namedModules()) {
+      if (!(module instanceof BatchNorm)) continue;
+      write(module.runningMean, (values) => values.fill(3));
+      write(module.weight, (values) => values.fill(0, 0, 2));
+    }
+    const several = Array.from({ length: 8 }, (_, at) => sizes.map((size, k) => normal([16, ...size], 20 * at + k)));
+    const graph = trace(model, ...several[0]) as Network;
+    const loaded = loadModel(saveModel(graph)).model as Network;
+    const given = sizes.length === 1 ? several.map(([x]) => x) : several;
+    const expected = await diagnose(model as unknown as Module, given);
+    expect(kinds(expected).length).toBeGreaterThan(0);
+    for (const other of [graph, loaded]) {
+      expect(await diagnose(other as unknown as Module, given)).toEqual(expected);
+      expect(other.training).toBe(true);
+    }
+  });
+
+  test("with labels it measures gap and gradients as those of the module", async () => {
+    seed(6);
+    const model = new SqueezeExcite();
+    write(model.body.layers[1] instanceof BatchNorm ? model.body.layers[1].runningVar : null, (v) => v.fill(400));
+    const graph = trace(model, normal([2, 1, 4, 4], 1)) as unknown as Module;
+    const expected = await diagnose(model, data);
+    expect(expected.gap).not.toBeNull();
+    expect(expected.depth.some(({ gradientNorm }) => gradientNorm !== null)).toBe(true);
+    expect(await diagnose(graph, data)).toEqual(expected);
+  });
+
+  test("rows of channels are told from channels of rows by what a layer is given, not by its name", async () => {
+    // By names the ReLU stands behind the norm of axis 1; it is given what the Linear makes, whose channels are last.
+    class Rows extends Module {
+      readonly relu = new ReLU();
+      readonly linear = new Linear(3, 6);
+      override forward(x: Tensor): Tensor {
+        return this.relu.forward(this.linear.forward(x));
+      }
+    }
+    const graph = trace(new Rows(), normal([2, 5, 3], 1)) as unknown as Module;
+    const { activations } = await diagnose(graph, [normal([120, 5, 3], 2)]);
+    expect(activations.map(({ layer, channels }) => [layer, channels])).toEqual([["relu", 6]]);
+    class Turned extends Rows {
+      override forward(x: Tensor): Tensor {
+        return this.relu.forward(this.linear.forward(x).transpose([0, 2, 1]));
+      }
+    }
+    const turned = await diagnose(trace(new Turned(), normal([2, 5, 3], 1)) as unknown as Module, [
+      normal([120, 5, 3], 2),
+    ]);
+    expect(turned.activations[0].channels).toBe(6);
   });
 });

@@ -11,13 +11,18 @@ import {
   GELU,
   LayerNorm,
   Linear,
+  loadModel,
+  type Module,
   memoryInUse,
   ReLU,
   Residual,
   Sequential,
+  saveModel,
   seed,
+  type Tensor,
   tensor,
   threads,
+  trace,
   type WatchRecord,
   watch,
 } from "evenkeel";
@@ -25,6 +30,7 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { describeEachBackend } from "../support/backends.js";
 import { expectClose } from "../support/close.js";
+import { Shared, SqueezeExcite, TwoInputs, UNet } from "../support/own-networks.js";
 import { normalValues } from "../support/seeded.js";
 
 /** What watch says of the input of a layer that is given these values. */
@@ -251,3 +257,41 @@ describe("watch", () => {
     `);
   });
 });
+
+describe("watch a graph", () => {
+  type Network = Module<Tensor[]>;
+  const networks: [name: string, make: () => Network, sizes: number[][]][] = [
+    ["a U-Net", () => new UNet() as Network, [[1, 8, 8]]],
+    ["squeeze and excite", () => new SqueezeExcite() as Network, [[1, 5, 5]]],
+    ["two inputs", () => new TwoInputs() as unknown as Network, [[3], [5]]],
+    ["a shared layer and a tied weight", () => new Shared() as Network, [[4]]],
+  ];
+
+  test.each(networks)("%s: sees what is seen in the module", async (_, make, sizes) => {
+    const batch = (at: number): Tensor[] =>
+      sizes.map((size, k) => tensor(normalValues(9 * sizeOf(size), 10 * at + k), [9, ...size]));
+    const records = async (model: Network): Promise<WatchRecord[]> => {
+      const watcher = watch(model);
+      for (let step = 0; step < 3; step++) {
+        seed(step);
+        const y = model.forward(...batch(step));
+        y.mul(y).sum().backward();
+      }
+      return watcher.stop();
+    };
+    seed(2);
+    const model = make();
+    const state = model.stateDict();
+    const expected = await records(model);
+    expect(expected.map(({ step }) => step)).toEqual([0, 1, 2]);
+    expect(expected[0].layers.length).toBeGreaterThan(0);
+    model.loadStateDict(state);
+    const graph = trace(model, ...batch(0)) as Network;
+    const loaded = loadModel(saveModel(graph)).model as unknown as Network;
+    for (const other of [graph, loaded]) expect(await records(other)).toEqual(expected);
+  });
+});
+
+function sizeOf(shape: readonly number[]): number {
+  return shape.reduce((product, size) => product * size, 1);
+}

@@ -6,16 +6,20 @@ import {
   InstanceNorm,
   LayerNorm,
   Linear,
+  loadModel,
   Module,
   ReLU,
   Residual,
   RmsNorm,
   Sequential,
   Sgd,
+  saveModel,
   type Tensor,
+  trace,
 } from "evenkeel";
 import { expect, test } from "vitest";
 import { describeEachBackend } from "../support/backends.js";
+import { Shared, SqueezeExcite, TwoInputs, UNet } from "../support/own-networks.js";
 import { normal } from "../support/seeded.js";
 
 describeEachBackend("convertNorm", () => {
@@ -96,6 +100,77 @@ describeEachBackend("convertNorm", () => {
     expect(calls).toBe(2);
     expect(model.list[0]).toBe(model.norm);
     expect(String(model.list[1])).toBe("Sequential(BatchNorm(2), ReLU())");
+  });
+
+  test("changes a graph in its nodes and names, as it does the module", () => {
+    const networks: [Module<Tensor[]>, number[][]][] = [
+      [new UNet() as Module<Tensor[]>, [[1, 8, 8]]],
+      [new SqueezeExcite() as Module<Tensor[]>, [[1, 5, 5]]],
+      [new TwoInputs() as unknown as Module<Tensor[]>, [[3], [5]]],
+      [new Shared() as Module<Tensor[]>, [[4]]],
+    ];
+    for (const [model, sizes] of networks) {
+      const x = sizes.map((size, k) => normal([9, ...size], k + 1));
+      const graph = trace(model, ...x) as unknown as Module<Tensor[]>;
+      const loaded = loadModel(saveModel(graph)).model as unknown as Module<Tensor[]>;
+      const toGroups = (norm: Module): GroupNorm | false =>
+        norm instanceof BatchNorm && new GroupNorm(2, norm.numFeatures);
+      const before = model
+        .eval()
+        .forward(...x)
+        .dataSync();
+      const converted = convertNorm(graph, toGroups);
+      // The module still has its own norms, and what went over is shared.
+      expect(model.forward(...x).dataSync()).toEqual(before);
+      expect(graph.parameters().filter((t) => !model.parameters().includes(t))).toEqual([]);
+      const others = [loaded, model].map((other) => convertNorm(other, toGroups).map(({ name, kept }) => [name, kept]));
+      expect(converted.length).toBeGreaterThan(0);
+      for (const names of others) expect(names).toEqual(converted.map(({ name, kept }) => [name, kept]));
+      const after = model.forward(...x).dataSync();
+      expect(after).not.toEqual(before);
+      for (const one of [graph, loaded, loadModel(saveModel(graph)).model as unknown as Module<Tensor[]>]) {
+        expect(
+          one
+            .eval()
+            .forward(...x)
+            .dataSync(),
+        ).toEqual(after);
+        expect(Object.keys(one.stateDict())).toEqual(Object.keys(model.stateDict()));
+      }
+    }
+  });
+
+  test("in a graph inside a model, and in a graph that is one norm", () => {
+    const graph = trace(new SqueezeExcite(), normal([2, 1, 5, 5], 1));
+    const model = new Sequential(graph as Module, new ReLU());
+    expect(convertNorm(model, () => new GroupNorm(2, 6)).map(({ name }) => name)).toEqual(["0.body.1"]);
+    expect(String(graph)).toContain("GroupNorm(2, 6)");
+    const alone = trace(new BatchNorm(4), normal([2, 4], 1));
+    convertNorm(alone, () => new LayerNorm(4));
+    expect(String(alone)).toContain("LayerNorm(4)");
+    expect(Object.keys(alone.stateDict())).toEqual(["weight", "bias"]);
+  });
+
+  test("refuses for a graph what it could not hold", () => {
+    const graph = trace(new SqueezeExcite(), normal([2, 1, 5, 5], 1));
+    const table = String(graph);
+    expect(() =>
+      convertNorm(graph, (norm) => new Sequential(norm as Module, new ReLU())),
+    ).toThrowErrorMatchingInlineSnapshot(
+      `[ArgumentError: convertNorm(graph, convert): expected convert to return one of the library's layers for body.1, since a graph's nodes are such, got Sequential(BatchNorm(6), ReLU()). Convert the module that the graph was traced from, and trace it again.]`,
+    );
+    class Reads extends Module {
+      readonly norm = new BatchNorm(4);
+      override forward(x: Tensor): Tensor {
+        return this.norm.forward(x).mul(this.norm.weight as Tensor);
+      }
+    }
+    expect(() =>
+      convertNorm(trace(new Reads(), normal([8, 4], 1)), () => new LayerNorm(4)),
+    ).toThrowErrorMatchingInlineSnapshot(
+      `[ArgumentError: convertNorm(graph, convert): expected norms whose parameters nothing else reads, got norm, whose weight mul reads. Leave that norm as it is: let convert return nothing for it.]`,
+    );
+    expect(String(graph)).toBe(table);
   });
 
   test("refuses what it cannot do", () => {

@@ -9,6 +9,7 @@ import {
   InstanceNorm,
   LayerNorm,
   Linear,
+  loadModel,
   Module,
   noGrad,
   onWarning,
@@ -18,13 +19,16 @@ import {
   Sequential,
   saveModel,
   scope,
+  seed,
   type Tensor,
   tensor,
+  trace,
 } from "evenkeel";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { describeEachBackend } from "../support/backends.js";
 import { expectClose } from "../support/close.js";
+import { Shared, SqueezeExcite, TwoInputs, UNet } from "../support/own-networks.js";
 import { normal, normalValues } from "../support/seeded.js";
 
 const samples = 24;
@@ -402,7 +406,7 @@ describeEachBackend("recalibrate", () => {
         "ArgumentError: recalibrate(model, data): expected at least one batch, got none. Pass data that have samples.",
         "ArgumentError: recalibrate(model, data): expected at least one batch, got none. Pass data that have samples.",
         "ArgumentError: recalibrate(model, data): expected data that can be gone through once for each norm, got an iterator, which is spent after one pass. Pass an array or batches(), or { mode: "batch" }.",
-        "ArgumentError: recalibrate(model, data): expected tensors, or batches with inputs, got one of type object. Pass { forward: (model, batch) => … } for others.",
+        "ArgumentError: recalibrate(model, data): expected tensors, lists of them, or batches with inputs, got one of type object. Pass { forward: (model, batch) => … } for others.",
         "ArgumentError: recalibrate(model, data): expected batches with inputs, by which samples are counted, got one of type string. Leave samples and blend out.",
         "ArgumentError: recalibrate(model, data): expected the same data in each pass: 24 samples in 1 batches, got 24 samples in 2 batches in pass 2 of 2. Pass data that can be gone through once for each norm.",
       ]
@@ -436,6 +440,64 @@ describe("BatchNorm as a map", () => {
         if (Math.abs(weight) > 0.1 && Math.abs(1 - weight) > 0.1) expect(difference()).toBeGreaterThan(1e-3);
       }),
       { numRuns: 50 },
+    );
+  });
+});
+
+describeEachBackend("recalibrate a graph", () => {
+  type Network = Module<Tensor[]>;
+  const networks: [name: string, make: () => Network, sizes: number[][]][] = [
+    ["a U-Net", () => new UNet() as Network, [[1, 8, 8]]],
+    ["squeeze and excite", () => new SqueezeExcite() as Network, [[1, 5, 5]]],
+    ["two inputs", () => new TwoInputs() as unknown as Network, [[3], [5]]],
+    ["a shared layer and a tied weight", () => new Shared() as Network, [[4]]],
+  ];
+  const statistics = (model: Network): [string, Float32Array][] =>
+    Object.entries(model.stateDict()).map(([key, t]) => [key, t.dataSync()]);
+
+  test.each(networks)("of %s gives what recalibrating the module gives, to the bit", async (_, make, sizes) => {
+    for (const mode of ["sequential", "batch"] as const) {
+      const built = (): Network => {
+        seed(3);
+        return make();
+      };
+      const data = [9, 11].map((count, at) => sizes.map((size, k) => normal([count, ...size], 10 * at + k).add(1)));
+      const [model, traced] = [built(), built()];
+      const graph = trace(traced, ...data[0]) as Network;
+      const loaded = loadModel(saveModel(trace(built(), ...data[0]))).model as unknown as Network;
+      const evaluated = trace(built().eval(), ...data[0], { mode: "eval" }) as Network;
+      const expected = await recalibrate(model, data, { mode, samples: 18, blend: 4 });
+      expect(expected.norms.length).toBeGreaterThan(0);
+      for (const other of [graph, loaded, evaluated]) {
+        expect(await recalibrate(other, data, { mode, samples: 18, blend: 4 })).toEqual(expected);
+        expect(statistics(other)).toEqual(statistics(model));
+      }
+      expect(graph.training).toBe(true);
+      // The graph shares its norms with the module.
+      expect(statistics(traced)).toEqual(statistics(model));
+    }
+  });
+
+  test("a norm that is applied twice is named by its path", async () => {
+    class Twice extends Module {
+      readonly norm = new BatchNorm(3);
+      override forward(x: Tensor): Tensor {
+        return this.norm.forward(this.norm.forward(x).mul(2));
+      }
+    }
+    const graph = trace(new Twice(), normal([8, 3], 1));
+    await expect(recalibrate(graph, [normal([8, 3], 1)])).rejects.toThrowErrorMatchingInlineSnapshot(
+      `[ArgumentError: recalibrate(model, data): expected each norm applied once in a forward pass, so that its statistics do not depend on themselves, got norm, BatchNorm(3), applied 2 times. Pass { mode: "batch" }, which pools all its uses.]`,
+    );
+    expect((await recalibrate(graph, [normal([8, 3], 1)], { mode: "batch" })).norms.map(({ norm }) => norm)).toEqual([
+      "norm",
+    ]);
+  });
+
+  test("batches that do not fit the graph are refused", async () => {
+    const graph = trace(new TwoInputs(), normal([2, 3], 1), normal([2, 5], 2));
+    await expect(recalibrate(graph, [normal([8, 3], 1)])).rejects.toThrowErrorMatchingInlineSnapshot(
+      `[ArgumentError: Graph.forward(...inputs): expected 2 tensors, got 1. Pass what the network was traced with.]`,
     );
   });
 });

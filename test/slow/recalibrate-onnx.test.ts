@@ -165,7 +165,7 @@ describe("evenkeel recalibrate model.onnx", () => {
       [
         "evenkeel: photo.onnx: expected an ONNX model, got a PNG image. Check that the file is a complete .onnx file.",
         "evenkeel: absent.onnx: expected a file that can be read, got ENOENT: no such file or directory, stat 'absent.onnx'. Check the path and its permissions.",
-        "evenkeel: loadData(nowhere): expected mnist, fashion-mnist, or a file or folder of data, got no such file or folder. Check the name.",
+        "evenkeel: loadData(nowhere): expected mnist, fashion-mnist, or a file or folder of data, got no such file or folder. Check the path.",
         "evenkeel: empty: expected images, or folders of images, got an empty folder. Name a folder of PNG or JPEG images.",
         "evenkeel: loadData(photos/a.png): expected a folder, or a file that ends in .csv, .tsv, .npz or .npy, got .png. Name such a file.",
         "evenkeel: rows.csv: expected samples of 3×4×4, as the model's input x takes them, got 3. Reshape the data, or pass another --size or --layout.",
@@ -174,7 +174,7 @@ describe("evenkeel recalibrate model.onnx", () => {
         "evenkeel: --mean: expected 1 or 3 finite numbers, one for each channel, got 1,2. Pass one for each of the 3 channels of nchw, or one for all.",
         "evenkeel: --mean: expected a finite number, got x. Pass a number.",
         "evenkeel: --std: expected 1 or 3 finite numbers above 0, one for each channel, got 0. Pass one for each of the 3 channels of nchw, or one for all.",
-        "evenkeel: --layout: expected nchw or nhwc, got hwc. Pass one of them.",
+        "evenkeel: --layout: expected nchw or nhwc, got hwc. Did you mean nhwc?",
         "evenkeel: photos: expected samples of 3×4×4, as the model's input x takes them, got 3×4×3. Reshape the data, or pass another --size or --layout.",
         "evenkeel: --part: expected a part that photos has, got test. Leave it out.",
         "evenkeel: recalibrateOnnx(bytes, data): expected blend to be a finite number of samples, at least 0, got -1. Pass how many samples the old statistics count for.",

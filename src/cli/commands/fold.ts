@@ -4,6 +4,7 @@ import { ArgumentError, DataError } from "../../errors.js";
 import { describeArchitecture } from "../../formats/model-file/architecture.js";
 import type { ModelMeta } from "../../formats/model-file/save-model.js";
 import { type FoldedModel, foldBatchNorm } from "../../graph/fold-batch-norm.js";
+import { Graph } from "../../graph/graph.js";
 import type { Run } from "../../node/load-run.js";
 import { inputShapeOf } from "../../node/model-inputs.js";
 import { writeModel } from "../../node/write-model.js";
@@ -113,12 +114,12 @@ function probeFor(meta: ModelMeta): Tensor | null {
 
 /** The file of a folded network must say what to build, since no module builds it. */
 function checkArchitecture({ file }: Run, { model, folded }: FoldedModel): void {
-  if (folded.length === 0 || describeArchitecture(model) !== null) return;
+  if (folded.length === 0 || model instanceof Graph || describeArchitecture(model) !== null) return;
   throw new DataError({
     where: `evenkeel fold ${file}`,
-    expected: "a network of Evenkeel's own layers, each in one place",
+    expected: "a network of Evenkeel's own layers, each in one place, or one that can be traced",
     received: "one with classes of its own, which would be built with its norms again",
-    cure: "Fold it in code, where it is built: foldBatchNorm(model).",
+    cure: "Save it with its inputShape, so that it is traced; or fold it in code, where it is built: foldBatchNorm(model, { probe }).",
   });
 }
 

@@ -7,7 +7,7 @@ import { RunningNorm } from "../../nn/norms/running-norm.js";
 import { Weighted } from "../../nn/reparametrized/weighted.js";
 import { checkCount } from "../../shape.js";
 import { Tensor } from "../../tensor.js";
-import { checkBatches, type Loss, labelsOf } from "../../train/step.js";
+import { checkBatches, isInputList, type Loss, labelsOf } from "../../train/step.js";
 import { finite } from "../distribution.js";
 import { wholeOf } from "../summary.js";
 import type { ActivationDiagnosis, DepthDiagnosis, Diagnosis } from "./diagnosis.js";
@@ -16,7 +16,7 @@ import { gapOf } from "./gap.js";
 import { type GradientSize, gradientSizes } from "./gradients.js";
 import { normHealth } from "./norm-health.js";
 import { type Observation, observe, usesBatches } from "./observation.js";
-import { type DiagnoseProgress, Passes } from "./passes.js";
+import { type DiagnosedBatch, type DiagnoseProgress, Passes } from "./passes.js";
 import { thresholds } from "./thresholds.js";
 
 /** Options of {@link diagnose}. */
@@ -33,6 +33,9 @@ export interface DiagnoseOptions<Target> {
 
 const where = "diagnose(model, data)";
 
+type OneBatch<Target> = Batch<Target> | Tensor | readonly Tensor[];
+type DiagnosedData<Target> = Iterable<OneBatch<Target>> | AsyncIterable<OneBatch<Target>>;
+
 /**
  * Asks of a model whether normalisation does its job: is evaluation worse than training, and which norm is to blame; have running statistics
  * drifted from those of the data; how much do statistics scatter from batch to batch; which units are dead or saturated; and how do activations
@@ -44,8 +47,8 @@ const where = "diagnose(model, data)";
  *
  * Formulas, thresholds and their reasons: docs/doctor.md.
  *
- * @param model - takes and gives a tensor
- * @param data - batches, with targets or without, or tensors; gone through once
+ * @param model - takes and gives a tensor; a `Graph`, whose layers are found under their paths, is diagnosed as the module it was traced from
+ * @param data - batches, with targets or without, tensors, or lists of a tensor for each input of the model; gone through once
  * @throws ArgumentError if an option is out of range, or there are no batches of 2 samples or more
  * @example
  * ```ts
@@ -59,7 +62,7 @@ const where = "diagnose(model, data)";
  */
 export async function diagnose<Target = Int32Array>(
   model: Module,
-  data: Iterable<Batch<Target> | Tensor> | AsyncIterable<Batch<Target> | Tensor>,
+  data: DiagnosedData<Target>,
   options: DiagnoseOptions<Target> = {},
 ): Promise<Diagnosis> {
   checkBatches(where, data);
@@ -106,15 +109,21 @@ export async function diagnose<Target = Int32Array>(
   }
 }
 
+/** A batch of tensors alone; null for one with targets. */
+function withoutTargets(batch: unknown): DiagnosedBatch<never> | null {
+  if (batch instanceof Tensor) return { inputs: batch, targets: undefined as never };
+  return isInputList(batch) ? { inputs: batch[0], targets: undefined as never, all: batch } : null;
+}
+
 /** The first batches, which all that follows is measured on. */
 async function collect<Target>(
-  data: Iterable<Batch<Target> | Tensor> | AsyncIterable<Batch<Target> | Tensor>,
+  data: DiagnosedData<Target>,
   limit: number,
-): Promise<{ batches: Batch<Target>[]; notes: string[] }> {
-  const batches: Batch<Target>[] = [];
+): Promise<{ batches: DiagnosedBatch<Target>[]; notes: string[] }> {
+  const batches: DiagnosedBatch<Target>[] = [];
   let [samples, single] = [0, 0];
   for await (const one of data) {
-    const batch = one instanceof Tensor ? ({ inputs: one, targets: undefined } as Batch<never>) : one;
+    const batch = withoutTargets(one) ?? (one as Batch<Target>);
     const count = batch.inputs.shape[0];
     if (count >= 2) batches.push(batch);
     else single++;

@@ -1,5 +1,4 @@
 import { noGrad } from "../../autograd.js";
-import type { Batch } from "../../data/dataset.js";
 import { type Population, populationOf } from "../../graph/population.js";
 import { Sigmoid, Tanh } from "../../nn/activations.js";
 import type { ChannelAxis } from "../../nn/layer-traits.js";
@@ -14,6 +13,7 @@ import { inputsOf } from "../../train/step.js";
 import { channelAxes, channelsOf } from "../channel-axis.js";
 import { type ChannelSummary, mergeSummaries, PendingSummary, type SummaryOptions } from "../summary.js";
 import type { SampleMoments } from "./batch-noise.js";
+import type { DiagnosedBatch } from "./passes.js";
 
 /** Of so many samples the moments are kept one by one. */
 const samplesKept = 1024;
@@ -52,7 +52,7 @@ interface Sighting {
  * Runs a model over batches, as its modes and switches stand, and gathers what norms, activations and layers with weights are given and give,
  * in the order in which they are applied.
  */
-export async function observe(model: Module, batches: AsyncIterable<Batch<unknown>>): Promise<Observation[]> {
+export async function observe(model: Module, batches: AsyncIterable<DiagnosedBatch<unknown>>): Promise<Observation[]> {
   const names = new Map(model.namedModules().map(([name, module]) => [module, name]));
   const axes = channelAxes(model);
   const observations = new Map<AnyModule, Observation>();
@@ -74,7 +74,7 @@ export async function observe(model: Module, batches: AsyncIterable<Batch<unknow
 /** One forward pass. */
 function look(
   model: Module,
-  batch: Batch<unknown>,
+  batch: DiagnosedBatch<unknown>,
   modules: readonly AnyModule[],
   axes: ReadonlyMap<AnyModule, ChannelAxis>,
   wantsSamples: boolean,
@@ -102,7 +102,7 @@ function look(
   try {
     scope(() =>
       noGrad(() => {
-        model.forward(inputsOf(batch));
+        Reflect.apply(model.forward, model, batch.all ?? [inputsOf(batch)]);
       }),
     );
   } finally {

@@ -1,4 +1,5 @@
 import type { Batch } from "../../data/dataset.js";
+import type { Tensor } from "../../tensor.js";
 
 /** What {@link DiagnoseOptions.onProgress} is told after each batch. */
 export interface DiagnoseProgress {
@@ -10,15 +11,18 @@ export interface DiagnoseProgress {
   readonly samples: number;
 }
 
+/** A batch, with all inputs where a network takes several. */
+export type DiagnosedBatch<Target> = Batch<Target> & { readonly all?: readonly Tensor[] };
+
 /** Batches that are gone through several times, each time telling of it. */
 export class Passes<Target> {
-  readonly #batches: readonly Batch<Target>[];
+  readonly #batches: readonly DiagnosedBatch<Target>[];
   readonly #report: (progress: DiagnoseProgress) => void | Promise<void>;
   #pass = 0;
   #passes: number;
 
   constructor(
-    batches: readonly Batch<Target>[],
+    batches: readonly DiagnosedBatch<Target>[],
     passes: number,
     report: (progress: DiagnoseProgress) => void | Promise<void>,
   ) {
@@ -33,7 +37,7 @@ export class Passes<Target> {
   }
 
   /** One pass. */
-  async *[Symbol.asyncIterator](): AsyncGenerator<Batch<Target>, void> {
+  async *[Symbol.asyncIterator](): AsyncGenerator<DiagnosedBatch<Target>, void> {
     let samples = 0;
     for (const batch of this.#batches) {
       yield batch;
