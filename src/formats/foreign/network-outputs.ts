@@ -18,7 +18,7 @@ export async function networkOutputs(model: AnyModule, inputs: readonly ModelArr
     );
     const arrays: ModelArray[] = [];
     for (const y of outputs) arrays.push({ shape: y.shape, values: await y.data() });
-    for (const y of outputs) y.dispose();
+    for (const y of new Set(outputs)) y.dispose();
     return arrays;
   });
 }
