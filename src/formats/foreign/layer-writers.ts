@@ -13,7 +13,7 @@ import {
 } from "../../graph/argument.js";
 import { Graph } from "../../graph/graph.js";
 import { isLayer } from "../../graph/is-layer.js";
-import { isLayerNode, type NetworkNode, type OpenShape, type OpNode } from "../../graph/node.js";
+import { formatOpenShape, isLayerNode, type NetworkNode, type OpenShape, type OpNode } from "../../graph/node.js";
 import { type GraphParts, stateOf } from "../../graph/parts.js";
 import { structuralParts } from "../../graph/structure.js";
 import { tracedParts } from "../../graph/trace.js";
@@ -120,10 +120,33 @@ export function takesIndices({ nodes }: GraphParts, input: number): boolean {
   );
 }
 
-/** Sizes of a sample of each input: as given, or as a graph was traced with. @throws ShapeError if there are none, or they are no sizes */
+/**
+ * Sizes of a sample of each input: as given, or as a graph was traced with.
+ *
+ * @throws ShapeError if there are none, or they are no sizes
+ * @throws ArgumentError if a graph has several inputs and one shape is given, or none and sizes of its input vary
+ */
 export function inputShapes(where: string, model: AnyModule, given: Shape | undefined): readonly Shape[] {
-  if (given === undefined && model instanceof Graph && model.inputs.every(({ shape }) => shape !== null)) {
-    return model.inputs.map(({ shape }) => (shape ?? []).slice(1).map((size) => (typeof size === "number" ? size : 1)));
+  const traced = model instanceof Graph ? model.inputs.map(({ shape }) => shape) : [null];
+  if (given !== undefined && traced.length > 1) {
+    throw new ArgumentError({
+      where,
+      expected: `the shapes of ${traced.length} inputs, which a traced graph knows`,
+      received: "one inputShape",
+      cure: "Leave it out; trace the graph with example inputs first if it came from a file: trace(graph, a, b).",
+    });
+  }
+  if (given === undefined && traced.every((shape) => shape !== null)) {
+    return traced.map((shape) => {
+      const sizes = shape.slice(1);
+      if (sizes.every((size) => typeof size === "number")) return sizes;
+      throw new ArgumentError({
+        where,
+        expected: "inputShape where sizes of the graph's input vary",
+        received: `none for ${formatOpenShape(shape)}`,
+        cure: "Pass the sizes of one sample that the file shall take.",
+      });
+    });
   }
   checkShape(where, given as Shape);
   return [given as Shape];
