@@ -170,7 +170,7 @@ export { type ConvTransposeOptions, convTranspose2d } from "./ops/conv-transpose
 export { conv1d, type SignalConvOptions } from "./ops/conv1d.js";
 export { type ConvOptions, conv2d } from "./ops/conv2d.js";
 export { type CrossEntropyOptions, crossEntropy } from "./ops/cross-entropy.js";
-export { type CustomOp, customOp } from "./ops/custom-op.js";
+export { type CustomOp, customOp, type Translation } from "./ops/custom-op.js";
 export { dropout } from "./ops/dropout.js";
 export { type EmbeddingOptions, embedding, type Indices } from "./ops/embedding.js";
 export { linear } from "./ops/linear.js";

@@ -11,7 +11,20 @@ export interface CustomOp {
   readonly forward: (...inputs: Tensor[]) => Tensor;
   /** From dy, one gradient of each input's shape, or null for inputs without gradient. */
   readonly backward: (dy: Tensor, inputs: readonly Tensor[], output: Tensor) => readonly (Tensor | null)[];
+  /**
+   * What the op is in ONNX: `(inputs: readonly OnnxValue[], graph: OnnxWriter) => graph.node("Round", inputs)`, which returns its output. @defaultValue none:
+   * `exportOnnx` refuses it
+   */
+  readonly toOnnx?: Translation;
+  /**
+   * What the op is in TF.js: `(inputs: readonly TfjsValue[], graph: TfjsWriter) => graph.layer("Activation", inputs, { activation: "mish" })`.
+   * @defaultValue none: `exportTfjs` refuses it
+   */
+  readonly toTfjs?: Translation;
 }
+
+/** Writes an op into a file of another system: its types stand with the functions that export, in `evenkeel/onnx` and `evenkeel/tfjs`. */
+export type Translation = (...given: never[]) => unknown;
 
 /**
  * Makes a function of tensors from its forward pass and its gradient.
@@ -29,8 +42,13 @@ export interface CustomOp {
  * x.grad?.dataSync(); // Float32Array [1, 1]
  * ```
  */
-export function customOp({ name = "customOp", forward, backward }: CustomOp): (...inputs: Tensor[]) => Tensor {
-  return defineOp(`custom.${name}`, (...inputs: Tensor[]): Tensor => {
+export function customOp({
+  name = "customOp",
+  forward,
+  backward,
+  ...translations
+}: CustomOp): (...inputs: Tensor[]) => Tensor {
+  const run = (...inputs: Tensor[]): Tensor => {
     const computed = noGrad(() => forward(...inputs));
     // A view, since forward may return one of its inputs.
     const output = view(name, computed, computed.shape);
@@ -44,5 +62,8 @@ export function customOp({ name = "customOp", forward, backward }: CustomOp): (.
         cure: "Return one gradient for each input.",
       });
     });
-  });
+  };
+  // A graph that was traced holds the function inside, one that was loaded the one that is returned.
+  const op = defineOp(`custom.${name}`, Object.assign(run, translations));
+  return Object.assign(op, translations);
 }

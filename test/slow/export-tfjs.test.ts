@@ -1,23 +1,39 @@
 import {
   AvgPool2d,
+  avgPool2d,
   BatchNorm,
   Conv1d,
   Conv2d,
   ConvTranspose2d,
+  concat,
+  conv1d,
+  conv2d,
+  convTranspose2d,
+  customOp,
   ELU,
   Embedding,
+  elu,
+  embedding,
   Flatten,
+  full,
   GELU,
   GroupNorm,
+  gelu,
   InstanceNorm,
   LayerNorm,
   Linear,
+  leakyRelu,
+  linear,
   MaxPool2d,
-  type Module,
+  Module,
+  maxPool2d,
+  ones,
   onWarning,
   ReLU,
   Residual,
   RmsNorm,
+  relu,
+  relu6,
   resnet,
   Sequential,
   type Shape,
@@ -25,11 +41,22 @@ import {
   Softmax,
   seed,
   setBackend,
+  sigmoid,
+  silu,
+  softmax,
+  type Tensor,
+  tanh,
+  tensor,
+  trace,
+  zeros,
 } from "evenkeel";
-import { exportTfjs, foldTfjs, inspectTfjs, verifyTfjsExport } from "evenkeel/tfjs";
+import { exportOnnx, verifyOnnxExport } from "evenkeel/onnx";
+import { exportTfjs, foldTfjs, inspectTfjs, type TfjsValue, type TfjsWriter, verifyTfjsExport } from "evenkeel/tfjs";
 import fc from "fast-check";
 import { beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { Shared, SqueezeExcite, TwoInputs, UNet } from "../support/own-networks.js";
 import { randomNetwork, scramble } from "../support/random-network.js";
+import { normal } from "../support/seeded.js";
 import { type Builders, hasPeers, tensorFlow } from "../support/tfjs-peers.js";
 
 describe.skipIf(!hasPeers)("exportTfjs (skipped without npm ci --prefix test/peers)", () => {
@@ -110,6 +137,162 @@ describe.skipIf(!hasPeers)("exportTfjs (skipped without npm ci --prefix test/pee
     for (const channelsLast of [true, false]) {
       expect(await differenceOf(model, shape, { channelsLast })).toBeLessThan(1e-5);
     }
+  });
+
+  test.each<[string, Shape, (x: Tensor, rows: number) => Tensor]>([
+    ["numbers", image, (x) => x.mul(3).add(1).sub(0.5).div(7).neg()],
+    ["powers", image, (x) => x.pow(2).add(x.pow(3)).sub(x.pow(1))],
+    ["a number for each channel", image, (x) => x.mul(normal([1, 4, 1, 1], 1)).sub(normal([4, 1, 1], 2))],
+    ["a number for each row", image, (x) => x.div(normal([7, 1], 1).exp()).add(normal([1, 1, 7, 1], 2))],
+    ["a number for each column", image, (x) => x.mul(normal([6], 1)).add(normal([1, 6], 2))],
+    ["a number for each row of a channel", image, (x) => x.mul(normal([4, 7, 1], 1))],
+    ["a number for each place of planes", image, (x) => x.add(normal([7, 6], 1))],
+    ["a number for each channel and column", image, (x) => x.mul(normal([4, 1, 6], 1))],
+    ["a number for each value", image, (x) => x.mul(normal([4, 7, 6], 1)).add(normal([1, 4, 7, 6], 2))],
+    [
+      "numbers for what was flattened",
+      image,
+      (x) =>
+        x
+          .flatten(1)
+          .mul(normal([168], 1))
+          .add(normal([1, 168], 2)),
+    ],
+    ["a number that is a tensor", image, (x) => tensor(3).sub(x.mul(normal([1], 1)))],
+    [
+      "what is computed of parameters alone",
+      image,
+      (x) =>
+        x.mul(
+          ones([2, 2])
+            .add(full([2], 2))
+            .reshape([4, 1, 1]),
+        ),
+    ],
+    ["two values", image, (x) => relu(x).mul(x).sub(sigmoid(x))],
+    [
+      "values repeated along planes",
+      image,
+      (x) => x.mul(x.mean([2, 3], { keepDims: true })).sub(x.max(1, { keepDims: true })),
+    ],
+    [
+      "values of fewer axes",
+      image,
+      (x, n) =>
+        x
+          .sum(1)
+          .reshape([n, 1, 7, 6])
+          .add(x)
+          .mul(x.max([2, 3]).reshape([n, 4, 1, 1])),
+    ],
+    ["parts that are joined", image, (x) => concat([x, relu(x), x.mul(2)], 1)],
+    ["parts that are joined along columns", image, (x) => concat([x, x.neg()], -1)],
+    ["rows that are joined", image, (x) => concat([x.flatten(1), x.sum([2, 3]), x.mean(1).flatten(1)], 1)],
+    [
+      "parts",
+      image,
+      (x) =>
+        concat([x.slice(1, 3, 1), x.slice(-2, undefined, 1)], 1)
+          .slice(0, -1, 2)
+          .slice(2, 5, 3),
+    ],
+    ["means over channels", image, (x) => x.mean(1)],
+    ["means over rows", image, (x) => x.mean(2, { keepDims: true })],
+    ["means over channels and columns", image, (x) => x.mean([1, -1])],
+    ["the largest of a sample", image, (x) => x.max([1, 2, 3], { keepDims: true })],
+    ["sums of rows", [5], (x) => x.sum(1, { keepDims: true }).sub(x)],
+    ["sums of tokens", [5, 3], (x) => concat([x.sum(2), x.mean(1), x.max(1)], 1)],
+    [
+      "one number for each sample",
+      image,
+      (x) =>
+        x
+          .sum([1, 2, 3])
+          .mul(2)
+          .add(tensor([1])),
+    ],
+    ["other sizes", image, (x, n) => x.reshape([n, 7, 24]).reshape([n, -1, 4, 2]).flatten(2)],
+    ["other orders", image, (x) => x.transpose([0, 2, 3, 1]).add(1).transpose([0, 2, 1, 3]).transpose([0, 3, 1, 2])],
+    [
+      "orders back and forth",
+      image,
+      (x) =>
+        relu(x.transpose([0, 2, 3, 1]))
+          .transpose([0, 3, 1, 2])
+          .flatten(1),
+    ],
+    ["a matrix of its own", image, (x) => x.matmul(normal([6, 5], 1)).detach()],
+    ["a matrix of its own for rows", [6], (x) => x.matmul(normal([6, 5], 1))],
+    ["a matrix of its own before tokens", [5, 3], (x) => normal([4, 5], 1).matmul(x)],
+    ["attention", [5, 4], (x) => softmax(x.matmul(x.transpose([0, 2, 1])).div(2), -1).matmul(x)],
+    ["a linear function", image, (x) => linear(x, normal([2, 6], 1), normal([2], 2))],
+    ["a convolution", image, (x) => conv2d(x, normal([6, 2, 2, 3], 1), normal([6], 2), { padding: [1, 0], groups: 2 })],
+    ["a convolution of signals", [4, 9], (x) => conv1d(x, normal([3, 4, 2], 1), null, { stride: 2, padding: 1 })],
+    [
+      "a transposed convolution",
+      image,
+      (x) => convTranspose2d(x, normal([4, 3, 2, 2], 1), null, { stride: 2, padding: 1 }),
+    ],
+    ["pools", image, (x) => avgPool2d(maxPool2d(x, 2, { stride: 1, padding: 1 }), 2)],
+    ["activations", image, (x) => gelu(silu(relu6(leakyRelu(elu(tanh(x), 0.4), 0.2))))],
+  ])("TF.js gives the same for ops: %s", async (_, inputShape, compute) => {
+    class Own extends Module {
+      override forward(x: Tensor): Tensor {
+        return compute(x, x.shape[0]);
+      }
+    }
+    for (const channelsLast of [true, false]) {
+      expect(await differenceOf(new Own(), inputShape, { channelsLast })).toBeLessThan(1e-5);
+    }
+  });
+
+  test("classes with a forward of their own give the same, plain and folded", async () => {
+    const networks: [model: Module, inputShape: Shape][] = [
+      [new UNet(), [1, 8, 8]],
+      [new SqueezeExcite(), [1, 5, 5]],
+      [new Shared(), [4]],
+      [new Sequential(new UNet(), new Flatten(), new Linear(128, 3)), [1, 8, 8]],
+    ];
+    for (const [model, inputShape] of networks) {
+      expect(await differenceOf(model, inputShape)).toBeLessThan(1e-5);
+      expect(await differenceOf(trace(model, normal([2, ...inputShape], 1)), inputShape, { fold: true })).toBeLessThan(
+        1e-5,
+      );
+    }
+  });
+
+  test("several inputs and outputs come in their order; a table takes whole numbers", async () => {
+    class Heads extends Module<[a: Tensor, b: Tensor, rows: Tensor], { sum: Tensor; same: Tensor[] }> {
+      table = new Embedding(2, 3);
+      own = normal([2, 3], 9);
+      override forward(a: Tensor, b: Tensor, rows: Tensor): { sum: Tensor; same: Tensor[] } {
+        const found = this.table.forward(rows).add(embedding(rows, this.own));
+        return { sum: found.sum(1).add(b), same: [a, a, relu(a), b] };
+      }
+    }
+    const pair = trace(new TwoInputs().eval(), normal([2, 3], 1), normal([2, 5], 2));
+    const heads = trace(new Heads(), normal([2, 3, 4, 2], 1), normal([2, 3], 2), zeros([2, 5]));
+    for (const graph of [pair, heads]) {
+      const { maxRelative } = await verifyTfjsExport(await exportTfjs(graph), graph, { tf });
+      expect(maxRelative).toBeLessThan(1e-5);
+      expect((await verifyOnnxExport(await exportOnnx(graph), graph)).maxRelative).toBeLessThan(1e-5);
+    }
+  });
+
+  test("a custom op is what it says itself", async () => {
+    const softsign = customOp({
+      name: "softsign",
+      forward: (x) => x.div(x.mul(x).sqrt().add(1)),
+      backward: (dy) => [dy],
+      toTfjs: (inputs: readonly TfjsValue[], graph: TfjsWriter) =>
+        graph.layer("Activation", inputs, { activation: "softsign" }),
+    });
+    class Own extends Module {
+      override forward(x: Tensor): Tensor {
+        return softsign(x).mul(2);
+      }
+    }
+    expect(await differenceOf(new Own(), image)).toBeLessThan(1e-5);
   });
 
   test("random networks predict the same, plain and folded", async () => {

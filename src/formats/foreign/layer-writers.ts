@@ -1,19 +1,31 @@
 import { zeros } from "../../create.js";
 import { ArgumentError } from "../../errors.js";
-import { type Argument, ConstantRef, mapTree, SizeRef, StateRef, ValueRef, valuesIn } from "../../graph/argument.js";
+import {
+  type Argument,
+  ConstantRef,
+  leavesOf,
+  mapTree,
+  partAt,
+  SizeRef,
+  StateRef,
+  ValueRef,
+  valuesIn,
+} from "../../graph/argument.js";
 import { Graph } from "../../graph/graph.js";
 import { isLayer } from "../../graph/is-layer.js";
-import { isLayerNode, type OpenShape } from "../../graph/node.js";
+import { formatOpenShape, isLayerNode, type NetworkNode, type OpenShape, type OpNode } from "../../graph/node.js";
 import { type GraphParts, stateOf } from "../../graph/parts.js";
 import { structuralParts } from "../../graph/structure.js";
 import { tracedParts } from "../../graph/trace.js";
 import { Embedding } from "../../nn/embedding.js";
 import type { AnyModule } from "../../nn/module.js";
 import { Reparametrized } from "../../nn/reparametrized/reparametrized.js";
+import type { Pair } from "../../ops/windows.js";
 import { scope } from "../../scope.js";
 import { checkShape, type Shape } from "../../shape.js";
 import type { Tensor } from "../../tensor.js";
-import { type BatchShape, shapeAfter } from "./shape-after.js";
+import type { OpFunction } from "../../tracing.js";
+import { type BatchShape, shapeAfter, unheard } from "./shape-after.js";
 
 /** A class of layers, whatever its constructor takes. */
 export type LayerClass<M> = abstract new (...given: never[]) => M;
@@ -27,6 +39,18 @@ export interface WrittenOp {
   /** The shape of what it gives, the batch first, with names for sizes that grow; null where nobody has run it. */
   readonly shape: BatchShape | null;
 }
+
+/** Windows of a convolution as ops take them. */
+export interface WrittenWindows {
+  readonly stride?: Pair;
+  readonly padding?: Pair;
+  readonly outputPadding?: Pair;
+  readonly dilation?: Pair;
+  readonly groups?: number;
+}
+
+/** An op that says itself what it is in a format, by the method of this name. */
+type TranslatedOp = OpFunction & Readonly<Record<string, unknown>>;
 
 /** Writes an op. */
 export type OpWriter<Graph, Value> = (op: WrittenOp, graph: Graph) => Value;
@@ -73,6 +97,8 @@ export interface LayerFormat<Value, Graph> {
   readonly layers: readonly LayerWriter<Value, Graph>[];
   /** Writers of ops, by their names; a layer that is an op is written by its op's. */
   readonly ops: Readonly<Record<string, OpWriter<Graph, Value>>>;
+  /** Whether what is made of parameters and constants alone is computed when the file is written. */
+  readonly computesConstants: boolean;
 }
 
 /** What a format can do with networks. */
@@ -94,10 +120,33 @@ export function takesIndices({ nodes }: GraphParts, input: number): boolean {
   );
 }
 
-/** Sizes of a sample of each input: as given, or as a graph was traced with. @throws ShapeError if there are none, or they are no sizes */
+/**
+ * Sizes of a sample of each input: as given, or as a graph was traced with.
+ *
+ * @throws ShapeError if there are none, or they are no sizes
+ * @throws ArgumentError if a graph has several inputs and one shape is given, or none and sizes of its input vary
+ */
 export function inputShapes(where: string, model: AnyModule, given: Shape | undefined): readonly Shape[] {
-  if (given === undefined && model instanceof Graph && model.inputs.every(({ shape }) => shape !== null)) {
-    return model.inputs.map(({ shape }) => (shape ?? []).slice(1).map((size) => (typeof size === "number" ? size : 1)));
+  const traced = model instanceof Graph ? model.inputs.map(({ shape }) => shape) : [null];
+  if (given !== undefined && traced.length > 1) {
+    throw new ArgumentError({
+      where,
+      expected: `the shapes of ${traced.length} inputs, which a traced graph knows`,
+      received: "one inputShape",
+      cure: "Leave it out; trace the graph with example inputs first if it came from a file: trace(graph, a, b).",
+    });
+  }
+  if (given === undefined && traced.every((shape) => shape !== null)) {
+    return traced.map((shape) => {
+      const sizes = shape.slice(1);
+      if (sizes.every((size) => typeof size === "number")) return sizes;
+      throw new ArgumentError({
+        where,
+        expected: "inputShape where sizes of the graph's input vary",
+        received: `none for ${formatOpenShape(shape)}`,
+        cure: "Pass the sizes of one sample that the file shall take.",
+      });
+    });
   }
   checkShape(where, given as Shape);
   return [given as Shape];
@@ -107,6 +156,13 @@ export function inputShapes(where: string, model: AnyModule, given: Shape | unde
 export function sizeName({ axis, factor }: SizeRef): string {
   const name = axis === 0 ? "N" : `size_${axis}`;
   return factor === 1 ? name : `${factor}${name}`;
+}
+
+/** Applies a node to tensors. */
+function runNode(node: NetworkNode, args: readonly unknown[]): unknown {
+  return isLayerNode(node)
+    ? Reflect.apply(node.layer.forward, node.layer, args)
+    : Reflect.apply(node.run, undefined, args);
 }
 
 function namedShape(shape: OpenShape): BatchShape {
@@ -120,39 +176,53 @@ function namedShape(shape: OpenShape): BatchShape {
 export function networkWriter<Value extends ForeignValue, Graph extends ForeignGraph<Value>>(
   format: LayerFormat<Value, Graph>,
 ): NetworkWriter<Value, Graph> {
-  const { name, method, adds, layers, ops } = format;
+  const { name, method, adds, layers, ops, computesConstants } = format;
   const where = `${name}(model)`;
   const at = (title: string, { path }: Graph): string => title + (path === "" ? "" : ` at ${path}`);
   const isOpaque = (module: AnyModule): boolean => format.isExportable(module);
 
   function partsOf(model: AnyModule, examples: () => readonly Tensor[]): GraphParts {
-    return (
-      structuralParts(model, isOpaque) ?? scope(() => tracedParts(model, [...examples(), { mode: "eval" }], isOpaque))
-    );
+    const parts = structuralParts(model, isOpaque);
+    // What nobody has run has no shapes, which writers of ops need.
+    const isRun = !(model instanceof Graph) || model.nodes.every((node) => isLayerNode(node) || node.shape !== null);
+    return parts !== null && isRun
+      ? parts
+      : scope(() => tracedParts(model, [...examples(), { mode: "eval" }], isOpaque));
   }
 
   function writeParts(parts: GraphParts, inputs: readonly Value[], graph: Graph): unknown {
     const state = stateOf(parts);
     const values: unknown[] = [...inputs];
+    const computed = new Map<number, unknown>();
     const root = graph.path;
     const inside = (path: string): string => (root === "" || path === "" ? root + path : `${root}.${path}`);
     const resolve = (tree: Argument): unknown =>
       mapTree(tree, (leaf) => {
-        if (leaf instanceof ValueRef) {
-          return leaf.path.reduce<unknown>(
-            (part, key) => (part as Readonly<Record<string, unknown>>)[key],
-            values[leaf.value],
-          );
-        }
+        if (leaf instanceof ValueRef) return partAt(values[leaf.value], leaf.path);
         if (leaf instanceof StateRef)
           return graph.within(root, null, () => graph.tensor(leaf.key, state.get(leaf.key) as Tensor));
         if (leaf instanceof ConstantRef) return graph.tensor(`constant_${leaf.index}`, parts.constants[leaf.index]);
         return leaf;
       });
+    const isKnown = (leaf: unknown): boolean =>
+      leaf instanceof ValueRef ? computed.has(leaf.value) : !(leaf instanceof SizeRef);
+    const tensorOf = (leaf: unknown): unknown => {
+      if (leaf instanceof ValueRef) return partAt(computed.get(leaf.value), leaf.path);
+      if (leaf instanceof StateRef) return state.get(leaf.key);
+      return leaf instanceof ConstantRef ? parts.constants[leaf.index] : leaf;
+    };
     for (const node of parts.nodes) {
+      if (computesConstants && leavesOf(node.args).every(isKnown)) {
+        const result = unheard(() => runNode(node, mapTree(node.args, tensorOf) as unknown[]));
+        computed.set(values.length, result);
+        values.push(mapTree(result, (t) => graph.tensor(node.name, t as Tensor)));
+        continue;
+      }
       const written = graph.within(inside(node.path), isLayerNode(node) ? node.layer : null, () => {
         const args = node.args.map(resolve);
-        if (!isLayerNode(node)) return writeOp(node.op, { args, shape: node.shape && namedShape(node.shape) }, graph);
+        if (!isLayerNode(node)) {
+          return writeNode(node, { args, shape: node.shape && namedShape(node.shape) }, graph);
+        }
         if (args.length === 1) return write(node.layer, args[0] as Value, graph);
         throw new ArgumentError({
           where,
@@ -166,8 +236,17 @@ export function networkWriter<Value extends ForeignValue, Graph extends ForeignG
     return resolve(parts.output);
   }
 
+  /** Writes an op by its own translation, if it has one. */
+  function writeNode({ op, run }: OpNode, written: WrittenOp, graph: Graph): Value {
+    const translate = (run as TranslatedOp)[method];
+    if (typeof translate !== "function") return writeOp(op, written, graph);
+    return checked(translate.call(run, written.args, graph), `${method}(inputs, graph) of ${at(op, graph)}`);
+  }
+
   function write(module: AnyModule, x: Value, graph: Graph): Value {
-    if (format.isExportable(module)) return checked(format.writeOwn(module, x, graph), module, graph);
+    if (format.isExportable(module)) {
+      return checked(format.writeOwn(module, x, graph), `${method}(x, graph) of ${at(module.constructor.name, graph)}`);
+    }
     if (module instanceof Reparametrized && module.forward === Reparametrized.prototype.forward) {
       return writePlain(module, x, graph);
     }
@@ -199,7 +278,9 @@ export function networkWriter<Value extends ForeignValue, Graph extends ForeignG
       where,
       expected: `ops of ${Object.keys(ops).join(", ")}`,
       received: at(op, graph),
-      cure: `Compute it by those, or give its class ${method}(x, graph), which adds its ${adds}s.`,
+      cure: op.startsWith("custom.")
+        ? `Give it one: customOp({ …, ${method}(inputs, graph) { … } }), which adds its ${adds}s.`
+        : `Compute it by those, or give its class ${method}(x, graph), which adds its ${adds}s.`,
     });
   }
 
@@ -215,12 +296,13 @@ export function networkWriter<Value extends ForeignValue, Graph extends ForeignG
     }
   }
 
-  /** @throws ArgumentError if a class of one's own returns something else than a value, as it does where a `return` is missing */
-  function checked(y: Value | undefined, module: AnyModule, graph: Graph): Value {
-    if (typeof y?.name === "string" && Array.isArray(y.shape)) return y;
+  /** @throws ArgumentError if a translation of one's own returns something else than a value, as it does where a `return` is missing */
+  function checked(y: unknown, translation: string): Value {
+    const { name: valueName, shape } = Object(y) as Partial<ForeignValue>;
+    if (typeof valueName === "string" && Array.isArray(shape)) return y as Value;
     throw new ArgumentError({
       where,
-      expected: `${method}(x, graph) of ${at(module.constructor.name, graph)} to return its output`,
+      expected: `${translation} to return its output`,
       received: String(y),
       cure: `Return what graph.${adds}(…) or graph.apply(…) returns.`,
     });

@@ -31,7 +31,7 @@ export function shapeAfter(layer: AnyModule, [batch, ...sizes]: BatchShape): Bat
     return scope(() =>
       noGrad(() => {
         const x = inputOf(layer, sample);
-        const y: unknown = withTracer(unheard, () => Reflect.apply(layer.forward, layer, [x]));
+        const y: unknown = unheard(() => Reflect.apply(layer.forward, layer, [x]));
         if (!(y instanceof Tensor)) throw new Error(`internal: ${layer} gives no tensor`);
         return [batch, ...y.shape.slice(1)];
       }),
@@ -41,8 +41,13 @@ export function shapeAfter(layer: AnyModule, [batch, ...sizes]: BatchShape): Bat
   }
 }
 
+/** Runs `fn` such that listeners are not called. */
+export function unheard<T>(fn: () => T): T {
+  return withTracer(silent, fn);
+}
+
 /** Records nothing: under a tracer, listeners are not called. */
-const unheard: Tracer = {
+const silent: Tracer = {
   op: (_, run, given) => Reflect.apply(run, undefined, given),
   module: (_, __, run) => run(),
   within: (_, run) => run(),

@@ -1,14 +1,32 @@
-import type { ConvTranspose2d } from "../../nn/conv-transpose2d.js";
 import type { Conv1d } from "../../nn/conv1d.js";
-import type { Conv2d } from "../../nn/conv2d.js";
-import type { Weighted } from "../../nn/reparametrized/weighted.js";
 import type { Shape } from "../../shape.js";
+import type { Tensor } from "../../tensor.js";
 import type { TfjsValue } from "./tfjs-value.js";
 import type { TfjsWeight, TfjsWriter } from "./tfjs-writer.js";
 
-type Sizes = readonly [down: number, across: number];
+export type Sizes = readonly [down: number, across: number];
 
-export function exportConv2d(layer: Conv2d, x: TfjsValue, graph: TfjsWriter, shape: Shape): TfjsValue {
+/** What a layer, or an op as one, multiplies with and adds. */
+export interface Weights {
+  readonly weight: Tensor;
+  readonly bias: Tensor | null;
+}
+
+/** Windows of a convolution. */
+export interface Windows {
+  readonly stride: Sizes;
+  readonly padding: Sizes;
+  readonly outputPadding: Sizes;
+  readonly dilation: Sizes;
+  readonly groups: number;
+}
+
+export function exportConv2d(
+  layer: Weights & Omit<Windows, "outputPadding">,
+  x: TfjsValue,
+  graph: TfjsWriter,
+  shape: Shape,
+): TfjsValue {
   const { weight, stride, padding, groups } = layer;
   const [outputs, each, ...kernel] = weight.shape;
   // TF.js takes a step or a distance between taps, not both; its depthwise layer ignores the latter.
@@ -38,7 +56,12 @@ export function exportConv2d(layer: Conv2d, x: TfjsValue, graph: TfjsWriter, sha
   return graph.layer("DepthwiseConv2D", [padded], { depth_multiplier: multiplier, ...config }, { weights, shape });
 }
 
-export function exportConv1d(layer: Conv1d, x: TfjsValue, graph: TfjsWriter, shape: Shape): TfjsValue {
+export function exportConv1d(
+  layer: Pick<Conv1d, keyof Weights | "stride" | "padding" | "dilation" | "groups">,
+  x: TfjsValue,
+  graph: TfjsWriter,
+  shape: Shape,
+): TfjsValue {
   const { weight, stride, padding, groups } = layer;
   const [outputs, , width] = weight.shape;
   const isSpread = stride > 1;
@@ -61,7 +84,7 @@ export function exportConv1d(layer: Conv1d, x: TfjsValue, graph: TfjsWriter, sha
 
 /** A transposed convolution without padding, then what is cut from its edges; a longer kernel gives what is added at the end. */
 export function exportConvTranspose2d(
-  layer: ConvTranspose2d,
+  layer: Weights & Windows,
   x: TfjsValue,
   graph: TfjsWriter,
   shape: Shape,
@@ -96,7 +119,7 @@ export function exportConvTranspose2d(
  * @param beyond - rows and columns of zeros behind it
  */
 function kernelOf(
-  { weight }: Weighted,
+  { weight }: Pick<Weights, "weight">,
   dilation: Sizes,
   groups: number,
   beyond: Sizes = [0, 0],
@@ -118,7 +141,7 @@ function kernelOf(
   return { shape: [down, across, minor, major], values };
 }
 
-function biasOf({ bias }: Weighted): { readonly bias?: TfjsWeight } {
+function biasOf({ bias }: Pick<Weights, "bias">): { readonly bias?: TfjsWeight } {
   return bias === null ? {} : { bias: { shape: bias.shape, values: bias.dataSync() } };
 }
 

@@ -15,6 +15,7 @@ import type { Shape } from "../../shape.js";
 import { type LayerClass, type LayerWriter, networkWriter, writerOf } from "../foreign/layer-writers.js";
 import { shapeAfter } from "../foreign/shape-after.js";
 import { exportConv1d, exportConv2d, exportConvTranspose2d } from "./export-convolutions.js";
+import { exportEmbedding, exportLinear } from "./export-dense.js";
 import {
   exportBatchNorm,
   exportGroupNorm,
@@ -23,7 +24,7 @@ import {
   exportRmsNorm,
 } from "./export-norms.js";
 import { tfjsOps } from "./export-ops.js";
-import { elementsOf, type TfjsValue } from "./tfjs-value.js";
+import type { TfjsValue } from "./tfjs-value.js";
 import type { TfjsWriter } from "./tfjs-writer.js";
 
 /** A module that says itself what it is in TF.js. */
@@ -52,22 +53,7 @@ function layer<M extends AnyModule>(
 }
 
 const layers: readonly LayerExport[] = [
-  layer(Linear, ({ weight, bias }, x, graph, shape) => {
-    const [outputs, inputs] = weight.shape;
-    const source = x.shape.length === 1 ? x : graph.here(x);
-    const elements = elementsOf(source);
-    const from = weight.dataSync();
-    const values = from.map((_, i) => {
-      const row = Math.floor(i / outputs);
-      return from[(i % outputs) * inputs + (elements === null ? row : elements[row])];
-    });
-    const weights = {
-      kernel: { shape: [inputs, outputs], values },
-      ...(bias === null ? {} : { bias: { shape: [outputs], values: bias.dataSync() } }),
-    };
-    const config = { units: outputs, activation: "linear", use_bias: bias !== null };
-    return graph.layer("Dense", [source], config, { weights, shape, order: "here" });
-  }),
+  layer(Linear, exportLinear),
   layer(Conv1d, exportConv1d),
   layer(Conv2d, exportConv2d),
   layer(ConvTranspose2d, exportConvTranspose2d),
@@ -78,12 +64,7 @@ const layers: readonly LayerExport[] = [
   layer(LayerNorm, exportLayerNorm),
   layer(RmsNorm, exportRmsNorm),
   writerOf(Dropout, (_, x) => x),
-  layer(Embedding, ({ weight }, x, graph, shape) => {
-    const [rows, width] = weight.shape;
-    const weights = { embeddings: { shape: [rows, width], values: weight.dataSync() } };
-    const config = { input_dim: rows, output_dim: width, mask_zero: false };
-    return graph.layer("Embedding", [graph.here(x)], config, { weights, shape });
-  }),
+  layer(Embedding, exportEmbedding),
 ];
 
 /** Writes networks. */
@@ -96,6 +77,8 @@ export const tfjsNetworks = networkWriter<TfjsValue, TfjsWriter>({
   batchShape: ({ shape }) => ["N", ...shape],
   layers,
   ops: tfjsOps,
+  // Layers of TF.js take no constants as inputs.
+  computesConstants: true,
 });
 
 function isExportable(module: AnyModule): module is AnyModule & TfjsExportable {

@@ -1,11 +1,29 @@
 import type { PoolOptions } from "../../ops/pool2d.js";
 import type { Pair } from "../../ops/windows.js";
-import { broadcastShapes, type Shape } from "../../shape.js";
-import type { OpWriter } from "../foreign/layer-writers.js";
+import type { Shape } from "../../shape.js";
+import type { OpWriter, WrittenWindows } from "../foreign/layer-writers.js";
 import type { BatchShape } from "../foreign/shape-after.js";
+import { exportAdd, exportDiv, exportMul, exportNeg, exportPow, exportSub } from "./export-arithmetic.js";
+import {
+  exportConcat,
+  exportReduction,
+  exportReshape,
+  exportSlice,
+  exportTranspose,
+  type ReductionArguments,
+} from "./export-axes.js";
+import {
+  exportConv1d,
+  exportConv2d,
+  exportConvTranspose2d,
+  type Sizes,
+  type Weights,
+  type Windows,
+} from "./export-convolutions.js";
+import { exportEmbedding, exportLinear, exportMatmul } from "./export-dense.js";
 import { scaled } from "./export-norms.js";
 import { exportAvgPool2d, exportMaxPool2d } from "./export-pooling.js";
-import { sameOrder, type TfjsValue } from "./tfjs-value.js";
+import { TfjsConstant, type TfjsValue } from "./tfjs-value.js";
 import type { TfjsLayerOptions, TfjsWriter } from "./tfjs-writer.js";
 
 type Op = OpWriter<TfjsWriter, TfjsValue>;
@@ -22,22 +40,65 @@ function elementwise(
 
 const activation = (name: string) => (): Record<string, unknown> => ({ activation: name });
 
-/** What each op is in TF.js. */
-export const tfjsOps: Readonly<Record<string, Op>> = {
-  add: ({ args }, graph) => {
-    const sides = args as TfjsValue[];
-    const [a, b] = sides.map(({ shape }) => shape);
-    const shape = broadcastShapes(`add in ${graph.path === "" ? "the network" : graph.path}`, a, b);
-    if (sameOrder(sides[0].order, sides[1].order) && a.length === b.length) {
-      return graph.layer("Add", sides, {}, { shape });
-    }
-    const aligned = sides.map((side) => {
-      const here = graph.here(side);
-      const missing = shape.length - side.shape.length;
-      const full = [...new Array<number>(missing).fill(1), ...side.shape];
-      return missing === 0 ? here : graph.reshape(here, full, { shape: full });
-    });
-    return graph.layer("Add", aligned, {}, { shape });
+type Operands = readonly (TfjsValue | number)[];
+
+/** The weight and bias of an op as those of a layer. @throws ArgumentError if they are computed from inputs */
+function weights(op: string, weight: TfjsValue, bias: TfjsValue | null | undefined, graph: TfjsWriter): Weights {
+  if (weight instanceof TfjsConstant && (!bias || bias instanceof TfjsConstant)) {
+    return { weight: weight.tensor, bias: bias ? bias.tensor : null };
+  }
+  return graph.refuse(
+    `${op} with parameters or constants, since layers of TF.js have their weights themselves`,
+    "weights that are computed from an input",
+    "Compute it by mul and sum, or give its class toTfjs(x, graph).",
+  );
+}
+
+/** A convolution of x with a weight and a bias or none, and settings that say nothing of what is as usual. */
+function convolution(
+  op: string,
+  write: (settings: Weights & Windows, x: TfjsValue, graph: TfjsWriter, shape: Shape) => TfjsValue,
+): Op {
+  return ({ args, shape }, graph) => {
+    const [x, weight, bias, given = {}] = args as [TfjsValue, TfjsValue, TfjsValue | null, WrittenWindows | undefined];
+    const both = (pair: Pair): Sizes => (typeof pair === "number" ? [pair, pair] : pair);
+    const windows: Windows = {
+      stride: both(given.stride ?? 1),
+      padding: both(given.padding ?? 0),
+      outputPadding: both(given.outputPadding ?? 0),
+      dilation: both(given.dilation ?? 1),
+      groups: given.groups ?? 1,
+    };
+    return write({ ...weights(op, weight, bias, graph), ...windows }, x, graph, sampleOf(shape, x));
+  };
+}
+
+function reduction(op: "sum" | "mean" | "max"): Op {
+  return ({ args, shape }, graph) => {
+    const given = args as unknown as ReductionArguments;
+    return exportReduction(op, given, sampleOf(shape, given[0]), graph);
+  };
+}
+
+/** What each op is in TF.js, of values whose first axis is the batch. */
+const rows: Readonly<Record<string, Op>> = {
+  add: ({ args }, graph) => exportAdd(args as Operands, graph),
+  sub: ({ args }, graph) => exportSub(args as Operands, graph),
+  mul: ({ args }, graph) => exportMul(args as Operands, graph),
+  div: ({ args }, graph) => exportDiv(args as Operands, graph),
+  neg: ({ args }, graph) => exportNeg(args as Operands, graph),
+  pow: ({ args }, graph) => exportPow(args as Operands, graph),
+  matmul: ({ args, shape }, graph) => {
+    const sides = args as readonly [TfjsValue, TfjsValue];
+    return exportMatmul(sides, sampleOf(shape, sides[0]), graph);
+  },
+  linear: ({ args, shape }, graph) => {
+    const [x, weight, bias] = args as [TfjsValue, TfjsValue, TfjsValue | null | undefined];
+    return exportLinear(weights("linear", weight, bias, graph), x, graph, sampleOf(shape, x));
+  },
+  embedding: ({ args, shape }, graph) => {
+    const [x, weight] = args as [TfjsValue, TfjsValue];
+    return exportEmbedding(weights("embedding", weight, null, graph), x, graph, sampleOf(shape, x));
   },
   relu: elementwise("ReLU", () => ({}), { isPositive: true }),
   relu6: elementwise("ReLU", () => ({ max_value: 6 }), { isPositive: true }),
@@ -72,12 +133,43 @@ export const tfjsOps: Readonly<Record<string, Op>> = {
     const y = graph.layer("Softmax", [swapped], { axis: -1 }, options);
     return graph.layer("Permute", [y], { dims }, { role: "back", ...options });
   },
-  flatten: ({ args, shape }, graph) => {
+  reshape: ({ args, shape }, graph) => {
     const x = args[0] as TfjsValue;
-    if (x.shape.length === 1) return x;
-    const order = x.order === "channelsLast" ? x.shape : "here";
-    return graph.layer("Flatten", [x], {}, { shape: sampleOf(shape, x), order, isPositive: x.isPositive });
+    return exportReshape(x, sampleOf(shape, x), graph);
   },
+  flatten: ({ args, shape }, graph) => {
+    const [x, start = 0] = args as [TfjsValue, number | undefined];
+    const sizes = sampleOf(shape, x);
+    if (x.shape.length === 1) return x;
+    if (start !== 1 && start !== -x.shape.length) return exportReshape(x, sizes, graph);
+    const order = x.order === "channelsLast" ? x.shape : "here";
+    return graph.layer("Flatten", [x], {}, { shape: sizes, order, isPositive: x.isPositive });
+  },
+  transpose: ({ args, shape }, graph) => {
+    const [x, order] = args as [TfjsValue, readonly number[] | undefined];
+    const reversed = Array.from({ length: x.shape.length + 1 }, (_, k) => x.shape.length - k);
+    return exportTranspose(x, order ?? reversed, sampleOf(shape, x), graph);
+  },
+  concat: ({ args, shape }, graph) => {
+    const [list, axis = 0] = args as [readonly TfjsValue[], number | undefined];
+    return exportConcat(list, axis, sampleOf(shape, list[0]), graph);
+  },
+  slice: ({ args, shape }, graph) => {
+    const [x, start, end, axis = 0] = args as [TfjsValue, number, number | undefined, number | undefined];
+    return exportSlice(x, [start, end], axis, sampleOf(shape, x), graph);
+  },
+  sum: reduction("sum"),
+  mean: reduction("mean"),
+  max: reduction("max"),
+  detach: ({ args: [x] }) => x as TfjsValue,
+  conv1d: convolution("conv1d", (one, x, graph, shape) => {
+    const first = ([size]: Sizes): number => size;
+    const { stride, padding, dilation } = one;
+    const row = { ...one, stride: first(stride), padding: first(padding), dilation: first(dilation) };
+    return exportConv1d(row, x, graph, shape);
+  }),
+  conv2d: convolution("conv2d", exportConv2d),
+  convTranspose2d: convolution("convTranspose2d", exportConvTranspose2d),
   maxPool2d: ({ args, shape }, graph) => {
     const [x, kernel, options = {}] = args as [TfjsValue, Pair, PoolOptions | undefined];
     return exportMaxPool2d({ kernel, options }, x, graph, sampleOf(shape, x));
@@ -92,6 +184,24 @@ export const tfjsOps: Readonly<Record<string, Op>> = {
     return graph.layer("GlobalAveragePooling2D", [graph.channelsLast(x)], { data_format: "channels_last" }, options);
   },
 };
+
+/** What each op is in TF.js, whose layers keep the batch as it is. */
+export const tfjsOps: Readonly<Record<string, Op>> = Object.fromEntries(
+  Object.entries(rows).map(([op, write]): [string, Op] => [
+    op,
+    (written, graph) => {
+      const { shape } = written;
+      if (shape === null || (shape[0] === "N" && shape.slice(1).every((size) => typeof size === "number"))) {
+        return write(written, graph);
+      }
+      return graph.refuse(
+        "ops that leave axis 0, the batch, as it is, and give sizes that do not vary",
+        `${op} that gives ${shape.length === 0 ? "a scalar" : shape.join("×")}`,
+        "Keep the batch in axis 0, and trace the network without freeAxes.",
+      );
+    },
+  ]),
+);
 
 /** The sizes of a sample of an output. */
 function sampleOf(shape: BatchShape | null, x: TfjsValue): Shape {

@@ -1,4 +1,5 @@
 import { type Shape, sameShape, sizeOf } from "../../shape.js";
+import type { Tensor } from "../../tensor.js";
 
 /**
  * How the values of a sample lie in TF.js: `here`, as in Evenkeel; `channelsLast`, with the axis of channels behind all others; or, of rows that a
@@ -18,6 +19,27 @@ export interface TfjsValue {
   readonly order: TfjsOrder;
   /** Whether it is known to hold nothing below 0. */
   readonly isPositive: boolean;
+}
+
+/**
+ * Numbers of the network itself: a parameter, a constant, or what is computed of those alone. No layer of TF.js gives them, so that they can only be
+ * weights of layers. Its shape is that of the tensor, all axes.
+ */
+export class TfjsConstant implements TfjsValue {
+  readonly name: string;
+  readonly tensor: Tensor;
+  readonly order = "here";
+  readonly isPositive = false;
+
+  /** @param name - its key in the state dict, or the node that computes it */
+  constructor(name: string, tensor: Tensor) {
+    this.name = name;
+    this.tensor = tensor;
+  }
+
+  get shape(): Shape {
+    return this.tensor.shape;
+  }
 }
 
 /** For values whose elements lie in another order than here: the element here of each one in TF.js; null where it is the same. */

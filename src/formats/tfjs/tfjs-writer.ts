@@ -1,9 +1,10 @@
 import { ArgumentError } from "../../errors.js";
 import type { AnyModule } from "../../nn/module.js";
 import { type Shape, sameShape } from "../../shape.js";
+import type { Tensor } from "../../tensor.js";
 import { version } from "../../version.js";
 import { type TfjsFiles, writeTfjs } from "./files.js";
-import type { TfjsOrder, TfjsValue } from "./tfjs-value.js";
+import { TfjsConstant, type TfjsOrder, type TfjsValue } from "./tfjs-value.js";
 import { packWeight, type Weight } from "./weights.js";
 
 /** A weight of a layer that is being written. */
@@ -96,14 +97,15 @@ export class TfjsWriter {
     }
   }
 
-  /** @internal TF.js has no constants among the inputs of layers. @throws ArgumentError */
-  tensor(key: string): never {
-    throw new ArgumentError({
-      where: "exportTfjs(model)",
-      expected: "parameters and constants inside layers, since layers of TF.js take none as inputs",
-      received: `${key} as the input of an op`,
-      cure: "Use a layer instead, such as Linear or a norm, or give its class toTfjs(x, graph).",
-    });
+  /** @internal A tensor of the network itself. */
+  tensor(key: string, t: Tensor): TfjsConstant {
+    return new TfjsConstant(key, t);
+  }
+
+  /** @internal Says that TF.js has nothing for what is being written. @throws ArgumentError */
+  refuse(expected: string, received: string, cure: string): never {
+    const place = this.path === "" ? received : `${received} at ${this.path}`;
+    throw new ArgumentError({ where: "exportTfjs(model)", expected, received: place, cure });
   }
 
   /**
@@ -111,7 +113,7 @@ export class TfjsWriter {
    *
    * @param className - `Dense`
    * @param config - its settings, by the names that the file has: `use_bias`
-   * @throws ArgumentError if a weight is beyond float32
+   * @throws ArgumentError if a weight is beyond float32, or an input is a parameter, which layers of TF.js do not take
    */
   layer(
     className: string,
@@ -121,6 +123,14 @@ export class TfjsWriter {
   ): TfjsValue {
     const base = this.path === "" ? className : this.path;
     const wanted = role === undefined ? base : `${base}_${role}`;
+    const fixed = inputs.find((x) => x instanceof TfjsConstant);
+    if (fixed !== undefined) {
+      this.refuse(
+        "parameters and constants inside layers, since layers of TF.js take none as inputs",
+        `${fixed.name} as the input of a layer`,
+        "Use a layer instead, such as Linear or a norm, or give its class toTfjs(x, graph).",
+      );
+    }
     const packed = Object.entries(weights).map(([key, weight]) => pack(wanted, key, weight));
     const references = inputs.map(referenceTo);
     const likeness = JSON.stringify([className, config, role, inputs.map((x) => [x.shape.length, x.order])]);
@@ -220,11 +230,14 @@ export class TfjsWriter {
       this.#add("InputLayer", name, { batch_input_shape: [null, ...sizes], dtype, sparse: false }, []);
       return { name, shape, order, isPositive: false };
     });
+    // An input itself is no output, and TF.js gives no value twice.
+    const taken = new Set(given.map(keyOf));
     const outputs = write(given).map((made) => {
       const ordered = lastOf(made.shape) ? this.channelsLast(made) : this.here(made);
-      // An input itself is no output.
-      const isInput = given.some(({ name }) => name === ordered.name);
-      return isInput ? this.layer("Activation", [ordered], { activation: "linear" }) : ordered;
+      const needsLayer = ordered instanceof TfjsConstant || taken.has(keyOf(ordered));
+      const output = needsLayer ? this.layer("Activation", [ordered], { activation: "linear" }) : ordered;
+      taken.add(keyOf(output));
+      return output;
     });
     if (!keepsCalls(this.#layers)) return null;
     const config = {
@@ -242,6 +255,10 @@ export class TfjsWriter {
     };
     return writeTfjs({ document, groups: [this.#weights] });
   }
+}
+
+function keyOf({ name, call = 0 }: TfjsValue): string {
+  return `${name} ${call}`;
 }
 
 function referenceTo({ name, call = 0 }: TfjsValue): Reference {

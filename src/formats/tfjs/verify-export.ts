@@ -1,10 +1,9 @@
-import { tensor } from "../../create.js";
-import type { Module } from "../../nn/module.js";
+import type { AnyModule } from "../../nn/module.js";
 import { sizeOf } from "../../shape.js";
-import { predict } from "../../train/evaluate.js";
 import type { ModelArray } from "../foreign/arrays.js";
 import { Comparison } from "../foreign/comparison.js";
 import { inputShapes } from "../foreign/layer-writers.js";
+import { networkOutputs } from "../foreign/network-outputs.js";
 import { randomInputs } from "../foreign/trial-inputs.js";
 import { isChannelsLast, type TfjsEnds } from "./export-tfjs.js";
 import type { TfjsFiles } from "./files.js";
@@ -37,7 +36,7 @@ export interface TfjsExportVerification {
 const samples = 4;
 
 /**
- * Runs what {@link exportTfjs} has made in TF.js, and the network itself by `predict`, on the same seeded noise.
+ * Runs what {@link exportTfjs} has made in TF.js, and the network itself in evaluation mode, on the same seeded noise: all inputs and outputs.
  *
  * @throws VerificationError if they differ by more than the tolerance
  * @throws DataError if TF.js refuses the model
@@ -45,25 +44,28 @@ const samples = 4;
  */
 export async function verifyTfjsExport(
   files: TfjsFiles,
-  model: Module,
-  { inputShape, channelsLast, tolerance = 1e-4, tf: given }: VerifyTfjsExportOptions,
+  model: AnyModule,
+  { inputShape, channelsLast, tolerance = 1e-4, tf: given }: VerifyTfjsExportOptions = {},
 ): Promise<TfjsExportVerification> {
   const where = "verifyTfjsExport(files, model)";
   const tf = given ?? (await loadTensorFlow(where));
   await tf.ready();
   const network = await openModel(where, tf, files);
   try {
-    const [{ dtype }] = network.inputs;
-    const [sample] = inputShapes(where, model, inputShape);
-    const shape = [samples, ...sample];
-    const declared = { name: "input", type: dtype, shape };
-    const { input } = randomInputs(where, [declared], { input: shape }, { batch: samples, other: 1 });
-    const x = tensor(Float32Array.from(input.values), input.shape);
-    const y = await predict(model, x);
+    const declared = inputShapes(where, model, inputShape).map((sample, k) => {
+      return { name: String(k), type: network.inputs[k].dtype, shape: [samples, ...sample] };
+    });
+    const inputs = Object.values(randomInputs(where, declared, {}, { batch: samples, other: 1 }));
+    const results = await run(
+      where,
+      tf,
+      network,
+      inputs.map((input) => ordered(input, channelsLast)),
+    );
     const comparison = new Comparison();
-    const expected = ordered({ shape: y.shape, values: await y.data() }, channelsLast);
-    comparison.add(expected, await run(where, tf, network, ordered(input, channelsLast)));
-    for (const t of [x, y]) t.dispose();
+    for (const [k, output] of (await networkOutputs(model, inputs)).entries()) {
+      comparison.add(ordered(output, channelsLast), results[k]);
+    }
     const cure = "Do not use the files; raise the tolerance if that is acceptable.";
     comparison.check(where, tolerance, "TF.js to give what the network gives", cure);
     const { maxAbsolute, maxRelative } = comparison;
@@ -77,19 +79,21 @@ async function run(
   where: string,
   tf: TensorFlow,
   network: TensorFlowModel,
-  { shape, values }: ModelArray,
-): Promise<ModelArray> {
-  const type = network.inputs[0].dtype === "int32" ? "int32" : "float32";
-  const input = tf.tensor(Float32Array.from(values), [...shape], type);
+  arrays: readonly ModelArray[],
+): Promise<ModelArray[]> {
+  const inputs = arrays.map(({ shape, values }, k) =>
+    tf.tensor(Float32Array.from(values), [...shape], network.inputs[k].dtype === "int32" ? "int32" : "float32"),
+  );
   try {
-    const [output] = [network.predict(input as never)].flat();
-    const array = { shape: [...output.shape], values: await output.data() };
-    output.dispose();
-    return array;
+    const outputs = [network.predict((inputs.length === 1 ? inputs[0] : inputs) as never)].flat();
+    const results: ModelArray[] = [];
+    for (const output of outputs) results.push({ shape: [...output.shape], values: await output.data() });
+    for (const output of outputs) output.dispose();
+    return results;
   } catch (cause) {
     throw refusal(where, "a model that TF.js runs", cause);
   } finally {
-    input.dispose();
+    for (const input of inputs) input.dispose();
   }
 }
 

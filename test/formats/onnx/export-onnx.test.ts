@@ -7,6 +7,7 @@ import {
   conv1d,
   conv2d,
   convTranspose2d,
+  customOp,
   Dropout,
   dropout,
   Embedding,
@@ -19,6 +20,7 @@ import {
   Linear,
   leakyRelu,
   linear,
+  loadModel,
   logSoftmax,
   MaxPool2d,
   Module,
@@ -33,6 +35,7 @@ import {
   resnet,
   Sequential,
   type Shape,
+  saveModel,
   seed,
   sigmoid,
   silu,
@@ -319,6 +322,69 @@ describe("exportOnnx", () => {
     const outputs = await runOnnx(await exportOnnx(trace(new Heads(), a)), { input: array(a) });
     expect(Object.keys(outputs)).toEqual(["output_sum", "output_same", "output_same_1"]);
     expectClose(outputs.output_same_1.values, a.mul(2).dataSync(), 1e-6);
+  });
+
+  test("a custom op is what it says itself, traced and loaded", async () => {
+    const rounded = customOp({
+      name: "rounded",
+      forward: (x, y) => tensor(x.dataSync().map(Math.round), x.shape).mul(y),
+      backward: (dy) => [dy, null],
+      toOnnx: ([x, y]: readonly OnnxValue[], graph: OnnxWriter) => graph.node("Mul", [graph.node("Round", [x]), y]),
+    });
+    class Own extends Module {
+      readonly scale = tensor([2, 3, 4], { requiresGrad: true });
+      override forward(x: Tensor): Tensor {
+        return rounded(x.mul(5), this.scale).add(1);
+      }
+    }
+    const model = new Own();
+    const x = normal([4, 3], 3);
+    const { model: loaded } = loadModel(saveModel(trace(model, x)), { ops: { rounded } });
+    for (const one of [model, trace(model, x), loaded]) {
+      const { actual, expected } = await both(one, [3]);
+      expectClose(actual, expected, 1e-6);
+    }
+    const name = "plain";
+    const plain = customOp({ name, forward: (y) => y, backward: (dy) => [dy] });
+    const silent = customOp({ name, forward: (y) => y, backward: (dy) => [dy], toOnnx: () => undefined });
+    const failure = (op: typeof plain): Promise<string> => {
+      class Failing extends Module {
+        override forward(y: Tensor): Tensor {
+          return op(y);
+        }
+      }
+      return exportOnnx(new Sequential(new Failing()), { inputShape: [3] }).then(
+        () => "exported",
+        (error: Error) => `${error.name}: ${error.message}`,
+      );
+    };
+    expect([await failure(plain), await failure(silent)]).toMatchInlineSnapshot(`
+      [
+        "ArgumentError: exportOnnx(model): expected ops of add, sub, mul, div, pow, neg, exp, log, sqrt, relu, leakyRelu, elu, sigmoid, tanh, softmax, logSoftmax, relu6, silu, gelu, sum, mean, max, matmul, linear, transpose, reshape, flatten, slice, concat, detach, conv1d, conv2d, convTranspose2d, maxPool2d, avgPool2d, globalAvgPool2d, embedding, zeros, ones, full, got custom.plain at 0. Give it one: customOp({ …, toOnnx(inputs, graph) { … } }), which adds its nodes.",
+        "ArgumentError: exportOnnx(model): expected toOnnx(inputs, graph) of custom.plain at 0 to return its output, got undefined. Return what graph.node(…) or graph.apply(…) returns.",
+      ]
+    `);
+  });
+
+  test("a graph of several inputs, or of sizes that vary, says which shapes it needs", async () => {
+    const failure = (promise: Promise<unknown>): Promise<string> =>
+      promise.then(
+        () => "exported",
+        (error: Error) => `${error.name}: ${error.message}`,
+      );
+    const pair = trace(new TwoInputs().eval(), normal([2, 3], 1), normal([2, 5], 2));
+    const free = trace(new Sequential(new Conv2d(1, 2, 3), new ReLU()), zeros([2, 1, 8, 8]), { freeAxes: { 2: 1 } });
+    expect([
+      await failure(exportOnnx(pair, { inputShape: [3] })),
+      await failure(exportOnnx(free)),
+    ]).toMatchInlineSnapshot(`
+      [
+        "ArgumentError: exportOnnx(model, { inputShape }): expected the shapes of 2 inputs, which a traced graph knows, got one inputShape. Leave it out; trace the graph with example inputs first if it came from a file: trace(graph, a, b).",
+        "ArgumentError: exportOnnx(model, { inputShape }): expected inputShape where sizes of the graph's input vary, got none for N×1×H×8. Pass the sizes of one sample that the file shall take.",
+      ]
+    `);
+    const { actual, expected } = await both(free, [1, 9, 8]);
+    expectClose(actual, expected, 1e-6);
   });
 
   test("leaves the model as it was: mode, statistics, weights, listeners", async () => {

@@ -1,7 +1,9 @@
 import {
   BatchNorm,
   Conv2d,
+  customOp,
   Dropout,
+  embedding,
   Flatten,
   Linear,
   MaxPool2d,
@@ -9,6 +11,7 @@ import {
   ReLU,
   Residual,
   Sequential,
+  type Shape,
   seed,
   type Tensor,
   tensor,
@@ -243,6 +246,109 @@ describe("exportTfjs", () => {
         "ArgumentError: exportTfjs(model): expected toTfjs(x, graph) of Silent to return its output, got undefined. Return what graph.layer(…) or graph.apply(…) returns.",
         "ArgumentError: exportTfjs(model): expected toTfjs(x, graph) of Silent at 0 to return its output, got undefined. Return what graph.layer(…) or graph.apply(…) returns.",
       ]
+    `);
+  });
+
+  test("names the op and the place of what TF.js has no layer for, with a cure", async () => {
+    const failure = (compute: (x: Tensor) => unknown, inputShape: Shape = [3]): Promise<string> => {
+      class Own extends Module<[x: Tensor], unknown> {
+        override forward(x: Tensor): unknown {
+          return compute(x);
+        }
+      }
+      return exportTfjs(new Sequential(new ReLU(), new Own() as unknown as Module), { inputShape }).then(
+        () => "exported",
+        (error: Error) => `${error.name}: ${error.message}`,
+      );
+    };
+    const name = "odd";
+    const odd = customOp({ name, forward: (x) => x, backward: (dy) => [dy] });
+    const silent = customOp({ name, forward: (x) => x, backward: (dy) => [dy], toTfjs: () => undefined });
+    expect([
+      await failure((x) => x.exp()),
+      await failure((x) => x.div(x.add(1))),
+      await failure((x) => x.pow(0.5)),
+      await failure((x) => tensor([2]).pow(x)),
+      await failure((x) => x.sum()),
+      await failure((x) => x.transpose()),
+      await failure((x) => x.add(tensor([1, 2])), [1]),
+      await failure((x) => x.matmul(x.transpose([0, 1, 3, 2])), [2, 3, 4]),
+      await failure((x) => embedding(x.slice(0, 1, 1).reshape([x.shape[0]]), x)),
+      await failure((x) => ({ x, fixed: tensor([[1, 2]]) })),
+      await failure(odd),
+      await failure(silent),
+    ]).toMatchInlineSnapshot(`
+      [
+        "ArgumentError: exportTfjs(model): expected ops of add, sub, mul, div, neg, pow, matmul, linear, embedding, relu, relu6, leakyRelu, elu, sigmoid, tanh, gelu, silu, softmax, reshape, flatten, transpose, concat, slice, sum, mean, max, detach, conv1d, conv2d, convTranspose2d, maxPool2d, avgPool2d, globalAvgPool2d, got exp at 1. Compute it by those, or give its class toTfjs(x, graph), which adds its layers.",
+        "ArgumentError: exportTfjs(model): expected div by numbers, parameters or constants, since TF.js has no layer that divides, got div by a computed value at 1. Compute it otherwise, or give its class toTfjs(x, graph).",
+        "ArgumentError: exportTfjs(model): expected powers of whole numbers from 1 to 8, since TF.js has products alone, got pow(x, 0.5) at 1. Compute it otherwise, or give its class toTfjs(x, graph).",
+        "ArgumentError: exportTfjs(model): expected powers of whole numbers from 1 to 8, since TF.js has products alone, got pow of a tensor at 1. Compute it otherwise, or give its class toTfjs(x, graph).",
+        "ArgumentError: exportTfjs(model): expected ops that leave axis 0, the batch, as it is, and give sizes that do not vary, got sum that gives a scalar at 1. Keep the batch in axis 0, and trace the network without freeAxes.",
+        "ArgumentError: exportTfjs(model): expected ops that leave axis 0, the batch, as it is, and give sizes that do not vary, got transpose that gives 3×N at 1. Keep the batch in axis 0, and trace the network without freeAxes.",
+        "ArgumentError: exportTfjs(model): expected parameters and constants that are repeated along values of N×1, since TF.js repeats no values along them, got constant_0 of 2 at 1. Reshape it, or repeat the values before.",
+        "ArgumentError: exportTfjs(model): expected matmul of N×m×k and N×k×n, or by one matrix of the network's own, as layers of TF.js have it, got matmul of N×2×3×4 and N×2×4×3 at 1. Join axes of the sample before, or give its class toTfjs(x, graph).",
+        "ArgumentError: exportTfjs(model): expected embedding with parameters or constants, since layers of TF.js have their weights themselves, got weights that are computed from an input at 1. Compute it by mul and sum, or give its class toTfjs(x, graph).",
+        "ArgumentError: exportTfjs(model): expected parameters and constants inside layers, since layers of TF.js take none as inputs, got constant_0 as the input of a layer. Use a layer instead, such as Linear or a norm, or give its class toTfjs(x, graph).",
+        "ArgumentError: exportTfjs(model): expected ops of add, sub, mul, div, neg, pow, matmul, linear, embedding, relu, relu6, leakyRelu, elu, sigmoid, tanh, gelu, silu, softmax, reshape, flatten, transpose, concat, slice, sum, mean, max, detach, conv1d, conv2d, convTranspose2d, maxPool2d, avgPool2d, globalAvgPool2d, got custom.odd at 1. Give it one: customOp({ …, toTfjs(inputs, graph) { … } }), which adds its layers.",
+        "ArgumentError: exportTfjs(model): expected toTfjs(inputs, graph) of custom.odd at 1 to return its output, got undefined. Return what graph.layer(…) or graph.apply(…) returns.",
+      ]
+    `);
+  });
+
+  test("what is computed of parameters alone is a weight of a layer, and layers are named by paths", async () => {
+    class Scaled extends Module {
+      readonly scale = tensor([1, 2, 4], { requiresGrad: true });
+      readonly hidden = new Linear(2, 3, { bias: false });
+      override forward(x: Tensor): Tensor {
+        const factors = this.scale.mul(2).reshape([1, 3, 1, 1]);
+        return x
+          .mul(factors)
+          .add(this.hidden.forward(tensor([[0, 0]])).reshape([3, 1, 1]))
+          .mean([2, 3]);
+      }
+    }
+    const files = await exportTfjs(new Sequential(new Scaled()), { inputShape: [3, 2, 2] });
+    expect(layersOf(files).map((one) => one.split(" ").slice(0, 2).join(" "))).toMatchInlineSnapshot(`
+      [
+        "InputLayer input()",
+        "BatchNormalization 0(input)",
+        "BatchNormalization 0_1(0)",
+        "GlobalAveragePooling2D 0_2(0_1)",
+      ]
+    `);
+    expect(weightsOf(files)).toMatchInlineSnapshot(`
+      {
+        "0/gamma": [
+          2,
+          4,
+          8,
+        ],
+        "0/moving_mean": [
+          0,
+          0,
+          0,
+        ],
+        "0/moving_variance": [
+          1,
+          1,
+          1,
+        ],
+        "0_1/beta": [
+          0,
+          0,
+          0,
+        ],
+        "0_1/moving_mean": [
+          0,
+          0,
+          0,
+        ],
+        "0_1/moving_variance": [
+          1,
+          1,
+          1,
+        ],
+      }
     `);
   });
 });

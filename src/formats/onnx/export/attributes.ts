@@ -1,14 +1,6 @@
 import type { PoolOptions } from "../../../ops/pool2d.js";
 import type { Pair } from "../../../ops/windows.js";
-
-/** Windows of a convolution as ops take them. */
-export interface WrittenWindows {
-  readonly stride?: Pair;
-  readonly padding?: Pair;
-  readonly outputPadding?: Pair;
-  readonly dilation?: Pair;
-  readonly groups?: number;
-}
+import type { WrittenWindows } from "../../foreign/layer-writers.js";
 
 function spread(size: Pair, rank: number): readonly number[] {
   return typeof size === "number" ? new Array<number>(rank).fill(size) : size;

@@ -94,6 +94,8 @@ export const onnxNetworks = networkWriter<OnnxValue, OnnxWriter>({
   batchShape: ({ shape }) => shape,
   layers,
   ops: onnxOps,
+  // They stay constants under the names of the state dict.
+  computesConstants: false,
 });
 
 function isExportable(module: AnyModule): module is AnyModule & OnnxExportable {

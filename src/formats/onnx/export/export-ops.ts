@@ -3,8 +3,8 @@ import type { PoolOptions } from "../../../ops/pool2d.js";
 import type { ReduceOptions } from "../../../ops/sum.js";
 import type { Pair } from "../../../ops/windows.js";
 import { broadcastShapes } from "../../../shape.js";
-import { type OpWriter, sizeName, type WrittenOp } from "../../foreign/layer-writers.js";
-import { convolutionAttributes, poolingAttributes, resolveAxisOf, type WrittenWindows } from "./attributes.js";
+import { type OpWriter, sizeName, type WrittenOp, type WrittenWindows } from "../../foreign/layer-writers.js";
+import { convolutionAttributes, poolingAttributes, resolveAxisOf } from "./attributes.js";
 import type { OnnxAttributes, OnnxShape, OnnxValue, OnnxWriter } from "./onnx-writer.js";
 
 type Op = OpWriter<OnnxWriter, OnnxValue>;
