@@ -1,4 +1,4 @@
-import { ELU, GELU, LeakyReLU, ReLU, ReLU6, Sigmoid, SiLU, Softmax, Tanh } from "./activations.js";
+import * as activations from "./activations.js";
 import { ConvTranspose2d } from "./conv-transpose2d.js";
 import { Conv1d } from "./conv1d.js";
 import { Conv2d } from "./conv2d.js";
@@ -41,15 +41,7 @@ export const layerClasses: Readonly<Record<string, new (...given: never[]) => Mo
   GlobalAvgPool2d,
   Dropout,
   Flatten,
-  ReLU,
-  ReLU6,
-  LeakyReLU,
-  ELU,
-  GELU,
-  SiLU,
-  Sigmoid,
-  Tanh,
-  Softmax,
+  ...activations,
   Sequential,
   Residual,
 };

@@ -1,18 +1,29 @@
 import { ArgumentError } from "../../errors.js";
-import type { BatchNorm } from "../../nn/norms/batch-norm.js";
-import type { BatchRenorm } from "../../nn/norms/batch-renorm.js";
-import type { GroupNorm } from "../../nn/norms/group-norm.js";
-import type { InstanceNorm } from "../../nn/norms/instance-norm.js";
-import type { LayerNorm } from "../../nn/norms/layer-norm.js";
+import { BatchNorm } from "../../nn/norms/batch-norm.js";
+import { BatchRenorm } from "../../nn/norms/batch-renorm.js";
+import { GroupNorm } from "../../nn/norms/group-norm.js";
+import { InstanceNorm } from "../../nn/norms/instance-norm.js";
+import { LayerNorm } from "../../nn/norms/layer-norm.js";
 import type { Norm } from "../../nn/norms/norm.js";
-import type { RmsNorm } from "../../nn/norms/rms-norm.js";
+import { RmsNorm } from "../../nn/norms/rms-norm.js";
 import { type Shape, sizeOf } from "../../shape.js";
 import type { Tensor } from "../../tensor.js";
+import { type LayerWriter, writerOf } from "../foreign/layer-writers.js";
 import { elementsOf, type TfjsValue } from "./tfjs-value.js";
 import type { TfjsWeight, TfjsWriter } from "./tfjs-writer.js";
 
+/** What each norm is in TF.js. */
+export const normLayers: readonly LayerWriter<TfjsValue, TfjsWriter>[] = [
+  writerOf(BatchNorm, exportBatchNorm),
+  writerOf(BatchRenorm, exportBatchNorm),
+  writerOf(InstanceNorm, exportInstanceNorm),
+  writerOf(GroupNorm, exportGroupNorm),
+  writerOf(LayerNorm, exportLayerNorm),
+  writerOf(RmsNorm, exportRmsNorm),
+];
+
 /** With running statistics a BatchNormalization. @throws ArgumentError without: TF.js has no layer that takes the batch's at inference */
-export function exportBatchNorm(norm: BatchNorm | BatchRenorm, x: TfjsValue, graph: TfjsWriter): TfjsValue {
+function exportBatchNorm(norm: BatchNorm | BatchRenorm, x: TfjsValue, graph: TfjsWriter): TfjsValue {
   if (norm.normalizeWith === "running") return runningNorm(norm, x, graph);
   throw new ArgumentError({
     where: "exportTfjs(model)",
@@ -22,7 +33,7 @@ export function exportBatchNorm(norm: BatchNorm | BatchRenorm, x: TfjsValue, gra
   });
 }
 
-export function exportInstanceNorm(norm: InstanceNorm, x: TfjsValue, graph: TfjsWriter): TfjsValue {
+function exportInstanceNorm(norm: InstanceNorm, x: TfjsValue, graph: TfjsWriter): TfjsValue {
   if (norm.normalizeWith === "running") return runningNorm(norm, x, graph);
   const last = graph.channelsLast(x);
   const positions = last.shape.slice(1).map((_, k) => k + 1);
@@ -64,7 +75,7 @@ function withRank3(x: TfjsValue, graph: TfjsWriter): TfjsValue {
 }
 
 /** A LayerNormalization of each group, with positions and the channels of a group as axes. */
-export function exportGroupNorm(norm: GroupNorm, x: TfjsValue, graph: TfjsWriter): TfjsValue {
+function exportGroupNorm(norm: GroupNorm, x: TfjsValue, graph: TfjsWriter): TfjsValue {
   const { numGroups, numChannels, eps } = norm;
   const last = graph.channelsLast(withRank3(x, graph));
   const places = sizeOf(last.shape.slice(1));
@@ -77,7 +88,7 @@ export function exportGroupNorm(norm: GroupNorm, x: TfjsValue, graph: TfjsWriter
   return affine(norm, y, graph);
 }
 
-export function exportLayerNorm(norm: LayerNorm, x: TfjsValue, graph: TfjsWriter): TfjsValue {
+function exportLayerNorm(norm: LayerNorm, x: TfjsValue, graph: TfjsWriter): TfjsValue {
   const { normalizedShape, weight, bias, eps } = norm;
   const rank = x.shape.length;
   const isWhole = rank === normalizedShape.length;
@@ -97,7 +108,7 @@ export function exportLayerNorm(norm: LayerNorm, x: TfjsValue, graph: TfjsWriter
 }
 
 /** A LayerNormalization of x beside −x, whose mean is 0 and whose variance is the mean of squares; half of it is the result. */
-export function exportRmsNorm(norm: RmsNorm, x: TfjsValue, graph: TfjsWriter): TfjsValue {
+function exportRmsNorm(norm: RmsNorm, x: TfjsValue, graph: TfjsWriter): TfjsValue {
   const { normalizedShape, channelsFirst, weight, eps } = norm;
   const source = graph.here(withRank3(x, graph));
   const { shape } = source;

@@ -1,22 +1,33 @@
-import type { BatchNorm } from "../../../nn/norms/batch-norm.js";
-import type { BatchRenorm } from "../../../nn/norms/batch-renorm.js";
-import type { GroupNorm } from "../../../nn/norms/group-norm.js";
-import type { InstanceNorm } from "../../../nn/norms/instance-norm.js";
-import type { LayerNorm } from "../../../nn/norms/layer-norm.js";
+import { BatchNorm } from "../../../nn/norms/batch-norm.js";
+import { BatchRenorm } from "../../../nn/norms/batch-renorm.js";
+import { GroupNorm } from "../../../nn/norms/group-norm.js";
+import { InstanceNorm } from "../../../nn/norms/instance-norm.js";
+import { LayerNorm } from "../../../nn/norms/layer-norm.js";
 import type { Norm } from "../../../nn/norms/norm.js";
-import type { RmsNorm } from "../../../nn/norms/rms-norm.js";
+import { RmsNorm } from "../../../nn/norms/rms-norm.js";
 import { type Shape, sizeOf } from "../../../shape.js";
 import type { Tensor } from "../../../tensor.js";
+import { type LayerWriter, writerOf } from "../../foreign/layer-writers.js";
 import type { OnnxShape, OnnxValue, OnnxWriter } from "./onnx-writer.js";
 
+/** What each norm is in ONNX. */
+export const normLayers: readonly LayerWriter<OnnxValue, OnnxWriter>[] = [
+  writerOf(BatchNorm, exportBatchNorm),
+  writerOf(BatchRenorm, exportBatchNorm),
+  writerOf(InstanceNorm, exportInstanceNorm),
+  writerOf(GroupNorm, exportGroupNorm),
+  writerOf(LayerNorm, exportLayerNorm),
+  writerOf(RmsNorm, exportRmsNorm),
+];
+
 /** With running statistics a BatchNormalization; without, the statistics of the batch, as the layer itself takes them. */
-export function exportBatchNorm(norm: BatchNorm | BatchRenorm, x: OnnxValue, graph: OnnxWriter): OnnxValue {
+function exportBatchNorm(norm: BatchNorm | BatchRenorm, x: OnnxValue, graph: OnnxWriter): OnnxValue {
   if (norm.normalizeWith === "running") return runningNorm(norm, x, graph);
   const axes = range(x.shape.length).filter((axis) => axis !== 1);
   return affine(norm, standardized(x, axes, norm.eps, graph), 1, graph);
 }
 
-export function exportInstanceNorm(norm: InstanceNorm, x: OnnxValue, graph: OnnxWriter): OnnxValue {
+function exportInstanceNorm(norm: InstanceNorm, x: OnnxValue, graph: OnnxWriter): OnnxValue {
   if (norm.normalizeWith === "running") return runningNorm(norm, x, graph);
   const inputs = [x, ...parametersOf(norm, [norm.numFeatures], graph)];
   return graph.node("InstanceNormalization", inputs, { epsilon: { float: norm.eps } });
@@ -37,7 +48,7 @@ function runningNorm(norm: BatchNorm | BatchRenorm | InstanceNorm, x: OnnxValue,
 }
 
 /** An instance norm of each group as one channel, which every opset has and means the same in. */
-export function exportGroupNorm(norm: GroupNorm, x: OnnxValue, graph: OnnxWriter): OnnxValue {
+function exportGroupNorm(norm: GroupNorm, x: OnnxValue, graph: OnnxWriter): OnnxValue {
   const { numGroups, eps } = norm;
   const [batch, ...sizes] = x.shape;
   const values = sizes.reduce<number>((product, size) => product * Number(size), 1) / numGroups;
@@ -53,7 +64,7 @@ export function exportGroupNorm(norm: GroupNorm, x: OnnxValue, graph: OnnxWriter
   return affine(norm, reshape(normalized, "shape", sizes.map(Number)), 1, graph);
 }
 
-export function exportLayerNorm(norm: LayerNorm, x: OnnxValue, graph: OnnxWriter): OnnxValue {
+function exportLayerNorm(norm: LayerNorm, x: OnnxValue, graph: OnnxWriter): OnnxValue {
   const { normalizedShape, eps } = norm;
   const rank = normalizedShape.length;
   if (graph.opset < 17) {
@@ -64,7 +75,7 @@ export function exportLayerNorm(norm: LayerNorm, x: OnnxValue, graph: OnnxWriter
   return graph.node("LayerNormalization", inputs, { axis: -rank, epsilon: { float: eps } });
 }
 
-export function exportRmsNorm(norm: RmsNorm, x: OnnxValue, graph: OnnxWriter): OnnxValue {
+function exportRmsNorm(norm: RmsNorm, x: OnnxValue, graph: OnnxWriter): OnnxValue {
   const first = norm.channelsFirst ? 1 : x.shape.length - norm.normalizedShape.length;
   const axes = range(x.shape.length).slice(first);
   return affine(norm, divided(x, axes, norm.eps, graph), first, graph);
