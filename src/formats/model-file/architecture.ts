@@ -50,7 +50,7 @@ export function buildArchitecture(architecture: unknown): Module {
   }
   throw new FormatError({
     where: "loadModel(bytes)",
-    expected: `a layer of ${Object.keys(layerClasses).join(", ")}`,
+    expected: `a layer of ${Object.keys(layerClasses).sort().join(", ")}`,
     received: JSON.stringify(type) ?? "none",
     cure: "Load it with the version of Evenkeel that wrote it, or a newer one.",
   });
