@@ -3,7 +3,7 @@
 // A function is a block: a class with its value and its gradient, from dy and what is saved of the forward pass (x or
 // y), and for each a kernel and the ns that a value takes one thread; the calls find them by the function's name. x and y
 // are whole blocks, a unit is a line of 16 values (64 bytes), and the last line is done to its end.
-import { exp, expm1OfNegative, gelu, geluSlope, log, sigmoid, silu, siluSlope, tanh } from "../math/functions";
+import { exp, expm1OfNegative, gelu, geluSlope, log, log1p, sigmoid, silu, siluSlope, tanh } from "../math/functions";
 
 /** y[i] = the value of F at x[i]. */
 // @inline
@@ -246,6 +246,32 @@ export function siluValue(x: usize, y: usize, p: f32, begin: i32, end: i32): voi
 /** dx = dy times the slope of siluValue; `saved` is x. Units: lines. */
 export function siluGradient(dy: usize, saved: usize, dx: usize, p: f32, begin: i32, end: i32): void {
   forEachGradient<Silu>(dy, saved, dx, p, begin, end);
+}
+
+class Softplus {
+  // @inline
+  value(x: v128, p: v128): v128 {
+    // e^−|x| never overflows; pmax keeps a NaN that stands first.
+    return f32x4.add(f32x4.pmax(x, f32x4.splat(0)), log1p(exp(f32x4.neg(f32x4.abs(x)))));
+  }
+
+  // @inline
+  gradient(dy: v128, saved: v128, p: v128): v128 {
+    return f32x4.mul(dy, sigmoid(saved));
+  }
+}
+
+export const softplusValueNs: f64 = 2.3;
+export const softplusGradientNs: f64 = 1.7;
+
+/** y = ln(1 + eˣ); units: lines. */
+export function softplusValue(x: usize, y: usize, p: f32, begin: i32, end: i32): void {
+  forEach<Softplus>(x, y, p, begin, end);
+}
+
+/** dx = dy times the slope of softplusValue; `saved` is x. Units: lines. */
+export function softplusGradient(dy: usize, saved: usize, dx: usize, p: f32, begin: i32, end: i32): void {
+  forEachGradient<Softplus>(dy, saved, dx, p, begin, end);
 }
 
 class Sigmoid {

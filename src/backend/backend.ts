@@ -55,7 +55,8 @@ export interface Memory<Block> {
 
 /**
  * Functions of one value, each with a parameter p that most ignore.
- * `leakyRelu`: x or p·x; `elu`: x or p·(eˣ − 1); `gelu`: x·Φ(x) with the exact error function; `silu`: x·sigmoid(x).
+ * `leakyRelu`: x or p·x; `elu`: x or p·(eˣ − 1); `gelu`: x·Φ(x) with the exact error function; `silu`: x·sigmoid(x);
+ * `softplus`: ln(1 + eˣ).
  */
 export type UnaryOp =
   | "neg"
@@ -67,12 +68,13 @@ export type UnaryOp =
   | "elu"
   | "gelu"
   | "silu"
+  | "softplus"
   | "sigmoid"
   | "tanh";
 
 /**
  * Derivatives of the functions of {@link UnaryOp}, and what each is given as `saved`.
- * y (the output): exp, sqrt, relu, sigmoid, tanh. x (the input): log, leakyRelu, elu, gelu, silu.
+ * y (the output): exp, sqrt, relu, sigmoid, tanh. x (the input): log, leakyRelu, elu, gelu, silu, softplus.
  * The slope at 0 is 0 for relu and p for leakyRelu and elu.
  */
 export type UnaryGradientOp = Exclude<UnaryOp, "neg">;

@@ -38,6 +38,16 @@ export const silu = defineOp("silu", (x: Tensor): Tensor => {
   return unary("silu", x, "input");
 });
 
+/**
+ * ln(1 + eˣ), computed as max(x, 0) + ln(1 + e^−|x|), which never overflows: a smooth ReLU, whose slope is {@link sigmoid}
+ * (Dugas et al. 2000). PyTorch's with beta 1.
+ *
+ * @param x - any shape
+ */
+export const softplus = defineOp("softplus", (x: Tensor): Tensor => {
+  return unary("softplus", x, "input");
+});
+
 /** 1 / (1 + e⁻ˣ). @param x - any shape */
 export const sigmoid = defineOp("sigmoid", (x: Tensor): Tensor => {
   return unary("sigmoid", x, "output");

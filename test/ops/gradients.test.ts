@@ -17,6 +17,7 @@ import {
   sigmoid,
   silu,
   softmax,
+  softplus,
   type Tensor,
   tanh,
 } from "evenkeel";
@@ -52,6 +53,7 @@ describeEachBackend("gradients", () => {
     ["elu", (x) => elu(x, 1.3), awayFromZero],
     ["gelu", gelu, (v) => 2 * v],
     ["silu", silu, (v) => 2 * v],
+    ["softplus", softplus, (v) => 3 * v],
     ["sigmoid", sigmoid, (v) => 2 * v],
     ["tanh", tanh, (v) => v],
   ])("%s of odd and even lengths", (_, f, map) => {

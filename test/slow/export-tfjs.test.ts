@@ -23,6 +23,7 @@ import {
   type Shape,
   SiLU,
   Softmax,
+  Softplus,
   seed,
   setBackend,
 } from "evenkeel";
@@ -95,7 +96,7 @@ describe.skipIf(!hasPeers)("exportTfjs (skipped without npm ci --prefix test/pee
     ["RMS norm of tokens", () => [new RmsNorm(5), new Linear(5, 3)], [6, 5]],
     ["an ELU of another slope", () => [new ELU(0.3)], image],
     ["softmax along each axis", () => [new Softmax(1), new Softmax(2), new Softmax(3)], image],
-    ["activations", () => [new SiLU(), new GELU()], image],
+    ["activations", () => [new SiLU(), new GELU(), new Softplus()], image],
     ["a linear layer over the last axis of images", () => [new Linear(6, 3)], image],
     ["what was flattened, and comes out", () => [new Flatten()], image],
     ["nothing at all", () => [], image],

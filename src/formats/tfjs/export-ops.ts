@@ -56,6 +56,7 @@ export const tfjsOps: Readonly<Record<string, Op>> = {
   },
   sigmoid: elementwise("Activation", activation("sigmoid"), { isPositive: true }),
   tanh: elementwise("Activation", activation("tanh")),
+  softplus: elementwise("Activation", activation("softplus"), { isPositive: true }),
   gelu: elementwise("Activation", activation("gelu")),
   silu: elementwise("Activation", activation("swish")),
   softmax: ({ args }, graph) => {

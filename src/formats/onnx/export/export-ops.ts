@@ -96,6 +96,7 @@ export const onnxOps: Readonly<Record<string, Op>> = {
   elu: operator("Elu", (alpha: number = 1) => ({ alpha: { float: alpha } })),
   sigmoid: operator("Sigmoid"),
   tanh: operator("Tanh"),
+  softplus: operator("Softplus"),
   softmax: operator("Softmax", (axis: number = -1) => ({ axis })),
   logSoftmax: operator("LogSoftmax", (axis: number = -1) => ({ axis })),
   relu6: ({ args: [x] }, graph) =>
