@@ -131,7 +131,19 @@ export {
   resnet,
 } from "./networks/networks.js";
 export type { NormName } from "./networks/norms.js";
-export { ELU, GELU, LeakyReLU, ReLU, ReLU6, Sigmoid, SiLU, Softmax, Softplus, Tanh } from "./nn/activations.js";
+export {
+  ELU,
+  GELU,
+  HardSwish,
+  LeakyReLU,
+  ReLU,
+  ReLU6,
+  Sigmoid,
+  SiLU,
+  Softmax,
+  Softplus,
+  Tanh,
+} from "./nn/activations.js";
 export { ConvTranspose2d, type ConvTranspose2dOptions } from "./nn/conv-transpose2d.js";
 export { Conv1d, type Conv1dOptions } from "./nn/conv1d.js";
 export { Conv2d, type Conv2dOptions } from "./nn/conv2d.js";
@@ -164,7 +176,7 @@ export {
 export { Weighted } from "./nn/reparametrized/weighted.js";
 export { Residual } from "./nn/residual.js";
 export { Sequential } from "./nn/sequential.js";
-export { elu, gelu, leakyRelu, relu, relu6, sigmoid, silu, softplus, tanh } from "./ops/activations.js";
+export { elu, gelu, hardSwish, leakyRelu, relu, relu6, sigmoid, silu, softplus, tanh } from "./ops/activations.js";
 export { concat } from "./ops/concat.js";
 export { type ConvTransposeOptions, convTranspose2d } from "./ops/conv-transpose2d.js";
 export { conv1d, type SignalConvOptions } from "./ops/conv1d.js";

@@ -274,6 +274,35 @@ export function softplusGradient(dy: usize, saved: usize, dx: usize, p: f32, beg
   forEachGradient<Softplus>(dy, saved, dx, p, begin, end);
 }
 
+class HardSwish {
+  // @inline
+  value(x: v128, p: v128): v128 {
+    // pmin and pmax keep a NaN that stands first. The gate is computed first, so that a large x does not overflow.
+    const gate = f32x4.pmin(f32x4.pmax(f32x4.add(x, f32x4.splat(3)), f32x4.splat(0)), f32x4.splat(6));
+    return f32x4.mul(x, f32x4.div(gate, f32x4.splat(6)));
+  }
+
+  // @inline
+  gradient(dy: v128, saved: v128, p: v128): v128 {
+    const inner = f32x4.div(f32x4.add(f32x4.add(saved, saved), f32x4.splat(3)), f32x4.splat(6));
+    const upper = v128.bitselect(f32x4.splat(1), inner, f32x4.ge(saved, f32x4.splat(3)));
+    return f32x4.mul(dy, v128.andnot(upper, f32x4.le(saved, f32x4.splat(-3))));
+  }
+}
+
+export const hardSwishValueNs: f64 = 0.3;
+export const hardSwishGradientNs: f64 = 0.4;
+
+/** y = x·min(max(x + 3, 0), 6)/6; units: lines. */
+export function hardSwishValue(x: usize, y: usize, p: f32, begin: i32, end: i32): void {
+  forEach<HardSwish>(x, y, p, begin, end);
+}
+
+/** dx = dy times the slope of hardSwishValue; `saved` is x. Units: lines. */
+export function hardSwishGradient(dy: usize, saved: usize, dx: usize, p: f32, begin: i32, end: i32): void {
+  forEachGradient<HardSwish>(dy, saved, dx, p, begin, end);
+}
+
 class Sigmoid {
   // @inline
   value(x: v128, p: v128): v128 {

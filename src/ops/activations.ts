@@ -48,6 +48,15 @@ export const softplus = defineOp("softplus", (x: Tensor): Tensor => {
   return unary("softplus", x, "input");
 });
 
+/**
+ * x·min(max(x + 3, 0), 6)/6, a cheap {@link silu} (Howard et al. 2019, arXiv:1905.02244). Slope 0 at −3 and 1 at 3.
+ *
+ * @param x - any shape
+ */
+export const hardSwish = defineOp("hardSwish", (x: Tensor): Tensor => {
+  return unary("hardSwish", x, "input");
+});
+
 /** 1 / (1 + e⁻ˣ). @param x - any shape */
 export const sigmoid = defineOp("sigmoid", (x: Tensor): Tensor => {
   return unary("sigmoid", x, "output");

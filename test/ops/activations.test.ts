@@ -1,4 +1,4 @@
-import { setBackend, softplus, tensor } from "evenkeel";
+import { hardSwish, setBackend, softplus, tensor } from "evenkeel";
 import { beforeAll, describe, expect, test } from "vitest";
 import { normalValues } from "../support/seeded.js";
 
@@ -41,6 +41,19 @@ describe.each(["cpu", "wasm"] as const)("activations on %s", (backend) => {
     y.backward(new Float32Array(within.length).fill(1));
     const slopes = x.grad?.dataSync() ?? new Float32Array();
     expect(worst(slopes, (v) => 1 / (1 + Math.exp(-v)), within).ulps).toBeLessThan(4);
+  });
+
+  test("hardSwish is right to four units in the last place, 0 up to −3 and x from 3 on, slopes included", () => {
+    const x = tensor(points, [points.length], { requiresGrad: true });
+    const y = hardSwish(x);
+    const formula = (v: number): number => (v * Math.min(Math.max(v + 3, 0), 6)) / 6;
+    // Near −3, x + 3 cancels: there the distance is that of the sum, which float32 has exactly.
+    expect(worst(y.dataSync(), formula).ulps).toBeLessThan(4);
+    const ends = tensor([-3, 3, -1e30, 3e38, Infinity, Number.NaN], [6], { requiresGrad: true });
+    const z = hardSwish(ends);
+    expect([...z.dataSync()].map((v) => v + 0)).toEqual([0, 3, 0, Math.fround(3e38), Infinity, Number.NaN]);
+    z.backward(new Float32Array(6).fill(1));
+    expect([...(ends.grad?.dataSync() ?? [])].slice(0, 5).map((v) => v + 0)).toEqual([0, 1, 0, 1, 1]);
   });
 
   test("softplus ends where float32 does", () => {

@@ -7,6 +7,7 @@ import {
   elu,
   gelu,
   globalAvgPool2d,
+  hardSwish,
   leakyRelu,
   linear,
   logSoftmax,
@@ -54,6 +55,7 @@ describeEachBackend("gradients", () => {
     ["gelu", gelu, (v) => 2 * v],
     ["silu", silu, (v) => 2 * v],
     ["softplus", softplus, (v) => 3 * v],
+    ["hardSwish", hardSwish, (v) => (Math.abs(Math.abs(4 * v) - 3) < 0.3 ? 1 : 4 * v)],
     ["sigmoid", sigmoid, (v) => 2 * v],
     ["tanh", tanh, (v) => v],
   ])("%s of odd and even lengths", (_, f, map) => {
