@@ -155,6 +155,7 @@ export { Linear, type LinearOptions } from "./nn/linear.js";
 export { type AnyModule, type ForwardListener, Module, type StateDictDifference } from "./nn/module.js";
 export { BatchNorm, type BatchNormOptions } from "./nn/norms/batch-norm.js";
 export { BatchRenorm, type BatchRenormOptions, paperSchedule, type RenormSchedule } from "./nn/norms/batch-renorm.js";
+export { FilterResponseNorm, type FilterResponseNormOptions } from "./nn/norms/filter-response-norm.js";
 export { type FreezeNormsOptions, type FrozenNorms, freezeNorms } from "./nn/norms/freeze-norms.js";
 export { GroupNorm, type GroupNormOptions } from "./nn/norms/group-norm.js";
 export { InstanceNorm, type InstanceNormOptions } from "./nn/norms/instance-norm.js";

@@ -9,6 +9,7 @@ import { Linear } from "./linear.js";
 import type { AnyModule, Module } from "./module.js";
 import { BatchNorm } from "./norms/batch-norm.js";
 import { BatchRenorm } from "./norms/batch-renorm.js";
+import { FilterResponseNorm } from "./norms/filter-response-norm.js";
 import { GroupNorm } from "./norms/group-norm.js";
 import { InstanceNorm } from "./norms/instance-norm.js";
 import { LayerNorm } from "./norms/layer-norm.js";
@@ -29,6 +30,7 @@ export const layerClasses: Readonly<Record<string, new (...given: never[]) => Mo
   BatchNorm,
   BatchRenorm,
   InstanceNorm,
+  FilterResponseNorm,
   Embedding,
   GroupNorm,
   LayerNorm,

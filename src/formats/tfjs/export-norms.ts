@@ -1,6 +1,7 @@
 import { ArgumentError } from "../../errors.js";
 import { BatchNorm } from "../../nn/norms/batch-norm.js";
 import { BatchRenorm } from "../../nn/norms/batch-renorm.js";
+import { FilterResponseNorm } from "../../nn/norms/filter-response-norm.js";
 import { GroupNorm } from "../../nn/norms/group-norm.js";
 import { InstanceNorm } from "../../nn/norms/instance-norm.js";
 import { LayerNorm } from "../../nn/norms/layer-norm.js";
@@ -8,19 +9,32 @@ import type { Norm } from "../../nn/norms/norm.js";
 import { RmsNorm } from "../../nn/norms/rms-norm.js";
 import { type Shape, sizeOf } from "../../shape.js";
 import type { Tensor } from "../../tensor.js";
-import { type LayerWriter, writerOf } from "../foreign/layer-writers.js";
+import { type LayerClass, type LayerWriter, writerOf } from "../foreign/layer-writers.js";
+import { shapeAfter } from "../foreign/shape-after.js";
 import { elementsOf, type TfjsValue } from "./tfjs-value.js";
 import type { TfjsWeight, TfjsWriter } from "./tfjs-writer.js";
 
 /** What each norm is in TF.js. */
 export const normLayers: readonly LayerWriter<TfjsValue, TfjsWriter>[] = [
-  writerOf(BatchNorm, exportBatchNorm),
-  writerOf(BatchRenorm, exportBatchNorm),
-  writerOf(InstanceNorm, exportInstanceNorm),
-  writerOf(GroupNorm, exportGroupNorm),
-  writerOf(LayerNorm, exportLayerNorm),
-  writerOf(RmsNorm, exportRmsNorm),
+  norm(BatchNorm, exportBatchNorm),
+  norm(BatchRenorm, exportBatchNorm),
+  norm(InstanceNorm, exportInstanceNorm),
+  norm(GroupNorm, exportGroupNorm),
+  norm(LayerNorm, exportLayerNorm),
+  norm(RmsNorm, exportRmsNorm),
+  norm(FilterResponseNorm, exportFilterResponseNorm),
 ];
+
+/** The writer of a norm, which refuses what the norm itself refuses. */
+function norm<M extends Norm>(
+  normClass: LayerClass<M>,
+  write: (norm: M, x: TfjsValue, graph: TfjsWriter) => TfjsValue,
+): LayerWriter<TfjsValue, TfjsWriter> {
+  return writerOf(normClass, (module: M, x: TfjsValue, graph: TfjsWriter) => {
+    shapeAfter(module, ["N", ...x.shape]);
+    return write(module, x, graph);
+  });
+}
 
 /** With running statistics a BatchNormalization. @throws ArgumentError without: TF.js has no layer that takes the batch's at inference */
 function exportBatchNorm(norm: BatchNorm | BatchRenorm, x: TfjsValue, graph: TfjsWriter): TfjsValue {
@@ -129,6 +143,31 @@ function exportRmsNorm(norm: RmsNorm, x: TfjsValue, graph: TfjsWriter): TfjsValu
   const values = weight.dataSync();
   const flat = graph.reshape(half, [rows, width], { shape: [rows, width] });
   return graph.reshape(scaled(flat, { gamma: (k) => values[k] }, undefined, graph), shape, { shape });
+}
+
+/** As {@link exportRmsNorm} over the positions of each channel; max(y, τ) is relu(y − τ) + τ. */
+function exportFilterResponseNorm(norm: FilterResponseNorm, x: TfjsValue, graph: TfjsWriter): TfjsValue {
+  const { numFeatures, eps, weight, bias, threshold } = norm;
+  const last = graph.channelsLast(withRank3(x, graph));
+  const { shape, order } = last;
+  const places = sizeOf(shape.slice(1));
+  const sizes: Shape = [places, numFeatures, 1];
+  const columns = graph.reshape(last, sizes, { shape: sizes, order: "here", role: "rows" });
+  const negative = scaled(columns, { gamma: () => -1 }, "negative", graph);
+  const both: Shape = [2 * places, numFeatures, 1];
+  const pair = graph.layer("Concatenate", [columns, negative], { axis: 1 }, { shape: both, role: "pair" });
+  const cropping = [
+    [0, places],
+    [0, 0],
+  ];
+  const normalized = standardized(pair, [1], eps, graph);
+  const half = graph.layer("Cropping2D", [normalized], { cropping }, { shape: sizes, role: "half" });
+  const y = graph.reshape(half, [...shape.slice(1), numFeatures], { shape, order });
+  const [gamma, beta, least] = [weight, bias, threshold].map((t) => t?.dataSync());
+  const shift = (k: number): number => (beta?.[k] ?? 0) - (least?.[k] ?? 0);
+  const lowered = scaled(y, { gamma: (k) => gamma?.[k] ?? 1, beta: shift }, undefined, graph);
+  if (least === undefined) return lowered;
+  return scaled(graph.layer("ReLU", [lowered], {}, { role: "relu" }), { beta: (k) => least[k] }, "threshold", graph);
 }
 
 /** (x − mean) / √(variance + eps) over some axes of what TF.js has, the batch being axis 0. */

@@ -1,5 +1,6 @@
 import { BatchNorm } from "../../../nn/norms/batch-norm.js";
 import { BatchRenorm } from "../../../nn/norms/batch-renorm.js";
+import { FilterResponseNorm } from "../../../nn/norms/filter-response-norm.js";
 import { GroupNorm } from "../../../nn/norms/group-norm.js";
 import { InstanceNorm } from "../../../nn/norms/instance-norm.js";
 import { LayerNorm } from "../../../nn/norms/layer-norm.js";
@@ -7,18 +8,31 @@ import type { Norm } from "../../../nn/norms/norm.js";
 import { RmsNorm } from "../../../nn/norms/rms-norm.js";
 import { type Shape, sizeOf } from "../../../shape.js";
 import type { Tensor } from "../../../tensor.js";
-import { type LayerWriter, writerOf } from "../../foreign/layer-writers.js";
+import { type LayerClass, type LayerWriter, writerOf } from "../../foreign/layer-writers.js";
+import { shapeAfter } from "../../foreign/shape-after.js";
 import type { OnnxShape, OnnxValue, OnnxWriter } from "./onnx-writer.js";
 
 /** What each norm is in ONNX. */
 export const normLayers: readonly LayerWriter<OnnxValue, OnnxWriter>[] = [
-  writerOf(BatchNorm, exportBatchNorm),
-  writerOf(BatchRenorm, exportBatchNorm),
-  writerOf(InstanceNorm, exportInstanceNorm),
-  writerOf(GroupNorm, exportGroupNorm),
-  writerOf(LayerNorm, exportLayerNorm),
-  writerOf(RmsNorm, exportRmsNorm),
+  norm(BatchNorm, exportBatchNorm),
+  norm(BatchRenorm, exportBatchNorm),
+  norm(InstanceNorm, exportInstanceNorm),
+  norm(GroupNorm, exportGroupNorm),
+  norm(LayerNorm, exportLayerNorm),
+  norm(RmsNorm, exportRmsNorm),
+  norm(FilterResponseNorm, exportFilterResponseNorm),
 ];
+
+/** The writer of a norm, which refuses what the norm itself refuses. */
+function norm<M extends Norm>(
+  normClass: LayerClass<M>,
+  write: (norm: M, x: OnnxValue, graph: OnnxWriter) => OnnxValue,
+): LayerWriter<OnnxValue, OnnxWriter> {
+  return writerOf(normClass, (module: M, x: OnnxValue, graph: OnnxWriter) => {
+    shapeAfter(module, x.shape);
+    return write(module, x, graph);
+  });
+}
 
 /** With running statistics a BatchNormalization; without, the statistics of the batch, as the layer itself takes them. */
 function exportBatchNorm(norm: BatchNorm | BatchRenorm, x: OnnxValue, graph: OnnxWriter): OnnxValue {
@@ -79,6 +93,12 @@ function exportRmsNorm(norm: RmsNorm, x: OnnxValue, graph: OnnxWriter): OnnxValu
   const first = norm.channelsFirst ? 1 : x.shape.length - norm.normalizedShape.length;
   const axes = range(x.shape.length).slice(first);
   return affine(norm, divided(x, axes, norm.eps, graph), first, graph);
+}
+
+function exportFilterResponseNorm(norm: FilterResponseNorm, x: OnnxValue, graph: OnnxWriter): OnnxValue {
+  const { threshold, eps } = norm;
+  const y = affine(norm, divided(x, range(x.shape.length).slice(2), eps, graph), 1, graph);
+  return threshold === null ? y : graph.node("Max", [y, aligned("threshold", threshold, y, 1, graph)]);
 }
 
 /** (x − mean) / √(variance + eps) over some axes. */
