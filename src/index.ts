@@ -131,7 +131,19 @@ export {
   resnet,
 } from "./networks/networks.js";
 export type { NormName } from "./networks/norms.js";
-export { ELU, GELU, LeakyReLU, ReLU, ReLU6, Sigmoid, SiLU, Softmax, Tanh } from "./nn/activations.js";
+export {
+  ELU,
+  GELU,
+  HardSwish,
+  LeakyReLU,
+  ReLU,
+  ReLU6,
+  Sigmoid,
+  SiLU,
+  Softmax,
+  Softplus,
+  Tanh,
+} from "./nn/activations.js";
 export { ConvTranspose2d, type ConvTranspose2dOptions } from "./nn/conv-transpose2d.js";
 export { Conv1d, type Conv1dOptions } from "./nn/conv1d.js";
 export { Conv2d, type Conv2dOptions } from "./nn/conv2d.js";
@@ -143,6 +155,7 @@ export { Linear, type LinearOptions } from "./nn/linear.js";
 export { type AnyModule, type ForwardListener, Module, type StateDictDifference } from "./nn/module.js";
 export { BatchNorm, type BatchNormOptions } from "./nn/norms/batch-norm.js";
 export { BatchRenorm, type BatchRenormOptions, paperSchedule, type RenormSchedule } from "./nn/norms/batch-renorm.js";
+export { FilterResponseNorm, type FilterResponseNormOptions } from "./nn/norms/filter-response-norm.js";
 export { type FreezeNormsOptions, type FrozenNorms, freezeNorms } from "./nn/norms/freeze-norms.js";
 export { GroupNorm, type GroupNormOptions } from "./nn/norms/group-norm.js";
 export { InstanceNorm, type InstanceNormOptions } from "./nn/norms/instance-norm.js";
@@ -164,7 +177,7 @@ export {
 export { Weighted } from "./nn/reparametrized/weighted.js";
 export { Residual } from "./nn/residual.js";
 export { Sequential } from "./nn/sequential.js";
-export { elu, gelu, leakyRelu, relu, relu6, sigmoid, silu, tanh } from "./ops/activations.js";
+export { elu, gelu, hardSwish, leakyRelu, relu, relu6, sigmoid, silu, softplus, tanh } from "./ops/activations.js";
 export { concat } from "./ops/concat.js";
 export { type ConvTransposeOptions, convTranspose2d } from "./ops/conv-transpose2d.js";
 export { conv1d, type SignalConvOptions } from "./ops/conv1d.js";

@@ -4,18 +4,29 @@ import { exp, log1p, sigmoid } from "../math/functions";
 import { log64, power } from "../math/functions64";
 import { storeLanes } from "../math/lanes";
 
-// The numbers of the ops.
+// The numbers of the ops, and what a value takes one thread, in ns; a power more or less, by its exponent.
 export const addOp: i32 = 0;
+export const addNs: f64 = 0.15;
 export const subOp: i32 = 1;
+export const subNs: f64 = 0.15;
 export const mulOp: i32 = 2;
+export const mulNs: f64 = 0.15;
 export const divOp: i32 = 3;
+export const divNs: f64 = 0.15;
 export const powOp: i32 = 4;
+export const powNs: f64 = 3;
 export const powBaseOp: i32 = 5;
+export const powBaseNs: f64 = 3;
 export const powExponentOp: i32 = 6;
+export const powExponentNs: f64 = 30;
 export const logisticLossOp: i32 = 7;
+export const logisticLossNs: f64 = 2.5;
 export const logisticSlopeOp: i32 = 8;
+export const logisticSlopeNs: f64 = 1.7;
 export const copyOp: i32 = 9;
+export const copyNs: f64 = 0.09;
 export const passOp: i32 = 10;
+export const passNs: f64 = 0.15;
 
 /** A unit of a walk is at most this many values of one innermost loop. */
 export const walkSegment: i32 = 4096;

@@ -55,7 +55,8 @@ export interface Memory<Block> {
 
 /**
  * Functions of one value, each with a parameter p that most ignore.
- * `leakyRelu`: x or p·x; `elu`: x or p·(eˣ − 1); `gelu`: x·Φ(x) with the exact error function; `silu`: x·sigmoid(x).
+ * `leakyRelu`: x or p·x; `elu`: x or p·(eˣ − 1); `gelu`: x·Φ(x) with the exact error function; `silu`: x·sigmoid(x);
+ * `softplus`: ln(1 + eˣ); `hardSwish`: x·min(max(x + 3, 0), 6)/6.
  */
 export type UnaryOp =
   | "neg"
@@ -67,13 +68,15 @@ export type UnaryOp =
   | "elu"
   | "gelu"
   | "silu"
+  | "softplus"
+  | "hardSwish"
   | "sigmoid"
   | "tanh";
 
 /**
  * Derivatives of the functions of {@link UnaryOp}, and what each is given as `saved`.
- * y (the output): exp, sqrt, relu, sigmoid, tanh. x (the input): log, leakyRelu, elu, gelu, silu.
- * The slope at 0 is 0 for relu and p for leakyRelu and elu.
+ * y (the output): exp, sqrt, relu, sigmoid, tanh. x (the input): log, leakyRelu, elu, gelu, silu, softplus, hardSwish.
+ * The slope at 0 is 0 for relu and p for leakyRelu and elu; that of hardSwish is 0 at −3 and 1 at 3.
  */
 export type UnaryGradientOp = Exclude<UnaryOp, "neg">;
 

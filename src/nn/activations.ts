@@ -1,4 +1,4 @@
-import { elu, gelu, leakyRelu, relu, relu6, sigmoid, silu, tanh } from "../ops/activations.js";
+import { elu, gelu, hardSwish, leakyRelu, relu, relu6, sigmoid, silu, softplus, tanh } from "../ops/activations.js";
 import { softmax } from "../ops/softmax.js";
 import type { Tensor } from "../tensor.js";
 import { elementwise, type LayerTraits, same } from "./layer-traits.js";
@@ -91,6 +91,30 @@ export class SiLU extends Module {
 
   protected override traits(): LayerTraits {
     return elementwise("silu");
+  }
+}
+
+/** ln(1 + eˣ) as a layer; see {@link softplus}. */
+export class Softplus extends Module {
+  /** Applies the layer. @param x - any shape */
+  override forward(x: Tensor): Tensor {
+    return softplus(x);
+  }
+
+  protected override traits(): LayerTraits {
+    return elementwise("softplus");
+  }
+}
+
+/** x·min(max(x + 3, 0), 6)/6 as a layer; see {@link hardSwish}. */
+export class HardSwish extends Module {
+  /** Applies the layer. @param x - any shape */
+  override forward(x: Tensor): Tensor {
+    return hardSwish(x);
+  }
+
+  protected override traits(): LayerTraits {
+    return elementwise("hardSwish");
   }
 }
 

@@ -1,4 +1,4 @@
-import { ELU, GELU, LeakyReLU, ReLU, ReLU6, Sigmoid, SiLU, Softmax, Tanh } from "./activations.js";
+import * as activations from "./activations.js";
 import { ConvTranspose2d } from "./conv-transpose2d.js";
 import { Conv1d } from "./conv1d.js";
 import { Conv2d } from "./conv2d.js";
@@ -9,6 +9,7 @@ import { Linear } from "./linear.js";
 import type { AnyModule, Module } from "./module.js";
 import { BatchNorm } from "./norms/batch-norm.js";
 import { BatchRenorm } from "./norms/batch-renorm.js";
+import { FilterResponseNorm } from "./norms/filter-response-norm.js";
 import { GroupNorm } from "./norms/group-norm.js";
 import { InstanceNorm } from "./norms/instance-norm.js";
 import { LayerNorm } from "./norms/layer-norm.js";
@@ -29,6 +30,7 @@ export const layerClasses: Readonly<Record<string, new (...given: never[]) => Mo
   BatchNorm,
   BatchRenorm,
   InstanceNorm,
+  FilterResponseNorm,
   Embedding,
   GroupNorm,
   LayerNorm,
@@ -41,15 +43,7 @@ export const layerClasses: Readonly<Record<string, new (...given: never[]) => Mo
   GlobalAvgPool2d,
   Dropout,
   Flatten,
-  ReLU,
-  ReLU6,
-  LeakyReLU,
-  ELU,
-  GELU,
-  SiLU,
-  Sigmoid,
-  Tanh,
-  Softmax,
+  ...activations,
   Sequential,
   Residual,
 };

@@ -38,6 +38,25 @@ export const silu = defineOp("silu", (x: Tensor): Tensor => {
   return unary("silu", x, "input");
 });
 
+/**
+ * ln(1 + eˣ), computed as max(x, 0) + ln(1 + e^−|x|), which never overflows: a smooth ReLU, whose slope is {@link sigmoid}
+ * (Dugas et al. 2000). PyTorch's with beta 1.
+ *
+ * @param x - any shape
+ */
+export const softplus = defineOp("softplus", (x: Tensor): Tensor => {
+  return unary("softplus", x, "input");
+});
+
+/**
+ * x·min(max(x + 3, 0), 6)/6, a cheap {@link silu} (Howard et al. 2019, arXiv:1905.02244). Slope 0 at −3 and 1 at 3.
+ *
+ * @param x - any shape
+ */
+export const hardSwish = defineOp("hardSwish", (x: Tensor): Tensor => {
+  return unary("hardSwish", x, "input");
+});
+
 /** 1 / (1 + e⁻ˣ). @param x - any shape */
 export const sigmoid = defineOp("sigmoid", (x: Tensor): Tensor => {
   return unary("sigmoid", x, "output");

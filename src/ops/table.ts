@@ -1,7 +1,7 @@
 import { full, ones, zeros } from "../create.js";
 import { detach } from "../tensor.js";
 import type { OpFunction } from "../tracing.js";
-import { elu, gelu, leakyRelu, relu, relu6, sigmoid, silu, tanh } from "./activations.js";
+import * as activations from "./activations.js";
 import { add, div, mul, pow, sub } from "./binary.js";
 import { concat } from "./concat.js";
 import { convTranspose2d } from "./conv-transpose2d.js";
@@ -25,7 +25,8 @@ import { exp, log, neg, sqrt } from "./unary.js";
 export const ops: Readonly<Record<string, OpFunction>> = {
   ...{ add, sub, mul, div, pow, neg, exp, log, sqrt, matmul, linear },
   ...{ transpose, reshape, flatten, slice, concat, sum, mean, max, detach },
-  ...{ relu, relu6, leakyRelu, elu, gelu, silu, sigmoid, tanh, softmax, logSoftmax, dropout },
+  ...activations,
+  ...{ softmax, logSoftmax, dropout },
   ...{ conv1d, conv2d, convTranspose2d, maxPool2d, avgPool2d, globalAvgPool2d, embedding },
   ...{ zeros, ones, full },
 };

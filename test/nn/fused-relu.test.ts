@@ -1,5 +1,6 @@
 import {
   BatchNorm,
+  FilterResponseNorm,
   GroupNorm,
   InstanceNorm,
   LayerNorm,
@@ -39,6 +40,7 @@ const cases: [name: string, make: () => Norm, shape: Shape, scale?: number][] = 
   ["LayerNorm", () => new LayerNorm([3, 7]), [11, 3, 7]],
   ["LayerNorm of 10³⁵", () => new LayerNorm(9), [6, 9], 1e35],
   ["LayerNorm without weight and bias", () => new LayerNorm(8, { affine: false }), [5, 8]],
+  ["FilterResponseNorm", () => new FilterResponseNorm(4, { thresholded: false }), [5, 4, 6]],
   ["RmsNorm", () => new RmsNorm(17), [20, 17]],
   ["RmsNorm, channels first", () => new RmsNorm(4, { channelsFirst: true }), [5, 4, 6]],
 ];

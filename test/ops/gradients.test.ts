@@ -7,6 +7,7 @@ import {
   elu,
   gelu,
   globalAvgPool2d,
+  hardSwish,
   leakyRelu,
   linear,
   logSoftmax,
@@ -17,6 +18,7 @@ import {
   sigmoid,
   silu,
   softmax,
+  softplus,
   type Tensor,
   tanh,
 } from "evenkeel";
@@ -52,6 +54,8 @@ describeEachBackend("gradients", () => {
     ["elu", (x) => elu(x, 1.3), awayFromZero],
     ["gelu", gelu, (v) => 2 * v],
     ["silu", silu, (v) => 2 * v],
+    ["softplus", softplus, (v) => 3 * v],
+    ["hardSwish", hardSwish, (v) => (Math.abs(Math.abs(4 * v) - 3) < 0.3 ? 1 : 4 * v)],
     ["sigmoid", sigmoid, (v) => 2 * v],
     ["tanh", tanh, (v) => v],
   ])("%s of odd and even lengths", (_, f, map) => {

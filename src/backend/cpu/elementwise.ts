@@ -30,6 +30,11 @@ const unaryFunctions: Readonly<Record<UnaryGradientOp, UnaryFunction> & Record<"
   elu: { value: (x, p) => (x > 0 ? x : p * expm1(x)), slope: (x, p) => (x > 0 ? 1 : p * exp(x)) },
   gelu: { value: (x) => x * normalDistribution(x), slope: (x) => normalDistribution(x) + x * normalDensity(x) },
   silu: { value: (x) => x * sigmoid(x), slope: (x) => sigmoid(x) * (1 + x * sigmoid(-x)) },
+  softplus: { value: (x) => Math.max(x, 0) + log1p(exp(-Math.abs(x))), slope: sigmoid },
+  hardSwish: {
+    value: (x) => x * (Math.min(Math.max(x + 3, 0), 6) / 6),
+    slope: (x) => (x <= -3 ? 0 : x >= 3 ? 1 : (2 * x + 3) / 6),
+  },
   sigmoid: { value: sigmoid, slope: (y) => y * (1 - y) },
   tanh: { value: tanh, slope: (y) => 1 - y * y },
 };

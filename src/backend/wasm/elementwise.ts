@@ -1,42 +1,11 @@
-import type { BinaryOp, CopyView, Elementwise, UnaryGradientOp, UnaryOp } from "../backend.js";
+import type { BinaryOp, CopyView, Elementwise } from "../backend.js";
 import type { Runtime } from "./runtime.js";
 import * as kernels from "./signatures.generated.js";
 
-/** A kernel, and what a value takes, in ns. */
-type Costs<K> = readonly [kernel: K, ns: number];
+/** Kernels and their constants by their names, which are those of the ops, with `Value`, `Gradient`, `Op`, `Ns` behind. */
+const named = { ...kernels };
 
-/** Functions of one value, a row each. Their kernels: assembly/elementwise/unary.ts. */
-const unaryOps: Readonly<Record<UnaryOp, { readonly value: Costs<typeof kernels.expValue> }>> &
-  Readonly<Record<UnaryGradientOp, { readonly gradient: Costs<typeof kernels.expGradient> }>> = {
-  neg: { value: [kernels.negValue, 0.2] },
-  exp: { value: [kernels.expValue, 1], gradient: [kernels.expGradient, 0.2] },
-  log: { value: [kernels.logValue, 1.7], gradient: [kernels.logGradient, 0.2] },
-  sqrt: { value: [kernels.sqrtValue, 0.3], gradient: [kernels.sqrtGradient, 0.3] },
-  relu: { value: [kernels.reluValue, 0.2], gradient: [kernels.reluGradient, 0.2] },
-  leakyRelu: { value: [kernels.leakyReluValue, 0.25], gradient: [kernels.leakyReluGradient, 0.25] },
-  elu: { value: [kernels.eluValue, 1], gradient: [kernels.eluGradient, 1.3] },
-  gelu: { value: [kernels.geluValue, 2.9], gradient: [kernels.geluGradient, 3.1] },
-  silu: { value: [kernels.siluValue, 1.6], gradient: [kernels.siluGradient, 2.1] },
-  sigmoid: { value: [kernels.sigmoidValue, 1.6], gradient: [kernels.sigmoidGradient, 0.3] },
-  tanh: { value: [kernels.tanhValue, 1.2], gradient: [kernels.tanhGradient, 0.3] },
-};
-
-/** Ops of `walk`, a row each: the number, and what a value takes, in ns; a power more or less, by its exponent. */
-const walkOps: Readonly<Record<BinaryOp | "copy", readonly [op: number, ns: number]>> = {
-  add: [kernels.addOp, 0.15],
-  sub: [kernels.subOp, 0.15],
-  mul: [kernels.mulOp, 0.15],
-  div: [kernels.divOp, 0.15],
-  pow: [kernels.powOp, 3],
-  powBase: [kernels.powBaseOp, 3],
-  powExponent: [kernels.powExponentOp, 30],
-  logisticLoss: [kernels.logisticLossOp, 2.5],
-  logisticSlope: [kernels.logisticSlopeOp, 1.7],
-  copy: [kernels.copyOp, 0.09],
-  pass: [kernels.passOp, 0.15],
-};
-
-/** What a value of the other kernels takes, in ns. */
+/** What a value takes of kernels that do not say it themselves, in ns. */
 const nanoseconds = { fill: 0.04, transpose: 0.2, dropout: 0.4 };
 
 const loops = 5;
@@ -67,7 +36,7 @@ function transposition({ extents, xStrides, yStrides }: CopyView): { rows: numbe
   return extents[rows] >= shortest && extents[columns] >= shortest ? { rows, columns } : null;
 }
 
-/** Element by element: assembly/elementwise/. */
+/** Element by element: assembly/elementwise/, whose kernels and constants are found by the name of the op. */
 export function elementwise(runtime: Runtime): Elementwise<number> {
   /** Walks nested loops; `b` is an input, or for `copy` the output. */
   function walk(
@@ -79,14 +48,14 @@ export function elementwise(runtime: Runtime): Elementwise<number> {
   ): void {
     const size = product(extents);
     if (size === 0) return;
-    const [number, ns] = walkOps[op];
+    const ns = named[`${op}Ns` as const];
     const inner = extents.length === 0 ? 1 : extents[extents.length - 1];
     const [, e1, e2, e3, e4] = padded(extents, 1);
     // Strides of 1 for loops that run once: a copy steps through its output by them.
     const [a0, a1, a2, a3, a4] = padded(aStrides, 1);
     const [b0, b1, b2, b3, b4] = padded(bStrides, 1);
     const units = (size / inner) * Math.ceil(inner / kernels.walkSegment);
-    const loops = { op: number, a, b, y, e1, e2, e3, e4, a0, a1, a2, a3, a4, b0, b1, b2, b3, b4 };
+    const loops = { op: named[`${op}Op` as const], a, b, y, e1, e2, e3, e4, a0, a1, a2, a3, a4, b0, b1, b2, b3, b4 };
     runtime.share(kernels.walk, { units, work: ns * size }, loops);
   }
 
@@ -98,13 +67,13 @@ export function elementwise(runtime: Runtime): Elementwise<number> {
     fill,
 
     unary(op, x, y, length, p) {
-      const [kernel, ns] = unaryOps[op].value;
-      runtime.share(kernel, { units: linesOf(length), work: ns * length }, { x, y, p });
+      const work = named[`${op}ValueNs` as const] * length;
+      runtime.share(named[`${op}Value` as const], { units: linesOf(length), work }, { x, y, p });
     },
 
     unaryGradient(op, dy, saved, dx, length, p) {
-      const [kernel, ns] = unaryOps[op].gradient;
-      runtime.share(kernel, { units: linesOf(length), work: ns * length }, { dy, saved, dx, p });
+      const work = named[`${op}GradientNs` as const] * length;
+      runtime.share(named[`${op}Gradient` as const], { units: linesOf(length), work }, { dy, saved, dx, p });
     },
 
     binary(op, a, b, y, { extents, aStrides, bStrides }) {

@@ -5,24 +5,12 @@ import { Dropout } from "../../nn/dropout.js";
 import { Embedding } from "../../nn/embedding.js";
 import { Linear } from "../../nn/linear.js";
 import type { AnyModule } from "../../nn/module.js";
-import { BatchNorm } from "../../nn/norms/batch-norm.js";
-import { BatchRenorm } from "../../nn/norms/batch-renorm.js";
-import { GroupNorm } from "../../nn/norms/group-norm.js";
-import { InstanceNorm } from "../../nn/norms/instance-norm.js";
-import { LayerNorm } from "../../nn/norms/layer-norm.js";
-import { RmsNorm } from "../../nn/norms/rms-norm.js";
 import type { Shape } from "../../shape.js";
 import { type LayerClass, type LayerWriter, networkWriter, writerOf } from "../foreign/layer-writers.js";
 import { shapeAfter } from "../foreign/shape-after.js";
 import { exportConv1d, exportConv2d, exportConvTranspose2d } from "./export-convolutions.js";
 import { exportEmbedding, exportLinear } from "./export-dense.js";
-import {
-  exportBatchNorm,
-  exportGroupNorm,
-  exportInstanceNorm,
-  exportLayerNorm,
-  exportRmsNorm,
-} from "./export-norms.js";
+import { normLayers } from "./export-norms.js";
 import { tfjsOps } from "./export-ops.js";
 import type { TfjsValue } from "./tfjs-value.js";
 import type { TfjsWriter } from "./tfjs-writer.js";
@@ -57,12 +45,7 @@ const layers: readonly LayerExport[] = [
   layer(Conv1d, exportConv1d),
   layer(Conv2d, exportConv2d),
   layer(ConvTranspose2d, exportConvTranspose2d),
-  layer(BatchNorm, exportBatchNorm),
-  layer(BatchRenorm, exportBatchNorm),
-  layer(InstanceNorm, exportInstanceNorm),
-  layer(GroupNorm, exportGroupNorm),
-  layer(LayerNorm, exportLayerNorm),
-  layer(RmsNorm, exportRmsNorm),
+  ...normLayers,
   writerOf(Dropout, (_, x) => x),
   layer(Embedding, exportEmbedding),
 ];

@@ -1,18 +1,43 @@
 import { ArgumentError } from "../../errors.js";
-import type { BatchNorm } from "../../nn/norms/batch-norm.js";
-import type { BatchRenorm } from "../../nn/norms/batch-renorm.js";
-import type { GroupNorm } from "../../nn/norms/group-norm.js";
-import type { InstanceNorm } from "../../nn/norms/instance-norm.js";
-import type { LayerNorm } from "../../nn/norms/layer-norm.js";
+import { BatchNorm } from "../../nn/norms/batch-norm.js";
+import { BatchRenorm } from "../../nn/norms/batch-renorm.js";
+import { FilterResponseNorm } from "../../nn/norms/filter-response-norm.js";
+import { GroupNorm } from "../../nn/norms/group-norm.js";
+import { InstanceNorm } from "../../nn/norms/instance-norm.js";
+import { LayerNorm } from "../../nn/norms/layer-norm.js";
 import type { Norm } from "../../nn/norms/norm.js";
-import type { RmsNorm } from "../../nn/norms/rms-norm.js";
+import { RmsNorm } from "../../nn/norms/rms-norm.js";
 import { type Shape, sizeOf } from "../../shape.js";
 import type { Tensor } from "../../tensor.js";
+import { type LayerClass, type LayerWriter, writerOf } from "../foreign/layer-writers.js";
+import { shapeAfter } from "../foreign/shape-after.js";
 import { elementsOf, type TfjsValue } from "./tfjs-value.js";
 import type { TfjsWeight, TfjsWriter } from "./tfjs-writer.js";
 
+/** What each norm is in TF.js. */
+export const normLayers: readonly LayerWriter<TfjsValue, TfjsWriter>[] = [
+  norm(BatchNorm, exportBatchNorm),
+  norm(BatchRenorm, exportBatchNorm),
+  norm(InstanceNorm, exportInstanceNorm),
+  norm(GroupNorm, exportGroupNorm),
+  norm(LayerNorm, exportLayerNorm),
+  norm(RmsNorm, exportRmsNorm),
+  norm(FilterResponseNorm, exportFilterResponseNorm),
+];
+
+/** The writer of a norm, which refuses what the norm itself refuses. */
+function norm<M extends Norm>(
+  normClass: LayerClass<M>,
+  write: (norm: M, x: TfjsValue, graph: TfjsWriter) => TfjsValue,
+): LayerWriter<TfjsValue, TfjsWriter> {
+  return writerOf(normClass, (module: M, x: TfjsValue, graph: TfjsWriter) => {
+    shapeAfter(module, ["N", ...x.shape]);
+    return write(module, x, graph);
+  });
+}
+
 /** With running statistics a BatchNormalization. @throws ArgumentError without: TF.js has no layer that takes the batch's at inference */
-export function exportBatchNorm(norm: BatchNorm | BatchRenorm, x: TfjsValue, graph: TfjsWriter): TfjsValue {
+function exportBatchNorm(norm: BatchNorm | BatchRenorm, x: TfjsValue, graph: TfjsWriter): TfjsValue {
   if (norm.normalizeWith === "running") return runningNorm(norm, x, graph);
   throw new ArgumentError({
     where: "exportTfjs(model)",
@@ -22,7 +47,7 @@ export function exportBatchNorm(norm: BatchNorm | BatchRenorm, x: TfjsValue, gra
   });
 }
 
-export function exportInstanceNorm(norm: InstanceNorm, x: TfjsValue, graph: TfjsWriter): TfjsValue {
+function exportInstanceNorm(norm: InstanceNorm, x: TfjsValue, graph: TfjsWriter): TfjsValue {
   if (norm.normalizeWith === "running") return runningNorm(norm, x, graph);
   const last = graph.channelsLast(x);
   const positions = last.shape.slice(1).map((_, k) => k + 1);
@@ -64,7 +89,7 @@ function withRank3(x: TfjsValue, graph: TfjsWriter): TfjsValue {
 }
 
 /** A LayerNormalization of each group, with positions and the channels of a group as axes. */
-export function exportGroupNorm(norm: GroupNorm, x: TfjsValue, graph: TfjsWriter): TfjsValue {
+function exportGroupNorm(norm: GroupNorm, x: TfjsValue, graph: TfjsWriter): TfjsValue {
   const { numGroups, numChannels, eps } = norm;
   const last = graph.channelsLast(withRank3(x, graph));
   const places = sizeOf(last.shape.slice(1));
@@ -77,7 +102,7 @@ export function exportGroupNorm(norm: GroupNorm, x: TfjsValue, graph: TfjsWriter
   return affine(norm, y, graph);
 }
 
-export function exportLayerNorm(norm: LayerNorm, x: TfjsValue, graph: TfjsWriter): TfjsValue {
+function exportLayerNorm(norm: LayerNorm, x: TfjsValue, graph: TfjsWriter): TfjsValue {
   const { normalizedShape, weight, bias, eps } = norm;
   const rank = x.shape.length;
   const isWhole = rank === normalizedShape.length;
@@ -97,7 +122,7 @@ export function exportLayerNorm(norm: LayerNorm, x: TfjsValue, graph: TfjsWriter
 }
 
 /** A LayerNormalization of x beside −x, whose mean is 0 and whose variance is the mean of squares; half of it is the result. */
-export function exportRmsNorm(norm: RmsNorm, x: TfjsValue, graph: TfjsWriter): TfjsValue {
+function exportRmsNorm(norm: RmsNorm, x: TfjsValue, graph: TfjsWriter): TfjsValue {
   const { normalizedShape, channelsFirst, weight, eps } = norm;
   const source = graph.here(withRank3(x, graph));
   const { shape } = source;
@@ -118,6 +143,31 @@ export function exportRmsNorm(norm: RmsNorm, x: TfjsValue, graph: TfjsWriter): T
   const values = weight.dataSync();
   const flat = graph.reshape(half, [rows, width], { shape: [rows, width] });
   return graph.reshape(scaled(flat, { gamma: (k) => values[k] }, undefined, graph), shape, { shape });
+}
+
+/** As {@link exportRmsNorm} over the positions of each channel; max(y, τ) is relu(y − τ) + τ. */
+function exportFilterResponseNorm(norm: FilterResponseNorm, x: TfjsValue, graph: TfjsWriter): TfjsValue {
+  const { numFeatures, eps, weight, bias, threshold } = norm;
+  const last = graph.channelsLast(withRank3(x, graph));
+  const { shape, order } = last;
+  const places = sizeOf(shape.slice(1));
+  const sizes: Shape = [places, numFeatures, 1];
+  const columns = graph.reshape(last, sizes, { shape: sizes, order: "here", role: "rows" });
+  const negative = scaled(columns, { gamma: () => -1 }, "negative", graph);
+  const both: Shape = [2 * places, numFeatures, 1];
+  const pair = graph.layer("Concatenate", [columns, negative], { axis: 1 }, { shape: both, role: "pair" });
+  const cropping = [
+    [0, places],
+    [0, 0],
+  ];
+  const normalized = standardized(pair, [1], eps, graph);
+  const half = graph.layer("Cropping2D", [normalized], { cropping }, { shape: sizes, role: "half" });
+  const y = graph.reshape(half, [...shape.slice(1), numFeatures], { shape, order });
+  const [gamma, beta, least] = [weight, bias, threshold].map((t) => t?.dataSync());
+  const shift = (k: number): number => (beta?.[k] ?? 0) - (least?.[k] ?? 0);
+  const lowered = scaled(y, { gamma: (k) => gamma?.[k] ?? 1, beta: shift }, undefined, graph);
+  if (least === undefined) return lowered;
+  return scaled(graph.layer("ReLU", [lowered], {}, { role: "relu" }), { beta: (k) => least[k] }, "threshold", graph);
 }
 
 /** (x − mean) / √(variance + eps) over some axes of what TF.js has, the batch being axis 0. */

@@ -117,8 +117,17 @@ const rows: Readonly<Record<string, Op>> = {
   },
   sigmoid: elementwise("Activation", activation("sigmoid"), { isPositive: true }),
   tanh: elementwise("Activation", activation("tanh")),
+  softplus: elementwise("Activation", activation("softplus"), { isPositive: true }),
   gelu: elementwise("Activation", activation("gelu")),
   silu: elementwise("Activation", activation("swish")),
+  hardSwish: ({ args }, graph) => {
+    // TF.js has no such layer: x · (relu6(x + 3) / 6).
+    const x = args[0] as TfjsValue;
+    const raised = scaled(x, { beta: () => 3 }, "raised", graph);
+    const gate = graph.layer("ReLU", [raised], { max_value: 6 }, { role: "gate", isPositive: true });
+    const share = scaled(gate, { gamma: () => 1 / 6 }, "share", graph);
+    return graph.layer("Multiply", [x, share]);
+  },
   softmax: ({ args }, graph) => {
     const [x, axis = -1] = args as [TfjsValue, number | undefined];
     const rank = x.shape.length;

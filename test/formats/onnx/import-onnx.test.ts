@@ -110,7 +110,7 @@ test("what no layer here does is refused by the name of its node", async () => {
       (error: Error) => `${error.name}: ${error.message}`,
     );
   expect([
-    await failure({ ...image, nodes: [["HardSwish", ["x"], ["y"]]] }),
+    await failure({ ...image, nodes: [["Celu", ["x"], ["y"]]] }),
     await failure({ ...image, constants, nodes: [["Conv", ["x", "w"], ["y"], { pads: [0, 0, 1, 1] }]] }),
     await failure({
       ...image,
@@ -136,7 +136,7 @@ test("what no layer here does is refused by the name of its node", async () => {
     await importOnnx(Uint8Array.of(1, 2, 3)).then(String, (error: Error) => `${error.name}: ${error.message}`),
   ]).toMatchInlineSnapshot(`
     [
-      "FormatError: importOnnx(bytes), HardSwish HardSwish_y: expected what a layer of Evenkeel does, got an operator that no layer here is. Leave this node out of the model, or build the network by hand and load its weights.",
+      "FormatError: importOnnx(bytes), Celu Celu_y: expected what a layer of Evenkeel does, got an operator that no layer here is. Leave this node out of the model, or build the network by hand and load its weights.",
       "FormatError: importOnnx(bytes), Conv Conv_y: expected what a layer of Evenkeel does, got pads 0, 0, 1, 1, which differ between the two sides. Leave this node out of the model, or build the network by hand and load its weights.",
       "FormatError: importOnnx(bytes), Conv Conv_y: expected what a layer of Evenkeel does, got auto_pad SAME_UPPER, which pads the two sides differently. Leave this node out of the model, or build the network by hand and load its weights.",
       "FormatError: importOnnx(bytes), Conv Conv_y: expected what a layer of Evenkeel does, got input 1 that is not constant: it is an input of the model. Leave this node out of the model, or build the network by hand and load its weights.",

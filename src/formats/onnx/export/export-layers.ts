@@ -5,23 +5,11 @@ import { Dropout } from "../../../nn/dropout.js";
 import { Embedding } from "../../../nn/embedding.js";
 import { Linear } from "../../../nn/linear.js";
 import type { AnyModule } from "../../../nn/module.js";
-import { BatchNorm } from "../../../nn/norms/batch-norm.js";
-import { BatchRenorm } from "../../../nn/norms/batch-renorm.js";
-import { GroupNorm } from "../../../nn/norms/group-norm.js";
-import { InstanceNorm } from "../../../nn/norms/instance-norm.js";
-import { LayerNorm } from "../../../nn/norms/layer-norm.js";
-import { RmsNorm } from "../../../nn/norms/rms-norm.js";
 import type { Weighted } from "../../../nn/reparametrized/weighted.js";
 import { type LayerClass, type LayerWriter, networkWriter, writerOf } from "../../foreign/layer-writers.js";
 import { shapeAfter } from "../../foreign/shape-after.js";
 import { convolutionAttributes } from "./attributes.js";
-import {
-  exportBatchNorm,
-  exportGroupNorm,
-  exportInstanceNorm,
-  exportLayerNorm,
-  exportRmsNorm,
-} from "./export-norms.js";
+import { normLayers } from "./export-norms.js";
 import { onnxOps } from "./export-ops.js";
 import type { OnnxAttributes, OnnxShape, OnnxValue, OnnxWriter } from "./onnx-writer.js";
 
@@ -70,12 +58,7 @@ const layers: readonly LayerExport[] = [
     const attributes = { ...convolution(module), output_padding: module.outputPadding };
     return graph.node("ConvTranspose", [x, ...weightAndBias(module, graph)], attributes, { shape });
   }),
-  layer(BatchNorm, exportBatchNorm),
-  layer(BatchRenorm, exportBatchNorm),
-  layer(InstanceNorm, exportInstanceNorm),
-  layer(GroupNorm, exportGroupNorm),
-  layer(LayerNorm, exportLayerNorm),
-  layer(RmsNorm, exportRmsNorm),
+  ...normLayers,
   writerOf(Dropout, (_, x) => x),
   layer(Embedding, ({ weight }, x, graph, shape) => {
     // Whole numbers may be given as such, or have come through other layers as reals.

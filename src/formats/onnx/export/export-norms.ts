@@ -1,22 +1,47 @@
-import type { BatchNorm } from "../../../nn/norms/batch-norm.js";
-import type { BatchRenorm } from "../../../nn/norms/batch-renorm.js";
-import type { GroupNorm } from "../../../nn/norms/group-norm.js";
-import type { InstanceNorm } from "../../../nn/norms/instance-norm.js";
-import type { LayerNorm } from "../../../nn/norms/layer-norm.js";
+import { BatchNorm } from "../../../nn/norms/batch-norm.js";
+import { BatchRenorm } from "../../../nn/norms/batch-renorm.js";
+import { FilterResponseNorm } from "../../../nn/norms/filter-response-norm.js";
+import { GroupNorm } from "../../../nn/norms/group-norm.js";
+import { InstanceNorm } from "../../../nn/norms/instance-norm.js";
+import { LayerNorm } from "../../../nn/norms/layer-norm.js";
 import type { Norm } from "../../../nn/norms/norm.js";
-import type { RmsNorm } from "../../../nn/norms/rms-norm.js";
+import { RmsNorm } from "../../../nn/norms/rms-norm.js";
 import { type Shape, sizeOf } from "../../../shape.js";
 import type { Tensor } from "../../../tensor.js";
+import { type LayerClass, type LayerWriter, writerOf } from "../../foreign/layer-writers.js";
+import { shapeAfter } from "../../foreign/shape-after.js";
 import type { OnnxShape, OnnxValue, OnnxWriter } from "./onnx-writer.js";
 
+/** What each norm is in ONNX. */
+export const normLayers: readonly LayerWriter<OnnxValue, OnnxWriter>[] = [
+  norm(BatchNorm, exportBatchNorm),
+  norm(BatchRenorm, exportBatchNorm),
+  norm(InstanceNorm, exportInstanceNorm),
+  norm(GroupNorm, exportGroupNorm),
+  norm(LayerNorm, exportLayerNorm),
+  norm(RmsNorm, exportRmsNorm),
+  norm(FilterResponseNorm, exportFilterResponseNorm),
+];
+
+/** The writer of a norm, which refuses what the norm itself refuses. */
+function norm<M extends Norm>(
+  normClass: LayerClass<M>,
+  write: (norm: M, x: OnnxValue, graph: OnnxWriter) => OnnxValue,
+): LayerWriter<OnnxValue, OnnxWriter> {
+  return writerOf(normClass, (module: M, x: OnnxValue, graph: OnnxWriter) => {
+    shapeAfter(module, x.shape);
+    return write(module, x, graph);
+  });
+}
+
 /** With running statistics a BatchNormalization; without, the statistics of the batch, as the layer itself takes them. */
-export function exportBatchNorm(norm: BatchNorm | BatchRenorm, x: OnnxValue, graph: OnnxWriter): OnnxValue {
+function exportBatchNorm(norm: BatchNorm | BatchRenorm, x: OnnxValue, graph: OnnxWriter): OnnxValue {
   if (norm.normalizeWith === "running") return runningNorm(norm, x, graph);
   const axes = range(x.shape.length).filter((axis) => axis !== 1);
   return affine(norm, standardized(x, axes, norm.eps, graph), 1, graph);
 }
 
-export function exportInstanceNorm(norm: InstanceNorm, x: OnnxValue, graph: OnnxWriter): OnnxValue {
+function exportInstanceNorm(norm: InstanceNorm, x: OnnxValue, graph: OnnxWriter): OnnxValue {
   if (norm.normalizeWith === "running") return runningNorm(norm, x, graph);
   const inputs = [x, ...parametersOf(norm, [norm.numFeatures], graph)];
   return graph.node("InstanceNormalization", inputs, { epsilon: { float: norm.eps } });
@@ -37,7 +62,7 @@ function runningNorm(norm: BatchNorm | BatchRenorm | InstanceNorm, x: OnnxValue,
 }
 
 /** An instance norm of each group as one channel, which every opset has and means the same in. */
-export function exportGroupNorm(norm: GroupNorm, x: OnnxValue, graph: OnnxWriter): OnnxValue {
+function exportGroupNorm(norm: GroupNorm, x: OnnxValue, graph: OnnxWriter): OnnxValue {
   const { numGroups, eps } = norm;
   const [batch, ...sizes] = x.shape;
   const values = sizes.reduce<number>((product, size) => product * Number(size), 1) / numGroups;
@@ -53,7 +78,7 @@ export function exportGroupNorm(norm: GroupNorm, x: OnnxValue, graph: OnnxWriter
   return affine(norm, reshape(normalized, "shape", sizes.map(Number)), 1, graph);
 }
 
-export function exportLayerNorm(norm: LayerNorm, x: OnnxValue, graph: OnnxWriter): OnnxValue {
+function exportLayerNorm(norm: LayerNorm, x: OnnxValue, graph: OnnxWriter): OnnxValue {
   const { normalizedShape, eps } = norm;
   const rank = normalizedShape.length;
   if (graph.opset < 17) {
@@ -64,10 +89,16 @@ export function exportLayerNorm(norm: LayerNorm, x: OnnxValue, graph: OnnxWriter
   return graph.node("LayerNormalization", inputs, { axis: -rank, epsilon: { float: eps } });
 }
 
-export function exportRmsNorm(norm: RmsNorm, x: OnnxValue, graph: OnnxWriter): OnnxValue {
+function exportRmsNorm(norm: RmsNorm, x: OnnxValue, graph: OnnxWriter): OnnxValue {
   const first = norm.channelsFirst ? 1 : x.shape.length - norm.normalizedShape.length;
   const axes = range(x.shape.length).slice(first);
   return affine(norm, divided(x, axes, norm.eps, graph), first, graph);
+}
+
+function exportFilterResponseNorm(norm: FilterResponseNorm, x: OnnxValue, graph: OnnxWriter): OnnxValue {
+  const { threshold, eps } = norm;
+  const y = affine(norm, divided(x, range(x.shape.length).slice(2), eps, graph), 1, graph);
+  return threshold === null ? y : graph.node("Max", [y, aligned("threshold", threshold, y, 1, graph)]);
 }
 
 /** (x − mean) / √(variance + eps) over some axes. */

@@ -96,11 +96,17 @@ export const onnxOps: Readonly<Record<string, Op>> = {
   elu: operator("Elu", (alpha: number = 1) => ({ alpha: { float: alpha } })),
   sigmoid: operator("Sigmoid"),
   tanh: operator("Tanh"),
+  softplus: operator("Softplus"),
   softmax: operator("Softmax", (axis: number = -1) => ({ axis })),
   logSoftmax: operator("LogSoftmax", (axis: number = -1) => ({ axis })),
   relu6: ({ args: [x] }, graph) =>
     graph.node("Clip", [x as OnnxValue, graph.constant("min", [], [0]), graph.constant("max", [], [6])]),
   silu: ({ args: [x] }, graph) => graph.node("Mul", [x as OnnxValue, graph.node("Sigmoid", [x as OnnxValue])]),
+  hardSwish: ({ args }, graph) => {
+    const x = args[0] as OnnxValue;
+    if (graph.opset >= 14) return graph.node("HardSwish", [x]);
+    return graph.node("Mul", [x, graph.node("HardSigmoid", [x], { alpha: { float: 1 / 6 }, beta: { float: 0.5 } })]);
+  },
   gelu: ({ args }, graph) => {
     // x/2 · (1 + erf(x / √2)): an operator of its own only since version 20.
     const x = args[0] as OnnxValue;

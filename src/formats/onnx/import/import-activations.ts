@@ -1,6 +1,6 @@
 import { noGrad } from "../../../autograd.js";
 import { tensor } from "../../../create.js";
-import { ELU, GELU, ReLU, ReLU6, Sigmoid, SiLU, Tanh } from "../../../nn/activations.js";
+import { ELU, GELU, HardSwish, ReLU, ReLU6, Sigmoid, SiLU, Tanh } from "../../../nn/activations.js";
 import type { Module } from "../../../nn/module.js";
 import { gelu } from "../../../ops/activations.js";
 import { scope } from "../../../scope.js";
@@ -26,7 +26,7 @@ const mostNodes = 8;
 /** So many nodes may read a value that an activation is made of. */
 const mostReaders = 4;
 
-const activations = [SiLU, GELU, ReLU, ReLU6, ELU, Sigmoid, Tanh] as const;
+const activations = [SiLU, HardSwish, GELU, ReLU, ReLU6, ELU, Sigmoid, Tanh] as const;
 
 /** What each of {@link activations} gives at the points, once they were asked for. */
 let values: readonly Float32Array[] | null = null;
@@ -53,6 +53,11 @@ const elementwise: Readonly<Record<string, Elementwise>> = {
   Reciprocal: each((a) => 1 / a),
   Sigmoid: each((a) => 1 / (1 + Math.exp(-a))),
   Tanh: each(Math.tanh),
+  HardSwish: each((a) => (a * Math.min(Math.max(a + 3, 0), 6)) / 6),
+  HardSigmoid: (node, [x]) => {
+    const [slope, shift] = [floatOf(node, "alpha", 0.2), floatOf(node, "beta", 0.5)];
+    return x.map((value) => Math.min(Math.max(slope * value + shift, 0), 1));
+  },
   Relu: each((a) => Math.max(a, 0)),
   Erf: (_, [z]) => errorFunction(z),
   Clip: (node, [x, min, max]) => {

@@ -1,4 +1,4 @@
-import { ELU, GELU, LeakyReLU, ReLU, Sigmoid, Softmax, Tanh } from "../../../nn/activations.js";
+import { ELU, GELU, LeakyReLU, ReLU, Sigmoid, Softmax, Softplus, Tanh } from "../../../nn/activations.js";
 import { ConvTranspose2d } from "../../../nn/conv-transpose2d.js";
 import { Conv1d } from "../../../nn/conv1d.js";
 import { Conv2d } from "../../../nn/conv2d.js";
@@ -56,6 +56,7 @@ const layers: Readonly<Record<string, LayerImport>> = {
   Elu: (node) => new ELU(rounded(floatOf(node, "alpha", 1))),
   Sigmoid: () => new Sigmoid(),
   Tanh: () => new Tanh(),
+  Softplus: () => new Softplus(),
   Softmax: (node, graph, ranks) => {
     if (graph.model.opset >= 13) return new Softmax(intOf(node, "axis", -1));
     // Up to version 12 all axes from one on share a sum.

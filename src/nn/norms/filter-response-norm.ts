@@ -1,0 +1,96 @@
+import { ones, zeros } from "../../create.js";
+import { ShapeError } from "../../errors.js";
+import { relu } from "../../ops/activations.js";
+import { add, sub } from "../../ops/binary.js";
+import { reshape } from "../../ops/reshape.js";
+import { standardize } from "../../ops/standardize.js";
+import { checkCount, formatShape } from "../../shape.js";
+import type { Tensor } from "../../tensor.js";
+import { type LayerTraits, same } from "../layer-traits.js";
+import { batchMoments } from "./batch-moments.js";
+import { normalizeReal } from "./mask.js";
+import { Norm, type NormForwardOptions } from "./norm.js";
+import { channelView } from "./views.js";
+
+/** Options of {@link FilterResponseNorm}. */
+export interface FilterResponseNormOptions {
+  /** Added to the mean square under the root, in units of x²; ≥ 0. At 0, a channel of zeros is an error. @defaultValue 1e-6 */
+  readonly eps?: number;
+  /** Whether the output is max(y, τ) with a trained τ per channel, in place of a ReLU behind it. @defaultValue true */
+  readonly thresholded?: boolean;
+}
+
+/**
+ * Filter response normalisation: per sample and channel, over its positions, max(weight · x / √(mean(x²) + eps) + bias, threshold), with a
+ * weight, a bias and a threshold per channel. The mean is not subtracted, so that the learned threshold takes the place of the ReLU. It does
+ * not depend on the batch, and is the same in evaluation as in training. x is (N, C, …) of rank 3 to 5, with 2 positions or more.
+ *
+ * Source: Singh & Krishnan 2019 (arXiv:1911.09737), equations 1 to 3.
+ *
+ * @example
+ * ```ts
+ * const norm = new FilterResponseNorm(1, { eps: 0 });
+ * norm.forward(tensor([[[1, -1, 7, -7]]])).dataSync(); // Float32Array [0.2, 0, 1.4, 0]
+ * ```
+ */
+export class FilterResponseNorm extends Norm {
+  /** Number of channels, the size of axis 1. */
+  readonly numFeatures: number;
+  /** τ, the least value of each channel: zeros at first; null without `thresholded`. */
+  threshold: Tensor | null;
+
+  /**
+   * @param numFeatures - channels of x, ≥ 1
+   * @throws ArgumentError if a number is out of range
+   */
+  constructor(numFeatures: number, { eps = 1e-6, thresholded = true }: FilterResponseNormOptions = {}) {
+    super();
+    this.numFeatures = checkCount("new FilterResponseNorm(numFeatures)", "numFeatures", numFeatures);
+    this.eps = eps;
+    this.weight = ones([numFeatures], { requiresGrad: true });
+    this.bias = zeros([numFeatures], { requiresGrad: true });
+    this.threshold = thresholded ? zeros([numFeatures], { requiresGrad: true }) : null;
+  }
+
+  override forward(x: Tensor, options: NormForwardOptions = {}): Tensor {
+    return normalizeReal(this, x, options, (real, mask, activation) => {
+      const { numFeatures, threshold } = this;
+      const { outer, kept, inner } = channelView(this, real, numFeatures);
+      this.#checkPositions(real, inner);
+      const view = { outer: 1, kept: outer * kept, inner, repeat: inner, period: kept, centred: false };
+      const place = (k: number): string => `channel ${k % numFeatures} of sample ${Math.floor(k / numFeatures)}`;
+      const moments = batchMoments(this, real, view, mask, { noun: "channel of every sample", place });
+      const y = standardize(real, moments, view, this.affine(threshold === null ? activation : null));
+      moments.dispose();
+      if (threshold === null) return y;
+      const least = reshape(threshold, [numFeatures, ...real.shape.slice(2).map(() => 1)]);
+      const raised = add(relu(sub(y, least)), least);
+      return activation === "relu" ? relu(raised) : raised;
+    });
+  }
+
+  #checkPositions(x: Tensor, inner: number): void {
+    if (inner !== 1) return;
+    throw new ShapeError({
+      where: `${this}.forward(x)`,
+      expected: "at least 2 positions per channel",
+      received: `1 (shape ${formatShape(x.shape)})`,
+      cure: "Use larger images or signals, or normalise with RmsNorm or LayerNorm.",
+    });
+  }
+
+  protected override traits(): LayerTraits {
+    const { numFeatures, eps, threshold } = this;
+    return {
+      constructorArguments: [numFeatures, { eps, thresholded: threshold !== null }],
+      fusesRelu: threshold === null,
+      channels: () => numFeatures,
+      rank: same,
+      channelAxis: "second",
+    };
+  }
+
+  override toString(): string {
+    return `FilterResponseNorm(${this.numFeatures})`;
+  }
+}
