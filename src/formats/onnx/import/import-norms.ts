@@ -13,6 +13,9 @@ import type { ValueShapes } from "./value-shapes.js";
 
 export function importBatchNorm(node: NodeProto, graph: Graph): Module {
   if (isTraining(node, graph.model.opset)) throw unsupported(node, "training mode: repair the model first");
+  if (graph.model.opset < 9 && intOf(node, "spatial", 1) === 0) {
+    throw unsupported(node, "statistics for each position (spatial = 0)");
+  }
   const state: Record<string, Float64Array> = {};
   for (const [key, name] of [
     ["weight", "weight"],

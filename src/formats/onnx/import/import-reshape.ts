@@ -2,6 +2,7 @@ import type { Argument } from "../../../graph/argument.js";
 import type { OpenShape } from "../../../graph/node.js";
 import { Flatten } from "../../../nn/flatten.js";
 import { intOf } from "../file/attributes.js";
+import { mostAxes } from "../file/tensor-values.js";
 import { targetOf } from "./import-sizes.js";
 import type { ImportStep } from "./import-step.js";
 import { areEqual, batchSize, countOf, isBatch, reshapeTo, type Size } from "./open-shapes.js";
@@ -13,9 +14,9 @@ export function importReshape(at: ImportStep): Argument {
   const sizes = targetOf(node, graph, at.shapes);
   if (sizes === null) throw at.refuse("a shape that is not constant");
   if (intOf(node, "allowzero", 0) !== 0 && sizes.includes(0)) throw at.refuse("a size of 0");
-  const isKept = (axis: number): boolean => sizes[axis] === 0;
+  if (sizes.length > mostAxes) throw at.refuse(`${sizes.length} axes`);
   const wanted = sizes.map((size, axis) => (size === 0 ? (from?.[axis] ?? null) : size));
-  const keepsBatch = startsWithBatch(at, wanted, from) || (isKept(0) && (from === null || isBatch(from[0])));
+  const keepsBatch = startsWithBatch(at, wanted, from) || (sizes[0] === 0 && (from === null || isBatch(from[0])));
   if (keepsBatch && wanted.length === 2 && isRow(wanted[1], from)) return at.layer(null, () => new Flatten());
   const open = keepsBatch ? [batchSize, ...wanted.slice(1)] : wanted;
   const to = reshapeTo(open.map((size) => (size === -1 ? null : size)));
@@ -73,6 +74,7 @@ export function importSqueeze(at: ImportStep): Argument {
 export function importUnsqueeze(at: ImportStep): Argument {
   const axes = at.list("axes", 1) ?? [];
   const rank = at.rank(0) + axes.length;
+  if (rank > mostAxes) throw at.refuse(`${rank} axes`);
   const left = [...(at.shape(0) ?? new Array<Size>(rank - axes.length).fill(null))];
   const added = axes.map((axis) => at.resolve(axis, rank));
   return reshaped(

@@ -1,7 +1,7 @@
 import type { Argument } from "../../../graph/argument.js";
 import { Softmax } from "../../../nn/activations.js";
 import { GlobalAvgPool2d } from "../../../nn/pooling.js";
-import { intOf, intsOf } from "../file/attributes.js";
+import { floatOf, intOf, intsOf } from "../file/attributes.js";
 import { importConvOf, importPad } from "./import-conv.js";
 import { importLayer, layers } from "./import-layers.js";
 import { importGemm, importMatMul } from "./import-linear.js";
@@ -29,6 +29,13 @@ export const operators: Readonly<Record<string, Operator>> = {
   Exp: unary("exp"),
   Log: unary("log"),
   Sqrt: unary("sqrt"),
+  Abs: (at) => at.op("add", at.op("relu", at.input(0)), at.op("relu", at.op("neg", at.input(0)))),
+  HardSigmoid: (at) => hardSigmoid(at, floatOf(at.node, "alpha", 0.2), floatOf(at.node, "beta", 0.5)),
+  HardSwish: (at) => at.op("mul", at.input(0), hardSigmoid(at, 1 / 6, 0.5)),
+  PRelu: (at) => {
+    const below = at.op("mul", at.op("relu", at.op("neg", at.input(0))), at.input(1));
+    return at.op("sub", at.op("relu", at.input(0)), below);
+  },
   Reciprocal: (at) => at.op("pow", at.input(0), -1),
   Identity: (at) => at.input(0),
   Concat: (at) => at.op("concat", at.inputs(), at.axis("axis", 1, at.rank(0))),
@@ -72,6 +79,11 @@ function unary(op: string): Operator {
   return (at) => at.op(op, at.input(0));
 }
 
+/** max(0, min(1, αx + β)), by way of ReLU6. */
+function hardSigmoid(at: ImportStep, alpha: number, beta: number): Argument {
+  return at.op("div", at.op("relu6", at.op("add", at.op("mul", at.input(0), 6 * alpha), 6 * beta)), 6);
+}
+
 function reduction(op: string): Operator {
   return (at) => {
     const given = at.list("axes", 1);
@@ -88,6 +100,7 @@ function reduction(op: string): Operator {
 /** The mean of planes is a layer where its result is taken as rows. */
 function importMean(at: ImportStep, axes: readonly number[], keepDims: boolean): Argument {
   const { node, graph, shapes, state } = at;
+  if (axes.length === 0) return at.input(0);
   const arePlanes = at.rank(0) === 4 && [...axes].sort().join() === "2,3";
   if (arePlanes) {
     const channels = at.shape(0)?.[1];
@@ -103,9 +116,11 @@ function importMean(at: ImportStep, axes: readonly number[], keepDims: boolean):
 
 function transposition(at: ImportStep): number[] {
   const perm = intsOf(at.node, "perm");
-  const rank = perm?.length ?? at.rank(0);
+  const rank = at.shape(0)?.length ?? perm?.length ?? at.rank(0);
   const order = perm?.map((axis) => at.resolve(axis, rank)) ?? rangeFrom(0, rank).reverse();
-  if (new Set(order).size < rank) throw at.refuse(`perm ${order.join(", ")}`);
+  if (order.length !== rank || new Set(order).size < rank) {
+    throw at.refuse(`a perm of ${order.length} axes of a value of rank ${rank}`);
+  }
   return order;
 }
 

@@ -34,7 +34,11 @@ export function rowOfLayers({ inputs, nodes, output }: GraphParts): RowOfLayers 
   for (const [k, node] of nodes.entries()) {
     const taken = node.args.flatMap((argument) => (argument instanceof ValueRef ? [argument.value] : []));
     if (taken.length !== node.args.length || (!isLayerNode(node) && node.op !== "add")) return null;
-    for (const value of taken) takers.set(value, [...(takers.get(value) ?? []), { node, value: 1 + k }]);
+    for (const value of taken) {
+      const known = takers.get(value);
+      if (known === undefined) takers.set(value, [{ node, value: 1 + k }]);
+      else known.push({ node, value: 1 + k });
+    }
   }
   const layers = nodes.filter(isLayerNode);
   if (new Set(layers.map(({ layer }) => layer)).size < layers.length) return null;

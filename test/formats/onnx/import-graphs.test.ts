@@ -1,0 +1,353 @@
+import { Graph, loadModel, predict, Sequential, Sgd, saveModel, scope, type Tensor, tensor, trace } from "evenkeel";
+import { importOnnx } from "evenkeel/onnx";
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { expectClose } from "../../support/close.js";
+import {
+  type ConstantParts,
+  deviates,
+  type ModelParts,
+  type NodeParts,
+  normConstants,
+  normNode,
+  onnxModel,
+} from "../../support/onnx-models.js";
+import { runOnnx } from "../../support/onnx-runtime.js";
+
+type Shapes = Readonly<Record<string, readonly number[]>>;
+type Network = Graph | Sequential;
+
+/** What a network returns of several inputs, by the names of the outputs. */
+function outputsOf(model: Network, outputs: readonly string[], inputs: readonly Tensor[]): Record<string, Tensor> {
+  const graph = model as unknown as { forward(...inputs: Tensor[]): Tensor | Record<string, Tensor> };
+  const y = graph.forward(...inputs);
+  return outputs.length === 1 ? { [outputs[0]]: y as Tensor } : (y as Record<string, Tensor>);
+}
+
+/** Compares an imported network with onnxruntime on inputs of some shapes. */
+async function expectAsOnnxruntime(parts: ModelParts, shapes: Shapes, tolerance = 1e-5): Promise<Network> {
+  const bytes = onnxModel(parts);
+  const { model } = await importOnnx(bytes);
+  model.eval();
+  const values = Object.entries(shapes).map(([name, shape], k) => {
+    const size = shape.reduce((product, extent) => product * extent, 1);
+    return [name, { shape, values: deviates(size, 10 + k) }] as const;
+  });
+  const expected = await runOnnx(bytes, Object.fromEntries(values));
+  scope(() => {
+    const inputs = values.map(([, one]) => tensor(Float32Array.from(one.values), one.shape));
+    for (const [name, y] of Object.entries(outputsOf(model, parts.outputs, inputs))) {
+      expect([...y.shape]).toEqual([...expected[name].dims]);
+      expectClose(y.dataSync(), expected[name].values, tolerance);
+    }
+  });
+  return model;
+}
+
+const list = (...values: number[]): ConstantParts => ({ shape: [values.length], values, type: "int64" });
+const image = { x: ["N", 4, 6, 6] } as const;
+
+/** A squeeze-and-excite block, and a skip by Concat behind it. */
+const unet: ModelParts = {
+  inputs: image,
+  outputs: ["y"],
+  nodes: [
+    ["Conv", ["x", "w"], ["c"], { pads: [1, 1, 1, 1] }],
+    normNode("n", "c", "b"),
+    ["Relu", ["b"], ["r"]],
+    ["GlobalAveragePool", ["r"], ["p"]],
+    ["Conv", ["p", "s", "t"], ["q"]],
+    ["Sigmoid", ["q"], ["g"]],
+    ["Mul", ["r", "g"], ["e"]],
+    ["Concat", ["e", "x"], ["k"], { axis: 1 }],
+    ["Conv", ["k", "v"], ["y"]],
+  ],
+  constants: {
+    w: { shape: [4, 4, 3, 3] },
+    ...normConstants("n", 4),
+    ...{ s: { shape: [4, 4, 1, 1] }, t: { shape: [4] }, v: { shape: [2, 8, 1, 1] } },
+  },
+};
+
+/** Attention with one head, whose sizes are worked out of shapes. */
+const attention: ModelParts = {
+  inputs: { x: ["N", 5, 8] },
+  outputs: ["y"],
+  nodes: [
+    ["MatMul", ["x", "q"], ["qs"]],
+    ["MatMul", ["x", "k"], ["ks"]],
+    ["Shape", ["x"], ["shape"]],
+    ["Gather", ["shape", "zero"], ["n"], { axis: 0 }],
+    ["Unsqueeze", ["n", "zeros"], ["ns"]],
+    ["Concat", ["ns", "heads"], ["to"], { axis: 0 }],
+    ["Reshape", ["qs", "to"], ["q4"]],
+    ["Reshape", ["ks", "to"], ["k4"]],
+    ["Transpose", ["q4"], ["q5"], { perm: [0, 2, 1, 3] }],
+    ["Transpose", ["k4"], ["k5"], { perm: [0, 2, 3, 1] }],
+    ["MatMul", ["q5", "k5"], ["scores"]],
+    ["Div", ["scores", "scale"], ["scaled"]],
+    ["Softmax", ["scaled"], ["a"], { axis: -1 }],
+    ["MatMul", ["a", "q5"], ["o"]],
+    ["Transpose", ["o"], ["o2"], { perm: [0, 2, 1, 3] }],
+    ["Reshape", ["o2", "back"], ["o3"]],
+    ["Add", ["o3", "x"], ["y"]],
+  ],
+  constants: {
+    ...{ q: { shape: [8, 8] }, k: { shape: [8, 8] }, zero: { shape: [], values: [0], type: "int64" }, zeros: list(0) },
+    ...{ heads: list(5, 2, 4), back: list(0, 0, 8), scale: { shape: [], values: [2] } },
+  },
+};
+
+const twoInputs: ModelParts = {
+  inputs: { a: ["N", 3], b: ["N", 3] },
+  outputs: ["sum", "product"],
+  nodes: [
+    ["Gemm", ["a", "w", "c"], ["u"]],
+    ["Gemm", ["b", "w", "c"], ["v"]],
+    ["Add", ["u", "v"], ["sum"]],
+    ["Mul", ["sum", "a"], ["product"]],
+  ],
+  constants: { w: { shape: [3, 3] }, c: { shape: [3] } },
+};
+
+describe("importOnnx of graphs", () => {
+  test("takes skips by Concat and squeeze-and-excite, and names nodes after the file", async () => {
+    const model = await expectAsOnnxruntime(unet, { x: [3, 4, 6, 6] });
+    expect(String(model)).toMatchInlineSnapshot(`
+      "node                  layer or op      takes                 output   parameters
+      ────────────────────────────────────────────────────────────────────────────────
+      input                                                        N×4×6×6
+      Conv_c                Conv2d(4, 4, 3)  input                 N×4×6×6         144
+      BatchNormalization_b  BatchNorm(4)     Conv_c                N×4×6×6           8
+      Relu_r                ReLU()           BatchNormalization_b  N×4×6×6           0
+      GlobalAveragePool_p   mean             Relu_r                N×4×1×1           0
+      Conv_q                Conv2d(4, 4, 1)  GlobalAveragePool_p   N×4×1×1          20
+      Sigmoid_g             Sigmoid()        Conv_q                N×4×1×1           0
+      Mul_e                 mul              Relu_r, Sigmoid_g     N×4×6×6           0
+      Concat_k              concat           Mul_e, input          N×8×6×6           0
+      Conv_y                Conv2d(8, 2, 1)  Concat_k              N×2×6×6          16
+      ────────────────────────────────────────────────────────────────────────────────
+      returns Conv_y; 188 parameters"
+    `);
+    const { nodes } = await importOnnx(onnxModel(unet));
+    expect(nodes["Mul_e"]).toBe("Mul_e");
+  });
+
+  test("takes attention whose shapes are worked out, for any batch", async () => {
+    await expectAsOnnxruntime(attention, { x: [1, 5, 8] });
+    await expectAsOnnxruntime(attention, { x: [4, 5, 8] });
+  });
+
+  test("takes two inputs and two outputs, and nodes that share their weights are one layer", async () => {
+    const model = await expectAsOnnxruntime(twoInputs, { a: [4, 3], b: [4, 3] });
+    expect(String(model)).toMatchInlineSnapshot(`
+      "node         layer or op   takes             output  parameters
+      ───────────────────────────────────────────────────────────────
+      input 0                                      N×3
+      input 1                                      N×3
+      Gemm_u       Linear(3, 3)  input 0           N×3             12
+      Gemm_v       Linear(3, 3)  input 1           N×3              0
+      Add_sum      add           Gemm_u, Gemm_v    N×3              0
+      Mul_product  mul           Add_sum, input 0  N×3              0
+      ───────────────────────────────────────────────────────────────
+      returns Add_sum, Mul_product; 12 parameters"
+    `);
+    expect(Object.keys(model.stateDict())).toEqual(["Gemm_u.weight", "Gemm_u.bias"]);
+  });
+
+  test.each([["a U-Net", unet, [4, 4, 6, 6]] as const, ["attention", attention, [4, 5, 8]] as const])(
+    "%s trains a step, is saved and loaded to equal bits, and traced again",
+    async (_, parts, shape) => {
+      const { model } = await importOnnx(onnxModel(parts));
+      const x = tensor(Float32Array.from(deviates(shape.reduce((product, size) => product * size, 1))), shape);
+      const optimizer = new Sgd(model.parameters(), { lr: 0.05 });
+      const losses = [0, 1, 2].map(() =>
+        scope(() => {
+          optimizer.zeroGrad();
+          const y = model.train().forward(x);
+          const loss = y.mul(y).mean();
+          loss.backward();
+          expect(model.parameters().every((p) => p.grad !== null)).toBe(true);
+          optimizer.step();
+          return loss.item();
+        }),
+      );
+      expect(losses[2]).toBeLessThan(losses[0]);
+      const y = (await predict(model, x)).dataSync();
+      const { model: loaded } = loadModel(saveModel(model));
+      expect(loaded).toBeInstanceOf(Graph);
+      expect((await predict(loaded, x)).dataSync()).toEqual(y);
+      const again = trace(model, x);
+      expect(Object.keys(again.stateDict())).toEqual(Object.keys(model.stateDict()));
+      expect((await predict(again, x)).dataSync()).toEqual(y);
+    },
+  );
+
+  test("a row of layers with residuals is a Sequential, with the keys that 0.1.0 gave it", async () => {
+    const { model } = await importOnnx(
+      onnxModel({
+        inputs: image,
+        outputs: ["y"],
+        nodes: [
+          ["Conv", ["x", "w"], ["c"], { pads: [1, 1, 1, 1] }],
+          ["Relu", ["c"], ["r"]],
+          ["Conv", ["r", "v"], ["d"], { pads: [1, 1, 1, 1] }],
+          ["Add", ["d", "r"], ["y"]],
+        ],
+        constants: { w: { shape: [4, 4, 3, 3] }, v: { shape: [4, 4, 3, 3] } },
+      }),
+    );
+    expect(model).toBeInstanceOf(Sequential);
+    expect(Object.keys(model.stateDict())).toEqual(["0.weight", "2.body.0.weight"]);
+  });
+
+  test("a bias for each row, a Reshape that mixes samples and a Softmax over all are what the file says", async () => {
+    const vector = { w: { shape: [2, 3] }, c: { shape: [3, 1] } };
+    const x = { x: ["N", 2] } as const;
+    await expectAsOnnxruntime(
+      { inputs: x, outputs: ["y"], nodes: [["Gemm", ["x", "w", "c"], ["y"], { beta: { f: 2 } }]], constants: vector },
+      { x: [3, 2] },
+    );
+    const product: NodeParts[] = [
+      ["MatMul", ["x", "w"], ["t"]],
+      ["Add", ["t", "c"], ["y"]],
+    ];
+    await expectAsOnnxruntime({ inputs: x, outputs: ["y"], nodes: product, constants: vector }, { x: [3, 2] });
+    for (const to of [
+      [-1, 144],
+      [-1, 72],
+      [0, -1],
+      [2, -1],
+      [4, -1],
+      [0, 2, -1],
+      [-1, 0, 36],
+    ]) {
+      await expectAsOnnxruntime(
+        { inputs: image, outputs: ["y"], nodes: [["Reshape", ["x", "s"], ["y"]]], constants: { s: list(...to) } },
+        { x: [2, 4, 6, 6] },
+      );
+    }
+    for (const opset of [9, 11, 13]) {
+      for (const axis of [0, 1, 2, 3, -1]) {
+        for (const op of ["Softmax", "LogSoftmax"]) {
+          const nodes: NodeParts[] = [[op, ["x"], ["y"], { axis }]];
+          await expectAsOnnxruntime({ opset, inputs: image, outputs: ["y"], nodes }, { x: [2, 4, 6, 6] });
+        }
+      }
+    }
+  });
+
+  test("a batch that the file declares stays open", async () => {
+    const parts: ModelParts = {
+      inputs: { x: [1, 4, 6, 6] },
+      outputs: ["y"],
+      nodes: [
+        ["Relu", ["x"], ["r"]],
+        ["Reshape", ["r", "s"], ["t"]],
+        ["Mul", ["t", "t"], ["y"]],
+      ],
+      constants: { s: list(1, 4, 36) },
+    };
+    const { model } = await importOnnx(onnxModel(parts));
+    const x = tensor(Float32Array.from(deviates(5 * 144)), [5, 4, 6, 6]);
+    expect((await predict(model, x)).shape).toEqual([5, 4, 36]);
+  });
+
+  const single: readonly (readonly [
+    string,
+    NodeParts[],
+    readonly number[],
+    Record<string, ConstantParts>?,
+    number?,
+  ])[] = [
+    ["GlobalAveragePool of (N, C, L)", [["GlobalAveragePool", ["x"], ["y"]]], [2, 3, 5]],
+    ["GlobalAveragePool that keeps planes", [["GlobalAveragePool", ["x"], ["y"]]], [2, 3, 5, 4]],
+    [
+      "Slice",
+      [["Slice", ["x", "a", "b", "c"], ["y"]]],
+      [2, 5, 6],
+      { a: list(1, -3), b: list(2 ** 31, -1), c: list(1, 2) },
+    ],
+    ["Slice of version 9", [["Slice", ["x"], ["y"], { starts: [0, 1], ends: [9, 3], axes: [2, 1] }]], [2, 5, 6], {}, 9],
+    [
+      "Split",
+      [
+        ["Split", ["x"], ["a", "b"], { axis: 1 }],
+        ["Mul", ["b", "a"], ["y"]],
+      ],
+      [2, 6, 3],
+      {},
+      11,
+    ],
+    [
+      "Squeeze and Unsqueeze",
+      [
+        ["Unsqueeze", ["x", "a"], ["u"]],
+        ["Squeeze", ["u", "b"], ["y"]],
+      ],
+      [3, 4, 1],
+      { a: list(1, 4), b: list(1, 3) },
+    ],
+    ["ReduceSum of axes", [["ReduceSum", ["x", "a"], ["y"], { keepdims: 0 }]], [3, 4, 5], { a: list(-1) }],
+    ["ReduceSum of none", [["ReduceSum", ["x", "a"], ["y"], { noop_with_empty_axes: 1 }]], [3, 4], { a: list() }],
+    ["ReduceMax", [["ReduceMax", ["x"], ["y"], { axes: [1, 2] }]], [3, 4, 5]],
+    ["ReduceMean of all", [["ReduceMean", ["x"], ["y"]]], [3, 4, 5]],
+    ["Flatten from axis 2", [["Flatten", ["x"], ["y"], { axis: 2 }]], [3, 4, 5]],
+    ["Flatten from axis 0", [["Flatten", ["x"], ["y"], { axis: 0 }]], [3, 4, 5]],
+    [
+      "Abs, Exp, Log, Neg, Sqrt",
+      [
+        ["Abs", ["x"], ["a"]],
+        ["Sqrt", ["a"], ["b"]],
+        ["Neg", ["b"], ["c"]],
+        ["Exp", ["c"], ["d"]],
+        ["Log", ["d"], ["y"]],
+      ],
+      [3, 4],
+    ],
+    [
+      "Reciprocal and Pow",
+      [
+        ["Pow", ["x", "two"], ["a"]],
+        ["Add", ["a", "one"], ["b"]],
+        ["Reciprocal", ["b"], ["y"]],
+      ],
+      [3, 4],
+      { two: { shape: [], values: [2] }, one: { shape: [], values: [1] } },
+    ],
+    ["HardSigmoid", [["HardSigmoid", ["x"], ["y"]]], [3, 40]],
+    ["HardSwish", [["HardSwish", ["x"], ["y"]]], [3, 40]],
+    ["PRelu", [["PRelu", ["x", "s"], ["y"]]], [2, 4, 3], { s: { shape: [4, 1] } }],
+    ["a number less a value", [["Sub", ["one", "x"], ["y"]]], [3, 4], { one: { shape: [], values: [1] } }],
+    ["a constant matrix before a value", [["MatMul", ["w", "x"], ["y"]]], [2, 3, 4], { w: { shape: [5, 3] } }],
+    [
+      "Gemm of a transposed value",
+      [["Gemm", ["x", "w"], ["y"], { transA: 1, alpha: { f: 0.5 } }]],
+      [3, 2],
+      { w: { shape: [3, 4] } },
+    ],
+    [
+      "Gemm of two values",
+      [
+        ["Neg", ["x"], ["n"]],
+        ["Gemm", ["x", "n", "c"], ["y"], { transB: 1, alpha: { f: 2 }, beta: { f: 3 } }],
+      ],
+      [3, 2],
+      { c: { shape: [1] } },
+    ],
+    ["Sum of three", [["Sum", ["x", "x", "w"], ["y"]]], [3, 4], { w: { shape: [4] } }],
+    ["a value with itself", [["Add", ["x", "x"], ["y"]]], [3, 4]],
+    [
+      "pools whose ceiling changes nothing",
+      [["MaxPool", ["x"], ["y"], { kernel_shape: [2, 2], strides: [2, 2], ceil_mode: 1 }]],
+      [2, 3, 6, 6],
+    ],
+  ];
+
+  test.each(single)("%s is as in onnxruntime", async (_, nodes, shape, constants = {}, opset = 15) => {
+    await expectAsOnnxruntime(
+      { opset, inputs: { x: ["N", ...shape.slice(1)] }, outputs: ["y"], nodes, constants },
+      { x: shape },
+    );
+  });
+});
