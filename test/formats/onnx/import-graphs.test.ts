@@ -155,7 +155,7 @@ describe("importOnnx of graphs", () => {
     expect(Object.keys(model.stateDict())).toEqual(["Gemm_u.weight", "Gemm_u.bias"]);
   });
 
-  test.each([["a U-Net", unet, [4, 4, 6, 6]] as const, ["attention", attention, [4, 5, 8]] as const])(
+  test.each([["a U-Net", unet, [8, 4, 6, 6]] as const, ["attention", attention, [4, 5, 8]] as const])(
     "%s trains a step, is saved and loaded to equal bits, and traced again",
     async (_, parts, shape) => {
       const { model } = await importOnnx(onnxModel(parts));
@@ -350,4 +350,113 @@ describe("importOnnx of graphs", () => {
       { x: shape },
     );
   });
+
+  test("random graphs are as in onnxruntime, saved and loaded too", async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.array(choice, { minLength: 1, maxLength: 14 }), fc.nat(2), async (choices, more) => {
+        const parts = graphOf(choices, more);
+        const model = await expectAsOnnxruntime(parts, { x: [3, 4, 6, 6], v: [3, 4] }, 1e-4);
+        const inputs = [
+          tensor(Float32Array.from(deviates(432)), [3, 4, 6, 6]),
+          tensor(Float32Array.from(deviates(12)), [3, 4]),
+        ];
+        const { model: loaded } = loadModel(saveModel(model));
+        const [one, two] = [model, loaded as Graph].map((each) =>
+          outputsOf(each.eval() as Graph, parts.outputs, inputs),
+        );
+        for (const name of parts.outputs) expect(two[name].dataSync()).toEqual(one[name].dataSync());
+      }),
+      { numRuns: 60 },
+    );
+  });
 });
+
+/** One step of a random graph: which operator, and which values it takes. */
+const choice = fc.record({ op: fc.nat(1000), a: fc.nat(1000), b: fc.nat(1000) });
+
+/** Nodes that make an image (N, 4, 6, 6) of images a and b and a vector v, or a vector (N, 4) of them. */
+type Maker = (y: string, a: string, b: string, v: string) => NodeParts[];
+
+const makeImage: readonly Maker[] = [
+  (y, a) => [["Conv", [a, "w3", "c"], [y], { pads: [1, 1, 1, 1] }]],
+  (y, a) => [normNode("n", a, y)],
+  (y, a) => [["Relu", [a], [y]]],
+  (y, a) => [["HardSwish", [a], [y]]],
+  (y, a) => [
+    ["Sigmoid", [a], [`${y}_s`]],
+    ["Mul", [a, `${y}_s`], [y]],
+  ],
+  (y, a, b) => [["Add", [a, b], [y]]],
+  (y, a, b) => [["Sub", [a, b], [y]]],
+  (y, a, b) => [
+    ["Mul", [a, b], [`${y}_m`]],
+    ["Tanh", [`${y}_m`], [y]],
+  ],
+  (y, a, b) => [
+    ["Concat", [a, b], [`${y}_c`], { axis: 1 }],
+    ["Conv", [`${y}_c`, "w8"], [y]],
+  ],
+  (y, a) => [["AveragePool", [a], [y], { kernel_shape: [3, 3], strides: [1, 1], pads: [1, 1, 1, 1] }]],
+  (y, a) => [["Softmax", [a], [y], { axis: 1 }]],
+  (y, a) => [["Mul", [a, "scale"], [y]]],
+  (y, a) => [
+    ["Split", [a], [`${y}_p`, `${y}_q`], { axis: 2 }],
+    ["Concat", [`${y}_q`, `${y}_p`], [y], { axis: -2 }],
+  ],
+  (y, a) => [
+    ["Transpose", [a], [`${y}_t`], { perm: [0, 2, 3, 1] }],
+    ["MatMul", [`${y}_t`, "m"], [`${y}_u`]],
+    ["Add", [`${y}_u`, "c"], [`${y}_v`]],
+    ["Transpose", [`${y}_v`], [y], { perm: [0, 3, 1, 2] }],
+  ],
+  (y, a, _, v) => [
+    ["Sigmoid", [v], [`${y}_s`]],
+    ["Reshape", [`${y}_s`, "planes"], [`${y}_r`]],
+    ["Mul", [`${y}_r`, a], [y]],
+  ],
+];
+
+const makeVector: readonly Maker[] = [
+  (y, a) => [
+    ["GlobalAveragePool", [a], [`${y}_p`]],
+    ["Flatten", [`${y}_p`], [y]],
+  ],
+  (y, a) => [
+    ["Reshape", [a, "rows"], [`${y}_r`]],
+    ["Gemm", [`${y}_r`, "g"], [y]],
+  ],
+  (y, a) => [["ReduceMax", [a], [y], { axes: [2, 3], keepdims: 0 }]],
+  (y, _, __, v) => [["Gemm", [v, "m", "c"], [y], { transB: 1 }]],
+  (y, a, _, v) => [
+    ["ReduceMean", [a], [`${y}_m`], { axes: [2, 3], keepdims: 0 }],
+    ["Sub", [`${y}_m`, v], [y]],
+  ],
+];
+
+/** @param more - so many values that are made besides the last image are outputs too */
+function graphOf(choices: readonly { op: number; a: number; b: number }[], more: number): ModelParts {
+  const images = ["x"];
+  const vectors = ["v"];
+  const nodes: NodeParts[] = [];
+  for (const [k, { op, a, b }] of choices.entries()) {
+    const isImage = op % (makeImage.length + makeVector.length) < makeImage.length;
+    const makers = isImage ? makeImage : makeVector;
+    const maker = makers[op % makers.length];
+    nodes.push(...maker(`y${k}`, images[a % images.length], images[b % images.length], vectors[b % vectors.length]));
+    (isImage ? images : vectors).push(`y${k}`);
+  }
+  const made = [...vectors.slice(1), ...images.slice(1)];
+  const used = new Set(nodes.flatMap(([, inputs]) => inputs));
+  const constants: Record<string, ConstantParts> = {
+    ...{ w3: { shape: [4, 4, 3, 3] }, w8: { shape: [4, 8, 1, 1] }, c: { shape: [4] }, scale: { shape: [4, 1, 1] } },
+    ...{ m: { shape: [4, 4] }, g: { shape: [144, 4] }, rows: list(0, -1), planes: list(0, 4, 1, 1) },
+    ...normConstants("n", 4),
+  };
+  return {
+    inputs: { x: ["N", 4, 6, 6], v: ["N", 4] },
+    outputs: made.slice(-1 - more),
+    nodes,
+    constants: Object.fromEntries(Object.entries(constants).filter(([name]) => used.has(name))),
+    opset: 14,
+  };
+}
