@@ -57,6 +57,10 @@ export function importMatMul(at: ImportStep): Argument {
       const rank = at.state.builder.shapeOf(one)?.length ?? 2;
       if (rank < 2) throw at.refuse(`input ${k} of rank ${rank}`);
     }
+    const [inner, other] = [at.state.builder.shapeOf(a)?.at(-1), at.state.builder.shapeOf(b)?.at(-2)];
+    if (typeof inner === "number" && typeof other === "number" && inner !== other) {
+      throw at.refuse(`matrices of ${inner} columns and ${other} rows`);
+    }
     return at.op("matmul", a, b);
   }
   const [output] = node.output;

@@ -2,6 +2,7 @@ import { FormatError } from "../../../errors.js";
 import { SizeRef, ValueRef } from "../../../graph/argument.js";
 import { Graph } from "../../../graph/graph.js";
 import type { OpenShape } from "../../../graph/node.js";
+import type { GraphInput } from "../../../graph/parts.js";
 import type { Sequential } from "../../../nn/sequential.js";
 import type { DeclaredInput } from "../../foreign/arrays.js";
 import type { ModelMeta } from "../../model-file/save-model.js";
@@ -12,7 +13,7 @@ import { OnnxModel } from "../graph/onnx-model.js";
 import { GraphBuilder } from "./graph-builder.js";
 import { GraphImporter } from "./graph-importer.js";
 import { ImportState } from "./import-step.js";
-import { batchSize, type Size } from "./open-shapes.js";
+import { batchSize, isBatch, type Size } from "./open-shapes.js";
 import { rowOfLayers } from "./row-of-layers.js";
 import { ValueShapes } from "./value-shapes.js";
 
@@ -97,7 +98,8 @@ export async function importOnnx(
   }
   const output = names.length === 1 ? values[0] : Object.fromEntries(names.map((name, k) => [name, values[k]]));
   const { sources } = state.builder;
-  const parts = state.builder.parts(output);
+  const { inputs: open, ...others } = state.builder.parts(output);
+  const parts = { ...others, inputs: shapes.isBatchFixed ? open.map((input) => withBatch(input, shapes)) : open };
   const row = rowOfLayers(parts);
   const model = row?.model ?? new Graph(parts);
   const titles =
@@ -122,6 +124,11 @@ export async function importOnnx(
 /** How many samples the first input declares; null where it leaves that open. */
 function declaredBatch([{ shape }]: readonly DeclaredInput[]): number | null {
   return typeof shape[0] === "number" ? shape[0] : null;
+}
+
+/** An input for the declared number of samples alone. */
+function withBatch({ shape }: GraphInput, { declaredBatch }: ValueShapes): GraphInput {
+  return { shape: shape?.map((size) => (isBatch(size) ? declaredBatch : size)) ?? null };
 }
 
 /**

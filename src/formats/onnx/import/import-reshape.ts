@@ -21,6 +21,9 @@ export function importReshape(at: ImportStep): Argument {
   const open = keepsBatch ? [batchSize, ...wanted.slice(1)] : wanted;
   const to = reshapeTo(open.map((size) => (size === -1 ? null : size)));
   if (to === null) throw at.refuse(`the shape ${sizes.map((size) => size ?? "?").join("×")}`);
+  // A size may be the number of samples that the file was exported with, in a place that does not tell.
+  const isOpen = keepsBatch || sizes[0] === -1 || (from !== null && typeof countOf(from) === "number");
+  if (!isOpen && sizes.includes(at.shapes.declaredBatch)) at.shapes.fixBatch();
   return at.op("reshape", at.input(0), to);
 }
 
@@ -48,6 +51,7 @@ export function importFlatten(at: ImportStep): Argument {
   const rank = at.rank(0);
   const from = at.shape(0);
   const resolved = axis < 0 ? axis + rank : axis;
+  if (resolved < 0 || resolved > rank) throw at.refuse(`axis ${axis} of a value of rank ${rank}`);
   if (resolved === 1) return at.layer(null, () => new Flatten());
   const inner = from === null ? null : countOf(from.slice(resolved));
   if (typeof inner !== "number") throw at.refuse(`axis ${axis}, behind which sizes are not known`);

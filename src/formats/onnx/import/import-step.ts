@@ -130,12 +130,13 @@ export class ImportStep {
    *
    * @param key - of what it is made; null: it has no parameters
    */
-  layer(key: string | null, make: () => AnyModule, x: Argument = this.input(0)): ValueRef {
+  layer(key: string | null, make: () => AnyModule, x?: Argument): ValueRef {
     const { builder, layers } = this.state;
     this.graph.model.spend(key === null ? layerWork : layerWork + parametersWork);
     const layer = (key === null ? undefined : layers.get(key)) ?? make();
     if (key !== null) layers.set(key, layer);
-    return builder.layer(this.node, layer, x);
+    // Only now, so that what is wrong with a layer is told although its input is not known.
+    return builder.layer(this.node, layer, x ?? this.input(0));
   }
 
   /** A float constant as a parameter, once for each name. */

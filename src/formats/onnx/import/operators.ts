@@ -38,6 +38,9 @@ export const operators: Readonly<Record<string, Operator>> = {
   },
   Reciprocal: (at) => at.op("pow", at.input(0), -1),
   Identity: (at) => at.input(0),
+  Clip: (at) => {
+    throw at.refuse("limits other than none, 0 and 6");
+  },
   Concat: (at) => at.op("concat", at.inputs(), at.axis("axis", 1, at.rank(0))),
   Split: importSplit,
   Slice: importSlice,

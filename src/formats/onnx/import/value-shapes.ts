@@ -6,12 +6,23 @@ import { Ranks } from "../graph/ranks.js";
 export class ValueShapes {
   /** How many samples the model declares; null where it leaves that open. */
   readonly declaredBatch: number | null;
+  #isBatchFixed = false;
   readonly #shapes = new Map<string, OpenShape>();
   readonly #ranks: Ranks;
 
   constructor(graph: Graph, declaredBatch: number | null) {
     this.#ranks = new Ranks(graph);
     this.declaredBatch = declaredBatch;
+  }
+
+  /** Whether the network is that of the declared number of samples alone. */
+  get isBatchFixed(): boolean {
+    return this.#isBatchFixed;
+  }
+
+  /** Says that a node has the declared number of samples in it, so that another would mix them. */
+  fixBatch(): void {
+    this.#isBatchFixed = this.declaredBatch !== null;
   }
 
   set(name: string, shape: OpenShape | null): void {
