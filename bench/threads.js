@@ -6,18 +6,15 @@ import { parseArgs } from "node:util";
 import { membersOn } from "../dist/backend/wasm/index.js";
 import { board } from "../dist/backend/wasm/job-board.js";
 import { Runtime } from "../dist/backend/wasm/runtime.js";
+import { fill } from "../dist/backend/wasm/signatures.generated.js";
 import { SEED, UNIT, uniform } from "./peers/data.js";
 
 /** A runtime that adds up what its kernels are said to take. */
 class Counting extends Runtime {
   nanoseconds = 0;
-  share(kernel, units, work, ...rest) {
-    this.nanoseconds += work;
-    super.share(kernel, units, work, ...rest);
-  }
-  shareWithScratch(kernel, units, work, ...rest) {
-    this.nanoseconds += work;
-    super.shareWithScratch(kernel, units, work, ...rest);
+  share(kernel, call, named) {
+    this.nanoseconds += call.work;
+    super.share(kernel, call, named);
   }
 }
 
@@ -334,9 +331,9 @@ function measureEmptyJob() {
     for (const start = performance.now(); performance.now() - start < 0.05; );
   };
   const runs = {
-    "on one thread": [() => {}, () => runtime.run("fill", 2, y, 0)],
-    "shared, the other awake": [() => {}, () => runtime.share("fill", 2, 1e9, y, 0)],
-    "shared, the other asleep": [asleep, () => runtime.share("fill", 2, 1e9, y, 0)],
+    "on one thread": [() => {}, () => runtime.run(fill, 2, { y, value: 0 })],
+    "shared, the other awake": [() => {}, () => runtime.share(fill, { units: 2, work: 1e9 }, { y, value: 0 })],
+    "shared, the other asleep": [asleep, () => runtime.share(fill, { units: 2, work: 1e9 }, { y, value: 0 })],
   };
   for (const [name, [before, run]] of Object.entries(runs)) {
     for (let warm = 0; warm < 5000; warm++) run();

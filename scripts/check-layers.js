@@ -8,7 +8,7 @@ const layers = [
   ["errors", "elementary", "communicator", "version"],
   ["shape", "random", "warnings", "moments"],
   ["backend", "threads", "layer-pass"],
-  ["tensor", "scope", "autograd", "storage", "create", "tracing"],
+  ["tensor", "scope", "autograd", "storage", "collector", "create", "tracing"],
   ["ops", "data"],
   ["nn"],
   ["distributed"],

@@ -1,4 +1,6 @@
 import type { Backend } from "./backend/backend.js";
+import { formatBytes } from "./backend/format-bytes.js";
+import { bytesMade, bytesOutsideScopes, retryOnce } from "./collector.js";
 import { OutOfMemoryError } from "./errors.js";
 
 /** A block of backend memory, shared by the tensors that look at it and by the graph; freed when the last of them lets go. */
@@ -15,21 +17,30 @@ export class Storage {
     try {
       this.block = backend.allocate(bytes);
     } catch (cause) {
-      if (!(cause instanceof RangeError)) throw cause;
-      const used = backend.bytesInUse();
-      throw new OutOfMemoryError(
-        {
-          where,
-          expected: `room for ${formatBytes(bytes)} on the ${backend.name} backend`,
-          received: `a refusal with ${formatBytes(used)} in use`,
-          cure: "Use a smaller batch, or open a scope() around each step.",
-          ...{ bytes, used, limit: backend.bytesAtMost() },
-        },
-        { cause },
-      );
+      throw refusal(where, `${formatBytes(bytes)} on the ${backend.name} backend`, backend, bytes, cause);
     }
     this.backend = backend;
     this.bytes = bytes;
+  }
+
+  /**
+   * The first so many bytes, copied out. Where the engine refuses memory for the copy, the event loop turns, and the copy is tried once more.
+   *
+   * @throws OutOfMemoryError if it is refused again
+   */
+  async read(bytes: number): Promise<ArrayBuffer> {
+    const { backend, block } = this.retain();
+    try {
+      return await retryOnce(async () => {
+        try {
+          return await backend.read(block, bytes);
+        } catch (cause) {
+          throw refusal("data()", `${formatBytes(bytes)} of values in JavaScript`, backend, bytes, cause);
+        }
+      });
+    } finally {
+      this.release();
+    }
   }
 
   /** Whether more than one holder looks at this block. */
@@ -47,10 +58,29 @@ export class Storage {
   }
 }
 
-/** A size in bytes as it stands in messages: `1.5 MiB`. */
-export function formatBytes(bytes: number): string {
-  if (bytes < 1024) return `${bytes} bytes`;
-  const units = ["KiB", "MiB", "GiB", "TiB", "PiB", "EiB"];
-  const k = Math.min(units.length, Math.floor(Math.log2(bytes) / 10));
-  return `${Number((bytes / 1024 ** k).toFixed(1))} ${units[k - 1]}`;
+/** The error for memory that was refused; other failures are returned as they are. */
+function refusal(where: string, room: string, backend: Backend, bytes: number, cause: unknown): unknown {
+  if (!(cause instanceof RangeError)) return cause;
+  const [used, limit] = [backend.bytesInUse(), backend.bytesAtMost()];
+  // Memory that waits to be freed matters where it is most of that in use, and the rest would leave room.
+  const matters = (waiting: number): boolean => waiting > used / 2 && used - waiting + bytes <= limit;
+  const outside = Math.min(used, bytesOutsideScopes());
+  const leaks = matters(outside);
+  const cures = [
+    leaks
+      ? `Open a scope() around each step: ${formatBytes(outside)} of that belong to tensors made outside of one.`
+      : "Use a smaller batch, or open a scope() around each step.",
+    ...(!leaks && matters(bytesMade())
+      ? ["Await predict() or data() between models: dropped ones are freed then."]
+      : []),
+  ];
+  return new OutOfMemoryError(
+    {
+      where,
+      expected: `room for ${room}`,
+      received: `a refusal with ${formatBytes(used)} in use`,
+      ...{ cure: cures.join(" "), bytes, used, limit, leaks },
+    },
+    { cause },
+  );
 }

@@ -2,6 +2,7 @@
 import type { GraphNode } from "./autograd.js";
 import type { Backend } from "./backend/backend.js";
 import { backend as currentBackend } from "./backend/index.js";
+import { countLoose, leaveWeight, takeWeight, turnIfDue } from "./collector.js";
 import { ArgumentError, GraphError, ShapeError, TensorFreedError } from "./errors.js";
 import { disown, own, whenEscaping } from "./scope.js";
 import { formatShape, type Shape, sameShape, sizeOf } from "./shape.js";
@@ -12,12 +13,22 @@ import { defineOp, tracer } from "./tracing.js";
 class Hold {
   storage: Storage | null;
   node: GraphNode | null = null;
+  #looseBytes = 0;
 
   constructor(storage: Storage) {
     this.storage = storage;
   }
 
+  /** Says whether a scope, had there been one, would free it. */
+  set loose(isLoose: boolean) {
+    const bytes = isLoose ? (this.storage?.bytes ?? 0) : 0;
+    if (bytes === this.#looseBytes) return;
+    countLoose(bytes - this.#looseBytes);
+    this.#looseBytes = bytes;
+  }
+
   release(): void {
+    this.loose = false;
     this.storage?.release();
     this.storage = null;
     this.node?.release();
@@ -26,43 +37,6 @@ class Hold {
 }
 
 const collected = new FinalizationRegistry<Hold>((hold) => hold.release());
-/** From this size on the garbage collector is told how much memory hangs on a tensor. */
-const weightyBytes = 65536;
-/**
- * Weights that disposed tensors have left, by size: making one may cost as much as clearing its memory, and the gradients of a step weigh
- * as much as those of the step before.
- */
-const spareWeights = new Map<number, ArrayBuffer[]>();
-let spareBytes = 0;
-const spareLimit = 64 << 20;
-
-function takeWeight(bytes: number): ArrayBuffer {
-  const spare = spareWeights.get(bytes)?.pop();
-  if (spare === undefined) return new ArrayBuffer(bytes);
-  spareBytes -= bytes;
-  return spare;
-}
-
-function leaveWeight(weight: ArrayBuffer): void {
-  const { byteLength } = weight;
-  if (byteLength === 0 || spareBytes + byteLength > spareLimit) return;
-  spareBytes += byteLength;
-  const list = spareWeights.get(byteLength);
-  if (list === undefined) spareWeights.set(byteLength, [weight]);
-  else list.push(weight);
-}
-
-/** Bytes handed out to tensors of no scope since the event loop last turned; see {@link Tensor.data}. */
-let unscopedBytes = 0;
-const unscopedLimit = 64 << 20;
-
-/** One turn of the event loop, in which the garbage collector's messages arrive. */
-function turn(): Promise<void> {
-  return new Promise((resolve) => {
-    if (typeof setImmediate === "function") setImmediate(resolve);
-    else setTimeout(resolve, 0);
-  });
-}
 
 /** Options of {@link Tensor.backward}. */
 export interface BackwardOptions {
@@ -91,11 +65,10 @@ export interface BackwardOptions {
 export class Tensor {
   /** Sizes along the axes, outermost first. */
   readonly shape: Shape;
-  /** The gradient that `backward()` has collected so far, for leaves that require one; assign null to forget it. */
-  grad: Tensor | null = null;
   readonly #hold: Hold;
   readonly #origin: string;
   readonly #backend: Backend;
+  #grad: Tensor | null = null;
   #leafRequiresGrad = false;
   #isParameter = false;
   /** Tells the collector the weight of what this small object holds; it is never read or written. */
@@ -107,21 +80,26 @@ export class Tensor {
     this.#hold = new Hold(storage);
     this.#origin = origin;
     this.#backend = storage.backend;
-    if (tracked && !own(this)) this.#watch();
+    if (tracked && !own(this)) this.#escape();
   }
 
   /** Leaves it to the garbage collector. */
   #watch(): void {
-    const storage = this.#hold.storage;
+    const { storage } = this.#hold;
     if (storage === null || this.#weight !== null) return;
     collected.register(this, this.#hold);
-    unscopedBytes += storage.bytes;
-    this.#weight = takeWeight(storage.bytes >= weightyBytes ? storage.bytes : 0);
+    this.#weight = takeWeight(storage.bytes);
+  }
+
+  /** Leaves it to the garbage collector, for want of a scope. */
+  #escape(): void {
+    this.#watch();
+    this.#hold.loose = true;
   }
 
   static {
     whenEscaping((object) => {
-      if (object instanceof Tensor) object.#watch();
+      if (object instanceof Tensor) object.#escape();
     });
   }
 
@@ -159,6 +137,49 @@ export class Tensor {
     this.persist();
   }
 
+  /**
+   * The gradient that `backward()` has collected so far, for leaves that require one; null if there is none.
+   *
+   * Assigning null frees the gradient at once, as an optimiser's `zeroGrad()` does: the old tensor is then a `TensorFreedError`, and what
+   * `detach()` made of it before keeps the values. Assigning a tensor frees the old gradient likewise and takes a share of the new one's memory:
+   * it lives on when its scope ends, and the tensor that was assigned stays its owner's.
+   *
+   * @throws ShapeError if an assigned gradient has another shape
+   * @throws ArgumentError if it is no tensor, or lives on another backend
+   * @throws TensorFreedError if it has been freed
+   */
+  get grad(): Tensor | null {
+    return this.#grad;
+  }
+
+  /** Frees the old one. */
+  set grad(value: Tensor | null) {
+    if (value === this.#grad) return;
+    const share = value === null ? null : this.#gradientFrom(value);
+    this.#grad?.dispose();
+    this.#grad = share;
+  }
+
+  /** @internal Takes another gradient over, and hands the old one to the caller. */
+  exchangeGrad(instead: Tensor | null): Tensor | null {
+    const old = this.#grad;
+    this.#grad = instead;
+    return old;
+  }
+
+  #gradientFrom(given: Tensor): Tensor {
+    const where = `${this}.grad`;
+    checkTensor(where, given);
+    commonBackend(where, this, given);
+    if (sameShape(given.shape, this.shape)) return given.alias().persist();
+    throw new ShapeError({
+      where,
+      expected: `a gradient of shape ${formatShape(this.shape)}`,
+      received: formatShape(given.shape),
+      cure: "Assign one of the tensor's own shape, or null to forget it.",
+    });
+  }
+
   /** Whether it is a leaf that requires a gradient, or has at some time: what makes a tensor of a module a parameter. */
   get isParameter(): boolean {
     return this.#isParameter;
@@ -168,6 +189,7 @@ export class Tensor {
   persist(): this {
     disown(this);
     this.#watch();
+    this.#hold.loose = false;
     return this;
   }
 
@@ -211,17 +233,9 @@ export class Tensor {
   /** The values, copied out, in row-major order. @throws TensorFreedError if it has been freed */
   async data(): Promise<Float32Array> {
     tracer?.read(this, "data()");
-    const { storage } = this;
-    // A loop that only awaits data would never let the collector's messages in.
-    if (unscopedBytes > unscopedLimit) {
-      storage.retain();
-      unscopedBytes = 0;
-      await turn();
-      const values = await storage.backend.read(storage.block, this.size * 4);
-      storage.release();
-      return new Float32Array(values);
-    }
-    return new Float32Array(await storage.backend.read(storage.block, this.size * 4));
+    const values = await this.storage.read(this.size * 4);
+    await turnIfDue();
+    return new Float32Array(values);
   }
 
   /** As {@link Tensor.data}, at once. @throws BackendError on a backend that cannot answer at once */
@@ -302,27 +316,30 @@ export class Tensor {
     const { backend } = this;
     const bytes = this.size * 4;
     const view = { extents: [this.size], aStrides: [1], bStrides: [1] };
-    const old = this.grad;
+    const old = this.#grad;
     if (old !== null && !old.storage.shared) {
       backend.binary("add", old.block, gradient.block, old.block, view);
     } else if (old !== null) {
-      const sum = new Tensor(new Storage("backward", backend, bytes), this.shape, "backward", false);
+      const sum = new Storage("backward", backend, bytes);
       backend.binary("add", old.block, gradient.block, sum.block, view);
-      this.grad = sum.persist();
+      // The tensor that is the gradient stays it; who shared its memory keeps the old values.
+      old.storage.release();
+      old.#hold.storage = sum;
     } else if (gradient.storage.shared) {
       const copy = new Tensor(new Storage("backward", backend, bytes), this.shape, "backward", false);
       const strides = { xStrides: [1], xOffset: 0, yStrides: [1], yOffset: 0 };
       backend.copy(gradient.block, copy.block, { extents: [this.size], ...strides });
-      this.grad = copy.persist();
+      this.#grad = copy.persist();
     } else {
-      this.grad = gradient.alias().persist();
+      this.#grad = gradient.alias().persist();
     }
   }
 
   /** Frees its memory now; using it afterwards is a `TensorFreedError`. Again: no effect. */
   dispose(): void {
     disown(this);
-    if (this.#weight !== null) leaveWeight(this.#weight);
+    const { storage } = this.#hold;
+    if (this.#weight !== null && storage !== null) leaveWeight(this.#weight, storage.bytes);
     this.#weight = null;
     this.#hold.release();
   }

@@ -1,3 +1,4 @@
+import { scope } from "./scope.js";
 import type { Tensor } from "./tensor.js";
 
 /** The function of an op, whatever it takes. */
@@ -39,9 +40,13 @@ export function withTracer<T>(instead: Tracer | null, fn: () => T): T {
  *
  * @param name - its name in graphs and files
  */
-export function defineOp<A extends readonly unknown[]>(
-  name: string,
-  run: (...given: A) => Tensor,
-): (...given: A) => Tensor {
-  return (...given) => (tracer === null ? run(...given) : tracer.op(name, run as unknown as OpFunction, given));
+export function defineOp<F extends OpFunction>(name: string, run: F): F {
+  const op = (...given: never[]): Tensor => (tracer === null ? run(...given) : tracer.op(name, run, given));
+  return op as F;
+}
+
+/** As {@link defineOp}, for an op made of others: what they make on the way is freed when it is done. */
+export function defineComposite<F extends OpFunction>(name: string, run: F): F {
+  const composite = (...given: never[]): Tensor => scope(() => run(...given));
+  return defineOp(name, composite as F);
 }

@@ -265,3 +265,68 @@ describe("backward", () => {
     expect(x.grad?.dataSync()).toEqual(Float32Array.of(-0, 4));
   });
 });
+
+describeEachBackend("grad", () => {
+  test("assigning null frees the gradient, and what detach() made of it keeps the values", () => {
+    const w = tensor([1, 2], { requiresGrad: true });
+    w.mul(w).sum().backward();
+    const gradient = w.grad as Tensor;
+    const kept = gradient.detach();
+    w.grad = null;
+    expect(w.grad).toBeNull();
+    expect(kept.dataSync()).toEqual(Float32Array.of(2, 4));
+    expect(() => gradient.dataSync()).toThrowErrorMatchingInlineSnapshot(
+      `[TensorFreedError: Tensor(2), made by mul: expected a tensor in use, got one whose memory has been freed. Return it from its scope(), pass it to keep(), or use it before dispose().]`,
+    );
+    const before = memoryInUse();
+    for (let k = 0; k < 3; k++) {
+      scope(() => w.mul(w).sum().backward());
+      w.grad = null;
+    }
+    expect(memoryInUse()).toBe(before);
+  });
+
+  test("assigning a tensor takes a share of its memory and frees the old gradient", () => {
+    const w = tensor([1, 2], { requiresGrad: true });
+    scope(() => {
+      w.mul(w).sum().backward();
+      w.grad = (w.grad as Tensor).mul(10);
+    });
+    expect(w.grad?.dataSync()).toEqual(Float32Array.of(20, 40));
+    const own = tensor([7, 8]);
+    const replaced = w.grad;
+    w.grad = own;
+    expect(() => replaced?.dataSync()).toThrow("whose memory has been freed");
+    scope(() => w.mul(w).sum().backward());
+    expect(w.grad?.dataSync()).toEqual(Float32Array.of(9, 12));
+    expect(own.dataSync()).toEqual(Float32Array.of(7, 8));
+    const before = memoryInUse();
+    scope(() => {
+      for (let k = 0; k < 3; k++) w.grad = tensor([k, k]);
+    });
+    expect(memoryInUse()).toBe(before);
+  });
+
+  test("stays the same tensor while it accumulates, whoever shares its memory", () => {
+    const w = tensor([1, 2], { requiresGrad: true });
+    scope(() => w.mul(w).sum().backward());
+    const gradient = w.grad;
+    const shared = gradient?.detach();
+    scope(() => w.mul(w).sum().backward());
+    expect(w.grad).toBe(gradient);
+    expect(gradient?.dataSync()).toEqual(Float32Array.of(4, 8));
+    expect(shared?.dataSync()).toEqual(Float32Array.of(2, 4));
+  });
+
+  test("refuses another shape and what is no tensor", () => {
+    const w = tensor([1, 2], { requiresGrad: true });
+    expect(() => {
+      w.grad = tensor([1]);
+    }).toThrowErrorMatchingInlineSnapshot(
+      `[ShapeError: Tensor(2).grad: expected a gradient of shape 2, got 1. Assign one of the tensor's own shape, or null to forget it.]`,
+    );
+    expect(() => Object.assign(w, { grad: [1, 2] })).toThrowErrorMatchingInlineSnapshot(
+      `[ArgumentError: Tensor(2).grad: expected a tensor, got Array. Make one with tensor(values, shape).]`,
+    );
+  });
+});

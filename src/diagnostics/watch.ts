@@ -94,9 +94,20 @@ export class Watcher {
    */
   take(): Promise<WatchRecord[]> {
     this.#finishLast();
+    this.#dropUnfinished();
     const records = this.#records;
     this.#records = [];
     return Promise.all(records);
+  }
+
+  /** Lets go of what was seen of a pass that threw before its end. */
+  #dropUnfinished(): void {
+    for (const { input, output } of this.#sightings) {
+      input.dispose();
+      output.dispose();
+    }
+    this.#sightings = [];
+    this.#summaries = new Map();
   }
 
   /** Lets go of the model. @returns what {@link Watcher.take} would */

@@ -122,8 +122,9 @@ export class GradientExchange {
         at += parameter.size;
         if (values[values.length - parameters.length + k] === 0) continue;
         const { backend, shape } = parameter;
-        parameter.grad ??= empty("backward", backend, shape).persist();
-        backend.write(parameter.grad.block, sum);
+        const gradient = parameter.grad ?? empty("backward", backend, shape).persist();
+        backend.write(gradient.block, sum);
+        if (parameter.grad === null) parameter.exchangeGrad(gradient);
       }
     }
   }

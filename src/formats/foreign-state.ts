@@ -146,7 +146,7 @@ const classes: readonly ForeignClass[] = [
 /** The row of a layer that has something to load; subclasses hold what their class does. */
 function foreignClassOf(module: AnyModule): ForeignClass | undefined {
   const found = classes.find(({ layerClass }) => module instanceof layerClass);
-  return found?.kind === "norm" && Object.keys(module.stateDict()).length === 0 ? undefined : found;
+  return found?.kind === "norm" && module.ownTensors().length === 0 ? undefined : found;
 }
 
 function kindOfForeign(layer: ForeignLayer): Kind {

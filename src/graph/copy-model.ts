@@ -28,6 +28,8 @@ export function copyModel(model: AnyModule, run?: (copy: AnyModule) => void): Mo
     const unfinished = run === undefined ? [] : unfinishedIn(copied, run);
     if (unfinished.length === 0) return copied;
     for (const module of unfinished) shared.add(module);
+    const original = new Set(tensorsOf(model));
+    for (const t of tensorsOf(copied.model)) if (!original.has(t)) t.dispose();
   }
 }
 
@@ -53,6 +55,8 @@ function unfinishedIn({ model, copies }: ModelCopy, run: (copy: AnyModule) => vo
 function copyAll(model: AnyModule, shared: ReadonlySet<AnyModule>): ModelCopy {
   const copies = new Map<AnyModule, AnyModule>();
   const tensors = new Map<Tensor, Tensor>();
+  /** Made by constructors, such as the initial weights of a layer. */
+  const initial = new Set<Tensor>();
   const copyTensor = (t: Tensor, into?: Tensor): Tensor => {
     const known = tensors.get(t);
     if (known !== undefined) return known;
@@ -86,6 +90,7 @@ function copyAll(model: AnyModule, shared: ReadonlySet<AnyModule>): ModelCopy {
       const copy = module.copyShell(copyValue, copyTensor);
       // A part that refers back to this module finds its copy.
       copies.set(module, copy);
+      for (const t of tensorsOf(copy)) initial.add(t);
       for (const [key, value] of properties) Reflect.set(copy, key, copyValue(value));
       for (const ask of [
         () => copy.children(),
@@ -100,7 +105,16 @@ function copyAll(model: AnyModule, shared: ReadonlySet<AnyModule>): ModelCopy {
       throw error;
     }
   };
-  return { model: copyModule(model), copies };
+  const copy = copyModule(model);
+  // A constructor may also have taken over tensors that it did not make: those of a module that was not copied, or of a copy.
+  const used = new Set([...tensors.keys(), ...tensors.values(), ...tensorsOf(model), ...tensorsOf(copy)]);
+  for (const t of initial) if (!used.has(t)) t.dispose();
+  return { model: copy, copies };
+}
+
+/** All memory that a model holds. */
+export function tensorsOf(model: AnyModule): Tensor[] {
+  return model.namedModules().flatMap(([, module]) => module.ownTensors());
 }
 
 function isCopyableValue(value: unknown): boolean {

@@ -8,7 +8,7 @@ import { scope } from "../scope.js";
 import { Tensor } from "../tensor.js";
 import { ChainHost } from "./chain-host.js";
 import { findChains, type Order } from "./chains.js";
-import { copyModel } from "./copy-model.js";
+import { copyModel, tensorsOf } from "./copy-model.js";
 import { foldNorms } from "./fold.js";
 import { replaceChild } from "./replace-child.js";
 
@@ -89,6 +89,7 @@ export function foldBatchNorm<M extends AnyModule>(model: M, { probe }: FoldBatc
   const order = findChains(model, isClosed);
   const ranks = new Map<AnyModule, number>();
   const before = probe === undefined ? null : outputOf(copy, probe, copies, ranks);
+  const tensors = tensorsOf(copy);
   const host = new ChainHost(order, ranks);
   const outcomes = new Map(foldNorms(host).map((outcome) => [outcome.norm.module, outcome]));
 
@@ -98,6 +99,8 @@ export function foldBatchNorm<M extends AnyModule>(model: M, { probe }: FoldBatc
     if (holder === undefined || child === undefined) throw new Error("internal: a module was not copied");
     replaceChild(holder, child, null);
   }
+  const kept = new Set(tensorsOf(copy));
+  for (const t of tensors) if (!kept.has(t)) t.dispose();
   const names = new Map(model.namedModules().map(([name, module]) => [module, name]));
   // What took a norm may be one that has gone itself.
   const takerOf = (layer: AnyModule): AnyModule => {

@@ -125,7 +125,7 @@ export function checkSameConstants(where: string, a: Run, b: Run): void {
       where: constant.usedBy === "" ? where : constant.usedBy,
       expected: "tensors that ops compute, or that are equal in every run",
       received: "one made inside forward that differs from run to run",
-      cure: "Make it with zeros(), ones() or full(), compute it by ops from the input, or register it as a buffer.",
+      cure: "Make it with zeros(), ones() or full(), compute it by ops from the input, register it as a buffer, or hold a layer as a property instead of extending it.",
     });
   }
 }

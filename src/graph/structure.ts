@@ -24,6 +24,7 @@ export function structuralParts(
   const isNode = (module: AnyModule): boolean => isOpaque(module) || isLayer(module);
   const nodes: NetworkNode[] = [];
   const push = (node: NetworkNode): number => nodes.push(node);
+  const paths = new Map<AnyModule, string>();
   const names = new Map<string, number>();
   const unique = (name: string): string => {
     const used = (names.get(name) ?? 0) + 1;
@@ -34,7 +35,10 @@ export function structuralParts(
   const apply = (path: string, module: AnyModule, x: number): number | null => {
     const inside = (key: string): string => (path === "" ? key : `${path}.${key}`);
     if (isNode(module)) {
-      return push({ name: unique(path), path, args: [new ValueRef(x)], gradient: true, shape: null, layer: module });
+      const first = paths.get(module) ?? path;
+      paths.set(module, first);
+      const parts = { name: unique(first), path: first, args: [new ValueRef(x)], gradient: true, shape: null };
+      return push({ ...parts, layer: module });
     }
     if (module.is(Sequential)) {
       return module

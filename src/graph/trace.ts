@@ -61,8 +61,8 @@ export interface TraceOptions {
  * trace(new Skip(), zeros([2, 4])).forward(zeros([7, 4])).shape; // [7, 8]
  * ```
  */
-export function trace(model: AnyModule, ...given: (Tensor | TraceOptions)[]): Graph {
-  return new Graph(tracedParts(model, given));
+export function trace(model: AnyModule, ...inputs: (Tensor | TraceOptions)[]): Graph {
+  return new Graph(tracedParts(model, inputs));
 }
 
 /** What {@link trace} makes a graph of; modules for which `isOpaque` holds are taken for layers, whatever is inside. */

@@ -135,6 +135,12 @@ export class Softmax extends Module {
   }
 
   protected override traits(): LayerTraits {
-    return { constructorArguments: [this.axis], op: ["softmax", this.axis], channels: same, rank: same };
+    return {
+      constructorArguments: [this.axis],
+      keepsNothing: true,
+      op: ["softmax", this.axis],
+      channels: same,
+      rank: same,
+    };
   }
 }

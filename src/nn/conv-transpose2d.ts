@@ -82,6 +82,7 @@ export class ConvTranspose2d extends Weighted {
     const options = { stride, padding, outputPadding, dilation, groups, bias: bias !== null };
     return {
       constructorArguments: [inChannels, groupChannels * groups, [height, width], options],
+      keepsNothing: true,
       channels: () => groupChannels * groups,
       rank: () => 4,
       channelAxis: "second",

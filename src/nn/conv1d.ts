@@ -84,6 +84,7 @@ export class Conv1d extends Weighted {
     const options = { stride, padding, dilation, groups, bias: bias !== null };
     return {
       constructorArguments: [groupChannels * groups, outChannels, kernelSize, options],
+      keepsNothing: true,
       channels: () => outChannels,
       rank: () => 3,
       channelAxis: "second",

@@ -75,6 +75,7 @@ export class Conv2d extends Weighted {
     const options = { stride, padding, dilation, groups, bias: bias !== null };
     return {
       constructorArguments: [groupChannels * groups, outChannels, [height, width], options],
+      keepsNothing: true,
       channels: () => outChannels,
       rank: () => 4,
       channelAxis: "second",

@@ -46,7 +46,7 @@ export class Dropout extends Module {
   }
 
   protected override traits(): LayerTraits {
-    return { constructorArguments: [this.p], channels: same, rank: same };
+    return { constructorArguments: [this.p], keepsNothing: true, channels: same, rank: same };
   }
 
   override toString(): string {

@@ -11,6 +11,6 @@ export class Flatten extends Module {
   }
 
   protected override traits(): LayerTraits {
-    return { constructorArguments: [], op: ["flatten", 1], rank: () => 2 };
+    return { constructorArguments: [], keepsNothing: true, op: ["flatten", 1], rank: () => 2 };
   }
 }

@@ -31,6 +31,11 @@ export type ChannelAxis = "second" | "last" | number;
 export interface LayerTraits {
   /** What the constructor takes to build such a layer again: JSON values, and modules. */
   readonly constructorArguments: readonly unknown[];
+  /**
+   * Whether nobody but the layer, and the modules among its properties, sees what it is given and gives, and it keeps neither after
+   * `forward`. A {@link Sequential} frees at once what passes between two such layers. @defaultValue false
+   */
+  readonly keepsNothing?: boolean;
   /** The op that the layer is, by its name in graphs, with the settings that follow x. @defaultValue none: it is more than one op */
   readonly op?: readonly [name: string, ...settings: unknown[]];
   /** Whether each value of the output depends only on the value in the same place of the input. @defaultValue false */
@@ -49,7 +54,7 @@ export interface LayerTraits {
 
 /** Traits of a layer that is an op which works value by value; its constructor takes the op's settings. */
 export function elementwise(op: string, ...settings: readonly unknown[]): LayerTraits {
-  return { constructorArguments: settings, op: [op, ...settings], isElementwise: true };
+  return { constructorArguments: settings, keepsNothing: true, op: [op, ...settings], isElementwise: true };
 }
 
 /** The channels or the rank of the output where they are the input's. */

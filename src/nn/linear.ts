@@ -54,6 +54,7 @@ export class Linear extends Weighted {
     const [outFeatures, inFeatures] = this.weight.shape;
     return {
       constructorArguments: [inFeatures, outFeatures, { bias: this.bias !== null }],
+      keepsNothing: true,
       channels: () => outFeatures,
       rank: same,
       channelAxis: "last",

@@ -103,6 +103,11 @@ export abstract class Module<Input extends unknown[] = [x: Tensor], Output = Ten
     return this.#traits()?.constructorArguments ?? null;
   }
 
+  /** @internal Whether nobody else sees what it is given and gives: see {@link LayerTraits.keepsNothing}. */
+  get keepsNothing(): boolean {
+    return this.#traits()?.keepsNothing ?? false;
+  }
+
   /** The op that it is, by its name in graphs, with the settings that follow x; null where it is more than one. */
   asOp(): readonly [name: string, ...settings: unknown[]] | null {
     return this.#traits()?.op ?? null;
@@ -220,6 +225,24 @@ export abstract class Module<Input extends unknown[] = [x: Tensor], Output = Ten
   /** @internal The buffers of this module itself. */
   ownBuffers(): [key: string, buffer: Tensor][] {
     return [...this.#buffers];
+  }
+
+  /** @internal All memory that this module itself holds; layers that hold more than parameters and buffers extend it. */
+  ownTensors(): Tensor[] {
+    return [...this.ownParameters(), ...this.ownBuffers()].map(([, t]) => t);
+  }
+
+  /**
+   * Frees parameters, gradients and buffers of this module and of all inside it, which cannot be used afterwards: for programs that make many
+   * models without awaiting anything, since the garbage collector frees dropped ones only when the event loop turns.
+   */
+  dispose(): void {
+    for (const [, module] of this.namedModules()) {
+      for (const t of module.ownTensors()) {
+        t.grad = null;
+        t.dispose();
+      }
+    }
   }
 
   /** Parameters and, unless `parametersOnly`, buffers, in PyTorch's order: a module's own, then those of its children. */

@@ -24,7 +24,7 @@ abstract class Pool2d extends Module {
   /** What both kinds of windows have in common, for their `traits`. */
   protected windowTraits(op: string): LayerTraits {
     const settings = [this.kernel, this.options];
-    return { constructorArguments: settings, op: [op, ...settings], channels: same, rank: () => 4 };
+    return { constructorArguments: settings, keepsNothing: true, op: [op, ...settings], channels: same, rank: () => 4 };
   }
 
   override toString(): string {
@@ -64,6 +64,6 @@ export class GlobalAvgPool2d extends Module {
   }
 
   protected override traits(): LayerTraits {
-    return { constructorArguments: [], op: ["globalAvgPool2d"], channels: same, rank: () => 2 };
+    return { constructorArguments: [], keepsNothing: true, op: ["globalAvgPool2d"], channels: same, rank: () => 2 };
   }
 }

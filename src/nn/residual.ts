@@ -1,6 +1,7 @@
 import { ArgumentError } from "../errors.js";
 import { add } from "../ops/binary.js";
 import type { Tensor } from "../tensor.js";
+import { isClosed, release } from "./closed.js";
 import type { LayerTraits } from "./layer-traits.js";
 import { Module } from "./module.js";
 
@@ -44,7 +45,12 @@ export class Residual extends Module {
 
   /** Applies the layer. @param x - what the body takes @throws ShapeError if body and shortcut do not fit */
   override forward(x: Tensor): Tensor {
-    return add(this.body.forward(x), this.shortcut?.forward(x) ?? x);
+    const { body, shortcut } = this;
+    const [inner, outer] = [body.forward(x), shortcut?.forward(x) ?? x];
+    const y = add(inner, outer);
+    if (inner !== x && isClosed(body)) release(inner);
+    if (outer !== x && shortcut !== null && isClosed(shortcut)) release(outer);
+    return y;
   }
 
   protected override traits(): LayerTraits {
@@ -53,6 +59,7 @@ export class Residual extends Module {
     const either = (ofBody: number | null, ofShortcut: number | null): number | null => ofBody ?? ofShortcut;
     return {
       constructorArguments: shortcut === null ? [body] : [body, shortcut],
+      keepsNothing: true,
       channels: (channels) =>
         either(body.channelsAfter(channels), shortcut === null ? channels : shortcut.channelsAfter(channels)),
       rank: (rank) => either(body.rankAfter(rank), shortcut === null ? rank : shortcut.rankAfter(rank)),

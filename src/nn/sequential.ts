@@ -1,5 +1,6 @@
 import { ArgumentError } from "../errors.js";
 import { checkTensor, type Tensor } from "../tensor.js";
+import { isClosed, release } from "./closed.js";
 import { isPlainRelu, takesRelu } from "./fused-relu.js";
 import type { LayerTraits } from "./layer-traits.js";
 import { type AnyModule, Module } from "./module.js";
@@ -37,12 +38,19 @@ export class Sequential extends Module {
   override forward(x: Tensor): Tensor {
     checkTensor(this, x);
     let value = x;
+    /** Whether only the library has seen it. */
+    let isPrivate = false;
     for (let k = 0; k < this.layers.length; k++) {
       const layer = this.layers[k];
+      const input = value;
       if (isPlainRelu(this.layers[k + 1]) && takesRelu(layer)) {
         value = layer.forward(value, { activation: "relu" });
         k++;
       } else value = layer.forward(value);
+      if (value === input) continue;
+      const closed = isClosed(layer);
+      if (isPrivate && closed) release(input);
+      isPrivate = closed;
     }
     return value;
   }
@@ -55,6 +63,7 @@ export class Sequential extends Module {
     const { layers } = this;
     return {
       constructorArguments: layers,
+      keepsNothing: true,
       channels: (channels) => layers.reduce((given, layer) => layer.channelsAfter(given), channels),
       rank: (rank) => layers.reduce((given, layer) => layer.rankAfter(given), rank),
     };

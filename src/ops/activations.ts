@@ -1,6 +1,6 @@
 import { ArgumentError } from "../errors.js";
 import type { Tensor } from "../tensor.js";
-import { defineOp } from "../tracing.js";
+import { defineComposite, defineOp } from "../tracing.js";
 import { add } from "./binary.js";
 import { neg, unary } from "./unary.js";
 
@@ -14,7 +14,7 @@ export const relu = defineOp("relu", (x: Tensor): Tensor => {
  *
  * @param x - any shape
  */
-export const relu6 = defineOp("relu6", (x: Tensor): Tensor => {
+export const relu6 = defineComposite("relu6", (x: Tensor): Tensor => {
   return add(neg(relu(add(neg(relu(x)), 6))), 6);
 });
 

@@ -24,12 +24,25 @@ export function applyBinary(
   return y;
 }
 
-/** A number as a tensor beside `like`. */
-function operand(value: Tensor | number, like: Tensor): Tensor {
-  if (value instanceof Tensor) return value;
-  if (typeof value === "number") return upload("number", like.backend, [], Float32Array.of(value));
+/** An op of two tensors, the second of which may be given as a number. */
+function defineArithmetic(
+  name: string,
+  run: (a: Tensor, b: Tensor) => Tensor,
+): (a: Tensor, b: Tensor | number) => Tensor {
+  return defineOp(name, (a: Tensor, b: Tensor | number): Tensor => {
+    if (b instanceof Tensor) return run(a, b);
+    const operand = upload("number", a.backend, [], Float32Array.of(checkNumber(a, b)));
+    const y = run(a, operand);
+    operand.dispose();
+    return y;
+  });
+}
+
+/** Checks, for callers without types, what stands beside a tensor. */
+function checkNumber(a: Tensor, value: unknown): number {
+  if (typeof value === "number") return value;
   throw new ArgumentError({
-    where: `${like}, arithmetic`,
+    where: `${a}, arithmetic`,
     expected: "a tensor or a number",
     received: value === null ? "null" : typeof value,
     cure: "Wrap arrays with tensor().",
@@ -37,40 +50,36 @@ function operand(value: Tensor | number, like: Tensor): Tensor {
 }
 
 /** a + b, broadcast */
-export const add = defineOp("add", (a: Tensor, b: Tensor | number): Tensor => {
-  const other = operand(b, a);
-  const shapes = [a.shape, other.shape];
-  return record("add", applyBinary("add", a, other), [a, other], [], (dy, _, needs) => [
+export const add = defineArithmetic("add", (a, b) => {
+  const shapes = [a.shape, b.shape];
+  return record("add", applyBinary("add", a, b), [a, b], [], (dy, _, needs) => [
     needs[0] ? sumTo(dy, shapes[0]) : null,
     needs[1] ? sumTo(dy, shapes[1]) : null,
   ]);
 });
 
 /** a − b, broadcast */
-export const sub = defineOp("sub", (a: Tensor, b: Tensor | number): Tensor => {
-  const other = operand(b, a);
-  const shapes = [a.shape, other.shape];
-  return record("sub", applyBinary("sub", a, other), [a, other], [], (dy, _, needs) => [
+export const sub = defineArithmetic("sub", (a, b) => {
+  const shapes = [a.shape, b.shape];
+  return record("sub", applyBinary("sub", a, b), [a, b], [], (dy, _, needs) => [
     needs[0] ? sumTo(dy, shapes[0]) : null,
     needs[1] ? neg(sumTo(dy, shapes[1])) : null,
   ]);
 });
 
 /** a·b, broadcast */
-export const mul = defineOp("mul", (a: Tensor, b: Tensor | number): Tensor => {
-  const other = operand(b, a);
-  return record("mul", applyBinary("mul", a, other), [a, other], [a, other], (dy, [left, right], needs) => [
+export const mul = defineArithmetic("mul", (a, b) => {
+  return record("mul", applyBinary("mul", a, b), [a, b], [a, b], (dy, [left, right], needs) => [
     needs[0] ? sumTo(applyBinary("mul", dy, right), left.shape) : null,
     needs[1] ? sumTo(applyBinary("mul", dy, left), right.shape) : null,
   ]);
 });
 
 /** a / b, broadcast */
-export const div = defineOp("div", (a: Tensor, b: Tensor | number): Tensor => {
-  const other = operand(b, a);
-  const y = applyBinary("div", a, other);
+export const div = defineArithmetic("div", (a, b) => {
+  const y = applyBinary("div", a, b);
   const { shape } = a;
-  return record("div", y, [a, other], [other, y], (dy, [right, quotient], needs) => {
+  return record("div", y, [a, b], [b, y], (dy, [right, quotient], needs) => {
     const scaled = applyBinary("div", dy, right);
     return [
       needs[0] ? sumTo(scaled, shape) : null,
@@ -80,9 +89,8 @@ export const div = defineOp("div", (a: Tensor, b: Tensor | number): Tensor => {
 });
 
 /** aᵇ, broadcast; the gradient for b is 0 where a is 0 */
-export const pow = defineOp("pow", (a: Tensor, b: Tensor | number): Tensor => {
-  const other = operand(b, a);
-  return record("pow", applyBinary("pow", a, other), [a, other], [a, other], (dy, [base, exponent], needs) => [
+export const pow = defineArithmetic("pow", (a, b) => {
+  return record("pow", applyBinary("pow", a, b), [a, b], [a, b], (dy, [base, exponent], needs) => [
     needs[0] ? sumTo(applyBinary("mul", dy, applyBinary("powBase", base, exponent)), base.shape) : null,
     needs[1] ? sumTo(applyBinary("mul", dy, applyBinary("powExponent", base, exponent)), exponent.shape) : null,
   ]);

@@ -3,7 +3,7 @@ import type { ConvGeometry } from "../backend/backend.js";
 import { ArgumentError, ShapeError } from "../errors.js";
 import { checkCount, formatShape } from "../shape.js";
 import { commonBackend, type Tensor } from "../tensor.js";
-import { defineOp } from "../tracing.js";
+import { defineComposite } from "../tracing.js";
 import { add } from "./binary.js";
 import type { ConvOptions } from "./conv2d.js";
 import { convolve, convolveInputGradient, convolveWeightGradient } from "./convolution.js";
@@ -36,7 +36,7 @@ export interface ConvTransposeOptions extends ConvOptions {
  * convTranspose2d(x, tensor([[[[1, 10]]]]), null, { stride: 2 }).dataSync(); // Float32Array [1, 10, 2, 20]
  * ```
  */
-export const convTranspose2d = defineOp(
+export const convTranspose2d = defineComposite(
   "convTranspose2d",
   (x: Tensor, weight: Tensor, bias: Tensor | null = null, options: ConvTransposeOptions = {}): Tensor => {
     const where = "convTranspose2d(x, weight, bias)";

@@ -1,7 +1,7 @@
 import { ShapeError } from "../errors.js";
 import { checkCount, formatShape } from "../shape.js";
 import type { Tensor } from "../tensor.js";
-import { defineOp } from "../tracing.js";
+import { defineComposite } from "../tracing.js";
 import { conv2d } from "./conv2d.js";
 import { reshape } from "./reshape.js";
 import { checkTaps } from "./windows.js";
@@ -32,7 +32,7 @@ export interface SignalConvOptions {
  * conv1d(x, tensor([[[-1, 1]]])).dataSync(); // Float32Array [1, 2, 4]
  * ```
  */
-export const conv1d = defineOp(
+export const conv1d = defineComposite(
   "conv1d",
   (x: Tensor, weight: Tensor, bias: Tensor | null = null, options: SignalConvOptions = {}): Tensor => {
     const where = "conv1d(x, weight, bias)";

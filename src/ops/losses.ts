@@ -1,5 +1,6 @@
 import { record } from "../autograd.js";
 import { ShapeError } from "../errors.js";
+import { scope } from "../scope.js";
 import { formatShape, sameShape } from "../shape.js";
 import { checkTensor, type Tensor } from "../tensor.js";
 import { tracer } from "../tracing.js";
@@ -32,8 +33,10 @@ function checkSame(where: string, a: Tensor, b: Tensor): void {
 export function mse(a: Tensor, b: Tensor): Tensor {
   tracer?.refuse("mse()", "Apply losses to what the module returns.");
   checkSame("mse(a, b)", a, b);
-  const difference = sub(a, b);
-  return mean(mul(difference, difference));
+  return scope(() => {
+    const difference = sub(a, b);
+    return mean(mul(difference, difference));
+  });
 }
 
 /**
@@ -52,5 +55,7 @@ export function binaryCrossEntropy(logits: Tensor, targets: Tensor): Tensor {
     needs[0] ? applyBinary("mul", dy, applyBinary("logisticSlope", x, t)) : null,
     needs[1] ? neg(applyBinary("mul", dy, x)) : null,
   ]);
-  return mean(losses);
+  const loss = mean(losses);
+  losses.dispose();
+  return loss;
 }

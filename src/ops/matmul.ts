@@ -1,5 +1,6 @@
 import { record } from "../autograd.js";
 import { ShapeError } from "../errors.js";
+import { scope } from "../scope.js";
 import { broadcastShapes, broadcastStrides, collapse, formatShape, type Shape, sizeOf } from "../shape.js";
 import { commonBackend, empty, type Tensor } from "../tensor.js";
 import { defineOp } from "../tracing.js";
@@ -25,7 +26,7 @@ export const matmul = defineOp("matmul", (a: Tensor, b: Tensor): Tensor => {
     // All rows of a meet the same matrix: one product of many rows.
     const [k, n] = b.shape;
     const rows = a.shape.slice(0, -1);
-    return reshape(matmul(reshape(a, [sizeOf(rows), k]), b), [...rows, n]);
+    return scope(() => reshape(matmul(reshape(a, [sizeOf(rows), k]), b), [...rows, n]));
   }
   const batch = broadcastShapes(`${a}.matmul(${b}), axes before the matrices`, batchOf(a), batchOf(b));
   const y = multiplyBatches(a, false, b, false, batch);

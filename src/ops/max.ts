@@ -1,7 +1,7 @@
 import { record } from "../autograd.js";
 import { resolveAxes, sizeOf } from "../shape.js";
 import { empty, type Tensor } from "../tensor.js";
-import { defineOp } from "../tracing.js";
+import { defineComposite } from "../tracing.js";
 import { checkHasValues } from "./empty-axes.js";
 import { reshape } from "./reshape.js";
 import type { ReduceOptions } from "./sum.js";
@@ -11,7 +11,7 @@ import type { ReduceOptions } from "./sum.js";
  *
  * @throws ShapeError if there is none to choose from
  */
-export const max = defineOp(
+export const max = defineComposite(
   "max",
   (x: Tensor, axis?: number | readonly number[], { keepDims = false }: ReduceOptions = {}): Tensor => {
     const axes = resolveAxes(`${x}.max(axis)`, axis, x.rank);

@@ -1,18 +1,16 @@
 import { resolveAxes } from "../shape.js";
 import type { Tensor } from "../tensor.js";
-import { defineOp } from "../tracing.js";
+import { defineComposite } from "../tracing.js";
 import { mul } from "./binary.js";
 import { type ReduceOptions, sum } from "./sum.js";
 
 /** The mean over some axes, or over all; NaN over no values. */
-export const mean = defineOp(
+export const mean = defineComposite(
   "mean",
   (x: Tensor, axis?: number | readonly number[], options: ReduceOptions = {}): Tensor => {
     const axes = resolveAxes(`${x}.mean(axis)`, axis, x.rank);
     const count = axes.reduce((product, k) => product * x.shape[k], 1);
     const total = sum(x, axes, options);
-    const result = mul(total, 1 / count);
-    if (result.node === null) total.dispose();
-    return result;
+    return mul(total, 1 / count);
   },
 );

@@ -1,4 +1,5 @@
 import { noGrad } from "../autograd.js";
+import { retryOnce, turnIfDue } from "../collector.js";
 import { alone, type Communicator } from "../communicator.js";
 import type { Batch } from "../data/dataset.js";
 import { ArgumentError } from "../errors.js";
@@ -50,19 +51,23 @@ export async function evaluate<Target>(
   let total = 0;
   let correct: number | null = 0;
   let samples = 0;
+  // Among ranks the others would wait for a second attempt.
+  const attempt = communicator.size === 1 ? retryOnce : <T>(pass: () => T): T => pass();
   await evaluating(model, async () => {
     for await (const batch of data) {
       signal?.throwIfAborted();
       const labels = labelsOf(batch.targets);
-      const { value, output, count } = scope(() =>
-        noGrad(() => {
-          const inputs = inputsOf(batch);
-          const prediction = model.forward(inputs);
-          const count = inputs.shape[0];
-          // A rank whose part is empty goes through the network all the same, but has no loss.
-          const value = count === 0 && communicator.size > 1 ? null : lossOf(prediction, targetsOf(batch));
-          return { value, output: prediction, count };
-        }),
+      const { value, output, count } = await attempt(() =>
+        scope(() =>
+          noGrad(() => {
+            const inputs = inputsOf(batch);
+            const prediction = model.forward(inputs);
+            const count = inputs.shape[0];
+            // A rank whose part is empty goes through the network all the same, but has no loss.
+            const value = count === 0 && communicator.size > 1 ? null : lossOf(prediction, targetsOf(batch));
+            return { value, output: prediction, count };
+          }),
+        ),
       );
       if (value !== null) total += (await value.data())[0] * count;
       const values = labels === null && onOutput === undefined ? null : await output.data();
@@ -95,7 +100,8 @@ export interface PredictOptions {
 }
 
 /**
- * The outputs of a model in evaluation mode, without graph. Modes are treated as by {@link evaluate}.
+ * The outputs of a model in evaluation mode, without graph. Modes are treated as by {@link evaluate}. Where memory is refused, it is tried once
+ * more after the event loop has turned.
  *
  * @param x - (N, …)
  * @returns (N, …), which belongs to the caller
@@ -103,20 +109,19 @@ export interface PredictOptions {
 export async function predict(model: Module, x: Tensor, { batchSize = 256 }: PredictOptions = {}): Promise<Tensor> {
   checkCount("predict(model, x)", "batchSize", batchSize);
   checkTensor("predict(model, x)", x);
-  return evaluating(model, async () =>
-    scope(() =>
-      noGrad(() => {
-        const [count = 1] = x.shape;
-        if (count <= batchSize) {
-          const y = model.forward(x);
-          return y === x ? copyOf("predict", x) : y;
-        }
-        const parts: Tensor[] = [];
-        for (let start = 0; start < count; start += batchSize) {
-          parts.push(scope(() => model.forward(slice(x, start, Math.min(count, start + batchSize)))));
-        }
-        return concat(parts, 0);
-      }),
-    ),
-  );
+  await turnIfDue();
+  return retryOnce(() => evaluating(model, () => scope(() => noGrad(() => outputOf(model, x, batchSize)))));
+}
+
+function outputOf(model: Module, x: Tensor, batchSize: number): Tensor {
+  const [count = 1] = x.shape;
+  if (count <= batchSize) {
+    const y = model.forward(x);
+    return y === x ? copyOf("predict", x) : y;
+  }
+  const parts: Tensor[] = [];
+  for (let start = 0; start < count; start += batchSize) {
+    parts.push(scope(() => model.forward(slice(x, start, Math.min(count, start + batchSize)))));
+  }
+  return concat(parts, 0);
 }

@@ -6,6 +6,7 @@ import { checkCount } from "../shape.js";
 import type { Position } from "./checkpoint.js";
 import { type CheckpointOptions, Checkpoints } from "./checkpoints.js";
 import { checkRange, Optimizer } from "./optimizer.js";
+import { Retry } from "./retry.js";
 import type { Schedule } from "./schedules.js";
 import { checkBatches, type Data, type Loss, lossFor } from "./step.js";
 import { trainStep } from "./train-step.js";
@@ -87,7 +88,7 @@ export interface FitResult {
 
 /**
  * Trains a model: for each batch forward, loss, backward, step. Puts the model into training mode (frozen layers stay frozen) and opens
- * a scope for each step.
+ * a scope for each step. A step that is refused memory is tried once more after the event loop has turned, to the same result.
  *
  * With `checkpoint`, a run that is stopped at any moment goes on from its last checkpoint to the same bits as one that never was: it holds
  * parameters, buffers, switches and what layers remember, moments and learning rate of the optimiser, every generator, and the place in
@@ -165,6 +166,7 @@ export async function fit<Target>(model: Module, data: Data<Target>, options: Fi
   };
   const isTold = (): boolean => signal?.aborted === true;
   const exchange = communicator.size === 1 ? null : new GradientExchange(optimizer.parameters, communicator);
+  const retry = new Retry(model, optimizer);
   for (let epoch = at.epoch; epoch < epochs; epoch++) {
     const started = performance.now() - at.seconds * 1000;
     const isResumed = epoch === resumed?.position.epoch;
@@ -183,6 +185,7 @@ export async function fit<Target>(model: Module, data: Data<Target>, options: Fi
         part,
         communicator,
         exchange,
+        retry,
       });
       const accuracy = correct === null ? null : correct / samples;
       await onStep?.({ step, steps, epoch, loss, accuracy, samples, lr: optimizer.lr, gradientNorm });

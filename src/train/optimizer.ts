@@ -122,10 +122,7 @@ export abstract class Optimizer {
 
   /** Frees and forgets all gradients. */
   zeroGrad(): void {
-    for (const parameter of this.parameters) {
-      parameter.grad?.dispose();
-      parameter.grad = null;
-    }
+    for (const parameter of this.parameters) parameter.grad = null;
   }
 
   #memoryOf(parameter: Tensor): Memory {

@@ -8,6 +8,7 @@ import { scope } from "../scope.js";
 import { findNonFinite } from "./divergence.js";
 import { clipGradNorm } from "./gradients.js";
 import type { Optimizer } from "./optimizer.js";
+import type { Retry } from "./retry.js";
 import { countCorrect, inputsOf, type Loss, labelsOf, targetsOf } from "./step.js";
 
 /** What a step needs besides the model and the batch. */
@@ -20,6 +21,8 @@ interface StepSettings<Target> {
   /** This rank's samples among those of all. */
   readonly part: Part;
   readonly communicator: Communicator;
+  /** For memory that is refused to a process that is alone: among ranks the others would wait for it. */
+  readonly retry: Retry;
   /** Sums gradients over ranks; null: this process is alone. */
   readonly exchange: GradientExchange | null;
 }
@@ -79,16 +82,18 @@ type Backward = Omit<StepResult, "gradientNorm">;
 async function backward<Target>(
   model: Module,
   batch: Batch<Target>,
-  { lossOf }: StepSettings<Target>,
+  { lossOf, retry }: StepSettings<Target>,
 ): Promise<Backward> {
   const labels = labelsOf(batch.targets);
-  const { loss, output, samples } = scope(() => {
-    const inputs = inputsOf(batch);
-    const prediction = model.forward(inputs);
-    const mean = lossOf(prediction, targetsOf(batch));
-    mean.backward();
-    return { loss: mean.detach(), output: labels === null ? null : prediction.detach(), samples: inputs.shape[0] };
-  });
+  const { loss, output, samples } = await retry.run(() =>
+    scope(() => {
+      const inputs = inputsOf(batch);
+      const prediction = model.forward(inputs);
+      const mean = lossOf(prediction, targetsOf(batch));
+      mean.backward();
+      return { loss: mean.detach(), output: labels === null ? null : prediction.detach(), samples: inputs.shape[0] };
+    }),
+  );
   const [value] = await loss.data();
   const correct = labels === null || output === null ? null : countCorrect(await output.data(), labels, samples);
   loss.dispose();

@@ -19,16 +19,20 @@ import {
   Module,
   noGrad,
   ReLU,
+  Reparametrized,
   Residual,
   type RunningNorm,
   resnet,
   Sequential,
   type Shape,
+  SpectralNorm,
   saveModel,
   scope,
   type Tensor,
   tensor,
   trace,
+  WeightNorm,
+  WeightStandardization,
 } from "evenkeel";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
@@ -393,6 +397,33 @@ describeEachBackend("foldBatchNorm", () => {
     expect(scaled).toBeInstanceOf(Scaled);
     expect(scaled.parameters()[0]).not.toBe(net.layers[0].parameters()[0]);
     expect([String(block), block instanceof Block]).toEqual(["Block(1)", true]);
+  });
+
+  test("layers that compute their weights are copied with their bias, which both share with the layer inside", () => {
+    const layers = [
+      new WeightNorm(new Linear(3, 4)),
+      new SpectralNorm(new Linear(4, 4)),
+      new WeightStandardization(new Linear(4, 2)),
+    ];
+    const net = new Sequential(...layers).eval();
+    const x = normal([2, 3], 1);
+    const before = outputs(net, x);
+    const { model } = foldBatchNorm(net);
+    expect(outputs(model, x)).toEqual(before);
+    for (const [k, layer] of model.layers.entries()) {
+      if (!(layer instanceof Reparametrized)) throw new Error("another class");
+      expect(layer.bias).toBe(layer.layer.bias);
+      expect(layer.bias).not.toBe(layers[k].bias);
+    }
+    const state = model.stateDict();
+    model.loadStateDict({ ...state, "2.bias": tensor([10, 20]) });
+    const moved = outputs(model, x);
+    const by = Array.from(moved, (value, k) => value - before[k] - [10, 20][k % 2]);
+    const bias = Array.from(layers[2].bias?.dataSync() ?? []);
+    by.forEach((value, k) => {
+      expect(value).toBeCloseTo(-bias[k % 2], 4);
+    });
+    expect(outputs(net, x)).toEqual(before);
   });
 
   test("training the copy does not change the model", () => {

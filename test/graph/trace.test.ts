@@ -322,7 +322,7 @@ describe("what no graph can hold is told with the name of the op", () => {
         x,
       ),
     ).toMatchInlineSnapshot(
-      `"TraceError: trace(Net), add(): expected tensors that ops compute, or that are equal in every run, got one made inside forward that differs from run to run. Make it with zeros(), ones() or full(), compute it by ops from the input, or register it as a buffer."`,
+      `"TraceError: trace(Net), add(): expected tensors that ops compute, or that are equal in every run, got one made inside forward that differs from run to run. Make it with zeros(), ones() or full(), compute it by ops from the input, register it as a buffer, or hold a layer as a property instead of extending it."`,
     );
     expect(
       errorOf(

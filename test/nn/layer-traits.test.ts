@@ -19,6 +19,7 @@ import {
   Linear,
   MaxPool2d,
   Module,
+  memoryInUse,
   ReLU,
   ReLU6,
   Residual,
@@ -121,6 +122,20 @@ describe("what a layer states of itself", () => {
       const channels = layer.channelsAfter(channelsOf(layer, x) ?? null);
       if (layer.is(Flatten)) expect(channels).toBeNull();
       else expect(channels).toBe(channelsOf(layer, y));
+    },
+  );
+
+  test.each(layers.map(([make, shape]) => [String(make()), make, shape] as const))(
+    "%s keeps nothing, so that what stands before and behind it in a Sequential is freed at once",
+    (_, make, shape) => {
+      const model = new Sequential(new Tanh(), make(), new Tanh());
+      const x = normal(shape, 1);
+      for (const requiresGrad of [false, true]) {
+        x.requiresGrad = requiresGrad;
+        const before = memoryInUse();
+        model.forward(x).dispose();
+        expect(memoryInUse()).toBe(before);
+      }
     },
   );
 

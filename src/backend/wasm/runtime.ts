@@ -1,4 +1,5 @@
-import { BackendError } from "../../errors.js";
+import { BackendError, OutOfMemoryError } from "../../errors.js";
+import { formatBytes } from "../format-bytes.js";
 import { GuardedMemory } from "./guarded-memory.js";
 import { type Compiled, type Kernel, listArguments, type Size } from "./kernel.js";
 import { kernelBytes } from "./kernels.generated.js";
@@ -87,7 +88,7 @@ export class Runtime {
     }
     const bytes = this.size(scratch, named);
     const threads = this.pool.requested;
-    const at = this.memory.allocate(bytes, threads);
+    const at = this.#allocateScratch(bytes, threads);
     try {
       this.pool.run(job, units, work, args, { at, bytes: this.memory.stepOf(bytes) });
     } finally {
@@ -103,11 +104,30 @@ export class Runtime {
 
   /** Runs `body` with working memory that kernels of one member share. */
   withScratch<T>(bytes: number, body: (scratch: number) => T): T {
-    const scratch = this.memory.allocate(bytes);
+    const scratch = this.#allocateScratch(bytes);
     try {
       return body(scratch);
     } finally {
       this.memory.free(scratch, bytes);
+    }
+  }
+
+  #allocateScratch(bytes: number, count = 1): number {
+    try {
+      return this.memory.allocate(bytes, count);
+    } catch (cause) {
+      if (!(cause instanceof RangeError)) throw cause;
+      const { inUse: used, limit } = this.memory;
+      throw new OutOfMemoryError(
+        {
+          where: "the working memory of a kernel",
+          expected: `room for ${formatBytes(count * bytes)} on the wasm backend`,
+          received: `a refusal with ${formatBytes(used)} in use`,
+          cure: "Use a smaller batch, or open a scope() around each step.",
+          ...{ bytes: count * bytes, used, limit },
+        },
+        { cause },
+      );
     }
   }
 }

@@ -17,8 +17,7 @@ export async function gradientSizes<Target>(
   loss: Loss<Target> | undefined,
 ): Promise<Map<Tensor, GradientSize>> {
   const parameters = model.parameters();
-  const before = parameters.map(({ grad }) => grad);
-  for (const parameter of parameters) parameter.grad = null;
+  const before = parameters.map((parameter) => parameter.exchangeGrad(null));
   const sizes = new Map<Tensor, GradientSize>();
   try {
     scope(() => lossFor("diagnose(model, data)", loss)(model.forward(inputsOf(batch)), targetsOf(batch)).backward());
@@ -28,8 +27,7 @@ export async function gradientSizes<Target>(
     }
   } finally {
     parameters.forEach((parameter, k) => {
-      parameter.grad?.dispose();
-      parameter.grad = before[k];
+      parameter.exchangeGrad(before[k])?.dispose();
     });
   }
   return sizes;

@@ -1,6 +1,19 @@
+import { zeros } from "../../create.js";
 import { ArgumentError } from "../../errors.js";
+import { type Argument, ConstantRef, mapTree, SizeRef, StateRef, ValueRef, valuesIn } from "../../graph/argument.js";
+import { Graph } from "../../graph/graph.js";
+import { isLayer } from "../../graph/is-layer.js";
+import { isLayerNode, type OpenShape } from "../../graph/node.js";
+import { type GraphParts, stateOf } from "../../graph/parts.js";
+import { structuralParts } from "../../graph/structure.js";
+import { tracedParts } from "../../graph/trace.js";
+import { Embedding } from "../../nn/embedding.js";
 import type { AnyModule } from "../../nn/module.js";
 import { Reparametrized } from "../../nn/reparametrized/reparametrized.js";
+import { scope } from "../../scope.js";
+import { checkShape, type Shape } from "../../shape.js";
+import type { Tensor } from "../../tensor.js";
+import { type BatchShape, shapeAfter } from "./shape-after.js";
 
 /** A class of layers, whatever its constructor takes. */
 export type LayerClass<M> = abstract new (...given: never[]) => M;
@@ -8,12 +21,38 @@ export type LayerClass<M> = abstract new (...given: never[]) => M;
 /** Writes a layer of one class into a graph of another system; returns null for others. */
 export type LayerWriter<Value, Graph> = (layer: AnyModule, x: Value, graph: Graph) => Value | null;
 
+/** An op as it stands in a graph: settings as they were written, values where tensors stood. */
+export interface WrittenOp {
+  readonly args: readonly unknown[];
+  /** The shape of what it gives, the batch first, with names for sizes that grow; null where nobody has run it. */
+  readonly shape: BatchShape | null;
+}
+
+/** Writes an op. */
+export type OpWriter<Graph, Value> = (op: WrittenOp, graph: Graph) => Value;
+
 /** The writer of a class and of subclasses that add nothing but a constructor. */
 export function writerOf<M extends AnyModule, Value, Graph>(
   layerClass: LayerClass<M>,
   write: (module: M, x: Value, graph: Graph) => Value,
 ): LayerWriter<Value, Graph> {
   return (module, x, graph) => (module.is(layerClass) ? write(module, x, graph) : null);
+}
+
+/** What stands in a file that is being written. */
+interface ForeignValue {
+  readonly name: string;
+  readonly shape: readonly unknown[];
+}
+
+/** A file in the making. */
+interface ForeignGraph<Value> {
+  /** The path of the module that is being written, as in `namedModules`. */
+  readonly path: string;
+  /** Writes a part of the network that belongs to a module at a path. */
+  within<T>(path: string, module: AnyModule | null, write: () => T): T;
+  /** A tensor of the network as a value; one that is there already is used again. */
+  tensor(key: string, t: Tensor): Value;
 }
 
 /** What writing needs to know of a format. */
@@ -24,38 +63,143 @@ export interface LayerFormat<Value, Graph> {
   readonly method: string;
   /** What that method adds, by the graph's method of this name: `node`. */
   readonly adds: string;
-  /** Calls that method; undefined where it returns nothing, null of a module that has none. */
-  writeOwn(module: AnyModule, x: Value, graph: Graph): Value | undefined | null;
+  /** Whether a module has that method. */
+  isExportable(module: AnyModule): boolean;
+  /** Calls that method; undefined where it returns nothing. */
+  writeOwn(module: AnyModule, x: Value, graph: Graph): Value | undefined;
+  /** The shape of a value, the batch first. */
+  batchShape(x: Value): BatchShape;
+  /** Writers of layers that are more than one op. */
   readonly layers: readonly LayerWriter<Value, Graph>[];
+  /** Writers of ops, by their names; a layer that is an op is written by its op's. */
+  readonly ops: Readonly<Record<string, OpWriter<Graph, Value>>>;
+}
+
+/** What a format can do with networks. */
+export interface NetworkWriter<Value, Graph> {
+  /** The graph of a network, in which modules that say themselves what they are stay whole. */
+  partsOf(model: AnyModule, examples: () => readonly Tensor[]): GraphParts;
+  /** Writes the nodes of a graph; returns its output: values, or arrays and objects of them. */
+  writeParts(parts: GraphParts, inputs: readonly Value[], graph: Graph): unknown;
+  /** Writes any module of one input and one output. */
+  write(module: AnyModule, x: Value, graph: Graph): Value;
+}
+
+/** Whether an input goes into embeddings alone, which take whole numbers. */
+export function takesIndices({ nodes }: GraphParts, input: number): boolean {
+  const takers = nodes.filter(({ args }) => valuesIn(args).includes(input));
+  return (
+    takers.length > 0 &&
+    takers.every((node) => (isLayerNode(node) ? node.layer.is(Embedding) : node.op === "embedding"))
+  );
+}
+
+/** Sizes of a sample of each input: as given, or as a graph was traced with. @throws ShapeError if there are none, or they are no sizes */
+export function inputShapes(where: string, model: AnyModule, given: Shape | undefined): readonly Shape[] {
+  if (given === undefined && model instanceof Graph && model.inputs.every(({ shape }) => shape !== null)) {
+    return model.inputs.map(({ shape }) => (shape ?? []).slice(1).map((size) => (typeof size === "number" ? size : 1)));
+  }
+  checkShape(where, given as Shape);
+  return [given as Shape];
+}
+
+/** What a size that grows with an input is called in files: `N`, `2N`. */
+export function sizeName({ axis, factor }: SizeRef): string {
+  const name = axis === 0 ? "N" : `size_${axis}`;
+  return factor === 1 ? name : `${factor}${name}`;
+}
+
+function namedShape(shape: OpenShape): BatchShape {
+  return shape.map((size) => (size instanceof SizeRef ? sizeName(size) : (size ?? "unknown")));
 }
 
 /**
- * Makes the function that writes any module: by its own method, by the writer of its class, or, where its weight is computed, with the weight
- * that is computed now. It throws ArgumentError where a class of one's own has no such method, or one that returns no value.
+ * Makes the functions that write networks: each node by its layer's own method, by the writer of its op or its class, or, where its weight is
+ * computed, with the weight that is computed now. They throw ArgumentError where the format has nothing for a layer or an op.
  */
-export function moduleWriter<
-  Value extends { readonly name: string; readonly shape: readonly unknown[] },
-  Graph extends { readonly path: string },
->(format: LayerFormat<Value, Graph>): (module: AnyModule, x: Value, graph: Graph) => Value {
-  const { name, method, adds, layers } = format;
+export function networkWriter<Value extends ForeignValue, Graph extends ForeignGraph<Value>>(
+  format: LayerFormat<Value, Graph>,
+): NetworkWriter<Value, Graph> {
+  const { name, method, adds, layers, ops } = format;
   const where = `${name}(model)`;
-  const titleOf = (module: AnyModule, { path }: Graph): string =>
-    module.constructor.name + (path === "" ? "" : ` at ${path}`);
+  const at = (title: string, { path }: Graph): string => title + (path === "" ? "" : ` at ${path}`);
+  const isOpaque = (module: AnyModule): boolean => format.isExportable(module);
+
+  function partsOf(model: AnyModule, examples: () => readonly Tensor[]): GraphParts {
+    return (
+      structuralParts(model, isOpaque) ?? scope(() => tracedParts(model, [...examples(), { mode: "eval" }], isOpaque))
+    );
+  }
+
+  function writeParts(parts: GraphParts, inputs: readonly Value[], graph: Graph): unknown {
+    const state = stateOf(parts);
+    const values: unknown[] = [...inputs];
+    const root = graph.path;
+    const inside = (path: string): string => (root === "" || path === "" ? root + path : `${root}.${path}`);
+    const resolve = (tree: Argument): unknown =>
+      mapTree(tree, (leaf) => {
+        if (leaf instanceof ValueRef) {
+          return leaf.path.reduce<unknown>(
+            (part, key) => (part as Readonly<Record<string, unknown>>)[key],
+            values[leaf.value],
+          );
+        }
+        if (leaf instanceof StateRef)
+          return graph.within(root, null, () => graph.tensor(leaf.key, state.get(leaf.key) as Tensor));
+        if (leaf instanceof ConstantRef) return graph.tensor(`constant_${leaf.index}`, parts.constants[leaf.index]);
+        return leaf;
+      });
+    for (const node of parts.nodes) {
+      const written = graph.within(inside(node.path), isLayerNode(node) ? node.layer : null, () => {
+        const args = node.args.map(resolve);
+        if (!isLayerNode(node)) return writeOp(node.op, { args, shape: node.shape && namedShape(node.shape) }, graph);
+        if (args.length === 1) return write(node.layer, args[0] as Value, graph);
+        throw new ArgumentError({
+          where,
+          expected: "layers that are given x alone",
+          received: at(`${node.layer} with ${args.length - 1} more`, graph),
+          cure: "Leave out masks and options of forward in the network that is exported.",
+        });
+      });
+      values.push(written);
+    }
+    return resolve(parts.output);
+  }
 
   function write(module: AnyModule, x: Value, graph: Graph): Value {
-    const own = format.writeOwn(module, x, graph);
-    if (own !== null) return checked(own, module, graph);
-    if (module instanceof Reparametrized && module.forward === Reparametrized.prototype.forward)
+    if (format.isExportable(module)) return checked(format.writeOwn(module, x, graph), module, graph);
+    if (module instanceof Reparametrized && module.forward === Reparametrized.prototype.forward) {
       return writePlain(module, x, graph);
+    }
+    const [op, ...settings] = module.asOp() ?? [""];
+    if (Object.hasOwn(ops, op)) {
+      return writeOp(op, { args: [x, ...settings], shape: shapeAfter(module, format.batchShape(x)) }, graph);
+    }
     for (const layer of layers) {
       const y = layer(module, x, graph);
       if (y !== null) return y;
     }
+    if (isLayer(module)) {
+      throw new ArgumentError({
+        where,
+        expected: "layers that the format has",
+        received: at(String(module), graph),
+        cure: `Use another layer, or give a class of your own ${method}(x, graph), which adds its ${adds}s.`,
+      });
+    }
+    const parts = partsOf(module, () => [
+      zeros(format.batchShape(x).map((size, axis) => (axis === 0 ? 2 : Number(size)))),
+    ]);
+    return writeParts(parts, [x], graph) as Value;
+  }
+
+  function writeOp(op: string, written: WrittenOp, graph: Graph): Value {
+    if (Object.hasOwn(ops, op)) return ops[op](written, graph);
     throw new ArgumentError({
       where,
-      expected: `layers of Evenkeel's own, or with a method ${method}(x, graph)`,
-      received: titleOf(module, graph),
-      cure: `Give the class ${method}(x, graph), which adds its ${adds}s.`,
+      expected: `ops of ${Object.keys(ops).join(", ")}`,
+      received: at(op, graph),
+      cure: `Compute it by those, or give its class ${method}(x, graph), which adds its ${adds}s.`,
     });
   }
 
@@ -76,11 +220,11 @@ export function moduleWriter<
     if (typeof y?.name === "string" && Array.isArray(y.shape)) return y;
     throw new ArgumentError({
       where,
-      expected: `${method}(x, graph) of ${titleOf(module, graph)} to return its output`,
+      expected: `${method}(x, graph) of ${at(module.constructor.name, graph)} to return its output`,
       received: String(y),
       cure: `Return what graph.${adds}(…) or graph.apply(…) returns.`,
     });
   }
 
-  return write;
+  return { partsOf, writeParts, write };
 }

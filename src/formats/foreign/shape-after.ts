@@ -10,7 +10,7 @@ import { Tensor } from "../../tensor.js";
 import { type Tracer, withTracer } from "../../tracing.js";
 
 /** Sizes of a value that is written for another system: of the batch, a number or a name, and of a sample. */
-type BatchShape = readonly (number | string)[];
+export type BatchShape = readonly (number | string)[];
 
 /** As many samples as batch statistics need to be no cause for a warning. */
 const batchSamples = 8;

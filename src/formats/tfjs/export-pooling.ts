@@ -1,10 +1,15 @@
-import type { AvgPool2d, MaxPool2d } from "../../nn/pooling.js";
+import type { PoolOptions } from "../../ops/pool2d.js";
 import type { Pair } from "../../ops/windows.js";
 import type { Shape } from "../../shape.js";
 import { pad } from "./export-convolutions.js";
 import { scaled } from "./export-norms.js";
 import type { TfjsValue } from "./tfjs-value.js";
 import type { TfjsWriter } from "./tfjs-writer.js";
+
+interface Pool {
+  readonly kernel: Pair;
+  readonly options: PoolOptions;
+}
 
 type Sizes = readonly [down: number, across: number];
 
@@ -18,7 +23,7 @@ interface Windows {
   readonly counts: Sizes;
 }
 
-function windowsOf({ kernel, options }: MaxPool2d | AvgPool2d, { shape }: TfjsValue, output: Shape): Windows {
+function windowsOf({ kernel, options }: Pool, { shape }: TfjsValue, output: Shape): Windows {
   const both = (pair: Pair): Sizes => (typeof pair === "number" ? [pair, pair] : [pair[0], pair[1]]);
   const [size, stride, before] = [both(kernel), both(options.stride ?? kernel), both(options.padding ?? 0)];
   const counts: Sizes = [output[1], output[2]];
@@ -38,7 +43,7 @@ function windowsOf({ kernel, options }: MaxPool2d | AvgPool2d, { shape }: TfjsVa
   return { config, padding, before, after: [axes[0].after, axes[1].after], counts };
 }
 
-export function exportMaxPool2d(layer: MaxPool2d, x: TfjsValue, graph: TfjsWriter, shape: Shape): TfjsValue {
+export function exportMaxPool2d(layer: Pool, x: TfjsValue, graph: TfjsWriter, shape: Shape): TfjsValue {
   const last = graph.channelsLast(x);
   const { config, padding, before, after } = windowsOf(layer, last, shape);
   const source = padding === null ? padLow(last, before, after, graph) : last;
@@ -58,7 +63,7 @@ function padLow(x: TfjsValue, before: Sizes, after: Sizes, graph: TfjsWriter): T
 
 const lowest = 3e38;
 
-export function exportAvgPool2d(layer: AvgPool2d, x: TfjsValue, graph: TfjsWriter, shape: Shape): TfjsValue {
+export function exportAvgPool2d(layer: Pool, x: TfjsValue, graph: TfjsWriter, shape: Shape): TfjsValue {
   const last = graph.channelsLast(x);
   const { config, padding, before, after, counts } = windowsOf(layer, last, shape);
   const options = { shape, isPositive: x.isPositive };

@@ -1,21 +1,26 @@
 import { noGrad } from "../../autograd.js";
+import { zeros } from "../../create.js";
 import { ArgumentError } from "../../errors.js";
 import { foldBatchNorm } from "../../graph/fold-batch-norm.js";
-import { Embedding } from "../../nn/embedding.js";
 import type { AnyModule, Module } from "../../nn/module.js";
-import { Sequential } from "../../nn/sequential.js";
 import { scope } from "../../scope.js";
-import { checkShape, formatShape, type Shape } from "../../shape.js";
+import { formatShape, type Shape } from "../../shape.js";
 import { evaluating } from "../../train/mode.js";
+import { inputShapes, takesIndices } from "../foreign/layer-writers.js";
 import type { ModelMeta } from "../model-file/save-model.js";
-import { writeLayer } from "./export-layers.js";
+import { tfjsNetworks } from "./export-layers.js";
 import type { TfjsFiles } from "./files.js";
+import type { TfjsValue } from "./tfjs-value.js";
 import { TfjsWriter } from "./tfjs-writer.js";
 
 /** What goes into and comes out of an exported model. */
 export interface TfjsEnds {
-  /** The shape of one input as Evenkeel has it, without the batch: (C, H, W) of images. */
-  readonly inputShape: Shape;
+  /**
+   * The shape of one input as Evenkeel has it, without the batch: (C, H, W) of images.
+   *
+   * @defaultValue the shapes that a `Graph` was traced with
+   */
+  readonly inputShape?: Shape;
   /**
    * Whether channels are the last axis of the model's input and output, as TF.js has it, (N, H, W, C), or the first of a sample, as here.
    *
@@ -41,14 +46,14 @@ const mostAxes = 3;
  *
  * Its axis 0, the batch, is open. Images go in and come out with channels last; inside, weights are brought into that order, those behind a Flatten
  * too, so that nothing is permuted when it runs. Other samples have their axes as here, unless `channelsLast` is given. The input holds float32, or int32
- * where the model begins with an {@link Embedding}. Layers are named after modules (`1.body.0`).
+ * where the model begins with an `Embedding`. Layers are named after modules (`1.body.0`).
  *
  * What TF.js has no layer for is composed of its own layers: groups of a convolution are zeros in a kernel (each channel by itself is a DepthwiseConv2D),
  * group and instance norm are a LayerNormalization over other axes, RMS norm one of x beside −x, padding of pools that TF.js does not have a ZeroPadding2D.
  * Computed weights (`Reparametrized`) are written as they are now. Dropout is left out. A layer in two places is one
  * layer with two calls, so that training in TF.js keeps them one; it is written twice only where its inputs have another number of axes or TF.js would mix
- * its calls up. Classes of one's own take
- * part by a method {@link TfjsExportable.toTfjs}; subclasses of layers that only have a constructor are those layers.
+ * its calls up. Classes of one's own are traced (`trace`) and written op by op, unless they have a method {@link TfjsExportable.toTfjs};
+ * networks of several inputs are traced by you: `exportTfjs(trace(model, a, b))`.
  *
  * @throws ArgumentError if a class has no export, a batch norm has no running statistics, or a sample has more than three axes
  * @throws ShapeError if a layer does not fit the shape of its input
@@ -60,36 +65,50 @@ const mostAxes = 3;
  * ```
  */
 export async function exportTfjs(
-  model: Module,
-  { inputShape, channelsLast, fold = false, meta = {} }: ExportTfjsOptions,
+  model: AnyModule,
+  { inputShape, channelsLast, fold = false, meta = {} }: ExportTfjsOptions = {},
 ): Promise<TfjsFiles> {
   const where = "exportTfjs(model, { inputShape })";
-  checkShape(where, inputShape);
-  if (inputShape.length > mostAxes) {
+  const shapes = inputShapes(where, model, inputShape);
+  const long = shapes.find(({ length }) => length > mostAxes);
+  if (long !== undefined) {
     throw new ArgumentError({
       where,
       expected: `at most ${mostAxes} sizes, since TF.js's norms take no more axes`,
-      received: formatShape(inputShape),
+      received: formatShape(long),
       cure: "Join axes of the input.",
     });
   }
   return evaluating(model, async () => {
-    const written = fold ? foldBatchNorm(model).model : model;
-    const dtype = firstLayer(written) instanceof Embedding ? "int32" : "float32";
+    const written = fold ? foldBatchNorm(model as Module).model : model;
     const lastOf = (shape: Shape): boolean => isChannelsLast(shape, channelsLast);
-    const write = (sharing: boolean): TfjsFiles | null =>
-      new TfjsWriter(writeLayer, sharing).model(written, { shape: inputShape, dtype }, lastOf, meta);
-    const files = scope(() => noGrad(() => write(true) ?? write(false)));
+    const files = scope(() =>
+      noGrad(() => {
+        const parts = tfjsNetworks.partsOf(written, () => shapes.map((shape) => zeros([2, ...shape])));
+        const inputs = shapes.map(
+          (shape, k) => ({ shape, dtype: takesIndices(parts, k) ? "int32" : "float32" }) as const,
+        );
+        const write = (sharing: boolean): TfjsFiles | null => {
+          const writer = new TfjsWriter(tfjsNetworks.write, sharing);
+          const layers = (given: readonly TfjsValue[]) => outputsOf(tfjsNetworks.writeParts(parts, given, writer));
+          return writer.model(written.constructor.name, inputs, layers, lastOf, meta);
+        };
+        return write(true) ?? write(false);
+      }),
+    );
     if (files === null) throw new Error("internal: a network without shared layers has calls in another order");
     return files;
   });
 }
 
+/** The values of what a network returns: one, or those of an array or object in order. */
+function outputsOf(output: unknown): TfjsValue[] {
+  const { name, order } = output as Partial<TfjsValue>;
+  if (typeof name === "string" && order !== undefined) return [output as TfjsValue];
+  return Object.values(output as object).flatMap(outputsOf);
+}
+
 /** Whether samples of a shape have their channels last in TF.js. */
 export function isChannelsLast({ length }: Shape, wanted: boolean | undefined): boolean {
   return length > 1 && (wanted ?? length === mostAxes);
-}
-
-function firstLayer(model: AnyModule): AnyModule {
-  return model instanceof Sequential && model.layers.length > 0 ? firstLayer(model.layers[0]) : model;
 }

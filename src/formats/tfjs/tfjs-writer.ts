@@ -60,7 +60,7 @@ export class TfjsWriter {
   readonly #written = new Map<AnyModule, WrittenLayer[]>();
   readonly #names = new Set<string>();
   /** The visits under way, the innermost last. */
-  readonly #within: { readonly module: AnyModule; readonly path: string }[] = [];
+  readonly #within: { readonly module: AnyModule | null; readonly path: string }[] = [];
 
   /** @internal @param sharing - whether a module in several places is written once */
   constructor(write: WriteModule, sharing = true) {
@@ -83,10 +83,27 @@ export class TfjsWriter {
     const around = this.#within.at(-1)?.module;
     const key = around?.children().find(([, child]) => child === module)?.[0];
     const path = key === undefined ? this.path : this.path === "" ? key : `${this.path}.${key}`;
+    return this.within(path, module, () => this.#write(module, x, this));
+  }
+
+  /** @internal Writes a part of the network that belongs to a module at a path. */
+  within<T>(path: string, module: AnyModule | null, write: () => T): T {
     this.#within.push({ module, path });
-    const y = this.#write(module, x, this);
-    this.#within.pop();
-    return y;
+    try {
+      return write();
+    } finally {
+      this.#within.pop();
+    }
+  }
+
+  /** @internal TF.js has no constants among the inputs of layers. @throws ArgumentError */
+  tensor(key: string): never {
+    throw new ArgumentError({
+      where: "exportTfjs(model)",
+      expected: "parameters and constants inside layers, since layers of TF.js take none as inputs",
+      received: `${key} as the input of an op`,
+      cure: "Use a layer instead, such as Linear or a norm, or give its class toTfjs(x, graph).",
+    });
   }
 
   /**
@@ -130,8 +147,8 @@ export class TfjsWriter {
 
   /** The layers with weights that the module which is being written has by now. */
   #ofModule(): WrittenLayer[] {
-    const module = this.#within.at(-1)?.module;
-    if (module === undefined) return [];
+    const module = this.#within.at(-1)?.module ?? null;
+    if (module === null) return [];
     let own = this.#written.get(module);
     if (own === undefined) {
       own = [];
@@ -183,27 +200,38 @@ export class TfjsWriter {
     return entry;
   }
 
-  /** @internal The whole files of a model; null where layers are shared such that TF.js would take one call for another. @param lastOf - whether channels are the last axis of values of a shape that go in or out */
+  /**
+   * @internal The whole files of a network; null where layers are shared such that TF.js would take one call for another.
+   *
+   * @param write - writes the layers; returns the outputs
+   * @param lastOf - whether channels are the last axis of values of a shape that go in or out
+   */
   model(
-    model: AnyModule,
-    { shape, dtype }: { readonly shape: Shape; readonly dtype: "float32" | "int32" },
+    title: string,
+    inputs: readonly { readonly shape: Shape; readonly dtype: "float32" | "int32" }[],
+    write: (inputs: readonly TfjsValue[]) => readonly TfjsValue[],
     lastOf: (shape: Shape) => boolean,
     meta: object,
   ): TfjsFiles | null {
-    const name = this.#fresh("input");
-    const order = lastOf(shape) ? "channelsLast" : "here";
-    const sizes = order === "here" ? shape : [...shape.slice(1), shape[0]];
-    this.#add("InputLayer", name, { batch_input_shape: [null, ...sizes], dtype, sparse: false }, []);
-    const made = this.apply(model, { name, shape, order, isPositive: false });
-    const ordered = lastOf(made.shape) ? this.channelsLast(made) : this.here(made);
-    // The input itself is no output.
-    const output = ordered.name === name ? this.layer("Activation", [ordered], { activation: "linear" }) : ordered;
+    const given = inputs.map(({ shape, dtype }): TfjsValue => {
+      const name = this.#fresh("input");
+      const order = lastOf(shape) ? "channelsLast" : "here";
+      const sizes = order === "here" ? shape : [...shape.slice(1), shape[0]];
+      this.#add("InputLayer", name, { batch_input_shape: [null, ...sizes], dtype, sparse: false }, []);
+      return { name, shape, order, isPositive: false };
+    });
+    const outputs = write(given).map((made) => {
+      const ordered = lastOf(made.shape) ? this.channelsLast(made) : this.here(made);
+      // An input itself is no output.
+      const isInput = given.some(({ name }) => name === ordered.name);
+      return isInput ? this.layer("Activation", [ordered], { activation: "linear" }) : ordered;
+    });
     if (!keepsCalls(this.#layers)) return null;
     const config = {
-      name: model.constructor.name,
+      name: title,
       layers: this.#layers,
-      input_layers: [[name, 0, 0]],
-      output_layers: [referenceTo(output).slice(0, 3)],
+      input_layers: given.map(({ name }) => [name, 0, 0]),
+      output_layers: outputs.map((output) => referenceTo(output).slice(0, 3)),
     };
     const document = {
       format: "layers-model",

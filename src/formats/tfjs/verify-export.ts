@@ -4,6 +4,7 @@ import { sizeOf } from "../../shape.js";
 import { predict } from "../../train/evaluate.js";
 import type { ModelArray } from "../foreign/arrays.js";
 import { Comparison } from "../foreign/comparison.js";
+import { inputShapes } from "../foreign/layer-writers.js";
 import { randomInputs } from "../foreign/trial-inputs.js";
 import { isChannelsLast, type TfjsEnds } from "./export-tfjs.js";
 import type { TfjsFiles } from "./files.js";
@@ -53,7 +54,8 @@ export async function verifyTfjsExport(
   const network = await openModel(where, tf, files);
   try {
     const [{ dtype }] = network.inputs;
-    const shape = [samples, ...inputShape];
+    const [sample] = inputShapes(where, model, inputShape);
+    const shape = [samples, ...sample];
     const declared = { name: "input", type: dtype, shape };
     const { input } = randomInputs(where, [declared], { input: shape }, { batch: samples, other: 1 });
     const x = tensor(Float32Array.from(input.values), input.shape);

@@ -1,9 +1,11 @@
-import type { RenormLimits } from "../../backend/backend.js";
+import type { RenormLimits, StatisticsView } from "../../backend/backend.js";
 import type { Communicator } from "../../communicator.js";
 import { ArgumentError } from "../../errors.js";
 import { add, mul } from "../../ops/binary.js";
 import { renormFactors } from "../../ops/renorm-factors.js";
 import { type Affine, applyStatistics, standardize } from "../../ops/standardize.js";
+import type { Synchronization } from "../../ops/synchronize.js";
+import { scope } from "../../scope.js";
 import { checkCount } from "../../shape.js";
 import type { Tensor } from "../../tensor.js";
 import type { LayerTraits } from "../layer-traits.js";
@@ -91,7 +93,7 @@ export class BatchRenorm extends RunningNorm implements SynchronizedNorm {
 
   override forward(x: Tensor, options: NormForwardOptions = {}): Tensor {
     return normalizeReal(this, x, options, (real, mask, activation) => {
-      const { running, training } = this;
+      const { running } = this;
       const view = channelView(this, real, this.numFeatures);
       const affine = this.affine(activation);
       const ranks = ranksOf(this);
@@ -105,12 +107,23 @@ export class BatchRenorm extends RunningNorm implements SynchronizedNorm {
       } else {
         if (ranks === null) checkSeveralValues(this, real, view);
         moments = batchMoments(this, real, view, mask, channels, ranks);
-        y = standardize(real, moments, view, training ? this.#corrected(affine, moments) : affine, ranks);
+        y = this.#standardize(real, moments, view, affine, ranks);
       }
       if (takesMoments && moments !== null) running.take(moments, mask !== null);
       moments?.dispose();
       return y;
     });
+  }
+
+  #standardize(
+    x: Tensor,
+    moments: Tensor,
+    view: StatisticsView,
+    affine: Affine,
+    ranks: Synchronization | null,
+  ): Tensor {
+    if (!this.training) return standardize(x, moments, view, affine, ranks);
+    return scope(() => standardize(x, moments, view, this.#corrected(affine, moments), ranks));
   }
 
   /** weight · (r · x̂ + d) + bias as an affine map of x̂. */

@@ -91,6 +91,7 @@ export class GroupNorm extends Norm {
     const { numGroups, numChannels, eps, weight } = this;
     return {
       constructorArguments: [numGroups, numChannels, { eps, affine: weight !== null }],
+      keepsNothing: true,
       fusesRelu: true,
       channels: () => numChannels,
       rank: same,

@@ -73,6 +73,7 @@ export class LayerNorm extends Norm {
     const options = { eps, affine: weight !== null, ...(weight !== null && bias === null ? { bias: false } : {}) };
     return {
       constructorArguments: [normalizedShape, options],
+      keepsNothing: true,
       fusesRelu: true,
       channels: same,
       rank: same,

@@ -3,6 +3,7 @@ import { relu } from "../../ops/activations.js";
 import { applyMask } from "../../ops/apply-mask.js";
 import { add, applyBinary } from "../../ops/binary.js";
 import type { Activation } from "../../ops/standardize.js";
+import { scope } from "../../scope.js";
 import { formatShape } from "../../shape.js";
 import type { Tensor } from "../../tensor.js";
 import { upload } from "../../tensor.js";
@@ -44,13 +45,12 @@ export function normalizeReal(
   }
   if (mask === null) return normalize(x, null, activation);
   checkMask(layer, x, mask);
-  const real = applyMask(x, mask);
-  const normalized = normalize(real, mask, activation);
-  const y = applyMask(normalized, mask);
-  for (const t of [real, normalized]) t.dispose();
-  if (maskedOutput === "zero") return y;
-  const rest = applyMask(x, complementOf(mask));
-  return add(y, activation === "relu" ? relu(rest) : rest);
+  return scope(() => {
+    const y = applyMask(normalize(applyMask(x, mask), mask, activation), mask);
+    if (maskedOutput === "zero") return y;
+    const rest = applyMask(x, complementOf(mask));
+    return add(y, activation === "relu" ? relu(rest) : rest);
+  });
 }
 
 /**

@@ -85,6 +85,7 @@ export class RmsNorm extends Norm {
     const { normalizedShape, channelsFirst, eps, weight } = this;
     return {
       constructorArguments: [normalizedShape, { eps, affine: weight !== null, channelsFirst }],
+      keepsNothing: true,
       fusesRelu: true,
       channels: channelsFirst ? () => normalizedShape[0] : same,
       rank: same,

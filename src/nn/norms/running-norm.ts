@@ -134,6 +134,12 @@ export abstract class RunningNorm extends Norm implements AffineLayer {
     return this.#running.observe(observer);
   }
 
+  /** @internal */
+  override ownTensors(): Tensor[] {
+    const { tensors } = this.#running;
+    return tensors === null ? super.ownTensors() : [...super.ownTensors(), tensors.counters];
+  }
+
   override getExtraState(): RunningNormState | null {
     return this.#running.state;
   }
@@ -161,6 +167,7 @@ export abstract class RunningNorm extends Norm implements AffineLayer {
     const common = { eps, momentum, unbiased, affine: weight !== null, trackRunningStats: runningMean !== null };
     return {
       constructorArguments: [numFeatures, { ...common, ...options }],
+      keepsNothing: true,
       fusesRelu: true,
       channels: () => numFeatures,
       rank: same,

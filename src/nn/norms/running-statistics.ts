@@ -127,6 +127,7 @@ export class RunningStatistics {
     mean.backend.fill(mean.block, mean.size, 0);
     variance.backend.fill(variance.block, variance.size, 1);
     counters.backend.fill(counters.block, 2, 0);
+    markChanged(this.tensors);
   }
 
   observe(observer: (moments: Tensor) => void): () => void {
@@ -151,6 +152,7 @@ export class RunningStatistics {
     const { counters } = this.tensors;
     const [tracked] = counters.dataSync();
     counters.backend.write(counters.block, Float32Array.of(tracked, state.skippedBatches));
+    counters.storage.version++;
   }
 
   /** What a layer normalises with in evaluation. @throws ArgumentError if eps is 0 and a channel has no variance */
@@ -187,6 +189,7 @@ export class RunningStatistics {
     if (isMasked) this.#warnIfEmpty(channelMoments);
     const running = [mean.block, variance.block, counters.block] as const;
     backend.updateRunning(channelMoments.block, numFeatures, ...running, momentum, unbiased);
+    markChanged(this.tensors);
     if (channelMoments !== moments) channelMoments.dispose();
   }
 
@@ -219,6 +222,11 @@ function registerTensors(layer: RunningNorm): RunningTensors {
   const counters = zeros([2]).persist();
   layer.buffer("num_batches_tracked", view("num_batches_tracked", counters, []));
   return { mean, variance, counters };
+}
+
+/** Says that a graph which needs their old values has lost them. */
+function markChanged(tensors: RunningTensors): void {
+  for (const t of Object.values(tensors)) t.storage.version++;
 }
 
 /** Moments of each channel: those given, or the averages over samples where each sample has its own. */

@@ -44,7 +44,7 @@ export abstract class Reparametrized<Layer extends Weighted = Weighted> extends 
 
   /** Applies the layer with the computed weight. @param x - what the layer inside takes */
   override forward(x: Tensor): Tensor {
-    return this.#layer.applyWeight(x, this.computeWeight());
+    return scope(() => this.#layer.applyWeight(x, this.computeWeight()));
   }
 
   /**
@@ -67,6 +67,7 @@ export abstract class Reparametrized<Layer extends Weighted = Weighted> extends 
   protected wrapperTraits(options: object): LayerTraits {
     return {
       constructorArguments: [this.#layer, options],
+      keepsNothing: this.#layer.keepsNothing,
       channels: (channels) => this.#layer.channelsAfter(channels),
       rank: (rank) => this.#layer.rankAfter(rank),
       ...(this.#layer.channelAxis === null ? {} : { channelAxis: this.#layer.channelAxis }),

@@ -72,7 +72,7 @@ export class SpectralNorm<Layer extends Weighted = Weighted> extends Reparametri
       });
     }
     this.weight_orig = layer.weight;
-    const [height, width] = this.#matrix().shape;
+    const [height, width] = scope(() => this.#matrix().shape);
     const random = generator();
     const start = (size: number): Tensor => tensor(Float32Array.from({ length: size }, () => random.normal()));
     this.#u = this.buffer("weight_u", start(height));

@@ -1,25 +1,46 @@
 import { fromBinary } from "@bufbuild/protobuf";
 import {
+  avgPool2d,
   BatchNorm,
   Conv2d,
+  concat,
+  conv1d,
+  conv2d,
+  convTranspose2d,
   Dropout,
+  dropout,
   Embedding,
+  elu,
   Flatten,
+  full,
+  gelu,
+  globalAvgPool2d,
   LayerNorm,
   Linear,
+  leakyRelu,
+  linear,
+  logSoftmax,
   MaxPool2d,
   Module,
+  maxPool2d,
+  ones,
   onWarning,
   predict,
   ReLU,
   Residual,
   relu,
+  relu6,
   resnet,
   Sequential,
   type Shape,
   seed,
+  sigmoid,
+  silu,
+  softmax,
   type Tensor,
+  tanh,
   tensor,
+  trace,
   zeros,
 } from "evenkeel";
 import {
@@ -36,6 +57,7 @@ import * as ort from "onnxruntime-web/wasm";
 import { beforeEach, describe, expect, test } from "vitest";
 import { expectClose, relativeError } from "../../support/close.js";
 import { runOnnx } from "../../support/onnx-runtime.js";
+import { Shared, SqueezeExcite, TwoInputs, UNet } from "../../support/own-networks.js";
 import { randomNetwork, scramble } from "../../support/random-network.js";
 import { normal } from "../../support/seeded.js";
 
@@ -56,6 +78,45 @@ async function both(
   const { output } = await runOnnx(bytes, { input: { shape: x.shape, values: [...x.dataSync()] } });
   const y = await predict(model, x);
   return { actual: output.values, dims: output.dims, expected: y.dataSync(), shape: y.shape };
+}
+
+/** One of each op that stands between layers. */
+class EveryOp extends Module {
+  readonly table = tensor([[1, 2, 3, 4, 5, 6]], { requiresGrad: true });
+  readonly kernel = normal([2, 3, 2, 2], 4);
+  readonly signal = normal([2, 3, 3], 5);
+  readonly up = normal([2, 3, 2, 2], 6);
+  readonly matrix = normal([6, 5], 7);
+
+  override forward(x: Tensor): Tensor {
+    const rows = x.shape[0];
+    const parts = [
+      elu(gelu(silu(relu6(leakyRelu(x, 0.2)))), 0.5).flatten(1),
+      x.mul(x).add(1).sqrt().log().exp().neg().sub(0.5).div(3).pow(2).add(this.table).flatten(1),
+      softmax(x, 1)
+        .add(logSoftmax(x, 2))
+        .add(sigmoid(tanh(x)))
+        .transpose([0, 3, 1, 2])
+        .flatten(1),
+      x
+        .matmul(this.matrix)
+        .slice(1, -1, 2)
+        .sum([1, 2])
+        .add(x.mean([1, 2], { keepDims: true }).max(-1).reshape([rows, 1])),
+      convTranspose2d(conv2d(x, this.kernel, null, { stride: 2, padding: 1 }), this.up, null, { stride: 2 }).flatten(1),
+      conv1d(x.reshape([rows, 3, 24]), this.signal, null, { padding: 1 }).flatten(1),
+      avgPool2d(maxPool2d(x, 2, { stride: 1, padding: 1 }), 2, { padding: 1 }).flatten(1),
+      globalAvgPool2d(x)
+        .add(ones([rows, 3]))
+        .add(full([3], 2))
+        .add(zeros([1, 3]).detach()),
+      linear(x, normal([2, 6], 9), normal([2], 10))
+        .reshape([-1, 24])
+        .slice(0, rows)
+        .flatten(1),
+    ];
+    return concat(parts, 1);
+  }
 }
 
 describe("exportOnnx", () => {
@@ -225,6 +286,41 @@ describe("exportOnnx", () => {
     ]);
   });
 
+  test("classes with a forward of their own are traced, op by op", async () => {
+    onWarning(() => {});
+    const networks: [model: Module, inputShape: Shape][] = [
+      [new UNet(), [1, 8, 8]],
+      [new SqueezeExcite(), [1, 5, 5]],
+      [new Shared(), [4]],
+      [new Sequential(new UNet(), new Flatten(), new Linear(128, 3)), [1, 8, 8]],
+      [new EveryOp(), [3, 4, 6]],
+    ];
+    for (const [model, inputShape] of networks) {
+      scramble(model);
+      for (const opset of [13, 18]) {
+        const { actual, dims, expected, shape } = await both(model, inputShape, { batch: 5, opset });
+        expect(dims).toEqual(shape);
+        expectClose(actual, expected, 1e-4);
+      }
+    }
+  });
+
+  test("a traced network keeps its inputs and outputs", async () => {
+    const graph = trace(new TwoInputs().eval(), normal([2, 3], 1), normal([2, 5], 2));
+    const [a, b] = [normal([4, 3], 3), normal([4, 5], 4)];
+    const array = (t: Tensor) => ({ shape: t.shape, values: [...t.dataSync()] });
+    const { output } = await runOnnx(await exportOnnx(graph), { input: array(a), input_1: array(b) });
+    expectClose(output.values, graph.eval().forward(a, b).dataSync(), 1e-5);
+    class Heads extends Module<[x: Tensor], { sum: Tensor; same: Tensor[] }> {
+      override forward(x: Tensor): { sum: Tensor; same: Tensor[] } {
+        return { sum: x.sum(1), same: [x, x.mul(2)] };
+      }
+    }
+    const outputs = await runOnnx(await exportOnnx(trace(new Heads(), a)), { input: array(a) });
+    expect(Object.keys(outputs)).toEqual(["output_sum", "output_same", "output_same_1"]);
+    expectClose(outputs.output_same_1.values, a.mul(2).dataSync(), 1e-6);
+  });
+
   test("leaves the model as it was: mode, statistics, weights, listeners", async () => {
     const norm = new BatchNorm(2);
     const model = new Sequential(new Linear(2, 2), norm);
@@ -243,7 +339,7 @@ describe("exportOnnx", () => {
   test("says what cannot be written, and what does not fit", async () => {
     class Mystery extends Module {
       override forward(x: Tensor): Tensor {
-        return x;
+        return x.sum().item() > 0 ? x : x.neg();
       }
     }
     class Silent extends Mystery {
@@ -252,8 +348,8 @@ describe("exportOnnx", () => {
       }
     }
     class Odd extends BatchNorm {
-      protected override affine(): never {
-        throw new Error("never");
+      override forward(x: Tensor): Tensor {
+        return dropout(super.forward(x), 0.5);
       }
     }
     const failure = (model: Module, options: Partial<ExportOnnxOptions> = {}): Promise<string> =>
@@ -278,11 +374,11 @@ describe("exportOnnx", () => {
       await failure(new ReLU(), { inputShape: undefined as never }),
     ]).toMatchInlineSnapshot(`
       [
-        "ArgumentError: exportOnnx(model): expected layers of Evenkeel's own, or with a method toOnnx(x, graph), got Mystery at 1.0. Give the class toOnnx(x, graph), which adds its nodes.",
-        "ArgumentError: exportOnnx(model): expected layers of Evenkeel's own, or with a method toOnnx(x, graph), got Mystery. Give the class toOnnx(x, graph), which adds its nodes.",
-        "ArgumentError: exportOnnx(model): expected layers of Evenkeel's own, or with a method toOnnx(x, graph), got Odd at 0. Give the class toOnnx(x, graph), which adds its nodes.",
+        "TraceError: trace(Sequential), dataSync() in 1.0: expected a network whose steps do not depend on values, got a look at the values of sum, shape scalar. Compute with tensors instead of numbers, or put that part into a customOp or after the network.",
+        "TraceError: trace(Mystery), dataSync(): expected a network whose steps do not depend on values, got a look at the values of sum, shape scalar. Compute with tensors instead of numbers, or put that part into a customOp or after the network.",
+        "TraceError: trace(Sequential), dropout() in 0: expected tensors that ops compute, or that are equal in every run, got one made inside forward that differs from run to run. Make it with zeros(), ones() or full(), compute it by ops from the input, register it as a buffer, or hold a layer as a property instead of extending it.",
         "ShapeError: BatchNorm(5).forward(x): expected 5 channels in axis 1, got 4 (shape 1×4). Build the layer with 4 channels, or reshape x.",
-        "ShapeError: Residual().forward(x): expected shapes that broadcast (aligned at the last axis, sizes equal or 1), got 4 and 3. Reshape one of them.",
+        "ShapeError: add in the network: expected shapes that broadcast (aligned at the last axis, sizes equal or 1), got 4 and 3. Reshape one of them.",
         "ArgumentError: exportOnnx(model, { opset }): expected a whole number from 13 to 21, got 12. Leave it out, unless what runs the model needs another.",
         "ArgumentError: exportOnnx(model, { opset }): expected a whole number from 13 to 21, got 17.5. Leave it out, unless what runs the model needs another.",
         "ShapeError: exportOnnx(model, { inputShape }): expected an array of at most 5 sizes, each a whole number of at least 0, got [-1]. Correct the shape, an array such as [2, 3].",

@@ -1,10 +1,8 @@
-import { ELU, GELU, LeakyReLU, ReLU, ReLU6, Sigmoid, SiLU, Softmax, Tanh } from "../../../nn/activations.js";
 import { ConvTranspose2d } from "../../../nn/conv-transpose2d.js";
 import { Conv1d } from "../../../nn/conv1d.js";
 import { Conv2d } from "../../../nn/conv2d.js";
 import { Dropout } from "../../../nn/dropout.js";
 import { Embedding } from "../../../nn/embedding.js";
-import { Flatten } from "../../../nn/flatten.js";
 import { Linear } from "../../../nn/linear.js";
 import type { AnyModule } from "../../../nn/module.js";
 import { BatchNorm } from "../../../nn/norms/batch-norm.js";
@@ -13,15 +11,10 @@ import { GroupNorm } from "../../../nn/norms/group-norm.js";
 import { InstanceNorm } from "../../../nn/norms/instance-norm.js";
 import { LayerNorm } from "../../../nn/norms/layer-norm.js";
 import { RmsNorm } from "../../../nn/norms/rms-norm.js";
-import { AvgPool2d, GlobalAvgPool2d, MaxPool2d } from "../../../nn/pooling.js";
 import type { Weighted } from "../../../nn/reparametrized/weighted.js";
-import { Residual } from "../../../nn/residual.js";
-import { Sequential } from "../../../nn/sequential.js";
-import type { PoolOptions } from "../../../ops/pool2d.js";
-import type { Pair } from "../../../ops/windows.js";
-import { broadcastShapes } from "../../../shape.js";
-import { type LayerClass, type LayerWriter, moduleWriter, writerOf } from "../../foreign/layer-writers.js";
+import { type LayerClass, type LayerWriter, networkWriter, writerOf } from "../../foreign/layer-writers.js";
 import { shapeAfter } from "../../foreign/shape-after.js";
+import { convolutionAttributes } from "./attributes.js";
 import {
   exportBatchNorm,
   exportGroupNorm,
@@ -29,6 +22,7 @@ import {
   exportLayerNorm,
   exportRmsNorm,
 } from "./export-norms.js";
+import { onnxOps } from "./export-ops.js";
 import type { OnnxAttributes, OnnxShape, OnnxValue, OnnxWriter } from "./onnx-writer.js";
 
 /** A module that says itself what it is in ONNX. */
@@ -51,22 +45,7 @@ function layer<M extends AnyModule>(
   return (module, x, graph) => (module.is(layerClass) ? write(module, x, graph, shapeAfter(module, x.shape)) : null);
 }
 
-/** A layer that is one operator. */
-function operator<M extends AnyModule>(
-  layerClass: LayerClass<M>,
-  opType: string,
-  attributesOf: (layer: M) => OnnxAttributes = () => ({}),
-): LayerExport {
-  return layer(layerClass, (module, x, graph, shape) => graph.node(opType, [x], attributesOf(module), { shape }));
-}
-
 const layers: readonly LayerExport[] = [
-  writerOf(Sequential, ({ layers: inside }, x, graph) => inside.reduce((value, one) => graph.apply(one, value), x)),
-  writerOf(Residual, (module, x, graph) => {
-    const { body, shortcut } = module;
-    const sides = [graph.apply(body, x), shortcut === null ? x : graph.apply(shortcut, x)];
-    return graph.node("Add", sides, {}, { shape: sumShape(module, sides) });
-  }),
   layer(Linear, (module, x, graph, shape) => {
     const { weight, bias } = module;
     if (x.shape.length === 2) {
@@ -97,67 +76,34 @@ const layers: readonly LayerExport[] = [
   layer(GroupNorm, exportGroupNorm),
   layer(LayerNorm, exportLayerNorm),
   layer(RmsNorm, exportRmsNorm),
-  operator(MaxPool2d, "MaxPool", ({ kernel, options }) => pooling(kernel, options)),
-  operator(AvgPool2d, "AveragePool", ({ kernel, options }) => ({ ...pooling(kernel, options), count_include_pad: 0 })),
-  layer(GlobalAvgPool2d, (_, x, graph, shape) => {
-    const planes = graph.node("GlobalAveragePool", [x], {}, { shape: [...shape, 1, 1] });
-    return graph.node("Flatten", [planes], { axis: 1 }, { shape });
-  }),
-  operator(Flatten, "Flatten", () => ({ axis: 1 })),
   writerOf(Dropout, (_, x) => x),
   layer(Embedding, ({ weight }, x, graph, shape) => {
     // Whole numbers may be given as such, or have come through other layers as reals.
     const indices = x.type === "int64" ? x : graph.node("Cast", [x], { to: 7 }, { type: "int64" });
     return graph.node("Gather", [graph.parameter("weight", weight), indices], { axis: 0 }, { shape });
   }),
-  operator(ReLU, "Relu"),
-  layer(ReLU6, (_, x, graph) =>
-    graph.node("Clip", [x, graph.constant("min", [], [0]), graph.constant("max", [], [6])]),
-  ),
-  operator(LeakyReLU, "LeakyRelu", ({ negativeSlope }) => ({ alpha: { float: negativeSlope } })),
-  operator(ELU, "Elu", ({ alpha }) => ({ alpha: { float: alpha } })),
-  operator(Sigmoid, "Sigmoid"),
-  operator(Tanh, "Tanh"),
-  operator(Softmax, "Softmax", ({ axis }) => ({ axis })),
-  layer(SiLU, (_, x, graph) => graph.node("Mul", [x, graph.node("Sigmoid", [x])])),
-  layer(GELU, (_, x, graph) => {
-    // x/2 · (1 + erf(x / √2)): an operator of its own only since version 20.
-    const scaled = graph.node("Mul", [x, graph.constant("half", [], [0.5])]);
-    const ratio = graph.node("Div", [x, graph.constant("root", [], [Math.SQRT2])]);
-    const raised = graph.node("Add", [graph.node("Erf", [ratio]), graph.constant("one", [], [1])]);
-    return graph.node("Mul", [scaled, raised]);
-  }),
 ];
 
-/** Writes any module. @throws ArgumentError if it is of a class of one's own that does not say what it is in ONNX */
-export const writeLayer = moduleWriter<OnnxValue, OnnxWriter>({
+/** Writes networks. */
+export const onnxNetworks = networkWriter<OnnxValue, OnnxWriter>({
   name: "exportOnnx",
   method: "toOnnx",
   adds: "node",
-  writeOwn: (module, x, graph) => (isExportable(module) ? (module.toOnnx(x, graph) ?? undefined) : null),
+  isExportable,
+  writeOwn: (module, x, graph) => (isExportable(module) ? module.toOnnx(x, graph) : undefined),
+  batchShape: ({ shape }) => shape,
   layers,
+  ops: onnxOps,
 });
 
 function isExportable(module: AnyModule): module is AnyModule & OnnxExportable {
   return "toOnnx" in module && typeof module.toOnnx === "function";
 }
 
-/** @throws ShapeError if body and shortcut do not fit */
-function sumShape(module: Residual, [body, shortcut]: readonly OnnxValue[]): OnnxShape {
-  const [a, b] = [body, shortcut].map(({ shape }) => shape.slice(1).map(Number));
-  return [body.shape[0], ...broadcastShapes(`${module}.forward(x)`, a, b)];
-}
-
 function weightAndBias({ weight, bias }: Weighted, graph: OnnxWriter): OnnxValue[] {
   return [graph.parameter("weight", weight), ...(bias === null ? [] : [graph.parameter("bias", bias)])];
 }
 
-function convolution({ weight, stride, padding, dilation, groups }: Conv2d | ConvTranspose2d) {
-  const kernel = weight.shape.slice(2);
-  return { kernel_shape: kernel, strides: stride, pads: [...padding, ...padding], dilations: dilation, group: groups };
-}
-
-function pooling(kernel: Pair, { stride = kernel, padding = 0 }: PoolOptions) {
-  const both = (pair: Pair): readonly number[] => (typeof pair === "number" ? [pair, pair] : pair);
-  return { kernel_shape: both(kernel), strides: both(stride), pads: [...both(padding), ...both(padding)] };
+function convolution({ weight, stride, padding, dilation, groups }: Conv2d | ConvTranspose2d): OnnxAttributes {
+  return convolutionAttributes(weight.shape.slice(2), { stride, padding, dilation, groups }, 2);
 }

@@ -1,21 +1,24 @@
 import { noGrad } from "../../../autograd.js";
+import { zeros } from "../../../create.js";
 import { ArgumentError } from "../../../errors.js";
+import { isPlainObject } from "../../../graph/argument.js";
 import { foldBatchNorm } from "../../../graph/fold-batch-norm.js";
-import { Embedding } from "../../../nn/embedding.js";
 import { type AnyModule, Module } from "../../../nn/module.js";
-import { Sequential } from "../../../nn/sequential.js";
 import { scope } from "../../../scope.js";
-import { checkShape, type Shape } from "../../../shape.js";
+import type { Shape } from "../../../shape.js";
 import { evaluating } from "../../../train/mode.js";
+import { inputShapes, takesIndices } from "../../foreign/layer-writers.js";
 import type { ModelMeta } from "../../model-file/save-model.js";
 import { Codec } from "../file/codec.js";
-import { writeLayer } from "./export-layers.js";
-import { OnnxWriter } from "./onnx-writer.js";
+import { onnxNetworks } from "./export-layers.js";
+import { type OnnxValue, OnnxWriter } from "./onnx-writer.js";
 
 /** Options of {@link exportOnnx}. */
 export interface ExportOnnxOptions {
-  /** The shape of one input, without the batch: (C, H, W) of images. */
-  readonly inputShape: Shape;
+  /**
+   * The shape of one input, without the batch: (C, H, W) of images. @defaultValue the shapes that a `Graph` was traced with
+   */
+  readonly inputShape?: Shape;
   /** Whether batch norms are first made part of the layers beside them: {@link foldBatchNorm}. @defaultValue false */
   readonly fold?: boolean;
   /** The version of ONNX's operators, 13 to 21. @defaultValue 17, which every onnxruntime since 1.12 (2022) runs */
@@ -30,39 +33,58 @@ const opsets = [13, 21] as const;
 /**
  * A model as an .onnx file, as it is in evaluation mode.
  *
- * Its input is called `input`, its output `output`, and axis 0 of both, the batch, has any size `N`. The input holds float32, or int64 where the
- * model begins with an {@link Embedding}. Nodes are named after modules (`1.body.0/Conv`), constants as in the state dict (`1.body.0.weight`),
+ * Its input is called `input`, its output `output`, and axis 0 of both, the batch, has any size `N`. Several inputs of a traced network are
+ * `input`, `input_1`, …; several outputs `output`, `output_1`, …, or `output_` and the key where `forward` returns an object. The input holds float32, or int64 where the
+ * model begins with an `Embedding`. Nodes are named after modules (`1.body.0/Conv`), constants as in the state dict (`1.body.0.weight`),
  * and every value has its shape.
  *
  * Norms with running statistics become BatchNormalization, others InstanceNormalization and LayerNormalization (from opset 17; before it, and RMS norm
  * always, mean, square and root), group norm an InstanceNormalization of the groups. A batch norm without running statistics takes those of the batch
- * there too. Computed weights (`Reparametrized`) are written as they are now. Dropout is left out. Classes of one's own take part by a method
- * {@link OnnxExportable.toOnnx}; subclasses of layers that only have a constructor are those layers.
+ * there too. Computed weights (`Reparametrized`) are written as they are now. Dropout is left out. Classes of one's own are traced
+ * (`trace`) and written op by op, unless they have a method {@link OnnxExportable.toOnnx}; networks of several inputs are traced by you:
+ * `exportOnnx(trace(model, a, b))`.
  *
  * @throws ArgumentError if a class has no export, or an option is out of range
  * @throws ShapeError if a layer does not fit the shape of its input
  * @throws MissingPackageError if onnx-buf or @bufbuild/protobuf is not installed
  */
 export async function exportOnnx(
-  model: Module,
-  { inputShape, fold = false, opset = 17, meta = {} }: ExportOnnxOptions,
+  model: AnyModule,
+  { inputShape, fold = false, opset = 17, meta = {} }: ExportOnnxOptions = {},
 ): Promise<Uint8Array> {
   const where = "exportOnnx(model, { inputShape })";
   checkModule(model);
-  checkShape(where, inputShape);
+  const shapes = inputShapes(where, model, inputShape);
   checkOpset(opset);
   const codec = await Codec.load(where);
   return evaluating(model, async () => {
-    const written = fold ? foldBatchNorm(model).model : model;
-    const writer = new OnnxWriter(codec, opset, writeLayer);
-    const type = firstLayer(written) instanceof Embedding ? "int64" : "float32";
-    const input = { name: "input", shape: ["N", ...inputShape], type } as const;
-    return codec.write(scope(() => noGrad(() => writer.model(written, input, meta))));
+    const written = fold ? foldBatchNorm(model as Module).model : model;
+    const writer = new OnnxWriter(codec, opset, onnxNetworks.write);
+    return codec.write(
+      scope(() =>
+        noGrad(() => {
+          const parts = onnxNetworks.partsOf(written, () => shapes.map((shape) => zeros([2, ...shape])));
+          const inputs = shapes.map((shape, k): OnnxValue => {
+            const type = takesIndices(parts, k) ? "int64" : "float32";
+            return { name: k === 0 ? "input" : `input_${k}`, shape: ["N", ...shape], type };
+          });
+          const write = (): [string, OnnxValue][] => namedOutputs(onnxNetworks.writeParts(parts, inputs, writer));
+          return writer.model(written.constructor.name, inputs, write, meta);
+        }),
+      ),
+    );
   });
 }
 
-function firstLayer(model: AnyModule): AnyModule {
-  return model instanceof Sequential && model.layers.length > 0 ? firstLayer(model.layers[0]) : model;
+/** Outputs with their names in the file: a tensor, or those of an array or object. */
+function namedOutputs(output: unknown): [name: string, value: OnnxValue][] {
+  if (isPlainObject(output) && typeof output["name"] === "string" && Array.isArray(output["shape"])) {
+    return [["output", output as unknown as OnnxValue]];
+  }
+  const members = Object.entries(output as object).flatMap(([key, member]) =>
+    namedOutputs(member).map(([name, value]): [string, OnnxValue] => [name.replace("output", `output_${key}`), value]),
+  );
+  return Array.isArray(output) && members.length > 0 ? [["output", members[0][1]], ...members.slice(1)] : members;
 }
 
 function checkModule(model: unknown): void {

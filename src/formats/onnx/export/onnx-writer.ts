@@ -1,4 +1,5 @@
 import { ArgumentError } from "../../../errors.js";
+import type { SizeRef } from "../../../graph/argument.js";
 import type { AnyModule } from "../../../nn/module.js";
 import type { Shape } from "../../../shape.js";
 import type { Tensor } from "../../../tensor.js";
@@ -45,7 +46,8 @@ export class OnnxWriter {
   readonly #values = new Map<string, OnnxValue>();
   readonly #names = new Set(["input", "output"]);
   readonly #parameters = new Map<Tensor, OnnxValue>();
-  readonly #within: { readonly module: AnyModule; readonly path: string }[] = [];
+  readonly #within: { readonly module: AnyModule | null; readonly path: string }[] = [];
+  #inputs: readonly OnnxValue[] = [];
 
   /** @internal */
   constructor(codec: Codec, opset: number, write: WriteModule) {
@@ -68,10 +70,37 @@ export class OnnxWriter {
   apply(module: AnyModule, x: OnnxValue): OnnxValue {
     const around = this.#within.at(-1)?.module;
     const key = around?.children().find(([, child]) => child === module)?.[0];
-    this.#within.push({ module, path: key === undefined ? this.path : join(this.path, key) });
-    const y = this.#write(module, x, this);
-    this.#within.pop();
-    return y;
+    const path = key === undefined ? this.path : join(this.path, key);
+    return this.within(path, module, () => this.#write(module, x, this));
+  }
+
+  /** @internal Writes a part of the network that belongs to a module at a path. */
+  within<T>(path: string, module: AnyModule | null, write: () => T): T {
+    this.#within.push({ module, path });
+    try {
+      return write();
+    } finally {
+      this.#within.pop();
+    }
+  }
+
+  /** @internal A tensor of the network as a constant. */
+  tensor(key: string, t: Tensor): OnnxValue {
+    return this.parameter(key, t);
+  }
+
+  /** @internal Sizes as a list of whole numbers; those that grow with the first input are computed from its shape when the model runs. */
+  sizes(key: string, sizes: readonly (number | SizeRef)[]): OnnxValue {
+    const fixed = sizes.filter((size): size is number => typeof size === "number");
+    if (fixed.length === sizes.length) return this.constant(key, [sizes.length], fixed, "int64");
+    const parts = sizes.map((size) => {
+      if (typeof size === "number") return this.constant(key, [1], [size], "int64");
+      const shape = this.node("Shape", [this.#inputs[0]], {}, { shape: [this.#inputs[0].shape.length], type: "int64" });
+      const axis = this.constant("axis", [1], [size.axis], "int64");
+      const one = this.node("Gather", [shape, axis], { axis: 0 }, { shape: [1], type: "int64" });
+      return size.factor === 1 ? one : this.node("Mul", [one, this.constant("factor", [1], [size.factor], "int64")]);
+    });
+    return this.node("Concat", parts, { axis: 0 }, { shape: [sizes.length], type: "int64" });
   }
 
   /**
@@ -129,13 +158,29 @@ export class OnnxWriter {
     return name;
   }
 
-  /** @internal The whole file of a model with an input; entries of `meta` are JSON there. */
-  model(model: AnyModule, input: OnnxValue, meta: Readonly<Record<string, unknown>>): ModelProto {
-    const made = this.apply(model, input);
-    // The input itself, or a constant, needs a node to become the output.
-    const last = this.#values.has(made.name) ? made : this.node("Identity", [made]);
-    this.#values.delete(last.name);
-    const rename = (name: string): string => (name === last.name ? "output" : name);
+  /**
+   * @internal The whole file of a network; entries of `meta` are JSON there.
+   *
+   * @param title - what the graph is called
+   * @param write - writes the nodes; returns the outputs by their names
+   */
+  model(
+    title: string,
+    inputs: readonly OnnxValue[],
+    write: () => readonly (readonly [name: string, value: OnnxValue])[],
+    meta: Readonly<Record<string, unknown>>,
+  ): ModelProto {
+    this.#inputs = inputs;
+    for (const { name } of inputs) this.#names.add(name);
+    const names = new Map<string, string>();
+    const outputs = write().map(([name, made]) => {
+      // An input, a constant, or what is an output already needs a node to become one.
+      const last = this.#values.has(made.name) ? made : this.node("Identity", [made]);
+      this.#values.delete(last.name);
+      names.set(last.name, this.#freshOutput(name));
+      return { ...last, name: names.get(last.name) ?? name };
+    });
+    const rename = (name: string): string => names.get(name) ?? name;
     for (const node of this.#nodes) {
       node.input = node.input.map(rename);
       node.output = node.output.map(rename);
@@ -146,17 +191,22 @@ export class OnnxWriter {
       producerName: "evenkeel",
       producerVersion: version,
       graph: {
-        name: model.constructor.name,
+        name: title,
         node: this.#nodes,
         initializer: this.#initializers,
-        input: [this.#info(input)],
-        output: [this.#info({ ...last, name: "output" })],
+        input: inputs.map((input) => this.#info(input)),
+        output: outputs.map((output) => this.#info(output)),
         valueInfo: [...this.#values.values()].map((value) => this.#info(value)),
       },
       metadataProps: Object.entries(meta)
         .filter(([, value]) => value !== undefined)
         .map(([key, value]) => ({ key, value: JSON.stringify(value) })),
     });
+  }
+
+  /** The names of outputs are kept free from the start. */
+  #freshOutput(name: string): string {
+    return name === "output" ? name : this.#fresh(name);
   }
 
   #info({ name, shape, type }: OnnxValue): ValueInfoProto {
