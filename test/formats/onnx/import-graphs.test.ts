@@ -363,6 +363,39 @@ describe("importOnnx of graphs", () => {
     expect((await predict(model, x)).shape).toEqual([5, 4, 36]);
   });
 
+  test("means of planes stay planes where something else reads them, or their shape", async () => {
+    const pool: NodeParts = ["GlobalAveragePool", ["x"], ["p"]];
+    const silu: NodeParts[] = [pool, ["Sigmoid", ["p"], ["s"]], ["Mul", ["p", "s"], ["m"]], ["Flatten", ["m"], ["f"]]];
+    const cases: NodeParts[][] = [
+      [...silu, ["Unsqueeze", ["f", "axes"], ["u"]], ["Mul", ["x", "p"], ["v"]], ["Add", ["u", "v"], ["y"]]],
+      [
+        pool,
+        ["Shape", ["p"], ["h"]],
+        ["Flatten", ["p"], ["f"]],
+        ["Reshape", ["f", "h"], ["q"]],
+        ["Add", ["q", "x"], ["y"]],
+      ],
+    ];
+    for (const nodes of cases) {
+      const constants = { axes: list(2, 3) };
+      await expectAsOnnxruntime({ inputs: image, outputs: ["y"], nodes, constants }, { x: [3, 4, 6, 6] });
+    }
+    const old: NodeParts[] = [
+      pool,
+      ["Shape", ["p"], ["h"]],
+      ["Gather", ["h", "zero"], ["n"]],
+      ["Unsqueeze", ["n", "first"], ["b"]],
+      ["Concat", ["b", "rest"], ["to"], { axis: 0 }],
+      ["Reshape", ["p", "to"], ["y"]],
+    ];
+    const constants = { zero: { shape: [], values: [0], type: "int64" }, first: list(0), rest: list(-1) } as const;
+    const model = await expectAsOnnxruntime(
+      { inputs: image, outputs: ["y"], nodes: old, constants },
+      { x: [3, 4, 6, 6] },
+    );
+    expect(String(model)).toBe("Sequential(GlobalAvgPool2d())");
+  });
+
   test("a batch that the file has in the middle of a shape is the only one", async () => {
     const parts: ModelParts = {
       inputs: { x: [2, 4, 6] },
@@ -374,7 +407,9 @@ describe("importOnnx of graphs", () => {
       constants: { s: list(4, 2, 3, -1) },
     };
     const model = await expectAsOnnxruntime(parts, { x: [2, 4, 6] });
-    expect(() => model.forward(tensor(new Float32Array(72), [3, 4, 6]))).toThrowErrorMatchingInlineSnapshot(`[ShapeError: Graph.forward(...inputs), input 0: expected 2×4×6, got 3×4×6. Pass the shape it was traced with, or trace it again with freeAxes for axes that vary.]`);
+    expect(() => model.forward(tensor(new Float32Array(72), [3, 4, 6]))).toThrowErrorMatchingInlineSnapshot(
+      `[ShapeError: Graph.forward(...inputs), input 0: expected 2×4×6, got 3×4×6. Pass the shape it was traced with, or trace it again with freeAxes for axes that vary.]`,
+    );
   });
 
   const single: readonly (readonly [

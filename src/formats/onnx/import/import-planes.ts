@@ -1,6 +1,6 @@
 import { intOf, intsOf, isOp } from "../file/attributes.js";
 import type { NodeProto } from "../file/codec.js";
-import { dataReaders } from "../graph/closed-region.js";
+import { dataReaders, nodesBetween } from "../graph/closed-region.js";
 import type { Graph } from "../graph/graph.js";
 import { activationOf } from "./import-activations.js";
 import { targetOf } from "./import-sizes.js";
@@ -34,9 +34,11 @@ export function planesBehind(
     if (graph.isOutput(value) || graph.isReadInside(value)) return null;
     const readers = dataReaders(graph, value);
     const [next] = readers;
+    if (!graph.readersOf(value).every((reader) => readers.includes(reader) || takesBatch(reader, graph))) return null;
     if (readers.length > 1) {
       const activation = activationOf(value, graph);
-      if (activation === null) return null;
+      const inside = activation && nodesBetween(graph, value, activation.output);
+      if (activation === null || !readers.every((reader) => inside?.has(reader))) return null;
       value = activation.output;
       continue;
     }
@@ -51,6 +53,23 @@ export function planesBehind(
     [value] = next.output;
   }
   return null;
+}
+
+/** Whether of a shape only the number of samples is taken, which rows have as planes have it. */
+function takesBatch(shape: NodeProto, graph: Graph): boolean {
+  const [output] = shape.output;
+  if (!isOp(shape, "Shape") || shape.attribute.length > 0 || graph.isOutput(output)) return false;
+  const is = (name: string | undefined, wanted: number): boolean => {
+    const values = graph.constant(name ?? "");
+    return typeof values !== "string" && values.data.every((value) => value === wanted);
+  };
+  return graph
+    .readersOf(output)
+    .every(
+      (node) =>
+        (isOp(node, "Gather") && is(node.input[1], 0)) ||
+        (isOp(node, "Slice") && is(node.input[1], 0) && is(node.input[2], 1)),
+    );
 }
 
 /** The outputs of a Conv that is a product at each place; null if it is none. */

@@ -33,6 +33,8 @@ export const operators: Readonly<Record<string, Operator>> = {
   HardSigmoid: (at) => hardSigmoid(at, floatOf(at.node, "alpha", 0.2), floatOf(at.node, "beta", 0.5)),
   HardSwish: (at) => at.op("mul", at.input(0), hardSigmoid(at, 1 / 6, 0.5)),
   PRelu: (at) => {
+    // Before version 7 a slope was one for each channel, whatever its shape.
+    if (at.graph.model.opset < 7) throw at.refuse("slopes as before opset 7");
     const below = at.op("mul", at.op("relu", at.op("neg", at.input(0))), at.input(1));
     return at.op("sub", at.op("relu", at.input(0)), below);
   },
@@ -106,7 +108,8 @@ function importMean(at: ImportStep, axes: readonly number[], keepDims: boolean):
   if (axes.length === 0) return at.input(0);
   const arePlanes = at.rank(0) === 4 && [...axes].sort().join() === "2,3";
   if (arePlanes) {
-    const channels = at.shape(0)?.[1];
+    const [batch = null, channels = null] = at.shape(0) ?? [];
+    if (keepDims) shapes.set(node.output[0], [batch, channels, 1, 1]);
     const planes = keepDims ? planesBehind(node, typeof channels === "number" ? channels : null, graph, shapes) : null;
     if (planes !== null) {
       for (const product of planes.products) state.products.add(product);
