@@ -11,6 +11,7 @@ export type NodeParts = readonly [
   inputs: readonly string[],
   outputs: readonly string[],
   attributes?: Attributes,
+  name?: string,
 ];
 
 /** Constants: shape and values; without values, seeded normal deviates. */
@@ -40,6 +41,8 @@ export interface ModelParts extends GraphParts {
   readonly opset?: number;
   /** @defaultValue 8 */
   readonly ir?: number;
+  /** Constants that are listed among the inputs too. @defaultValue none, and all before IR version 4 */
+  readonly listed?: readonly string[];
   /** Whether constants are initializers or Constant nodes. @defaultValue "initializer" */
   readonly constantsAs?: "initializer" | "node";
   /** @defaultValue "float32" */
@@ -88,7 +91,7 @@ export function onnxModel(parts: ModelParts): Uint8Array {
 }
 
 function graphOf(parts: GraphParts, model: ModelParts): MessageInitShape<typeof GraphProtoSchema> {
-  const { type = "float32", constantsAs = "initializer", ir = 8 } = model;
+  const { type = "float32", constantsAs = "initializer", ir = 8, listed = [] } = model;
   const { nodes, inputs = {}, outputs, constants = {}, types = {} } = parts;
   const typeOf = (name: string): number => elementTypes[types[name] ?? type];
   const tensors = Object.entries(constants).map(([name, constant], k) => tensorOf(name, constant, type, k));
@@ -102,15 +105,17 @@ function graphOf(parts: GraphParts, model: ModelParts): MessageInitShape<typeof 
     name: "graph",
     input: [
       ...Object.entries(inputs).map(([name, shape]) => info(name, typeOf(name), shape)),
-      ...(isOld ? tensors.map((value) => info(value.name, value.dataType, value.dims.map(Number))) : []),
+      ...tensors
+        .filter(({ name }) => isOld || listed.includes(name))
+        .map((value) => info(value.name, value.dataType, value.dims.map(Number))),
     ],
     output: outputs.map((name) => info(name, typeOf(name))),
     initializer: constantsAs === "initializer" ? tensors : [],
     node: [
       ...(constantsAs === "node" ? asNodes : []),
-      ...nodes.map(([opType, input, output, attributes = {}]) => ({
+      ...nodes.map(([opType, input, output, attributes = {}, name = `${opType}_${output[0]}`]) => ({
         opType,
-        name: `${opType}_${output[0]}`,
+        name,
         input: [...input],
         output: [...output],
         attribute: Object.entries(attributes).map(([name, value]) => attributeOf(name, value, model)),

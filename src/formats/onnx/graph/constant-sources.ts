@@ -20,7 +20,8 @@ export function sourceOf(graph: Graph, name: string, passes = mostPasses): Const
   if (passes === 0) return `more than ${mostPasses} nodes pass it on`;
   const tensor = graph.initializerOf(name);
   if (tensor !== undefined) {
-    const isDefault = graph.isListed(name) && graph.model.proto.irVersion >= 4n;
+    const { initializersAreConstant, proto } = graph.model;
+    const isDefault = graph.isListed(name) && proto.irVersion >= 4n && !initializersAreConstant;
     return isDefault ? "whoever runs the model may replace it, since it is also an input" : tensor;
   }
   const maker = graph.makerOf(name);

@@ -23,14 +23,17 @@ export class OnnxModel {
   readonly main: Graph;
   /** The bodies of functions that the model brings, to be looked at but not edited. */
   readonly functions: readonly Graph[];
+  /** Whether initializers that are listed among the inputs are constants all the same. */
+  readonly initializersAreConstant: boolean;
   readonly #bytes: Uint8Array;
   #names: Set<string> | null = null;
   /** How often each base of a fresh name was tried. */
   readonly #tried = new Map<string, number>();
   readonly #budget: FileBudget;
 
-  private constructor(where: string, codec: Codec, bytes: Uint8Array, files: ExternalFiles) {
+  private constructor(where: string, codec: Codec, bytes: Uint8Array, files: ExternalFiles, areConstant: boolean) {
     this.where = where;
+    this.initializersAreConstant = areConstant;
     this.codec = codec;
     this.files = files;
     this.#bytes = bytes;
@@ -54,11 +57,17 @@ export class OnnxModel {
    * Reads a model.
    *
    * @param files - where it keeps tensors outside itself
+   * @param areConstant - see {@link OnnxModel.initializersAreConstant}
    * @throws FormatError if it is none, or its graph makes no sense
    * @throws MissingPackageError if onnx-buf is not installed
    */
-  static async read(where: string, bytes: Uint8Array, files: ExternalFiles = {}): Promise<OnnxModel> {
-    return new OnnxModel(where, await Codec.load(where), bytes, files);
+  static async read(
+    where: string,
+    bytes: Uint8Array,
+    files: ExternalFiles = {},
+    areConstant = false,
+  ): Promise<OnnxModel> {
+    return new OnnxModel(where, await Codec.load(where), bytes, files, areConstant);
   }
 
   /** Every graph, the main one first, each before those inside it. */

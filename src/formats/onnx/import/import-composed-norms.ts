@@ -11,26 +11,26 @@ import type { TensorValues } from "../file/tensor-values.js";
 import { epsOf } from "../graph/batch-norm-node.js";
 import { axesButChannels } from "../graph/batch-statistics.js";
 import type { Graph } from "../graph/graph.js";
-import type { Ranks } from "../graph/ranks.js";
 import { targetOf } from "./import-sizes.js";
 import { type ImportedLayer, rounded, withState } from "./imported-layer.js";
+import type { ValueShapes } from "./value-shapes.js";
 
 /**
  * The norm that nodes compose beginning at a value: (x − mean) / √(mean of squares + eps) · weight + bias over some axes, as layer norms are
  * exported before version 17 and RMS norms before 23, or an instance norm of x reshaped to its groups, as group norms are. Null if there is none.
  */
-export function composedNormOf(value: string, graph: Graph, ranks: Ranks): ImportedLayer | null {
-  return groupNorm(value, graph, ranks) ?? standardized(value, graph, ranks);
+export function composedNormOf(value: string, graph: Graph, shapes: ValueShapes): ImportedLayer | null {
+  return groupNorm(value, graph, shapes) ?? standardized(value, graph, shapes);
 }
 
-function groupNorm(value: string, graph: Graph, ranks: Ranks): ImportedLayer | null {
+function groupNorm(value: string, graph: Graph, shapes: ValueShapes): ImportedLayer | null {
   const grouping = graph.readersOf(value).find((node) => isOp(node, "Reshape") && node.input[0] === value);
   const norm = grouping && onlyReader(grouping, graph);
   const back = norm && onlyReader(norm, graph);
   if (grouping === undefined || !isPresent(norm, "InstanceNormalization") || !isPresent(back, "Reshape")) return null;
-  const rank = ranks.get(value);
-  const [samples, groups, ...others] = targetOf(grouping, graph, ranks) ?? [];
-  const size = targetOf(back, graph, ranks);
+  const rank = shapes.rank(value);
+  const [samples, groups, ...others] = targetOf(grouping, graph, shapes) ?? [];
+  const size = targetOf(back, graph, shapes);
   const isPlain = [1, 2].every((input) => {
     const values = graph.constant(norm.input[input] ?? "");
     return typeof values !== "string" && values.data.every((one) => one === 2 - input);
@@ -45,7 +45,7 @@ function groupNorm(value: string, graph: Graph, ranks: Ranks): ImportedLayer | n
   return finished(layer, norm, affine, graph);
 }
 
-function standardized(value: string, graph: Graph, ranks: Ranks): ImportedLayer | null {
+function standardized(value: string, graph: Graph, shapes: ValueShapes): ImportedLayer | null {
   const readers = graph.readersOf(value);
   const mean = readers.find((node) => isOp(node, "ReduceMean"));
   const centred = readers.find(
@@ -58,13 +58,13 @@ function standardized(value: string, graph: Graph, ranks: Ranks): ImportedLayer 
   const root = raised && onlyReader(raised, graph);
   if (!isPresent(average, "ReduceMean") || !isPresent(raised, "Add") || !isPresent(root, "Sqrt")) return null;
   const eps = graph.constant(raised.input.find((name) => name !== average.output[0]) ?? "");
-  const axes = axesOf(average, graph, ranks);
+  const axes = axesOf(average, graph, shapes);
   if (typeof eps === "string" || eps.data.length !== 1 || axes === null) return null;
-  if (centred !== undefined && mean !== undefined && String(axesOf(mean, graph, ranks)) !== String(axes)) return null;
+  if (centred !== undefined && mean !== undefined && String(axesOf(mean, graph, shapes)) !== String(axes)) return null;
   const last = quotient(from, root, graph);
   if (last === null) return null;
   const affine = affineAfter(last.output[0], graph);
-  const layer = normOver(axes, ranks.get(value), rounded(eps.data[0]), affine, centred === undefined);
+  const layer = normOver(axes, shapes.rank(value), rounded(eps.data[0]), affine, centred === undefined);
   return layer === null ? null : finished(layer, last, affine, graph);
 }
 
@@ -161,8 +161,8 @@ function isSquare(node: NodeProto, x: string, graph: Graph): boolean {
 }
 
 /** The axes of a ReduceMean that keeps them as sizes of 1, in order. */
-function axesOf(node: NodeProto, graph: Graph, ranks: Ranks): number[] | null {
-  const rank = ranks.get(node.input[0]);
+function axesOf(node: NodeProto, graph: Graph, shapes: ValueShapes): number[] | null {
+  const rank = shapes.rank(node.input[0]);
   const given = intsOf(node, "axes") ?? graph.constant(node.input[1] ?? "");
   if (typeof given === "string" || rank === undefined || intOf(node, "keepdims", 1) === 0) return null;
   const list = "data" in given ? [...given.data] : given;

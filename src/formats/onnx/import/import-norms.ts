@@ -8,11 +8,14 @@ import { floatOf, intOf } from "../file/attributes.js";
 import type { NodeProto } from "../file/codec.js";
 import { epsOf, isTraining, parameterOf } from "../graph/batch-norm-node.js";
 import type { Graph } from "../graph/graph.js";
-import type { Ranks } from "../graph/ranks.js";
 import { rounded, unsupported, valuesOf, withState } from "./imported-layer.js";
+import type { ValueShapes } from "./value-shapes.js";
 
 export function importBatchNorm(node: NodeProto, graph: Graph): Module {
-  if (isTraining(node, graph.model.opset)) throw unsupported(node, graph, "training mode: repair the model first");
+  if (isTraining(node, graph.model.opset)) throw unsupported(node, "training mode: repair the model first");
+  if (graph.model.opset < 9 && intOf(node, "spatial", 1) === 0) {
+    throw unsupported(node, "statistics for each position (spatial = 0)");
+  }
   const state: Record<string, Float64Array> = {};
   for (const [key, name] of [
     ["weight", "weight"],
@@ -21,7 +24,7 @@ export function importBatchNorm(node: NodeProto, graph: Graph): Module {
     ["running_var", "variance"],
   ] as const) {
     const values = parameterOf(graph, node, name);
-    if (typeof values === "string") throw unsupported(node, graph, `a ${name} that is not known: ${values}`);
+    if (typeof values === "string") throw unsupported(node, `a ${name} that is not known: ${values}`);
     state[key] = values.data;
   }
   // As here, ONNX's momentum weighs the old value.
@@ -37,27 +40,31 @@ export function importInstanceNorm(node: NodeProto, graph: Graph): Module {
 export function importGroupNorm(node: NodeProto, graph: Graph): Module {
   const [weight, bias] = [valuesOf(node, graph, 1).data, valuesOf(node, graph, 2).data];
   const groups = intOf(node, "num_groups", 0);
-  if (graph.model.opset < 21) throw unsupported(node, graph, "a weight for each group, as before opset 21");
+  if (graph.model.opset < 21) throw unsupported(node, "a weight for each group, as before opset 21");
   return withState(new GroupNorm(groups, weight.length, { eps: rounded(epsOf(node)) }), { weight, bias });
 }
 
-export function importLayerNorm(node: NodeProto, graph: Graph, ranks: Ranks): Module {
-  const { shape, weight } = lastAxes(node, graph, ranks);
+export function importLayerNorm(node: NodeProto, graph: Graph, shapes: ValueShapes): Module {
+  const { shape, weight } = lastAxes(node, graph, shapes);
   const bias = node.input[2] ? valuesOf(node, graph, 2).data : new Float64Array(weight.length);
   return withState(new LayerNorm(shape, { eps: rounded(epsOf(node)) }), { weight, bias });
 }
 
-export function importRmsNorm(node: NodeProto, graph: Graph, ranks: Ranks): Module {
-  const { shape, weight } = lastAxes(node, graph, ranks);
+export function importRmsNorm(node: NodeProto, graph: Graph, shapes: ValueShapes): Module {
+  const { shape, weight } = lastAxes(node, graph, shapes);
   return withState(new RmsNorm(shape, { eps: rounded(epsOf(node)) }), { weight });
 }
 
 /** The sizes of the axes over which a node normalises, which are those of its weight. */
-function lastAxes(node: NodeProto, graph: Graph, ranks: Ranks): { shape: readonly number[]; weight: Float64Array } {
+function lastAxes(
+  node: NodeProto,
+  graph: Graph,
+  shapes: ValueShapes,
+): { shape: readonly number[]; weight: Float64Array } {
   const { shape, data } = valuesOf(node, graph, 1);
   const axis = intOf(node, "axis", -1);
-  const rank = ranks.get(node.input[0]);
+  const rank = shapes.rank(node.input[0]);
   const count = axis < 0 ? -axis : rank === undefined ? null : rank - axis;
   if (count === shape.length) return { shape, weight: data };
-  throw unsupported(node, graph, `axis ${axis} with a weight of rank ${shape.length}`);
+  throw unsupported(node, `axis ${axis} with a weight of rank ${shape.length}`);
 }

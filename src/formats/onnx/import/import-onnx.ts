@@ -1,72 +1,150 @@
 import { FormatError } from "../../../errors.js";
+import { SizeRef, ValueRef } from "../../../graph/argument.js";
+import { Graph } from "../../../graph/graph.js";
+import type { OpenShape } from "../../../graph/node.js";
+import type { GraphInput } from "../../../graph/parts.js";
 import type { Sequential } from "../../../nn/sequential.js";
+import type { DeclaredInput } from "../../foreign/arrays.js";
 import type { ModelMeta } from "../../model-file/save-model.js";
 import { printable } from "../file/attributes.js";
-import type { ExternalFiles } from "../file/tensor-values.js";
+import { type ElementType, type ExternalFiles, isFloat } from "../file/tensor-values.js";
 import { declaredInputs } from "../graph/declared-inputs.js";
 import { OnnxModel } from "../graph/onnx-model.js";
-import { NetworkBuilder } from "./network-builder.js";
+import { GraphBuilder } from "./graph-builder.js";
+import { GraphImporter } from "./graph-importer.js";
+import { ImportState } from "./import-step.js";
+import { batchSize, isBatch, type Size } from "./open-shapes.js";
+import { rowOfLayers } from "./row-of-layers.js";
+import { ValueShapes } from "./value-shapes.js";
 
 /** Options of {@link importOnnx}. */
 export interface ImportOnnxOptions {
   /** Files in which the model keeps tensors outside itself, by the name it gives them. @defaultValue none */
   readonly files?: ExternalFiles;
+  /**
+   * Takes initializers for constants though the file lists them among its inputs, so that whoever runs it may replace them, as PyTorch 1.2
+   * and many converters write it. @defaultValue false
+   */
+  readonly initializersAreConstant?: boolean;
 }
 
 /** A network made of an ONNX model. */
 export interface ImportedOnnx {
-  /** A `Sequential` with `Residual`s in it, with the file's weights and statistics, in training mode as every new model. */
-  readonly model: Sequential;
+  /**
+   * The network with the file's weights and statistics, in training mode as every new model: a `Sequential` with `Residual`s in it where that
+   * is all that the file has, else a {@link Graph}. It takes the inputs in the order of the file. It returns a tensor, or an object of tensors
+   * by the names of the outputs where there are several.
+   */
+  readonly model: Sequential | Graph;
   /** What the file says besides; `inputShape` too, where the input's sizes are known. */
   readonly meta: ModelMeta;
-  /** The node behind each layer, by its path: its name, or its output's. */
+  /** The ONNX node behind each layer of a `Sequential`, by its path, or behind each node of a {@link Graph}: its name, or its output's. */
   readonly nodes: Readonly<Record<string, string>>;
 }
 
 /**
- * A network of Evenkeel's layers made of an ONNX model, to be trained on: with its norms frozen (`freezeNorms`), recalibrated or
- * converted. It has to be a row of layers, in which rows of layers that start at one value and end in one Add may stand: LeNet, VGG, ResNet,
- * MobileNetV2.
+ * Imports an ONNX model as a network to train on: with its norms frozen (`freezeNorms`), recalibrated or converted. The model may be any
+ * directed acyclic graph of the operators below, with several inputs and outputs. The batch stays open.
  *
- * Operators: Conv (1-D and 2-D, in groups, with a Pad of zeros before it), ConvTranspose (2-D), Gemm, MatMul with a constant Add behind it,
- * BatchNormalization (in inference form: its momentum weighs the old value, as here), InstanceNormalization, LayerNormalization, GroupNormalization (of
- * version 21) and RMSNormalization, also composed of other operators as exporters write them, Relu, LeakyRelu, Elu, Gelu, Sigmoid, Tanh, Softmax, Clip
- * from 0 to 6 and other nodes that compute one of these or x·sigmoid(x) together, MaxPool, AveragePool, GlobalAveragePool, ReduceMean of planes,
- * Flatten, Reshape to (N, features) by constants or by shapes, Dropout, Identity, and Add of two branches. Numbers become float32.
+ * - Layers, where all inputs but the first are constant: Conv (1-D and 2-D, in groups, with a Pad of zeros before it), ConvTranspose (2-D),
+ *   Gemm, MatMul (with a constant Add behind it), BatchNormalization (in inference form: its momentum weighs the old value, as here),
+ *   InstanceNormalization, LayerNormalization, GroupNormalization (of version 21), RMSNormalization, Relu, LeakyRelu, Elu, Gelu, Sigmoid,
+ *   Tanh, Softmax, MaxPool, AveragePool, Flatten, Dropout. Norms and activations are also found where several nodes compute them.
+ * - Ops: Add, Sub, Mul, Div, Pow, Sum, Neg, Exp, Log, Sqrt, Reciprocal, Gemm and MatMul of two values, Concat, Split, Slice, Transpose,
+ *   Reshape, Flatten, Squeeze, Unsqueeze, ReduceSum, ReduceMean, ReduceMax, GlobalAveragePool, LogSoftmax, Identity.
+ *
+ * Initializers with axes become parameters; scalars and Constant nodes stay constants. Nodes that share all their weights become one layer.
+ * Numbers become float32.
  *
  * @param bytes - an .onnx file; not changed
- * @throws FormatError if it is no ONNX model, or has an operator or attribute that no layer here has, naming the node
+ * @throws FormatError if it is no ONNX model, or has operators or attributes that no layer or op here has, naming every such node
  * @throws MissingPackageError if onnx-buf or @bufbuild/protobuf is not installed
  */
-export async function importOnnx(bytes: Uint8Array, { files }: ImportOnnxOptions = {}): Promise<ImportedOnnx> {
-  const onnx = await OnnxModel.read("importOnnx(bytes)", bytes, files);
-  const { main, proto } = onnx;
+export async function importOnnx(
+  bytes: Uint8Array,
+  { files, initializersAreConstant = false }: ImportOnnxOptions = {},
+): Promise<ImportedOnnx> {
+  const onnx = await OnnxModel.read("importOnnx(bytes)", bytes, files, initializersAreConstant);
+  const { main, proto, where } = onnx;
   const inputs = declaredInputs(onnx);
-  const outputs = proto.graph?.output ?? [];
-  if (inputs.length !== 1 || outputs.length !== 1) {
+  const names = (proto.graph?.output ?? []).map(({ name }) => name);
+  if (inputs.length === 0 || names.length === 0) {
+    const received = `${inputs.length} and ${names.length}`;
+    const cure = "Export the model with the values that it takes and returns.";
+    throw new FormatError({ where, expected: "a model of at least one input and one output", received, cure });
+  }
+  const whole = inputs.find(({ type }) => !isFloat(type as ElementType));
+  if (whole !== undefined) {
     throw new FormatError({
-      where: onnx.where,
-      expected: "a model of one input and one output",
-      received: `${inputs.length} and ${outputs.length}`,
-      cure: "Take out the others.",
+      where,
+      expected: "inputs that hold real numbers",
+      received: `${printable(whole.name)} of ${whole.type}`,
+      cure: "Export the part of the model behind what reads it.",
     });
   }
-  const [{ name, shape }] = inputs;
-  const [batch, ...sizes] = shape;
-  const builder = new NetworkBuilder(main, typeof batch === "number" ? batch : null);
-  const model = builder.build(name);
+  const shapes = new ValueShapes(main, declaredBatch(inputs));
+  const state = new ImportState(main, shapes, new GraphBuilder(openShapes(inputs)));
+  for (const [k, { name }] of inputs.entries()) state.bind(name, new ValueRef(k));
+  const values = new GraphImporter(state).outputs(names);
+  const unmade = names.find((_, k) => !(values[k] instanceof ValueRef));
+  if (unmade !== undefined) {
+    const received = `${printable(unmade)}, which is constant`;
+    throw new FormatError({
+      where,
+      expected: "outputs that depend on inputs",
+      received,
+      cure: "Take out this output.",
+    });
+  }
+  const output = names.length === 1 ? values[0] : Object.fromEntries(names.map((name, k) => [name, values[k]]));
+  const { sources } = state.builder;
+  const { inputs: open, ...others } = state.builder.parts(output);
+  const parts = { ...others, inputs: shapes.isBatchFixed ? open.map((input) => withBatch(input, shapes)) : open };
+  const row = rowOfLayers(parts);
+  const model = row?.model ?? new Graph(parts);
+  const titles =
+    row === null
+      ? parts.nodes.map((node) => [node.name, node] as const)
+      : row.model.namedModules().map(([path, module]) => [path, row.nodes.get(module)] as const);
   const said = proto.metadataProps.map(({ key, value }) => [key, parse(value)] as const);
-  const isKnown = sizes.length > 0 && sizes.every((size) => Number(size) > 0);
+  const [, ...sizes] = inputs[0].shape;
+  const isKnown = inputs.length === 1 && sizes.length > 0 && sizes.every((size) => Number(size) > 0);
   return {
     model,
     meta: { ...(isKnown ? { inputShape: sizes.map(Number) } : {}), ...Object.fromEntries(said) },
     nodes: Object.fromEntries(
-      model.namedModules().flatMap(([path, module]) => {
-        const node = builder.nodes.get(module);
-        return node === undefined ? [] : [[path, printable(node.name === "" ? (node.output[0] ?? "") : node.name)]];
+      titles.flatMap(([path, node]) => {
+        const source = node && sources.get(node);
+        return source === undefined ? [] : [[path, printable(source.name === "" ? source.output[0] : source.name)]];
       }),
     ),
   };
+}
+
+/** How many samples the first input declares; null where it leaves that open. */
+function declaredBatch([{ shape }]: readonly DeclaredInput[]): number | null {
+  return typeof shape[0] === "number" ? shape[0] : null;
+}
+
+/** An input for the declared number of samples alone. */
+function withBatch({ shape }: GraphInput, { declaredBatch }: ValueShapes): GraphInput {
+  return { shape: shape?.map((size) => (isBatch(size) ? declaredBatch : size)) ?? null };
+}
+
+/**
+ * The shapes of inputs with the batch open: the first axis of the first, and of others that have the same size there. Other sizes are those
+ * that the file has.
+ */
+function openShapes(inputs: readonly DeclaredInput[]): (OpenShape | null)[] {
+  const [{ shape: first }] = inputs;
+  return inputs.map(({ shape }, k) => {
+    if (shape.length === 0) return null;
+    return shape.map((size, axis): Size => {
+      if (axis === 0 && size === first[0]) return batchSize;
+      if (typeof size === "number") return size;
+      return k === 0 ? new SizeRef(axis, 1) : null;
+    });
+  });
 }
 
 /** JSON, as {@link exportOnnx} writes it, or the text of another program. */

@@ -1,11 +1,9 @@
 import { sizeOf } from "../../../shape.js";
-import { intOf, isOp, isStandard } from "../file/attributes.js";
+import { isOp, isStandard } from "../file/attributes.js";
 import type { NodeProto } from "../file/codec.js";
 import type { Graph } from "../graph/graph.js";
-import type { Ranks } from "../graph/ranks.js";
-
-/** A size that nodes work out: a number, as many as there are samples, or one that is not known here. */
-export type Size = number | "batch" | "unknown";
+import { dividedBy, type Size, times } from "./open-shapes.js";
+import type { ValueShapes } from "./value-shapes.js";
 
 /** So many nodes may work out a shape, and so many sizes may there be. */
 const mostNodes = 50;
@@ -19,7 +17,7 @@ interface Sizes {
 /**
  * The sizes that a value holds which nodes compute of shapes, as exporters write `x.view(x.size(0), -1)` and `pad(x, …)`. Null if it is anything else.
  */
-export function sizesOf(graph: Graph, ranks: Ranks, name: string): readonly Size[] | null {
+export function sizesOf(graph: Graph, shapes: ValueShapes, name: string): readonly Size[] | null {
   let left = mostNodes;
 
   function of(value: string): Sizes | null {
@@ -36,7 +34,7 @@ export function sizesOf(graph: Graph, ranks: Ranks, name: string): readonly Size
         ? makers[maker.opType]
         : undefined;
     if (maker === undefined || make === undefined) return null;
-    if (isOp(maker, "Shape")) return shapeOf(maker, graph, ranks);
+    if (isOp(maker, "Shape")) return shapeOf(maker, graph, shapes);
     const inputs: Sizes[] = [];
     for (const input of maker.input) {
       const sizes = input === "" ? { shape: [], values: [] } : of(input);
@@ -50,15 +48,16 @@ export function sizesOf(graph: Graph, ranks: Ranks, name: string): readonly Size
   return of(name)?.values ?? null;
 }
 
-/** The shape of a constant, or of a value whose first axis is the batch. */
-function shapeOf(node: NodeProto, graph: Graph, ranks: Ranks): Sizes | null {
+/** The shape of a constant, or of a value; before version 15 all of it. */
+function shapeOf(node: NodeProto, graph: Graph, shapes: ValueShapes): Sizes | null {
   const [input] = node.input;
   const constant = graph.isConstant(input) ? graph.constant(input) : "";
-  const rank = ranks.get(input);
   if (node.attribute.length > 0) return null;
   if (typeof constant !== "string") return row(constant.shape);
-  if (rank === undefined || rank === 0) return null;
-  return row(["batch", ...new Array<Size>(rank - 1).fill("unknown")]);
+  const shape = shapes.get(input);
+  if (shape !== null) return row(shape);
+  const rank = shapes.rank(input);
+  return rank === undefined ? null : row(new Array<Size>(rank).fill(null));
 }
 
 function row(values: readonly Size[]): Sizes {
@@ -69,31 +68,30 @@ type Maker = (inputs: readonly Sizes[], node: NodeProto) => Sizes | null;
 
 const passOn: Maker = ([x]) => x;
 const arithmetic =
-  (f: (a: number, b: number) => number): Maker =>
+  (f: (a: Size, b: Size) => Size): Maker =>
   ([a, b]) => {
-    const [x, y] = [a.values[0], b.values[0]];
     if (a.values.length !== 1 || b.values.length !== 1) return null;
-    return { shape: a.shape, values: [typeof x === "number" && typeof y === "number" ? f(x, y) : "unknown"] };
+    return { shape: a.shape, values: [f(a.values[0], b.values[0])] };
   };
+const ofNumbers = (f: (a: number, b: number) => number): Maker =>
+  arithmetic((a, b) => (typeof a === "number" && typeof b === "number" ? f(a, b) : null));
 
 /** What operators make of sizes; lists of them along axis 0 alone. */
 const makers: Readonly<Record<string, Maker>> = {
   Shape: () => null,
   Identity: passOn,
   Cast: passOn,
-  Add: arithmetic((a, b) => a + b),
-  Sub: arithmetic((a, b) => a - b),
-  Mul: arithmetic((a, b) => a * b),
-  Div: arithmetic((a, b) => Math.trunc(a / b)),
+  Add: ofNumbers((a, b) => a + b),
+  Sub: ofNumbers((a, b) => a - b),
+  Mul: arithmetic(times),
+  Div: arithmetic((a, b) => (typeof a === "number" && typeof b === "number" ? Math.trunc(a / b) : dividedBy(a, b))),
   Squeeze: ([{ values }]) => (values.length === 1 ? { shape: [], values } : null),
   Unsqueeze: ([{ values }]) => (values.length === 1 ? row(values) : null),
   Concat: (inputs) =>
     inputs.every(({ shape }) => shape.length === 1) ? row(inputs.flatMap(({ values }) => values)) : null,
   Gather: ([{ shape, values }, indices]) => {
     if (shape.length !== 1) return null;
-    const taken = indices.values.map(
-      (index) => (typeof index === "number" ? values.at(index) : undefined) ?? "unknown",
-    );
+    const taken = indices.values.map((index) => (typeof index === "number" ? values.at(index) : undefined) ?? null);
     return { shape: indices.shape, values: taken };
   },
   ConstantOfShape: ([{ values }], node) => {
@@ -134,16 +132,8 @@ const makers: Readonly<Record<string, Maker>> = {
   },
 };
 
-/** Whether a Reshape keeps samples apart and joins all else: to (N, features). @param batch - how many samples the model declares, if it does */
-export function isFlattening(node: NodeProto, graph: Graph, ranks: Ranks, batch: number | null): boolean {
-  const sizes = targetOf(node, graph, ranks);
-  if (sizes?.length !== 2 || intOf(node, "allowzero", 0) !== 0) return false;
-  const [first, second] = sizes;
-  return first === "batch" || first === 0 || first === -1 || second === -1 || first === batch;
-}
-
 /** The sizes that a Reshape brings values to; before version 5 they were an attribute. */
-export function targetOf(node: NodeProto, graph: Graph, ranks: Ranks): readonly Size[] | null {
+export function targetOf(node: NodeProto, graph: Graph, shapes: ValueShapes): readonly Size[] | null {
   const own = node.attribute.find(({ name }) => name === "shape")?.ints;
-  return own === undefined ? sizesOf(graph, ranks, node.input[1] ?? "") : own.map(Number);
+  return own === undefined ? sizesOf(graph, shapes, node.input[1] ?? "") : own.map(Number);
 }

@@ -1,0 +1,108 @@
+import { type Argument, ConstantRef, StateRef, ValueRef } from "../../../graph/argument.js";
+import { Branch } from "../../../graph/branch.js";
+import { findOp, type NetworkNode, type OpenShape } from "../../../graph/node.js";
+import type { GraphParts } from "../../../graph/parts.js";
+import type { AnyModule } from "../../../nn/module.js";
+import type { Tensor } from "../../../tensor.js";
+import { printable } from "../file/attributes.js";
+import type { NodeProto } from "../file/codec.js";
+import { shapeAfterLayer } from "./layer-shapes.js";
+import { shapeAfterOp } from "./op-shapes.js";
+
+/** Collects the parts of a graph, with names from an ONNX file. */
+export class GraphBuilder {
+  /** The ONNX node behind each node of the graph. */
+  readonly sources = new Map<NetworkNode, NodeProto>();
+  readonly #inputs: readonly (OpenShape | null)[];
+  readonly #nodes: NetworkNode[] = [];
+  readonly #constants: Tensor[] = [];
+  readonly #branch = new Branch();
+  readonly #paths = new Map<AnyModule, string>();
+  readonly #state = new Map<string, Tensor>();
+  readonly #used = new Map<string, number>();
+
+  constructor(inputs: readonly (OpenShape | null)[]) {
+    this.#inputs = inputs;
+  }
+
+  /** The shape of an argument; null where it is not known. */
+  shapeOf(argument: Argument): OpenShape | null {
+    if (argument instanceof ValueRef) {
+      const { value } = argument;
+      return this.#inputs[value] ?? this.#nodes[value - this.#inputs.length]?.shape ?? null;
+    }
+    if (argument instanceof StateRef) return this.#state.get(argument.key)?.shape ?? null;
+    if (argument instanceof ConstantRef) return this.#constants[argument.index].shape;
+    return [];
+  }
+
+  /** A layer at work; one that was at work before stays one layer. */
+  layer(source: NodeProto, layer: AnyModule, x: Argument): ValueRef {
+    const name = this.#unique(nameOf(source));
+    const path = this.#paths.get(layer) ?? name;
+    if (!this.#paths.has(layer)) {
+      this.#paths.set(layer, path);
+      this.#branch.place(path, layer);
+    }
+    return this.#push(source, { ...common(name, path, [x], shapeAfterLayer(layer, this.shapeOf(x))), layer });
+  }
+
+  /** An op at work, by its name in the table of ops. */
+  op(source: NodeProto, op: string, args: readonly Argument[]): ValueRef {
+    const run = findOp(op);
+    if (run === undefined) throw new Error(`internal: there is no op ${op}`);
+    const shape = shapeAfterOp(op, args, (argument) => this.shapeOf(argument));
+    return this.#push(source, { ...common(this.#unique(nameOf(source)), "", args, shape), op, run });
+  }
+
+  parameter(name: string, t: Tensor): StateRef {
+    t.requiresGrad = true;
+    const key = this.#unique(keyOf(name));
+    this.#state.set(key, t);
+    this.#branch.placeTensor(key, t);
+    return new StateRef(key);
+  }
+
+  constant(t: Tensor): ConstantRef {
+    return new ConstantRef(this.#constants.push(t) - 1);
+  }
+
+  parts(output: Argument): GraphParts {
+    return {
+      inputs: this.#inputs.map((shape) => ({ shape })),
+      nodes: this.#nodes,
+      output,
+      constants: this.#constants,
+      names: this.#branch,
+      trains: true,
+    };
+  }
+
+  #push(source: NodeProto, node: NetworkNode): ValueRef {
+    this.sources.set(node, source);
+    return new ValueRef(this.#inputs.length + this.#nodes.push(node) - 1);
+  }
+
+  #unique(name: string): string {
+    const count = (this.#used.get(name) ?? 0) + 1;
+    this.#used.set(name, count);
+    return count === 1 ? name : this.#unique(`${name}_${count}`);
+  }
+}
+
+function common(name: string, path: string, args: readonly Argument[], shape: OpenShape | null) {
+  return { name, path, args, gradient: true, shape };
+}
+
+/** What an ONNX node is called: its name, or its output's. */
+export function nameOf({ name, output }: NodeProto): string {
+  return keyOf(name === "" ? (output[0] ?? "") : name);
+}
+
+/** A name as a key of a state dict, in which a dot would begin a sub-module. */
+function keyOf(name: string): string {
+  const key = printable(name)
+    .replace(/^[/_]+/, "")
+    .replaceAll(".", "_");
+  return key === "" ? "node" : key;
+}

@@ -1,0 +1,131 @@
+import type { Argument } from "../../../graph/argument.js";
+import { isStandard, printable } from "../file/attributes.js";
+import type { NodeProto } from "../file/codec.js";
+import { dataReaders, nodesBetween } from "../graph/closed-region.js";
+import type { Graph } from "../graph/graph.js";
+import { activationOf } from "./import-activations.js";
+import { composedNormOf } from "./import-composed-norms.js";
+import { layers } from "./import-layers.js";
+import { type ImportState, ImportStep, UnknownInput } from "./import-step.js";
+import { faultsOf, ofNode, Unsupported, unsupported } from "./imported-layer.js";
+import { operators, readsSettings } from "./operators.js";
+
+/** So many nodes may read a value that several of them make a layer of. */
+const mostReaders = 8;
+
+/** Goes along a graph in topological order, and makes layers and ops of its nodes. */
+export class GraphImporter {
+  readonly #state: ImportState;
+  readonly #graph: Graph;
+  readonly #faults: Unsupported[] = [];
+  /** Values at which layers of several nodes were looked for. */
+  readonly #seen = new Set<string>();
+
+  constructor(state: ImportState) {
+    this.#state = state;
+    this.#graph = state.graph;
+  }
+
+  /** What stands for the outputs. @throws FormatError naming every node for which nothing does */
+  outputs(names: readonly string[]): Argument[] {
+    const needed = neededNodes(this.#graph, names);
+    for (const node of inOrder(this.#graph)) {
+      if (needed.has(node) && !this.#state.done.has(node)) this.#attempt(node);
+    }
+    if (this.#faults.length > 0) throw faultsOf(this.#graph.model.where, this.#faults);
+    return names.map((name) => this.#state.values.get(name) ?? null);
+  }
+
+  #attempt(node: NodeProto): void {
+    try {
+      this.#import(node);
+    } catch (fault) {
+      if (!(fault instanceof Unsupported || fault instanceof UnknownInput)) throw fault;
+      if (fault instanceof Unsupported) this.#faults.push(fault);
+      for (const name of node.output) this.#state.bind(name, null);
+    }
+  }
+
+  #import(node: NodeProto): void {
+    const state = this.#state;
+    const graph = this.#graph;
+    const [output, ...others] = node.output;
+    if (graph.isConstant(output ?? "")) return;
+    for (const name of node.input) this.#compose(name);
+    if (state.done.has(node)) return;
+    const operator = isStandard(node) && Object.hasOwn(operators, node.opType) ? operators[node.opType] : undefined;
+    if (operator === undefined) throw unsupported(node, "an operator that no layer or op here is");
+    const at = new ImportStep(node, state);
+    const made = state.passes.has(node) ? at.input(0) : ofNode(node, () => operator(at));
+    const results: readonly Argument[] = node.opType === "Split" ? (made as readonly Argument[]) : [made as Argument];
+    if (!state.done.has(node)) for (const [k, result] of results.entries()) state.bind(node.output[k], result);
+    const stray = others
+      .slice(results.length - 1)
+      .find((name) => name !== "" && (graph.readerCount(name) > 0 || graph.isOutput(name)));
+    if (stray !== undefined) throw unsupported(node, `${printable(stray)}, a further output that is used`);
+  }
+
+  /** Nodes that begin at a value and are one layer together become that layer. */
+  #compose(value: string): void {
+    const graph = this.#graph;
+    const x = this.#state.values.get(value);
+    if (x === undefined || x === null || this.#seen.has(value)) return;
+    this.#seen.add(value);
+    if (graph.readerCount(value) > mostReaders) return;
+    const readers = dataReaders(graph, value);
+    if (
+      readers.length === 0 ||
+      (readers.length === 1 && isStandard(readers[0]) && Object.hasOwn(layers, readers[0].opType))
+    )
+      return;
+    const composed = ofNode(
+      readers[0],
+      () => composedNormOf(value, graph, this.#state.shapes) ?? activationOf(value, graph),
+    );
+    const inside = composed === null ? null : nodesBetween(graph, value, composed.output);
+    if (composed === null || inside === null) return;
+    for (const node of inside) this.#state.done.add(node);
+    this.#state.bind(
+      composed.output,
+      new ImportStep(composed.node, this.#state).layer(null, () => composed.layer, x),
+    );
+  }
+}
+
+/** The nodes that outputs are computed by, without those that only work out settings. */
+function neededNodes(graph: Graph, outputs: readonly string[]): ReadonlySet<NodeProto> {
+  const needed = new Set<NodeProto>();
+  const waiting = [...outputs];
+  for (let name = waiting.pop(); name !== undefined; name = waiting.pop()) {
+    const node = graph.makerOf(name);
+    if (node === undefined || needed.has(node)) continue;
+    needed.add(node);
+    const isFirstOnly = isStandard(node) && readsSettings.has(node.opType);
+    for (const input of isFirstOnly ? node.input.slice(0, 1) : node.input) waiting.push(input);
+  }
+  return needed;
+}
+
+/** The nodes, each behind those whose values it reads; in the order of the file, as far as that is one. */
+function inOrder(graph: Graph): NodeProto[] {
+  const order: NodeProto[] = [];
+  const entered = new Set<NodeProto>();
+  for (const first of graph.nodes) {
+    const stack: [node: NodeProto, next: number][] = entered.has(first) ? [] : [[first, 0]];
+    entered.add(first);
+    for (let top = stack.at(-1); top !== undefined; top = stack.at(-1)) {
+      const [node, next] = top;
+      if (next === node.input.length) {
+        order.push(node);
+        stack.pop();
+        continue;
+      }
+      top[1]++;
+      const maker = graph.makerOf(node.input[next]);
+      if (maker === undefined || entered.has(maker)) continue;
+      entered.add(maker);
+      stack.push([maker, 0]);
+    }
+  }
+  return order;
+}

@@ -1,0 +1,166 @@
+import { tensor } from "../../../create.js";
+import type { Argument, ValueRef } from "../../../graph/argument.js";
+import type { OpenShape } from "../../../graph/node.js";
+import type { AnyModule } from "../../../nn/module.js";
+import { intOf, intsOf, isOp } from "../file/attributes.js";
+import type { NodeProto } from "../file/codec.js";
+import type { TensorValues } from "../file/tensor-values.js";
+import type { Graph } from "../graph/graph.js";
+import type { GraphBuilder } from "./graph-builder.js";
+import { sizesOf } from "./import-sizes.js";
+import { notConstant, unsupported, valuesOf } from "./imported-layer.js";
+import type { ValueShapes } from "./value-shapes.js";
+
+/** Thrown where an input is the output of a node that was refused: one fault is told once. */
+export class UnknownInput extends Error {}
+
+/** What is known while a graph is imported. */
+export class ImportState {
+  readonly graph: Graph;
+  readonly shapes: ValueShapes;
+  readonly builder: GraphBuilder;
+  /** What stands for each value of the file by now; null for outputs of nodes that were refused. */
+  readonly values = new Map<string, Argument | null>();
+  /** Nodes that are imported, alone or as a part of others. */
+  readonly done = new Set<NodeProto>();
+  /** Convs of planes that are held as rows, (N, C) for (N, C, 1, 1). */
+  readonly products = new Set<NodeProto>();
+  /** Nodes that would make rows of these. */
+  readonly passes = new Set<NodeProto>();
+  /** Layers with parameters, by what they are made of: nodes that share all of it are one layer. */
+  readonly layers = new Map<string, AnyModule>();
+
+  constructor(graph: Graph, shapes: ValueShapes, builder: GraphBuilder) {
+    this.graph = graph;
+    this.shapes = shapes;
+    this.builder = builder;
+  }
+
+  /** Remembers what stands for a value of the file. */
+  bind(name: string, value: Argument | null): void {
+    this.values.set(name, value);
+    if (value !== null) this.shapes.set(name, this.builder.shapeOf(value));
+  }
+}
+
+/** To make a layer takes as long as reading so many numbers, one with parameters as so many more. */
+const layerWork = 1000;
+const parametersWork = 5000;
+
+/** A node that is being imported: what its operator's row reads and adds. */
+export class ImportStep {
+  readonly node: NodeProto;
+  readonly state: ImportState;
+
+  constructor(node: NodeProto, state: ImportState) {
+    this.node = node;
+    this.state = state;
+  }
+
+  get graph(): Graph {
+    return this.state.graph;
+  }
+
+  get shapes(): ValueShapes {
+    return this.state.shapes;
+  }
+
+  /** An input: a value, or a constant as a parameter of the graph or as a number. */
+  input(k: number): Argument {
+    const name = this.node.input[k] ?? "";
+    if (name === "") throw this.refuse(`no input ${k}`);
+    const value = this.state.values.get(name);
+    if (value === null) throw new UnknownInput();
+    return value ?? this.#constant(name, k);
+  }
+
+  /** All inputs, as {@link ImportStep.input}. */
+  inputs(): Argument[] {
+    return this.node.input.map((_, k) => this.input(k));
+  }
+
+  /** The shape of an input; null where it is not known. */
+  shape(k: number): OpenShape | null {
+    return this.state.builder.shapeOf(this.input(k));
+  }
+
+  /** The rank of an input. @throws if nothing tells it */
+  rank(k: number): number {
+    const rank = this.shape(k)?.length ?? this.shapes.rank(this.node.input[k] ?? "");
+    if (rank === undefined) throw this.refuse(`input ${k} of unknown rank`);
+    return rank;
+  }
+
+  /** The numbers of an input that is constant. */
+  values(k: number): TensorValues {
+    return valuesOf(this.node, this.graph, k);
+  }
+
+  has(k: number): boolean {
+    return (this.node.input[k] ?? "") !== "";
+  }
+
+  /** A list of whole numbers that is an attribute in old versions and an input in new ones; null where there is none. */
+  list(name: string, k: number): number[] | null {
+    const attribute = intsOf(this.node, name);
+    if (attribute !== null || !this.has(k)) return attribute;
+    const sizes = sizesOf(this.graph, this.shapes, this.node.input[k]);
+    if (sizes?.every((size) => typeof size === "number")) return [...sizes];
+    throw this.refuse(`${name} that are not constant`);
+  }
+
+  /** An attribute that counts axes of a shape of so many, from its end if it is negative. */
+  axis(name: string, absent: number, rank: number): number {
+    return this.resolve(intOf(this.node, name, absent), rank);
+  }
+
+  resolve(axis: number, rank: number): number {
+    const resolved = axis < 0 ? axis + rank : axis;
+    if (resolved >= 0 && resolved < rank) return resolved;
+    throw this.refuse(`axis ${axis} of a value of rank ${rank}`);
+  }
+
+  op(name: string, ...args: Argument[]): ValueRef {
+    this.graph.model.spend(layerWork);
+    return this.state.builder.op(this.node, name, args);
+  }
+
+  /**
+   * A layer at work on the first input, or on another value.
+   *
+   * @param key - of what it is made; null: it has no parameters
+   */
+  layer(key: string | null, make: () => AnyModule, x?: Argument): ValueRef {
+    const { builder, layers } = this.state;
+    this.graph.model.spend(key === null ? layerWork : layerWork + parametersWork);
+    const layer = (key === null ? undefined : layers.get(key)) ?? make();
+    if (key !== null) layers.set(key, layer);
+    // Only now, so that what is wrong with a layer is told although its input is not known.
+    return builder.layer(this.node, layer, x ?? this.input(0));
+  }
+
+  /** A float constant as a parameter, once for each name. */
+  parameter(name: string, { shape, data }: TensorValues): Argument {
+    const made = this.state.builder.parameter(name, tensor(data, shape));
+    this.state.values.set(name, made);
+    return made;
+  }
+
+  refuse(received: string): Error {
+    return unsupported(this.node, received);
+  }
+
+  /** Initializers with axes are weights, which train; others are numbers of the model's author. */
+  #constant(name: string, k: number): Argument {
+    const values = this.graph.constant(name);
+    if (typeof values === "string") throw notConstant(this.node, this.graph, k, values);
+    this.graph.model.spend(values.data.length);
+    const maker = this.graph.makerOf(name);
+    if (values.shape.length > 0 && !(maker !== undefined && isOp(maker, "Constant")))
+      return this.parameter(name, values);
+    if (values.shape.length === 0 && k > 0 && this.node.input.length === 2) return values.data[0];
+    const made = this.state.builder.constant(tensor(values.data, values.shape));
+    this.state.values.set(name, made);
+    return made;
+  }
+}

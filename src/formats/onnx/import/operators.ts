@@ -1,0 +1,176 @@
+import type { Argument } from "../../../graph/argument.js";
+import { Softmax } from "../../../nn/activations.js";
+import { GlobalAvgPool2d } from "../../../nn/pooling.js";
+import { floatOf, intOf, intsOf } from "../file/attributes.js";
+import { importConvOf, importPad } from "./import-conv.js";
+import { importLayer, layers } from "./import-layers.js";
+import { importGemm, importMatMul } from "./import-linear.js";
+import { planesBehind } from "./import-planes.js";
+import { alongMatrix, importFlatten, importReshape, importSqueeze, importUnsqueeze } from "./import-reshape.js";
+import type { ImportStep } from "./import-step.js";
+
+/** What a node's outputs are, in order; most operators have one. */
+export type Operator = (at: ImportStep) => Argument | readonly Argument[];
+
+/** Every operator that can be imported. A new one is a row here, or in `layers` where it is a layer by itself. */
+export const operators: Readonly<Record<string, Operator>> = {
+  ...Object.fromEntries(Object.keys(layers).map((opType): [string, Operator] => [opType, importLayer])),
+  Conv: importConvOf,
+  Pad: importPad,
+  Gemm: importGemm,
+  MatMul: importMatMul,
+  Add: arithmetic("add"),
+  Sub: arithmetic("sub"),
+  Mul: arithmetic("mul"),
+  Div: arithmetic("div"),
+  Pow: arithmetic("pow"),
+  Sum: (at) => at.inputs().reduce((sum, one) => at.op("add", sum, one)),
+  Neg: unary("neg"),
+  Exp: unary("exp"),
+  Log: unary("log"),
+  Sqrt: unary("sqrt"),
+  Abs: (at) => at.op("add", at.op("relu", at.input(0)), at.op("relu", at.op("neg", at.input(0)))),
+  HardSigmoid: (at) => hardSigmoid(at, floatOf(at.node, "alpha", 0.2), floatOf(at.node, "beta", 0.5)),
+  HardSwish: (at) => at.op("mul", at.input(0), hardSigmoid(at, 1 / 6, 0.5)),
+  PRelu: (at) => {
+    // Before version 7 a slope was one for each channel, whatever its shape.
+    if (at.graph.model.opset < 7) throw at.refuse("slopes as before opset 7");
+    const below = at.op("mul", at.op("relu", at.op("neg", at.input(0))), at.input(1));
+    return at.op("sub", at.op("relu", at.input(0)), below);
+  },
+  Reciprocal: (at) => at.op("pow", at.input(0), -1),
+  Identity: (at) => at.input(0),
+  Clip: (at) => {
+    throw at.refuse("limits other than none, 0 and 6");
+  },
+  Concat: (at) => at.op("concat", at.inputs(), at.axis("axis", 1, at.rank(0))),
+  Split: importSplit,
+  Slice: importSlice,
+  Transpose: (at) => at.op("transpose", at.input(0), transposition(at)),
+  Reshape: importReshape,
+  Flatten: importFlatten,
+  Squeeze: importSqueeze,
+  Unsqueeze: importUnsqueeze,
+  ReduceSum: reduction("sum"),
+  ReduceMean: reduction("mean"),
+  ReduceMax: reduction("max"),
+  GlobalAveragePool: (at) => importMean(at, rangeFrom(2, at.rank(0)), true),
+  Softmax: (at) => {
+    const layer = (axis: number): Argument => at.layer(null, () => new Softmax(axis));
+    return at.graph.model.opset < 13 ? alongMatrix(at, "softmax", layer) : layer(intOf(at.node, "axis", -1));
+  },
+  LogSoftmax: (at) => {
+    const op = (axis: number): Argument => at.op("logSoftmax", at.input(0), axis);
+    return at.graph.model.opset < 13 ? alongMatrix(at, "logSoftmax", op) : op(intOf(at.node, "axis", -1));
+  },
+};
+
+/** Operators whose inputs but the first are settings, which are no values of the graph. */
+export const readsSettings: ReadonlySet<string> = new Set(
+  ["Reshape", "Slice", "Split", "Pad", "Squeeze", "Unsqueeze", "ReduceSum", "ReduceMean", "ReduceMax"].concat([
+    ...["Dropout", "Clip", "Expand", "Resize", "Upsample", "Tile"],
+  ]),
+);
+
+function arithmetic(op: string): Operator {
+  return (at) => {
+    // Before version 7 the axis said where the smaller one begins, which is now always at its end.
+    if (intsOf(at.node, "axis") !== null) throw at.refuse(`axis ${intOf(at.node, "axis", 0)}, as before opset 7`);
+    return at.op(op, at.input(0), at.input(1));
+  };
+}
+
+function unary(op: string): Operator {
+  return (at) => at.op(op, at.input(0));
+}
+
+/** max(0, min(1, αx + β)), by way of ReLU6. */
+function hardSigmoid(at: ImportStep, alpha: number, beta: number): Argument {
+  return at.op("div", at.op("relu6", at.op("add", at.op("mul", at.input(0), 6 * alpha), 6 * beta)), 6);
+}
+
+function reduction(op: string): Operator {
+  return (at) => {
+    const given = at.list("axes", 1);
+    if (given === null || given.length === 0) {
+      if (intOf(at.node, "noop_with_empty_axes", 0) !== 0) return at.input(0);
+    }
+    const rank = at.rank(0);
+    const axes = given?.length ? given.map((axis) => at.resolve(axis, rank)) : rangeFrom(0, rank);
+    const keepDims = intOf(at.node, "keepdims", 1) !== 0;
+    return op === "mean" ? importMean(at, axes, keepDims) : at.op(op, at.input(0), axes, { keepDims });
+  };
+}
+
+/** The mean of planes is a layer where its result is taken as rows. */
+function importMean(at: ImportStep, axes: readonly number[], keepDims: boolean): Argument {
+  const { node, graph, shapes, state } = at;
+  if (axes.length === 0) return at.input(0);
+  const arePlanes = at.rank(0) === 4 && [...axes].sort().join() === "2,3";
+  if (arePlanes) {
+    const [batch = null, channels = null] = at.shape(0) ?? [];
+    if (keepDims) shapes.set(node.output[0], [batch, channels, 1, 1]);
+    const planes = keepDims ? planesBehind(node, typeof channels === "number" ? channels : null, graph, shapes) : null;
+    if (planes !== null) {
+      for (const product of planes.products) state.products.add(product);
+      state.passes.add(planes.end);
+    }
+    if (planes !== null || !keepDims) return at.layer(null, () => new GlobalAvgPool2d());
+  }
+  return at.op("mean", at.input(0), [...axes], { keepDims });
+}
+
+function transposition(at: ImportStep): number[] {
+  const perm = intsOf(at.node, "perm");
+  const rank = at.shape(0)?.length ?? perm?.length ?? at.rank(0);
+  const order = perm?.map((axis) => at.resolve(axis, rank)) ?? rangeFrom(0, rank).reverse();
+  if (order.length !== rank || new Set(order).size < rank) {
+    throw at.refuse(`a perm of ${order.length} axes of a value of rank ${rank}`);
+  }
+  return order;
+}
+
+function importSlice(at: ImportStep): Argument {
+  const starts = at.list("starts", 1);
+  const ends = at.list("ends", 2);
+  const rank = at.rank(0);
+  const axes = (at.list("axes", 3) ?? starts?.map((_, k) => k) ?? []).map((axis) => at.resolve(axis, rank));
+  const steps = at.list("steps", 4);
+  if (starts === null || ends === null || starts.length !== axes.length || ends.length !== axes.length) {
+    throw at.refuse("starts, ends and axes of different length");
+  }
+  if (steps?.some((step) => step !== 1)) throw at.refuse(`steps ${steps.join(", ")}`);
+  const shape = at.shape(0);
+  return axes.reduce<Argument>((x, axis, k) => {
+    const size = shape?.[axis];
+    const extent = typeof size === "number" ? size : null;
+    const [start, end] = [within(starts[k], extent), within(ends[k], extent)];
+    if (extent === null && start === null) throw at.refuse(`a start of ${starts[k]} in an axis of unknown size`);
+    return at.op("slice", x, start ?? 0, end ?? undefined, axis);
+  }, at.input(0));
+}
+
+/** A place in an axis, at its end if it lies behind it; null where that is not known. */
+function within(place: number, size: number | null): number | null {
+  if (size === null) return Math.abs(place) >= 2 ** 30 ? null : place;
+  return Math.min(Math.max(place < 0 ? place + size : place, 0), size);
+}
+
+function importSplit(at: ImportStep): Argument[] {
+  const axis = at.axis("axis", 0, at.rank(0));
+  const size = at.shape(0)?.[axis];
+  const count = at.node.output.length;
+  const part = Math.ceil(Number(size) / count);
+  const sizes = at.list("split", 1) ?? at.node.output.map((_, k) => Math.min(part, Number(size) - k * part));
+  if (sizes.length !== count || !sizes.every((one) => one >= 0)) throw at.refuse("parts whose sizes are not known");
+  let start = 0;
+  return sizes.map((one) => {
+    const from = start;
+    start += one;
+    return at.op("slice", at.input(0), from, start, axis);
+  });
+}
+
+function rangeFrom(first: number, end: number): number[] {
+  return Array.from({ length: Math.max(end - first, 0) }, (_, k) => first + k);
+}
