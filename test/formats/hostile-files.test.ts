@@ -160,7 +160,14 @@ test("meta that contains itself is an ArgumentError", () => {
 
 test("a checkpoint whose checksum is right and whose state is none is a FormatError", () => {
   const start = 8 + '{"__metadata__":{"crc32":"'.length;
-  const said = ["{", '{"format":1}', '{"format":1,"position":{"epoch":"x"}}', '{"format":2}', "[]"].map((state) => {
+  const said = [
+    "{",
+    '{"format":1}',
+    '{"format":1,"evenkeel":"0.1.0"}',
+    '{"format":1,"evenkeel":"0.1.0","position":{"epoch":"x"}}',
+    '{"format":2,"evenkeel":"9.0.0"}',
+    "[]",
+  ].map((state) => {
     const bytes = writeSafetensors({}, { crc32: "00000000", "evenkeel-checkpoint": state });
     bytes.set(new TextEncoder().encode(crc32(bytes).toString(16).padStart(8, "0")), start);
     try {
@@ -172,9 +179,10 @@ test("a checkpoint whose checksum is right and whose state is none is a FormatEr
   expect(said).toMatchInlineSnapshot(`
     [
       "FormatError: checkpoint: expected JSON, got "Expected property name or '}' in JSON at position 1". Use an older copy, or start anew.",
+      "FormatError: checkpoint: expected the state that fit() saves, got one without its version. Use an older copy, or start anew.",
       "FormatError: checkpoint: expected a count as position.epoch, got undefined. Use an older copy, or start anew.",
       "FormatError: checkpoint: expected a count as position.epoch, got "x". Use an older copy, or start anew.",
-      "FormatError: checkpoint: expected a checkpoint of format 1, got 2. Read it with the version of Evenkeel that wrote it.",
+      "FormatError: checkpoint: expected a checkpoint of format 1 by Evenkeel 0.1.0 or an older one, got one of format 2 by Evenkeel 9.0.0. Read it with Evenkeel 9.0.0, or a newer one.",
       "FormatError: checkpoint: expected a JSON object, got a list. Use an older copy, or start anew.",
     ]
   `);

@@ -8,7 +8,7 @@ export const runArgument = ["<run>", "a run's folder, or a .safetensors file"] a
 
 export const model = flag("--model <name|file>", {
   group,
-  help: "network, where the file does not hold it: a name, or a module such as ./net.js, whose code runs",
+  help: "network, where the file holds none: a name, or a module to run, such as ./net.js",
   option: "network",
 });
 /** For a network that is yet to be trained. */

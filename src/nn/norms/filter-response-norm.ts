@@ -4,6 +4,7 @@ import { relu } from "../../ops/activations.js";
 import { add, sub } from "../../ops/binary.js";
 import { reshape } from "../../ops/reshape.js";
 import { standardize } from "../../ops/standardize.js";
+import { scope } from "../../scope.js";
 import { checkCount, formatShape } from "../../shape.js";
 import type { Tensor } from "../../tensor.js";
 import { type LayerTraits, same } from "../layer-traits.js";
@@ -63,9 +64,13 @@ export class FilterResponseNorm extends Norm {
       const y = standardize(real, moments, view, this.affine(threshold === null ? activation : null));
       moments.dispose();
       if (threshold === null) return y;
-      const least = reshape(threshold, [numFeatures, ...real.shape.slice(2).map(() => 1)]);
-      const raised = add(relu(sub(y, least)), least);
-      return activation === "relu" ? relu(raised) : raised;
+      const raised = scope(() => {
+        const least = reshape(threshold, [numFeatures, ...real.shape.slice(2).map(() => 1)]);
+        const largest = add(relu(sub(y, least)), least);
+        return activation === "relu" ? relu(largest) : largest;
+      });
+      y.dispose();
+      return raised;
     });
   }
 
@@ -83,6 +88,7 @@ export class FilterResponseNorm extends Norm {
     const { numFeatures, eps, threshold } = this;
     return {
       constructorArguments: [numFeatures, { eps, thresholded: threshold !== null }],
+      keepsNothing: true,
       fusesRelu: threshold === null,
       channels: () => numFeatures,
       rank: same,
