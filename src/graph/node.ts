@@ -22,6 +22,7 @@ interface NodeParts {
 
 /** A layer of the library at work; one that is used twice has two nodes. */
 export interface LayerNode extends NodeParts {
+  /** The layer, shared with the model that was traced. */
   readonly layer: AnyModule;
 }
 
@@ -29,6 +30,7 @@ export interface LayerNode extends NodeParts {
 export interface OpNode extends NodeParts {
   /** Its name in the table of ops, or `custom.` and the name of a {@link customOp}. */
   readonly op: string;
+  /** The function that computes it. */
   readonly run: OpFunction;
 }
 

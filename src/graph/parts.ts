@@ -5,6 +5,7 @@ import type { NetworkNode, OpenShape } from "./node.js";
 
 /** An input of a graph: the shape it was traced with; null where any will do. */
 export interface GraphInput {
+  /** Its sizes; a size that may vary refers to an axis of the first input. */
   readonly shape: OpenShape | null;
 }
 

@@ -21,7 +21,7 @@ export interface RunningNormOptions {
 }
 
 /**
- * A norm of channels that has {@link RunningStatistics}: {@link BatchNorm}, {@link BatchRenorm} and, where asked, {@link InstanceNorm}. This
+ * A norm of channels that has `RunningStatistics`: {@link BatchNorm}, {@link BatchRenorm} and, where asked, {@link InstanceNorm}. This
  * is how users reach them; each of the three says in its own `forward` what they do.
  */
 export abstract class RunningNorm extends Norm implements AffineLayer {
