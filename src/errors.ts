@@ -67,6 +67,7 @@ export class StateDictError extends EvenkeelError {
       unexpected.length > 0 ? `unexpected ${unexpected.join(", ")}` : "",
       misshaped.length > 0 ? `mis-shaped ${misshaped.join(", ")}` : "",
     ].filter((fault) => fault !== "");
+    const prefix = commonPrefix(missing, unexpected);
     super({
       where,
       expected: "the entries and shapes of this module's own stateDict()",
@@ -74,12 +75,25 @@ export class StateDictError extends EvenkeelError {
       cure:
         misshaped.length > 0
           ? "Build the module with the sizes it was saved with."
-          : "Load it into the module it was saved from, or pass { strict: false } to load what fits.",
+          : prefix !== null
+            ? `Every name has the prefix ${JSON.stringify(prefix)}: take it off each key of the state.`
+            : "Load it into the module it was saved from, or pass { strict: false } to load what fits.",
     });
     this.missing = missing;
     this.unexpected = unexpected;
     this.misshaped = misshaped;
   }
+}
+
+/** What stands before each name of a state, as wrappers such as `module.` and `_orig_mod.` leave it; null if nothing does. */
+function commonPrefix(missing: readonly string[], unexpected: readonly string[]): string | null {
+  const [first] = unexpected;
+  const end = first === undefined ? undefined : missing.find((name) => first.endsWith(name) && first !== name);
+  if (first === undefined || end === undefined) return null;
+  const prefix = first.slice(0, first.length - end.length);
+  const wanted = new Set(missing);
+  const isPrefixed = (name: string): boolean => name.startsWith(prefix) && wanted.has(name.slice(prefix.length));
+  return unexpected.filter(isPrefixed).length === missing.length ? prefix : null;
 }
 
 /** A tensor was read after its memory had been freed by `scope` or `dispose()`. */

@@ -86,6 +86,20 @@ describe("Module", () => {
     expectClose(b.eval().forward(x).dataSync(), a.eval().forward(x).dataSync(), 0);
   });
 
+  test("a prefix that every name of a state has is named", () => {
+    const layer = new Sequential(new Linear(2, 3), new BatchNorm(3));
+    const wrapped = Object.fromEntries(Object.entries(layer.stateDict()).map(([key, t]) => [`_orig_mod.${key}`, t]));
+    expect(() => layer.loadStateDict(wrapped)).toThrow(
+      'Every name has the prefix "_orig_mod.": take it off each key of the state.',
+    );
+    expect(() => layer.loadStateDict({ ...wrapped, "_orig_mod.0.weight": zeros([1]), other: zeros([1]) })).toThrow(
+      'Every name has the prefix "_orig_mod."',
+    );
+    const { "_orig_mod.0.bias": bias, ...rest } = wrapped;
+    expect(bias.shape).toEqual([3]);
+    expect(() => layer.loadStateDict(rest)).toThrow("Load it into the module it was saved from");
+  });
+
   test("loading is all or nothing, and lists every fault at once", () => {
     const layer = new Sequential(new Linear(2, 3), new BatchNorm(3));
     const before = layer.stateDict()["0.weight"].dataSync();
