@@ -78,10 +78,10 @@ export function oneCycleLr(maxLr: number, options: OneCycleOptions = {}): Schedu
   const initial = maxLr / initialDivisor;
   const final = initial / finalDivisor;
   return (step, steps) => {
-    const peak = Math.max(0, rise * steps - 1);
+    // Below 0 where a run is so short that the rise ends before its first step.
+    const peak = rise * steps - 1;
     if (step < peak) return anneal(initial, maxLr, step / peak);
-    const fall = steps - 1 - peak;
-    return anneal(maxLr, final, fall > 0 ? (step - peak) / fall : 0);
+    return anneal(maxLr, final, (step - peak) / (steps - 1 - peak));
   };
 }
 

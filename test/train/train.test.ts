@@ -279,6 +279,8 @@ describe("schedules", () => {
     // torch 1.13, OneCycleLR(max_lr=1, total_steps=10).get_last_lr() before each step.
     const expected = [0.04, 0.52, 1, 0.950485, 0.811746, 0.611262, 0.388742, 0.188258, 0.049519, 0.000004];
     expectClose(values(oneCycleLr(1), 10), expected, 1e-5);
+    // total_steps=3: the rise ends before the first step.
+    expectClose(values(oneCycleLr(1), 3), [0.9944154354509117, 0.46263710266697505, 4e-6], 1e-9);
   });
 });
 
