@@ -17,11 +17,12 @@ export function walkOf(view: StatisticsView): StatisticsView {
 
 /**
  * How x is walked. `planes`: an image at a time. `channels`: a row of single values, one per mean, at a time. `rows`: a
- * mean per row, also where outer = 1 and the columns are rows.
+ * mean per row, also where outer = 1 and the columns are rows; only rows can do without subtracting the mean.
  */
-export function patternOf({ outer, kept, inner, repeat, period }: StatisticsView): "planes" | "channels" | "rows" {
+export function patternOf(view: StatisticsView): "planes" | "channels" | "rows" {
+  const { outer, kept, inner, repeat, period, centred = true } = view;
   const isColumns = repeat === inner && period === kept;
-  if (isColumns && inner === 1) return "channels";
+  if (isColumns && inner === 1 && centred) return "channels";
   return isColumns && outer !== 1 ? "planes" : "rows";
 }
 

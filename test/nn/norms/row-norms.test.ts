@@ -239,6 +239,14 @@ describeEachBackend("A norm of rows", () => {
     );
   });
 
+  test("RMS norm of a single value keeps its sign and does not subtract it", () => {
+    for (const x of [tensor([[3]]), tensor([-2]), tensor([[[[5]]]])]) {
+      const norm = new RmsNorm(1, { channelsFirst: x.rank === 4 });
+      const [value] = x.dataSync();
+      expectClose(norm.forward(x).dataSync(), [value / Math.sqrt(value ** 2 + 1e-6)], 1e-6);
+    }
+  });
+
   test("RMS norm of single values keeps their signs, and its gradient is the formula's", () => {
     expectFormula(rms(1, [7, 1], 1e-6), Float32Array.of(1, -2, 3, -1e-3, 0, 1e15, -1e-20), 3e-6);
     const y = new RmsNorm(1, { eps: 0 }).forward(tensor([[2], [-1e30], [1e-30]])).dataSync();
