@@ -120,6 +120,7 @@ export {
   type Recalibration,
   recalibrate,
 } from "./graph/recalibrate.js";
+export { summary } from "./graph/summary.js";
 export { type TraceOptions, trace } from "./graph/trace.js";
 export {
   cnn,

@@ -44,5 +44,11 @@ export function runLayer<Input extends unknown[], Output>(
 /** An error that arose in this layer: where memory ran out, told of the layer and the batch. */
 export function namedIn(pass: LayerPass | null, during: string, error: unknown): unknown {
   if (pass === null || !(error instanceof OutOfMemoryError)) return error;
-  return error.inLayer(String(pass.layer), during, pass.samples, pass.before);
+  return error.inLayer(titleOf(pass.layer), during, pass.samples, pass.before);
+}
+
+/** How messages name a module: by its text, or by its class where that is a table of many lines. */
+export function titleOf(module: object): string {
+  const text = String(module);
+  return text.includes("\n") ? module.constructor.name : text;
 }

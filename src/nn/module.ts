@@ -1,5 +1,5 @@
 import { ShapeError, StateDictError } from "../errors.js";
-import { runLayer } from "../layer-pass.js";
+import { runLayer, titleOf } from "../layer-pass.js";
 import { formatShape, sameShape } from "../shape.js";
 import { checkTensor, copyOf, Tensor } from "../tensor.js";
 import { tracer } from "../tracing.js";
@@ -291,7 +291,7 @@ export abstract class Module<Input extends unknown[] = [x: Tensor], Output = Ten
       .filter(([name, t]) => !sameShape(t.shape, state[name].shape))
       .map(([name, t]) => `${name} (expected ${formatShape(t.shape)}, got ${formatShape(state[name].shape)})`);
     if (misshaped.length > 0 || (strict && missing.length + unexpected.length > 0)) {
-      throw new StateDictError(`${this}.loadStateDict(state)`, missing, unexpected, misshaped);
+      throw new StateDictError(`${titleOf(this)}.loadStateDict(state)`, missing, unexpected, misshaped);
     }
     // A tensor of several names is read and written once.
     const sources = new Map(matched.map(([name, t]) => [t, state[name]]));

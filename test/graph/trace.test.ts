@@ -195,6 +195,11 @@ describe("a graph", () => {
     expect(String(trace(graph, zeros([1, 1, 8, 8])))).toBe(String(graph));
   });
 
+  test("is named by its class in errors", () => {
+    const graph = trace(new UNet(), zeros([1, 1, 8, 8]));
+    expect(() => graph.loadStateDict({})).toThrow(/^Graph\.loadStateDict\(state\): expected the entries/);
+  });
+
   test("refuses other inputs than it was traced with", () => {
     const graph = trace(new TwoInputs(), zeros([2, 3]), zeros([2, 5]));
     expect(() => graph.forward(zeros([2, 3]))).toThrowErrorMatchingInlineSnapshot(
