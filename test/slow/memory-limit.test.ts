@@ -69,12 +69,11 @@ test("memory grows to its maximum while threads work, keeps what it holds, refus
   } catch (error) {
     text = String(error);
   }
-  expect(text.replace(/with .* in use/, "with … in use").replace(/at most \d+/, "at most …")).toMatchInlineSnapshot(
-    `"OutOfMemoryError: Linear(1, 1048576).forward(x), matmul: expected room for 3.9 GiB on the wasm backend, got a refusal with … in use. Use a batch of at most …: what follows needs room too."`,
+  // Most of what is in use was made outside of scopes, as it is on purpose here.
+  expect(text.replace(/with .* in use/, "with … in use").replace(/[\d.]+ GiB of/, "… of")).toMatchInlineSnapshot(
+    `"OutOfMemoryError: Linear(1, 1048576).forward(x), matmul: expected room for 3.9 GiB on the wasm backend, got a refusal with … in use. Open a scope() around each step: … of that belong to tensors made outside of one."`,
   );
-  const fits = Number(/at most (\d+)/.exec(text)?.[1]);
-  expect(fits).toBeGreaterThan(0);
-  expect(forward(Math.floor(fits / 2))).toEqual([Math.floor(fits / 2), mebibyte]);
+  expect(forward(2)).toEqual([2, mebibyte]);
   expect(trainStep()).toBe(expected);
 
   pieces.forEach((piece, k) => {

@@ -76,7 +76,7 @@ describe.skipIf(!hasChromium || !hasPeers)(
       expect(verification.backend).toBe("cpu");
       expect(rest).toMatchInlineSnapshot(`
         {
-          "damaged": "FormatError: inspectTfjs(files): expected a model.json of TensorFlow.js",
+          "damaged": "FormatError: inspectTfjs(files): expected JSON",
           "folded": [
             {
               "into": "Conv2D 0",

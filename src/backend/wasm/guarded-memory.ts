@@ -61,7 +61,8 @@ export class GuardedMemory extends WasmMemory {
   #checkRow(start: number, { bytes, count }: Row): void {
     const words = this.#view();
     for (const zone of this.#zonesOf(start, bytes, count)) {
-      for (let word = zone >> 2; word < (zone + zoneBytes) >> 2; word++) {
+      // Addresses may be beyond what shifts can hold.
+      for (let word = zone / 4; word < (zone + zoneBytes) / 4; word++) {
         if (words[word] === zoneWord) continue;
         throw new Error(
           `internal: a kernel wrote beside its memory, ${4 * word - start} bytes from the start of ${count}·${bytes} bytes`,

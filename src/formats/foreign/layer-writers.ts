@@ -11,6 +11,7 @@ import {
   ValueRef,
   valuesIn,
 } from "../../graph/argument.js";
+import { foldBatchNorm } from "../../graph/fold-batch-norm.js";
 import { Graph } from "../../graph/graph.js";
 import { isLayer } from "../../graph/is-layer.js";
 import { formatOpenShape, isLayerNode, type NetworkNode, type OpenShape, type OpNode } from "../../graph/node.js";
@@ -150,6 +151,15 @@ export function inputShapes(where: string, model: AnyModule, given: Shape | unde
   }
   checkShape(where, given as Shape);
   return [given as Shape];
+}
+
+/** A network with its batch norms folded; one with a `forward` of its own is traced for it, with zeros of the inputs' shapes. */
+export function foldedNetwork(model: AnyModule, shapes: readonly Shape[]): AnyModule {
+  if (structuralParts(model) !== null) return foldBatchNorm(model).model;
+  const probe = shapes.map((shape) => zeros([2, ...shape]));
+  const { model: folded } = foldBatchNorm(model, { probe });
+  for (const t of probe) t.dispose();
+  return folded;
 }
 
 /** What a size that grows with an input is called in files: `N`, `2N`. */

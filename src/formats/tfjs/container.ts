@@ -84,7 +84,7 @@ export class Container {
       const { inbound_nodes: nodes = [] } = entry;
       if (layer === undefined || !Array.isArray(nodes) || !nodes.every(Array.isArray)) {
         const expected = "inbound_nodes as lists of [layer, node, tensor], as TF.js reads them";
-        throw malformed(where, expected, printable(isObject(nodes) ? nodes : (nodes as unknown[])[0]));
+        throw malformed(where, expected, printable(Array.isArray(nodes) ? nodes[0] : nodes));
       }
       const calls = nodes.map((call: unknown[]) => call.map((one) => this.#checkReference(where, one)));
       this.#calls.set(layer.name, calls);

@@ -1,12 +1,11 @@
 import { noGrad } from "../../autograd.js";
 import { zeros } from "../../create.js";
 import { ArgumentError } from "../../errors.js";
-import { foldBatchNorm } from "../../graph/fold-batch-norm.js";
-import type { AnyModule, Module } from "../../nn/module.js";
+import type { AnyModule } from "../../nn/module.js";
 import { scope } from "../../scope.js";
 import { formatShape, type Shape } from "../../shape.js";
 import { evaluating } from "../../train/mode.js";
-import { inputShapes, takesIndices } from "../foreign/layer-writers.js";
+import { foldedNetwork, inputShapes, takesIndices } from "../foreign/layer-writers.js";
 import type { ModelMeta } from "../model-file/save-model.js";
 import { tfjsNetworks } from "./export-layers.js";
 import type { TfjsFiles } from "./files.js";
@@ -31,7 +30,7 @@ export interface TfjsEnds {
 
 /** Options of {@link exportTfjs}. */
 export interface ExportTfjsOptions extends TfjsEnds {
-  /** Whether batch norms are first made part of the layers beside them: {@link foldBatchNorm}. @defaultValue false */
+  /** Whether batch norms are first made part of the layers beside them: `foldBatchNorm`. @defaultValue false */
   readonly fold?: boolean;
   /** What the file says besides: `model.getUserDefinedMetadata()` in TF.js. @defaultValue none */
   readonly meta?: ModelMeta;
@@ -80,7 +79,7 @@ export async function exportTfjs(
     });
   }
   return evaluating(model, async () => {
-    const written = fold ? foldBatchNorm(model as Module).model : model;
+    const written = fold ? foldedNetwork(model, shapes) : model;
     const lastOf = (shape: Shape): boolean => isChannelsLast(shape, channelsLast);
     const files = scope(() =>
       noGrad(() => {

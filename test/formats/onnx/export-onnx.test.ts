@@ -308,6 +308,16 @@ describe("exportOnnx", () => {
     }
   });
 
+  test("folded as a whole, where their norms fold", async () => {
+    onWarning(() => {});
+    const model = new UNet();
+    scramble(model);
+    const { actual, expected } = await both(model, [1, 8, 8], { fold: true });
+    expectClose(actual, expected, 1e-4);
+    const types = graphOf(await exportOnnx(model, { inputShape: [1, 8, 8], fold: true }))?.node.map((n) => n.opType);
+    expect(types).not.toContain("BatchNormalization");
+  });
+
   test("a traced network keeps its inputs and outputs", async () => {
     const graph = trace(new TwoInputs().eval(), normal([2, 3], 1), normal([2, 5], 2));
     const [a, b] = [normal([4, 3], 3), normal([4, 5], 4)];

@@ -2,12 +2,11 @@ import { noGrad } from "../../../autograd.js";
 import { zeros } from "../../../create.js";
 import { ArgumentError } from "../../../errors.js";
 import { isPlainObject } from "../../../graph/argument.js";
-import { foldBatchNorm } from "../../../graph/fold-batch-norm.js";
 import { type AnyModule, Module } from "../../../nn/module.js";
 import { scope } from "../../../scope.js";
 import type { Shape } from "../../../shape.js";
 import { evaluating } from "../../../train/mode.js";
-import { inputShapes, takesIndices } from "../../foreign/layer-writers.js";
+import { foldedNetwork, inputShapes, takesIndices } from "../../foreign/layer-writers.js";
 import type { ModelMeta } from "../../model-file/save-model.js";
 import { Codec } from "../file/codec.js";
 import { onnxNetworks } from "./export-layers.js";
@@ -19,7 +18,7 @@ export interface ExportOnnxOptions {
    * The shape of one input, without the batch: (C, H, W) of images. @defaultValue the shapes that a `Graph` was traced with
    */
   readonly inputShape?: Shape;
-  /** Whether batch norms are first made part of the layers beside them: {@link foldBatchNorm}. @defaultValue false */
+  /** Whether batch norms are first made part of the layers beside them: `foldBatchNorm`. @defaultValue false */
   readonly fold?: boolean;
   /** The version of ONNX's operators, 13 to 21. @defaultValue 17, which every onnxruntime since 1.12 (2022) runs */
   readonly opset?: number;
@@ -58,7 +57,7 @@ export async function exportOnnx(
   checkOpset(opset);
   const codec = await Codec.load(where);
   return evaluating(model, async () => {
-    const written = fold ? foldBatchNorm(model as Module).model : model;
+    const written = fold ? foldedNetwork(model, shapes) : model;
     const writer = new OnnxWriter(codec, opset, onnxNetworks.write);
     return codec.write(
       scope(() =>
