@@ -91,9 +91,9 @@ function commonPrefix(missing: readonly string[], unexpected: readonly string[])
   const end = first === undefined ? undefined : missing.find((name) => first.endsWith(name) && first !== name);
   if (first === undefined || end === undefined) return null;
   const prefix = first.slice(0, first.length - end.length);
-  const wanted = new Set(missing);
-  const isPrefixed = (name: string): boolean => name.startsWith(prefix) && wanted.has(name.slice(prefix.length));
-  return unexpected.filter(isPrefixed).length === missing.length ? prefix : null;
+  const without = new Set(unexpected.map((name) => name.slice(prefix.length)));
+  const isCommon = unexpected.every((name) => name.startsWith(prefix)) && missing.every((name) => without.has(name));
+  return isCommon ? prefix : null;
 }
 
 /** A tensor was read after its memory had been freed by `scope` or `dispose()`. */

@@ -92,9 +92,7 @@ describe("Module", () => {
     expect(() => layer.loadStateDict(wrapped)).toThrow(
       'Every name has the prefix "_orig_mod.": take it off each key of the state.',
     );
-    expect(() => layer.loadStateDict({ ...wrapped, "_orig_mod.0.weight": zeros([1]), other: zeros([1]) })).toThrow(
-      'Every name has the prefix "_orig_mod."',
-    );
+    expect(() => layer.loadStateDict({ ...wrapped, other: zeros([1]) })).toThrow("Load it into the module");
     const { "_orig_mod.0.bias": bias, ...rest } = wrapped;
     expect(bias.shape).toEqual([3]);
     expect(() => layer.loadStateDict(rest)).toThrow("Load it into the module it was saved from");
