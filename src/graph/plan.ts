@@ -56,13 +56,14 @@ export class Plan {
     this.#inputs = inputs.length;
     this.#output = fill(output);
     const last = lastUses(parts);
+    const takers = countTakers(parts);
     const kept = new Set(valuesIn(output));
     this.#steps = nodes.map((node, k) => {
       const value = inputs.length + k;
       const takes = valuesIn(node.args);
       const unused = last.get(value) === undefined && !kept.has(value) ? [value] : [];
       const frees = [...takes.filter((v) => v >= inputs.length && last.get(v) === k && !kept.has(v)), ...unused];
-      return { node, value, fill: node.args.map(fill), takes, frees, beforeRelu: isBeforeRelu(parts, k, kept) };
+      return { node, value, fill: node.args.map(fill), takes, frees, beforeRelu: isBeforeRelu(parts, k, kept, takers) };
     });
   }
 
@@ -153,6 +154,13 @@ function fillOf(argument: unknown, state: ReadonlyMap<string, Tensor>, constants
   return (values) => mapTree(argument, (leaf) => (isReference(leaf) ? fills.get(leaf)?.(values) : leaf));
 }
 
+/** How many nodes take each value. */
+function countTakers({ nodes }: GraphParts): Map<number, number> {
+  const takers = new Map<number, number>();
+  for (const node of nodes) for (const value of valuesIn(node.args)) takers.set(value, (takers.get(value) ?? 0) + 1);
+  return takers;
+}
+
 /** The last node that takes each value. */
 function lastUses({ nodes }: GraphParts): Map<number, number> {
   const last = new Map<number, number>();
@@ -165,10 +173,14 @@ function isRelu(node: NetworkNode): boolean {
 }
 
 /** Whether node k + 1 is a ReLU that alone takes what node k gives, which is given x and nothing else. */
-function isBeforeRelu({ inputs, nodes }: GraphParts, k: number, kept: ReadonlySet<number>): boolean {
+function isBeforeRelu(
+  { inputs, nodes }: GraphParts,
+  k: number,
+  kept: ReadonlySet<number>,
+  takers: ReadonlyMap<number, number>,
+): boolean {
   const value = inputs.length + k;
   const next = nodes[k + 1];
   if (next === undefined || !isRelu(next) || nodes[k].args.length !== 1 || kept.has(value)) return false;
-  const takers = nodes.filter((node) => valuesIn(node.args).includes(value));
-  return takers.length === 1 && takers[0] === next && nodes[k].gradient && next.gradient;
+  return takers.get(value) === 1 && valuesIn(next.args)[0] === value && nodes[k].gradient && next.gradient;
 }
