@@ -6,7 +6,7 @@ import { OutOfMemoryError } from "./errors.js";
 
 /** From this size on the garbage collector is told how much memory hangs on a tensor; smaller ones are told together. */
 const weightyBytes = 65536;
-/** Of tensors that are told of together with others. */
+/** What a small tensor carries, since the collector learns of small ones together. */
 const noWeight = new ArrayBuffer(0);
 let untoldBytes = 0;
 /**

@@ -121,7 +121,7 @@ export class Tensor {
     return this.#leafRequiresGrad || this.#hold.node !== null;
   }
 
-  /** Checked. */
+  /** Sets it on a leaf. @throws GraphError on the output of an op */
   set requiresGrad(value: boolean) {
     if (this.#hold.node !== null) {
       throw new GraphError({

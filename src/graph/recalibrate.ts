@@ -126,7 +126,7 @@ export async function recalibrate<M extends AnyModule, B = Batch<unknown> | Tens
       const populations = await sweep.pass(observed, pass, passes.length);
       for (const [norm, population] of populations) {
         const { name, old } = norms.get(norm) ?? fail();
-        // What has seen nothing at all is told of below.
+        // A norm that has seen nothing at all is reported below.
         if (population.values + population.skipped === 0) continue;
         const renewal = renew(population, old, { eps: norm.eps, blend, samples: sweep.samples });
         if (typeof renewal === "string") {

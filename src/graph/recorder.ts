@@ -4,7 +4,7 @@ import type { AnyModule } from "../nn/module.js";
 import { formatShape, type Shape } from "../shape.js";
 import { Tensor, view } from "../tensor.js";
 import { type OpFunction, type Tracer, withTracer } from "../tracing.js";
-import { type Argument, ConstantRef, isPlainObject, mapTree, StateRef, ValueRef } from "./argument.js";
+import { type Argument, ConstantRef, mapTree, StateRef, ValueRef } from "./argument.js";
 
 /** A tensor that `forward` made itself, as it was when it was first used. */
 export interface RecordedConstant {
@@ -224,9 +224,4 @@ export class Recorder implements Tracer {
 
 function joinPath(path: string, key: string): string {
   return path === "" || key === "" ? path + key : `${path}.${key}`;
-}
-
-/** Whether the last argument of a call is options, not a tensor. */
-export function isOptions(given: unknown): given is object {
-  return isPlainObject(given);
 }

@@ -10,7 +10,7 @@ import { scope } from "../scope.js";
 import { formatShape } from "../shape.js";
 import { Tensor } from "../tensor.js";
 import { withTracer } from "../tracing.js";
-import { leavesOf } from "./argument.js";
+import { isPlainObject, leavesOf } from "./argument.js";
 import { Branch } from "./branch.js";
 import { Graph } from "./graph.js";
 import { isLayer } from "./is-layer.js";
@@ -24,7 +24,7 @@ import {
 } from "./merge-runs.js";
 import { findOp, type NetworkNode } from "./node.js";
 import type { GraphParts } from "./parts.js";
-import { isOptions, Recorder } from "./recorder.js";
+import { Recorder } from "./recorder.js";
 
 /** Options of {@link trace}. */
 export interface TraceOptions {
@@ -112,8 +112,8 @@ function parse(
   given: readonly (Tensor | TraceOptions)[],
 ): { inputs: readonly Tensor[]; options: TraceOptions } {
   const last = given.at(-1);
-  const options = isOptions(last) ? (last as TraceOptions) : {};
-  const inputs = (isOptions(last) ? given.slice(0, -1) : given) as readonly Tensor[];
+  const options = isPlainObject(last) ? (last as TraceOptions) : {};
+  const inputs = (isPlainObject(last) ? given.slice(0, -1) : given) as readonly Tensor[];
   const refuse = (expected: string, received: string, cure: string): never => {
     throw new ArgumentError({ where, expected, received, cure });
   };

@@ -46,7 +46,7 @@ export interface Trials<M extends Measures = Measures> {
 export interface Question<M extends Measures = Measures> {
   /** The claim, as a sentence. */
   readonly claim: string;
-  /** Of the effect. */
+  /** The unit in which the effect is measured. */
   readonly unit: string;
   /** How its answer is judged. */
   readonly rule: Rule;

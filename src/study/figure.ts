@@ -26,7 +26,7 @@ export interface CurveFigure {
   readonly description: string;
   /** Along the bottom. */
   readonly x: FigureAxis;
-  /** Upwards. */
+  /** The vertical axis. */
   readonly y: FigureAxis;
   /** One for each norm, activation, … */
   readonly curves: readonly Curve[];

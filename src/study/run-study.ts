@@ -27,7 +27,7 @@ export interface TrialStore {
 export interface StudyProgress {
   /** The name of the one under way. */
   readonly experiment: string;
-  /** Of the trial. */
+  /** The condition that the trial runs under. */
   readonly condition: string;
   /** Counted from 0. */
   readonly seed: number;

@@ -38,7 +38,7 @@ export abstract class Norm extends Module<[x: Tensor, options?: NormForwardOptio
     return this.#eps;
   }
 
-  /** Checked. */
+  /** Sets it. @throws ArgumentError if negative or not finite */
   set eps(value: number) {
     if (typeof value !== "number" || !(value >= 0 && value < Number.POSITIVE_INFINITY)) {
       throw new ArgumentError({

@@ -53,7 +53,7 @@ export interface ClassificationData extends DataParts<Int32Array>, DataFacts {
 export interface RegressionData extends DataParts<TensorData>, DataFacts {
   /** Tells it from {@link ClassificationData}. */
   readonly task: "regression";
-  /** None. */
+  /** A regression has no classes. */
   readonly classes: null;
 }
 
