@@ -16,7 +16,6 @@ import { a3, b3, factorBytes, inputTriples, writeFactors } from "./lines";
 import { classesBytes, columnClasses, largestClass, UNIFORM, UNSAFE, writeClasses } from "./safety";
 import {
   CHANNELS,
-  fillMagnitudes,
   fillPadded,
   firstImage,
   firstTileRow,
@@ -167,9 +166,9 @@ export function winogradCorrelateColumns(
   for (let unit = begin; unit < end; unit++) {
     const images = imagesOf(plan, unit);
     const tileRows = tileRowsOf(plan, unit);
-    fillMagnitudes(plan, unit, source, magnitudes);
+    clear(magnitudes, planesBytes(plan) + overreach);
     for (let channel = 0; channel < channels; channel++) {
-      fillPadded(plan, unit, source, channel, planes);
+      fillPadded(plan, unit, source, channel, planes, magnitudes);
       let to = transformed + <usize>channel * lineStep;
       for (let image = 0; image < images; image++) {
         let from = planes + bytes(image, planeLength(plan));
@@ -207,7 +206,8 @@ export function winogradCorrelateColumns(
         }
       }
     }
-    const largestOfTiles = classifyColumns(plan, images, tileRows, firstRow, magnitudes, classes);
+    const withUniform = mostClass > UNIFORM;
+    const largestOfTiles = classifyColumns(plan, images, tileRows, firstRow, magnitudes, classes, withUniform);
     for (let kind = largestOfTiles; kind >= UNIFORM && kind + mostClass >= UNSAFE; kind--) {
       const least = UNSAFE - kind;
       for (let tile = 0; tile < images * tileRows; tile++) {
@@ -221,7 +221,20 @@ export function winogradCorrelateColumns(
             addLane(plan, list, image, r - word(plan, PADDING_ROWS), column - word(plan, PADDING_COLUMNS), to);
           }
           if (lanesOf(list) <= mostLanes - height) continue;
-          sumDirectly(plan, list, source, weight, resultStep, channelStep, turned, packed, least, bias, result, directly);
+          sumDirectly(
+            plan,
+            list,
+            source,
+            weight,
+            resultStep,
+            channelStep,
+            turned,
+            packed,
+            least,
+            bias,
+            result,
+            directly,
+          );
         }
       }
       sumDirectly(plan, list, source, weight, resultStep, channelStep, turned, packed, least, bias, result, directly);
@@ -248,6 +261,7 @@ function classifyColumns(
   firstRow: i32,
   magnitudes: usize,
   classes: usize,
+  withUniform: bool,
 ): i32 {
   const rowStep = rowBytes(plan);
   let largest = i32x4.splat(UNIFORM);
@@ -256,7 +270,7 @@ function classifyColumns(
     for (let tile = 0; tile < tileRows; tile++) {
       const rows = min(height, word(plan, RESULT_ROWS) - firstRow - height * tile);
       for (let column = 0; column < word(plan, RESULT_COLUMNS); column += 4) {
-        const four = columnClasses(at + bytes(column), rowStep, rows);
+        const four = columnClasses(at + bytes(column), rowStep, rows, withUniform);
         largest = i32x4.max_s(largest, four);
         v128.store(classes, four);
         classes += 16;

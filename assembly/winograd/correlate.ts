@@ -3,7 +3,7 @@
 // (panels of 16 tiles; 24; channels). Tiles and filters that it would spoil are summed plainly (winograd/safety.ts).
 
 import { bytes, clear, word } from "../conv/planes";
-import { tilePacked } from "../gemm/tiles";
+import { tilePackedStretches } from "../gemm/tiles";
 import { addTile, clearLanes, lanesBytes, lanesOf, mostLanes, sumDirectly, sumDirectlyScratch } from "./direct";
 import {
   bothAt,
@@ -19,7 +19,7 @@ import { classesBytes, largestClass, UNIFORM, UNSAFE, writeClasses } from "./saf
 import {
   CHANNELS,
   CLASS,
-  fillMagnitudes,
+  classifyTiles,
   fillPadded,
   patchLinesBytes,
   placeTiles,
@@ -28,18 +28,23 @@ import {
   RESULT_ROWS,
   RESULTS,
   recordBytes,
-  recordsBytes,
   rowBytes,
   spreadPatches,
   storeTiles,
-  tilesOf,
+  tileResults,
   unitTiles,
 } from "./tiles";
 
 /** Bytes of the row to which the partner of an odd last result goes. */
 const spareBytes: usize = 64;
-/** Channels that are summed in one go: few, since the errors of a sum grow with its length. */
-const depthLimit: i32 = 32;
+/**
+ * Lines of 64 bytes from one result's 24 products of a panel to the next one's: an odd number, so that they do not fight
+ * for the same cache lines.
+ */
+const productLines: i32 = 25;
+/** Channels whose panel stays in the first-level cache, and those that are summed in one go. */
+const depthLimit: i32 = 256;
+const summedAtOnce: i32 = 32;
 
 /**
  * Bytes from one of the 24 values of all weights to the next: not a power of two, so that they do not fight for the
@@ -147,7 +152,7 @@ export function winogradCorrelate(
   const spare = factors + factorBytes;
   const lines = spare + spareBytes;
   const records = lines + patchLinesBytes;
-  const magnitudes = records + recordsBytes(tiles);
+  const magnitudes = records + <usize>tiles * recordBytes;
   const planes = magnitudes + planesBytes(plan);
   const list = planes + planesBytes(plan);
   const directly = list + lanesBytes;
@@ -155,13 +160,14 @@ export function winogradCorrelate(
   const products = patches + <usize>(tiles >> 4) * 24 * step;
   const mostClass = largestClass(packed, results);
   writeFactors(factors, a, b);
+  clearLanes(list);
   clear(planes, planesBytes(plan));
   for (let unit = begin; unit < end; unit++) {
-    fillMagnitudes(plan, unit, source, magnitudes);
-    const count = placeTiles(plan, unit, magnitudes, 0, records, tiles + 16, lines);
+    const count = placeTiles(plan, unit, records);
     const panels = (count + 15) >> 4;
-    for (let channel = 0; channel < channels && count > 0; channel++) {
-      fillPadded(plan, unit, source, channel, planes);
+    clear(magnitudes, planesBytes(plan));
+    for (let channel = 0; channel < channels; channel++) {
+      fillPadded(plan, unit, source, channel, planes, magnitudes);
       for (let quad = 0; quad < 4 * panels; quad++) {
         const to = patches + <usize>(quad >> 2) * 24 * step + ((<usize>channel) << 6) + ((<usize>(quad & 3)) << 4);
         spreadPatches(planes, rowBytes(plan), records + <usize>(4 * quad) * recordBytes, factors, to, step, lines);
@@ -171,7 +177,7 @@ export function winogradCorrelate(
       const w = weights + <usize>i * weightStep(channels, results);
       for (let panel = 0; panel < panels; panel++) {
         const from = patches + <usize>(24 * panel + i) * step;
-        const to = products + ((<usize>(24 * panel * results + i)) << 6);
+        const to = products + ((<usize>(productLines * panel * results + i)) << 6);
         multiplyPanel(w, from, channels, results, to, spare);
       }
     }
@@ -179,55 +185,24 @@ export function winogradCorrelate(
     for (let r = 0; r < results; r++) {
       const start: f32 = bias ? load<f32>(bias + bytes(r)) : 0;
       for (let panel = 0; panel < panels; panel++) {
-        const from = products + ((<usize>(24 * (panel * results + r))) << 6);
+        const from = products + ((<usize>(productLines * (panel * results + r))) << 6);
         for (let quad: usize = 0; quad < 4; quad++) {
           const tile = records + (<usize>(16 * panel) + 4 * quad) * recordBytes;
           storeTiles(plan, from + (quad << 4), factors, start, tile, result + <usize>r * resultBytes, lines);
         }
       }
     }
-    const end = records + recordsBytes(tiles);
-    const others = end - <usize>(tilesOf(plan, unit) - count) * recordBytes;
-    for (let kind = UNSAFE; kind >= UNIFORM; kind--) {
+    const last = records + <usize>count * recordBytes;
+    const largest = classifyTiles(plan, records, last, magnitudes, mostClass > UNIFORM);
+    for (let kind = largest; kind >= UNIFORM && kind + mostClass >= UNSAFE; kind--) {
       const least = UNSAFE - kind;
-      if (mostClass < least) break;
-      clearLanes(list);
-      const first = kind == UNSAFE ? others : records;
-      const last = kind == UNSAFE ? end : records + <usize>count * recordBytes;
-      for (let tile = first; tile < last; tile += recordBytes) {
-        if (load<i32>(tile, CLASS) != kind) continue;
-        addTile(plan, tile, list);
-        if (lanesOf(list) > mostLanes - 8) {
-          sumDirectly(
-            plan,
-            list,
-            source,
-            weight,
-            resultStep,
-            channelStep,
-            turned,
-            packed,
-            least,
-            bias,
-            result,
-            directly,
-          );
-        }
+      for (let tile = records; tile < last; tile += recordBytes) {
+        const isOfKind = load<i32>(tile, CLASS) == kind;
+        if (isOfKind) addTile(plan, tile, list);
+        const isLast = tile + recordBytes == last;
+        if (lanesOf(list) == 0 || (lanesOf(list) <= mostLanes - tileResults && !isLast)) continue;
+        sumDirectly(plan, list, source, weight, resultStep, channelStep, turned, packed, least, bias, result, directly);
       }
-      sumDirectly(
-        plan,
-        list,
-        source,
-        weight,
-        resultStep,
-        channelStep,
-        turned,
-        packed,
-        least,
-        bias,
-        result,
-        directly,
-      );
     }
   }
 }
@@ -236,25 +211,25 @@ export function winogradCorrelate(
 export function winogradCorrelateScratch(plan: usize): f64 {
   const tiles = unitTiles(plan);
   const patchBytes = 24 * 4 * <f64>(word(plan, CHANNELS) | 1);
-  const productBytes = 24 * 4 * <f64>word(plan, RESULTS);
-  const fixed = factorBytes + spareBytes + patchLinesBytes + recordsBytes(tiles) + 2 * planesBytes(plan) + lanesBytes;
+  const productBytes = 4 * <f64>productLines * <f64>word(plan, RESULTS);
+  const fixed =
+    factorBytes + spareBytes + patchLinesBytes + <usize>tiles * recordBytes + 2 * planesBytes(plan) + lanesBytes;
   return <f64>(fixed + sumDirectlyScratch(plan)) + <f64>tiles * (patchBytes + productBytes);
 }
 
 /**
- * One of the 24 values of all results of a panel, 24 lines of 64 bytes apart; an odd last result has a partner that
- * goes to `spare`.
+ * One of the 24 values of all results of a panel; an odd last result has a partner that goes to `spare`.
  */
 function multiplyPanel(weights: usize, from: usize, channels: i32, results: i32, to: usize, spare: usize): void {
-  const resultStep: usize = 24 << 6;
+  const resultStep = (<usize>productLines) << 6;
   for (let channel = 0; channel < channels; channel += depthLimit) {
     const depth = min(depthLimit, channels - channel);
     let w = weights + (bytes(channel) << 1);
-    const b = from + ((<usize>channel) << 6);
+    const panel = from + ((<usize>channel) << 6);
     let c0 = to;
     for (let r = 0; r < results; r += 2) {
       const c1 = r + 1 < results ? c0 + resultStep : spare;
-      tilePacked(w, b, depth, channel ? c0 : 0, channel ? c1 : 0, c0, c1);
+      tilePackedStretches(w, panel, depth, summedAtOnce, channel > 0, c0, c1);
       w += bytes(channels) << 1;
       c0 += 2 * resultStep;
     }

@@ -91,22 +91,10 @@ function tileClasses(most: v128, leastRead: v128, least: v128): v128 {
   return v128.bitselect(classes, i32x4.splat(UNSAFE), isSafe);
 }
 
-/** The largest and the smallest of 3 × 3 magnitudes at four columns side by side. */
-// @inline
-function largestRead(at: usize, rowStep: usize): v128 {
-  const rows = f32x4.max(largestOfRow(at), largestOfRow(at + rowStep));
-  return f32x4.max(rows, largestOfRow(at + 2 * rowStep));
-}
-
+/** The largest, or the smallest, of three magnitudes side by side, for four lanes. */
 // @inline
 function largestOfRow(at: usize): v128 {
   return f32x4.max(v128.load(at), f32x4.max(v128.load(at, 4), v128.load(at, 8)));
-}
-
-// @inline
-function smallestRead(at: usize, rowStep: usize): v128 {
-  const rows = f32x4.min(smallestOfRow(at), smallestOfRow(at + rowStep));
-  return f32x4.min(rows, smallestOfRow(at + 2 * rowStep));
 }
 
 // @inline
@@ -114,38 +102,45 @@ function smallestOfRow(at: usize): v128 {
   return f32x4.min(v128.load(at), f32x4.min(v128.load(at, 4), v128.load(at, 8)));
 }
 
-/** The classes of four tiles side by side, of `rows` results one below the other each, by the magnitudes they read. */
-export function columnClasses(at: usize, rowStep: usize, rows: i32): v128 {
-  let most = largestRead(at, rowStep);
+/**
+ * The classes of four tiles side by side, of `rows` (1 to 3) results one below the other each, by the magnitudes they
+ * read. Only if `withUniform` UNIFORM is told from MIXED.
+ */
+export function columnClasses(at: usize, rowStep: usize, rows: i32, withUniform: bool): v128 {
+  let row1 = largestOfRow(at + rowStep);
+  let row2 = largestOfRow(at + 2 * rowStep);
+  let most = f32x4.max(largestOfRow(at), f32x4.max(row1, row2));
   let leastRead = most;
-  let least = smallestRead(at, rowStep);
   for (let row = 1; row < rows; row++) {
-    at += rowStep;
-    const read = largestRead(at, rowStep);
+    const row3 = largestOfRow(at + <usize>(row + 2) * rowStep);
+    const read = f32x4.max(row1, f32x4.max(row2, row3));
     most = f32x4.max(most, read);
     leastRead = f32x4.min(leastRead, read);
-    least = f32x4.min(least, smallestRead(at, rowStep));
+    row1 = row2;
+    row2 = row3;
+  }
+  let least = most;
+  for (let row = 0; withUniform && row < rows + 2; row++) {
+    least = f32x4.min(least, smallestOfRow(at + <usize>row * rowStep));
   }
   return tileClasses(most, leastRead, least);
 }
 
-/** The class of a tile of 2 × 4 results, `rows` × `columns` of which exist, by the magnitudes of its patch. */
-export function patchClass(at: usize, rowStep: usize, rows: i32, columns: i32, scratch: usize): i32 {
-  let most: f32 = 0;
-  let leastRead: f32 = f32.MAX_VALUE;
-  let least: f32 = f32.MAX_VALUE;
-  for (let row = 0; row < rows; row++) {
-    v128.store(scratch, largestRead(at, rowStep));
-    v128.store(scratch, smallestRead(at, rowStep), 16);
-    for (let x: usize = 0; x < bytes(columns); x += 4) {
-      const read = load<f32>(scratch + x);
-      most = max<f32>(most, read);
-      leastRead = min<f32>(leastRead, read);
-      least = min<f32>(least, load<f32>(scratch + x, 16));
-    }
-    at += rowStep;
+/** The class of a tile of 2 × 4 results, `rows` × `columns` of which exist, in the same way. */
+export function tileClass(at: usize, rowStep: usize, rows: i32, columns: i32, withUniform: bool): i32 {
+  const row1 = largestOfRow(at + rowStep);
+  const row2 = largestOfRow(at + 2 * rowStep);
+  const read0 = f32x4.max(largestOfRow(at), f32x4.max(row1, row2));
+  const read1 = rows == 1 ? read0 : f32x4.max(row1, f32x4.max(row2, largestOfRow(at + 3 * rowStep)));
+  const most = maxLanes(f32x4.max(read0, read1));
+  const exists = i32x4.gt_s(i32x4.splat(columns), i32x4(0, 1, 2, 3));
+  const leastRead = minLanes(v128.bitselect(f32x4.min(read0, read1), f32x4.splat(f32.MAX_VALUE), exists));
+  let least = f32x4.splat(most);
+  for (let row = 0; withUniform && row < rows + 2; row++) {
+    least = f32x4.min(least, smallestOfRow(at + <usize>row * rowStep));
   }
-  return i32x4.extract_lane(tileClasses(f32x4.splat(most), f32x4.splat(leastRead), f32x4.splat(least)), 0);
+  const ofTile = minLanes(v128.bitselect(least, f32x4.splat(f32.MAX_VALUE), exists));
+  return i32x4.extract_lane(tileClasses(f32x4.splat(most), f32x4.splat(leastRead), f32x4.splat(ofTile)), 0);
 }
 
 /**
@@ -174,14 +169,14 @@ export function isUnsafeForWeight(
   }
   const mostOfX = maxLanes(all);
   if (!(isHeld(most, largest) && isHeld(mostOfX, largest))) return true;
-  const allowed = leastOfTile * most * mostOfX;
+  const allowed = f32x4.splat(leastOfTile * most * mostOfX);
   for (let y = row; y < row + 3; y++) {
     const isRead = y + rows > 0 && y < height;
     for (let tap = 0; isRead && tap < 3; tap++) {
       if (column + tap + columns <= 0 || column + tap >= width) continue;
       const product0 = f32x4.mul(dy0, v128.load(x + bytes(tap)));
       const product1 = f32x4.mul(dy1, v128.load(x + rowStep + bytes(tap)));
-      if (maxLanes(f32x4.max(product0, product1)) < allowed) return true;
+      if (!v128.any_true(f32x4.ge(f32x4.max(product0, product1), allowed))) return true;
     }
     x += rowStep;
   }

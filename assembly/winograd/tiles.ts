@@ -1,15 +1,14 @@
 // Winograd's 4 × 6 patches of a source and 2 × 4 tiles of a result: where they lie, and their maps, four at a time (see
-// winograd/lines.ts). The tiles of a unit of work, whole images or a slice of one, are numbered through; those that are
-// not summed plainly (winograd/safety.ts) come first, padded to a multiple of 16. A result does not depend on which
-// tiles stand beside its own.
+// winograd/lines.ts). The tiles of a unit of work, whole images or a slice of one, are numbered through and padded to a
+// multiple of 16. A result does not depend on which tiles stand beside its own.
 //
 // The plan is an array of i32 written by src/backend/wasm/winograd-plan.ts.
 
-import { bytes, clear, clearRow, copyRow, word } from "../conv/planes";
+import { bytes, clearRow, word } from "../conv/planes";
 import { transposeFour } from "../gemm/tiles";
 import { storeLanes } from "../math/lanes";
 import { cotangentLines, cotangentPairs, inputLines, inputPairs, outputLines, outputPairs } from "./lines";
-import { isUnsafeForWeight, patchClass, UNIFORM, UNSAFE } from "./safety";
+import { isUnsafeForWeight, tileClass, UNIFORM, UNSAFE } from "./safety";
 
 /**
  * Indices of the plan, which is that of one group: the source's channels and size, and the zeros before its first row
@@ -52,22 +51,15 @@ export const IMAGE: usize = 20;
 export const ROW: usize = 24;
 export const COLUMN: usize = 28;
 
+/** Results of a tile. */
+export const tileResults: i32 = 8;
+
 /** Bytes of the lines through which a patch, or a tile of results, is transformed. */
 export const patchLinesBytes: usize = 384;
 
 /** Tiles of a full unit, rounded up to a multiple of 16. */
 export function unitTiles(plan: usize): i32 {
   return (word(plan, IMAGES) * word(plan, SLICE_ROWS) * word(plan, TILE_COLUMNS) + 15) & ~15;
-}
-
-/** Bytes of the records of as many, and of 16 more, so that two runs of them are padded. */
-export function recordsBytes(tiles: i32): usize {
-  return <usize>(tiles + 16) * recordBytes;
-}
-
-/** Tiles of a unit. */
-export function tilesOf(plan: usize, unit: i32): i32 {
-  return imagesOf(plan, unit) * tileRowsOf(plan, unit) * word(plan, TILE_COLUMNS);
 }
 
 /** Bytes of the planes that {@link fillPadded} writes. */
@@ -106,21 +98,8 @@ function slicesOf(plan: usize): i32 {
   return (word(plan, TILE_ROWS) + sliceRows - 1) / sliceRows;
 }
 
-/**
- * Writes the records of a unit's tiles: first those that are not summed plainly, with empty ones up to a multiple of
- * 16, and the others from the end of `records`, which has room for `capacity`. `magnitudes` are planes, and so are
- * `ofCotangents`, if they are not 0: those of dy, when it is about the weight's gradient. Returns how many come first.
- * Scratch: two vectors.
- */
-export function placeTiles(
-  plan: usize,
-  unit: i32,
-  magnitudes: usize,
-  ofCotangents: usize,
-  records: usize,
-  capacity: i32,
-  scratch: usize,
-): i32 {
+/** Writes the records of a unit's tiles, and empty ones up to a multiple of 16; how many tiles there are. */
+export function placeTiles(plan: usize, unit: i32, records: usize): i32 {
   const tileColumns = word(plan, TILE_COLUMNS);
   const first = firstImage(plan, unit);
   const images = imagesOf(plan, unit);
@@ -130,47 +109,19 @@ export function placeTiles(
   const resultColumns = word(plan, RESULT_COLUMNS);
   const step = rowBytes(plan);
   let at = records;
-  let last = records + <usize>capacity * recordBytes;
   for (let image = 0; image < images; image++) {
     const result = bytes((first + image) * word(plan, IMAGE_RESULTS), resultRows * resultColumns);
     for (let y = firstRow; y < lastRow; y++) {
-      const planeRow = bytes(image, planeLength(plan)) + <usize>(2 * (y - firstRow)) * step;
-      const rows = min(2, resultRows - 2 * y);
-      const row = 2 * y - word(plan, PADDING_ROWS);
+      const patch = bytes(image, planeLength(plan)) + <usize>(2 * (y - firstRow)) * step;
       for (let x = 0; x < tileColumns; x++) {
-        const patch = planeRow + bytes(4 * x);
-        const columns = min(4, resultColumns - 4 * x);
-        const column = 4 * x - word(plan, PADDING_COLUMNS);
-        let kind = UNIFORM;
-        if (ofCotangents == 0) kind = patchClass(magnitudes + patch, step, rows, columns, scratch);
-        else if (
-          isUnsafeForWeight(
-            magnitudes + patch,
-            ofCotangents + patch,
-            step,
-            row,
-            rows,
-            word(plan, ROWS),
-            column,
-            columns,
-            word(plan, COLUMNS),
-          )
-        ) {
-          kind = UNSAFE;
-        }
-        let to = at;
-        if (kind == UNSAFE) {
-          last -= recordBytes;
-          to = last;
-        } else at += recordBytes;
-        store<i32>(to, <i32>patch, PATCH);
-        store<i32>(to, <i32>(result + bytes(2 * y, resultColumns) + bytes(4 * x)), RESULT);
-        store<i32>(to, rows, TILE_ROW_COUNT);
-        store<i32>(to, columns, TILE_COLUMN_COUNT);
-        store<i32>(to, kind, CLASS);
-        store<i32>(to, first + image, IMAGE);
-        store<i32>(to, row, ROW);
-        store<i32>(to, column, COLUMN);
+        store<i32>(at, <i32>(patch + bytes(4 * x)), PATCH);
+        store<i32>(at, <i32>(result + bytes(2 * y, resultColumns) + bytes(4 * x)), RESULT);
+        store<i32>(at, min(2, resultRows - 2 * y), TILE_ROW_COUNT);
+        store<i32>(at, min(4, resultColumns - 4 * x), TILE_COLUMN_COUNT);
+        store<i32>(at, first + image, IMAGE);
+        store<i32>(at, 2 * y - word(plan, PADDING_ROWS), ROW);
+        store<i32>(at, 4 * x - word(plan, PADDING_COLUMNS), COLUMN);
+        at += recordBytes;
       }
     }
   }
@@ -182,19 +133,63 @@ export function placeTiles(
   return count;
 }
 
-/** Copies the part of a source channel that a unit's patches cover; left and right margins are zero already. */
-export function fillPadded(plan: usize, unit: i32, source: usize, channel: i32, planes: usize): void {
-  eachRow(false, plan, unit, source, channel, planes);
+/** Writes the classes of tiles by the magnitudes of what they read, and returns the largest. */
+export function classifyTiles(plan: usize, first: usize, last: usize, magnitudes: usize, withUniform: bool): i32 {
+  const step = rowBytes(plan);
+  let largest = UNIFORM;
+  for (let tile = first; tile < last; tile += recordBytes) {
+    const patch = magnitudes + load<u32>(tile, PATCH);
+    const rows = load<i32>(tile, TILE_ROW_COUNT);
+    const kind = tileClass(patch, step, rows, load<i32>(tile, TILE_COLUMN_COUNT), withUniform);
+    store<i32>(tile, kind, CLASS);
+    largest = max(largest, kind);
+  }
+  return largest;
 }
 
-/** The largest magnitudes over all source channels, laid out as {@link fillPadded} lays out one; NaN if one is. */
-export function fillMagnitudes(plan: usize, unit: i32, source: usize, planes: usize): void {
-  clear(planes, planesBytes(plan));
-  for (let channel = 0; channel < word(plan, CHANNELS); channel++) eachRow(true, plan, unit, source, channel, planes);
+/**
+ * Writes the classes of tiles for the weight's gradient, by the magnitudes of what they read of x and of dy, and whether
+ * any is unsafe.
+ */
+export function classifyForWeight(
+  plan: usize,
+  first: usize,
+  last: usize,
+  magnitudes: usize,
+  ofCotangents: usize,
+): bool {
+  let isAny = false;
+  for (let tile = first; tile < last; tile += recordBytes) {
+    const patch = load<u32>(tile, PATCH);
+    const isUnsafe = isUnsafeForWeight(
+      magnitudes + patch,
+      ofCotangents + patch,
+      rowBytes(plan),
+      load<i32>(tile, ROW),
+      load<i32>(tile, TILE_ROW_COUNT),
+      word(plan, ROWS),
+      load<i32>(tile, COLUMN),
+      load<i32>(tile, TILE_COLUMN_COUNT),
+      word(plan, COLUMNS),
+    );
+    store<i32>(tile, isUnsafe ? UNSAFE : UNIFORM, CLASS);
+    isAny = isAny || isUnsafe;
+  }
+  return isAny;
 }
 
-// @inline
-function eachRow(isMagnitude: bool, plan: usize, unit: i32, source: usize, channel: i32, planes: usize): void {
+/**
+ * Copies the part of a source channel that a unit's patches cover; left and right margins are zero already. Raises
+ * `magnitudes`, which are laid out in the same way, to those of the channel; NaN stays.
+ */
+export function fillPadded(
+  plan: usize,
+  unit: i32,
+  source: usize,
+  channel: i32,
+  planes: usize,
+  magnitudes: usize,
+): void {
   const rows = word(plan, ROWS);
   const columns = word(plan, COLUMNS);
   const first = firstImage(plan, unit);
@@ -204,31 +199,38 @@ function eachRow(isMagnitude: bool, plan: usize, unit: i32, source: usize, chann
   const planeRows = height * word(plan, SLICE_ROWS) + 2;
   const firstRow = height * firstTileRow(plan, unit) - word(plan, PADDING_ROWS);
   let to = planes + bytes(word(plan, PADDING_COLUMNS));
+  const toMagnitudes = magnitudes - planes;
   for (let image = 0; image < images; image++) {
     const from = source + bytes((first + image) * word(plan, IMAGE_CHANNELS) + channel, rows * columns);
     for (let row = firstRow; row < firstRow + planeRows; row++) {
-      if (row >= 0 && row < rows) {
-        if (isMagnitude) raiseRow(from + bytes(row, columns), to, columns);
-        else copyRow(from + bytes(row, columns), to, columns);
-      } else if (!isMagnitude) clearRow(to, columns);
+      if (row >= 0 && row < rows) copyAndRaise(from + bytes(row, columns), to, to + toMagnitudes, columns);
+      else clearRow(to, columns);
       to += step;
     }
   }
 }
 
-/** to[i] = max(to[i], |from[i]|); the last vector overlaps the one before it. */
+/** to[i] = from[i]; magnitudes[i] = max(magnitudes[i], |from[i]|). The last vector overlaps the one before it. */
 // @inline
-function raiseRow(from: usize, to: usize, length: i32): void {
+function copyAndRaise(from: usize, to: usize, magnitudes: usize, length: i32): void {
   if (length < 4) {
     for (let i: usize = 0; i < bytes(length); i += 4) {
-      store<f32>(to + i, max<f32>(load<f32>(to + i), abs<f32>(load<f32>(from + i))));
+      const value = load<f32>(from + i);
+      store<f32>(to + i, value);
+      store<f32>(magnitudes + i, max<f32>(load<f32>(magnitudes + i), abs<f32>(value)));
     }
     return;
   }
-  const last = to + bytes(length - 4);
-  const distance = from - to;
-  for (; to < last; to += 16) v128.store(to, f32x4.max(v128.load(to), f32x4.abs(v128.load(to + distance))));
-  v128.store(last, f32x4.max(v128.load(last), f32x4.abs(v128.load(last + distance))));
+  const end = bytes(length - 4);
+  for (let i: usize = 0; i < end; i += 16) copyAndRaiseFour(from + i, to + i, magnitudes + i);
+  copyAndRaiseFour(from + end, to + end, magnitudes + end);
+}
+
+// @inline
+function copyAndRaiseFour(from: usize, to: usize, magnitudes: usize): void {
+  const values = v128.load(from);
+  v128.store(to, values);
+  v128.store(magnitudes, f32x4.max(v128.load(magnitudes), f32x4.abs(values)));
 }
 
 /**

@@ -8,7 +8,7 @@
 
 import { addWide, firstOfPiece } from "../conv/pieces";
 import { bytes, clear, word } from "../conv/planes";
-import { tileStrided } from "../gemm/tiles";
+import { tileStridedStretches } from "../gemm/tiles";
 import { addTile, clearLanes, lanesBytes, lanesOf, mostLanes, nothing, offsetOf, resultOf } from "./direct";
 import {
   filterBytes,
@@ -19,10 +19,12 @@ import {
   writeFilterFactors,
 } from "./filter";
 import { a, b, factorBytes, writeFactors } from "./lines";
+import { UNSAFE } from "./safety";
 import {
   CHANNELS,
+  CLASS,
   COLUMNS,
-  fillMagnitudes,
+  classifyForWeight,
   fillPadded,
   patchLinesBytes,
   placeTiles,
@@ -32,11 +34,10 @@ import {
   RESULTS,
   ROWS,
   recordBytes,
-  recordsBytes,
   rowBytes,
   spreadCotangents,
   spreadPatches,
-  tilesOf,
+  tileResults,
   unitTiles,
 } from "./tiles";
 
@@ -45,7 +46,7 @@ const stepPadding: usize = 64;
 /** Bytes of two rows of 16 values. */
 const tileBytes: usize = 128;
 /** Tiles that are summed in one go: few, since the errors of a sum grow with its length. */
-const depthLimit: i32 = 32;
+const summedAtOnce: i32 = 32;
 /** Sums for each pair of channels: those of transformed values, and plain ones of the nine taps. */
 const sumCount: i32 = 24 + 9;
 
@@ -96,9 +97,8 @@ export function winogradWeightGradient(
   const lines = factors + factorBytes;
   const tile = lines + patchLinesBytes;
   const records = tile + tileBytes;
-  const recordsEnd = records + recordsBytes(tiles);
   const planeStep = planesBytes(plan);
-  const magnitudes = recordsEnd;
+  const magnitudes = records + <usize>tiles * recordBytes;
   const ofCotangents = magnitudes + planeStep;
   const planes = ofCotangents + planeStep;
   const list = planes + 4 * planeStep;
@@ -112,12 +112,10 @@ export function winogradWeightGradient(
     clear(sums, <usize>sumCount * sumBytes);
     const last = firstOfPiece(piece + 1, planUnits, pieces);
     for (let unit = firstOfPiece(piece, planUnits, pieces); unit < last; unit++) {
-      fillMagnitudes(plan, unit, x, magnitudes);
-      fillMagnitudes(cotangentPlan, unit, dy, ofCotangents);
-      const count = placeTiles(plan, unit, magnitudes, ofCotangents, records, tiles + 16, lines);
-      clear(planes, 4 * planeStep);
+      const count = placeTiles(plan, unit, records);
+      clear(magnitudes, 6 * planeStep);
       for (let channel = 0; channel < channels; channel++) {
-        fillPadded(plan, unit, x, channel, planes);
+        fillPadded(plan, unit, x, channel, planes, magnitudes);
         for (let t = 0; t < count; t += 4) {
           const to = patches + <usize>channel * channelStep + bytes(t);
           spreadPatches(planes, rowBytes(plan), records + <usize>t * recordBytes, factors, to, patchStep, lines);
@@ -126,12 +124,28 @@ export function winogradWeightGradient(
       clear(planes, 4 * planeStep);
       for (let r = 0; r < results; r += 4) {
         for (let k = 0; k < min(4, results - r); k++) {
-          fillPadded(cotangentPlan, unit, dy, r + k, planes + <usize>k * planeStep);
+          fillPadded(cotangentPlan, unit, dy, r + k, planes + <usize>k * planeStep, ofCotangents);
         }
         const to = cotangents + <usize>(r >> 4) * panelBytes + bytes(r & 15);
         for (let t = 0; t < count; t++) {
           const patch = planes + load<u32>(records + <usize>t * recordBytes);
           spreadCotangents(patch, planeStep, rowBytes(plan), factors, to + ((<usize>t) << 6), cotangentStep, lines);
+        }
+      }
+      const lastRecord = records + <usize>count * recordBytes;
+      if (classifyForWeight(plan, records, lastRecord, magnitudes, ofCotangents)) {
+        const plainSums = sums + 24 * sumBytes;
+        for (let t = 0; t < count; t++) {
+          const record = records + <usize>t * recordBytes;
+          if (load<i32>(record, CLASS) == UNSAFE) {
+            forget(patches + bytes(t), patchStep, channels, channelStep);
+            for (let panel = 0; panel < panels; panel++) {
+              forget(cotangents + <usize>panel * panelBytes + ((<usize>t) << 6), cotangentStep, 16, 4);
+            }
+            addTile(plan, record, list);
+          }
+          if (lanesOf(list) <= mostLanes - tileResults && t + 1 < count) continue;
+          addLanes(plan, list, dy, x, plainSums, sumBytes, tile, directly);
         }
       }
       for (let i: usize = 0; i < 24; i++) {
@@ -147,14 +161,15 @@ export function winogradWeightGradient(
           tile,
         );
       }
-      const plainSums = sums + 24 * sumBytes;
-      let record = recordsEnd - <usize>(tilesOf(plan, unit) - count) * recordBytes;
-      for (; record < recordsEnd; record += recordBytes) {
-        addTile(plan, record, list);
-        if (lanesOf(list) > mostLanes - 8) addLanes(plan, list, dy, x, plainSums, sumBytes, tile, directly);
-      }
-      addLanes(plan, list, dy, x, plainSums, sumBytes, tile, directly);
     }
+  }
+}
+
+/** Clears `count` transformed values of a tile, `next` bytes apart, in each of the 24 places, `step` bytes apart. */
+function forget(values: usize, step: usize, count: i32, next: usize): void {
+  for (let i = 0; i < 24; i++) {
+    for (let k = 0; k < count; k++) store<f32>(values + <usize>k * next, 0);
+    values += step;
   }
 }
 
@@ -166,7 +181,7 @@ export function winogradWeightGradientScratch(plan: usize): f64 {
   const patchBytes = <f64>channels * <f64>tileStep(tiles) + <f64>stepPadding;
   const cotangentBytes = 64 * <f64>panels * <f64>tiles + <f64>stepPadding;
   const planes = 6 * <f64>planesBytes(plan);
-  const fixed = factorBytes + patchLinesBytes + tileBytes + recordsBytes(tiles) + lanesBytes;
+  const fixed = factorBytes + patchLinesBytes + tileBytes + <usize>tiles * recordBytes + lanesBytes;
   return <f64>(fixed + laneSumsScratch(channels, panels)) + planes + 24 * (patchBytes + cotangentBytes);
 }
 
@@ -240,12 +255,7 @@ function addProducts(
       const a0 = patches + <usize>channel * channelStep;
       const isPair = channel + 1 < channels;
       const a1 = isPair ? a0 + channelStep : a0;
-      for (let t = 0; t < count; t += depthLimit) {
-        const from = t > 0 ? tile : 0;
-        const at = panel + ((<usize>t) << 6);
-        const depth = min(depthLimit, count - t);
-        tileStrided(a0 + bytes(t), a1 + bytes(t), at, 64, depth, from, t > 0 ? tile + 64 : 0, tile, tile + 64);
-      }
+      tileStridedStretches(a0, a1, panel, count, summedAtOnce, false, tile, tile + 64);
       addWide(tile, to, width);
       if (isPair) addWide(tile + 64, to + rowBytes, width);
       to += rowBytes << 1;
