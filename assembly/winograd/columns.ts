@@ -13,7 +13,7 @@ import { tileOffsets } from "../gemm/tiles";
 import { addLane, clearLanes, lanesBytes, lanesOf, mostLanes, sumDirectly, sumDirectlyScratch } from "./direct";
 import { bothAt, filterBytes, filterLineBytes, filterTriple, writeTripleFactors } from "./filter";
 import { a3, b3, factorBytes, inputTriples, writeFactors } from "./lines";
-import { classesBytes, columnClasses, largestClass, UNIFORM, UNSAFE, writeClasses } from "./safety";
+import { columnSafety, isAnyUnsafe, leastTapOfFew, SAFE, safetyBytes, UNSAFE, writeSafety } from "./safety";
 import {
   CHANNELS,
   fillPadded,
@@ -61,7 +61,7 @@ function channelStepOf(plan: usize): usize {
 
 /**
  * packed (5; pair of results; channel; 3; 2) = G g of each column of the weights g, nine values at `resultStep`·result
- * + `channelStep`·channel, in reverse order if `turned`; before them the classes of the filters. An odd last result is
+ * + `channelStep`·channel, in reverse order if `turned`; before them how safe the filters are. An odd last result is
  * paired with zeros. Units: pairs. Scratch: the factors and a line.
  */
 export function winogradPackColumns(
@@ -83,10 +83,10 @@ export function winogradPackColumns(
   const first = turned ? bytes(8) : 0;
   const next: i32 = turned ? -4 : 4;
   for (let pair = begin; pair < end; pair++) {
-    writeClasses(weight, channels, results, resultStep, channelStep, pair, packed);
+    writeSafety(weight, channels, results, resultStep, channelStep, pair, leastTapOfFew, packed);
     const isPair = 2 * pair + 1 < results;
     let g = weight + bytes(2 * pair, resultStep) + first;
-    let to = packed + classesBytes(results) + <usize>pair * pairBytes;
+    let to = packed + safetyBytes(results) + <usize>pair * pairBytes;
     for (let channel = 0; channel < channels; channel++) {
       const h = isPair ? g + bytes(resultStep) : 0;
       for (let column = 0; column < 3; column++) {
@@ -136,7 +136,7 @@ export function winogradCorrelateColumns(
   const results = word(plan, RESULTS);
   const resultRows = word(plan, RESULT_ROWS);
   const resultColumns = word(plan, RESULT_COLUMNS);
-  const weights = packed + classesBytes(results);
+  const weights = packed + safetyBytes(results);
   const rowStep = rowBytes(plan);
   const resultRow = bytes(resultColumns);
   const pairBytes = bytes(channels, 6);
@@ -151,10 +151,10 @@ export function winogradCorrelateColumns(
   const planes = magnitudes + planesBytes(plan) + overreach;
   const list = planes + planesBytes(plan) + overreach;
   const directly = list + lanesBytes;
-  const classes = directly + sumDirectlyScratch(plan);
-  const transformed = classes + classesOfTilesBytes(plan);
+  const safety = directly + sumDirectlyScratch(plan);
+  const transformed = safety + judgementBytes(plan);
   const products = transformed + 5 * sourceStep;
-  const mostClass = largestClass(packed, results);
+  const isAnyFilterUnsafe = isAnyUnsafe(packed, results);
   writeFactors(factors, a3, b3);
   for (let channel = 0; channel < min(channels, channelLimit); channel++) {
     for (let tap = 0; tap < 3; tap++) {
@@ -174,7 +174,7 @@ export function winogradCorrelateColumns(
         let from = planes + bytes(image, planeLength(plan));
         for (let row = 0; row < tileRows; row++) {
           inputTriples(factors, (resultColumns + 5) >> 2, from, 16, rowStep, to, 16, sourceStep);
-          from += height * rowStep;
+          from += <usize>height * rowStep;
           to += rowStep;
         }
       }
@@ -206,14 +206,13 @@ export function winogradCorrelateColumns(
         }
       }
     }
-    const withUniform = mostClass > UNIFORM;
-    const largestOfTiles = classifyColumns(plan, images, tileRows, firstRow, magnitudes, classes, withUniform);
-    for (let kind = largestOfTiles; kind >= UNIFORM && kind + mostClass >= UNSAFE; kind--) {
-      const least = UNSAFE - kind;
+    const isAnyTileUnsafe = judgeColumns(plan, images, tileRows, firstRow, magnitudes, safety);
+    for (let kind = isAnyTileUnsafe ? UNSAFE : SAFE; kind == UNSAFE || (kind == SAFE && isAnyFilterUnsafe); kind--) {
+      const ofAll = kind == UNSAFE;
       for (let tile = 0; tile < images * tileRows; tile++) {
         const image = firstImage(plan, unit) + tile / tileRows;
         const row = firstRow + height * (tile % tileRows);
-        const ofTile = classes + bytes(tile * classColumns(resultColumns));
+        const ofTile = safety + bytes(tile * judgedColumns(resultColumns));
         for (let column = 0; column < resultColumns; column++) {
           if (word(ofTile, column) != kind) continue;
           for (let r = row; r < min(row + height, resultRows); r++) {
@@ -230,14 +229,14 @@ export function winogradCorrelateColumns(
             channelStep,
             turned,
             packed,
-            least,
+            ofAll,
             bias,
             result,
             directly,
           );
         }
       }
-      sumDirectly(plan, list, source, weight, resultStep, channelStep, turned, packed, least, bias, result, directly);
+      sumDirectly(plan, list, source, weight, resultStep, channelStep, turned, packed, ofAll, bias, result, directly);
     }
   }
 }
@@ -247,53 +246,44 @@ function planeOf(plan: usize, image: i32): usize {
   return bytes(image * word(plan, IMAGE_RESULTS), word(plan, RESULT_ROWS) * word(plan, RESULT_COLUMNS));
 }
 
-/** Classes that a row of tiles has room for: as many as its columns, rounded up to 4. */
+/** Tiles of a row that are judged: as many as its columns, rounded up to 4. */
 // @inline
-function classColumns(resultColumns: i32): i32 {
+function judgedColumns(resultColumns: i32): i32 {
   return (resultColumns + 3) & ~3;
 }
 
-/** Writes the classes of a unit's tiles, an i32 each, and returns the largest. */
-function classifyColumns(
-  plan: usize,
-  images: i32,
-  tileRows: i32,
-  firstRow: i32,
-  magnitudes: usize,
-  classes: usize,
-  withUniform: bool,
-): i32 {
+/** Writes whether a unit's tiles are unsafe, an i32 each, and returns whether any is. */
+function judgeColumns(plan: usize, images: i32, tileRows: i32, firstRow: i32, magnitudes: usize, safety: usize): bool {
   const rowStep = rowBytes(plan);
-  let largest = i32x4.splat(UNIFORM);
+  let isAny = i32x4.splat(SAFE);
   for (let image = 0; image < images; image++) {
     let at = magnitudes + bytes(image, planeLength(plan));
     for (let tile = 0; tile < tileRows; tile++) {
       const rows = min(height, word(plan, RESULT_ROWS) - firstRow - height * tile);
       for (let column = 0; column < word(plan, RESULT_COLUMNS); column += 4) {
-        const four = columnClasses(at + bytes(column), rowStep, rows, withUniform);
-        largest = i32x4.max_s(largest, four);
-        v128.store(classes, four);
-        classes += 16;
+        const four = columnSafety(at + bytes(column), rowStep, rows);
+        isAny = v128.or(isAny, four);
+        v128.store(safety, four);
+        safety += 16;
       }
-      at += height * rowStep;
+      at += <usize>height * rowStep;
     }
   }
-  largest = i32x4.max_s(largest, v128.shuffle<i32>(largest, largest, 2, 3, 0, 1));
-  return max(i32x4.extract_lane(largest, 0), i32x4.extract_lane(largest, 1));
+  return v128.any_true(isAny);
 }
 
 /** Bytes of scratch of {@link winogradCorrelateColumns}. */
 export function winogradCorrelateColumnsScratch(plan: usize): f64 {
   const channels = <f64>word(plan, CHANNELS) + <f64>word(plan, RESULTS);
-  const tables = factorBytes + offsetsBytes + spareBytes(word(plan, RESULT_COLUMNS)) + classesOfTilesBytes(plan);
+  const tables = factorBytes + offsetsBytes + spareBytes(word(plan, RESULT_COLUMNS)) + judgementBytes(plan);
   const planes = 2 * (planesBytes(plan) + overreach);
   const fixed = tables + planes + lanesBytes + sumDirectlyScratch(plan);
   return <f64>fixed + 5 * channels * <f64>channelStepOf(plan);
 }
 
 // @inline
-function classesOfTilesBytes(plan: usize): usize {
-  return bytes(word(plan, IMAGES) * word(plan, SLICE_ROWS), classColumns(word(plan, RESULT_COLUMNS)));
+function judgementBytes(plan: usize): usize {
+  return bytes(word(plan, IMAGES) * word(plan, SLICE_ROWS), judgedColumns(word(plan, RESULT_COLUMNS)));
 }
 
 /** The results Aᵀ m + bias of a row of tiles, of which `rows` rows exist. Scratch: three rows. */

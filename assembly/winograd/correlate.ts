@@ -15,12 +15,11 @@ import {
   writeFilterFactors,
 } from "./filter";
 import { a, b, factorBytes, writeFactors } from "./lines";
-import { classesBytes, largestClass, UNIFORM, UNSAFE, writeClasses } from "./safety";
+import { isAnyUnsafe, leastTap, SAFE, safetyBytes, UNSAFE, writeSafety } from "./safety";
 import {
   CHANNELS,
-  CLASS,
-  classifyTiles,
   fillPadded,
+  judgeTiles,
   patchLinesBytes,
   placeTiles,
   planesBytes,
@@ -29,6 +28,7 @@ import {
   RESULTS,
   recordBytes,
   rowBytes,
+  SAFETY,
   spreadPatches,
   storeTiles,
   tileResults,
@@ -57,7 +57,7 @@ function weightStep(channels: i32, results: i32): usize {
 
 /**
  * packed (24; pair of results; channel; 2) = G g Gᵀ of the weights g, nine values at `resultStep`·result +
- * `channelStep`·channel, in reverse order if `turned`; before them the classes of the filters. An odd last result is
+ * `channelStep`·channel, in reverse order if `turned`; before them how safe the filters are. An odd last result is
  * paired with zeros. Units: pairs. Scratch: the factors, and the lines of a filter.
  */
 export function winogradPackWeights(
@@ -78,10 +78,10 @@ export function winogradPackWeights(
   const first = turned ? bytes(8) : 0;
   const next: usize = turned ? -4 : 4;
   for (let pair = begin; pair < end; pair++) {
-    writeClasses(weight, channels, results, resultStep, channelStep, pair, packed);
+    writeSafety(weight, channels, results, resultStep, channelStep, pair, leastTap, packed);
     const isPair = 2 * pair + 1 < results;
     let from = weight + bytes(2 * pair, resultStep) + first;
-    let to = packed + classesBytes(results) + (bytes(pair, channels) << 1);
+    let to = packed + safetyBytes(results) + (bytes(pair, channels) << 1);
     for (let channel = 0; channel < channels; channel++) {
       packPair(scratch, from, isPair ? from + bytes(resultStep) : 0, next, lines, to, step);
       from += bytes(channelStep);
@@ -145,7 +145,7 @@ export function winogradCorrelate(
   const channels = word(plan, CHANNELS);
   const results = word(plan, RESULTS);
   const resultBytes = bytes(word(plan, RESULT_ROWS), word(plan, RESULT_COLUMNS));
-  const weights = packed + classesBytes(results);
+  const weights = packed + safetyBytes(results);
   const tiles = unitTiles(plan);
   const step = panelStep(channels);
   const factors = scratch;
@@ -158,7 +158,7 @@ export function winogradCorrelate(
   const directly = list + lanesBytes;
   const patches = directly + sumDirectlyScratch(plan);
   const products = patches + <usize>(tiles >> 4) * 24 * step;
-  const mostClass = largestClass(packed, results);
+  const isAnyFilterUnsafe = isAnyUnsafe(packed, results);
   writeFactors(factors, a, b);
   clearLanes(list);
   clear(planes, planesBytes(plan));
@@ -193,15 +193,27 @@ export function winogradCorrelate(
       }
     }
     const last = records + <usize>count * recordBytes;
-    const largest = classifyTiles(plan, records, last, magnitudes, mostClass > UNIFORM);
-    for (let kind = largest; kind >= UNIFORM && kind + mostClass >= UNSAFE; kind--) {
-      const least = UNSAFE - kind;
+    // First unsafe tiles, whose results are all summed plainly; then safe ones, for unsafe filters.
+    const isAnyTileUnsafe = judgeTiles(plan, records, last, magnitudes);
+    for (let kind = isAnyTileUnsafe ? UNSAFE : SAFE; kind == UNSAFE || (kind == SAFE && isAnyFilterUnsafe); kind--) {
       for (let tile = records; tile < last; tile += recordBytes) {
-        const isOfKind = load<i32>(tile, CLASS) == kind;
-        if (isOfKind) addTile(plan, tile, list);
+        if (load<i32>(tile, SAFETY) == kind) addTile(plan, tile, list);
         const isLast = tile + recordBytes == last;
         if (lanesOf(list) == 0 || (lanesOf(list) <= mostLanes - tileResults && !isLast)) continue;
-        sumDirectly(plan, list, source, weight, resultStep, channelStep, turned, packed, least, bias, result, directly);
+        sumDirectly(
+          plan,
+          list,
+          source,
+          weight,
+          resultStep,
+          channelStep,
+          turned,
+          packed,
+          kind == UNSAFE,
+          bias,
+          result,
+          directly,
+        );
       }
     }
   }

@@ -6,7 +6,7 @@
 
 import { bytes, clear, word } from "../conv/planes";
 import { tilePacked } from "../gemm/tiles";
-import { NOT_FINITE } from "./safety";
+import { NOT_FINITE, SAFE } from "./safety";
 import {
   CHANNELS,
   COLUMN,
@@ -95,8 +95,8 @@ export function sumDirectlyScratch(plan: usize): usize {
 }
 
 /**
- * The results of a list's lanes, for the filters whose class is `least` or more, and an empty list. Filters stand as
- * winograd/correlate.ts has them, `classes` is one i32 for each.
+ * The results of a list's lanes, of all filters or of those that are not safe, and an empty list. Filters stand as
+ * winograd/correlate.ts has them, `safety` is one i32 for each.
  */
 export function sumDirectly(
   plan: usize,
@@ -106,8 +106,8 @@ export function sumDirectly(
   resultStep: i32,
   channelStep: i32,
   turned: bool,
-  classes: usize,
-  least: i32,
+  safety: usize,
+  ofAll: bool,
   bias: usize,
   result: usize,
   scratch: usize,
@@ -124,18 +124,18 @@ export function sumDirectly(
   const panel = pair + bytes(channels, 18);
   gather(list, lanes, source, channels, channelBytes, panel);
   for (let r = 0; r < results; r++) {
-    if (word(classes, r) < least) continue;
+    if (!ofAll && word(safety, r) == SAFE) continue;
     const filter = weight + bytes(r, resultStep);
     const start: f32 = bias ? load<f32>(bias + bytes(r)) : 0;
     const to = result + <usize>r * resultBytes;
-    if (word(classes, r) == NOT_FINITE) {
+    if (word(safety, r) == NOT_FINITE) {
       for (let lane = 0; lane < lanes; lane++) {
         const sum = sumOf(list, lane, source, channelBytes, channels, filter, channelStep, turned);
         store<f32>(to + resultOf(list, lane), sum + start);
       }
       continue;
     }
-    const isPair = r + 1 < results && word(classes, r + 1) >= least && word(classes, r + 1) != NOT_FINITE;
+    const isPair = r + 1 < results && word(safety, r + 1) == word(safety, r);
     packPair(filter, isPair ? filter + bytes(resultStep) : 0, channels, channelStep, turned, pair);
     for (let channel = 0; channel < channels; channel += channelLimit) {
       const depth = 9 * min(channelLimit, channels - channel);

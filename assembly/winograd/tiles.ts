@@ -8,7 +8,7 @@ import { bytes, clearRow, word } from "../conv/planes";
 import { transposeFour } from "../gemm/tiles";
 import { storeLanes } from "../math/lanes";
 import { cotangentLines, cotangentPairs, inputLines, inputPairs, outputLines, outputPairs } from "./lines";
-import { isUnsafeForWeight, tileClass, UNIFORM, UNSAFE } from "./safety";
+import { isUnsafeForWeight, isUnsafeTile, SAFE, UNSAFE } from "./safety";
 
 /**
  * Indices of the plan, which is that of one group: the source's channels and size, and the zeros before its first row
@@ -39,14 +39,14 @@ const TILE_HEIGHT = 16;
 
 /**
  * A tile's record: byte offsets of its patch in the planes and of its results in a channel, how many rows and columns
- * exist, its class, and where its patch begins: the image, and a row and a column of the source.
+ * exist, whether it is safe, and where its patch begins: the image, and a row and a column of the source.
  */
 export const recordBytes: usize = 32;
 export const PATCH: usize = 0;
 export const RESULT: usize = 4;
 export const TILE_ROW_COUNT: usize = 8;
 export const TILE_COLUMN_COUNT: usize = 12;
-export const CLASS: usize = 16;
+export const SAFETY: usize = 16;
 export const IMAGE: usize = 20;
 export const ROW: usize = 24;
 export const COLUMN: usize = 28;
@@ -133,31 +133,28 @@ export function placeTiles(plan: usize, unit: i32, records: usize): i32 {
   return count;
 }
 
-/** Writes the classes of tiles by the magnitudes of what they read, and returns the largest. */
-export function classifyTiles(plan: usize, first: usize, last: usize, magnitudes: usize, withUniform: bool): i32 {
-  const step = rowBytes(plan);
-  let largest = UNIFORM;
+/** Notes which tiles are unsafe by the magnitudes of what they read, and whether any is. */
+export function judgeTiles(plan: usize, first: usize, last: usize, magnitudes: usize): bool {
+  let isAny = false;
   for (let tile = first; tile < last; tile += recordBytes) {
     const patch = magnitudes + load<u32>(tile, PATCH);
     const rows = load<i32>(tile, TILE_ROW_COUNT);
-    const kind = tileClass(patch, step, rows, load<i32>(tile, TILE_COLUMN_COUNT), withUniform);
-    store<i32>(tile, kind, CLASS);
-    largest = max(largest, kind);
+    const isUnsafe = isUnsafeTile(patch, rowBytes(plan), rows, load<i32>(tile, TILE_COLUMN_COUNT));
+    store<i32>(tile, isUnsafe ? UNSAFE : SAFE, SAFETY);
+    isAny = isAny || isUnsafe;
   }
-  return largest;
+  return isAny;
 }
 
-/**
- * Writes the classes of tiles for the weight's gradient, by the magnitudes of what they read of x and of dy, and whether
- * any is unsafe.
- */
-export function classifyForWeight(
+/** The same for the weight's gradient, by the magnitudes of what tiles read of x and of dy. */
+export function judgeTilesForWeight(
   plan: usize,
   first: usize,
   last: usize,
   magnitudes: usize,
   ofCotangents: usize,
 ): bool {
+  const mayMiss = max(word(plan, PADDING_ROWS), word(plan, PADDING_COLUMNS)) <= 1;
   let isAny = false;
   for (let tile = first; tile < last; tile += recordBytes) {
     const patch = load<u32>(tile, PATCH);
@@ -171,8 +168,9 @@ export function classifyForWeight(
       load<i32>(tile, COLUMN),
       load<i32>(tile, TILE_COLUMN_COUNT),
       word(plan, COLUMNS),
+      mayMiss,
     );
-    store<i32>(tile, isUnsafe ? UNSAFE : UNIFORM, CLASS);
+    store<i32>(tile, isUnsafe ? UNSAFE : SAFE, SAFETY);
     isAny = isAny || isUnsafe;
   }
   return isAny;

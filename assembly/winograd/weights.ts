@@ -22,10 +22,9 @@ import { a, b, factorBytes, writeFactors } from "./lines";
 import { UNSAFE } from "./safety";
 import {
   CHANNELS,
-  CLASS,
   COLUMNS,
-  classifyForWeight,
   fillPadded,
+  judgeTilesForWeight,
   patchLinesBytes,
   placeTiles,
   planesBytes,
@@ -35,6 +34,7 @@ import {
   ROWS,
   recordBytes,
   rowBytes,
+  SAFETY,
   spreadCotangents,
   spreadPatches,
   tileResults,
@@ -133,11 +133,11 @@ export function winogradWeightGradient(
         }
       }
       const lastRecord = records + <usize>count * recordBytes;
-      if (classifyForWeight(plan, records, lastRecord, magnitudes, ofCotangents)) {
+      if (judgeTilesForWeight(plan, records, lastRecord, magnitudes, ofCotangents)) {
         const plainSums = sums + 24 * sumBytes;
         for (let t = 0; t < count; t++) {
           const record = records + <usize>t * recordBytes;
-          if (load<i32>(record, CLASS) == UNSAFE) {
+          if (load<i32>(record, SAFETY) == UNSAFE) {
             forget(patches + bytes(t), patchStep, channels, channelStep);
             for (let panel = 0; panel < panels; panel++) {
               forget(cotangents + <usize>panel * panelBytes + ((<usize>t) << 6), cotangentStep, 16, 4);

@@ -33,15 +33,15 @@ interface WeightOrder {
 function methodOf(shape: WinogradShape) {
   const { channels, results } = shape;
   const pairs = Math.ceil(results / 2);
-  const classBytes = 64 * Math.ceil(results / 16);
+  const safetyBytes = 64 * Math.ceil(results / 16);
   if (isByColumns(shape)) {
     const plan = columnPlan(shape);
     const { winogradPackColumns: pack, winogradCorrelateColumns: correlate } = kernels;
-    return { pack, correlate, plan, packedBytes: classBytes + 120 * pairs * channels };
+    return { pack, correlate, plan, packedBytes: safetyBytes + 120 * pairs * channels };
   }
   const plan = tilePlan(shape, 96 * ((channels | 1) + results));
   const { winogradPackWeights: pack, winogradCorrelate: correlate } = kernels;
-  return { pack, correlate, plan, packedBytes: classBytes + 24 * (8 * pairs * channels + 64) };
+  return { pack, correlate, plan, packedBytes: safetyBytes + 24 * (8 * pairs * channels + 64) };
 }
 
 /** Convolutions of 3 × 3 taps and their gradients on the kernels of assembly/winograd/. */
