@@ -46,7 +46,7 @@ const stepPadding: usize = 64;
 /** Bytes of two rows of 16 values. */
 const tileBytes: usize = 128;
 /** Tiles that are summed in one go: few, since the errors of a sum grow with its length. */
-const summedAtOnce: i32 = 32;
+const summedAtOnce: i32 = 16;
 /** Sums for each pair of channels: those of transformed values, and plain ones of the nine taps. */
 const sumCount: i32 = 24 + 9;
 
