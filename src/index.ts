@@ -135,8 +135,12 @@ export type { NormName } from "./networks/norms.js";
 export {
   ELU,
   GELU,
+  GLU,
+  HardSigmoid,
   HardSwish,
+  HardTanh,
   LeakyReLU,
+  Mish,
   ReLU,
   ReLU6,
   Sigmoid,
@@ -151,6 +155,7 @@ export { Conv2d, type Conv2dOptions } from "./nn/conv2d.js";
 export { Dropout, type DropoutOptions } from "./nn/dropout.js";
 export { Embedding } from "./nn/embedding.js";
 export { Flatten } from "./nn/flatten.js";
+export { Identity } from "./nn/identity.js";
 export type { ChannelAxis, ChannelMap, LayerTraits } from "./nn/layer-traits.js";
 export { Linear, type LinearOptions } from "./nn/linear.js";
 export { type AnyModule, type ForwardListener, Module, type StateDictDifference } from "./nn/module.js";
@@ -167,6 +172,7 @@ export { RmsNorm, type RmsNormOptions } from "./nn/norms/rms-norm.js";
 export { RunningNorm, type RunningNormOptions } from "./nn/norms/running-norm.js";
 export type { RunningNormState, Statistics } from "./nn/norms/running-statistics.js";
 export { type SynchronizedNorm, type SynchronizedNormOptions, syncBatchNorm } from "./nn/norms/sync-batch-norm.js";
+export { Pad } from "./nn/pad.js";
 export { AvgPool2d, GlobalAvgPool2d, MaxPool2d } from "./nn/pooling.js";
 export { Reparametrized } from "./nn/reparametrized/reparametrized.js";
 export { SpectralNorm, type SpectralNormOptions } from "./nn/reparametrized/spectral-norm.js";
@@ -178,6 +184,7 @@ export {
 export { Weighted } from "./nn/reparametrized/weighted.js";
 export { Residual } from "./nn/residual.js";
 export { Sequential } from "./nn/sequential.js";
+export { PixelShuffle, Upsample } from "./nn/upsampling.js";
 export {
   elu,
   gelu,
