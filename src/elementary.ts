@@ -146,8 +146,9 @@ function nearQuarters(a: number): [quarters: number, rest: number] {
 }
 
 /**
- * As {@link nearQuarters}, for a float32 of any size (Payne & Hanek 1983): |x| = m·2ᵉ with a whole m below 2²⁴, and the products of m
- * with parts of 2/π, of which whole turns are left out, are exact. Five parts leave an error of 2⁻⁷¹ of a quarter turn.
+ * As {@link nearQuarters}, for a float32 of any size (Payne & Hanek 1983): |x| = m·2ᵉ with a whole m below 2²⁴, and the
+ * products of m with parts of 2/π, of which whole turns are left out, are exact. Five parts leave an error of 2⁻⁷¹ of a
+ * quarter turn.
  */
 function farQuarters(a: number): [quarters: number, rest: number] {
   words.setFloat32(0, a);

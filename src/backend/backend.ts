@@ -60,8 +60,9 @@ export interface Memory<Block> {
 /**
  * Functions of one value, each with a parameter p that most ignore.
  * `leakyRelu`: x or p·x; `elu`: x or p·(eˣ − 1); `gelu`: x·Φ(x) with the exact error function; `silu`: x·sigmoid(x);
- * `softplus`: ln(1 + eˣ); `hardSwish`: x·min(max(x + 3, 0), 6)/6; `mish`: x·tanh(ln(1 + eˣ)). `sign`: 1, −1, or x itself where
- * it is 0, −0 or NaN; `round`: to the nearest whole number, the even one of two. sin and cos take any finite x, and are NaN at ±∞.
+ * `softplus`: ln(1 + eˣ); `hardSwish`: x·min(max(x + 3, 0), 6)/6; `mish`: x·tanh(ln(1 + eˣ)). `sign`: 1, −1, or x
+ * itself where it is 0, −0 or NaN; `round`: to the nearest whole number, the even one of two. sin and cos take any
+ * finite x, and are NaN at ±∞.
  */
 export type UnaryOp =
   | "neg"
@@ -99,8 +100,9 @@ export type UnaryGradientOp = Exclude<UnaryOp, "neg" | "sign" | "floor" | "ceil"
 /**
  * Functions of two values. `powBase`: b·a^(b−1), `powExponent`: a^b·ln a (0 where a is 0): the two slopes of `pow`.
  * `pass`: a where b is not 0, else 0, even of a NaN. `logisticLoss`: max(a, 0) − a·b + ln(1 + e^−|a|), the
- * cross-entropy of logit a with target b; `logisticSlope`: sigmoid(a) − b. `minimum`, `maximum`: NaN if either is, and −0 lies below
- * 0. `equal`, `notEqual`, `less`, `lessEqual`: 1 where it holds, else 0. `either`: a, or b where a is 0 (not −0); one of them is 0.
+ * cross-entropy of logit a with target b; `logisticSlope`: sigmoid(a) − b. `minimum`, `maximum`: NaN if either is, and
+ * −0 lies below 0. `equal`, `notEqual`, `less`, `lessEqual`: 1 where it holds, else 0. `either`: a, or b where a is 0
+ * (not −0); one of them is 0.
  */
 export type BinaryOp =
   | "add"

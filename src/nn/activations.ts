@@ -145,7 +145,14 @@ export class Mish extends Module {
   }
 }
 
-/** min(max(x + 3, 0), 6)/6 as a layer; see {@link hardSigmoid}. @example new HardSigmoid().forward(zeros([1])).item(); // 0.5 */
+/**
+ * min(max(x + 3, 0), 6)/6 as a layer; see {@link hardSigmoid}.
+ *
+ * @example
+ * ```ts
+ * new HardSigmoid().forward(zeros([1])).item(); // 0.5
+ * ```
+ */
 export class HardSigmoid extends Module {
   /** Applies the layer. @param x - any shape */
   override forward(x: Tensor): Tensor {
@@ -157,7 +164,14 @@ export class HardSigmoid extends Module {
   }
 }
 
-/** min(max(x, low), high) as a layer; see {@link hardTanh}. @example new HardTanh().forward(tensor([9])).item(); // 1 */
+/**
+ * min(max(x, low), high) as a layer; see {@link hardTanh}.
+ *
+ * @example
+ * ```ts
+ * new HardTanh().forward(tensor([9])).item(); // 1
+ * ```
+ */
 export class HardTanh extends Module {
   /** The least value. */
   readonly low: number;
@@ -171,7 +185,12 @@ export class HardTanh extends Module {
     this.high = high;
   }
 
-  /** Applies the layer. @param x - any shape @throws ArgumentError if the limits are not finite, or not in this order */
+  /**
+   * Applies the layer.
+   *
+   * @param x - any shape
+   * @throws ArgumentError if the limits are not finite, or not in this order
+   */
   override forward(x: Tensor): Tensor {
     return hardTanh(x, this.low, this.high);
   }
@@ -181,7 +200,14 @@ export class HardTanh extends Module {
   }
 }
 
-/** a·sigmoid(b) of the halves of an axis as a layer; see {@link glu}. @example new GLU().forward(zeros([2, 6])).shape; // [2, 3] */
+/**
+ * a·sigmoid(b) of the halves of an axis as a layer; see {@link glu}.
+ *
+ * @example
+ * ```ts
+ * new GLU().forward(zeros([2, 6])).shape; // [2, 3]
+ * ```
+ */
 export class GLU extends Module {
   /** The axis that is halved. */
   readonly axis: number;

@@ -3,7 +3,14 @@ import type { Tensor } from "../tensor.js";
 import { type LayerTraits, same } from "./layer-traits.js";
 import { Module } from "./module.js";
 
-/** Values around the last axes; see {@link pad}. @example new Pad([[1, 1], [1, 1]]).forward(zeros([1, 3, 4, 4])).shape; // [1, 3, 6, 6] */
+/**
+ * Values around the last axes; see {@link pad}.
+ *
+ * @example
+ * ```ts
+ * new Pad([[1, 1], [1, 1]]).forward(zeros([1, 3, 4, 4])).shape; // [1, 3, 6, 6]
+ * ```
+ */
 export class Pad extends Module {
   /** `[before, after]` for each of the last axes. */
   readonly widths: readonly PadWidths[];
@@ -17,7 +24,12 @@ export class Pad extends Module {
     this.options = options;
   }
 
-  /** Applies the layer. @param x - of at least as many axes as there are pairs @throws ArgumentError if the widths are none */
+  /**
+   * Applies the layer.
+   *
+   * @param x - of at least as many axes as there are pairs
+   * @throws ArgumentError if the widths are none
+   */
   override forward(x: Tensor): Tensor {
     return pad(x, this.widths, this.options);
   }

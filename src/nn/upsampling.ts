@@ -5,7 +5,14 @@ import type { Tensor } from "../tensor.js";
 import { type LayerTraits, same } from "./layer-traits.js";
 import { Module } from "./module.js";
 
-/** Planes of (N, C, H, W) at another size; see {@link upsample}. @example new Upsample(2).forward(zeros([1, 3, 4, 4])).shape; // [1, 3, 8, 8] */
+/**
+ * Planes of (N, C, H, W) at another size; see {@link upsample}.
+ *
+ * @example
+ * ```ts
+ * new Upsample(2).forward(zeros([1, 3, 4, 4])).shape; // [1, 3, 8, 8]
+ * ```
+ */
 export class Upsample extends Module {
   /** By which height and width are multiplied; null where the size is given. */
   readonly scale: Pair | null;
@@ -41,7 +48,14 @@ export class Upsample extends Module {
   }
 }
 
-/** Channels of (N, C·factor², H, W) laid out as finer planes; see {@link pixelShuffle}. @example new PixelShuffle(2).forward(zeros([1, 12, 4, 4])).shape; // [1, 3, 8, 8] */
+/**
+ * Channels of (N, C·factor², H, W) laid out as finer planes; see {@link pixelShuffle}.
+ *
+ * @example
+ * ```ts
+ * new PixelShuffle(2).forward(zeros([1, 12, 4, 4])).shape; // [1, 3, 8, 8]
+ * ```
+ */
 export class PixelShuffle extends Module {
   /** By which height and width are multiplied. */
   readonly factor: number;
@@ -52,7 +66,12 @@ export class PixelShuffle extends Module {
     this.factor = factor;
   }
 
-  /** Applies the layer. @param x - (N, C·factor², H, W) @throws ShapeError if the channels are no multiple of factor² */
+  /**
+   * Applies the layer.
+   *
+   * @param x - (N, C·factor², H, W)
+   * @throws ShapeError if the channels are no multiple of factor²
+   */
   override forward(x: Tensor): Tensor {
     return pixelShuffle(x, this.factor);
   }

@@ -74,8 +74,8 @@ export const mish = defineOp("mish", (x: Tensor): Tensor => {
 });
 
 /**
- * min(max(x + 3, 0), 6)/6, a cheap {@link sigmoid} (Howard et al. 2019, arXiv:1905.02244), as in PyTorch; slope 0 at −3 and at 3. Keras 2
- * and TF.js have another slope.
+ * min(max(x + 3, 0), 6)/6, a cheap {@link sigmoid} (Howard et al. 2019, arXiv:1905.02244), as in PyTorch; slope 0 at −3
+ * and at 3. Keras 2 and TF.js have another slope.
  *
  * @param x - any shape
  * @example

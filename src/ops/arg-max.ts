@@ -9,7 +9,8 @@ import type { ReduceOptions } from "./sum.js";
 import { neg } from "./unary.js";
 
 /**
- * The place of the largest value along an axis, the first of equal ones; that of NaN if there is one. No gradient passes.
+ * The place of the largest value along an axis, the first of equal ones; that of NaN if there is one. No gradient
+ * passes.
  *
  * @param x - any shape, of at most 2²⁴ values along the axis
  * @param axis - all values, one after another, by default
@@ -26,7 +27,8 @@ export const argmax = defineComposite("argmax", (x: Tensor, axis?: number, optio
 });
 
 /**
- * The place of the smallest value along an axis, the first of equal ones; that of NaN if there is one. No gradient passes.
+ * The place of the smallest value along an axis, the first of equal ones; that of NaN if there is one. No gradient
+ * passes.
  *
  * @param x - any shape, of at most 2²⁴ values along the axis
  * @param axis - all values, one after another, by default

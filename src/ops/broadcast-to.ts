@@ -6,7 +6,8 @@ import { defineOp } from "../tracing.js";
 import { expand, sumTo } from "./sum.js";
 
 /**
- * x repeated to a larger shape as arithmetic repeats it: aligned at the last axis, each size equal, or 1 in x. PyTorch's `expand`, but a copy.
+ * x repeated to a larger shape as arithmetic repeats it: aligned at the last axis, each size equal, or 1 in x.
+ * PyTorch's `expand`, but a copy.
  *
  * @param x - any shape
  * @param shape - whole numbers ≥ 0

@@ -8,7 +8,8 @@ import { type Operand, operandsOf } from "./operand.js";
 import { sumTo } from "./sum.js";
 
 /**
- * a where the condition is not 0, else b; all three broadcast. What is not chosen has no effect, whatever it holds, and gets the gradient 0.
+ * a where the condition is not 0, else b; all three broadcast. What is not chosen has no effect, whatever it holds, and
+ * gets the gradient 0.
  *
  * @param condition - a comparison, or any values: all but 0 count as true
  * @param a - a tensor or a number
@@ -82,7 +83,8 @@ export const minimum: (a: Operand, b: Operand) => Tensor = defineExtreme("minimu
 export const maximum: (a: Operand, b: Operand) => Tensor = defineExtreme("maximum");
 
 /**
- * min(max(x, low), high), broadcast. The gradient goes to x from `low` to `high`, both included, else to the limit, as in PyTorch.
+ * min(max(x, low), high), broadcast. The gradient goes to x from `low` to `high`, both included, else to the limit, as
+ * in PyTorch.
  *
  * @param x - any shape
  * @param low - a tensor or a number; null: no lower limit

@@ -6,11 +6,13 @@ import { checkRank, type IndexValues, type Places, placesOf } from "./indices.js
 import { takeRows } from "./lookup.js";
 
 /**
- * The parts of x that indices name along an axis, as ONNX, NumPy's `take` and TensorFlow have it: y[…, i…, …] = x[…, indices[i…], …].
- * PyTorch's `gather` is {@link takeAlongAxis}. What is taken several times has the sum of its gradients.
+ * The parts of x that indices name along an axis, as ONNX, NumPy's `take` and TensorFlow have it: y[…, i…, …] = x[…,
+ * indices[i…], …]. PyTorch's `gather` is {@link takeAlongAxis}. What is taken several times has the sum of its
+ * gradients.
  *
  * @param x - rank ≥ 1
- * @param indices - whole numbers of any shape, the negative ones counted from the end; a tensor of them is read back to be checked
+ * @param indices - whole numbers of any shape, the negative ones counted from the end; a tensor of them is read back to
+ * be checked
  * @param axis - 0 by default
  * @returns the shape of x with that of the indices instead of the axis
  * @throws DataError if an index is no place of the axis, naming where it stands

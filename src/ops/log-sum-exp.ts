@@ -17,7 +17,7 @@ import { exp, log } from "./unary.js";
  * @param axis - one axis, several, or all by default
  * @example
  * ```ts
- * logSumExp(tensor([1000, 1000])).item(); // 1000.6931, that is 1000 + ln 2
+ * logSumExp(tensor([1000, 1000])).item(); // 1000.693, that is 1000 + ln 2
  * ```
  */
 export const logSumExp = defineComposite(

@@ -3,8 +3,8 @@ import { type Shape, sizeOf } from "../shape.js";
 import { empty, type Tensor, upload } from "../tensor.js";
 
 /**
- * Rows of `width` values of x, taken by number, as a tensor of `shape`. The gradient of x is, for each row, the sum of dy where it was
- * used, added in float64 in the order of the numbers.
+ * Rows of `width` values of x, taken by number, as a tensor of `shape`. The gradient of x is, for each row, the sum of
+ * dy where it was used, added in float64 in the order of the numbers.
  *
  * @param op - the op, as messages name it
  * @param rows - within range

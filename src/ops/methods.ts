@@ -59,17 +59,31 @@ declare module "../tensor.js" {
     mean(axis?: number | readonly number[], options?: ReduceOptions): Tensor;
     /** The largest value along one axis, several, or of all; NaN if there is one. @throws ShapeError if an axis is empty */
     max(axis?: number | readonly number[], options?: ReduceOptions): Tensor;
-    /** The smallest value along one axis, several, or of all; NaN if there is one. @throws ShapeError if an axis is empty */
+    /**
+     * The smallest value along one axis, several, or of all; NaN if there is one.
+     *
+     * @throws ShapeError if an axis is empty
+     */
     min(axis?: number | readonly number[], options?: ReduceOptions): Tensor;
     /** The product over one axis, several, or all; 1 over no values. */
     prod(axis?: number | readonly number[], options?: ReduceOptions): Tensor;
-    /** The mean square distance from the mean over one axis, several, or all; divided by n, or by n − 1 if `unbiased`. */
+    /**
+     * The mean square distance from the mean over one axis, several, or all; divided by n, or by n − 1 if `unbiased`.
+     */
     variance(axis?: number | readonly number[], options?: VarianceOptions): Tensor;
     /** The root of the variance; where that is 0, no gradient passes. */
     std(axis?: number | readonly number[], options?: VarianceOptions): Tensor;
-    /** The place of the largest value along an axis, or of all values. No gradient passes. @throws ShapeError if the axis is empty */
+    /**
+     * The place of the largest value along an axis, or of all values. No gradient passes.
+     *
+     * @throws ShapeError if the axis is empty
+     */
     argmax(axis?: number, options?: ReduceOptions): Tensor;
-    /** The place of the smallest value along an axis, or of all values. No gradient passes. @throws ShapeError if the axis is empty */
+    /**
+     * The place of the smallest value along an axis, or of all values. No gradient passes.
+     *
+     * @throws ShapeError if the axis is empty
+     */
     argmin(axis?: number, options?: ReduceOptions): Tensor;
     /** The sum of all values up to each one along an axis (−1 by default). Added in float64. */
     cumSum(axis?: number): Tensor;
@@ -83,7 +97,11 @@ declare module "../tensor.js" {
     clamp(low?: Operand | null, high?: Operand | null): Tensor;
     /** The axes in another order, axis k of the result being `order[k]`. @throws ArgumentError if an axis is missing */
     permute(order: readonly number[]): Tensor;
-    /** Without axes of size 1: those that are named, or all. Shares the memory. @throws ShapeError if a named one has another size */
+    /**
+     * Without axes of size 1: those that are named, or all. Shares the memory.
+     *
+     * @throws ShapeError if a named one has another size
+     */
     squeeze(axis?: number | readonly number[]): Tensor;
     /** With a further axis of size 1 at a place. Shares the memory. */
     unsqueeze(axis: number): Tensor;

@@ -9,7 +9,8 @@ import { type IndexValues, mostRows, placesOf } from "./indices.js";
 /**
  * 1 in the place that each index names, else 0. No gradient passes.
  *
- * @param indices - whole numbers below `classes`, the negative ones counted from the end, rank up to 4; a tensor of them is read back to be checked
+ * @param indices - whole numbers below `classes`, the negative ones counted from the end, rank up to 4; a tensor of
+ * them is read back to be checked
  * @param classes - from 1 to 2²⁴
  * @returns (…, classes), the shape of the indices and a row for each
  * @throws DataError if an index is out of range, naming where it stands

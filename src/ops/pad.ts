@@ -14,8 +14,8 @@ export type PadWidths = readonly [before: number, after: number];
 /** Options of {@link pad}. */
 export interface PadOptions {
   /**
-   * `"constant"`: one value; `"reflect"`: the values inside, mirrored at the first and last, which are not repeated; `"replicate"`: the first and
-   * last value, again and again. @defaultValue "constant"
+   * `"constant"`: one value; `"reflect"`: the values inside, mirrored at the first and last, which are not repeated;
+   * `"replicate"`: the first and last value, again and again. @defaultValue "constant"
    */
   readonly mode?: "constant" | "reflect" | "replicate";
   /** The value of mode `"constant"`. @defaultValue 0 */

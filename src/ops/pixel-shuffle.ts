@@ -7,7 +7,8 @@ import { transpose } from "./transpose.js";
 import { checkImages } from "./windows.js";
 
 /**
- * Channels laid out as finer planes (Shi et al. 2016, arXiv:1609.05158): y[n, c, h·f + i, w·f + j] = x[n, c·f² + i·f + j, h, w].
+ * Channels laid out as finer planes (Shi et al. 2016, arXiv:1609.05158): y[n, c, h·f + i, w·f + j] = x[n, c·f² + i·f +
+ * j, h, w].
  *
  * @param x - (N, C·factor², H, W)
  * @param factor - at least 1

@@ -8,7 +8,10 @@ import { reshape } from "./reshape.js";
 import { slice } from "./slice.js";
 import type { ReduceOptions } from "./sum.js";
 
-/** The product over some axes, or over all; 1 over no values. Each step is rounded to float32. Values beside a zero have their gradient. */
+/**
+ * The product over some axes, or over all; 1 over no values. Each step is rounded to float32. Values beside a zero have
+ * their gradient.
+ */
 export const prod = defineComposite(
   "prod",
   (x: Tensor, axis?: number | readonly number[], { keepDims = false }: ReduceOptions = {}): Tensor => {
@@ -20,7 +23,10 @@ export const prod = defineComposite(
   },
 );
 
-/** The product along one axis, which stays with size 1, of halves that are multiplied: few ops, none of which divides by a zero. */
+/**
+ * The product along one axis, which stays with size 1, of halves that are multiplied: few ops, none of which divides by
+ * a zero.
+ */
 function prodAlong(x: Tensor, axis: number): Tensor {
   if (x.shape[axis] === 0) return concat([x, ones(x.shape.map((size, k) => (k === axis ? 1 : size)))], axis);
   let y = x;

@@ -6,8 +6,8 @@ import { broadcastTo } from "./broadcast-to.js";
 import { reshape } from "./reshape.js";
 
 /**
- * Each value along an axis `count` times, one after another, as NumPy's `repeat` and PyTorch's `repeat_interleave`. PyTorch's `repeat` is
- * {@link tile}.
+ * Each value along an axis `count` times, one after another, as NumPy's `repeat` and PyTorch's `repeat_interleave`.
+ * PyTorch's `repeat` is {@link tile}.
  *
  * @param x - rank ≥ 1
  * @param count - at least 0
@@ -35,7 +35,8 @@ export const repeat = defineComposite("repeat", (x: Tensor, count: number, axis:
  * x as a whole, so often along each axis, as NumPy's and PyTorch's `tile`.
  *
  * @param x - any shape
- * @param counts - one for each axis, aligned at the last: axes that x lacks stand before it, axes without a count have 1
+ * @param counts - one for each axis, aligned at the last: axes that x lacks stand before it, axes without a count have
+ * 1
  * @throws ArgumentError if a count is no whole number of at least 0
  * @throws ShapeError if there are more than five
  * @example

@@ -36,7 +36,8 @@ export const floor = defineOp("floor", (x: Tensor): Tensor => stepped("floor", x
 export const ceil = defineOp("ceil", (x: Tensor): Tensor => stepped("ceil", x));
 
 /**
- * The nearest whole number, the even one of two, as in PyTorch, NumPy and ONNX (`Math.round` rounds halves up). No gradient passes.
+ * The nearest whole number, the even one of two, as in PyTorch, NumPy and ONNX (`Math.round` rounds halves up). No
+ * gradient passes.
  *
  * @param x - any shape
  * @example

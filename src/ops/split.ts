@@ -7,7 +7,8 @@ import { slice } from "./slice.js";
  * Cuts an axis into parts, as PyTorch does.
  *
  * @param x - rank ≥ 1
- * @param sizes - the size of every part, the last of which may be smaller; or the sizes of all parts, which add up to the axis
+ * @param sizes - the size of every part, the last of which may be smaller; or the sizes of all parts, which add up to
+ * the axis
  * @param axis - 0 by default
  * @returns the parts in their order, each a copy
  * @throws ShapeError if the sizes do not add up to that of the axis
@@ -29,8 +30,8 @@ export function split(x: Tensor, sizes: number | readonly number[], axis = 0): T
 }
 
 /**
- * Cuts an axis into `count` parts of equal size, of which the last ones may be smaller or missing, as PyTorch does: 7 values in 4 parts
- * are 2, 2, 2 and 1, in 5 parts 2, 2, 2 and 1.
+ * Cuts an axis into `count` parts of equal size, of which the last ones may be smaller or missing, as PyTorch does: 7
+ * values in 4 parts are 2, 2, 2 and 1, in 5 parts 2, 2, 2 and 1.
  *
  * @param x - rank ≥ 1
  * @param count - at least 1

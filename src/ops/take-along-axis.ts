@@ -6,11 +6,13 @@ import { type IndexValues, placesOf } from "./indices.js";
 import { takeRows } from "./lookup.js";
 
 /**
- * One value of x for each index along an axis: y[…, i, …] = x[…, indices[…, i, …], …], as NumPy's function of this name and PyTorch's
- * `gather`. The other axes broadcast. It takes what {@link topK}, or `argmax` with `keepDims`, have found.
+ * One value of x for each index along an axis: y[…, i, …] = x[…, indices[…, i, …], …], as NumPy's function of this name
+ * and PyTorch's `gather`. The other axes broadcast. It takes what {@link topK}, or `argmax` with `keepDims`, have
+ * found.
  *
  * @param x - rank ≥ 1
- * @param indices - as many axes as x, the negative ones counted from the end; a tensor of them is read back to be checked
+ * @param indices - as many axes as x, the negative ones counted from the end; a tensor of them is read back to be
+ * checked
  * @param axis - −1 by default
  * @throws DataError if an index is no place of the axis, naming where it stands
  * @throws ShapeError if the shapes do not fit

@@ -90,8 +90,8 @@ export interface TopK {
 }
 
 /**
- * The k largest values along an axis, in order, and their places; of equal ones, the earlier first. NaN counts as the largest, as in PyTorch.
- * The values carry gradients. They are read back to be sorted.
+ * The k largest values along an axis, in order, and their places; of equal ones, the earlier first. NaN counts as the
+ * largest, as in PyTorch. The values carry gradients. They are read back to be sorted.
  *
  * @param x - rank ≥ 1, of at most 2²⁴ values along the axis
  * @param k - from 0 to the size of the axis

@@ -27,7 +27,8 @@ export const transpose = defineOp(
 );
 
 /**
- * The axes in another order, which has no default as that of {@link transpose} does: PyTorch's `permute`. Graphs hold it as a transpose.
+ * The axes in another order, which has no default as that of {@link transpose} does: PyTorch's `permute`. Graphs hold
+ * it as a transpose.
  *
  * @param x - any shape
  * @param order - every axis once: axis k of the result is axis `order[k]` of x

@@ -9,11 +9,15 @@ import { checkImages, type Pair, resolvePair } from "./windows.js";
 
 /** Options of {@link upsample}. */
 export interface UpsampleOptions {
-  /** `"nearest"`: the value that covers the place; `"bilinear"`: the mean of four values, weighted by distance. @defaultValue "nearest" */
+  /**
+   * `"nearest"`: the value that covers the place; `"bilinear"`: the mean of four values, weighted by distance.
+   *
+   * @defaultValue "nearest"
+   */
   readonly mode?: "nearest" | "bilinear";
   /**
-   * Of mode `"bilinear"`: true lays the centres of the corner values upon each other, false the outer edges of the planes, as PyTorch's
-   * `align_corners`. @defaultValue false
+   * Of mode `"bilinear"`: true lays the centres of the corner values upon each other, false the outer edges of the
+   * planes, as PyTorch's `align_corners`. @defaultValue false
    */
   readonly alignCorners?: boolean;
   /** Height and width of the result, instead of a scale. @defaultValue those of x times the scale, rounded down */
@@ -38,7 +42,8 @@ interface AxisPlan {
  * @example
  * ```ts
  * upsample(tensor([[[[1, 2]]]]), 2).dataSync(); // Float32Array [1, 1, 2, 2, 1, 1, 2, 2]
- * upsample(tensor([[[[0, 3]]]]), null, { size: [1, 4], mode: "bilinear", alignCorners: true }).dataSync(); // Float32Array [0, 1, 2, 3]
+ * upsample(tensor([[[[0, 3]]]]), null, { size: [1, 4], mode: "bilinear", alignCorners: true }).dataSync(); //
+ * Float32Array [0, 1, 2, 3]
  * ```
  */
 export const upsample = defineComposite(

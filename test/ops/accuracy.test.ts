@@ -49,7 +49,9 @@ function worst(actual: Float32Array, formula: (x: number) => number, at: Float32
   return largest;
 }
 
-/** Its series, whose terms cancel below 3 to no more than 10⁻¹², and beyond the continued fraction of its complement. */
+/**
+ * Its series, whose terms cancel below 3 to no more than 10⁻¹², and beyond the continued fraction of its complement.
+ */
 function errorFunction(x: number): number {
   if (Math.abs(x) > 3) {
     let fraction = Math.abs(x);

@@ -106,7 +106,8 @@ export class OnnxWriter {
   /**
    * Adds a node of one of ONNX's own operators, of which one output is used.
    *
-   * @param output - its shape and type, where they are not those of the first input, and its place among the outputs, the first by default
+   * @param output - its shape and type, where they are not those of the first input, and its place among the outputs,
+   * the first by default
    */
   node(
     opType: string,
