@@ -6,7 +6,7 @@ function composed(write: (x: OnnxValue, graph: OnnxWriter) => OnnxValue): Op {
   return ({ args: [x] }, graph) => write(x as OnnxValue, graph);
 }
 
-/** A comparison of two values, either of which may be a number; truths become reals. */
+/** A comparison of two values, either of which may be a number; booleans become reals. */
 function comparison(opType: string, isOpposite = false): Op {
   return ({ args, shape }, graph) => {
     const sides = args.map((side) => operandOf(side, graph));

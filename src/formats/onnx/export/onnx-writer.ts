@@ -10,7 +10,7 @@ import { elementTypes, packValues } from "../file/tensor-values.js";
 /** Sizes of a value that is being written. The batch, axis 0, has any size: `"N"`. */
 export type OnnxShape = readonly (number | string)[];
 
-/** What is written holds reals, whole numbers or truths. */
+/** What is written holds reals, whole numbers or booleans. */
 export type OnnxType = "float32" | "int64" | "bool";
 
 /** A value in a graph that is being written. */

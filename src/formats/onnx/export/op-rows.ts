@@ -44,7 +44,7 @@ export function operandOf(side: unknown, graph: OnnxWriter): OnnxValue {
   return typeof side === "number" ? graph.constant("number", [], [side]) : (side as OnnxValue);
 }
 
-/** Whole numbers or truths as reals, as ops have them. */
+/** Whole numbers or booleans as reals, as ops have them. */
 export function asReal(value: OnnxValue, graph: OnnxWriter): OnnxValue {
   return graph.node("Cast", [value], { to: 1 }, { type: "float32" });
 }

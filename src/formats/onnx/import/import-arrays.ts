@@ -57,6 +57,9 @@ function importTile(at: ImportStep): Argument {
 function importResize(at: ImportStep): Argument {
   const { node } = at;
   if (at.rank(0) !== 4) throw at.refuse(`${at.rank(0)} axes`);
+  if (intOf(node, "antialias", 0) !== 0) throw at.refuse("antialias");
+  const policy = textOf(node, "keep_aspect_ratio_policy", "stretch");
+  if (policy !== "stretch") throw at.refuse(`keep_aspect_ratio_policy ${policy}`);
   const isOld = node.opType === "Upsample" || at.graph.model.opset < 11;
   const mode = textOf(node, "mode", "nearest");
   const transformation = textOf(node, "coordinate_transformation_mode", isOld ? "asymmetric" : "half_pixel");

@@ -23,18 +23,18 @@ function limitOf(at: ImportStep, name: string, k: number): Argument {
   return Number.isNaN(limit) ? null : limit;
 }
 
-/** What a Cast goes to: reals stay, truths are 0 and 1, and whole numbers lose what follows the point. */
+/** What a Cast goes to: reals stay, booleans are 0 and 1, and whole numbers lose what follows the point. */
 function importCast(at: ImportStep): Argument {
   const x = at.input(0);
   const type = intOf(at.node, "to", 1);
-  const [reals, texts, truths] = [[1, 10, 11, 16], [8], [9]];
+  const [reals, texts, booleans] = [[1, 10, 11, 16], [8], [9]];
   if (reals.includes(type)) return x;
-  if (truths.includes(type)) return at.op("notEqual", x, 0);
+  if (booleans.includes(type)) return at.op("notEqual", x, 0);
   if (texts.includes(type) || type > 16) throw at.refuse(`a type ${type}, which is no number`);
   return at.op("mul", at.op("sign", x), at.op("floor", at.op("abs", x)));
 }
 
-/** Operators that treat each number by itself. Truths are 0 and 1. */
+/** Operators that treat each number by itself. Booleans are 0 and 1. */
 export const elementwiseOperators: Readonly<Record<string, Operator>> = {
   Abs: unary("abs"),
   Sign: unary("sign"),
