@@ -56,14 +56,17 @@ export class Codec {
     return this.write(model);
   }
 
-  /** A model that also gives these values of its main graph as outputs. */
-  withOutputs(where: string, bytes: Uint8Array, names: Iterable<string>): Uint8Array {
-    const model = this.read(where, bytes);
-    const given = new Set(model.graph?.output.map(({ name }) => name));
-    for (const name of names) {
-      if (!given.has(name)) model.graph?.output.push(this.#protobuf.create(this.#onnx.ValueInfoProtoSchema, { name }));
-    }
-    return this.write(model);
+  /**
+   * A model that also gives these values of its main graph as outputs, none of which is one yet. Readers of Protocol Buffers merge messages
+   * that follow one another, so nothing is read and written anew.
+   */
+  withOutputs(bytes: Uint8Array, names: readonly string[]): Uint8Array {
+    const output = names.map((name) => ({ name }));
+    const addition = this.write(this.#protobuf.create(this.#onnx.ModelProtoSchema, { graph: { output } }));
+    const both = new Uint8Array(bytes.length + addition.length);
+    both.set(bytes);
+    both.set(addition, bytes.length);
+    return both;
   }
 
   tensor(fields: MessageInitShape<Onnx["TensorProtoSchema"]>): TensorProto {
