@@ -13,6 +13,7 @@ import {
   type TensorFlowSymbol,
   type TensorFlowTensor,
 } from "./tensorflow.js";
+import { runWideNorms } from "./wide-norms.js";
 
 /** How two models are compared. */
 export interface VerifyTfjsOptions {
@@ -130,6 +131,7 @@ async function openExposed(
   names: readonly string[],
 ): Promise<Exposed> {
   const model = await openModel(where, tf, files);
+  runWideNorms(tf, model);
   const { inputs, outputs, inputNames } = model;
   try {
     const inside = names.map((name) => model.getLayer(name).output as TensorFlowSymbol);

@@ -204,11 +204,11 @@ export class Graph {
     return this.constantDepth(name) < Number.POSITIVE_INFINITY;
   }
 
-  /** How many axes a constant has; undefined if a value is none. */
-  rankOfConstant(name: string): number | undefined {
+  /** The shape of a constant, which is not read for it; undefined if a value is none. */
+  shapeOfConstant(name: string): readonly number[] | undefined {
     const source = sourceOf(this, name);
     if (typeof source === "string") return undefined;
-    return "dims" in source ? source.dims.length : source.shape.length;
+    return "dims" in source ? source.dims.map(Number) : source.shape;
   }
 
   /** Makes one input of a node read a constant of these numbers: in place where nothing else reads the old one, else under a new name. */

@@ -76,7 +76,7 @@ function inferredRank(graph: Graph, node: NodeProto, ranks: Ranks): number | und
     case "MatMul":
       return first === 1 || second === 1 ? undefined : largest([first, second]);
     case "Constant":
-      return graph.rankOfConstant(node.output[0]);
+      return graph.shapeOfConstant(node.output[0])?.length;
     case "Reshape":
       return listLength(graph, node, "shape");
     case "ConstantOfShape":

@@ -6,6 +6,7 @@ import { importConvOf, importPad } from "./import-conv.js";
 import { importLayer, layers } from "./import-layers.js";
 import { importGemm, importMatMul } from "./import-linear.js";
 import { planesBehind } from "./import-planes.js";
+import { importAveragePool, importMaxPool } from "./import-pooling.js";
 import { alongMatrix, importFlatten, importReshape, importSqueeze, importUnsqueeze } from "./import-reshape.js";
 import type { ImportStep } from "./import-step.js";
 
@@ -16,6 +17,8 @@ export type Operator = (at: ImportStep) => Argument | readonly Argument[];
 export const operators: Readonly<Record<string, Operator>> = {
   ...Object.fromEntries(Object.keys(layers).map((opType): [string, Operator] => [opType, importLayer])),
   Conv: importConvOf,
+  MaxPool: importMaxPool,
+  AveragePool: importAveragePool,
   Pad: importPad,
   Gemm: importGemm,
   MatMul: importMatMul,

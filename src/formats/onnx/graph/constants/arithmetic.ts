@@ -33,7 +33,7 @@ function elementwise(at: Computation, inputs: readonly TensorValues[], f: Each, 
 
 /** The same operator of any number of inputs. */
 function folded(f: (a: number, b: number) => number): ConstantOperator {
-  return (at) => at.inputs().reduce((a, b) => elementwise(at, [a, b], f));
+  return (at) => at.inputs().reduce((a, b) => elementwise(at, [a, b], (x, y) => f(x, y)));
 }
 
 /** An operator of rows, which reduces some axes. */
