@@ -210,7 +210,9 @@ describeEachBackend("diagnose", () => {
     expect(order).toContain("noise");
     expect(order).toContain("scale");
     expect(order.lastIndexOf("noise")).toBeLessThan(order.indexOf("scale"));
-    expect(findings.find(({ kind }) => kind === "scale")?.advice).toMatchInlineSnapshot(`"Mend the noise of small batches first, which may be the cause."`);
+    expect(findings.find(({ kind }) => kind === "scale")?.advice).toMatchInlineSnapshot(
+      `"Mend the noise of small batches first, which may be the cause."`,
+    );
   });
 
   test("holds nothing against statistics that are frozen", async () => {

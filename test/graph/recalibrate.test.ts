@@ -145,7 +145,7 @@ describeEachBackend("recalibrate, sequential", () => {
         // Detached and read values are followed too.
         const factor = this.reads ? a.sum().detach().item() * 0 + 2 : 2;
         const b = this.second.forward(x.mul(factor));
-        return this.third.forward(noGrad(() => a.detach().add(b.detach())));
+        return this.third.forward(noGrad(() => a.detach().add(b.detach()).add(3)));
       }
     }
     const [beside, behind] = [new Branches(false), new Branches(true)];

@@ -43,7 +43,7 @@ const foreignFlags = [
   }),
   {
     ...data,
-    help: "ONNX, TF.js: real inputs instead of noise: a folder of images, an NPY, NPZ (x) or CSV file",
+    help: "ONNX, TF.js: data instead of noise: a folder of images, an NPY, NPZ (x) or CSV file",
   },
   withDefault({ ...samples, help: "ONNX, TF.js: number of these inputs, at most" }, 64),
 ] as const;
