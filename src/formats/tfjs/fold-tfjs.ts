@@ -34,7 +34,7 @@ export interface TfjsFolding {
  *
  * At inference a batch norm is a fixed map of each channel, y = a·x + b with a = gamma / √(moving_variance + epsilon) and
  * b = beta − moving_mean·a. It is folded
- * - into a Conv1D, Conv2D, Conv3D, Conv2DTranspose, Conv3DTranspose, DepthwiseConv2D, SeparableConv2D or Dense before it:
+ * - into a Conv1D, Conv2D, Conv3D, Conv2DTranspose, DepthwiseConv2D, SeparableConv2D or Dense before it:
  *   kernel ← a·kernel, bias ← a·bias + b,
  *   through what is the identity at inference (Dropout and the like) and average pooling between them;
  * - into a batch norm before it, which gives one for two;

@@ -41,7 +41,6 @@ const kinds: Readonly<Record<string, Readonly<Record<string, Layout>>>> = {
   Conv2D: { kernel: plain },
   Conv3D: { kernel: plain },
   Conv2DTranspose: { kernel: transposed },
-  Conv3DTranspose: { kernel: transposed },
   DepthwiseConv2D: { depthwise_kernel: depthwise },
   SeparableConv2D: { depthwise_kernel: depthwise, pointwise_kernel: plain },
 };

@@ -66,20 +66,6 @@ describe("foldTfjs makes a batch norm part of", () => {
       { "c/kernel": [2, 2, 6, 4], "c/bias": [1, -3] },
     ],
     [
-      "a Conv3DTranspose",
-      [
-        layer(
-          "Conv3DTranspose",
-          "t",
-          { batch_input_shape: [null, 2, 2, 2, 2], use_bias: false },
-          { kernel: matrix(1, 1, 1) },
-        ),
-        norm("n"),
-      ],
-      "Conv3DTranspose t",
-      { "t/kernel": [2, 4, 3, 4], "t/bias": [1, -3] },
-    ],
-    [
       "a Conv2DTranspose, whose outputs are its kernel's third axis",
       [layer("Conv2DTranspose", "t", { ...image, use_bias: false }, { kernel: matrix(1, 1) }), norm("n")],
       "Conv2DTranspose t",
