@@ -9,6 +9,8 @@ const unchanged = "Check that it is the file that was saved or exported.";
 const allowances = {
   /** Numbers that are read or made, or work that takes as long: see {@link work}. */
   work: { free: 4_000_000, perByte: 32, noun: "work", cure: unchanged },
+  /** Values of constants that nodes compute: as many as the layers of a large network, filled by nodes of a few bytes. */
+  computed: { free: 2 ** 25, perByte: 32, noun: "computed constants", cure: unchanged },
   /** Objects and lists of JSON, messages of Protocol Buffers: in memory each takes hundreds of bytes where it may take two in a file. */
   parts: { free: 200_000, perByte: 1 / 8, noun: "parts", cure: unchanged },
   /** Layers that are built: each takes a kilobyte. */
@@ -45,6 +47,8 @@ export const work = {
   parameter: 10,
   /** To compute a node at all points at which activations are compared. */
   evaluatedNode: 400,
+  /** What becomes of a constant that was computed: it is read, mapped and written. */
+  computedValue: 12,
 } as const;
 
 /** The currencies of {@link FileBudget}. */
@@ -72,6 +76,11 @@ export class FileBudget {
   spend(expense: Expense, amount: number): void {
     if (!(amount <= this.left(expense))) throw this.exceeded(expense);
     this.#spent.set(expense, (this.#spent.get(expense) ?? 0) + amount);
+  }
+
+  /** Allows more than the size of the file does. */
+  grant(expense: Expense, amount: number): void {
+    this.#spent.set(expense, (this.#spent.get(expense) ?? 0) - amount);
   }
 
   /** The refusal of a file that asks for more. */

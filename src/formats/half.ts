@@ -1,5 +1,13 @@
+/** The value of every half-precision number by its bits, once one was asked for. */
+let halves: Float32Array | null = null;
+
 /** The value of a half-precision number: 1 sign bit, 5 exponent bits, 10 fraction bits. */
 export function halfToNumber(bits: number): number {
+  halves ??= Float32Array.from({ length: 2 ** 16 }, (_, k) => valueOfHalf(k));
+  return halves[bits];
+}
+
+function valueOfHalf(bits: number): number {
   const sign = bits & 0x8000 ? -1 : 1;
   const exponent = (bits >> 10) & 0x1f;
   const fraction = bits & 0x3ff;
@@ -8,6 +16,9 @@ export function halfToNumber(bits: number): number {
   return sign * (1 + fraction / 1024) * 2 ** (exponent - 15);
 }
 
+const float = new Float32Array(1);
+const floatBits = new Uint32Array(float.buffer);
+
 /** The half-precision number nearest to a value, ties to even; infinite beyond 65504. */
 export function numberToHalf(value: number): number {
   if (Number.isNaN(value)) return 0x7e00;
@@ -15,11 +26,13 @@ export function numberToHalf(value: number): number {
   const size = Math.abs(value);
   if (size >= 65520) return sign | 0x7c00;
   if (size < 2 ** -14) return sign | roundToEven(size * 2 ** 24);
-  const exponent = Math.floor(Math.log2(size));
-  // log2 may round up to the next whole number just below a power of two.
-  const e = size < 2 ** exponent ? exponent - 1 : exponent;
-  // A fraction that rounds up to 1024 carries into the exponent.
-  return sign | (((e + 15) << 10) + roundToEven((size / 2 ** e - 1) * 1024));
+  float[0] = size;
+  // The exponent of float32 begins 112 below, and its fraction has 13 more bits; a fraction that rounds up to 1024 carries into the exponent.
+  const upper = (floatBits[0] >>> 13) - (112 << 10);
+  const rest = floatBits[0] & 0x1fff;
+  // What float32 has rounded away decides a tie.
+  const beyondHalf = rest === 0x1000 ? size - float[0] : rest - 0x1000;
+  return sign | (beyondHalf > 0 || (beyondHalf === 0 && upper % 2 === 1) ? upper + 1 : upper);
 }
 
 /** The value of a bfloat16 number: the upper half of a float32. */

@@ -26,7 +26,7 @@ export interface RecalibrateProgress {
 /** Options of {@link recalibrate}. */
 export interface RecalibrateOptions<B = Batch<unknown> | Tensor, M extends AnyModule = AnyModule> {
   /**
-   * `"sequential"`: a pass over the data for each norm, in the order in which they are applied; `"batch"`: one pass for all.
+   * `"sequential"`: a pass over the data for each norm of the longest row, in the order in which they are applied; `"batch"`: one pass for all.
    * @defaultValue "sequential"
    */
   readonly mode?: RecalibrateMode;
@@ -74,7 +74,8 @@ export interface Recalibration {
  * The model runs in evaluation mode, dropout off, a scope for each batch, and is then in the mode in which it was.
  * - `"sequential"` gives each norm the statistics of what it is given when all norms before it have theirs already: exactly what evaluation will
  *   feed it. They are those of the population, merged in float64, so the split into batches does not matter. It takes a pass over the data for
- *   each norm, each ending at that norm, and so data that can be gone through again, the same each time.
+ *   each norm of the longest row, each ending there, and so data that can be gone through again, the same each time. Norms beside one another, as
+ *   in the branches of a network, share a pass.
  * - `"batch"` takes one pass, in which every norm normalises with each batch's statistics, as in training (precise batch norm). Use batches of
  *   the size of training.
  *
@@ -120,7 +121,7 @@ export async function recalibrate<M extends AnyModule, B = Batch<unknown> | Tens
   model.eval();
   try {
     const tracked = [...norms.keys()];
-    const passes = mode === "batch" ? [tracked] : (await sweep.order(tracked)).map((norm) => [norm]);
+    const passes = mode === "batch" ? [tracked] : await sweep.groups(tracked);
     if (mode === "batch") for (const norm of tracked) norm.normalizeWith = "batch";
     for (const [pass, observed] of passes.entries()) {
       const populations = await sweep.pass(observed, pass, passes.length);
@@ -148,7 +149,9 @@ export async function recalibrate<M extends AnyModule, B = Batch<unknown> | Tens
     if (!done.has(norm) && !left.some((one) => one.norm === name))
       left.push({ norm: name, reason: "the model does not apply it" });
   }
-  return { norms: [...done.values()], left, samples: sweep.samples };
+  const place = (norm: RunningNorm): number => sweep.applied.indexOf(norm);
+  const renewed = [...done].sort(([a], [b]) => place(a) - place(b)).map(([, one]) => one);
+  return { norms: renewed, left, samples: sweep.samples };
 }
 
 function fail(): never {

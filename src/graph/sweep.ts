@@ -8,6 +8,7 @@ import { scope } from "../scope.js";
 import type { Shape } from "../shape.js";
 import { Tensor } from "../tensor.js";
 import { inputsOf, isInputList } from "../train/step.js";
+import { type NormLevels, normLevels } from "./norm-levels.js";
 import { type Population, populationOf } from "./population.js";
 import type { RecalibrateOptions } from "./recalibrate.js";
 
@@ -23,6 +24,8 @@ const where = "recalibrate(model, data)";
 export class Sweep<M extends AnyModule, B> {
   /** Samples in a pass; 0 if the batches do not tell. */
   samples = 0;
+  /** The norms that the first batch reaches, in the order in which it does. */
+  applied: readonly RunningNorm[] = [];
   #batches = 0;
   readonly #model: M;
   readonly #data: Batches<B>;
@@ -34,18 +37,28 @@ export class Sweep<M extends AnyModule, B> {
     this.#options = options;
   }
 
-  /** Those norms that the first batch reaches, in the order in which it does. @throws ArgumentError if it reaches one twice */
-  async order(norms: readonly RunningNorm[]): Promise<RunningNorm[]> {
+  /**
+   * Those norms that the first batch reaches, in the order in which it does, in groups that do not depend on each other: each depends on norms
+   * of groups before its own alone.
+   *
+   * @throws ArgumentError if it reaches one twice
+   */
+  async groups(norms: readonly RunningNorm[]): Promise<RunningNorm[][]> {
     const calls: RunningNorm[] = [];
+    let levels: NormLevels | null = null;
     for await (const batch of this.#data) {
       this.#options.signal?.throwIfAborted();
-      this.#run(batch, Number.POSITIVE_INFINITY, norms, (norm) => calls.push(norm));
+      const all = Number.POSITIVE_INFINITY;
+      this.#run(batch, all, norms, (norm) => calls.push(norm));
+      if (new Set(calls).size === calls.length && calls.length > 1)
+        levels = normLevels(() => this.#run(batch, all, [], () => {}));
       this.#batches = 1;
       break;
     }
     this.#checkAny();
     const twice = calls.find((norm, k) => calls.indexOf(norm) < k);
-    if (twice === undefined) return calls;
+    this.applied = calls;
+    if (twice === undefined) return grouped(calls, levels);
     const [name] = this.#model.namedModules().find(([, module]) => module === twice) ?? [""];
     throw new ArgumentError({
       where,
@@ -58,7 +71,7 @@ export class Sweep<M extends AnyModule, B> {
   /**
    * One pass over the data.
    *
-   * @param norms - whose populations are gathered; if it is one of several passes, each forward pass ends at the norm
+   * @param norms - whose populations are gathered; if it is one of several passes, each forward pass ends behind the last of them
    */
   async pass(norms: readonly RunningNorm[], pass: number, passes: number): Promise<Map<RunningNorm, Population>> {
     const { samples: limit = Number.POSITIVE_INFINITY, signal, onProgress, mode = "sequential" } = this.#options;
@@ -70,7 +83,7 @@ export class Sweep<M extends AnyModule, B> {
       const found: [RunningNorm, Tensor][] = [];
       samples += this.#run(batch, limit - samples, norms, (norm, moments) => {
         found.push([norm, moments.alias()]);
-        if (mode === "sequential") throw reached;
+        if (mode === "sequential" && found.length === norms.length) throw reached;
       });
       batches++;
       for (const [norm, moments] of found) {
@@ -161,6 +174,17 @@ export class Sweep<M extends AnyModule, B> {
       cure: "Pass data that can be gone through once for each norm.",
     });
   }
+}
+
+/** Norms of one level are measured together; each by itself where levels are not known. */
+function grouped(norms: readonly RunningNorm[], levels: NormLevels | null): RunningNorm[][] {
+  const groups = new Map<number, RunningNorm[]>();
+  const known = norms.every((norm) => levels?.has(norm)) ? levels : null;
+  for (const [k, norm] of norms.entries()) {
+    const level = known?.get(norm) ?? k;
+    groups.set(level, [...(groups.get(level) ?? []), norm]);
+  }
+  return [...groups].sort(([a], [b]) => a - b).map(([, group]) => group);
 }
 
 function hasInputs(batch: unknown): batch is { readonly inputs: { readonly shape: Shape } } {

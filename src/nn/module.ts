@@ -282,25 +282,46 @@ export abstract class Module<Input extends unknown[] = [x: Tensor], Output = Ten
    */
   loadStateDict(state: Record<string, Tensor>, { strict = true }: { strict?: boolean } = {}): StateDictDifference {
     const entries = new Map(this.#entries(false));
+    const named = this.#inOwnNames(state);
     const missing = [...entries.keys()].filter(
-      (name) => !Object.hasOwn(state, name) && lastPart(name) !== optionalEntry,
+      (name) => !Object.hasOwn(named, name) && lastPart(name) !== optionalEntry,
     );
-    const unexpected = Object.keys(state).filter((name) => !entries.has(name));
-    const matched = [...entries].filter(([name]) => Object.hasOwn(state, name));
+    const unexpected = Object.keys(named).filter((name) => !entries.has(name));
+    const matched = [...entries].filter(([name]) => Object.hasOwn(named, name));
     const misshaped = matched
-      .filter(([name, t]) => !sameShape(t.shape, state[name].shape))
-      .map(([name, t]) => `${name} (expected ${formatShape(t.shape)}, got ${formatShape(state[name].shape)})`);
+      .filter(([name, t]) => !sameShape(t.shape, named[name].shape))
+      .map(([name, t]) => `${name} (expected ${formatShape(t.shape)}, got ${formatShape(named[name].shape)})`);
     if (misshaped.length > 0 || (strict && missing.length + unexpected.length > 0)) {
       throw new StateDictError(`${titleOf(this)}.loadStateDict(state)`, missing, unexpected, misshaped);
     }
     // A tensor of several names is read and written once.
-    const sources = new Map(matched.map(([name, t]) => [t, state[name]]));
+    const sources = new Map(matched.map(([name, t]) => [t, named[name]]));
     const values = [...sources].map(([t, source]) => [t, source.dataSync()] as const);
     for (const [t, own] of values) {
       t.backend.write(t.block, own);
       t.storage.version++;
     }
     return { missing, unexpected };
+  }
+
+  /**
+   * @internal Names that entries of this module itself have in files of other programs, such as PyTorch 2's of a parametrised weight, each
+   * with the entry's own name. They are recognised where the own name is absent.
+   */
+  otherNames(): Readonly<Record<string, string>> {
+    return {};
+  }
+
+  #inOwnNames(state: Record<string, Tensor>): Record<string, Tensor> {
+    const names = new Map<string, string>();
+    for (const [path, module] of this.#tree("", [])) {
+      for (const [other, own] of Object.entries(module.otherNames())) {
+        const isOther = Object.hasOwn(state, join(path, other)) && !Object.hasOwn(state, join(path, own));
+        if (isOther) names.set(join(path, other), join(path, own));
+      }
+    }
+    if (names.size === 0) return state;
+    return Object.fromEntries(Object.entries(state).map(([name, t]) => [names.get(name) ?? name, t]));
   }
 
   /**

@@ -5,6 +5,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { evenkeelIn } from "../support/command.js";
 import { npyBytes } from "../support/npy-files.js";
 import { normConstants, normNode, onnxModel } from "../support/onnx-models.js";
+import { normalValues } from "../support/seeded.js";
 
 let folder: string;
 const evenkeel = (...args: string[]) => evenkeelIn(folder, ...args);
@@ -53,7 +54,7 @@ test("inspect lists norms, fold writes a verified model beside an unchanged one,
     "BatchNormalization_d  into Conv Conv_c
     BatchNormalization_y  left: Relu Relu_e stands before it; its output is an output of the model
     1 folded, 1 left
-    largest difference in onnxruntime: DIFFERENCE, relative DIFFERENCE (at most 0.0001 passes; 1 run, random x 2×3×6×6)
+    largest difference in onnxruntime: DIFFERENCE, relative DIFFERENCE (at most 0.0001 passes; 1 run on noise, x 2×3×6×6)
     wrote sub/folded.onnx, 819 bytes for 1007
     "
   `);
@@ -142,4 +143,28 @@ test("recalibrate gives norms the statistics of an array, and says how far they 
     ]
   `);
   expect(existsSync(join(folder, "out.onnx"))).toBe(false);
+});
+
+test("--initializers-are-constant serves models that list their constants among the inputs, and nothing else", () => {
+  const listed = Object.keys(parts.constants);
+  writeFileSync(join(folder, "listed.onnx"), onnxModel({ ...parts, listed }));
+  expect(evenkeel("fold", "listed.onnx", "--dry-run").stdout).toContain("repair the model first");
+  const flag = "--initializers-are-constant";
+  expect(evenkeel("fold", "listed.onnx", "--dry-run", flag).stdout).toContain("1 folded, 1 left");
+  expect(evenkeel("inspect", "listed.onnx", flag).stdout).toContain("1 of them can be folded");
+  writeFileSync(join(folder, "x.npy"), npyBytes("<f4", [4, 3, 6, 6], normalValues(432, 1)));
+  const recalibrated = evenkeel("recalibrate", "listed.onnx", "--data", "x.npy", "-o", "moved.onnx", flag);
+  expect([recalibrated.stderr, recalibrated.stdout.includes("wrote moved.onnx")]).toEqual(["", true]);
+  expect(evenkeel("repair", "listed.onnx", "-o", "unlisted.onnx").stdout).toMatchInlineSnapshot(`
+    "the inputs  repaired: 9 constants are no longer inputs, which whoever runs the model may replace
+    1 repaired, 0 left to you
+    wrote unlisted.onnx
+    "
+  `);
+  expect(evenkeel("fold", "unlisted.onnx", "--dry-run").stdout).toContain("1 folded, 1 left");
+  for (const command of ["inspect", "fold"]) {
+    expect(evenkeel(command, "model.json", ...(command === "fold" ? ["--dry-run"] : []), flag).stderr).toBe(
+      `evenkeel: --initializers-are-constant: expected an .onnx model, got model.json. Leave it out: only ONNX models list constants among their inputs.\n`,
+    );
+  }
 });

@@ -164,6 +164,57 @@ describeEachBackend("diagnose", () => {
     expect(kinds(await diagnose(off, data))).toContain("smallWeights 1");
   });
 
+  test("inputs on another scale than in training come before what they cause, and nothing advises to hide them", async () => {
+    const model = await trained();
+    for (const factor of [255, 1 / 255, 0.3]) {
+      const scaled = batches(arrayDataset({ inputs: inputs.map((x) => x * factor), shape: [1, 4, 4], labels }), {
+        batchSize: 16,
+      });
+      const { findings, norms } = await diagnose(model, scaled);
+      const own = (norms[0].drift?.scale ?? Number.NaN) / factor;
+      expect(own).toBeGreaterThan(0.7);
+      expect(own).toBeLessThan(1.4);
+      expect(findings[0].kind).toBe("inputScale");
+      expect(findings.length).toBeGreaterThan(1);
+      for (const { advice } of findings.slice(1)) expect(advice).not.toMatch(/recalibrate/i);
+    }
+    const [{ evidence, advice }, second] = (
+      await diagnose(
+        model,
+        batches(arrayDataset({ inputs: inputs.map((x) => x * 255), shape: [1, 4, 4], labels }), { batchSize: 16 }),
+      )
+    ).findings;
+    expect([evidence.replace(/[\d.]+ times/, "… times"), advice, second.advice]).toMatchInlineSnapshot(`
+      [
+        "deviations at the first norm, 1, are … times those of training, alike in all channels",
+        "Prepare the data as for training (scale, mean and standard deviation); recalibrate() would hide it.",
+        "Mend the scale of the inputs first, which may be the cause.",
+      ]
+    `);
+  });
+
+  test("at batches of 2 the noise comes before the scales and gaps that it makes", async () => {
+    seed(4);
+    const model = new Sequential(
+      ...Array.from({ length: 6 }, (_, k) => [
+        new Linear(16, k === 5 ? 2 : 16),
+        new BatchNorm(k === 5 ? 2 : 16),
+        new ReLU(),
+      ]).flat(),
+    );
+    for (const layer of model.layers) if (layer instanceof BatchNorm) write(layer.weight, (values) => values.fill(0.2));
+    write((model.layers[16] as BatchNorm).weight, (values) => values.fill(200));
+    const rows = batches(arrayDataset({ inputs, shape: [16], labels }), { batchSize: 16 });
+    const { findings } = await diagnose(model, rows, { batchSize: 2 });
+    const order = findings.map(({ kind }) => kind);
+    expect(order).toContain("noise");
+    expect(order).toContain("scale");
+    expect(order.lastIndexOf("noise")).toBeLessThan(order.indexOf("scale"));
+    expect(findings.find(({ kind }) => kind === "scale")?.advice).toMatchInlineSnapshot(
+      `"Mend the noise of small batches first, which may be the cause."`,
+    );
+  });
+
   test("holds nothing against statistics that are frozen", async () => {
     const model = await trained();
     write(norm(model, 5).runningMean, (values) => values.fill(0.5));

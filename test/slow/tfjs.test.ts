@@ -45,6 +45,18 @@ describe.skipIf(!hasPeers)("TF.js (skipped without npm ci --prefix test/peers)",
       ["Conv2D c"],
     ],
     [
+      "volumes, whose batch norms TF.js itself does not run",
+      () =>
+        stack(
+          (l) => l.conv3d({ inputShape: [4, 4, 4, 2], name: "c", filters: 3, kernelSize: 2, useBias: false }),
+          (l) => l.batchNormalization({ name: "n", scale: false }),
+          (l) => l.reLU({ name: "r" }),
+          (l) => l.conv3d({ name: "t", filters: 2, kernelSize: 2 }),
+          (l) => l.batchNormalization({ name: "m", center: false }),
+        ),
+      ["Conv3D c", "Conv3D t"],
+    ],
+    [
       "depthwise, separable, and a norm at the end whose name stays",
       () =>
         stack(

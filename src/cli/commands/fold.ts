@@ -15,7 +15,9 @@ import { data, samples } from "../flags/data-flags.js";
 import { command, type FlagsOf, flag, withDefault } from "../flags/flag.js";
 import {
   checkForeignFlags,
+  checkOnnxFlags,
   foreignData,
+  initializersAreConstant,
   noVerify,
   refuseForeignDataFlags,
   shape,
@@ -34,11 +36,15 @@ const foreignFlags = [
   { ...tolerance, initially: "1e-4; 0.02 with float16" },
   shape,
   noVerify,
+  initializersAreConstant,
   flag("--dequantize", {
     group: "Model",
     help: "TF.js: store quantised kernels as float32 where a norm goes into them",
   }),
-  { ...data, help: "ONNX, TF.js: real inputs to compare on: a folder of images, an NPY, NPZ (x) or CSV file" },
+  {
+    ...data,
+    help: "ONNX, TF.js: data instead of noise: a folder of images, an NPY, NPZ (x) or CSV file",
+  },
   withDefault({ ...samples, help: "ONNX, TF.js: number of these inputs, at most" }, 64),
 ] as const;
 
@@ -70,8 +76,10 @@ export function foldCommand(): Command {
       self.error("error: required option '-o, --output <path>' not specified, nor --dry-run");
     }
     if (isOnnx(path)) await foldOnnxFile(path, checkForeignFlags(path, given));
-    else if (isTfjs(path)) await foldTfjsFile(path, checkForeignFlags(path, given));
-    else {
+    else if (isTfjs(path)) {
+      checkOnnxFlags(path, given);
+      await foldTfjsFile(path, checkForeignFlags(path, given));
+    } else {
       checkRunFlags(path, given, self);
       await foldRun(path, given);
     }
@@ -82,6 +90,7 @@ export function foldCommand(): Command {
 function checkRunFlags(run: string, given: FoldFlags, self: Command): void {
   const expected = "an .onnx model or a model.json of TF.js";
   refuseForeignDataFlags(run, given, expected);
+  checkOnnxFlags(run, given);
   const other = foreignFlags.find(({ name }) => self.getOptionValueSource(name) === "cli");
   if (other === undefined) return;
   throw new ArgumentError({

@@ -1,5 +1,6 @@
 import type { Command } from "commander";
 import { command, type FlagsOf } from "../flags/flag.js";
+import { checkOnnxFlags, initializersAreConstant } from "../flags/foreign-flags.js";
 import { model } from "../flags/model-flags.js";
 import { json } from "../flags/output-flags.js";
 import { isOnnx, isTfjs } from "../model-kind.js";
@@ -7,7 +8,7 @@ import { inspectRun } from "./inspect-run.js";
 import { inspectOnnxFile } from "./onnx/inspect.js";
 import { inspectTfjsFile } from "./tfjs/inspect.js";
 
-const flags = [model, json] as const;
+const flags = [model, initializersAreConstant, json] as const;
 
 /** `evenkeel inspect` */
 export function inspectCommand(): Command {
@@ -17,7 +18,8 @@ export function inspectCommand(): Command {
     flags,
     examples: ["evenkeel inspect runs/mnist", "evenkeel inspect model.onnx --json"],
   }).action(async (path: string, given: FlagsOf<typeof flags>) => {
-    const inspectOther = isTfjs(path) ? inspectTfjsFile : inspectRun;
-    await (isOnnx(path) ? inspectOnnxFile(path, given) : inspectOther(path, given));
+    if (isOnnx(path)) return inspectOnnxFile(path, given);
+    checkOnnxFlags(path, given);
+    await (isTfjs(path) ? inspectTfjsFile : inspectRun)(path, given);
   });
 }

@@ -6,7 +6,13 @@ import { writeModel } from "../../node/write-model.js";
 import { onWarning } from "../../warnings.js";
 import { data, drawSeed, part, samples, skipBadRows } from "../flags/data-flags.js";
 import { command, type FlagsOf, flag, required, withDefault } from "../flags/flag.js";
-import { checkForeignFlags, foreignData, refuseForeignDataFlags } from "../flags/foreign-flags.js";
+import {
+  checkForeignFlags,
+  checkOnnxFlags,
+  foreignData,
+  initializersAreConstant,
+  refuseForeignDataFlags,
+} from "../flags/foreign-flags.js";
 import { evaluationBatchSize, model } from "../flags/model-flags.js";
 import { json, output } from "../flags/output-flags.js";
 import { number, oneOf } from "../flags/parsers.js";
@@ -26,6 +32,7 @@ const flags = [
   drawSeed,
   skipBadRows,
   ...foreignData("ONNX"),
+  initializersAreConstant,
   model,
   withDefault(
     flag("--mode <mode>", {
@@ -77,6 +84,7 @@ export function recalibrateCommand(): Command {
 
 async function recalibrateRun(path: string, given: RecalibrateFlags, progress: PassProgress): Promise<void> {
   refuseForeignDataFlags(path, given, "an .onnx model");
+  checkOnnxFlags(path, given);
   onWarning(printWarning);
   const run = await openModel(path, given);
   const { dataset, part } = await loadPart(run.meta, given);

@@ -83,6 +83,10 @@ export const tolerance = flag("--tolerance <x>", {
   help: "ONNX, TF.js: largest relative difference that passes",
   parse: number(),
 });
+export const initializersAreConstant = flag("--initializers-are-constant", {
+  group: "Model",
+  help: "ONNX: take initializers for constants that the file lists among its inputs",
+});
 export const noVerify = flag("--no-verify", {
   group: "Model",
   help: "ONNX, TF.js: skip running and comparing the models",
@@ -99,6 +103,17 @@ export function checkForeignFlags<Flags extends { readonly model: string | undef
     expected: "a run, which may need it",
     received: path,
     cure: "Leave it out: the file holds its network.",
+  });
+}
+
+/** @throws ArgumentError if a flag only serves ONNX models */
+export function checkOnnxFlags(path: string, flags: { readonly initializersAreConstant: boolean | undefined }): void {
+  if (flags.initializersAreConstant !== true) return;
+  throw new ArgumentError({
+    where: "--initializers-are-constant",
+    expected: "an .onnx model",
+    received: path,
+    cure: "Leave it out: only ONNX models list constants among their inputs.",
   });
 }
 

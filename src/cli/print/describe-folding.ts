@@ -21,18 +21,19 @@ interface Verification {
   readonly maxRelative: number;
   readonly tolerance: number;
   readonly runs: number;
+  readonly onNoise: boolean;
   readonly shapes: Readonly<Record<string, readonly number[]>>;
 }
 
 /** @param engine - what ran both @param addition - to the inputs */
 export function describeVerification(
-  { maxAbsolute, maxRelative, tolerance, runs, shapes }: Verification,
+  { maxAbsolute, maxRelative, tolerance, runs, onNoise, shapes }: Verification,
   engine: string,
   addition = "",
 ): string {
   const inputs = Object.entries(shapes).map(([name, shape]) => `${name} ${shape.join("×")}`);
   return (
     `largest difference in ${engine}: ${maxAbsolute.toPrecision(3)}, relative ${maxRelative.toPrecision(3)} ` +
-    `(at most ${tolerance} passes; ${runs === 1 ? "1 run" : `${runs} runs`}, random ${inputs.join(", ")}${addition})`
+    `(at most ${tolerance} passes; ${runs === 1 ? "1 run" : `${runs} runs`} on ${onNoise ? "noise" : "the data"}, ${inputs.join(", ")}${addition})`
   );
 }

@@ -39,7 +39,7 @@ type DiagnosedData<Target> = Iterable<OneBatch<Target>> | AsyncIterable<OneBatch
 /**
  * Asks of a model whether normalisation does its job: is evaluation worse than training, and which norm is to blame; have running statistics
  * drifted from those of the data; how much do statistics scatter from batch to batch; which units are dead or saturated; and how do activations
- * and gradients fare through the depth. What is beyond a threshold becomes a finding with its evidence and advice, the worst first.
+ * and gradients fare through the depth. What is beyond a threshold becomes a finding with its evidence and advice: causes before what they may explain, else the worst first.
  *
  * Use data like those of training: other data drift by themselves. Batches should be of the size of training, and there should be some hundred
  * samples; what they are not enough for is not said, but told in `notes`. The model comes back as it was, to the bit. Activations are found

@@ -38,6 +38,8 @@ export interface NormDrift {
   readonly worstChannel: number;
   /** How far that one is off; null: not finite. */
   readonly worst: number | null;
+  /** How many times as large as the running deviations those of the data are, where all channels agree on it; else null. */
+  readonly scale: number | null;
 }
 
 /** How much the statistics of single batches scatter. Root mean squares over channels. */
@@ -121,6 +123,7 @@ export interface DepthDiagnosis {
 /** What may be wrong with a model. */
 export type FindingKind =
   | "notFinite"
+  | "inputScale"
   | "neverUpdated"
   | "gap"
   | "drift"
@@ -141,7 +144,7 @@ export interface Finding {
   readonly kind: FindingKind;
   /** The path of the layer; null where it is the whole model. */
   readonly layer: string | null;
-  /** The figure in units of its threshold, by which findings are ranked; at least 1. */
+  /** The figure in units of its threshold; at least 1. */
   readonly severity: number;
   /** What was seen, with its numbers. */
   readonly evidence: string;
@@ -167,6 +170,6 @@ export interface Diagnosis {
   readonly depth: readonly DepthDiagnosis[];
   /** What the data are not enough for. */
   readonly notes: readonly string[];
-  /** The worst first; empty: healthy, as far as the data tell. */
+  /** Causes before what they may explain, else the worst first; empty: healthy, as far as the data tell. */
   readonly findings: readonly Finding[];
 }

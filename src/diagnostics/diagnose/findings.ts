@@ -1,24 +1,26 @@
 import type { ActivationDiagnosis, Diagnosis, Finding, Gap, NormDiagnosis } from "./diagnosis.js";
+import { explained } from "./explain.js";
 import { isGap } from "./gap.js";
 import { thresholds } from "./thresholds.js";
 
 /** Worse than anything that has a figure. */
 const beyondMeasure = 1000;
 
-/** What of a diagnosis is beyond its threshold, the worst first. @param scale - largest and least deviation of activations */
+/** What of a diagnosis is beyond its threshold: causes before what they explain, else the worst first. */
 export function findingsOf(diagnosis: Omit<Diagnosis, "findings">): Finding[] {
   const { gap, norms, activations, depth, samples } = diagnosis;
   const enough = samples >= thresholds.samples;
   const broken = depth.find(({ deviation }) => deviation === null);
   const found = [
     ...(broken === undefined ? [] : [notFinite(broken.layer, broken.module)]),
+    ...(enough ? inputFinding(norms) : []),
     ...(gap === null ? [] : gapFinding(gap)),
     ...norms.flatMap((norm) => normFindings(norm, enough)),
     ...(enough ? activations.flatMap((activation) => activationFindings(activation, samples)) : []),
     ...scaleFinding(diagnosis),
     ...gradientFinding(diagnosis),
   ];
-  return found.sort((a, b) => b.severity - a.severity);
+  return explained(found);
 }
 
 function notFinite(layer: string, module: string): Finding {
@@ -29,6 +31,18 @@ function notFinite(layer: string, module: string): Finding {
     evidence: `${module} gives values that are not finite, the first layer to do so`,
     advice: "Look for NaN in the data and in this layer's weights, and go back to a checkpoint before them.",
   };
+}
+
+/** Inputs on another scale than in training show at the first norm, whose channels then all differ by one factor. */
+function inputFinding([first]: readonly NormDiagnosis[]): Finding[] {
+  const scale = first?.drift?.scale ?? null;
+  if (scale === null || first.frozen || first.neverUpdated) return [];
+  if ((first.initialLeft ?? 0) >= thresholds.initialLeft) return [];
+  const severity = Math.abs(Math.log(scale)) / Math.log(thresholds.inputScale);
+  if (severity < 1) return [];
+  const evidence = `deviations at the first norm, ${first.layer}, are ${shown(scale)} times those of training, alike in all channels`;
+  const advice = "Prepare the data as for training (scale, mean and standard deviation); recalibrate() would hide it.";
+  return [{ kind: "inputScale", layer: null, severity: Math.min(beyondMeasure, severity), evidence, advice }];
 }
 
 function gapFinding(gap: Gap): Finding[] {
@@ -136,7 +150,9 @@ function activationFindings(activation: ActivationDiagnosis, samples: number): F
       advice:
         norm === null
           ? "Put a norm before it, or lower the learning rate."
-          : "Lower the learning rate; what is dead can be removed without a change.",
+          : what === "0"
+            ? "Lower the learning rate. Layers with weights that read these channels can do without them on these samples."
+            : "Lower the learning rate.",
     });
   }
   if (saturated !== null && saturated >= thresholds.saturated) {

@@ -6,6 +6,7 @@ import { finite } from "../distribution.js";
 import { batchNoise } from "./batch-noise.js";
 import type { NormDiagnosis, NormDrift } from "./diagnosis.js";
 import { type Observation, sampleMoments, usesBatches } from "./observation.js";
+import { thresholds } from "./thresholds.js";
 
 /** What can be told of a norm. @param batchSize - samples in a batch of training */
 export async function normHealth(norm: Norm, seen: Observation, batchSize: number): Promise<NormDiagnosis> {
@@ -78,5 +79,17 @@ function drift(old: ChannelStatistics, now: ChannelStatistics, eps: number): Nor
     return Number.isNaN(distance) ? Number.POSITIVE_INFINITY : distance;
   });
   const channel = distances.indexOf(Math.max(...distances));
-  return { mean: finite(mean), deviation: finite(deviation), worstChannel: channel, worst: finite(distances[channel]) };
+  const at = { worstChannel: channel, worst: finite(distances[channel]) };
+  return { mean: finite(mean), deviation: finite(deviation), ...at, scale: commonScale(old, now) };
+}
+
+/** See {@link NormDrift.scale}. Channels that do not vary tell nothing. */
+function commonScale(old: ChannelStatistics, now: ChannelStatistics): number | null {
+  const ratios = Array.from(now.variance, (variance, c) => Math.log(variance / old.variance[c]) / 2).filter(
+    Number.isFinite,
+  );
+  if (ratios.length < 2) return null;
+  const mean = ratios.reduce((sum, ratio) => sum + ratio, 0) / ratios.length;
+  const spread = Math.sqrt(ratios.reduce((sum, ratio) => sum + (ratio - mean) ** 2, 0) / ratios.length);
+  return spread <= thresholds.agreement * Math.abs(mean) ? Math.exp(mean) : null;
 }

@@ -20,6 +20,13 @@ export const thresholds = {
   drift: 0.25,
   /** One channel, in deviations of its own: what evaluation gives it lies beyond nearly all that it was trained with. */
   channelDrift: 3,
+  /**
+   * Factor between deviations of the data and those of training, alike in all channels of the first norm: forgetting to divide by 255, or by the
+   * standard deviation of images (0.2 to 0.35), makes a larger one.
+   */
+  inputScale: 2,
+  /** Standard deviation of the logarithm of that factor over channels, in units of its mean, up to which channels agree. */
+  agreement: 0.2,
   /** Of the initial mean 0 and variance 1: more shows in the variance. */
   initialLeft: 0.05,
   /** Standard error of a batch's mean, in deviations: that of 8 independent values, below which the layer itself warns. */

@@ -17,6 +17,7 @@ export { type OnnxExportVerification, type VerifyOnnxExportOptions, verifyOnnxEx
 export type { ExternalFiles } from "./file/tensor-values.js";
 export { type FoldOnnxOptions, foldOnnx, type OnnxFolding } from "./fold/fold-onnx.js";
 export type { OnnxVerification, VerifyOptions } from "./fold/verify.js";
+export type { ReadOnnxOptions } from "./graph/onnx-model.js";
 export { type ImportedOnnx, type ImportOnnxOptions, importOnnx } from "./import/import-onnx.js";
 export { inspectOnnx, type OnnxInspection } from "./inspect/inspect-onnx.js";
 export { type OnnxRemark, type OnnxRepair, repairOnnx } from "./inspect/repair-onnx.js";

@@ -144,7 +144,7 @@ function toTensor(ort: Ort, where: string, name: string, type: string, array: Mo
 function toNumbers({ type, data }: OrtTensor): OnnxOutput["values"] {
   if (data instanceof Float32Array || data instanceof Float64Array) return data;
   // float16 comes as its bits, or as numbers where the engine has Float16Array.
-  if (type === "float16" && data instanceof Uint16Array) return Float64Array.from(data, halfToNumber);
+  if (type === "float16" && data instanceof Uint16Array) return Float32Array.from(data, halfToNumber);
   if (type === "string") return new Float64Array(0);
   return Float64Array.from(data as ArrayLike<number>, Number);
 }

@@ -34,10 +34,11 @@ export interface TfjsFolding {
  *
  * At inference a batch norm is a fixed map of each channel, y = a·x + b with a = gamma / √(moving_variance + epsilon) and
  * b = beta − moving_mean·a. It is folded
- * - into a Conv2D, Conv1D, Conv2DTranspose, DepthwiseConv2D, SeparableConv2D or Dense before it: kernel ← a·kernel, bias ← a·bias + b,
+ * - into a Conv1D, Conv2D, Conv3D, Conv2DTranspose, DepthwiseConv2D, SeparableConv2D or Dense before it:
+ *   kernel ← a·kernel, bias ← a·bias + b,
  *   through what is the identity at inference (Dropout and the like) and average pooling between them;
  * - into a batch norm before it, which gives one for two;
- * - else into such a layer after it that pads nothing (no Conv2DTranspose): kernel ← kernel·a, bias ← bias + Σ kernel·b.
+ * - else into such a layer after it that pads nothing (no transposed one): kernel ← kernel·a, bias ← bias + Σ kernel·b.
  *
  * It is left where others read what would change, where a layer is shared or carries an activation in between, and where kernels are
  * quantised to whole numbers, unless `dequantize` is on. Numbers are computed in float64 and rounded once to what the weight is stored as. Layers without bias

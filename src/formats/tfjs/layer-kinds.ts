@@ -7,7 +7,10 @@ const identities = [
   ...["Dropout", "SpatialDropout1D", "SpatialDropout2D", "SpatialDropout3D", "AlphaDropout"],
   ...["GaussianNoise", "GaussianDropout", "ActivityRegularization"],
 ];
-const averages = ["AveragePooling1D", "AveragePooling2D", "GlobalAveragePooling1D", "GlobalAveragePooling2D"];
+const averages = [
+  ...["AveragePooling1D", "AveragePooling2D", "AveragePooling3D"],
+  ...["GlobalAveragePooling1D", "GlobalAveragePooling2D"],
+];
 
 /**
  * What a layer does to a map of each channel at inference: it changes nothing, averages positions of a channel, which leaves the map, or

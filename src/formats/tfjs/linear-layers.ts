@@ -39,6 +39,7 @@ const kinds: Readonly<Record<string, Readonly<Record<string, Layout>>>> = {
   Dense: { kernel: plain },
   Conv1D: { kernel: plain },
   Conv2D: { kernel: plain },
+  Conv3D: { kernel: plain },
   Conv2DTranspose: { kernel: transposed },
   DepthwiseConv2D: { depthwise_kernel: depthwise },
   SeparableConv2D: { depthwise_kernel: depthwise, pointwise_kernel: plain },
@@ -106,7 +107,7 @@ function ofKernels(model: TfjsModel, layer: Layer): LinearLayer | string {
 
 /** Why a shift of the input is not one of the whole output; null where it is. */
 function edgeOf(layer: Layer): string | null {
-  if (layer.className === "Conv2DTranspose")
+  if (layer.className.endsWith("Transpose"))
     return `${titleOf(layer)} stands after it, whose output's edge sees less of the input`;
   const { padding = "valid" } = layer.config;
   return layer.className === "Dense" || padding === "valid"

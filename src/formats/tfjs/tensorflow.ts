@@ -17,6 +17,20 @@ export interface TensorFlow {
   loadLayersModel(handler: never): Promise<TensorFlowModel>;
   /** A model from and to values of another one. */
   model(ends: never): TensorFlowModel;
+  /** Frees what a function makes, but for what it returns. */
+  tidy(run: () => TensorFlowTensor): TensorFlowTensor;
+  /** A tensor in another shape. */
+  reshape(x: never, shape: number[]): TensorFlowTensor;
+  /** a + b. */
+  add(a: never, b: never): TensorFlowTensor;
+  /** a − b. */
+  sub(a: never, b: never): TensorFlowTensor;
+  /** a · b. */
+  mul(a: never, b: never): TensorFlowTensor;
+  /** a / b. */
+  div(a: never, b: never): TensorFlowTensor;
+  /** √x. */
+  sqrt(x: never): TensorFlowTensor;
   /** A tensor of these values. */
   tensor(values: Float32Array, shape: number[], dtype: "float32" | "int32"): TensorFlowTensor;
 }

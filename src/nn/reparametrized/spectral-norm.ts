@@ -29,7 +29,8 @@ const firstIterations = 15;
  * σ = uᵀWv, where u and v approach the singular vectors by power iteration: v ← Wᵀu / ‖Wᵀu‖, u ← Wv / ‖Wv‖, in training only. Gradients
  * flow through W, and not through u and v.
  *
- * State as PyTorch's `spectral_norm`: `bias`, `weight_orig`, and the buffers `weight_u`, `weight_v`.
+ * State as PyTorch's `spectral_norm`: `bias`, `weight_orig`, and the buffers `weight_u`, `weight_v`. The names of PyTorch 2's
+ * `parametrizations.spectral_norm` load too.
  *
  * Source: Miyato et al. 2018 (arXiv:1802.05957), Algorithm 1.
  *
@@ -112,6 +113,14 @@ export class SpectralNorm<Layer extends Weighted = Weighted> extends Reparametri
 
   protected override traits(): LayerTraits {
     return this.wrapperTraits({ powerIterations: this.powerIterations, eps: this.eps });
+  }
+
+  override otherNames(): Readonly<Record<string, string>> {
+    return {
+      "parametrizations.weight.original": "weight_orig",
+      "parametrizations.weight.0._u": "weight_u",
+      "parametrizations.weight.0._v": "weight_v",
+    };
   }
 
   protected override computeWeight(): Tensor {

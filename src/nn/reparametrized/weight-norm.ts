@@ -21,7 +21,7 @@ export interface WeightNormOptions {
  * data, so it serves where batch statistics are wrong (recurrent networks, reinforcement learning, audio generation), but it does not
  * keep activations at a scale: that is left to g. At first it changes nothing: v is the layer's weight, and g its lengths.
  *
- * State as PyTorch's `weight_norm`: `bias`, `weight_g`, `weight_v`.
+ * State as PyTorch's `weight_norm`: `bias`, `weight_g`, `weight_v`. The names of PyTorch 2's `parametrizations.weight_norm` load too.
  *
  * Source: Salimans & Kingma 2016 (arXiv:1602.07868), equation 2.
  *
@@ -69,6 +69,10 @@ export class WeightNorm<Layer extends Weighted = Weighted> extends Reparametrize
 
   protected override traits(): LayerTraits {
     return this.wrapperTraits({ axis: this.axis });
+  }
+
+  override otherNames(): Readonly<Record<string, string>> {
+    return { "parametrizations.weight.original0": "weight_g", "parametrizations.weight.original1": "weight_v" };
   }
 
   protected override computeWeight(): Tensor {

@@ -47,6 +47,25 @@ describe("foldTfjs makes a batch norm part of", () => {
       { "c/kernel": [2, 2, 6, 4], "c/bias": [1, -3] },
     ],
     [
+      "a Conv3D",
+      [
+        layer("Conv3D", "c", { batch_input_shape: [null, 2, 2, 2, 2], use_bias: false }, { kernel: matrix(1, 1, 1) }),
+        norm("n"),
+      ],
+      "Conv3D c",
+      { "c/kernel": [2, 2, 6, 4], "c/bias": [1, -3] },
+    ],
+    [
+      "a Conv3D, through an average of volumes",
+      [
+        layer("Conv3D", "c", { batch_input_shape: [null, 2, 2, 2, 2], use_bias: false }, { kernel: matrix(1, 1, 1) }),
+        layer("AveragePooling3D", "a", { pool_size: [2, 2, 2] }),
+        norm("n"),
+      ],
+      "Conv3D c",
+      { "c/kernel": [2, 2, 6, 4], "c/bias": [1, -3] },
+    ],
+    [
       "a Conv2DTranspose, whose outputs are its kernel's third axis",
       [layer("Conv2DTranspose", "t", { ...image, use_bias: false }, { kernel: matrix(1, 1) }), norm("n")],
       "Conv2DTranspose t",

@@ -236,6 +236,22 @@ describe("spectral norm", () => {
   });
 });
 
+test("PyTorch 2's names of parametrised weights load, at any depth, and own names come first", () => {
+  const [g, v] = [normal([2, 1], 1), normal([2, 2], 2)];
+  const model = new Sequential(new WeightNorm(new Linear(2, 2)), new SpectralNorm(new Linear(2, 2)));
+  const { "0.weight_g": _g, "0.weight_v": _v, ...others } = model.stateDict();
+  const { "1.weight_orig": original, "1.weight_u": u, "1.weight_v": w, ...rest } = others;
+  const names = { "1.parametrizations.weight.original": original, "1.parametrizations.weight.0._u": u };
+  const state = { ...rest, ...names, "1.parametrizations.weight.0._v": w };
+  const weights = { "0.parametrizations.weight.original0": g, "0.parametrizations.weight.original1": v };
+  expect(model.loadStateDict({ ...state, ...weights })).toEqual({ missing: [], unexpected: [] });
+  expectClose(model.stateDict()["0.weight_g"].dataSync(), g.dataSync(), 0);
+  expectClose(model.stateDict()["0.weight_v"].dataSync(), v.dataSync(), 0);
+  const both = { ...state, ...weights, "0.weight_g": v.slice(0, 1, 1) };
+  expect(model.loadStateDict(both, { strict: false }).unexpected).toEqual(["0.parametrizations.weight.original0"]);
+  expect(() => new Linear(2, 2).loadStateDict({ bias: normal([2], 1), ...names })).toThrow("missing weight");
+});
+
 test("weight norm at first changes nothing", () => {
   const layer = new Conv2d(3, 4, 3);
   const x = normal([2, 3, 5, 5], 1);

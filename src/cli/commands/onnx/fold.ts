@@ -7,13 +7,20 @@ import { onnxData } from "./data.js";
 
 /** `evenkeel fold model.onnx` */
 export async function foldOnnxFile(path: string, flags: FoldFlags): Promise<void> {
-  const { output, dryRun, tolerance, shape = {}, verify } = flags;
+  const { output, dryRun, tolerance, shape = {}, verify, initializersAreConstant = false } = flags;
   const target = dryRun === true || output === undefined ? null : output;
   if (target !== null) checkOutput(target, path);
   const source = await readWholeOnnxFile(path);
   const { files, bytes } = source;
   const inputs = flags.data === undefined ? [] : [...(await onnxData(source, flags.data, null, flags)).batches];
-  const options = { files, verify, inputs, shapes: shape, ...(tolerance === undefined ? {} : { tolerance }) };
+  const options = {
+    files,
+    initializersAreConstant,
+    verify,
+    inputs,
+    shapes: shape,
+    ...(tolerance === undefined ? {} : { tolerance }),
+  };
   const result = await foldOnnx(bytes, options);
   if (target !== null) await writeOnnxFile(target, result.bytes, source);
   const sizes = { bytesBefore: bytes.length, bytesAfter: result.bytes.length };

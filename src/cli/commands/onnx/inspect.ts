@@ -3,10 +3,19 @@ import { readOnnxFile } from "../../../node/onnx-file.js";
 import { countNorms, listNorms } from "../../print/norm-listing.js";
 import { printResult } from "../../print/result.js";
 
+interface InspectFlags {
+  readonly initializersAreConstant: boolean | undefined;
+  readonly json: boolean | undefined;
+}
+
 /** `evenkeel inspect model.onnx` */
-export async function inspectOnnxFile(path: string, flags: { readonly json: boolean | undefined }): Promise<void> {
+export async function inspectOnnxFile(path: string, flags: InspectFlags): Promise<void> {
+  const { initializersAreConstant = false } = flags;
   const { bytes, files, missing } = await readOnnxFile(path);
-  const { opset, irVersion, producer, inputs, nodes, norms } = await inspectOnnx(bytes, { files });
+  const { opset, irVersion, producer, inputs, nodes, norms } = await inspectOnnx(bytes, {
+    files,
+    initializersAreConstant,
+  });
   const by = producer === "" ? "" : `, written by ${producer}`;
   const takes = inputs.map(({ name, type, shape }) => `${name} (${type} ${shape.join("×")})`);
   printResult(flags, { model: path, opset, irVersion, producer, inputs, nodes, missing, norms }, () => [

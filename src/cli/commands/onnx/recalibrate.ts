@@ -13,7 +13,7 @@ export async function recalibrateOnnxFile(
   batchSize: number | null,
   progress: PassProgress,
 ): Promise<void> {
-  const { output, mode, blend } = flags;
+  const { output, mode, blend, initializersAreConstant = false } = flags;
   checkOutput(output, path);
   const source = await readWholeOnnxFile(path);
   const { batches, samples } = await onnxData(source, flags.data, batchSize, flags);
@@ -21,6 +21,7 @@ export async function recalibrateOnnxFile(
     mode,
     blend,
     files: source.files,
+    initializersAreConstant,
     onProgress: (state) => progress.show(state, samples),
   });
   progress.close();

@@ -48,22 +48,37 @@ export class Codec {
     return this.#protobuf.toBinary(this.#onnx.ModelProtoSchema, model);
   }
 
-  /** A model that gives these values of its main graph as outputs, and nothing else. */
+  /** A model that gives these values of its main graph as outputs, without the nodes that have no part in them. */
   onlyOutputs(where: string, bytes: Uint8Array, names: Iterable<string>): Uint8Array {
     const model = this.read(where, bytes);
-    const output = [...new Set(names)].map((name) => this.#protobuf.create(this.#onnx.ValueInfoProtoSchema, { name }));
-    if (model.graph !== undefined) model.graph.output = output;
+    const { graph } = model;
+    if (graph === undefined) return bytes;
+    const wanted = new Set(names);
+    graph.output = [...wanted].map((name) => this.#protobuf.create(this.#onnx.ValueInfoProtoSchema, { name }));
+    const makers = new Map(graph.node.flatMap((node) => node.output.map((name) => [name, node] as const)));
+    const needed = new Set<NodeProto>();
+    const waiting = [...wanted];
+    for (let name = waiting.pop(); name !== undefined; name = waiting.pop()) {
+      const maker = makers.get(name);
+      if (maker === undefined || needed.has(maker)) continue;
+      needed.add(maker);
+      waiting.push(...readBy(maker));
+    }
+    graph.node = graph.node.filter((node) => needed.has(node));
     return this.write(model);
   }
 
-  /** A model that also gives these values of its main graph as outputs. */
-  withOutputs(where: string, bytes: Uint8Array, names: Iterable<string>): Uint8Array {
-    const model = this.read(where, bytes);
-    const given = new Set(model.graph?.output.map(({ name }) => name));
-    for (const name of names) {
-      if (!given.has(name)) model.graph?.output.push(this.#protobuf.create(this.#onnx.ValueInfoProtoSchema, { name }));
-    }
-    return this.write(model);
+  /**
+   * A model that also gives these values of its main graph as outputs, none of which is one yet. Readers of Protocol Buffers merge messages
+   * that follow one another, so nothing is read and written anew.
+   */
+  withOutputs(bytes: Uint8Array, names: readonly string[]): Uint8Array {
+    const output = names.map((name) => ({ name }));
+    const addition = this.write(this.#protobuf.create(this.#onnx.ModelProtoSchema, { graph: { output } }));
+    const both = new Uint8Array(bytes.length + addition.length);
+    both.set(bytes);
+    both.set(addition, bytes.length);
+    return both;
   }
 
   tensor(fields: MessageInitShape<Onnx["TensorProtoSchema"]>): TensorProto {
@@ -104,6 +119,17 @@ export class Codec {
       name,
       type: { value: { case: "tensorType", value: dim === undefined ? { elemType } : { elemType, shape: { dim } } } },
     });
+  }
+}
+
+/** What a node reads, and the graphs inside it. */
+function* readBy({ input, attribute }: NodeProto): Iterable<string> {
+  yield* input;
+  for (const { g, graphs } of attribute) {
+    for (const graph of [...(g === undefined ? [] : [g]), ...graphs]) {
+      for (const { name } of graph.output) yield name;
+      for (const node of graph.node) yield* readBy(node);
+    }
   }
 }
 

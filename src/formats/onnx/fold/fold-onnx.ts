@@ -1,15 +1,12 @@
 import type { FoldedNorm, LeftNorm } from "../../../graph/fold-batch-norm.js";
-import type { ExternalFiles } from "../file/tensor-values.js";
-import { OnnxModel } from "../graph/onnx-model.js";
+import { OnnxModel, type ReadOnnxOptions } from "../graph/onnx-model.js";
 import { foldGraphs } from "./fold-norms.js";
 import { type OnnxVerification, type VerifyOptions, verify } from "./verify.js";
 
 /** Options of {@link foldOnnx}. */
-export interface FoldOnnxOptions extends VerifyOptions {
+export interface FoldOnnxOptions extends VerifyOptions, ReadOnnxOptions {
   /** Whether both models are run and compared before the folded one is returned. @defaultValue true */
   readonly verify?: boolean;
-  /** Files in which the model keeps tensors outside itself, by the name it gives them. @defaultValue none */
-  readonly files?: ExternalFiles;
 }
 
 /** A folded model, and what was done. */
@@ -35,6 +32,8 @@ export interface OnnxFolding {
  * - into a batch norm before it, which gives one for two;
  * - else into a Conv, Gemm or MatMul after it that pads nothing: weight ← weight·a, bias ← bias + Σ weight·b.
  *
+ * Weights and statistics may be computed by nodes of constants alone, such as those of weight norm, which then go.
+ *
  * It is left where others read what would change, where statistics or weights are not constant, and where the new weights
  * would overflow. Weights that others share are copied. Numbers are computed in float64 and rounded once to the type that the
  * model has. Everything else in the file stays as it is.
@@ -47,7 +46,7 @@ export interface OnnxFolding {
  */
 export async function foldOnnx(bytes: Uint8Array, options: FoldOnnxOptions = {}): Promise<OnnxFolding> {
   const where = "foldOnnx(bytes)";
-  const model = await OnnxModel.read(where, bytes, options.files);
+  const model = await OnnxModel.read(where, bytes, options);
   const outcomes = foldGraphs(model);
   const folded = outcomes.flatMap(({ norm, into }) => (into === undefined ? [] : [{ norm, into }]));
   const left = outcomes.flatMap(({ norm, reason }) => (reason === undefined ? [] : [{ norm, reason }]));

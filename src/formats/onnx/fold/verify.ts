@@ -6,20 +6,21 @@ import { elementTypeOf, type elementTypes } from "../file/tensor-values.js";
 import type { OnnxModel } from "../graph/onnx-model.js";
 import { type OnnxOutput, type OnnxSession, openSession } from "../runtime.js";
 import { inFloat32 } from "./in-float32.js";
+import { drawsRandomly, seeded } from "./random-operators.js";
 
 /** How two models are compared. */
 export interface VerifyOptions {
   /** The largest relative difference that passes. @defaultValue 1e-4; 0.02 with float16, 0.05 with bfloat16 in the model */
   readonly tolerance?: number;
-  /** Real inputs besides the random ones: for each run, an array for each input of the model. @defaultValue none */
+  /** Real inputs to compare on: for each run, an array for each input of the model. @defaultValue one run on seeded noise */
   readonly inputs?: readonly ModelArrays[];
-  /** Shapes of inputs that the model leaves open, by name. @defaultValue found by trying */
+  /** Shapes of inputs that the model leaves open, by name, for noise. @defaultValue found by trying */
   readonly shapes?: Readonly<Record<string, readonly number[]>>;
 }
 
 /**
  * How far two models differ, on the same inputs in onnxruntime with its own optimisation off: in their outputs, and in the value at
- * each place that was changed, so that a saturated output hides nothing.
+ * each place that was changed, so that a saturated output hides nothing. Random operators draw the same numbers in both.
  */
 export interface OnnxVerification {
   /** The largest difference between two values. */
@@ -31,9 +32,11 @@ export interface OnnxVerification {
   readonly maxRelative: number;
   /** What maxRelative was held against. */
   readonly tolerance: number;
-  /** How often both were run. */
+  /** How many inputs both were compared on. */
   readonly runs: number;
-  /** Shapes of the random inputs, by name. */
+  /** Whether the inputs were noise, since none were passed. */
+  readonly onNoise: boolean;
+  /** Shapes of the first inputs, by name. */
   readonly shapes: Readonly<Record<string, readonly number[]>>;
   /** Whether float32 copies were run, since onnxruntime-web has no kernels for float64 or bfloat16. */
   readonly inFloat32: boolean;
@@ -49,8 +52,14 @@ export interface Compared {
 /** onnxruntime has no kernels of the oldest versions and of other domains. */
 const cure = "Where onnxruntime cannot run the model, fold without comparing: { verify: false }.";
 
+/** Values of so many bytes are held at a time, of the one model until the other has given its own. */
+const mostBytes = 2 ** 27;
+
+/** So many places are compared at first, while nothing is known of their size. */
+const firstPlaces = 8;
+
 /**
- * Runs two models on the same inputs.
+ * Runs two models on the same inputs: one at a time, and some places at a time, so that what is held does not grow with either.
  *
  * @throws VerificationError if they differ by more than the tolerance
  * @throws DataError if onnxruntime refuses one of them, or no shape of open inputs runs
@@ -58,44 +67,61 @@ const cure = "Where onnxruntime cannot run the model, fold without comparing: { 
 export async function verify(
   where: string,
   original: OnnxModel,
-  { before, after, places }: Compared,
-  { tolerance = toleranceOf(original), inputs = [], shapes = {} }: VerifyOptions,
+  compared: Compared,
+  { tolerance = toleranceOf(original), inputs: given = [], shapes = {} }: VerifyOptions,
 ): Promise<OnnxVerification> {
-  const { codec, files } = original;
-  const exposed = (bytes: Uint8Array): Uint8Array => codec.withOutputs(where, bytes, places);
+  const { codec, files, main } = original;
   let widened = false;
   const open = (bytes: Uint8Array): Promise<OnnxSession> =>
     widened ? openSession(where, inFloat32(codec, bytes, files), { cure }) : openSession(where, bytes, { files, cure });
-  let first: OnnxSession;
-  try {
-    first = await open(exposed(before));
-  } catch (cause) {
-    if (!(cause instanceof DataError) || !usesType(original, "float64", "bfloat16")) throw cause;
-    widened = true;
-    first = await open(exposed(before));
-  }
-  const runs: { readonly inputs: ModelArrays; readonly outputs: Readonly<Record<string, OnnxOutput>> }[] = [];
-  try {
-    const started = await firstThatRuns(where, first.inputs, shapes, [1, 3, 224, 224], (trial) => first.run(trial));
-    runs.push(started);
-    for (const one of inputs) runs.push({ inputs: one, outputs: await first.run(one) });
-  } finally {
-    await first.release();
-  }
-  const second = await open(exposed(after));
-  const comparison = new Comparison();
-  try {
-    for (const run of runs) {
-      const others = await second.run(run.inputs);
-      for (const [name, output] of Object.entries(run.outputs)) comparison.add(output, others[name]);
+  const isRandom = drawsRandomly(original.proto);
+  const prepared = (bytes: Uint8Array, places: readonly string[]): Uint8Array =>
+    codec.withOutputs(isRandom ? seeded(codec, where, bytes) : bytes, places);
+  let inputs = given;
+  /** What a model gives at some places, run by run. */
+  async function outputsOf(bytes: Uint8Array, places: readonly string[]): Promise<Outputs[]> {
+    const session = await open(prepared(bytes, places));
+    try {
+      if (inputs.length === 0) {
+        const trial = await firstThatRuns(where, session.inputs, shapes, [1, 3, 224, 224], (one) => session.run(one));
+        inputs = [trial.inputs];
+        // Random operators go on from draw to draw, so sizes that did not run must not have drawn.
+        if (!isRandom) return [trial.outputs];
+        return await outputsOf(bytes, places);
+      }
+      const runs: Outputs[] = [];
+      for (const one of inputs) runs.push(await session.run(one));
+      return runs;
+    } finally {
+      await session.release();
     }
-  } finally {
-    await second.release();
+  }
+  const comparison = new Comparison();
+  const waiting = compared.places.filter((place) => !main.isOutput(place));
+  for (let count = firstPlaces, isFirst = true; isFirst || waiting.length > 0; isFirst = false) {
+    const places = waiting.splice(0, count);
+    const runs = await outputsOf(compared.before, places).catch((cause: unknown) => {
+      if (widened || !(cause instanceof DataError) || !usesType(original, "float64", "bfloat16")) throw cause;
+      widened = true;
+      return outputsOf(compared.before, places);
+    });
+    const others = await outputsOf(compared.after, places);
+    for (const [k, outputs] of runs.entries()) {
+      for (const [name, output] of Object.entries(outputs)) comparison.add(output, others[k][name]);
+    }
+    const bytes = runs.reduce((sum, outputs) => sum + bytesOf(outputs), 0);
+    count = Math.max(1, Math.floor((mostBytes / Math.max(bytes, 1)) * Math.max(places.length, 1)));
   }
   comparison.checkUnchanged(where, tolerance);
   const { maxAbsolute, maxRelative } = comparison;
-  const tried = shapesOf(runs[0].inputs);
-  return { maxAbsolute, maxRelative, tolerance, runs: runs.length, shapes: tried, inFloat32: widened };
+  const told = { runs: inputs.length, onNoise: given.length === 0, shapes: shapesOf(inputs[0]), inFloat32: widened };
+  return { maxAbsolute, maxRelative, tolerance, ...told };
+}
+
+type Outputs = Readonly<Record<string, OnnxOutput>>;
+
+function bytesOf(outputs: Outputs): number {
+  return Object.values(outputs).reduce((sum, { values }) => sum + values.byteLength, 0);
 }
 
 /** What rounding alone may do: half precision keeps 11 bits of each weight, bfloat16 8. */

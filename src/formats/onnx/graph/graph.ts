@@ -4,8 +4,7 @@ import { isOp, printable, titleOf } from "../file/attributes.js";
 import type { GraphProto, NodeProto, TensorProto } from "../file/codec.js";
 import { elementTypes, type TensorValues } from "../file/tensor-values.js";
 import { nodeInCircle } from "./acyclic.js";
-import { rearranges } from "./constant-operators.js";
-import { numbersOf, sourceOf } from "./constant-sources.js";
+import { ConstantDepths, computes, numbersOf, sourceOf } from "./constants/sources.js";
 import { normOperatorOf } from "./norm-operators.js";
 import type { OnnxModel } from "./onnx-model.js";
 import { Readers } from "./readers.js";
@@ -27,12 +26,13 @@ export class Graph {
   readonly #readers = new Readers();
   readonly #initializers = new Map<string, TensorProto>();
   readonly #sparse: ReadonlySet<string>;
-  readonly #inputs: ReadonlySet<string>;
+  readonly #inputs: Set<string>;
   readonly #outputs: Set<string>;
   /** Values that graphs inside this one read, from here or from further out. */
   readonly #readInside = new Set<string>();
   readonly #removed = new Set<NodeProto>();
   readonly #dropped = new Set<string>();
+  #depths = new ConstantDepths(this);
   /** Nodes that stand in the place of one that was removed. */
   readonly #expansions = new Map<NodeProto, readonly NodeProto[]>();
 
@@ -171,21 +171,44 @@ export class Graph {
     return this.#readInside.has(name);
   }
 
-  /** The numbers of a constant: an initializer, the output of a Constant node, here or outside, or what nodes make of these alone that {@link rearranges}. A text says why there are none. */
+  /** Whether whoever runs the model may pass another value for an initializer, since it is also an input. */
+  mayBeReplaced(name: string): boolean {
+    const { initializersAreConstant, proto } = this.model;
+    return this.isListed(name) && this.#initializers.has(name) && proto.irVersion >= 4n && !initializersAreConstant;
+  }
+
+  /** Makes every initializer that is also an input one that is not, where the file's version allows it. @returns their names */
+  unlistInitializers(): string[] {
+    const names = this.proto.input.flatMap(({ name }) => (this.mayBeReplaced(name) ? [name] : []));
+    for (const name of names) this.#inputs.delete(name);
+    this.proto.input = this.proto.input.filter(({ name }) => this.#inputs.has(name));
+    this.#depths = new ConstantDepths(this);
+    return names;
+  }
+
+  /** How many nodes compute a constant of stored numbers, in a row; infinite if a value is none. */
+  constantDepth(name: string): number {
+    return this.#depths.of(name);
+  }
+
+  /**
+   * The numbers of a constant: an initializer, the output of a Constant node, here or outside, or what nodes compute of these alone. A text
+   * says why there are none.
+   */
   constant(name: string): TensorValues | string {
     return numbersOf(this, sourceOf(this, name));
   }
 
   /** Whether a value is a constant; its numbers may still not be readable. */
   isConstant(name: string): boolean {
-    return typeof sourceOf(this, name) !== "string";
+    return this.constantDepth(name) < Number.POSITIVE_INFINITY;
   }
 
-  /** How many axes a constant has; undefined if a value is none. */
-  rankOfConstant(name: string): number | undefined {
+  /** The shape of a constant, which is not read for it; undefined if a value is none. */
+  shapeOfConstant(name: string): readonly number[] | undefined {
     const source = sourceOf(this, name);
     if (typeof source === "string") return undefined;
-    return "dims" in source ? source.dims.length : source.shape.length;
+    return "dims" in source ? source.dims.map(Number) : source.shape;
   }
 
   /** Makes one input of a node read a constant of these numbers: in place where nothing else reads the old one, else under a new name. */
@@ -309,8 +332,16 @@ export class Graph {
   #clean(name: string): void {
     if (this.isOutput(name) || this.isReadInside(name)) return;
     const maker = this.#makers.get(name);
-    if (maker !== undefined && (isOp(maker, "Constant") || rearranges(maker))) this.remove(maker);
+    if (maker !== undefined && this.#isIdle(maker)) this.remove(maker);
     if (this.#initializers.delete(name)) this.#dropped.add(name);
+  }
+
+  /** Whether a node makes constants that nothing reads. */
+  #isIdle(node: NodeProto): boolean {
+    const makesConstants = isOp(node, "Constant") || (computes(node) && this.isConstant(node.output[0] ?? ""));
+    const isUsed = (name: string): boolean =>
+      this.readerCount(name) > 0 || this.isOutput(name) || this.isReadInside(name);
+    return makesConstants && !node.output.some(isUsed);
   }
 
   /** Writes the edits into the message: what was removed goes, and what describes it. */

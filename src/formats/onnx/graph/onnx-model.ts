@@ -1,9 +1,20 @@
 import { FormatError } from "../../../errors.js";
-import { FileBudget } from "../../file-budget.js";
+import { FileBudget, work } from "../../file-budget.js";
 import { printable } from "../file/attributes.js";
 import { Codec, type ModelProto, type NodeProto } from "../file/codec.js";
 import type { ExternalFiles } from "../file/tensor-values.js";
 import { Graph } from "./graph.js";
+
+/** How an .onnx file is read. */
+export interface ReadOnnxOptions {
+  /** Files in which the model keeps tensors outside itself, by the name it gives them. @defaultValue none */
+  readonly files?: ExternalFiles;
+  /**
+   * Takes initializers for constants though the file lists them among its inputs, so that whoever runs it may replace them, as PyTorch 1.2
+   * and many converters write it. @defaultValue false
+   */
+  readonly initializersAreConstant?: boolean;
+}
 
 /** A node and the graph that it stands in. */
 export interface Placed {
@@ -31,9 +42,14 @@ export class OnnxModel {
   readonly #tried = new Map<string, number>();
   readonly #budget: FileBudget;
 
-  private constructor(where: string, codec: Codec, bytes: Uint8Array, files: ExternalFiles, areConstant: boolean) {
+  private constructor(
+    where: string,
+    codec: Codec,
+    bytes: Uint8Array,
+    { files = {}, initializersAreConstant = false }: ReadOnnxOptions,
+  ) {
     this.where = where;
-    this.initializersAreConstant = areConstant;
+    this.initializersAreConstant = initializersAreConstant;
     this.codec = codec;
     this.files = files;
     this.#bytes = bytes;
@@ -56,18 +72,11 @@ export class OnnxModel {
   /**
    * Reads a model.
    *
-   * @param files - where it keeps tensors outside itself
-   * @param areConstant - see {@link OnnxModel.initializersAreConstant}
    * @throws FormatError if it is none, or its graph makes no sense
    * @throws MissingPackageError if onnx-buf is not installed
    */
-  static async read(
-    where: string,
-    bytes: Uint8Array,
-    files: ExternalFiles = {},
-    areConstant = false,
-  ): Promise<OnnxModel> {
-    return new OnnxModel(where, await Codec.load(where), bytes, files, areConstant);
+  static async read(where: string, bytes: Uint8Array, options: ReadOnnxOptions = {}): Promise<OnnxModel> {
+    return new OnnxModel(where, await Codec.load(where), bytes, options);
   }
 
   /** Every graph, the main one first, each before those inside it. */
@@ -86,6 +95,14 @@ export class OnnxModel {
    */
   spend(numbers: number): void {
     this.#budget.spend("work", numbers);
+  }
+
+  /** Counts values of constants that are about to be computed. @returns false where they are far more than the file's size tells */
+  compute(values: number): boolean {
+    if (!(values <= this.#budget.left("computed"))) return false;
+    this.#budget.spend("computed", values);
+    this.#budget.grant("work", work.computedValue * values);
+    return true;
   }
 
   /** A name that nothing has yet, beginning with `base`. */

@@ -81,25 +81,29 @@ function inferredRank(graph: Graph, node: NodeProto, ranks: Ranks): number | und
     case "MatMul":
       return first === 1 || second === 1 ? undefined : largest([first, second]);
     case "Constant":
-      return graph.rankOfConstant(node.output[0]);
+      return graph.shapeOfConstant(node.output[0])?.length;
     case "Reshape":
       return listLength(graph, node, "shape");
+    case "ConstantOfShape":
+      return listLength(graph, node, "shape", 0);
     case "Squeeze":
-    case "Unsqueeze":
-    case "ReduceMean": {
-      if (opType === "ReduceMean" && intOf(node, "keepdims", 1) !== 0) return first;
+    case "Unsqueeze": {
       const axes = listLength(graph, node, "axes");
       if (first === undefined || axes === undefined) return undefined;
       return opType === "Unsqueeze" ? first + axes : first - axes;
     }
-    default:
-      return undefined;
+    default: {
+      if (!opType.startsWith("Reduce")) return undefined;
+      if (intOf(node, "keepdims", 1) !== 0) return first;
+      const axes = listLength(graph, node, "axes");
+      return first === undefined || axes === undefined ? undefined : first - axes;
+    }
   }
 }
 
-/** How long a list is that stands in an attribute or, in later versions, in a constant second input. */
-function listLength(graph: Graph, node: NodeProto, name: string): number | undefined {
-  const list = intsOf(node, name) ?? graph.constant(node.input[1] ?? "");
+/** How long a list is that stands in an attribute or, in later versions, in a constant input. */
+function listLength(graph: Graph, node: NodeProto, name: string, input = 1): number | undefined {
+  const list = intsOf(node, name) ?? graph.constant(node.input[input] ?? "");
   if (typeof list === "string") return undefined;
   return Array.isArray(list) ? list.length : list.data.length;
 }

@@ -10,19 +10,27 @@ import { keyOf } from "./import-layers.js";
 import { linearOfConv } from "./import-linear.js";
 import type { ImportStep } from "./import-step.js";
 import { ofNode, unsupported, valuesOf, withState } from "./imported-layer.js";
+import { padded, padsOf } from "./padding.js";
 import { checkKernel, paddingOf, pair, perAxis } from "./window-attributes.js";
 
 /** A convolution; a linear layer where its planes are held as rows. */
 export function importConvOf(at: ImportStep): Argument {
   const { node, graph } = at;
   if (at.state.products.has(node)) return linearOfConv(at);
-  return at.layer(keyOf(node, graph), () => convOf(node, graph));
+  const [, , ...kernel] = graph.shapeOfConstant(node.input[1] ?? "") ?? valuesOf(node, graph, 1).shape;
+  const [stride, dilation] = [perAxis(node, "strides", kernel, 1), perAxis(node, "dilations", kernel, 1)];
+  const { before, after } = padsOf(node, kernel, stride, dilation, at.shape(0));
+  // What both sides have in common is the layer's own padding.
+  const padding = before.map((size, axis) => Math.min(size, after[axis]));
+  const rest = (sizes: readonly number[]): number[] => sizes.map((size, axis) => size - padding[axis]);
+  const x = padded(at, at.input(0), { before: rest(before), after: rest(after) });
+  return at.layer(keyOf(node, graph, padding), () => convOf(node, graph, padding), x);
 }
 
 /** Zeros on both sides of planes are the padding of the Conv behind them; a Pad of no width changes nothing. */
 export function importPad(at: ImportStep): Argument {
   const { node, graph } = at;
-  const pads = padsOf(at);
+  const pads = widthsOf(at);
   if (pads.every((width) => width === 0)) return at.input(0);
   const value = at.has(2) ? at.values(2).data[0] : floatOf(node, "value", 0);
   const [next] = graph.readersOf(node.output[0]);
@@ -30,8 +38,15 @@ export function importPad(at: ImportStep): Argument {
   const isEven = pads.slice(0, half).every((width, axis) => width >= 0 && width === pads[half + axis]);
   const isPlanes = isEven && pads[0] === 0 && pads[1] === 0 && textOf(node, "mode", "constant") === "constant";
   const isConv = next !== undefined && isOp(next, "Conv") && graph.isReadOnce(node.output[0]);
-  if (!isConv || !isPlanes || value !== 0) return importPadding(at, pads);
-  const padding = pads.slice(2, half);
+  if (!isConv || !isPlanes || value !== 0 || textOf(next, "auto_pad", "NOTSET").startsWith("SAME")) {
+    return importPadding(at, pads);
+  }
+  const more = pads.slice(2, half);
+  const own = ownPadding(next, graph);
+  if (own.length !== more.length) {
+    throw unsupported(next, `${own.length} spatial axes, of which the Pad before it pads ${more.length}`);
+  }
+  const padding = more.map((size, axis) => size + own[axis]);
   const y = at.layer(keyOf(next, graph, padding), () => ofNode(next, () => convOf(next, graph, padding)));
   at.state.done.add(next);
   at.state.bind(next.output[0], y);
@@ -39,7 +54,7 @@ export function importPad(at: ImportStep): Argument {
 }
 
 /** The widths before each axis, then those behind each; since version 18 a node may name the axes. */
-function padsOf(at: ImportStep): number[] {
+function widthsOf(at: ImportStep): number[] {
   const pads = at.list("pads", 1);
   if (pads === null) throw at.refuse("widths that are not constant");
   const named = at.has(3) ? at.list("axes", 3) : null;
@@ -54,18 +69,20 @@ function padsOf(at: ImportStep): number[] {
   return widths;
 }
 
-/** @param more - padding that a node before it adds to each side of each axis */
-function convOf(node: NodeProto, graph: Graph, more: readonly number[] | null = null): Module {
+/** The padding of a Conv itself, as many places on both sides. */
+function ownPadding(node: NodeProto, graph: Graph): number[] {
+  const [, , ...kernel] = valuesOf(node, graph, 1).shape;
+  return paddingOf(node, kernel, perAxis(node, "strides", kernel, 1), perAxis(node, "dilations", kernel, 1));
+}
+
+/** @param padding - of both sides of each axis */
+function convOf(node: NodeProto, graph: Graph, padding: readonly number[]): Module {
   const { shape, data } = valuesOf(node, graph, 1);
   const bias = node.input[2] ? valuesOf(node, graph, 2).data : null;
   const [out, groupChannels, ...kernel] = shape;
   const groups = intOf(node, "group", 1);
   const [stride, dilation] = [perAxis(node, "strides", kernel, 1), perAxis(node, "dilations", kernel, 1)];
   checkKernel(node, kernel);
-  if (more !== null && more.length !== kernel.length) {
-    throw unsupported(node, `${kernel.length} spatial axes, of which the Pad before it pads ${more.length}`);
-  }
-  const padding = paddingOf(node, kernel, stride, dilation).map((size, axis) => size + (more?.[axis] ?? 0));
   let layer: Conv1d | Conv2d;
   if (kernel.length === 1) {
     const options = { stride: stride[0], dilation: dilation[0], padding: padding[0], groups, bias: bias !== null };

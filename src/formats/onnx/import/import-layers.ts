@@ -1,10 +1,8 @@
 import type { Argument } from "../../../graph/argument.js";
-import type { OpenShape } from "../../../graph/node.js";
 import { ELU, GELU, LeakyReLU, ReLU, Sigmoid, Softplus, Tanh } from "../../../nn/activations.js";
 import { ConvTranspose2d } from "../../../nn/conv-transpose2d.js";
 import { Dropout } from "../../../nn/dropout.js";
 import type { Module } from "../../../nn/module.js";
-import { AvgPool2d, MaxPool2d } from "../../../nn/pooling.js";
 import { floatOf, intOf, intsOf, textOf } from "../file/attributes.js";
 import type { NodeProto } from "../file/codec.js";
 import type { Graph } from "../graph/graph.js";
@@ -35,17 +33,6 @@ export const layers: Readonly<Record<string, LayerImport>> = {
   Gelu: (node) => {
     if (textOf(node, "approximate", "none") === "none") return new GELU();
     throw unsupported(node, "an approximation");
-  },
-  MaxPool: (node, _, shapes) => {
-    if (intOf(node, "storage_order", 0) !== 0) throw unsupported(node, "storage_order 1");
-    const { kernel, options } = pooling(node, shapes.get(node.input[0]));
-    return new MaxPool2d(kernel, options);
-  },
-  AveragePool: (node, _, shapes) => {
-    const { kernel, options } = pooling(node, shapes.get(node.input[0]));
-    const counts = intOf(node, "count_include_pad", 0) !== 0 && options.padding.some((size) => size > 0);
-    if (counts) throw unsupported(node, "padding that counts as values");
-    return new AvgPool2d(kernel, options);
   },
   Relu: () => new ReLU(),
   LeakyRelu: (node) => new LeakyReLU(rounded(floatOf(node, "alpha", 0.01))),
@@ -100,22 +87,4 @@ function importConvTranspose(node: NodeProto, graph: Graph): Module {
   const options = { stride, dilation, padding, outputPadding, groups, bias: bias !== null };
   const layer = new ConvTranspose2d(inChannels, groupChannels * groups, pair(kernel), options);
   return withState(layer, { weight: data, ...(bias === null ? {} : { bias }) });
-}
-
-function pooling(node: NodeProto, from: OpenShape | null) {
-  const kernel = intsOf(node, "kernel_shape") ?? [];
-  if (kernel.length !== 2) throw unsupported(node, `${kernel.length} spatial axes`);
-  if (intsOf(node, "dilations")?.some((size) => size !== 1)) throw unsupported(node, "dilations");
-  const stride = perAxis(node, "strides", kernel, 1);
-  const padding = paddingOf(node, kernel, stride, [1, 1]);
-  if (padding.some((size, axis) => size >= kernel[axis])) {
-    throw unsupported(node, `padding ${padding.join("×")} of windows ${kernel.join("×")}, some of which hold no value`);
-  }
-  // Where windows end with the plane, it does not matter.
-  const isEven = kernel.every((size, axis) => {
-    const extent = from?.[2 + axis];
-    return typeof extent === "number" && (extent + 2 * padding[axis] - size) % stride[axis] === 0;
-  });
-  if (intOf(node, "ceil_mode", 0) !== 0 && !isEven) throw unsupported(node, "ceil_mode");
-  return { kernel: pair(kernel), options: { stride: pair(stride), padding: pair(padding) } };
 }

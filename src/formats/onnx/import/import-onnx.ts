@@ -7,9 +7,9 @@ import type { Sequential } from "../../../nn/sequential.js";
 import type { DeclaredInput } from "../../foreign/arrays.js";
 import type { ModelMeta } from "../../model-file/save-model.js";
 import { printable } from "../file/attributes.js";
-import { type ElementType, type ExternalFiles, isFloat } from "../file/tensor-values.js";
+import { type ElementType, isFloat } from "../file/tensor-values.js";
 import { declaredInputs } from "../graph/declared-inputs.js";
-import { OnnxModel } from "../graph/onnx-model.js";
+import { OnnxModel, type ReadOnnxOptions } from "../graph/onnx-model.js";
 import { GraphBuilder } from "./graph-builder.js";
 import { GraphImporter } from "./graph-importer.js";
 import { ImportState } from "./import-step.js";
@@ -18,15 +18,7 @@ import { rowOfLayers } from "./row-of-layers.js";
 import { ValueShapes } from "./value-shapes.js";
 
 /** Options of {@link importOnnx}. */
-export interface ImportOnnxOptions {
-  /** Files in which the model keeps tensors outside itself, by the name it gives them. @defaultValue none */
-  readonly files?: ExternalFiles;
-  /**
-   * Takes initializers for constants though the file lists them among its inputs, so that whoever runs it may replace them, as PyTorch 1.2
-   * and many converters write it. @defaultValue false
-   */
-  readonly initializersAreConstant?: boolean;
-}
+export type ImportOnnxOptions = ReadOnnxOptions;
 
 /** A network made of an ONNX model. */
 export interface ImportedOnnx {
@@ -60,11 +52,8 @@ export interface ImportedOnnx {
  * @throws FormatError if it is no ONNX model, or has operators or attributes that no layer or op here has, naming every such node
  * @throws MissingPackageError if onnx-buf or @bufbuild/protobuf is not installed
  */
-export async function importOnnx(
-  bytes: Uint8Array,
-  { files, initializersAreConstant = false }: ImportOnnxOptions = {},
-): Promise<ImportedOnnx> {
-  const onnx = await OnnxModel.read("importOnnx(bytes)", bytes, files, initializersAreConstant);
+export async function importOnnx(bytes: Uint8Array, options: ImportOnnxOptions = {}): Promise<ImportedOnnx> {
+  const onnx = await OnnxModel.read("importOnnx(bytes)", bytes, options);
   const { main, proto, where } = onnx;
   const inputs = declaredInputs(onnx);
   const names = (proto.graph?.output ?? []).map(({ name }) => name);

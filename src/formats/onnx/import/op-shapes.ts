@@ -13,6 +13,7 @@ const rules: Readonly<Record<string, ShapeRule>> = {
   ...{ add: broadcasting, sub: broadcasting, mul: broadcasting, div: broadcasting, pow: broadcasting },
   ...{ neg: keeping, exp: keeping, log: keeping, sqrt: keeping, softmax: keeping, logSoftmax: keeping },
   ...{ relu: keeping, relu6: keeping },
+  ...{ zeros: (_, [sizes]) => sizes as OpenShape, full: (_, [sizes]) => sizes as OpenShape },
   ...{ sum: reduced, mean: reduced, max: reduced, min: reduced, prod: reduced, norm: reduced, logSumExp: reduced },
   ...arrayOpShapes,
   matmul: ([a, b]) => {

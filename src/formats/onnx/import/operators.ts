@@ -8,6 +8,7 @@ import { elementwiseOperators } from "./import-elementwise.js";
 import { importLayer, layers } from "./import-layers.js";
 import { importGemm, importMatMul } from "./import-linear.js";
 import { planesBehind } from "./import-planes.js";
+import { importAveragePool, importMaxPool } from "./import-pooling.js";
 import { reducedAxes, reductionOperators } from "./import-reductions.js";
 import { alongMatrix, importFlatten, importReshape, importSqueeze, importUnsqueeze } from "./import-reshape.js";
 import type { ImportStep } from "./import-step.js";
@@ -22,6 +23,8 @@ export const operators: Readonly<Record<string, Operator>> = {
   ...reductionOperators,
   ...arrayOperators,
   Conv: importConvOf,
+  MaxPool: importMaxPool,
+  AveragePool: importAveragePool,
   Pad: importPad,
   Gemm: importGemm,
   MatMul: importMatMul,

@@ -2,13 +2,12 @@ import type { DeclaredInput } from "../../foreign/arrays.js";
 import { type InspectedNorm, rangesOf } from "../../foreign/inspected-norm.js";
 import { intOf, intsOf, printable, titleOf } from "../file/attributes.js";
 import type { NodeProto } from "../file/codec.js";
-import type { ExternalFiles } from "../file/tensor-values.js";
 import { foldGraphs, placeOf } from "../fold/fold-norms.js";
 import { isBatchNorm, isTraining } from "../graph/batch-norm-node.js";
 import { declaredInputs } from "../graph/declared-inputs.js";
 import type { Graph } from "../graph/graph.js";
 import { type NormOperator, normEpsOf, normOperatorOf } from "../graph/norm-operators.js";
-import { OnnxModel } from "../graph/onnx-model.js";
+import { OnnxModel, type ReadOnnxOptions } from "../graph/onnx-model.js";
 import { findingsOf, momentumOf, parametersOf } from "./norm-findings.js";
 
 /** What {@link inspectOnnx} tells of a model. */
@@ -35,16 +34,12 @@ const byInput = "it takes its statistics from each input";
  * GroupNormalization, RMSNormalization, MeanVarianceNormalization, LpNormalization, LRN, and onnxruntime's own layer and group norms.
  *
  * @param bytes - an .onnx file; not changed
- * @param options - files: where the model keeps tensors outside itself, by the name it gives them
  * @throws FormatError if it is no ONNX model, or damaged
  * @throws MissingPackageError if onnx-buf or @bufbuild/protobuf is not installed
  */
-export async function inspectOnnx(
-  bytes: Uint8Array,
-  { files = {} }: { readonly files?: ExternalFiles } = {},
-): Promise<OnnxInspection> {
+export async function inspectOnnx(bytes: Uint8Array, options: ReadOnnxOptions = {}): Promise<OnnxInspection> {
   const where = "inspectOnnx(bytes)";
-  const model = await OnnxModel.read(where, bytes, files);
+  const model = await OnnxModel.read(where, bytes, options);
   const inputs = declaredInputs(model);
   const found: { readonly node: NodeProto; readonly described: ReturnType<typeof describe> }[] = [];
   let nodes = 0;

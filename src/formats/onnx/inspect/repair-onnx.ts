@@ -28,7 +28,8 @@ export interface OnnxRepair {
 
 /**
  * Turns a model that was exported in training mode by mistake into an inference model: batch norms use their running statistics
- * (`training_mode`, before version 7 `is_test`), their extra outputs go, also from the model's outputs, and Dropout does nothing.
+ * (`training_mode`, before version 7 `is_test`), their extra outputs go, also from the model's outputs, and Dropout does nothing. Initializers
+ * that are also inputs, so that whoever runs the model may replace them, are no longer inputs.
  *
  * What it finds about statistics, momentum and eps it names and leaves: never updated or missing statistics need data,
  * and a momentum has no part in inference.
@@ -42,9 +43,14 @@ export async function repairOnnx(
   bytes: Uint8Array,
   { files = {} }: { readonly files?: ExternalFiles } = {},
 ): Promise<OnnxRepair> {
-  const model = await OnnxModel.read("repairOnnx(bytes)", bytes, files);
+  const model = await OnnxModel.read("repairOnnx(bytes)", bytes, { files });
   const repaired: OnnxRemark[] = [];
   const concerns: OnnxRemark[] = [];
+  const unlisted = model.main.unlistInitializers();
+  if (unlisted.length > 0) {
+    const what = `${unlisted.length} ${unlisted.length === 1 ? "constant is" : "constants are"} no longer inputs, which whoever runs the model may replace`;
+    repaired.push({ node: "the inputs", what });
+  }
   for (const graph of model.graphs()) {
     for (const node of graph.nodes) {
       const place = placeOf(graph, node);
@@ -71,6 +77,8 @@ export async function repairOnnx(
 
 function repairNorm(graph: Graph, node: NodeProto): string[] {
   const { opset } = graph.model;
+  // A norm of constants standardises weights, and is meant to do so by what it is given.
+  if (graph.isConstant(node.input[0] ?? "")) return [];
   const extra = extraOutputs(node);
   const uses = extra.map((name) => usesOf(graph, name));
   // Before version 14 the outputs are what says it; without training, there must be none of them.

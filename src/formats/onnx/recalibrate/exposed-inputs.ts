@@ -30,7 +30,7 @@ export async function openExposed(
     const outputs = norms.map(({ node }) => node.input[0]);
     return { outputs, session: await open(where, bytes, outputs) };
   }
-  const copy = await OnnxModel.read(where, bytes, files);
+  const copy = await OnnxModel.read(where, bytes, model);
   const graphs = [...copy.graphs()];
   const places = new Map([...model.graphs()].map((graph, k) => [graph, k]));
   const twins = norms.map(({ graph, node }) => {

@@ -4,9 +4,9 @@ import type { LeftNorm } from "../../../graph/fold-batch-norm.js";
 import type { RecalibratedNorm, RecalibrateMode, RecalibrateProgress } from "../../../graph/recalibrate.js";
 import { checkRenewal, renew } from "../../../graph/renewal.js";
 import type { ModelArrays } from "../../foreign/arrays.js";
-import { type ExternalFiles, packValues } from "../file/tensor-values.js";
+import { packValues } from "../file/tensor-values.js";
 import { epsOf, parameterInputs } from "../graph/batch-norm-node.js";
-import { OnnxModel } from "../graph/onnx-model.js";
+import { OnnxModel, type ReadOnnxOptions } from "../graph/onnx-model.js";
 import type { OnnxSession } from "../runtime.js";
 import { addBatch, openExposed, ranksOfInputs, type Source } from "./exposed-inputs.js";
 import { findMeasuredNorms, type MeasuredNorm } from "./measured-norms.js";
@@ -15,7 +15,7 @@ import { findMeasuredNorms, type MeasuredNorm } from "./measured-norms.js";
 type Data = Iterable<ModelArrays> | AsyncIterable<ModelArrays>;
 
 /** Options of {@link recalibrateOnnx}. */
-export interface RecalibrateOnnxOptions {
+export interface RecalibrateOnnxOptions extends ReadOnnxOptions {
   /**
    * `"sequential"`: each norm's statistics are taken of what the norms before it, already recalibrated, let through; one pass over the
    * data for each norm in the longest row. `"batch"`: one pass in which every norm normalises by the batch, as in training.
@@ -28,8 +28,6 @@ export interface RecalibrateOnnxOptions {
    * @defaultValue 0: the data alone
    */
   readonly blend?: number;
-  /** Files in which the model keeps tensors outside itself, by the name it gives them. @defaultValue none */
-  readonly files?: ExternalFiles;
   /** Stops between batches by throwing the signal's reason. */
   readonly signal?: AbortSignal;
   /** Called, and awaited, after each batch. */
@@ -74,9 +72,9 @@ export async function recalibrateOnnx(
   data: Data,
   options: RecalibrateOnnxOptions = {},
 ): Promise<OnnxRecalibration> {
-  const { mode = "sequential", blend = 0, files = {} } = options;
+  const { mode = "sequential", blend = 0 } = options;
   checkRenewal(where, mode, blend);
-  const model = await OnnxModel.read(where, bytes, files);
+  const model = await OnnxModel.read(where, bytes, options);
   const { norms, left } = findMeasuredNorms(model);
   const done: RecalibratedNorm[] = [];
   const passes =
