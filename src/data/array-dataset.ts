@@ -2,6 +2,7 @@ import { ArgumentError, DataError, ShapeError } from "../errors.js";
 import { checkCount, checkShape, formatShape, type Shape, sizeOf } from "../shape.js";
 import type { Dataset, TensorData } from "./dataset.js";
 import { channelTransform, type Preprocessing, type StoredValues } from "./preprocessing.js";
+import { checkInputs, isLabel, labelFault, targetFault } from "./values.js";
 
 /** Samples in one typed array. */
 interface ArrayInputs {
@@ -68,6 +69,7 @@ export function arrayDataset(
       cure: `Correct the shape, or pass one ${"labels" in options ? "label" : "target"} for each sample.`,
     });
   }
+  checkInputs("arrayDataset({ inputs })", inputs);
   const transform = channelTransform(shape, preprocessing);
   return {
     length,
@@ -87,14 +89,7 @@ type Gather<Target> = readonly [length: number, targetsOf: (indices: ArrayLike<n
 
 function gatherLabels({ labels }: ArrayDatasetOptions): Gather<Int32Array> {
   for (let row = 0; row < labels.length; row++) {
-    const label = labels[row];
-    if (Number.isInteger(label) && label >= 0 && label < 2 ** 31) continue;
-    throw new DataError({
-      where: "arrayDataset({ labels })",
-      expected: "whole numbers from 0",
-      received: `${label} in row ${row}`,
-      cure: "Number the classes from 0.",
-    });
+    if (!isLabel(labels[row])) throw labelFault("arrayDataset({ labels })", labels[row], row);
   }
   return [labels.length, (indices) => Int32Array.from(indices, (row) => labels[row])];
 }
@@ -103,13 +98,10 @@ function gatherNumbers({ targets, outputs = 1, targetScale }: RegressionDatasetO
   const where = "arrayDataset({ targets, outputs })";
   checkCount(where, "outputs", outputs);
   const stray = targets.findIndex((target) => !Number.isFinite(target));
-  if (stray >= 0 || targets.length % outputs !== 0) {
-    throw new DataError({
-      where,
-      expected: stray >= 0 ? "finite numbers" : `${outputs} numbers for each sample`,
-      received: stray >= 0 ? `${targets[stray]} in row ${Math.floor(stray / outputs)}` : `${targets.length} in all`,
-      cure: stray >= 0 ? "Leave such samples out." : "Correct outputs.",
-    });
+  if (stray >= 0) throw targetFault(where, targets[stray], Math.floor(stray / outputs));
+  if (targets.length % outputs !== 0) {
+    const expected = `${outputs} numbers for each sample`;
+    throw new DataError({ where, expected, received: `${targets.length} in all`, cure: "Correct outputs." });
   }
   const { mean = [], deviation = [] } = targetScale ?? {};
   const gather = (indices: ArrayLike<number>): TensorData => {
