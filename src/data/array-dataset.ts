@@ -1,6 +1,7 @@
 import { ArgumentError, DataError, ShapeError } from "../errors.js";
 import { checkCount, checkShape, formatShape, type Shape, sizeOf } from "../shape.js";
 import type { Dataset, TensorData } from "./dataset.js";
+import { standardized } from "./moments.js";
 import { channelTransform, type Preprocessing, type StoredValues } from "./preprocessing.js";
 import { checkInputs, isLabel, labelFault, targetFault } from "./values.js";
 
@@ -108,7 +109,8 @@ function gatherNumbers({ targets, outputs = 1, targetScale }: RegressionDatasetO
     const values = new Float32Array(indices.length * outputs);
     for (let i = 0; i < values.length; i++) {
       const k = i % outputs;
-      values[i] = (targets[indices[(i - k) / outputs] * outputs + k] - (mean[k] ?? 0)) / (deviation[k] ?? 1);
+      const target = targets[indices[(i - k) / outputs] * outputs + k];
+      values[i] = standardized(target, { mean: mean[k] ?? 0, deviation: deviation[k] ?? 1 });
     }
     return { values, shape: [indices.length, outputs] };
   };

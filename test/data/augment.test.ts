@@ -206,8 +206,12 @@ describe("streamBatches", () => {
   });
 
   test("refuses a stream that makes no batch, as batches() does", async () => {
-    await expect(sizes(0, 2)).rejects.toThrowErrorMatchingInlineSnapshot(`[ArgumentError: streamBatches(samples, { batchSize }): expected at least one sample, got 0. Pass a dataset that has samples.]`);
-    await expect(sizes(3, 4, "drop")).rejects.toThrowErrorMatchingInlineSnapshot(`[ArgumentError: streamBatches(samples, { batchSize }): expected at least 4 samples for one batch, got 3. Use a smaller batch, or keep the last one.]`);
+    await expect(sizes(0, 2)).rejects.toThrowErrorMatchingInlineSnapshot(
+      `[ArgumentError: streamBatches(samples, { batchSize }): expected at least one sample, got 0. Pass a dataset that has samples.]`,
+    );
+    await expect(sizes(3, 4, "drop")).rejects.toThrowErrorMatchingInlineSnapshot(
+      `[ArgumentError: streamBatches(samples, { batchSize }): expected at least 4 samples for one batch, got 3. Use a smaller batch, or keep the last one.]`,
+    );
   });
 
   test("refuses targets that arrayDataset refuses, by row", async () => {
@@ -255,10 +259,16 @@ describe("streamBatches", () => {
       ]
     `);
     const inputs = BigInt64Array.of(1n) as unknown as Float32Array;
-    expect(() => arrayDataset({ inputs, shape: [1], labels: [0] })).toThrowErrorMatchingInlineSnapshot(`[DataError: arrayDataset({ inputs }): expected numbers, got 1n. Convert them, for example with Float32Array.from(inputs, Number).]`);
+    expect(() => arrayDataset({ inputs, shape: [1], labels: [0] })).toThrowErrorMatchingInlineSnapshot(
+      `[DataError: arrayDataset({ inputs }): expected numbers, got 1n. Convert them, for example with Float32Array.from(inputs, Number).]`,
+    );
     expect(() =>
       arrayDataset({ inputs: image, shape: [24], labels: ["cat"] as never }),
-    ).toThrowErrorMatchingInlineSnapshot(`[DataError: arrayDataset({ labels }): expected whole numbers from 0, got "cat" in row 0. Number the classes from 0.]`);
-    expect(() => tensor(BigInt64Array.of(1n) as never)).toThrowErrorMatchingInlineSnapshot(`[ArgumentError: tensor(data): expected numbers, got big integers. Convert them with Float32Array.from(data, Number).]`);
+    ).toThrowErrorMatchingInlineSnapshot(
+      `[DataError: arrayDataset({ labels }): expected whole numbers from 0, got "cat" in row 0. Number the classes from 0.]`,
+    );
+    expect(() => tensor(BigInt64Array.of(1n) as never)).toThrowErrorMatchingInlineSnapshot(
+      `[ArgumentError: tensor(data): expected numbers, got big integers. Convert them with Float32Array.from(data, Number).]`,
+    );
   });
 });

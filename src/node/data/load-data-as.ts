@@ -1,7 +1,11 @@
 import type { Dataset, TensorData } from "../../data/dataset.js";
+import { missingTextsOf010 } from "../../data/missing.js";
 import { subset } from "../../data/subset.js";
+import type { UnseenCategories } from "../../data/table-encoding.js";
 import { ArgumentError } from "../../errors.js";
 import type { ModelMeta } from "../../formats/model-file/save-model.js";
+import { shown } from "../../shown.js";
+import { warn } from "../../warnings.js";
 import { inputShapeOf } from "../model-inputs.js";
 import { type EncodedDataset, encodedDataset } from "./encoded-dataset.js";
 import { splitSamples } from "./load-data.js";
@@ -61,7 +65,7 @@ export async function loadDataAs(
 ): Promise<DataForModel> {
   const read = await readSource(source, readOptions(meta, options));
   const { samples, rows, part } = choose(source, read, meta, options.part);
-  const whole = encodedDataset(source, samples, meta, inputShapeOf(meta));
+  const whole = encodedDataset(source, samples, meta, inputShapeOf(meta), sayUnseen);
   const dataset = rows === null ? whole : (subset<Int32Array | TensorData>(whole, rows) as EncodedDataset);
   const task = meta.task ?? "classification";
   return { task, dataset, part, dropped: read.dropped } as DataForModel;
@@ -88,11 +92,25 @@ export async function loadInputsAs(
 ): Promise<InputsForModel> {
   const read = await readSource(source, { ...readOptions(meta, options), hasTargets: false });
   const { samples, rows } = choose(source, read, meta, options.part ?? ("all" in read.parts ? "all" : "test"));
-  const whole = encodedDataset(source, { ...samples, targets: null }, meta, inputShapeOf(meta)) as Dataset<Int32Array>;
+  const withoutTargets = { ...samples, targets: null };
+  const whole = encodedDataset(source, withoutTargets, meta, inputShapeOf(meta), sayUnseen) as Dataset<Int32Array>;
   return {
     dataset: rows === null ? whole : subset(whole, rows),
     rowNumber: (sample) => samples.rowNumber(rows?.[sample] ?? sample),
   };
+}
+
+/** Categories named in one warning. */
+const mostNamed = 5;
+
+/** Says which categories a model does not know. */
+function sayUnseen(where: string, { column, texts, rows }: UnseenCategories): void {
+  const named = texts.slice(0, mostNamed).map((text) => (text === "" ? "a missing value" : shown(text)));
+  const more = texts.length > mostNamed ? ` and ${texts.length - mostNamed} more` : "";
+  warn(
+    `${where}, column ${column}: expected categories of the training data, got ${named.join(", ")}${more} in ${rows} ` +
+      `${rows === 1 ? "row" : "rows"}, where the column says nothing to the model. Correct them, or train with such rows.`,
+  );
 }
 
 function readOptions(meta: ModelMeta, { skipBadRows }: LoadDataAsOptions): ReadAsOptions {
@@ -102,13 +120,20 @@ function readOptions(meta: ModelMeta, { skipBadRows }: LoadDataAsOptions): ReadA
   return {
     task,
     skipBadRows,
+    inputShape: inputShapeOf(meta),
+    layout: meta.layout,
     ...(isImage ? { channels, imageSize: [height, width] } : {}),
     ...(table === undefined
       ? {}
       : {
           columns: {
             inputs: table.inputs,
-            target: { name: table.target, kind: task === "regression" ? "number" : "category" },
+            target: {
+              name: table.target,
+              kind: task === "regression" ? "number" : "category",
+              ...(table.targetUnit === undefined ? {} : { unit: table.targetUnit }),
+            },
+            missing: table.missing ?? missingTextsOf010,
           },
         }),
   };
