@@ -53,11 +53,11 @@ export interface TargetScale {
  * @throws ShapeError if inputs and labels do not fit the shape
  * @throws DataError if a label is not a whole number ≥ 0, or a target not finite, naming its row
  */
-export function arrayDataset(options: ArrayDatasetOptions): Dataset;
-export function arrayDataset(options: RegressionDatasetOptions): Dataset<TensorData>;
+export function arrayDataset(options: ArrayDatasetOptions): Dataset<Int32Array, TensorData>;
+export function arrayDataset(options: RegressionDatasetOptions): Dataset<TensorData, TensorData>;
 export function arrayDataset(
   options: ArrayDatasetOptions | RegressionDatasetOptions,
-): Dataset<Int32Array | TensorData> {
+): Dataset<Int32Array | TensorData, TensorData> {
   const { inputs, shape, preprocessing = {} } = options;
   checkShape("arrayDataset({ shape })", shape);
   const size = sizeOf(shape);

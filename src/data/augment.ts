@@ -37,13 +37,13 @@ export function augment<Target>(
   dataset: Dataset<Target>,
   options: AugmentOptions,
   generator: Generator = globalGenerator().split(),
-): Dataset<Target> {
+): Dataset<Target, TensorData> {
   checkOptions(options);
   const { crop = 1, shift = 0, flip = false, noise = 0 } = options;
   return {
     length: dataset.length,
     generators: [...(dataset.generators ?? []), generator],
-    batch(indices): Batch<Target> {
+    batch(indices): Batch<Target, TensorData> {
       const { inputs, targets } = dataset.batch(indices);
       if (!("values" in inputs)) throw fault("inputs on the host ({ values, shape })", "a tensor");
       const values = Float32Array.from(inputs.values);

@@ -7,7 +7,7 @@ import { formatShape, type Shape, sameShape } from "../../shape.js";
 import type { Samples, Targets } from "./samples.js";
 
 /** Samples as inputs of a network, with labels or scaled numbers; labels of 0 where there are no targets. */
-export type EncodedDataset = Dataset<Int32Array> | Dataset<TensorData>;
+export type EncodedDataset = Dataset<Int32Array, TensorData> | Dataset<TensorData, TensorData>;
 
 /**
  * Samples as a model takes them.

@@ -1,4 +1,4 @@
-import type { Dataset, TensorData } from "../../data/dataset.js";
+import type { Dataset, Task, TensorData } from "../../data/dataset.js";
 import { missingTextsOf010 } from "../../data/missing.js";
 import { subset } from "../../data/subset.js";
 import type { UnseenCategories } from "../../data/table-encoding.js";
@@ -20,6 +20,8 @@ export type DataPart = "train" | "validation" | "test" | "all";
 export interface LoadDataAsOptions {
   /** @defaultValue `test` where the data have such a part, or are the very ones that the model was trained on; else `all` */
   readonly part?: DataPart | undefined;
+  /** What the model predicts: it decides the type of what is returned, and another model is refused. @defaultValue the model's */
+  readonly task?: Task | undefined;
   /** Leave out what cannot be used instead of refusing it. @defaultValue false */
   readonly skipBadRows?: boolean | undefined;
 }
@@ -37,7 +39,7 @@ export interface ClassificationForModel extends ModelDataFacts {
   /** Tells it from {@link RegressionForModel}. */
   readonly task: "classification";
   /** With labels. */
-  readonly dataset: Dataset<Int32Array>;
+  readonly dataset: Dataset<Int32Array, TensorData>;
 }
 
 /** Samples with numbers as targets. */
@@ -45,7 +47,7 @@ export interface RegressionForModel extends ModelDataFacts {
   /** Tells it from {@link ClassificationForModel}. */
   readonly task: "regression";
   /** With numbers scaled by the model's `targetScale`. */
-  readonly dataset: Dataset<TensorData>;
+  readonly dataset: Dataset<TensorData, TensorData>;
 }
 
 /** What {@link loadDataAs} returns. */
@@ -56,25 +58,45 @@ export type DataForModel = ClassificationForModel | RegressionForModel;
  *
  * @param meta - what the model's file says
  * @param source - as {@link loadData} takes it
+ * @throws ArgumentError if the model's task is another than `task`
  * @throws DataError if the data do not fit the model
  */
 export async function loadDataAs(
   meta: ModelMeta,
   source: string,
+  options: LoadDataAsOptions & { readonly task: "classification" },
+): Promise<ClassificationForModel>;
+export async function loadDataAs(
+  meta: ModelMeta,
+  source: string,
+  options: LoadDataAsOptions & { readonly task: "regression" },
+): Promise<RegressionForModel>;
+export async function loadDataAs(meta: ModelMeta, source: string, options?: LoadDataAsOptions): Promise<DataForModel>;
+export async function loadDataAs(
+  meta: ModelMeta,
+  source: string,
   options: LoadDataAsOptions = {},
 ): Promise<DataForModel> {
+  const { task = "classification" } = meta;
+  if (options.task !== undefined && options.task !== task) {
+    throw new ArgumentError({
+      where: `loadDataAs(meta, ${source}, { task })`,
+      expected: `${task}, which the model was trained for`,
+      received: options.task,
+      cure: "Leave the task out.",
+    });
+  }
   const read = await readSource(source, readOptions(meta, options));
   const { samples, rows, part } = choose(source, read, meta, options.part);
   const whole = encodedDataset(source, samples, meta, inputShapeOf(meta), sayUnseen);
-  const dataset = rows === null ? whole : (subset<Int32Array | TensorData>(whole, rows) as EncodedDataset);
-  const task = meta.task ?? "classification";
+  const dataset = rows === null ? whole : (subset<Int32Array | TensorData, TensorData>(whole, rows) as EncodedDataset);
   return { task, dataset, part, dropped: read.dropped } as DataForModel;
 }
 
 /** Inputs without targets. */
 export interface InputsForModel {
   /** Its targets are zeros and mean nothing. */
-  readonly dataset: Dataset<Int32Array>;
+  readonly dataset: Dataset<Int32Array, TensorData>;
   /** Where a sample stands in its file: a row of a table, the header being row 1, or a number from 0. */
   rowNumber(sample: number): number;
 }
@@ -93,7 +115,10 @@ export async function loadInputsAs(
   const read = await readSource(source, { ...readOptions(meta, options), hasTargets: false });
   const { samples, rows } = choose(source, read, meta, options.part ?? ("all" in read.parts ? "all" : "test"));
   const withoutTargets = { ...samples, targets: null };
-  const whole = encodedDataset(source, withoutTargets, meta, inputShapeOf(meta), sayUnseen) as Dataset<Int32Array>;
+  const whole = encodedDataset(source, withoutTargets, meta, inputShapeOf(meta), sayUnseen) as Dataset<
+    Int32Array,
+    TensorData
+  >;
   return {
     dataset: rows === null ? whole : subset(whole, rows),
     rowNumber: (sample) => samples.rowNumber(rows?.[sample] ?? sample),
