@@ -104,7 +104,9 @@ describe("targets of arrays", () => {
     expect(await taken(rows(2, (k, column) => Number(k % (column + 2) === 0)))).toBe("regression of 2");
     expect(await taken(whole((k) => 1 + (k % 3)))).toBe("classification 1,2,3");
     expect(warnings).toEqual([]);
-    expect(await taken(whole((k) => 1000 * k))).toMatchInlineSnapshot(`"DataError: FOLDER/targets.npz: expected classes, or numbers to predict, in y, got 60 different whole numbers in 60 samples. Say which they are ({ task: "regression" }, or "classification")."`);
+    expect(await taken(whole((k) => 1000 * k))).toMatchInlineSnapshot(
+      `"DataError: FOLDER/targets.npz: expected classes, or numbers to predict, in y, got 60 different whole numbers in 60 samples. Say which they are ({ task: "regression" }, or "classification")."`,
+    );
     expect(
       await taken(
         whole((k) => 1000 * k),
@@ -118,7 +120,9 @@ describe("targets of arrays", () => {
       "antbee".charCodeAt((i % 2) + 3 * (Math.floor(i / 2) % 2)),
     );
     expect(await taken(npyBytes("<U2", [count], letters))).toBe("classification an,be");
-    expect(await taken(npyBytes("<U2", [count], letters), { task: "regression" })).toMatchInlineSnapshot(`"DataError: FOLDER/targets.npz: expected numbers in y, got texts. Save numbers, or pass { task: "classification" }."`);
+    expect(await taken(npyBytes("<U2", [count], letters), { task: "regression" })).toMatchInlineSnapshot(
+      `"DataError: FOLDER/targets.npz: expected numbers in y, got texts. Save numbers, or pass { task: "classification" }."`,
+    );
   });
 
   test("of all parts are what those of training are", async () => {
