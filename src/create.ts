@@ -1,5 +1,5 @@
 import { backend as currentBackend } from "./backend/index.js";
-import { ShapeError } from "./errors.js";
+import { ArgumentError, ShapeError } from "./errors.js";
 import { checkShape, formatShape, maxRank, type Shape, sizeOf } from "./shape.js";
 import { empty, type Tensor, upload } from "./tensor.js";
 import { defineOp } from "./tracing.js";
@@ -107,6 +107,7 @@ function nestedShape(data: NestedNumbers): number[] {
  * @param data - a typed array without shape becomes rank 1
  * @param shape - whole numbers ≥ 0 whose product is the number of values; default: as nested
  * @throws ShapeError if rows differ in length, or the shape does not match the number of values
+ * @throws ArgumentError if the data are big integers
  * @example
  * ```ts
  * const scalar = tensor(3); // shape []
@@ -125,6 +126,14 @@ export function tensor(
     options ?? (Array.isArray(shape) ? {} : ((shape as TensorOptions | undefined) ?? {}));
   let values: Float32Array;
   let ownShape: number[];
+  if (data instanceof BigInt64Array || data instanceof BigUint64Array) {
+    throw new ArgumentError({
+      where: "tensor(data)",
+      expected: "numbers",
+      received: "big integers",
+      cure: "Convert them with Float32Array.from(data, Number).",
+    });
+  }
   if (isTypedArray(data)) {
     values = data instanceof Float32Array ? data : Float32Array.from(data);
     ownShape = [data.length];

@@ -15,6 +15,8 @@ export { type AugmentOptions, augment } from "./data/augment.js";
 export { type Batches, type BatchesOptions, batches } from "./data/batches.js";
 export type { Batch, Dataset, Task, TensorData } from "./data/dataset.js";
 export { type IdxArray, parseIdx } from "./data/idx.js";
+export type { ImageLayout } from "./data/image-layout.js";
+export type { MissingTexts } from "./data/missing.js";
 export { type NpyArray, parseNpy } from "./data/npy.js";
 export { fitPreprocessing, type Preprocessing, type StoredValues } from "./data/preprocessing.js";
 export { type SplitOptions, splitIndices } from "./data/split.js";
@@ -31,6 +33,7 @@ export {
   type NumberEncoding,
   type TableEncoding,
 } from "./data/table-encoding.js";
+export { toTensor } from "./data/to-tensor.js";
 export { type DiagnoseOptions, diagnose } from "./diagnostics/diagnose/diagnose.js";
 export type {
   ActivationDiagnosis,

@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 import { Command, CommanderError } from "commander";
 import { version } from "../version.js";
+import { onWarning } from "../warnings.js";
 import { doctorCommand } from "./commands/doctor.js";
 import { evaluateCommand } from "./commands/evaluate.js";
 import { exportCommand } from "./commands/export.js";
@@ -11,7 +12,8 @@ import { recalibrateCommand } from "./commands/recalibrate.js";
 import { repairCommand } from "./commands/repair.js";
 import { studyCommand } from "./commands/study.js";
 import { trainCommand } from "./commands/train.js";
-import { describeError } from "./print/error.js";
+import { describeError, withFlags } from "./print/error.js";
+import { printWarning } from "./print/warning.js";
 
 /** Exit codes: bad input, and a command line that cannot be understood. */
 const badInput = 1;
@@ -51,10 +53,11 @@ for (const command of commands.map((make) => make())) {
   program.addCommand(command.copyInheritedSettings(program));
 }
 
-/** The command that runs: its flags are those that errors name. */
+/** The command that runs: its flags are those that errors and warnings name. */
 let running: Command = program;
 program.hook("preSubcommand", (_, command) => {
   running = command;
+  onWarning((message) => printWarning(withFlags(message, command)));
 });
 
 function report(error: unknown): void {

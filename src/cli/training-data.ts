@@ -19,5 +19,5 @@ export async function openData(flags: TrainingDataFlags, seed: number): Promise<
   const loaded = await loadData(source, { ...rest, channels: grey ? 1 : rgb ? 3 : undefined, seed });
   if (options === undefined) return loaded;
   const train = augment<Int32Array | TensorData>(loaded.train, options, generator().split());
-  return { ...loaded, train: train as Dataset<never> };
+  return { ...loaded, train: train as Dataset<never, TensorData> };
 }

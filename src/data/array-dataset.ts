@@ -1,7 +1,9 @@
 import { ArgumentError, DataError, ShapeError } from "../errors.js";
 import { checkCount, checkShape, formatShape, type Shape, sizeOf } from "../shape.js";
 import type { Dataset, TensorData } from "./dataset.js";
+import { standardized } from "./moments.js";
 import { channelTransform, type Preprocessing, type StoredValues } from "./preprocessing.js";
+import { checkInputs, isLabel, labelFault, targetFault } from "./values.js";
 
 /** Samples in one typed array. */
 interface ArrayInputs {
@@ -51,11 +53,11 @@ export interface TargetScale {
  * @throws ShapeError if inputs and labels do not fit the shape
  * @throws DataError if a label is not a whole number ≥ 0, or a target not finite, naming its row
  */
-export function arrayDataset(options: ArrayDatasetOptions): Dataset;
-export function arrayDataset(options: RegressionDatasetOptions): Dataset<TensorData>;
+export function arrayDataset(options: ArrayDatasetOptions): Dataset<Int32Array, TensorData>;
+export function arrayDataset(options: RegressionDatasetOptions): Dataset<TensorData, TensorData>;
 export function arrayDataset(
   options: ArrayDatasetOptions | RegressionDatasetOptions,
-): Dataset<Int32Array | TensorData> {
+): Dataset<Int32Array | TensorData, TensorData> {
   const { inputs, shape, preprocessing = {} } = options;
   checkShape("arrayDataset({ shape })", shape);
   const size = sizeOf(shape);
@@ -68,6 +70,7 @@ export function arrayDataset(
       cure: `Correct the shape, or pass one ${"labels" in options ? "label" : "target"} for each sample.`,
     });
   }
+  checkInputs("arrayDataset({ inputs })", inputs);
   const transform = channelTransform(shape, preprocessing);
   return {
     length,
@@ -87,14 +90,7 @@ type Gather<Target> = readonly [length: number, targetsOf: (indices: ArrayLike<n
 
 function gatherLabels({ labels }: ArrayDatasetOptions): Gather<Int32Array> {
   for (let row = 0; row < labels.length; row++) {
-    const label = labels[row];
-    if (Number.isInteger(label) && label >= 0 && label < 2 ** 31) continue;
-    throw new DataError({
-      where: "arrayDataset({ labels })",
-      expected: "whole numbers from 0",
-      received: `${label} in row ${row}`,
-      cure: "Number the classes from 0.",
-    });
+    if (!isLabel(labels[row])) throw labelFault("arrayDataset({ labels })", labels[row], row);
   }
   return [labels.length, (indices) => Int32Array.from(indices, (row) => labels[row])];
 }
@@ -103,20 +99,18 @@ function gatherNumbers({ targets, outputs = 1, targetScale }: RegressionDatasetO
   const where = "arrayDataset({ targets, outputs })";
   checkCount(where, "outputs", outputs);
   const stray = targets.findIndex((target) => !Number.isFinite(target));
-  if (stray >= 0 || targets.length % outputs !== 0) {
-    throw new DataError({
-      where,
-      expected: stray >= 0 ? "finite numbers" : `${outputs} numbers for each sample`,
-      received: stray >= 0 ? `${targets[stray]} in row ${Math.floor(stray / outputs)}` : `${targets.length} in all`,
-      cure: stray >= 0 ? "Leave such samples out." : "Correct outputs.",
-    });
+  if (stray >= 0) throw targetFault(where, targets[stray], Math.floor(stray / outputs));
+  if (targets.length % outputs !== 0) {
+    const expected = `${outputs} numbers for each sample`;
+    throw new DataError({ where, expected, received: `${targets.length} in all`, cure: "Correct outputs." });
   }
   const { mean = [], deviation = [] } = targetScale ?? {};
   const gather = (indices: ArrayLike<number>): TensorData => {
     const values = new Float32Array(indices.length * outputs);
     for (let i = 0; i < values.length; i++) {
       const k = i % outputs;
-      values[i] = (targets[indices[(i - k) / outputs] * outputs + k] - (mean[k] ?? 0)) / (deviation[k] ?? 1);
+      const target = targets[indices[(i - k) / outputs] * outputs + k];
+      values[i] = standardized(target, { mean: mean[k] ?? 0, deviation: deviation[k] ?? 1 });
     }
     return { values, shape: [indices.length, outputs] };
   };

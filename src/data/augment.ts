@@ -1,5 +1,5 @@
 import { ArgumentError } from "../errors.js";
-import type { Generator } from "../random.js";
+import { type Generator, generator as globalGenerator } from "../random.js";
 import { checkCount, formatShape } from "../shape.js";
 import type { Batch, Dataset, TensorData } from "./dataset.js";
 import { bilinear, clamp, type Planes, planesOf, redraw } from "./image-plane.js";
@@ -23,7 +23,8 @@ export interface AugmentOptions {
  * A dataset that changes its samples at random each time they are gathered, for training only.
  *
  * @param dataset - images (C, H, W); any shape if there is only noise
- * @param generator - the source of all draws, made inside `batch`; a checkpoint of {@link fit} keeps its state
+ * @param generator - the source of all draws, made inside `batch`; a checkpoint of {@link fit} keeps its state. Default:
+ * one split off the generator that `seed()` sets
  * @throws ArgumentError if an option is out of its range, or images are needed and the samples are none
  * @example
  * ```ts
@@ -35,14 +36,14 @@ export interface AugmentOptions {
 export function augment<Target>(
   dataset: Dataset<Target>,
   options: AugmentOptions,
-  generator: Generator,
-): Dataset<Target> {
+  generator: Generator = globalGenerator().split(),
+): Dataset<Target, TensorData> {
   checkOptions(options);
   const { crop = 1, shift = 0, flip = false, noise = 0 } = options;
   return {
     length: dataset.length,
     generators: [...(dataset.generators ?? []), generator],
-    batch(indices): Batch<Target> {
+    batch(indices): Batch<Target, TensorData> {
       const { inputs, targets } = dataset.batch(indices);
       if (!("values" in inputs)) throw fault("inputs on the host ({ values, shape })", "a tensor");
       const values = Float32Array.from(inputs.values);

@@ -57,12 +57,7 @@ export function batches<Target>(dataset: Dataset<Target>, options: BatchesOption
   const joinsLast = last === "keep" && rest === 1 && whole > 0 && batchSize > 1;
   const length = whole + (last === "keep" && rest > 0 && !joinsLast ? 1 : 0);
   if (length === 0) {
-    throw new ArgumentError({
-      where: "batches(dataset, { batchSize })",
-      expected: dataset.length === 0 ? "at least one sample" : `at least ${batchSize} samples for one batch`,
-      received: String(dataset.length),
-      cure: dataset.length === 0 ? "Pass a dataset that has samples." : "Use a smaller batch, or keep the last one.",
-    });
+    throw noBatch("batches(dataset, { batchSize })", dataset.length, batchSize);
   }
   /** The order of a pass, drawn now. */
   const drawOrder = (): Uint32Array => {
@@ -89,6 +84,16 @@ export function batches<Target>(dataset: Dataset<Target>, options: BatchesOption
       yield* inOrder(drawOrder(), 0);
     },
   };
+}
+
+/** Samples that make no batch at all. */
+export function noBatch(where: string, samples: number, batchSize: number): ArgumentError {
+  return new ArgumentError({
+    where,
+    expected: samples === 0 ? "at least one sample" : `at least ${batchSize} samples for one batch`,
+    received: String(samples),
+    cure: samples === 0 ? "Pass a dataset that has samples." : "Use a smaller batch, or keep the last one.",
+  });
 }
 
 /** Samples `from` to `to` of a batch on the host. */

@@ -14,22 +14,23 @@ export interface TensorData {
  * Inputs and targets of one step.
  *
  * @typeParam Target - labels (Int32Array or numbers), a tensor, or {@link TensorData}
+ * @typeParam Inputs - {@link TensorData} where they are known to be on the host
  */
-export interface Batch<Target = Int32Array> {
+export interface Batch<Target = Int32Array, Inputs = Tensor | TensorData> {
   /** (N, …) */
-  readonly inputs: Tensor | TensorData;
+  readonly inputs: Inputs;
   /** N of them. */
   readonly targets: Target;
 }
 
 /** Samples that can be gathered by number. */
-export interface Dataset<Target = Int32Array> {
+export interface Dataset<Target = Int32Array, Inputs = Tensor | TensorData> {
   /** How many samples there are. */
   readonly length: number;
   /** Generators that `batch` draws from, besides the one that `seed()` sets. @defaultValue none */
   readonly generators?: readonly Generator[];
   /** The samples of these numbers as a batch, in their order. */
-  batch(indices: ArrayLike<number>): Batch<Target>;
+  batch(indices: ArrayLike<number>): Batch<Target, Inputs>;
 }
 
 /** What targets are: labels of classes, or numbers to be told. */

@@ -1,6 +1,9 @@
-import { ArgumentError } from "../errors.js";
-import { checkCount, formatShape, type Shape, sizeOf } from "../shape.js";
+import { ArgumentError, DataError } from "../errors.js";
+import { checkCount, checkShape, formatShape, type Shape, sizeOf } from "../shape.js";
+import { shown } from "../shown.js";
+import { noBatch } from "./batches.js";
 import type { Batch, TensorData } from "./dataset.js";
+import { checkInputs, isLabel, labelFault, targetFault } from "./values.js";
 
 /** One sample of a stream: its values, and a label or the numbers to be told. */
 export interface Sample<Target extends number | ArrayLike<number> = number> {
@@ -16,16 +19,22 @@ export interface StreamBatchesOptions {
   readonly shape: Shape;
   /** Samples in a batch, ≥ 1. */
   readonly batchSize: number;
-  /** What becomes of the samples left over: a shorter batch, or none. @defaultValue "keep" */
+  /**
+   * What becomes of the samples left over: a shorter batch, or none. A single one left over joins the batch before it,
+   * since one sample has no batch statistics. @defaultValue "keep"
+   */
   readonly last?: "keep" | "drop";
 }
 
 /**
- * Batches of samples that come one by one, from a file, a network or a generator: only one batch is held at a time.
+ * Batches of samples that come one by one, from a file, a network or a generator: only one batch is held at a time, and given out
+ * when the sample behind it has come. What {@link arrayDataset} and {@link batches} refuse is refused here too.
  *
  * @param samples - makes the stream anew for each epoch
  * @returns what `fit` and `evaluate` take; labels become Int32Array, numbers a tensor (N, outputs)
- * @throws ArgumentError if a sample does not fit the shape
+ * @throws ArgumentError if a sample does not fit the shape, or the stream makes no batch
+ * @throws DataError if a label is not a whole number ≥ 0, a target not finite, or targets are of different kinds or
+ * lengths, naming the sample's row, from 0
  * @example
  * ```ts
  * async function* samples() {
@@ -33,7 +42,7 @@ export interface StreamBatchesOptions {
  * }
  * const sizes = [];
  * for await (const { targets } of streamBatches(samples, { shape: [2], batchSize: 2 })) sizes.push(targets.length);
- * sizes; // [2, 2, 1]
+ * sizes; // [2, 3]
  * ```
  */
 export function streamBatches(
@@ -45,39 +54,81 @@ export function streamBatches(
   options: StreamBatchesOptions,
 ): AsyncIterable<Batch<TensorData>>;
 export function streamBatches(
-  samples: () => AsyncIterable<Sample<number | ArrayLike<number>>> | Iterable<Sample<number | ArrayLike<number>>>,
+  samples: () => AsyncIterable<AnySample> | Iterable<AnySample>,
   { shape, batchSize, last = "keep" }: StreamBatchesOptions,
 ): AsyncIterable<Batch<Int32Array | TensorData>> {
   checkCount("streamBatches(samples, { batchSize })", "batchSize", batchSize);
-  const size = sizeOf(shape);
+  checkShape("streamBatches(samples, { shape })", shape);
   return {
     async *[Symbol.asyncIterator]() {
-      let pending: Sample<number | ArrayLike<number>>[] = [];
+      // A full batch waits until two samples stand behind it: a single one at the end joins it.
+      const waits = last === "keep" && batchSize > 1;
+      let full: AnySample[] = [];
+      let pending: AnySample[] = [];
+      let first: AnySample | null = null;
+      let row = 0;
       for await (const sample of samples()) {
-        if (sample.input.length !== size) {
-          throw new ArgumentError({
-            where: "streamBatches(samples, { shape })",
-            expected: `${size} values in each sample, for shape ${formatShape(shape)}`,
-            received: String(sample.input.length),
-            cure: "Correct the shape.",
-          });
-        }
+        first ??= sample;
+        checkSample(sample, first, shape, row++);
         pending.push(sample);
+        if (full.length > 0 && pending.length > 1) {
+          yield batchOf(full, shape);
+          full = [];
+        }
         if (pending.length < batchSize) continue;
-        yield batchOf(pending, shape);
+        if (waits) full = pending;
+        else yield batchOf(pending, shape);
         pending = [];
       }
-      if (pending.length > 0 && last === "keep") yield batchOf(pending, shape);
+      if (row === 0 || (last === "drop" && row < batchSize)) {
+        throw noBatch("streamBatches(samples, { batchSize })", row, batchSize);
+      }
+      const rest = last === "keep" ? [...full, ...pending] : [];
+      if (rest.length > 0) yield batchOf(rest, shape);
     },
   };
 }
+type AnySample = Sample<number | ArrayLike<number>>;
 
-function batchOf(samples: Sample<number | ArrayLike<number>>[], shape: Shape): Batch<Int32Array | TensorData> {
+const where = "streamBatches(samples)";
+
+/** @throws if a sample does not fit the shape, or its target is no label or number, or of another kind than the first */
+function checkSample({ input, target }: AnySample, first: AnySample, shape: Shape, row: number): void {
+  const size = sizeOf(shape);
+  if (input.length !== size) {
+    throw new ArgumentError({
+      where: "streamBatches(samples, { shape })",
+      expected: `${size} values in each sample, for shape ${formatShape(shape)}`,
+      received: String(input.length),
+      cure: "Correct the shape.",
+    });
+  }
+  checkInputs(where, input);
+  if (!isList(first.target)) {
+    if (!isLabel(target)) throw labelFault(where, target, row);
+    return;
+  }
+  if (!isList(target) || target.length !== first.target.length) {
+    throw new DataError({
+      where,
+      expected: `${first.target.length} numbers as the target of each sample, as of the first`,
+      received: `${shown(isList(target) ? Array.from(target) : target)} in row ${row}`,
+      cure: "Give all targets the same length.",
+    });
+  }
+  const stray = Array.from(target).find((value) => !Number.isFinite(value));
+  if (stray !== undefined) throw targetFault(where, stray, row);
+}
+
+function isList(target: unknown): target is ArrayLike<number> {
+  return Array.isArray(target) || (ArrayBuffer.isView(target) && !(target instanceof DataView));
+}
+
+function batchOf(samples: readonly AnySample[], shape: Shape): Batch<Int32Array | TensorData> {
   const inputs = { values: flat(samples.map(({ input }) => input)), shape: [samples.length, ...shape] };
-  const labels = samples.flatMap(({ target }) => (typeof target === "number" ? [target] : []));
-  if (labels.length === samples.length) return { inputs, targets: Int32Array.from(labels) };
-  const numbers = samples.map(({ target }) => (typeof target === "number" ? [target] : target));
-  return { inputs, targets: { values: flat(numbers), shape: [samples.length, numbers[0].length] } };
+  const lists = samples.flatMap(({ target }) => (isList(target) ? [target] : []));
+  if (lists.length === 0) return { inputs, targets: Int32Array.from(samples, ({ target }) => Number(target)) };
+  return { inputs, targets: { values: flat(lists), shape: [samples.length, lists[0].length] } };
 }
 
 function flat(lists: readonly ArrayLike<number>[]): Float32Array {

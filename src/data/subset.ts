@@ -1,4 +1,5 @@
-import type { Dataset } from "./dataset.js";
+import type { Tensor } from "../tensor.js";
+import type { Dataset, TensorData } from "./dataset.js";
 
 /**
  * Some samples of a dataset, without copying them.
@@ -10,7 +11,10 @@ import type { Dataset } from "./dataset.js";
  * subset(data, [2, 0]).batch([0, 1]).targets; // Int32Array [6, 4]
  * ```
  */
-export function subset<Target>(dataset: Dataset<Target>, indices: ArrayLike<number>): Dataset<Target> {
+export function subset<Target, Inputs = Tensor | TensorData>(
+  dataset: Dataset<Target, Inputs>,
+  indices: ArrayLike<number>,
+): Dataset<Target, Inputs> {
   return {
     length: indices.length,
     generators: dataset.generators ?? [],

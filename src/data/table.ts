@@ -1,5 +1,7 @@
 import { DataError } from "../errors.js";
 import { shown } from "../shown.js";
+import { isMissing, missingTexts } from "./missing.js";
+import { hasComma, isKnownUnit, isOtherDate, isPlainUnit, type Quantity, quantityOf } from "./quantity.js";
 
 /** Rows of text under named columns, as a CSV file holds them. */
 export interface Table {
@@ -16,48 +18,61 @@ export interface Table {
 /** What a column holds. */
 export type ColumnKind = "number" | "category";
 
-const missing = new Set(["", "?", "na", "n/a", "#n/a", "null", "none"]);
-// One way to match each text: a long cell must not be tried in quadratic time.
-const numeric = /^[+-]?(\d+(\.\d*)?|\.\d+)(e[+-]?\d+)?$/i;
-const withComma = /^[+-]?\d[\d.]*,[\d,]*\d(\.\d+)?$/;
-const nonFinite = /^[+-]?(inf|infinity|nan)$/i;
-
-/** Whether a cell says nothing: it is empty, or `?`, `NA`, `N/A`, `#N/A`, `null` or `None`, in any case. */
-export function isMissing(cell: string): boolean {
-  return missing.has(cell.trim().toLowerCase());
+/** What a column holds, and the unit of its numbers: "" for none. */
+export interface ColumnContent {
+  readonly kind: ColumnKind;
+  readonly unit: string;
 }
 
 /**
- * The number that a cell writes, or null if it is none; `inf`, `NaN` and numbers beyond float64 are numbers that are
- * not finite.
- */
-export function numberOf(cell: string): number | null {
-  const text = cell.trim();
-  if (numeric.test(text)) return Number(text);
-  return nonFinite.test(text) ? Number.NaN : null;
-}
-
-/**
- * A column is of numbers if more than half of what it says is.
+ * A column is of numbers if half of what it says is, in one unit if they have one.
  *
- * @throws DataError if more than half of it is numbers with a comma, which would be taken for as many texts
+ * @throws DataError if its numbers have a comma or several units, or its dates cannot be read in one way: it would
+ * become as many texts
  */
-export function kindOf(table: Table, column: number): ColumnKind {
-  const said = table.rows.map((row) => row[column]).filter((cell) => !isMissing(cell));
-  const numbers = said.filter((cell) => numberOf(cell) !== null).length;
-  if (2 * numbers >= said.length) return "number";
-  if (2 * said.filter(hasComma).length <= said.length) return "category";
-  const row = table.rows.findIndex((cells) => hasComma(cells[column]));
-  throw new DataError({
-    where: `${rowName(table, row)}, column ${table.columns[column]}`,
-    expected: "numbers such as 1234.5",
-    received: shown(table.rows[row][column]),
-    cure: "Write a point before decimals, and nothing between thousands.",
-  });
+export function contentOf(table: Table, column: number): ColumnContent {
+  const said = table.rows.map((row) => row[column]).filter((cell) => !isMissing(cell, missingTexts, true));
+  const quantities = said.map(quantityOf).filter((quantity): quantity is Quantity => quantity !== null);
+  const counts = new Map<string, number>();
+  for (const { unit } of quantities) counts.set(unit, (counts.get(unit) ?? 0) + 1);
+  const isHalf = (count = 0): boolean => 2 * count >= said.length;
+  if (isHalf(counts.get(""))) return { kind: "number", unit: "" };
+  const units = [...counts.keys()].sort((a, b) => (counts.get(b) ?? 0) - (counts.get(a) ?? 0));
+  const [unit] = units;
+  // A letter may be a unit or the name of a row of seats: it counts where it is the only one.
+  const isUnit = isPlainUnit(unit ?? "") || (units.length === 1 && isKnownUnit(unit));
+  if (isUnit ? isHalf(counts.get(unit)) : units.length === 1 && quantities.length === said.length) {
+    return { kind: "number", unit };
+  }
+  const refuse = (isBad: (cell: string) => boolean, expected: string, cure: string): never => {
+    const row = table.rows.findIndex((cells) => isBad(cells[column]));
+    const where = `${rowName(table, row)}, column ${table.columns[column]}`;
+    throw new DataError({ where, expected, received: shown(table.rows[row][column]), cure });
+  };
+  const named = units.filter((one) => one !== "");
+  if (isHalf(quantities.length) && named.every(isKnownUnit) && named.some(isPlainUnit)) {
+    const cure = `Write all in one unit; there are ${units.map((one) => one || "none").join(", ")}.`;
+    refuse((cell) => quantityOf(cell)?.unit === units[1], `numbers in one unit, such as ${units[0] || "none"}`, cure);
+  }
+  const isMost = (isBad: (cell: string) => boolean): boolean => 2 * said.filter(isBad).length > said.length;
+  if (isMost(hasComma)) {
+    refuse(hasComma, "numbers such as 1234.5", "Write a point before decimals, and nothing between thousands.");
+  }
+  if (isMost(isOtherDate)) {
+    refuse(isOtherDate, "dates such as 2024-01-31", "Write year, month and day in this order, with hyphens.");
+  }
+  return { kind: "category", unit: "" };
 }
 
-function hasComma(cell: string): boolean {
-  return withComma.test(cell.trim());
+/** The number that a cell without a unit writes, or null; not finite where it is `inf`, `NaN` or beyond float64. */
+export function numberOf(cell: string): number | null {
+  const quantity = quantityOf(cell);
+  return quantity?.unit === "" ? quantity.value : null;
+}
+
+/** Whether float32 holds a number, which every tensor does in the end. */
+export function fitsFloat32(value: number): boolean {
+  return Number.isFinite(Math.fround(value));
 }
 
 /** Where a column stands. @throws DataError if there is none of this name */

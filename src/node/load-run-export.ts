@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { arrayDataset } from "../data/array-dataset.js";
-import type { Dataset } from "../data/dataset.js";
+import type { Dataset, TensorData } from "../data/dataset.js";
 import { DataError, EvenkeelError, FormatError } from "../errors.js";
 import { FileBudget } from "../formats/file-budget.js";
 import { parseJsonObject } from "../formats/json.js";
@@ -25,9 +25,9 @@ export interface RunExport {
   /** In the order of the page. */
   readonly networks: readonly ExportedNetwork[];
   /** What both were trained on. */
-  readonly train: Dataset;
+  readonly train: Dataset<Int32Array, TensorData>;
   /** What neither has seen. */
-  readonly test: Dataset;
+  readonly test: Dataset<Int32Array, TensorData>;
 }
 
 /**
@@ -42,7 +42,7 @@ export function loadRunExport(path: string): RunExport {
   try {
     const run = decodeRun(parse(where, path), where);
     const { shape, train, test } = decodeRunData(inflate(where, run.data), where);
-    const dataset = (samples: RunSamples): Dataset => arrayDataset({ ...samples, shape });
+    const dataset = (samples: RunSamples): Dataset<Int32Array, TensorData> => arrayDataset({ ...samples, shape });
     return {
       networks: run.networks.map(({ name, steps, error, model }) => ({
         ...{ name, steps, error },

@@ -4,9 +4,11 @@ import {
   batches,
   type Dataset,
   Generator,
+  seed,
   streamBatches,
   subset,
   type TensorData,
+  tensor,
 } from "evenkeel";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
@@ -106,6 +108,17 @@ describe("augment", () => {
   });
 });
 
+test("augment draws from a generator of its own where none is given, which seed() sets", () => {
+  const draws = (): number[] => {
+    seed(3);
+    const augmented = augment(data, { noise: 1 });
+    expect(augmented.generators).toHaveLength(1);
+    return [...(augmented.batch([0]).inputs as TensorData).values];
+  };
+  expect(draws()).toEqual(draws());
+  expect(draws()).not.toEqual([...image]);
+});
+
 describe("datasets", () => {
   test("numbers to be told are gathered with their scale, in any order", () => {
     const targetScale = { mean: [10, 0], deviation: [10, 2] };
@@ -138,7 +151,7 @@ describe("datasets", () => {
     );
   });
 
-  test("a stream is cut into batches, its last short one kept or dropped, as often as it is gone through", async () => {
+  test("a stream is cut into batches, a single sample at its end joining the last or dropped, as often as it is gone through", async () => {
     async function* samples() {
       for (let k = 0; k < 5; k++) yield { input: [k], target: [k, -k] };
     }
@@ -148,11 +161,114 @@ describe("datasets", () => {
       for (let epoch = 0; epoch < 2; epoch++) for await (const { targets } of stream) seen.push(targets.shape[0]);
       return seen;
     };
-    expect(await sizes("keep")).toEqual([2, 2, 1, 2, 2, 1]);
+    expect(await sizes("keep")).toEqual([2, 3, 2, 3]);
     expect(await sizes("drop")).toEqual([2, 2, 2, 2]);
     const wrong = streamBatches(samples, { shape: [2], batchSize: 2 });
     await expect(wrong[Symbol.asyncIterator]().next()).rejects.toThrowErrorMatchingInlineSnapshot(
       `[ArgumentError: streamBatches(samples, { shape }): expected 2 values in each sample, for shape 2, got 1. Correct the shape.]`,
+    );
+  });
+});
+
+describe("streamBatches", () => {
+  /** The sizes of the batches of so many samples. */
+  const sizes = async (count: number, batchSize: number, last: "keep" | "drop" = "keep"): Promise<number[]> => {
+    const samples = Array.from({ length: count }, (_, k) => ({ input: [k], target: k }));
+    const seen: number[] = [];
+    let next = 0;
+    for await (const { inputs, targets } of streamBatches(() => samples, { shape: [1], batchSize, last })) {
+      seen.push(targets.length);
+      for (const [k, target] of targets.entries()) {
+        expect([target, (inputs as TensorData).values[k]]).toEqual([next, next]);
+        next++;
+      }
+    }
+    return seen;
+  };
+
+  test("cuts as batches() does, whatever the sizes", async () => {
+    for (let count = 1; count <= 13; count++) {
+      for (let batchSize = 1; batchSize <= 6; batchSize++) {
+        for (const last of ["keep", "drop"] as const) {
+          if (last === "drop" && count < batchSize) continue;
+          const labels = Int32Array.from({ length: count }, (_, k) => k);
+          const data = arrayDataset({ inputs: new Float32Array(count), shape: [1], labels });
+          const expected = [...batches(data, { batchSize, last })].map(({ targets }) => targets.length);
+          expect([count, batchSize, last, await sizes(count, batchSize, last)]).toEqual([
+            count,
+            batchSize,
+            last,
+            expected,
+          ]);
+        }
+      }
+    }
+  });
+
+  test("refuses a stream that makes no batch, as batches() does", async () => {
+    await expect(sizes(0, 2)).rejects.toThrowErrorMatchingInlineSnapshot(
+      `[ArgumentError: streamBatches(samples, { batchSize }): expected at least one sample, got 0. Pass a dataset that has samples.]`,
+    );
+    await expect(sizes(3, 4, "drop")).rejects.toThrowErrorMatchingInlineSnapshot(
+      `[ArgumentError: streamBatches(samples, { batchSize }): expected at least 4 samples for one batch, got 3. Use a smaller batch, or keep the last one.]`,
+    );
+  });
+
+  test("refuses targets that arrayDataset refuses, by row", async () => {
+    const errorOf = async (targets: unknown[], input: unknown = [1]): Promise<string> => {
+      const samples = () => targets.map((target) => ({ input, target })) as { input: number[]; target: number }[];
+      try {
+        for await (const _ of streamBatches(samples, { shape: [1], batchSize: 2 }));
+        return "none";
+      } catch (error) {
+        return String(error);
+      }
+    };
+    expect([
+      await errorOf([1, 0.7]),
+      await errorOf([1, Number.NaN]),
+      await errorOf([1, 2 ** 40]),
+      await errorOf([-3, 1]),
+      await errorOf(["cat", "dog"]),
+      await errorOf([3, [1, 2]]),
+      await errorOf([[1, 2], 3]),
+      await errorOf([
+        [1, 2],
+        [1, 2, 3],
+      ]),
+      await errorOf([[1, Number.POSITIVE_INFINITY]]),
+      await errorOf([[1], ["2"]]),
+      await errorOf([null]),
+      await errorOf([1], ["1"]),
+      await errorOf([1], [1n]),
+    ]).toMatchInlineSnapshot(`
+      [
+        "DataError: streamBatches(samples): expected whole numbers from 0, got 0.7 in row 1. Number the classes from 0; numbers to predict are { targets } of arrayDataset, and lists in a stream.",
+        "DataError: streamBatches(samples): expected whole numbers from 0, got NaN in row 1. Number the classes from 0.",
+        "DataError: streamBatches(samples): expected whole numbers from 0, got 1099511627776 in row 1. Number the classes from 0.",
+        "DataError: streamBatches(samples): expected whole numbers from 0, got -3 in row 0. Number the classes from 0.",
+        "DataError: streamBatches(samples): expected whole numbers from 0, got "cat" in row 0. Number the classes from 0.",
+        "DataError: streamBatches(samples): expected whole numbers from 0, got [1,2] in row 1. Number the classes from 0.",
+        "DataError: streamBatches(samples): expected 2 numbers as the target of each sample, as of the first, got 3 in row 1. Give all targets the same length.",
+        "DataError: streamBatches(samples): expected 2 numbers as the target of each sample, as of the first, got [1,2,3] in row 1. Give all targets the same length.",
+        "DataError: streamBatches(samples): expected finite numbers, got Infinity in row 0. Leave such samples out.",
+        "DataError: streamBatches(samples): expected finite numbers, got "2" in row 1. Leave such samples out.",
+        "DataError: streamBatches(samples): expected whole numbers from 0, got null in row 0. Number the classes from 0.",
+        "DataError: streamBatches(samples): expected numbers, got "1". Convert them, for example with Float32Array.from(inputs, Number).",
+        "DataError: streamBatches(samples): expected numbers, got 1n. Convert them, for example with Float32Array.from(inputs, Number).",
+      ]
+    `);
+    const inputs = BigInt64Array.of(1n) as unknown as Float32Array;
+    expect(() => arrayDataset({ inputs, shape: [1], labels: [0] })).toThrowErrorMatchingInlineSnapshot(
+      `[DataError: arrayDataset({ inputs }): expected numbers, got 1n. Convert them, for example with Float32Array.from(inputs, Number).]`,
+    );
+    expect(() =>
+      arrayDataset({ inputs: image, shape: [24], labels: ["cat"] as never }),
+    ).toThrowErrorMatchingInlineSnapshot(
+      `[DataError: arrayDataset({ labels }): expected whole numbers from 0, got "cat" in row 0. Number the classes from 0.]`,
+    );
+    expect(() => tensor(BigInt64Array.of(1n) as never)).toThrowErrorMatchingInlineSnapshot(
+      `[ArgumentError: tensor(data): expected numbers, got big integers. Convert them with Float32Array.from(data, Number).]`,
     );
   });
 });

@@ -1,4 +1,4 @@
-import { DataError, encodedWidth, encodeTable, fitTable, type Table, tableColumns } from "evenkeel";
+import { DataError, encodedWidth, encodeTable, fitTable, onWarning, type Table, tableColumns } from "evenkeel";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 
@@ -36,6 +36,10 @@ describe("a table", () => {
         { name: "city", kind: "category", values: ["", "Bonn", "Ulm"] },
       ],
       target: "bought",
+      missing: {
+        everywhere: ["", "?", "na", "n/a", "#n/a", "null", "none", "nan", "<na>"],
+        amongNumbers: ["-"],
+      },
     });
     expect(encodedWidth(encoding)).toBe(4);
     // A missing number is the mean, a missing text a value of its own, a text that training had not is none.
@@ -51,8 +55,21 @@ describe("a table", () => {
   test("tells classes if the target is of text or has two values, numbers else, or what the task says", () => {
     const kinds = (cells: string[], task?: "classification" | "regression") =>
       tableColumns({ columns: ["x", "y"], rows: cells.map((cell) => ["1", cell]) }, { task }).target.kind;
+    const warnings: string[] = [];
+    onWarning((message) => warnings.push(message));
     expect(kinds(["a", "b", "c"])).toBe("category");
+    expect(warnings).toEqual([]);
     expect(kinds(["0", "1", "1", "0"])).toBe("category");
+    expect(kinds(["0", "1", "2", "2", "1", "0"])).toBe("category");
+    expect(warnings).toMatchInlineSnapshot(`
+      [
+        "table, column y: numbers are taken for 2 classes (0, 1). To predict them as numbers, pass { task: "regression" }.",
+        "table, column y: numbers are taken for 3 classes (0, 1, 2). To predict them as numbers, pass { task: "regression" }.",
+      ]
+    `);
+    expect(kinds(["0", "1", "2", "2", "1"])).toBe("number");
+    expect(kinds(["1", "2", "3", "1", "2", "3"])).toBe("number");
+    expect(kinds(["0", "1", "2", "2", "1", "0"], "regression")).toBe("number");
     expect(kinds(["0.5", "1", "2"])).toBe("number");
     expect(kinds(["1", "2", "3"], "classification")).toBe("category");
     expect(kinds(["0", "1"], "regression")).toBe("number");
@@ -112,6 +129,149 @@ describe("a table", () => {
     );
     expect(() => encodeTable({ columns: ["age"], rows: [] }, fitTable(table, tableColumns(table), [0]))).toThrow(
       DataError,
+    );
+  });
+});
+
+describe("what cells write", () => {
+  const column = (cells: readonly string[]): Table => ({
+    name: "cells.csv",
+    columns: ["x", "y"],
+    rows: cells.map((cell, k) => [cell, k % 2 === 0 ? "a" : "b"]),
+  });
+  const encoded = (cells: readonly string[]) => fitTable(column(cells), tableColumns(column(cells)), [...cells.keys()]);
+  /** What two cells stand apart by, in the column's own units. */
+  const values = (cells: readonly string[]): number[] => {
+    const encoding = encoded(cells);
+    const [input] = encoding.inputs;
+    if (input.kind !== "number") return [];
+    return [...encodeTable(column(cells), encoding)].map(
+      (x) => Math.round(1e4 * (x * input.deviation + input.mean)) / 1e4,
+    );
+  };
+
+  test.each([
+    ["%", ["45%", "7.5 %", "", "-3%"], [45, 7.5, 16.5, -3]],
+    ["$", ["$52", "$1,234.50", "-$5", "$ 3"], [52, 1234.5, -5, 3]],
+    ["€", ["52 €", "7€", "1 €", "2.5€"], [52, 7, 1, 2.5]],
+    ["USD", ["USD 3", "12 USD", "5USD", "8 USD"], [3, 12, 5, 8]],
+    ["kg", ["20kg", "3.5 kg", "0kg", "1kg"], [20, 3.5, 0, 1]],
+    ["km/h", ["20 km/h", "30km/h", "10 km/h", "-"], [20, 30, 10, 20]],
+    ["date", ["1970-01-02", "1970-01-11T12:00:00Z", "1969-12-31", "NaN"], [1, 10.5, -1, 3.5]],
+    ["date", ["2024-02-29 06:00", "2024-03-01T00:00+06:00", "2024-03-02", "<NA>"], [19782.25, 19782.75, 19784, 19783]],
+  ])("numbers in %s are numbers", (unit, cells, expected) => {
+    expect(encoded(cells).inputs[0]).toMatchObject({ kind: "number", unit });
+    expect(values(cells)).toEqual(expected);
+  });
+
+  test("missing values are imputed, whoever wrote them; a hyphen among numbers only", () => {
+    for (const missing of ["", "NA", "NaN", "nan", "<NA>", "null", "?", "N/A", "-", " none "]) {
+      expect(values(["1", missing, "3", "5"])).toEqual([1, 3, 3, 5]);
+    }
+    expect(encoded(["p", "-", "q", "NaN", "p"]).inputs[0]).toEqual({
+      name: "x",
+      kind: "category",
+      values: ["", "-", "p", "q"],
+    });
+  });
+
+  test("seats, ordinals and codes stay texts", () => {
+    for (const cells of [
+      ["12A", "14B", "12A", "9D"],
+      ["1st", "2nd", "3rd", "1st"],
+      ["AB12", "AB13", "AB12", "AB14"],
+      ["2024-13-01", "2024-02-30", "2024-02-30", "2024-13-01"],
+      ["10:30", "11:45", "10:30", "9:00"],
+    ]) {
+      expect([cells, encoded(cells).inputs[0].kind]).toEqual([cells, "category"]);
+    }
+  });
+
+  test("of several units, and dates that can be read in two ways, are refused", () => {
+    const errorOf = (cells: readonly string[]): string => {
+      try {
+        encodeTable(column(cells), encoded(cells));
+        return "none";
+      } catch (error) {
+        return String(error);
+      }
+    };
+    expect([
+      errorOf(["20kg", "300 g", "1 lb", "2kg"]),
+      errorOf(["20kg", "300 g", "1 lb", "2 oz"]),
+      errorOf(["45%", "12%", "50", "60%"]),
+      errorOf(["$5", "€6", "£7", "5 "]),
+      errorOf(["1,25 €", "3,50 €", "2 €", "7,99 €"]),
+      errorOf(["31/12/2024", "01/02/2024", "5/6/2024", "1/1/2025"]),
+      errorOf(["2024-01-01", "2024-01-02", "soon", "2024-01-03"]),
+    ]).toMatchInlineSnapshot(`
+      [
+        "DataError: cells.csv, row 3, column x: expected a number in kg, as in most rows, got "300 g". Correct it, leave the column out, or drop such rows ({ skipBadRows: true }).",
+        "DataError: cells.csv, row 3, column x: expected numbers in one unit, such as kg, got "300 g". Write all in one unit; there are kg, g, lb, oz.",
+        "DataError: cells.csv, row 4, column x: expected a number in %, as in most rows, got "50". Correct it, leave the column out, or drop such rows ({ skipBadRows: true }).",
+        "DataError: cells.csv, row 3, column x: expected numbers in one unit, such as $, got "€6". Write all in one unit; there are $, €, £, none.",
+        "DataError: cells.csv, row 2, column x: expected numbers such as 1234.5, got "1,25 €". Write a point before decimals, and nothing between thousands.",
+        "DataError: cells.csv, row 2, column x: expected dates such as 2024-01-31, got "31/12/2024". Write year, month and day in this order, with hyphens.",
+        "DataError: cells.csv, row 4, column x: expected a date such as 2024-01-31, as in most rows, got "soon". Correct it, leave the column out, or drop such rows ({ skipBadRows: true }).",
+      ]
+    `);
+  });
+
+  test("a model goes on with the unit it was trained with, and refuses another", () => {
+    const encoding = encoded(["20kg", "30kg", "40kg", "10kg"]);
+    const later = (cell: string) => encodeTable({ columns: ["x"], rows: [[cell]] }, encoding);
+    expect(later("25 kg")).toEqual(Float32Array.of(0));
+    expect(() => later("25")).toThrowErrorMatchingInlineSnapshot(
+      `[DataError: table, row 2, column x: expected a number in kg, as in most rows, got "25". Correct it, leave the column out, or drop such rows ({ skipBadRows: true }).]`,
+    );
+  });
+
+  test("the encoding of a model of 0.1.0 holds what it held: no list of missing texts, units as categories", () => {
+    const old = {
+      inputs: [{ name: "x", kind: "category" as const, values: ["", "20kg", "NaN"] }],
+      target: "y",
+    };
+    const rows = [["20kg"], ["NaN"], ["nan"], ["NA"], ["-"]];
+    expect([...encodeTable({ columns: ["x"], rows }, old)]).toEqual([0, 1, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 0, 0]);
+  });
+
+  test("numbers near the ends of float64 are standardised too", () => {
+    expect(values(["1e300", "-1e300", "1e300", "-1e300"]).map(Math.sign)).toEqual([1, -1, 1, -1]);
+    for (const cells of [
+      ["1e308", "-1e308"],
+      ["1.7e308", "-1.7e308"],
+      ["1e-200", "-1e-200"],
+    ]) {
+      expect([...encodeTable(column(cells), encoded(cells))].map((x) => Math.round(1e5 * x) / 1e5)).toEqual([1, -1]);
+    }
+  });
+
+  test("texts that hardly repeat, and a column that counts the rows, are told", () => {
+    const warnings: string[] = [];
+    onWarning((message) => warnings.push(message));
+    encoded(Array.from({ length: 60 }, (_, k) => `name ${k % 40}`));
+    encoded(Array.from({ length: 60 }, (_, k) => `name ${k % 20}`));
+    const rows = Array.from({ length: 30 }, (_, k) => [String(k), String(k), k % 2 === 0 ? "a" : "b"]);
+    const counted = { columns: ["Unnamed: 0", "other", "y"], rows };
+    fitTable(counted, tableColumns(counted), [0, 1]);
+    expect(warnings).toMatchInlineSnapshot(`
+      [
+        "cells.csv, column x: expected texts that repeat, got 40 different ones in 60 rows, each an input of its own. Leave the column out ({ ignore: ["x"] }), or group its values.",
+        "table, column Unnamed: 0: expected numbers to learn from, got the numbers of the rows. Leave the column out ({ ignore: ["Unnamed: 0"] }) if they mean nothing.",
+      ]
+    `);
+  });
+
+  test("columns are left out by name, or by names in one text, also where a name holds a comma", () => {
+    const names = { columns: ["Last, First", "a", "b", "y"], rows: [["x", "1", "2", "c"]] };
+    const left = (...ignore: string[]) => tableColumns(names, { ignore }).inputs.map(({ name }) => name);
+    expect(left("Last, First")).toEqual(["a", "b"]);
+    expect(left("Last, First,a")).toEqual(["b"]);
+    expect(left("a, Last, First")).toEqual(["b"]);
+    expect(left("a", "b")).toEqual(["Last, First"]);
+    expect(left("a,b")).toEqual(["Last, First"]);
+    expect(() => left("Last")).toThrowErrorMatchingInlineSnapshot(
+      `[DataError: table: expected a column "Last", got the columns Last, First, a, b, y. Name one of them, or add it.]`,
     );
   });
 });

@@ -1,6 +1,6 @@
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { batches, type Dataset, type TensorData } from "evenkeel";
+import { batches, type Dataset, onWarning, type TensorData } from "evenkeel";
 import { type LoadDataOptions, loadData, loadDataAs, loadInputsAs } from "evenkeel/node";
 import sharp from "sharp";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -73,6 +73,8 @@ describe("a CSV file", () => {
     expect(again.part).toBe("test");
     expect(whole(again.dataset)).toEqual(whole(data.test));
     expect(whole((await loadDataAs(meta, at("numbers.csv"), { part: "train" })).dataset)).toEqual(whole(data.train));
+    const warnings: string[] = [];
+    onWarning((message) => warnings.push(message.replaceAll(folder, "FOLDER")));
     const other = await loadDataAs(meta, write("other.csv", "y,kind,x\n5,b,0\n7,new,1\n"));
     expect([other.part, other.dataset.length]).toEqual(["all", 2]);
     await expect(loadDataAs(meta, at("other.csv"), { part: "validation" })).rejects.toThrow(
@@ -82,6 +84,12 @@ describe("a CSV file", () => {
     const inputs = await loadInputsAs(meta, write("inputs.csv", "kind,x\nb,0\n\nnew,1\n"));
     expect(whole(inputs.dataset).inputs).toEqual(whole(other.dataset).inputs);
     expect([inputs.rowNumber(0), inputs.rowNumber(1)]).toEqual([2, 4]);
+    expect(warnings).toMatchInlineSnapshot(`
+      [
+        "FOLDER/other.csv, column kind: expected categories of the training data, got "new" in 1 row, where the column says nothing to the model. Correct them, or train with such rows.",
+        "FOLDER/inputs.csv, column kind: expected categories of the training data, got "new" in 1 row, where the column says nothing to the model. Correct them, or train with such rows.",
+      ]
+    `);
   });
 
   test("keeps each class's share in each part", async () => {

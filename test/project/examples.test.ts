@@ -14,12 +14,12 @@ afterEach(() => {
 async function run(name: string): Promise<string[]> {
   const lines: string[] = [];
   vi.spyOn(console, "log").mockImplementation((...values) => lines.push(values.join(" ")));
-  await import(`../../examples/${name}.ts`);
+  await import(`../../examples/${name}.js`);
   return lines;
 }
 
 function lengthOf(name: string): number {
-  return readFileSync(join(examples, `${name}.ts`), "utf8")
+  return readFileSync(join(examples, `${name}.js`), "utf8")
     .trimEnd()
     .split("\n").length;
 }
@@ -84,7 +84,7 @@ describe("CIFAR-10", () => {
   test("trains a network on files of the binary format, and saves it", async () => {
     write();
     onWarning(() => {});
-    process.argv = ["node", "cifar10.ts", folder, "1"];
+    process.argv = ["node", "cifar10.js", folder, "1"];
     expect(await run("cifar10")).toEqual([
       expect.stringMatching(/^epoch 1\/1: loss \d\.\d{4}, test accuracy [01]\.\d{4}$/),
     ]);
@@ -99,7 +99,7 @@ describe("CIFAR-10", () => {
     const attempt = async (): Promise<void> => {
       vi.resetModules();
       vi.spyOn(console, "error").mockImplementation((line) => errors.push(line.replaceAll(folder, "FOLDER")));
-      process.argv = ["node", "cifar10.ts", folder, "1"];
+      process.argv = ["node", "cifar10.js", folder, "1"];
       await run("cifar10");
       expect(process.exitCode).toBe(1);
     };

@@ -184,7 +184,7 @@ describe("evenkeel with one's own data", () => {
         "evenkeel: text.csv, row 22, column x: expected a number, as in most rows, got "old". Correct it, leave the column out, or drop such rows (--skip-bad-rows).",
         "evenkeel: infinite.csv, row 22, column x: expected a finite number, got "inf". Correct it, leave the column out, or drop such rows (--skip-bad-rows).",
         "evenkeel: untold.csv, row 22, column y: expected a target value, got "". Correct it, or drop such rows (--skip-bad-rows).",
-        "evenkeel: ragged.csv, row 22: expected 2 cells, as in the header, got 3. Correct it, or drop such rows (--skip-bad-rows).",
+        "evenkeel: ragged.csv, row 22: expected 2 cells, as in the header, got 3. Quote cells that hold the delimiter, name a first column of row names in the header, or drop such rows (--skip-bad-rows).",
         "evenkeel: twice.csv, header: expected different names, got x twice. Rename one of the columns.",
         "evenkeel: single.csv: expected at least two classes to tell apart, got one, a. Add samples of another class.",
         "evenkeel: few.csv: expected samples for training, validation, test in shares of 0.8, 0.1, 0.1, got 2 in all, and none for validation. Add data, or pass other shares, such as --split 0.7,0.3.",

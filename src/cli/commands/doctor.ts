@@ -14,7 +14,6 @@ import { checkOwn } from "../../node/own-files.js";
 import { mse } from "../../ops/losses.js";
 import { doctorReport } from "../../pages/doctor/doctor-report.js";
 import { renderPage } from "../../pages/render-page.js";
-import { onWarning } from "../../warnings.js";
 import { data, drawSeed, part, samples, skipBadRows } from "../flags/data-flags.js";
 import { command, type FlagsOf, flag, withDefault } from "../flags/flag.js";
 import { batchSize, model, runArgument } from "../flags/model-flags.js";
@@ -25,7 +24,6 @@ import { openModel } from "../open-model.js";
 import { describeDiagnosis } from "../print/describe-diagnosis.js";
 import { passProgress } from "../print/pass-progress.js";
 import { printResult } from "../print/result.js";
-import { printWarning } from "../print/warning.js";
 
 /** With findings; a healthy model is 0. */
 const ill = 3;
@@ -114,7 +112,6 @@ function openExported(path: string, { network = "A", part = "train" }: DoctorFla
 }
 
 async function examine(patient: Patient, given: DoctorFlags): Promise<void> {
-  onWarning(printWarning);
   const { model, name, file, source, data } = patient;
   const batchSize = given.batchSize ?? patient.batchSize;
   const drawn = draw(data.dataset as Dataset<unknown>, given) as Dataset<never>;

@@ -3,7 +3,6 @@ import { batches } from "../../data/batches.js";
 import type { Dataset } from "../../data/dataset.js";
 import { recalibrate } from "../../graph/recalibrate.js";
 import { writeModel } from "../../node/write-model.js";
-import { onWarning } from "../../warnings.js";
 import { data, drawSeed, part, samples, skipBadRows } from "../flags/data-flags.js";
 import { command, type FlagsOf, flag, required, withDefault } from "../flags/flag.js";
 import {
@@ -22,7 +21,6 @@ import { openModel } from "../open-model.js";
 import { checkAnyNorm, describeDrift } from "../print/describe-drift.js";
 import { type PassProgress, passProgress } from "../print/pass-progress.js";
 import { printResult } from "../print/result.js";
-import { printWarning } from "../print/warning.js";
 import { recalibrateOnnxFile } from "./onnx/recalibrate.js";
 
 const flags = [
@@ -85,7 +83,6 @@ export function recalibrateCommand(): Command {
 async function recalibrateRun(path: string, given: RecalibrateFlags, progress: PassProgress): Promise<void> {
   refuseForeignDataFlags(path, given, "an .onnx model");
   checkOnnxFlags(path, given);
-  onWarning(printWarning);
   const run = await openModel(path, given);
   const { dataset, part } = await loadPart(run.meta, given);
   const drawn = draw(dataset as Dataset<unknown>, given);

@@ -76,7 +76,6 @@ async function train(given: TrainFlags, self: Command): Promise<void> {
   checkSameOnRanks(communicator, "flags", flagsOf(given, self));
   const interruption = watchInterruption();
   if (communicator.rank > 0) return trainAlong(communicator, interruption);
-  onWarning(printWarning);
   const folder = new RunFolder(folderOf(given));
   const close = (): void => folder.close();
   process.once("exit", close);

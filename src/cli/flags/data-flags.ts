@@ -1,9 +1,10 @@
 import type { AugmentOptions } from "../../data/augment.js";
 import type { Task } from "../../data/dataset.js";
+import type { ImageLayout } from "../../data/image-layout.js";
 import { ArgumentError } from "../../errors.js";
 import type { DataPart } from "../../node/data/load-data-as.js";
 import { flag, withDefault } from "./flag.js";
-import { count, list, number, numbers, oneOf } from "./parsers.js";
+import { again, count, list, number, numbers, oneOf } from "./parsers.js";
 
 const group = "Data";
 
@@ -18,14 +19,20 @@ export const target = flag("--target <column>", {
 });
 export const ignore = flag("--ignore <columns>", {
   group,
-  help: "CSV: columns to leave out, separated by commas",
-  parse: list,
+  help: "CSV: columns to leave out, separated by commas; may be given again",
+  parse: again,
 });
 export const task = flag("--task <task>", {
   group,
-  help: "task: classification or regression",
-  initially: "by the type of the target",
+  help: "classification or regression",
+  initially: "by the target",
   parse: oneOf<Task>(["classification", "regression"]),
+});
+export const layout = flag("--layout <order>", {
+  group,
+  help: "arrays of images: order of the axes, nchw or nhwc",
+  initially: "by their sizes",
+  parse: oneOf<ImageLayout>(["nchw", "nhwc"]),
 });
 export const split = flag("--split <shares>", {
   group,
@@ -66,7 +73,19 @@ export const augment = flag("--augment <changes>", {
 });
 
 /** The flags of a command that takes data to train with. */
-export const trainingData = [data, target, ignore, task, split, imageSize, grey, rgb, skipBadRows, augment] as const;
+export const trainingData = [
+  data,
+  target,
+  ignore,
+  task,
+  layout,
+  split,
+  imageSize,
+  grey,
+  rgb,
+  skipBadRows,
+  augment,
+] as const;
 
 function changes(text: string, where: string): AugmentOptions {
   const options: { crop?: number; shift?: number; flip?: boolean; noise?: number } = {};

@@ -1,7 +1,7 @@
+import type { ImageLayout } from "../../data/image-layout.js";
 import { ArgumentError } from "../../errors.js";
-import type { ImageLayout } from "../../node/data/load-foreign-inputs.js";
 import { type FlagsOf, flag } from "./flag.js";
-import { heightAndWidth, list, number, numbers, oneOf } from "./parsers.js";
+import { again, heightAndWidth, number, numbers, oneOf } from "./parsers.js";
 
 const group = "Data";
 
@@ -45,8 +45,8 @@ export const foreignData = (systems: string) =>
     }),
     flag("--ignore <columns>", {
       group,
-      help: `${systems}, CSV: columns to leave out, separated by commas`,
-      parse: list,
+      help: `${systems}, CSV: columns to leave out, separated by commas; may be given again`,
+      parse: again,
     }),
   ] as const;
 

@@ -38,6 +38,9 @@ export function oneOf<const Word extends string>(words: readonly Word[]): Parser
 /** Texts separated by commas. */
 export const list: Parser<string[]> = (text) => text.split(",").map((part) => part.trim());
 
+/** Adds a text to those given before: it may hold several with commas between, which only who knows the names can tell. */
+export const again: Parser<string[]> = (text, _, before) => [...((before as string[] | undefined) ?? []), text];
+
 /** Numbers separated by commas. */
 export const numbers: Parser<number[]> = (text, where) => list(text, where).map((part) => number()(part, where));
 

@@ -37,15 +37,22 @@ const optionOfCall = /^[\w.]+\((?:.*, )?\{ (\w+) \}\)/;
 
 /** An error's message, in which the options of the library are the flags that set them, as far as the command has these. */
 function inFlags({ where, expected, received, cure }: EvenkeelError, command: Command): string {
-  const spell = (written: string, name: string | undefined, value?: string): string => {
-    for (const option of command.options) {
-      if (option instanceof FlagOption && option.flag.option === name) return spelt(option, value);
-    }
-    return written;
-  };
-  const translated = (text: string): string => text.replaceAll(callsAndOptions, spell);
-  const place = where.replace(optionOfCall, (call, name: string) => spell(call, name));
-  return `${place}: expected ${translated(expected)}, got ${received}. ${translated(cure)}`;
+  const place = where.replace(optionOfCall, (call, name: string) => spell(command, call, name));
+  return `${place}: expected ${withFlags(expected, command)}, got ${received}. ${withFlags(cure, command)}`;
+}
+
+/** A text of the library, with a command's flags for the options that they set. */
+export function withFlags(text: string, command: Command): string {
+  return text.replaceAll(callsAndOptions, (written, name?: string, value?: string) =>
+    spell(command, written, name, value),
+  );
+}
+
+function spell(command: Command, written: string, name: string | undefined, value?: string): string {
+  for (const option of command.options) {
+    if (option instanceof FlagOption && option.flag.option === name) return spelt(option, value);
+  }
+  return written;
 }
 
 function spelt({ long, required: takesValue, flag: { spell } }: FlagOption, value: string | undefined): string {

@@ -1,6 +1,7 @@
 import { zeros } from "../../create.js";
 import type { TargetScale } from "../../data/array-dataset.js";
 import type { Task } from "../../data/dataset.js";
+import type { ImageLayout } from "../../data/image-layout.js";
 import type { Preprocessing } from "../../data/preprocessing.js";
 import type { TableEncoding } from "../../data/table-encoding.js";
 import { EvenkeelError, FormatError } from "../../errors.js";
@@ -47,6 +48,8 @@ export interface ModelMeta {
   readonly preprocessing?: Preprocessing;
   /** How rows of a table become inputs. */
   readonly table?: TableEncoding;
+  /** Where the channels of its arrays of images stand. @defaultValue before the rows, as in inputShape */
+  readonly layout?: ImageLayout;
   /** In a regression: outputs times deviation plus mean are in the targets' own units. */
   readonly targetScale?: TargetScale;
   /** How its data were split. */

@@ -2,10 +2,14 @@ import { createHash } from "node:crypto";
 import { existsSync, readdirSync, statSync } from "node:fs";
 import { basename, join } from "node:path";
 import { unzipSync } from "fflate";
+import { channelsFirst, type ImageLayout, layoutOf, moveChannelsFirst } from "../../data/image-layout.js";
 import { type NpyArray, parseNpy } from "../../data/npy.js";
+import { isClassList, oneHotLabels, sayClasses } from "../../data/target-task.js";
 import { DataError, EvenkeelError, FormatError } from "../../errors.js";
 import { FileBudget } from "../../formats/file-budget.js";
-import { formatShape, type Shape, sizeOf } from "../../shape.js";
+import { formatShape, type Shape, sameShape, sizeOf } from "../../shape.js";
+import { shown } from "../../shown.js";
+import { warn } from "../../warnings.js";
 import { readBytes } from "./read-bytes.js";
 import { arraySamples, type Samples, type Targets } from "./samples.js";
 import type { ReadAsOptions, Source } from "./source.js";
@@ -24,7 +28,8 @@ export function isArrayFolder(folder: string): boolean {
  * Reads NumPy arrays: an NPZ file, a folder of NPY files, or one NPY file where only inputs are needed. The arrays are `x` and `y`, or
  * `x_train`, `y_train`, `x_test` and `y_test` (with `x_val`, `y_val`, if there are), in upper or lower case; the first axis counts samples.
  *
- * Samples of bytes with two axes are grey images; targets of whole numbers are classes, others are a regression.
+ * Samples of bytes with two axes are grey images; samples that look like (H, W, C) have their channels moved first, which is said. Targets of texts
+ * and of whole numbers are classes, and so are floats that only count classes and one-hot rows, which is said too; others are a regression.
  *
  * @throws DataError if arrays are missing, do not fit each other, or hold a value that is not finite, naming its row and column
  * @throws FormatError if a file is damaged
@@ -32,8 +37,11 @@ export function isArrayFolder(folder: string): boolean {
 export function readArrays(path: string, options: ReadAsOptions): Source {
   const { arrays, fingerprint } = loadArrays(path);
   let dropped = 0;
+  // What the first array is taken for holds for all parts.
+  let taken = options;
   const part = (suffix: string): Samples => {
-    const samples = samplesOf(path, arrays, suffix, options);
+    const samples = samplesOf(path, arrays, suffix, taken);
+    taken = { ...taken, layout: samples.layout, task: samples.targets?.task ?? taken.task };
     dropped += samples.dropped;
     return samples;
   };
@@ -89,6 +97,9 @@ function readFile(path: string): [string, Uint8Array][] {
   return bytes[0] === 0x93 ? [["x", bytes]] : unzip(path, bytes);
 }
 
+/** What `numpy.savez(file, x, y)` calls arrays that were given no names. */
+const unnamed: Readonly<Record<string, string>> = { "arr_0.npy": "x", "arr_1.npy": "y" };
+
 /** The arrays in an NPZ file. What is not looked for is not unpacked, and nothing is written anywhere. */
 function unzip(path: string, bytes: Uint8Array): [string, Uint8Array][] {
   const fault = (received: string, cause?: unknown): FormatError =>
@@ -101,7 +112,7 @@ function unzip(path: string, bytes: Uint8Array): [string, Uint8Array][] {
   try {
     const files = unzipSync(bytes, {
       filter({ name: file, size, originalSize, compression }) {
-        const name = arrayName(file);
+        const name = arrayName(file) ?? (Object.hasOwn(unnamed, file) ? file : null);
         if (name === null) return false;
         if (seen.has(name)) throw fault(`${name} twice`);
         seen.add(name);
@@ -111,7 +122,13 @@ function unzip(path: string, bytes: Uint8Array): [string, Uint8Array][] {
         return true;
       },
     });
-    return Object.entries(files).map(([file, content]) => [arrayName(file) ?? file, content]);
+    const named = Object.entries(files);
+    if (named.every(([file]) => Object.hasOwn(unnamed, file)))
+      return named.map(([file, content]) => [unnamed[file], content]);
+    return named.flatMap(([file, content]) => {
+      const name = arrayName(file);
+      return name === null ? [] : [[name, content]];
+    });
   } catch (cause) {
     if (cause instanceof EvenkeelError) throw cause;
     throw fault(cause instanceof Error ? cause.message : String(cause), cause);
@@ -123,7 +140,7 @@ function samplesOf(
   arrays: Arrays,
   suffix: string,
   options: ReadAsOptions,
-): Samples & { dropped: number } {
+): Samples & { readonly dropped: number; readonly layout: ImageLayout } {
   const [x, y] = [arrays.get(`x${suffix}`), arrays.get(`y${suffix}`)];
   const names = { x: `x${suffix}`, y: `y${suffix}` };
   const fault = (expected: string, received: string, cure: string): DataError =>
@@ -131,7 +148,12 @@ function samplesOf(
   if (x === undefined || x.shape.length === 0 || x.values.length === 0) {
     throw fault(`samples in ${names.x}`, x === undefined ? "none" : formatShape(x.shape), "Save at least one sample.");
   }
-  const shape = sampleShape(x);
+  if (x.texts !== undefined) {
+    throw fault(`numbers in ${names.x}`, `texts such as ${shown(x.texts[0])}`, "Save inputs as numbers.");
+  }
+  const layout = layoutOfArray(`${path}, ${names.x}`, x, options);
+  const shape = layout === "nhwc" ? channelsFirst(x.shape.slice(1)) : sampleShape(x);
+  const stored = layout === "nhwc" ? moveChannelsFirst(x.values, x.shape.slice(1)) : x.values;
   const [count] = x.shape;
   const needsTargets = options.hasTargets !== false;
   if (needsTargets && (y === undefined || y.shape[0] !== count)) {
@@ -140,13 +162,53 @@ function samplesOf(
   }
   const targets = needsTargets && y !== undefined ? targetsOf(path, names.y, y, options) : null;
   const bad = badRows(path, names, x, targets, options.skipBadRows);
-  if (bad.size === 0) return { ...arraySamples(x.values, shape, targets), dropped: 0 };
+  if (bad.size === 0) return { ...arraySamples(stored, shape, targets, undefined, layout), dropped: 0, layout };
   const kept = Array.from({ length: count }, (_, row) => row).filter((row) => !bad.has(row));
   if (kept.length === 0) throw fault("a sample that is finite", "none", "Replace the file.");
   const size = sizeOf(shape);
   const inputs = new Float64Array(kept.length * size);
-  for (const [k, row] of kept.entries()) inputs.set(x.values.subarray(row * size, (row + 1) * size), k * size);
-  return { ...arraySamples(inputs, shape, targets === null ? null : pick(targets, kept), kept), dropped: bad.size };
+  for (const [k, row] of kept.entries()) inputs.set(stored.subarray(row * size, (row + 1) * size), k * size);
+  const ofKept = targets === null ? null : pick(targets, kept);
+  return { ...arraySamples(inputs, shape, ofKept, kept, layout), dropped: bad.size, layout };
+}
+
+/** Where the channels of an array of images stand: as told, as a model takes them, or as the sizes look, which is said. */
+function layoutOfArray(where: string, x: NpyArray, { layout, inputShape }: ReadAsOptions): ImageLayout {
+  const sample = x.shape.slice(1);
+  const moved = sample.length === 3 ? channelsFirst(sample) : null;
+  if (inputShape !== undefined) {
+    const fits = (shape: Shape | null): boolean => shape !== null && sameShape(shape, inputShape);
+    const isMoved = fits(moved) && (layout === "nhwc" || !fits(sample));
+    if (isMoved && layout !== "nhwc") sayMoved(where, x.shape);
+    return isMoved ? "nhwc" : "nchw";
+  }
+  if (layout !== undefined) {
+    if (layout === "nchw" || moved !== null) return layout;
+    throw new DataError({
+      where,
+      expected: "samples of three axes (H, W, C) for the layout nhwc",
+      received: formatShape(sample),
+      cure: "Leave the layout out.",
+    });
+  }
+  const looks = layoutOf(sample);
+  if (looks === null) {
+    throw new DataError({
+      where,
+      expected: "images with the channels first (N, C, H, W), or a layout",
+      received: `${formatShape(x.shape)}, which may be (N, H, W, C)`,
+      cure: 'Save x.transpose(0, 3, 1, 2), or say which it is ({ layout: "nhwc" }, or "nchw").',
+    });
+  }
+  if (looks === "nhwc") sayMoved(where, x.shape);
+  return looks;
+}
+
+function sayMoved(where: string, shape: Shape): void {
+  warn(
+    `${where}: ${formatShape(shape)} is taken for (N, H, W, C), and the channels are moved first, as by transpose(0, 3, 1, 2). ` +
+      'If they are first already, pass { layout: "nchw" }.',
+  );
 }
 
 /** Of one sample: bytes with two axes are a grey image. */
@@ -156,18 +218,51 @@ function sampleShape({ shape, values }: NpyArray): Shape {
   return sample.length === 2 && values instanceof Uint8Array ? [1, ...sample] : sample;
 }
 
+/** From so many different whole numbers on, most of them alone, nobody can say whether they are classes. */
+const manyNumbers = 20;
+
 function targetsOf(path: string, name: string, y: NpyArray, { task }: ReadAsOptions): Targets {
   const outputs = sizeOf(y.shape.slice(1));
-  if (task === "regression" || (task === undefined && !y.isInteger)) {
-    return { task: "regression", values: Float64Array.from(y.values), outputs };
+  const where = `${path}, ${name}`;
+  const fault = (expected: string, received: string, cure: string): DataError =>
+    new DataError({ where: path, expected, received, cure });
+  if (y.texts !== undefined) {
+    if (task === "regression")
+      throw fault(`numbers in ${name}`, "texts", 'Save numbers, or pass { task: "classification" }.');
+    if (outputs === 1) return { task: "classification", names: y.texts };
   }
-  if (outputs === 1) return { task: "classification", names: Array.from(y.values, String) };
-  throw new DataError({
-    where: path,
-    expected: `one class for each sample in ${name}`,
-    received: formatShape(y.shape),
-    cure: 'Save numpy.argmax(y, axis=1), or pass { task: "regression" }.',
-  });
+  if (task === "regression") return { task, values: Float64Array.from(y.values), outputs };
+  const oneHot = oneHotLabels(y.values, outputs);
+  if (oneHot !== null) {
+    if (task === undefined) sayOneHot(where, outputs);
+    return { task: "classification", names: Array.from(oneHot, String) };
+  }
+  if (outputs !== 1 && (task === "classification" || y.isInteger || y.texts !== undefined)) {
+    const cure = 'Save numpy.argmax(y, axis=1), or pass { task: "regression" }.';
+    throw fault(`one class for each sample in ${name}`, formatShape(y.shape), cure);
+  }
+  if (task === undefined) {
+    const areFinite = y.values.every((value) => Number.isFinite(value));
+    const isList = outputs === 1 && areFinite && isClassList(y.values);
+    if (!y.isInteger && !isList) return { task: "regression", values: Float64Array.from(y.values), outputs };
+    const count = new Set(y.values).size;
+    if (!isList && count > manyNumbers && 2 * count > y.values.length) {
+      throw fault(
+        `classes, or numbers to predict, in ${name}`,
+        `${count} different whole numbers in ${y.values.length} samples`,
+        'Say which they are ({ task: "regression" }, or "classification").',
+      );
+    }
+    if (!y.isInteger) sayClasses(where, y.values);
+  }
+  return { task: "classification", names: Array.from(y.values, (value) => String(value + 0)) };
+}
+
+function sayOneHot(where: string, outputs: number): void {
+  warn(
+    `${where}: one-hot rows of ${outputs} are taken for classes, as by numpy.argmax(y, axis=1). To predict them as numbers, pass ` +
+      '{ task: "regression" }.',
+  );
 }
 
 /** The rows with a value that is not finite. @throws DataError naming the first, unless they are to be left out */

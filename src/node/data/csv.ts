@@ -49,13 +49,15 @@ function parseCsv(bytes: Uint8Array, name: string, skipBadRows = false): { table
   const rowNumbers: number[] = [];
   let rowNumber = 0;
   // Excel's first line, sep=;, says the delimiter; without it the parser finds it out.
-  const told = /^sep=([,\t|;])\r?\n/i.exec(text)?.[1] ?? "";
+  const told = /^"?sep=([,\t|;])"?\r?\n/i.exec(text)?.[1] ?? "";
   const take = ({ data: row, errors }: ParseStepResult<string[]>): void => {
     rowNumber++;
     if (row.every((cell) => cell.trim() === "") || (told !== "" && rowNumber === 1)) return;
     const quoteFault = errors.find(({ type }) => type === "Quotes")?.message.toLowerCase() ?? null;
     if (columns === null) {
       columns = checkHeader(row, name);
+    } else if (rows.length === 0 && columns[0].startsWith("#") && row.length !== columns.length) {
+      throw commented(columns[0], name);
     } else if (row.length === columns.length && quoteFault === null) {
       rows.push(row);
       rowNumbers.push(rowNumber);
@@ -66,7 +68,7 @@ function parseCsv(bytes: Uint8Array, name: string, skipBadRows = false): { table
         where: rowName({ columns, rows, name, rowNumbers: [rowNumber] }, 0),
         expected: quoteFault === null ? `${columns.length} cells, as in the header` : "quotes in pairs",
         received: quoteFault ?? String(row.length),
-        cure: "Correct it, or drop such rows ({ skipBadRows: true }).",
+        cure: quoteFault === null ? cureOfRow(row, columns) : "Correct it, or drop such rows ({ skipBadRows: true }).",
       });
     }
   };
@@ -108,9 +110,7 @@ function checkHeader(cells: readonly string[], name: string): string[] {
   const names = cells.map((cell) => cell.trim());
   const fault = (expected: string, received: string, cure: string): DataError =>
     new DataError({ where: `${name}, header`, expected, received, cure });
-  if (names.length === 1 && names[0].startsWith("#")) {
-    throw fault("the names of the columns", shown(names[0]), "Remove the lines that begin with # above them.");
-  }
+  if (names.length === 1 && names[0].startsWith("#")) throw commented(names[0], name);
   const odd = names.findIndex((cell) => cell === "" || numberOf(cell) !== null);
   if (odd >= 0) {
     throw fault("a name for each column", `${shown(names[odd])} in column ${odd + 1}`, cureOf(names, odd));
@@ -119,6 +119,28 @@ function checkHeader(cells: readonly string[], name: string): string[] {
   const twin = names.findIndex((cell) => seen.size === seen.add(cell).size);
   if (twin >= 0) throw fault("different names", `${names[twin]} twice`, "Rename one of the columns.");
   return names;
+}
+
+function commented(first: string, name: string): DataError {
+  return new DataError({
+    where: `${name}, header`,
+    expected: "the names of the columns",
+    received: shown(first),
+    cure: "Remove the lines that begin with # above them.",
+  });
+}
+
+/** What to do about a row with more or fewer cells than the header. */
+function cureOfRow(row: readonly string[], columns: readonly string[]): string {
+  const orDrop = "or drop such rows ({ skipBadRows: true })";
+  if (row[0].trim().startsWith("#")) return `Remove the lines that begin with #, ${orDrop}.`;
+  if (row.length === columns.length + 1 && row[row.length - 1].trim() === "") {
+    return `Remove the delimiter at the end of each row, or add it to the header, with a name; ${orDrop}.`;
+  }
+  if (row.length === columns.length + 1) {
+    return `Quote cells that hold the delimiter, name a first column of row names in the header, ${orDrop}.`;
+  }
+  return `Correct it, ${orDrop}.`;
 }
 
 /** What to do about a column without a name, by where it stands. */

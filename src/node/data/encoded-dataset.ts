@@ -1,22 +1,31 @@
 import { arrayDataset } from "../../data/array-dataset.js";
 import type { Dataset, TensorData } from "../../data/dataset.js";
+import type { UnseenCategories } from "../../data/table-encoding.js";
 import { DataError } from "../../errors.js";
 import type { ModelMeta } from "../../formats/model-file/save-model.js";
 import { formatShape, type Shape, sameShape } from "../../shape.js";
 import type { Samples, Targets } from "./samples.js";
 
 /** Samples as inputs of a network, with labels or scaled numbers; labels of 0 where there are no targets. */
-export type EncodedDataset = Dataset<Int32Array> | Dataset<TensorData>;
+export type EncodedDataset = Dataset<Int32Array, TensorData> | Dataset<TensorData, TensorData>;
 
 /**
  * Samples as a model takes them.
  *
  * @param where - what messages call them
+ * @param onUnseen - called for each column with categories that training had not
  * @throws DataError if they are of another shape, or a class is unknown
  */
-export function encodedDataset(where: string, samples: Samples, meta: ModelMeta, inputShape: Shape): EncodedDataset {
+export function encodedDataset(
+  where: string,
+  samples: Samples,
+  meta: ModelMeta,
+  inputShape: Shape,
+  onUnseen?: (where: string, categories: UnseenCategories) => void,
+): EncodedDataset {
   const { targets } = samples;
-  const { inputs, shape } = samples.encode(meta);
+  const { inputs, shape, unseen = [] } = samples.encode(meta);
+  for (const categories of unseen) onUnseen?.(where, categories);
   if (!sameShape(shape, inputShape)) {
     throw new DataError({
       where,

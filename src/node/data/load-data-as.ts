@@ -1,7 +1,11 @@
-import type { Dataset, TensorData } from "../../data/dataset.js";
+import type { Dataset, Task, TensorData } from "../../data/dataset.js";
+import { missingTextsOf010 } from "../../data/missing.js";
 import { subset } from "../../data/subset.js";
+import type { UnseenCategories } from "../../data/table-encoding.js";
 import { ArgumentError } from "../../errors.js";
 import type { ModelMeta } from "../../formats/model-file/save-model.js";
+import { shown } from "../../shown.js";
+import { warn } from "../../warnings.js";
 import { inputShapeOf } from "../model-inputs.js";
 import { type EncodedDataset, encodedDataset } from "./encoded-dataset.js";
 import { splitSamples } from "./load-data.js";
@@ -16,6 +20,8 @@ export type DataPart = "train" | "validation" | "test" | "all";
 export interface LoadDataAsOptions {
   /** @defaultValue `test` where the data have such a part, or are the very ones that the model was trained on; else `all` */
   readonly part?: DataPart | undefined;
+  /** What the model predicts: it decides the type of what is returned, and another model is refused. @defaultValue the model's */
+  readonly task?: Task | undefined;
   /** Leave out what cannot be used instead of refusing it. @defaultValue false */
   readonly skipBadRows?: boolean | undefined;
 }
@@ -33,7 +39,7 @@ export interface ClassificationForModel extends ModelDataFacts {
   /** Tells it from {@link RegressionForModel}. */
   readonly task: "classification";
   /** With labels. */
-  readonly dataset: Dataset<Int32Array>;
+  readonly dataset: Dataset<Int32Array, TensorData>;
 }
 
 /** Samples with numbers as targets. */
@@ -41,7 +47,7 @@ export interface RegressionForModel extends ModelDataFacts {
   /** Tells it from {@link ClassificationForModel}. */
   readonly task: "regression";
   /** With numbers scaled by the model's `targetScale`. */
-  readonly dataset: Dataset<TensorData>;
+  readonly dataset: Dataset<TensorData, TensorData>;
 }
 
 /** What {@link loadDataAs} returns. */
@@ -52,25 +58,45 @@ export type DataForModel = ClassificationForModel | RegressionForModel;
  *
  * @param meta - what the model's file says
  * @param source - as {@link loadData} takes it
+ * @throws ArgumentError if the model's task is another than `task`
  * @throws DataError if the data do not fit the model
  */
 export async function loadDataAs(
   meta: ModelMeta,
   source: string,
+  options: LoadDataAsOptions & { readonly task: "classification" },
+): Promise<ClassificationForModel>;
+export async function loadDataAs(
+  meta: ModelMeta,
+  source: string,
+  options: LoadDataAsOptions & { readonly task: "regression" },
+): Promise<RegressionForModel>;
+export async function loadDataAs(meta: ModelMeta, source: string, options?: LoadDataAsOptions): Promise<DataForModel>;
+export async function loadDataAs(
+  meta: ModelMeta,
+  source: string,
   options: LoadDataAsOptions = {},
 ): Promise<DataForModel> {
+  const { task = "classification" } = meta;
+  if (options.task !== undefined && options.task !== task) {
+    throw new ArgumentError({
+      where: `loadDataAs(meta, ${source}, { task })`,
+      expected: `${task}, which the model was trained for`,
+      received: options.task,
+      cure: "Leave the task out.",
+    });
+  }
   const read = await readSource(source, readOptions(meta, options));
   const { samples, rows, part } = choose(source, read, meta, options.part);
-  const whole = encodedDataset(source, samples, meta, inputShapeOf(meta));
-  const dataset = rows === null ? whole : (subset<Int32Array | TensorData>(whole, rows) as EncodedDataset);
-  const task = meta.task ?? "classification";
+  const whole = encodedDataset(source, samples, meta, inputShapeOf(meta), sayUnseen);
+  const dataset = rows === null ? whole : (subset<Int32Array | TensorData, TensorData>(whole, rows) as EncodedDataset);
   return { task, dataset, part, dropped: read.dropped } as DataForModel;
 }
 
 /** Inputs without targets. */
 export interface InputsForModel {
   /** Its targets are zeros and mean nothing. */
-  readonly dataset: Dataset<Int32Array>;
+  readonly dataset: Dataset<Int32Array, TensorData>;
   /** Where a sample stands in its file: a row of a table, the header being row 1, or a number from 0. */
   rowNumber(sample: number): number;
 }
@@ -88,11 +114,28 @@ export async function loadInputsAs(
 ): Promise<InputsForModel> {
   const read = await readSource(source, { ...readOptions(meta, options), hasTargets: false });
   const { samples, rows } = choose(source, read, meta, options.part ?? ("all" in read.parts ? "all" : "test"));
-  const whole = encodedDataset(source, { ...samples, targets: null }, meta, inputShapeOf(meta)) as Dataset<Int32Array>;
+  const withoutTargets = { ...samples, targets: null };
+  const whole = encodedDataset(source, withoutTargets, meta, inputShapeOf(meta), sayUnseen) as Dataset<
+    Int32Array,
+    TensorData
+  >;
   return {
     dataset: rows === null ? whole : subset(whole, rows),
     rowNumber: (sample) => samples.rowNumber(rows?.[sample] ?? sample),
   };
+}
+
+/** Categories named in one warning. */
+const mostNamed = 5;
+
+/** Says which categories a model does not know. */
+function sayUnseen(where: string, { column, texts, rows }: UnseenCategories): void {
+  const named = texts.slice(0, mostNamed).map((text) => (text === "" ? "a missing value" : shown(text)));
+  const more = texts.length > mostNamed ? ` and ${texts.length - mostNamed} more` : "";
+  warn(
+    `${where}, column ${column}: expected categories of the training data, got ${named.join(", ")}${more} in ${rows} ` +
+      `${rows === 1 ? "row" : "rows"}, where the column says nothing to the model. Correct them, or train with such rows.`,
+  );
 }
 
 function readOptions(meta: ModelMeta, { skipBadRows }: LoadDataAsOptions): ReadAsOptions {
@@ -102,13 +145,20 @@ function readOptions(meta: ModelMeta, { skipBadRows }: LoadDataAsOptions): ReadA
   return {
     task,
     skipBadRows,
+    inputShape: inputShapeOf(meta),
+    layout: meta.layout,
     ...(isImage ? { channels, imageSize: [height, width] } : {}),
     ...(table === undefined
       ? {}
       : {
           columns: {
             inputs: table.inputs,
-            target: { name: table.target, kind: task === "regression" ? "number" : "category" },
+            target: {
+              name: table.target,
+              kind: task === "regression" ? "number" : "category",
+              ...(table.targetUnit === undefined ? {} : { unit: table.targetUnit }),
+            },
+            missing: table.missing ?? missingTextsOf010,
           },
         }),
   };

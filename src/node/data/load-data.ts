@@ -22,11 +22,11 @@ export interface LoadDataOptions extends ReadOptions {
 /** Data in three parts. */
 export interface DataParts<Target> {
   /** The samples to train on. */
-  readonly train: Dataset<Target>;
+  readonly train: Dataset<Target, TensorData>;
   /** The samples for validation; null if there are none. */
-  readonly validation: Dataset<Target> | null;
+  readonly validation: Dataset<Target, TensorData> | null;
   /** The samples to test with at the end. */
-  readonly test: Dataset<Target>;
+  readonly test: Dataset<Target, TensorData>;
 }
 
 /** What is known of data whatever they are. */
@@ -72,13 +72,24 @@ const defaultSplit = [0.8, 0.1, 0.1];
  *
  * Data in one part are split by the seed, each class in the same shares. Images have their bytes divided by 255, then each channel mean 0 and
  * deviation 1; arrays each channel (axis 1); columns of numbers the same, a missing one becoming the mean; columns of text have one input for each
- * value, a missing text being a value of its own, and one unseen in training none. The target of a table tells classes if it is of text or has two
- * values at most, and of arrays if it holds whole numbers; else it is a regression.
+ * value, a missing text being a value of its own, and one unseen in training none. Numbers may have one unit in a column (`45%`, `$52`, `20kg`), and ISO
+ * dates are numbers of days. Targets are classes if they are of text, one-hot, of two values at most, of the whole numbers 0 to k − 1, each twice or
+ * more, or an array of whole numbers; else it is a regression. What numbers were taken for is a warning, and `{ task }` says otherwise, and decides
+ * the type of what is returned.
  *
  * @param source - a name or a path
  * @throws DataError if data are not there, cannot be used, or have one class only; rows and columns are named
  * @throws FormatError if a file is damaged
  */
+export async function loadData(
+  source: string,
+  options: LoadDataOptions & { readonly task: "classification" },
+): Promise<ClassificationData>;
+export async function loadData(
+  source: string,
+  options: LoadDataOptions & { readonly task: "regression" },
+): Promise<RegressionData>;
+export async function loadData(source: string, options?: LoadDataOptions): Promise<LoadedData>;
 export async function loadData(source: string, options: LoadDataOptions = {}): Promise<LoadedData> {
   const read = await readSource(source, options);
   const { targets } = "all" in read.parts ? read.parts.all : read.parts.train;
@@ -94,7 +105,7 @@ export async function loadData(source: string, options: LoadDataOptions = {}): P
   const datasetOf = ({ samples, rows }: Rows, name: string): EncodedDataset => {
     const whole = datasets.get(samples) ?? encodedDataset(`${source}, ${name}`, samples, meta, inputShape);
     datasets.set(samples, whole);
-    return subset<Int32Array | TensorData>(whole, rows) as EncodedDataset;
+    return subset<Int32Array | TensorData, TensorData>(whole, rows) as EncodedDataset;
   };
   const loaded = {
     train: datasetOf(parts.train, "train"),

@@ -1,5 +1,6 @@
 import type { Dataset, TensorData } from "../../data/dataset.js";
 import { drawRows } from "../../data/draw-rows.js";
+import { type ImageLayout, layoutOf } from "../../data/image-layout.js";
 import type { StoredValues } from "../../data/preprocessing.js";
 import { subset } from "../../data/subset.js";
 import { ArgumentError, DataError } from "../../errors.js";
@@ -8,9 +9,6 @@ import type { DataPart } from "./load-data-as.js";
 import { readSource } from "./read-source.js";
 import type { Samples } from "./samples.js";
 import type { Source } from "./source.js";
-
-/** Where the channels of an image stand: before its rows, as in PyTorch, or behind them, as in TensorFlow. */
-export type ImageLayout = "nchw" | "nhwc";
 
 /** What one input of a model of another system is. */
 export interface ForeignInput {
@@ -24,7 +22,7 @@ export interface ForeignInput {
 
 /** Options of {@link loadForeignInputs}. */
 export interface ForeignInputOptions {
-  /** @defaultValue nhwc where the last of three axes is 1 or 3 and the first is not, else nchw */
+  /** @defaultValue nhwc where the last of three axes is 1, 3 or 4 and the first is not, else nchw */
   readonly layout?: ImageLayout | undefined;
   /** Images: height and width to bring them to. @defaultValue the model's, else the images' own */
   readonly size?: readonly [height: number, width: number] | undefined;
@@ -62,12 +60,14 @@ export async function loadForeignInputs(
   options: ForeignInputOptions = {},
 ): Promise<ForeignInputs> {
   const { samples: most = Number.POSITIVE_INFINITY, seed = 0, ignore, skipBadRows } = options;
-  const layout = layoutOf(input, options.layout);
+  const layout = options.layout ?? layoutOf(input.shape) ?? "nchw";
   const read = await readSource(source, {
     hasTargets: false,
     draw: { samples: most, seed },
     ignore,
     skipBadRows,
+    // Arrays are as the model takes them.
+    layout: "nchw",
     ...imageOptions(input, layout, options.size),
   });
   const samples = choose(source, read, options.part);
@@ -95,12 +95,6 @@ export async function loadForeignInputs(
 
 function isKnown(size: number | string): size is number {
   return typeof size === "number" && size > 0;
-}
-
-function layoutOf({ shape }: ForeignInput, wanted: ImageLayout | undefined): ImageLayout {
-  if (wanted !== undefined) return wanted;
-  const isChannels = (size: number | string): boolean => size === 1 || size === 3;
-  return shape.length === 3 && isChannels(shape[2]) && !isChannels(shape[0]) ? "nhwc" : "nchw";
 }
 
 /** How image files are read for a model; nothing where it does not take images. */

@@ -1,4 +1,5 @@
-import { columnFinder, numberOf, rowName, type Table } from "../../data/table.js";
+import { fitsFloat32, numberOf, rowName, type Table } from "../../data/table.js";
+import { columnsNamed } from "../../data/table-columns.js";
 import { DataError } from "../../errors.js";
 import { shown } from "../../shown.js";
 import { arraySamples, type Samples } from "./samples.js";
@@ -18,13 +19,13 @@ export function numberTable(
   table: Table,
   { ignore = [], skipBadRows = false }: NumberTableOptions,
 ): { readonly samples: Samples; readonly dropped: number } {
-  const ignored = new Set(ignore.map(columnFinder(table)));
+  const ignored = columnsNamed(table, ignore);
   const columns = table.columns.map((_, k) => k).filter((k) => !ignored.has(k));
   const kept: number[] = [];
   const values: number[] = [];
   for (const [r, row] of table.rows.entries()) {
     const numbers = columns.map((k) => numberOf(row[k]) ?? Number.NaN);
-    const bad = numbers.findIndex((value) => !Number.isFinite(value));
+    const bad = numbers.findIndex((value) => !fitsFloat32(value));
     if (bad < 0) {
       kept.push(table.rowNumbers?.[r] ?? r + 2);
       for (const value of numbers) values.push(value);

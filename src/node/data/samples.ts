@@ -1,7 +1,17 @@
+import type { ImageLayout } from "../../data/image-layout.js";
+import { missingTexts } from "../../data/missing.js";
 import { fitPreprocessing, type Preprocessing, type StoredValues } from "../../data/preprocessing.js";
-import { columnOf, numberOf, type Table } from "../../data/table.js";
+import { quantityOf } from "../../data/quantity.js";
+import { columnOf, type Table } from "../../data/table.js";
 import type { TableColumns } from "../../data/table-columns.js";
-import { categoryOf, encodedWidth, encodeTable, fitTable, type TableEncoding } from "../../data/table-encoding.js";
+import {
+  categoryOf,
+  encodedWidth,
+  encodeRows,
+  fitTable,
+  type TableEncoding,
+  type UnseenCategories,
+} from "../../data/table-encoding.js";
 import { DataError } from "../../errors.js";
 import { type Shape, sizeOf } from "../../shape.js";
 
@@ -14,6 +24,8 @@ export type Targets =
 export interface InputEncoding {
   readonly preprocessing?: Preprocessing;
   readonly table?: TableEncoding;
+  /** Where the channels of its arrays stand, if behind the rows. */
+  readonly layout?: ImageLayout;
 }
 
 /** Samples as their file holds them. */
@@ -26,8 +38,15 @@ export interface Samples {
   readonly targets: Targets | null;
   /** Learns from some rows, those of training, what brings inputs to the scale of a network. */
   fit(rows: ArrayLike<number>): InputEncoding;
-  /** All inputs, row-major, and the shape of one. */
-  encode(encoding: InputEncoding): { readonly inputs: StoredValues; readonly shape: Shape };
+  /** All inputs, row-major, the shape of one, and the categories among them that training had not. */
+  encode(encoding: InputEncoding): EncodedInputs;
+}
+
+/** Inputs as a network takes them. */
+export interface EncodedInputs {
+  readonly inputs: StoredValues;
+  readonly shape: Shape;
+  readonly unseen?: readonly UnseenCategories[];
 }
 
 /** Samples in one array: images, or numbers; `rows` says where they stand in their file, if some were left out. */
@@ -36,12 +55,16 @@ export function arraySamples(
   shape: Shape,
   targets: Targets | null,
   rows?: readonly number[],
+  layout?: ImageLayout,
 ): Samples {
   return {
     length: inputs.length / sizeOf(shape),
     rowNumber: (sample) => rows?.[sample] ?? sample,
     targets,
-    fit: (training) => ({ preprocessing: fitPreprocessing(inputs, shape, training) }),
+    fit: (training) => ({
+      preprocessing: fitPreprocessing(inputs, shape, training),
+      ...(layout === "nhwc" ? { layout } : {}),
+    }),
     encode: () => ({ inputs, shape }),
   };
 }
@@ -62,14 +85,20 @@ export function tableSamples(table: Table, columns: TableColumns, hasTargets: bo
           cure: "Pass data of the same kind.",
         });
       }
-      return { inputs: encodeTable(table, encoding), shape: [encodedWidth(encoding)] };
+      const { values, unseen } = encodeRows(table, encoding);
+      return { inputs: values, shape: [encodedWidth(encoding)], unseen };
     },
   };
 }
 
-function tableTargets(table: Table, { target }: TableColumns): Targets {
+function tableTargets(table: Table, { target, missing = missingTexts }: TableColumns): Targets {
   const place = columnOf(table, target.name);
   const cells = table.rows.map((row) => row[place]);
-  if (target.kind === "category") return { task: "classification", names: cells.map(categoryOf) };
-  return { task: "regression", values: Float64Array.from(cells, (cell) => numberOf(cell) ?? 0), outputs: 1 };
+  if (target.kind === "category")
+    return { task: "classification", names: cells.map((cell) => categoryOf(cell, missing)) };
+  return {
+    task: "regression",
+    values: Float64Array.from(cells, (cell) => quantityOf(cell)?.value ?? Number.NaN),
+    outputs: 1,
+  };
 }

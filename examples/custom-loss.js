@@ -1,11 +1,11 @@
 // A loss of one's own: any function of output and targets that returns a scalar tensor.
-import { Adam, BatchNorm, batches, fit, Linear, predict, ReLU, Sequential, seed, type Tensor, tensor } from "evenkeel";
+import { Adam, BatchNorm, batches, fit, Linear, predict, ReLU, Sequential, seed, tensor } from "evenkeel";
 
 /**
  * Huber's loss (1964): quadratic near 0, linear beyond δ, so that outliers pull less: δ²·(√(1 + (e/δ)²) − 1), its
  * smooth form.
  */
-function pseudoHuber(output: Tensor, targets: Tensor, delta = 0.1): Tensor {
+function pseudoHuber(output, targets, delta = 0.1) {
   const error = output.sub(targets).div(delta);
   return error
     .mul(error)
@@ -22,7 +22,7 @@ const x = Float32Array.from({ length: 500 }, (_, k) => Math.sin(k * k));
 const y = x.map((value, k) => 3 * value + 1 + (k % 10 === 0 ? 20 : 0.1 * Math.cos(k)));
 const line = {
   length: x.length,
-  batch: (rows: ArrayLike<number>) => ({
+  batch: (rows) => ({
     inputs: { values: Float32Array.from(rows, (row) => x[row]), shape: [rows.length, 1] },
     targets: { values: Float32Array.from(rows, (row) => y[row]), shape: [rows.length, 1] },
   }),

@@ -27,7 +27,7 @@ const size = 64;
  * Noisy images (count, 1, 8, 8) of stripes that lie (class 0) or stand (1), as a camera of some contrast and brightness
  * sees them.
  */
-function photograph(count: number, { contrast = 1, brightness = 0, randomSeed = 1 }) {
+function photograph(count, { contrast = 1, brightness = 0, randomSeed = 1 }) {
   const random = new Generator(randomSeed);
   const inputs = new Float32Array(count * size);
   const labels = Int32Array.from({ length: count }, () => random.below(2));
@@ -42,10 +42,10 @@ function photograph(count: number, { contrast = 1, brightness = 0, randomSeed = 
 }
 
 /** The share of images that an ONNX model names rightly, in onnxruntime. */
-async function accuracyOf(model: Uint8Array, { inputs, labels }: ReturnType<typeof photograph>): Promise<string> {
+async function accuracyOf(model, { inputs, labels }) {
   const session = await ort.InferenceSession.create(model);
   const { output } = await session.run({ input: new ort.Tensor("float32", inputs, [labels.length, ...shape]) });
-  const scores = output.data as Float32Array;
+  const scores = output.data;
   const right = labels.filter((label, k) => (scores[2 * k + 1] > scores[2 * k] ? 1 : 0) === label);
   await session.release();
   return (right.length / labels.length).toFixed(2);

@@ -1,5 +1,5 @@
 // ResNet-20 with batch norm on CIFAR-10, from the binary files of https://www.cs.toronto.edu/~kriz/cifar.html:
-//   node examples/cifar10.ts cifar-10-batches-bin 30
+//   node examples/cifar10.js cifar-10-batches-bin 30
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import {
@@ -7,7 +7,6 @@ import {
   augment,
   batches,
   DataError,
-  type Dataset,
   EvenkeelError,
   evaluate,
   FormatError,
@@ -26,20 +25,15 @@ const classes = ["airplane", "automobile", "bird", "cat", "deer", "dog", "frog",
 const shape = [3, 32, 32];
 const pixels = 3 * 32 * 32;
 
-interface Images {
-  readonly inputs: Uint8Array;
-  readonly labels: Uint8Array;
-}
-
 /** A file of records: a byte for the class, then the red, the green and the blue plane. */
-function readBatch(path: string): Images {
+function readBatch(path) {
   if (!existsSync(path)) {
     const cure = "Unpack cifar-10-binary.tar.gz, and name the folder cifar-10-batches-bin.";
     throw new DataError({ where: path, expected: "a file of CIFAR-10", received: "none", cure });
   }
   const bytes = readFileSync(path);
   const count = Math.floor(bytes.length / (pixels + 1));
-  const fault = (expected: string, received: string): FormatError =>
+  const fault = (expected, received) =>
     new FormatError({
       where: path,
       expected,
@@ -61,7 +55,7 @@ function readBatch(path: string): Images {
 }
 
 /** The five training files as one. */
-function readTraining(folder: string): Images {
+function readTraining(folder) {
   const parts = [1, 2, 3, 4, 5].map((k) => readBatch(join(folder, `data_batch_${k}.bin`)));
   return {
     inputs: Buffer.concat(parts.map(({ inputs }) => inputs)),
@@ -69,12 +63,12 @@ function readTraining(folder: string): Images {
   };
 }
 
-async function main(folder: string, epochs: number): Promise<void> {
+async function main(folder, epochs) {
   seed(1);
   const training = readTraining(folder);
   const test = readBatch(join(folder, "test_batch.bin"));
   const preprocessing = fitPreprocessing(training.inputs, shape, [...training.labels.keys()]);
-  const dataset = (images: Images): Dataset => arrayDataset({ ...images, shape, preprocessing });
+  const dataset = (images) => arrayDataset({ ...images, shape, preprocessing });
   const changed = augment(dataset(training), { shift: 4, flip: true }, new Generator(1));
   const data = batches(changed, { batchSize: 128, shuffle: true });
   const testData = batches(dataset(test), { batchSize: 500 });

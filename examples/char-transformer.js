@@ -14,7 +14,6 @@ import {
   Sequential,
   seed,
   softmax,
-  type Tensor,
   tensor,
 } from "evenkeel";
 
@@ -49,14 +48,14 @@ const [context, width, heads] = [32, 32, 4];
  * 1).
  */
 class CausalAttention extends Module {
-  readonly project = new Linear(width, 3 * width);
-  readonly out = new Linear(width, width);
+  project = new Linear(width, 3 * width);
+  out = new Linear(width, width);
   /** Added to the scores: −∞ where a character would look ahead, so that its share becomes 0. */
-  readonly mask = tensor(
+  mask = tensor(
     Array.from({ length: context }, (_, i) => Array.from({ length: context }, (_, j) => (j > i ? -Infinity : 0))),
   );
 
-  override forward(x: Tensor): Tensor {
+  forward(x) {
     const [n, length] = x.shape;
     const size = width / heads;
     // (n, length, 3·width) to (n, 3·heads, length, size), of which a third each are queries, keys and values.
@@ -72,7 +71,7 @@ class CausalAttention extends Module {
 }
 
 /** RMS norm stands before each half of a block, so that what is added to x starts small. */
-function block(): Module {
+function block() {
   return new Sequential(
     new Residual(new Sequential(new RmsNorm(width), new CausalAttention())),
     new Residual(
@@ -83,12 +82,12 @@ function block(): Module {
 
 /** From the codes of `context` characters, (n, context), the logits of what follows each: (n·context, alphabet). */
 class CharTransformer extends Module {
-  readonly characters = new Embedding(alphabet.length, width);
-  readonly places = new Embedding(context, width);
-  readonly blocks = new Sequential(block(), block());
-  readonly head = new Sequential(new RmsNorm(width), new Linear(width, alphabet.length));
+  characters = new Embedding(alphabet.length, width);
+  places = new Embedding(context, width);
+  blocks = new Sequential(block(), block());
+  head = new Sequential(new RmsNorm(width), new Linear(width, alphabet.length));
 
-  override forward(x: Tensor): Tensor {
+  forward(x) {
     const places = this.places.forward(Int32Array.from({ length: context }, (_, k) => k));
     const h = this.characters.forward(x).add(places);
     return this.head.forward(this.blocks.forward(h)).reshape([-1, alphabet.length]);
@@ -99,7 +98,7 @@ seed(1);
 // A sample is every stretch of `context` characters; its targets are the same stretch, one character on.
 const stretches = {
   length: codes.length - context,
-  batch: (starts: ArrayLike<number>) => ({
+  batch: (starts) => ({
     inputs: {
       values: Float32Array.from(Array.from(starts).flatMap((start) => codes.slice(start, start + context))),
       shape: [starts.length, context],

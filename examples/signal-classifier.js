@@ -18,14 +18,14 @@ import {
 
 // The waves over a turn, from 0 to 1.
 const waves = [
-  (turn: number) => Math.sin(2 * Math.PI * turn), // 0: sine
-  (turn: number) => (turn < 0.5 ? 1 : -1), // 1: square
-  (turn: number) => 2 * turn - 1, // 2: sawtooth
+  (turn) => Math.sin(2 * Math.PI * turn), // 0: sine
+  (turn) => (turn < 0.5 ? 1 : -1), // 1: square
+  (turn) => 2 * turn - 1, // 2: sawtooth
 ];
 const length = 64;
 
 /** Signals of one channel, (count, 1, length), and which wave each is. */
-function signals(count: number, random: Generator) {
+function signals(count, random) {
   const inputs = new Float32Array(count * length);
   const labels = Int32Array.from({ length: count }, (_, k) => k % waves.length);
   labels.forEach((wave, k) => {

@@ -1,16 +1,16 @@
 // A layer of one's own: parameters are tensors that want a gradient, the gradient comes by itself.
-import { Adam, arrayDataset, batches, fit, Linear, Module, Sequential, seed, type Tensor, tensor } from "evenkeel";
+import { Adam, arrayDataset, batches, fit, Linear, Module, Sequential, seed, tensor } from "evenkeel";
 
 /** y = x·sigmoid(β·x), with one learned β for each feature (Ramachandran et al. 2017, arXiv:1710.05941). */
 class Swish extends Module {
-  readonly beta: Tensor;
+  beta;
 
-  constructor(numFeatures: number) {
+  constructor(numFeatures) {
     super();
     this.beta = tensor(new Float32Array(numFeatures).fill(1), [numFeatures], { requiresGrad: true });
   }
 
-  override forward(x: Tensor): Tensor {
+  forward(x) {
     // sigmoid(βx) = 1 / (1 + e^(−βx))
     return x.div(x.mul(this.beta).neg().exp().add(1));
   }

@@ -1,0 +1,46 @@
+import { shown } from "../shown.js";
+import { warn } from "../warnings.js";
+
+/**
+ * Whether numbers are taken for classes where nothing says what they are, whatever they are stored as: they are two
+ * values at most, or the whole numbers 0 to k − 1, each twice or more.
+ */
+export function isClassList(values: ArrayLike<number>): boolean {
+  const counts = new Map<number, number>();
+  for (let k = 0; k < values.length; k++) counts.set(values[k], (counts.get(values[k]) ?? 0) + 1);
+  if (counts.size <= 2) return true;
+  for (let label = 0; label < counts.size; label++) if ((counts.get(label) ?? 0) < 2) return false;
+  return true;
+}
+
+/** Which class each row of (N, k) values marks, if each is 1 at one place and 0 elsewhere; else null. */
+export function oneHotLabels(values: ArrayLike<number>, width: number): Int32Array | null {
+  if (width < 2) return null;
+  const labels = new Int32Array(values.length / width);
+  for (let row = 0; row < labels.length; row++) {
+    let ones = 0;
+    for (let k = 0; k < width; k++) {
+      const value = values[row * width + k];
+      if (value === 1) {
+        ones++;
+        labels[row] = k;
+      } else if (value !== 0) return null;
+    }
+    if (ones !== 1) return null;
+  }
+  return labels;
+}
+
+/** Says that numbers are taken for classes, and how to say otherwise. */
+export function sayClasses(where: string, values: ArrayLike<number>): void {
+  const classes = new Set<number>();
+  for (let k = 0; k < values.length; k++) classes.add(values[k]);
+  const listed = [...classes].sort((a, b) => a - b);
+  const some =
+    listed.length > 4
+      ? `${listed.slice(0, 2).map(shown).join(", ")} to ${shown(listed.at(-1))}`
+      : listed.map(shown).join(", ");
+  warn(
+    `${where}: numbers are taken for ${listed.length} classes (${some}). To predict them as numbers, pass { task: "regression" }.`,
+  );
+}
