@@ -5,6 +5,8 @@ export * from "./conv/pointwise-weights";
 export * from "./conv/weights";
 export * from "./elementwise/dropout";
 export * from "./elementwise/fill";
+export * from "./elementwise/precise";
+export * from "./elementwise/steps";
 export * from "./elementwise/transpose";
 export * from "./elementwise/unary";
 export * from "./elementwise/walk";
@@ -23,6 +25,7 @@ export * from "./norm/running";
 export * from "./optimization/optimization";
 export * from "./pooling/average";
 export * from "./pooling/max";
+export * from "./reductions/cumulative";
 export {
   columnBlock,
   columnStrip,

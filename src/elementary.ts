@@ -131,20 +131,74 @@ export function erfc(x: number): number {
   return (0.5641895835477563 * exp(-high * high) * exp((high - x) * (high + x))) / fraction; // 1/√π
 }
 
+/** Beyond this, multiples of π/2 are taken off by {@link farQuarters}. */
+const farthest = 100000;
+
+/** 2/π in parts of 24 bits. */
+const twoOverPi = [
+  ...[0xa2f983, 0x6e4e44, 0x1529fc, 0x2757d1, 0xf534dd, 0xc0db62, 0x95993c, 0x439041, 0xfe5163, 0xabdebb, 0xc561b7],
+];
+
+/** |x| = quarters·π/2 + rest with |rest| ≤ π/4: a multiple of π/2 in three parts is taken off. */
+function nearQuarters(a: number): [quarters: number, rest: number] {
+  const n = Math.round(a * 0.6366197723675814);
+  return [n, a - n * 1.5707963267341256 - n * 6.077100506303966e-11 - n * 2.0222662487959506e-21];
+}
+
 /**
- * cos x for |x| ≤ 10⁵ or so: a multiple of π/2 in three parts is taken off, then the Taylor series of cosine or sine.
+ * As {@link nearQuarters}, for a float32 of any size (Payne & Hanek 1983): |x| = m·2ᵉ with a whole m below 2²⁴, and the
+ * products of m with parts of 2/π, of which whole turns are left out, are exact. Five parts leave an error of 2⁻⁷¹ of a
+ * quarter turn.
  */
-export function cos(x: number): number {
+function farQuarters(a: number): [quarters: number, rest: number] {
+  words.setFloat32(0, a);
+  const bits = words.getUint32(0);
+  const m = (bits & 0x7fffff) | 0x800000;
+  const e = (bits >>> 23) - 150;
+  const first = Math.max(0, Math.trunc((e + 22) / 24) - 1);
+  let quarters = 0;
+  let f = 0;
+  for (let k = first; k < first + 5; k++) {
+    const part = m * twoOverPi[k] * powerOfTwo(e - 24 * (k + 1));
+    f += part - 4 * Math.floor(part / 4);
+    const whole = Math.round(f);
+    quarters += whole;
+    f -= whole;
+  }
+  return [quarters, f * (Math.PI / 2)];
+}
+
+/** sin(|x| + `more`·π/2) by the Taylor series of cosine or sine. */
+function circular(x: number, more: number): number {
   if (!Number.isFinite(x)) return Number.NaN;
   const a = Math.abs(x);
-  const n = Math.round(a * 0.6366197723675814);
-  const r = a - n * 1.5707963267341256 - n * 6.077100506303966e-11 - n * 2.0222662487959506e-21;
-  const odd = n % 2;
+  const [quarters, r] = a > farthest ? farQuarters(a) : nearQuarters(a);
+  const n = quarters + more;
+  const odd = n % 2 === 0 ? 1 : 0;
   const square = r * r;
   let sum = 1;
   for (let k = 20 + odd; k >= 2 + odd; k -= 2) sum = 1 - (square / (k * (k - 1))) * sum;
   const value = odd === 1 ? r * sum : sum;
-  return n % 4 === 1 || n % 4 === 2 ? -value : value;
+  return n % 4 >= 2 ? -value : value;
+}
+
+/** cos x of a float32, or of any |x| ≤ 10⁵. */
+export function cos(x: number): number {
+  return circular(x, 1);
+}
+
+/** sin x of a float32, or of any |x| ≤ 10⁵. */
+export function sin(x: number): number {
+  if (x === 0) return x;
+  const value = circular(x, 0);
+  return x < 0 ? -value : value;
+}
+
+/** x·tanh(ln(1 + eˣ)) = x·n/(n + 2) with n = eˣ·(eˣ + 2); its limit 0 far below 0. */
+export function mish(x: number): number {
+  const w = exp(Math.min(x, 40));
+  const n = w * (w + 2);
+  return Math.max(x, -1000) * (n / (n + 2));
 }
 
 /** base^exponent as e^(exponent · ln |base|), the logarithm in two parts, with the cases of `Math.pow`. */

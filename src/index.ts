@@ -135,8 +135,12 @@ export type { NormName } from "./networks/norms.js";
 export {
   ELU,
   GELU,
+  GLU,
+  HardSigmoid,
   HardSwish,
+  HardTanh,
   LeakyReLU,
+  Mish,
   ReLU,
   ReLU6,
   Sigmoid,
@@ -151,6 +155,7 @@ export { Conv2d, type Conv2dOptions } from "./nn/conv2d.js";
 export { Dropout, type DropoutOptions } from "./nn/dropout.js";
 export { Embedding } from "./nn/embedding.js";
 export { Flatten } from "./nn/flatten.js";
+export { Identity } from "./nn/identity.js";
 export type { ChannelAxis, ChannelMap, LayerTraits } from "./nn/layer-traits.js";
 export { Linear, type LinearOptions } from "./nn/linear.js";
 export { type AnyModule, type ForwardListener, Module, type StateDictDifference } from "./nn/module.js";
@@ -167,6 +172,7 @@ export { RmsNorm, type RmsNormOptions } from "./nn/norms/rms-norm.js";
 export { RunningNorm, type RunningNormOptions } from "./nn/norms/running-norm.js";
 export type { RunningNormState, Statistics } from "./nn/norms/running-statistics.js";
 export { type SynchronizedNorm, type SynchronizedNormOptions, syncBatchNorm } from "./nn/norms/sync-batch-norm.js";
+export { Pad } from "./nn/pad.js";
 export { AvgPool2d, GlobalAvgPool2d, MaxPool2d } from "./nn/pooling.js";
 export { Reparametrized } from "./nn/reparametrized/reparametrized.js";
 export { SpectralNorm, type SpectralNormOptions } from "./nn/reparametrized/spectral-norm.js";
@@ -178,20 +184,60 @@ export {
 export { Weighted } from "./nn/reparametrized/weighted.js";
 export { Residual } from "./nn/residual.js";
 export { Sequential } from "./nn/sequential.js";
-export { elu, gelu, hardSwish, leakyRelu, relu, relu6, sigmoid, silu, softplus, tanh } from "./ops/activations.js";
+export { PixelShuffle, Upsample } from "./nn/upsampling.js";
+export {
+  elu,
+  gelu,
+  glu,
+  hardSigmoid,
+  hardSwish,
+  hardTanh,
+  leakyRelu,
+  mish,
+  relu,
+  relu6,
+  sigmoid,
+  silu,
+  softplus,
+  tanh,
+} from "./ops/activations.js";
+export { argmax, argmin } from "./ops/arg-max.js";
+export { squeeze, unsqueeze } from "./ops/axes-of-one.js";
+export { broadcastTo } from "./ops/broadcast-to.js";
+export { clamp, maximum, minimum, where } from "./ops/choice.js";
+export { equal, greater, greaterEqual, less, lessEqual, notEqual } from "./ops/comparison.js";
 export { concat } from "./ops/concat.js";
 export { type ConvTransposeOptions, convTranspose2d } from "./ops/conv-transpose2d.js";
 export { conv1d, type SignalConvOptions } from "./ops/conv1d.js";
 export { type ConvOptions, conv2d } from "./ops/conv2d.js";
 export { type CrossEntropyOptions, crossEntropy } from "./ops/cross-entropy.js";
+export { cumSum } from "./ops/cum-sum.js";
 export { type CustomOp, customOp, type Translation } from "./ops/custom-op.js";
 export { dropout } from "./ops/dropout.js";
 export { type EmbeddingOptions, embedding, type Indices } from "./ops/embedding.js";
+export { flip } from "./ops/flip.js";
+export { abs, cos, erf, expm1, log1p, reciprocal, rsqrt, sin, square } from "./ops/functions.js";
+export { gather, indexSelect } from "./ops/gather.js";
+export type { IndexValues } from "./ops/indices.js";
 export { linear } from "./ops/linear.js";
+export { logSumExp } from "./ops/log-sum-exp.js";
 export { binaryCrossEntropy, mse } from "./ops/losses.js";
+export { type NormOfOptions, norm } from "./ops/norm.js";
+export { oneHot } from "./ops/one-hot.js";
+export type { Operand } from "./ops/operand.js";
+export { type PadOptions, type PadWidths, pad } from "./ops/pad.js";
+export { pixelShuffle } from "./ops/pixel-shuffle.js";
 export { avgPool2d, globalAvgPool2d, maxPool2d, type PoolOptions } from "./ops/pool2d.js";
+export { repeat, tile } from "./ops/repeat.js";
+export { ceil, floor, round, sign } from "./ops/rounding.js";
 export { logSoftmax, softmax } from "./ops/softmax.js";
+export { chunk, split } from "./ops/split.js";
+export { stack } from "./ops/stack.js";
 export type { ReduceOptions } from "./ops/sum.js";
+export { takeAlongAxis } from "./ops/take-along-axis.js";
+export { type TopK, type TopKOptions, topK } from "./ops/top-k.js";
+export { type UpsampleOptions, upsample } from "./ops/upsample.js";
+export type { VarianceOptions } from "./ops/variance.js";
 export type { Pair } from "./ops/windows.js";
 export { currentSeed, Generator, type GeneratorState, seed } from "./random.js";
 export { scope } from "./scope.js";

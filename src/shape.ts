@@ -54,7 +54,7 @@ export function resolveAxis(where: string, axis: number, rank: number): number {
   throw new ArgumentError({
     where,
     expected: rank === 0 ? "no axis, since a scalar has none" : `an axis from ${-rank} to ${rank - 1}`,
-    received: String(axis),
+    received: Array.isArray(axis) ? JSON.stringify(axis) : String(axis),
     cure: "Name an axis that the tensor has.",
   });
 }

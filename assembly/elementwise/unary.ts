@@ -1,35 +1,9 @@
 // Functions of one value, each with a parameter p that most ignore. Twin: src/backend/cpu/elementwise.ts.
 //
 // A function is a block: a class with its value and its gradient, from dy and what is saved of the forward pass (x or
-// y), and for each a kernel and the ns that a value takes one thread; the calls find them by the function's name. x and y
-// are whole blocks, a unit is a line of 16 values (64 bytes), and the last line is done to its end.
+// y), and for each a kernel and the ns that a value takes one thread; the calls find them by the function's name.
 import { exp, expm1OfNegative, gelu, geluSlope, log, log1p, sigmoid, silu, siluSlope, tanh } from "../math/functions";
-
-/** y[i] = the value of F at x[i]. */
-// @inline
-function forEach<F>(x: usize, y: usize, parameter: f32, begin: i32, end: i32): void {
-  const p = f32x4.splat(parameter);
-  const last = x + ((<usize>end) << 6);
-  y += (<usize>begin) << 6;
-  for (let at = x + ((<usize>begin) << 6); at < last; at += 16) {
-    v128.store(y, changetype<F>(0).value(v128.load(at), p));
-    y += 16;
-  }
-}
-
-/** dx[i] = the gradient of F from dy[i] and saved[i]. */
-// @inline
-function forEachGradient<F>(dy: usize, saved: usize, dx: usize, parameter: f32, begin: i32, end: i32): void {
-  const p = f32x4.splat(parameter);
-  const last = dy + ((<usize>end) << 6);
-  saved += (<usize>begin) << 6;
-  dx += (<usize>begin) << 6;
-  for (let at = dy + ((<usize>begin) << 6); at < last; at += 16) {
-    v128.store(dx, changetype<F>(0).gradient(v128.load(at), v128.load(saved), p));
-    saved += 16;
-    dx += 16;
-  }
-}
+import { forEach, forEachGradient } from "./each";
 
 class Neg {
   // @inline

@@ -27,6 +27,20 @@ export const copyOp: i32 = 9;
 export const copyNs: f64 = 0.09;
 export const passOp: i32 = 10;
 export const passNs: f64 = 0.15;
+export const minimumOp: i32 = 11;
+export const minimumNs: f64 = 0.2;
+export const maximumOp: i32 = 12;
+export const maximumNs: f64 = 0.2;
+export const equalOp: i32 = 13;
+export const equalNs: f64 = 0.15;
+export const notEqualOp: i32 = 14;
+export const notEqualNs: f64 = 0.15;
+export const lessOp: i32 = 15;
+export const lessNs: f64 = 0.15;
+export const lessEqualOp: i32 = 16;
+export const lessEqualNs: f64 = 0.15;
+export const eitherOp: i32 = 17;
+export const eitherNs: f64 = 0.15;
 
 /** A unit of a walk is at most this many values of one innermost loop. */
 export const walkSegment: i32 = 4096;
@@ -38,6 +52,13 @@ function apply(op: i32, a: v128, b: v128): v128 {
   if (op == mulOp) return f32x4.mul(a, b);
   if (op == divOp) return f32x4.div(a, b);
   if (op == passOp) return v128.and(a, f32x4.ne(b, f32x4.splat(0)));
+  if (op == minimumOp) return f32x4.min(a, b);
+  if (op == maximumOp) return f32x4.max(a, b);
+  if (op == equalOp) return v128.and(f32x4.eq(a, b), f32x4.splat(1));
+  if (op == notEqualOp) return v128.and(f32x4.ne(a, b), f32x4.splat(1));
+  if (op == lessOp) return v128.and(f32x4.lt(a, b), f32x4.splat(1));
+  if (op == lessEqualOp) return v128.and(f32x4.le(a, b), f32x4.splat(1));
+  if (op == eitherOp) return v128.or(a, b);
   if (op == logisticSlopeOp) return f32x4.sub(sigmoid(a), b);
   // max(a, 0) − a·b = |a|·(a ≥ 0 ? 1 − b : b), which does not cancel.
   const size = f32x4.abs(a);
@@ -189,6 +210,13 @@ function row(op: i32, a: usize, aStride: usize, b: usize, bStride: usize, y: usi
   else if (op == mulOp) quickRow(mulOp, a, aStride, b, bStride, y, n);
   else if (op == divOp) quickRow(divOp, a, aStride, b, bStride, y, n);
   else if (op == passOp) quickRow(passOp, a, aStride, b, bStride, y, n);
+  else if (op == minimumOp) quickRow(minimumOp, a, aStride, b, bStride, y, n);
+  else if (op == maximumOp) quickRow(maximumOp, a, aStride, b, bStride, y, n);
+  else if (op == equalOp) quickRow(equalOp, a, aStride, b, bStride, y, n);
+  else if (op == notEqualOp) quickRow(notEqualOp, a, aStride, b, bStride, y, n);
+  else if (op == lessOp) quickRow(lessOp, a, aStride, b, bStride, y, n);
+  else if (op == lessEqualOp) quickRow(lessEqualOp, a, aStride, b, bStride, y, n);
+  else if (op == eitherOp) quickRow(eitherOp, a, aStride, b, bStride, y, n);
   else if (op == copyOp) copyRow(a, aStride, b, bStride, n);
   else if (op == logisticLossOp) anyRow(logisticLossOp, a, aStride, b, bStride, y, 0, n);
   else if (op == logisticSlopeOp) anyRow(logisticSlopeOp, a, aStride, b, bStride, y, 0, n);

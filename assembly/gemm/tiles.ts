@@ -183,6 +183,86 @@ function tileOffsetsRow(x: usize, offset: usize, end: usize, w: usize, out: usiz
   storeRow(accumulate ? out : 0, out, s0, s1, s2, s3);
 }
 
+/**
+ * As {@link tilePacked}, in stretches of `stretch` products, whose sums are added to c one after the other: the errors
+ * of a sum grow with its length. Where `accumulate`, c is what the first is added to.
+ */
+export function tilePackedStretches(
+  a: usize,
+  b: usize,
+  k: i32,
+  stretch: i32,
+  accumulate: bool,
+  c0: usize,
+  c1: usize,
+): void {
+  tileStretches(true, a, a, b, k, stretch, accumulate, c0, c1);
+}
+
+/** The same with the two rows of a at `a0` and `a1`, contiguous over k. */
+export function tileStridedStretches(
+  a0: usize,
+  a1: usize,
+  b: usize,
+  k: i32,
+  stretch: i32,
+  accumulate: bool,
+  c0: usize,
+  c1: usize,
+): void {
+  tileStretches(false, a0, a1, b, k, stretch, accumulate, c0, c1);
+}
+
+// @inline
+function tileStretches(
+  isPacked: bool,
+  a0: usize,
+  a1: usize,
+  b: usize,
+  k: i32,
+  stretch: i32,
+  accumulate: bool,
+  c0: usize,
+  c1: usize,
+): void {
+  const shift: usize = isPacked ? 3 : 2;
+  const last = a0 + ((<usize>k) << shift);
+  const stretchBytes = (<usize>stretch) << shift;
+  while (a0 < last) {
+    let s00 = f32x4.splat(0);
+    let s01 = s00;
+    let s02 = s00;
+    let s03 = s00;
+    let s10 = s00;
+    let s11 = s00;
+    let s12 = s00;
+    let s13 = s00;
+    const end = min(a0 + stretchBytes, last);
+    while (a0 < end) {
+      const b0 = v128.load(b);
+      const b1 = v128.load(b, 16);
+      const b2 = v128.load(b, 32);
+      const b3 = v128.load(b, 48);
+      let factor = v128.load32_splat(a0);
+      s00 = f32x4.add(s00, f32x4.mul(factor, b0));
+      s01 = f32x4.add(s01, f32x4.mul(factor, b1));
+      s02 = f32x4.add(s02, f32x4.mul(factor, b2));
+      s03 = f32x4.add(s03, f32x4.mul(factor, b3));
+      factor = isPacked ? v128.load32_splat(a0, 4) : v128.load32_splat(a1);
+      s10 = f32x4.add(s10, f32x4.mul(factor, b0));
+      s11 = f32x4.add(s11, f32x4.mul(factor, b1));
+      s12 = f32x4.add(s12, f32x4.mul(factor, b2));
+      s13 = f32x4.add(s13, f32x4.mul(factor, b3));
+      a0 += isPacked ? 8 : 4;
+      if (!isPacked) a1 += 4;
+      b += 64;
+    }
+    storeRow(accumulate ? c0 : 0, c0, s00, s01, s02, s03);
+    storeRow(accumulate ? c1 : 0, c1, s10, s11, s12, s13);
+    accumulate = true;
+  }
+}
+
 /** c[j] = from[j] + s[j], or s[j] where `from` is 0, for 16 values. */
 // @inline
 function storeRow(from: usize, c: usize, s0: v128, s1: v128, s2: v128, s3: v128): void {

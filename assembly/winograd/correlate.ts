@@ -1,14 +1,25 @@
-// Convolutions of 3 × 3 taps, stride 1, by Winograd's F(4 × 4, 3 × 3): each of the 36 values of a transformed tile is a
-// product over channels of its own, of transformed weights (36; pairs of results; channels) and transformed patches
-// (panels of 16 tiles; 36; channels).
+// Convolutions of 3 × 3 taps, stride 1, by Winograd's F(2 × 4, 3 × 3): each of the 24 values of a transformed tile is a
+// product over channels of its own, of transformed weights (24; pairs of results; channels) and transformed patches
+// (panels of 16 tiles; 24; channels). Tiles and filters that it would spoil are summed plainly (winograd/safety.ts).
 
 import { bytes, clear, word } from "../conv/planes";
-import { tilePacked } from "../gemm/tiles";
-import { bothAt, filterBytes, filterLine, filterLineBytes, filterLinesBytes, writeFilterFactors } from "./filter";
-import { factorBytes, writeFactors } from "./lines";
+import { tilePackedStretches } from "../gemm/tiles";
+import { addTile, clearLanes, lanesBytes, lanesOf, mostLanes, sumDirectly, sumDirectlyScratch } from "./direct";
+import {
+  bothAt,
+  filterBytes,
+  filterLine,
+  filterLineBytes,
+  filterLinesBytes,
+  filterPair,
+  writeFilterFactors,
+} from "./filter";
+import { a, b, factorBytes, writeFactors } from "./lines";
+import { isAnyUnsafe, leastTap, SAFE, safetyBytes, UNSAFE, writeSafety } from "./safety";
 import {
   CHANNELS,
   fillPadded,
+  judgeTiles,
   patchLinesBytes,
   placeTiles,
   planesBytes,
@@ -17,18 +28,26 @@ import {
   RESULTS,
   recordBytes,
   rowBytes,
+  SAFETY,
   spreadPatches,
   storeTiles,
+  tileResults,
   unitTiles,
 } from "./tiles";
 
 /** Bytes of the row to which the partner of an odd last result goes. */
 const spareBytes: usize = 64;
-/** Channels that are summed in one go, so that their panel stays in the first-level cache. */
+/**
+ * Lines of 64 bytes from one result's 24 products of a panel to the next one's: an odd number, so that they do not fight
+ * for the same cache lines.
+ */
+const productLines: i32 = 25;
+/** Channels whose panel stays in the first-level cache, and those that are summed in one go. */
 const depthLimit: i32 = 256;
+const summedAtOnce: i32 = 32;
 
 /**
- * Bytes from one of the 36 values of all weights to the next: not a power of two, so that they do not fight for the
+ * Bytes from one of the 24 values of all weights to the next: not a power of two, so that they do not fight for the
  * same cache lines.
  */
 // @inline
@@ -37,9 +56,9 @@ function weightStep(channels: i32, results: i32): usize {
 }
 
 /**
- * packed (36; pair of results; channel; 2) = G g Gᵀ of the weights g, nine values at `resultStep`·result +
- * `channelStep`·channel, in reverse order if `turned`. An odd last result is paired with zeros. Units: pairs. Scratch:
- * the factors, and the lines of a filter.
+ * packed (24; pair of results; channel; 2) = G g Gᵀ of the weights g, nine values at `resultStep`·result +
+ * `channelStep`·channel, in reverse order if `turned`; before them how safe the filters are. An odd last result is
+ * paired with zeros. Units: pairs. Scratch: the factors, and the lines of a filter.
  */
 export function winogradPackWeights(
   weight: usize,
@@ -59,9 +78,10 @@ export function winogradPackWeights(
   const first = turned ? bytes(8) : 0;
   const next: usize = turned ? -4 : 4;
   for (let pair = begin; pair < end; pair++) {
+    writeSafety(weight, channels, results, resultStep, channelStep, pair, leastTap, packed);
     const isPair = 2 * pair + 1 < results;
     let from = weight + bytes(2 * pair, resultStep) + first;
-    let to = packed + (bytes(pair, channels) << 1);
+    let to = packed + safetyBytes(results) + (bytes(pair, channels) << 1);
     for (let channel = 0; channel < channels; channel++) {
       packPair(scratch, from, isPair ? from + bytes(resultStep) : 0, next, lines, to, step);
       from += bytes(channelStep);
@@ -75,15 +95,15 @@ export function winogradPackWeightsScratch(): f64 {
   return <f64>(filterBytes + filterLinesBytes + filterLineBytes);
 }
 
-/** 36 pairs of values, `step` bytes apart, of the filters at `g` and `h`; 0 stands for a filter of zeros. */
+/** 24 pairs of values, `step` bytes apart, of the filters at `g` and `h`; 0 stands for a filter of zeros. */
 function packPair(table: usize, g: usize, h: usize, next: usize, lines: usize, to: usize, step: usize): void {
   for (let column: usize = 0; column < 3; column++) {
     const g0 = bothAt(g, h, column * next);
     const g1 = bothAt(g, h, (column + 3) * next);
-    filterLine(table, g0, g1, bothAt(g, h, (column + 6) * next), lines + (column << 4), 48);
+    filterPair(g0, g1, bothAt(g, h, (column + 6) * next), lines + (column << 4), 48);
   }
   const line = lines + filterLinesBytes;
-  for (let i: usize = 0; i < 6; i++) {
+  for (let i: usize = 0; i < 4; i++) {
     const from = lines + i * 48;
     filterLine(table, v128.load(from), v128.load(from, 16), v128.load(from, 32), line, 16);
     for (let j: usize = 0; j < 96; j += 16) {
@@ -94,7 +114,7 @@ function packPair(table: usize, g: usize, h: usize, next: usize, lines: usize, t
 }
 
 /**
- * Bytes from one of the 36 values of a panel to the next: an odd number of lines, so that they do not fight for the
+ * Bytes from one of the 24 values of a panel to the next: an odd number of lines, so that they do not fight for the
  * same ones.
  */
 // @inline
@@ -103,14 +123,19 @@ function panelStep(channels: i32): usize {
 }
 
 /**
- * result = bias + source ∗ weights by the plan, `weights` as {@link winogradPackWeights} leaves them, `bias` one value
- * per result channel or 0. Units are those of the plan. Scratch: the factors, a spare row, the lines of a patch, the
- * records of the tiles, the planes, and the patches and products of the tiles.
+ * result = bias + source ∗ weights by the plan, `packed` as {@link winogradPackWeights} leaves `weight`, `bias` one
+ * value per result channel or 0. Units are those of the plan. Scratch: the factors, a spare row, the lines of a patch,
+ * the records of the tiles, the planes of magnitudes and of a channel, what plain sums take, and the patches and
+ * products of the tiles.
  */
 export function winogradCorrelate(
   plan: usize,
   source: usize,
-  weights: usize,
+  weight: usize,
+  resultStep: i32,
+  channelStep: i32,
+  turned: bool,
+  packed: usize,
   bias: usize,
   result: usize,
   begin: i32,
@@ -120,31 +145,39 @@ export function winogradCorrelate(
   const channels = word(plan, CHANNELS);
   const results = word(plan, RESULTS);
   const resultBytes = bytes(word(plan, RESULT_ROWS), word(plan, RESULT_COLUMNS));
+  const weights = packed + safetyBytes(results);
   const tiles = unitTiles(plan);
   const step = panelStep(channels);
   const factors = scratch;
   const spare = factors + factorBytes;
   const lines = spare + spareBytes;
   const records = lines + patchLinesBytes;
-  const planes = records + <usize>tiles * recordBytes;
-  const patches = planes + planesBytes(plan);
-  const products = patches + <usize>(tiles >> 4) * 36 * step;
-  writeFactors(factors);
+  const magnitudes = records + <usize>tiles * recordBytes;
+  const planes = magnitudes + planesBytes(plan);
+  const list = planes + planesBytes(plan);
+  const directly = list + lanesBytes;
+  const patches = directly + sumDirectlyScratch(plan);
+  const products = patches + <usize>(tiles >> 4) * 24 * step;
+  const isAnyFilterUnsafe = isAnyUnsafe(packed, results);
+  writeFactors(factors, a, b);
+  clearLanes(list);
   clear(planes, planesBytes(plan));
   for (let unit = begin; unit < end; unit++) {
-    const panels = (placeTiles(plan, unit, records) + 15) >> 4;
+    const count = placeTiles(plan, unit, records);
+    const panels = (count + 15) >> 4;
+    clear(magnitudes, planesBytes(plan));
     for (let channel = 0; channel < channels; channel++) {
-      fillPadded(plan, unit, source, channel, planes);
+      fillPadded(plan, unit, source, channel, planes, magnitudes);
       for (let quad = 0; quad < 4 * panels; quad++) {
-        const to = patches + <usize>(quad >> 2) * 36 * step + ((<usize>channel) << 6) + ((<usize>(quad & 3)) << 4);
-        spreadPatches(planes, rowBytes(plan), records + ((<usize>quad) << 6), factors, to, step, lines);
+        const to = patches + <usize>(quad >> 2) * 24 * step + ((<usize>channel) << 6) + ((<usize>(quad & 3)) << 4);
+        spreadPatches(planes, rowBytes(plan), records + <usize>(4 * quad) * recordBytes, factors, to, step, lines);
       }
     }
-    for (let i = 0; i < 36; i++) {
+    for (let i = 0; i < 24; i++) {
       const w = weights + <usize>i * weightStep(channels, results);
       for (let panel = 0; panel < panels; panel++) {
-        const from = patches + <usize>(36 * panel + i) * step;
-        const to = products + ((<usize>(36 * panel * results + i)) << 6);
+        const from = patches + <usize>(24 * panel + i) * step;
+        const to = products + ((<usize>(productLines * panel * results + i)) << 6);
         multiplyPanel(w, from, channels, results, to, spare);
       }
     }
@@ -152,11 +185,35 @@ export function winogradCorrelate(
     for (let r = 0; r < results; r++) {
       const start: f32 = bias ? load<f32>(bias + bytes(r)) : 0;
       for (let panel = 0; panel < panels; panel++) {
-        const from = products + ((<usize>(36 * (panel * results + r))) << 6);
+        const from = products + ((<usize>(productLines * (panel * results + r))) << 6);
         for (let quad: usize = 0; quad < 4; quad++) {
-          const tile = records + ((<usize>(4 * panel) + quad) << 6);
+          const tile = records + (<usize>(16 * panel) + 4 * quad) * recordBytes;
           storeTiles(plan, from + (quad << 4), factors, start, tile, result + <usize>r * resultBytes, lines);
         }
+      }
+    }
+    const last = records + <usize>count * recordBytes;
+    // First unsafe tiles, whose results are all summed plainly; then safe ones, for unsafe filters.
+    const isAnyTileUnsafe = judgeTiles(plan, records, last, magnitudes);
+    for (let kind = isAnyTileUnsafe ? UNSAFE : SAFE; kind == UNSAFE || (kind == SAFE && isAnyFilterUnsafe); kind--) {
+      for (let tile = records; tile < last; tile += recordBytes) {
+        if (load<i32>(tile, SAFETY) == kind) addTile(plan, tile, list);
+        const isLast = tile + recordBytes == last;
+        if (lanesOf(list) == 0 || (lanesOf(list) <= mostLanes - tileResults && !isLast)) continue;
+        sumDirectly(
+          plan,
+          list,
+          source,
+          weight,
+          resultStep,
+          channelStep,
+          turned,
+          packed,
+          kind == UNSAFE,
+          bias,
+          result,
+          directly,
+        );
       }
     }
   }
@@ -164,27 +221,27 @@ export function winogradCorrelate(
 
 /** Bytes of scratch of {@link winogradCorrelate}. */
 export function winogradCorrelateScratch(plan: usize): f64 {
-  const tiles = <f64>unitTiles(plan);
-  const patchBytes = 36 * 4 * <f64>(word(plan, CHANNELS) | 1);
-  const productBytes = 36 * 4 * <f64>word(plan, RESULTS);
-  const fixed = factorBytes + spareBytes + patchLinesBytes + planesBytes(plan);
-  return <f64>fixed + tiles * (<f64>recordBytes + patchBytes + productBytes);
+  const tiles = unitTiles(plan);
+  const patchBytes = 24 * 4 * <f64>(word(plan, CHANNELS) | 1);
+  const productBytes = 4 * <f64>productLines * <f64>word(plan, RESULTS);
+  const fixed =
+    factorBytes + spareBytes + patchLinesBytes + <usize>tiles * recordBytes + 2 * planesBytes(plan) + lanesBytes;
+  return <f64>(fixed + sumDirectlyScratch(plan)) + <f64>tiles * (patchBytes + productBytes);
 }
 
 /**
- * One of the 36 values of all results of a panel, 36 lines of 64 bytes apart; an odd last result has a partner that
- * goes to `spare`.
+ * One of the 24 values of all results of a panel; an odd last result has a partner that goes to `spare`.
  */
 function multiplyPanel(weights: usize, from: usize, channels: i32, results: i32, to: usize, spare: usize): void {
-  const resultStep: usize = 36 << 6;
+  const resultStep = (<usize>productLines) << 6;
   for (let channel = 0; channel < channels; channel += depthLimit) {
     const depth = min(depthLimit, channels - channel);
     let w = weights + (bytes(channel) << 1);
-    const b = from + ((<usize>channel) << 6);
+    const panel = from + ((<usize>channel) << 6);
     let c0 = to;
     for (let r = 0; r < results; r += 2) {
       const c1 = r + 1 < results ? c0 + resultStep : spare;
-      tilePacked(w, b, depth, channel ? c0 : 0, channel ? c1 : 0, c0, c1);
+      tilePackedStretches(w, panel, depth, summedAtOnce, channel > 0, c0, c1);
       w += bytes(channels) << 1;
       c0 += 2 * resultStep;
     }

@@ -1,23 +1,24 @@
-// Winograd's 6 × 6 patches of a source and 4 × 4 tiles of a result: where they lie, and their maps, four at a time (see
+// Winograd's 4 × 6 patches of a source and 2 × 4 tiles of a result: where they lie, and their maps, four at a time (see
 // winograd/lines.ts). The tiles of a unit of work, whole images or a slice of one, are numbered through and padded to a
 // multiple of 16. A result does not depend on which tiles stand beside its own.
 //
-// The plan is an array of i32 written by src/backend/wasm/winograd.ts.
+// The plan is an array of i32 written by src/backend/wasm/winograd-plan.ts.
 
-import { bytes, clearRow, copyRow, word } from "../conv/planes";
+import { bytes, clearRow, word } from "../conv/planes";
 import { transposeFour } from "../gemm/tiles";
 import { storeLanes } from "../math/lanes";
-import { cotangentLines, inputLines, outputLines } from "./lines";
+import { cotangentLines, cotangentPairs, inputLines, inputPairs, outputLines, outputPairs } from "./lines";
+import { isUnsafeForWeight, isUnsafeTile, SAFE, UNSAFE } from "./safety";
 
 /**
  * Indices of the plan, which is that of one group: the source's channels and size, and the zeros before its first row
  * and column.
  */
 export const CHANNELS = 0;
-const ROWS = 1;
-const COLUMNS = 2;
-const PADDING_ROWS = 3;
-const PADDING_COLUMNS = 4;
+export const ROWS = 1;
+export const COLUMNS = 2;
+export const PADDING_ROWS = 3;
+export const PADDING_COLUMNS = 4;
 /** The result's channels and size. */
 export const RESULTS = 5;
 export const RESULT_ROWS = 6;
@@ -29,19 +30,32 @@ const TILE_COLUMNS = 10;
 export const IMAGES = 11;
 export const SLICE_ROWS = 12;
 /** Channels of an image of the source and of the result, those of other groups among them. */
-const IMAGE_CHANNELS = 13;
+export const IMAGE_CHANNELS = 13;
 export const IMAGE_RESULTS = 14;
 /** Values of a row of the planes that {@link fillPadded} writes. */
 const ROW_LENGTH = 15;
+/** Rows of results to a row of tiles. */
+const TILE_HEIGHT = 16;
 
 /**
- * A tile's record: byte offsets of its patch in the planes and of its results in a channel, and how many rows and
- * columns exist.
+ * A tile's record: byte offsets of its patch in the planes and of its results in a channel, how many rows and columns
+ * exist, whether it is safe, and where its patch begins: the image, and a row and a column of the source.
  */
-export const recordBytes: usize = 16;
+export const recordBytes: usize = 32;
+export const PATCH: usize = 0;
+export const RESULT: usize = 4;
+export const TILE_ROW_COUNT: usize = 8;
+export const TILE_COLUMN_COUNT: usize = 12;
+export const SAFETY: usize = 16;
+export const IMAGE: usize = 20;
+export const ROW: usize = 24;
+export const COLUMN: usize = 28;
+
+/** Results of a tile. */
+export const tileResults: i32 = 8;
 
 /** Bytes of the lines through which a patch, or a tile of results, is transformed. */
-export const patchLinesBytes: usize = 640;
+export const patchLinesBytes: usize = 384;
 
 /** Tiles of a full unit, rounded up to a multiple of 16. */
 export function unitTiles(plan: usize): i32 {
@@ -59,7 +73,7 @@ export function rowBytes(plan: usize): usize {
 }
 
 export function planeLength(plan: usize): i32 {
-  return (4 * word(plan, SLICE_ROWS) + 2) * word(plan, ROW_LENGTH);
+  return (word(plan, TILE_HEIGHT) * word(plan, SLICE_ROWS) + 2) * word(plan, ROW_LENGTH);
 }
 
 /** The first image of a unit, how many it has, and its rows of tiles in each. */
@@ -93,16 +107,20 @@ export function placeTiles(plan: usize, unit: i32, records: usize): i32 {
   const lastRow = firstRow + tileRowsOf(plan, unit);
   const resultRows = word(plan, RESULT_ROWS);
   const resultColumns = word(plan, RESULT_COLUMNS);
+  const step = rowBytes(plan);
   let at = records;
   for (let image = 0; image < images; image++) {
     const result = bytes((first + image) * word(plan, IMAGE_RESULTS), resultRows * resultColumns);
     for (let y = firstRow; y < lastRow; y++) {
-      const patch = bytes(image, planeLength(plan)) + <usize>(4 * (y - firstRow)) * rowBytes(plan);
+      const patch = bytes(image, planeLength(plan)) + <usize>(2 * (y - firstRow)) * step;
       for (let x = 0; x < tileColumns; x++) {
-        store<i32>(at, <i32>(patch + bytes(4 * x)));
-        store<i32>(at, <i32>(result + bytes(4 * y, resultColumns) + bytes(4 * x)), 4);
-        store<i32>(at, min(4, resultRows - 4 * y), 8);
-        store<i32>(at, min(4, resultColumns - 4 * x), 12);
+        store<i32>(at, <i32>(patch + bytes(4 * x)), PATCH);
+        store<i32>(at, <i32>(result + bytes(2 * y, resultColumns) + bytes(4 * x)), RESULT);
+        store<i32>(at, min(2, resultRows - 2 * y), TILE_ROW_COUNT);
+        store<i32>(at, min(4, resultColumns - 4 * x), TILE_COLUMN_COUNT);
+        store<i32>(at, first + image, IMAGE);
+        store<i32>(at, 2 * y - word(plan, PADDING_ROWS), ROW);
+        store<i32>(at, 4 * x - word(plan, PADDING_COLUMNS), COLUMN);
         at += recordBytes;
       }
     }
@@ -115,29 +133,107 @@ export function placeTiles(plan: usize, unit: i32, records: usize): i32 {
   return count;
 }
 
-/** Copies the part of a source channel that a unit's patches cover; left and right margins are zero already. */
-export function fillPadded(plan: usize, unit: i32, source: usize, channel: i32, planes: usize): void {
+/** Notes which tiles are unsafe by the magnitudes of what they read, and whether any is. */
+export function judgeTiles(plan: usize, first: usize, last: usize, magnitudes: usize): bool {
+  let isAny = false;
+  for (let tile = first; tile < last; tile += recordBytes) {
+    const patch = magnitudes + load<u32>(tile, PATCH);
+    const rows = load<i32>(tile, TILE_ROW_COUNT);
+    const isUnsafe = isUnsafeTile(patch, rowBytes(plan), rows, load<i32>(tile, TILE_COLUMN_COUNT));
+    store<i32>(tile, isUnsafe ? UNSAFE : SAFE, SAFETY);
+    isAny = isAny || isUnsafe;
+  }
+  return isAny;
+}
+
+/** The same for the weight's gradient, by the magnitudes of what tiles read of x and of dy. */
+export function judgeTilesForWeight(
+  plan: usize,
+  first: usize,
+  last: usize,
+  magnitudes: usize,
+  ofCotangents: usize,
+): bool {
+  const mayMiss = max(word(plan, PADDING_ROWS), word(plan, PADDING_COLUMNS)) <= 1;
+  let isAny = false;
+  for (let tile = first; tile < last; tile += recordBytes) {
+    const patch = load<u32>(tile, PATCH);
+    const isUnsafe = isUnsafeForWeight(
+      magnitudes + patch,
+      ofCotangents + patch,
+      rowBytes(plan),
+      load<i32>(tile, ROW),
+      load<i32>(tile, TILE_ROW_COUNT),
+      word(plan, ROWS),
+      load<i32>(tile, COLUMN),
+      load<i32>(tile, TILE_COLUMN_COUNT),
+      word(plan, COLUMNS),
+      mayMiss,
+    );
+    store<i32>(tile, isUnsafe ? UNSAFE : SAFE, SAFETY);
+    isAny = isAny || isUnsafe;
+  }
+  return isAny;
+}
+
+/**
+ * Copies the part of a source channel that a unit's patches cover; left and right margins are zero already. Raises
+ * `magnitudes`, which are laid out in the same way, to those of the channel; NaN stays.
+ */
+export function fillPadded(
+  plan: usize,
+  unit: i32,
+  source: usize,
+  channel: i32,
+  planes: usize,
+  magnitudes: usize,
+): void {
   const rows = word(plan, ROWS);
   const columns = word(plan, COLUMNS);
   const first = firstImage(plan, unit);
   const images = imagesOf(plan, unit);
   const step = rowBytes(plan);
-  const planeRows = 4 * word(plan, SLICE_ROWS) + 2;
-  const firstRow = 4 * firstTileRow(plan, unit) - word(plan, PADDING_ROWS);
+  const height = word(plan, TILE_HEIGHT);
+  const planeRows = height * word(plan, SLICE_ROWS) + 2;
+  const firstRow = height * firstTileRow(plan, unit) - word(plan, PADDING_ROWS);
   let to = planes + bytes(word(plan, PADDING_COLUMNS));
+  const toMagnitudes = magnitudes - planes;
   for (let image = 0; image < images; image++) {
     const from = source + bytes((first + image) * word(plan, IMAGE_CHANNELS) + channel, rows * columns);
     for (let row = firstRow; row < firstRow + planeRows; row++) {
-      if (row >= 0 && row < rows) copyRow(from + bytes(row, columns), to, columns);
+      if (row >= 0 && row < rows) copyAndRaise(from + bytes(row, columns), to, to + toMagnitudes, columns);
       else clearRow(to, columns);
       to += step;
     }
   }
 }
 
+/** to[i] = from[i]; magnitudes[i] = max(magnitudes[i], |from[i]|). The last vector overlaps the one before it. */
+// @inline
+function copyAndRaise(from: usize, to: usize, magnitudes: usize, length: i32): void {
+  if (length < 4) {
+    for (let i: usize = 0; i < bytes(length); i += 4) {
+      const value = load<f32>(from + i);
+      store<f32>(to + i, value);
+      store<f32>(magnitudes + i, max<f32>(load<f32>(magnitudes + i), abs<f32>(value)));
+    }
+    return;
+  }
+  const end = bytes(length - 4);
+  for (let i: usize = 0; i < end; i += 16) copyAndRaiseFour(from + i, to + i, magnitudes + i);
+  copyAndRaiseFour(from + end, to + end, magnitudes + end);
+}
+
+// @inline
+function copyAndRaiseFour(from: usize, to: usize, magnitudes: usize): void {
+  const values = v128.load(from);
+  v128.store(to, values);
+  v128.store(magnitudes, f32x4.max(v128.load(magnitudes), f32x4.abs(values)));
+}
+
 /**
- * The 36 values Bᵀ d B of four patches, a vector of one lane per patch each, to `to` and `step` bytes on. `tile` points
- * to the first patch's record; scratch: 36 vectors.
+ * The 24 values Bᵀ d B of four patches, a vector of one lane per patch each, to `to` and `step` bytes on. `tile` points
+ * to the first patch's record; scratch: 24 vectors.
  */
 export function spreadPatches(
   planes: usize,
@@ -148,11 +244,11 @@ export function spreadPatches(
   step: usize,
   scratch: usize,
 ): void {
-  let p0 = planes + load<u32>(tile);
-  let p1 = planes + load<u32>(tile, 16);
-  let p2 = planes + load<u32>(tile, 32);
-  let p3 = planes + load<u32>(tile, 48);
-  for (let line = scratch; line < scratch + 576; line += 96) {
+  let p0 = planes + load<u32>(tile, PATCH);
+  let p1 = planes + load<u32>(tile + recordBytes, PATCH);
+  let p2 = planes + load<u32>(tile + 2 * recordBytes, PATCH);
+  let p3 = planes + load<u32>(tile + 3 * recordBytes, PATCH);
+  for (let line = scratch; line < scratch + 384; line += 96) {
     const r0 = v128.load(p0);
     const r1 = v128.load(p1);
     const r2 = v128.load(p2);
@@ -174,13 +270,13 @@ export function spreadPatches(
     p2 += rowStep;
     p3 += rowStep;
   }
-  inputLines(factors, 6, scratch, 96, 16, scratch, 96, 16);
-  inputLines(factors, 6, scratch, 16, 96, to, step, 6 * step);
+  inputPairs(6, scratch, 16, 96, scratch, 16, 96);
+  inputLines(factors, 4, scratch, 96, 16, to, 6 * step, step);
 }
 
 /**
- * The results Aᵀ m A + bias of four tiles, m as 36 vectors of a lane per tile, 64 bytes apart. `tile` points to the
- * first tile's record; `result` to the channel in the first image; scratch: 24 vectors.
+ * The results Aᵀ m A + bias of four tiles, m as 24 vectors of a lane per tile, 64 bytes apart. `tile` points to the
+ * first tile's record; `result` to the channel in the first image; scratch: 12 vectors.
  */
 export function storeTiles(
   plan: usize,
@@ -191,25 +287,27 @@ export function storeTiles(
   result: usize,
   scratch: usize,
 ): void {
-  outputLines(factors, 6, m, 64, 6 << 6, scratch, 16, 96);
-  outputLines(factors, 4, scratch, 96, 16, scratch, 64, 16);
-  for (let line = scratch; line < scratch + 256; line += 64) transposeFour(line, 16, line, 16);
+  outputPairs(6, m, 64, 6 << 6, scratch, 16, 96);
+  outputLines(factors, 2, scratch, 96, 16, scratch, 64, 16);
+  transposeFour(scratch, 16, scratch, 16);
+  transposeFour(scratch + 64, 16, scratch + 64, 16);
   const starts = f32x4.splat(bias);
   const rowStep = bytes(word(plan, RESULT_COLUMNS));
-  for (let t: usize = 0; t < 64; t += 16) {
-    let to = result + load<u32>(tile + t, 4);
-    const columns = load<i32>(tile + t, 12);
-    const end = scratch + t + ((<usize>load<i32>(tile + t, 8)) << 6);
-    for (let line = scratch + t; line < end; line += 64) {
+  for (let t: usize = 0; t < 4; t++) {
+    let to = result + load<u32>(tile, RESULT);
+    const columns = load<i32>(tile, TILE_COLUMN_COUNT);
+    const end = scratch + (t << 4) + ((<usize>load<i32>(tile, TILE_ROW_COUNT)) << 6);
+    for (let line = scratch + (t << 4); line < end; line += 64) {
       storeLanes(to, columns, f32x4.add(v128.load(line), starts));
       to += rowStep;
     }
+    tile += recordBytes;
   }
 }
 
 /**
- * The 36 values A dy Aᵀ of a tile of four channels, a vector of a lane per channel each, to `to` and `step` bytes on.
- * The channels' planes lie `planeStep` bytes apart; scratch: 40 vectors.
+ * The 24 values A dy Aᵀ of a tile of four channels, a vector of a lane per channel each, to `to` and `step` bytes on.
+ * The channels' planes lie `planeStep` bytes apart; scratch: 20 vectors.
  */
 export function spreadCotangents(
   planes: usize,
@@ -220,11 +318,9 @@ export function spreadCotangents(
   step: usize,
   scratch: usize,
 ): void {
-  const tile = scratch + 24 * 16;
-  for (let row: usize = 0; row < 4; row++) {
-    transposeFour(planes, planeStep, tile + (row << 6), 16);
-    planes += rowStep;
-  }
-  cotangentLines(factors, 4, tile, 64, 16, scratch, 96, 16);
-  cotangentLines(factors, 6, scratch, 16, 96, to, step, 6 * step);
+  const tile = scratch + 12 * 16;
+  transposeFour(planes, planeStep, tile, 16);
+  transposeFour(planes + rowStep, planeStep, tile + 64, 16);
+  cotangentLines(factors, 2, tile, 64, 16, scratch, 96, 16);
+  cotangentPairs(6, scratch, 16, 96, to, step, 6 * step);
 }

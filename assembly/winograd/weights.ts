@@ -1,33 +1,54 @@
-// The gradient of winograd/correlate.ts for the weight, the transpose of that map: each of the 36 values of transformed
-// dy (36; panels of 16 result channels; tiles) times those of the transformed patches (36; channels; tiles), summed
-// over tiles: in f32 within a unit, in f64 over units.
+// The gradient of winograd/correlate.ts for the weight, the transpose of that map: each of the 24 values of transformed
+// dy (24; panels of 16 result channels; tiles) times those of the transformed patches (24; channels; tiles), summed
+// over tiles: in f32 within a unit, in f64 over units. What tiles that the method would spoil add to each of the nine
+// taps (winograd/safety.ts) is summed plainly, in sums of its own.
 //
 // Units are cut into pieces by the shape alone; each piece has sums of its own, and `winogradMergeWeights` adds them in
 // order.
 
 import { addWide, firstOfPiece } from "../conv/pieces";
 import { bytes, clear, word } from "../conv/planes";
-import { tileStrided } from "../gemm/tiles";
-import { filterBytes, filterGradientLine, filterLineBytes, filterLinesBytes, writeFilterFactors } from "./filter";
-import { factorBytes, writeFactors } from "./lines";
+import { tileStridedStretches } from "../gemm/tiles";
+import { addTile, clearLanes, lanesBytes, lanesOf, mostLanes, nothing, offsetOf, resultOf } from "./direct";
+import {
+  filterBytes,
+  filterGradientLine,
+  filterGradientPair,
+  filterLineBytes,
+  filterLinesBytes,
+  writeFilterFactors,
+} from "./filter";
+import { a, b, factorBytes, writeFactors } from "./lines";
+import { UNSAFE } from "./safety";
 import {
   CHANNELS,
+  COLUMNS,
   fillPadded,
+  judgeTilesForWeight,
   patchLinesBytes,
   placeTiles,
   planesBytes,
+  RESULT_COLUMNS,
+  RESULT_ROWS,
   RESULTS,
+  ROWS,
   recordBytes,
   rowBytes,
+  SAFETY,
   spreadCotangents,
   spreadPatches,
+  tileResults,
   unitTiles,
 } from "./tiles";
 
-/** Bytes between the 36 values of all patches or cotangents, so that they do not fight for the same cache lines. */
+/** Bytes between the 24 values of all patches or cotangents, so that they do not fight for the same cache lines. */
 const stepPadding: usize = 64;
 /** Bytes of two rows of 16 values. */
 const tileBytes: usize = 128;
+/** Tiles that are summed in one go: few, since the errors of a sum grow with its length. */
+const summedAtOnce: i32 = 16;
+/** Sums for each pair of channels: those of transformed values, and plain ones of the nine taps. */
+const sumCount: i32 = 24 + 9;
 
 /** Bytes from one channel's tiles to the next channel's. */
 // @inline
@@ -36,8 +57,8 @@ function tileStep(tiles: i32): usize {
 }
 
 /**
- * Bytes from one of the 36 values of all sums to the next, for the same reason as in winograd/correlate.ts not a power
- * of two.
+ * Bytes from one of the sums of all pairs to the next, for the same reason as in winograd/correlate.ts not a power of
+ * two.
  */
 // @inline
 function sumStep(channels: i32, rounded: i32): usize {
@@ -45,9 +66,10 @@ function sumStep(channels: i32, rounded: i32): usize {
 }
 
 /**
- * partial (f64; piece, 36, channels, results rounded up to 4) = the sums of each piece. `plan` is the forward one,
+ * partial (f64; piece, 33, channels, results rounded up to 4) = the sums of each piece. `plan` is the forward one,
  * `cotangentPlan` that of dy as a source without padding. Units: pieces. Scratch: the factors, the lines of a patch, a
- * tile, the records of the tiles, four planes, and the transformed patches and cotangents of the tiles.
+ * tile, the records of the tiles, planes of both magnitudes and four more, what plain sums take, and the transformed
+ * patches and cotangents of the tiles.
  */
 export function winogradWeightGradient(
   plan: usize,
@@ -75,37 +97,58 @@ export function winogradWeightGradient(
   const lines = factors + factorBytes;
   const tile = lines + patchLinesBytes;
   const records = tile + tileBytes;
-  const planes = records + <usize>tiles * recordBytes;
   const planeStep = planesBytes(plan);
-  const patches = planes + 4 * planeStep;
-  const cotangents = patches + 36 * patchStep;
-  writeFactors(factors);
+  const magnitudes = records + <usize>tiles * recordBytes;
+  const ofCotangents = magnitudes + planeStep;
+  const planes = ofCotangents + planeStep;
+  const list = planes + 4 * planeStep;
+  const directly = list + lanesBytes;
+  const patches = directly + laneSumsScratch(channels, panels);
+  const cotangents = patches + 24 * patchStep;
+  writeFactors(factors, a, b);
+  clearLanes(list);
   for (let piece = begin; piece < end; piece++) {
-    const sums = partial + <usize>piece * 36 * sumBytes;
-    clear(sums, 36 * sumBytes);
+    const sums = partial + <usize>(piece * sumCount) * sumBytes;
+    clear(sums, <usize>sumCount * sumBytes);
     const last = firstOfPiece(piece + 1, planUnits, pieces);
     for (let unit = firstOfPiece(piece, planUnits, pieces); unit < last; unit++) {
       const count = placeTiles(plan, unit, records);
-      clear(planes, 4 * planeStep);
+      clear(magnitudes, 6 * planeStep);
       for (let channel = 0; channel < channels; channel++) {
-        fillPadded(plan, unit, x, channel, planes);
+        fillPadded(plan, unit, x, channel, planes, magnitudes);
         for (let t = 0; t < count; t += 4) {
           const to = patches + <usize>channel * channelStep + bytes(t);
-          spreadPatches(planes, rowBytes(plan), records + ((<usize>t) << 4), factors, to, patchStep, lines);
+          spreadPatches(planes, rowBytes(plan), records + <usize>t * recordBytes, factors, to, patchStep, lines);
         }
       }
       clear(planes, 4 * planeStep);
       for (let r = 0; r < results; r += 4) {
         for (let k = 0; k < min(4, results - r); k++) {
-          fillPadded(cotangentPlan, unit, dy, r + k, planes + <usize>k * planeStep);
+          fillPadded(cotangentPlan, unit, dy, r + k, planes + <usize>k * planeStep, ofCotangents);
         }
         const to = cotangents + <usize>(r >> 4) * panelBytes + bytes(r & 15);
         for (let t = 0; t < count; t++) {
-          const patch = planes + load<u32>(records + ((<usize>t) << 4));
+          const patch = planes + load<u32>(records + <usize>t * recordBytes);
           spreadCotangents(patch, planeStep, rowBytes(plan), factors, to + ((<usize>t) << 6), cotangentStep, lines);
         }
       }
-      for (let i: usize = 0; i < 36; i++) {
+      const lastRecord = records + <usize>count * recordBytes;
+      if (judgeTilesForWeight(plan, records, lastRecord, magnitudes, ofCotangents)) {
+        const plainSums = sums + 24 * sumBytes;
+        for (let t = 0; t < count; t++) {
+          const record = records + <usize>t * recordBytes;
+          if (load<i32>(record, SAFETY) == UNSAFE) {
+            forget(patches + bytes(t), patchStep, channels, channelStep);
+            for (let panel = 0; panel < panels; panel++) {
+              forget(cotangents + <usize>panel * panelBytes + ((<usize>t) << 6), cotangentStep, 16, 4);
+            }
+            addTile(plan, record, list);
+          }
+          if (lanesOf(list) <= mostLanes - tileResults && t + 1 < count) continue;
+          addLanes(plan, list, dy, x, plainSums, sumBytes, tile, directly);
+        }
+      }
+      for (let i: usize = 0; i < 24; i++) {
         addProducts(
           patches + i * patchStep,
           channelStep,
@@ -122,14 +165,73 @@ export function winogradWeightGradient(
   }
 }
 
+/** Clears `count` transformed values of a tile, `next` bytes apart, in each of the 24 places, `step` bytes apart. */
+function forget(values: usize, step: usize, count: i32, next: usize): void {
+  for (let i = 0; i < 24; i++) {
+    for (let k = 0; k < count; k++) store<f32>(values + <usize>k * next, 0);
+    values += step;
+  }
+}
+
 /** Bytes of scratch of {@link winogradWeightGradient}. */
 export function winogradWeightGradientScratch(plan: usize): f64 {
   const tiles = unitTiles(plan);
+  const channels = word(plan, CHANNELS);
   const panels = (word(plan, RESULTS) + 15) >> 4;
-  const patchBytes = <f64>word(plan, CHANNELS) * <f64>tileStep(tiles) + <f64>stepPadding;
+  const patchBytes = <f64>channels * <f64>tileStep(tiles) + <f64>stepPadding;
   const cotangentBytes = 64 * <f64>panels * <f64>tiles + <f64>stepPadding;
-  const fixed = factorBytes + patchLinesBytes + tileBytes;
-  return <f64>fixed + <f64>recordBytes * <f64>tiles + 4 * <f64>planesBytes(plan) + 36 * (patchBytes + cotangentBytes);
+  const planes = 6 * <f64>planesBytes(plan);
+  const fixed = factorBytes + patchLinesBytes + tileBytes + <usize>tiles * recordBytes + lanesBytes;
+  return <f64>(fixed + laneSumsScratch(channels, panels)) + planes + 24 * (patchBytes + cotangentBytes);
+}
+
+/** Bytes of scratch of {@link addLanes}: what up to 16 lanes read of x and of dy. */
+// @inline
+function laneSumsScratch(channels: i32, panels: i32): usize {
+  return bytes(channels + 16 * panels, mostLanes);
+}
+
+/**
+ * Adds a list's lanes to the plain sums of each tap, and empties it. Lanes that read padding are left out, since it
+ * times NaN or ∞ is NaN.
+ */
+function addLanes(
+  plan: usize,
+  list: usize,
+  dy: usize,
+  x: usize,
+  sums: usize,
+  sumBytes: usize,
+  tile: usize,
+  scratch: usize,
+): void {
+  const lanes = lanesOf(list);
+  if (lanes == 0) return;
+  clearLanes(list);
+  const channels = word(plan, CHANNELS);
+  const results = word(plan, RESULTS);
+  const channelBytes = bytes(word(plan, ROWS), word(plan, COLUMNS));
+  const resultBytes = bytes(word(plan, RESULT_ROWS), word(plan, RESULT_COLUMNS));
+  const values = scratch;
+  const panel = values + bytes(channels, mostLanes);
+  for (let tap = 0; tap < 9; tap++) {
+    let count = 0;
+    for (let lane = 0; lane < lanes; lane++) {
+      const offset = offsetOf(list, tap, lane);
+      if (offset == nothing) continue;
+      for (let channel = 0; channel < channels; channel++) {
+        const value = load<f32>(x + <usize>channel * channelBytes + <usize>offset);
+        store<f32>(values + ((<usize>channel) << 6) + bytes(count), value);
+      }
+      for (let r = 0; r < results; r++) {
+        const value = load<f32>(dy + <usize>r * resultBytes + resultOf(list, lane));
+        store<f32>(panel + ((<usize>((r >> 4) * mostLanes + count)) << 6) + bytes(r & 15), value);
+      }
+      count++;
+    }
+    const rounded = (results + 3) & ~3;
+    addProducts(values, 64, channels, panel, 64 * <usize>mostLanes, count, rounded, sums + <usize>tap * sumBytes, tile);
+  }
 }
 
 /** sums[channel][result] += Σ over `count` tiles, sixteen results and two channels at a time. */
@@ -144,6 +246,7 @@ function addProducts(
   sums: usize,
   tile: usize,
 ): void {
+  if (count == 0) return;
   const rowBytes = (<usize>rounded) << 3;
   for (let first = 0; first < rounded; first += 16) {
     const width = min(16, rounded - first);
@@ -152,7 +255,7 @@ function addProducts(
       const a0 = patches + <usize>channel * channelStep;
       const isPair = channel + 1 < channels;
       const a1 = isPair ? a0 + channelStep : a0;
-      tileStrided(a0, a1, panel, 64, count, 0, 0, tile, tile + 64);
+      tileStridedStretches(a0, a1, panel, count, summedAtOnce, false, tile, tile + 64);
       addWide(tile, to, width);
       if (isPair) addWide(tile + 64, to + rowBytes, width);
       to += rowBytes << 1;
@@ -161,7 +264,10 @@ function addProducts(
   }
 }
 
-/** dweight (result, channel, 3, 3) = Gᵀ s G, s the sums of `partial` over the pieces in order. Units: channels. */
+/**
+ * dweight (result, channel, 3, 3) = Gᵀ s G and the plain sums, s and these being those of `partial` over the pieces in
+ * order. Units: channels.
+ */
 export function winogradMergeWeights(
   partial: usize,
   dweight: usize,
@@ -180,28 +286,36 @@ export function winogradMergeWeights(
   for (let channel = begin; channel < end; channel++) {
     for (let r = 0; r < results; r += 2) {
       let from = partial + ((<usize>(channel * rounded + r)) << 3);
-      for (let i: usize = 0; i < 6; i++) {
+      for (let i: usize = 0; i < 4; i++) {
         for (let j: usize = 0; j < 96; j += 16) {
-          let sum = v128.load(from);
-          for (let piece = 1; piece < pieces; piece++)
-            sum = f64x2.add(sum, v128.load(from + <usize>(36 * piece) * step));
-          v128.store(line + j, sum);
+          v128.store(line + j, sumOfPieces(from, pieces, step));
           from += step;
         }
         filterGradientLine(scratch, line, 16, lines + i * 48, 16);
       }
       const first = dweight + bytes(r * channels + channel, 9);
       for (let column: usize = 0; column < 3; column++) {
-        filterGradientLine(scratch, lines + (column << 4), 48, line, 16);
+        filterGradientPair(lines + (column << 4), 48, line, 16);
         for (let row: usize = 0; row < 3; row++) {
-          const values = v128.load(line + (row << 4));
-          const to = first + ((3 * row + column) << 2);
+          const tap = 3 * row + column;
+          const values = f64x2.add(v128.load(line + (row << 4)), sumOfPieces(from + tap * step, pieces, step));
+          const to = first + (tap << 2);
           store<f32>(to, <f32>f64x2.extract_lane(values, 0));
           if (r + 1 < results) store<f32>(to + bytes(channels, 9), <f32>f64x2.extract_lane(values, 1));
         }
       }
     }
   }
+}
+
+/** Two of the sums of all pieces, in order. */
+// @inline
+function sumOfPieces(first: usize, pieces: i32, step: usize): v128 {
+  let sum = v128.load(first);
+  for (let piece = 1; piece < pieces; piece++) {
+    sum = f64x2.add(sum, v128.load(first + <usize>(sumCount * piece) * step));
+  }
+  return sum;
 }
 
 /** Bytes of scratch of {@link winogradMergeWeights}. */

@@ -60,7 +60,9 @@ export interface Memory<Block> {
 /**
  * Functions of one value, each with a parameter p that most ignore.
  * `leakyRelu`: x or p·x; `elu`: x or p·(eˣ − 1); `gelu`: x·Φ(x) with the exact error function; `silu`: x·sigmoid(x);
- * `softplus`: ln(1 + eˣ); `hardSwish`: x·min(max(x + 3, 0), 6)/6.
+ * `softplus`: ln(1 + eˣ); `hardSwish`: x·min(max(x + 3, 0), 6)/6; `mish`: x·tanh(ln(1 + eˣ)). `sign`: 1, −1, or x
+ * itself where it is 0, −0 or NaN; `round`: to the nearest whole number, the even one of two. sin and cos take any
+ * finite x, and are NaN at ±∞.
  */
 export type UnaryOp =
   | "neg"
@@ -75,19 +77,32 @@ export type UnaryOp =
   | "softplus"
   | "hardSwish"
   | "sigmoid"
-  | "tanh";
+  | "tanh"
+  | "abs"
+  | "sign"
+  | "floor"
+  | "ceil"
+  | "round"
+  | "sin"
+  | "cos"
+  | "erf"
+  | "log1p"
+  | "expm1"
+  | "mish";
 
 /**
  * Derivatives of the functions of {@link UnaryOp}, and what each is given as `saved`.
- * y (the output): exp, sqrt, relu, sigmoid, tanh. x (the input): log, leakyRelu, elu, gelu, silu, softplus, hardSwish.
- * The slope at 0 is 0 for relu and p for leakyRelu and elu; that of hardSwish is 0 at −3 and 1 at 3.
+ * y (the output): exp, sqrt, relu, sigmoid, tanh. x (the input): all others.
+ * The slope at 0 is 0 for relu and abs, and p for leakyRelu and elu; that of hardSwish is 0 at −3 and 1 at 3.
  */
-export type UnaryGradientOp = Exclude<UnaryOp, "neg">;
+export type UnaryGradientOp = Exclude<UnaryOp, "neg" | "sign" | "floor" | "ceil" | "round">;
 
 /**
  * Functions of two values. `powBase`: b·a^(b−1), `powExponent`: a^b·ln a (0 where a is 0): the two slopes of `pow`.
  * `pass`: a where b is not 0, else 0, even of a NaN. `logisticLoss`: max(a, 0) − a·b + ln(1 + e^−|a|), the
- * cross-entropy of logit a with target b; `logisticSlope`: sigmoid(a) − b.
+ * cross-entropy of logit a with target b; `logisticSlope`: sigmoid(a) − b. `minimum`, `maximum`: NaN if either is, and
+ * −0 lies below 0. `equal`, `notEqual`, `less`, `lessEqual`: 1 where it holds, else 0. `either`: a, or b where a is 0
+ * (not −0); one of them is 0.
  */
 export type BinaryOp =
   | "add"
@@ -99,7 +114,14 @@ export type BinaryOp =
   | "powExponent"
   | "logisticLoss"
   | "logisticSlope"
-  | "pass";
+  | "pass"
+  | "minimum"
+  | "maximum"
+  | "equal"
+  | "notEqual"
+  | "less"
+  | "lessEqual"
+  | "either";
 
 /** A walk of up to five nested loops over two inputs and an output; strides in elements, 0 where an input repeats. */
 export interface BinaryView {
@@ -150,6 +172,8 @@ export interface Reductions<Block> {
   max(x: Block, y: Block, outer: number, count: number, inner: number): void;
   /** dx[o, k, i] = dy[o, i] at the first k where x is the maximum (or NaN), else 0. */
   maxGradient(dy: Block, x: Block, dx: Block, outer: number, count: number, inner: number): void;
+  /** y[o, k, i] = Σⱼ x[o, j, i] over j ≤ k, or over j ≥ k if it is reversed. */
+  cumSum(x: Block, y: Block, outer: number, count: number, inner: number, isReversed: boolean): void;
   /** y[o, k, i] = e^x / Σₖ e^x, shifted by the maximum. */
   softmax(x: Block, y: Block, outer: number, count: number, inner: number): void;
   /** dx = y·(dy − Σₖ dy·y) */

@@ -1,4 +1,5 @@
 import { Dropout } from "../nn/dropout.js";
+import { Identity } from "../nn/identity.js";
 import type { ChannelMap } from "../nn/layer-traits.js";
 import type { AnyModule } from "../nn/module.js";
 import { SizeRef } from "./argument.js";
@@ -22,6 +23,12 @@ const whole = (): Passed => "whole";
 /** The ops with f(s·x + t) = s·f(x) + t for each channel; those that are not here, such as relu, add and concat, pass nothing. */
 const passingOps: Readonly<Record<string, (passage: Passage) => Passed>> = {
   detach: whole,
+  // Weights of a mean add up to 1.
+  upsample: whole,
+  pad: ({ settings: [widths, options], input }) => {
+    const isInner = input !== null && (widths as readonly unknown[]).length <= input.length - 2;
+    return isInner && !isConstantPad(options) ? "whole" : null;
+  },
   avgPool2d: whole,
   globalAvgPool2d: whole,
   maxPool2d: ({ map }) => (map.scale.every((value) => value >= 0) ? "whole" : null),
@@ -33,6 +40,12 @@ const passingOps: Readonly<Record<string, (passage: Passage) => Passed>> = {
   flatten: ({ settings: [start], ...passage }) => (start === 1 ? "flattened" : reshaped(passage)),
   reshape: reshaped,
 };
+
+/** Whether a pad adds a number, which a map would change; others repeat values. */
+function isConstantPad(options: unknown): boolean {
+  const { mode = "constant" } = (options ?? {}) as { readonly mode?: string };
+  return mode === "constant";
+}
 
 /** Samples must stay apart; channels stay in axis 1, or are found again by their number in (N, features). */
 function reshaped({ input, output }: Pick<Passage, "input" | "output">): Passed {
@@ -55,6 +68,7 @@ export function passOp(name: string, passage: Passage): Passed {
 /** How a map passes a layer, by the op that it is. */
 export function passLayer(layer: AnyModule, shapes: Omit<Passage, "settings">): Passed {
   if (layer.hooked) return null;
+  if (layer.is(Identity)) return "whole";
   if (layer.is(Dropout)) return layer.training && layer.p > 0 ? null : "whole";
   const [name, ...settings] = layer.asOp() ?? [""];
   return passOp(name, { ...shapes, settings });

@@ -1,4 +1,19 @@
-import { elu, gelu, hardSwish, leakyRelu, relu, relu6, sigmoid, silu, softplus, tanh } from "../ops/activations.js";
+import {
+  elu,
+  gelu,
+  glu,
+  hardSigmoid,
+  hardSwish,
+  hardTanh,
+  leakyRelu,
+  mish,
+  relu,
+  relu6,
+  sigmoid,
+  silu,
+  softplus,
+  tanh,
+} from "../ops/activations.js";
 import { softmax } from "../ops/softmax.js";
 import type { Tensor } from "../tensor.js";
 import { elementwise, type LayerTraits, same } from "./layer-traits.js";
@@ -115,6 +130,107 @@ export class HardSwish extends Module {
 
   protected override traits(): LayerTraits {
     return elementwise("hardSwish");
+  }
+}
+
+/** x·tanh(ln(1 + eˣ)) as a layer; see {@link mish}. @example new Mish().forward(zeros([2, 3])).shape; // [2, 3] */
+export class Mish extends Module {
+  /** Applies the layer. @param x - any shape */
+  override forward(x: Tensor): Tensor {
+    return mish(x);
+  }
+
+  protected override traits(): LayerTraits {
+    return elementwise("mish");
+  }
+}
+
+/**
+ * min(max(x + 3, 0), 6)/6 as a layer; see {@link hardSigmoid}.
+ *
+ * @example
+ * ```ts
+ * new HardSigmoid().forward(zeros([1])).item(); // 0.5
+ * ```
+ */
+export class HardSigmoid extends Module {
+  /** Applies the layer. @param x - any shape */
+  override forward(x: Tensor): Tensor {
+    return hardSigmoid(x);
+  }
+
+  protected override traits(): LayerTraits {
+    return elementwise("hardSigmoid");
+  }
+}
+
+/**
+ * min(max(x, low), high) as a layer; see {@link hardTanh}.
+ *
+ * @example
+ * ```ts
+ * new HardTanh().forward(tensor([9])).item(); // 1
+ * ```
+ */
+export class HardTanh extends Module {
+  /** The least value. */
+  readonly low: number;
+  /** The largest value. */
+  readonly high: number;
+
+  /** @param low - −1 by default @param high - 1 by default, above `low` */
+  constructor(low = -1, high = 1) {
+    super();
+    this.low = low;
+    this.high = high;
+  }
+
+  /**
+   * Applies the layer.
+   *
+   * @param x - any shape
+   * @throws ArgumentError if the limits are not finite, or not in this order
+   */
+  override forward(x: Tensor): Tensor {
+    return hardTanh(x, this.low, this.high);
+  }
+
+  protected override traits(): LayerTraits {
+    return elementwise("hardTanh", this.low, this.high);
+  }
+}
+
+/**
+ * a·sigmoid(b) of the halves of an axis as a layer; see {@link glu}.
+ *
+ * @example
+ * ```ts
+ * new GLU().forward(zeros([2, 6])).shape; // [2, 3]
+ * ```
+ */
+export class GLU extends Module {
+  /** The axis that is halved. */
+  readonly axis: number;
+
+  /** @param axis - −1 by default */
+  constructor(axis = -1) {
+    super();
+    this.axis = axis;
+  }
+
+  /** Applies the layer. @param x - of an even size along the axis @throws ShapeError if that is odd */
+  override forward(x: Tensor): Tensor {
+    return glu(x, this.axis);
+  }
+
+  protected override traits(): LayerTraits {
+    return {
+      constructorArguments: [this.axis],
+      keepsNothing: true,
+      op: ["glu", this.axis],
+      channels: (channels) => (this.axis === 1 && channels !== null ? channels / 2 : null),
+      rank: same,
+    };
   }
 }
 

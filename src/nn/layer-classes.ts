@@ -5,6 +5,7 @@ import { Conv2d } from "./conv2d.js";
 import { Dropout } from "./dropout.js";
 import { Embedding } from "./embedding.js";
 import { Flatten } from "./flatten.js";
+import { Identity } from "./identity.js";
 import { Linear } from "./linear.js";
 import type { AnyModule, Module } from "./module.js";
 import { BatchNorm } from "./norms/batch-norm.js";
@@ -14,12 +15,14 @@ import { GroupNorm } from "./norms/group-norm.js";
 import { InstanceNorm } from "./norms/instance-norm.js";
 import { LayerNorm } from "./norms/layer-norm.js";
 import { RmsNorm } from "./norms/rms-norm.js";
+import { Pad } from "./pad.js";
 import { AvgPool2d, GlobalAvgPool2d, MaxPool2d } from "./pooling.js";
 import { SpectralNorm } from "./reparametrized/spectral-norm.js";
 import { WeightNorm } from "./reparametrized/weight-norm.js";
 import { WeightStandardization } from "./reparametrized/weight-standardization.js";
 import { Residual } from "./residual.js";
 import { Sequential } from "./sequential.js";
+import { PixelShuffle, Upsample } from "./upsampling.js";
 
 /** The library's layers by the names that files have for them. Everything else about a layer stands in its own file. */
 export const layerClasses: Readonly<Record<string, new (...given: never[]) => Module>> = {
@@ -43,6 +46,10 @@ export const layerClasses: Readonly<Record<string, new (...given: never[]) => Mo
   GlobalAvgPool2d,
   Dropout,
   Flatten,
+  Identity,
+  Pad,
+  Upsample,
+  PixelShuffle,
   ...activations,
   Sequential,
   Residual,

@@ -1,7 +1,10 @@
-import { ArgumentError } from "../errors.js";
-import type { Tensor } from "../tensor.js";
+import { ArgumentError, ShapeError } from "../errors.js";
+import { formatShape, resolveAxis } from "../shape.js";
+import { checkTensor, type Tensor } from "../tensor.js";
 import { defineComposite, defineOp } from "../tracing.js";
-import { add } from "./binary.js";
+import { add, div, mul } from "./binary.js";
+import { limitedInside } from "./choice.js";
+import { slice } from "./slice.js";
 import { neg, unary } from "./unary.js";
 
 /** max(x, 0); slope 0 at 0. @param x - any shape @example relu(tensor([-1, 2])).dataSync(); // Float32Array [0, 2] */
@@ -55,6 +58,85 @@ export const softplus = defineOp("softplus", (x: Tensor): Tensor => {
  */
 export const hardSwish = defineOp("hardSwish", (x: Tensor): Tensor => {
   return unary("hardSwish", x, "input");
+});
+
+/**
+ * x·tanh(ln(1 + eˣ)) (Misra 2019, arXiv:1908.08681).
+ *
+ * @param x - any shape
+ * @example
+ * ```ts
+ * mish(tensor([0, 40])).dataSync(); // Float32Array [0, 40]
+ * ```
+ */
+export const mish = defineOp("mish", (x: Tensor): Tensor => {
+  return unary("mish", x, "input");
+});
+
+/**
+ * min(max(x + 3, 0), 6)/6, a cheap {@link sigmoid} (Howard et al. 2019, arXiv:1905.02244), as in PyTorch; slope 0 at −3
+ * and at 3. Keras 2 and TF.js have another slope.
+ *
+ * @param x - any shape
+ * @example
+ * ```ts
+ * hardSigmoid(tensor([-4, 0, 4])).dataSync(); // Float32Array [0, 0.5, 1]
+ * ```
+ */
+export const hardSigmoid = defineComposite("hardSigmoid", (x: Tensor): Tensor => {
+  return div(limitedInside("hardSigmoid(x)", add(x, 3), 0, 6), 6);
+});
+
+/**
+ * min(max(x, low), high), a cheap {@link tanh}; slope 0 at both limits, where `clamp` has slope 1.
+ *
+ * @param x - any shape
+ * @param low - −1 by default
+ * @param high - 1 by default, above `low`
+ * @throws ArgumentError if the limits are not finite, or not in this order
+ * @example
+ * ```ts
+ * hardTanh(tensor([-2, 0.5, 2])).dataSync(); // Float32Array [-1, 0.5, 1]
+ * ```
+ */
+export const hardTanh = defineComposite("hardTanh", (x: Tensor, low: number = -1, high: number = 1): Tensor => {
+  const where = "hardTanh(x, low, high)";
+  if (finite(where, low) >= finite(where, high)) {
+    throw new ArgumentError({
+      where,
+      expected: "low below high",
+      received: `${low} and ${high}`,
+      cure: "Swap them.",
+    });
+  }
+  return limitedInside(where, x, low, high);
+});
+
+/**
+ * a·sigmoid(b) of the two halves a and b of an axis, the gated linear unit (Dauphin et al. 2016, arXiv:1612.08083).
+ *
+ * @param x - of an even size along the axis
+ * @param axis - −1 by default
+ * @returns half as large along the axis
+ * @throws ShapeError if the axis has an odd size
+ * @example
+ * ```ts
+ * glu(tensor([3, 0])).dataSync(); // Float32Array [1.5]
+ * ```
+ */
+export const glu = defineComposite("glu", (x: Tensor, axis: number = -1): Tensor => {
+  checkTensor("glu(x, axis)", x);
+  const along = resolveAxis("glu(x, axis)", axis, x.rank);
+  const size = x.shape[along];
+  if (size % 2 !== 0) {
+    throw new ShapeError({
+      where: "glu(x, axis)",
+      expected: `an even size along axis ${along}`,
+      received: `${size} (shape ${formatShape(x.shape)})`,
+      cure: "Give the layer before it twice as many outputs as the gate shall have.",
+    });
+  }
+  return mul(slice(x, 0, size / 2, along), sigmoid(slice(x, size / 2, size, along)));
 });
 
 /** 1 / (1 + e⁻ˣ). @param x - any shape */

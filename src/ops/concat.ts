@@ -1,7 +1,7 @@
 import { record } from "../autograd.js";
 import { ArgumentError, ShapeError } from "../errors.js";
 import { formatShape, resolveAxis } from "../shape.js";
-import { commonBackend, empty, type Tensor } from "../tensor.js";
+import { checkTensor, commonBackend, empty, type Tensor } from "../tensor.js";
 import { defineOp } from "../tracing.js";
 import { move } from "./slice.js";
 
@@ -17,14 +17,16 @@ import { move } from "./slice.js";
  * ```
  */
 export const concat = defineOp("concat", (list: readonly Tensor[], axis: number = 0): Tensor => {
-  if (list.length === 0) {
+  const isList: boolean = Array.isArray(list);
+  if (!isList || list.length === 0) {
     throw new ArgumentError({
       where: "concat(list, axis)",
       expected: "at least one tensor",
-      received: "none",
+      received: isList ? "none" : String(list),
       cure: "Pass the tensors to join.",
     });
   }
+  for (const t of list) checkTensor("concat(list, axis)", t);
   const first = list[0];
   const along = resolveAxis("concat(list, axis)", axis, first.rank);
   for (const t of list) {

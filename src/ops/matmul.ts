@@ -2,7 +2,7 @@ import { record } from "../autograd.js";
 import { ShapeError } from "../errors.js";
 import { scope } from "../scope.js";
 import { broadcastShapes, broadcastStrides, collapse, formatShape, type Shape, sizeOf } from "../shape.js";
-import { commonBackend, empty, type Tensor } from "../tensor.js";
+import { checkTensor, commonBackend, empty, type Tensor } from "../tensor.js";
 import { defineOp } from "../tracing.js";
 import { reshape } from "./reshape.js";
 import { sumTo } from "./sum.js";
@@ -14,6 +14,8 @@ import { sumTo } from "./sum.js";
  * @throws ShapeError if a rank is below 2, the inner sizes differ, or the other axes do not broadcast
  */
 export const matmul = defineOp("matmul", (a: Tensor, b: Tensor): Tensor => {
+  checkTensor("matmul(a, b)", a);
+  checkTensor(`${a}.matmul(u)`, b);
   if (a.rank < 2 || b.rank < 2 || a.shape[a.rank - 1] !== b.shape[b.rank - 2]) {
     throw new ShapeError({
       where: `${a}.matmul(u)`,

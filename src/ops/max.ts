@@ -5,23 +5,36 @@ import { defineComposite } from "../tracing.js";
 import { checkHasValues } from "./empty-axes.js";
 import { reshape } from "./reshape.js";
 import type { ReduceOptions } from "./sum.js";
+import { neg } from "./unary.js";
+
+type Axes = number | readonly number[];
 
 /**
  * The largest value along some axes, or of all; NaN if there is one. The gradient goes to the first of equal ones.
  *
  * @throws ShapeError if there is none to choose from
  */
-export const max = defineComposite(
-  "max",
-  (x: Tensor, axis?: number | readonly number[], { keepDims = false }: ReduceOptions = {}): Tensor => {
-    const axes = resolveAxes(`${x}.max(axis)`, axis, x.rank);
-    checkHasValues(`${x}.max(axis)`, x.shape, axes, "Reduce an axis that has values.");
-    let y = x;
-    for (const k of [...axes].reverse()) y = maxAlong(y, k);
-    const kept = y.shape.filter((_, k) => keepDims || !axes.includes(k));
-    return reshape(y, kept);
-  },
-);
+export const max = defineComposite("max", (x: Tensor, axis?: Axes, options: ReduceOptions = {}): Tensor => {
+  return largest(`${x}.max(axis)`, x, axis, options);
+});
+
+/**
+ * The smallest value along some axes, or of all; NaN if there is one. The gradient goes to the first of equal ones.
+ *
+ * @throws ShapeError if there is none to choose from
+ */
+export const min = defineComposite("min", (x: Tensor, axis?: Axes, options: ReduceOptions = {}): Tensor => {
+  return neg(largest(`${x}.min(axis)`, neg(x), axis, options));
+});
+
+function largest(where: string, x: Tensor, axis: Axes | undefined, { keepDims = false }: ReduceOptions): Tensor {
+  const axes = resolveAxes(where, axis, x.rank);
+  checkHasValues(where, x.shape, axes, "Reduce an axis that has values.");
+  let y = x;
+  for (const k of [...axes].reverse()) y = maxAlong(y, k);
+  const kept = y.shape.filter((_, k) => keepDims || !axes.includes(k));
+  return reshape(y, kept);
+}
 
 /** The largest value along one axis, which stays with size 1. */
 function maxAlong(x: Tensor, axis: number): Tensor {

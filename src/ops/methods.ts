@@ -4,15 +4,24 @@
  */
 import type { Shape } from "../shape.js";
 import { Tensor } from "../tensor.js";
+import { argmax, argmin } from "./arg-max.js";
+import { squeeze, unsqueeze } from "./axes-of-one.js";
 import { add, div, mul, pow, sub } from "./binary.js";
+import { clamp } from "./choice.js";
+import { cumSum } from "./cum-sum.js";
+import { abs, square } from "./functions.js";
 import { matmul } from "./matmul.js";
-import { max } from "./max.js";
+import { max, min } from "./max.js";
 import { mean } from "./mean.js";
+import type { Operand } from "./operand.js";
+import { prod } from "./prod.js";
 import { flatten, reshape } from "./reshape.js";
+import { round } from "./rounding.js";
 import { slice } from "./slice.js";
 import { type ReduceOptions, sum } from "./sum.js";
-import { transpose } from "./transpose.js";
+import { permute, transpose } from "./transpose.js";
 import { exp, log, neg, sqrt } from "./unary.js";
+import { std, type VarianceOptions, variance } from "./variance.js";
 
 declare module "../tensor.js" {
   interface Tensor {
@@ -50,12 +59,60 @@ declare module "../tensor.js" {
     mean(axis?: number | readonly number[], options?: ReduceOptions): Tensor;
     /** The largest value along one axis, several, or of all; NaN if there is one. @throws ShapeError if an axis is empty */
     max(axis?: number | readonly number[], options?: ReduceOptions): Tensor;
+    /**
+     * The smallest value along one axis, several, or of all; NaN if there is one.
+     *
+     * @throws ShapeError if an axis is empty
+     */
+    min(axis?: number | readonly number[], options?: ReduceOptions): Tensor;
+    /** The product over one axis, several, or all; 1 over no values. */
+    prod(axis?: number | readonly number[], options?: ReduceOptions): Tensor;
+    /**
+     * The mean square distance from the mean over one axis, several, or all; divided by n, or by n − 1 if `unbiased`.
+     */
+    variance(axis?: number | readonly number[], options?: VarianceOptions): Tensor;
+    /** The root of the variance; where that is 0, no gradient passes. */
+    std(axis?: number | readonly number[], options?: VarianceOptions): Tensor;
+    /**
+     * The place of the largest value along an axis, or of all values. No gradient passes.
+     *
+     * @throws ShapeError if the axis is empty
+     */
+    argmax(axis?: number, options?: ReduceOptions): Tensor;
+    /**
+     * The place of the smallest value along an axis, or of all values. No gradient passes.
+     *
+     * @throws ShapeError if the axis is empty
+     */
+    argmin(axis?: number, options?: ReduceOptions): Tensor;
+    /** The sum of all values up to each one along an axis (−1 by default). Added in float64. */
+    cumSum(axis?: number): Tensor;
+    /** |this|; slope 0 at 0. */
+    abs(): Tensor;
+    /** this² */
+    square(): Tensor;
+    /** The nearest whole number, the even one of two. No gradient passes. */
+    round(): Tensor;
+    /** min(max(this, low), high), broadcast; null: no such limit. @throws ArgumentError if there is none */
+    clamp(low?: Operand | null, high?: Operand | null): Tensor;
+    /** The axes in another order, axis k of the result being `order[k]`. @throws ArgumentError if an axis is missing */
+    permute(order: readonly number[]): Tensor;
+    /**
+     * Without axes of size 1: those that are named, or all. Shares the memory.
+     *
+     * @throws ShapeError if a named one has another size
+     */
+    squeeze(axis?: number | readonly number[]): Tensor;
+    /** With a further axis of size 1 at a place. Shares the memory. */
+    unsqueeze(axis: number): Tensor;
   }
 }
 
 const methods = {
   ...{ add, sub, mul, div, pow, neg, exp, log, sqrt, matmul },
-  ...{ transpose, reshape, flatten, slice, sum, mean, max },
+  ...{ transpose, permute, reshape, flatten, squeeze, unsqueeze, slice },
+  ...{ sum, mean, max, min, prod, variance, std, argmax, argmin, cumSum },
+  ...{ abs, square, round, clamp },
 };
 
 for (const [name, op] of Object.entries(methods)) {

@@ -1,9 +1,10 @@
 import { record } from "../autograd.js";
 import { resolveAxis, sizeOf } from "../shape.js";
-import { empty, type Tensor } from "../tensor.js";
+import { checkTensor, empty, type Tensor } from "../tensor.js";
 import { defineOp } from "../tracing.js";
 
 function along(where: string, x: Tensor, axis: number): [outer: number, count: number, inner: number] {
+  checkTensor(where, x);
   const k = resolveAxis(where, axis, x.rank);
   return [sizeOf(x.shape.slice(0, k)), x.shape[k], sizeOf(x.shape.slice(k + 1))];
 }

@@ -1,7 +1,7 @@
 import { record } from "../autograd.js";
 import { ArgumentError } from "../errors.js";
 import { collapse, formatShape, stridesOf } from "../shape.js";
-import { empty, type Tensor } from "../tensor.js";
+import { checkTensor, empty, type Tensor } from "../tensor.js";
 import { defineOp } from "../tracing.js";
 
 /**
@@ -22,11 +22,31 @@ export const transpose = defineOp(
       });
     }
     const inverse = order.map((_, axis) => order.indexOf(axis));
-    return record("transpose", permute(x, order), [x], [], (dy) => [permute(dy, inverse)]);
+    return record("transpose", permuted(x, order), [x], [], (dy) => [permuted(dy, inverse)]);
   },
 );
 
-function permute(x: Tensor, order: readonly number[]): Tensor {
+/**
+ * The axes in another order, which has no default as that of {@link transpose} does: PyTorch's `permute`. Graphs hold
+ * it as a transpose.
+ *
+ * @param x - any shape
+ * @param order - every axis once: axis k of the result is axis `order[k]` of x
+ * @throws ArgumentError if an axis is missing
+ */
+export function permute(x: Tensor, order: readonly number[]): Tensor {
+  checkTensor("permute(x, order)", x);
+  if (Array.isArray(order)) return transpose(x, order);
+  throw new ArgumentError({
+    where: `${x}.permute(order)`,
+    expected: "an array of axes",
+    received: String(order),
+    cure: `List the axes 0 to ${x.rank - 1} in their new order.`,
+  });
+}
+
+/** A copy with the axes in another order, without graph. */
+export function permuted(x: Tensor, order: readonly number[]): Tensor {
   const shape = order.map((axis) => x.shape[axis]);
   const own = stridesOf(x.shape);
   const y = empty("transpose", x.backend, shape);

@@ -1,6 +1,6 @@
 import { record } from "../autograd.js";
 import type { UnaryGradientOp, UnaryOp } from "../backend/backend.js";
-import { empty, type Tensor } from "../tensor.js";
+import { checkTensor, empty, type Tensor } from "../tensor.js";
 import { defineOp } from "../tracing.js";
 
 /** Applies a function to each value; what its derivative is computed from (`UnaryGradientOp`) is kept for the gradient. */
@@ -13,7 +13,13 @@ export function unary(op: UnaryGradientOp, x: Tensor, saves: "input" | "output",
   });
 }
 
+/** Applies a function with steps, through which no gradient passes. */
+export function stepped(op: Exclude<UnaryOp, UnaryGradientOp>, x: Tensor): Tensor {
+  return apply(op, x, 0);
+}
+
 function apply(op: UnaryOp, x: Tensor, parameter: number): Tensor {
+  checkTensor(`${op}(x)`, x);
   const y = empty(op, x.backend, x.shape);
   x.backend.unary(op, x.block, y.block, x.size, parameter);
   return y;

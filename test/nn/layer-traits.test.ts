@@ -11,17 +11,24 @@ import {
   FilterResponseNorm,
   Flatten,
   GELU,
+  GLU,
   GlobalAvgPool2d,
   GroupNorm,
+  HardSigmoid,
   HardSwish,
+  HardTanh,
+  Identity,
   InstanceNorm,
   LayerNorm,
   type LayerTraits,
   LeakyReLU,
   Linear,
   MaxPool2d,
+  Mish,
   Module,
   memoryInUse,
+  Pad,
+  PixelShuffle,
   ReLU,
   ReLU6,
   Residual,
@@ -36,6 +43,7 @@ import {
   Tanh,
   type Tensor,
   tensor,
+  Upsample,
   WeightNorm,
   WeightStandardization,
 } from "evenkeel";
@@ -75,6 +83,24 @@ const layers: readonly [layer: () => Module, shape: number[]][] = [
   [() => new SiLU(), [2, 4]],
   [() => new Softplus(), [2, 4]],
   [() => new HardSwish(), [2, 4]],
+  [() => new HardSigmoid(), [2, 4]],
+  [() => new HardTanh(-0.5, 2), [2, 4, 3]],
+  [() => new Mish(), [2, 4]],
+  [() => new GLU(1), [2, 4, 3]],
+  [() => new GLU(), [2, 3, 4]],
+  [() => new Identity(), [2, 4]],
+  [
+    () =>
+      new Pad([
+        [1, 2],
+        [0, 1],
+      ]),
+    [2, 4, 3, 3],
+  ],
+  [() => new Pad([[1, 2]], { mode: "reflect" }), [2, 4, 3]],
+  [() => new Upsample(2), [2, 4, 3, 3]],
+  [() => new Upsample(null, { size: [5, 2], mode: "bilinear" }), [2, 4, 3, 3]],
+  [() => new PixelShuffle(2), [2, 4, 3, 3]],
   [() => new Sigmoid(), [2, 4]],
   [() => new Tanh(), [2, 4]],
   [() => new Softmax(1), [2, 4]],
@@ -127,7 +153,9 @@ describe("what a layer states of itself", () => {
       const y = layer.forward(x);
       expect(layer.rankAfter(x.rank)).toBe(y.rank);
       const channels = layer.channelsAfter(channelsOf(layer, x) ?? null);
-      if (layer.is(Flatten)) expect(channels).toBeNull();
+      // Which axis these change depends on the rank.
+      const isOpen = layer.is(Pad) || (layer.is(GLU) && layer.axis !== 1);
+      if (layer.is(Flatten) || isOpen) expect(channels).toBeNull();
       else expect(channels).toBe(channelsOf(layer, y));
     },
   );
@@ -160,7 +188,7 @@ describe("what a layer states of itself", () => {
         expect(changed.every((k) => k === 1)).toBe(true);
         expect(after.length).toBe(values.length);
       }
-      const isKnown = layer.is(Dropout) || layer.is(Flatten) || layer.channelMap() !== null;
+      const isKnown = layer.is(Dropout) || layer.is(Flatten) || layer.is(GLU) || layer.channelMap() !== null;
       if (!layer.isElementwise && !isKnown) expect(changed).not.toEqual([1]);
     },
   );

@@ -1,3 +1,4 @@
+import * as ev from "evenkeel";
 import {
   AvgPool2d,
   avgPool2d,
@@ -250,6 +251,43 @@ describe.skipIf(!hasPeers)("exportTfjs (skipped without npm ci --prefix test/pee
       expect(await differenceOf(new Own(), inputShape, { channelsLast })).toBeLessThan(1e-5);
     }
   });
+
+  const ops: readonly (readonly [name: string, f: (x: Tensor) => Tensor, sample?: number[]])[] = [
+    ["abs", ev.abs],
+    ["square", ev.square],
+    ["mish", ev.mish],
+    ["hardSigmoid", (x) => ev.hardSigmoid(x.mul(3))],
+    ["hardTanh", (x) => ev.hardTanh(x, -0.5, 0.75)],
+    ["clamp", (x) => ev.clamp(x, 0, 0.5)],
+    ["clamp from above", (x) => ev.clamp(x, null, 0.5)],
+    ["minimum", (x) => ev.minimum(x, x.neg())],
+    ["maximum with a number", (x) => ev.maximum(0.25, x)],
+    ["glu of channels", (x) => ev.glu(x, 1), [4, 3, 5]],
+    ["glu", (x) => ev.glu(x), [3, 6]],
+    ["min", (x) => x.min([2, 3])],
+    ["min of rows", (x) => x.min(-1), [3, 6]],
+    ["min of all", (x) => x.min(1).unsqueeze(1), [7]],
+    ["squeeze and unsqueeze", (x) => x.unsqueeze(2).squeeze(2).unsqueeze(-1), [3, 6]],
+    ["stack", (x) => ev.stack([x, x.neg()], 1), [3, 6]],
+    ["stack behind", (x) => ev.stack([x, x.neg()], -1), [3, 6]],
+    ["pixelShuffle", (x) => ev.pixelShuffle(x, 2), [8, 3, 2]],
+    ["upsample", (x) => ev.upsample(x, [2, 3])],
+    ["permute", (x) => x.permute([0, 2, 3, 1])],
+    ["split", (x) => ev.split(x, [1, 2], 1)[1]],
+  ];
+
+  for (const [name, f, sample = [3, 4, 5]] of ops) {
+    test(`${name} is what TF.js computes`, async () => {
+      class Net extends Module {
+        override forward(x: Tensor): Tensor {
+          return f(x);
+        }
+      }
+      const files = await exportTfjs(new Net(), { inputShape: sample });
+      const { maxRelative } = await verifyTfjsExport(files, new Net(), { inputShape: sample, tf, tolerance: 1 });
+      expect(maxRelative).toBeLessThan(1e-5);
+    });
+  }
 
   test("classes with a forward of their own give the same, plain and folded", async () => {
     const networks: [model: Module, inputShape: Shape][] = [

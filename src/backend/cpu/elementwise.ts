@@ -1,5 +1,5 @@
-import { erfc, exp, expm1, log, log1p, pow, sigmoid, tanh } from "../../elementary.js";
-import type { BinaryOp, Elementwise, UnaryGradientOp } from "../backend.js";
+import { cos, erf, erfc, exp, expm1, log, log1p, mish, pow, sigmoid, sin, tanh } from "../../elementary.js";
+import type { BinaryOp, Elementwise, UnaryGradientOp, UnaryOp } from "../backend.js";
 import { f32 } from "./memory.js";
 import { walk } from "./walk.js";
 
@@ -19,25 +19,50 @@ interface UnaryFunction {
   readonly slope: (saved: number, p: number) => number;
 }
 
-/** Functions of one value, a row each. */
-const unaryFunctions: Readonly<Record<UnaryGradientOp, UnaryFunction> & Record<"neg", Pick<UnaryFunction, "value">>> = {
-  neg: { value: (x) => -x },
-  exp: { value: exp, slope: (y) => y },
-  log: { value: log, slope: (x) => 1 / x },
-  sqrt: { value: Math.sqrt, slope: (y) => 0.5 / y },
-  relu: { value: (x) => Math.max(x, 0), slope: (y) => (y > 0 ? 1 : 0) },
-  leakyRelu: { value: (x, p) => (x > 0 ? x : p * x), slope: (x, p) => (x > 0 ? 1 : p) },
-  elu: { value: (x, p) => (x > 0 ? x : p * expm1(x)), slope: (x, p) => (x > 0 ? 1 : p * exp(x)) },
-  gelu: { value: (x) => x * normalDistribution(x), slope: (x) => normalDistribution(x) + x * normalDensity(x) },
-  silu: { value: (x) => x * sigmoid(x), slope: (x) => sigmoid(x) * (1 + x * sigmoid(-x)) },
-  softplus: { value: (x) => Math.max(x, 0) + log1p(exp(-Math.abs(x))), slope: sigmoid },
-  hardSwish: {
-    value: (x) => x * (Math.min(Math.max(x + 3, 0), 6) / 6),
-    slope: (x) => (x <= -3 ? 0 : x >= 3 ? 1 : (2 * x + 3) / 6),
-  },
-  sigmoid: { value: sigmoid, slope: (y) => y * (1 - y) },
-  tanh: { value: tanh, slope: (y) => 1 - y * y },
-};
+/** The nearest whole number, the even one of two. */
+function roundToEven(x: number): number {
+  return Math.abs(x % 1) === 0.5 ? 2 * Math.round(x / 2) : Math.round(x);
+}
+
+/** The slope of mish: n/(n + 2) + x·4·eˣ·(eˣ + 1)/(n + 2)² with n = eˣ·(eˣ + 2), at its limits far out. */
+function mishSlope(x: number): number {
+  const near = Math.min(Math.max(x, -1000), 40);
+  const w = exp(near);
+  const n = w * (w + 2);
+  return n / (n + 2) + (4 * near * w * (w + 1)) / (n + 2) ** 2;
+}
+
+/** Functions of one value, a row each; those with steps have no slope. */
+const unaryFunctions: Readonly<Record<UnaryGradientOp, UnaryFunction> & Record<UnaryOp, Pick<UnaryFunction, "value">>> =
+  {
+    neg: { value: (x) => -x },
+    exp: { value: exp, slope: (y) => y },
+    log: { value: log, slope: (x) => 1 / x },
+    sqrt: { value: Math.sqrt, slope: (y) => 0.5 / y },
+    relu: { value: (x) => Math.max(x, 0), slope: (y) => (y > 0 ? 1 : 0) },
+    leakyRelu: { value: (x, p) => (x > 0 ? x : p * x), slope: (x, p) => (x > 0 ? 1 : p) },
+    elu: { value: (x, p) => (x > 0 ? x : p * expm1(x)), slope: (x, p) => (x > 0 ? 1 : p * exp(x)) },
+    gelu: { value: (x) => x * normalDistribution(x), slope: (x) => normalDistribution(x) + x * normalDensity(x) },
+    silu: { value: (x) => x * sigmoid(x), slope: (x) => sigmoid(x) * (1 + x * sigmoid(-x)) },
+    softplus: { value: (x) => Math.max(x, 0) + log1p(exp(-Math.abs(x))), slope: sigmoid },
+    hardSwish: {
+      value: (x) => x * (Math.min(Math.max(x + 3, 0), 6) / 6),
+      slope: (x) => (x <= -3 ? 0 : x >= 3 ? 1 : (2 * x + 3) / 6),
+    },
+    sigmoid: { value: sigmoid, slope: (y) => y * (1 - y) },
+    tanh: { value: tanh, slope: (y) => 1 - y * y },
+    abs: { value: Math.abs, slope: (x) => (x > 0 ? 1 : x < 0 ? -1 : 0) },
+    sign: { value: Math.sign },
+    floor: { value: Math.floor },
+    ceil: { value: Math.ceil },
+    round: { value: roundToEven },
+    sin: { value: sin, slope: cos },
+    cos: { value: cos, slope: (x) => -sin(x) },
+    erf: { value: erf, slope: (x) => (2 / Math.sqrt(Math.PI)) * exp(-x * x) },
+    log1p: { value: log1p, slope: (x) => 1 / (1 + x) },
+    expm1: { value: expm1, slope: exp },
+    mish: { value: mish, slope: mishSlope },
+  };
 
 /** Functions of two values, a row each. */
 const binaryFunctions: Record<BinaryOp, (a: number, b: number) => number> = {
@@ -55,6 +80,13 @@ const binaryFunctions: Record<BinaryOp, (a: number, b: number) => number> = {
   },
   logisticSlope: (a, b) => sigmoid(a) - b,
   pass: (a, b) => (b !== 0 ? a : 0),
+  minimum: Math.min,
+  maximum: Math.max,
+  equal: (a, b) => (a === b ? 1 : 0),
+  notEqual: (a, b) => (a === b ? 0 : 1),
+  less: (a, b) => (a < b ? 1 : 0),
+  lessEqual: (a, b) => (a <= b ? 1 : 0),
+  either: (a, b) => (Object.is(a, 0) ? b : a),
 };
 
 /** Whether the hash of element i, at least ⌊p·2³²⌋, lets it pass. */

@@ -51,6 +51,19 @@ export const reductions: Reductions<ArrayBuffer> = {
     });
   },
 
+  cumSum(x, y, outer, count, inner, isReversed) {
+    const input = f32(x);
+    const output = f32(y);
+    forEachLine(outer, count, inner, (start) => {
+      let total = 0;
+      for (let k = 0; k < count; k++) {
+        const at = start + (isReversed ? count - 1 - k : k) * inner;
+        total += input[at];
+        output[at] = total;
+      }
+    });
+  },
+
   softmax(x, y, outer, count, inner) {
     const input = f32(x);
     const output = f32(y);

@@ -12,6 +12,7 @@ const nanoseconds = {
   max: 0.5,
   maxGradient: 0.5,
   merge: 0.5,
+  cumSum: 0.7,
   softmax: 1.8,
   logSoftmax: 2.1,
   softmaxGradient: 0.65,
@@ -37,7 +38,7 @@ function columnPlan(outer: number, count: number, inner: number) {
   return { fold, rows, width, lastWidth, rowsPerPiece, pieces: Math.ceil(rows / rowsPerPiece) };
 }
 
-/** Over the middle of (outer, count, inner): assembly/reductions/reductions.ts and assembly/reductions/softmax.ts. */
+/** Over the middle of (outer, count, inner): assembly/reductions/. */
 export function reductions(runtime: Runtime): Reductions<number> {
   function sumRows(x: number, y: number, rows: number, count: number): void {
     const pieces = Math.ceil(count / piece);
@@ -159,6 +160,12 @@ export function reductions(runtime: Runtime): Reductions<number> {
         const units = outer * Math.ceil(inner / kernels.columnStrip);
         runtime.share(kernels.maxColumnsGradient, { units, work }, { dy, x, dx, count, inner });
       }
+    },
+
+    cumSum(x, y, outer, count, inner, isReversed) {
+      const units = outer * Math.ceil(inner / kernels.cumSumStrip);
+      const work = nanoseconds.cumSum * outer * count * inner;
+      runtime.share(kernels.cumSum, { units, work }, { x, y, count, inner, isReversed });
     },
 
     softmax(x, y, outer, count, inner) {

@@ -6,6 +6,10 @@ import { multiplyAddNs } from "./gemm.js";
  * well.
  */
 const unitTiles = 64;
+/** Rows and columns of results to a tile, or rows to one of columns alone. */
+const tileHeight = 2;
+const tileWidth = 4;
+const columnTileHeight = 3;
 /** Bytes of a transformed source and of products of a unit, about: what stays in the second-level cache. */
 const unitBytes = 600 << 10;
 /** Bytes of the weight's sums that are kept apart for all threads. */
@@ -32,8 +36,8 @@ const mostRowsPerRow = 1.25;
  * Products of a tile, or of a position of rows, for each pair of channels, and what transforms take for a channel, in
  * ns.
  */
-const tileCosts = { products: 36, transforms: 16 };
-const positionCosts = { products: 18, transforms: 1 };
+const tileCosts = { products: 24, transforms: 11 };
+const positionCosts = { products: 15, transforms: 1 };
 
 /**
  * A convolution that Winograd's kernels do, a group at a time: its source and result, and the zeros before the source.
@@ -74,7 +78,7 @@ export function isByColumns({ groups, channels, results, resultRows, resultColum
   return (
     count >= (groups === 1 ? leastColumnChannels : leastColumnGroupChannels) &&
     count <= (isSmall ? mostColumnChannelsOfSmall : mostColumnChannels) &&
-    4 * Math.ceil(resultRows / 4) <= mostRowsPerRow * resultRows
+    3 * Math.ceil(resultRows / 3) <= mostRowsPerRow * resultRows
   );
 }
 
@@ -96,7 +100,7 @@ export function isWinogradForInput(geometry: ConvGeometry): boolean {
   return isFitting(geometry) && isFast(inputGradientShape(geometry));
 }
 
-/** Whether its weight's gradient is, the sums of which are four times as large as the weight and in float64. */
+/** Whether its weight's gradient is, the sums of which are almost four times as many as the weights, in float64. */
 export function isWinogradForWeight(geometry: ConvGeometry): boolean {
   const { channels, results } = forwardShape(geometry);
   return (
@@ -107,7 +111,7 @@ export function isWinogradForWeight(geometry: ConvGeometry): boolean {
 }
 
 export function pieceBytes(channels: number, results: number): number {
-  return 36 * (8 * channels * 4 * Math.ceil(results / 4) + 64);
+  return 33 * (8 * channels * 4 * Math.ceil(results / 4) + 64);
 }
 
 /** y from x. */
@@ -153,13 +157,14 @@ function cut(parts: number, tilesPerPart: number, most: number): number {
  */
 function planOf(
   shape: WinogradShape,
+  tileHeight: number,
   tileColumns: number,
   rowLength: number,
   most: number,
   costs: typeof tileCosts,
 ): WinogradPlan {
   const { batch, groups, channels, rows, columns, padding, results, resultRows, resultColumns } = shape;
-  const tileRows = Math.ceil(resultRows / 4);
+  const tileRows = Math.ceil(resultRows / tileHeight);
   const perImage = tileRows * tileColumns;
   const images = perImage <= most ? cut(batch, perImage, most) : 1;
   const sliceRows = perImage <= most ? tileRows : cut(tileRows, tileColumns, most);
@@ -168,17 +173,17 @@ function planOf(
   const cuts = [batch, tileRows, tileColumns, images, sliceRows];
   const perTile = multiplyAddNs * costs.products * channels * results + costs.transforms * (channels + results);
   return {
-    words: Int32Array.of(...source, ...result, ...cuts, groups * channels, groups * results, rowLength),
+    words: Int32Array.of(...source, ...result, ...cuts, groups * channels, groups * results, rowLength, tileHeight),
     units: Math.ceil(batch / images) * Math.ceil(tileRows / sliceRows),
     work: batch * perImage * perTile,
   };
 }
 
-/** A plan whose tiles, of 4 × 4 results, take some bytes each. */
+/** A plan whose tiles, of 2 × 4 results, take some bytes each. */
 export function tilePlan(shape: WinogradShape, bytesPerTile: number): WinogradPlan {
-  const tileColumns = Math.ceil(shape.resultColumns / 4);
+  const tileColumns = Math.ceil(shape.resultColumns / tileWidth);
   const most = Math.max(16, Math.min(2 * unitTiles, Math.floor(unitBytes / bytesPerTile)));
-  return planOf(shape, tileColumns, 4 * tileColumns + 2, most, tileCosts);
+  return planOf(shape, tileHeight, tileColumns, tileWidth * tileColumns + 2, most, tileCosts);
 }
 
 /**
@@ -187,6 +192,6 @@ export function tilePlan(shape: WinogradShape, bytesPerTile: number): WinogradPl
 export function columnPlan(shape: WinogradShape): WinogradPlan {
   const { channels, results, columns, padding } = shape;
   const rowLength = columns + padding[1];
-  const most = Math.max(unitTiles, Math.floor(unitBytes / (24 * (channels + results))));
-  return planOf(shape, rowLength, rowLength, most, positionCosts);
+  const most = Math.max(unitTiles, Math.floor(unitBytes / (20 * (channels + results))));
+  return planOf(shape, columnTileHeight, rowLength, rowLength, most, positionCosts);
 }

@@ -17,6 +17,8 @@ import {
  * Pieces of the units whose weight gradients are summed apart, for as many threads; fewer where they would fill memory.
  */
 const mostPieces = 8;
+/** Bytes that hold a plan. */
+const planBytes = 128;
 /** What a byte of packed weights takes, and one of partial sums, in ns. */
 const nanoseconds = { packedByte: 0.1, mergedByte: 0.05 };
 
@@ -31,14 +33,15 @@ interface WeightOrder {
 function methodOf(shape: WinogradShape) {
   const { channels, results } = shape;
   const pairs = Math.ceil(results / 2);
+  const safetyBytes = 64 * Math.ceil(results / 16);
   if (isByColumns(shape)) {
     const plan = columnPlan(shape);
     const { winogradPackColumns: pack, winogradCorrelateColumns: correlate } = kernels;
-    return { pack, correlate, plan, weightBytes: 144 * pairs * channels };
+    return { pack, correlate, plan, packedBytes: safetyBytes + 120 * pairs * channels };
   }
-  const plan = tilePlan(shape, 144 * ((channels | 1) + results));
+  const plan = tilePlan(shape, 96 * ((channels | 1) + results));
   const { winogradPackWeights: pack, winogradCorrelate: correlate } = kernels;
-  return { pack, correlate, plan, weightBytes: 36 * (8 * pairs * channels + 64) };
+  return { pack, correlate, plan, packedBytes: safetyBytes + 24 * (8 * pairs * channels + 64) };
 }
 
 /** Convolutions of 3 × 3 taps and their gradients on the kernels of assembly/winograd/. */
@@ -52,15 +55,16 @@ export function winograd(runtime: Runtime) {
     result: number,
   ): void {
     const { channels, results } = shape;
-    const { pack, correlate, plan, weightBytes } = methodOf(shape);
-    runtime.withScratch(64 + weightBytes, (words) => {
+    const { pack, correlate, plan, packedBytes } = methodOf(shape);
+    runtime.withScratch(planBytes + packedBytes, (words) => {
       runtime.memory.bytes.set(new Uint8Array(plan.words.buffer), words);
-      const packed = words + 64;
-      const work = nanoseconds.packedByte * weightBytes;
+      const packed = words + planBytes;
+      const work = nanoseconds.packedByte * packedBytes;
       const packing = { weight, channels, results, resultStep, channelStep, turned, packed };
       runtime.share(pack, { units: Math.ceil(results / 2), work }, packing);
       const { units, work: products } = plan;
-      runtime.share(correlate, { units, work: products }, { plan: words, source, weights: packed, bias, result });
+      const product = { plan: words, source, weight, resultStep, channelStep, turned, packed, bias, result };
+      runtime.share(correlate, { units, work: products }, product);
     });
   }
 
@@ -100,22 +104,22 @@ export function winograd(runtime: Runtime) {
       const shape = forwardShape(geometry);
       const { channels, results } = shape;
       const panels = Math.ceil(results / 16);
-      const bytesPerTile = 144 * (channels + 16 * panels);
+      const bytesPerTile = 96 * (channels + 16 * panels);
       const plan = tilePlan(shape, bytesPerTile);
       const cotangents = tilePlan(cotangentShape(shape), bytesPerTile);
       const sumBytes = pieceBytes(channels, results);
       const pieces = Math.max(1, Math.min(plan.units, mostPieces, Math.floor(mostPieceBytes / sumBytes)));
-      runtime.withScratch(128 + pieces * sumBytes, (words) => {
+      runtime.withScratch(2 * planBytes + pieces * sumBytes, (words) => {
         runtime.memory.bytes.set(new Uint8Array(plan.words.buffer), words);
-        runtime.memory.bytes.set(new Uint8Array(cotangents.words.buffer), words + 64);
-        const partial = words + 128;
+        runtime.memory.bytes.set(new Uint8Array(cotangents.words.buffer), words + planBytes);
+        const partial = words + 2 * planBytes;
         forEachGroup(shape, (ofX, ofDy, ofWeight) => {
           runtime.share(
             kernels.winogradWeightGradient,
             { units: pieces, work: plan.work },
             {
               plan: words,
-              cotangentPlan: words + 64,
+              cotangentPlan: words + planBytes,
               dy: dy + ofDy,
               x: x + ofX,
               partial,

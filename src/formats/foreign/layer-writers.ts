@@ -286,11 +286,11 @@ export function networkWriter<Value extends ForeignValue, Graph extends ForeignG
     if (Object.hasOwn(ops, op)) return ops[op](written, graph);
     throw new ArgumentError({
       where,
-      expected: `ops of ${Object.keys(ops).join(", ")}`,
+      expected: "ops that the format has",
       received: at(op, graph),
       cure: op.startsWith("custom.")
         ? `Give it one: customOp({ …, ${method}(inputs, graph) { … } }), which adds its ${adds}s.`
-        : `Compute it by those, or give its class ${method}(x, graph), which adds its ${adds}s.`,
+        : `Compute it by others, or give its class ${method}(x, graph), which adds its ${adds}s.`,
     });
   }
 

@@ -3,6 +3,7 @@ import { Conv1d } from "../../nn/conv1d.js";
 import { Conv2d } from "../../nn/conv2d.js";
 import { Dropout } from "../../nn/dropout.js";
 import { Embedding } from "../../nn/embedding.js";
+import { Identity } from "../../nn/identity.js";
 import { Linear } from "../../nn/linear.js";
 import type { AnyModule } from "../../nn/module.js";
 import type { Shape } from "../../shape.js";
@@ -47,6 +48,7 @@ const layers: readonly LayerExport[] = [
   layer(ConvTranspose2d, exportConvTranspose2d),
   ...normLayers,
   writerOf(Dropout, (_, x) => x),
+  writerOf(Identity, (_, x) => x),
   layer(Embedding, exportEmbedding),
 ];
 

@@ -1,4 +1,5 @@
 import type { PoolOptions } from "../../ops/pool2d.js";
+import type { UpsampleOptions } from "../../ops/upsample.js";
 import type { Pair } from "../../ops/windows.js";
 import type { Shape } from "../../shape.js";
 import type { OpWriter, WrittenWindows } from "../foreign/layer-writers.js";
@@ -21,6 +22,7 @@ import {
   type Windows,
 } from "./export-convolutions.js";
 import { exportEmbedding, exportLinear, exportMatmul } from "./export-dense.js";
+import { elementwiseOps } from "./export-elementwise.js";
 import { scaled } from "./export-norms.js";
 import { exportAvgPool2d, exportMaxPool2d } from "./export-pooling.js";
 import { TfjsConstant, type TfjsValue } from "./tfjs-value.js";
@@ -128,6 +130,16 @@ const rows: Readonly<Record<string, Op>> = {
     const share = scaled(gate, { gamma: () => 1 / 6 }, "share", graph);
     return graph.layer("Multiply", [x, share]);
   },
+  ...elementwiseOps,
+  glu: ({ args, shape }, graph) => {
+    const [x, axis = -1] = args as [TfjsValue, number | undefined];
+    const sizes = sampleOf(shape, x);
+    const along = axis < 0 ? axis + x.shape.length + 1 : axis;
+    const size = x.shape[along - 1];
+    const part = (start: number): TfjsValue => exportSlice(x, [start, start + size / 2], axis, sizes, graph);
+    const gate = graph.layer("Activation", [part(size / 2)], { activation: "sigmoid" }, { role: "gate" });
+    return graph.layer("Multiply", [part(0), gate], {}, { role: "product" });
+  },
   softmax: ({ args }, graph) => {
     const [x, axis = -1] = args as [TfjsValue, number | undefined];
     const rank = x.shape.length;
@@ -145,6 +157,50 @@ const rows: Readonly<Record<string, Op>> = {
   reshape: ({ args, shape }, graph) => {
     const x = args[0] as TfjsValue;
     return exportReshape(x, sampleOf(shape, x), graph);
+  },
+  squeeze: ({ args, shape }, graph) => {
+    const x = args[0] as TfjsValue;
+    return exportReshape(x, sampleOf(shape, x), graph);
+  },
+  unsqueeze: ({ args, shape }, graph) => {
+    const x = args[0] as TfjsValue;
+    return exportReshape(x, sampleOf(shape, x), graph);
+  },
+  stack: ({ args, shape }, graph) => {
+    const [list, axis = 0] = args as [readonly TfjsValue[], number | undefined];
+    const sizes = sampleOf(shape, list[0]);
+    const along = axis < 0 ? axis + sizes.length + 1 : axis;
+    const one = sizes.map((size, k) => (k === along - 1 ? 1 : size));
+    return exportConcat(
+      list.map((x) => exportReshape(x, one, graph)),
+      along,
+      sizes,
+      graph,
+    );
+  },
+  pixelShuffle: ({ args, shape }, graph) => {
+    const [x, factor] = args as [TfjsValue, number];
+    const sizes = sampleOf(shape, x);
+    const [, height, width] = x.shape;
+    const parts = exportReshape(x, [sizes[0], factor, factor, height, width], graph);
+    const turned = [sizes[0], height, factor, width, factor];
+    const planes = graph.layer("Permute", [parts], { dims: [1, 4, 2, 5, 3] }, { shape: turned, role: "turned" });
+    return exportReshape(planes, sizes, graph);
+  },
+  upsample: ({ args, shape }, graph) => {
+    const [x, scale, options] = args as [TfjsValue, Pair | null, UpsampleOptions | undefined];
+    const { mode = "nearest" } = options ?? {};
+    const size = typeof scale === "number" ? [scale, scale] : (scale ?? []);
+    const config = { size, data_format: "channels_last", interpolation: "nearest" };
+    const output = { shape: sampleOf(shape, x), isPositive: x.isPositive };
+    if (mode === "nearest" && size.length === 2 && size.every(Number.isInteger)) {
+      return graph.layer("UpSampling2D", [graph.channelsLast(x)], config, output);
+    }
+    return graph.refuse(
+      "upsampling of whole scales to the nearest value, as TF.js has it",
+      `${mode} by ${size.length === 0 ? "a size" : size.join("×")}`,
+      "Use such a scale, or ConvTranspose2d.",
+    );
   },
   flatten: ({ args, shape }, graph) => {
     const [x, start = 0] = args as [TfjsValue, number | undefined];
@@ -170,6 +226,14 @@ const rows: Readonly<Record<string, Op>> = {
   sum: reduction("sum"),
   mean: reduction("mean"),
   max: reduction("max"),
+  min: ({ args: [x, ...rest], shape }, graph) => {
+    const negative = exportNeg([x as TfjsValue], graph);
+    const given = [negative, ...rest] as unknown as ReductionArguments;
+    const largest = exportReduction("max", given, sampleOf(shape, negative), graph);
+    return largest.shape.length === 0
+      ? exportReshape(exportNeg([exportReshape(largest, [1], graph)], graph), [], graph)
+      : exportNeg([largest], graph);
+  },
   detach: ({ args: [x] }) => x as TfjsValue,
   conv1d: convolution("conv1d", (one, x, graph, shape) => {
     const first = ([size]: Sizes): number => size;

@@ -260,7 +260,7 @@ describe("importOnnx of graphs", () => {
 
   test("all that is missing is named at once, without what only depends on it", async () => {
     const nodes: NodeParts[] = [
-      ["Mish", ["x"], ["a"]],
+      ["Shrink", ["x"], ["a"]],
       ["Conv", ["a", "w"], ["b"], { pads: [0, 0, 1, 1] }],
       ["Softmax", ["b"], ["c"]],
       ["Reshape", ["c", "to"], ["d"]],
@@ -271,22 +271,24 @@ describe("importOnnx of graphs", () => {
     await expect(
       importOnnx(onnxModel({ inputs: image, outputs: ["y"], nodes, constants })),
     ).rejects.toThrowErrorMatchingInlineSnapshot(
-      `[FormatError: importOnnx(bytes): expected what layers and ops of Evenkeel do, got Mish Mish_a: an operator that no layer or op here is; Conv Conv_b: pads 0, 0, 1, 1, which differ between the two sides; LRN LRN_e: an operator that no layer or op here is. Leave these nodes out of the model, or build the network by hand and load its weights.]`,
+      `[FormatError: importOnnx(bytes): expected what layers and ops of Evenkeel do, got Shrink Shrink_a: an operator that no layer or op here is; Conv Conv_b: pads 0, 0, 1, 1, which differ between the two sides; LRN LRN_e: an operator that no layer or op here is. Leave these nodes out of the model, or build the network by hand and load its weights.]`,
     );
     const many = Array.from(
       { length: 30 },
-      (_, k): NodeParts => ["Mish", [k === 0 ? "x" : `m${k}`], [k === 29 ? "y" : `m${k + 1}`]],
+      (_, k): NodeParts => ["Shrink", [k === 0 ? "x" : `m${k}`], [k === 29 ? "y" : `m${k + 1}`]],
     );
     const { message } = await importOnnx(onnxModel({ inputs: image, outputs: ["y"], nodes: many })).catch(
       (error) => error,
     );
-    expect(message).toContain("Mish Mish_m20: an operator that no layer or op here is; 10 more. Leave these nodes out");
+    expect(message).toContain(
+      "Shrink Shrink_m20: an operator that no layer or op here is; 10 more. Leave these nodes out",
+    );
   });
 
   test("nodes that no output needs are passed over, in whatever order the file has them", async () => {
     const nodes: NodeParts[] = [
       ["Add", ["r", "x"], ["y"]],
-      ["Mish", ["r"], ["unused"]],
+      ["Shrink", ["r"], ["unused"]],
       ["Relu", ["s"], ["r"]],
       ["Mul", ["x", "x"], ["s"]],
     ];

@@ -1,20 +1,26 @@
 import {
   BatchNorm,
   Conv2d,
+  clamp,
   customOp,
   Dropout,
   embedding,
   Flatten,
+  gather,
   Linear,
+  less,
   MaxPool2d,
   Module,
+  pad,
   ReLU,
   Residual,
   Sequential,
   type Shape,
   seed,
+  sin,
   type Tensor,
   tensor,
+  upsample,
 } from "evenkeel";
 import {
   type ExportTfjsOptions,
@@ -50,6 +56,39 @@ function layersOf({ model }: TfjsFiles): string[] {
 }
 
 describe("exportTfjs", () => {
+  test("names the ops of arrays that TF.js has no layer for", async () => {
+    const failure = async (f: (x: Tensor) => Tensor, inputShape: Shape = [3, 4, 4]): Promise<string> => {
+      class Net extends Module {
+        override forward(x: Tensor): Tensor {
+          return f(x);
+        }
+      }
+      const error: unknown = await exportTfjs(new Net(), { inputShape }).catch((cause: unknown) => cause);
+      return error instanceof Error ? `${error.name}: ${error.message}` : "nothing was thrown";
+    };
+    expect([
+      await failure((x) => sin(x)),
+      await failure((x) => less(x, 0)),
+      await failure((x) => gather(x, [0], 1)),
+      await failure((x) => clamp(x, x.neg())),
+      await failure((x) => clamp(x, 0, tensor([1]))),
+      await failure((x) => upsample(x, 2, { mode: "bilinear" })),
+      await failure((x) => upsample(x, null, { size: [3, 3] })),
+      await failure((x) => pad(x, [[1, 1]])),
+    ]).toMatchInlineSnapshot(`
+      [
+        "ArgumentError: exportTfjs(model): expected ops that the format has, got sin. Compute it by others, or give its class toTfjs(x, graph), which adds its layers.",
+        "ArgumentError: exportTfjs(model): expected ops that the format has, got less. Compute it by others, or give its class toTfjs(x, graph), which adds its layers.",
+        "ArgumentError: exportTfjs(model): expected ops that the format has, got gather. Compute it by others, or give its class toTfjs(x, graph), which adds its layers.",
+        "ArgumentError: exportTfjs(model): expected clamp by numbers, since layers of TF.js have no others, got a computed value. Use minimum() and maximum() of values.",
+        "ArgumentError: exportTfjs(model): expected clamp by numbers, since layers of TF.js have no others, got a parameter or constant. Use minimum() and maximum() of values.",
+        "ArgumentError: exportTfjs(model): expected upsampling of whole scales to the nearest value, as TF.js has it, got bilinear by 2×2. Use such a scale, or ConvTranspose2d.",
+        "ArgumentError: exportTfjs(model): expected upsampling of whole scales to the nearest value, as TF.js has it, got nearest by a size. Use such a scale, or ConvTranspose2d.",
+        "ArgumentError: exportTfjs(model): expected ops that the format has, got pad. Compute it by others, or give its class toTfjs(x, graph), which adds its layers.",
+      ]
+    `);
+  });
+
   test("writes a layer in several places once, with a call for each, and twice where TF.js would mix its calls up", async () => {
     const [shared, norm] = [new Linear(4, 4), new BatchNorm(4)];
     const calls = async (model: Module): Promise<Record<string, string>> => {
@@ -279,7 +318,7 @@ describe("exportTfjs", () => {
       await failure(silent),
     ]).toMatchInlineSnapshot(`
       [
-        "ArgumentError: exportTfjs(model): expected ops of add, sub, mul, div, neg, pow, matmul, linear, embedding, relu, relu6, leakyRelu, elu, sigmoid, tanh, softplus, gelu, silu, hardSwish, softmax, reshape, flatten, transpose, concat, slice, sum, mean, max, detach, conv1d, conv2d, convTranspose2d, maxPool2d, avgPool2d, globalAvgPool2d, got exp at 1. Compute it by those, or give its class toTfjs(x, graph), which adds its layers.",
+        "ArgumentError: exportTfjs(model): expected ops that the format has, got exp at 1. Compute it by others, or give its class toTfjs(x, graph), which adds its layers.",
         "ArgumentError: exportTfjs(model): expected div by numbers, parameters or constants, since TF.js has no layer that divides, got div by a computed value at 1. Compute it otherwise, or give its class toTfjs(x, graph).",
         "ArgumentError: exportTfjs(model): expected powers of whole numbers from 1 to 8, since TF.js has products alone, got pow(x, 0.5) at 1. Compute it otherwise, or give its class toTfjs(x, graph).",
         "ArgumentError: exportTfjs(model): expected powers of whole numbers from 1 to 8, since TF.js has products alone, got pow of a tensor at 1. Compute it otherwise, or give its class toTfjs(x, graph).",
@@ -289,7 +328,7 @@ describe("exportTfjs", () => {
         "ArgumentError: exportTfjs(model): expected matmul of N×m×k and N×k×n, or by one matrix of the network's own, as layers of TF.js have it, got matmul of N×2×3×4 and N×2×4×3 at 1. Join axes of the sample before, or give its class toTfjs(x, graph).",
         "ArgumentError: exportTfjs(model): expected embedding with parameters or constants, since layers of TF.js have their weights themselves, got weights that are computed from an input at 1. Compute it by mul and sum, or give its class toTfjs(x, graph).",
         "ArgumentError: exportTfjs(model): expected parameters and constants inside layers, since layers of TF.js take none as inputs, got constant_0 as the input of a layer. Use a layer instead, such as Linear or a norm, or give its class toTfjs(x, graph).",
-        "ArgumentError: exportTfjs(model): expected ops of add, sub, mul, div, neg, pow, matmul, linear, embedding, relu, relu6, leakyRelu, elu, sigmoid, tanh, softplus, gelu, silu, hardSwish, softmax, reshape, flatten, transpose, concat, slice, sum, mean, max, detach, conv1d, conv2d, convTranspose2d, maxPool2d, avgPool2d, globalAvgPool2d, got custom.odd at 1. Give it one: customOp({ …, toTfjs(inputs, graph) { … } }), which adds its layers.",
+        "ArgumentError: exportTfjs(model): expected ops that the format has, got custom.odd at 1. Give it one: customOp({ …, toTfjs(inputs, graph) { … } }), which adds its layers.",
         "ArgumentError: exportTfjs(model): expected toTfjs(inputs, graph) of custom.odd at 1 to return its output, got undefined. Return what graph.layer(…) or graph.apply(…) returns.",
       ]
     `);

@@ -3,6 +3,7 @@ import { Conv1d } from "../../../nn/conv1d.js";
 import { Conv2d } from "../../../nn/conv2d.js";
 import { Dropout } from "../../../nn/dropout.js";
 import { Embedding } from "../../../nn/embedding.js";
+import { Identity } from "../../../nn/identity.js";
 import { Linear } from "../../../nn/linear.js";
 import type { AnyModule } from "../../../nn/module.js";
 import type { Weighted } from "../../../nn/reparametrized/weighted.js";
@@ -60,6 +61,7 @@ const layers: readonly LayerExport[] = [
   }),
   ...normLayers,
   writerOf(Dropout, (_, x) => x),
+  writerOf(Identity, (_, x) => x),
   layer(Embedding, ({ weight }, x, graph, shape) => {
     // Whole numbers may be given as such, or have come through other layers as reals.
     const indices = x.type === "int64" ? x : graph.node("Cast", [x], { to: 7 }, { type: "int64" });

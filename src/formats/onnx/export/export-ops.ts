@@ -1,47 +1,13 @@
 import { SizeRef } from "../../../graph/argument.js";
 import type { PoolOptions } from "../../../ops/pool2d.js";
-import type { ReduceOptions } from "../../../ops/sum.js";
 import type { Pair } from "../../../ops/windows.js";
-import { broadcastShapes } from "../../../shape.js";
-import { type OpWriter, sizeName, type WrittenOp, type WrittenWindows } from "../../foreign/layer-writers.js";
+import { sizeName, type WrittenOp, type WrittenWindows } from "../../foreign/layer-writers.js";
 import { convolutionAttributes, poolingAttributes, resolveAxisOf } from "./attributes.js";
+import { arrayOps } from "./export-array-ops.js";
+import { elementwiseOps } from "./export-elementwise-ops.js";
+import { reductionOps } from "./export-reduction-ops.js";
 import type { OnnxAttributes, OnnxShape, OnnxValue, OnnxWriter } from "./onnx-writer.js";
-
-type Op = OpWriter<OnnxWriter, OnnxValue>;
-
-/** An op that is one operator of x. */
-function operator(opType: string, attributesOf: (...settings: never[]) => OnnxAttributes = () => ({})): Op {
-  return ({ args: [x, ...settings], shape }, graph) =>
-    graph.node(opType, [x as OnnxValue], attributesOf(...(settings as never[])), {
-      shape: shape ?? (x as OnnxValue).shape,
-    });
-}
-
-/** An op of two values that broadcast, either of which may be a number. */
-function binary(opType: string): Op {
-  return ({ args, shape }, graph) => {
-    const sides = args.map((side) =>
-      typeof side === "number" ? graph.constant("number", [], [side]) : (side as OnnxValue),
-    );
-    return graph.node(opType, sides, {}, { shape: shape ?? broadcast(sides, graph) });
-  };
-}
-
-/** A reduction over some axes, or over all. */
-function reduction(opType: string): Op {
-  return ({ args, shape }, graph) => {
-    const [x, given, options] = args as [OnnxValue, number | readonly number[] | undefined, ReduceOptions | undefined];
-    const rank = x.shape.length;
-    const all = Array.from({ length: rank }, (_, k) => k);
-    const axes = given === undefined ? all : [given].flat().map((axis) => resolveAxisOf(axis, rank));
-    const keepdims = options?.keepDims ? 1 : 0;
-    const kept = x.shape.flatMap((size, axis) => (axes.includes(axis) ? (keepdims === 1 ? [1] : []) : [size]));
-    const output = { shape: shape ?? kept };
-    // ReduceSum takes axes as an input since version 13, the others since 18.
-    if (opType !== "ReduceSum" && graph.opset < 18) return graph.node(opType, [x], { axes, keepdims }, output);
-    return graph.node(opType, [x, graph.constant("axes", [axes.length], axes, "int64")], { keepdims }, output);
-  };
-}
+import { binary, type Op, operator } from "./op-rows.js";
 
 /** A convolution of x with a weight and a bias or none. */
 function convolution(opType: string, rank: number): Op {
@@ -115,9 +81,9 @@ export const onnxOps: Readonly<Record<string, Op>> = {
     const raised = graph.node("Add", [graph.node("Erf", [ratio]), graph.constant("one", [], [1])]);
     return graph.node("Mul", [scaled, raised]);
   },
-  sum: reduction("ReduceSum"),
-  mean: reduction("ReduceMean"),
-  max: reduction("ReduceMax"),
+  ...elementwiseOps,
+  ...reductionOps,
+  ...arrayOps,
   matmul: ({ args, shape }, graph) =>
     graph.node("MatMul", args as OnnxValue[], {}, { shape: shape ?? (args[0] as OnnxValue).shape }),
   linear: ({ args, shape }, graph) => {
@@ -193,12 +159,3 @@ export const onnxOps: Readonly<Record<string, Op>> = {
 
 /** Where a slice ends that has no end: behind all that float32 can count. */
 const mostRows = 2 ** 31 - 1;
-
-/** @throws ShapeError if the values do not fit */
-function broadcast([a, b]: readonly OnnxValue[], graph: OnnxWriter): OnnxShape {
-  const sizes = [a, b].map(({ shape }) => shape.slice(1).map(Number));
-  return [
-    a.shape[0],
-    ...broadcastShapes(`add in ${graph.path === "" ? "the network" : graph.path}`, sizes[0], sizes[1]),
-  ];
-}

@@ -10,8 +10,8 @@ import { elementTypes, packValues } from "../file/tensor-values.js";
 /** Sizes of a value that is being written. The batch, axis 0, has any size: `"N"`. */
 export type OnnxShape = readonly (number | string)[];
 
-/** What is written holds reals or whole numbers. */
-export type OnnxType = "float32" | "int64";
+/** What is written holds reals, whole numbers or booleans. */
+export type OnnxType = "float32" | "int64" | "bool";
 
 /** A value in a graph that is being written. */
 export interface OnnxValue {
@@ -29,8 +29,8 @@ export interface OnnxReal {
   readonly float: number;
 }
 
-/** Attributes of a node: whole numbers, lists of them, and reals. */
-export type OnnxAttributes = Readonly<Record<string, number | readonly number[] | OnnxReal>>;
+/** Attributes of a node: whole numbers, lists of them, reals, and texts. */
+export type OnnxAttributes = Readonly<Record<string, number | readonly number[] | OnnxReal | string>>;
 
 /** Writes a module whose input is `x`; returns its output. */
 export type WriteModule = (module: AnyModule, x: OnnxValue, graph: OnnxWriter) => OnnxValue;
@@ -104,20 +104,27 @@ export class OnnxWriter {
   }
 
   /**
-   * Adds a node of one of ONNX's own operators, with one output.
+   * Adds a node of one of ONNX's own operators, of which one output is used.
    *
-   * @param output - its shape and type, where they are not those of the first input
+   * @param output - its shape and type, where they are not those of the first input, and its place among the outputs,
+   * the first by default
    */
   node(
     opType: string,
     inputs: readonly OnnxValue[],
     attributes: OnnxAttributes = {},
-    { shape = inputs[0].shape, type = inputs[0].type }: { readonly shape?: OnnxShape; readonly type?: OnnxType } = {},
+    {
+      shape = inputs[0].shape,
+      type = inputs[0].type,
+      place = 0,
+    }: { readonly shape?: OnnxShape; readonly type?: OnnxType; readonly place?: number } = {},
   ): OnnxValue {
-    const name = this.#fresh(this.path === "" ? opType : `${this.path}/${opType}`);
+    const base = this.path === "" ? opType : `${this.path}/${opType}`;
+    const name = this.#fresh(base);
     const input = inputs.map((value) => value.name);
+    const output = [...Array.from({ length: place }, () => this.#fresh(`${base}_unused`)), name];
     const attribute = Object.entries(attributes).map(([key, value]) => this.#attribute(key, value));
-    this.#nodes.push(this.#codec.node({ opType, name, input, output: [name], attribute }));
+    this.#nodes.push(this.#codec.node({ opType, name, input, output, attribute }));
     const value = { name, shape, type };
     this.#values.set(name, value);
     return value;
@@ -145,8 +152,16 @@ export class OnnxWriter {
     return { name, shape, type };
   }
 
+  /** @internal Stands where a node leaves an input out. */
+  absent(): OnnxValue {
+    return { name: "", shape: [], type: "float32" };
+  }
+
   #attribute(name: string, value: OnnxAttributes[string]): AttributeProto {
     if (typeof value === "number") return this.#codec.attribute({ name, type: 2, i: BigInt(value) });
+    if (typeof value === "string") {
+      return this.#codec.attribute({ name, type: 3, s: new TextEncoder().encode(value) });
+    }
     if ("float" in value) return this.#codec.attribute({ name, type: 1, f: value.float });
     return this.#codec.attribute({ name, type: 7, ints: value.map(BigInt) });
   }

@@ -8,11 +8,16 @@ const keeping = new Set(
     "Abs AveragePool BatchNormalization Cast Ceil Clip Concat Dropout Elu Erf Exp Floor Gelu GlobalAveragePool GlobalMaxPool",
     "GroupNormalization HardSigmoid HardSwish Identity InstanceNormalization LRN LayerNormalization LeakyRelu Log LogSoftmax",
     "MaxPool Mish Neg PRelu Pad Relu Resize Selu Sigmoid Slice Softmax Softplus Sqrt Tanh Transpose Upsample",
+    "CumSum Cos DepthToSpace GatherElements Not Reciprocal Round Sign Sin Tan Tile TopK",
   ].flatMap((line) => line.split(" ")),
 );
 
 /** Operators whose output has the largest rank of their inputs. */
-const broadcasting = new Set(["Add", "Sub", "Mul", "Div", "Pow", "Max", "Min", "Sum", "Mean"]);
+const broadcasting = new Set(
+  ["Add Sub Mul Div Pow Max Min Sum Mean And Or Xor Equal Less LessOrEqual Greater GreaterOrEqual Where"].flatMap(
+    (line) => line.split(" "),
+  ),
+);
 
 /** How many axes each value of a graph has, where the model says it or the nodes before it tell. */
 export class Ranks {

@@ -5,6 +5,7 @@ import type { Module } from "../../../nn/module.js";
 import { floatOf, intOf, isOp, textOf } from "../file/attributes.js";
 import type { NodeProto } from "../file/codec.js";
 import type { Graph } from "../graph/graph.js";
+import { importPadding } from "./import-arrays.js";
 import { keyOf } from "./import-layers.js";
 import { linearOfConv } from "./import-linear.js";
 import type { ImportStep } from "./import-step.js";
@@ -29,9 +30,7 @@ export function importPad(at: ImportStep): Argument {
   const isEven = pads.slice(0, half).every((width, axis) => width >= 0 && width === pads[half + axis]);
   const isPlanes = isEven && pads[0] === 0 && pads[1] === 0 && textOf(node, "mode", "constant") === "constant";
   const isConv = next !== undefined && isOp(next, "Conv") && graph.isReadOnce(node.output[0]);
-  if (!isConv || !isPlanes || value !== 0) {
-    throw at.refuse("padding other than zeros, as many on both sides, before a Conv");
-  }
+  if (!isConv || !isPlanes || value !== 0) return importPadding(at, pads);
   const padding = pads.slice(2, half);
   const y = at.layer(keyOf(next, graph, padding), () => ofNode(next, () => convOf(next, graph, padding)));
   at.state.done.add(next);

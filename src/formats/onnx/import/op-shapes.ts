@@ -1,5 +1,6 @@
 import { type Argument, ValueRef } from "../../../graph/argument.js";
 import type { OpenShape } from "../../../graph/node.js";
+import { arrayOpShapes } from "./array-op-shapes.js";
 import { broadcastOpen, countOf, dividedBy, type Size } from "./open-shapes.js";
 
 type ShapeRule = (shapes: readonly (OpenShape | null)[], args: readonly Argument[]) => OpenShape | null;
@@ -12,7 +13,8 @@ const rules: Readonly<Record<string, ShapeRule>> = {
   ...{ add: broadcasting, sub: broadcasting, mul: broadcasting, div: broadcasting, pow: broadcasting },
   ...{ neg: keeping, exp: keeping, log: keeping, sqrt: keeping, softmax: keeping, logSoftmax: keeping },
   ...{ relu: keeping, relu6: keeping },
-  ...{ sum: reduced, mean: reduced, max: reduced },
+  ...{ sum: reduced, mean: reduced, max: reduced, min: reduced, prod: reduced, norm: reduced, logSumExp: reduced },
+  ...arrayOpShapes,
   matmul: ([a, b]) => {
     if (a === null || b === null || a.length < 2 || b.length < 2) return null;
     const batch = broadcastOpen([a.slice(0, -2), b.slice(0, -2)]);

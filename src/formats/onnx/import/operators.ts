@@ -2,10 +2,13 @@ import type { Argument } from "../../../graph/argument.js";
 import { Softmax } from "../../../nn/activations.js";
 import { GlobalAvgPool2d } from "../../../nn/pooling.js";
 import { floatOf, intOf, intsOf } from "../file/attributes.js";
+import { arrayOperators } from "./import-arrays.js";
 import { importConvOf, importPad } from "./import-conv.js";
+import { elementwiseOperators } from "./import-elementwise.js";
 import { importLayer, layers } from "./import-layers.js";
 import { importGemm, importMatMul } from "./import-linear.js";
 import { planesBehind } from "./import-planes.js";
+import { reducedAxes, reductionOperators } from "./import-reductions.js";
 import { alongMatrix, importFlatten, importReshape, importSqueeze, importUnsqueeze } from "./import-reshape.js";
 import type { ImportStep } from "./import-step.js";
 
@@ -15,6 +18,9 @@ export type Operator = (at: ImportStep) => Argument | readonly Argument[];
 /** Every operator that can be imported. A new one is a row here, or in `layers` where it is a layer by itself. */
 export const operators: Readonly<Record<string, Operator>> = {
   ...Object.fromEntries(Object.keys(layers).map((opType): [string, Operator] => [opType, importLayer])),
+  ...elementwiseOperators,
+  ...reductionOperators,
+  ...arrayOperators,
   Conv: importConvOf,
   Pad: importPad,
   Gemm: importGemm,
@@ -29,7 +35,6 @@ export const operators: Readonly<Record<string, Operator>> = {
   Exp: unary("exp"),
   Log: unary("log"),
   Sqrt: unary("sqrt"),
-  Abs: (at) => at.op("add", at.op("relu", at.input(0)), at.op("relu", at.op("neg", at.input(0)))),
   HardSigmoid: (at) => hardSigmoid(at, floatOf(at.node, "alpha", 0.2), floatOf(at.node, "beta", 0.5)),
   HardSwish: (at) => at.op("mul", at.input(0), hardSigmoid(at, 1 / 6, 0.5)),
   PRelu: (at) => {
@@ -38,11 +43,7 @@ export const operators: Readonly<Record<string, Operator>> = {
     const below = at.op("mul", at.op("relu", at.op("neg", at.input(0))), at.input(1));
     return at.op("sub", at.op("relu", at.input(0)), below);
   },
-  Reciprocal: (at) => at.op("pow", at.input(0), -1),
   Identity: (at) => at.input(0),
-  Clip: (at) => {
-    throw at.refuse("limits other than none, 0 and 6");
-  },
   Concat: (at) => at.op("concat", at.inputs(), at.axis("axis", 1, at.rank(0))),
   Split: importSplit,
   Slice: importSlice,
@@ -68,7 +69,8 @@ export const operators: Readonly<Record<string, Operator>> = {
 /** Operators whose inputs but the first are settings, which are no values of the graph. */
 export const readsSettings: ReadonlySet<string> = new Set(
   ["Reshape", "Slice", "Split", "Pad", "Squeeze", "Unsqueeze", "ReduceSum", "ReduceMean", "ReduceMax"].concat([
-    ...["Dropout", "Clip", "Expand", "Resize", "Upsample", "Tile"],
+    ...["Dropout", "Expand", "Resize", "Upsample", "Tile", "TopK", "CumSum", "OneHot"],
+    ...["ReduceMin", "ReduceProd", "ReduceL1", "ReduceL2", "ReduceLogSum", "ReduceLogSumExp", "ReduceSumSquare"],
   ]),
 );
 
@@ -91,12 +93,8 @@ function hardSigmoid(at: ImportStep, alpha: number, beta: number): Argument {
 
 function reduction(op: string): Operator {
   return (at) => {
-    const given = at.list("axes", 1);
-    if (given === null || given.length === 0) {
-      if (intOf(at.node, "noop_with_empty_axes", 0) !== 0) return at.input(0);
-    }
-    const rank = at.rank(0);
-    const axes = given?.length ? given.map((axis) => at.resolve(axis, rank)) : rangeFrom(0, rank);
+    const axes = reducedAxes(at);
+    if (axes === null) return at.input(0);
     const keepDims = intOf(at.node, "keepdims", 1) !== 0;
     return op === "mean" ? importMean(at, axes, keepDims) : at.op(op, at.input(0), axes, { keepDims });
   };
@@ -139,6 +137,8 @@ function importSlice(at: ImportStep): Argument {
   if (starts === null || ends === null || starts.length !== axes.length || ends.length !== axes.length) {
     throw at.refuse("starts, ends and axes of different length");
   }
+  const isFlip = steps?.every((step, k) => step === -1 && starts[k] === -1 && ends[k] <= -(2 ** 30));
+  if (isFlip) return at.op("flip", at.input(0), axes);
   if (steps?.some((step) => step !== 1)) throw at.refuse(`steps ${steps.join(", ")}`);
   const shape = at.shape(0);
   return axes.reduce<Argument>((x, axis, k) => {

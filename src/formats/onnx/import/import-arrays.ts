@@ -1,0 +1,132 @@
+import { type Argument, SizeRef } from "../../../graph/argument.js";
+import { floatOf, intOf, textOf } from "../file/attributes.js";
+import type { TensorValues } from "../file/tensor-values.js";
+import { sizesOf } from "./import-sizes.js";
+import type { ImportStep } from "./import-step.js";
+import { broadcastOpen } from "./open-shapes.js";
+import type { Operator } from "./operators.js";
+
+/** Numbers as nested arrays of their shape. */
+function nested({ shape, data }: Pick<TensorValues, "shape" | "data">): Argument {
+  const [first, ...inner] = shape;
+  if (first === undefined) return data[0];
+  const width = inner.reduce((product, size) => product * size, 1);
+  const part = (k: number) => ({ shape: inner, data: data.slice(k * width, (k + 1) * width) });
+  return Array.from({ length: first }, (_, k) => nested(part(k)));
+}
+
+/** Indices: numbers where they are constant, else a value. */
+function indicesOf(at: ImportStep, k: number): Argument {
+  const name = at.node.input[k] ?? "";
+  return at.graph.isConstant(name) && !at.state.values.has(name) ? nested(at.values(k)) : at.input(k);
+}
+
+/** Values along an axis that indices of their own shape name. */
+function importGatherElements(at: ImportStep): Argument {
+  const axis = at.axis("axis", 0, at.rank(0));
+  const [x, taken] = [at.shape(0), at.graph.isConstant(at.node.input[1]) ? at.values(1).shape : at.shape(1)];
+  const differs = x?.some((size, k) => k !== axis && typeof size === "number" && size !== (taken?.[k] ?? size));
+  if (differs) throw at.refuse("indices that leave a part of the values out");
+  return at.op("takeAlongAxis", at.input(0), indicesOf(at, 1), axis);
+}
+
+/** Rows of two numbers, one in the place of the index. */
+function importOneHot(at: ImportStep): Argument {
+  const axis = intOf(at.node, "axis", -1);
+  if (axis !== -1 && axis !== at.rank(0)) throw at.refuse(`axis ${axis}, which is not the last`);
+  const [off, on] = at.values(2).data;
+  const rows = at.op("oneHot", at.input(0), at.values(1).data[0]);
+  const scaled = on - off === 1 ? rows : at.op("mul", rows, on - off);
+  return off === 0 ? scaled : at.op("add", scaled, off);
+}
+
+function importExpand(at: ImportStep): Argument {
+  const [from, sizes] = [at.shape(0), sizesOf(at.graph, at.shapes, at.node.input[1] ?? "")];
+  const to = from === null || sizes === null ? null : broadcastOpen([from, sizes]);
+  if (to === null || to.some((size) => size === null)) throw at.refuse("a shape that is not known");
+  return at.op("broadcastTo", at.input(0), to as Argument);
+}
+
+function importTile(at: ImportStep): Argument {
+  const counts = at.list("repeats", 1);
+  if (counts === null) throw at.refuse("counts that are not constant");
+  return at.op("tile", at.input(0), counts);
+}
+
+/** Planes at another size, by numbers of the file: the sizes, or the scales. */
+function importResize(at: ImportStep): Argument {
+  const { node } = at;
+  if (at.rank(0) !== 4) throw at.refuse(`${at.rank(0)} axes`);
+  if (intOf(node, "antialias", 0) !== 0) throw at.refuse("antialias");
+  const policy = textOf(node, "keep_aspect_ratio_policy", "stretch");
+  if (policy !== "stretch") throw at.refuse(`keep_aspect_ratio_policy ${policy}`);
+  const isOld = node.opType === "Upsample" || at.graph.model.opset < 11;
+  const mode = textOf(node, "mode", "nearest");
+  const transformation = textOf(node, "coordinate_transformation_mode", isOld ? "asymmetric" : "half_pixel");
+  const rounding = textOf(node, "nearest_mode", isOld ? "floor" : "round_prefer_floor");
+  const has = (k: number): boolean => at.has(k) && at.values(k).data.length > 0;
+  const place = isOld ? 1 : 2;
+  const scales =
+    node.attribute.find(({ name }) => name === "scales")?.floats ?? (has(place) ? [...at.values(place).data] : null);
+  const sizes = (!isOld && at.has(3) ? sizesOf(at.graph, at.shapes, node.input[3]) : null)?.slice(2);
+  const [down, across] = (scales ?? []).slice(2);
+  if (scales !== null && (scales.length !== 4 || scales[0] !== 1 || scales[1] !== 1))
+    throw at.refuse(`scales ${scales.join(", ")}`);
+  if (scales === null && !(sizes?.length === 2 && sizes.every((size) => typeof size === "number"))) {
+    throw at.refuse("sizes that are not known");
+  }
+  const isWhole = scales !== null && Number.isInteger(down) && Number.isInteger(across);
+  const to = scales === null ? { size: sizes as number[] } : {};
+  const scale = scales === null ? null : [down, across];
+  if (mode === "nearest") {
+    // Whole scales round to the same place either way.
+    const isFloor = transformation === "asymmetric" && rounding === "floor";
+    const isSame = isWhole && transformation === "half_pixel" && rounding === "round_prefer_floor";
+    if (!isFloor && !isSame) throw at.refuse(`${transformation} with ${rounding}`);
+    return at.op("upsample", at.input(0), scale, to);
+  }
+  const isAligned = transformation === "align_corners";
+  if (mode !== "linear" || !(isAligned || ["half_pixel", "pytorch_half_pixel"].includes(transformation))) {
+    throw at.refuse(`mode ${mode}, ${transformation}`);
+  }
+  return at.op("upsample", at.input(0), scale, { ...to, mode: "bilinear", alignCorners: isAligned });
+}
+
+/** Channels as finer planes: by columns, rows and depth as `pixelShuffle`, or depth before the others. */
+function importDepthToSpace(at: ImportStep): Argument {
+  const factor = intOf(at.node, "blocksize", 1);
+  if (textOf(at.node, "mode", "DCR") === "CRD") return at.op("pixelShuffle", at.input(0), factor);
+  const [batch, channels, height, width] = at.shape(0) ?? [];
+  if (typeof channels !== "number" || typeof height !== "number" || typeof width !== "number") {
+    throw at.refuse("planes of unknown size");
+  }
+  const parts = at.op("reshape", at.input(0), [-1, factor ** 2, channels / factor ** 2, height, width]);
+  const turned = at.op("transpose", parts, [0, 2, 1, 3, 4]);
+  const size = batch instanceof SizeRef || typeof batch === "number" ? batch : -1;
+  return at.op("pixelShuffle", at.op("reshape", turned, [size, channels, height, width]), factor);
+}
+
+/** A Pad that no layer behind it takes in. */
+export function importPadding(at: ImportStep, pads: readonly number[]): Argument {
+  const rank = pads.length / 2;
+  const modes: Readonly<Record<string, string>> = { constant: "constant", reflect: "reflect", edge: "replicate" };
+  const mode = modes[textOf(at.node, "mode", "constant")];
+  if (mode === undefined) throw at.refuse(`mode ${textOf(at.node, "mode", "")}`);
+  if (pads.some((width) => width < 0)) throw at.refuse("widths below 0");
+  const widths = Array.from({ length: rank }, (_, k) => [pads[k], pads[rank + k]]);
+  const first = widths.findIndex(([before, after]) => before + after > 0);
+  const value = at.has(2) ? at.values(2).data[0] : floatOf(at.node, "value", 0);
+  return at.op("pad", at.input(0), widths.slice(first), mode === "constant" ? { value } : { mode });
+}
+
+/** Operators of shapes and indices. */
+export const arrayOperators: Readonly<Record<string, Operator>> = {
+  Gather: (at) => at.op("gather", at.input(0), indicesOf(at, 1), at.axis("axis", 0, at.rank(0))),
+  GatherElements: importGatherElements,
+  OneHot: importOneHot,
+  Expand: importExpand,
+  Tile: importTile,
+  Resize: importResize,
+  Upsample: importResize,
+  DepthToSpace: importDepthToSpace,
+};

@@ -1,0 +1,68 @@
+import { type NestedNumbers, type NumberArray, tensor } from "../create.js";
+import { ArgumentError, DataError, ShapeError } from "../errors.js";
+import { formatShape, type Shape, stridesOf } from "../shape.js";
+import { Tensor } from "../tensor.js";
+
+/** Whole numbers as ops take them: nested arrays, a typed array, or a tensor. */
+export type IndexValues = Tensor | NumberArray | NestedNumbers;
+
+/** Values along an axis up to which float32, the type of tensors, holds every place exactly. */
+export const mostRows = 2 ** 24;
+
+/** Indices of an axis, read back and checked; those below 0 are counted from its front. */
+export interface Places {
+  readonly shape: Shape;
+  readonly values: Int32Array;
+}
+
+/**
+ * Reads indices of an axis of `size` values; negative ones count from its end.
+ *
+ * @throws DataError if one is no place of the axis, naming where it stands
+ * @throws ShapeError if the axis is too long for float32
+ */
+export function placesOf(where: string, indices: IndexValues, size: number): Places {
+  if (size > mostRows) {
+    throw new ShapeError({
+      where,
+      expected: `an axis of at most ${mostRows} values, which float32 can count`,
+      received: String(size),
+      cure: "Take parts of the axis.",
+    });
+  }
+  const isGiven = indices instanceof Tensor;
+  if (!isGiven && typeof indices !== "number" && !Array.isArray(indices) && !ArrayBuffer.isView(indices)) {
+    throw new ArgumentError({
+      where,
+      expected: "indices as whole numbers in an array or a tensor",
+      received: indices === null ? "null" : typeof indices,
+      cure: "Pass such as [0, 2].",
+    });
+  }
+  const t = isGiven ? indices : tensor(indices);
+  const { shape } = t;
+  const numbers = t.dataSync();
+  if (!isGiven) t.dispose();
+  const stray = numbers.findIndex((index) => !(Number.isInteger(index) && index >= -size && index < size));
+  if (stray >= 0) {
+    const place = stridesOf(shape).map((stride, axis) => Math.floor(stray / stride) % shape[axis]);
+    throw new DataError({
+      where,
+      expected: size === 0 ? "no indices, since the axis has no values" : `whole numbers from ${-size} to ${size - 1}`,
+      received: `${numbers[stray]}${place.length === 0 ? "" : ` at [${place.join(", ")}]`}`,
+      cure: "Count places from 0, or from −1 at the end.",
+    });
+  }
+  return { shape, values: Int32Array.from(numbers, (index) => (index < 0 ? index + size : index)) };
+}
+
+/** Checks that a shape with indices in it is one. @throws ShapeError if it has too many axes */
+export function checkRank(where: string, shape: Shape, most: number): void {
+  if (shape.length <= most) return;
+  throw new ShapeError({
+    where,
+    expected: `at most ${most} axes in the result`,
+    received: `${shape.length} (${formatShape(shape)})`,
+    cure: "Reshape the indices to fewer axes.",
+  });
+}

@@ -1,0 +1,181 @@
+import { record } from "../autograd.js";
+import { ArgumentError, ShapeError } from "../errors.js";
+import { formatShape } from "../shape.js";
+import { empty, type Tensor, upload, view } from "../tensor.js";
+import { defineComposite } from "../tracing.js";
+import { applyBinary } from "./binary.js";
+import { permuted } from "./transpose.js";
+import { checkImages, type Pair, resolvePair } from "./windows.js";
+
+/** Options of {@link upsample}. */
+export interface UpsampleOptions {
+  /**
+   * `"nearest"`: the value that covers the place; `"bilinear"`: the mean of four values, weighted by distance.
+   *
+   * @defaultValue "nearest"
+   */
+  readonly mode?: "nearest" | "bilinear";
+  /**
+   * Of mode `"bilinear"`: true lays the centres of the corner values upon each other, false the outer edges of the
+   * planes, as PyTorch's `align_corners`. @defaultValue false
+   */
+  readonly alignCorners?: boolean;
+  /** Height and width of the result, instead of a scale. @defaultValue those of x times the scale, rounded down */
+  readonly size?: Pair;
+}
+
+/** For each place of the result along an axis, two places of x, and how much of the second. */
+interface AxisPlan {
+  readonly size: number;
+  readonly low: Int32Array;
+  readonly high: Int32Array;
+  readonly weight: Float32Array;
+}
+
+/**
+ * Planes at another size, as PyTorch's `interpolate`; smaller ones are not smoothed.
+ *
+ * @param x - (N, C, H, W)
+ * @param scale - by which height and width are multiplied, above 0; null where `size` is given
+ * @throws ArgumentError if the scale is no such number, or neither scale nor size is given
+ * @throws ShapeError if planes would have no values
+ * @example
+ * ```ts
+ * upsample(tensor([[[[1, 2]]]]), 2).dataSync(); // Float32Array [1, 1, 2, 2, 1, 1, 2, 2]
+ * upsample(tensor([[[[0, 3]]]]), null, { size: [1, 4], mode: "bilinear", alignCorners: true }).dataSync(); //
+ * Float32Array [0, 1, 2, 3]
+ * ```
+ */
+export const upsample = defineComposite(
+  "upsample",
+  (x: Tensor, scale: Pair | null, options: UpsampleOptions = {}): Tensor => {
+    const where = "upsample(x, scale)";
+    checkImages(where, x);
+    const [down, across] = plansOf(where, x, scale, options);
+    const [batch, channels, height, width] = x.shape;
+    const { backend } = x;
+    const planes = batch * channels;
+    // Rows are taken whole along the first axis; the second becomes the first for it.
+    const rows = resampled(view("upsample", x, [planes, height, width]), down);
+    const turned = permuted(rows, [2, 0, 1]);
+    const columns = resampled(view("upsample", turned, [1, width, planes * down.size]), across);
+    const y = permuted(view("upsample", columns, [across.size, planes * down.size]), [1, 0]);
+    const output = view("upsample", y, [batch, channels, down.size, across.size]);
+    return record("upsample", output, [x], [], (dy) => {
+      const back = permuted(view("upsample", dy, [planes * down.size, across.size]), [1, 0]);
+      const dcolumns = gathered(view("upsample", back, [1, across.size, planes * down.size]), across, width);
+      const drows = permuted(view("upsample", dcolumns, [width, planes, down.size]), [1, 2, 0]);
+      const dx = gathered(drows, down, height);
+      return [view("upsample", dx, [batch, channels, height, width])];
+    });
+
+    /** (outer, n, inner) → (outer, size, inner): low + weight·(high − low). */
+    function resampled(t: Tensor, plan: AxisPlan): Tensor {
+      const [outer, n, inner] = t.shape;
+      const shape = [outer, plan.size, inner];
+      const take = (places: Int32Array): Tensor => {
+        const part = empty("upsample", backend, shape);
+        backend.gather(t.block, rowsOf(places, outer, n).block, part.block, outer * plan.size, inner);
+        return part;
+      };
+      const low = take(plan.low);
+      if (plan.weight.every((weight) => weight === 0)) return low;
+      const step = applyBinary("sub", take(plan.high), low);
+      return applyBinary("add", low, applyBinary("mul", step, weightsOf(plan)));
+    }
+
+    /** The gradient of {@link resampled}. */
+    function gathered(dy: Tensor, plan: AxisPlan, n: number): Tensor {
+      const [outer, size, inner] = dy.shape;
+      const give = (part: Tensor, places: Int32Array): Tensor => {
+        const dx = empty("upsample", backend, [outer, n, inner]);
+        backend.scatterAdd(part.block, rowsOf(places, outer, n).block, dx.block, outer * size, outer * n, inner, -1);
+        return dx;
+      };
+      if (plan.weight.every((weight) => weight === 0)) return give(dy, plan.low);
+      const toHigh = applyBinary("mul", dy, weightsOf(plan));
+      return applyBinary("add", give(applyBinary("sub", dy, toHigh), plan.low), give(toHigh, plan.high));
+    }
+
+    function rowsOf(places: Int32Array, outer: number, n: number): Tensor {
+      const all = new Int32Array(outer * places.length);
+      for (let o = 0; o < outer; o++)
+        for (let i = 0; i < places.length; i++) all[o * places.length + i] = o * n + places[i];
+      return upload("upsample", backend, [all.length], all);
+    }
+
+    function weightsOf({ weight }: AxisPlan): Tensor {
+      return upload("upsample", backend, [weight.length, 1], weight);
+    }
+  },
+);
+
+function plansOf(where: string, x: Tensor, scale: Pair | null, options: UpsampleOptions): [AxisPlan, AxisPlan] {
+  const { mode = "nearest", alignCorners = false, size } = options;
+  if (mode !== "nearest" && mode !== "bilinear") {
+    throw new ArgumentError({
+      where,
+      expected: 'mode to be "nearest" or "bilinear"',
+      received: String(mode),
+      cure: "Choose one of them.",
+    });
+  }
+  if ((scale === null || scale === undefined) === (size === undefined)) {
+    throw new ArgumentError({
+      where,
+      expected: "a scale, or { size }",
+      received: size === undefined ? "neither" : "both",
+      cure: "Pass upsample(x, 2), or upsample(x, null, { size: [height, width] }).",
+    });
+  }
+  const sizes = size === undefined ? null : resolvePair(where, "size", size, 1);
+  const scales = sizes === null ? scalesOf(where, scale as Pair) : null;
+  const plan = (axis: 0 | 1): AxisPlan => {
+    const from = x.shape[2 + axis];
+    const to = sizes?.[axis] ?? Math.floor(from * (scales?.[axis] ?? 1));
+    if (from === 0 || to === 0) {
+      throw new ShapeError({
+        where,
+        expected: "planes with values, before and after",
+        received: `${from} → ${to} along axis ${2 + axis} (shape ${formatShape(x.shape)})`,
+        cure: "Use larger images or a larger scale.",
+      });
+    }
+    return planAxis(from, to, scales === null ? from / to : 1 / scales[axis], mode, alignCorners);
+  };
+  return [plan(0), plan(1)];
+}
+
+/** @param step - how far a step in the result goes in x, where corners are not aligned */
+function planAxis(
+  from: number,
+  to: number,
+  step: number,
+  mode: "nearest" | "bilinear",
+  alignCorners: boolean,
+): AxisPlan {
+  const low = new Int32Array(to);
+  const high = new Int32Array(to);
+  const weight = new Float32Array(to);
+  for (let k = 0; k < to; k++) {
+    const nearest = step === from / to ? Math.floor((k * from) / to) : Math.floor(k * step);
+    const corner = to === 1 ? 0 : (k * (from - 1)) / (to - 1);
+    const place = mode === "nearest" ? nearest : alignCorners ? corner : Math.max(0, (k + 0.5) * step - 0.5);
+    low[k] = Math.min(Math.floor(place), from - 1);
+    high[k] = Math.min(low[k] + 1, from - 1);
+    weight[k] = Math.max(0, Math.min(1, place - low[k]));
+  }
+  return { size: to, low, high, weight };
+}
+
+function scalesOf(where: string, scale: Pair): readonly [number, number] {
+  const pair = typeof scale === "number" ? ([scale, scale] as const) : scale;
+  if (Array.isArray(pair) && pair.length === 2 && pair.every((n) => Number.isFinite(n) && n > 0))
+    return [pair[0], pair[1]];
+  throw new ArgumentError({
+    where,
+    expected: "a scale above 0, or two of them",
+    received: JSON.stringify(scale) ?? String(scale),
+    cure: "Pass a number such as 2, or [down, across].",
+  });
+}
