@@ -63,7 +63,9 @@ function apply(op: i32, a: v128, b: v128): v128 {
   // max(a, 0) − a·b = |a|·(a ≥ 0 ? 1 − b : b), which does not cancel.
   const size = f32x4.abs(a);
   const wrong = v128.bitselect(f32x4.sub(f32x4.splat(1), b), b, f32x4.ge(a, f32x4.splat(0)));
-  return f32x4.add(f32x4.mul(size, wrong), log1p(exp(f32x4.neg(size))));
+  // No share of an infinite logit is 0, not NaN.
+  const linear = v128.and(f32x4.mul(size, wrong), f32x4.ne(wrong, f32x4.splat(0)));
+  return f32x4.add(linear, log1p(exp(f32x4.neg(size))));
 }
 
 /** n (1 to 4) values, `stride` bytes apart. */

@@ -21,7 +21,7 @@ function writeCoefficients(
   // The rounding of the mean to f32 is made good in the constant term.
   const rounded = <f32>mean;
   const constant = c + (<f64>rounded - mean) * slope;
-  const needsExact = i32(!fitsFloat(root, a, constant) || !fitsFloat(root, b, constant));
+  const needsExact = i32(!fitsFloat(mean, root, a, constant) || !fitsFloat(mean, root, b, constant));
   const exact = exactCoefficients(block, width, k);
   store<f64>(exact, mean);
   store<f64>(exact, a, 8);

@@ -4,6 +4,9 @@
 /** Deviations are below 10³⁸, the end of f32, when the root 1/√(variance + eps) is above this. */
 const smallestRoot: f64 = 1e-33;
 
+/** Deviations from a mean below this stay within f32: it is less than half a unit in the last place of its largest. */
+const largestMean: f64 = 1e31;
+
 /** Whether f32 holds a factor at full precision. */
 // @inline
 function isNormal(value: f64): bool {
@@ -12,8 +15,8 @@ function isNormal(value: f64): bool {
 
 /** Whether (x − mean)·a + c is safe in f32, `root` = 1/√(variance + eps) being a factor of a. */
 // @inline
-export function fitsFloat(root: f64, a: f64, c: f64): bool {
-  return root > smallestRoot && isNormal(a) && abs(c) < 3.4e38;
+export function fitsFloat(mean: f64, root: f64, a: f64, c: f64): bool {
+  return abs(mean) < largestMean && root > smallestRoot && isNormal(a) && abs(c) < 3.4e38;
 }
 
 /**

@@ -159,13 +159,13 @@ function segmentedRow(
   const b = (-root * root * (product * root)) / count;
   const c = centred ? (-root * sum) / count : 0;
   const constant = c + excess * b;
-  const fits = fitsFloat(root, b, constant);
+  const fits = fitsFloat(mean, root, b, constant);
   parameter = firstParameter;
   length = weight ? firstLength : inner;
   for (let i = 0; i < inner; ) {
     const at = (<usize>i) << 2;
     const a = weight ? root * <f64>load<f32>(weight + ((<usize>parameter) << 2)) : root;
-    if (fits && fitsFloat(root, a, constant)) {
+    if (fits && fitsFloat(mean, root, a, constant)) {
       gradient(dy + at, x + at, dx + at, length, rounded, <f32>a, <f32>b, <f32>constant);
     } else {
       exactGradient(dy + at, x + at, dx + at, length, 4, mean, a, b, c);

@@ -130,7 +130,8 @@ function standardizeRow(
     const c = bias ? <f64>load<f32>(bias + ((<usize>parameter) << 2)) : 0;
     const rounded = <f32>mean;
     const constant = c + (<f64>rounded - mean) * a;
-    if (fitsFloat(root, a, constant)) affine(x + from, y + from, length, rounded, <f32>a, <f32>constant, rectifies);
+    if (fitsFloat(mean, root, a, constant))
+      affine(x + from, y + from, length, rounded, <f32>a, <f32>constant, rectifies);
     else exactAffine(x + from, y + from, length, 4, mean, a, c, rectifies);
     i += length;
     length = min(segment, inner - i);
@@ -154,7 +155,7 @@ function vectorAffine(
 ): void {
   const rounded = <f32>mean;
   const constant = (<f64>rounded - mean) * root;
-  if (!fitsFloat(root, root, constant)) exactVectorAffine(x, y, length, mean, root, weight, bias, rectifies);
+  if (!fitsFloat(mean, root, root, constant)) exactVectorAffine(x, y, length, mean, root, weight, bias, rectifies);
   else if (rectifies) scaleAndShift(x, y, length, rounded, <f32>root, <f32>constant, weight, bias, true);
   else scaleAndShift(x, y, length, rounded, <f32>root, <f32>constant, weight, bias, false);
 }

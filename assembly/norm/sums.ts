@@ -3,8 +3,8 @@
 // They run in f32 lanes within `flushBytes` and in f64 between. Where f32 could overflow, underflow or cancel, a guard
 // sends the work to the functions named exact..., which do everything in f64.
 
-/** f32 lanes are flushed to f64 after this many bytes: 2048 values, 256 to a lane. */
-const flushBytes: usize = 8192;
+/** f32 lanes are flushed to f64 after this many bytes: 128 values, 16 to a lane, of which small ones are lost beside large ones. */
+const flushBytes: usize = 512;
 /** Below this mean square, f32 squares may have underflowed. */
 const tinySquare: f64 = 1e-28;
 /** Below this mean, f32 products may have underflowed. */

@@ -94,7 +94,7 @@ function vectorRow(
   }
   const constant = c + excess * b;
   const offset = excess * root;
-  const fits = fitsFloat(root, root, constant) && fitsFloat(root, b, offset);
+  const fits = fitsFloat(mean, root, root, constant) && fitsFloat(mean, root, b, offset);
   for (let i = first; i < last; ) {
     const parameter = i % period;
     const length = min(last - i, period - parameter);

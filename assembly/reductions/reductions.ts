@@ -1,6 +1,6 @@
 // Sums and maxima over the middle of (outer, count, inner). Twin: src/backend/cpu/reductions.ts.
 //
-// Sums add at most eight values in f32, as a tree of three levels, and everything else in f64.
+// Sums run in f64 from the first value on.
 import { loadLanes, maxLanes, promoteHigh, promoteLow, storeLanes, sumLanes } from "../math/lanes";
 
 /** Columns that are summed together: their f64 sums stay in the first-level cache. */
@@ -13,13 +13,12 @@ export function sumValues(x: usize, n: i32): f64 {
   let low = f64x2.splat(0);
   let high = f64x2.splat(0);
   let i: i32 = 0;
-  for (; i <= n - 32; i += 32) {
-    const a = f32x4.add(f32x4.add(v128.load(x), v128.load(x, 16)), f32x4.add(v128.load(x, 32), v128.load(x, 48)));
-    const b = f32x4.add(f32x4.add(v128.load(x, 64), v128.load(x, 80)), f32x4.add(v128.load(x, 96), v128.load(x, 112)));
-    const sum = f32x4.add(a, b);
-    low = f64x2.add(low, promoteLow(sum));
-    high = f64x2.add(high, promoteHigh(sum));
-    x += 128;
+  for (; i <= n - 8; i += 8) {
+    const v = v128.load(x);
+    const w = v128.load(x, 16);
+    low = f64x2.add(low, f64x2.add(promoteLow(v), promoteLow(w)));
+    high = f64x2.add(high, f64x2.add(promoteHigh(v), promoteHigh(w)));
+    x += 32;
   }
   for (; i < n; i += 4) {
     const v = loadLanes(x, n - i, f32x4.splat(0));
@@ -61,30 +60,7 @@ function addTo(sums: usize, v: v128): void {
 /** sums (f64) += Σ over rows of `width` columns, `stride` bytes apart. */
 function addRows(x: usize, stride: usize, rows: i32, width: i32, sums: usize): void {
   const whole = width & ~3;
-  let row: i32 = 0;
-  for (; row <= rows - 8; row += 8) {
-    for (let i = 0; i < whole; i += 4) {
-      const p = x + ((<usize>i) << 2);
-      const q = p + (stride << 2);
-      const a = f32x4.add(v128.load(p), v128.load(p + stride));
-      const b = f32x4.add(v128.load(p + 2 * stride), v128.load(p + 3 * stride));
-      const c = f32x4.add(v128.load(q), v128.load(q + stride));
-      const d = f32x4.add(v128.load(q + 2 * stride), v128.load(q + 3 * stride));
-      addTo(sums + ((<usize>i) << 3), f32x4.add(f32x4.add(a, b), f32x4.add(c, d)));
-    }
-    for (let i = whole; i < width; i++) {
-      const p = x + ((<usize>i) << 2);
-      const q = p + (stride << 2);
-      const a = load<f32>(p) + load<f32>(p + stride);
-      const b = load<f32>(p + 2 * stride) + load<f32>(p + 3 * stride);
-      const c = load<f32>(q) + load<f32>(q + stride);
-      const d = load<f32>(q + 2 * stride) + load<f32>(q + 3 * stride);
-      const at = sums + ((<usize>i) << 3);
-      store<f64>(at, load<f64>(at) + <f64>(a + b + (c + d)));
-    }
-    x += stride << 3;
-  }
-  for (; row < rows; row++) {
+  for (let row = 0; row < rows; row++) {
     for (let i = 0; i < whole; i += 4) addTo(sums + ((<usize>i) << 3), v128.load(x + ((<usize>i) << 2)));
     for (let i = whole; i < width; i++) {
       const at = sums + ((<usize>i) << 3);

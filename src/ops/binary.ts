@@ -80,10 +80,10 @@ export const div = defineArithmetic("div", (a, b) => {
   const y = applyBinary("div", a, b);
   const { shape } = a;
   return record("div", y, [a, b], [b, y], (dy, [right, quotient], needs) => {
-    const scaled = applyBinary("div", dy, right);
     return [
-      needs[0] ? sumTo(scaled, shape) : null,
-      needs[1] ? neg(sumTo(applyBinary("mul", scaled, quotient), right.shape)) : null,
+      needs[0] ? sumTo(applyBinary("div", dy, right), shape) : null,
+      // a/b² first: dy/b would overflow where a is 0, or small.
+      needs[1] ? neg(sumTo(applyBinary("mul", dy, applyBinary("div", quotient, right)), right.shape)) : null,
     ];
   });
 });

@@ -44,6 +44,14 @@ export function crossEntropy(
       cure: "Pass a number from 0 for each sample, such as [2, 0, 1], instead of a tensor or one-hot rows.",
     });
   }
+  if (logits.rank > 2 && logits.size === labels.length * classes) {
+    throw new ShapeError({
+      where,
+      expected: "logits (N, classes), and N labels",
+      received: `${formatShape(logits.shape)} and ${labels.length} labels`,
+      cure: "Move the classes behind all other axes with transpose(), and reshape to [-1, classes].",
+    });
+  }
   if (logits.rank !== 2 || rows === 0 || labels.length !== rows) {
     throw new ShapeError({
       where,
@@ -64,7 +72,7 @@ export function crossEntropy(
   checkLabels(where, labels, classes);
   const { backend } = logits;
   const labelTensor = upload("crossEntropy", backend, [rows], Int32Array.from(labels));
-  const weights = classWeights === undefined ? null : uploadWeights(where, logits, classWeights);
+  const weights = classWeights === undefined ? null : uploadWeights(where, logits, labels, classWeights);
   const logProbabilities = empty("crossEntropy", backend, logits.shape);
   const loss = empty("crossEntropy", backend, []);
   backend.crossEntropy(
@@ -101,6 +109,14 @@ export function checkLabels(where: string, labels: ArrayLike<number>, classes: n
   for (let row = 0; row < labels.length; row++) {
     const label = labels[row];
     if (Number.isInteger(label) && label >= 0 && label < classes) continue;
+    if (label === -100) {
+      throw new DataError({
+        where,
+        expected: `labels from 0 to ${classes - 1}`,
+        received: `-100 in row ${row}`,
+        cure: "No label is ignored: leave out the rows that have none, of logits and of labels.",
+      });
+    }
     throw new DataError({
       where,
       expected: `labels from 0 to ${classes - 1}`,
@@ -110,7 +126,12 @@ export function checkLabels(where: string, labels: ArrayLike<number>, classes: n
   }
 }
 
-function uploadWeights(where: string, logits: Tensor, classWeights: readonly number[] | Float32Array): Tensor {
+function uploadWeights(
+  where: string,
+  logits: Tensor,
+  labels: Int32Array | readonly number[],
+  classWeights: readonly number[] | Float32Array,
+): Tensor {
   const values = Float32Array.from(classWeights);
   if (values.length !== logits.shape[1] || values.some((w) => !(w >= 0 && w < Number.POSITIVE_INFINITY))) {
     throw new ArgumentError({
@@ -118,6 +139,14 @@ function uploadWeights(where: string, logits: Tensor, classWeights: readonly num
       expected: `${logits.shape[1]} finite class weights of at least 0`,
       received: `[${[...values].join(", ")}]`,
       cure: "Pass one weight for each class.",
+    });
+  }
+  if (labels.every((label) => values[label] === 0)) {
+    throw new DataError({
+      where,
+      expected: "a label whose class weight is above 0",
+      received: `${labels.length} labels of weight 0`,
+      cure: "Give their classes a weight, or leave out batches of them alone: a mean over no weight is not defined.",
     });
   }
   return upload("crossEntropy", logits.backend, [values.length], values);

@@ -1,5 +1,5 @@
 import { record } from "../autograd.js";
-import { ShapeError } from "../errors.js";
+import { DataError, ShapeError } from "../errors.js";
 import { scope } from "../scope.js";
 import { formatShape, sameShape } from "../shape.js";
 import { checkTensor, type Tensor } from "../tensor.js";
@@ -46,10 +46,12 @@ export function mse(a: Tensor, b: Tensor): Tensor {
  * @param logits - any shape
  * @param targets - the same shape, in [0, 1]
  * @throws ShapeError if the shapes differ
+ * @throws DataError if a target lies outside [0, 1]
  */
 export function binaryCrossEntropy(logits: Tensor, targets: Tensor): Tensor {
   tracer?.refuse("binaryCrossEntropy()", "Apply losses to what the module returns.");
   checkSame("binaryCrossEntropy(logits, targets)", logits, targets);
+  checkProbabilities(targets);
   const losses = applyBinary("logisticLoss", logits, targets);
   record("binaryCrossEntropy", losses, [logits, targets], [logits, targets], (dy, [x, t], needs) => [
     needs[0] ? applyBinary("mul", dy, applyBinary("logisticSlope", x, t)) : null,
@@ -58,4 +60,16 @@ export function binaryCrossEntropy(logits: Tensor, targets: Tensor): Tensor {
   const loss = mean(losses);
   losses.dispose();
   return loss;
+}
+
+function checkProbabilities(targets: Tensor): void {
+  const values = targets.dataSync();
+  const place = values.findIndex((value) => value < 0 || value > 1);
+  if (place < 0) return;
+  throw new DataError({
+    where: "binaryCrossEntropy(logits, targets)",
+    expected: "targets from 0 to 1",
+    received: `${values[place]} at place ${place}`,
+    cure: "Pass 0 and 1, or probabilities: divide a mask of 0 and 255 by 255.",
+  });
 }

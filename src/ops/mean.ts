@@ -1,7 +1,7 @@
 import { resolveAxes } from "../shape.js";
 import type { Tensor } from "../tensor.js";
 import { defineComposite } from "../tracing.js";
-import { mul } from "./binary.js";
+import { div } from "./binary.js";
 import { type ReduceOptions, sum } from "./sum.js";
 
 /** The mean over some axes, or over all; NaN over no values. */
@@ -11,6 +11,6 @@ export const mean = defineComposite(
     const axes = resolveAxes(`${x}.mean(axis)`, axis, x.rank);
     const count = axes.reduce((product, k) => product * x.shape[k], 1);
     const total = sum(x, axes, options);
-    return mul(total, 1 / count);
+    return div(total, count);
   },
 );

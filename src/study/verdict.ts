@@ -29,7 +29,8 @@ export interface Conclusion extends Estimate {
  * | `constancy` | the whole interval is in ±δ    | the whole interval is outside of ±δ | otherwise |
  *
  * So a verdict other than `unclear` needs seeds enough to be sure of it, and an effect that is there but smaller than δ
- * counts as not reproduced. A single seed is always unclear.
+ * counts as not reproduced. A single seed is always unclear, and so are
+ * two with equal differences.
  *
  * @example
  * ```ts
@@ -41,7 +42,10 @@ export interface Conclusion extends Estimate {
  */
 export function judge(differences: readonly number[], rule: Rule): Conclusion {
   const estimate = bootstrapMean(differences);
-  return { ...estimate, verdict: estimate.interval === null ? "unclear" : verdictOf(estimate.interval, rule) };
+  const { interval } = estimate;
+  // Two equal values are no measure of their spread.
+  const isUnknown = interval === null || (differences.length === 2 && interval[0] === interval[1]);
+  return { ...estimate, verdict: isUnknown ? "unclear" : verdictOf(interval, rule) };
 }
 
 function verdictOf([low, high]: readonly [number, number], { claim, smallest }: Rule): Verdict {

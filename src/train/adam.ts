@@ -41,6 +41,11 @@ export class Adam extends Optimizer {
     this.eps = checkRange(where, "eps", options.eps ?? 1e-8, 0, Number.POSITIVE_INFINITY);
   }
 
+  /** Second moments are means of squares: they fit float32 where every square does. */
+  override get largestGradient(): number {
+    return 1.8e19;
+  }
+
   protected override update(
     parameter: Tensor,
     gradient: Tensor,

@@ -98,6 +98,11 @@ export abstract class Optimizer {
   /** Names of the tensors kept for each parameter, zeros at first. */
   protected abstract readonly slots: readonly string[];
 
+  /** The largest norm of all gradients, scaled, with which what is remembered stays within float32. */
+  get largestGradient(): number {
+    return Number.POSITIVE_INFINITY;
+  }
+
   /** Changes one parameter. */
   protected abstract update(
     parameter: Tensor,

@@ -46,6 +46,11 @@ export class Sgd extends Optimizer {
     }
   }
 
+  /** A velocity grows to 1 / (1 − momentum) gradients. */
+  override get largestGradient(): number {
+    return 3.4e38 * (1 - this.momentum);
+  }
+
   protected override update(
     parameter: Tensor,
     gradient: Tensor,

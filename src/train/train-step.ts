@@ -65,7 +65,8 @@ export async function trainStep<Target>(
   }
   const gradientNorm = await clipGradNorm(optimizer.parameters, Number.POSITIVE_INFINITY);
   // A step beyond this could overflow float32 and leave parameters that are not finite.
-  const tooFar = optimizer.lr * Math.max(1, Math.min(gradientNorm, clipNorm)) > largestStep;
+  const clipped = Math.min(gradientNorm, clipNorm);
+  const tooFar = optimizer.lr * Math.max(1, clipped) > largestStep || clipped > optimizer.largestGradient;
   if (!Number.isFinite(loss) || !Number.isFinite(gradientNorm) || tooFar) {
     optimizer.zeroGrad();
     throw await diverged(model, batch, step, loss, gradientNorm, optimizer.lr);

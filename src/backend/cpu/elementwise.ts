@@ -74,7 +74,10 @@ const binaryFunctions: Record<BinaryOp, (a: number, b: number) => number> = {
   // a⁰ is 1 everywhere, hence its slope 0, where b·a^(b−1) would be 0·∞ at a = 0.
   powBase: (a, b) => (b === 0 ? 0 : b * pow(a, b - 1)),
   powExponent: (a, b) => (a === 0 ? 0 : pow(a, b) * log(a)),
-  logisticLoss: (a, b) => Math.max(a, 0) - a * b + log1p(exp(-Math.abs(a))),
+  logisticLoss: (a, b) => {
+    const wrong = a >= 0 ? 1 - b : b;
+    return (wrong === 0 ? 0 : Math.abs(a) * wrong) + log1p(exp(-Math.abs(a)));
+  },
   logisticSlope: (a, b) => sigmoid(a) - b,
   pass: (a, b) => (b !== 0 ? a : 0),
   minimum: Math.min,
