@@ -152,9 +152,12 @@ export {
   Softplus,
   Tanh,
 } from "./nn/activations.js";
+export { AdaptiveAvgPool1d, AdaptiveAvgPool2d, AdaptiveAvgPool3d } from "./nn/adaptive-pooling.js";
+export { ConvTranspose1d, type ConvTranspose1dOptions } from "./nn/conv-transpose1d.js";
 export { ConvTranspose2d, type ConvTranspose2dOptions } from "./nn/conv-transpose2d.js";
 export { Conv1d, type Conv1dOptions } from "./nn/conv1d.js";
 export { Conv2d, type Conv2dOptions } from "./nn/conv2d.js";
+export { Conv3d, type Conv3dOptions } from "./nn/conv3d.js";
 export { Dropout, type DropoutOptions } from "./nn/dropout.js";
 export { Embedding } from "./nn/embedding.js";
 export { Flatten } from "./nn/flatten.js";
@@ -176,7 +179,16 @@ export { RunningNorm, type RunningNormOptions } from "./nn/norms/running-norm.js
 export type { RunningNormState, Statistics } from "./nn/norms/running-statistics.js";
 export { type SynchronizedNorm, type SynchronizedNormOptions, syncBatchNorm } from "./nn/norms/sync-batch-norm.js";
 export { Pad } from "./nn/pad.js";
-export { AvgPool2d, GlobalAvgPool2d, MaxPool2d } from "./nn/pooling.js";
+export {
+  AvgPool1d,
+  AvgPool2d,
+  AvgPool3d,
+  GlobalAvgPool2d,
+  GlobalMaxPool2d,
+  MaxPool1d,
+  MaxPool2d,
+  MaxPool3d,
+} from "./nn/pooling.js";
 export { Reparametrized } from "./nn/reparametrized/reparametrized.js";
 export { SpectralNorm, type SpectralNormOptions } from "./nn/reparametrized/spectral-norm.js";
 export { WeightNorm, type WeightNormOptions } from "./nn/reparametrized/weight-norm.js";
@@ -204,15 +216,18 @@ export {
   softplus,
   tanh,
 } from "./ops/activations.js";
+export { adaptiveAvgPool1d, adaptiveAvgPool2d, adaptiveAvgPool3d } from "./ops/adaptive-pool.js";
 export { argmax, argmin } from "./ops/arg-max.js";
 export { squeeze, unsqueeze } from "./ops/axes-of-one.js";
 export { broadcastTo } from "./ops/broadcast-to.js";
 export { clamp, maximum, minimum, where } from "./ops/choice.js";
 export { equal, greater, greaterEqual, less, lessEqual, notEqual } from "./ops/comparison.js";
 export { concat } from "./ops/concat.js";
+export { convTranspose1d, type SignalConvTransposeOptions } from "./ops/conv-transpose1d.js";
 export { type ConvTransposeOptions, convTranspose2d } from "./ops/conv-transpose2d.js";
 export { conv1d, type SignalConvOptions } from "./ops/conv1d.js";
 export { type ConvOptions, conv2d } from "./ops/conv2d.js";
+export { conv3d, type VolumeConvOptions } from "./ops/conv3d.js";
 export { type CrossEntropyOptions, crossEntropy } from "./ops/cross-entropy.js";
 export { cumSum } from "./ops/cum-sum.js";
 export { type CustomOp, customOp, type Translation } from "./ops/custom-op.js";
@@ -230,7 +245,10 @@ export { oneHot } from "./ops/one-hot.js";
 export type { Operand } from "./ops/operand.js";
 export { type PadOptions, type PadWidths, pad } from "./ops/pad.js";
 export { pixelShuffle } from "./ops/pixel-shuffle.js";
-export { avgPool2d, globalAvgPool2d, maxPool2d, type PoolOptions } from "./ops/pool2d.js";
+export type { AvgPoolOptions, PoolOptions } from "./ops/pool.js";
+export { avgPool1d, maxPool1d, type SignalAvgPoolOptions, type SignalPoolOptions } from "./ops/pool1d.js";
+export { avgPool2d, globalAvgPool2d, globalMaxPool2d, maxPool2d } from "./ops/pool2d.js";
+export { avgPool3d, maxPool3d, type VolumeAvgPoolOptions, type VolumePoolOptions } from "./ops/pool3d.js";
 export { repeat, tile } from "./ops/repeat.js";
 export { ceil, floor, round, sign } from "./ops/rounding.js";
 export { logSoftmax, softmax } from "./ops/softmax.js";
@@ -241,7 +259,8 @@ export { takeAlongAxis } from "./ops/take-along-axis.js";
 export { type TopK, type TopKOptions, topK } from "./ops/top-k.js";
 export { type UpsampleOptions, upsample } from "./ops/upsample.js";
 export type { VarianceOptions } from "./ops/variance.js";
-export type { Pair } from "./ops/windows.js";
+export type { PlanePadding, SignalPadding, VolumePadding } from "./ops/window-padding.js";
+export type { Pair, Triple } from "./ops/windows.js";
 export { currentSeed, Generator, type GeneratorState, seed } from "./random.js";
 export { scope } from "./scope.js";
 export type { Shape } from "./shape.js";

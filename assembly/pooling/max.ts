@@ -176,7 +176,9 @@ export function maxPool(
   const ring = <usize>kernelHeight * step;
   const padded = scratch + 2 * ring;
   const values = padded + ((<usize>padX) << 2);
-  const paddedEnd = padded + ((<usize>(width + 2 * padX)) << 2);
+  // The last window may reach beyond the padding.
+  const reach = max(width + 2 * padX, (outWidth - 1) * strideX + kernelWidth);
+  const paddedEnd = padded + ((<usize>reach) << 2);
   for (let at = padded; at < paddedEnd; at += 4) store<f32>(at, -Infinity);
   for (let plane = begin; plane < end; plane++) {
     const from = x + ((<usize>(plane * height * width)) << 2);

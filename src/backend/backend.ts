@@ -264,7 +264,10 @@ export interface PoolGeometry {
   readonly outWidth: number;
   readonly kernel: readonly [number, number];
   readonly stride: readonly [number, number];
-  /** Smaller than the kernel, and planes have values, so that every window reaches one. */
+  /**
+   * Places before the first row and column, fewer than the kernel has. The last windows may reach beyond the plane, but
+   * begin inside it, and planes have values, so that every window reaches one.
+   */
   readonly padding: readonly [number, number];
 }
 

@@ -2,7 +2,7 @@ import { Flatten } from "../nn/flatten.js";
 import { Linear } from "../nn/linear.js";
 import type { AnyModule } from "../nn/module.js";
 import { Norm } from "../nn/norms/norm.js";
-import { GlobalAvgPool2d } from "../nn/pooling.js";
+import { GlobalAvgPool2d, GlobalMaxPool2d } from "../nn/pooling.js";
 import { findChains } from "./chains.js";
 
 /**
@@ -17,7 +17,7 @@ export function flattenedChannels(model: AnyModule): Map<AnyModule, number | nul
     for (const { module } of chain) {
       if (module instanceof Flatten) isFlat = true;
       else if (isFlat && (module instanceof Linear || module instanceof Norm)) found.set(module, channels);
-      if (module instanceof Linear || module instanceof GlobalAvgPool2d) isFlat = false;
+      if ([Linear, GlobalAvgPool2d, GlobalMaxPool2d].some((made) => module instanceof made)) isFlat = false;
       // A layer of one's own that holds no others is taken to keep its channels.
       if (!isFlat) channels = module.channelsAfter(channels) ?? (module.children().length > 0 ? null : channels);
     }

@@ -49,7 +49,7 @@ export interface FoldedModel<M extends AnyModule = Module> {
  * model itself stays as it is.
  *
  * With its running statistics a norm is the map y = s·x + t per channel, s = weight / √(variance + eps), t = bias − mean · s. It goes
- * - into a Linear, Conv1d, Conv2d or ConvTranspose2d **before** it: W′ = s·W, b′ = s·b + t (a bias is added where there was none);
+ * - into a Linear, convolution or transposed convolution **before** it: W′ = s·W, b′ = s·b + t (a bias is added where there was none);
  * - else into a Linear or a convolution without padding **behind** it: W′ = W·s, b′ = b + Σ W·t, the sum over all inputs of an output (with
  *   padding only if t is 0, since the zeros of a padding do not pass through the norm);
  * - else into a norm directly before it.

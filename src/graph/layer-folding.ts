@@ -61,6 +61,9 @@ export function isWeighted(layer: AnyModule): boolean {
 /** Why a shift of the inputs of a layer is not one of all its outputs; null where it is. */
 function edgeOf(layer: AnyModule): string | null {
   if ("outputPadding" in layer) return "whose outputs see different numbers of inputs";
-  const isPadded = "padding" in layer && [layer.padding].flat().some((width) => Number(width) > 0);
+  // "same" pads wherever a kernel has more than one tap.
+  const widths = "padding" in layer ? [layer.padding].flat(2) : [];
+  const taps = layer instanceof Weighted ? layer.weight.shape.slice(2) : [];
+  const isPadded = widths.some((width) => (width === "same" ? taps.some((tap) => tap > 1) : Number(width) > 0));
   return isPadded ? "whose padding would be shifted too" : null;
 }

@@ -2,6 +2,7 @@ import { Dropout } from "../nn/dropout.js";
 import { Identity } from "../nn/identity.js";
 import type { ChannelMap } from "../nn/layer-traits.js";
 import type { AnyModule } from "../nn/module.js";
+import type { AvgPoolOptions } from "../ops/pool.js";
 import { SizeRef } from "./argument.js";
 import type { OpenShape } from "./node.js";
 
@@ -29,9 +30,9 @@ const passingOps: Readonly<Record<string, (passage: Passage) => Passed>> = {
     const isInner = input !== null && (widths as readonly unknown[]).length <= input.length - 2;
     return isInner && !isConstantPad(options) ? "whole" : null;
   },
-  avgPool2d: whole,
-  globalAvgPool2d: whole,
-  maxPool2d: ({ map }) => (map.scale.every((value) => value >= 0) ? "whole" : null),
+  ...{ avgPool1d: averaged, avgPool2d: averaged, avgPool3d: averaged, globalAvgPool2d: whole },
+  ...{ adaptiveAvgPool1d: whole, adaptiveAvgPool2d: whole, adaptiveAvgPool3d: whole },
+  ...{ maxPool1d: rising, maxPool2d: rising, maxPool3d: rising, globalMaxPool2d: rising },
   mean: ({ settings: [axes], input }) => {
     const isInner = (axis: unknown): boolean =>
       typeof axis === "number" && (axis >= 2 || (axis < 0 && input !== null && axis + input.length >= 2));
@@ -40,6 +41,17 @@ const passingOps: Readonly<Record<string, (passage: Passage) => Passed>> = {
   flatten: ({ settings: [start], ...passage }) => (start === 1 ? "flattened" : reshaped(passage)),
   reshape: reshaped,
 };
+
+/** Zeros that count would have to be mapped too. */
+function averaged({ settings: [, options] }: Passage): Passed {
+  const { countIncludePad = false, padding = 0 } = (options ?? {}) as AvgPoolOptions;
+  return countIncludePad && padding !== 0 ? null : "whole";
+}
+
+/** The largest value stays the largest where the map rises. */
+function rising({ map }: Passage): Passed {
+  return map.scale.every((value) => value >= 0) ? "whole" : null;
+}
 
 /** Whether a pad adds a number, which a map would change; others repeat values. */
 function isConstantPad(options: unknown): boolean {

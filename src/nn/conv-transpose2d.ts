@@ -53,7 +53,8 @@ export class ConvTranspose2d extends Weighted {
     this.stride = resolvePair(where, "stride", options.stride ?? 1, 1);
     this.padding = resolvePair(where, "padding", options.padding ?? 0, 0);
     this.dilation = resolvePair(where, "dilation", options.dilation ?? 1, 1);
-    this.outputPadding = resolveOutputPadding(where, options.outputPadding ?? 0, this.stride);
+    const [below, right] = resolveOutputPadding(where, options.outputPadding ?? 0, this.stride);
+    this.outputPadding = [below, right];
     const fanIn = (outChannels / this.groups) * height * width;
     this.weight = uniformParameter([inChannels, outChannels / this.groups, height, width], fanIn);
     this.bias = (options.bias ?? true) ? uniformParameter([outChannels], fanIn) : null;

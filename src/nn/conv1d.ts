@@ -1,7 +1,8 @@
-import { ShapeError } from "../errors.js";
 import { conv1d, type SignalConvOptions } from "../ops/conv1d.js";
-import { checkCount, formatShape } from "../shape.js";
-import { checkTensor, type Tensor } from "../tensor.js";
+import { type SignalPadding, signalPadding } from "../ops/window-padding.js";
+import { checkSpatial } from "../ops/windows.js";
+import { checkCount } from "../shape.js";
+import type { Tensor } from "../tensor.js";
 import { uniformParameter } from "./init.js";
 import type { LayerTraits } from "./layer-traits.js";
 import { checkFeatures } from "./module.js";
@@ -31,8 +32,8 @@ export class Conv1d extends Weighted {
   bias: Tensor | null;
   /** Step between windows. */
   readonly stride: number;
-  /** Zeros before and after each signal. */
-  readonly padding: number;
+  /** Zeros before and after each signal: as many on both sides, `[before, after]`, or `"same"`. */
+  readonly padding: SignalPadding;
   /** Distance between taps. */
   readonly dilation: number;
   /** Independent groups of channels. */
@@ -50,7 +51,7 @@ export class Conv1d extends Weighted {
     this.groups = checkChannelGroups(where, inChannels, outChannels, options.groups ?? 1);
     checkCount(where, "kernelSize", kernelSize);
     this.stride = checkCount(where, "stride", options.stride ?? 1);
-    this.padding = checkCount(where, "padding", options.padding ?? 0, 0);
+    this.padding = signalPadding(where, options.padding ?? 0);
     this.dilation = checkCount(where, "dilation", options.dilation ?? 1);
     const fanIn = (inChannels / this.groups) * kernelSize;
     this.weight = uniformParameter([outChannels, inChannels / this.groups, kernelSize], fanIn);
@@ -64,15 +65,7 @@ export class Conv1d extends Weighted {
 
   /** See {@link Weighted.applyWeight}. */
   override applyWeight(x: Tensor, weight: Tensor): Tensor {
-    checkTensor(this, x);
-    if (x.rank !== 3) {
-      throw new ShapeError({
-        where: `${this}.forward(x)`,
-        expected: "signals (N, C, L)",
-        received: `rank ${x.rank} (shape ${formatShape(x.shape)})`,
-        cure: "Reshape to three axes.",
-      });
-    }
+    checkSpatial(`${this}.forward(x)`, x, 1);
     checkFeatures(this, x, 1, this.weight.shape[1] * this.groups, "channels");
     const { stride, padding, dilation, groups } = this;
     return conv1d(x, weight, this.bias, { stride, padding, dilation, groups });

@@ -1,4 +1,5 @@
 import { type ConvOptions, conv2d } from "../ops/conv2d.js";
+import { type PlanePadding, planePadding } from "../ops/window-padding.js";
 import { checkImages, type Pair, resolvePair } from "../ops/windows.js";
 import type { Tensor } from "../tensor.js";
 import { uniformParameter } from "./init.js";
@@ -30,8 +31,8 @@ export class Conv2d extends Weighted {
   bias: Tensor | null;
   /** Step between windows, [down, across]. */
   readonly stride: readonly [number, number];
-  /** Zeros around each plane, [above and below, left and right]. */
-  readonly padding: readonly [number, number];
+  /** Zeros around each plane: [above and below, left and right], `[before, after]` for each axis, or `"same"`. */
+  readonly padding: Exclude<PlanePadding, number>;
   /** Distance between taps, [down, across]. */
   readonly dilation: readonly [number, number];
   /** Independent groups of channels. */
@@ -49,7 +50,7 @@ export class Conv2d extends Weighted {
     this.groups = checkChannelGroups(where, inChannels, outChannels, options.groups ?? 1);
     const [height, width] = resolvePair(where, "kernelSize", kernelSize, 1);
     this.stride = resolvePair(where, "stride", options.stride ?? 1, 1);
-    this.padding = resolvePair(where, "padding", options.padding ?? 0, 0);
+    this.padding = planePadding(where, options.padding ?? 0);
     this.dilation = resolvePair(where, "dilation", options.dilation ?? 1, 1);
     const fanIn = (inChannels / this.groups) * height * width;
     this.weight = uniformParameter([outChannels, inChannels / this.groups, height, width], fanIn);

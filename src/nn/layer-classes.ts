@@ -1,7 +1,10 @@
 import * as activations from "./activations.js";
+import { AdaptiveAvgPool1d, AdaptiveAvgPool2d, AdaptiveAvgPool3d } from "./adaptive-pooling.js";
+import { ConvTranspose1d } from "./conv-transpose1d.js";
 import { ConvTranspose2d } from "./conv-transpose2d.js";
 import { Conv1d } from "./conv1d.js";
 import { Conv2d } from "./conv2d.js";
+import { Conv3d } from "./conv3d.js";
 import { Dropout } from "./dropout.js";
 import { Embedding } from "./embedding.js";
 import { Flatten } from "./flatten.js";
@@ -16,7 +19,16 @@ import { InstanceNorm } from "./norms/instance-norm.js";
 import { LayerNorm } from "./norms/layer-norm.js";
 import { RmsNorm } from "./norms/rms-norm.js";
 import { Pad } from "./pad.js";
-import { AvgPool2d, GlobalAvgPool2d, MaxPool2d } from "./pooling.js";
+import {
+  AvgPool1d,
+  AvgPool2d,
+  AvgPool3d,
+  GlobalAvgPool2d,
+  GlobalMaxPool2d,
+  MaxPool1d,
+  MaxPool2d,
+  MaxPool3d,
+} from "./pooling.js";
 import { SpectralNorm } from "./reparametrized/spectral-norm.js";
 import { WeightNorm } from "./reparametrized/weight-norm.js";
 import { WeightStandardization } from "./reparametrized/weight-standardization.js";
@@ -28,8 +40,10 @@ import { PixelShuffle, Upsample } from "./upsampling.js";
 export const layerClasses: Readonly<Record<string, new (...given: never[]) => Module>> = {
   Linear,
   Conv1d,
-  ConvTranspose2d,
   Conv2d,
+  Conv3d,
+  ConvTranspose1d,
+  ConvTranspose2d,
   BatchNorm,
   BatchRenorm,
   InstanceNorm,
@@ -41,9 +55,17 @@ export const layerClasses: Readonly<Record<string, new (...given: never[]) => Mo
   WeightNorm,
   SpectralNorm,
   WeightStandardization,
+  MaxPool1d,
   MaxPool2d,
+  MaxPool3d,
+  AvgPool1d,
   AvgPool2d,
+  AvgPool3d,
+  AdaptiveAvgPool1d,
+  AdaptiveAvgPool2d,
+  AdaptiveAvgPool3d,
   GlobalAvgPool2d,
+  GlobalMaxPool2d,
   Dropout,
   Flatten,
   Identity,

@@ -1,30 +1,46 @@
-import { avgPool2d, globalAvgPool2d, maxPool2d, type PoolOptions } from "../ops/pool2d.js";
-import { type Pair, resolvePair } from "../ops/windows.js";
+import { ArgumentError } from "../errors.js";
+import type { AvgPoolOptions, PoolOptions } from "../ops/pool.js";
+import { avgPool1d, maxPool1d, type SignalAvgPoolOptions, type SignalPoolOptions } from "../ops/pool1d.js";
+import { avgPool2d, globalAvgPool2d, globalMaxPool2d, maxPool2d } from "../ops/pool2d.js";
+import { avgPool3d, maxPool3d, type VolumeAvgPoolOptions, type VolumePoolOptions } from "../ops/pool3d.js";
+import { resolvePadding } from "../ops/window-padding.js";
+import { type Pair, resolveSizes, type Triple } from "../ops/windows.js";
 import type { Tensor } from "../tensor.js";
 import { type LayerTraits, same } from "./layer-traits.js";
 import { Module } from "./module.js";
 
-abstract class Pool2d extends Module {
+/** A pooling of windows over the axes behind batch and channels. */
+abstract class Pool<Sizes, Options extends PoolOptions<unknown, unknown>> extends Module {
   /** Size of the windows. */
-  readonly kernel: Pair;
-  /** Step and padding. */
-  readonly options: PoolOptions;
+  readonly kernel: Sizes;
+  /** Step, padding and what else there is to say. */
+  readonly options: Options;
+  readonly #axes: number;
 
   /** @throws ArgumentError if a number is not whole or too small */
-  constructor(kernel: Pair, options: PoolOptions = {}) {
+  constructor(axes: number, kernel: Sizes, options: Options) {
     super();
     const where = `new ${this.constructor.name}(kernel)`;
-    resolvePair(where, "kernel", kernel, 1);
-    resolvePair(where, "stride", options.stride ?? kernel, 1);
-    resolvePair(where, "padding", options.padding ?? 0, 0);
+    resolveSizes(where, "kernel", kernel, 1, axes);
+    resolveSizes(where, "stride", options.stride ?? kernel, 1, axes);
+    resolvePadding(where, options.padding ?? 0, axes);
+    for (const flag of ["ceilMode", "countIncludePad"]) checkFlag(where, flag, Reflect.get(options, flag));
+    this.#axes = axes;
     this.kernel = kernel;
     this.options = options;
   }
 
-  /** What both kinds of windows have in common, for their `traits`. */
+  /** What all kinds of windows have in common, for their `traits`. */
   protected windowTraits(op: string): LayerTraits {
     const settings = [this.kernel, this.options];
-    return { constructorArguments: settings, keepsNothing: true, op: [op, ...settings], channels: same, rank: () => 4 };
+    const rank = this.#axes + 2;
+    return {
+      constructorArguments: settings,
+      keepsNothing: true,
+      op: [op, ...settings],
+      channels: same,
+      rank: () => rank,
+    };
   }
 
   override toString(): string {
@@ -32,8 +48,54 @@ abstract class Pool2d extends Module {
   }
 }
 
-/** The largest value of each window of (N, C, H, W); see {@link maxPool2d}. @example new MaxPool2d(2).forward(zeros([1, 3, 8, 8])).shape; // [1, 3, 4, 4] */
-export class MaxPool2d extends Pool2d {
+function checkFlag(where: string, name: string, value: unknown): void {
+  if (value === undefined || typeof value === "boolean") return;
+  throw new ArgumentError({
+    where,
+    expected: `${name} to be true or false`,
+    received: JSON.stringify(value) ?? String(value),
+    cure: `Correct ${name}.`,
+  });
+}
+
+/**
+ * The largest value of each window of (N, C, L); see {@link maxPool1d}.
+ *
+ * @example
+ * ```ts
+ * new MaxPool1d(2).forward(zeros([1, 3, 8])).shape; // [1, 3, 4]
+ * ```
+ */
+export class MaxPool1d extends Pool<number, SignalPoolOptions> {
+  /** @param kernel - size of the windows @throws ArgumentError if a number is not whole or too small */
+  constructor(kernel: number, options: SignalPoolOptions = {}) {
+    super(1, kernel, options);
+  }
+
+  /** Applies the layer. @param x - (N, C, L) @throws ShapeError if no window fits */
+  override forward(x: Tensor): Tensor {
+    return maxPool1d(x, this.kernel, this.options);
+  }
+
+  protected override traits(): LayerTraits {
+    return this.windowTraits("maxPool1d");
+  }
+}
+
+/**
+ * The largest value of each window of (N, C, H, W); see {@link maxPool2d}.
+ *
+ * @example
+ * ```ts
+ * new MaxPool2d(2).forward(zeros([1, 3, 8, 8])).shape; // [1, 3, 4, 4]
+ * ```
+ */
+export class MaxPool2d extends Pool<Pair, PoolOptions> {
+  /** @param kernel - size of the windows @throws ArgumentError if a number is not whole or too small */
+  constructor(kernel: Pair, options: PoolOptions = {}) {
+    super(2, kernel, options);
+  }
+
   /** Applies the layer. @param x - (N, C, H, W) @throws ShapeError if no window fits */
   override forward(x: Tensor): Tensor {
     return maxPool2d(x, this.kernel, this.options);
@@ -44,8 +106,68 @@ export class MaxPool2d extends Pool2d {
   }
 }
 
-/** The mean of each window of (N, C, H, W), padding not counted; see {@link avgPool2d}. */
-export class AvgPool2d extends Pool2d {
+/**
+ * The largest value of each window of (N, C, D, H, W); see {@link maxPool3d}.
+ *
+ * @example
+ * ```ts
+ * new MaxPool3d(2).forward(zeros([1, 3, 8, 8, 8])).shape; // [1, 3, 4, 4, 4]
+ * ```
+ */
+export class MaxPool3d extends Pool<Triple, VolumePoolOptions> {
+  /** @param kernel - size of the windows @throws ArgumentError if a number is not whole or too small */
+  constructor(kernel: Triple, options: VolumePoolOptions = {}) {
+    super(3, kernel, options);
+  }
+
+  /** Applies the layer. @param x - (N, C, D, H, W) @throws ShapeError if no window fits */
+  override forward(x: Tensor): Tensor {
+    return maxPool3d(x, this.kernel, this.options);
+  }
+
+  protected override traits(): LayerTraits {
+    return this.windowTraits("maxPool3d");
+  }
+}
+
+/**
+ * The mean of each window of (N, C, L), padding not counted unless `countIncludePad` says so; see {@link avgPool1d}.
+ *
+ * @example
+ * ```ts
+ * new AvgPool1d(2).forward(zeros([1, 3, 8])).shape; // [1, 3, 4]
+ * ```
+ */
+export class AvgPool1d extends Pool<number, SignalAvgPoolOptions> {
+  /** @param kernel - size of the windows @throws ArgumentError if a number is not whole or too small */
+  constructor(kernel: number, options: SignalAvgPoolOptions = {}) {
+    super(1, kernel, options);
+  }
+
+  /** Applies the layer. @param x - (N, C, L) @throws ShapeError if no window fits */
+  override forward(x: Tensor): Tensor {
+    return avgPool1d(x, this.kernel, this.options);
+  }
+
+  protected override traits(): LayerTraits {
+    return this.windowTraits("avgPool1d");
+  }
+}
+
+/**
+ * The mean of each window of (N, C, H, W), padding not counted unless `countIncludePad` says so; see {@link avgPool2d}.
+ *
+ * @example
+ * ```ts
+ * new AvgPool2d(2).forward(zeros([1, 3, 8, 8])).shape; // [1, 3, 4, 4]
+ * ```
+ */
+export class AvgPool2d extends Pool<Pair, AvgPoolOptions> {
+  /** @param kernel - size of the windows @throws ArgumentError if a number is not whole or too small */
+  constructor(kernel: Pair, options: AvgPoolOptions = {}) {
+    super(2, kernel, options);
+  }
+
   /** Applies the layer. @param x - (N, C, H, W) @throws ShapeError if no window fits */
   override forward(x: Tensor): Tensor {
     return avgPool2d(x, this.kernel, this.options);
@@ -53,6 +175,30 @@ export class AvgPool2d extends Pool2d {
 
   protected override traits(): LayerTraits {
     return this.windowTraits("avgPool2d");
+  }
+}
+
+/**
+ * The mean of each window of (N, C, D, H, W), padding not counted unless `countIncludePad` says so; see {@link avgPool3d}.
+ *
+ * @example
+ * ```ts
+ * new AvgPool3d(2).forward(zeros([1, 3, 8, 8, 8])).shape; // [1, 3, 4, 4, 4]
+ * ```
+ */
+export class AvgPool3d extends Pool<Triple, VolumeAvgPoolOptions> {
+  /** @param kernel - size of the windows @throws ArgumentError if a number is not whole or too small */
+  constructor(kernel: Triple, options: VolumeAvgPoolOptions = {}) {
+    super(3, kernel, options);
+  }
+
+  /** Applies the layer. @param x - (N, C, D, H, W) @throws ShapeError if no window fits */
+  override forward(x: Tensor): Tensor {
+    return avgPool3d(x, this.kernel, this.options);
+  }
+
+  protected override traits(): LayerTraits {
+    return this.windowTraits("avgPool3d");
   }
 }
 
@@ -65,5 +211,24 @@ export class GlobalAvgPool2d extends Module {
 
   protected override traits(): LayerTraits {
     return { constructorArguments: [], keepsNothing: true, op: ["globalAvgPool2d"], channels: same, rank: () => 2 };
+  }
+}
+
+/**
+ * The largest value of each plane: (N, C, H, W) → (N, C).
+ *
+ * @example
+ * ```ts
+ * new GlobalMaxPool2d().forward(zeros([1, 3, 8, 8])).shape; // [1, 3]
+ * ```
+ */
+export class GlobalMaxPool2d extends Module {
+  /** Applies the layer. @param x - (N, C, H, W) @returns (N, C) @throws ShapeError if planes have no values */
+  override forward(x: Tensor): Tensor {
+    return globalMaxPool2d(x);
+  }
+
+  protected override traits(): LayerTraits {
+    return { constructorArguments: [], keepsNothing: true, op: ["globalMaxPool2d"], channels: same, rank: () => 2 };
   }
 }

@@ -8,11 +8,14 @@ import { add } from "./binary.js";
 import type { ConvOptions } from "./conv2d.js";
 import { convolve, convolveInputGradient, convolveWeightGradient } from "./convolution.js";
 import { checkHasValues } from "./empty-axes.js";
+import type { PadWidths } from "./pad.js";
 import { reshape } from "./reshape.js";
-import { checkImages, checkPlaces, checkTaps, type Pair, resolvePair } from "./windows.js";
+import { checkImages, checkPlaces, checkTaps, type Pair, resolvePair, resolveSizes } from "./windows.js";
 
 /** Options of {@link convTranspose2d}. */
-export interface ConvTransposeOptions extends ConvOptions {
+export interface ConvTransposeOptions extends Omit<ConvOptions, "padding"> {
+  /** Rows and columns cut from each side: the padding of the convolution that it transposes. @defaultValue 0 */
+  readonly padding?: Pair;
   /**
    * Rows and columns added at the end, smaller than `stride`: which of the sizes that a strided convolution maps to x is meant.
    * PyTorch also takes larger ones, below the dilation. @defaultValue 0
@@ -76,7 +79,8 @@ export const convTranspose2d = defineComposite(
         cure: "Use larger images, a larger kernel, or less padding.",
       });
     }
-    checkPlaces(where, [height, width], { kernel, stride, padding, dilation });
+    const cut = padding.map((count): PadWidths => [count, count]);
+    checkPlaces(where, [height, width], { kernel, stride, padding: cut, dilation });
     // The convolution from y to x, whose input gradient this is: x stands where its output would.
     const geometry: ConvGeometry = {
       ...{ batch, inChannels: outChannels, height, width, outChannels: inChannels, outHeight, outWidth, groups },
@@ -94,18 +98,14 @@ export const convTranspose2d = defineComposite(
   },
 );
 
-/** Both output paddings, checked to be smaller than the strides. */
-export function resolveOutputPadding(
-  where: string,
-  value: Pair,
-  stride: readonly [number, number],
-): readonly [number, number] {
-  const pair = resolvePair(where, "outputPadding", value, 0);
-  if (pair.every((extra, k) => extra < stride[k])) return pair;
+/** The output padding of each axis, checked to be smaller than the stride. */
+export function resolveOutputPadding(where: string, value: unknown, stride: readonly number[]): readonly number[] {
+  const sizes = resolveSizes(where, "outputPadding", value, 0, stride.length);
+  if (sizes.every((extra, k) => extra < stride[k])) return sizes;
   throw new ArgumentError({
     where,
     expected: `outputPadding smaller than the stride ${stride.join("×")}`,
-    received: pair.join("×"),
+    received: sizes.join("×"),
     cure: "Use a smaller outputPadding, or a larger stride.",
   });
 }

@@ -4,14 +4,15 @@ import type { Tensor } from "../tensor.js";
 import { defineComposite } from "../tracing.js";
 import { conv2d } from "./conv2d.js";
 import { reshape } from "./reshape.js";
-import { checkPlaces, checkTaps } from "./windows.js";
+import { paddingWidths, resolvePadding, type SignalPadding } from "./window-padding.js";
+import { checkTaps, outputSizes } from "./windows.js";
 
 /** Options of {@link conv1d}. */
 export interface SignalConvOptions {
   /** Step between windows. @defaultValue 1 */
   readonly stride?: number;
   /** Zeros before and after each signal. @defaultValue 0 */
-  readonly padding?: number;
+  readonly padding?: SignalPadding;
   /** Distance between the taps of the kernel. @defaultValue 1 */
   readonly dilation?: number;
   /** Independent groups of channels. Divides both channel counts. @defaultValue 1 */
@@ -24,7 +25,7 @@ export interface SignalConvOptions {
  * @param x - (N, inChannels, L)
  * @param weight - (outChannels, inChannels / groups, k)
  * @param bias - (outChannels), or null
- * @returns (N, outChannels, ⌊(L + 2·padding − dilation·(k − 1) − 1) / stride⌋ + 1)
+ * @returns (N, outChannels, ⌊(L + before + after − dilation·(k − 1) − 1) / stride⌋ + 1)
  * @throws ShapeError if channels do not fit, or no window fits
  * @example
  * ```ts
@@ -38,7 +39,6 @@ export const conv1d = defineComposite(
     const where = "conv1d(x, weight, bias)";
     const groups = checkCount(where, "groups", options.groups ?? 1);
     const stride = checkCount(where, "stride", options.stride ?? 1);
-    const padding = checkCount(where, "padding", options.padding ?? 0, 0);
     const dilation = checkCount(where, "dilation", options.dilation ?? 1);
     const [batch, inChannels, length] = x.shape;
     const [outChannels, groupChannels, kernel] = weight.shape;
@@ -53,21 +53,13 @@ export const conv1d = defineComposite(
       });
     }
     checkTaps(where, weight);
-    const windows = { kernel: [kernel], stride: [stride], padding: [padding], dilation: [dilation] };
-    checkPlaces(where, [length], windows);
-    const reach = dilation * (kernel - 1) + 1;
-    if (length + 2 * padding < reach) {
-      throw new ShapeError({
-        where,
-        expected: `signals of at least ${reach - 2 * padding} values`,
-        received: `${length} (shape ${formatShape(x.shape)})`,
-        cure: "Use longer signals, a smaller kernel, or more padding.",
-      });
-    }
+    const moves = { kernel: [kernel], stride: [stride], dilation: [dilation] };
+    const padding = paddingWidths(resolvePadding(where, options.padding ?? 0, 1), [length], moves);
+    outputSizes(where, x.shape, { ...moves, padding });
     const planes = reshape(x, [batch, inChannels, 1, length]);
     const taps = reshape(weight, [outChannels, groupChannels, 1, kernel]);
     const y = conv2d(planes, taps, bias, {
-      ...{ stride: [1, stride], padding: [0, padding], dilation: [1, dilation] },
+      ...{ stride: [1, stride], padding: [[0, 0], padding[0]], dilation: [1, dilation] },
       groups,
     });
     return reshape(y, [batch, outChannels, y.shape[3]]);

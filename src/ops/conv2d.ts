@@ -5,15 +5,17 @@ import { checkCount, formatShape } from "../shape.js";
 import { commonBackend, type Tensor, view } from "../tensor.js";
 import { defineOp } from "../tracing.js";
 import { convolve, convolveInputGradient, convolveWeightGradient } from "./convolution.js";
+import { pad } from "./pad.js";
 import { sumTo } from "./sum.js";
-import { checkImages, checkTaps, outputSize, type Pair, resolvePair } from "./windows.js";
+import { type PlanePadding, paddingWidths, resolvePadding } from "./window-padding.js";
+import { checkImages, checkTaps, outputSizes, type Pair, resolvePair } from "./windows.js";
 
 /** Options of {@link conv2d}. */
 export interface ConvOptions {
   /** Step between windows. @defaultValue 1 */
   readonly stride?: Pair;
   /** Zeros around each plane. @defaultValue 0 */
-  readonly padding?: Pair;
+  readonly padding?: PlanePadding;
   /** Distance between the taps of the kernel. @defaultValue 1 */
   readonly dilation?: Pair;
   /** Independent groups of channels; inChannels of them make it depthwise. Divides both channel counts. @defaultValue 1 */
@@ -22,7 +24,7 @@ export interface ConvOptions {
 
 /**
  * y[n, o, i, j] = bias[o] + Σ_{c, u, v} weight[o, c, u, v] · x[n, c, i·stride + u·dilation − padding, …]: a cross-correlation, as in
- * every neural-network library.
+ * every neural-network library. Padding that differs between two sides costs a copy of x.
  *
  * @param x - (N, inChannels, H, W)
  * @param weight - (outChannels, inChannels / groups, kernelHeight, kernelWidth)
@@ -48,25 +50,33 @@ export const conv2d = defineOp(
       });
     }
     checkTaps(where, weight);
-    const windows = {
+    const moves = {
       kernel: [kernelHeight, kernelWidth] as const,
       stride: resolvePair(where, "stride", options.stride ?? 1, 1),
-      padding: resolvePair(where, "padding", options.padding ?? 0, 0),
       dilation: resolvePair(where, "dilation", options.dilation ?? 1, 1),
     };
-    const [outHeight, outWidth] = outputSize(where, x, windows);
-    const geometry: ConvGeometry = {
-      ...{ batch, inChannels, height, width, outChannels, outHeight, outWidth, groups },
-      ...windows,
-    };
+    const widths = paddingWidths(resolvePadding(where, options.padding ?? 0, 2), [height, width], moves);
+    const [outHeight, outWidth] = outputSizes(where, x.shape, { ...moves, padding: widths });
     commonBackend(where, x, weight, bias);
-    const y = convolve("conv2d", x, weight, bias, geometry);
-    const inputs = bias === null ? [x, weight] : [x, weight, bias];
-    return record("conv2d", y, inputs, [x, weight], (dy, [input, w], needs) => {
+    // What both sides have in common is left to the kernels.
+    const [down, across] = widths.map((pair) => Math.min(...pair));
+    const [above, below] = widths[0].map((count) => count - down);
+    const [left, right] = widths[1].map((count) => count - across);
+    const framed = above + below + left + right === 0 ? x : pad(x, [[above, below], [left, right]]); // biome-ignore format: pairs
+    const geometry: ConvGeometry = {
+      ...{ batch, inChannels, height: height + above + below, width: width + left + right },
+      ...{ outChannels, outHeight, outWidth, groups, padding: [down, across] },
+      ...moves,
+    };
+    const y = convolve("conv2d", framed, weight, bias, geometry);
+    const inputs = bias === null ? [framed, weight] : [framed, weight, bias];
+    record("conv2d", y, inputs, [framed, weight], (dy, [input, w], needs) => {
       const dx = needs[0] ? convolveInputGradient("conv2d", dy, w, geometry) : null;
       const dweight = needs[1] ? convolveWeightGradient("conv2d", dy, input, geometry) : null;
       const dbias = needs[2] ? view("conv2d", sumTo(dy, [1, outChannels, 1, 1]), [outChannels]) : null;
       return [dx, dweight, dbias];
     });
+    if (framed !== x) framed.dispose();
+    return y;
   },
 );

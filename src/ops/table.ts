@@ -2,6 +2,7 @@ import { full, ones, zeros } from "../create.js";
 import { detach } from "../tensor.js";
 import type { OpFunction } from "../tracing.js";
 import * as activations from "./activations.js";
+import { adaptiveAvgPool1d, adaptiveAvgPool2d, adaptiveAvgPool3d } from "./adaptive-pool.js";
 import { argmax, argmin } from "./arg-max.js";
 import { squeeze, unsqueeze } from "./axes-of-one.js";
 import { add, div, mul, pow, sub } from "./binary.js";
@@ -9,9 +10,11 @@ import { broadcastTo } from "./broadcast-to.js";
 import { clamp, maximum, minimum, where } from "./choice.js";
 import * as comparisons from "./comparison.js";
 import { concat } from "./concat.js";
+import { convTranspose1d } from "./conv-transpose1d.js";
 import { convTranspose2d } from "./conv-transpose2d.js";
 import { conv1d } from "./conv1d.js";
 import { conv2d } from "./conv2d.js";
+import { conv3d } from "./conv3d.js";
 import { cumSum } from "./cum-sum.js";
 import { dropout } from "./dropout.js";
 import { embedding } from "./embedding.js";
@@ -27,7 +30,9 @@ import { norm } from "./norm.js";
 import { oneHot } from "./one-hot.js";
 import { pad } from "./pad.js";
 import { pixelShuffle } from "./pixel-shuffle.js";
-import { avgPool2d, globalAvgPool2d, maxPool2d } from "./pool2d.js";
+import { avgPool1d, maxPool1d } from "./pool1d.js";
+import { avgPool2d, globalAvgPool2d, globalMaxPool2d, maxPool2d } from "./pool2d.js";
+import { avgPool3d, maxPool3d } from "./pool3d.js";
 import { prod } from "./prod.js";
 import { repeat, tile } from "./repeat.js";
 import { flatten, reshape } from "./reshape.js";
@@ -56,6 +61,8 @@ export const ops: Readonly<Record<string, OpFunction>> = {
   ...{ gather, indexSelect, takeAlongAxis, oneHot, upsample, pixelShuffle },
   ...activations,
   ...{ softmax, logSoftmax, dropout },
-  ...{ conv1d, conv2d, convTranspose2d, maxPool2d, avgPool2d, globalAvgPool2d, embedding },
+  ...{ conv1d, conv2d, conv3d, convTranspose1d, convTranspose2d, embedding },
+  ...{ maxPool1d, maxPool2d, maxPool3d, avgPool1d, avgPool2d, avgPool3d, globalAvgPool2d, globalMaxPool2d },
+  ...{ adaptiveAvgPool1d, adaptiveAvgPool2d, adaptiveAvgPool3d },
   ...{ zeros, ones, full },
 };

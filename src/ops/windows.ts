@@ -1,31 +1,52 @@
 import { ArgumentError, ShapeError } from "../errors.js";
-import { formatShape } from "../shape.js";
+import { formatShape, type Shape } from "../shape.js";
 import { checkTensor, type Tensor } from "../tensor.js";
 import { checkHasValues } from "./empty-axes.js";
+import type { PadWidths } from "./pad.js";
 
 /** A size along height and width: one number for both, or `[height, width]`. */
 export type Pair = number | readonly [number, number];
 
-/** Both numbers, checked to be whole and at least `minimum`. */
-export function resolvePair(where: string, name: string, value: Pair, minimum: number): readonly [number, number] {
-  const pair = typeof value === "number" ? ([value, value] as const) : value;
-  if (Array.isArray(pair) && pair.length === 2 && pair.every((n) => Number.isInteger(n) && n >= minimum))
-    return [pair[0], pair[1]];
+/** A size along depth, height and width: one number for all, or `[depth, height, width]`. */
+export type Triple = number | readonly [number, number, number];
+
+const manyOf = ["", "a whole number", "two of them", "three of them"];
+
+/** A number for each of some axes, checked to be whole and at least `minimum`. */
+export function resolveSizes(where: string, name: string, value: unknown, minimum: number, axes: number): number[] {
+  const sizes: unknown = typeof value === "number" ? new Array<number>(axes).fill(value) : value;
+  if (Array.isArray(sizes) && sizes.length === axes && sizes.every((n) => Number.isInteger(n) && n >= minimum)) {
+    return [...sizes];
+  }
   throw new ArgumentError({
     where,
-    expected: `${name} to be a whole number of at least ${minimum}, or two of them`,
-    received: JSON.stringify(value),
+    expected: `${name} to be a whole number of at least ${minimum}${axes === 1 ? "" : `, or ${manyOf[axes]}`}`,
+    received: JSON.stringify(value) ?? String(value),
     cure: `Correct ${name}.`,
   });
 }
 
-/** How windows move over a plane, along each axis: two of them, or one of signals. */
+/** Both numbers, checked to be whole and at least `minimum`. */
+export function resolvePair(where: string, name: string, value: Pair, minimum: number): readonly [number, number] {
+  const [first, second] = resolveSizes(where, name, value, minimum, 2);
+  return [first, second];
+}
+
+/** How windows move over signals, planes or volumes, along each axis. */
 export interface Windows {
   readonly kernel: readonly number[];
   readonly stride: readonly number[];
-  readonly padding: readonly number[];
+  readonly padding: readonly PadWidths[];
   readonly dilation: readonly number[];
 }
+
+/** What lies along one, two or three axes behind batch and channels. */
+const kinds = [
+  { name: "", axes: "", larger: "", count: "" },
+  { name: "signals", axes: "(N, C, L)", larger: "longer signals", count: "three" },
+  { name: "images", axes: "(N, C, H, W)", larger: "larger images", count: "four" },
+  { name: "volumes", axes: "(N, C, D, H, W)", larger: "larger volumes", count: "five" },
+];
 
 /** Kernels count the places along an axis in 32 bits. */
 const mostPlaces = 2 ** 31 - 1;
@@ -38,7 +59,7 @@ const mostPlaces = 2 ** 31 - 1;
  */
 export function checkPlaces(where: string, sizes: readonly number[], windows: Windows): void {
   const { kernel, stride, padding, dilation } = windows;
-  const planes = sizes.map((size, k) => size + 2 * padding[k]);
+  const planes = sizes.map((size, k) => size + padding[k][0] + padding[k][1]);
   const reaches = sizes.map((_, k) => dilation[k] * (kernel[k] - 1) + 1);
   if ([...planes, ...reaches, ...stride].every((count) => count <= mostPlaces)) return;
   throw new ShapeError({
@@ -49,23 +70,51 @@ export function checkPlaces(where: string, sizes: readonly number[], windows: Wi
   });
 }
 
+/** One axis of {@link Windows}. */
+export interface AxisWindows {
+  readonly kernel: number;
+  readonly stride: number;
+  readonly dilation: number;
+  readonly padding: PadWidths;
+}
+
 /**
- * How many windows fit: ⌊(size + 2·padding − dilation·(kernel − 1) − 1) / stride⌋ + 1 each way.
+ * How many windows fit along an axis: ⌊(size + padding − dilation·(kernel − 1) − 1) / stride⌋ + 1.
  *
+ * @param isCeil - rounds up, but for a window that begins behind all values
+ */
+export function countWindows(size: number, windows: AxisWindows, isCeil = false): number {
+  const { kernel, stride, dilation } = windows;
+  const [before, after] = windows.padding;
+  const steps = (size + before + after - dilation * (kernel - 1) - 1) / stride;
+  if (!isCeil) return Math.floor(steps) + 1;
+  const last = Math.ceil(steps);
+  return last * stride >= size + before ? last : last + 1;
+}
+
+/**
+ * How many windows fit each way: see {@link countWindows}.
+ *
+ * @param shape - (N, C, …)
  * @throws ShapeError if none does, or one is larger than 2³¹ places
  */
-export function outputSize(where: string, x: Tensor, windows: Windows): [number, number] {
+export function outputSizes(where: string, shape: Shape, windows: Windows, isCeil = false): number[] {
+  const sizes = shape.slice(2);
+  checkPlaces(where, sizes, windows);
   const { kernel, stride, padding, dilation } = windows;
-  checkPlaces(where, x.shape.slice(2), windows);
-  const count = (axis: 0 | 1): number =>
-    Math.floor((x.shape[2 + axis] + 2 * padding[axis] - dilation[axis] * (kernel[axis] - 1) - 1) / stride[axis]) + 1;
-  const size: [number, number] = [count(0), count(1)];
-  if (size[0] >= 1 && size[1] >= 1) return size;
+  const along = (k: number): AxisWindows => ({
+    ...{ kernel: kernel[k], stride: stride[k], dilation: dilation[k], padding: padding[k] },
+  });
+  const counts = sizes.map((size, k) => countWindows(size, along(k), isCeil));
+  if (counts.every((count) => count >= 1)) return counts;
+  const least = sizes.map((_, k) => dilation[k] * (kernel[k] - 1) + 1 - padding[k][0] - padding[k][1]);
+  const { name, larger } = kinds[sizes.length];
   throw new ShapeError({
     where,
-    expected: `planes of at least ${[0, 1].map((k) => dilation[k] * (kernel[k] - 1) + 1 - 2 * padding[k]).join("×")}`,
-    received: `${x.shape[2]}×${x.shape[3]} (shape ${formatShape(x.shape)})`,
-    cure: "Use larger images, a smaller kernel, or more padding.",
+    expected:
+      sizes.length === 2 ? `planes of at least ${least.join("×")}` : `${name} of at least ${least.join("×")} values`,
+    received: `${sizes.join("×")} (shape ${formatShape(shape)})`,
+    cure: `Use ${larger}, a smaller kernel, or more padding.`,
   });
 }
 
@@ -74,11 +123,11 @@ export function outputSize(where: string, x: Tensor, windows: Windows): [number,
  * none of that, since its padding is zeros.
  */
 export function checkReach(where: string, { kernel, padding }: Pick<Windows, "kernel" | "padding">): void {
-  if (padding.every((count, k) => count < kernel[k])) return;
+  if (padding.every((widths, k) => Math.max(...widths) < kernel[k])) return;
   throw new ArgumentError({
     where,
     expected: `padding smaller than the kernel ${kernel.join("×")}`,
-    received: padding.join("×"),
+    received: padding.map(([before, after]) => (before === after ? before : `(${before}, ${after})`)).join("×"),
     cure: "Use less padding, so that every window reaches a value.",
   });
 }
@@ -89,14 +138,20 @@ export function checkTaps(where: string, weight: Tensor): void {
   checkHasValues(where, weight.shape, axes, "Pass a weight whose kernel has at least one tap.");
 }
 
-/** Checks that x is (N, C, H, W). */
-export function checkImages(where: string, x: Tensor): void {
+/** Checks that x is (N, C, …) with so many axes behind: signals, images or volumes. */
+export function checkSpatial(where: string, x: Tensor, axes: number): void {
   checkTensor(where, x);
-  if (x.rank === 4) return;
+  if (x.rank === axes + 2) return;
+  const kind = kinds[axes];
   throw new ShapeError({
     where,
-    expected: "images (N, C, H, W)",
+    expected: `${kind.name} ${kind.axes}`,
     received: `rank ${x.rank} (shape ${formatShape(x.shape)})`,
-    cure: "Reshape to four axes.",
+    cure: `Reshape to ${kind.count} axes.`,
   });
+}
+
+/** Checks that x is (N, C, H, W). */
+export function checkImages(where: string, x: Tensor): void {
+  checkSpatial(where, x, 2);
 }

@@ -11,11 +11,18 @@ const works: Record<string, (x: Tensor) => Tensor> = {
   "maxima of 5 × 2 at steps of 1 and 3": (x) => maxPool2d(x, [5, 2], { stride: [1, 3], padding: [2, 1] }),
   "maxima of 3 × 3 padded by 2": (x) => maxPool2d(x, 3, { stride: 1, padding: 2 }),
   "maxima of 4 × 5 padded by 3 and 4, at steps of 2": (x) => maxPool2d(x, [4, 5], { stride: 2, padding: [3, 4] }),
+  "maxima of 2 × 2, rounded up": (x) => maxPool2d(x, 2, { ceilMode: true }),
+  "maxima of 4 × 4 at steps of 3, rounded up": (x) => maxPool2d(x, 4, { stride: 3, ceilMode: true }),
+  "maxima of 4 × 6 padded behind": (x) => maxPool2d(x, [4, 6], { stride: 1, padding: [[0, 3], [1, 5]] }), // biome-ignore format: pairs
+  "maxima of 3 × 4, same": (x) => maxPool2d(x, [3, 4], { stride: [1, 2], padding: "same" }),
+  "means of 2 × 2, rounded up": (x) => avgPool2d(x, 2, { ceilMode: true }),
 };
 /** Of other counts than powers of two, which are rounded. */
 const roundedWorks: Record<string, (x: Tensor) => Tensor> = {
   "means of 3 × 3 padded by 2": (x) => avgPool2d(x, 3, { stride: 1, padding: 2 }),
   "means of 4 × 5 padded by 3 and 4, at steps of 3": (x) => avgPool2d(x, [4, 5], { stride: 3, padding: [3, 4] }),
+  "means of 3 × 5 padded behind, rounded up": (x) =>
+    avgPool2d(x, [3, 5], { stride: 2, padding: [[0, 2], [0, 4]], ceilMode: true, countIncludePad: true }), // biome-ignore format: pairs
 };
 /** Around the ends of vectors: 1 to 9 windows in a row, of even and odd width. */
 const widths = Array.from({ length: 17 }, (_, k) => k + 2);

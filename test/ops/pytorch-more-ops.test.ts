@@ -25,7 +25,9 @@ interface OpCase {
   readonly gradients: readonly Stored[];
 }
 
-const cases: readonly OpCase[] = JSON.parse(readFileSync(new URL("../fixtures/ops.json", import.meta.url), "utf8"));
+const cases: readonly OpCase[] = ["ops", "windows"].flatMap((name) =>
+  JSON.parse(readFileSync(new URL(`../fixtures/${name}.json`, import.meta.url), "utf8")),
+);
 
 type Call = (inputs: readonly Tensor[], args: readonly never[]) => Tensor;
 
@@ -47,6 +49,9 @@ const special: Readonly<Record<string, Call>> = {
   chunk: ([x], [count, axis]) => evenkeel.chunk(x, count, axis).at(-1) as Tensor,
   stack: (list, [axis]) => evenkeel.stack(list, axis),
   upsample: ([x], [scale, options]) => evenkeel.upsample(x, scale ?? null, options),
+  conv1d: ([x, weight, bias], [options]) => evenkeel.conv1d(x, weight, bias ?? null, options),
+  conv2d: ([x, weight, bias], [options]) => evenkeel.conv2d(x, weight, bias ?? null, options),
+  conv3d: ([x, weight, bias], [options]) => evenkeel.conv3d(x, weight, bias ?? null, options),
 };
 
 function call({ op, args }: OpCase, inputs: readonly Tensor[]): Tensor {

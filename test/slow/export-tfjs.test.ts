@@ -106,6 +106,22 @@ describe.skipIf(!hasPeers)("exportTfjs (skipped without npm ci --prefix test/pee
     ],
     ["one grown beyond", () => [new ConvTranspose2d(4, 2, 2, { stride: 3, outputPadding: [2, 1] })], image],
     ["one with distances", () => [new ConvTranspose2d(4, 2, 2, { dilation: 2, padding: 1 })], image],
+    [
+      "one padded the same",
+      () => [new Conv2d(4, 5, [3, 2], { stride: [2, 1], padding: "same", dilation: [1, 2] })],
+      image,
+    ],
+    ["one padded on two sides", () => [new Conv2d(4, 5, 3, { padding: [[2, 0], [0, 1]] })], image], // biome-ignore format: pairs
+    ["depthwise, padded the same", () => [new Conv2d(4, 4, 3, { groups: 4, stride: 2, padding: "same" })], image],
+    ["one in one dimension, padded on one side", () => [new Conv1d(4, 6, 2, { padding: [0, 1] })], [4, 9]],
+    ["one in one dimension, padded the same", () => [new Conv1d(4, 6, 4, { stride: 2, padding: "same" })], [4, 9]],
+    ["one in three dimensions", () => [new ev.Conv3d(2, 4, [2, 3, 2], { groups: 2, stride: [1, 2, 1] })], [2, 4, 6, 5]],
+    ["one in three dimensions, padded the same", () => [new ev.Conv3d(2, 4, 3, { padding: "same" })], [2, 4, 6, 5]],
+    [
+      "a transposed one in one dimension",
+      () => [new ev.ConvTranspose1d(4, 6, 3, { stride: 2, padding: 1, outputPadding: 1, groups: 2, dilation: 2 })],
+      [4, 5],
+    ],
     ["a pool", () => [new MaxPool2d(2)], image],
     ["a pool that leaves values out", () => [new MaxPool2d(2, { stride: 3 })], image],
     ["a padded pool", () => [new MaxPool2d(3, { stride: 2, padding: 1 })], [4, 8, 6]],
@@ -240,6 +256,18 @@ describe.skipIf(!hasPeers)("exportTfjs (skipped without npm ci --prefix test/pee
       (x) => convTranspose2d(x, normal([4, 3, 2, 2], 1), null, { stride: 2, padding: 1 }),
     ],
     ["pools", image, (x) => avgPool2d(maxPool2d(x, 2, { stride: 1, padding: 1 }), 2)],
+    ["pools, same", image, (x) => avgPool2d(maxPool2d(x, 3, { stride: 2, padding: "same" }), 2, { padding: "same" })],
+    [
+      "pools, rounded up",
+      image,
+      (x) => avgPool2d(maxPool2d(x, 3, { stride: 2, ceilMode: true }), 2, { ceilMode: true }),
+    ],
+    ["pools of sides", image, (x) => avgPool2d(maxPool2d(x, 3, { padding: [[0, 2], [1, 0]] }), 2, { padding: [[1, 0], [0, 1]] })], // biome-ignore format: pairs
+    ["pools whose padding counts", image, (x) => avgPool2d(x, 3, { stride: 2, padding: 1, ceilMode: true, countIncludePad: true })], // biome-ignore format: one call
+    ["pools of signals", [3, 9], (x) => ev.avgPool1d(ev.maxPool1d(x, 2, { stride: 1, padding: 1 }), 3, { padding: [0, 2] })], // biome-ignore format: one call
+    ["pools of volumes", [2, 6, 5, 4], (x) => ev.avgPool3d(ev.maxPool3d(x, 3, { stride: 1, padding: "same" }), 2)],
+    ["adaptive pools", image, (x) => ev.adaptiveAvgPool2d(x, [7, 3])],
+    ["the largest of planes", image, (x) => ev.globalMaxPool2d(x)],
     ["activations", image, (x) => gelu(silu(relu6(leakyRelu(elu(tanh(x), 0.4), 0.2))))],
   ])("TF.js gives the same for ops: %s", async (_, inputShape, compute) => {
     class Own extends Module {

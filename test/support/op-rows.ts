@@ -85,7 +85,37 @@ export const opRows: readonly Row[] = [
   ["upsample, bilinear", (x) => ev.upsample(x, 2, { mode: "bilinear" }), [2, 3, 4]],
   ["upsample, aligned", (x) => ev.upsample(x, null, { size: [5, 7], mode: "bilinear", alignCorners: true }), [2, 3, 4]],
   ["pixelShuffle", (x) => ev.pixelShuffle(x, 2), [8, 3, 2]],
+  ["maxPool1d", (x) => ev.maxPool1d(x, 3, { stride: 2, padding: [1, 0] }), [2, 9]],
+  ["maxPool2d, same", (x) => ev.maxPool2d(x, 3, { stride: 2, padding: "same" }), [2, 8, 7]],
+  ["maxPool2d, rounded up", (x) => ev.maxPool2d(x, 3, { stride: 2, padding: 1, ceilMode: true }), [2, 8, 6]],
+  ["maxPool3d", (x) => ev.maxPool3d(x, [2, 3, 2], { stride: 2, padding: [1, 1, 0], ceilMode: true }), [2, 4, 5, 5]],
+  ["avgPool1d", (x) => ev.avgPool1d(x, 4, { stride: 3, ceilMode: true }), [2, 9]],
+  ["avgPool1d, counted", (x) => ev.avgPool1d(x, 4, { stride: 3, padding: [2, 1], countIncludePad: true }), [2, 9]],
+  ["avgPool2d, counted and rounded up", (x) => ev.avgPool2d(x, 3, { stride: 2, padding: 1, ceilMode: true, countIncludePad: true }), [2, 8, 7]], // biome-ignore format: one call
+  ["avgPool2d of sides", (x) => ev.avgPool2d(x, 3, { padding: [[1, 0], [0, 2]] }), [2, 8, 7]], // biome-ignore format: pairs
+  ["avgPool3d", (x) => ev.avgPool3d(x, 2, { padding: "same", stride: [1, 2, 2] }), [2, 4, 5, 5]],
+  ["adaptiveAvgPool1d", (x) => ev.adaptiveAvgPool1d(x, 3), [2, 9]],
+  ["adaptiveAvgPool2d", (x) => ev.adaptiveAvgPool2d(x, [2, 4]), [2, 6, 8]],
+  ["adaptiveAvgPool3d", (x) => ev.adaptiveAvgPool3d(x, 1), [2, 4, 3, 2]],
+  ["globalMaxPool2d", (x) => ev.globalMaxPool2d(x), [2, 4, 3]],
+  ["conv1d, same", (x) => ev.conv1d(x, taps(3, 2, 4), null, { padding: "same", stride: 2 }), [2, 9]],
+  ["conv2d of sides", (x) => ev.conv2d(x, taps(3, 2, 2, 3), null, { padding: [[1, 0], [2, 1]] }), [2, 5, 6]], // biome-ignore format: pairs
+  [
+    "conv3d",
+    (x) => ev.conv3d(x, taps(4, 1, 2, 3, 2), null, { padding: 1, stride: [2, 1, 1], groups: 2 }),
+    [2, 4, 5, 3],
+  ],
+  ["convTranspose1d", (x) => ev.convTranspose1d(x, taps(2, 3, 4), null, { stride: 3, padding: 1, outputPadding: 2 }), [2, 5]], // biome-ignore format: one call
 ];
+
+/** A weight that is the same each time. */
+function taps(...shape: readonly number[]): Tensor {
+  const size = shape.reduce((product, extent) => product * extent, 1);
+  return ev.tensor(
+    Float32Array.from({ length: size }, (_, k) => Math.sin(k + 1)),
+    shape,
+  );
+}
 
 /** A module of one `forward`. */
 export function moduleOf(f: (x: Tensor) => Tensor): Module {

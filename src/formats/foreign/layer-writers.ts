@@ -21,7 +21,7 @@ import { tracedParts } from "../../graph/trace.js";
 import { Embedding } from "../../nn/embedding.js";
 import type { AnyModule } from "../../nn/module.js";
 import { Reparametrized } from "../../nn/reparametrized/reparametrized.js";
-import type { Pair } from "../../ops/windows.js";
+import type { Pair, Triple } from "../../ops/windows.js";
 import { scope } from "../../scope.js";
 import { checkShape, type Shape } from "../../shape.js";
 import type { Tensor } from "../../tensor.js";
@@ -43,10 +43,11 @@ export interface WrittenOp {
 
 /** Windows of a convolution as ops take them. */
 export interface WrittenWindows {
-  readonly stride?: Pair;
-  readonly padding?: Pair;
+  readonly stride?: Pair | Triple;
+  /** In any form that the op takes. */
+  readonly padding?: unknown;
   readonly outputPadding?: Pair;
-  readonly dilation?: Pair;
+  readonly dilation?: Pair | Triple;
   readonly groups?: number;
 }
 

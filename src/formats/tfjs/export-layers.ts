@@ -1,6 +1,8 @@
+import { ConvTranspose1d } from "../../nn/conv-transpose1d.js";
 import { ConvTranspose2d } from "../../nn/conv-transpose2d.js";
 import { Conv1d } from "../../nn/conv1d.js";
 import { Conv2d } from "../../nn/conv2d.js";
+import { Conv3d } from "../../nn/conv3d.js";
 import { Dropout } from "../../nn/dropout.js";
 import { Embedding } from "../../nn/embedding.js";
 import { Identity } from "../../nn/identity.js";
@@ -9,7 +11,13 @@ import type { AnyModule } from "../../nn/module.js";
 import type { Shape } from "../../shape.js";
 import { type LayerClass, type LayerWriter, networkWriter, writerOf } from "../foreign/layer-writers.js";
 import { shapeAfter } from "../foreign/shape-after.js";
-import { exportConv1d, exportConv2d, exportConvTranspose2d } from "./export-convolutions.js";
+import {
+  exportConv1d,
+  exportConv2d,
+  exportConv3d,
+  exportConvTranspose1d,
+  exportConvTranspose2d,
+} from "./export-convolutions.js";
 import { exportEmbedding, exportLinear } from "./export-dense.js";
 import { normLayers } from "./export-norms.js";
 import { tfjsOps } from "./export-ops.js";
@@ -45,6 +53,8 @@ const layers: readonly LayerExport[] = [
   layer(Linear, exportLinear),
   layer(Conv1d, exportConv1d),
   layer(Conv2d, exportConv2d),
+  layer(Conv3d, exportConv3d),
+  layer(ConvTranspose1d, exportConvTranspose1d),
   layer(ConvTranspose2d, exportConvTranspose2d),
   ...normLayers,
   writerOf(Dropout, (_, x) => x),

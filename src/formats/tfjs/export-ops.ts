@@ -1,4 +1,3 @@
-import type { PoolOptions } from "../../ops/pool2d.js";
 import type { UpsampleOptions } from "../../ops/upsample.js";
 import type { Pair } from "../../ops/windows.js";
 import type { Shape } from "../../shape.js";
@@ -16,15 +15,15 @@ import {
 import {
   exportConv1d,
   exportConv2d,
+  exportConv3d,
+  exportConvTranspose1d,
   exportConvTranspose2d,
-  type Sizes,
   type Weights,
-  type Windows,
 } from "./export-convolutions.js";
 import { exportEmbedding, exportLinear, exportMatmul } from "./export-dense.js";
 import { elementwiseOps } from "./export-elementwise.js";
 import { scaled } from "./export-norms.js";
-import { exportAvgPool2d, exportMaxPool2d } from "./export-pooling.js";
+import { exportAdaptivePool, exportPool, type Pool } from "./export-pooling.js";
 import { TfjsConstant, type TfjsValue } from "./tfjs-value.js";
 import type { TfjsLayerOptions, TfjsWriter } from "./tfjs-writer.js";
 
@@ -59,19 +58,36 @@ function weights(op: string, weight: TfjsValue, bias: TfjsValue | null | undefin
 /** A convolution of x with a weight and a bias or none, and settings that say nothing of what is as usual. */
 function convolution(
   op: string,
-  write: (settings: Weights & Windows, x: TfjsValue, graph: TfjsWriter, shape: Shape) => TfjsValue,
+  axes: number,
+  write: (settings: never, x: TfjsValue, graph: TfjsWriter, shape: Shape) => TfjsValue,
 ): Op {
   return ({ args, shape }, graph) => {
     const [x, weight, bias, given = {}] = args as [TfjsValue, TfjsValue, TfjsValue | null, WrittenWindows | undefined];
-    const both = (pair: Pair): Sizes => (typeof pair === "number" ? [pair, pair] : pair);
-    const windows: Windows = {
-      stride: both(given.stride ?? 1),
-      padding: both(given.padding ?? 0),
-      outputPadding: both(given.outputPadding ?? 0),
-      dilation: both(given.dilation ?? 1),
+    const all = (sizes: unknown): unknown =>
+      typeof sizes === "number" && axes > 1 ? new Array<number>(axes).fill(sizes) : sizes;
+    const windows = {
+      stride: all(given.stride ?? 1),
+      padding: given.padding ?? 0,
+      outputPadding: all(given.outputPadding ?? 0),
+      dilation: all(given.dilation ?? 1),
       groups: given.groups ?? 1,
     };
-    return write({ ...weights(op, weight, bias, graph), ...windows }, x, graph, sampleOf(shape, x));
+    // The op has checked its settings when it was traced.
+    return write({ ...weights(op, weight, bias, graph), ...windows } as never, x, graph, sampleOf(shape, x));
+  };
+}
+
+function pooling(kind: "Max" | "Average"): Op {
+  return ({ args }, graph) => {
+    const [x, kernel, options = {}] = args as [TfjsValue, unknown, Pool["options"] | undefined];
+    return exportPool(kind, { kernel, options }, x, graph);
+  };
+}
+
+function adaptive(op: string): Op {
+  return ({ args, shape }, graph) => {
+    const x = args[0] as TfjsValue;
+    return exportAdaptivePool(op, x, graph, sampleOf(shape, x));
   };
 }
 
@@ -235,26 +251,25 @@ const rows: Readonly<Record<string, Op>> = {
       : exportNeg([largest], graph);
   },
   detach: ({ args: [x] }) => x as TfjsValue,
-  conv1d: convolution("conv1d", (one, x, graph, shape) => {
-    const first = ([size]: Sizes): number => size;
-    const { stride, padding, dilation } = one;
-    const row = { ...one, stride: first(stride), padding: first(padding), dilation: first(dilation) };
-    return exportConv1d(row, x, graph, shape);
-  }),
-  conv2d: convolution("conv2d", exportConv2d),
-  convTranspose2d: convolution("convTranspose2d", exportConvTranspose2d),
-  maxPool2d: ({ args, shape }, graph) => {
-    const [x, kernel, options = {}] = args as [TfjsValue, Pair, PoolOptions | undefined];
-    return exportMaxPool2d({ kernel, options }, x, graph, sampleOf(shape, x));
-  },
-  avgPool2d: ({ args, shape }, graph) => {
-    const [x, kernel, options = {}] = args as [TfjsValue, Pair, PoolOptions | undefined];
-    return exportAvgPool2d({ kernel, options }, x, graph, sampleOf(shape, x));
-  },
+  conv1d: convolution("conv1d", 1, exportConv1d),
+  conv2d: convolution("conv2d", 2, exportConv2d),
+  conv3d: convolution("conv3d", 3, exportConv3d),
+  convTranspose1d: convolution("convTranspose1d", 1, exportConvTranspose1d),
+  convTranspose2d: convolution("convTranspose2d", 2, exportConvTranspose2d),
+  ...{ maxPool1d: pooling("Max"), maxPool2d: pooling("Max"), maxPool3d: pooling("Max") },
+  ...{ avgPool1d: pooling("Average"), avgPool2d: pooling("Average"), avgPool3d: pooling("Average") },
+  ...Object.fromEntries(
+    ["adaptiveAvgPool1d", "adaptiveAvgPool2d", "adaptiveAvgPool3d"].map((op) => [op, adaptive(op)]),
+  ),
   globalAvgPool2d: ({ args, shape }, graph) => {
     const x = args[0] as TfjsValue;
     const options = { shape: sampleOf(shape, x), order: "here", isPositive: x.isPositive } as const;
     return graph.layer("GlobalAveragePooling2D", [graph.channelsLast(x)], { data_format: "channels_last" }, options);
+  },
+  globalMaxPool2d: ({ args, shape }, graph) => {
+    const x = args[0] as TfjsValue;
+    const options = { shape: sampleOf(shape, x), order: "here", isPositive: x.isPositive } as const;
+    return graph.layer("GlobalMaxPooling2D", [graph.channelsLast(x)], { data_format: "channels_last" }, options);
   },
 };
 

@@ -1,9 +1,8 @@
 import { noGrad } from "../../autograd.js";
 import { zeros } from "../../create.js";
-import { ArgumentError } from "../../errors.js";
 import type { AnyModule } from "../../nn/module.js";
 import { scope } from "../../scope.js";
-import { formatShape, type Shape } from "../../shape.js";
+import type { Shape } from "../../shape.js";
 import { evaluating } from "../../train/mode.js";
 import { foldedNetwork, inputShapes, takesIndices } from "../foreign/layer-writers.js";
 import type { ModelMeta } from "../model-file/save-model.js";
@@ -36,8 +35,8 @@ export interface ExportTfjsOptions extends TfjsEnds {
   readonly meta?: ModelMeta;
 }
 
-/** Samples with more axes have no norms, convolutions or poolings in TF.js. */
-const mostAxes = 3;
+/** Samples of so many axes are images; of more, volumes. */
+const imageAxes = 3;
 
 /**
  * A model as a TF.js layers model, as it is in evaluation mode: model.json and weights, to be loaded by `tf.loadLayersModel` with any of TF.js's
@@ -54,7 +53,7 @@ const mostAxes = 3;
  * its calls up. Classes of one's own are traced (`trace`) and written op by op, unless they have a method {@link TfjsExportable.toTfjs};
  * networks of several inputs are traced by you: `exportTfjs(trace(model, a, b))`.
  *
- * @throws ArgumentError if a class has no export, a batch norm has no running statistics, or a sample has more than three axes
+ * @throws ArgumentError if a class has no export, a batch norm has no running statistics, or a norm is given samples of more than three axes
  * @throws ShapeError if a layer does not fit the shape of its input
  * @example
  * ```ts
@@ -69,15 +68,6 @@ export async function exportTfjs(
 ): Promise<TfjsFiles> {
   const where = "exportTfjs(model, { inputShape })";
   const shapes = inputShapes(where, model, inputShape);
-  const long = shapes.find(({ length }) => length > mostAxes);
-  if (long !== undefined) {
-    throw new ArgumentError({
-      where,
-      expected: `at most ${mostAxes} sizes, since TF.js's norms take no more axes`,
-      received: formatShape(long),
-      cure: "Join axes of the input.",
-    });
-  }
   return evaluating(model, async () => {
     const written = fold ? foldedNetwork(model, shapes) : model;
     const lastOf = (shape: Shape): boolean => isChannelsLast(shape, channelsLast);
@@ -109,5 +99,5 @@ function outputsOf(output: unknown): TfjsValue[] {
 
 /** Whether samples of a shape have their channels last in TF.js. */
 export function isChannelsLast({ length }: Shape, wanted: boolean | undefined): boolean {
-  return length > 1 && (wanted ?? length === mostAxes);
+  return length > 1 && (wanted ?? length >= imageAxes);
 }

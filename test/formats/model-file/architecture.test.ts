@@ -101,7 +101,7 @@ describe("architectures", () => {
         "FormatError: loadModel(bytes): expected what new Residual() takes, got [{"type":"ReLU","arguments":[]},"x"]. Check that the file is complete and was written by Evenkeel.",
         "FormatError: loadModel(bytes): expected what new Residual() takes, got []. Check that the file is complete and was written by Evenkeel.",
         "FormatError: loadModel(bytes): expected what new WeightNorm() takes, got [{"type":"ReLU","arguments":[]}]. Check that the file is complete and was written by Evenkeel.",
-        "FormatError: loadModel(bytes): expected a layer of AvgPool2d",
+        "FormatError: loadModel(bytes): expected a layer of AdaptiveA",
         "FormatError: loadModel(bytes): expected what new Linear() ta",
       ]
     `);

@@ -99,11 +99,52 @@ describe("importOnnx takes padding that differs between two sides", () => {
     );
   });
 
+  test("of windows in one and three dimensions", async () => {
+    const ceil = { kernel_shape: [3], strides: [2], ceil_mode: 1, pads: [1, 0] };
+    const volumes = { kernel_shape: [2, 3, 2], strides: [2, 1, 2], pads: [1, 0, 0, 0, 2, 1] };
+    const counted = { ...volumes, count_include_pad: 1 };
+    const signals = { w: { shape: [3, 2, 4] }, v: { shape: [2, 3, 4] } };
+    await expectSame({ nodes: [["MaxPool", ["x"], ["y"], ceil]] }, [2, 3, 8]);
+    await expectSame({ nodes: [["AveragePool", ["x"], ["y"], { ...ceil, ceil_mode: 0 }]] }, [2, 3, 8]);
+    await expectSame({ nodes: [["MaxPool", ["x"], ["y"], volumes]] }, [2, 3, 4, 5, 4]);
+    await expectSame({ nodes: [["AveragePool", ["x"], ["y"], counted]] }, [2, 3, 4, 5, 4]);
+    await expectSame({ nodes: [["GlobalMaxPool", ["x"], ["y"]]] }, [2, 3, 4, 5]);
+    await expectSame(
+      { nodes: [["Conv", ["x", "w"], ["y"], { pads: [2, 1], strides: [2] }]], constants: signals },
+      [2, 2, 9],
+    );
+    await expectSame(
+      {
+        nodes: [["ConvTranspose", ["x", "v"], ["y"], { pads: [1, 1], strides: [3], output_padding: [2] }]],
+        constants: signals,
+      },
+      [2, 2, 5],
+    );
+    const cubes = { w: { shape: [4, 1, 2, 3, 2] } };
+    await expectSame(
+      {
+        nodes: [["Conv", ["x", "w"], ["y"], { pads: [1, 0, 0, 0, 2, 1], strides: [2, 1, 2], group: 2 }]],
+        constants: cubes,
+      },
+      [2, 2, 4, 5, 4],
+    );
+  });
+
+  test("left to the sizes, of planes of any size", async () => {
+    const attributes = { kernel_shape: [3, 2], strides: [2, 1], auto_pad: "SAME_UPPER" };
+    const constants = { w: { shape: [3, 2, 3, 2] } };
+    for (const op of ["MaxPool", "AveragePool", "Conv"]) {
+      const inputs = op === "Conv" ? ["x", "w"] : ["x"];
+      const parts = { nodes: [[op, inputs, ["y"], attributes]], ...(op === "Conv" ? { constants } : {}) } as const;
+      for (const extent of [4, 5, 7]) await expectSame({ ...parts }, [1, 2, extent, extent], ["N", 2, "H", "W"]);
+    }
+  });
+
   test("and says where a size must be known", async () => {
     const refusals: string[] = [];
     for (const node of [
-      ["Conv", ["x", "w"], ["y"], { auto_pad: "SAME_UPPER", strides: [2, 2] }],
-      ["AveragePool", ["x"], ["y"], { kernel_shape: [3, 3], strides: [2, 2], ceil_mode: 1 }],
+      ["Conv", ["x", "w"], ["y"], { auto_pad: "SAME_LOWER", strides: [2, 2] }],
+      ["MaxPool", ["x"], ["y"], { auto_pad: "SAME_LOWER", kernel_shape: [3, 3], strides: [2, 2] }],
       ["Pad", ["x", "p"], ["y"], { mode: "reflect" }],
       ["Pad", ["x", "q"], ["y"], {}],
       ["MaxPool", ["x"], ["y"], { kernel_shape: [2, 2], pads: [0, 0, 2, 2] }],
@@ -122,8 +163,8 @@ describe("importOnnx takes padding that differs between two sides", () => {
     }
     expect(refusals).toMatchInlineSnapshot(`
       [
-        "importOnnx(bytes), Conv Conv_y: expected what a layer or op of Evenkeel does, got auto_pad SAME_UPPER with strides, for planes whose size is not known.",
-        "importOnnx(bytes), AveragePool AveragePool_y: expected what a layer or op of Evenkeel does, got windows over edges of planes whose size is not known.",
+        "importOnnx(bytes), Conv Conv_y: expected what a layer or op of Evenkeel does, got auto_pad SAME_LOWER with strides, for planes whose size is not known.",
+        "importOnnx(bytes), MaxPool MaxPool_y: expected what a layer or op of Evenkeel does, got auto_pad SAME_LOWER with strides, for planes whose size is not known.",
         "[object Object]",
         "importOnnx(bytes), Pad Pad_y: expected what a layer or op of Evenkeel does, got widths below 0.",
         "importOnnx(bytes), MaxPool MaxPool_y: expected what a layer or op of Evenkeel does, got padding 0×0 and 2×2 of windows 2×2, some of which hold no value.",

@@ -1,29 +1,77 @@
-import type { PoolOptions } from "../../../ops/pool2d.js";
-import type { Pair } from "../../../ops/windows.js";
+import type { AvgPoolOptions } from "../../../ops/pool.js";
+import { paddingWidths, resolvePadding } from "../../../ops/window-padding.js";
+import { countWindows } from "../../../ops/windows.js";
 import type { WrittenWindows } from "../../foreign/layer-writers.js";
+import type { OnnxAttributes, OnnxShape } from "./onnx-writer.js";
 
-function spread(size: Pair, rank: number): readonly number[] {
-  return typeof size === "number" ? new Array<number>(rank).fill(size) : size;
+/** A number for each axis, from one for all. */
+function spread(size: unknown, axes: number): readonly number[] {
+  return typeof size === "number" ? new Array<number>(axes).fill(size) : (size as readonly number[]);
 }
 
-/** Attributes of Conv and ConvTranspose. */
-export function convolutionAttributes(kernel: readonly number[], options: WrittenWindows, rank: number) {
+interface Moves {
+  readonly kernel: readonly number[];
+  readonly stride: readonly number[];
+  readonly dilation: readonly number[];
+}
+
+/** What stands before and behind each axis; where the sizes say it and vary, ONNX computes it when the model runs. */
+function paddingAttributes(padding: unknown, shape: OnnxShape, moves: Moves): OnnxAttributes {
+  const given = resolvePadding("exportOnnx(model)", padding, moves.kernel.length);
+  const sizes = shape.slice(2);
+  if (given.includes("same") && sizes.some((size) => typeof size !== "number")) return { auto_pad: "SAME_UPPER" };
+  const widths = paddingWidths(given, sizes.map(Number), moves);
+  return { pads: [...widths.map(([before]) => before), ...widths.map(([, after]) => after)] };
+}
+
+/** Attributes of Conv and ConvTranspose. @param shape - of x */
+export function convolutionAttributes(
+  kernel: readonly number[],
+  options: WrittenWindows,
+  shape: OnnxShape,
+): OnnxAttributes {
+  const axes = kernel.length;
   const { stride = 1, padding = 0, outputPadding, dilation = 1, groups = 1 } = options;
-  const pads = spread(padding, rank);
+  const moves = { kernel, stride: spread(stride, axes), dilation: spread(dilation, axes) };
   return {
     kernel_shape: kernel,
-    strides: spread(stride, rank),
-    pads: [...pads, ...pads],
-    dilations: spread(dilation, rank),
+    strides: moves.stride,
+    ...paddingAttributes(padding, shape, moves),
+    dilations: moves.dilation,
     group: groups,
-    ...(outputPadding === undefined ? {} : { output_padding: spread(outputPadding, rank) }),
+    ...(outputPadding === undefined ? {} : { output_padding: spread(outputPadding, axes) }),
   };
 }
 
-/** Attributes of MaxPool and AveragePool. */
-export function poolingAttributes(kernel: Pair, { stride = kernel, padding = 0 }: PoolOptions) {
-  const pads = spread(padding, 2);
-  return { kernel_shape: spread(kernel, 2), strides: spread(stride, 2), pads: [...pads, ...pads] };
+/**
+ * Attributes of MaxPool and AveragePool. A last window that reaches beyond the padding is written as more padding, since runtimes
+ * do not agree on which of them `ceil_mode` counts; it is left to them where sizes vary.
+ *
+ * @param shape - of x
+ */
+export function poolingAttributes(
+  size: unknown,
+  { stride = size, padding = 0, ceilMode = false }: AvgPoolOptions<unknown, unknown>,
+  shape: OnnxShape,
+): OnnxAttributes {
+  const axes = shape.length - 2;
+  const kernel = spread(size, axes);
+  const moves = { kernel, stride: spread(stride, axes), dilation: kernel.map(() => 1) };
+  const around = paddingAttributes(padding, shape, moves);
+  const attributes = { kernel_shape: kernel, strides: moves.stride };
+  const sizes = shape.slice(2);
+  if (!ceilMode) return { ...attributes, ...around };
+  if (!Array.isArray(around.pads) || sizes.some((extent) => typeof extent !== "number")) {
+    return { ...attributes, ...around, ceil_mode: 1 };
+  }
+  const pads = around.pads.map(Number);
+  const after = sizes.map((extent, k) => {
+    const [before, behind] = [pads[k], pads[axes + k]];
+    const windows = { kernel: kernel[k], stride: moves.stride[k], dilation: 1, padding: [before, behind] as const };
+    const reach = (countWindows(Number(extent), windows, true) - 1) * windows.stride + windows.kernel;
+    return Math.max(behind, reach - Number(extent) - before);
+  });
+  return { ...attributes, pads: [...pads.slice(0, axes), ...after] };
 }
 
 /** An axis counted from the front. */

@@ -1,18 +1,26 @@
+import { ConvTranspose1d } from "../../../nn/conv-transpose1d.js";
 import { ConvTranspose2d } from "../../../nn/conv-transpose2d.js";
 import { Conv1d } from "../../../nn/conv1d.js";
 import { Conv2d } from "../../../nn/conv2d.js";
+import { Conv3d } from "../../../nn/conv3d.js";
 import { Dropout } from "../../../nn/dropout.js";
 import { Embedding } from "../../../nn/embedding.js";
 import { Identity } from "../../../nn/identity.js";
 import { Linear } from "../../../nn/linear.js";
 import type { AnyModule } from "../../../nn/module.js";
 import type { Weighted } from "../../../nn/reparametrized/weighted.js";
-import { type LayerClass, type LayerWriter, networkWriter, writerOf } from "../../foreign/layer-writers.js";
+import {
+  type LayerClass,
+  type LayerWriter,
+  networkWriter,
+  type WrittenWindows,
+  writerOf,
+} from "../../foreign/layer-writers.js";
 import { shapeAfter } from "../../foreign/shape-after.js";
 import { convolutionAttributes } from "./attributes.js";
 import { normLayers } from "./export-norms.js";
 import { onnxOps } from "./export-ops.js";
-import type { OnnxAttributes, OnnxShape, OnnxValue, OnnxWriter } from "./onnx-writer.js";
+import type { OnnxShape, OnnxValue, OnnxWriter } from "./onnx-writer.js";
 
 /** A module that says itself what it is in ONNX. */
 export interface OnnxExportable {
@@ -46,19 +54,10 @@ const layers: readonly LayerExport[] = [
     const product = graph.node("MatMul", [x, graph.constant("weight", [inputs, outputs], transposed)], {}, { shape });
     return bias === null ? product : graph.node("Add", [product, graph.parameter("bias", bias)]);
   }),
-  layer(Conv1d, (module, x, graph, shape) => {
-    const { weight, stride, padding, dilation, groups } = module;
-    const windows = { kernel_shape: [weight.shape[2]], strides: [stride], pads: [padding, padding] };
-    const attributes = { ...windows, dilations: [dilation], group: groups };
-    return graph.node("Conv", [x, ...weightAndBias(module, graph)], attributes, { shape });
-  }),
-  layer(Conv2d, (module, x, graph, shape) =>
-    graph.node("Conv", [x, ...weightAndBias(module, graph)], convolution(module), { shape }),
+  ...[Conv1d, Conv2d, Conv3d].map((layerClass) => convolution<Conv1d | Conv2d | Conv3d>(layerClass, "Conv")),
+  ...[ConvTranspose1d, ConvTranspose2d].map((layerClass) =>
+    convolution<ConvTranspose1d | ConvTranspose2d>(layerClass, "ConvTranspose"),
   ),
-  layer(ConvTranspose2d, (module, x, graph, shape) => {
-    const attributes = { ...convolution(module), output_padding: module.outputPadding };
-    return graph.node("ConvTranspose", [x, ...weightAndBias(module, graph)], attributes, { shape });
-  }),
   ...normLayers,
   writerOf(Dropout, (_, x) => x),
   writerOf(Identity, (_, x) => x),
@@ -91,6 +90,9 @@ function weightAndBias({ weight, bias }: Weighted, graph: OnnxWriter): OnnxValue
   return [graph.parameter("weight", weight), ...(bias === null ? [] : [graph.parameter("bias", bias)])];
 }
 
-function convolution({ weight, stride, padding, dilation, groups }: Conv2d | ConvTranspose2d): OnnxAttributes {
-  return convolutionAttributes(weight.shape.slice(2), { stride, padding, dilation, groups }, 2);
+function convolution<M extends Weighted & WrittenWindows>(layerClass: LayerClass<M>, opType: string): LayerExport {
+  return layer(layerClass, (module, x, graph, shape) => {
+    const attributes = convolutionAttributes(module.weight.shape.slice(2), module, x.shape);
+    return graph.node(opType, [x, ...weightAndBias(module, graph)], attributes, { shape });
+  });
 }

@@ -1,30 +1,21 @@
 import { SizeRef } from "../../../graph/argument.js";
-import type { PoolOptions } from "../../../ops/pool2d.js";
-import type { Pair } from "../../../ops/windows.js";
 import { sizeName, type WrittenOp, type WrittenWindows } from "../../foreign/layer-writers.js";
-import { convolutionAttributes, poolingAttributes, resolveAxisOf } from "./attributes.js";
+import { convolutionAttributes, resolveAxisOf } from "./attributes.js";
 import { arrayOps } from "./export-array-ops.js";
 import { elementwiseOps } from "./export-elementwise-ops.js";
+import { poolingOps } from "./export-pooling-ops.js";
 import { reductionOps } from "./export-reduction-ops.js";
-import type { OnnxAttributes, OnnxShape, OnnxValue, OnnxWriter } from "./onnx-writer.js";
+import type { OnnxShape, OnnxValue, OnnxWriter } from "./onnx-writer.js";
 import { binary, type Op, operator } from "./op-rows.js";
 
 /** A convolution of x with a weight and a bias or none. */
-function convolution(opType: string, rank: number): Op {
+function convolution(opType: string): Op {
   return ({ args, shape }, graph) => {
     const [x, weight, bias = null, options = {}] = args as [OnnxValue, OnnxValue, OnnxValue | null, WrittenWindows];
     const kernel = weight.shape.slice(2).map(Number);
-    const attributes = convolutionAttributes(kernel, options, rank);
+    const attributes = convolutionAttributes(kernel, options, x.shape);
     const inputs = bias === null ? [x, weight] : [x, weight, bias];
     return graph.node(opType, inputs, attributes, { shape: shape ?? x.shape });
-  };
-}
-
-function pooling(opType: string, more: OnnxAttributes = {}): Op {
-  return ({ args, shape }, graph) => {
-    const [x, kernel, options = {}] = args as [OnnxValue, Pair, PoolOptions];
-    const attributes = { ...poolingAttributes(kernel, options), ...more };
-    return graph.node(opType, [x], attributes, { shape: shape ?? x.shape });
   };
 }
 
@@ -134,17 +125,12 @@ export const onnxOps: Readonly<Record<string, Op>> = {
     return graph.node("Concat", list, { axis }, { shape: shape ?? list[0].shape });
   },
   detach: ({ args: [x] }) => x as OnnxValue,
-  conv1d: convolution("Conv", 1),
-  conv2d: convolution("Conv", 2),
-  convTranspose2d: convolution("ConvTranspose", 2),
-  maxPool2d: pooling("MaxPool"),
-  avgPool2d: pooling("AveragePool", { count_include_pad: 0 }),
-  globalAvgPool2d: ({ args }, graph) => {
-    const x = args[0] as OnnxValue;
-    const shape = x.shape.slice(0, 2);
-    const planes = graph.node("GlobalAveragePool", [x], {}, { shape: [...shape, 1, 1] });
-    return graph.node("Flatten", [planes], { axis: 1 }, { shape });
-  },
+  conv1d: convolution("Conv"),
+  conv2d: convolution("Conv"),
+  conv3d: convolution("Conv"),
+  convTranspose1d: convolution("ConvTranspose"),
+  convTranspose2d: convolution("ConvTranspose"),
+  ...poolingOps,
   embedding: ({ args, shape }, graph) => {
     const [indices, weight] = args as [OnnxValue, OnnxValue];
     // Whole numbers may be given as such, or have come through other layers as reals.

@@ -1,7 +1,10 @@
 import type { Argument } from "../../../graph/argument.js";
 import { Conv1d } from "../../../nn/conv1d.js";
 import { Conv2d } from "../../../nn/conv2d.js";
+import { Conv3d } from "../../../nn/conv3d.js";
 import type { Module } from "../../../nn/module.js";
+import type { PadWidths } from "../../../ops/pad.js";
+import { type AxisPadding, shortestPadding } from "../../../ops/window-padding.js";
 import { floatOf, intOf, isOp, textOf } from "../file/attributes.js";
 import type { NodeProto } from "../file/codec.js";
 import type { Graph } from "../graph/graph.js";
@@ -10,8 +13,8 @@ import { keyOf } from "./import-layers.js";
 import { linearOfConv } from "./import-linear.js";
 import type { ImportStep } from "./import-step.js";
 import { ofNode, unsupported, valuesOf, withState } from "./imported-layer.js";
-import { padded, padsOf } from "./padding.js";
-import { checkKernel, paddingOf, pair, perAxis } from "./window-attributes.js";
+import { axesPadding } from "./padding.js";
+import { checkKernel, paddingOf, perAxis } from "./window-attributes.js";
 
 /** A convolution; a linear layer where its planes are held as rows. */
 export function importConvOf(at: ImportStep): Argument {
@@ -19,12 +22,9 @@ export function importConvOf(at: ImportStep): Argument {
   if (at.state.products.has(node)) return linearOfConv(at);
   const [, , ...kernel] = graph.shapeOfConstant(node.input[1] ?? "") ?? valuesOf(node, graph, 1).shape;
   const [stride, dilation] = [perAxis(node, "strides", kernel, 1), perAxis(node, "dilations", kernel, 1)];
-  const { before, after } = padsOf(node, kernel, stride, dilation, at.shape(0));
-  // What both sides have in common is the layer's own padding.
-  const padding = before.map((size, axis) => Math.min(size, after[axis]));
-  const rest = (sizes: readonly number[]): number[] => sizes.map((size, axis) => size - padding[axis]);
-  const x = padded(at, at.input(0), { before: rest(before), after: rest(after) });
-  return at.layer(keyOf(node, graph, padding), () => convOf(node, graph, padding), x);
+  const padding = axesPadding(node, kernel, stride, dilation, at.shape(0));
+  const key = keyOf(node, graph, padding.flat().map(Number));
+  return at.layer(key, () => convOf(node, graph, padding));
 }
 
 /** Zeros on both sides of planes are the padding of the Conv behind them; a Pad of no width changes nothing. */
@@ -46,8 +46,8 @@ export function importPad(at: ImportStep): Argument {
   if (own.length !== more.length) {
     throw unsupported(next, `${own.length} spatial axes, of which the Pad before it pads ${more.length}`);
   }
-  const padding = more.map((size, axis) => size + own[axis]);
-  const y = at.layer(keyOf(next, graph, padding), () => ofNode(next, () => convOf(next, graph, padding)));
+  const padding = more.map((size, axis): PadWidths => [size + own[axis], size + own[axis]]);
+  const y = at.layer(keyOf(next, graph, padding.flat()), () => ofNode(next, () => convOf(next, graph, padding)));
   at.state.done.add(next);
   at.state.bind(next.output[0], y);
   return y;
@@ -75,27 +75,23 @@ function ownPadding(node: NodeProto, graph: Graph): number[] {
   return paddingOf(node, kernel, perAxis(node, "strides", kernel, 1), perAxis(node, "dilations", kernel, 1));
 }
 
-/** @param padding - of both sides of each axis */
-function convOf(node: NodeProto, graph: Graph, padding: readonly number[]): Module {
+function convOf(node: NodeProto, graph: Graph, padding: readonly AxisPadding[]): Module {
   const { shape, data } = valuesOf(node, graph, 1);
   const bias = node.input[2] ? valuesOf(node, graph, 2).data : null;
   const [out, groupChannels, ...kernel] = shape;
   const groups = intOf(node, "group", 1);
   const [stride, dilation] = [perAxis(node, "strides", kernel, 1), perAxis(node, "dilations", kernel, 1)];
   checkKernel(node, kernel);
-  let layer: Conv1d | Conv2d;
-  if (kernel.length === 1) {
-    const options = { stride: stride[0], dilation: dilation[0], padding: padding[0], groups, bias: bias !== null };
-    layer = new Conv1d(groupChannels * groups, out, kernel[0], options);
-  } else if (kernel.length === 2) {
-    const options = {
-      stride: pair(stride),
-      dilation: pair(dilation),
-      padding: pair(padding),
-      groups,
-      bias: bias !== null,
-    };
-    layer = new Conv2d(groupChannels * groups, out, pair(kernel), options);
-  } else throw unsupported(node, `${kernel.length} spatial axes`);
+  const layers = [Conv1d, Conv2d, Conv3d];
+  if (kernel.length < 1 || kernel.length > layers.length) throw unsupported(node, `${kernel.length} spatial axes`);
+  const one = <T>(sizes: readonly T[]): T | readonly T[] => (kernel.length === 1 ? sizes[0] : sizes);
+  const own = shortestPadding(padding);
+  const options = {
+    ...{ stride: one(stride), dilation: one(dilation), padding: own === "same" ? own : one<unknown>(own) },
+    ...{ groups, bias: bias !== null },
+  };
+  const layer: Conv1d | Conv2d | Conv3d = Reflect.construct(layers[kernel.length - 1], [
+    ...[groupChannels * groups, out, one(kernel), options],
+  ]);
   return withState(layer, { weight: data, ...(bias === null ? {} : { bias }) });
 }

@@ -59,6 +59,7 @@ export const operators: Readonly<Record<string, Operator>> = {
   ReduceMean: reduction("mean"),
   ReduceMax: reduction("max"),
   GlobalAveragePool: (at) => importMean(at, rangeFrom(2, at.rank(0)), true),
+  GlobalMaxPool: (at) => at.op("max", at.input(0), rangeFrom(2, at.rank(0)), { keepDims: true }),
   Softmax: (at) => {
     const layer = (axis: number): Argument => at.layer(null, () => new Softmax(axis));
     return at.graph.model.opset < 13 ? alongMatrix(at, "softmax", layer) : layer(intOf(at.node, "axis", -1));

@@ -1,19 +1,19 @@
-import type { Argument } from "../../../graph/argument.js";
 import type { OpenShape } from "../../../graph/node.js";
+import type { PadWidths } from "../../../ops/pad.js";
+import type { AxisPadding } from "../../../ops/window-padding.js";
 import { textOf } from "../file/attributes.js";
 import type { NodeProto } from "../file/codec.js";
-import type { ImportStep } from "./import-step.js";
 import { unsupported } from "./imported-layer.js";
 import { perAxis } from "./window-attributes.js";
 
 /** How many places stand before and behind each spatial axis. */
-export interface Pads {
+interface Pads {
   readonly before: readonly number[];
   readonly after: readonly number[];
 }
 
 /** The padding of a node with windows; where `auto_pad` leaves it to the sizes, they must be known. */
-export function padsOf(
+function padsOf(
   node: NodeProto,
   kernel: readonly number[],
   stride: readonly number[],
@@ -41,13 +41,15 @@ export function padsOf(
   return mode === "SAME_UPPER" ? { before: less, after: more } : { before: more, after: less };
 }
 
-/** Whether both sides are padded alike, as layers here do it. */
-export function isEven({ before, after }: Pads): boolean {
-  return before.every((size, axis) => size === after[axis]);
-}
-
-/** Planes with values around them. */
-export function padded(at: ImportStep, x: Argument, { before, after }: Pads, options: Argument = {}): Argument {
-  const widths = before.map((width, axis) => [width, after[axis]]);
-  return widths.flat().every((width) => width === 0) ? x : at.op("pad", x, widths, options);
+/** The padding of each axis as layers take it; where the sizes say it, they need not be known. */
+export function axesPadding(
+  node: NodeProto,
+  kernel: readonly number[],
+  stride: readonly number[],
+  dilation: readonly number[],
+  from: OpenShape | null,
+): AxisPadding[] {
+  if (textOf(node, "auto_pad", "NOTSET") === "SAME_UPPER") return kernel.map(() => "same");
+  const { before, after } = padsOf(node, kernel, stride, dilation, from);
+  return before.map((size, axis): PadWidths => [size, after[axis]]);
 }

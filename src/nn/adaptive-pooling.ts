@@ -1,0 +1,108 @@
+import { adaptiveAvgPool1d, adaptiveAvgPool2d, adaptiveAvgPool3d } from "../ops/adaptive-pool.js";
+import { type Pair, resolveSizes, type Triple } from "../ops/windows.js";
+import type { Tensor } from "../tensor.js";
+import { type LayerTraits, same } from "./layer-traits.js";
+import { Module } from "./module.js";
+
+abstract class AdaptivePool<Sizes> extends Module {
+  /** How many windows. */
+  readonly outputSize: Sizes;
+  readonly #axes: number;
+
+  /** @throws ArgumentError if a count is no whole number of at least 1 */
+  constructor(axes: number, outputSize: Sizes) {
+    super();
+    resolveSizes(`new ${this.constructor.name}(outputSize)`, "outputSize", outputSize, 1, axes);
+    this.#axes = axes;
+    this.outputSize = outputSize;
+  }
+
+  /** What all of them have in common, for their `traits`. */
+  protected poolTraits(op: string): LayerTraits {
+    const settings = [this.outputSize];
+    const rank = this.#axes + 2;
+    return {
+      constructorArguments: settings,
+      keepsNothing: true,
+      op: [op, ...settings],
+      channels: same,
+      rank: () => rank,
+    };
+  }
+
+  override toString(): string {
+    return `${this.constructor.name}(${JSON.stringify(this.outputSize)})`;
+  }
+}
+
+/**
+ * Means of as many windows of (N, C, L) as are asked for; see {@link adaptiveAvgPool1d}.
+ *
+ * @example
+ * ```ts
+ * new AdaptiveAvgPool1d(4).forward(zeros([1, 3, 13])).shape; // [1, 3, 4]
+ * ```
+ */
+export class AdaptiveAvgPool1d extends AdaptivePool<number> {
+  /** @param outputSize - how many windows @throws ArgumentError if a count is no whole number of at least 1 */
+  constructor(outputSize: number) {
+    super(1, outputSize);
+  }
+
+  /** Applies the layer. @param x - (N, C, L) */
+  override forward(x: Tensor): Tensor {
+    return adaptiveAvgPool1d(x, this.outputSize);
+  }
+
+  protected override traits(): LayerTraits {
+    return this.poolTraits("adaptiveAvgPool1d");
+  }
+}
+
+/**
+ * Means of as many windows of (N, C, H, W) as are asked for; see {@link adaptiveAvgPool2d}.
+ *
+ * @example
+ * ```ts
+ * new AdaptiveAvgPool2d(4).forward(zeros([1, 3, 13, 9])).shape; // [1, 3, 4, 4]
+ * ```
+ */
+export class AdaptiveAvgPool2d extends AdaptivePool<Pair> {
+  /** @param outputSize - how many windows @throws ArgumentError if a count is no whole number of at least 1 */
+  constructor(outputSize: Pair) {
+    super(2, outputSize);
+  }
+
+  /** Applies the layer. @param x - (N, C, H, W) */
+  override forward(x: Tensor): Tensor {
+    return adaptiveAvgPool2d(x, this.outputSize);
+  }
+
+  protected override traits(): LayerTraits {
+    return this.poolTraits("adaptiveAvgPool2d");
+  }
+}
+
+/**
+ * Means of as many windows of (N, C, D, H, W) as are asked for; see {@link adaptiveAvgPool3d}.
+ *
+ * @example
+ * ```ts
+ * new AdaptiveAvgPool3d(4).forward(zeros([1, 3, 5, 13, 9])).shape; // [1, 3, 4, 4, 4]
+ * ```
+ */
+export class AdaptiveAvgPool3d extends AdaptivePool<Triple> {
+  /** @param outputSize - how many windows @throws ArgumentError if a count is no whole number of at least 1 */
+  constructor(outputSize: Triple) {
+    super(3, outputSize);
+  }
+
+  /** Applies the layer. @param x - (N, C, D, H, W) */
+  override forward(x: Tensor): Tensor {
+    return adaptiveAvgPool3d(x, this.outputSize);
+  }
+
+  protected override traits(): LayerTraits {
+    return this.poolTraits("adaptiveAvgPool3d");
+  }
+}
