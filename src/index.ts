@@ -165,6 +165,11 @@ export { Identity } from "./nn/identity.js";
 export type { ChannelAxis, ChannelMap, LayerTraits } from "./nn/layer-traits.js";
 export { Linear, type LinearOptions } from "./nn/linear.js";
 export { type AnyModule, type ForwardListener, Module, type StateDictDifference } from "./nn/module.js";
+export {
+  MultiHeadAttention,
+  type MultiHeadAttentionForwardOptions,
+  type MultiHeadAttentionOptions,
+} from "./nn/multi-head-attention.js";
 export { BatchNorm, type BatchNormOptions } from "./nn/norms/batch-norm.js";
 export { BatchRenorm, type BatchRenormOptions, paperSchedule, type RenormSchedule } from "./nn/norms/batch-renorm.js";
 export { FilterResponseNorm, type FilterResponseNormOptions } from "./nn/norms/filter-response-norm.js";
@@ -218,6 +223,7 @@ export {
 } from "./ops/activations.js";
 export { adaptiveAvgPool1d, adaptiveAvgPool2d, adaptiveAvgPool3d } from "./ops/adaptive-pool.js";
 export { argmax, argmin } from "./ops/arg-max.js";
+export { type AttentionOptions, scaledDotProductAttention } from "./ops/attention.js";
 export { squeeze, unsqueeze } from "./ops/axes-of-one.js";
 export { broadcastTo } from "./ops/broadcast-to.js";
 export { clamp, maximum, minimum, where } from "./ops/choice.js";

@@ -11,6 +11,7 @@ import { Flatten } from "./flatten.js";
 import { Identity } from "./identity.js";
 import { Linear } from "./linear.js";
 import type { AnyModule, Module } from "./module.js";
+import { MultiHeadAttention } from "./multi-head-attention.js";
 import { BatchNorm } from "./norms/batch-norm.js";
 import { BatchRenorm } from "./norms/batch-renorm.js";
 import { FilterResponseNorm } from "./norms/filter-response-norm.js";
@@ -55,6 +56,7 @@ export const layerClasses: Readonly<Record<string, new (...given: never[]) => Mo
   WeightNorm,
   SpectralNorm,
   WeightStandardization,
+  MultiHeadAttention,
   MaxPool1d,
   MaxPool2d,
   MaxPool3d,

@@ -50,7 +50,7 @@ function matrixOf(t: Tensor, transposed: boolean): [rows: number, columns: numbe
 }
 
 /** The products of matrices, each as it is stored or transposed, whose other axes broadcast to `batch`; without graph. */
-function multiplyBatches(a: Tensor, transposeA: boolean, b: Tensor, transposeB: boolean, batch: Shape): Tensor {
+export function multiplyBatches(a: Tensor, transposeA: boolean, b: Tensor, transposeB: boolean, batch: Shape): Tensor {
   if (batch.length === 0) return multiply(a, transposeA, b, transposeB);
   const backend = commonBackend("matmul", a, b);
   const [m, k] = matrixOf(a, transposeA);

@@ -4,6 +4,7 @@ import type { OpFunction } from "../tracing.js";
 import * as activations from "./activations.js";
 import { adaptiveAvgPool1d, adaptiveAvgPool2d, adaptiveAvgPool3d } from "./adaptive-pool.js";
 import { argmax, argmin } from "./arg-max.js";
+import { scaledDotProductAttention } from "./attention.js";
 import { squeeze, unsqueeze } from "./axes-of-one.js";
 import { add, div, mul, pow, sub } from "./binary.js";
 import { broadcastTo } from "./broadcast-to.js";
@@ -60,7 +61,7 @@ export const ops: Readonly<Record<string, OpFunction>> = {
   ...{ squeeze, unsqueeze, stack, flip, broadcastTo, repeat, tile, pad },
   ...{ gather, indexSelect, takeAlongAxis, oneHot, upsample, pixelShuffle },
   ...activations,
-  ...{ softmax, logSoftmax, dropout },
+  ...{ softmax, logSoftmax, dropout, scaledDotProductAttention },
   ...{ conv1d, conv2d, conv3d, convTranspose1d, convTranspose2d, embedding },
   ...{ maxPool1d, maxPool2d, maxPool3d, avgPool1d, avgPool2d, avgPool3d, globalAvgPool2d, globalMaxPool2d },
   ...{ adaptiveAvgPool1d, adaptiveAvgPool2d, adaptiveAvgPool3d },

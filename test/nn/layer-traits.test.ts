@@ -36,6 +36,7 @@ import {
   MaxPool3d,
   Mish,
   Module,
+  MultiHeadAttention,
   memoryInUse,
   Pad,
   PixelShuffle,
@@ -95,6 +96,7 @@ const layers: readonly [layer: () => Module, shape: number[]][] = [
   [() => new Conv2d(4, 6, 3, { padding: [[0, 1], [2, 0]] }), [2, 4, 5, 6]], // biome-ignore format: pairs
   [() => new Conv3d(4, 6, [1, 2, 3], { groups: 2, padding: "same" }), [2, 4, 3, 5, 5]],
   [() => new ConvTranspose1d(4, 6, 3, { groups: 2, stride: 2, outputPadding: 1 }), [2, 4, 5]],
+  [() => new MultiHeadAttention(4, 2, { qkNorm: "layer", bias: false }), [2, 3, 4]],
   [() => new Dropout(0.25), [2, 4]],
   [() => new Flatten(), [2, 4, 3]],
   [() => new ReLU(), [2, 4]],

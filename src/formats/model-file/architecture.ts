@@ -25,8 +25,10 @@ function sharesLayers(model: AnyModule, seen: Set<AnyModule>): boolean {
 
 function describeLayer(model: AnyModule): Architecture | null {
   const [type, given] = [layerName(model), model.constructorArguments()];
+  if (type === null || given === null) return null;
   // A subclass may hold layers that its constructor has added, which the arguments do not tell of.
-  if (type === null || given === null || !model.children().every(([, child]) => given.includes(child))) return null;
+  const isItself = model.constructor === layerClasses[type];
+  if (!isItself && !model.children().every(([, child]) => given.includes(child))) return null;
   const described = given.map((argument) => (argument instanceof Module ? describeLayer(argument) : argument));
   return described.includes(null) ? null : { type, arguments: described };
 }

@@ -2,6 +2,7 @@ import { SizeRef } from "../../../graph/argument.js";
 import { sizeName, type WrittenOp, type WrittenWindows } from "../../foreign/layer-writers.js";
 import { convolutionAttributes, resolveAxisOf } from "./attributes.js";
 import { arrayOps } from "./export-array-ops.js";
+import { attentionOps } from "./export-attention-ops.js";
 import { elementwiseOps } from "./export-elementwise-ops.js";
 import { poolingOps } from "./export-pooling-ops.js";
 import { reductionOps } from "./export-reduction-ops.js";
@@ -131,6 +132,7 @@ export const onnxOps: Readonly<Record<string, Op>> = {
   convTranspose1d: convolution("ConvTranspose"),
   convTranspose2d: convolution("ConvTranspose"),
   ...poolingOps,
+  ...attentionOps,
   embedding: ({ args, shape }, graph) => {
     const [indices, weight] = args as [OnnxValue, OnnxValue];
     // Whole numbers may be given as such, or have come through other layers as reals.
