@@ -25,6 +25,8 @@ export * from "./norm/running";
 export * from "./optimization/optimization";
 export * from "./pooling/average";
 export * from "./pooling/max";
+export * from "./recurrent/gru";
+export * from "./recurrent/lstm";
 export * from "./reductions/cumulative";
 export {
   columnBlock,

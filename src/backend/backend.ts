@@ -1,6 +1,8 @@
 import type { Normalization, StatisticsView } from "./normalization.js";
+import type { Recurrences } from "./recurrences.js";
 
 export type { AffineMap, Normalization, RenormLimits, StatisticsView } from "./normalization.js";
+export type { Recurrence, RecurrenceInput, RecurrenceSaved, Recurrences } from "./recurrences.js";
 
 /**
  * What a backend is: a place where blocks of memory live, and the kernels that work on them. It knows no shapes beyond
@@ -26,6 +28,7 @@ export interface Backend<Block = unknown>
     Lookups<Block>,
     Convolutions<Block>,
     Pooling<Block>,
+    Recurrences<Block>,
     Normalization<Block>,
     Summaries<Block>,
     Losses<Block>,

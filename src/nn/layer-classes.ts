@@ -30,6 +30,8 @@ import {
   MaxPool2d,
   MaxPool3d,
 } from "./pooling.js";
+import { GRU } from "./recurrent/gru.js";
+import { LSTM } from "./recurrent/lstm.js";
 import { SpectralNorm } from "./reparametrized/spectral-norm.js";
 import { WeightNorm } from "./reparametrized/weight-norm.js";
 import { WeightStandardization } from "./reparametrized/weight-standardization.js";
@@ -57,6 +59,8 @@ export const layerClasses: Readonly<Record<string, new (...given: never[]) => Mo
   SpectralNorm,
   WeightStandardization,
   MultiHeadAttention,
+  LSTM,
+  GRU,
   MaxPool1d,
   MaxPool2d,
   MaxPool3d,

@@ -5,6 +5,7 @@ import { broadcastShapes, formatShape, type Shape, sameShape, sizeOf } from "../
 import { checkTensor, commonBackend, empty, type Tensor, upload } from "../tensor.js";
 import { defineComposite } from "../tracing.js";
 import { applyBinary } from "./binary.js";
+import { checkMaskValues } from "./mask-values.js";
 import { multiplyBatches } from "./matmul.js";
 import { move } from "./slice.js";
 import { sumTo } from "./sum.js";
@@ -168,7 +169,10 @@ function planOf(q: Tensor, sizes: Sizes, { causal = false, mask, bias, scale }: 
       cure: `Give the ${name} the sizes of queries and keys in its last two axes, or 1.`,
     });
   }
-  if (mask) checkMask(where, mask);
+  if (mask) {
+    const cure = "Mark each key by 1 or 0; numbers that are added to the scores are { bias }.";
+    checkMaskValues(where, mask, "keys that a query sees", cure);
+  }
   const perRow = Math.max(1, sizeOf(batch) * keys);
   const wanted = causal && queries >= causalRows ? Math.ceil(queries / 4) : queries;
   const most = Math.max(leastRows, Math.min(wanted, Math.floor(mostScores / perRow)));
@@ -178,18 +182,6 @@ function planOf(q: Tensor, sizes: Sizes, { causal = false, mask, bias, scale }: 
     blocks.push({ start, end, keys: causal ? Math.min(keys, end) : keys });
   }
   return { sizes, causal, blocks, scale: (t) => upload(origin, t.backend, [], Float32Array.of(factor)) };
-}
-
-function checkMask(where: string, mask: Tensor): void {
-  const values = mask.dataSync();
-  const at = values.findIndex((value) => value !== 0 && value !== 1);
-  if (at < 0) return;
-  throw new ArgumentError({
-    where,
-    expected: "a mask of ones (keys that a query sees) and zeros",
-    received: `${values[at]} at place ${at}`,
-    cure: "Mark each key by 1 or 0; numbers that are added to the scores are { bias }.",
-  });
 }
 
 /** The weights of the values for a block of queries: (…, rows, keys). */

@@ -35,6 +35,7 @@ import { avgPool1d, maxPool1d } from "./pool1d.js";
 import { avgPool2d, globalAvgPool2d, globalMaxPool2d, maxPool2d } from "./pool2d.js";
 import { avgPool3d, maxPool3d } from "./pool3d.js";
 import { prod } from "./prod.js";
+import { gruSequence, lstmSequence } from "./recurrence.js";
 import { repeat, tile } from "./repeat.js";
 import { flatten, reshape } from "./reshape.js";
 import * as rounding from "./rounding.js";
@@ -61,7 +62,7 @@ export const ops: Readonly<Record<string, OpFunction>> = {
   ...{ squeeze, unsqueeze, stack, flip, broadcastTo, repeat, tile, pad },
   ...{ gather, indexSelect, takeAlongAxis, oneHot, upsample, pixelShuffle },
   ...activations,
-  ...{ softmax, logSoftmax, dropout, scaledDotProductAttention },
+  ...{ softmax, logSoftmax, dropout, scaledDotProductAttention, lstmSequence, gruSequence },
   ...{ conv1d, conv2d, conv3d, convTranspose1d, convTranspose2d, embedding },
   ...{ maxPool1d, maxPool2d, maxPool3d, avgPool1d, avgPool2d, avgPool3d, globalAvgPool2d, globalMaxPool2d },
   ...{ adaptiveAvgPool1d, adaptiveAvgPool2d, adaptiveAvgPool3d },

@@ -8,6 +8,7 @@ import { memory } from "./memory.js";
 import { normalization } from "./normalization.js";
 import { optimization } from "./optimization.js";
 import { pooling } from "./pooling.js";
+import { recurrences } from "./recurrences.js";
 import { reductions } from "./reductions.js";
 import { summaries } from "./summary.js";
 
@@ -24,6 +25,7 @@ export const cpu: Backend<ArrayBuffer> = {
   ...lookups,
   ...convolutions,
   ...pooling,
+  ...recurrences,
   ...normalization,
   ...summaries,
   ...losses,

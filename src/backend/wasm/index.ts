@@ -8,6 +8,7 @@ import { losses } from "./losses.js";
 import { normalization } from "./normalization.js";
 import { optimization } from "./optimization.js";
 import { pooling } from "./pooling.js";
+import { recurrences } from "./recurrences.js";
 import { reductions } from "./reductions.js";
 import { Runtime } from "./runtime.js";
 import { summaries } from "./summary.js";
@@ -43,15 +44,17 @@ let instance: Wasm | null = null;
 /** All members, on a runtime's memory and threads. */
 export function membersOn(runtime: Runtime): Backend<number> {
   const norms = normalization(runtime);
+  const products = gemm(runtime);
   return {
     name: "wasm",
     ...memory(runtime),
     ...elementwise(runtime),
     ...reductions(runtime),
-    ...gemm(runtime),
+    ...products,
     ...lookups(runtime),
     ...conv(runtime),
     ...pooling(runtime),
+    ...recurrences(runtime, products),
     ...norms,
     ...summaries(runtime, norms),
     ...losses(runtime),
