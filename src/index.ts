@@ -153,15 +153,17 @@ export {
   Tanh,
 } from "./nn/activations.js";
 export { AdaptiveAvgPool1d, AdaptiveAvgPool2d, AdaptiveAvgPool3d } from "./nn/adaptive-pooling.js";
+export { Concat, Parallel } from "./nn/branches.js";
 export { ConvTranspose1d, type ConvTranspose1dOptions } from "./nn/conv-transpose1d.js";
 export { ConvTranspose2d, type ConvTranspose2dOptions } from "./nn/conv-transpose2d.js";
 export { Conv1d, type Conv1dOptions } from "./nn/conv1d.js";
 export { Conv2d, type Conv2dOptions } from "./nn/conv2d.js";
 export { Conv3d, type Conv3dOptions } from "./nn/conv3d.js";
-export { Dropout, type DropoutOptions } from "./nn/dropout.js";
+export { Dropout, Dropout2d, type DropoutOptions, DropPath } from "./nn/dropout.js";
 export { Embedding } from "./nn/embedding.js";
 export { Flatten } from "./nn/flatten.js";
 export { Identity } from "./nn/identity.js";
+export { LayerScale, type LayerScaleOptions } from "./nn/layer-scale.js";
 export type { ChannelAxis, ChannelMap, LayerTraits } from "./nn/layer-traits.js";
 export { Linear, type LinearOptions } from "./nn/linear.js";
 export { type AnyModule, type ForwardListener, Module, type StateDictDifference } from "./nn/module.js";

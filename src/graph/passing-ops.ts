@@ -1,4 +1,4 @@
-import { Dropout } from "../nn/dropout.js";
+import { isRandomDrop } from "../nn/dropout.js";
 import { Identity } from "../nn/identity.js";
 import type { ChannelMap } from "../nn/layer-traits.js";
 import type { AnyModule } from "../nn/module.js";
@@ -81,7 +81,7 @@ export function passOp(name: string, passage: Passage): Passed {
 export function passLayer(layer: AnyModule, shapes: Omit<Passage, "settings">): Passed {
   if (layer.hooked) return null;
   if (layer.is(Identity)) return "whole";
-  if (layer.is(Dropout)) return layer.training && layer.p > 0 ? null : "whole";
+  if (isRandomDrop(layer)) return layer.training && layer.p > 0 ? null : "whole";
   const [name, ...settings] = layer.asOp() ?? [""];
   return passOp(name, { ...shapes, settings });
 }

@@ -1,14 +1,16 @@
 import * as activations from "./activations.js";
 import { AdaptiveAvgPool1d, AdaptiveAvgPool2d, AdaptiveAvgPool3d } from "./adaptive-pooling.js";
+import { Concat, Parallel } from "./branches.js";
 import { ConvTranspose1d } from "./conv-transpose1d.js";
 import { ConvTranspose2d } from "./conv-transpose2d.js";
 import { Conv1d } from "./conv1d.js";
 import { Conv2d } from "./conv2d.js";
 import { Conv3d } from "./conv3d.js";
-import { Dropout } from "./dropout.js";
+import { Dropout, Dropout2d, DropPath } from "./dropout.js";
 import { Embedding } from "./embedding.js";
 import { Flatten } from "./flatten.js";
 import { Identity } from "./identity.js";
+import { LayerScale } from "./layer-scale.js";
 import { Linear } from "./linear.js";
 import type { AnyModule, Module } from "./module.js";
 import { MultiHeadAttention } from "./multi-head-attention.js";
@@ -40,7 +42,7 @@ import { Sequential } from "./sequential.js";
 import { PixelShuffle, Upsample } from "./upsampling.js";
 
 /** The library's layers by the names that files have for them. Everything else about a layer stands in its own file. */
-export const layerClasses: Readonly<Record<string, new (...given: never[]) => Module>> = {
+export const layerClasses: Readonly<Record<string, new (...given: never[]) => AnyModule>> = {
   Linear,
   Conv1d,
   Conv2d,
@@ -73,6 +75,9 @@ export const layerClasses: Readonly<Record<string, new (...given: never[]) => Mo
   GlobalAvgPool2d,
   GlobalMaxPool2d,
   Dropout,
+  Dropout2d,
+  DropPath,
+  LayerScale,
   Flatten,
   Identity,
   Pad,
@@ -81,6 +86,8 @@ export const layerClasses: Readonly<Record<string, new (...given: never[]) => Mo
   ...activations,
   Sequential,
   Residual,
+  Concat,
+  Parallel,
 };
 
 /** The name of the class that a module is of ({@link Module.is}); null if it is none of the library's. */

@@ -1,5 +1,5 @@
 import { retryOnce } from "../collector.js";
-import { Dropout } from "../nn/dropout.js";
+import { RandomDrop } from "../nn/dropout.js";
 import type { AnyModule } from "../nn/module.js";
 import { RunningNorm } from "../nn/norms/running-norm.js";
 import { type GeneratorState, generator } from "../random.js";
@@ -12,13 +12,13 @@ import type { Optimizer } from "./optimizer.js";
  */
 export class Retry {
   readonly #norms: readonly RunningNorm[];
-  readonly #dropouts: readonly Dropout[];
+  readonly #dropouts: readonly RandomDrop[];
   readonly #optimizer: Optimizer;
 
   constructor(model: AnyModule, optimizer: Optimizer) {
     const modules = model.namedModules().map(([, module]) => module);
     this.#norms = modules.filter((module) => module instanceof RunningNorm);
-    this.#dropouts = modules.filter((module) => module instanceof Dropout);
+    this.#dropouts = modules.filter((module) => module instanceof RandomDrop);
     this.#optimizer = optimizer;
   }
 

@@ -7,12 +7,15 @@ import {
   AvgPool3d,
   BatchNorm,
   BatchRenorm,
+  Concat,
   Conv1d,
   Conv2d,
   Conv3d,
   ConvTranspose1d,
   ConvTranspose2d,
   Dropout,
+  Dropout2d,
+  DropPath,
   ELU,
   Embedding,
   FilterResponseNorm,
@@ -29,6 +32,7 @@ import {
   Identity,
   InstanceNorm,
   LayerNorm,
+  LayerScale,
   type LayerTraits,
   LeakyReLU,
   Linear,
@@ -102,6 +106,12 @@ const layers: readonly [layer: () => Module, shape: number[]][] = [
   [() => new LSTM(4, 3, { numLayers: 2 }), [2, 5, 4]],
   [() => new GRU(4, 3, { bidirectional: true, bias: false }), [2, 5, 4]],
   [() => new Dropout(0.25), [2, 4]],
+  [() => new Dropout2d(0.25), [2, 4, 3]],
+  [() => new DropPath(0.25), [2, 4]],
+  [() => new LayerScale(4, { init: 0.5 }), [2, 3, 4]],
+  [() => new LayerScale(4, { channelsFirst: true }), [2, 4, 3, 3]],
+  [() => new Concat(1, new Conv2d(2, 3, 1), new Conv2d(2, 4, 1)), [2, 2, 3, 3]],
+  [() => new Concat(-1, new Linear(4, 2), new Linear(4, 3)), [2, 3, 4]],
   [() => new Flatten(), [2, 4, 3]],
   [() => new ReLU(), [2, 4]],
   [() => new ReLU6(), [2, 4, 3]],
@@ -216,7 +226,13 @@ describe("what a layer states of itself", () => {
         expect(changed.every((k) => k === 1)).toBe(true);
         expect(after.length).toBe(values.length);
       }
-      const isKnown = layer.is(Dropout) || layer.is(Flatten) || layer.is(GLU) || layer.channelMap() !== null;
+      const isKnown =
+        layer.is(Dropout) ||
+        layer.is(Dropout2d) ||
+        layer.is(DropPath) ||
+        layer.is(Flatten) ||
+        layer.is(GLU) ||
+        layer.channelMap() !== null;
       if (!layer.isElementwise && !isKnown) expect(changed).not.toEqual([1]);
     },
   );

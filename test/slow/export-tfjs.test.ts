@@ -122,6 +122,8 @@ describe.skipIf(!hasPeers)("exportTfjs (skipped without npm ci --prefix test/pee
       () => [new ev.ConvTranspose1d(4, 6, 3, { stride: 2, padding: 1, outputPadding: 1, groups: 2, dilation: 2 })],
       [4, 5],
     ],
+    ["an LSTM", () => [new ev.LSTM(3, 4), new Linear(4, 2)], [5, 3]],
+    ["two LSTMs without biases", () => [new ev.LSTM(3, 4, { numLayers: 2, bias: false })], [5, 3]],
     ["a pool", () => [new MaxPool2d(2)], image],
     ["a pool that leaves values out", () => [new MaxPool2d(2, { stride: 3 })], image],
     ["a padded pool", () => [new MaxPool2d(3, { stride: 2, padding: 1 })], [4, 8, 6]],

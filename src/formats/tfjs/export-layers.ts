@@ -3,11 +3,12 @@ import { ConvTranspose2d } from "../../nn/conv-transpose2d.js";
 import { Conv1d } from "../../nn/conv1d.js";
 import { Conv2d } from "../../nn/conv2d.js";
 import { Conv3d } from "../../nn/conv3d.js";
-import { Dropout } from "../../nn/dropout.js";
+import { isRandomDrop } from "../../nn/dropout.js";
 import { Embedding } from "../../nn/embedding.js";
 import { Identity } from "../../nn/identity.js";
 import { Linear } from "../../nn/linear.js";
 import type { AnyModule } from "../../nn/module.js";
+import { LSTM } from "../../nn/recurrent/lstm.js";
 import type { Shape } from "../../shape.js";
 import { type LayerClass, type LayerWriter, networkWriter, writerOf } from "../foreign/layer-writers.js";
 import { shapeAfter } from "../foreign/shape-after.js";
@@ -21,6 +22,7 @@ import {
 import { exportEmbedding, exportLinear } from "./export-dense.js";
 import { normLayers } from "./export-norms.js";
 import { tfjsOps } from "./export-ops.js";
+import { exportLstm } from "./export-recurrent.js";
 import type { TfjsValue } from "./tfjs-value.js";
 import type { TfjsWriter } from "./tfjs-writer.js";
 
@@ -57,9 +59,10 @@ const layers: readonly LayerExport[] = [
   layer(ConvTranspose1d, exportConvTranspose1d),
   layer(ConvTranspose2d, exportConvTranspose2d),
   ...normLayers,
-  writerOf(Dropout, (_, x) => x),
+  (module, x) => (isRandomDrop(module) ? x : null),
   writerOf(Identity, (_, x) => x),
   layer(Embedding, exportEmbedding),
+  layer(LSTM, exportLstm),
 ];
 
 /** Writes networks. */

@@ -3,11 +3,13 @@ import { ConvTranspose2d } from "../../../nn/conv-transpose2d.js";
 import { Conv1d } from "../../../nn/conv1d.js";
 import { Conv2d } from "../../../nn/conv2d.js";
 import { Conv3d } from "../../../nn/conv3d.js";
-import { Dropout } from "../../../nn/dropout.js";
+import { isRandomDrop } from "../../../nn/dropout.js";
 import { Embedding } from "../../../nn/embedding.js";
 import { Identity } from "../../../nn/identity.js";
 import { Linear } from "../../../nn/linear.js";
 import type { AnyModule } from "../../../nn/module.js";
+import { GRU } from "../../../nn/recurrent/gru.js";
+import { LSTM } from "../../../nn/recurrent/lstm.js";
 import type { Weighted } from "../../../nn/reparametrized/weighted.js";
 import {
   type LayerClass,
@@ -20,6 +22,7 @@ import { shapeAfter } from "../../foreign/shape-after.js";
 import { convolutionAttributes } from "./attributes.js";
 import { normLayers } from "./export-norms.js";
 import { onnxOps } from "./export-ops.js";
+import { exportRecurrent } from "./export-recurrent.js";
 import type { OnnxShape, OnnxValue, OnnxWriter } from "./onnx-writer.js";
 
 /** A module that says itself what it is in ONNX. */
@@ -59,7 +62,9 @@ const layers: readonly LayerExport[] = [
     convolution<ConvTranspose1d | ConvTranspose2d>(layerClass, "ConvTranspose"),
   ),
   ...normLayers,
-  writerOf(Dropout, (_, x) => x),
+  layer(LSTM, (module, x, graph, shape) => exportRecurrent("LSTM", module, x, graph, shape)),
+  layer(GRU, (module, x, graph, shape) => exportRecurrent("GRU", module, x, graph, shape)),
+  (module, x) => (isRandomDrop(module) ? x : null),
   writerOf(Identity, (_, x) => x),
   layer(Embedding, ({ weight }, x, graph, shape) => {
     // Whole numbers may be given as such, or have come through other layers as reals.

@@ -72,6 +72,9 @@ function inferredRank(graph: Graph, node: NodeProto, ranks: Ranks): number | und
   if (keeping.has(opType)) return first;
   if (broadcasting.has(opType)) return largest(node.input.map((name) => ranks.get(name)));
   switch (opType) {
+    case "LSTM":
+    case "GRU":
+      return 4;
     case "Gemm":
     case "Flatten":
       return 2;

@@ -47,6 +47,7 @@ function plane(size: Size, scale: number): Size {
 export const arrayOpShapes: Readonly<Record<string, ShapeRule>> = {
   ...Object.fromEntries(keepers.map((op) => [op, keeping])),
   ...Object.fromEntries(pairs.map((op) => [op, pair])),
+  unsqueeze: ([x], [, axis]) => x && [...x.slice(0, Number(axis)), 1, ...x.slice(Number(axis))],
   clamp: (shapes) => broadcastOpen(shapes),
   where: (shapes) => broadcastOpen(shapes),
   argmax: places,

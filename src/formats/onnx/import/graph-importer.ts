@@ -11,7 +11,7 @@ import { faultsOf, ofNode, Unsupported, unsupported } from "./imported-layer.js"
 import { operators, readsSettings } from "./operators.js";
 
 /** Operators whose rows give a list of outputs. */
-const severalOutputs = new Set(["Split", "TopK"]);
+const severalOutputs = new Set(["LSTM", "GRU", "Split", "TopK"]);
 
 /** So many nodes may read a value that several of them make a layer of. */
 const mostReaders = 8;

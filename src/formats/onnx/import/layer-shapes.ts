@@ -16,6 +16,8 @@ import {
   MaxPool2d,
   MaxPool3d,
 } from "../../../nn/pooling.js";
+import { GRU } from "../../../nn/recurrent/gru.js";
+import { LSTM } from "../../../nn/recurrent/lstm.js";
 import type { PadWidths } from "../../../ops/pad.js";
 import { type AxisPadding, resolvePadding, widthsAlong } from "../../../ops/window-padding.js";
 import { countWindows, resolveSizes } from "../../../ops/windows.js";
@@ -34,6 +36,7 @@ const pools = [MaxPool1d, MaxPool2d, MaxPool3d, AvgPool1d, AvgPool2d, AvgPool3d]
 export function shapeAfterLayer(layer: AnyModule, shape: OpenShape | null): OpenShape | null {
   if (shape === null) return null;
   if (layer.is(Linear)) return [...shape.slice(0, -1), layer.weight.shape[0]];
+  if (layer.is(LSTM) || layer.is(GRU)) return [...shape.slice(0, -1), layer.channelsAfter(null)];
   if (layer.is(Flatten)) return [shape[0] ?? 1, countOf(shape.slice(1))];
   if (layer.is(GlobalAvgPool2d)) return shape.slice(0, 2);
   const pool = pools.find((one) => layer.is<InstanceType<(typeof pools)[number]>>(one));

@@ -9,6 +9,7 @@ import { importLayer, layers } from "./import-layers.js";
 import { importGemm, importMatMul } from "./import-linear.js";
 import { planesBehind } from "./import-planes.js";
 import { importAveragePool, importMaxPool } from "./import-pooling.js";
+import { importRecurrent } from "./import-recurrent.js";
 import { reducedAxes, reductionOperators } from "./import-reductions.js";
 import { alongMatrix, importFlatten, importReshape, importSqueeze, importUnsqueeze } from "./import-reshape.js";
 import type { ImportStep } from "./import-step.js";
@@ -26,6 +27,8 @@ export const operators: Readonly<Record<string, Operator>> = {
   MaxPool: importMaxPool,
   AveragePool: importAveragePool,
   Pad: importPad,
+  LSTM: importRecurrent("LSTM"),
+  GRU: importRecurrent("GRU"),
   Gemm: importGemm,
   MatMul: importMatMul,
   Add: arithmetic("add"),

@@ -1,0 +1,101 @@
+import { GRU, Linear, LSTM, Sequential, type Tensor, tensor } from "evenkeel";
+import { exportOnnx, importOnnx } from "evenkeel/onnx";
+import { exportTfjs } from "evenkeel/tfjs";
+import { describe, expect, test } from "vitest";
+import { expectClose } from "../../support/close.js";
+import { type Attributes, deviates, onnxModel } from "../../support/onnx-models.js";
+import { runOnnx } from "../../support/onnx-runtime.js";
+import { normal } from "../../support/seeded.js";
+
+describe.each([13, 21])("recurrent layers at opset %i", (opset) => {
+  test.each([
+    ["LSTM", LSTM],
+    ["GRU", GRU],
+  ] as const)("%s is what onnxruntime computes, and is imported again", async (_, kind) => {
+    for (const options of [{}, { numLayers: 2, bidirectional: true }, { bias: false }]) {
+      const width = options.bidirectional ? 8 : 4;
+      const model = new Sequential(new kind(3, 4, options), new Linear(width, 2));
+      const x = normal([2, 5, 3], 1);
+      const expected = model.forward(x).dataSync();
+      const bytes = await exportOnnx(model, { inputShape: [5, 3], opset });
+      const { output } = await runOnnx(bytes, { input: { shape: [2, 5, 3], values: [...x.dataSync()] } });
+      expectClose(output.values, expected, 1e-5);
+      const { model: imported } = await importOnnx(bytes);
+      expectClose((imported.forward(x) as Tensor).dataSync(), expected, 1e-5);
+    }
+  });
+});
+
+/** A node over (T, N, 3) of 4 units, with random weights. */
+function nodeOf(opType: "LSTM" | "GRU", attributes: Attributes = {}, more: readonly string[] = []): Uint8Array {
+  const directions = attributes["direction"] === "bidirectional" ? 2 : 1;
+  const gates = opType === "LSTM" ? 16 : 12;
+  const reset = opType === "GRU" ? { linear_before_reset: 1 } : {};
+  return onnxModel({
+    inputs: { x: [5, "N", 3] },
+    outputs: ["y", "h"],
+    nodes: [[opType, ["x", "w", "r", "b", ...more], ["y", "h"], { hidden_size: 4, ...reset, ...attributes }]],
+    constants: {
+      w: { shape: [directions, gates, 3] },
+      r: { shape: [directions, gates, 4] },
+      b: { shape: [directions, 2 * gates] },
+      zero: { shape: [directions, 2, 4], values: new Array(directions * 8).fill(0) },
+      one: { shape: [directions, 2, 4], values: new Array(directions * 8).fill(1) },
+      lengths: { shape: [2], values: [5, 3], type: "int64" },
+      p: { shape: [directions, 12] },
+    },
+  });
+}
+
+test.each(["LSTM", "GRU"] as const)(
+  "importOnnx takes %s in each direction, its steps and its last state",
+  async (opType) => {
+    for (const direction of ["forward", "reverse", "bidirectional"]) {
+      for (const more of [[], ["", "zero"]]) {
+        const bytes = nodeOf(opType, { direction }, more);
+        const values = deviates(30, 3);
+        const results = await runOnnx(bytes, { x: { shape: [5, 2, 3], values } });
+        const { model } = await importOnnx(bytes);
+        const own = model.forward(tensor(values, [5, 2, 3])) as unknown as Record<"y" | "h", Tensor>;
+        for (const name of ["y", "h"] as const) {
+          expect(own[name].shape).toEqual(results[name].dims);
+          expectClose(own[name].dataSync(), results[name].values, 1e-5);
+        }
+      }
+    }
+  },
+);
+
+test("what no layer here does is refused by name", async () => {
+  const refusal = (bytes: Uint8Array): Promise<string> =>
+    importOnnx(bytes).then(
+      () => "imported",
+      ({ message }: Error) => message.replace(/ Leave this.*/, ""),
+    );
+  expect([
+    await refusal(nodeOf("GRU", { linear_before_reset: 0 })),
+    await refusal(nodeOf("LSTM", { input_forget: 1 })),
+    await refusal(nodeOf("LSTM", { clip: { f: 3 } })),
+    await refusal(nodeOf("LSTM", { layout: 1 })),
+    await refusal(nodeOf("LSTM", {}, ["lengths"])),
+    await refusal(nodeOf("LSTM", {}, ["", "one"])),
+    await refusal(nodeOf("LSTM", {}, ["", "", "", "p"])),
+    await exportTfjs(new GRU(3, 4), { inputShape: [5, 3] }).then(String, ({ message }: Error) => message),
+    await exportTfjs(new LSTM(3, 4, { bidirectional: true }), { inputShape: [5, 3] }).then(
+      String,
+      ({ message }: Error) => message,
+    ),
+  ]).toMatchInlineSnapshot(`
+    [
+      "importOnnx(bytes), GRU GRU_y: expected what a layer or op of Evenkeel does, got linear_before_reset 0.",
+      "importOnnx(bytes), LSTM LSTM_y: expected what a layer or op of Evenkeel does, got input_forget 1.",
+      "importOnnx(bytes), LSTM LSTM_y: expected what a layer or op of Evenkeel does, got clip.",
+      "importOnnx(bytes), LSTM LSTM_y: expected what a layer or op of Evenkeel does, got layout 1.",
+      "importOnnx(bytes), LSTM LSTM_y: expected what a layer or op of Evenkeel does, got sequence_lens.",
+      "importOnnx(bytes), LSTM LSTM_y: expected what a layer or op of Evenkeel does, got an initial_h that is not 0.",
+      "importOnnx(bytes), LSTM LSTM_y: expected what a layer or op of Evenkeel does, got peepholes.",
+      "exportTfjs(model): expected layers that the format has, got GRU(3, 4). Use another layer, or give a class of your own toTfjs(x, graph), which adds its layers.",
+      "exportTfjs(model): expected an LSTM in one direction, as this format is written with, got LSTM(3, 4), bidirectional. Use one direction, or give a class of your own toTfjs(x, graph).",
+    ]
+  `);
+});
