@@ -1,7 +1,8 @@
+import type { Backend } from "./backend/backend.js";
 import { GraphError, ShapeError } from "./errors.js";
 import { currentPass, type LayerPass, namedIn } from "./layer-pass.js";
 import { refusePromise, scope } from "./scope.js";
-import { formatShape, type Shape, sameShape } from "./shape.js";
+import { formatShape, type Shape, sameShape, sizeOf } from "./shape.js";
 import { Storage } from "./storage.js";
 import { Tensor } from "./tensor.js";
 import { tracer } from "./tracing.js";
@@ -35,11 +36,23 @@ function withoutRecording<T>(fn: () => T): T {
   }
 }
 
+/** The gradient of an input that is 0 but for a part, which is added to a sum without the zeros. */
+export interface PartialGradient {
+  /** That of the input. */
+  readonly shape: Shape;
+  /** Adds the part to a sum of that shape, in place. */
+  addTo(sum: Tensor): void;
+}
+
 /**
  * From dy, the gradients of an op's inputs, in their order: a tensor of each input's shape, or null where `needs` is false.
  * It runs in a scope of its own and outside of the graph. `saved` are the tensors that were handed to {@link record}.
  */
-export type Gradient = (dy: Tensor, saved: readonly Tensor[], needs: readonly boolean[]) => readonly (Tensor | null)[];
+export type Gradient = (
+  dy: Tensor,
+  saved: readonly Tensor[],
+  needs: readonly boolean[],
+) => readonly (Tensor | PartialGradient | null)[];
 
 /**
  * One op that has run: where its gradients go, and what they are computed from. Nodes hang off the tensor they made and off the
@@ -197,8 +210,8 @@ export class GraphNode {
           cure: "Return one gradient of each input's own shape.",
         });
       }
-      if (input instanceof Tensor) input.accumulate(gradient);
-      else pending.set(input, sumInto(pending.get(input), gradient));
+      if (input instanceof Tensor) input.accumulate(whole(gradient, dy.backend));
+      else pending.set(input, sumInto(pending.get(input), gradient, dy.backend));
     });
   }
 }
@@ -210,16 +223,40 @@ function leafUses(nodes: readonly GraphNode[]): Map<Tensor, number> {
   return uses;
 }
 
+/** A gradient with its zeros. */
+function whole(gradient: Tensor | PartialGradient, backend: Backend): Tensor {
+  if (gradient instanceof Tensor) return gradient;
+  const sum = ofNoScope(gradient.shape, backend);
+  backend.fill(sum.block, sum.size, 0);
+  gradient.addTo(sum);
+  return sum;
+}
+
+function ofNoScope(shape: Shape, backend: Backend): Tensor {
+  return new Tensor(new Storage("backward", backend, sizeOf(shape) * 4), shape, "backward", false);
+}
+
 /** The sum of what has arrived so far and one more; takes `sofar` over. */
-function sumInto(sofar: Tensor | undefined, gradient: Tensor): Tensor {
+function sumInto(sofar: Tensor | undefined, gradient: Tensor | PartialGradient, backend: Backend): Tensor {
+  if (!(gradient instanceof Tensor)) {
+    if (sofar === undefined) return whole(gradient, backend);
+    const own = sofar.storage.shared ? ofNoScope(sofar.shape, backend) : sofar;
+    if (own !== sofar) {
+      const walk = { extents: [own.size], xStrides: [1], xOffset: 0, yStrides: [1], yOffset: 0 };
+      backend.copy(sofar.block, own.block, walk);
+      sofar.dispose();
+    }
+    gradient.addTo(own);
+    return own;
+  }
   if (sofar === undefined) return gradient.alias();
-  const { backend, size } = gradient;
+  const { size } = gradient;
   const view = { extents: [size], aStrides: [1], bStrides: [1] };
   if (!sofar.storage.shared) {
     backend.binary("add", sofar.block, gradient.block, sofar.block, view);
     return sofar;
   }
-  const sum = new Tensor(new Storage("backward", backend, size * 4), gradient.shape, "backward", false);
+  const sum = ofNoScope(gradient.shape, backend);
   backend.binary("add", sofar.block, gradient.block, sum.block, view);
   sofar.dispose();
   return sum;

@@ -24,10 +24,14 @@ export const slice = defineOp("slice", (x: Tensor, start: number, end?: number, 
   move(x, y, shape, along, from, 0);
   const before = x.shape;
   return record("slice", y, [x], [], (dy) => {
-    const dx = empty("slice", dy.backend, before);
-    dy.backend.fill(dx.block, dx.size, 0);
-    move(dy, dx, shape, along, 0, from);
-    return [dx];
+    const addTo = (sum: Tensor): void => {
+      const part = empty("slice", dy.backend, shape);
+      move(sum, part, shape, along, from, 0);
+      dy.backend.binary("add", part.block, dy.block, part.block, { extents: [dy.size], aStrides: [1], bStrides: [1] });
+      move(part, sum, shape, along, 0, from);
+      part.dispose();
+    };
+    return [{ shape: before, addTo }];
   });
 });
 

@@ -105,6 +105,8 @@ const layers: readonly [layer: () => Module, shape: number[]][] = [
   [() => new MultiHeadAttention(4, 2, { qkNorm: "layer", bias: false }), [2, 3, 4]],
   [() => new LSTM(4, 3, { numLayers: 2 }), [2, 5, 4]],
   [() => new GRU(4, 3, { bidirectional: true, bias: false }), [2, 5, 4]],
+  [() => new LSTM(4, 3, { norm: "layer" }), [2, 5, 4]],
+  [() => new GRU(4, 3, { norm: "batch", maxSteps: 3 }), [9, 5, 4]],
   [() => new Dropout(0.25), [2, 4]],
   [() => new Dropout2d(0.25), [2, 4, 3]],
   [() => new DropPath(0.25), [2, 4]],
@@ -229,6 +231,7 @@ describe("what a layer states of itself", () => {
       const isKnown =
         layer.is(Dropout) ||
         layer.is(Dropout2d) ||
+        layer.is(LayerScale) ||
         layer.is(DropPath) ||
         layer.is(Flatten) ||
         layer.is(GLU) ||

@@ -140,6 +140,32 @@ describeEachBackend("gradients", () => {
     }
   });
 
+  test("slices of one value, apart and overlapping, beside other uses of it", () => {
+    const uses: readonly ((y: Tensor) => Tensor)[] = [
+      (y) => y.slice(0, 2).sum().add(y.slice(1, 3).square().sum()),
+      (y) => y.sum().add(y.slice(1, 2, 1).square().sum()),
+      (y) =>
+        y
+          .slice(2, 3)
+          .square()
+          .sum()
+          .add(y.square().sum())
+          .add(y.slice(0, 1, 1).sum()),
+      (y) => y.add(y.slice(0, 1)).add(y.slice(2, 3)).square().sum().add(y.sum()),
+      (y) =>
+        y
+          .reshape([-1])
+          .slice(3, 3)
+          .sum()
+          .add(y.slice(0, 0, 1).sum()),
+    ];
+    for (const use of uses) {
+      expectGradient((x) => use(x), [input([3, 4], 1)]);
+      expectGradient((x) => use(x.mul(2)), [input([3, 4], 2)]);
+      expectGradient((x) => use(x.neg().add(0)), [input([3, 4], 3)]);
+    }
+  });
+
   test("shapes: stack, flip, permute, tile, repeat, pad, split", () => {
     for (const axis of [0, 1, 2, -1]) {
       expectGradient((a, b) => stack([a, b, a], axis), [input([3, 5], 1), input([3, 5], 2)]);

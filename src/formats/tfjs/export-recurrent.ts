@@ -6,11 +6,11 @@ import type { TfjsWeight, TfjsWriter } from "./tfjs-writer.js";
 
 /** An LSTM, whose gates stand in the same order in TF.js; its two biases are one there. */
 export function exportLstm(layer: LSTM, x: TfjsValue, graph: TfjsWriter, [steps, features]: Shape): TfjsValue {
-  if (layer.bidirectional) {
+  if (layer.bidirectional || layer.norm !== null) {
     graph.refuse(
-      "an LSTM in one direction, as this format is written with",
-      `${layer}, bidirectional`,
-      "Use one direction, or give a class of your own toTfjs(x, graph).",
+      "an LSTM in one direction and without norms inside, as this format is written with",
+      `${layer}${layer.bidirectional ? ", bidirectional" : ""}${layer.norm === null ? "" : `, norm ${layer.norm}`}`,
+      "Use such a layer, or give a class of your own toTfjs(x, graph).",
     );
   }
   let value = graph.here(x);

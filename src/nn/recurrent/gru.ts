@@ -2,6 +2,7 @@ import { gruSequence } from "../../ops/recurrence.js";
 import type { Tensor } from "../../tensor.js";
 import type { LayerTraits } from "../layer-traits.js";
 import { lastStep } from "./last-step.js";
+import { normalizedGru } from "./normalized.js";
 import { type CellParameters, type Pass, Recurrent, type RecurrentOptions } from "./recurrent.js";
 
 /** The state of a {@link GRU}. */
@@ -34,11 +35,13 @@ export class GRU extends Recurrent<GruState> {
 
   protected override run(
     gates: Tensor,
-    { weightHh, biasHh }: CellParameters,
+    parameters: CellParameters,
     [h]: readonly Tensor[],
     mask: Tensor | null,
     isReversed: boolean,
   ): Pass {
+    const { weightHh, biasHh, norms } = parameters;
+    if (norms !== null) return normalizedGru(gates, parameters, norms, [h], mask, isReversed);
     const steps = gruSequence(gates, weightHh, biasHh, h, mask, isReversed);
     return { steps, last: [lastStep(steps, h, isReversed)] };
   }

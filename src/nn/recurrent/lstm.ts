@@ -4,6 +4,7 @@ import { slice } from "../../ops/slice.js";
 import type { Tensor } from "../../tensor.js";
 import type { LayerTraits } from "../layer-traits.js";
 import { lastStep } from "./last-step.js";
+import { normalizedLstm } from "./normalized.js";
 import { type CellParameters, type Pass, Recurrent, type RecurrentOptions } from "./recurrent.js";
 
 /** States of an {@link LSTM}, each (numLayers · directions, N, hiddenSize). */
@@ -39,11 +40,13 @@ export class LSTM extends Recurrent<LstmState> {
 
   protected override run(
     gates: Tensor,
-    { weightHh, biasHh }: CellParameters,
+    parameters: CellParameters,
     [h, c]: readonly Tensor[],
     mask: Tensor | null,
     isReversed: boolean,
   ): Pass {
+    const { weightHh, biasHh, norms } = parameters;
+    if (norms !== null) return normalizedLstm(gates, parameters, norms, [h, c], mask, isReversed);
     const states = lstmSequence(gates, weightHh, biasHh, h, c, mask, isReversed);
     const [steps, cells] = [0, 1].map((n) => reshape(slice(states, n, n + 1), states.shape.slice(1)));
     return { steps, last: [lastStep(steps, h, isReversed), lastStep(cells, c, isReversed)] };

@@ -14,6 +14,8 @@ import { checkTensor, type Tensor } from "../../tensor.js";
 import { uniformParameter } from "../init.js";
 import { type LayerTraits, same } from "../layer-traits.js";
 import { checkFeatures, Module } from "../module.js";
+import type { CellNorms } from "./normalized.js";
+import { type RecurrentNorm, StepNorm } from "./step-norm.js";
 
 /** Options of {@link LSTM} and {@link GRU}. */
 export interface RecurrentOptions {
@@ -25,6 +27,14 @@ export interface RecurrentOptions {
   readonly bidirectional?: boolean;
   /** The probability of 0 for values between layers, in training. @defaultValue 0 */
   readonly dropout?: number;
+  /**
+   * Norms of W·x, of W′·h and, in an LSTM, of the cell that the hidden state is made of. `"layer"`: Ba et al. 2016, arXiv:1607.06450.
+   * `"batch"`: Cooijmans et al. 2016, arXiv:1603.09025, with statistics of each step up to `maxSteps`; a step of padding does not count.
+   * Such layers have one bias, `bias_ih_l0`, and run op by op. @defaultValue null
+   */
+  readonly norm?: RecurrentNorm | null;
+  /** For how many steps there are batch statistics; later steps share the last. Needed where `norm` is `"batch"`. */
+  readonly maxSteps?: number | null;
 }
 
 /** Options of {@link Recurrent.forward}: which steps are real, and the states before the first. */
@@ -50,6 +60,8 @@ export interface CellParameters {
   readonly weightHh: Tensor;
   readonly biasIh: Tensor | null;
   readonly biasHh: Tensor | null;
+  /** Null without. */
+  readonly norms: CellNorms | null;
 }
 
 /** Names of the states: h, and c of an LSTM. */
@@ -73,6 +85,10 @@ export abstract class Recurrent<State extends States> extends Module<
   readonly bidirectional: boolean;
   /** The probability of 0 for values between layers, in training. */
   readonly dropout: number;
+  /** Which norms there are inside. */
+  readonly norm: RecurrentNorm | null;
+  /** For how many steps there are batch statistics; null where there are none. */
+  readonly maxSteps: number | null;
   readonly #hasBias: boolean;
   readonly #kinds: readonly (keyof State & string)[];
 
@@ -86,9 +102,10 @@ export abstract class Recurrent<State extends States> extends Module<
     kinds: readonly (keyof State & string)[],
     inputSize: number,
     hiddenSize: number,
-    { numLayers = 1, bias = true, bidirectional = false, dropout: p = 0 }: RecurrentOptions,
+    options: RecurrentOptions,
   ) {
     super();
+    const { numLayers = 1, bias = true, bidirectional = false, dropout: p = 0, norm = null, maxSteps = null } = options;
     const where = `new ${this.constructor.name}(inputSize, hiddenSize)`;
     this.inputSize = checkCount(where, "inputSize", inputSize);
     this.hiddenSize = checkCount(where, "hiddenSize", hiddenSize);
@@ -101,15 +118,44 @@ export abstract class Recurrent<State extends States> extends Module<
         cure: "Put a Dropout behind a single layer.",
       });
     }
+    if (norm !== null && norm !== "layer" && norm !== "batch") {
+      throw new ArgumentError({
+        where,
+        expected: 'norm to be "layer", "batch" or null',
+        received: JSON.stringify(norm) ?? String(norm),
+        cure: "Choose one of them.",
+      });
+    }
+    if ((norm === "batch") !== (maxSteps !== null)) {
+      throw new ArgumentError({
+        where,
+        expected: 'maxSteps where norm is "batch", and only there',
+        received: `norm ${norm}, maxSteps ${maxSteps}`,
+        cure: "Pass the length of the longest sequences that it is trained on.",
+      });
+    }
     this.bidirectional = bidirectional;
     this.dropout = p;
+    this.norm = norm;
+    this.maxSteps = maxSteps === null ? null : checkCount(where, "maxSteps", maxSteps);
     this.#hasBias = bias;
     this.#kinds = kinds;
     for (const [layer, suffix] of this.#passes()) {
       const size = layer === 0 ? inputSize : hiddenSize * (bidirectional ? 2 : 1);
       this.#make("weight_ih", layer, suffix, [gates * hiddenSize, size]);
       this.#make("weight_hh", layer, suffix, [gates * hiddenSize, hiddenSize]);
-      if (bias) for (const name of ["bias_ih", "bias_hh"]) this.#make(name, layer, suffix, [gates * hiddenSize]);
+      for (const name of bias ? (norm === null ? ["bias_ih", "bias_hh"] : ["bias_ih"]) : []) {
+        this.#make(name, layer, suffix, [gates * hiddenSize]);
+      }
+    }
+    if (norm === null) return;
+    for (const [layer, suffix] of this.#passes()) {
+      const put = (name: string, features: number, hasBias: boolean): void => {
+        Reflect.set(this, `${name}_l${layer}${suffix}`, new StepNorm(features, norm, maxSteps ?? 1, hasBias));
+      };
+      put("norm_ih", gates * hiddenSize, false);
+      put("norm_hh", gates * hiddenSize, false);
+      if (kinds.length > 1) put("norm_c", hiddenSize, true);
     }
   }
 
@@ -126,10 +172,14 @@ export abstract class Recurrent<State extends States> extends Module<
   cell(layer: number, isReversed: boolean): CellParameters {
     const suffix = isReversed ? "_reverse" : "";
     const parameter = (name: string): Tensor => Reflect.get(this as object, `${name}_l${layer}${suffix}`) as Tensor;
-    const bias = (name: string): Tensor | null => (this.#hasBias ? parameter(name) : null);
+    const bias = (name: string): Tensor | null => (this.#hasBias ? (parameter(name) ?? null) : null);
+    const norm = (name: string): StepNorm | null =>
+      (Reflect.get(this as object, `${name}_l${layer}${suffix}`) as StepNorm | undefined) ?? null;
+    const [ih, hh, c] = [norm("norm_ih"), norm("norm_hh"), norm("norm_c")];
     return {
       ...{ weightIh: parameter("weight_ih"), weightHh: parameter("weight_hh") },
       ...{ biasIh: bias("bias_ih"), biasHh: bias("bias_hh") },
+      norms: ih === null || hh === null ? null : { ih, hh, c },
     };
   }
 
@@ -191,7 +241,7 @@ export abstract class Recurrent<State extends States> extends Module<
       const directions = this.bidirectional ? [false, true] : [false];
       const passes = directions.map((isReversed) => {
         const parameters = this.cell(layer, isReversed);
-        const gates = linear(input, parameters.weightIh, parameters.biasIh);
+        const gates = linear(input, parameters.weightIh, parameters.norms === null ? parameters.biasIh : null);
         return this.run(gates, parameters, first[last.length + Number(isReversed)], seen, isReversed);
       });
       last.push(...passes.map((pass) => pass.last));
@@ -227,8 +277,9 @@ export abstract class Recurrent<State extends States> extends Module<
 
   /** What both kinds have in common, for their `traits`. */
   protected sequenceTraits(): LayerTraits {
-    const { inputSize, hiddenSize, numLayers, bidirectional, dropout: p } = this;
-    const options = { numLayers, bias: this.#hasBias, bidirectional, dropout: p };
+    const { inputSize, hiddenSize, numLayers, bidirectional, dropout: p, norm, maxSteps } = this;
+    const inside = norm === null ? {} : { norm, maxSteps };
+    const options = { numLayers, bias: this.#hasBias, bidirectional, dropout: p, ...inside };
     return {
       constructorArguments: [inputSize, hiddenSize, options],
       keepsNothing: true,

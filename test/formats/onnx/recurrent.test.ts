@@ -95,7 +95,7 @@ test("what no layer here does is refused by name", async () => {
       "importOnnx(bytes), LSTM LSTM_y: expected what a layer or op of Evenkeel does, got an initial_h that is not 0.",
       "importOnnx(bytes), LSTM LSTM_y: expected what a layer or op of Evenkeel does, got peepholes.",
       "exportTfjs(model): expected layers that the format has, got GRU(3, 4). Use another layer, or give a class of your own toTfjs(x, graph), which adds its layers.",
-      "exportTfjs(model): expected an LSTM in one direction, as this format is written with, got LSTM(3, 4), bidirectional. Use one direction, or give a class of your own toTfjs(x, graph).",
+      "exportTfjs(model): expected an LSTM in one direction and without norms inside, as this format is written with, got LSTM(3, 4), bidirectional. Use such a layer, or give a class of your own toTfjs(x, graph).",
     ]
   `);
 });

@@ -62,8 +62,11 @@ const layers: readonly LayerExport[] = [
     convolution<ConvTranspose1d | ConvTranspose2d>(layerClass, "ConvTranspose"),
   ),
   ...normLayers,
-  layer(LSTM, (module, x, graph, shape) => exportRecurrent("LSTM", module, x, graph, shape)),
-  layer(GRU, (module, x, graph, shape) => exportRecurrent("GRU", module, x, graph, shape)),
+  // ONNX has none with norms inside.
+  (module, x, graph) =>
+    (module.is(LSTM) || module.is(GRU)) && module.norm === null
+      ? exportRecurrent(module.is(LSTM) ? "LSTM" : "GRU", module, x, graph, shapeAfter(module, x.shape))
+      : null,
   (module, x) => (isRandomDrop(module) ? x : null),
   writerOf(Identity, (_, x) => x),
   layer(Embedding, ({ weight }, x, graph, shape) => {
