@@ -18,13 +18,12 @@ import { formatOpenShape, isLayerNode, type NetworkNode, type OpenShape, type Op
 import { type GraphParts, stateOf } from "../../graph/parts.js";
 import { structuralParts } from "../../graph/structure.js";
 import { tracedParts } from "../../graph/trace.js";
-import { Embedding } from "../../nn/embedding.js";
 import type { AnyModule } from "../../nn/module.js";
 import { Reparametrized } from "../../nn/reparametrized/reparametrized.js";
 import type { Pair } from "../../ops/windows.js";
 import { scope } from "../../scope.js";
 import { checkShape, type Shape } from "../../shape.js";
-import type { Tensor } from "../../tensor.js";
+import { Tensor } from "../../tensor.js";
 import type { OpFunction } from "../../tracing.js";
 import { type BatchShape, shapeAfter, unheard } from "./shape-after.js";
 
@@ -115,10 +114,8 @@ export interface NetworkWriter<Value, Graph> {
 /** Whether an input goes into embeddings alone, which take whole numbers. */
 export function takesIndices({ nodes }: GraphParts, input: number): boolean {
   const takers = nodes.filter(({ args }) => valuesIn(args).includes(input));
-  return (
-    takers.length > 0 &&
-    takers.every((node) => (isLayerNode(node) ? node.layer.is(Embedding) : node.op === "embedding"))
-  );
+  const opOf = (node: NetworkNode): string | undefined => (isLayerNode(node) ? node.layer.asOp()?.[0] : node.op);
+  return takers.length > 0 && takers.every((node) => opOf(node) === "embedding");
 }
 
 /**
@@ -166,6 +163,11 @@ export function foldedNetwork(model: AnyModule, shapes: readonly Shape[]): AnyMo
 export function sizeName({ axis, factor }: SizeRef): string {
   const name = axis === 0 ? "N" : `size_${axis}`;
   return factor === 1 ? name : `${factor}${name}`;
+}
+
+/** The name that a layer has for a tensor of its own. */
+function keyOf(layer: AnyModule, t: Tensor): string {
+  return layer.ownState().find(([, own]) => own === t)?.[0] ?? "constant";
 }
 
 /** Applies a node to tensors. */
@@ -262,7 +264,9 @@ export function networkWriter<Value extends ForeignValue, Graph extends ForeignG
     }
     const [op, ...settings] = module.asOp() ?? [""];
     if (Object.hasOwn(ops, op)) {
-      return writeOp(op, { args: [x, ...settings], shape: shapeAfter(module, format.batchShape(x)) }, graph);
+      const shape = shapeAfter(module, format.batchShape(x));
+      const given = settings.map((one) => (one instanceof Tensor ? graph.tensor(keyOf(module, one), one) : one));
+      return writeOp(op, { args: [x, ...given], shape }, graph);
     }
     for (const layer of layers) {
       const y = layer(module, x, graph);

@@ -123,8 +123,10 @@ export const onnxOps: Readonly<Record<string, Op>> = {
   linear: ({ args, shape }, graph) => {
     const [x, weight, bias = null] = args as [OnnxValue, OnnxValue, OnnxValue | null];
     const output = { shape: shape ?? x.shape };
-    const transposed = graph.node("Transpose", [weight], { perm: [1, 0] }, { shape: [...weight.shape].reverse() });
-    const product = graph.node("MatMul", [x, transposed], {}, output);
+    if (x.shape.length === 2) {
+      return graph.node("Gemm", bias === null ? [x, weight] : [x, weight, bias], { transB: 1 }, output);
+    }
+    const product = graph.node("MatMul", [x, graph.transposed(weight)], {}, output);
     return bias === null ? product : graph.node("Add", [product, bias]);
   },
   transpose: ({ args, shape }, graph) => {

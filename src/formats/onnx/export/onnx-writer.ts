@@ -46,6 +46,7 @@ export class OnnxWriter {
   readonly #values = new Map<string, OnnxValue>();
   readonly #names = new Set(["input", "output"]);
   readonly #parameters = new Map<Tensor, OnnxValue>();
+  readonly #transposed = new Map<OnnxValue, OnnxValue>();
   readonly #within: { readonly module: AnyModule | null; readonly path: string }[] = [];
   #inputs: readonly OnnxValue[] = [];
 
@@ -87,6 +88,24 @@ export class OnnxWriter {
   /** @internal A tensor of the network as a constant. */
   tensor(key: string, t: Tensor): OnnxValue {
     return this.parameter(key, t);
+  }
+
+  /** @internal The transpose of a matrix; a parameter's is a constant. */
+  transposed(matrix: OnnxValue): OnnxValue {
+    const known = this.#transposed.get(matrix);
+    if (known !== undefined) return known;
+    const [rows, columns] = matrix.shape.map(Number);
+    const source = [...this.#parameters].find(([, value]) => value === matrix)?.[0].dataSync();
+    const made =
+      source === undefined
+        ? this.node("Transpose", [matrix], { perm: [1, 0] }, { shape: [columns, rows] })
+        : this.constant(
+            "weight",
+            [columns, rows],
+            source.map((_, i) => source[(i % rows) * columns + Math.floor(i / rows)]),
+          );
+    this.#transposed.set(matrix, made);
+    return made;
   }
 
   /** @internal Sizes as a list of whole numbers; those that grow with the first input are computed from its shape when the model runs. */
@@ -185,6 +204,7 @@ export class OnnxWriter {
       node.input = node.input.map(rename);
       node.output = node.output.map(rename);
     }
+    const taken = new Set(this.#nodes.flatMap(({ input }) => input));
     return this.#codec.model({
       irVersion: irVersionOf(this.opset),
       opsetImport: [{ domain: "", version: BigInt(this.opset) }],
@@ -193,7 +213,8 @@ export class OnnxWriter {
       graph: {
         name: title,
         node: this.#nodes,
-        initializer: this.#initializers,
+        // What another constant was made of may have no reader itself.
+        initializer: this.#initializers.filter(({ name }) => taken.has(name)),
         input: inputs.map((input) => this.#info(input)),
         output: outputs.map((output) => this.#info(output)),
         valueInfo: [...this.#values.values()].map((value) => this.#info(value)),

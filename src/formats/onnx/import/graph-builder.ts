@@ -6,8 +6,7 @@ import type { AnyModule } from "../../../nn/module.js";
 import type { Tensor } from "../../../tensor.js";
 import { printable } from "../file/attributes.js";
 import type { NodeProto } from "../file/codec.js";
-import { shapeAfterLayer } from "./layer-shapes.js";
-import { shapeAfterOp } from "./op-shapes.js";
+import { shapeAfterLayer, shapeAfterOp } from "./op-shapes.js";
 
 /** Collects the parts of a graph, with names from an ONNX file. */
 export class GraphBuilder {
