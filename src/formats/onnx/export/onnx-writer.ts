@@ -1,7 +1,7 @@
 import { ArgumentError } from "../../../errors.js";
 import type { SizeRef } from "../../../graph/argument.js";
 import type { AnyModule } from "../../../nn/module.js";
-import type { Shape } from "../../../shape.js";
+import { type Shape, sameShape } from "../../../shape.js";
 import type { Tensor } from "../../../tensor.js";
 import { version } from "../../../version.js";
 import type { AttributeProto, Codec, ModelProto, NodeProto, TensorProto, ValueInfoProto } from "../file/codec.js";
@@ -46,7 +46,7 @@ export class OnnxWriter {
   readonly #values = new Map<string, OnnxValue>();
   readonly #names = new Set(["input", "output"]);
   readonly #parameters = new Map<Tensor, OnnxValue>();
-  readonly #transposed = new Map<OnnxValue, OnnxValue>();
+  readonly #forms = new Map<OnnxValue, OnnxValue[]>();
   readonly #within: { readonly module: AnyModule | null; readonly path: string }[] = [];
   #inputs: readonly OnnxValue[] = [];
 
@@ -92,20 +92,32 @@ export class OnnxWriter {
 
   /** @internal The transpose of a matrix; a parameter's is a constant. */
   transposed(matrix: OnnxValue): OnnxValue {
-    const known = this.#transposed.get(matrix);
-    if (known !== undefined) return known;
     const [rows, columns] = matrix.shape.map(Number);
-    const source = [...this.#parameters].find(([, value]) => value === matrix)?.[0].dataSync();
-    const made =
-      source === undefined
-        ? this.node("Transpose", [matrix], { perm: [1, 0] }, { shape: [columns, rows] })
-        : this.constant(
-            "weight",
-            [columns, rows],
-            source.map((_, i) => source[(i % rows) * columns + Math.floor(i / rows)]),
-          );
-    this.#transposed.set(matrix, made);
-    return made;
+    const source = this.#numbersOf(matrix);
+    if (source === null) return this.node("Transpose", [matrix], { perm: [1, 0] }, { shape: [columns, rows] });
+    const values = source.map((_, i) => source[(i % rows) * columns + Math.floor(i / rows)]);
+    return this.#remade(matrix, [columns, rows], values);
+  }
+
+  /** @internal A value in another shape of known sizes; a parameter's is a constant. */
+  reshaped(value: OnnxValue, shape: Shape): OnnxValue {
+    const source = this.#numbersOf(value);
+    if (source !== null) return this.#remade(value, shape, source);
+    return this.node("Reshape", [value, this.constant("shape", [shape.length], shape, "int64")], {}, { shape });
+  }
+
+  /** The numbers of a parameter; null of other values. */
+  #numbersOf(value: OnnxValue): Float32Array | null {
+    return [...this.#parameters].find(([, own]) => own === value)?.[0].dataSync() ?? null;
+  }
+
+  /** A parameter in another form, the same wherever it is needed again. */
+  #remade(parameter: OnnxValue, shape: Shape, values: Float32Array): OnnxValue {
+    const known = this.#forms.get(parameter)?.find((form) => sameShape(form.shape.map(Number), shape));
+    if (known !== undefined) return known;
+    const form = this.constant("weight", shape, values);
+    this.#forms.set(parameter, [...(this.#forms.get(parameter) ?? []), form]);
+    return form;
   }
 
   /** @internal Sizes as a list of whole numbers; those that grow with the first input are computed from its shape when the model runs. */
