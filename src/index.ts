@@ -137,6 +137,8 @@ export {
   GELU,
   HardSwish,
   LeakyReLU,
+  PReLU,
+  type PReLUOptions,
   ReLU,
   ReLU6,
   Sigmoid,
@@ -178,7 +180,19 @@ export {
 export { Weighted } from "./nn/reparametrized/weighted.js";
 export { Residual } from "./nn/residual.js";
 export { Sequential } from "./nn/sequential.js";
-export { elu, gelu, hardSwish, leakyRelu, relu, relu6, sigmoid, silu, softplus, tanh } from "./ops/activations.js";
+export {
+  elu,
+  gelu,
+  hardSwish,
+  leakyRelu,
+  prelu,
+  relu,
+  relu6,
+  sigmoid,
+  silu,
+  softplus,
+  tanh,
+} from "./ops/activations.js";
 export { concat } from "./ops/concat.js";
 export { type ConvTransposeOptions, convTranspose2d } from "./ops/conv-transpose2d.js";
 export { conv1d, type SignalConvOptions } from "./ops/conv1d.js";

@@ -62,7 +62,40 @@ class Pass {
   }
 }
 
-export const logisticLossOp: i32 = 5;
+export const preluOp: i32 = 5;
+export const preluNs: f64 = 0.15;
+
+/** a where it is above 0, else b·a */
+class Prelu {
+  // @inline
+  of(a: v128, b: v128): v128 {
+    return v128.bitselect(a, f32x4.mul(a, b), f32x4.gt(a, f32x4.splat(0)));
+  }
+}
+
+export const preluSlopeOp: i32 = 6;
+export const preluSlopeNs: f64 = 0.15;
+
+/** 1 where a is above 0, else b */
+class PreluSlope {
+  // @inline
+  of(a: v128, b: v128): v128 {
+    return v128.bitselect(f32x4.splat(1), b, f32x4.gt(a, f32x4.splat(0)));
+  }
+}
+
+export const timesNegativeOp: i32 = 7;
+export const timesNegativeNs: f64 = 0.15;
+
+/** a·min(b, 0) */
+class TimesNegative {
+  // @inline
+  of(a: v128, b: v128): v128 {
+    return v128.andnot(f32x4.mul(a, b), f32x4.gt(b, f32x4.splat(0)));
+  }
+}
+
+export const logisticLossOp: i32 = 8;
 export const logisticLossNs: f64 = 2.5;
 
 /** max(a, 0) − a·b = |a|·(a ≥ 0 ? 1 − b : b), which does not cancel; and ln(1 + e^−|a|) */
@@ -75,7 +108,7 @@ class LogisticLoss {
   }
 }
 
-export const logisticSlopeOp: i32 = 6;
+export const logisticSlopeOp: i32 = 9;
 export const logisticSlopeNs: f64 = 1.7;
 
 /** sigmoid(a) − b */
@@ -87,14 +120,14 @@ class LogisticSlope {
 }
 
 // A power takes more or less, by its exponent.
-export const powOp: i32 = 7;
+export const powOp: i32 = 10;
 export const powNs: f64 = 3;
-export const powBaseOp: i32 = 8;
+export const powBaseOp: i32 = 11;
 export const powBaseNs: f64 = 3;
-export const powExponentOp: i32 = 9;
+export const powExponentOp: i32 = 12;
 export const powExponentNs: f64 = 30;
 
-export const copyOp: i32 = 10;
+export const copyOp: i32 = 13;
 export const copyNs: f64 = 0.09;
 
 /** A unit of a walk is at most this many values of one innermost loop. */
@@ -242,6 +275,9 @@ function row(op: i32, a: usize, aStride: usize, b: usize, bStride: usize, y: usi
   else if (op == mulOp) quickRow<Mul>(a, aStride, b, bStride, y, n);
   else if (op == divOp) quickRow<Div>(a, aStride, b, bStride, y, n);
   else if (op == passOp) quickRow<Pass>(a, aStride, b, bStride, y, n);
+  else if (op == preluOp) quickRow<Prelu>(a, aStride, b, bStride, y, n);
+  else if (op == preluSlopeOp) quickRow<PreluSlope>(a, aStride, b, bStride, y, n);
+  else if (op == timesNegativeOp) quickRow<TimesNegative>(a, aStride, b, bStride, y, n);
   else if (op == logisticLossOp) anyRow<LogisticLoss>(a, aStride, b, bStride, y, 0, n);
   else if (op == logisticSlopeOp) anyRow<LogisticSlope>(a, aStride, b, bStride, y, 0, n);
   else if (op == copyOp) copyRow(a, aStride, b, bStride, n);

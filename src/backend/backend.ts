@@ -87,7 +87,8 @@ export type UnaryGradientOp = Exclude<UnaryOp, "neg">;
 /**
  * Functions of two values. `powBase`: b·a^(b−1), `powExponent`: a^b·ln a (0 where a is 0): the two slopes of `pow`.
  * `pass`: a where b is not 0, else 0, even of a NaN. `logisticLoss`: max(a, 0) − a·b + ln(1 + e^−|a|), the
- * cross-entropy of logit a with target b; `logisticSlope`: sigmoid(a) − b.
+ * cross-entropy of logit a with target b; `logisticSlope`: sigmoid(a) − b. `prelu`: a where it is above 0, else b·a;
+ * `preluSlope`: its slope for a, 1 or b; `timesNegative`: a·min(b, 0), which its slope for b takes.
  */
 export type BinaryOp =
   | "add"
@@ -99,7 +100,10 @@ export type BinaryOp =
   | "powExponent"
   | "logisticLoss"
   | "logisticSlope"
-  | "pass";
+  | "pass"
+  | "prelu"
+  | "preluSlope"
+  | "timesNegative";
 
 /** A walk of up to five nested loops over two inputs and an output; strides in elements, 0 where an input repeats. */
 export interface BinaryView {

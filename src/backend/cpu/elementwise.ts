@@ -52,6 +52,9 @@ const binaryFunctions: Record<BinaryOp, (a: number, b: number) => number> = {
   logisticLoss: (a, b) => Math.max(a, 0) - a * b + log1p(exp(-Math.abs(a))),
   logisticSlope: (a, b) => sigmoid(a) - b,
   pass: (a, b) => (b !== 0 ? a : 0),
+  prelu: (a, b) => (a > 0 ? a : b * a),
+  preluSlope: (a, b) => (a > 0 ? 1 : b),
+  timesNegative: (a, b) => (b > 0 ? 0 : a * b),
 };
 
 /** Whether the hash of element i, at least ⌊p·2³²⌋, lets it pass. */

@@ -370,7 +370,7 @@ describe("exportOnnx", () => {
     };
     expect([await failure(plain), await failure(silent)]).toMatchInlineSnapshot(`
       [
-        "ArgumentError: exportOnnx(model): expected ops of add, sub, mul, div, pow, neg, exp, log, sqrt, relu, leakyRelu, elu, sigmoid, tanh, softplus, softmax, logSoftmax, relu6, silu, hardSwish, gelu, sum, mean, max, matmul, linear, transpose, reshape, flatten, slice, concat, detach, conv1d, conv2d, convTranspose2d, maxPool2d, avgPool2d, globalAvgPool2d, embedding, zeros, ones, full, got custom.plain at 0. Give it one: customOp({ …, toOnnx(inputs, graph) { … } }), which adds its nodes.",
+        "ArgumentError: exportOnnx(model): expected ops of add, sub, mul, div, pow, neg, exp, log, sqrt, relu, leakyRelu, prelu, elu, sigmoid, tanh, softplus, softmax, logSoftmax, relu6, silu, hardSwish, gelu, sum, mean, max, matmul, linear, transpose, reshape, flatten, slice, concat, detach, conv1d, conv2d, convTranspose2d, maxPool2d, avgPool2d, globalAvgPool2d, embedding, zeros, ones, full, got custom.plain at 0. Give it one: customOp({ …, toOnnx(inputs, graph) { … } }), which adds its nodes.",
         "ArgumentError: exportOnnx(model): expected toOnnx(inputs, graph) of custom.plain at 0 to return its output, got undefined. Return what graph.node(…) or graph.apply(…) returns.",
       ]
     `);

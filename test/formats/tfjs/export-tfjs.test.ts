@@ -279,7 +279,7 @@ describe("exportTfjs", () => {
       await failure(silent),
     ]).toMatchInlineSnapshot(`
       [
-        "ArgumentError: exportTfjs(model): expected ops of add, sub, mul, div, neg, pow, matmul, linear, embedding, relu, relu6, leakyRelu, elu, sigmoid, tanh, softplus, gelu, silu, hardSwish, softmax, reshape, flatten, transpose, concat, slice, sum, mean, max, detach, conv1d, conv2d, convTranspose2d, maxPool2d, avgPool2d, globalAvgPool2d, got exp at 1. Compute it by those, or give its class toTfjs(x, graph), which adds its layers.",
+        "ArgumentError: exportTfjs(model): expected ops of add, sub, mul, div, neg, pow, matmul, linear, embedding, relu, relu6, leakyRelu, prelu, elu, sigmoid, tanh, softplus, gelu, silu, hardSwish, softmax, reshape, flatten, transpose, concat, slice, sum, mean, max, detach, conv1d, conv2d, convTranspose2d, maxPool2d, avgPool2d, globalAvgPool2d, got exp at 1. Compute it by those, or give its class toTfjs(x, graph), which adds its layers.",
         "ArgumentError: exportTfjs(model): expected div by numbers, parameters or constants, since TF.js has no layer that divides, got div by a computed value at 1. Compute it otherwise, or give its class toTfjs(x, graph).",
         "ArgumentError: exportTfjs(model): expected powers of whole numbers from 1 to 8, since TF.js has products alone, got pow(x, 0.5) at 1. Compute it otherwise, or give its class toTfjs(x, graph).",
         "ArgumentError: exportTfjs(model): expected powers of whole numbers from 1 to 8, since TF.js has products alone, got pow of a tensor at 1. Compute it otherwise, or give its class toTfjs(x, graph).",
@@ -289,7 +289,7 @@ describe("exportTfjs", () => {
         "ArgumentError: exportTfjs(model): expected matmul of N×m×k and N×k×n, or by one matrix of the network's own, as layers of TF.js have it, got matmul of N×2×3×4 and N×2×4×3 at 1. Join axes of the sample before, or give its class toTfjs(x, graph).",
         "ArgumentError: exportTfjs(model): expected embedding with parameters or constants, since layers of TF.js have their weights themselves, got weights that are computed from an input at 1. Compute it by mul and sum, or give its class toTfjs(x, graph).",
         "ArgumentError: exportTfjs(model): expected parameters and constants inside layers, since layers of TF.js take none as inputs, got constant_0 as the input of a layer. Use a layer instead, such as Linear or a norm, or give its class toTfjs(x, graph).",
-        "ArgumentError: exportTfjs(model): expected ops of add, sub, mul, div, neg, pow, matmul, linear, embedding, relu, relu6, leakyRelu, elu, sigmoid, tanh, softplus, gelu, silu, hardSwish, softmax, reshape, flatten, transpose, concat, slice, sum, mean, max, detach, conv1d, conv2d, convTranspose2d, maxPool2d, avgPool2d, globalAvgPool2d, got custom.odd at 1. Give it one: customOp({ …, toTfjs(inputs, graph) { … } }), which adds its layers.",
+        "ArgumentError: exportTfjs(model): expected ops of add, sub, mul, div, neg, pow, matmul, linear, embedding, relu, relu6, leakyRelu, prelu, elu, sigmoid, tanh, softplus, gelu, silu, hardSwish, softmax, reshape, flatten, transpose, concat, slice, sum, mean, max, detach, conv1d, conv2d, convTranspose2d, maxPool2d, avgPool2d, globalAvgPool2d, got custom.odd at 1. Give it one: customOp({ …, toTfjs(inputs, graph) { … } }), which adds its layers.",
         "ArgumentError: exportTfjs(model): expected toTfjs(inputs, graph) of custom.odd at 1 to return its output, got undefined. Return what graph.layer(…) or graph.apply(…) returns.",
       ]
     `);

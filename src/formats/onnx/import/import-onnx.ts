@@ -48,7 +48,7 @@ export interface ImportedOnnx {
  *
  * - Layers, where all inputs but the first are constant: Conv (1-D and 2-D, in groups, with a Pad of zeros before it), ConvTranspose (2-D),
  *   Gemm, MatMul (with a constant Add behind it), BatchNormalization (in inference form: its momentum weighs the old value, as here),
- *   InstanceNormalization, LayerNormalization, GroupNormalization (of version 21), RMSNormalization, Relu, LeakyRelu, Elu, Gelu, Sigmoid,
+ *   InstanceNormalization, LayerNormalization, GroupNormalization (of version 21), RMSNormalization, Relu, LeakyRelu, PRelu, Elu, Gelu, Sigmoid,
  *   Tanh, Softmax, MaxPool, AveragePool, Flatten, Dropout. Norms and activations are also found where several nodes compute them.
  * - Ops: Add, Sub, Mul, Div, Pow, Sum, Neg, Exp, Log, Sqrt, Reciprocal, Gemm and MatMul of two values, Concat, Split, Slice, Transpose,
  *   Reshape, Flatten, Squeeze, Unsqueeze, ReduceSum, ReduceMean, ReduceMax, GlobalAveragePool, LogSoftmax, Identity.
