@@ -4,6 +4,7 @@ import type { AnyModule } from "../../../nn/module.js";
 import { type Shape, sameShape } from "../../../shape.js";
 import type { Tensor } from "../../../tensor.js";
 import { version } from "../../../version.js";
+import { FileWriter } from "../../foreign/file-writer.js";
 import type { AttributeProto, Codec, ModelProto, NodeProto, TensorProto, ValueInfoProto } from "../file/codec.js";
 import { elementTypes, packValues } from "../file/tensor-values.js";
 
@@ -33,10 +34,10 @@ export interface OnnxReal {
 export type OnnxAttributes = Readonly<Record<string, number | readonly number[] | OnnxReal>>;
 
 /** Writes a module whose input is `x`; returns its output. */
-export type WriteModule = (module: AnyModule, x: OnnxValue, graph: OnnxWriter) => OnnxValue;
+type WriteModule = (module: AnyModule, x: OnnxValue, graph: OnnxWriter) => OnnxValue;
 
 /** An ONNX graph in the making. Names of nodes and constants begin with the path of the module that is being written. */
-export class OnnxWriter {
+export class OnnxWriter extends FileWriter<OnnxValue> {
   /** The version of ONNX's own operators. */
   readonly opset: number;
   readonly #codec: Codec;
@@ -47,46 +48,22 @@ export class OnnxWriter {
   readonly #names = new Set(["input", "output"]);
   readonly #parameters = new Map<Tensor, OnnxValue>();
   readonly #forms = new Map<OnnxValue, OnnxValue[]>();
-  readonly #within: { readonly module: AnyModule | null; readonly path: string }[] = [];
   #inputs: readonly OnnxValue[] = [];
 
   /** @internal */
   constructor(codec: Codec, opset: number, write: WriteModule) {
+    super();
     this.#codec = codec;
     this.opset = opset;
     this.#write = write;
   }
 
-  /** The path of the module that is being written, as in `namedModules()`. */
-  get path(): string {
-    return this.#within.at(-1)?.path ?? "";
-  }
-
-  /**
-   * Writes a module inside the one that is being written.
-   *
-   * @param x - its input
-   * @returns its output
-   */
-  apply(module: AnyModule, x: OnnxValue): OnnxValue {
-    const around = this.#within.at(-1)?.module;
-    const key = around?.children().find(([, child]) => child === module)?.[0];
-    const path = key === undefined ? this.path : join(this.path, key);
-    return this.within(path, module, () => this.#write(module, x, this));
-  }
-
-  /** @internal Writes a part of the network that belongs to a module at a path. */
-  within<T>(path: string, module: AnyModule | null, write: () => T): T {
-    this.#within.push({ module, path });
-    try {
-      return write();
-    } finally {
-      this.#within.pop();
-    }
+  protected override write(module: AnyModule, x: OnnxValue): OnnxValue {
+    return this.#write(module, x, this);
   }
 
   /** @internal A tensor of the network as a constant. */
-  tensor(key: string, t: Tensor): OnnxValue {
+  override tensor(key: string, t: Tensor): OnnxValue {
     return this.parameter(key, t);
   }
 
@@ -165,7 +142,7 @@ export class OnnxWriter {
 
   /** Numbers that are fixed. @throws ArgumentError if one is beyond float32 */
   constant(key: string, shape: Shape, values: ArrayLike<number>, type: OnnxType = "float32"): OnnxValue {
-    const name = this.#fresh(join(this.path, key));
+    const name = this.#fresh(this.pathOf(key));
     const rawData = packValues({ type, shape, data: Float64Array.from(values) });
     if (rawData === null) {
       const expected = `numbers within float32 for ${name}`;
@@ -252,8 +229,4 @@ function irVersionOf(opset: number): bigint {
   if (opset < 15) return 7n;
   if (opset < 19) return 8n;
   return opset < 21 ? 9n : 10n;
-}
-
-function join(path: string, key: string): string {
-  return path === "" ? key : `${path}.${key}`;
 }
