@@ -50,7 +50,7 @@ export interface ImportedOnnx {
  *   Gemm, MatMul (with a constant Add behind it), BatchNormalization (in inference form: its momentum weighs the old value, as here),
  *   InstanceNormalization, LayerNormalization, GroupNormalization (of version 21), RMSNormalization, Relu, LeakyRelu, PRelu, Elu, Gelu, Sigmoid,
  *   Tanh, Softmax, MaxPool, AveragePool, Flatten, Dropout. Norms and activations are also found where several nodes compute them.
- * - Ops: Add, Sub, Mul, Div, Pow, Sum, Neg, Exp, Log, Sqrt, Reciprocal, Gemm and MatMul of two values, Concat, Split, Slice, Transpose,
+ * - Ops: Add, Sub, Mul, Div, Pow, Sum, Mean, Neg, Abs, Selu, HardSigmoid, HardSwish, Exp, Log, Sqrt, Reciprocal, Gemm and MatMul of two values, Concat, Split, Slice, Transpose,
  *   Reshape, Flatten, Squeeze, Unsqueeze, ReduceSum, ReduceMean, ReduceMax, GlobalAveragePool, LogSoftmax, Identity.
  *
  * Initializers with axes become parameters; scalars and Constant nodes stay constants. Nodes that share all their weights become one layer.

@@ -17,7 +17,7 @@ const keeping: ShapeRule = ([x]) => x;
 const rules: Readonly<Record<string, ShapeRule>> = {
   ...{ add: broadcasting, sub: broadcasting, mul: broadcasting, div: broadcasting, pow: broadcasting },
   ...{ neg: keeping, exp: keeping, log: keeping, sqrt: keeping, softmax: keeping, logSoftmax: keeping },
-  ...{ relu: keeping, relu6: keeping },
+  ...{ relu: keeping, relu6: keeping, elu: keeping },
   ...{ sum: reduced, mean: reduced, max: reduced },
   matmul: ([a, b]) => {
     if (a === null || b === null || a.length < 2 || b.length < 2) return null;

@@ -25,12 +25,17 @@ export const operators: Readonly<Record<string, Operator>> = {
   Mul: arithmetic("mul"),
   Div: arithmetic("div"),
   Pow: arithmetic("pow"),
-  Sum: (at) => at.inputs().reduce((sum, one) => at.op("add", sum, one)),
+  Sum: sumOf,
+  Mean: (at) => at.op("div", sumOf(at), at.node.input.length),
   Neg: unary("neg"),
   Exp: unary("exp"),
   Log: unary("log"),
   Sqrt: unary("sqrt"),
   Abs: (at) => at.op("add", at.op("relu", at.input(0)), at.op("relu", at.op("neg", at.input(0)))),
+  Selu: (at) => {
+    const unit = at.op("elu", at.input(0), floatOf(at.node, "alpha", 1.6732631921768188));
+    return at.op("mul", unit, floatOf(at.node, "gamma", 1.0507010221481323));
+  },
   HardSigmoid: (at) => hardSigmoid(at, floatOf(at.node, "alpha", 0.2), floatOf(at.node, "beta", 0.5)),
   HardSwish: (at) => at.op("mul", at.input(0), hardSigmoid(at, 1 / 6, 0.5)),
   PRelu: (at) => {
@@ -75,6 +80,10 @@ export const readsSettings: ReadonlySet<string> = new Set(
     ...["Dropout", "Clip", "Expand", "Resize", "Upsample", "Tile"],
   ]),
 );
+
+function sumOf(at: ImportStep): Argument {
+  return at.inputs().reduce((sum, one) => at.op("add", sum, one));
+}
 
 /** The slopes of a PRelu that are constant, and one for all or for each channel; null if they are others. */
 function slopesOf(at: ImportStep): Float64Array | null {
