@@ -1,15 +1,9 @@
 import { FormatError } from "../../../errors.js";
 import { FileBudget } from "../../file-budget.js";
 import { printable } from "../file/attributes.js";
-import { Codec, type ModelProto, type NodeProto } from "../file/codec.js";
+import { Codec, type ModelProto } from "../file/codec.js";
 import type { ExternalFiles } from "../file/tensor-values.js";
 import { Graph } from "./graph.js";
-
-/** A node and the graph that it stands in. */
-export interface Placed {
-  readonly graph: Graph;
-  readonly node: NodeProto;
-}
 
 /** An ONNX model in memory, a copy that may be edited: the bytes it was read from never change. */
 export class OnnxModel {
