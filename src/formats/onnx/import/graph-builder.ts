@@ -4,7 +4,7 @@ import { findOp, type NetworkNode, type OpenShape } from "../../../graph/node.js
 import type { GraphParts } from "../../../graph/parts.js";
 import type { AnyModule } from "../../../nn/module.js";
 import type { Tensor } from "../../../tensor.js";
-import { printable } from "../file/attributes.js";
+import { printable } from "../../printable.js";
 import type { NodeProto } from "../file/codec.js";
 import { shapeAfterLayer, shapeAfterOp } from "./op-shapes.js";
 

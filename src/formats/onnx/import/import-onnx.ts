@@ -6,7 +6,7 @@ import type { GraphInput } from "../../../graph/parts.js";
 import type { Sequential } from "../../../nn/sequential.js";
 import type { DeclaredInput } from "../../foreign/arrays.js";
 import type { ModelMeta } from "../../model-file/save-model.js";
-import { printable } from "../file/attributes.js";
+import { printable } from "../../printable.js";
 import { type ElementType, type ExternalFiles, isFloat } from "../file/tensor-values.js";
 import { declaredInputs } from "../graph/declared-inputs.js";
 import { OnnxModel } from "../graph/onnx-model.js";
