@@ -1,4 +1,5 @@
 import type { AnyModule } from "../../nn/module.js";
+import { joinPath } from "../../nn/paths.js";
 import type { Tensor } from "../../tensor.js";
 
 /** A file of another system in the making: what it names begins with the path of the module that is being written. */
@@ -45,6 +46,6 @@ export abstract class FileWriter<Value> {
 
   /** @internal The path of what stands inside the module that is being written. */
   protected pathOf(key: string): string {
-    return this.path === "" ? key : `${this.path}.${key}`;
+    return joinPath(this.path, key);
   }
 }

@@ -19,6 +19,7 @@ import { type GraphParts, stateOf } from "../../graph/parts.js";
 import { structuralParts } from "../../graph/structure.js";
 import { tracedParts } from "../../graph/trace.js";
 import type { AnyModule } from "../../nn/module.js";
+import { joinPath } from "../../nn/paths.js";
 import { Reparametrized } from "../../nn/reparametrized/reparametrized.js";
 import type { Pair } from "../../ops/windows.js";
 import { scope } from "../../scope.js";
@@ -201,7 +202,7 @@ export function networkWriter<Value extends ForeignValue, Graph extends FileWrit
     const values: unknown[] = [...inputs];
     const computed = new Map<number, unknown>();
     const root = graph.path;
-    const inside = (path: string): string => (root === "" || path === "" ? root + path : `${root}.${path}`);
+    const inside = (path: string): string => joinPath(root, path);
     const resolve = (tree: Argument): unknown =>
       mapTree(tree, (leaf) => {
         if (leaf instanceof ValueRef) return partAt(values[leaf.value], leaf.path);
