@@ -20,24 +20,27 @@ beforeAll(() => {
 });
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
+/** 50 for CI; `KILLS=1000 npx vitest run --config vitest.slow.config.ts test/slow/kill.test.ts` tries more moments. */
+const KILLS = Number(process.env["KILLS"] ?? 50);
+
 const flags = (epochs: number) =>
   `train --data images --model ./net.mjs --batch-size 16 --seed 7 --schedule one-cycle --augment shift=1,noise=0.1 --epochs ${epochs}`.split(
     " ",
   );
 
 describe("a run", () => {
-  test("that is killed at 50 moments gives what one gives that never was", async () => {
+  test(`that is killed at ${KILLS} moments gives the same files as one that never was killed`, async () => {
     expect((await start(folder, [...flags(40), "--out", "whole"]).ended).code).toBe(0);
     const expected = digest(join(folder, "whole"));
-    const generator = new Generator(2026);
+    const generator = new Generator(2026 + KILLS);
     let kills = 0;
     let tornWrites = 0;
-    for (let chain = 0; kills < 50; chain++) {
+    for (let chain = 0; kills < KILLS; chain++) {
       const out = `chain-${chain}`;
       let isDone = false;
       while (!isDone) {
         const run = start(folder, [...flags(40), "--checkpoint-every", "1", "--resume", "--out", out]);
-        if (kills < 50) {
+        if (kills < KILLS) {
           // Most moments lie in training, some in what comes before it.
           if (generator.uniform() < 0.85) await Promise.race([run.says("seed 7"), run.ended]);
           const timer = setTimeout(() => run.child.kill("SIGKILL"), generator.uniform(0, 400));

@@ -1,7 +1,6 @@
 import type { TrainingRecord } from "../../diagnostics/training-record.js";
 import { TrainingRecorder } from "../../diagnostics/training-recorder.js";
 import { EvenkeelError, FormatError } from "../../errors.js";
-import type { Page } from "../../pages/page.js";
 import { renderPage } from "../../pages/render-page.js";
 import { trainingReport } from "../../pages/training/training-report.js";
 import type { RunFolder, RunLog } from "./run-folder.js";
@@ -28,17 +27,19 @@ export function report(
     async finish() {
       const { meta, summary } = training;
       const outcome = await training.examine();
-      let page: Page;
+      let page: string;
       try {
         const records = recordsIn<TrainingRecord>(history, "kind");
         const finished = recordsIn<EpochMetrics>(metrics, "test");
-        page = trainingReport({ name: folder.path, summary, meta, records, epochs: finished, outcome });
+        page = await renderPage(
+          trainingReport({ name: folder.path, summary, meta, records, epochs: finished, outcome }),
+        );
       } catch (error) {
         const reason = error instanceof EvenkeelError ? error.message : damaged(history.path, String(error)).message;
         warn(`report.html is not written. ${reason}`);
         return;
       }
-      folder.write("report.html", await renderPage(page));
+      folder.write("report.html", page);
     },
     close: () => recorder.close(),
   };

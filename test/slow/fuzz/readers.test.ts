@@ -6,6 +6,7 @@ import { flaxState, kerasState, nested } from "../../support/fuzz/in-memory.js";
 import { studyFolder } from "../../support/fuzz/lines.js";
 import { onnx } from "../../support/fuzz/onnx.js";
 import { runExport } from "../../support/fuzz/run-export.js";
+import { runHistory } from "../../support/fuzz/run-history.js";
 import { checkpoint, modelFile, safetensors } from "../../support/fuzz/safetensors.js";
 import type { FuzzTarget } from "../../support/fuzz/target.js";
 import { tfjsGraph, tfjsLayers } from "../../support/fuzz/tfjs.js";
@@ -73,6 +74,7 @@ describe.each([
   flaxState,
   nested,
   studyFolder,
+  runHistory,
 ])("$name", (target) => {
   test("damaged input is refused in the library's own words, within a second and 200 MB beyond its size", async () => {
     // One of each kind: where it arose tells kinds apart.
