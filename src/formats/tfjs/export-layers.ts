@@ -1,16 +1,7 @@
-import { ConvTranspose2d } from "../../nn/conv-transpose2d.js";
-import { Conv1d } from "../../nn/conv1d.js";
-import { Conv2d } from "../../nn/conv2d.js";
 import { Dropout } from "../../nn/dropout.js";
-import { Embedding } from "../../nn/embedding.js";
 import { Identity } from "../../nn/identity.js";
-import { Linear } from "../../nn/linear.js";
 import type { AnyModule } from "../../nn/module.js";
-import type { Shape } from "../../shape.js";
-import { type LayerClass, type LayerWriter, networkWriter, writerOf } from "../foreign/layer-writers.js";
-import { shapeAfter } from "../foreign/shape-after.js";
-import { exportConv1d, exportConv2d, exportConvTranspose2d } from "./export-convolutions.js";
-import { exportEmbedding, exportLinear } from "./export-dense.js";
+import { networkWriter, writerOf } from "../foreign/layer-writers.js";
 import { normLayers } from "./export-norms.js";
 import { tfjsOps } from "./export-ops.js";
 import type { TfjsValue } from "./tfjs-value.js";
@@ -27,31 +18,6 @@ export interface TfjsExportable {
   toTfjs(x: TfjsValue, graph: TfjsWriter): TfjsValue;
 }
 
-type LayerExport = LayerWriter<TfjsValue, TfjsWriter>;
-
-/** The export of a class and of subclasses that add nothing but a constructor. `shape` is that of a sample of the output. */
-function layer<M extends AnyModule>(
-  layerClass: LayerClass<M>,
-  write: (layer: M, x: TfjsValue, graph: TfjsWriter, shape: Shape) => TfjsValue,
-): LayerExport {
-  return (module, x, graph) => {
-    if (!module.is(layerClass)) return null;
-    const [, ...shape] = shapeAfter(module, ["N", ...x.shape]);
-    return write(module, x, graph, shape.map(Number));
-  };
-}
-
-const layers: readonly LayerExport[] = [
-  layer(Linear, exportLinear),
-  layer(Conv1d, exportConv1d),
-  layer(Conv2d, exportConv2d),
-  layer(ConvTranspose2d, exportConvTranspose2d),
-  ...normLayers,
-  writerOf(Dropout, (_, x) => x),
-  writerOf(Identity, (_, x) => x),
-  layer(Embedding, exportEmbedding),
-];
-
 /** Writes networks. */
 export const tfjsNetworks = networkWriter<TfjsValue, TfjsWriter>({
   name: "exportTfjs",
@@ -60,7 +26,7 @@ export const tfjsNetworks = networkWriter<TfjsValue, TfjsWriter>({
   isExportable,
   writeOwn: (module, x, graph) => (isExportable(module) ? module.toTfjs(x, graph) : undefined),
   batchShape: ({ shape }) => ["N", ...shape],
-  layers,
+  layers: [...normLayers, writerOf(Dropout, (_, x) => x), writerOf(Identity, (_, x) => x)],
   ops: tfjsOps,
   // Layers of TF.js take no constants as inputs.
   computesConstants: true,

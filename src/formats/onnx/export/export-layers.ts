@@ -1,18 +1,10 @@
-import { ConvTranspose2d } from "../../../nn/conv-transpose2d.js";
-import { Conv1d } from "../../../nn/conv1d.js";
-import { Conv2d } from "../../../nn/conv2d.js";
 import { Dropout } from "../../../nn/dropout.js";
-import { Embedding } from "../../../nn/embedding.js";
 import { Identity } from "../../../nn/identity.js";
-import { Linear } from "../../../nn/linear.js";
 import type { AnyModule } from "../../../nn/module.js";
-import type { Weighted } from "../../../nn/reparametrized/weighted.js";
-import { type LayerClass, type LayerWriter, networkWriter, writerOf } from "../../foreign/layer-writers.js";
-import { shapeAfter } from "../../foreign/shape-after.js";
-import { convolutionAttributes } from "./attributes.js";
+import { networkWriter, writerOf } from "../../foreign/layer-writers.js";
 import { normLayers } from "./export-norms.js";
 import { onnxOps } from "./export-ops.js";
-import type { OnnxAttributes, OnnxShape, OnnxValue, OnnxWriter } from "./onnx-writer.js";
+import type { OnnxValue, OnnxWriter } from "./onnx-writer.js";
 
 /** A module that says itself what it is in ONNX. */
 export interface OnnxExportable {
@@ -24,51 +16,6 @@ export interface OnnxExportable {
   toOnnx(x: OnnxValue, graph: OnnxWriter): OnnxValue;
 }
 
-type LayerExport = LayerWriter<OnnxValue, OnnxWriter>;
-
-/** The export of a class and of subclasses that add nothing but a constructor. `shape` is that of the output. */
-function layer<M extends AnyModule>(
-  layerClass: LayerClass<M>,
-  write: (layer: M, x: OnnxValue, graph: OnnxWriter, shape: OnnxShape) => OnnxValue,
-): LayerExport {
-  return (module, x, graph) => (module.is(layerClass) ? write(module, x, graph, shapeAfter(module, x.shape)) : null);
-}
-
-const layers: readonly LayerExport[] = [
-  layer(Linear, (module, x, graph, shape) => {
-    const { weight, bias } = module;
-    if (x.shape.length === 2) {
-      return graph.node("Gemm", [x, ...weightAndBias(module, graph)], { transB: 1 }, { shape });
-    }
-    const [outputs, inputs] = weight.shape;
-    const values = weight.dataSync();
-    const transposed = values.map((_, i) => values[(i % outputs) * inputs + Math.floor(i / outputs)]);
-    const product = graph.node("MatMul", [x, graph.constant("weight", [inputs, outputs], transposed)], {}, { shape });
-    return bias === null ? product : graph.node("Add", [product, graph.parameter("bias", bias)]);
-  }),
-  layer(Conv1d, (module, x, graph, shape) => {
-    const { weight, stride, padding, dilation, groups } = module;
-    const windows = { kernel_shape: [weight.shape[2]], strides: [stride], pads: [padding, padding] };
-    const attributes = { ...windows, dilations: [dilation], group: groups };
-    return graph.node("Conv", [x, ...weightAndBias(module, graph)], attributes, { shape });
-  }),
-  layer(Conv2d, (module, x, graph, shape) =>
-    graph.node("Conv", [x, ...weightAndBias(module, graph)], convolution(module), { shape }),
-  ),
-  layer(ConvTranspose2d, (module, x, graph, shape) => {
-    const attributes = { ...convolution(module), output_padding: module.outputPadding };
-    return graph.node("ConvTranspose", [x, ...weightAndBias(module, graph)], attributes, { shape });
-  }),
-  ...normLayers,
-  writerOf(Dropout, (_, x) => x),
-  writerOf(Identity, (_, x) => x),
-  layer(Embedding, ({ weight }, x, graph, shape) => {
-    // Whole numbers may be given as such, or have come through other layers as reals.
-    const indices = x.type === "int64" ? x : graph.node("Cast", [x], { to: 7 }, { type: "int64" });
-    return graph.node("Gather", [graph.parameter("weight", weight), indices], { axis: 0 }, { shape });
-  }),
-];
-
 /** Writes networks. */
 export const onnxNetworks = networkWriter<OnnxValue, OnnxWriter>({
   name: "exportOnnx",
@@ -77,7 +24,7 @@ export const onnxNetworks = networkWriter<OnnxValue, OnnxWriter>({
   isExportable,
   writeOwn: (module, x, graph) => (isExportable(module) ? module.toOnnx(x, graph) : undefined),
   batchShape: ({ shape }) => shape,
-  layers,
+  layers: [...normLayers, writerOf(Dropout, (_, x) => x), writerOf(Identity, (_, x) => x)],
   ops: onnxOps,
   // They stay constants under the names of the state dict.
   computesConstants: false,
@@ -85,12 +32,4 @@ export const onnxNetworks = networkWriter<OnnxValue, OnnxWriter>({
 
 function isExportable(module: AnyModule): module is AnyModule & OnnxExportable {
   return "toOnnx" in module && typeof module.toOnnx === "function";
-}
-
-function weightAndBias({ weight, bias }: Weighted, graph: OnnxWriter): OnnxValue[] {
-  return [graph.parameter("weight", weight), ...(bias === null ? [] : [graph.parameter("bias", bias)])];
-}
-
-function convolution({ weight, stride, padding, dilation, groups }: Conv2d | ConvTranspose2d): OnnxAttributes {
-  return convolutionAttributes(weight.shape.slice(2), { stride, padding, dilation, groups }, 2);
 }

@@ -1,19 +1,24 @@
 import { type Argument, ValueRef } from "../../../graph/argument.js";
 import type { OpenShape } from "../../../graph/node.js";
+import type { AnyModule } from "../../../nn/module.js";
+import type { PoolOptions } from "../../../ops/pool2d.js";
+import type { Pair } from "../../../ops/windows.js";
+import { Tensor } from "../../../tensor.js";
+import type { WrittenWindows } from "../../foreign/layer-writers.js";
 import { arrayOpShapes } from "./array-op-shapes.js";
-import { broadcastOpen, countOf, dividedBy, type Size } from "./open-shapes.js";
+import { broadcastOpen, countOf, dividedBy, type Size, times } from "./open-shapes.js";
 
-type ShapeRule = (shapes: readonly (OpenShape | null)[], args: readonly Argument[]) => OpenShape | null;
+/** @param shapes - those of the tensors among the arguments, x first */
+type ShapeRule = (shapes: readonly (OpenShape | null)[], args: readonly unknown[]) => OpenShape | null;
 
 const broadcasting: ShapeRule = (shapes) => broadcastOpen(shapes.slice(0, 2));
 const keeping: ShapeRule = ([x]) => x;
 
-/** The shape of what an op makes, of the shapes of its arguments. Ops that the import does not write are not here. */
+/** The shape of what an op makes, of the shapes of its arguments. Ops that no import writes, and no layer is, are not here. */
 const rules: Readonly<Record<string, ShapeRule>> = {
   ...{ add: broadcasting, sub: broadcasting, mul: broadcasting, div: broadcasting, pow: broadcasting },
   ...{ neg: keeping, exp: keeping, log: keeping, sqrt: keeping, softmax: keeping, logSoftmax: keeping },
-  ...{ relu: keeping, relu6: keeping },
-  ...{ zeros: (_, [sizes]) => sizes as OpenShape, full: (_, [sizes]) => sizes as OpenShape },
+  ...{ relu: keeping, relu6: keeping, elu: keeping },
   ...{ sum: reduced, mean: reduced, max: reduced, min: reduced, prod: reduced, norm: reduced, logSumExp: reduced },
   ...arrayOpShapes,
   matmul: ([a, b]) => {
@@ -21,6 +26,23 @@ const rules: Readonly<Record<string, ShapeRule>> = {
     const batch = broadcastOpen([a.slice(0, -2), b.slice(0, -2)]);
     return batch && [...batch, a[a.length - 2], b[b.length - 1]];
   },
+  linear: ([x, weight]) => x && weight && [...x.slice(0, -1), weight[0]],
+  conv1d: convolved,
+  conv2d: convolved,
+  convTranspose2d: ([x, weight], args) => {
+    if (x === null || weight === null) return null;
+    const { outputPadding = 0, groups = 1, ...windows } = (args[3] ?? {}) as WrittenWindows;
+    const planes = x.slice(2).map((size, axis): Size => {
+      if (typeof size !== "number") return null;
+      const { stride, padding, span } = windowOf(windows, weight[2 + axis], axis);
+      return (size - 1) * stride - 2 * padding + span + along(outputPadding, axis);
+    });
+    return [x[0], times(weight[1], groups), ...planes];
+  },
+  maxPool2d: pooled,
+  avgPool2d: pooled,
+  globalAvgPool2d: ([x]) => x?.slice(0, 2) ?? null,
+  flatten: ([x], [, start]) => x && [...x.slice(0, Number(start)), countOf(x.slice(Number(start)))],
   transpose: ([x], [, order]) => x && ((order as readonly number[]) ?? []).map((axis) => x[axis]),
   reshape: ([x], [, to]) => {
     const sizes = to as readonly Size[];
@@ -51,7 +73,45 @@ export function shapeAfterOp(
   return rules[op]?.(operands.map(shapeOf), args) ?? null;
 }
 
-function reduced([x]: readonly (OpenShape | null)[], [, axes, options]: readonly Argument[]): OpenShape | null {
+/** The shape of what a layer makes of a shape; null where either is not known. */
+export function shapeAfterLayer(layer: AnyModule, shape: OpenShape | null): OpenShape | null {
+  if (shape === null) return null;
+  const [op, ...settings] = layer.asOp() ?? [""];
+  const rule = rules[op];
+  if (rule === undefined) return layer.rankAfter(shape.length) === shape.length ? shape : null;
+  return rule([shape, ...settings.flatMap((one) => (one instanceof Tensor ? [one.shape] : []))], [shape, ...settings]);
+}
+
+function along(size: Pair, axis: number): number {
+  return typeof size === "number" ? size : size[axis];
+}
+
+function windowOf({ stride = 1, padding = 0, dilation = 1 }: WrittenWindows, kernel: Size | undefined, axis: number) {
+  const span = along(dilation, axis) * (Number(kernel) - 1) + 1;
+  return { stride: along(stride, axis), padding: along(padding, axis), span };
+}
+
+/** The shape of planes over which windows go; one per window of such a kernel. */
+function slid([batch, , ...planes]: OpenShape, channels: Size, kernel: OpenShape, windows: WrittenWindows): OpenShape {
+  const sizes = planes.map((size, axis): Size => {
+    const { stride, padding, span } = windowOf(windows, kernel[axis], axis);
+    if (typeof size === "number") return Math.floor((size + 2 * padding - span) / stride) + 1;
+    return stride === 1 && 2 * padding === span - 1 ? size : null;
+  });
+  return [batch, channels, ...sizes];
+}
+
+function convolved([x, weight]: readonly (OpenShape | null)[], args: readonly unknown[]): OpenShape | null {
+  return x && weight && slid(x, weight[0], weight.slice(2), (args[3] ?? {}) as WrittenWindows);
+}
+
+function pooled([x]: readonly (OpenShape | null)[], [, kernel, options]: readonly unknown[]): OpenShape | null {
+  const size = kernel as Pair;
+  const { stride = size, padding = 0 } = options as PoolOptions;
+  return x && slid(x, x[1], [along(size, 0), along(size, 1)], { stride, padding });
+}
+
+function reduced([x]: readonly (OpenShape | null)[], [, axes, options]: readonly unknown[]): OpenShape | null {
   const { keepDims = false } = (options ?? {}) as { readonly keepDims?: boolean };
   const gone = axes as readonly number[];
   const kept = keepDims ? [1] : [];
@@ -63,7 +123,7 @@ function plus(a: Size, b: Size | undefined): Size {
   return null;
 }
 
-function sliced(size: Size, start: Argument, end: Argument): Size {
+function sliced(size: Size, start: unknown, end: unknown): Size {
   if (typeof size !== "number") return null;
   const [from, to] = [Number(start), end === undefined ? size : Number(end)].map((at) => (at < 0 ? at + size : at));
   return to - from;
