@@ -14,8 +14,8 @@ import type { ReduceOptions } from "./sum.js";
 export const max = defineComposite(
   "max",
   (x: Tensor, axis?: number | readonly number[], { keepDims = false }: ReduceOptions = {}): Tensor => {
-    const axes = resolveAxes(`${x}.max(axis)`, axis, x.rank);
-    checkHasValues(`${x}.max(axis)`, x.shape, axes, "Reduce an axis that has values.");
+    const axes = resolveAxes(`${x.title}.max(axis)`, axis, x.rank);
+    checkHasValues(`${x.title}.max(axis)`, x.shape, axes, "Reduce an axis that has values.");
     let y = x;
     for (const k of [...axes].reverse()) y = maxAlong(y, k);
     const kept = y.shape.filter((_, k) => keepDims || !axes.includes(k));

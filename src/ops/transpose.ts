@@ -15,7 +15,7 @@ export const transpose = defineOp(
     const sorted = [...order].sort((a, b) => a - b);
     if (order.length !== x.rank || sorted.some((axis, k) => axis !== k)) {
       throw new ArgumentError({
-        where: `${x}.transpose(order)`,
+        where: `${x.title}.transpose(order)`,
         expected: `each axis of ${formatShape(x.shape)} once`,
         received: `[${order.join(", ")}]`,
         cure: `List the axes 0 to ${x.rank - 1} in their new order.`,
