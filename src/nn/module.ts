@@ -300,8 +300,14 @@ export abstract class Module<Input extends unknown[] = [x: Tensor], Output = Ten
       t.backend.write(t.block, own);
       t.storage.version++;
     }
+    for (const [path, module] of this.namedModules()) {
+      module.stateLoaded((key) => Object.hasOwn(state, join(path, key)));
+    }
     return { missing, unexpected };
   }
+
+  /** @internal Told, after values have been copied in, which of this module's own entries were among them. */
+  stateLoaded(_has: (key: string) => boolean): void {}
 
   /**
    * What this module (not those inside it) remembers besides tensors, such as switches, counters or the state of a generator of its own;
