@@ -4,6 +4,7 @@ import { alone, type Communicator } from "../communicator.js";
 import type { Batch } from "../data/dataset.js";
 import { ArgumentError } from "../errors.js";
 import type { Module } from "../nn/module.js";
+import { warnOfFreshNorms } from "../nn/norms/fresh-norms.js";
 import { concat } from "../ops/concat.js";
 import { slice } from "../ops/slice.js";
 import { scope } from "../scope.js";
@@ -53,6 +54,7 @@ export async function evaluate<Target>(
   let samples = 0;
   // Among ranks the others would wait for a second attempt.
   const attempt = communicator.size === 1 ? retryOnce : <T>(pass: () => T): T => pass();
+  warnOfFreshNorms("evaluate(model, data)", model);
   await evaluating(model, async () => {
     for await (const batch of data) {
       signal?.throwIfAborted();
@@ -109,6 +111,7 @@ export interface PredictOptions {
 export async function predict(model: Module, x: Tensor, { batchSize = 256 }: PredictOptions = {}): Promise<Tensor> {
   checkCount("predict(model, x)", "batchSize", batchSize);
   checkTensor("predict(model, x)", x);
+  warnOfFreshNorms("predict(model, x)", model);
   await turnIfDue();
   return retryOnce(() => evaluating(model, () => scope(() => noGrad(() => outputOf(model, x, batchSize)))));
 }

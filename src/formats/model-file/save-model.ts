@@ -10,6 +10,7 @@ import { structuralParts } from "../../graph/structure.js";
 import { tracedParts } from "../../graph/trace.js";
 import type { NetworkOptions } from "../../networks/networks.js";
 import { type AnyModule, Module } from "../../nn/module.js";
+import { warnOfFreshNorms } from "../../nn/norms/fresh-norms.js";
 import { RunningNorm } from "../../nn/norms/running-norm.js";
 import { scope } from "../../scope.js";
 import { shown } from "../../shown.js";
@@ -138,6 +139,7 @@ export interface SaveModelOptions {
  * ```
  */
 export function saveModel(model: AnyModule, meta: ModelMeta = {}, options: SaveModelOptions = {}): Uint8Array {
+  warnOfFreshNorms("saveModel(model)", model);
   const modules = model.namedModules();
   const frozen = modules.filter(([, module]) => isFreezable(module) && module.frozen).map(([name]) => name);
   const skipped = modules.flatMap(([name, module]) =>

@@ -3,6 +3,7 @@ import type { Tensor } from "../../tensor.js";
 import { type AffineLayer, type AffineWeights, parameterLike } from "../affine-weights.js";
 import { type ChannelMap, type LayerTraits, same } from "../layer-traits.js";
 import { Norm } from "./norm.js";
+import type { RecentStatistics } from "./recent-statistics.js";
 import { type RunningNormState, RunningStatistics, type Statistics } from "./running-statistics.js";
 
 /** Options of norms that may keep running statistics. */
@@ -172,6 +173,11 @@ export abstract class RunningNorm extends Norm implements AffineLayer {
    */
   observe(observer: (moments: Tensor) => void): () => void {
     return this.#running.observe(observer);
+  }
+
+  /** @internal Hands each batch that moves the running statistics to others, too. */
+  followedBy(recent: RecentStatistics | null): void {
+    this.#running.recent = recent;
   }
 
   /** @internal */

@@ -5,6 +5,7 @@ import { shown } from "../../shown.js";
 import { empty, type Tensor, view } from "../../tensor.js";
 import { warn, warnOnce } from "../../warnings.js";
 import { readMoments, varianceError } from "./batch-moments.js";
+import type { RecentStatistics } from "./recent-statistics.js";
 import type { RunningNorm } from "./running-norm.js";
 
 /** Which statistics a layer normalises with. */
@@ -50,6 +51,8 @@ export class RunningStatistics {
   #frozen = false;
   #warnedEmpty = false;
   #observer: ((moments: Tensor) => void) | null = null;
+  /** Takes each batch, too. */
+  recent: RecentStatistics | null = null;
   readonly #layer: RunningNorm;
 
   constructor(
@@ -262,6 +265,7 @@ export class RunningStatistics {
     const running = [mean.block, variance.block, counters.block] as const;
     const warmsUp = this.#warmUp && !this.#isSettled;
     backend.updateRunning(channelMoments.block, numFeatures, ...running, momentum, unbiased, warmsUp);
+    this.recent?.take(channelMoments, unbiased);
     markChanged(this.tensors);
     if (channelMoments !== moments) channelMoments.dispose();
   }
