@@ -256,6 +256,7 @@ export type { CheckpointOptions } from "./train/checkpoints.js";
 export { type EvaluateOptions, type Evaluation, evaluate, type PredictOptions, predict } from "./train/evaluate.js";
 export { type EpochReport, type FitOptions, type FitResult, fit, type StepReport } from "./train/fit.js";
 export { clipGradNorm } from "./train/gradients.js";
+export type { NormLag } from "./train/lag.js";
 export { Optimizer, type OptimizerOptions, type StepOptions, type UpdateNumbers } from "./train/optimizer.js";
 export {
   constantLr,

@@ -302,8 +302,14 @@ export abstract class Module<Input extends unknown[] = [x: Tensor], Output = Ten
       t.backend.write(t.block, own);
       t.storage.version++;
     }
+    for (const [path, module] of this.namedModules()) {
+      module.stateLoaded((key) => Object.hasOwn(state, joinPath(path, key)));
+    }
     return { missing, unexpected };
   }
+
+  /** @internal Told, after values have been copied in, which of this module's own entries were among them. */
+  stateLoaded(_has: (key: string) => boolean): void {}
 
   /**
    * @internal Names that entries of this module itself have in files of other programs, such as PyTorch 2's of a parametrised weight, each
