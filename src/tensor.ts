@@ -361,7 +361,7 @@ export class Tensor {
    *
    * @example
    * ```ts
-   * String(tensor([[1, 2], [3, 4]])); // "Tensor(2×2)\n[[1, 2],\n [3, 4]]"
+   * String(tensor([1, 2])).split("\n"); // ["Tensor(2)", "[1, 2]"]
    * ```
    */
   toString(): string {

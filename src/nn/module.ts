@@ -352,7 +352,7 @@ export abstract class Module<Input extends unknown[] = [x: Tensor], Output = Ten
    * ```ts
    * const layer = new Linear(2, 2);
    * const stop = layer.onForward((module, input, output) => {
-   *   `${module}: ${input} -> ${output}`; // "Linear(2, 2): Tensor(1×2) -> Tensor(1×2)"
+   *   `${module}: ${input.shape} -> ${output.shape}`; // "Linear(2, 2): 1,2 -> 1,2"
    * });
    * layer.forward(tensor([[1, 2]]));
    * stop();

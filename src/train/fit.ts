@@ -1,3 +1,4 @@
+import { retryOnce } from "../collector.js";
 import { alone, type Communicator } from "../communicator.js";
 import { broadcastState, GradientExchange, muster, stopsOn } from "../distributed/ranks.js";
 import { ArgumentError } from "../errors.js";
@@ -94,8 +95,8 @@ export interface FitResult {
   /** Steps taken, those before the checkpoint too. */
   readonly steps: number;
   /**
-   * For each norm with running statistics, how far these lie from the statistics of the last batches, of which the last five weigh most; measured in
-   * the last epoch, before `recalibrate`. Empty where fewer than 10 batches were seen. A warning tells where it is above 0.12 σ and above what the noise
+   * For each norm with running statistics, how far these lie from the statistics of the last batches, of which the last five weigh most; measured
+   * before `recalibrate`. Empty where fewer than 10 batches were seen. A warning tells where it is above 0.12 σ and above what the noise
    * of small batches explains.
    */
   readonly lag: readonly NormLag[];
@@ -192,12 +193,11 @@ export async function fit<Target>(model: Module, data: Data<Target>, options: Fi
   const isTold = (): boolean => signal?.aborted === true;
   const exchange = communicator.size === 1 ? null : new GradientExchange(optimizer.parameters, communicator);
   const retry = new Retry(model, optimizer);
-  let meter: LagMeter | null = null;
+  const meter = await retryOnce(() => new LagMeter(model));
   let lag: NormLag[] = [];
   let batchSize = 1;
   try {
     for (let epoch = at.epoch; epoch < epochs; epoch++) {
-      if (epoch === epochs - 1) meter = new LagMeter(model);
       const started = performance.now() - at.seconds * 1000;
       const isResumed = epoch === resumed?.position.epoch;
       if (!isResumed) checkpoints?.mark(true);
@@ -254,9 +254,9 @@ export async function fit<Target>(model: Module, data: Data<Target>, options: Fi
       batchSize = samples / at.batch;
       at = startOf(epoch + 1, step);
     }
-    lag = (await meter?.read()) ?? [];
+    lag = await meter.read();
   } finally {
-    meter?.close();
+    meter.close();
   }
   if (reports.length > 0) {
     checkpoints?.mark(true);

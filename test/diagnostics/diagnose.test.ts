@@ -17,6 +17,7 @@ import {
   Module,
   memoryInUse,
   mse,
+  onWarning,
   ReLU,
   RmsNorm,
   recalibrate,
@@ -147,6 +148,7 @@ describeEachBackend("diagnose", () => {
     const fresh = await trained();
     norm(fresh, 1).resetRunningStats();
     expect(kinds(await diagnose(fresh, data))).toContain("neverUpdated 1");
+    onWarning(() => {});
     expect(kinds(await diagnose(await trained(0.999, false), data))).toContain("initialLeft 5");
     expect(kinds(await diagnose(await trained(0.999), data)).join()).not.toContain("initialLeft");
     const poisoned = await trained();

@@ -148,7 +148,7 @@ describeEachBackend("fit", () => {
       `[ArgumentError: fit(model, data, { schedule }): expected data with a length, from which a schedule knows how far training has come, got data without one. Give the iterable a length: the number of batches in an epoch.]`,
     );
     await expect(evaluate(model, [])).rejects.toThrowErrorMatchingInlineSnapshot(
-      `[Error: unexpected warning: evaluate(model, data): the running statistics of 1, BatchNorm(16) are the initial 0 and 1. Train the model, load its state, or call recalibrate(model, data).]`,
+      `[ArgumentError: evaluate(model, data): expected at least one sample, got none. Pass data that can be gone through again; a generator is spent after one pass.]`,
     );
     const five = arrayDataset({
       inputs: new Float32Array(16),

@@ -96,7 +96,7 @@ describe("saveModel and loadModel", () => {
       { evenkeel: JSON.stringify({ format: 1, architecture: { type: "Warp", arguments: [] } }) },
     );
     expect(() => loadModel(unknown)).toThrowErrorMatchingInlineSnapshot(
-      `[FormatError: loadModel(bytes): expected a layer of AvgPool2d, BatchNorm, BatchRenorm, Conv1d, Conv2d, ConvTranspose2d, Dropout, ELU, Embedding, FilterResponseNorm, Flatten, GELU, GLU, GlobalAvgPool2d, GroupNorm, HardSigmoid, HardSwish, HardTanh, Identity, InstanceNorm, LayerNorm, LeakyReLU, Linear, MaxPool2d, Mish, Pad, PixelShuffle, ReLU, ReLU6, Residual, RmsNorm, Sequential, SiLU, Sigmoid, Softmax, Softplus, SpectralNorm, Tanh, Upsample, WeightNorm, WeightStandardization, got "Warp". Load it with the version of Evenkeel that wrote it, or a newer one.]`,
+      `[FormatError: loadModel(bytes): expected a layer of AvgPool2d, BatchNorm, BatchRenorm, Conv1d, Conv2d, ConvTranspose2d, Dropout, ELU, Embedding, FilterResponseNorm, Flatten, GELU, GLU, GlobalAvgPool2d, GroupNorm, HardSigmoid, HardSwish, HardTanh, Identity, InstanceNorm, LayerNorm, LeakyReLU, Linear, MaxPool2d, Mish, PReLU, Pad, PixelShuffle, ReLU, ReLU6, Residual, RmsNorm, Sequential, SiLU, Sigmoid, Softmax, Softplus, SpectralNorm, Tanh, Upsample, WeightNorm, WeightStandardization, got "Warp". Load it with the version of Evenkeel that wrote it, or a newer one.]`,
     );
     expect(() => loadModel(writeSafetensors({}, { evenkeel: "{}" }))).toThrowErrorMatchingInlineSnapshot(
       `[FormatError: loadModel(bytes): expected format 1 in the metadata, got undefined. Load it with the version of Evenkeel that wrote it, or a newer one.]`,
