@@ -25,7 +25,7 @@ export interface RunningNormState {
   readonly skippedBatches: number;
   /** {@link RunningNorm.warmUp}; checkpoints of 0.1.0 lack it, and mean false. */
   readonly warmUp?: boolean;
-  /** Whether the warm-up is over: see {@link RunningStatistics.settle}. */
+  /** Whether the warm-up is over, since the statistics came from elsewhere than the batches counted. */
   readonly isSettled?: boolean;
   /** The count of batches, beyond 2²⁴ too. */
   readonly batches?: number;
