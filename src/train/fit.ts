@@ -96,7 +96,7 @@ export interface FitResult {
   readonly steps: number;
   /**
    * For each norm with running statistics, how far these lie from the statistics of the last batches, of which the last five weigh most; measured
-   * before `recalibrate`. Empty where fewer than 10 batches were seen. A warning tells where it is above 0.12 σ and above what the noise
+   * before `recalibrate`. Empty where fewer than 10 batches were seen. A warning tells where it is above 0.25 σ and above what the noise
    * of small batches explains.
    */
   readonly lag: readonly NormLag[];

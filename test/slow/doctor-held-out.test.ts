@@ -11,8 +11,13 @@ import {
   seed,
   type Tensor,
 } from "evenkeel";
-import { beforeAll, describe, expect, test } from "vitest";
+import { beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { type HeldOutNetwork, hasImages, heldOutNetworks, type Source, trained } from "../support/held-out-networks.js";
+
+// Networks that are to fall ill may well lag.
+beforeEach(() => {
+  onWarning(() => {});
+});
 
 /**
  * Of each network that is made ill. More of them make a better table: DOCTOR_SEEDS=5 and --reporter=verbose print that
