@@ -1,6 +1,6 @@
 import {
   Adam,
-  type BatchNorm,
+  BatchNorm,
   batches,
   cnn,
   type Dataset,
