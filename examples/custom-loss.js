@@ -33,6 +33,7 @@ await fit(model, batches(line, { batchSize: 50, shuffle: true }), {
   epochs: 60,
   optimizer: new Adam(model.parameters(), { lr: 0.01 }),
   loss: pseudoHuber,
+  recalibrate: 1000,
 });
 
 const [atZero, atHalf] = await (await predict(model, tensor([[0], [0.5]]))).data();

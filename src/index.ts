@@ -144,6 +144,8 @@ export {
   HardTanh,
   LeakyReLU,
   Mish,
+  PReLU,
+  type PReLUOptions,
   ReLU,
   ReLU6,
   Sigmoid,
@@ -219,6 +221,7 @@ export {
   hardTanh,
   leakyRelu,
   mish,
+  prelu,
   relu,
   relu6,
   sigmoid,
@@ -283,6 +286,7 @@ export type { CheckpointOptions } from "./train/checkpoints.js";
 export { type EvaluateOptions, type Evaluation, evaluate, type PredictOptions, predict } from "./train/evaluate.js";
 export { type EpochReport, type FitOptions, type FitResult, fit, type StepReport } from "./train/fit.js";
 export { clipGradNorm } from "./train/gradients.js";
+export type { NormLag } from "./train/lag.js";
 export { Optimizer, type OptimizerOptions, type StepOptions, type UpdateNumbers } from "./train/optimizer.js";
 export {
   constantLr,

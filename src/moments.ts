@@ -8,7 +8,6 @@ export interface Moments {
 /** The moments of two sets of values together (Chan, Golub & LeVeque 1983, equation 2.1). */
 export function mergeMoments(a: Moments, b: Moments): Moments {
   if (b.count === 0) return a;
-  if (a.count === 0) return b;
   const count = a.count + b.count;
   const delta = b.mean - a.mean;
   const m2 = a.m2 + b.m2 + delta * delta * ((a.count * b.count) / count);

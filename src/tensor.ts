@@ -3,7 +3,8 @@ import type { GraphNode } from "./autograd.js";
 import type { Backend } from "./backend/backend.js";
 import { backend as currentBackend } from "./backend/index.js";
 import { countLoose, leaveWeight, takeWeight, turnIfDue } from "./collector.js";
-import { ArgumentError, GraphError, ShapeError, TensorFreedError } from "./errors.js";
+import { ArgumentError, BackendError, GraphError, ShapeError, TensorFreedError } from "./errors.js";
+import { printValues } from "./print-tensor.js";
 import { disown, own, whenEscaping } from "./scope.js";
 import { formatShape, type Shape, sameShape, sizeOf } from "./shape.js";
 import { Storage } from "./storage.js";
@@ -125,7 +126,7 @@ export class Tensor {
   set requiresGrad(value: boolean) {
     if (this.#hold.node !== null) {
       throw new GraphError({
-        where: `${this}.requiresGrad`,
+        where: `${this.title}.requiresGrad`,
         expected: "a leaf",
         received: `the output of ${this.#origin}`,
         cure: "Call detach() first.",
@@ -168,7 +169,7 @@ export class Tensor {
   }
 
   #gradientFrom(given: Tensor): Tensor {
-    const where = `${this}.grad`;
+    const where = `${this.title}.grad`;
     checkTensor(where, given);
     commonBackend(where, this, given);
     if (sameShape(given.shape, this.shape)) return given.alias().persist();
@@ -203,7 +204,7 @@ export class Tensor {
     const { storage } = this.#hold;
     if (storage !== null) return storage;
     throw new TensorFreedError({
-      where: `${this}, made by ${this.#origin}`,
+      where: `${this.title}, made by ${this.#origin}`,
       expected: "a tensor in use",
       received: "one whose memory has been freed",
       cure: "Return it from its scope(), pass it to keep(), or use it before dispose().",
@@ -248,7 +249,7 @@ export class Tensor {
   item(): number {
     if (this.size === 1) return this.dataSync()[0];
     throw new ShapeError({
-      where: `${this}.item()`,
+      where: `${this.title}.item()`,
       expected: "one value",
       received: String(this.size),
       cure: "Reduce it first, or read data().",
@@ -281,7 +282,7 @@ export class Tensor {
       options.onGradient?.(this);
     } else {
       throw new GraphError({
-        where: `${this}.backward()`,
+        where: `${this.title}.backward()`,
         expected: "a tensor computed from one with requiresGrad",
         received: "one that needs no gradient",
         cure: "Create a parameter with { requiresGrad: true }, and compute outside of noGrad().",
@@ -301,7 +302,7 @@ export class Tensor {
           : given.length === this.size;
     if (!fits) {
       throw new ShapeError({
-        where: `${this}.backward(cotangent)`,
+        where: `${this.title}.backward(cotangent)`,
         expected: `a cotangent of shape ${formatShape(this.shape)}`,
         received,
         cure: "Pass one of that shape, or reduce to one value with sum() or mean() first.",
@@ -349,11 +350,40 @@ export class Tensor {
     this.dispose();
   }
 
-  /** Its shape, e.g. `Tensor(2×3)`: how messages name it. */
-  toString(): string {
+  /** @internal Its shape, `Tensor(2×3)`: how messages name it. */
+  get title(): string {
     return `Tensor(${formatShape(this.shape)})`;
   }
+
+  /**
+   * Its shape and its values, which are read from its backend: a line for each row, and only the ends of long axes where there are more
+   * than 1,000 values. On a backend that does not answer at once, and of a freed tensor, the shape alone.
+   *
+   * @example
+   * ```ts
+   * String(tensor([1, 2])).split("\n"); // ["Tensor(2)", "[1, 2]"]
+   * ```
+   */
+  toString(): string {
+    const { storage } = this.#hold;
+    if (storage === null) return `${this.title}, freed`;
+    try {
+      // Not through dataSync(): what is printed while a network is traced does not become part of it.
+      const values = new Float32Array(storage.backend.readSync(storage.block, this.size * 4));
+      return `${this.title}\n${printValues(values, this.shape)}`;
+    } catch (error) {
+      if (error instanceof BackendError) return this.title;
+      throw error;
+    }
+  }
 }
+
+// What `console.log` shows in Node.
+Object.defineProperty(Tensor.prototype, Symbol.for("nodejs.util.inspect.custom"), {
+  value(this: Tensor) {
+    return this.toString();
+  },
+});
 
 /** The same values without the graph: gradients stop here. Shares the memory. */
 export const detach = defineOp("detach", (t: Tensor) => view("detach", t, t.shape));

@@ -130,7 +130,7 @@ describeEachBackend("scope", () => {
         b.backward();
       }),
     ).toThrowErrorMatchingInlineSnapshot(
-      `[GraphError: backward() of mul: expected a graph that no backward() has released, got one released at exp. Compute forward again, add the losses before one backward(), or pass { retainGraph: true } to the earlier call.]`,
+      `[GraphError: backward() of div: expected a graph that no backward() has released, got one released at exp. Compute forward again, add the losses before one backward(), or pass { retainGraph: true } to the earlier call.]`,
     );
   });
 

@@ -4,69 +4,213 @@ import { exp, log1p, sigmoid } from "../math/functions";
 import { log64, power } from "../math/functions64";
 import { storeLanes } from "../math/lanes";
 
-// The numbers of the ops, and what a value takes one thread, in ns; a power more or less, by its exponent.
+// A function of two values is a block: its number, the ns that a value takes one thread, and its formula; `row` calls it
+// by its number.
+
 export const addOp: i32 = 0;
 export const addNs: f64 = 0.15;
+
+/** a + b */
+class Add {
+  // @inline
+  of(a: v128, b: v128): v128 {
+    return f32x4.add(a, b);
+  }
+}
+
 export const subOp: i32 = 1;
 export const subNs: f64 = 0.15;
+
+/** a − b */
+class Sub {
+  // @inline
+  of(a: v128, b: v128): v128 {
+    return f32x4.sub(a, b);
+  }
+}
+
 export const mulOp: i32 = 2;
 export const mulNs: f64 = 0.15;
+
+/** a·b */
+class Mul {
+  // @inline
+  of(a: v128, b: v128): v128 {
+    return f32x4.mul(a, b);
+  }
+}
+
 export const divOp: i32 = 3;
 export const divNs: f64 = 0.15;
-export const powOp: i32 = 4;
-export const powNs: f64 = 3;
-export const powBaseOp: i32 = 5;
-export const powBaseNs: f64 = 3;
-export const powExponentOp: i32 = 6;
-export const powExponentNs: f64 = 30;
-export const logisticLossOp: i32 = 7;
-export const logisticLossNs: f64 = 2.5;
-export const logisticSlopeOp: i32 = 8;
-export const logisticSlopeNs: f64 = 1.7;
-export const copyOp: i32 = 9;
-export const copyNs: f64 = 0.09;
-export const passOp: i32 = 10;
+
+/** a / b */
+class Div {
+  // @inline
+  of(a: v128, b: v128): v128 {
+    return f32x4.div(a, b);
+  }
+}
+
+export const passOp: i32 = 4;
 export const passNs: f64 = 0.15;
-export const minimumOp: i32 = 11;
+
+/** a where b is not 0, else 0 */
+class Pass {
+  // @inline
+  of(a: v128, b: v128): v128 {
+    return v128.and(a, f32x4.ne(b, f32x4.splat(0)));
+  }
+}
+
+export const preluOp: i32 = 5;
+export const preluNs: f64 = 0.15;
+
+/** a where it is above 0, else b·a */
+class Prelu {
+  // @inline
+  of(a: v128, b: v128): v128 {
+    return v128.bitselect(a, f32x4.mul(a, b), f32x4.gt(a, f32x4.splat(0)));
+  }
+}
+
+export const preluSlopeOp: i32 = 6;
+export const preluSlopeNs: f64 = 0.15;
+
+/** 1 where a is above 0, else b */
+class PreluSlope {
+  // @inline
+  of(a: v128, b: v128): v128 {
+    return v128.bitselect(f32x4.splat(1), b, f32x4.gt(a, f32x4.splat(0)));
+  }
+}
+
+export const timesNegativeOp: i32 = 7;
+export const timesNegativeNs: f64 = 0.15;
+
+/** a·min(b, 0) */
+class TimesNegative {
+  // @inline
+  of(a: v128, b: v128): v128 {
+    return v128.andnot(f32x4.mul(a, b), f32x4.gt(b, f32x4.splat(0)));
+  }
+}
+
+export const minimumOp: i32 = 14;
 export const minimumNs: f64 = 0.2;
-export const maximumOp: i32 = 12;
+
+/** the smaller; NaN if either is, and −0 lies below 0 */
+class Minimum {
+  // @inline
+  of(a: v128, b: v128): v128 {
+    return f32x4.min(a, b);
+  }
+}
+
+export const maximumOp: i32 = 15;
 export const maximumNs: f64 = 0.2;
-export const equalOp: i32 = 13;
+
+/** the larger; NaN if either is, and −0 lies below 0 */
+class Maximum {
+  // @inline
+  of(a: v128, b: v128): v128 {
+    return f32x4.max(a, b);
+  }
+}
+
+export const equalOp: i32 = 16;
 export const equalNs: f64 = 0.15;
-export const notEqualOp: i32 = 14;
+
+/** 1 where a = b, else 0 */
+class Equal {
+  // @inline
+  of(a: v128, b: v128): v128 {
+    return v128.and(f32x4.eq(a, b), f32x4.splat(1));
+  }
+}
+
+export const notEqualOp: i32 = 17;
 export const notEqualNs: f64 = 0.15;
-export const lessOp: i32 = 15;
+
+/** 1 where a ≠ b, else 0 */
+class NotEqual {
+  // @inline
+  of(a: v128, b: v128): v128 {
+    return v128.and(f32x4.ne(a, b), f32x4.splat(1));
+  }
+}
+
+export const lessOp: i32 = 18;
 export const lessNs: f64 = 0.15;
-export const lessEqualOp: i32 = 16;
+
+/** 1 where a < b, else 0 */
+class Less {
+  // @inline
+  of(a: v128, b: v128): v128 {
+    return v128.and(f32x4.lt(a, b), f32x4.splat(1));
+  }
+}
+
+export const lessEqualOp: i32 = 19;
 export const lessEqualNs: f64 = 0.15;
-export const eitherOp: i32 = 17;
+
+/** 1 where a ≤ b, else 0 */
+class LessEqual {
+  // @inline
+  of(a: v128, b: v128): v128 {
+    return v128.and(f32x4.le(a, b), f32x4.splat(1));
+  }
+}
+
+export const eitherOp: i32 = 20;
 export const eitherNs: f64 = 0.15;
+
+/** a, or b where a is 0; one of them is 0 */
+class Either {
+  // @inline
+  of(a: v128, b: v128): v128 {
+    return v128.or(a, b);
+  }
+}
+
+export const logisticLossOp: i32 = 8;
+export const logisticLossNs: f64 = 2.5;
+
+/** max(a, 0) − a·b = |a|·(a ≥ 0 ? 1 − b : b), which does not cancel; and ln(1 + e^−|a|) */
+class LogisticLoss {
+  // @inline
+  of(a: v128, b: v128): v128 {
+    const size = f32x4.abs(a);
+    const wrong = v128.bitselect(f32x4.sub(f32x4.splat(1), b), b, f32x4.ge(a, f32x4.splat(0)));
+    // No share of an infinite logit is 0, not NaN.
+    const linear = v128.and(f32x4.mul(size, wrong), f32x4.ne(wrong, f32x4.splat(0)));
+    return f32x4.add(linear, log1p(exp(f32x4.neg(size))));
+  }
+}
+
+export const logisticSlopeOp: i32 = 9;
+export const logisticSlopeNs: f64 = 1.7;
+
+/** sigmoid(a) − b */
+class LogisticSlope {
+  // @inline
+  of(a: v128, b: v128): v128 {
+    return f32x4.sub(sigmoid(a), b);
+  }
+}
+
+// A power takes more or less, by its exponent.
+export const powOp: i32 = 10;
+export const powNs: f64 = 3;
+export const powBaseOp: i32 = 11;
+export const powBaseNs: f64 = 3;
+export const powExponentOp: i32 = 12;
+export const powExponentNs: f64 = 30;
+
+export const copyOp: i32 = 13;
+export const copyNs: f64 = 0.09;
 
 /** A unit of a walk is at most this many values of one innermost loop. */
 export const walkSegment: i32 = 4096;
-
-// @inline
-function apply(op: i32, a: v128, b: v128): v128 {
-  if (op == addOp) return f32x4.add(a, b);
-  if (op == subOp) return f32x4.sub(a, b);
-  if (op == mulOp) return f32x4.mul(a, b);
-  if (op == divOp) return f32x4.div(a, b);
-  if (op == passOp) return v128.and(a, f32x4.ne(b, f32x4.splat(0)));
-  if (op == minimumOp) return f32x4.min(a, b);
-  if (op == maximumOp) return f32x4.max(a, b);
-  if (op == equalOp) return v128.and(f32x4.eq(a, b), f32x4.splat(1));
-  if (op == notEqualOp) return v128.and(f32x4.ne(a, b), f32x4.splat(1));
-  if (op == lessOp) return v128.and(f32x4.lt(a, b), f32x4.splat(1));
-  if (op == lessEqualOp) return v128.and(f32x4.le(a, b), f32x4.splat(1));
-  if (op == eitherOp) return v128.or(a, b);
-  if (op == logisticSlopeOp) return f32x4.sub(sigmoid(a), b);
-  // max(a, 0) − a·b = |a|·(a ≥ 0 ? 1 − b : b), which does not cancel.
-  const size = f32x4.abs(a);
-  const wrong = v128.bitselect(f32x4.sub(f32x4.splat(1), b), b, f32x4.ge(a, f32x4.splat(0)));
-  // No share of an infinite logit is 0, not NaN.
-  const linear = v128.and(f32x4.mul(size, wrong), f32x4.ne(wrong, f32x4.splat(0)));
-  return f32x4.add(linear, log1p(exp(f32x4.neg(size))));
-}
 
 /** n (1 to 4) values, `stride` bytes apart. */
 // @inline
@@ -80,7 +224,7 @@ function gather(at: usize, stride: usize, n: i32): v128 {
 
 /** y = f(a, b) from value i on, any strides (in bytes). */
 // @inline
-function anyRow(op: i32, a: usize, aStride: usize, b: usize, bStride: usize, y: usize, i: i32, n: i32): void {
+function anyRow<F>(a: usize, aStride: usize, b: usize, bStride: usize, y: usize, i: i32, n: i32): void {
   a += <usize>i * aStride;
   b += <usize>i * bStride;
   y += (<usize>i) << 2;
@@ -88,7 +232,7 @@ function anyRow(op: i32, a: usize, aStride: usize, b: usize, bStride: usize, y: 
     const lanes = min(n - i, 4);
     const left = aStride == 4 && lanes == 4 ? v128.load(a) : gather(a, aStride, lanes);
     const right = bStride == 4 && lanes == 4 ? v128.load(b) : gather(b, bStride, lanes);
-    storeLanes(y, lanes, apply(op, left, right));
+    storeLanes(y, lanes, changetype<F>(0).of(left, right));
     a += aStride << 2;
     b += bStride << 2;
     y += 16;
@@ -97,28 +241,28 @@ function anyRow(op: i32, a: usize, aStride: usize, b: usize, bStride: usize, y: 
 
 /** As {@link anyRow} from 0 on, with loops of their own for strides of one and none. */
 // @inline
-function quickRow(op: i32, a: usize, aStride: usize, b: usize, bStride: usize, y: usize, n: i32): void {
+function quickRow<F>(a: usize, aStride: usize, b: usize, bStride: usize, y: usize, n: i32): void {
   const whole = n & ~3;
   let i: i32 = 0;
   if (aStride == 4 && bStride == 4) {
     for (; i < whole; i += 4) {
       const at = (<usize>i) << 2;
-      v128.store(y + at, apply(op, v128.load(a + at), v128.load(b + at)));
+      v128.store(y + at, changetype<F>(0).of(v128.load(a + at), v128.load(b + at)));
     }
   } else if (aStride == 4 && bStride == 0) {
     const right = v128.load32_splat(b);
     for (; i < whole; i += 4) {
       const at = (<usize>i) << 2;
-      v128.store(y + at, apply(op, v128.load(a + at), right));
+      v128.store(y + at, changetype<F>(0).of(v128.load(a + at), right));
     }
   } else if (aStride == 0 && bStride == 4) {
     const left = v128.load32_splat(a);
     for (; i < whole; i += 4) {
       const at = (<usize>i) << 2;
-      v128.store(y + at, apply(op, left, v128.load(b + at)));
+      v128.store(y + at, changetype<F>(0).of(left, v128.load(b + at)));
     }
   }
-  anyRow(op, a, aStride, b, bStride, y, i, n);
+  anyRow<F>(a, aStride, b, bStride, y, i, n);
 }
 
 /** √a with the cases of a^½: ∞ at −∞, 0 at −0. */
@@ -205,21 +349,24 @@ function copyRow(x: usize, xStride: usize, y: usize, yStride: usize, n: i32): vo
 }
 
 function row(op: i32, a: usize, aStride: usize, b: usize, bStride: usize, y: usize, n: i32): void {
-  if (op == addOp) quickRow(addOp, a, aStride, b, bStride, y, n);
-  else if (op == subOp) quickRow(subOp, a, aStride, b, bStride, y, n);
-  else if (op == mulOp) quickRow(mulOp, a, aStride, b, bStride, y, n);
-  else if (op == divOp) quickRow(divOp, a, aStride, b, bStride, y, n);
-  else if (op == passOp) quickRow(passOp, a, aStride, b, bStride, y, n);
-  else if (op == minimumOp) quickRow(minimumOp, a, aStride, b, bStride, y, n);
-  else if (op == maximumOp) quickRow(maximumOp, a, aStride, b, bStride, y, n);
-  else if (op == equalOp) quickRow(equalOp, a, aStride, b, bStride, y, n);
-  else if (op == notEqualOp) quickRow(notEqualOp, a, aStride, b, bStride, y, n);
-  else if (op == lessOp) quickRow(lessOp, a, aStride, b, bStride, y, n);
-  else if (op == lessEqualOp) quickRow(lessEqualOp, a, aStride, b, bStride, y, n);
-  else if (op == eitherOp) quickRow(eitherOp, a, aStride, b, bStride, y, n);
+  if (op == addOp) quickRow<Add>(a, aStride, b, bStride, y, n);
+  else if (op == subOp) quickRow<Sub>(a, aStride, b, bStride, y, n);
+  else if (op == mulOp) quickRow<Mul>(a, aStride, b, bStride, y, n);
+  else if (op == divOp) quickRow<Div>(a, aStride, b, bStride, y, n);
+  else if (op == passOp) quickRow<Pass>(a, aStride, b, bStride, y, n);
+  else if (op == preluOp) quickRow<Prelu>(a, aStride, b, bStride, y, n);
+  else if (op == preluSlopeOp) quickRow<PreluSlope>(a, aStride, b, bStride, y, n);
+  else if (op == timesNegativeOp) quickRow<TimesNegative>(a, aStride, b, bStride, y, n);
+  else if (op == minimumOp) quickRow<Minimum>(a, aStride, b, bStride, y, n);
+  else if (op == maximumOp) quickRow<Maximum>(a, aStride, b, bStride, y, n);
+  else if (op == equalOp) quickRow<Equal>(a, aStride, b, bStride, y, n);
+  else if (op == notEqualOp) quickRow<NotEqual>(a, aStride, b, bStride, y, n);
+  else if (op == lessOp) quickRow<Less>(a, aStride, b, bStride, y, n);
+  else if (op == lessEqualOp) quickRow<LessEqual>(a, aStride, b, bStride, y, n);
+  else if (op == eitherOp) quickRow<Either>(a, aStride, b, bStride, y, n);
+  else if (op == logisticLossOp) anyRow<LogisticLoss>(a, aStride, b, bStride, y, 0, n);
+  else if (op == logisticSlopeOp) anyRow<LogisticSlope>(a, aStride, b, bStride, y, 0, n);
   else if (op == copyOp) copyRow(a, aStride, b, bStride, n);
-  else if (op == logisticLossOp) anyRow(logisticLossOp, a, aStride, b, bStride, y, 0, n);
-  else if (op == logisticSlopeOp) anyRow(logisticSlopeOp, a, aStride, b, bStride, y, 0, n);
   else powerRow(op, a, aStride, b, bStride, y, n);
 }
 

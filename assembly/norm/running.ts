@@ -48,9 +48,10 @@ function varianceOf(moments: usize, unbiased: bool): f64 {
 }
 
 /**
- * r ← momentum·r + (1 − momentum)·batch for the f32 mean and variance of each kept index that has values; momentum < 0
- * stands for n/(n + 1). counters = f32 (n, skipped). If any batch value is not finite as f32, only `skipped` grows;
- * else only n, if any r moved. One unit: the guard is for all or none.
+ * r ← old·r + (1 − old)·batch for the f32 mean and variance of each kept index that has values. old = momentum, at most
+ * n/(n + 10) after n batches if `warmsUp`; momentum < 0 stands for n/(n + 1). counters = f32 (n, skipped, what n lacks
+ * as an f32). If any batch value is not finite as f32, only `skipped` grows; else only n, if any r moved. One unit: the
+ * guard is for all or none.
  */
 export function updateRunning(
   moments: usize,
@@ -60,6 +61,7 @@ export function updateRunning(
   counters: usize,
   momentum: f64,
   unbiased: bool,
+  warmsUp: bool,
   begin: i32,
   end: i32,
 ): void {
@@ -71,18 +73,26 @@ export function updateRunning(
     store<f32>(counters, load<f32>(counters, 4) + 1, 4);
     return;
   }
-  const updates = <f64>load<f32>(counters);
-  const old = momentum < 0 ? updates / (updates + 1) : momentum;
+  const seen = <f64>load<f32>(counters) + <f64>load<f32>(counters, 8);
+  const old = momentum < 0 ? seen / (seen + 1) : warmsUp ? min(momentum, seen / (seen + 10)) : momentum;
   let moved: f32 = 0;
   for (let k = 0; k < kept; k++) {
     const from = moments + <usize>k * 24;
     if (load<f64>(from) == 0) continue;
     moved = 1;
     const at = (<usize>k) << 2;
-    store<f32>(mean + at, <f32>(old * <f64>load<f32>(mean + at) + (1 - old) * load<f64>(from, 8)));
-    store<f32>(variance + at, <f32>(old * <f64>load<f32>(variance + at) + (1 - old) * varianceOf(from, unbiased)));
+    move(mean + at, load<f64>(from, 8), old);
+    move(variance + at, varianceOf(from, unbiased), old);
   }
-  store<f32>(counters, <f32>updates + moved);
+  const counted = seen + <f64>moved;
+  store<f32>(counters, <f32>counted);
+  store<f32>(counters, <f32>(counted - <f64>(<f32>counted)), 8);
+}
+
+/** r ← old·r + (1 − old)·batch; what is not finite is forgotten at once where `old` is 0. */
+// @inline
+function move(r: usize, batch: f64, old: f64): void {
+  store<f32>(r, <f32>(old == 0 ? batch : old * <f64>load<f32>(r) + (1 - old) * batch));
 }
 
 /** How much of a limit is in force after `seen` batches: 0 up to `start`, 1 from `end` on, a line between. */

@@ -124,11 +124,12 @@ export interface Normalization<Block> {
    */
   averageMoments(moments: Block, samples: number, kept: number, averaged: Block): void;
   /**
-   * Moves running statistics (f32, kept values each) towards the batch: r ← momentum·r + (1 − momentum)·batch, with
-   * M2/(count − 1) as the batch's variance if `unbiased` (M2/count if not, or if count is 1). Where count is 0, r
-   * stays. `momentum` < 0 asks for the cumulative average: momentum = n/(n + 1) at n earlier updates. `counters` is two
-   * f32 of which the first (n, num_batches_tracked) grows by one if any r moves. If any mean or variance is not finite
-   * as f32, nothing moves but the second counter (skipped batches), which grows by one.
+   * Moves running statistics (f32, kept values each) towards the batch: r ← old·r + (1 − old)·batch, with M2/(count −
+   * 1) as the batch's variance if `unbiased` (M2/count if not, or if count is 1). Where count is 0, r stays. `old` is
+   * `momentum`, but after n earlier batches at most n/(n + 10) if `warmsUp`; `momentum` < 0 asks for the cumulative
+   * average, n/(n + 1). Where `old` is 0, r is the batch's even if it was not finite. `counters` is three f32: n
+   * (num_batches_tracked), the skipped batches, and what n lacks as an f32 beyond 2²⁴. n grows by one if any r moves. If
+   * any mean or variance is not finite as f32, nothing moves but the skipped batches, which grow by one.
    */
   updateRunning(
     moments: Block,
@@ -138,6 +139,7 @@ export interface Normalization<Block> {
     counters: Block,
     momentum: number,
     unbiased: boolean,
+    warmsUp: boolean,
   ): void;
   /**
    * What takes x̂ of a batch to that of the running statistics, within limits, for each kept index: with σ = √(variance

@@ -8,11 +8,13 @@ const usualChannels: readonly unknown[] = [1, 3, 4];
 
 /**
  * How the sizes of one sample look: with the channels last where the last of three axes is 1, 3 or 4 and the first is
- * not, or, null, as if they might be (a square of other channels).
+ * not, or both first are larger and equal; or, null, as if they might be (a square of other channels).
  */
 export function layoutOf(sample: readonly (number | string)[]): ImageLayout | null {
   const [first, second, last] = sample;
-  if (sample.length !== 3 || usualChannels.includes(first)) return "nchw";
+  // Square planes of few channels rather than as many oblong ones.
+  const isSquare = first === second && typeof first === "number" && typeof last === "number" && first > last;
+  if (sample.length !== 3 || (usualChannels.includes(first) && !isSquare)) return "nchw";
   if (usualChannels.includes(last)) return "nhwc";
   return typeof first === "number" && first === second && typeof last === "number" && last > 0 && last < first
     ? null

@@ -8,6 +8,7 @@ import { Embedding } from "../nn/embedding.js";
 import { Linear } from "../nn/linear.js";
 import type { AnyModule, StateDictDifference } from "../nn/module.js";
 import { Norm } from "../nn/norms/norm.js";
+import { joinPath } from "../nn/paths.js";
 import { formatShape, type Shape, sameShape, sizeOf } from "../shape.js";
 import { shown } from "../shown.js";
 import { Tensor } from "../tensor.js";
@@ -71,7 +72,7 @@ export function loadForeignState(
   try {
     for (const { path, module, layer } of pairs) {
       for (const [role, { entry, t }] of foreign.get(layer) ?? []) {
-        const name = path === "" ? role : `${path}.${role}`;
+        const name = joinPath(path, role);
         if (!Object.hasOwn(own, name)) continue;
         unexpected.delete(entry);
         const given = { values: t.dataSync(), shape: t.shape };
@@ -133,7 +134,7 @@ function checkGiven(
 function plainEntries(path: string, own: Readonly<Record<string, Tensor>>, layer: ForeignLayer | undefined): string[] {
   return ["weight", "bias"]
     .filter((role) => layer?.has(role) === false)
-    .map((role) => (path === "" ? role : `${path}.${role}`))
+    .map((role) => joinPath(path, role))
     .filter((name) => Object.hasOwn(own, name));
 }
 

@@ -1,4 +1,5 @@
 import type { AnyModule } from "../nn/module.js";
+import { joinPath } from "../nn/paths.js";
 import { Residual } from "../nn/residual.js";
 import { Sequential } from "../nn/sequential.js";
 
@@ -34,7 +35,7 @@ export function findChains(model: AnyModule, isClosed: (module: AnyModule) => bo
   const seen = new Set<AnyModule>();
   const isOpen = (module: AnyModule): boolean => module.is(Sequential) && !isClosed(module);
   const stepsOf = (name: string, parent: AnyModule): Step[] =>
-    parent.children().map(([key, module]) => ({ name: name === "" ? key : `${name}.${key}`, module, parent }));
+    parent.children().map(([key, module]) => ({ name: joinPath(name, key), module, parent }));
   const joined = (step: Step): Step[] =>
     isOpen(step.module) && places.get(step.module) === 1 && !step.module.hooked
       ? stepsOf(step.name, step.module).flatMap(joined)

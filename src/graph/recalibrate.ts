@@ -145,6 +145,7 @@ export async function recalibrate<M extends AnyModule, B = Batch<unknown> | Tens
   } finally {
     for (const undo of restore) undo();
   }
+  for (const norm of done.keys()) norm.settle();
   for (const [norm, { name }] of norms) {
     if (!done.has(norm) && !left.some((one) => one.norm === name))
       left.push({ norm: name, reason: "the model does not apply it" });

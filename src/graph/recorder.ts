@@ -1,6 +1,7 @@
 import { noGrad } from "../autograd.js";
 import { TraceError } from "../errors.js";
 import type { AnyModule } from "../nn/module.js";
+import { joinPath } from "../nn/paths.js";
 import { formatShape, type Shape } from "../shape.js";
 import { Tensor, view } from "../tensor.js";
 import { type OpFunction, type Tracer, withTracer } from "../tracing.js";
@@ -220,8 +221,4 @@ export class Recorder implements Tracer {
       return own;
     });
   }
-}
-
-function joinPath(path: string, key: string): string {
-  return path === "" || key === "" ? path + key : `${path}.${key}`;
 }

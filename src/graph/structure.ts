@@ -1,4 +1,5 @@
 import type { AnyModule } from "../nn/module.js";
+import { joinPath } from "../nn/paths.js";
 import { Residual } from "../nn/residual.js";
 import { Sequential } from "../nn/sequential.js";
 import { add } from "../ops/binary.js";
@@ -33,7 +34,7 @@ export function structuralParts(
   };
   /** Adds what a module does to a value; returns what it gives, or null. */
   const apply = (path: string, module: AnyModule, x: number): number | null => {
-    const inside = (key: string): string => (path === "" ? key : `${path}.${key}`);
+    const inside = (key: string): string => joinPath(path, key);
     if (isNode(module)) {
       const first = paths.get(module) ?? path;
       paths.set(module, first);

@@ -3,6 +3,7 @@ import { tensor } from "../create.js";
 import { ArgumentError, EvenkeelError, ShapeError, TraceError } from "../errors.js";
 import { type AnyModule, Module, wrapOwnForward } from "../nn/module.js";
 import { isSynchronized } from "../nn/norms/sync-batch-norm.js";
+import { joinPath } from "../nn/paths.js";
 import { concat } from "../ops/concat.js";
 import { slice } from "../ops/slice.js";
 import { generator } from "../random.js";
@@ -236,7 +237,7 @@ function checkLeftovers(model: AnyModule, recorder: Recorder, isNode: (module: A
     for (const [key, value] of Object.entries(module)) {
       if (!leavesOf(value).some((leaf) => recorder.made(leaf))) continue;
       throw new TraceError({
-        where: `trace(${model.constructor.name}), ${path === "" ? key : `${path}.${key}`}`,
+        where: `trace(${model.constructor.name}), ${joinPath(path, key)}`,
         expected: "a forward that keeps no computed tensor",
         received: "one left on this property",
         cure: "Return it, or pass it on as an argument.",

@@ -1,3 +1,4 @@
+import { tensor } from "../create.js";
 import {
   elu,
   gelu,
@@ -7,6 +8,7 @@ import {
   hardTanh,
   leakyRelu,
   mish,
+  prelu,
   relu,
   relu6,
   sigmoid,
@@ -15,9 +17,10 @@ import {
   tanh,
 } from "../ops/activations.js";
 import { softmax } from "../ops/softmax.js";
+import { checkCount } from "../shape.js";
 import type { Tensor } from "../tensor.js";
 import { elementwise, type LayerTraits, same } from "./layer-traits.js";
-import { Module } from "./module.js";
+import { checkFeatures, Module } from "./module.js";
 
 /** max(x, 0) as a layer; see {@link relu}. */
 export class ReLU extends Module {
@@ -61,6 +64,54 @@ export class LeakyReLU extends Module {
 
   protected override traits(): LayerTraits {
     return elementwise("leakyRelu", this.negativeSlope);
+  }
+}
+
+/** Options of {@link PReLU}. */
+export interface PReLUOptions {
+  /** What the slopes are at first. @defaultValue 0.25 */
+  readonly init?: number;
+}
+
+/**
+ * x for x > 0, else weight·x, with slopes that are learned; see {@link prelu}. Weight decay pulls them towards 0, a ReLU.
+ *
+ * @example
+ * ```ts
+ * new PReLU().forward(tensor([-2, 4])).dataSync(); // Float32Array [-0.5, 4]
+ * ```
+ */
+export class PReLU extends Module {
+  /** The slopes below 0, (numParameters). */
+  weight: Tensor;
+
+  /**
+   * @param numParameters - 1 by default, one slope for all; or as many as x has channels in axis 1
+   * @throws ArgumentError if it is not a whole number ≥ 1
+   */
+  constructor(numParameters = 1, { init = 0.25 }: PReLUOptions = {}) {
+    super();
+    checkCount("new PReLU(numParameters)", "numParameters", numParameters);
+    this.weight = tensor(new Float32Array(numParameters).fill(init), [numParameters], { requiresGrad: true });
+  }
+
+  /** Applies the layer. @param x - any shape; (N, numParameters, …) where there are several @throws ShapeError if channels do not fit */
+  override forward(x: Tensor): Tensor {
+    if (this.weight.size > 1) checkFeatures(this, x, 1, this.weight.size, "channels");
+    return prelu(x, this.weight);
+  }
+
+  protected override traits(): LayerTraits {
+    const { weight } = this;
+    return {
+      ...elementwise("prelu", weight),
+      constructorArguments: [weight.size],
+      ...(weight.size > 1 ? { channels: () => weight.size, channelAxis: "second" } : {}),
+    };
+  }
+
+  override toString(): string {
+    return `PReLU(${this.weight.size})`;
   }
 }
 

@@ -80,11 +80,12 @@ export class ConvTranspose1d extends Weighted {
 
   protected override traits(): LayerTraits {
     const [inChannels, groupChannels, kernelSize] = this.weight.shape;
-    const { stride, padding, outputPadding, dilation, groups, bias } = this;
-    const options = { stride, padding, outputPadding, dilation, groups, bias: bias !== null };
+    const { weight, bias, stride, padding, outputPadding, dilation, groups } = this;
+    const windows = { stride, padding, outputPadding, dilation, groups };
     return {
-      constructorArguments: [inChannels, groupChannels * groups, kernelSize, options],
+      constructorArguments: [inChannels, groupChannels * groups, kernelSize, { ...windows, bias: bias !== null }],
       keepsNothing: true,
+      op: ["convTranspose1d", weight, bias, windows],
       channels: () => groupChannels * groups,
       rank: () => 3,
       channelAxis: "second",

@@ -79,11 +79,12 @@ export class ConvTranspose2d extends Weighted {
 
   protected override traits(): LayerTraits {
     const [inChannels, groupChannels, height, width] = this.weight.shape;
-    const { stride, padding, outputPadding, dilation, groups, bias } = this;
-    const options = { stride, padding, outputPadding, dilation, groups, bias: bias !== null };
+    const { weight, bias, stride, padding, outputPadding, dilation, groups } = this;
+    const windows = { stride, padding, outputPadding, dilation, groups };
     return {
-      constructorArguments: [inChannels, groupChannels * groups, [height, width], options],
+      constructorArguments: [inChannels, groupChannels * groups, [height, width], { ...windows, bias: bias !== null }],
       keepsNothing: true,
+      op: ["convTranspose2d", weight, bias, windows],
       channels: () => groupChannels * groups,
       rank: () => 4,
       channelAxis: "second",

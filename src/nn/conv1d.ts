@@ -73,11 +73,12 @@ export class Conv1d extends Weighted {
 
   protected override traits(): LayerTraits {
     const [outChannels, groupChannels, kernelSize] = this.weight.shape;
-    const { stride, padding, dilation, groups, bias } = this;
-    const options = { stride, padding, dilation, groups, bias: bias !== null };
+    const { weight, bias, stride, padding, dilation, groups } = this;
+    const windows = { stride, padding, dilation, groups };
     return {
-      constructorArguments: [groupChannels * groups, outChannels, kernelSize, options],
+      constructorArguments: [groupChannels * groups, outChannels, kernelSize, { ...windows, bias: bias !== null }],
       keepsNothing: true,
+      op: ["conv1d", weight, bias, windows],
       channels: () => outChannels,
       rank: () => 3,
       channelAxis: "second",

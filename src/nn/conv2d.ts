@@ -72,11 +72,12 @@ export class Conv2d extends Weighted {
 
   protected override traits(): LayerTraits {
     const [outChannels, groupChannels, height, width] = this.weight.shape;
-    const { stride, padding, dilation, groups, bias } = this;
-    const options = { stride, padding, dilation, groups, bias: bias !== null };
+    const { weight, bias, stride, padding, dilation, groups } = this;
+    const windows = { stride, padding, dilation, groups };
     return {
-      constructorArguments: [groupChannels * groups, outChannels, [height, width], options],
+      constructorArguments: [groupChannels * groups, outChannels, [height, width], { ...windows, bias: bias !== null }],
       keepsNothing: true,
+      op: ["conv2d", weight, bias, windows],
       channels: () => outChannels,
       rank: () => 4,
       channelAxis: "second",

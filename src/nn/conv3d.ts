@@ -76,11 +76,12 @@ export class Conv3d extends Weighted {
 
   protected override traits(): LayerTraits {
     const [outChannels, groupChannels, ...kernel] = this.weight.shape;
-    const { stride, padding, dilation, groups, bias } = this;
-    const options = { stride, padding, dilation, groups, bias: bias !== null };
+    const { weight, bias, stride, padding, dilation, groups } = this;
+    const windows = { stride, padding, dilation, groups };
     return {
-      constructorArguments: [groupChannels * groups, outChannels, kernel, options],
+      constructorArguments: [groupChannels * groups, outChannels, kernel, { ...windows, bias: bias !== null }],
       keepsNothing: true,
+      op: ["conv3d", weight, bias, windows],
       channels: () => outChannels,
       rank: () => 5,
       channelAxis: "second",

@@ -63,6 +63,7 @@ export class Embedding extends Module<[indices: Indices]> {
     return {
       constructorArguments: [...weight.shape, paddingIdx === null ? {} : { paddingIdx }],
       keepsNothing: true,
+      op: ["embedding", weight, paddingIdx === null ? {} : { paddingIdx }],
       channels: () => weight.shape[1],
       rank: (rank) => (rank === null ? null : rank + 1),
       channelAxis: "last",

@@ -41,8 +41,15 @@ import { Residual } from "./residual.js";
 import { Sequential } from "./sequential.js";
 import { PixelShuffle, Upsample } from "./upsampling.js";
 
+/** A class that a file may name. */
+export interface LayerClass {
+  new (...given: never[]): AnyModule;
+  /** What its constructor takes today, of arguments that a file of an earlier version may hold. */
+  storedArguments?(given: readonly unknown[]): unknown[];
+}
+
 /** The library's layers by the names that files have for them. Everything else about a layer stands in its own file. */
-export const layerClasses: Readonly<Record<string, new (...given: never[]) => AnyModule>> = {
+export const layerClasses: Readonly<Record<string, LayerClass>> = {
   Linear,
   Conv1d,
   Conv2d,

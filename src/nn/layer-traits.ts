@@ -36,7 +36,11 @@ export interface LayerTraits {
    * `forward`. A {@link Sequential} frees at once what passes between two such layers. @defaultValue false
    */
   readonly keepsNothing?: boolean;
-  /** The op that the layer is, by its name in graphs, with the settings that follow x. @defaultValue none: it is more than one op */
+  /**
+   * The op that the layer is, by its name in graphs, with what follows x: settings, and the layer's own tensors. Files hold the layer as that op.
+   *
+   * @defaultValue none: it is more than one op
+   */
   readonly op?: readonly [name: string, ...settings: unknown[]];
   /** Whether each value of the output depends only on the value in the same place of the input. @defaultValue false */
   readonly isElementwise?: boolean;

@@ -55,6 +55,7 @@ export class Linear extends Weighted {
     return {
       constructorArguments: [inFeatures, outFeatures, { bias: this.bias !== null }],
       keepsNothing: true,
+      op: ["linear", this.weight, this.bias],
       channels: () => outFeatures,
       rank: same,
       channelAxis: "last",

@@ -4,6 +4,7 @@ import { formatShape, sameShape } from "../shape.js";
 import { checkTensor, copyOf, Tensor } from "../tensor.js";
 import { tracer } from "../tracing.js";
 import { behavesAs, type ChannelAxis, type ChannelMap, type LayerTraits, ownerOf } from "./layer-traits.js";
+import { joinPath } from "./paths.js";
 
 /** Any module, whatever it takes and returns. */
 export type AnyModule = Module<never[], unknown>;
@@ -193,7 +194,7 @@ export abstract class Module<Input extends unknown[] = [x: Tensor], Output = Ten
       if (seen.has(module)) return;
       seen.add(module);
       found.push([name, module]);
-      for (const [key, child] of module.children()) visit(join(name, key), child);
+      for (const [key, child] of module.children()) visit(joinPath(name, key), child);
     };
     visit("", this);
     return found;
@@ -249,7 +250,7 @@ export abstract class Module<Input extends unknown[] = [x: Tensor], Output = Ten
   #entries(parametersOnly: boolean): [name: string, tensor: Tensor][] {
     return this.#tree("", []).flatMap(([name, module]) => {
       const own = [...module.ownParameters(), ...(parametersOnly ? [] : module.ownBuffers())];
-      return own.map(([key, tensor]): [string, Tensor] => [join(name, key), tensor]);
+      return own.map(([key, tensor]): [string, Tensor] => [joinPath(name, key), tensor]);
     });
   }
 
@@ -257,7 +258,7 @@ export abstract class Module<Input extends unknown[] = [x: Tensor], Output = Ten
   #tree(name: string, path: readonly AnyModule[]): [name: string, module: AnyModule][] {
     // A module that holds its own parent is not gone into again.
     if (path.includes(this)) return [];
-    const below = this.children().flatMap(([key, child]) => child.#tree(join(name, key), [...path, this]));
+    const below = this.children().flatMap(([key, child]) => child.#tree(joinPath(name, key), [...path, this]));
     return [[name, this], ...below];
   }
 
@@ -301,8 +302,14 @@ export abstract class Module<Input extends unknown[] = [x: Tensor], Output = Ten
       t.backend.write(t.block, own);
       t.storage.version++;
     }
+    for (const [path, module] of this.namedModules()) {
+      module.stateLoaded((key) => Object.hasOwn(state, joinPath(path, key)));
+    }
     return { missing, unexpected };
   }
+
+  /** @internal Told, after values have been copied in, which of this module's own entries were among them. */
+  stateLoaded(_has: (key: string) => boolean): void {}
 
   /**
    * @internal Names that entries of this module itself have in files of other programs, such as PyTorch 2's of a parametrised weight, each
@@ -316,8 +323,8 @@ export abstract class Module<Input extends unknown[] = [x: Tensor], Output = Ten
     const names = new Map<string, string>();
     for (const [path, module] of this.#tree("", [])) {
       for (const [other, own] of Object.entries(module.otherNames())) {
-        const isOther = Object.hasOwn(state, join(path, other)) && !Object.hasOwn(state, join(path, own));
-        if (isOther) names.set(join(path, other), join(path, own));
+        const isOther = Object.hasOwn(state, joinPath(path, other)) && !Object.hasOwn(state, joinPath(path, own));
+        if (isOther) names.set(joinPath(path, other), joinPath(path, own));
       }
     }
     if (names.size === 0) return state;
@@ -345,7 +352,7 @@ export abstract class Module<Input extends unknown[] = [x: Tensor], Output = Ten
    * ```ts
    * const layer = new Linear(2, 2);
    * const stop = layer.onForward((module, input, output) => {
-   *   `${module}: ${input} -> ${output}`; // "Linear(2, 2): Tensor(1×2) -> Tensor(1×2)"
+   *   `${module}: ${input.shape} -> ${output.shape}`; // "Linear(2, 2): 1,2 -> 1,2"
    * });
    * layer.forward(tensor([[1, 2]]));
    * stop();
@@ -444,10 +451,6 @@ function members(module: AnyModule): [string, unknown][] {
   return Object.entries(module).flatMap(([key, value]): [string, unknown][] =>
     Array.isArray(value) ? value.map((member, k): [string, unknown] => [`${key}.${k}`, member]) : [[key, value]],
   );
-}
-
-function join(path: string, key: string): string {
-  return path === "" || key === "" ? path + key : `${path}.${key}`;
 }
 
 function lastPart(path: string): string {

@@ -1,10 +1,12 @@
+import { record } from "../autograd.js";
 import { ArgumentError, ShapeError } from "../errors.js";
 import { formatShape, resolveAxis } from "../shape.js";
-import { checkTensor, type Tensor } from "../tensor.js";
+import { checkTensor, type Tensor, view } from "../tensor.js";
 import { defineComposite, defineOp } from "../tracing.js";
-import { add, div, mul } from "./binary.js";
+import { add, applyBinary, div, mul } from "./binary.js";
 import { limitedInside } from "./choice.js";
 import { slice } from "./slice.js";
+import { sumTo } from "./sum.js";
 import { neg, unary } from "./unary.js";
 
 /** max(x, 0); slope 0 at 0. @param x - any shape @example relu(tensor([-1, 2])).dataSync(); // Float32Array [0, 2] */
@@ -24,6 +26,38 @@ export const relu6 = defineComposite("relu6", (x: Tensor): Tensor => {
 /** x for x > 0, else negativeSlope·x (Maas et al. 2013). @param x - any shape @param negativeSlope - 0.01 by default, as PyTorch */
 export const leakyRelu = defineOp("leakyRelu", (x: Tensor, negativeSlope: number = 0.01): Tensor => {
   return unary("leakyRelu", x, "input", finite("leakyRelu(x, negativeSlope)", negativeSlope));
+});
+
+/**
+ * x for x > 0, else weight·x, with one slope for all or one per channel, which are learned (He et al. 2015, arXiv:1502.01852). Its slope
+ * at 0 is the weight.
+ *
+ * @param x - any shape; (N, C, …) for one slope per channel
+ * @param weight - (1) or (C)
+ * @throws ShapeError if there are neither one slope nor as many as channels
+ */
+export const prelu = defineOp("prelu", (x: Tensor, weight: Tensor): Tensor => {
+  checkTensor("prelu(x, weight)", x);
+  checkTensor("prelu(x, weight)", weight);
+  const { shape } = weight;
+  const isPerChannel = x.rank >= 2 && weight.size === x.shape[1];
+  if (weight.rank !== 1 || !(weight.size === 1 || isPerChannel)) {
+    const channels = x.rank < 2 ? "no channels" : `${x.shape[1]} channels (shape ${formatShape(x.shape)})`;
+    throw new ShapeError({
+      where: "prelu(x, weight)",
+      expected: "one slope, or one for each channel of axis 1",
+      received: `slopes ${formatShape(shape)} for ${channels}`,
+      cure: "Give the weight as many values as x has channels, or one.",
+    });
+  }
+  const slopes = view("prelu", weight, isPerChannel ? [weight.size, ...x.shape.slice(2).map(() => 1)] : [1]);
+  const y = applyBinary("prelu", x, slopes, x.shape);
+  record("prelu", y, [x, weight], [x, slopes], (dy, [input, w], needs) => [
+    needs[0] ? applyBinary("mul", dy, applyBinary("preluSlope", input, w, input.shape)) : null,
+    needs[1] ? view("prelu", sumTo(applyBinary("timesNegative", dy, input), w.shape), shape) : null,
+  ]);
+  slopes.dispose();
+  return y;
 });
 
 /** x for x > 0, else alpha·(eˣ − 1) (Clevert et al. 2015, arXiv:1511.07289). @param x - any shape @param alpha - 1 by default */

@@ -11,7 +11,7 @@ import { reshape } from "./reshape.js";
  * @throws ShapeError if a named axis has another size
  */
 export const squeeze = defineComposite("squeeze", (x: Tensor, axis?: number | readonly number[]): Tensor => {
-  const where = `${x}.squeeze(axis)`;
+  const where = `${x.title}.squeeze(axis)`;
   checkTensor(where, x);
   const named = axis === undefined ? null : resolveAxes(where, axis, x.rank);
   const stray = named?.find((k) => x.shape[k] !== 1);
@@ -36,7 +36,7 @@ export const squeeze = defineComposite("squeeze", (x: Tensor, axis?: number | re
  * @throws ShapeError if x has five axes already
  */
 export const unsqueeze = defineComposite("unsqueeze", (x: Tensor, axis: number): Tensor => {
-  const where = `${x}.unsqueeze(axis)`;
+  const where = `${x.title}.unsqueeze(axis)`;
   checkTensor(where, x);
   const at = resolveAxis(where, axis, x.rank + 1);
   const shape = [...x.shape.slice(0, at), 1, ...x.shape.slice(at)];

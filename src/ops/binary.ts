@@ -42,7 +42,7 @@ function defineArithmetic(
 function checkNumber(a: Tensor, value: unknown): number {
   if (typeof value === "number") return value;
   throw new ArgumentError({
-    where: `${a}, arithmetic`,
+    where: `${a.title}, arithmetic`,
     expected: "a tensor or a number",
     received: value === null ? "null" : typeof value,
     cure: "Wrap arrays with tensor().",

@@ -1,7 +1,7 @@
 import { record } from "../autograd.js";
 import { ArgumentError, DataError, ShapeError } from "../errors.js";
 import { formatShape } from "../shape.js";
-import { checkTensor, empty, type Tensor, upload } from "../tensor.js";
+import { checkTensor, empty, Tensor, upload } from "../tensor.js";
 import { tracer } from "../tracing.js";
 import { checkHasValues } from "./empty-axes.js";
 
@@ -40,7 +40,7 @@ export function crossEntropy(
     throw new ArgumentError({
       where,
       expected: "labels as an array of class numbers",
-      received: String(labels),
+      received: labels instanceof Tensor ? labels.title : String(labels),
       cure: "Pass a number from 0 for each sample, such as [2, 0, 1], instead of a tensor or one-hot rows.",
     });
   }

@@ -15,10 +15,10 @@ import { sumTo } from "./sum.js";
  */
 export const matmul = defineOp("matmul", (a: Tensor, b: Tensor): Tensor => {
   checkTensor("matmul(a, b)", a);
-  checkTensor(`${a}.matmul(u)`, b);
+  checkTensor(`${a.title}.matmul(u)`, b);
   if (a.rank < 2 || b.rank < 2 || a.shape[a.rank - 1] !== b.shape[b.rank - 2]) {
     throw new ShapeError({
-      where: `${a}.matmul(u)`,
+      where: `${a.title}.matmul(u)`,
       expected: "matrices in the last two axes, the first with as many columns as the second has rows",
       received: `${formatShape(a.shape)} and ${formatShape(b.shape)}`,
       cure: "Transpose or reshape one of them.",
@@ -30,7 +30,7 @@ export const matmul = defineOp("matmul", (a: Tensor, b: Tensor): Tensor => {
     const rows = a.shape.slice(0, -1);
     return scope(() => reshape(matmul(reshape(a, [sizeOf(rows), k]), b), [...rows, n]));
   }
-  const batch = broadcastShapes(`${a}.matmul(${b}), axes before the matrices`, batchOf(a), batchOf(b));
+  const batch = broadcastShapes(`${a.title}.matmul(${b.title}), axes before the matrices`, batchOf(a), batchOf(b));
   const y = multiplyBatches(a, false, b, false, batch);
   return record("matmul", y, [a, b], [a, b], (dy, [left, right], needs) => [
     needs[0] ? sumTo(multiplyBatches(dy, false, right, true, batch), left.shape) : null,

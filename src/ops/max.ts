@@ -15,7 +15,7 @@ type Axes = number | readonly number[];
  * @throws ShapeError if there is none to choose from
  */
 export const max = defineComposite("max", (x: Tensor, axis?: Axes, options: ReduceOptions = {}): Tensor => {
-  return largest(`${x}.max(axis)`, x, axis, options);
+  return largest(`${x.title}.max(axis)`, x, axis, options);
 });
 
 /**
@@ -24,7 +24,7 @@ export const max = defineComposite("max", (x: Tensor, axis?: Axes, options: Redu
  * @throws ShapeError if there is none to choose from
  */
 export const min = defineComposite("min", (x: Tensor, axis?: Axes, options: ReduceOptions = {}): Tensor => {
-  return neg(largest(`${x}.min(axis)`, neg(x), axis, options));
+  return neg(largest(`${x.title}.min(axis)`, neg(x), axis, options));
 });
 
 function largest(where: string, x: Tensor, axis: Axes | undefined, { keepDims = false }: ReduceOptions): Tensor {

@@ -8,7 +8,7 @@ import { type ReduceOptions, sum } from "./sum.js";
 export const mean = defineComposite(
   "mean",
   (x: Tensor, axis?: number | readonly number[], options: ReduceOptions = {}): Tensor => {
-    const axes = resolveAxes(`${x}.mean(axis)`, axis, x.rank);
+    const axes = resolveAxes(`${x.title}.mean(axis)`, axis, x.rank);
     const count = axes.reduce((product, k) => product * x.shape[k], 1);
     const total = sum(x, axes, options);
     return div(total, count);

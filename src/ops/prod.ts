@@ -15,7 +15,7 @@ import type { ReduceOptions } from "./sum.js";
 export const prod = defineComposite(
   "prod",
   (x: Tensor, axis?: number | readonly number[], { keepDims = false }: ReduceOptions = {}): Tensor => {
-    const axes = resolveAxes(`${x}.prod(axis)`, axis, x.rank);
+    const axes = resolveAxes(`${x.title}.prod(axis)`, axis, x.rank);
     let y = x;
     for (const k of [...axes].reverse()) y = prodAlong(y, k);
     const kept = y.shape.filter((_, k) => keepDims || !axes.includes(k));

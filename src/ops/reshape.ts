@@ -6,7 +6,7 @@ import { defineOp } from "../tracing.js";
 
 /** The same values in another shape, in the same memory; one size may be −1, which stands for what is left, unless the others are 0. */
 export const reshape = defineOp("reshape", (x: Tensor, shape: Shape): Tensor => {
-  const where = `${x}.reshape(shape)`;
+  const where = `${x.title}.reshape(shape)`;
   const open = shape.indexOf(-1);
   const filled = [...shape];
   if (open >= 0) {
@@ -38,6 +38,6 @@ export const reshape = defineOp("reshape", (x: Tensor, shape: Shape): Tensor => 
 /** Joins all axes from `startAxis` on into one. */
 export const flatten = defineOp("flatten", (x: Tensor, startAxis: number = 0): Tensor => {
   if (x.rank === 0) return reshape(x, [1]);
-  const start = resolveAxis(`${x}.flatten(startAxis)`, startAxis, x.rank);
+  const start = resolveAxis(`${x.title}.flatten(startAxis)`, startAxis, x.rank);
   return reshape(x, [...x.shape.slice(0, start), sizeOf(x.shape.slice(start))]);
 });

@@ -6,7 +6,7 @@ import { defineOp } from "../tracing.js";
 
 /** The part of `axis` from `start` up to, not including, `end`; negative places count from the end, as in `Array.prototype.slice`. */
 export const slice = defineOp("slice", (x: Tensor, start: number, end?: number, axis: number = 0): Tensor => {
-  const where = `${x}.slice(start, end, axis)`;
+  const where = `${x.title}.slice(start, end, axis)`;
   const along = resolveAxis(where, axis, x.rank);
   const extent = x.shape[along];
   const from = start < 0 ? start + extent : start;

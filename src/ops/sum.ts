@@ -61,7 +61,7 @@ export function sumTo(x: Tensor, shape: Shape): Tensor {
 export const sum = defineOp(
   "sum",
   (x: Tensor, axis?: number | readonly number[], { keepDims = false }: ReduceOptions = {}): Tensor => {
-    const axes = resolveAxes(`${x}.sum(axis)`, axis, x.rank);
+    const axes = resolveAxes(`${x.title}.sum(axis)`, axis, x.rank);
     const full = reduce(x, axes);
     const kept = x.shape.map((extent, k) => (axes.includes(k) ? 1 : extent));
     const y = view("sum", full, keepDims ? kept : kept.filter((_, k) => !axes.includes(k)));

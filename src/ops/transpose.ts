@@ -15,7 +15,7 @@ export const transpose = defineOp(
     const sorted = [...order].sort((a, b) => a - b);
     if (order.length !== x.rank || sorted.some((axis, k) => axis !== k)) {
       throw new ArgumentError({
-        where: `${x}.transpose(order)`,
+        where: `${x.title}.transpose(order)`,
         expected: `each axis of ${formatShape(x.shape)} once`,
         received: `[${order.join(", ")}]`,
         cure: `List the axes 0 to ${x.rank - 1} in their new order.`,
@@ -38,7 +38,7 @@ export function permute(x: Tensor, order: readonly number[]): Tensor {
   checkTensor("permute(x, order)", x);
   if (Array.isArray(order)) return transpose(x, order);
   throw new ArgumentError({
-    where: `${x}.permute(order)`,
+    where: `${x.title}.permute(order)`,
     expected: "an array of axes",
     received: String(order),
     cure: `List the axes 0 to ${x.rank - 1} in their new order.`,

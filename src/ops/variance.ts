@@ -17,12 +17,12 @@ type Axes = number | readonly number[];
 
 /** The mean square distance from the mean over some axes, or over all; NaN over no values. */
 export const variance = defineComposite("variance", (x: Tensor, axis?: Axes, options: VarianceOptions = {}): Tensor => {
-  return varianceOf(`${x}.variance(axis)`, x, axis, options);
+  return varianceOf(`${x.title}.variance(axis)`, x, axis, options);
 });
 
 /** The root of {@link variance}; where that is 0, no gradient passes. */
 export const std = defineComposite("std", (x: Tensor, axis?: Axes, options: VarianceOptions = {}): Tensor => {
-  return flatRoot(varianceOf(`${x}.std(axis)`, x, axis, options));
+  return flatRoot(varianceOf(`${x.title}.std(axis)`, x, axis, options));
 });
 
 function varianceOf(where: string, x: Tensor, axis: Axes | undefined, options: VarianceOptions): Tensor {

@@ -11,7 +11,7 @@ import type { StudyData } from "./experiment.js";
 export type MakeNorm = (channels: number) => Module | null;
 
 /** Batch norm as the studies use it: momentum 0.9, since trainings are short. */
-export const batchNorm: MakeNorm = (channels) => new BatchNorm(channels, { momentum: 0.9 });
+export const batchNorm: MakeNorm = (channels) => new BatchNorm(channels, { momentum: 0.9, warmUp: false });
 
 /**
  * The convolutional network of the studies: two stages of two 3×3 convolutions with 16 and 32 channels, each stage

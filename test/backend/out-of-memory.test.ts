@@ -74,7 +74,7 @@ test("without room in the backward pass the layer and a batch that fits are name
   if (!(error instanceof OutOfMemoryError)) throw new Error("there was room");
   expect(error.layer).toBe("Linear(65536, 4)");
   expect(() => loss.backward()).toThrowErrorMatchingInlineSnapshot(
-    `[GraphError: backward() of mul: expected a graph that no backward() has released, got one released at mul. Compute forward again, add the losses before one backward(), or pass { retainGraph: true } to the earlier call.]`,
+    `[GraphError: backward() of div: expected a graph that no backward() has released, got one released at div. Compute forward again, add the losses before one backward(), or pass { retainGraph: true } to the earlier call.]`,
   );
   new Sgd(model.parameters(), { lr: 0.1 }).zeroGrad();
   expect(memoryInUse() - before).toBeLessThan(1024);

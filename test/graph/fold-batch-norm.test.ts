@@ -18,6 +18,7 @@ import {
   MaxPool2d,
   Module,
   noGrad,
+  PReLU,
   ReLU,
   Reparametrized,
   Residual,
@@ -111,6 +112,27 @@ describeEachBackend("foldBatchNorm", () => {
       }
       expectClose(outputs(model, read(x)), y.values, 1e-6);
     }
+  });
+
+  test("a norm does not pass learned slopes: it goes into the layer on its own side of them", () => {
+    const net = new Sequential(
+      new Conv2d(2, 3, 1),
+      trained(new BatchNorm(3), 1),
+      new PReLU(3),
+      trained(new BatchNorm(3), 2),
+      new PReLU(),
+      new Conv2d(3, 2, 1),
+    );
+    net.loadStateDict({ "2.weight": tensor([0.1, -0.5, 2], [3]) }, { strict: false });
+    const { folded, left } = fold(net, normal([2, 2, 3, 3], 1));
+    expect(folded).toEqual(["1 into 0"]);
+    expect(left).toMatchInlineSnapshot(`
+      [
+        "3: before it stands PReLU(3); behind it stands PReLU(1)",
+      ]
+    `);
+    const before = new Sequential(new PReLU(3), trained(new BatchNorm(3), 3), new Conv2d(3, 2, 1), new PReLU(2));
+    expect(fold(before, normal([2, 3, 4, 4], 2)).folded).toEqual(["1 into 2"]);
   });
 
   test("folds a residual network whole, and leaves the one that was given as it was", () => {

@@ -7,6 +7,7 @@ import {
   dropout,
   Generator,
   Graph,
+  LayerNorm,
   Linear,
   Module,
   noGrad,
@@ -15,6 +16,7 @@ import {
   Residual,
   relu,
   Sequential,
+  saveModel,
   scope,
   seed,
   type Tensor,
@@ -338,6 +340,43 @@ describe("what no graph can hold is told with the name of the op", () => {
     ).toMatchInlineSnapshot(
       `"TraceError: trace(Net): expected a forward that returns tensors, or arrays or objects of them, got a promise. Return the tensors that the network computes."`,
     );
+  });
+
+  test("norms that a class of one's own extends and calls, at any depth and in either mode", () => {
+    class Twice extends BatchNorm {
+      override forward(t: Tensor): Tensor {
+        return super.forward(t).mul(2);
+      }
+    }
+    class Rows extends LayerNorm {
+      override forward(t: Tensor): Tensor {
+        return super.forward(t).add(t);
+      }
+    }
+    expect(errorOf(new Twice(3), x)).toMatchInlineSnapshot(
+      `"TraceError: trace(Twice), the super.forward(x) of a norm: expected ops that a graph can hold, got the super.forward(x) of a norm. Hold the norm as a property and call its forward, instead of extending its class."`,
+    );
+    expect(errorOf(new Sequential(new Linear(3, 3), new Rows(3)), x)).toMatchInlineSnapshot(
+      `"TraceError: trace(Sequential), the super.forward(x) of a norm in 1: expected ops that a graph can hold, got the super.forward(x) of a norm. Hold the norm as a property and call its forward, instead of extending its class."`,
+    );
+    const told = /super\.forward\(x\) of a norm/;
+    expect(errorOf(new Twice(3).eval(), x, { mode: "eval" })).toMatch(told);
+    expect(() => saveModel(new Sequential(new Twice(3)), {}, { probe: x })).toThrow(told);
+    class Holds extends Module {
+      readonly norm = new BatchNorm(3);
+      override forward(t: Tensor): Tensor {
+        return this.norm.forward(t).mul(2);
+      }
+    }
+    const model = new Holds().eval();
+    expect(trace(model, x).forward(x).dataSync()).toEqual(model.forward(x).dataSync());
+    class Doubled extends Linear {
+      override forward(t: Tensor): Tensor {
+        return super.forward(t).mul(2);
+      }
+    }
+    const doubled = new Doubled(3, 3);
+    expect(trace(doubled, x).forward(x).dataSync()).toEqual(doubled.forward(x).dataSync());
   });
 
   test("layers that nothing would train", () => {

@@ -1,3 +1,4 @@
+import * as evenkeel from "evenkeel";
 import {
   AdaptiveAvgPool1d,
   AdaptiveAvgPool2d,
@@ -46,6 +47,7 @@ import {
   memoryInUse,
   Pad,
   PixelShuffle,
+  PReLU,
   ReLU,
   ReLU6,
   Residual,
@@ -118,6 +120,8 @@ const layers: readonly [layer: () => Module, shape: number[]][] = [
   [() => new ReLU(), [2, 4]],
   [() => new ReLU6(), [2, 4, 3]],
   [() => new LeakyReLU(0.2), [2, 4]],
+  [() => new PReLU(), [2, 4, 3]],
+  [() => new PReLU(4, { init: 0.1 }), [2, 4, 3, 3]],
   [() => new ELU(0.5), [2, 4]],
   [() => new GELU(), [2, 4]],
   [() => new SiLU(), [2, 4]],
@@ -250,6 +254,21 @@ describe("what a layer states of itself", () => {
       expect(shapesOf(again)).toEqual(shapesOf(layer));
     },
   );
+
+  test.each(
+    layers
+      .filter(([make]) => make().asOp() !== null)
+      .map(([make, shape]) => [String(make()), make().asOp()?.[0] ?? "", make, shape] as const),
+  )("%s is the op %s of what follows x", (_, op, make, shape) => {
+    const layer = make();
+    const x = normal(shape, 1);
+    const [, ...settings] = layer.asOp() ?? [""];
+    // A function, or a method of tensors.
+    const run: unknown = Object.entries(evenkeel).find(([name]) => name === op)?.[1];
+    const y: Tensor =
+      typeof run === "function" ? Reflect.apply(run, undefined, [x, ...settings]) : x.flatten(Number(settings[0]));
+    expect(y.dataSync()).toEqual(layer.forward(x).dataSync());
+  });
 
   test.each([new BatchNorm(3), new BatchRenorm(3), new InstanceNorm(3, { trackRunningStats: true })])(
     "%s is at inference the map per channel that it says",

@@ -1,4 +1,4 @@
-import { hardSwish, setBackend, softplus, tensor } from "evenkeel";
+import { hardSwish, PReLU, prelu, setBackend, softplus, tensor, zeros } from "evenkeel";
 import { beforeAll, describe, expect, test } from "vitest";
 import { normalValues } from "../support/seeded.js";
 
@@ -54,6 +54,34 @@ describe.each(["cpu", "wasm"] as const)("activations on %s", (backend) => {
     expect([...z.dataSync()].map((v) => v + 0)).toEqual([0, 3, 0, Math.fround(3e38), Infinity, Number.NaN]);
     z.backward(new Float32Array(6).fill(1));
     expect([...(ends.grad?.dataSync() ?? [])].slice(0, 5).map((v) => v + 0)).toEqual([0, 1, 0, 1, 1]);
+  });
+
+  test("prelu at 0 has the slope of its weight, and keeps what is not finite", () => {
+    const x = tensor([0, -0, Infinity, -Infinity, Number.NaN, -3e38], [6], { requiresGrad: true });
+    const weight = tensor([0.5], [1], { requiresGrad: true });
+    const y = prelu(x, weight);
+    expect([...y.dataSync()].map((v) => v + 0)).toEqual([0, 0, Infinity, -Infinity, Number.NaN, Math.fround(-1.5e38)]);
+    y.backward(new Float32Array([1, 1, 1, 0, 1, 0]));
+    expect([...(x.grad?.dataSync() ?? [])].map((v) => v + 0)).toEqual([0.5, 0.5, 1, 0, 0.5, 0]);
+  });
+
+  test("the slopes of prelu are one, or as many as channels", () => {
+    const x = zeros([2, 3, 4]);
+    expect(() => prelu(x, zeros([4]))).toThrowErrorMatchingInlineSnapshot(
+      `[ShapeError: prelu(x, weight): expected one slope, or one for each channel of axis 1, got slopes 4 for 3 channels (shape 2×3×4). Give the weight as many values as x has channels, or one.]`,
+    );
+    expect(() => prelu(x, zeros([3, 1]))).toThrowErrorMatchingInlineSnapshot(
+      `[ShapeError: prelu(x, weight): expected one slope, or one for each channel of axis 1, got slopes 3×1 for 3 channels (shape 2×3×4). Give the weight as many values as x has channels, or one.]`,
+    );
+    expect(() => prelu(zeros([3]), zeros([3]))).toThrowErrorMatchingInlineSnapshot(
+      `[ShapeError: prelu(x, weight): expected one slope, or one for each channel of axis 1, got slopes 3 for no channels. Give the weight as many values as x has channels, or one.]`,
+    );
+    expect(() => new PReLU(4).forward(x)).toThrowErrorMatchingInlineSnapshot(
+      `[ShapeError: PReLU(4).forward(x): expected 4 channels in axis 1, got 3 (shape 2×3×4). Bring channels to the front: x.transpose([0, 2, 1]).]`,
+    );
+    expect(() => new PReLU(0)).toThrowErrorMatchingInlineSnapshot(
+      `[ArgumentError: new PReLU(numParameters): expected numParameters to be a whole number of at least 1, got 0. Correct numParameters.]`,
+    );
   });
 
   test("softplus ends where float32 does", () => {

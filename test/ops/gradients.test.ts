@@ -13,6 +13,7 @@ import {
   logSoftmax,
   maxPool2d,
   mse,
+  prelu,
   relu,
   relu6,
   sigmoid,
@@ -196,6 +197,19 @@ describeEachBackend("gradients", () => {
       expectGradient((x) => avgPool2d(x, kernel, options), [input([2, 3, 7, 6], 2)]);
     }
     expectGradient(globalAvgPool2d, [input([2, 3, 5, 7], 3)]);
+  });
+
+  test("prelu with one slope for all, and one for each channel", () => {
+    for (const length of lengths) expectGradient(prelu, [input([length], length, awayFromZero), input([1], 2)]);
+    for (const shape of [
+      [3, 17],
+      [2, 5, 9],
+      [2, 3, 4, 5],
+      [0, 3, 2],
+    ]) {
+      expectGradient(prelu, [input(shape, 1, awayFromZero), input([shape[1]], 2)]);
+      expectGradient(prelu, [input(shape, 1, awayFromZero), input([1], 2)]);
+    }
   });
 
   test("softmax and logSoftmax along each axis", () => {

@@ -1,5 +1,5 @@
 import { execFileSync } from "node:child_process";
-import { mkdtempSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { build } from "vite";
@@ -34,6 +34,21 @@ test("importing evenkeel loads nothing outside its own dist, and no node: module
   expect(loaded.length).toBeGreaterThan(30);
   const dist = new URL(`file://${join(root, "dist")}/`).href;
   expect(loaded.filter((url) => !url.startsWith(dist))).toEqual([]);
+});
+
+test("tests lie where the sources lie that they test", () => {
+  // What is no test of a folder: the whole project, its playground, slow runs, and what tests are made of.
+  const apart = new Set(["project", "playground", "slow", "support", "fixtures", "peers"]);
+  const tests = join(root, "test");
+  const entries = readdirSync(tests, { withFileTypes: true }).filter(({ name }) => !apart.has(name));
+  const files = entries.filter((entry) => entry.isFile()).map(({ name }) => name.replace(/\.test\.ts$/, ".ts"));
+  const folders = entries.filter((entry) => entry.isDirectory()).map(({ name }) => name);
+  const inside = folders.flatMap((folder) =>
+    readdirSync(join(tests, folder), { recursive: true, withFileTypes: true }).flatMap((entry) =>
+      entry.isDirectory() ? [join(entry.parentPath, entry.name).slice(tests.length + 1)] : [],
+    ),
+  );
+  expect([...files, ...folders, ...inside].filter((path) => !existsSync(join(root, "src", path)))).toEqual([]);
 });
 
 test("exports and bin point at files that exist, and the kernels stay below 512 kB", () => {

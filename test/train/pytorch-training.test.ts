@@ -74,8 +74,8 @@ const runOptimizers: Record<Run["name"], (parameters: readonly Tensor[]) => Opti
 };
 
 function network(bias: boolean): Sequential {
-  // PyTorch's momentum 0.1 and unbiased running variance.
-  const norm = { momentum: 0.9, unbiased: true };
+  // PyTorch's momentum 0.1, unbiased running variance and plain average.
+  const norm = { momentum: 0.9, unbiased: true, warmUp: false };
   return new Sequential(
     new Conv2d(1, 4, 3, { padding: 1, bias: false }),
     new BatchNorm(4, norm),

@@ -37,12 +37,12 @@ export interface Network {
 
 const norms: Readonly<Record<NetworkSettings["norm"], (width: number, momentum: number) => Module | null>> = {
   none: () => null,
-  batch: (width, momentum) => new BatchNorm(width, { momentum }),
+  batch: (width, momentum) => new BatchNorm(width, { momentum, warmUp: false }),
   layer: (width) => new LayerNorm(width),
   instance: (width) => new InstanceNorm(width),
   group: (width) => new GroupNorm(groupsOf(width), width),
   rms: (width) => new RmsNorm(width),
-  renorm: (width, momentum) => new BatchRenorm(width, { momentum }),
+  renorm: (width, momentum) => new BatchRenorm(width, { momentum, warmUp: false }),
 };
 
 /** Four groups or, where the width cannot be divided so, fewer, of two units or more. */

@@ -87,6 +87,9 @@ const binaryFunctions: Record<BinaryOp, (a: number, b: number) => number> = {
   less: (a, b) => (a < b ? 1 : 0),
   lessEqual: (a, b) => (a <= b ? 1 : 0),
   either: (a, b) => (Object.is(a, 0) ? b : a),
+  prelu: (a, b) => (a > 0 ? a : b * a),
+  preluSlope: (a, b) => (a > 0 ? 1 : b),
+  timesNegative: (a, b) => (b > 0 ? 0 : a * b),
 };
 
 /** Whether the hash of element i, at least ⌊p·2³²⌋, lets it pass. */

@@ -224,7 +224,7 @@ export const normalization: Normalization<ArrayBuffer> = {
     }
   },
 
-  updateRunning(moments, kept, mean, variance, counters, momentum, unbiased) {
+  updateRunning(moments, kept, mean, variance, counters, momentum, unbiased, warmsUp) {
     const batch = f64(moments);
     const means = f32(mean);
     const variances = f32(variance);
@@ -240,12 +240,17 @@ export const normalization: Normalization<ArrayBuffer> = {
         return;
       }
     }
-    const keep = momentum < 0 ? counts[0] / (counts[0] + 1) : momentum;
+    const seen = counts[0] + counts[2];
+    const most = momentum < 0 ? seen / (seen + 1) : momentum;
+    const old = warmsUp && momentum >= 0 ? Math.min(most, seen / (seen + 10)) : most;
+    const moved = (running: number, value: number) => (old === 0 ? value : old * running + (1 - old) * value);
     for (const k of filled) {
-      means[k] = keep * means[k] + (1 - keep) * batch[3 * k + 1];
-      variances[k] = keep * variances[k] + (1 - keep) * batchVariance(k);
+      means[k] = moved(means[k], batch[3 * k + 1]);
+      variances[k] = moved(variances[k], batchVariance(k));
     }
-    if (filled.length > 0) counts[0] += 1;
+    const counted = seen + (filled.length > 0 ? 1 : 0);
+    counts[0] = counted;
+    counts[2] = counted - counts[0];
   },
 
   renormFactors(moments, kept, mean, variance, counters, eps, { rmax, dmax, start, rmaxAt, dmaxAt }, r, d) {

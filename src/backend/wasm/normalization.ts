@@ -360,8 +360,8 @@ export function normalization(runtime: Runtime): Normalization<number> {
     averageMoments(moments, samples, kept, averaged) {
       runtime.run(kernels.averageMoments, kept, { moments, samples, kept, averaged });
     },
-    updateRunning(moments, kept, mean, variance, counters, momentum, unbiased) {
-      runtime.run(kernels.updateRunning, 1, { moments, kept, mean, variance, counters, momentum, unbiased });
+    updateRunning(moments, kept, mean, variance, counters, momentum, unbiased, warmsUp) {
+      runtime.run(kernels.updateRunning, 1, { moments, kept, mean, variance, counters, momentum, unbiased, warmsUp });
     },
     renormFactors(moments, kept, mean, variance, counters, eps, { rmax, dmax, start, rmaxAt, dmaxAt }, r, d) {
       const args = { moments, mean, variance, counters, eps, rmax, dmax, start, rmaxAt, dmaxAt, r, d };

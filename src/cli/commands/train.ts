@@ -9,8 +9,6 @@ import { saveModel } from "../../formats/model-file/save-model.js";
 import { joinRanks } from "../../mpi/join-ranks.js";
 import { networks, normOptions } from "../../networks/networks.js";
 import { othersThatUse } from "../../networks/norms.js";
-import type { Module } from "../../nn/module.js";
-import { RunningNorm } from "../../nn/norms/running-norm.js";
 import { currentSeed, seed } from "../../random.js";
 import { threads } from "../../threads.js";
 import { describeCheckpoint } from "../../train/checkpoint.js";
@@ -186,14 +184,15 @@ async function trainIn(
   };
   try {
     interruption.defer();
-    const steps = await run(training, listeners, checkpoint, interruption.signal);
-    warnIfStale(training.model, steps);
+    await run(training, listeners, checkpoint, interruption.signal);
     const file = folder.saveModel(saveModel(training.model, training.meta));
     say(`wrote ${file} and ${metrics.path}`);
     for (const listener of listeners) await listener.finish?.();
     folder.finish();
     // A run that was killed between its last checkpoint and its model has no epoch left.
     last ??= metricsIn(metrics.lines().at(-1));
+    if (last !== null && training.recalibrate > 0)
+      last = { ...last, ...(await measure(training, interruption.signal)) };
     if (last !== null) say(await training.verdict(last));
   } catch (error) {
     if (error instanceof DivergedError && folder.begun && folder.checkpoint !== null)
@@ -216,19 +215,16 @@ function metricsIn(line = ""): EpochMetrics | null {
   }
 }
 
-/** Trains to the end. @returns the number of steps @throws Interrupted if the signal is aborted, after a checkpoint */
+/** Trains to the end. @throws Interrupted if the signal is aborted, after a checkpoint */
 async function run(
   training: Training,
   listeners: readonly RunListener[],
   checkpoint: CheckpointOptions,
   signal: AbortSignal,
-): Promise<number> {
-  const { model, data, validationData, testData, epochs, optimizer, schedule, loss, communicator } = training;
-  const { steps } = await fit(model, data, {
-    epochs,
-    optimizer,
-    schedule,
-    loss,
+): Promise<void> {
+  const { model, data, epochs, optimizer, schedule, loss, recalibrate, communicator } = training;
+  await fit(model, data, {
+    ...{ epochs, optimizer, schedule, loss, recalibrate },
     signal,
     checkpoint,
     communicator,
@@ -237,17 +233,21 @@ async function run(
       await turn();
     },
     async onEpoch(report) {
-      const test = await evaluate(model, unhurried(testData), { loss, signal, communicator });
-      if (!Number.isFinite(test.loss)) throw notFinite(test.loss, report);
-      const validation =
-        validationData === null
-          ? null
-          : await evaluate(model, unhurried(validationData), { loss, signal, communicator });
-      const metrics = { ...report, ...(validation === null ? {} : { validation }), test };
+      const metrics = { ...report, ...(await measure(training, signal)) };
+      if (!Number.isFinite(metrics.test.loss)) throw notFinite(metrics.test.loss, report);
       for (const listener of listeners) await listener.epoch?.(metrics);
     },
   });
-  return steps;
+}
+
+/** How good the model is now. */
+async function measure(
+  { model, validationData, testData, loss, communicator }: Training,
+  signal: AbortSignal,
+): Promise<Pick<EpochMetrics, "validation" | "test">> {
+  const test = await evaluate(model, unhurried(testData), { loss, signal, communicator });
+  if (validationData === null) return { test };
+  return { validation: await evaluate(model, unhurried(validationData), { loss, signal, communicator }), test };
 }
 
 /** Whether a run ended because it was told to, here or on another rank. */
@@ -295,18 +295,4 @@ function notFinite(loss: number, { epoch, steps }: EpochReport): DivergedError {
     step: steps,
     layer: null,
   });
-}
-
-/** After so few steps, how much of the initial mean 0 and variance 1 the running statistics still hold: momentum^steps. */
-function warnIfStale(model: Module, steps: number): void {
-  const momenta = model
-    .namedModules()
-    .flatMap(([, module]) => (module instanceof RunningNorm && module.runningMean !== null ? [module.momentum] : []));
-  const largest = Math.max(0, ...momenta.filter((momentum) => momentum !== "cumulative"));
-  const left = largest ** steps;
-  if (left <= 0.01) return;
-  printWarning(
-    `running statistics are stale: momentum ${largest} over ${steps} steps leaves ${(100 * left).toFixed(0)} % of ` +
-      "their initial values. Train longer, lower --norm-momentum, or recalibrate the run.",
-  );
 }

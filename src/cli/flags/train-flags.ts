@@ -113,6 +113,12 @@ const optimizationFlags = [
     flag("--weight-decay <x>", { group, help: "weight decay; norm weights and biases have none", parse: number(0) }),
     0,
   ),
+  flag("--recalibrate <samples>", {
+    group,
+    help: "renew the running statistics at the end, with so many training samples",
+    initially: "off",
+    parse: count(),
+  }),
   flag("--seed <n>", {
     group,
     help: "seed: equal seeds give equal runs",

@@ -1,6 +1,7 @@
 import { resolve } from "node:path";
 import type { Command } from "commander";
 import { ArgumentError, EvenkeelError, FormatError } from "../../errors.js";
+import { isObject } from "../../formats/json.js";
 import { isBuiltIn } from "../../node/load-network.js";
 import type { TrainFlags } from "../flags/train-flags.js";
 import { resumption } from "./run-folder.js";
@@ -30,10 +31,6 @@ export function checkRecord(command: Command, record: unknown, where: string): R
     if (!isValue(value) || !isRead(option, value)) throw noRecord(where, `${name} ${JSON.stringify(value)}`);
   }
   return record;
-}
-
-function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 /** Whether it is a number, text or switch, or a list or group of such. */

@@ -1,5 +1,6 @@
 import type { Command } from "commander";
 import { DataError, FormatError } from "../../errors.js";
+import { isObject } from "../../formats/json.js";
 import { describeModel } from "../../formats/model-file/save-model.js";
 import { describeCheckpoint } from "../../train/checkpoint.js";
 import type { RunFolder } from "./run-folder.js";
@@ -37,7 +38,7 @@ export function savedRun(folder: RunFolder, command: Command): SavedRun | null {
 
 function checkNote(where: string, note: unknown): Omit<RunNote, "record"> & { readonly record: unknown } {
   const { record, facts, logs } = (note ?? {}) as Partial<Record<keyof RunNote, unknown>>;
-  if (isObject(facts) && isObject(logs) && Object.values(logs).every(isLength)) return { record, facts, logs };
+  if (isObject(facts) && isLengths(logs)) return { record, facts, logs };
   throw new FormatError({
     where,
     expected: "the checkpoint of a run of evenkeel train",
@@ -46,12 +47,8 @@ function checkNote(where: string, note: unknown): Omit<RunNote, "record"> & { re
   });
 }
 
-function isObject(value: unknown): value is Readonly<Record<string, never>> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
-}
-
-function isLength(value: unknown): boolean {
-  return Number.isSafeInteger(value) && (value as number) >= 0;
+function isLengths(value: unknown): value is Readonly<Record<string, number>> {
+  return isObject(value) && Object.values(value).every((one) => Number.isSafeInteger(one) && Number(one) >= 0);
 }
 
 /** The flags of the finished run of a folder; null if there is none. @throws FormatError if its model is damaged */

@@ -34,6 +34,8 @@ export interface Training {
   readonly schedule: Schedule;
   readonly communicator: Communicator;
   readonly loss: Loss<Target>;
+  /** With how many samples running statistics are renewed at the end; 0: not. */
+  readonly recalibrate: number;
   /** What the saved model says. */
   readonly meta: ModelMeta;
   /** What makes data and network what they are: a resumed run checks that they still are. */
@@ -78,6 +80,7 @@ export async function prepareTraining(
     validationData: source.validation === null ? null : measured(source.validation),
     testData: measured(source.test),
     epochs,
+    recalibrate: flags.recalibrate ?? 0,
     optimizer,
     schedule: schedules[flags.schedule](lr, data.length * epochs),
     communicator,

@@ -59,8 +59,13 @@ async function runningHealth(norm: RunningNorm, { population }: Observation): Pr
     batchesTracked: count > 0 || isInitial ? count : null,
     neverUpdated: isInitial,
     skippedBatches,
-    initialLeft: count > 0 && typeof momentum === "number" ? momentum ** count : null,
+    initialLeft: count > 0 && typeof momentum === "number" ? initialLeft(norm, momentum, count) : null,
   };
+}
+
+/** The weight of the initial mean 0 and variance 1 in running statistics. */
+function initialLeft({ warmUp, isSettled }: RunningNorm, momentum: number, count: number): number {
+  return warmUp || isSettled ? 0 : momentum ** count;
 }
 
 async function trackedBy(norm: RunningNorm): Promise<number> {

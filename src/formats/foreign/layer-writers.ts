@@ -18,21 +18,25 @@ import { formatOpenShape, isLayerNode, type NetworkNode, type OpenShape, type Op
 import { type GraphParts, stateOf } from "../../graph/parts.js";
 import { structuralParts } from "../../graph/structure.js";
 import { tracedParts } from "../../graph/trace.js";
-import { Embedding } from "../../nn/embedding.js";
 import type { AnyModule } from "../../nn/module.js";
+import { joinPath } from "../../nn/paths.js";
 import { Reparametrized } from "../../nn/reparametrized/reparametrized.js";
 import type { Pair, Triple } from "../../ops/windows.js";
 import { scope } from "../../scope.js";
 import { checkShape, type Shape } from "../../shape.js";
-import type { Tensor } from "../../tensor.js";
+import { Tensor } from "../../tensor.js";
 import type { OpFunction } from "../../tracing.js";
+import type { FileWriter } from "./file-writer.js";
 import { type BatchShape, shapeAfter, unheard } from "./shape-after.js";
 
 /** A class of layers, whatever its constructor takes. */
 export type LayerClass<M> = abstract new (...given: never[]) => M;
 
-/** Writes a layer of one class into a graph of another system; returns null for others. */
-export type LayerWriter<Value, Graph> = (layer: AnyModule, x: Value, graph: Graph) => Value | null;
+/** Writes layers of one class, and of subclasses that add nothing but a constructor, into a graph of another system. */
+export interface LayerWriter<Value, Graph> {
+  readonly layerClass: LayerClass<AnyModule>;
+  write(layer: AnyModule, x: Value, graph: Graph): Value;
+}
 
 /** An op as it stands in a graph: settings as they were written, values where tensors stood. */
 export interface WrittenOp {
@@ -57,28 +61,18 @@ type TranslatedOp = OpFunction & Readonly<Record<string, unknown>>;
 /** Writes an op. */
 export type OpWriter<Graph, Value> = (op: WrittenOp, graph: Graph) => Value;
 
-/** The writer of a class and of subclasses that add nothing but a constructor. */
+/** The writer of a class. */
 export function writerOf<M extends AnyModule, Value, Graph>(
   layerClass: LayerClass<M>,
   write: (module: M, x: Value, graph: Graph) => Value,
 ): LayerWriter<Value, Graph> {
-  return (module, x, graph) => (module.is(layerClass) ? write(module, x, graph) : null);
+  return { layerClass, write: (module, x, graph) => write(module as M, x, graph) };
 }
 
 /** What stands in a file that is being written. */
 interface ForeignValue {
   readonly name: string;
   readonly shape: readonly unknown[];
-}
-
-/** A file in the making. */
-interface ForeignGraph<Value> {
-  /** The path of the module that is being written, as in `namedModules`. */
-  readonly path: string;
-  /** Writes a part of the network that belongs to a module at a path. */
-  within<T>(path: string, module: AnyModule | null, write: () => T): T;
-  /** A tensor of the network as a value; one that is there already is used again. */
-  tensor(key: string, t: Tensor): Value;
 }
 
 /** What writing needs to know of a format. */
@@ -95,7 +89,7 @@ export interface LayerFormat<Value, Graph> {
   writeOwn(module: AnyModule, x: Value, graph: Graph): Value | undefined;
   /** The shape of a value, the batch first. */
   batchShape(x: Value): BatchShape;
-  /** Writers of layers that are more than one op. */
+  /** Writers of layers that are no op. */
   readonly layers: readonly LayerWriter<Value, Graph>[];
   /** Writers of ops, by their names; a layer that is an op is written by its op's. */
   readonly ops: Readonly<Record<string, OpWriter<Graph, Value>>>;
@@ -116,10 +110,8 @@ export interface NetworkWriter<Value, Graph> {
 /** Whether an input goes into embeddings alone, which take whole numbers. */
 export function takesIndices({ nodes }: GraphParts, input: number): boolean {
   const takers = nodes.filter(({ args }) => valuesIn(args).includes(input));
-  return (
-    takers.length > 0 &&
-    takers.every((node) => (isLayerNode(node) ? node.layer.is(Embedding) : node.op === "embedding"))
-  );
+  const opOf = (node: NetworkNode): string | undefined => (isLayerNode(node) ? node.layer.asOp()?.[0] : node.op);
+  return takers.length > 0 && takers.every((node) => opOf(node) === "embedding");
 }
 
 /**
@@ -169,6 +161,11 @@ export function sizeName({ axis, factor }: SizeRef): string {
   return factor === 1 ? name : `${factor}${name}`;
 }
 
+/** The name that a layer has for a tensor of its own. */
+function keyOf(layer: AnyModule, t: Tensor): string {
+  return layer.ownState().find(([, own]) => own === t)?.[0] ?? "constant";
+}
+
 /** Applies a node to tensors. */
 function runNode(node: NetworkNode, args: readonly unknown[]): unknown {
   return isLayerNode(node)
@@ -184,7 +181,7 @@ function namedShape(shape: OpenShape): BatchShape {
  * Makes the functions that write networks: each node by its layer's own method, by the writer of its op or its class, or, where its weight is
  * computed, with the weight that is computed now. They throw ArgumentError where the format has nothing for a layer or an op.
  */
-export function networkWriter<Value extends ForeignValue, Graph extends ForeignGraph<Value>>(
+export function networkWriter<Value extends ForeignValue, Graph extends FileWriter<Value>>(
   format: LayerFormat<Value, Graph>,
 ): NetworkWriter<Value, Graph> {
   const { name, method, adds, layers, ops, computesConstants } = format;
@@ -206,7 +203,7 @@ export function networkWriter<Value extends ForeignValue, Graph extends ForeignG
     const values: unknown[] = [...inputs];
     const computed = new Map<number, unknown>();
     const root = graph.path;
-    const inside = (path: string): string => (root === "" || path === "" ? root + path : `${root}.${path}`);
+    const inside = (path: string): string => joinPath(root, path);
     const resolve = (tree: Argument): unknown =>
       mapTree(tree, (leaf) => {
         if (leaf instanceof ValueRef) return partAt(values[leaf.value], leaf.path);
@@ -263,11 +260,15 @@ export function networkWriter<Value extends ForeignValue, Graph extends ForeignG
     }
     const [op, ...settings] = module.asOp() ?? [""];
     if (Object.hasOwn(ops, op)) {
-      return writeOp(op, { args: [x, ...settings], shape: shapeAfter(module, format.batchShape(x)) }, graph);
+      const shape = shapeAfter(module, format.batchShape(x));
+      const given = settings.map((one) => (one instanceof Tensor ? graph.tensor(keyOf(module, one), one) : one));
+      return writeOp(op, { args: [x, ...given], shape }, graph);
     }
-    for (const layer of layers) {
-      const y = layer(module, x, graph);
-      if (y !== null) return y;
+    const writer = layers.find(({ layerClass }) => module.is(layerClass));
+    if (writer !== undefined) {
+      // It refuses what the layer itself refuses.
+      shapeAfter(module, format.batchShape(x));
+      return writer.write(module, x, graph);
     }
     if (isLayer(module)) {
       throw new ArgumentError({

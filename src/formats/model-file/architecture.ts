@@ -1,6 +1,6 @@
 import { withClaims } from "../../create.js";
 import { FormatError } from "../../errors.js";
-import { layerClasses, layerName } from "../../nn/layer-classes.js";
+import { type LayerClass, layerClasses, layerName } from "../../nn/layer-classes.js";
 import { type AnyModule, Module } from "../../nn/module.js";
 import { shown } from "../../shown.js";
 import type { FileBudget } from "../file-budget.js";
@@ -70,8 +70,9 @@ function buildLayer(architecture: unknown, budget: FileBudget, depth: number): M
     return layer;
   };
   try {
+    const layerClass: LayerClass = layerClasses[type];
     // What a file says is checked by the constructors, as is what a program says.
-    return Reflect.construct(layerClasses[type], given.map(build));
+    return Reflect.construct(layerClass, layerClass.storedArguments?.(given.map(build)) ?? given.map(build));
   } catch (cause) {
     for (const layer of made) disposeParameters(layer);
     if (cause instanceof FormatError) throw cause;

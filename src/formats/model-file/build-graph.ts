@@ -12,13 +12,14 @@ import { Branch } from "../../graph/branch.js";
 import { Graph } from "../../graph/graph.js";
 import { findOp, type NetworkNode, type OpenShape } from "../../graph/node.js";
 import type { AnyModule } from "../../nn/module.js";
+import { joinPath } from "../../nn/paths.js";
 import { sameShape } from "../../shape.js";
 import { shown } from "../../shown.js";
 import type { Tensor } from "../../tensor.js";
 import type { OpFunction } from "../../tracing.js";
 import type { FileBudget } from "../file-budget.js";
 import { buildArchitecture, disposeParameters } from "./architecture.js";
-import { constantName, customName, encode, type GraphRecord, joinKeys } from "./graph-record.js";
+import { constantName, customName, encode, type GraphRecord } from "./graph-record.js";
 
 /** So many names may stand in the path of a layer or tensor. */
 const deepest = 100;
@@ -142,14 +143,14 @@ function buildNames(record: GraphRecord, { tensor, layer: build, budget }: Sourc
       layers.set(path, layer);
       for (const [own, t] of layer.ownState()) {
         if (alias !== null) payAlias(t);
-        addState(joinKeys(path, own), t);
+        addState(joinPath(path, own), t);
       }
       const tied = alias === null ? (ties.get(path) ?? []) : [];
       const holders = tied.length === 0 ? null : new Map(layer.namedModules());
       for (const [own, earlier] of tied) {
         const t = tie(own, holders, state.get(earlier));
         payAlias(t);
-        state.set(joinKeys(path, own), t);
+        state.set(joinPath(path, own), t);
       }
       continue;
     }

@@ -3,6 +3,7 @@ import { Branch } from "../../graph/branch.js";
 import { isLayerNode } from "../../graph/node.js";
 import type { GraphParts } from "../../graph/parts.js";
 import type { AnyModule } from "../../nn/module.js";
+import { joinPath } from "../../nn/paths.js";
 import type { Tensor } from "../../tensor.js";
 import { type Architecture, describeArchitecture } from "./architecture.js";
 
@@ -84,7 +85,7 @@ function describeNames(names: Branch, ties: [string, string, string][]): NameRec
   const records: NameRecord[] = [];
   const known = new Map<AnyModule | Tensor, string>();
   const visit = (path: string, branch: Branch, around: readonly Branch[]): boolean => {
-    const inside = (key: string): string => (path === "" ? key : `${path}.${key}`);
+    const inside = (key: string): string => joinPath(path, key);
     const place = (kind: "parameter" | "buffer", key: string, t: Tensor): void => {
       const alias = known.get(t);
       const name = inside(key);
@@ -110,7 +111,7 @@ function describeNames(names: Branch, ties: [string, string, string][]): NameRec
       if (architecture === null) return false;
       for (const [own, t] of child.ownState()) {
         const earlier = known.get(t);
-        if (earlier === undefined) known.set(t, joinKeys(name, own));
+        if (earlier === undefined) known.set(t, joinPath(name, own));
         else ties.push([name, own, earlier]);
       }
       records.push({ layer: name, architecture });
@@ -144,9 +145,4 @@ export function customOpsOf({ nodes }: GraphRecord): string[] {
 /** What a custom op was called; null for one of this package's. */
 export function customName(op: string): string | null {
   return op.startsWith("custom.") ? op.slice("custom.".length) : null;
-}
-
-/** The key of what stands in a layer. */
-export function joinKeys(path: string, key: string): string {
-  return path === "" || key === "" ? path + key : `${path}.${key}`;
 }

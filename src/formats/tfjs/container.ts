@@ -1,4 +1,5 @@
-import { isObject, type JsonObject, malformed, printable } from "./json.js";
+import { printable } from "../printable.js";
+import { isObject, type JsonObject, malformed } from "./json.js";
 
 /** A layer of a network, as the JSON has it: edits of `config` are edits of the file. */
 export interface Layer {

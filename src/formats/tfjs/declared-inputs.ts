@@ -1,7 +1,8 @@
 import type { DeclaredInput } from "../foreign/arrays.js";
+import { printable } from "../printable.js";
 import type { Layer } from "./container.js";
 import { graphNodes } from "./graph-norms.js";
-import { isObject, printable } from "./json.js";
+import { isObject } from "./json.js";
 import type { TfjsModel } from "./tfjs-model.js";
 
 /** The inputs that a model declares: of a graph model its placeholders, of a layers model by the names that TF.js gives them; those that an Embedding reads hold whole numbers. */

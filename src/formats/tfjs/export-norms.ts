@@ -9,32 +9,20 @@ import type { Norm } from "../../nn/norms/norm.js";
 import { RmsNorm } from "../../nn/norms/rms-norm.js";
 import { type Shape, sizeOf } from "../../shape.js";
 import type { Tensor } from "../../tensor.js";
-import { type LayerClass, type LayerWriter, writerOf } from "../foreign/layer-writers.js";
-import { shapeAfter } from "../foreign/shape-after.js";
+import { type LayerWriter, writerOf } from "../foreign/layer-writers.js";
 import { elementsOf, type TfjsValue } from "./tfjs-value.js";
 import type { TfjsWeight, TfjsWriter } from "./tfjs-writer.js";
 
 /** What each norm is in TF.js. */
 export const normLayers: readonly LayerWriter<TfjsValue, TfjsWriter>[] = [
-  norm(BatchNorm, exportBatchNorm),
-  norm(BatchRenorm, exportBatchNorm),
-  norm(InstanceNorm, exportInstanceNorm),
-  norm(GroupNorm, exportGroupNorm),
-  norm(LayerNorm, exportLayerNorm),
-  norm(RmsNorm, exportRmsNorm),
-  norm(FilterResponseNorm, exportFilterResponseNorm),
+  writerOf(BatchNorm, exportBatchNorm),
+  writerOf(BatchRenorm, exportBatchNorm),
+  writerOf(InstanceNorm, exportInstanceNorm),
+  writerOf(GroupNorm, exportGroupNorm),
+  writerOf(LayerNorm, exportLayerNorm),
+  writerOf(RmsNorm, exportRmsNorm),
+  writerOf(FilterResponseNorm, exportFilterResponseNorm),
 ];
-
-/** The writer of a norm, which refuses what the norm itself refuses. */
-function norm<M extends Norm>(
-  normClass: LayerClass<M>,
-  write: (norm: M, x: TfjsValue, graph: TfjsWriter) => TfjsValue,
-): LayerWriter<TfjsValue, TfjsWriter> {
-  return writerOf(normClass, (module: M, x: TfjsValue, graph: TfjsWriter) => {
-    shapeAfter(module, ["N", ...x.shape]);
-    return write(module, x, graph);
-  });
-}
 
 /** With running statistics a BatchNormalization. @throws ArgumentError without: TF.js has no layer that takes the batch's at inference */
 function exportBatchNorm(norm: BatchNorm | BatchRenorm, x: TfjsValue, graph: TfjsWriter): TfjsValue {

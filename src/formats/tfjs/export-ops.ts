@@ -121,6 +121,18 @@ const rows: Readonly<Record<string, Op>> = {
   relu: elementwise("ReLU", () => ({}), { isPositive: true }),
   relu6: elementwise("ReLU", () => ({ max_value: 6 }), { isPositive: true }),
   leakyRelu: elementwise("LeakyReLU", (slope: number = 0.01) => ({ alpha: slope })),
+  prelu: ({ args }, graph) => {
+    const [given, slopes] = args as [TfjsValue, TfjsValue];
+    const { weight } = weights("prelu", slopes, null, graph);
+    const rank = given.shape.length;
+    const isShared = weight.size === 1;
+    const x = isShared ? given : rank === 1 ? graph.here(given) : graph.channelsLast(given);
+    // Axes that share a slope; channels are the last one.
+    const shared = Array.from({ length: isShared ? rank : rank - 1 }, (_, k) => k + 1);
+    const shape = [...shared.map(() => 1), ...(isShared ? [] : [weight.size])];
+    const alpha = { shape, values: weight.dataSync() };
+    return graph.layer("PReLU", [x], { shared_axes: shared }, { weights: { alpha } });
+  },
   elu: ({ args }, graph) => {
     const [x, alpha = 1] = args as [TfjsValue, number | undefined];
     const unit = graph.layer("ELU", [x], { alpha: 1 });

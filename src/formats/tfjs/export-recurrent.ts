@@ -1,11 +1,10 @@
 import type { LSTM } from "../../nn/recurrent/lstm.js";
-import type { Shape } from "../../shape.js";
 import type { Tensor } from "../../tensor.js";
 import type { TfjsValue } from "./tfjs-value.js";
 import type { TfjsWeight, TfjsWriter } from "./tfjs-writer.js";
 
 /** An LSTM, whose gates stand in the same order in TF.js; its two biases are one there. */
-export function exportLstm(layer: LSTM, x: TfjsValue, graph: TfjsWriter, [steps, features]: Shape): TfjsValue {
+export function exportLstm(layer: LSTM, x: TfjsValue, graph: TfjsWriter): TfjsValue {
   if (layer.bidirectional || layer.norm !== null) {
     graph.refuse(
       "an LSTM in one direction and without norms inside, as this format is written with",
@@ -13,6 +12,7 @@ export function exportLstm(layer: LSTM, x: TfjsValue, graph: TfjsWriter, [steps,
       "Use such a layer, or give a class of your own toTfjs(x, graph).",
     );
   }
+  const [steps, features] = [x.shape[0], layer.hiddenSize];
   let value = graph.here(x);
   for (let k = 0; k < layer.numLayers; k++) {
     const { weightIh, weightHh, biasIh, biasHh } = layer.cell(k, false);

@@ -1,4 +1,5 @@
-import { isObject, type JsonObject, malformed, parseModelJson, printable } from "./json.js";
+import { printable } from "../printable.js";
+import { isObject, type JsonObject, malformed, parseModelJson } from "./json.js";
 import { checkSpec, cutWeights, type TfjsWeightSpec, type Weight } from "./weights.js";
 
 /** A model of TensorFlow.js as it lies in files. */

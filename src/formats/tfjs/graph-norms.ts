@@ -1,6 +1,7 @@
 import { normFindings } from "../../graph/norm-checks.js";
 import { type InspectedNorm, rangesOf } from "../foreign/inspected-norm.js";
-import { isObject, type JsonObject, malformed, printable } from "./json.js";
+import { printable } from "../printable.js";
+import { isObject, type JsonObject, malformed } from "./json.js";
 import type { TfjsModel } from "./tfjs-model.js";
 import { valuesOf } from "./weights.js";
 

@@ -1,13 +1,14 @@
 import { normFindings } from "../../graph/norm-checks.js";
 import type { DeclaredInput } from "../foreign/arrays.js";
 import { type InspectedNorm, rangesOf } from "../foreign/inspected-norm.js";
+import { printable } from "../printable.js";
 import { epsOf, layerMapOf, normWeights } from "./batch-norm-layer.js";
 import type { Container, Layer } from "./container.js";
 import { declaredInputs } from "./declared-inputs.js";
 import type { TfjsFiles } from "./files.js";
 import { foldLayers } from "./fold-norms.js";
 import { graphNodes, graphNorms } from "./graph-norms.js";
-import { isObject, type JsonObject, printable } from "./json.js";
+import { isObject, type JsonObject } from "./json.js";
 import { titleOf } from "./linear-layers.js";
 import { isBatchNorm, normClassOf } from "./norm-classes.js";
 import { TfjsModel } from "./tfjs-model.js";

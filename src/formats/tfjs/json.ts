@@ -9,13 +9,6 @@ export function malformed(where: string, expected: string, received: string): Fo
   return new FormatError({ where, expected, received, cure: "Check that model.json is complete and unchanged." });
 }
 
-/** A name as it is printed: without characters that would move a terminal's cursor, and not at any length. */
-export function printable(value: unknown): string {
-  const text = String(typeof value === "string" ? value : (JSON.stringify(value)?.slice(0, 200) ?? value));
-  const plain = text.replaceAll(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, "�");
-  return plain.length <= 100 ? plain : `${plain.slice(0, 99)}…`;
-}
-
 /** The object that a model.json holds. @throws FormatError if it holds something else, or is nested too deep for what walks it */
 export function parseModelJson(where: string, bytes: Uint8Array): JsonObject {
   const fault = (expected: string, received: string): FormatError => malformed(where, expected, received);

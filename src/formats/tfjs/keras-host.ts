@@ -1,9 +1,9 @@
 import type { Host, Passing, Side } from "../../graph/host.js";
 import { unflattened } from "../../graph/linear-map.js";
 import type { ChannelMap } from "../../nn/layer-traits.js";
+import { printable } from "../printable.js";
 import { layerMapOf, normWeights } from "./batch-norm-layer.js";
 import type { Layer } from "./container.js";
-import { printable } from "./json.js";
 import { channelAxisOf, isChannelsFirst, passageOf } from "./layer-kinds.js";
 import { isLinear, type LinearLayer, linearLayer, titleOf, writeLinearLayer } from "./linear-layers.js";
 import { isBatchNorm } from "./norm-classes.js";

@@ -1,7 +1,7 @@
 import { diagonal, type Kernel, type LinearMap } from "../../graph/linear-map.js";
+import { printable } from "../printable.js";
 import { normWeights } from "./batch-norm-layer.js";
 import type { Layer } from "./container.js";
-import { printable } from "./json.js";
 import { isBatchNorm } from "./norm-classes.js";
 import type { Slot, TfjsModel } from "./tfjs-model.js";
 import { packWeight, type TfjsWeightSpec, valuesOf } from "./weights.js";

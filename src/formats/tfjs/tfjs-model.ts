@@ -1,6 +1,7 @@
+import { printable } from "../printable.js";
 import { Container, isNetwork, type Layer } from "./container.js";
 import { readTfjs, type TfjsFiles, writeTfjs } from "./files.js";
-import { isObject, type JsonObject, malformed, printable } from "./json.js";
+import { isObject, type JsonObject, malformed } from "./json.js";
 import type { TfjsWeightSpec, Weight } from "./weights.js";
 
 /** A weight that may be given other bytes, go, or get others behind it. */

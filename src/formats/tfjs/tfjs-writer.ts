@@ -3,6 +3,7 @@ import type { AnyModule } from "../../nn/module.js";
 import { type Shape, sameShape } from "../../shape.js";
 import type { Tensor } from "../../tensor.js";
 import { version } from "../../version.js";
+import { FileWriter } from "../foreign/file-writer.js";
 import { type TfjsFiles, writeTfjs } from "./files.js";
 import { TfjsConstant, type TfjsOrder, type TfjsValue } from "./tfjs-value.js";
 import { packWeight, type Weight } from "./weights.js";
@@ -50,55 +51,30 @@ interface WrittenLayer {
 }
 
 /** Writes a module whose input is `x`; returns its output. */
-export type WriteModule = (module: AnyModule, x: TfjsValue, graph: TfjsWriter) => TfjsValue;
+type WriteModule = (module: AnyModule, x: TfjsValue, graph: TfjsWriter) => TfjsValue;
 
 /** A network of TF.js in the making. Layers are named by the path of the module that is being written. */
-export class TfjsWriter {
+export class TfjsWriter extends FileWriter<TfjsValue> {
   readonly #write: WriteModule;
   readonly #sharing: boolean;
   readonly #layers: LayerEntry[] = [];
   readonly #weights: Weight[] = [];
   readonly #written = new Map<AnyModule, WrittenLayer[]>();
   readonly #names = new Set<string>();
-  /** The visits under way, the innermost last. */
-  readonly #within: { readonly module: AnyModule | null; readonly path: string }[] = [];
 
   /** @internal @param sharing - whether a module in several places is written once */
   constructor(write: WriteModule, sharing = true) {
+    super();
     this.#write = write;
     this.#sharing = sharing;
   }
 
-  /** The path of the module that is being written, as in `namedModules()`. */
-  get path(): string {
-    return this.#within.at(-1)?.path ?? "";
-  }
-
-  /**
-   * Writes a module inside the one that is being written.
-   *
-   * @param x - its input
-   * @returns its output
-   */
-  apply(module: AnyModule, x: TfjsValue): TfjsValue {
-    const around = this.#within.at(-1)?.module;
-    const key = around?.children().find(([, child]) => child === module)?.[0];
-    const path = key === undefined ? this.path : this.path === "" ? key : `${this.path}.${key}`;
-    return this.within(path, module, () => this.#write(module, x, this));
-  }
-
-  /** @internal Writes a part of the network that belongs to a module at a path. */
-  within<T>(path: string, module: AnyModule | null, write: () => T): T {
-    this.#within.push({ module, path });
-    try {
-      return write();
-    } finally {
-      this.#within.pop();
-    }
+  protected override write(module: AnyModule, x: TfjsValue): TfjsValue {
+    return this.#write(module, x, this);
   }
 
   /** @internal A tensor of the network itself. */
-  tensor(key: string, t: Tensor): TfjsConstant {
+  override tensor(key: string, t: Tensor): TfjsConstant {
     return new TfjsConstant(key, t);
   }
 
@@ -134,7 +110,7 @@ export class TfjsWriter {
     const packed = Object.entries(weights).map(([key, weight]) => pack(wanted, key, weight));
     const references = inputs.map(referenceTo);
     const likeness = JSON.stringify([className, config, role, inputs.map((x) => [x.shape.length, x.order])]);
-    const visit = this.#within.at(-1);
+    const visit = this.visit;
     // Layers that one visit writes are different ones, however alike they are.
     const same = this.#ofModule().find(
       (one) => one.likeness === likeness && one.visit !== visit && sameWeights(one.weights, packed),
@@ -157,7 +133,7 @@ export class TfjsWriter {
 
   /** The layers with weights that the module which is being written has by now. */
   #ofModule(): WrittenLayer[] {
-    const module = this.#within.at(-1)?.module ?? null;
+    const module = this.visit?.module ?? null;
     if (module === null) return [];
     let own = this.#written.get(module);
     if (own === undefined) {

@@ -1,6 +1,7 @@
 import { sizeOf } from "../../shape.js";
 import { halfToNumber, numberToHalf } from "../half.js";
-import { isObject, type JsonObject, malformed, printable } from "./json.js";
+import { printable } from "../printable.js";
+import { isObject, type JsonObject, malformed } from "./json.js";
 
 /** What the manifest says of a weight: TF.js's WeightsManifestEntry. */
 export interface TfjsWeightSpec {

@@ -7,6 +7,7 @@ import { scope } from "../../scope.js";
 import { formatShape } from "../../shape.js";
 import type { Tensor } from "../../tensor.js";
 import { upload } from "../../tensor.js";
+import { tracer } from "../../tracing.js";
 import type { AnyModule } from "../module.js";
 import type { Norm, NormForwardOptions } from "./norm.js";
 
@@ -27,6 +28,11 @@ export function normalizeReal(
   { mask = null, maskedOutput = "zero", activation = null }: NormForwardOptions,
   normalize: (x: Tensor, mask: Tensor | null, activation: Activation | null) => Tensor,
 ): Tensor {
+  // A trace holds the library's norms as nodes: here a class that extends one is at work, whose parts are no ops.
+  tracer?.refuse(
+    "the super.forward(x) of a norm",
+    "Hold the norm as a property and call its forward, instead of extending its class.",
+  );
   if (maskedOutput !== "zero" && maskedOutput !== "input") {
     throw new ArgumentError({
       where: `${layer}.forward(x, { maskedOutput })`,

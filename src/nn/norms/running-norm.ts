@@ -3,6 +3,7 @@ import type { Tensor } from "../../tensor.js";
 import { type AffineLayer, type AffineWeights, parameterLike } from "../affine-weights.js";
 import { type ChannelMap, type LayerTraits, same } from "../layer-traits.js";
 import { Norm } from "./norm.js";
+import type { RecentStatistics } from "./recent-statistics.js";
 import { type RunningNormState, RunningStatistics, type Statistics } from "./running-statistics.js";
 
 /** Options of norms that may keep running statistics. */
@@ -14,6 +15,16 @@ export interface RunningNormOptions {
    * stores 1 − momentum: its 0.1 is 0.9 here). `"cumulative"`: the plain average of all batches. @defaultValue 0.99
    */
   readonly momentum?: number | "cumulative";
+  /**
+   * Whether running statistics warm up: the n-th batch leaves the old value the weight min(momentum, (n − 1)/(n + 9)), so that the first one
+   * replaces the initial 0 and 1, and a short run evaluates with its own statistics. From n = 10·momentum/(1 − momentum) + 1 on (batch 991 at
+   * 0.99) the weight is `momentum` itself. False is the plain average, as in PyTorch and Keras. Statistics that were loaded without a count of
+   * batches, imported or recalibrated are not warmed up again. `"cumulative"` needs no warm-up. The rule is that of TensorFlow's
+   * moving averages with `num_updates`.
+   *
+   * @defaultValue true
+   */
+  readonly warmUp?: boolean;
   /** Whether there are a trained weight and bias. @defaultValue true */
   readonly affine?: boolean;
   /** Whether the running variance takes the batch variance times m / (m − 1), as PyTorch's does. @defaultValue false */
@@ -34,11 +45,11 @@ export abstract class RunningNorm extends Norm implements AffineLayer {
   /** @param numFeatures - channels of x, ≥ 1 and whole: checked by the layer */
   constructor(numFeatures: number, options: RunningNormOptions & { readonly trackRunningStats: boolean }) {
     super();
-    const { eps = 1e-5, momentum = 0.99, affine = true, trackRunningStats, unbiased = false } = options;
+    const { eps = 1e-5, momentum = 0.99, warmUp = true, affine = true, trackRunningStats, unbiased = false } = options;
     this.numFeatures = numFeatures;
     this.eps = eps;
     this.unbiased = unbiased;
-    this.#running = new RunningStatistics(this, momentum, trackRunningStats);
+    this.#running = new RunningStatistics(this, { momentum, warmUp, isTracked: trackRunningStats });
     this.weight = affine ? ones([numFeatures], { requiresGrad: true }) : null;
     this.bias = affine ? zeros([numFeatures], { requiresGrad: true }) : null;
   }
@@ -66,6 +77,36 @@ export abstract class RunningNorm extends Norm implements AffineLayer {
   /** Warns once of values below 0.5, which are likely PyTorch's. */
   set momentum(value: number | "cumulative") {
     this.#running.momentum = value;
+  }
+
+  /** Whether running statistics warm up; see {@link RunningNormOptions.warmUp}. */
+  get warmUp(): boolean {
+    return this.#running.warmUp;
+  }
+
+  /** @throws ArgumentError if it is not a boolean */
+  set warmUp(value: boolean) {
+    this.#running.warmUp = value;
+  }
+
+  /** @internal Whether the running statistics came from elsewhere than the batches counted: they are not warmed up. */
+  get isSettled(): boolean {
+    return this.#running.isSettled;
+  }
+
+  /** @internal Says that its running statistics have been written. */
+  settle(): void {
+    this.#running.settle();
+  }
+
+  /** @internal Whether its running statistics are the initial 0 and 1, neither updated nor loaded. */
+  get isFresh(): boolean {
+    return this.#running.isFresh;
+  }
+
+  /** @internal */
+  override stateLoaded(has: (key: string) => boolean): void {
+    this.#running.loaded(has);
   }
 
   /**
@@ -134,6 +175,11 @@ export abstract class RunningNorm extends Norm implements AffineLayer {
     return this.#running.observe(observer);
   }
 
+  /** @internal Hands each batch that moves the running statistics to others, too. */
+  followedBy(recent: RecentStatistics | null): void {
+    this.#running.recent = recent;
+  }
+
   /** @internal */
   override ownTensors(): Tensor[] {
     const { tensors } = this.#running;
@@ -162,10 +208,28 @@ export abstract class RunningNorm extends Norm implements AffineLayer {
     this.#running.setSwitches();
   }
 
+  /** @internal Arguments in files of 0.1.0, which had no warm-up. */
+  static storedArguments([numFeatures, options, ...rest]: readonly unknown[]): unknown[] {
+    return [
+      numFeatures,
+      typeof (options ?? {}) === "object" ? { warmUp: false, ...(options ?? {}) } : options,
+      ...rest,
+    ];
+  }
+
   /** Traits of a norm with running statistics. @param options - what its constructor takes beyond those of all of them */
   protected runningTraits(options: object): LayerTraits {
     const { numFeatures, eps, momentum, unbiased, weight, runningMean } = this;
-    const common = { eps, momentum, unbiased, affine: weight !== null, trackRunningStats: runningMean !== null };
+    // What is built of these takes the statistics over, too, and goes on with them.
+    const warmUp = this.warmUp && !this.isSettled;
+    const common = {
+      eps,
+      momentum,
+      warmUp,
+      unbiased,
+      affine: weight !== null,
+      trackRunningStats: runningMean !== null,
+    };
     return {
       constructorArguments: [numFeatures, { ...common, ...options }],
       keepsNothing: true,

@@ -5,6 +5,7 @@ import { shown } from "../../shown.js";
 import { empty, type Tensor, view } from "../../tensor.js";
 import { warn, warnOnce } from "../../warnings.js";
 import { readMoments, varianceError } from "./batch-moments.js";
+import type { RecentStatistics } from "./recent-statistics.js";
 import type { RunningNorm } from "./running-norm.js";
 
 /** Which statistics a layer normalises with. */
@@ -22,6 +23,12 @@ export interface RunningNormState {
   readonly momentum: number | "cumulative";
   /** {@link RunningNorm.skippedBatches} */
   readonly skippedBatches: number;
+  /** {@link RunningNorm.warmUp}; checkpoints of 0.1.0 lack it, and mean false. */
+  readonly warmUp?: boolean;
+  /** Whether the warm-up is over, since the statistics came from elsewhere than the batches counted. */
+  readonly isSettled?: boolean;
+  /** The count of batches, beyond 2²⁴ too. */
+  readonly batches?: number;
 }
 
 /**
@@ -29,20 +36,32 @@ export interface RunningNormState {
  * whether they are used and moved. A norm built without them has one too, which holds no buffers.
  */
 export class RunningStatistics {
-  /** Mean and variance of each channel, and two counters: batches tracked, batches skipped. Null without `trackRunningStats`. */
+  /**
+   * Mean and variance of each channel, and three counters: batches tracked, batches skipped, and what the first lacks beyond 2²⁴. Null without
+   * `trackRunningStats`.
+   */
   readonly tensors: RunningTensors | null;
   /** Whether a forward pass moves them. */
   updateRunning: boolean;
+  #warmUp = true;
+  #isSettled = false;
+  #freshVersion = 0;
   #normalizeWith: Statistics = "batch";
   #momentum: number | "cumulative" = 0;
   #frozen = false;
   #warnedEmpty = false;
   #observer: ((moments: Tensor) => void) | null = null;
+  /** Takes each batch, too. */
+  recent: RecentStatistics | null = null;
   readonly #layer: RunningNorm;
 
-  constructor(layer: RunningNorm, momentum: number | "cumulative", isTracked: boolean) {
+  constructor(
+    layer: RunningNorm,
+    { momentum, warmUp, isTracked }: { momentum: number | "cumulative"; warmUp: boolean; isTracked: boolean },
+  ) {
     this.#layer = layer;
     this.momentum = momentum;
+    this.warmUp = warmUp;
     this.updateRunning = isTracked;
     this.tensors = isTracked ? registerTensors(layer) : null;
   }
@@ -68,6 +87,49 @@ export class RunningStatistics {
       );
     }
     this.#momentum = value;
+  }
+
+  get warmUp(): boolean {
+    return this.#warmUp;
+  }
+
+  set warmUp(value: boolean) {
+    if (typeof value !== "boolean") {
+      throw new ArgumentError({
+        where: `${this.#layer}.warmUp`,
+        expected: "true or false",
+        received: shown(value),
+        cure: "Pass false for the plain moving average of PyTorch and Keras.",
+      });
+    }
+    this.#warmUp = value;
+  }
+
+  /** Whether the statistics stand for more than the batches counted, so that they move by momentum alone. */
+  get isSettled(): boolean {
+    return this.#isSettled;
+  }
+
+  /** Ends the warm-up: what stands in the statistics now came from elsewhere. */
+  settle(): void {
+    this.#isSettled = true;
+  }
+
+  /** Whether mean and variance are the initial 0 and 1, neither updated nor loaded. */
+  get isFresh(): boolean {
+    return this.tensors !== null && this.tensors.mean.storage.version === this.#freshVersion;
+  }
+
+  /** Told which buffers a state dict has set. */
+  loaded(has: (buffer: string) => boolean): void {
+    if (this.tensors === null || !has("running_mean")) return;
+    const { counters, mean, variance } = this.tensors;
+    const [tracked, skipped] = counters.dataSync();
+    if (has("num_batches_tracked")) counters.backend.write(counters.block, Float32Array.of(tracked, skipped, 0));
+    const isCounted = has("num_batches_tracked") && tracked > 0;
+    const isInitial = (): boolean =>
+      mean.dataSync().every((value) => value === 0) && variance.dataSync().every((value) => value === 1);
+    if (!isCounted && !isInitial()) this.settle();
   }
 
   get normalizeWith(): Statistics {
@@ -127,8 +189,10 @@ export class RunningStatistics {
     const { mean, variance, counters } = this.tensors;
     mean.backend.fill(mean.block, mean.size, 0);
     variance.backend.fill(variance.block, variance.size, 1);
-    counters.backend.fill(counters.block, 2, 0);
+    counters.backend.fill(counters.block, counters.size, 0);
     markChanged(this.tensors);
+    this.#isSettled = false;
+    this.#freshVersion = mean.storage.version;
   }
 
   observe(observer: (moments: Tensor) => void): () => void {
@@ -140,21 +204,29 @@ export class RunningStatistics {
 
   get state(): RunningNormState | null {
     if (this.tensors === null) return null;
-    const { frozen, normalizeWith, updateRunning, momentum, skippedBatches } = this;
-    return { frozen, normalizeWith, updateRunning, momentum, skippedBatches };
+    const { frozen, normalizeWith, updateRunning, momentum, skippedBatches, warmUp, isSettled } = this;
+    const [tracked, , rest] = this.tensors.counters.dataSync();
+    const switches = { frozen, normalizeWith, updateRunning, momentum, skippedBatches };
+    return { ...switches, warmUp, isSettled, batches: tracked + rest };
   }
 
   /** @throws ArgumentError if it is not what {@link RunningStatistics.state} gave, as a file may say */
   set state(state: RunningNormState) {
     if (this.tensors === null) return;
-    const { frozen, normalizeWith, updateRunning, momentum, skippedBatches } = checkState(this.#layer, state);
+    const { frozen, normalizeWith, updateRunning, momentum, skippedBatches, ...counted } = checkState(
+      this.#layer,
+      state,
+    );
     this.#frozen = frozen;
     this.normalizeWith = normalizeWith;
     this.updateRunning = updateRunning;
     this.#momentum = momentum;
     const { counters } = this.tensors;
-    const [tracked] = counters.dataSync();
-    counters.backend.write(counters.block, Float32Array.of(tracked, skippedBatches));
+    const { warmUp = false, isSettled = false, batches = counters.dataSync()[0] } = counted;
+    this.#warmUp = warmUp;
+    this.#isSettled = isSettled;
+    const tracked = Math.fround(batches);
+    counters.backend.write(counters.block, Float32Array.of(tracked, skippedBatches, batches - tracked));
     counters.storage.version++;
   }
 
@@ -191,7 +263,9 @@ export class RunningStatistics {
     const channelMoments = averageOf(moments, numFeatures);
     if (isMasked) this.#warnIfEmpty(channelMoments);
     const running = [mean.block, variance.block, counters.block] as const;
-    backend.updateRunning(channelMoments.block, numFeatures, ...running, momentum, unbiased);
+    const warmsUp = this.#warmUp && !this.#isSettled;
+    backend.updateRunning(channelMoments.block, numFeatures, ...running, momentum, unbiased, warmsUp);
+    this.recent?.take(channelMoments, unbiased);
     markChanged(this.tensors);
     if (channelMoments !== moments) channelMoments.dispose();
   }
@@ -219,18 +293,21 @@ export class RunningStatistics {
 
 /** What a file gives as a layer's {@link RunningNormState}. @throws ArgumentError if it is none */
 function checkState(layer: RunningNorm, state: RunningNormState): RunningNormState {
-  const { frozen, normalizeWith, updateRunning, momentum, skippedBatches } = (state ?? {}) as Partial<RunningNormState>;
+  const given = (state ?? {}) as Partial<RunningNormState>;
+  const { frozen, normalizeWith, updateRunning, momentum, skippedBatches, batches = 0 } = given;
+  const isFlag = (value: unknown): boolean => value === undefined || typeof value === "boolean";
   const isWhole =
     typeof frozen === "boolean" &&
     (normalizeWith === "batch" || normalizeWith === "running") &&
     typeof updateRunning === "boolean" &&
     (momentum === "cumulative" || (typeof momentum === "number" && momentum >= 0 && momentum < 1)) &&
-    Number.isSafeInteger(skippedBatches) &&
-    Number(skippedBatches) >= 0;
+    [skippedBatches, batches].every((count) => Number.isSafeInteger(count) && Number(count) >= 0) &&
+    isFlag(given.warmUp) &&
+    isFlag(given.isSettled);
   if (isWhole) return state;
   throw new ArgumentError({
     where: `${layer}.setExtraState(state)`,
-    expected: "frozen, normalizeWith, updateRunning, momentum and skippedBatches",
+    expected: "frozen, normalizeWith, updateRunning, momentum, skippedBatches, warmUp, isSettled and batches",
     received: shown(state),
     cure: "Pass what getExtraState() gave.",
   });
@@ -241,7 +318,7 @@ function registerTensors(layer: RunningNorm): RunningTensors {
   const { numFeatures } = layer;
   const mean = layer.buffer("running_mean", zeros([numFeatures]));
   const variance = layer.buffer("running_var", ones([numFeatures]));
-  const counters = zeros([2]).persist();
+  const counters = zeros([3]).persist();
   layer.buffer("num_batches_tracked", view("num_batches_tracked", counters, []));
   return { mean, variance, counters };
 }

@@ -45,7 +45,7 @@ const trials: Trials<LinearMeasures> = {
     setSeed(seed);
     const images = trainingImages(context, size * (steps + 2), seed);
     const conv = new Conv2d(context.data.inputShape[0], channels, 3);
-    const norm = new BatchNorm(channels, { momentum: 0.9 });
+    const norm = new BatchNorm(channels, { momentum: 0.9, warmUp: false });
     const generator = new Generator(seed);
     norm.weight?.backend.write(
       norm.weight.block,

@@ -87,7 +87,7 @@ const trials: Trials<MemoryMeasures> = {
     const norms: BatchNorm[] = [];
     // With momentum 0 running statistics are those of the last batch. Training itself does not look at them.
     const model = convNet(context.data, (channels) => {
-      const norm = new BatchNorm(channels, { momentum: 0 });
+      const norm = new BatchNorm(channels, { momentum: 0, warmUp: false });
       norms.push(norm);
       return norm;
     });

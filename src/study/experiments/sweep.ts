@@ -34,8 +34,8 @@ const sweepNorms: Readonly<Record<string, MakeNorm>> = {
   instance: (channels) => normLayer("instance", channels),
   group: (channels) => normLayer("group", channels, { groups: 4 }),
   none: () => null,
-  renorm: (channels) => new BatchRenorm(channels, { momentum: 0.9, schedule: renormSchedule }),
-  ghost: (channels) => new BatchNorm(channels, { momentum: 0.9, virtualBatchSize: 8 }),
+  renorm: (channels) => new BatchRenorm(channels, { momentum: 0.9, warmUp: false, schedule: renormSchedule }),
+  ghost: (channels) => new BatchNorm(channels, { momentum: 0.9, warmUp: false, virtualBatchSize: 8 }),
 };
 
 /** The condition of a norm and a batch size. */

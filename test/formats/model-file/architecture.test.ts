@@ -26,12 +26,15 @@ class Pointwise extends Conv2d {
 }
 
 describe("architectures", () => {
-  test("a file of 0.1.0 with every layer loads, and is written again byte for byte", () => {
+  test("a file of 0.1.0 with every layer loads with norms that do not warm up, and is written again", () => {
     const { model, meta } = loadModel(written);
     expect(meta.classes).toEqual(["a", "b"]);
     const again = saveModel(model, meta);
-    expect(JSON.stringify(headerOf(again).architecture)).toBe(JSON.stringify(headerOf(written).architecture));
-    expect(Buffer.compare(again, written)).toBe(0);
+    const architecture = JSON.stringify(headerOf(again).architecture);
+    expect(architecture).toContain('"warmUp":false');
+    expect(architecture.replaceAll('"warmUp":false,', "")).toBe(JSON.stringify(headerOf(written).architecture));
+    const third = loadModel(again);
+    expect(Buffer.compare(saveModel(third.model, third.meta), again)).toBe(0);
   });
 
   test("a subclass with nothing but a constructor is saved as the class that it is", () => {

@@ -452,7 +452,7 @@ describe("exportOnnx", () => {
       [
         "TraceError: trace(Sequential), dataSync() in 1.0: expected a network whose steps do not depend on values, got a look at the values of sum, shape scalar. Compute with tensors instead of numbers, or put that part into a customOp or after the network.",
         "TraceError: trace(Mystery), dataSync(): expected a network whose steps do not depend on values, got a look at the values of sum, shape scalar. Compute with tensors instead of numbers, or put that part into a customOp or after the network.",
-        "TraceError: trace(Sequential), dropout() in 0: expected tensors that ops compute, or that are equal in every run, got one made inside forward that differs from run to run. Make it with zeros(), ones() or full(), compute it by ops from the input, register it as a buffer, or hold a layer as a property instead of extending it.",
+        "TraceError: trace(Sequential), the super.forward(x) of a norm in 0: expected ops that a graph can hold, got the super.forward(x) of a norm. Hold the norm as a property and call its forward, instead of extending its class.",
         "ShapeError: BatchNorm(5).forward(x): expected 5 channels in axis 1, got 4 (shape 1×4). Build the layer with 4 channels, or reshape x.",
         "ShapeError: add in the network: expected shapes that broadcast (aligned at the last axis, sizes equal or 1), got 4 and 3. Reshape one of them.",
         "ArgumentError: exportOnnx(model, { opset }): expected a whole number from 13 to 21, got 12. Leave it out, unless what runs the model needs another.",

@@ -496,6 +496,10 @@ describe("importOnnx of graphs", () => {
       [3, 2],
       { c: { shape: [1] } },
     ],
+    ["Mean of three", [["Mean", ["x", "x", "w"], ["y"]]], [3, 4], { w: { shape: [4] } }],
+    ["Mean of one", [["Mean", ["x"], ["y"]]], [3, 4]],
+    ["Selu", [["Selu", ["x"], ["y"]]], [3, 40]],
+    ["Selu of other numbers", [["Selu", ["x"], ["y"], { alpha: { f: 1.5 }, gamma: { f: 0.5 } }]], [3, 40]],
     ["Sum of three", [["Sum", ["x", "x", "w"], ["y"]]], [3, 4], { w: { shape: [4] } }],
     ["a value with itself", [["Add", ["x", "x"], ["y"]]], [3, 4]],
     [

@@ -194,12 +194,13 @@ describeEachBackend("BatchNorm", () => {
     const generator = fc.record({
       momentum: fc.constantFrom<number | "cumulative">("cumulative", 0.5, 0.9, 0.99),
       unbiased: fc.boolean(),
+      warmUp: fc.boolean(),
       batches: fc.array(fc.integer({ min: 0, max: 1e6 }), { minLength: 1, maxLength: 6 }),
     });
     fc.assert(
-      fc.property(generator, ({ momentum, unbiased, batches }) =>
+      fc.property(generator, ({ momentum, unbiased, warmUp, batches }) =>
         scope(() => {
-          const norm = new BatchNorm(3, { momentum, unbiased });
+          const norm = new BatchNorm(3, { momentum, unbiased, warmUp });
           let mean = [0, 0, 0];
           let variance = [1, 1, 1];
           batches.forEach((seed, k) => {
@@ -207,7 +208,7 @@ describeEachBackend("BatchNorm", () => {
             const values = normalValues(n * 3 * 2, seed, 1, 2);
             noGrad(() => norm.forward(tensor(values, [n, 3, 2])));
             const batch = channelStatistics(values, n, 3, 2);
-            const keep = momentum === "cumulative" ? k / (k + 1) : momentum;
+            const keep = momentum === "cumulative" ? k / (k + 1) : warmUp ? Math.min(momentum, k / (k + 10)) : momentum;
             const factor = unbiased ? (n * 2) / (n * 2 - 1) : 1;
             mean = mean.map((old, c) => keep * old + (1 - keep) * batch.mean[c]);
             variance = variance.map((old, c) => keep * old + (1 - keep) * batch.variance[c] * factor);

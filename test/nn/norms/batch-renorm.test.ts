@@ -61,7 +61,7 @@ function reference(
 
 /** A layer that has seen `batches` batches of mean about 0.5 and variance about 4. */
 function settled(options: BatchRenormOptions = {}, batches = 20, features = 3): BatchRenorm {
-  const norm = new BatchRenorm(features, { momentum: 0.8, ...options });
+  const norm = new BatchRenorm(features, { momentum: 0.8, warmUp: false, ...options });
   for (let k = 0; k < batches; k++) {
     noGrad(() => norm.forward(tensor(normalValues(8 * features, k, 0.5, 2), [8, features])));
   }

@@ -235,7 +235,7 @@ describeEachBackend("masks", () => {
   });
 
   test("running statistics of instance norm weigh each sample by its real values", () => {
-    const norm = new InstanceNorm(1, { trackRunningStats: true, momentum: 0.5 });
+    const norm = new InstanceNorm(1, { trackRunningStats: true, momentum: 0.5, warmUp: false });
     const x = tensor([[[1, 3, 9, 9]], [[10, 20, 30, 40]], [[7, 7, 7, 7]]]);
     const mask = tensor([[[1, 1, 0, 0]], [[1, 1, 1, 1]], [[0, 0, 0, 0]]]);
     norm.forward(x, { mask });
@@ -278,7 +278,7 @@ describeEachBackend("masks", () => {
   });
 
   test("a frozen layer that updates all the same heeds the mask in its update", () => {
-    const norm = new BatchNorm(1, { momentum: 0.5 });
+    const norm = new BatchNorm(1, { momentum: 0.5, warmUp: false });
     norm.normalizeWith = "running";
     norm.forward(tensor([[4], [6], [Number.NaN]]), { mask: tensor([[1], [1], [0]]) });
     expect([norm.runningMean?.item(), norm.runningVar?.item(), norm.skippedBatches]).toEqual([2.5, 1, 0]);
@@ -288,7 +288,7 @@ describeEachBackend("masks", () => {
     const warnings: string[] = [];
     const before = onWarning((message) => warnings.push(message));
     try {
-      const norm = new BatchNorm(2, { momentum: 0.5 });
+      const norm = new BatchNorm(2, { momentum: 0.5, warmUp: false });
       const x = tensor(
         new Float32Array(8 * 2).map((_, i) => i),
         [8, 2],

@@ -57,7 +57,9 @@ function stateTarget(name: string, entries: Entries, load: typeof loadKerasState
     }),
     read({ entries: given, options }) {
       const model = new Sequential(new Conv2d(1, 2, 3), new BatchNorm(2), new Flatten(), new Linear(8, 3));
-      const pairs = given.filter((entry) => Array.isArray(entry)).map(([key, shape]) => [String(key), tensorOf(shape)]);
+      const pairs = given
+        .filter((entry) => Array.isArray(entry))
+        .map(([key, shape]) => [typeof key === "object" ? JSON.stringify(key) : String(key), tensorOf(shape)]);
       try {
         load(model, Object.fromEntries(pairs), options);
       } finally {

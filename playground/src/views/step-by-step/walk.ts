@@ -71,7 +71,7 @@ function walkThrough({ x, dy, weight, bias, eps, momentum, ...running }: WalkInp
   const batch = tensor([...x], column, { requiresGrad: true });
   const cotangent = tensor([...dy], column);
 
-  const layer = new BatchNorm(1, { eps, momentum });
+  const layer = new BatchNorm(1, { eps, momentum, warmUp: false });
   layer.loadStateDict({
     weight: tensor([weight]),
     bias: tensor([bias]),

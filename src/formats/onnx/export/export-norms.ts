@@ -8,31 +8,19 @@ import type { Norm } from "../../../nn/norms/norm.js";
 import { RmsNorm } from "../../../nn/norms/rms-norm.js";
 import { type Shape, sizeOf } from "../../../shape.js";
 import type { Tensor } from "../../../tensor.js";
-import { type LayerClass, type LayerWriter, writerOf } from "../../foreign/layer-writers.js";
-import { shapeAfter } from "../../foreign/shape-after.js";
+import { type LayerWriter, writerOf } from "../../foreign/layer-writers.js";
 import type { OnnxShape, OnnxValue, OnnxWriter } from "./onnx-writer.js";
 
 /** What each norm is in ONNX. */
 export const normLayers: readonly LayerWriter<OnnxValue, OnnxWriter>[] = [
-  norm(BatchNorm, exportBatchNorm),
-  norm(BatchRenorm, exportBatchNorm),
-  norm(InstanceNorm, exportInstanceNorm),
-  norm(GroupNorm, exportGroupNorm),
-  norm(LayerNorm, exportLayerNorm),
-  norm(RmsNorm, exportRmsNorm),
-  norm(FilterResponseNorm, exportFilterResponseNorm),
+  writerOf(BatchNorm, exportBatchNorm),
+  writerOf(BatchRenorm, exportBatchNorm),
+  writerOf(InstanceNorm, exportInstanceNorm),
+  writerOf(GroupNorm, exportGroupNorm),
+  writerOf(LayerNorm, exportLayerNorm),
+  writerOf(RmsNorm, exportRmsNorm),
+  writerOf(FilterResponseNorm, exportFilterResponseNorm),
 ];
-
-/** The writer of a norm, which refuses what the norm itself refuses. */
-function norm<M extends Norm>(
-  normClass: LayerClass<M>,
-  write: (norm: M, x: OnnxValue, graph: OnnxWriter) => OnnxValue,
-): LayerWriter<OnnxValue, OnnxWriter> {
-  return writerOf(normClass, (module: M, x: OnnxValue, graph: OnnxWriter) => {
-    shapeAfter(module, x.shape);
-    return write(module, x, graph);
-  });
-}
 
 /** With running statistics a BatchNormalization; without, the statistics of the batch, as the layer itself takes them. */
 function exportBatchNorm(norm: BatchNorm | BatchRenorm, x: OnnxValue, graph: OnnxWriter): OnnxValue {

@@ -51,6 +51,11 @@ export const onnxOps: Readonly<Record<string, Op>> = {
   sqrt: operator("Sqrt"),
   relu: operator("Relu"),
   leakyRelu: operator("LeakyRelu", (slope: number = 0.01) => ({ alpha: { float: slope } })),
+  prelu: ({ args }, graph) => {
+    const [x, weight] = args as [OnnxValue, OnnxValue];
+    const slopes = x.shape.length <= 2 ? weight : graph.reshaped(weight, slopeShape(weight, x));
+    return graph.node("PRelu", [x, slopes]);
+  },
   elu: operator("Elu", (alpha: number = 1) => ({ alpha: { float: alpha } })),
   sigmoid: operator("Sigmoid"),
   tanh: operator("Tanh"),
@@ -81,8 +86,10 @@ export const onnxOps: Readonly<Record<string, Op>> = {
   linear: ({ args, shape }, graph) => {
     const [x, weight, bias = null] = args as [OnnxValue, OnnxValue, OnnxValue | null];
     const output = { shape: shape ?? x.shape };
-    const transposed = graph.node("Transpose", [weight], { perm: [1, 0] }, { shape: [...weight.shape].reverse() });
-    const product = graph.node("MatMul", [x, transposed], {}, output);
+    if (x.shape.length === 2) {
+      return graph.node("Gemm", bias === null ? [x, weight] : [x, weight, bias], { transB: 1 }, output);
+    }
+    const product = graph.node("MatMul", [x, graph.transposed(weight)], {}, output);
     return bias === null ? product : graph.node("Add", [product, bias]);
   },
   transpose: ({ args, shape }, graph) => {
@@ -144,6 +151,11 @@ export const onnxOps: Readonly<Record<string, Op>> = {
   ones: filled(() => 1),
   full: filled(({ args }) => args[1] as number),
 };
+
+/** Slopes along axis 1 of x. */
+function slopeShape({ shape }: OnnxValue, x: OnnxValue): number[] {
+  return [Number(shape[0]), ...x.shape.slice(2).map(() => 1)];
+}
 
 /** Where a slice ends that has no end: behind all that float32 can count. */
 const mostRows = 2 ** 31 - 1;

@@ -1,21 +1,25 @@
+import { ArgumentError } from "../../../errors.js";
 import type { GRU } from "../../../nn/recurrent/gru.js";
-import type { LSTM } from "../../../nn/recurrent/lstm.js";
+import { LSTM } from "../../../nn/recurrent/lstm.js";
 import type { CellParameters } from "../../../nn/recurrent/recurrent.js";
 import type { Tensor } from "../../../tensor.js";
-import type { OnnxShape, OnnxValue, OnnxWriter } from "./onnx-writer.js";
+import type { OnnxValue, OnnxWriter } from "./onnx-writer.js";
 
 /** Which gate here stands at each place of ONNX's: input, output, forget, cell; update, reset, new. */
 const places = { LSTM: [0, 3, 1, 2], GRU: [1, 0, 2] } as const;
 
 /** Layers one after another, each a node over time, batch and features. */
-export function exportRecurrent(
-  opType: "LSTM" | "GRU",
-  layer: LSTM | GRU,
-  x: OnnxValue,
-  graph: OnnxWriter,
-  shape: OnnxShape,
-): OnnxValue {
+export function exportRecurrent(layer: LSTM | GRU, x: OnnxValue, graph: OnnxWriter): OnnxValue {
+  if (layer.norm !== null) {
+    throw new ArgumentError({
+      where: "exportOnnx(model)",
+      expected: "recurrent layers without norms inside, as ONNX has them",
+      received: `${layer}, norm ${layer.norm}`,
+      cure: "Train it without, or give a class of your own toOnnx(x, graph).",
+    });
+  }
   const { hiddenSize, numLayers, bidirectional } = layer;
+  const opType = layer.is(LSTM) ? "LSTM" : "GRU";
   const [batch, steps] = x.shape;
   const directions = bidirectional ? [false, true] : [false];
   const width = directions.length * hiddenSize;
@@ -36,7 +40,7 @@ export function exportRecurrent(
     const sizes = graph.constant("shape", [3], [0, 0, width], "int64");
     value = graph.node("Reshape", [beside, sizes], {}, { shape: [steps, batch, width] });
   }
-  return graph.node("Transpose", [value], { perm: [1, 0, 2] }, { shape });
+  return graph.node("Transpose", [value], { perm: [1, 0, 2] }, { shape: [batch, steps, width] });
 }
 
 function parametersOf(

@@ -1,9 +1,10 @@
 import { ArgumentError } from "../../../errors.js";
 import type { SizeRef } from "../../../graph/argument.js";
 import type { AnyModule } from "../../../nn/module.js";
-import type { Shape } from "../../../shape.js";
+import { type Shape, sameShape } from "../../../shape.js";
 import type { Tensor } from "../../../tensor.js";
 import { version } from "../../../version.js";
+import { FileWriter } from "../../foreign/file-writer.js";
 import type { AttributeProto, Codec, ModelProto, NodeProto, TensorProto, ValueInfoProto } from "../file/codec.js";
 import { elementTypes, packValues } from "../file/tensor-values.js";
 
@@ -33,10 +34,10 @@ export interface OnnxReal {
 export type OnnxAttributes = Readonly<Record<string, number | readonly number[] | OnnxReal | string>>;
 
 /** Writes a module whose input is `x`; returns its output. */
-export type WriteModule = (module: AnyModule, x: OnnxValue, graph: OnnxWriter) => OnnxValue;
+type WriteModule = (module: AnyModule, x: OnnxValue, graph: OnnxWriter) => OnnxValue;
 
 /** An ONNX graph in the making. Names of nodes and constants begin with the path of the module that is being written. */
-export class OnnxWriter {
+export class OnnxWriter extends FileWriter<OnnxValue> {
   /** The version of ONNX's own operators. */
   readonly opset: number;
   readonly #codec: Codec;
@@ -46,47 +47,54 @@ export class OnnxWriter {
   readonly #values = new Map<string, OnnxValue>();
   readonly #names = new Set(["input", "output"]);
   readonly #parameters = new Map<Tensor, OnnxValue>();
-  readonly #within: { readonly module: AnyModule | null; readonly path: string }[] = [];
+  readonly #forms = new Map<OnnxValue, OnnxValue[]>();
   #inputs: readonly OnnxValue[] = [];
 
   /** @internal */
   constructor(codec: Codec, opset: number, write: WriteModule) {
+    super();
     this.#codec = codec;
     this.opset = opset;
     this.#write = write;
   }
 
-  /** The path of the module that is being written, as in `namedModules()`. */
-  get path(): string {
-    return this.#within.at(-1)?.path ?? "";
-  }
-
-  /**
-   * Writes a module inside the one that is being written.
-   *
-   * @param x - its input
-   * @returns its output
-   */
-  apply(module: AnyModule, x: OnnxValue): OnnxValue {
-    const around = this.#within.at(-1)?.module;
-    const key = around?.children().find(([, child]) => child === module)?.[0];
-    const path = key === undefined ? this.path : join(this.path, key);
-    return this.within(path, module, () => this.#write(module, x, this));
-  }
-
-  /** @internal Writes a part of the network that belongs to a module at a path. */
-  within<T>(path: string, module: AnyModule | null, write: () => T): T {
-    this.#within.push({ module, path });
-    try {
-      return write();
-    } finally {
-      this.#within.pop();
-    }
+  protected override write(module: AnyModule, x: OnnxValue): OnnxValue {
+    return this.#write(module, x, this);
   }
 
   /** @internal A tensor of the network as a constant. */
-  tensor(key: string, t: Tensor): OnnxValue {
+  override tensor(key: string, t: Tensor): OnnxValue {
     return this.parameter(key, t);
+  }
+
+  /** @internal The transpose of a matrix; a parameter's is a constant. */
+  transposed(matrix: OnnxValue): OnnxValue {
+    const [rows, columns] = matrix.shape.map(Number);
+    const source = this.#numbersOf(matrix);
+    if (source === null) return this.node("Transpose", [matrix], { perm: [1, 0] }, { shape: [columns, rows] });
+    const values = source.map((_, i) => source[(i % rows) * columns + Math.floor(i / rows)]);
+    return this.#remade(matrix, [columns, rows], values);
+  }
+
+  /** @internal A value in another shape of known sizes; a parameter's is a constant. */
+  reshaped(value: OnnxValue, shape: Shape): OnnxValue {
+    const source = this.#numbersOf(value);
+    if (source !== null) return this.#remade(value, shape, source);
+    return this.node("Reshape", [value, this.constant("shape", [shape.length], shape, "int64")], {}, { shape });
+  }
+
+  /** The numbers of a parameter; null of other values. */
+  #numbersOf(value: OnnxValue): Float32Array | null {
+    return [...this.#parameters].find(([, own]) => own === value)?.[0].dataSync() ?? null;
+  }
+
+  /** A parameter in another form, the same wherever it is needed again. */
+  #remade(parameter: OnnxValue, shape: Shape, values: Float32Array): OnnxValue {
+    const known = this.#forms.get(parameter)?.find((form) => sameShape(form.shape.map(Number), shape));
+    if (known !== undefined) return known;
+    const form = this.constant("weight", shape, values);
+    this.#forms.set(parameter, [...(this.#forms.get(parameter) ?? []), form]);
+    return form;
   }
 
   /** @internal Sizes as a list of whole numbers; those that grow with the first input are computed from its shape when the model runs. */
@@ -141,7 +149,7 @@ export class OnnxWriter {
 
   /** Numbers that are fixed. @throws ArgumentError if one is beyond float32 */
   constant(key: string, shape: Shape, values: ArrayLike<number>, type: OnnxType = "float32"): OnnxValue {
-    const name = this.#fresh(join(this.path, key));
+    const name = this.#fresh(this.pathOf(key));
     const rawData = packValues({ type, shape, data: Float64Array.from(values) });
     if (rawData === null) {
       const expected = `numbers within float32 for ${name}`;
@@ -200,6 +208,7 @@ export class OnnxWriter {
       node.input = node.input.map(rename);
       node.output = node.output.map(rename);
     }
+    const taken = new Set(this.#nodes.flatMap(({ input }) => input));
     return this.#codec.model({
       irVersion: irVersionOf(this.opset),
       opsetImport: [{ domain: "", version: BigInt(this.opset) }],
@@ -208,7 +217,8 @@ export class OnnxWriter {
       graph: {
         name: title,
         node: this.#nodes,
-        initializer: this.#initializers,
+        // What another constant was made of may have no reader itself.
+        initializer: this.#initializers.filter(({ name }) => taken.has(name)),
         input: inputs.map((input) => this.#info(input)),
         output: outputs.map((output) => this.#info(output)),
         valueInfo: [...this.#values.values()].map((value) => this.#info(value)),
@@ -234,8 +244,4 @@ function irVersionOf(opset: number): bigint {
   if (opset < 15) return 7n;
   if (opset < 19) return 8n;
   return opset < 21 ? 9n : 10n;
-}
-
-function join(path: string, key: string): string {
-  return path === "" ? key : `${path}.${key}`;
 }

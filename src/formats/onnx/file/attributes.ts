@@ -1,3 +1,4 @@
+import { printable } from "../../printable.js";
 import type { AttributeProto, NodeProto } from "./codec.js";
 
 function find({ attribute }: NodeProto, name: string): AttributeProto | undefined {
@@ -34,15 +35,6 @@ export function isStandard({ domain }: NodeProto): boolean {
 /** Whether a node is one of ONNX's own operators. */
 export function isOp(node: NodeProto, ...types: readonly string[]): boolean {
   return isStandard(node) && types.includes(node.opType);
-}
-
-/** So many characters of a name are printed. */
-const longest = 300;
-
-/** A name as it is printed: cut short, and without characters that would move a terminal's cursor. */
-export function printable(name: string): string {
-  const shown = name.length > longest ? `${name.slice(0, longest)}…` : name;
-  return shown.replaceAll(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, "�");
 }
 
 /** What a message calls a node: its operator and name, or its first output. */

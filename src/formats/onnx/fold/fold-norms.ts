@@ -1,5 +1,5 @@
 import { foldNorms } from "../../../graph/fold.js";
-import { printable } from "../file/attributes.js";
+import { printable } from "../../printable.js";
 import type { NodeProto } from "../file/codec.js";
 import { isBatchNorm } from "../graph/batch-norm-node.js";
 import type { Graph } from "../graph/graph.js";

@@ -1,6 +1,7 @@
 import { FormatError } from "../../../errors.js";
 import { work } from "../../file-budget.js";
-import { isOp, printable, titleOf } from "../file/attributes.js";
+import { printable } from "../../printable.js";
+import { isOp, titleOf } from "../file/attributes.js";
 import type { GraphProto, NodeProto, TensorProto } from "../file/codec.js";
 import { elementTypes, type TensorValues } from "../file/tensor-values.js";
 import { nodeInCircle } from "./acyclic.js";

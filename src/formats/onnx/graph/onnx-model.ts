@@ -1,6 +1,6 @@
 import { FormatError } from "../../../errors.js";
 import { FileBudget, work } from "../../file-budget.js";
-import { printable } from "../file/attributes.js";
+import { printable } from "../../printable.js";
 import { Codec, type ModelProto, type NodeProto } from "../file/codec.js";
 import type { ExternalFiles } from "../file/tensor-values.js";
 import { Graph } from "./graph.js";

@@ -4,10 +4,9 @@ import { findOp, type NetworkNode, type OpenShape } from "../../../graph/node.js
 import type { GraphParts } from "../../../graph/parts.js";
 import type { AnyModule } from "../../../nn/module.js";
 import type { Tensor } from "../../../tensor.js";
-import { printable } from "../file/attributes.js";
+import { printable } from "../../printable.js";
 import type { NodeProto } from "../file/codec.js";
-import { shapeAfterLayer } from "./layer-shapes.js";
-import { shapeAfterOp } from "./op-shapes.js";
+import { shapeAfterLayer, shapeAfterOp } from "./op-shapes.js";
 
 /** Collects the parts of a graph, with names from an ONNX file. */
 export class GraphBuilder {

@@ -1,5 +1,6 @@
 import type { Argument } from "../../../graph/argument.js";
-import { isStandard, printable } from "../file/attributes.js";
+import { printable } from "../../printable.js";
+import { isStandard } from "../file/attributes.js";
 import type { NodeProto } from "../file/codec.js";
 import { dataReaders, nodesBetween } from "../graph/closed-region.js";
 import type { Graph } from "../graph/graph.js";

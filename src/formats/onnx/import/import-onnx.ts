@@ -6,7 +6,7 @@ import type { GraphInput } from "../../../graph/parts.js";
 import type { Sequential } from "../../../nn/sequential.js";
 import type { DeclaredInput } from "../../foreign/arrays.js";
 import type { ModelMeta } from "../../model-file/save-model.js";
-import { printable } from "../file/attributes.js";
+import { printable } from "../../printable.js";
 import { type ElementType, isFloat } from "../file/tensor-values.js";
 import { declaredInputs } from "../graph/declared-inputs.js";
 import { OnnxModel, type ReadOnnxOptions } from "../graph/onnx-model.js";
@@ -40,9 +40,9 @@ export interface ImportedOnnx {
  *
  * - Layers, where all inputs but the first are constant: Conv (1-D and 2-D, in groups, with a Pad of zeros before it), ConvTranspose (2-D),
  *   Gemm, MatMul (with a constant Add behind it), BatchNormalization (in inference form: its momentum weighs the old value, as here),
- *   InstanceNormalization, LayerNormalization, GroupNormalization (of version 21), RMSNormalization, Relu, LeakyRelu, Elu, Gelu, Sigmoid,
+ *   InstanceNormalization, LayerNormalization, GroupNormalization (of version 21), RMSNormalization, Relu, LeakyRelu, PRelu, Elu, Gelu, Sigmoid,
  *   Tanh, Softmax, MaxPool, AveragePool, Flatten, Dropout. Norms and activations are also found where several nodes compute them.
- * - Ops: Add, Sub, Mul, Div, Pow, Sum, Neg, Exp, Log, Sqrt, Reciprocal, Gemm and MatMul of two values, Concat, Split, Slice, Transpose,
+ * - Ops: Add, Sub, Mul, Div, Pow, Sum, Mean, Neg, Abs, Selu, HardSigmoid, HardSwish, Exp, Log, Sqrt, Reciprocal, Gemm and MatMul of two values, Concat, Split, Slice, Transpose,
  *   Reshape, Flatten, Squeeze, Unsqueeze, ReduceSum, ReduceMean, ReduceMax, GlobalAveragePool, LogSoftmax, Identity.
  *
  * Initializers with axes become parameters; scalars and Constant nodes stay constants. Nodes that share all their weights become one layer.

@@ -1,11 +1,11 @@
 import type { Argument } from "../../../graph/argument.js";
-import { Softmax } from "../../../nn/activations.js";
+import { PReLU, Softmax } from "../../../nn/activations.js";
 import { GlobalAvgPool2d } from "../../../nn/pooling.js";
 import { floatOf, intOf, intsOf } from "../file/attributes.js";
 import { arrayOperators } from "./import-arrays.js";
 import { importConvOf, importPad } from "./import-conv.js";
 import { elementwiseOperators } from "./import-elementwise.js";
-import { importLayer, layers } from "./import-layers.js";
+import { importLayer, keyOf, layers } from "./import-layers.js";
 import { importGemm, importMatMul } from "./import-linear.js";
 import { planesBehind } from "./import-planes.js";
 import { importAveragePool, importMaxPool } from "./import-pooling.js";
@@ -13,6 +13,7 @@ import { importRecurrent } from "./import-recurrent.js";
 import { reducedAxes, reductionOperators } from "./import-reductions.js";
 import { alongMatrix, importFlatten, importReshape, importSqueeze, importUnsqueeze } from "./import-reshape.js";
 import type { ImportStep } from "./import-step.js";
+import { withState } from "./imported-layer.js";
 
 /** What a node's outputs are, in order; most operators have one. */
 export type Operator = (at: ImportStep) => Argument | readonly Argument[];
@@ -36,16 +37,24 @@ export const operators: Readonly<Record<string, Operator>> = {
   Mul: arithmetic("mul"),
   Div: arithmetic("div"),
   Pow: arithmetic("pow"),
-  Sum: (at) => at.inputs().reduce((sum, one) => at.op("add", sum, one)),
+  Sum: sumOf,
+  Mean: (at) => at.op("div", sumOf(at), at.node.input.length),
   Neg: unary("neg"),
   Exp: unary("exp"),
   Log: unary("log"),
   Sqrt: unary("sqrt"),
+  Selu: (at) => {
+    const unit = at.op("elu", at.input(0), floatOf(at.node, "alpha", 1.6732631921768188));
+    return at.op("mul", unit, floatOf(at.node, "gamma", 1.0507010221481323));
+  },
   HardSigmoid: (at) => hardSigmoid(at, floatOf(at.node, "alpha", 0.2), floatOf(at.node, "beta", 0.5)),
   HardSwish: (at) => at.op("mul", at.input(0), hardSigmoid(at, 1 / 6, 0.5)),
   PRelu: (at) => {
-    // Before version 7 a slope was one for each channel, whatever its shape.
-    if (at.graph.model.opset < 7) throw at.refuse("slopes as before opset 7");
+    const slopes = slopesOf(at);
+    if (slopes !== null) {
+      const key = keyOf(at.node, at.graph);
+      return at.layer(key, () => withState(new PReLU(slopes.length), { weight: slopes }));
+    }
     const below = at.op("mul", at.op("relu", at.op("neg", at.input(0))), at.input(1));
     return at.op("sub", at.op("relu", at.input(0)), below);
   },
@@ -80,6 +89,20 @@ export const readsSettings: ReadonlySet<string> = new Set(
     ...["ReduceMin", "ReduceProd", "ReduceL1", "ReduceL2", "ReduceLogSum", "ReduceLogSumExp", "ReduceSumSquare"],
   ]),
 );
+
+function sumOf(at: ImportStep): Argument {
+  return at.inputs().reduce((sum, one) => at.op("add", sum, one));
+}
+
+/** The slopes of a PRelu that are constant, and one for all or for each channel; null if they are others. */
+function slopesOf(at: ImportStep): Float64Array | null {
+  // Before version 7 a slope was one for each channel, whatever its shape.
+  const isOld = at.graph.model.opset < 7;
+  if (!isOld && !at.graph.isConstant(at.node.input[1] ?? "")) return null;
+  const { shape, data } = at.values(1);
+  if (isOld || data.length === 1) return data;
+  return shape.length === at.rank(0) - 1 && shape[0] === data.length ? data : null;
+}
 
 function arithmetic(op: string): Operator {
   return (at) => {

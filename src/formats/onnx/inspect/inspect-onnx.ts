@@ -1,6 +1,7 @@
 import type { DeclaredInput } from "../../foreign/arrays.js";
 import { type InspectedNorm, rangesOf } from "../../foreign/inspected-norm.js";
-import { intOf, intsOf, printable, titleOf } from "../file/attributes.js";
+import { printable } from "../../printable.js";
+import { intOf, intsOf, titleOf } from "../file/attributes.js";
 import type { NodeProto } from "../file/codec.js";
 import { foldGraphs, placeOf } from "../fold/fold-norms.js";
 import { isBatchNorm, isTraining } from "../graph/batch-norm-node.js";
