@@ -200,7 +200,12 @@ export {
 } from "./nn/pooling.js";
 export { GRU, type GruState } from "./nn/recurrent/gru.js";
 export { LSTM, type LstmState } from "./nn/recurrent/lstm.js";
-export { Recurrent, type RecurrentForwardOptions, type RecurrentOptions } from "./nn/recurrent/recurrent.js";
+export {
+  Recurrent,
+  type RecurrentForwardOptions,
+  type RecurrentOptions,
+  type RecurrentOutput,
+} from "./nn/recurrent/recurrent.js";
 export { Reparametrized } from "./nn/reparametrized/reparametrized.js";
 export { SpectralNorm, type SpectralNormOptions } from "./nn/reparametrized/spectral-norm.js";
 export { WeightNorm, type WeightNormOptions } from "./nn/reparametrized/weight-norm.js";

@@ -48,6 +48,12 @@ export interface RecurrentForwardOptions<State> {
   readonly state?: State | null;
 }
 
+/** What {@link Recurrent.forwardWithState} returns besides the states. */
+export interface RecurrentOutput {
+  /** The last layer's hidden states of all steps, as {@link Recurrent.forward} returns them. */
+  readonly output: Tensor;
+}
+
 /** What a layer gives in one direction: the states of all steps (T, N, H), and of each kind the last (N, H). */
 export interface Pass {
   readonly steps: Tensor;
@@ -213,7 +219,7 @@ export abstract class Recurrent<State extends States> extends Module<
    * @param x - (N, T, inputSize)
    * @returns the output, and of each kind of state (numLayers · directions, N, hiddenSize)
    */
-  forwardWithState(x: Tensor, options: RecurrentForwardOptions<State> = {}): { readonly output: Tensor } & State {
+  forwardWithState(x: Tensor, options: RecurrentForwardOptions<State> = {}): RecurrentOutput & State {
     return scope(() => {
       const { output, last } = this.#apply(x, options);
       const size = [1, x.shape[0], this.hiddenSize];
