@@ -80,6 +80,14 @@ test("what no layer here does is refused by name", async () => {
     await refusal(nodeOf("LSTM", {}, ["lengths"])),
     await refusal(nodeOf("LSTM", {}, ["", "one"])),
     await refusal(nodeOf("LSTM", {}, ["", "", "", "p"])),
+    await exportOnnx(new GRU(3, 4, { norm: "layer" }), { inputShape: [5, 3] }).then(
+      String,
+      ({ message }: Error) => message,
+    ),
+    await exportTfjs(new LSTM(3, 4, { norm: "layer" }), { inputShape: [5, 3] }).then(
+      String,
+      ({ message }: Error) => message,
+    ),
     await exportTfjs(new GRU(3, 4), { inputShape: [5, 3] }).then(String, ({ message }: Error) => message),
     await exportTfjs(new LSTM(3, 4, { bidirectional: true }), { inputShape: [5, 3] }).then(
       String,
@@ -94,6 +102,8 @@ test("what no layer here does is refused by name", async () => {
       "importOnnx(bytes), LSTM LSTM_y: expected what a layer or op of Evenkeel does, got sequence_lens.",
       "importOnnx(bytes), LSTM LSTM_y: expected what a layer or op of Evenkeel does, got an initial_h that is not 0.",
       "importOnnx(bytes), LSTM LSTM_y: expected what a layer or op of Evenkeel does, got peepholes.",
+      "exportOnnx(model): expected recurrent layers without norms inside, as ONNX has them, got GRU(3, 4), norm layer. Train it without, or give a class of your own toOnnx(x, graph).",
+      "exportTfjs(model): expected an LSTM in one direction and without norms inside, as this format is written with, got LSTM(3, 4), norm layer. Use such a layer, or give a class of your own toTfjs(x, graph).",
       "exportTfjs(model): expected layers that the format has, got GRU(3, 4). Use another layer, or give a class of your own toTfjs(x, graph), which adds its layers.",
       "exportTfjs(model): expected an LSTM in one direction and without norms inside, as this format is written with, got LSTM(3, 4), bidirectional. Use such a layer, or give a class of your own toTfjs(x, graph).",
     ]
