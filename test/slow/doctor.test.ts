@@ -128,7 +128,7 @@ describe("evenkeel doctor", () => {
         "drift 0.25: drift 5",
         "drift 0.5: drift 5",
         "drift 1: gap, drift 5",
-        "momentum 0.9999: gap, initialLeft 2, initialLeft 5, drift 5, drift 2",
+        "momentum 0.9999: initialLeft 2, initialLeft 5, gap, drift 5, drift 2",
         "NaN weight: notFinite 4",
         "huge variance: drift 5",
         "batch 2: noise 2, noise 5",

@@ -208,7 +208,7 @@ test.skipIf(!hasPeers)("where TF.js is installed, export and fold run models in 
     "1  into Conv2D 0
     3  left: ReLU 2 stands before it; ReLU 4 stands after it
     1 folded, 1 left
-    largest difference in TF.js on cpu: DIFFERENCE, relative DIFFERENCE (at most 0.0001 passes; 1 run, random input 2×4×4×1)
+    largest difference in TF.js on cpu: DIFFERENCE, relative DIFFERENCE (at most 0.0001 passes; 1 run on noise, input 2×4×4×1)
     wrote folded/model.json, BYTES with its weights for BYTES
     "
   `);

@@ -5,7 +5,6 @@ import { goldenRun } from "../support/golden-run.js";
 
 test("a short training run gives the same bits as ever, twice", async () => {
   evenkeel.setBackend("wasm");
-  evenkeel.onWarning(() => {});
   expect(await goldenRun(evenkeel)).toBe(goldenHash);
   expect(await goldenRun(evenkeel)).toBe(goldenHash);
 });
