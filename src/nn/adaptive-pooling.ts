@@ -1,7 +1,7 @@
 import { adaptiveAvgPool1d, adaptiveAvgPool2d, adaptiveAvgPool3d } from "../ops/adaptive-pool.js";
 import { type Pair, resolveSizes, type Triple } from "../ops/windows.js";
 import type { Tensor } from "../tensor.js";
-import { type LayerTraits, same } from "./layer-traits.js";
+import { type LayerTraits, perChannel } from "./layer-traits.js";
 import { Module } from "./module.js";
 
 abstract class AdaptivePool<Sizes> extends Module {
@@ -19,15 +19,7 @@ abstract class AdaptivePool<Sizes> extends Module {
 
   /** What all of them have in common, for their `traits`. */
   protected poolTraits(op: string): LayerTraits {
-    const settings = [this.outputSize];
-    const rank = this.#axes + 2;
-    return {
-      constructorArguments: settings,
-      keepsNothing: true,
-      op: [op, ...settings],
-      channels: same,
-      rank: () => rank,
-    };
+    return perChannel(op, [this.outputSize], this.#axes);
   }
 
   override toString(): string {

@@ -70,6 +70,7 @@ export class Concat extends Module {
     };
     return {
       constructorArguments: [axis, ...branches],
+      isComposite: true,
       keepsNothing: true,
       channels,
       rank,
@@ -131,7 +132,7 @@ export class Parallel extends Module<[x: Tensor | readonly Tensor[]], Tensor[]> 
   }
 
   protected override traits(): LayerTraits {
-    return { constructorArguments: this.branches };
+    return { constructorArguments: this.branches, isComposite: true };
   }
 
   override toString(): string {

@@ -65,6 +65,7 @@ export class LayerScale extends Module {
     const { gamma, init, channelsFirst } = this;
     return {
       constructorArguments: [gamma.size, { init, channelsFirst }],
+      isComposite: true,
       keepsNothing: true,
       channels: same,
       rank: same,

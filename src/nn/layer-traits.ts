@@ -42,6 +42,8 @@ export interface LayerTraits {
    * @defaultValue none: it is more than one op
    */
   readonly op?: readonly [name: string, ...settings: unknown[]];
+  /** Whether it only joins layers and ops, so that a graph shows these instead. @defaultValue false */
+  readonly isComposite?: boolean;
   /** Whether each value of the output depends only on the value in the same place of the input. @defaultValue false */
   readonly isElementwise?: boolean;
   /** Channels of the output, from those of the input; null where they are not known. */
@@ -59,6 +61,17 @@ export interface LayerTraits {
 /** Traits of a layer that is an op which works value by value; its constructor takes the op's settings. */
 export function elementwise(op: string, ...settings: readonly unknown[]): LayerTraits {
   return { constructorArguments: settings, keepsNothing: true, op: [op, ...settings], isElementwise: true };
+}
+
+/** Traits of a layer that is an op over each channel of (N, C, …), with so many axes behind; its constructor takes the op's settings. */
+export function perChannel(op: string, settings: readonly unknown[], axes: number): LayerTraits {
+  return {
+    constructorArguments: settings,
+    keepsNothing: true,
+    op: [op, ...settings],
+    channels: same,
+    rank: () => axes + 2,
+  };
 }
 
 /** The channels or the rank of the output where they are the input's. */

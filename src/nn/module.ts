@@ -114,6 +114,12 @@ export abstract class Module<Input extends unknown[] = [x: Tensor], Output = Ten
     return this.#traits()?.op ?? null;
   }
 
+  /** @internal Whether a graph shows what is inside: of a class that states nothing, too. See {@link LayerTraits.isComposite}. */
+  get isComposite(): boolean {
+    const traits = this.#traits();
+    return traits === null || (traits.isComposite ?? false);
+  }
+
   /** Whether each value of the output depends only on the value in the same place of the input. */
   get isElementwise(): boolean {
     return this.#traits()?.isElementwise ?? false;

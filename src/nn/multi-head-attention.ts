@@ -194,6 +194,7 @@ export class MultiHeadAttention extends Module<[x: Tensor, options?: MultiHeadAt
     const qkNorm = q_norm === null ? null : q_norm instanceof LayerNorm ? "layer" : "rms";
     return {
       constructorArguments: [embedDim, numHeads, { bias: in_proj_bias !== null, causal, qkNorm }],
+      isComposite: true,
       keepsNothing: true,
       channels: () => embedDim,
       rank: same,

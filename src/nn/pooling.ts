@@ -6,7 +6,7 @@ import { avgPool3d, maxPool3d, type VolumeAvgPoolOptions, type VolumePoolOptions
 import { resolvePadding } from "../ops/window-padding.js";
 import { type Pair, resolveSizes, type Triple } from "../ops/windows.js";
 import type { Tensor } from "../tensor.js";
-import { type LayerTraits, same } from "./layer-traits.js";
+import { type LayerTraits, perChannel, same } from "./layer-traits.js";
 import { Module } from "./module.js";
 
 /** A pooling of windows over the axes behind batch and channels. */
@@ -32,15 +32,7 @@ abstract class Pool<Sizes, Options extends PoolOptions<unknown, unknown>> extend
 
   /** What all kinds of windows have in common, for their `traits`. */
   protected windowTraits(op: string): LayerTraits {
-    const settings = [this.kernel, this.options];
-    const rank = this.#axes + 2;
-    return {
-      constructorArguments: settings,
-      keepsNothing: true,
-      op: [op, ...settings],
-      channels: same,
-      rank: () => rank,
-    };
+    return perChannel(op, [this.kernel, this.options], this.#axes);
   }
 
   override toString(): string {

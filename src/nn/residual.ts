@@ -59,6 +59,7 @@ export class Residual extends Module {
     const either = (ofBody: number | null, ofShortcut: number | null): number | null => ofBody ?? ofShortcut;
     return {
       constructorArguments: shortcut === null ? [body] : [body, shortcut],
+      isComposite: true,
       keepsNothing: true,
       channels: (channels) =>
         either(body.channelsAfter(channels), shortcut === null ? channels : shortcut.channelsAfter(channels)),

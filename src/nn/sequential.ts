@@ -63,6 +63,7 @@ export class Sequential extends Module {
     const { layers } = this;
     return {
       constructorArguments: layers,
+      isComposite: true,
       keepsNothing: true,
       channels: (channels) => layers.reduce((given, layer) => layer.channelsAfter(given), channels),
       rank: (rank) => layers.reduce((given, layer) => layer.rankAfter(given), rank),
