@@ -90,7 +90,7 @@ export abstract class Optimizer {
     return this.#lr;
   }
 
-  /** Checked. */
+  /** Takes effect from the next step on. */
   set lr(value: number) {
     this.#lr = checkRange(`${this.constructor.name}.lr`, "lr", value, 0, Number.POSITIVE_INFINITY);
   }

@@ -99,11 +99,6 @@ export abstract class RunningNorm extends Norm implements AffineLayer {
     this.#running.settle();
   }
 
-  /** @internal Whether its running statistics are the initial 0 and 1, neither updated nor loaded. */
-  get isFresh(): boolean {
-    return this.#running.isFresh;
-  }
-
   /** @internal */
   override stateLoaded(has: (key: string) => boolean): void {
     this.#running.loaded(has);

@@ -45,7 +45,6 @@ export class RunningStatistics {
   updateRunning: boolean;
   #warmUp = true;
   #isSettled = false;
-  #freshVersion = 0;
   #normalizeWith: Statistics = "batch";
   #momentum: number | "cumulative" = 0;
   #frozen = false;
@@ -113,11 +112,6 @@ export class RunningStatistics {
   /** Ends the warm-up: what stands in the statistics now came from elsewhere. */
   settle(): void {
     this.#isSettled = true;
-  }
-
-  /** Whether mean and variance are the initial 0 and 1, neither updated nor loaded. */
-  get isFresh(): boolean {
-    return this.tensors !== null && this.tensors.mean.storage.version === this.#freshVersion;
   }
 
   /** Told which buffers a state dict has set. */
@@ -192,7 +186,6 @@ export class RunningStatistics {
     counters.backend.fill(counters.block, counters.size, 0);
     markChanged(this.tensors);
     this.#isSettled = false;
-    this.#freshVersion = mean.storage.version;
   }
 
   observe(observer: (moments: Tensor) => void): () => void {
