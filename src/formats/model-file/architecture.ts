@@ -71,8 +71,9 @@ function buildLayer(architecture: unknown, budget: FileBudget, depth: number): M
   };
   try {
     const layerClass: LayerClass = layerClasses[type];
+    const stored = given.map(build);
     // What a file says is checked by the constructors, as is what a program says.
-    return Reflect.construct(layerClass, layerClass.storedArguments?.(given.map(build)) ?? given.map(build));
+    return Reflect.construct(layerClass, layerClass.storedArguments?.(stored) ?? stored);
   } catch (cause) {
     for (const layer of made) disposeParameters(layer);
     if (cause instanceof FormatError) throw cause;
