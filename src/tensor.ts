@@ -245,6 +245,16 @@ export class Tensor {
     return new Float32Array(this.backend.readSync(this.block, this.size * 4));
   }
 
+  /** @internal The values where the backend answers at once, else null. A trace does not notice: only look at them. */
+  peek(): Float32Array | null {
+    try {
+      return new Float32Array(this.backend.readSync(this.block, this.size * 4));
+    } catch (error) {
+      if (error instanceof BackendError) return null;
+      throw error;
+    }
+  }
+
   /** The value of a tensor of one element. @throws ShapeError if it has more or fewer */
   item(): number {
     if (this.size === 1) return this.dataSync()[0];
@@ -365,16 +375,9 @@ export class Tensor {
    * ```
    */
   toString(): string {
-    const { storage } = this.#hold;
-    if (storage === null) return `${this.title}, freed`;
-    try {
-      // Not through dataSync(): what is printed while a network is traced does not become part of it.
-      const values = new Float32Array(storage.backend.readSync(storage.block, this.size * 4));
-      return `${this.title}\n${printValues(values, this.shape)}`;
-    } catch (error) {
-      if (error instanceof BackendError) return this.title;
-      throw error;
-    }
+    if (this.#hold.storage === null) return `${this.title}, freed`;
+    const values = this.peek();
+    return values === null ? this.title : `${this.title}\n${printValues(values, this.shape)}`;
   }
 }
 

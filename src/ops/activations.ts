@@ -7,7 +7,7 @@ import { add, applyBinary, div, mul } from "./binary.js";
 import { limitedInside } from "./choice.js";
 import { slice } from "./slice.js";
 import { sumTo } from "./sum.js";
-import { neg, unary } from "./unary.js";
+import { unary } from "./unary.js";
 
 /** max(x, 0); slope 0 at 0. @param x - any shape @example relu(tensor([-1, 2])).dataSync(); // Float32Array [0, 2] */
 export const relu = defineOp("relu", (x: Tensor): Tensor => {
@@ -15,12 +15,12 @@ export const relu = defineOp("relu", (x: Tensor): Tensor => {
 });
 
 /**
- * min(max(x, 0), 6) (Howard et al. 2017, arXiv:1704.04861), computed as 6 − max(6 − max(x, 0), 0): to 2.4e-7. Slope 0 at 0 and at 6.
+ * min(max(x, 0), 6) (Howard et al. 2017, arXiv:1704.04861). Slope 0 at 0 and at 6.
  *
  * @param x - any shape
  */
 export const relu6 = defineComposite("relu6", (x: Tensor): Tensor => {
-  return add(neg(relu(add(neg(relu(x)), 6))), 6);
+  return limitedInside("relu6(x)", x, 0, 6);
 });
 
 /** x for x > 0, else negativeSlope·x (Maas et al. 2013). @param x - any shape @param negativeSlope - 0.01 by default, as PyTorch */

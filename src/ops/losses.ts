@@ -46,7 +46,7 @@ export function mse(a: Tensor, b: Tensor): Tensor {
  * @param logits - any shape
  * @param targets - the same shape, in [0, 1]
  * @throws ShapeError if the shapes differ
- * @throws DataError if a target lies outside [0, 1]
+ * @throws DataError if a target lies outside [0, 1], on backends that answer at once
  */
 export function binaryCrossEntropy(logits: Tensor, targets: Tensor): Tensor {
   tracer?.refuse("binaryCrossEntropy()", "Apply losses to what the module returns.");
@@ -62,10 +62,11 @@ export function binaryCrossEntropy(logits: Tensor, targets: Tensor): Tensor {
   return loss;
 }
 
+/** Checked where the backend answers at once. */
 function checkProbabilities(targets: Tensor): void {
-  const values = targets.dataSync();
-  const place = values.findIndex((value) => value < 0 || value > 1);
-  if (place < 0) return;
+  const values = targets.peek();
+  const place = values?.findIndex((value) => value < 0 || value > 1) ?? -1;
+  if (values === null || place < 0) return;
   throw new DataError({
     where: "binaryCrossEntropy(logits, targets)",
     expected: "targets from 0 to 1",
