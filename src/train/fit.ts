@@ -2,7 +2,7 @@ import { retryOnce } from "../collector.js";
 import { alone, type Communicator } from "../communicator.js";
 import { broadcastState, GradientExchange, muster, stopsOn } from "../distributed/ranks.js";
 import { ArgumentError } from "../errors.js";
-import { recalibrate } from "../graph/recalibrate.js";
+import { isSpentAfterOnePass, recalibrate } from "../graph/recalibrate.js";
 import type { Module } from "../nn/module.js";
 import { checkCount } from "../shape.js";
 import type { Position } from "./checkpoint-state.js";
@@ -168,6 +168,14 @@ export async function fit<Target>(model: Module, data: Data<Target>, options: Fi
     options.checkpoint === undefined ? null : new Checkpoints(model, data, optimizer, options.checkpoint);
   const { recalibrate: renewed = 0 } = options;
   if (renewed !== 0) checkCount("fit(model, data, { recalibrate })", "recalibrate", renewed);
+  if (renewed !== 0 && isSpentAfterOnePass(data)) {
+    throw new ArgumentError({
+      where: "fit(model, data, { recalibrate })",
+      expected: "data that can be gone through once more at the end",
+      received: "an iterator, which is spent after one pass",
+      cure: "Pass an array or batches().",
+    });
+  }
   if (renewed !== 0 && communicator.size > 1) {
     throw new ArgumentError({
       where: "fit(model, data, { recalibrate })",
