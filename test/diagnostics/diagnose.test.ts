@@ -191,7 +191,7 @@ describeEachBackend("diagnose", () => {
       [
         "deviations at the first norm, 1, are … times those of training, alike in all channels",
         "Prepare the data as for training (scale, mean and standard deviation); recalibrate() would hide it.",
-        "Mend the scale of the inputs first, which may be the cause.",
+        "First mend the scale of the inputs: it may be the cause.",
       ]
     `);
   });
@@ -214,7 +214,7 @@ describeEachBackend("diagnose", () => {
     expect(order).toContain("scale");
     expect(order.lastIndexOf("noise")).toBeLessThan(order.indexOf("scale"));
     expect(findings.find(({ kind }) => kind === "scale")?.advice).toMatchInlineSnapshot(
-      `"Mend the noise of small batches first, which may be the cause."`,
+      `"First mend the noise of small batches: it may be the cause."`,
     );
   });
 

@@ -11,7 +11,7 @@ const effects: Partial<Record<FindingKind, readonly FindingKind[]>> = {
 
 /** Causes that the advice for an effect would only hide, and what they are called. */
 const hidden: Partial<Record<FindingKind, string>> = {
-  notFinite: "the values that are not finite",
+  notFinite: "what is not finite",
   inputScale: "the scale of the inputs",
   noise: "the noise of small batches",
 };
@@ -31,6 +31,6 @@ export function explained(findings: readonly Finding[]): Finding[] {
     .map((finding) => {
       const cause = sorted.find(({ kind }) => hidden[kind] !== undefined && effects[kind]?.includes(finding.kind));
       if (cause === undefined) return finding;
-      return { ...finding, advice: `Mend ${hidden[cause.kind]} first, which may be the cause.` };
+      return { ...finding, advice: `First mend ${hidden[cause.kind]}: it may be the cause.` };
     });
 }
