@@ -21,13 +21,10 @@ import { describe, expect, test } from "vitest";
 import { describeEachBackend } from "../support/backends.js";
 import { expectClose, relativeError } from "../support/close.js";
 import { expectGradient, input } from "../support/gradient.js";
+import { messageOf } from "../support/message-of.js";
 import { runOnnx } from "../support/onnx-runtime.js";
 import { normal } from "../support/seeded.js";
-
-interface Stored {
-  readonly shape: number[];
-  readonly values: number[];
-}
+import type { Stored } from "../support/stored.js";
 
 interface AttentionCase {
   readonly name: string;
@@ -232,30 +229,22 @@ describe("attention in other formats", () => {
 });
 
 test("refusals name the cure", () => {
-  const message = (fn: () => unknown): string => {
-    try {
-      fn();
-    } catch (error) {
-      return `${(error as Error).name}: ${(error as Error).message}`;
-    }
-    return "nothing thrown";
-  };
   const [q, k, v] = [zeros([2, 3, 4]), zeros([2, 5, 4]), zeros([2, 5, 6])];
   const layer = new MultiHeadAttention(4, 2);
   expect([
-    message(() => scaledDotProductAttention(q, zeros([2, 5, 3]), v)),
-    message(() => scaledDotProductAttention(q, k, q)),
-    message(() => scaledDotProductAttention(q, zeros([3, 5, 4]), v)),
-    message(() => scaledDotProductAttention(q, k, v, { mask: zeros([3, 4]) })),
-    message(() => scaledDotProductAttention(q, k, v, { mask: tensor([0.5]) })),
-    message(() => scaledDotProductAttention(q, k, v, { bias: zeros([4, 5]) })),
-    message(() => scaledDotProductAttention(q, k, v, { scale: Number.NaN })),
-    message(() => scaledDotProductAttention(q, k, [1] as never)),
-    message(() => new MultiHeadAttention(6, 4)),
-    message(() => new MultiHeadAttention(6, 2, { qkNorm: "batch" as never })),
-    message(() => layer.forward(zeros([3, 4]))),
-    message(() => layer.forward(zeros([2, 3, 5]))),
-    message(() => layer.forward(zeros([2, 3, 4]), { keyMask: zeros([3, 2]) })),
+    messageOf(() => scaledDotProductAttention(q, zeros([2, 5, 3]), v)),
+    messageOf(() => scaledDotProductAttention(q, k, q)),
+    messageOf(() => scaledDotProductAttention(q, zeros([3, 5, 4]), v)),
+    messageOf(() => scaledDotProductAttention(q, k, v, { mask: zeros([3, 4]) })),
+    messageOf(() => scaledDotProductAttention(q, k, v, { mask: tensor([0.5]) })),
+    messageOf(() => scaledDotProductAttention(q, k, v, { bias: zeros([4, 5]) })),
+    messageOf(() => scaledDotProductAttention(q, k, v, { scale: Number.NaN })),
+    messageOf(() => scaledDotProductAttention(q, k, [1] as never)),
+    messageOf(() => new MultiHeadAttention(6, 4)),
+    messageOf(() => new MultiHeadAttention(6, 2, { qkNorm: "batch" as never })),
+    messageOf(() => layer.forward(zeros([3, 4]))),
+    messageOf(() => layer.forward(zeros([2, 3, 5]))),
+    messageOf(() => layer.forward(zeros([2, 3, 4]), { keyMask: zeros([3, 2]) })),
   ]).toMatchInlineSnapshot(`
     [
       "ShapeError: scaledDotProductAttention(q, k, v): expected queries (…, L, E), keys (…, S, E) and values (…, S, V), got 2×3×4, 2×5×3, 2×5×6. Give queries and keys the same last size, and keys and values as many rows.",

@@ -27,6 +27,7 @@ import { expect, test } from "vitest";
 import { describeEachBackend } from "../support/backends.js";
 import { expectClose } from "../support/close.js";
 import { expectGradient, input } from "../support/gradient.js";
+import { messageOf } from "../support/message-of.js";
 import { runOnnx } from "../support/onnx-runtime.js";
 import { normal } from "../support/seeded.js";
 
@@ -169,30 +170,22 @@ test("onnxruntime computes the same, and TF.js takes them", async () => {
 });
 
 test("refusals name the cure", () => {
-  const message = (fn: () => unknown): string => {
-    try {
-      fn();
-    } catch (error) {
-      return `${(error as Error).name}: ${(error as Error).message}`;
-    }
-    return "nothing thrown";
-  };
   const layer = new Linear(2, 3);
   expect([
-    message(() => new Dropout2d(1.5)),
-    message(() => new DropPath(Number.NaN)),
-    message(() => new Dropout2d(0.5).forward(zeros([2, 3]))),
-    message(() => new LayerScale(0)),
-    message(() => new LayerScale(3, { init: Number.POSITIVE_INFINITY })),
-    message(() => new LayerScale(3).forward(zeros([3, 2]))),
-    message(() => new Concat(1)),
-    message(() => new Concat(layer as never, layer)),
-    message(() => new Concat(1, [layer] as never)),
-    message(() => new Concat(1, layer, new Linear(3, 3)).forward(zeros([2, 2]))),
-    message(() => new Concat(0, layer, new Linear(2, 2)).forward(zeros([2, 2]))),
-    message(() => new Parallel()),
-    message(() => new Parallel(layer, ((x: Tensor) => x) as never)),
-    message(() => new Parallel(layer, layer).forward([zeros([2, 2])])),
+    messageOf(() => new Dropout2d(1.5)),
+    messageOf(() => new DropPath(Number.NaN)),
+    messageOf(() => new Dropout2d(0.5).forward(zeros([2, 3]))),
+    messageOf(() => new LayerScale(0)),
+    messageOf(() => new LayerScale(3, { init: Number.POSITIVE_INFINITY })),
+    messageOf(() => new LayerScale(3).forward(zeros([3, 2]))),
+    messageOf(() => new Concat(1)),
+    messageOf(() => new Concat(layer as never, layer)),
+    messageOf(() => new Concat(1, [layer] as never)),
+    messageOf(() => new Concat(1, layer, new Linear(3, 3)).forward(zeros([2, 2]))),
+    messageOf(() => new Concat(0, layer, new Linear(2, 2)).forward(zeros([2, 2]))),
+    messageOf(() => new Parallel()),
+    messageOf(() => new Parallel(layer, ((x: Tensor) => x) as never)),
+    messageOf(() => new Parallel(layer, layer).forward([zeros([2, 2])])),
   ]).toMatchInlineSnapshot(`
     [
       "ArgumentError: new Dropout2d(p): expected a probability from 0 to 1, got 1.5. Pass the share of values to drop, e.g. 0.5.",

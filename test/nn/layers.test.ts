@@ -22,12 +22,9 @@ import { expect, test } from "vitest";
 import { describeEachBackend } from "../support/backends.js";
 import { expectClose } from "../support/close.js";
 import { expectGradient, input } from "../support/gradient.js";
+import { messageOf } from "../support/message-of.js";
 import { normal } from "../support/seeded.js";
-
-interface Stored {
-  readonly shape: number[];
-  readonly values: number[];
-}
+import type { Stored } from "../support/stored.js";
 
 interface OpCase {
   readonly op: string;
@@ -109,37 +106,29 @@ test("initial values are PyTorch's: uniform within one over the root of the fan-
 });
 
 test("refusals name the layer and the cure", () => {
-  const message = (fn: () => unknown): string => {
-    try {
-      fn();
-    } catch (error) {
-      return (error as Error).message;
-    }
-    return "nothing thrown";
-  };
   expect([
-    message(() => new Conv1d(3, 4, 3, { groups: 2 })),
-    message(() => new Conv1d(3, 4, 0)),
-    message(() => new Conv1d(3, 4, 3).forward(zeros([2, 3]))),
-    message(() => new Conv1d(3, 4, 3).forward(zeros([2, 5, 9]))),
-    message(() => new Conv1d(3, 4, 3).forward(zeros([2, 3, 2]))),
-    message(() => conv1d(zeros([2, 3, 9]), zeros([4, 2, 3]))),
-    message(() => new ConvTranspose2d(2, 2, 3, { stride: 2, outputPadding: 2 })),
-    message(() => new ConvTranspose2d(2, 2, 3).forward(zeros([1, 3, 4, 4]))),
-    message(() => new ConvTranspose2d(2, 2, 1, { padding: 2 }).forward(zeros([1, 2, 4, 4]))),
-    message(() => convTranspose2d(zeros([1, 3, 4, 4]), zeros([2, 3, 3, 3]))),
+    messageOf(() => new Conv1d(3, 4, 3, { groups: 2 })),
+    messageOf(() => new Conv1d(3, 4, 0)),
+    messageOf(() => new Conv1d(3, 4, 3).forward(zeros([2, 3]))),
+    messageOf(() => new Conv1d(3, 4, 3).forward(zeros([2, 5, 9]))),
+    messageOf(() => new Conv1d(3, 4, 3).forward(zeros([2, 3, 2]))),
+    messageOf(() => conv1d(zeros([2, 3, 9]), zeros([4, 2, 3]))),
+    messageOf(() => new ConvTranspose2d(2, 2, 3, { stride: 2, outputPadding: 2 })),
+    messageOf(() => new ConvTranspose2d(2, 2, 3).forward(zeros([1, 3, 4, 4]))),
+    messageOf(() => new ConvTranspose2d(2, 2, 1, { padding: 2 }).forward(zeros([1, 2, 4, 4]))),
+    messageOf(() => convTranspose2d(zeros([1, 3, 4, 4]), zeros([2, 3, 3, 3]))),
   ]).toMatchInlineSnapshot(`
     [
-      "new Conv1d(inChannels, outChannels, kernelSize): expected groups to divide both channel counts, got 2 groups for 3 and 4 channels. Choose a divisor of both.",
-      "new Conv1d(inChannels, outChannels, kernelSize): expected kernelSize to be a whole number of at least 1, got 0. Correct kernelSize.",
-      "Conv1d(3, 4, 3).forward(x): expected signals (N, C, L), got rank 2 (shape 2×3). Reshape to three axes.",
-      "Conv1d(3, 4, 3).forward(x): expected 3 channels in axis 1, got 5 (shape 2×5×9). Build the layer with 5 channels, or reshape x.",
-      "conv1d(x, weight, bias): expected signals of at least 3 values, got 2 (shape 2×3×2). Use longer signals, a smaller kernel, or more padding.",
-      "conv1d(x, weight, bias): expected signals (N, C, L), a weight (out, C / 1, k) with out divisible by groups = 1, and a bias (out) or none, got 2×3×9, 4×2×3, none. Match the weight's channels to those of x.",
-      "new ConvTranspose2d(inChannels, outChannels, kernelSize): expected outputPadding smaller than the stride 2×2, got 2×2. Use a smaller outputPadding, or a larger stride.",
-      "ConvTranspose2d(2, 2, 3).forward(x): expected 2 channels in axis 1, got 3 (shape 1×3×4×4). Build the layer with 3 channels, or reshape x.",
-      "convTranspose2d(x, weight, bias): expected planes of which something is left, got 0×0 (x 1×2×4×4, weight 2×2×1×1, padding 2×2). Use larger images, a larger kernel, or less padding.",
-      "convTranspose2d(x, weight, bias): expected channels divisible by groups = 1, a weight (3, out / 1, kh, kw), and a bias (out) or none, got 2×3×3×3 and none for x 1×3×4×4. Match the weight's channels to those of x.",
+      "ArgumentError: new Conv1d(inChannels, outChannels, kernelSize): expected groups to divide both channel counts, got 2 groups for 3 and 4 channels. Choose a divisor of both.",
+      "ArgumentError: new Conv1d(inChannels, outChannels, kernelSize): expected kernelSize to be a whole number of at least 1, got 0. Correct kernelSize.",
+      "ShapeError: Conv1d(3, 4, 3).forward(x): expected signals (N, C, L), got rank 2 (shape 2×3). Reshape to three axes.",
+      "ShapeError: Conv1d(3, 4, 3).forward(x): expected 3 channels in axis 1, got 5 (shape 2×5×9). Build the layer with 5 channels, or reshape x.",
+      "ShapeError: conv1d(x, weight, bias): expected signals of at least 3 values, got 2 (shape 2×3×2). Use longer signals, a smaller kernel, or more padding.",
+      "ShapeError: conv1d(x, weight, bias): expected signals (N, C, L), a weight (out, C / 1, k) with out divisible by groups = 1, and a bias (out) or none, got 2×3×9, 4×2×3, none. Match the weight's channels to those of x.",
+      "ArgumentError: new ConvTranspose2d(inChannels, outChannels, kernelSize): expected outputPadding smaller than the stride 2×2, got 2×2. Use a smaller outputPadding, or a larger stride.",
+      "ShapeError: ConvTranspose2d(2, 2, 3).forward(x): expected 2 channels in axis 1, got 3 (shape 1×3×4×4). Build the layer with 3 channels, or reshape x.",
+      "ShapeError: convTranspose2d(x, weight, bias): expected planes of which something is left, got 0×0 (x 1×2×4×4, weight 2×2×1×1, padding 2×2). Use larger images, a larger kernel, or less padding.",
+      "ShapeError: convTranspose2d(x, weight, bias): expected channels divisible by groups = 1, a weight (3, out / 1, kh, kw), and a bias (out) or none, got 2×3×3×3 and none for x 1×3×4×4. Match the weight's channels to those of x.",
     ]
   `);
 });

@@ -31,12 +31,9 @@ import { expect, test } from "vitest";
 import { describeEachBackend } from "../support/backends.js";
 import { relativeError } from "../support/close.js";
 import { expectGradient, input } from "../support/gradient.js";
+import { messageOf } from "../support/message-of.js";
 import { normal } from "../support/seeded.js";
-
-interface Stored {
-  readonly shape: number[];
-  readonly values: number[];
-}
+import type { Stored } from "../support/stored.js";
 
 interface RecurrentCase {
   readonly kind: "LSTM" | "GRU";
@@ -352,30 +349,22 @@ test("as many threads as there are give the same bits", async () => {
 });
 
 test("refusals name the layer, what it got and the cure", () => {
-  const message = (fn: () => unknown): string => {
-    try {
-      fn();
-    } catch (error) {
-      return `${(error as Error).name}: ${(error as Error).message}`;
-    }
-    return "nothing thrown";
-  };
   const layer = new LSTM(3, 4);
   const x = zeros([2, 5, 3]);
   expect([
-    message(() => new LSTM(0, 4)),
-    message(() => new GRU(3, 2.5)),
-    message(() => new GRU(3, 4, { dropout: 0.5 })),
-    message(() => new GRU(3, 4, { dropout: 2, numLayers: 2 })),
-    message(() => new GRU(3, 4, { norm: "batch" })),
-    message(() => new GRU(3, 4, { maxSteps: 4 })),
-    message(() => new GRU(3, 4, { norm: "group" as never })),
-    message(() => layer.forward(zeros([5, 3]))),
-    message(() => layer.forward(zeros([2, 5, 4]))),
-    message(() => layer.forward(x, { mask: zeros([5, 2]) })),
-    message(() => layer.forward(x, { mask: tensor(new Float32Array(10).fill(2), [2, 5]) })),
-    message(() => layer.forward(x, { state: { h: zeros([1, 2, 4]), c: zeros([2, 4]) } })),
-    message(() => layer.forward(x, { state: { h: zeros([1, 2, 4]) } as never })),
+    messageOf(() => new LSTM(0, 4)),
+    messageOf(() => new GRU(3, 2.5)),
+    messageOf(() => new GRU(3, 4, { dropout: 0.5 })),
+    messageOf(() => new GRU(3, 4, { dropout: 2, numLayers: 2 })),
+    messageOf(() => new GRU(3, 4, { norm: "batch" })),
+    messageOf(() => new GRU(3, 4, { maxSteps: 4 })),
+    messageOf(() => new GRU(3, 4, { norm: "group" as never })),
+    messageOf(() => layer.forward(zeros([5, 3]))),
+    messageOf(() => layer.forward(zeros([2, 5, 4]))),
+    messageOf(() => layer.forward(x, { mask: zeros([5, 2]) })),
+    messageOf(() => layer.forward(x, { mask: tensor(new Float32Array(10).fill(2), [2, 5]) })),
+    messageOf(() => layer.forward(x, { state: { h: zeros([1, 2, 4]), c: zeros([2, 4]) } })),
+    messageOf(() => layer.forward(x, { state: { h: zeros([1, 2, 4]) } as never })),
   ]).toMatchInlineSnapshot(`
     [
       "ArgumentError: new LSTM(inputSize, hiddenSize): expected inputSize to be a whole number of at least 1, got 0. Correct inputSize.",

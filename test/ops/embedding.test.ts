@@ -2,6 +2,7 @@ import { Embedding, embedding, loadModel, Sequential, Sgd, saveModel, scope, see
 import { describe, expect, test } from "vitest";
 import { describeEachBackend } from "../support/backends.js";
 import { expectGradient, input } from "../support/gradient.js";
+import { messageOf } from "../support/message-of.js";
 import { normal } from "../support/seeded.js";
 
 describeEachBackend("embedding", () => {
@@ -70,36 +71,27 @@ test("initial rows are standard normal deviates", () => {
 });
 
 describe("embedding refuses", () => {
-  const message = (fn: () => unknown): string => {
-    try {
-      fn();
-    } catch (error) {
-      return String(error);
-    }
-    return "nothing thrown";
-  };
-
   test("numbers that are no rows, and sizes that are none, naming the place and the cure", () => {
     const table = new Embedding(10, 2);
     expect([
-      message(() =>
+      messageOf(() =>
         table.forward([
           [0, 1, 2],
           [3, 10, 4],
         ]),
       ),
-      message(() => table.forward(tensor([1, 2.5]))),
-      message(() => table.forward(Int32Array.of(-1))),
-      message(() => table.forward([Number.NaN])),
-      message(() => table.forward(10)),
-      message(() => table.forward([[1], [2, 3]])),
-      message(() => table.forward(zeros([1, 1, 1, 1, 1]))),
-      message(() => embedding([0], zeros([2, 3, 4]))),
-      message(() => embedding([0], zeros([2, 3]), { paddingIdx: 2 })),
-      message(() => new Embedding(0, 2)),
-      message(() => new Embedding(2, 1.5)),
-      message(() => new Embedding(2 ** 24 + 1, 1)),
-      message(() => new Embedding(2, 1, { paddingIdx: -1 })),
+      messageOf(() => table.forward(tensor([1, 2.5]))),
+      messageOf(() => table.forward(Int32Array.of(-1))),
+      messageOf(() => table.forward([Number.NaN])),
+      messageOf(() => table.forward(10)),
+      messageOf(() => table.forward([[1], [2, 3]])),
+      messageOf(() => table.forward(zeros([1, 1, 1, 1, 1]))),
+      messageOf(() => embedding([0], zeros([2, 3, 4]))),
+      messageOf(() => embedding([0], zeros([2, 3]), { paddingIdx: 2 })),
+      messageOf(() => new Embedding(0, 2)),
+      messageOf(() => new Embedding(2, 1.5)),
+      messageOf(() => new Embedding(2 ** 24 + 1, 1)),
+      messageOf(() => new Embedding(2, 1, { paddingIdx: -1 })),
     ]).toMatchInlineSnapshot(`
       [
         "DataError: embedding(indices, weight): expected whole numbers from 0 to 9, got 10 at [1, 1]. Number the rows from 0, and give the table a row for each.",

@@ -37,6 +37,7 @@ import { expect, test } from "vitest";
 import { describeEachBackend } from "../support/backends.js";
 import { expectClose } from "../support/close.js";
 import { expectGradient, type Input, input } from "../support/gradient.js";
+import { messageOf } from "../support/message-of.js";
 import { normal } from "../support/seeded.js";
 
 /** All values different by more than a step. */
@@ -174,40 +175,32 @@ test("as many threads as there are give the same bits", async () => {
 });
 
 test("refusals name the layer, what it got and the cure", () => {
-  const message = (fn: () => unknown): string => {
-    try {
-      fn();
-    } catch (error) {
-      return `${(error as Error).name}: ${(error as Error).message}`;
-    }
-    return "nothing thrown";
-  };
   const anything = (value: unknown): never => value as never;
   expect([
-    message(() => maxPool1d(zeros([2, 3]), 2)),
-    message(() => maxPool1d(zeros([2, 3, 4]), 5)),
-    message(() => maxPool1d(zeros([2, 3, 4]), anything([2]))),
-    message(() => avgPool3d(zeros([2, 3, 4, 4, 4]), [2, 5, 2])),
-    message(() => avgPool3d(zeros([2, 3, 4, 4]), 2)),
-    message(() => avgPool2d(zeros([2, 3, 4, 4]), 2, { padding: [[0, 2], [0, 0]] })), // biome-ignore format: pairs
-    message(() => avgPool2d(zeros([2, 3, 4, 4]), 2, { padding: anything("valid") })),
-    message(() => new MaxPool3d(2, { padding: anything([1, 1]) })),
-    message(() => new MaxPool1d(2, { padding: anything([[0, 1]]) })),
-    message(() => new AvgPool2d(2, { ceilMode: anything(1) })),
-    message(() => new AdaptiveAvgPool2d([2, 0])),
-    message(() => adaptiveAvgPool2d(zeros([2, 3, 4]), 2)),
-    message(() => globalMaxPool2d(zeros([2, 3, 0, 4]))),
-    message(() => conv2d(zeros([1, 1, 2, 2]), zeros([1, 1, 5, 5]), null, { padding: [[1, 0], [0, 1]] })), // biome-ignore format: pairs
-    message(() => conv3d(zeros([1, 2, 4, 4, 4]), zeros([2, 1, 3, 3, 3]))),
-    message(() => conv3d(zeros([1, 2, 4, 4]), zeros([2, 1, 3, 3, 3]))),
-    message(() => conv3d(zeros([1, 2, 4, 4, 4]), zeros([2, 2, 5, 3, 3]))),
-    message(() => new Conv3d(2, 2, [1, 2, 3], { stride: anything([1, 2]) })),
-    message(() => new Conv3d(2, 2, [1, 2, 3]).forward(zeros([1, 3, 4, 4, 4]))),
-    message(() => convTranspose1d(zeros([1, 2, 4]), zeros([3, 2, 3]))),
-    message(() => convTranspose1d(zeros([1, 2, 0]), zeros([2, 2, 3]))),
-    message(() => convTranspose1d(zeros([1, 2, 2]), zeros([2, 2, 1]), null, { padding: 2 })),
-    message(() => new ConvTranspose1d(2, 2, 3, { stride: 2, outputPadding: 2 })),
-    message(() => new ConvTranspose1d(2, 2, 3).forward(zeros([1, 2, 4, 4]))),
+    messageOf(() => maxPool1d(zeros([2, 3]), 2)),
+    messageOf(() => maxPool1d(zeros([2, 3, 4]), 5)),
+    messageOf(() => maxPool1d(zeros([2, 3, 4]), anything([2]))),
+    messageOf(() => avgPool3d(zeros([2, 3, 4, 4, 4]), [2, 5, 2])),
+    messageOf(() => avgPool3d(zeros([2, 3, 4, 4]), 2)),
+    messageOf(() => avgPool2d(zeros([2, 3, 4, 4]), 2, { padding: [[0, 2], [0, 0]] })), // biome-ignore format: pairs
+    messageOf(() => avgPool2d(zeros([2, 3, 4, 4]), 2, { padding: anything("valid") })),
+    messageOf(() => new MaxPool3d(2, { padding: anything([1, 1]) })),
+    messageOf(() => new MaxPool1d(2, { padding: anything([[0, 1]]) })),
+    messageOf(() => new AvgPool2d(2, { ceilMode: anything(1) })),
+    messageOf(() => new AdaptiveAvgPool2d([2, 0])),
+    messageOf(() => adaptiveAvgPool2d(zeros([2, 3, 4]), 2)),
+    messageOf(() => globalMaxPool2d(zeros([2, 3, 0, 4]))),
+    messageOf(() => conv2d(zeros([1, 1, 2, 2]), zeros([1, 1, 5, 5]), null, { padding: [[1, 0], [0, 1]] })), // biome-ignore format: pairs
+    messageOf(() => conv3d(zeros([1, 2, 4, 4, 4]), zeros([2, 1, 3, 3, 3]))),
+    messageOf(() => conv3d(zeros([1, 2, 4, 4]), zeros([2, 1, 3, 3, 3]))),
+    messageOf(() => conv3d(zeros([1, 2, 4, 4, 4]), zeros([2, 2, 5, 3, 3]))),
+    messageOf(() => new Conv3d(2, 2, [1, 2, 3], { stride: anything([1, 2]) })),
+    messageOf(() => new Conv3d(2, 2, [1, 2, 3]).forward(zeros([1, 3, 4, 4, 4]))),
+    messageOf(() => convTranspose1d(zeros([1, 2, 4]), zeros([3, 2, 3]))),
+    messageOf(() => convTranspose1d(zeros([1, 2, 0]), zeros([2, 2, 3]))),
+    messageOf(() => convTranspose1d(zeros([1, 2, 2]), zeros([2, 2, 1]), null, { padding: 2 })),
+    messageOf(() => new ConvTranspose1d(2, 2, 3, { stride: 2, outputPadding: 2 })),
+    messageOf(() => new ConvTranspose1d(2, 2, 3).forward(zeros([1, 2, 4, 4]))),
   ]).toMatchInlineSnapshot(`
     [
       "ShapeError: maxPool1d(x, kernel): expected signals (N, C, L), got rank 2 (shape 2×3). Reshape to three axes.",

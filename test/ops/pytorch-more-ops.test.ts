@@ -4,14 +4,10 @@ import { scope, type Tensor, tensor } from "evenkeel";
 import { describe, expect, test } from "vitest";
 import { describeEachBackend } from "../support/backends.js";
 import { relativeError } from "../support/close.js";
+import type { Stored } from "../support/stored.js";
 
 /** Largest difference from PyTorch in float64, in units of the largest value of the same array. */
 const tolerance = 1e-6;
-
-interface Stored {
-  readonly shape: number[];
-  readonly values: number[];
-}
 
 interface OpCase {
   readonly op: string;

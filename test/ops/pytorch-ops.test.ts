@@ -34,14 +34,10 @@ import {
 } from "evenkeel";
 import { beforeAll, describe, expect, test } from "vitest";
 import { relativeError } from "../support/close.js";
+import type { Stored } from "../support/stored.js";
 
 /** Largest difference from PyTorch in float64, in units of the largest value of the same array. */
 const tolerance = 1e-6;
-
-interface Stored {
-  readonly shape: number[];
-  readonly values: number[];
-}
 
 /** What the ops of this file take beside tensors, all in one. */
 interface Options extends ConvOptions, PoolOptions, CrossEntropyOptions, ReduceOptions {

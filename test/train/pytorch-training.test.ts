@@ -22,6 +22,7 @@ import {
 } from "evenkeel";
 import { beforeAll, describe, expect, test } from "vitest";
 import { expectClose, relativeError } from "../support/close.js";
+import type { Stored } from "../support/stored.js";
 
 /**
  * Largest difference of a parameter from PyTorch's in float64 after any of ten steps, in units of the largest
@@ -30,11 +31,6 @@ import { expectClose, relativeError } from "../support/close.js";
 const optimizerTolerance = 5e-7;
 /** Likewise for losses, running statistics, parameters and predictions of a network over 25 steps. */
 const trainingTolerance = 5e-6;
-
-interface Stored {
-  readonly shape: number[];
-  readonly values: number[];
-}
 
 interface OptimizerCase {
   readonly kind: "Sgd" | "Adam" | "AdamW";

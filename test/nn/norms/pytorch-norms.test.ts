@@ -3,14 +3,10 @@ import { GroupNorm, InstanceNorm, LayerNorm, type Norm, scope, type Tensor, tens
 import { expect, test } from "vitest";
 import { describeEachBackend } from "../../support/backends.js";
 import { relativeError } from "../../support/close.js";
+import type { Stored } from "../../support/stored.js";
 
 /** Largest difference from PyTorch in float64, in units of the largest value of the same array. */
 const tolerance = 1e-6;
-
-interface Stored {
-  readonly shape: number[];
-  readonly values: number[];
-}
 
 interface Case {
   readonly layer: keyof typeof layers;

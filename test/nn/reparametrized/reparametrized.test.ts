@@ -26,12 +26,9 @@ import { describe, expect, test } from "vitest";
 import { describeEachBackend } from "../../support/backends.js";
 import { expectClose } from "../../support/close.js";
 import { expectGradient, input } from "../../support/gradient.js";
+import { messageOf } from "../../support/message-of.js";
 import { normal } from "../../support/seeded.js";
-
-interface Stored {
-  readonly shape: number[];
-  readonly values: number[];
-}
+import type { Stored } from "../../support/stored.js";
 
 interface Case {
   readonly kind: keyof typeof kinds;
@@ -269,14 +266,6 @@ test("a shift and a scale of the weights do not reach the output of weight stand
 });
 
 test("refusals name the wrapper and the cure", () => {
-  const message = (fn: () => unknown): string => {
-    try {
-      fn();
-    } catch (error) {
-      return String(error);
-    }
-    return "nothing thrown";
-  };
   const dead = new Linear(2, 3);
   dead.loadStateDict({
     weight: tensor([
@@ -289,17 +278,17 @@ test("refusals name the wrapper and the cure", () => {
   const blank = new Linear(2, 1);
   blank.loadStateDict({ weight: zeros([1, 2]), bias: zeros([1]) });
   expect([
-    message(() => Reflect.construct(WeightNorm, [new ReLU()])),
-    message(() => Reflect.construct(SpectralNorm, [undefined])),
-    message(() => Reflect.construct(WeightStandardization, [new WeightNorm(new Linear(2, 2))])),
-    message(() => new WeightNorm(new Linear(2, 2), { axis: 2 })),
-    message(() => new WeightNorm(dead)),
-    message(() => new SpectralNorm(new Linear(2, 2), { powerIterations: 0 })),
-    message(() => new SpectralNorm(new Linear(2, 2), { eps: 0 })),
-    message(() => new SpectralNorm(blank)),
-    message(() => new WeightStandardization(new Linear(2, 2), { eps: -1 })),
-    message(() => new WeightStandardization(new Conv2d(4, 4, 1, { groups: 4 }))),
-    message(() => new WeightNorm(new Linear(2, 3)).forward(zeros([1, 5]))),
+    messageOf(() => Reflect.construct(WeightNorm, [new ReLU()])),
+    messageOf(() => Reflect.construct(SpectralNorm, [undefined])),
+    messageOf(() => Reflect.construct(WeightStandardization, [new WeightNorm(new Linear(2, 2))])),
+    messageOf(() => new WeightNorm(new Linear(2, 2), { axis: 2 })),
+    messageOf(() => new WeightNorm(dead)),
+    messageOf(() => new SpectralNorm(new Linear(2, 2), { powerIterations: 0 })),
+    messageOf(() => new SpectralNorm(new Linear(2, 2), { eps: 0 })),
+    messageOf(() => new SpectralNorm(blank)),
+    messageOf(() => new WeightStandardization(new Linear(2, 2), { eps: -1 })),
+    messageOf(() => new WeightStandardization(new Conv2d(4, 4, 1, { groups: 4 }))),
+    messageOf(() => new WeightNorm(new Linear(2, 3)).forward(zeros([1, 5]))),
   ]).toMatchInlineSnapshot(`
     [
       "ArgumentError: new WeightNorm(layer): expected Linear, Conv1d, Conv2d or ConvTranspose2d, got ReLU(). Wrap the layer whose weight it should compute.",

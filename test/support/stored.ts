@@ -1,0 +1,5 @@
+/** A tensor as the scripts of test/fixtures store it. */
+export interface Stored {
+  readonly shape: number[];
+  readonly values: number[];
+}
