@@ -14,17 +14,25 @@ export interface Drift {
   readonly deviation: number;
 }
 
-/** weight · a + (1 − weight) · b, of means and of variances: how Schneider et al. 2020 (arXiv:2006.16971, §3) mix two domains. */
+/**
+ * weight · a + (1 − weight) · b, of means and of variances: how Schneider et al. 2020 (arXiv:2006.16971, §3) mix two domains. Channels of a that
+ * are not finite are b's.
+ */
 export function mixStatistics(a: ChannelStatistics, b: ChannelStatistics, weight: number): ChannelStatistics {
-  const mix = (x: Float64Array, y: Float64Array): Float64Array => x.map((v, c) => weight * v + (1 - weight) * y[c]);
+  const isKnown = Array.from(a.mean, (mean, c) => Number.isFinite(mean + a.variance[c]));
+  const mix = (x: Float64Array, y: Float64Array): Float64Array =>
+    x.map((v, c) => (isKnown[c] ? weight * v + (1 - weight) * y[c] : y[c]));
   return { mean: mix(a.mean, b.mean), variance: mix(a.variance, b.variance) };
 }
 
 /** How far statistics have moved. @param eps - of the norm */
 export function driftBetween(old: ChannelStatistics, now: ChannelStatistics, eps: number): Drift {
   const deviation = (variance: number): number => Math.sqrt(variance + eps);
-  const inDeviations = (c: number, difference: number): number =>
-    difference === 0 ? 0 : difference / deviation(now.variance[c]);
+  // From what is not finite the way is infinite.
+  const inDeviations = (c: number, difference: number): number => {
+    if (difference === 0) return 0;
+    return Number.isNaN(difference) ? Number.POSITIVE_INFINITY : difference / deviation(now.variance[c]);
+  };
   const rms = (values: Float64Array): number =>
     Math.sqrt(values.reduce((sum, value) => sum + value * value, 0) / values.length);
   return {

@@ -177,7 +177,8 @@ function checkOptions<B>(
   }
 }
 
-function isSpentAfterOnePass(data: Partial<Iterable<unknown> & AsyncIterable<unknown>>): boolean {
+/** Whether data are an iterator, which a second pass finds empty. */
+export function isSpentAfterOnePass(data: Partial<Iterable<unknown> & AsyncIterable<unknown>>): boolean {
   const iterator: unknown = data[Symbol.asyncIterator]?.() ?? data[Symbol.iterator]?.();
   return iterator === data;
 }

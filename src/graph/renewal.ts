@@ -33,6 +33,8 @@ export function renew(
     return `it saw ${values === 1 ? "one value" : "0 values"} in each channel, where a variance takes 2`;
   const weight = blend === 0 ? 0 : blend / (blend + samples);
   const statistics = mixStatistics(old, population.statistics(old), weight);
+  const channel = statistics.mean.findIndex((mean, c) => !Number.isFinite(mean + statistics.variance[c]));
+  if (channel >= 0) return `channel ${channel} saw no value, and its statistics are not finite`;
   return { statistics, values, skipped, drift: driftBetween(old, statistics, eps) };
 }
 

@@ -35,22 +35,34 @@ export function parameterOf(graph: Graph, node: NodeProto, name: ParameterName):
   return typeof values === "string" || isFloat(values.type) ? values : `it is of type ${values.type}`;
 }
 
-/** The map of a batch norm; a text says why it has none that is fixed. */
-export function nodeMapOf(graph: Graph, node: NodeProto): ChannelMap | string {
+/** Parameters of a batch norm that normalises by its running statistics; a text says why it does not, or one is not known. */
+export function fixedParameters<Name extends ParameterName>(
+  graph: Graph,
+  node: NodeProto,
+  names: readonly Name[],
+): Record<Name, TensorValues> | string {
   const { opset } = graph.model;
   if (isTraining(node, opset)) return "it normalises by the batch (training mode): repair the model first";
   if (node.output.filter((name) => name !== "").length > 1)
     return "it has outputs besides its first: repair the model first";
   if (opset < 9 && intOf(node, "spatial", 1) === 0) return "each position has its own statistics (spatial = 0)";
-  const values = {} as Record<ParameterName, Float64Array>;
-  for (const name of ["weight", "bias", "mean", "variance"] as const) {
+  const values = {} as Record<Name, TensorValues>;
+  for (const name of names) {
     const parameter = parameterOf(graph, node, name);
     if (typeof parameter === "string") return `its ${name} is not known: ${parameter}`;
     const { shape, data } = parameter;
-    const { length: channels } = values.weight ?? data;
+    const { length: channels } = (values[names[0]] ?? parameter).data;
     if (shape.length !== 1 || data.length !== channels)
-      return `its ${name} has the shape ${shape.join("×") || "scalar"}, its weight ${channels} values`;
-    values[name] = data;
+      return `its ${name} has the shape ${shape.join("×") || "scalar"}, its ${names[0]} ${channels} values`;
+    values[name] = parameter;
   }
-  return fixedMap(values, epsOf(node));
+  return values;
+}
+
+/** The map of a batch norm; a text says why it has none that is fixed. */
+export function nodeMapOf(graph: Graph, node: NodeProto): ChannelMap | string {
+  const parameters = fixedParameters(graph, node, ["weight", "bias", "mean", "variance"]);
+  if (typeof parameters === "string") return parameters;
+  const { weight, bias, mean, variance } = parameters;
+  return fixedMap({ weight: weight.data, bias: bias.data, mean: mean.data, variance: variance.data }, epsOf(node));
 }

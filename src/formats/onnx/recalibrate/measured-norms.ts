@@ -3,7 +3,7 @@ import { Population } from "../../../graph/population.js";
 import type { NodeProto } from "../file/codec.js";
 import type { TensorValues } from "../file/tensor-values.js";
 import { placeOf } from "../fold/fold-norms.js";
-import { isBatchNorm, nodeMapOf, parameterOf } from "../graph/batch-norm-node.js";
+import { fixedParameters, isBatchNorm } from "../graph/batch-norm-node.js";
 import type { Graph } from "../graph/graph.js";
 import type { OnnxModel } from "../graph/onnx-model.js";
 import { RanksOfGraphs } from "../graph/ranks.js";
@@ -32,18 +32,15 @@ export function findMeasuredNorms(model: OnnxModel): { norms: MeasuredNorm[]; le
 
   function see(graph: Graph, node: NodeProto, level: number): void {
     const norm = placeOf(graph, node);
-    const map = nodeMapOf(graph, node);
-    const mean = parameterOf(graph, node, "mean");
-    const variance = parameterOf(graph, node, "variance");
+    const statistics = fixedParameters(graph, node, ["mean", "variance"]);
     const rank = graph.parent === null ? undefined : ranks.of(graph).get(node.input[0]);
     const cannot =
       graph.parent !== null && rank === undefined ? "nothing tells how many axes its input has" : whyInside(graph);
-    if (typeof map === "string") left.push({ norm, reason: map });
-    else if (typeof mean === "string" || typeof variance === "string")
-      left.push({ norm, reason: "its statistics are not constant" });
+    if (typeof statistics === "string") left.push({ norm, reason: statistics });
     else if (cannot !== null) left.push({ norm, reason: cannot });
     else {
       // The file may hold float64; what does not fit a smaller type is an error of its own.
+      const { mean, variance } = statistics;
       const population = new Population({ channels: mean.data.length, round: (value) => value });
       norms.push({ graph, node, norm, mean, variance, level, rank, population });
     }
