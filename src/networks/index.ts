@@ -11,5 +11,8 @@ export { efficientnetB0, type StochasticDepthOptions } from "./efficientnet.js";
 export { mobilenetV2 } from "./mobilenet-v2.js";
 export { mobilenetV3Small } from "./mobilenet-v3.js";
 export type { NetworkOptions, NormOptions } from "./networks.js";
+export { nfnet } from "./norm-free-net.js";
 export type { NormName } from "./norms.js";
 export { resnet18, resnet34, resnet50 } from "./resnets.js";
+export { type UNetOptions, unet } from "./unet.js";
+export { vitTiny } from "./vision-transformer.js";

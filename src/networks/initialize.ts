@@ -1,5 +1,5 @@
 import { tensor } from "../create.js";
-import { cos, log, sin } from "../elementary.js";
+import { log } from "../elementary.js";
 import { Conv2d } from "../nn/conv2d.js";
 import { Linear } from "../nn/linear.js";
 import type { AnyModule } from "../nn/module.js";
@@ -10,16 +10,21 @@ import type { Tensor } from "../tensor.js";
 /** Draws the initial values of a weight of some shape. */
 export type Initializer = (shape: Shape) => Float32Array;
 
-/** Normal values of mean 0: two of each pair of uniform numbers (Box & Muller 1958), since networks have millions. */
+/** Normal values of mean 0: two of each point in a circle (Marsaglia & Bray 1964), in half the time of one by one, since networks have millions. */
 export function normal(deviation: number): Initializer {
   return (shape) => {
     const [values, random] = [new Float32Array(sizeOf(shape)), generator()];
     for (let i = 0; i < values.length; i += 2) {
-      const radius = deviation * Math.sqrt(-2 * log(1 - random.uniform()));
-      const angle = 2 * Math.PI * random.uniform();
-      values[i] = radius * cos(angle);
+      let [x, y, square] = [0, 0, 0];
+      while (square === 0 || square >= 1) {
+        x = random.uniform(-1, 1);
+        y = random.uniform(-1, 1);
+        square = x * x + y * y;
+      }
+      const factor = deviation * Math.sqrt((-2 * log(square)) / square);
+      values[i] = x * factor;
       // The last one of an odd number is written nowhere.
-      values[i + 1] = radius * sin(angle);
+      values[i + 1] = y * factor;
     }
     return values;
   };
@@ -37,7 +42,7 @@ export function fanInNormal(gain = Math.SQRT2): Initializer {
 export function uniform(boundOf: (outputs: number, inputs: number) => number): Initializer {
   return (shape) => {
     const [bound, random] = [boundOf(shape[0], shape[1]), generator()];
-    return Float32Array.from({ length: sizeOf(shape) }, () => random.uniform(-bound, bound));
+    return new Float32Array(sizeOf(shape)).map(() => random.uniform(-bound, bound));
   };
 }
 

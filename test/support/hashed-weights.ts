@@ -4,12 +4,14 @@ import { type Module, type Shape, type Tensor, tensor } from "evenkeel";
 function hashed(key: string, length: number): Float64Array {
   let start = 0x811c9dc5;
   for (const byte of new TextEncoder().encode(key)) start = Math.imul(start ^ byte, 0x01000193);
-  return Float64Array.from({ length }, (_, i) => {
+  const numbers = new Float64Array(length);
+  for (let i = 0; i < length; i++) {
     let h = (start + Math.imul(i, 0x9e3779b9)) | 0;
     h = Math.imul(h ^ (h >>> 16), 0x85ebca6b);
     h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35);
-    return ((h ^ (h >>> 16)) >>> 0) / 2 ** 32;
-  });
+    numbers[i] = ((h ^ (h >>> 16)) >>> 0) / 2 ** 32;
+  }
+  return numbers;
 }
 
 /** The value of an entry of a state dict, from its hashed numbers: weights keep the size of activations, norms are near the identity. */
