@@ -36,11 +36,11 @@ export function hashWeights<M extends Module>(model: M): M {
   return model;
 }
 
-/** Images of a shape with values in [−1, 1), by a hash of the index. */
-export function hashedImages(shape: Shape): Tensor {
+/** Values in [−1, 1) by a hash of a key and the index. */
+export function hashedValues(key: string, shape: Shape): Tensor {
   const size = shape.reduce((product, extent) => product * extent, 1);
   return tensor(
-    hashed("images", size).map((u) => 2 * u - 1),
+    hashed(key, size).map((u) => 2 * u - 1),
     shape,
   );
 }
