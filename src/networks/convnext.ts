@@ -12,7 +12,7 @@ import { add, mul } from "../ops/binary.js";
 import { scope } from "../scope.js";
 import type { Tensor } from "../tensor.js";
 import { imageNorm, NamedSequential, Permute } from "./blocks.js";
-import type { StochasticDepthOptions } from "./efficientnet.js";
+import { checkDropPath, type StochasticDepthOptions } from "./efficientnet.js";
 import { initialize, normal } from "./initialize.js";
 import { checkImages, checkOptions, type NormOptions } from "./networks.js";
 
@@ -111,9 +111,10 @@ const stages = [
  * ```
  */
 export function convnextTiny({ dropPath = 0.1, ...given }: StochasticDepthOptions): Module {
-  const options = { ...given, norm: given.norm ?? "layer" };
+  const options = { ...given, norm: given.norm ?? "layer" } as const;
   const { inputShape, classes } = checkOptions("convnextTiny", options);
   const [planes] = checkImages("convnextTiny", inputShape, 32);
+  checkDropPath("convnextTiny", dropPath);
   const total = stages.reduce((sum, [, count]) => sum + count, 0);
   let built = 0;
   const features = stages.flatMap(([channels, count], k) => {

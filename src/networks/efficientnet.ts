@@ -1,3 +1,4 @@
+import { ArgumentError } from "../errors.js";
 import { SiLU } from "../nn/activations.js";
 import { Dropout, DropPath } from "../nn/dropout.js";
 import { Linear } from "../nn/linear.js";
@@ -16,6 +17,17 @@ export interface StochasticDepthOptions extends NetworkOptions {
    * @defaultValue torchvision's
    */
   readonly dropPath?: number;
+}
+
+/** Checks a share of blocks to leave out. @throws ArgumentError naming the network */
+export function checkDropPath(name: string, dropPath: number): void {
+  if (dropPath >= 0 && dropPath <= 1) return;
+  throw new ArgumentError({
+    where: `${name}({ dropPath })`,
+    expected: "a probability from 0 to 1",
+    received: String(dropPath),
+    cure: "Pass the share of samples for which the last block is left out, e.g. 0.1.",
+  });
 }
 
 /** The paper's table 1: expansion, kernel, stride of the first block, channels, blocks. */
@@ -70,6 +82,7 @@ function mobileBlock({ from, to, expansion, kernel, stride, dropPath }: Block, n
 export function efficientnetB0({ dropout = 0.2, dropPath = 0.2, ...options }: StochasticDepthOptions): Module {
   const { inputShape, classes } = checkOptions("efficientnetB0", options);
   const [channels] = checkImages("efficientnetB0", inputShape, 1);
+  checkDropPath("efficientnetB0", dropPath);
   const total = stages.reduce((sum, [, , , , count]) => sum + count, 0);
   let [from, built] = [32, 0];
   const blocks = stages.map(([expansion, kernel, stride, to, count]) => {

@@ -10,6 +10,7 @@ export { densenet121 } from "./densenet.js";
 export { efficientnetB0, type StochasticDepthOptions } from "./efficientnet.js";
 export { mobilenetV2 } from "./mobilenet-v2.js";
 export { mobilenetV3Small } from "./mobilenet-v3.js";
+export { defaultNorm, type NamedNetwork, namedNetworks } from "./named-networks.js";
 export type { NetworkOptions, NormOptions } from "./networks.js";
 export { nfnet } from "./norm-free-net.js";
 export type { NormName } from "./norms.js";

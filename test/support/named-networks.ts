@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { crc32 } from "node:zlib";
 import { foldBatchNorm, loadModel, type Module, saveModel, scope, seed } from "evenkeel";
-import * as networks from "evenkeel/networks";
+import { type NamedNetwork, namedNetworks } from "evenkeel/networks";
 import { exportOnnx } from "evenkeel/onnx";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { expectClose } from "./close.js";
@@ -24,9 +24,7 @@ interface Case {
   readonly training: { readonly size: number; readonly product: number; readonly gradients: number[] };
 }
 
-type Name = keyof typeof networks;
-
-const fixtures: { readonly classes: number; readonly networks: Record<Name, Case> } = JSON.parse(
+const fixtures: { readonly classes: number; readonly networks: Record<NamedNetwork, Case> } = JSON.parse(
   readFileSync(new URL("../fixtures/networks.json", import.meta.url), "utf8"),
 );
 const { classes } = fixtures;
@@ -49,10 +47,10 @@ function headSize(model: Module): number {
 }
 
 /** A network as its fixture has it, without what training draws, with weights by a hash. */
-export function buildNetwork(name: Name, size: number): Module {
+export function buildNetwork(name: NamedNetwork, size: number): Module {
   const hasPaths = name === "efficientnetB0" || name === "convnextTiny";
   const options = { inputShape: [3, size, size], classes, dropout: 0, ...(hasPaths ? { dropPath: 0 } : {}) };
-  return hashWeights(networks[name](options));
+  return hashWeights(namedNetworks[name](options));
 }
 
 function length(values: Float32Array): number {
@@ -60,7 +58,10 @@ function length(values: Float32Array): number {
 }
 
 /** Describes a network in evaluation, with weights by a hash, for images of the fixture's first size. */
-function describeModel(name: Name, body: (given: { fixture: Case; size: number; model: () => Module }) => void): void {
+function describeModel(
+  name: NamedNetwork,
+  body: (given: { fixture: Case; size: number; model: () => Module }) => void,
+): void {
   describe(name, () => {
     const fixture = fixtures.networks[name];
     const [{ size }] = fixture.outputs;
@@ -68,19 +69,19 @@ function describeModel(name: Name, body: (given: { fixture: Case; size: number; 
     beforeAll(() => {
       seed(1);
       model = buildNetwork(name, size).eval();
-    });
+    }, 120_000);
     afterAll(() => model?.dispose());
     body({ fixture, size, model: () => model as Module });
   });
 }
 
 /** That a network has PyTorch's parameters and outputs. */
-export function describePredictions(name: Name): void {
+export function describePredictions(name: NamedNetwork): void {
   describeModel(name, ({ fixture, model }) => expectPredictions(name, fixture, model));
 }
 
 /** What every network by name does: parameters, outputs and gradients as in PyTorch, files, ONNX, folding. */
-export function describeNetwork(name: Name, { norms, tolerance = 1e-5 }: Expected): void {
+export function describeNetwork(name: NamedNetwork, { norms, tolerance = 1e-5 }: Expected): void {
   describeModel(name, ({ fixture, size, model }) => {
     expectPredictions(name, fixture, model);
 
@@ -125,7 +126,7 @@ export function describeNetwork(name: Name, { norms, tolerance = 1e-5 }: Expecte
   });
 }
 
-function expectPredictions(name: Name, fixture: Case, model: () => Module): void {
+function expectPredictions(name: NamedNetwork, fixture: Case, model: () => Module): void {
   test("has PyTorch's parameters, by name and shape", () => {
     const shapes = Object.entries(model().stateDict()).map(([key, { shape }]) => [key, shape] as const);
     expect(shapes.length).toBe(fixture.entries);
@@ -149,7 +150,7 @@ function expectPredictions(name: Name, fixture: Case, model: () => Module): void
 }
 
 /** A network's output for one image of 224×224 pixels, and PyTorch's. */
-export function largeOutputs(name: Name): { actual: Float32Array; expected: number[] } {
+export function largeOutputs(name: NamedNetwork): { actual: Float32Array; expected: number[] } {
   const y = scope(() =>
     buildNetwork(name, 224)
       .eval()
