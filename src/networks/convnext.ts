@@ -104,11 +104,6 @@ const stages = [
  *
  * @returns a network from (N, C, H, W) to (N, classes)
  * @throws ArgumentError if inputs are not images of at least 32×32, or `dropPath` is no probability
- * @example
- * ```ts
- * const net = convnextTiny({ inputShape: [3, 32, 32], classes: 10 });
- * net.eval().forward(zeros([2, 3, 32, 32])).shape; // [2, 10]
- * ```
  */
 export function convnextTiny({ dropPath = 0.1, ...given }: StochasticDepthOptions): Module {
   const options = { ...given, norm: given.norm ?? "layer" } as const;

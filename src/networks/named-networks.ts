@@ -1,24 +1,17 @@
+import type { Module } from "../nn/module.js";
 import { convnextTiny } from "./convnext.js";
 import { densenet121 } from "./densenet.js";
 import { efficientnetB0 } from "./efficientnet.js";
 import { mobilenetV2 } from "./mobilenet-v2.js";
 import { mobilenetV3Small } from "./mobilenet-v3.js";
+import type { NetworkOptions } from "./networks.js";
 import { nfnet } from "./norm-free-net.js";
 import type { NormName } from "./norms.js";
 import { resnet18, resnet34, resnet50 } from "./resnets.js";
 import { unet } from "./unet.js";
 import { vitTiny } from "./vision-transformer.js";
 
-/**
- * All networks of this subpath by name, for programs that let their users choose.
- *
- * @example
- * ```ts
- * Object.keys(namedNetworks).includes("resnet50"); // true
- * namedNetworks["mobilenetV2"]({ inputShape: [3, 32, 32], classes: 10 });
- * ```
- */
-export const namedNetworks = {
+const byName = {
   resnet18,
   resnet34,
   resnet50,
@@ -31,8 +24,20 @@ export const namedNetworks = {
   nfnet,
   unet,
 } as const;
-/** See {@link namedNetworks}. */
-export type NamedNetwork = keyof typeof namedNetworks;
+/** The name of a network of this subpath. */
+export type NamedNetwork = keyof typeof byName;
+
+/**
+ * All networks of this subpath by name, for programs that let their users choose.
+ *
+ * @example
+ * ```ts
+ * Object.keys(namedNetworks).includes("resnet50"); // true
+ * const build = namedNetworks["mobilenetV3Small"];
+ * build({ inputShape: [3, 32, 32], classes: 10 }).parameters().length; // 142
+ * ```
+ */
+export const namedNetworks: Readonly<Record<NamedNetwork, (options: NetworkOptions) => Module>> = byName;
 
 /** Networks whose norm, where none is asked for, is not batch norm. */
 const ownNorms: Readonly<Record<string, NormName>> = { convnextTiny: "layer", vitTiny: "layer", nfnet: "none" };

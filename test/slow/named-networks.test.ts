@@ -7,7 +7,7 @@ beforeAll(() => setBackend("wasm"));
 
 describeNetwork("resnet18", { norms: [20, 0] });
 describeNetwork("resnet34", { norms: [36, 0] });
-describeNetwork("resnet50", { norms: [53, 0] });
+describeNetwork("resnet50", { norms: [53, 0], tolerance: 3e-3 });
 describeNetwork("mobilenetV2", { norms: [52, 0], tolerance: 1e-3 });
 describeNetwork("efficientnetB0", { norms: [49, 0] });
 // Between a concatenation and a ReLU there is no layer that could take a norm.
