@@ -156,7 +156,8 @@ function sequence(...layers: (Module | null)[]): Sequential {
   return new Sequential(...layers.filter((layer) => layer !== null));
 }
 
-function norm(features: number, options: NormOptions, { vectors = false } = {}): Module | null {
+/** The norm that options name, for layers of so many features; null for none. */
+export function norm(features: number, options: NormOptions, { vectors = false } = {}): Module | null {
   const { norm: kind = "batch", normMomentum: momentum, normEps: eps, groups, virtualBatchSize } = options;
   return normLayer(kind, features, { momentum, eps, groups, virtualBatchSize, vectors });
 }
@@ -165,11 +166,18 @@ function needsBias({ norm: kind = "batch" }: NormOptions): boolean {
   return !removesBias(kind);
 }
 
+/** A dropout before the last layer of a network of names; nothing where the options name none. */
+export function headDropout(options: NetworkOptions): { dropout?: Module } {
+  const dropout = dropped(options);
+  return dropout === null ? {} : { dropout };
+}
+
 function dropped({ dropout = 0 }: NetworkOptions): Module | null {
   return dropout === 0 ? null : new Dropout(dropout);
 }
 
-function checkOptions(name: NetworkName, options: NetworkOptions): NetworkOptions {
+/** Checks what all networks take. @throws ArgumentError naming the network and the option */
+export function checkOptions(name: string, options: NetworkOptions): NetworkOptions {
   const { inputShape, classes, groups } = options;
   const where = `${name}({ inputShape, classes })`;
   checkShape(where, inputShape);
@@ -188,7 +196,7 @@ export const normOptions = {
   virtualBatchSize: "virtualBatchSize",
 } as const;
 
-function checkNormOptions(name: NetworkName, options: NormOptions): void {
+function checkNormOptions(name: string, options: NormOptions): void {
   const { norm: kind = "batch" } = options;
   if (!normNames.includes(kind)) {
     const expected = normNames.join(", ");
@@ -211,7 +219,8 @@ function checkNormOptions(name: NetworkName, options: NormOptions): void {
   }
 }
 
-function checkImages(name: NetworkName, inputShape: Shape, smallest: number): Shape {
+/** Checks that inputs are images, and large enough. @throws ArgumentError naming the network */
+export function checkImages(name: string, inputShape: Shape, smallest: number): Shape {
   const [, height = 0, width = 0] = inputShape;
   if (inputShape.length === 3 && height >= smallest && width >= smallest) return inputShape;
   throw new ArgumentError({
