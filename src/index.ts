@@ -176,16 +176,20 @@ export {
 } from "./nn/multi-head-attention.js";
 export { BatchNorm, type BatchNormOptions } from "./nn/norms/batch-norm.js";
 export { BatchRenorm, type BatchRenormOptions, paperSchedule, type RenormSchedule } from "./nn/norms/batch-renorm.js";
+export { DynamicTanh, type DynamicTanhOptions } from "./nn/norms/dynamic-tanh.js";
 export { FilterResponseNorm, type FilterResponseNormOptions } from "./nn/norms/filter-response-norm.js";
 export { type FreezeNormsOptions, type FrozenNorms, freezeNorms } from "./nn/norms/freeze-norms.js";
 export { GroupNorm, type GroupNormOptions } from "./nn/norms/group-norm.js";
 export { InstanceNorm, type InstanceNormOptions } from "./nn/norms/instance-norm.js";
 export { LayerNorm, type LayerNormOptions } from "./nn/norms/layer-norm.js";
+export { LocalResponseNorm, type LocalResponseNormOptions } from "./nn/norms/local-response-norm.js";
 export type { MaskedOutput } from "./nn/norms/mask.js";
 export { Norm, type NormForwardOptions } from "./nn/norms/norm.js";
+export { PixelNorm, type PixelNormOptions } from "./nn/norms/pixel-norm.js";
 export { RmsNorm, type RmsNormOptions } from "./nn/norms/rms-norm.js";
 export { RunningNorm, type RunningNormOptions } from "./nn/norms/running-norm.js";
 export type { RunningNormState, Statistics } from "./nn/norms/running-statistics.js";
+export { ScaleNorm, type ScaleNormOptions } from "./nn/norms/scale-norm.js";
 export { type SynchronizedNorm, type SynchronizedNormOptions, syncBatchNorm } from "./nn/norms/sync-batch-norm.js";
 export { Pad } from "./nn/pad.js";
 export {

@@ -16,11 +16,15 @@ import type { AnyModule, Module } from "./module.js";
 import { MultiHeadAttention } from "./multi-head-attention.js";
 import { BatchNorm } from "./norms/batch-norm.js";
 import { BatchRenorm } from "./norms/batch-renorm.js";
+import { DynamicTanh } from "./norms/dynamic-tanh.js";
 import { FilterResponseNorm } from "./norms/filter-response-norm.js";
 import { GroupNorm } from "./norms/group-norm.js";
 import { InstanceNorm } from "./norms/instance-norm.js";
 import { LayerNorm } from "./norms/layer-norm.js";
+import { LocalResponseNorm } from "./norms/local-response-norm.js";
+import { PixelNorm } from "./norms/pixel-norm.js";
 import { RmsNorm } from "./norms/rms-norm.js";
+import { ScaleNorm } from "./norms/scale-norm.js";
 import { Pad } from "./pad.js";
 import {
   AvgPool1d,
@@ -64,6 +68,10 @@ export const layerClasses: Readonly<Record<string, LayerClass>> = {
   GroupNorm,
   LayerNorm,
   RmsNorm,
+  DynamicTanh,
+  ScaleNorm,
+  PixelNorm,
+  LocalResponseNorm,
   WeightNorm,
   SpectralNorm,
   WeightStandardization,

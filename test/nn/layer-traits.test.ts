@@ -17,6 +17,7 @@ import {
   Dropout,
   Dropout2d,
   DropPath,
+  DynamicTanh,
   ELU,
   Embedding,
   FilterResponseNorm,
@@ -37,6 +38,7 @@ import {
   type LayerTraits,
   LeakyReLU,
   Linear,
+  LocalResponseNorm,
   LSTM,
   MaxPool1d,
   MaxPool2d,
@@ -46,6 +48,7 @@ import {
   MultiHeadAttention,
   memoryInUse,
   Pad,
+  PixelNorm,
   PixelShuffle,
   PReLU,
   ReLU,
@@ -53,6 +56,7 @@ import {
   Residual,
   RmsNorm,
   relu,
+  ScaleNorm,
   Sequential,
   Sigmoid,
   SiLU,
@@ -86,6 +90,11 @@ const layers: readonly [layer: () => Module, shape: number[]][] = [
   [() => new LayerNorm([3, 4], { bias: false }), [2, 5, 3, 4]],
   [() => new RmsNorm(4), [2, 3, 4]],
   [() => new RmsNorm(4, { channelsFirst: true }), [2, 4, 3]],
+  [() => new LocalResponseNorm(3, { alpha: 1 }), [2, 4, 3, 3]],
+  [() => new PixelNorm({ eps: 1e-4 }), [2, 4, 3]],
+  [() => new ScaleNorm(4), [2, 3, 4]],
+  [() => new DynamicTanh([3, 4]), [2, 5, 3, 4]],
+  [() => new DynamicTanh(4, { alpha: 2, channelsFirst: true }), [2, 4, 3]],
   [() => new WeightNorm(new Conv2d(2, 4, 1)), [2, 2, 3, 3]],
   [() => new SpectralNorm(new Linear(4, 2)), [2, 4]],
   [() => new WeightStandardization(new ConvTranspose2d(2, 4, 2)), [2, 2, 3, 3]],
@@ -236,6 +245,7 @@ describe("what a layer states of itself", () => {
         layer.is(Dropout) ||
         layer.is(Dropout2d) ||
         layer.is(LayerScale) ||
+        layer.is(DynamicTanh) ||
         layer.is(DropPath) ||
         layer.is(Flatten) ||
         layer.is(GLU) ||

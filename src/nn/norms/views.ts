@@ -6,17 +6,21 @@ import { type AnyModule, checkFeatures } from "../module.js";
 import type { Share } from "./batch-moments.js";
 import type { RunningNorm } from "./running-norm.js";
 
+/** Checks that x is (N, C, …). @throws ShapeError if its rank is not 2 to 5 */
+export function checkChannelAxis(layer: AnyModule, x: Tensor): void {
+  checkTensor(layer, x);
+  if (x.rank >= 2 && x.rank <= 5) return;
+  throw new ShapeError({
+    where: `${layer}.forward(x)`,
+    expected: "rank 2 to 5: (N, C, …)",
+    received: `rank ${x.rank} (shape ${formatShape(x.shape)})`,
+    cure: "Reshape x so that channels are axis 1.",
+  });
+}
+
 /** x as (N, C, S) with one mean per channel and a parameter per channel. @throws ShapeError if rank or channels do not fit */
 export function channelView(layer: AnyModule, x: Tensor, channels: number): StatisticsView {
-  checkTensor(layer, x);
-  if (x.rank < 2 || x.rank > 5) {
-    throw new ShapeError({
-      where: `${layer}.forward(x)`,
-      expected: "rank 2 to 5: (N, C, …)",
-      received: `rank ${x.rank} (shape ${formatShape(x.shape)})`,
-      cure: "Reshape x so that channels are axis 1.",
-    });
-  }
+  checkChannelAxis(layer, x);
   checkFeatures(layer, x, 1, channels, "channels");
   const inner = sizeOf(x.shape.slice(2));
   return { outer: x.shape[0], kept: channels, inner, repeat: inner, period: channels };
