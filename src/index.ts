@@ -174,9 +174,11 @@ export {
   type MultiHeadAttentionForwardOptions,
   type MultiHeadAttentionOptions,
 } from "./nn/multi-head-attention.js";
+export { BatchInstanceNorm, type BatchInstanceNormOptions } from "./nn/norms/batch-instance-norm.js";
 export { BatchNorm, type BatchNormOptions } from "./nn/norms/batch-norm.js";
 export { BatchRenorm, type BatchRenormOptions, paperSchedule, type RenormSchedule } from "./nn/norms/batch-renorm.js";
 export { DynamicTanh, type DynamicTanhOptions } from "./nn/norms/dynamic-tanh.js";
+export { EvoNorm, type EvoNormOptions } from "./nn/norms/evo-norm.js";
 export { FilterResponseNorm, type FilterResponseNormOptions } from "./nn/norms/filter-response-norm.js";
 export { type FreezeNormsOptions, type FrozenNorms, freezeNorms } from "./nn/norms/freeze-norms.js";
 export { GroupNorm, type GroupNormOptions } from "./nn/norms/group-norm.js";
@@ -190,6 +192,7 @@ export { RmsNorm, type RmsNormOptions } from "./nn/norms/rms-norm.js";
 export { RunningNorm, type RunningNormOptions } from "./nn/norms/running-norm.js";
 export type { RunningNormState, Statistics } from "./nn/norms/running-statistics.js";
 export { ScaleNorm, type ScaleNormOptions } from "./nn/norms/scale-norm.js";
+export { SwitchableNorm } from "./nn/norms/switchable-norm.js";
 export { type SynchronizedNorm, type SynchronizedNormOptions, syncBatchNorm } from "./nn/norms/sync-batch-norm.js";
 export { Pad } from "./nn/pad.js";
 export {

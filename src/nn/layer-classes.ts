@@ -14,9 +14,11 @@ import { LayerScale } from "./layer-scale.js";
 import { Linear } from "./linear.js";
 import type { AnyModule, Module } from "./module.js";
 import { MultiHeadAttention } from "./multi-head-attention.js";
+import { BatchInstanceNorm } from "./norms/batch-instance-norm.js";
 import { BatchNorm } from "./norms/batch-norm.js";
 import { BatchRenorm } from "./norms/batch-renorm.js";
 import { DynamicTanh } from "./norms/dynamic-tanh.js";
+import { EvoNorm } from "./norms/evo-norm.js";
 import { FilterResponseNorm } from "./norms/filter-response-norm.js";
 import { GroupNorm } from "./norms/group-norm.js";
 import { InstanceNorm } from "./norms/instance-norm.js";
@@ -25,6 +27,7 @@ import { LocalResponseNorm } from "./norms/local-response-norm.js";
 import { PixelNorm } from "./norms/pixel-norm.js";
 import { RmsNorm } from "./norms/rms-norm.js";
 import { ScaleNorm } from "./norms/scale-norm.js";
+import { SwitchableNorm } from "./norms/switchable-norm.js";
 import { Pad } from "./pad.js";
 import {
   AvgPool1d,
@@ -68,6 +71,9 @@ export const layerClasses: Readonly<Record<string, LayerClass>> = {
   GroupNorm,
   LayerNorm,
   RmsNorm,
+  SwitchableNorm,
+  BatchInstanceNorm,
+  EvoNorm,
   DynamicTanh,
   ScaleNorm,
   PixelNorm,

@@ -6,6 +6,7 @@ import {
   AvgPool1d,
   AvgPool2d,
   AvgPool3d,
+  BatchInstanceNorm,
   BatchNorm,
   BatchRenorm,
   Concat,
@@ -20,6 +21,7 @@ import {
   DynamicTanh,
   ELU,
   Embedding,
+  EvoNorm,
   FilterResponseNorm,
   Flatten,
   GELU,
@@ -63,6 +65,7 @@ import {
   Softmax,
   Softplus,
   SpectralNorm,
+  SwitchableNorm,
   Tanh,
   type Tensor,
   tensor,
@@ -95,6 +98,10 @@ const layers: readonly [layer: () => Module, shape: number[]][] = [
   [() => new ScaleNorm(4), [2, 3, 4]],
   [() => new DynamicTanh([3, 4]), [2, 5, 3, 4]],
   [() => new DynamicTanh(4, { alpha: 2, channelsFirst: true }), [2, 4, 3]],
+  [() => new EvoNorm(4), [9, 4, 3]],
+  [() => new EvoNorm(4, { variant: "S0", groups: 2 }), [2, 4, 3, 3]],
+  [() => new BatchInstanceNorm(4, { momentum: 0.9 }), [9, 4, 3]],
+  [() => new SwitchableNorm(4), [9, 4, 3]],
   [() => new WeightNorm(new Conv2d(2, 4, 1)), [2, 2, 3, 3]],
   [() => new SpectralNorm(new Linear(4, 2)), [2, 4]],
   [() => new WeightStandardization(new ConvTranspose2d(2, 4, 2)), [2, 2, 3, 3]],
@@ -246,6 +253,7 @@ describe("what a layer states of itself", () => {
         layer.is(Dropout2d) ||
         layer.is(LayerScale) ||
         layer.is(DynamicTanh) ||
+        layer.is(BatchInstanceNorm) ||
         layer.is(DropPath) ||
         layer.is(Flatten) ||
         layer.is(GLU) ||

@@ -1,5 +1,6 @@
 import type { StatisticsView } from "../../backend/backend.js";
 import { ArgumentError, ShapeError } from "../../errors.js";
+import { reshape } from "../../ops/reshape.js";
 import { checkCount, formatShape, maxRank, type Shape, sameShape, sizeOf } from "../../shape.js";
 import { checkTensor, type Tensor } from "../../tensor.js";
 import { type AnyModule, checkFeatures } from "../module.js";
@@ -70,4 +71,14 @@ export function normalizedShapeOf(where: string, given: number | Shape): Shape {
     });
   }
   return shape.map((size) => checkCount(where, "each size", size));
+}
+
+/** A value per channel, (C), in the shape that broadcasts to x of a rank: (C, 1, …). */
+export function alongChannels(t: Tensor, rank: number): Tensor {
+  return rank === 2 ? t : reshape(t, [t.size, ...new Array<number>(rank - 2).fill(1)]);
+}
+
+/** The axes of (N, C, …) behind the channels. */
+export function positionAxes({ rank }: Tensor): number[] {
+  return Array.from({ length: rank - 2 }, (_, k) => k + 2);
 }
