@@ -14,11 +14,15 @@ import { LayerScale } from "./layer-scale.js";
 import { Linear } from "./linear.js";
 import type { AnyModule, Module } from "./module.js";
 import { MultiHeadAttention } from "./multi-head-attention.js";
+import { AdaptiveInstanceNorm } from "./norms/adaptive-instance-norm.js";
+import { AdaptiveLayerNorm } from "./norms/adaptive-layer-norm.js";
 import { BatchInstanceNorm } from "./norms/batch-instance-norm.js";
 import { BatchNorm } from "./norms/batch-norm.js";
 import { BatchRenorm } from "./norms/batch-renorm.js";
+import { ConditionalBatchNorm } from "./norms/conditional-batch-norm.js";
 import { DynamicTanh } from "./norms/dynamic-tanh.js";
 import { EvoNorm } from "./norms/evo-norm.js";
+import { Film } from "./norms/film.js";
 import { FilterResponseNorm } from "./norms/filter-response-norm.js";
 import { GroupNorm } from "./norms/group-norm.js";
 import { InstanceNorm } from "./norms/instance-norm.js";
@@ -27,6 +31,8 @@ import { LocalResponseNorm } from "./norms/local-response-norm.js";
 import { PixelNorm } from "./norms/pixel-norm.js";
 import { RmsNorm } from "./norms/rms-norm.js";
 import { ScaleNorm } from "./norms/scale-norm.js";
+import { SpatiallyAdaptiveNorm } from "./norms/spatially-adaptive-norm.js";
+import { SplitBatchNorm } from "./norms/split-batch-norm.js";
 import { SwitchableNorm } from "./norms/switchable-norm.js";
 import { Pad } from "./pad.js";
 import {
@@ -71,6 +77,12 @@ export const layerClasses: Readonly<Record<string, LayerClass>> = {
   GroupNorm,
   LayerNorm,
   RmsNorm,
+  SplitBatchNorm,
+  SpatiallyAdaptiveNorm,
+  Film,
+  ConditionalBatchNorm,
+  AdaptiveLayerNorm,
+  AdaptiveInstanceNorm,
   SwitchableNorm,
   BatchInstanceNorm,
   EvoNorm,

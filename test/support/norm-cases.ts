@@ -95,12 +95,11 @@ const inputsOf = ({ shapes, values = (v) => 2 * v + 1 }: NormCase<unknown>, from
     return k === 0 ? tensor(x.dataSync().map(values), shape) : x;
   });
 
-/** Sets a tensor at a path of properties. */
+/** Sets a tensor at a path, as in `namedParameters`. */
 function put(layer: AnyModule, path: string, t: Tensor): void {
-  const keys = path.split(".");
-  const last = keys.pop() ?? "";
-  const holder = keys.reduce<object>((module, key) => Reflect.get(module, key), layer);
-  Reflect.set(holder, last, t);
+  const dot = path.lastIndexOf(".");
+  const holder = layer.namedModules().find(([name]) => name === path.slice(0, Math.max(dot, 0)));
+  if (holder !== undefined) Reflect.set(holder[1], path.slice(dot + 1), t);
 }
 
 /**

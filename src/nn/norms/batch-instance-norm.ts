@@ -6,12 +6,10 @@ import { checkCount } from "../../shape.js";
 import { detach, type Tensor } from "../../tensor.js";
 import { type LayerTraits, same } from "../layer-traits.js";
 import { Module } from "../module.js";
-import { BatchNorm, type BatchNormOptions } from "./batch-norm.js";
+import { BatchNorm } from "./batch-norm.js";
+import { type InnerBatchNormOptions, innerOptions } from "./inner-batch-norm.js";
 import { InstanceNorm } from "./instance-norm.js";
 import { alongChannels, channelView } from "./views.js";
-
-/** Options of {@link BatchInstanceNorm}. */
-export type BatchInstanceNormOptions = Pick<BatchNormOptions, "eps" | "momentum" | "warmUp" | "unbiased">;
 
 /**
  * Batch-instance normalisation: y = weight · (ρ · BatchNorm(x) + (1 − ρ) · InstanceNorm(x)) + bias, with a trained ρ per channel, clipped to
@@ -47,7 +45,7 @@ export class BatchInstanceNorm extends Module {
    * @param numFeatures - channels of x, ≥ 1
    * @throws ArgumentError if a number is out of range
    */
-  constructor(numFeatures: number, options: BatchInstanceNormOptions = {}) {
+  constructor(numFeatures: number, options: InnerBatchNormOptions = {}) {
     super();
     this.numFeatures = checkCount("new BatchInstanceNorm(numFeatures)", "numFeatures", numFeatures);
     const { eps = 1e-5 } = options;
@@ -73,10 +71,8 @@ export class BatchInstanceNorm extends Module {
 
   protected override traits(): LayerTraits {
     const { numFeatures, batch } = this;
-    const [, options] = batch.constructorArguments() ?? [];
-    const { eps, momentum, warmUp, unbiased } = options as BatchNormOptions;
     return {
-      constructorArguments: [numFeatures, { eps, momentum, warmUp, unbiased }],
+      constructorArguments: [numFeatures, innerOptions(batch)],
       isComposite: true,
       keepsNothing: true,
       channels: () => numFeatures,

@@ -23,7 +23,7 @@ export interface DynamicTanhOptions {
  * of {@link LayerNorm} or {@link RmsNorm} in transformers and takes no statistics: large values are squashed, the others pass nearly
  * linearly. The same in evaluation as in training. x is (…, normalizedShape).
  *
- * Source: Zhu et al. 2025 (arXiv:2503.10622), §4, equation 2.
+ * Source: Zhu et al. 2025 (arXiv:2503.10622), §4.
  *
  * @example
  * ```ts

@@ -33,7 +33,7 @@ export interface EvoNormOptions extends RunningNormOptions {
  * The variances are those of {@link BatchNorm}, {@link InstanceNorm} and {@link GroupNorm}; the mean is not subtracted from x. B0 evaluates with
  * a running variance, which moves as {@link BatchNorm}'s does; S0 is the same in evaluation as in training. x is (N, C, …) of rank 2 to 5.
  *
- * Source: Liu et al. 2020 (arXiv:2004.02967), Table 1.
+ * Source: Liu et al. 2020 (arXiv:2004.02967), the layers EvoNorm-B0 and EvoNorm-S0.
  *
  * @example
  * ```ts

@@ -18,7 +18,7 @@ export interface ScaleNormOptions {
  * with one weight instead of one per feature: y = (g / √dim) · x / √(mean(x²) + eps). For transformers. The same in evaluation as in
  * training. x is (…, dim).
  *
- * Source: Nguyen & Salazar 2019 (arXiv:1910.05895), equation 2.
+ * Source: Nguyen & Salazar 2019 (arXiv:1910.05895), the section on scaled ℓ2 normalisation.
  *
  * @example
  * ```ts
