@@ -223,6 +223,10 @@ export {
   type RecurrentOutput,
 } from "./nn/recurrent/recurrent.js";
 export { Reparametrized } from "./nn/reparametrized/reparametrized.js";
+export {
+  ScaledWeightStandardization,
+  type ScaledWeightStandardizationOptions,
+} from "./nn/reparametrized/scaled-weight-standardization.js";
 export { SpectralNorm, type SpectralNormOptions } from "./nn/reparametrized/spectral-norm.js";
 export { WeightNorm, type WeightNormOptions } from "./nn/reparametrized/weight-norm.js";
 export {

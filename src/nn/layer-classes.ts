@@ -47,6 +47,7 @@ import {
 } from "./pooling.js";
 import { GRU } from "./recurrent/gru.js";
 import { LSTM } from "./recurrent/lstm.js";
+import { ScaledWeightStandardization } from "./reparametrized/scaled-weight-standardization.js";
 import { SpectralNorm } from "./reparametrized/spectral-norm.js";
 import { WeightNorm } from "./reparametrized/weight-norm.js";
 import { WeightStandardization } from "./reparametrized/weight-standardization.js";
@@ -93,6 +94,7 @@ export const layerClasses: Readonly<Record<string, LayerClass>> = {
   WeightNorm,
   SpectralNorm,
   WeightStandardization,
+  ScaledWeightStandardization,
   MultiHeadAttention,
   LSTM,
   GRU,

@@ -58,6 +58,7 @@ import {
   Residual,
   RmsNorm,
   relu,
+  ScaledWeightStandardization,
   ScaleNorm,
   Sequential,
   Sigmoid,
@@ -65,6 +66,7 @@ import {
   Softmax,
   Softplus,
   SpectralNorm,
+  SplitBatchNorm,
   SwitchableNorm,
   Tanh,
   type Tensor,
@@ -102,9 +104,11 @@ const layers: readonly [layer: () => Module, shape: number[]][] = [
   [() => new EvoNorm(4, { variant: "S0", groups: 2 }), [2, 4, 3, 3]],
   [() => new BatchInstanceNorm(4, { momentum: 0.9 }), [9, 4, 3]],
   [() => new SwitchableNorm(4), [9, 4, 3]],
+  [() => new SplitBatchNorm(4, 2), [9, 4, 3]],
   [() => new WeightNorm(new Conv2d(2, 4, 1)), [2, 2, 3, 3]],
   [() => new SpectralNorm(new Linear(4, 2)), [2, 4]],
   [() => new WeightStandardization(new ConvTranspose2d(2, 4, 2)), [2, 2, 3, 3]],
+  [() => new ScaledWeightStandardization(new Conv2d(2, 4, 2), { gamma: 1.7 }), [2, 2, 3, 3]],
   [() => new MaxPool2d(2), [2, 4, 6, 6]],
   [() => new AvgPool2d(2), [2, 4, 6, 6]],
   [() => new MaxPool1d(2, { padding: "same" }), [2, 4, 7]],
@@ -254,6 +258,7 @@ describe("what a layer states of itself", () => {
         layer.is(LayerScale) ||
         layer.is(DynamicTanh) ||
         layer.is(BatchInstanceNorm) ||
+        layer.is(SplitBatchNorm) ||
         layer.is(DropPath) ||
         layer.is(Flatten) ||
         layer.is(GLU) ||

@@ -52,7 +52,11 @@ const group = "Training";
 /** How the network of a name is normalised. */
 const normFlags = [
   withDefault(
-    flag("--norm <kind>", { group: "Model", help: `normalisation: ${normNames.join(", ")}`, parse: oneOf(normNames) }),
+    flag("--norm <kind>", {
+      group: "Model",
+      help: "batch, layer, instance, group, rms, none or another of docs/norms.md",
+      parse: oneOf(normNames),
+    }),
     "batch",
   ),
   flag("--norm-momentum <m>", {

@@ -23,7 +23,7 @@ export interface ScaleNormOptions {
  * @example
  * ```ts
  * const norm = new ScaleNorm(4);
- * norm.forward(tensor([[1, 1, 1, 1], [3, -3, 3, -3]])).dataSync(); // Float32Array [1, 1, 1, 1, 1, -1, 1, -1]
+ * norm.forward(tensor([[1, 1, 1, 1], [3, -3, 3, -3]])).round().dataSync(); // Float32Array [1, 1, 1, 1, 1, -1, 1, -1]
  * ```
  */
 export class ScaleNorm extends ComposedNorm {
