@@ -203,6 +203,7 @@ export { SplitBatchNorm, type SplitForwardOptions } from "./nn/norms/split-batch
 export { SwitchableNorm } from "./nn/norms/switchable-norm.js";
 export { type SynchronizedNorm, type SynchronizedNormOptions, syncBatchNorm } from "./nn/norms/sync-batch-norm.js";
 export { transferStyle } from "./nn/norms/transfer-style.js";
+export { WhiteningBatchNorm, type WhiteningBatchNormOptions } from "./nn/norms/whitening-batch-norm.js";
 export { Pad } from "./nn/pad.js";
 export {
   AvgPool1d,

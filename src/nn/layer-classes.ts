@@ -34,6 +34,7 @@ import { ScaleNorm } from "./norms/scale-norm.js";
 import { SpatiallyAdaptiveNorm } from "./norms/spatially-adaptive-norm.js";
 import { SplitBatchNorm } from "./norms/split-batch-norm.js";
 import { SwitchableNorm } from "./norms/switchable-norm.js";
+import { WhiteningBatchNorm } from "./norms/whitening-batch-norm.js";
 import { Pad } from "./pad.js";
 import {
   AvgPool1d,
@@ -78,6 +79,7 @@ export const layerClasses: Readonly<Record<string, LayerClass>> = {
   GroupNorm,
   LayerNorm,
   RmsNorm,
+  WhiteningBatchNorm,
   SplitBatchNorm,
   SpatiallyAdaptiveNorm,
   Film,
