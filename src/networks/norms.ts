@@ -14,6 +14,7 @@ import { PixelNorm } from "../nn/norms/pixel-norm.js";
 import { RmsNorm } from "../nn/norms/rms-norm.js";
 import { ScaleNorm } from "../nn/norms/scale-norm.js";
 import { SwitchableNorm } from "../nn/norms/switchable-norm.js";
+import { WhiteningBatchNorm } from "../nn/norms/whitening-batch-norm.js";
 
 /** Numbers of a norm; each kind takes those that it has. */
 export interface NormSettings {
@@ -157,6 +158,11 @@ const kinds = {
       vectors
         ? new BatchNorm(features, given({ momentum, eps }))
         : new BatchInstanceNorm(features, given({ momentum, eps })),
+    removesBias: true,
+  },
+  whitening: {
+    uses: ["momentum", "eps"],
+    layer: (features, { momentum, eps }) => new WhiteningBatchNorm(features, given({ momentum, eps })),
     removesBias: true,
   },
   none: { uses: [], layer: () => null, removesBias: false },

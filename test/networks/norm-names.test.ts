@@ -25,6 +25,7 @@ const names = [
   "scale",
   "evonorm-b0",
   "evonorm-s0",
+  "whitening",
 ] as const;
 const size = { inputShape: [1, 8, 8], classes: 3 };
 
@@ -58,6 +59,7 @@ test("names of norms stand for these layers, and an activation behind those that
       "scale: refused; ScaleNorm(12) ReLU()",
       "evonorm-b0: EvoNorm(16, B0) EvoNorm(32, B0) EvoNorm(128, B0); EvoNorm(12, B0)",
       "evonorm-s0: EvoNorm(16, S0) EvoNorm(32, S0) EvoNorm(128, S0); EvoNorm(12, S0)",
+      "whitening: WhiteningBatchNorm(16) ReLU() WhiteningBatchNorm(32) ReLU() WhiteningBatchNorm(128) ReLU(); WhiteningBatchNorm(12) ReLU()",
     ]
   `);
   // In a residual block the first norm has an activation, the second and that of the shortcut have none.
@@ -97,7 +99,7 @@ test("says where a norm cannot stand", () => {
     [
       "ArgumentError: norm scale: expected vectors, since it normalises the last axis, got images, whose last axis is their width. Choose pixel, which normalises the channels of each position.",
       "ArgumentError: norm evonorm-s0: expected places with an activation behind, since it is one itself, got one without, such as the end of a residual block. Choose frn, which has none there, or a network without residual blocks.",
-      "ArgumentError: cnn({ normEps }): expected a norm that has a use for it: batch, layer, instance, group, rms, ghost, renorm, pixel, scale, frn, evonorm-b0, evonorm-s0, switchable, batch-instance, got norm dyt. Leave normEps out, or choose another norm.",
+      "ArgumentError: cnn({ normEps }): expected a norm that has a use for it: batch, layer, instance, group, rms, ghost, renorm, pixel, scale, frn, evonorm-b0, evonorm-s0, switchable, batch-instance, whitening, got norm dyt. Leave normEps out, or choose another norm.",
       "ArgumentError: cnn({ groups }): expected a norm that has a use for it: group, evonorm-s0, got norm evonorm-b0. Leave groups out, or choose another norm.",
     ]
   `);

@@ -74,6 +74,7 @@ import {
   Upsample,
   WeightNorm,
   WeightStandardization,
+  WhiteningBatchNorm,
 } from "evenkeel";
 import { describe, expect, test } from "vitest";
 import { expectClose } from "../support/close.js";
@@ -104,6 +105,7 @@ const layers: readonly [layer: () => Module, shape: number[]][] = [
   [() => new EvoNorm(4, { variant: "S0", groups: 2 }), [2, 4, 3, 3]],
   [() => new BatchInstanceNorm(4, { momentum: 0.9 }), [9, 4, 3]],
   [() => new SwitchableNorm(4), [9, 4, 3]],
+  [() => new WhiteningBatchNorm(4, { groups: 2 }), [9, 4, 3]],
   [() => new SplitBatchNorm(4, 2), [9, 4, 3]],
   [() => new WeightNorm(new Conv2d(2, 4, 1)), [2, 2, 3, 3]],
   [() => new SpectralNorm(new Linear(4, 2)), [2, 4]],
@@ -259,6 +261,7 @@ describe("what a layer states of itself", () => {
         layer.is(DynamicTanh) ||
         layer.is(BatchInstanceNorm) ||
         layer.is(SplitBatchNorm) ||
+        layer.is(WhiteningBatchNorm) ||
         layer.is(DropPath) ||
         layer.is(Flatten) ||
         layer.is(GLU) ||

@@ -91,6 +91,7 @@ import {
   tile,
   topK,
   upsample,
+  WhiteningBatchNorm,
   where,
   zeros,
 } from "evenkeel";
@@ -471,6 +472,7 @@ const cases: Readonly<Record<string, Case>> = {
   EvoNorm: norm(({ c }) => new EvoNorm(c), ["c"]),
   "EvoNorm S0": norm(({ c }) => new EvoNorm(c, { variant: "S0", groups: 2 }), ["c"]),
   BatchInstanceNorm: norm(({ c }) => new BatchInstanceNorm(c), ["c"]),
+  WhiteningBatchNorm: norm(({ c }) => new WhiteningBatchNorm(c), ["c"]),
   SwitchableNorm: norm(({ c }) => new SwitchableNorm(c), ["c"]),
   LayerNorm: norm(({ w }) => new LayerNorm(w), ["w"]),
   "LayerNorm of planes": norm(({ h, w }) => new LayerNorm([h, w]), ["h", "w"]),
