@@ -1,6 +1,7 @@
 import { tensor } from "../../create.js";
 import { ArgumentError } from "../../errors.js";
 import { add, div, mul, sub } from "../../ops/binary.js";
+import { conv1d } from "../../ops/conv1d.js";
 import { inverseRoot } from "../../ops/inverse-root.js";
 import { matmul } from "../../ops/matmul.js";
 import { mean } from "../../ops/mean.js";
@@ -93,15 +94,16 @@ export class WhiteningBatchNorm extends RunningNorm {
     if (running.normalizeWith === "batch") checkSeveralValues(this, x, view);
     if (x.size === 0) return mul(x, 1);
     return scope(() => {
-      const grouped = this.#grouped(x);
-      const batch = running.normalizeWith === "batch" || running.takesMoments ? this.#ofBatch(grouped) : null;
-      const { matrix, centred } = batch !== null && running.normalizeWith === "batch" ? batch : this.#running(grouped);
-      const y = this.#affine(this.#ungrouped(matmul(matrix, centred), x));
+      const usesBatch = running.normalizeWith === "batch";
+      const batch = usesBatch || running.takesMoments ? this.#ofBatch(this.#grouped(x)) : null;
+      const whitened = usesBatch && batch !== null ? this.#ungrouped(batch, x) : this.#byRunning(x);
       if (batch !== null && running.takesMoments) {
         running.takeAlso(batch.matrix, this.#whitening);
         running.take(momentsOf(x, view, null), false);
       }
-      return y;
+      const { weight, bias } = this;
+      const scaled = weight === null ? whitened : mul(whitened, alongChannels(weight, x.rank));
+      return bias === null ? scaled : add(scaled, alongChannels(bias, x.rank));
     });
   }
 
@@ -125,10 +127,13 @@ export class WhiteningBatchNorm extends RunningNorm {
     return { matrix: div(matrix, sqrt(trace)), centred };
   }
 
-  #running(x: Tensor): Whitening {
-    const { runningMean } = this;
+  /** A convolution of one tap in groups, which every format has. */
+  #byRunning(x: Tensor): Tensor {
+    const { runningMean, numFeatures, groups } = this;
     if (runningMean === null) throw new Error("internal: running statistics are missing");
-    return { matrix: this.#whitening, centred: sub(x, reshape(runningMean, [this.groups, -1, 1])) };
+    const planes = reshape(x, [x.shape[0], numFeatures, sizeOf(x.shape.slice(2))]);
+    const weight = reshape(this.#whitening, [numFeatures, numFeatures / groups, 1]);
+    return reshape(conv1d(sub(planes, reshape(runningMean, [numFeatures, 1])), weight, null, { groups }), x.shape);
   }
 
   /** (N, C, …) → (groups, d, values) */
@@ -137,15 +142,9 @@ export class WhiteningBatchNorm extends RunningNorm {
     return reshape(transpose(planes, [1, 0, 2]), [this.groups, this.numFeatures / this.groups, -1]);
   }
 
-  #ungrouped(y: Tensor, { shape }: Tensor): Tensor {
-    const planes = reshape(y, [shape[1], shape[0], sizeOf(shape.slice(2))]);
+  #ungrouped({ matrix, centred }: Whitening, { shape }: Tensor): Tensor {
+    const planes = reshape(matmul(matrix, centred), [shape[1], shape[0], sizeOf(shape.slice(2))]);
     return reshape(transpose(planes, [1, 0, 2]), shape);
-  }
-
-  #affine(y: Tensor): Tensor {
-    const { weight, bias } = this;
-    const scaled = weight === null ? y : mul(y, alongChannels(weight, y.rank));
-    return bias === null ? scaled : add(scaled, alongChannels(bias, y.rank));
   }
 
   /** So many identities: (count, d, d). */
