@@ -105,6 +105,7 @@ export {
 export { readSafetensors, type SafetensorsFile, writeSafetensors } from "./formats/safetensors/safetensors.js";
 export type { Drift } from "./graph/channel-statistics.js";
 export { type ConvertedNorm, convertNorm } from "./graph/convert-norm.js";
+export { type CorrectedNorm, evalNorm } from "./graph/eval-norm.js";
 export {
   type FoldBatchNormOptions,
   type FoldedModel,
@@ -182,6 +183,7 @@ export { BatchRenorm, type BatchRenormOptions, paperSchedule, type RenormSchedul
 export { ConditionalBatchNorm } from "./nn/norms/conditional-batch-norm.js";
 export { Conditioned } from "./nn/norms/conditioned.js";
 export { DynamicTanh, type DynamicTanhOptions } from "./nn/norms/dynamic-tanh.js";
+export { EvalNorm, type EvalNormOptions } from "./nn/norms/eval-norm.js";
 export { EvoNorm, type EvoNormOptions } from "./nn/norms/evo-norm.js";
 export { Film } from "./nn/norms/film.js";
 export { FilterResponseNorm, type FilterResponseNormOptions } from "./nn/norms/filter-response-norm.js";

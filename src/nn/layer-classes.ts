@@ -21,6 +21,7 @@ import { BatchNorm } from "./norms/batch-norm.js";
 import { BatchRenorm } from "./norms/batch-renorm.js";
 import { ConditionalBatchNorm } from "./norms/conditional-batch-norm.js";
 import { DynamicTanh } from "./norms/dynamic-tanh.js";
+import { EvalNorm } from "./norms/eval-norm.js";
 import { EvoNorm } from "./norms/evo-norm.js";
 import { Film } from "./norms/film.js";
 import { FilterResponseNorm } from "./norms/filter-response-norm.js";
@@ -88,6 +89,7 @@ export const layerClasses: Readonly<Record<string, LayerClass>> = {
   AdaptiveInstanceNorm,
   SwitchableNorm,
   BatchInstanceNorm,
+  EvalNorm,
   EvoNorm,
   DynamicTanh,
   ScaleNorm,
