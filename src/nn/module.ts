@@ -133,6 +133,11 @@ export abstract class Module<Input extends unknown[] = [x: Tensor], Output = Ten
     return traits === null || (traits.isComposite ?? false);
   }
 
+  /** @internal Whether it computes ops and layers alone in evaluation: see {@link LayerTraits.isComposedInEvaluation}. */
+  get isComposedInEvaluation(): boolean {
+    return this.#traits()?.isComposedInEvaluation ?? false;
+  }
+
   /** Whether each value of the output depends only on the value in the same place of the input. */
   get isElementwise(): boolean {
     return this.#traits()?.isElementwise ?? false;

@@ -53,7 +53,7 @@ const group = "Training";
 const normFlags = [
   flag("--norm <kind>", {
     group: "Model",
-    help: `norm: ${normNames.join(", ")}`,
+    help: "batch, layer, instance, group, rms, none or another of docs/norms.md",
     initially: "its own",
     parse: oneOf(normNames),
   }),
