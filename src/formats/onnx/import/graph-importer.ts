@@ -11,9 +11,6 @@ import { type ImportState, ImportStep, UnknownInput } from "./import-step.js";
 import { faultsOf, ofNode, Unsupported, unsupported } from "./imported-layer.js";
 import { operators, readsSettings } from "./operators.js";
 
-/** Operators whose rows give a list of outputs. */
-const severalOutputs = new Set(["LSTM", "GRU", "Split", "TopK"]);
-
 /** So many nodes may read a value that several of them make a layer of. */
 const mostReaders = 8;
 
@@ -61,9 +58,7 @@ export class GraphImporter {
     if (operator === undefined) throw unsupported(node, "an operator that no layer or op here is");
     const at = new ImportStep(node, state);
     const made = state.passes.has(node) ? at.input(0) : ofNode(node, () => operator(at));
-    const results: readonly Argument[] = severalOutputs.has(node.opType)
-      ? (made as readonly Argument[])
-      : [made as Argument];
+    const results: readonly Argument[] = Array.isArray(made) ? made : [made as Argument];
     if (!state.done.has(node)) for (const [k, result] of results.entries()) state.bind(node.output[k], result);
     const stray = others
       .slice(results.length - 1)

@@ -4,6 +4,7 @@ import { Graph } from "../../../graph/graph.js";
 import type { OpenShape } from "../../../graph/node.js";
 import type { GraphInput } from "../../../graph/parts.js";
 import type { Sequential } from "../../../nn/sequential.js";
+import { maxRank } from "../../../shape.js";
 import type { DeclaredInput } from "../../foreign/arrays.js";
 import type { ModelMeta } from "../../model-file/save-model.js";
 import { printable } from "../../printable.js";
@@ -69,6 +70,16 @@ export async function importOnnx(bytes: Uint8Array, options: ImportOnnxOptions =
       expected: "inputs that hold real numbers",
       received: `${printable(whole.name)} of ${whole.type}`,
       cure: "Export the part of the model behind what reads it.",
+    });
+  }
+  const deep = inputs.find(({ shape }) => shape.length > maxRank);
+  if (deep !== undefined) {
+    const received = `${printable(deep.name)} of ${deep.shape.length}`;
+    throw new FormatError({
+      where,
+      expected: `inputs of at most ${maxRank} axes`,
+      received,
+      cure: "Export the model with some of them as one.",
     });
   }
   const shapes = new ValueShapes(main, declaredBatch(inputs));

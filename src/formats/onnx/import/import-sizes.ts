@@ -1,6 +1,7 @@
 import { sizeOf } from "../../../shape.js";
 import { isOp, isStandard } from "../file/attributes.js";
 import type { NodeProto } from "../file/codec.js";
+import { readTensor } from "../file/tensor-values.js";
 import type { Graph } from "../graph/graph.js";
 import { dividedBy, type Size, times } from "./open-shapes.js";
 import type { ValueShapes } from "./value-shapes.js";
@@ -71,7 +72,7 @@ const arithmetic =
   (f: (a: Size, b: Size) => Size): Maker =>
   ([a, b]) => {
     if (a.values.length !== 1 || b.values.length !== 1) return null;
-    return { shape: a.shape, values: [f(a.values[0], b.values[0])] };
+    return { shape: a.shape.length < b.shape.length ? b.shape : a.shape, values: [f(a.values[0], b.values[0])] };
   };
 const ofNumbers = (f: (a: number, b: number) => number): Maker =>
   arithmetic((a, b) => (typeof a === "number" && typeof b === "number" ? f(a, b) : null));
@@ -85,6 +86,8 @@ const makers: Readonly<Record<string, Maker>> = {
   Sub: ofNumbers((a, b) => a - b),
   Mul: arithmetic(times),
   Div: arithmetic((a, b) => (typeof a === "number" && typeof b === "number" ? Math.trunc(a / b) : dividedBy(a, b))),
+  Neg: ([{ shape, values }]) => ({ shape, values: values.map((one) => (typeof one === "number" ? -one : null)) }),
+  Size: ([{ values }]) => ({ shape: [], values: [values.length] }),
   Squeeze: ([{ values }]) => (values.length === 1 ? { shape: [], values } : null),
   Unsqueeze: ([{ values }]) => (values.length === 1 ? row(values) : null),
   Concat: (inputs) =>
@@ -96,11 +99,10 @@ const makers: Readonly<Record<string, Maker>> = {
   },
   ConstantOfShape: ([{ values }], node) => {
     const [size] = values;
-    const isZero = node.attribute.every(
-      ({ t }) => t === undefined || [...t.rawData, ...t.int64Data.map(Number)].every((one) => one === 0),
-    );
+    const [stored] = node.attribute.flatMap(({ t }) => (t === undefined ? [] : [readTensor(t, {})]));
     const isList = values.length === 1 && typeof size === "number" && size >= 0 && size <= mostSizes;
-    return isList && isZero ? row(new Array<Size>(size).fill(0)) : null;
+    if (!isList || typeof stored === "string" || (stored !== undefined && stored.data.length !== 1)) return null;
+    return row(new Array<Size>(size).fill(stored?.data[0] ?? 0));
   },
   Reshape: ([{ values }, to]) => {
     const given = to.values.map(Number);

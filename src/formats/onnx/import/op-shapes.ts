@@ -21,6 +21,7 @@ const rules: Readonly<Record<string, ShapeRule>> = {
   ...{ neg: keeping, exp: keeping, log: keeping, sqrt: keeping, softmax: keeping, logSoftmax: keeping },
   ...{ relu: keeping, relu6: keeping, elu: keeping },
   ...{ sum: reduced, mean: reduced, max: reduced, min: reduced, prod: reduced, norm: reduced, logSumExp: reduced },
+  ...{ variance: reduced, std: reduced },
   ...arrayOpShapes,
   matmul: ([a, b]) => {
     if (a === null || b === null || a.length < 2 || b.length < 2) return null;
