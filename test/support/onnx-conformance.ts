@@ -109,3 +109,52 @@ export async function verdictOf({ bytes, input, outputs }: ConformanceTest): Pro
     }),
   );
 }
+
+const words = (text: string): readonly string[] => text.split(" ");
+
+/** What tests are about, by the first word of their names. */
+const families: Readonly<Record<string, readonly string[]>> = {
+  "arithmetic and functions": words(
+    "abs acos acosh add asin asinh atan atanh ceil cos cosh det div erf exp floor log max mean min mod mul neg pow reciprocal round sign sin sinh sqrt sub sum tan",
+  ),
+  activations: words(
+    "celu clip elu hardmax hardsigmoid hardswish leakyrelu logsoftmax prelu relu selu shrink sigmoid softmax softplus softsign tanh thresholdedrelu",
+  ),
+  "convolution and products": words("basic conv convtranspose einsum gemm matmul"),
+  pooling: words("averagepool globalaveragepool globalmaxpool maxpool maxunpool roialign"),
+  norms: words("batchnorm instancenorm layer lrn mvn"),
+  "reductions and sums": words("cumsum reduce top"),
+  "shapes and types": words(
+    "cast castlike concat constant depthtospace expand flatten identity reshape slice spacetodepth split squeeze tile transpose unsqueeze",
+  ),
+  "indices and places": words("compress gather gathernd onehot reversesequence scatter scatternd unique"),
+  resizing: words("gridsample resize upsample"),
+  losses: words("nllloss sce"),
+  recurrent: words("gru lstm rnn simple"),
+  "dropout and random numbers": words("bernoulli dropout training"),
+  "sequences and loops": words("optional range scan scan9 sequence"),
+  "signals and optimisers": words("adagrad adam dft momentum nesterov stft"),
+};
+
+/** The family of a test: see {@link families}. */
+function familyOf(name: string): string {
+  const [, first] = name.split("_");
+  const found = Object.entries(families).find(([, names]) => names.includes(first));
+  if (found === undefined) throw new Error(`no family of ${name}`);
+  return found[0];
+}
+
+/** A table of how many tests of each family there are, pass, and are refused at import. */
+export function tableOf(verdicts: Readonly<Record<string, Verdict>>): string[] {
+  const rows = [...Object.keys(families), "all"].map((family) => {
+    const own = Object.entries(verdicts).filter(([name]) => family === "all" || familyOf(name) === family);
+    const count = (outcome: Verdict["outcome"]): number => own.filter(([, one]) => one.outcome === outcome).length;
+    return [family, String(own.length), String(count("passed")), String(count("refused"))];
+  });
+  const all = [["family", "tests", "pass", "refused"], ...rows];
+  const widths = all[0].map((_, k) => Math.max(...all.map((row) => row[k].length)));
+  const line = (row: readonly string[]): string => `| ${row.map((cell, k) => cell.padEnd(widths[k])).join(" | ")} |`;
+  const rule = `| ${widths.map((width) => "-".repeat(width)).join(" | ")} |`;
+  const [head, ...body] = all;
+  return [line(head), rule, ...body.map(line)];
+}
