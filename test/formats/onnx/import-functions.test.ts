@@ -103,6 +103,56 @@ describe("operators that ops compute together are what onnxruntime computes", ()
   });
 });
 
+describe("whole numbers", () => {
+  const run = async (parts: ModelParts, x: Tensor): Promise<number[]> => {
+    const { model } = await importOnnx(onnxModel(parts));
+    return [...(noGrad(() => model.eval().forward(x)) as Tensor).dataSync()];
+  };
+
+  test("of an input divide without remainder, and index an embedding", async () => {
+    const parts: ModelParts = {
+      inputs: { x: ["N", 3] },
+      types: { x: "int64" },
+      outputs: ["y"],
+      nodes: [
+        ["Add", ["x", "one"], ["a"]],
+        ["Div", ["a", "two"], ["h"]],
+        ["Gather", ["w", "h"], ["y"]],
+      ],
+      constants: { one: whole([], [1]), two: whole([], [2]), w: { shape: [4, 2], values: [0, 1, 2, 3, 4, 5, 6, 7] } },
+    };
+    expect(await run(parts, tensor([[0, 3, 6]]))).toEqual([0, 1, 4, 5, 6, 7]);
+    const tokens = { ...parts, nodes: [["Gather", ["w", "x"], ["y"]]] as const };
+    const { model } = await importOnnx(onnxModel(tokens));
+    expect(String(model)).toBe("Sequential(Embedding(4, 2))");
+  });
+
+  test("that a Cast makes divide towards 0, and are real again after one", async () => {
+    const parts: ModelParts = {
+      inputs: { x: ["N", 4] },
+      outputs: ["y"],
+      nodes: [
+        ["Cast", ["x"], ["c"], { to: 7 }],
+        ["Div", ["c", "two"], ["d"]],
+        ["Cast", ["d"], ["r"], { to: 1 }],
+        ["Div", ["r", "half"], ["y"]],
+      ],
+      constants: { two: whole([], [2]), half: { shape: [], values: [0.5] } },
+    };
+    const x = tensor([[-3.9, 3.9, 5.2, -5.2]]);
+    expect(await run(parts, x)).toEqual([-2, 2, 4, -4]);
+    const { y } = await runOnnx(onnxModel(parts), { x: { shape: [1, 4], values: [...x.dataSync()] } });
+    expect(await run(parts, x)).toEqual([...y.values]);
+  });
+
+  test("have no mean", async () => {
+    const nodes = [["Cast", ["x"], ["c"], { to: 7 }], ["ReduceMean", ["c"], ["y"]]] as const; // biome-ignore format: nodes
+    await expect(
+      importOnnx(onnxModel({ inputs: { x: ["N", 4] }, outputs: ["y"], nodes })),
+    ).rejects.toThrowErrorMatchingInlineSnapshot(`[FormatError: importOnnx(bytes), ReduceMean ReduceMean_y: expected what a layer or op of Evenkeel does, got a mean of whole numbers. Leave this node out of the model, or build the network by hand and load its weights.]`);
+  });
+});
+
 const places: Readonly<Record<string, Parts>> = {
   GatherND: {
     nodes: [["GatherND", ["x", "i"], ["y"]]],

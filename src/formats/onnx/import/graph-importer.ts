@@ -10,6 +10,7 @@ import { layers } from "./import-layers.js";
 import { type ImportState, ImportStep, UnknownInput } from "./import-step.js";
 import { faultsOf, ofNode, Unsupported, unsupported } from "./imported-layer.js";
 import { operators, readsSettings } from "./operators.js";
+import { wholeOutputs } from "./whole-numbers.js";
 
 /** So many nodes may read a value that several of them make a layer of. */
 const mostReaders = 8;
@@ -60,6 +61,7 @@ export class GraphImporter {
     const made = state.passes.has(node) ? at.input(0) : ofNode(node, () => operator(at));
     const results: readonly Argument[] = Array.isArray(made) ? made : [made as Argument];
     if (!state.done.has(node)) for (const [k, result] of results.entries()) state.bind(node.output[k], result);
+    for (const name of wholeOutputs(at)) state.whole.add(name);
     const stray = others
       .slice(results.length - 1)
       .find((name) => name !== "" && (graph.readerCount(name) > 0 || graph.isOutput(name)));

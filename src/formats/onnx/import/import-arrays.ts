@@ -1,10 +1,12 @@
 import { type Argument, SizeRef } from "../../../graph/argument.js";
+import { Embedding } from "../../../nn/embedding.js";
 import { floatOf, intOf, textOf } from "../file/attributes.js";
 import type { TensorValues } from "../file/tensor-values.js";
 import { importEinsum } from "./import-einsum.js";
 import { importResize } from "./import-resize.js";
 import { sizesOf } from "./import-sizes.js";
 import type { ImportStep } from "./import-step.js";
+import { withState } from "./imported-layer.js";
 import { broadcastOpen } from "./open-shapes.js";
 import type { Operator } from "./operators.js";
 
@@ -21,6 +23,19 @@ function nested({ shape, data }: Pick<TensorValues, "shape" | "data">): Argument
 function indicesOf(at: ImportStep, k: number): Argument {
   const name = at.node.input[k] ?? "";
   return at.graph.isConstant(name) && !at.state.values.has(name) ? nested(at.values(k)) : at.input(k);
+}
+
+/** Rows of a constant matrix by a value are an embedding. */
+function importGather(at: ImportStep): Argument {
+  const { node, graph } = at;
+  const axis = at.axis("axis", 0, at.rank(0));
+  const isTable = axis === 0 && at.rank(0) === 2 && !graph.isConstant(node.input[1] ?? "");
+  if (!isTable || !graph.isConstant(node.input[0]) || at.isWhole(0)) {
+    return at.op("gather", at.input(0), indicesOf(at, 1), axis);
+  }
+  const { shape, data } = at.values(0);
+  const key = JSON.stringify(["Gather", node.input[0]]);
+  return at.layer(key, () => withState(new Embedding(shape[0], shape[1]), { weight: data }), at.input(1));
 }
 
 /** Values along an axis that indices of their own shape name. */
@@ -104,7 +119,7 @@ export function importPadding(at: ImportStep, pads: readonly number[]): Argument
 
 /** Operators of shapes and indices. */
 export const arrayOperators: Readonly<Record<string, Operator>> = {
-  Gather: (at) => at.op("gather", at.input(0), indicesOf(at, 1), at.axis("axis", 0, at.rank(0))),
+  Gather: importGather,
   GatherElements: importGatherElements,
   OneHot: importOneHot,
   Expand: importExpand,

@@ -10,7 +10,7 @@ import type { ModelMeta } from "../../model-file/save-model.js";
 import { printable } from "../../printable.js";
 import { Codec } from "../file/codec.js";
 import { modelPart } from "../file/model-part.js";
-import { type ElementType, isFloat } from "../file/tensor-values.js";
+import { type ElementType, elementTypes, isWholeType } from "../file/tensor-values.js";
 import { declaredInputs } from "../graph/declared-inputs.js";
 import { OnnxModel, type ReadOnnxOptions } from "../graph/onnx-model.js";
 import { GraphBuilder } from "./graph-builder.js";
@@ -57,7 +57,7 @@ export interface ImportedOnnx {
  * `{ inputs, outputs }` name a part of the model: a backbone without its head, or a head alone.
  *
  * Initializers with axes become parameters; scalars and Constant nodes stay constants. Nodes that share all their weights become one layer.
- * Numbers become float32.
+ * Numbers become float32, also those of inputs that hold whole numbers, such as tokens; these divide without remainder, as in ONNX.
  *
  * @param bytes - an .onnx file; not changed
  * @throws FormatError if it is no ONNX model, names are none of its values, or it has operators or attributes that no layer or op here has, naming every such node
@@ -80,12 +80,12 @@ export async function importOnnx(bytes: Uint8Array, options: ImportOnnxOptions =
     const cure = "Export the model with the values that it takes and returns.";
     throw new FormatError({ where, expected: "a model of at least one input and one output", received, cure });
   }
-  const whole = inputs.find(({ type }) => !isFloat(type as ElementType));
-  if (whole !== undefined) {
+  const other = inputs.find(({ type }) => type === "unknown" || !Object.hasOwn(elementTypes, type));
+  if (other !== undefined) {
     throw new FormatError({
       where,
-      expected: "inputs that hold real numbers",
-      received: `${printable(whole.name)} of ${whole.type}`,
+      expected: "inputs that hold numbers",
+      received: `${printable(other.name)} of ${other.type}`,
       cure: "Export the part of the model behind what reads it.",
     });
   }
@@ -101,7 +101,7 @@ export async function importOnnx(bytes: Uint8Array, options: ImportOnnxOptions =
   }
   const shapes = new ValueShapes(main, declaredBatch(inputs));
   const state = new ImportState(main, shapes, new GraphBuilder(openShapes(inputs)));
-  for (const [k, { name }] of inputs.entries()) state.bind(name, new ValueRef(k));
+  bindInputs(state, inputs);
   const values = new GraphImporter(state).outputs(names);
   const unmade = names.find((_, k) => !(values[k] instanceof ValueRef));
   if (unmade !== undefined) {
@@ -150,7 +150,7 @@ async function partOf(where: string, bytes: Uint8Array, options: ImportOnnxOptio
     const declared = declaredInputs(before);
     const shapes = new ValueShapes(before.main, declaredBatch(declared));
     const state = new ImportState(before.main, shapes, new GraphBuilder(openShapes(declared)));
-    for (const [k, { name }] of declared.entries()) state.bind(name, new ValueRef(k));
+    bindInputs(state, declared);
     new GraphImporter(state).outputs(names);
     const known = names.flatMap((name) => {
       const shape = shapes.get(name);
@@ -163,6 +163,13 @@ async function partOf(where: string, bytes: Uint8Array, options: ImportOnnxOptio
     // What stands before the part need not be imported.
     if (refusal instanceof FormatError) return part;
     throw refusal;
+  }
+}
+
+function bindInputs(state: ImportState, inputs: readonly DeclaredInput[]): void {
+  for (const [k, { name, type }] of inputs.entries()) {
+    state.bind(name, new ValueRef(k));
+    if (isWholeType(type as ElementType)) state.whole.add(name);
   }
 }
 

@@ -5,7 +5,7 @@ import type { AnyModule } from "../../../nn/module.js";
 import { formatShape, maxRank } from "../../../shape.js";
 import { intOf, intsOf, isOp } from "../file/attributes.js";
 import type { NodeProto } from "../file/codec.js";
-import { isFloat, type TensorValues } from "../file/tensor-values.js";
+import { isFloat, isWholeType, type TensorValues } from "../file/tensor-values.js";
 import type { Graph } from "../graph/graph.js";
 import type { GraphBuilder } from "./graph-builder.js";
 import { sizesOf } from "./import-sizes.js";
@@ -22,6 +22,8 @@ export class ImportState {
   readonly builder: GraphBuilder;
   /** What stands for each value of the file by now; null for outputs of nodes that were refused. */
   readonly values = new Map<string, Argument | null>();
+  /** Values that hold whole numbers in the file, which divide without remainder. */
+  readonly whole = new Set<string>();
   /** Nodes that are imported, alone or as a part of others. */
   readonly done = new Set<NodeProto>();
   /** Convs of planes that are held as rows, (N, C) for (N, C, 1, 1). */
@@ -114,6 +116,13 @@ export class ImportStep {
     const rank = this.shape(k)?.length ?? this.shapes.rank(this.node.input[k] ?? "");
     if (rank === undefined) throw this.refuse(`input ${k} of unknown rank`);
     return rank;
+  }
+
+  /** Whether an input holds whole numbers in the file. */
+  isWhole(k: number): boolean {
+    const name = this.node.input[k] ?? "";
+    if (this.state.values.has(name) && !this.graph.isConstant(name)) return this.state.whole.has(name);
+    return name !== "" && this.graph.isConstant(name) && isWholeType(this.values(k).type);
   }
 
   /** The rank of a value that was made here. @throws if it is not known */

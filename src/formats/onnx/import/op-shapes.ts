@@ -39,6 +39,7 @@ const rules: Readonly<Record<string, ShapeRule>> = {
     avgPool2d: pooled(2),
     avgPool3d: pooled(3),
   },
+  embedding: ([x, weight]) => x && weight && [...x, weight[1]],
   globalAvgPool2d: ([x]) => x?.slice(0, 2) ?? null,
   flatten: ([x], [, start]) => x && [...x.slice(0, Number(start)), countOf(x.slice(Number(start)))],
   transpose: ([x], [, order]) => x && ((order as readonly number[]) ?? []).map((axis) => x[axis]),

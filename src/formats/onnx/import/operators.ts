@@ -19,6 +19,7 @@ import { alongMatrix, importFlatten, importReshape, importSqueeze, importUnsquee
 import { scatterOperators } from "./import-scatter.js";
 import type { ImportStep } from "./import-step.js";
 import { withState } from "./imported-layer.js";
+import { wholeQuotient } from "./whole-numbers.js";
 
 /** What a node's outputs are, in order; most operators have one. */
 export type Operator = (at: ImportStep) => Argument | readonly Argument[];
@@ -45,7 +46,7 @@ export const operators: Readonly<Record<string, Operator>> = {
   Add: arithmetic("add"),
   Sub: arithmetic("sub"),
   Mul: arithmetic("mul"),
-  Div: arithmetic("div"),
+  Div: (at) => (at.isWhole(0) || at.isWhole(1) ? wholeQuotient(at) : arithmetic("div")(at)),
   Pow: arithmetic("pow"),
   Sum: sumOf,
   Mean: (at) => at.op("div", sumOf(at), at.node.input.length),
@@ -138,6 +139,7 @@ function reduction(op: string): Operator {
     const axes = reducedAxes(at);
     if (axes === null) return at.input(0);
     const keepDims = intOf(at.node, "keepdims", 1) !== 0;
+    if (op === "mean" && at.isWhole(0)) throw at.refuse("a mean of whole numbers");
     return op === "mean" ? importMean(at, axes, keepDims) : at.op(op, at.input(0), axes, { keepDims });
   };
 }
