@@ -149,7 +149,9 @@ describe("whole numbers", () => {
     const nodes = [["Cast", ["x"], ["c"], { to: 7 }], ["ReduceMean", ["c"], ["y"]]] as const; // biome-ignore format: nodes
     await expect(
       importOnnx(onnxModel({ inputs: { x: ["N", 4] }, outputs: ["y"], nodes })),
-    ).rejects.toThrowErrorMatchingInlineSnapshot(`[FormatError: importOnnx(bytes), ReduceMean ReduceMean_y: expected what a layer or op of Evenkeel does, got a mean of whole numbers. Leave this node out of the model, or build the network by hand and load its weights.]`);
+    ).rejects.toThrowErrorMatchingInlineSnapshot(
+      `[FormatError: importOnnx(bytes), ReduceMean ReduceMean_y: expected what a layer or op of Evenkeel does, got a mean of whole numbers. Leave this node out of the model, or build the network by hand and load its weights.]`,
+    );
   });
 });
 

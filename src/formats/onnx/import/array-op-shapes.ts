@@ -69,6 +69,7 @@ export const arrayOpShapes: Readonly<Record<string, ShapeRule>> = {
     const shape = shapeOf(indices, taken);
     return shape === null ? null : withAxis(x, axis, ...shape);
   },
+  full: (_, [shape]) => shape as OpenShape,
   oneHot: ([x], [, classes]) => x && [...x, Number(classes)],
   broadcastTo: (_, [, shape]) => shape as OpenShape,
   tile: ([x], [, counts]) => {

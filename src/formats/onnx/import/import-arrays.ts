@@ -1,7 +1,7 @@
 import { type Argument, SizeRef } from "../../../graph/argument.js";
 import { Embedding } from "../../../nn/embedding.js";
 import { floatOf, intOf, textOf } from "../file/attributes.js";
-import type { TensorValues } from "../file/tensor-values.js";
+import { readTensor, type TensorValues } from "../file/tensor-values.js";
 import { importEinsum } from "./import-einsum.js";
 import { importResize } from "./import-resize.js";
 import { sizesOf } from "./import-sizes.js";
@@ -28,11 +28,10 @@ function indicesOf(at: ImportStep, k: number): Argument {
 /** Rows of a constant matrix by a value are an embedding. */
 function importGather(at: ImportStep): Argument {
   const { node, graph } = at;
-  const axis = at.axis("axis", 0, at.rank(0));
-  const isTable = axis === 0 && at.rank(0) === 2 && !graph.isConstant(node.input[1] ?? "");
-  if (!isTable || !graph.isConstant(node.input[0]) || at.isWhole(0)) {
-    return at.op("gather", at.input(0), indicesOf(at, 1), axis);
-  }
+  const table = graph.shapeOfConstant(node.input[0] ?? "");
+  const axis = at.axis("axis", 0, table?.length ?? at.rank(0));
+  const isTable = table?.length === 2 && axis === 0 && !graph.isConstant(node.input[1] ?? "");
+  if (!isTable || at.isWhole(0)) return at.op("gather", at.input(0), indicesOf(at, 1), axis);
   const { shape, data } = at.values(0);
   const key = JSON.stringify(["Gather", node.input[0]]);
   return at.layer(key, () => withState(new Embedding(shape[0], shape[1]), { weight: data }), at.input(1));
@@ -117,6 +116,15 @@ export function importPadding(at: ImportStep, pads: readonly number[]): Argument
   return at.op("pad", at.input(0), widths.slice(first), mode === "constant" ? { value } : { mode });
 }
 
+/** One number in a shape that nodes work out. */
+function importConstantOfShape(at: ImportStep): Argument {
+  const sizes = sizesOf(at.graph, at.shapes, at.node.input[0] ?? "");
+  if (sizes === null || sizes.some((size) => size === null)) throw at.refuse("a shape that is not known");
+  const [stored] = at.node.attribute.flatMap(({ t }) => (t === undefined ? [] : [readTensor(t, {})]));
+  if (typeof stored === "string") throw at.refuse(`a value that is not known: ${stored}`);
+  return at.op("full", sizes as Argument, stored?.data[0] ?? 0);
+}
+
 /** Operators of shapes and indices. */
 export const arrayOperators: Readonly<Record<string, Operator>> = {
   Gather: importGather,
@@ -129,4 +137,5 @@ export const arrayOperators: Readonly<Record<string, Operator>> = {
   DepthToSpace: importDepthToSpace,
   SpaceToDepth: importSpaceToDepth,
   Einsum: importEinsum,
+  ConstantOfShape: importConstantOfShape,
 };

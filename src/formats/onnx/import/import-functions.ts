@@ -1,6 +1,7 @@
 import type { Argument } from "../../../graph/argument.js";
 import { sizeOf } from "../../../shape.js";
-import { floatOf, intOf, intsOf } from "../file/attributes.js";
+import { floatOf, intOf, intsOf, textOf } from "../file/attributes.js";
+import { importLayer } from "./import-layers.js";
 import { alongMatrix } from "./import-reshape.js";
 import type { ImportStep } from "./import-step.js";
 import type { Operator } from "./operators.js";
@@ -59,6 +60,13 @@ const atanh: Function = (at, x) => at.op("mul", at.op("sub", at.op("log1p", x), 
 const sinh: Function = (at, x) => at.op("mul", at.op("sub", at.op("expm1", x), at.op("expm1", at.op("neg", x))), 0.5);
 
 const cosh: Function = (at, x) => at.op("mul", at.op("add", at.op("exp", x), at.op("exp", at.op("neg", x))), 0.5);
+
+/** x/2 · (1 + tanh(√(2/π)·(x + 0.044715·x³))), which stands for GELU (Hendrycks & Gimpel 2016, arXiv:1606.08415). */
+const tanhGelu: Function = (at, x) => {
+  const cube = at.op("mul", at.op("mul", at.op("square", x), x), 0.044715);
+  const inner = at.op("mul", at.op("add", x, cube), Math.sqrt(2 / Math.PI));
+  return at.op("mul", at.op("mul", x, 0.5), onePlus(at, at.op("tanh", inner)));
+};
 
 /** Values beyond ±`lambd`, brought nearer to 0 by `bias`; others are 0. */
 const shrink: Function = (at, x) => {
@@ -150,6 +158,7 @@ export const functionOperators: Readonly<Record<string, Operator>> = {
   }),
   ThresholdedRelu: ofFirst((at, x) => at.op("where", at.op("greater", x, floatOf(at.node, "alpha", 1)), x, 0)),
   Shrink: ofFirst(shrink),
+  Gelu: (at) => (textOf(at.node, "approximate", "none") === "tanh" ? tanhGelu(at, at.input(0)) : importLayer(at)),
   Hardmax: importHardmax,
   Mod: importMod,
   LRN: importLrn,

@@ -28,8 +28,9 @@ export const layers: Readonly<Record<string, LayerImport>> = {
   RMSNormalization: importRmsNorm,
   SimplifiedLayerNormalization: importRmsNorm,
   Gelu: (node) => {
-    if (textOf(node, "approximate", "none") === "none") return new GELU();
-    throw unsupported(node, "an approximation");
+    const approximation = textOf(node, "approximate", "none");
+    if (approximation === "none") return new GELU();
+    throw unsupported(node, `the approximation ${approximation}`);
   },
   Relu: () => new ReLU(),
   LeakyRelu: (node) => new LeakyReLU(rounded(floatOf(node, "alpha", 0.01))),

@@ -105,7 +105,7 @@ export async function importOnnx(bytes: Uint8Array, options: ImportOnnxOptions =
   const values = new GraphImporter(state).outputs(names);
   const unmade = names.find((_, k) => !(values[k] instanceof ValueRef));
   if (unmade !== undefined) {
-    const received = `${printable(unmade)}, which is constant`;
+    const received = `${printable(unmade)}, which ${state.sizes.has(unmade) ? "holds sizes alone" : "is constant"}`;
     throw new FormatError({
       where,
       expected: "outputs that depend on inputs",

@@ -2,6 +2,7 @@ import type { Argument } from "../../../graph/argument.js";
 import { textOf } from "../file/attributes.js";
 import type { ImportStep } from "./import-step.js";
 import { gatesInOrder, partOf, type RecurrentType } from "./recurrent-weights.js";
+import { isZeros } from "./zero-states.js";
 
 /** What a node makes in one direction: hidden states of all steps (T, N, H), and the last ones (N, H), of cells too. */
 interface Direction {
@@ -80,7 +81,7 @@ function inDirection(
   const inner = bias === null ? null : parameter(3, "_hh", [rows], bias.subarray(rows));
   const gates = at.op("linear", x, weight, outer);
   const start = (k: number): Argument => {
-    if (!at.has(k)) {
+    if (!at.has(k) || isZeros(at.graph, at.node.input[k])) {
       const one = at.op("squeeze", at.op("slice", at.op("slice", gates, 0, 1, 0), 0, hidden, 2), 0);
       return at.op("mul", one, 0);
     }

@@ -8,6 +8,7 @@ import { importSteps } from "./import-recurrent-steps.js";
 import type { ImportStep } from "./import-step.js";
 import { withState } from "./imported-layer.js";
 import { gatesInOrder, partOf, type RecurrentType } from "./recurrent-weights.js";
+import { isZeros } from "./zero-states.js";
 
 /** What all nodes here are: σ and tanh. */
 const usual = { LSTM: ["Sigmoid", "Tanh", "Tanh"], GRU: ["Sigmoid", "Tanh"] } as const;
@@ -33,8 +34,7 @@ export function importRecurrent(opType: RecurrentType): (at: ImportStep) => read
 
 /** Whether a first state is given, other than zeros. */
 function hasFirst(at: ImportStep, k: number): boolean {
-  if (!at.has(k)) return false;
-  return !at.graph.isConstant(at.node.input[k]) || at.values(k).data.some((value) => value !== 0);
+  return at.has(k) && !isZeros(at.graph, at.node.input[k]);
 }
 
 function ofLayer(at: ImportStep, opType: RecurrentType, isBatchFirst: boolean): Argument[] {

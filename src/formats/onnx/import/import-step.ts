@@ -22,6 +22,8 @@ export class ImportState {
   readonly builder: GraphBuilder;
   /** What stands for each value of the file by now; null for outputs of nodes that were refused. */
   readonly values = new Map<string, Argument | null>();
+  /** Values that nodes work out of shapes. */
+  readonly sizes = new Set<string>();
   /** Values that hold whole numbers in the file, which divide without remainder. */
   readonly whole = new Set<string>();
   /** Nodes that are imported, alone or as a part of others. */
@@ -74,6 +76,7 @@ export class ImportStep {
     if (name === "") throw this.refuse(`no input ${k}`);
     const value = this.state.values.get(name);
     if (value === null) throw new UnknownInput();
+    if (value === undefined && this.state.sizes.has(name)) throw this.refuse(`a size in input ${k} that is not known`);
     return value ?? this.#constant(name, k);
   }
 

@@ -19,7 +19,7 @@ const keeping: ShapeRule = ([x]) => x;
 const rules: Readonly<Record<string, ShapeRule>> = {
   ...{ add: broadcasting, sub: broadcasting, mul: broadcasting, div: broadcasting, pow: broadcasting },
   ...{ neg: keeping, exp: keeping, log: keeping, sqrt: keeping, softmax: keeping, logSoftmax: keeping },
-  ...{ relu: keeping, relu6: keeping, elu: keeping },
+  ...{ relu: keeping, relu6: keeping, elu: keeping, tanh: keeping },
   ...{ sum: reduced, mean: reduced, max: reduced, min: reduced, prod: reduced, norm: reduced, logSumExp: reduced },
   ...{ variance: reduced, std: reduced },
   ...arrayOpShapes,
