@@ -108,6 +108,7 @@ export {
   type RunSamples,
 } from "./formats/playground-run.js";
 export { readSafetensors, type SafetensorsFile, writeSafetensors } from "./formats/safetensors/safetensors.js";
+export { type ReadTorchOptions, readTorch } from "./formats/torch/read-torch.js";
 export type { Drift } from "./graph/channel-statistics.js";
 export { type ConvertedNorm, convertNorm } from "./graph/convert-norm.js";
 export { type CorrectedNorm, evalNorm } from "./graph/eval-norm.js";

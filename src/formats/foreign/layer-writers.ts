@@ -173,6 +173,11 @@ function runNode(node: NetworkNode, args: readonly unknown[]): unknown {
     : Reflect.apply(node.run, undefined, args);
 }
 
+/** Whether a shape tells all but the number of samples. */
+function isKnown(shape: OpenShape | null): boolean {
+  return shape?.every((size) => typeof size === "number" || (size instanceof SizeRef && size.axis === 0)) ?? false;
+}
+
 function namedShape(shape: OpenShape): BatchShape {
   return shape.map((size) => (size instanceof SizeRef ? sizeName(size) : (size ?? "unknown")));
 }
@@ -191,8 +196,8 @@ export function networkWriter<Value extends ForeignValue, Graph extends FileWrit
 
   function partsOf(model: AnyModule, examples: () => readonly Tensor[]): GraphParts {
     const parts = structuralParts(model, isOpaque);
-    // What nobody has run has no shapes, which writers of ops need.
-    const isRun = !(model instanceof Graph) || model.nodes.every((node) => isLayerNode(node) || node.shape !== null);
+    // What nobody has run has no shapes, which writers of ops need, or sizes that only the input's tell.
+    const isRun = !(model instanceof Graph) || model.nodes.every((node) => isLayerNode(node) || isKnown(node.shape));
     return parts !== null && isRun
       ? parts
       : scope(() => tracedParts(model, [...examples(), { mode: "eval" }], isOpaque));
