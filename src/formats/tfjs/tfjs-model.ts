@@ -71,6 +71,11 @@ export class TfjsModel {
     return this.#groups.some((slots) => slots.some(({ spec }) => spec.quantization?.dtype === "float16"));
   }
 
+  /** Every weight but those of an optimiser. */
+  slots(): Slot[] {
+    return this.#groups.flat().filter(({ spec, isGone }) => spec.group !== "optimizer" && !isGone);
+  }
+
   /** A weight by the name that TF.js gives it. */
   weight(name: string): Slot | null {
     const slot = this.#byName.get(name);
