@@ -38,6 +38,16 @@ export class GraphBuilder<Source extends NamedNode = NodeProto> {
     return [];
   }
 
+  /** Says the shape of what a node gives, which no rule knew. */
+  know({ value }: ValueRef, shape: OpenShape): void {
+    const place = value - this.#inputs.length;
+    const node = this.#nodes[place];
+    if (node === undefined || node.shape !== null) return;
+    const source = this.sources.get(node);
+    this.#nodes[place] = { ...node, shape };
+    if (source !== undefined) this.sources.set(this.#nodes[place], source);
+  }
+
   /** A layer at work; one that was at work before stays one layer. */
   layer(source: Source, layer: AnyModule, x: Argument): ValueRef {
     const name = this.#unique(nameOf(source));

@@ -1,5 +1,5 @@
 import { tensor } from "../../../create.js";
-import type { Argument, ConstantRef, StateRef } from "../../../graph/argument.js";
+import { type Argument, type ConstantRef, type StateRef, ValueRef } from "../../../graph/argument.js";
 import type { OpenShape } from "../../../graph/node.js";
 import type { Module } from "../../../nn/module.js";
 import { type FileBudget, work } from "../../file-budget.js";
@@ -42,6 +42,7 @@ export class Step {
 
   /** What an op or layer makes of a value in its order. */
   like(x: Value, ref: Argument): Value {
+    this.shapeOf(ref, x.order === "first" ? channelsFirst(x.shape) : x.shape);
     return { ref, shape: x.shape, order: x.order };
   }
 
@@ -102,7 +103,9 @@ export class Step {
 
   /** The shape of what an argument stands for. @param otherwise - what it is where no rule knows it */
   shapeOf(ref: Argument, otherwise?: OpenShape): OpenShape {
-    const shape = this.state.builder.shapeOf(ref) ?? otherwise;
+    const { builder } = this.state;
+    if (otherwise !== undefined && ref instanceof ValueRef) builder.know(ref, otherwise);
+    const shape = builder.shapeOf(ref) ?? otherwise;
     if (shape === undefined) throw this.refuse("a value of unknown shape");
     return shape;
   }

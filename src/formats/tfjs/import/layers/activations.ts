@@ -124,8 +124,9 @@ const byConfig: Readonly<Record<string, Configured>> = {
   },
   ELU: (at, x, config, role) => at.apply(() => new ELU(numberOf(at, config, "alpha", 1)), x.ref, role),
   Softmax: (at, x, config, role) => {
+    const absent = at.state.dialect === "tfjs" ? 1 : -1;
     const axis =
-      Array.isArray(config["axis"]) && config["axis"].length === 1 ? config["axis"][0] : (config["axis"] ?? -1);
+      Array.isArray(config["axis"]) && config["axis"].length === 1 ? config["axis"][0] : (config["axis"] ?? absent);
     const rank = x.shape.length;
     if (!Number.isInteger(axis) || axis >= rank || axis < -rank) throw at.refuse(`axis ${printable(axis)}`);
     return softmax(at, x, axis, role);

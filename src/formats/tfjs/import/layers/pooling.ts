@@ -38,8 +38,7 @@ function globalPooling(kind: "max" | "mean", axes: number): Row {
     const keepDims = at.flag("keepdims", false);
     if (axes === 2 && !keepDims) {
       const make = (): Module => (kind === "mean" ? new GlobalAvgPool2d() : new GlobalMaxPool2d());
-      const channels = x.shape[at.isChannelsFirst ? 1 : 3];
-      return at.plain(at.apply(make, at.planes()), [x.shape[0], channels]);
+      return at.plain(at.apply(make, at.planes()), [x.shape[0], x.shape[at.isChannelsFirst ? 1 : 3]]);
     }
     // Signals as they lie: only the axis differs.
     const isFirst = at.isChannelsFirst || x.order === "first";
