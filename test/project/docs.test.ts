@@ -57,6 +57,7 @@ describe("docstrings", () => {
     const evenkeel = {
       ...(await import("evenkeel")),
       ...(await import("evenkeel/study")),
+      ...(await import("evenkeel/keras")),
       ...(await import("evenkeel/tfjs")),
     };
     evenkeel.setBackend("wasm");

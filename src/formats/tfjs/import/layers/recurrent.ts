@@ -98,7 +98,7 @@ function recurrent(kind: Kind): Row {
 }
 
 const merges: Readonly<Record<string, (at: LayerStep, a: Argument, b: Argument) => Argument>> = {
-  concat: (at, a, b) => at.op("concat", [a, b], -1),
+  concat: (at, a, b) => at.op("concat", [a, b], 1),
   sum: (at, a, b) => at.op("add", a, b),
   mul: (at, a, b) => at.op("mul", a, b),
   ave: (at, a, b) => at.op("div", at.op("add", a, b), 2),
