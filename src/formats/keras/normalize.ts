@@ -21,11 +21,13 @@ export function normalizeNetwork(network: JsonObject): string[] {
 }
 
 function visitLayer(entry: JsonObject, changes: Set<string>): void {
-  for (const key of wrappings) if (key in entry) note(changes, `${key} of Keras 3`, () => delete entry[key]);
+  for (const key of wrappings) {
+    if (key in entry) note(changes, "fields that only Keras 3 reads are gone", () => delete entry[key]);
+  }
   const { config, class_name: className } = entry;
   if (!isObject(config)) return;
   if (config["batch_shape"] !== undefined && config["batch_input_shape"] === undefined) {
-    note(changes, "batch_shape is batch_input_shape", () => {
+    note(changes, "batch_shape is now batch_input_shape", () => {
       config["batch_input_shape"] = listOf(config["batch_shape"]);
       delete config["batch_shape"];
     });
@@ -36,7 +38,7 @@ function visitLayer(entry: JsonObject, changes: Set<string>): void {
   }
   for (const [key, value] of Object.entries(config)) config[key] = plain(key, value, changes);
   if (className === "LeakyReLU" && config["negative_slope"] !== undefined && config["alpha"] === undefined) {
-    note(changes, "negative_slope is alpha", () => {
+    note(changes, "negative_slope is now alpha", () => {
       config["alpha"] = config["negative_slope"];
       delete config["negative_slope"];
     });
@@ -53,7 +55,7 @@ function visitNetwork({ class_name: className }: JsonObject, config: JsonObject,
     if (first !== undefined && isObject(first["config"]) && Array.isArray(listOf(shape))) {
       const own = first["config"];
       if (own["batch_input_shape"] === undefined && !networks.includes(String(first["class_name"]))) {
-        note(changes, "build_input_shape is batch_input_shape", () => {
+        note(changes, "build_input_shape is now batch_input_shape", () => {
           own["batch_input_shape"] = listOf(shape);
         });
       }
@@ -63,7 +65,7 @@ function visitNetwork({ class_name: className }: JsonObject, config: JsonObject,
   for (const layer of layers) {
     const nodes = layer["inbound_nodes"];
     if (!Array.isArray(nodes) || !nodes.some(isObject)) continue;
-    note(changes, "calls are lists of [layer, call, output]", () => {
+    note(changes, "calls are now lists of [layer, call, output]", () => {
       layer["inbound_nodes"] = nodes.map((node: unknown) => (isObject(node) ? callOf(node) : node));
     });
   }
@@ -72,7 +74,7 @@ function visitNetwork({ class_name: className }: JsonObject, config: JsonObject,
     const references = referencesIn(ends);
     const isList = Array.isArray(ends) && ends.length === references.length && ends.every(Array.isArray);
     if (isList || references.length === 0) continue;
-    note(changes, `${key} is a list of [layer, call, output]`, () => {
+    note(changes, `${key} is now a list of [layer, call, output]`, () => {
       config[key] = references;
     });
   }
@@ -89,19 +91,19 @@ function plain(key: string, value: unknown, changes: Set<string>): unknown {
   if (!isObject(value)) return value;
   const { class_name: className, config, items } = value;
   if (className === "__tuple__") {
-    changes.add("tuples are lists");
+    changes.add("tuples are now lists");
     return plain("", items ?? config, changes);
   }
   if (typeof className !== "string") return value;
   if (key.endsWith("dtype") && isObject(config)) {
-    changes.add("types are names");
+    changes.add("dtype policies are now names of types");
     // Half precision is what layers compute in; weights are float32.
     const name = String(config["name"] ?? "float32");
     return /^mixed_|^float|^bfloat/.test(name) ? "float32" : name;
   }
   const isWrapped = wrappings.some((one) => one in value);
   if (className === "function" && typeof config === "string") {
-    changes.add("functions are names");
+    changes.add("functions are now names");
     return config;
   }
   if (!isWrapped) {

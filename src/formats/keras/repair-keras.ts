@@ -63,24 +63,35 @@ const settings: readonly (readonly [key: string, plain: unknown, what: string])[
  *   weightData: new ArrayBuffer(0),
  * });
  * const { repaired } = await repairKeras(files);
- * repaired; // ["module of Keras 3", "batch_shape is batch_input_shape"]
+ * repaired; // ["fields that only Keras 3 reads are gone", "batch_shape is now batch_input_shape"]
  * ```
  */
-export async function repairKeras(file: Uint8Array | TfjsFiles): Promise<RepairedKeras> {
-  const where = "repairKeras(file)";
+export function repairKeras(file: Uint8Array | TfjsFiles): Promise<RepairedKeras> {
+  return repairModel("repairKeras(file)", file);
+}
+
+/** @param graphs - what becomes of a graph model, of which there is nothing to repair */
+export async function repairModel(
+  where: string,
+  file: Uint8Array | TfjsFiles,
+  graphs: "refused" | "as it is" = "refused",
+): Promise<RepairedKeras> {
   const read = file instanceof Uint8Array ? await readKerasFile(where, file) : { files: file, changes: [] };
   const model = new TfjsModel(where, read.files);
   if (model.main === null) {
+    if (graphs === "as it is") return { files: read.files, repaired: [], concerns: [] };
     const cure = "TF.js loads it as it is: tf.loadGraphModel.";
     throw new FormatError({ where, expected: "a model of layers", received: "a graph model", cure });
   }
   const isRenamed = renameWeights(model);
-  const repaired = [...read.changes, ...model.changes, ...(isRenamed ? ["weights have the names of TF.js"] : [])];
-  return {
-    files: model.write(),
-    repaired: [...new Set(repaired)],
-    concerns: [...model.containers()].flatMap(concernsOf),
-  };
+  const repaired = [
+    ...read.changes,
+    ...model.changes,
+    ...(isRenamed ? ["weights now have the names that TF.js gives them"] : []),
+  ];
+  const told = [...new Set(repaired)];
+  const concerns = [...model.containers()].flatMap(concernsOf);
+  return { files: told.length === 0 ? read.files : model.write(), repaired: told, concerns };
 }
 
 function concernsOf({

@@ -84,7 +84,7 @@ function written(
     });
   }
   const changes = normalizeNetwork(network);
-  if (giveUniqueNames(network)) changes.push("layers of networks inside have names of their own");
+  if (giveUniqueNames(network)) changes.push("layers of networks inside now have names of their own");
   const weights = weightsOf(network);
   const names = new Set<string>();
   for (const { name } of weights) {
