@@ -53,7 +53,7 @@ export function importModel(where: string, model: TfjsModel, bytes: number, dial
     const order = value.shape.length > 3 && !keepsOrder ? "first" : "keras";
     return [name, new Step(state, state, name, name).ordered(value, order)];
   });
-  if (refs.length === 0) throw noOutput(where, "an output");
+  if (refs.length === 0) throw noOutput(where, null);
   const parts = builder.parts(refs.length === 1 ? refs[0][1] : Object.fromEntries(refs));
   return networkOf(parts, builder, metaOf(model, taken));
 }
@@ -117,11 +117,11 @@ function networkOf(
   return { model: row?.model ?? new Graph(parts), meta, nodes: Object.fromEntries(nodes) };
 }
 
-function noOutput(where: string, name: string): FormatError {
+function noOutput(where: string, name: string | null): FormatError {
   return new FormatError({
     where,
     expected: "outputs that the model computes of its inputs",
-    received: `${printable(name)}, which it does not`,
+    received: name === null ? "none" : `${printable(name)}, which it does not`,
     cure: "Check that the file is complete, or take out this output.",
   });
 }
