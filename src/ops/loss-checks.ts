@@ -1,0 +1,55 @@
+import { ArgumentError, DataError, ShapeError } from "../errors.js";
+import { formatShape, sameShape } from "../shape.js";
+import { checkTensor, type Tensor } from "../tensor.js";
+import { tracer } from "../tracing.js";
+import { checkHasValues } from "./empty-axes.js";
+
+/** @throws ShapeError if two tensors differ in shape, or hold nothing */
+export function checkSame(where: string, a: Tensor, b: Tensor): void {
+  checkTensor(where, a);
+  checkTensor(where, b);
+  if (sameShape(a.shape, b.shape)) {
+    checkHasValues(
+      where,
+      a.shape,
+      a.shape.map((_, axis) => axis),
+      "Pass at least one sample.",
+    );
+    return;
+  }
+  throw new ShapeError({
+    where,
+    expected: "two tensors of one shape",
+    received: `${formatShape(a.shape)} and ${formatShape(b.shape)}`,
+    cure: "Reshape one of them; a loss does not broadcast.",
+  });
+}
+
+/** Losses are no ops of a network. */
+export function refuseTrace(name: string): void {
+  tracer?.refuse(`${name}()`, "Apply losses to what the module returns.");
+}
+
+/** @throws ArgumentError unless a number is above 0 and finite */
+export function checkPositive(where: string, name: string, value: number, bound: "above" | "at least" = "above"): void {
+  if (value > 0 && value < Number.POSITIVE_INFINITY) return;
+  throw new ArgumentError({
+    where,
+    expected: `${name} to be a finite number ${bound} 0`,
+    received: String(value),
+    cure: `Correct ${name}.`,
+  });
+}
+
+/** @throws DataError if a target lies outside [0, 1], on backends that answer at once */
+export function checkProbabilities(where: string, targets: Tensor): void {
+  const values = targets.peek();
+  const place = values?.findIndex((value) => value < 0 || value > 1) ?? -1;
+  if (values === null || place < 0) return;
+  throw new DataError({
+    where,
+    expected: "targets from 0 to 1",
+    received: `${values[place]} at place ${place}`,
+    cure: "Pass 0 and 1, or probabilities: divide a mask of 0 and 255 by 255.",
+  });
+}
