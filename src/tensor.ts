@@ -415,7 +415,7 @@ export function copyInto(from: Tensor, to: Tensor): void {
   to.storage.version++;
 }
 
-/** Copies host values (f32 or, for labels, i32) into a new tensor. */
+/** Copies host values (f32, i32 for labels, or wide ones) into a new tensor. */
 export function upload(
   origin: string,
   backend: Backend,
@@ -424,7 +424,8 @@ export function upload(
   tracked = true,
 ): Tensor {
   const storage = new Storage(origin, backend, values.byteLength);
-  backend.write(storage.block, values);
+  if (values instanceof Float64Array) backend.writeWide(storage.block, values);
+  else backend.write(storage.block, values);
   return new Tensor(storage, shape, origin, tracked);
 }
 

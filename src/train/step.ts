@@ -1,3 +1,4 @@
+import { argmax } from "../backend/host-steps.js";
 import { tensor } from "../create.js";
 import type { Batch, TensorData } from "../data/dataset.js";
 import { ArgumentError } from "../errors.js";
@@ -117,15 +118,4 @@ export function countCorrect(logits: Float32Array, shape: Shape, labels: ArrayLi
     if (predictedClass(logits, layout, row) === labels[row]) correct++;
   }
   return counted === 0 ? 0 : (correct * samples) / counted;
-}
-
-/** Where the largest of `count` values from `start` on stands, counted from `start`, `step` apart; the first of equal ones, −1 if one is NaN. */
-export function argmax(values: Float32Array, start: number, count: number, step = 1): number {
-  let best = 0;
-  for (let k = 0; k < count; k++) {
-    const value = values[start + k * step];
-    if (Number.isNaN(value)) return -1;
-    if (value > values[start + best * step]) best = k;
-  }
-  return best;
 }
