@@ -5,6 +5,7 @@ import { checkCount } from "../shape.js";
 import type { Tensor } from "../tensor.js";
 import { readCheckpoint, writeCheckpoint } from "./checkpoint.js";
 import type { CheckpointState, Position } from "./checkpoint-state.js";
+import type { Companion } from "./companion.js";
 import { checkRange, type Optimizer } from "./optimizer.js";
 import { passFrom } from "./pass.js";
 import type { Data } from "./step.js";
@@ -33,6 +34,7 @@ export class Checkpoints<Target> {
   readonly #data: Data<Target>;
   readonly #optimizer: Optimizer;
   readonly #options: CheckpointOptions;
+  readonly #companions: readonly Companion[];
   readonly #everySteps: number;
   readonly #everySeconds: number;
   #passStart: readonly GeneratorState[] = [];
@@ -40,7 +42,14 @@ export class Checkpoints<Target> {
   #lastStep = 0;
   #lastTime = performance.now();
 
-  constructor(model: Module, data: Data<Target>, optimizer: Optimizer, options: CheckpointOptions) {
+  constructor(
+    model: Module,
+    data: Data<Target>,
+    optimizer: Optimizer,
+    options: CheckpointOptions,
+    companions: readonly Companion[],
+  ) {
+    this.#companions = companions;
     this.#model = model;
     this.#data = data;
     this.#optimizer = optimizer;
@@ -84,6 +93,11 @@ export class Checkpoints<Target> {
     const modules = this.#model.namedModules();
     const model = this.#model.stateDict();
     const optimizer = this.#optimizer.stateDict();
+    const companions = Object.fromEntries(
+      this.#companions.flatMap((one) =>
+        Object.entries(one.stateDict()).map(([name, t]) => [`${one.key}.${name}`, t] as const),
+      ),
+    );
     const extra = modules.map(([name, module]) => [name, module.getExtraState()] as const);
     const state: CheckpointState = {
       position,
@@ -94,11 +108,11 @@ export class Checkpoints<Target> {
       evaluating: modules.filter(([, module]) => !module.training).map(([name]) => name),
       untrained: this.#model.namedParameters().flatMap(([name, { requiresGrad }]) => (requiresGrad ? [] : [name])),
       extra: Object.fromEntries(extra.filter(([, value]) => value !== null)),
+      companions: Object.fromEntries(this.#companions.map((one) => [one.key, one.getState()])),
       note: this.#options.note?.() ?? null,
     };
-    const bytes = writeCheckpoint({ state, model, optimizer });
-    dispose(model);
-    dispose(optimizer);
+    const bytes = writeCheckpoint({ state, model, optimizer, companions });
+    for (const tensors of [model, optimizer, companions]) dispose(tensors);
     await this.#options.save(bytes);
     this.#lastStep = position.step;
     this.#lastTime = performance.now();
@@ -108,14 +122,19 @@ export class Checkpoints<Target> {
   async resume(): Promise<{ readonly position: Position; readonly pass: Data<Target> } | null> {
     const { from } = this.#options;
     if (from === undefined || from === null) return null;
-    const { state, model, optimizer } = readCheckpoint(from);
+    const { state, model, optimizer, companions } = readCheckpoint(from);
     try {
       this.#check(state);
       this.#model.loadStateDict(model);
       this.#optimizer.loadStateDict(optimizer);
+      for (const one of this.#companions) {
+        const own = Object.entries(companions).flatMap(([name, t]) =>
+          name.startsWith(`${one.key}.`) ? [[name.slice(one.key.length + 1), t] as const] : [],
+        );
+        one.restore(state.companions?.[one.key], Object.fromEntries(own));
+      }
     } finally {
-      dispose(model);
-      dispose(optimizer);
+      for (const tensors of [model, optimizer, companions]) dispose(tensors);
     }
     this.#optimizer.lr = state.lr;
     const untrained = new Set(state.untrained);
@@ -135,7 +154,17 @@ export class Checkpoints<Target> {
     return { position: state.position, pass };
   }
 
-  #check({ length, generators }: CheckpointState): void {
+  #check({ length, generators, companions = {} }: CheckpointState): void {
+    const [kept, asked] = [Object.keys(companions), this.#companions.map(({ key }) => key)];
+    if (kept.length !== asked.length || asked.some((key) => !kept.includes(key))) {
+      const listed = (keys: readonly string[]): string => (keys.length === 0 ? "none" : keys.join(", "));
+      throw new ArgumentError({
+        where,
+        expected: `options whose state the checkpoint holds: ${listed(kept)}`,
+        received: listed(asked),
+        cure: "Pass the same options.",
+      });
+    }
     const own = this.#data.length ?? null;
     if (length !== own) {
       throw new ArgumentError({
