@@ -16,7 +16,9 @@ export { type Batches, type BatchesOptions, batches } from "./data/batches.js";
 export type { Batch, Dataset, Task, TensorData } from "./data/dataset.js";
 export { type IdxArray, parseIdx } from "./data/idx.js";
 export type { ImageLayout } from "./data/image-layout.js";
+export { type Fold, type KFoldsOptions, kFolds } from "./data/k-folds.js";
 export type { MissingTexts } from "./data/missing.js";
+export { cutmix, type MixOptions, mixup } from "./data/mix.js";
 export { type NpyArray, parseNpy } from "./data/npy.js";
 export { fitPreprocessing, type Preprocessing, type StoredValues } from "./data/preprocessing.js";
 export { type SplitOptions, splitIndices } from "./data/split.js";
@@ -103,6 +105,7 @@ export {
   type RunSamples,
 } from "./formats/playground-run.js";
 export { readSafetensors, type SafetensorsFile, writeSafetensors } from "./formats/safetensors/safetensors.js";
+export { eventRecord, firstEventRecord, type ScalarEvent } from "./formats/tensorboard/event-record.js";
 export type { Drift } from "./graph/channel-statistics.js";
 export { type ConvertedNorm, convertNorm } from "./graph/convert-norm.js";
 export {
@@ -315,6 +318,7 @@ export type { NormLag } from "./train/lag.js";
 export { Lamb, type LambOptions } from "./train/lamb.js";
 export { Lars, type LarsOptions } from "./train/lars.js";
 export { Lion, type LionOptions } from "./train/lion.js";
+export type { MetricName, Metrics } from "./train/metrics.js";
 export { MovingAverage, type MovingAverageOptions, movingAverage } from "./train/moving-average.js";
 export {
   Optimizer,

@@ -8,7 +8,8 @@ import { concat } from "../ops/concat.js";
 import { slice } from "../ops/slice.js";
 import { scope } from "../scope.js";
 import { checkCount, type Shape } from "../shape.js";
-import { checkTensor, copyOf, type Tensor } from "../tensor.js";
+import { checkTensor, copyOf, Tensor } from "../tensor.js";
+import { MetricCounts, type MetricName, type Metrics } from "./metrics.js";
 import { evaluating } from "./mode.js";
 import { checkBatches, countCorrect, type Data, inputsOf, type Loss, labelsOf, lossFor, targetsOf } from "./step.js";
 
@@ -22,6 +23,8 @@ export interface EvaluateOptions<Target> {
   readonly onOutput?: (output: Float32Array, batch: Batch<Target>, shape: Shape) => void;
   /** Measures together with other processes, each on its part of the data: see {@link FitOptions.communicator}. @defaultValue {@link alone} */
   readonly communicator?: Communicator;
+  /** What to measure besides, where targets are labels, or 0 and 1 for each output. @defaultValue none */
+  readonly metrics?: readonly MetricName[];
 }
 
 /** What {@link evaluate} finds. */
@@ -32,6 +35,8 @@ export interface Evaluation {
   readonly accuracy: number | null;
   /** How many samples there were. */
   readonly samples: number;
+  /** Those that were asked for. */
+  readonly metrics?: Metrics;
 }
 
 /**
@@ -44,10 +49,11 @@ export interface Evaluation {
 export async function evaluate<Target>(
   model: Module,
   data: Data<Target>,
-  { loss, signal, onOutput, communicator = alone }: EvaluateOptions<Target> = {},
+  { loss, signal, onOutput, communicator = alone, metrics }: EvaluateOptions<Target> = {},
 ): Promise<Evaluation> {
   checkBatches("evaluate(model, data)", data);
   const lossOf = lossFor("evaluate(model, data)", loss);
+  const measured = metrics === undefined ? null : new MetricCounts("evaluate(model, data)", metrics);
   let total = 0;
   let correct: number | null = 0;
   let samples = 0;
@@ -70,12 +76,14 @@ export async function evaluate<Target>(
         ),
       );
       if (value !== null) total += (await value.data())[0] * count;
-      const values = labels === null && onOutput === undefined ? null : await output.data();
+      const values = labels === null && onOutput === undefined && measured === null ? null : await output.data();
       correct =
         labels === null || correct === null || values === null
           ? null
           : correct + countCorrect(values, output.shape, labels, count);
       if (values !== null) onOutput?.(values, batch, output.shape);
+      if (values !== null)
+        measured?.add(values, output.shape, labels ?? (await valuesOf(batch.targets)), labels !== null);
       samples += count;
       value?.dispose();
       output.dispose();
@@ -92,7 +100,20 @@ export async function evaluate<Target>(
       cure: "Pass data that can be gone through again; a generator is spent after one pass.",
     });
   }
-  return { loss: total / samples, accuracy: correct === null ? null : correct / samples, samples };
+  const found = { loss: total / samples, accuracy: correct === null ? null : correct / samples, samples };
+  return measured === null ? found : { ...found, metrics: measured.read(communicator) };
+}
+
+/** The values of targets that are no labels. @throws ArgumentError if there are none */
+async function valuesOf(targets: unknown): Promise<Float32Array> {
+  if (targets instanceof Tensor) return targets.data();
+  if (typeof targets === "object" && targets !== null && "values" in targets) return targets.values as Float32Array;
+  throw new ArgumentError({
+    where: "evaluate(model, data, { metrics })",
+    expected: "labels, or a tensor of targets",
+    received: typeof targets,
+    cure: "Leave the metrics out.",
+  });
 }
 
 /** Options of {@link predict}. */
