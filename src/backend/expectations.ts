@@ -6,7 +6,7 @@ export type Check =
   | { readonly is: "notZero" }
   /** At least one is not 0; the place of the offence is 0. */
   | { readonly is: "someNotZero" }
-  /** Each lies in [low, high]; so no NaN. */
+  /** Each lies in [low, high], or is NaN. */
   | { readonly is: "between"; readonly low: number; readonly high: number }
   /** Each is a whole number in [low, high]. */
   | { readonly is: "whole"; readonly low: number; readonly high: number }
