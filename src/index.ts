@@ -105,6 +105,7 @@ export {
 export { readSafetensors, type SafetensorsFile, writeSafetensors } from "./formats/safetensors/safetensors.js";
 export type { Drift } from "./graph/channel-statistics.js";
 export { type ConvertedNorm, convertNorm } from "./graph/convert-norm.js";
+export { copyTo } from "./graph/copy-to.js";
 export {
   type FoldBatchNormOptions,
   type FoldedModel,

@@ -1,8 +1,10 @@
+import { hostBackend, onBackend } from "../backend/index.js";
 import { ArgumentError, FormatError } from "../errors.js";
 import type { AnyModule, Module } from "../nn/module.js";
+import { refreshAll } from "../nn/refresh-all.js";
 import { type Generator, type GeneratorState, generator as globalGenerator } from "../random.js";
 import { checkCount } from "../shape.js";
-import type { Tensor } from "../tensor.js";
+import { onHost, type Tensor } from "../tensor.js";
 import { readCheckpoint, writeCheckpoint } from "./checkpoint.js";
 import type { CheckpointState, Position } from "./checkpoint-state.js";
 import { checkRange, type Optimizer } from "./optimizer.js";
@@ -81,9 +83,9 @@ export class Checkpoints<Target> {
 
   /** Saves. */
   async save(position: Position): Promise<void> {
+    await refreshAll(this.#model);
     const modules = this.#model.namedModules();
-    const model = this.#model.stateDict();
-    const optimizer = this.#optimizer.stateDict();
+    const snapshots = [this.#model.stateDict(), this.#optimizer.stateDict()];
     const extra = modules.map(([name, module]) => [name, module.getExtraState()] as const);
     const state: CheckpointState = {
       position,
@@ -96,6 +98,7 @@ export class Checkpoints<Target> {
       extra: Object.fromEntries(extra.filter(([, value]) => value !== null)),
       note: this.#options.note?.() ?? null,
     };
+    const [model, optimizer] = await Promise.all(snapshots.map(onHost));
     const bytes = writeCheckpoint({ state, model, optimizer });
     dispose(model);
     dispose(optimizer);
@@ -108,7 +111,7 @@ export class Checkpoints<Target> {
   async resume(): Promise<{ readonly position: Position; readonly pass: Data<Target> } | null> {
     const { from } = this.#options;
     if (from === undefined || from === null) return null;
-    const { state, model, optimizer } = readCheckpoint(from);
+    const { state, model, optimizer } = onBackend(hostBackend(), () => readCheckpoint(from));
     try {
       this.#check(state);
       this.#model.loadStateDict(model);
