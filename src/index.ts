@@ -21,6 +21,7 @@ export type { MissingTexts } from "./data/missing.js";
 export { cutmix, type MixOptions, mixup } from "./data/mix.js";
 export { type NpyArray, parseNpy } from "./data/npy.js";
 export { fitPreprocessing, type Preprocessing, type StoredValues } from "./data/preprocessing.js";
+export { type SequenceDatasetOptions, sequenceDataset } from "./data/sequence-dataset.js";
 export { type SplitOptions, splitIndices } from "./data/split.js";
 export { type Sample, type StreamBatchesOptions, streamBatches } from "./data/stream-batches.js";
 export { subset } from "./data/subset.js";
@@ -108,6 +109,7 @@ export { readSafetensors, type SafetensorsFile, writeSafetensors } from "./forma
 export { eventRecord, firstEventRecord, type ScalarEvent } from "./formats/tensorboard/event-record.js";
 export type { Drift } from "./graph/channel-statistics.js";
 export { type ConvertedNorm, convertNorm } from "./graph/convert-norm.js";
+export { copyTo } from "./graph/copy-to.js";
 export {
   type FoldBatchNormOptions,
   type FoldedModel,

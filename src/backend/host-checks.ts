@@ -20,7 +20,7 @@ function isFit(check: Exclude<Check, MomentsCheck>, value: number): boolean {
     case "notZero":
       return value !== 0;
     case "between":
-      return value >= check.low && value <= check.high;
+      return !(value < check.low || value > check.high);
     case "whole":
       return Number.isInteger(value) && value >= check.low && value <= check.high;
     default:

@@ -18,11 +18,18 @@ export function moveGate(
   gate[1] = norm > clipNorm ? clipNorm / norm : 1;
 }
 
-/** How many of the rows have their largest value, the first of equal ones, at their label; none with a NaN does. */
-export function countRight(logits: Float32Array, labels: Int32Array, rows: number, classes: number): number {
+/** How many labels have the largest value of their classes: see {@link Losses.countCorrect}. */
+export function countRight(
+  logits: Float32Array,
+  labels: Int32Array,
+  { outer, classes, inner }: { readonly outer: number; readonly classes: number; readonly inner: number },
+): number {
+  if (classes === 0) return 0;
   let correct = 0;
-  for (let row = 0; row < rows; row++) {
-    if (argmax(logits, row * classes, classes) === labels[row]) correct++;
+  for (let o = 0; o < outer; o++) {
+    for (let i = 0; i < inner; i++) {
+      if (argmax(logits, o * classes * inner + i, classes, inner) === labels[o * inner + i]) correct++;
+    }
   }
   return correct;
 }

@@ -32,7 +32,7 @@ interface Pair {
  * @throws DataError if a label is no class
  * @example
  * ```ts
- * const data = arrayDataset({ inputs: [0, 1, 2, 3], shape: [1], labels: [0, 1, 0, 1] });
+ * const data = arrayDataset({ inputs: Float32Array.of(0, 1, 2, 3), shape: [1], labels: [0, 1, 0, 1] });
  * const { targets } = mixup(data, { classes: 2 }, new Generator(1)).batch([0, 1, 2, 3]);
  * targets.shape; // [4, 2]
  * ```

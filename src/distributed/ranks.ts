@@ -1,5 +1,5 @@
 import type { Communicator, PendingCollective } from "../communicator.js";
-import { ArgumentError } from "../errors.js";
+import { ArgumentError, BackendError } from "../errors.js";
 import type { AnyModule } from "../nn/module.js";
 import { empty, type Tensor } from "../tensor.js";
 
@@ -58,9 +58,22 @@ function decisionOf(wishes: Float64Array): Pick<Muster, "stopper" | "isAsked"> {
   return { stopper: first < 0 ? null : first, isAsked: wishes.includes(Wish.end) };
 }
 
-/** Gives every rank the parameters and buffers of rank 0. */
+/**
+ * Gives every rank the parameters and buffers of rank 0.
+ *
+ * @throws BackendError if they lie on a backend that does not answer at once
+ */
 export function broadcastState(model: AnyModule, communicator: Communicator): void {
   if (communicator.size === 1) return;
+  const late = model.ownState().find(([, t]) => !t.backend.answersAtOnce)?.[1].backend;
+  if (late !== undefined) {
+    throw new BackendError({
+      where: "fit(model, data, { communicator })",
+      expected: `a backend whose memory ranks can exchange, with ${communicator.size} ranks`,
+      received: late.name,
+      cure: 'Train on wasm: setBackend("wasm"), or await copyTo(model, "wasm"). On one rank, leave the communicator out.',
+    });
+  }
   const state = model.stateDict();
   for (const [name, t] of Object.entries(state)) {
     const values = t.dataSync();

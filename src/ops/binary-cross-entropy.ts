@@ -1,7 +1,7 @@
 import { record } from "../autograd.js";
 import { ArgumentError } from "../errors.js";
 import { scope } from "../scope.js";
-import { type Tensor, upload } from "../tensor.js";
+import { scalar, type Tensor, upload } from "../tensor.js";
 import { add, applyBinary, mul } from "./binary.js";
 import { where as choose } from "./choice.js";
 import { greater } from "./comparison.js";
@@ -25,7 +25,7 @@ export interface BinaryCrossEntropyOptions {
  * @param logits - any shape
  * @param targets - the same shape, in [0, 1]
  * @throws ShapeError if the shapes differ
- * @throws DataError if a target lies outside [0, 1], on backends that answer at once
+ * @throws DataError if a target lies outside [0, 1]
  * @throws ArgumentError if a positive weight is not above 0, or there is not one for each output
  */
 export function binaryCrossEntropy(
@@ -57,7 +57,7 @@ export function logisticLosses(logits: Tensor, targets: Tensor): Tensor {
 
 /** A term whose target is 0 is 0, also beside an infinite logit. */
 function weightedLosses(logits: Tensor, targets: Tensor, weights: Tensor | number): Tensor {
-  const constant = (value: number): Tensor => upload("binaryCrossEntropy", logits.backend, [], Float32Array.of(value));
+  const constant = (value: number): Tensor => scalar("binaryCrossEntropy", logits.backend, value);
   const negatives = add(neg(targets), 1);
   const positive = mul(mul(targets, weights), logisticLosses(logits, constant(1)));
   const negative = mul(negatives, logisticLosses(logits, constant(0)));

@@ -41,15 +41,18 @@ export function checkPositive(where: string, name: string, value: number, bound:
   });
 }
 
-/** @throws DataError if a target lies outside [0, 1], on backends that answer at once */
+/** @throws DataError if a target lies outside [0, 1] */
 export function checkProbabilities(where: string, targets: Tensor): void {
-  const values = targets.peek();
-  const place = values?.findIndex((value) => value < 0 || value > 1) ?? -1;
-  if (values === null || place < 0) return;
-  throw new DataError({
-    where,
-    expected: "targets from 0 to 1",
-    received: `${values[place]} at place ${place}`,
-    cure: "Pass 0 and 1, or probabilities: divide a mask of 0 and 255 by 255.",
-  });
+  targets.backend.expect(
+    { is: "between", low: 0, high: 1 },
+    targets.block,
+    targets.size,
+    ({ value, place }) =>
+      new DataError({
+        where,
+        expected: "targets from 0 to 1",
+        received: `${value} at place ${place}`,
+        cure: "Pass 0 and 1, or probabilities: divide a mask of 0 and 255 by 255.",
+      }),
+  );
 }

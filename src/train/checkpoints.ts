@@ -1,8 +1,10 @@
+import { hostBackend, onBackend } from "../backend/index.js";
 import { ArgumentError, FormatError } from "../errors.js";
 import type { AnyModule, Module } from "../nn/module.js";
+import { refreshAll } from "../nn/refresh-all.js";
 import { type Generator, type GeneratorState, generator as globalGenerator } from "../random.js";
 import { checkCount } from "../shape.js";
-import type { Tensor } from "../tensor.js";
+import { onHost, type Tensor } from "../tensor.js";
 import { readCheckpoint, writeCheckpoint } from "./checkpoint.js";
 import type { CheckpointState, Position } from "./checkpoint-state.js";
 import type { Companion } from "./companion.js";
@@ -90,14 +92,12 @@ export class Checkpoints<Target> {
 
   /** Saves. */
   async save(position: Position): Promise<void> {
+    await refreshAll(this.#model);
     const modules = this.#model.namedModules();
-    const model = this.#model.stateDict();
-    const optimizer = this.#optimizer.stateDict();
-    const companions = Object.fromEntries(
-      this.#companions.flatMap((one) =>
-        Object.entries(one.stateDict()).map(([name, t]) => [`${one.key}.${name}`, t] as const),
-      ),
+    const companionTensors = this.#companions.flatMap((one) =>
+      Object.entries(one.stateDict()).map(([name, t]) => [`${one.key}.${name}`, t] as const),
     );
+    const snapshots = [this.#model.stateDict(), this.#optimizer.stateDict(), Object.fromEntries(companionTensors)];
     const extra = modules.map(([name, module]) => [name, module.getExtraState()] as const);
     const state: CheckpointState = {
       position,
@@ -111,8 +111,10 @@ export class Checkpoints<Target> {
       companions: Object.fromEntries(this.#companions.map((one) => [one.key, one.getState()])),
       note: this.#options.note?.() ?? null,
     };
+    const tensors = await Promise.all(snapshots.map(onHost));
+    const [model, optimizer, companions] = tensors;
     const bytes = writeCheckpoint({ state, model, optimizer, companions });
-    for (const tensors of [model, optimizer, companions]) dispose(tensors);
+    for (const part of tensors) dispose(part);
     await this.#options.save(bytes);
     this.#lastStep = position.step;
     this.#lastTime = performance.now();
@@ -122,7 +124,7 @@ export class Checkpoints<Target> {
   async resume(): Promise<{ readonly position: Position; readonly pass: Data<Target> } | null> {
     const { from } = this.#options;
     if (from === undefined || from === null) return null;
-    const { state, model, optimizer, companions } = readCheckpoint(from);
+    const { state, model, optimizer, companions } = onBackend(hostBackend(), () => readCheckpoint(from));
     try {
       this.#check(state);
       this.#model.loadStateDict(model);

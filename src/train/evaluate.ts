@@ -11,7 +11,9 @@ import { checkCount, type Shape } from "../shape.js";
 import { checkTensor, copyOf, Tensor } from "../tensor.js";
 import { MetricCounts, type MetricName, type Metrics } from "./metrics.js";
 import { evaluating } from "./mode.js";
-import { checkBatches, countCorrect, type Data, inputsOf, type Loss, labelsOf, lossFor, targetsOf } from "./step.js";
+import { countRightAnswers, type RightAnswers, readRightAnswers } from "./right-answers.js";
+import { checkBatches, type Data, forwardOf, inputsOf, type Loss, labelsOf, lossFor, targetsOf } from "./step.js";
+import { Trail } from "./trail.js";
 
 /** Options of {@link evaluate}. */
 export interface EvaluateOptions<Target> {
@@ -59,35 +61,39 @@ export async function evaluate<Target>(
   let samples = 0;
   // Among ranks the others would wait for a second attempt.
   const attempt = communicator.size === 1 ? retryOnce : <T>(pass: () => T): T => pass();
+  const trail = new Trail<BatchScores<Target>>(({ batch, loss, right, output, truth, count }) => {
+    if (loss !== null) total += loss * count;
+    correct = right === null || correct === null ? null : correct + right;
+    if (output !== null) onOutput?.(output.values, batch, output.shape);
+    if (output !== null && truth !== null) measured?.add(output.values, output.shape, truth.values, truth.areLabels);
+    samples += count;
+  });
   await evaluating(model, async () => {
     for await (const batch of data) {
       signal?.throwIfAborted();
       const labels = labelsOf(batch.targets);
-      const { value, output, count } = await attempt(() =>
+      const found = await attempt(() =>
         scope(() =>
           noGrad(() => {
             const inputs = inputsOf(batch);
-            const prediction = model.forward(inputs);
+            const prediction = forwardOf(model, batch, inputs);
             const count = inputs.shape[0];
             // A rank whose part is empty goes through the network all the same, but has no loss.
             const value = count === 0 && communicator.size > 1 ? null : lossOf(prediction, targetsOf(batch));
-            return { value, output: prediction, count };
+            const right = labels === null ? null : countRightAnswers(prediction, labels);
+            return {
+              value,
+              right,
+              output: onOutput === undefined && measured === null ? null : prediction,
+              count,
+              backend: prediction.backend,
+            };
           }),
         ),
       );
-      if (value !== null) total += (await value.data())[0] * count;
-      const values = labels === null && onOutput === undefined && measured === null ? null : await output.data();
-      correct =
-        labels === null || correct === null || values === null
-          ? null
-          : correct + countCorrect(values, output.shape, labels, count);
-      if (values !== null) onOutput?.(values, batch, output.shape);
-      if (values !== null)
-        measured?.add(values, output.shape, labels ?? (await valuesOf(batch.targets)), labels !== null);
-      samples += count;
-      value?.dispose();
-      output.dispose();
+      await trail.add(scoresOf(batch, found, measured !== null), found.backend);
     }
+    await trail.drain();
   });
   const sums = Float64Array.of(total, correct ?? 0, samples);
   communicator.allReduceSum(sums, "evaluation");
@@ -104,8 +110,10 @@ export async function evaluate<Target>(
   return measured === null ? found : { ...found, metrics: measured.read(communicator) };
 }
 
-/** The values of targets that are no labels. @throws ArgumentError if there are none */
-async function valuesOf(targets: unknown): Promise<Float32Array> {
+/** Labels, or the values of other targets. @throws ArgumentError if there are none */
+async function valuesOf(targets: unknown): Promise<ArrayLike<number>> {
+  const labels = labelsOf(targets);
+  if (labels !== null) return labels;
   if (targets instanceof Tensor) return targets.data();
   if (typeof targets === "object" && targets !== null && "values" in targets) return targets.values as Float32Array;
   throw new ArgumentError({
@@ -114,6 +122,51 @@ async function valuesOf(targets: unknown): Promise<Float32Array> {
     received: typeof targets,
     cure: "Leave the metrics out.",
   });
+}
+
+/** What evaluating a batch gives. */
+interface BatchScores<Target> {
+  readonly batch: Batch<Target>;
+  /** Null where there are no samples. */
+  readonly loss: number | null;
+  readonly right: number | null;
+  readonly output: { readonly values: Float32Array; readonly shape: Shape } | null;
+  /** What the outputs should be, for metrics; null where there are none. */
+  readonly truth: { readonly values: ArrayLike<number>; readonly areLabels: boolean } | null;
+  readonly count: number;
+}
+
+/** Asks for all numbers of a batch at once, and lets the backend's memory go. */
+async function scoresOf<Target>(
+  batch: Batch<Target>,
+  found: {
+    readonly value: Tensor | null;
+    readonly right: RightAnswers | null;
+    readonly output: Tensor | null;
+    readonly count: number;
+  },
+  isMeasured: boolean,
+): Promise<BatchScores<Target>> {
+  const { value, right, output, count } = found;
+  const coming = [
+    value?.data() ?? null,
+    right === null ? null : readRightAnswers(right, count),
+    output?.data() ?? null,
+    isMeasured ? valuesOf(batch.targets) : null,
+  ] as const;
+  const shape = output?.shape ?? [];
+  value?.dispose();
+  output?.dispose();
+  const [losses, correct, values, truth] = await Promise.all(coming);
+  const areLabels = labelsOf(batch.targets) !== null;
+  return {
+    batch,
+    loss: losses === null ? null : losses[0],
+    right: correct,
+    output: values === null ? null : { values, shape },
+    truth: truth === null ? null : { values: truth, areLabels },
+    count,
+  };
 }
 
 /** Options of {@link predict}. */

@@ -36,7 +36,7 @@ export class MetricCounts {
     const stray = wanted.find((name) => !names.includes(name));
     if (stray === undefined) return;
     throw new ArgumentError({
-      where: `${where}, { metrics }`,
+      where: `${where.slice(0, -1)}, { metrics })`,
       expected: `some of ${names.join(", ")}`,
       received: shown(stray),
       cure: "Correct the name.",
@@ -84,7 +84,7 @@ export class MetricCounts {
     for (let i = 0; i < outputs.length; i++) {
       if (targets[i] !== 0 && targets[i] !== 1) {
         throw new DataError({
-          where: `${this.#where}, { metrics }`,
+          where: `${this.#where.slice(0, -1)}, { metrics })`,
           expected: "labels, or targets of 0 and 1 for each output",
           received: String(targets[i]),
           cure: "Leave the metrics out where numbers are predicted.",

@@ -1,7 +1,8 @@
+import { hostBackend, onBackend } from "../backend/index.js";
 import { tensor } from "../create.js";
 import { ArgumentError, StateDictError } from "../errors.js";
 import { formatShape, sameShape } from "../shape.js";
-import { copyOf, empty, Tensor } from "../tensor.js";
+import { assignAll, copyOf, empty, Tensor } from "../tensor.js";
 
 /** Options that every optimiser has. */
 export interface OptimizerOptions {
@@ -203,7 +204,7 @@ export abstract class Optimizer {
       const moments = Object.entries(memory.moments).map(
         ([slot, t]) => [`${k}.${slot}`, copyOf("stateDict", t)] as const,
       );
-      return [[`${k}.step`, tensor(memory.step)] as const, ...moments];
+      return [[`${k}.step`, onBackend(hostBackend(), () => tensor(memory.step))] as const, ...moments];
     });
     return Object.fromEntries(entries);
   }
@@ -233,6 +234,7 @@ export abstract class Optimizer {
     if (unexpected.length + missing.length + misshaped.length > 0) {
       throw new StateDictError(`${this.constructor.name}.loadStateDict(state)`, missing, unexpected, misshaped);
     }
+    const moments = new Map<Tensor, Tensor>();
     this.parameters.forEach((parameter, k) => {
       const step = state[`${k}.step`];
       if (step === undefined) {
@@ -241,10 +243,9 @@ export abstract class Optimizer {
       }
       const memory = this.#memoryOf(parameter);
       memory.step = step.item();
-      for (const [slot, moment] of Object.entries(memory.moments)) {
-        moment.backend.write(moment.block, state[`${k}.${slot}`].dataSync());
-      }
+      for (const [slot, moment] of Object.entries(memory.moments)) moments.set(moment, state[`${k}.${slot}`]);
     });
+    assignAll(moments);
   }
 }
 

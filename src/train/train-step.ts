@@ -10,7 +10,7 @@ import { findNonFinite } from "./divergence.js";
 import { clipGradNorm } from "./gradients.js";
 import type { Optimizer } from "./optimizer.js";
 import type { Retry } from "./retry.js";
-import { countCorrect, inputsOf, type Loss, labelsOf, targetsOf } from "./step.js";
+import { countCorrect, forwardOf, inputsOf, type Loss, labelsOf, targetsOf } from "./step.js";
 
 /** What a step needs besides the model and the batch. */
 interface StepSettings<Target> {
@@ -103,7 +103,7 @@ async function backward<Target>(
   const pass = () =>
     scope(() => {
       const inputs = inputsOf(batch);
-      const prediction = model.forward(inputs);
+      const prediction = forwardOf(model, batch, inputs);
       const mean = lossOf(prediction, targetsOf(batch));
       const [samples] = inputs.shape;
       if (total === null) mean.backward();
@@ -138,7 +138,7 @@ async function backwardOnRanks<Target>(
   const { loss, output, samples } = scope(() => {
     const inputs = inputsOf(batch);
     const count = inputs.shape[0];
-    const prediction = withSamplesBefore(part.before, () => model.forward(inputs));
+    const prediction = withSamplesBefore(part.before, () => forwardOf(model, batch, inputs));
     const outputs = labels === null ? null : prediction.detach();
     // An empty part takes part in every collective of the backward pass.
     if (count === 0) {

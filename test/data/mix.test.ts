@@ -101,13 +101,14 @@ test("folds test each sample once, and give each class its share", () => {
 });
 
 test("what mixing and folding refuse", () => {
-  const data = arrayDataset({ inputs: [1, 2], shape: [1], labels: [0, 5] });
+  const data = arrayDataset({ inputs: Float32Array.of(1, 2), shape: [1], labels: [0, 5] });
   const refused: (() => unknown)[] = [
     () => mixup(data, { classes: 1 }),
     () => mixup(data, { classes: 6, alpha: 0 }),
     () => mixup(data, { classes: 3 }).batch([0, 1]),
     () => cutmix(data, { classes: 6 }).batch([0, 1]),
-    () => mixup(arrayDataset({ inputs: [1], shape: [1], targets: [1] }) as never, { classes: 2 }).batch([0]),
+    () =>
+      mixup(arrayDataset({ inputs: Float32Array.of(1), shape: [1], targets: [1] }) as never, { classes: 2 }).batch([0]),
     () => kFolds([0, 1], { folds: 1, seed: 0 }),
     () => kFolds([0, 1], { folds: 3, seed: 0 }),
   ];

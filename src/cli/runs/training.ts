@@ -12,7 +12,7 @@ import type { Outcome } from "../../pages/training/outcome.js";
 import { currentSeed, generator } from "../../random.js";
 import type { FitOptions } from "../../train/fit.js";
 import { type MovingAverageOptions, movingAverage } from "../../train/moving-average.js";
-import type { Optimizer } from "../../train/optimizer.js";
+import type { Optimizer, ParameterGroup } from "../../train/optimizer.js";
 import { parameterGroups } from "../../train/parameter-groups.js";
 import type { PlateauLr } from "../../train/plateau-lr.js";
 import { type Schedule, scaledLr } from "../../train/schedules.js";
@@ -78,7 +78,7 @@ export async function prepareTraining(
   if (flags.syncBn && communicator.size > 1) syncBatchNorm(model, communicator);
   const lr = scaledLr(flags.lr ?? defaultLr[flags.optimizer], flags.lrScaling, batchSize, defaultBatchSize);
   const loss = lossOfRun(flags, source);
-  const parameters = flags.lrOf === undefined ? model.parameters() : parameterGroups(model, rateRulesOf(flags.lrOf));
+  const parameters = flags.lrOf === undefined ? model.parameters() : groupsBy(model, flags.lrOf);
   const optimizer = optimizers[flags.optimizer](parameters, { lr, weightDecay, decays: isMatrix });
   const data = batches<Target>(mixed(source, flags), { batchSize, shuffle: true, communicator });
   const stepsPerEpoch = Math.ceil(data.length / flags.accumulate);
@@ -114,6 +114,22 @@ export async function prepareTraining(
       return `test ${describeErrors(await regressionErrors(model, batches(source.test, { batchSize: 500 }), { targetScale }))}`;
     },
   };
+}
+
+/** The groups of `--lr-of`. @throws ArgumentError naming the flag if a rule matches nothing */
+function groupsBy(model: Module, rules: string): ParameterGroup[] {
+  try {
+    return parameterGroups(model, rateRulesOf(rules));
+  } catch (error) {
+    if (!(error instanceof ArgumentError)) throw error;
+    const { expected, received } = error;
+    throw new ArgumentError({
+      where: "--lr-of",
+      expected,
+      received,
+      cure: "Name a kind (norm, bias, weight) or a path.",
+    });
+  }
 }
 
 /** The training data, blended in pairs where flags say so. */
