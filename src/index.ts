@@ -1,3 +1,8 @@
+/**
+ * Tensors, layers, training, evaluation and files, in Node and in browsers.
+ *
+ * @module evenkeel
+ */
 import "./ops/methods.js";
 
 export { noGrad } from "./autograd.js";
@@ -169,7 +174,13 @@ export { Identity } from "./nn/identity.js";
 export { LayerScale, type LayerScaleOptions } from "./nn/layer-scale.js";
 export type { ChannelAxis, ChannelMap, LayerTraits } from "./nn/layer-traits.js";
 export { Linear, type LinearOptions } from "./nn/linear.js";
-export { type AnyModule, type ForwardListener, Module, type StateDictDifference } from "./nn/module.js";
+export {
+  type AnyModule,
+  type ForwardListener,
+  type LoadStateDictOptions,
+  Module,
+  type StateDictDifference,
+} from "./nn/module.js";
 export {
   MultiHeadAttention,
   type MultiHeadAttentionForwardOptions,

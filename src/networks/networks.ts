@@ -162,9 +162,10 @@ function sequence(...layers: (Module | null)[]): Sequential {
 }
 
 /** Where a norm stands: what it is given, and whether an activation follows. */
-type NormPlace = Pick<NormSettings, "vectors" | "activated">;
+export type NormPlace = Pick<NormSettings, "vectors" | "activated">;
 
-function norm(features: number, options: NormOptions, place: NormPlace = {}): Module | null {
+/** The norm that options name, for layers of so many features; null for none. @throws ArgumentError if it cannot stand there */
+export function norm(features: number, options: NormOptions, place: NormPlace = {}): Module | null {
   const { norm: kind = "batch", normMomentum: momentum, normEps: eps, groups, virtualBatchSize } = options;
   return normLayer(kind, features, { momentum, eps, groups, virtualBatchSize, ...place });
 }
@@ -179,11 +180,18 @@ function needsBias({ norm: kind = "batch" }: NormOptions): boolean {
   return !removesBias(kind);
 }
 
+/** A dropout before the last layer of a network of names; nothing where the options name none. */
+export function headDropout(options: NetworkOptions): { dropout?: Module } {
+  const dropout = dropped(options);
+  return dropout === null ? {} : { dropout };
+}
+
 function dropped({ dropout = 0 }: NetworkOptions): Module | null {
   return dropout === 0 ? null : new Dropout(dropout);
 }
 
-function checkOptions(name: NetworkName, options: NetworkOptions): NetworkOptions {
+/** Checks what all networks take. @throws ArgumentError naming the network and the option */
+export function checkOptions(name: string, options: NetworkOptions): NetworkOptions {
   const { inputShape, classes, groups } = options;
   const where = `${name}({ inputShape, classes })`;
   checkShape(where, inputShape);
@@ -202,7 +210,7 @@ export const normOptions = {
   virtualBatchSize: "virtualBatchSize",
 } as const;
 
-function checkNormOptions(name: NetworkName, options: NormOptions): void {
+function checkNormOptions(name: string, options: NormOptions): void {
   const { norm: kind = "batch" } = options;
   if (!normNames.includes(kind)) {
     const expected = normNames.join(", ");
@@ -225,7 +233,8 @@ function checkNormOptions(name: NetworkName, options: NormOptions): void {
   }
 }
 
-function checkImages(name: NetworkName, inputShape: Shape, smallest: number): Shape {
+/** Checks that inputs are images, and large enough. @throws ArgumentError naming the network */
+export function checkImages(name: string, inputShape: Shape, smallest: number): Shape {
   const [, height = 0, width = 0] = inputShape;
   if (inputShape.length === 3 && height >= smallest && width >= smallest) return inputShape;
   throw new ArgumentError({
