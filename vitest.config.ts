@@ -10,6 +10,7 @@ export default defineConfig({
       "evenkeel/node": source("src/node/index.ts"),
       "evenkeel/onnx": source("src/formats/onnx/index.ts"),
       "evenkeel/study": source("src/study/index.ts"),
+      "evenkeel/keras": source("src/formats/keras/index.ts"),
       "evenkeel/tfjs": source("src/formats/tfjs/index.ts"),
       evenkeel: source("src/index.ts"),
     },

@@ -121,7 +121,7 @@ export class SqueezeExcitation extends Module {
 
 /** The norm that options name, for images; a layer that does nothing stands for "none", so that its neighbours keep their names. */
 export function imageNorm(channels: number, options: NormOptions): Module {
-  return norm(channels, options) ?? new Identity();
+  return norm(channels, options, { activated: false }) ?? new Identity();
 }
 
 /** How a convolution of {@link convNorm} goes over its planes. */

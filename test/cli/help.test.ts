@@ -51,7 +51,7 @@ describe("a mistyped", () => {
   test.each([
     [
       "--norm btach",
-      "--norm: expected batch or layer or instance or group or rms or ghost or renorm or none, got btach. Did you mean batch?",
+      "--norm: expected batch or layer or instance or group or rms or ghost or renorm or lrn or pixel or scale or dyt or frn or evonorm-b0 or evonorm-s0 or switchable or batch-instance or whitening or none, got btach. Did you mean batch?",
     ],
     ["--optimizer Adam", "--optimizer: expected adam or adamw or sgd, got Adam. Did you mean adam?"],
     [

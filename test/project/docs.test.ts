@@ -59,6 +59,7 @@ describe("docstrings", () => {
       ...(await import("evenkeel")),
       ...(await import("evenkeel/networks")),
       ...(await import("evenkeel/study")),
+      ...(await import("evenkeel/keras")),
       ...(await import("evenkeel/tfjs")),
     };
     evenkeel.setBackend("wasm");
