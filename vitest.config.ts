@@ -6,6 +6,7 @@ const source = (path: string): string => fileURLToPath(new URL(path, import.meta
 export default defineConfig({
   resolve: {
     alias: {
+      "evenkeel/networks": source("src/networks/index.ts"),
       "evenkeel/node": source("src/node/index.ts"),
       "evenkeel/onnx": source("src/formats/onnx/index.ts"),
       "evenkeel/study": source("src/study/index.ts"),

@@ -1,7 +1,7 @@
 /**
  * What only Node can do: files.
  *
- * @module
+ * @module evenkeel/node
  */
 export { AppendLog } from "./append-log.js";
 export { checkpointFile } from "./checkpoint-file.js";
@@ -32,3 +32,4 @@ export { type BuildNetwork, loadNetwork, recordNetwork } from "./load-network.js
 export { type LoadRunOptions, loadRun, type Run } from "./load-run.js";
 export { type ExportedNetwork, loadRunExport, type RunExport } from "./load-run-export.js";
 export { loadImages } from "./model-inputs.js";
+export { type TensorboardLog, tensorboardLog } from "./tensorboard-log.js";

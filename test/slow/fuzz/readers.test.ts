@@ -11,6 +11,7 @@ import { runHistory } from "../../support/fuzz/run-history.js";
 import { checkpoint, modelFile, safetensors } from "../../support/fuzz/safetensors.js";
 import type { FuzzTarget } from "../../support/fuzz/target.js";
 import { tfjsGraph, tfjsLayers } from "../../support/fuzz/tfjs.js";
+import { torchFile } from "../../support/fuzz/torch.js";
 
 /** Of each reader. */
 const cases = Number(process.env["FUZZ_CASES"] ?? 2000);
@@ -67,6 +68,7 @@ describe.each([
   csv,
   npyFile,
   npz,
+  torchFile,
   idxFiles,
   onnx,
   tfjsLayers,
