@@ -275,6 +275,12 @@ export function networkWriter<Value extends ForeignValue, Graph extends FileWrit
       shapeAfter(module, format.batchShape(x));
       return writer.write(module, x, graph);
     }
+    const example = (): Tensor => zeros(format.batchShape(x).map((size, axis) => (axis === 0 ? 2 : Number(size))));
+    if (module.isComposedInEvaluation) {
+      shapeAfter(module, format.batchShape(x));
+      const inside = scope(() => tracedParts(module, [example(), { mode: "eval" }], isOpaque, true));
+      return writeParts(inside, [x], graph) as Value;
+    }
     if (isLayer(module)) {
       throw new ArgumentError({
         where,
@@ -283,9 +289,7 @@ export function networkWriter<Value extends ForeignValue, Graph extends FileWrit
         cure: `Use another layer, or give a class of your own ${method}(x, graph), which adds its ${adds}s.`,
       });
     }
-    const parts = partsOf(module, () => [
-      zeros(format.batchShape(x).map((size, axis) => (axis === 0 ? 2 : Number(size)))),
-    ]);
+    const parts = partsOf(module, () => [example()]);
     return writeParts(parts, [x], graph) as Value;
   }
 

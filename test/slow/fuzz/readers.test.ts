@@ -2,6 +2,7 @@ import { EvenkeelError, memoryInUse, OutOfMemoryError, onWarning } from "evenkee
 import { beforeEach, describe, expect, test } from "vitest";
 import { csv, idxFiles, npyFile, npz } from "../../support/fuzz/data-files.js";
 import { Draw } from "../../support/fuzz/draw.js";
+import { kerasArchive, kerasH5, tfjsGraphImport, tfjsImport } from "../../support/fuzz/imports.js";
 import { flaxState, kerasState, nested } from "../../support/fuzz/in-memory.js";
 import { studyFolder } from "../../support/fuzz/lines.js";
 import { onnx } from "../../support/fuzz/onnx.js";
@@ -72,6 +73,10 @@ describe.each([
   onnx,
   tfjsLayers,
   tfjsGraph,
+  tfjsImport,
+  tfjsGraphImport,
+  kerasArchive,
+  kerasH5,
   kerasState,
   flaxState,
   nested,
