@@ -342,7 +342,15 @@ export {
   findLearningRate,
   type LearningRateSearch,
 } from "./train/find-learning-rate.js";
-export { type EpochReport, type FitOptions, type FitResult, fit, type StepReport, type Stop } from "./train/fit.js";
+export {
+  type BestEpoch,
+  type EpochReport,
+  type FitOptions,
+  type FitResult,
+  fit,
+  type StepReport,
+  type Stop,
+} from "./train/fit.js";
 export {
   type CheckedSlope,
   type GradientCheck,

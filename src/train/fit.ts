@@ -122,6 +122,14 @@ export interface FitOptions<Target> {
   readonly checkpoint?: CheckpointOptions;
 }
 
+/** The best epoch of a training by what was monitored. */
+export interface BestEpoch {
+  /** Counted from 0. */
+  readonly epoch: number;
+  /** What was monitored there. */
+  readonly value: number;
+}
+
 /** What {@link fit} returns. */
 export interface FitResult {
   /** One report for each epoch that this call ended; those before a checkpoint that it went on from are not among them. */
@@ -137,7 +145,7 @@ export interface FitResult {
   /** What ended the training before its last epoch; null: nothing did. */
   readonly stopped: "callback" | "earlyStopping" | null;
   /** With `earlyStopping`, the epoch that was best, from 0, and what was monitored there. */
-  readonly best: { readonly epoch: number; readonly value: number } | null;
+  readonly best: BestEpoch | null;
 }
 
 /**

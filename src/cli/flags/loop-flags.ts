@@ -70,7 +70,7 @@ export const loopFlags = [
   flag("--loss <name>", {
     group,
     help: `loss: ${Object.keys(losses).join(", ")}`,
-    initially: "cross-entropy, or mse of numbers",
+    initially: "by the task",
     parse: oneOf(Object.keys(losses) as LossName[]),
   }),
   flag("--label-smoothing <share>", {
@@ -119,26 +119,26 @@ export const loopFlags = [
   }),
   flag("--early-stopping <epochs>", {
     group,
-    help: "stop after so many epochs without a lower validation loss, and keep the best weights",
+    help: "stop after so many epochs without a new best, whose weights are kept",
     initially: "off",
     option: "patience",
     parse: count(),
   }),
   flag("--metrics <names>", {
     group,
-    help: "scores to measure after each epoch besides loss and accuracy: f1, meanIou, auc",
+    help: "scores besides loss and accuracy: f1, meanIou, auc",
     initially: "none",
     parse: checked(metricsOf),
   }),
   flag("--monitor <score>", {
     group,
-    help: "validation score for --early-stopping and plateaus: loss, accuracy or one of --metrics",
+    help: "score to watch for the best epoch: loss, accuracy or one of --metrics",
     initially: "loss",
     parse: oneOf(["loss", "accuracy", ...metricNames]),
   }),
   flag("--average <kind>", {
     group,
-    help: "save averaged weights: ema=DECAY, or swa=SHARE of the run after which each epoch counts",
+    help: "save averaged weights: ema=DECAY, or swa=SHARE of the run to leave out",
     initially: "off",
     parse: checked(averageOf),
   }),

@@ -118,8 +118,8 @@ const optimizationFlags = [
   withDefault(flag("--epochs <n>", { group, help: "passes over the training data", parse: count() }), 3),
   flag("--lr <rate>", {
     group,
-    help: "learning rate, the highest of the schedule",
-    initially: "0.01, sgd 0.1, rmsprop and lion 0.001, lars 1",
+    help: "highest learning rate",
+    initially: "0.01, sgd 0.1, lars 1, rmsprop and lion 0.001",
     parse: number(0),
   }),
   withDefault(
@@ -141,7 +141,7 @@ const optimizationFlags = [
   withDefault(
     flag("--schedule <name>", {
       group,
-      help: `schedule of the learning rate: ${words(schedules).join(", ")}`,
+      help: `rate: ${words(schedules).join(", ")}`,
       parse: oneOf(words(schedules)),
     }),
     "one-cycle",
