@@ -14,7 +14,7 @@ import { threads } from "../../threads.js";
 import { describeCheckpoint } from "../../train/checkpoint.js";
 import type { CheckpointOptions } from "../../train/checkpoints.js";
 import { evaluate } from "../../train/evaluate.js";
-import { type EpochReport, fit } from "../../train/fit.js";
+import { type EpochReport, type FitResult, fit } from "../../train/fit.js";
 import { onWarning } from "../../warnings.js";
 import { command } from "../flags/flag.js";
 import { defaultLr, type TrainFlags, trainFlags } from "../flags/train-flags.js";
@@ -184,10 +184,10 @@ async function trainIn(
   };
   try {
     interruption.defer();
-    await run(training, listeners, checkpoint, interruption.signal);
+    const { lag } = await run(training, listeners, checkpoint, interruption.signal);
     const file = folder.saveModel(saveModel(training.model, training.meta));
     say(`wrote ${file} and ${metrics.path}`);
-    for (const listener of listeners) await listener.finish?.();
+    for (const listener of listeners) await listener.finish?.(lag);
     folder.finish();
     // A run that was killed between its last checkpoint and its model has no epoch left.
     last ??= metricsIn(metrics.lines().at(-1));
@@ -221,9 +221,9 @@ async function run(
   listeners: readonly RunListener[],
   checkpoint: CheckpointOptions,
   signal: AbortSignal,
-): Promise<void> {
+): Promise<FitResult> {
   const { model, data, epochs, optimizer, schedule, loss, recalibrate, communicator } = training;
-  await fit(model, data, {
+  return await fit(model, data, {
     ...{ epochs, optimizer, schedule, loss, recalibrate },
     signal,
     checkpoint,
