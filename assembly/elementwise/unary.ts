@@ -2,7 +2,9 @@
 //
 // A function is a block: a class with its value and its gradient, from dy and what is saved of the forward pass (x or
 // y), and for each a kernel and the ns that a value takes one thread; the calls find them by the function's name.
-import { exp, expm1OfNegative, gelu, geluSlope, log, log1p, sigmoid, silu, siluSlope, tanh } from "../math/functions";
+import { gelu } from "../math/doubles";
+import { exp, expm1OfNegative, geluSlope, log, log1pOfDecay, sigmoid, silu, siluSlope, tanh } from "../math/functions";
+import { demote, promoteHigh, promoteLow } from "../math/lanes";
 import { forEach, forEachGradient } from "./each";
 
 class Neg {
@@ -175,7 +177,7 @@ export function eluGradient(dy: usize, saved: usize, dx: usize, p: f32, begin: i
 class Gelu {
   // @inline
   value(x: v128, p: v128): v128 {
-    return gelu(x);
+    return demote(gelu(promoteLow(x)), gelu(promoteHigh(x)));
   }
 
   // @inline
@@ -226,7 +228,7 @@ class Softplus {
   // @inline
   value(x: v128, p: v128): v128 {
     // e^−|x| never overflows; pmax keeps a NaN that stands first.
-    return f32x4.add(f32x4.pmax(x, f32x4.splat(0)), log1p(exp(f32x4.neg(f32x4.abs(x)))));
+    return f32x4.add(f32x4.pmax(x, f32x4.splat(0)), log1pOfDecay(f32x4.abs(x)));
   }
 
   // @inline

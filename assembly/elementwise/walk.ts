@@ -1,6 +1,6 @@
 // Walks of up to five nested loops: functions of two broadcast inputs, and copies.
 // Twin: src/backend/cpu/elementwise.ts.
-import { exp, log1p, sigmoid } from "../math/functions";
+import { log1pOfDecay, sigmoid } from "../math/functions";
 import { log64, power } from "../math/functions64";
 import { storeLanes } from "../math/lanes";
 
@@ -183,7 +183,7 @@ class LogisticLoss {
     const wrong = v128.bitselect(f32x4.sub(f32x4.splat(1), b), b, f32x4.ge(a, f32x4.splat(0)));
     // No share of an infinite logit is 0, not NaN.
     const linear = v128.and(f32x4.mul(size, wrong), f32x4.ne(wrong, f32x4.splat(0)));
-    return f32x4.add(linear, log1p(exp(f32x4.neg(size))));
+    return f32x4.add(linear, log1pOfDecay(size));
   }
 }
 
