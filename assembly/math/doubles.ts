@@ -73,7 +73,6 @@ const tailSeries = memory.data<f64>(
   8,
 );
 const tailShift = memory.data<f64>([2.5], 8);
-const tailHighest = memory.data<f64>([15], 8);
 const mishHighest = memory.data<f64>([40], 8);
 const mishLowest = memory.data<f64>([-1000], 8);
 
@@ -272,16 +271,23 @@ export function erfSlope(x: v128): v128 {
   return f64x2.mul(c(twoOverRootPi), exp(f64x2.neg(f64x2.mul(x, x))));
 }
 
-/** x·Φ(x), by the tail of Φ and e^(−x²/2); no f32 is left of it below −15. */
+/** x·Φ(−a)·e^(a²/2)·(1 + q) for a = |x| ≤ 15 */
 // @inline
-export function gelu(x: v128): v128 {
-  const a = f64x2.pmin(f64x2.abs(x), c(tailHighest));
+export function tailTimes(x: v128, q: v128): v128 {
+  const a = f64x2.abs(x);
   const r = f64x2.div(c(one), f64x2.add(a, c(tailShift)));
-  const bell = exp(f64x2.mul(f64x2.mul(a, a), f64x2.neg(c(half))));
-  const tail = f64x2.mul(polynomial(f64x2.mul(a, r), tailSeries, 10), f64x2.mul(r, bell));
-  const isFar = f64x2.ge(a, c(tailHighest));
-  const share = v128.andnot(tail, isFar);
-  return f64x2.mul(x, v128.bitselect(f64x2.sub(c(one), share), share, f64x2.ge(x, f64x2.splat(0))));
+  const t = f64x2.mul(a, r);
+  // Unrolled.
+  let sum = mad(c(tailSeries, 72), t, c(tailSeries, 64));
+  sum = mad(sum, t, c(tailSeries, 56));
+  sum = mad(sum, t, c(tailSeries, 48));
+  sum = mad(sum, t, c(tailSeries, 40));
+  sum = mad(sum, t, c(tailSeries, 32));
+  sum = mad(sum, t, c(tailSeries, 24));
+  sum = mad(sum, t, c(tailSeries, 16));
+  sum = mad(sum, t, c(tailSeries, 8));
+  sum = mad(sum, t, c(tailSeries));
+  return f64x2.mul(f64x2.mul(sum, r), mad(x, q, x));
 }
 
 /** x·tanh(ln(1 + eˣ)) = x·n/(n + 2) with n = eˣ·(eˣ + 2). */

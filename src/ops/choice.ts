@@ -46,10 +46,13 @@ function defineExtreme(name: "minimum" | "maximum"): (a: Operand, b: Operand) =>
     const y = applyBinary(name, left, right);
     return record(name, y, [left, right], [left, right], (dy, [first, second], needs) => {
       const [half, dyAll] = operandsOf(name, 0.5, dy);
+      const [all] = operandsOf(name, 1, dy);
       const ties = applyBinary("mul", applyBinary("equal", first, second), half);
       const share = (one: Tensor, other: Tensor): Tensor => {
-        const wins = name === "minimum" ? applyBinary("less", one, other) : applyBinary("less", other, one);
-        return sumTo(applyBinary("mul", dyAll, applyBinary("add", wins, ties)), one.shape);
+        // Where one is NaN neither loses.
+        const loses = name === "minimum" ? applyBinary("less", other, one) : applyBinary("less", one, other);
+        const part = applyBinary("sub", applyBinary("sub", all, loses), ties);
+        return sumTo(applyBinary("mul", dyAll, part), one.shape);
       };
       return [needs[0] ? share(first, second) : null, needs[1] ? share(second, first) : null];
     });
@@ -131,6 +134,7 @@ export function limitedInside(title: string, x: Tensor, low: number, high: numbe
   const y = applyBinary("minimum", applyBinary("maximum", value, floor), ceiling);
   return record(title, y, [value], [y, floor, ceiling], (dy, [saved, least, largest]) => {
     const isInside = applyBinary("mul", applyBinary("less", least, saved), applyBinary("less", saved, largest));
-    return [applyBinary("pass", dy, isInside)];
+    // NaN is not hidden.
+    return [applyBinary("pass", dy, applyBinary("either", isInside, applyBinary("notEqual", saved, saved)))];
   });
 }
