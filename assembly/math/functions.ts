@@ -262,7 +262,7 @@ export function gelu(x: v128): v128 {
   const tail = scaled(demote(first, tailTimes(promoteHigh(near), promoteHigh(q))), power);
   // The product is 0, but NaN at −∞.
   const below = f32x4.add(tail, f32x4.mul(x, f32x4.splat(0)));
-  return v128.bitselect(f32x4.sub(x, tail), below, f32x4.ge(x, f32x4.splat(0)));
+  return v128.bitselect(f32x4.sub(x, tail), below, f32x4.gt(x, f32x4.splat(0)));
 }
 
 /** e^(−a²/2) for 0 ≤ a ≤ 15; the square is taken in two parts, since exp would magnify its rounding error. */
