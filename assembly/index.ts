@@ -52,4 +52,5 @@ export {
 export * from "./reductions/summary";
 export * from "./winograd/columns";
 export * from "./winograd/correlate";
+export * from "./winograd/kinds";
 export * from "./winograd/weights";

@@ -208,6 +208,7 @@ export function pow(base: number, exponent: number): number {
   if (exponent === 2) return base * base;
   if (exponent === -1) return 1 / base;
   const a = Math.abs(base);
+  if (a === 1 && (base === 1 || Math.abs(exponent) === Number.POSITIVE_INFINITY)) return 1;
   if (base < 0 && a < Number.POSITIVE_INFINITY && exponent % 1 !== 0 && Number.isFinite(exponent)) return Number.NaN;
   const sign = Math.abs(exponent % 2) === 1 && (base < 0 || Object.is(base, -0)) ? -1 : 1;
   if (exponent === 0.5) return Math.sqrt(a);

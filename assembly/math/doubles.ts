@@ -271,6 +271,25 @@ export function erfSlope(x: v128): v128 {
   return f64x2.mul(c(twoOverRootPi), exp(f64x2.neg(f64x2.mul(x, x))));
 }
 
+/** x·Φ(−a)·e^(a²/2)·(1 + q) for a = |x| ≤ 15 */
+// @inline
+export function tailTimes(x: v128, q: v128): v128 {
+  const a = f64x2.abs(x);
+  const r = f64x2.div(c(one), f64x2.add(a, c(tailShift)));
+  const t = f64x2.mul(a, r);
+  // Unrolled.
+  let sum = mad(c(tailSeries, 72), t, c(tailSeries, 64));
+  sum = mad(sum, t, c(tailSeries, 56));
+  sum = mad(sum, t, c(tailSeries, 48));
+  sum = mad(sum, t, c(tailSeries, 40));
+  sum = mad(sum, t, c(tailSeries, 32));
+  sum = mad(sum, t, c(tailSeries, 24));
+  sum = mad(sum, t, c(tailSeries, 16));
+  sum = mad(sum, t, c(tailSeries, 8));
+  sum = mad(sum, t, c(tailSeries));
+  return f64x2.mul(f64x2.mul(sum, r), mad(x, q, x));
+}
+
 /** x·tanh(ln(1 + eˣ)) = x·n/(n + 2) with n = eˣ·(eˣ + 2). */
 // @inline
 export function mish(x: v128): v128 {

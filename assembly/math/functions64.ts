@@ -48,17 +48,17 @@ export function log64(x: f64): f64 {
 }
 
 /**
- * a^b = e^(b·ln |a|) in f64, with the cases of `Math.pow`. The relative error is 1e-15·(1 + |b·ln a|): none that shows
+ * a^b = e^(b·ln |a|) in f64, with the cases of IEEE 754: 1 to any power is 1, also to NaN, as −1 to ±∞. The relative error is 1e-15·(1 + |b·ln a|): none that shows
  * in f32.
  */
 export function power(a: f64, b: f64): f64 {
-  if (b == 0) return 1;
+  if (b == 0 || a == 1) return 1;
   if (b !== b || a !== a) return NaN;
   const whole = nearest(b) == b;
   const odd = whole && abs(b) < 9007199254740992 && (<i64>b & 1) != 0;
   if (a < 0 && !whole && a > -Infinity) return NaN;
   const size = abs(a);
-  if (size == 1 && abs(b) == Infinity) return NaN;
+  if (size == 1 && abs(b) == Infinity) return 1;
   const magnitude = exp64(b * log64(size));
   return odd ? copysign(magnitude, a) : magnitude;
 }

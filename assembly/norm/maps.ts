@@ -81,7 +81,7 @@ export function exactAffine(
   }
 }
 
-/** g = dy where (x − mean)·a + c > 0, else 0: what reaches a map through the rectifier behind it. */
+/** g = 0 where (x − mean)·a + c ≤ 0, else dy, as where it is NaN: what reaches a map through the rectifier behind it. */
 export function rectifiedGradient(dy: usize, x: usize, g: usize, length: i32, mean: f32, a: f32, c: f32): void {
   const m = f32x4.splat(mean);
   const aa = f32x4.splat(a);
@@ -93,19 +93,19 @@ export function rectifiedGradient(dy: usize, x: usize, g: usize, length: i32, me
   const body = x + ((<usize>(length & ~3)) << 2);
   for (; x < body; x += 16) {
     const y = f32x4.add(f32x4.mul(f32x4.sub(v128.load(x), m), aa), cc);
-    v128.store(x + toG, v128.and(v128.load(x + toDy), f32x4.gt(y, zero)));
+    v128.store(x + toG, v128.andnot(v128.load(x + toDy), f32x4.le(y, zero)));
   }
-  for (; x < end; x += 4) store<f32>(x + toG, (load<f32>(x) - mean) * a + c > 0 ? load<f32>(x + toDy) : 0);
+  for (; x < end; x += 4) store<f32>(x + toG, (load<f32>(x) - mean) * a + c <= 0 ? 0 : load<f32>(x + toDy));
 }
 
-/** y = dy where y > 0, else 0. */
+/** y = 0 where y ≤ 0, else dy. */
 export function keepPositive(dy: usize, y: usize, length: i32): void {
   const zero = f32x4.splat(0);
   const toDy = dy - y;
   const end = y + ((<usize>length) << 2);
   const body = y + ((<usize>(length & ~3)) << 2);
-  for (; y < body; y += 16) v128.store(y, v128.and(v128.load(y + toDy), f32x4.gt(v128.load(y), zero)));
-  for (; y < end; y += 4) store<f32>(y, load<f32>(y) > 0 ? load<f32>(y + toDy) : 0);
+  for (; y < body; y += 16) v128.store(y, v128.andnot(v128.load(y + toDy), f32x4.le(v128.load(y), zero)));
+  for (; y < end; y += 4) store<f32>(y, load<f32>(y) <= 0 ? 0 : load<f32>(y + toDy));
 }
 
 /** dx = dy·a + (x − mean)·b + c */

@@ -1,10 +1,10 @@
 // Maxima of windows over planes. Twin: src/backend/cpu/pooling.ts. Units: planes.
 import { storeLanes } from "../math/lanes";
 
-/** Where v is larger than the best so far, or the first NaN: not (v ≤ best), while best is a number. */
+/** Where v is larger than the best so far, or NaN: of several NaN the last one counts, as in PyTorch. */
 // @inline
 function exceeds(v: v128, best: v128): v128 {
-  return v128.andnot(f32x4.eq(best, best), f32x4.le(v, best));
+  return v128.or(f32x4.gt(v, best), f32x4.ne(v, v));
 }
 
 /** Four values, `stride` bytes apart. */

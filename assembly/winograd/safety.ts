@@ -6,13 +6,14 @@
 
 import { bytes, word } from "../conv/planes";
 import { maxLanes } from "../math/lanes";
+import { notFiniteKind, unsafeKind } from "./kinds";
 
 /** A tile or a filter for Winograd's method. */
 export const SAFE = 0;
 /** One that is summed plainly. */
-export const UNSAFE = 1;
+export const UNSAFE = unsafeKind;
 /** A filter some of whose weights are NaN or ∞. */
-export const NOT_FINITE = 2;
+export const NOT_FINITE = notFiniteKind;
 
 /** Each result of a safe tile reads a value of at least this share of the largest. */
 const leastRead: f32 = 0.125;

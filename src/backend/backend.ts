@@ -127,12 +127,12 @@ export type UnaryOp =
 /**
  * Derivatives of the functions of {@link UnaryOp}, and what each is given as `saved`.
  * y (the output): exp, sqrt, relu, sigmoid, tanh. x (the input): all others.
- * The slope at 0 is 0 for relu and abs, and p for leakyRelu and elu; that of hardSwish is 0 at −3 and 1 at 3.
+ * The slope at 0 is 0 for relu and abs, at NaN 1 for relu, and p for leakyRelu and elu; that of hardSwish is 0 at −3 and 1 at 3.
  */
 export type UnaryGradientOp = Exclude<UnaryOp, "neg" | "sign" | "floor" | "ceil" | "round">;
 
 /**
- * Functions of two values. `powBase`: b·a^(b−1), `powExponent`: a^b·ln a (0 where a is 0): the two slopes of `pow`.
+ * Functions of two values. `powBase`: b·a^(b−1), `powExponent`: a^b·ln a (0 where a is 0 and b is not negative): the slopes of `pow`.
  * `pass`: a where b is not 0, else 0, even of a NaN. `logisticLoss`: max(a, 0) − a·b + ln(1 + e^−|a|), the
  * cross-entropy of logit a with target b; `logisticSlope`: sigmoid(a) − b. `prelu`: a where it is above 0, else b·a;
  * `preluSlope`: its slope for a, 1 or b; `timesNegative`: a·min(b, 0), which its slope for b takes. `minimum`,

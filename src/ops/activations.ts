@@ -9,7 +9,7 @@ import { slice } from "./slice.js";
 import { sumTo } from "./sum.js";
 import { unary } from "./unary.js";
 
-/** max(x, 0); slope 0 at 0. @param x - any shape @example relu(tensor([-1, 2])).dataSync(); // Float32Array [0, 2] */
+/** max(x, 0); slope 0 at 0, 1 at NaN. @param x - any shape @example relu(tensor([-1, 2])).dataSync(); // Float32Array [0, 2] */
 export const relu = defineOp("relu", (x: Tensor): Tensor => {
   return unary("relu", x, "output");
 });

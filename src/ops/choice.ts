@@ -46,8 +46,10 @@ function defineExtreme(name: "minimum" | "maximum"): (a: Operand, b: Operand) =>
     return record(name, y, [left, right], [left, right], (dy, [first, second], needs) => {
       const ties = applyNumber("mul", applyBinary("equal", first, second), 0.5);
       const share = (one: Tensor, other: Tensor): Tensor => {
-        const wins = name === "minimum" ? applyBinary("less", one, other) : applyBinary("less", other, one);
-        return sumTo(applyBinary("mul", dy, applyBinary("add", wins, ties)), one.shape);
+        // Where one is NaN neither loses.
+        const loses = name === "minimum" ? applyBinary("less", other, one) : applyBinary("less", one, other);
+        const part = applyBinary("sub", applyNumber("sub", loses, 1, true), ties);
+        return sumTo(applyBinary("mul", dy, part), one.shape);
       };
       return [needs[0] ? share(first, second) : null, needs[1] ? share(second, first) : null];
     });
@@ -129,6 +131,7 @@ export function limitedInside(title: string, x: Tensor, low: number, high: numbe
   const y = applyBinary("minimum", applyBinary("maximum", value, floor), ceiling);
   return record(title, y, [value], [y, floor, ceiling], (dy, [saved, least, largest]) => {
     const isInside = applyBinary("mul", applyBinary("less", least, saved), applyBinary("less", saved, largest));
-    return [applyBinary("pass", dy, isInside)];
+    // NaN is not hidden.
+    return [applyBinary("pass", dy, applyBinary("either", isInside, applyBinary("notEqual", saved, saved)))];
   });
 }

@@ -3,6 +3,7 @@ import { retryOnce, turnIfDue } from "../collector.js";
 import { alone, type Communicator } from "../communicator.js";
 import type { Batch } from "../data/dataset.js";
 import { ArgumentError } from "../errors.js";
+import { warnIfFresh } from "../graph/fresh-statistics.js";
 import type { Module } from "../nn/module.js";
 import { concat } from "../ops/concat.js";
 import { slice } from "../ops/slice.js";
@@ -43,12 +44,24 @@ export interface Evaluation {
 
 /**
  * Measures a model on data in evaluation mode: norms use their running statistics, dropout is off. A model in training mode is back in it
- * afterwards; one already in evaluation mode is used as it is, with whatever switches were set by hand.
+ * afterwards; one already in evaluation mode is used as it is, with whatever switches were set by hand. Warns, once for each norm, of
+ * running statistics that were never updated: training, `loadStateDict` and {@link recalibrate} set them.
  *
  * @param data - batches; a scope is opened for each
  * @throws ArgumentError if there are no samples
  */
 export async function evaluate<Target>(
+  model: Module,
+  data: Data<Target>,
+  options: EvaluateOptions<Target> = {},
+): Promise<Evaluation> {
+  const evaluation = await measure(model, data, options);
+  await warnIfFresh("evaluate(model, data)", model);
+  return evaluation;
+}
+
+/** As {@link evaluate}, without its warning. */
+export async function measure<Target>(
   model: Module,
   data: Data<Target>,
   { loss, signal, onOutput, communicator = alone, metrics }: EvaluateOptions<Target> = {},
@@ -176,8 +189,8 @@ export interface PredictOptions {
 }
 
 /**
- * The outputs of a model in evaluation mode, without graph. Modes are treated as by {@link evaluate}. Where memory is refused, it is tried once
- * more after the event loop has turned.
+ * The outputs of a model in evaluation mode, without graph. Modes are treated, and running statistics that were never updated are told, as by
+ * {@link evaluate}. Where memory is refused, it is tried once more after the event loop has turned.
  *
  * @param x - (N, …)
  * @returns (N, …), which belongs to the caller
@@ -186,6 +199,7 @@ export async function predict(model: Module, x: Tensor, { batchSize = 256 }: Pre
   checkCount("predict(model, x)", "batchSize", batchSize);
   checkTensor("predict(model, x)", x);
   await turnIfDue();
+  await warnIfFresh("predict(model, x)", model);
   return retryOnce(() => evaluating(model, () => scope(() => noGrad(() => outputOf(model, x, batchSize)))));
 }
 

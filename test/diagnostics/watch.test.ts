@@ -30,6 +30,7 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { describeEachBackend } from "../support/backends.js";
 import { expectClose } from "../support/close.js";
+import { allowFreshStatistics } from "../support/fresh-statistics.js";
 import { Shared, SqueezeExcite, TwoInputs, UNet } from "../support/own-networks.js";
 import { normalValues } from "../support/seeded.js";
 
@@ -268,6 +269,7 @@ describe("watch a graph", () => {
   ];
 
   test.each(networks)("%s: sees what is seen in the module", async (_, make, sizes) => {
+    allowFreshStatistics();
     const batch = (at: number): Tensor[] =>
       sizes.map((size, k) => tensor(normalValues(9 * sizeOf(size), 10 * at + k), [9, ...size]));
     const records = async (model: Network): Promise<WatchRecord[]> => {

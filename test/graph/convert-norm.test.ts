@@ -19,6 +19,7 @@ import {
 } from "evenkeel";
 import { expect, test } from "vitest";
 import { describeEachBackend } from "../support/backends.js";
+import { allowFreshStatistics } from "../support/fresh-statistics.js";
 import { Shared, SqueezeExcite, TwoInputs, UNet } from "../support/own-networks.js";
 import { normal } from "../support/seeded.js";
 
@@ -103,6 +104,7 @@ describeEachBackend("convertNorm", () => {
   });
 
   test("changes a graph in its nodes and names, as it does the module", () => {
+    allowFreshStatistics();
     const networks: [Module<Tensor[]>, number[][]][] = [
       [new UNet() as Module<Tensor[]>, [[1, 8, 8]]],
       [new SqueezeExcite() as Module<Tensor[]>, [[1, 5, 5]]],

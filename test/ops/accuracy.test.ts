@@ -2,20 +2,27 @@ import {
   abs,
   ceil,
   cos,
+  elu,
   erf,
   expm1,
   floor,
+  gelu,
   hardSigmoid,
+  hardSwish,
   log1p,
   mish,
   reciprocal,
   round,
   rsqrt,
   setBackend,
+  sigmoid,
   sign,
+  silu,
   sin,
+  softplus,
   square,
   type Tensor,
+  tanh,
   tensor,
 } from "evenkeel";
 import { beforeAll, describe, expect, test } from "vitest";
@@ -25,6 +32,7 @@ import { normalValues } from "../support/seeded.js";
 /** Values of every size and sign, and those at which a function may overflow or cancel. */
 const points = Float32Array.from([
   ...normalValues(8001, 3).map((value, i) => value * 2 ** ((i % 81) / 4 - 10)),
+  ...Float32Array.from({ length: 4001 }, (_, k) => (k - 2000) / 18),
   ...[0, 1e-30, -1e-30, 1e-8, -1e-8, 0.5, -0.5, 1, -1, 80, -80, 88, -88, 1e4, -1e4, 1e30, -1e30],
 ]);
 
@@ -66,6 +74,18 @@ function errorFunction(x: number): number {
   return (2 / Math.sqrt(Math.PI)) * sum;
 }
 
+const logistic = (x: number): number => 1 / (1 + Math.exp(-x));
+
+/** Φ(x): in the tail by the continued fraction of erfc, else by {@link errorFunction}. */
+function normalDistribution(x: number): number {
+  const a = Math.abs(x) / Math.SQRT2;
+  if (a < 2) return 0.5 * (1 + errorFunction(x / Math.SQRT2));
+  let fraction = a;
+  for (let n = 200; n >= 1; n--) fraction = a + n / 2 / fraction;
+  const tail = (0.5 * Math.exp(-a * a)) / Math.sqrt(Math.PI) / fraction;
+  return x < 0 ? tail : 1 - tail;
+}
+
 const mishOf = (x: number): number => {
   const w = Math.exp(Math.min(x, 300));
   return (x * (w * (w + 2))) / (w * (w + 2) + 2);
@@ -95,6 +115,18 @@ const rows: readonly Row[] = [
   ["erf", erf, errorFunction, (x) => (2 / Math.sqrt(Math.PI)) * Math.exp(-x * x)],
   ["log1p", log1p, Math.log1p, (x) => 1 / (1 + x)],
   ["expm1", expm1, Math.expm1, Math.exp],
+  ["exp", (x) => x.exp(), Math.exp, Math.exp],
+  ["log", (x) => x.log(), Math.log, (x) => 1 / x],
+  ["sqrt", (x) => x.sqrt(), Math.sqrt],
+  ["tanh", tanh, Math.tanh],
+  ["sigmoid", sigmoid, logistic],
+  ["silu", silu, (x) => x * logistic(x)],
+  ["gelu", gelu, (x) => x * normalDistribution(x)],
+  ["softplus", softplus, (x) => Math.max(x, 0) + Math.log1p(Math.exp(-Math.abs(x))), logistic],
+  ["elu", (x) => elu(x), (x) => (x > 0 ? x : Math.expm1(x))],
+  ["hardSwish", hardSwish, (x) => x * (Math.min(Math.max(Math.fround(x + 3), 0), 6) / 6)],
+  ["x⁻²", (x) => x.pow(-2), (x) => x ** -2],
+  ["1 / √x as a power", (x) => x.pow(-0.5), (x) => x ** -0.5],
   ["hardSigmoid", hardSigmoid, (x) => Math.min(Math.max(Math.fround(x + 3), 0), 6) / 6],
   ["mish", mish, mishOf],
   ["sign", sign, Math.sign],

@@ -219,6 +219,39 @@ describe("3 × 3 convolutions by Winograd's method", () => {
     }
   });
 
+  const masks: [name: string, isTap: (tap: number) => boolean][] = [
+    ["a cross", (tap) => tap % 2 === 1 || tap === 4],
+    ["the rows above and what is left", (tap) => tap < 4],
+    ["a row", (tap) => tap >= 3 && tap < 6],
+    ["one place", (tap) => tap === 4],
+  ];
+
+  test.each(masks)("have the error of plain sums where kernels are pruned to %s", (_, isTap) => {
+    for (const [channels, results, share] of [
+      [64, 32, 1],
+      [64, 32, 0.5],
+      [64, 32, 0.125],
+      [16, 24, 1],
+      [16, 24, 0.125],
+      [3, 16, 1],
+      [3, 16, 0.125],
+    ]) {
+      const geometry: Case = { x: [2, channels, 14, 13], results, padding: 1 };
+      const whole = normalCase(geometry, 8);
+      const size = 9 * channels;
+      const weight = whole.weight.map((v, i) => (i >= share * results * size || isTap(i % 9) ? v : 0));
+      const values = { ...whole, weight };
+      const exact = runOn("cpu", geometry, values);
+      const plain = runPlainly(geometry, values);
+      const limit = share < 0.5 ? 2 : 1.1;
+      runOn("wasm", geometry, values)
+        .slice(0, share < 1 ? 1 : 2)
+        .forEach((one, k) => {
+          expect(rmsError(one, exact[k])).toBeLessThan(limit * rmsError(plain[k], exact[k]));
+        });
+    }
+  });
+
   const shapes = fc.record({
     channels: fc.constantFrom(2, 3, 5, 8, 16, 17),
     results: fc.constantFrom(3, 8, 16, 19),
@@ -303,37 +336,42 @@ describe("3 × 3 convolutions by Winograd's method", () => {
     );
   });
 
-  test("give the same bits in any batch and on any number of threads where tiles are summed plainly", async () => {
-    setBackend("wasm");
-    for (const [channels, height, width] of [
-      [16, 13, 14],
-      [3, 14, 13],
-    ]) {
-      const geometry: Case = { x: [6, channels, height, width], results: 11, padding: 1 };
-      const values = normalCase(geometry);
-      const size = channels * height * width;
-      for (let image = 0; image < 6; image++) values.x[image * size + 37 * image] = 10 ** (3 + image);
-      values.weight[9 * channels * 3 + 4] = 1e9;
-      const bits: string[] = [];
-      for (const count of [1, 2, 3]) {
-        await threads(count);
-        bits.push(
-          run(geometry, values)
-            .map((one) => Buffer.from(one.buffer).toString("base64"))
-            .join(),
-        );
+  test.each([false, true])(
+    "give the same bits in any batch and on any number of threads where tiles are summed plainly",
+    async (isPruned) => {
+      setBackend("wasm");
+      for (const [channels, height, width] of [
+        [16, 13, 14],
+        [40, 13, 14],
+        [3, 14, 13],
+      ]) {
+        const geometry: Case = { x: [6, channels, height, width], results: 11, padding: 1 };
+        const values = normalCase(geometry);
+        const size = channels * height * width;
+        for (let image = 0; image < 6; image++) values.x[image * size + 37 * image] = 10 ** (3 + image);
+        values.weight[9 * channels * 3 + 4] = 1e9;
+        if (isPruned) for (let i = 0; i < values.weight.length; i += 9) values.weight[i] = 0;
+        const bits: string[] = [];
+        for (const count of [1, 2, 3]) {
+          await threads(count);
+          bits.push(
+            run(geometry, values)
+              .map((one) => Buffer.from(one.buffer).toString("base64"))
+              .join(),
+          );
+        }
+        expect(bits[1] === bits[0] && bits[2] === bits[0]).toBe(true);
+        const [together] = run(geometry, values);
+        const resultSize = together.length / 6;
+        for (let image = 0; image < 6; image++) {
+          const x = values.x.slice(image * size, (image + 1) * size);
+          const dy = values.dy.slice(image * resultSize, (image + 1) * resultSize);
+          const [alone] = run({ ...geometry, x: [1, channels, height, width] }, { ...values, x, dy });
+          const part = together.slice(image * resultSize, (image + 1) * resultSize);
+          expect(Buffer.from(alone.buffer).equals(Buffer.from(part.buffer))).toBe(true);
+        }
       }
-      expect(bits[1] === bits[0] && bits[2] === bits[0]).toBe(true);
-      const [together] = run(geometry, values);
-      const resultSize = together.length / 6;
-      for (let image = 0; image < 6; image++) {
-        const x = values.x.slice(image * size, (image + 1) * size);
-        const dy = values.dy.slice(image * resultSize, (image + 1) * resultSize);
-        const [alone] = run({ ...geometry, x: [1, channels, height, width] }, { ...values, x, dy });
-        const part = together.slice(image * resultSize, (image + 1) * resultSize);
-        expect(Buffer.from(alone.buffer).equals(Buffer.from(part.buffer))).toBe(true);
-      }
-    }
-    await threads(1);
-  });
+      await threads(1);
+    },
+  );
 });

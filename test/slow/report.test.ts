@@ -72,6 +72,21 @@ describe("the report of a run", () => {
     ]);
   });
 
+  test("shows how far the running statistics are from those of the last batches", () => {
+    const { document } = parseHTML(pageOf("run"));
+    const [table] = [...document.querySelectorAll("table")].filter((one) =>
+      one.textContent?.includes("How far the running statistics are from those of the last batches"),
+    );
+    const rows = [...table.querySelectorAll("tbody tr")].map((row) =>
+      [...row.querySelectorAll("th, td")].map((cell) => cell.textContent ?? ""),
+    );
+    expect(rows.map(([layer]) => layer)).toEqual(["1: BatchNorm(16)", "5: BatchNorm(32)", "10: BatchNorm(128)"]);
+    for (const [, ...distances] of rows) {
+      expect(distances).toHaveLength(2);
+      for (const distance of distances) expect(distance).toMatch(/^0\.\d{3} σ$/);
+    }
+  });
+
   test("counts what evenkeel evaluate counts, and shows as many mistakes", () => {
     const { document } = parseHTML(pageOf("run"));
     const { stdout } = evenkeelIn(folder, "evaluate", "run", "--data", "images", "--json");

@@ -39,7 +39,7 @@ const unaryFunctions: Readonly<Record<UnaryGradientOp, UnaryFunction> & Record<U
     exp: { value: exp, slope: (y) => y },
     log: { value: log, slope: (x) => 1 / x },
     sqrt: { value: Math.sqrt, slope: (y) => 0.5 / y },
-    relu: { value: (x) => Math.max(x, 0), slope: (y) => (y > 0 ? 1 : 0) },
+    relu: { value: (x) => Math.max(x, 0), slope: (y) => (y <= 0 ? 0 : 1) },
     leakyRelu: { value: (x, p) => (x > 0 ? x : p * x), slope: (x, p) => (x > 0 ? 1 : p) },
     elu: { value: (x, p) => (x > 0 ? x : p * expm1(x)), slope: (x, p) => (x > 0 ? 1 : p * exp(x)) },
     gelu: { value: (x) => x * normalDistribution(x), slope: (x) => normalDistribution(x) + x * normalDensity(x) },
@@ -73,7 +73,7 @@ const binaryFunctions: Record<BinaryOp, (a: number, b: number) => number> = {
   pow,
   // a⁰ is 1 everywhere, hence its slope 0, where b·a^(b−1) would be 0·∞ at a = 0.
   powBase: (a, b) => (b === 0 ? 0 : b * pow(a, b - 1)),
-  powExponent: (a, b) => (a === 0 ? 0 : pow(a, b) * log(a)),
+  powExponent: (a, b) => (a === 0 && b >= 0 ? 0 : pow(a, b) * log(a)),
   logisticLoss: (a, b) => {
     const wrong = a >= 0 ? 1 - b : b;
     return (wrong === 0 ? 0 : Math.abs(a) * wrong) + log1p(exp(-Math.abs(a)));

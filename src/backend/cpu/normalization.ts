@@ -78,7 +78,7 @@ function reaching(
   affine(x, statistics, view, map, y);
   const output = f32(y);
   f32(dy).forEach((value, i) => {
-    output[i] = value * (output[i] > 0 ? 1 : 0);
+    output[i] = value * (output[i] <= 0 ? 0 : 1);
   });
   return y;
 }

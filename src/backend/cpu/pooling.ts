@@ -54,8 +54,7 @@ export const pooling: Pooling<ArrayBuffer> = {
       let best = window.top * geometry.width + window.left;
       forEachPlace(window, geometry.width, (place) => {
         const value = input[planeStart + place];
-        const current = input[planeStart + best];
-        if (value > current || (Number.isNaN(value) && !Number.isNaN(current))) best = place;
+        if (value > input[planeStart + best] || Number.isNaN(value)) best = place;
       });
       largest[output] = input[planeStart + best];
       places[output] = best;

@@ -228,8 +228,7 @@ export function conv(runtime: Runtime): Convolutions<number> {
       const taps = geometry.kernel[0] * geometry.kernel[1];
       if (isLinear(geometry)) gemm(x, weight, bias, y, linear(geometry).forward);
       else if (isPointwise(geometry)) pointwise(geometry, x, weight, bias ?? 0, y, channels, rows, false);
-      else if (isWinograd(geometry)) fast.forward(x, weight, bias ?? 0, y, geometry);
-      else {
+      else if (!isWinograd(geometry) || !fast.forward(x, weight, bias ?? 0, y, geometry)) {
         const steps = { groupStep: rows * channels * taps, rowStep: channels * taps, channelStep: taps };
         if (isByPlane(geometry, channels, rows)) {
           direct(forwardPlan(geometry, 1), geometry, x, weight, steps, bias ?? 0, y);
@@ -243,8 +242,7 @@ export function conv(runtime: Runtime): Convolutions<number> {
       const taps = geometry.kernel[0] * geometry.kernel[1];
       if (isLinear(geometry)) gemm(dy, weight, null, dx, linear(geometry).inputGradient);
       else if (isPointwise(geometry)) pointwise(geometry, dy, weight, 0, dx, channels, rows, true);
-      else if (isWinogradForInput(geometry)) fast.inputGradient(dy, weight, dx, geometry);
-      else {
+      else if (!isWinogradForInput(geometry) || !fast.inputGradient(dy, weight, dx, geometry)) {
         const steps = { groupStep: rows * channels * taps, rowStep: taps, channelStep: rows * taps };
         const isDense = geometry.stride.every((count) => count === 1);
         if (isDense && isByPlane(geometry, channels, rows)) {

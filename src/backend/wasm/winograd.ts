@@ -22,6 +22,13 @@ const planBytes = 128;
 /** What a byte of packed weights takes, and one of partial sums, in ns. */
 const nanoseconds = { packedByte: 0.1, mergedByte: 0.05 };
 
+/**
+ * The share of filters summed plainly above which a convolution is done as those of other sizes are: these have each plain product at a
+ * third of the time, and with fewer channels than `manyChannels` are hardly slower than Winograd's method.
+ */
+const mostUnsafe = 0.25;
+const manyChannels = 32;
+
 /** Where weights stand, in values, and whether each kernel is read from its end. */
 interface WeightOrder {
   readonly resultStep: number;
@@ -44,7 +51,7 @@ function methodOf(shape: WinogradShape) {
   return { pack, correlate, plan, packedBytes: safetyBytes + 24 * (8 * pairs * channels + 64) };
 }
 
-/** Convolutions of 3 × 3 taps and their gradients on the kernels of assembly/winograd/. */
+/** Convolutions of 3 × 3 taps and their gradients on the kernels of assembly/winograd/. What returns false has done nothing. */
 export function winograd(runtime: Runtime) {
   function correlate(
     shape: WinogradShape,
@@ -53,19 +60,34 @@ export function winograd(runtime: Runtime) {
     { resultStep, channelStep, turned }: WeightOrder,
     bias: number,
     result: number,
-  ): void {
+  ): boolean {
     const { channels, results } = shape;
     const { pack, correlate, plan, packedBytes } = methodOf(shape);
+    let isWorthIt = true;
     runtime.withScratch(planBytes + packedBytes, (words) => {
       runtime.memory.bytes.set(new Uint8Array(plan.words.buffer), words);
       const packed = words + planBytes;
       const work = nanoseconds.packedByte * packedBytes;
       const packing = { weight, channels, results, resultStep, channelStep, turned, packed };
       runtime.share(pack, { units: Math.ceil(results / 2), work }, packing);
+      isWorthIt = shape.groups > 1 || !isMostlyUnsafe(shape, packed);
+      if (!isWorthIt) return;
       const { units, work: products } = plan;
       const product = { plan: words, source, weight, resultStep, channelStep, turned, packed, bias, result };
       runtime.share(correlate, { units, work: products }, product);
     });
+    return isWorthIt;
+  }
+
+  /**
+   * Whether too many filters have taps of 0 or others that the method would spoil. Where one is not finite only Winograd's kernels know what
+   * it reads.
+   */
+  function isMostlyUnsafe({ channels, results }: WinogradShape, packed: number): boolean {
+    const most = Math.min(channels, results) < manyChannels ? 0 : mostUnsafe * results;
+    const safety = new Int32Array(runtime.memory.bytes.buffer, packed, results);
+    const count = (kind: number): number => safety.reduce((sum, one) => sum + Number(one === kind), 0);
+    return count(kernels.notFiniteKind) === 0 && count(kernels.unsafeKind) > most;
   }
 
   /**
@@ -73,31 +95,33 @@ export function winograd(runtime: Runtime) {
    */
   function forEachGroup(
     shape: WinogradShape,
-    body: (source: number, result: number, weight: number, bias: number) => void,
-  ): void {
+    body: (source: number, result: number, weight: number, bias: number) => boolean,
+  ): boolean {
     const { groups, channels, rows, columns, results, resultRows, resultColumns } = shape;
+    let isDone = true;
     for (let group = 0; group < groups; group++) {
       const source = 4 * group * channels * rows * columns;
       const result = 4 * group * results * resultRows * resultColumns;
-      body(source, result, 36 * group * channels * results, 4 * group * results);
+      isDone = body(source, result, 36 * group * channels * results, 4 * group * results);
     }
+    return isDone;
   }
 
   return {
-    forward(x: number, weight: number, bias: number, y: number, geometry: ConvGeometry): void {
+    forward(x: number, weight: number, bias: number, y: number, geometry: ConvGeometry): boolean {
       const shape = forwardShape(geometry);
       const order = { resultStep: 9 * shape.channels, channelStep: 9, turned: false };
-      forEachGroup(shape, (ofX, ofY, ofWeight, ofBias) => {
-        correlate(shape, x + ofX, weight + ofWeight, order, bias === 0 ? 0 : bias + ofBias, y + ofY);
-      });
+      return forEachGroup(shape, (ofX, ofY, ofWeight, ofBias) =>
+        correlate(shape, x + ofX, weight + ofWeight, order, bias === 0 ? 0 : bias + ofBias, y + ofY),
+      );
     },
 
-    inputGradient(dy: number, weight: number, dx: number, geometry: ConvGeometry): void {
+    inputGradient(dy: number, weight: number, dx: number, geometry: ConvGeometry): boolean {
       const shape = inputGradientShape(geometry);
       const order = { resultStep: 9, channelStep: 9 * shape.results, turned: true };
-      forEachGroup(shape, (ofDy, ofDx, ofWeight) => {
-        correlate(shape, dy + ofDy, weight + ofWeight, order, 0, dx + ofDx);
-      });
+      return forEachGroup(shape, (ofDy, ofDx, ofWeight) =>
+        correlate(shape, dy + ofDy, weight + ofWeight, order, 0, dx + ofDx),
+      );
     },
 
     weightGradient(dy: number, x: number, dweight: number, geometry: ConvGeometry): void {
@@ -132,6 +156,7 @@ export function winograd(runtime: Runtime) {
             { units: channels, work: nanoseconds.mergedByte * pieces * sumBytes },
             { partial, dweight: dweight + ofWeight, pieces, channels, results },
           );
+          return true;
         });
       });
     },

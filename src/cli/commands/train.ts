@@ -16,7 +16,7 @@ import { threads } from "../../threads.js";
 import { describeCheckpoint } from "../../train/checkpoint.js";
 import type { CheckpointOptions } from "../../train/checkpoints.js";
 import { evaluate } from "../../train/evaluate.js";
-import { type EpochReport, fit } from "../../train/fit.js";
+import { type EpochReport, type FitResult, fit } from "../../train/fit.js";
 import { onWarning } from "../../warnings.js";
 import { command } from "../flags/flag.js";
 import { defaultLr, type GivenFlags, type TrainFlags, trainFlags } from "../flags/train-flags.js";
@@ -193,11 +193,11 @@ async function trainIn(
   };
   try {
     interruption.defer();
-    const told = await run(training, listeners, checkpoint, interruption.signal);
+    const { told, lag } = await run(training, listeners, checkpoint, interruption.signal);
     if (told !== null) say(told);
     const file = folder.saveModel(saveModel(training.model, training.meta));
     say(`wrote ${file} and ${metrics.path}`);
-    for (const listener of listeners) await listener.finish?.();
+    for (const listener of listeners) await listener.finish?.(lag);
     folder.finish();
     // A run that was killed between its last checkpoint and its model has no epoch left.
     last ??= metricsIn(metrics.lines().at(-1));
@@ -226,15 +226,15 @@ function metricsIn(line = ""): EpochMetrics | null {
   }
 }
 
-/** Trains to the end. @returns what is to be told of it, if anything @throws Interrupted if the signal is aborted, after a checkpoint */
+/** Trains to the end. @returns what to say of it, if anything, and how far the running statistics lag @throws Interrupted if the signal is aborted, after a checkpoint */
 async function run(
   training: Training,
   listeners: readonly RunListener[],
   checkpoint: CheckpointOptions,
   signal: AbortSignal,
-): Promise<string | null> {
+): Promise<{ readonly told: string | null; readonly lag: FitResult["lag"] }> {
   const { model, data, validationData, epochs, optimizer, schedule, loss, recalibrate, communicator, loop } = training;
-  const { best, stopped, steps } = await fit(model, data, {
+  const { best, stopped, steps, lag } = await fit(model, data, {
     ...{ epochs, optimizer, schedule, loss, recalibrate, ...loop },
     ...(validationData === null ? {} : { validation: { [Symbol.asyncIterator]: () => unhurried(validationData) } }),
     signal,
@@ -257,10 +257,13 @@ async function run(
   }
   const early =
     stopped === "earlyStopping" ? `stopped early, after ${Math.round(steps / training.stepsPerEpoch)} epochs; ` : "";
-  if (loop.average !== undefined) return `${early}the weights are the average of ${loop.average.averaged} steps`;
-  return best === null
-    ? null
-    : `${early}the weights are those of epoch ${best.epoch + 1}, validation ${loop.earlyStopping?.monitor} ${best.value.toFixed(4)}`;
+  if (loop.average !== undefined)
+    return { told: `${early}the weights are the average of ${loop.average.averaged} steps`, lag };
+  const told =
+    best === null
+      ? null
+      : `${early}the weights are those of epoch ${best.epoch + 1}, validation ${loop.earlyStopping?.monitor} ${best.value.toFixed(4)}`;
+  return { told, lag };
 }
 
 /** How good the model is now. */

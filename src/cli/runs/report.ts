@@ -24,7 +24,7 @@ export function report(
   });
   return {
     step: (step) => recorder.step(step),
-    async finish() {
+    async finish(lag) {
       const { meta, summary } = training;
       const outcome = await training.examine();
       let page: string;
@@ -32,7 +32,7 @@ export function report(
         const records = recordsIn<TrainingRecord>(history, "kind");
         const finished = recordsIn<EpochMetrics>(metrics, "test");
         page = await renderPage(
-          trainingReport({ name: folder.path, summary, meta, records, epochs: finished, outcome }),
+          trainingReport({ name: folder.path, summary, meta, records, epochs: finished, lag, outcome }),
         );
       } catch (error) {
         const reason = error instanceof EvenkeelError ? error.message : damaged(history.path, String(error)).message;

@@ -1,5 +1,6 @@
 import type { Evaluation } from "../../train/evaluate.js";
 import type { EpochReport, StepReport } from "../../train/fit.js";
+import type { NormLag } from "../../train/lag.js";
 
 /** What is known after an epoch: one line of metrics.jsonl. */
 export interface EpochMetrics extends EpochReport {
@@ -14,8 +15,8 @@ export interface RunListener {
   step?(report: StepReport): void | Promise<void>;
   /** After each epoch and its evaluation on the test data; the model is in training mode. */
   epoch?(metrics: EpochMetrics): void | Promise<void>;
-  /** After the model is saved, so that nothing that fails here loses it. */
-  finish?(): void | Promise<void>;
+  /** After the model is saved, so that nothing that fails here loses it; `lag` is what {@link fit} returned. */
+  finish?(lag: readonly NormLag[]): void | Promise<void>;
   /** Last of all, whether the run finished or failed: gives back what it holds. */
   close?(): void;
 }

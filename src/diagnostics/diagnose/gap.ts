@@ -1,6 +1,6 @@
 import type { Module } from "../../nn/module.js";
 import type { RunningNorm } from "../../nn/norms/running-norm.js";
-import { type Evaluation, evaluate } from "../../train/evaluate.js";
+import { type Evaluation, measure } from "../../train/evaluate.js";
 import type { Loss } from "../../train/step.js";
 import { finite } from "../distribution.js";
 import type { Gap, GapCause, Score } from "./diagnosis.js";
@@ -21,8 +21,8 @@ export interface GapSubject<Target> {
  */
 export async function gapOf<Target>(subject: GapSubject<Target>): Promise<Gap> {
   const { norms } = subject;
-  const running = await measure(subject, []);
-  const batch = await measure(
+  const running = await scoresOf(subject, []);
+  const batch = await scoresOf(
     subject,
     norms.map(([, norm]) => norm),
   );
@@ -36,7 +36,7 @@ export async function gapOf<Target>(subject: GapSubject<Target>): Promise<Gap> {
   if (!isGap(gap)) return { ...gap, causes: [] };
   const causes: GapCause[] = [];
   for (const [layer, norm] of norms) {
-    const one = await measure(subject, [norm]);
+    const one = await scoresOf(subject, [norm]);
     causes.push({ layer, gain: finite(meanOf(running, "loss") - meanOf(one, "loss")) });
   }
   return { ...gap, causes: causes.sort((a, b) => (b.gain ?? -1) - (a.gain ?? -1)) };
@@ -49,13 +49,13 @@ export function isGap({ running, batch, difference, standardError: error }: Omit
   return difference > thresholds.gap * Math.abs(batch.loss);
 }
 
-async function measure<Target>(
+async function scoresOf<Target>(
   { model, passes, loss, norms }: GapSubject<Target>,
   withBatches: readonly RunningNorm[],
 ): Promise<Evaluation[]> {
   for (const [, norm] of norms) norm.normalizeWith = withBatches.includes(norm) ? "batch" : "running";
   const scores: Evaluation[] = [];
-  for await (const batch of passes) scores.push(await evaluate(model, [batch], loss === undefined ? {} : { loss }));
+  for await (const batch of passes) scores.push(await measure(model, [batch], loss === undefined ? {} : { loss }));
   return scores;
 }
 

@@ -5,6 +5,7 @@ import type { ImageLayout } from "../../data/image-layout.js";
 import type { Preprocessing } from "../../data/preprocessing.js";
 import type { TableEncoding } from "../../data/table-encoding.js";
 import { EvenkeelError, FormatError } from "../../errors.js";
+import { warnIfSavedFresh } from "../../graph/fresh-statistics.js";
 import { Graph } from "../../graph/graph.js";
 import type { GraphParts } from "../../graph/parts.js";
 import { structuralParts } from "../../graph/structure.js";
@@ -130,7 +131,8 @@ export interface SaveModelOptions {
  * Networks of `Sequential`, `Residual` and the library's layers are stored as these, a {@link Graph} as its nodes. A class with a
  * `forward` of its own is traced, with zeros of `meta.inputShape` or with `probe`, and stored as that graph: {@link loadModel} needs no class
  * then. What can't be traced is stored without, as a warning says; load it with {@link loadModel}'s second argument. A network that does
- * something else in training than in evaluation is stored as it evaluates, as a warning says.
+ * something else in training than in evaluation is stored as it evaluates, as a warning says. Another warns of running statistics that were
+ * never updated, once for each norm.
  *
  * @example
  * ```ts
@@ -141,6 +143,7 @@ export interface SaveModelOptions {
  * ```
  */
 export function saveModel(model: AnyModule, meta: ModelMeta = {}, options: SaveModelOptions = {}): Uint8Array {
+  warnIfSavedFresh(`saveModel(${model.constructor.name})`, model);
   const modules = model.namedModules();
   const frozen = modules.filter(([, module]) => isFreezable(module) && module.frozen).map(([name]) => name);
   const skipped = modules.flatMap(([name, module]) =>

@@ -1,4 +1,5 @@
 import { ones, zeros } from "../../create.js";
+import type { RunningStatistics as RunningTensors } from "../../ops/renorm-factors.js";
 import type { Tensor } from "../../tensor.js";
 import { type AffineLayer, type AffineWeights, parameterLike } from "../affine-weights.js";
 import { type ChannelMap, type LayerTraits, same } from "../layer-traits.js";
@@ -92,6 +93,11 @@ export abstract class RunningNorm extends Norm implements AffineLayer {
   /** @internal Whether the running statistics came from elsewhere than the batches counted: they are not warmed up. */
   get isSettled(): boolean {
     return this.#running.isSettled;
+  }
+
+  /** @internal The running mean and variance, and the counters of batches; null without. */
+  get statistics(): RunningTensors | null {
+    return this.#running.tensors;
   }
 
   /** @internal Says that its running statistics have been written. */

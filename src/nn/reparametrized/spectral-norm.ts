@@ -1,6 +1,7 @@
 import { noGrad } from "../../autograd.js";
 import { tensor } from "../../create.js";
 import { ArgumentError } from "../../errors.js";
+import { abs } from "../../ops/functions.js";
 import { multiply } from "../../ops/matmul.js";
 import { scope } from "../../scope.js";
 import { checkCount } from "../../shape.js";
@@ -14,7 +15,7 @@ import type { Weighted } from "./weighted.js";
 export interface SpectralNormOptions {
   /** Steps of the power iteration in each forward pass of training, ≥ 1. @defaultValue 1 */
   readonly powerIterations?: number;
-  /** Keeps lengths from being 0; > 0. @defaultValue 1e-12 */
+  /** Keeps lengths from being 0, in units of the largest weight; > 0. @defaultValue 1e-12 */
   readonly eps?: number;
 }
 
@@ -85,15 +86,19 @@ export class SpectralNorm<Layer extends Weighted = Weighted> extends Reparametri
   }
 
   /** W with a row for each output. */
-  #matrix(): Tensor {
-    const { weight_orig: w, layer } = this;
-    return (layer.outputAxis === 1 ? w.transpose([1, 0, 2, 3]) : w).flatten(1);
+  #matrix(w = this.weight_orig): Tensor {
+    return (this.layer.outputAxis === 1 ? w.transpose([1, 0, 2, 3]) : w).flatten(1);
+  }
+
+  /** W over its largest |value|, whose products float32 holds; W / σ is that of it. The divisor has no gradient, since W / σ has none by it. */
+  #scaled(): Tensor {
+    return this.weight_orig.div(noGrad(() => abs(this.weight_orig).max()));
   }
 
   #iterate(steps: number): void {
     scope(() =>
       noGrad(() => {
-        const matrix = this.#matrix();
+        const matrix = this.#matrix(this.#scaled());
         let u = this.#u.reshape([1, -1]);
         let v = this.#v.reshape([1, -1]);
         for (let k = 0; k < steps; k++) {
@@ -132,10 +137,11 @@ export class SpectralNorm<Layer extends Weighted = Weighted> extends Reparametri
     if (this.training) this.#iterate(this.powerIterations);
     // Copies, since the next pass may move them before the gradient of this one is asked for.
     const [u, v] = [copyOf("SpectralNorm", this.#u), copyOf("SpectralNorm", this.#v)];
+    const scaled = this.#scaled();
     const sigma = u
       .reshape([1, -1])
-      .matmul(this.#matrix())
+      .matmul(this.#matrix(scaled))
       .matmul(v.reshape([-1, 1]));
-    return this.weight_orig.div(sigma.reshape([]));
+    return scaled.div(sigma.reshape([]));
   }
 }

@@ -1,5 +1,7 @@
 import { noGrad } from "../../autograd.js";
 import { ArgumentError } from "../../errors.js";
+import { where as choose } from "../../ops/choice.js";
+import { abs } from "../../ops/functions.js";
 import { scope } from "../../scope.js";
 import { resolveAxis } from "../../shape.js";
 import type { Tensor } from "../../tensor.js";
@@ -66,9 +68,24 @@ export class WeightNorm<Layer extends Weighted = Weighted> extends Reparametrize
     );
   }
 
+  /** The axes over which lengths are taken. */
+  get #others(): number[] {
+    return this.weight_v.shape.map((_, k) => k).filter((k) => k !== this.axis);
+  }
+
+  /** The largest |v| along each place of the axis: v over it has a square that float32 holds. It scales all alike, and has no gradient. */
+  #largest(): Tensor {
+    return noGrad(() => abs(this.weight_v).max(this.#others, { keepDims: true }));
+  }
+
+  #lengthOf(direction: Tensor): Tensor {
+    return direction.mul(direction).sum(this.#others, { keepDims: true }).sqrt();
+  }
+
   #lengths(): Tensor {
-    const others = this.weight_v.shape.map((_, k) => k).filter((k) => k !== this.axis);
-    return this.weight_v.mul(this.weight_v).sum(others, { keepDims: true }).sqrt();
+    const largest = this.#largest();
+    // Of nothing but 0 the length is 0.
+    return largest.mul(this.#lengthOf(this.weight_v.div(choose(largest, largest, 1))));
   }
 
   protected override traits(): LayerTraits {
@@ -80,6 +97,7 @@ export class WeightNorm<Layer extends Weighted = Weighted> extends Reparametrize
   }
 
   protected override computeWeight(): Tensor {
-    return this.weight_v.mul(this.weight_g.div(this.#lengths()));
+    const direction = this.weight_v.div(this.#largest());
+    return direction.mul(this.weight_g.div(this.#lengthOf(direction)));
   }
 }

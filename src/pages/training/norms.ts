@@ -1,4 +1,5 @@
 import type { HistogramsRecord, NormState, NormsRecord, Spread } from "../../diagnostics/training-record.js";
+import type { NormLag } from "../../train/lag.js";
 import type { Series } from "../chart.js";
 import { formatNumber } from "../format-number.js";
 import type { Block, Figure, Section, Table } from "../page.js";
@@ -8,7 +9,11 @@ import { axisOf } from "./curves.js";
 type Course = readonly { readonly step: number; readonly state: NormState }[];
 
 /** γ, β and the statistics of each normalisation layer over the course of training. */
-export function normSection(norms: readonly NormsRecord[], histograms: readonly HistogramsRecord[]): Section {
+export function normSection(
+  norms: readonly NormsRecord[],
+  histograms: readonly HistogramsRecord[],
+  lag: readonly NormLag[],
+): Section {
   const title = "Normalisation";
   const layers = [...new Set(norms.flatMap((record) => record.layers.map(({ layer }) => layer)))];
   if (layers.length === 0) {
@@ -30,6 +35,7 @@ export function normSection(norms: readonly NormsRecord[], histograms: readonly 
     content: [
       { kind: "prose", text: intro },
       overview(courses),
+      ...(lag.length === 0 ? [] : [lagTable(lag, layers)]),
       ...layers.map(
         (layer, k): Block => ({
           kind: "fold",
@@ -60,6 +66,23 @@ function overview(courses: readonly Course[]): Table {
     kind: "table",
     caption: "At the last step: median over the channels (least … largest)",
     columns: ["layer", "γ", "β", "batch mean", "running mean", "batch variance", "running variance"],
+    rows,
+  };
+}
+
+/** How far evaluation is from training, by layer. */
+function lagTable(lag: readonly NormLag[], layers: readonly string[]): Table {
+  const rows = lag.map(({ norm, mean, deviation }) => [
+    layers.find((layer) => layer.startsWith(`${norm}: `)) ?? norm,
+    `${mean.toFixed(3)} σ`,
+    `${deviation.toFixed(3)} σ`,
+  ]);
+  return {
+    kind: "table",
+    caption:
+      "How far the running statistics are from those of the last batches, before any recalibration: RMS over the channels, in units of each " +
+      "channel's standard deviation σ. Above 0.25 evaluation may be worse than training; --recalibrate 1000 cures it.",
+    columns: ["layer", "mean is off by", "standard deviation is off by"],
     rows,
   };
 }

@@ -1,5 +1,6 @@
 import type { HistogramsRecord, NormsRecord, StepRecord, TrainingRecord } from "../../diagnostics/training-record.js";
 import type { ModelMeta } from "../../formats/model-file/save-model.js";
+import type { NormLag } from "../../train/lag.js";
 import { version } from "../../version.js";
 import type { Block, Page, Section } from "../page.js";
 import { type EpochSummary, learningCurves } from "./curves.js";
@@ -18,12 +19,14 @@ export interface TrainingReport {
   readonly records: readonly TrainingRecord[];
   /** After each epoch. */
   readonly epochs: readonly EpochSummary[];
+  /** How far the running statistics lie from those of the last batches, before any recalibration; empty where that is not known. */
+  readonly lag: readonly NormLag[];
   /** How the model does on the test data; null where it was not looked at. */
   readonly outcome: Outcome | null;
 }
 
 /** The page that tells how training went, what normalisation did in it, and how good the model is. */
-export function trainingReport({ name, summary, meta, records, epochs, outcome }: TrainingReport): Page {
+export function trainingReport({ name, summary, meta, records, epochs, lag, outcome }: TrainingReport): Page {
   const steps = records.filter((record): record is StepRecord => record.kind === "step");
   const norms = records.filter((record): record is NormsRecord => record.kind === "norms");
   const histograms = records.filter((record): record is HistogramsRecord => record.kind === "histograms");
@@ -44,7 +47,7 @@ export function trainingReport({ name, summary, meta, records, epochs, outcome }
       { title: "Result", content: [facts, settings(meta)] },
       ...curves,
       ...(outcome === null ? [] : outcomeSections(outcome, meta)),
-      normSection(norms, histograms),
+      normSection(norms, histograms, lag),
     ],
     origin: `Written by evenkeel train, version ${version}.`,
   };

@@ -19,6 +19,7 @@ import {
 } from "evenkeel";
 import { expect, test } from "vitest";
 import { describeEachBackend } from "../../support/backends.js";
+import { allowFreshStatistics } from "../../support/fresh-statistics.js";
 import { Shared, SqueezeExcite, TwoInputs, UNet } from "../../support/own-networks.js";
 import { normal } from "../../support/seeded.js";
 
@@ -38,6 +39,7 @@ describeEachBackend("a network of one's own", () => {
   ];
 
   test.each(networks)("%s loads without its class and predicts the same bits", async (_, make, inputShape) => {
+    allowFreshStatistics();
     const model = make();
     const x = normal([7, ...inputShape], 3);
     for (const meta of [{ inputShape }, {}]) {
@@ -51,6 +53,7 @@ describeEachBackend("a network of one's own", () => {
   });
 
   test("tied weights and shared layers are stored once and load shared", () => {
+    allowFreshStatistics();
     const model = new Shared();
     const bytes = saveModel(model, { inputShape: [4] });
     const loaded = loadModel(bytes).model;
@@ -61,6 +64,7 @@ describeEachBackend("a network of one's own", () => {
   });
 
   test("with two inputs is saved as its trace, with buffers and parameters of its own", () => {
+    allowFreshStatistics();
     const model = new TwoInputs().eval();
     const inputs = [normal([6, 3], 1), normal([6, 5], 2)] as const;
     const loaded = loadModel(saveModel(trace(model, ...inputs))).model.eval() as unknown as TwoInputs;
@@ -68,6 +72,7 @@ describeEachBackend("a network of one's own", () => {
   });
 
   test("with a custom op needs that op, by its name", () => {
+    allowFreshStatistics();
     const square = customOp({ name: "square", forward: (x) => x.mul(x), backward: (dy, [x]) => [dy.mul(x).mul(2)] });
     class Net extends Module {
       readonly norm = new BatchNorm(2);
@@ -122,6 +127,7 @@ describeEachBackend("a network of one's own", () => {
 });
 
 test("damaged graphs are told, whatever is wrong with them", () => {
+  allowFreshStatistics();
   const bytes = saveModel(new SqueezeExcite(), { inputShape: [1, 5, 5] });
   const { tensors, metadata } = readSafetensors(bytes);
   const header = JSON.parse(metadata["evenkeel"]);

@@ -79,7 +79,7 @@ export const runHistory = target<Logs>({
       warning = line;
     });
     try {
-      await listener.finish?.();
+      await listener.finish?.([{ norm: "1", mean: 0.1, deviation: 0.2 }]);
     } finally {
       listener.close?.();
       run.close();
