@@ -372,6 +372,10 @@ export async function fit<Target>(model: Module, data: Data<Target>, options: Fi
       else if (stopping?.isDone === true) stopped = "earlyStopping";
     }
     lag = await meter.read();
+  } catch (error) {
+    // What a device has counted meanwhile; it may be lost.
+    await refreshAll(model).catch(() => {});
+    throw error;
   } finally {
     meter.close();
     gate?.dispose();
