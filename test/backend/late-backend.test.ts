@@ -40,12 +40,6 @@ import { type LateBackend, lateBackend } from "../support/late-backend.js";
 
 let late: LateBackend;
 
-beforeAll(() => {
-  late = lateBackend();
-});
-
-beforeEach(() => setBackend("webgpu"));
-
 function net(): Sequential {
   seed(5);
   return new Sequential(
@@ -93,14 +87,20 @@ async function train(options: { clipNorm?: number; accumulate?: number; adaptive
   return { reports, state: await stateOf(model), accuracy, lag };
 }
 
-describe("a backend that does not answer at once", () => {
+describe.each(["cpu", "wasm"] as const)("a backend over %s that does not answer at once", (base) => {
+  beforeAll(() => {
+    late = lateBackend(base);
+  });
+
+  beforeEach(() => setBackend("webgpu"));
+
   test.each([{}, { clipNorm: 0.5 }, { accumulate: 3 }, { adaptive: true }])(
     "trains as one that does, to the same bits: %o",
     async (options) => {
       const onLate = await train(options);
-      setBackend("cpu");
-      const onCpu = await train(options);
-      expect(onLate).toEqual(onCpu);
+      setBackend(base);
+      const onBase = await train(options);
+      expect(onLate).toEqual(onBase);
       expect(onLate.reports.length).toBe(options.accumulate === 3 ? 6 : 12);
     },
   );
@@ -192,7 +192,7 @@ describe("a backend that does not answer at once", () => {
     const [first] = whole.saved;
     expect(whole.saved.length).toBe(3);
     expect((await run(first, -1)).state).toEqual(whole.state);
-    setBackend("cpu");
+    setBackend(base);
     expect((await run(first, -1)).state).toEqual(whole.state);
     setBackend("webgpu");
     // A stop is heard when the step after it is under way.
@@ -246,7 +246,7 @@ describe("a backend that does not answer at once", () => {
       return { records, scores, outputs, predicted, findings, state, averaged: await stateOf(average.model) };
     };
     const onLate = await run();
-    setBackend("cpu");
+    setBackend(base);
     expect(onLate).toEqual(await run());
   });
 
@@ -278,7 +278,7 @@ describe("a backend that does not answer at once", () => {
   ];
 
   test.each(faults)("tells of %s with the next read, once, as others do at once", async (_name, body) => {
-    setBackend("cpu");
+    setBackend(base);
     let atOnce: unknown = null;
     try {
       body();
@@ -334,10 +334,10 @@ describe("a backend that does not answer at once", () => {
     movingAverage(model);
     expect(late.counts.reads).toBe(before.reads);
     expect(await stateOf(other)).toEqual(await stateOf(model));
-    const onCpu = await copyTo(model, "cpu");
-    expect(await stateOf(onCpu)).toEqual(await stateOf(model));
-    expect((onCpu.layers[1] as BatchNorm).getExtraState()).toEqual((model.layers[1] as BatchNorm).getExtraState());
-    const back = await copyTo(onCpu, "webgpu");
+    const onBase = await copyTo(model, base);
+    expect(await stateOf(onBase)).toEqual(await stateOf(model));
+    expect((onBase.layers[1] as BatchNorm).getExtraState()).toEqual((model.layers[1] as BatchNorm).getExtraState());
+    const back = await copyTo(onBase, "webgpu");
     expect(await stateOf(back)).toEqual(await stateOf(model));
     expect(String(back)).toBe(String(model));
   });
@@ -356,7 +356,7 @@ describe("a backend that does not answer at once", () => {
     expect(() => norm.skippedBatches).toThrowErrorMatchingInlineSnapshot(
       `[BackendError: BatchNorm(2), its counters: expected a backend that answers at once, or the end of a pass of fit(), got webgpu before that. Read them after fit(), or await copyTo(model, "wasm").]`,
     );
-    await copyTo(norm, "cpu");
+    await copyTo(norm, base);
     expect(norm.skippedBatches).toBe(0);
   });
 });
