@@ -7,13 +7,20 @@ const curedByRecalibration: ReadonlySet<FindingKind> = new Set([
 /**
  * For the findings whose advice is to recalibrate, the command that does so. Where another fault may be the cause, the
  * advice is to mend that first, and there is no command.
+ *
+ * @param flags - that say how the data were prepared
  */
-export function remedies(findings: readonly Finding[], run: string, data: string): Map<FindingKind, string> {
+export function remedies(
+  findings: readonly Finding[],
+  run: string,
+  data: string,
+  flags: readonly string[] = [],
+): Map<FindingKind, string> {
   const folder = run.replace(/\/+$/, "");
-  const output = folder.endsWith(".safetensors")
-    ? folder.replace(/\.safetensors$/, "-recalibrated.safetensors")
-    : `${folder}-recalibrated`;
-  const command = `evenkeel recalibrate ${quoted(run)} --data ${quoted(data)} -o ${quoted(output)}`;
+  const ending = /\.(safetensors|onnx)$/i.exec(folder)?.[0] ?? "";
+  const output = `${folder.slice(0, folder.length - ending.length)}-recalibrated${ending}`;
+  const words = ["--data", data, ...flags, "-o", output].map(quoted);
+  const command = `evenkeel recalibrate ${quoted(run)} ${words.join(" ")}`;
   return new Map(
     findings.flatMap(({ kind, advice }) =>
       curedByRecalibration.has(kind) && advice.startsWith("Recalibrate") ? [[kind, command] as const] : [],
@@ -23,5 +30,5 @@ export function remedies(findings: readonly Finding[], run: string, data: string
 
 /** As a shell takes it for one argument. */
 function quoted(argument: string): string {
-  return /^[\w./:@=+-]+$/.test(argument) ? argument : `'${argument.replaceAll("'", "'\\''")}'`;
+  return /^[\w./:@=+,-]+$/.test(argument) ? argument : `'${argument.replaceAll("'", "'\\''")}'`;
 }
