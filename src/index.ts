@@ -21,9 +21,12 @@ export { type Batches, type BatchesOptions, batches } from "./data/batches.js";
 export type { Batch, Dataset, Task, TensorData } from "./data/dataset.js";
 export { type IdxArray, parseIdx } from "./data/idx.js";
 export type { ImageLayout } from "./data/image-layout.js";
+export { type Fold, type KFoldsOptions, kFolds } from "./data/k-folds.js";
 export type { MissingTexts } from "./data/missing.js";
+export { cutmix, type MixOptions, mixup } from "./data/mix.js";
 export { type NpyArray, parseNpy } from "./data/npy.js";
 export { fitPreprocessing, type Preprocessing, type StoredValues } from "./data/preprocessing.js";
+export { type SequenceDatasetOptions, sequenceDataset } from "./data/sequence-dataset.js";
 export { type SplitOptions, splitIndices } from "./data/split.js";
 export { type Sample, type StreamBatchesOptions, streamBatches } from "./data/stream-batches.js";
 export { subset } from "./data/subset.js";
@@ -108,6 +111,7 @@ export {
   type RunSamples,
 } from "./formats/playground-run.js";
 export { readSafetensors, type SafetensorsFile, writeSafetensors } from "./formats/safetensors/safetensors.js";
+export { eventRecord, firstEventRecord, type ScalarEvent } from "./formats/tensorboard/event-record.js";
 export { type ReadTorchOptions, readTorch } from "./formats/torch/read-torch.js";
 export type { Drift } from "./graph/channel-statistics.js";
 export { type ConvertedNorm, convertNorm } from "./graph/convert-norm.js";
@@ -338,7 +342,15 @@ export {
   findLearningRate,
   type LearningRateSearch,
 } from "./train/find-learning-rate.js";
-export { type EpochReport, type FitOptions, type FitResult, fit, type StepReport, type Stop } from "./train/fit.js";
+export {
+  type BestEpoch,
+  type EpochReport,
+  type FitOptions,
+  type FitResult,
+  fit,
+  type StepReport,
+  type Stop,
+} from "./train/fit.js";
 export {
   type CheckedSlope,
   type GradientCheck,
@@ -351,6 +363,7 @@ export type { NormLag } from "./train/lag.js";
 export { Lamb, type LambOptions } from "./train/lamb.js";
 export { Lars, type LarsOptions } from "./train/lars.js";
 export { Lion, type LionOptions } from "./train/lion.js";
+export type { MetricName, Metrics } from "./train/metrics.js";
 export { MovingAverage, type MovingAverageOptions, movingAverage } from "./train/moving-average.js";
 export {
   Optimizer,

@@ -7,7 +7,7 @@ import { scope } from "../scope.js";
 import type { Tensor } from "../tensor.js";
 import type { Retry } from "./retry.js";
 import { countRightAnswers, type RightAnswers, readRightAnswers } from "./right-answers.js";
-import { inputsOf, type Loss, labelsOf, targetsOf } from "./step.js";
+import { forwardOf, inputsOf, type Loss, labelsOf, targetsOf } from "./step.js";
 
 /** What a pass forward and back needs besides the model and the batch. */
 export interface PassSettings<Target> {
@@ -68,7 +68,7 @@ export async function backward<Target>(
   const pass = (): Pass =>
     scope(() => {
       const inputs = inputsOf(batch);
-      const prediction = model.forward(inputs);
+      const prediction = forwardOf(model, batch, inputs);
       const mean = lossOf(prediction, targetsOf(batch));
       const [samples] = inputs.shape;
       if (total === null) mean.backward();
@@ -98,7 +98,7 @@ export async function backwardOnRanks<Target>(
   const pass = scope((): Pass | null => {
     const inputs = inputsOf(batch);
     const count = inputs.shape[0];
-    const prediction = withSamplesBefore(part.before, () => model.forward(inputs));
+    const prediction = withSamplesBefore(part.before, () => forwardOf(model, batch, inputs));
     // An empty part takes part in every collective of the backward pass.
     if (count === 0) {
       prediction.backward(new Float32Array(prediction.size), onGradient);

@@ -8,10 +8,11 @@ import { concat } from "../ops/concat.js";
 import { slice } from "../ops/slice.js";
 import { scope } from "../scope.js";
 import { checkCount, type Shape } from "../shape.js";
-import { checkTensor, copyOf, type Tensor } from "../tensor.js";
+import { checkTensor, copyOf, Tensor } from "../tensor.js";
+import { MetricCounts, type MetricName, type Metrics } from "./metrics.js";
 import { evaluating } from "./mode.js";
 import { countRightAnswers, type RightAnswers, readRightAnswers } from "./right-answers.js";
-import { checkBatches, type Data, inputsOf, type Loss, labelsOf, lossFor, targetsOf } from "./step.js";
+import { checkBatches, type Data, forwardOf, inputsOf, type Loss, labelsOf, lossFor, targetsOf } from "./step.js";
 import { Trail } from "./trail.js";
 
 /** Options of {@link evaluate}. */
@@ -24,6 +25,8 @@ export interface EvaluateOptions<Target> {
   readonly onOutput?: (output: Float32Array, batch: Batch<Target>, shape: Shape) => void;
   /** Measures together with other processes, each on its part of the data: see {@link FitOptions.communicator}. @defaultValue {@link alone} */
   readonly communicator?: Communicator;
+  /** What to measure besides, where targets are labels, or 0 and 1 for each output. @defaultValue none */
+  readonly metrics?: readonly MetricName[];
 }
 
 /** What {@link evaluate} finds. */
@@ -34,6 +37,8 @@ export interface Evaluation {
   readonly accuracy: number | null;
   /** How many samples there were. */
   readonly samples: number;
+  /** Those that were asked for. */
+  readonly metrics?: Metrics;
 }
 
 /**
@@ -46,19 +51,21 @@ export interface Evaluation {
 export async function evaluate<Target>(
   model: Module,
   data: Data<Target>,
-  { loss, signal, onOutput, communicator = alone }: EvaluateOptions<Target> = {},
+  { loss, signal, onOutput, communicator = alone, metrics }: EvaluateOptions<Target> = {},
 ): Promise<Evaluation> {
   checkBatches("evaluate(model, data)", data);
   const lossOf = lossFor("evaluate(model, data)", loss);
+  const measured = metrics === undefined ? null : new MetricCounts("evaluate(model, data)", metrics);
   let total = 0;
   let correct: number | null = 0;
   let samples = 0;
   // Among ranks the others would wait for a second attempt.
   const attempt = communicator.size === 1 ? retryOnce : <T>(pass: () => T): T => pass();
-  const trail = new Trail<BatchScores<Target>>(({ batch, loss, right, output, count }) => {
+  const trail = new Trail<BatchScores<Target>>(({ batch, loss, right, output, truth, count }) => {
     if (loss !== null) total += loss * count;
     correct = right === null || correct === null ? null : correct + right;
     if (output !== null) onOutput?.(output.values, batch, output.shape);
+    if (output !== null && truth !== null) measured?.add(output.values, output.shape, truth.values, truth.areLabels);
     samples += count;
   });
   await evaluating(model, async () => {
@@ -69,7 +76,7 @@ export async function evaluate<Target>(
         scope(() =>
           noGrad(() => {
             const inputs = inputsOf(batch);
-            const prediction = model.forward(inputs);
+            const prediction = forwardOf(model, batch, inputs);
             const count = inputs.shape[0];
             // A rank whose part is empty goes through the network all the same, but has no loss.
             const value = count === 0 && communicator.size > 1 ? null : lossOf(prediction, targetsOf(batch));
@@ -77,14 +84,14 @@ export async function evaluate<Target>(
             return {
               value,
               right,
-              output: onOutput === undefined ? null : prediction,
+              output: onOutput === undefined && measured === null ? null : prediction,
               count,
               backend: prediction.backend,
             };
           }),
         ),
       );
-      await trail.add(scoresOf(batch, found), !found.backend.answersAtOnce);
+      await trail.add(scoresOf(batch, found, measured !== null), !found.backend.answersAtOnce);
     }
     await trail.drain();
   });
@@ -99,7 +106,22 @@ export async function evaluate<Target>(
       cure: "Pass data that can be gone through again; a generator is spent after one pass.",
     });
   }
-  return { loss: total / samples, accuracy: correct === null ? null : correct / samples, samples };
+  const found = { loss: total / samples, accuracy: correct === null ? null : correct / samples, samples };
+  return measured === null ? found : { ...found, metrics: measured.read(communicator) };
+}
+
+/** Labels, or the values of other targets. @throws ArgumentError if there are none */
+async function valuesOf(targets: unknown): Promise<ArrayLike<number>> {
+  const labels = labelsOf(targets);
+  if (labels !== null) return labels;
+  if (targets instanceof Tensor) return targets.data();
+  if (typeof targets === "object" && targets !== null && "values" in targets) return targets.values as Float32Array;
+  throw new ArgumentError({
+    where: "evaluate(model, data, { metrics })",
+    expected: "labels, or a tensor of targets",
+    received: typeof targets,
+    cure: "Leave the metrics out.",
+  });
 }
 
 /** What evaluating a batch gives. */
@@ -109,6 +131,8 @@ interface BatchScores<Target> {
   readonly loss: number | null;
   readonly right: number | null;
   readonly output: { readonly values: Float32Array; readonly shape: Shape } | null;
+  /** What the outputs should be, for metrics; null where there are none. */
+  readonly truth: { readonly values: ArrayLike<number>; readonly areLabels: boolean } | null;
   readonly count: number;
 }
 
@@ -121,22 +145,26 @@ async function scoresOf<Target>(
     readonly output: Tensor | null;
     readonly count: number;
   },
+  isMeasured: boolean,
 ): Promise<BatchScores<Target>> {
   const { value, right, output, count } = found;
   const coming = [
     value?.data() ?? null,
     right === null ? null : readRightAnswers(right, count),
     output?.data() ?? null,
+    isMeasured ? valuesOf(batch.targets) : null,
   ] as const;
   const shape = output?.shape ?? [];
   value?.dispose();
   output?.dispose();
-  const [losses, correct, values] = await Promise.all(coming);
+  const [losses, correct, values, truth] = await Promise.all(coming);
+  const areLabels = labelsOf(batch.targets) !== null;
   return {
     batch,
     loss: losses === null ? null : losses[0],
     right: correct,
     output: values === null ? null : { values, shape },
+    truth: truth === null ? null : { values: truth, areLabels },
     count,
   };
 }

@@ -15,6 +15,7 @@ import { EarlyStopping, type EarlyStoppingOptions } from "./early-stopping.js";
 import { type Evaluation, evaluate } from "./evaluate.js";
 import { inGroups } from "./groups.js";
 import { LagMeter, type NormLag, warnOfLag } from "./lag.js";
+import type { MetricName } from "./metrics.js";
 import type { MovingAverage } from "./moving-average.js";
 import { checkRange, Optimizer } from "./optimizer.js";
 import { PlateauLr } from "./plateau-lr.js";
@@ -99,6 +100,8 @@ export interface FitOptions<Target> {
   readonly onEpoch?: (report: EpochReport) => Answer;
   /** Measured after each epoch, in evaluation mode, by the same loss: see {@link EpochReport.validation}. @defaultValue none */
   readonly validation?: Data<Target>;
+  /** What is measured on the validation data besides loss and accuracy. @defaultValue none */
+  readonly metrics?: readonly MetricName[];
   /** Ends the training when the validation data no longer get better, and keeps the best weights. @defaultValue never */
   readonly earlyStopping?: EarlyStoppingOptions;
   /**
@@ -122,6 +125,14 @@ export interface FitOptions<Target> {
   readonly checkpoint?: CheckpointOptions;
 }
 
+/** The best epoch of a training by what was monitored. */
+export interface BestEpoch {
+  /** Counted from 0. */
+  readonly epoch: number;
+  /** What was monitored there. */
+  readonly value: number;
+}
+
 /** What {@link fit} returns. */
 export interface FitResult {
   /** One report for each epoch that this call ended; those before a checkpoint that it went on from are not among them. */
@@ -137,7 +148,7 @@ export interface FitResult {
   /** What ended the training before its last epoch; null: nothing did. */
   readonly stopped: "callback" | "earlyStopping" | null;
   /** With `earlyStopping`, the epoch that was best, from 0, and what was monitored there. */
-  readonly best: { readonly epoch: number; readonly value: number } | null;
+  readonly best: BestEpoch | null;
 }
 
 /**
@@ -352,7 +363,13 @@ export async function fit<Target>(model: Module, data: Data<Target>, options: Fi
       let report: EpochReport = own;
       try {
         if (options.validation !== undefined) {
-          const how = { loss: lossOf, communicator, ...(signal === undefined ? {} : { signal }) };
+          const { metrics } = options;
+          const how = {
+            loss: lossOf,
+            communicator,
+            ...(metrics === undefined ? {} : { metrics }),
+            ...(signal === undefined ? {} : { signal }),
+          };
           report = { ...own, validation: await evaluate(model, options.validation, how) };
         }
         isAsked ||= (await onEpoch?.(report)) === "stop";

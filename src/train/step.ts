@@ -1,7 +1,9 @@
 import { argmax } from "../backend/host-steps.js";
 import { tensor } from "../create.js";
 import type { Batch, TensorData } from "../data/dataset.js";
+import { toTensor } from "../data/to-tensor.js";
 import { ArgumentError } from "../errors.js";
+import type { Module } from "../nn/module.js";
 import { crossEntropy } from "../ops/cross-entropy.js";
 import type { Generator } from "../random.js";
 import { type Shape, sizeOf } from "../shape.js";
@@ -50,6 +52,13 @@ function isTensorData(value: unknown): value is TensorData {
 /** The inputs as a tensor, made here if they are data of the host. */
 export function inputsOf({ inputs }: Batch<unknown>): Tensor {
   return inputs instanceof Tensor ? inputs : tensor(inputs.values, inputs.shape);
+}
+
+/** What the network gives for a batch's inputs: `forward(x)`, or `forward(x, { mask })` where the batch has one. */
+export function forwardOf(model: Module, { mask }: Batch<unknown>, inputs: Tensor): Tensor {
+  return mask === undefined
+    ? model.forward(inputs)
+    : Reflect.apply(model.forward, model, [inputs, { mask: toTensor(mask) }]);
 }
 
 /** Whether a batch is a tensor for each input of a network, without targets. */
