@@ -244,12 +244,8 @@ export class Tensor {
     tracer?.read(this, "dataSync()");
     const { backend } = this;
     if (!backend.answersAtOnce) {
-      throw new BackendError({
-        where: `${this.title}.dataSync()`,
-        expected: "a backend that answers at once",
-        received: backend.name,
-        cure: 'Await data() instead; for work on a whole model, take its copy: await copyTo(model, "wasm").',
-      });
+      const cure = 'Await data() instead; for work on a whole model, take its copy: await copyTo(model, "wasm").';
+      throw lateError(`${this.title}.dataSync()`, backend, cure);
     }
     return new Float32Array(this.backend.readSync(this.block, this.size * 4));
   }
@@ -323,7 +319,10 @@ export class Tensor {
       });
     }
     if (given instanceof Tensor) return given.alias();
-    return upload("backward", this.backend, this.shape, given ?? Float32Array.of(1), false);
+    if (given !== null) return upload("backward", this.backend, this.shape, given, false);
+    const one = new Tensor(new Storage("backward", this.backend, 4), this.shape, "backward", false);
+    this.backend.fill(one.block, 1, 1);
+    return one;
   }
 
   /** @internal Adds to `.grad`; never keeps memory that somebody else looks at. */
@@ -503,6 +502,16 @@ export function upload(
  */
 export function keep(t: Tensor): Tensor {
   return t.persist();
+}
+
+function lateError(where: string, { name }: Backend, cure: string): BackendError {
+  return new BackendError({ where, expected: "a backend that answers at once", received: name, cure });
+}
+
+/** The values of a tensor that an op works on as numbers of the host. @throws BackendError on a backend that does not answer at once */
+export function hostValues(where: string, t: Tensor, cure: string): Float32Array {
+  if (t.backend.answersAtOnce) return t.dataSync();
+  throw lateError(where, t.backend, cure);
 }
 
 /** Checks, for callers without types, that an argument is a tensor. @param where - a layer, or the function and argument */

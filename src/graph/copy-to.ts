@@ -36,7 +36,7 @@ export async function copyTo<Model extends AnyModule>(model: Model, name: Backen
   const values = new Map(tensors.map((t, k) => [t, read[k]]));
   const { model: copy, copies } = onBackend(target, () => copyWithValues(model, values));
   for (const [path, module] of modules) {
-    if (copies.get(module) !== module || module.ownTensors().length === 0) continue;
+    if (copies.get(module) !== module || tensorsOf(module).length === 0) continue;
     throw new ArgumentError({
       where,
       expected: "modules whose properties are numbers, texts, tensors, modules, or plain objects and arrays of them",

@@ -104,7 +104,7 @@ export async function measure<Target>(
           }),
         ),
       );
-      await trail.add(scoresOf(batch, found, measured !== null), found.backend);
+      await trail.add(scoresOf(batch, found, measured !== null), !found.backend.answersAtOnce);
     }
     await trail.drain();
   });
