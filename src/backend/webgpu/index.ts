@@ -1,0 +1,52 @@
+import { BackendError } from "../../errors.js";
+import type { Backend } from "../backend.js";
+import { memory } from "./blocks.js";
+import { type DeviceDescription, openDevice, type WebgpuOptions } from "./device.js";
+import { elementwise } from "./elementwise.js";
+import { matrixProducts } from "./gemm.js";
+import type { GpuBlock } from "./memory.js";
+import { Reader } from "./read.js";
+import { Recorder } from "./recorder.js";
+import { reductions } from "./reductions.js";
+
+export type { DeviceDescription, WebgpuOptions } from "./device.js";
+export type { Counts } from "./recorder.js";
+
+/** The backend on one device. */
+export interface WebgpuBackend {
+  readonly backend: Backend<GpuBlock>;
+  readonly recorder: Recorder;
+  readonly reader: Reader;
+  readonly description: DeviceDescription;
+}
+
+/** All members, on a device. */
+function membersOn(recorder: Recorder, reader: Reader): Backend<GpuBlock> {
+  return {
+    ...memory(recorder, reader),
+    ...elementwise(recorder),
+    ...reductions(recorder),
+    ...matrixProducts(recorder),
+  } as unknown as Backend<GpuBlock>;
+}
+
+/** Opens a device and makes the backend on it. */
+export async function startOn(where: string, options: WebgpuOptions): Promise<WebgpuBackend> {
+  const { device, description } = await openDevice(where, options);
+  const recorder = new Recorder(device);
+  device.addEventListener("uncapturederror", ({ error }) => {
+    recorder.fail(refusalOf(error.message));
+  });
+  const reader = new Reader(recorder);
+  return { backend: membersOn(recorder, reader), recorder, reader, description };
+}
+
+/** What the device found wrong with a command: a defect of this backend, never an old output. */
+function refusalOf(message: string): BackendError {
+  return new BackendError({
+    where: "the webgpu backend",
+    expected: "commands that the device accepts",
+    received: `its refusal: ${message}`,
+    cure: "Run evenkeel selftest --backend webgpu, and report what it prints.",
+  });
+}

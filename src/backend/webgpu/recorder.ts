@@ -1,0 +1,228 @@
+import type { GpuBindGroup, GpuBuffer, GpuDevice, GpuEncoder, GpuPass, GpuPipeline } from "./gpu.js";
+import { usage } from "./gpu.js";
+import { type GpuBlock, GpuMemory } from "./memory.js";
+import { type Compiled, type Constant, type KernelSource, Pipelines, parameterBytes } from "./pipelines.js";
+
+/** The blocks of a kernel by the names of its bindings; null where an optional one is left out. */
+export type Blocks<K extends KernelSource> = {
+  readonly [B in K["bindings"][number] as B["name"]]: true extends B["optional"] ? GpuBlock | null : GpuBlock;
+};
+
+/** The parameters of a kernel by name. */
+export type Numbers<K extends KernelSource> = { readonly [N in K["ints"][number] | K["floats"][number]]: number };
+
+/** What is baked into a kernel, by name. */
+export type Constants<K extends KernelSource> = { readonly [N in K["constants"][number]]: Constant };
+
+/** So many dispatches are recorded before they are handed to the device. */
+const batchDispatches = 32;
+/** Bind groups that are kept; more mean that the program changes its shapes all the time. */
+const groupsAtMost = 4096;
+
+/** What a program has done on a device: for tests and measurements. */
+export interface Counts {
+  readonly dispatches: number;
+  readonly copies: number;
+  readonly submits: number;
+  readonly bindGroups: number;
+  readonly pipelines: number;
+  readonly buffers: number;
+}
+
+/**
+ * Collects the dispatches of members into one compute pass, with their parameters in one buffer, and hands them to the
+ * device together. In a loop that repeats itself it makes no object of the device but the encoder of each batch.
+ */
+export class Recorder {
+  readonly device: GpuDevice;
+  readonly memory: GpuMemory;
+  readonly #pipelines: Pipelines;
+  readonly #groups = new Map<string, GpuBindGroup>();
+  readonly #host = new ArrayBuffer(batchDispatches * parameterBytes);
+  readonly #ints = new Uint32Array(this.#host);
+  readonly #floats = new Float32Array(this.#host);
+  readonly #parameters: GpuBuffer;
+  /** Stand where optional blocks are left out. */
+  readonly #nothing: GpuBlock[] = [];
+  #encoder: GpuEncoder | null = null;
+  #pass: GpuPass | null = null;
+  #pipeline: GpuPipeline | null = null;
+  #recorded = 0;
+  /** The number of the open batch. */
+  #batch = 0;
+  #isScheduled = false;
+  #failure: Error | null = null;
+  #dispatches = 0;
+  #copies = 0;
+  #submits = 0;
+  #groupsMade = 0;
+
+  constructor(device: GpuDevice) {
+    this.device = device;
+    this.memory = new GpuMemory(device, (error) => this.fail(error));
+    this.#pipelines = new Pipelines(device);
+    this.#parameters = device.createBuffer({
+      size: batchDispatches * parameterBytes,
+      usage: usage.uniform | usage.copyTarget,
+    });
+  }
+
+  get counts(): Counts {
+    return {
+      ...{ dispatches: this.#dispatches, copies: this.#copies, submits: this.#submits },
+      ...{ bindGroups: this.#groupsMade, pipelines: this.#pipelines.count, buffers: this.memory.made },
+    };
+  }
+
+  /** Remembers what went wrong where nobody waited; the first is thrown by the next read. */
+  fail(error: Error): void {
+    this.#failure ??= error;
+  }
+
+  /** Throws what went wrong since, once. */
+  throwFailure(): void {
+    const failure = this.#failure;
+    this.#failure = null;
+    if (failure !== null) throw failure;
+  }
+
+  /** Records `groups` workgroups of a kernel. An input that is also the output is bound once. */
+  run<K extends KernelSource>(
+    kernel: K,
+    groups: number,
+    blocks: Blocks<K>,
+    numbers: Numbers<K>,
+    constants: Constants<K> & { readonly SIZE?: number },
+  ): void {
+    if (groups === 0) return;
+    const compiled = this.#compiledFor(kernel, blocks as Record<string, GpuBlock | null>, constants);
+    const group = this.#groupFor(compiled, kernel, blocks as Record<string, GpuBlock | null>);
+    this.#pass ??= this.#open().beginComputePass();
+    if (this.#pipeline !== compiled.pipeline) {
+      this.#pass.setPipeline(compiled.pipeline);
+      this.#pipeline = compiled.pipeline;
+    }
+    const offset = this.#recorded * parameterBytes;
+    this.#put(offset / 4, kernel, groups, numbers as Record<string, number>);
+    this.#pass.setBindGroup(0, group, [offset]);
+    const most = this.device.limits.maxComputeWorkgroupsPerDimension;
+    if (groups <= most) this.#pass.dispatchWorkgroups(groups);
+    else this.#pass.dispatchWorkgroups(most, Math.ceil(groups / most));
+    this.#dispatches++;
+    if (++this.#recorded === batchDispatches) this.flush();
+  }
+
+  /** Records a copy of bytes (offsets and size multiples of 4) from block to block or to a staging buffer. */
+  copy(source: GpuBlock, sourceOffset: number, target: GpuBuffer, targetOffset: number, bytes: number): void {
+    const encoder = this.#open();
+    this.#endPass();
+    encoder.copyBufferToBuffer(source.buffer, sourceOffset, target, targetOffset, bytes);
+    source.batch = this.#batch;
+    this.#copies++;
+  }
+
+  /** Writes host bytes into a block, behind everything recorded so far. */
+  write(block: GpuBlock, offset: number, data: ArrayBuffer, dataOffset: number, bytes: number): void {
+    if (bytes === 0) return;
+    // The queue would do it before what is recorded and not handed over.
+    if (block.batch === this.#batch) this.flush();
+    this.device.queue.writeBuffer(block.buffer, offset, data, dataOffset, bytes);
+  }
+
+  /** Working memory of a member: what is recorded until `use` returns may use it. */
+  scratch<R>(bytes: number, use: (block: GpuBlock) => R): R {
+    const block = this.memory.take(bytes);
+    try {
+      return use(block);
+    } finally {
+      this.memory.give(block);
+    }
+  }
+
+  /** Hands what is recorded to the device. */
+  flush(): void {
+    this.#endPass();
+    this.#batch++;
+    if (this.#encoder === null) return;
+    if (this.#recorded > 0) {
+      this.device.queue.writeBuffer(this.#parameters, 0, this.#host, 0, this.#recorded * parameterBytes);
+    }
+    this.device.queue.submit([this.#encoder.finish()]);
+    this.#encoder = null;
+    this.#recorded = 0;
+    this.#submits++;
+  }
+
+  /** Gives the memory of blocks that wait back to the device. */
+  sweep(): void {
+    this.flush();
+    this.#groups.clear();
+    this.memory.sweep();
+  }
+
+  #open(): GpuEncoder {
+    this.#encoder ??= this.device.createCommandEncoder();
+    if (!this.#isScheduled) {
+      this.#isScheduled = true;
+      queueMicrotask(() => {
+        this.#isScheduled = false;
+        this.flush();
+      });
+    }
+    return this.#encoder;
+  }
+
+  #endPass(): void {
+    this.#pass?.end();
+    this.#pass = null;
+    this.#pipeline = null;
+  }
+
+  #compiledFor<K extends KernelSource>(
+    kernel: K,
+    blocks: Record<string, GpuBlock | null>,
+    constants: Constants<K> & { readonly SIZE?: number },
+  ): Compiled {
+    const { bindings } = kernel;
+    const present = bindings.map(({ name }) => blocks[name] !== null);
+    const aliases = bindings.map(({ name, writes }) => {
+      const block = blocks[name];
+      if (writes || block === null) return -1;
+      return bindings.findIndex((other) => other.writes && blocks[other.name] === block);
+    });
+    return this.#pipelines.of(kernel, constants, present, aliases);
+  }
+
+  #groupFor({ layout, layoutKey, bound }: Compiled, kernel: KernelSource, blocks: Record<string, GpuBlock | null>) {
+    let key = layoutKey;
+    const list = bound.map((i) => {
+      const { name, writes } = kernel.bindings[i];
+      const block = blocks[name] ?? this.#standIn(writes ? i + 1 : 0);
+      block.batch = this.#batch;
+      key += `,${block.id}`;
+      return block;
+    });
+    let group = this.#groups.get(key);
+    if (group !== undefined) return group;
+    if (this.#groups.size >= groupsAtMost) this.#groups.clear();
+    const parameters = { binding: 0, resource: { buffer: this.#parameters, size: parameterBytes } };
+    const storage = list.map(({ buffer }, k) => ({ binding: k + 1, resource: { buffer } }));
+    group = this.device.createBindGroup({ layout, entries: [parameters, ...storage] });
+    this.#groups.set(key, group);
+    this.#groupsMade++;
+    return group;
+  }
+
+  #standIn(index: number): GpuBlock {
+    this.#nothing[index] ??= this.memory.take(256);
+    return this.#nothing[index];
+  }
+
+  /** Writes the parameters of a dispatch from word `at` on; the first, which is 0, is what no compiler can know. */
+  #put(at: number, { ints, floats }: KernelSource, groups: number, numbers: Record<string, number>): void {
+    this.#ints[at++] = 0;
+    this.#ints[at++] = groups;
+    for (const name of ints) this.#ints[at++] = numbers[name];
+    for (const name of floats) this.#floats[at++] = numbers[name];
+  }
+}
