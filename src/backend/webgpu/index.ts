@@ -5,6 +5,7 @@ import { type DeviceDescription, openDevice, type WebgpuOptions } from "./device
 import { elementwise } from "./elementwise.js";
 import { matrixProducts } from "./gemm.js";
 import type { GpuBlock } from "./memory.js";
+import { normalization } from "./normalization.js";
 import { Reader } from "./read.js";
 import { Recorder } from "./recorder.js";
 import { reductions } from "./reductions.js";
@@ -27,6 +28,7 @@ function membersOn(recorder: Recorder, reader: Reader): Backend<GpuBlock> {
     ...elementwise(recorder),
     ...reductions(recorder),
     ...matrixProducts(recorder),
+    ...normalization(recorder),
   } as unknown as Backend<GpuBlock>;
 }
 

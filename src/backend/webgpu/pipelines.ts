@@ -33,7 +33,7 @@ export interface Compiled {
   readonly layout: GpuBindGroupLayout;
   /** Names the layout: pipelines of the same one share bind groups. */
   readonly layoutKey: string;
-  /** The kernel's bindings that are bound: those that stand for another are left out. */
+  /** The kernel's bindings that are bound: those that are absent or stand for another are left out. */
   readonly bound: readonly number[];
 }
 
@@ -56,6 +56,9 @@ function sourceOf(
     if (optional) lines.push(`const HAS_${name} = ${present[i]};`);
     if (aliases[i] >= 0) {
       own = own.replaceAll(new RegExp(`\\b${name}\\b`, "g"), bindings[aliases[i]].name);
+    } else if (!present[i]) {
+      // Never used, but named by code that the compiler leaves out.
+      lines.push(`var<private> ${name}: array<${type}, 1>;`);
     } else {
       const access = writes ? "read_write" : "read";
       lines.push(`@group(0) @binding(${slot++}) var<storage, ${access}> ${name}: array<${type}>;`);
@@ -132,7 +135,7 @@ export class Pipelines {
     for (const name of kernel.constants) {
       if (constants[name] === undefined) throw new Error(`kernel ${kernel.name} lacks its constant ${name}`);
     }
-    const bound = kernel.bindings.map((_, i) => i).filter((i) => aliases[i] < 0);
+    const bound = kernel.bindings.map((_, i) => i).filter((i) => present[i] && aliases[i] < 0);
     const { maxStorageBuffersPerShaderStage } = this.#device.limits;
     if (bound.length > maxStorageBuffersPerShaderStage) {
       throw new BackendError({

@@ -42,8 +42,6 @@ export class Recorder {
   readonly #ints = new Uint32Array(this.#host);
   readonly #floats = new Float32Array(this.#host);
   readonly #parameters: GpuBuffer;
-  /** Stand where optional blocks are left out. */
-  readonly #nothing: GpuBlock[] = [];
   #encoder: GpuEncoder | null = null;
   #pass: GpuPass | null = null;
   #pipeline: GpuPipeline | null = null;
@@ -196,8 +194,7 @@ export class Recorder {
   #groupFor({ layout, layoutKey, bound }: Compiled, kernel: KernelSource, blocks: Record<string, GpuBlock | null>) {
     let key = layoutKey;
     const list = bound.map((i) => {
-      const { name, writes } = kernel.bindings[i];
-      const block = blocks[name] ?? this.#standIn(writes ? i + 1 : 0);
+      const block = blocks[kernel.bindings[i].name] as GpuBlock;
       block.batch = this.#batch;
       key += `,${block.id}`;
       return block;
@@ -211,11 +208,6 @@ export class Recorder {
     this.#groups.set(key, group);
     this.#groupsMade++;
     return group;
-  }
-
-  #standIn(index: number): GpuBlock {
-    this.#nothing[index] ??= this.memory.take(256);
-    return this.#nothing[index];
   }
 
   /** Writes the parameters of a dispatch from word `at` on; the first, which is 0, is what no compiler can know. */
