@@ -292,7 +292,13 @@ export { type EvaluateOptions, type Evaluation, evaluate, type PredictOptions, p
 export { type EpochReport, type FitOptions, type FitResult, fit, type StepReport } from "./train/fit.js";
 export { clipGradNorm } from "./train/gradients.js";
 export type { NormLag } from "./train/lag.js";
-export { Optimizer, type OptimizerOptions, type StepOptions, type UpdateNumbers } from "./train/optimizer.js";
+export {
+  Optimizer,
+  type OptimizerOptions,
+  type ParameterUpdate,
+  type StepOptions,
+  type UpdateNumbers,
+} from "./train/optimizer.js";
 export {
   constantLr,
   cosineLr,

@@ -242,17 +242,21 @@ export class Tensor {
   /** As {@link Tensor.data}, at once. @throws BackendError on a backend that cannot answer at once */
   dataSync(): Float32Array {
     tracer?.read(this, "dataSync()");
+    const { backend } = this;
+    if (!backend.answersAtOnce) {
+      throw new BackendError({
+        where: `${this.title}.dataSync()`,
+        expected: "a backend that answers at once",
+        received: backend.name,
+        cure: 'Await data() instead; for work on a whole model, take its copy: await copyTo(model, "wasm").',
+      });
+    }
     return new Float32Array(this.backend.readSync(this.block, this.size * 4));
   }
 
   /** @internal The values where the backend answers at once, else null. A trace does not notice: only look at them. */
   peek(): Float32Array | null {
-    try {
-      return new Float32Array(this.backend.readSync(this.block, this.size * 4));
-    } catch (error) {
-      if (error instanceof BackendError) return null;
-      throw error;
-    }
+    return this.backend.answersAtOnce ? new Float32Array(this.backend.readSync(this.block, this.size * 4)) : null;
   }
 
   /** The value of a tensor of one element. @throws ShapeError if it has more or fewer */
@@ -415,7 +419,43 @@ export function copyInto(from: Tensor, to: Tensor): void {
   to.storage.version++;
 }
 
-/** Copies host values (f32 or, for labels, i32) into a new tensor. */
+/**
+ * Overwrites a tensor with the values of another one of as many, on the device where they lie on one; else they go through the host.
+ *
+ * @throws BackendError if they lie on two backends, and that of the source does not answer at once
+ */
+export function assign(from: Tensor, to: Tensor): void {
+  if (from.backend === to.backend) {
+    copyInto(from, to);
+    return;
+  }
+  to.backend.write(to.block, from.dataSync());
+  to.storage.version++;
+}
+
+/** As {@link assign}, each key from its value: nothing is written before everything can be, and a source may be a target itself. */
+export function assignAll(sources: ReadonlyMap<Tensor, Tensor>): void {
+  const targets = new Set([...sources.keys()].map((to) => to.storage));
+  const writes = [...sources].map(([to, from]) => {
+    if (from.storage === to.storage) return () => {};
+    if (from.backend === to.backend && !targets.has(from.storage)) return () => copyInto(from, to);
+    if (from.backend === to.backend) {
+      const before = copyOf("loadStateDict", from);
+      return () => {
+        copyInto(before, to);
+        before.dispose();
+      };
+    }
+    const values = from.dataSync();
+    return () => {
+      to.backend.write(to.block, values);
+      to.storage.version++;
+    };
+  });
+  for (const write of writes) write();
+}
+
+/** Copies host values (f32, i32 for labels, or wide ones) into a new tensor. */
 export function upload(
   origin: string,
   backend: Backend,
@@ -424,7 +464,8 @@ export function upload(
   tracked = true,
 ): Tensor {
   const storage = new Storage(origin, backend, values.byteLength);
-  backend.write(storage.block, values);
+  if (values instanceof Float64Array) backend.writeWide(storage.block, values);
+  else backend.write(storage.block, values);
   return new Tensor(storage, shape, origin, tracked);
 }
 

@@ -210,7 +210,7 @@ function squaresOf(dy: Tensor): Tensor {
 }
 
 async function normOf(squares: Tensor): Promise<number> {
-  const [sum] = new Float64Array(await squares.backend.read(squares.block, 8));
+  const [sum] = await squares.backend.readWide(squares.block, 1);
   squares.dispose();
   return Math.sqrt(sum);
 }

@@ -1,7 +1,8 @@
+import { argmax } from "../backend/host-steps.js";
 import { ArgumentError } from "../errors.js";
 import type { Module } from "../nn/module.js";
 import { type EvaluateOptions, type Evaluation, evaluate } from "../train/evaluate.js";
-import { argmax, type Data, labelsOf } from "../train/step.js";
+import { type Data, labelsOf } from "../train/step.js";
 
 /** What {@link confusionMatrix} finds. */
 export interface ConfusionMatrix extends Evaluation {

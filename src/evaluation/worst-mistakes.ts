@@ -1,7 +1,8 @@
+import { argmax } from "../backend/host-steps.js";
 import type { Batch } from "../data/dataset.js";
 import { checkCount } from "../shape.js";
 import { Tensor } from "../tensor.js";
-import { argmax, labelsOf } from "../train/step.js";
+import { labelsOf } from "../train/step.js";
 
 /** A sample that a model took for another class. */
 export interface Mistake {

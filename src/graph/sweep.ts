@@ -87,9 +87,9 @@ export class Sweep<M extends AnyModule, B> {
       });
       batches++;
       for (const [norm, moments] of found) {
-        const values = await moments.backend.read(moments.block, 8 * moments.size);
+        const values = await moments.backend.readWide(moments.block, moments.size);
         moments.dispose();
-        populations.get(norm)?.add(new Float64Array(values));
+        populations.get(norm)?.add(values);
       }
       await onProgress?.({ pass, passes, samples });
       if (samples >= limit) break;

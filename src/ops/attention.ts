@@ -171,7 +171,7 @@ function planOf(q: Tensor, sizes: Sizes, { causal = false, mask, bias, scale }: 
   }
   if (mask) {
     const cure = "Mark each key by 1 or 0; numbers that are added to the scores are { bias }.";
-    checkMaskValues(where, mask, "keys that a query sees", cure);
+    checkMaskValues(where, mask, "ones (keys that a query sees) and zeros", cure);
   }
   const perRow = Math.max(1, sizeOf(batch) * keys);
   const wanted = causal && queries >= causalRows ? Math.ceil(queries / 4) : queries;

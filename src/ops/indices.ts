@@ -1,4 +1,4 @@
-import { type NestedNumbers, type NumberArray, tensor } from "../create.js";
+import { type NestedNumbers, type NumberArray, numbersOf } from "../create.js";
 import { ArgumentError, DataError, ShapeError } from "../errors.js";
 import { formatShape, type Shape, stridesOf } from "../shape.js";
 import { Tensor } from "../tensor.js";
@@ -39,10 +39,9 @@ export function placesOf(where: string, indices: IndexValues, size: number): Pla
       cure: "Pass such as [0, 2].",
     });
   }
-  const t = isGiven ? indices : tensor(indices);
-  const { shape } = t;
-  const numbers = t.dataSync();
-  if (!isGiven) t.dispose();
+  const { shape, values: numbers } = isGiven
+    ? { shape: indices.shape, values: indices.dataSync() }
+    : numbersOf(indices);
   const stray = numbers.findIndex((index) => !(Number.isInteger(index) && index >= -size && index < size));
   if (stray >= 0) {
     const place = stridesOf(shape).map((stride, axis) => Math.floor(stray / stride) % shape[axis]);

@@ -46,7 +46,7 @@ export function mse(a: Tensor, b: Tensor): Tensor {
  * @param logits - any shape
  * @param targets - the same shape, in [0, 1]
  * @throws ShapeError if the shapes differ
- * @throws DataError if a target lies outside [0, 1], on backends that answer at once
+ * @throws DataError if a target lies outside [0, 1]
  */
 export function binaryCrossEntropy(logits: Tensor, targets: Tensor): Tensor {
   tracer?.refuse("binaryCrossEntropy()", "Apply losses to what the module returns.");
@@ -62,15 +62,18 @@ export function binaryCrossEntropy(logits: Tensor, targets: Tensor): Tensor {
   return loss;
 }
 
-/** Checked where the backend answers at once. */
 function checkProbabilities(targets: Tensor): void {
-  const values = targets.peek();
-  const place = values?.findIndex((value) => value < 0 || value > 1) ?? -1;
-  if (values === null || place < 0) return;
-  throw new DataError({
-    where: "binaryCrossEntropy(logits, targets)",
-    expected: "targets from 0 to 1",
-    received: `${values[place]} at place ${place}`,
-    cure: "Pass 0 and 1, or probabilities: divide a mask of 0 and 255 by 255.",
-  });
+  const check = { is: "between", low: 0, high: 1 } as const;
+  targets.backend.expect(
+    check,
+    targets.block,
+    targets.size,
+    ({ value, place }) =>
+      new DataError({
+        where: "binaryCrossEntropy(logits, targets)",
+        expected: "targets from 0 to 1",
+        received: `${value} at place ${place}`,
+        cure: "Pass 0 and 1, or probabilities: divide a mask of 0 and 255 by 255.",
+      }),
+  );
 }

@@ -18,14 +18,12 @@ export async function clipGradNorm(parameters: Iterable<Tensor>, maxNorm: number
   const gradients = [...parameters].flatMap(({ grad }) => (grad === null ? [] : [grad]));
   const backend = gradients[0]?.backend ?? currentBackend();
   const total = empty("clipGradNorm", backend, [], 8);
-  backend.sumSquares(
-    gradients.map(({ block, size }) => ({ block, length: size })),
-    total.block,
-  );
+  const lists = gradients.map(({ block, size }) => ({ block, length: size }));
+  backend.sumSquares(lists, total.block);
   if (maxNorm !== Number.POSITIVE_INFINITY) {
-    for (const gradient of gradients) backend.clipToNorm(gradient.block, gradient.size, total.block, maxNorm);
+    backend.clipToNorm(lists, total.block, maxNorm);
   }
-  const [squares] = new Float64Array(await backend.read(total.block, 8));
+  const [squares] = await backend.readWide(total.block, 1);
   total.dispose();
   return Math.sqrt(squares);
 }

@@ -23,16 +23,30 @@ export interface StepOptions {
    * batches whose gradients were added up. The bits are those of gradients scaled before. @defaultValue 1
    */
   readonly gradientScale?: number;
+  /** @internal Whether the step is taken, and by what gradients are scaled besides, as the backend has decided. */
+  readonly gate?: Tensor | null;
 }
 
-/** The numbers of one parameter's step. */
-export interface UpdateNumbers {
-  /** Steps of this parameter, this one too. */
-  readonly step: number;
+/** A parameter that an optimiser changes, with what it remembers of it. */
+export interface ParameterUpdate {
+  /** What is changed, in place. */
+  readonly parameter: Tensor;
+  /** Its gradient, not yet scaled. */
+  readonly gradient: Tensor;
+  /** The tensors kept for it, by the names of the optimiser's slots. */
+  readonly moments: Readonly<Record<string, Tensor>>;
   /** 0 where the parameter does not decay. */
   readonly weightDecay: number;
-  /** Multiplies the gradient before all else. */
+}
+
+/** The numbers of one step, the same for all parameters of a list. */
+export interface UpdateNumbers {
+  /** Steps of these parameters, this one too. */
+  readonly step: number;
+  /** Multiplies the gradients before all else. */
   readonly gradientScale: number;
+  /** @internal A block: where it is shut nothing may change, else its scale multiplies the gradients too. Null: open, with scale 1. */
+  readonly gate: unknown;
 }
 
 /** What an optimiser remembers of one parameter: how many steps it has taken, and tensors of its shape. */
@@ -103,25 +117,31 @@ export abstract class Optimizer {
     return Number.POSITIVE_INFINITY;
   }
 
-  /** Changes one parameter. */
-  protected abstract update(
-    parameter: Tensor,
-    gradient: Tensor,
-    moments: Readonly<Record<string, Tensor>>,
-    numbers: UpdateNumbers,
-  ): void;
+  /** Changes parameters that live on one backend and have taken equally many steps, all at once. */
+  protected abstract update(updates: readonly ParameterUpdate[], numbers: UpdateNumbers): void;
 
   /** Changes every parameter that has a gradient. @throws ArgumentError if gradientScale is negative or not finite */
-  step({ gradientScale = 1 }: StepOptions = {}): void {
+  step({ gradientScale = 1, gate = null }: StepOptions = {}): void {
     checkRange(`${this.constructor.name}.step(options)`, "gradientScale", gradientScale, 0, Number.POSITIVE_INFINITY);
+    const lists: { readonly step: number; readonly memories: Memory[]; readonly updates: ParameterUpdate[] }[] = [];
     for (const parameter of this.parameters) {
-      const { grad } = parameter;
-      if (grad === null) continue;
+      const { grad: gradient, backend } = parameter;
+      if (gradient === null) continue;
       const memory = this.#memoryOf(parameter);
-      memory.step++;
       const weightDecay = this.#decays(parameter) ? this.weightDecay : 0;
-      this.update(parameter, grad, memory.moments, { step: memory.step, weightDecay, gradientScale });
-      parameter.storage.version++;
+      const step = memory.step + 1;
+      let list = lists.find((one) => one.step === step && one.updates[0].parameter.backend === backend);
+      if (list === undefined) {
+        list = { step, memories: [], updates: [] };
+        lists.push(list);
+      }
+      list.memories.push(memory);
+      list.updates.push({ parameter, gradient, moments: memory.moments, weightDecay });
+    }
+    for (const { step, memories, updates } of lists) {
+      for (const memory of memories) memory.step = step;
+      this.update(updates, { step, gradientScale, gate: gate?.block ?? null });
+      for (const { parameter } of updates) parameter.storage.version++;
     }
   }
 

@@ -1,6 +1,7 @@
+import type { SgdUpdate } from "../backend/backend.js";
 import { ArgumentError } from "../errors.js";
 import type { Tensor } from "../tensor.js";
-import { checkRange, Optimizer, type OptimizerOptions, type UpdateNumbers } from "./optimizer.js";
+import { checkRange, Optimizer, type OptimizerOptions, type ParameterUpdate, type UpdateNumbers } from "./optimizer.js";
 
 /** Options of {@link Sgd}. */
 export interface SgdOptions extends OptimizerOptions {
@@ -51,15 +52,15 @@ export class Sgd extends Optimizer {
     return 3.4e38 * (1 - this.momentum);
   }
 
-  protected override update(
-    parameter: Tensor,
-    gradient: Tensor,
-    moments: Readonly<Record<string, Tensor>>,
-    { step, ...given }: UpdateNumbers,
-  ): void {
+  protected override update(updates: readonly ParameterUpdate[], { step, ...given }: UpdateNumbers): void {
     const { lr, momentum, nesterov } = this;
-    const velocity = this.momentum > 0 ? moments["velocity"].block : null;
-    const numbers = { ...given, lr, momentum, nesterov, first: step === 1 };
-    parameter.backend.sgdStep(parameter.block, gradient.block, velocity, parameter.size, numbers);
+    const { backend } = updates[0].parameter;
+    backend.sgdStep(updates.map(blocksOf), { ...given, lr, momentum, nesterov, first: step === 1 });
   }
+}
+
+function blocksOf({ parameter, gradient, moments, weightDecay }: ParameterUpdate): SgdUpdate<unknown> {
+  const { block, size } = parameter;
+  const velocity = "velocity" in moments ? moments["velocity"].block : null;
+  return { parameter: block, gradient: gradient.block, velocity, length: size, weightDecay };
 }

@@ -1,3 +1,4 @@
+import { argmax } from "../backend/host-steps.js";
 import { tensor } from "../create.js";
 import type { Batch, TensorData } from "../data/dataset.js";
 import { ArgumentError } from "../errors.js";
@@ -92,14 +93,4 @@ export function countCorrect(logits: Float32Array, labels: ArrayLike<number>, sa
     if (argmax(logits, row * classes, classes) === labels[row]) correct++;
   }
   return labels.length === 0 ? 0 : (correct * samples) / labels.length;
-}
-
-/** Where the largest of `count` values from `start` on stands, counted from `start`; the first of equal ones, −1 if one is NaN. */
-export function argmax(values: Float32Array, start: number, count: number): number {
-  let best = 0;
-  for (let k = 0; k < count; k++) {
-    if (Number.isNaN(values[start + k])) return -1;
-    if (values[start + k] > values[start + best]) best = k;
-  }
-  return best;
 }

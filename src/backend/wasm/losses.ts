@@ -1,4 +1,5 @@
 import type { Losses } from "../backend.js";
+import { countRight } from "../host-steps.js";
 import type { Runtime } from "./runtime.js";
 import * as kernels from "./signatures.generated.js";
 
@@ -16,6 +17,15 @@ export function losses(runtime: Runtime): Losses<number> {
         runtime.share(kernels.crossEntropyRows, { units: rows, work }, args);
         runtime.run(kernels.crossEntropyMean, 1, { terms, labels, weights: w, rows, loss });
       });
+    },
+
+    countCorrect(logits, labels, rows, classes, correct) {
+      const { buffer } = runtime.memory.bytes;
+      const [values, numbers] = [
+        new Float32Array(buffer, logits, rows * classes),
+        new Int32Array(buffer, labels, rows),
+      ];
+      new Int32Array(buffer, correct, 1)[0] = countRight(values, numbers, rows, classes);
     },
 
     crossEntropyGradient(dloss, logProbabilities, labels, weights, smoothing, rows, classes, dlogits) {

@@ -64,14 +64,19 @@ export class SpectralNorm<Layer extends Weighted = Weighted> extends Reparametri
       throw new ArgumentError({ where, expected: "eps to be a finite number above 0", received: String(eps), cure });
     }
     this.eps = eps;
-    if (layer.weight.dataSync().every((value) => value === 0)) {
-      throw new ArgumentError({
-        where,
-        expected: "a weight whose largest singular value is not 0",
-        received: "zeros",
-        cure: "Initialise the layer with other weights.",
-      });
-    }
+    const { weight } = layer;
+    weight.backend.expect(
+      { is: "someNotZero" },
+      weight.block,
+      weight.size,
+      () =>
+        new ArgumentError({
+          where,
+          expected: "a weight whose largest singular value is not 0",
+          received: "zeros",
+          cure: "Initialise the layer with other weights.",
+        }),
+    );
     this.weight_orig = layer.weight;
     const [height, width] = scope(() => this.#matrix().shape);
     this.#u = this.buffer("weight_u", tensor(normalValues(height)));
