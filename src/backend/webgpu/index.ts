@@ -1,11 +1,15 @@
 import { BackendError } from "../../errors.js";
 import type { Backend } from "../backend.js";
 import { memory } from "./blocks.js";
+import { convolutions } from "./conv.js";
 import { type DeviceDescription, openDevice, type WebgpuOptions } from "./device.js";
 import { elementwise } from "./elementwise.js";
 import { matrixProducts } from "./gemm.js";
+import { lookups } from "./lookups.js";
+import { losses } from "./losses.js";
 import type { GpuBlock } from "./memory.js";
 import { normalization } from "./normalization.js";
+import { pooling } from "./pooling.js";
 import { Reader } from "./read.js";
 import { Recorder } from "./recorder.js";
 import { reductions } from "./reductions.js";
@@ -28,7 +32,11 @@ function membersOn(recorder: Recorder, reader: Reader): Backend<GpuBlock> {
     ...elementwise(recorder),
     ...reductions(recorder),
     ...matrixProducts(recorder),
+    ...lookups(recorder),
+    ...convolutions(recorder),
+    ...pooling(recorder),
     ...normalization(recorder),
+    ...losses(recorder),
   } as unknown as Backend<GpuBlock>;
 }
 
