@@ -161,3 +161,21 @@ fn run(group: u32, lane: u32) {
   y[i] = OP(a[at.x], b[at.y]);
 }
 
+
+//# kernel binaryNumber
+//# uses elementary
+//# reads x: vec4f
+//# writes y: vec4f
+//# ints quads
+//# floats number
+//# constants OP FIRST
+fn of_both(v: f32) -> f32 {
+  if (FIRST) { return OP(p.number, v); }
+  return OP(v, p.number);
+}
+fn run(group: u32, lane: u32) {
+  let i = group * SIZE + lane;
+  if (i >= p.quads) { return; }
+  let v = x[i];
+  y[i] = vec4f(of_both(v.x), of_both(v.y), of_both(v.z), of_both(v.w));
+}

@@ -1,7 +1,6 @@
 import { afterEach, beforeAll, describe, expect } from "vitest";
 import type { Backend } from "../../src/backend/backend.js";
 import { cpu } from "../../src/backend/cpu/index.js";
-import { splitWide } from "../../src/backend/webgpu/blocks.js";
 import { startOn, type WebgpuBackend } from "../../src/backend/webgpu/index.js";
 import { relativeError } from "./close.js";
 
@@ -53,8 +52,8 @@ export class Twins {
   wide(values: Float64Array): Twin {
     const { backend } = this.webgpu as { backend: Backend };
     const twin = this.#twin(2 * values.length, values.byteLength);
-    cpu.write(twin.cpu, values);
-    backend.write(twin.gpu, splitWide(values));
+    cpu.writeWide(twin.cpu, values);
+    backend.writeWide(twin.gpu, values);
     return twin;
   }
 

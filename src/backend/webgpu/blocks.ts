@@ -46,7 +46,12 @@ export function memory(gpu: Recorder, reader: Reader): Memory<GpuBlock> {
       gpu.write(block, offset, ...bytesOf(values));
     },
 
+    writeWide(block, values, at = 0) {
+      gpu.write(block, 8 * at, ...bytesOf(splitWide(values)));
+    },
+
     read: (block, bytes) => reader.read(block, bytes),
+    readWide: async (block, count) => joinWide(new Float32Array(await reader.read(block, 8 * count))),
     readSync: () => notAtOnce("dataSync()"),
     readInto: () => notAtOnce("a read"),
     bytesInUse: () => gpu.memory.inUse,

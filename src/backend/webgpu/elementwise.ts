@@ -68,6 +68,12 @@ export function elementwise(gpu: Recorder): Elementwise<GpuBlock> {
       }
     },
 
+    binaryNumber(op, x, value, isFirst, y, length) {
+      const quads = Math.ceil(length / 4);
+      const constants = { OP: `binary_${op}`, FIRST: isFirst };
+      gpu.run(kernels.binaryNumber, groupsFor(quads), { x, y }, { quads, number: value }, constants);
+    },
+
     copy(x, y, { extents, xStrides, xOffset, yStrides, yOffset }) {
       const length = lengthOf(extents);
       const numbers = { length, xOffset, yOffset, ...walkOf(extents, xStrides, yStrides) };

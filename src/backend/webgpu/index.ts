@@ -4,11 +4,13 @@ import { memory } from "./blocks.js";
 import { convolutions } from "./conv.js";
 import { type DeviceDescription, openDevice, type WebgpuOptions } from "./device.js";
 import { elementwise } from "./elementwise.js";
+import { expectations, Findings } from "./expectations.js";
 import { matrixProducts } from "./gemm.js";
 import { lookups } from "./lookups.js";
 import { losses } from "./losses.js";
 import type { GpuBlock } from "./memory.js";
 import { normalization } from "./normalization.js";
+import { optimization } from "./optimization.js";
 import { pooling } from "./pooling.js";
 import { Reader } from "./read.js";
 import { Recorder } from "./recorder.js";
@@ -26,8 +28,10 @@ export interface WebgpuBackend {
 }
 
 /** All members, on a device. */
-function membersOn(recorder: Recorder, reader: Reader): Backend<GpuBlock> {
+function membersOn(recorder: Recorder, reader: Reader, findings: Findings): Backend<GpuBlock> {
   return {
+    name: "webgpu",
+    answersAtOnce: false,
     ...memory(recorder, reader),
     ...elementwise(recorder),
     ...reductions(recorder),
@@ -37,6 +41,8 @@ function membersOn(recorder: Recorder, reader: Reader): Backend<GpuBlock> {
     ...pooling(recorder),
     ...normalization(recorder),
     ...losses(recorder),
+    ...optimization(recorder),
+    ...expectations(findings),
   } as unknown as Backend<GpuBlock>;
 }
 
@@ -47,8 +53,9 @@ export async function startOn(where: string, options: WebgpuOptions): Promise<We
   device.addEventListener("uncapturederror", ({ error }) => {
     recorder.fail(refusalOf(error.message));
   });
-  const reader = new Reader(recorder);
-  return { backend: membersOn(recorder, reader), recorder, reader, description };
+  const findings = new Findings(recorder);
+  const reader = new Reader(recorder, findings);
+  return { backend: membersOn(recorder, reader, findings), recorder, reader, description };
 }
 
 /** What the device found wrong with a command: a defect of this backend, never an old output. */

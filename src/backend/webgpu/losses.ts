@@ -23,13 +23,7 @@ export function losses(gpu: Recorder): Losses<GpuBlock> {
       gpu.scratch(16 * Math.max(1, rows), (parts) => {
         const blocks = { logProbabilities, labels, weights, parts };
         gpu.run(kernels.rowLosses, Math.ceil(rows / plan.LX), blocks, { rows, classes, ...targets }, plan);
-        gpu.run(
-          kernels.meanLoss,
-          1,
-          { logProbabilities: null, weights: null, parts, loss },
-          { rows, ...targets },
-          whole,
-        );
+        gpu.run(kernels.meanLoss, 1, { parts, loss }, { rows, ...targets }, whole);
       });
     },
 
@@ -48,14 +42,13 @@ export function losses(gpu: Recorder): Losses<GpuBlock> {
         return;
       }
       gpu.scratch(4, (divisor) => {
-        gpu.run(kernels.totalWeight, 1, { labels, weights, whole: divisor }, { rows, ...targets }, whole);
+        gpu.run(kernels.totalWeight, 1, { labels, weights, whole: divisor }, { rows }, whole);
         slope(divisor);
       });
     },
 
     countCorrect(logits, labels, rows, classes, correct) {
-      const numbers = { rows, classes, own: 0, rest: 0 };
-      gpu.run(kernels.countCorrect, 1, { logits, labels, weights: null, correct }, numbers, whole);
+      gpu.run(kernels.countCorrect, 1, { logits, labels, correct }, { rows, classes }, whole);
     },
   };
 }

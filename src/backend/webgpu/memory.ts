@@ -2,16 +2,35 @@ import { OutOfMemoryError } from "../../errors.js";
 import { formatBytes } from "../format-bytes.js";
 import { type GpuBuffer, type GpuDevice, usage } from "./gpu.js";
 
-/** A block: a buffer of its own, so that a kernel may write one block while it reads any other. */
+/**
+ * A block: a buffer of its own, so that a kernel may write one block while it reads any other. Only what optimisers
+ * change lies in slabs, where one kernel reaches all of it: see {@link GpuMemory.gather}.
+ */
 export interface GpuBlock {
-  readonly buffer: GpuBuffer;
-  /** Bytes of the buffer. */
-  readonly bytes: number;
+  buffer: GpuBuffer;
+  /** Where it begins in its buffer, in bytes. */
+  offset: number;
+  /** Its bytes, those that it has beyond what was asked for too. */
+  bytes: number;
   /** Names it in the keys of bind groups. */
-  readonly id: number;
+  id: number;
   /** The last batch of commands that touched it. */
   batch: number;
+  /** Grows whenever it is written. */
+  version: number;
+  /** The block that it is a slice of. */
+  slab: GpuSlab | null;
 }
+
+/** A block that others are slices of. */
+export interface GpuSlab {
+  readonly block: GpuBlock;
+  /** How many slices are in use. */
+  slices: number;
+}
+
+/** Slices begin at multiples of this. */
+const sliceBytes = 256;
 
 /** Buffers hold 2ᵏ·{1, 1.25, 1.5, 1.75} bytes, at least 256, so that blocks of similar sizes share them. */
 export function bucketOf(bytes: number): number {
@@ -75,9 +94,68 @@ export class GpuMemory {
 
   /** Gives back what {@link GpuMemory.take} gave. */
   give(block: GpuBlock): void {
+    if (block.slab !== null) {
+      this.#leave(block.slab);
+      return;
+    }
     const waiting = this.#free.get(block.bytes);
     if (waiting === undefined) this.#free.set(block.bytes, [block]);
     else waiting.push(block);
+  }
+
+  /** Bytes of a slab for blocks of these sizes. */
+  slabBytes(sizes: readonly number[]): number {
+    return sizes.reduce((sum, bytes) => sum + Math.ceil(bytes / sliceBytes) * sliceBytes, 0);
+  }
+
+  /**
+   * The slab whose slices these blocks are, in their order: the one in which they lie already, or a new one, into which
+   * `copy` moves them.
+   */
+  gather(
+    blocks: readonly GpuBlock[],
+    sizes: readonly number[],
+    copy: (from: GpuBlock, to: GpuBlock, offset: number, bytes: number) => void,
+  ): GpuBlock {
+    const [{ slab: common }] = blocks;
+    let at = 0;
+    const offsets = sizes.map((bytes) => {
+      const offset = at;
+      at += Math.ceil(bytes / sliceBytes) * sliceBytes;
+      return offset;
+    });
+    const isThere =
+      common !== null &&
+      common.slices === blocks.length &&
+      blocks.every(({ slab, offset }, i) => slab === common && offset === offsets[i]);
+    if (isThere) return common.block;
+    const slab: GpuSlab = { block: this.take(at), slices: blocks.length };
+    blocks.forEach((block, i) => {
+      copy(block, slab.block, offsets[i], Math.ceil(sizes[i] / 4) * 4);
+      const bytes = Math.ceil(sizes[i] / sliceBytes) * sliceBytes;
+      this.#move(block, { buffer: slab.block.buffer, offset: offsets[i], bytes, slab });
+    });
+    return slab.block;
+  }
+
+  /** Takes a block out of its slab. */
+  release(block: GpuBlock, copy: (from: GpuBlock, to: GpuBlock, offset: number, bytes: number) => void): void {
+    if (block.slab === null) return;
+    const own = this.take(block.bytes);
+    copy(block, own, 0, block.bytes);
+    this.#move(block, { buffer: own.buffer, offset: 0, bytes: own.bytes, slab: null });
+  }
+
+  /** Makes a block stand for other memory, and gives back what it stood for. */
+  #move(block: GpuBlock, to: Pick<GpuBlock, "buffer" | "offset" | "bytes" | "slab">): void {
+    this.give({ ...block });
+    Object.assign(block, to);
+    block.id = this.#nextId++;
+    block.version++;
+  }
+
+  #leave(slab: GpuSlab): void {
+    if (--slab.slices === 0) this.give(slab.block);
   }
 
   /** Destroys the buffers that wait. */
@@ -107,7 +185,7 @@ export class GpuMemory {
     );
     this.held += size;
     this.made++;
-    return { buffer, bytes: size, id: this.#nextId++, batch: -1 };
+    return { buffer, offset: 0, bytes: size, id: this.#nextId++, batch: -1, version: 0, slab: null };
   }
 }
 

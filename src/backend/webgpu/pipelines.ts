@@ -58,7 +58,7 @@ function sourceOf(
       own = own.replaceAll(new RegExp(`\\b${name}\\b`, "g"), bindings[aliases[i]].name);
     } else if (!present[i]) {
       // Never used, but named by code that the compiler leaves out.
-      lines.push(`var<private> ${name}: array<${type}, 1>;`);
+      lines.push(`var<private> ${name}: array<${type}, 4>;`);
     } else {
       const access = writes ? "read_write" : "read";
       lines.push(`@group(0) @binding(${slot++}) var<storage, ${access}> ${name}: array<${type}>;`);

@@ -1,4 +1,5 @@
 import { BackendError, DeviceLostError } from "../../errors.js";
+import type { Findings } from "./expectations.js";
 import { type GpuBuffer, mapForReading, usage } from "./gpu.js";
 import type { GpuBlock } from "./memory.js";
 import type { Recorder } from "./recorder.js";
@@ -21,6 +22,7 @@ interface Staging {
 /** Brings blocks to the host. Reads that are asked for in one turn share a buffer and its mapping. */
 export class Reader {
   readonly #recorder: Recorder;
+  readonly #findings: Findings;
   readonly #waiting: GpuBuffer[] = [];
   #open: Staging | null = null;
   /** Why the device is gone. */
@@ -28,8 +30,10 @@ export class Reader {
   /** How many reads were asked for. */
   count = 0;
 
-  constructor(recorder: Recorder) {
+  constructor(recorder: Recorder, findings: Findings) {
     this.#recorder = recorder;
+    this.#findings = findings;
+    findings.onFull = () => this.#drain();
     recorder.device.lost.then(({ reason, message }) => {
       this.#loss = new DeviceLostError({
         where: "the webgpu backend",
@@ -40,29 +44,54 @@ export class Reader {
     });
   }
 
-  /** A copy of the first bytes of a block, after everything recorded so far. */
+  /** A copy of the first bytes of a block, after everything recorded so far. Throws what checks before it have found. */
   async read(block: GpuBlock, bytes: number): Promise<ArrayBuffer> {
     if (this.#loss !== null) throw this.#loss;
     this.count++;
+    const findings = this.#findings.take();
+    const nothing = new ArrayBuffer(0);
+    const [found, values] = await Promise.all([
+      findings === null ? nothing : this.#fetch(findings.block, findings.bytes),
+      this.#fetch(block, bytes),
+    ]);
+    const error = findings === null ? null : findings.tell(found);
+    this.#recorder.throwFailure();
+    if (error !== null) throw error;
+    return values;
+  }
+
+  /** Fetches what checks have found; the next read throws it. */
+  #drain(): void {
+    const findings = this.#findings.take();
+    if (findings === null) return;
+    this.#fetch(findings.block, findings.bytes).then(
+      (bytes) => {
+        const error = findings.tell(bytes);
+        if (error !== null) this.#recorder.fail(error);
+      },
+      (error: Error) => this.#recorder.fail(error),
+    );
+  }
+
+  async #fetch(block: GpuBlock, bytes: number): Promise<ArrayBuffer> {
     const padded = Math.ceil(bytes / 4) * 4;
     const staging = this.#stagingFor(padded);
     const offset = staging.used;
     staging.readers++;
     // Mapped ranges start at multiples of 8.
     staging.used += Math.ceil(padded / 8) * 8;
-    if (padded > 0) this.#recorder.copy(block, 0, staging.buffer, offset, padded);
-    let result: ArrayBuffer;
+    if (padded > 0) this.#recorder.copy(block, staging.buffer, offset, padded);
     try {
       await staging.arrived;
-      result = padded === 0 ? new ArrayBuffer(0) : staging.buffer.getMappedRange(offset, padded).slice(0, bytes);
+      if (padded === 0) return new ArrayBuffer(0);
+      return staging.buffer.getMappedRange(offset, padded).slice(0, bytes);
     } catch (cause) {
       // The loss is told by a promise of its own, which may come later than this.
       await Promise.resolve();
       throw this.#loss ?? this.#brokenBy(cause);
+    } finally {
+      if (--staging.readers === 0) this.#giveBack(staging);
     }
-    if (--staging.readers === 0) this.#giveBack(staging);
-    this.#recorder.throwFailure();
-    return result;
   }
 
   #brokenBy(cause: unknown): BackendError {
@@ -101,6 +130,7 @@ export class Reader {
   }
 
   #giveBack({ buffer, bytes }: Staging): void {
+    if (this.#loss !== null) return;
     buffer.unmap();
     if (bytes === stagingBytes && this.#waiting.length < stagingAtMost) this.#waiting.push(buffer);
     else buffer.destroy();

@@ -93,6 +93,7 @@ export class Recorder {
     constants: Constants<K> & { readonly SIZE?: number },
   ): void {
     if (groups === 0) return;
+    this.#separate(kernel, blocks as Record<string, GpuBlock | null>);
     const compiled = this.#compiledFor(kernel, blocks as Record<string, GpuBlock | null>, constants);
     const group = this.#groupFor(compiled, kernel, blocks as Record<string, GpuBlock | null>);
     this.#pass ??= this.#open().beginComputePass();
@@ -110,21 +111,34 @@ export class Recorder {
     if (++this.#recorded === batchDispatches) this.flush();
   }
 
-  /** Records a copy of bytes (offsets and size multiples of 4) from block to block or to a staging buffer. */
-  copy(source: GpuBlock, sourceOffset: number, target: GpuBuffer, targetOffset: number, bytes: number): void {
+  /** Records a copy of the first bytes of a block, a multiple of 4, to a buffer. */
+  copy(source: GpuBlock, target: GpuBuffer, targetOffset: number, bytes: number): void {
     const encoder = this.#open();
     this.#endPass();
-    encoder.copyBufferToBuffer(source.buffer, sourceOffset, target, targetOffset, bytes);
+    encoder.copyBufferToBuffer(source.buffer, source.offset, target, targetOffset, bytes);
     source.batch = this.#batch;
     this.#copies++;
+  }
+
+  /** The same, to another block. */
+  move(source: GpuBlock, target: GpuBlock, targetOffset: number, bytes: number): void {
+    this.copy(source, target.buffer, target.offset + targetOffset, bytes);
+    target.batch = this.#batch;
+    target.version++;
+  }
+
+  /** The slab whose slices these blocks are; they are moved there if need be. */
+  gather(blocks: readonly GpuBlock[], sizes: readonly number[]): GpuBlock {
+    return this.memory.gather(blocks, sizes, (from, to, offset, bytes) => this.move(from, to, offset, bytes));
   }
 
   /** Writes host bytes into a block, behind everything recorded so far. */
   write(block: GpuBlock, offset: number, data: ArrayBuffer, dataOffset: number, bytes: number): void {
     if (bytes === 0) return;
     // The queue would do it before what is recorded and not handed over.
-    if (block.batch === this.#batch) this.flush();
-    this.device.queue.writeBuffer(block.buffer, offset, data, dataOffset, bytes);
+    if (block.batch === this.#batch || block.slab?.block.batch === this.#batch) this.flush();
+    block.version++;
+    this.device.queue.writeBuffer(block.buffer, block.offset + offset, data, dataOffset, bytes);
   }
 
   /** Working memory of a member: what is recorded until `use` returns may use it. */
@@ -176,6 +190,16 @@ export class Recorder {
     this.#pipeline = null;
   }
 
+  /** A buffer cannot be written and read in one dispatch, not even in different slices: what is written leaves its slab. */
+  #separate({ bindings }: KernelSource, blocks: Record<string, GpuBlock | null>): void {
+    for (const { name, writes } of bindings) {
+      const block = blocks[name];
+      if (!writes || block === null || block.slab === null) continue;
+      const shares = bindings.some((other) => blocks[other.name] !== block && blocks[other.name]?.slab === block.slab);
+      if (shares) this.memory.release(block, (from, to, offset, bytes) => this.move(from, to, offset, bytes));
+    }
+  }
+
   #compiledFor<K extends KernelSource>(
     kernel: K,
     blocks: Record<string, GpuBlock | null>,
@@ -194,7 +218,9 @@ export class Recorder {
   #groupFor({ layout, layoutKey, bound }: Compiled, kernel: KernelSource, blocks: Record<string, GpuBlock | null>) {
     let key = layoutKey;
     const list = bound.map((i) => {
-      const block = blocks[kernel.bindings[i].name] as GpuBlock;
+      const { name, writes } = kernel.bindings[i];
+      const block = blocks[name] as GpuBlock;
+      if (writes) block.version++;
       block.batch = this.#batch;
       key += `,${block.id}`;
       return block;
@@ -203,7 +229,10 @@ export class Recorder {
     if (group !== undefined) return group;
     if (this.#groups.size >= groupsAtMost) this.#groups.clear();
     const parameters = { binding: 0, resource: { buffer: this.#parameters, size: parameterBytes } };
-    const storage = list.map(({ buffer }, k) => ({ binding: k + 1, resource: { buffer } }));
+    const storage = list.map(({ buffer, offset, bytes }, k) => ({
+      binding: k + 1,
+      resource: { buffer, offset, size: bytes },
+    }));
     group = this.device.createBindGroup({ layout, entries: [parameters, ...storage] });
     this.#groups.set(key, group);
     this.#groupsMade++;
