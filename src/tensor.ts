@@ -455,6 +455,13 @@ export function assignAll(sources: ReadonlyMap<Tensor, Tensor>): void {
   for (const write of writes) write();
 }
 
+/** A scalar of this value, which nothing is uploaded for. */
+export function scalar(origin: string, backend: Backend, value: number): Tensor {
+  const t = empty(origin, backend, []);
+  backend.fill(t.block, 1, value);
+  return t;
+}
+
 /** Copies host values (f32, i32 for labels, or wide ones) into a new tensor. */
 export function upload(
   origin: string,

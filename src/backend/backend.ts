@@ -377,10 +377,10 @@ export interface Losses<Block> {
     loss: Block,
   ): void;
   /**
-   * correct[0] (i32) = how many of the rows have their largest logit, the first of equal ones, at their label (i32, any
-   * value); none with a NaN does.
+   * correct[0] (i32) = at how many places (o, i) the largest of logits[o, c, i] over c, the first of equal ones, stands at
+   * c = labels[o, i] (i32, any value); nowhere where one is NaN. No classes: 0.
    */
-  countCorrect(logits: Block, labels: Block, rows: number, classes: number, correct: Block): void;
+  countCorrect(logits: Block, labels: Block, outer: number, classes: number, inner: number, correct: Block): void;
   /** dlogits of {@link Losses.crossEntropy} for dloss[0]: dloss / Σ w · (p_j·Σ_c q_c·w_c − q_j·w_j). */
   crossEntropyGradient(
     dloss: Block,

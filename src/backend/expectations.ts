@@ -37,9 +37,11 @@ export interface Offence {
 export interface Expectations<Block> {
   /**
    * Expects something of the first `count` values (f32; of moments: shares) of a block, as they are now. If they are
-   * otherwise, `fault` makes the error, or tells a warning itself and returns null. A backend that answers at once calls it and throws
-   * at once; others call it, and throw its error, when the next {@link Memory.read} or {@link Memory.readWide} that was asked for
-   * after this call is done. Several are told in the order of their calls; only the first error is thrown.
+   * otherwise, `fault` makes the error, or tells a warning itself and returns null.
+   *
+   * A backend that answers at once calls it, and throws, at once. Others call it when the next read that was asked for
+   * after this call is done, once, in the order of the calls; the first error that it makes rejects that read, and all
+   * that were asked for before the rejection: somebody who looks on may have asked for the first.
    */
   expect(check: Check, block: Block, count: number, fault: (offence: Offence) => Error | null): void;
 }

@@ -18,21 +18,28 @@ export function moveGate(
   gate[1] = norm > clipNorm ? clipNorm / norm : 1;
 }
 
-/** How many of the rows have their largest value, the first of equal ones, at their label; none with a NaN does. */
-export function countRight(logits: Float32Array, labels: Int32Array, rows: number, classes: number): number {
+/** How many labels have the largest value of their classes: see {@link Losses.countCorrect}. */
+export function countRight(
+  logits: Float32Array,
+  labels: Int32Array,
+  { outer, classes, inner }: { readonly outer: number; readonly classes: number; readonly inner: number },
+): number {
   let correct = 0;
-  for (let row = 0; row < rows; row++) {
-    if (argmax(logits, row * classes, classes) === labels[row]) correct++;
+  for (let o = 0; o < outer; o++) {
+    for (let i = 0; i < inner; i++) {
+      if (argmax(logits, o * classes * inner + i, classes, inner) === labels[o * inner + i]) correct++;
+    }
   }
   return correct;
 }
 
-/** Where the largest of `count` values from `start` on stands, counted from `start`; the first of equal ones, −1 if one is NaN. */
-export function argmax(values: Float32Array, start: number, count: number): number {
+/** Where the largest of `count` values from `start` on stands, counted from `start`, `step` apart; the first of equal ones, −1 if one is NaN. */
+export function argmax(values: Float32Array, start: number, count: number, step = 1): number {
   let best = 0;
   for (let k = 0; k < count; k++) {
-    if (Number.isNaN(values[start + k])) return -1;
-    if (values[start + k] > values[start + best]) best = k;
+    const value = values[start + k * step];
+    if (Number.isNaN(value)) return -1;
+    if (value > values[start + best * step]) best = k;
   }
   return best;
 }

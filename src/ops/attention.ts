@@ -2,7 +2,7 @@ import { record, willRecord } from "../autograd.js";
 import { ArgumentError, ShapeError } from "../errors.js";
 import { scope } from "../scope.js";
 import { broadcastShapes, formatShape, type Shape, sameShape, sizeOf } from "../shape.js";
-import { checkTensor, commonBackend, empty, type Tensor, upload } from "../tensor.js";
+import { checkTensor, commonBackend, empty, scalar, type Tensor, upload } from "../tensor.js";
 import { defineComposite } from "../tracing.js";
 import { applyBinary } from "./binary.js";
 import { checkMaskValues } from "./mask-values.js";
@@ -181,7 +181,7 @@ function planOf(q: Tensor, sizes: Sizes, { causal = false, mask, bias, scale }: 
     const end = Math.min(queries, start + most);
     blocks.push({ start, end, keys: causal ? Math.min(keys, end) : keys });
   }
-  return { sizes, causal, blocks, scale: (t) => upload(origin, t.backend, [], Float32Array.of(factor)) };
+  return { sizes, causal, blocks, scale: (t) => scalar(origin, t.backend, factor) };
 }
 
 /** The weights of the values for a block of queries: (…, rows, keys). */

@@ -7,7 +7,7 @@ import type { Module } from "../nn/module.js";
 import { concat } from "../ops/concat.js";
 import { slice } from "../ops/slice.js";
 import { scope } from "../scope.js";
-import { checkCount } from "../shape.js";
+import { checkCount, type Shape } from "../shape.js";
 import { checkTensor, copyOf, type Tensor } from "../tensor.js";
 import { evaluating } from "./mode.js";
 import { checkBatches, countCorrect, type Data, inputsOf, type Loss, labelsOf, lossFor, targetsOf } from "./step.js";
@@ -18,8 +18,8 @@ export interface EvaluateOptions<Target> {
   readonly loss?: Loss<Target>;
   /** Stops between batches by throwing the signal's reason. */
   readonly signal?: AbortSignal;
-  /** Called after each batch with what the network gave for it, row-major. */
-  readonly onOutput?: (output: Float32Array, batch: Batch<Target>) => void;
+  /** Called after each batch with what the network gave for it, row-major, and its shape. */
+  readonly onOutput?: (output: Float32Array, batch: Batch<Target>, shape: Shape) => void;
   /** Measures together with other processes, each on its part of the data: see {@link FitOptions.communicator}. @defaultValue {@link alone} */
   readonly communicator?: Communicator;
 }
@@ -72,8 +72,10 @@ export async function evaluate<Target>(
       if (value !== null) total += (await value.data())[0] * count;
       const values = labels === null && onOutput === undefined ? null : await output.data();
       correct =
-        labels === null || correct === null || values === null ? null : correct + countCorrect(values, labels, count);
-      if (values !== null) onOutput?.(values, batch);
+        labels === null || correct === null || values === null
+          ? null
+          : correct + countCorrect(values, output.shape, labels, count);
+      if (values !== null) onOutput?.(values, batch, output.shape);
       samples += count;
       value?.dispose();
       output.dispose();

@@ -4,6 +4,7 @@ import type { Batch, TensorData } from "../data/dataset.js";
 import { ArgumentError } from "../errors.js";
 import { crossEntropy } from "../ops/cross-entropy.js";
 import type { Generator } from "../random.js";
+import { type Shape, sizeOf } from "../shape.js";
 import { Tensor } from "../tensor.js";
 
 /** What a loss function is given for targets of this kind: data from the host arrive as a tensor. */
@@ -82,15 +83,39 @@ export function lossFor<Target>(where: string, loss: Loss<Target> | undefined): 
   };
 }
 
+/** Where the classes of outputs lie: `classes` values, `step` apart, for each of the labels in turn. */
+export interface ClassLayout {
+  readonly classes: number;
+  /** 1 where classes come last; the number of places where they lie on axis 1. */
+  readonly step: number;
+}
+
+/** The layout of outputs with so many labels: (N, classes, …) as {@link crossEntropy} takes them, or rows of classes. */
+export function classLayout(shape: Shape, labels: number): ClassLayout {
+  const [samples = 1, classes = 1, ...places] = shape;
+  const step = sizeOf(places);
+  if (places.length > 0 && samples * step === labels) return { classes, step };
+  return { classes: labels === 0 ? 0 : sizeOf(shape) / labels, step: 1 };
+}
+
+/** The class that outputs give to the label of a number; −1 if one is NaN. */
+export function predictedClass(outputs: Float32Array, { classes, step }: ClassLayout, label: number): number {
+  const inner = label % step;
+  return argmax(outputs, (label - inner) * classes + inner, classes, step);
+}
+
 /**
  * How many of `samples` are right: those whose logits are largest at their label or, where a sample has several labels (a sequence of
- * them), the share of its labels for which that holds.
+ * them), the share of its labels for which that holds. Labels that are no class, as −100, do not count.
  */
-export function countCorrect(logits: Float32Array, labels: ArrayLike<number>, samples: number): number {
-  const classes = logits.length / labels.length;
+export function countCorrect(logits: Float32Array, shape: Shape, labels: ArrayLike<number>, samples: number): number {
+  const layout = classLayout(shape, labels.length);
   let correct = 0;
+  let counted = 0;
   for (let row = 0; row < labels.length; row++) {
-    if (argmax(logits, row * classes, classes) === labels[row]) correct++;
+    if (!(labels[row] >= 0 && labels[row] < layout.classes)) continue;
+    counted++;
+    if (predictedClass(logits, layout, row) === labels[row]) correct++;
   }
-  return labels.length === 0 ? 0 : (correct * samples) / labels.length;
+  return counted === 0 ? 0 : (correct * samples) / counted;
 }

@@ -96,7 +96,8 @@ async function backward<Target>(
     }),
   );
   const [value] = await loss.data();
-  const correct = labels === null || output === null ? null : countCorrect(await output.data(), labels, samples);
+  const correct =
+    labels === null || output === null ? null : countCorrect(await output.data(), output.shape, labels, samples);
   loss.dispose();
   output?.dispose();
   return { loss: value, correct, samples };
@@ -127,7 +128,8 @@ async function backwardOnRanks<Target>(
   });
   exchange.sendRest();
   const value = loss === null ? 0 : (await loss.data())[0];
-  const correct = labels === null || output === null ? null : countCorrect(await output.data(), labels, samples);
+  const correct =
+    labels === null || output === null ? null : countCorrect(await output.data(), output.shape, labels, samples);
   loss?.dispose();
   output?.dispose();
   const sums = Float64Array.of(value * samples, correct ?? 0, samples);

@@ -35,8 +35,8 @@ export const losses: Losses<ArrayBuffer> = {
     f32(loss)[0] = sum / totalWeight(label, rows, w);
   },
 
-  countCorrect(logits, labels, rows, classes, correct) {
-    i32(correct)[0] = countRight(f32(logits), i32(labels), rows, classes);
+  countCorrect(logits, labels, outer, classes, inner, correct) {
+    i32(correct)[0] = countRight(f32(logits), i32(labels), { outer, classes, inner });
   },
 
   crossEntropyGradient(dloss, logProbabilities, labels, weights, smoothing, rows, classes, dlogits) {

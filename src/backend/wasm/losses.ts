@@ -19,13 +19,11 @@ export function losses(runtime: Runtime): Losses<number> {
       });
     },
 
-    countCorrect(logits, labels, rows, classes, correct) {
+    countCorrect(logits, labels, outer, classes, inner, correct) {
       const { buffer } = runtime.memory.bytes;
-      const [values, numbers] = [
-        new Float32Array(buffer, logits, rows * classes),
-        new Int32Array(buffer, labels, rows),
-      ];
-      new Int32Array(buffer, correct, 1)[0] = countRight(values, numbers, rows, classes);
+      const values = new Float32Array(buffer, logits, outer * classes * inner);
+      const numbers = new Int32Array(buffer, labels, outer * inner);
+      new Int32Array(buffer, correct, 1)[0] = countRight(values, numbers, { outer, classes, inner });
     },
 
     crossEntropyGradient(dloss, logProbabilities, labels, weights, smoothing, rows, classes, dlogits) {

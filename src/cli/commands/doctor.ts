@@ -23,6 +23,7 @@ import { draw, loadPart } from "../model-data.js";
 import { openModel } from "../open-model.js";
 import { describeDiagnosis } from "../print/describe-diagnosis.js";
 import { passProgress } from "../print/pass-progress.js";
+import { remedies } from "../print/remedy.js";
 import { printResult } from "../print/result.js";
 
 /** With findings; a healthy model is 0. */
@@ -70,10 +71,8 @@ export function doctorCommand(): Command {
     if (!isExported && data === undefined) self.error("error: required option '--data <source>' not specified");
     if (!isExported && network !== undefined) self.error("error: --network: only of a run exported as .json");
     if (isExported && data !== undefined) self.error("error: --data: a run exported as .json has its own");
-    await examine(
-      isExported ? openExported(run, given) : await openPatient(run, { ...given, data: data ?? "" }),
-      given,
-    );
+    const patient = isExported ? openExported(run, given) : await openPatient(run, { ...given, data: data ?? "" });
+    await examine(run, patient, given);
   });
 }
 
@@ -94,7 +93,7 @@ async function openPatient(path: string, flags: DoctorFlags & { readonly data: s
   return { model, name: file, file, batchSize: trainingBatchSize(meta), source: flags.data, data };
 }
 
-/** A network of a run that the playground exported, with what it learned from. @throws ArgumentError if there is no such network or part */
+/** A network of a run that the playground exported, with its data. @throws ArgumentError if there is no such network or part */
 function openExported(path: string, { network = "A", part = "train" }: DoctorFlags): Patient {
   const run = loadRunExport(path);
   const trained = run.networks.find(({ name }) => name === network)?.trained ?? null;
@@ -111,7 +110,7 @@ function openExported(path: string, { network = "A", part = "train" }: DoctorFla
   return { model: trained.model, name, file: path, batchSize: trainingBatchSize(trained.meta), source: path, data };
 }
 
-async function examine(patient: Patient, given: DoctorFlags): Promise<void> {
+async function examine(run: string, patient: Patient, given: DoctorFlags): Promise<void> {
   const { model, name, file, source, data } = patient;
   const batchSize = given.batchSize ?? patient.batchSize;
   const drawn = draw(data.dataset as Dataset<unknown>, given) as Dataset<never>;
@@ -124,9 +123,11 @@ async function examine(patient: Patient, given: DoctorFlags): Promise<void> {
   const about = { model: name, data: source, part: data.part };
   const page = given.page ? (given.output ?? join(dirname(file), "doctor.html")) : null;
   if (page !== null && given.output === undefined) checkOwn(page, "name another page: --output page.html");
-  if (page !== null) writeWhole(page, await renderPage(doctorReport({ ...about, diagnosis })));
+  // What the playground exports brings its own data, and is not recalibrated.
+  const commands = file.endsWith(".json") ? new Map() : remedies(diagnosis.findings, run, source);
+  if (page !== null) writeWhole(page, await renderPage(doctorReport({ ...about, diagnosis, commands })));
   printResult(given, { ...about, page, ...diagnosis }, () => [
-    describeDiagnosis(diagnosis, data.part),
+    describeDiagnosis(diagnosis, data.part, commands),
     ...(page === null ? [] : ["", `wrote ${page}`]),
   ]);
   if (diagnosis.findings.length > 0) process.exitCode = ill;

@@ -1,13 +1,12 @@
 import { ArgumentError, ShapeError } from "../../errors.js";
 import { relu } from "../../ops/activations.js";
 import { applyMask } from "../../ops/apply-mask.js";
-import { add, applyBinary } from "../../ops/binary.js";
+import { add, applyNumber } from "../../ops/binary.js";
 import { checkMaskValues } from "../../ops/mask-values.js";
 import type { Activation } from "../../ops/standardize.js";
 import { scope } from "../../scope.js";
 import { formatShape } from "../../shape.js";
 import type { Tensor } from "../../tensor.js";
-import { upload } from "../../tensor.js";
 import { tracer } from "../../tracing.js";
 import type { AnyModule } from "../module.js";
 import type { Norm, NormForwardOptions } from "./norm.js";
@@ -81,8 +80,5 @@ function checkMask(layer: AnyModule, x: Tensor, mask: Tensor): void {
 
 /** 1 where a mask is 0, and 0 where it is 1. */
 function complementOf(mask: Tensor): Tensor {
-  const one = upload("mask", mask.backend, [], Float32Array.of(1));
-  const complement = applyBinary("sub", one, mask);
-  one.dispose();
-  return complement;
+  return applyNumber("sub", mask, 1, true);
 }
