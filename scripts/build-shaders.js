@@ -31,7 +31,7 @@ function kernelOf(file, section) {
     if (header === null) return true;
     const [, word, rest] = header;
     if (word === "reads" || word === "writes") {
-      const [, binding, optional, type] = rest.match(/^(\w+)(\??): (\w+)$/) ?? [];
+      const [, binding, optional, type] = rest.match(/^(\w+)(\??): (\S+)$/) ?? [];
       if (binding === undefined) throw new Error(`build-shaders: ${file}: expected "name: type", got "${rest}".`);
       kernel.bindings.push({ name: binding, type, writes: word === "writes", optional: optional === "?" });
     } else if (Object.hasOwn(kernel, word) && word !== "bindings") {

@@ -14,7 +14,9 @@ import { optimization } from "./optimization.js";
 import { pooling } from "./pooling.js";
 import { Reader } from "./read.js";
 import { Recorder } from "./recorder.js";
+import { recurrences } from "./recurrences.js";
 import { reductions } from "./reductions.js";
+import { summaries } from "./summary.js";
 
 export type { DeviceDescription, WebgpuOptions } from "./device.js";
 export type { Counts } from "./recorder.js";
@@ -29,6 +31,7 @@ export interface WebgpuBackend {
 
 /** All members, on a device. */
 function membersOn(recorder: Recorder, reader: Reader, findings: Findings): Backend<GpuBlock> {
+  const norms = normalization(recorder);
   return {
     name: "webgpu",
     answersAtOnce: false,
@@ -39,11 +42,13 @@ function membersOn(recorder: Recorder, reader: Reader, findings: Findings): Back
     ...lookups(recorder),
     ...convolutions(recorder),
     ...pooling(recorder),
-    ...normalization(recorder),
+    ...norms,
+    ...recurrences(recorder),
+    ...summaries(recorder, norms),
     ...losses(recorder),
     ...optimization(recorder),
     ...expectations(findings),
-  } as unknown as Backend<GpuBlock>;
+  };
 }
 
 /** Opens a device and makes the backend on it. */
@@ -63,7 +68,7 @@ function refusalOf(message: string): BackendError {
   return new BackendError({
     where: "the webgpu backend",
     expected: "commands that the device accepts",
-    received: `its refusal: ${message}`,
+    received: `its refusal: ${message.trim()}`,
     cure: "Run evenkeel selftest --backend webgpu, and report what it prints.",
   });
 }

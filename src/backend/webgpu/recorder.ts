@@ -111,18 +111,19 @@ export class Recorder {
     if (++this.#recorded === batchDispatches) this.flush();
   }
 
-  /** Records a copy of the first bytes of a block, a multiple of 4, to a buffer. */
-  copy(source: GpuBlock, target: GpuBuffer, targetOffset: number, bytes: number): void {
+  /** Records a copy of bytes of a block, from its first or from `at` on, to a buffer; all multiples of 4. */
+  copy(source: GpuBlock, target: GpuBuffer, targetOffset: number, bytes: number, at = 0): void {
+    if (bytes === 0) return;
     const encoder = this.#open();
     this.#endPass();
-    encoder.copyBufferToBuffer(source.buffer, source.offset, target, targetOffset, bytes);
+    encoder.copyBufferToBuffer(source.buffer, source.offset + at, target, targetOffset, bytes);
     source.batch = this.#batch;
     this.#copies++;
   }
 
   /** The same, to another block. */
-  move(source: GpuBlock, target: GpuBlock, targetOffset: number, bytes: number): void {
-    this.copy(source, target.buffer, target.offset + targetOffset, bytes);
+  move(source: GpuBlock, target: GpuBlock, targetOffset: number, bytes: number, at = 0): void {
+    this.copy(source, target.buffer, target.offset + targetOffset, bytes, at);
     target.batch = this.#batch;
     target.version++;
   }
