@@ -18,6 +18,7 @@ export default defineConfig({
       "evenkeel/onnx": source("src/formats/onnx/index.ts"),
       "evenkeel/study": source("src/study/index.ts"),
       "evenkeel/tfjs": source("src/formats/tfjs/index.ts"),
+      "evenkeel/webgpu": source("src/backend/webgpu/index.ts"),
       evenkeel: source("src/index.ts"),
     },
   },

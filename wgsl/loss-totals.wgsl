@@ -42,7 +42,7 @@ fn run(group: u32, lane: u32) {
 //# reads logits: f32
 //# reads labels: i32
 //# writes correct: i32
-//# ints rows classes
+//# ints rows classes inner
 //# constants LX LY
 fn run(group: u32, lane: u32) {
   var sum = vec2f();
@@ -50,13 +50,13 @@ fn run(group: u32, lane: u32) {
     var best = 0u;
     var place = 0u;
     for (var c = 0u; c < p.classes; c++) {
-      let own = key(logits[row * p.classes + c]);
+      let own = key(logits[((row / p.inner) * p.classes + c) * p.inner + row % p.inner]);
       if (own > best) {
         best = own;
         place = c;
       }
     }
-    if (best != 0xffffffffu && i32(place) == labels[row]) { sum = add_to(sum, 1.0); }
+    if (best != 0xffffffffu && best != 0u && i32(place) == labels[row]) { sum = add_to(sum, 1.0); }
   }
   sum = tree_sum(sum, lane);
   if (lane == 0u) { correct[0] = i32(total(sum)); }

@@ -27,8 +27,8 @@ fn run(group: u32, lane: u32) {
     }
     m2 = add_to(m2, moments[at + 2u].x + moments[at + 2u].y);
   }
-  let values = max(total(count), 1.0);
-  let samples = max(filled, 1.0);
+  let values = choose(1.0, total(count), total(count) > 1.0);
+  let samples = select(1.0, filled, filled > 1.0);
   averaged[3u * k] = wide(vec2f(total(count) / samples, 0.0));
   averaged[3u * k + 1u] = wide(vec2f(first.x, first.y + total(shifted) / values));
   averaged[3u * k + 2u] = wide(vec2f(total(m2) / samples, 0.0));

@@ -1,7 +1,7 @@
 import { afterEach, beforeAll, describe, expect } from "vitest";
 import type { Backend } from "../../src/backend/backend.js";
 import { cpu } from "../../src/backend/cpu/index.js";
-import { startOn, type WebgpuBackend } from "../../src/backend/webgpu/index.js";
+import { startOn, type WebgpuBackend } from "../../src/backend/webgpu/start.js";
 import { relativeError } from "./close.js";
 
 /** The device of this process, or why there is none. */

@@ -1,74 +1,56 @@
-import { BackendError } from "../../errors.js";
-import type { Backend } from "../backend.js";
-import { memory } from "./blocks.js";
-import { convolutions } from "./conv.js";
-import { type DeviceDescription, openDevice, type WebgpuOptions } from "./device.js";
-import { elementwise } from "./elementwise.js";
-import { expectations, Findings } from "./expectations.js";
-import { matrixProducts } from "./gemm.js";
-import { lookups } from "./lookups.js";
-import { losses } from "./losses.js";
-import type { GpuBlock } from "./memory.js";
-import { normalization } from "./normalization.js";
-import { optimization } from "./optimization.js";
-import { pooling } from "./pooling.js";
-import { Reader } from "./read.js";
-import { Recorder } from "./recorder.js";
-import { recurrences } from "./recurrences.js";
-import { reductions } from "./reductions.js";
-import { summaries } from "./summary.js";
+/**
+ * Tensors on a GPU, through WebGPU: `evenkeel/webgpu`. Browsers and Deno bring it along; Node needs the package
+ * `webgpu`.
+ *
+ * @module
+ */
+import { forgetBackend, registerBackend } from "../index.js";
+import type { DeviceDescription, WebgpuOptions } from "./device.js";
+import type { Counts } from "./recorder.js";
+import { startOn } from "./start.js";
 
 export type { DeviceDescription, WebgpuOptions } from "./device.js";
 export type { Counts } from "./recorder.js";
 
-/** The backend on one device. */
-export interface WebgpuBackend {
-  readonly backend: Backend<GpuBlock>;
-  readonly recorder: Recorder;
-  readonly reader: Reader;
-  readonly description: DeviceDescription;
+/** The device that {@link webgpu} has opened. */
+export interface WebgpuDevice extends DeviceDescription {
+  /** What was done on it so far. */
+  readonly counts: Counts;
+  /** Gives memory that waits to be used again back to the device. */
+  sweep(): void;
+  /** Gives up the device with everything on it: tensors there can no longer be read. */
+  destroy(): void;
 }
 
-/** All members, on a device. */
-function membersOn(recorder: Recorder, reader: Reader, findings: Findings): Backend<GpuBlock> {
-  const norms = normalization(recorder);
+/**
+ * Opens a GPU, so that `setBackend("webgpu")` puts new tensors there. Values arrive later than on a CPU: `await
+ * x.data()` reads them, `dataSync()` and `item()` throw. A loop with `fit` needs no change.
+ *
+ * Results are the same bits in every run on one device, driver and browser, and within rounding those of wasm. Numbers
+ * smaller than 2⁻¹²⁶ may become 0 on the way.
+ *
+ * @throws BackendError if there is no GPU that WebGPU can use
+ * @throws MissingPackageError in Node, if the package `webgpu` is not installed
+ * @example
+ * ```ts
+ * import { setBackend, tensor } from "evenkeel";
+ * import { webgpu } from "evenkeel/webgpu";
+ *
+ * const { name, isSoftware } = await webgpu();
+ * setBackend("webgpu");
+ * await tensor([1, 2]).mul(3).data(); // 3, 6
+ * ```
+ */
+export async function webgpu(options: WebgpuOptions = {}): Promise<WebgpuDevice> {
+  const { backend, recorder, description } = await startOn("webgpu(options)", options);
+  registerBackend(backend);
+  recorder.device.lost.then(() => forgetBackend(backend));
   return {
-    name: "webgpu",
-    answersAtOnce: false,
-    ...memory(recorder, reader),
-    ...elementwise(recorder),
-    ...reductions(recorder),
-    ...matrixProducts(recorder),
-    ...lookups(recorder),
-    ...convolutions(recorder),
-    ...pooling(recorder),
-    ...norms,
-    ...recurrences(recorder),
-    ...summaries(recorder, norms),
-    ...losses(recorder),
-    ...optimization(recorder),
-    ...expectations(findings),
+    ...description,
+    get counts() {
+      return recorder.counts;
+    },
+    sweep: () => recorder.sweep(),
+    destroy: () => recorder.device.destroy(),
   };
-}
-
-/** Opens a device and makes the backend on it. */
-export async function startOn(where: string, options: WebgpuOptions): Promise<WebgpuBackend> {
-  const { device, description } = await openDevice(where, options);
-  const recorder = new Recorder(device);
-  device.addEventListener("uncapturederror", ({ error }) => {
-    recorder.fail(refusalOf(error.message));
-  });
-  const findings = new Findings(recorder);
-  const reader = new Reader(recorder, findings);
-  return { backend: membersOn(recorder, reader, findings), recorder, reader, description };
-}
-
-/** What the device found wrong with a command: a defect of this backend, never an old output. */
-function refusalOf(message: string): BackendError {
-  return new BackendError({
-    where: "the webgpu backend",
-    expected: "commands that the device accepts",
-    received: `its refusal: ${message.trim()}`,
-    cure: "Run evenkeel selftest --backend webgpu, and report what it prints.",
-  });
 }

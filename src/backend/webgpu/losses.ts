@@ -47,8 +47,9 @@ export function losses(gpu: Recorder): Losses<GpuBlock> {
       });
     },
 
-    countCorrect(logits, labels, rows, classes, correct) {
-      gpu.run(kernels.countCorrect, 1, { logits, labels, correct }, { rows, classes }, whole);
+    countCorrect(logits, labels, outer, classes, inner, correct) {
+      const numbers = { rows: outer * inner, classes, inner };
+      gpu.run(kernels.countCorrect, 1, { logits, labels, correct }, numbers, whole);
     },
   };
 }

@@ -56,9 +56,22 @@ describeWebgpu("losses", (twins) => {
       const given = [block(labels), block(weights), smoothing, rows, classes] as const;
       backend.crossEntropy(block(logits), ...given, block(logP), block(loss));
       backend.crossEntropyGradient(block(dloss), block(logP), ...given, block(dlogits));
-      backend.countCorrect(block(logits), block(labels), rows, classes, block(correct));
+      backend.countCorrect(block(logits), block(labels), rows, classes, 1, block(correct));
     });
     for (const twin of [logP, loss, dlogits]) await t.expectClose(twin, 1e-6);
+    await t.expectEqual(correct);
+  });
+
+  test("right answers with classes on axis 1; none of rows with a NaN", async () => {
+    const t = twins();
+    const [outer, classes, inner] = [3, 4, 30];
+    const values = normalValues(outer * classes * inner, 1).map(Math.round);
+    values[7] = Number.NaN;
+    const labels = t.of(Int32Array.from({ length: outer * inner }, (_, i) => (i % 5) - 1));
+    const [logits, correct] = [t.of(values), t.output(1)];
+    t.call((backend, block) =>
+      backend.countCorrect(block(logits), block(labels), outer, classes, inner, block(correct)),
+    );
     await t.expectEqual(correct);
   });
 });
