@@ -99,8 +99,14 @@ export class GpuMemory {
       return;
     }
     const waiting = this.#free.get(block.bytes);
-    if (waiting === undefined) this.#free.set(block.bytes, [block]);
-    else waiting.push(block);
+    if (waiting === undefined) {
+      this.#free.set(block.bytes, [block]);
+      return;
+    }
+    // The oldest is handed out first, so that a loop gets the same blocks in every round, in whatever order it frees them.
+    let at = waiting.length;
+    while (at > 0 && waiting[at - 1].id < block.id) at--;
+    waiting.splice(at, 0, block);
   }
 
   /** Bytes of a slab for blocks of these sizes. */
