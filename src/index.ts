@@ -105,6 +105,7 @@ export {
 export { readSafetensors, type SafetensorsFile, writeSafetensors } from "./formats/safetensors/safetensors.js";
 export type { Drift } from "./graph/channel-statistics.js";
 export { type ConvertedNorm, convertNorm } from "./graph/convert-norm.js";
+export { copyTo } from "./graph/copy-to.js";
 export {
   type FoldBatchNormOptions,
   type FoldedModel,
@@ -290,23 +291,49 @@ export { scope } from "./scope.js";
 export type { Shape } from "./shape.js";
 export { type BackwardOptions, keep, Tensor } from "./tensor.js";
 export { type Threads, threads } from "./threads.js";
+export { Adagrad, type AdagradOptions } from "./train/adagrad.js";
 export { Adam, type AdamOptions, AdamW } from "./train/adam.js";
+export { type AdaptiveClipOptions, clipGradAdaptively } from "./train/adaptive-clip.js";
 export { type CheckpointDescription, describeCheckpoint } from "./train/checkpoint.js";
 export type { CheckpointOptions } from "./train/checkpoints.js";
+export type { EarlyStoppingOptions } from "./train/early-stopping.js";
 export { type EvaluateOptions, type Evaluation, evaluate, type PredictOptions, predict } from "./train/evaluate.js";
-export { type EpochReport, type FitOptions, type FitResult, fit, type StepReport } from "./train/fit.js";
+export {
+  type FindLearningRateOptions,
+  findLearningRate,
+  type LearningRateSearch,
+} from "./train/find-learning-rate.js";
+export { type EpochReport, type FitOptions, type FitResult, fit, type StepReport, type Stop } from "./train/fit.js";
+export {
+  type CheckedSlope,
+  type GradientCheck,
+  type GradientCheckOptions,
+  gradientCheck,
+} from "./train/gradient-check.js";
 export { clipGradNorm } from "./train/gradients.js";
+export type { ImprovementOptions } from "./train/improvement.js";
 export type { NormLag } from "./train/lag.js";
+export { Lamb, type LambOptions } from "./train/lamb.js";
+export { Lars, type LarsOptions } from "./train/lars.js";
+export { Lion, type LionOptions } from "./train/lion.js";
+export { MovingAverage, type MovingAverageOptions, movingAverage } from "./train/moving-average.js";
 export {
   Optimizer,
   type OptimizerOptions,
+  type ParameterGroup,
+  type Parameters,
   type ParameterUpdate,
   type StepOptions,
   type UpdateNumbers,
 } from "./train/optimizer.js";
+export { type ParameterKind, type ParameterRule, parameterGroups } from "./train/parameter-groups.js";
+export { PlateauLr, type PlateauLrOptions, plateauLr } from "./train/plateau-lr.js";
+export { RmsProp, type RmsPropOptions } from "./train/rms-prop.js";
 export {
+  type CosineRestartsOptions,
   constantLr,
   cosineLr,
+  cosineRestartsLr,
   type LrScaling,
   type OneCycleOptions,
   oneCycleLr,

@@ -1,7 +1,7 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 import type { GraphNode } from "./autograd.js";
 import type { Backend } from "./backend/backend.js";
-import { backend as currentBackend } from "./backend/index.js";
+import { backend as currentBackend, hostBackend } from "./backend/index.js";
 import { countLoose, leaveWeight, takeWeight, turnIfDue } from "./collector.js";
 import { ArgumentError, BackendError, GraphError, ShapeError, TensorFreedError } from "./errors.js";
 import { printValues } from "./print-tensor.js";
@@ -460,6 +460,18 @@ export function scalar(origin: string, backend: Backend, value: number): Tensor 
   const t = empty(origin, backend, []);
   backend.fill(t.block, 1, value);
   return t;
+}
+
+/** Tensors of the same values that the host can look at; those that are there already are returned, others disposed of. */
+export async function onHost(tensors: Record<string, Tensor>): Promise<Record<string, Tensor>> {
+  const host = hostBackend();
+  const moved = Object.entries(tensors).map(async ([name, t]): Promise<[string, Tensor]> => {
+    if (t.backend.answersAtOnce) return [name, t];
+    const values = await t.data();
+    t.dispose();
+    return [name, upload("data", host, t.shape, values)];
+  });
+  return Object.fromEntries(await Promise.all(moved));
 }
 
 /** Copies host values (f32, i32 for labels, or wide ones) into a new tensor. */

@@ -24,6 +24,7 @@ export function countRight(
   labels: Int32Array,
   { outer, classes, inner }: { readonly outer: number; readonly classes: number; readonly inner: number },
 ): number {
+  if (classes === 0) return 0;
   let correct = 0;
   for (let o = 0; o < outer; o++) {
     for (let i = 0; i < inner; i++) {

@@ -77,6 +77,23 @@ export function setBackend(name: BackendName): void {
   current = backendOf(name, "setBackend(name)");
 }
 
+/** Runs a synchronous function with another backend in force. */
+export function onBackend<T>(instead: Backend, body: () => T): T {
+  const before = current;
+  current = instead;
+  try {
+    return body();
+  } finally {
+    current = before;
+  }
+}
+
+/** The backend in force if it answers at once, else cpu: where values lie that the host looks at, such as those of a file. */
+export function hostBackend(): Backend {
+  const inForce = backend();
+  return inForce.answersAtOnce ? inForce : cpu;
+}
+
 /** Bytes that tensors hold on the backend in force. */
 export function memoryInUse(): number {
   return backend().bytesInUse();

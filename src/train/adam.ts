@@ -1,7 +1,13 @@
 import type { AdamUpdate } from "../backend/backend.js";
 import { pow } from "../elementary.js";
-import type { Tensor } from "../tensor.js";
-import { checkRange, Optimizer, type OptimizerOptions, type ParameterUpdate, type UpdateNumbers } from "./optimizer.js";
+import {
+  checkRange,
+  Optimizer,
+  type OptimizerOptions,
+  type Parameters,
+  type ParameterUpdate,
+  type UpdateNumbers,
+} from "./optimizer.js";
 
 /** Options of {@link Adam} and {@link AdamW}. */
 export interface AdamOptions extends OptimizerOptions {
@@ -34,7 +40,7 @@ export class Adam extends Optimizer {
   protected readonly decoupled: boolean = false;
 
   /** @throws ArgumentError if a number is out of range */
-  constructor(parameters: Iterable<Tensor>, options: AdamOptions) {
+  constructor(parameters: Parameters, options: AdamOptions) {
     super(parameters, options);
     const where = `new ${this.constructor.name}(options)`;
     const [beta1, beta2] = options.betas ?? [0.9, 0.999];
@@ -49,10 +55,10 @@ export class Adam extends Optimizer {
 
   protected override update(updates: readonly ParameterUpdate[], { step, ...given }: UpdateNumbers): void {
     const [beta1, beta2] = this.betas;
-    const { lr, eps, decoupled } = this;
+    const { eps, decoupled } = this;
     const corrections = { correction1: 1 - pow(beta1, step), correction2: 1 - pow(beta2, step) };
     const { backend } = updates[0].parameter;
-    backend.adamStep(updates.map(blocksOf), { ...given, lr, beta1, beta2, eps, decoupled, ...corrections });
+    backend.adamStep(updates.map(blocksOf), { ...given, beta1, beta2, eps, decoupled, ...corrections });
   }
 }
 

@@ -10,7 +10,9 @@ import { scope } from "../scope.js";
 import { checkCount, type Shape } from "../shape.js";
 import { checkTensor, copyOf, type Tensor } from "../tensor.js";
 import { evaluating } from "./mode.js";
-import { checkBatches, countCorrect, type Data, inputsOf, type Loss, labelsOf, lossFor, targetsOf } from "./step.js";
+import { countRightAnswers, type RightAnswers, readRightAnswers } from "./right-answers.js";
+import { checkBatches, type Data, inputsOf, type Loss, labelsOf, lossFor, targetsOf } from "./step.js";
+import { Trail } from "./trail.js";
 
 /** Options of {@link evaluate}. */
 export interface EvaluateOptions<Target> {
@@ -53,11 +55,17 @@ export async function evaluate<Target>(
   let samples = 0;
   // Among ranks the others would wait for a second attempt.
   const attempt = communicator.size === 1 ? retryOnce : <T>(pass: () => T): T => pass();
+  const trail = new Trail<BatchScores<Target>>(({ batch, loss, right, output, count }) => {
+    if (loss !== null) total += loss * count;
+    correct = right === null || correct === null ? null : correct + right;
+    if (output !== null) onOutput?.(output.values, batch, output.shape);
+    samples += count;
+  });
   await evaluating(model, async () => {
     for await (const batch of data) {
       signal?.throwIfAborted();
       const labels = labelsOf(batch.targets);
-      const { value, output, count } = await attempt(() =>
+      const found = await attempt(() =>
         scope(() =>
           noGrad(() => {
             const inputs = inputsOf(batch);
@@ -65,21 +73,20 @@ export async function evaluate<Target>(
             const count = inputs.shape[0];
             // A rank whose part is empty goes through the network all the same, but has no loss.
             const value = count === 0 && communicator.size > 1 ? null : lossOf(prediction, targetsOf(batch));
-            return { value, output: prediction, count };
+            const right = labels === null ? null : countRightAnswers(prediction, labels);
+            return {
+              value,
+              right,
+              output: onOutput === undefined ? null : prediction,
+              count,
+              backend: prediction.backend,
+            };
           }),
         ),
       );
-      if (value !== null) total += (await value.data())[0] * count;
-      const values = labels === null && onOutput === undefined ? null : await output.data();
-      correct =
-        labels === null || correct === null || values === null
-          ? null
-          : correct + countCorrect(values, output.shape, labels, count);
-      if (values !== null) onOutput?.(values, batch, output.shape);
-      samples += count;
-      value?.dispose();
-      output.dispose();
+      await trail.add(scoresOf(batch, found), found.backend);
     }
+    await trail.drain();
   });
   const sums = Float64Array.of(total, correct ?? 0, samples);
   communicator.allReduceSum(sums, "evaluation");
@@ -93,6 +100,45 @@ export async function evaluate<Target>(
     });
   }
   return { loss: total / samples, accuracy: correct === null ? null : correct / samples, samples };
+}
+
+/** What evaluating a batch gives. */
+interface BatchScores<Target> {
+  readonly batch: Batch<Target>;
+  /** Null where there are no samples. */
+  readonly loss: number | null;
+  readonly right: number | null;
+  readonly output: { readonly values: Float32Array; readonly shape: Shape } | null;
+  readonly count: number;
+}
+
+/** Asks for all numbers of a batch at once, and lets the backend's memory go. */
+async function scoresOf<Target>(
+  batch: Batch<Target>,
+  found: {
+    readonly value: Tensor | null;
+    readonly right: RightAnswers | null;
+    readonly output: Tensor | null;
+    readonly count: number;
+  },
+): Promise<BatchScores<Target>> {
+  const { value, right, output, count } = found;
+  const coming = [
+    value?.data() ?? null,
+    right === null ? null : readRightAnswers(right, count),
+    output?.data() ?? null,
+  ] as const;
+  const shape = output?.shape ?? [];
+  value?.dispose();
+  output?.dispose();
+  const [losses, correct, values] = await Promise.all(coming);
+  return {
+    batch,
+    loss: losses === null ? null : losses[0],
+    right: correct,
+    output: values === null ? null : { values, shape },
+    count,
+  };
 }
 
 /** Options of {@link predict}. */

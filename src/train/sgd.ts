@@ -1,7 +1,13 @@
 import type { SgdUpdate } from "../backend/backend.js";
 import { ArgumentError } from "../errors.js";
-import type { Tensor } from "../tensor.js";
-import { checkRange, Optimizer, type OptimizerOptions, type ParameterUpdate, type UpdateNumbers } from "./optimizer.js";
+import {
+  checkRange,
+  Optimizer,
+  type OptimizerOptions,
+  type Parameters,
+  type ParameterUpdate,
+  type UpdateNumbers,
+} from "./optimizer.js";
 
 /** Options of {@link Sgd}. */
 export interface SgdOptions extends OptimizerOptions {
@@ -32,7 +38,7 @@ export class Sgd extends Optimizer {
   protected override readonly slots: readonly string[];
 
   /** @throws ArgumentError if a number is out of range, or nesterov lacks momentum */
-  constructor(parameters: Iterable<Tensor>, options: SgdOptions) {
+  constructor(parameters: Parameters, options: SgdOptions) {
     super(parameters, options);
     this.momentum = checkRange("new Sgd(options)", "momentum", options.momentum ?? 0, 0, 1);
     this.nesterov = options.nesterov ?? false;
@@ -53,9 +59,9 @@ export class Sgd extends Optimizer {
   }
 
   protected override update(updates: readonly ParameterUpdate[], { step, ...given }: UpdateNumbers): void {
-    const { lr, momentum, nesterov } = this;
+    const { momentum, nesterov } = this;
     const { backend } = updates[0].parameter;
-    backend.sgdStep(updates.map(blocksOf), { ...given, lr, momentum, nesterov, first: step === 1 });
+    backend.sgdStep(updates.map(blocksOf), { ...given, momentum, nesterov, first: step === 1 });
   }
 }
 
