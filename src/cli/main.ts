@@ -10,6 +10,7 @@ import { inspectCommand } from "./commands/inspect.js";
 import { predictCommand } from "./commands/predict.js";
 import { recalibrateCommand } from "./commands/recalibrate.js";
 import { repairCommand } from "./commands/repair.js";
+import { selftestCommand } from "./commands/selftest.js";
 import { studyCommand } from "./commands/study.js";
 import { trainCommand } from "./commands/train.js";
 import { describeError, withFlags } from "./print/error.js";
@@ -48,6 +49,7 @@ const commands = [
   recalibrateCommand,
   repairCommand,
   studyCommand,
+  selftestCommand,
 ];
 for (const command of commands.map((make) => make())) {
   program.addCommand(command.copyInheritedSettings(program));

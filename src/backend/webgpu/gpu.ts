@@ -35,9 +35,15 @@ export interface GpuPass {
   end(): void;
 }
 
+/** Readings of a device's clock. */
+export interface GpuQuerySet {
+  destroy(): void;
+}
+
 /** A sequence of passes and copies. */
 export interface GpuEncoder {
-  beginComputePass(): GpuPass;
+  beginComputePass(descriptor: object): GpuPass;
+  resolveQuerySet(queries: GpuQuerySet, first: number, count: number, target: GpuBuffer, offset: number): void;
   copyBufferToBuffer(
     source: GpuBuffer,
     sourceOffset: number,
@@ -84,6 +90,7 @@ export interface GpuDevice {
   createComputePipeline(descriptor: object): GpuPipeline;
   createBindGroup(descriptor: object): GpuBindGroup;
   createCommandEncoder(): GpuEncoder;
+  createQuerySet(descriptor: object): GpuQuerySet;
   pushErrorScope(filter: "out-of-memory" | "validation" | "internal"): void;
   popErrorScope(): Promise<GpuError | null>;
   addEventListener(type: "uncapturederror", listener: (event: { readonly error: GpuError }) => void): void;
@@ -109,7 +116,14 @@ export interface Gpu {
 }
 
 /** Flags of `GPUBufferUsage`. */
-export const usage = { mapRead: 1, copySource: 4, copyTarget: 8, uniform: 64, storage: 128 } as const;
+export const usage = {
+  mapRead: 1,
+  copySource: 4,
+  copyTarget: 8,
+  uniform: 64,
+  storage: 128,
+  queryResolve: 512,
+} as const;
 
 /** `GPUMapMode.READ` */
 export const mapForReading = 1;

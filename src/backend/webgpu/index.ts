@@ -11,6 +11,7 @@ import { startOn } from "./start.js";
 
 export type { DeviceDescription, WebgpuOptions } from "./device.js";
 export type { Counts } from "./recorder.js";
+export { type SelfTestReport, type SelfTestRow, type SelfTestSpeed, selfTest } from "./selftest/self-test.js";
 
 /** The device that {@link webgpu} has opened. */
 export interface WebgpuDevice extends DeviceDescription {

@@ -1,5 +1,5 @@
 import type { GpuBindGroup, GpuBuffer, GpuDevice, GpuEncoder, GpuPass, GpuPipeline } from "./gpu.js";
-import { usage } from "./gpu.js";
+import { mapForReading, usage } from "./gpu.js";
 import { type GpuBlock, GpuMemory } from "./memory.js";
 import { type Compiled, type Constant, type KernelSource, Pipelines, parameterBytes } from "./pipelines.js";
 
@@ -45,6 +45,7 @@ export class Recorder {
   #encoder: GpuEncoder | null = null;
   #pass: GpuPass | null = null;
   #pipeline: GpuPipeline | null = null;
+  #passDescriptor: object = {};
   #recorded = 0;
   /** The number of the open batch. */
   #batch = 0;
@@ -96,7 +97,7 @@ export class Recorder {
     this.#separate(kernel, blocks as Record<string, GpuBlock | null>);
     const compiled = this.#compiledFor(kernel, blocks as Record<string, GpuBlock | null>, constants);
     const group = this.#groupFor(compiled, kernel, blocks as Record<string, GpuBlock | null>);
-    this.#pass ??= this.#open().beginComputePass();
+    this.#pass ??= this.#open().beginComputePass(this.#passDescriptor);
     if (this.#pipeline !== compiled.pipeline) {
       this.#pass.setPipeline(compiled.pipeline);
       this.#pipeline = compiled.pipeline;
@@ -164,6 +165,32 @@ export class Recorder {
     this.#encoder = null;
     this.#recorded = 0;
     this.#submits++;
+  }
+
+  /**
+   * How long the device works on what `record` records, at most one batch of one pass, in nanoseconds by its own clock;
+   * null where it has none.
+   */
+  async time(record: () => void): Promise<number | null> {
+    if (!this.device.features.has("timestamp-query")) return null;
+    this.flush();
+    const queries = this.device.createQuerySet({ type: "timestamp", count: 2 });
+    const stamps = this.device.createBuffer({ size: 256, usage: usage.queryResolve | usage.copySource });
+    const staging = this.device.createBuffer({ size: 256, usage: usage.mapRead | usage.copyTarget });
+    const writes = { querySet: queries, beginningOfPassWriteIndex: 0, endOfPassWriteIndex: 1 };
+    this.#passDescriptor = { timestampWrites: writes };
+    record();
+    this.#endPass();
+    this.#passDescriptor = {};
+    const encoder = this.#open();
+    encoder.resolveQuerySet(queries, 0, 2, stamps, 0);
+    encoder.copyBufferToBuffer(stamps, 0, staging, 0, 16);
+    this.flush();
+    await staging.mapAsync(mapForReading);
+    const [begin, end] = new BigUint64Array(staging.getMappedRange(0, 16).slice(0));
+    for (const buffer of [stamps, staging]) buffer.destroy();
+    queries.destroy();
+    return Number(end - begin);
   }
 
   /** Gives the memory of blocks that wait back to the device. */
