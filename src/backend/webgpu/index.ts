@@ -34,9 +34,6 @@ export interface WebgpuDevice extends DeviceDescription {
  * @throws MissingPackageError in Node, if the package `webgpu` is not installed
  * @example
  * ```ts
- * import { setBackend, tensor } from "evenkeel";
- * import { webgpu } from "evenkeel/webgpu";
- *
  * const { name, isSoftware } = await webgpu();
  * setBackend("webgpu");
  * await tensor([1, 2]).mul(3).data(); // 3, 6
