@@ -323,7 +323,10 @@ export class Tensor {
       });
     }
     if (given instanceof Tensor) return given.alias();
-    return upload("backward", this.backend, this.shape, given ?? Float32Array.of(1), false);
+    if (given !== null) return upload("backward", this.backend, this.shape, given, false);
+    const one = new Tensor(new Storage("backward", this.backend, 4), this.shape, "backward", false);
+    this.backend.fill(one.block, 1, 1);
+    return one;
   }
 
   /** @internal Adds to `.grad`; never keeps memory that somebody else looks at. */

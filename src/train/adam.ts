@@ -53,6 +53,11 @@ export class Adam extends Optimizer {
     return 1.8e19;
   }
 
+  /** @internal */
+  override get heedsGate(): boolean {
+    return this.update === Adam.prototype.update;
+  }
+
   protected override update(updates: readonly ParameterUpdate[], { step, ...given }: UpdateNumbers): void {
     const [beta1, beta2] = this.betas;
     const { eps, decoupled } = this;

@@ -83,11 +83,11 @@ export class Checkpoints<Target> {
     if (isPassStart) this.#passStart = this.#now;
   }
 
-  /** Saves if it is time to. */
-  async saveIfDue(position: Position): Promise<void> {
-    const steps = position.step - this.#lastStep;
+  /** Whether it is time to save, after so many steps. */
+  isDue(step: number): boolean {
+    const steps = step - this.#lastStep;
     const seconds = (performance.now() - this.#lastTime) / 1000;
-    if (steps > 0 && (steps >= this.#everySteps || seconds >= this.#everySeconds)) await this.save(position);
+    return steps > 0 && (steps >= this.#everySteps || seconds >= this.#everySeconds);
   }
 
   /** Saves. */

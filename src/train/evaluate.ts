@@ -84,7 +84,7 @@ export async function evaluate<Target>(
           }),
         ),
       );
-      await trail.add(scoresOf(batch, found), found.backend);
+      await trail.add(scoresOf(batch, found), !found.backend.answersAtOnce);
     }
     await trail.drain();
   });

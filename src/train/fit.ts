@@ -4,7 +4,9 @@ import { broadcastState, GradientExchange, muster, stopsOn, Wish } from "../dist
 import { ArgumentError } from "../errors.js";
 import { isSpentAfterOnePass, recalibrate } from "../graph/recalibrate.js";
 import type { Module } from "../nn/module.js";
+import { refreshAll } from "../nn/refresh-all.js";
 import { checkCount } from "../shape.js";
+import { type Tensor, upload } from "../tensor.js";
 import { type AdaptiveClipOptions, checkAdaptiveClip } from "./adaptive-clip.js";
 import type { Position } from "./checkpoint-state.js";
 import { type CheckpointOptions, Checkpoints } from "./checkpoints.js";
@@ -19,7 +21,8 @@ import { PlateauLr } from "./plateau-lr.js";
 import { Retry } from "./retry.js";
 import type { Schedule } from "./schedules.js";
 import { checkBatches, type Data, type Loss, lossFor } from "./step.js";
-import { trainStep } from "./train-step.js";
+import { Trail } from "./trail.js";
+import { type StepResult, trainStep } from "./train-step.js";
 
 /** What {@link FitOptions.onStep} is told after each step. */
 export interface StepReport {
@@ -249,10 +252,14 @@ export async function fit<Target>(model: Module, data: Data<Target>, options: Fi
   model.train();
   optimizer.zeroGrad();
   const resumed = await checkpoints?.resume();
+  await refreshAll(model);
+  /** Where the steps stand whose numbers have been told; those of a device may be one behind. */
   let at: Position = resumed?.position ?? startOf(0, 0);
-  /** The model stands where `at` says: no step is under way. */
+  const trail = new Trail<() => Promise<void>>((tell) => tell());
+  /** Between two steps. */
   const stopFor = async (stopper: number | null): Promise<void> => {
     if (stopper === null) return;
+    await trail.drain();
     await checkpoints?.save(at);
     signal?.throwIfAborted();
     throw new DOMException(`fit(model, data): rank ${stopper} was told to stop`, "AbortError");
@@ -263,6 +270,7 @@ export async function fit<Target>(model: Module, data: Data<Target>, options: Fi
   const exchange = communicator.size === 1 ? null : new GradientExchange(optimizer.parameters, communicator);
   const retry = new Retry(model, optimizer);
   const meter = await retryOnce(() => new LagMeter(model));
+  const gate = gateFor(optimizer, communicator);
   let lag: NormLag[] = [];
   let batchSize = 1;
   try {
@@ -271,8 +279,8 @@ export async function fit<Target>(model: Module, data: Data<Target>, options: Fi
       const started = performance.now() - at.seconds * 1000;
       const isResumed = epoch === resumed?.position.epoch;
       if (!isResumed) checkpoints?.mark(true);
+      let { step } = at;
       for await (const group of inGroups(isResumed ? resumed.pass : data, accumulate)) {
-        const { step } = at;
         const where = `fit(model, data, { communicator }), step ${step}`;
         const told = group.map(({ inputs }) => muster(communicator, wish(), inputs.shape[0], where));
         await stopFor(told[0].stopper);
@@ -282,7 +290,7 @@ export async function fit<Target>(model: Module, data: Data<Target>, options: Fi
         }
         if (schedule instanceof PlateauLr) optimizer.lr = schedule.lr;
         else if (schedule !== undefined && steps !== null) optimizer.lr = schedule(step, steps);
-        const { loss, correct, samples, gradientNorm } = await trainStep(model, group, {
+        const { isLate, coming } = await trainStep(model, group, {
           lossOf,
           optimizer,
           clipNorm,
@@ -292,29 +300,45 @@ export async function fit<Target>(model: Module, data: Data<Target>, options: Fi
           communicator,
           exchange,
           retry,
+          gate,
         });
         average?.update();
-        const accuracy = correct === null ? null : correct / samples;
-        const answer = await onStep?.({ step, steps, epoch, loss, accuracy, samples, lr: optimizer.lr, gradientNorm });
-        isAsked ||= answer === "stop";
-        at = {
-          epoch,
-          batch: at.batch + group.length,
-          step: step + 1,
-          loss: at.loss + loss * samples,
-          correct: correct === null || at.correct === null ? null : at.correct + correct,
-          samples: at.samples + samples,
-          seconds: (performance.now() - started) / 1000,
+        const own = { step, steps, epoch, lr: optimizer.lr };
+        const tell = async (result: StepResult): Promise<void> => {
+          const { loss, correct, samples, gradientNorm } = result;
+          const accuracy = correct === null ? null : correct / samples;
+          const answer = await onStep?.({ ...own, loss, accuracy, samples, gradientNorm });
+          isAsked ||= answer === "stop";
+          at = {
+            epoch,
+            batch: at.batch + group.length,
+            step: own.step + 1,
+            loss: at.loss + loss * samples,
+            correct: correct === null || at.correct === null ? null : at.correct + correct,
+            samples: at.samples + samples,
+            seconds: (performance.now() - started) / 1000,
+          };
         };
+        await trail.add(
+          coming.then((judge) => async () => tell(await judge())),
+          isLate,
+        );
+        step++;
         checkpoints?.mark(false);
-        await checkpoints?.saveIfDue(at);
+        if (checkpoints?.isDue(step) !== true) continue;
+        await trail.drain();
+        // Callbacks may have drawn.
+        checkpoints.mark(false);
+        await checkpoints.save(at);
       }
+      await trail.drain();
+      await refreshAll(model);
       if (stopped !== null) {
         await checkpoints?.save(at);
         break;
       }
       await stopFor(stopsOn(communicator, wish()).stopper);
-      const { samples, correct, step, seconds } = at;
+      const { samples, correct, seconds } = at;
       if (samples === 0) {
         throw new ArgumentError({
           where: "fit(model, data)",
@@ -348,8 +372,13 @@ export async function fit<Target>(model: Module, data: Data<Target>, options: Fi
       else if (stopping?.isDone === true) stopped = "earlyStopping";
     }
     lag = await meter.read();
+  } catch (error) {
+    // What a device has counted meanwhile; it may be lost.
+    await refreshAll(model).catch(() => {});
+    throw error;
   } finally {
     meter.close();
+    gate?.dispose();
   }
   if (reports.length > 0 && at.batch === 0) {
     checkpoints?.mark(true);
@@ -384,6 +413,14 @@ function checkValidation<Target>({ validation, earlyStopping }: FitOptions<Targe
     received: "none",
     cure: "Pass { validation }, such as batches of a part that splitIndices() kept back.",
   });
+}
+
+/** What lets a device decide whether steps are taken, so that it need not wait for the host; null where that is not needed, or not possible. */
+function gateFor({ parameters, heedsGate }: Optimizer, communicator: Communicator): Tensor | null {
+  const [{ backend }] = parameters;
+  const isOne = parameters.every((parameter) => parameter.backend === backend);
+  if (backend.answersAtOnce || !heedsGate || !isOne || communicator.size > 1) return null;
+  return upload("fit", backend, [2], Float64Array.of(1, 1), false);
 }
 
 function startOf(epoch: number, step: number): Position {

@@ -135,6 +135,14 @@ export abstract class Optimizer {
     return Number.POSITIVE_INFINITY;
   }
 
+  /**
+   * @internal Whether {@link Optimizer.update} heeds `gate`, so that the device can decide whether a step is taken; if not, `fit` waits for the numbers
+   * of the gradients before each step.
+   */
+  get heedsGate(): boolean {
+    return false;
+  }
+
   /** Changes parameters that live on one backend and have taken equally many steps, all at once. */
   protected abstract update(updates: readonly ParameterUpdate[], numbers: UpdateNumbers): void;
 
@@ -169,6 +177,15 @@ export abstract class Optimizer {
       this.update(updates, { lr: this.#lr * lrScale, step, gradientScale, gate: gate?.block ?? null });
       for (const { parameter } of updates) parameter.storage.version++;
     }
+  }
+
+  /** @internal Remembers how many steps each parameter has taken; what is returned goes back to that, after steps that a gate has kept shut. */
+  remember(): () => void {
+    const before = [...this.#memories.values()].map((memory) => [memory, memory.step] as const);
+    return () => {
+      const known = new Map(before);
+      for (const memory of this.#memories.values()) memory.step = known.get(memory) ?? 0;
+    };
   }
 
   /** Frees and forgets all gradients. */

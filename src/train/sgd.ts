@@ -58,6 +58,11 @@ export class Sgd extends Optimizer {
     return 3.4e38 * (1 - this.momentum);
   }
 
+  /** @internal */
+  override get heedsGate(): boolean {
+    return this.update === Sgd.prototype.update;
+  }
+
   protected override update(updates: readonly ParameterUpdate[], { step, ...given }: UpdateNumbers): void {
     const { momentum, nesterov } = this;
     const { backend } = updates[0].parameter;

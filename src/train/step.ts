@@ -103,19 +103,3 @@ export function predictedClass(outputs: Float32Array, { classes, step }: ClassLa
   const inner = label % step;
   return argmax(outputs, (label - inner) * classes + inner, classes, step);
 }
-
-/**
- * How many of `samples` are right: those whose logits are largest at their label or, where a sample has several labels (a sequence of
- * them), the share of its labels for which that holds. Labels that are no class, as −100, do not count.
- */
-export function countCorrect(logits: Float32Array, shape: Shape, labels: ArrayLike<number>, samples: number): number {
-  const layout = classLayout(shape, labels.length);
-  let correct = 0;
-  let counted = 0;
-  for (let row = 0; row < labels.length; row++) {
-    if (!(labels[row] >= 0 && labels[row] < layout.classes)) continue;
-    counted++;
-    if (predictedClass(logits, layout, row) === labels[row]) correct++;
-  }
-  return counted === 0 ? 0 : (correct * samples) / counted;
-}

@@ -1,9 +1,6 @@
-import type { Backend } from "../backend/backend.js";
-
 /**
- * Results that arrive while work goes on, taken up in the order in which they were asked for. Where the backend answers at once each is taken up
- * before the next piece of work; else that of a piece is taken up when the next has been handed to the device, which so never waits for the
- * host.
+ * Results that arrive while work goes on, taken up in the order in which they were asked for: at once where they are there at once; else that of a
+ * piece of work when the next one has been handed to the device, which so never waits for the host.
  */
 export class Trail<Result> {
   readonly #take: (result: Result) => void | Promise<void>;
@@ -14,11 +11,11 @@ export class Trail<Result> {
   }
 
   /** Adds a result that is coming, and takes up what is due. Rejects as they do. */
-  async add(coming: Promise<Result>, { answersAtOnce }: Backend): Promise<void> {
+  async add(coming: Promise<Result>, isLate: boolean): Promise<void> {
     // One that is never taken up, since another rejected before it, is no unhandled rejection.
     coming.catch(() => {});
     this.#coming.push(coming);
-    await this.#takeBut(answersAtOnce ? 0 : 1);
+    await this.#takeBut(isLate ? 1 : 0);
   }
 
   /** Takes up all that are coming. */

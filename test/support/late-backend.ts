@@ -1,6 +1,5 @@
 import type { Backend, Check } from "../../src/backend/backend.js";
-import { cpu } from "../../src/backend/cpu/index.js";
-import { registerBackend } from "../../src/backend/index.js";
+import { backendOf, registerBackend } from "../../src/backend/index.js";
 import { BackendError } from "../../src/errors.js";
 
 /** What a {@link LateBackend} counts. */
@@ -13,8 +12,8 @@ export interface LateCounts {
   steps: number;
 }
 
-/** The cpu backend behind a queue, as a GPU is: it answers reads later, and nothing at once. */
-export interface LateBackend extends Backend<ArrayBuffer> {
+/** A backend behind a queue, as a GPU is: it answers reads later, and nothing at once. */
+export interface LateBackend extends Backend {
   readonly counts: LateCounts;
   /** Told when a read is asked for; the read is answered when what it returns is. */
   whenRead: () => Promise<void>;
@@ -25,10 +24,11 @@ function refuse(member: string): never {
 }
 
 /**
- * A new one, registered as "webgpu". Freed blocks are filled with NaN, and reads are answered in a
+ * One over the members of another, registered as "webgpu". Freed blocks are filled with NaN, and reads are answered in a
  * later turn of the event loop, with what the blocks held when they were asked for.
  */
-export function lateBackend(): LateBackend {
+export function lateBackend(name: "cpu" | "wasm"): LateBackend {
+  const base = backendOf(name, "lateBackend(name)");
   const counts: LateCounts = { reads: 0, writes: 0, steps: 0 };
   /** Faults that no read has told yet. */
   const offences: (() => Error | null)[] = [];
@@ -55,36 +55,36 @@ export function lateBackend(): LateBackend {
     throw told;
   };
   const late: LateBackend = {
-    ...cpu,
+    ...base,
     name: "webgpu",
     answersAtOnce: false,
     counts,
     whenRead: () => new Promise((resolve) => setImmediate(resolve)),
     free(block, bytes) {
-      new Uint8Array(block).fill(0xff);
-      cpu.free(block, bytes);
+      base.fill(block, Math.floor(bytes / 4), Number.NaN);
+      base.free(block, bytes);
     },
     write(block, values, offset) {
       counts.writes++;
-      cpu.write(block, values, offset);
+      base.write(block, values, offset);
     },
-    read: (block, bytes) => answer(block.slice(0, bytes)),
-    readWide: (block, count) => answer(new Float64Array(block.slice(0, 8 * count))),
+    read: (block, bytes) => answer(base.readSync(block, bytes)),
+    readWide: (block, count) => answer(new Float64Array(base.readSync(block, 8 * count))),
     readSync: () => refuse("readSync"),
     readInto: () => refuse("readInto"),
     expect(check: Check, block, count, fault) {
-      cpu.expect(check, block, count, (offence) => {
+      base.expect(check, block, count, (offence) => {
         offences.push(() => fault(offence));
         return null;
       });
     },
     sgdStep(updates, step) {
       counts.steps++;
-      cpu.sgdStep(updates, step);
+      base.sgdStep(updates, step);
     },
     adamStep(updates, step) {
       counts.steps++;
-      cpu.adamStep(updates, step);
+      base.adamStep(updates, step);
     },
   };
   registerBackend(late);
