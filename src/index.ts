@@ -1,3 +1,8 @@
+/**
+ * Tensors, layers, training, evaluation and files, in Node and in browsers.
+ *
+ * @module evenkeel
+ */
 import "./ops/methods.js";
 
 export { noGrad } from "./autograd.js";

@@ -2,7 +2,7 @@
  * Models of TensorFlow.js, in Node and in browsers: read and written, what normalisations they have, folded, and made of networks. It needs the package
  * @tensorflow/tfjs where models are run.
  *
- * @module
+ * @module evenkeel/tfjs
  */
 export type { FoldedNorm, LeftNorm } from "../../graph/fold-batch-norm.js";
 export type { DeclaredInput, ModelArray, ModelArrays } from "../foreign/arrays.js";
