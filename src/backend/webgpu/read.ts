@@ -100,7 +100,7 @@ export class Reader {
         where: "the webgpu backend",
         expected: "values from the device",
         received: `an error (${cause instanceof Error ? cause.message : String(cause)})`,
-        cure: "Run evenkeel selftest --backend webgpu, and report what it prints.",
+        cure: "Run the self-test (npx evenkeel selftest), and report what it prints.",
       },
       { cause },
     );

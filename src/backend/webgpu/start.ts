@@ -66,6 +66,6 @@ function refusalOf(message: string): BackendError {
     where: "the webgpu backend",
     expected: "commands that the device accepts",
     received: `its refusal: ${message.trim()}`,
-    cure: "Run evenkeel selftest --backend webgpu, and report what it prints.",
+    cure: "Run the self-test (npx evenkeel selftest), and report what it prints.",
   });
 }
