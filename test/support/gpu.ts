@@ -14,6 +14,8 @@ async function start(): Promise<WebgpuBackend | string> {
 }
 
 export const started = await start();
+if (typeof started === "string" && process.env["CI"])
+  throw new Error(`no WebGPU (apt-get install chromium): ${started}`);
 
 /** One block on the cpu backend and its twin on the device. */
 export interface Twin {
