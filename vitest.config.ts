@@ -1,7 +1,15 @@
+import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { defineConfig } from "vitest/config";
 
 const source = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
+
+/** Chromium's software Vulkan driver: where it is installed, tests of the webgpu backend run on it. */
+const driver = "/usr/lib/chromium/vk_swiftshader_icd.json";
+const gpu =
+  existsSync(driver) && process.env["VK_ICD_FILENAMES"] === undefined
+    ? { VK_ICD_FILENAMES: driver, LD_LIBRARY_PATH: "/usr/lib/chromium" }
+    : {};
 
 export default defineConfig({
   resolve: {
@@ -12,6 +20,7 @@ export default defineConfig({
       "evenkeel/study": source("src/study/index.ts"),
       "evenkeel/keras": source("src/formats/keras/index.ts"),
       "evenkeel/tfjs": source("src/formats/tfjs/index.ts"),
+      "evenkeel/webgpu": source("src/backend/webgpu/index.ts"),
       evenkeel: source("src/index.ts"),
     },
   },
@@ -22,6 +31,7 @@ export default defineConfig({
     // The collector is called by tests of lifetimes.
     execArgv: ["--expose-gc"],
     env: {
+      ...gpu,
       EVENKEEL_THREADS: process.env["EVENKEEL_THREADS"] ?? "1",
       EVENKEEL_GUARDS: process.env["EVENKEEL_GUARDS"] ?? "1",
     },

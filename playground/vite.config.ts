@@ -35,5 +35,8 @@ export default defineConfig({
   worker: { format: "es" },
   server: { headers, host: "localhost", port: 4173 },
   preview: { headers, host: "localhost", port: 4173 },
-  build: { target: "es2022", modulePreload: { polyfill: false } },
+  build: {
+    ...{ target: "es2022", modulePreload: { polyfill: false } },
+    rolldownOptions: { input: ["index.html", "selftest.html"].map((page) => `${import.meta.dirname}/${page}`) },
+  },
 });

@@ -169,6 +169,9 @@ export class OutOfMemoryError extends EvenkeelError {
 /** The backend cannot do what was asked: not available here, or not able to answer synchronously. */
 export class BackendError extends EvenkeelError {}
 
+/** The device of the webgpu backend is gone, with all that lay on it. */
+export class DeviceLostError extends BackendError {}
+
 /** A thread that shares the work of kernels does not answer; from then on one thread does it all. */
 export class WorkerLostError extends EvenkeelError {}
 

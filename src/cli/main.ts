@@ -11,6 +11,7 @@ import { playCommand } from "./commands/play.js";
 import { predictCommand } from "./commands/predict.js";
 import { recalibrateCommand } from "./commands/recalibrate.js";
 import { repairCommand } from "./commands/repair.js";
+import { selftestCommand } from "./commands/selftest.js";
 import { studyCommand } from "./commands/study.js";
 import { trainCommand } from "./commands/train.js";
 import { describeError, withFlags } from "./print/error.js";
@@ -50,6 +51,7 @@ const commands = [
   repairCommand,
   studyCommand,
   playCommand,
+  selftestCommand,
 ];
 for (const command of commands.map((make) => make())) {
   program.addCommand(command.copyInheritedSettings(program));

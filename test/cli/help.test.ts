@@ -5,7 +5,7 @@ import { describe, expect, test } from "vitest";
 import { evenkeelIn } from "../support/command.js";
 
 const evenkeel = (...args: string[]) => evenkeelIn(tmpdir(), ...args);
-const commands = "train predict evaluate doctor inspect fold export recalibrate repair study play".split(" ");
+const commands = "train predict evaluate doctor inspect fold export recalibrate repair study play selftest".split(" ");
 
 describe("--help", () => {
   test.each(commands)(

@@ -60,8 +60,12 @@ export interface Visit {
   readonly requests: readonly string[];
 }
 
-/** Opens an address in a fresh browser, and closes it when `body` has ended. */
-export async function visit<T>(url: string, body: (visit: Visit) => Promise<T>): Promise<T> {
+/** Opens an address in a fresh browser, with more switches if need be, and closes it when `body` has ended. */
+export async function visit<T>(
+  url: string,
+  body: (visit: Visit) => Promise<T>,
+  switches: readonly string[] = [],
+): Promise<T> {
   const browser = await chromium.launch({
     executablePath: chromiumPath,
     args: [
@@ -73,6 +77,7 @@ export async function visit<T>(url: string, body: (visit: Visit) => Promise<T>):
       "--disable-background-networking",
       "--disable-component-update",
       "--disable-sync",
+      ...switches,
     ],
   });
   try {
