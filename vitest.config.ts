@@ -6,9 +6,11 @@ const source = (path: string): string => fileURLToPath(new URL(path, import.meta
 export default defineConfig({
   resolve: {
     alias: {
+      "evenkeel/networks": source("src/networks/index.ts"),
       "evenkeel/node": source("src/node/index.ts"),
       "evenkeel/onnx": source("src/formats/onnx/index.ts"),
       "evenkeel/study": source("src/study/index.ts"),
+      "evenkeel/keras": source("src/formats/keras/index.ts"),
       "evenkeel/tfjs": source("src/formats/tfjs/index.ts"),
       evenkeel: source("src/index.ts"),
     },

@@ -61,7 +61,14 @@ export class StateDictError extends EvenkeelError {
   /** Entries whose shapes differ, e.g. `0.weight (expected 4×3, got 3×4)`. */
   readonly misshaped: readonly string[];
 
-  constructor(where: string, missing: readonly string[], unexpected: readonly string[], misshaped: readonly string[]) {
+  /** @param canSkip - whether what is called takes `{ skip }` */
+  constructor(
+    where: string,
+    missing: readonly string[],
+    unexpected: readonly string[],
+    misshaped: readonly string[],
+    canSkip = false,
+  ) {
     const faults = [
       missing.length > 0 ? `missing ${missing.join(", ")}` : "",
       unexpected.length > 0 ? `unexpected ${unexpected.join(", ")}` : "",
@@ -74,7 +81,7 @@ export class StateDictError extends EvenkeelError {
       received: faults.join("; "),
       cure:
         misshaped.length > 0
-          ? "Build the module with the sizes it was saved with."
+          ? `Build the module with the sizes it was saved with${canSkip ? `, or keep the module's own values there: { skip: ${JSON.stringify(layerOf(misshaped[0]))} }` : ""}.`
           : prefix !== null
             ? `Every name has the prefix ${JSON.stringify(prefix)}: take it off each key of the state.`
             : "Load it into the module it was saved from, or pass { strict: false } to load what fits.",
@@ -83,6 +90,12 @@ export class StateDictError extends EvenkeelError {
     this.unexpected = unexpected;
     this.misshaped = misshaped;
   }
+}
+
+/** The path of the layer that has an entry; the entry's own where there is none. */
+function layerOf(misshaped: string): string {
+  const [name] = misshaped.split(" ");
+  return name.includes(".") ? name.slice(0, name.lastIndexOf(".")) : name;
 }
 
 /** What stands before each name of a state, as wrappers such as `module.` and `_orig_mod.` leave it; null if nothing does. */

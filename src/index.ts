@@ -1,3 +1,8 @@
+/**
+ * Tensors, layers, training, evaluation and files, in Node and in browsers.
+ *
+ * @module evenkeel
+ */
 import "./ops/methods.js";
 
 export { noGrad } from "./autograd.js";
@@ -103,8 +108,10 @@ export {
   type RunSamples,
 } from "./formats/playground-run.js";
 export { readSafetensors, type SafetensorsFile, writeSafetensors } from "./formats/safetensors/safetensors.js";
+export { type ReadTorchOptions, readTorch } from "./formats/torch/read-torch.js";
 export type { Drift } from "./graph/channel-statistics.js";
 export { type ConvertedNorm, convertNorm } from "./graph/convert-norm.js";
+export { type CorrectedNorm, evalNorm } from "./graph/eval-norm.js";
 export {
   type FoldBatchNormOptions,
   type FoldedModel,
@@ -168,25 +175,49 @@ export { Identity } from "./nn/identity.js";
 export { LayerScale, type LayerScaleOptions } from "./nn/layer-scale.js";
 export type { ChannelAxis, ChannelMap, LayerTraits } from "./nn/layer-traits.js";
 export { Linear, type LinearOptions } from "./nn/linear.js";
-export { type AnyModule, type ForwardListener, Module, type StateDictDifference } from "./nn/module.js";
+export {
+  type AnyModule,
+  type ForwardListener,
+  type LoadStateDictOptions,
+  Module,
+  type StateDictDifference,
+} from "./nn/module.js";
 export {
   MultiHeadAttention,
   type MultiHeadAttentionForwardOptions,
   type MultiHeadAttentionOptions,
 } from "./nn/multi-head-attention.js";
+export { AdaptiveInstanceNorm, type AdaptiveInstanceNormOptions } from "./nn/norms/adaptive-instance-norm.js";
+export { AdaptiveLayerNorm, type AdaptiveLayerNormOptions } from "./nn/norms/adaptive-layer-norm.js";
+export { BatchInstanceNorm } from "./nn/norms/batch-instance-norm.js";
 export { BatchNorm, type BatchNormOptions } from "./nn/norms/batch-norm.js";
 export { BatchRenorm, type BatchRenormOptions, paperSchedule, type RenormSchedule } from "./nn/norms/batch-renorm.js";
+export { ConditionalBatchNorm } from "./nn/norms/conditional-batch-norm.js";
+export { Conditioned } from "./nn/norms/conditioned.js";
+export { DynamicTanh, type DynamicTanhOptions } from "./nn/norms/dynamic-tanh.js";
+export { EvalNorm, type EvalNormOptions } from "./nn/norms/eval-norm.js";
+export { EvoNorm, type EvoNormOptions } from "./nn/norms/evo-norm.js";
+export { Film } from "./nn/norms/film.js";
 export { FilterResponseNorm, type FilterResponseNormOptions } from "./nn/norms/filter-response-norm.js";
 export { type FreezeNormsOptions, type FrozenNorms, freezeNorms } from "./nn/norms/freeze-norms.js";
 export { GroupNorm, type GroupNormOptions } from "./nn/norms/group-norm.js";
+export type { InnerBatchNormOptions } from "./nn/norms/inner-batch-norm.js";
 export { InstanceNorm, type InstanceNormOptions } from "./nn/norms/instance-norm.js";
 export { LayerNorm, type LayerNormOptions } from "./nn/norms/layer-norm.js";
+export { LocalResponseNorm, type LocalResponseNormOptions } from "./nn/norms/local-response-norm.js";
 export type { MaskedOutput } from "./nn/norms/mask.js";
 export { Norm, type NormForwardOptions } from "./nn/norms/norm.js";
+export { PixelNorm, type PixelNormOptions } from "./nn/norms/pixel-norm.js";
 export { RmsNorm, type RmsNormOptions } from "./nn/norms/rms-norm.js";
 export { RunningNorm, type RunningNormOptions } from "./nn/norms/running-norm.js";
 export type { RunningNormState, Statistics } from "./nn/norms/running-statistics.js";
+export { ScaleNorm, type ScaleNormOptions } from "./nn/norms/scale-norm.js";
+export { SpatiallyAdaptiveNorm, type SpatiallyAdaptiveNormOptions } from "./nn/norms/spatially-adaptive-norm.js";
+export { SplitBatchNorm, type SplitForwardOptions } from "./nn/norms/split-batch-norm.js";
+export { SwitchableNorm } from "./nn/norms/switchable-norm.js";
 export { type SynchronizedNorm, type SynchronizedNormOptions, syncBatchNorm } from "./nn/norms/sync-batch-norm.js";
+export { transferStyle } from "./nn/norms/transfer-style.js";
+export { WhiteningBatchNorm, type WhiteningBatchNormOptions } from "./nn/norms/whitening-batch-norm.js";
 export { Pad } from "./nn/pad.js";
 export {
   AvgPool1d,
@@ -207,6 +238,10 @@ export {
   type RecurrentOutput,
 } from "./nn/recurrent/recurrent.js";
 export { Reparametrized } from "./nn/reparametrized/reparametrized.js";
+export {
+  ScaledWeightStandardization,
+  type ScaledWeightStandardizationOptions,
+} from "./nn/reparametrized/scaled-weight-standardization.js";
 export { SpectralNorm, type SpectralNormOptions } from "./nn/reparametrized/spectral-norm.js";
 export { WeightNorm, type WeightNormOptions } from "./nn/reparametrized/weight-norm.js";
 export {

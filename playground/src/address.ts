@@ -1,4 +1,5 @@
 import type { Field } from "./fields.js";
+import { type SceneId, sceneOf } from "./scenes.js";
 import { initialSettings, networkFields, type Settings, sharedFields, viewFields } from "./settings.js";
 
 type AnyField = Field<unknown>;
@@ -7,16 +8,17 @@ type AnyFields = Readonly<Record<string, AnyField>>;
 /** Marks that network B has nothing of its own, where it would at first. */
 const same = "same";
 
-/** Settings as the part of an address behind #: only what differs from the start, so that addresses stay short. */
+/** Settings as the part of an address behind #: only what differs from the scene, so that addresses stay short. */
 export function formatAddress({ experiment, view }: Settings): string {
   const { a, b, ...shared } = experiment;
-  const start = initialSettings.experiment;
+  const { experiment: start, view: startView } = settingsOf(view.scene);
   const parts = [
+    ...(view.scene === initialSettings.view.scene ? [] : [`scene=${view.scene}`]),
     ...differences("", sharedFields, shared, start),
     ...differences("a.", networkFields, a, start.a),
     ...differences("b.", networkFields, b, start.b),
     ...Object.keys(start.b).flatMap((name) => (Object.hasOwn(b, name) ? [] : [`b.${name}=${same}`])),
-    ...differences("", viewFields, view, initialSettings.view),
+    ...differences("", viewFields, view, startView),
   ];
   return parts.join("&");
 }
@@ -33,12 +35,24 @@ function differences(prefix: string, fields: object, values: object, start: obje
   });
 }
 
-/** Settings of an address, and what in it was not understood; that is left as it is at first. */
+/** The settings of a scene. */
+export function settingsOf(id: SceneId): Settings {
+  const { experiment, view } = read(new URLSearchParams(sceneOf(id).settings), initialSettings).settings;
+  return { experiment, view: { ...view, scene: id } };
+}
+
+/** Settings of an address, and what in it was not understood; that is left as the scene has it. */
 export function parseAddress(hash: string): { settings: Settings; problems: string[] } {
-  const { a, b, ...shared } = initialSettings.experiment;
-  const found = { shared: { ...shared }, a: { ...a }, b: { ...b }, view: { ...initialSettings.view } };
+  const entries = new URLSearchParams(hash.replace(/^#/, ""));
+  const scene = viewFields.scene.parse(entries.get("scene") ?? "");
+  return read(entries, scene === null ? initialSettings : settingsOf(scene));
+}
+
+function read(entries: URLSearchParams, start: Settings): { settings: Settings; problems: string[] } {
+  const { a, b, ...shared } = start.experiment;
+  const found = { shared: { ...shared }, a: { ...a }, b: { ...b }, view: { ...start.view } };
   const problems: string[] = [];
-  for (const [key, text] of new URLSearchParams(hash.replace(/^#/, ""))) {
+  for (const [key, text] of entries) {
     const [values, fields, name] = placeOf(found, key);
     const field = Object.hasOwn(fields, name) ? fields[name] : undefined;
     if (field === undefined) {

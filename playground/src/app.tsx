@@ -2,6 +2,7 @@ import { Controls } from "./controls.js";
 import type { Run } from "./run.js";
 import type { Part } from "./views/part.js";
 import { parts } from "./views/parts.js";
+import { Scenes } from "./views/scenes/scenes.js";
 
 /** The page: what it is about, the controls, and its parts one under another. */
 export function App({ run }: { readonly run: Run }) {
@@ -13,10 +14,10 @@ export function App({ run }: { readonly run: Run }) {
       <header>
         <h1>Watch normalisation work</h1>
         <p class="lead">
-          A neural network learns by adjusting its weights layer by layer. Deep ones often get stuck, because each
-          layer’s inputs shift and shrink while the layers before it change. <b>Normalisation</b> keeps those inputs
-          even: mean 0, spread 1. Here two networks train in your browser, one with it and one without.
+          Two neural networks train in your browser. <b>Normalisation</b> keeps the inputs of each layer even: mean 0,
+          spread 1. Choose a scene:
         </p>
+        <Scenes run={run} />
       </header>
       <section class="bar" aria-label="Training">
         <Controls run={run} />
@@ -36,7 +37,7 @@ export function App({ run }: { readonly run: Run }) {
 
 function Section({
   number,
-  part: { id, title, text, formula, source, View },
+  part: { id, title, text, formula, source, View, viewFirst = false },
   run,
 }: {
   readonly number: number;
@@ -48,6 +49,7 @@ function Section({
       <h2 id={`${id}-title`}>
         {number} · {title}
       </h2>
+      {viewFirst && <View run={run} />}
       <div class="about">
         <div class="text">{text}</div>
         <div class="aside">
@@ -55,7 +57,7 @@ function Section({
           <p class="source">{source}</p>
         </div>
       </div>
-      <View run={run} />
+      {!viewFirst && <View run={run} />}
     </section>
   );
 }

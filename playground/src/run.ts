@@ -1,6 +1,7 @@
 import { type ReadonlySignal, signal } from "@preact/signals";
-import { formatAddress, parseAddress } from "./address.js";
-import type { Experiment, Settings, ViewSettings } from "./settings.js";
+import { formatAddress, parseAddress, settingsOf } from "./address.js";
+import type { SceneId } from "./scenes.js";
+import { type Experiment, type Settings, type ViewSettings, viewFields } from "./settings.js";
 import type { TrainingData } from "./training/data-sets.js";
 import type { NetworkSnapshot, Snapshot } from "./training/snapshot.js";
 import type { Answer, Answers, Question } from "./worker/answers.js";
@@ -34,6 +35,8 @@ export interface Run {
   step(count?: number): void;
   /** Both networks start again, and wait. */
   reset(): void;
+  /** Sets up a scene, and starts it. */
+  stage(scene: SceneId): void;
   /** Asks the worker about the networks, between two steps. @throws the library's message, if it refuses */
   ask<Name extends keyof Answers>(name: Name, argument?: Question<Name>): Promise<Answer<Name>>;
 }
@@ -69,6 +72,7 @@ export function createRun(): Run {
         post({ type: "received" });
         snapshot.value = message.snapshot;
         if (isOver(message.snapshot)) running.value = false;
+        if (!message.snapshot.running) keepStep(message.snapshot);
         return;
       case "failed":
         if (message.id !== id) return;
@@ -85,24 +89,44 @@ export function createRun(): Run {
 
   const open = (): void => {
     failure.value = null;
-    post({ type: "open", id: ++id, experiment: settings.value.experiment, run: running.value });
+    const { experiment, view } = settings.value;
+    post({ type: "open", id: ++id, experiment, run: running.value });
+    if (!running.value && view.step > 0) post({ type: "step", count: view.step });
   };
   const take = (next: Settings): void => {
-    const restart = JSON.stringify(next.experiment) !== JSON.stringify(settings.value.experiment);
+    const { experiment, view } = settings.value;
+    const restart = JSON.stringify(next.experiment) !== JSON.stringify(experiment) || next.view.scene !== view.scene;
     settings.value = next;
     if (restart) open();
+  };
+  const address = (next: Settings): void => {
+    const hash = formatAddress(next);
+    history.replaceState(null, "", hash === "" ? location.pathname + location.search : `#${hash}`);
   };
   const write = (next: Settings): void => {
     take(next);
     problems.value = [];
-    const hash = formatAddress(next);
-    history.replaceState(null, "", hash === "" ? location.pathname + location.search : `#${hash}`);
+    address(next);
+  };
+  /** Notes in the address how far training has come. */
+  const keepStep = ({ networks }: Snapshot): void => {
+    const step = Math.min(viewFields.step.most, Math.max(...networks.map(({ steps }) => steps)));
+    if (step === settings.value.view.step) return;
+    settings.value = { ...settings.value, view: { ...settings.value.view, step } };
+    address(settings.value);
+  };
+  const stage = (next: Settings): void => {
+    running.value = true;
+    settings.value = next;
+    open();
   };
   addEventListener("hashchange", () => {
     const next = parseAddress(location.hash);
     problems.value = next.problems;
-    take(next.settings);
+    if (isScene(location.hash)) stage(next.settings);
+    else take(next.settings);
   });
+  running.value = isScene(location.hash);
   open();
 
   return {
@@ -113,7 +137,11 @@ export function createRun(): Run {
     failure,
     running,
     threads,
-    change: (experiment) => write({ ...settings.value, experiment: { ...settings.value.experiment, ...experiment } }),
+    change: (experiment) =>
+      write({
+        experiment: { ...settings.value.experiment, ...experiment },
+        view: { ...settings.value.view, step: 0 },
+      }),
     show: (view) => write({ ...settings.value, view: { ...settings.value.view, ...view } }),
     start() {
       running.value = true;
@@ -131,7 +159,13 @@ export function createRun(): Run {
     },
     reset() {
       running.value = false;
+      write({ ...settings.value, view: { ...settings.value.view, step: 0 } });
       open();
+    },
+    stage(scene) {
+      stage(settingsOf(scene));
+      problems.value = [];
+      address(settings.value);
     },
     ask: (name, argument) =>
       new Promise((resolve, reject) => {
@@ -146,6 +180,11 @@ function settle<T>(questions: Map<number, T>, question: number): T | undefined {
   const waiting = questions.get(question);
   questions.delete(question);
   return waiting;
+}
+
+/** Whether an address is the link of a scene, which starts it. */
+function isScene(hash: string): boolean {
+  return /^#scene=[\w-]+$/.test(hash);
 }
 
 function isOver({ networks }: Snapshot): boolean {

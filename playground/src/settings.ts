@@ -1,13 +1,14 @@
-import { choice, type Field, integer, number, type Values } from "./fields.js";
+import { choice, type Field, flag, integer, number, type Values } from "./fields.js";
+import { scenes } from "./scenes.js";
 import { trainAndTestFields, walkFields } from "./view-fields.js";
 
 /** What may differ between the two networks. */
 export const networkFields = {
   /** Which values share a mean. */
   norm: choice(["none", "batch", "layer", "instance", "group", "rms", "renorm"]),
-  activation: choice(["sigmoid", "tanh", "relu", "leakyRelu", "elu", "gelu", "silu"]),
+  activation: choice(["sigmoid", "tanh", "relu", "leakyRelu", "elu", "gelu", "silu"], "relu"),
   /** Hidden layers. */
-  depth: integer(1, 12, 4),
+  depth: integer(1, 12, 12),
   /** Units of each hidden layer. */
   width: integer(2, 64, 24),
   batchSize: integer(1, 256, 128),
@@ -15,9 +16,11 @@ export const networkFields = {
   /** Of stochastic gradient descent: the share of the last step that is made again. */
   momentum: number(0, 0.99, 0.9),
   /** Times the usual initial weights. */
-  initialScale: number(0.01, 10, 1),
+  initialScale: number(0.01, 10, 0.3),
   /** Weight of the old running value in batch normalisation. */
-  runningMomentum: number(0, 0.999, 0.9),
+  runningMomentum: number(0, 0.999, 0.99),
+  /** Whether the first batch replaces the initial running statistics. */
+  warmUp: flag(true),
 };
 
 /** What both networks share. */
@@ -30,6 +33,10 @@ export const sharedFields = {
 
 /** What the page shows; changing these does not touch the training. */
 export const viewFields = {
+  /** What the page started from, which the address then names instead of all that is set. */
+  scene: choice(scenes.map(({ id }) => id)),
+  /** How many steps were made when training was paused: whoever opens the address gets as many. */
+  step: integer(0, 100_000, 0),
   /** Which hidden layer is looked at, from 1. */
   layer: integer(1, 12, 1),
   ...trainAndTestFields,
@@ -64,7 +71,7 @@ function initialValues<F extends Record<string, Field<unknown>>>(fields: F): Val
   return Object.fromEntries(Object.entries(fields).map(([name, { initial }]) => [name, initial])) as Values<F>;
 }
 
-/** What the page starts with: deep sigmoid networks, of which one has batch norm. */
+/** What the page starts with: deep ReLU networks with small weights, of which one has batch norm. */
 export const initialSettings: Settings = {
   experiment: { ...initialValues(sharedFields), a: initialValues(networkFields), b: { norm: "batch" } },
   view: initialValues(viewFields),

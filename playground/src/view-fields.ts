@@ -8,7 +8,7 @@ export const trainAndTestFields = {
   /** Which statistics the layer is shown with. */
   statistics: choice(["batch", "running"]),
   /** The momentum whose memory is drawn. */
-  memory: choice(momenta.map(String), "0.9"),
+  memory: choice(momenta.map(String), "0.99"),
   /** How many samples share a batch with the one that is followed, itself included. */
   mates: integer(1, 256, 8),
 };

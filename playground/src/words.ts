@@ -117,20 +117,31 @@ export const networkWords: Readonly<Record<keyof NetworkSettings, SettingWords>>
       "Batch norm remembers mean and spread for the time after training; this is the share of the old memory that each batch leaves.",
     presets: [0, 0.5, 0.9, 0.99, 0.999],
   },
+  warmUp: {
+    label: "Warm-up of the memory",
+    meaning:
+      "With it the first batch replaces the initial mean 0 and variance 1, and the memory grows with the number of batches until it is as long as " +
+      "the running momentum says. Without it, as in PyTorch and Keras, the initial values fade slowly.",
+    words: { yes: "on", no: "off" },
+  },
 };
+
+/** Whether batch statistics are over so few samples that the library warns, too. */
+export function hasSmallBatches({ norm, batchSize }: NetworkSettings): boolean {
+  return (norm === "batch" || norm === "renorm") && batchSize < 8;
+}
 
 /** What will happen with settings that are likely to go wrong, said before it does. */
 export function adviceFor(settings: NetworkSettings): string[] {
   const { norm, batchSize, learningRate, momentum, initialScale, activation } = settings;
-  const usesBatch = norm === "batch" || norm === "renorm";
   const advice: string[] = [];
-  if (usesBatch && batchSize === 1) {
+  if (hasSmallBatches(settings) && batchSize === 1) {
     advice.push(
       "A batch of one has no spread: each value is its own mean, so x − mean is 0 whatever the sample. The library will refuse to train.",
     );
-  } else if (usesBatch && batchSize < 8) {
+  } else if (hasSmallBatches(settings)) {
     advice.push(
-      `Mean and spread of ${batchSize} samples change much from batch to batch: training will be noisy. Group norm would not mind.`,
+      `Mean and spread over ${batchSize} samples vary much from batch to batch, so that training is noisy. Group norm does not depend on the batch.`,
     );
   }
   if (norm === "instance") {

@@ -3,6 +3,7 @@ import type { TensorData } from "../data/dataset.js";
 import { ArgumentError, DataError } from "../errors.js";
 import type { DeclaredInput, ModelArrays } from "../formats/foreign/arrays.js";
 import { type ForeignInputOptions, loadForeignInputs } from "../node/data/load-foreign-inputs.js";
+import { loadNamedInputs } from "../node/data/load-named-inputs.js";
 
 /** Samples at a time where nobody says it: what their activations take fits memory also for images of ImageNet's size. */
 const usualBatch = 16;
@@ -23,7 +24,7 @@ export interface ForeignModel {
 }
 
 /**
- * Loads data for the only input of a model.
+ * Loads data for the only input of a model; for several, an NPZ file with an array under the name of each.
  *
  * @param batchSize - null: the model's, else {@link usualBatch}
  * @throws ArgumentError if the model was made for batches of another size
@@ -35,6 +36,8 @@ export async function foreignData(
   batchSize: number | null,
   options: ForeignInputOptions,
 ): Promise<ForeignData> {
+  if (inputs.length > 1 && source.toLowerCase().endsWith(".npz"))
+    return namedData(path, inputs, source, batchSize, options);
   if (inputs.length !== 1 || inputs[0].shape.length === 0) {
     const received = inputs.map(({ name, shape }) => `${name} ${shape.join("×") || "of unknown shape"}`).join(", ");
     throw new DataError({
@@ -45,13 +48,8 @@ export async function foreignData(
     });
   }
   const [{ name, type, shape }] = inputs;
-  const [declared, ...sample] = shape;
-  const fixed = typeof declared === "number" && declared > 0 ? declared : null;
-  if (fixed !== null && batchSize !== null && batchSize !== fixed) {
-    const expected = `${fixed}, since the model's input ${name} is ${shape.join("×")}`;
-    const cure = "Leave it out, or export the model with a dynamic batch axis.";
-    throw new ArgumentError({ where: "--batch-size", expected, received: String(batchSize), cure });
-  }
+  const [, ...sample] = shape;
+  const fixed = fixedBatch(inputs, batchSize);
   const dataset = await loadForeignInputs(source, { name, shape: sample, isReal: type.includes("float") }, options);
   const size = fixed ?? batchSize ?? usualBatch;
   const cut = batches(dataset, { batchSize: size, last: fixed === null ? "keep" : "drop" });
@@ -61,6 +59,53 @@ export async function foreignData(
       *[Symbol.iterator]() {
         // Data of the host, never tensors.
         for (const { inputs: batch } of cut) yield { [name]: batch as TensorData };
+      },
+    },
+  };
+}
+
+/** How many samples the model was made for; null where that is open. */
+function fixedBatch(inputs: readonly DeclaredInput[], batchSize: number | null): number | null {
+  for (const { name, shape } of inputs) {
+    const [declared] = shape;
+    if (typeof declared !== "number" || declared < 1) continue;
+    if (batchSize !== null && batchSize !== declared) {
+      const expected = `${declared}, since the model's input ${name} is ${shape.join("×")}`;
+      const cure = "Leave it out, or export the model with a dynamic batch axis.";
+      throw new ArgumentError({ where: "--batch-size", expected, received: String(batchSize), cure });
+    }
+    return declared;
+  }
+  return null;
+}
+
+/** Data of several inputs, by their names. */
+function namedData(
+  path: string,
+  inputs: readonly DeclaredInput[],
+  source: string,
+  batchSize: number | null,
+  options: ForeignInputOptions,
+): ForeignData {
+  const given = (["size", "scale", "mean", "std", "layout", "ignore"] as const).find(
+    (name) => options[name] !== undefined,
+  );
+  if (given !== undefined) {
+    const cure = "Leave it out: arrays of several inputs are taken as they are.";
+    throw new ArgumentError({ where: `--${given}`, expected: "a model with one input", received: path, cure });
+  }
+  const fixed = fixedBatch(inputs, batchSize);
+  const size = fixed ?? batchSize ?? usualBatch;
+  const loaded = loadNamedInputs(source, inputs, options);
+  const count = fixed === null ? Math.ceil(loaded.length / size) : Math.floor(loaded.length / size);
+  return {
+    samples: fixed === null ? loaded.length : count * fixed,
+    batches: {
+      *[Symbol.iterator]() {
+        for (let k = 0; k < count; k++) {
+          const rows = Math.min(size, loaded.length - k * size);
+          yield loaded.batch(Array.from({ length: rows }, (_, i) => k * size + i));
+        }
       },
     },
   };

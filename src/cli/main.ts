@@ -7,6 +7,7 @@ import { evaluateCommand } from "./commands/evaluate.js";
 import { exportCommand } from "./commands/export.js";
 import { foldCommand } from "./commands/fold.js";
 import { inspectCommand } from "./commands/inspect.js";
+import { playCommand } from "./commands/play.js";
 import { predictCommand } from "./commands/predict.js";
 import { recalibrateCommand } from "./commands/recalibrate.js";
 import { repairCommand } from "./commands/repair.js";
@@ -48,6 +49,7 @@ const commands = [
   recalibrateCommand,
   repairCommand,
   studyCommand,
+  playCommand,
 ];
 for (const command of commands.map((make) => make())) {
   program.addCommand(command.copyInheritedSettings(program));

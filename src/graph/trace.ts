@@ -67,17 +67,23 @@ export function trace(model: AnyModule, ...inputs: (Tensor | TraceOptions)[]): G
   return new Graph(tracedParts(model, inputs));
 }
 
-/** What {@link trace} makes a graph of; modules for which `isOpaque` holds are taken for layers, whatever is inside. */
+/**
+ * What {@link trace} makes a graph of; modules for which `isOpaque` holds are taken for layers, whatever is inside.
+ *
+ * @param isOpened - whether the graph shows what the model itself computes, also where it is a layer
+ */
 export function tracedParts(
   model: AnyModule,
   given: readonly (Tensor | TraceOptions)[],
   isOpaque: (module: AnyModule) => boolean = () => false,
+  isOpened = false,
 ): GraphParts {
   const title = `trace(${model instanceof Module ? model.constructor.name : "model"}, …inputs)`;
   const { inputs, options } = parse(title, model, given);
   const { mode = "both", freeAxes = {} } = options;
   const modes = mode === "eval" ? [false] : [true, false];
-  const isNode = (module: AnyModule): boolean => isLayer(module) || isOpaque(module);
+  const isNode = (module: AnyModule): boolean =>
+    !(isOpened && module === model) && (isLayer(module) || isOpaque(module));
   const parts = scope(() =>
     undisturbed(model, () => {
       const batch = inputs[0].shape[0];

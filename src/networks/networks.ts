@@ -9,7 +9,15 @@ import { GlobalAvgPool2d, MaxPool2d } from "../nn/pooling.js";
 import { Residual } from "../nn/residual.js";
 import { Sequential } from "../nn/sequential.js";
 import { checkCount, checkShape, formatShape, type Shape, sizeOf } from "../shape.js";
-import { type NormName, normLayer, normNames, othersThatUse, removesBias } from "./norms.js";
+import {
+  isActivation,
+  type NormName,
+  type NormSettings,
+  normLayer,
+  normNames,
+  othersThatUse,
+  removesBias,
+} from "./norms.js";
 
 /** How a network built by name is normalised. A setting that the norm has no use for is refused. */
 export interface NormOptions {
@@ -65,8 +73,7 @@ export function mlp({ widths = [128, 64], ...options }: MlpOptions): Sequential 
     .slice(1)
     .map((width, k) => [
       new Linear(sizes[k], width, { bias: needsBias(options) }),
-      norm(width, options, { vectors: true }),
-      new ReLU(),
+      ...normAndRelu(width, options, { vectors: true }),
       dropped(options),
     ]);
   return sequence(
@@ -88,17 +95,14 @@ export function cnn(options: NetworkOptions): Sequential {
   const bias = needsBias(options);
   return sequence(
     new Conv2d(channels, 16, 3, { padding: 1, bias }),
-    norm(16, options),
-    new ReLU(),
+    ...normAndRelu(16, options),
     new MaxPool2d(2),
     new Conv2d(16, 32, 3, { padding: 1, bias }),
-    norm(32, options),
-    new ReLU(),
+    ...normAndRelu(32, options),
     new MaxPool2d(2),
     new Flatten(),
     new Linear(32 * Math.floor(height / 4) * Math.floor(width / 4), 128, { bias }),
-    norm(128, options, { vectors: true }),
-    new ReLU(),
+    ...normAndRelu(128, options, { vectors: true }),
     dropped(options),
     new Linear(128, classes),
   );
@@ -125,8 +129,7 @@ export function resnet({ blocks = 3, ...options }: ResNetOptions): Sequential {
   );
   return sequence(
     new Conv2d(channels, 16, 3, { padding: 1, bias: needsBias(options) }),
-    norm(16, options),
-    new ReLU(),
+    ...normAndRelu(16, options),
     ...stages.flat(2),
     new GlobalAvgPool2d(),
     dropped(options),
@@ -138,13 +141,15 @@ function residualBlock(from: number, to: number, stride: number, options: NormOp
   const bias = needsBias(options);
   const body = sequence(
     new Conv2d(from, to, 3, { stride, padding: 1, bias }),
-    norm(to, options),
-    new ReLU(),
+    ...normAndRelu(to, options),
     new Conv2d(to, to, 3, { padding: 1, bias }),
-    norm(to, options),
+    norm(to, options, { activated: false }),
   );
   const changes = from !== to || stride !== 1;
-  return new Residual(body, changes ? sequence(new Conv2d(from, to, 1, { stride, bias }), norm(to, options)) : null);
+  return new Residual(
+    body,
+    changes ? sequence(new Conv2d(from, to, 1, { stride, bias }), norm(to, options, { activated: false })) : null,
+  );
 }
 
 /** Networks that can be built by name. */
@@ -156,20 +161,37 @@ function sequence(...layers: (Module | null)[]): Sequential {
   return new Sequential(...layers.filter((layer) => layer !== null));
 }
 
-function norm(features: number, options: NormOptions, { vectors = false } = {}): Module | null {
+/** Where a norm stands: what it is given, and whether an activation follows. */
+type NormPlace = Pick<NormSettings, "vectors" | "activated">;
+
+/** The norm that options name, for layers of so many features; null for none. */
+export function norm(features: number, options: NormOptions, place: NormPlace = {}): Module | null {
   const { norm: kind = "batch", normMomentum: momentum, normEps: eps, groups, virtualBatchSize } = options;
-  return normLayer(kind, features, { momentum, eps, groups, virtualBatchSize, vectors });
+  return normLayer(kind, features, { momentum, eps, groups, virtualBatchSize, ...place });
+}
+
+/** A norm and a ReLU, unless the norm is the activation itself. */
+function normAndRelu(features: number, options: NormOptions, place: NormPlace = {}): (Module | null)[] {
+  const { norm: kind = "batch" } = options;
+  return [norm(features, options, place), isActivation(kind, place) ? null : new ReLU()];
 }
 
 function needsBias({ norm: kind = "batch" }: NormOptions): boolean {
   return !removesBias(kind);
 }
 
+/** A dropout before the last layer of a network of names; nothing where the options name none. */
+export function headDropout(options: NetworkOptions): { dropout?: Module } {
+  const dropout = dropped(options);
+  return dropout === null ? {} : { dropout };
+}
+
 function dropped({ dropout = 0 }: NetworkOptions): Module | null {
   return dropout === 0 ? null : new Dropout(dropout);
 }
 
-function checkOptions(name: NetworkName, options: NetworkOptions): NetworkOptions {
+/** Checks what all networks take. @throws ArgumentError naming the network and the option */
+export function checkOptions(name: string, options: NetworkOptions): NetworkOptions {
   const { inputShape, classes, groups } = options;
   const where = `${name}({ inputShape, classes })`;
   checkShape(where, inputShape);
@@ -188,7 +210,7 @@ export const normOptions = {
   virtualBatchSize: "virtualBatchSize",
 } as const;
 
-function checkNormOptions(name: NetworkName, options: NormOptions): void {
+function checkNormOptions(name: string, options: NormOptions): void {
   const { norm: kind = "batch" } = options;
   if (!normNames.includes(kind)) {
     const expected = normNames.join(", ");
@@ -211,7 +233,8 @@ function checkNormOptions(name: NetworkName, options: NormOptions): void {
   }
 }
 
-function checkImages(name: NetworkName, inputShape: Shape, smallest: number): Shape {
+/** Checks that inputs are images, and large enough. @throws ArgumentError naming the network */
+export function checkImages(name: string, inputShape: Shape, smallest: number): Shape {
   const [, height = 0, width = 0] = inputShape;
   if (inputShape.length === 3 && height >= smallest && width >= smallest) return inputShape;
   throw new ArgumentError({

@@ -14,13 +14,28 @@ import { LayerScale } from "./layer-scale.js";
 import { Linear } from "./linear.js";
 import type { AnyModule, Module } from "./module.js";
 import { MultiHeadAttention } from "./multi-head-attention.js";
+import { AdaptiveInstanceNorm } from "./norms/adaptive-instance-norm.js";
+import { AdaptiveLayerNorm } from "./norms/adaptive-layer-norm.js";
+import { BatchInstanceNorm } from "./norms/batch-instance-norm.js";
 import { BatchNorm } from "./norms/batch-norm.js";
 import { BatchRenorm } from "./norms/batch-renorm.js";
+import { ConditionalBatchNorm } from "./norms/conditional-batch-norm.js";
+import { DynamicTanh } from "./norms/dynamic-tanh.js";
+import { EvalNorm } from "./norms/eval-norm.js";
+import { EvoNorm } from "./norms/evo-norm.js";
+import { Film } from "./norms/film.js";
 import { FilterResponseNorm } from "./norms/filter-response-norm.js";
 import { GroupNorm } from "./norms/group-norm.js";
 import { InstanceNorm } from "./norms/instance-norm.js";
 import { LayerNorm } from "./norms/layer-norm.js";
+import { LocalResponseNorm } from "./norms/local-response-norm.js";
+import { PixelNorm } from "./norms/pixel-norm.js";
 import { RmsNorm } from "./norms/rms-norm.js";
+import { ScaleNorm } from "./norms/scale-norm.js";
+import { SpatiallyAdaptiveNorm } from "./norms/spatially-adaptive-norm.js";
+import { SplitBatchNorm } from "./norms/split-batch-norm.js";
+import { SwitchableNorm } from "./norms/switchable-norm.js";
+import { WhiteningBatchNorm } from "./norms/whitening-batch-norm.js";
 import { Pad } from "./pad.js";
 import {
   AvgPool1d,
@@ -34,6 +49,7 @@ import {
 } from "./pooling.js";
 import { GRU } from "./recurrent/gru.js";
 import { LSTM } from "./recurrent/lstm.js";
+import { ScaledWeightStandardization } from "./reparametrized/scaled-weight-standardization.js";
 import { SpectralNorm } from "./reparametrized/spectral-norm.js";
 import { WeightNorm } from "./reparametrized/weight-norm.js";
 import { WeightStandardization } from "./reparametrized/weight-standardization.js";
@@ -64,9 +80,25 @@ export const layerClasses: Readonly<Record<string, LayerClass>> = {
   GroupNorm,
   LayerNorm,
   RmsNorm,
+  WhiteningBatchNorm,
+  SplitBatchNorm,
+  SpatiallyAdaptiveNorm,
+  Film,
+  ConditionalBatchNorm,
+  AdaptiveLayerNorm,
+  AdaptiveInstanceNorm,
+  SwitchableNorm,
+  BatchInstanceNorm,
+  EvalNorm,
+  EvoNorm,
+  DynamicTanh,
+  ScaleNorm,
+  PixelNorm,
+  LocalResponseNorm,
   WeightNorm,
   SpectralNorm,
   WeightStandardization,
+  ScaledWeightStandardization,
   MultiHeadAttention,
   LSTM,
   GRU,

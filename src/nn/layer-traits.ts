@@ -44,6 +44,11 @@ export interface LayerTraits {
   readonly op?: readonly [name: string, ...settings: unknown[]];
   /** Whether it only joins layers and ops, so that a graph shows these instead. @defaultValue false */
   readonly isComposite?: boolean;
+  /**
+   * Whether it computes ops and layers alone in evaluation, so that files of other systems hold these, while it moves running statistics in
+   * training. @defaultValue false
+   */
+  readonly isComposedInEvaluation?: boolean;
   /** Whether each value of the output depends only on the value in the same place of the input. @defaultValue false */
   readonly isElementwise?: boolean;
   /** Channels of the output, from those of the input; null where they are not known. */

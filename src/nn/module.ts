@@ -1,4 +1,4 @@
-import { ShapeError, StateDictError } from "../errors.js";
+import { ArgumentError, ShapeError, StateDictError } from "../errors.js";
 import { runLayer, titleOf } from "../layer-pass.js";
 import { formatShape, sameShape } from "../shape.js";
 import { checkTensor, copyOf, Tensor } from "../tensor.js";
@@ -18,6 +18,19 @@ export interface StateDictDifference {
   readonly missing: readonly string[];
   /** Entries of the state that the module lacks. */
   readonly unexpected: readonly string[];
+  /** Entries, of either, that `skip` left out; absent where it was not given. */
+  readonly skipped?: readonly string[];
+}
+
+/** Options of {@link Module.loadStateDict}. */
+export interface LoadStateDictOptions {
+  /** Whether missing and unexpected entries are an error. @defaultValue true */
+  readonly strict?: boolean;
+  /**
+   * Entries to leave out, such as a head for other classes: what a text is the path of, or leads to (`"fc"` is `fc.weight` and `fc.bias`), and what a
+   * pattern matches. The module keeps its own values there. @defaultValue none
+   */
+  readonly skip?: string | RegExp | readonly (string | RegExp)[];
 }
 
 /** PyTorch counts the batches of a norm in this entry; many files lack it, and nothing but the cumulative average needs it. */
@@ -118,6 +131,11 @@ export abstract class Module<Input extends unknown[] = [x: Tensor], Output = Ten
   get isComposite(): boolean {
     const traits = this.#traits();
     return traits === null || (traits.isComposite ?? false);
+  }
+
+  /** @internal Whether it computes ops and layers alone in evaluation: see {@link LayerTraits.isComposedInEvaluation}. */
+  get isComposedInEvaluation(): boolean {
+    return this.#traits()?.isComposedInEvaluation ?? false;
   }
 
   /** Whether each value of the output depends only on the value in the same place of the input. */
@@ -283,13 +301,28 @@ export abstract class Module<Input extends unknown[] = [x: Tensor], Output = Ten
    * `num_batches_tracked` may be absent.
    *
    * @param state - what {@link Module.stateDict} returns
-   * @param options - `strict: false` loads what fits and reports the rest; shapes must fit all the same
-   * @returns what was missing and unexpected
+   * @param options - `strict: false` loads what fits and reports the rest; shapes must fit all the same. `skip` leaves entries out, whatever their shape
+   * @returns what was missing and unexpected, and what was skipped
    * @throws StateDictError listing every missing, unexpected and mis-shaped entry
+   * @throws ArgumentError if something in `skip` names no entry
+   * @example
+   * ```ts
+   * const pretrained = new Sequential(new Linear(4, 8), new ReLU(), new Linear(8, 1000)).stateDict();
+   * const net = new Sequential(new Linear(4, 8), new ReLU(), new Linear(8, 3));
+   * net.loadStateDict(pretrained, { skip: "2" }).skipped; // ["2.weight", "2.bias"]
+   * ```
    */
-  loadStateDict(state: Record<string, Tensor>, { strict = true }: { strict?: boolean } = {}): StateDictDifference {
-    const entries = new Map(this.#entries(false));
-    const named = this.#inOwnNames(state);
+  loadStateDict(
+    state: Record<string, Tensor>,
+    { strict = true, skip }: LoadStateDictOptions = {},
+  ): StateDictDifference {
+    const all = this.#inOwnNames(state);
+    const own = this.#entries(false);
+    const skipped =
+      skip === undefined ? [] : skippedNames(this, new Set([...own.map(([name]) => name), ...Object.keys(all)]), skip);
+    const isSkipped = new Set(skipped);
+    const entries = new Map(own.filter(([name]) => !isSkipped.has(name)));
+    const named = Object.fromEntries(Object.entries(all).filter(([name]) => !isSkipped.has(name)));
     const missing = [...entries.keys()].filter(
       (name) => !Object.hasOwn(named, name) && lastPart(name) !== optionalEntry,
     );
@@ -299,7 +332,7 @@ export abstract class Module<Input extends unknown[] = [x: Tensor], Output = Ten
       .filter(([name, t]) => !sameShape(t.shape, named[name].shape))
       .map(([name, t]) => `${name} (expected ${formatShape(t.shape)}, got ${formatShape(named[name].shape)})`);
     if (misshaped.length > 0 || (strict && missing.length + unexpected.length > 0)) {
-      throw new StateDictError(`${titleOf(this)}.loadStateDict(state)`, missing, unexpected, misshaped);
+      throw new StateDictError(`${titleOf(this)}.loadStateDict(state)`, missing, unexpected, misshaped, true);
     }
     // A tensor of several names is read and written once.
     const sources = new Map(matched.map(([name, t]) => [t, named[name]]));
@@ -309,9 +342,9 @@ export abstract class Module<Input extends unknown[] = [x: Tensor], Output = Ten
       t.storage.version++;
     }
     for (const [path, module] of this.namedModules()) {
-      module.stateLoaded((key) => Object.hasOwn(state, joinPath(path, key)));
+      module.stateLoaded((key) => Object.hasOwn(state, joinPath(path, key)) && !isSkipped.has(joinPath(path, key)));
     }
-    return { missing, unexpected };
+    return skip === undefined ? { missing, unexpected } : { missing, unexpected, skipped };
   }
 
   /** @internal Told, after values have been copied in, which of this module's own entries were among them. */
@@ -457,6 +490,35 @@ function members(module: AnyModule): [string, unknown][] {
   return Object.entries(module).flatMap(([key, value]): [string, unknown][] =>
     Array.isArray(value) ? value.map((member, k): [string, unknown] => [`${key}.${k}`, member]) : [[key, value]],
   );
+}
+
+/** Those of the names that `skip` leaves out. @throws ArgumentError if a part of it names none */
+function skippedNames(
+  module: AnyModule,
+  names: ReadonlySet<string>,
+  skip: NonNullable<LoadStateDictOptions["skip"]>,
+): string[] {
+  const parts = typeof skip === "string" || skip instanceof RegExp ? [skip] : skip;
+  const skipped = new Set<string>();
+  for (const part of parts) {
+    const matched = [...names].filter((name) => isNamed(name, part));
+    if (matched.length === 0) {
+      throw new ArgumentError({
+        where: `${titleOf(module)}.loadStateDict(state, { skip })`,
+        expected: "the path of an entry or of a layer, or a pattern that matches one",
+        received: typeof part === "string" ? JSON.stringify(part) : String(part),
+        cure: "Object.keys(model.stateDict()) lists the entries.",
+      });
+    }
+    for (const name of matched) skipped.add(name);
+  }
+  return [...names].filter((name) => skipped.has(name));
+}
+
+function isNamed(name: string, part: string | RegExp): boolean {
+  // A global pattern remembers where it stopped.
+  if (part instanceof RegExp) return name.search(part) >= 0;
+  return name === part || name.startsWith(part.endsWith(".") ? part : `${part}.`);
 }
 
 function lastPart(path: string): string {

@@ -37,22 +37,7 @@ export class Sequential extends Module {
   /** Applies the layer. @param x - what the first layer takes */
   override forward(x: Tensor): Tensor {
     checkTensor(this, x);
-    let value = x;
-    /** Whether only the library has seen it. */
-    let isPrivate = false;
-    for (let k = 0; k < this.layers.length; k++) {
-      const layer = this.layers[k];
-      const input = value;
-      if (isPlainRelu(this.layers[k + 1]) && takesRelu(layer)) {
-        value = layer.forward(value, { activation: "relu" });
-        k++;
-      } else value = layer.forward(value);
-      if (value === input) continue;
-      const closed = isClosed(layer);
-      if (isPrivate && closed) release(input);
-      isPrivate = closed;
-    }
-    return value;
+    return applyInOrder(this.layers, x);
   }
 
   override children(): [name: string, module: AnyModule][] {
@@ -73,4 +58,24 @@ export class Sequential extends Module {
   override toString(): string {
     return `Sequential(${this.layers.join(", ")})`;
   }
+}
+
+/** Applies layers one after another: what {@link Sequential} does, for classes that hold their layers under names. */
+export function applyInOrder(layers: readonly Module[], x: Tensor): Tensor {
+  let value = x;
+  /** Whether only the library has seen it. */
+  let isPrivate = false;
+  for (let k = 0; k < layers.length; k++) {
+    const layer = layers[k];
+    const input = value;
+    if (isPlainRelu(layers[k + 1]) && takesRelu(layer)) {
+      value = layer.forward(value, { activation: "relu" });
+      k++;
+    } else value = layer.forward(value);
+    if (value === input) continue;
+    const closed = isClosed(layer);
+    if (isPrivate && closed) release(input);
+    isPrivate = closed;
+  }
+  return value;
 }

@@ -1,7 +1,7 @@
 /**
  * What only Node can do: files.
  *
- * @module
+ * @module evenkeel/node
  */
 export { AppendLog } from "./append-log.js";
 export { checkpointFile } from "./checkpoint-file.js";

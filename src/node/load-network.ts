@@ -5,6 +5,7 @@ import { noGrad } from "../autograd.js";
 import { zeros } from "../create.js";
 import { DataError } from "../errors.js";
 import type { NetworkRecord } from "../formats/model-file/save-model.js";
+import { namedNetworks } from "../networks/named-networks.js";
 import { type NetworkOptions, networks } from "../networks/networks.js";
 import { Module } from "../nn/module.js";
 import { scope } from "../scope.js";
@@ -19,13 +20,17 @@ export type BuildNetwork = (options: NetworkOptions) => Promise<Module>;
 /** Samples of the trial pass: as many as batch statistics need to be no cause for a warning. */
 const trialSamples = 8;
 
+const { unet: _, ...ofImages } = namedNetworks;
+/** What can be built by name: networks whose outputs are (N, classes). */
+export const builtIn = { ...networks, ...ofImages } as const;
+
 /** Whether a network is one of Evenkeel's own, and not a module whose code runs. */
-export function isBuiltIn(name: string): name is keyof typeof networks {
-  return Object.hasOwn(networks, name);
+export function isBuiltIn(name: string): name is keyof typeof builtIn {
+  return Object.hasOwn(builtIn, name);
 }
 
 /**
- * The network of a name (`mlp`, `cnn`, `resnet`), or of a module of one's own.
+ * The network of a name (`mlp`, `cnn`, `resnet`, or one of `evenkeel/networks` such as `resnet18`), or of a module of one's own.
  *
  * The default export of such a module is a function of {@link NetworkOptions} that returns a {@link Module} (or a promise of one), a class
  * that extends Module and takes those options, or a module itself. What it builds is tried on zeros: its output must be (N, classes).
@@ -34,12 +39,16 @@ export function isBuiltIn(name: string): name is keyof typeof networks {
  * @throws DataError if there is no such file, it does not load, or it does not make a network of the right sizes
  */
 export async function loadNetwork(from: string): Promise<BuildNetwork> {
-  if (isBuiltIn(from)) return async (options) => networks[from](options);
+  if (isBuiltIn(from)) return async (options) => builtIn[from](options);
   const where = `loadNetwork(${from})`;
+  if (from === "unet") {
+    const cure = "Build it in code, with data that have a class for each pixel.";
+    throw fault(where, "a network that scores the classes of an image", "one that scores those of each pixel", cure);
+  }
   const path = resolve(from);
   if (!existsSync(path)) {
-    const expected = `${Object.keys(networks).join(", ")}, or the file of a module such as ./net.js`;
-    const near = nearest(from, Object.keys(networks));
+    const expected = `${Object.keys(builtIn).join(", ")}, or the file of a module such as ./net.js`;
+    const near = nearest(from, Object.keys(builtIn));
     throw fault(where, expected, "no such file", near === null ? "Name one of them." : `Did you mean ${near}?`);
   }
   const exported = await importDefault(where, path);

@@ -65,8 +65,12 @@ function findModel(path: string): string {
     throw new DataError({ where, expected, received: "no such file or folder", cure: "Check the name." });
   }
   if (!statSync(path).isDirectory()) {
-    if (!path.toLowerCase().endsWith(".onnx")) return path;
     const expected = "the folder of a run or a .safetensors file";
+    if (/\.(pt|pth)$/i.test(path)) {
+      const cure = "In code, build the network, load what readTorch gives, and saveModel writes what is taken here.";
+      throw new DataError({ where, expected, received: "weights of PyTorch, without their network", cure });
+    }
+    if (!path.toLowerCase().endsWith(".onnx")) return path;
     const cure = "In code, importOnnx makes a network of it; inspect, fold, recalibrate and repair take it as it is.";
     throw new DataError({ where, expected, received: "an ONNX model", cure });
   }

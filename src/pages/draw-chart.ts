@@ -177,13 +177,15 @@ function heatMap({ x, y, columns, rows, values, byRow = false }: HeatMap): PlotO
 function scatter({ x, y, points, diagonal = false }: ScatterChart): PlotOptions {
   const [shownX, shownY] = [shownOn(x), shownOn(y)];
   const ends = points.flat().filter(Number.isFinite);
-  const extent = [Math.min(...ends), Math.max(...ends)];
+  const extent = [Math.min(...ends), Math.max(...ends)] as const;
+  // Against the diagonal, equal values stand on equal places of both axes.
+  const axis = (one: Axis): ScaleOptions => ({ ...scaleOf(diagonal ? { domain: extent, ...one } : one), grid: true });
   const line = { stroke: "var(--ink)", strokeDasharray: "4 4" };
   return {
     ...frame,
     height: 360,
-    x: { ...scaleOf(x), grid: true },
-    y: { ...scaleOf(y), grid: true },
+    x: axis(x),
+    y: axis(y),
     marks: [
       ...(diagonal
         ? [

@@ -13,12 +13,12 @@ export interface RenderingTools {
   readonly nextId: () => string;
 }
 
-/** The content of a section: neighbouring figures stand in one grid. */
+/** The content of a section: figures, and the tables after them, stand in one grid. */
 export function renderBlocks(blocks: readonly Block[], tools: RenderingTools): Markup[] {
   const groups: Block[][] = [];
   for (const block of blocks) {
     const last = groups.at(-1);
-    if (block.kind === "figure" && last?.[0].kind === "figure") last.push(block);
+    if ((block.kind === "figure" || block.kind === "table") && last?.[0].kind === "figure") last.push(block);
     else groups.push([block]);
   }
   return groups.map((group) => {
@@ -87,6 +87,9 @@ function classOf(cell: string | number, isNumeric: boolean): string {
   return typeof cell === "string" && cell.length > longest ? `${kind} long` : kind;
 }
 
+/** A table of more columns takes the room of two figures. */
+const mostNarrow = 4;
+
 function renderTable({ caption, columns, rows }: Table, { nextId }: RenderingTools): Markup {
   const id = nextId();
   const isNumeric = columns.map((_, k) => rows.every((row) => typeof row[k] === "number"));
@@ -97,7 +100,8 @@ function renderTable({ caption, columns, rows }: Table, { nextId }: RenderingToo
     );
     return html`<tr><th scope="row" class="${classOf(name, isNumeric[0])}">${renderCell(name)}</th>${values}</tr>`;
   });
-  return html`<div class="scroll" role="group" aria-labelledby="${id}" tabindex="0"><table>
+  const room = columns.length > mostNarrow ? "scroll table broad" : "scroll table";
+  return html`<div class="${room}" role="group" aria-labelledby="${id}" tabindex="0"><table>
 <caption id="${id}"><span>${caption}</span></caption><thead><tr>${heads}</tr></thead><tbody>
 ${lines}</tbody></table></div>`;
 }

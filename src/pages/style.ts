@@ -30,15 +30,19 @@ nav ul { display: flex; flex-wrap: wrap; gap: 0.25rem 1.25rem; list-style: none;
 figure { margin: 0; min-width: 0; } .figures > .wide { grid-column: 1 / -1; }
 .figures > figure { display: grid; grid-row: span 4; grid-template-rows: subgrid; grid-template-columns: minmax(0, 40rem); margin-bottom: 1.75rem; }
 .figures > .wide { grid-template-columns: minmax(0, 1fr); }
+.figures > .table { grid-row: span 4; margin-bottom: 1.75rem; }
+@media (min-width: 58rem) { .figures > .broad { grid-column: span 2; } }
 figcaption { margin-bottom: 0.4rem; } figcaption p { margin: 0.1rem 0 0; color: var(--quiet); font-size: 0.9rem; } .name { font-weight: 600; }
 .drawing svg { display: block; width: 100%; height: auto; overflow: visible; } .wide .drawing svg { min-width: 44rem; max-width: 50rem; }
 .drawing text { white-space: pre; font-variant-numeric: tabular-nums; }
 .legend { display: flex; flex-wrap: wrap; gap: 0.1rem 1rem; list-style: none; padding: 0; margin: 0.3rem 0 0; font-size: 0.88rem; max-width: none; align-self: end; }
 .legend svg { vertical-align: middle; margin-right: 0.4rem; }
-.scroll { overflow-x: auto; max-width: 100%; container-type: inline-size; }
+.scroll { overflow-x: auto; max-width: 100%; container-type: inline-size;
+  background: linear-gradient(90deg, var(--paper) 40%, transparent) 0 0 / 3rem 100% no-repeat local, linear-gradient(-90deg, var(--paper) 40%, transparent) 100% 0 / 3rem 100% no-repeat local,
+    linear-gradient(90deg, var(--line), transparent) 0 0 / 1rem 100% no-repeat scroll, linear-gradient(-90deg, var(--line), transparent) 100% 0 / 1rem 100% no-repeat scroll; }
 table { border-collapse: collapse; margin: 0.5rem 0; font-size: 0.92rem; overflow-wrap: normal; } caption { text-align: left; color: var(--quiet); padding-bottom: 0.3rem; } caption span { display: inline-block; position: sticky; left: 0; max-width: 100cqw; }
 th, td { padding: 0.25rem 0.7rem; border-bottom: 1px solid var(--line); text-align: left; } thead th { vertical-align: bottom; }
-.number { text-align: right; font-variant-numeric: tabular-nums; } .number, .words { white-space: nowrap; } tbody th { font-weight: 500; }
+.number { text-align: right; font-variant-numeric: tabular-nums; } tbody .number, tbody .words { white-space: nowrap; } tbody th { font-weight: 500; }
 tbody .long { white-space: normal; min-width: 13rem; } thead .long { white-space: normal; min-width: 9rem; }
 details { margin: 0.6rem 0; } summary { cursor: pointer; } figure details { font-size: 0.88rem; color: var(--quiet); }
 .fold > summary { font-weight: 600; font-size: 1.05rem; padding: 0.45rem 0.6rem; background: var(--panel); border-radius: 6px; }

@@ -2,7 +2,7 @@
  * The claims of papers on normalisation, measured: experiments over paired seeds, and verdicts by a rule that was fixed
  * before.
  *
- * @module
+ * @module evenkeel/study
  */
 export { bootstrapMean, type Estimate } from "./bootstrap.js";
 export type {

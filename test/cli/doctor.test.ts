@@ -27,7 +27,10 @@ describe("evenkeel doctor", () => {
     expect([code, stderr]).toEqual([3, ""]);
     expect(stdout).toContain("240 samples (train) in batches of 24");
     expect(stdout).toContain(
-      "layer 2: running statistics are still mean 0 and variance 1; the same or less of layer 5. Call train() while training",
+      "layer 2: the running statistics still have their initial values, mean 0 and variance 1; layer 5 is no worse. Recalibrate, or call train()",
+    );
+    expect(stdout).toContain(
+      "\n   evenkeel recalibrate model.safetensors --data images -o model-recalibrated.safetensors\n",
     );
     expect(stdout.split("\n").filter((line) => /^(norm|noise|activation|through)/.test(line))).toMatchInlineSnapshot(`
       [

@@ -5,7 +5,7 @@ import { describe, expect, test } from "vitest";
 import { evenkeelIn } from "../support/command.js";
 
 const evenkeel = (...args: string[]) => evenkeelIn(tmpdir(), ...args);
-const commands = "train predict evaluate doctor inspect fold export recalibrate repair study".split(" ");
+const commands = "train predict evaluate doctor inspect fold export recalibrate repair study play".split(" ");
 
 describe("--help", () => {
   test.each(commands)(
@@ -51,7 +51,7 @@ describe("a mistyped", () => {
   test.each([
     [
       "--norm btach",
-      "--norm: expected batch or layer or instance or group or rms or ghost or renorm or none, got btach. Did you mean batch?",
+      "--norm: expected batch or layer or instance or group or rms or ghost or renorm or lrn or pixel or scale or dyt or frn or evonorm-b0 or evonorm-s0 or switchable or batch-instance or whitening or none, got btach. Did you mean batch?",
     ],
     ["--optimizer Adam", "--optimizer: expected adam or adamw or sgd, got Adam. Did you mean adam?"],
     [
@@ -65,7 +65,7 @@ describe("a mistyped", () => {
     ],
     [
       "--data mnist --model resmet",
-      "loadNetwork(resmet): expected mlp, cnn, resnet, or the file of a module such as ./net.js, got no such file. Did you mean resnet?",
+      "loadNetwork(resmet): expected mlp, cnn, resnet, resnet18, resnet34, resnet50, mobilenetV2, mobilenetV3Small, efficientnetB0, densenet121, convnextTiny, vitTiny, nfnet, or the file of a module such as ./net.js, got no such file. Did you mean resnet?",
     ],
   ])("value, %s, is answered with what was probably meant", (flags, answer) => {
     const { code, stderr } = evenkeel("train", "--data", "nowhere", ...flags.split(" "));

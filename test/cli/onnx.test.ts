@@ -104,7 +104,7 @@ test("what cannot be done exits 1 with one line, and writes nothing", () => {
       "evenkeel: nothing.onnx: expected a graph in which every value is made once, before it is read, got w, which nothing makes. Export the model again; onnx.checker names the place.",
       "evenkeel: absent.onnx: expected a file that can be read, got ENOENT: no such file or directory, stat 'absent.onnx'. Check the path and its permissions.",
       "evenkeel: .: expected a file, got a folder. Name a file in it, such as model.onnx.",
-      "evenkeel: loadRun(model.onnx): expected the folder of a run or a .safetensors file, got an ONNX model. In code, importOnnx makes a network of it; inspect, fold, recalibrate and repair take it as it is.",
+      "evenkeel: loadData(images): expected mnist, fashion-mnist, or a file or folder of data, got no such file or folder. Check the path.",
       "evenkeel: .: expected a file that can be read, got EISDIR: illegal operation on a directory, read. Check the path and its permissions.",
     ]
   `);

@@ -78,6 +78,35 @@ describe("evenkeel train", () => {
     expect(norms.map(({ eps }) => eps)).toEqual([0.001, 0.001, 0.001]);
   });
 
+  test("trains networks of evenkeel/networks by name, each with its own norm where none is named", () => {
+    const data = writeSmallImages(join(folder, "named"));
+    const out = join(folder, "named-run");
+    const flags = ["--data", data, "--epochs", "1", "--lr", "0.001", "--seed", "3", "--no-report", "--out", out];
+    const { code, stdout, stderr } = evenkeel("train", "--model", "mobilenetV3Small", ...flags);
+    expect([code, stderr]).toEqual([0, ""]);
+    expect(stdout).toMatch(/^mobilenetV3Small, norm batch, \d+ parameters; /);
+    const { model, meta } = loadModel(readFileSync(join(out, "model.safetensors")));
+    expect(Object.keys(model.stateDict())).toContain("classifier.3.weight");
+    expect(meta.network).toMatchObject({ from: "mobilenetV3Small", options: { norm: "batch" } });
+    expect(evenkeel("evaluate", out, "--data", data).code).toBe(0);
+    const refusals = [
+      ["--model", "vitTiny"],
+      ["--model", "unet"],
+      ["--model", "nfnet", "--norm", "group"],
+      ["--model", "nfnet", "--norm-eps", "0.1"],
+    ].map(
+      (given) => evenkeel("train", ...given, ...flags.slice(0, -1), join(folder, "never-run")).stderr.split("\n")[0],
+    );
+    expect(refusals).toMatchInlineSnapshot(`
+      [
+        "evenkeel: vitTiny({ inputShape }): expected images (C, H, W) of at least 16×16, got 1×8×8. Use larger images.",
+        "evenkeel: loadNetwork(unet): expected a network that scores the classes of an image, got one that scores those of each pixel. Build it in code, with data that have a class for each pixel.",
+        "evenkeel: --norm: expected none, got group. Leave it out: the network is made to do without.",
+        "error: --norm-eps: expected a norm that has a use for it (batch, layer, instance, group, rms, ghost, renorm), got --norm none. Leave it out, or choose another norm.",
+      ]
+    `);
+  });
+
   test("warns that running statistics are stale after few steps", () => {
     const data = writeSmallImages(join(folder, "few"));
     const { stderr, code } = evenkeel(
@@ -138,7 +167,7 @@ describe("evenkeel train", () => {
         "evenkeel: FOLDER/missing: expected t10k-images-idx3-ubyte, plain or gzipped, got no such file. Name a folder with MNIST's four IDX files.",
         "evenkeel: loadData(FOLDER/nowhere): expected mnist, fashion-mnist, or a file or folder of data, got no such file or folder. Check the path.",
         "evenkeel: --norm: expected batch or layer or instance or group or rms or ghost or renorm or none, got typo. Pass one of them.",
-        "evenkeel: loadNetwork(typo): expected mlp, cnn, resnet, or the file of a module such as ./net.js, got no such file. Name one of them.",
+        "evenkeel: loadNetwork(typo): expected mlp, cnn, resnet, resnet18, resnet34, resnet50, mobilenetV2, mobilenetV3Small, efficientnetB0, densenet121, convnextTiny, vitTiny, nfnet, or the file of a module such as ./net.js, got no such file. Name one of them.",
         "evenkeel: --epochs: expected a whole number of at least 1, got 0. Pass a whole number.",
         "evenkeel: --lr: expected a finite number of at least 0, got fast. Pass a number.",
         "evenkeel: --lr: expected a finite number of at least 0, got -1. Pass a number.",

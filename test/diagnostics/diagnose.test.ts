@@ -140,7 +140,7 @@ describeEachBackend("diagnose", () => {
     expect(activations[1].dead).toEqual([2, 3]);
     expect(findings.find(({ kind }) => kind === "dead")).toMatchObject({
       layer: "6",
-      evidence: "16.7 % of its channels (2 of 12) are 0 on all 160 samples; norm 5 stands before it",
+      evidence: "16.7 % of its channels (2 of 12) are 0 for all 160 samples; norm 5 precedes it",
     });
   });
 
@@ -160,7 +160,7 @@ describeEachBackend("diagnose", () => {
     const lost = await trained();
     write(norm(lost, 1).runningMean, (values) => (values[3] = Number.NaN));
     expect((await diagnose(lost, data)).findings).toContainEqual(
-      expect.objectContaining({ kind: "drift", evidence: "running statistics are not finite: see channel 3" }),
+      expect.objectContaining({ kind: "drift", evidence: "the running statistics of channel 3 are not finite" }),
     );
     const off = await trained();
     write(norm(off, 1).weight, (values) => values.fill(0, 0, 2));
@@ -189,8 +189,8 @@ describeEachBackend("diagnose", () => {
     ).findings;
     expect([evidence.replace(/[\d.]+ times/, "… times"), advice, second.advice]).toMatchInlineSnapshot(`
       [
-        "deviations at the first norm, 1, are … times those of training, alike in all channels",
-        "Prepare the data as for training (scale, mean and standard deviation); recalibrate() would hide it.",
+        "inputs are on another scale than in training: at the first norm, 1, their standard deviation is … times the running one, in all channels",
+        "Preprocess the data as for training (scale, mean and standard deviation). Recalibration would hide this.",
         "First mend the scale of the inputs: it may be the cause.",
       ]
     `);

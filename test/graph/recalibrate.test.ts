@@ -233,6 +233,30 @@ describeEachBackend("recalibrate, sequential", () => {
     });
   });
 
+  test.each([
+    ["a mean of NaN", Number.NaN, 1],
+    ["an infinite mean", Number.POSITIVE_INFINITY, 1],
+    ["an infinite variance", 0, Number.POSITIVE_INFINITY],
+    ["a variance of NaN", 0, Number.NaN],
+  ])("%s is replaced, also where the old statistics are blended in", async (_, mean, variance) => {
+    for (const options of [{}, { mode: "batch" }, { blend: 5 }] as const) {
+      const model = new Sequential(new BatchNorm(2));
+      model.loadStateDict({
+        ...model.stateDict(),
+        "0.running_mean": tensor([mean, 1]),
+        "0.running_var": tensor([variance, 3]),
+      });
+      const { norms: done } = await recalibrate(model, batchesOf([10]), options);
+      const [norm] = norms(model);
+      const [means, variances] = population(Float32Array.from(values), 2, samples);
+      expect(norm.runningMean?.dataSync()[0]).toBeCloseTo(means[0], 5);
+      expect(norm.runningVar?.dataSync()[0]).toBeCloseTo(variances[0], 5);
+      expect(
+        done[0].drift.mean === Number.POSITIVE_INFINITY || done[0].drift.deviation === Number.POSITIVE_INFINITY,
+      ).toBe(true);
+    }
+  });
+
   test("takes any forward signature, and batches that only the caller knows", async () => {
     class Pair extends Module<[a: Tensor, b: Tensor]> {
       readonly norm = new BatchNorm(2);

@@ -196,9 +196,9 @@ describe("every network built by name", () => {
         "ArgumentError: mlp({ widths }): expected a width to be a whole number of at least 1, got 1.5. Correct a width.",
         "ArgumentError: new Dropout(p): expected a probability from 0 to 1, got 2. Pass the share of values to drop, e.g. 0.5.",
         "ArgumentError: resnet({ blocks }): expected blocks to be a whole number of at least 1, got 0. Correct blocks.",
-        "ArgumentError: cnn({ groups }): expected a norm that has a use for it: group, got norm batch. Leave groups out, or choose another norm.",
-        "ArgumentError: mlp({ normMomentum }): expected a norm that has a use for it: batch, ghost, renorm, got norm layer. Leave normMomentum out, or choose another norm.",
-        "ArgumentError: resnet({ normEps }): expected a norm that has a use for it: batch, layer, instance, group, rms, ghost, renorm, got norm none. Leave normEps out, or choose another norm.",
+        "ArgumentError: cnn({ groups }): expected a norm that has a use for it: group, evonorm-s0, got norm batch. Leave groups out, or choose another norm.",
+        "ArgumentError: mlp({ normMomentum }): expected a norm that has a use for it: batch, ghost, renorm, evonorm-b0, switchable, batch-instance, whitening, got norm layer. Leave normMomentum out, or choose another norm.",
+        "ArgumentError: resnet({ normEps }): expected a norm that has a use for it: batch, layer, instance, group, rms, ghost, renorm, pixel, scale, frn, evonorm-b0, evonorm-s0, switchable, batch-instance, whitening, got norm none. Leave normEps out, or choose another norm.",
       ]
     `);
   });

@@ -6,6 +6,7 @@ import {
   AvgPool1d,
   AvgPool2d,
   AvgPool3d,
+  BatchInstanceNorm,
   BatchNorm,
   BatchRenorm,
   Concat,
@@ -17,8 +18,11 @@ import {
   Dropout,
   Dropout2d,
   DropPath,
+  DynamicTanh,
   ELU,
   Embedding,
+  EvalNorm,
+  EvoNorm,
   FilterResponseNorm,
   Flatten,
   GELU,
@@ -37,6 +41,7 @@ import {
   type LayerTraits,
   LeakyReLU,
   Linear,
+  LocalResponseNorm,
   LSTM,
   MaxPool1d,
   MaxPool2d,
@@ -46,6 +51,7 @@ import {
   MultiHeadAttention,
   memoryInUse,
   Pad,
+  PixelNorm,
   PixelShuffle,
   PReLU,
   ReLU,
@@ -53,18 +59,23 @@ import {
   Residual,
   RmsNorm,
   relu,
+  ScaledWeightStandardization,
+  ScaleNorm,
   Sequential,
   Sigmoid,
   SiLU,
   Softmax,
   Softplus,
   SpectralNorm,
+  SplitBatchNorm,
+  SwitchableNorm,
   Tanh,
   type Tensor,
   tensor,
   Upsample,
   WeightNorm,
   WeightStandardization,
+  WhiteningBatchNorm,
 } from "evenkeel";
 import { describe, expect, test } from "vitest";
 import { expectClose } from "../support/close.js";
@@ -86,9 +97,22 @@ const layers: readonly [layer: () => Module, shape: number[]][] = [
   [() => new LayerNorm([3, 4], { bias: false }), [2, 5, 3, 4]],
   [() => new RmsNorm(4), [2, 3, 4]],
   [() => new RmsNorm(4, { channelsFirst: true }), [2, 4, 3]],
+  [() => new LocalResponseNorm(3, { alpha: 1 }), [2, 4, 3, 3]],
+  [() => new PixelNorm({ eps: 1e-4 }), [2, 4, 3]],
+  [() => new ScaleNorm(4), [2, 3, 4]],
+  [() => new DynamicTanh([3, 4]), [2, 5, 3, 4]],
+  [() => new DynamicTanh(4, { alpha: 2, channelsFirst: true }), [2, 4, 3]],
+  [() => new EvalNorm(new BatchNorm(4), { alpha: 0.5, beta: 0.5 }), [9, 4, 3]],
+  [() => new EvoNorm(4), [9, 4, 3]],
+  [() => new EvoNorm(4, { variant: "S0", groups: 2 }), [2, 4, 3, 3]],
+  [() => new BatchInstanceNorm(4, { momentum: 0.9 }), [9, 4, 3]],
+  [() => new SwitchableNorm(4), [9, 4, 3]],
+  [() => new WhiteningBatchNorm(4, { groups: 2 }), [9, 4, 3]],
+  [() => new SplitBatchNorm(4, 2), [9, 4, 3]],
   [() => new WeightNorm(new Conv2d(2, 4, 1)), [2, 2, 3, 3]],
   [() => new SpectralNorm(new Linear(4, 2)), [2, 4]],
   [() => new WeightStandardization(new ConvTranspose2d(2, 4, 2)), [2, 2, 3, 3]],
+  [() => new ScaledWeightStandardization(new Conv2d(2, 4, 2), { gamma: 1.7 }), [2, 2, 3, 3]],
   [() => new MaxPool2d(2), [2, 4, 6, 6]],
   [() => new AvgPool2d(2), [2, 4, 6, 6]],
   [() => new MaxPool1d(2, { padding: "same" }), [2, 4, 7]],
@@ -236,6 +260,10 @@ describe("what a layer states of itself", () => {
         layer.is(Dropout) ||
         layer.is(Dropout2d) ||
         layer.is(LayerScale) ||
+        layer.is(DynamicTanh) ||
+        layer.is(BatchInstanceNorm) ||
+        layer.is(SplitBatchNorm) ||
+        layer.is(WhiteningBatchNorm) ||
         layer.is(DropPath) ||
         layer.is(Flatten) ||
         layer.is(GLU) ||

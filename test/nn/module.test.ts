@@ -19,6 +19,7 @@ import {
 } from "evenkeel";
 import { describe, expect, test } from "vitest";
 import { expectClose } from "../support/close.js";
+import { messageOf } from "../support/message-of.js";
 import { normal } from "../support/seeded.js";
 
 class Net extends Module {
@@ -105,7 +106,7 @@ describe("Module", () => {
     const state = { ...rest, "0.weight": weight.mul(2), "1.running_mean": zeros([4]), extra: zeros([1]) };
     expect(bias.shape).toEqual([3]);
     expect(() => layer.loadStateDict(state)).toThrowErrorMatchingInlineSnapshot(
-      `[StateDictError: Sequential(Linear(2, 3), BatchNorm(3)).loadStateDict(state): expected the entries and shapes of this module's own stateDict(), got missing 1.bias; unexpected extra; mis-shaped 1.running_mean (expected 3, got 4). Build the module with the sizes it was saved with.]`,
+      `[StateDictError: Sequential(Linear(2, 3), BatchNorm(3)).loadStateDict(state): expected the entries and shapes of this module's own stateDict(), got missing 1.bias; unexpected extra; mis-shaped 1.running_mean (expected 3, got 4). Build the module with the sizes it was saved with, or keep the module's own values there: { skip: "1" }.]`,
     );
     expect(() => layer.loadStateDict({ ...rest, "0.weight": weight })).toThrowErrorMatchingInlineSnapshot(
       `[StateDictError: Sequential(Linear(2, 3), BatchNorm(3)).loadStateDict(state): expected the entries and shapes of this module's own stateDict(), got missing 1.bias. Load it into the module it was saved from, or pass { strict: false } to load what fits.]`,
@@ -117,6 +118,55 @@ describe("Module", () => {
       missing: ["0.bias", "1.weight", "1.bias", "1.running_mean", "1.running_var"],
       unexpected: ["other"],
     });
+  });
+
+  test("entries that are skipped keep their values, whatever the state has for them, and are returned", () => {
+    const [pretrained, net] = [new Sequential(new Linear(2, 3), new Linear(3, 9)), new Net()];
+    const model = new Sequential(new Linear(2, 3), new Linear(3, 4));
+    const head = model.stateDict()["1.weight"].dataSync();
+    const state = pretrained.stateDict();
+    expect(model.loadStateDict(state, { skip: "1" })).toEqual({
+      missing: [],
+      unexpected: [],
+      skipped: ["1.weight", "1.bias"],
+    });
+    expect(model.stateDict()["1.weight"].dataSync()).toEqual(head);
+    expect(model.stateDict()["0.weight"].dataSync()).toEqual(state["0.weight"].dataSync());
+    // Entries that one side alone has are left out too, and what is left is checked as ever.
+    expect(new Sequential(new Linear(2, 3)).loadStateDict(state, { skip: /^1\./g }).skipped).toEqual([
+      "1.weight",
+      "1.bias",
+    ]);
+    const { "0.bias": _, ...rest } = state;
+    expect(model.loadStateDict(rest, { skip: ["0.bias", "1."] }).skipped).toEqual(["0.bias", "1.weight", "1.bias"]);
+    expect(() => model.loadStateDict(rest, { skip: ["1"] })).toThrow("missing 0.bias");
+    expect(net.loadStateDict(net.stateDict(), { skip: [] }).skipped).toEqual([]);
+    // A name is a path: "1" is not the beginning of "10".
+    const many = new Sequential(...Array.from({ length: 11 }, () => new Linear(1, 1)));
+    expect(many.loadStateDict(many.stateDict(), { skip: "1" }).skipped).toEqual(["1.weight", "1.bias"]);
+  });
+
+  test("running statistics that are skipped count as never loaded", () => {
+    const [loaded, skipped] = [new BatchNorm(2), new BatchNorm(2)];
+    const state = { ...new BatchNorm(2).stateDict(), running_mean: tensor([1, 2]) };
+    loaded.loadStateDict(state);
+    skipped.loadStateDict(state, { skip: /running/ });
+    expect(skipped.getExtraState()).toMatchObject({ isSettled: false });
+    expect(loaded.getExtraState()).toMatchObject({ isSettled: true });
+  });
+
+  test("a skip that names nothing is refused", () => {
+    const layer = new Linear(2, 3);
+    const skips = ["fc", /^head\./, ["weight", "weigh"], ""];
+    const refusals = skips.map((skip) => messageOf(() => layer.loadStateDict(layer.stateDict(), { skip })));
+    expect(refusals).toMatchInlineSnapshot(`
+      [
+        "ArgumentError: Linear(2, 3).loadStateDict(state, { skip }): expected the path of an entry or of a layer, or a pattern that matches one, got "fc". Object.keys(model.stateDict()) lists the entries.",
+        "ArgumentError: Linear(2, 3).loadStateDict(state, { skip }): expected the path of an entry or of a layer, or a pattern that matches one, got /^head\\./. Object.keys(model.stateDict()) lists the entries.",
+        "ArgumentError: Linear(2, 3).loadStateDict(state, { skip }): expected the path of an entry or of a layer, or a pattern that matches one, got "weigh". Object.keys(model.stateDict()) lists the entries.",
+        "ArgumentError: Linear(2, 3).loadStateDict(state, { skip }): expected the path of an entry or of a layer, or a pattern that matches one, got "". Object.keys(model.stateDict()) lists the entries.",
+      ]
+    `);
   });
 
   test("calls listeners with input and output of each forward pass, until they are removed", () => {

@@ -1,6 +1,7 @@
 import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { cnn, onWarning } from "evenkeel";
+import { mobilenetV3Small } from "evenkeel/networks";
 import { loadNetwork, recordNetwork } from "evenkeel/node";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { temporaryFolder } from "../support/idx-files.js";
@@ -25,6 +26,15 @@ test("a built-in name builds its network", async () => {
   expect(model.toString()).toBe(cnn({ ...options, norm: "none" }).toString());
 });
 
+test("the names of evenkeel/networks build theirs, but for those that do not score images", async () => {
+  const model = await (await loadNetwork("mobilenetV3Small"))({ ...options, norm: "group" });
+  expect(Object.keys(model.stateDict())).toEqual(
+    Object.keys(mobilenetV3Small({ ...options, norm: "group" }).stateDict()),
+  );
+  await expect(loadNetwork("unet")).rejects.toThrowErrorMatchingInlineSnapshot(`[DataError: loadNetwork(unet): expected a network that scores the classes of an image, got one that scores those of each pixel. Build it in code, with data that have a class for each pixel.]`);
+  expect(recordNetwork("resnet50", folder, options)).toEqual({ from: "resnet50", options });
+});
+
 test("each mistake in a module is answered in one clear line", async () => {
   const answers = [
     await attempt("nowhere.js", null),
@@ -42,7 +52,7 @@ test("each mistake in a module is answered in one clear line", async () => {
   ];
   expect(answers).toMatchInlineSnapshot(`
     [
-      "DataError: loadNetwork(FOLDER/nowhere.js): expected mlp, cnn, resnet, or the file of a module such as ./net.js, got no such file. Name one of them.",
+      "DataError: loadNetwork(FOLDER/nowhere.js): expected mlp, cnn, resnet, resnet18, resnet34, resnet50, mobilenetV2, mobilenetV3Small, efficientnetB0, densenet121, convnextTiny, vitTiny, nfnet, or the file of a module such as ./net.js, got no such file. Name one of them.",
       "DataError: loadNetwork(FOLDER/missing.mjs): expected a module that loads, got Cannot find package 'not-installed-anywhere' imported from FOLDER/missing.mjs. Correct the module.",
       "DataError: loadNetwork(FOLDER/throws-early.mjs): expected a module that loads, got no luck. Correct the module.",
       "DataError: loadNetwork(FOLDER/none.mjs): expected a default export that makes a network, got no export. Write: export default ({ inputShape, classes }) => …",

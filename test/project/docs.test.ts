@@ -5,6 +5,7 @@ import { describe, expect, test } from "vitest";
 
 const root = join(import.meta.dirname, "../..");
 const readme = readFileSync(join(root, "README.md"), "utf8");
+const networks = readFileSync(join(root, "docs/networks.md"), "utf8");
 
 /** The TypeScript of each fenced block. */
 function codeBlocks(markdown: string): string[] {
@@ -15,10 +16,10 @@ function codeBlocks(markdown: string): string[] {
 async function run(code: string): Promise<string[]> {
   const logged: string[] = [];
   const body = code
-    .replaceAll(/import \{([^}]*)\} from "evenkeel";/g, 'const {$1} = await import("evenkeel");')
+    .replaceAll(/import \{([^}]*)\} from "evenkeel(?:\/networks)?";/g, 'const {$1} = await import("evenkeel");')
     .replaceAll("console.log(", "log(");
   const AsyncFunction = Object.getPrototypeOf(async () => {}).constructor;
-  const evenkeel = await import("evenkeel");
+  const evenkeel = { ...(await import("evenkeel")), ...(await import("evenkeel/networks")) };
   const source = body.replaceAll('await import("evenkeel")', "evenkeel");
   await new AsyncFunction("evenkeel", "log", source)(evenkeel, (...values: unknown[]) => logged.push(values.join(" ")));
   return logged;
@@ -56,7 +57,9 @@ describe("docstrings", () => {
   test.each(docExamples())("the example in %s runs and gives what it says", async (_, code) => {
     const evenkeel = {
       ...(await import("evenkeel")),
+      ...(await import("evenkeel/networks")),
       ...(await import("evenkeel/study")),
+      ...(await import("evenkeel/keras")),
       ...(await import("evenkeel/tfjs")),
     };
     evenkeel.setBackend("wasm");
@@ -76,6 +79,26 @@ describe("docstrings", () => {
     const AsyncFunction = Object.getPrototypeOf(async () => {}).constructor;
     // A block, in which examples may give the name of an export to something else.
     await new AsyncFunction("check", ...Object.keys(evenkeel), `{\n${plain}\n}`)(check, ...Object.values(evenkeel));
+  });
+});
+
+describe("docs/networks.md", () => {
+  test.each(codeBlocks(networks).map((code, k) => [k, code] as const))(
+    "example %i runs and gives what it says",
+    async (_, code) => {
+      const promised = [...code.matchAll(/\/\/=> (.*)/g)].map(([, text]) => text);
+      expect(await run(code)).toEqual(promised);
+    },
+  );
+
+  test("lists every network with its parameters", async () => {
+    const { networks: fixtures } = JSON.parse(readFileSync(join(root, "test/fixtures/networks.json"), "utf8"));
+    const rows = [...networks.matchAll(/^\| `(\w+)` +\| +([\d,]+) /gm)].map(([, name, count]) => [
+      name,
+      Number(count.replaceAll(",", "")),
+    ]);
+    const { namedNetworks } = await import("evenkeel/networks");
+    expect(rows).toEqual(Object.keys(namedNetworks).map((name) => [name, fixtures[name].parameters]));
   });
 });
 

@@ -159,7 +159,7 @@ test("lists and functions given to Sequential, and norms that are none, are told
     [
       "ArgumentError: new Sequential(...layers): expected modules, got an array as layer 0. Spread lists of layers (...layers), and put functions into a class that extends Module.",
       "ArgumentError: new Sequential(...layers): expected modules, got function as layer 1. Spread lists of layers (...layers), and put functions into a class that extends Module.",
-      "ArgumentError: mlp({ norm }): expected batch, layer, instance, group, rms, ghost, renorm, none, got Batch. Pass one of them.",
+      "ArgumentError: mlp({ norm }): expected batch, layer, instance, group, rms, ghost, renorm, lrn, pixel, scale, dyt, frn, evonorm-b0, evonorm-s0, switchable, batch-instance, whitening, none, got Batch. Pass one of them.",
     ]
   `);
 });

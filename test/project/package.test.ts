@@ -34,6 +34,9 @@ test("importing evenkeel loads nothing outside its own dist, and no node: module
   expect(loaded.length).toBeGreaterThan(30);
   const dist = new URL(`file://${join(root, "dist")}/`).href;
   expect(loaded.filter((url) => !url.startsWith(dist))).toEqual([]);
+  // Networks by name are a subpath of their own; these are the small ones.
+  const ofNetworks = loaded.filter((url) => url.startsWith(`${dist}networks/`)).map((url) => url.split("/").at(-1));
+  expect(ofNetworks.sort()).toEqual(["networks.js", "norms.js"]);
 });
 
 test("tests lie where the sources lie that they test", () => {

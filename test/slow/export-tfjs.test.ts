@@ -145,6 +145,15 @@ describe.skipIf(!hasPeers)("exportTfjs (skipped without npm ci --prefix test/pee
     ["RMS norm of tokens", () => [new RmsNorm(5), new Linear(5, 3)], [6, 5]],
     ["filter response norm", () => [new FilterResponseNorm(4)], image],
     ["one without threshold, of signals", () => [new FilterResponseNorm(4, { thresholded: false })], [4, 9]],
+    ["pixel norm", () => [new ev.PixelNorm()], image],
+    ["pixel norm of rows", () => [new ev.PixelNorm()], [5]],
+    ["scale norm", () => [new ev.ScaleNorm(5)], [6, 5]],
+    ["dynamic tanh of tokens", () => [new ev.DynamicTanh(5)], [6, 5]],
+    ["dynamic tanh of channels", () => [new ev.DynamicTanh(4, { channelsFirst: true })], image],
+    ["batch-instance norm", () => [new ev.BatchInstanceNorm(4)], image],
+    ["whitening batch norm", () => [new ev.WhiteningBatchNorm(4, { groups: 2 })], image],
+    ["split batch norm", () => [new ev.SplitBatchNorm(4, 2)], image],
+    ["scaled weight standardisation", () => [new ev.ScaledWeightStandardization(new Conv2d(4, 3, 3))], image],
     ["an ELU of another slope", () => [new ELU(0.3)], image],
     ["softmax along each axis", () => [new Softmax(1), new Softmax(2), new Softmax(3)], image],
     ["activations", () => [new SiLU(), new GELU(), new HardSwish(), new Softplus(), new PReLU()], image],
@@ -162,6 +171,19 @@ describe.skipIf(!hasPeers)("exportTfjs (skipped without npm ci --prefix test/pee
     const model = new Sequential(...build());
     for (const channelsLast of [true, false]) {
       expect(await differenceOf(model, shape, { channelsLast })).toBeLessThan(1e-5);
+    }
+  });
+
+  test("norms that TF.js has no layers for are refused by name", async () => {
+    const norms = [
+      new ev.LocalResponseNorm(3),
+      new ev.EvoNorm(4),
+      new ev.EvoNorm(4, { variant: "S0" }),
+      new ev.SwitchableNorm(4),
+    ];
+    for (const norm of norms) {
+      const refused = exportTfjs(new Sequential(norm).eval(), { inputShape: image });
+      await expect(refused).rejects.toThrow(/^exportTfjs\(model\): expected (ops|powers) .* at 0\. /);
     }
   });
 

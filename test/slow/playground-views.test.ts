@@ -142,7 +142,8 @@ describe.skipIf(!hasChromium)(
 
     describe("train and test", () => {
       test("shows the network that trains, in both ways, with every momentum, among changing batch-mates", async () => {
-        await at("", async (page) => {
+        const network = "a.activation=sigmoid&a.depth=4&a.initialScale=1&a.runningMomentum=0.9&a.warmUp=no";
+        await at(network, async (page) => {
           const part = page.locator("#train-and-test");
           await part.scrollIntoViewIfNeeded();
           await eventually(() => part.textContent()).toContain("the first step fills this part");

@@ -78,6 +78,13 @@ describe("the types of the built package fit", () => {
     expect(errorsOf(programs, initial)).toEqual([]);
   });
 
+  test("the guides' programs under what tsc --init writes", () => {
+    const pages = readdirSync(join(root, "docs/guides"));
+    const programs = Object.assign({}, ...pages.map((page) => programsOf(`docs/guides/${page}`, "ts", page)));
+    expect(Object.keys(programs).length).toBeGreaterThanOrEqual(7);
+    expect(errorsOf(programs, initial)).toEqual([]);
+  });
+
   test("the examples, whose parameters have no types", () => {
     const names = readdirSync(join(root, "examples")).filter((name) => name.endsWith(".js"));
     const programs = Object.fromEntries(

@@ -21,8 +21,8 @@ export interface ConstantParts {
   readonly type?: ElementName;
 }
 
-type ElementName = "float32" | "float16" | "bfloat16" | "float64" | "int64" | "bool";
-const elementTypes = { float32: 1, float16: 10, bfloat16: 16, float64: 11, int64: 7, bool: 9 } as const;
+type ElementName = "float32" | "float16" | "bfloat16" | "float64" | "int32" | "int64" | "bool";
+const elementTypes = { float32: 1, float16: 10, bfloat16: 16, float64: 11, int32: 6, int64: 7, bool: 9 } as const;
 
 /** What a graph is made of. */
 export interface GraphParts {
@@ -154,6 +154,7 @@ function tensorOf(name: string, { shape, values, type: own }: ConstantParts, typ
   const dims = shape.map(BigInt);
   const base = { name, dims, dataType: elementTypes[kind] };
   if (kind === "float32") return { ...base, rawData: new Uint8Array(Float32Array.from(numbers).buffer) };
+  if (kind === "int32" || kind === "bool") return { ...base, int32Data: [...numbers] };
   if (kind === "int64") return { ...base, int64Data: numbers.map(BigInt) };
   if (kind === "float64") return { ...base, doubleData: [...numbers] };
   return { ...base, int32Data: numbers.map((value) => (kind === "float16" ? halfBits(value) : bfloatBits(value))) };

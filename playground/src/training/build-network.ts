@@ -35,14 +35,15 @@ export interface Network {
   readonly hidden: readonly HiddenLayer[];
 }
 
-const norms: Readonly<Record<NetworkSettings["norm"], (width: number, momentum: number) => Module | null>> = {
+type Running = { readonly momentum: number; readonly warmUp: boolean };
+const norms: Readonly<Record<NetworkSettings["norm"], (width: number, running: Running) => Module | null>> = {
   none: () => null,
-  batch: (width, momentum) => new BatchNorm(width, { momentum, warmUp: false }),
+  batch: (width, running) => new BatchNorm(width, running),
   layer: (width) => new LayerNorm(width),
   instance: (width) => new InstanceNorm(width),
   group: (width) => new GroupNorm(groupsOf(width), width),
   rms: (width) => new RmsNorm(width),
-  renorm: (width, momentum) => new BatchRenorm(width, { momentum, warmUp: false }),
+  renorm: (width, running) => new BatchRenorm(width, running),
 };
 
 /** Four groups or, where the width cannot be divided so, fewer, of two units or more. */
@@ -63,13 +64,13 @@ const activations: Readonly<Record<NetworkSettings["activation"], () => Module>>
 /** The network that settings describe. Equal seeds and sizes give equal weights, whatever the norm. */
 export function buildNetwork(settings: NetworkSettings, data: TrainingData, seedOfWeights: number): Network {
   seed(seedOfWeights);
-  const { width, depth, initialScale, runningMomentum } = settings;
+  const { width, depth, initialScale, runningMomentum: momentum, warmUp } = settings;
   const inputs = data.shape.reduce((product, extent) => product * extent, 1);
   const hidden = Array.from({ length: depth }, (_, k): HiddenLayer => {
     const linear = new Linear(k === 0 ? inputs : width, width);
     return {
       linear,
-      norm: norms[settings.norm](width, runningMomentum),
+      norm: norms[settings.norm](width, { momentum, warmUp }),
       activation: activations[settings.activation](),
     };
   });

@@ -18,7 +18,12 @@ export class StatisticsTrace {
   readonly #running: readonly Float64Array[];
   readonly #histories: readonly History<Name>[];
 
-  constructor(hidden: readonly HiddenLayer[], stride: number) {
+  readonly #warmUp: boolean;
+  #batches = 0;
+
+  /** @param warmUp - whether the means warm up, as in `BatchNorm` */
+  constructor(hidden: readonly HiddenLayer[], stride: number, warmUp: boolean) {
+    this.#warmUp = warmUp;
     this.#norms = hidden.map(({ norm }) => (norm instanceof RunningNorm ? norm : null));
     this.#running = hidden.map(() => new Float64Array(momenta.length));
     this.#histories = hidden.map(() => new History(names, stride));
@@ -48,11 +53,17 @@ export class StatisticsTrace {
     }
   }
 
-  /** Moves the running means: r ← momentum·r + (1 − momentum)·batch. */
+  /** Moves the running means: r ← w·r + (1 − w)·batch, with w = momentum, or less while they warm up. */
   remember(batch: readonly number[]): void {
+    const n = ++this.#batches;
+    const most = this.#warmUp ? (n - 1) / (n + 9) : 1;
     batch.forEach((mean, layer) => {
       const running = this.#running[layer];
-      if (Number.isFinite(mean)) for (const [k, m] of momenta.entries()) running[k] = m * running[k] + (1 - m) * mean;
+      if (!Number.isFinite(mean)) return;
+      for (const [k, momentum] of momenta.entries()) {
+        const w = Math.min(momentum, most);
+        running[k] = w * running[k] + (1 - w) * mean;
+      }
     });
   }
 

@@ -12,6 +12,7 @@ import {
 import { accuracyOf } from "./accuracy.js";
 import type { Contest } from "./contest.js";
 import { watchPass } from "./observe-layers.js";
+import type { LearnedParameters } from "./parameter-trace.js";
 import type { StatisticsColumns } from "./statistics-trace.js";
 import { Trainer } from "./trainer.js";
 
@@ -47,6 +48,12 @@ export interface BatchMates {
 export function statisticsOf({ entrants }: Contest, { network, layer }: Place): StatisticsColumns | null {
   const trainer = entrants[network];
   return trainer instanceof Trainer ? trainer.statistics.columns(layer) : null;
+}
+
+/** γ and β of a layer of a network. */
+export function parametersOf({ entrants }: Contest, { network, layer }: Place): LearnedParameters | null {
+  const trainer = entrants[network];
+  return trainer instanceof Trainer ? trainer.parameters.of(layer) : null;
 }
 
 /**
@@ -86,7 +93,7 @@ export async function layerTwice({ entrants }: Contest, { network, layer }: Plac
 }
 
 /** What a layer is given while `body` runs. */
-function inputOf(layer: RunningNorm, body: () => void): { values: Float32Array; shape: readonly number[] } {
+export function inputOf(layer: RunningNorm, body: () => void): { values: Float32Array; shape: readonly number[] } {
   const seen: { values: Float32Array; shape: readonly number[] } = { values: new Float32Array(), shape: [0, 0] };
   const end = layer.onForward((_, input: Tensor) => {
     seen.values = new Float32Array(input.dataSync());

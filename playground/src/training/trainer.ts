@@ -5,6 +5,8 @@ import { buildNetwork, type Network } from "./build-network.js";
 import type { Samples, TrainingData } from "./data-sets.js";
 import { History } from "./history.js";
 import { type LayerView, observeLayers } from "./observe-layers.js";
+import { ParameterTrace } from "./parameter-trace.js";
+import { populationSize } from "./population-size.js";
 import { StatisticsTrace } from "./statistics-trace.js";
 
 const curveNames = ["step", "loss", "testLoss", "testAccuracy"] as const;
@@ -29,9 +31,6 @@ export type LayerCurveName = (typeof layerNames)[number];
 /** Steps between two measurements at first. */
 const firstStride = 4;
 
-/** So many samples stand for all, where a mean over all is wanted. */
-const populationSize = 400;
-
 /** One network in training: built from settings, equal settings and seeds going equal ways. */
 export class Trainer {
   readonly settings: NetworkSettings;
@@ -41,6 +40,8 @@ export class Trainer {
   readonly layerCurves: readonly History<LayerCurveName>[];
   /** Batch, running and population means of a unit of each layer. */
   readonly statistics: StatisticsTrace;
+  /** γ and β of each layer's norm. */
+  readonly parameters: ParameterTrace;
   /** What the library refused, in its own words; training has ended then. */
   error: string | null = null;
   /** What the library warned of. */
@@ -63,7 +64,8 @@ export class Trainer {
     this.#optimizer = new Sgd(this.network.model.parameters(), { lr, momentum });
     this.#random = new Generator(seed);
     this.layerCurves = this.network.hidden.map(() => new History(layerNames, firstStride));
-    this.statistics = new StatisticsTrace(this.network.hidden, firstStride);
+    this.statistics = new StatisticsTrace(this.network.hidden, firstStride, settings.warmUp);
+    this.parameters = new ParameterTrace(this.network.hidden, firstStride);
   }
 
   /** One step; measures the network first if its turn has come. Does nothing once the library has refused. */
@@ -128,6 +130,7 @@ export class Trainer {
 
   #measure(loss: number, layers: readonly LayerView[]): void {
     this.layers = layers;
+    this.parameters.add(this.steps);
     this.curves.add({ step: this.steps, loss, ...this.test() });
     layers.forEach(({ before, after, dead, quantiles: [low, middle, high] }, k) => {
       this.layerCurves[k].add({

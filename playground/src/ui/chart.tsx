@@ -106,7 +106,12 @@ function optionsOf(
     scales: { x: { time: false }, y: scale },
     axes: [
       { ...axis, size: 28 },
-      { ...axis, size: 50, values: (_, ticks) => ticks.map((tick) => (tick === null ? "" : formatShort(tick))) },
+      {
+        ...axis,
+        size: 50,
+        values: (_, ticks) => ticks.map((tick) => (tick === null ? "" : formatShort(tick))),
+        ...(scale.distr === 3 ? { filter: decades, grid: { ...axis.grid, filter: decades } } : {}),
+      },
     ],
     series: [
       {},
@@ -119,6 +124,11 @@ function optionsOf(
       })),
     ],
   };
+}
+
+/** Of the lines of a logarithmic axis those at powers of ten; all of them would merge into bars. */
+function decades(_: uPlot, ticks: number[]): (number | null)[] {
+  return ticks.map((tick) => (Number.isInteger(Math.round(Math.log10(tick) * 1e6) / 1e6) ? tick : null));
 }
 
 /** A little more than the values take up; something to draw axes on where there are none yet. */

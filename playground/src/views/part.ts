@@ -14,4 +14,6 @@ export interface Part {
   readonly formula: ComponentChildren;
   readonly source: ComponentChildren;
   readonly View: FunctionComponent<{ readonly run: Run }>;
+  /** Whether what there is to see stands before the text. @defaultValue false */
+  readonly viewFirst?: boolean;
 }

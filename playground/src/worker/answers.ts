@@ -1,7 +1,9 @@
 import { classify, guesses } from "../training/classify.js";
 import type { Contest } from "../training/contest.js";
 import { exportRun } from "../training/export-run.js";
-import { batchMates, layerTwice, statisticsOf } from "../training/train-and-test.js";
+import { superposition } from "../training/linearity.js";
+import { badBatch, renewStatistics } from "../training/repair.js";
+import { batchMates, layerTwice, parametersOf, statisticsOf } from "../training/train-and-test.js";
 
 /**
  * What the page may ask about the networks in training, between two steps: {@link Run.ask}. A view that needs more adds
@@ -13,6 +15,10 @@ export const answers = {
   statistics: statisticsOf,
   layerTwice,
   batchMates,
+  superposition,
+  parameters: parametersOf,
+  badBatch,
+  renewStatistics,
   classify,
   guesses,
 };

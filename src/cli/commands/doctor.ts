@@ -1,29 +1,46 @@
 import { dirname, join } from "node:path";
 import type { Command } from "commander";
+import { tensor } from "../../create.js";
 import { batches } from "../../data/batches.js";
 import type { Dataset } from "../../data/dataset.js";
 import { diagnose } from "../../diagnostics/diagnose/diagnose.js";
+import type { Diagnosis } from "../../diagnostics/diagnose/diagnosis.js";
+import type { DiagnoseProgress } from "../../diagnostics/diagnose/passes.js";
 import { thresholds } from "../../diagnostics/diagnose/thresholds.js";
 import { ArgumentError } from "../../errors.js";
 import type { ModelMeta } from "../../formats/model-file/save-model.js";
+import { importOnnx } from "../../formats/onnx/import/import-onnx.js";
+import { inspectOnnx } from "../../formats/onnx/inspect/inspect-onnx.js";
 import type { Module } from "../../nn/module.js";
-import type { DataForModel } from "../../node/data/load-data-as.js";
+import type { DataForModel, DataPart } from "../../node/data/load-data-as.js";
 import { writeWhole } from "../../node/files.js";
 import { loadRunExport } from "../../node/load-run-export.js";
+import { readWholeOnnxFile } from "../../node/onnx-file.js";
 import { checkOwn } from "../../node/own-files.js";
 import { mse } from "../../ops/losses.js";
 import { doctorReport } from "../../pages/doctor/doctor-report.js";
 import { renderPage } from "../../pages/render-page.js";
+import type { Tensor } from "../../tensor.js";
 import { data, drawSeed, part, samples, skipBadRows } from "../flags/data-flags.js";
 import { command, type FlagsOf, flag, withDefault } from "../flags/flag.js";
-import { batchSize, model, runArgument } from "../flags/model-flags.js";
+import {
+  checkForeignFlags,
+  checkOnnxFlags,
+  foreignData,
+  initializersAreConstant,
+  refuseForeignDataFlags,
+} from "../flags/foreign-flags.js";
+import { batchSize, model } from "../flags/model-flags.js";
 import { json, output } from "../flags/output-flags.js";
 import { count, oneOf } from "../flags/parsers.js";
 import { draw, loadPart } from "../model-data.js";
+import { isOnnx } from "../model-kind.js";
 import { openModel } from "../open-model.js";
 import { describeDiagnosis } from "../print/describe-diagnosis.js";
 import { passProgress } from "../print/pass-progress.js";
+import { remedies } from "../print/remedy.js";
 import { printResult } from "../print/result.js";
+import { onnxData } from "./onnx/data.js";
 
 /** With findings; a healthy model is 0. */
 const ill = 3;
@@ -37,6 +54,8 @@ const flags = [
   withDefault(samples, thresholds.defaultSamples),
   drawSeed,
   skipBadRows,
+  ...foreignData("ONNX"),
+  initializersAreConstant,
   model,
   flag("--network <name>", {
     group: "Model",
@@ -61,19 +80,27 @@ type DoctorFlags = FlagsOf<typeof flags>;
 export function doctorCommand(): Command {
   return command("doctor", {
     description: "Diagnose the normalisation of a model and write doctor.html. It exits with 3 if it found something.",
-    takes: [["<run>", `${runArgument[1]}, or a .json that the playground exported, with its data`]],
+    takes: [["<run>", "a run's folder, a .safetensors or .onnx file, or a .json from the playground"]],
     flags,
-    examples: ["evenkeel doctor runs/mnist --data mnist", "evenkeel doctor exported.json --network B --json"],
+    examples: [
+      "evenkeel doctor runs/mnist --data mnist",
+      "evenkeel doctor model.onnx --data photos --mean 0.485,0.456,0.406 --std 0.229,0.224,0.225",
+      "evenkeel doctor exported.json --network B --json",
+    ],
   }).action(async (run: string, given: DoctorFlags, self: Command) => {
     const isExported = run.endsWith(".json");
     const { data, network } = given;
     if (!isExported && data === undefined) self.error("error: required option '--data <source>' not specified");
     if (!isExported && network !== undefined) self.error("error: --network: only of a run exported as .json");
     if (isExported && data !== undefined) self.error("error: --data: a run exported as .json has its own");
-    await examine(
-      isExported ? openExported(run, given) : await openPatient(run, { ...given, data: data ?? "" }),
-      given,
-    );
+    if (isOnnx(run)) {
+      await examine(run, await openOnnx(run, { ...checkForeignFlags(run, given), data: data ?? "" }), given);
+      return;
+    }
+    refuseForeignDataFlags(run, given, "an .onnx model");
+    checkOnnxFlags(run, given);
+    const patient = isExported ? openExported(run, given) : await openPatient(run, { ...given, data: data ?? "" });
+    await examine(run, patient, given);
   });
 }
 
@@ -85,7 +112,38 @@ interface Patient {
   readonly file: string;
   readonly batchSize: number;
   readonly source: string;
-  readonly data: Pick<DataForModel, "dataset" | "task" | "part">;
+  readonly data: Pick<DataForModel, "dataset" | "task" | "part"> | UnlabelledData;
+}
+
+/** Data of a model of another system, without targets. */
+interface UnlabelledData {
+  readonly batches: Iterable<Tensor | readonly Tensor[]>;
+  readonly samples: number;
+  readonly part: DataPart;
+}
+
+/** An ONNX model as a network, and data as it takes them. */
+async function openOnnx(path: string, flags: DoctorFlags & { readonly data: string }): Promise<Patient> {
+  const file = await readWholeOnnxFile(path);
+  const { initializersAreConstant = false, batchSize = usualBatchSize } = flags;
+  const { model } = await importOnnx(file.bytes, { files: file.files, initializersAreConstant });
+  const fixed = (await inspectOnnx(file.bytes, { files: file.files })).inputs.some(
+    ({ shape: [first] }) => Number(first) > 0,
+  );
+  const { batches, samples } = await onnxData(file, flags.data, fixed ? (flags.batchSize ?? null) : batchSize, flags);
+  const data: UnlabelledData = {
+    samples,
+    part: flags.part ?? "all",
+    batches: {
+      *[Symbol.iterator]() {
+        for (const arrays of batches) {
+          const inputs = Object.values(arrays).map(({ values, shape }) => tensor(Float32Array.from(values), shape));
+          yield inputs.length === 1 ? inputs[0] : inputs;
+        }
+      },
+    },
+  };
+  return { model: model as unknown as Module, name: path, file: path, batchSize, source: flags.data, data };
 }
 
 async function openPatient(path: string, flags: DoctorFlags & { readonly data: string }): Promise<Patient> {
@@ -94,7 +152,7 @@ async function openPatient(path: string, flags: DoctorFlags & { readonly data: s
   return { model, name: file, file, batchSize: trainingBatchSize(meta), source: flags.data, data };
 }
 
-/** A network of a run that the playground exported, with what it learned from. @throws ArgumentError if there is no such network or part */
+/** A network of a run that the playground exported, with its data. @throws ArgumentError if there is no such network or part */
 function openExported(path: string, { network = "A", part = "train" }: DoctorFlags): Patient {
   const run = loadRunExport(path);
   const trained = run.networks.find(({ name }) => name === network)?.trained ?? null;
@@ -111,25 +169,45 @@ function openExported(path: string, { network = "A", part = "train" }: DoctorFla
   return { model: trained.model, name, file: path, batchSize: trainingBatchSize(trained.meta), source: path, data };
 }
 
-async function examine(patient: Patient, given: DoctorFlags): Promise<void> {
+async function examine(run: string, patient: Patient, given: DoctorFlags): Promise<void> {
   const { model, name, file, source, data } = patient;
   const batchSize = given.batchSize ?? patient.batchSize;
-  const drawn = draw(data.dataset as Dataset<unknown>, given) as Dataset<never>;
-  const loss = data.task === "regression" ? { loss: mse } : {};
   const progress = passProgress("pass", process.stderr);
-  const diagnosis = await diagnose(model, batches(drawn, { batchSize }), {
-    ...{ batchSize, samples: given.samples, ...loss },
-    onProgress: (done) => progress.show(done, drawn.length),
-  }).finally(progress.close);
+  const watched = (total: number) => ({
+    ...{ batchSize, samples: given.samples },
+    onProgress: (done: DiagnoseProgress) => progress.show(done, total),
+  });
+  const examined = (): Promise<Diagnosis> => {
+    if ("batches" in data) return diagnose(model, data.batches, watched(data.samples));
+    const drawn = draw(data.dataset as Dataset<unknown>, given) as Dataset<never>;
+    const loss = data.task === "regression" ? { loss: mse } : {};
+    return diagnose(model, batches(drawn, { batchSize }), { ...watched(drawn.length), ...loss });
+  };
+  const diagnosis = await examined().finally(progress.close);
   const about = { model: name, data: source, part: data.part };
   const page = given.page ? (given.output ?? join(dirname(file), "doctor.html")) : null;
   if (page !== null && given.output === undefined) checkOwn(page, "name another page: --output page.html");
-  if (page !== null) writeWhole(page, await renderPage(doctorReport({ ...about, diagnosis })));
+  // What the playground exports brings its own data, and is not recalibrated.
+  const commands = file.endsWith(".json") ? new Map() : remedies(diagnosis.findings, run, source, preparation(given));
+  if (page !== null) writeWhole(page, await renderPage(doctorReport({ ...about, diagnosis, commands })));
   printResult(given, { ...about, page, ...diagnosis }, () => [
-    describeDiagnosis(diagnosis, data.part),
+    describeDiagnosis(diagnosis, data.part, commands),
     ...(page === null ? [] : ["", `wrote ${page}`]),
   ]);
   if (diagnosis.findings.length > 0) process.exitCode = ill;
+}
+
+/** The flags that say how the data of an ONNX model were prepared, as they are written. */
+function preparation({ size, scale, mean, std, layout, ignore }: DoctorFlags): string[] {
+  const given = {
+    size: size?.join("x"),
+    scale,
+    mean: mean?.join(","),
+    std: std?.join(","),
+    layout,
+    ignore: ignore?.join(","),
+  };
+  return Object.entries(given).flatMap(([name, value]) => (value === undefined ? [] : [`--${name}`, String(value)]));
 }
 
 function trainingBatchSize({ training }: ModelMeta): number {

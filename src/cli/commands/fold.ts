@@ -49,7 +49,7 @@ const foreignFlags = [
 ] as const;
 
 const flags = [
-  { ...output, help: "path to write to: for a run or TF.js a folder, else a file of the same kind" },
+  { ...output, help: "path to write to: for a run, TF.js or Keras a folder, else a file of the same kind" },
   dryRun,
   json,
   model,
@@ -64,7 +64,7 @@ export type FoldFlags = FlagsOf<typeof flags>;
 export function foldCommand(): Command {
   return command("fold", {
     description: "Make batch norms part of the layers beside them, so that inference does not pay for them.",
-    takes: [["<model>", "an .onnx file, a model.json of TF.js, a run's folder, or a .safetensors file"]],
+    takes: [["<model>", "an .onnx, .keras, .h5 or .safetensors file, a TF.js model.json, or a run's folder"]],
     flags,
     examples: [
       "evenkeel fold runs/mnist -o folded",

@@ -1,22 +1,32 @@
 import type { Command } from "commander";
 import { command, type FlagsOf } from "../flags/flag.js";
 import { dryRun, json, output } from "../flags/output-flags.js";
+import { isTfjs } from "../model-kind.js";
 import { repairOnnxFile } from "./onnx/repair.js";
+import { repairKerasFile } from "./tfjs/repair.js";
 
-const flags = [{ ...output, help: "file to write the repaired model to" }, dryRun, json] as const;
+const flags = [
+  { ...output, help: "path to write the repaired model to: a file, for TF.js or Keras a folder" },
+  dryRun,
+  json,
+] as const;
 
 /** `evenkeel repair` */
 export function repairCommand(): Command {
   return command("repair", {
     description:
-      "Turn a model exported in training mode into an inference model. The other faults of its norms are listed.",
-    takes: [["<model>", "an .onnx file"]],
+      "Turn a model exported in training mode into one for inference, or a Keras model into one that TF.js loads.",
+    takes: [["<model>", "an .onnx, .keras or .h5 file, or a model.json written from Keras 3"]],
     flags,
-    examples: ["evenkeel repair model.onnx --dry-run", "evenkeel repair model.onnx -o repaired.onnx"],
+    examples: [
+      "evenkeel repair model.onnx --dry-run",
+      "evenkeel repair model.onnx -o repaired.onnx",
+      "evenkeel repair model.keras -o web",
+    ],
   }).action(async (model: string, given: FlagsOf<typeof flags>, self: Command) => {
     if (given.output === undefined && given.dryRun !== true) {
       self.error("error: required option '-o, --output <path>' not specified, nor --dry-run");
     }
-    await repairOnnxFile(model, given);
+    await (isTfjs(model) ? repairKerasFile : repairOnnxFile)(model, given);
   });
 }

@@ -7,8 +7,10 @@ import { checkSameOnRanks } from "../../distributed/check-same-on-ranks.js";
 import { DivergedError } from "../../errors.js";
 import { saveModel } from "../../formats/model-file/save-model.js";
 import { joinRanks } from "../../mpi/join-ranks.js";
-import { networks, normOptions } from "../../networks/networks.js";
-import { othersThatUse } from "../../networks/norms.js";
+import { defaultNorm } from "../../networks/named-networks.js";
+import { normOptions } from "../../networks/networks.js";
+import { type NormName, othersThatUse } from "../../networks/norms.js";
+import { builtIn } from "../../node/load-network.js";
 import { currentSeed, seed } from "../../random.js";
 import { threads } from "../../threads.js";
 import { describeCheckpoint } from "../../train/checkpoint.js";
@@ -17,7 +19,7 @@ import { evaluate } from "../../train/evaluate.js";
 import { type EpochReport, type FitResult, fit } from "../../train/fit.js";
 import { onWarning } from "../../warnings.js";
 import { command } from "../flags/flag.js";
-import { defaultLr, type TrainFlags, trainFlags } from "../flags/train-flags.js";
+import { defaultLr, type GivenFlags, type TrainFlags, trainFlags } from "../flags/train-flags.js";
 import { Interrupted, type Interruption, watchInterruption } from "../interruption.js";
 import { progress } from "../print/progress.js";
 import { printWarning } from "../print/warning.js";
@@ -31,7 +33,7 @@ import { prepareTraining, type Training } from "../runs/training.js";
 /** `evenkeel train` */
 export function trainCommand(): Command {
   return command("train", {
-    description: `Train a network on images, tables or arrays, and write the model and its metrics. Networks by name: ${Object.keys(networks).join(", ")}.`,
+    description: `Train a network on images, tables or arrays, and write the model and its metrics. Networks by name: ${Object.keys(builtIn).join(", ")}.`,
     takes: [],
     flags: trainFlags,
     examples: [
@@ -41,12 +43,17 @@ export function trainCommand(): Command {
     ],
   })
     .hook("preAction", (_, self) => refuseUnused(self))
-    .action((given: TrainFlags, self: Command) => train(given, self));
+    .action((given: TrainFlags, self: Command) => train({ ...given, norm: normOf(given) }, self));
+}
+
+/** The norm that was asked for, or the network's own. */
+function normOf({ norm, model = "" }: Pick<GivenFlags, "norm" | "model">): NormName {
+  return norm ?? defaultNorm(model);
 }
 
 /** A flag that the norm has no use for would be ignored, which is not what was meant: misuse. */
 function refuseUnused(self: Command): void {
-  const { norm } = self.opts<TrainFlags>();
+  const norm = normOf(self.opts<GivenFlags>());
   for (const [name, setting] of Object.entries(normOptions)) {
     const others = self.getOptionValue(name) === undefined ? null : othersThatUse(setting, norm);
     if (others === null) continue;

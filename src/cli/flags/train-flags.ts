@@ -1,5 +1,5 @@
 import { ArgumentError } from "../../errors.js";
-import { normNames } from "../../networks/norms.js";
+import { type NormName, normNames } from "../../networks/norms.js";
 import type { Tensor } from "../../tensor.js";
 import { Adam, AdamW } from "../../train/adam.js";
 import type { CheckpointOptions } from "../../train/checkpoints.js";
@@ -51,10 +51,12 @@ const group = "Training";
 
 /** How the network of a name is normalised. */
 const normFlags = [
-  withDefault(
-    flag("--norm <kind>", { group: "Model", help: `normalisation: ${normNames.join(", ")}`, parse: oneOf(normNames) }),
-    "batch",
-  ),
+  flag("--norm <kind>", {
+    group: "Model",
+    help: "batch, layer, instance, group, rms, none or another of docs/norms.md",
+    initially: "its own",
+    parse: oneOf(normNames),
+  }),
   flag("--norm-momentum <m>", {
     group: "Model",
     help: "batch norm: weight of the old running value, in [0, 1)",
@@ -172,8 +174,11 @@ export const trainFlags = [
   ...runFlags,
 ] as const;
 
-/** What the command line of `evenkeel train` says; a run that is resumed has its data from its record. */
-export type TrainFlags = Omit<FlagsOf<typeof trainFlags>, "data"> & { readonly data: string };
+/** What the command line of `evenkeel train` says. */
+export type GivenFlags = FlagsOf<typeof trainFlags>;
+
+/** The flags of a run, the norm being its network's own where none was given; one that is resumed has its data from its record. */
+export type TrainFlags = Omit<GivenFlags, "data" | "norm"> & { readonly data: string; readonly norm: NormName };
 
 /** Reads how often to save: `500`, `30s` or `5min`. @throws ArgumentError if it is none of these */
 function interval(text: string, where: string): Pick<CheckpointOptions, "everySteps" | "everySeconds"> {

@@ -2,6 +2,7 @@ import type {
   ActivationDiagnosis,
   DepthDiagnosis,
   Diagnosis,
+  FindingKind,
   Gap,
   NormDiagnosis,
   Score,
@@ -11,7 +12,11 @@ import type { DataPart } from "../../node/data/load-data-as.js";
 import { formatNumber, formatTable } from "./table.js";
 
 /** A diagnosis for the terminal: tables, notes, and what was found, the worst first. */
-export function describeDiagnosis(diagnosis: Diagnosis, part: DataPart): string {
+export function describeDiagnosis(
+  diagnosis: Diagnosis,
+  part: DataPart,
+  commands: ReadonlyMap<FindingKind, string>,
+): string {
   const { samples, batchSize, gap, norms, activations, depth, notes, findings } = diagnosis;
   const scores =
     gap === null ? [] : [`with running statistics ${score(gap.running)}; with batch statistics ${score(gap.batch)}`];
@@ -25,7 +30,7 @@ export function describeDiagnosis(diagnosis: Diagnosis, part: DataPart): string 
     ...(depth.length === 0 ? [] : [table(depthHead, depth.map(depthRow))]),
     ...(notes.length === 0 ? [] : [notes.map((note) => `note: ${note}`).join("\n")]),
     findings.length > 0
-      ? describeFindings(diagnosis)
+      ? describeFindings(diagnosis, commands)
       : notes.length > 0
         ? "nothing found, as far as these data tell"
         : "healthy: nothing found",
@@ -33,10 +38,12 @@ export function describeDiagnosis(diagnosis: Diagnosis, part: DataPart): string 
   return blocks.join("\n\n");
 }
 
-function describeFindings({ findings }: Diagnosis): string {
+function describeFindings({ findings }: Diagnosis, commands: ReadonlyMap<FindingKind, string>): string {
   const lines = groupFindings(findings).map((group, k) => {
-    const { layer, advice } = group.worst;
-    return `${k + 1}. ${layer === null ? "model" : `layer ${layer}`}: ${describeEvidence(group)}. ${advice}`;
+    const { kind, layer, advice } = group.worst;
+    const line = `${k + 1}. ${layer === null ? "model" : `layer ${layer}`}: ${describeEvidence(group)}. ${advice}`;
+    const command = commands.get(kind);
+    return command === undefined ? line : `${line}\n   ${command}`;
   });
   return lines.join("\n");
 }

@@ -28,8 +28,8 @@ function notFinite(layer: string, module: string): Finding {
     kind: "notFinite",
     layer,
     severity: beyondMeasure,
-    evidence: `${module} gives values that are not finite, the first layer to do so`,
-    advice: "Look for NaN in the data and in this layer's weights, and go back to a checkpoint before them.",
+    evidence: `${module} is the first layer whose output is not finite`,
+    advice: "Look for NaN in the data and in the weights of this layer, and go back to an earlier checkpoint.",
   };
 }
 
@@ -40,8 +40,9 @@ function inputFinding([first]: readonly NormDiagnosis[]): Finding[] {
   if ((first.initialLeft ?? 0) >= thresholds.initialLeft) return [];
   const severity = Math.abs(Math.log(scale)) / Math.log(thresholds.inputScale);
   if (severity < 1) return [];
-  const evidence = `deviations at the first norm, ${first.layer}, are ${shown(scale)} times those of training, alike in all channels`;
-  const advice = "Prepare the data as for training (scale, mean and standard deviation); recalibrate() would hide it.";
+  const evidence = `inputs are on another scale than in training: at the first norm, ${first.layer}, their standard deviation is ${shown(scale)} times the running one, in all channels`;
+  const advice =
+    "Preprocess the data as for training (scale, mean and standard deviation). Recalibration would hide this.";
   return [{ kind: "inputScale", layer: null, severity: Math.min(beyondMeasure, severity), evidence, advice }];
 }
 
@@ -49,13 +50,15 @@ function gapFinding(gap: Gap): Finding[] {
   if (!isGap(gap)) return [];
   const { running, batch, difference, causes } = gap;
   const [first] = causes;
-  const [worse, better] = [running, batch].map(({ loss, accuracy }) =>
-    accuracy === null ? `loss ${shown(loss)}` : `loss ${shown(loss)} (accuracy ${percent(accuracy)})`,
-  );
-  const evidence = `${worse} with running statistics, ${better} with those of batches, on the same data`;
+  const by = difference === null ? "not finite" : `${shown(difference)} higher`;
+  const accuracies =
+    running.accuracy === null || batch.accuracy === null
+      ? ""
+      : `; accuracy is ${percent(running.accuracy)} instead of ${percent(batch.accuracy)}`;
+  const evidence = `the loss with running statistics is ${by} than with batch statistics on the same data (${shown(running.loss)} and ${shown(batch.loss)}${accuracies})`;
   const cause =
     first?.gain != null && first.gain > 0
-      ? `; batch statistics in layer ${first.layer} alone take ${percent(Math.min(1, first.gain / (difference ?? first.gain)))} of it away`
+      ? `; batch statistics in layer ${first.layer} alone close ${percent(Math.min(1, first.gain / (difference ?? first.gain)))} of this gap`
       : "";
   const severity = difference === null ? beyondMeasure : difference / Math.abs(batch.loss ?? 1) / thresholds.gap;
   return [
@@ -64,7 +67,7 @@ function gapFinding(gap: Gap): Finding[] {
       layer: null,
       severity: Math.min(beyondMeasure, severity),
       evidence: evidence + cause,
-      advice: "Give the norms statistics of the training data: recalibrate().",
+      advice: "Recalibrate with training data, which should close the gap.",
     },
   ];
 }
@@ -77,58 +80,63 @@ function normFindings(norm: NormDiagnosis, enough: boolean): Finding[] {
   };
   const { drift, noise, smallWeights, smallVariances, initialLeft, skippedBatches, batchesTracked } = norm;
   if (norm.neverUpdated && !norm.frozen) {
-    const advice = "Call train() while training, unfreeze() the norm, or recalibrate().";
-    add("neverUpdated", beyondMeasure / 2, "running statistics are still mean 0 and variance 1", advice);
+    const advice = "Recalibrate, or call train() and unfreeze() before training.";
+    add(
+      "neverUpdated",
+      beyondMeasure / 2,
+      "the running statistics still have their initial values, mean 0 and variance 1",
+      advice,
+    );
   } else if (drift !== null && enough && !norm.frozen) {
     const rms = Math.max(drift.mean ?? Number.POSITIVE_INFINITY, drift.deviation ?? Number.POSITIVE_INFINITY);
     const { worstChannel, worst } = drift;
     const both = Number.isFinite(rms)
-      ? `running means lie ${shown(drift.mean)} and running deviations ${shown(drift.deviation)} of a deviation off those of the data (root mean square over channels)`
-      : `running statistics are not finite: see channel ${worstChannel}`;
+      ? `running means are off by ${shown(drift.mean)} σ and running standard deviations by ${shown(drift.deviation)} σ (RMS over channels)`
+      : `the running statistics of channel ${worstChannel} are not finite`;
     add(
       "drift",
       rms / thresholds.drift,
       both,
-      "Recalibrate with training data, or lower the momentum of the running statistics.",
+      "Recalibrate with training data, or train with a lower momentum of the running statistics.",
     );
     if (rms < thresholds.drift) {
-      const what = `running statistics of channel ${worstChannel} lie ${shown(worst)} deviations off those of the data`;
+      const what = `the running statistics of channel ${worstChannel} are off by ${shown(worst)} σ`;
       const severity = (worst ?? Number.POSITIVE_INFINITY) / thresholds.channelDrift;
-      add("channelDrift", severity, what, "Recalibrate, and look at what this channel is given.");
+      add("channelDrift", severity, what, "Recalibrate, and look at the inputs of this channel.");
     }
   }
   if (initialLeft !== null && !norm.frozen) {
-    const left = `${percent(initialLeft)} of the initial mean 0 and variance 1 is left after ${batchesTracked} batches`;
-    add("initialLeft", initialLeft / thresholds.initialLeft, left, "Train longer, lower the momentum, or recalibrate.");
+    const left = `after ${batchesTracked} batches ${percent(initialLeft)} of the running statistics is still their initial mean 0 and variance 1`;
+    add("initialLeft", initialLeft / thresholds.initialLeft, left, "Recalibrate, train longer, or lower the momentum.");
   }
   if (skippedBatches > 0) {
     const severity = 1 + (10 * skippedBatches) / (skippedBatches + (batchesTracked ?? 0));
     add(
       "skippedBatches",
       severity,
-      `${skippedBatches} batches were skipped: not finite`,
-      "Look for values in the data that are not finite, and lower the learning rate.",
+      `${skippedBatches} ${skippedBatches === 1 ? "batch" : "batches"} with values that are not finite left the running statistics as they were`,
+      "Look for NaN and ∞ in the data, and lower the learning rate.",
     );
   }
   if (noise !== null && !norm.frozen && !module.startsWith("BatchRenorm")) {
-    const { mean, batchSize, effectiveValues, batchSizeForSmallNoise } = noise;
-    const scatter = `means of batches of ${batchSize} scatter by ${percent(mean)} of a deviation, as those of ${shown(effectiveValues)} independent values; 5 % takes ${batchSizeForSmallNoise} samples`;
+    const { mean, batchSize, batchSizeForSmallNoise } = noise;
+    const scatter = `means of batches of ${batchSize} vary by ${percent(mean)} of a standard deviation; batches of ${batchSizeForSmallNoise} would bring that to 5 %`;
     add("noise", mean / thresholds.noise, scatter, "Use larger batches, GroupNorm or BatchRenorm.");
   }
   if (smallWeights !== null) {
     add(
       "smallWeights",
       smallWeights / thresholds.silentChannels,
-      `${percent(smallWeights)} of γ are below ${thresholds.weight}: the norm switches these channels off`,
-      "Leave γ out of weight decay, or remove the channels.",
+      `${percent(smallWeights)} of the weights γ are below ${thresholds.weight}, so that the norm switches these channels off`,
+      "Exempt γ from weight decay, or remove these channels.",
     );
   }
   if (smallVariances !== null && enough) {
     add(
       "smallVariances",
       smallVariances / thresholds.silentChannels,
-      `${percent(smallVariances)} of channels have a variance below eps, which then decides their scale`,
-      "Look whether what stands before it is dead; else scale its input up or lower eps.",
+      `${percent(smallVariances)} of the channels have a variance below eps, so that eps decides their scale`,
+      "Check whether the layer before it is dead. If it is not, scale its output up or lower eps.",
     );
   }
   return found;
@@ -138,7 +146,7 @@ function activationFindings(activation: ActivationDiagnosis, samples: number): F
   const { layer, module, channels, dead, saturated, norm, centred } = activation;
   const found: Finding[] = [];
   const share = dead.length / channels;
-  const before = norm === null ? "nothing normalises before it" : `norm ${norm} stands before it`;
+  const before = norm === null ? "no norm precedes it" : `norm ${norm} precedes it`;
   const limit = centred ? thresholds.dead.behindBatchNorm : thresholds.dead.elsewhere;
   if (dead.length >= thresholds.deadChannels && share >= limit) {
     const what = module.startsWith("ReLU") ? "0" : "constant";
@@ -146,12 +154,12 @@ function activationFindings(activation: ActivationDiagnosis, samples: number): F
       kind: "dead",
       layer,
       severity: share / limit,
-      evidence: `${percent(share)} of its channels (${dead.length} of ${channels}) are ${what} on all ${samples} samples; ${before}`,
+      evidence: `${percent(share)} of its channels (${dead.length} of ${channels}) are ${what} for all ${samples} samples; ${before}`,
       advice:
         norm === null
           ? "Put a norm before it, or lower the learning rate."
           : what === "0"
-            ? "Lower the learning rate. Layers with weights that read these channels can do without them on these samples."
+            ? "Lower the learning rate. The layers that read these channels do without them on these samples."
             : "Lower the learning rate.",
     });
   }
@@ -160,9 +168,9 @@ function activationFindings(activation: ActivationDiagnosis, samples: number): F
       kind: "saturated",
       layer,
       severity: saturated / thresholds.saturated,
-      evidence: `${percent(saturated)} of its values lie within 1 % of the ends; ${before}`,
+      evidence: `${percent(saturated)} of its values lie within 1 % of the ends of its range; ${before}`,
       advice:
-        norm === null ? "Put a norm before it, or scale the weights before it down." : "Lower γ or the learning rate.",
+        norm === null ? "Put a norm before it, or scale down the weights before it." : "Lower γ or the learning rate.",
     });
   }
   return found;
@@ -181,8 +189,8 @@ function scaleFinding({ depth, activations }: Omit<Diagnosis, "findings">): Find
       kind: "scale",
       layer: null,
       severity: Math.min(beyondMeasure, ratio / thresholds.scale),
-      evidence: `activations deviate by ${shown(least.deviation)} behind ${least.layer} and by ${shown(largest.deviation)} behind ${largest.layer}`,
-      advice: "Normalise between these layers.",
+      evidence: `the standard deviation of activations is ${shown(least.deviation)} after layer ${least.layer} and ${shown(largest.deviation)} after layer ${largest.layer}`,
+      advice: "Put norms between these layers.",
     },
   ];
 }
@@ -199,8 +207,8 @@ function gradientFinding({ depth }: Omit<Diagnosis, "findings">): Finding[] {
       kind: "gradient",
       layer: least.layer,
       severity: Math.min(beyondMeasure, ratio / thresholds.gradient),
-      evidence: `the gradient of its weight is ${shown(least.relativeGradient)} of the weight, ${shown(1 / ratio)} of that of ${largest.layer}`,
-      advice: "Normalise before the activations between them, or add residual connections.",
+      evidence: `the norm of its gradient is ${shown(least.relativeGradient)} of that of its weight; in layer ${largest.layer} this ratio is ${shown(ratio)} times as large`,
+      advice: "Put norms before the activations between these layers, or add residual connections.",
     },
   ];
 }

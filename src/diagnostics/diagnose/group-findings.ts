@@ -10,7 +10,7 @@ export interface FindingGroup {
 /** More names than these are no help. */
 const mostNamed = 6;
 
-/** Findings of one kind as one, so that an illness of all layers is told once. @param findings - the worst first */
+/** Findings of one kind as one, so that a fault of all layers is reported once. @param findings - the worst first */
 export function groupFindings(findings: readonly Finding[]): FindingGroup[] {
   const groups = new Map<string, { worst: Finding; others: string[] }>();
   for (const finding of findings) {
@@ -21,10 +21,10 @@ export function groupFindings(findings: readonly Finding[]): FindingGroup[] {
   return [...groups.values()];
 }
 
-/** `running means lie 0.5 of a deviation off …; the same or less of 2 layers 1, 5` */
+/** `running means are off by 0.5 σ …; 2 other layers are no worse: 1, 5` */
 export function describeEvidence({ worst, others }: FindingGroup): string {
   if (others.length === 0) return worst.evidence;
   const more = others.length > mostNamed ? ", …" : "";
-  const layers = others.length === 1 ? "layer" : `${others.length} layers`;
-  return `${worst.evidence}; the same or less of ${layers} ${others.slice(0, mostNamed).join(", ")}${more}`;
+  if (others.length === 1) return `${worst.evidence}; layer ${others[0]} is no worse`;
+  return `${worst.evidence}; ${others.length} other layers are no worse: ${others.slice(0, mostNamed).join(", ")}${more}`;
 }

@@ -173,6 +173,11 @@ function runNode(node: NetworkNode, args: readonly unknown[]): unknown {
     : Reflect.apply(node.run, undefined, args);
 }
 
+/** Whether a shape tells all but the number of samples. */
+function isKnown(shape: OpenShape | null): boolean {
+  return shape?.every((size) => typeof size === "number" || (size instanceof SizeRef && size.axis === 0)) ?? false;
+}
+
 function namedShape(shape: OpenShape): BatchShape {
   return shape.map((size) => (size instanceof SizeRef ? sizeName(size) : (size ?? "unknown")));
 }
@@ -191,8 +196,8 @@ export function networkWriter<Value extends ForeignValue, Graph extends FileWrit
 
   function partsOf(model: AnyModule, examples: () => readonly Tensor[]): GraphParts {
     const parts = structuralParts(model, isOpaque);
-    // What nobody has run has no shapes, which writers of ops need.
-    const isRun = !(model instanceof Graph) || model.nodes.every((node) => isLayerNode(node) || node.shape !== null);
+    // What nobody has run has no shapes, which writers of ops need, or sizes that only the input's tell.
+    const isRun = !(model instanceof Graph) || model.nodes.every((node) => isLayerNode(node) || isKnown(node.shape));
     return parts !== null && isRun
       ? parts
       : scope(() => tracedParts(model, [...examples(), { mode: "eval" }], isOpaque));
@@ -270,6 +275,12 @@ export function networkWriter<Value extends ForeignValue, Graph extends FileWrit
       shapeAfter(module, format.batchShape(x));
       return writer.write(module, x, graph);
     }
+    const example = (): Tensor => zeros(format.batchShape(x).map((size, axis) => (axis === 0 ? 2 : Number(size))));
+    if (module.isComposedInEvaluation) {
+      shapeAfter(module, format.batchShape(x));
+      const inside = scope(() => tracedParts(module, [example(), { mode: "eval" }], isOpaque, true));
+      return writeParts(inside, [x], graph) as Value;
+    }
     if (isLayer(module)) {
       throw new ArgumentError({
         where,
@@ -278,9 +289,7 @@ export function networkWriter<Value extends ForeignValue, Graph extends FileWrit
         cure: `Use another layer, or give a class of your own ${method}(x, graph), which adds its ${adds}s.`,
       });
     }
-    const parts = partsOf(module, () => [
-      zeros(format.batchShape(x).map((size, axis) => (axis === 0 ? 2 : Number(size)))),
-    ]);
+    const parts = partsOf(module, () => [example()]);
     return writeParts(parts, [x], graph) as Value;
   }
 

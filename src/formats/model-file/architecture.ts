@@ -55,7 +55,7 @@ function buildLayer(architecture: unknown, budget: FileBudget, depth: number): M
   if (depth > deepest) throw malformed(`layers nested at most ${deepest} deep`, "deeper ones", damaged);
   if (typeof type !== "string" || !Object.hasOwn(layerClasses, type)) {
     throw malformed(
-      `a layer of ${Object.keys(layerClasses).sort().join(", ")}`,
+      "one of Evenkeel's layers",
       type === undefined ? "none" : shown(type),
       "Load it with the version of Evenkeel that wrote it, or a newer one.",
     );

@@ -9,8 +9,8 @@ export interface Layer {
   readonly container: Container;
 }
 
-/** Where a value comes from: [layer, which of its calls, which of its outputs, …]. */
-type Reference = [string, number, number, ...unknown[]];
+/** Where a value comes from: [layer, which of its calls, which of its outputs, what else the call is given]. */
+export type Reference = [string, number, number, ...unknown[]];
 
 /** A value's use: by a call of the layer of this name, or as an output (null). */
 interface Use {
@@ -30,6 +30,9 @@ export class Container {
   readonly #list: unknown[];
   readonly #calls = new Map<string, Reference[][]>();
   readonly #uses = new Map<string, Use[]>();
+  readonly #ends: { readonly inputs: Reference[]; readonly outputs: Reference[] } = { inputs: [], outputs: [] };
+  /** Of networks inside: whether references count the call in which they were built. */
+  readonly #countsBuilt = new Map<string, boolean>();
   /** The layer that was read last. */
   #last: string | null = null;
 
@@ -43,12 +46,13 @@ export class Container {
     this.#list = list;
     for (const entry of list) this.#readLayer(where, entry);
     if (!this.#isSequential) {
-      for (const [key, isRead] of [["input_layers", false] as const, ["output_layers", true] as const]) {
+      for (const [key, side] of [["input_layers", "inputs"] as const, ["output_layers", "outputs"] as const]) {
         const references = isObject(config) ? config[key] : undefined;
         if (!Array.isArray(references)) throw malformed(where, `a list ${key}`, printable(references));
         for (const one of references) {
           const reference = this.#checkReference(where, one);
-          if (isRead) this.#use(reference, null);
+          this.#ends[side].push(reference);
+          if (side === "outputs") this.#use(reference, null);
         }
       }
       this.#readCalls(where);
@@ -118,8 +122,7 @@ export class Container {
       for (const [node, call] of (calls.length === 0 ? [[]] : calls).entries()) {
         waiting.set(key(name, node), call.length);
         for (const [before, index] of call) {
-          // The first node of a network that stands as a layer is the one in which it was built.
-          const from = key(before, this.inner.has(before) ? Math.max(0, index - 1) : index);
+          const from = key(before, this.callOf(before, index));
           const after = next.get(from);
           if (after === undefined) next.set(from, [key(name, node)]);
           else after.push(key(name, node));
@@ -144,6 +147,34 @@ export class Container {
   /** What a list calls a layer. */
   placeOf({ name }: Layer): string {
     return this.place + printable(name);
+  }
+
+  /** Layers that give the inputs of a Functional network; of a Sequential none. */
+  get inputs(): readonly Reference[] {
+    return this.#ends.inputs;
+  }
+
+  /** The values that it returns. */
+  get outputs(): readonly Reference[] {
+    if (!this.#isSequential) return this.#ends.outputs;
+    return this.#last === null ? [] : [[this.#last, 0, 0]];
+  }
+
+  /** What a layer takes in each of its calls; a layer that begins a network has none. */
+  argumentsOf({ name }: Layer): readonly (readonly Reference[])[] {
+    return this.#calls.get(name) ?? [];
+  }
+
+  /** Which of a layer's calls a reference means. A network that stands as a layer may count the one in which it was built. */
+  callOf(name: string, node: number): number {
+    if (!this.inner.has(name)) return node;
+    let isBuiltCounted = this.#countsBuilt.get(name);
+    if (isBuiltCounted === undefined) {
+      const count = Math.max(1, this.#calls.get(name)?.length ?? 0);
+      isBuiltCounted = (this.#uses.get(name) ?? []).some(({ reference }) => reference[1] >= count);
+      this.#countsBuilt.set(name, isBuiltCounted);
+    }
+    return isBuiltCounted ? Math.max(0, node - 1) : node;
   }
 
   /** How often a layer is called. */

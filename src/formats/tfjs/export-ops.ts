@@ -1,3 +1,4 @@
+import type { PadOptions, PadWidths } from "../../ops/pad.js";
 import type { UpsampleOptions } from "../../ops/upsample.js";
 import type { Pair } from "../../ops/windows.js";
 import type { Shape } from "../../shape.js";
@@ -18,6 +19,7 @@ import {
   exportConv3d,
   exportConvTranspose1d,
   exportConvTranspose2d,
+  pad,
   type Weights,
 } from "./export-convolutions.js";
 import { exportEmbedding, exportLinear, exportMatmul } from "./export-dense.js";
@@ -228,6 +230,26 @@ const rows: Readonly<Record<string, Op>> = {
       "upsampling of whole scales to the nearest value, as TF.js has it",
       `${mode} by ${size.length === 0 ? "a size" : size.join("×")}`,
       "Use such a scale, or ConvTranspose2d.",
+    );
+  },
+  pad: ({ args }, graph) => {
+    const [x, given, { mode = "constant", value = 0 } = {}] = args as [TfjsValue, PadWidths[], PadOptions | undefined];
+    const widths = [...new Array<PadWidths>(Math.max(0, 3 - given.length)).fill([0, 0]), ...given];
+    const [channels, ...sides] = widths;
+    if (
+      mode === "constant" &&
+      value === 0 &&
+      x.shape.length === 3 &&
+      widths.length === 3 &&
+      String(channels) === "0,0"
+    ) {
+      const [before, after] = [0, 1].map((k) => [sides[0][k], sides[1][k]] as const);
+      return pad(graph.channelsLast(x), before, after, graph);
+    }
+    return graph.refuse(
+      "zeros around planes, as TF.js has them",
+      mode === "constant" ? `${value} around ${given.length} axes of samples of ${x.shape.length}` : `mode ${mode}`,
+      "Pad height and width by zeros, or give a class of your own toTfjs(x, graph).",
     );
   },
   flatten: ({ args, shape }, graph) => {

@@ -6,11 +6,13 @@ import type { TfjsModel } from "./tfjs-model.js";
 import { valuesOf } from "./weights.js";
 
 /** A node of a graph model. */
-interface Node {
+export interface Node {
   readonly name: string;
   readonly op: string;
   /** Names of the nodes whose outputs it takes, without the numbers of outputs. */
   readonly inputs: readonly string[];
+  /** Which output of each of them it takes. */
+  readonly places: readonly number[];
   readonly attributes: JsonObject;
   /** The function that it stands in, and a slash; nothing in the main graph. */
   readonly place: string;
@@ -45,10 +47,12 @@ function nodesOf(list: unknown, place: string): Node[] {
     if (!isNode) throw malformed(where, "nodes with a name and an op", printable(node));
     if (graph.has(name)) throw malformed(where, "a name of its own for each node", `${printable(name)} twice`);
     // ^ marks what must only have run before.
-    const inputs = input.flatMap((one: unknown) =>
-      typeof one === "string" && !one.startsWith("^") ? [one.split(":")[0]] : [],
+    const taken = input.flatMap((one: unknown) =>
+      typeof one === "string" && !one.startsWith("^") ? [one.split(":")] : [],
     );
-    graph.set(name, { name, op, inputs, attributes: attr, place, graph });
+    const inputs = taken.map(([maker]) => maker);
+    const places = taken.map((parts) => (parts.length > 1 ? Number(parts[parts.length - 1]) : 0));
+    graph.set(name, { name, op, inputs, places, attributes: attr, place, graph });
   }
   return [...graph.values()];
 }
@@ -166,7 +170,7 @@ function numberOf({ attributes }: Node, name: string): number | null {
 }
 
 /** Texts of an attribute: base64 in the file. */
-function textsOf({ attributes }: Node, name: string): string[] {
+export function textsOf({ attributes }: Node, name: string): string[] {
   const value = attributes[name];
   const list = isObject(value) && isObject(value["list"]) ? value["list"]["s"] : undefined;
   return (Array.isArray(list) ? list : []).flatMap((one: unknown) => {

@@ -1,8 +1,8 @@
 /**
- * Models of TensorFlow.js, in Node and in browsers: read and written, what normalisations they have, folded, and made of networks. It needs the package
+ * Models of TensorFlow.js, in Node and in browsers: read and written, what normalisations they have, folded, made of networks, and imported as networks. It needs the package
  * @tensorflow/tfjs where models are run.
  *
- * @module
+ * @module evenkeel/tfjs
  */
 export type { FoldedNorm, LeftNorm } from "../../graph/fold-batch-norm.js";
 export type { DeclaredInput, ModelArray, ModelArrays } from "../foreign/arrays.js";
@@ -11,6 +11,8 @@ export type { TfjsExportable } from "./export-layers.js";
 export { type ExportTfjsOptions, exportTfjs, type TfjsEnds } from "./export-tfjs.js";
 export { type TfjsArtifacts, type TfjsFiles, tfjsWeightPaths, toTfjsArtifacts, toTfjsFiles } from "./files.js";
 export { type FoldTfjsOptions, foldTfjs, type TfjsFolding } from "./fold-tfjs.js";
+export type { ImportedTfjs } from "./import/import-model.js";
+export { importTfjs } from "./import/import-tfjs.js";
 export { inspectTfjs, type TfjsInspection } from "./inspect-tfjs.js";
 export type { TensorFlow, TensorFlowLayer, TensorFlowModel, TensorFlowSymbol, TensorFlowTensor } from "./tensorflow.js";
 export type { TfjsOrder, TfjsValue } from "./tfjs-value.js";

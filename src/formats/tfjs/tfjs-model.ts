@@ -1,3 +1,4 @@
+import { normalizeNetwork } from "../keras/normalize.js";
 import { printable } from "../printable.js";
 import { Container, isNetwork, type Layer } from "./container.js";
 import { readTfjs, type TfjsFiles, writeTfjs } from "./files.js";
@@ -22,6 +23,10 @@ export class TfjsModel {
   readonly #groups: readonly (readonly Slot[])[];
   readonly #byName = new Map<string, Slot>();
   readonly #layerCounts = new Map<string, number>();
+  /** The version of Keras that it says it is of. */
+  readonly kerasVersion: string | null;
+  /** What was brought from the form of Keras 3 into that of TF.js, in words. */
+  readonly changes: readonly string[];
   /** Whether weights are named by number, as Keras 3 does: `conv/0`. */
   readonly isNumbered: boolean;
 
@@ -37,6 +42,9 @@ export class TfjsModel {
     if (!isGraph && !isNetwork(network)) {
       throw malformed(where, "a Sequential, Functional or graph model", printable(network["class_name"]));
     }
+    const { keras_version: version } = topology;
+    this.kerasVersion = typeof version === "string" ? version : null;
+    this.changes = isGraph ? [] : normalizeNetwork(network);
     this.main = isGraph ? null : new Container(where, network, "", true);
     for (const { layers } of this.containers()) {
       for (const { name } of layers.values()) this.#layerCounts.set(name, (this.#layerCounts.get(name) ?? 0) + 1);
@@ -69,6 +77,11 @@ export class TfjsModel {
   /** Whether weights are stored in half precision. */
   get hasHalves(): boolean {
     return this.#groups.some((slots) => slots.some(({ spec }) => spec.quantization?.dtype === "float16"));
+  }
+
+  /** Every weight but those of an optimiser. */
+  slots(): Slot[] {
+    return this.#groups.flat().filter(({ spec, isGone }) => spec.group !== "optimizer" && !isGone);
   }
 
   /** A weight by the name that TF.js gives it. */

@@ -1,8 +1,9 @@
 import { ones, zeros } from "../../create.js";
 import { ArgumentError } from "../../errors.js";
 import type { RunningStatistics as RunningTensors } from "../../ops/renorm-factors.js";
+import { momentsOf } from "../../ops/standardize.js";
 import { shown } from "../../shown.js";
-import { empty, type Tensor, view } from "../../tensor.js";
+import { copyOf, empty, type Tensor, view } from "../../tensor.js";
 import { warn, warnOnce } from "../../warnings.js";
 import { readMoments, varianceError } from "./batch-moments.js";
 import type { RecentStatistics } from "./recent-statistics.js";
@@ -261,6 +262,25 @@ export class RunningStatistics {
     this.recent?.take(channelMoments, unbiased);
     markChanged(this.tensors);
     if (channelMoments !== moments) channelMoments.dispose();
+  }
+
+  /**
+   * Moves a further running statistic by a batch's value of it, with the weight that {@link RunningStatistics.take} then gives the batch.
+   *
+   * @param values - of the batch
+   * @param into - the running ones, of the same shape
+   */
+  takeAlso(values: Tensor, into: Tensor): void {
+    if (this.tensors === null || this.#observer !== null) return;
+    const { backend, size } = values;
+    const moments = momentsOf(values, { outer: 1, kept: size, inner: 1, repeat: 1, period: size }, null);
+    const [variance, counters] = [zeros([size]), copyOf("takeAlso", this.tensors.counters)];
+    const momentum = this.#momentum === "cumulative" ? -1 : this.#momentum;
+    const warmsUp = this.#warmUp && !this.#isSettled;
+    const running = [into.block, variance.block, counters.block] as const;
+    backend.updateRunning(moments.block, size, ...running, momentum, false, warmsUp);
+    into.storage.version++;
+    for (const t of [moments, variance, counters]) t.dispose();
   }
 
   #warnIfEmpty(channelMoments: Tensor): void {

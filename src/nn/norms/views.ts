@@ -1,22 +1,27 @@
 import type { StatisticsView } from "../../backend/backend.js";
 import { ArgumentError, ShapeError } from "../../errors.js";
+import { reshape } from "../../ops/reshape.js";
 import { checkCount, formatShape, maxRank, type Shape, sameShape, sizeOf } from "../../shape.js";
 import { checkTensor, type Tensor } from "../../tensor.js";
 import { type AnyModule, checkFeatures } from "../module.js";
 import type { Share } from "./batch-moments.js";
 import type { RunningNorm } from "./running-norm.js";
 
+/** Checks that x is (N, C, …). @throws ShapeError if its rank is not 2 to 5 */
+export function checkChannelAxis(layer: AnyModule, x: Tensor): void {
+  checkTensor(layer, x);
+  if (x.rank >= 2 && x.rank <= 5) return;
+  throw new ShapeError({
+    where: `${layer}.forward(x)`,
+    expected: "rank 2 to 5: (N, C, …)",
+    received: `rank ${x.rank} (shape ${formatShape(x.shape)})`,
+    cure: "Reshape x so that channels are axis 1.",
+  });
+}
+
 /** x as (N, C, S) with one mean per channel and a parameter per channel. @throws ShapeError if rank or channels do not fit */
 export function channelView(layer: AnyModule, x: Tensor, channels: number): StatisticsView {
-  checkTensor(layer, x);
-  if (x.rank < 2 || x.rank > 5) {
-    throw new ShapeError({
-      where: `${layer}.forward(x)`,
-      expected: "rank 2 to 5: (N, C, …)",
-      received: `rank ${x.rank} (shape ${formatShape(x.shape)})`,
-      cure: "Reshape x so that channels are axis 1.",
-    });
-  }
+  checkChannelAxis(layer, x);
   checkFeatures(layer, x, 1, channels, "channels");
   const inner = sizeOf(x.shape.slice(2));
   return { outer: x.shape[0], kept: channels, inner, repeat: inner, period: channels };
@@ -66,4 +71,14 @@ export function normalizedShapeOf(where: string, given: number | Shape): Shape {
     });
   }
   return shape.map((size) => checkCount(where, "each size", size));
+}
+
+/** A value per channel, (C), in the shape that broadcasts to x of a rank: (C, 1, …). */
+export function alongChannels(t: Tensor, rank: number): Tensor {
+  return rank === 2 ? t : reshape(t, [t.size, ...new Array<number>(rank - 2).fill(1)]);
+}
+
+/** The axes of (N, C, …) behind the channels. */
+export function positionAxes({ rank }: Tensor): number[] {
+  return Array.from({ length: rank - 2 }, (_, k) => k + 2);
 }

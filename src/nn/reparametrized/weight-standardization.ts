@@ -42,7 +42,7 @@ export class WeightStandardization<Layer extends Weighted = Weighted> extends Re
    */
   constructor(layer: Layer, { eps = 1e-10 }: WeightStandardizationOptions = {}) {
     super(layer);
-    const where = "new WeightStandardization(layer)";
+    const where = `new ${new.target.name}(layer)`;
     if (!(eps > 0 && eps < Number.POSITIVE_INFINITY)) {
       const cure = "Pass a small one such as 1e-10.";
       throw new ArgumentError({ where, expected: "eps to be a finite number above 0", received: String(eps), cure });

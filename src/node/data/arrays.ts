@@ -86,6 +86,21 @@ function filesOf(folder: string): [string, Uint8Array][] {
   });
 }
 
+/** The arrays of an NPZ file that have these names, upper and lower case told apart. */
+export function readNamedArrays(path: string, names: readonly string[]): Arrays {
+  const bytes = readBytes(path, path);
+  const wanted = (file: string): string | null => {
+    const name = file.replace(/\.npy$/, "");
+    return names.includes(name) ? name : null;
+  };
+  return new Map(
+    unzip(path, bytes, wanted, {}).map(([name, content]) => [
+      name,
+      parseNpy(content, join(basename(path), `${name}.npy`)),
+    ]),
+  );
+}
+
 /** The name of an array that is looked for; null for any other file. */
 function arrayName(file: string): string | null {
   const name = file.replace(/\.npy$/, "").toLowerCase();
@@ -101,7 +116,12 @@ function readFile(path: string): [string, Uint8Array][] {
 const unnamed: Readonly<Record<string, string>> = { "arr_0.npy": "x", "arr_1.npy": "y" };
 
 /** The arrays in an NPZ file. What is not looked for is not unpacked, and nothing is written anywhere. */
-function unzip(path: string, bytes: Uint8Array): [string, Uint8Array][] {
+function unzip(
+  path: string,
+  bytes: Uint8Array,
+  nameOf: (file: string) => string | null = arrayName,
+  others: Readonly<Record<string, string>> = unnamed,
+): [string, Uint8Array][] {
   const fault = (received: string, cause?: unknown): FormatError =>
     new FormatError(
       { where: path, expected: "a whole NPZ file", received, cure: "Save it with numpy.savez." },
@@ -112,7 +132,7 @@ function unzip(path: string, bytes: Uint8Array): [string, Uint8Array][] {
   try {
     const files = unzipSync(bytes, {
       filter({ name: file, size, originalSize, compression }) {
-        const name = arrayName(file) ?? (Object.hasOwn(unnamed, file) ? file : null);
+        const name = nameOf(file) ?? (Object.hasOwn(others, file) ? file : null);
         if (name === null) return false;
         if (seen.has(name)) throw fault(`${name} twice`);
         seen.add(name);
@@ -123,10 +143,10 @@ function unzip(path: string, bytes: Uint8Array): [string, Uint8Array][] {
       },
     });
     const named = Object.entries(files);
-    if (named.every(([file]) => Object.hasOwn(unnamed, file)))
-      return named.map(([file, content]) => [unnamed[file], content]);
+    if (named.every(([file]) => Object.hasOwn(others, file)))
+      return named.map(([file, content]) => [others[file], content]);
     return named.flatMap(([file, content]) => {
-      const name = arrayName(file);
+      const name = nameOf(file);
       return name === null ? [] : [[name, content]];
     });
   } catch (cause) {

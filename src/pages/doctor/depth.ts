@@ -2,7 +2,7 @@ import type { DepthDiagnosis, Diagnosis } from "../../diagnostics/diagnose/diagn
 import { formatNumber } from "../format-number.js";
 import type { Block, Figure, Section } from "../page.js";
 
-/** What comes through the depth, forwards and backwards. */
+/** How large activations and gradients are at each layer. */
 export function depthSection({ depth }: Diagnosis): Section | null {
   if (depth.length === 0) return null;
   const rows = depth.map(({ layer, module, deviation, gradientNorm, relativeGradient }) => [
@@ -12,13 +12,13 @@ export function depthSection({ depth }: Diagnosis): Section | null {
     relativeGradient ?? Number.NaN,
   ]);
   const content: Block[] = [
-    figure("Scale of activations", "deviation of the output", depth, ({ deviation }) => deviation),
+    figure("Scale of activations", "standard deviation", depth, ({ deviation }) => deviation),
     figure("Gradients of weights", "gradient over weight", depth, ({ relativeGradient }) => relativeGradient),
     {
       kind: "table",
       caption:
-        "Deviation of each layer’s output; norm of its weight’s gradient in one batch, and that in units of the weight’s norm",
-      columns: ["layer", "deviation", "gradient", "gradient over weight"],
+        "Standard deviation of each layer’s output; norm of its weight’s gradient in one batch, alone and divided by the weight’s norm",
+      columns: ["layer", "σ of output", "gradient", "gradient over weight"],
       rows,
     },
   ].filter((block) => block !== null) as Block[];

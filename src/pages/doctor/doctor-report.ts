@@ -1,4 +1,4 @@
-import type { Diagnosis, Finding } from "../../diagnostics/diagnose/diagnosis.js";
+import type { Diagnosis, Finding, FindingKind } from "../../diagnostics/diagnose/diagnosis.js";
 import { describeEvidence, groupFindings } from "../../diagnostics/diagnose/group-findings.js";
 import { version } from "../../version.js";
 import { formatNumber } from "../format-number.js";
@@ -8,7 +8,7 @@ import { noiseSection } from "./noise.js";
 import { driftSection, gapSection } from "./running-statistics.js";
 import { unitSection } from "./units.js";
 
-/** What is this far beyond a threshold, or has no figure, is not told in units of it. */
+/** Beyond so many times its threshold a figure says no more than that it is far off. */
 const beyondFigures = 500;
 
 /** A diagnosis, and what was diagnosed. */
@@ -19,15 +19,17 @@ export interface DoctorReport {
   readonly data: string;
   readonly part: string;
   readonly diagnosis: Diagnosis;
+  /** What to type for findings that a command mends. */
+  readonly commands: ReadonlyMap<FindingKind, string>;
 }
 
-/** The page that tells whether normalisation is healthy in a model. */
-export function doctorReport({ model, data, part, diagnosis }: DoctorReport): Page {
+/** The page that says whether normalisation is healthy in a model. */
+export function doctorReport({ model, data, part, diagnosis, commands }: DoctorReport): Page {
   const { samples, batchSize, findings, notes } = diagnosis;
   const facts: Block = {
     kind: "facts",
     entries: [
-      ["Findings", findings.length],
+      ["Findings", groupFindings(findings).length],
       ["Samples", samples],
       ["Batch size", batchSize],
       ...(diagnosis.gap === null ? [] : scores(diagnosis.gap)),
@@ -35,7 +37,7 @@ export function doctorReport({ model, data, part, diagnosis }: DoctorReport): Pa
   };
   const remarks = notes.map((text): Block => ({ kind: "note", tone: "neutral", word: "Note:", text }));
   const sections: (Section | null)[] = [
-    { title: "Findings", content: [facts, ...findingBlocks(findings), ...remarks] },
+    { title: "Findings", content: [facts, ...findingBlocks(findings, commands), ...remarks] },
     gapSection(diagnosis),
     driftSection(diagnosis),
     noiseSection(diagnosis),
@@ -58,20 +60,17 @@ function scores({ running, batch }: NonNullable<Diagnosis["gap"]>): [string, num
   ];
 }
 
-function findingBlocks(findings: readonly Finding[]): Block[] {
+function findingBlocks(findings: readonly Finding[], commands: ReadonlyMap<FindingKind, string>): Block[] {
   if (findings.length === 0) {
-    const text = "No figure is beyond its threshold, as far as these data tell.";
+    const text = "On these data no figure is beyond its threshold.";
     return [{ kind: "note", tone: "good", word: "Healthy.", text }];
   }
   return groupFindings(findings).map((group): Block => {
-    const { layer, severity, advice } = group.worst;
+    const { kind, layer, severity, advice } = group.worst;
     const times = severity < beyondFigures ? ` (${formatNumber(severity)} times the threshold)` : "";
     const word = layer === null ? "The model:" : `Layer ${layer}:`;
-    return {
-      kind: "note",
-      tone: "bad",
-      word,
-      text: `${describeEvidence(group)}${times}. ${advice}`,
-    };
+    const command = commands.get(kind);
+    const text = `${describeEvidence(group)}${times}. ${advice}`;
+    return { kind: "note", tone: "bad", word, text: command === undefined ? text : [`${text} `, { code: command }] };
   });
 }

@@ -23,23 +23,23 @@ export function noiseSection({ norms }: Diagnosis): Section | null {
     content: [
       {
         kind: "prose",
-        text: "Batches were drawn again and again from the samples. Neighbouring pixels are alike, so that the mean of a batch scatters as that of fewer independent values: m is what there are, “as independent” what they are worth.",
+        text: "Batches were drawn from the samples many times. Neighbouring pixels are alike, so the mean of a batch is as noisy as that of fewer independent values: m is how many values there are, “effective” how many independent ones they are worth.",
       },
       {
         kind: "figure",
-        title: "How much means of batches scatter",
-        description: `The standard error in deviations of each channel; most at layer ${most.layer}: ${formatNumber(most.noise.mean)}. Dotted: ${thresholds.noise}, that of 8 independent values, from where on it is a finding.`,
+        title: "How much batch means vary",
+        description: `The standard error of the batch mean in σ of each channel. It is largest at layer ${most.layer}: ${formatNumber(most.noise.mean)}. The dotted line is the threshold, ${thresholds.noise}: the standard error of 8 independent values.`,
         chart: {
           type: "bars",
-          x: { label: "standard error of the mean" },
+          x: { label: "standard error of the mean, σ" },
           bars: noisy.map(({ layer, noise }) => ({ name: `layer ${layer}`, value: noise.mean })),
           references: [{ name: "threshold", x: thresholds.noise }],
         },
       },
       {
         kind: "table",
-        caption: "Standard errors measured, and those of m independent normal values: 1/√m, √(2/(m − 1))",
-        columns: ["norm", "mean", "in theory", "variance", "in theory ", "m", "as independent", "batch for 5 %"],
+        caption: "Standard errors as measured, and in theory for m independent normal values: 1/√m and √(2/(m − 1))",
+        columns: ["norm", "mean", "in theory", "variance", "in theory ", "m", "effective", "batch for 5 %"],
         rows,
       },
     ],

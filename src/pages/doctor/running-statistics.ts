@@ -8,23 +8,23 @@ export function gapSection({ gap }: Diagnosis): Section | null {
   if (gap === null) return null;
   const { running, batch, difference, standardError, causes } = gap;
   const rows = [
-    ["running, as in evaluation", running.loss ?? Number.NaN, running.accuracy ?? Number.NaN],
-    ["of each batch, as in training", batch.loss ?? Number.NaN, batch.accuracy ?? Number.NaN],
+    ["running (evaluation)", running.loss ?? Number.NaN, running.accuracy ?? Number.NaN],
+    ["of the batch (training)", batch.loss ?? Number.NaN, batch.accuracy ?? Number.NaN],
   ];
   const known = causes.flatMap(({ layer, gain }) => (gain === null ? [] : [{ name: `layer ${layer}`, value: gain }]));
-  const error = standardError === null ? "" : `, with a standard error of ${formatNumber(standardError)}`;
+  const error = standardError === null ? "" : ` (standard error ${formatNumber(standardError)})`;
   const content: Block[] = [
     {
       kind: "prose",
-      text: `In training a batch norm uses the statistics of the batch, in evaluation its running ones. On the same data, without dropout, the loss in evaluation less that with batch statistics is ${difference === null ? "not finite" : formatNumber(difference)}${error}.`,
+      text: `In training a batch norm normalises with batch statistics, in evaluation with running statistics. ${compared(difference)}${error}.`,
     },
-    { kind: "table", caption: "Scores by the statistics used", columns: ["statistics", "loss", "accuracy"], rows },
+    { kind: "table", caption: "Loss and accuracy on the same data", columns: ["statistics", "loss", "accuracy"], rows },
   ];
   if (known.length > 0) {
     content.push({
       kind: "figure",
       title: "Which norms the gap comes from",
-      description: `How much the loss falls if one norm alone is given batch statistics. Most is won at ${known[0].name}: ${formatNumber(known[0].value)}.`,
+      description: `How much the loss falls if one norm alone uses batch statistics. It falls most with ${known[0].name}: by ${formatNumber(known[0].value)}.`,
       chart: {
         type: "bars",
         x: { label: "fall of the loss" },
@@ -33,6 +33,12 @@ export function gapSection({ gap }: Diagnosis): Section | null {
     });
   }
   return { title: "Evaluation against training", content };
+}
+
+function compared(difference: number | null): string {
+  if (difference === null) return "On the same data, without dropout, the losses with the two are not both finite";
+  const direction = difference < 0 ? "lower" : "higher";
+  return `On the same data, without dropout, the evaluation loss is ${formatNumber(Math.abs(difference))} ${direction} than with batch statistics`;
 }
 
 /** Running statistics against those of the data. */
@@ -56,17 +62,19 @@ export function driftSection({ norms }: Diagnosis): Section | null {
   const lost = bars.find(({ value }) => Number.isNaN(value));
   const largest = bars.reduce((a, b) => (b.value > a.value ? b : a));
   const most =
-    lost === undefined ? `most at ${largest.name}: ${formatNumber(largest.value)}` : `not finite at ${lost.name}`;
+    lost === undefined
+      ? `It is largest at ${largest.name}: ${formatNumber(largest.value)} σ`
+      : `It is not finite at ${lost.name}`;
   return {
     title: "Drift of running statistics",
     content: [
       {
         kind: "figure",
-        title: "How far running statistics lie off those of the data",
-        description: `The larger of means and deviations, in deviations of each channel, root mean square over channels; ${most}. Dotted: ${thresholds.drift}, from where on it is a finding.`,
+        title: "How far running statistics are off",
+        description: `The error of running means or of running standard deviations, whichever is larger, in σ of each channel (RMS over channels). ${most}. The dotted line is the threshold, ${thresholds.drift} σ.`,
         chart: {
           type: "bars",
-          x: { label: "deviations" },
+          x: { label: "error, σ" },
           bars,
           references: [{ name: "threshold", x: thresholds.drift }],
         },
@@ -74,8 +82,8 @@ export function driftSection({ norms }: Diagnosis): Section | null {
       {
         kind: "table",
         caption:
-          "In deviations of each channel; what is left of the initial mean 0 and variance 1 after so many batches",
-        columns: ["norm", "means", "deviations", "worst channel", "batches", "initial left", "skipped"],
+          "Errors of the running means and standard deviations in σ; the share of the initial mean 0 and variance 1 that is left after so many batches",
+        columns: ["norm", "means", "σ", "worst channel", "batches", "initial left", "skipped"],
         rows,
       },
     ],

@@ -24,7 +24,7 @@ export function unitSection({ activations, norms, samples }: Diagnosis): Section
   );
   const switches: Table = {
     kind: "table",
-    caption: "Channels that norms switch off (|γ| near 0), and whose variance is lost in eps",
+    caption: "Channels that a norm switches off (|γ| near 0), and channels whose variance is below eps",
     columns: ["norm", "γ near 0, %", "variance below eps, %"],
     rows: silent,
   };
@@ -33,8 +33,8 @@ export function unitSection({ activations, norms, samples }: Diagnosis): Section
     content: [
       {
         kind: "figure",
-        title: "Dead channels behind each activation",
-        description: `${total} of ${all} channels gave 0 (behind other activations than ReLU: the same value) for all ${samples} samples.`,
+        title: "Dead channels after each activation",
+        description: `${total} of ${all} channels are 0 for all ${samples} samples (after activations other than ReLU: have the same value).`,
         chart: {
           type: "bars",
           x: {
@@ -49,7 +49,7 @@ export function unitSection({ activations, norms, samples }: Diagnosis): Section
       },
       {
         kind: "table",
-        caption: "Each activation, and the norm directly before it",
+        caption: "Each activation, and the norm right before it",
         columns: ["activation", "norm", "channels", "dead", "which", "saturated, %"],
         rows,
       },

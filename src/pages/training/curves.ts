@@ -11,7 +11,7 @@ export interface EpochSummary {
   readonly steps: number;
   readonly loss: number;
   readonly accuracy: number | null;
-  /** Where there are data to choose by. */
+  /** Where there are validation data. */
   readonly validation?: Evaluation;
   readonly test: Evaluation;
 }
@@ -43,7 +43,7 @@ function lossFigure(steps: readonly StepRecord[], epochs: readonly EpochSummary[
   const tested =
     last === undefined
       ? ""
-      : ` On the test data it ends at ${formatNumber(last)}; its least was ${formatNumber(best)}.`;
+      : ` The test loss ends at ${formatNumber(last)}; its lowest value is ${formatNumber(best)}.`;
   return {
     kind: "figure",
     title: "Loss",
@@ -63,11 +63,11 @@ function accuracyFigure(steps: readonly StepRecord[], epochs: readonly EpochSumm
     steps.map(({ step, accuracy }) => [step, accuracy ?? Number.NaN]),
   );
   const last = epochs.at(-1)?.test.accuracy ?? null;
-  const test = last === null ? "" : ` On the test data it ends at ${formatNumber(last)}.`;
+  const test = last === null ? "" : ` Test accuracy ends at ${formatNumber(last)}.`;
   return {
     kind: "figure",
     title: "Accuracy",
-    description: `${fromTo("The share of right answers in training", training)}${test}`,
+    description: `${fromTo("Training accuracy", training)}${test}`,
     chart: {
       type: "lines",
       x: axisOf(steps),
@@ -93,7 +93,7 @@ function scheduleFigure(steps: readonly StepRecord[]): Figure {
   return {
     kind: "figure",
     title: "Learning rate",
-    description: `The learning rate begins at ${formatNumber(points[0][1])}, is highest at step ${highest[0]} with ${formatNumber(highest[1])}, and ends at ${formatNumber(points[points.length - 1][1])}.`,
+    description: `The learning rate starts at ${formatNumber(points[0][1])}, peaks at ${formatNumber(highest[1])} in step ${highest[0]}, and ends at ${formatNumber(points[points.length - 1][1])}.`,
     chart: {
       type: "lines",
       x: axisOf(steps),
@@ -112,7 +112,7 @@ function gradientFigure(steps: readonly StepRecord[]): Figure {
   return {
     kind: "figure",
     title: "Gradient norm",
-    description: `${fromTo("The norm of all gradients together, before clipping,", line)} Its largest was ${formatNumber(largest.gradientNorm)}, at step ${largest.step}.`,
+    description: `${fromTo("The norm of all gradients together, before clipping,", line)} It is largest in step ${largest.step}: ${formatNumber(largest.gradientNorm)}.`,
     chart: { type: "lines", x: axisOf(steps), y: { label: "gradient norm", scale: "log" }, series: [line] },
   };
 }

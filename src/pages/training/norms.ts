@@ -8,7 +8,7 @@ import { axisOf } from "./curves.js";
 /** A layer's states over the steps. */
 type Course = readonly { readonly step: number; readonly state: NormState }[];
 
-/** What became of γ, β and the statistics of each normalisation layer. */
+/** γ, β and the statistics of each normalisation layer over the course of training. */
 export function normSection(
   norms: readonly NormsRecord[],
   histograms: readonly HistogramsRecord[],
@@ -27,9 +27,9 @@ export function normSection(
       }),
   );
   const intro =
-    "Each layer brings its input to mean 0 and variance 1, multiplies it by γ and adds β. Lines are medians over the channels, dark bands the " +
-    "middle half of them, light bands all. Where running statistics follow those of the batches, the model computes the same " +
-    "in evaluation as in training; where they lag behind, it does not.";
+    "Each layer brings its input to mean 0 and variance 1, multiplies it by γ and adds β. Lines are medians over the channels. Dark bands hold " +
+    "the middle half of the channels, light bands all of them. Where the running statistics lag behind the batch statistics, the model " +
+    "computes something else in evaluation than in training.";
   return {
     title,
     content: [
@@ -64,7 +64,7 @@ function overview(courses: readonly Course[]): Table {
   });
   return {
     kind: "table",
-    caption: "At the last step: the median over the channels, and the least and the largest",
+    caption: "At the last step: median over the channels (least … largest)",
     columns: ["layer", "γ", "β", "batch mean", "running mean", "batch variance", "running variance"],
     rows,
   };
@@ -146,7 +146,7 @@ function spreadFigure(title: string, label: string, course: Course, choices: rea
   const words = chosen.map(({ name, spreads }) => {
     const [least, , median, , largest] = spreads[spreads.length - 1][1];
     const start = formatNumber(spreads[0][1][2]);
-    return `${chosen.length > 1 ? `In the ${name} values the` : "The"} median goes from ${start} to ${formatNumber(median)}; at the end the channels lie from ${formatNumber(least)} to ${formatNumber(largest)}.`;
+    return `${chosen.length > 1 ? `The median of the ${name} values` : "The median"} goes from ${start} to ${formatNumber(median)}. At the end the channels range from ${formatNumber(least)} to ${formatNumber(largest)}.`;
   });
   return {
     kind: "figure",
@@ -169,7 +169,7 @@ function histogramFigures(layer: string, records: readonly HistogramsRecord[]): 
       {
         kind: "figure",
         title: side === "before" ? "Values before the layer" : "Values after the layer",
-        description: `The values of a batch, within 4 deviations of their mean: ${ends(first)} at ${first.name}, ${ends(last)} at ${last.name}.`,
+        description: `The values of a batch, within 4 σ of their mean: ${ends(first)} at ${first.name}, ${ends(last)} at ${last.name}.`,
         chart: { type: "histograms", x: { label: "value" }, rows },
       },
     ];

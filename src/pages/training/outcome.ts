@@ -14,7 +14,7 @@ export interface ClassificationOutcome {
   readonly mistakes: readonly Mistake[];
 }
 
-/** What a regression told of the test data. */
+/** How far a regression is off on the test data. */
 export interface RegressionOutcome {
   readonly task: "regression";
   readonly result: RegressionErrors;
@@ -63,13 +63,13 @@ function classificationSections({ result, mistakes }: ClassificationOutcome, met
 function confusionFigure({ counts }: ConfusionMatrix, names: readonly string[]): Figure {
   const confusions = counts.flatMap((row, i) => row.map((count, j) => ({ i, j, count: i === j ? 0 : count })));
   const most = confusions.sort((a, b) => b.count - a.count).filter(({ count }) => count > 0);
-  const told = most.slice(0, 3).map(({ i, j, count }) => `${names[i]} for ${names[j]} (${count})`);
+  const worst = most.slice(0, 3).map(({ i, j, count }) => `${names[i]} as ${names[j]} (${count})`);
   return {
     kind: "figure",
-    title: "Which class is taken for which",
+    title: "Which classes are confused",
     description:
-      "A row for each true class, a column for what it was taken for; darker is a larger share of the row. " +
-      (told.length === 0 ? "There are no mistakes." : `Taken most often: ${told.join(", ")}.`),
+      "A row for each true class, a column for each predicted class; darker is a larger share of the row. " +
+      (worst.length === 0 ? "There are no mistakes." : `The most frequent mistakes: ${worst.join(", ")}.`),
     chart: { type: "heatMap", x: "predicted", y: "true", columns: names, rows: names, values: counts, byRow: true },
   };
 }
@@ -82,21 +82,21 @@ function classTable({ counts, recall, precision }: ConfusionMatrix, names: reado
     precision[k] ?? Number.NaN,
   ]);
   const caption =
-    "Recall: the share of a class that is recognised. Precision: the share of what is taken for it that is of it.";
+    "Recall: of the samples of this class, the share predicted as it. Precision: of the samples predicted as this class, the share that are.";
   return { kind: "table", caption, columns: ["class", "samples", "recall", "precision"], rows };
 }
 
 function mistakeBlocks(mistakes: readonly Mistake[], names: readonly string[], meta: ModelMeta): Block[] {
-  if (mistakes.length === 0) return [{ kind: "prose", text: "There are none: every test sample was recognised." }];
+  if (mistakes.length === 0) return [{ kind: "prose", text: "None: every test sample was predicted right." }];
   const intro: Block = {
     kind: "prose",
-    text: "Where the model gave the true class the least probability, the worst first.",
+    text: "The samples whose true class was given the lowest probability, the worst first.",
   };
   const items = mistakes.flatMap(({ index, label, predicted, confidence, inputs }) => {
     const source = inputs === null ? null : imageUrl(inputs, meta);
     if (source === null) return [];
-    const caption = `${names[label]}, taken for ${names[predicted]} (${percent(confidence)})`;
-    return [{ source, alternative: `Test image ${index}, of class ${names[label]}`, caption }];
+    const caption = `${names[label]}, predicted ${names[predicted]} (${percent(confidence)})`;
+    return [{ source, alternative: `Test image ${index}, class ${names[label]}`, caption }];
   });
   if (items.length > 0) return [intro, { kind: "gallery", caption: "Test images", items }];
   return [intro, mistakeTable(mistakes, names, meta)];
@@ -127,19 +127,19 @@ function regressionSections({ some, worst }: RegressionOutcome, meta: ModelMeta)
     return {
       kind: "figure",
       title: nameOf(meta, output, outputs.length),
-      description: `${points.length} test samples; on the dashed line both are equal.`,
+      description: `${points.length} test samples. On the dashed line the prediction is the true value.`,
       chart: { type: "scatter", x: { label: "true" }, y: { label: "predicted" }, points, diagonal: true },
     };
   });
   const columns = worst.some(({ inputs }) => inputs !== null) ? inputNames(meta) : [];
   const table: Table = {
     kind: "table",
-    caption: "The test samples that were missed furthest, counted from 0 in the test part",
+    caption: "The test samples with the largest errors, counted from 0 in the test part",
     columns: ["sample", "of", "true", "predicted", "error", ...columns],
     rows: worst.map(({ index, output, target, predicted, inputs }) => {
-      const [truth, told] = [target, predicted].map((value) => inUnits(meta, output, value));
+      const [truth, guess] = [target, predicted].map((value) => inUnits(meta, output, value));
       const name = nameOf(meta, output, outputs.length);
-      return [String(index), name, truth, told, told - truth, ...inputCells(inputs, meta)];
+      return [String(index), name, truth, guess, guess - truth, ...inputCells(inputs, meta)];
     }),
   };
   return [
@@ -148,7 +148,7 @@ function regressionSections({ some, worst }: RegressionOutcome, meta: ModelMeta)
   ];
 }
 
-/** What is told. */
+/** What an output predicts. */
 function nameOf({ table }: ModelMeta, output: number, outputs: number): string {
   return outputs > 1 ? `output ${output}` : (table?.target ?? "the target");
 }

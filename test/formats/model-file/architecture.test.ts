@@ -106,7 +106,7 @@ describe("architectures", () => {
         "FormatError: loadModel(bytes): expected what new Residual() takes, got [{"type":"ReLU","arguments":[]},"x"]. Check that the file is complete and was written by Evenkeel.",
         "FormatError: loadModel(bytes): expected what new Residual() takes, got []. Check that the file is complete and was written by Evenkeel.",
         "FormatError: loadModel(bytes): expected what new WeightNorm() takes, got [{"type":"ReLU","arguments":[]}]. Check that the file is complete and was written by Evenkeel.",
-        "FormatError: loadModel(bytes): expected a layer of AdaptiveA",
+        "FormatError: loadModel(bytes): expected one of Evenkeel's la",
         "FormatError: loadModel(bytes): expected what new Linear() ta",
       ]
     `);

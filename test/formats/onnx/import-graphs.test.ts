@@ -260,35 +260,33 @@ describe("importOnnx of graphs", () => {
 
   test("all that is missing is named at once, without what only depends on it", async () => {
     const nodes: NodeParts[] = [
-      ["Shrink", ["x"], ["a"]],
+      ["Unique", ["x"], ["a"]],
       ["Conv", ["a", "w"], ["b"], { pads: [0, 0, 1, 1] }],
       ["Softmax", ["b"], ["c"]],
       ["Reshape", ["c", "to"], ["d"]],
-      ["LRN", ["d"], ["e"], { size: 3 }],
+      ["Det", ["d"], ["e"]],
       ["Add", ["e", "x"], ["y"]],
     ];
     const constants = { w: { shape: [4, 4, 3, 3] }, to: list(0, 0, -1) };
     await expect(
       importOnnx(onnxModel({ inputs: image, outputs: ["y"], nodes, constants })),
     ).rejects.toThrowErrorMatchingInlineSnapshot(
-      `[FormatError: importOnnx(bytes): expected what layers and ops of Evenkeel do, got Shrink Shrink_a: an operator that no layer or op here is; LRN LRN_e: an operator that no layer or op here is. Leave these nodes out of the model, or build the network by hand and load its weights.]`,
+      `[FormatError: importOnnx(bytes): expected what layers and ops of Evenkeel do, got Unique Unique_a: an operator that no layer or op here is; Det Det_e: an operator that no layer or op here is. Leave these nodes out of the model, or build the network by hand and load its weights.]`,
     );
     const many = Array.from(
       { length: 30 },
-      (_, k): NodeParts => ["Shrink", [k === 0 ? "x" : `m${k}`], [k === 29 ? "y" : `m${k + 1}`]],
+      (_, k): NodeParts => ["Det", [k === 0 ? "x" : `m${k}`], [k === 29 ? "y" : `m${k + 1}`]],
     );
     const { message } = await importOnnx(onnxModel({ inputs: image, outputs: ["y"], nodes: many })).catch(
       (error) => error,
     );
-    expect(message).toContain(
-      "Shrink Shrink_m20: an operator that no layer or op here is; 10 more. Leave these nodes out",
-    );
+    expect(message).toContain("Det Det_m20: an operator that no layer or op here is; 10 more. Leave these nodes out");
   });
 
   test("nodes that no output needs are passed over, in whatever order the file has them", async () => {
     const nodes: NodeParts[] = [
       ["Add", ["r", "x"], ["y"]],
-      ["Shrink", ["r"], ["unused"]],
+      ["Det", ["r"], ["unused"]],
       ["Relu", ["s"], ["r"]],
       ["Mul", ["x", "x"], ["s"]],
     ];

@@ -45,6 +45,21 @@ function moments(values: Float64Array, channels: number): { mean: number; varian
 }
 
 describe("recalibrateOnnx", () => {
+  test("statistics that are not finite are replaced by those of the data", async () => {
+    const build = (mean: number): Uint8Array =>
+      onnxModel({
+        opset: 15,
+        inputs: { x: ["N", 3, 6, 6] },
+        outputs: ["y"],
+        nodes: [normNode("n", "x", "y")],
+        constants: { ...normConstants("n", 3), "n.mean": { shape: [3], values: [mean, 0, 0] } },
+      });
+    const { bytes, left } = await recalibrateOnnx(build(Number.NaN), batches);
+    expect(left).toEqual([]);
+    const { bytes: healthy } = await recalibrateOnnx(build(0), batches);
+    expect((await runOnnx(bytes, whole)).y.values).toEqual((await runOnnx(healthy, whole)).y.values);
+  });
+
   test.each([9, 18])(
     "makes each norm's output of the data have mean bias and deviation weight, opset %i",
     async (opset) => {

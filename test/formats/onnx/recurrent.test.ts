@@ -27,21 +27,27 @@ describe.each([13, 21])("recurrent layers at opset %i", (opset) => {
 });
 
 /** A node over (T, N, 3) of 4 units, with random weights. */
-function nodeOf(opType: "LSTM" | "GRU", attributes: Attributes = {}, more: readonly string[] = []): Uint8Array {
+function nodeOf(
+  opType: "LSTM" | "GRU",
+  attributes: Attributes = {},
+  more: readonly string[] = [],
+  outputs: readonly string[] = ["y", "h"],
+): Uint8Array {
   const directions = attributes["direction"] === "bidirectional" ? 2 : 1;
   const gates = opType === "LSTM" ? 16 : 12;
   const reset = opType === "GRU" ? { linear_before_reset: 1 } : {};
   return onnxModel({
     inputs: { x: [5, "N", 3] },
-    outputs: ["y", "h"],
-    nodes: [[opType, ["x", "w", "r", "b", ...more], ["y", "h"], { hidden_size: 4, ...reset, ...attributes }]],
+    outputs,
+    nodes: [[opType, ["x", "w", "r", "b", ...more], outputs, { hidden_size: 4, ...reset, ...attributes }]],
     constants: {
       w: { shape: [directions, gates, 3] },
       r: { shape: [directions, gates, 4] },
       b: { shape: [directions, 2 * gates] },
       zero: { shape: [directions, 2, 4], values: new Array(directions * 8).fill(0) },
       one: { shape: [directions, 2, 4], values: new Array(directions * 8).fill(1) },
-      lengths: { shape: [2], values: [5, 3], type: "int64" },
+      first: { shape: [directions, 2, 4] },
+      lengths: { shape: [2], values: [5, 3], type: "int32" },
       p: { shape: [directions, 12] },
     },
   });
@@ -66,6 +72,35 @@ test.each(["LSTM", "GRU"] as const)(
   },
 );
 
+test.each(["LSTM", "GRU"] as const)(
+  "importOnnx takes %s with first states and lengths, and its last cells",
+  async (opType) => {
+    for (const direction of ["forward", "reverse", "bidirectional"]) {
+      for (const more of [
+        ["lengths"],
+        ["", "one"],
+        ["lengths", "one"],
+        ...(opType === "LSTM" ? [["lengths", "one", "first"]] : []),
+      ]) {
+        const names = opType === "LSTM" ? ["y", "h", "c"] : ["y", "h"];
+        const bytes = nodeOf(opType, { direction }, more, names);
+        const values = deviates(30, 3);
+        const results = await runOnnx(bytes, { x: { shape: [5, 2, 3], values } });
+        const { model } = await importOnnx(bytes);
+        const x = tensor(values, [5, 2, 3], { requiresGrad: true });
+        const own = model.forward(x) as unknown as Record<string, Tensor>;
+        for (const name of names) {
+          expect(own[name].shape).toEqual(results[name].dims);
+          expectClose(own[name].dataSync(), results[name].values, 1e-5);
+        }
+        own["h"].sum().backward();
+        for (const [key, { grad }] of model.namedParameters())
+          expect([key, grad?.dataSync().some((one) => one !== 0)]).toEqual([key, true]);
+      }
+    }
+  },
+);
+
 test("what no layer here does is refused by name", async () => {
   const refusal = (bytes: Uint8Array): Promise<string> =>
     importOnnx(bytes).then(
@@ -76,9 +111,6 @@ test("what no layer here does is refused by name", async () => {
     await refusal(nodeOf("GRU", { linear_before_reset: 0 })),
     await refusal(nodeOf("LSTM", { input_forget: 1 })),
     await refusal(nodeOf("LSTM", { clip: { f: 3 } })),
-    await refusal(nodeOf("LSTM", { layout: 1 })),
-    await refusal(nodeOf("LSTM", {}, ["lengths"])),
-    await refusal(nodeOf("LSTM", {}, ["", "one"])),
     await refusal(nodeOf("LSTM", {}, ["", "", "", "p"])),
     await exportOnnx(new GRU(3, 4, { norm: "layer" }), { inputShape: [5, 3] }).then(
       String,
@@ -98,9 +130,6 @@ test("what no layer here does is refused by name", async () => {
       "importOnnx(bytes), GRU GRU_y: expected what a layer or op of Evenkeel does, got linear_before_reset 0.",
       "importOnnx(bytes), LSTM LSTM_y: expected what a layer or op of Evenkeel does, got input_forget 1.",
       "importOnnx(bytes), LSTM LSTM_y: expected what a layer or op of Evenkeel does, got clip.",
-      "importOnnx(bytes), LSTM LSTM_y: expected what a layer or op of Evenkeel does, got layout 1.",
-      "importOnnx(bytes), LSTM LSTM_y: expected what a layer or op of Evenkeel does, got sequence_lens.",
-      "importOnnx(bytes), LSTM LSTM_y: expected what a layer or op of Evenkeel does, got an initial_h that is not 0.",
       "importOnnx(bytes), LSTM LSTM_y: expected what a layer or op of Evenkeel does, got peepholes.",
       "exportOnnx(model): expected recurrent layers without norms inside, as ONNX has them, got GRU(3, 4), norm layer. Train it without, or give a class of your own toOnnx(x, graph).",
       "exportTfjs(model): expected an LSTM in one direction and without norms inside, as this format is written with, got LSTM(3, 4), norm layer. Use such a layer, or give a class of your own toTfjs(x, graph).",

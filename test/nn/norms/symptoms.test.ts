@@ -194,7 +194,7 @@ describeEachBackend("Layers of TF.js:", () => {
   test("weights without a home are named, all at once (tfjs#755, tfjs#3004)", () => {
     const state = { gamma: zeros([2]), running_mean: zeros([3]) };
     expect(message(() => new BatchNorm(2).loadStateDict(state))).toMatchInlineSnapshot(
-      `"StateDictError: BatchNorm(2).loadStateDict(state): expected the entries and shapes of this module's own stateDict(), got missing weight, bias, running_var; unexpected gamma; mis-shaped running_mean (expected 2, got 3). Build the module with the sizes it was saved with."`,
+      `"StateDictError: BatchNorm(2).loadStateDict(state): expected the entries and shapes of this module's own stateDict(), got missing weight, bias, running_var; unexpected gamma; mis-shaped running_mean (expected 2, got 3). Build the module with the sizes it was saved with, or keep the module's own values there: { skip: "running_mean" }."`,
     );
   });
 

@@ -2,6 +2,7 @@ import { EvenkeelError, memoryInUse, OutOfMemoryError, onWarning } from "evenkee
 import { beforeEach, describe, expect, test } from "vitest";
 import { csv, idxFiles, npyFile, npz } from "../../support/fuzz/data-files.js";
 import { Draw } from "../../support/fuzz/draw.js";
+import { kerasArchive, kerasH5, tfjsGraphImport, tfjsImport } from "../../support/fuzz/imports.js";
 import { flaxState, kerasState, nested } from "../../support/fuzz/in-memory.js";
 import { studyFolder } from "../../support/fuzz/lines.js";
 import { onnx } from "../../support/fuzz/onnx.js";
@@ -10,6 +11,7 @@ import { runHistory } from "../../support/fuzz/run-history.js";
 import { checkpoint, modelFile, safetensors } from "../../support/fuzz/safetensors.js";
 import type { FuzzTarget } from "../../support/fuzz/target.js";
 import { tfjsGraph, tfjsLayers } from "../../support/fuzz/tfjs.js";
+import { torchFile } from "../../support/fuzz/torch.js";
 
 /** Of each reader. */
 const cases = Number(process.env["FUZZ_CASES"] ?? 2000);
@@ -66,10 +68,15 @@ describe.each([
   csv,
   npyFile,
   npz,
+  torchFile,
   idxFiles,
   onnx,
   tfjsLayers,
   tfjsGraph,
+  tfjsImport,
+  tfjsGraphImport,
+  kerasArchive,
+  kerasH5,
   kerasState,
   flaxState,
   nested,

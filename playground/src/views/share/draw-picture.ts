@@ -2,6 +2,7 @@ import type { Run } from "../../run.js";
 import { networksOf } from "../../settings.js";
 import type { NetworkSnapshot } from "../../training/snapshot.js";
 import { drawPlane } from "../../ui/draw-plane.js";
+import { cell, columns, drawSheet, sheetCount } from "../../ui/draw-sheet.js";
 import { formatPercent } from "../../ui/format-value.js";
 import { colour } from "../../ui/theme.js";
 import { activationWords, dataWords, normWords, samplesWord } from "../../words.js";
@@ -10,15 +11,19 @@ import { activationWords, dataWords, normWords, samplesWord } from "../../words.
 const [width, height] = [1200, 630];
 const plane = 340;
 
-/** The state of a run as one picture: both planes, both curves of accuracy, and what the networks are. */
-export function drawPicture(run: Run): Promise<Blob | null> {
+/** The state of a run as one picture: both planes or sheets of digits, both curves of accuracy, and what the networks are. */
+export async function drawPicture(run: Run): Promise<Blob | null> {
   const canvas = document.createElement("canvas");
   [canvas.width, canvas.height] = [width, height];
   const context = canvas.getContext("2d");
-  if (context === null) return Promise.resolve(null);
+  if (context === null) return null;
   const { experiment } = run.settings.value;
   const networks = run.snapshot.value?.networks ?? [];
   const data = run.data.value;
+  const guesses =
+    data === null || data.shape.length === 1
+      ? []
+      : await Promise.all(([0, 1] as const).map((network) => run.ask("guesses", { network, count: sheetCount })));
   context.fillStyle = colour("paper");
   context.fillRect(0, 0, width, height);
   write(context, "Evenkeel playground", 40, 62, { size: 34, weight: 700 });
@@ -30,12 +35,15 @@ export function drawPicture(run: Run): Promise<Blob | null> {
     const title = `${"AB"[k]}: ${norm === "none" ? "no normalisation" : normWords[norm]}`;
     write(context, title, left, 150, { size: 24, weight: 700, tone: "ab"[k] });
     write(context, `${depth} layers, ${activationWords[activation]}`, left, 178, { size: 17, tone: "quiet" });
+    context.save();
+    context.translate(left, 196);
     if (data !== null && data.shape.length === 1) {
-      context.save();
-      context.translate(left, 196);
       drawPlane(context, plane, networks[k]?.decision ?? null, data.train);
-      context.restore();
+    } else if (data !== null) {
+      context.scale(plane / (columns * cell), plane / (columns * cell));
+      drawSheet(context, data.test, guesses[k] ?? null);
     }
+    context.restore();
     const accuracy = networks[k]?.curves.testAccuracy.at(-1);
     const right =
       accuracy === undefined ? "–" : `${formatPercent(accuracy)} of new ${samplesWord(experiment.data)} right`;

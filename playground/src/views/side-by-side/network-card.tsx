@@ -2,7 +2,7 @@ import type { Run } from "../../run.js";
 import { networksOf } from "../../settings.js";
 import { Decision } from "../../ui/decision.js";
 import { formatPercent } from "../../ui/format-value.js";
-import { adviceFor, normWords, samplesWord } from "../../words.js";
+import { adviceFor, hasSmallBatches, normWords, samplesWord } from "../../words.js";
 import { DigitSheet } from "../digits/digit-sheet.js";
 
 /** One network: what it makes of the plane, how many new samples it gets right, and what the library says. */
@@ -30,7 +30,11 @@ export function NetworkCard({ run, which }: { readonly run: Run; readonly which:
       <p class="right">
         <b>{right || "–"}</b> of new {samplesWord(run.settings.value.experiment.data)} right
       </p>
-      <Messages advice={adviceFor(settings)} error={network?.error ?? null} warning={network?.warning ?? null} />
+      <Messages
+        advice={adviceFor(settings)}
+        error={network?.error ?? null}
+        warning={hasSmallBatches(settings) ? null : (network?.warning ?? null)}
+      />
     </article>
   );
 }

@@ -29,7 +29,7 @@ export function NetworkTable({ run }: { readonly run: Run }) {
 function Row({ name, experiment, run }: { readonly name: Name; readonly experiment: Experiment; readonly run: Run }) {
   const { a, b } = experiment;
   const words = networkWords[name];
-  const [textA, textB] = [textOf(a[name]), Object.hasOwn(b, name) ? textOf(b[name]) : same];
+  const [textA, textB] = [textOf(name, a[name]), Object.hasOwn(b, name) ? textOf(name, b[name]) : same];
   const differs = textB !== same && textB !== textA;
   return (
     <div class={`settings-row ${differs ? "differs" : ""}`}>
@@ -61,8 +61,8 @@ function withSetting(b: Experiment["b"], name: Name, text: string): Experiment["
   return text === same ? others : { ...others, [name]: networkFields[name].parse(text) };
 }
 
-function textOf(value: string | number | undefined): string {
-  return String(value);
+function textOf(name: Name, value: NetworkSettings[Name] | undefined): string {
+  return networkFields[name].format(value as never);
 }
 
 /** What may be chosen: the presets, and what the address has chosen besides. */

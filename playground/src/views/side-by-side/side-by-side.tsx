@@ -6,9 +6,6 @@ import { DataPicker } from "./data-picker.js";
 import { NetworkCard } from "./network-card.js";
 import { NetworkTable } from "./network-table.js";
 
-/** Whether there is room for more than what is asked for. */
-const isWide = matchMedia("(min-width: 62rem)").matches;
-
 /** Part 1: two networks train at once. */
 export const sideBySide: Part = {
   id: "side-by-side",
@@ -16,36 +13,33 @@ export const sideBySide: Part = {
   text: (
     <>
       <p>
-        Both networks get samples, points of the plane or pictures of digits, and have to say which class each belongs
-        to: which colour, which digit. They start from the same random weights and see the same samples in the same
-        order; they differ only in what you choose. Press <b>Train</b>: the tint shows what each would answer where.
-      </p>
-      <p>
-        With the first settings, four layers of sigmoids and no normalisation, A gives every point the same answer for
-        thousands of steps. B is the same network with batch norm in each layer.
+        Both networks classify samples: points of the plane by their colour, or pictures of digits. They start from the
+        same random weights and see the same samples in the same order. They differ only in the settings above. The
+        background shows each network’s answer at every point.
       </p>
     </>
   ),
   formula: <>y = γ · (x − mean) / √(variance + ε) + β</>,
   source: (
     <>
-      Mean and variance of what one unit gives for the samples of a batch; ε = 0.00001 keeps the division sound; γ and β
-      are learned. Ioffe &amp; Szegedy 2015, <a href="https://arxiv.org/abs/1502.03167">arXiv:1502.03167</a>, algorithm
-      1.
+      Mean and variance are those of one unit over the samples of a batch. ε = 0.00001 keeps the divisor above 0. γ and
+      β are learned. Ioffe &amp; Szegedy 2015, <a href="https://arxiv.org/abs/1502.03167">arXiv:1502.03167</a>,
+      algorithm 1.
     </>
   ),
+  viewFirst: true,
   View: ({ run }) => (
     <>
-      <DataPicker run={run} />
       <div class="arena">
         <NetworkCard run={run} which={0} />
         <NetworkCard run={run} which={1} />
         <Curves run={run} />
       </div>
-      <h3>What the two networks are</h3>
-      <div class="setup">
+      <DataPicker run={run} />
+      <h3>Settings of the two networks</h3>
+      <div>
         <NetworkTable run={run} />
-        <details open={isWide}>
+        <details>
           <summary>What these words mean</summary>
           <dl class="glossary">
             {[...generalWords, ...Object.values(networkWords)].map(({ label, meaning }) => (

@@ -91,7 +91,7 @@ function Strip({
     formatPercent(least) === formatPercent(most)
       ? `always ${formatPercent(least)}`
       : `${formatPercent(least)} to ${formatPercent(most)}`;
-  const at = (value: number): string => `${2 + 96 * value}%`;
+  const at = (value: number): string => `${4 + 92 * value}%`;
   return (
     <div class={`strip ${tone}`}>
       <p>

@@ -1,4 +1,5 @@
 import { momenta } from "../../training/momenta.js";
+import { populationSize } from "../../training/population-size.js";
 import { Chart } from "../../ui/chart.js";
 import { Slider } from "../../ui/slider.js";
 import { useAnswer } from "../../ui/use-answer.js";
@@ -19,13 +20,14 @@ export function Memory({ run, place, visible }: PlaceViewProps) {
   const { memory } = run.settings.value.view;
   const chosen = momenta.findIndex((momentum) => String(momentum) === memory);
   const { value } = useAnswer(run, "statistics", place, visible);
+  const samples = Math.min(populationSize, run.data.value?.train.labels.length ?? populationSize);
   return (
     <article class="experiment">
       <h3>What momentum does to the memory</h3>
       <p>
-        The mean of one unit of layer {place.layer + 1}: of each batch (pale, noisy), over all samples (dashed, the
-        truth), and as remembered. Move the slider: more momentum means less noise, and more lag. It changes nothing in
-        how the network trains, only how it does at test time.
+        The mean of one unit of layer {place.layer + 1}: of each batch (pale, noisy), over {samples} training samples
+        (dashed), and as remembered. Move the slider: more momentum means less noise, and more lag. It changes nothing
+        in how the network trains, only how it does at inference.
       </p>
       <Slider
         label="Momentum"
@@ -44,7 +46,7 @@ export function Memory({ run, place, visible }: PlaceViewProps) {
           series={[
             { name: "batch", tone: "faint", x: value.step, y: value.batch },
             { name: "running", tone: "tone-hat", x: value.step, y: value[`${chosen}`] },
-            { name: "all samples", tone: "tone-out", x: value.step, y: value.population, dashed: true },
+            { name: `${samples} samples`, tone: "tone-out", x: value.step, y: value.population, dashed: true },
           ]}
         />
       )}

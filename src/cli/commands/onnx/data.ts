@@ -3,7 +3,7 @@ import type { ForeignInputOptions } from "../../../node/data/load-foreign-inputs
 import type { OnnxFile } from "../../../node/onnx-file.js";
 import { type ForeignData, foreignData } from "../../foreign-data.js";
 
-/** Loads data for the only input of an ONNX model, as {@link foreignData} does. */
+/** Loads data for the inputs of an ONNX model, as {@link foreignData} does. */
 export async function onnxData(
   { path, bytes, files }: OnnxFile,
   source: string,
@@ -11,6 +11,9 @@ export async function onnxData(
   options: ForeignInputOptions,
 ): Promise<ForeignData> {
   const { inputs } = await inspectOnnx(bytes, { files });
-  const cure = "Pass its inputs in code: recalibrateOnnx(bytes, data), or foldOnnx(bytes, { inputs }).";
+  const isNamed = inputs.length > 1;
+  const cure = isNamed
+    ? "Pass an .npz file with an array for each, under its name."
+    : "Pass its inputs in code: recalibrateOnnx(bytes, data), or foldOnnx(bytes, { inputs }).";
   return foreignData({ path, inputs, cure }, source, batchSize, options);
 }

@@ -2,17 +2,18 @@ import type { ModelArrays } from "../../../formats/foreign/arrays.js";
 import type { TfjsFiles } from "../../../formats/tfjs/files.js";
 import { foldTfjs, type TfjsFolding } from "../../../formats/tfjs/fold-tfjs.js";
 import { inspectTfjs } from "../../../formats/tfjs/inspect-tfjs.js";
-import { checkTfjsOutput, readTfjsFiles, writeTfjsFiles } from "../../../node/tfjs-files.js";
+import { readLayersFiles } from "../../../node/keras-file.js";
+import { checkTfjsOutput, writeTfjsFiles } from "../../../node/tfjs-files.js";
 import { foreignData } from "../../foreign-data.js";
 import { describeFolding, describeVerification } from "../../print/describe-folding.js";
 import { printResult } from "../../print/result.js";
 import type { FoldFlags } from "../fold.js";
 
-/** `evenkeel fold model.json` */
+/** `evenkeel fold model.json`, or `model.keras`, of which a model.json is made. */
 export async function foldTfjsFile(path: string, flags: FoldFlags): Promise<void> {
   const { output, dryRun, tolerance, shape = {}, verify, dequantize = false } = flags;
   if (output !== undefined) checkTfjsOutput(output, path);
-  const files = readTfjsFiles(path);
+  const files = await readLayersFiles(path);
   const options = {
     verify,
     dequantize,

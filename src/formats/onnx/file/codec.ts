@@ -123,7 +123,7 @@ export class Codec {
 }
 
 /** What a node reads, and the graphs inside it. */
-function* readBy({ input, attribute }: NodeProto): Iterable<string> {
+export function* readBy({ input, attribute }: NodeProto): Iterable<string> {
   yield* input;
   for (const { g, graphs } of attribute) {
     for (const graph of [...(g === undefined ? [] : [g]), ...graphs]) {

@@ -35,6 +35,11 @@ export function isFloat(type: ElementType): boolean {
   return type === "float32" || type === "float16" || type === "bfloat16" || type === "float64";
 }
 
+/** Whether numbers of a type are whole; booleans are not. */
+export function isWholeType(type: ElementType): boolean {
+  return !isFloat(type) && type !== "bool";
+}
+
 interface Element {
   readonly bytes: number;
   readonly read: (view: DataView, at: number) => number;

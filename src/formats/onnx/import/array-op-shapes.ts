@@ -21,6 +21,9 @@ const keepers = [
   "mish",
   "flip",
   "cumSum",
+  "log1p",
+  "expm1",
+  "rsqrt",
 ];
 const pairs = ["minimum", "maximum", "equal", "notEqual", "less", "lessEqual", "greater", "greaterEqual"];
 
@@ -48,6 +51,10 @@ export const arrayOpShapes: Readonly<Record<string, ShapeRule>> = {
   ...Object.fromEntries(keepers.map((op) => [op, keeping])),
   ...Object.fromEntries(pairs.map((op) => [op, pair])),
   unsqueeze: ([x], [, axis]) => x && [...x.slice(0, Number(axis)), 1, ...x.slice(Number(axis))],
+  squeeze: ([x], [, axis]) =>
+    x?.filter((_, k) => k !== (Number(axis) < 0 ? Number(axis) + x.length : Number(axis))) ?? null,
+  lstmSequence: ([gates, weight]) => gates && weight && [2, ...gates.slice(0, 2), weight[1]],
+  gruSequence: ([gates, weight]) => gates && weight && [...gates.slice(0, 2), weight[1]],
   clamp: (shapes) => broadcastOpen(shapes),
   where: (shapes) => broadcastOpen(shapes),
   argmax: places,
@@ -62,6 +69,7 @@ export const arrayOpShapes: Readonly<Record<string, ShapeRule>> = {
     const shape = shapeOf(indices, taken);
     return shape === null ? null : withAxis(x, axis, ...shape);
   },
+  full: (_, [shape]) => shape as OpenShape,
   oneHot: ([x], [, classes]) => x && [...x, Number(classes)],
   broadcastTo: (_, [, shape]) => shape as OpenShape,
   tile: ([x], [, counts]) => {

@@ -8,10 +8,13 @@ import { printable } from "../../printable.js";
 import type { NodeProto } from "../file/codec.js";
 import { shapeAfterLayer, shapeAfterOp } from "./op-shapes.js";
 
-/** Collects the parts of a graph, with names from an ONNX file. */
-export class GraphBuilder {
-  /** The ONNX node behind each node of the graph. */
-  readonly sources = new Map<NetworkNode, NodeProto>();
+/** What a node of a file says of its name: its own, or those of its outputs. */
+export type NamedNode = Pick<NodeProto, "name" | "output">;
+
+/** Collects the parts of a graph, with names from a file. */
+export class GraphBuilder<Source extends NamedNode = NodeProto> {
+  /** The node of the file behind each node of the graph. */
+  readonly sources = new Map<NetworkNode, Source>();
   readonly #inputs: readonly (OpenShape | null)[];
   readonly #nodes: NetworkNode[] = [];
   readonly #constants: Tensor[] = [];
@@ -35,8 +38,18 @@ export class GraphBuilder {
     return [];
   }
 
+  /** Says the shape of what a node gives, which no rule knew. */
+  know({ value }: ValueRef, shape: OpenShape): void {
+    const place = value - this.#inputs.length;
+    const node = this.#nodes[place];
+    if (node === undefined || node.shape !== null) return;
+    const source = this.sources.get(node);
+    this.#nodes[place] = { ...node, shape };
+    if (source !== undefined) this.sources.set(this.#nodes[place], source);
+  }
+
   /** A layer at work; one that was at work before stays one layer. */
-  layer(source: NodeProto, layer: AnyModule, x: Argument): ValueRef {
+  layer(source: Source, layer: AnyModule, x: Argument): ValueRef {
     const name = this.#unique(nameOf(source));
     const path = this.#paths.get(layer) ?? name;
     if (!this.#paths.has(layer)) {
@@ -47,7 +60,7 @@ export class GraphBuilder {
   }
 
   /** An op at work, by its name in the table of ops. */
-  op(source: NodeProto, op: string, args: readonly Argument[]): ValueRef {
+  op(source: Source, op: string, args: readonly Argument[]): ValueRef {
     const run = findOp(op);
     if (run === undefined) throw new Error(`internal: there is no op ${op}`);
     const shape = shapeAfterOp(op, args, (argument) => this.shapeOf(argument));
@@ -77,7 +90,7 @@ export class GraphBuilder {
     };
   }
 
-  #push(source: NodeProto, node: NetworkNode): ValueRef {
+  #push(source: Source, node: NetworkNode): ValueRef {
     this.sources.set(node, source);
     return new ValueRef(this.#inputs.length + this.#nodes.push(node) - 1);
   }
@@ -93,8 +106,8 @@ function common(name: string, path: string, args: readonly Argument[], shape: Op
   return { name, path, args, gradient: true, shape };
 }
 
-/** What an ONNX node is called: its name, or its output's. */
-export function nameOf({ name, output }: NodeProto): string {
+/** What a node is called: its name, or its output's. */
+export function nameOf({ name, output }: NamedNode): string {
   return keyOf(name === "" ? (output[0] ?? "") : name);
 }
 

@@ -7,12 +7,12 @@ import type { Graph } from "../graph/graph.js";
 import { activationOf } from "./import-activations.js";
 import { composedNormOf } from "./import-composed-norms.js";
 import { layers } from "./import-layers.js";
+import { computesSizes, shapedSizesOf } from "./import-sizes.js";
 import { type ImportState, ImportStep, UnknownInput } from "./import-step.js";
 import { faultsOf, ofNode, Unsupported, unsupported } from "./imported-layer.js";
 import { operators, readsSettings } from "./operators.js";
-
-/** Operators whose rows give a list of outputs. */
-const severalOutputs = new Set(["LSTM", "GRU", "Split", "TopK"]);
+import { wholeOutputs } from "./whole-numbers.js";
+import { firstStates, isZeros } from "./zero-states.js";
 
 /** So many nodes may read a value that several of them make a layer of. */
 const mostReaders = 8;
@@ -55,20 +55,35 @@ export class GraphImporter {
     const graph = this.#graph;
     const [output, ...others] = node.output;
     if (graph.isConstant(output ?? "")) return;
+    if (computesSizes(node, (name) => state.sizes.has(name))) {
+      this.#bindSizes(node);
+      return;
+    }
     for (const name of node.input) this.#compose(name);
     if (state.done.has(node)) return;
     const operator = isStandard(node) && Object.hasOwn(operators, node.opType) ? operators[node.opType] : undefined;
     if (operator === undefined) throw unsupported(node, "an operator that no layer or op here is");
     const at = new ImportStep(node, state);
     const made = state.passes.has(node) ? at.input(0) : ofNode(node, () => operator(at));
-    const results: readonly Argument[] = severalOutputs.has(node.opType)
-      ? (made as readonly Argument[])
-      : [made as Argument];
+    const results: readonly Argument[] = Array.isArray(made) ? made : [made as Argument];
     if (!state.done.has(node)) for (const [k, result] of results.entries()) state.bind(node.output[k], result);
+    for (const name of wholeOutputs(at)) state.whole.add(name);
     const stray = others
       .slice(results.length - 1)
       .find((name) => name !== "" && (graph.readerCount(name) > 0 || graph.isOutput(name)));
     if (stray !== undefined) throw unsupported(node, `${printable(stray)}, a further output that is used`);
+  }
+
+  /** Sizes that are known are numbers to compute with; others may still be settings of what reads them. */
+  #bindSizes(node: NodeProto): void {
+    const state = this.#state;
+    const [output] = node.output;
+    state.sizes.add(output);
+    const sizes = shapedSizesOf(this.#graph, state.shapes, output);
+    if (sizes === null || !sizes.values.every((size) => typeof size === "number")) return;
+    const at = new ImportStep(node, state);
+    state.bind(output, at.constant(sizes.shape, Float32Array.from(sizes.values)));
+    state.whole.add(output);
   }
 
   /** Nodes that begin at a value and are one layer together become that layer. */
@@ -106,10 +121,19 @@ function neededNodes(graph: Graph, outputs: readonly string[]): ReadonlySet<Node
     const node = graph.makerOf(name);
     if (node === undefined || needed.has(node)) continue;
     needed.add(node);
-    const isFirstOnly = isStandard(node) && readsSettings.has(node.opType);
-    for (const input of isFirstOnly ? node.input.slice(0, 1) : node.input) waiting.push(input);
+    waiting.push(...dataOf(graph, node));
   }
   return needed;
+}
+
+/** The inputs of a node that are values, not settings. */
+function dataOf(graph: Graph, node: NodeProto): readonly string[] {
+  if (!isStandard(node)) return node.input;
+  if (node.opType === "ConstantOfShape") return [];
+  if (node.opType === "LSTM" || node.opType === "GRU") {
+    return node.input.filter((name, k) => k < firstStates || !isZeros(graph, name));
+  }
+  return readsSettings.has(node.opType) ? node.input.slice(0, 1) : node.input;
 }
 
 /** The nodes, each behind those whose values it reads; in the order of the file, as far as that is one. */

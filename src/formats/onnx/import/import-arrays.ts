@@ -1,8 +1,12 @@
 import { type Argument, SizeRef } from "../../../graph/argument.js";
+import { Embedding } from "../../../nn/embedding.js";
 import { floatOf, intOf, textOf } from "../file/attributes.js";
-import type { TensorValues } from "../file/tensor-values.js";
+import { readTensor, type TensorValues } from "../file/tensor-values.js";
+import { importEinsum } from "./import-einsum.js";
+import { importResize } from "./import-resize.js";
 import { sizesOf } from "./import-sizes.js";
 import type { ImportStep } from "./import-step.js";
+import { withState } from "./imported-layer.js";
 import { broadcastOpen } from "./open-shapes.js";
 import type { Operator } from "./operators.js";
 
@@ -21,6 +25,18 @@ function indicesOf(at: ImportStep, k: number): Argument {
   return at.graph.isConstant(name) && !at.state.values.has(name) ? nested(at.values(k)) : at.input(k);
 }
 
+/** Rows of a constant matrix by a value are an embedding. */
+function importGather(at: ImportStep): Argument {
+  const { node, graph } = at;
+  const table = graph.shapeOfConstant(node.input[0] ?? "");
+  const axis = at.axis("axis", 0, table?.length ?? at.rank(0));
+  const isTable = table?.length === 2 && axis === 0 && !graph.isConstant(node.input[1] ?? "");
+  if (!isTable || at.isWhole(0)) return at.op("gather", at.input(0), indicesOf(at, 1), axis);
+  const { shape, data } = at.values(0);
+  const key = JSON.stringify(["Gather", node.input[0]]);
+  return at.layer(key, () => withState(new Embedding(shape[0], shape[1]), { weight: data }), at.input(1));
+}
+
 /** Values along an axis that indices of their own shape name. */
 function importGatherElements(at: ImportStep): Argument {
   const axis = at.axis("axis", 0, at.rank(0));
@@ -30,12 +46,14 @@ function importGatherElements(at: ImportStep): Argument {
   return at.op("takeAlongAxis", at.input(0), indicesOf(at, 1), axis);
 }
 
-/** Rows of two numbers, one in the place of the index. */
+/** Two numbers along a new axis, one of them in the place of the index. */
 function importOneHot(at: ImportStep): Argument {
-  const axis = intOf(at.node, "axis", -1);
-  if (axis !== -1 && axis !== at.rank(0)) throw at.refuse(`axis ${axis}, which is not the last`);
+  const rank = at.rank(0) + 1;
+  const axis = at.axis("axis", -1, rank);
   const [off, on] = at.values(2).data;
-  const rows = at.op("oneHot", at.input(0), at.values(1).data[0]);
+  const order = Array.from({ length: rank - 1 }, (_, k) => k);
+  order.splice(axis, 0, rank - 1);
+  const rows = at.transposed(at.op("oneHot", at.input(0), at.values(1).data[0]), order);
   const scaled = on - off === 1 ? rows : at.op("mul", rows, on - off);
   return off === 0 ? scaled : at.op("add", scaled, off);
 }
@@ -53,45 +71,6 @@ function importTile(at: ImportStep): Argument {
   return at.op("tile", at.input(0), counts);
 }
 
-/** Planes at another size, by numbers of the file: the sizes, or the scales. */
-function importResize(at: ImportStep): Argument {
-  const { node } = at;
-  if (at.rank(0) !== 4) throw at.refuse(`${at.rank(0)} axes`);
-  if (intOf(node, "antialias", 0) !== 0) throw at.refuse("antialias");
-  const policy = textOf(node, "keep_aspect_ratio_policy", "stretch");
-  if (policy !== "stretch") throw at.refuse(`keep_aspect_ratio_policy ${policy}`);
-  const isOld = node.opType === "Upsample" || at.graph.model.opset < 11;
-  const mode = textOf(node, "mode", "nearest");
-  const transformation = textOf(node, "coordinate_transformation_mode", isOld ? "asymmetric" : "half_pixel");
-  const rounding = textOf(node, "nearest_mode", isOld ? "floor" : "round_prefer_floor");
-  const has = (k: number): boolean => at.has(k) && at.values(k).data.length > 0;
-  const place = isOld ? 1 : 2;
-  const scales =
-    node.attribute.find(({ name }) => name === "scales")?.floats ?? (has(place) ? [...at.values(place).data] : null);
-  const sizes = (!isOld && at.has(3) ? sizesOf(at.graph, at.shapes, node.input[3]) : null)?.slice(2);
-  const [down, across] = (scales ?? []).slice(2);
-  if (scales !== null && (scales.length !== 4 || scales[0] !== 1 || scales[1] !== 1))
-    throw at.refuse(`scales ${scales.join(", ")}`);
-  if (scales === null && !(sizes?.length === 2 && sizes.every((size) => typeof size === "number"))) {
-    throw at.refuse("sizes that are not known");
-  }
-  const isWhole = scales !== null && Number.isInteger(down) && Number.isInteger(across);
-  const to = scales === null ? { size: sizes as number[] } : {};
-  const scale = scales === null ? null : [down, across];
-  if (mode === "nearest") {
-    // Whole scales round to the same place either way.
-    const isFloor = transformation === "asymmetric" && rounding === "floor";
-    const isSame = isWhole && transformation === "half_pixel" && rounding === "round_prefer_floor";
-    if (!isFloor && !isSame) throw at.refuse(`${transformation} with ${rounding}`);
-    return at.op("upsample", at.input(0), scale, to);
-  }
-  const isAligned = transformation === "align_corners";
-  if (mode !== "linear" || !(isAligned || ["half_pixel", "pytorch_half_pixel"].includes(transformation))) {
-    throw at.refuse(`mode ${mode}, ${transformation}`);
-  }
-  return at.op("upsample", at.input(0), scale, { ...to, mode: "bilinear", alignCorners: isAligned });
-}
-
 /** Channels as finer planes: by columns, rows and depth as `pixelShuffle`, or depth before the others. */
 function importDepthToSpace(at: ImportStep): Argument {
   const factor = intOf(at.node, "blocksize", 1);
@@ -104,6 +83,24 @@ function importDepthToSpace(at: ImportStep): Argument {
   const turned = at.op("transpose", parts, [0, 2, 1, 3, 4]);
   const size = batch instanceof SizeRef || typeof batch === "number" ? batch : -1;
   return at.op("pixelShuffle", at.op("reshape", turned, [size, channels, height, width]), factor);
+}
+
+/** Finer planes as channels: each place of a block is so many of them. */
+function importSpaceToDepth(at: ImportStep): Argument {
+  const factor = intOf(at.node, "blocksize", 1);
+  const [, channels, height, width] = at.sizes(0, [1, 2, 3]);
+  const [rows, columns] = [height / factor, width / factor];
+  if (!Number.isInteger(rows) || !Number.isInteger(columns))
+    throw at.refuse(`blocks of ${factor} in ${height}×${width}`);
+  const blocks = at.op("reshape", at.input(0), [-1, rows, factor, columns, factor]);
+  const places = at.op("reshape", at.op("transpose", blocks, [0, 2, 4, 1, 3]), [
+    -1,
+    channels,
+    factor ** 2,
+    rows,
+    columns,
+  ]);
+  return at.op("reshape", at.op("transpose", places, [0, 2, 1, 3, 4]), [-1, channels * factor ** 2, rows, columns]);
 }
 
 /** A Pad that no layer behind it takes in. */
@@ -119,9 +116,18 @@ export function importPadding(at: ImportStep, pads: readonly number[]): Argument
   return at.op("pad", at.input(0), widths.slice(first), mode === "constant" ? { value } : { mode });
 }
 
+/** One number in a shape that nodes work out. */
+function importConstantOfShape(at: ImportStep): Argument {
+  const sizes = sizesOf(at.graph, at.shapes, at.node.input[0] ?? "");
+  if (sizes === null || sizes.some((size) => size === null)) throw at.refuse("a shape that is not known");
+  const [stored] = at.node.attribute.flatMap(({ t }) => (t === undefined ? [] : [readTensor(t, {})]));
+  if (typeof stored === "string") throw at.refuse(`a value that is not known: ${stored}`);
+  return at.op("full", sizes as Argument, stored?.data[0] ?? 0);
+}
+
 /** Operators of shapes and indices. */
 export const arrayOperators: Readonly<Record<string, Operator>> = {
-  Gather: (at) => at.op("gather", at.input(0), indicesOf(at, 1), at.axis("axis", 0, at.rank(0))),
+  Gather: importGather,
   GatherElements: importGatherElements,
   OneHot: importOneHot,
   Expand: importExpand,
@@ -129,4 +135,7 @@ export const arrayOperators: Readonly<Record<string, Operator>> = {
   Resize: importResize,
   Upsample: importResize,
   DepthToSpace: importDepthToSpace,
+  SpaceToDepth: importSpaceToDepth,
+  Einsum: importEinsum,
+  ConstantOfShape: importConstantOfShape,
 };

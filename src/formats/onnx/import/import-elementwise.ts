@@ -1,5 +1,6 @@
 import type { Argument } from "../../../graph/argument.js";
 import { floatOf, intOf } from "../file/attributes.js";
+import { elementTypes } from "../file/tensor-values.js";
 import type { ImportStep } from "./import-step.js";
 import type { Operator } from "./operators.js";
 
@@ -24,9 +25,8 @@ function limitOf(at: ImportStep, name: string, k: number): Argument {
 }
 
 /** What a Cast goes to: reals stay, booleans are 0 and 1, and whole numbers lose what follows the point. */
-function importCast(at: ImportStep): Argument {
+function importCast(at: ImportStep, type = intOf(at.node, "to", 1)): Argument {
   const x = at.input(0);
-  const type = intOf(at.node, "to", 1);
   const [reals, texts, booleans] = [[1, 10, 11, 16], [8], [9]];
   if (reals.includes(type)) return x;
   if (booleans.includes(type)) return at.op("notEqual", x, 0);
@@ -63,5 +63,9 @@ export const elementwiseOperators: Readonly<Record<string, Operator>> = {
   And: binary("minimum"),
   Or: binary("maximum"),
   Xor: binary("notEqual"),
-  Cast: importCast,
+  Cast: (at) => importCast(at),
+  CastLike: (at) => {
+    if (!at.graph.isConstant(at.node.input[1])) throw at.refuse("the type of a value that is not constant");
+    return importCast(at, elementTypes[at.values(1).type]);
+  },
 };

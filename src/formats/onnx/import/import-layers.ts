@@ -1,10 +1,8 @@
 import type { Argument } from "../../../graph/argument.js";
 import { ELU, GELU, LeakyReLU, ReLU, Sigmoid, Softplus, Tanh } from "../../../nn/activations.js";
-import { ConvTranspose1d } from "../../../nn/conv-transpose1d.js";
-import { ConvTranspose2d } from "../../../nn/conv-transpose2d.js";
 import { Dropout } from "../../../nn/dropout.js";
 import type { Module } from "../../../nn/module.js";
-import { floatOf, intOf, intsOf, textOf } from "../file/attributes.js";
+import { floatOf, intOf, textOf } from "../file/attributes.js";
 import type { NodeProto } from "../file/codec.js";
 import type { Graph } from "../graph/graph.js";
 import {
@@ -15,16 +13,14 @@ import {
   importRmsNorm,
 } from "./import-norms.js";
 import type { ImportStep } from "./import-step.js";
-import { rounded, unsupported, valuesOf, withState } from "./imported-layer.js";
+import { rounded, unsupported } from "./imported-layer.js";
 import type { ValueShapes } from "./value-shapes.js";
-import { checkKernel, paddingOf, perAxis } from "./window-attributes.js";
 
 /** A layer that does what a node does. */
 type LayerImport = (node: NodeProto, graph: Graph, shapes: ValueShapes) => Module;
 
 /** Operators that are layers by themselves: of the first input, with all others constant. */
 export const layers: Readonly<Record<string, LayerImport>> = {
-  ConvTranspose: importConvTranspose,
   BatchNormalization: importBatchNorm,
   InstanceNormalization: importInstanceNorm,
   LayerNormalization: importLayerNorm,
@@ -32,8 +28,9 @@ export const layers: Readonly<Record<string, LayerImport>> = {
   RMSNormalization: importRmsNorm,
   SimplifiedLayerNormalization: importRmsNorm,
   Gelu: (node) => {
-    if (textOf(node, "approximate", "none") === "none") return new GELU();
-    throw unsupported(node, "an approximation");
+    const approximation = textOf(node, "approximate", "none");
+    if (approximation === "none") return new GELU();
+    throw unsupported(node, `the approximation ${approximation}`);
   },
   Relu: () => new ReLU(),
   LeakyRelu: (node) => new LeakyReLU(rounded(floatOf(node, "alpha", 0.01))),
@@ -69,30 +66,4 @@ function importDropout(node: NodeProto, graph: Graph): Module {
   if (!isOff || (opset < 7 && intOf(node, "is_test", 0) === 0)) throw unsupported(node, "training mode");
   const ratio = graph.constant(node.input[1] ?? "");
   return new Dropout(typeof ratio === "string" ? rounded(floatOf(node, "ratio", 0.5)) : rounded(ratio.data[0]));
-}
-
-function importConvTranspose(node: NodeProto, graph: Graph): Module {
-  const { shape, data } = valuesOf(node, graph, 1);
-  const bias = node.input[2] ? valuesOf(node, graph, 2).data : null;
-  const [inChannels, groupChannels, ...kernel] = shape;
-  if (kernel.length !== 1 && kernel.length !== 2) throw unsupported(node, `${kernel.length} spatial axes`);
-  if (intsOf(node, "output_shape") !== null) throw unsupported(node, "output_shape");
-  const groups = intOf(node, "group", 1);
-  const all = (name: string, absent: number): number[] => perAxis(node, name, kernel, absent);
-  const [stride, dilation, outputPadding] = [all("strides", 1), all("dilations", 1), all("output_padding", 0)];
-  checkKernel(node, kernel);
-  if (!["NOTSET", "VALID"].includes(textOf(node, "auto_pad", "NOTSET"))) {
-    throw unsupported(node, `auto_pad ${textOf(node, "auto_pad", "")}`);
-  }
-  const padding = paddingOf(node, kernel, stride, dilation);
-  const one = (sizes: readonly number[]): number | readonly number[] => (kernel.length === 1 ? sizes[0] : sizes);
-  const options = {
-    ...{ stride: one(stride), dilation: one(dilation), padding: one(padding), outputPadding: one(outputPadding) },
-    ...{ groups, bias: bias !== null },
-  };
-  const layer: ConvTranspose1d | ConvTranspose2d = Reflect.construct(
-    kernel.length === 1 ? ConvTranspose1d : ConvTranspose2d,
-    [inChannels, groupChannels * groups, one(kernel), options],
-  );
-  return withState(layer, { weight: data, ...(bias === null ? {} : { bias }) });
 }

@@ -37,11 +37,22 @@ export function importInstanceNorm(node: NodeProto, graph: Graph): Module {
   return withState(new InstanceNorm(weight.length, { eps: rounded(epsOf(node)) }), { weight, bias });
 }
 
-export function importGroupNorm(node: NodeProto, graph: Graph): Module {
-  const [weight, bias] = [valuesOf(node, graph, 1).data, valuesOf(node, graph, 2).data];
+export function importGroupNorm(node: NodeProto, graph: Graph, shapes: ValueShapes): Module {
   const groups = intOf(node, "num_groups", 0);
-  if (graph.model.opset < 21) throw unsupported(node, "a weight for each group, as before opset 21");
+  const [weight, bias] = [1, 2].map((k) => ofChannels(valuesOf(node, graph, k).data, node, graph, shapes));
   return withState(new GroupNorm(groups, weight.length, { eps: rounded(epsOf(node)) }), { weight, bias });
+}
+
+/** Before version 21 a group norm had a number for each group, which is that of each of its channels. */
+function ofChannels(values: Float64Array, node: NodeProto, graph: Graph, shapes: ValueShapes): Float64Array {
+  if (graph.model.opset >= 21) return values;
+  const channels = shapes.get(node.input[0])?.[1];
+  if (typeof channels !== "number" || channels % values.length !== 0) {
+    throw unsupported(node, "a weight for each group, as before opset 21, of channels whose number is not known");
+  }
+  graph.model.spend(channels);
+  const each = channels / values.length;
+  return Float64Array.from({ length: channels }, (_, channel) => values[Math.floor(channel / each)]);
 }
 
 export function importLayerNorm(node: NodeProto, graph: Graph, shapes: ValueShapes): Module {

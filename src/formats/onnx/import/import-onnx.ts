@@ -4,10 +4,13 @@ import { Graph } from "../../../graph/graph.js";
 import type { OpenShape } from "../../../graph/node.js";
 import type { GraphInput } from "../../../graph/parts.js";
 import type { Sequential } from "../../../nn/sequential.js";
+import { maxRank } from "../../../shape.js";
 import type { DeclaredInput } from "../../foreign/arrays.js";
 import type { ModelMeta } from "../../model-file/save-model.js";
 import { printable } from "../../printable.js";
-import { type ElementType, isFloat } from "../file/tensor-values.js";
+import { Codec } from "../file/codec.js";
+import { modelPart } from "../file/model-part.js";
+import { type ElementType, elementTypes, isWholeType } from "../file/tensor-values.js";
 import { declaredInputs } from "../graph/declared-inputs.js";
 import { OnnxModel, type ReadOnnxOptions } from "../graph/onnx-model.js";
 import { GraphBuilder } from "./graph-builder.js";
@@ -18,7 +21,15 @@ import { rowOfLayers } from "./row-of-layers.js";
 import { ValueShapes } from "./value-shapes.js";
 
 /** Options of {@link importOnnx}. */
-export type ImportOnnxOptions = ReadOnnxOptions;
+export interface ImportOnnxOptions extends ReadOnnxOptions {
+  /**
+   * The values that the network takes, by their names in the file: inputs of the model, or what nodes make, whose own inputs are then left
+   * out. @defaultValue the inputs of the model; where `outputs` are given, those of them on which these depend
+   */
+  readonly inputs?: readonly string[];
+  /** The values that the network gives, by their names in the file. @defaultValue the outputs of the model */
+  readonly outputs?: readonly string[];
+}
 
 /** A network made of an ONNX model. */
 export interface ImportedOnnx {
@@ -38,22 +49,29 @@ export interface ImportedOnnx {
  * Imports an ONNX model as a network to train on: with its norms frozen (`freezeNorms`), recalibrated or converted. The model may be any
  * directed acyclic graph of the operators below, with several inputs and outputs. The batch stays open.
  *
- * - Layers, where all inputs but the first are constant: Conv (1-D and 2-D, in groups, with a Pad of zeros before it), ConvTranspose (2-D),
- *   Gemm, MatMul (with a constant Add behind it), BatchNormalization (in inference form: its momentum weighs the old value, as here),
- *   InstanceNormalization, LayerNormalization, GroupNormalization (of version 21), RMSNormalization, Relu, LeakyRelu, PRelu, Elu, Gelu, Sigmoid,
- *   Tanh, Softmax, MaxPool, AveragePool, Flatten, Dropout. Norms and activations are also found where several nodes compute them.
- * - Ops: Add, Sub, Mul, Div, Pow, Sum, Mean, Neg, Abs, Selu, HardSigmoid, HardSwish, Exp, Log, Sqrt, Reciprocal, Gemm and MatMul of two values, Concat, Split, Slice, Transpose,
- *   Reshape, Flatten, Squeeze, Unsqueeze, ReduceSum, ReduceMean, ReduceMax, GlobalAveragePool, LogSoftmax, Identity.
+ * - Layers, where all inputs but the first are constant: convolutions, transposed ones, Gemm and MatMul (with a constant Add behind it), norms
+ *   (BatchNormalization in inference form: its momentum weighs the old value, as here), activations, poolings, Flatten, Dropout, LSTM and GRU.
+ *   Norms and activations are also found where several nodes compute them.
+ * - Ops: arithmetic, functions, comparisons, reductions, products and Einsum, shapes and indices, Resize, losses. `docs/formats.md` lists all.
+ *
+ * `{ inputs, outputs }` name a part of the model: a backbone without its head, or a head alone.
  *
  * Initializers with axes become parameters; scalars and Constant nodes stay constants. Nodes that share all their weights become one layer.
- * Numbers become float32.
+ * Numbers become float32, also those of inputs that hold whole numbers, such as tokens; these divide without remainder, as in ONNX.
  *
  * @param bytes - an .onnx file; not changed
- * @throws FormatError if it is no ONNX model, or has operators or attributes that no layer or op here has, naming every such node
+ * @throws FormatError if it is no ONNX model, names are none of its values, or it has operators or attributes that no layer or op here has, naming every such node
  * @throws MissingPackageError if onnx-buf or @bufbuild/protobuf is not installed
+ * @example
+ * ```ts
+ * const { model } = await importOnnx(bytes);
+ * const { model: backbone } = await importOnnx(bytes, { outputs: ["features"] });
+ * ```
  */
 export async function importOnnx(bytes: Uint8Array, options: ImportOnnxOptions = {}): Promise<ImportedOnnx> {
-  const onnx = await OnnxModel.read("importOnnx(bytes)", bytes, options);
+  const called = "importOnnx(bytes)";
+  const isPart = options.inputs !== undefined || options.outputs !== undefined;
+  const onnx = await OnnxModel.read(called, isPart ? await partOf(called, bytes, options) : bytes, options);
   const { main, proto, where } = onnx;
   const inputs = declaredInputs(onnx);
   const names = (proto.graph?.output ?? []).map(({ name }) => name);
@@ -62,22 +80,32 @@ export async function importOnnx(bytes: Uint8Array, options: ImportOnnxOptions =
     const cure = "Export the model with the values that it takes and returns.";
     throw new FormatError({ where, expected: "a model of at least one input and one output", received, cure });
   }
-  const whole = inputs.find(({ type }) => !isFloat(type as ElementType));
-  if (whole !== undefined) {
+  const other = inputs.find(({ type }) => type === "unknown" || !Object.hasOwn(elementTypes, type));
+  if (other !== undefined) {
     throw new FormatError({
       where,
-      expected: "inputs that hold real numbers",
-      received: `${printable(whole.name)} of ${whole.type}`,
+      expected: "inputs that hold numbers",
+      received: `${printable(other.name)} of ${other.type}`,
       cure: "Export the part of the model behind what reads it.",
+    });
+  }
+  const deep = inputs.find(({ shape }) => shape.length > maxRank);
+  if (deep !== undefined) {
+    const received = `${printable(deep.name)} of ${deep.shape.length}`;
+    throw new FormatError({
+      where,
+      expected: `inputs of at most ${maxRank} axes`,
+      received,
+      cure: "Export the model with some of them as one.",
     });
   }
   const shapes = new ValueShapes(main, declaredBatch(inputs));
   const state = new ImportState(main, shapes, new GraphBuilder(openShapes(inputs)));
-  for (const [k, { name }] of inputs.entries()) state.bind(name, new ValueRef(k));
+  bindInputs(state, inputs);
   const values = new GraphImporter(state).outputs(names);
   const unmade = names.find((_, k) => !(values[k] instanceof ValueRef));
   if (unmade !== undefined) {
-    const received = `${printable(unmade)}, which is constant`;
+    const received = `${printable(unmade)}, which ${state.sizes.has(unmade) ? "holds sizes alone" : "is constant"}`;
     throw new FormatError({
       where,
       expected: "outputs that depend on inputs",
@@ -108,6 +136,41 @@ export async function importOnnx(bytes: Uint8Array, options: ImportOnnxOptions =
       }),
     ),
   };
+}
+
+/** The part of a model that options name. Inputs whose shapes the file does not tell have those that the nodes before them make. */
+async function partOf(where: string, bytes: Uint8Array, options: ImportOnnxOptions): Promise<Uint8Array> {
+  const codec = await Codec.load(where);
+  const part = modelPart(codec, where, bytes, options);
+  const untold = declaredInputs(await OnnxModel.read(where, part, options)).filter(({ shape }) => shape.length === 0);
+  if (untold.length === 0) return part;
+  try {
+    const names = untold.map(({ name }) => name);
+    const before = await OnnxModel.read(where, modelPart(codec, where, bytes, { outputs: names }), options);
+    const declared = declaredInputs(before);
+    const shapes = new ValueShapes(before.main, declaredBatch(declared));
+    const state = new ImportState(before.main, shapes, new GraphBuilder(openShapes(declared)));
+    bindInputs(state, declared);
+    new GraphImporter(state).outputs(names);
+    const known = names.flatMap((name) => {
+      const shape = shapes.get(name);
+      return shape === null
+        ? []
+        : [[name, shape.map((size) => (isBatch(size) ? "N" : typeof size === "number" ? size : null))] as const];
+    });
+    return modelPart(codec, where, bytes, options, new Map(known));
+  } catch (refusal) {
+    // What stands before the part need not be imported.
+    if (refusal instanceof FormatError) return part;
+    throw refusal;
+  }
+}
+
+function bindInputs(state: ImportState, inputs: readonly DeclaredInput[]): void {
+  for (const [k, { name, type }] of inputs.entries()) {
+    state.bind(name, new ValueRef(k));
+    if (isWholeType(type as ElementType)) state.whole.add(name);
+  }
 }
 
 /** How many samples the first input declares; null where it leaves that open. */

@@ -2,7 +2,8 @@ import type { Argument } from "../../../graph/argument.js";
 import type { Module } from "../../../nn/module.js";
 import { AvgPool1d, AvgPool2d, AvgPool3d, MaxPool1d, MaxPool2d, MaxPool3d } from "../../../nn/pooling.js";
 import { type AxisPadding, shortestPadding } from "../../../ops/window-padding.js";
-import { intOf, intsOf } from "../file/attributes.js";
+import { intOf, intsOf, textOf } from "../file/attributes.js";
+import { dilatedPool } from "./import-dilated-pool.js";
 import type { ImportStep } from "./import-step.js";
 import { axesPadding } from "./padding.js";
 import { perAxis } from "./window-attributes.js";
@@ -10,29 +11,48 @@ import { perAxis } from "./window-attributes.js";
 /** The largest value of each window of signals, planes or volumes. */
 export function importMaxPool(at: ImportStep): Argument {
   if (intOf(at.node, "storage_order", 0) !== 0) throw at.refuse("storage_order 1");
-  return poolOf(at, [MaxPool1d, MaxPool2d, MaxPool3d], {});
+  return poolOf(at, [MaxPool1d, MaxPool2d, MaxPool3d], null);
 }
 
 /** The mean of each window of signals, planes or volumes. */
 export function importAveragePool(at: ImportStep): Argument {
   const counts = intOf(at.node, "count_include_pad", 0) !== 0;
-  return poolOf(at, [AvgPool1d, AvgPool2d, AvgPool3d], counts ? { countIncludePad: true } : {});
+  return poolOf(at, [AvgPool1d, AvgPool2d, AvgPool3d], { countsPadding: counts });
 }
 
-/** @param layers - of one, two and three axes */
-function poolOf(at: ImportStep, layers: readonly (new (...given: never[]) => Module)[], more: object): Argument {
+/** @param layers - of one, two and three axes @param mean - null: the largest value */
+function poolOf(
+  at: ImportStep,
+  layers: readonly (new (...given: never[]) => Module)[],
+  mean: { readonly countsPadding: boolean } | null,
+): Argument {
   const { node } = at;
   const kernel = intsOf(node, "kernel_shape") ?? [];
   const axes = kernel.length;
   if (axes < 1 || axes > 3) throw at.refuse(`${axes} spatial axes`);
-  if (intsOf(node, "dilations")?.some((size) => size !== 1)) throw at.refuse("dilations");
   const strides = perAxis(node, "strides", kernel, 1);
+  const dilation = perAxis(node, "dilations", kernel, 1);
+  if (dilation.some((size) => size !== 1)) {
+    if (
+      !(kernel.every((size) => size >= 1) && strides.every((step) => step >= 1) && dilation.every((one) => one >= 1))
+    ) {
+      throw at.refuse(
+        `kernel_shape ${kernel.join(", ")}, strides ${strides.join(", ")}, dilations ${dilation.join(", ")}`,
+      );
+    }
+    const mode = textOf(node, "auto_pad", "NOTSET");
+    // onnxruntime pads for windows whose values lie together, which leaves other places out.
+    if (mode.startsWith("SAME")) throw at.refuse(`auto_pad ${mode} with dilations`);
+    const around = axesPadding(node, kernel, strides, dilation, at.shape(0));
+    const isCeil = intOf(node, "ceil_mode", 0) !== 0;
+    return dilatedPool(at, { kernel, stride: strides, dilation, padding: around, isCeil }, mean);
+  }
   const padding = shortestPadding(paddingOf(at, kernel, strides));
   const one = <T>(sizes: readonly T[]): T | readonly T[] => (axes === 1 ? sizes[0] : sizes);
   const options = {
     ...{ stride: one(strides), padding: padding === "same" ? padding : one<unknown>(padding) },
     ...(intOf(node, "ceil_mode", 0) === 0 ? {} : { ceilMode: true }),
-    ...more,
+    ...(mean?.countsPadding ? { countIncludePad: true } : {}),
   };
   return at.layer(null, () => Reflect.construct(layers[axes - 1], [one(kernel), options]));
 }

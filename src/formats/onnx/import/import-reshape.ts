@@ -51,6 +51,7 @@ export function importFlatten(at: ImportStep): Argument {
   const rank = at.rank(0);
   const from = at.shape(0);
   const resolved = axis < 0 ? axis + rank : axis;
+  if (resolved === 0) return at.op("reshape", at.input(0), [1, -1]);
   if (resolved < 0 || resolved > rank) throw at.refuse(`axis ${axis} of a value of rank ${rank}`);
   if (resolved === 1) return at.layer(null, () => new Flatten());
   const inner = from === null ? null : countOf(from.slice(resolved));
@@ -93,8 +94,12 @@ function reshaped(at: ImportStep, shape: OpenShape): Argument {
   return at.op("reshape", at.input(0), to);
 }
 
-/** Softmax before version 13: all axes from one on share a sum. @param alongAxis - what it is along the last axis alone */
-export function alongMatrix(at: ImportStep, op: string, alongAxis: (axis: number) => Argument): Argument {
+/** What is along all axes from one on together, as Softmax was before version 13. @param alongAxis - what it is along the last axis alone */
+export function alongMatrix(
+  at: ImportStep,
+  op: (x: Argument, axis: number) => Argument,
+  alongAxis: (axis: number) => Argument = (axis) => op(at.input(0), axis),
+): Argument {
   const rank = at.rank(0);
   const axis = at.axis("axis", 1, rank);
   if (axis === rank - 1 && axis > 0) return alongAxis(axis);
@@ -105,5 +110,5 @@ export function alongMatrix(at: ImportStep, op: string, alongAxis: (axis: number
     throw at.refuse("a sum over several axes, as before opset 13, of sizes that are not known");
   }
   const matrix = at.op("reshape", at.input(0), axis === 0 ? [1, -1] : [-1, inner]);
-  return at.op("reshape", at.op(op, matrix, 1), back);
+  return at.op("reshape", op(matrix, 1), back);
 }

@@ -1,6 +1,7 @@
 import { sizeOf } from "../../../shape.js";
 import { isOp, isStandard } from "../file/attributes.js";
 import type { NodeProto } from "../file/codec.js";
+import { readTensor } from "../file/tensor-values.js";
 import type { Graph } from "../graph/graph.js";
 import { dividedBy, type Size, times } from "./open-shapes.js";
 import type { ValueShapes } from "./value-shapes.js";
@@ -9,7 +10,8 @@ import type { ValueShapes } from "./value-shapes.js";
 const mostNodes = 50;
 const mostSizes = 50;
 
-interface Sizes {
+/** Sizes that nodes compute, as a value of the file has them. */
+export interface Sizes {
   readonly shape: readonly number[];
   readonly values: readonly Size[];
 }
@@ -18,6 +20,11 @@ interface Sizes {
  * The sizes that a value holds which nodes compute of shapes, as exporters write `x.view(x.size(0), -1)` and `pad(x, …)`. Null if it is anything else.
  */
 export function sizesOf(graph: Graph, shapes: ValueShapes, name: string): readonly Size[] | null {
+  return shapedSizesOf(graph, shapes, name)?.values ?? null;
+}
+
+/** {@link sizesOf}, with their own shape: a scalar, or a list. */
+export function shapedSizesOf(graph: Graph, shapes: ValueShapes, name: string): Sizes | null {
   let left = mostNodes;
 
   function of(value: string): Sizes | null {
@@ -34,7 +41,7 @@ export function sizesOf(graph: Graph, shapes: ValueShapes, name: string): readon
         ? makers[maker.opType]
         : undefined;
     if (maker === undefined || make === undefined) return null;
-    if (isOp(maker, "Shape")) return shapeOf(maker, graph, shapes);
+    if (isOp(maker, "Shape")) return shapeOf(maker, graph, shapes, of);
     const inputs: Sizes[] = [];
     for (const input of maker.input) {
       const sizes = input === "" ? { shape: [], values: [] } : of(input);
@@ -45,17 +52,34 @@ export function sizesOf(graph: Graph, shapes: ValueShapes, name: string): readon
     return made !== null && made.values.length > mostSizes ? null : made;
   }
 
-  return of(name)?.values ?? null;
+  return of(name);
 }
 
-/** The shape of a constant, or of a value; before version 15 all of it. */
-function shapeOf(node: NodeProto, graph: Graph, shapes: ValueShapes): Sizes | null {
+/** Operators that compute sizes of sizes, of which one or another input may be one. */
+const ofAnyInput = new Set(["Add", "Sub", "Mul", "Div", "Concat", "Equal", "Where"]);
+
+/** Whether a node computes sizes, some of its inputs being such: its data, not only its settings. */
+export function computesSizes(node: NodeProto, isSize: (name: string) => boolean): boolean {
+  if (!isStandard(node) || !Object.hasOwn(makers, node.opType)) return false;
+  if (node.opType === "Shape") return true;
+  return ofAnyInput.has(node.opType) ? node.input.some(isSize) : isSize(node.input[0] ?? "");
+}
+
+/** The shape of a constant, of a value, or of sizes; before version 15 all of it. */
+function shapeOf(
+  node: NodeProto,
+  graph: Graph,
+  shapes: ValueShapes,
+  sizesIn: (name: string) => Sizes | null,
+): Sizes | null {
   const [input] = node.input;
   const constant = graph.isConstant(input) ? graph.constant(input) : "";
   if (node.attribute.length > 0) return null;
   if (typeof constant !== "string") return row(constant.shape);
   const shape = shapes.get(input);
   if (shape !== null) return row(shape);
+  const sizes = sizesIn(input);
+  if (sizes !== null) return row(sizes.shape);
   const rank = shapes.rank(input);
   return rank === undefined ? null : row(new Array<Size>(rank).fill(null));
 }
@@ -70,8 +94,12 @@ const passOn: Maker = ([x]) => x;
 const arithmetic =
   (f: (a: Size, b: Size) => Size): Maker =>
   ([a, b]) => {
-    if (a.values.length !== 1 || b.values.length !== 1) return null;
-    return { shape: a.shape, values: [f(a.values[0], b.values[0])] };
+    const count = Math.max(a.values.length, b.values.length);
+    if (![a, b].every(({ values }) => values.length === 1 || values.length === count)) return null;
+    const at = ({ values }: Sizes, k: number): Size => values[values.length === 1 ? 0 : k];
+    const { shape } = [a, b].toSorted((one, other) => other.shape.length - one.shape.length)[0];
+    const values = Array.from({ length: count }, (_, k) => f(at(a, k), at(b, k)));
+    return { shape: shape.length === 0 && count === 1 ? shape : [count], values };
   };
 const ofNumbers = (f: (a: number, b: number) => number): Maker =>
   arithmetic((a, b) => (typeof a === "number" && typeof b === "number" ? f(a, b) : null));
@@ -85,6 +113,19 @@ const makers: Readonly<Record<string, Maker>> = {
   Sub: ofNumbers((a, b) => a - b),
   Mul: arithmetic(times),
   Div: arithmetic((a, b) => (typeof a === "number" && typeof b === "number" ? Math.trunc(a / b) : dividedBy(a, b))),
+  Neg: ([{ shape, values }]) => ({ shape, values: values.map((one) => (typeof one === "number" ? -one : null)) }),
+  Size: ([{ values }]) => ({ shape: [], values: [values.length] }),
+  // Whatever grows with an input is never below 0.
+  Equal: arithmetic((a, b) => {
+    if (typeof a === "number" && typeof b === "number") return Number(a === b);
+    return [a, b].some((size) => typeof size === "number" && size < 0) ? 0 : null;
+  }),
+  Where: ([is, a, b]) => {
+    const count = Math.max(...[is, a, b].map(({ values }) => values.length));
+    const at = ({ values }: Sizes, k: number): Size => values[values.length === 1 ? 0 : k] ?? null;
+    const chosen = (k: number): Size => (at(is, k) === null ? null : at(at(is, k) === 0 ? b : a, k));
+    return row(Array.from({ length: count }, (_, k) => chosen(k)));
+  },
   Squeeze: ([{ values }]) => (values.length === 1 ? { shape: [], values } : null),
   Unsqueeze: ([{ values }]) => (values.length === 1 ? row(values) : null),
   Concat: (inputs) =>
@@ -96,11 +137,10 @@ const makers: Readonly<Record<string, Maker>> = {
   },
   ConstantOfShape: ([{ values }], node) => {
     const [size] = values;
-    const isZero = node.attribute.every(
-      ({ t }) => t === undefined || [...t.rawData, ...t.int64Data.map(Number)].every((one) => one === 0),
-    );
+    const [stored] = node.attribute.flatMap(({ t }) => (t === undefined ? [] : [readTensor(t, {})]));
     const isList = values.length === 1 && typeof size === "number" && size >= 0 && size <= mostSizes;
-    return isList && isZero ? row(new Array<Size>(size).fill(0)) : null;
+    if (!isList || typeof stored === "string" || (stored !== undefined && stored.data.length !== 1)) return null;
+    return row(new Array<Size>(size).fill(stored?.data[0] ?? 0));
   },
   Reshape: ([{ values }, to]) => {
     const given = to.values.map(Number);

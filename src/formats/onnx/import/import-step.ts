@@ -2,9 +2,10 @@ import { tensor } from "../../../create.js";
 import type { Argument, ValueRef } from "../../../graph/argument.js";
 import type { OpenShape } from "../../../graph/node.js";
 import type { AnyModule } from "../../../nn/module.js";
+import { formatShape, maxRank } from "../../../shape.js";
 import { intOf, intsOf, isOp } from "../file/attributes.js";
 import type { NodeProto } from "../file/codec.js";
-import type { TensorValues } from "../file/tensor-values.js";
+import { isFloat, isWholeType, type TensorValues } from "../file/tensor-values.js";
 import type { Graph } from "../graph/graph.js";
 import type { GraphBuilder } from "./graph-builder.js";
 import { sizesOf } from "./import-sizes.js";
@@ -21,6 +22,10 @@ export class ImportState {
   readonly builder: GraphBuilder;
   /** What stands for each value of the file by now; null for outputs of nodes that were refused. */
   readonly values = new Map<string, Argument | null>();
+  /** Values that nodes work out of shapes. */
+  readonly sizes = new Set<string>();
+  /** Values that hold whole numbers in the file, which divide without remainder. */
+  readonly whole = new Set<string>();
   /** Nodes that are imported, alone or as a part of others. */
   readonly done = new Set<NodeProto>();
   /** Convs of planes that are held as rows, (N, C) for (N, C, 1, 1). */
@@ -71,6 +76,7 @@ export class ImportStep {
     if (name === "") throw this.refuse(`no input ${k}`);
     const value = this.state.values.get(name);
     if (value === null) throw new UnknownInput();
+    if (value === undefined && this.state.sizes.has(name)) throw this.refuse(`a size in input ${k} that is not known`);
     return value ?? this.#constant(name, k);
   }
 
@@ -84,10 +90,48 @@ export class ImportStep {
     return this.state.builder.shapeOf(this.input(k));
   }
 
+  /**
+   * The sizes of an input as numbers. Where one is the number of samples, the network is from now on that of the declared number alone.
+   *
+   * @param axes - which of them must be known; others may be null
+   * @throws if one is not known
+   */
+  sizes(k: number, axes?: readonly number[]): number[] {
+    const shape = this.shape(k);
+    if (shape === null) throw this.refuse(`input ${k} of unknown shape`);
+    return shape.map((size, axis) => this.known(k, size, axes === undefined || axes.includes(axis)));
+  }
+
+  /** A size as a number; that of an axis that does not matter may be unknown. */
+  private known(k: number, size: OpenShape[number], matters: boolean): number {
+    if (typeof size === "number") return size;
+    if (!matters) return Number.NaN;
+    const { shapes } = this;
+    if (size === null || size.axis !== 0 || shapes.declaredBatch === null) {
+      throw this.refuse(`input ${k} of unknown size`);
+    }
+    shapes.fixBatch();
+    return shapes.declaredBatch * size.factor;
+  }
+
   /** The rank of an input. @throws if nothing tells it */
   rank(k: number): number {
     const rank = this.shape(k)?.length ?? this.shapes.rank(this.node.input[k] ?? "");
     if (rank === undefined) throw this.refuse(`input ${k} of unknown rank`);
+    return rank;
+  }
+
+  /** Whether an input holds whole numbers in the file. */
+  isWhole(k: number): boolean {
+    const name = this.node.input[k] ?? "";
+    if (this.state.values.has(name) && !this.graph.isConstant(name)) return this.state.whole.has(name);
+    return name !== "" && this.graph.isConstant(name) && isWholeType(this.values(k).type);
+  }
+
+  /** The rank of a value that was made here. @throws if it is not known */
+  rankOf(x: Argument): number {
+    const rank = this.state.builder.shapeOf(x)?.length;
+    if (rank === undefined) throw this.refuse("a value of unknown rank");
     return rank;
   }
 
@@ -122,7 +166,22 @@ export class ImportStep {
 
   op(name: string, ...args: Argument[]): ValueRef {
     this.graph.model.spend(layerWork);
-    return this.state.builder.op(this.node, name, args);
+    const y = this.state.builder.op(this.node, name, args);
+    const rank = this.state.builder.shapeOf(y)?.length ?? 0;
+    if (rank > maxRank) throw this.refuse(`${rank} axes`);
+    return y;
+  }
+
+  /** Numbers of the import's own, of a shape. */
+  constant(shape: readonly number[], data: Float32Array | Float64Array): Argument {
+    this.graph.model.spend(data.length);
+    if (shape.length > maxRank) throw this.refuse(`a constant of shape ${formatShape(shape)}`);
+    return this.state.builder.constant(tensor(data, shape));
+  }
+
+  /** Values with their axes in another order; as they are where it is the same. */
+  transposed(x: Argument, order: readonly number[]): Argument {
+    return order.every((axis, k) => axis === k) ? x : this.op("transpose", x, order);
   }
 
   /**
@@ -150,14 +209,15 @@ export class ImportStep {
     return unsupported(this.node, received);
   }
 
-  /** Initializers with axes are weights, which train; others are numbers of the model's author. */
+  /** Real initializers with axes are weights, which train; others are numbers of the model's author. */
   #constant(name: string, k: number): Argument {
     const values = this.graph.constant(name);
     if (typeof values === "string") throw notConstant(this.node, this.graph, k, values);
     this.graph.model.spend(values.data.length);
     const maker = this.graph.makerOf(name);
-    if (values.shape.length > 0 && !(maker !== undefined && isOp(maker, "Constant")))
-      return this.parameter(name, values);
+    const isWeight = isFloat(values.type) && values.shape.length > 0;
+    if (values.shape.length > maxRank) throw this.refuse(`input ${k} of ${values.shape.length} axes`);
+    if (isWeight && !(maker !== undefined && isOp(maker, "Constant"))) return this.parameter(name, values);
     if (values.shape.length === 0 && k > 0 && this.node.input.length === 2) return values.data[0];
     const made = this.state.builder.constant(tensor(values.data, values.shape));
     this.state.values.set(name, made);

@@ -19,8 +19,9 @@ const keeping: ShapeRule = ([x]) => x;
 const rules: Readonly<Record<string, ShapeRule>> = {
   ...{ add: broadcasting, sub: broadcasting, mul: broadcasting, div: broadcasting, pow: broadcasting },
   ...{ neg: keeping, exp: keeping, log: keeping, sqrt: keeping, softmax: keeping, logSoftmax: keeping },
-  ...{ relu: keeping, relu6: keeping, elu: keeping },
+  ...{ relu: keeping, relu6: keeping, elu: keeping, tanh: keeping },
   ...{ sum: reduced, mean: reduced, max: reduced, min: reduced, prod: reduced, norm: reduced, logSumExp: reduced },
+  ...{ variance: reduced, std: reduced },
   ...arrayOpShapes,
   matmul: ([a, b]) => {
     if (a === null || b === null || a.length < 2 || b.length < 2) return null;
@@ -38,6 +39,7 @@ const rules: Readonly<Record<string, ShapeRule>> = {
     avgPool2d: pooled(2),
     avgPool3d: pooled(3),
   },
+  embedding: ([x, weight]) => x && weight && [...x, weight[1]],
   globalAvgPool2d: ([x]) => x?.slice(0, 2) ?? null,
   flatten: ([x], [, start]) => x && [...x.slice(0, Number(start)), countOf(x.slice(Number(start)))],
   transpose: ([x], [, order]) => x && ((order as readonly number[]) ?? []).map((axis) => x[axis]),

@@ -4,16 +4,22 @@ import { GlobalAvgPool2d } from "../../../nn/pooling.js";
 import { floatOf, intOf, intsOf } from "../file/attributes.js";
 import { arrayOperators } from "./import-arrays.js";
 import { importConvOf, importPad } from "./import-conv.js";
+import { importConvTransposeOf } from "./import-conv-transpose.js";
 import { elementwiseOperators } from "./import-elementwise.js";
+import { functionOperators } from "./import-functions.js";
 import { importLayer, keyOf, layers } from "./import-layers.js";
 import { importGemm, importMatMul } from "./import-linear.js";
+import { lossOperators } from "./import-losses.js";
+import { importLayerNormOf } from "./import-norm-statistics.js";
 import { planesBehind } from "./import-planes.js";
 import { importAveragePool, importMaxPool } from "./import-pooling.js";
 import { importRecurrent } from "./import-recurrent.js";
 import { reducedAxes, reductionOperators } from "./import-reductions.js";
 import { alongMatrix, importFlatten, importReshape, importSqueeze, importUnsqueeze } from "./import-reshape.js";
+import { scatterOperators } from "./import-scatter.js";
 import type { ImportStep } from "./import-step.js";
 import { withState } from "./imported-layer.js";
+import { wholeQuotient } from "./whole-numbers.js";
 
 /** What a node's outputs are, in order; most operators have one. */
 export type Operator = (at: ImportStep) => Argument | readonly Argument[];
@@ -24,6 +30,11 @@ export const operators: Readonly<Record<string, Operator>> = {
   ...elementwiseOperators,
   ...reductionOperators,
   ...arrayOperators,
+  ...functionOperators,
+  ...lossOperators,
+  ...scatterOperators,
+  ConvTranspose: importConvTransposeOf,
+  LayerNormalization: importLayerNormOf,
   Conv: importConvOf,
   MaxPool: importMaxPool,
   AveragePool: importAveragePool,
@@ -35,7 +46,7 @@ export const operators: Readonly<Record<string, Operator>> = {
   Add: arithmetic("add"),
   Sub: arithmetic("sub"),
   Mul: arithmetic("mul"),
-  Div: arithmetic("div"),
+  Div: (at) => (at.isWhole(0) || at.isWhole(1) ? wholeQuotient(at) : arithmetic("div")(at)),
   Pow: arithmetic("pow"),
   Sum: sumOf,
   Mean: (at) => at.op("div", sumOf(at), at.node.input.length),
@@ -74,11 +85,13 @@ export const operators: Readonly<Record<string, Operator>> = {
   GlobalMaxPool: (at) => at.op("max", at.input(0), rangeFrom(2, at.rank(0)), { keepDims: true }),
   Softmax: (at) => {
     const layer = (axis: number): Argument => at.layer(null, () => new Softmax(axis));
-    return at.graph.model.opset < 13 ? alongMatrix(at, "softmax", layer) : layer(intOf(at.node, "axis", -1));
+    return at.graph.model.opset < 13
+      ? alongMatrix(at, (x, axis) => at.op("softmax", x, axis), layer)
+      : layer(intOf(at.node, "axis", -1));
   },
   LogSoftmax: (at) => {
-    const op = (axis: number): Argument => at.op("logSoftmax", at.input(0), axis);
-    return at.graph.model.opset < 13 ? alongMatrix(at, "logSoftmax", op) : op(intOf(at.node, "axis", -1));
+    const op = (x: Argument, axis: number): Argument => at.op("logSoftmax", x, axis);
+    return at.graph.model.opset < 13 ? alongMatrix(at, op) : op(at.input(0), intOf(at.node, "axis", -1));
   },
 };
 
@@ -126,6 +139,7 @@ function reduction(op: string): Operator {
     const axes = reducedAxes(at);
     if (axes === null) return at.input(0);
     const keepDims = intOf(at.node, "keepdims", 1) !== 0;
+    if (op === "mean" && at.isWhole(0)) throw at.refuse("a mean of whole numbers");
     return op === "mean" ? importMean(at, axes, keepDims) : at.op(op, at.input(0), axes, { keepDims });
   };
 }
@@ -169,7 +183,7 @@ function importSlice(at: ImportStep): Argument {
   }
   const isFlip = steps?.every((step, k) => step === -1 && starts[k] === -1 && ends[k] <= -(2 ** 30));
   if (isFlip) return at.op("flip", at.input(0), axes);
-  if (steps?.some((step) => step !== 1)) throw at.refuse(`steps ${steps.join(", ")}`);
+  if (steps?.some((step) => step !== 1)) return stepped(at, starts, ends, axes, steps);
   const shape = at.shape(0);
   return axes.reduce<Argument>((x, axis, k) => {
     const size = shape?.[axis];
@@ -177,6 +191,32 @@ function importSlice(at: ImportStep): Argument {
     const [start, end] = [within(starts[k], extent), within(ends[k], extent)];
     if (extent === null && start === null) throw at.refuse(`a start of ${starts[k]} in an axis of unknown size`);
     return at.op("slice", x, start ?? 0, end ?? undefined, axis);
+  }, at.input(0));
+}
+
+/** Places at equal distances along axes of known size. */
+function stepped(
+  at: ImportStep,
+  starts: readonly number[],
+  ends: readonly number[],
+  axes: readonly number[],
+  steps: readonly number[],
+): Argument {
+  const sizes = at.sizes(0, axes);
+  return axes.reduce<Argument>((x, axis, k) => {
+    const [size, step] = [sizes[axis], steps[k]];
+    if (step === 0) throw at.refuse("a step of 0");
+    const [least, most] = step > 0 ? [0, size] : [-1, size - 1];
+    const place = (one: number): number => Math.min(Math.max(one < 0 ? one + size : one, least), most);
+    const [first, end] = [place(starts[k]), place(ends[k])];
+    const count = Math.max(0, Math.ceil((end - first) / step));
+    if (step === 1) return at.op("slice", x, first, Math.max(first, end), axis);
+    return at.op(
+      "gather",
+      x,
+      Array.from({ length: count }, (_, i) => first + i * step),
+      axis,
+    );
   }, at.input(0));
 }
 
@@ -188,10 +228,8 @@ function within(place: number, size: number | null): number | null {
 
 function importSplit(at: ImportStep): Argument[] {
   const axis = at.axis("axis", 0, at.rank(0));
-  const size = at.shape(0)?.[axis];
   const count = at.node.output.length;
-  const part = Math.ceil(Number(size) / count);
-  const sizes = at.list("split", 1) ?? at.node.output.map((_, k) => Math.min(part, Number(size) - k * part));
+  const sizes = at.list("split", 1) ?? equalParts(at.sizes(0, [axis])[axis], count);
   if (sizes.length !== count || !sizes.every((one) => one >= 0)) throw at.refuse("parts whose sizes are not known");
   let start = 0;
   return sizes.map((one) => {
@@ -199,6 +237,12 @@ function importSplit(at: ImportStep): Argument[] {
     start += one;
     return at.op("slice", at.input(0), from, start, axis);
   });
+}
+
+/** So many parts of one size, of which the last may be shorter. */
+function equalParts(size: number, count: number): number[] {
+  const part = Math.ceil(size / count);
+  return Array.from({ length: count }, (_, k) => Math.min(part, size - k * part));
 }
 
 function rangeFrom(first: number, end: number): number[] {

@@ -1,0 +1,88 @@
+import { useRef } from "preact/hooks";
+import type { Run } from "../../run.js";
+import { Chart } from "../../ui/chart.js";
+import { formatHundredths } from "../../ui/format-value.js";
+import { useAnswer } from "../../ui/use-answer.js";
+import { useVisible } from "../../ui/use-visible.js";
+import { FirstStep } from "../first-step.js";
+import type { Part } from "../part.js";
+import { learningOf, placeOf } from "../place.js";
+import { PlacePicker } from "../place-picker.js";
+
+/** What γ and β become in training. */
+export const parameters: Part = {
+  id: "parameters",
+  title: "γ and β learn",
+  text: (
+    <p>
+      A norm that only made each unit’s values mean 0 and spread 1 could not do everything a layer without it can. So
+      each unit has two more weights: γ, the spread of its output, and β, the mean. They begin at 1 and 0 and are
+      learned with the other weights. With γ = spread and β = mean of its inputs, the layer would change nothing at all.
+    </p>
+  ),
+  formula: <>∂L/∂γ = Σ ∂L/∂y · x̂{"\u2003"}∂L/∂β = Σ ∂L/∂y</>,
+  source: (
+    <>
+      Ioffe &amp; Szegedy 2015, <a href="https://arxiv.org/abs/1502.03167">arXiv:1502.03167</a>, §3.
+    </>
+  ),
+  View: Parameters,
+};
+
+function Parameters({ run }: { readonly run: Run }) {
+  const frame = useRef<HTMLDivElement>(null);
+  const visible = useVisible(frame);
+  const networks = learningOf(run);
+  const place = placeOf(run, networks);
+  return (
+    <div ref={frame}>
+      {place === null ? (
+        <p class="note">Neither network has a norm. Choose one in the settings above.</p>
+      ) : (run.snapshot.value?.networks[place.network].layers.length ?? 0) === 0 ? (
+        <FirstStep run={run} networks={[place.network]} />
+      ) : (
+        <>
+          <PlacePicker run={run} part="parameters" networks={networks} place={place} />
+          <Learned run={run} place={place} visible={visible} />
+        </>
+      )}
+    </div>
+  );
+}
+
+function Learned({
+  run,
+  place,
+  visible,
+}: {
+  readonly run: Run;
+  readonly place: NonNullable<ReturnType<typeof placeOf>>;
+  readonly visible: boolean;
+}) {
+  const { value } = useAnswer(run, "parameters", place, visible);
+  if (value === null) return null;
+  const { columns, gamma, beta } = value;
+  const lines = (name: "gamma" | "beta") => [
+    { name: "largest", tone: "faint", x: columns.step, y: columns[`${name}High`] },
+    { name: "mean", tone: "ab"[place.network], x: columns.step, y: columns[name] },
+    { name: "least", tone: "faint", x: columns.step, y: columns[`${name}Low`] },
+  ];
+  return (
+    <>
+      <div class="figures">
+        <Chart title={`γ over the ${gamma.length} units of layer ${place.layer + 1}`} y="γ" series={lines("gamma")} />
+        {beta !== null && (
+          <Chart title={`β over the ${beta.length} units of layer ${place.layer + 1}`} y="β" series={lines("beta")} />
+        )}
+      </div>
+      <p class="value">
+        γ now: {Array.from(gamma, formatHundredths).join(", ")}
+        {beta !== null && (
+          <>
+            <br />β now: {Array.from(beta, formatHundredths).join(", ")}
+          </>
+        )}
+      </p>
+    </>
+  );
+}

@@ -1,0 +1,141 @@
+import type { Argument } from "../../../../graph/argument.js";
+import { GRU } from "../../../../nn/recurrent/gru.js";
+import { LSTM } from "../../../../nn/recurrent/lstm.js";
+import { withState } from "../../../onnx/import/imported-layer.js";
+import { printable } from "../../../printable.js";
+import { isObject, type JsonObject } from "../../json.js";
+import type { LayerStep } from "../layer-step.js";
+import { type Numbers, rearranged } from "../rearranged.js";
+import type { Value } from "../value.js";
+import type { Row } from "./row.js";
+
+type Kind = "LSTM" | "GRU";
+
+/** Which of Keras' gates stands at each place here: input, forget, cell, output; reset, update, new. */
+const places = { LSTM: [0, 1, 2, 3], GRU: [1, 0, 2] } as const;
+
+/** Refuses what no layer here does, by the configuration of the layer or of the one inside a Bidirectional. */
+function checkSettings(at: LayerStep, kind: Kind, config: JsonObject): void {
+  const activation = config["activation"] ?? "tanh";
+  const recurrent = config["recurrent_activation"] ?? "sigmoid";
+  if (activation !== "tanh") throw at.refuse(`activation ${printable(activation)}`);
+  if (recurrent !== "sigmoid") throw at.refuse(`recurrent_activation ${printable(recurrent)}`);
+  for (const key of ["return_state", "stateful", "time_major"]) if (config[key] === true) throw at.refuse(key);
+  for (const key of ["dropout", "recurrent_dropout"]) {
+    const rate = config[key] ?? 0;
+    if (rate !== 0) throw at.refuse(`${key} ${printable(rate)}`);
+  }
+  if (kind === "GRU" && config["reset_after"] !== true) throw at.refuse("reset_after false");
+}
+
+/** The weights of a direction as the layers here have them. @param part - of which they are: `forward/` */
+function stateOf(at: LayerStep, kind: Kind, part: string, hasBias: boolean, suffix: string) {
+  const gates = places[kind].length;
+  const [kernel, recurrent] = [at.weight(`${part}kernel`), at.weight(`${part}recurrent_kernel`)];
+  const units = recurrent.shape[0];
+  const isKernel = ({ shape }: Numbers): boolean => shape.length === 2 && shape[1] === gates * units;
+  if (!isKernel(kernel) || !isKernel(recurrent) || units === 0) {
+    throw at.refuse(`kernels of the shapes ${kernel.shape.join("×")} and ${recurrent.shape.join("×")}`);
+  }
+  const turned = (given: Numbers): Float64Array => inOrder(kind, rearranged(given, [1, 0]).data);
+  const state: Record<string, Float64Array> = {
+    [`weight_ih_l0${suffix}`]: turned(kernel),
+    [`weight_hh_l0${suffix}`]: turned(recurrent),
+  };
+  if (hasBias) {
+    const { data } = at.weight(`${part}bias`);
+    const count = gates * units;
+    // A GRU has a bias of x and one of the state, an LSTM one of both.
+    if (data.length !== (kind === "GRU" ? 2 : 1) * count) throw at.refuse(`a bias of ${data.length} values`);
+    state[`bias_ih_l0${suffix}`] = inOrder(kind, data.subarray(0, count));
+    state[`bias_hh_l0${suffix}`] = kind === "GRU" ? inOrder(kind, data.subarray(count)) : new Float64Array(count);
+  }
+  return { state, inputs: kernel.shape[0], units };
+}
+
+function inOrder(kind: Kind, data: Float64Array): Float64Array {
+  const size = data.length / places[kind].length;
+  const result = new Float64Array(data.length);
+  for (const [k, gate] of places[kind].entries()) result.set(data.subarray(gate * size, (gate + 1) * size), k * size);
+  return result;
+}
+
+/** The states of all steps, (N, T, features), in one direction or both. */
+function sequence(at: LayerStep, kind: Kind, x: Argument, config: JsonObject, parts: readonly string[]) {
+  checkSettings(at, kind, config);
+  const hasBias = config["use_bias"] !== false;
+  const directions = parts.map((part, k) => stateOf(at, kind, part, hasBias, k === 0 ? "" : "_reverse"));
+  const [{ inputs, units }] = directions;
+  if (directions.some((one) => one.inputs !== inputs || one.units !== units))
+    throw at.refuse("directions of different sizes");
+  at.checkFeatures(inputs);
+  const make = (): LSTM | GRU => {
+    const options = { bias: hasBias, bidirectional: parts.length === 2 };
+    const layer = kind === "LSTM" ? new LSTM(inputs, units, options) : new GRU(inputs, units, options);
+    return withState(layer, Object.assign({}, ...directions.map(({ state }) => state)));
+  };
+  return { y: at.module(make, x), units };
+}
+
+/** The values of one step, (N, features). @param step - 0 or −1 */
+function stepOf(at: LayerStep, y: Argument, step: 0 | -1, features: number): Argument {
+  const [batch] = at.x.shape;
+  const one = step === 0 ? at.op("slice", y, 0, 1, 1) : at.op("slice", y, -1, undefined, 1);
+  return at.reshape(one, [batch, features]);
+}
+
+function recurrent(kind: Kind): Row {
+  return (at) => {
+    at.checkRank(3);
+    const { x, config } = at;
+    const isBackward = at.flag("go_backwards", false);
+    const ref = isBackward ? at.op("flip", at.keras(x), [1]) : at.keras(x);
+    const { y, units } = sequence(at, kind, ref, config, [""]);
+    const [batch, steps] = x.shape;
+    if (at.flag("return_sequences", false)) return at.plain(y, [batch, steps, units]);
+    return at.plain(stepOf(at, y, -1, units), [batch, units]);
+  };
+}
+
+const merges: Readonly<Record<string, (at: LayerStep, a: Argument, b: Argument) => Argument>> = {
+  concat: (at, a, b) => at.op("concat", [a, b], 1),
+  sum: (at, a, b) => at.op("add", a, b),
+  mul: (at, a, b) => at.op("mul", a, b),
+  ave: (at, a, b) => at.op("div", at.op("add", a, b), 2),
+};
+
+/** Both directions, with the last state of each, or all states step by step. */
+function importBidirectional(at: LayerStep): Value {
+  at.checkRank(3);
+  const { layer: inner, backward_layer: backward, merge_mode: mode = "concat" } = at.config;
+  const kind = isObject(inner) ? inner["class_name"] : undefined;
+  if ((kind !== "LSTM" && kind !== "GRU") || !isObject(inner) || !isObject(inner["config"])) {
+    throw at.refuse(`a ${printable(kind)} inside`);
+  }
+  const { config } = inner;
+  const other = isObject(backward) && isObject(backward["config"]) ? backward["config"] : null;
+  if (other !== null && (other["units"] !== config["units"] || other["use_bias"] !== config["use_bias"])) {
+    throw at.refuse("a backward_layer with other settings");
+  }
+  if (other !== null) checkSettings(at, kind, other);
+  if (config["go_backwards"] === true) throw at.refuse("go_backwards");
+  if (typeof mode !== "string" || !Object.hasOwn(merges, mode)) throw at.refuse(`merge_mode ${printable(mode)}`);
+  const { x } = at;
+  const { y, units } = sequence(at, kind, at.keras(x), config, ["forward/", "backward/"]);
+  const [batch, steps] = x.shape;
+  const isSequence = config["return_sequences"] === true;
+  const width = mode === "concat" ? 2 * units : units;
+  const shape = isSequence ? [batch, steps, width] : [batch, width];
+  if (isSequence && mode === "concat") return at.plain(y, shape);
+  const [forward, back] = [0, 1].map((n) => {
+    const side = at.op("slice", y, n * units, (n + 1) * units, 2);
+    return isSequence ? side : stepOf(at, side, n === 0 ? -1 : 0, units);
+  });
+  return at.plain(merges[mode](at, forward, back), shape);
+}
+
+/** Layers over sequences (N, T, features). */
+export const recurrentRows: Readonly<Record<string, Row>> = {
+  ...{ LSTM: recurrent("LSTM"), GRU: recurrent("GRU") },
+  Bidirectional: importBidirectional,
+};

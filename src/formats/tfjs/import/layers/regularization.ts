@@ -1,0 +1,32 @@
+import { Dropout, Dropout2d } from "../../../../nn/dropout.js";
+import type { LayerStep } from "../layer-step.js";
+import type { Value } from "../value.js";
+import type { Row } from "./row.js";
+
+function importDropout(at: LayerStep): Value {
+  const { x, config } = at;
+  if ((config["noise_shape"] ?? null) !== null) throw at.refuse("noise_shape");
+  const rate = at.number("rate", 0.5);
+  return at.like(
+    x,
+    at.apply(() => new Dropout(rate), x.ref),
+  );
+}
+
+/** Whole channels of planes are 0, or stay. */
+function importSpatialDropout(at: LayerStep): Value {
+  at.checkRank(4);
+  const rate = at.number("rate", 0.5);
+  return at.asPlanes(at.apply(() => new Dropout2d(rate), at.planes()));
+}
+
+const pass: Row = (at) => at.x;
+
+/** Layers that only training needs. */
+export const regularizationRows: Readonly<Record<string, Row>> = {
+  Dropout: importDropout,
+  SpatialDropout2D: importSpatialDropout,
+  ActivityRegularization: pass,
+  Identity: pass,
+  InputLayer: pass,
+};

@@ -1,0 +1,85 @@
+import { copyFileSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { evenkeelIn } from "../support/command.js";
+
+let folder: string;
+const evenkeel = (...args: string[]) => evenkeelIn(folder, ...args);
+
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), "evenkeel-keras-"));
+  for (const name of ["cnn.keras", "cnn.h5", "transformer.keras", "link.h5"]) {
+    copyFileSync(join(import.meta.dirname, "../fixtures", `keras-${name}`), join(folder, name));
+  }
+  writeFileSync(join(folder, "cut.keras"), readFileSync(join(folder, "cnn.keras")).subarray(0, 9000));
+  writeFileSync(join(folder, "text.h5"), "no model");
+});
+afterAll(() => rmSync(folder, { recursive: true }));
+
+test("inspect lists the normalisations of Keras models in both forms", () => {
+  const archive = evenkeel("inspect", "cnn.keras");
+  expect(archive.stderr).toBe("");
+  expect(archive.stdout).toMatchInlineSnapshot(`
+    "layers-model, written by keras v3.11.0: 13 layers, 2 normalisations, 1 of them can be folded
+    takes x (float32 N×8×6×3)
+
+    norm                               kind                             input  channels    eps  momentum             mean        variance           weight     folds into
+    batch_normalization  BatchNormalization                     Conv2D conv2d         4  0.001       0.9  -0.292 to 0.578  0.516 to 0.742  -0.477 to 0.486  Conv2D conv2d
+    group_normalization  GroupNormalization  DepthwiseConv2D depthwise_conv2d         4  0.001         –                –               –    0.33 to 0.515              –
+
+    group_normalization: cannot be folded: it takes its statistics from each input
+    "
+  `);
+  expect(evenkeel("inspect", "cnn.h5").stdout).toBe(archive.stdout);
+});
+
+test("repair writes a model.json, and lists what TF.js lacks", () => {
+  expect(evenkeel("repair", "cnn.keras", "-o", "web").stdout).toMatchInlineSnapshot(`
+    "repaired: fields that only Keras 3 reads are gone
+    repaired: dtype policies are now names of types
+    repaired: batch_shape is now batch_input_shape
+    repaired: functions are now names
+    GroupNormalization group_normalization  TF.js has no such layer
+    4 repaired, 1 left to you
+    wrote web/model.json
+    "
+  `);
+  expect(existsSync(join(folder, "web/model.json"))).toBe(true);
+  expect(evenkeel("repair", "web/model.json", "--dry-run").stdout).toMatchInlineSnapshot(`
+    "GroupNormalization group_normalization  TF.js has no such layer
+    0 repaired, 1 left to you
+    "
+  `);
+  expect(evenkeel("repair", "transformer.keras", "--dry-run").stdout).toMatchInlineSnapshot(`
+    "repaired: fields that only Keras 3 reads are gone
+    repaired: dtype policies are now names of types
+    repaired: batch_shape is now batch_input_shape
+    repaired: calls are now lists of [layer, call, output]
+    repaired: output_layers is now a list of [layer, call, output]
+    MultiHeadAttention self   TF.js has no such layer
+    MultiHeadAttention cross  TF.js has no such layer
+    UnitNormalization unit    TF.js has no such layer
+    GRU gru                   reset_after, which TF.js does not have
+    5 repaired, 4 left to you
+    "
+  `);
+});
+
+test("fold makes a folded model.json of a Keras model", () => {
+  expect(evenkeel("fold", "cnn.keras", "-o", "folded", "--no-verify").stdout).toMatchInlineSnapshot(`
+    "batch_normalization  into Conv2D conv2d
+    1 folded, 0 left
+    wrote folded/model.json, 3889 bytes with its weights for 4368
+    "
+  `);
+});
+
+test.each([["inspect link.h5"], ["inspect cut.keras"], ["repair text.h5 --dry-run"], ["inspect gone.keras"]])(
+  "%s is refused in one line",
+  (line) => {
+    const { code, stdout, stderr } = evenkeel(...line.split(" "));
+    expect([code, stdout]).toEqual([1, ""]);
+    expect(stderr).toMatchSnapshot();
+  },
+);

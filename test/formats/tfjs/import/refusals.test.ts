@@ -1,0 +1,162 @@
+import { freezeNorms, Graph, loadModel, predict, type Sequential, Sgd, saveModel, tensor } from "evenkeel";
+import { exportTfjs, importTfjs, type TfjsFiles } from "evenkeel/tfjs";
+import { describe, expect, test } from "vitest";
+import { functional, type LayerSketch, layer, norm, sequential, tfjsModel } from "../../../support/tfjs-models.js";
+
+const dense = (name: string, units = 2, more: object = {}): LayerSketch =>
+  layer(
+    "Dense",
+    name,
+    { units, ...more },
+    {
+      kernel: { shape: [2, units], values: Array.from({ length: 2 * units }, (_, k) => k + 1) },
+      bias: new Array<number>(units).fill(1),
+    },
+  );
+const first = (one: LayerSketch, shape: readonly (number | null)[]): LayerSketch => ({
+  ...one,
+  config: { ...one.config, batch_input_shape: shape },
+});
+const refusal = (files: TfjsFiles): Promise<string> => importTfjs(files).then(() => "nothing thrown", String);
+
+describe("importTfjs", () => {
+  test("a row of layers is a Sequential, with a Residual where branches meet, and knows the layers of the file", async () => {
+    const row = await importTfjs(sequential(first(dense("d"), [null, 2]), norm("bn"), layer("ReLU", "r")));
+    expect(String(row.model)).toMatchInlineSnapshot(`"Sequential(Linear(2, 2), BatchNorm(2), ReLU())"`);
+    expect(row.nodes).toMatchInlineSnapshot(`
+      {
+        "0": "d",
+        "1": "bn",
+        "2": "r",
+      }
+    `);
+    expect(row.meta).toEqual({ inputShape: [2] });
+    const skip = await importTfjs(
+      functional(
+        [{ ...dense("d"), calls: [["x"]] }, norm("bn", { calls: [["d"]] }), layer("Add", "sum", {}, {}, ["x", "bn"])],
+        ["sum"],
+      ),
+    );
+    expect(String(skip.model)).toMatchInlineSnapshot(`"Sequential(Residual())"`);
+  });
+
+  test("a layer that is called twice is one layer, and two outputs are named", async () => {
+    const shared = { ...dense("d"), calls: [["x"], ["d"]] };
+    const { model } = await importTfjs(functional([shared, layer("ReLU", "r", {}, {}, ["d:1"])], ["r", "d"]));
+    expect(model).toBeInstanceOf(Graph);
+    const outputs = (model as unknown as { forward(x: unknown): Record<string, { shape: number[] }> }).forward(
+      tensor([[1, 2]]),
+    );
+    expect(Object.keys(outputs)).toEqual(["r", "d"]);
+    expect(model.parameters()).toHaveLength(2);
+  });
+
+  test("an imported network trains with frozen norms, is saved, converted and exported", async () => {
+    const { model } = await importTfjs(
+      sequential(first(dense("d"), [null, 2]), norm("bn", { config: { epsilon: 1e-3 } }), dense("e", 1)),
+    );
+    const x = tensor([
+      [1, 2],
+      [3, -1],
+      [0, 4],
+    ]);
+    model.eval();
+    const before = (await predict(model as Sequential, x)).dataSync();
+    const loaded = loadModel(saveModel(model)).model as Sequential;
+    expect([...loaded.eval().forward(x).dataSync()]).toEqual([...before]);
+    model.train();
+    freezeNorms(model);
+    const optimizer = new Sgd(model.parameters(), { lr: 0.01 });
+    const state = model.stateDict();
+    (model as Sequential).forward(x).mean().backward();
+    optimizer.step();
+    const after = model.stateDict();
+    expect(after["1.running_mean"].dataSync()).toEqual(state["1.running_mean"].dataSync());
+    expect(after["0.weight"].dataSync()).not.toEqual(state["0.weight"].dataSync());
+    expect((await exportTfjs(model.eval(), { inputShape: [2] })).model.length).toBeGreaterThan(100);
+  });
+
+  test("names every layer that it does not take, at once", async () => {
+    const files = sequential(
+      first(layer("Lambda", "l"), [null, 2]),
+      layer("GaussianNoise", "g", { stddev: 1 }),
+      dense("d", 2, { activation: "sine" }),
+      layer("ConvLSTM2D", "c"),
+    );
+    expect(await refusal(files)).toMatchInlineSnapshot(
+      `"FormatError: importTfjs(files): expected what layers and ops of Evenkeel do, got Lambda l: a class that no layer or op here is; GaussianNoise g: a class that no layer or op here is; ConvLSTM2D c: a class that no layer or op here is. Leave these layers out of the model, or build the network by hand and load its weights."`,
+    );
+  });
+
+  test.each<[string, TfjsFiles]>([
+    ["a class", sequential(first(layer("Lambda", "scale"), [null, 2]))],
+    ["an activation", sequential(first(dense("d", 2, { activation: "sine" }), [null, 2]))],
+    ["a kernel for other features", sequential(first(dense("d"), [null, 3]))],
+    ["a missing weight", sequential(first(layer("Dense", "d", { units: 2 }), [null, 2]))],
+    [
+      "a mask",
+      sequential(
+        first(layer("Embedding", "e", { mask_zero: true }, { embeddings: { shape: [2, 2], values: [1, 2, 3, 4] } }), [
+          null,
+          3,
+        ]),
+      ),
+    ],
+    [
+      "a GRU that resets before",
+      sequential(first(layer("GRU", "g", { units: 1, recurrent_activation: "sigmoid" }), [null, 3, 2])),
+    ],
+    [
+      "an LSTM of another gate",
+      sequential(first(layer("LSTM", "l", { units: 1, recurrent_activation: "hardSigmoid" }), [null, 3, 2])),
+    ],
+    [
+      "padding of unknown name",
+      sequential(
+        first(
+          layer(
+            "Conv2D",
+            "c",
+            { padding: "full" },
+            { kernel: { shape: [1, 1, 2, 2], values: [1, 2, 3, 4] }, bias: [0, 0] },
+          ),
+          [null, 4, 4, 2],
+        ),
+      ),
+    ],
+    [
+      "bilinear upsampling",
+      sequential(first(layer("UpSampling2D", "u", { interpolation: "bilinear" }), [null, 4, 4, 2])),
+    ],
+    ["momentum beyond 1", sequential(first(norm("bn", { config: { momentum: 2 } }), [null, 2]))],
+    [
+      "shapes that do not merge",
+      functional([{ ...dense("d", 3), calls: [["x"]] }, layer("Add", "sum", {}, {}, ["x", "d"])], ["sum"]),
+    ],
+    ["texts", sequential(first({ ...dense("d"), config: { units: 2, dtype: "string" } }, [null, 2]))],
+    ["no shape", sequential(dense("d"))],
+    ["a Reshape that does not fit", sequential(first(layer("Reshape", "r", { target_shape: [5] }), [null, 2, 2]))],
+  ])("refuses %s by name", async (_, files) => {
+    expect(await refusal(files)).toMatchSnapshot();
+  });
+
+  test("names every operator of a graph that it does not take", async () => {
+    const node = (op: string, name: string, input: string[] = [], attr: object = {}) => ({ name, op, input, attr });
+    const placeholder = node("Placeholder", "x", [], {
+      dtype: { type: "DT_FLOAT" },
+      shape: { shape: { dim: [{ size: "-1" }, { size: "2" }] } },
+    });
+    const graph = (...nodes: object[]) => tfjsModel({ node: [placeholder, ...nodes] }, [], { format: "graph-model" });
+    expect(
+      await refusal(graph(node("TopKV2", "t", ["x"]), node("LRN", "l", ["x"]), node("Relu", "r", ["l"]))),
+    ).toMatchInlineSnapshot(
+      `"FormatError: importTfjs(files): expected what layers and ops of Evenkeel do, got TopKV2 t: an operator that no layer or op here is; LRN l: an operator that no layer or op here is. Leave these nodes out of the model, or build the network by hand and load its weights."`,
+    );
+    expect(await refusal(graph(node("FusedBatchNormV3", "n", ["x"])))).toMatchInlineSnapshot(
+      `"FormatError: importTfjs(files), FusedBatchNormV3 n: expected what a layer or op of Evenkeel does, got no input 1. Leave this node out of the model, or build the network by hand and load its weights."`,
+    );
+    expect(await refusal(graph(node("NoOp", "n")))).toMatchInlineSnapshot(
+      `"FormatError: importTfjs(files): expected outputs that the model computes of its inputs, got an output, which it does not. Check that the file is complete, or take out this output."`,
+    );
+  });
+});
