@@ -34,8 +34,8 @@ describe.each(walks)("%s", (_, shape, layer) => {
       return [y, input.grad, norm.weight?.grad, ...running].map((t) => t?.dataSync() ?? new Float32Array());
     });
     fast.forEach((one, k) => {
-      // Sums of the gradient, whose terms have both signs, are measured by what is left of them.
-      expect(relativeError(one, exact[k])).toBeLessThan(k === 2 ? 5e-7 : 3e-7);
+      // The sums dweight and mean, whose terms have both signs, are measured by what is left of them.
+      expect(relativeError(one, exact[k])).toBeLessThan(k === 2 || k === 3 ? 5e-7 : 3e-7);
     });
   });
 });
