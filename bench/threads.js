@@ -50,8 +50,8 @@ const line = (n) => ({
   yOffset: 0,
 });
 const adamStep = {
-  ...{ lr: 1e-6, beta1: 0.9, beta2: 0.999, eps: 1e-8, weightDecay: 0, decoupled: false },
-  ...{ correction1: 0.5, correction2: 0.5, gradientScale: 1 },
+  ...{ lr: 1e-6, beta1: 0.9, beta2: 0.999, eps: 1e-8, decoupled: false },
+  ...{ correction1: 0.5, correction2: 0.5, gradientScale: 1, gate: null },
 };
 
 /** Sizes, twice as large each. */
@@ -250,7 +250,8 @@ const KERNELS = {
       const [p, g, m] = [block(k, n), block(k, n), block(k, n)];
       const v = block(k, n);
       k.fill(v, n, 1);
-      return () => k.adamStep(p, g, m, v, n, adamStep);
+      const updates = [{ parameter: p, gradient: g, first: m, second: v, length: n, weightDecay: 0 }];
+      return () => k.adamStep(updates, adamStep);
     },
   },
   "max pool 2×2, n planes of 28×28": { sizes: doublings(1, 1024), make: pool("max", false) },

@@ -124,6 +124,17 @@ export function tensor(
   const givenShape = Array.isArray(shape) ? (shape as Shape) : undefined;
   const { requiresGrad = false } =
     options ?? (Array.isArray(shape) ? {} : ((shape as TensorOptions | undefined) ?? {}));
+  const given = numbersOf(data, givenShape);
+  const result = upload("tensor", currentBackend(), given.shape, given.values);
+  if (requiresGrad) result.requiresGrad = true;
+  return result;
+}
+
+/** The numbers that {@link tensor} makes a tensor of, with its checks; a Float32Array is not copied. */
+export function numbersOf(
+  data: NestedNumbers | NumberArray,
+  givenShape?: Shape,
+): { readonly shape: number[]; readonly values: Float32Array } {
   let values: Float32Array;
   let ownShape: number[];
   if (data instanceof BigInt64Array || data instanceof BigUint64Array) {
@@ -150,9 +161,7 @@ export function tensor(
       cure: "Correct the shape or the data.",
     });
   }
-  const result = upload("tensor", currentBackend(), finalShape, values);
-  if (requiresGrad) result.requiresGrad = true;
-  return result;
+  return { shape: finalShape, values };
 }
 
 /** A tensor of zeros. @param shape - whole numbers ≥ 0 */

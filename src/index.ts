@@ -21,9 +21,12 @@ export { type Batches, type BatchesOptions, batches } from "./data/batches.js";
 export type { Batch, Dataset, Task, TensorData } from "./data/dataset.js";
 export { type IdxArray, parseIdx } from "./data/idx.js";
 export type { ImageLayout } from "./data/image-layout.js";
+export { type Fold, type KFoldsOptions, kFolds } from "./data/k-folds.js";
 export type { MissingTexts } from "./data/missing.js";
+export { cutmix, type MixOptions, mixup } from "./data/mix.js";
 export { type NpyArray, parseNpy } from "./data/npy.js";
 export { fitPreprocessing, type Preprocessing, type StoredValues } from "./data/preprocessing.js";
+export { type SequenceDatasetOptions, sequenceDataset } from "./data/sequence-dataset.js";
 export { type SplitOptions, splitIndices } from "./data/split.js";
 export { type Sample, type StreamBatchesOptions, streamBatches } from "./data/stream-batches.js";
 export { subset } from "./data/subset.js";
@@ -108,9 +111,11 @@ export {
   type RunSamples,
 } from "./formats/playground-run.js";
 export { readSafetensors, type SafetensorsFile, writeSafetensors } from "./formats/safetensors/safetensors.js";
+export { eventRecord, firstEventRecord, type ScalarEvent } from "./formats/tensorboard/event-record.js";
 export { type ReadTorchOptions, readTorch } from "./formats/torch/read-torch.js";
 export type { Drift } from "./graph/channel-statistics.js";
 export { type ConvertedNorm, convertNorm } from "./graph/convert-norm.js";
+export { copyTo } from "./graph/copy-to.js";
 export { type CorrectedNorm, evalNorm } from "./graph/eval-norm.js";
 export {
   type FoldBatchNormOptions,
@@ -273,8 +278,10 @@ export { adaptiveAvgPool1d, adaptiveAvgPool2d, adaptiveAvgPool3d } from "./ops/a
 export { argmax, argmin } from "./ops/arg-max.js";
 export { type AttentionOptions, scaledDotProductAttention } from "./ops/attention.js";
 export { squeeze, unsqueeze } from "./ops/axes-of-one.js";
+export { type BinaryCrossEntropyOptions, binaryCrossEntropy } from "./ops/binary-cross-entropy.js";
 export { broadcastTo } from "./ops/broadcast-to.js";
 export { clamp, maximum, minimum, where } from "./ops/choice.js";
+export type { Labels } from "./ops/class-rows.js";
 export { equal, greater, greaterEqual, less, lessEqual, notEqual } from "./ops/comparison.js";
 export { concat } from "./ops/concat.js";
 export { convTranspose1d, type SignalConvTransposeOptions } from "./ops/conv-transpose1d.js";
@@ -285,15 +292,18 @@ export { conv3d, type VolumeConvOptions } from "./ops/conv3d.js";
 export { type CrossEntropyOptions, crossEntropy } from "./ops/cross-entropy.js";
 export { cumSum } from "./ops/cum-sum.js";
 export { type CustomOp, customOp, type Translation } from "./ops/custom-op.js";
+export { type DiceOptions, dice } from "./ops/dice.js";
 export { dropout } from "./ops/dropout.js";
 export { type EmbeddingOptions, embedding, type Indices } from "./ops/embedding.js";
 export { flip } from "./ops/flip.js";
+export { type FocalOptions, focal } from "./ops/focal.js";
 export { abs, cos, erf, expm1, log1p, reciprocal, rsqrt, sin, square } from "./ops/functions.js";
 export { gather, indexSelect } from "./ops/gather.js";
 export type { IndexValues } from "./ops/indices.js";
+export { type KlDivOptions, klDiv } from "./ops/kl-div.js";
 export { linear } from "./ops/linear.js";
 export { logSumExp } from "./ops/log-sum-exp.js";
-export { binaryCrossEntropy, mse } from "./ops/losses.js";
+export { type HuberOptions, huber, l1, mse, type SmoothL1Options, smoothL1 } from "./ops/losses.js";
 export { type NormOfOptions, norm } from "./ops/norm.js";
 export { oneHot } from "./ops/one-hot.js";
 export type { Operand } from "./ops/operand.js";
@@ -320,17 +330,58 @@ export { scope } from "./scope.js";
 export type { Shape } from "./shape.js";
 export { type BackwardOptions, keep, Tensor } from "./tensor.js";
 export { type Threads, threads } from "./threads.js";
+export { Adagrad, type AdagradOptions } from "./train/adagrad.js";
 export { Adam, type AdamOptions, AdamW } from "./train/adam.js";
+export { type AdaptiveClipOptions, clipGradAdaptively } from "./train/adaptive-clip.js";
 export { type CheckpointDescription, describeCheckpoint } from "./train/checkpoint.js";
 export type { CheckpointOptions } from "./train/checkpoints.js";
+export type { EarlyStoppingOptions } from "./train/early-stopping.js";
 export { type EvaluateOptions, type Evaluation, evaluate, type PredictOptions, predict } from "./train/evaluate.js";
-export { type EpochReport, type FitOptions, type FitResult, fit, type StepReport } from "./train/fit.js";
-export { clipGradNorm } from "./train/gradients.js";
-export type { NormLag } from "./train/lag.js";
-export { Optimizer, type OptimizerOptions, type StepOptions, type UpdateNumbers } from "./train/optimizer.js";
 export {
+  type FindLearningRateOptions,
+  findLearningRate,
+  type LearningRateSearch,
+} from "./train/find-learning-rate.js";
+export {
+  type BestEpoch,
+  type EpochReport,
+  type FitOptions,
+  type FitResult,
+  fit,
+  type StepReport,
+  type Stop,
+} from "./train/fit.js";
+export {
+  type CheckedSlope,
+  type GradientCheck,
+  type GradientCheckOptions,
+  gradientCheck,
+} from "./train/gradient-check.js";
+export { clipGradNorm } from "./train/gradients.js";
+export type { ImprovementOptions } from "./train/improvement.js";
+export type { NormLag } from "./train/lag.js";
+export { Lamb, type LambOptions } from "./train/lamb.js";
+export { Lars, type LarsOptions } from "./train/lars.js";
+export { Lion, type LionOptions } from "./train/lion.js";
+export type { MetricName, Metrics } from "./train/metrics.js";
+export { MovingAverage, type MovingAverageOptions, movingAverage } from "./train/moving-average.js";
+export {
+  Optimizer,
+  type OptimizerOptions,
+  type ParameterGroup,
+  type Parameters,
+  type ParameterUpdate,
+  type StepOptions,
+  type UpdateNumbers,
+} from "./train/optimizer.js";
+export { type ParameterKind, type ParameterRule, parameterGroups } from "./train/parameter-groups.js";
+export { PlateauLr, type PlateauLrOptions, plateauLr } from "./train/plateau-lr.js";
+export { RmsProp, type RmsPropOptions } from "./train/rms-prop.js";
+export {
+  type CosineRestartsOptions,
   constantLr,
   cosineLr,
+  cosineRestartsLr,
   type LrScaling,
   type OneCycleOptions,
   oneCycleLr,

@@ -1,7 +1,7 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 import type { GraphNode } from "./autograd.js";
 import type { Backend } from "./backend/backend.js";
-import { backend as currentBackend } from "./backend/index.js";
+import { backend as currentBackend, hostBackend } from "./backend/index.js";
 import { countLoose, leaveWeight, takeWeight, turnIfDue } from "./collector.js";
 import { ArgumentError, BackendError, GraphError, ShapeError, TensorFreedError } from "./errors.js";
 import { printValues } from "./print-tensor.js";
@@ -242,17 +242,17 @@ export class Tensor {
   /** As {@link Tensor.data}, at once. @throws BackendError on a backend that cannot answer at once */
   dataSync(): Float32Array {
     tracer?.read(this, "dataSync()");
+    const { backend } = this;
+    if (!backend.answersAtOnce) {
+      const cure = 'Await data() instead; for work on a whole model, take its copy: await copyTo(model, "wasm").';
+      throw lateError(`${this.title}.dataSync()`, backend, cure);
+    }
     return new Float32Array(this.backend.readSync(this.block, this.size * 4));
   }
 
   /** @internal The values where the backend answers at once, else null. A trace does not notice: only look at them. */
   peek(): Float32Array | null {
-    try {
-      return new Float32Array(this.backend.readSync(this.block, this.size * 4));
-    } catch (error) {
-      if (error instanceof BackendError) return null;
-      throw error;
-    }
+    return this.backend.answersAtOnce ? new Float32Array(this.backend.readSync(this.block, this.size * 4)) : null;
   }
 
   /** The value of a tensor of one element. @throws ShapeError if it has more or fewer */
@@ -319,7 +319,10 @@ export class Tensor {
       });
     }
     if (given instanceof Tensor) return given.alias();
-    return upload("backward", this.backend, this.shape, given ?? Float32Array.of(1), false);
+    if (given !== null) return upload("backward", this.backend, this.shape, given, false);
+    const one = new Tensor(new Storage("backward", this.backend, 4), this.shape, "backward", false);
+    this.backend.fill(one.block, 1, 1);
+    return one;
   }
 
   /** @internal Adds to `.grad`; never keeps memory that somebody else looks at. */
@@ -415,7 +418,62 @@ export function copyInto(from: Tensor, to: Tensor): void {
   to.storage.version++;
 }
 
-/** Copies host values (f32 or, for labels, i32) into a new tensor. */
+/**
+ * Overwrites a tensor with the values of another one of as many, on the device where they lie on one; else they go through the host.
+ *
+ * @throws BackendError if they lie on two backends, and that of the source does not answer at once
+ */
+export function assign(from: Tensor, to: Tensor): void {
+  if (from.backend === to.backend) {
+    copyInto(from, to);
+    return;
+  }
+  to.backend.write(to.block, from.dataSync());
+  to.storage.version++;
+}
+
+/** As {@link assign}, each key from its value: nothing is written before everything can be, and a source may be a target itself. */
+export function assignAll(sources: ReadonlyMap<Tensor, Tensor>): void {
+  const targets = new Set([...sources.keys()].map((to) => to.storage));
+  const writes = [...sources].map(([to, from]) => {
+    if (from.storage === to.storage) return () => {};
+    if (from.backend === to.backend && !targets.has(from.storage)) return () => copyInto(from, to);
+    if (from.backend === to.backend) {
+      const before = copyOf("loadStateDict", from);
+      return () => {
+        copyInto(before, to);
+        before.dispose();
+      };
+    }
+    const values = from.dataSync();
+    return () => {
+      to.backend.write(to.block, values);
+      to.storage.version++;
+    };
+  });
+  for (const write of writes) write();
+}
+
+/** A scalar of this value, which nothing is uploaded for. */
+export function scalar(origin: string, backend: Backend, value: number): Tensor {
+  const t = empty(origin, backend, []);
+  backend.fill(t.block, 1, value);
+  return t;
+}
+
+/** Tensors of the same values that the host can look at; those that are there already are returned, others disposed of. */
+export async function onHost(tensors: Record<string, Tensor>): Promise<Record<string, Tensor>> {
+  const host = hostBackend();
+  const moved = Object.entries(tensors).map(async ([name, t]): Promise<[string, Tensor]> => {
+    if (t.backend.answersAtOnce) return [name, t];
+    const values = await t.data();
+    t.dispose();
+    return [name, upload("data", host, t.shape, values)];
+  });
+  return Object.fromEntries(await Promise.all(moved));
+}
+
+/** Copies host values (f32, i32 for labels, or wide ones) into a new tensor. */
 export function upload(
   origin: string,
   backend: Backend,
@@ -424,7 +482,8 @@ export function upload(
   tracked = true,
 ): Tensor {
   const storage = new Storage(origin, backend, values.byteLength);
-  backend.write(storage.block, values);
+  if (values instanceof Float64Array) backend.writeWide(storage.block, values);
+  else backend.write(storage.block, values);
   return new Tensor(storage, shape, origin, tracked);
 }
 
@@ -443,6 +502,16 @@ export function upload(
  */
 export function keep(t: Tensor): Tensor {
   return t.persist();
+}
+
+function lateError(where: string, { name }: Backend, cure: string): BackendError {
+  return new BackendError({ where, expected: "a backend that answers at once", received: name, cure });
+}
+
+/** The values of a tensor that an op works on as numbers of the host. @throws BackendError on a backend that does not answer at once */
+export function hostValues(where: string, t: Tensor, cure: string): Float32Array {
+  if (t.backend.answersAtOnce) return t.dataSync();
+  throw lateError(where, t.backend, cure);
 }
 
 /** Checks, for callers without types, that an argument is a tensor. @param where - a layer, or the function and argument */

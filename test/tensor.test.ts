@@ -130,9 +130,12 @@ describe("setBackend", () => {
     expect(() => a.add(tensor([1]))).toThrowErrorMatchingInlineSnapshot(
       `[ArgumentError: add: expected every tensor on the cpu backend, got one on wasm. Call setBackend() once, before the model and the data are made.]`,
     );
+    expect(() => setBackend("webgpu")).toThrowErrorMatchingInlineSnapshot(
+      `[BackendError: setBackend(name): expected a backend that has been started, got "webgpu" before its device was there. Import { webgpu } from "evenkeel/webgpu" and await webgpu() first.]`,
+    );
     // @ts-expect-error: not a backend
     expect(() => setBackend("gpu")).toThrowErrorMatchingInlineSnapshot(
-      `[ArgumentError: setBackend(name): expected "cpu" or "wasm", got "gpu". Pass one of the two.]`,
+      `[ArgumentError: setBackend(name): expected "cpu", "wasm" or "webgpu", got "gpu". Pass one of the three.]`,
     );
   });
 });

@@ -1,7 +1,21 @@
+import type { Expectations } from "./expectations.js";
 import type { Normalization, StatisticsView } from "./normalization.js";
+import type { Optimization } from "./optimization.js";
 import type { Recurrences } from "./recurrences.js";
 
+export type { Check, Expectations, MomentsCheck, Offence } from "./expectations.js";
 export type { AffineMap, Normalization, RenormLimits, StatisticsView } from "./normalization.js";
+export type {
+  AdamStep,
+  AdamUpdate,
+  GateLimits,
+  Optimization,
+  SgdStep,
+  SgdUpdate,
+  StepNumbers,
+  Update,
+  Values,
+} from "./optimization.js";
 export type { Recurrence, RecurrenceInput, RecurrenceSaved, Recurrences } from "./recurrences.js";
 
 /**
@@ -11,17 +25,22 @@ export type { Recurrence, RecurrenceInput, RecurrenceSaved, Recurrences } from "
  * fits in the same way.
  *
  * Rules that hold for every member:
- * - A block is row-major, contiguous and starts at its first value. Values are f32 unless a member says f64 or i32.
+ * - A block is row-major, contiguous and starts at its first value. Values are f32 unless a member says wide (f64) or
+ *   i32. A wide number takes 8 bytes: a float64 where the backend answers at once; elsewhere whatever is as exact as the
+ *   device can be, such as two f32. Only the backend's own members, `readWide` and `writeWide` look inside.
  * - `y`, `dx`, `dweight` … are outputs: allocated by the caller, wholly overwritten (accumulating members say so).
  * - Element by element members may write over one of their inputs; no other member may.
  * - Sums run in float64 (or in f32 within stretches that are then summed in float64), in an order that depends on the
  *   counts only. Hence equal inputs give equal bits, however many threads share the work.
  * - Any count may be 0, unless a member says otherwise.
+ * - Members take effect in the order of their calls, reads too: a read gives what the block held when it was called,
+ *   whatever is written later, and even if the block is freed or handed out again meanwhile.
  *
  * `cpu` is the oracle: plain loops, sums in float64. `wasm` is the fast one.
  */
 export interface Backend<Block = unknown>
   extends Memory<Block>,
+    Expectations<Block>,
     Elementwise<Block>,
     Reductions<Block>,
     MatrixProducts<Block>,
@@ -35,10 +54,15 @@ export interface Backend<Block = unknown>
     Optimization<Block> {
   /** The name by which `setBackend` knows it. */
   readonly name: BackendName;
+  /**
+   * Whether the host may look at values at once: `readSync` and `readInto` work, `expect` throws at once, and wide
+   * numbers are float64. If not, `fit` lets the numbers of a step arrive while the next one is under way.
+   */
+  readonly answersAtOnce: boolean;
 }
 
-/** The backends there are. */
-export type BackendName = "cpu" | "wasm";
+/** The backends there are; `"webgpu"` is there once `evenkeel/webgpu` has started it. */
+export type BackendName = "cpu" | "wasm" | "webgpu";
 
 /** Blocks of memory. */
 export interface Memory<Block> {
@@ -47,12 +71,19 @@ export interface Memory<Block> {
   /** Gives a block back; `bytes` is what was asked for. */
   free(block: Block, bytes: number): void;
   /** Copies the bits of host values into a block, from byte `offset` (a multiple of 4; 0 by default). */
-  write(block: Block, values: Float32Array | Float64Array | Int32Array, offset?: number): void;
-  /** A copy of a block's first bytes. */
+  write(block: Block, values: Float32Array | Int32Array, offset?: number): void;
+  /** Writes wide numbers, from number `at` on (0 by default). */
+  writeWide(block: Block, values: Float64Array, at?: number): void;
+  /**
+   * A copy of a block's first bytes. Reads that are asked for in one turn of the event loop are answered together, so
+   * ask for all before awaiting any. Rejects with what {@link Expectations.expect} found.
+   */
   read(block: Block, bytes: number): Promise<ArrayBuffer>;
-  /** As {@link Memory.read}, at once. Backends whose device cannot answer at once throw `BackendError`. */
+  /** As {@link Memory.read}, of the first `count` wide numbers. */
+  readWide(block: Block, count: number): Promise<Float64Array>;
+  /** As {@link Memory.read}, at once. Backends that do not answer at once throw `BackendError`. */
   readSync(block: Block, bytes: number): ArrayBuffer;
-  /** As {@link Memory.readSync}, into host memory that is there: as many bytes as it has. */
+  /** As {@link Memory.readSync}, into host memory that is there: as many bytes as it has; a Float64Array of wide numbers. */
   readInto(block: Block, values: Float32Array | Float64Array): void;
   /** Bytes handed out by {@link Memory.allocate} and not yet given back. */
   bytesInUse(): number;
@@ -160,6 +191,8 @@ export interface Elementwise<Block> {
    * 1, 1.
    */
   binary(op: BinaryOp, a: Block, b: Block, y: Block, view: BinaryView): void;
+  /** y[i] = f(x[i], value), or f(value, x[i]) if `isFirst`; `value` is rounded to f32. */
+  binaryNumber(op: BinaryOp, x: Block, value: number, isFirst: boolean, y: Block, length: number): void;
   /** Copies along a walk: transposes, slices, joins and repeats. Writes only what the walk reaches. */
   copy(x: Block, y: Block, view: CopyView): void;
   /**
@@ -215,6 +248,11 @@ export interface MatrixProducts<Block> {
 
 /** Rows of a table by number. */
 export interface Lookups<Block> {
+  /**
+   * indices[i] (i32) = the whole number x[i], plus `size` where it is below 0, for `count` of them. Always in [0, size − 1],
+   * whatever x holds, so that no lookup leaves its table; size ≥ 1.
+   */
+  toIndices(x: Block, indices: Block, count: number, size: number): void;
   /** y[i] = table[indices[i]] for `count` indices (i32, within range) and rows of `width` values. */
   gather(table: Block, indices: Block, y: Block, count: number, width: number): void;
   /**
@@ -306,7 +344,7 @@ export interface HistogramPlan {
 /** What values are like. */
 export interface Summaries<Block> {
   /**
-   * What the values of x, viewed as (outer, kept, inner), are like: `summary` is f64, 4 + bins + 6·kept of them:
+   * What the values of x, viewed as (outer, kept, inner), are like: `summary` is wide, 4 + bins + 6·kept of them:
    * - low and high, the range of the histogram;
    * - how many of the counted values lie below and above it, then how many in each bin: x is in bin ⌊(x −
    *   low)·(bins/(high − low))⌋, computed in f32, and high in the last one; NaN is nowhere;
@@ -338,6 +376,11 @@ export interface Losses<Block> {
     logProbabilities: Block,
     loss: Block,
   ): void;
+  /**
+   * correct[0] (i32) = at how many places (o, i) the largest of logits[o, c, i] over c, the first of equal ones, stands at
+   * c = labels[o, i] (i32, any value); nowhere where one is NaN. No classes: 0.
+   */
+  countCorrect(logits: Block, labels: Block, outer: number, classes: number, inner: number, correct: Block): void;
   /** dlogits of {@link Losses.crossEntropy} for dloss[0]: dloss / Σ w · (p_j·Σ_c q_c·w_c − q_j·w_j). */
   crossEntropyGradient(
     dloss: Block,
@@ -349,50 +392,4 @@ export interface Losses<Block> {
     classes: number,
     dlogits: Block,
   ): void;
-}
-
-/** Numbers of one step of {@link Optimization.adamStep}. */
-export interface AdamStep {
-  readonly lr: number;
-  readonly beta1: number;
-  readonly beta2: number;
-  readonly eps: number;
-  readonly weightDecay: number;
-  /** Decay shrinks the parameter itself (AdamW) and not through the gradient (L2). */
-  readonly decoupled: boolean;
-  /** 1 − beta1^t and 1 − beta2^t at step t, counted from 1. */
-  readonly correction1: number;
-  readonly correction2: number;
-  /** Multiplies the gradient, as if in a pass before: the product is rounded to float32. */
-  readonly gradientScale: number;
-}
-
-/** Numbers of one step of {@link Optimization.sgdStep}. */
-export interface SgdStep {
-  readonly lr: number;
-  readonly momentum: number;
-  readonly nesterov: boolean;
-  readonly weightDecay: number;
-  /** The first step: the velocity becomes the gradient itself, as in PyTorch. */
-  readonly first: boolean;
-  /** As in {@link AdamStep}. */
-  readonly gradientScale: number;
-}
-
-/** Steps of optimisers, in place, and the norm they may be clipped by. */
-export interface Optimization<Block> {
-  /**
-   * g = gradientScale·gradient + weightDecay·p; v = momentum·v + g (v = g at first); p −= lr·(nesterov ? g + momentum·v
-   * : v). `velocity` is null without momentum.
-   */
-  sgdStep(parameter: Block, gradient: Block, velocity: Block | null, length: number, step: SgdStep): void;
-  /**
-   * With g = gradientScale·gradient: m = β₁m + (1 − β₁)g, v = β₂v + (1 − β₂)g², p −= lr·(m / correction1) / (√(v /
-   * correction2) + eps); decay as {@link AdamStep} says.
-   */
-  adamStep(parameter: Block, gradient: Block, first: Block, second: Block, length: number, step: AdamStep): void;
-  /** total[0] (f64) = Σ x² over the values of all blocks */
-  sumSquares(xs: readonly { readonly block: Block; readonly length: number }[], total: Block): void;
-  /** x *= min(1, maxNorm / √total[0]) with total f64; nothing where the norm is 0 or not finite. */
-  clipToNorm(x: Block, length: number, total: Block, maxNorm: number): void;
 }

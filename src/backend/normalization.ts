@@ -41,7 +41,7 @@ export interface AffineMap<Block> {
 }
 
 /**
- * Normalisation. **Moments** are a block of f64, three per kept index: count, mean, M2 = Σ(x − mean)². They are exact:
+ * Normalisation. **Moments** are a block of wide numbers, three per kept index: count, mean, M2 = Σ(x − mean)². They are exact:
  * mean 10⁴ with deviation 1, or a scale of 10¹⁵, lose nothing, and equal values give M2 = 0. Of no values they are 0,
  * 0, 0, and x̂ is then 0.
  *
@@ -74,7 +74,7 @@ export interface Normalization<Block> {
   ): void;
   /**
    * The first half of {@link Normalization.standardizeGradient} where each parameter has a mean of its own: sums[kept]
-   * = f64 Σ g and Σ g·(x − mean), g being dy where the map let values pass. Sums of parts of a batch, by the moments of
+   * = wide Σ g and Σ g·(x − mean), g being dy where the map let values pass. Sums of parts of a batch, by the moments of
    * all of it, may be added.
    */
   standardizeGradientSums(

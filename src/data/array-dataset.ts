@@ -17,8 +17,13 @@ interface ArrayInputs {
 
 /** Samples with classes. */
 export interface ArrayDatasetOptions extends ArrayInputs {
-  /** The class of each sample. */
+  /** The class of each sample, or of each of its places, row-major. */
   readonly labels: Int32Array | Uint8Array | readonly number[];
+  /**
+   * The places of a sample that have a label each: [H, W] for masks of images (C, H, W), whose network gives (N, classes, H, W). A label of −100 does not
+   * count; another mark, such as 255, is the loss's `ignoreIndex`. @defaultValue []: one label a sample
+   */
+  readonly labelShape?: Shape;
 }
 
 /** Samples with numbers to be told: a regression. */
@@ -88,11 +93,28 @@ export function arrayDataset(
 /** How many samples there are, and how the targets of some are gathered. */
 type Gather<Target> = readonly [length: number, targetsOf: (indices: ArrayLike<number>) => Target];
 
-function gatherLabels({ labels }: ArrayDatasetOptions): Gather<Int32Array> {
+function gatherLabels({ labels, labelShape = [] }: ArrayDatasetOptions): Gather<Int32Array> {
+  const where = "arrayDataset({ labels })";
+  checkShape("arrayDataset({ labelShape })", labelShape);
+  const each = sizeOf(labelShape);
   for (let row = 0; row < labels.length; row++) {
-    if (!isLabel(labels[row])) throw labelFault("arrayDataset({ labels })", labels[row], row);
+    const mayBeNone = labelShape.length > 0 && labels[row] === -100;
+    if (!isLabel(labels[row]) && !mayBeNone) throw labelFault(where, labels[row], row);
   }
-  return [labels.length, (indices) => Int32Array.from(indices, (row) => labels[row])];
+  if (labelShape.length === 0) return [labels.length, (indices) => Int32Array.from(indices, (row) => labels[row])];
+  if (each === 0 || labels.length % each !== 0) {
+    const expected = `${each} labels for each sample, of shape ${formatShape(labelShape)}`;
+    throw new DataError({ where, expected, received: `${labels.length} in all`, cure: "Correct labelShape." });
+  }
+  const gather = (indices: ArrayLike<number>): Int32Array => {
+    const targets = new Int32Array(indices.length * each);
+    for (let k = 0; k < indices.length; k++) {
+      const from = indices[k] * each;
+      targets.set(labels.slice(from, from + each), k * each);
+    }
+    return targets;
+  };
+  return [labels.length / each, gather];
 }
 
 function gatherNumbers({ targets, outputs = 1, targetScale }: RegressionDatasetOptions): Gather<TensorData> {
@@ -117,7 +139,8 @@ function gatherNumbers({ targets, outputs = 1, targetScale }: RegressionDatasetO
   return [targets.length / outputs, gather];
 }
 
-function outOfRange(index: number, length: number): ArgumentError {
+/** A number of no sample. */
+export function outOfRange(index: number, length: number): ArgumentError {
   return new ArgumentError({
     where: "dataset.batch(indices)",
     expected: `sample numbers from 0 to ${length - 1}`,

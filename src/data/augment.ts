@@ -20,7 +20,8 @@ export interface AugmentOptions {
 }
 
 /**
- * A dataset that changes its samples at random each time they are gathered, for training only.
+ * A dataset that changes its samples at random each time they are gathered, for training only. Masks of images (labels with a place for each pixel, or targets
+ * (N, …, H, W)) are moved with them, by the nearest pixel.
  *
  * @param dataset - images (C, H, W); any shape if there is only noise
  * @param generator - the source of all draws, made inside `batch`; a checkpoint of {@link fit} keeps its state. Default:
@@ -47,15 +48,20 @@ export function augment<Target>(
       const { inputs, targets } = dataset.batch(indices);
       if (!("values" in inputs)) throw fault("inputs on the host ({ values, shape })", "a tensor");
       const values = Float32Array.from(inputs.values);
+      let moved = targets;
       if (crop < 1 || shift > 0 || flip) {
-        for (const image of imagesOf(inputs, values)) {
-          if (crop < 1) cropImage(image, crop, generator);
-          if (shift > 0) shiftImage(image, shift, generator);
-          if (flip && generator.uniform() < 0.5) flipImage(image);
+        const images = imagesOf(inputs, values);
+        const masks = masksOf(inputs, targets);
+        for (const [k, image] of images.entries()) {
+          const mask = masks?.planes[k] ?? null;
+          if (crop < 1) cropImage(image, mask, crop, generator);
+          if (shift > 0) shiftImage(image, mask, shift, generator);
+          if (flip && generator.uniform() < 0.5) for (const one of [image, mask]) if (one !== null) flipImage(one);
         }
+        if (masks !== null) moved = masks.targets() as Target;
       }
       if (noise > 0) for (let i = 0; i < values.length; i++) values[i] += generator.normal(0, noise);
-      return { inputs: { values, shape: inputs.shape }, targets };
+      return { inputs: { values, shape: inputs.shape }, targets: moved };
     },
   };
 }
@@ -81,20 +87,44 @@ function imagesOf({ shape }: TensorData, values: Float32Array): Planes[] {
   return planesOf(values, shape);
 }
 
-function cropImage(image: Planes, least: number, generator: Generator): void {
+/** What targets say of each pixel, as planes, and how they become targets again; null where they say nothing of pixels. */
+function masksOf({ shape }: TensorData, targets: unknown): { planes: Planes[]; targets: () => unknown } | null {
+  const [samples, , height, width] = shape;
+  const places = samples * height * width;
+  if (targets instanceof Int32Array) {
+    if (targets.length !== places || height * width === 1) return null;
+    const values = Float32Array.from(targets);
+    return { planes: planesOf(values, [samples, 1, height, width]), targets: () => Int32Array.from(values) };
+  }
+  const given = targets as Partial<TensorData> | null;
+  if (given?.values === undefined || given.shape === undefined || given.shape.length < 3) return null;
+  if (given.shape[0] !== samples || given.shape.at(-2) !== height || given.shape.at(-1) !== width) return null;
+  const values = Float32Array.from(given.values);
+  const planes = planesOf(values, [samples, values.length / places, height, width]);
+  return { planes, targets: () => ({ values, shape: given.shape }) };
+}
+
+function cropImage(image: Planes, mask: Planes | null, least: number, generator: Generator): void {
   const { height, width } = image;
   const share = generator.uniform(least, 1);
   const top = generator.uniform(0, (1 - share) * height);
   const left = generator.uniform(0, (1 - share) * width);
   // Centres of pixels lie at halves.
-  redraw(image, (plane, y, x) => bilinear(plane, image, top + share * (y + 0.5) - 0.5, left + share * (x + 0.5) - 0.5));
+  const at = (start: number, place: number): number => start + share * (place + 0.5) - 0.5;
+  redraw(image, (plane, y, x) => bilinear(plane, image, at(top, y), at(left, x)));
+  const nearest = (place: number, most: number): number => clamp(Math.round(place), most);
+  if (mask === null) return;
+  redraw(mask, (plane, y, x) => plane[nearest(at(top, y), height - 1) * width + nearest(at(left, x), width - 1)]);
 }
 
-function shiftImage(image: Planes, most: number, generator: Generator): void {
+function shiftImage(image: Planes, mask: Planes | null, most: number, generator: Generator): void {
   const { height, width } = image;
   const down = generator.below(2 * most + 1) - most;
   const right = generator.below(2 * most + 1) - most;
-  redraw(image, (plane, y, x) => plane[clamp(y - down, height - 1) * width + clamp(x - right, width - 1)]);
+  for (const one of [image, mask]) {
+    if (one === null) continue;
+    redraw(one, (plane, y, x) => plane[clamp(y - down, height - 1) * width + clamp(x - right, width - 1)]);
+  }
 }
 
 function flipImage(image: Planes): void {

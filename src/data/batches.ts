@@ -97,13 +97,18 @@ export function noBatch(where: string, samples: number, batchSize: number): Argu
 }
 
 /** Samples `from` to `to` of a batch on the host. */
-function rowsOf<Target>({ inputs, targets }: Batch<Target>, from: number, to: number): Batch<Target> {
-  return { inputs: rows(inputs as TensorData, from, to), targets: rows(targets, from, to) };
+function rowsOf<Target>({ inputs, targets, mask }: Batch<Target>, from: number, to: number): Batch<Target> {
+  const [samples] = inputs.shape;
+  const part = { inputs: rows(inputs as TensorData, samples, from, to), targets: rows(targets, samples, from, to) };
+  return mask === undefined ? part : { ...part, mask: rows(mask as TensorData, samples, from, to) };
 }
 
-function rows<Data>(data: Data, from: number, to: number): Data {
-  if (Array.isArray(data)) return data.slice(from, to) as Data;
-  if (data instanceof Int32Array) return data.subarray(from, to) as Data;
+/** A sample may have several labels. */
+function rows<Data>(data: Data, samples: number, from: number, to: number): Data {
+  if (Array.isArray(data) || data instanceof Int32Array) {
+    const each = data.length / samples;
+    return data.slice(from * each, to * each) as Data;
+  }
   const { values, shape } = data as TensorData;
   const width = sizeOf(shape.slice(1));
   return { values: values.subarray(from * width, to * width), shape: [to - from, ...shape.slice(1)] } as Data;

@@ -19,8 +19,10 @@ export interface TensorData {
 export interface Batch<Target = Int32Array, Inputs = Tensor | TensorData> {
   /** (N, …) */
   readonly inputs: Inputs;
-  /** N of them. */
+  /** N of them, or as many for each sample as it has places. */
   readonly targets: Target;
+  /** What is padding: ones and zeros, which the network's `forward(x, { mask })` gets beside the inputs. {@link sequenceDataset} has it (N, T). */
+  readonly mask?: Tensor | TensorData;
 }
 
 /** Samples that can be gathered by number. */

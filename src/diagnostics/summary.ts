@@ -61,7 +61,7 @@ export class PendingSummary {
 
   async #read(): Promise<Summary> {
     const { backend, block, size } = this.#block;
-    const values = new Float64Array(await backend.read(block, 8 * size));
+    const values = await backend.readWide(block, size);
     this.dispose();
     const [low, high, below, above] = values;
     const start = 4 + this.#bins;

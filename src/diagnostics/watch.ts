@@ -172,8 +172,11 @@ export class Watcher {
   }
 
   async #read({ module, input, output, squares }: Sighting): Promise<WatchedLayer> {
-    const [before, after] = [await input.read(), await output.read()].map(distributionOf);
-    const gradientNorm = squares === null ? null : finite(await normOf(squares));
+    // Asked for together: a device answers them together.
+    const summaries = [input.read(), output.read()];
+    const norm = squares === null ? null : normOf(squares);
+    const [before, after] = (await Promise.all(summaries)).map(distributionOf);
+    const gradientNorm = norm === null ? null : finite(await norm);
     const layer = this.#names.get(module) ?? "";
     return { layer, module: String(module), input: before, output: after, gradientNorm };
   }
@@ -210,7 +213,7 @@ function squaresOf(dy: Tensor): Tensor {
 }
 
 async function normOf(squares: Tensor): Promise<number> {
-  const [sum] = new Float64Array(await squares.backend.read(squares.block, 8));
+  const [sum] = await squares.backend.readWide(squares.block, 1);
   squares.dispose();
   return Math.sqrt(sum);
 }

@@ -1,5 +1,5 @@
 import type { Communicator, PendingCollective } from "../communicator.js";
-import { ArgumentError } from "../errors.js";
+import { ArgumentError, BackendError } from "../errors.js";
 import type { AnyModule } from "../nn/module.js";
 import { empty, type Tensor } from "../tensor.js";
 
@@ -18,23 +18,28 @@ export interface Part {
 export interface Muster {
   /** The lowest rank that was told to stop, so that all stop before the same step; null if none was. */
   readonly stopper: number | null;
+  /** Whether a callback of some rank asked for the end, of which no error is made. */
+  readonly isAsked: boolean;
   /** This rank's samples among those of all. */
   readonly part: Part;
 }
 
+/** What a rank wants before a step: to go on, to stop by an error, or to end. */
+export const Wish = { goOn: 0, stop: 1, end: 2 } as const;
+
 /**
- * Tells every rank whether this one was told to stop, and how many samples it has of the next step.
+ * Tells every rank what this one wants (a {@link Wish}), and how many samples it has of the next step.
  *
  * @throws ArgumentError on every rank if none has any and none stops
  */
-export function muster(communicator: Communicator, isTold: boolean, samples: number, where: string): Muster {
-  const told = communicator.allGather(Float64Array.of(isTold ? 1 : 0, samples), "start of the step");
-  const stopper = told.findIndex((value, i) => i % 2 === 0 && value === 1);
+export function muster(communicator: Communicator, wish: number, samples: number, where: string): Muster {
+  const told = communicator.allGather(Float64Array.of(wish, samples), "start of the step");
+  const wishes = told.filter((_, i) => i % 2 === 0);
+  const { stopper, isAsked } = decisionOf(wishes);
   const counts = told.filter((_, i) => i % 2 === 1);
   const sumOf = (values: Float64Array): number => values.reduce((sum, count) => sum + count, 0);
   const part = { before: sumOf(counts.subarray(0, communicator.rank)), total: sumOf(counts) };
-  if (stopper >= 0) return { stopper: stopper / 2, part };
-  if (part.total > 0 || communicator.size === 1) return { stopper: null, part };
+  if (stopper !== null || isAsked || part.total > 0 || communicator.size === 1) return { stopper, isAsked, part };
   throw new ArgumentError({
     where,
     expected: "samples on at least one rank",
@@ -43,15 +48,32 @@ export function muster(communicator: Communicator, isTold: boolean, samples: num
   });
 }
 
-/** The lowest rank that was told to stop, on every rank; null if none was. */
-export function stopsOn(communicator: Communicator, isTold: boolean): number | null {
-  const first = communicator.allGather(Float64Array.of(isTold ? 1 : 0), "whether to stop").indexOf(1);
-  return first < 0 ? null : first;
+/** What all ranks do, since they told each other what they want (a {@link Wish}). */
+export function stopsOn(communicator: Communicator, wish: number): Pick<Muster, "stopper" | "isAsked"> {
+  return decisionOf(communicator.allGather(Float64Array.of(wish), "whether to stop"));
 }
 
-/** Gives every rank the parameters and buffers of rank 0. */
+function decisionOf(wishes: Float64Array): Pick<Muster, "stopper" | "isAsked"> {
+  const first = wishes.indexOf(Wish.stop);
+  return { stopper: first < 0 ? null : first, isAsked: wishes.includes(Wish.end) };
+}
+
+/**
+ * Gives every rank the parameters and buffers of rank 0.
+ *
+ * @throws BackendError if they lie on a backend that does not answer at once
+ */
 export function broadcastState(model: AnyModule, communicator: Communicator): void {
   if (communicator.size === 1) return;
+  const late = model.ownState().find(([, t]) => !t.backend.answersAtOnce)?.[1].backend;
+  if (late !== undefined) {
+    throw new BackendError({
+      where: "fit(model, data, { communicator })",
+      expected: `a backend whose memory ranks can exchange, with ${communicator.size} ranks`,
+      received: late.name,
+      cure: 'Train on wasm: setBackend("wasm"), or await copyTo(model, "wasm"). On one rank, leave the communicator out.',
+    });
+  }
   const state = model.stateDict();
   for (const [name, t] of Object.entries(state)) {
     const values = t.dataSync();

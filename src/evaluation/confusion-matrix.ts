@@ -1,7 +1,7 @@
 import { ArgumentError } from "../errors.js";
 import type { Module } from "../nn/module.js";
 import { type EvaluateOptions, type Evaluation, evaluate } from "../train/evaluate.js";
-import { argmax, type Data, labelsOf } from "../train/step.js";
+import { classLayout, type Data, labelsOf, predictedClass } from "../train/step.js";
 
 /** What {@link confusionMatrix} finds. */
 export interface ConfusionMatrix extends Evaluation {
@@ -11,6 +11,10 @@ export interface ConfusionMatrix extends Evaluation {
   readonly recall: readonly (number | null)[];
   /** Of the samples taken for each class, the share that are of it; null for a class nothing was taken for. */
   readonly precision: readonly (number | null)[];
+  /** For each class the harmonic mean of precision and recall, 2tp / (2tp + fp + fn); null for a class that is nowhere and never predicted. */
+  readonly f1: readonly (number | null)[];
+  /** For each class the intersection over union (Jaccard index), tp / (tp + fp + fn); null as for `f1`. */
+  readonly iou: readonly (number | null)[];
 }
 
 /**
@@ -35,7 +39,7 @@ export async function confusionMatrix<Target>(
 ): Promise<ConfusionMatrix> {
   let counts: number[][] = [];
   let totals: number[] = [];
-  const onOutput: EvaluateOptions<Target>["onOutput"] = (output, batch) => {
+  const onOutput: EvaluateOptions<Target>["onOutput"] = (output, batch, shape) => {
     const labels = labelsOf(batch.targets);
     if (labels === null) {
       throw new ArgumentError({
@@ -45,27 +49,30 @@ export async function confusionMatrix<Target>(
         cure: "For a regression call regressionErrors(model, data).",
       });
     }
-    options.onOutput?.(output, batch);
-    const classes = output.length / labels.length;
+    options.onOutput?.(output, batch, shape);
+    const layout = classLayout(shape, labels.length);
+    const { classes } = layout;
     if (counts.length === 0) {
       counts = Array.from({ length: classes }, () => new Array<number>(classes).fill(0));
       totals = new Array<number>(classes).fill(0);
     }
     for (let row = 0; row < labels.length; row++) {
+      // What is no class, as −100, does not count.
+      if (!(labels[row] >= 0 && labels[row] < classes)) continue;
       totals[labels[row]]++;
-      const predicted = argmax(output, row * classes, classes);
+      const predicted = predictedClass(output, layout, row);
       if (predicted >= 0) counts[labels[row]][predicted]++;
     }
   };
   const evaluation = await evaluate(model, data, { ...options, onOutput });
   const share = (part: number, whole: number): number | null => (whole === 0 ? null : part / whole);
+  const taken = counts.map((_, k) => counts.reduce((total, row) => total + row[k], 0));
   return {
     ...evaluation,
     counts,
     recall: counts.map((row, k) => share(row[k], totals[k])),
-    precision: counts.map((row, k) => {
-      const taken = counts.reduce((total, other) => total + other[k], 0);
-      return share(row[k], taken);
-    }),
+    precision: counts.map((row, k) => share(row[k], taken[k])),
+    f1: counts.map((row, k) => share(2 * row[k], totals[k] + taken[k])),
+    iou: counts.map((row, k) => share(row[k], totals[k] + taken[k] - row[k])),
   };
 }

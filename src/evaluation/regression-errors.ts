@@ -62,8 +62,8 @@ export async function regressionErrors(
   const { samples } = await evaluate(model, data, {
     ...rest,
     loss: mse,
-    onOutput(output, batch) {
-      options.onOutput?.(output, batch);
+    onOutput(output, batch, outputShape) {
+      options.onOutput?.(output, batch, outputShape);
       const { values, shape } = batch.targets;
       const width = values.length / shape[0];
       for (let i = 0; i < values.length; i++) {

@@ -1,7 +1,8 @@
+import { argmax } from "../backend/host-steps.js";
 import type { Batch } from "../data/dataset.js";
-import { checkCount } from "../shape.js";
+import { checkCount, type Shape } from "../shape.js";
 import { Tensor } from "../tensor.js";
-import { argmax, labelsOf } from "../train/step.js";
+import { classLayout, labelsOf } from "../train/step.js";
 
 /** A sample that a model took for another class. */
 export interface Mistake {
@@ -49,13 +50,14 @@ export class WorstMistakes {
   }
 
   /** Looks at the logits (N, classes) of a batch with labels; others have no mistakes. */
-  readonly add = (logits: Float32Array, { inputs, targets }: Batch<unknown>): void => {
+  readonly add = (logits: Float32Array, { inputs, targets }: Batch<unknown>, shape?: Shape): void => {
     const labels = labelsOf(targets);
-    if (labels === null) return;
+    // Of the places of an image none is a sample by itself.
+    if (labels === null || (shape !== undefined && classLayout(shape, labels.length).step > 1)) return;
     const classes = logits.length / labels.length;
     for (let row = 0; row < labels.length; row++) {
       const predicted = argmax(logits, row * classes, classes);
-      if (predicted < 0 || predicted === labels[row]) continue;
+      if (predicted < 0 || predicted === labels[row] || !(labels[row] >= 0)) continue;
       const [confidence, labelProbability] = probabilities(logits.subarray(row * classes, (row + 1) * classes), [
         predicted,
         labels[row],

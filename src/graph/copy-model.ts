@@ -1,6 +1,7 @@
+import { backend as currentBackend } from "../backend/index.js";
 import { tensor } from "../create.js";
 import { type AnyModule, Module } from "../nn/module.js";
-import { Tensor } from "../tensor.js";
+import { assign, copyOf, Tensor } from "../tensor.js";
 
 /** A copy of a model, and which part of it stands for which part of the original. */
 export interface ModelCopy {
@@ -24,7 +25,7 @@ export interface ModelCopy {
 export function copyModel(model: AnyModule, run?: (copy: AnyModule) => void): ModelCopy {
   const shared = new Set<AnyModule>();
   for (;;) {
-    const copied = copyAll(model, shared);
+    const copied = copyAll(model, shared, new Map());
     const unfinished = run === undefined ? [] : unfinishedIn(copied, run);
     if (unfinished.length === 0) return copied;
     for (const module of unfinished) shared.add(module);
@@ -52,16 +53,29 @@ function unfinishedIn({ model, copies }: ModelCopy, run: (copy: AnyModule) => vo
   }
 }
 
-function copyAll(model: AnyModule, shared: ReadonlySet<AnyModule>): ModelCopy {
+/** As {@link copyModel}, of tensors whose values have been read already, as those of a device that does not answer at once. */
+export function copyWithValues(model: AnyModule, values: ReadonlyMap<Tensor, Float32Array>): ModelCopy {
+  return copyAll(model, new Set(), values);
+}
+
+function copyAll(
+  model: AnyModule,
+  shared: ReadonlySet<AnyModule>,
+  values: ReadonlyMap<Tensor, Float32Array>,
+): ModelCopy {
   const copies = new Map<AnyModule, AnyModule>();
   const tensors = new Map<Tensor, Tensor>();
   /** Made by constructors, such as the initial weights of a layer. */
   const initial = new Set<Tensor>();
   const copyTensor = (t: Tensor, into?: Tensor): Tensor => {
-    if (into !== undefined) into.backend.write(into.block, t.dataSync());
+    const given = values.get(t);
+    if (into !== undefined && given === undefined) assign(t, into);
+    else if (into !== undefined && given !== undefined) into.backend.write(into.block, given);
     const known = tensors.get(t);
     if (known !== undefined) return known;
-    const copy = into ?? tensor(t.dataSync(), t.shape, { requiresGrad: t.isParameter });
+    const isHere = given === undefined && t.backend === currentBackend();
+    const copy = into ?? (isHere ? copyOf("tensor", t) : tensor(given ?? t.dataSync(), t.shape));
+    if (into === undefined && t.isParameter) copy.requiresGrad = true;
     if (t.isParameter) copy.requiresGrad = t.requiresGrad;
     tensors.set(t, copy);
     return copy;
@@ -121,7 +135,7 @@ export function changeCopy(copy: AnyModule, change: () => void): void {
 }
 
 /** All memory that a model holds. */
-function tensorsOf(model: AnyModule): Tensor[] {
+export function tensorsOf(model: AnyModule): Tensor[] {
   return model.namedModules().flatMap(([, module]) => module.ownTensors());
 }
 

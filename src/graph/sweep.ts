@@ -1,5 +1,6 @@
 import { noGrad } from "../autograd.js";
 import type { Batch } from "../data/dataset.js";
+import { toTensor } from "../data/to-tensor.js";
 import { ArgumentError } from "../errors.js";
 import type { AnyModule } from "../nn/module.js";
 import type { RunningNorm } from "../nn/norms/running-norm.js";
@@ -87,9 +88,9 @@ export class Sweep<M extends AnyModule, B> {
       });
       batches++;
       for (const [norm, moments] of found) {
-        const values = await moments.backend.read(moments.block, 8 * moments.size);
+        const values = await moments.backend.readWide(moments.block, moments.size);
         moments.dispose();
-        populations.get(norm)?.add(new Float64Array(values));
+        populations.get(norm)?.add(values);
       }
       await onProgress?.({ pass, passes, samples });
       if (samples >= limit) break;
@@ -132,8 +133,10 @@ export class Sweep<M extends AnyModule, B> {
     }
     const inputs = isInputList(batch) ? batch : [batch instanceof Tensor ? batch : inputsOf(batch as Batch<unknown>)];
     const isWhole = (x: Tensor): boolean => count <= most || x.rank === 0 || x.shape[0] !== count;
-    const taken = inputs.map((x) => (isWhole(x) ? x : slice(x, 0, most)));
-    Reflect.apply(this.#model.forward, this.#model, taken);
+    const some = (x: Tensor): Tensor => (isWhole(x) ? x : slice(x, 0, most));
+    const { mask } = isInputList(batch) || batch instanceof Tensor ? {} : (batch as Batch<unknown>);
+    const options = mask === undefined ? [] : [{ mask: some(toTensor(mask)) }];
+    Reflect.apply(this.#model.forward, this.#model, [...inputs.map(some), ...options]);
     return Math.min(count, most);
   }
 

@@ -121,6 +121,7 @@ export class SqueezeExcitation extends Module {
 
 /** The norm that options name, for images; a layer that does nothing stands for "none", so that its neighbours keep their names. */
 export function imageNorm(channels: number, options: NormOptions): Module {
+  // Activations stand apart here, so norms that have one in them leave it out.
   return norm(channels, options, { activated: false }) ?? new Identity();
 }
 

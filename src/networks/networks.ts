@@ -162,9 +162,9 @@ function sequence(...layers: (Module | null)[]): Sequential {
 }
 
 /** Where a norm stands: what it is given, and whether an activation follows. */
-type NormPlace = Pick<NormSettings, "vectors" | "activated">;
+export type NormPlace = Pick<NormSettings, "vectors" | "activated">;
 
-/** The norm that options name, for layers of so many features; null for none. */
+/** The norm that options name, for layers of so many features; null for none. @throws ArgumentError if it cannot stand there */
 export function norm(features: number, options: NormOptions, place: NormPlace = {}): Module | null {
   const { norm: kind = "batch", normMomentum: momentum, normEps: eps, groups, virtualBatchSize } = options;
   return normLayer(kind, features, { momentum, eps, groups, virtualBatchSize, ...place });

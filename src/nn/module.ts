@@ -1,7 +1,7 @@
 import { ArgumentError, ShapeError, StateDictError } from "../errors.js";
 import { runLayer, titleOf } from "../layer-pass.js";
 import { formatShape, sameShape } from "../shape.js";
-import { checkTensor, copyOf, Tensor } from "../tensor.js";
+import { assignAll, checkTensor, copyOf, Tensor } from "../tensor.js";
 import { tracer } from "../tracing.js";
 import { behavesAs, type ChannelAxis, type ChannelMap, type LayerTraits, ownerOf } from "./layer-traits.js";
 import { joinPath } from "./paths.js";
@@ -334,21 +334,25 @@ export abstract class Module<Input extends unknown[] = [x: Tensor], Output = Ten
     if (misshaped.length > 0 || (strict && missing.length + unexpected.length > 0)) {
       throw new StateDictError(`${titleOf(this)}.loadStateDict(state)`, missing, unexpected, misshaped, true);
     }
-    // A tensor of several names is read and written once.
-    const sources = new Map(matched.map(([name, t]) => [t, named[name]]));
-    const values = [...sources].map(([t, source]) => [t, source.dataSync()] as const);
-    for (const [t, own] of values) {
-      t.backend.write(t.block, own);
-      t.storage.version++;
-    }
+    // A tensor of several names is written once.
+    assignAll(new Map(matched.map(([name, t]) => [t, named[name]])));
     for (const [path, module] of this.namedModules()) {
-      module.stateLoaded((key) => Object.hasOwn(state, joinPath(path, key)) && !isSkipped.has(joinPath(path, key)));
+      module.stateLoaded((key) => {
+        const name = joinPath(path, key);
+        return Object.hasOwn(state, name) && !isSkipped.has(name) ? state[name] : null;
+      });
     }
     return skip === undefined ? { missing, unexpected } : { missing, unexpected, skipped };
   }
 
-  /** @internal Told, after values have been copied in, which of this module's own entries were among them. */
-  stateLoaded(_has: (key: string) => boolean): void {}
+  /** @internal Told, after values have been copied in, what they were of this module's own entries; null: not among them. */
+  stateLoaded(_given: (key: string) => Tensor | null): void {}
+
+  /**
+   * @internal Brings what the host wants to know of values that lie on a backend which does not answer at once: such as counters, for
+   * {@link Module.getExtraState}. Of this module alone; nothing to do elsewhere.
+   */
+  async refresh(): Promise<void> {}
 
   /**
    * @internal Names that entries of this module itself have in files of other programs, such as PyTorch 2's of a parametrised weight, each

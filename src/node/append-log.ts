@@ -4,7 +4,7 @@ import { DataError } from "../errors.js";
 import { makeFolder, syncFolder } from "./files.js";
 
 /**
- * A file of lines that only grows, such as the metrics of a run. A checkpoint notes its length; a run that goes on from there cuts off
+ * A file of lines, or of records of bytes, that only grows, such as the metrics of a run. A checkpoint notes its length; a run that goes on from there cuts off
  * what was added later, so that nothing stands in it twice.
  *
  * The file is neither made nor cut before the first line is added.
@@ -35,13 +35,13 @@ export class AppendLog {
   }
 
   /**
-   * Adds a line. Where it cannot be written whole, none of it counts.
+   * Adds a line, or bytes as they are. Where it cannot be written whole, none of it counts.
    *
    * @throws DataError if the file is shorter than what was to be kept of it
    */
-  append(line: string): void {
+  append(line: string | Uint8Array): void {
     const file = this.#open();
-    const bytes = Buffer.from(`${line}\n`);
+    const bytes = typeof line === "string" ? Buffer.from(`${line}\n`) : line;
     for (let written = 0; written < bytes.length; ) {
       written += writeSync(file, bytes, written, bytes.length - written, this.#length + written);
     }

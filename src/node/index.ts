@@ -32,3 +32,4 @@ export { type BuildNetwork, loadNetwork, recordNetwork } from "./load-network.js
 export { type LoadRunOptions, loadRun, type Run } from "./load-run.js";
 export { type ExportedNetwork, loadRunExport, type RunExport } from "./load-run-export.js";
 export { loadImages } from "./model-inputs.js";
+export { type TensorboardLog, tensorboardLog } from "./tensorboard-log.js";

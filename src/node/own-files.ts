@@ -18,6 +18,8 @@ const marks: Readonly<Record<string, RegExp>> = {
   "study.json": /^\{\s*"version":/,
   "study.jsonl": /^\{"study":/,
   "metrics.jsonl": /^\{"epoch":\d+,"steps":\d+,"loss":/,
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: the length of the first record, and the tags of its fields
+  "events.out.tfevents.evenkeel": /^\x18\0{7}.{4}\t.{8}\x1a\rbrain\.Event:2/s,
   "history.jsonl": /^\{"kind":"/,
 };
 

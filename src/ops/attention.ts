@@ -2,7 +2,7 @@ import { record, willRecord } from "../autograd.js";
 import { ArgumentError, ShapeError } from "../errors.js";
 import { scope } from "../scope.js";
 import { broadcastShapes, formatShape, type Shape, sameShape, sizeOf } from "../shape.js";
-import { checkTensor, commonBackend, empty, type Tensor, upload } from "../tensor.js";
+import { checkTensor, commonBackend, empty, scalar, type Tensor, upload } from "../tensor.js";
 import { defineComposite } from "../tracing.js";
 import { applyBinary } from "./binary.js";
 import { checkMaskValues } from "./mask-values.js";
@@ -171,7 +171,7 @@ function planOf(q: Tensor, sizes: Sizes, { causal = false, mask, bias, scale }: 
   }
   if (mask) {
     const cure = "Mark each key by 1 or 0; numbers that are added to the scores are { bias }.";
-    checkMaskValues(where, mask, "keys that a query sees", cure);
+    checkMaskValues(where, mask, "ones (keys that a query sees) and zeros", cure);
   }
   const perRow = Math.max(1, sizeOf(batch) * keys);
   const wanted = causal && queries >= causalRows ? Math.ceil(queries / 4) : queries;
@@ -181,7 +181,7 @@ function planOf(q: Tensor, sizes: Sizes, { causal = false, mask, bias, scale }: 
     const end = Math.min(queries, start + most);
     blocks.push({ start, end, keys: causal ? Math.min(keys, end) : keys });
   }
-  return { sizes, causal, blocks, scale: (t) => upload(origin, t.backend, [], Float32Array.of(factor)) };
+  return { sizes, causal, blocks, scale: (t) => scalar(origin, t.backend, factor) };
 }
 
 /** The weights of the values for a block of queries: (…, rows, keys). */

@@ -3,7 +3,7 @@ import { ArgumentError } from "../errors.js";
 import { broadcastShapes } from "../shape.js";
 import { checkTensor, type Tensor } from "../tensor.js";
 import { defineComposite } from "../tracing.js";
-import { applyBinary } from "./binary.js";
+import { applyBinary, applyNumber } from "./binary.js";
 import { type Operand, operandsOf } from "./operand.js";
 import { sumTo } from "./sum.js";
 
@@ -35,8 +35,7 @@ export const where = defineComposite("where", (condition: Operand, a: Operand, b
 
 /** 1 where a condition is 0, else 0. */
 function not(condition: Tensor): Tensor {
-  const [given, zero] = operandsOf("where(condition, a, b)", condition, 0);
-  return applyBinary("equal", given, zero);
+  return applyNumber("equal", condition, 0);
 }
 
 /** An op that takes one of two values; where they are equal, each gets half of the gradient, as in PyTorch. */
@@ -45,14 +44,12 @@ function defineExtreme(name: "minimum" | "maximum"): (a: Operand, b: Operand) =>
     const [left, right] = operandsOf(`${name}(a, b)`, a, b);
     const y = applyBinary(name, left, right);
     return record(name, y, [left, right], [left, right], (dy, [first, second], needs) => {
-      const [half, dyAll] = operandsOf(name, 0.5, dy);
-      const [all] = operandsOf(name, 1, dy);
-      const ties = applyBinary("mul", applyBinary("equal", first, second), half);
+      const ties = applyNumber("mul", applyBinary("equal", first, second), 0.5);
       const share = (one: Tensor, other: Tensor): Tensor => {
         // Where one is NaN neither loses.
         const loses = name === "minimum" ? applyBinary("less", other, one) : applyBinary("less", one, other);
-        const part = applyBinary("sub", applyBinary("sub", all, loses), ties);
-        return sumTo(applyBinary("mul", dyAll, part), one.shape);
+        const part = applyBinary("sub", applyNumber("sub", loses, 1, true), ties);
+        return sumTo(applyBinary("mul", dy, part), one.shape);
       };
       return [needs[0] ? share(first, second) : null, needs[1] ? share(second, first) : null];
     });

@@ -1,7 +1,7 @@
 import type { BinaryOp } from "../backend/backend.js";
-import type { Tensor } from "../tensor.js";
+import { Tensor } from "../tensor.js";
 import { defineComposite } from "../tracing.js";
-import { applyBinary } from "./binary.js";
+import { applyBinary, applyNumber } from "./binary.js";
 import { type Operand, operandsOf } from "./operand.js";
 
 type Comparison = (a: Operand, b: Operand) => Tensor;
@@ -9,6 +9,8 @@ type Comparison = (a: Operand, b: Operand) => Tensor;
 /** An op that is 1 where two broadcast values compare so, else 0; NaN compares as IEEE 754 has it. */
 function defineComparison(name: string, op: BinaryOp, isSwapped = false): Comparison {
   return defineComposite(name, (a: Operand, b: Operand): Tensor => {
+    if (a instanceof Tensor && typeof b === "number") return applyNumber(op, a, b, isSwapped);
+    if (typeof a === "number" && b instanceof Tensor) return applyNumber(op, b, a, !isSwapped);
     const [left, right] = operandsOf(`${name}(a, b)`, a, b);
     return isSwapped ? applyBinary(op, right, left) : applyBinary(op, left, right);
   });

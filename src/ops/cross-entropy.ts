@@ -1,66 +1,48 @@
 import { record } from "../autograd.js";
 import { ArgumentError, DataError, ShapeError } from "../errors.js";
-import { formatShape } from "../shape.js";
+import { scope } from "../scope.js";
+import { formatShape, sameShape } from "../shape.js";
 import { checkTensor, empty, Tensor, upload } from "../tensor.js";
-import { tracer } from "../tracing.js";
+import { add, div, mul } from "./binary.js";
+import { checkClassWeights, classRows, ignoredLabel, type Labels } from "./class-rows.js";
 import { checkHasValues } from "./empty-axes.js";
+import { checkProbabilities, refuseTrace } from "./loss-checks.js";
+import { logSoftmax } from "./softmax.js";
+import { sum } from "./sum.js";
+import { neg } from "./unary.js";
 
 /** Options of {@link crossEntropy}. */
 export interface CrossEntropyOptions {
   /** The share of the target spread evenly over all classes (Szegedy et al. 2016, arXiv:1512.00567 §7), in [0, 1). @defaultValue 0 */
   readonly labelSmoothing?: number;
-  /** A weight ≥ 0 for each class; the mean is then weighted by the labels' weights. @defaultValue 1 each */
+  /** A weight ≥ 0 for each class; of labels, the mean is then weighted by the labels' weights. @defaultValue 1 each */
   readonly classWeights?: readonly number[] | Float32Array;
+  /** The label of what does not count, such as padding or the border of objects: it is left out of the mean. @defaultValue −100, as in PyTorch */
+  readonly ignoreIndex?: number;
 }
+
+const where = "crossEntropy(logits, labels)";
 
 /**
  * The mean over rows of −Σ_c q_c·w_c·ln softmax(logits)_c, where q is the one-hot label, smoothed; divided by Σ w[label], as in
- * PyTorch.
+ * PyTorch. A tensor of probabilities q takes the place of labels where targets are mixed ({@link mixup}); the mean is then over all rows.
  *
- * @param logits - (N, classes), N ≥ 1
- * @param labels - N whole numbers in [0, classes)
+ * @param logits - (N, classes), N ≥ 1, or (N, classes, …) for a label at each place of a sequence or an image
+ * @param labels - N whole numbers in [0, classes), or N·… of them, row-major; or a tensor of the logits' shape
  * @returns a scalar
- * @throws DataError if a label is out of range, naming its row
+ * @throws DataError if a label is out of range, naming its row, if none counts, or a probability is outside [0, 1]
  * @throws ShapeError if there are not as many labels as rows
  * @example
  * ```ts
  * crossEntropy(tensor([[0, 0]]), [1]).item(); // 0.6931472, that is ln 2
+ * crossEntropy(tensor([[0, 0], [9, 0]]), [1, -100]).item(); // 0.6931472
+ * crossEntropy(tensor([[0, 0]]), tensor([[0.3, 0.7]])).item(); // 0.6931472
  * ```
  */
-export function crossEntropy(
-  logits: Tensor,
-  labels: Int32Array | readonly number[],
-  { labelSmoothing = 0, classWeights }: CrossEntropyOptions = {},
-): Tensor {
-  tracer?.refuse("crossEntropy()", "Apply losses to what the module returns.");
-  const where = "crossEntropy(logits, labels)";
+export function crossEntropy(logits: Tensor, labels: Labels | Tensor, options: CrossEntropyOptions = {}): Tensor {
+  refuseTrace("crossEntropy");
   checkTensor(where, logits);
-  const [rows, classes] = logits.shape;
-  if (labels?.length === undefined) {
-    throw new ArgumentError({
-      where,
-      expected: "labels as an array of class numbers",
-      received: labels instanceof Tensor ? labels.title : String(labels),
-      cure: "Pass a number from 0 for each sample, such as [2, 0, 1], instead of a tensor or one-hot rows.",
-    });
-  }
-  if (logits.rank > 2 && logits.size === labels.length * classes) {
-    throw new ShapeError({
-      where,
-      expected: "logits (N, classes), and N labels",
-      received: `${formatShape(logits.shape)} and ${labels.length} labels`,
-      cure: "Move the classes behind all other axes with transpose(), and reshape to [-1, classes].",
-    });
-  }
-  if (logits.rank !== 2 || rows === 0 || labels.length !== rows) {
-    throw new ShapeError({
-      where,
-      expected: "logits (N, classes) with N ≥ 1, and N labels",
-      received: `${formatShape(logits.shape)} and ${labels.length} labels`,
-      cure: "Pass one label for each row of logits.",
-    });
-  }
-  checkHasValues(where, logits.shape, [1], "Give the network one output for each class.");
+  const { labelSmoothing = 0, classWeights, ignoreIndex = ignoredLabel } = options;
   if (!(labelSmoothing >= 0 && labelSmoothing < 1)) {
     throw new ArgumentError({
       where,
@@ -69,10 +51,27 @@ export function crossEntropy(
       cure: "Pass a share such as 0.1.",
     });
   }
-  checkLabels(where, labels, classes);
+  const weights = classWeights === undefined ? null : checkClassWeights(where, classWeights, logits.shape[1] ?? 0);
+  if (labels instanceof Tensor) return ofProbabilities(logits, labels, labelSmoothing, weights);
+  return scope(() => {
+    const counted = classRows(where, logits, labels, ignoreIndex);
+    return ofLabels(counted.rows, counted.labels, labelSmoothing, weights);
+  });
+}
+
+function ofLabels(logits: Tensor, labels: Labels, labelSmoothing: number, classWeights: Float32Array | null): Tensor {
+  const [rows, classes] = logits.shape;
+  if (classWeights !== null && labels.every((label) => classWeights[label] === 0)) {
+    throw new DataError({
+      where,
+      expected: "a label whose class weight is above 0",
+      received: `${labels.length} labels of weight 0`,
+      cure: "Give their classes a weight, or leave out batches of them alone: a mean over no weight is not defined.",
+    });
+  }
   const { backend } = logits;
   const labelTensor = upload("crossEntropy", backend, [rows], Int32Array.from(labels));
-  const weights = classWeights === undefined ? null : uploadWeights(where, logits, labels, classWeights);
+  const weights = classWeights === null ? null : upload("crossEntropy", backend, [classes], classWeights);
   const logProbabilities = empty("crossEntropy", backend, logits.shape);
   const loss = empty("crossEntropy", backend, []);
   backend.crossEntropy(
@@ -104,50 +103,29 @@ export function crossEntropy(
   return loss;
 }
 
-/** Checks that every label is a class. @throws DataError naming the first row that is not */
-export function checkLabels(where: string, labels: ArrayLike<number>, classes: number): void {
-  for (let row = 0; row < labels.length; row++) {
-    const label = labels[row];
-    if (Number.isInteger(label) && label >= 0 && label < classes) continue;
-    if (label === -100) {
-      throw new DataError({
-        where,
-        expected: `labels from 0 to ${classes - 1}`,
-        received: `-100 in row ${row}`,
-        cure: "No label is ignored: leave out the rows that have none, of logits and of labels.",
-      });
-    }
-    throw new DataError({
+/** −Σ_c ((1 − s)·q_c + s/classes)·w_c·ln softmax(logits)_c, the mean over rows. */
+function ofProbabilities(logits: Tensor, targets: Tensor, smoothing: number, weights: Float32Array | null): Tensor {
+  if (logits.rank < 2 || !sameShape(logits.shape, targets.shape)) {
+    throw new ShapeError({
       where,
-      expected: `labels from 0 to ${classes - 1}`,
-      received: `${label} in row ${row}`,
-      cure: "Number the classes from 0, and give the network one output for each.",
+      expected: "probabilities of the shape of logits (N, classes, …), or an array of labels",
+      received: `a tensor of shape ${formatShape(targets.shape)} for logits of shape ${formatShape(logits.shape)}`,
+      cure: "Pass a probability for each class, or labels as an array such as [2, 0, 1].",
     });
   }
-}
-
-function uploadWeights(
-  where: string,
-  logits: Tensor,
-  labels: Int32Array | readonly number[],
-  classWeights: readonly number[] | Float32Array,
-): Tensor {
-  const values = Float32Array.from(classWeights);
-  if (values.length !== logits.shape[1] || values.some((w) => !(w >= 0 && w < Number.POSITIVE_INFINITY))) {
-    throw new ArgumentError({
-      where,
-      expected: `${logits.shape[1]} finite class weights of at least 0`,
-      received: `[${[...values].join(", ")}]`,
-      cure: "Pass one weight for each class.",
-    });
-  }
-  if (labels.every((label) => values[label] === 0)) {
-    throw new DataError({
-      where,
-      expected: "a label whose class weight is above 0",
-      received: `${labels.length} labels of weight 0`,
-      cure: "Give their classes a weight, or leave out batches of them alone: a mean over no weight is not defined.",
-    });
-  }
-  return upload("crossEntropy", logits.backend, [values.length], values);
+  checkHasValues(
+    where,
+    logits.shape,
+    logits.shape.map((_, axis) => axis),
+    "Pass at least one sample.",
+  );
+  checkProbabilities(where, targets);
+  const classes = logits.shape[1];
+  return scope(() => {
+    const smoothed = smoothing === 0 ? targets : add(mul(targets, 1 - smoothing), smoothing / classes);
+    const perClass = logits.shape.map((_, axis) => (axis === 1 ? classes : 1));
+    const weighed =
+      weights === null ? smoothed : mul(smoothed, upload("crossEntropy", logits.backend, perClass, weights));
+    return div(neg(sum(mul(weighed, logSoftmax(logits, 1)))), logits.size / classes);
+  });
 }

@@ -1,7 +1,7 @@
-import { type NestedNumbers, type NumberArray, tensor } from "../create.js";
+import { type NestedNumbers, type NumberArray, numbersOf } from "../create.js";
 import { ArgumentError, DataError, ShapeError } from "../errors.js";
 import { formatShape, type Shape, stridesOf } from "../shape.js";
-import { Tensor } from "../tensor.js";
+import { hostValues, Tensor } from "../tensor.js";
 
 /** Whole numbers as ops take them: nested arrays, a typed array, or a tensor. */
 export type IndexValues = Tensor | NumberArray | NestedNumbers;
@@ -20,6 +20,7 @@ export interface Places {
  *
  * @throws DataError if one is no place of the axis, naming where it stands
  * @throws ShapeError if the axis is too long for float32
+ * @throws BackendError if they are a tensor on a backend that does not answer at once
  */
 export function placesOf(where: string, indices: IndexValues, size: number): Places {
   if (size > mostRows) {
@@ -39,10 +40,9 @@ export function placesOf(where: string, indices: IndexValues, size: number): Pla
       cure: "Pass such as [0, 2].",
     });
   }
-  const t = isGiven ? indices : tensor(indices);
-  const { shape } = t;
-  const numbers = t.dataSync();
-  if (!isGiven) t.dispose();
+  const { shape, values: numbers } = isGiven
+    ? { shape: indices.shape, values: hostValues(where, indices, "Pass indices as an array, such as [0, 2].") }
+    : numbersOf(indices);
   const stray = numbers.findIndex((index) => !(Number.isInteger(index) && index >= -size && index < size));
   if (stray >= 0) {
     const place = stridesOf(shape).map((stride, axis) => Math.floor(stray / stride) % shape[axis]);

@@ -1,37 +1,14 @@
-import { record } from "../autograd.js";
-import { DataError, ShapeError } from "../errors.js";
 import { scope } from "../scope.js";
-import { formatShape, sameShape } from "../shape.js";
-import { checkTensor, type Tensor } from "../tensor.js";
-import { tracer } from "../tracing.js";
-import { applyBinary, mul, sub } from "./binary.js";
-import { checkHasValues } from "./empty-axes.js";
+import type { Tensor } from "../tensor.js";
+import { div, mul, sub } from "./binary.js";
+import { clamp } from "./choice.js";
+import { abs } from "./functions.js";
+import { checkPositive, checkSame, refuseTrace } from "./loss-checks.js";
 import { mean } from "./mean.js";
-import { neg } from "./unary.js";
-
-function checkSame(where: string, a: Tensor, b: Tensor): void {
-  checkTensor(where, a);
-  checkTensor(where, b);
-  if (sameShape(a.shape, b.shape)) {
-    checkHasValues(
-      where,
-      a.shape,
-      a.shape.map((_, axis) => axis),
-      "Pass at least one sample.",
-    );
-    return;
-  }
-  throw new ShapeError({
-    where,
-    expected: "two tensors of one shape",
-    received: `${formatShape(a.shape)} and ${formatShape(b.shape)}`,
-    cure: "Reshape one of them; a loss does not broadcast.",
-  });
-}
 
 /** The mean of (a − b)². @param a - any shape @param b - the same shape @throws ShapeError if the shapes differ */
 export function mse(a: Tensor, b: Tensor): Tensor {
-  tracer?.refuse("mse()", "Apply losses to what the module returns.");
+  refuseTrace("mse");
   checkSame("mse(a, b)", a, b);
   return scope(() => {
     const difference = sub(a, b);
@@ -40,37 +17,79 @@ export function mse(a: Tensor, b: Tensor): Tensor {
 }
 
 /**
- * The mean of max(x, 0) − x·t + ln(1 + e^−|x|): the cross-entropy of targets t with the probabilities sigmoid(x), without
- * overflow for any logit.
+ * The mean of |a − b|. Its gradient where they are equal is 0.
  *
- * @param logits - any shape
- * @param targets - the same shape, in [0, 1]
+ * @param a - any shape
+ * @param b - the same shape
  * @throws ShapeError if the shapes differ
- * @throws DataError if a target lies outside [0, 1], on backends that answer at once
+ * @example
+ * ```ts
+ * l1(tensor([1, 5]), tensor([2, 2])).item(); // 2
+ * ```
  */
-export function binaryCrossEntropy(logits: Tensor, targets: Tensor): Tensor {
-  tracer?.refuse("binaryCrossEntropy()", "Apply losses to what the module returns.");
-  checkSame("binaryCrossEntropy(logits, targets)", logits, targets);
-  checkProbabilities(targets);
-  const losses = applyBinary("logisticLoss", logits, targets);
-  record("binaryCrossEntropy", losses, [logits, targets], [logits, targets], (dy, [x, t], needs) => [
-    needs[0] ? applyBinary("mul", dy, applyBinary("logisticSlope", x, t)) : null,
-    needs[1] ? neg(applyBinary("mul", dy, x)) : null,
-  ]);
-  const loss = mean(losses);
-  losses.dispose();
-  return loss;
+export function l1(a: Tensor, b: Tensor): Tensor {
+  refuseTrace("l1");
+  checkSame("l1(a, b)", a, b);
+  return scope(() => mean(abs(sub(a, b))));
 }
 
-/** Checked where the backend answers at once. */
-function checkProbabilities(targets: Tensor): void {
-  const values = targets.peek();
-  const place = values?.findIndex((value) => value < 0 || value > 1) ?? -1;
-  if (values === null || place < 0) return;
-  throw new DataError({
-    where: "binaryCrossEntropy(logits, targets)",
-    expected: "targets from 0 to 1",
-    received: `${values[place]} at place ${place}`,
-    cure: "Pass 0 and 1, or probabilities: divide a mask of 0 and 255 by 255.",
-  });
+/** Options of {@link huber}. */
+export interface HuberOptions {
+  /** Up to which |a − b| the loss is a square, > 0. @defaultValue 1 */
+  readonly delta?: number;
+}
+
+/**
+ * The mean of d²/2 where |d| ≤ δ, else of δ·(|d| − δ/2), with d = a − b (Huber 1964): squares near the target, distances for outliers.
+ *
+ * @param a - any shape
+ * @param b - the same shape
+ * @throws ShapeError if the shapes differ
+ * @throws ArgumentError if delta is not above 0
+ * @example
+ * ```ts
+ * huber(tensor([0.5, 3]), tensor([0, 0])).item(); // 1.3125, the mean of 0.125 and 2.5
+ * ```
+ */
+export function huber(a: Tensor, b: Tensor, { delta = 1 }: HuberOptions = {}): Tensor {
+  refuseTrace("huber");
+  const where = "huber(a, b)";
+  checkSame(where, a, b);
+  checkPositive(where, "delta", delta);
+  return scope(() => hinged(a, b, delta));
+}
+
+/** Options of {@link smoothL1}. */
+export interface SmoothL1Options {
+  /** Up to which |a − b| the loss is a square, ≥ 0; at 0 the loss is {@link l1}. @defaultValue 1 */
+  readonly beta?: number;
+}
+
+/**
+ * The mean of d²/(2β) where |d| < β, else of |d| − β/2, with d = a − b (Girshick 2015, arXiv:1504.08083): {@link huber} divided by β, so that its
+ * slope is 1 far away.
+ *
+ * @param a - any shape
+ * @param b - the same shape
+ * @throws ShapeError if the shapes differ
+ * @throws ArgumentError if beta is negative
+ * @example
+ * ```ts
+ * smoothL1(tensor([0.5, 3]), tensor([0, 0]), { beta: 2 }).item(); // 1.03125, the mean of 0.0625 and 2
+ * ```
+ */
+export function smoothL1(a: Tensor, b: Tensor, { beta = 1 }: SmoothL1Options = {}): Tensor {
+  refuseTrace("smoothL1");
+  const where = "smoothL1(a, b)";
+  checkSame(where, a, b);
+  if (beta === 0) return scope(() => mean(abs(sub(a, b))));
+  checkPositive(where, "beta", beta, "at least");
+  return scope(() => div(hinged(a, b, beta), beta));
+}
+
+/** With c = d cut off at ±δ, both cases are c·(d − c/2). */
+function hinged(a: Tensor, b: Tensor, delta: number): Tensor {
+  const d = sub(a, b);
+  const c = clamp(d, -delta, delta);
+  return mean(mul(c, sub(d, mul(c, 0.5))));
 }

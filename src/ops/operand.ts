@@ -1,5 +1,5 @@
 import { ArgumentError } from "../errors.js";
-import { commonBackend, Tensor, upload } from "../tensor.js";
+import { commonBackend, scalar, Tensor } from "../tensor.js";
 
 /** What stands where an op takes a tensor or a number. */
 export type Operand = Tensor | number;
@@ -20,9 +20,7 @@ export function operandsOf(where: string, ...given: readonly Operand[]): Tensor[
     });
   }
   const backend = commonBackend(where, ...given.filter((operand) => operand instanceof Tensor));
-  return given.map((operand) =>
-    operand instanceof Tensor ? operand : upload("number", backend, [], Float32Array.of(operand)),
-  );
+  return given.map((operand) => (operand instanceof Tensor ? operand : scalar("number", backend, operand)));
 }
 
 function describe(given: unknown): string {

@@ -25,7 +25,7 @@ export function synchronizeMoments(moments: Tensor, { communicator, layer }: Syn
   const merged = new Float64Array(size);
   mergeRows(merged, all);
   for (let at = 0; at < size; at += 3) if (merged[at] === 1) throw tooFew(layer);
-  backend.write(moments.block, merged);
+  backend.writeWide(moments.block, merged);
 }
 
 function tooFew(layer: string): ShapeError {
@@ -61,7 +61,7 @@ export function synchronizedGradient(
   const all = new Float64Array(sums.size);
   backend.readInto(sums.block, all);
   communicator.allReduceSum(all, `${layer}, backward`);
-  backend.write(sums.block, all);
+  backend.writeWide(sums.block, all);
   backend.standardizeGradientFromSums(...given, dx, null, null);
   sums.dispose();
 }

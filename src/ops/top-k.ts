@@ -1,6 +1,6 @@
 import { ArgumentError, ShapeError } from "../errors.js";
 import { formatShape, resolveAxis, sizeOf } from "../shape.js";
-import { checkTensor, type Tensor, upload } from "../tensor.js";
+import { checkTensor, hostValues, type Tensor, upload } from "../tensor.js";
 import { defineOp } from "../tracing.js";
 import { mostRows } from "./indices.js";
 import { takeAlongAxis } from "./take-along-axis.js";
@@ -59,7 +59,7 @@ export const topKIndices = defineOp(
         cure: "Take parts of the axis.",
       });
     }
-    const values = x.dataSync();
+    const values = hostValues(where, x, "Await data() and sort it, or use argmax(), which needs no reading.");
     const [outer, inner] = [sizeOf(x.shape.slice(0, along)), sizeOf(x.shape.slice(along + 1))];
     const places = new Float32Array(outer * k * inner);
     const line = new Float32Array(count);
@@ -97,6 +97,7 @@ export interface TopK {
  * @param k - from 0 to the size of the axis
  * @throws ArgumentError if k is larger than the axis
  * @throws ShapeError if the axis is longer than 2²⁴
+ * @throws BackendError on a backend that does not answer at once
  * @example
  * ```ts
  * const { values, indices } = topK(tensor([3, 9, 4]), 2);

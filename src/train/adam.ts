@@ -1,6 +1,13 @@
+import type { AdamUpdate } from "../backend/backend.js";
 import { pow } from "../elementary.js";
-import type { Tensor } from "../tensor.js";
-import { checkRange, Optimizer, type OptimizerOptions, type UpdateNumbers } from "./optimizer.js";
+import {
+  checkRange,
+  Optimizer,
+  type OptimizerOptions,
+  type Parameters,
+  type ParameterUpdate,
+  type UpdateNumbers,
+} from "./optimizer.js";
 
 /** Options of {@link Adam} and {@link AdamW}. */
 export interface AdamOptions extends OptimizerOptions {
@@ -33,7 +40,7 @@ export class Adam extends Optimizer {
   protected readonly decoupled: boolean = false;
 
   /** @throws ArgumentError if a number is out of range */
-  constructor(parameters: Iterable<Tensor>, options: AdamOptions) {
+  constructor(parameters: Parameters, options: AdamOptions) {
     super(parameters, options);
     const where = `new ${this.constructor.name}(options)`;
     const [beta1, beta2] = options.betas ?? [0.9, 0.999];
@@ -46,19 +53,35 @@ export class Adam extends Optimizer {
     return 1.8e19;
   }
 
-  protected override update(
-    parameter: Tensor,
-    gradient: Tensor,
-    moments: Readonly<Record<string, Tensor>>,
-    { step, ...given }: UpdateNumbers,
-  ): void {
-    const [beta1, beta2] = this.betas;
-    const { first, second } = moments;
-    const { lr, eps, decoupled } = this;
-    const corrections = { correction1: 1 - pow(beta1, step), correction2: 1 - pow(beta2, step) };
-    const numbers = { ...given, lr, beta1, beta2, eps, decoupled, ...corrections };
-    parameter.backend.adamStep(parameter.block, gradient.block, first.block, second.block, parameter.size, numbers);
+  /** @internal */
+  override get heedsGate(): boolean {
+    return this.update === Adam.prototype.update;
   }
+
+  protected override update(updates: readonly ParameterUpdate[], { step, ...given }: UpdateNumbers): void {
+    const [beta1, beta2] = this.betas;
+    const { eps, decoupled } = this;
+    const corrections = { correction1: 1 - pow(beta1, step), correction2: 1 - pow(beta2, step) };
+    const { backend } = updates[0].parameter;
+    backend.adamStep(updates.map(blocksOf), { ...given, beta1, beta2, eps, decoupled, ...corrections });
+  }
+}
+
+function blocksOf({
+  parameter,
+  gradient,
+  moments: { first, second },
+  weightDecay,
+}: ParameterUpdate): AdamUpdate<unknown> {
+  const { block, size } = parameter;
+  return {
+    parameter: block,
+    gradient: gradient.block,
+    first: first.block,
+    second: second.block,
+    length: size,
+    weightDecay,
+  };
 }
 
 /**

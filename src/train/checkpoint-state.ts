@@ -37,6 +37,8 @@ export interface CheckpointState {
   readonly untrained: readonly string[];
   /** What modules remember besides tensors, by path. */
   readonly extra: Readonly<Record<string, unknown>>;
+  /** What goes along with the training, by its key: early stopping, an average of the weights. Absent in files of 0.1.0. */
+  readonly companions?: Readonly<Record<string, unknown>>;
   /** The user's own. */
   readonly note: unknown;
 }
@@ -65,7 +67,8 @@ const checks: Readonly<Record<string, readonly [check: Check, expected: string]>
   "position.step": [isCount, "a count"],
   // A sum that left float64 is null in JSON.
   "position.loss": [orNull((value) => typeof value === "number"), "a number"],
-  "position.correct": [orNull(isCount), "a count or null"],
+  // A sample with several labels may be right in part.
+  "position.correct": [orNull(isNumber), "a number ≥ 0 or null"],
   "position.samples": [isCount, "a count"],
   "position.seconds": [isNumber, "a number ≥ 0"],
   length: [orNull(isCount), "a count or null"],
@@ -75,6 +78,7 @@ const checks: Readonly<Record<string, readonly [check: Check, expected: string]>
   evaluating: [listOf(isText), "a list of paths"],
   untrained: [listOf(isText), "a list of paths"],
   extra: [isObject, "an object"],
+  companions: [(value) => value === undefined || isObject(value), "an object"],
   evenkeel: [isText, "a version"],
 };
 

@@ -13,7 +13,11 @@ export interface Checkpoint {
   readonly state: CheckpointState;
   readonly model: Record<string, Tensor>;
   readonly optimizer: Record<string, Tensor>;
+  /** Tensors of what goes along, by its key and their name: `average.0.weight`. */
+  readonly companions: Record<string, Tensor>;
 }
+
+const parts = ["model", "optimizer", "companions"] as const;
 
 /** What {@link describeCheckpoint} tells. */
 export interface CheckpointDescription {
@@ -36,8 +40,8 @@ const zeros = "00000000";
 const entry = "evenkeel-checkpoint";
 
 /** A checkpoint as the bytes of a safetensors file. */
-export function writeCheckpoint({ state, model, optimizer }: Checkpoint): Uint8Array {
-  const tensors = { ...prefixed("model.", model), ...prefixed("optimizer.", optimizer) };
+export function writeCheckpoint({ state, ...tensorsOf }: Checkpoint): Uint8Array {
+  const tensors = Object.assign({}, ...parts.map((part) => prefixed(`${part}.`, tensorsOf[part])));
   const json = toJson("fit(model, data, { checkpoint })", { format: 1, evenkeel: version, ...state });
   const bytes = writeSafetensors(tensors, { crc32: zeros, [entry]: json });
   bytes.set(new TextEncoder().encode(crc32(bytes)), checksumAt);
@@ -52,17 +56,17 @@ function prefixed(prefix: string, tensors: Record<string, Tensor>): Record<strin
 export function readCheckpoint(bytes: Uint8Array): Checkpoint {
   const { state } = readHead(bytes);
   const { tensors } = readSafetensors(bytes);
-  const parts = { model: {}, optimizer: {} } as { model: Record<string, Tensor>; optimizer: Record<string, Tensor> };
+  const found: Omit<Checkpoint, "state"> = { model: {}, optimizer: {}, companions: {} };
   for (const [name, t] of Object.entries(tensors)) {
-    const [, part, rest] = /^(model|optimizer)\.(.*)$/s.exec(name) ?? [];
-    if (part === "model" || part === "optimizer")
-      Object.defineProperty(parts[part], rest, { value: t, enumerable: true });
+    const part = parts.find((one) => name.startsWith(`${one}.`));
+    if (part !== undefined)
+      Object.defineProperty(found[part], name.slice(part.length + 1), { value: t, enumerable: true });
     else {
       for (const one of Object.values(tensors)) one.dispose();
       throw fault("tensors of a model and an optimiser", JSON.stringify(name.slice(0, 100)));
     }
   }
-  return { state, ...parts };
+  return { state, ...found };
 }
 
 /**

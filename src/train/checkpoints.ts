@@ -1,10 +1,13 @@
+import { hostBackend, onBackend } from "../backend/index.js";
 import { ArgumentError, FormatError } from "../errors.js";
 import type { AnyModule, Module } from "../nn/module.js";
+import { refreshAll } from "../nn/refresh-all.js";
 import { type Generator, type GeneratorState, generator as globalGenerator } from "../random.js";
 import { checkCount } from "../shape.js";
-import type { Tensor } from "../tensor.js";
+import { onHost, type Tensor } from "../tensor.js";
 import { readCheckpoint, writeCheckpoint } from "./checkpoint.js";
 import type { CheckpointState, Position } from "./checkpoint-state.js";
+import type { Companion } from "./companion.js";
 import { checkRange, type Optimizer } from "./optimizer.js";
 import { passFrom } from "./pass.js";
 import type { Data } from "./step.js";
@@ -33,6 +36,7 @@ export class Checkpoints<Target> {
   readonly #data: Data<Target>;
   readonly #optimizer: Optimizer;
   readonly #options: CheckpointOptions;
+  readonly #companions: readonly Companion[];
   readonly #everySteps: number;
   readonly #everySeconds: number;
   #passStart: readonly GeneratorState[] = [];
@@ -40,7 +44,14 @@ export class Checkpoints<Target> {
   #lastStep = 0;
   #lastTime = performance.now();
 
-  constructor(model: Module, data: Data<Target>, optimizer: Optimizer, options: CheckpointOptions) {
+  constructor(
+    model: Module,
+    data: Data<Target>,
+    optimizer: Optimizer,
+    options: CheckpointOptions,
+    companions: readonly Companion[],
+  ) {
+    this.#companions = companions;
     this.#model = model;
     this.#data = data;
     this.#optimizer = optimizer;
@@ -72,18 +83,21 @@ export class Checkpoints<Target> {
     if (isPassStart) this.#passStart = this.#now;
   }
 
-  /** Saves if it is time to. */
-  async saveIfDue(position: Position): Promise<void> {
-    const steps = position.step - this.#lastStep;
+  /** Whether it is time to save, after so many steps. */
+  isDue(step: number): boolean {
+    const steps = step - this.#lastStep;
     const seconds = (performance.now() - this.#lastTime) / 1000;
-    if (steps > 0 && (steps >= this.#everySteps || seconds >= this.#everySeconds)) await this.save(position);
+    return steps > 0 && (steps >= this.#everySteps || seconds >= this.#everySeconds);
   }
 
   /** Saves. */
   async save(position: Position): Promise<void> {
+    await refreshAll(this.#model);
     const modules = this.#model.namedModules();
-    const model = this.#model.stateDict();
-    const optimizer = this.#optimizer.stateDict();
+    const companionTensors = this.#companions.flatMap((one) =>
+      Object.entries(one.stateDict()).map(([name, t]) => [`${one.key}.${name}`, t] as const),
+    );
+    const snapshots = [this.#model.stateDict(), this.#optimizer.stateDict(), Object.fromEntries(companionTensors)];
     const extra = modules.map(([name, module]) => [name, module.getExtraState()] as const);
     const state: CheckpointState = {
       position,
@@ -94,11 +108,13 @@ export class Checkpoints<Target> {
       evaluating: modules.filter(([, module]) => !module.training).map(([name]) => name),
       untrained: this.#model.namedParameters().flatMap(([name, { requiresGrad }]) => (requiresGrad ? [] : [name])),
       extra: Object.fromEntries(extra.filter(([, value]) => value !== null)),
+      companions: Object.fromEntries(this.#companions.map((one) => [one.key, one.getState()])),
       note: this.#options.note?.() ?? null,
     };
-    const bytes = writeCheckpoint({ state, model, optimizer });
-    dispose(model);
-    dispose(optimizer);
+    const tensors = await Promise.all(snapshots.map(onHost));
+    const [model, optimizer, companions] = tensors;
+    const bytes = writeCheckpoint({ state, model, optimizer, companions });
+    for (const part of tensors) dispose(part);
     await this.#options.save(bytes);
     this.#lastStep = position.step;
     this.#lastTime = performance.now();
@@ -108,14 +124,19 @@ export class Checkpoints<Target> {
   async resume(): Promise<{ readonly position: Position; readonly pass: Data<Target> } | null> {
     const { from } = this.#options;
     if (from === undefined || from === null) return null;
-    const { state, model, optimizer } = readCheckpoint(from);
+    const { state, model, optimizer, companions } = onBackend(hostBackend(), () => readCheckpoint(from));
     try {
       this.#check(state);
       this.#model.loadStateDict(model);
       this.#optimizer.loadStateDict(optimizer);
+      for (const one of this.#companions) {
+        const own = Object.entries(companions).flatMap(([name, t]) =>
+          name.startsWith(`${one.key}.`) ? [[name.slice(one.key.length + 1), t] as const] : [],
+        );
+        one.restore(state.companions?.[one.key], Object.fromEntries(own));
+      }
     } finally {
-      dispose(model);
-      dispose(optimizer);
+      for (const tensors of [model, optimizer, companions]) dispose(tensors);
     }
     this.#optimizer.lr = state.lr;
     const untrained = new Set(state.untrained);
@@ -135,7 +156,17 @@ export class Checkpoints<Target> {
     return { position: state.position, pass };
   }
 
-  #check({ length, generators }: CheckpointState): void {
+  #check({ length, generators, companions = {} }: CheckpointState): void {
+    const [kept, asked] = [Object.keys(companions), this.#companions.map(({ key }) => key)];
+    if (kept.length !== asked.length || asked.some((key) => !kept.includes(key))) {
+      const listed = (keys: readonly string[]): string => (keys.length === 0 ? "none" : keys.join(", "));
+      throw new ArgumentError({
+        where,
+        expected: `options whose state the checkpoint holds: ${listed(kept)}`,
+        received: listed(asked),
+        cure: "Pass the same options.",
+      });
+    }
     const own = this.#data.length ?? null;
     if (length !== own) {
       throw new ArgumentError({

@@ -4,7 +4,7 @@ import type { Module } from "../nn/module.js";
 import { BatchNorm } from "../nn/norms/batch-norm.js";
 import { scope } from "../scope.js";
 import type { Tensor } from "../tensor.js";
-import { inputsOf } from "./step.js";
+import { forwardOf, inputsOf } from "./step.js";
 
 /**
  * Runs a batch once more and names the first layer, in the order in which layers run, whose output is not finite: `norm1: BatchNorm(16)`. Null if
@@ -23,7 +23,7 @@ export async function findNonFinite(model: Module, batch: Batch<unknown>): Promi
   try {
     scope(() =>
       noGrad(() => {
-        model.forward(inputsOf(batch));
+        forwardOf(model, batch, inputsOf(batch));
         return seen;
       }),
     );

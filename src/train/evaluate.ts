@@ -8,10 +8,13 @@ import type { Module } from "../nn/module.js";
 import { concat } from "../ops/concat.js";
 import { slice } from "../ops/slice.js";
 import { scope } from "../scope.js";
-import { checkCount } from "../shape.js";
-import { checkTensor, copyOf, type Tensor } from "../tensor.js";
+import { checkCount, type Shape } from "../shape.js";
+import { checkTensor, copyOf, Tensor } from "../tensor.js";
+import { MetricCounts, type MetricName, type Metrics } from "./metrics.js";
 import { evaluating } from "./mode.js";
-import { checkBatches, countCorrect, type Data, inputsOf, type Loss, labelsOf, lossFor, targetsOf } from "./step.js";
+import { countRightAnswers, type RightAnswers, readRightAnswers } from "./right-answers.js";
+import { checkBatches, type Data, forwardOf, inputsOf, type Loss, labelsOf, lossFor, targetsOf } from "./step.js";
+import { Trail } from "./trail.js";
 
 /** Options of {@link evaluate}. */
 export interface EvaluateOptions<Target> {
@@ -19,10 +22,12 @@ export interface EvaluateOptions<Target> {
   readonly loss?: Loss<Target>;
   /** Stops between batches by throwing the signal's reason. */
   readonly signal?: AbortSignal;
-  /** Called after each batch with what the network gave for it, row-major. */
-  readonly onOutput?: (output: Float32Array, batch: Batch<Target>) => void;
+  /** Called after each batch with what the network gave for it, row-major, and its shape. */
+  readonly onOutput?: (output: Float32Array, batch: Batch<Target>, shape: Shape) => void;
   /** Measures together with other processes, each on its part of the data: see {@link FitOptions.communicator}. @defaultValue {@link alone} */
   readonly communicator?: Communicator;
+  /** What to measure besides, where targets are labels, or 0 and 1 for each output. @defaultValue none */
+  readonly metrics?: readonly MetricName[];
 }
 
 /** What {@link evaluate} finds. */
@@ -33,6 +38,8 @@ export interface Evaluation {
   readonly accuracy: number | null;
   /** How many samples there were. */
   readonly samples: number;
+  /** Those that were asked for. */
+  readonly metrics?: Metrics;
 }
 
 /**
@@ -57,40 +64,49 @@ export async function evaluate<Target>(
 export async function measure<Target>(
   model: Module,
   data: Data<Target>,
-  { loss, signal, onOutput, communicator = alone }: EvaluateOptions<Target> = {},
+  { loss, signal, onOutput, communicator = alone, metrics }: EvaluateOptions<Target> = {},
 ): Promise<Evaluation> {
   checkBatches("evaluate(model, data)", data);
   const lossOf = lossFor("evaluate(model, data)", loss);
+  const measured = metrics === undefined ? null : new MetricCounts("evaluate(model, data)", metrics);
   let total = 0;
   let correct: number | null = 0;
   let samples = 0;
   // Among ranks the others would wait for a second attempt.
   const attempt = communicator.size === 1 ? retryOnce : <T>(pass: () => T): T => pass();
+  const trail = new Trail<BatchScores<Target>>(({ batch, loss, right, output, truth, count }) => {
+    if (loss !== null) total += loss * count;
+    correct = right === null || correct === null ? null : correct + right;
+    if (output !== null) onOutput?.(output.values, batch, output.shape);
+    if (output !== null && truth !== null) measured?.add(output.values, output.shape, truth.values, truth.areLabels);
+    samples += count;
+  });
   await evaluating(model, async () => {
     for await (const batch of data) {
       signal?.throwIfAborted();
       const labels = labelsOf(batch.targets);
-      const { value, output, count } = await attempt(() =>
+      const found = await attempt(() =>
         scope(() =>
           noGrad(() => {
             const inputs = inputsOf(batch);
-            const prediction = model.forward(inputs);
+            const prediction = forwardOf(model, batch, inputs);
             const count = inputs.shape[0];
             // A rank whose part is empty goes through the network all the same, but has no loss.
             const value = count === 0 && communicator.size > 1 ? null : lossOf(prediction, targetsOf(batch));
-            return { value, output: prediction, count };
+            const right = labels === null ? null : countRightAnswers(prediction, labels);
+            return {
+              value,
+              right,
+              output: onOutput === undefined && measured === null ? null : prediction,
+              count,
+              backend: prediction.backend,
+            };
           }),
         ),
       );
-      if (value !== null) total += (await value.data())[0] * count;
-      const values = labels === null && onOutput === undefined ? null : await output.data();
-      correct =
-        labels === null || correct === null || values === null ? null : correct + countCorrect(values, labels, count);
-      if (values !== null) onOutput?.(values, batch);
-      samples += count;
-      value?.dispose();
-      output.dispose();
+      await trail.add(scoresOf(batch, found, measured !== null), !found.backend.answersAtOnce);
     }
+    await trail.drain();
   });
   const sums = Float64Array.of(total, correct ?? 0, samples);
   communicator.allReduceSum(sums, "evaluation");
@@ -103,7 +119,67 @@ export async function measure<Target>(
       cure: "Pass data that can be gone through again; a generator is spent after one pass.",
     });
   }
-  return { loss: total / samples, accuracy: correct === null ? null : correct / samples, samples };
+  const found = { loss: total / samples, accuracy: correct === null ? null : correct / samples, samples };
+  return measured === null ? found : { ...found, metrics: measured.read(communicator) };
+}
+
+/** Labels, or the values of other targets. @throws ArgumentError if there are none */
+async function valuesOf(targets: unknown): Promise<ArrayLike<number>> {
+  const labels = labelsOf(targets);
+  if (labels !== null) return labels;
+  if (targets instanceof Tensor) return targets.data();
+  if (typeof targets === "object" && targets !== null && "values" in targets) return targets.values as Float32Array;
+  throw new ArgumentError({
+    where: "evaluate(model, data, { metrics })",
+    expected: "labels, or a tensor of targets",
+    received: typeof targets,
+    cure: "Leave the metrics out.",
+  });
+}
+
+/** What evaluating a batch gives. */
+interface BatchScores<Target> {
+  readonly batch: Batch<Target>;
+  /** Null where there are no samples. */
+  readonly loss: number | null;
+  readonly right: number | null;
+  readonly output: { readonly values: Float32Array; readonly shape: Shape } | null;
+  /** What the outputs should be, for metrics; null where there are none. */
+  readonly truth: { readonly values: ArrayLike<number>; readonly areLabels: boolean } | null;
+  readonly count: number;
+}
+
+/** Asks for all numbers of a batch at once, and lets the backend's memory go. */
+async function scoresOf<Target>(
+  batch: Batch<Target>,
+  found: {
+    readonly value: Tensor | null;
+    readonly right: RightAnswers | null;
+    readonly output: Tensor | null;
+    readonly count: number;
+  },
+  isMeasured: boolean,
+): Promise<BatchScores<Target>> {
+  const { value, right, output, count } = found;
+  const coming = [
+    value?.data() ?? null,
+    right === null ? null : readRightAnswers(right, count),
+    output?.data() ?? null,
+    isMeasured ? valuesOf(batch.targets) : null,
+  ] as const;
+  const shape = output?.shape ?? [];
+  value?.dispose();
+  output?.dispose();
+  const [losses, correct, values, truth] = await Promise.all(coming);
+  const areLabels = labelsOf(batch.targets) !== null;
+  return {
+    batch,
+    loss: losses === null ? null : losses[0],
+    right: correct,
+    output: values === null ? null : { values, shape },
+    truth: truth === null ? null : { values: truth, areLabels },
+    count,
+  };
 }
 
 /** Options of {@link predict}. */

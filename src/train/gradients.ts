@@ -1,3 +1,4 @@
+import type { Values } from "../backend/backend.js";
 import { backend as currentBackend } from "../backend/index.js";
 import { empty, type Tensor } from "../tensor.js";
 import { checkRange } from "./optimizer.js";
@@ -15,17 +16,23 @@ export async function clipGradNorm(parameters: Iterable<Tensor>, maxNorm: number
   if (maxNorm !== Number.POSITIVE_INFINITY) {
     checkRange("clipGradNorm(parameters, maxNorm)", "maxNorm", maxNorm, 0, Number.POSITIVE_INFINITY);
   }
-  const gradients = [...parameters].flatMap(({ grad }) => (grad === null ? [] : [grad]));
-  const backend = gradients[0]?.backend ?? currentBackend();
-  const total = empty("clipGradNorm", backend, [], 8);
-  backend.sumSquares(
-    gradients.map(({ block, size }) => ({ block, length: size })),
-    total.block,
-  );
-  if (maxNorm !== Number.POSITIVE_INFINITY) {
-    for (const gradient of gradients) backend.clipToNorm(gradient.block, gradient.size, total.block, maxNorm);
-  }
-  const [squares] = new Float64Array(await backend.read(total.block, 8));
+  const listed = [...parameters];
+  const total = squaresOf(listed);
+  const { backend } = total;
+  if (maxNorm !== Number.POSITIVE_INFINITY) backend.clipToNorm(gradientsOf(listed), total.block, maxNorm);
+  const [squares] = await backend.readWide(total.block, 1);
   total.dispose();
   return Math.sqrt(squares);
+}
+
+/** Σ g² over all gradients, one wide number: to be disposed of. */
+export function squaresOf(parameters: readonly Tensor[]): Tensor {
+  const backend = parameters.find(({ grad }) => grad !== null)?.backend ?? currentBackend();
+  const total = empty("clipGradNorm", backend, [], 8);
+  backend.sumSquares(gradientsOf(parameters), total.block);
+  return total;
+}
+
+function gradientsOf(parameters: readonly Tensor[]): Values<unknown>[] {
+  return parameters.flatMap(({ grad }) => (grad === null ? [] : [{ block: grad.block, length: grad.size }]));
 }

@@ -53,6 +53,46 @@ export function cosineLr(lr: number, { final = 0 }: { final?: number } = {}): Sc
   return (step, steps) => anneal(lr, final, steps > 1 ? step / (steps - 1) : 0);
 }
 
+/** Options of {@link cosineRestartsLr}. */
+export interface CosineRestartsOptions {
+  /** Steps of the first cosine, ≥ 1. */
+  readonly period: number;
+  /** How much longer each is than the one before, a whole number ≥ 1. @defaultValue 1 */
+  readonly growth?: number;
+  /** The rate at the end of each, ≥ 0. @defaultValue 0 */
+  readonly final?: number;
+}
+
+/**
+ * Half cosines from lr to `final`, one after another, each beginning at lr again (SGDR; Loshchilov & Hutter 2017, arXiv:1608.03983, equation 5).
+ *
+ * @param lr - ≥ 0
+ * @throws ArgumentError if a number is out of range
+ * @example
+ * ```ts
+ * const schedule = cosineRestartsLr(1, { period: 2, growth: 2 });
+ * [0, 1, 2, 3, 4, 5, 6].map((step) => Number(schedule(step, 7).toFixed(2))); // [1, 0.5, 1, 0.85, 0.5, 0.15, 1]
+ * ```
+ */
+export function cosineRestartsLr(lr: number, { period, growth = 1, final = 0 }: CosineRestartsOptions): Schedule {
+  const where = "cosineRestartsLr(lr)";
+  rate(where, "lr", lr);
+  rate(where, "final", final);
+  checkCount(where, "period", period);
+  checkCount(where, "growth", growth);
+  return (step) => {
+    let [start, length] = [0, period];
+    if (growth === 1) start = step - (step % period);
+    else {
+      while (step >= start + length) {
+        start += length;
+        length *= growth;
+      }
+    }
+    return anneal(lr, final, (step - start) / length);
+  };
+}
+
 /** Options of {@link oneCycleLr}; the defaults are those of PyTorch's OneCycleLR. */
 export interface OneCycleOptions {
   /** Share of the steps in which the rate rises, in [0.001, 1). @defaultValue 0.3 */

@@ -1,6 +1,13 @@
+import type { SgdUpdate } from "../backend/backend.js";
 import { ArgumentError } from "../errors.js";
-import type { Tensor } from "../tensor.js";
-import { checkRange, Optimizer, type OptimizerOptions, type UpdateNumbers } from "./optimizer.js";
+import {
+  checkRange,
+  Optimizer,
+  type OptimizerOptions,
+  type Parameters,
+  type ParameterUpdate,
+  type UpdateNumbers,
+} from "./optimizer.js";
 
 /** Options of {@link Sgd}. */
 export interface SgdOptions extends OptimizerOptions {
@@ -31,7 +38,7 @@ export class Sgd extends Optimizer {
   protected override readonly slots: readonly string[];
 
   /** @throws ArgumentError if a number is out of range, or nesterov lacks momentum */
-  constructor(parameters: Iterable<Tensor>, options: SgdOptions) {
+  constructor(parameters: Parameters, options: SgdOptions) {
     super(parameters, options);
     this.momentum = checkRange("new Sgd(options)", "momentum", options.momentum ?? 0, 0, 1);
     this.nesterov = options.nesterov ?? false;
@@ -51,15 +58,20 @@ export class Sgd extends Optimizer {
     return 3.4e38 * (1 - this.momentum);
   }
 
-  protected override update(
-    parameter: Tensor,
-    gradient: Tensor,
-    moments: Readonly<Record<string, Tensor>>,
-    { step, ...given }: UpdateNumbers,
-  ): void {
-    const { lr, momentum, nesterov } = this;
-    const velocity = this.momentum > 0 ? moments["velocity"].block : null;
-    const numbers = { ...given, lr, momentum, nesterov, first: step === 1 };
-    parameter.backend.sgdStep(parameter.block, gradient.block, velocity, parameter.size, numbers);
+  /** @internal */
+  override get heedsGate(): boolean {
+    return this.update === Sgd.prototype.update;
   }
+
+  protected override update(updates: readonly ParameterUpdate[], { step, ...given }: UpdateNumbers): void {
+    const { momentum, nesterov } = this;
+    const { backend } = updates[0].parameter;
+    backend.sgdStep(updates.map(blocksOf), { ...given, momentum, nesterov, first: step === 1 });
+  }
+}
+
+function blocksOf({ parameter, gradient, moments, weightDecay }: ParameterUpdate): SgdUpdate<unknown> {
+  const { block, size } = parameter;
+  const velocity = "velocity" in moments ? moments["velocity"].block : null;
+  return { parameter: block, gradient: gradient.block, velocity, length: size, weightDecay };
 }

@@ -1,8 +1,12 @@
+import { argmax } from "../backend/host-steps.js";
 import { tensor } from "../create.js";
 import type { Batch, TensorData } from "../data/dataset.js";
+import { toTensor } from "../data/to-tensor.js";
 import { ArgumentError } from "../errors.js";
+import type { Module } from "../nn/module.js";
 import { crossEntropy } from "../ops/cross-entropy.js";
 import type { Generator } from "../random.js";
+import { type Shape, sizeOf } from "../shape.js";
 import { Tensor } from "../tensor.js";
 
 /** What a loss function is given for targets of this kind: data from the host arrive as a tensor. */
@@ -50,6 +54,13 @@ export function inputsOf({ inputs }: Batch<unknown>): Tensor {
   return inputs instanceof Tensor ? inputs : tensor(inputs.values, inputs.shape);
 }
 
+/** What the network gives for a batch's inputs: `forward(x)`, or `forward(x, { mask })` where the batch has one. */
+export function forwardOf(model: Module, { mask }: Batch<unknown>, inputs: Tensor): Tensor {
+  return mask === undefined
+    ? model.forward(inputs)
+    : Reflect.apply(model.forward, model, [inputs, { mask: toTensor(mask) }]);
+}
+
 /** Whether a batch is a tensor for each input of a network, without targets. */
 export function isInputList(batch: unknown): batch is readonly Tensor[] {
   return Array.isArray(batch) && batch.length > 0 && batch.every((x) => x instanceof Tensor);
@@ -81,25 +92,23 @@ export function lossFor<Target>(where: string, loss: Loss<Target> | undefined): 
   };
 }
 
-/**
- * How many of `samples` are right: those whose logits are largest at their label or, where a sample has several labels (a sequence of
- * them), the share of its labels for which that holds.
- */
-export function countCorrect(logits: Float32Array, labels: ArrayLike<number>, samples: number): number {
-  const classes = logits.length / labels.length;
-  let correct = 0;
-  for (let row = 0; row < labels.length; row++) {
-    if (argmax(logits, row * classes, classes) === labels[row]) correct++;
-  }
-  return labels.length === 0 ? 0 : (correct * samples) / labels.length;
+/** Where the classes of outputs lie: `classes` values, `step` apart, for each of the labels in turn. */
+export interface ClassLayout {
+  readonly classes: number;
+  /** 1 where classes come last; the number of places where they lie on axis 1. */
+  readonly step: number;
 }
 
-/** Where the largest of `count` values from `start` on stands, counted from `start`; the first of equal ones, −1 if one is NaN. */
-export function argmax(values: Float32Array, start: number, count: number): number {
-  let best = 0;
-  for (let k = 0; k < count; k++) {
-    if (Number.isNaN(values[start + k])) return -1;
-    if (values[start + k] > values[start + best]) best = k;
-  }
-  return best;
+/** The layout of outputs with so many labels: (N, classes, …) as {@link crossEntropy} takes them, or rows of classes. */
+export function classLayout(shape: Shape, labels: number): ClassLayout {
+  const [samples = 1, classes = 1, ...places] = shape;
+  const step = sizeOf(places);
+  if (places.length > 0 && samples * step === labels) return { classes, step };
+  return { classes: labels === 0 ? 0 : sizeOf(shape) / labels, step: 1 };
+}
+
+/** The class that outputs give to the label of a number; −1 if one is NaN. */
+export function predictedClass(outputs: Float32Array, { classes, step }: ClassLayout, label: number): number {
+  const inner = label % step;
+  return argmax(outputs, (label - inner) * classes + inner, classes, step);
 }

@@ -53,12 +53,18 @@ describe("a mistyped", () => {
       "--norm btach",
       "--norm: expected batch or layer or instance or group or rms or ghost or renorm or lrn or pixel or scale or dyt or frn or evonorm-b0 or evonorm-s0 or switchable or batch-instance or whitening or none, got btach. Did you mean batch?",
     ],
-    ["--optimizer Adam", "--optimizer: expected adam or adamw or sgd, got Adam. Did you mean adam?"],
+    [
+      "--optimizer Adam",
+      "--optimizer: expected adam or adamw or sgd or rmsprop or adagrad or lion or lars or lamb, got Adam. Did you mean adam?",
+    ],
     [
       "--schedule onecycle",
-      "--schedule: expected one-cycle or cosine or step or constant, got onecycle. Did you mean one-cycle?",
+      "--schedule: expected one-cycle or cosine or cosine-restarts or step or plateau or constant, got onecycle. Did you mean one-cycle?",
     ],
-    ["--optimizer lion", "--optimizer: expected adam or adamw or sgd, got lion. Pass one of them."],
+    [
+      "--optimizer lbfgs",
+      "--optimizer: expected adam or adamw or sgd or rmsprop or adagrad or lion or lars or lamb, got lbfgs. Pass one of them.",
+    ],
     [
       "--data minst",
       "loadData(minst): expected mnist, fashion-mnist, or a file or folder of data, got no such file or folder. Did you mean mnist?",

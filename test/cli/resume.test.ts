@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { evenkeelIn } from "../support/command.js";
 import { temporaryFolder, writeSmallImages } from "../support/idx-files.js";
 import { digest, start } from "../support/runs.js";
+import { eventsIn } from "../support/tensorboard-events.js";
 
 let folder = "";
 beforeAll(() => {
@@ -54,6 +55,34 @@ describe("evenkeel train --resume", () => {
         "report.html",
       ]);
     }
+  });
+
+  test("goes on after kills with all that goes along", async () => {
+    const rows = Array.from({ length: 160 }, (_, k) => `${k % 7},${(k * k) % 11},${k % 7 > 4 ? "high" : "low"}`);
+    writeFileSync(join(folder, "kinds.csv"), `a,b,kind\n${rows.join("\n")}\n`);
+    const more = [
+      ..."train --data kinds.csv --batch-size 16 --norm-momentum 0.9 --seed 5 --epochs 14".split(" "),
+      ..."--optimizer lamb --lr-of norm=0.5 --accumulate 2 --schedule plateau --early-stopping 9".split(" "),
+      ..."--average ema=0.9 --mixup 0.3 --label-smoothing 0.1 --class-weights balanced --adaptive-clip 0.1".split(" "),
+      ..."--metrics f1,auc --monitor auc --log tensorboard --checkpoint-every 1 --no-report".split(" "),
+    ];
+    expect((await start(folder, [...more, "--out", "all"]).ended).code).toBe(0);
+    const killed = start(folder, [...more, "--out", "killed"]);
+    for (const [k, process] of [killed, null, null].entries()) {
+      const current = process ?? start(folder, "train --resume --out killed".split(" "));
+      await current.says(`epoch ${3 * k + 2}/14`);
+      current.child.kill("SIGKILL");
+      expect((await current.ended).signal).toBe("SIGKILL");
+    }
+    const { code, stderr } = evenkeel("train --resume --out killed");
+    expect([code, stderr]).toEqual([
+      0,
+      expect.stringMatching(/^evenkeel: warning: killed: the last run here ended without releasing it\n$/),
+    ]);
+    expect(digest(join(folder, "killed"))).toEqual(digest(join(folder, "all")));
+    const eventsOf = (name: string) =>
+      eventsIn(readFileSync(join(folder, name, "events.out.tfevents.evenkeel"))).map(({ wallTime, ...event }) => event);
+    expect(eventsOf("killed")).toEqual(eventsOf("all"));
   });
 
   test("stops at once at the second Ctrl-C", async () => {

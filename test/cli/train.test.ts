@@ -102,7 +102,7 @@ describe("evenkeel train", () => {
         "evenkeel: vitTiny({ inputShape }): expected images (C, H, W) of at least 16×16, got 1×8×8. Use larger images.",
         "evenkeel: loadNetwork(unet): expected a network that scores the classes of an image, got one that scores those of each pixel. Build it in code, with data that have a class for each pixel.",
         "evenkeel: --norm: expected none, got group. Leave it out: the network is made to do without.",
-        "error: --norm-eps: expected a norm that has a use for it (batch, layer, instance, group, rms, ghost, renorm), got --norm none. Leave it out, or choose another norm.",
+        "error: --norm-eps: expected a norm that has a use for it (batch, layer, instance, group, rms, ghost, renorm, pixel, scale, frn, evonorm-b0, evonorm-s0, switchable, batch-instance, whitening), got --norm none. Leave it out, or choose another norm.",
       ]
     `);
   });
@@ -166,7 +166,7 @@ describe("evenkeel train", () => {
         "evenkeel: FOLDER/stray, test: expected classes of the training data (0, 1, 2), got 9. Correct the label, or train with this class.",
         "evenkeel: FOLDER/missing: expected t10k-images-idx3-ubyte, plain or gzipped, got no such file. Name a folder with MNIST's four IDX files.",
         "evenkeel: loadData(FOLDER/nowhere): expected mnist, fashion-mnist, or a file or folder of data, got no such file or folder. Check the path.",
-        "evenkeel: --norm: expected batch or layer or instance or group or rms or ghost or renorm or none, got typo. Pass one of them.",
+        "evenkeel: --norm: expected batch or layer or instance or group or rms or ghost or renorm or lrn or pixel or scale or dyt or frn or evonorm-b0 or evonorm-s0 or switchable or batch-instance or whitening or none, got typo. Pass one of them.",
         "evenkeel: loadNetwork(typo): expected mlp, cnn, resnet, resnet18, resnet34, resnet50, mobilenetV2, mobilenetV3Small, efficientnetB0, densenet121, convnextTiny, vitTiny, nfnet, or the file of a module such as ./net.js, got no such file. Name one of them.",
         "evenkeel: --epochs: expected a whole number of at least 1, got 0. Pass a whole number.",
         "evenkeel: --lr: expected a finite number of at least 0, got fast. Pass a number.",
@@ -200,9 +200,9 @@ describe("evenkeel train", () => {
     });
     expect(answers).toMatchInlineSnapshot(`
       [
-        "error: --groups: expected a norm that has a use for it (group), got --norm batch. Leave it out, or choose another norm.",
-        "error: --norm-momentum: expected a norm that has a use for it (batch, ghost, renorm), got --norm layer. Leave it out, or choose another norm.",
-        "error: --norm-eps: expected a norm that has a use for it (batch, layer, instance, group, rms, ghost, renorm), got --norm none. Leave it out, or choose another norm.",
+        "error: --groups: expected a norm that has a use for it (group, evonorm-s0), got --norm batch. Leave it out, or choose another norm.",
+        "error: --norm-momentum: expected a norm that has a use for it (batch, ghost, renorm, evonorm-b0, switchable, batch-instance, whitening), got --norm layer. Leave it out, or choose another norm.",
+        "error: --norm-eps: expected a norm that has a use for it (batch, layer, instance, group, rms, ghost, renorm, pixel, scale, frn, evonorm-b0, evonorm-s0, switchable, batch-instance, whitening), got --norm none. Leave it out, or choose another norm.",
       ]
     `);
     expect(evenkeel("train", "--help").stdout).toContain("--norm-momentum");

@@ -253,8 +253,8 @@ test("say what they cannot be built for", () => {
     [
       "ArgumentError: resnet18({ inputShape }): expected images (C, H, W), got 13. Use mlp, which takes any shape.",
       "ArgumentError: resnet18({ inputShape, classes }): expected classes to be a whole number of at least 1, got 0. Correct classes.",
-      "ArgumentError: mobilenetV2({ norm }): expected batch, layer, instance, group, rms, ghost, renorm, none, got batsch. Pass one of them.",
-      "ArgumentError: mobilenetV3Small({ normMomentum }): expected a norm that has a use for it: batch, ghost, renorm, got norm layer. Leave normMomentum out, or choose another norm.",
+      "ArgumentError: mobilenetV2({ norm }): expected batch, layer, instance, group, rms, ghost, renorm, lrn, pixel, scale, dyt, frn, evonorm-b0, evonorm-s0, switchable, batch-instance, whitening, none, got batsch. Pass one of them.",
+      "ArgumentError: mobilenetV3Small({ normMomentum }): expected a norm that has a use for it: batch, ghost, renorm, evonorm-b0, switchable, batch-instance, whitening, got norm layer. Leave normMomentum out, or choose another norm.",
       "ArgumentError: efficientnetB0({ dropPath }): expected a probability from 0 to 1, got 2. Pass the share of samples for which the last block is left out, e.g. 0.1.",
       "ArgumentError: new Dropout(p): expected a probability from 0 to 1, got -1. Pass the share of values to drop, e.g. 0.5.",
       "ArgumentError: convnextTiny({ dropPath }): expected a probability from 0 to 1, got NaN. Pass the share of samples for which the last block is left out, e.g. 0.1.",
@@ -262,9 +262,9 @@ test("say what they cannot be built for", () => {
       "ArgumentError: convnextTiny({ inputShape }): expected images (C, H, W) of at least 32×32, got 3×31×64. Use larger images.",
       "ArgumentError: vitTiny({ inputShape }): expected height and width to be multiples of 16, the size of a patch, got 3×40×32. Crop or pad the images.",
       "ArgumentError: vitTiny({ norm }): expected a norm of tokens: layer, rms, none, got batch. Choose one of them: the others normalise channels of images.",
-      "ArgumentError: vitTiny({ normEps }): expected a norm that has a use for it: batch, layer, instance, group, rms, ghost, renorm, got norm none. Leave normEps out, or choose another norm.",
+      "ArgumentError: vitTiny({ normEps }): expected a norm that has a use for it: batch, layer, instance, group, rms, ghost, renorm, pixel, scale, frn, evonorm-b0, evonorm-s0, switchable, batch-instance, whitening, got norm none. Leave normEps out, or choose another norm.",
       "ArgumentError: nfnet({ norm }): expected none, got group. Leave it out: the network is made to do without.",
-      "ArgumentError: nfnet({ normEps }): expected a norm that has a use for it: batch, layer, instance, group, rms, ghost, renorm, got norm none. Leave normEps out, or choose another norm.",
+      "ArgumentError: nfnet({ normEps }): expected a norm that has a use for it: batch, layer, instance, group, rms, ghost, renorm, pixel, scale, frn, evonorm-b0, evonorm-s0, switchable, batch-instance, whitening, got norm none. Leave normEps out, or choose another norm.",
       "ArgumentError: unet({ inputShape }): expected height and width to be multiples of 16, since they are halved 4 times, got 1×16×24. Pad or crop the images.",
       "ArgumentError: unet({ width }): expected width to be a whole number of at least 1, got 1.5. Correct width.",
     ]

@@ -82,11 +82,11 @@ test("arrays where tensors belong are told", async () => {
   `);
 });
 
-test("one-hot rows, and other tensors of labels, are told", async () => {
-  const rows = zeros([2, 2]) as unknown as number[];
-  expect(await saidBy([() => crossEntropy(zeros([2, 2]), rows)])).toMatchInlineSnapshot(`
+test("a tensor of class numbers is told", async () => {
+  const labels = zeros([2]) as unknown as number[];
+  expect(await saidBy([() => crossEntropy(zeros([2, 2]), labels)])).toMatchInlineSnapshot(`
     [
-      "ArgumentError: crossEntropy(logits, labels): expected labels as an array of class numbers, got Tensor(2×2). Pass a number from 0 for each sample, such as [2, 0, 1], instead of a tensor or one-hot rows.",
+      "ShapeError: crossEntropy(logits, labels): expected probabilities of the shape of logits (N, classes, …), or an array of labels, got a tensor of shape 2 for logits of shape 2×2. Pass a probability for each class, or labels as an array such as [2, 0, 1].",
     ]
   `);
 });

@@ -133,6 +133,14 @@ export const elementwise: Elementwise<ArrayBuffer> = {
     });
   },
 
+  binaryNumber(op, x, value, isFirst, y, length) {
+    const input = f32(x);
+    const output = f32(y);
+    const apply = binaryFunctions[op];
+    const number = Math.fround(value);
+    for (let i = 0; i < length; i++) output[i] = isFirst ? apply(number, input[i]) : apply(input[i], number);
+  },
+
   copy(x, y, { extents, xStrides, xOffset, yStrides, yOffset }) {
     // Bits, not numbers: a copied NaN keeps its payload, and integers may pass.
     const from = new Uint32Array(x);

@@ -18,6 +18,7 @@ import { summaries } from "./summary.js";
  */
 export const cpu: Backend<ArrayBuffer> = {
   name: "cpu",
+  answersAtOnce: true,
   ...memory,
   ...elementwise,
   ...reductions,

@@ -1,8 +1,13 @@
 import type { Lookups } from "../backend.js";
+import { fillIndices } from "../host-steps.js";
 import { f32, i32 } from "./memory.js";
 
 /** Rows of a table by number. */
 export const lookups: Lookups<ArrayBuffer> = {
+  toIndices(x, indices, count, size) {
+    fillIndices(f32(x), i32(indices).subarray(0, count), size);
+  },
+
   gather(table, indices, y, count, width) {
     const from = f32(table);
     const rows = i32(indices);

@@ -1,5 +1,6 @@
 import { exp } from "../../elementary.js";
 import type { Losses } from "../backend.js";
+import { countRight } from "../host-steps.js";
 import { f32, i32 } from "./memory.js";
 import { reductions } from "./reductions.js";
 
@@ -32,6 +33,10 @@ export const losses: Losses<ArrayBuffer> = {
       }
     }
     f32(loss)[0] = sum / totalWeight(label, rows, w);
+  },
+
+  countCorrect(logits, labels, outer, classes, inner, correct) {
+    i32(correct)[0] = countRight(f32(logits), i32(labels), { outer, classes, inner });
   },
 
   crossEntropyGradient(dloss, logProbabilities, labels, weights, smoothing, rows, classes, dlogits) {

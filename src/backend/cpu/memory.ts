@@ -1,4 +1,5 @@
-import type { Memory } from "../backend.js";
+import type { Expectations, Memory } from "../backend.js";
+import { findOffence } from "../host-checks.js";
 
 let inUse = 0;
 
@@ -22,7 +23,7 @@ function bytesOf(values: ArrayBufferView): Uint8Array {
 }
 
 /** Blocks that the garbage collector frees; only their sum is kept. */
-export const memory: Memory<ArrayBuffer> = {
+export const memory: Memory<ArrayBuffer> & Expectations<ArrayBuffer> = {
   allocate(bytes) {
     // A multiple of 8 and never empty, so that a view of any type fits.
     const block = new ArrayBuffer(Math.max(8, Math.ceil(bytes / 8) * 8));
@@ -38,8 +39,16 @@ export const memory: Memory<ArrayBuffer> = {
     new Uint8Array(block, offset).set(bytesOf(values));
   },
 
+  writeWide(block, values, at = 0) {
+    f64(block).set(values, at);
+  },
+
   read(block, bytes) {
     return Promise.resolve(block.slice(0, bytes));
+  },
+
+  readWide(block, count) {
+    return Promise.resolve(f64(block).slice(0, count));
   },
 
   readSync(block, bytes) {
@@ -54,5 +63,12 @@ export const memory: Memory<ArrayBuffer> = {
 
   bytesInUse() {
     return inUse;
+  },
+
+  expect(check, block, count, fault) {
+    const values = check.is === "moments" ? f64(block).subarray(0, 3 * count) : f32(block).subarray(0, count);
+    const offence = findOffence(check, values);
+    const error = offence === null ? null : fault(offence);
+    if (error !== null) throw error;
   },
 };

@@ -80,6 +80,15 @@ export function elementwise(runtime: Runtime): Elementwise<number> {
       walk(op, [a, b, y], extents, aStrides, bStrides);
     },
 
+    binaryNumber(op, x, value, isFirst, y, length) {
+      runtime.withScratch(4, (number) => {
+        new Float32Array(runtime.memory.bytes.buffer, number, 1)[0] = value;
+        const [own, repeated] = [[1], [0]];
+        if (isFirst) walk(op, [number, x, y], [length], repeated, own);
+        else walk(op, [x, number, y], [length], own, repeated);
+      });
+    },
+
     copy(x, y, view) {
       const from = x + 4 * view.xOffset;
       const to = y + 4 * view.yOffset;

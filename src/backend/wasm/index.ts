@@ -1,4 +1,5 @@
-import type { Backend, Memory } from "../backend.js";
+import type { Backend, Expectations, Memory } from "../backend.js";
+import { findOffence } from "../host-checks.js";
 import { conv } from "./conv.js";
 import { elementwise } from "./elementwise.js";
 import { gemm } from "./gemm.js";
@@ -18,18 +19,28 @@ function bytesOf(values: ArrayBufferView): Uint8Array {
 }
 
 /** Blocks are addresses in the shared memory. */
-function memory({ memory }: Runtime): Memory<number> {
+function memory({ memory }: Runtime): Memory<number> & Expectations<number> {
   const copyOut = (block: number, bytes: number): ArrayBuffer =>
     memory.bytes.slice(block, block + bytes).buffer as ArrayBuffer;
   return {
     allocate: (bytes) => memory.allocate(bytes),
     free: (block, bytes) => memory.free(block, bytes),
     write: (block, values, offset = 0) => memory.bytes.set(bytesOf(values), block + offset),
+    writeWide: (block, values, at = 0) => memory.bytes.set(bytesOf(values), block + 8 * at),
     read: async (block, bytes) => copyOut(block, bytes),
+    readWide: async (block, count) => new Float64Array(copyOut(block, 8 * count)),
     readSync: copyOut,
     readInto: (block, values) => bytesOf(values).set(memory.bytes.subarray(block, block + values.byteLength)),
     bytesInUse: () => memory.inUse,
     bytesAtMost: () => memory.limit,
+    expect(check, block, count, fault) {
+      const { buffer } = memory.bytes;
+      const values =
+        check.is === "moments" ? new Float64Array(buffer, block, 3 * count) : new Float32Array(buffer, block, count);
+      const offence = findOffence(check, values);
+      const error = offence === null ? null : fault(offence);
+      if (error !== null) throw error;
+    },
   };
 }
 
@@ -47,6 +58,7 @@ export function membersOn(runtime: Runtime): Backend<number> {
   const products = gemm(runtime);
   return {
     name: "wasm",
+    answersAtOnce: true,
     ...memory(runtime),
     ...elementwise(runtime),
     ...reductions(runtime),

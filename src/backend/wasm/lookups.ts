@@ -1,4 +1,5 @@
 import type { Lookups } from "../backend.js";
+import { fillIndices } from "../host-steps.js";
 import type { Runtime } from "./runtime.js";
 import * as kernels from "./signatures.generated.js";
 
@@ -8,6 +9,11 @@ const nanoseconds = { gather: 0.08, scatterAdd: 0.1 };
 /** Rows of a table by number: assembly/lookups/lookups.ts. */
 export function lookups(runtime: Runtime): Lookups<number> {
   return {
+    toIndices(x, indices, count, size) {
+      const { buffer } = runtime.memory.bytes;
+      fillIndices(new Float32Array(buffer, x, count), new Int32Array(buffer, indices, count), size);
+    },
+
     gather(table, indices, y, count, width) {
       const work = nanoseconds.gather * count * width;
       runtime.share(kernels.gather, { units: count, work }, { table, indices, y, width });

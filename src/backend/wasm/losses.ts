@@ -1,4 +1,5 @@
 import type { Losses } from "../backend.js";
+import { countRight } from "../host-steps.js";
 import type { Runtime } from "./runtime.js";
 import * as kernels from "./signatures.generated.js";
 
@@ -16,6 +17,13 @@ export function losses(runtime: Runtime): Losses<number> {
         runtime.share(kernels.crossEntropyRows, { units: rows, work }, args);
         runtime.run(kernels.crossEntropyMean, 1, { terms, labels, weights: w, rows, loss });
       });
+    },
+
+    countCorrect(logits, labels, outer, classes, inner, correct) {
+      const { buffer } = runtime.memory.bytes;
+      const values = new Float32Array(buffer, logits, outer * classes * inner);
+      const numbers = new Int32Array(buffer, labels, outer * inner);
+      new Int32Array(buffer, correct, 1)[0] = countRight(values, numbers, { outer, classes, inner });
     },
 
     crossEntropyGradient(dloss, logProbabilities, labels, weights, smoothing, rows, classes, dlogits) {

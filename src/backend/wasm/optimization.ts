@@ -1,4 +1,5 @@
-import type { Optimization } from "../backend.js";
+import type { Optimization, StepNumbers } from "../backend.js";
+import { moveGate } from "../host-steps.js";
 import type { Runtime } from "./runtime.js";
 import * as kernels from "./signatures.generated.js";
 
@@ -10,41 +11,59 @@ const nanoseconds = { sgd: 0.25, momentum: 0.35, adam: 0.6, square: 0.06, clip: 
 
 /** Steps of optimisers: assembly/optimization/. */
 export function optimization(runtime: Runtime): Optimization<number> {
+  const numbersAt = (block: number, count: number): Float64Array =>
+    new Float64Array(runtime.memory.bytes.buffer, block, count);
+
+  /** What multiplies the gradients of a step; null: the step is not to be taken. */
+  function scaleOf({ gradientScale, gate }: StepNumbers<number>): number | null {
+    if (gate === null) return gradientScale;
+    const [isOpen, scale] = numbersAt(gate, 2);
+    return isOpen === 0 ? null : gradientScale * scale;
+  }
+
   return {
-    sgdStep(parameter, gradient, velocity, length, step) {
-      const { lr, momentum, nesterov, weightDecay, first, gradientScale: scale } = step;
-      const units = Math.ceil(length / 16);
-      if (velocity === null) {
-        const args = { p: parameter, gradient, scale, lr, weightDecay };
-        runtime.share(kernels.sgdPlain, { units, work: nanoseconds.sgd * length }, args);
-      } else {
-        const args = { p: parameter, gradient, velocity, scale, lr, weightDecay, momentum, nesterov, first };
-        runtime.share(kernels.sgdMomentum, { units, work: nanoseconds.momentum * length }, args);
+    sgdStep(updates, step) {
+      const scale = scaleOf(step);
+      if (scale === null) return;
+      const { lr, momentum, nesterov, first } = step;
+      for (const { parameter: p, gradient, velocity, length, weightDecay } of updates) {
+        const units = Math.ceil(length / 16);
+        if (velocity === null) {
+          const args = { p, gradient, scale, lr, weightDecay };
+          runtime.share(kernels.sgdPlain, { units, work: nanoseconds.sgd * length }, args);
+        } else {
+          const args = { p, gradient, velocity, scale, lr, weightDecay, momentum, nesterov, first };
+          runtime.share(kernels.sgdMomentum, { units, work: nanoseconds.momentum * length }, args);
+        }
       }
     },
 
-    adamStep(parameter, gradient, first, second, length, step) {
-      const { lr, beta1, beta2, eps, weightDecay, decoupled, correction1, correction2, gradientScale } = step;
-      runtime.share(
-        kernels.adam,
-        { units: Math.ceil(length / 16), work: nanoseconds.adam * length },
-        {
-          p: parameter,
-          gradient,
-          first,
-          second,
-          scale: gradientScale,
-          beta1,
-          rest1: 1 - beta1,
-          beta2,
-          rest2: 1 - beta2,
-          stepSize: lr / correction1,
-          inverse2: 1 / correction2,
-          eps,
-          decay: decoupled ? 0 : weightDecay,
-          shrink: decoupled ? 1 - lr * weightDecay : 1,
-        },
-      );
+    adamStep(updates, step) {
+      const scale = scaleOf(step);
+      if (scale === null) return;
+      const { lr, beta1, beta2, eps, decoupled, correction1, correction2 } = step;
+      for (const { parameter, gradient, first, second, length, weightDecay } of updates) {
+        runtime.share(
+          kernels.adam,
+          { units: Math.ceil(length / 16), work: nanoseconds.adam * length },
+          {
+            p: parameter,
+            gradient,
+            first,
+            second,
+            scale,
+            beta1,
+            rest1: 1 - beta1,
+            beta2,
+            rest2: 1 - beta2,
+            stepSize: lr / correction1,
+            inverse2: 1 / correction2,
+            eps,
+            decay: decoupled ? 0 : weightDecay,
+            shrink: decoupled ? 1 - lr * weightDecay : 1,
+          },
+        );
+      }
     },
 
     sumSquares(xs, total) {
@@ -62,9 +81,16 @@ export function optimization(runtime: Runtime): Optimization<number> {
       });
     },
 
-    clipToNorm(x, length, total, maxNorm) {
-      const work = nanoseconds.clip * length;
-      runtime.share(kernels.clip, { units: Math.ceil(length / 16), work }, { x, total, maxNorm });
+    clipToNorm(xs, total, maxNorm) {
+      for (const { block: x, length } of xs) {
+        const work = nanoseconds.clip * length;
+        runtime.share(kernels.clip, { units: Math.ceil(length / 16), work }, { x, total, maxNorm });
+      }
+    },
+
+    openGate(loss, squares, gate, limits) {
+      const [value] = new Float32Array(runtime.memory.bytes.buffer, loss, 1);
+      moveGate(numbersAt(gate, 2), value, numbersAt(squares, 1)[0], limits);
     },
   };
 }

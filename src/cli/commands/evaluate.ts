@@ -43,7 +43,7 @@ async function evaluateRun(run: string, given: FlagsOf<typeof flags>): Promise<v
   const about = { model: file, data: given.data, part };
   const { batchSize } = given;
   if (task === "classification") {
-    const result = await confusionMatrix(model, batches(dataset, { batchSize }));
+    const result = await confusionMatrix(model, batches(dataset, { batchSize }), { metrics: ["f1", "meanIou", "auc"] });
     const classes = result.counts.map((_, k) => meta.classes?.[k] ?? String(k));
     printResult(given, { ...about, classes, ...result }, () => describe(result, classes, part));
   } else {
@@ -54,15 +54,15 @@ async function evaluateRun(run: string, given: FlagsOf<typeof flags>): Promise<v
 }
 
 function describe(
-  { loss, accuracy, samples, counts, recall, precision }: ConfusionMatrix,
+  { loss, accuracy, samples, counts, recall, precision, f1, metrics = {} }: ConfusionMatrix,
   names: readonly string[],
   part: DataPart,
 ): string {
-  const share = (value: number | null): string => (value === null ? "–" : value.toFixed(4));
-  const summary = `${samples} samples (${part}): loss ${loss.toFixed(4)}, accuracy ${share(accuracy)}`;
+  const share = (value: number | null | undefined): string => (typeof value === "number" ? value.toFixed(4) : "–");
+  const summary = `${samples} samples (${part}): loss ${loss.toFixed(4)}, accuracy ${share(accuracy)}, F1 ${share(metrics.f1)}, AUC ${share(metrics.auc)}`;
   if (names.length > mostColumns) {
-    const rows = names.map((name, k) => [name, share(recall[k]), share(precision[k])]);
-    return `${summary}\n\n${formatTable([["class", "recall", "precision"], ...rows])}`;
+    const rows = names.map((name, k) => [name, share(recall[k]), share(precision[k]), share(f1[k])]);
+    return `${summary}\n\n${formatTable([["class", "recall", "precision", "F1"], ...rows])}`;
   }
   const rows = names.map((name, k) => [name, ...counts[k].map(String), share(recall[k])]);
   const table = formatTable([

@@ -24,10 +24,11 @@ import { Interrupted, type Interruption, watchInterruption } from "../interrupti
 import { progress } from "../print/progress.js";
 import { printWarning } from "../print/warning.js";
 import { report } from "../runs/report.js";
-import { RunFolder } from "../runs/run-folder.js";
+import { eventsName, RunFolder } from "../runs/run-folder.js";
 import type { EpochMetrics, RunListener } from "../runs/run-listener.js";
 import { flagsToGoOn, namedAgain, recordOf, resumedFlags } from "../runs/run-record.js";
 import { checkFacts, finishedRun, type SavedRun, savedRun } from "../runs/saved-run.js";
+import { tensorboard } from "../runs/tensorboard.js";
 import { prepareTraining, type Training } from "../runs/training.js";
 
 /** `evenkeel train` */
@@ -98,7 +99,7 @@ async function train(given: TrainFlags, self: Command): Promise<void> {
       if (given.data === undefined) self.error(`error: no run in ${folder.path} to resume, and no --data to start one`);
       printWarning(`${folder.path}: no run to resume; starting one`);
     }
-    folder.checkFree({ report: flags.report, isResumed: saved !== null });
+    folder.checkFree({ report: flags.report, events: flags.log !== undefined, isResumed: saved !== null });
     await trainIn(folder, flags, saved, interruption, communicator);
   } finally {
     interruption.release();
@@ -169,7 +170,7 @@ async function trainIn(
   const metrics = folder.log("metrics.jsonl");
   let last: EpochMetrics | null = null;
   const listeners: RunListener[] = [
-    progress(training.epochs, training.data.length, process.stdout),
+    progress(training.epochs, training.stepsPerEpoch, process.stdout),
     {
       step: () => folder.checkPlace(),
       epoch(line) {
@@ -177,6 +178,7 @@ async function trainIn(
         metrics.append(JSON.stringify(line));
       },
     },
+    ...(flags.log === undefined ? [] : [tensorboard(folder, Object.hasOwn(saved?.logs ?? {}, eventsName))]),
     ...(flags.report ? [report(training, folder, saved?.step ?? 0, printWarning)] : []),
   ];
   const checkpoint: CheckpointOptions = {
@@ -191,14 +193,16 @@ async function trainIn(
   };
   try {
     interruption.defer();
-    const { lag } = await run(training, listeners, checkpoint, interruption.signal);
+    const { told, lag } = await run(training, listeners, checkpoint, interruption.signal);
+    if (told !== null) say(told);
     const file = folder.saveModel(saveModel(training.model, training.meta));
     say(`wrote ${file} and ${metrics.path}`);
     for (const listener of listeners) await listener.finish?.(lag);
     folder.finish();
     // A run that was killed between its last checkpoint and its model has no epoch left.
     last ??= metricsIn(metrics.lines().at(-1));
-    if (last !== null && training.recalibrate > 0)
+    const { earlyStopping, average } = training.loop;
+    if (last !== null && (training.recalibrate > 0 || earlyStopping !== undefined || average !== undefined))
       last = { ...last, ...(await measure(training, interruption.signal)) };
     if (last !== null) say(await training.verdict(last));
   } catch (error) {
@@ -222,16 +226,17 @@ function metricsIn(line = ""): EpochMetrics | null {
   }
 }
 
-/** Trains to the end. @throws Interrupted if the signal is aborted, after a checkpoint */
+/** Trains to the end. @returns what to say of it, if anything, and how far the running statistics lag @throws Interrupted if the signal is aborted, after a checkpoint */
 async function run(
   training: Training,
   listeners: readonly RunListener[],
   checkpoint: CheckpointOptions,
   signal: AbortSignal,
-): Promise<FitResult> {
-  const { model, data, epochs, optimizer, schedule, loss, recalibrate, communicator } = training;
-  return await fit(model, data, {
-    ...{ epochs, optimizer, schedule, loss, recalibrate },
+): Promise<{ readonly told: string | null; readonly lag: FitResult["lag"] }> {
+  const { model, data, validationData, epochs, optimizer, schedule, loss, recalibrate, communicator, loop } = training;
+  const { best, stopped, steps, lag } = await fit(model, data, {
+    ...{ epochs, optimizer, schedule, loss, recalibrate, ...loop },
+    ...(validationData === null ? {} : { validation: { [Symbol.asyncIterator]: () => unhurried(validationData) } }),
     signal,
     checkpoint,
     communicator,
@@ -240,21 +245,36 @@ async function run(
       await turn();
     },
     async onEpoch(report) {
-      const metrics = { ...report, ...(await measure(training, signal)) };
+      const metrics = { ...report, test: (await measure({ ...training, validationData: null }, signal)).test };
       if (!Number.isFinite(metrics.test.loss)) throw notFinite(metrics.test.loss, report);
       for (const listener of listeners) await listener.epoch?.(metrics);
     },
   });
+  if (loop.average !== undefined) {
+    const state = loop.average.model.stateDict();
+    model.loadStateDict(state);
+    for (const t of Object.values(state)) t.dispose();
+  }
+  const early =
+    stopped === "earlyStopping" ? `stopped early, after ${Math.round(steps / training.stepsPerEpoch)} epochs; ` : "";
+  if (loop.average !== undefined)
+    return { told: `${early}the weights are the average of ${loop.average.averaged} steps`, lag };
+  const told =
+    best === null
+      ? null
+      : `${early}the weights are those of epoch ${best.epoch + 1}, validation ${loop.earlyStopping?.monitor} ${best.value.toFixed(4)}`;
+  return { told, lag };
 }
 
 /** How good the model is now. */
 async function measure(
-  { model, validationData, testData, loss, communicator }: Training,
+  { model, validationData, testData, loss, communicator, loop: { metrics } }: Training,
   signal: AbortSignal,
 ): Promise<Pick<EpochMetrics, "validation" | "test">> {
-  const test = await evaluate(model, unhurried(testData), { loss, signal, communicator });
+  const how = { loss, signal, communicator, ...(metrics === undefined ? {} : { metrics }) };
+  const test = await evaluate(model, unhurried(testData), how);
   if (validationData === null) return { test };
-  return { validation: await evaluate(model, unhurried(validationData), { loss, signal, communicator }), test };
+  return { validation: await evaluate(model, unhurried(validationData), how), test };
 }
 
 /** Whether a run ended because it was told to, here or on another rank. */

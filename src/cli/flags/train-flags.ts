@@ -1,28 +1,51 @@
 import { ArgumentError } from "../../errors.js";
 import { type NormName, normNames } from "../../networks/norms.js";
 import type { Tensor } from "../../tensor.js";
+import { Adagrad } from "../../train/adagrad.js";
 import { Adam, AdamW } from "../../train/adam.js";
 import type { CheckpointOptions } from "../../train/checkpoints.js";
-import type { Optimizer } from "../../train/optimizer.js";
-import { constantLr, cosineLr, type LrScaling, oneCycleLr, type Schedule, stepLr } from "../../train/schedules.js";
+import { Lamb } from "../../train/lamb.js";
+import { Lars } from "../../train/lars.js";
+import { Lion } from "../../train/lion.js";
+import type { Optimizer, Parameters } from "../../train/optimizer.js";
+import { type PlateauLr, plateauLr } from "../../train/plateau-lr.js";
+import { RmsProp } from "../../train/rms-prop.js";
+import {
+  constantLr,
+  cosineLr,
+  cosineRestartsLr,
+  type LrScaling,
+  oneCycleLr,
+  type Schedule,
+  stepLr,
+} from "../../train/schedules.js";
 import { Sgd } from "../../train/sgd.js";
 import { trainingData } from "./data-flags.js";
 import { type FlagsOf, flag, withDefault } from "./flag.js";
+import { loopFlags } from "./loop-flags.js";
 import { batchSize, newModel } from "./model-flags.js";
 import { count, number, oneOf } from "./parsers.js";
 
+interface Settings {
+  readonly lr: number;
+  readonly weightDecay: number;
+  readonly decays: (parameter: Tensor) => boolean;
+}
+
 /** What `--optimizer` names. */
 export const optimizers = {
-  adam: (parameters: Tensor[], lr: number, weightDecay: number): Optimizer =>
-    new Adam(parameters, { lr, weightDecay, decays: isMatrix }),
-  adamw: (parameters: Tensor[], lr: number, weightDecay: number): Optimizer =>
-    new AdamW(parameters, { lr, weightDecay, decays: isMatrix }),
-  sgd: (parameters: Tensor[], lr: number, weightDecay: number): Optimizer =>
-    new Sgd(parameters, { lr, weightDecay, momentum: 0.9, decays: isMatrix }),
+  adam: (parameters: Parameters, settings: Settings): Optimizer => new Adam(parameters, settings),
+  adamw: (parameters: Parameters, settings: Settings): Optimizer => new AdamW(parameters, settings),
+  sgd: (parameters: Parameters, settings: Settings): Optimizer => new Sgd(parameters, { ...settings, momentum: 0.9 }),
+  rmsprop: (parameters: Parameters, settings: Settings): Optimizer => new RmsProp(parameters, settings),
+  adagrad: (parameters: Parameters, settings: Settings): Optimizer => new Adagrad(parameters, settings),
+  lion: (parameters: Parameters, settings: Settings): Optimizer => new Lion(parameters, settings),
+  lars: (parameters: Parameters, settings: Settings): Optimizer => new Lars(parameters, settings),
+  lamb: (parameters: Parameters, settings: Settings): Optimizer => new Lamb(parameters, settings),
 } as const;
 
 /** Norm weights and biases do not decay. */
-function isMatrix(parameter: Tensor): boolean {
+export function isMatrix(parameter: Tensor): boolean {
   return parameter.rank > 1;
 }
 
@@ -30,15 +53,27 @@ function isMatrix(parameter: Tensor): boolean {
 export const schedules = {
   "one-cycle": (lr: number): Schedule => oneCycleLr(lr),
   cosine: (lr: number): Schedule => cosineLr(lr),
+  "cosine-restarts": (lr: number, steps: number): Schedule =>
+    cosineRestartsLr(lr, { period: Math.max(1, Math.ceil(steps / 7)), growth: 2 }),
   step: (lr: number, steps: number): Schedule => stepLr(lr, { every: Math.max(1, Math.ceil(steps / 3)) }),
+  plateau: (lr: number, _: number, monitor: string): PlateauLr => plateauLr(lr, { patience: 3, monitor }),
   constant: (lr: number): Schedule => constantLr(lr),
 } as const;
 
 /** What `--lr-scaling` names. */
 const lrScalings: readonly LrScaling[] = ["none", "linear", "root"];
 
-/** The highest learning rate that served each optimiser well in the main job. */
-export const defaultLr = { adam: 0.01, adamw: 0.01, sgd: 0.1 } as const;
+/** Of Adam, AdamW and SGD the highest learning rate that served them well in the main job; of the others a usual one. */
+export const defaultLr = {
+  adam: 0.01,
+  adamw: 0.01,
+  sgd: 0.1,
+  rmsprop: 0.001,
+  adagrad: 0.01,
+  lion: 0.001,
+  lars: 1,
+  lamb: 0.01,
+} as const;
 
 /** Samples in a step, for which {@link defaultLr} are. */
 export const defaultBatchSize = 64;
@@ -83,8 +118,8 @@ const optimizationFlags = [
   withDefault(flag("--epochs <n>", { group, help: "passes over the training data", parse: count() }), 3),
   flag("--lr <rate>", {
     group,
-    help: "learning rate, the highest of the schedule",
-    initially: "0.01, sgd 0.1",
+    help: "highest learning rate",
+    initially: "0.01, sgd 0.1, lars 1, rmsprop and lion 0.001",
     parse: number(0),
   }),
   withDefault(
@@ -106,7 +141,7 @@ const optimizationFlags = [
   withDefault(
     flag("--schedule <name>", {
       group,
-      help: `schedule of the learning rate: ${words(schedules).join(", ")}`,
+      help: `rate: ${words(schedules).join(", ")}`,
       parse: oneOf(words(schedules)),
     }),
     "one-cycle",
@@ -161,6 +196,12 @@ const runFlags = [
     { everySeconds: 60 },
     "60s",
   ),
+  flag("--log <kind>", {
+    group: "Output",
+    help: "log for another program: tensorboard writes an event file into --out",
+    initially: "none",
+    parse: oneOf(["tensorboard"]),
+  }),
   flag("--no-report", { group: "Output", help: "write no report.html, and record nothing for it" }),
 ] as const;
 
@@ -170,6 +211,7 @@ export const trainFlags = [
   newModel,
   ...normFlags,
   ...optimizationFlags,
+  ...loopFlags,
   ...machineFlags,
   ...runFlags,
 ] as const;

@@ -14,11 +14,11 @@ export function report(
   start: number,
   warn: (line: string) => void,
 ): RunListener {
-  const { model, data, epochs } = training;
+  const { model, stepsPerEpoch, epochs } = training;
   const history = folder.log("history.jsonl", false);
   const metrics = folder.log("metrics.jsonl");
   const recorder = new TrainingRecorder(model, {
-    steps: data.length * epochs,
+    steps: stepsPerEpoch * epochs,
     start,
     onRecord: (record) => history.append(JSON.stringify(record)),
   });

@@ -9,14 +9,14 @@ import { checkOwn, isOwn } from "../../node/own-files.js";
 /** A file of lines in a run's folder; a resumed run finds in it what stood there when its checkpoint was taken. */
 export interface RunLog {
   readonly path: string;
-  append(line: string): void;
+  append(line: string | Uint8Array): void;
   lines(): string[];
 }
 
 interface OpenLog {
   readonly file: AppendLog;
   /** Lines that wait until something else is worth writing. */
-  waiting: string[];
+  waiting: (string | Uint8Array)[];
 }
 
 const checkpointName = "checkpoint.safetensors";
@@ -25,7 +25,9 @@ const lockName = "run.lock";
 /** What a run writes without a report, and what it adds with one. */
 const plainFiles = [modelName, checkpointName, "metrics.jsonl"];
 const reportFiles = ["report.html", "history.jsonl"];
-const runFiles = [...plainFiles, ...reportFiles];
+/** What `--log tensorboard` adds. */
+export const eventsName = "events.out.tfevents.evenkeel";
+const runFiles = [...plainFiles, ...reportFiles, eventsName];
 
 /**
  * The folder of a run of `evenkeel train`, and what is written there. One run has it at a time. A run that begins anew leaves what stood there
@@ -84,10 +86,11 @@ export class RunFolder {
   }
 
   /** @throws DataError if a file that a run would write is there and no run wrote it */
-  checkFree({ report, isResumed }: { readonly report: boolean; readonly isResumed: boolean }): void {
+  checkFree({ report, events, isResumed }: { report: boolean; events: boolean; isResumed: boolean }): void {
     // The lines and the checkpoint of a run that goes on are its own, however damaged.
-    const written = isResumed ? [modelName, "report.html"] : [...plainFiles, ...reportFiles];
+    const written = isResumed ? [modelName, "report.html"] : runFiles;
     for (const name of written) {
+      if (name === eventsName && !events) continue;
       if (report || !reportFiles.includes(name)) checkOwn(join(this.path, name), "choose another --out");
     }
   }
@@ -127,7 +130,7 @@ export class RunFolder {
         log.waiting.push(line);
         if (isResult || this.#begun) this.#writing(path, () => flush(log));
       },
-      lines: () => [...log.file.lines(), ...log.waiting],
+      lines: () => [...log.file.lines(), ...log.waiting.filter((line) => typeof line === "string")],
     };
   }
 
@@ -211,7 +214,7 @@ export class RunFolder {
 }
 
 function flush(log: OpenLog): void {
-  for (let line = log.waiting[0]; line !== undefined; line = log.waiting[0]) {
+  for (let line = log.waiting.at(0); line !== undefined; line = log.waiting.at(0)) {
     log.file.append(line);
     log.waiting.shift();
   }

@@ -1,23 +1,28 @@
 import type { Communicator } from "../../communicator.js";
 import { type Batches, batches } from "../../data/batches.js";
 import type { Dataset, TensorData } from "../../data/dataset.js";
+import { cutmix, mixup } from "../../data/mix.js";
+import { ArgumentError } from "../../errors.js";
 import { regressionErrors } from "../../evaluation/regression-errors.js";
 import type { ModelMeta } from "../../formats/model-file/save-model.js";
 import type { Module } from "../../nn/module.js";
 import { syncBatchNorm } from "../../nn/norms/sync-batch-norm.js";
 import { loadNetwork, recordNetwork } from "../../node/load-network.js";
-import { crossEntropy } from "../../ops/cross-entropy.js";
-import { mse } from "../../ops/losses.js";
 import type { Outcome } from "../../pages/training/outcome.js";
-import { currentSeed } from "../../random.js";
-import { Tensor } from "../../tensor.js";
-import type { Optimizer } from "../../train/optimizer.js";
+import { currentSeed, generator } from "../../random.js";
+import type { FitOptions } from "../../train/fit.js";
+import { type MovingAverageOptions, movingAverage } from "../../train/moving-average.js";
+import type { Optimizer, ParameterGroup } from "../../train/optimizer.js";
+import { parameterGroups } from "../../train/parameter-groups.js";
+import type { PlateauLr } from "../../train/plateau-lr.js";
 import { type Schedule, scaledLr } from "../../train/schedules.js";
 import type { Loss } from "../../train/step.js";
 import { examine } from "../examine.js";
-import { defaultBatchSize, defaultLr, optimizers, schedules, type TrainFlags } from "../flags/train-flags.js";
+import { averageOf, metricsOf, rateRulesOf } from "../flags/loop-flags.js";
+import { defaultBatchSize, defaultLr, isMatrix, optimizers, schedules, type TrainFlags } from "../flags/train-flags.js";
 import { describeErrors } from "../print/describe-errors.js";
-import { openData } from "../training-data.js";
+import { type OpenedData, openData } from "../training-data.js";
+import { lossOfRun } from "./loss-of-run.js";
 import type { EpochMetrics } from "./run-listener.js";
 import type { RunRecord } from "./run-record.js";
 
@@ -31,7 +36,14 @@ export interface Training {
   readonly testData: Batches<Target>;
   readonly epochs: number;
   readonly optimizer: Optimizer;
-  readonly schedule: Schedule;
+  readonly schedule: Schedule | PlateauLr;
+  /** Steps of an epoch. */
+  readonly stepsPerEpoch: number;
+  /** What fit does besides stepping. */
+  readonly loop: Pick<
+    FitOptions<Target>,
+    "accumulate" | "clipNorm" | "adaptiveClip" | "earlyStopping" | "average" | "metrics"
+  >;
   readonly communicator: Communicator;
   readonly loss: Loss<Target>;
   /** With how many samples running statistics are renewed at the end; 0: not. */
@@ -46,11 +58,6 @@ export interface Training {
   examine(): Promise<Outcome>;
   /** The last line of a run: how good it became, in the targets' own units. */
   verdict(last: EpochMetrics): Promise<string>;
-}
-
-/** Cross-entropy of labels, the mean squared error of numbers. */
-function lossOf(output: Tensor, targets: Int32Array | Tensor): Tensor {
-  return targets instanceof Tensor ? mse(output, targets) : crossEntropy(output, targets);
 }
 
 /** @param flags - with the seed in force already set @param record - what the saved model says of them @param out - the folder of the run */
@@ -70,8 +77,11 @@ export async function prepareTraining(
   const model = await buildNetwork(networkOptions);
   if (flags.syncBn && communicator.size > 1) syncBatchNorm(model, communicator);
   const lr = scaledLr(flags.lr ?? defaultLr[flags.optimizer], flags.lrScaling, batchSize, defaultBatchSize);
-  const optimizer = optimizers[flags.optimizer](model.parameters(), lr, weightDecay);
-  const data = batches<Target>(source.train, { batchSize, shuffle: true, communicator });
+  const loss = lossOfRun(flags, source);
+  const parameters = flags.lrOf === undefined ? model.parameters() : groupsBy(model, flags.lrOf);
+  const optimizer = optimizers[flags.optimizer](parameters, { lr, weightDecay, decays: isMatrix });
+  const data = batches<Target>(mixed(source, flags), { batchSize, shuffle: true, communicator });
+  const stepsPerEpoch = Math.ceil(data.length / flags.accumulate);
   const measured = (part: Dataset<Target>): Batches<Target> => batches(part, { batchSize: 500, communicator });
   const size = model.parameters().reduce((total, parameter) => total + parameter.size, 0);
   return {
@@ -82,9 +92,11 @@ export async function prepareTraining(
     epochs,
     recalibrate: flags.recalibrate ?? 0,
     optimizer,
-    schedule: schedules[flags.schedule](lr, data.length * epochs),
+    schedule: schedules[flags.schedule](lr, stepsPerEpoch * epochs, flags.monitor ?? "loss"),
+    stepsPerEpoch,
+    loop: loopOf(flags, model, source, communicator, stepsPerEpoch),
     communicator,
-    loss: lossOf,
+    loss,
     meta: {
       ...source.meta,
       network: recordNetwork(network, out, networkOptions),
@@ -102,6 +114,73 @@ export async function prepareTraining(
       return `test ${describeErrors(await regressionErrors(model, batches(source.test, { batchSize: 500 }), { targetScale }))}`;
     },
   };
+}
+
+/** The groups of `--lr-of`. @throws ArgumentError naming the flag if a rule matches nothing */
+function groupsBy(model: Module, rules: string): ParameterGroup[] {
+  try {
+    return parameterGroups(model, rateRulesOf(rules));
+  } catch (error) {
+    if (!(error instanceof ArgumentError)) throw error;
+    const { expected, received } = error;
+    throw new ArgumentError({
+      where: "--lr-of",
+      expected,
+      received,
+      cure: "Name a kind (norm, bias, weight) or a path.",
+    });
+  }
+}
+
+/** The training data, blended in pairs where flags say so. */
+function mixed(source: OpenedData, { mixup: blending, cutmix: pasting }: TrainFlags): Dataset<Target> {
+  if (source.task === "regression") return source.train;
+  const { train, outputs: classes } = source;
+  if (blending !== undefined) return mixup(train, { classes, alpha: blending }, generator().split());
+  if (pasting !== undefined) return cutmix(train, { classes, alpha: pasting }, generator().split());
+  return train;
+}
+
+/** @throws ArgumentError if flags do not go with one another, with the data or with ranks */
+function loopOf(
+  { accumulate, clipNorm, adaptiveClip: factor, earlyStopping: patience, average, epochs, ...flags }: TrainFlags,
+  model: Module,
+  source: OpenedData,
+  { size }: Communicator,
+  stepsPerEpoch: number,
+): Training["loop"] {
+  const refuse = (where: string, expected: string, received: string): ArgumentError =>
+    new ArgumentError({ where, expected, received, cure: "Leave the flag out." });
+  if (clipNorm !== undefined && factor !== undefined)
+    throw refuse("--clip-norm, --adaptive-clip", "one of them", "both");
+  if (patience !== undefined && source.validation === null) {
+    throw refuse("--early-stopping", "data with a validation part (--split 0.8,0.1,0.1)", "none");
+  }
+  const metrics = flags.metrics === undefined ? [] : metricsOf(flags.metrics);
+  const { monitor = "loss" } = flags;
+  if (source.task === "regression" && (metrics.length > 0 || monitor !== "loss")) {
+    throw refuse(metrics.length > 0 ? "--metrics" : "--monitor", "data with classes", "numbers to predict");
+  }
+  if (monitor !== "loss" && monitor !== "accuracy" && !metrics.includes(monitor)) {
+    throw refuse("--monitor", `loss, accuracy or a score of --metrics`, monitor);
+  }
+  if (average !== undefined && size > 1) throw refuse("--average", "one process", `${size} ranks`);
+  return {
+    accumulate,
+    ...(clipNorm === undefined ? {} : { clipNorm }),
+    ...(factor === undefined ? {} : { adaptiveClip: { factor } }),
+    ...(metrics.length === 0 ? {} : { metrics }),
+    ...(patience === undefined ? {} : { earlyStopping: { patience, monitor } }),
+    ...(average === undefined ? {} : { average: movingAverage(model, averageOptions(average, stepsPerEpoch, epochs)) }),
+  };
+}
+
+function averageOptions(text: string, stepsPerEpoch: number, epochs: number): MovingAverageOptions {
+  const { kind, value } = averageOf(text);
+  if (kind === "ema") return { decay: value };
+  // From the end of the first epoch that lies wholly behind the share.
+  const first = Math.min(epochs, Math.ceil(value * epochs) + 1);
+  return { decay: "mean", from: first * stepsPerEpoch - 1, every: stepsPerEpoch };
 }
 
 /** What tells data apart, as 0.1.0 wrote it: which texts are missing values shows in what the columns became. */

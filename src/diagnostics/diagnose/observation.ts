@@ -63,7 +63,7 @@ export async function observe(model: Module, batches: AsyncIterable<DiagnosedBat
     kept += batch.inputs.shape[0];
     for (const sighting of sightings) await include(observations, sighting, names.get(sighting.module) ?? "");
     for (const [norm, block] of moments) {
-      const values = new Float64Array(await block.backend.read(block.block, 8 * block.size));
+      const values = await block.backend.readWide(block.block, block.size);
       block.dispose();
       observations.get(norm)?.population?.add(values);
     }
@@ -149,7 +149,7 @@ async function include(
   if (counts.length > 1)
     known.ends = (known.ends ?? 0) + outside[0] + outside[1] + counts[0] + counts[counts.length - 1];
   if (samples !== null) {
-    known.samples.push(new Float64Array(await samples.backend.read(samples.block, 8 * samples.size)));
+    known.samples.push(await samples.backend.readWide(samples.block, samples.size));
     samples.dispose();
   }
 }

@@ -4,7 +4,7 @@ import { TfjsModel } from "../tfjs/tfjs-model.js";
 import { dialectOf, type ReadKeras, readKerasFile } from "./file/read-keras.js";
 
 /**
- * Imports a Keras model as a network to train on, as {@link importTfjs} does: images and volumes have their channels first here.
+ * Imports a Keras model as a network to train on, as `importTfjs` does: images and volumes have their channels first here.
  *
  * It reads what `model.save` writes: Keras 3's .keras (a zip of config.json and model.weights.h5), a whole model in an .h5 file of Keras 2 or 3, and
  * a `model.json` with its weights, as converters write it of Keras 3 too, which TF.js does not load. Sequential and Functional models are

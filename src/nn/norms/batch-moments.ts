@@ -45,20 +45,18 @@ export function batchMoments(
 }
 
 function checkMoments(layer: Norm, moments: Tensor, { centred = true }: StatisticsView, { noun, place }: Share): void {
-  const values = readMoments(moments);
-  for (let k = 0; 3 * k < values.length; k++) {
-    const [count, , m2] = values.subarray(3 * k);
+  const check = { is: "moments", some: false, several: centred, varied: layer.eps === 0 } as const;
+  moments.backend.expect(check, moments.block, moments.size / 3, ({ place: k, value: count }) => {
     if (count === 1 && centred) {
-      throw new ArgumentError({
+      return new ArgumentError({
         where: `${layer}.forward(x, { mask })`,
         expected: `at least 2 real values, or none, per ${noun}`,
         received: `1 in ${place(k)}`,
         cure: "Leave out what has one value, or mask that one too.",
       });
     }
-    if (layer.eps !== 0 || m2 !== 0 || count === 0) continue;
-    throw centred ? varianceError(layer, noun, place(k)) : zerosError(layer, noun, place(k));
-  }
+    return centred ? varianceError(layer, noun, place(k)) : zerosError(layer, noun, place(k));
+  });
 }
 
 /** Says where there is no variance. */
@@ -79,9 +77,4 @@ function zerosError(layer: Norm, noun: string, place: string): ArgumentError {
     received: `none in ${place}`,
     cure: "Set eps to a small positive number such as 1e-6.",
   });
-}
-
-/** Count, mean and M2 of each share. */
-export function readMoments(moments: Tensor): Float64Array {
-  return new Float64Array(moments.backend.readSync(moments.block, 8 * moments.size));
 }

@@ -1,12 +1,12 @@
 import { ArgumentError, ShapeError } from "../../errors.js";
 import { relu } from "../../ops/activations.js";
 import { applyMask } from "../../ops/apply-mask.js";
-import { add, applyBinary } from "../../ops/binary.js";
+import { add, applyNumber } from "../../ops/binary.js";
+import { checkMaskValues } from "../../ops/mask-values.js";
 import type { Activation } from "../../ops/standardize.js";
 import { scope } from "../../scope.js";
 import { formatShape } from "../../shape.js";
 import type { Tensor } from "../../tensor.js";
-import { upload } from "../../tensor.js";
 import { tracer } from "../../tracing.js";
 import type { AnyModule } from "../module.js";
 import type { Norm, NormForwardOptions } from "./norm.js";
@@ -75,21 +75,10 @@ function checkMask(layer: AnyModule, x: Tensor, mask: Tensor): void {
       cure: "Give it as many axes as x, each of the size of x or 1: N×1×L for sequences of N×C×L.",
     });
   }
-  const values = mask.dataSync();
-  const at = values.findIndex((value) => value !== 0 && value !== 1);
-  if (at < 0) return;
-  throw new ArgumentError({
-    where,
-    expected: "a mask of ones (real values) and zeros (padding)",
-    received: `${values[at]} at place ${at}`,
-    cure: "Mark each value by 1 or 0.",
-  });
+  checkMaskValues(where, mask, "ones (real values) and zeros (padding)", "Mark each value by 1 or 0.");
 }
 
 /** 1 where a mask is 0, and 0 where it is 1. */
 function complementOf(mask: Tensor): Tensor {
-  const one = upload("mask", mask.backend, [], Float32Array.of(1));
-  const complement = applyBinary("sub", one, mask);
-  one.dispose();
-  return complement;
+  return applyNumber("sub", mask, 1, true);
 }

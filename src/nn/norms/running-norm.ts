@@ -106,8 +106,13 @@ export abstract class RunningNorm extends Norm implements AffineLayer {
   }
 
   /** @internal */
-  override stateLoaded(has: (key: string) => boolean): void {
-    this.#running.loaded(has);
+  override stateLoaded(given: (key: string) => Tensor | null): void {
+    this.#running.loaded(given);
+  }
+
+  /** @internal */
+  override refresh(): Promise<void> {
+    return this.#running.refresh();
   }
 
   /**
@@ -138,7 +143,12 @@ export abstract class RunningNorm extends Norm implements AffineLayer {
     return this.#running.frozen;
   }
 
-  /** How many batches left the running statistics alone because a mean or variance was not finite. Reads memory synchronously. */
+  /**
+   * How many batches left the running statistics alone because a mean or variance was not finite. On a backend that does not answer at
+   * once: at the last time that {@link fit} told of an epoch, saved a checkpoint or ended, or that the model was copied by {@link copyTo}.
+   *
+   * @throws BackendError on such a backend if batches were seen, and none of that has happened
+   */
   get skippedBatches(): number {
     return this.#running.skippedBatches;
   }

@@ -1,11 +1,11 @@
 import { ones, zeros } from "../../create.js";
-import { ArgumentError } from "../../errors.js";
+import { ArgumentError, BackendError } from "../../errors.js";
 import type { RunningStatistics as RunningTensors } from "../../ops/renorm-factors.js";
 import { momentsOf } from "../../ops/standardize.js";
 import { shown } from "../../shown.js";
 import { copyOf, empty, type Tensor, view } from "../../tensor.js";
 import { warn, warnOnce } from "../../warnings.js";
-import { readMoments, varianceError } from "./batch-moments.js";
+import { varianceError } from "./batch-moments.js";
 import type { RecentStatistics } from "./recent-statistics.js";
 import type { RunningNorm } from "./running-norm.js";
 
@@ -50,6 +50,11 @@ export class RunningStatistics {
   #momentum: number | "cumulative" = 0;
   #frozen = false;
   #warnedEmpty = false;
+  /** What a device has told of the counters, or what they are surely; null: not known. */
+  #counts: Float32Array | null = new Float32Array(3);
+  #areCountsRead = false;
+  /** Statistics came from a state dict on a device: whether they end the warm-up is found out by {@link RunningStatistics.refresh}. */
+  #uncertain: { readonly isCounted: boolean } | null = null;
   #observer: ((moments: Tensor) => void) | null = null;
   /** Takes each batch, too. */
   recent: RecentStatistics | null = null;
@@ -115,16 +120,60 @@ export class RunningStatistics {
     this.#isSettled = true;
   }
 
-  /** Told which buffers a state dict has set. */
-  loaded(has: (buffer: string) => boolean): void {
-    if (this.tensors === null || !has("running_mean")) return;
-    const { counters, mean, variance } = this.tensors;
-    const [tracked, skipped] = counters.dataSync();
-    if (has("num_batches_tracked")) counters.backend.write(counters.block, Float32Array.of(tracked, skipped, 0));
-    const isCounted = has("num_batches_tracked") && tracked > 0;
-    const isInitial = (): boolean =>
-      mean.dataSync().every((value) => value === 0) && variance.dataSync().every((value) => value === 1);
-    if (!isCounted && !isInitial()) this.settle();
+  /** Told what a state dict has given to the buffers. */
+  loaded(given: (buffer: string) => Tensor | null): void {
+    const [mean, variance, count] = ["running_mean", "running_var", "num_batches_tracked"].map(given);
+    if (this.tensors === null || mean === null) return;
+    const { counters } = this.tensors;
+    if (count !== null) counters.backend.write(counters.block, Float32Array.of(0), 8);
+    this.#forgetCounts();
+    const sources = [mean, variance ?? this.tensors.variance, ...(count === null ? [] : [count])];
+    if (!sources.every(({ backend }) => backend.answersAtOnce)) {
+      this.#uncertain = { isCounted: count !== null };
+      return;
+    }
+    const [means, variances, counts] = sources.map((source) => source.dataSync());
+    this.#settleUnlessInitial(means, variances, counts?.[0] ?? 0);
+  }
+
+  /** Ends the warm-up if the statistics stand for batches that were not counted. */
+  #settleUnlessInitial(mean: Float32Array, variance: Float32Array, tracked: number): void {
+    const isInitial = mean.every((value) => value === 0) && variance.every((value) => value === 1);
+    if (!(tracked > 0) && !isInitial) this.settle();
+  }
+
+  /** See {@link Module.refresh}. */
+  async refresh(): Promise<void> {
+    if (this.tensors === null || this.tensors.counters.backend.answersAtOnce) return;
+    const { mean, variance, counters } = this.tensors;
+    const uncertain = this.#uncertain;
+    const [counts, ...statistics] = await Promise.all(
+      [counters, ...(uncertain === null ? [] : [mean, variance])].map((t) => t.data()),
+    );
+    this.#counts = counts;
+    this.#areCountsRead = true;
+    if (uncertain === null) return;
+    this.#uncertain = null;
+    this.#settleUnlessInitial(statistics[0], statistics[1], uncertain.isCounted ? counts[0] : 0);
+  }
+
+  /** Batches tracked, batches skipped, and the rest of the first. @throws BackendError if a device has not told them yet */
+  get #counters(): Float32Array {
+    if (this.tensors === null) return new Float32Array(3);
+    const { counters } = this.tensors;
+    if (counters.backend.answersAtOnce) return counters.dataSync();
+    if (this.#counts !== null) return this.#counts;
+    throw new BackendError({
+      where: `${this.#layer}, its counters`,
+      expected: "a backend that answers at once, or the end of a pass of fit()",
+      received: `${counters.backend.name} before that`,
+      cure: 'Read them after fit(), or await copyTo(model, "wasm").',
+    });
+  }
+
+  /** The device is about to change counters: those known are kept until it tells newer ones, unless it has never told any. */
+  #forgetCounts(): void {
+    if (!this.#areCountsRead) this.#counts = null;
   }
 
   get normalizeWith(): Statistics {
@@ -149,7 +198,7 @@ export class RunningStatistics {
   }
 
   get skippedBatches(): number {
-    return this.tensors?.counters.dataSync()[1] ?? 0;
+    return this.#counters[1];
   }
 
   freeze(): void {
@@ -185,6 +234,7 @@ export class RunningStatistics {
     mean.backend.fill(mean.block, mean.size, 0);
     variance.backend.fill(variance.block, variance.size, 1);
     counters.backend.fill(counters.block, counters.size, 0);
+    this.#counts = new Float32Array(3);
     markChanged(this.tensors);
     this.#isSettled = false;
   }
@@ -199,7 +249,7 @@ export class RunningStatistics {
   get state(): RunningNormState | null {
     if (this.tensors === null) return null;
     const { frozen, normalizeWith, updateRunning, momentum, skippedBatches, warmUp, isSettled } = this;
-    const [tracked, , rest] = this.tensors.counters.dataSync();
+    const [tracked, , rest] = this.#counters;
     const switches = { frozen, normalizeWith, updateRunning, momentum, skippedBatches };
     return { ...switches, warmUp, isSettled, batches: tracked + rest };
   }
@@ -216,11 +266,16 @@ export class RunningStatistics {
     this.updateRunning = updateRunning;
     this.#momentum = momentum;
     const { counters } = this.tensors;
-    const { warmUp = false, isSettled = false, batches = counters.dataSync()[0] } = counted;
+    const { warmUp = false, isSettled = false, batches } = counted;
     this.#warmUp = warmUp;
     this.#isSettled = isSettled;
-    const tracked = Math.fround(batches);
-    counters.backend.write(counters.block, Float32Array.of(tracked, skippedBatches, batches - tracked));
+    this.#uncertain = null;
+    const tracked = Math.fround(batches ?? 0);
+    const counts = Float32Array.of(tracked, skippedBatches, (batches ?? 0) - tracked);
+    // Without a count, that of the state dict stands.
+    if (batches === undefined) counters.backend.write(counters.block, counts.subarray(1), 4);
+    else counters.backend.write(counters.block, counts);
+    this.#counts = batches === undefined ? null : counts;
     counters.storage.version++;
   }
 
@@ -228,8 +283,10 @@ export class RunningStatistics {
   use(): RunningTensors {
     if (this.tensors === null) throw new Error("internal: running statistics are missing");
     if (this.#layer.eps === 0) {
-      const channel = this.tensors.variance.dataSync().indexOf(0);
-      if (channel >= 0) throw varianceError(this.#layer, "channel", `channel ${channel}`);
+      const { variance } = this.tensors;
+      variance.backend.expect({ is: "notZero" }, variance.block, variance.size, ({ place }) =>
+        varianceError(this.#layer, "channel", `channel ${place}`),
+      );
     }
     return this.tensors;
   }
@@ -258,6 +315,7 @@ export class RunningStatistics {
     if (isMasked) this.#warnIfEmpty(channelMoments);
     const running = [mean.block, variance.block, counters.block] as const;
     const warmsUp = this.#warmUp && !this.#isSettled;
+    this.#forgetCounts();
     backend.updateRunning(channelMoments.block, numFeatures, ...running, momentum, unbiased, warmsUp);
     this.recent?.take(channelMoments, unbiased);
     markChanged(this.tensors);
@@ -284,13 +342,18 @@ export class RunningStatistics {
   }
 
   #warnIfEmpty(channelMoments: Tensor): void {
-    const empties = readMoments(channelMoments).filter((value, k) => k % 3 === 0 && value === 0).length;
-    if (empties === 0 || this.#warnedEmpty) return;
-    this.#warnedEmpty = true;
-    warn(
-      `${this.#layer}.forward(x, { mask }): no real value in ${empties} of ${this.#layer.numFeatures} channels, whose running ` +
-        "statistics stay as they are. Leave out batches that are all padding.",
-    );
+    if (this.#warnedEmpty) return;
+    const { numFeatures } = this.#layer;
+    const check = { is: "moments", some: true, several: false, varied: false } as const;
+    channelMoments.backend.expect(check, channelMoments.block, numFeatures, ({ count }) => {
+      if (this.#warnedEmpty) return null;
+      this.#warnedEmpty = true;
+      warn(
+        `${this.#layer}.forward(x, { mask }): no real value in ${count} of ${numFeatures} channels, whose running ` +
+          "statistics stay as they are. Leave out batches that are all padding.",
+      );
+      return null;
+    });
   }
 
   #checkTracked(member: string): void {

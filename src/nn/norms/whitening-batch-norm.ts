@@ -12,7 +12,7 @@ import { transpose } from "../../ops/transpose.js";
 import { sqrt } from "../../ops/unary.js";
 import { scope } from "../../scope.js";
 import { checkCount, sizeOf } from "../../shape.js";
-import { detach, type Tensor } from "../../tensor.js";
+import { assign, detach, type Tensor } from "../../tensor.js";
 import type { LayerTraits } from "../layer-traits.js";
 import { checkPlain } from "./composed-norm.js";
 import type { NormForwardOptions } from "./norm.js";
@@ -158,8 +158,7 @@ export class WhiteningBatchNorm extends RunningNorm {
 
   override resetRunningStats(): this {
     const identity = this.#identity(this.groups);
-    this.#whitening.backend.write(this.#whitening.block, identity.dataSync());
-    this.#whitening.storage.version++;
+    assign(identity, this.#whitening);
     identity.dispose();
     return super.resetRunningStats();
   }

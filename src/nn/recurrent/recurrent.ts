@@ -270,7 +270,7 @@ export abstract class Recurrent<State extends States> extends Module<
       if (!sameShape(mask.shape, [batch, steps])) {
         refuse(`a mask of ${batch}×${steps} steps`, mask, "Give it one value for each step of each sequence.");
       }
-      checkMaskValues(where, mask, "steps", "Mark each step by 1 or 0.");
+      checkMaskValues(where, mask, "ones (steps) and zeros", "Mark each step by 1 or 0.");
     }
     const shape = [this.#passes().length, batch, this.hiddenSize];
     for (const kind of state === null ? [] : this.#kinds) {

@@ -1,8 +1,8 @@
 import { noGrad } from "../../autograd.js";
 import { tensor } from "../../create.js";
 import { ArgumentError } from "../../errors.js";
-import { multiply } from "../../ops/matmul.js";
 import { abs } from "../../ops/functions.js";
+import { multiply } from "../../ops/matmul.js";
 import { scope } from "../../scope.js";
 import { checkCount } from "../../shape.js";
 import { copyInto, copyOf, type Tensor } from "../../tensor.js";
@@ -65,14 +65,19 @@ export class SpectralNorm<Layer extends Weighted = Weighted> extends Reparametri
       throw new ArgumentError({ where, expected: "eps to be a finite number above 0", received: String(eps), cure });
     }
     this.eps = eps;
-    if (layer.weight.dataSync().every((value) => value === 0)) {
-      throw new ArgumentError({
-        where,
-        expected: "a weight whose largest singular value is not 0",
-        received: "zeros",
-        cure: "Initialise the layer with other weights.",
-      });
-    }
+    const { weight } = layer;
+    weight.backend.expect(
+      { is: "someNotZero" },
+      weight.block,
+      weight.size,
+      () =>
+        new ArgumentError({
+          where,
+          expected: "a weight whose largest singular value is not 0",
+          received: "zeros",
+          cure: "Initialise the layer with other weights.",
+        }),
+    );
     this.weight_orig = layer.weight;
     const [height, width] = scope(() => this.#matrix().shape);
     this.#u = this.buffer("weight_u", tensor(normalValues(height)));

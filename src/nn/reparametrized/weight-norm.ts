@@ -53,15 +53,19 @@ export class WeightNorm<Layer extends Weighted = Weighted> extends Reparametrize
     this.weight_v = layer.weight;
     this.weight_g = scope(() => noGrad(() => this.#lengths()));
     this.weight_g.requiresGrad = true;
-    const lost = this.weight_g.dataSync().indexOf(0);
-    if (lost >= 0) {
-      throw new ArgumentError({
-        where,
-        expected: "weights with a direction",
-        received: `none but 0 at ${lost} of axis ${this.axis}`,
-        cure: "Initialise the layer with other weights; g alone may be 0.",
-      });
-    }
+    const { weight_g: lengths } = this;
+    lengths.backend.expect(
+      { is: "notZero" },
+      lengths.block,
+      lengths.size,
+      ({ place }) =>
+        new ArgumentError({
+          where,
+          expected: "weights with a direction",
+          received: `none but 0 at ${place} of axis ${this.axis}`,
+          cure: "Initialise the layer with other weights; g alone may be 0.",
+        }),
+    );
   }
 
   /** The axes over which lengths are taken. */

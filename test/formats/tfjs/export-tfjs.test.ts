@@ -74,7 +74,7 @@ describe("exportTfjs", () => {
       await failure((x) => clamp(x, 0, tensor([1]))),
       await failure((x) => upsample(x, 2, { mode: "bilinear" })),
       await failure((x) => upsample(x, null, { size: [3, 3] })),
-      await failure((x) => pad(x, [[1, 1]])),
+      await failure((x) => pad(x, [[1, 1]], { mode: "reflect" })),
     ]).toMatchInlineSnapshot(`
       [
         "ArgumentError: exportTfjs(model): expected ops that the format has, got sin. Compute it by others, or give its class toTfjs(x, graph), which adds its layers.",
@@ -84,7 +84,7 @@ describe("exportTfjs", () => {
         "ArgumentError: exportTfjs(model): expected clamp by numbers, since layers of TF.js have no others, got a parameter or constant. Use minimum() and maximum() of values.",
         "ArgumentError: exportTfjs(model): expected upsampling of whole scales to the nearest value, as TF.js has it, got bilinear by 2×2. Use such a scale, or ConvTranspose2d.",
         "ArgumentError: exportTfjs(model): expected upsampling of whole scales to the nearest value, as TF.js has it, got nearest by a size. Use such a scale, or ConvTranspose2d.",
-        "ArgumentError: exportTfjs(model): expected ops that the format has, got pad. Compute it by others, or give its class toTfjs(x, graph), which adds its layers.",
+        "ArgumentError: exportTfjs(model): expected zeros around planes, as TF.js has them, got mode reflect. Pad height and width by zeros, or give a class of your own toTfjs(x, graph).",
       ]
     `);
   });

@@ -10,7 +10,7 @@ import { type ImportedTfjs, importModel } from "./import-model.js";
  * and rows of a Dense layer behind a Flatten, are brought into that order once. All else keeps its axes: (N, T, C) of sequences. A model whose
  * layers say `data_format: "channels_first"` is taken as it is.
  *
- * Layers become layers, with weights as parameters and moving statistics as those of a {@link BatchNorm}, whose momentum means the same.
+ * Layers become layers, with weights as parameters and moving statistics as those of a `BatchNorm`, whose momentum means the same.
  * A gamma that a norm lacks (`scale: false`) is 1, a beta 0. A layer that is called several times stays one. Nested networks are taken apart. Of graph
  * models, constants with axes become parameters. docs/formats.md lists the layers and operators.
  *

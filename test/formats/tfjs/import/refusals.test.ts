@@ -156,7 +156,7 @@ describe("importTfjs", () => {
       `"FormatError: importTfjs(files), FusedBatchNormV3 n: expected what a layer or op of Evenkeel does, got no input 1. Leave this node out of the model, or build the network by hand and load its weights."`,
     );
     expect(await refusal(graph(node("NoOp", "n")))).toMatchInlineSnapshot(
-      `"FormatError: importTfjs(files): expected outputs that the model computes of its inputs, got an output, which it does not. Check that the file is complete, or take out this output."`,
+      `"FormatError: importTfjs(files): expected outputs that the model computes of its inputs, got none. Check that the file is complete, or take out this output."`,
     );
   });
 });

@@ -1,0 +1,42 @@
+import { scope } from "../scope.js";
+import type { Tensor } from "../tensor.js";
+import { div, mul, sub } from "./binary.js";
+import { where as choose } from "./choice.js";
+import { greater } from "./comparison.js";
+import { checkProbabilities, checkSame, refuseTrace } from "./loss-checks.js";
+import { sum } from "./sum.js";
+import { exp, log } from "./unary.js";
+
+/** Options of {@link klDiv}. */
+export interface KlDivOptions {
+  /** Whether the targets are logarithms of probabilities too. @defaultValue false */
+  readonly logTarget?: boolean;
+}
+
+/**
+ * The Kullback–Leibler divergence Σ t·(ln t − x), divided by N: PyTorch's `kl_div` with `reduction="batchmean"`, which is the
+ * divergence proper. Where t is 0 the term is 0.
+ *
+ * @param logProbabilities - x, (N, …): logarithms, such as {@link logSoftmax} gives
+ * @param targets - t, the same shape: probabilities
+ * @throws ShapeError if the shapes differ, or are without axes
+ * @throws DataError if a target lies outside [0, 1], on backends that answer at once
+ * @example
+ * ```ts
+ * klDiv(logSoftmax(tensor([[0, 0]])), tensor([[1, 0]])).item(); // 0.6931472
+ * ```
+ */
+export function klDiv(logProbabilities: Tensor, targets: Tensor, { logTarget = false }: KlDivOptions = {}): Tensor {
+  refuseTrace("klDiv");
+  const where = "klDiv(logProbabilities, targets)";
+  checkSame(where, logProbabilities, targets);
+  if (!logTarget) checkProbabilities(where, targets);
+  const [samples = 1] = logProbabilities.shape;
+  return scope(() => {
+    const t = logTarget ? exp(targets) : targets;
+    // ln 1 in the place of ln 0, whose term is 0.
+    const logT = logTarget ? targets : log(choose(greater(targets, 0), targets, 1));
+    const terms = mul(t, sub(logT, choose(greater(t, 0), logProbabilities, 0)));
+    return div(sum(terms), samples);
+  });
+}

@@ -1,0 +1,108 @@
+import { ArgumentError, FormatError } from "../errors.js";
+import { isObject } from "../formats/json.js";
+import { shown } from "../shown.js";
+import { checkRange } from "./optimizer.js";
+
+/** Which number of a report is watched, and what counts as better. */
+export interface ImprovementOptions {
+  /**
+   * `"loss"`, `"accuracy"`, or the name of one of {@link FitOptions.metrics}: of the validation data or, without them, of training. A loss is to
+   * fall, all else is to rise. @defaultValue "loss"
+   */
+  readonly monitor?: string;
+  /** By how much more than this it must improve to count, ≥ 0. @defaultValue 0 */
+  readonly minDelta?: number;
+}
+
+/** Numbers by which a model is judged after an epoch. */
+export interface Scores {
+  readonly loss: number;
+  readonly accuracy: number | null;
+  readonly metrics?: Readonly<Record<string, number | null>>;
+}
+
+/** What {@link Improvement} remembers. */
+export interface ImprovementState {
+  /** The best value; null before the first epoch. */
+  readonly best: number | null;
+  /** Epochs since it. */
+  readonly waited: number;
+}
+
+/** Follows a number over epochs: the best so far, and how long ago that was. */
+export class Improvement {
+  readonly #where: string;
+  readonly #monitor: string;
+  readonly #minDelta: number;
+  #best: number | null = null;
+  #waited = 0;
+
+  /** @throws ArgumentError if minDelta is negative */
+  constructor(where: string, { monitor = "loss", minDelta = 0 }: ImprovementOptions) {
+    this.#where = where;
+    this.#monitor = monitor;
+    this.#minDelta = checkRange(where, "minDelta", minDelta, 0, Number.POSITIVE_INFINITY);
+  }
+
+  /** The best value. */
+  get best(): number | null {
+    return this.#best;
+  }
+
+  /** Epochs since it. */
+  get waited(): number {
+    return this.#waited;
+  }
+
+  /** Takes the scores of an epoch. @returns whether they are the best so far @throws ArgumentError if they lack what is watched */
+  update(scores: Scores): boolean {
+    const value = this.#valueOf(scores);
+    // NaN is never better, and anything is better than none.
+    const isBetter =
+      !Number.isNaN(value) &&
+      (this.#best === null ||
+        (this.#monitor === "loss" ? value < this.#best - this.#minDelta : value > this.#best + this.#minDelta));
+    this.#waited = isBetter ? 0 : this.#waited + 1;
+    if (isBetter) this.#best = value;
+    return isBetter;
+  }
+
+  #valueOf({ loss, accuracy, metrics = {} }: Scores): number {
+    const known: Readonly<Record<string, number | null>> = { ...metrics, loss, accuracy };
+    const value = Object.hasOwn(known, this.#monitor) ? known[this.#monitor] : null;
+    if (value !== null) return value;
+    const names = Object.keys(known).filter((name) => known[name] !== null);
+    throw new ArgumentError({
+      where: this.#where,
+      expected: `monitor to be one of ${names.toSorted().join(", ")}`,
+      received: shown(this.#monitor),
+      cure: "Watch one of these, or ask for it with { metrics }.",
+    });
+  }
+
+  /** Starts over the count of epochs. */
+  restartWait(): void {
+    this.#waited = 0;
+  }
+
+  /** For a checkpoint. */
+  getState(): ImprovementState {
+    return { best: this.#best, waited: this.#waited };
+  }
+
+  /** Takes it up. @throws FormatError if it is none */
+  setState(state: unknown): void {
+    const { best, waited } = isObject(state) ? state : ({} as Record<string, unknown>);
+    if ((best !== null && typeof best !== "number") || !Number.isSafeInteger(waited) || Number(waited) < 0) {
+      const cure = "Use an older copy, or start anew.";
+      throw new FormatError({
+        where: "checkpoint",
+        expected: `what ${this.#where} remembers`,
+        received: shown(state),
+        cure,
+      });
+    }
+    this.#best = best;
+    this.#waited = Number(waited);
+  }
+}
