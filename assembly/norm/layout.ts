@@ -7,7 +7,7 @@
 import { pair } from "./sums";
 
 /** f32 sums per channel or parameter are flushed to f64 after so many terms. */
-export const flushTerms: i32 = 128;
+export const flushTerms: i32 = 32;
 
 /** Bytes from one array of a block of coefficients to the next. */
 // @inline

@@ -38,7 +38,7 @@ export function channelFold({ kept, inner }: StatisticsView): number {
 
 /** Rows per piece of single values: a multiple of those between two flushes of f32 sums. */
 export function channelPieceRows(view: StatisticsView): number {
-  const least = flushTerms * channelFold(view);
+  const least = 4 * flushTerms * channelFold(view);
   return least * Math.max(1, Math.ceil(view.outer / (least * maxPieces)));
 }
 
