@@ -31,7 +31,9 @@ test("the names of evenkeel/networks build theirs, but for those that do not sco
   expect(Object.keys(model.stateDict())).toEqual(
     Object.keys(mobilenetV3Small({ ...options, norm: "group" }).stateDict()),
   );
-  await expect(loadNetwork("unet")).rejects.toThrowErrorMatchingInlineSnapshot(`[DataError: loadNetwork(unet): expected a network that scores the classes of an image, got one that scores those of each pixel. Build it in code, with data that have a class for each pixel.]`);
+  await expect(loadNetwork("unet")).rejects.toThrowErrorMatchingInlineSnapshot(
+    `[DataError: loadNetwork(unet): expected a network that scores the classes of an image, got one that scores those of each pixel. Build it in code, with data that have a class for each pixel.]`,
+  );
   expect(recordNetwork("resnet50", folder, options)).toEqual({ from: "resnet50", options });
 });
 
