@@ -22,7 +22,7 @@ const where = "copyTo(model, backend)";
  * ```ts
  * const model = new Sequential(new Linear(2, 3), new BatchNorm(3));
  * const exact = await copyTo(model, "cpu");
- * exact.layers[0].toString(); // Linear(2, 3)
+ * exact.toString(); // "Sequential(Linear(2, 3), BatchNorm(3))"
  * ```
  */
 export async function copyTo<Model extends AnyModule>(model: Model, name: BackendName): Promise<Model> {

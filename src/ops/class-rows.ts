@@ -51,7 +51,7 @@ export function checkLabelCount(where: string, logits: Tensor, labels: Labels): 
       cure: "Pass a number from 0 for each sample, such as [2, 0, 1], or a tensor of probabilities of the logits' shape.",
     });
   }
-  const [rows = 0, classes = 0, ...places] = logits.shape;
+  const [rows = 0, , ...places] = logits.shape;
   if (logits.rank < 2 || rows === 0 || labels.length !== rows * sizeOf(places)) {
     const areLast = logits.rank > 2 && labels.length * (logits.shape.at(-1) ?? 0) === logits.size;
     throw new ShapeError({
@@ -64,7 +64,7 @@ export function checkLabelCount(where: string, logits: Tensor, labels: Labels): 
       cure: areLast ? "Move the classes to axis 1 with permute()." : "Pass one label for each row of logits.",
     });
   }
-  checkHasValues(where, [classes], [0], "Give the network one output for each class.");
+  checkHasValues(where, logits.shape, [1], "Give the network one output for each class.");
 }
 
 /**

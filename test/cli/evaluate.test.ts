@@ -56,7 +56,7 @@ describe("evenkeel evaluate", () => {
     expect(stderr).toBe("");
     expect(code).toBe(0);
     expect(stdout).toMatchInlineSnapshot(`
-      "4 samples (test): loss 0.5540, accuracy 0.7500
+      "4 samples (test): loss 0.5540, accuracy 0.7500, F1 0.7333, AUC 1.0000
 
       true \\ predicted    left   right  recall
       left                   1       0  1.0000
@@ -77,6 +77,8 @@ describe("evenkeel evaluate", () => {
       part: "test",
       classes: ["left", "right"],
       ...expected,
+      // Of two right of three and one of one: F1 of left 2/3, of right 4/5; every right is above every left.
+      metrics: { f1: expect.closeTo((2 / 3 + 4 / 5) / 2), auc: 1, meanIou: expect.closeTo((1 / 2 + 2 / 3) / 2) },
     });
     // By hand: logits are pixel / 255 − 0.5, the differences of the two 190, 60, −1 and −250 of 255.
     const margins = [190, -60, 1, 250].map((difference) => difference / 255);
@@ -88,11 +90,11 @@ describe("evenkeel evaluate", () => {
     ]);
   });
 
-  test("with more classes than a terminal shows, prints recall and precision only", () => {
+  test("with more classes than a terminal shows, prints recall, precision and F1 only", () => {
     const { stdout } = evenkeel("evaluate", "wide.safetensors", "--data", "tiny");
     const lines = stdout.trimEnd().split("\n");
     expect(lines.length).toBe(2 + 1 + 21);
-    expect(lines[2]).toMatch(/^class +recall +precision$/);
+    expect(lines[2]).toMatch(/^class +recall +precision +F1$/);
   });
 
   test("answers each mistake in one clear line and exits 1", () => {

@@ -20,6 +20,7 @@ import {
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { expectClose } from "../support/close.js";
 import { evenkeelIn } from "../support/command.js";
+import { allowFreshStatistics } from "../support/fresh-statistics.js";
 import { temporaryFolder } from "../support/idx-files.js";
 import { installEvenkeel } from "../support/own-package.js";
 import { normal } from "../support/seeded.js";
@@ -109,6 +110,7 @@ describe("evenkeel fold", () => {
         return last.forward(linear.forward(relu(norm.forward(conv.forward(x))).flatten(1)));
       }
     }
+    allowFreshStatistics();
     writeFileSync(join(folder, "own-graph.safetensors"), saveModel(new Net(), meta));
     const { stdout, stderr } = evenkeel("fold", "own-graph.safetensors", "-o", "own-folded");
     expect(stderr).toBe("");
@@ -145,6 +147,7 @@ describe("evenkeel fold", () => {
     }
     const probe = zeros([2, 1, 4, 4]);
     const network = { from: "./net.mjs", options: { inputShape: [1, 4, 4], classes: 2 } };
+    allowFreshStatistics();
     writeFileSync(join(folder, "own.safetensors"), saveModel(new Net(), { network }, { probe }));
     const mistakes = [
       ["nowhere", "-o", "out"],

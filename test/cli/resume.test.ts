@@ -69,12 +69,12 @@ describe("evenkeel train --resume", () => {
     expect((await start(folder, [...more, "--out", "all"]).ended).code).toBe(0);
     const killed = start(folder, [...more, "--out", "killed"]);
     for (const [k, process] of [killed, null, null].entries()) {
-      const current = process ?? start(folder, "train --resume --out killed".split(" "));
+      const current = process ?? start(folder, "train --resume --out killed --no-report".split(" "));
       await current.says(`epoch ${3 * k + 2}/14`);
       current.child.kill("SIGKILL");
       expect((await current.ended).signal).toBe("SIGKILL");
     }
-    const { code, stderr } = evenkeel("train --resume --out killed");
+    const { code, stderr } = evenkeel("train --resume --out killed --no-report");
     expect([code, stderr]).toEqual([
       0,
       expect.stringMatching(/^evenkeel: warning: killed: the last run here ended without releasing it\n$/),

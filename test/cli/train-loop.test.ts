@@ -151,7 +151,7 @@ describe("evenkeel train", () => {
       --data classes.csv --lr-of norm
         1 evenkeel: --lr-of: expected KIND=FACTOR or PATH=FACTOR, separated by commas, got norm. Kinds are norm, bias and weight: norm=0.5,head=10.
       --data classes.csv --lr-of head=2
-        1 evenkeel: parameterGroups(model, rules): expected rules of which each matches a parameter, such as 0.weight, 1.weight, 1.bias, got "head". Match a kind (norm, bias, weight), a path, or an expression over paths.
+        1 evenkeel: --lr-of: expected rules of which each matches a parameter, such as 0.weight, 1.weight, 1.bias, got "head". Name a kind (norm, bias, weight) or a path.
       --data classes.csv --label-smoothing 1
         1 evenkeel: --label-smoothing: expected a share from 0 up to, not including, 1, got 1. Pass 0.1, say.
       --data classes.csv --clip-norm 0

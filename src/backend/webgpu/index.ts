@@ -36,7 +36,7 @@ export interface WebgpuDevice extends DeviceDescription {
  * ```ts
  * const { name, isSoftware } = await webgpu();
  * setBackend("webgpu");
- * await tensor([1, 2]).mul(3).data(); // 3, 6
+ * await tensor([1, 2]).mul(3).data(); // Float32Array [3, 6]
  * ```
  */
 export async function webgpu(options: WebgpuOptions = {}): Promise<WebgpuDevice> {

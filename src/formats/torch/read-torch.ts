@@ -31,8 +31,9 @@ export interface ReadTorchOptions {
  * @throws FormatError if the file is none, is damaged, holds a class or function of Python, or has several state dicts
  * @example
  * ```ts
- * model.loadStateDict(readTorch(bytes));
- * ema.loadStateDict(readTorch(bytes, { entry: "model_ema" }));
+ * function load(model: Module, bytes: Uint8Array): void {
+ *   model.loadStateDict(readTorch(bytes)); // or readTorch(bytes, { entry: "model_ema" })
+ * }
  * ```
  */
 export function readTorch(bytes: Uint8Array, { entry }: ReadTorchOptions = {}): Record<string, Tensor> {

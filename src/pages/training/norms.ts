@@ -81,7 +81,7 @@ function lagTable(lag: readonly NormLag[], layers: readonly string[]): Table {
     kind: "table",
     caption:
       "How far the running statistics are from those of the last batches, before any recalibration: RMS over the channels, in units of each " +
-      "channel's standard deviation σ. Above 0.25 evaluation may be worse than training; --recalibrate 1000 cures it.",
+      "channel's standard deviation σ. Above 0.25 evaluation may be worse than training, and recalibration at the end of training cures it.",
     columns: ["layer", "mean is off by", "standard deviation is off by"],
     rows,
   };

@@ -64,8 +64,10 @@ export interface ImportedOnnx {
  * @throws MissingPackageError if onnx-buf or @bufbuild/protobuf is not installed
  * @example
  * ```ts
- * const { model } = await importOnnx(bytes);
- * const { model: backbone } = await importOnnx(bytes, { outputs: ["features"] });
+ * async function backboneOf(bytes: Uint8Array): Promise<Module> {
+ *   const { model } = await importOnnx(bytes, { outputs: ["features"] });
+ *   return model;
+ * }
  * ```
  */
 export async function importOnnx(bytes: Uint8Array, options: ImportOnnxOptions = {}): Promise<ImportedOnnx> {
