@@ -21,11 +21,17 @@ const groupsAtMost = 4096;
 
 /** What a program has done on a device: for tests and measurements. */
 export interface Counts {
+  /** Kernels that were started. */
   readonly dispatches: number;
+  /** Copies between buffers. */
   readonly copies: number;
+  /** Batches of commands handed to the device. */
   readonly submits: number;
+  /** Bind groups that were made. */
   readonly bindGroups: number;
+  /** Pipelines that were compiled. */
   readonly pipelines: number;
+  /** Buffers that were made. */
   readonly buffers: number;
 }
 

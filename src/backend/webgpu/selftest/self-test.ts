@@ -7,11 +7,13 @@ import { cases } from "./cases.js";
 
 /** What became of one group of members. */
 export interface SelfTestRow {
+  /** The member, and on what it was tried. */
   readonly name: string;
   /** The largest difference from float64 on the host, in units of the largest value; null: the device refused. */
   readonly error: number | null;
   /** The error that is promised. */
   readonly most: number;
+  /** Whether the error is at most the promised one. */
   readonly isGood: boolean;
   /** What the device said, where it refused. */
   readonly message: string | null;
@@ -19,7 +21,9 @@ export interface SelfTestRow {
 
 /** How fast something was, by the device's own clock. */
 export interface SelfTestSpeed {
+  /** What was timed. */
   readonly name: string;
+  /** The shortest of several runs. */
   readonly milliseconds: number;
   /** Billions of floating-point operations per second; null where bytes matter. */
   readonly gflops: number | null;
@@ -29,10 +33,15 @@ export interface SelfTestSpeed {
 
 /** What {@link selfTest} found. */
 export interface SelfTestReport {
+  /** The version of Evenkeel. */
   readonly version: string;
+  /** What the device calls itself. */
   readonly device: string;
+  /** Whether it is a program on the processor, whose speed says nothing of GPUs. */
   readonly isSoftware: boolean;
+  /** Whether every row is good. */
   readonly isGood: boolean;
+  /** One for each group of members. */
   readonly rows: readonly SelfTestRow[];
   /** Empty where the device has no clock, or is software, whose speed says nothing. */
   readonly speed: readonly SelfTestSpeed[];
