@@ -180,12 +180,11 @@ export { Identity } from "./nn/identity.js";
 export { LayerScale, type LayerScaleOptions } from "./nn/layer-scale.js";
 export type { ChannelAxis, ChannelMap, LayerTraits } from "./nn/layer-traits.js";
 export { Linear, type LinearOptions } from "./nn/linear.js";
+export type { LoadStateDictOptions, StateDictDifference } from "./nn/match-state.js";
 export {
   type AnyModule,
   type ForwardListener,
-  type LoadStateDictOptions,
   Module,
-  type StateDictDifference,
 } from "./nn/module.js";
 export {
   MultiHeadAttention,

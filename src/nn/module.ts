@@ -1,9 +1,10 @@
-import { ArgumentError, ShapeError, StateDictError } from "../errors.js";
+import { ShapeError } from "../errors.js";
 import { runLayer, titleOf } from "../layer-pass.js";
-import { formatShape, sameShape } from "../shape.js";
+import { formatShape } from "../shape.js";
 import { assignAll, checkTensor, copyOf, Tensor } from "../tensor.js";
 import { tracer } from "../tracing.js";
 import { behavesAs, type ChannelAxis, type ChannelMap, type LayerTraits, ownerOf } from "./layer-traits.js";
+import { type LoadStateDictOptions, matchState, type StateDictDifference } from "./match-state.js";
 import { joinPath } from "./paths.js";
 
 /** Any module, whatever it takes and returns. */
@@ -11,30 +12,6 @@ export type AnyModule = Module<never[], unknown>;
 
 /** Called after a forward pass with the module, its (first) input and its output; they are valid inside the call. */
 export type ForwardListener = (module: AnyModule, input: Tensor, output: Tensor) => void;
-
-/** What {@link Module.loadStateDict} did not find on either side. */
-export interface StateDictDifference {
-  /** Entries of the module that the state lacks. */
-  readonly missing: readonly string[];
-  /** Entries of the state that the module lacks. */
-  readonly unexpected: readonly string[];
-  /** Entries, of either, that `skip` left out; absent where it was not given. */
-  readonly skipped?: readonly string[];
-}
-
-/** Options of {@link Module.loadStateDict}. */
-export interface LoadStateDictOptions {
-  /** Whether missing and unexpected entries are an error. @defaultValue true */
-  readonly strict?: boolean;
-  /**
-   * Entries to leave out, such as a head for other classes: what a text is the path of, or leads to (`"fc"` is `fc.weight` and `fc.bias`), and what a
-   * pattern matches. The module keeps its own values there. @defaultValue none
-   */
-  readonly skip?: string | RegExp | readonly (string | RegExp)[];
-}
-
-/** PyTorch counts the batches of a norm in this entry; many files lack it, and nothing but the cumulative average needs it. */
-const optionalEntry = "num_batches_tracked";
 
 /**
  * A network or a part of one: parameters, buffers, sub-modules, and how they are applied.
@@ -316,33 +293,21 @@ export abstract class Module<Input extends unknown[] = [x: Tensor], Output = Ten
     state: Record<string, Tensor>,
     { strict = true, skip }: LoadStateDictOptions = {},
   ): StateDictDifference {
-    const all = this.#inOwnNames(state);
-    const own = this.#entries(false);
-    const skipped =
-      skip === undefined ? [] : skippedNames(this, new Set([...own.map(([name]) => name), ...Object.keys(all)]), skip);
-    const isSkipped = new Set(skipped);
-    const entries = new Map(own.filter(([name]) => !isSkipped.has(name)));
-    const named = Object.fromEntries(Object.entries(all).filter(([name]) => !isSkipped.has(name)));
-    const missing = [...entries.keys()].filter(
-      (name) => !Object.hasOwn(named, name) && lastPart(name) !== optionalEntry,
+    const { pairs, isLoaded, difference } = matchState(
+      `${titleOf(this)}.loadStateDict`,
+      this.#entries(false),
+      this.#inOwnNames(state),
+      { strict, skip },
     );
-    const unexpected = Object.keys(named).filter((name) => !entries.has(name));
-    const matched = [...entries].filter(([name]) => Object.hasOwn(named, name));
-    const misshaped = matched
-      .filter(([name, t]) => !sameShape(t.shape, named[name].shape))
-      .map(([name, t]) => `${name} (expected ${formatShape(t.shape)}, got ${formatShape(named[name].shape)})`);
-    if (misshaped.length > 0 || (strict && missing.length + unexpected.length > 0)) {
-      throw new StateDictError(`${titleOf(this)}.loadStateDict(state)`, missing, unexpected, misshaped, true);
-    }
     // A tensor of several names is written once.
-    assignAll(new Map(matched.map(([name, t]) => [t, named[name]])));
+    assignAll(pairs);
     for (const [path, module] of this.namedModules()) {
       module.stateLoaded((key) => {
         const name = joinPath(path, key);
-        return Object.hasOwn(state, name) && !isSkipped.has(name) ? state[name] : null;
+        return isLoaded(name) ? (state[name] ?? null) : null;
       });
     }
-    return skip === undefined ? { missing, unexpected } : { missing, unexpected, skipped };
+    return difference;
   }
 
   /** @internal Told, after values have been copied in, what they were of this module's own entries; null: not among them. */
@@ -494,39 +459,6 @@ function members(module: AnyModule): [string, unknown][] {
   return Object.entries(module).flatMap(([key, value]): [string, unknown][] =>
     Array.isArray(value) ? value.map((member, k): [string, unknown] => [`${key}.${k}`, member]) : [[key, value]],
   );
-}
-
-/** Those of the names that `skip` leaves out. @throws ArgumentError if a part of it names none */
-function skippedNames(
-  module: AnyModule,
-  names: ReadonlySet<string>,
-  skip: NonNullable<LoadStateDictOptions["skip"]>,
-): string[] {
-  const parts = typeof skip === "string" || skip instanceof RegExp ? [skip] : skip;
-  const skipped = new Set<string>();
-  for (const part of parts) {
-    const matched = [...names].filter((name) => isNamed(name, part));
-    if (matched.length === 0) {
-      throw new ArgumentError({
-        where: `${titleOf(module)}.loadStateDict(state, { skip })`,
-        expected: "the path of an entry or of a layer, or a pattern that matches one",
-        received: typeof part === "string" ? JSON.stringify(part) : String(part),
-        cure: "Object.keys(model.stateDict()) lists the entries.",
-      });
-    }
-    for (const name of matched) skipped.add(name);
-  }
-  return [...names].filter((name) => skipped.has(name));
-}
-
-function isNamed(name: string, part: string | RegExp): boolean {
-  // A global pattern remembers where it stopped.
-  if (part instanceof RegExp) return name.search(part) >= 0;
-  return name === part || name.startsWith(part.endsWith(".") ? part : `${part}.`);
-}
-
-function lastPart(path: string): string {
-  return path.slice(path.lastIndexOf(".") + 1);
 }
 
 /** Checks that an axis of x has the size that a layer was built for. @throws ShapeError naming the layer and the cure */

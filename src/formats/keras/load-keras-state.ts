@@ -1,4 +1,5 @@
-import type { AnyModule, StateDictDifference } from "../../nn/module.js";
+import type { StateDictDifference } from "../../nn/match-state.js";
+import type { AnyModule } from "../../nn/module.js";
 import type { Tensor } from "../../tensor.js";
 import { type ForeignStateOptions, loadForeignState, permute } from "../foreign-state.js";
 
