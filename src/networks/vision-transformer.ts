@@ -6,8 +6,10 @@ import { Dropout } from "../nn/dropout.js";
 import { Identity } from "../nn/identity.js";
 import { Linear } from "../nn/linear.js";
 import { Module } from "../nn/module.js";
+import { DynamicTanh } from "../nn/norms/dynamic-tanh.js";
 import { LayerNorm } from "../nn/norms/layer-norm.js";
 import { RmsNorm } from "../nn/norms/rms-norm.js";
+import { ScaleNorm } from "../nn/norms/scale-norm.js";
 import { scaledDotProductAttention } from "../ops/attention.js";
 import { add } from "../ops/binary.js";
 import { broadcastTo } from "../ops/broadcast-to.js";
@@ -29,10 +31,18 @@ const width = 192;
 const heads = 3;
 const depth = 12;
 
-/** The norms of tokens (N, L, D), whose channels come last. */
-function tokenNorm({ norm, normEps: eps = 1e-6 }: NormOptions): Module {
-  if (norm === "none") return new Identity();
-  return norm === "rms" ? new RmsNorm(width, { eps }) : new LayerNorm(width, { eps });
+/** Norms of tokens, by name. */
+const tokenNorms = {
+  layer: (eps: number) => new LayerNorm(width, { eps }),
+  rms: (eps: number) => new RmsNorm(width, { eps }),
+  scale: (eps: number) => new ScaleNorm(width, { eps }),
+  dyt: () => new DynamicTanh(width),
+  none: () => new Identity(),
+} as const satisfies Readonly<Record<string, (eps: number) => Module>>;
+
+/** The norm of tokens (N, L, D), whose channels come last. */
+function tokenNorm({ norm = "layer", normEps: eps = 1e-6 }: NormOptions): Module {
+  return tokenNorms[norm as keyof typeof tokenNorms](eps);
 }
 
 /** Self-attention of several heads; queries, keys and values are computed by one layer. */
@@ -134,7 +144,7 @@ function drawn(initializer: Initializer, shape: readonly number[]): Tensor {
  * each place; twelve blocks of attention (three heads) and a perceptron with GELU, each behind a norm; the class token's features, normalised, to a linear layer
  * `head`. 5,717,416 parameters for 224×224 pixels and 1,000 classes. Names and initial values are those of timm's `vit_tiny_patch16_224`.
  *
- * `norm` is that of tokens: `"layer"` (the default), `"rms"` or `"none"`, with `normEps` 1e-6. The places are those of `inputShape`: weights for
+ * `norm` is that of tokens: `"layer"` (the default), `"rms"`, `"scale"`, `"dyt"` or `"none"`, with `normEps` 1e-6. The places are those of `inputShape`: weights for
  * another size load with `skip: "pos_embed"`.
  *
  * Source: Dosovitskiy et al. 2021 (arXiv:2010.11929), §3.1; the sizes are those of Touvron et al. 2021 (arXiv:2012.12877), table 1.
@@ -159,10 +169,10 @@ export function vitTiny(given: NetworkOptions): Module {
       cure: "Crop or pad the images.",
     });
   }
-  if (!["layer", "rms", "none"].includes(options.norm)) {
+  if (!Object.hasOwn(tokenNorms, options.norm)) {
     throw new ArgumentError({
       where: "vitTiny({ norm })",
-      expected: "a norm of tokens: layer, rms, none",
+      expected: `a norm of tokens: ${Object.keys(tokenNorms).join(", ")}`,
       received: options.norm,
       cure: "Choose one of them: the others normalise channels of images.",
     });

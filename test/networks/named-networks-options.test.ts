@@ -261,7 +261,7 @@ test("say what they cannot be built for", () => {
       "ArgumentError: densenet121({ inputShape }): expected images (C, H, W) of at least 29×29, got 3×28×28. Use larger images.",
       "ArgumentError: convnextTiny({ inputShape }): expected images (C, H, W) of at least 32×32, got 3×31×64. Use larger images.",
       "ArgumentError: vitTiny({ inputShape }): expected height and width to be multiples of 16, the size of a patch, got 3×40×32. Crop or pad the images.",
-      "ArgumentError: vitTiny({ norm }): expected a norm of tokens: layer, rms, none, got batch. Choose one of them: the others normalise channels of images.",
+      "ArgumentError: vitTiny({ norm }): expected a norm of tokens: layer, rms, scale, dyt, none, got batch. Choose one of them: the others normalise channels of images.",
       "ArgumentError: vitTiny({ normEps }): expected a norm that has a use for it: batch, layer, instance, group, rms, ghost, renorm, pixel, scale, frn, evonorm-b0, evonorm-s0, switchable, batch-instance, whitening, got norm none. Leave normEps out, or choose another norm.",
       "ArgumentError: nfnet({ norm }): expected none, got group. Leave it out: the network is made to do without.",
       "ArgumentError: nfnet({ normEps }): expected a norm that has a use for it: batch, layer, instance, group, rms, ghost, renorm, pixel, scale, frn, evonorm-b0, evonorm-s0, switchable, batch-instance, whitening, got norm none. Leave normEps out, or choose another norm.",
