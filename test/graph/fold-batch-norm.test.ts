@@ -11,6 +11,7 @@ import {
   Dropout,
   Flatten,
   foldBatchNorm,
+  full,
   GlobalAvgPool2d,
   InstanceNorm,
   type LayerTraits,
@@ -329,6 +330,20 @@ describeEachBackend("foldBatchNorm", () => {
         "updating": "its running statistics are being updated",
       }
     `);
+  });
+
+  test("a norm stays where the bias alone would leave the range of float32", () => {
+    const layer = new Linear(2, 2);
+    layer.loadStateDict({ weight: full([2, 2], 1e-3), bias: tensor([1, 1e38]) });
+    const last = new BatchNorm(2, { eps: 0 });
+    last.loadStateDict({ ...last.stateDict(), running_var: full([2], 0.01) });
+    const { model, left } = foldBatchNorm(new Sequential(layer, last).eval());
+    expect(left).toEqual([
+      expect.objectContaining({
+        reason: "the weights of Linear(2, 2) would leave the range of float32; nothing stands behind it",
+      }),
+    ]);
+    expect(model.namedModules().some(([, module]) => module instanceof BatchNorm)).toBe(true);
   });
 
   test("a frozen norm folds, and is frozen in the copy where it cannot", () => {
