@@ -201,7 +201,8 @@ fn log_parts(x: f32) -> vec2f {
 }
 
 fn pow_of(base: f32, exponent: f32) -> f32 {
-  if (is_zero(exponent)) { return 1.0; }
+  // 1 to any power is 1, also to NaN; compared by bits, since compilers assume that NaN does not occur.
+  if (is_zero(exponent) || bitcast<u32>(base) == 0x3f800000u) { return 1.0; }
   if (is_nan(base)) { return base; }
   if (is_nan(exponent)) { return exponent; }
   if (exponent == 1.0) { return base; }
@@ -216,7 +217,7 @@ fn pow_of(base: f32, exponent: f32) -> f32 {
   let sign = select(1.0, -1.0, is_negative && is_odd);
   if (exponent == 0.5) { return sqrt(a); }
   if (!is_finite(exponent)) {
-    if (a == 1.0) { return nan(); }
+    if (a == 1.0) { return 1.0; }
     return choose(0.0, infinity(), (a > 1.0) == (exponent > 0.0));
   }
   if (is_zero(base) || !is_finite(base)) { return sign * choose(0.0, infinity(), is_zero(base) != (exponent > 0.0)); }
