@@ -26,7 +26,8 @@ export default defineConfig({
   },
   test: {
     include: ["test/**/*.test.ts"],
-    exclude: ["test/slow/**"],
+    // A GPU that is a program takes its time.
+    exclude: ["test/slow/**", "test/backend/webgpu/**"],
     setupFiles: ["test/support/setup.ts"],
     // The collector is called by tests of lifetimes.
     execArgv: ["--expose-gc"],

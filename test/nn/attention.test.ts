@@ -177,8 +177,9 @@ describe("attention over many keys", () => {
       }
     }
     function broadcast(t: Tensor): Tensor {
+      const own = t.dataSync();
       return tensor(
-        Float32Array.from({ length: 4 * t.size }, (_, i) => t.dataSync()[i % t.size]),
+        Float32Array.from({ length: 4 * t.size }, (_, i) => own[i % t.size]),
         [8, 900, 8],
       );
     }
