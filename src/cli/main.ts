@@ -2,18 +2,6 @@
 import { Command, CommanderError } from "commander";
 import { version } from "../version.js";
 import { onWarning } from "../warnings.js";
-import { doctorCommand } from "./commands/doctor.js";
-import { evaluateCommand } from "./commands/evaluate.js";
-import { exportCommand } from "./commands/export.js";
-import { foldCommand } from "./commands/fold.js";
-import { inspectCommand } from "./commands/inspect.js";
-import { playCommand } from "./commands/play.js";
-import { predictCommand } from "./commands/predict.js";
-import { recalibrateCommand } from "./commands/recalibrate.js";
-import { repairCommand } from "./commands/repair.js";
-import { selftestCommand } from "./commands/selftest.js";
-import { studyCommand } from "./commands/study.js";
-import { trainCommand } from "./commands/train.js";
 import { describeError, withFlags } from "./print/error.js";
 import { printWarning } from "./print/warning.js";
 
@@ -39,21 +27,25 @@ const program = new Command("evenkeel")
     getOutHelpWidth: () => (process.stdout.isTTY ? process.stdout.columns : plainColumns),
   })
   .exitOverride();
-const commands = [
-  trainCommand,
-  predictCommand,
-  evaluateCommand,
-  doctorCommand,
-  inspectCommand,
-  foldCommand,
-  exportCommand,
-  recalibrateCommand,
-  repairCommand,
-  studyCommand,
-  playCommand,
-  selftestCommand,
-];
-for (const command of commands.map((make) => make())) {
+/** Each command in a module of its own, which is loaded where it is asked for, or all of them are. */
+const commands: Readonly<Record<string, () => Promise<Command>>> = {
+  train: async () => (await import("./commands/train.js")).trainCommand(),
+  predict: async () => (await import("./commands/predict.js")).predictCommand(),
+  evaluate: async () => (await import("./commands/evaluate.js")).evaluateCommand(),
+  doctor: async () => (await import("./commands/doctor.js")).doctorCommand(),
+  inspect: async () => (await import("./commands/inspect.js")).inspectCommand(),
+  fold: async () => (await import("./commands/fold.js")).foldCommand(),
+  export: async () => (await import("./commands/export.js")).exportCommand(),
+  recalibrate: async () => (await import("./commands/recalibrate.js")).recalibrateCommand(),
+  repair: async () => (await import("./commands/repair.js")).repairCommand(),
+  study: async () => (await import("./commands/study.js")).studyCommand(),
+  play: async () => (await import("./commands/play.js")).playCommand(),
+  selftest: async () => (await import("./commands/selftest.js")).selftestCommand(),
+};
+const [first = "", second = ""] = process.argv.slice(2).filter((argument) => argument !== "--debug");
+const asked = first === "help" ? second : first;
+const loaded = Object.hasOwn(commands, asked) ? [commands[asked]] : Object.values(commands);
+for (const command of await Promise.all(loaded.map((load) => load()))) {
   program.addCommand(command.copyInheritedSettings(program));
 }
 
