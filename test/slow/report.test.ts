@@ -65,7 +65,7 @@ describe("the report of a run", () => {
       "Accuracy",
       "Learning rate",
       "Gradient norm",
-      "Which class is taken for which",
+      "Which classes are confused",
       ...layer,
       ...layer,
       ...layer,
@@ -132,6 +132,6 @@ describe("the report of a run", () => {
     expect(train("none", "--norm", "none", "--epochs", "8")).toMatchObject({ code: 0 });
     const page = pageOf("none");
     expect(page).toContain("The network has no normalisation layer.");
-    expect(page).toContain("There are none: every test sample was recognised.");
+    expect(page).toContain("None: every test sample was predicted right.");
   });
 });
