@@ -89,7 +89,8 @@ describe.each([
     let refused = 0;
     // Compiles what it runs, which takes longer than a case.
     expect(await faultOf(target, null)).toMatchObject({ refused: false });
-    for (let k = 0; k < cases && faults.size < 10; k++) {
+    const count = Math.ceil(cases * (target.share ?? 1));
+    for (let k = 0; k < count && faults.size < 10; k++) {
       const one = await faultOf(target, new Draw(firstSeed + k));
       const kind = one.fault?.split("\n    at ")[1] ?? one.fault?.replaceAll(/\d+/g, "");
       if (kind !== undefined && !faults.has(kind)) faults.set(kind, `FUZZ_SEED=${firstSeed + k}: ${one.fault}`);
@@ -97,9 +98,9 @@ describe.each([
       // The garbage collector's messages arrive between turns of the event loop.
       if (k % 100 === 99) await new Promise((resolve) => setImmediate(resolve));
     }
-    process.stdout.write(`${target.name}: ${cases} cases from seed ${firstSeed}, ${refused} refused\n`);
+    process.stdout.write(`${target.name}: ${count} cases from seed ${firstSeed}, ${refused} refused\n`);
     expect([...faults.values()].join("\n\n")).toBe("");
     // A fuzzer whose inputs are all refused at the door, or all read, tests nothing.
-    if (cases >= 1000) expect(Math.min(refused, cases - refused)).toBeGreaterThan(cases / 50);
+    if (count >= 1000) expect(Math.min(refused, count - refused)).toBeGreaterThan(count / 50);
   });
 });

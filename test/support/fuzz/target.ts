@@ -8,6 +8,8 @@ export interface FuzzTarget<Input = unknown> {
   readonly make: (draw: Draw | null) => Input;
   /** How many bytes it holds. */
   readonly sizeOf: (input: Input) => number;
+  /** The share of cases that is tried, where each takes long. @defaultValue 1 */
+  readonly share?: number;
   /** Reads it, as often and in as many ways as programs do. */
   readonly read: (input: Input) => unknown;
 }
