@@ -42,6 +42,7 @@ const metrics = [
 const training = {
   model: new Sequential(),
   data: { length: 1 },
+  stepsPerEpoch: 1,
   epochs: 2,
   meta: { training: { lr: 0.1 } },
   summary: "a network",
