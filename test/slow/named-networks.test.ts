@@ -1,9 +1,14 @@
 import { setBackend } from "evenkeel";
-import { beforeAll, describe, test } from "vitest";
+import { afterEach, beforeAll, describe, test } from "vitest";
 import { expectClose } from "../support/close.js";
 import { describeNetwork, largeOutputs } from "../support/named-networks.js";
 
 beforeAll(() => setBackend("wasm"));
+// Networks of hundreds of megabytes are freed when the collector has run and the event loop has turned.
+afterEach(async () => {
+  globalThis.gc?.();
+  await new Promise((resolve) => setImmediate(resolve));
+});
 
 describeNetwork("resnet18", { norms: [20, 0] });
 describeNetwork("resnet34", { norms: [36, 0] });
