@@ -8,7 +8,7 @@ const layers = [
   ["errors", "elementary", "communicator", "shown", "version"],
   ["shape", "random", "warnings", "moments", "print-tensor"],
   ["backend", "threads", "layer-pass"],
-  ["tensor", "scope", "autograd", "storage", "collector", "create", "tracing"],
+  ["tensor", "tensor-copies", "scope", "autograd", "storage", "collector", "create", "tracing"],
   ["ops", "data"],
   ["nn"],
   ["distributed"],

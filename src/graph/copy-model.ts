@@ -1,7 +1,8 @@
 import { backend as currentBackend } from "../backend/index.js";
 import { tensor } from "../create.js";
 import { type AnyModule, Module } from "../nn/module.js";
-import { assign, copyOf, Tensor } from "../tensor.js";
+import { Tensor } from "../tensor.js";
+import { assign, copyOf } from "../tensor-copies.js";
 
 /** A copy of a model, and which part of it stands for which part of the original. */
 export interface ModelCopy {

@@ -1,7 +1,8 @@
 import { ShapeError } from "../errors.js";
 import { runLayer, titleOf } from "../layer-pass.js";
 import { formatShape } from "../shape.js";
-import { assignAll, checkTensor, copyOf, Tensor } from "../tensor.js";
+import { checkTensor, Tensor } from "../tensor.js";
+import { assignAll, copyOf } from "../tensor-copies.js";
 import { tracer } from "../tracing.js";
 import { behavesAs, type ChannelAxis, type ChannelMap, type LayerTraits, ownerOf } from "./layer-traits.js";
 import { type LoadStateDictOptions, matchState, type StateDictDifference } from "./match-state.js";

@@ -2,7 +2,8 @@ import { record, willRecord } from "../autograd.js";
 import type { AffineMap, StatisticsView } from "../backend/backend.js";
 import { ShapeError } from "../errors.js";
 import { formatShape, type Shape } from "../shape.js";
-import { commonBackend, copyOf, empty, type Tensor } from "../tensor.js";
+import { commonBackend, empty, type Tensor } from "../tensor.js";
+import { copyOf } from "../tensor-copies.js";
 import { expand } from "./sum.js";
 import { type Synchronization, synchronizedGradient } from "./synchronize.js";
 

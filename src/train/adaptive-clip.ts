@@ -6,7 +6,8 @@ import { greater } from "../ops/comparison.js";
 import { sum } from "../ops/sum.js";
 import { sqrt } from "../ops/unary.js";
 import { scope } from "../scope.js";
-import { copyInto, type Tensor } from "../tensor.js";
+import type { Tensor } from "../tensor.js";
+import { copyInto } from "../tensor-copies.js";
 import { checkRange } from "./optimizer.js";
 
 /** Options of {@link clipGradAdaptively}. */

@@ -6,7 +6,8 @@ import { greater } from "../ops/comparison.js";
 import { sum } from "../ops/sum.js";
 import { sqrt } from "../ops/unary.js";
 import { scope } from "../scope.js";
-import { copyInto, type Tensor } from "../tensor.js";
+import type { Tensor } from "../tensor.js";
+import { copyInto } from "../tensor-copies.js";
 import { Optimizer, type ParameterUpdate, type UpdateNumbers } from "./optimizer.js";
 
 /** What a step makes of a parameter and of what is remembered of it, by slots. */

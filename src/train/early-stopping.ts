@@ -1,6 +1,7 @@
 import type { Module } from "../nn/module.js";
 import { checkCount } from "../shape.js";
-import { copyOf, type Tensor } from "../tensor.js";
+import type { Tensor } from "../tensor.js";
+import { copyOf } from "../tensor-copies.js";
 import type { Companion } from "./companion.js";
 import { Improvement, type ImprovementOptions, type Scores } from "./improvement.js";
 

@@ -9,7 +9,8 @@ import { add, mul, sub } from "../ops/binary.js";
 import { scope } from "../scope.js";
 import { checkCount } from "../shape.js";
 import { shown } from "../shown.js";
-import { copyInto, type Tensor } from "../tensor.js";
+import type { Tensor } from "../tensor.js";
+import { copyInto } from "../tensor-copies.js";
 import type { Companion } from "./companion.js";
 import type { Data } from "./step.js";
 

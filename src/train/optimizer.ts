@@ -2,7 +2,8 @@ import { hostBackend, onBackend } from "../backend/index.js";
 import { tensor } from "../create.js";
 import { ArgumentError, StateDictError } from "../errors.js";
 import { formatShape, sameShape } from "../shape.js";
-import { assignAll, copyOf, empty, Tensor } from "../tensor.js";
+import { empty, Tensor } from "../tensor.js";
+import { assignAll, copyOf } from "../tensor-copies.js";
 
 /** Options that every optimiser has. */
 export interface OptimizerOptions {

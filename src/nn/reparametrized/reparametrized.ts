@@ -1,7 +1,8 @@
 import { noGrad } from "../../autograd.js";
 import { ArgumentError } from "../../errors.js";
 import { scope } from "../../scope.js";
-import { copyOf, type Tensor } from "../../tensor.js";
+import type { Tensor } from "../../tensor.js";
+import { copyOf } from "../../tensor-copies.js";
 import type { LayerTraits } from "../layer-traits.js";
 import { Module } from "../module.js";
 import { Weighted } from "./weighted.js";
