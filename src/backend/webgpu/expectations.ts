@@ -55,7 +55,7 @@ export class Findings {
     this.#faults.push(fault);
   }
 
-  /** What waits to be told: the block of findings, its bytes, and what makes an error of them; null: nothing. */
+  /** Pending checks: the block of findings, its bytes, and what makes an error of them; null where there are none. */
   take(): { block: GpuBlock; bytes: number; tell: (bytes: ArrayBuffer) => Error | null } | null {
     const faults = this.#faults;
     if (faults.length === 0) return null;

@@ -1,15 +1,13 @@
-import { useRef } from "preact/hooks";
 import type { Run } from "../../run.js";
 import type { Superposition } from "../../training/linearity.js";
+import type { Place } from "../../training/train-and-test.js";
 import { Drawing } from "../../ui/drawing.js";
 import { formatHundredths } from "../../ui/format-value.js";
 import { colour } from "../../ui/theme.js";
 import { useAnswer } from "../../ui/use-answer.js";
-import { useVisible } from "../../ui/use-visible.js";
-import { FirstStep } from "../first-step.js";
 import type { Part } from "../part.js";
-import { placeOf, rememberingOf } from "../place.js";
-import { PlacePicker } from "../place-picker.js";
+import { rememberingOf } from "../place.js";
+import { PlaceFrame } from "../place-frame.js";
 import "./linear.css";
 
 /** That a batch norm is an affine map at inference, and not in training. */
@@ -37,35 +35,19 @@ export const linear: Part = {
 };
 
 function Linear({ run }: { readonly run: Run }) {
-  const frame = useRef<HTMLDivElement>(null);
-  const visible = useVisible(frame);
-  const networks = rememberingOf(run);
-  const place = placeOf(run, networks);
   return (
-    <div ref={frame}>
-      {place === null ? (
-        <p class="note">Neither network has batch norm. Choose it in the settings above.</p>
-      ) : (run.snapshot.value?.networks[place.network].layers.length ?? 0) === 0 ? (
-        <FirstStep run={run} networks={[place.network]} />
-      ) : (
-        <>
-          <PlacePicker run={run} part="linear" networks={networks} place={place} />
-          <Comparison run={run} place={place} visible={visible} />
-        </>
-      )}
-    </div>
+    <PlaceFrame
+      run={run}
+      part="linear"
+      networks={rememberingOf(run)}
+      missing="Neither network has batch norm. Choose it in the settings above."
+    >
+      {(place, visible) => <Comparison run={run} place={place} visible={visible} />}
+    </PlaceFrame>
   );
 }
 
-function Comparison({
-  run,
-  place,
-  visible,
-}: {
-  readonly run: Run;
-  readonly place: NonNullable<ReturnType<typeof placeOf>>;
-  readonly visible: boolean;
-}) {
+function Comparison({ run, place, visible }: { readonly run: Run; readonly place: Place; readonly visible: boolean }) {
   const { seed } = run.settings.value.experiment;
   const { value, error } = useAnswer(run, "superposition", { ...place, seed }, visible);
   if (error !== null) return <p class="note bad">The library says: {error}</p>;

@@ -1,13 +1,11 @@
-import { useRef } from "preact/hooks";
 import type { Run } from "../../run.js";
+import type { Place } from "../../training/train-and-test.js";
 import { Chart } from "../../ui/chart.js";
 import { formatHundredths } from "../../ui/format-value.js";
 import { useAnswer } from "../../ui/use-answer.js";
-import { useVisible } from "../../ui/use-visible.js";
-import { FirstStep } from "../first-step.js";
 import type { Part } from "../part.js";
-import { learningOf, placeOf } from "../place.js";
-import { PlacePicker } from "../place-picker.js";
+import { learningOf } from "../place.js";
+import { PlaceFrame } from "../place-frame.js";
 
 /** What γ and β become in training. */
 export const parameters: Part = {
@@ -30,35 +28,19 @@ export const parameters: Part = {
 };
 
 function Parameters({ run }: { readonly run: Run }) {
-  const frame = useRef<HTMLDivElement>(null);
-  const visible = useVisible(frame);
-  const networks = learningOf(run);
-  const place = placeOf(run, networks);
   return (
-    <div ref={frame}>
-      {place === null ? (
-        <p class="note">Neither network has a norm. Choose one in the settings above.</p>
-      ) : (run.snapshot.value?.networks[place.network].layers.length ?? 0) === 0 ? (
-        <FirstStep run={run} networks={[place.network]} />
-      ) : (
-        <>
-          <PlacePicker run={run} part="parameters" networks={networks} place={place} />
-          <Learned run={run} place={place} visible={visible} />
-        </>
-      )}
-    </div>
+    <PlaceFrame
+      run={run}
+      part="parameters"
+      networks={learningOf(run)}
+      missing="Neither network has a norm. Choose one in the settings above."
+    >
+      {(place, visible) => <Learned run={run} place={place} visible={visible} />}
+    </PlaceFrame>
   );
 }
 
-function Learned({
-  run,
-  place,
-  visible,
-}: {
-  readonly run: Run;
-  readonly place: NonNullable<ReturnType<typeof placeOf>>;
-  readonly visible: boolean;
-}) {
+function Learned({ run, place, visible }: { readonly run: Run; readonly place: Place; readonly visible: boolean }) {
   const { value } = useAnswer(run, "parameters", place, visible);
   if (value === null) return null;
   const { columns, gamma, beta } = value;

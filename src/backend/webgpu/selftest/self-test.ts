@@ -53,7 +53,7 @@ export interface SelfTestReport {
  * software one.
  *
  * @param options - as for {@link webgpu}
- * @param onRow - is told of each group as it is done
+ * @param onRow - called with each group as it is done
  * @throws BackendError if there is no GPU that WebGPU can use
  */
 export async function selfTest(
