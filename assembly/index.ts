@@ -17,6 +17,7 @@ export * from "./norm/channels";
 export * from "./norm/channels-gradient";
 export * from "./norm/coefficients";
 export { flushTerms } from "./norm/layout";
+export { lookAheadBytes } from "./norm/look-ahead";
 export * from "./norm/masked";
 export * from "./norm/planes";
 export { rowMoments, rowSquares, rowStandardize } from "./norm/rows";
