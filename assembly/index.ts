@@ -5,6 +5,7 @@ export * from "./conv/pointwise-weights";
 export * from "./conv/weights";
 export * from "./elementwise/dropout";
 export * from "./elementwise/fill";
+export { powBaseNs, powBaseOp, powExponentNs, powExponentOp, powNs, powOp } from "./elementwise/powers";
 export * from "./elementwise/precise";
 export * from "./elementwise/steps";
 export * from "./elementwise/transpose";
