@@ -41,6 +41,7 @@ export const operators: Readonly<Record<string, Operator>> = {
   Pad: importPad,
   LSTM: importRecurrent("LSTM"),
   GRU: importRecurrent("GRU"),
+  RNN: importRecurrent("RNN"),
   Gemm: importGemm,
   MatMul: importMatMul,
   Add: arithmetic("add"),
