@@ -27,7 +27,12 @@ export interface PrunedModel<M extends AnyModule = Module> {
   /** Channels that are constant, but had to stay, and why. */
   readonly left: readonly ConstantChannels[];
   /** Numbers in parameters, before and after. */
-  readonly parameters: { readonly before: number; readonly after: number };
+  readonly parameters: {
+    /** In the model that was given. */
+    readonly before: number;
+    /** In the copy. */
+    readonly after: number;
+  };
   /** The largest difference between the outputs of the two models on `probe`, in units of the output. */
   readonly maxDifference?: number;
 }
