@@ -81,7 +81,9 @@ describe("evenkeel fold", () => {
       wrote pruned/model.safetensors
       "
     `);
-    expect(String(loadModel(readFileSync(join(folder, "pruned/model.safetensors"))).model)).toMatchInlineSnapshot(`"Sequential(Conv2d(1, 2, 3), ReLU(), Flatten(), Linear(8, 2))"`);
+    expect(String(loadModel(readFileSync(join(folder, "pruned/model.safetensors"))).model)).toMatchInlineSnapshot(
+      `"Sequential(Conv2d(1, 2, 3), ReLU(), Flatten(), Linear(8, 2))"`,
+    );
     const refused = evenkeel("fold", "model.onnx", "--dry-run", "--prune");
     expect(refused.code).toBe(1);
     expect(refused.stderr).toMatchInlineSnapshot(`
