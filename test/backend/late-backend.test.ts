@@ -1,4 +1,5 @@
 import {
+  Adagrad,
   Adam,
   arrayDataset,
   BatchNorm,
@@ -14,13 +15,17 @@ import {
   Flatten,
   fit,
   full,
+  Lamb,
+  Lars,
   Linear,
+  Lion,
   LSTM,
   MaxPool2d,
   movingAverage,
   onWarning,
   predict,
   ReLU,
+  RmsProp,
   recalibrate,
   Sequential,
   Sgd,
@@ -71,12 +76,18 @@ async function stateOf(model: { stateDict(): Record<string, { data(): Promise<Fl
 
 type Run = { reports: StepReport[]; state: Record<string, Float32Array>; accuracy: number | null; lag: unknown };
 
-async function train(options: { clipNorm?: number; accumulate?: number; adaptive?: boolean } = {}): Promise<Run> {
+/** Optimisers whose formula is written in ops. */
+const composed = [RmsProp, Adagrad, Lion, Lars, Lamb];
+
+async function train(
+  options: { clipNorm?: number; accumulate?: number; adaptive?: boolean } = {},
+  Optimizer: typeof Adam | (typeof composed)[number] = Adam,
+): Promise<Run> {
   const model = net();
   const reports: StepReport[] = [];
   const { lag } = await fit(model, data(), {
     epochs: 3,
-    optimizer: new Adam(model.parameters(), { lr: 0.02, weightDecay: 0.01 }),
+    optimizer: new Optimizer(model.parameters(), { lr: 0.02, weightDecay: 0.01 }),
     schedule: (step) => 0.02 / (1 + step),
     ...(options.clipNorm === undefined ? {} : { clipNorm: options.clipNorm }),
     ...(options.accumulate === undefined ? {} : { accumulate: options.accumulate }),
@@ -104,6 +115,31 @@ describe.each(["cpu", "wasm"] as const)("a backend over %s that does not answer 
       expect(onLate.reports.length).toBe(options.accumulate === 3 ? 6 : 12);
     },
   );
+
+  test.each(composed)("lets %o take its steps without waiting, to the same bits", async (Optimizer) => {
+    const { steps } = late.counts;
+    const onLate = await train({ clipNorm: 0.5 }, Optimizer);
+    expect(late.counts.steps - steps).toBeGreaterThan(0);
+    setBackend(base);
+    expect(onLate).toEqual(await train({ clipNorm: 0.5 }, Optimizer));
+  });
+
+  test.each(composed)("keeps %o from steps after one that diverged", async (Optimizer) => {
+    const model = net();
+    const optimizer = new Optimizer(model.parameters(), { lr: 0.01, weightDecay: 0.1 });
+    const inputs = tensor(
+      new Float32Array(36 * 16).map((_, k) => Math.cos(k)),
+      [16, 1, 6, 6],
+    );
+    const good = { inputs, targets: new Int32Array(16).map((_, k) => k % 3) };
+    await fit(model, [good], { epochs: 1, optimizer });
+    const trained = Object.entries(await stateOf(model)).filter(([name]) => !/running|num/.test(name));
+    const steps = await stateOf(optimizer);
+    const bad = { ...good, inputs: full([16, 1, 6, 6], Number.NaN) };
+    await expect(fit(model, [bad, good], { epochs: 1, optimizer })).rejects.toBeInstanceOf(DivergedError);
+    expect(Object.entries(await stateOf(model)).filter(([name]) => !/running|num/.test(name))).toEqual(trained);
+    expect(await stateOf(optimizer)).toEqual(steps);
+  });
 
   test("is never waited for within a step: a step's numbers may come after the next step", async () => {
     const { whenRead } = late;
