@@ -15,6 +15,8 @@ import {
   Flatten,
   fit,
   full,
+  gather,
+  indexSelect,
   Lamb,
   Lars,
   Linear,
@@ -23,6 +25,7 @@ import {
   MaxPool2d,
   movingAverage,
   onWarning,
+  oneHot,
   predict,
   ReLU,
   RmsProp,
@@ -35,7 +38,9 @@ import {
   seed,
   setBackend,
   type Tensor,
+  takeAlongAxis,
   tensor,
+  topK,
   WeightNorm,
   watch,
   zeros,
@@ -259,6 +264,37 @@ describe.each(["cpu", "wasm"] as const)("a backend over %s that does not answer 
     const once = net();
     await fit(once, data(), { epochs: 2, optimizer: new Adam(once.parameters(), { lr: 0.02 }) });
     expect(await stateOf(again)).toEqual(await stateOf(once));
+  });
+
+  test("chooses and looks up by tensors of indices that never reach the host", async () => {
+    const run = async () => {
+      const x = tensor(Float32Array.from({ length: 60 }, (_, k) => Math.round(4 * Math.sin(7 * k))), [3, 5, 4], {
+        requiresGrad: true,
+      });
+      const odd = tensor([Number.NaN, 1, Number.NEGATIVE_INFINITY, 3, Number.NaN, Number.NEGATIVE_INFINITY, 3]);
+      const places = tensor([1, -1, 0]);
+      const ofEach = tensor(Float32Array.from({ length: 12 }, (_, k) => (k % 5) - 2), [3, 1, 4]);
+      const found = [
+        ...[0, 1, 3, 5].flatMap((k) => Object.values(topK(x, k, { axis: 1 }))),
+        ...[true, false].flatMap((largest) => Object.values(topK(odd, 7, { largest }))),
+        ...[gather(x, places), indexSelect(x, places, 1), takeAlongAxis(x, ofEach, 1), oneHot(places, 3)],
+      ];
+      found[4].sum().add(gather(x, places, 2).mul(3).sum()).add(takeAlongAxis(x, ofEach, 1).sum()).backward();
+      return [...found.map(({ shape }) => shape), ...(await Promise.all([...found, x.grad].map((t) => t?.data())))];
+    };
+    const onLate = await run();
+    setBackend(base);
+    expect(onLate).toEqual(await run());
+  });
+
+  test("tells later of an index that is no place", async () => {
+    await expect(gather(zeros([2, 3]), tensor([0, 3]), 1).data()).rejects.toThrowErrorMatchingInlineSnapshot(
+      `[DataError: gather(x, indices, axis): expected whole numbers from -3 to 2, got 3 at [1]. Count places from 0, or from −1 at the end.]`,
+    );
+    setBackend(base);
+    const here = zeros([3]);
+    setBackend("webgpu");
+    expect(() => gather(here, tensor([0]))).toThrow("Call setBackend() once, before the model and the data are made.");
   });
 
   test("evaluates, predicts, recalibrates, diagnoses and watches as others do", async () => {
