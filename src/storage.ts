@@ -32,13 +32,18 @@ export class Storage {
   async read(bytes: number): Promise<ArrayBuffer> {
     const { backend, block } = this.retain();
     try {
-      return await retryOnce(async () => {
+      const read = await retryOnce(async () => {
         try {
-          return await backend.read(block, bytes);
+          return { values: await backend.read(block, bytes) };
         } catch (cause) {
-          throw refusal("data()", `${formatBytes(bytes)} of values in JavaScript`, backend, bytes, cause);
+          const error = refusal("data()", `${formatBytes(bytes)} of values in JavaScript`, backend, bytes, cause);
+          // A device tells late of work before this read, which reading again would hide.
+          if (error === cause) return { error };
+          throw error;
         }
       });
+      if (read.values === undefined) throw read.error;
+      return read.values;
     } finally {
       this.release();
     }
@@ -65,7 +70,8 @@ function refusal(where: string, room: string, backend: Backend, bytes: number, c
   const [used, limit] = [backend.bytesInUse(), backend.bytesAtMost()];
   const largest = cause instanceof BlockTooLarge ? cause.most : Number.POSITIVE_INFINITY;
   // Memory that waits to be freed matters where it is most of that in use, and the rest would leave room.
-  const matters = (waiting: number): boolean => waiting > used / 2 && used - waiting + bytes <= limit;
+  const matters = (waiting: number): boolean =>
+    bytes <= largest && waiting > used / 2 && used - waiting + bytes <= limit;
   const outside = Math.min(used, bytesOutsideScopes());
   const leaks = matters(outside);
   const cures = [
