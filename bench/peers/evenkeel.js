@@ -157,7 +157,11 @@ function trainingStep({ layers, input, classes, lr }) {
     });
   const step = () => {
     const loss = taken();
-    return typeof loss === "number" ? loss : loss.data().then(([value]) => (loss.dispose(), value));
+    if (typeof loss === "number") return loss;
+    return loss.data().then(([value]) => {
+      loss.dispose();
+      return value;
+    });
   };
   return {
     run: step,

@@ -52,7 +52,14 @@ for (const work of CASES.filter(({ id, kind }) => kind === "trainingStep" && id.
     const loss = last.check?.map(([value]) => value);
     rows.push(
       last.unsupported === undefined
-        ? { case: work.title, peer: about.title, ...last.gpu, host: median(answers.map(({ gpu }) => gpu.host)), step: median(answers.map(({ ms }) => ms)), loss }
+        ? {
+            case: work.title,
+            peer: about.title,
+            ...last.gpu,
+            host: median(answers.map(({ gpu }) => gpu.host)),
+            step: median(answers.map(({ ms }) => ms)),
+            loss,
+          }
         : { case: work.title, peer: about.title, unsupported: last.unsupported },
     );
   }
@@ -61,7 +68,9 @@ for (const peer of running) peer.stop();
 
 if (process.argv.includes("--json")) console.log(JSON.stringify({ device, rows }, null, 2));
 else {
-  console.log(`${device.name}${device.isSoftware ? ": a program that imitates a GPU. Counts hold anywhere; its times are no speed." : ""}`);
+  console.log(
+    `${device.name}${device.isSoftware ? ": a program that imitates a GPU. Counts hold anywhere; its times are no speed." : ""}`,
+  );
   for (const { case: title, peer, unsupported, dispatches, submits, bindGroups, buffers, host, step } of rows) {
     const told =
       unsupported ??

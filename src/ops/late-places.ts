@@ -14,7 +14,9 @@ import { mostRows, strayIndex } from "./indices.js";
 export function latePlaces(where: string, indices: Tensor, size: number): Tensor {
   const { backend, block } = indices;
   const check = { is: "whole", low: -size, high: size - 1 } as const;
-  backend.expect(check, block, indices.size, ({ place, value }) => strayIndex(where, indices.shape, size, place, value));
+  backend.expect(check, block, indices.size, ({ place, value }) =>
+    strayIndex(where, indices.shape, size, place, value),
+  );
   return noGrad(() => scope(() => add(indices.detach(), mul(less(indices.detach(), 0), size))));
 }
 

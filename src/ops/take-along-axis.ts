@@ -3,7 +3,7 @@ import { broadcastShapes, broadcastStrides, formatShape, resolveAxis, sizeOf, st
 import { checkTensor, commonBackend, type Tensor } from "../tensor.js";
 import { defineOp } from "../tracing.js";
 import { areLate, type IndexValues, placesOf } from "./indices.js";
-import { lateRows, latePlaces } from "./late-places.js";
+import { latePlaces, lateRows } from "./late-places.js";
 import { takeRows } from "./lookup.js";
 
 /**

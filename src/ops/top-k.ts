@@ -1,12 +1,12 @@
 import { noGrad } from "../autograd.js";
 import { ArgumentError, ShapeError } from "../errors.js";
-import { formatShape, resolveAxis, sizeOf } from "../shape.js";
 import { scope } from "../scope.js";
+import { formatShape, resolveAxis, sizeOf } from "../shape.js";
 import { checkTensor, type Tensor, upload } from "../tensor.js";
 import { defineOp } from "../tracing.js";
 import { argmax } from "./arg-max.js";
 import { mul } from "./binary.js";
-import { maximum, where as choose } from "./choice.js";
+import { where as choose, maximum } from "./choice.js";
 import { equal, notEqual } from "./comparison.js";
 import { concat } from "./concat.js";
 import { mostRows } from "./indices.js";
@@ -50,16 +50,21 @@ function chosenInTurn(given: Tensor, k: number, along: number, largest: boolean)
   return scope(() =>
     noGrad(() => {
       const x = largest ? given.detach() : neg(given.detach());
-      const numbers = upload("topK", x.backend, alongAxis, Float32Array.from({ length: x.shape[along] }, (_, j) => j));
-      const isNaN = notEqual(x, x);
+      const numbers = upload(
+        "topK",
+        x.backend,
+        alongAxis,
+        Float32Array.from({ length: x.shape[along] }, (_, j) => j),
+      );
+      const areNaN = notEqual(x, x);
       // NaN comes before all others, or after them; what is taken already comes last.
       const rankOfNaN = largest ? 2 : 1;
-      let taken = mul(isNaN, 0);
+      let taken = mul(areNaN, 0);
       const places: Tensor[] = [];
       for (let turn = 0; turn < k; turn++) {
-        const left = choose(maximum(taken, isNaN), Number.NEGATIVE_INFINITY, x);
+        const left = choose(maximum(taken, areNaN), Number.NEGATIVE_INFINITY, x);
         const isNext = equal(left, max(left, along, { keepDims: true }));
-        const rank = choose(taken, 0, choose(isNaN, rankOfNaN, mul(isNext, 3 - rankOfNaN)));
+        const rank = choose(taken, 0, choose(areNaN, rankOfNaN, mul(isNext, 3 - rankOfNaN)));
         const place = argmax(rank, along, { keepDims: true });
         places.push(place);
         taken = maximum(taken, equal(numbers, place));

@@ -24,8 +24,8 @@ import {
   LSTM,
   MaxPool2d,
   movingAverage,
-  onWarning,
   oneHot,
+  onWarning,
   predict,
   ReLU,
   RmsProp,
@@ -268,18 +268,29 @@ describe.each(["cpu", "wasm"] as const)("a backend over %s that does not answer 
 
   test("chooses and looks up by tensors of indices that never reach the host", async () => {
     const run = async () => {
-      const x = tensor(Float32Array.from({ length: 60 }, (_, k) => Math.round(4 * Math.sin(7 * k))), [3, 5, 4], {
-        requiresGrad: true,
-      });
+      const x = tensor(
+        Float32Array.from({ length: 60 }, (_, k) => Math.round(4 * Math.sin(7 * k))),
+        [3, 5, 4],
+        {
+          requiresGrad: true,
+        },
+      );
       const odd = tensor([Number.NaN, 1, Number.NEGATIVE_INFINITY, 3, Number.NaN, Number.NEGATIVE_INFINITY, 3]);
       const places = tensor([1, -1, 0]);
-      const ofEach = tensor(Float32Array.from({ length: 12 }, (_, k) => (k % 5) - 2), [3, 1, 4]);
+      const ofEach = tensor(
+        Float32Array.from({ length: 12 }, (_, k) => (k % 5) - 2),
+        [3, 1, 4],
+      );
       const found = [
         ...[0, 1, 3, 5].flatMap((k) => Object.values(topK(x, k, { axis: 1 }))),
         ...[true, false].flatMap((largest) => Object.values(topK(odd, 7, { largest }))),
         ...[gather(x, places), indexSelect(x, places, 1), takeAlongAxis(x, ofEach, 1), oneHot(places, 3)],
       ];
-      found[4].sum().add(gather(x, places, 2).mul(3).sum()).add(takeAlongAxis(x, ofEach, 1).sum()).backward();
+      found[4]
+        .sum()
+        .add(gather(x, places, 2).mul(3).sum())
+        .add(takeAlongAxis(x, ofEach, 1).sum())
+        .backward();
       return [...found.map(({ shape }) => shape), ...(await Promise.all([...found, x.grad].map((t) => t?.data())))];
     };
     const onLate = await run();

@@ -1,4 +1,4 @@
-import { type MessagePort, MessageChannel, receiveMessageOnPort, Worker } from "node:worker_threads";
+import { MessageChannel, type MessagePort, receiveMessageOnPort, Worker } from "node:worker_threads";
 import type { Backend, Check, Offence } from "../../src/backend/backend.js";
 import { cpu } from "../../src/backend/cpu/index.js";
 import { registerBackend } from "../../src/backend/index.js";

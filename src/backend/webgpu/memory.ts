@@ -186,7 +186,9 @@ export class GpuMemory {
       (error) => {
         if (error === null) return;
         const refused = outOfMemory(where, size, used, error.message);
-        this.#fail(pass === null ? refused : refused.inLayer(titleOf(pass.layer), "forward(x)", pass.samples, pass.before));
+        this.#fail(
+          pass === null ? refused : refused.inLayer(titleOf(pass.layer), "forward(x)", pass.samples, pass.before),
+        );
       },
       () => {
         // The device is lost, which it says by itself.

@@ -116,7 +116,9 @@ describe.skipIf(typeof started === "string")("fit on webgpu", () => {
       communicator: communicator as unknown as Communicator,
     }).catch((refused) => refused);
     expect(error).toBeInstanceOf(BackendError);
-    expect(String(error)).toMatchInlineSnapshot(`"BackendError: fit(model, data, { communicator }): expected a backend whose memory ranks can exchange, with 2 ranks, got webgpu. Train on wasm: setBackend("wasm"), or await copyTo(model, "wasm"). On one rank, leave the communicator out."`);
+    expect(String(error)).toMatchInlineSnapshot(
+      `"BackendError: fit(model, data, { communicator }): expected a backend whose memory ranks can exchange, with 2 ranks, got webgpu. Train on wasm: setBackend("wasm"), or await copyTo(model, "wasm"). On one rank, leave the communicator out."`,
+    );
   });
 
   test("an optimiser written in ops heeds the device's gate", async () => {
@@ -208,7 +210,9 @@ describe.skipIf(typeof started === "string")("memory that runs out on webgpu", (
     const output = model.forward(tensor(normalValues(2048, 1), [512, 4]));
     const later: unknown = await output.data().catch((error) => error);
     expect(later).toBeInstanceOf(OutOfMemoryError);
-    expect(String(later)).toMatchInlineSnapshot(`"OutOfMemoryError: Linear(64, 128).forward(x), matmul: expected room for 256 KiB on the webgpu backend, got a refusal of the device with 169.8 KiB in use (out of memory). Use a batch of at most 170: what follows needs room too."`);
+    expect(String(later)).toMatchInlineSnapshot(
+      `"OutOfMemoryError: Linear(64, 128).forward(x), matmul: expected room for 256 KiB on the webgpu backend, got a refusal of the device with 169.8 KiB in use (out of memory). Use a batch of at most 170: what follows needs room too."`,
+    );
     await webgpu();
     setBackend("webgpu");
     const wide = new Linear(1, 2 ** 16);
