@@ -15,12 +15,12 @@ import {
   writeFilterFactors,
 } from "./filter";
 import { a, b, factorBytes, writeFactors } from "./lines";
+import { fillLines, linesBytes, spreadPatches } from "./patches";
+import { storeTiles, tileLinesBytes } from "./results";
 import { isAnyUnsafe, leastTap, SAFE, safetyBytes, UNSAFE, writeSafety } from "./safety";
 import {
   CHANNELS,
-  fillPadded,
   judgeTiles,
-  patchLinesBytes,
   placeTiles,
   planesBytes,
   RESULT_COLUMNS,
@@ -29,8 +29,6 @@ import {
   recordBytes,
   rowBytes,
   SAFETY,
-  spreadPatches,
-  storeTiles,
   tileResults,
   unitTiles,
 } from "./tiles";
@@ -45,6 +43,10 @@ const productLines: i32 = 25;
 /** Channels whose panel stays in the first-level cache, and those that are summed in one go. */
 const depthLimit: i32 = 256;
 const summedAtOnce: i32 = 32;
+/** Results whose products of a panel are made before they are transformed: as many as stay in the first-level cache. */
+const resultLimit: i32 = 8;
+/** Bytes of the products of as many results. */
+const productsBytes: usize = (<usize>(productLines * resultLimit)) << 6;
 
 /**
  * Bytes from one of the 24 values of all weights to the next: not a power of two, so that they do not fight for the
@@ -124,9 +126,9 @@ function panelStep(channels: i32): usize {
 
 /**
  * result = bias + source ∗ weights by the plan, `packed` as {@link winogradPackWeights} leaves `weight`, `bias` one
- * value per result channel or 0. Units are those of the plan. Scratch: the factors, a spare row, the lines of a patch,
- * the records of the tiles, the planes of magnitudes and of a channel, what plain sums take, and the patches and
- * products of the tiles.
+ * value per result channel or 0. Units are those of the plan. Scratch: the factors, a spare row, the products of a panel,
+ * the lines of a tile, the records of the tiles, the planes of magnitudes, the lines of a channel, what plain sums take, and the patches of
+ * the tiles.
  */
 export function winogradCorrelate(
   plan: usize,
@@ -150,45 +152,50 @@ export function winogradCorrelate(
   const step = panelStep(channels);
   const factors = scratch;
   const spare = factors + factorBytes;
-  const lines = spare + spareBytes;
-  const records = lines + patchLinesBytes;
+  const products = spare + spareBytes;
+  const tileLines = products + productsBytes;
+  const records = tileLines + tileLinesBytes;
   const magnitudes = records + <usize>tiles * recordBytes;
-  const planes = magnitudes + planesBytes(plan);
-  const list = planes + planesBytes(plan);
+  const lines = magnitudes + planesBytes(plan);
+  const list = lines + linesBytes(plan);
   const directly = list + lanesBytes;
   const patches = directly + sumDirectlyScratch(plan);
-  const products = patches + <usize>(tiles >> 4) * 24 * step;
   const isAnyFilterUnsafe = isAnyUnsafe(packed, results);
   writeFactors(factors, a, b);
   clearLanes(list);
-  clear(planes, planesBytes(plan));
+  clear(lines, linesBytes(plan));
   for (let unit = begin; unit < end; unit++) {
     const count = placeTiles(plan, unit, records);
     const panels = (count + 15) >> 4;
     clear(magnitudes, planesBytes(plan));
     for (let channel = 0; channel < channels; channel++) {
-      fillPadded(plan, unit, source, channel, planes, magnitudes);
+      fillLines(plan, unit, source, channel, lines, magnitudes);
       for (let quad = 0; quad < 4 * panels; quad++) {
         const to = patches + <usize>(quad >> 2) * 24 * step + ((<usize>channel) << 6) + ((<usize>(quad & 3)) << 4);
-        spreadPatches(planes, rowBytes(plan), records + <usize>(4 * quad) * recordBytes, factors, to, step, lines);
+        spreadPatches(lines, rowBytes(plan), records + <usize>(4 * quad) * recordBytes, factors, to, step);
       }
     }
-    for (let i = 0; i < 24; i++) {
-      const w = weights + <usize>i * weightStep(channels, results);
+    for (let first = 0; first < results; first += resultLimit) {
+      const width = min(resultLimit, results - first);
+      const w = weights + bytes(first, channels);
       for (let panel = 0; panel < panels; panel++) {
-        const from = patches + <usize>(24 * panel + i) * step;
-        const to = products + ((<usize>(productLines * panel * results + i)) << 6);
-        multiplyPanel(w, from, channels, results, to, spare);
-      }
-    }
-    // Result by result, so that a plane is written from one end to the other.
-    for (let r = 0; r < results; r++) {
-      const start: f32 = bias ? load<f32>(bias + bytes(r)) : 0;
-      for (let panel = 0; panel < panels; panel++) {
-        const from = products + ((<usize>(productLines * (panel * results + r))) << 6);
-        for (let quad: usize = 0; quad < 4; quad++) {
-          const tile = records + (<usize>(16 * panel) + 4 * quad) * recordBytes;
-          storeTiles(plan, from + (quad << 4), factors, start, tile, result + <usize>r * resultBytes, lines);
+        const from = patches + <usize>(24 * panel) * step;
+        for (let i = 0; i < 24; i++) {
+          const to = products + ((<usize>i) << 6);
+          multiplyPanel(
+            w + <usize>i * weightStep(channels, results),
+            from + <usize>i * step,
+            channels,
+            width,
+            to,
+            spare,
+          );
+        }
+        const tile = records + <usize>(16 * panel) * recordBytes;
+        for (let r = 0; r < width; r++) {
+          const start: f32 = bias ? load<f32>(bias + bytes(first + r)) : 0;
+          const m = products + ((<usize>(productLines * r)) << 6);
+          storeTiles(plan, m, factors, start, tile, result + <usize>(first + r) * resultBytes, tileLines);
         }
       }
     }
@@ -223,10 +230,9 @@ export function winogradCorrelate(
 export function winogradCorrelateScratch(plan: usize): f64 {
   const tiles = unitTiles(plan);
   const patchBytes = 24 * 4 * <f64>(word(plan, CHANNELS) | 1);
-  const productBytes = 4 * <f64>productLines * <f64>word(plan, RESULTS);
-  const fixed =
-    factorBytes + spareBytes + patchLinesBytes + <usize>tiles * recordBytes + 2 * planesBytes(plan) + lanesBytes;
-  return <f64>(fixed + sumDirectlyScratch(plan)) + <f64>tiles * (patchBytes + productBytes);
+  const fixed = factorBytes + spareBytes + productsBytes + tileLinesBytes + <usize>tiles * recordBytes + lanesBytes;
+  const planes = planesBytes(plan) + linesBytes(plan);
+  return <f64>(fixed + planes + sumDirectlyScratch(plan)) + <f64>tiles * patchBytes;
 }
 
 /**

@@ -183,7 +183,7 @@ function planOf(
 export function tilePlan(shape: WinogradShape, bytesPerTile: number): WinogradPlan {
   const tileColumns = Math.ceil(shape.resultColumns / tileWidth);
   const most = Math.max(16, Math.min(2 * unitTiles, Math.floor(unitBytes / bytesPerTile)));
-  return planOf(shape, tileHeight, tileColumns, tileWidth * tileColumns + 2, most, tileCosts);
+  return planOf(shape, tileHeight, tileColumns, tileWidth * (tileColumns + 1), most, tileCosts);
 }
 
 /**
