@@ -16,8 +16,9 @@ import {
 } from "./filter";
 import { a, b, factorBytes, writeFactors } from "./lines";
 import { fillLines, linesBytes, spreadPatches } from "./patches";
+import { sumFilters, sumFiltersScratch } from "./plain";
 import { storeTiles, tileLinesBytes } from "./results";
-import { isAnyUnsafe, leastTap, SAFE, safetyBytes, UNSAFE, writeSafety } from "./safety";
+import { areAllFilters, isAnyFilter, leastTap, NOT_FINITE, SAFE, safetyBytes, UNSAFE, writeSafety } from "./safety";
 import {
   CHANNELS,
   judgeTiles,
@@ -49,16 +50,16 @@ const resultLimit: i32 = 8;
 const productsBytes: usize = (<usize>(productLines * resultLimit)) << 6;
 
 /**
- * Bytes from one of the 24 values of all weights to the next: not a power of two, so that they do not fight for the
- * same cache lines.
+ * Bytes from one of the 24 values of the weights of a block of results to the next: not a power of two, so that they do
+ * not fight for the same cache lines.
  */
 // @inline
-function weightStep(channels: i32, results: i32): usize {
-  return (bytes((results + 1) >> 1, channels) << 1) + 64;
+function weightStep(channels: i32): usize {
+  return bytes(resultLimit, channels) + 64;
 }
 
 /**
- * packed (24; pair of results; channel; 2) = G g Gᵀ of the weights g, nine values at `resultStep`·result +
+ * packed (block of 8 results; 24; pair of results; channel; 2) = G g Gᵀ of the weights g, nine values at `resultStep`·result +
  * `channelStep`·channel, in reverse order if `turned`; before them how safe the filters are. An odd last result is
  * paired with zeros. Units: pairs. Scratch: the factors, and the lines of a filter.
  */
@@ -76,14 +77,16 @@ export function winogradPackWeights(
 ): void {
   writeFilterFactors(scratch);
   const lines = scratch + filterBytes;
-  const step = weightStep(channels, results);
+  const step = weightStep(channels);
   const first = turned ? bytes(8) : 0;
   const next: usize = turned ? -4 : 4;
   for (let pair = begin; pair < end; pair++) {
     writeSafety(weight, channels, results, resultStep, channelStep, pair, leastTap, packed);
     const isPair = 2 * pair + 1 < results;
     let from = weight + bytes(2 * pair, resultStep) + first;
-    let to = packed + safetyBytes(results) + (bytes(pair, channels) << 1);
+    const block = (2 * pair) / resultLimit;
+    let to = packed + safetyBytes(results) + <usize>(24 * block) * step;
+    to += bytes(2 * pair - resultLimit * block, channels);
     for (let channel = 0; channel < channels; channel++) {
       packPair(scratch, from, isPair ? from + bytes(resultStep) : 0, next, lines, to, step);
       from += bytes(channelStep);
@@ -127,7 +130,7 @@ function panelStep(channels: i32): usize {
 /**
  * result = bias + source ∗ weights by the plan, `packed` as {@link winogradPackWeights} leaves `weight`, `bias` one
  * value per result channel or 0. Units are those of the plan. Scratch: the factors, a spare row, the products of a panel,
- * the lines of a tile, the records of the tiles, the planes of magnitudes, the lines of a channel, what plain sums take, and the patches of
+ * the lines of a tile, the records of the tiles, the planes of magnitudes, the lines and the planes of a channel, what plain sums take, and the patches of
  * the tiles.
  */
 export function winogradCorrelate(
@@ -157,13 +160,17 @@ export function winogradCorrelate(
   const records = tileLines + tileLinesBytes;
   const magnitudes = records + <usize>tiles * recordBytes;
   const lines = magnitudes + planesBytes(plan);
-  const list = lines + linesBytes(plan);
+  const planes = lines + linesBytes(plan);
+  const ofFilters = planes + planesBytes(plan);
+  const list = ofFilters + sumFiltersScratch;
   const directly = list + lanesBytes;
   const patches = directly + sumDirectlyScratch(plan);
-  const isAnyFilterUnsafe = isAnyUnsafe(packed, results);
+  const isAnyUnsafe = isAnyFilter(packed, results, UNSAFE);
+  const isAnyNotFinite = isAnyFilter(packed, results, NOT_FINITE);
   writeFactors(factors, a, b);
   clearLanes(list);
   clear(lines, linesBytes(plan));
+  if (isAnyUnsafe) clear(planes, planesBytes(plan));
   for (let unit = begin; unit < end; unit++) {
     const count = placeTiles(plan, unit, records);
     const panels = (count + 15) >> 4;
@@ -177,19 +184,13 @@ export function winogradCorrelate(
     }
     for (let first = 0; first < results; first += resultLimit) {
       const width = min(resultLimit, results - first);
-      const w = weights + bytes(first, channels);
+      if (areAllFilters(packed + bytes(first), width, UNSAFE)) continue;
+      const w = weights + <usize>(24 * (first / resultLimit)) * weightStep(channels);
       for (let panel = 0; panel < panels; panel++) {
         const from = patches + <usize>(24 * panel) * step;
         for (let i = 0; i < 24; i++) {
           const to = products + ((<usize>i) << 6);
-          multiplyPanel(
-            w + <usize>i * weightStep(channels, results),
-            from + <usize>i * step,
-            channels,
-            width,
-            to,
-            spare,
-          );
+          multiplyPanel(w + <usize>i * weightStep(channels), from + <usize>i * step, channels, width, to, spare);
         }
         const tile = records + <usize>(16 * panel) * recordBytes;
         for (let r = 0; r < width; r++) {
@@ -200,9 +201,9 @@ export function winogradCorrelate(
       }
     }
     const last = records + <usize>count * recordBytes;
-    // First unsafe tiles, whose results are all summed plainly; then safe ones, for unsafe filters.
+    // First unsafe tiles, whose results are all summed plainly; then safe ones, for filters that are not finite.
     const isAnyTileUnsafe = judgeTiles(plan, records, last, magnitudes);
-    for (let kind = isAnyTileUnsafe ? UNSAFE : SAFE; kind == UNSAFE || (kind == SAFE && isAnyFilterUnsafe); kind--) {
+    for (let kind = isAnyTileUnsafe ? UNSAFE : SAFE; kind == UNSAFE || (kind == SAFE && isAnyNotFinite); kind--) {
       for (let tile = records; tile < last; tile += recordBytes) {
         if (load<i32>(tile, SAFETY) == kind) addTile(plan, tile, list);
         const isLast = tile + recordBytes == last;
@@ -223,6 +224,23 @@ export function winogradCorrelate(
         );
       }
     }
+    if (isAnyUnsafe) {
+      sumFilters(
+        plan,
+        unit,
+        source,
+        weight,
+        resultStep,
+        channelStep,
+        turned,
+        packed,
+        bias,
+        result,
+        planes,
+        magnitudes,
+        ofFilters,
+      );
+    }
   }
 }
 
@@ -231,7 +249,7 @@ export function winogradCorrelateScratch(plan: usize): f64 {
   const tiles = unitTiles(plan);
   const patchBytes = 24 * 4 * <f64>(word(plan, CHANNELS) | 1);
   const fixed = factorBytes + spareBytes + productsBytes + tileLinesBytes + <usize>tiles * recordBytes + lanesBytes;
-  const planes = planesBytes(plan) + linesBytes(plan);
+  const planes = 2 * planesBytes(plan) + linesBytes(plan) + sumFiltersScratch;
   return <f64>(fixed + planes + sumDirectlyScratch(plan)) + <f64>tiles * patchBytes;
 }
 

@@ -71,10 +71,15 @@ export function writeSafety(
   }
 }
 
-/** Whether a filter is not safe. */
-export function isAnyUnsafe(safety: usize, results: i32): bool {
-  for (let r = 0; r < results; r++) if (word(safety, r) != SAFE) return true;
+/** Whether any of `results` filters is of a kind, and whether all are. */
+export function isAnyFilter(safety: usize, results: i32, kind: i32): bool {
+  for (let r = 0; r < results; r++) if (word(safety, r) == kind) return true;
   return false;
+}
+
+export function areAllFilters(safety: usize, results: i32, kind: i32): bool {
+  for (let r = 0; r < results; r++) if (word(safety, r) != kind) return false;
+  return true;
 }
 
 /** The largest of three magnitudes side by side, for four lanes. */

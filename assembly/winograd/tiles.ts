@@ -33,7 +33,7 @@ export const IMAGE_RESULTS = 14;
 /** Values of a row of the planes that {@link fillPadded} writes. */
 export const ROW_LENGTH = 15;
 /** Rows of results to a row of tiles. */
-const TILE_HEIGHT = 16;
+export const TILE_HEIGHT = 16;
 
 /**
  * A tile's record: byte offsets of its patch in the planes and of its results in a channel, how many rows and columns
