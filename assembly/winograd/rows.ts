@@ -2,6 +2,7 @@
 // them: written to, a vector that overlaps the one before would have to wait for it.
 
 import { bytes } from "../conv/planes";
+import { larger } from "./magnitudes";
 
 /**
  * Which bytes of the last four of `columns` values stand where in {@link lastOfRow}: to be worked out once, since engines
@@ -45,5 +46,5 @@ export function raise(from: usize, magnitudes: usize, columns: i32, lanes: v128)
 
 // @inline
 function raiseFour(values: v128, magnitudes: usize): void {
-  v128.store(magnitudes, f32x4.max(v128.load(magnitudes), f32x4.abs(values)));
+  v128.store(magnitudes, larger(v128.load(magnitudes), f32x4.abs(values)));
 }
