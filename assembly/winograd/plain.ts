@@ -51,21 +51,35 @@ export function sumFilters(
   const planeBytes = bytes(word(plan, RESULT_ROWS), columns);
   const firstRow = word(plan, TILE_HEIGHT) * firstTileRow(plan, unit);
   const rows = min(word(plan, TILE_HEIGHT) * tileRowsOf(plan, unit), word(plan, RESULT_ROWS) - firstRow);
-  for (let channel = 0; channel < word(plan, CHANNELS); channel++) {
+  const channels = word(plan, CHANNELS);
+  for (let channel = 0; channel < channels; channel++) {
     fillPadded(plan, unit, source, channel, planes, magnitudes);
     for (let r = 0; r < word(plan, RESULTS); r++) {
       if (word(safety, r) != UNSAFE) continue;
       const filter = weight + bytes(r, resultStep) + bytes(channel, channelStep);
       for (let tap = 0; tap < 9; tap++)
         store<f32>(taps + bytes(tap), load<f32>(filter + bytes(turned ? 8 - tap : tap)));
-      const start: f32 = bias ? load<f32>(bias + bytes(r)) : 0;
       for (let image = 0; image < imagesOf(plan, unit); image++) {
         const x = planes + bytes(image, planeLength(plan));
         const index = (firstImage(plan, unit) + image) * word(plan, IMAGE_RESULTS) + r;
         const to = result + <usize>index * planeBytes + bytes(firstRow, columns);
-        const isFirst = channel == 0;
-        addTaps(x, rowStep, offsets, taps, 9, rows, columns, isFirst, start, to, bytes(columns), scratch + 128);
+        addTaps(x, rowStep, offsets, taps, 9, rows, columns, channel == 0, 0, to, bytes(columns), scratch + 128);
+        if (bias && channel + 1 == channels) addToAll(load<f32>(bias + bytes(r)), to, rows * columns);
       }
     }
+  }
+}
+
+/** values[i] += value: last, so that a large bias does not cost the sums their last bits. */
+function addToAll(value: f32, values: usize, count: i32): void {
+  const vector = f32x4.splat(value);
+  let i = 0;
+  for (; i + 4 <= count; i += 4) {
+    v128.store(values, f32x4.add(v128.load(values), vector));
+    values += 16;
+  }
+  for (; i < count; i++) {
+    store<f32>(values, load<f32>(values) + value);
+    values += 4;
   }
 }
