@@ -90,7 +90,7 @@ describe("a run", () => {
     `with all that a training can have, by %s, killed at ${KILLS_OF_ALL} moments, gives the same files`,
     async (optimizer) => {
       const all = [
-        ...`train --data images --model ./net.mjs --batch-size 8 --seed 7 --epochs 12 --optimizer ${optimizer}`.split(
+        ...`train --data all.npz --model ./net.mjs --batch-size 8 --seed 7 --epochs 12 --optimizer ${optimizer}`.split(
           " ",
         ),
         ..."--split 0.6,0.2,0.2 --augment shift=1,noise=0.1 --mixup 0.3 --label-smoothing 0.1".split(" "),
@@ -100,7 +100,8 @@ describe("a run", () => {
         ..."--schedule plateau --early-stopping 11 --metrics f1,auc --monitor f1 --average ema=0.9".split(" "),
         ..."--recalibrate 64 --log tensorboard".split(" "),
       ];
-      expect((await start(folder, [...all, "--out", `all-${optimizer}`]).ended).code).toBe(0);
+      const whole = await start(folder, [...all, "--out", `all-${optimizer}`]).ended;
+      expect(whole.code, whole.stderr).toBe(0);
       const expected = digest(join(folder, `all-${optimizer}`));
       const generator = new Generator(31 + KILLS_OF_ALL);
       let kills = 0;
