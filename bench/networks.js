@@ -16,8 +16,11 @@ import {
   seed,
   setBackend,
 } from "../dist/index.js";
-import * as networks from "../dist/networks/index.js";
+import * as named from "../dist/networks/index.js";
 import { loadData } from "../dist/node/index.js";
+
+/** By name. */
+const networks = { ...named };
 
 setBackend("wasm");
 onWarning(() => {});
