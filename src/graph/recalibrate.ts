@@ -1,7 +1,7 @@
 import type { Batch } from "../data/dataset.js";
 import { ArgumentError } from "../errors.js";
 import type { AnyModule } from "../nn/module.js";
-import { RunningNorm } from "../nn/norms/running-norm.js";
+import { type FurtherRenewal, RunningNorm } from "../nn/norms/running-norm.js";
 import { checkCount } from "../shape.js";
 import type { Tensor } from "../tensor.js";
 import { checkBatches } from "../train/step.js";
@@ -117,6 +117,7 @@ export async function recalibrate<M extends AnyModule, B = Batch<unknown> | Tens
     else norms.set(module, { name, old });
   }
   const done = new Map<RunningNorm, RecalibratedNorm>();
+  const further = new Map<RunningNorm, FurtherRenewal>();
   const sweep = new Sweep(model, data, options);
   model.eval();
   try {
@@ -124,6 +125,10 @@ export async function recalibrate<M extends AnyModule, B = Batch<unknown> | Tens
     const passes = mode === "batch" ? [tracked] : await sweep.groups(tracked);
     if (mode === "batch") for (const norm of tracked) norm.normalizeWith = "batch";
     for (const [pass, observed] of passes.entries()) {
+      for (const norm of observed) {
+        const more = norm.renewMore();
+        if (more !== null) further.set(norm, more);
+      }
       const populations = await sweep.pass(observed, pass, passes.length);
       for (const [norm, population] of populations) {
         const { name, old } = norms.get(norm) ?? fail();
@@ -136,13 +141,16 @@ export async function recalibrate<M extends AnyModule, B = Batch<unknown> | Tens
         }
         const { statistics, ...about } = renewal;
         writeStatistics(norm, statistics);
+        further.get(norm)?.use(blend / (blend + sweep.samples || 1));
         done.set(norm, { norm: name, ...about });
       }
     }
   } catch (error) {
     for (const [norm, { old }] of norms) writeStatistics(norm, old);
+    for (const more of further.values()) more.restore();
     throw error;
   } finally {
+    for (const more of further.values()) more.end();
     for (const undo of restore) undo();
   }
   for (const norm of done.keys()) norm.settle();

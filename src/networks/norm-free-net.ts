@@ -1,19 +1,18 @@
-import { full, tensor } from "../create.js";
+import { full } from "../create.js";
 import { ArgumentError } from "../errors.js";
 import { SiLU } from "../nn/activations.js";
+import { Conv2d } from "../nn/conv2d.js";
 import { Identity } from "../nn/identity.js";
 import { Linear } from "../nn/linear.js";
 import { Module } from "../nn/module.js";
 import { AvgPool2d, GlobalAvgPool2d } from "../nn/pooling.js";
+import { ScaledWeightStandardization } from "../nn/reparametrized/scaled-weight-standardization.js";
 import { Sequential } from "../nn/sequential.js";
 import { silu } from "../ops/activations.js";
-import { add, mul, sub } from "../ops/binary.js";
-import { conv2d } from "../ops/conv2d.js";
-import { rsqrt } from "../ops/functions.js";
-import { mean } from "../ops/mean.js";
-import { variance } from "../ops/variance.js";
+import { add, mul } from "../ops/binary.js";
 import { scope } from "../scope.js";
 import type { Tensor } from "../tensor.js";
+import { assign } from "../tensor-copies.js";
 import { type ConvNormOptions, NamedSequential, SqueezeExcitation, toMultipleOf8 } from "./blocks.js";
 import { fanInNormal, initialize, normal } from "./initialize.js";
 import { checkImages, checkOptions, headDropout, type NetworkOptions } from "./networks.js";
@@ -25,52 +24,22 @@ const alpha = 0.2;
 /** Channels of a group of the 3×3 convolutions. */
 const groupSize = 8;
 
-/**
- * A convolution whose weights are standardised for each output and scaled, so that it keeps the variance of SiLU's outputs:
- * W′ = gain · γ / √fanIn · (W − mean) / √(variance + 1e-5).
- *
- * Source: Brock et al. 2021 (arXiv:2101.08692), equation 4.
- */
-class ScaledStdConv2d extends Module {
-  /** (outChannels, inChannels / groups, kernel, kernel) */
-  weight: Tensor;
-  /** (outChannels, 1, 1, 1) */
-  gain: Tensor;
-  /** (outChannels) */
-  bias: Tensor;
-  readonly stride: number;
-  readonly groups: number;
-
-  constructor(from: number, to: number, { kernel = 1, stride = 1, groups = 1 }: ConvNormOptions, gain = 1) {
-    super();
-    const shape = [to, from / groups, kernel, kernel];
-    this.weight = tensor(fanInNormal(1)(shape), shape, { requiresGrad: true });
-    this.gain = full([to, 1, 1, 1], gain, { requiresGrad: true });
-    this.bias = full([to], 0, { requiresGrad: true });
-    this.stride = stride;
-    this.groups = groups;
-  }
-
-  override forward(x: Tensor): Tensor {
-    return scope(() => {
-      const { weight, gain, bias, stride, groups } = this;
-      const [outputs, , kernel] = weight.shape;
-      const row = { keepDims: true };
-      const centred = sub(weight, mean(weight, [1, 2, 3], row));
-      const scale = mul(rsqrt(add(variance(weight, [1, 2, 3], row), 1e-5)), gamma / Math.sqrt(weight.size / outputs));
-      const padding = Math.floor(kernel / 2);
-      return conv2d(x, mul(centred, mul(gain, scale)), bias, { stride, padding, groups });
-    });
-  }
-
-  override get keepsNothing(): boolean {
-    return true;
-  }
-
-  override toString(): string {
-    const [outputs, inputs, kernel] = this.weight.shape;
-    return `ScaledStdConv2d(${inputs * this.groups}, ${outputs}, ${kernel})`;
-  }
+/** A convolution with scaled weight standardisation, which keeps the variance of SiLU's outputs. */
+function standardized(
+  from: number,
+  to: number,
+  { kernel = 1, ...options }: ConvNormOptions,
+  gain = 1,
+): ScaledWeightStandardization<Conv2d> {
+  const layer = new Conv2d(from, to, kernel, { ...options, padding: Math.floor(kernel / 2) });
+  const convolution = new ScaledWeightStandardization(initialize(layer, { conv: fanInNormal(1) }), {
+    gamma,
+    eps: 1e-5,
+  });
+  const first = full(convolution.gain.shape, gain);
+  assign(first, convolution.gain);
+  first.dispose();
+  return convolution;
 }
 
 /**
@@ -93,14 +62,14 @@ class NormFreeBlock extends Module {
     this.downsample = changes
       ? new NamedSequential({
           pool: stride === 1 ? new Identity() : new AvgPool2d(2, { stride, ceilMode: true }),
-          conv: new ScaledStdConv2d(from, to, {}),
+          conv: standardized(from, to, {}),
         })
       : null;
-    this.conv1 = new ScaledStdConv2d(from, width, {});
-    this.conv2 = new ScaledStdConv2d(width, width, { kernel: 3, stride, groups });
+    this.conv1 = standardized(from, width, {});
+    this.conv2 = standardized(width, width, { kernel: 3, stride, groups });
     this.attn = new SqueezeExcitation(width, Math.max(8, 8 * Math.floor(width / 16 + 0.5)));
     // Each block begins as its shortcut.
-    this.conv3 = new ScaledStdConv2d(width, to, {}, 0);
+    this.conv3 = standardized(width, to, {}, 0);
     this.beta = beta;
   }
 
@@ -178,9 +147,9 @@ export function nfnet(given: NetworkOptions): Module {
   const [last] = stages[stages.length - 1];
   const head = { global_pool: new GlobalAvgPool2d(), ...headDropout(options), fc: new Linear(960, classes) };
   const model = new NamedSequential({
-    stem: new NamedSequential({ conv: new ScaledStdConv2d(channels, stem, { kernel: 3, stride: 2 }) }),
+    stem: new NamedSequential({ conv: standardized(channels, stem, { kernel: 3, stride: 2 }) }),
     stages: normFreeStages(stem),
-    final_conv: new ScaledStdConv2d(last, 960, {}),
+    final_conv: standardized(last, 960, {}),
     final_act: new SiLU(),
     head: new NamedSequential(head),
   });

@@ -8,12 +8,21 @@ export class Results<M extends Measures = Measures> {
   /** Each was run under each condition. */
   readonly seeds: readonly number[];
   readonly #measures: ReadonlyMap<string, readonly M[]>;
+  readonly #seconds: ReadonlyMap<string, readonly number[]>;
 
-  /** @param measures - for each condition one of each seed, in their order */
-  constructor(seeds: readonly number[], measures: ReadonlyMap<string, readonly M[]>) {
+  /**
+   * @param measures - for each condition one of each seed, in their order
+   * @param seconds - likewise, how long each trial took
+   */
+  constructor(
+    seeds: readonly number[],
+    measures: ReadonlyMap<string, readonly M[]>,
+    seconds: ReadonlyMap<string, readonly number[]> = new Map(),
+  ) {
     this.seeds = seeds;
     this.conditions = [...measures.keys()];
     this.#measures = measures;
+    this.#seconds = seconds;
   }
 
   /** Whether a condition was part of the study. */
@@ -37,6 +46,15 @@ export class Results<M extends Measures = Measures> {
   differences(condition: string, from: string, of: (measures: M) => number): number[] {
     const others = this.values(from, of);
     return this.values(condition, of).map((value, k) => value - others[k]);
+  }
+
+  /**
+   * How long each trial of a condition took, as a multiple of those of another, seed by seed. It depends on the machine, unlike all else here, so
+   * records of a study leave it out. None where no times are known.
+   */
+  costs(condition: string, from: string): number[] {
+    const others = this.#seconds.get(from) ?? [];
+    return (this.#seconds.get(condition) ?? []).map((seconds, k) => seconds / others[k]);
   }
 
   /** The mean of a condition over the seeds, with its interval. */

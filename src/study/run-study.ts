@@ -117,6 +117,7 @@ export async function runStudy(options: StudyOptions): Promise<Finding[]> {
   for (const experiment of experiments) {
     const conditions = experiment.conditions(budget);
     const measures = new Map<string, Measures[]>(conditions.map((condition) => [condition, []]));
+    const seconds = new Map<string, number[]>(conditions.map((condition) => [condition, []]));
     const seeds: number[] = [];
     clock.begin(experiment, conditions.length);
     while (clock.allows(seeds.length)) {
@@ -129,10 +130,11 @@ export async function runStudy(options: StudyOptions): Promise<Finding[]> {
         if (store.find(key) === undefined) store.add(trial);
         clock.add(trial);
         measures.get(condition)?.push(trial.measures);
+        seconds.get(condition)?.push(trial.seconds);
       }
       seeds.push(seed);
     }
-    const finding = conclude(experiment, budget, new Results(seeds, measures));
+    const finding = conclude(experiment, budget, new Results(seeds, measures, seconds));
     options.onFinding?.(finding);
     findings.push(finding);
   }

@@ -6,6 +6,7 @@ import type { Module } from "../nn/module.js";
 import { Generator } from "../random.js";
 import { evaluate } from "../train/evaluate.js";
 import { fit } from "../train/fit.js";
+import type { Optimizer } from "../train/optimizer.js";
 import { cosineLr } from "../train/schedules.js";
 import { Sgd } from "../train/sgd.js";
 import type { TrialContext } from "./experiment.js";
@@ -20,8 +21,10 @@ export interface TrainingPlan {
   readonly epochs: number;
   readonly batchSize: number;
   readonly lr: number;
-  /** @defaultValue 0 */
+  /** Of SGD. @defaultValue 0 */
   readonly weightDecay?: number;
+  /** Another than SGD with momentum, with the same learning rate. */
+  readonly optimizer?: Optimizer;
   /** Keep the learning rate as it is. @defaultValue false */
   readonly constantLr?: boolean;
   /** Called, and awaited, after each step. */
@@ -49,7 +52,7 @@ export function testImages({ data }: TrialContext, count: number): Dataset<Int32
  */
 export async function train(model: Module, seed: number, plan: TrainingPlan, context: TrialContext): Promise<boolean> {
   const { images, epochs, batchSize, lr, weightDecay = 0, constantLr = false, onStep } = plan;
-  const optimizer = new Sgd(model.parameters(), { lr, momentum: 0.9, weightDecay });
+  const optimizer = plan.optimizer ?? new Sgd(model.parameters(), { lr, momentum: 0.9, weightDecay });
   const data = batches(trainingImages(context, images, seed), { batchSize, shuffle: new Generator(seed).split() });
   try {
     await fit(model, data, {

@@ -32,6 +32,8 @@ export interface LearningRateSearch {
 }
 
 const where = "findLearningRate(model, data)";
+/** Thrown where the search is over: it is no training, whose end `fit` would judge. */
+const ended = Symbol("ended");
 /** How much of the old average of losses is kept. */
 const kept = 0.9;
 
@@ -84,7 +86,7 @@ export async function findLearningRate<Target>(
   let best = Number.POSITIVE_INFINITY;
   try {
     optimizer.lr = from;
-    const { stopped } = await fit(model, data, {
+    await fit(model, data, {
       ...rest,
       optimizer,
       // An epoch has a step or more.
@@ -96,28 +98,31 @@ export async function findLearningRate<Target>(
         const now = average / (1 - pow(kept, step + 1));
         smoothed.push(now);
         best = Math.min(best, now);
-        if (step + 1 === steps || (step > 0 && now > 4 * best)) return "stop";
+        if (step + 1 === steps || (step > 0 && now > 4 * best)) throw ended;
         optimizer.lr = from * pow(to / from, (step + 1) / (steps - 1));
-        return undefined;
       },
     });
-    if (stopped === null && lrs.length < steps) throw new Error("internal: too few steps");
+    throw new Error("internal: too few steps");
   } catch (error) {
-    // The rate has gone too far, which ends the search.
-    if (!(error instanceof DivergedError) || lrs.length === 0) throw error;
+    // The rate has gone too far, which ends the search too.
+    if (error !== ended && (!(error instanceof DivergedError) || lrs.length === 0)) throw error;
   } finally {
     restore();
   }
   return { lrs, losses, smoothed, suggestion: steepest(lrs, smoothed) };
 }
 
-/** The rate at which losses fall fastest; the first steps and the last, from the best on, do not count. */
+/**
+ * The rate at which losses fall fastest, over a tenth of the steps. The first ones, whose average is of few, and the last, from the best on, do
+ * not count.
+ */
 function steepest(lrs: readonly number[], losses: readonly number[]): number | null {
   const end = losses.indexOf(Math.min(...losses));
+  const reach = Math.max(1, Math.round(lrs.length / 20));
   let found: number | null = null;
   let slope = 0;
-  for (let k = 1; k < end; k++) {
-    const fall = losses[k - 1] - losses[k + 1];
+  for (let k = Math.min(10, Math.max(reach, end >> 1)); k < end; k++) {
+    const fall = losses[Math.max(0, k - reach)] - losses[Math.min(k + reach, end)];
     if (fall <= slope) continue;
     slope = fall;
     found = lrs[k];

@@ -69,17 +69,19 @@ describe("evenkeel train --resume", () => {
     expect((await start(folder, [...more, "--out", "all"]).ended).code).toBe(0);
     const killed = start(folder, [...more, "--out", "killed"]);
     for (const [k, process] of [killed, null, null].entries()) {
-      const current = process ?? start(folder, "train --resume --out killed --no-report".split(" "));
+      const current = process ?? start(folder, "train --resume --out killed".split(" "));
       await current.says(`epoch ${3 * k + 2}/14`);
       current.child.kill("SIGKILL");
       expect((await current.ended).signal).toBe("SIGKILL");
     }
-    const { code, stderr } = evenkeel("train --resume --out killed --no-report");
+    const { code, stderr } = evenkeel("train --resume --out killed");
     expect([code, stderr]).toEqual([
       0,
       expect.stringMatching(/^evenkeel: warning: killed: the last run here ended without releasing it\n$/),
     ]);
     expect(digest(join(folder, "killed"))).toEqual(digest(join(folder, "all")));
+    // It began without a report, which nobody had to say again.
+    expect(existsSync(join(folder, "killed", "report.html"))).toBe(false);
     const eventsOf = (name: string) =>
       eventsIn(readFileSync(join(folder, name, "events.out.tfevents.evenkeel"))).map(({ wallTime, ...event }) => event);
     expect(eventsOf("killed")).toEqual(eventsOf("all"));

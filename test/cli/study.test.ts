@@ -51,7 +51,7 @@ describe("evenkeel study", () => {
     const { code, stderr } = study("linear", "liner");
     expect(code).toBe(2);
     expect(stderr).toMatchInlineSnapshot(`
-      "error: name: expected some of alive, faster, shift, batch, gap, memory, place, linear, shifted, got liner. Did you mean linear?
+      "error: name: expected some of alive, faster, shift, batch, norms, gap, memory, place, linear, shifted, got liner. Did you mean linear?
       (evenkeel --help lists the commands and options)
       "
     `);

@@ -1,4 +1,4 @@
-import { readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { loadModel, setBackend } from "evenkeel";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -51,6 +51,28 @@ describe("evenkeel train", () => {
     expect(events.length).toBe(1 + metrics.length * 7);
     expect(events[7].scalars["validation/auc"]).toBe(Math.fround(areas[0]));
     expect(events[7].scalars["test/f1"]).toBe(Math.fround(metrics[0].test.metrics.f1));
+  });
+
+  test("searches for a learning rate in the place of a run, and writes nothing", () => {
+    const search = (...more: string[]) =>
+      evenkeel(
+        ..."train --data classes.csv --batch-size 8 --seed 3 --find-learning-rate --out searched".split(" "),
+        ...more,
+      );
+    const { code, stdout, stderr } = search();
+    expect([code, stderr]).toEqual([0, ""]);
+    const [, suggestion, again] =
+      /falls fastest at a learning rate of (\S+)\. Train with --lr (\S+)\.\n$/.exec(stdout) ?? [];
+    expect(Number(suggestion)).toBeGreaterThan(1e-4);
+    expect(Number(suggestion)).toBeLessThan(10);
+    expect(again).toBe(suggestion);
+    expect(existsSync(join(folder, "searched"))).toBe(false);
+    expect(search().stdout).toBe(stdout);
+    const resumed = search("--resume");
+    expect([resumed.code, resumed.stderr.split("\n")[0]]).toEqual([
+      2,
+      "error: --find-learning-rate: expected a run to begin, got --resume",
+    ]);
   });
 
   test.each([

@@ -4,12 +4,24 @@ import { pathToFileURL } from "node:url";
 import { describeCheckpoint, Generator } from "evenkeel";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { temporaryFolder, writeSmallImages } from "../support/idx-files.js";
+import { npyBytes, npzBytes } from "../support/npy-files.js";
 import { digest, start } from "../support/runs.js";
 
 let folder = "";
 beforeAll(() => {
   folder = temporaryFolder();
   writeSmallImages(join(folder, "images"));
+  const generator = new Generator(4);
+  const labels = Uint8Array.from({ length: 200 }, () => generator.below(3));
+  const pixels = Uint8Array.from({ length: 64 * labels.length }, (_, k) => {
+    const isLit = ((k >> 3) & 7) === 2 * labels[k >> 6] + 1;
+    return (isLit ? 100 : 0) + generator.below(150);
+  });
+  const arrays = {
+    x: npyBytes("|u1", [labels.length, 1, 8, 8], pixels),
+    y: npyBytes("|u1", [labels.length], labels),
+  };
+  writeFileSync(join(folder, "all.npz"), npzBytes(arrays));
   const library = pathToFileURL(resolve("dist/index.js")).href;
   writeFileSync(
     join(folder, "net.mjs"),
@@ -22,6 +34,9 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 /** 50 for CI; `KILLS=1000 npx vitest run --config vitest.slow.config.ts test/slow/kill.test.ts` tries more moments. */
 const KILLS = Number(process.env["KILLS"] ?? 50);
+
+/** Of each of two optimisers, with all other options at once; `KILLS_OF_ALL=20` tries more moments. */
+const KILLS_OF_ALL = Number(process.env["KILLS_OF_ALL"] ?? 2);
 
 const flags = (epochs: number) =>
   `train --data images --model ./net.mjs --batch-size 16 --seed 7 --schedule one-cycle --augment shift=1,noise=0.1 --epochs ${epochs}`.split(
@@ -70,6 +85,47 @@ describe("a run", () => {
     }
     expect(tornWrites).toBeGreaterThan(0);
   });
+
+  test.each(["lamb", "lion"])(
+    `with all that a training can have, by %s, killed at ${KILLS_OF_ALL} moments, gives the same files`,
+    async (optimizer) => {
+      const all = [
+        ...`train --data all.npz --model ./net.mjs --batch-size 8 --seed 7 --epochs 12 --optimizer ${optimizer}`.split(
+          " ",
+        ),
+        ..."--split 0.6,0.2,0.2 --augment shift=1,noise=0.1 --mixup 0.3 --label-smoothing 0.1".split(" "),
+        ..."--class-weights balanced --lr-of norm=0.5,bias=2 --weight-decay 0.01 --accumulate 3 --clip-norm 1".split(
+          " ",
+        ),
+        ..."--schedule plateau --early-stopping 11 --metrics f1,auc --monitor f1 --average ema=0.9".split(" "),
+        ..."--recalibrate 64 --log tensorboard".split(" "),
+      ];
+      const whole = await start(folder, [...all, "--out", `all-${optimizer}`]).ended;
+      expect(whole.code, whole.stderr).toBe(0);
+      const expected = digest(join(folder, `all-${optimizer}`));
+      const generator = new Generator(31 + KILLS_OF_ALL);
+      let kills = 0;
+      for (let chain = 0; kills < KILLS_OF_ALL; chain++) {
+        const out = `all-${optimizer}-${chain}`;
+        for (let isDone = false; !isDone; ) {
+          const run = start(folder, [...all, "--checkpoint-every", "1", "--resume", "--out", out]);
+          if (kills < KILLS_OF_ALL) {
+            await Promise.race([run.says("seed 7"), run.ended]);
+            const timer = setTimeout(() => run.child.kill("SIGKILL"), generator.uniform(0, 600));
+            await run.ended;
+            clearTimeout(timer);
+          }
+          const { code, signal, stderr } = await run.ended;
+          if (signal === "SIGKILL") kills++;
+          else {
+            expect(code, stderr).toBe(0);
+            isDone = true;
+          }
+        }
+        expect(digest(join(folder, out))).toEqual(expected);
+      }
+    },
+  );
 
   test("whose disk is full at any write says so, keeps its checkpoint, and goes on from it", async () => {
     expect((await start(folder, [...flags(3), "--no-report", "--out", "roomy"]).ended).code).toBe(0);

@@ -50,13 +50,23 @@ describe("a study", () => {
     expect(of("stopped")).toEqual(of("whole"));
   });
 
+  test("of all norms runs each, in the command line too", async () => {
+    const { code, stderr } = await study("norms", "norms").ended;
+    expect(code, stderr).toBe(0);
+    const [{ answers, trials }] = JSON.parse(record("norms")).experiments;
+    // A norm has an effect at each batch size; ghost batch norm is batch norm at the two smaller ones.
+    expect([Object.keys(trials).length, answers.length]).toEqual([3 * 22 - 2, 3 * 21 - 2]);
+    expect(record("norms")).not.toContain("seconds");
+  });
+
   test.skipIf(!hasChromium)("has a page that is readable narrow and wide, light and dark", async () => {
     await expectReadable(readFileSync(join(folder, "whole", "study.html"), "utf8"));
   });
 });
 
 describe("an experiment", () => {
-  test.each(["faster", "shift", "batch"])("named %s gives finite numbers, the same for the same seed", (name) =>
-    expectRepeatable(name, smallStudyData(40, 20)),
+  test.each(["faster", "shift", "batch", "norms"])(
+    "named %s gives finite numbers, the same for the same seed",
+    (name) => expectRepeatable(name, smallStudyData(40, 20)),
   );
 });

@@ -1,5 +1,13 @@
 import { Generator } from "evenkeel";
-import { chooseExperiments, type Experiment, experiments, runStudy, type Trial, type TrialStore } from "evenkeel/study";
+import {
+  chooseExperiments,
+  type Experiment,
+  experiments,
+  Results,
+  runStudy,
+  type Trial,
+  type TrialStore,
+} from "evenkeel/study";
 import { describe, expect, test } from "vitest";
 import { expectRepeatable, smallStudyData } from "../support/study.js";
 
@@ -88,6 +96,20 @@ describe("a study", () => {
     expect(least.map(({ results }) => results.seeds.length)).toEqual([2, 2]);
   });
 
+  test("knows how long trials took, in comparison with others of the same seed", async () => {
+    const trials = new Map<string, Trial>();
+    const add = (trial: Trial) => trials.set(trial.key, { ...trial, seconds: trial.key.includes("b") ? 6 : 4 });
+    const store: TrialStore = { find: (key) => trials.get(key), add };
+    const experiments = [counting("one", 1)];
+    await runStudy({ experiments, data, seeds: 2, store });
+    const [{ results }] = await runStudy({ experiments, data, seeds: 2, store });
+    expect([results.costs("b", "a"), results.costs("a", "a")]).toEqual([
+      [1.5, 1.5],
+      [1, 1],
+    ]);
+    expect(new Results([0], new Map([["a", [{ value: 1 }]]])).costs("a", "a")).toEqual([]);
+  });
+
   test("counts a trial that two experiments share once", async () => {
     const store = slowStore(10);
     const first = counting("shared", 1);
@@ -117,7 +139,7 @@ describe("a study", () => {
       `[ArgumentError: runStudy({ seeds }): expected seeds to be a whole number of at least 1, got 0. Correct seeds.]`,
     );
     expect(() => chooseExperiments(["gap", "gup"], "quick")).toThrowErrorMatchingInlineSnapshot(
-      `[ArgumentError: chooseExperiments(names): expected names of alive, faster, shift, batch, gap, memory, place, linear, shifted, got gup. Leave the names out for all experiments of the budget.]`,
+      `[ArgumentError: chooseExperiments(names): expected names of alive, faster, shift, batch, norms, gap, memory, place, linear, shifted, got gup. Leave the names out for all experiments of the budget.]`,
     );
   });
 
@@ -134,6 +156,19 @@ describe("an experiment", () => {
     "named %s gives finite numbers, the same for the same seed",
     (name) => expectRepeatable(name, data),
   );
+
+  test("norms compares every norm with batch norm at batches of 2, 8 and 64", () => {
+    const [norms] = chooseExperiments(["norms"], "quick");
+    const conditions = norms.conditions("quick");
+    expect(conditions.filter((condition) => condition.endsWith(", batch 2"))).toHaveLength(21);
+    expect(conditions.filter((condition) => condition.startsWith("ghost"))).toEqual(["ghost, batch 64"]);
+    const claims = norms.questions("quick").map(({ claim, rule }) => `${rule.claim} of ${rule.smallest}: ${claim}`);
+    expect(claims.filter((claim) => claim.includes("with group than") || claim.includes("with group is"))).toEqual([
+      "effect of 2: At batches of 2, the test error with group is lower than with batch norm.",
+      "effect of 2: At batches of 8, the test error with group is lower than with batch norm.",
+      "constancy of 2: At batches of 64, the test error with group is that of batch norm.",
+    ]);
+  });
 
   test("linear finds batch norm affine at inference, and not in training", async () => {
     const [{ answers }] = await runStudy({ experiments: chooseExperiments(["linear"], "quick"), data, seeds: 3 });

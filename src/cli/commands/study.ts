@@ -65,6 +65,7 @@ export function studyCommand(): Command {
     examples: [
       "evenkeel study",
       "evenkeel study batch gap --seeds 5",
+      "evenkeel study norms --minutes 25",
       "evenkeel study --budget full --out studies/full",
     ],
   }).action((named: string[], given: StudyFlags, self: Command) => study(named, given, self));

@@ -24,13 +24,15 @@ import { defaultLr, type GivenFlags, type TrainFlags, trainFlags } from "../flag
 import { Interrupted, type Interruption, watchInterruption } from "../interruption.js";
 import { progress } from "../print/progress.js";
 import { printWarning } from "../print/warning.js";
-import { report } from "../runs/report.js";
+import { searchLearningRate } from "../runs/learning-rate-search.js";
+import { historyName, report } from "../runs/report.js";
 import { eventsName, RunFolder } from "../runs/run-folder.js";
 import type { EpochMetrics, RunListener } from "../runs/run-listener.js";
 import { flagsToGoOn, namedAgain, recordOf, resumedFlags } from "../runs/run-record.js";
 import { checkFacts, finishedRun, type SavedRun, savedRun } from "../runs/saved-run.js";
 import { tensorboard } from "../runs/tensorboard.js";
 import { prepareTraining, type Training } from "../runs/training.js";
+import { turn, unhurried } from "../unhurried.js";
 import { useBackend } from "../use-backend.js";
 
 /** `evenkeel train` */
@@ -83,6 +85,7 @@ async function train(given: TrainFlags, self: Command): Promise<void> {
   const communicator = await joinRanks(given.mpiTimeout);
   checkSameOnRanks(communicator, "flags", flagsOf(given, self));
   const interruption = watchInterruption();
+  if (given.findLearningRate === true) return findRate(given, self, communicator, interruption);
   if (communicator.rank > 0) return trainAlong(communicator, interruption);
   const folder = new RunFolder(folderOf(given));
   const close = (): void => folder.close();
@@ -91,7 +94,7 @@ async function train(given: TrainFlags, self: Command): Promise<void> {
     if (folder.wasLeft) printWarning(`${folder.path}: the last run here ended without releasing it`);
     const saved = given.resume === true ? savedRun(folder, self) : null;
     const finished = given.resume === true && saved === null ? finishedRun(folder, self) : null;
-    const flags = saved === null ? given : flagsToGoOn(self, given, saved.record, folder.path);
+    const flags = saved === null ? given : goingOn(flagsToGoOn(self, given, saved.record, folder.path), saved);
     if (finished !== null) {
       resumedFlags(self, given, finished, folder.path);
       say(`${folder.path}: this run is finished; there is nothing to resume`);
@@ -108,6 +111,40 @@ async function train(given: TrainFlags, self: Command): Promise<void> {
     process.removeListener("exit", close);
     folder.close();
   }
+}
+
+/** A run that began without a report goes on without one. */
+function goingOn(flags: TrainFlags, { logs }: SavedRun): TrainFlags {
+  return { ...flags, report: flags.report && Object.hasOwn(logs, historyName) };
+}
+
+/** `--find-learning-rate`: a search in the place of a run. */
+async function findRate(
+  given: TrainFlags,
+  self: Command,
+  { size }: Communicator,
+  interruption: Interruption,
+): Promise<void> {
+  if (given.resume === true) self.error("error: --find-learning-rate: expected a run to begin, got --resume");
+  if (size > 1) self.error(`error: --find-learning-rate: expected one process, got ${size} ranks`);
+  try {
+    await useMachine(given);
+    if (given.seed !== undefined) seed(given.seed);
+    interruption.defer();
+    await searchLearningRate(given, interruption.signal, say);
+  } catch (error) {
+    if (!isStop(error)) throw error;
+    process.exitCode = stopCode(error);
+  } finally {
+    interruption.release();
+  }
+}
+
+/** Threads and backend as flags ask for them. @returns what to say of a GPU; null where there is none */
+async function useMachine({ threads: wanted, backend }: TrainFlags): Promise<string | null> {
+  const { reason } = await threads(wanted);
+  if (reason !== null) printWarning(`--threads ${wanted}: ${reason}`);
+  return useBackend(backend);
 }
 
 /** What a command line says, by its flags. */
@@ -149,9 +186,7 @@ async function trainIn(
   interruption: Interruption,
   communicator: Communicator,
 ): Promise<void> {
-  const { reason } = await threads(given.threads);
-  if (reason !== null) printWarning(`--threads ${given.threads}: ${reason}`);
-  const gpu = await useBackend(given.backend);
+  const gpu = await useMachine(given);
   if (given.seed !== undefined) seed(given.seed);
   const flags = { ...given, lr: given.lr ?? defaultLr[given.optimizer], seed: currentSeed() };
   const record = saved === null ? recordOf(flags) : { ...saved.record, epochs: flags.epochs, backend: flags.backend };
@@ -292,19 +327,6 @@ function isStop(error: unknown): boolean {
 
 function stopCode(error: unknown): number {
   return error instanceof Interrupted ? error.code : 143;
-}
-
-/** Lets signals and the terminal have their turn. */
-function turn(): Promise<void> {
-  return new Promise((resolve) => setImmediate(resolve));
-}
-
-/** Data that let others have their turn before each batch. */
-async function* unhurried<Batch>(data: Iterable<Batch>): AsyncGenerator<Batch> {
-  for (const batch of data) {
-    await turn();
-    yield batch;
-  }
 }
 
 function whereStopped(folder: RunFolder, epochs: number): string {

@@ -204,6 +204,10 @@ const runFlags = [
     parse: oneOf(["tensorboard"]),
   }),
   flag("--no-report", { group: "Output", help: "write no report.html, and record nothing for it" }),
+  flag("--find-learning-rate", {
+    group: "Output",
+    help: "search for a learning rate and print it, in the place of a run",
+  }),
 ] as const;
 
 /** The flags of `evenkeel train`. */

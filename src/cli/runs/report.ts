@@ -7,6 +7,9 @@ import type { RunFolder, RunLog } from "./run-folder.js";
 import type { EpochMetrics, RunListener } from "./run-listener.js";
 import type { Training } from "./training.js";
 
+/** What a report is written from; where a run has none, it has no report. */
+export const historyName = "history.jsonl";
+
 /** Follows a run in history.jsonl, and tells of it in report.html. @param start - the step that comes first @param warn - told where there can be no report */
 export function report(
   training: Training,
@@ -15,7 +18,7 @@ export function report(
   warn: (line: string) => void,
 ): RunListener {
   const { model, stepsPerEpoch, epochs } = training;
-  const history = folder.log("history.jsonl", false);
+  const history = folder.log(historyName, false);
   const metrics = folder.log("metrics.jsonl");
   const recorder = new TrainingRecorder(model, {
     steps: stepsPerEpoch * epochs,

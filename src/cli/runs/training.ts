@@ -164,14 +164,17 @@ function loopOf(
   if (monitor !== "loss" && monitor !== "accuracy" && !metrics.includes(monitor)) {
     throw refuse("--monitor", `loss, accuracy or a score of --metrics`, monitor);
   }
-  if (average !== undefined && size > 1) throw refuse("--average", "one process", `${size} ranks`);
+  const averaged = average === undefined ? null : movingAverage(model, averageOptions(average, stepsPerEpoch, epochs));
+  if (averaged?.needsRecalibration === true && size > 1) {
+    throw refuse("--average", "one process, or a network without running statistics", `${size} ranks`);
+  }
   return {
     accumulate,
     ...(clipNorm === undefined ? {} : { clipNorm }),
     ...(factor === undefined ? {} : { adaptiveClip: { factor } }),
     ...(metrics.length === 0 ? {} : { metrics }),
     ...(patience === undefined ? {} : { earlyStopping: { patience, monitor } }),
-    ...(average === undefined ? {} : { average: movingAverage(model, averageOptions(average, stepsPerEpoch, epochs)) }),
+    ...(averaged === null ? {} : { average: averaged }),
   };
 }
 

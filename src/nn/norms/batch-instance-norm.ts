@@ -18,7 +18,7 @@ import { alongChannels, channelView } from "./views.js";
  *
  * The paper clips ρ after each step. Here ρ is clipped where it is used, and its gradient passes as if it were not, so that it comes back.
  *
- * Source: Nam & Kim 2018 (arXiv:1805.07925), equations 3 and 4.
+ * Source: Nam & Kim 2018 (arXiv:1805.07925).
  *
  * @example
  * ```ts

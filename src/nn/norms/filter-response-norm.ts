@@ -26,7 +26,7 @@ export interface FilterResponseNormOptions {
  * weight, a bias and a threshold per channel. The mean is not subtracted, so that the learned threshold takes the place of the ReLU. It does
  * not depend on the batch, and is the same in evaluation as in training. x is (N, C, …) of rank 3 to 5, with 2 positions or more.
  *
- * Source: Singh & Krishnan 2019 (arXiv:1911.09737), equations 1 to 3.
+ * Source: Singh & Krishnan 2019 (arXiv:1911.09737), §3.
  *
  * @example
  * ```ts

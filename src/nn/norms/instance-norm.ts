@@ -24,7 +24,7 @@ export interface InstanceNormOptions extends RunningNormOptions {
  * transfer and image generation. The same in evaluation as in training unless there are running statistics. x is (N, C, …) of rank 3 to 5,
  * with 2 positions or more.
  *
- * Source: Ulyanov, Vedaldi & Lempitsky 2016 (arXiv:1607.08022), equation 4.
+ * Source: Ulyanov, Vedaldi & Lempitsky 2016 (arXiv:1607.08022).
  *
  * @example
  * ```ts

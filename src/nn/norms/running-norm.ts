@@ -32,6 +32,16 @@ export interface RunningNormOptions {
   readonly unbiased?: boolean;
 }
 
+/** @internal Running statistics besides mean and variance while they are renewed: see {@link RunningNorm.renewMore}. */
+export interface FurtherRenewal {
+  /** Takes what was gathered. @param share - of what was there before, in [0, 1) */
+  use(share: number): void;
+  /** Puts back what was there before. */
+  restore(): void;
+  /** Frees what this holds. */
+  end(): void;
+}
+
 /**
  * A norm of channels that has `RunningStatistics`: {@link BatchNorm}, {@link BatchRenorm} and, where asked, {@link InstanceNorm}. This
  * is how users reach them; each of the three says in its own `forward` what they do.
@@ -184,6 +194,11 @@ export abstract class RunningNorm extends Norm implements AffineLayer {
    */
   observe(observer: (moments: Tensor) => void): () => void {
     return this.#running.observe(observer);
+  }
+
+  /** @internal What a recalibration renews besides mean and variance, from now on gathered while the norm is observed; null: nothing. */
+  renewMore(): FurtherRenewal | null {
+    return null;
   }
 
   /** @internal Hands each batch that moves the running statistics to others, too. */

@@ -331,15 +331,10 @@ export class RunningStatistics {
    */
   takeAlso(values: Tensor, into: Tensor): void {
     if (this.tensors === null || this.#observer !== null) return;
-    const { backend, size } = values;
-    const moments = momentsOf(values, { outer: 1, kept: size, inner: 1, repeat: 1, period: size }, null);
-    const [variance, counters] = [zeros([size]), copyOf("takeAlso", this.tensors.counters)];
+    const counters = copyOf("takeAlso", this.tensors.counters);
     const momentum = this.#momentum === "cumulative" ? -1 : this.#momentum;
-    const warmsUp = this.#warmUp && !this.#isSettled;
-    const running = [into.block, variance.block, counters.block] as const;
-    backend.updateRunning(moments.block, size, ...running, momentum, false, warmsUp);
-    into.storage.version++;
-    for (const t of [moments, variance, counters]) t.dispose();
+    moveMeans(values, { into, counters, momentum, warmsUp: this.#warmUp && !this.#isSettled });
+    counters.dispose();
   }
 
   #warnIfEmpty(channelMoments: Tensor): void {
@@ -412,4 +407,18 @@ function averageOf(moments: Tensor, channels: number): Tensor {
   const averaged = empty("averageMoments", moments.backend, [channels, 3], 8);
   moments.backend.averageMoments(moments.block, samples, channels, averaged.block);
   return averaged;
+}
+
+/** Moves running means by values, one each, unless one of these is not finite. @param to - `momentum` −1: the mean of all; counters (3) go on */
+export function moveMeans(
+  values: Tensor,
+  to: { readonly into: Tensor; readonly counters: Tensor; readonly momentum: number; readonly warmsUp: boolean },
+): void {
+  const { backend, size } = values;
+  const { into, counters, momentum, warmsUp } = to;
+  const moments = momentsOf(values, { outer: 1, kept: size, inner: 1, repeat: 1, period: size }, null);
+  const variance = zeros([size]);
+  backend.updateRunning(moments.block, size, into.block, variance.block, counters.block, momentum, false, warmsUp);
+  into.storage.version++;
+  for (const t of [moments, variance]) t.dispose();
 }

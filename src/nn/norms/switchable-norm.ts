@@ -29,7 +29,7 @@ interface Statistics {
  * numbers each, one triple for means and one for variances. Evaluation uses running statistics for the batch part. x is (N, C, …) of
  * rank 3 to 5, with 2 positions or more.
  *
- * Source: Luo et al. 2018 (arXiv:1806.10779), equations 3 to 5.
+ * Source: Luo et al. 2018 (arXiv:1806.10779).
  *
  * @example
  * ```ts

@@ -1,4 +1,5 @@
-import { tensor } from "../../create.js";
+import { noGrad } from "../../autograd.js";
+import { tensor, zeros } from "../../create.js";
 import { ArgumentError } from "../../errors.js";
 import { add, div, mul, sub } from "../../ops/binary.js";
 import { conv1d } from "../../ops/conv1d.js";
@@ -13,11 +14,12 @@ import { sqrt } from "../../ops/unary.js";
 import { scope } from "../../scope.js";
 import { checkCount, sizeOf } from "../../shape.js";
 import { detach, type Tensor } from "../../tensor.js";
-import { assign } from "../../tensor-copies.js";
+import { assign, copyOf } from "../../tensor-copies.js";
 import type { LayerTraits } from "../layer-traits.js";
 import { checkPlain } from "./composed-norm.js";
 import type { NormForwardOptions } from "./norm.js";
-import { RunningNorm, type RunningNormOptions } from "./running-norm.js";
+import { type FurtherRenewal, RunningNorm, type RunningNormOptions } from "./running-norm.js";
+import { moveMeans } from "./running-statistics.js";
 import { alongChannels, channelView, checkSeveralValues } from "./views.js";
 
 /** Options of {@link WhiteningBatchNorm}. */
@@ -44,8 +46,8 @@ interface Whitening {
  * iterative normalisation: P ← (3 P − P³ Σ / tr Σ) / 2 from P = 1, so many times, and Σ^(−1/2) ≈ P / √(tr Σ); gradients flow through the steps.
  * Few steps whiten the largest directions only, which is milder.
  *
- * Evaluation uses a running mean and a running matrix Σ^(−1/2), as in the papers. {@link recalibrate} renews the mean, not the matrix. A batch
- * should have many more values per channel than a group has channels. x is (N, C, …) of rank 2 to 5.
+ * Evaluation uses a running mean and a running matrix Σ^(−1/2), as in the papers. {@link recalibrate} gives it the mean of all data, and the mean
+ * over batches of their matrices: pass batches of the size of training. A batch should have many more values per channel than a group has channels. x is (N, C, …) of rank 2 to 5.
  *
  * Source: Huang et al. 2018 (arXiv:1804.08450), Algorithm 1 ("exact"), and Huang et al. 2019 (arXiv:1904.03441), Algorithm 1.
  *
@@ -62,6 +64,8 @@ export class WhiteningBatchNorm extends RunningNorm {
   /** Groups of channels that are whitened apart. */
   readonly groups: number;
   readonly #whitening: Tensor;
+  /** The mean matrix of batches during a recalibration. */
+  #gathered: { readonly into: Tensor; readonly counters: Tensor } | null = null;
 
   /**
    * @param numFeatures - channels of x, ≥ 1
@@ -100,6 +104,7 @@ export class WhiteningBatchNorm extends RunningNorm {
       const whitened = usesBatch && batch !== null ? this.#ungrouped(batch, x) : this.#byRunning(x);
       if (batch !== null && running.takesMoments) {
         running.takeAlso(batch.matrix, this.#whitening);
+        if (this.#gathered !== null) moveMeans(batch.matrix, { ...this.#gathered, momentum: -1, warmsUp: false });
         running.take(momentsOf(x, view, null), false);
       }
       const { weight, bias } = this;
@@ -155,6 +160,27 @@ export class WhiteningBatchNorm extends RunningNorm {
       (k % (size * size)) % (size + 1) === 0 ? 1 : 0,
     );
     return tensor(values, [count, size, size]);
+  }
+
+  /** @internal */
+  override renewMore(): FurtherRenewal {
+    const whitening = this.#whitening;
+    const before = copyOf("recalibrate", whitening);
+    const gathered = { into: zeros(whitening.shape), counters: zeros([3]) };
+    this.#gathered = gathered;
+    return {
+      use: (share) =>
+        scope(() =>
+          noGrad(() =>
+            assign(share === 0 ? gathered.into : add(mul(before, share), mul(gathered.into, 1 - share)), whitening),
+          ),
+        ),
+      restore: () => assign(before, whitening),
+      end: () => {
+        this.#gathered = null;
+        for (const t of [before, gathered.into, gathered.counters]) t.dispose();
+      },
+    };
   }
 
   override resetRunningStats(): this {

@@ -1,5 +1,7 @@
 import { noGrad } from "../../autograd.js";
 import { ArgumentError } from "../../errors.js";
+// Its subclasses use the methods of tensors, also where nobody has loaded the index.
+import "../../ops/methods.js";
 import { scope } from "../../scope.js";
 import type { Tensor } from "../../tensor.js";
 import { copyOf } from "../../tensor-copies.js";

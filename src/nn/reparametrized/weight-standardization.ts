@@ -21,7 +21,7 @@ export interface WeightStandardizationOptions {
  *
  * State: `weight`, `bias`, as the layer's own.
  *
- * Source: Qiao et al. 2019 (arXiv:1903.10520), equations 5 to 7.
+ * Source: Qiao et al. 2019 (arXiv:1903.10520).
  *
  * @example
  * ```ts

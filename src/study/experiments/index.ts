@@ -6,12 +6,24 @@ import { faster } from "./faster.js";
 import { gap } from "./gap.js";
 import { linear } from "./linear.js";
 import { memory } from "./memory.js";
+import { norms } from "./norms.js";
 import { place } from "./place.js";
 import { shift } from "./shift.js";
 import { shifted } from "./shifted.js";
 
 /** All experiments, in the order in which a study runs them. */
-export const experiments: readonly Experiment[] = [alive, faster, shift, batch, gap, memory, place, linear, shifted];
+export const experiments: readonly Experiment[] = [
+  alive,
+  faster,
+  shift,
+  batch,
+  norms,
+  gap,
+  memory,
+  place,
+  linear,
+  shifted,
+];
 
 /**
  * The experiments of a budget, or those of some names.

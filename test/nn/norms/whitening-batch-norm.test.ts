@@ -1,4 +1,4 @@
-import { onWarning, type Tensor, WhiteningBatchNorm, zeros } from "evenkeel";
+import { onWarning, recalibrate, Sequential, type Tensor, WhiteningBatchNorm, zeros } from "evenkeel";
 import { expect, test } from "vitest";
 import { describeEachBackend } from "../../support/backends.js";
 import { expectClose } from "../../support/close.js";
@@ -115,6 +115,40 @@ describeEachBackend("whitened channels", () => {
     norm.resetRunningStats();
     expect([...norm.runningWhitening.dataSync()]).toEqual(start);
   });
+});
+
+describeEachBackend("recalibration", () => {
+  test.each(["batch", "sequential"] as const)(
+    "in mode %s renews the matrix: the mean of those of batches",
+    async (mode) => {
+      onWarning(() => {});
+      const data = [normal([12, 2], 1), normal([12, 2], 2).mul(3)];
+      const matrices = data.map((x) => {
+        const alone = new WhiteningBatchNorm(2);
+        alone.forward(x);
+        return alone.runningWhitening.dataSync();
+      });
+      const model = new Sequential(new WhiteningBatchNorm(2));
+      const [norm] = model.layers as [WhiteningBatchNorm];
+      model.forward(normal([12, 2], 3));
+      const before = [...norm.runningWhitening.dataSync()];
+      const stopped = recalibrate(model, data, {
+        mode,
+        onProgress: () => {
+          throw new Error("stop");
+        },
+      });
+      await expect(stopped).rejects.toThrow("stop");
+      expect([...norm.runningWhitening.dataSync()]).toEqual(before);
+      await recalibrate(model, [...data, data[0].mul(Number.NaN)], { mode });
+      const mean = before.map((_, k) => (matrices[0][k] + matrices[1][k]) / 2);
+      expectClose(norm.runningWhitening.dataSync(), mean, 1e-6);
+      await recalibrate(model, [normal([12, 2], 3)], { mode, blend: 36 });
+      const blended = before.map((value, k) => 0.75 * mean[k] + 0.25 * value);
+      expectClose(norm.runningWhitening.dataSync(), blended, 1e-6);
+      expect(norm.training).toBe(true);
+    },
+  );
 });
 
 test("has the fewest groups of 64 channels or fewer, and refuses what does not fit", () => {
