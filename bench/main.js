@@ -42,8 +42,9 @@ async function main() {
   process.on("SIGINT", () => process.exit(130));
   for (const peer of peers) {
     await peer.start();
-    const { title, version, missing, note } = peer.about;
-    say(`${title}: ${missing ?? version}${note === undefined ? "" : ` (${note})`}`);
+    const { title, version, missing, kernels, note } = peer.about;
+    const remarks = [kernels, note].filter((text) => text !== undefined);
+    say(`${title}: ${missing ?? version}${remarks.length === 0 ? "" : ` (${remarks.join("; ")})`}`);
   }
 
   const run = {

@@ -26,12 +26,23 @@ const MARKERS = ["<!-- results: written by `npm run bench -- --write` -->", "<!-
 export function describeMachine() {
   const cpus = os.cpus();
   return {
-    cpu: cpus[0]?.model ?? "unknown",
+    cpu: `${cpus[0]?.model ?? "unknown"}${vectorsOf()}`,
     cores: cpus.length,
     memoryGiB: Math.round(os.totalmem() / 2 ** 30),
     system: `${os.type()} ${os.release()} ${os.arch()}`,
     node: process.version,
   };
+}
+
+/** The widest vectors of the processor and its family, as Linux names them; nothing elsewhere. */
+function vectorsOf() {
+  if (!existsSync("/proc/cpuinfo")) return "";
+  const text = readFileSync("/proc/cpuinfo", "utf8");
+  const value = (name) => text.match(new RegExp(`^${name}\\s*: (.*)$`, "m"))?.[1] ?? "unknown";
+  const widest = ["avx512f", "avx2", "asimd"].find((flag) =>
+    ` ${value("flags")} ${value("Features")} `.includes(` ${flag} `),
+  );
+  return ` (family ${value("cpu family")}, model ${value("model")}, ${widest ?? "no wide vectors"})`;
 }
 
 /**
@@ -106,8 +117,10 @@ export const plainLine = (row, peers) =>
 
 /** @type {(run: Run) => string[]} a heading for each peer */
 const headings = ({ peers }) =>
-  Object.values(peers).map(({ title, version, threads }) =>
-    [title, version, threads && `${threads} ${threads === 1 ? "thread" : "threads"}`].filter(Boolean).join("\n"),
+  Object.values(peers).map(({ title, version, kernels, threads }) =>
+    [title, version, kernels, threads && `${threads} ${threads === 1 ? "thread" : "threads"}`]
+      .filter(Boolean)
+      .join("\n"),
   );
 
 /** @param {Run} run @param {typeof import("cli-table3")} Table */

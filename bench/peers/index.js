@@ -26,6 +26,14 @@ export const PEERS = {
   "tfjs-cpu": { title: "TF.js cpu", start: () => node("tfjs.js", "cpu") },
 };
 
+/** What chooses kernels or threads of BLAS, OpenMP and PyTorch: a machine may set them for another purpose. */
+const KERNEL_VARIABLES = /^(OPENBLAS|GOTO|GOTOBLAS|MKL|BLIS|NVPL|OMP|GOMP|KMP|ATEN|DNNL|ONEDNN)_/;
+
+/** The environment of peers: this process' own, without variables that would slow one of them down. */
+export function peerEnvironment() {
+  return Object.fromEntries(Object.entries(process.env).filter(([name]) => !KERNEL_VARIABLES.test(name)));
+}
+
 /** PyTorch at its best: both kinds of threads, and an allocator that keeps what it was given back. */
 function startPyTorch(threads) {
   const candidates = [process.env.PYTHON, "python3", "/usr/bin/python3"].filter((name) => name !== undefined);
