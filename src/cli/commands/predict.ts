@@ -13,7 +13,7 @@ import { Tensor } from "../../tensor.js";
 import { predict as predictOutputs } from "../../train/evaluate.js";
 import { skipBadRows } from "../flags/data-flags.js";
 import { command, type FlagsOf, flag, withDefault } from "../flags/flag.js";
-import { evaluationBatchSize, model, runArgument } from "../flags/model-flags.js";
+import { evaluationBatchSize, model } from "../flags/model-flags.js";
 import { json } from "../flags/output-flags.js";
 import { count } from "../flags/parsers.js";
 import { openModel } from "../open-model.js";
@@ -54,11 +54,6 @@ interface Inputs {
 /** `evenkeel predict` */
 export function predictCommand(): Command {
   return command("predict", {
-    description: "Predict the class or value of images or table rows.",
-    takes: [
-      runArgument,
-      ["<files...>", "PNG or JPEG images, which are resized for the model; CSV, NPY or NPZ (x) files without a target"],
-    ],
     flags,
     examples: ["evenkeel predict runs/mnist digit.png --top 3", "evenkeel predict runs/homes new.csv --json"],
   }).action((run: string, files: string[], given: PredictFlags) => predictFiles(run, files, given));
