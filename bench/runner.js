@@ -148,3 +148,12 @@ export function agrees(check, reference) {
       Math.abs(scale - expectedScale) <= TOLERANCE * Math.abs(expectedScale),
   );
 }
+
+/** Whose results differ from PyTorch's (without it: from the first peer's). */
+export function disagreements(work, results) {
+  const measured = Object.entries(results).filter(([, result]) => "rounds" in result);
+  const [referenceId, reference] = measured.find(([id]) => id === "pytorch") ?? measured[0] ?? [];
+  return measured
+    .filter(([, result]) => !agrees(result.rounds[0].check, reference.rounds[0].check))
+    .map(([id]) => `${work.title}: ${PEERS[id].title} computes something else than ${PEERS[referenceId].title}.`);
+}
