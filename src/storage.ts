@@ -12,6 +12,9 @@ export class Storage {
   /** Grows whenever values that a graph may have saved are changed in place. */
   version = 0;
   #references = 1;
+  #derived: Derived | null = null;
+  /** At which version {@link Storage.derive} was last asked for, in vain. */
+  #askedAt = -1;
 
   /** @throws OutOfMemoryError if the backend has no room */
   constructor(where: string, backend: Backend, bytes: number) {
@@ -60,8 +63,52 @@ export class Storage {
   }
 
   release(): void {
-    if (--this.#references === 0) this.backend.free(this.block, this.bytes);
+    if (--this.#references > 0) return;
+    this.forgetDerived();
+    this.backend.free(this.block, this.bytes);
   }
+
+  /**
+   * A block that was made of the values as they are now, such as a weight laid out for its products, and serves until they change. Null where
+   * it is asked for the first time since then, for what is used once is not worth making, and where there is no room.
+   *
+   * @param layout - what was made, and of which sizes
+   * @param make - fills a block of so many bytes
+   */
+  derive(layout: string, bytes: number, make: (block: unknown) => void): unknown | null {
+    const { version } = this;
+    if (this.#derived?.version === version && this.#derived.layout === layout) return this.#derived.block;
+    if (this.#askedAt !== version) {
+      this.forgetDerived();
+      this.#askedAt = version;
+      return null;
+    }
+    // Of two layouts in turns neither is kept.
+    if (this.#derived !== null) return null;
+    try {
+      const block = this.backend.allocate(bytes);
+      make(block);
+      this.#derived = { layout, version, block, bytes };
+      return block;
+    } catch (cause) {
+      if (cause instanceof RangeError) return null;
+      throw cause;
+    }
+  }
+
+  /** Frees what was made of the values. */
+  forgetDerived(): void {
+    if (this.#derived !== null) this.backend.free(this.#derived.block, this.#derived.bytes);
+    this.#derived = null;
+  }
+}
+
+/** What was made of a block's values. */
+interface Derived {
+  readonly layout: string;
+  readonly version: number;
+  readonly block: unknown;
+  readonly bytes: number;
 }
 
 /** The error for memory that was refused; other failures are returned as they are. */

@@ -121,6 +121,14 @@ export function packPanel(x: usize, rowStep: usize, depth: i32, packed: usize): 
   }
 }
 
+/** A panel of up to 16 columns over all of k, of b stored n × k, filled up with zeros to 16. */
+export function packTurnedPanel(b: usize, k: i32, columns: i32, packed: usize): void {
+  for (let q = 0; q < 4; q++) {
+    packQuad(at(b, k, 4 * q, 0), (<usize>k) << 2, 4, max(min(columns - 4 * q, 4), 0), k, packed, 64);
+    packed += 16;
+  }
+}
+
 /** `depth` rows of up to 4 columns, filled up with zeros. */
 function packQuad(
   x: usize,

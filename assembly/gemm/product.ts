@@ -6,16 +6,17 @@
 
 import { bytes } from "../conv/planes";
 import { at, packColumns, packRows } from "./packing";
-import { tileNarrow, tilePacked, tileStrided } from "./tiles";
+import { tileColumns, tileNarrow, tilePacked, tileStrided } from "./tiles";
 
-const stretch: i32 = 256;
+export const stretch: i32 = 256;
 const blockRows: i32 = 96;
 const blockColumns: i32 = 1024;
-/** With at most this many rows, packing b costs more than it saves. */
-const fewRows: i32 = 8;
+/** With at most this many rows, packing b costs more than it saves; and the same of one that is stored n × k. */
+export const fewRows: i32 = 8;
+const fewRowsTurned: i32 = 3;
 
 /** Bytes of a tile that does not fit c, before the packed operands in the scratch memory. */
-const tileBytes: usize = 128;
+export const tileBytes: usize = 128;
 const packedA: usize = tileBytes;
 const packedB: usize = tileBytes + <usize>(blockRows * stretch * 4);
 
@@ -44,7 +45,7 @@ export function product(
   scratch: usize,
 ): void {
   if (k == 0 && !accumulate) fillRows(bias, c, n, i0, i1, j0, j1);
-  const direct = !transposeA && !transposeB && i1 - i0 <= fewRows;
+  const direct = !transposeA && i1 - i0 <= (transposeB ? fewRowsTurned : fewRows);
   for (let jBlock = j0; jBlock < j1; jBlock += blockColumns) {
     const jEnd = min(jBlock + blockColumns, j1);
     // The columns that need packing start here; before it, b is read where it lies.
@@ -54,7 +55,9 @@ export function product(
       const addsToC = accumulate || p > 0;
       if (direct) {
         for (let j = jBlock; j < jPacked; j += 16) {
-          directPanel(a, b, addsToC ? 0 : bias, addsToC, c, n, k, p, depth, i0, i1, j, scratch);
+          const from = addsToC ? 0 : bias;
+          if (transposeB) turnedPanel(a, b, from, addsToC, c, n, k, p, depth, i0, i1, j);
+          else directPanel(a, b, from, addsToC, c, n, k, p, depth, i0, i1, j, scratch);
         }
       }
       if (jPacked == jEnd) continue;
@@ -119,8 +122,30 @@ function directPanel(
   }
 }
 
+/** The same where b is stored n × k. */
+function turnedPanel(
+  a: usize,
+  b: usize,
+  bias: usize,
+  addsToC: bool,
+  c: usize,
+  n: i32,
+  k: i32,
+  p: i32,
+  depth: i32,
+  i0: i32,
+  i1: i32,
+  j: i32,
+): void {
+  const from = bias ? bias + ((<usize>j) << 2) : 0;
+  for (let i = i0; i < i1; i++) {
+    const to = at(c, n, i, j);
+    tileColumns(at(a, k, i, p), at(b, k, j, p), (<usize>k) << 2, depth, addsToC ? to : from, to);
+  }
+}
+
 /** 16 columns of c from packed operands; an odd last row has a partner that goes to the scratch memory. */
-function widePanel(
+export function widePanel(
   a: usize,
   b: usize,
   depth: i32,
@@ -147,7 +172,7 @@ function widePanel(
 }
 
 /** The last 5 to 15 columns of c, by way of the scratch memory. */
-function edgePanel(
+export function edgePanel(
   a: usize,
   b: usize,
   depth: i32,
@@ -194,7 +219,7 @@ function narrowPanel(
 }
 
 /** c[i][j + t] = from + tile[t] for t < width: as a whole tile would do it, one value at a time. */
-function finishRow(tile: usize, from: usize, addsToC: bool, c: usize, n: i32, i: i32, j: i32, width: i32): void {
+export function finishRow(tile: usize, from: usize, addsToC: bool, c: usize, n: i32, i: i32, j: i32, width: i32): void {
   let to = at(c, n, i, j);
   let base = addsToC ? to : from ? from + ((<usize>j) << 2) : 0;
   for (let t = 0; t < width; t++) {

@@ -85,6 +85,80 @@ export function tileStrided(
   storeRow(from1, c1, s10, s11, s12, s13);
 }
 
+/** As {@link tilePacked} for one row of a, contiguous over k. */
+export function tileRow(a: usize, b: usize, k: i32, from: usize, c: usize): void {
+  let s0 = f32x4.splat(0);
+  let s1 = s0;
+  let s2 = s0;
+  let s3 = s0;
+  const end = a + ((<usize>k) << 2);
+  while (a < end) {
+    const factor = v128.load32_splat(a);
+    s0 = f32x4.add(s0, f32x4.mul(factor, v128.load(b)));
+    s1 = f32x4.add(s1, f32x4.mul(factor, v128.load(b, 16)));
+    s2 = f32x4.add(s2, f32x4.mul(factor, v128.load(b, 32)));
+    s3 = f32x4.add(s3, f32x4.mul(factor, v128.load(b, 48)));
+    a += 4;
+    b += 64;
+  }
+  storeRow(from, c, s0, s1, s2, s3);
+}
+
+/**
+ * As {@link tilePacked} for one row of a, contiguous over k, and b stored by columns: column j begins at b + j·bStep bytes. Four values of four
+ * columns at a time are transposed in registers, so that each sum still runs over k in order.
+ */
+export function tileColumns(a: usize, b: usize, bStep: usize, k: i32, from: usize, c: usize): void {
+  let s0 = f32x4.splat(0);
+  let s1 = s0;
+  let s2 = s0;
+  let s3 = s0;
+  const b1 = b + (bStep << 2);
+  const b2 = b1 + (bStep << 2);
+  const b3 = b2 + (bStep << 2);
+  const end = (<usize>k) << 2;
+  const whole = end & ~15;
+  let i: usize = 0;
+  for (; i < whole; i += 16) {
+    s0 = addFour(s0, a + i, b + i, bStep);
+    s1 = addFour(s1, a + i, b1 + i, bStep);
+    s2 = addFour(s2, a + i, b2 + i, bStep);
+    s3 = addFour(s3, a + i, b3 + i, bStep);
+  }
+  for (; i < end; i += 4) {
+    const factor = v128.load32_splat(a + i);
+    s0 = f32x4.add(s0, f32x4.mul(factor, loadFour(b + i, bStep)));
+    s1 = f32x4.add(s1, f32x4.mul(factor, loadFour(b1 + i, bStep)));
+    s2 = f32x4.add(s2, f32x4.mul(factor, loadFour(b2 + i, bStep)));
+    s3 = f32x4.add(s3, f32x4.mul(factor, loadFour(b3 + i, bStep)));
+  }
+  storeRow(from, c, s0, s1, s2, s3);
+}
+
+/** s + Σₜ a[t]·b[t] over four t, one after the other, for four columns that lie `step` bytes apart. */
+// @inline
+function addFour(s: v128, a: usize, b: usize, step: usize): v128 {
+  const r0 = v128.load(b);
+  const r1 = v128.load(b + step);
+  const r2 = v128.load(b + 2 * step);
+  const r3 = v128.load(b + 3 * step);
+  const t0 = v128.shuffle<f32>(r0, r1, 0, 4, 1, 5);
+  const t1 = v128.shuffle<f32>(r2, r3, 0, 4, 1, 5);
+  s = f32x4.add(s, f32x4.mul(v128.load32_splat(a), v128.shuffle<f32>(t0, t1, 0, 1, 4, 5)));
+  s = f32x4.add(s, f32x4.mul(v128.load32_splat(a, 4), v128.shuffle<f32>(t0, t1, 2, 3, 6, 7)));
+  const t2 = v128.shuffle<f32>(r0, r1, 2, 6, 3, 7);
+  const t3 = v128.shuffle<f32>(r2, r3, 2, 6, 3, 7);
+  s = f32x4.add(s, f32x4.mul(v128.load32_splat(a, 8), v128.shuffle<f32>(t2, t3, 0, 1, 4, 5)));
+  return f32x4.add(s, f32x4.mul(v128.load32_splat(a, 12), v128.shuffle<f32>(t2, t3, 2, 3, 6, 7)));
+}
+
+/** The values at `b` and one, two and three steps behind it. */
+// @inline
+function loadFour(b: usize, step: usize): v128 {
+  const two = v128.load32_lane(b + step, v128.load32_zero(b), 1);
+  return v128.load32_lane(b + 3 * step, v128.load32_lane(b + 2 * step, two, 2), 3);
+}
+
 /**
  * c[r][j] = Σₖ a[k][r]·b[k][j] for four rows of 4 columns, a packed in two runs of pairs, b in rows of 4; c is 4 × 4.
  * For the few last columns, where 16 would be wasted.

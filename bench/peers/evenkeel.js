@@ -3,15 +3,15 @@ import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { pathToFileURL } from "node:url";
 import { digest, labels, SEED, sizeOf, UNIT, uniform } from "./data.js";
+import { sequential } from "./layers.js";
 import { multiplyAdds } from "./multiply-adds.js";
 import { serve } from "./serve.js";
 
 // The package by its own name: seen from its root, since this folder is a package of its own.
 const fromRoot = createRequire(new URL("../../package.json", import.meta.url));
 const evenkeel = await import(pathToFileURL(fromRoot.resolve("evenkeel")).href);
-const { BatchNorm, Conv2d, Flatten, GlobalAvgPool2d, GroupNorm, LayerNorm, Linear, MaxPool2d, ReLU } = evenkeel;
-const { Residual, RmsNorm, Sequential } = evenkeel;
-const { Adam, concat, conv2d, crossEntropy, noGrad, scope, setBackend, tensor, threads } = evenkeel;
+const { BatchNorm, GroupNorm, LayerNorm, RmsNorm } = evenkeel;
+const { Adam, concat, conv2d, crossEntropy, loadModel, noGrad, predict, scope, setBackend, tensor, threads } = evenkeel;
 
 if (process.env.BENCH_DEVICE === "webgpu") {
   const { webgpu } = await import(pathToFileURL(fromRoot.resolve("evenkeel/webgpu")).href);
@@ -125,24 +125,8 @@ function convBoth(params) {
   return withGradients(() => conv2d(x, weight, null, options), [x, weight], dy);
 }
 
-const LAYERS = {
-  conv: (inputs, outputs, stride = 1) => new Conv2d(inputs, outputs, 3, { padding: 1, stride }),
-  residual: (inputs, outputs, stride) => {
-    const projection = new Sequential(new Conv2d(inputs, outputs, 1, { stride }), new BatchNorm(outputs));
-    const first = [LAYERS.conv(inputs, outputs, stride), new BatchNorm(outputs), new ReLU()];
-    const body = new Sequential(...first, LAYERS.conv(outputs, outputs), new BatchNorm(outputs));
-    return new Residual(body, inputs === outputs ? null : projection);
-  },
-  globalAvgPool: () => new GlobalAvgPool2d(),
-  linear: (inputs, outputs) => new Linear(inputs, outputs),
-  batchNorm: (features) => new BatchNorm(features),
-  relu: () => new ReLU(),
-  maxPool: () => new MaxPool2d(2),
-  flatten: () => new Flatten(),
-};
-
 function trainingStep({ layers, input, classes, lr }) {
-  const model = new Sequential(...layers.map(([type, ...sizes]) => LAYERS[type](...sizes)));
+  const model = sequential(evenkeel, layers);
   model.loadStateDict(initialState(model), { strict: false });
   const x = draw(input, SEED.x, UNIT);
   const target = labels(input[0], SEED.labels, classes);
@@ -172,6 +156,22 @@ function trainingStep({ layers, input, classes, lr }) {
       return losses.map((loss) => [loss, loss]);
     },
   };
+}
+
+/** With "folded" as the second argument, the network whose batch norms were folded beforehand. */
+function inference({ files, name, batch, input }) {
+  const bytes = readFileSync(`${files}/${name}${process.argv[3] === "folded" ? "-folded" : ""}.safetensors`);
+  const model = loadModel(new Uint8Array(bytes)).model.eval();
+  const values = uniform(batch * sizeOf(input), SEED.x, UNIT);
+  const run = async () => {
+    const x = tensor(values, [batch, ...input]);
+    const y = await predict(model, x);
+    const outputs = await y.data();
+    x.dispose();
+    y.dispose();
+    return outputs;
+  };
+  return { run, check: async () => [digest(await run())], dispose: () => model.dispose() };
 }
 
 /**
@@ -207,5 +207,6 @@ await serve(
     convForward,
     convBoth,
     trainingStep,
+    inference,
   },
 );

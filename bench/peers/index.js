@@ -13,18 +13,27 @@ const node = (file, ...args) => ({ command: process.execPath, args: [here(file),
 
 /** @type {Readonly<Record<string, PeerKind>>} ours first */
 export const PEERS = {
-  evenkeel: {
-    title: "Evenkeel",
-    start(threads) {
-      if (!existsSync(here("../../dist/index.js"))) return { missing: "not built: run npm run build" };
-      return { ...node("evenkeel.js", threads), env: { EVENKEEL_THREADS: String(threads) } };
-    },
-  },
+  evenkeel: { title: "Evenkeel", start: (threads) => startEvenkeel(threads) },
+  "evenkeel-folded": { title: "Evenkeel, folded", start: (threads) => startEvenkeel(threads, "folded") },
   pytorch: { title: "PyTorch", start: startPyTorch },
+  onnxruntime: { title: "onnxruntime-web", start: (threads) => node("onnxruntime.js", threads) },
   jax: { title: "jax-js wasm", start: (threads) => node("jax.js", threads) },
   "tfjs-wasm": { title: "TF.js wasm", start: () => node("tfjs.js", "wasm") },
   "tfjs-cpu": { title: "TF.js cpu", start: () => node("tfjs.js", "cpu") },
 };
+
+/** What chooses kernels or threads of BLAS, OpenMP and PyTorch: a machine may set them for another purpose. */
+const KERNEL_VARIABLES = /^(OPENBLAS|GOTO|GOTOBLAS|MKL|BLIS|NVPL|OMP|GOMP|KMP|ATEN|DNNL|ONEDNN)_/;
+
+/** The environment of peers: this process' own, without variables that would slow one of them down. */
+export function peerEnvironment() {
+  return Object.fromEntries(Object.entries(process.env).filter(([name]) => !KERNEL_VARIABLES.test(name)));
+}
+
+function startEvenkeel(threads, ...args) {
+  if (!existsSync(here("../../dist/index.js"))) return { missing: "not built: run npm run build" };
+  return { ...node("evenkeel.js", threads, ...args), env: { EVENKEEL_THREADS: String(threads) } };
+}
 
 /** PyTorch at its best: both kinds of threads, and an allocator that keeps what it was given back. */
 function startPyTorch(threads) {

@@ -40,7 +40,11 @@ export async function serve(about, kinds) {
         current = { key, work, check, checkMs: (performance.now() - start) / (work.checkRuns ?? 1) };
       }
       const { work, check, checkMs } = current;
-      send({ ...(await measure(work.run, checkMs, budgetMs)), check });
+      send({
+        ...(await measure(work.run, checkMs, budgetMs)),
+        check,
+        memoryMiB: process.resourceUsage().maxRSS / 1024,
+      });
     } catch (error) {
       current = undefined;
       send({ unsupported: error instanceof Error ? error.message.split("\n")[0] : String(error) });
@@ -56,7 +60,8 @@ export async function serve(about, kinds) {
  * @param {number} budgetMs
  */
 async function measure(run, checkMs, budgetMs) {
-  if (checkMs > LONG_RUN_MS && globalThis.gpuCounts === undefined) return { ms: checkMs, min: checkMs, repetitions: 1 };
+  const isOnce = budgetMs === 0 || (checkMs > LONG_RUN_MS && globalThis.gpuCounts === undefined);
+  if (isOnce) return { ms: checkMs, min: checkMs, repetitions: 1 };
   for (let spent = 0; spent < budgetMs / 2; ) spent += await time(run);
   const times = [];
   const { gpuCounts } = globalThis;
@@ -73,7 +78,9 @@ async function measure(run, checkMs, budgetMs) {
     if (times.length % 64 === 0) await new Promise((resolve) => setImmediate(resolve));
   }
   times.sort((a, b) => a - b);
-  return { ms: times[times.length >> 1], min: times[0], repetitions: times.length, ...(gpuCounts && { gpu }) };
+  const at = (share) => times[Math.min(times.length - 1, Math.floor(share * times.length))];
+  const tail = { p95: at(0.95), p99: at(0.99) };
+  return { ms: at(0.5), min: times[0], ...tail, repetitions: times.length, ...(gpuCounts && { gpu }) };
 }
 
 /** How long the last run took until it returned, its results perhaps still to come from a device. */

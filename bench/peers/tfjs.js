@@ -1,5 +1,6 @@
 // TensorFlow.js in plain Node, without its native add-on: backend `cpu` (JavaScript) or `wasm`. Channels are last,
 // which is its native layout; the checks transpose.
+import { existsSync, readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { digest, labels, SEED, sizeOf, UNIT, uniform } from "./data.js";
 import { serve, Unsupported } from "./serve.js";
@@ -203,6 +204,21 @@ function trainingStep({ layers, input, classes, lr }) {
   };
 }
 
+async function inference({ files, name, batch, input }) {
+  if (!existsSync(`${files}/${name}-tfjs.json`)) throw new Unsupported("no export");
+  const { modelTopology, weightsManifest } = JSON.parse(readFileSync(`${files}/${name}-tfjs.json`, "utf8"));
+  const weightData = new Uint8Array(readFileSync(`${files}/${name}-tfjs.bin`)).buffer;
+  const weightSpecs = weightsManifest.flatMap(({ weights }) => weights);
+  const model = await tf.loadLayersModel(tf.io.fromMemory({ modelTopology, weightSpecs, weightData }));
+  const shape = [batch, ...input];
+  // In its own order from the start, as a program that runs TF.js has it.
+  const held = channelsLast(uniform(sizeOf(shape), SEED.x, UNIT), shape);
+  const [values, order] = [held.dataSync(), held.shape];
+  held.dispose();
+  const run = () => tf.tidy(() => model.predict(tf.tensor(values, order)).dataSync());
+  return { run, check: async () => [digest(run())], dispose: () => model.dispose() };
+}
+
 await serve(
   { version: tf.version.tfjs, threads: 1 },
   {
@@ -212,5 +228,6 @@ await serve(
     convForward,
     convBoth,
     trainingStep,
+    inference,
   },
 );

@@ -249,6 +249,18 @@ export interface MatrixProducts<Block> {
    * contiguous.
    */
   batchedGemm(a: Block, b: Block, c: Block, product: MatrixProduct, batch: BinaryView): void;
+  /** Products that share a matrix which was laid out for them once; undefined where that would gain nothing. */
+  readonly packedProducts?: PackedProducts<Block>;
+}
+
+/** Products with a B that is stored n × k, such as the weight of a linear layer. */
+export interface PackedProducts<Block> {
+  /** What B takes when it is laid out. */
+  bytes(n: number, k: number): number;
+  /** Lays B out. */
+  pack(b: Block, packed: Block, n: number, k: number): void;
+  /** {@link MatrixProducts.gemm} of A (m × k, at least one value) and such a B, with the same bits. */
+  gemm(a: Block, packed: Block, bias: Block | null, c: Block, m: number, n: number, k: number): void;
 }
 
 /** Rows of a table by number. */

@@ -2,6 +2,8 @@
 import { Command, CommanderError } from "commander";
 import { version } from "../version.js";
 import { onWarning } from "../warnings.js";
+import type { CommandName } from "./commands/command-list.js";
+import { bareCommand } from "./flags/flag.js";
 import { describeError, withFlags } from "./print/error.js";
 import { printWarning } from "./print/warning.js";
 
@@ -27,8 +29,8 @@ const program = new Command("evenkeel")
     getOutHelpWidth: () => (process.stdout.isTTY ? process.stdout.columns : plainColumns),
   })
   .exitOverride();
-/** Each command in a module of its own, which is loaded where it is asked for, or all of them are. */
-const commands: Readonly<Record<string, () => Promise<Command>>> = {
+/** Each command in a module of its own, which is loaded where it is asked for: the list of commands needs none. */
+const commands: Readonly<Record<CommandName, () => Promise<Command>>> = {
   train: async () => (await import("./commands/train.js")).trainCommand(),
   predict: async () => (await import("./commands/predict.js")).predictCommand(),
   evaluate: async () => (await import("./commands/evaluate.js")).evaluateCommand(),
@@ -42,10 +44,9 @@ const commands: Readonly<Record<string, () => Promise<Command>>> = {
   play: async () => (await import("./commands/play.js")).playCommand(),
   selftest: async () => (await import("./commands/selftest.js")).selftestCommand(),
 };
-const [first = "", second = ""] = process.argv.slice(2).filter((argument) => argument !== "--debug");
-const asked = first === "help" ? second : first;
-const loaded = Object.hasOwn(commands, asked) ? [commands[asked]] : Object.values(commands);
-for (const command of await Promise.all(loaded.map((load) => load()))) {
+const given = new Set(process.argv.slice(2));
+for (const name of Object.keys(commands) as CommandName[]) {
+  const command = given.has(name) ? await commands[name]() : bareCommand(name);
   program.addCommand(command.copyInheritedSettings(program));
 }
 

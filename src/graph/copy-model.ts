@@ -71,7 +71,10 @@ function copyAll(
   const copyTensor = (t: Tensor, into?: Tensor): Tensor => {
     const given = values.get(t);
     if (into !== undefined && given === undefined) assign(t, into);
-    else if (into !== undefined && given !== undefined) into.backend.write(into.block, given);
+    else if (into !== undefined && given !== undefined) {
+      into.backend.write(into.block, given);
+      into.storage.version++;
+    }
     const known = tensors.get(t);
     if (known !== undefined) return known;
     const isHere = given === undefined && t.backend === currentBackend();

@@ -3,7 +3,7 @@ import { ShapeError } from "../errors.js";
 import { formatShape, sizeOf } from "../shape.js";
 import { type Tensor, view } from "../tensor.js";
 import { defineOp } from "../tracing.js";
-import { multiply } from "./matmul.js";
+import { multiply, multiplyByWeight } from "./matmul.js";
 import { sumTo } from "./sum.js";
 
 /**
@@ -28,7 +28,7 @@ export const linear = defineOp("linear", (x: Tensor, weight: Tensor, bias: Tenso
   }
   const rows = sizeOf(x.shape.slice(0, -1));
   const x2 = view("linear", x, [rows, inFeatures]);
-  const y2 = multiply(x2, false, weight, true, bias);
+  const y2 = multiplyByWeight(x2, weight, bias);
   const y = view("linear", y2, [...x.shape.slice(0, -1), outFeatures]);
   const inputs = bias === null ? [x, weight] : [x, weight, bias];
   const { shape } = x;

@@ -1,4 +1,4 @@
-import { record } from "../autograd.js";
+import { record, willRecord } from "../autograd.js";
 import { ShapeError } from "../errors.js";
 import { scope } from "../scope.js";
 import { broadcastShapes, broadcastStrides, collapse, formatShape, type Shape, sizeOf } from "../shape.js";
@@ -78,4 +78,30 @@ export function multiply(
   const y = empty("matmul", backend, [m, n]);
   backend.gemm(a.block, b.block, bias?.block ?? null, y.block, { m, n, k, transposeA, transposeB });
   return y;
+}
+
+/** With more rows than this, laying a weight out takes a small share of the product. */
+const mostRowsOfPacked = 64;
+
+/**
+ * x·weightᵀ + bias, as {@link multiply} gives it. Where no graph is recorded, a weight that several products share is laid out for them once,
+ * until its values change or it is trained again.
+ */
+export function multiplyByWeight(x: Tensor, weight: Tensor, bias: Tensor | null): Tensor {
+  const { storage, backend } = weight;
+  const { packedProducts } = backend;
+  const [m, k] = x.shape;
+  const [n] = weight.shape;
+  if (willRecord(weight)) storage.forgetDerived();
+  else if (packedProducts !== undefined && m > 0 && m <= mostRowsOfPacked && n * k > 0) {
+    commonBackend("linear", x, weight, bias);
+    const pack = (block: unknown): void => packedProducts.pack(storage.block, block, n, k);
+    const packed = storage.derive(`columns of ${k}`, packedProducts.bytes(n, k), pack);
+    if (packed !== null) {
+      const y = empty("linear", backend, [m, n]);
+      packedProducts.gemm(x.block, packed, bias?.block ?? null, y.block, m, n, k);
+      return y;
+    }
+  }
+  return multiply(x, false, weight, true, bias);
 }

@@ -2,6 +2,7 @@ import { execFileSync } from "node:child_process";
 import { existsSync, mkdtempSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { gzipSync } from "node:zlib";
 import { build } from "vite";
 import { expect, test } from "vitest";
 
@@ -71,15 +72,29 @@ test("figures are drawn by one file that imports nothing, beside the licences of
   for (const name of ["@observablehq/plot", "d3-shape", "linkedom"]) expect(notices).toContain(`## ${name} - `);
 });
 
-test("a bundler that drops what is not used keeps the methods of tensors", async () => {
+test("the bundle of all of evenkeel takes at most 250 kB gzipped", () => {
+  expect(gzipSync(readFileSync(join(root, "dist/evenkeel.min.js"))).length).toBeLessThanOrEqual(250_000);
+});
+
+test("a bundler that drops what is not used keeps the methods of tensors, and 120 kB gzipped of a batch norm", async () => {
   const entry = join(mkdtempSync(join(tmpdir(), "evenkeel-bundled-")), "entry.js");
-  writeFileSync(entry, 'import { tensor } from "evenkeel";\nexport const six = tensor([2, 3]).mul(2).max().item();\n');
+  const six = "export const six = tensor([2, 3]).mul(2).max().item();";
+  writeFileSync(
+    entry,
+    `import { BatchNorm, tensor } from "evenkeel";\nexport const norm = new BatchNorm(2);\n${six}\n`,
+  );
   const resolve = { alias: { evenkeel: join(root, "dist/index.js") } };
-  const built = await build({ configFile: false, logLevel: "error", resolve, build: { ssr: entry, write: false } });
+  const built = await build({
+    configFile: false,
+    logLevel: "error",
+    resolve,
+    build: { ssr: entry, write: false, minify: true },
+  });
   if (!("output" in built)) throw new Error("expected one bundle");
   const { code } = built.output[0];
   const bundled: { six: number } = await import(`data:text/javascript,${encodeURIComponent(code)}`);
   expect(bundled.six).toBe(6);
+  expect(gzipSync(code).length).toBeLessThanOrEqual(120_000);
 });
 
 test("installing the package runs no script: npm runs `prepare` for checkouts alone", () => {

@@ -12,6 +12,10 @@ function workOf(m: number, n: number, k: number): number {
   return n * k * (multiplyAddNs * m + packedNs);
 }
 
+function panels(n: number): number {
+  return Math.ceil(n / kernels.packedColumns);
+}
+
 /** Axes before the two of a matrix, at most. */
 const batchLoops = 3;
 
@@ -38,6 +42,17 @@ export function gemm(runtime: Runtime): MatrixProducts<number> {
       const units = products * Math.ceil(m / kernels.gemmRows);
       const product = { a, b, c, m, n, k, transposeA, transposeB, e1, e2, a0, a1, a2, b0, b1, b2 };
       runtime.share(kernels.gemmBatch, { units, work: products * workOf(m, n, k) }, product);
+    },
+
+    packedProducts: {
+      bytes: (n, k) => 4 * kernels.packedColumns * panels(n) * k,
+      pack(b, packed, n, k) {
+        runtime.share(kernels.packWeights, { units: panels(n), work: packedNs * n * k }, { b, packed, n, k });
+      },
+      gemm(a, packed, bias, c, m, n, k) {
+        const work = multiplyAddNs * m * n * k;
+        runtime.share(kernels.gemmPacked, { units: panels(n), work }, { a, packed, bias: bias ?? 0, c, m, n, k });
+      },
     },
   };
 }

@@ -79,8 +79,7 @@ type DoctorFlags = FlagsOf<typeof flags>;
 /** `evenkeel doctor` */
 export function doctorCommand(): Command {
   return command("doctor", {
-    description: "Diagnose the normalisation of a model and write doctor.html. It exits with 3 if it found something.",
-    takes: [["<run>", "a run's folder, a .safetensors or .onnx file, or a .json from the playground"]],
+    details: "It exits with 3 if it found something.",
     flags,
     examples: [
       "evenkeel doctor runs/mnist --data mnist",

@@ -6,7 +6,7 @@ import { type DataPart, loadDataAs } from "../../node/data/load-data-as.js";
 import { backend } from "../flags/backend-flag.js";
 import { data, part, skipBadRows } from "../flags/data-flags.js";
 import { command, type FlagsOf, required } from "../flags/flag.js";
-import { evaluationBatchSize, model, runArgument } from "../flags/model-flags.js";
+import { evaluationBatchSize, model } from "../flags/model-flags.js";
 import { json } from "../flags/output-flags.js";
 import { openModel } from "../open-model.js";
 import { describeErrors } from "../print/describe-errors.js";
@@ -30,8 +30,6 @@ const mostColumns = 20;
 /** `evenkeel evaluate` */
 export function evaluateCommand(): Command {
   return command("evaluate", {
-    description: "Measure a model on labelled data: loss, accuracy and confusion, or regression errors.",
-    takes: [runArgument],
     flags,
     examples: [
       "evenkeel evaluate runs/mnist --data mnist",

@@ -17,7 +17,7 @@ import { readTfjsFiles, tfjsFolder, writeTfjsFiles } from "../../node/tfjs-files
 import { writeModel } from "../../node/write-model.js";
 import { command, type FlagsOf, flag, required } from "../flags/flag.js";
 import { noVerify, tolerance } from "../flags/foreign-flags.js";
-import { model, runArgument } from "../flags/model-flags.js";
+import { model } from "../flags/model-flags.js";
 import { json, output } from "../flags/output-flags.js";
 import { count, oneOf } from "../flags/parsers.js";
 import { openModel } from "../open-model.js";
@@ -54,8 +54,6 @@ type ExportFlags = FlagsOf<typeof flags>;
 /** `evenkeel export` */
 export function exportCommand(): Command {
   return command("export", {
-    description: "Write a trained model as a file for other programs.",
-    takes: [runArgument],
     flags,
     examples: [
       "evenkeel export runs/mnist --to onnx -o mnist.onnx",

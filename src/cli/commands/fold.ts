@@ -69,8 +69,6 @@ export type FoldFlags = FlagsOf<typeof flags>;
 /** `evenkeel fold` */
 export function foldCommand(): Command {
   return command("fold", {
-    description: "Make batch norms part of the layers beside them, so that inference does not pay for them.",
-    takes: [["<model>", "an .onnx, .keras, .h5 or .safetensors file, a TF.js model.json, or a run's folder"]],
     flags,
     examples: [
       "evenkeel fold runs/mnist -o folded",

@@ -13,8 +13,6 @@ const flags = [model, initializersAreConstant, json] as const;
 /** `evenkeel inspect` */
 export function inspectCommand(): Command {
   return command("inspect", {
-    description: "List the normalisations of a model, their statistics, and whether they can be folded.",
-    takes: [["<model>", "an .onnx, .keras, .h5 or .safetensors file, a TF.js model.json, or a run's folder"]],
     flags,
     examples: ["evenkeel inspect runs/mnist", "evenkeel inspect model.onnx --json", "evenkeel inspect model.keras"],
   }).action(async (path: string, given: FlagsOf<typeof flags>) => {

@@ -24,8 +24,6 @@ const flags = [
 /** `evenkeel play` */
 export function playCommand(): Command {
   return command("play", {
-    description: "Serve the playground, a page that shows normalisation at work, on this machine until Ctrl-C.",
-    takes: [],
     flags,
     examples: ["evenkeel play", "evenkeel play --port 8080"],
   }).action(async ({ port = usualPort }: FlagsOf<typeof flags>) => {

@@ -14,7 +14,7 @@ import { predict as predictOutputs } from "../../train/evaluate.js";
 import { backend } from "../flags/backend-flag.js";
 import { skipBadRows } from "../flags/data-flags.js";
 import { command, type FlagsOf, flag, withDefault } from "../flags/flag.js";
-import { evaluationBatchSize, model, runArgument } from "../flags/model-flags.js";
+import { evaluationBatchSize, model } from "../flags/model-flags.js";
 import { json } from "../flags/output-flags.js";
 import { count } from "../flags/parsers.js";
 import { openModel } from "../open-model.js";
@@ -57,11 +57,6 @@ interface Inputs {
 /** `evenkeel predict` */
 export function predictCommand(): Command {
   return command("predict", {
-    description: "Predict the class or value of images or table rows.",
-    takes: [
-      runArgument,
-      ["<files...>", "PNG or JPEG images, which are resized for the model; CSV, NPY or NPZ (x) files without a target"],
-    ],
     flags,
     examples: ["evenkeel predict runs/mnist digit.png --top 3", "evenkeel predict runs/homes new.csv --json"],
   }).action((run: string, files: string[], given: PredictFlags) => predictFiles(run, files, given));

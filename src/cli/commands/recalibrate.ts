@@ -59,9 +59,7 @@ export type RecalibrateFlags = FlagsOf<typeof flags>;
 /** `evenkeel recalibrate` */
 export function recalibrateCommand(): Command {
   return command("recalibrate", {
-    description:
-      "Recompute the running statistics of batch norms on data. Use the training data, or data like those in use. ONNX models need no labels.",
-    takes: [["<model>", "an .onnx file, a run's folder, or a .safetensors file"]],
+    details: "Use the training data, or data like those in use. ONNX models need no labels.",
     flags,
     examples: [
       "evenkeel recalibrate runs/mnist --data mnist -o recalibrated",

@@ -14,9 +14,6 @@ const flags = [
 /** `evenkeel repair` */
 export function repairCommand(): Command {
   return command("repair", {
-    description:
-      "Turn a model exported in training mode into one for inference, or a Keras model into one that TF.js loads.",
-    takes: [["<model>", "an .onnx, .keras or .h5 file, or a model.json written from Keras 3"]],
     flags,
     examples: [
       "evenkeel repair model.onnx --dry-run",

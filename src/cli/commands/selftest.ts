@@ -20,8 +20,6 @@ const flags = [
 /** `evenkeel selftest` */
 export function selftestCommand(): Command {
   return command("selftest", {
-    description: "Compare every kernel of a GPU with plain loops in float64, and measure its speed.",
-    takes: [],
     flags,
     examples: ["evenkeel selftest --backend webgpu", "evenkeel selftest --backend webgpu --json > report.json"],
   }).action((given: FlagsOf<typeof flags>) => run(given.json === true));

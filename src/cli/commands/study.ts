@@ -59,8 +59,7 @@ type StudyFlags = FlagsOf<typeof flags>;
 export function studyCommand(): Command {
   const names = experiments.map(({ name }) => name).join(", ");
   return command("study", {
-    description: `Measure claims of papers on normalisation over paired seeds. The results are study.html and study.json. Experiments: ${names}.`,
-    takes: [["[name...]", "experiments to run (default: all of the budget)"]],
+    details: `The results are study.html and study.json. Experiments: ${names}.`,
     flags,
     examples: [
       "evenkeel study",

@@ -38,8 +38,7 @@ import { useBackend } from "../use-backend.js";
 /** `evenkeel train` */
 export function trainCommand(): Command {
   return command("train", {
-    description: `Train a network on images, tables or arrays, and write the model and its metrics. Networks by name: ${Object.keys(builtIn).join(", ")}.`,
-    takes: [],
+    details: `Networks by name: ${Object.keys(builtIn).join(", ")}.`,
     flags: trainFlags,
     examples: [
       "evenkeel train --data fashion-mnist --norm group --epochs 5",

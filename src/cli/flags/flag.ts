@@ -1,4 +1,5 @@
 import { Command, Option } from "commander";
+import { type CommandName, commandList } from "../commands/command-list.js";
 import type { Parser } from "./parsers.js";
 
 /** The headings of `--help`, in their order. */
@@ -118,20 +119,26 @@ export class FlagOption extends Option {
 
 /** A command, as its file declares it. */
 export interface CommandParts {
-  /** Its first sentence is what `evenkeel --help` says of it. */
-  readonly description: string;
-  /** What it takes besides flags: `<run>`, and what that is. */
-  readonly takes: readonly (readonly [name: string, help: string])[];
+  /** What its own help says after the summary of {@link commandList}. */
+  readonly details?: string;
   readonly flags: readonly Flag[];
   /** Command lines that serve most, shown at the end of `--help`. */
   readonly examples: readonly string[];
 }
 
-/** Makes a command. */
-export function command(name: string, { description, takes, flags, examples }: CommandParts): Command {
-  const [summary] = description.split(/(?<=\.) /);
-  const made = new Command(name).description(description).summary(summary).helpOption("-h, --help", "show this help");
+/** A command of the list without its flags, which are known once it is loaded. */
+export function bareCommand(name: CommandName): Command {
+  const { summary, takes } = commandList[name];
+  const made = new Command(name).description(summary).helpOption("-h, --help", "show this help");
   for (const [argument, help] of takes) made.argument(argument, help);
+  return made;
+}
+
+/** Makes a command of the list. */
+export function command(name: CommandName, { details, flags, examples }: CommandParts): Command {
+  const made = bareCommand(name);
+  const summary = made.description();
+  made.summary(summary).description(details === undefined ? summary : `${summary} ${details}`);
   for (const group of groups) {
     for (const one of flags) if (one.group === group) made.addOption(new FlagOption(one));
   }

@@ -3,9 +3,6 @@ import { count } from "./parsers.js";
 
 const group = "Model";
 
-/** Where a trained model is read. */
-export const runArgument = ["<run>", "a run's folder, or a .safetensors file"] as const;
-
 export const model = flag("--model <name|file>", {
   group,
   help: "network, where the file holds none: a name, or a module to run, such as ./net.js",
