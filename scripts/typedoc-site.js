@@ -36,18 +36,24 @@ function withExamples(text) {
 }
 
 /**
- * Takes out links to the hierarchy from interfaces that do not stand in it, which TypeDoc writes.
+ * Mends what TypeDoc leaves in its pages: no landmark for the content, tables that scroll but that a keyboard cannot reach,
+ * headers of columns without a word, and links to the hierarchy from interfaces that do not stand in it.
  *
  * @param {string} folder
  */
 function mend(folder) {
   const hierarchy = readFileSync(join(folder, "hierarchy.html"), "utf8");
-  for (const name of readdirSync(join(folder, "interfaces"))) {
-    const path = join(folder, "interfaces", name);
+  for (const name of readdirSync(folder, { recursive: true, encoding: "utf8" })) {
+    if (!name.endsWith(".html") || name.startsWith("playground")) continue;
+    const path = join(folder, name);
     const html = readFileSync(path, "utf8");
-    const mended = html.replaceAll(/ href="\.\.\/hierarchy\.html#([^"]*)"/g, (link, id) =>
-      hierarchy.includes(`id="${id}"`) ? link : ' href="../hierarchy.html"',
-    );
+    const mended = html
+      .replaceAll('<div class="col-content">', '<div class="col-content" role="main">')
+      .replaceAll("<table>", '<table tabindex="0">')
+      .replaceAll(/<th([^>]*)><\/th>/g, "<td$1></td>")
+      .replaceAll(/ href="\.\.\/hierarchy\.html#([^"]*)"/g, (link, id) =>
+        hierarchy.includes(`id="${id}"`) ? link : ' href="../hierarchy.html"',
+      );
     if (mended !== html) writeFileSync(path, mended);
   }
 }
