@@ -10,10 +10,7 @@ export function load(app) {
   app.converter.on(Converter.EVENT_CREATE_DOCUMENT, (_, document) => {
     for (const part of document.content) part.text = withExamples(part.text);
     const [first] = document.content;
-    const [heading, title] = /^# (.*)\n/.exec(first?.text ?? "") ?? [];
-    if (heading === undefined) return;
-    document.name = title;
-    first.text = first.text.slice(heading.length);
+    document.name = /^# (.*)\n/.exec(first?.text ?? "")?.[1] ?? document.name;
   });
   app.renderer.hooks.on("sidebar.begin", (context) =>
     JSX.createElement("p", null, [
@@ -36,7 +33,7 @@ function withExamples(text) {
 }
 
 /**
- * Mends what TypeDoc leaves in its pages: no landmark for the content, tables that scroll but that a keyboard cannot reach,
+ * Mends what TypeDoc leaves in its pages: no landmark for the content, a second title, tables that scroll but that a keyboard cannot reach,
  * headers of columns without a word, and links to the hierarchy from interfaces that do not stand in it.
  *
  * @param {string} folder
@@ -49,6 +46,8 @@ function mend(folder) {
     const html = readFileSync(path, "utf8");
     const mended = html
       .replaceAll('<div class="col-content">', '<div class="col-content" role="main">')
+      // The README has a title of its own.
+      .replace(/(<div class="tsd-page-title">)<h1>Evenkeel[^<]*<\/h1>/, "$1")
       .replaceAll("<table>", '<table tabindex="0">')
       .replaceAll(/<th([^>]*)><\/th>/g, "<td$1></td>")
       .replaceAll(/ href="\.\.\/hierarchy\.html#([^"]*)"/g, (link, id) =>
