@@ -24,6 +24,7 @@ const modules: Readonly<Record<string, () => Promise<object>>> = {
   "evenkeel/networks": () => import("evenkeel/networks"),
   "evenkeel/node": () => import("evenkeel/node"),
   "evenkeel/onnx": () => import("evenkeel/onnx"),
+  "onnxruntime-web/wasm": () => import("onnxruntime-web/wasm"),
   "evenkeel/tfjs": () => import("evenkeel/tfjs"),
   "evenkeel/webgpu": () => import("evenkeel/webgpu"),
   "node:fs": () => import("node:fs"),
@@ -45,6 +46,7 @@ test.each(programs.map(({ page, index, ...program }) => [page, index, program] a
   "%s: program %i prints what it says",
   async (_page, _index, { code, promised }) => {
     const body = code
+      .replaceAll(/import \* as (\w+) from ("[^"]*");/g, "const $1 = await load($2);")
       .replaceAll(/import \{([^}]*)\} from ("[^"]*");/g, (_, names: string, module: string) => {
         const values = names
           .split(",")
