@@ -32,14 +32,17 @@ test("the site has every page of docs/, the changelog and the playground", () =>
   expect(existsSync(join(site, "playground/index.html"))).toBe(true);
 });
 
+/** What TypeDoc itself makes of the reference: links in summaries that fold, and its levels of headings. */
+const ofTypedoc = ["nested-interactive", "heading-order"];
+
 /** What axe-core finds on a page. */
-async function violationsOf(page: Page, impacts: readonly string[]): Promise<string[]> {
+async function violationsOf(page: Page, allowed: readonly string[]): Promise<string[]> {
   await page.evaluate(axe.source);
   const found = await page.evaluate<{ id: string; impact: string; nodes: { target: string[] }[] }[]>(
     "axe.run().then(({ violations }) => violations)",
   );
   return found
-    .filter(({ impact }) => impacts.includes(impact))
+    .filter(({ id }) => !allowed.includes(id))
     .map(({ id, impact, nodes }) => `${id} (${impact}): ${nodes.map(({ target }) => target)}`);
 }
 
@@ -58,12 +61,11 @@ describe.skipIf(!hasChromium)("in Chromium (skipped without /usr/bin/chromium)",
     await visit(at("index.html"), async ({ page, errors }) => {
       for (const path of pages) {
         await page.goto(at(path));
-        // The reference's headings are TypeDoc's.
-        const impacts = ["serious", "critical", ...(reference.includes(path) ? [] : ["moderate", "minor"])];
+        const allowed = reference.includes(path) ? ofTypedoc : [];
         for (const scheme of ["light", "dark"] as const) {
           await page.emulateMedia({ colorScheme: scheme });
           await page.setViewportSize({ width: 400, height: 900 });
-          expect({ path, scheme, found: await violationsOf(page, impacts) }).toEqual({ path, scheme, found: [] });
+          expect({ path, scheme, found: await violationsOf(page, allowed) }).toEqual({ path, scheme, found: [] });
           for (const width of [400, 1000, 1400]) {
             await page.setViewportSize({ width, height: 900 });
             const scrolled: number = await page.evaluate("document.documentElement.scrollWidth");
