@@ -84,7 +84,8 @@ describe("README", () => {
   test("links to nothing that the package does not hold", () => {
     const { files } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
     const links = [...readme.matchAll(/\]\(([^)#]+)/g)].map(([, target]) => target);
-    const packed = (target: string): boolean => files.some((pattern: string) =>
+    const packed = (target: string): boolean =>
+      files.some((pattern: string) =>
         new RegExp(`^${pattern.replaceAll(".", "\\.").replaceAll("*", "[^/]*")}(/|$)`).test(target),
       );
     expect(links.length).toBeGreaterThan(15);
