@@ -1,17 +1,16 @@
-// A plugin of TypeDoc, which makes the documentation one site: guides are called by their first heading, and the playground
-// becomes part of it, with a link on every page. Links are relative, so that the folder works under any path.
-import { cpSync } from "node:fs";
+// A plugin of TypeDoc, which makes the documentation one site: guides are called by their first heading, examples stand in
+// the gallery as they are, and the playground becomes part of it, with a link on every page. Links are relative, so that
+// the folder works under any path.
+import { cpSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { Converter, JSX, RendererEvent } from "typedoc";
 
 /** @param {import("typedoc").Application} app */
 export function load(app) {
   app.converter.on(Converter.EVENT_CREATE_DOCUMENT, (_, document) => {
+    for (const part of document.content) part.text = withExamples(part.text);
     const [first] = document.content;
-    const [heading, title] = /^# (.*)\n/.exec(first?.text ?? "") ?? [];
-    if (heading === undefined) return;
-    document.name = title;
-    first.text = first.text.slice(heading.length);
+    document.name = /^# (.*)\n/.exec(first?.text ?? "")?.[1] ?? document.name;
   });
   app.renderer.hooks.on("sidebar.begin", (context) =>
     JSX.createElement("p", null, [
@@ -20,5 +19,40 @@ export function load(app) {
   );
   app.renderer.on(RendererEvent.END, ({ outputDirectory }) => {
     cpSync("dist/playground", join(outputDirectory, "playground"), { recursive: true });
+    // What the Run buttons of docs/site.js import.
+    cpSync("dist/evenkeel.min.js", join(outputDirectory, "evenkeel.min.js"));
+    mend(outputDirectory);
   });
+}
+
+/** A page in which `<!-- examples/NAME.js -->` is that program. @param {string} text */
+function withExamples(text) {
+  return text.replaceAll(/<!-- (examples\/[\w-]+\.js) -->/g, (_, path) => {
+    return `\`\`\`js\n${readFileSync(path, "utf8").trimEnd()}\n\`\`\``;
+  });
+}
+
+/**
+ * Mends what TypeDoc leaves in its pages: no landmark for the content, a second title, tables that scroll but that a keyboard cannot reach,
+ * headers of columns without a word, and links to the hierarchy from interfaces that do not stand in it.
+ *
+ * @param {string} folder
+ */
+function mend(folder) {
+  const hierarchy = readFileSync(join(folder, "hierarchy.html"), "utf8");
+  for (const name of readdirSync(folder, { recursive: true, encoding: "utf8" })) {
+    if (!name.endsWith(".html") || name.startsWith("playground")) continue;
+    const path = join(folder, name);
+    const html = readFileSync(path, "utf8");
+    const mended = html
+      .replaceAll('<div class="col-content">', '<div class="col-content" role="main">')
+      // The README has a title of its own.
+      .replace(/(<div class="tsd-page-title">)<h1>Evenkeel[^<]*<\/h1>/, "$1")
+      .replaceAll("<table>", '<table tabindex="0">')
+      .replaceAll(/<th([^>]*)><\/th>/g, "<td$1></td>")
+      .replaceAll(/ href="\.\.\/hierarchy\.html#([^"]*)"/g, (link, id) =>
+        hierarchy.includes(`id="${id}"`) ? link : ' href="../hierarchy.html"',
+      );
+    if (mended !== html) writeFileSync(path, mended);
+  }
 }

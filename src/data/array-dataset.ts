@@ -26,7 +26,7 @@ export interface ArrayDatasetOptions extends ArrayInputs {
   readonly labelShape?: Shape;
 }
 
-/** Samples with numbers to be told: a regression. */
+/** Samples with numbers to predict: a regression. */
 export interface RegressionDatasetOptions extends ArrayInputs {
   /** The numbers of each sample, row-major (N, outputs). */
   readonly targets: Float32Array | Float64Array | readonly number[];
@@ -45,7 +45,7 @@ export interface TargetScale {
 }
 
 /**
- * Samples in memory, with labels of classes or with numbers to be told.
+ * Samples in memory, with labels of classes or with numbers to predict.
  *
  * @example
  * ```ts

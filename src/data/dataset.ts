@@ -35,5 +35,5 @@ export interface Dataset<Target = Int32Array, Inputs = Tensor | TensorData> {
   batch(indices: ArrayLike<number>): Batch<Target, Inputs>;
 }
 
-/** What targets are: labels of classes, or numbers to be told. */
+/** What targets are: labels of classes, or numbers to predict. */
 export type Task = "classification" | "regression";

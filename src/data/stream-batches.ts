@@ -5,7 +5,7 @@ import { noBatch } from "./batches.js";
 import type { Batch, TensorData } from "./dataset.js";
 import { checkInputs, isLabel, labelFault, targetFault } from "./values.js";
 
-/** One sample of a stream: its values, and a label or the numbers to be told. */
+/** One sample of a stream: its values, and a label or the numbers to predict. */
 export interface Sample<Target extends number | ArrayLike<number> = number> {
   /** Row-major. */
   readonly input: ArrayLike<number>;

@@ -18,7 +18,7 @@ export interface Column {
 
 /** Options of {@link tableColumns}. */
 export interface TableColumnsOptions {
-  /** The column to be told. @defaultValue the last */
+  /** The column to predict. @defaultValue the last */
   readonly target?: string | undefined;
   /** Columns to leave out: names, or several in one text with commas between. @defaultValue none */
   readonly ignore?: readonly string[] | undefined;
@@ -40,11 +40,11 @@ export interface TableColumns {
 }
 
 /**
- * Tells the target of a table from its inputs, and numbers from categories: a column is of numbers if half of what it
+ * Separates the target of a table from its inputs, and numbers from categories: a column is of numbers if half of what it
  * says is. Numbers may have a unit (`45%`, `$52`, `20kg`), the same in the whole column; ISO dates are numbers of days.
  * A target of numbers that is taken for classes is a warning.
  *
- * @throws DataError if there is no such column, nothing is left to learn from, or a column's numbers are written with a
+ * @throws DataError if there is no such column, no input is left, or a column's numbers are written with a
  * comma or in several units
  */
 export function tableColumns(table: Table, { target, ignore = [], task }: TableColumnsOptions = {}): TableColumns {

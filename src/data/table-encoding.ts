@@ -40,7 +40,7 @@ export type ColumnEncoding = NumberEncoding | CategoryEncoding;
 export interface TableEncoding {
   /** Their inputs stand one after another. */
   readonly inputs: readonly ColumnEncoding[];
-  /** The column to be told. */
+  /** The column to predict. */
   readonly target: string;
   /** The unit of its numbers. @defaultValue none */
   readonly targetUnit?: string;
@@ -93,7 +93,7 @@ function fitColumn(
   if (kind === "number") {
     const said = cells.filter((cell) => !isMissing(cell, missing, true));
     if (numbersRows(table, name, place)) {
-      warn(`${where}: expected numbers to learn from, got the numbers of the rows. ${leaveOut} if they mean nothing.`);
+      warn(`${where}: expected numbers that describe the rows, got row numbers. ${leaveOut} if they mean nothing.`);
     }
     const moments = momentsOf(said.map((cell) => quantityOf(cell)?.value ?? 0));
     return { name, kind, ...moments, ...(unit === undefined ? {} : { unit }) };

@@ -2,7 +2,7 @@ import type { Batch, TensorData } from "../data/dataset.js";
 import { checkCount } from "../shape.js";
 import { Tensor } from "../tensor.js";
 
-/** A sample of a regression: what was to be told and what was. */
+/** A sample of a regression: its target and the prediction. */
 export interface PredictedValue {
   /** Its place in the data, counted from 0. */
   readonly index: number;
@@ -10,14 +10,14 @@ export interface PredictedValue {
   readonly output: number;
   /** What it should be. */
   readonly target: number;
-  /** What the model told. */
+  /** What the model predicted. */
   readonly predicted: number;
   /** What the model was given, row-major; null where the data came as tensors. */
   readonly inputs: Float32Array | null;
 }
 
 /**
- * Collects what a model tells in a regression: some samples, in equal distances, and those that it missed furthest. Its `add` is an `onOutput` of
+ * Collects the predictions of a model in a regression: some samples, in equal distances, and those that it missed furthest. Its `add` is an `onOutput` of
  * {@link evaluate} or {@link regressionErrors}, over data in their own order.
  *
  * @example

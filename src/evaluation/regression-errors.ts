@@ -37,7 +37,7 @@ interface Sums {
 }
 
 /**
- * How far a model's outputs lie from numbers to be told: one pass in evaluation mode, as by {@link evaluate}.
+ * How far a model's outputs are from the target numbers: one pass in evaluation mode, as by {@link evaluate}.
  *
  * @param data - batches whose targets have the outputs' shape (N, outputs)
  * @throws ArgumentError if there are no samples

@@ -238,7 +238,7 @@ function channelsFirst({ values, shape }: Values, channels: number | null, where
     throw new ArgumentError({
       where,
       expected: `how many channels the ${features} flattened features of ${path} are of, since channels come last there and first here`,
-      received: channels === null ? "nothing that tells" : `${channels}, which does not divide them`,
+      received: channels === null ? "no such option" : `${channels}, which does not divide them`,
       cure: `Pass { flattened: { ${JSON.stringify(path)}: channels } }.`,
     });
   }

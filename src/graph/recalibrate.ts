@@ -13,7 +13,7 @@ import { type Batches, Sweep } from "./sweep.js";
 /** How {@link recalibrate} gathers statistics. */
 export type RecalibrateMode = "sequential" | "batch";
 
-/** What {@link RecalibrateOptions.onProgress} is told after each batch. */
+/** What {@link RecalibrateOptions.onProgress} is given after each batch. */
 export interface RecalibrateProgress {
   /** The pass over the data, counted from 0. */
   readonly pass: number;
@@ -63,7 +63,7 @@ export interface Recalibration {
   readonly norms: readonly RecalibratedNorm[];
   /** Norms that are as they were, and why. */
   readonly left: readonly LeftNorm[];
-  /** Samples in each pass; 0 if the batches do not tell, since they are neither tensors nor have `inputs`. */
+  /** Samples in each pass; 0 if the batches do not say, since they are neither tensors nor have `inputs`. */
   readonly samples: number;
 }
 
@@ -80,7 +80,7 @@ export interface Recalibration {
  *   the size of training.
  *
  * The variance is biased or not as {@link BatchNorm}'s `unbiased` says; instance norms average those of samples. Norms that are frozen, or have no
- * running statistics, or are not reached, stay as they are and are told, as are those that only ever saw one value in each channel (unless `blend` gives it a variance) or values that are not finite. If anything
+ * running statistics, or are not reached, stay as they are and are returned, as are those that only ever saw one value in each channel (unless `blend` gives it a variance) or values that are not finite. If anything
  * throws, all statistics are as before.
  *
  * Sources: Wu & Johnson 2021 (arXiv:2105.07576, §3.1), Schneider et al. 2020 (arXiv:2006.16971, §3).

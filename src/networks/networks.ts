@@ -37,7 +37,7 @@ export interface NormOptions {
 export interface NetworkOptions extends NormOptions {
   /** The shape of one input: (C, H, W) for images; {@link mlp} takes any. */
   readonly inputShape: Shape;
-  /** How many outputs: one for each class; in a regression, one for each number to tell. */
+  /** How many outputs: one for each class; in a regression, one for each number to predict. */
   readonly classes: number;
   /** The share of values dropped in training, in [0, 1]; where, the network says. @defaultValue 0: no such layer */
   readonly dropout?: number;

@@ -20,7 +20,7 @@ export interface ExportedNetwork {
   readonly trained: LoadedModel | null;
 }
 
-/** A run that the playground exported: two networks and what they learned from. */
+/** A run that the playground exported: two networks and their training data. */
 export interface RunExport {
   /** In the order of the page. */
   readonly networks: readonly ExportedNetwork[];

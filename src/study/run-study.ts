@@ -23,7 +23,7 @@ export interface TrialStore {
   add(trial: Trial): void;
 }
 
-/** What {@link StudyOptions.onProgress} is told. */
+/** What {@link StudyOptions.onProgress} is given. */
 export interface StudyProgress {
   /** The name of the one under way. */
   readonly experiment: string;

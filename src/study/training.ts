@@ -12,7 +12,7 @@ import { Sgd } from "../train/sgd.js";
 import type { TrialContext } from "./experiment.js";
 
 /**
- * How a network of a trial is trained: SGD with momentum 0.9, its learning rate falling to 0 along a cosine unless told
+ * How a network of a trial is trained: SGD with momentum 0.9, its learning rate falling to 0 along a cosine unless said
  * otherwise.
  */
 export interface TrainingPlan {

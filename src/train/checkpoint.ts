@@ -19,7 +19,7 @@ export interface Checkpoint {
 
 const parts = ["model", "optimizer", "companions"] as const;
 
-/** What {@link describeCheckpoint} tells. */
+/** What {@link describeCheckpoint} returns. */
 export interface CheckpointDescription {
   /** The epoch it was taken in, counted from 0. */
   readonly epoch: number;

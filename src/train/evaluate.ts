@@ -190,7 +190,7 @@ export interface PredictOptions {
 }
 
 /**
- * The outputs of a model in evaluation mode, without graph. Modes are treated, and running statistics that were never updated are told, as by
+ * The outputs of a model in evaluation mode, without graph. Modes are treated, and running statistics that were never updated are reported, as by
  * {@link evaluate}. Where memory is refused, it is tried once more after the event loop has turned.
  *
  * @param x - (N, …)

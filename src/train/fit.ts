@@ -25,7 +25,7 @@ import { checkBatches, type Data, type Loss, lossFor } from "./step.js";
 import { Trail } from "./trail.js";
 import { type StepResult, trainStep } from "./train-step.js";
 
-/** What {@link FitOptions.onStep} is told after each step. */
+/** What {@link FitOptions.onStep} is given after each step. */
 export interface StepReport {
   /** Counted from 0 over the whole run. */
   readonly step: number;
@@ -45,7 +45,7 @@ export interface StepReport {
   readonly gradientNorm: number;
 }
 
-/** What {@link FitOptions.onEpoch} is told after each epoch. */
+/** What {@link FitOptions.onEpoch} is given after each epoch. */
 export interface EpochReport {
   /** Counted from 0. */
   readonly epoch: number;
@@ -162,7 +162,7 @@ export interface FitResult {
  * @param model - what is trained
  * @param data - batches, gone through once for each epoch: {@link batches}, an array, or any (async) iterable
  * @throws DivergedError if a loss or gradient is not finite, or lr times the gradient's norm exceeds 1e30; the parameters stay as they were before that step
- * @throws ArgumentError if there is no data, no parameter of the optimiser got a gradient, or a schedule needs a length that the data do not tell
+ * @throws ArgumentError if there is no data, no parameter of the optimiser got a gradient, or a schedule needs a length that the data do not have
  * @example
  * ```ts
  * const data = arrayDataset({ inputs: new Float32Array(64), shape: [4], labels: new Int32Array(16) });

@@ -156,7 +156,7 @@ test("--initializers-are-constant serves models that list their constants among 
   const recalibrated = evenkeel("recalibrate", "listed.onnx", "--data", "x.npy", "-o", "moved.onnx", flag);
   expect([recalibrated.stderr, recalibrated.stdout.includes("wrote moved.onnx")]).toEqual(["", true]);
   expect(evenkeel("repair", "listed.onnx", "-o", "unlisted.onnx").stdout).toMatchInlineSnapshot(`
-    "the inputs  repaired: 9 constants are no longer inputs, which whoever runs the model may replace
+    "the inputs  repaired: 9 constants are no longer inputs, which a caller may replace
     1 repaired, 0 left to you
     wrote unlisted.onnx
     "

@@ -257,7 +257,7 @@ describe("what cells write", () => {
     expect(warnings).toMatchInlineSnapshot(`
       [
         "cells.csv, column x: expected texts that repeat, got 40 different ones in 60 rows, each an input of its own. Leave the column out ({ ignore: ["x"] }), or group its values.",
-        "table, column Unnamed: 0: expected numbers to learn from, got the numbers of the rows. Leave the column out ({ ignore: ["Unnamed: 0"] }) if they mean nothing.",
+        "table, column Unnamed: 0: expected numbers that describe the rows, got row numbers. Leave the column out ({ ignore: ["Unnamed: 0"] }) if they mean nothing.",
       ]
     `);
   });

@@ -277,7 +277,7 @@ describe("diagnose", () => {
       expect(regression.depth.at(-1)?.gradientNorm).toBeGreaterThan(0);
       const bare = await diagnose(model, [tensor(inputs, [samples, 1, 4, 4])]);
       expect([bare.gap, bare.depth.at(-1)?.gradientNorm]).toEqual([null, null]);
-      expect(bare.notes).toContain("without labels or a loss nothing can be told of a gap and of gradients");
+      expect(bare.notes).toContain("without labels or a loss the gap and gradients cannot be measured");
     }
     const images = new Sequential(new InstanceNorm(1, { trackRunningStats: true }), new Flatten(), new Linear(16, 2));
     expect((await diagnose(images, data)).norms[0]).toMatchObject({ neverUpdated: true, noise: null });
@@ -287,8 +287,8 @@ describe("diagnose", () => {
     const { findings, notes, norms } = await diagnose(await trained(), [...data].slice(0, 2));
     expect([findings, norms[0].noise]).toEqual([[], null]);
     expect(notes).toEqual([
-      "32 samples are too few to tell of single channels and of drift: pass 100 or more",
-      "2 batches are too few to tell a gap from chance: pass 5 or more",
+      "32 samples are too few to judge single channels and drift: pass 100 or more",
+      "2 batches are too few to distinguish a gap from chance: pass 5 or more",
     ]);
   });
 

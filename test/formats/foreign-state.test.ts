@@ -275,7 +275,7 @@ describeEachBackend("loadKerasState", () => {
     const model = new Sequential(new Flatten(), new Linear(40, 1, { bias: false }));
     const dense = kernel([40, 1], 1);
     expect(() => loadKerasState(model, { "d/kernel": dense.t })).toThrowErrorMatchingInlineSnapshot(
-      `[ArgumentError: loadKerasState(model, weights): expected how many channels the 40 flattened features of 1 are of, since channels come last there and first here, got nothing that tells. Pass { flattened: { "1": channels } }.]`,
+      `[ArgumentError: loadKerasState(model, weights): expected how many channels the 40 flattened features of 1 are of, since channels come last there and first here, got no such option. Pass { flattened: { "1": channels } }.]`,
     );
     loadKerasState(model, { "d/kernel": dense.t }, { flattened: { "1": 2 } });
     const values = flat(sample);

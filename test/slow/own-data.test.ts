@@ -171,7 +171,7 @@ describe("evenkeel with one's own data", () => {
     expect(answers).toMatchInlineSnapshot(`
       [
         "evenkeel: empty: expected a folder of images for each class, got an empty folder. Put the images of each class into a folder of its name.",
-        "evenkeel: one-class: expected at least two classes to tell apart, got one, cat. Add samples of another class.",
+        "evenkeel: one-class: expected at least two classes, got one, cat. Add samples of another class.",
         "evenkeel: loose: expected a folder of images for each class, got 1 file and no folder. Put the images of each class into a folder of its name.",
         "evenkeel: misnamed: expected whole PNG and JPEG images whose names match their format, got misnamed/b/2.png (a JPEG by its content). Replace, rename or remove them, or leave them out (--skip-bad-rows).",
         "evenkeel: nothing: expected whole PNG and JPEG images whose names match their format, got nothing/a/2.png (an empty file). Replace, rename or remove them, or leave them out (--skip-bad-rows).",
@@ -186,7 +186,7 @@ describe("evenkeel with one's own data", () => {
         "evenkeel: untold.csv, row 22, column y: expected a target value, got "". Correct it, or drop such rows (--skip-bad-rows).",
         "evenkeel: ragged.csv, row 22: expected 2 cells, as in the header, got 3. Quote cells that hold the delimiter, name a first column of row names in the header, or drop such rows (--skip-bad-rows).",
         "evenkeel: twice.csv, header: expected different names, got x twice. Rename one of the columns.",
-        "evenkeel: single.csv: expected at least two classes to tell apart, got one, a. Add samples of another class.",
+        "evenkeel: single.csv: expected at least two classes, got one, a. Add samples of another class.",
         "evenkeel: few.csv: expected samples for training, validation, test in shares of 0.8, 0.1, 0.1, got 2 in all, and none for validation. Add data, or pass other shares, such as --split 0.7,0.3.",
         "evenkeel: latin.csv: expected text in UTF-8, got other bytes. Save it as CSV in UTF-8.",
         "evenkeel: no-y.npz: expected the arrays x and y, or x_train, y_train, x_test and y_test, got x. Save them with numpy.savez('data.npz', x=x, y=y).",

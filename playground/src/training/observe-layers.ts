@@ -1,8 +1,7 @@
 import { type AnyModule, type Distribution, quantiles, type Tensor, type WatchedLayer, watch } from "evenkeel";
 import type { Network } from "./build-network.js";
+import { histogramRange } from "./histogram-range.js";
 
-/** The values that histograms show; what lies beyond is counted apart. */
-export const histogramRange = [-4, 4] as const;
 /** A unit whose outputs over a batch differ by less is dead: it tells the next layer nothing about the sample. */
 const deadSpread = 0.001;
 

@@ -1,11 +1,8 @@
 import type { Contest, Entrant } from "./contest.js";
+import { gridReach, gridSide } from "./grid.js";
 import type { Columns } from "./history.js";
 import type { LayerView } from "./observe-layers.js";
 import { type CurveName, type LayerCurveName, Trainer } from "./trainer.js";
-
-/** Cells along each side of the grid on which the decision is drawn, over [-1.25, 1.25]². */
-export const gridSide = 48;
-export const gridReach = 1.25;
 
 /** How a network stands. */
 export interface NetworkSnapshot {

@@ -1,5 +1,5 @@
 import type { Samples } from "../training/data-sets.js";
-import { gridReach, gridSide } from "../training/snapshot.js";
+import { gridReach, gridSide } from "../training/grid.js";
 import { colour } from "./theme.js";
 
 /**

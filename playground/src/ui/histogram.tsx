@@ -1,5 +1,5 @@
 import type { Distribution } from "evenkeel";
-import { histogramRange } from "../training/observe-layers.js";
+import { histogramRange } from "../training/histogram-range.js";
 import { Drawing } from "./drawing.js";
 import { formatValue } from "./format-value.js";
 import { colour } from "./theme.js";

@@ -32,7 +32,7 @@ export function describeDiagnosis(
     findings.length > 0
       ? describeFindings(diagnosis, commands)
       : notes.length > 0
-        ? "nothing found, as far as these data tell"
+        ? "nothing found, as far as these data show"
         : "healthy: nothing found",
   ];
   return blocks.join("\n\n");

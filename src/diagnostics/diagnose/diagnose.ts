@@ -72,11 +72,11 @@ export async function diagnose<Target = Int32Array>(
   const samples = batches.reduce((total, { inputs }) => total + inputs.shape[0], 0);
   if (samples < thresholds.samples) {
     notes.push(
-      `${samples} samples are too few to tell of single channels and of drift: pass ${thresholds.samples} or more`,
+      `${samples} samples are too few to judge single channels and drift: pass ${thresholds.samples} or more`,
     );
   }
   const hasLoss = options.loss !== undefined || labelsOf(batches[0].targets) !== null;
-  if (!hasLoss) notes.push("without labels or a loss nothing can be told of a gap and of gradients");
+  if (!hasLoss) notes.push("without labels or a loss the gap and gradients cannot be measured");
   const restore = model.namedModules().map(([, module]) => module.saveMode());
   try {
     model.eval();
@@ -92,7 +92,7 @@ export async function diagnose<Target = Int32Array>(
     const gap = hasGap ? await gapOf({ model, passes, loss, norms: switched }) : null;
     if (gap !== null && batches.length < thresholds.batches) {
       const few = batches.length === 1 ? "1 batch is" : `${batches.length} batches are`;
-      notes.push(`${few} too few to tell a gap from chance: pass ${thresholds.batches} or more`);
+      notes.push(`${few} too few to distinguish a gap from chance: pass ${thresholds.batches} or more`);
     }
     for (const [, norm] of switched) norm.normalizeWith = "batch";
     passes.expect(1);

@@ -140,7 +140,7 @@ export type FindingKind =
 
 /** Something that is wrong, and what to do about it. */
 export interface Finding {
-  /** Which illness. */
+  /** Which damage. */
   readonly kind: FindingKind;
   /** The path of the layer; null where it is the whole model. */
   readonly layer: string | null;
@@ -170,6 +170,6 @@ export interface Diagnosis {
   readonly depth: readonly DepthDiagnosis[];
   /** What the data are not enough for. */
   readonly notes: readonly string[];
-  /** Causes before what they may explain, else the worst first; empty: healthy, as far as the data tell. */
+  /** Causes before what they may explain, else the worst first; empty: healthy, as far as the data show. */
   readonly findings: readonly Finding[];
 }

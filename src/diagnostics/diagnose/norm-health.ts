@@ -8,7 +8,7 @@ import type { NormDiagnosis, NormDrift } from "./diagnosis.js";
 import { type Observation, sampleMoments, usesBatches } from "./observation.js";
 import { thresholds } from "./thresholds.js";
 
-/** What can be told of a norm. @param batchSize - samples in a batch of training */
+/** What can be measured of a norm. @param batchSize - samples in a batch of training */
 export async function normHealth(norm: Norm, seen: Observation, batchSize: number): Promise<NormDiagnosis> {
   const { name, input, samples } = seen;
   const weight = (await norm.weight?.data()) ?? null;

@@ -1,7 +1,7 @@
 import type { Batch } from "../../data/dataset.js";
 import type { Tensor } from "../../tensor.js";
 
-/** What {@link DiagnoseOptions.onProgress} is told after each batch. */
+/** What {@link DiagnoseOptions.onProgress} is given after each batch. */
 export interface DiagnoseProgress {
   /** The pass over the data, counted from 0. */
   readonly pass: number;

@@ -1,7 +1,7 @@
 import { normThresholds } from "../../graph/norm-checks.js";
 
 /**
- * From where on a figure is a finding. Each is what healthy networks stay below and what is known to hurt; how strong an illness must be to be
+ * From where on a figure is a finding. Each is what healthy networks stay below and what is known to hurt; how strong an damage must be to be
  * found, and how often healthy networks are suspected, stands in docs/doctor.md.
  */
 export const thresholds = {

@@ -49,7 +49,7 @@ const settings: readonly (readonly [key: string, plain: unknown, what: string])[
 /**
  * Makes of a Keras model what TF.js 4 loads: a .keras file, a whole model in an .h5 file, or a `model.json` with the fields of Keras 3 (`batch_shape`, types and functions
  * as objects, calls with `args`), of which TF.js says "An InputLayer should be passed either a batchInputShape or an inputShape". Weights get the names that
- * TF.js gives them. Layers and settings that TF.js lacks stay, and are told.
+ * TF.js gives them. Layers and settings that TF.js lacks stay, and are listed.
  *
  * @param file - the bytes of a .keras or .h5 file, or model.json with its weights; not changed
  * @throws FormatError if it is damaged, or a graph model

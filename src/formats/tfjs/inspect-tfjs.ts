@@ -14,7 +14,7 @@ import { isBatchNorm, normClassOf } from "./norm-classes.js";
 import { TfjsModel } from "./tfjs-model.js";
 import { valuesOf } from "./weights.js";
 
-/** What {@link inspectTfjs} tells of a model. */
+/** What {@link inspectTfjs} finds in a model. */
 export interface TfjsInspection {
   /** Whether it is made of Keras's layers or of a graph's nodes. */
   readonly format: "layers-model" | "graph-model";

@@ -47,7 +47,7 @@ export interface TensorFlowTensor {
 
 /** A value inside a model of TF.js. */
 export interface TensorFlowSymbol {
-  /** Its name. */
+  /** The value's name. */
   readonly name: string;
   /** Sizes; null where they are open. */
   readonly shape: readonly (number | null)[];

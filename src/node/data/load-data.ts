@@ -206,7 +206,7 @@ function checkClasses(source: string, classes: readonly string[]): void {
   if (classes.length > 1) return;
   throw new DataError({
     where: source,
-    expected: "at least two classes to tell apart",
+    expected: "at least two classes",
     received: `one, ${classes[0]}`,
     cure: "Add samples of another class.",
   });

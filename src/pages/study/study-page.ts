@@ -15,7 +15,7 @@ export interface StudyReport {
   readonly origin: string;
 }
 
-/** The page that tells what was asked, how it was measured, and what came out. */
+/** The page of a study: what was asked, how it was measured, and what came out. */
 export function studyPage({ data, budget, findings, origin }: StudyReport): Page {
   return {
     title: "Claims on normalisation, measured",

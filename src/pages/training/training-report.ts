@@ -25,7 +25,7 @@ export interface TrainingReport {
   readonly outcome: Outcome | null;
 }
 
-/** The page that tells how training went, what normalisation did in it, and how good the model is. */
+/** The page of a training: how it went, what normalisation did in it, and how good the model is. */
 export function trainingReport({ name, summary, meta, records, epochs, lag, outcome }: TrainingReport): Page {
   const steps = records.filter((record): record is StepRecord => record.kind === "step");
   const norms = records.filter((record): record is NormsRecord => record.kind === "norms");

@@ -102,7 +102,7 @@ export const faster: Experiment<FasterMeasures> = {
   method:
     `The network of the experiment “batch”, with batch norm and without, is trained on ${plan.images.toLocaleString("en")} images for ${plan.epochs} epochs with batches of ${plan.batchSize}: SGD, momentum 0.9, each of the rates ` +
     `${rates.join(", ")}, constant. After every ${every} steps the error of ${testSize} test images is measured, in evaluation mode; the first time that it is at most ${target} % counts, and ${allSteps.toLocaleString("en")} steps where it ` +
-    "never is, so that ratios are at least what they are told to be. The best rate is the one that takes the fewest steps on average over all seeds.",
+    "never is, so the true ratios are at least as large. The best rate is the one that takes the fewest steps on average over all seeds.",
   timeShare: { quick: 0, full: 3 },
   trials,
   conditions: () => norms.flatMap((norm) => rates.map((lr) => conditionOf(norm, lr))),

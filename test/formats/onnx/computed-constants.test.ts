@@ -248,7 +248,7 @@ describe("initializers that are also inputs", () => {
       [
         {
           "norm": "BatchNormalization_y",
-          "reason": "its weight is not known: whoever runs the model may replace it, since it is also an input: repair the model first",
+          "reason": "its weight is not known: a caller may replace it, since it is also an input: repair the model first",
         },
       ]
     `);
@@ -266,7 +266,7 @@ describe("initializers that are also inputs", () => {
       [
         {
           "node": "the inputs",
-          "what": "5 constants are no longer inputs, which whoever runs the model may replace",
+          "what": "5 constants are no longer inputs, which a caller may replace",
         },
       ]
     `);

@@ -110,7 +110,7 @@ describe("foldOnnx", () => {
           "it normalises by the batch (training mode): repair the model first",
         ],
         "weight by default": [
-          "the weight of Conv Conv_c is not constant: whoever runs the model may replace it, since it is also an input: repair the model first; its output is an output of the model",
+          "the weight of Conv Conv_c is not constant: a caller may replace it, since it is also an input: repair the model first; its output is an output of the model",
         ],
         "weight from outside": [
           "the weight of Conv Conv_c is not constant: it is an input of the model; its output is an output of the model",

@@ -304,7 +304,7 @@ describe("importOnnx of graphs", () => {
       listed: ["w"],
     };
     await expect(importOnnx(onnxModel(parts))).rejects.toThrowErrorMatchingInlineSnapshot(
-      `[FormatError: importOnnx(bytes), Conv Conv_y: expected what a layer or op of Evenkeel does, got input 1 that is not constant: whoever runs the model may replace it, since it is also an input: repair the model first. Pass { initializersAreConstant: true } if nobody replaces it.]`,
+      `[FormatError: importOnnx(bytes), Conv Conv_y: expected what a layer or op of Evenkeel does, got input 1 that is not constant: a caller may replace it, since it is also an input: repair the model first. Pass { initializersAreConstant: true } if nobody replaces it.]`,
     );
     const { model } = await importOnnx(onnxModel(parts), { initializersAreConstant: true });
     expect(String(model)).toBe("Sequential(Conv2d(4, 4, 3))");

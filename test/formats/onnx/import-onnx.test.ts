@@ -282,7 +282,7 @@ test("what no layer here does is refused by the name of its node", async () => {
       "FormatError: importOnnx(bytes), Dropout Dropout_y: expected what a layer or op of Evenkeel does, got m, a further output that is used. Leave this node out of the model, or build the network by hand and load its weights.",
       "FormatError: importOnnx(bytes), Tanh Tanh_y: expected what a layer or op of Evenkeel does, got input 1 that is not constant: Sigmoid Sigmoid_b computes it. Leave this node out of the model, or build the network by hand and load its weights.",
       "FormatError: importOnnx(bytes), Det Det_c: expected what a layer or op of Evenkeel does, got an operator that no layer or op here is. Leave this node out of the model, or build the network by hand and load its weights.",
-      "FormatError: importOnnx(bytes), Conv Conv_y: expected what a layer or op of Evenkeel does, got input 1 that is not constant: whoever runs the model may replace it, since it is also an input: repair the model first. Pass { initializersAreConstant: true } if nobody replaces it.",
+      "FormatError: importOnnx(bytes), Conv Conv_y: expected what a layer or op of Evenkeel does, got input 1 that is not constant: a caller may replace it, since it is also an input: repair the model first. Pass { initializersAreConstant: true } if nobody replaces it.",
     ]
   `);
   const conv = (attributes: Attributes): NodeParts => ["Conv", ["x", "w"], ["y"], attributes];

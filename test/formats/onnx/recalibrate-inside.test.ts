@@ -303,7 +303,7 @@ describe("recalibrateOnnx of norms inside other graphs", () => {
         },
         {
           "norm": "If_y.then_branch/BatchNormalization_g",
-          "reason": "nothing tells how many axes its input has",
+          "reason": "the number of axes of its input is unknown",
         },
         {
           "norm": "If_y.else_branch/BatchNormalization_h",

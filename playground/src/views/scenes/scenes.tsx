@@ -1,3 +1,4 @@
+import { useEffect, useRef } from "preact/hooks";
 import type { Run } from "../../run.js";
 import { sceneOf, scenes } from "../../scenes.js";
 import "./scenes.css";
@@ -6,12 +7,16 @@ import "./scenes.css";
 export function Scenes({ run }: { readonly run: Run }) {
   const { scene } = run.settings.value.view;
   const { text } = sceneOf(scene);
+  const chosen = useRef<HTMLAnchorElement>(null);
+  // On a narrow page the row scrolls.
+  useEffect(() => chosen.current?.scrollIntoView({ block: "nearest", inline: "nearest" }), [scene]);
   return (
     <nav class="scenes" aria-label="Scenes">
       <ul>
         {scenes.map(({ id, title, part }) => (
           <li key={id}>
             <a
+              ref={id === scene ? chosen : null}
               href={`#scene=${id}`}
               aria-current={id === scene ? "true" : undefined}
               onClick={(event) => {

@@ -1,11 +1,11 @@
-import { useMemo } from "preact/hooks";
+import { useEffect, useMemo, useState } from "preact/hooks";
 import type { Run } from "../../run.js";
 import { backwardSteps } from "./backward-steps.js";
 import { forwardSteps } from "./forward-steps.js";
 import { NumberLine } from "./number-line.js";
 import { ParameterBoxes } from "./parameter-boxes.js";
 import { Mark } from "./symbols.js";
-import { type Walk, walk } from "./walk.js";
+import type { Walk, walk } from "./walk.js";
 import { walkInputsOf } from "./walk-inputs.js";
 import { WalkTable } from "./walk-table.js";
 import { WalkTrials } from "./walk-trials.js";
@@ -43,7 +43,13 @@ const walkSteps = [...forwardSteps, ...backwardSteps];
 function StepByStep({ run }: { readonly run: Run }) {
   const settings = run.settings.value.view;
   const inputs = walkInputsOf(settings);
-  const { walked, error } = useMemo(() => attempt(inputs), [JSON.stringify(inputs)]);
+  const hasPicture = run.snapshot.value !== null;
+  const [walkThrough, setWalk] = useState<typeof walk | null>(null);
+  // The library comes after the first picture, which the worker draws without it.
+  useEffect(() => {
+    if (hasPicture) void import("./walk.js").then((loaded) => setWalk(() => loaded.walk));
+  }, [hasPicture]);
+  const { walked, error } = useMemo(() => attempt(walkThrough, inputs), [walkThrough, JSON.stringify(inputs)]);
   const place = settings.walkStep;
   const step = walkSteps[place - 1];
   const isLast = place === walkSteps.length;
@@ -110,10 +116,13 @@ function StepByStep({ run }: { readonly run: Run }) {
   );
 }
 
-/** The library's own words where it refuses. */
-function attempt(inputs: Parameters<typeof walk>[0]): { walked: Walk | null; error: string | null } {
+/** The library's own words where it refuses; nothing as long as it is not there. */
+function attempt(
+  walkThrough: typeof walk | null,
+  inputs: Parameters<typeof walk>[0],
+): { walked: Walk | null; error: string | null } {
   try {
-    return { walked: walk(inputs), error: null };
+    return { walked: walkThrough === null ? null : walkThrough(inputs), error: null };
   } catch (error) {
     return { walked: null, error: error instanceof Error ? error.message : String(error) };
   }

@@ -1,6 +1,6 @@
 import { useMemo } from "preact/hooks";
 import type { Samples } from "../../training/data-sets.js";
-import { gridReach } from "../../training/snapshot.js";
+import { gridReach } from "../../training/grid.js";
 
 /** The plane with all samples, those of the batch strong, and the one that is followed large. */
 export function MatesMap({

@@ -40,7 +40,7 @@ export class Ranks {
     }
   }
 
-  /** How many axes a value has; undefined where nothing tells. */
+  /** How many axes a value has; undefined where it is unknown. */
   get(name: string): number | undefined {
     return this.#own.get(name) ?? this.#outside?.get(name);
   }

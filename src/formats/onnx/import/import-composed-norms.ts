@@ -68,7 +68,7 @@ function standardized(value: string, graph: Graph, shapes: ValueShapes): Importe
   return layer === null ? null : finished(layer, last, affine, graph);
 }
 
-/** Which layer normalises over some axes; null if none does, or nothing tells its sizes. */
+/** Which layer normalises over some axes; null if none does, or its sizes are unknown. */
 function normOver(
   axes: readonly number[],
   rank: number | undefined,

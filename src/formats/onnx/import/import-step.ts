@@ -117,7 +117,7 @@ export class ImportStep {
     return shapes.declaredBatch * size.factor;
   }
 
-  /** The rank of an input. @throws if nothing tells it */
+  /** The rank of an input. @throws if it is unknown */
   rank(k: number): number {
     const rank = this.shape(k)?.length ?? this.shapes.rank(this.node.input[k] ?? "");
     if (rank === undefined) throw this.refuse(`input ${k} of unknown rank`);

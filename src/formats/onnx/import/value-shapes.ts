@@ -34,7 +34,7 @@ export class ValueShapes {
     return this.#shapes.get(name) ?? null;
   }
 
-  /** How many axes a value has; undefined where nothing tells. */
+  /** How many axes a value has; undefined where it is unknown. */
   rank(name: string): number | undefined {
     return this.#shapes.get(name)?.length ?? this.#ranks.get(name);
   }

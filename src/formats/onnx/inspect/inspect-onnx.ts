@@ -11,7 +11,7 @@ import { type NormOperator, normEpsOf, normOperatorOf } from "../graph/norm-oper
 import { OnnxModel, type ReadOnnxOptions } from "../graph/onnx-model.js";
 import { findingsOf, momentumOf, parametersOf } from "./norm-findings.js";
 
-/** What {@link inspectOnnx} tells of a model. */
+/** What {@link inspectOnnx} finds in a model. */
 export interface OnnxInspection {
   /** Version of ONNX's own operators. */
   readonly opset: number;
@@ -19,7 +19,7 @@ export interface OnnxInspection {
   readonly irVersion: number;
   /** What wrote the file. */
   readonly producer: string;
-  /** What whoever runs the model passes to it. */
+  /** What a caller passes to the model. */
   readonly inputs: readonly DeclaredInput[];
   /** Nodes in all graphs. */
   readonly nodes: number;

@@ -29,7 +29,7 @@ export interface OnnxRepair {
 /**
  * Turns a model that was exported in training mode by mistake into an inference model: batch norms use their running statistics
  * (`training_mode`, before version 7 `is_test`), their extra outputs go, also from the model's outputs, and Dropout does nothing. Initializers
- * that are also inputs, so that whoever runs the model may replace them, are no longer inputs.
+ * that are also inputs, so that a caller may replace them, are no longer inputs.
  *
  * What it finds about statistics, momentum and eps it names and leaves: never updated or missing statistics need data,
  * and a momentum has no part in inference.
@@ -48,7 +48,7 @@ export async function repairOnnx(
   const concerns: OnnxRemark[] = [];
   const unlisted = model.main.unlistInitializers();
   if (unlisted.length > 0) {
-    const what = `${unlisted.length} ${unlisted.length === 1 ? "constant is" : "constants are"} no longer inputs, which whoever runs the model may replace`;
+    const what = `${unlisted.length} ${unlisted.length === 1 ? "constant is" : "constants are"} no longer inputs, which a caller may replace`;
     repaired.push({ node: "the inputs", what });
   }
   for (const graph of model.graphs()) {

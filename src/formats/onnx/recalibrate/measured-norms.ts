@@ -35,7 +35,7 @@ export function findMeasuredNorms(model: OnnxModel): { norms: MeasuredNorm[]; le
     const statistics = fixedParameters(graph, node, ["mean", "variance"]);
     const rank = graph.parent === null ? undefined : ranks.of(graph).get(node.input[0]);
     const cannot =
-      graph.parent !== null && rank === undefined ? "nothing tells how many axes its input has" : whyInside(graph);
+      graph.parent !== null && rank === undefined ? "the number of axes of its input is unknown" : whyInside(graph);
     if (typeof statistics === "string") left.push({ norm, reason: statistics });
     else if (cannot !== null) left.push({ norm, reason: cannot });
     else {

@@ -126,7 +126,7 @@ function computedBy(graph: Graph, node: NodeProto, known: Computed): readonly Te
 function whyNot(graph: Graph, name: string): string {
   for (let at: string = name; ; ) {
     if (graph.initializerOf(at) !== undefined) {
-      return "whoever runs the model may replace it, since it is also an input: repair the model first";
+      return "a caller may replace it, since it is also an input: repair the model first";
     }
     const maker = graph.makerOf(at);
     if (maker === undefined) {

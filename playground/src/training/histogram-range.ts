@@ -1,0 +1,2 @@
+/** The values that histograms show; what lies beyond is counted apart. */
+export const histogramRange = [-4, 4] as const;
