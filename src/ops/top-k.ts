@@ -1,4 +1,5 @@
 import { ArgumentError, ShapeError } from "../errors.js";
+import { checkOptions } from "../options.js";
 import { formatShape, resolveAxis, sizeOf } from "../shape.js";
 import { checkTensor, hostValues, type Tensor, upload } from "../tensor.js";
 import { defineOp } from "../tracing.js";
@@ -106,6 +107,7 @@ export interface TopK {
  * ```
  */
 export function topK(x: Tensor, k: number, options: TopKOptions = {}): TopK {
+  checkOptions("topK(x, k)", options, { axis: true, largest: true });
   const indices = topKIndices(x, k, options);
   return { values: takeAlongAxis(x, indices, options.axis ?? -1), indices };
 }

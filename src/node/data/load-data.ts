@@ -5,6 +5,7 @@ import { checkShares, splitIndices } from "../../data/split.js";
 import { subset } from "../../data/subset.js";
 import { ArgumentError, DataError } from "../../errors.js";
 import type { DataSplit, ModelMeta } from "../../formats/model-file/save-model.js";
+import { checkOptions } from "../../options.js";
 import { formatShape, type Shape } from "../../shape.js";
 import { classesOf, type EncodedDataset, encodedDataset, labelsOf } from "./encoded-dataset.js";
 import { readSource } from "./read-source.js";
@@ -91,6 +92,17 @@ export async function loadData(
 ): Promise<RegressionData>;
 export async function loadData(source: string, options?: LoadDataOptions): Promise<LoadedData>;
 export async function loadData(source: string, options: LoadDataOptions = {}): Promise<LoadedData> {
+  checkOptions("loadData(source)", options, {
+    split: true,
+    seed: true,
+    target: true,
+    ignore: true,
+    task: true,
+    layout: true,
+    imageSize: true,
+    channels: true,
+    skipBadRows: true,
+  });
   const read = await readSource(source, options);
   const { targets } = "all" in read.parts ? read.parts.all : read.parts.train;
   if (targets === null) throw new Error("internal: data without targets");
