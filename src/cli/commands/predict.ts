@@ -61,7 +61,7 @@ export function predictCommand(): Command {
       runArgument,
       [
         "<files...>",
-        "PNG or JPEG images or folders of them, resized for the model; CSV, NPY or NPZ (x) files without a target",
+        "PNG or JPEG images, or folders of them; CSV, NPY or NPZ (x) files without a target",
       ],
     ],
     flags,
