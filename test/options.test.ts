@@ -206,7 +206,6 @@ test("names of other libraries, and mistakes in spelling, are answered with the 
     affine: construct("Linear", 3, 8, { affine: false }),
     label_smoothing: thrownBy(() => js["crossEntropy"](x, labels, { label_smoothing: 0.1 })),
     reduction: thrownBy(() => js["crossEntropy"](x, labels, { reduction: "sum" })),
-    loadStateDict: thrownBy(() => model.loadStateDict(model.stateDict(), { strickt: false } as object)),
     "a number": construct("BatchNorm", 64, 1e-3),
     "an array": construct("Dropout", 0.5, [1]),
   };
