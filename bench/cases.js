@@ -93,6 +93,9 @@ const MLP = [
   ["linear", 512, 10],
 ];
 
+/** So small that what is not kernel takes most of a step. */
+const SMALL = [["linear", 32, 32], ["batchNorm", 32], ["relu"], ["linear", 32, 10]];
+
 /** @type {readonly Case[]} */
 export const CASES = [
   ...[...NORM_SHAPES, [4096, 768], LARGE].map((shape) => ({
@@ -154,6 +157,7 @@ export const CASES = [
       multiplyAdds: 3 * convMultiplyAdds(params),
     },
   ]),
+  step("small-step", "two layers of 32 units", SMALL, [32, 32], 1e-3),
   step("mlp-step", "the MLP 784-512-512-512-10", MLP, [128, 784], 1e-3),
   step("cnn-step", "the CNN", CNN, [64, 1, 28, 28], 1e-3),
   // Adam's first steps follow signs of gradients: at 1e-3 rounding alone moves the third loss by 10⁻³.

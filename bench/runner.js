@@ -22,19 +22,19 @@ export class Peer {
   #rates = new Map();
   #errors = "";
 
-  /** @param {string} id @param {number} threads */
-  constructor(id, threads) {
-    this.id = id;
+  /** @param {string} id @param {number} threads @param {typeof PEERS} [kinds] */
+  constructor(id, threads, kinds = PEERS) {
+    this.kind = kinds[id];
     this.threads = threads;
     /** @type {About} */
-    this.about = { title: PEERS[id].title };
+    this.about = { title: this.kind.title };
   }
 
   /** @returns {Promise<boolean>} whether it can be asked */
   async start() {
     if (this.#process !== null) return true;
     if (this.about.missing !== undefined) return false;
-    const start = PEERS[this.id].start(this.threads);
+    const start = this.kind.start(this.threads);
     if ("missing" in start) {
       this.about.missing = start.missing;
       return false;

@@ -123,6 +123,8 @@ export class OutOfMemoryError extends EvenkeelError {
   readonly used: number;
   /** The most bytes that can be in use; infinite where that is not known. */
   readonly limit: number;
+  /** The largest block that a device gives; infinite where only the sum counts. */
+  readonly largest: number;
   /** The layer in which it failed, where that is known. */
   readonly layer: string | null;
   /** Whether most of the memory in use waits for the garbage collector: smaller batches would only fail later. */
@@ -133,6 +135,7 @@ export class OutOfMemoryError extends EvenkeelError {
       readonly bytes: number;
       readonly used?: number;
       readonly limit?: number;
+      readonly largest?: number;
       readonly layer?: string | null;
       readonly leaks?: boolean;
     },
@@ -142,6 +145,7 @@ export class OutOfMemoryError extends EvenkeelError {
     this.bytes = parts.bytes;
     this.used = parts.used ?? 0;
     this.limit = parts.limit ?? Number.POSITIVE_INFINITY;
+    this.largest = parts.largest ?? Number.POSITIVE_INFINITY;
     this.layer = parts.layer ?? null;
     this.leaks = parts.leaks ?? false;
   }
@@ -152,11 +156,12 @@ export class OutOfMemoryError extends EvenkeelError {
    */
   inLayer(layer: string, during: string, samples: number, before: number): OutOfMemoryError {
     if (this.layer !== null) return this;
-    const { where, expected, received, cure, bytes, used, limit, leaks } = this;
-    const fits = Math.floor((samples * (limit - before)) / (used - before + bytes));
+    const { where, expected, received, cure, bytes, used, limit, largest, leaks } = this;
+    const share = Math.min((limit - before) / (used - before + bytes), largest / bytes);
+    const fits = Math.floor(samples * share);
     return new OutOfMemoryError(
       {
-        ...{ expected, received, bytes, used, limit, layer, leaks },
+        ...{ expected, received, bytes, used, limit, largest, layer, leaks },
         where: `${layer}.${during}, ${where}`,
         cure:
           !leaks && fits >= 1 && fits < samples ? `Use a batch of at most ${fits}: what follows needs room too.` : cure,

@@ -127,6 +127,8 @@ export {
 export { Graph } from "./graph/graph.js";
 export type { LayerNode, NetworkNode, OpenShape, OpNode } from "./graph/node.js";
 export type { GraphInput } from "./graph/parts.js";
+export type { ConstantChannels, PrunedChannels } from "./graph/prune/report.js";
+export { type PruneDeadChannelsOptions, type PrunedModel, pruneDeadChannels } from "./graph/prune-dead-channels.js";
 export {
   type RecalibratedNorm,
   type RecalibrateMode,

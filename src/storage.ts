@@ -1,4 +1,5 @@
 import type { Backend } from "./backend/backend.js";
+import { BlockTooLarge } from "./backend/block-too-large.js";
 import { formatBytes } from "./backend/format-bytes.js";
 import { bytesMade, bytesOutsideScopes, retryOnce } from "./collector.js";
 import { OutOfMemoryError } from "./errors.js";
@@ -15,7 +16,7 @@ export class Storage {
   /** @throws OutOfMemoryError if the backend has no room */
   constructor(where: string, backend: Backend, bytes: number) {
     try {
-      this.block = backend.allocate(bytes);
+      this.block = backend.allocate(bytes, where);
     } catch (cause) {
       throw refusal(where, `${formatBytes(bytes)} on the ${backend.name} backend`, backend, bytes, cause);
     }
@@ -31,13 +32,18 @@ export class Storage {
   async read(bytes: number): Promise<ArrayBuffer> {
     const { backend, block } = this.retain();
     try {
-      return await retryOnce(async () => {
+      const read = await retryOnce(async () => {
         try {
-          return await backend.read(block, bytes);
+          return { values: await backend.read(block, bytes) };
         } catch (cause) {
-          throw refusal("data()", `${formatBytes(bytes)} of values in JavaScript`, backend, bytes, cause);
+          const error = refusal("data()", `${formatBytes(bytes)} of values in JavaScript`, backend, bytes, cause);
+          // A device tells late of work before this read, which reading again would hide.
+          if (error === cause) return { error };
+          throw error;
         }
       });
+      if (read.values === undefined) throw read.error;
+      return read.values;
     } finally {
       this.release();
     }
@@ -62,8 +68,10 @@ export class Storage {
 function refusal(where: string, room: string, backend: Backend, bytes: number, cause: unknown): unknown {
   if (!(cause instanceof RangeError)) return cause;
   const [used, limit] = [backend.bytesInUse(), backend.bytesAtMost()];
+  const largest = cause instanceof BlockTooLarge ? cause.most : Number.POSITIVE_INFINITY;
   // Memory that waits to be freed matters where it is most of that in use, and the rest would leave room.
-  const matters = (waiting: number): boolean => waiting > used / 2 && used - waiting + bytes <= limit;
+  const matters = (waiting: number): boolean =>
+    bytes <= largest && waiting > used / 2 && used - waiting + bytes <= limit;
   const outside = Math.min(used, bytesOutsideScopes());
   const leaks = matters(outside);
   const cures = [
@@ -79,7 +87,7 @@ function refusal(where: string, room: string, backend: Backend, bytes: number, c
       where,
       expected: `room for ${room}`,
       received: `a refusal with ${formatBytes(used)} in use`,
-      ...{ cure: cures.join(" "), bytes, used, limit, leaks },
+      ...{ cure: cures.join(" "), bytes, used, limit, leaks, largest },
     },
     { cause },
   );

@@ -446,12 +446,6 @@ function lateError(where: string, { name }: Backend, cure: string): BackendError
   return new BackendError({ where, expected: "a backend that answers at once", received: name, cure });
 }
 
-/** The values of a tensor that an op works on as numbers of the host. @throws BackendError on a backend that does not answer at once */
-export function hostValues(where: string, t: Tensor, cure: string): Float32Array {
-  if (t.backend.answersAtOnce) return t.dataSync();
-  throw lateError(where, t.backend, cure);
-}
-
 /** Checks, for callers without types, that an argument is a tensor. @param where - a layer, or the function and argument */
 export function checkTensor(where: object | string, x: unknown): void {
   if (x instanceof Tensor) return;

@@ -26,8 +26,9 @@ fn of_key(k: u32) -> f32 {
   return bitcast<f32>(select(~k, k ^ 0x80000000u, k >= 0x80000000u));
 }
 
-// max(v, 0) that keeps NaN.
-fn rectify(v: f32) -> f32 { return choose(0.0, v, is_above_zero(v) || is_nan(v)); }
+// max(v, 0) that keeps NaN, whose gradient passes, too.
+fn passes(v: f32) -> bool { return is_above_zero(v) || is_nan(v); }
+fn rectify(v: f32) -> f32 { return choose(0.0, v, passes(v)); }
 
 // A sum and what rounding took from it.
 fn two_sum(a: f32, b: f32) -> vec2f {

@@ -42,7 +42,7 @@ fn value_mish(x: f32, q: f32) -> f32 {
 fn slope_exp(y: f32, q: f32) -> f32 { return y; }
 fn slope_log(x: f32, q: f32) -> f32 { return 1.0 / x; }
 fn slope_sqrt(y: f32, q: f32) -> f32 { return 0.5 / y; }
-fn slope_relu(y: f32, q: f32) -> f32 { return select(0.0, 1.0, is_above_zero(y)); }
+fn slope_relu(y: f32, q: f32) -> f32 { return select(0.0, 1.0, passes(y)); }
 fn slope_leakyRelu(x: f32, q: f32) -> f32 { return select(q, 1.0, is_above_zero(x)); }
 fn slope_elu(x: f32, q: f32) -> f32 { return choose(q * exp_of(x), 1.0, is_above_zero(x)); }
 fn slope_gelu(x: f32, q: f32) -> f32 { return normal_distribution(x) + x * normal_density(x); }

@@ -26,6 +26,6 @@ fn mapped(v: f32, s: Statistics, q: u32) -> f32 {
 }
 // dy as it reaches that value.
 fn reaching(dy: f32, v: f32, s: Statistics, q: u32) -> f32 {
-  if (RECTIFIES) { return choose(0.0, dy, is_above_zero(mapped(v, s, q))); }
+  if (RECTIFIES) { return choose(0.0, dy, passes(mapped(v, s, q))); }
   return dy;
 }

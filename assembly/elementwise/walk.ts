@@ -1,8 +1,8 @@
 // Walks of up to five nested loops: functions of two broadcast inputs, and copies.
 // Twin: src/backend/cpu/elementwise.ts.
 import { log1pOfDecay, sigmoid } from "../math/functions";
-import { log64, power } from "../math/functions64";
 import { storeLanes } from "../math/lanes";
+import { powerRow } from "./powers";
 
 // A function of two values is a block: its number, the ns that a value takes one thread, and its formula; `row` calls it
 // by its number.
@@ -198,14 +198,6 @@ class LogisticSlope {
   }
 }
 
-// A power takes more or less, by its exponent.
-export const powOp: i32 = 10;
-export const powNs: f64 = 3;
-export const powBaseOp: i32 = 11;
-export const powBaseNs: f64 = 3;
-export const powExponentOp: i32 = 12;
-export const powExponentNs: f64 = 30;
-
 export const copyOp: i32 = 13;
 export const copyNs: f64 = 0.09;
 
@@ -263,64 +255,6 @@ function quickRow<F>(a: usize, aStride: usize, b: usize, bStride: usize, y: usiz
     }
   }
   anyRow<F>(a, aStride, b, bStride, y, i, n);
-}
-
-/** √a with the cases of a^½: ∞ at −∞, 0 at −0. */
-// @inline
-function squareRoot(a: v128): v128 {
-  const size = f32x4.abs(a);
-  const root = f32x4.sqrt(f32x4.add(a, f32x4.splat(0)));
-  return v128.bitselect(size, root, f32x4.eq(size, f32x4.splat(Infinity)));
-}
-
-/**
- * Whether {@link simplePower} knows the exponent. Not −1 for the slope: where b is tiny, a^(b−1) may overflow and
- * b·a^(b−1) not.
- */
-function isSimple(op: i32, e: f64): bool {
-  if (e == -1) return op == powOp;
-  return e == 2 || e == 3 || e == 1 || e == 0 || e == -2 || e == 0.5 || e == -0.5;
-}
-
-/** a^e for exponents that a few operations give. */
-function simplePower(a: v128, e: f64): v128 {
-  const one = f32x4.splat(1);
-  if (e == 2) return f32x4.mul(a, a);
-  if (e == 3) return f32x4.mul(f32x4.mul(a, a), a);
-  if (e == 1) return a;
-  if (e == 0) return one;
-  if (e == 0.5) return squareRoot(a);
-  if (e == -0.5) return f32x4.div(one, squareRoot(a));
-  const inverse = f32x4.div(one, a);
-  return e == -1 ? inverse : f32x4.mul(inverse, inverse);
-}
-
-/** a^b, or its slopes; the bits do not depend on the strides. */
-function powerOf(op: i32, a: f32, b: f32): f32 {
-  if (op == powExponentOp) return a == 0 && b >= 0 ? 0 : <f32>(power(<f64>a, <f64>b) * log64(<f64>a));
-  if (op == powBaseOp && b == 0) return 0;
-  const factor: f64 = op == powBaseOp ? b : 1;
-  const e = op == powBaseOp ? <f64>b - 1 : <f64>b;
-  if (!isSimple(op, e)) return <f32>(factor * power(<f64>a, e));
-  return <f32>factor * f32x4.extract_lane(simplePower(f32x4.splat(a), e), 0);
-}
-
-function powerRow(op: i32, a: usize, aStride: usize, b: usize, bStride: usize, y: usize, n: i32): void {
-  const last = y + ((<usize>n) << 2);
-  const exponent = load<f32>(b);
-  const e = op == powBaseOp ? <f64>exponent - 1 : <f64>exponent;
-  if (aStride == 4 && bStride == 0 && op != powExponentOp && isSimple(op, e)) {
-    const factor = f32x4.splat(op == powBaseOp ? exponent : 1);
-    for (; y + 16 <= last; y += 16) {
-      v128.store(y, f32x4.mul(factor, simplePower(v128.load(a), e)));
-      a += 16;
-    }
-  }
-  for (; y < last; y += 4) {
-    store<f32>(y, powerOf(op, load<f32>(a), load<f32>(b)));
-    a += aStride;
-    b += bStride;
-  }
 }
 
 /** From so many values on a copy by the engine is faster than one by vectors. */

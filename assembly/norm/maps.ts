@@ -1,5 +1,6 @@
 // Maps along stretches of contiguous f32 values, shared by the normalisation kernels: plain ones, and exact ones for
 // scales at which the factors would leave the range of f32.
+import { findPage, isPageStart, pageEnd } from "./look-ahead";
 
 /** Deviations are below 10³⁸, the end of f32, when the root 1/√(variance + eps) is above this. */
 const smallestRoot: f64 = 1e-33;
@@ -50,11 +51,17 @@ function affineLoop(x: usize, y: usize, length: i32, mean: f32, a: f32, c: f32, 
   const toY = y - x;
   const end = x + ((<usize>length) << 2);
   const body = x + ((<usize>(length & ~7)) << 2);
-  for (; x < body; x += 32) {
-    const p = f32x4.add(f32x4.mul(f32x4.sub(v128.load(x), m), aa), cc);
-    const q = f32x4.add(f32x4.mul(f32x4.sub(v128.load(x, 16), m), aa), cc);
-    v128.store(x + toY, rectified(p, rectifies));
-    v128.store(x + toY, rectified(q, rectifies), 16);
+  while (x < body) {
+    if (isPageStart(x, 32)) {
+      findPage(x);
+      findPage(x + toY);
+    }
+    for (const stop = min(body, pageEnd(x)); x < stop; x += 32) {
+      const p = f32x4.add(f32x4.mul(f32x4.sub(v128.load(x), m), aa), cc);
+      const q = f32x4.add(f32x4.mul(f32x4.sub(v128.load(x, 16), m), aa), cc);
+      v128.store(x + toY, rectified(p, rectifies));
+      v128.store(x + toY, rectified(q, rectifies), 16);
+    }
   }
   if (length & 4) {
     v128.store(x + toY, rectified(f32x4.add(f32x4.mul(f32x4.sub(v128.load(x), m), aa), cc), rectifies));
@@ -118,11 +125,18 @@ export function gradient(dy: usize, x: usize, dx: usize, length: i32, mean: f32,
   const toDx = dx - x;
   const end = x + ((<usize>length) << 2);
   const body = x + ((<usize>(length & ~7)) << 2);
-  for (; x < body; x += 32) {
-    const d = f32x4.mul(f32x4.sub(v128.load(x), m), bb);
-    const e = f32x4.mul(f32x4.sub(v128.load(x, 16), m), bb);
-    v128.store(x + toDx, f32x4.add(f32x4.add(f32x4.mul(v128.load(x + toDy), aa), d), cc));
-    v128.store(x + toDx, f32x4.add(f32x4.add(f32x4.mul(v128.load(x + toDy, 16), aa), e), cc), 16);
+  while (x < body) {
+    if (isPageStart(x, 32)) {
+      findPage(x);
+      findPage(x + toDy);
+      findPage(x + toDx);
+    }
+    for (const stop = min(body, pageEnd(x)); x < stop; x += 32) {
+      const d = f32x4.mul(f32x4.sub(v128.load(x), m), bb);
+      const e = f32x4.mul(f32x4.sub(v128.load(x, 16), m), bb);
+      v128.store(x + toDx, f32x4.add(f32x4.add(f32x4.mul(v128.load(x + toDy), aa), d), cc));
+      v128.store(x + toDx, f32x4.add(f32x4.add(f32x4.mul(v128.load(x + toDy, 16), aa), e), cc), 16);
+    }
   }
   if (length & 4) {
     const d = f32x4.mul(f32x4.sub(v128.load(x), m), bb);

@@ -2,6 +2,7 @@
 // parameter of flat element i is ⌊i / repeat⌋ mod period: one per value (repeat = 1), or one per segment of `repeat`
 // values. Weight and bias may be 0: none.
 import { rootOf } from "./layout";
+import { findPage, isPageStart, pageEnd } from "./look-ahead";
 import { affine, exactAffine, fitsFloat, keepPositive, rectified, rectifiedValue } from "./maps";
 import { finishMoments, shiftedSums, squares } from "./sums";
 
@@ -198,23 +199,29 @@ function scaleAndShiftLoop(
   const bytes = (<usize>length) << 2;
   const body = (<usize>(length & ~7)) << 2;
   let i: usize = 0;
-  for (; i < body; i += 32) {
-    let v = f32x4.add(f32x4.mul(f32x4.sub(v128.load(x + i), m), s), c);
-    let u = f32x4.add(f32x4.mul(f32x4.sub(v128.load(x + i, 16), m), s), c);
-    if (scales) {
-      v = f32x4.mul(v, v128.load(weight + i));
-      u = f32x4.mul(u, v128.load(weight + i, 16));
+  while (i < body) {
+    if (isPageStart(y + i, 32)) {
+      findPage(x + i);
+      findPage(y + i);
     }
-    if (shifts) {
-      v = f32x4.add(v, v128.load(bias + i));
-      u = f32x4.add(u, v128.load(bias + i, 16));
+    for (const stop = min(body, pageEnd(y + i) - y); i < stop; i += 32) {
+      let v = f32x4.add(f32x4.mul(f32x4.sub(v128.load(x + i), m), s), c);
+      let u = f32x4.add(f32x4.mul(f32x4.sub(v128.load(x + i, 16), m), s), c);
+      if (scales) {
+        v = f32x4.mul(v, v128.load(weight + i));
+        u = f32x4.mul(u, v128.load(weight + i, 16));
+      }
+      if (shifts) {
+        v = f32x4.add(v, v128.load(bias + i));
+        u = f32x4.add(u, v128.load(bias + i, 16));
+      }
+      if (rectifies || !shifts) {
+        v = f32x4.add(rectified(v, rectifies), zero);
+        u = f32x4.add(rectified(u, rectifies), zero);
+      }
+      v128.store(y + i, v);
+      v128.store(y + i, u, 16);
     }
-    if (rectifies || !shifts) {
-      v = f32x4.add(rectified(v, rectifies), zero);
-      u = f32x4.add(rectified(u, rectifies), zero);
-    }
-    v128.store(y + i, v);
-    v128.store(y + i, u, 16);
   }
   for (; i < bytes; i += 4) {
     let v = (load<f32>(x + i) - mean) * root + constant;

@@ -2,6 +2,7 @@
 //
 // They run in f32 lanes within `flushBytes` and in f64 between. Where f32 could overflow, underflow or cancel, a guard
 // sends the work to the functions named exact..., which do everything in f64.
+import { findPage, isPageStart } from "./look-ahead";
 
 /** f32 lanes are flushed to f64 after this many bytes: 128 values, 16 to a lane, of which small ones are lost beside large ones. */
 const flushBytes: usize = 512;
@@ -61,6 +62,7 @@ export function shiftedSums(x: usize, length: i32, shift: f32): v128 {
   const end = x + ((<usize>length) << 2);
   const body = x + ((<usize>(length & ~7)) << 2);
   while (x < body) {
+    if (isPageStart(x, flushBytes)) findPage(x);
     const stop = min(body, x + flushBytes);
     let a = f32x4.splat(0);
     let aa = f32x4.splat(0);
@@ -190,6 +192,10 @@ function productSums(dy: usize, weight: usize, x: usize, length: i32, mean: f32,
   const end = x + ((<usize>length) << 2);
   const body = x + ((<usize>(length & ~7)) << 2);
   while (x < body) {
+    if (isPageStart(x, flushBytes)) {
+      findPage(x);
+      findPage(x + toDy);
+    }
     const stop = min(body, x + flushBytes);
     let a = f32x4.splat(0);
     let aa = f32x4.splat(0);

@@ -13,7 +13,8 @@ import { tileOffsets } from "../gemm/tiles";
 import { addLane, clearLanes, lanesBytes, lanesOf, mostLanes, sumDirectly, sumDirectlyScratch } from "./direct";
 import { bothAt, filterBytes, filterLineBytes, filterTriple, writeTripleFactors } from "./filter";
 import { a3, b3, factorBytes, inputTriples, writeFactors } from "./lines";
-import { columnSafety, isAnyUnsafe, leastTapOfFew, SAFE, safetyBytes, UNSAFE, writeSafety } from "./safety";
+import { sumFilters, sumFiltersScratch } from "./plain";
+import { columnSafety, isAnyFilter, leastTapOfFew, NOT_FINITE, SAFE, safetyBytes, UNSAFE, writeSafety } from "./safety";
 import {
   CHANNELS,
   fillPadded,
@@ -149,12 +150,14 @@ export function winogradCorrelateColumns(
   const spare = offsets + offsetsBytes;
   const magnitudes = spare + spareBytes(resultColumns);
   const planes = magnitudes + planesBytes(plan) + overreach;
-  const list = planes + planesBytes(plan) + overreach;
+  const ofFilters = planes + planesBytes(plan) + overreach;
+  const list = ofFilters + sumFiltersScratch;
   const directly = list + lanesBytes;
   const safety = directly + sumDirectlyScratch(plan);
   const transformed = safety + judgementBytes(plan);
   const products = transformed + 5 * sourceStep;
-  const isAnyFilterUnsafe = isAnyUnsafe(packed, results);
+  const isAnyUnsafe = isAnyFilter(packed, results, UNSAFE);
+  const isAnyNotFinite = isAnyFilter(packed, results, NOT_FINITE);
   writeFactors(factors, a3, b3);
   for (let channel = 0; channel < min(channels, channelLimit); channel++) {
     for (let tap = 0; tap < 3; tap++) {
@@ -207,7 +210,7 @@ export function winogradCorrelateColumns(
       }
     }
     const isAnyTileUnsafe = judgeColumns(plan, images, tileRows, firstRow, magnitudes, safety);
-    for (let kind = isAnyTileUnsafe ? UNSAFE : SAFE; kind == UNSAFE || (kind == SAFE && isAnyFilterUnsafe); kind--) {
+    for (let kind = isAnyTileUnsafe ? UNSAFE : SAFE; kind == UNSAFE || (kind == SAFE && isAnyNotFinite); kind--) {
       const ofAll = kind == UNSAFE;
       for (let tile = 0; tile < images * tileRows; tile++) {
         const image = firstImage(plan, unit) + tile / tileRows;
@@ -237,6 +240,23 @@ export function winogradCorrelateColumns(
         }
       }
       sumDirectly(plan, list, source, weight, resultStep, channelStep, turned, packed, ofAll, bias, result, directly);
+    }
+    if (isAnyUnsafe) {
+      sumFilters(
+        plan,
+        unit,
+        source,
+        weight,
+        resultStep,
+        channelStep,
+        turned,
+        packed,
+        bias,
+        result,
+        planes,
+        magnitudes,
+        ofFilters,
+      );
     }
   }
 }
@@ -277,7 +297,7 @@ export function winogradCorrelateColumnsScratch(plan: usize): f64 {
   const channels = <f64>word(plan, CHANNELS) + <f64>word(plan, RESULTS);
   const tables = factorBytes + offsetsBytes + spareBytes(word(plan, RESULT_COLUMNS)) + judgementBytes(plan);
   const planes = 2 * (planesBytes(plan) + overreach);
-  const fixed = tables + planes + lanesBytes + sumDirectlyScratch(plan);
+  const fixed = tables + planes + sumFiltersScratch + lanesBytes + sumDirectlyScratch(plan);
   return <f64>fixed + 5 * channels * <f64>channelStepOf(plan);
 }
 

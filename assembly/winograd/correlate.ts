@@ -15,12 +15,13 @@ import {
   writeFilterFactors,
 } from "./filter";
 import { a, b, factorBytes, writeFactors } from "./lines";
-import { isAnyUnsafe, leastTap, SAFE, safetyBytes, UNSAFE, writeSafety } from "./safety";
+import { fillLines, linesBytes, spreadPatches } from "./patches";
+import { sumFilters, sumFiltersScratch } from "./plain";
+import { storeTiles, tileLinesBytes } from "./results";
+import { areAllFilters, isAnyFilter, leastTap, NOT_FINITE, SAFE, safetyBytes, UNSAFE, writeSafety } from "./safety";
 import {
   CHANNELS,
-  fillPadded,
   judgeTiles,
-  patchLinesBytes,
   placeTiles,
   planesBytes,
   RESULT_COLUMNS,
@@ -29,8 +30,6 @@ import {
   recordBytes,
   rowBytes,
   SAFETY,
-  spreadPatches,
-  storeTiles,
   tileResults,
   unitTiles,
 } from "./tiles";
@@ -45,18 +44,22 @@ const productLines: i32 = 25;
 /** Channels whose panel stays in the first-level cache, and those that are summed in one go. */
 const depthLimit: i32 = 256;
 const summedAtOnce: i32 = 32;
+/** Results whose products of a panel are made before they are transformed: as many as stay in the first-level cache. */
+const resultLimit: i32 = 8;
+/** Bytes of the products of as many results. */
+const productsBytes: usize = (<usize>(productLines * resultLimit)) << 6;
 
 /**
- * Bytes from one of the 24 values of all weights to the next: not a power of two, so that they do not fight for the
- * same cache lines.
+ * Bytes from one of the 24 values of the weights of a block of results to the next: not a power of two, so that they do
+ * not fight for the same cache lines.
  */
 // @inline
-function weightStep(channels: i32, results: i32): usize {
-  return (bytes((results + 1) >> 1, channels) << 1) + 64;
+function weightStep(channels: i32): usize {
+  return bytes(resultLimit, channels) + 64;
 }
 
 /**
- * packed (24; pair of results; channel; 2) = G g Gᵀ of the weights g, nine values at `resultStep`·result +
+ * packed (block of 8 results; 24; pair of results; channel; 2) = G g Gᵀ of the weights g, nine values at `resultStep`·result +
  * `channelStep`·channel, in reverse order if `turned`; before them how safe the filters are. An odd last result is
  * paired with zeros. Units: pairs. Scratch: the factors, and the lines of a filter.
  */
@@ -74,14 +77,16 @@ export function winogradPackWeights(
 ): void {
   writeFilterFactors(scratch);
   const lines = scratch + filterBytes;
-  const step = weightStep(channels, results);
+  const step = weightStep(channels);
   const first = turned ? bytes(8) : 0;
   const next: usize = turned ? -4 : 4;
   for (let pair = begin; pair < end; pair++) {
     writeSafety(weight, channels, results, resultStep, channelStep, pair, leastTap, packed);
     const isPair = 2 * pair + 1 < results;
     let from = weight + bytes(2 * pair, resultStep) + first;
-    let to = packed + safetyBytes(results) + (bytes(pair, channels) << 1);
+    const block = (2 * pair) / resultLimit;
+    let to = packed + safetyBytes(results) + <usize>(24 * block) * step;
+    to += bytes(2 * pair - resultLimit * block, channels);
     for (let channel = 0; channel < channels; channel++) {
       packPair(scratch, from, isPair ? from + bytes(resultStep) : 0, next, lines, to, step);
       from += bytes(channelStep);
@@ -124,9 +129,9 @@ function panelStep(channels: i32): usize {
 
 /**
  * result = bias + source ∗ weights by the plan, `packed` as {@link winogradPackWeights} leaves `weight`, `bias` one
- * value per result channel or 0. Units are those of the plan. Scratch: the factors, a spare row, the lines of a patch,
- * the records of the tiles, the planes of magnitudes and of a channel, what plain sums take, and the patches and
- * products of the tiles.
+ * value per result channel or 0. Units are those of the plan. Scratch: the factors, a spare row, the products of a panel,
+ * the lines of a tile, the records of the tiles, the planes of magnitudes, the lines and the planes of a channel, what plain sums take, and the patches of
+ * the tiles.
  */
 export function winogradCorrelate(
   plan: usize,
@@ -150,52 +155,55 @@ export function winogradCorrelate(
   const step = panelStep(channels);
   const factors = scratch;
   const spare = factors + factorBytes;
-  const lines = spare + spareBytes;
-  const records = lines + patchLinesBytes;
+  const products = spare + spareBytes;
+  const tileLines = products + productsBytes;
+  const records = tileLines + tileLinesBytes;
   const magnitudes = records + <usize>tiles * recordBytes;
-  const planes = magnitudes + planesBytes(plan);
-  const list = planes + planesBytes(plan);
+  const lines = magnitudes + planesBytes(plan);
+  const planes = lines + linesBytes(plan);
+  const ofFilters = planes + planesBytes(plan);
+  const list = ofFilters + sumFiltersScratch;
   const directly = list + lanesBytes;
   const patches = directly + sumDirectlyScratch(plan);
-  const products = patches + <usize>(tiles >> 4) * 24 * step;
-  const isAnyFilterUnsafe = isAnyUnsafe(packed, results);
+  const isAnyUnsafe = isAnyFilter(packed, results, UNSAFE);
+  const isAnyNotFinite = isAnyFilter(packed, results, NOT_FINITE);
   writeFactors(factors, a, b);
   clearLanes(list);
-  clear(planes, planesBytes(plan));
+  clear(lines, linesBytes(plan));
+  if (isAnyUnsafe) clear(planes, planesBytes(plan));
   for (let unit = begin; unit < end; unit++) {
     const count = placeTiles(plan, unit, records);
     const panels = (count + 15) >> 4;
     clear(magnitudes, planesBytes(plan));
     for (let channel = 0; channel < channels; channel++) {
-      fillPadded(plan, unit, source, channel, planes, magnitudes);
+      fillLines(plan, unit, source, channel, lines, magnitudes);
       for (let quad = 0; quad < 4 * panels; quad++) {
         const to = patches + <usize>(quad >> 2) * 24 * step + ((<usize>channel) << 6) + ((<usize>(quad & 3)) << 4);
-        spreadPatches(planes, rowBytes(plan), records + <usize>(4 * quad) * recordBytes, factors, to, step, lines);
+        spreadPatches(lines, rowBytes(plan), records + <usize>(4 * quad) * recordBytes, factors, to, step);
       }
     }
-    for (let i = 0; i < 24; i++) {
-      const w = weights + <usize>i * weightStep(channels, results);
+    for (let first = 0; first < results; first += resultLimit) {
+      const width = min(resultLimit, results - first);
+      if (areAllFilters(packed + bytes(first), width, UNSAFE)) continue;
+      const w = weights + <usize>(24 * (first / resultLimit)) * weightStep(channels);
       for (let panel = 0; panel < panels; panel++) {
-        const from = patches + <usize>(24 * panel + i) * step;
-        const to = products + ((<usize>(productLines * panel * results + i)) << 6);
-        multiplyPanel(w, from, channels, results, to, spare);
-      }
-    }
-    // Result by result, so that a plane is written from one end to the other.
-    for (let r = 0; r < results; r++) {
-      const start: f32 = bias ? load<f32>(bias + bytes(r)) : 0;
-      for (let panel = 0; panel < panels; panel++) {
-        const from = products + ((<usize>(productLines * (panel * results + r))) << 6);
-        for (let quad: usize = 0; quad < 4; quad++) {
-          const tile = records + (<usize>(16 * panel) + 4 * quad) * recordBytes;
-          storeTiles(plan, from + (quad << 4), factors, start, tile, result + <usize>r * resultBytes, lines);
+        const from = patches + <usize>(24 * panel) * step;
+        for (let i = 0; i < 24; i++) {
+          const to = products + ((<usize>i) << 6);
+          multiplyPanel(w + <usize>i * weightStep(channels), from + <usize>i * step, channels, width, to, spare);
+        }
+        const tile = records + <usize>(16 * panel) * recordBytes;
+        for (let r = 0; r < width; r++) {
+          const start: f32 = bias ? load<f32>(bias + bytes(first + r)) : 0;
+          const m = products + ((<usize>(productLines * r)) << 6);
+          storeTiles(plan, m, factors, start, tile, result + <usize>(first + r) * resultBytes, tileLines);
         }
       }
     }
     const last = records + <usize>count * recordBytes;
-    // First unsafe tiles, whose results are all summed plainly; then safe ones, for unsafe filters.
+    // First unsafe tiles, whose results are all summed plainly; then safe ones, for filters that are not finite.
     const isAnyTileUnsafe = judgeTiles(plan, records, last, magnitudes);
-    for (let kind = isAnyTileUnsafe ? UNSAFE : SAFE; kind == UNSAFE || (kind == SAFE && isAnyFilterUnsafe); kind--) {
+    for (let kind = isAnyTileUnsafe ? UNSAFE : SAFE; kind == UNSAFE || (kind == SAFE && isAnyNotFinite); kind--) {
       for (let tile = records; tile < last; tile += recordBytes) {
         if (load<i32>(tile, SAFETY) == kind) addTile(plan, tile, list);
         const isLast = tile + recordBytes == last;
@@ -216,6 +224,23 @@ export function winogradCorrelate(
         );
       }
     }
+    if (isAnyUnsafe) {
+      sumFilters(
+        plan,
+        unit,
+        source,
+        weight,
+        resultStep,
+        channelStep,
+        turned,
+        packed,
+        bias,
+        result,
+        planes,
+        magnitudes,
+        ofFilters,
+      );
+    }
   }
 }
 
@@ -223,10 +248,9 @@ export function winogradCorrelate(
 export function winogradCorrelateScratch(plan: usize): f64 {
   const tiles = unitTiles(plan);
   const patchBytes = 24 * 4 * <f64>(word(plan, CHANNELS) | 1);
-  const productBytes = 4 * <f64>productLines * <f64>word(plan, RESULTS);
-  const fixed =
-    factorBytes + spareBytes + patchLinesBytes + <usize>tiles * recordBytes + 2 * planesBytes(plan) + lanesBytes;
-  return <f64>(fixed + sumDirectlyScratch(plan)) + <f64>tiles * (patchBytes + productBytes);
+  const fixed = factorBytes + spareBytes + productsBytes + tileLinesBytes + <usize>tiles * recordBytes + lanesBytes;
+  const planes = 2 * planesBytes(plan) + linesBytes(plan) + sumFiltersScratch;
+  return <f64>(fixed + planes + sumDirectlyScratch(plan)) + <f64>tiles * patchBytes;
 }
 
 /**

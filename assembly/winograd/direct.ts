@@ -6,7 +6,7 @@
 
 import { bytes, clear, word } from "../conv/planes";
 import { tilePacked } from "../gemm/tiles";
-import { NOT_FINITE, SAFE } from "./safety";
+import { NOT_FINITE } from "./safety";
 import {
   CHANNELS,
   COLUMN,
@@ -95,7 +95,7 @@ export function sumDirectlyScratch(plan: usize): usize {
 }
 
 /**
- * The results of a list's lanes, of all filters or of those that are not safe, and an empty list. Filters stand as
+ * The results of a list's lanes, of all filters or of those that are not finite, and an empty list. Filters stand as
  * winograd/correlate.ts has them, `safety` is one i32 for each.
  */
 export function sumDirectly(
@@ -124,7 +124,7 @@ export function sumDirectly(
   const panel = pair + bytes(channels, 18);
   gather(list, lanes, source, channels, channelBytes, panel);
   for (let r = 0; r < results; r++) {
-    if (!ofAll && word(safety, r) == SAFE) continue;
+    if (!ofAll && word(safety, r) != NOT_FINITE) continue;
     const filter = weight + bytes(r, resultStep);
     const start: f32 = bias ? load<f32>(bias + bytes(r)) : 0;
     const to = result + <usize>r * resultBytes;

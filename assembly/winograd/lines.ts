@@ -29,188 +29,33 @@ export function writeFactors(factors: usize, a: f64, b: f64): void {
   v128.store(factors, f32x4.splat(<f32>(a * a + b * b)), 112);
 }
 
-/** to = Bᵀ from of F(4, 3), 6 → 6, for `count` lines: each `fromNext` and `toNext` bytes after the one before. */
+/** to = Bᵀ d of F(4, 3), 6 → 6. */
 // @inline
-export function inputLines(
+export function inputLine(
   factors: usize,
-  count: usize,
-  from: usize,
-  fromNext: usize,
-  fromStep: usize,
+  d0: v128,
+  d1: v128,
+  d2: v128,
+  d3: v128,
+  d4: v128,
+  d5: v128,
   to: usize,
-  toNext: usize,
   toStep: usize,
 ): void {
-  const a1 = v128.load(factors);
-  const b1 = v128.load(factors, 16);
   const a2 = v128.load(factors, 32);
   const b2 = v128.load(factors, 48);
+  let even = f32x4.sub(d4, f32x4.mul(b2, d2));
+  let odd = f32x4.mul(v128.load(factors), f32x4.sub(d3, f32x4.mul(b2, d1)));
+  v128.store(to + toStep, f32x4.add(even, odd));
+  v128.store(to + 2 * toStep, f32x4.sub(even, odd));
+  even = f32x4.sub(d4, f32x4.mul(a2, d2));
+  odd = f32x4.mul(v128.load(factors, 16), f32x4.sub(d3, f32x4.mul(a2, d1)));
+  v128.store(to + 3 * toStep, f32x4.add(even, odd));
+  v128.store(to + 4 * toStep, f32x4.sub(even, odd));
   const product = v128.load(factors, 96);
   const sum = v128.load(factors, 112);
-  const end = from + count * fromNext;
-  for (; from < end; from += fromNext) {
-    const d0 = v128.load(from);
-    const d1 = v128.load(from + fromStep);
-    const d2 = v128.load(from + 2 * fromStep);
-    const d3 = v128.load(from + 3 * fromStep);
-    const d4 = v128.load(from + 4 * fromStep);
-    const d5 = v128.load(from + 5 * fromStep);
-    v128.store(to, f32x4.add(f32x4.sub(f32x4.mul(product, d0), f32x4.mul(sum, d2)), d4));
-    v128.store(to + 5 * toStep, f32x4.add(f32x4.sub(f32x4.mul(product, d1), f32x4.mul(sum, d3)), d5));
-    let even = f32x4.sub(d4, f32x4.mul(b2, d2));
-    let odd = f32x4.mul(a1, f32x4.sub(d3, f32x4.mul(b2, d1)));
-    v128.store(to + toStep, f32x4.add(even, odd));
-    v128.store(to + 2 * toStep, f32x4.sub(even, odd));
-    even = f32x4.sub(d4, f32x4.mul(a2, d2));
-    odd = f32x4.mul(b1, f32x4.sub(d3, f32x4.mul(a2, d1)));
-    v128.store(to + 3 * toStep, f32x4.add(even, odd));
-    v128.store(to + 4 * toStep, f32x4.sub(even, odd));
-    to += toNext;
-  }
-}
-
-/** to = Aᵀ from of F(4, 3), 6 → 4, for `count` lines. */
-// @inline
-export function outputLines(
-  factors: usize,
-  count: usize,
-  from: usize,
-  fromNext: usize,
-  fromStep: usize,
-  to: usize,
-  toNext: usize,
-  toStep: usize,
-): void {
-  const a1 = v128.load(factors);
-  const b1 = v128.load(factors, 16);
-  const a2 = v128.load(factors, 32);
-  const b2 = v128.load(factors, 48);
-  const a3 = v128.load(factors, 64);
-  const b3 = v128.load(factors, 80);
-  const end = from + count * fromNext;
-  for (; from < end; from += fromNext) {
-    const m1 = v128.load(from + fromStep);
-    const m2 = v128.load(from + 2 * fromStep);
-    const m3 = v128.load(from + 3 * fromStep);
-    const m4 = v128.load(from + 4 * fromStep);
-    const evenA = f32x4.add(m1, m2);
-    const evenB = f32x4.add(m3, m4);
-    v128.store(to, f32x4.add(v128.load(from), f32x4.add(evenA, evenB)));
-    v128.store(to + 2 * toStep, f32x4.add(f32x4.mul(a2, evenA), f32x4.mul(b2, evenB)));
-    const oddA = f32x4.sub(m1, m2);
-    const oddB = f32x4.sub(m3, m4);
-    v128.store(to + toStep, f32x4.add(f32x4.mul(a1, oddA), f32x4.mul(b1, oddB)));
-    const last = f32x4.add(f32x4.mul(a3, oddA), f32x4.mul(b3, oddB));
-    v128.store(to + 3 * toStep, f32x4.add(last, v128.load(from + 5 * fromStep)));
-    to += toNext;
-  }
-}
-
-/** to = A from of F(4, 3), 4 → 6, for `count` lines: the transpose of {@link outputLines}. */
-// @inline
-export function cotangentLines(
-  factors: usize,
-  count: usize,
-  from: usize,
-  fromNext: usize,
-  fromStep: usize,
-  to: usize,
-  toNext: usize,
-  toStep: usize,
-): void {
-  const a1 = v128.load(factors);
-  const b1 = v128.load(factors, 16);
-  const a2 = v128.load(factors, 32);
-  const b2 = v128.load(factors, 48);
-  const a3 = v128.load(factors, 64);
-  const b3 = v128.load(factors, 80);
-  const end = from + count * fromNext;
-  for (; from < end; from += fromNext) {
-    const y0 = v128.load(from);
-    const y1 = v128.load(from + fromStep);
-    const y2 = v128.load(from + 2 * fromStep);
-    const y3 = v128.load(from + 3 * fromStep);
-    v128.store(to, y0);
-    v128.store(to + 5 * toStep, y3);
-    let even = f32x4.add(y0, f32x4.mul(a2, y2));
-    let odd = f32x4.add(f32x4.mul(a1, y1), f32x4.mul(a3, y3));
-    v128.store(to + toStep, f32x4.add(even, odd));
-    v128.store(to + 2 * toStep, f32x4.sub(even, odd));
-    even = f32x4.add(y0, f32x4.mul(b2, y2));
-    odd = f32x4.add(f32x4.mul(b1, y1), f32x4.mul(b3, y3));
-    v128.store(to + 3 * toStep, f32x4.add(even, odd));
-    v128.store(to + 4 * toStep, f32x4.sub(even, odd));
-    to += toNext;
-  }
-}
-
-/** to = Bᵀ from of F(2, 3), 4 → 4, for `count` lines. */
-// @inline
-export function inputPairs(
-  count: usize,
-  from: usize,
-  fromNext: usize,
-  fromStep: usize,
-  to: usize,
-  toNext: usize,
-  toStep: usize,
-): void {
-  const end = from + count * fromNext;
-  for (; from < end; from += fromNext) {
-    const d0 = v128.load(from);
-    const d1 = v128.load(from + fromStep);
-    const d2 = v128.load(from + 2 * fromStep);
-    const d3 = v128.load(from + 3 * fromStep);
-    v128.store(to, f32x4.sub(d0, d2));
-    v128.store(to + toStep, f32x4.add(d1, d2));
-    v128.store(to + 2 * toStep, f32x4.sub(d2, d1));
-    v128.store(to + 3 * toStep, f32x4.sub(d3, d1));
-    to += toNext;
-  }
-}
-
-/** to = Aᵀ from of F(2, 3), 4 → 2, for `count` lines. */
-// @inline
-export function outputPairs(
-  count: usize,
-  from: usize,
-  fromNext: usize,
-  fromStep: usize,
-  to: usize,
-  toNext: usize,
-  toStep: usize,
-): void {
-  const end = from + count * fromNext;
-  for (; from < end; from += fromNext) {
-    const m1 = v128.load(from + fromStep);
-    const m2 = v128.load(from + 2 * fromStep);
-    v128.store(to, f32x4.add(v128.load(from), f32x4.add(m1, m2)));
-    v128.store(to + toStep, f32x4.add(f32x4.sub(m1, m2), v128.load(from + 3 * fromStep)));
-    to += toNext;
-  }
-}
-
-/** to = A from of F(2, 3), 2 → 4, for `count` lines. */
-// @inline
-export function cotangentPairs(
-  count: usize,
-  from: usize,
-  fromNext: usize,
-  fromStep: usize,
-  to: usize,
-  toNext: usize,
-  toStep: usize,
-): void {
-  const end = from + count * fromNext;
-  for (; from < end; from += fromNext) {
-    const y0 = v128.load(from);
-    const y1 = v128.load(from + fromStep);
-    v128.store(to, y0);
-    v128.store(to + toStep, f32x4.add(y0, y1));
-    v128.store(to + 2 * toStep, f32x4.sub(y0, y1));
-    v128.store(to + 3 * toStep, y1);
-    to += toNext;
-  }
+  v128.store(to, f32x4.add(f32x4.sub(f32x4.mul(product, d0), f32x4.mul(sum, d2)), d4));
+  v128.store(to + 5 * toStep, f32x4.add(f32x4.sub(f32x4.mul(product, d1), f32x4.mul(sum, d3)), d5));
 }
 
 /** to = Bᵀ from of F(3, 3), 5 → 5, for `count` lines. */

@@ -5,8 +5,8 @@
 // channels. A tile, and a filter, is judged by its own values alone.
 
 import { bytes, word } from "../conv/planes";
-import { maxLanes } from "../math/lanes";
 import { notFiniteKind, unsafeKind } from "./kinds";
+import { larger, largestLane, smaller, smallestLane } from "./magnitudes";
 
 /** A tile or a filter for Winograd's method. */
 export const SAFE = 0;
@@ -39,15 +39,15 @@ function filterSafety(filter: usize, channels: i32, step: usize, least: f32): i3
   let second = first;
   let last: f32 = 0;
   for (let channel = 0; channel < channels; channel++) {
-    first = f32x4.max(first, f32x4.abs(v128.load(filter)));
-    second = f32x4.max(second, f32x4.abs(v128.load(filter, 16)));
+    first = larger(first, f32x4.abs(v128.load(filter)));
+    second = larger(second, f32x4.abs(v128.load(filter, 16)));
     last = max<f32>(last, abs<f32>(load<f32>(filter, 32)));
     filter += step;
   }
-  const most = max<f32>(last, maxLanes(f32x4.max(first, second)));
+  const most = max<f32>(last, largestLane(larger(first, second)));
   if (!(most <= f32.MAX_VALUE)) return NOT_FINITE;
   if (!isHeld(most, largestWeight)) return UNSAFE;
-  return min<f32>(last, minLanes(f32x4.min(first, second))) >= least * most ? SAFE : UNSAFE;
+  return min<f32>(last, smallestLane(smaller(first, second))) >= least * most ? SAFE : UNSAFE;
 }
 
 /** Bytes that say how safe the filters are, an i32 each, which stand before the packed weights. */
@@ -71,16 +71,21 @@ export function writeSafety(
   }
 }
 
-/** Whether a filter is not safe. */
-export function isAnyUnsafe(safety: usize, results: i32): bool {
-  for (let r = 0; r < results; r++) if (word(safety, r) != SAFE) return true;
+/** Whether any of `results` filters is of a kind, and whether all are. */
+export function isAnyFilter(safety: usize, results: i32, kind: i32): bool {
+  for (let r = 0; r < results; r++) if (word(safety, r) == kind) return true;
   return false;
+}
+
+export function areAllFilters(safety: usize, results: i32, kind: i32): bool {
+  for (let r = 0; r < results; r++) if (word(safety, r) != kind) return false;
+  return true;
 }
 
 /** The largest of three magnitudes side by side, for four lanes. */
 // @inline
 function largestOfRow(at: usize): v128 {
-  return f32x4.max(v128.load(at), f32x4.max(v128.load(at, 4), v128.load(at, 8)));
+  return larger(v128.load(at), larger(v128.load(at, 4), v128.load(at, 8)));
 }
 
 /**
@@ -90,13 +95,13 @@ function largestOfRow(at: usize): v128 {
 export function columnSafety(at: usize, rowStep: usize, rows: i32): v128 {
   let row1 = largestOfRow(at + rowStep);
   let row2 = largestOfRow(at + 2 * rowStep);
-  let most = f32x4.max(largestOfRow(at), f32x4.max(row1, row2));
+  let most = larger(largestOfRow(at), larger(row1, row2));
   let least = most;
   for (let row = 1; row < rows; row++) {
     const row3 = largestOfRow(at + <usize>(row + 2) * rowStep);
-    const read = f32x4.max(row1, f32x4.max(row2, row3));
-    most = f32x4.max(most, read);
-    least = f32x4.min(least, read);
+    const read = larger(row1, larger(row2, row3));
+    most = larger(most, read);
+    least = smaller(least, read);
     row1 = row2;
     row2 = row3;
   }
@@ -110,11 +115,11 @@ export function columnSafety(at: usize, rowStep: usize, rows: i32): v128 {
 export function isUnsafeTile(at: usize, rowStep: usize, rows: i32, columns: i32): bool {
   const row1 = largestOfRow(at + rowStep);
   const row2 = largestOfRow(at + 2 * rowStep);
-  const read0 = f32x4.max(largestOfRow(at), f32x4.max(row1, row2));
-  const read1 = rows == 1 ? read0 : f32x4.max(row1, f32x4.max(row2, largestOfRow(at + 3 * rowStep)));
-  const most = maxLanes(f32x4.max(read0, read1));
+  const read0 = larger(largestOfRow(at), larger(row1, row2));
+  const read1 = rows == 1 ? read0 : larger(row1, larger(row2, largestOfRow(at + 3 * rowStep)));
+  const most = largestLane(larger(read0, read1));
   const exists = i32x4.gt_s(i32x4.splat(columns), i32x4(0, 1, 2, 3));
-  const least = minLanes(v128.bitselect(f32x4.min(read0, read1), f32x4.splat(f32.MAX_VALUE), exists));
+  const least = smallestLane(v128.bitselect(smaller(read0, read1), f32x4.splat(f32.MAX_VALUE), exists));
   return !(isHeld(most, largest) && least >= leastRead * most);
 }
 
@@ -139,13 +144,13 @@ export function isUnsafeForWeight(
 ): bool {
   const dy0 = v128.load(dy);
   const dy1 = v128.load(dy + rowStep);
-  const most = maxLanes(f32x4.max(dy0, dy1));
+  const most = largestLane(larger(dy0, dy1));
   let all = f32x4.splat(0);
   for (let line: usize = 0; line < 4; line++) {
     const at = x + line * rowStep;
-    all = f32x4.max(all, f32x4.max(v128.load(at), v128.load(at, 8)));
+    all = larger(all, larger(v128.load(at), v128.load(at, 8)));
   }
-  const mostOfX = maxLanes(all);
+  const mostOfX = largestLane(all);
   if (!(isHeld(most, largest) && isHeld(mostOfX, largest))) return true;
   // A single value of dy far above the rest is read by all taps, but times values of x that may be 0.
   const large = f32x4.splat(leastTapOfFew * most);
@@ -159,16 +164,9 @@ export function isUnsafeForWeight(
       if (mayMiss && !isTapRead) continue;
       const product0 = f32x4.mul(dy0, v128.load(x + bytes(tap)));
       const product1 = f32x4.mul(dy1, v128.load(x + rowStep + bytes(tap)));
-      if (!v128.any_true(f32x4.ge(f32x4.max(product0, product1), allowed))) return true;
+      if (!v128.any_true(f32x4.ge(larger(product0, product1), allowed))) return true;
     }
     x += rowStep;
   }
   return false;
-}
-
-/** The smallest of four lanes. */
-// @inline
-function minLanes(v: v128): f32 {
-  const w = f32x4.min(v, v128.shuffle<i32>(v, v, 2, 3, 0, 1));
-  return min<f32>(f32x4.extract_lane(w, 0), f32x4.extract_lane(w, 1));
 }

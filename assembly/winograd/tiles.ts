@@ -4,10 +4,8 @@
 //
 // The plan is an array of i32 written by src/backend/wasm/winograd-plan.ts.
 
-import { bytes, clearRow, word } from "../conv/planes";
-import { transposeFour } from "../gemm/tiles";
-import { storeLanes } from "../math/lanes";
-import { cotangentLines, cotangentPairs, inputLines, inputPairs, outputLines, outputPairs } from "./lines";
+import { bytes, clear, clearRow, word } from "../conv/planes";
+import { copyAndRaise, lastLanes } from "./rows";
 import { isUnsafeForWeight, isUnsafeTile, SAFE, UNSAFE } from "./safety";
 
 /**
@@ -33,15 +31,16 @@ export const SLICE_ROWS = 12;
 export const IMAGE_CHANNELS = 13;
 export const IMAGE_RESULTS = 14;
 /** Values of a row of the planes that {@link fillPadded} writes. */
-const ROW_LENGTH = 15;
+export const ROW_LENGTH = 15;
 /** Rows of results to a row of tiles. */
-const TILE_HEIGHT = 16;
+export const TILE_HEIGHT = 16;
 
 /**
  * A tile's record: byte offsets of its patch in the planes and of its results in a channel, how many rows and columns
- * exist, whether it is safe, and where its patch begins: the image, and a row and a column of the source.
+ * exist, whether it is safe, where its patch begins (the image, and a row and a column of the source), and the byte
+ * offset of the four lines that its patch becomes.
  */
-export const recordBytes: usize = 32;
+export const recordBytes: usize = 48;
 export const PATCH: usize = 0;
 export const RESULT: usize = 4;
 export const TILE_ROW_COUNT: usize = 8;
@@ -50,12 +49,10 @@ export const SAFETY: usize = 16;
 export const IMAGE: usize = 20;
 export const ROW: usize = 24;
 export const COLUMN: usize = 28;
+export const LINES: usize = 32;
 
 /** Results of a tile. */
 export const tileResults: i32 = 8;
-
-/** Bytes of the lines through which a patch, or a tile of results, is transformed. */
-export const patchLinesBytes: usize = 384;
 
 /** Tiles of a full unit, rounded up to a multiple of 16. */
 export function unitTiles(plan: usize): i32 {
@@ -112,6 +109,7 @@ export function placeTiles(plan: usize, unit: i32, records: usize): i32 {
   for (let image = 0; image < images; image++) {
     const result = bytes((first + image) * word(plan, IMAGE_RESULTS), resultRows * resultColumns);
     for (let y = firstRow; y < lastRow; y++) {
+      const lines = bytes(4 * (image * word(plan, SLICE_ROWS) + y - firstRow), word(plan, ROW_LENGTH));
       const patch = bytes(image, planeLength(plan)) + <usize>(2 * (y - firstRow)) * step;
       for (let x = 0; x < tileColumns; x++) {
         store<i32>(at, <i32>(patch + bytes(4 * x)), PATCH);
@@ -121,13 +119,14 @@ export function placeTiles(plan: usize, unit: i32, records: usize): i32 {
         store<i32>(at, first + image, IMAGE);
         store<i32>(at, 2 * y - word(plan, PADDING_ROWS), ROW);
         store<i32>(at, 4 * x - word(plan, PADDING_COLUMNS), COLUMN);
+        store<i32>(at, <i32>(lines + bytes(4 * x)), LINES);
         at += recordBytes;
       }
     }
   }
   const count = <i32>((at - records) / recordBytes);
   for (let t = count; t & 15; t++) {
-    v128.store(at, i32x4.splat(0));
+    clear(at, recordBytes);
     at += recordBytes;
   }
   return count;
@@ -177,8 +176,9 @@ export function judgeTilesForWeight(
 }
 
 /**
- * Copies the part of a source channel that a unit's patches cover; left and right margins are zero already. Raises
- * `magnitudes`, which are laid out in the same way, to those of the channel; NaN stays.
+ * Copies the part of a source channel that a unit's patches cover; left margins are zero already, and up to three
+ * values behind a row become it. Raises `magnitudes`, which are laid out in the same way, to those of the channel; NaN
+ * stays.
  */
 export function fillPadded(
   plan: usize,
@@ -198,129 +198,13 @@ export function fillPadded(
   const firstRow = height * firstTileRow(plan, unit) - word(plan, PADDING_ROWS);
   let to = planes + bytes(word(plan, PADDING_COLUMNS));
   const toMagnitudes = magnitudes - planes;
+  const lanes = lastLanes(columns);
   for (let image = 0; image < images; image++) {
     const from = source + bytes((first + image) * word(plan, IMAGE_CHANNELS) + channel, rows * columns);
     for (let row = firstRow; row < firstRow + planeRows; row++) {
-      if (row >= 0 && row < rows) copyAndRaise(from + bytes(row, columns), to, to + toMagnitudes, columns);
+      if (row >= 0 && row < rows) copyAndRaise(from + bytes(row, columns), to, to + toMagnitudes, columns, lanes);
       else clearRow(to, columns);
       to += step;
     }
   }
-}
-
-/** to[i] = from[i]; magnitudes[i] = max(magnitudes[i], |from[i]|). The last vector overlaps the one before it. */
-// @inline
-function copyAndRaise(from: usize, to: usize, magnitudes: usize, length: i32): void {
-  if (length < 4) {
-    for (let i: usize = 0; i < bytes(length); i += 4) {
-      const value = load<f32>(from + i);
-      store<f32>(to + i, value);
-      store<f32>(magnitudes + i, max<f32>(load<f32>(magnitudes + i), abs<f32>(value)));
-    }
-    return;
-  }
-  const end = bytes(length - 4);
-  for (let i: usize = 0; i < end; i += 16) copyAndRaiseFour(from + i, to + i, magnitudes + i);
-  copyAndRaiseFour(from + end, to + end, magnitudes + end);
-}
-
-// @inline
-function copyAndRaiseFour(from: usize, to: usize, magnitudes: usize): void {
-  const values = v128.load(from);
-  v128.store(to, values);
-  v128.store(magnitudes, f32x4.max(v128.load(magnitudes), f32x4.abs(values)));
-}
-
-/**
- * The 24 values Bᵀ d B of four patches, a vector of one lane per patch each, to `to` and `step` bytes on. `tile` points
- * to the first patch's record; scratch: 24 vectors.
- */
-export function spreadPatches(
-  planes: usize,
-  rowStep: usize,
-  tile: usize,
-  factors: usize,
-  to: usize,
-  step: usize,
-  scratch: usize,
-): void {
-  let p0 = planes + load<u32>(tile, PATCH);
-  let p1 = planes + load<u32>(tile + recordBytes, PATCH);
-  let p2 = planes + load<u32>(tile + 2 * recordBytes, PATCH);
-  let p3 = planes + load<u32>(tile + 3 * recordBytes, PATCH);
-  for (let line = scratch; line < scratch + 384; line += 96) {
-    const r0 = v128.load(p0);
-    const r1 = v128.load(p1);
-    const r2 = v128.load(p2);
-    const r3 = v128.load(p3);
-    const t0 = v128.shuffle<f32>(r0, r1, 0, 4, 1, 5);
-    const t1 = v128.shuffle<f32>(r0, r1, 2, 6, 3, 7);
-    const t2 = v128.shuffle<f32>(r2, r3, 0, 4, 1, 5);
-    const t3 = v128.shuffle<f32>(r2, r3, 2, 6, 3, 7);
-    v128.store(line, v128.shuffle<f32>(t0, t2, 0, 1, 4, 5));
-    v128.store(line, v128.shuffle<f32>(t0, t2, 2, 3, 6, 7), 16);
-    v128.store(line, v128.shuffle<f32>(t1, t3, 0, 1, 4, 5), 32);
-    v128.store(line, v128.shuffle<f32>(t1, t3, 2, 3, 6, 7), 48);
-    const low = v128.shuffle<f32>(v128.load64_zero(p0, 16), v128.load64_zero(p1, 16), 0, 4, 1, 5);
-    const high = v128.shuffle<f32>(v128.load64_zero(p2, 16), v128.load64_zero(p3, 16), 0, 4, 1, 5);
-    v128.store(line, v128.shuffle<f32>(low, high, 0, 1, 4, 5), 64);
-    v128.store(line, v128.shuffle<f32>(low, high, 2, 3, 6, 7), 80);
-    p0 += rowStep;
-    p1 += rowStep;
-    p2 += rowStep;
-    p3 += rowStep;
-  }
-  inputPairs(6, scratch, 16, 96, scratch, 16, 96);
-  inputLines(factors, 4, scratch, 96, 16, to, 6 * step, step);
-}
-
-/**
- * The results Aᵀ m A + bias of four tiles, m as 24 vectors of a lane per tile, 64 bytes apart. `tile` points to the
- * first tile's record; `result` to the channel in the first image; scratch: 12 vectors.
- */
-export function storeTiles(
-  plan: usize,
-  m: usize,
-  factors: usize,
-  bias: f32,
-  tile: usize,
-  result: usize,
-  scratch: usize,
-): void {
-  outputPairs(6, m, 64, 6 << 6, scratch, 16, 96);
-  outputLines(factors, 2, scratch, 96, 16, scratch, 64, 16);
-  transposeFour(scratch, 16, scratch, 16);
-  transposeFour(scratch + 64, 16, scratch + 64, 16);
-  const starts = f32x4.splat(bias);
-  const rowStep = bytes(word(plan, RESULT_COLUMNS));
-  for (let t: usize = 0; t < 4; t++) {
-    let to = result + load<u32>(tile, RESULT);
-    const columns = load<i32>(tile, TILE_COLUMN_COUNT);
-    const end = scratch + (t << 4) + ((<usize>load<i32>(tile, TILE_ROW_COUNT)) << 6);
-    for (let line = scratch + (t << 4); line < end; line += 64) {
-      storeLanes(to, columns, f32x4.add(v128.load(line), starts));
-      to += rowStep;
-    }
-    tile += recordBytes;
-  }
-}
-
-/**
- * The 24 values A dy Aᵀ of a tile of four channels, a vector of a lane per channel each, to `to` and `step` bytes on.
- * The channels' planes lie `planeStep` bytes apart; scratch: 20 vectors.
- */
-export function spreadCotangents(
-  planes: usize,
-  planeStep: usize,
-  rowStep: usize,
-  factors: usize,
-  to: usize,
-  step: usize,
-  scratch: usize,
-): void {
-  const tile = scratch + 12 * 16;
-  transposeFour(planes, planeStep, tile, 16);
-  transposeFour(planes + rowStep, planeStep, tile + 64, 16);
-  cotangentLines(factors, 2, tile, 64, 16, scratch, 96, 16);
-  cotangentPairs(6, scratch, 16, 96, to, step, 6 * step);
 }

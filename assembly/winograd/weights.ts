@@ -19,13 +19,14 @@ import {
   writeFilterFactors,
 } from "./filter";
 import { a, b, factorBytes, writeFactors } from "./lines";
+import { fillLines, linesBytes, spreadPatches } from "./patches";
+import { spreadCotangents, tileLinesBytes } from "./results";
 import { UNSAFE } from "./safety";
 import {
   CHANNELS,
   COLUMNS,
   fillPadded,
   judgeTilesForWeight,
-  patchLinesBytes,
   placeTiles,
   planesBytes,
   RESULT_COLUMNS,
@@ -35,8 +36,6 @@ import {
   recordBytes,
   rowBytes,
   SAFETY,
-  spreadCotangents,
-  spreadPatches,
   tileResults,
   unitTiles,
 } from "./tiles";
@@ -67,8 +66,8 @@ function sumStep(channels: i32, rounded: i32): usize {
 
 /**
  * partial (f64; piece, 33, channels, results rounded up to 4) = the sums of each piece. `plan` is the forward one,
- * `cotangentPlan` that of dy as a source without padding. Units: pieces. Scratch: the factors, the lines of a patch, a
- * tile, the records of the tiles, planes of both magnitudes and four more, what plain sums take, and the transformed
+ * `cotangentPlan` that of dy as a source without padding. Units: pieces. Scratch: the factors, the lines of a tile, a
+ * tile, the records of the tiles, planes of both magnitudes and four more, the lines of a channel, what plain sums take, and the transformed
  * patches and cotangents of the tiles.
  */
 export function winogradWeightGradient(
@@ -95,18 +94,20 @@ export function winogradWeightGradient(
   const sumBytes = sumStep(channels, rounded);
   const factors = scratch;
   const lines = factors + factorBytes;
-  const tile = lines + patchLinesBytes;
+  const tile = lines + tileLinesBytes;
   const records = tile + tileBytes;
   const planeStep = planesBytes(plan);
   const magnitudes = records + <usize>tiles * recordBytes;
   const ofCotangents = magnitudes + planeStep;
   const planes = ofCotangents + planeStep;
-  const list = planes + 4 * planeStep;
+  const sourceLines = planes + 4 * planeStep;
+  const list = sourceLines + linesBytes(plan);
   const directly = list + lanesBytes;
   const patches = directly + laneSumsScratch(channels, panels);
   const cotangents = patches + 24 * patchStep;
   writeFactors(factors, a, b);
   clearLanes(list);
+  clear(sourceLines, linesBytes(plan));
   for (let piece = begin; piece < end; piece++) {
     const sums = partial + <usize>(piece * sumCount) * sumBytes;
     clear(sums, <usize>sumCount * sumBytes);
@@ -115,10 +116,10 @@ export function winogradWeightGradient(
       const count = placeTiles(plan, unit, records);
       clear(magnitudes, 6 * planeStep);
       for (let channel = 0; channel < channels; channel++) {
-        fillPadded(plan, unit, x, channel, planes, magnitudes);
+        fillLines(plan, unit, x, channel, sourceLines, magnitudes);
         for (let t = 0; t < count; t += 4) {
           const to = patches + <usize>channel * channelStep + bytes(t);
-          spreadPatches(planes, rowBytes(plan), records + <usize>t * recordBytes, factors, to, patchStep, lines);
+          spreadPatches(sourceLines, rowBytes(plan), records + <usize>t * recordBytes, factors, to, patchStep);
         }
       }
       clear(planes, 4 * planeStep);
@@ -180,8 +181,8 @@ export function winogradWeightGradientScratch(plan: usize): f64 {
   const panels = (word(plan, RESULTS) + 15) >> 4;
   const patchBytes = <f64>channels * <f64>tileStep(tiles) + <f64>stepPadding;
   const cotangentBytes = 64 * <f64>panels * <f64>tiles + <f64>stepPadding;
-  const planes = 6 * <f64>planesBytes(plan);
-  const fixed = factorBytes + patchLinesBytes + tileBytes + <usize>tiles * recordBytes + lanesBytes;
+  const planes = 6 * <f64>planesBytes(plan) + <f64>linesBytes(plan);
+  const fixed = factorBytes + tileLinesBytes + tileBytes + <usize>tiles * recordBytes + lanesBytes;
   return <f64>(fixed + laneSumsScratch(channels, panels)) + planes + 24 * (patchBytes + cotangentBytes);
 }
 

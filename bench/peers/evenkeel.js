@@ -13,7 +13,11 @@ const { BatchNorm, Conv2d, Flatten, GlobalAvgPool2d, GroupNorm, LayerNorm, Linea
 const { Residual, RmsNorm, Sequential } = evenkeel;
 const { Adam, concat, conv2d, crossEntropy, noGrad, scope, setBackend, tensor, threads } = evenkeel;
 
-setBackend("wasm");
+if (process.env.BENCH_DEVICE === "webgpu") {
+  const { webgpu } = await import(pathToFileURL(fromRoot.resolve("evenkeel/webgpu")).href);
+  await webgpu();
+}
+setBackend(process.env.BENCH_DEVICE ?? "wasm");
 const { count, reason } = await threads(Number(process.argv[2] ?? 1));
 
 /** Each run is a scope, as each step of `fit` is. */
@@ -143,18 +147,30 @@ function trainingStep({ layers, input, classes, lr }) {
   const x = draw(input, SEED.x, UNIT);
   const target = labels(input[0], SEED.labels, classes);
   const optimizer = new Adam(model.parameters(), { lr });
-  const step = () =>
+  const taken = () =>
     scope(() => {
       optimizer.zeroGrad();
       const loss = crossEntropy(model.forward(x), target);
       loss.backward();
       optimizer.step();
-      return loss.item();
+      return process.env.BENCH_DEVICE === "webgpu" ? loss : loss.item();
     });
+  const step = () => {
+    const loss = taken();
+    if (typeof loss === "number") return loss;
+    return loss.data().then(([value]) => {
+      loss.dispose();
+      return value;
+    });
+  };
   return {
     run: step,
     checkRuns: 3,
-    check: async () => [step(), step(), step()].map((loss) => [loss, loss]),
+    async check() {
+      const losses = [];
+      for (let i = 0; i < 3; i++) losses.push(await step());
+      return losses.map((loss) => [loss, loss]);
+    },
   };
 }
 

@@ -7,8 +7,19 @@ import { serve } from "./serve.js";
 const threads = Number(process.argv[2] ?? 1);
 // jax-js reads `navigator`, which Node 20 lacks. Node has no `Worker` either, and so it runs on one thread.
 globalThis.navigator ??= { hardwareConcurrency: threads, userAgent: "node" };
-const { blockUntilReady, defaultDevice, jit, lax, nn, numpy: np, tree, valueAndGrad } = await import("@jax-js/jax");
-defaultDevice("wasm");
+const {
+  blockUntilReady,
+  defaultDevice,
+  init,
+  jit,
+  lax,
+  nn,
+  numpy: np,
+  tree,
+  valueAndGrad,
+} = await import("@jax-js/jax");
+if (process.env.BENCH_DEVICE === "webgpu") await init("webgpu");
+defaultDevice(process.env.BENCH_DEVICE ?? "wasm");
 
 const EPS = 1e-5;
 const PADDING_1 = [

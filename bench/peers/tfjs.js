@@ -7,7 +7,7 @@ import { serve, Unsupported } from "./serve.js";
 const require = createRequire(import.meta.url);
 const tf = require("@tensorflow/tfjs");
 const backend = process.argv[2] ?? "cpu";
-if (backend === "wasm") require("@tensorflow/tfjs-backend-wasm");
+if (backend !== "cpu") require(`@tensorflow/tfjs-backend-${backend}`);
 tf.enableProdMode();
 if (!(await tf.setBackend(backend))) throw new Error(`TF.js: no backend ${backend}`);
 
@@ -180,14 +180,19 @@ function trainingStep({ layers, input, classes, lr }) {
         target,
         forward.reduce((y, layer) => layer(y), x),
       );
-    return tf.tidy(() => optimizer.minimize(lossOf, true).dataSync()[0]);
+    if (backend !== "webgpu") return tf.tidy(() => optimizer.minimize(lossOf, true).dataSync()[0]);
+    const loss = tf.tidy(() => optimizer.minimize(lossOf, true));
+    return loss.data().then(([value]) => {
+      loss.dispose();
+      return value;
+    });
   };
   return {
     run: step,
     checkRuns: 3,
     async check() {
       const losses = [];
-      for (let i = 0; i < 3; i++) losses.push(step());
+      for (let i = 0; i < 3; i++) losses.push(await step());
       return losses.map((loss) => [loss, loss]);
     },
     dispose() {

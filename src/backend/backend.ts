@@ -66,8 +66,13 @@ export type BackendName = "cpu" | "wasm" | "webgpu";
 
 /** Blocks of memory. */
 export interface Memory<Block> {
-  /** A block of at least this many bytes, aligned to 16, contents undefined. @throws RangeError if there is no room */
-  allocate(bytes: number): Block;
+  /**
+   * A block of at least this many bytes, aligned to 16, contents undefined. `where` names the op that asks, for a backend that tells later that
+   * there was no room.
+   *
+   * @throws RangeError if there is no room; a `BlockTooLarge` if there never is
+   */
+  allocate(bytes: number, where?: string): Block;
   /** Gives a block back; `bytes` is what was asked for. */
   free(block: Block, bytes: number): void;
   /** Copies the bits of host values into a block, from byte `offset` (a multiple of 4; 0 by default). */

@@ -66,8 +66,3 @@ function countPlaces(model: AnyModule): Map<AnyModule, number> {
   }
   return places;
 }
-
-/** The rank of the input of a chain's step, as far as the layers before it tell; null if they do not. */
-export function rankBefore(chain: Chain, at: number): number | null {
-  return chain.slice(0, at).reduce<number | null>((rank, { module }) => module.rankAfter(rank) ?? rank, null);
-}

@@ -1,16 +1,25 @@
-import { Linear } from "../nn/linear.js";
 import type { AnyModule } from "../nn/module.js";
 import { RunningNorm } from "../nn/norms/running-norm.js";
-import type { Tensor } from "../tensor.js";
-import { ChainHost } from "./chain-host.js";
-import { findChains, type Order } from "./chains.js";
+import { Tensor } from "../tensor.js";
+import { ValueRef } from "./argument.js";
+import { Branch } from "./branch.js";
+import { findChains, type Order, type Step } from "./chains.js";
 import { changeCopy, copyModel } from "./copy-model.js";
 import { foldNorms } from "./fold.js";
 import type { FoldedModel, FoldedNorm, LeftNorm } from "./fold-batch-norm.js";
 import { takerOf } from "./fold-graph.js";
 import { Graph } from "./graph.js";
+import { GraphHost } from "./graph-host.js";
+import { isLayerNode, type LayerNode, type NetworkNode, type OpenShape } from "./node.js";
+import type { GraphParts } from "./parts.js";
 import { largestDifference, outputsOf } from "./probe.js";
 import { replaceChild } from "./replace-child.js";
+
+/** How many axes the input and the output of a layer have, as shapes of unknown sizes. */
+interface Ranks {
+  readonly input: OpenShape | null;
+  readonly output: OpenShape | null;
+}
 
 /**
  * Folds norms in the Sequentials and Residuals of a model.
@@ -23,14 +32,16 @@ export function foldChains<M extends AnyModule>(model: M, probe: readonly Tensor
   const { model: copy, copies } = copyModel(model, isProbed ? (candidate) => outputsOf(candidate, probe) : undefined);
   const isClosed = (module: AnyModule): boolean => copies.get(module) === module || !copies.has(module);
   const order = findChains(model, isClosed);
-  const ranks = new Map<AnyModule, number>();
+  const ranks = new Map<AnyModule, Ranks>();
   const before = isProbed ? watchingRanks(copies, ranks, () => outputsOf(copy, probe)) : null;
-  const host = new ChainHost(order, ranks);
-  const outcomes = new Map(foldNorms(host).map((outcome) => [outcome.norm.module, outcome]));
+  const { parts, steps } = partsOf(model, order, ranks);
+  const host = new GraphHost(parts, order.places);
+  const outcomes = new Map(foldNorms(host).map((outcome) => [outcome.norm, outcome]));
+  const nodes = new Map(parts.nodes.filter(isLayerNode).map((node) => [node.layer, node]));
 
   changeCopy(copy, () => {
     host.layers.apply(copies);
-    for (const { module, parent } of host.gone) {
+    for (const { module, parent } of [...host.gone].map((node) => steps.get(node) as Step)) {
       const [holder, child] = [copies.get(parent), copies.get(module)];
       if (holder === undefined || child === undefined) throw new Error("internal: a module was not copied");
       replaceChild(holder, child, null);
@@ -41,13 +52,10 @@ export function foldChains<M extends AnyModule>(model: M, probe: readonly Tensor
   const folded: FoldedNorm[] = [];
   const left: LeftNorm[] = [];
   for (const [module, norm] of norms) {
-    const outcome = outcomes.get(module);
+    const outcome = outcomes.get(nodes.get(module) as NetworkNode);
     if (outcome === undefined) left.push({ norm, reason: whyOutside(module, model, order, isClosed) + cure });
     else if ("reason" in outcome) left.push({ norm, reason: outcome.reason });
-    else {
-      const taker = takerOf(outcome.taker, ({ module: layer }) => outcomes.get(layer));
-      folded.push({ norm, into: names.get(taker.module) ?? "" });
-    }
+    else folded.push({ norm, into: takerOf(outcome.taker, (node) => outcomes.get(node)).path });
   }
   const result = { model: copy as M, folded, left };
   return before === null ? result : { ...result, maxDifference: largestDifference(before, outputsOf(copy, probe)) };
@@ -71,13 +79,41 @@ function whyOutside(
   return "it stands inside a module that cannot be copied, since it has private fields or functions of its own";
 }
 
-/** Notes the ranks of what linear layers are given, by their originals. */
-function watchingRanks<T>(copies: ReadonlyMap<AnyModule, AnyModule>, ranks: Map<AnyModule, number>, run: () => T): T {
-  const stops = [...copies].flatMap(([original, module]) =>
-    module instanceof Linear && module !== original
-      ? [module.onForward((_, input) => ranks.set(original, Math.max(input.rank, ranks.get(original) ?? 0)))]
-      : [],
-  );
+/** The chains as one graph, each with an input and an output of its own, and the step that each node is. */
+function partsOf(
+  model: AnyModule,
+  { chains }: Order,
+  ranks: ReadonlyMap<AnyModule, Ranks>,
+): { readonly parts: GraphParts; readonly steps: ReadonlyMap<NetworkNode, Step> } {
+  const steps = new Map<NetworkNode, Step>();
+  const ends = chains.map((chain, k) => {
+    let value = new ValueRef(k);
+    for (const step of chain) {
+      const { name, module: layer } = step;
+      const shape = ranks.get(layer)?.output ?? null;
+      const node: LayerNode = { name, path: name, args: [value], gradient: true, shape, layer };
+      value = new ValueRef(chains.length + steps.size);
+      steps.set(node, step);
+    }
+    return value;
+  });
+  const inputs = chains.map(([first]) => ({ shape: ranks.get(first?.module)?.input ?? null }));
+  const names = Branch.mirror(model, (module) => module.children().length === 0);
+  return { parts: { inputs, nodes: [...steps.keys()], output: ends, constants: [], names, trains: false }, steps };
+}
+
+/** Notes how many axes layers are given and give, by their originals; the most, where they differ from call to call. */
+function watchingRanks<T>(copies: ReadonlyMap<AnyModule, AnyModule>, ranks: Map<AnyModule, Ranks>, run: () => T): T {
+  const open = (x: unknown, known: OpenShape | null = null): OpenShape | null =>
+    x instanceof Tensor && x.rank > (known?.length ?? -1) ? x.shape.map(() => null) : known;
+  const stops = [...copies].flatMap(([original, module]) => {
+    if (module === original) return [];
+    const note = (_: AnyModule, input: unknown, output: unknown): void => {
+      const known = ranks.get(original);
+      ranks.set(original, { input: open(input, known?.input), output: open(output, known?.output) });
+    };
+    return [module.onForward(note)];
+  });
   try {
     return run();
   } finally {

@@ -20,19 +20,18 @@ export class GraphHost implements Host<NetworkNode> {
   readonly layers = new LayerFolding();
   readonly #parts: GraphParts;
   readonly #values: ReadonlyMap<NetworkNode, number>;
-  /** The nodes that apply each layer. */
-  readonly #uses = new Map<AnyModule, number>();
+  readonly #places: ReadonlyMap<AnyModule, number>;
   /** The paths of all that hold each tensor, and of the ops that read it. */
   readonly #holders = new Map<Tensor, string[]>();
   readonly #reading: ReadonlyMap<Tensor, string>;
 
-  constructor(parts: GraphParts) {
+  /** @param places - in how many places each layer stands, where the graph does not hold all of them */
+  constructor(parts: GraphParts, places: ReadonlyMap<AnyModule, number> = placesIn(parts)) {
     const { inputs, nodes, names } = parts;
     this.#parts = parts;
+    this.#places = places;
     this.#values = new Map(nodes.map((node, k) => [node, inputs.length + k]));
-    const layers = nodes.filter(isLayerNode);
-    this.norms = layers.filter(({ layer }) => layer instanceof RunningNorm);
-    for (const { layer } of layers) this.#uses.set(layer, (this.#uses.get(layer) ?? 0) + 1);
+    this.norms = nodes.filter(isLayerNode).filter(({ layer }) => layer instanceof RunningNorm);
     for (const [path, module] of names.namedModules()) {
       for (const [, t] of [...module.ownParameters(), ...module.ownBuffers()]) {
         this.#holders.set(t, [...(this.#holders.get(t) ?? []), path === "" ? "the network itself" : path]);
@@ -58,7 +57,7 @@ export class GraphHost implements Host<NetworkNode> {
 
   /** Why a layer may not be changed; null if it may. */
   #whyNot(layer: AnyModule): string | null {
-    const places = this.#uses.get(layer) ?? 0;
+    const places = this.#places.get(layer) ?? 0;
     if (places > 1) return `it stands in ${places} places`;
     return layer.hooked ? "it has listeners" : null;
   }
@@ -171,4 +170,11 @@ export class GraphHost implements Host<NetworkNode> {
   remove({ norm }: Passing<NetworkNode>): void {
     this.gone.add(norm);
   }
+}
+
+/** How many nodes apply each layer. */
+function placesIn({ nodes }: GraphParts): Map<AnyModule, number> {
+  const places = new Map<AnyModule, number>();
+  for (const { layer } of nodes.filter(isLayerNode)) places.set(layer, (places.get(layer) ?? 0) + 1);
+  return places;
 }

@@ -59,7 +59,7 @@ export function isWeighted(layer: AnyModule): boolean {
 }
 
 /** Why a shift of the inputs of a layer is not one of all its outputs; null where it is. */
-function edgeOf(layer: AnyModule): string | null {
+export function edgeOf(layer: AnyModule): string | null {
   if ("outputPadding" in layer) return "whose outputs see different numbers of inputs";
   // "same" pads wherever a kernel has more than one tap.
   const widths = "padding" in layer ? [layer.padding].flat(2) : [];

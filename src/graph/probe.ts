@@ -5,15 +5,15 @@ import { scope } from "../scope.js";
 import type { Tensor } from "../tensor.js";
 import { tensorsIn } from "./argument.js";
 
-/** The values of the tensors that a model gives for its inputs. */
-export function outputsOf(model: AnyModule, inputs: readonly Tensor[]): Float32Array[] {
+/** The values of the tensors that a model gives for its inputs. @param caller - whom the error names */
+export function outputsOf(model: AnyModule, inputs: readonly Tensor[], caller = "foldBatchNorm"): Float32Array[] {
   return scope(() =>
     noGrad(() => {
       const output: unknown = Reflect.apply(model.forward, model, inputs);
       const tensors = tensorsIn(output);
       if (tensors.length > 0) return tensors.map((t) => t.dataSync());
       throw new ArgumentError({
-        where: "foldBatchNorm(model, { probe })",
+        where: `${caller}(model, { probe })`,
         expected: "a model whose output for the probe is a tensor, or arrays or objects of them",
         received: Array.isArray(output) ? "an array without any" : typeof output,
         cure: "Leave the probe out.",

@@ -2,21 +2,24 @@ import type { Tensor } from "../tensor.js";
 import { tracer } from "../tracing.js";
 import type { AnyModule } from "./module.js";
 
-/** What is known of a module by its class. */
+/** What a module states of itself once and for all. */
 interface Statement {
   /** {@link LayerTraits.keepsNothing} */
   readonly keepsNothing: boolean;
+  /** {@link LayerTraits.fusesRelu} */
+  readonly fusesRelu: boolean;
   /** Whether it applies other modules. */
   readonly hasChildren: boolean;
 }
 
-/** Each module is asked once, since the answer is needed at every step. */
 const statements = new WeakMap<AnyModule, Statement>();
 
-function statementOf(module: AnyModule): Statement {
+/** Each module is asked once, since the answer is needed at every step. */
+export function statementOf(module: AnyModule): Statement {
   const known = statements.get(module);
   if (known !== undefined) return known;
-  const statement = { keepsNothing: module.keepsNothing, hasChildren: module.children().length > 0 };
+  const { keepsNothing, fusesRelu } = module;
+  const statement = { keepsNothing, fusesRelu, hasChildren: module.children().length > 0 };
   statements.set(module, statement);
   return statement;
 }

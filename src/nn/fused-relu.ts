@@ -1,5 +1,6 @@
 import { tracer } from "../tracing.js";
 import { ReLU } from "./activations.js";
+import { statementOf } from "./closed.js";
 import type { AnyModule } from "./module.js";
 import { Norm } from "./norms/norm.js";
 
@@ -8,7 +9,7 @@ import { Norm } from "./norms/norm.js";
  * replaced or listens to. Not while a trace looks at each by itself.
  */
 export function takesRelu(layer: AnyModule): layer is Norm {
-  return layer instanceof Norm && !layer.hooked && layer.fusesRelu && tracer === null;
+  return layer instanceof Norm && !layer.hooked && statementOf(layer).fusesRelu && tracer === null;
 }
 
 /** Whether a layer is a {@link ReLU} whose `forward` nobody has replaced or listens to. */

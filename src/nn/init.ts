@@ -1,7 +1,20 @@
-import { claimValues, tensor } from "../create.js";
+import { claimValues, tensor, zeros } from "../create.js";
 import { type Generator, generator as globalGenerator } from "../random.js";
 import { type Shape, sizeOf } from "../shape.js";
 import type { Tensor } from "../tensor.js";
+
+let isGiven = false;
+
+/** Makes layers whose parameters are given other values at once: none are drawn for them. */
+export function withoutInitialValues<T>(make: () => T): T {
+  const before = isGiven;
+  isGiven = true;
+  try {
+    return make();
+  } finally {
+    isGiven = before;
+  }
+}
 
 /**
  * A parameter of uniform values in ±1/√fanIn: PyTorch's default for linear and convolutional weights and biases (Kaiming uniform, He
@@ -9,6 +22,7 @@ import type { Tensor } from "../tensor.js";
  */
 export function uniformParameter(shape: Shape, fanIn: number, generator: Generator = globalGenerator()): Tensor {
   const bound = fanIn > 0 ? 1 / Math.sqrt(fanIn) : 0;
+  if (isGiven) return zeros(shape, { requiresGrad: true });
   return tensor(
     drawn(sizeOf(shape), () => generator.uniform(-bound, bound)),
     shape,

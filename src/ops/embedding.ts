@@ -7,6 +7,7 @@ import { formatShape, maxRank, type Shape, sizeOf, stridesOf } from "../shape.js
 import { empty, Tensor, upload } from "../tensor.js";
 import { defineOp } from "../tracing.js";
 import { checkHasValues } from "./empty-axes.js";
+import { mostRows } from "./indices.js";
 
 /** Numbers of rows: nested arrays, an `Int32Array`, or a tensor of whole numbers. */
 export type Indices = Tensor | Int32Array | NestedNumbers;
@@ -16,9 +17,6 @@ export interface EmbeddingOptions {
   /** The row that stands for padding, from 0: it gets no gradient. The layer's is zeros, and so it stays. @defaultValue none */
   readonly paddingIdx?: number | undefined;
 }
-
-/** Rows up to which float32, the type of tensors, holds every number exactly. */
-export const mostRows = 2 ** 24;
 
 /**
  * The rows of `weight` that the indices name: y[…, :] = weight[indices[…], :]. The gradient of `weight` is, for each row, the sum of

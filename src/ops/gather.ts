@@ -1,8 +1,9 @@
 import { ShapeError } from "../errors.js";
 import { formatShape, maxRank, resolveAxis, sizeOf } from "../shape.js";
-import { checkTensor, type Tensor } from "../tensor.js";
+import { checkTensor, commonBackend, type Tensor, view } from "../tensor.js";
 import { defineOp } from "../tracing.js";
-import { checkRank, type IndexValues, type Places, placesOf } from "./indices.js";
+import { areLate, checkRank, type IndexValues, placesOf } from "./indices.js";
+import { latePlaces, lateRows } from "./late-places.js";
 import { takeRows } from "./lookup.js";
 
 /**
@@ -12,7 +13,7 @@ import { takeRows } from "./lookup.js";
  *
  * @param x - rank ≥ 1
  * @param indices - whole numbers of any shape, the negative ones counted from the end; a tensor of them is read back to
- * be checked
+ * be checked, but on a device that answers later
  * @param axis - 0 by default
  * @returns the shape of x with that of the indices instead of the axis
  * @throws DataError if an index is no place of the axis, naming where it stands
@@ -27,14 +28,15 @@ export const gather = defineOp("gather", (x: Tensor, indices: IndexValues, axis:
   const where = "gather(x, indices, axis)";
   checkTensor(where, x);
   const along = resolveAxis(where, axis, x.rank);
-  return take("gather", where, x, placesOf(where, indices, x.shape[along]), along);
+  return take("gather", where, x, indices, along);
 });
 
 /**
  * The parts of x that a list of indices names along an axis; {@link gather} takes indices of any shape.
  *
  * @param x - rank ≥ 1
- * @param indices - whole numbers, the negative ones counted from the end; a tensor of them is read back to be checked
+ * @param indices - whole numbers, the negative ones counted from the end; a tensor of them is read back to be
+ * checked, but on a device that answers later
  * @param axis - 0 by default
  * @throws DataError if an index is no place of the axis, naming where it stands
  * @throws ShapeError if the indices are no list
@@ -47,24 +49,34 @@ export const indexSelect = defineOp("indexSelect", (x: Tensor, indices: IndexVal
   const where = "indexSelect(x, indices, axis)";
   checkTensor(where, x);
   const along = resolveAxis(where, axis, x.rank);
-  const places = placesOf(where, indices, x.shape[along]);
-  if (places.shape.length === 1) return take("indexSelect", where, x, places, along);
+  const { shape } = areLate(indices) ? indices : placesOf(where, indices, x.shape[along]);
+  if (shape.length === 1) return take("indexSelect", where, x, indices, along);
   throw new ShapeError({
     where,
     expected: "a list of indices",
-    received: `indices of shape ${formatShape(places.shape)}`,
+    received: `indices of shape ${formatShape(shape)}`,
     cure: "Use gather(x, indices, axis), which takes any shape.",
   });
 });
 
-function take(op: string, where: string, x: Tensor, { shape: taken, values }: Places, along: number): Tensor {
+function take(op: string, where: string, x: Tensor, indices: IndexValues, along: number): Tensor {
+  const size = x.shape[along];
+  const read = areLate(indices) ? null : placesOf(where, indices, size);
+  const taken = read === null ? (indices as Tensor).shape : read.shape;
   const shape = [...x.shape.slice(0, along), ...taken, ...x.shape.slice(along + 1)];
   checkRank(where, shape, maxRank);
-  const size = x.shape[along];
-  const outer = sizeOf(x.shape.slice(0, along));
-  const rows = new Int32Array(outer * values.length);
+  const [outer, count, width] = [sizeOf(x.shape.slice(0, along)), sizeOf(taken), sizeOf(x.shape.slice(along + 1))];
+  const rows = new Int32Array(outer * count);
   for (let o = 0; o < outer; o++) {
-    for (let i = 0; i < values.length; i++) rows[o * values.length + i] = o * size + values[i];
+    for (let i = 0; i < count; i++) rows[o * count + i] = o * size + (read === null ? 0 : read.values[i]);
   }
-  return takeRows(op, x, rows, sizeOf(x.shape.slice(along + 1)), shape);
+  if (!areLate(indices)) return takeRows(op, x, rows, width, shape);
+  commonBackend(where, x, indices);
+  const places = latePlaces(where, indices, size);
+  const line = view(op, places, [count]);
+  const all = { base: Float32Array.from(rows), shape: [outer, count], step: 1, rows: outer * size };
+  const late = lateRows(where, line, all);
+  line.dispose();
+  places.dispose();
+  return takeRows(op, x, late, width, shape);
 }

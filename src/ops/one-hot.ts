@@ -1,16 +1,17 @@
 import { backend as currentBackend } from "../backend/index.js";
 import { ArgumentError, ShapeError } from "../errors.js";
 import { formatShape, maxRank } from "../shape.js";
-import { Tensor, upload } from "../tensor.js";
+import { Tensor, upload, view } from "../tensor.js";
 import { defineComposite } from "../tracing.js";
 import { applyBinary } from "./binary.js";
-import { type IndexValues, mostRows, placesOf } from "./indices.js";
+import { areLate, type IndexValues, mostRows, placesOf } from "./indices.js";
+import { latePlaces } from "./late-places.js";
 
 /**
  * 1 in the place that each index names, else 0. No gradient passes.
  *
  * @param indices - whole numbers below `classes`, the negative ones counted from the end, rank up to 4; a tensor of
- * them is read back to be checked
+ * them is read back to be checked, but on a device that answers later
  * @param classes - from 1 to 2²⁴
  * @returns (…, classes), the shape of the indices and a row for each
  * @throws DataError if an index is out of range, naming where it stands
@@ -30,7 +31,8 @@ export const oneHot = defineComposite("oneHot", (indices: IndexValues, classes: 
       cure: "Pass how many classes there are.",
     });
   }
-  const { shape, values } = placesOf(where, indices, classes);
+  const read = areLate(indices) ? null : placesOf(where, indices, classes);
+  const shape = read === null ? (indices as Tensor).shape : read.shape;
   if (shape.length >= maxRank) {
     throw new ShapeError({
       where,
@@ -40,7 +42,10 @@ export const oneHot = defineComposite("oneHot", (indices: IndexValues, classes: 
     });
   }
   const backend = indices instanceof Tensor ? indices.backend : currentBackend();
-  const given = upload("oneHot", backend, [...shape, 1], Float32Array.from(values));
+  const given =
+    read === null
+      ? view("oneHot", latePlaces(where, indices as Tensor, classes), [...shape, 1])
+      : upload("oneHot", backend, [...shape, 1], Float32Array.from(read.values));
   const numbers = upload(
     "oneHot",
     backend,

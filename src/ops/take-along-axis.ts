@@ -1,8 +1,9 @@
 import { ShapeError } from "../errors.js";
 import { broadcastShapes, broadcastStrides, formatShape, resolveAxis, sizeOf, stridesOf } from "../shape.js";
-import { checkTensor, type Tensor } from "../tensor.js";
+import { checkTensor, commonBackend, type Tensor } from "../tensor.js";
 import { defineOp } from "../tracing.js";
-import { type IndexValues, placesOf } from "./indices.js";
+import { areLate, type IndexValues, placesOf } from "./indices.js";
+import { latePlaces, lateRows } from "./late-places.js";
 import { takeRows } from "./lookup.js";
 
 /**
@@ -12,7 +13,7 @@ import { takeRows } from "./lookup.js";
  *
  * @param x - rank ≥ 1
  * @param indices - as many axes as x, the negative ones counted from the end; a tensor of them is read back to be
- * checked
+ * checked, but on a device that answers later, where x has at most 2²⁴ values then
  * @param axis - −1 by default
  * @throws DataError if an index is no place of the axis, naming where it stands
  * @throws ShapeError if the shapes do not fit
@@ -25,7 +26,8 @@ export const takeAlongAxis = defineOp("takeAlongAxis", (x: Tensor, indices: Inde
   const where = "takeAlongAxis(x, indices, axis)";
   checkTensor(where, x);
   const along = resolveAxis(where, axis, x.rank);
-  const { shape: given, values } = placesOf(where, indices, x.shape[along]);
+  const read = areLate(indices) ? null : placesOf(where, indices, x.shape[along]);
+  const given = read === null ? (indices as Tensor).shape : read.shape;
   if (given.length !== x.rank) {
     throw new ShapeError({
       where,
@@ -40,6 +42,7 @@ export const takeAlongAxis = defineOp("takeAlongAxis", (x: Tensor, indices: Inde
   const outside = x.shape.map((size, k) => (k === along || size === 1 ? 0 : steps[k]));
   const from = broadcastStrides(given, shape);
   const rows = new Int32Array(sizeOf(shape));
+  const values = read?.values ?? null;
   const place = new Array<number>(shape.length).fill(0);
   for (let at = 0; at < rows.length; at++) {
     let index = 0;
@@ -48,8 +51,14 @@ export const takeAlongAxis = defineOp("takeAlongAxis", (x: Tensor, indices: Inde
       index += place[k] * from[k];
       base += place[k] * outside[k];
     }
-    rows[at] = base + values[index] * steps[along];
+    rows[at] = base + (values === null ? 0 : values[index] * steps[along]);
     for (let k = shape.length - 1; k >= 0 && ++place[k] === shape[k]; k--) place[k] = 0;
   }
-  return takeRows("takeAlongAxis", x, rows, 1, shape);
+  if (!areLate(indices)) return takeRows("takeAlongAxis", x, rows, 1, shape);
+  commonBackend(where, x, indices);
+  const places = latePlaces(where, indices, x.shape[along]);
+  const all = { base: Float32Array.from(rows), shape, step: steps[along], rows: x.size };
+  const late = lateRows(where, places, all);
+  places.dispose();
+  return takeRows("takeAlongAxis", x, late, 1, shape);
 });

@@ -1,10 +1,19 @@
+import { noGrad } from "../autograd.js";
 import { ArgumentError, ShapeError } from "../errors.js";
 import { checkOptions } from "../options.js";
+import { scope } from "../scope.js";
 import { formatShape, resolveAxis, sizeOf } from "../shape.js";
-import { checkTensor, hostValues, type Tensor, upload } from "../tensor.js";
+import { checkTensor, type Tensor, upload } from "../tensor.js";
 import { defineOp } from "../tracing.js";
+import { argmax } from "./arg-max.js";
+import { mul } from "./binary.js";
+import { where as choose, maximum } from "./choice.js";
+import { equal, notEqual } from "./comparison.js";
+import { concat } from "./concat.js";
 import { mostRows } from "./indices.js";
+import { max } from "./max.js";
 import { takeAlongAxis } from "./take-along-axis.js";
+import { neg } from "./unary.js";
 
 /** Options of {@link topK}. */
 export interface TopKOptions {
@@ -36,7 +45,38 @@ function firstPlaces(values: Float32Array, k: number, largest: boolean): number[
   return [...before.sort(order), ...ties].slice(0, k);
 }
 
-/** Where the k largest values stand along an axis; see {@link topK}. The values are read back to be sorted. */
+/** The same on a device that answers later: one place after another, the largest of what is left. */
+function chosenInTurn(given: Tensor, k: number, along: number, largest: boolean): Tensor {
+  const alongAxis = given.shape.map((n, axis) => (axis === along ? n : 1));
+  return scope(() =>
+    noGrad(() => {
+      const x = largest ? given.detach() : neg(given.detach());
+      const numbers = upload(
+        "topK",
+        x.backend,
+        alongAxis,
+        Float32Array.from({ length: x.shape[along] }, (_, j) => j),
+      );
+      const areNaN = notEqual(x, x);
+      // NaN comes before all others, or after them; what is taken already comes last.
+      const rankOfNaN = largest ? 2 : 1;
+      let taken = mul(areNaN, 0);
+      const places: Tensor[] = [];
+      for (let turn = 0; turn < k; turn++) {
+        const left = choose(maximum(taken, areNaN), Number.NEGATIVE_INFINITY, x);
+        const isNext = equal(left, max(left, along, { keepDims: true }));
+        const rank = choose(taken, 0, choose(areNaN, rankOfNaN, mul(isNext, 3 - rankOfNaN)));
+        const place = argmax(rank, along, { keepDims: true });
+        places.push(place);
+        taken = maximum(taken, equal(numbers, place));
+      }
+      const none = given.shape.map((n, axis) => (axis === along ? 0 : n));
+      return k === 0 ? upload("topK", x.backend, none, new Float32Array(0)) : concat(places, along);
+    }),
+  );
+}
+
+/** Where the k largest values stand along an axis; see {@link topK}. */
 export const topKIndices = defineOp(
   "topKIndices",
   (x: Tensor, k: number, { axis = -1, largest = true }: TopKOptions = {}): Tensor => {
@@ -60,7 +100,8 @@ export const topKIndices = defineOp(
         cure: "Take parts of the axis.",
       });
     }
-    const values = hostValues(where, x, "Await data() and sort it, or use argmax(), which needs no reading.");
+    if (!x.backend.answersAtOnce) return chosenInTurn(x, k, along, largest);
+    const values = x.dataSync();
     const [outer, inner] = [sizeOf(x.shape.slice(0, along)), sizeOf(x.shape.slice(along + 1))];
     const places = new Float32Array(outer * k * inner);
     const line = new Float32Array(count);
@@ -92,13 +133,13 @@ export interface TopK {
 
 /**
  * The k largest values along an axis, in order, and their places; of equal ones, the earlier first. NaN counts as the
- * largest, as in PyTorch. The values carry gradients. They are read back to be sorted.
+ * largest, as in PyTorch. The values carry gradients. They are read back to be sorted; on a device that answers later
+ * they are chosen one by one, k passes over x, which has at most 2²⁴ values then.
  *
  * @param x - rank ≥ 1, of at most 2²⁴ values along the axis
  * @param k - from 0 to the size of the axis
  * @throws ArgumentError if k is larger than the axis
  * @throws ShapeError if the axis is longer than 2²⁴
- * @throws BackendError on a backend that does not answer at once
  * @example
  * ```ts
  * const { values, indices } = topK(tensor([3, 9, 4]), 2);

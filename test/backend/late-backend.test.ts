@@ -1,4 +1,5 @@
 import {
+  Adagrad,
   Adam,
   arrayDataset,
   BatchNorm,
@@ -14,13 +15,20 @@ import {
   Flatten,
   fit,
   full,
+  gather,
+  indexSelect,
+  Lamb,
+  Lars,
   Linear,
+  Lion,
   LSTM,
   MaxPool2d,
   movingAverage,
+  oneHot,
   onWarning,
   predict,
   ReLU,
+  RmsProp,
   recalibrate,
   Sequential,
   Sgd,
@@ -30,7 +38,9 @@ import {
   seed,
   setBackend,
   type Tensor,
+  takeAlongAxis,
   tensor,
+  topK,
   WeightNorm,
   watch,
   zeros,
@@ -71,12 +81,18 @@ async function stateOf(model: { stateDict(): Record<string, { data(): Promise<Fl
 
 type Run = { reports: StepReport[]; state: Record<string, Float32Array>; accuracy: number | null; lag: unknown };
 
-async function train(options: { clipNorm?: number; accumulate?: number; adaptive?: boolean } = {}): Promise<Run> {
+/** Optimisers whose formula is written in ops. */
+const composed = [RmsProp, Adagrad, Lion, Lars, Lamb];
+
+async function train(
+  options: { clipNorm?: number; accumulate?: number; adaptive?: boolean } = {},
+  Optimizer: typeof Adam | (typeof composed)[number] = Adam,
+): Promise<Run> {
   const model = net();
   const reports: StepReport[] = [];
   const { lag } = await fit(model, data(), {
     epochs: 3,
-    optimizer: new Adam(model.parameters(), { lr: 0.02, weightDecay: 0.01 }),
+    optimizer: new Optimizer(model.parameters(), { lr: 0.02, weightDecay: 0.01 }),
     schedule: (step) => 0.02 / (1 + step),
     ...(options.clipNorm === undefined ? {} : { clipNorm: options.clipNorm }),
     ...(options.accumulate === undefined ? {} : { accumulate: options.accumulate }),
@@ -104,6 +120,31 @@ describe.each(["cpu", "wasm"] as const)("a backend over %s that does not answer 
       expect(onLate.reports.length).toBe(options.accumulate === 3 ? 6 : 12);
     },
   );
+
+  test.each(composed)("lets %o take its steps without waiting, to the same bits", async (Optimizer) => {
+    const { steps } = late.counts;
+    const onLate = await train({ clipNorm: 0.5 }, Optimizer);
+    expect(late.counts.steps - steps).toBeGreaterThan(0);
+    setBackend(base);
+    expect(onLate).toEqual(await train({ clipNorm: 0.5 }, Optimizer));
+  });
+
+  test.each(composed)("keeps %o from steps after one that diverged", async (Optimizer) => {
+    const model = net();
+    const optimizer = new Optimizer(model.parameters(), { lr: 0.01, weightDecay: 0.1 });
+    const inputs = tensor(
+      new Float32Array(36 * 16).map((_, k) => Math.cos(k)),
+      [16, 1, 6, 6],
+    );
+    const good = { inputs, targets: new Int32Array(16).map((_, k) => k % 3) };
+    await fit(model, [good], { epochs: 1, optimizer });
+    const trained = Object.entries(await stateOf(model)).filter(([name]) => !/running|num/.test(name));
+    const steps = await stateOf(optimizer);
+    const bad = { ...good, inputs: full([16, 1, 6, 6], Number.NaN) };
+    await expect(fit(model, [bad, good], { epochs: 1, optimizer })).rejects.toBeInstanceOf(DivergedError);
+    expect(Object.entries(await stateOf(model)).filter(([name]) => !/running|num/.test(name))).toEqual(trained);
+    expect(await stateOf(optimizer)).toEqual(steps);
+  });
 
   test("is never waited for within a step: a step's numbers may come after the next step", async () => {
     const { whenRead } = late;
@@ -223,6 +264,48 @@ describe.each(["cpu", "wasm"] as const)("a backend over %s that does not answer 
     const once = net();
     await fit(once, data(), { epochs: 2, optimizer: new Adam(once.parameters(), { lr: 0.02 }) });
     expect(await stateOf(again)).toEqual(await stateOf(once));
+  });
+
+  test("chooses and looks up by tensors of indices that never reach the host", async () => {
+    const run = async () => {
+      const x = tensor(
+        Float32Array.from({ length: 60 }, (_, k) => Math.round(4 * Math.sin(7 * k))),
+        [3, 5, 4],
+        {
+          requiresGrad: true,
+        },
+      );
+      const odd = tensor([Number.NaN, 1, Number.NEGATIVE_INFINITY, 3, Number.NaN, Number.NEGATIVE_INFINITY, 3]);
+      const places = tensor([1, -1, 0]);
+      const ofEach = tensor(
+        Float32Array.from({ length: 12 }, (_, k) => (k % 5) - 2),
+        [3, 1, 4],
+      );
+      const found = [
+        ...[0, 1, 3, 5].flatMap((k) => Object.values(topK(x, k, { axis: 1 }))),
+        ...[true, false].flatMap((largest) => Object.values(topK(odd, 7, { largest }))),
+        ...[gather(x, places), indexSelect(x, places, 1), takeAlongAxis(x, ofEach, 1), oneHot(places, 3)],
+      ];
+      found[4]
+        .sum()
+        .add(gather(x, places, 2).mul(3).sum())
+        .add(takeAlongAxis(x, ofEach, 1).sum())
+        .backward();
+      return [...found.map(({ shape }) => shape), ...(await Promise.all([...found, x.grad].map((t) => t?.data())))];
+    };
+    const onLate = await run();
+    setBackend(base);
+    expect(onLate).toEqual(await run());
+  });
+
+  test("tells later of an index that is no place", async () => {
+    await expect(gather(zeros([2, 3]), tensor([0, 3]), 1).data()).rejects.toThrowErrorMatchingInlineSnapshot(
+      `[DataError: gather(x, indices, axis): expected whole numbers from -3 to 2, got 3 at [1]. Count places from 0, or from −1 at the end.]`,
+    );
+    setBackend(base);
+    const here = zeros([3]);
+    setBackend("webgpu");
+    expect(() => gather(here, tensor([0]))).toThrow("Call setBackend() once, before the model and the data are made.");
   });
 
   test("evaluates, predicts, recalibrates, diagnoses and watches as others do", async () => {

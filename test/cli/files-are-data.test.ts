@@ -111,9 +111,9 @@ describe("a file never chooses which code runs", () => {
       [
         "evenkeel: evenkeel train --resume --out own: expected --model again: a file must not choose which code runs, got none. If you trust what the run names: evenkeel train --resume --out own --model ./net.mjs.
       ",
-        "evenkeel: evenkeel train --resume --out own: expected the flags with which the run began, got --model "mlp" (was "./net.mjs"). Leave them out, or begin another run in another --out. (--threads, --checkpoint-every and the place of --data may change; --epochs with --schedule constant only, since the others plan for its end.)
+        "evenkeel: evenkeel train --resume --out own: expected the flags with which the run began, got --model "mlp" (was "./net.mjs"). Leave them out, or begin another run in another --out. (--threads, --backend, --checkpoint-every and the place of --data may change; --epochs with --schedule constant only, since the others plan for its end.)
       ",
-        "evenkeel: evenkeel train --resume --out own: expected the flags with which the run began, got --model "other.mjs" (was "./net.mjs"). Leave them out, or begin another run in another --out. (--threads, --checkpoint-every and the place of --data may change; --epochs with --schedule constant only, since the others plan for its end.)
+        "evenkeel: evenkeel train --resume --out own: expected the flags with which the run began, got --model "other.mjs" (was "./net.mjs"). Leave them out, or begin another run in another --out. (--threads, --backend, --checkpoint-every and the place of --data may change; --epochs with --schedule constant only, since the others plan for its end.)
       ",
       ]
     `);

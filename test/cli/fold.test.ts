@@ -15,6 +15,7 @@ import {
   saveModel,
   setBackend,
   type Tensor,
+  tensor,
   zeros,
 } from "evenkeel";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -60,6 +61,35 @@ describe("evenkeel fold", () => {
     const x = normal([2, 1, 4, 4], 2);
     const run = ({ model }: { model: Module }): Float32Array => noGrad(() => model.eval().forward(x).dataSync());
     expectClose(run(after), run(before), 1e-5);
+  });
+
+  test("--prune takes out dead channels too, and says which", () => {
+    const model = new Sequential(new Conv2d(1, 4, 3), new BatchNorm(4), new ReLU(), new Flatten(), new Linear(16, 2));
+    const weight = tensor([1, 0, 1, 0]);
+    model.loadStateDict({ "1.weight": weight, "1.running_mean": tensor([0.1, 0, 0, 0]) }, { strict: false });
+    mkdirSync(join(folder, "dead"));
+    writeFileSync(join(folder, "dead/model.safetensors"), saveModel(model, meta));
+    const { code, stdout, stderr } = evenkeel("fold", "dead", "-o", "pruned", "--prune");
+    expect(stderr).toBe("");
+    expect(code).toBe(0);
+    expect(stdout.replace(/at most \S+/, "at most DIFFERENCE")).toMatchInlineSnapshot(`
+      "0  without channels 1, 3: 2 of 4
+      1  without channels 1, 3: 2 of 4
+      42 parameters for 82
+      1  into 0
+      1 folded, 0 left; outputs for noise differ by at most DIFFERENCE
+      wrote pruned/model.safetensors
+      "
+    `);
+    expect(String(loadModel(readFileSync(join(folder, "pruned/model.safetensors"))).model)).toMatchInlineSnapshot(
+      `"Sequential(Conv2d(1, 2, 3), ReLU(), Flatten(), Linear(8, 2))"`,
+    );
+    const refused = evenkeel("fold", "model.onnx", "--dry-run", "--prune");
+    expect(refused.code).toBe(1);
+    expect(refused.stderr).toMatchInlineSnapshot(`
+      "evenkeel: --prune: expected a run's folder or a .safetensors file, got model.onnx. Import it in code (importOnnx, importTfjs, importKeras), call pruneDeadChannels, and export what that gives.
+      "
+    `);
   });
 
   test("--dry-run writes nothing; --json is for programs", () => {

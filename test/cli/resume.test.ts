@@ -125,7 +125,7 @@ describe("evenkeel train --resume", () => {
     expect(changed.code).toBe(1);
     expect(changed.stderr).toMatchInlineSnapshot(`
       "evenkeel: warning: shared: the last run here ended without releasing it
-      evenkeel: evenkeel train --resume --out shared: expected the flags with which the run began, got --epochs 7 (was 100000), --lr 0.5 (was 0.01). Leave them out, or begin another run in another --out. (--threads, --checkpoint-every and the place of --data may change; --epochs with --schedule constant only, since the others plan for its end.)
+      evenkeel: evenkeel train --resume --out shared: expected the flags with which the run began, got --epochs 7 (was 100000), --lr 0.5 (was 0.01). Leave them out, or begin another run in another --out. (--threads, --backend, --checkpoint-every and the place of --data may change; --epochs with --schedule constant only, since the others plan for its end.)
       "
     `);
     const third = run("--epochs", "1", "--out", "shared");
@@ -168,7 +168,7 @@ describe("evenkeel train --resume", () => {
       [
         "0: done: this run is finished; there is nothing to resume
       ",
-        "1: evenkeel: evenkeel train --resume --out done: expected the flags with which the run began, got --seed 6 (was 5). Leave them out, or begin another run in another --out. (--threads, --checkpoint-every and the place of --data may change; --epochs with --schedule constant only, since the others plan for its end.)
+        "1: evenkeel: evenkeel train --resume --out done: expected the flags with which the run began, got --seed 6 (was 5). Leave them out, or begin another run in another --out. (--threads, --backend, --checkpoint-every and the place of --data may change; --epochs with --schedule constant only, since the others plan for its end.)
       ",
         "2: error: no run in nowhere to resume, and no --data to start one
       (evenkeel --help lists the commands and options)

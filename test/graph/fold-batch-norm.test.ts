@@ -264,7 +264,10 @@ describeEachBackend("foldBatchNorm", () => {
     huge.runningVar?.backend.write(huge.runningVar.block, Float32Array.of(1, 1e-45, 1, 1));
     const wide = conv();
     wide.loadStateDict({ weight: wide.weight.mul(1e30), bias: normal([4], 1) });
+    const [tied, other] = [conv(), conv()];
+    other.weight = tied.weight;
     const modes = (): Record<string, string[]> => ({
+      tied: left(tied, norm(), new ReLU(), other),
       padding: left(new ReLU(), norm(), new Conv2d(4, 2, 3, { padding: [0, 1] })),
       transposed: left(norm(), new ConvTranspose2d(4, 2, 3)),
       alone: left(norm()),
@@ -296,6 +299,9 @@ describeEachBackend("foldBatchNorm", () => {
         ],
         "sharedNorm": [
           "1: it stands in 2 places",
+        ],
+        "tied": [
+          "1: before it stands Conv2d(4, 4, 1), but its weight is one tensor in 0 and 3; behind it stands ReLU()",
         ],
         "transposed": [
           "0: nothing stands before it; behind it stands ConvTranspose2d(4, 2, 3), whose outputs see different numbers of inputs",

@@ -227,7 +227,7 @@ describe("3 × 3 convolutions by Winograd's method", () => {
   ];
 
   test.each(masks)("have the error of plain sums where kernels are pruned to %s", (_, isTap) => {
-    for (const [channels, results, share] of [
+    for (const [channels, results, share, groups = 1] of [
       [64, 32, 1],
       [64, 32, 0.5],
       [64, 32, 0.125],
@@ -235,10 +235,13 @@ describe("3 × 3 convolutions by Winograd's method", () => {
       [16, 24, 0.125],
       [3, 16, 1],
       [3, 16, 0.125],
+      [32, 32, 1, 2],
+      [32, 34, 0.125, 2],
+      [20, 16, 1, 2],
     ]) {
-      const geometry: Case = { x: [2, channels, 14, 13], results, padding: 1 };
+      const geometry: Case = { x: [2, channels, 14, 13], results, padding: 1, groups };
       const whole = normalCase(geometry, 8);
-      const size = 9 * channels;
+      const size = (9 * channels) / groups;
       const weight = whole.weight.map((v, i) => (i >= share * results * size || isTap(i % 9) ? v : 0));
       const values = { ...whole, weight };
       const exact = runOn("cpu", geometry, values);

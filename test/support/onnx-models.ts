@@ -3,7 +3,9 @@ import { Generator } from "evenkeel";
 import { type AttributeProtoSchema, type GraphProtoSchema, ModelProtoSchema } from "onnx-buf";
 
 /** Attributes of a node: whole numbers, reals as { f }, texts and lists of whole numbers; graphs as they are. */
-export type Attributes = Readonly<Record<string, number | string | readonly number[] | { f: number } | GraphParts>>;
+export type Attributes = Readonly<
+  Record<string, number | string | readonly number[] | readonly string[] | { f: number } | GraphParts>
+>;
 
 /** A node: its operator, what it reads, what it makes. */
 export type NodeParts = readonly [
@@ -133,6 +135,9 @@ function attributeOf(
   if (typeof value === "string") return { name, type: 3, s: new TextEncoder().encode(value) };
   if ("f" in value) return { name, type: 1, f: value.f };
   if ("nodes" in value) return { name, type: 5, g: graphOf(value, model) };
+  const encoder = new TextEncoder();
+  const strings = value.filter((one) => typeof one === "string");
+  if (strings.length > 0) return { name, type: 8, strings: strings.map((one) => encoder.encode(one)) };
   return { name, type: 7, ints: value.map(BigInt) };
 }
 

@@ -1,4 +1,5 @@
 import { BackendError } from "../../errors.js";
+import { lookAheadBytes } from "./signatures.generated.js";
 
 const pageBytes = 65536;
 /** Below this address lie the kernels' own constants. */
@@ -31,8 +32,8 @@ function reserve(): { memory: WebAssembly.Memory; maximum: number } {
 export class WasmMemory {
   readonly memory: WebAssembly.Memory;
   /**
-   * Bytes that blocks may take at most. Never the last line: kernels compare addresses with the end of a block, which
-   * must not wrap to 0.
+   * Bytes that blocks may take at most. Never the last ones: kernels read ahead of what they use, and compare addresses
+   * with the end of a block, which must not wrap to 0.
    */
   readonly limit: number;
   #inUse = 0;
@@ -44,7 +45,7 @@ export class WasmMemory {
   constructor() {
     const { memory, maximum } = reserve();
     this.memory = memory;
-    this.limit = maximum * pageBytes - granule - heapStart;
+    this.limit = maximum * pageBytes - lookAheadBytes - heapStart;
   }
 
   get inUse(): number {
@@ -127,7 +128,7 @@ export class WasmMemory {
 
   #growTo(end: number): void {
     if (end > heapStart + this.limit) throw new RangeError("beyond the largest memory");
-    const missing = end - this.memory.buffer.byteLength;
+    const missing = end + lookAheadBytes - this.memory.buffer.byteLength;
     if (missing <= 0) return;
     try {
       this.memory.grow(Math.ceil(Math.max(missing, growthBytes) / pageBytes));

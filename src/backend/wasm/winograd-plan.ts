@@ -10,8 +10,11 @@ const unitTiles = 64;
 const tileHeight = 2;
 const tileWidth = 4;
 const columnTileHeight = 3;
-/** Bytes of a transformed source and of products of a unit, about: what stays in the second-level cache. */
+/** The same where tiles share nothing but packed weights. */
+const fewTiles = 32;
+/** Bytes of the transformed values of a unit, about: what stays in the second-level cache. */
 const unitBytes = 600 << 10;
+const patchBytes = 400 << 10;
 /** Bytes of the weight's sums that are kept apart for all threads. */
 export const mostPieceBytes = 1 << 25;
 /**
@@ -143,16 +146,16 @@ export function cotangentShape(shape: WinogradShape): WinogradShape {
  * How many images, or else rows of tiles of one image, make a unit: the fewest of those numbers that leave the fewest
  * lanes of 16 unused.
  */
-function cut(parts: number, tilesPerPart: number, most: number): number {
+function cut(parts: number, tilesPerPart: number, least: number, most: number): number {
   const limit = Math.max(1, Math.min(parts, Math.floor(most / tilesPerPart)));
-  let best = Math.min(limit, Math.ceil(unitTiles / tilesPerPart));
+  let best = Math.min(limit, Math.ceil(least / tilesPerPart));
   const used = (count: number): number => (count * tilesPerPart) / (16 * Math.ceil((count * tilesPerPart) / 16));
   for (let count = best + 1; count <= limit; count++) if (used(count) > used(best)) best = count;
   return best;
 }
 
 /**
- * The plan for tiles, or for positions of rows, at most so many to a unit, with `rowLength` values to a row of the
+ * The plan for tiles, or for positions of rows, at least and at most so many to a unit, with `rowLength` values to a row of the
  * planes.
  */
 function planOf(
@@ -160,14 +163,15 @@ function planOf(
   tileHeight: number,
   tileColumns: number,
   rowLength: number,
+  least: number,
   most: number,
   costs: typeof tileCosts,
 ): WinogradPlan {
   const { batch, groups, channels, rows, columns, padding, results, resultRows, resultColumns } = shape;
   const tileRows = Math.ceil(resultRows / tileHeight);
   const perImage = tileRows * tileColumns;
-  const images = perImage <= most ? cut(batch, perImage, most) : 1;
-  const sliceRows = perImage <= most ? tileRows : cut(tileRows, tileColumns, most);
+  const images = perImage <= most ? cut(batch, perImage, least, most) : 1;
+  const sliceRows = perImage <= most ? tileRows : cut(tileRows, tileColumns, least, most);
   const source = [channels, rows, columns, ...padding];
   const result = [results, resultRows, resultColumns];
   const cuts = [batch, tileRows, tileColumns, images, sliceRows];
@@ -179,11 +183,20 @@ function planOf(
   };
 }
 
-/** A plan whose tiles, of 2 × 4 results, take some bytes each. */
+/** A plan for the weight's gradient, whose tiles, of 2 × 4 results, take some bytes each. */
 export function tilePlan(shape: WinogradShape, bytesPerTile: number): WinogradPlan {
+  return planOfTiles(shape, unitTiles, Math.floor(unitBytes / bytesPerTile));
+}
+
+/** A plan for assembly/winograd/correlate.ts. */
+export function correlationPlan(shape: WinogradShape): WinogradPlan {
+  return planOfTiles(shape, fewTiles, Math.floor(patchBytes / (96 * (shape.channels | 1))));
+}
+
+function planOfTiles(shape: WinogradShape, least: number, fitting: number): WinogradPlan {
   const tileColumns = Math.ceil(shape.resultColumns / tileWidth);
-  const most = Math.max(16, Math.min(2 * unitTiles, Math.floor(unitBytes / bytesPerTile)));
-  return planOf(shape, tileHeight, tileColumns, tileWidth * tileColumns + 2, most, tileCosts);
+  const most = Math.max(16, Math.min(2 * unitTiles, fitting));
+  return planOf(shape, tileHeight, tileColumns, tileWidth * (tileColumns + 1), least, most, tileCosts);
 }
 
 /**
@@ -193,5 +206,5 @@ export function columnPlan(shape: WinogradShape): WinogradPlan {
   const { channels, results, columns, padding } = shape;
   const rowLength = columns + padding[1];
   const most = Math.max(unitTiles, Math.floor(unitBytes / (20 * (channels + results))));
-  return planOf(shape, columnTileHeight, rowLength, rowLength, most, positionCosts);
+  return planOf(shape, columnTileHeight, rowLength, rowLength, unitTiles, most, positionCosts);
 }

@@ -3,6 +3,7 @@ import type { Runtime } from "./runtime.js";
 import * as kernels from "./signatures.generated.js";
 import {
   columnPlan,
+  correlationPlan,
   cotangentShape,
   forwardShape,
   inputGradientShape,
@@ -23,11 +24,11 @@ const planBytes = 128;
 const nanoseconds = { packedByte: 0.1, mergedByte: 0.05 };
 
 /**
- * The share of filters summed plainly above which a convolution is done as those of other sizes are: these have each plain product at a
- * third of the time, and with fewer channels than `manyChannels` are hardly slower than Winograd's method.
+ * The share of filters summed plainly above which a convolution is done as those of other sizes are, which have each plain product in less
+ * time, and with fewer channels than `manyChannels` are hardly slower than Winograd's method.
  */
 const mostUnsafe = 0.25;
-const manyChannels = 32;
+const manyChannels = 16;
 
 /** Where weights stand, in values, and whether each kernel is read from its end. */
 interface WeightOrder {
@@ -46,9 +47,10 @@ function methodOf(shape: WinogradShape) {
     const { winogradPackColumns: pack, winogradCorrelateColumns: correlate } = kernels;
     return { pack, correlate, plan, packedBytes: safetyBytes + 120 * pairs * channels };
   }
-  const plan = tilePlan(shape, 96 * ((channels | 1) + results));
+  const plan = correlationPlan(shape);
+  const blocks = Math.ceil(results / 8);
   const { winogradPackWeights: pack, winogradCorrelate: correlate } = kernels;
-  return { pack, correlate, plan, packedBytes: safetyBytes + 24 * (8 * pairs * channels + 64) };
+  return { pack, correlate, plan, packedBytes: safetyBytes + 24 * blocks * (32 * channels + 64) };
 }
 
 /** Convolutions of 3 × 3 taps and their gradients on the kernels of assembly/winograd/. What returns false has done nothing. */

@@ -39,7 +39,7 @@ function notAtOnce(what: string): never {
 /** Blocks of memory. */
 export function memory(gpu: Recorder, reader: Reader): Memory<GpuBlock> {
   return {
-    allocate: (bytes) => gpu.memory.allocate(bytes),
+    allocate: (bytes, where) => gpu.memory.allocate(bytes, where),
     free: (block, bytes) => gpu.memory.free(block, bytes),
 
     write(block, values, offset = 0) {

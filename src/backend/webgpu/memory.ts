@@ -1,4 +1,6 @@
 import { OutOfMemoryError } from "../../errors.js";
+import { currentPass, titleOf } from "../../layer-pass.js";
+import { BlockTooLarge } from "../block-too-large.js";
 import { formatBytes } from "../format-bytes.js";
 import { type GpuBuffer, type GpuDevice, usage } from "./gpu.js";
 
@@ -70,8 +72,8 @@ export class GpuMemory {
     return Math.min(maxBufferSize, maxStorageBufferBindingSize);
   }
 
-  allocate(bytes: number): GpuBlock {
-    const block = this.take(bytes);
+  allocate(bytes: number, where?: string): GpuBlock {
+    const block = this.take(bytes, where);
     this.#inUse += bytes;
     return block;
   }
@@ -82,14 +84,13 @@ export class GpuMemory {
   }
 
   /** As {@link GpuMemory.allocate}, for the backend's own needs, which are not counted. */
-  take(bytes: number): GpuBlock {
+  take(bytes: number, where = "the webgpu backend"): GpuBlock {
     // A block may be larger than its bucket would be where only the exact size is within the limits.
     const size = bucketOf(bytes) <= this.largest ? bucketOf(bytes) : Math.ceil(bytes / 16) * 16;
     const waiting = this.#free.get(size)?.pop();
     if (waiting !== undefined) return waiting;
-    if (size > this.largest)
-      throw new RangeError(`a block of ${formatBytes(bytes)} of at most ${formatBytes(this.largest)}`);
-    return this.#make(size);
+    if (size > this.largest) throw new BlockTooLarge(bytes, this.largest);
+    return this.#make(size, where);
   }
 
   /** Gives back what {@link GpuMemory.take} gave. */
@@ -175,15 +176,19 @@ export class GpuMemory {
     this.#free.clear();
   }
 
-  #make(size: number): GpuBlock {
+  #make(size: number, where: string): GpuBlock {
     // The device says later whether there was room.
     this.#device.pushErrorScope("out-of-memory");
     const flags = usage.storage | usage.copySource | usage.copyTarget;
     const buffer = this.#device.createBuffer({ size, usage: flags });
-    const used = this.#inUse;
+    const [used, pass] = [this.#inUse, currentPass()];
     this.#device.popErrorScope().then(
       (error) => {
-        if (error !== null) this.#fail(outOfMemory(size, used, error.message));
+        if (error === null) return;
+        const refused = outOfMemory(where, size, used, error.message);
+        this.#fail(
+          pass === null ? refused : refused.inLayer(titleOf(pass.layer), "forward(x)", pass.samples, pass.before),
+        );
       },
       () => {
         // The device is lost, which it says by itself.
@@ -195,12 +200,13 @@ export class GpuMemory {
   }
 }
 
-function outOfMemory(bytes: number, used: number, message: string): OutOfMemoryError {
+function outOfMemory(where: string, bytes: number, used: number, message: string): OutOfMemoryError {
   return new OutOfMemoryError({
-    where: "the webgpu backend",
-    expected: `room for a block of ${formatBytes(bytes)}`,
-    received: `${formatBytes(used)} in use and a refusal of the device (${message.split("\n")[0]})`,
-    cure: "Use smaller batches, or free tensors inside scope().",
-    ...{ bytes, used, limit: Number.POSITIVE_INFINITY, layer: null, leaks: false },
+    where,
+    expected: `room for ${formatBytes(bytes)} on the webgpu backend`,
+    received: `a refusal of the device with ${formatBytes(used)} in use (${message.split("\n")[0]})`,
+    cure: "Use a smaller batch, or open a scope() around each step.",
+    // What is known to fit.
+    ...{ bytes, used, limit: used },
   });
 }

@@ -3,6 +3,7 @@ import { batches } from "../../data/batches.js";
 import { type ConfusionMatrix, confusionMatrix } from "../../evaluation/confusion-matrix.js";
 import { regressionErrors } from "../../evaluation/regression-errors.js";
 import { type DataPart, loadDataAs } from "../../node/data/load-data-as.js";
+import { backend } from "../flags/backend-flag.js";
 import { data, part, skipBadRows } from "../flags/data-flags.js";
 import { command, type FlagsOf, required } from "../flags/flag.js";
 import { evaluationBatchSize, model, runArgument } from "../flags/model-flags.js";
@@ -11,6 +12,7 @@ import { openModel } from "../open-model.js";
 import { describeErrors } from "../print/describe-errors.js";
 import { printResult } from "../print/result.js";
 import { formatTable } from "../print/table.js";
+import { useBackend } from "../use-backend.js";
 
 const flags = [
   required(data),
@@ -18,6 +20,7 @@ const flags = [
   skipBadRows,
   model,
   evaluationBatchSize,
+  backend,
   json,
 ] as const;
 
@@ -38,6 +41,7 @@ export function evaluateCommand(): Command {
 }
 
 async function evaluateRun(run: string, given: FlagsOf<typeof flags>): Promise<void> {
+  await useBackend(given.backend);
   const { model, meta, file } = await openModel(run, given);
   const { dataset, task, part } = await loadDataAs(meta, given.data, { part: given.part, skipBadRows: given.skipBadRows });
   const about = { model: file, data: given.data, part };

@@ -5,6 +5,7 @@ import { describeArchitecture } from "../../formats/model-file/architecture.js";
 import type { ModelMeta } from "../../formats/model-file/save-model.js";
 import { type FoldedModel, foldBatchNorm } from "../../graph/fold-batch-norm.js";
 import { Graph } from "../../graph/graph.js";
+import { type PrunedModel, pruneDeadChannels } from "../../graph/prune-dead-channels.js";
 import type { Run } from "../../node/load-run.js";
 import { inputShapeOf } from "../../node/model-inputs.js";
 import { writeModel } from "../../node/write-model.js";
@@ -28,6 +29,7 @@ import { dryRun, json, output } from "../flags/output-flags.js";
 import { isOnnx, isTfjs } from "../model-kind.js";
 import { openModel } from "../open-model.js";
 import { describeFolding } from "../print/describe-folding.js";
+import { describePruning } from "../print/describe-pruning.js";
 import { printResult } from "../print/result.js";
 import { foldOnnxFile } from "./onnx/fold.js";
 import { foldTfjsFile } from "./tfjs/fold.js";
@@ -53,6 +55,10 @@ const flags = [
   dryRun,
   json,
   model,
+  flag("--prune", {
+    group: "Model",
+    help: "runs: also take out channels that are the same number whatever the input is",
+  }),
   ...foreignFlags,
   ...foreignData("ONNX, TF.js"),
 ] as const;
@@ -68,6 +74,7 @@ export function foldCommand(): Command {
     flags,
     examples: [
       "evenkeel fold runs/mnist -o folded",
+      "evenkeel fold runs/mnist -o pruned --prune",
       "evenkeel fold model.onnx -o folded.onnx",
       "evenkeel fold web/model.json --dry-run",
     ],
@@ -75,6 +82,7 @@ export function foldCommand(): Command {
     if (given.output === undefined && given.dryRun !== true) {
       self.error("error: required option '-o, --output <path>' not specified, nor --dry-run");
     }
+    if (given.prune === true && (isOnnx(path) || isTfjs(path))) throw pruningOf(path);
     if (isOnnx(path)) await foldOnnxFile(path, checkForeignFlags(path, given));
     else if (isTfjs(path)) {
       checkOnnxFlags(path, given);
@@ -101,15 +109,33 @@ function checkRunFlags(run: string, given: FoldFlags, self: Command): void {
   });
 }
 
+/** What is said of a model of another system: its file is changed in place, where channels cannot be taken out. */
+function pruningOf(path: string): ArgumentError {
+  return new ArgumentError({
+    where: "--prune",
+    expected: "a run's folder or a .safetensors file",
+    received: path,
+    cure: "Import it in code (importOnnx, importTfjs, importKeras), call pruneDeadChannels, and export what that gives.",
+  });
+}
+
 async function foldRun(path: string, given: FoldFlags): Promise<void> {
   const run = await openModel(path, given);
-  const probe = probeFor(run.meta);
-  const result = foldBatchNorm(run.model.eval(), probe === null ? {} : { probe });
-  checkArchitecture(run, result);
+  const noise = probeFor(run.meta);
+  const probe = noise === null ? {} : { probe: noise };
+  const pruned = given.prune === true ? pruneDeadChannels(run.model.eval(), probe) : null;
+  const result = foldBatchNorm(pruned?.model ?? run.model.eval(), probe);
+  if (pruned === null || pruned.removed.length === 0) checkArchitecture(run, result);
+  else if (!(result.model instanceof Graph)) checkArchitecture(run, { ...result, folded: [{ norm: "", into: "" }] });
   const isDry = given.dryRun === true || given.output === undefined;
   const file = isDry ? null : writeModel(given.output ?? "", result.model, run);
   const { folded, left, maxDifference = null } = result;
-  printResult(given, { model: run.file, output: file, folded, left, maxDifference }, () => describe(result, file));
+  const difference = maxDifference === null ? null : maxDifference + (pruned?.maxDifference ?? 0);
+  const found =
+    pruned === null ? {} : { removed: pruned.removed, constant: pruned.left, parameters: pruned.parameters };
+  printResult(given, { model: run.file, output: file, folded, left, maxDifference: difference, ...found }, () =>
+    describe(result, pruned, difference, file),
+  );
 }
 
 /** Noise of the shape that the model takes; null where the file does not say it. */
@@ -121,7 +147,7 @@ function probeFor(meta: ModelMeta): Tensor | null {
   return tensor(values, shape);
 }
 
-/** The file of a folded network must say what to build, since no module builds it. */
+/** The file of a changed network must say what to build, since no module builds it. */
 function checkArchitecture({ file }: Run, { model, folded }: FoldedModel): void {
   if (folded.length === 0 || model instanceof Graph || describeArchitecture(model) !== null) return;
   throw new DataError({
@@ -132,9 +158,16 @@ function checkArchitecture({ file }: Run, { model, folded }: FoldedModel): void 
   });
 }
 
-function describe(result: FoldedModel, file: string | null): string[] {
-  const { maxDifference } = result;
-  const difference =
-    maxDifference === undefined ? "" : `; outputs for noise differ by at most ${maxDifference.toPrecision(2)}`;
-  return [...describeFolding(result, difference), ...(file === null ? [] : [`wrote ${file}`])];
+function describe(
+  result: FoldedModel,
+  pruned: PrunedModel | null,
+  difference: number | null,
+  file: string | null,
+): string[] {
+  const addition = difference === null ? "" : `; outputs for noise differ by at most ${difference.toPrecision(2)}`;
+  return [
+    ...(pruned === null ? [] : describePruning(pruned)),
+    ...describeFolding(result, addition),
+    ...(file === null ? [] : [`wrote ${file}`]),
+  ];
 }

@@ -13,6 +13,7 @@ import { softmax } from "../../ops/softmax.js";
 import { scope } from "../../scope.js";
 import { Tensor } from "../../tensor.js";
 import { predict as predictOutputs } from "../../train/evaluate.js";
+import { backend } from "../flags/backend-flag.js";
 import { skipBadRows } from "../flags/data-flags.js";
 import { command, type FlagsOf, flag, withDefault } from "../flags/flag.js";
 import { evaluationBatchSize, model, runArgument } from "../flags/model-flags.js";
@@ -20,11 +21,13 @@ import { json } from "../flags/output-flags.js";
 import { count } from "../flags/parsers.js";
 import { openModel } from "../open-model.js";
 import { printResult } from "../print/result.js";
+import { useBackend } from "../use-backend.js";
 
 const flags = [
   { ...skipBadRows, help: "leave out rows that cannot be used, instead of refusing them" },
   model,
   evaluationBatchSize,
+  backend,
   withDefault(
     flag("--top <k>", { group: "Output", help: "number of classes to name, the likeliest first", parse: count() }),
     1,
@@ -74,6 +77,7 @@ export function predictCommand(): Command {
 }
 
 async function predictFiles(run: string, files: readonly string[], given: PredictFlags): Promise<void> {
+  await useBackend(given.backend);
   const { model, meta } = await openModel(run, given);
   const predictions: Prediction[] = [];
   for await (const { places, data } of inputsIn(meta, files.flatMap(imagesIn), given)) {

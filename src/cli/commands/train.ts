@@ -1,15 +1,16 @@
 import { join } from "node:path";
 import type { Command } from "commander";
-import { setBackend } from "../../backend/index.js";
 import type { Communicator } from "../../communicator.js";
 import { broadcastValue } from "../../distributed/broadcast-value.js";
 import { checkSameOnRanks } from "../../distributed/check-same-on-ranks.js";
 import { DivergedError } from "../../errors.js";
 import { saveModel } from "../../formats/model-file/save-model.js";
+import { copyTo } from "../../graph/copy-to.js";
 import { joinRanks } from "../../mpi/join-ranks.js";
 import { defaultNorm } from "../../networks/named-networks.js";
 import { normOptions } from "../../networks/networks.js";
 import { type NormName, othersThatUse } from "../../networks/norms.js";
+import type { Module } from "../../nn/module.js";
 import { builtIn } from "../../node/load-network.js";
 import type { Ending } from "../../pages/training/training-report.js";
 import { currentSeed, seed } from "../../random.js";
@@ -33,6 +34,7 @@ import { flagsToGoOn, namedAgain, recordOf, resumedFlags } from "../runs/run-rec
 import { checkFacts, finishedRun, type SavedRun, savedRun } from "../runs/saved-run.js";
 import { tensorboard } from "../runs/tensorboard.js";
 import { prepareTraining, type Training } from "../runs/training.js";
+import { useBackend } from "../use-backend.js";
 
 /** `evenkeel train` */
 export function trainCommand(): Command {
@@ -127,7 +129,7 @@ interface SharedRun {
 async function trainAlong(communicator: Communicator, interruption: Interruption): Promise<void> {
   onWarning(() => {});
   const { flags, checkpoint } = broadcastValue<SharedRun>(communicator, null);
-  setBackend(flags.backend);
+  await useBackend(flags.backend);
   if (flags.threads !== undefined) await threads(flags.threads);
   seed(flags.seed ?? 0);
   const training = await prepareTraining(flags, {}, "", communicator);
@@ -153,16 +155,17 @@ async function trainIn(
 ): Promise<void> {
   const { reason } = await threads(given.threads);
   if (reason !== null) printWarning(`--threads ${given.threads}: ${reason}`);
-  setBackend(given.backend);
+  const gpu = await useBackend(given.backend);
   if (given.seed !== undefined) seed(given.seed);
   const flags = { ...given, lr: given.lr ?? defaultLr[given.optimizer], seed: currentSeed() };
-  const record = saved === null ? recordOf(flags) : { ...saved.record, epochs: flags.epochs };
+  const record = saved === null ? recordOf(flags) : { ...saved.record, epochs: flags.epochs, backend: flags.backend };
   folder.named = namedAgain(record);
   const checkpointText = saved === null ? null : Buffer.from(saved.checkpoint).toString("base64");
   broadcastValue<SharedRun>(communicator, { flags, checkpoint: checkpointText });
   const training = await prepareTraining(flags, record, folder.path, communicator);
   checkSameOnRanks(communicator, "data and network", training.facts);
-  say(communicator.size === 1 ? training.summary : `${training.summary}; ${communicator.size} ranks`);
+  const ranks = communicator.size === 1 ? [] : [`${communicator.size} ranks`];
+  say([training.summary, ...ranks, ...(gpu === null ? [] : [gpu])].join("; "));
   const left = saved === null ? folder.checkpoint : null;
   if (saved !== null) {
     checkFacts(saved.facts, training.facts);
@@ -200,7 +203,7 @@ async function trainIn(
     interruption.defer();
     const { told, lag } = await run(training, listeners, checkpoint, interruption.signal);
     if (told !== null) say(told);
-    const file = folder.saveModel(saveModel(training.model, training.meta));
+    const file = folder.saveModel(saveModel(await onHost(training.model), training.meta));
     say(`wrote ${file} and ${metrics.path}`);
     for (const listener of listeners) await listener.finish?.(lag);
     folder.finish();
@@ -233,6 +236,11 @@ async function stopAll(listeners: readonly RunListener[], ending: Ending): Promi
   } catch (error) {
     printWarning(`report.html is not written. ${error instanceof Error ? error.message : String(error)}`);
   }
+}
+
+/** A model whose values a file can hold at once. */
+async function onHost(model: Module): Promise<Module> {
+  return model.parameters().every(({ backend }) => backend.answersAtOnce) ? model : copyTo(model, "wasm");
 }
 
 /** The metrics of a line; null where somebody has changed it. */

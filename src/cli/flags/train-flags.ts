@@ -20,6 +20,7 @@ import {
   stepLr,
 } from "../../train/schedules.js";
 import { Sgd } from "../../train/sgd.js";
+import { backend } from "./backend-flag.js";
 import { trainingData } from "./data-flags.js";
 import { type FlagsOf, flag, withDefault } from "./flag.js";
 import { loopFlags } from "./loop-flags.js";
@@ -164,7 +165,7 @@ const optimizationFlags = [
   }),
 ] as const;
 
-/** What carries out the training: nothing of it changes the result but `--no-sync-bn`. */
+/** What carries out the training: nothing of it changes the result but `--no-sync-bn`, and webgpu by rounding. */
 const machineFlags = [
   flag("--threads <n>", {
     group,
@@ -172,7 +173,7 @@ const machineFlags = [
     initially: "EVENKEEL_THREADS, or those of the machine, up to 8",
     parse: count(),
   }),
-  withDefault(flag("--backend <name>", { group, help: "backend: wasm or cpu", parse: oneOf(["wasm", "cpu"]) }), "wasm"),
+  { ...backend, group },
   flag("--no-sync-bn", { group, help: "under mpirun: batch norms use the statistics of each rank's own samples" }),
   flag("--mpi-timeout <seconds>", {
     group,

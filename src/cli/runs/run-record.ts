@@ -72,7 +72,7 @@ export function namedAgain({ model }: RunRecord): string[] {
 export function resumedFlags(command: Command, flags: TrainFlags, record: RunRecord, out: string): TrainFlags {
   const given = command.options.filter((option) => isGiven(command, option.attributeName()));
   const values: Readonly<Record<string, unknown>> = { ...flags };
-  const mayChange = new Set([...free, "data", ...(record["schedule"] === "constant" ? ["epochs"] : [])]);
+  const mayChange = new Set([...free, "data", "backend", ...(record["schedule"] === "constant" ? ["epochs"] : [])]);
   const changed = given.flatMap((option) => {
     const name = option.attributeName();
     const [now, before] = [JSON.stringify(values[name]), JSON.stringify(record[name])];
@@ -86,7 +86,7 @@ export function resumedFlags(command: Command, flags: TrainFlags, record: RunRec
       received: changed.join(", "),
       cure:
         "Leave them out, or begin another run in another --out. " +
-        "(--threads, --checkpoint-every and the place of --data may change; --epochs with --schedule constant only, since the others plan for its end.)",
+        "(--threads, --backend, --checkpoint-every and the place of --data may change; --epochs with --schedule constant only, since the others plan for its end.)",
     });
   }
   const anew = given.map((option) => option.attributeName()).filter((name) => mayChange.has(name));

@@ -21,7 +21,17 @@ const batchSamples = 8;
  * @param shape - of its input, the batch first
  * @throws EvenkeelError what the layer says
  */
-export function shapeAfter(layer: AnyModule, [batch, ...sizes]: BatchShape): BatchShape {
+export function shapeAfter(layer: AnyModule, shape: BatchShape): BatchShape {
+  const name = shape.slice(1).find((size) => typeof size === "string");
+  if (name === undefined) return shapeOfSizes(layer, shape);
+  // The batch lies further back, as where steps come first: it is where the output grows with it.
+  const [a, b] = [2, 3].map((count) =>
+    shapeOfSizes(layer, [shape[0], ...shape.slice(1).map((size) => (typeof size === "number" ? size : count))]),
+  );
+  return a.map((size, axis) => (size === b[axis] ? size : name));
+}
+
+function shapeOfSizes(layer: AnyModule, [batch, ...sizes]: BatchShape): BatchShape {
   const usesBatch = layer instanceof RunningNorm && layer.runningMean === null;
   const sample = [usesBatch ? batchSamples : 1, ...sizes.map(Number)];
   // A norm that is being trained within a model that is not would take the sample into its statistics.

@@ -27,7 +27,7 @@ const roles: Readonly<Record<string, readonly Role[]>> = {
   RMSNormalization: [["scale"]],
   PReLU: [["alpha"]],
   Embedding: [["embeddings"]],
-  ...{ LSTM: recurrent, GRU: recurrent },
+  ...{ LSTM: recurrent, GRU: recurrent, SimpleRNN: recurrent },
   Normalization: [["mean"], ["variance"], ["count"]],
   MultiHeadAttention: ["query", "key", "value", "attention_output"].flatMap((part): Role[] => [
     [`${part}/kernel`],

@@ -472,3 +472,20 @@ describe("exportOnnx", () => {
     expect(output.dims).toEqual((await predict(new Linear(3, 2), zeros([0, 3]))).shape);
   });
 });
+
+test("layers in whose input the batch is not the first axis are written for any batch", async () => {
+  class StepsFirst extends Module {
+    norm = new LayerNorm(3);
+    linear = new Linear(3, 2);
+    override forward(x: Tensor): Tensor {
+      return relu(this.linear.forward(this.norm.forward(x.transpose([1, 0, 2])))).transpose([1, 0, 2]);
+    }
+  }
+  const model = new StepsFirst();
+  const bytes = await exportOnnx(model, { inputShape: [5, 3] });
+  for (const batch of [1, 3, 4]) {
+    const x = normal([batch, 5, 3], 1);
+    const { output } = await runOnnx(bytes, { input: { shape: [batch, 5, 3], values: [...x.dataSync()] } });
+    expectClose(output.values, model.forward(x).dataSync(), 1e-5);
+  }
+});

@@ -1,6 +1,7 @@
 import { noGrad, type Tensor, tensor } from "evenkeel";
 import { importOnnx } from "evenkeel/onnx";
 import { expect, test } from "vitest";
+import { expectClose } from "../../support/close.js";
 import { type ConstantParts, deviates, type ModelParts, type NodeParts, onnxModel } from "../../support/onnx-models.js";
 import { runOnnx } from "../../support/onnx-runtime.js";
 
@@ -130,4 +131,32 @@ test("what these operators cannot do here is named", async () => {
       "wrap": "FormatError: importOnnx(bytes), Pad Pad_y: expected what a layer or op of Evenkeel does, got mode wrap. Leave this node out of the model, or build the network by hand and load its weights.",
     }
   `);
+});
+
+test("more axes than five are taken where a Transpose moves several as one: windows of planes", async () => {
+  const bytes = onnxModel({
+    inputs: { x: ["N", 4, 6, 3] },
+    outputs: ["y"],
+    nodes: [
+      ["Reshape", ["x", "apart"], ["a"]],
+      ["Transpose", ["a"], ["b"], { perm: [0, 1, 3, 2, 4, 5] }],
+      ["Reshape", ["b", "windows"], ["w"]],
+      ["Relu", ["w"], ["r"]],
+      ["Reshape", ["r", "grid"], ["c"]],
+      ["Transpose", ["c"], ["d"], { perm: [0, 1, 3, 2, 4, 5] }],
+      ["Reshape", ["d", "whole"], ["y"]],
+    ],
+    constants: {
+      apart: ints(-1, 2, 2, 3, 2, 3),
+      windows: ints(-1, 4, 3),
+      grid: ints(-1, 2, 3, 2, 2, 3),
+      whole: ints(-1, 4, 6, 3),
+    },
+  });
+  const values = deviates(144, 4);
+  const { y } = await runOnnx(bytes, { x: { shape: [2, 4, 6, 3], values } });
+  const { model } = await importOnnx(bytes);
+  const own = model.forward(tensor(values, [2, 4, 6, 3])) as Tensor;
+  expect(own.shape).toEqual(y.dims);
+  expectClose(own.dataSync(), y.values, 0);
 });

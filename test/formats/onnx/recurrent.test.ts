@@ -28,13 +28,13 @@ describe.each([13, 21])("recurrent layers at opset %i", (opset) => {
 
 /** A node over (T, N, 3) of 4 units, with random weights. */
 function nodeOf(
-  opType: "LSTM" | "GRU",
+  opType: "LSTM" | "GRU" | "RNN",
   attributes: Attributes = {},
   more: readonly string[] = [],
   outputs: readonly string[] = ["y", "h"],
 ): Uint8Array {
   const directions = attributes["direction"] === "bidirectional" ? 2 : 1;
-  const gates = opType === "LSTM" ? 16 : 12;
+  const gates = { LSTM: 16, GRU: 12, RNN: 4 }[opType];
   const reset = opType === "GRU" ? { linear_before_reset: 1 } : {};
   return onnxModel({
     inputs: { x: [5, "N", 3] },
@@ -101,6 +101,32 @@ test.each(["LSTM", "GRU"] as const)(
   },
 );
 
+test("importOnnx takes a plain RNN, a GRU that resets before the product, and peepholes, step by step", async () => {
+  const kinds = [
+    ["RNN", {}, "y h", ["lengths", "one"]],
+    ["RNN", { activations: ["Relu", "Sigmoid"] }, "y h", ["", "first"]],
+    ["GRU", { linear_before_reset: 0 }, "y h", ["lengths", "one"]],
+    ["LSTM", {}, "y h c", ["", "", "", "p"]],
+    ["LSTM", {}, "y h c", ["lengths", "one", "first", "p"]],
+  ] as const;
+  for (const [opType, attributes, names, more] of kinds) {
+    for (const direction of ["forward", "reverse", "bidirectional"]) {
+      const given = { ...attributes, direction };
+      const one = "activations" in given && direction !== "bidirectional" ? { activations: ["Relu"] } : {};
+      const outputs = names.split(" ");
+      const bytes = nodeOf(opType, { ...given, ...one } as Attributes, more, outputs);
+      const values = deviates(30, 3);
+      const results = await runOnnx(bytes, { x: { shape: [5, 2, 3], values } });
+      const { model } = await importOnnx(bytes);
+      const own = model.forward(tensor(values, [5, 2, 3])) as unknown as Record<string, Tensor>;
+      for (const name of outputs) expectClose(own[name].dataSync(), results[name].values, 1e-5);
+      own["h"].sum().backward();
+      for (const [key, { grad }] of model.namedParameters())
+        expect([key, grad?.dataSync().some((value) => value !== 0)]).toEqual([key, true]);
+    }
+  }
+});
+
 test("what no layer here does is refused by name", async () => {
   const refusal = (bytes: Uint8Array): Promise<string> =>
     importOnnx(bytes).then(
@@ -108,10 +134,9 @@ test("what no layer here does is refused by name", async () => {
       ({ message }: Error) => message.replace(/ Leave this.*/, ""),
     );
   expect([
-    await refusal(nodeOf("GRU", { linear_before_reset: 0 })),
+    await refusal(nodeOf("RNN", { activations: ["Elu"] })),
     await refusal(nodeOf("LSTM", { input_forget: 1 })),
     await refusal(nodeOf("LSTM", { clip: { f: 3 } })),
-    await refusal(nodeOf("LSTM", {}, ["", "", "", "p"])),
     await exportOnnx(new GRU(3, 4, { norm: "layer" }), { inputShape: [5, 3] }).then(
       String,
       ({ message }: Error) => message,
@@ -127,10 +152,9 @@ test("what no layer here does is refused by name", async () => {
     ),
   ]).toMatchInlineSnapshot(`
     [
-      "importOnnx(bytes), GRU GRU_y: expected what a layer or op of Evenkeel does, got linear_before_reset 0.",
+      "importOnnx(bytes), RNN RNN_y: expected what a layer or op of Evenkeel does, got activations Elu.",
       "importOnnx(bytes), LSTM LSTM_y: expected what a layer or op of Evenkeel does, got input_forget 1.",
       "importOnnx(bytes), LSTM LSTM_y: expected what a layer or op of Evenkeel does, got clip.",
-      "importOnnx(bytes), LSTM LSTM_y: expected what a layer or op of Evenkeel does, got peepholes.",
       "exportOnnx(model): expected recurrent layers without norms inside, as ONNX has them, got GRU(3, 4), norm layer. Train it without, or give a class of your own toOnnx(x, graph).",
       "exportTfjs(model): expected an LSTM in one direction and without norms inside, as this format is written with, got LSTM(3, 4), norm layer. Use such a layer, or give a class of your own toTfjs(x, graph).",
       "exportTfjs(model): expected layers that the format has, got GRU(3, 4). Use another layer, or give a class of your own toTfjs(x, graph), which adds its layers.",

@@ -28,7 +28,7 @@ import {
   zeros,
 } from "evenkeel";
 import { describe, expect, test } from "vitest";
-import { describeEachBackend } from "../../support/backends.js";
+import { describeEachBackend, onGpu } from "../../support/backends.js";
 import { expectClose } from "../../support/close.js";
 import { allowFreshStatistics } from "../../support/fresh-statistics.js";
 import { expectGradient, input } from "../../support/gradient.js";
@@ -335,7 +335,7 @@ describeEachBackend("Numerical stability:", () => {
     expect(running(norm)[1][0]).toBeLessThan(1e-5);
   });
 
-  test("values of about 1e30 do not overflow (pytorch#162489)", () => {
+  test.skipIf(onGpu)("values of about 1e30 do not overflow (pytorch#162489)", () => {
     for (const [norm, shape] of norms()) {
       const y = momentsOf(norm.forward(tensor(normalValues(64, 2, 1e30, 1e30), shape)).dataSync());
       expect(Math.abs(y.variance - 1)).toBeLessThan(1e-5);

@@ -91,6 +91,9 @@ export type ExternalFiles = Readonly<Record<string, Uint8Array>>;
 /** So many axes may a tensor have, as in NumPy. */
 export const mostAxes = 64;
 
+/** Whether this machine has the order of bytes that files have. */
+const isLittleEndian = new Uint8Array(Uint16Array.of(1).buffer)[0] === 1;
+
 /** Reads a tensor; a text says why it cannot be read, which costs no time. */
 export function readTensor(tensor: TensorProto, files: ExternalFiles): TensorValues | string {
   const type = elementTypeOf(tensor.dataType);
@@ -104,6 +107,9 @@ export function readTensor(tensor: TensorProto, files: ExternalFiles): TensorVal
   const { bytes, read } = elements[type];
   if (raw.length > 0 || size === 0) {
     if (raw.length !== size * bytes) return `${raw.length} bytes do not hold ${size} values of ${type}`;
+    // Nearly all: some ten times as fast as number by number.
+    if (type === "float32" && isLittleEndian)
+      return { type, shape, data: new Float64Array(new Float32Array(new Uint8Array(raw).buffer)) };
     const view = new DataView(raw.buffer, raw.byteOffset, raw.byteLength);
     const data = new Float64Array(size);
     for (let i = 0; i < size; i++) data[i] = read(view, i * bytes);

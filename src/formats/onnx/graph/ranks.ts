@@ -74,6 +74,7 @@ function inferredRank(graph: Graph, node: NodeProto, ranks: Ranks): number | und
   switch (opType) {
     case "LSTM":
     case "GRU":
+    case "RNN":
       return 4;
     case "Gemm":
     case "Flatten":

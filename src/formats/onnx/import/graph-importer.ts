@@ -130,7 +130,7 @@ function neededNodes(graph: Graph, outputs: readonly string[]): ReadonlySet<Node
 function dataOf(graph: Graph, node: NodeProto): readonly string[] {
   if (!isStandard(node)) return node.input;
   if (node.opType === "ConstantOfShape") return [];
-  if (node.opType === "LSTM" || node.opType === "GRU") {
+  if (["LSTM", "GRU", "RNN"].includes(node.opType)) {
     return node.input.filter((name, k) => k < firstStates || !isZeros(graph, name));
   }
   return readsSettings.has(node.opType) ? node.input.slice(0, 1) : node.input;

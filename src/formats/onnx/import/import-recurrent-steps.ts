@@ -1,7 +1,8 @@
 import type { Argument } from "../../../graph/argument.js";
-import { textOf } from "../file/attributes.js";
+import { intOf, textOf } from "../file/attributes.js";
 import type { ImportStep } from "./import-step.js";
-import { gatesInOrder, partOf, type RecurrentType } from "./recurrent-weights.js";
+import { activationsOf, gatesInOrder, partOf, type RecurrentType } from "./recurrent-weights.js";
+import { unrolled } from "./unrolled-recurrence.js";
 import { isZeros } from "./zero-states.js";
 
 /** What a node makes in one direction: hidden states of all steps (T, N, H), and the last ones (N, H), of cells too. */
@@ -21,9 +22,11 @@ export function importSteps(at: ImportStep, opType: RecurrentType, isBatchFirst:
   const x = isBatchFirst ? at.op("transpose", first, [1, 0, 2]) : first;
   const mask = at.has(4) ? maskOf(at, at.sizes(0, [isBatchFirst ? 1 : 0])[isBatchFirst ? 1 : 0]) : null;
   const directions = at.values(1).shape[0];
+  const timeAxis = isBatchFirst ? 1 : 0;
+  const steps = isUnrolled(at, opType) ? at.sizes(0, [timeAxis])[timeAxis] : null;
   const both = Array.from({ length: directions }, (_, n) => {
     const isReversed = direction === "reverse" || n === 1;
-    return inDirection(at, opType, { x, mask, n, directions, isReversed, isBatchFirst });
+    return inDirection(at, opType, { x, mask, n, directions, isReversed, isBatchFirst, steps });
   });
   const stacked = (parts: readonly Argument[], axis: number): Argument => {
     const apart = parts.map((part) => at.op("unsqueeze", part, axis));
@@ -60,6 +63,7 @@ function inDirection(
     directions,
     isReversed,
     isBatchFirst,
+    steps,
   }: {
     readonly x: Argument;
     readonly mask: Argument | null;
@@ -67,6 +71,8 @@ function inDirection(
     readonly directions: number;
     readonly isReversed: boolean;
     readonly isBatchFirst: boolean;
+    /** How many steps, where they are taken one by one. */
+    readonly steps: number | null;
   },
 ): Direction {
   const [input, hidden] = [at.values(1).shape[2], at.values(2).shape[2]];
@@ -94,6 +100,14 @@ function inDirection(
   // Steps behind the end of a sequence keep the state, and give 0.
   const shown = (states: Argument): Argument =>
     mask === null ? states : at.op("mul", states, at.op("unsqueeze", mask, 2));
+  if (steps !== null) {
+    const first = opType === "LSTM" ? [h, start(6)] : [h];
+    const activation = activationOf(at, n);
+    const peepholes = at.has(7) ? peepholesOf(at, n, directions, suffix) : null;
+    const common = { gates, weight: recurrent, bias: inner, mask, isReversed, steps, width: hidden };
+    const all = unrolled(at, opType, { ...common, first, activation, peepholes });
+    return { steps: shown(all[0]), last: all.map(lastOf) };
+  }
   if (opType === "GRU") {
     const states = at.op("gruSequence", gates, recurrent, inner, h, mask, isReversed);
     return { steps: shown(states), last: [lastOf(states)] };
@@ -101,4 +115,25 @@ function inDirection(
   const both = at.op("lstmSequence", gates, recurrent, inner, h, start(6), mask, isReversed);
   const [states, cells] = [0, 1].map((kind) => at.op("squeeze", at.op("slice", both, kind, kind + 1, 0), 0));
   return { steps: shown(states), last: [lastOf(states), lastOf(cells)] };
+}
+
+/** Whether a node does what no op does over a whole sequence. */
+export function isUnrolled(at: ImportStep, opType: RecurrentType): boolean {
+  return opType === "RNN" || (opType === "GRU" && intOf(at.node, "linear_before_reset", 0) === 0) || at.has(7);
+}
+
+/** What a plain RNN applies in a direction, as an op. */
+function activationOf(at: ImportStep, n: number): string {
+  return (activationsOf(at.node)?.[n] ?? "Tanh").toLowerCase();
+}
+
+/** One vector for each of the input, forget and output gates, which ONNX has in another order. */
+function peepholesOf(at: ImportStep, n: number, directions: number, suffix: string): Argument[] {
+  const data = partOf(at.values(7), n, directions);
+  const width = data.length / 3;
+  return [0, 2, 1].map((place, k) => {
+    const name = `${at.node.input[7]}${suffix}_${["i", "f", "o"][k]}`;
+    const shape = [width];
+    return at.parameter(name, { type: "float32", shape, data: data.subarray(place * width, (place + 1) * width) });
+  });
 }

@@ -4,14 +4,20 @@ import { LSTM } from "../../../nn/recurrent/lstm.js";
 import { intOf, textOf } from "../file/attributes.js";
 import type { TensorValues } from "../file/tensor-values.js";
 import { keyOf } from "./import-layers.js";
-import { importSteps } from "./import-recurrent-steps.js";
+import { importSteps, isUnrolled } from "./import-recurrent-steps.js";
 import type { ImportStep } from "./import-step.js";
 import { withState } from "./imported-layer.js";
-import { gatesInOrder, partOf, type RecurrentType } from "./recurrent-weights.js";
+import { activationsOf, gatesInOrder, partOf, type RecurrentType } from "./recurrent-weights.js";
 import { isZeros } from "./zero-states.js";
+
+/** Operators that are layers here. */
+type LayerType = Exclude<RecurrentType, "RNN">;
 
 /** What all nodes here are: σ and tanh. */
 const usual = { LSTM: ["Sigmoid", "Tanh", "Tanh"], GRU: ["Sigmoid", "Tanh"] } as const;
+
+/** What a plain RNN may apply. */
+const plain = ["Tanh", "Relu", "Sigmoid"];
 
 /**
  * A layer whose outputs are all hidden states, (T, directions, N, H), and the last, (directions, N, H). Where there are first states, lengths,
@@ -23,8 +29,9 @@ export function importRecurrent(opType: RecurrentType): (at: ImportStep) => read
     const isBatchFirst = intOf(at.node, "layout", 0) !== 0;
     const cell = at.node.output[2] ?? "";
     const isRead = cell !== "" && (at.graph.readerCount(cell) > 0 || at.graph.isOutput(cell));
-    const hasStates = at.has(4) || isRead || hasFirst(at, 5) || hasFirst(at, 6);
-    const [steps, ...last] = (hasStates ? importSteps : ofLayer)(at, opType, isBatchFirst);
+    const hasStates =
+      opType === "RNN" || isUnrolled(at, opType) || at.has(4) || isRead || hasFirst(at, 5) || hasFirst(at, 6);
+    const [steps, ...last] = hasStates ? importSteps(at, opType, isBatchFirst) : ofLayer(at, opType, isBatchFirst);
     // (T, directions, N, H) and (directions, N, H), with the batch first if it is so.
     return isBatchFirst
       ? [at.op("transpose", steps, [2, 0, 1, 3]), ...last.map((one) => at.op("transpose", one, [1, 0, 2]))]
@@ -37,7 +44,7 @@ function hasFirst(at: ImportStep, k: number): boolean {
   return at.has(k) && !isZeros(at.graph, at.node.input[k]);
 }
 
-function ofLayer(at: ImportStep, opType: RecurrentType, isBatchFirst: boolean): Argument[] {
+function ofLayer(at: ImportStep, opType: LayerType, isBatchFirst: boolean): Argument[] {
   const direction = textOf(at.node, "direction", "forward");
   const isBackward = direction === "reverse";
   const hiddenSize = at.values(2).shape[2];
@@ -65,18 +72,15 @@ function joined(at: ImportStep, parts: readonly Argument[], axis: number): Argum
 
 function checkSettings(at: ImportStep, opType: RecurrentType): void {
   const { node } = at;
-  const activations = node.attribute
-    .find(({ name }) => name === "activations")
-    ?.strings.map((one) => new TextDecoder().decode(one));
-  const wanted = activations?.map((_, k) => usual[opType][k % usual[opType].length]);
-  if (activations?.some((name, k) => name !== wanted?.[k])) throw at.refuse(`activations ${activations.join(", ")}`);
+  const activations = activationsOf(node);
+  const fits = (name: string, k: number): boolean =>
+    opType === "RNN" ? plain.includes(name) : name === usual[opType][k % usual[opType].length];
+  if (!(activations ?? []).every(fits)) throw at.refuse(`activations ${activations?.join(", ")}`);
   if (node.attribute.some(({ name }) => name === "clip")) throw at.refuse("clip");
   if (intOf(node, "input_forget", 0) !== 0) throw at.refuse("input_forget 1");
-  if (opType === "GRU" && intOf(node, "linear_before_reset", 0) === 0) throw at.refuse("linear_before_reset 0");
-  if (at.has(7)) throw at.refuse("peepholes");
 }
 
-function layerOf(at: ImportStep, opType: RecurrentType): LSTM | GRU {
+function layerOf(at: ImportStep, opType: LayerType): LSTM | GRU {
   const [weightIh, weightHh] = [at.values(1), at.values(2)];
   const bias: TensorValues | null = at.has(3) ? at.values(3) : null;
   const [directions, , inputSize] = weightIh.shape;

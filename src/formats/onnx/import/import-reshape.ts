@@ -1,10 +1,12 @@
 import type { Argument } from "../../../graph/argument.js";
 import type { OpenShape } from "../../../graph/node.js";
 import { Flatten } from "../../../nn/flatten.js";
+import { maxRank } from "../../../shape.js";
 import { intOf } from "../file/attributes.js";
 import { mostAxes } from "../file/tensor-values.js";
 import { targetOf } from "./import-sizes.js";
 import type { ImportStep } from "./import-step.js";
+import { mergedAxes } from "./merged-axes.js";
 import { areEqual, batchSize, countOf, isBatch, reshapeTo, type Size } from "./open-shapes.js";
 
 /** A Reshape to one row for each sample is a Flatten; others keep their sizes, with the batch open. */
@@ -13,6 +15,7 @@ export function importReshape(at: ImportStep): Argument {
   const from = at.shape(0);
   const sizes = targetOf(node, graph, at.shapes);
   if (sizes === null) throw at.refuse("a shape that is not constant");
+  if (sizes.includes(0) && at.state.merged.has(node.input[0])) throw at.refuse(`more than ${maxRank} axes before it`);
   if (intOf(node, "allowzero", 0) !== 0 && sizes.includes(0)) throw at.refuse("a size of 0");
   if (sizes.length > mostAxes) throw at.refuse(`${sizes.length} axes`);
   const wanted = sizes.map((size, axis) => (size === 0 ? (from?.[axis] ?? null) : size));
@@ -24,7 +27,12 @@ export function importReshape(at: ImportStep): Argument {
   // A size may be the number of samples that the file was exported with, in a place that does not tell.
   const isOpen = keepsBatch || sizes[0] === -1 || (from !== null && typeof countOf(from) === "number");
   if (!isOpen && sizes.includes(at.shapes.declaredBatch)) at.shapes.fixBatch();
-  return at.op("reshape", at.input(0), to);
+  const merged = to.length > maxRank ? mergedAxes(at, to.length) : null;
+  if (merged === null) return at.op("reshape", at.input(0), to);
+  at.state.merged.set(node.output[0], merged.order);
+  const product = (axes: readonly number[]): number =>
+    axes.some((axis) => to[axis] === -1) ? -1 : axes.reduce((size, axis) => size * Number(to[axis]), 1);
+  return at.op("reshape", at.input(0), merged.groups.map(product));
 }
 
 /** Whether the first size is the number of samples, also where the file has the number that it was exported with. */

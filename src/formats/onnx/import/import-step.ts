@@ -1,6 +1,7 @@
 import { tensor } from "../../../create.js";
 import type { Argument, ValueRef } from "../../../graph/argument.js";
 import type { OpenShape } from "../../../graph/node.js";
+import { withoutInitialValues } from "../../../nn/init.js";
 import type { AnyModule } from "../../../nn/module.js";
 import { formatShape, maxRank } from "../../../shape.js";
 import { intOf, intsOf, isOp } from "../file/attributes.js";
@@ -26,6 +27,8 @@ export class ImportState {
   readonly sizes = new Set<string>();
   /** Values that hold whole numbers in the file, which divide without remainder. */
   readonly whole = new Set<string>();
+  /** The permutations of values with fewer axes than in the file, since the Transpose behind them moves several as one. */
+  readonly merged = new Map<string, readonly number[]>();
   /** Nodes that are imported, alone or as a part of others. */
   readonly done = new Set<NodeProto>();
   /** Convs of planes that are held as rows, (N, C) for (N, C, 1, 1). */
@@ -192,7 +195,7 @@ export class ImportStep {
   layer(key: string | null, make: () => AnyModule, x?: Argument): ValueRef {
     const { builder, layers } = this.state;
     this.graph.model.spend(key === null ? layerWork : layerWork + parametersWork);
-    const layer = (key === null ? undefined : layers.get(key)) ?? make();
+    const layer = (key === null ? undefined : layers.get(key)) ?? withoutInitialValues(make);
     if (key !== null) layers.set(key, layer);
     // Only now, so that what is wrong with a layer is told although its input is not known.
     return builder.layer(this.node, layer, x ?? this.input(0));

@@ -41,6 +41,7 @@ export const operators: Readonly<Record<string, Operator>> = {
   Pad: importPad,
   LSTM: importRecurrent("LSTM"),
   GRU: importRecurrent("GRU"),
+  RNN: importRecurrent("RNN"),
   Gemm: importGemm,
   MatMul: importMatMul,
   Add: arithmetic("add"),
@@ -73,7 +74,7 @@ export const operators: Readonly<Record<string, Operator>> = {
   Concat: (at) => at.op("concat", at.inputs(), at.axis("axis", 1, at.rank(0))),
   Split: importSplit,
   Slice: importSlice,
-  Transpose: (at) => at.op("transpose", at.input(0), transposition(at)),
+  Transpose: importTranspose,
   Reshape: importReshape,
   Flatten: importFlatten,
   Squeeze: importSqueeze,
@@ -160,6 +161,14 @@ function importMean(at: ImportStep, axes: readonly number[], keepDims: boolean):
     if (planes !== null || !keepDims) return at.layer(null, () => new GlobalAvgPool2d());
   }
   return at.op("mean", at.input(0), [...axes], { keepDims });
+}
+
+function importTranspose(at: ImportStep): Argument {
+  const { node, state } = at;
+  const merged = state.merged.get(node.input[0]);
+  if (merged === undefined) return at.op("transpose", at.input(0), transposition(at));
+  state.merged.set(node.output[0], merged);
+  return at.op("transpose", at.input(0), merged);
 }
 
 function transposition(at: ImportStep): number[] {

@@ -1,5 +1,8 @@
+import { tensor } from "../../../create.js";
 import type { Argument } from "../../../graph/argument.js";
 import type { OpenShape } from "../../../graph/node.js";
+import type { Module } from "../../../nn/module.js";
+import { RunningNorm } from "../../../nn/norms/running-norm.js";
 import { weightRoles } from "../../keras/weight-roles.js";
 import { printable } from "../../printable.js";
 import type { Layer } from "../container.js";
@@ -9,6 +12,16 @@ import type { LayerWeights } from "./layer-weights.js";
 import type { Numbers } from "./rearranged.js";
 import { type ImportState, Step } from "./step.js";
 import { channelsLast, type Value } from "./value.js";
+
+/** Weights of no module, by the layer and their role. */
+const parameters = new WeakMap<Layer, Map<string, Argument>>();
+
+/** A module whose parameters and running statistics stay as they are. */
+function frozen(module: Module): Module {
+  for (const t of module.parameters()) t.requiresGrad = false;
+  for (const [, one] of module.namedModules()) if (one instanceof RunningNorm && one.runningMean !== null) one.freeze();
+  return module;
+}
 
 /** By whose rules a file's layers compute where versions differ. */
 export type Dialect = "tfjs" | "keras2" | "keras3";
@@ -48,6 +61,23 @@ export class LayerStep extends Step {
   get x(): Value {
     if (this.inputs.length !== 1) throw this.refuse(`${this.inputs.length} inputs`);
     return this.inputs[0];
+  }
+
+  /** A module at work that has parameters; of a layer that is not to be trained, they stay, and so do statistics. */
+  override module(make: () => Module, x: Argument, role = ""): Argument {
+    if (this.config["trainable"] !== false) return super.module(make, x, role);
+    return super.module(() => frozen(make()), x, role);
+  }
+
+  /** A weight of no module: the same in every call of the layer. */
+  parameterOnce(role: string, { shape, data }: Numbers): Argument {
+    const own = parameters.get(this.layer) ?? new Map<string, Argument>();
+    parameters.set(this.layer, own);
+    const t = tensor(data, [...shape]);
+    const made = own.get(role) ?? this.state.builder.parameter(`${this.name}/${role}`, t);
+    if (this.config["trainable"] === false) t.requiresGrad = false;
+    own.set(role, made);
+    return made;
   }
 
   /** Where this layer has the channels of planes. */

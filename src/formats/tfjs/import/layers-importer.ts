@@ -5,6 +5,7 @@ import { titleOf } from "../linear-layers.js";
 import { attempted, Refusal, UnknownInput } from "./faults.js";
 import { LayerStep, type LayersState } from "./layer-step.js";
 import { layerRows } from "./layers/rows.js";
+import { masked } from "./masks.js";
 import type { Value } from "./value.js";
 
 /** What a call of a layer gives: null where it was refused. */
@@ -107,7 +108,7 @@ export class LayersImporter {
     }
     const options = optionsOf(container, call, known);
     const step = new LayerStep(this.#state, layer, inputs, options);
-    return row === undefined ? null : [attempted(step.title, () => row(step))];
+    return row === undefined ? null : [attempted(step.title, () => masked(step, () => row(step)))];
   }
 }
 

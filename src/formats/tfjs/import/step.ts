@@ -1,6 +1,7 @@
 import { tensor } from "../../../create.js";
 import { type Argument, type ConstantRef, type StateRef, ValueRef } from "../../../graph/argument.js";
 import type { OpenShape } from "../../../graph/node.js";
+import { withoutInitialValues } from "../../../nn/init.js";
 import type { Module } from "../../../nn/module.js";
 import { type FileBudget, work } from "../../file-budget.js";
 import type { GraphBuilder, NamedNode } from "../../onnx/import/graph-builder.js";
@@ -129,7 +130,7 @@ export class Step {
     let module = own.get(role);
     if (module === undefined) {
       budget.spend("work", work.layer + work.parameters);
-      module = attempted(this.title, make);
+      module = attempted(this.title, () => withoutInitialValues(make));
       own.set(role, module);
     }
     return builder.layer(this.#source(role), module, x);

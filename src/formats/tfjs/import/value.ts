@@ -19,6 +19,10 @@ export interface Value {
   /** Its sizes as the file has them, the batch first. */
   readonly shape: OpenShape;
   readonly order: Order;
+  /** Which steps are shown, 1 or 0 of each, (N, T); none is hidden where it is left out. */
+  readonly mask?: Argument;
+  /** What it is without the zeros around it, and how many these are: a convolution puts them there itself. */
+  readonly padded?: { readonly x: Value; readonly widths: readonly (readonly [number, number])[] };
 }
 
 /** Where an axis of the file's shape lies here. @param axis - counted from 0 */

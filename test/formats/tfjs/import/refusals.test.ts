@@ -79,12 +79,12 @@ describe("importTfjs", () => {
   test("names every layer that it does not take, at once", async () => {
     const files = sequential(
       first(layer("Lambda", "l"), [null, 2]),
-      layer("GaussianNoise", "g", { stddev: 1 }),
+      layer("Conv3DTranspose", "g", { filters: 1 }),
       dense("d", 2, { activation: "sine" }),
       layer("ConvLSTM2D", "c"),
     );
     expect(await refusal(files)).toMatchInlineSnapshot(
-      `"FormatError: importTfjs(files): expected what layers and ops of Evenkeel do, got Lambda l: a class that no layer or op here is; GaussianNoise g: a class that no layer or op here is; ConvLSTM2D c: a class that no layer or op here is. Leave these layers out of the model, or build the network by hand and load its weights."`,
+      `"FormatError: importTfjs(files): expected what layers and ops of Evenkeel do, got Lambda l: a class that no layer or op here is; Conv3DTranspose g: a class that no layer or op here is; ConvLSTM2D c: a class that no layer or op here is. Leave these layers out of the model, or build the network by hand and load its weights."`,
     );
   });
 
@@ -93,22 +93,14 @@ describe("importTfjs", () => {
     ["an activation", sequential(first(dense("d", 2, { activation: "sine" }), [null, 2]))],
     ["a kernel for other features", sequential(first(dense("d"), [null, 3]))],
     ["a missing weight", sequential(first(layer("Dense", "d", { units: 2 }), [null, 2]))],
+    ["a mask", functional([layer("Masking", "m", {}, {}, ["x"]), layer("Add", "sum", {}, {}, ["m", "m"])], ["sum"])],
     [
-      "a mask",
-      sequential(
-        first(layer("Embedding", "e", { mask_zero: true }, { embeddings: { shape: [2, 2], values: [1, 2, 3, 4] } }), [
-          null,
-          3,
-        ]),
-      ),
-    ],
-    [
-      "a GRU that resets before",
-      sequential(first(layer("GRU", "g", { units: 1, recurrent_activation: "sigmoid" }), [null, 3, 2])),
+      "a GRU that remembers",
+      sequential(first(layer("GRU", "g", { units: 1, recurrent_activation: "sigmoid", stateful: true }), [null, 3, 2])),
     ],
     [
       "an LSTM of another gate",
-      sequential(first(layer("LSTM", "l", { units: 1, recurrent_activation: "hardSigmoid" }), [null, 3, 2])),
+      sequential(first(layer("LSTM", "l", { units: 1, recurrent_activation: "relu" }), [null, 3, 2])),
     ],
     [
       "padding of unknown name",
@@ -142,13 +134,13 @@ describe("importTfjs", () => {
     for (const [name, files] of faults) refusals[name] = await refusal(files);
     expect(refusals).toMatchInlineSnapshot(`
       {
-        "a GRU that resets before": "FormatError: importTfjs(files), GRU g: expected what a layer or op of Evenkeel does, got reset_after false. Leave this layer out of the model, or build the network by hand and load its weights.",
+        "a GRU that remembers": "FormatError: importTfjs(files), GRU g: expected what a layer or op of Evenkeel does, got stateful. Leave this layer out of the model, or build the network by hand and load its weights.",
         "a Reshape that does not fit": "FormatError: importTfjs(files), Reshape r: expected what a layer or op of Evenkeel does, got target_shape [5] for 4 values. Leave this layer out of the model, or build the network by hand and load its weights.",
         "a class": "FormatError: importTfjs(files), Lambda scale: expected what a layer or op of Evenkeel does, got a class that no layer or op here is. Leave this layer out of the model, or build the network by hand and load its weights.",
         "a kernel for other features": "FormatError: importTfjs(files), Dense d: expected what a layer or op of Evenkeel does, got an input of 3 features with weights for 2. Leave this layer out of the model, or build the network by hand and load its weights.",
-        "a mask": "FormatError: importTfjs(files), Embedding e: expected what a layer or op of Evenkeel does, got mask_zero, which hides steps from the layers behind it. Leave this layer out of the model, or build the network by hand and load its weights.",
+        "a mask": "FormatError: importTfjs(files), Add sum: expected what a layer or op of Evenkeel does, got steps that are hidden by a Masking or mask_zero before it. Leave this layer out of the model, or build the network by hand and load its weights.",
         "a missing weight": "FormatError: importTfjs(files), Dense d: expected what a layer or op of Evenkeel does, got a weight kernel which the file lacks. Leave this layer out of the model, or build the network by hand and load its weights.",
-        "an LSTM of another gate": "FormatError: importTfjs(files), LSTM l: expected what a layer or op of Evenkeel does, got recurrent_activation hardSigmoid. Leave this layer out of the model, or build the network by hand and load its weights.",
+        "an LSTM of another gate": "FormatError: importTfjs(files), LSTM l: expected what a layer or op of Evenkeel does, got recurrent_activation relu. Leave this layer out of the model, or build the network by hand and load its weights.",
         "an activation": "FormatError: importTfjs(files), Dense d: expected what a layer or op of Evenkeel does, got the activation sine. Leave this layer out of the model, or build the network by hand and load its weights.",
         "bilinear upsampling": "FormatError: importTfjs(files), UpSampling2D u: expected what a layer or op of Evenkeel does, got interpolation bilinear, of which TF.js lays the corners of pixels upon each other, not their centres. Leave this layer out of the model, or build the network by hand and load its weights.",
         "momentum beyond 1": "FormatError: importTfjs(files), BatchNormalization bn: expected what a layer or op of Evenkeel does, got what the layer refuses (BatchNorm(2).momentum: expected a number from 0 up to, not including, 1, or "cumulative", got 2. It weighs the old running value: pass e.g. 0.99). Leave this layer out of the model, or build the network by hand and load its weights.",

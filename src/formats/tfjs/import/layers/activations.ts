@@ -40,6 +40,11 @@ function hardSigmoid(at: LayerStep, x: Argument, alpha: number): Argument {
   return at.op("div", at.op("relu6", at.op("add", at.op("mul", x, 6 * alpha), 3)), 6);
 }
 
+/** As the file's version has it. */
+export function hardened(at: LayerStep, x: Argument): Argument {
+  return hardSigmoid(at, x, at.state.dialect === "keras3" ? 1 / 6 : 0.2);
+}
+
 /** Functions that Keras and TF.js know by name. */
 const functions: Readonly<Record<string, Activation>> = {
   linear: (_, x) => x.ref,

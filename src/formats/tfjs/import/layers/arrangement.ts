@@ -6,7 +6,7 @@ import { Upsample } from "../../../../nn/upsampling.js";
 import { batchSize, countOf, dividedBy, times } from "../../../onnx/import/open-shapes.js";
 import { printable } from "../../../printable.js";
 import type { LayerStep } from "../layer-step.js";
-import { toLast, type Value } from "../value.js";
+import { channelsLast, toLast, type Value } from "../value.js";
 import type { Row } from "./row.js";
 
 /** Rows of all that a sample has. Those of planes are kept channel by channel, for the layers behind to put their weights in that order. */
@@ -86,10 +86,22 @@ function zeroPadding(axes: number): Row {
     const x = at.planes();
     const [batch, channels, ...sizes] = at.shapeOf(x);
     const padded = sizes.map((size, k) => (typeof size === "number" ? size + widths[k][0] + widths[k][1] : null));
-    return at.asPlanes(
-      at.apply(() => new Pad(widths), x),
-      [batch, channels, ...padded],
-    );
+    const here = [batch, channels, ...padded];
+    const isFirst = at.isChannelsFirst;
+    let made: Argument | null = null;
+    return {
+      // Only where someone reads it: convolutions take zeros around what they are given.
+      get ref() {
+        if (made === null) {
+          made = at.apply(() => new Pad(widths), x);
+          at.shapeOf(made, here);
+        }
+        return made;
+      },
+      shape: isFirst ? here : channelsLast(here),
+      order: isFirst ? "keras" : "first",
+      padded: { x: at.x, widths },
+    };
   };
 }
 

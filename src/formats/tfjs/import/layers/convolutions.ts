@@ -51,7 +51,13 @@ function windowsOf(at: LayerStep, axes: number, kernel: readonly number[]) {
   const isCausal = padding === "causal" && axes === 1;
   if (!["valid", "same"].includes(padding) && !isCausal) throw at.refuse(`padding ${padding}`);
   const before = isCausal ? [(kernel[0] - 1) * dilation[0], 0] : 0;
+  const { padded } = at.x;
+  if (padded !== undefined && padding === "valid") {
+    const around = axes === 1 ? padded.widths[0] : padded.widths;
+    return { stride: perAxis(stride), dilation: perAxis(dilation), padding: around, x: at.planes(padded.x) };
+  }
   return {
+    x: at.planes(),
     stride: perAxis(stride),
     dilation: perAxis(dilation),
     padding: padding === "same" ? "same" : before,
@@ -68,8 +74,8 @@ function convolution(axes: number): Row {
     const weight = rearranged(kernel, [axes + 1, axes, ...range(axes)]);
     const [outputs, inputs, ...sizes] = weight.shape;
     at.checkFeatures(inputs * groups);
-    const options = windowsOf(at, axes, sizes);
-    const y = convolve(at, at.planes(), { weight, bias: at.bias(outputs), groups, options });
+    const { x, ...options } = windowsOf(at, axes, sizes);
+    const y = convolve(at, x, { weight, bias: at.bias(outputs), groups, options });
     return activated(at, at.asPlanes(y));
   };
 }
@@ -87,9 +93,9 @@ function depthwise(axes: number): Row {
   return (at) => {
     at.checkRank(axes + 2);
     const weight = depthwiseKernel(at, axes);
-    const options = windowsOf(at, axes, weight.shape.slice(2));
+    const { x, ...options } = windowsOf(at, axes, weight.shape.slice(2));
     const groups = at.features();
-    const y = convolve(at, at.planes(), { weight, bias: at.bias(weight.shape[0]), groups, options });
+    const y = convolve(at, x, { weight, bias: at.bias(weight.shape[0]), groups, options });
     return activated(at, at.asPlanes(y));
   };
 }
@@ -99,8 +105,8 @@ function separable(axes: number): Row {
     at.checkRank(axes + 2);
     const weight = depthwiseKernel(at, axes);
     const groups = at.features();
-    const options = windowsOf(at, axes, weight.shape.slice(2));
-    const planes = convolve(at, at.planes(), { weight, bias: null, groups, options }, "depthwise");
+    const { x, ...options } = windowsOf(at, axes, weight.shape.slice(2));
+    const planes = convolve(at, x, { weight, bias: null, groups, options }, "depthwise");
     const pointwise = rearranged(kernelOf(at, "pointwise_kernel", axes), [axes + 1, axes, ...range(axes)]);
     if (pointwise.shape[1] !== weight.shape[0])
       throw at.refuse(`a pointwise_kernel for ${pointwise.shape[1]} channels`);

@@ -30,13 +30,13 @@ function importDense(at: LayerStep): Value {
 }
 
 function importEmbedding(at: LayerStep): Value {
-  if (at.flag("mask_zero", false)) throw at.refuse("mask_zero, which hides steps from the layers behind it");
   const { shape, data } = at.weight("embeddings");
   if (shape.length !== 2) throw at.refuse(`embeddings of rank ${shape.length}`);
   const [rows, width] = shape;
   const { x } = at;
   const ref = at.module(() => withState(new Embedding(rows, width), { weight: data }), at.keras(x));
-  return at.plain(ref, [...x.shape, width]);
+  const y = at.plain(ref, [...x.shape, width]);
+  return at.flag("mask_zero", false) ? { ...y, mask: at.op("notEqual", at.keras(x), 0) } : y;
 }
 
 /** Layers over the last axis. */

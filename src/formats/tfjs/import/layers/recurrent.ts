@@ -2,34 +2,48 @@ import type { Argument } from "../../../../graph/argument.js";
 import { GRU } from "../../../../nn/recurrent/gru.js";
 import { LSTM } from "../../../../nn/recurrent/lstm.js";
 import { withState } from "../../../onnx/import/imported-layer.js";
+import { unrolled } from "../../../onnx/import/unrolled-recurrence.js";
 import { printable } from "../../../printable.js";
 import { isObject, type JsonObject } from "../../json.js";
 import type { LayerStep } from "../layer-step.js";
 import { type Numbers, rearranged } from "../rearranged.js";
 import type { Value } from "../value.js";
+import { hardened } from "./activations.js";
 import type { Row } from "./row.js";
 
-type Kind = "LSTM" | "GRU";
+type Kind = "LSTM" | "GRU" | "SimpleRNN";
+
+const kinds: readonly unknown[] = ["LSTM", "GRU", "SimpleRNN"] satisfies Kind[];
 
 /** Which of Keras' gates stands at each place here: input, forget, cell, output; reset, update, new. */
-const places = { LSTM: [0, 1, 2, 3], GRU: [1, 0, 2] } as const;
+const places: Readonly<Record<Kind, readonly number[]>> = { LSTM: [0, 1, 2, 3], GRU: [1, 0, 2], SimpleRNN: [0] };
+
+/** What a SimpleRNN may apply, by the op. */
+const plain: readonly unknown[] = ["tanh", "relu", "sigmoid"];
 
 /** Refuses what no layer here does, by the configuration of the layer or of the one inside a Bidirectional. */
 function checkSettings(at: LayerStep, kind: Kind, config: JsonObject): void {
   const activation = config["activation"] ?? "tanh";
   const recurrent = config["recurrent_activation"] ?? "sigmoid";
-  if (activation !== "tanh") throw at.refuse(`activation ${printable(activation)}`);
-  if (recurrent !== "sigmoid") throw at.refuse(`recurrent_activation ${printable(recurrent)}`);
+  const isUsual = kind === "SimpleRNN" ? plain.includes(activation) : activation === "tanh";
+  if (!isUsual) throw at.refuse(`activation ${printable(activation)}`);
+  if (kind !== "SimpleRNN" && recurrent !== "sigmoid" && !isHard(recurrent))
+    throw at.refuse(`recurrent_activation ${printable(recurrent)}`);
   for (const key of ["return_state", "stateful", "time_major"]) if (config[key] === true) throw at.refuse(key);
   for (const key of ["dropout", "recurrent_dropout"]) {
     const rate = config[key] ?? 0;
     if (rate !== 0) throw at.refuse(`${key} ${printable(rate)}`);
   }
-  if (kind === "GRU" && config["reset_after"] !== true) throw at.refuse("reset_after false");
+}
+
+/** Keras' default before version 2.3, and that of TF.js. */
+function isHard(activation: unknown): boolean {
+  return activation === "hard_sigmoid" || activation === "hardSigmoid";
 }
 
 /** The weights of a direction as the layers here have them. @param part - of which they are: `forward/` */
-function stateOf(at: LayerStep, kind: Kind, part: string, hasBias: boolean, suffix: string) {
+function stateOf(at: LayerStep, kind: Kind, config: JsonObject, part: string, suffix: string) {
+  const hasBias = config["use_bias"] !== false;
   const gates = places[kind].length;
   const [kernel, recurrent] = [at.weight(`${part}kernel`), at.weight(`${part}recurrent_kernel`)];
   const units = recurrent.shape[0];
@@ -45,10 +59,11 @@ function stateOf(at: LayerStep, kind: Kind, part: string, hasBias: boolean, suff
   if (hasBias) {
     const { data } = at.weight(`${part}bias`);
     const count = gates * units;
-    // A GRU has a bias of x and one of the state, an LSTM one of both.
-    if (data.length !== (kind === "GRU" ? 2 : 1) * count) throw at.refuse(`a bias of ${data.length} values`);
+    // A GRU that resets behind the product has a bias of x and one of the state, others one of both.
+    const isDouble = kind === "GRU" && resetsAfter(config);
+    if (data.length !== (isDouble ? 2 : 1) * count) throw at.refuse(`a bias of ${data.length} values`);
     state[`bias_ih_l0${suffix}`] = inOrder(kind, data.subarray(0, count));
-    state[`bias_hh_l0${suffix}`] = kind === "GRU" ? inOrder(kind, data.subarray(count)) : new Float64Array(count);
+    state[`bias_hh_l0${suffix}`] = isDouble ? inOrder(kind, data.subarray(count)) : new Float64Array(count);
   }
   return { state, inputs: kernel.shape[0], units };
 }
@@ -61,20 +76,86 @@ function inOrder(kind: Kind, data: Float64Array): Float64Array {
 }
 
 /** The states of all steps, (N, T, features), in one direction or both. */
-function sequence(at: LayerStep, kind: Kind, x: Argument, config: JsonObject, parts: readonly string[]) {
+function sequence(
+  at: LayerStep,
+  kind: Kind,
+  [x, mask]: readonly [x: Argument, mask: Argument | null],
+  config: JsonObject,
+  parts: readonly string[],
+) {
   checkSettings(at, kind, config);
   const hasBias = config["use_bias"] !== false;
-  const directions = parts.map((part, k) => stateOf(at, kind, part, hasBias, k === 0 ? "" : "_reverse"));
+  const directions = parts.map((part, k) => stateOf(at, kind, config, part, k === 0 ? "" : "_reverse"));
   const [{ inputs, units }] = directions;
   if (directions.some((one) => one.inputs !== inputs || one.units !== units))
     throw at.refuse("directions of different sizes");
   at.checkFeatures(inputs);
+  const isHardened = isHard(config["recurrent_activation"]);
+  if (mask !== null || kind === "SimpleRNN" || isHardened || (kind === "GRU" && !resetsAfter(config))) {
+    return {
+      y: byOps(at, { kind, x, mask, config, inputs, units, states: directions.map(({ state }) => state) }),
+      units,
+    };
+  }
   const make = (): LSTM | GRU => {
     const options = { bias: hasBias, bidirectional: parts.length === 2 };
     const layer = kind === "LSTM" ? new LSTM(inputs, units, options) : new GRU(inputs, units, options);
     return withState(layer, Object.assign({}, ...directions.map(({ state }) => state)));
   };
   return { y: at.module(make, x), units };
+}
+
+function resetsAfter(config: JsonObject): boolean {
+  return config["reset_after"] === true;
+}
+
+/** A recurrent layer as ops over its sequence (N, T, features), of which a mask (N, T) hides steps: these keep the state. */
+function byOps(
+  at: LayerStep,
+  given: {
+    readonly kind: Kind;
+    readonly x: Argument;
+    readonly mask: Argument | null;
+    readonly config: JsonObject;
+    readonly inputs: number;
+    readonly units: number;
+    readonly states: readonly Readonly<Record<string, Float64Array>>[];
+  },
+): Argument {
+  const { kind, config, inputs, units } = given;
+  const x = at.op("transpose", given.x, [1, 0, 2]);
+  const mask = given.mask === null ? null : at.op("transpose", given.mask, [1, 0]);
+  const rows = places[kind].length * units;
+  const sides = given.states.map((state, k) => {
+    const isReversed = k === 1;
+    const own = (role: string, shape: readonly number[]): Argument | null => {
+      const key = `${role}_l0${isReversed ? "_reverse" : ""}`;
+      const data = state[key];
+      return data === undefined ? null : at.parameterOnce(key, { shape, data });
+    };
+    const gates = at.op("linear", x, own("weight_ih", [rows, inputs]) as Argument, own("bias_ih", [rows]));
+    const weight = own("weight_hh", [rows, units]) as Argument;
+    const isDouble = kind === "GRU" && resetsAfter(config);
+    const bias = isDouble ? own("bias_hh", [rows]) : null;
+    const one = at.op("squeeze", at.op("slice", at.op("slice", gates, 0, 1, 0), 0, units, 2), 0);
+    const first = at.op("mul", one, 0);
+    const isHardened = isHard(config["recurrent_activation"]);
+    if (kind === "LSTM" && !isHardened) {
+      const both = at.op("lstmSequence", gates, weight, bias, first, first, mask, isReversed);
+      return at.op("squeeze", at.op("slice", both, 0, 1, 0), 0);
+    }
+    if (isDouble && isHardened) throw at.refuse("recurrent_activation hard_sigmoid with reset_after");
+    if (isDouble) return at.op("gruSequence", gates, weight, bias, first, mask, isReversed);
+    const steps = at.x.shape[1];
+    if (typeof steps !== "number") throw at.refuse("an unknown number of steps");
+    const activation = String(config["activation"] ?? "tanh");
+    const common = { gates, weight, bias, mask, isReversed, steps, width: units, peepholes: null, activation };
+    const gate = isHardened ? { gate: (y: Argument): Argument => hardened(at, y) } : {};
+    const states = kind === "LSTM" ? [first, first] : [first];
+    return unrolled(at, kind === "SimpleRNN" ? "RNN" : kind, { ...common, ...gate, first: states })[0];
+  });
+  const joined = sides.length === 1 ? sides[0] : at.op("concat", sides, 2);
+  return at.op("transpose", joined, [1, 0, 2]);
 }
 
 /** The values of one step, (N, features). @param step - 0 or −1 */
@@ -89,8 +170,9 @@ function recurrent(kind: Kind): Row {
     at.checkRank(3);
     const { x, config } = at;
     const isBackward = at.flag("go_backwards", false);
-    const ref = isBackward ? at.op("flip", at.keras(x), [1]) : at.keras(x);
-    const { y, units } = sequence(at, kind, ref, config, [""]);
+    const turned = (ref: Argument): Argument => (isBackward ? at.op("flip", ref, [1]) : ref);
+    const mask = x.mask === undefined ? null : turned(x.mask);
+    const { y, units } = sequence(at, kind, [turned(at.keras(x)), mask], config, [""]);
     const [batch, steps] = x.shape;
     if (at.flag("return_sequences", false)) return at.plain(y, [batch, steps, units]);
     return at.plain(stepOf(at, y, -1, units), [batch, units]);
@@ -104,12 +186,16 @@ const merges: Readonly<Record<string, (at: LayerStep, a: Argument, b: Argument) 
   ave: (at, a, b) => at.op("div", at.op("add", a, b), 2),
 };
 
+function isKind(kind: unknown): kind is Kind {
+  return kinds.includes(kind);
+}
+
 /** Both directions, with the last state of each, or all states step by step. */
 function importBidirectional(at: LayerStep): Value {
   at.checkRank(3);
   const { layer: inner, backward_layer: backward, merge_mode: mode = "concat" } = at.config;
   const kind = isObject(inner) ? inner["class_name"] : undefined;
-  if ((kind !== "LSTM" && kind !== "GRU") || !isObject(inner) || !isObject(inner["config"])) {
+  if (!isKind(kind) || !isObject(inner) || !isObject(inner["config"])) {
     throw at.refuse(`a ${printable(kind)} inside`);
   }
   const { config } = inner;
@@ -121,7 +207,7 @@ function importBidirectional(at: LayerStep): Value {
   if (config["go_backwards"] === true) throw at.refuse("go_backwards");
   if (typeof mode !== "string" || !Object.hasOwn(merges, mode)) throw at.refuse(`merge_mode ${printable(mode)}`);
   const { x } = at;
-  const { y, units } = sequence(at, kind, at.keras(x), config, ["forward/", "backward/"]);
+  const { y, units } = sequence(at, kind, [at.keras(x), x.mask ?? null], config, ["forward/", "backward/"]);
   const [batch, steps] = x.shape;
   const isSequence = config["return_sequences"] === true;
   const width = mode === "concat" ? 2 * units : units;
@@ -136,6 +222,6 @@ function importBidirectional(at: LayerStep): Value {
 
 /** Layers over sequences (N, T, features). */
 export const recurrentRows: Readonly<Record<string, Row>> = {
-  ...{ LSTM: recurrent("LSTM"), GRU: recurrent("GRU") },
+  ...{ LSTM: recurrent("LSTM"), GRU: recurrent("GRU"), SimpleRNN: recurrent("SimpleRNN") },
   Bidirectional: importBidirectional,
 };

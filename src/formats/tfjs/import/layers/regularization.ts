@@ -1,5 +1,6 @@
 import { Dropout, Dropout2d } from "../../../../nn/dropout.js";
 import type { LayerStep } from "../layer-step.js";
+import { importMasking } from "../masks.js";
 import type { Value } from "../value.js";
 import type { Row } from "./row.js";
 
@@ -27,6 +28,9 @@ export const regularizationRows: Readonly<Record<string, Row>> = {
   Dropout: importDropout,
   SpatialDropout2D: importSpatialDropout,
   ActivityRegularization: pass,
+  // At inference these are nothing; what they do in training, nothing here does.
+  ...{ GaussianNoise: pass, GaussianDropout: pass, AlphaDropout: pass, SpatialDropout1D: pass, SpatialDropout3D: pass },
   Identity: pass,
+  Masking: importMasking,
   InputLayer: pass,
 };

@@ -1,0 +1,80 @@
+// Steps of training on WebGPU, beside jax-js and TF.js on the same device, in interleaved rounds:
+//
+//     npm run build && npm install --prefix bench && node bench/webgpu/main.js [--rounds 3] [--cases mlp] [--json]
+//
+// What is asked of the device is counted in the same way for all. It needs nothing from outside once it is installed.
+import { fileURLToPath } from "node:url";
+import { create, globals } from "webgpu";
+import { CASES } from "../cases.js";
+import { Peer } from "../runner.js";
+
+const here = (file) => fileURLToPath(new URL(file, import.meta.url));
+const option = (name, otherwise) => {
+  const at = process.argv.indexOf(name);
+  return at < 0 ? otherwise : Number(process.argv[at + 1]);
+};
+const start = (file, ...args) => ({
+  command: process.execPath,
+  args: ["--import", here("gpu.js"), here(`../peers/${file}`), ...args],
+  env: { BENCH_DEVICE: "webgpu" },
+});
+const peers = {
+  evenkeel: { title: "Evenkeel", start: () => start("evenkeel.js", "1") },
+  jax: { title: "jax-js", start: () => start("jax.js", "1") },
+  tfjs: { title: "TF.js", start: () => start("tfjs.js", "webgpu") },
+};
+
+/** The device, and whether it is one. */
+async function describeDevice() {
+  Object.assign(globalThis, globals);
+  const gpu = create([]);
+  const adapter = await gpu.requestAdapter();
+  if (adapter === null) throw new Error("no GPU: install its driver (on Linux with its Vulkan part)");
+  const { vendor, architecture, description } = adapter.info;
+  const name = [vendor, architecture, description].filter((part) => part !== "").join(" ");
+  return { name, isSoftware: /swiftshader|llvmpipe|lavapipe/i.test(name) };
+}
+
+const median = (values) => values.toSorted((a, b) => a - b)[values.length >> 1];
+
+const device = await describeDevice();
+const settings = { rounds: option("--rounds", 3), budgetMs: option("--budget", 2000), limitMs: 180_000, threads: 1 };
+const running = Object.keys(peers).map((id) => new Peer(id, 1, peers));
+const rows = [];
+const part = process.argv.includes("--cases") ? process.argv[process.argv.indexOf("--cases") + 1] : "";
+for (const work of CASES.filter(({ id, kind }) => kind === "trainingStep" && id.includes(part))) {
+  const found = new Map(running.map((peer) => [peer, []]));
+  for (let round = 0; round < settings.rounds; round++) {
+    for (const peer of running) found.get(peer).push(await peer.ask(work, settings));
+  }
+  for (const [{ about }, answers] of found) {
+    const last = answers.at(-1);
+    const loss = last.check?.map(([value]) => value);
+    rows.push(
+      last.unsupported === undefined
+        ? {
+            case: work.title,
+            peer: about.title,
+            ...last.gpu,
+            host: median(answers.map(({ gpu }) => gpu.host)),
+            step: median(answers.map(({ ms }) => ms)),
+            loss,
+          }
+        : { case: work.title, peer: about.title, unsupported: last.unsupported },
+    );
+  }
+}
+for (const peer of running) peer.stop();
+
+if (process.argv.includes("--json")) console.log(JSON.stringify({ device, rows }, null, 2));
+else {
+  console.log(
+    `${device.name}${device.isSoftware ? ": a program that imitates a GPU. Counts hold anywhere; its times are no speed." : ""}`,
+  );
+  for (const { case: title, peer, unsupported, dispatches, submits, bindGroups, buffers, host, step } of rows) {
+    const told =
+      unsupported ??
+      `${dispatches} dispatches, ${submits} submits, ${bindGroups} bind groups, ${buffers} buffers; host ${host.toFixed(2)} ms, until the loss is read ${step.toFixed(2)} ms`;
+    console.log(`${title}, ${peer}: ${told}`);
+  }
+}
