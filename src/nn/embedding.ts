@@ -1,6 +1,7 @@
 import { tensor } from "../create.js";
 import { ArgumentError } from "../errors.js";
-import { checkPadding, type EmbeddingOptions, embedding, type Indices, mostRows } from "../ops/embedding.js";
+import { checkPadding, type EmbeddingOptions, embedding, type Indices } from "../ops/embedding.js";
+import { mostRows } from "../ops/indices.js";
 import { checkOptions } from "../options.js";
 import { checkCount } from "../shape.js";
 import type { Tensor } from "../tensor.js";
