@@ -16,7 +16,7 @@ export async function examine(model: Module, data: LoadedData): Promise<Outcome>
   if (data.task === "classification") {
     const mistakes = new WorstMistakes(mistakesShown);
     const result = await confusionMatrix(model, batches(data.test, { batchSize }), { onOutput: mistakes.add });
-    return { task: data.task, result, mistakes: mistakes.list };
+    return { task: data.task, result, mistakes: mistakes.list, origins: data.testOrigins };
   }
   const values = new PredictedValues({ samples: data.test.length, count: mistakesShown });
   const { targetScale } = data.meta;
@@ -24,5 +24,5 @@ export async function examine(model: Module, data: LoadedData): Promise<Outcome>
     targetScale,
     onOutput: values.add,
   });
-  return { task: data.task, result, some: values.some, worst: values.worst };
+  return { task: data.task, result, some: values.some, worst: values.worst, origins: data.testOrigins };
 }

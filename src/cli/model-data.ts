@@ -15,9 +15,10 @@ export interface ModelDataFlags {
 
 /** The training part, unless another is named, or all of data that have none. */
 export async function loadPart(meta: ModelMeta, flags: ModelDataFlags): Promise<DataForModel> {
-  const data = await loadDataAs(meta, flags.data, flags);
-  if (flags.part !== undefined || data.part === "all") return data;
-  return loadDataAs(meta, flags.data, { ...flags, part: "train" });
+  const { part, skipBadRows } = flags;
+  const data = await loadDataAs(meta, flags.data, { part, skipBadRows });
+  if (part !== undefined || data.part === "all") return data;
+  return loadDataAs(meta, flags.data, { skipBadRows, part: "train" });
 }
 
 /** So many samples at most, drawn without replacement, in the order in which the data have them: the same in each pass. */

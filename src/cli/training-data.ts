@@ -14,12 +14,16 @@ export type OpenedData = LoadedData & { readonly plainTrain: Dataset<Int32Array 
 
 /** The data that the flags name, its training part with augmentation. @param seed - what the split is drawn by */
 export async function openData(flags: TrainingDataFlags, seed: number): Promise<OpenedData> {
-  const { data: source, grey, rgb, augment: options, ...rest } = flags;
+  const { data: source, grey, rgb, augment: options } = flags;
+  const { target, ignore, task, layout, split, imageSize, skipBadRows } = flags;
   if (grey && rgb) {
     const cure = "Leave one out.";
     throw new ArgumentError({ where: "--grey, --rgb", expected: "one of them", received: "both", cure });
   }
-  const loaded = await loadData(source, { ...rest, channels: grey ? 1 : rgb ? 3 : undefined, seed });
+  const loaded = await loadData(source, {
+    ...{ target, ignore, task, layout, split, imageSize, skipBadRows, seed },
+    channels: grey ? 1 : rgb ? 3 : undefined,
+  });
   const plainTrain: Dataset<Int32Array | TensorData> = loaded.train;
   if (options === undefined) return { ...loaded, plainTrain };
   const train = augment<Int32Array | TensorData>(loaded.train, options, generator().split());

@@ -1,4 +1,5 @@
 import { ArgumentError, DataError, ShapeError } from "../errors.js";
+import { checkOptions, type OptionNames } from "../options.js";
 import { checkCount, checkShape, formatShape, type Shape, sizeOf } from "../shape.js";
 import type { Dataset, TensorData } from "./dataset.js";
 import { standardized } from "./moments.js";
@@ -14,6 +15,8 @@ interface ArrayInputs {
   /** @defaultValue none */
   readonly preprocessing?: Preprocessing;
 }
+
+const inputNames: OptionNames<ArrayInputs> = { inputs: true, shape: true, preprocessing: true };
 
 /** Samples with classes. */
 export interface ArrayDatasetOptions extends ArrayInputs {
@@ -63,6 +66,10 @@ export function arrayDataset(options: RegressionDatasetOptions): Dataset<TensorD
 export function arrayDataset(
   options: ArrayDatasetOptions | RegressionDatasetOptions,
 ): Dataset<Int32Array | TensorData, TensorData> {
+  if ("labels" in options)
+    checkOptions("arrayDataset(options)", options, { ...inputNames, labels: true, labelShape: true });
+  else
+    checkOptions("arrayDataset(options)", options, { ...inputNames, targets: true, outputs: true, targetScale: true });
   const { inputs, shape, preprocessing = {} } = options;
   checkShape("arrayDataset({ shape })", shape);
   const size = sizeOf(shape);

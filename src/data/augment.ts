@@ -1,4 +1,5 @@
 import { ArgumentError } from "../errors.js";
+import { checkOptions } from "../options.js";
 import { type Generator, generator as globalGenerator } from "../random.js";
 import { checkCount, formatShape } from "../shape.js";
 import type { Batch, Dataset, TensorData } from "./dataset.js";
@@ -39,7 +40,8 @@ export function augment<Target>(
   options: AugmentOptions,
   generator: Generator = globalGenerator().split(),
 ): Dataset<Target, TensorData> {
-  checkOptions(options);
+  checkOptions("augment(dataset, options)", options, { crop: true, shift: true, flip: true, noise: true });
+  checkRanges(options);
   const { crop = 1, shift = 0, flip = false, noise = 0 } = options;
   return {
     length: dataset.length,
@@ -66,7 +68,7 @@ export function augment<Target>(
   };
 }
 
-function checkOptions({ crop = 1, shift = 0, noise = 0 }: AugmentOptions): void {
+function checkRanges({ crop = 1, shift = 0, noise = 0 }: AugmentOptions): void {
   if (!(crop > 0 && crop <= 1)) throw fault("crop to be a share above 0, at most 1", String(crop));
   checkCount("augment(dataset, options)", "shift", shift, 0);
   if (!(noise >= 0 && Number.isFinite(noise))) throw fault("noise to be a finite number of at least 0", String(noise));

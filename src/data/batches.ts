@@ -1,5 +1,6 @@
 import { alone, type Communicator } from "../communicator.js";
 import { ArgumentError } from "../errors.js";
+import { checkOptions } from "../options.js";
 import { type Generator, generator as globalGenerator } from "../random.js";
 import { checkCount, sizeOf } from "../shape.js";
 import type { Batch, Dataset, TensorData } from "./dataset.js";
@@ -50,6 +51,7 @@ export interface Batches<Target = Int32Array> extends Iterable<Batch<Target>> {
  * ```
  */
 export function batches<Target>(dataset: Dataset<Target>, options: BatchesOptions): Batches<Target> {
+  checkOptions("batches(dataset)", options, { batchSize: true, shuffle: true, last: true, communicator: true });
   const { batchSize, shuffle = false, last = "keep", communicator: { rank, size } = alone } = options;
   checkCount("batches(dataset, { batchSize })", "batchSize", batchSize);
   const whole = Math.floor(dataset.length / batchSize);

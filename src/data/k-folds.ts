@@ -1,4 +1,5 @@
 import { ArgumentError } from "../errors.js";
+import { checkOptions } from "../options.js";
 import { Generator } from "../random.js";
 import { checkCount } from "../shape.js";
 
@@ -30,8 +31,10 @@ export interface Fold {
  * folds.map(({ train, test }) => [train.length, test.length]); // [[4, 2], [4, 2], [4, 2]]
  * ```
  */
-export function kFolds(labels: ArrayLike<number>, { folds, seed }: KFoldsOptions): Fold[] {
+export function kFolds(labels: ArrayLike<number>, options: KFoldsOptions): Fold[] {
+  const { folds, seed } = options;
   const where = "kFolds(labels, { folds, seed })";
+  checkOptions(where, options, { folds: true, seed: true });
   checkCount(where, "folds", folds, 2);
   if (labels.length < folds) {
     const cure = "Use fewer folds.";

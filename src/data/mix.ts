@@ -1,4 +1,5 @@
 import { ArgumentError, DataError, ShapeError } from "../errors.js";
+import { checkOptions } from "../options.js";
 import { type Generator, generator as globalGenerator } from "../random.js";
 import { checkCount, formatShape, sizeOf } from "../shape.js";
 import { betaOf } from "./beta.js";
@@ -42,6 +43,7 @@ export function mixup(
   options: MixOptions,
   generator: Generator = globalGenerator().split(),
 ): Dataset<TensorData, TensorData> {
+  checkOptions("mixup(dataset, generator)", options, { classes: true, alpha: true });
   return mixing("mixup(dataset, options)", dataset, { alpha: 0.2, ...options }, generator, blend);
 }
 
@@ -66,6 +68,7 @@ export function cutmix(
   options: MixOptions,
   generator: Generator = globalGenerator().split(),
 ): Dataset<TensorData, TensorData> {
+  checkOptions("cutmix(dataset, generator)", options, { classes: true, alpha: true });
   return mixing("cutmix(dataset, options)", dataset, { alpha: 1, ...options }, generator, paste);
 }
 

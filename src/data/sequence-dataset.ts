@@ -1,4 +1,5 @@
 import { DataError } from "../errors.js";
+import { checkOptions } from "../options.js";
 import { checkCount } from "../shape.js";
 import { outOfRange } from "./array-dataset.js";
 import type { Batch, Dataset, TensorData } from "./dataset.js";
@@ -32,12 +33,10 @@ const ignoredLabel = -100;
  * mask?.shape; // [2, 3]
  * ```
  */
-export function sequenceDataset({
-  sequences,
-  features,
-  labels,
-}: SequenceDatasetOptions): Dataset<Int32Array, TensorData> {
+export function sequenceDataset(options: SequenceDatasetOptions): Dataset<Int32Array, TensorData> {
+  const { sequences, features, labels } = options;
   const where = "sequenceDataset({ sequences, labels })";
+  checkOptions(where, options, { sequences: true, features: true, labels: true });
   const width = features ?? 1;
   checkCount(where, "features", width);
   const lengths = Uint32Array.from(sequences, (sequence, k) => {

@@ -1,4 +1,5 @@
 import { ArgumentError } from "../errors.js";
+import { checkOptions } from "../options.js";
 import { Generator } from "../random.js";
 
 /** Options of {@link splitIndices}. */
@@ -21,7 +22,9 @@ export interface SplitOptions {
  * parts.map((part) => part.length); // [2, 2]
  * ```
  */
-export function splitIndices(labels: ArrayLike<number>, { shares, seed }: SplitOptions): Uint32Array[] {
+export function splitIndices(labels: ArrayLike<number>, options: SplitOptions): Uint32Array[] {
+  checkOptions("splitIndices(labels)", options, { shares: true, seed: true });
+  const { shares, seed } = options;
   checkShares("splitIndices(labels, { shares })", shares, "Pass for example [0.8, 0.1, 0.1].");
   const generator = new Generator(seed);
   const byClass = new Map<number, number[]>();

@@ -1,4 +1,5 @@
 import { ArgumentError, DataError } from "../errors.js";
+import { checkOptions } from "../options.js";
 import { checkCount, checkShape, formatShape, type Shape, sizeOf } from "../shape.js";
 import { shown } from "../shown.js";
 import { noBatch } from "./batches.js";
@@ -55,8 +56,10 @@ export function streamBatches(
 ): AsyncIterable<Batch<TensorData>>;
 export function streamBatches(
   samples: () => AsyncIterable<AnySample> | Iterable<AnySample>,
-  { shape, batchSize, last = "keep" }: StreamBatchesOptions,
+  options: StreamBatchesOptions,
 ): AsyncIterable<Batch<Int32Array | TensorData>> {
+  checkOptions("streamBatches(samples)", options, { shape: true, batchSize: true, last: true });
+  const { shape, batchSize, last = "keep" } = options;
   checkCount("streamBatches(samples, { batchSize })", "batchSize", batchSize);
   checkShape("streamBatches(samples, { shape })", shape);
   return {

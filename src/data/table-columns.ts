@@ -1,4 +1,5 @@
 import { DataError } from "../errors.js";
+import { checkOptions } from "../options.js";
 import { shown } from "../shown.js";
 import type { Task } from "./dataset.js";
 import { isMissing, type MissingTexts, missingTexts } from "./missing.js";
@@ -47,7 +48,9 @@ export interface TableColumns {
  * @throws DataError if there is no such column, no input is left, or a column's numbers are written with a
  * comma or in several units
  */
-export function tableColumns(table: Table, { target, ignore = [], task }: TableColumnsOptions = {}): TableColumns {
+export function tableColumns(table: Table, options: TableColumnsOptions = {}): TableColumns {
+  checkOptions("tableColumns(table)", options, { target: true, ignore: true, task: true });
+  const { target, ignore = [], task } = options;
   const placeOf = columnFinder(table);
   const goal = placeOf(target ?? table.columns[table.columns.length - 1] ?? "");
   const ignored = columnsNamed(table, ignore);

@@ -1,6 +1,7 @@
 import type { Module } from "../nn/module.js";
 import { Norm } from "../nn/norms/norm.js";
 import { RunningNorm } from "../nn/norms/running-norm.js";
+import { checkOptions } from "../options.js";
 import { checkCount } from "../shape.js";
 import type { Tensor } from "../tensor.js";
 import type { StepReport } from "../train/fit.js";
@@ -68,7 +69,9 @@ export class TrainingRecorder {
   #unhook: (() => void)[] = [];
 
   /** @param model - whose norms are followed; those added later are not */
-  constructor(model: Module, { steps, start = 0, onRecord }: TrainingRecorderOptions) {
+  constructor(model: Module, options: TrainingRecorderOptions) {
+    checkOptions("new TrainingRecorder(model)", options, { steps: true, start: true, onRecord: true });
+    const { steps, start = 0, onRecord } = options;
     this.#steps = checkCount("new TrainingRecorder(model, { steps })", "steps", steps);
     this.#onRecord = onRecord;
     this.#axes = channelAxes(model);

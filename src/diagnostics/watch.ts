@@ -2,6 +2,7 @@ import { ArgumentError } from "../errors.js";
 import type { ChannelAxis } from "../nn/layer-traits.js";
 import type { AnyModule } from "../nn/module.js";
 import { Norm } from "../nn/norms/norm.js";
+import { checkOptions } from "../options.js";
 import { checkCount } from "../shape.js";
 import { empty, type Tensor } from "../tensor.js";
 import { channelAxes, channelsOf } from "./channel-axis.js";
@@ -240,5 +241,6 @@ async function normOf(squares: Tensor): Promise<number> {
  * ```
  */
 export function watch(model: AnyModule, options: WatchOptions = {}): Watcher {
+  checkOptions("watch(model)", options, { every: true, layers: true, bins: true, range: true });
   return new Watcher(model, options);
 }

@@ -1,5 +1,6 @@
 import { ArgumentError, TraceError } from "../errors.js";
 import type { AnyModule, Module } from "../nn/module.js";
+import { checkOptions } from "../options.js";
 import { Tensor } from "../tensor.js";
 import { foldChains } from "./fold-chains.js";
 import { foldGraph } from "./fold-graph.js";
@@ -80,8 +81,10 @@ export function foldBatchNorm<M extends AnyModule>(model: M): FoldedModel<M>;
 export function foldBatchNorm<M extends AnyModule>(model: M, options: FoldBatchNormOptions): FoldedModel<M | Graph>;
 export function foldBatchNorm<M extends AnyModule>(
   model: M,
-  { probe = [] }: FoldBatchNormOptions = {},
+  options: FoldBatchNormOptions = {},
 ): FoldedModel<M | Graph> {
+  checkOptions("foldBatchNorm(model)", options, { probe: true });
+  const { probe = [] } = options;
   if (model.training) {
     throw new ArgumentError({
       where: "foldBatchNorm(model)",

@@ -2,6 +2,7 @@ import type { Batch } from "../data/dataset.js";
 import { ArgumentError } from "../errors.js";
 import type { AnyModule } from "../nn/module.js";
 import { type FurtherRenewal, RunningNorm } from "../nn/norms/running-norm.js";
+import { checkOptions } from "../options.js";
 import { checkCount } from "../shape.js";
 import type { Tensor } from "../tensor.js";
 import { checkBatches } from "../train/step.js";
@@ -104,7 +105,15 @@ export async function recalibrate<M extends AnyModule, B = Batch<unknown> | Tens
   data: Batches<B>,
   options: RecalibrateOptions<B, M> = {},
 ): Promise<Recalibration> {
-  checkOptions(data, options);
+  checkOptions("recalibrate(model, data)", options, {
+    mode: true,
+    samples: true,
+    blend: true,
+    signal: true,
+    onProgress: true,
+    forward: true,
+  });
+  checkPass(data, options);
   const { mode = "sequential", blend = 0 } = options;
   const restore = model.namedModules().map(([, module]) => module.saveMode());
   const left: LeftNorm[] = [];
@@ -167,7 +176,7 @@ function fail(): never {
   throw new Error("internal: an unknown norm was measured");
 }
 
-function checkOptions<B>(
+function checkPass<B>(
   data: Batches<B>,
   { mode = "sequential", samples, blend = 0 }: RecalibrateOptions<B, never>,
 ): void {

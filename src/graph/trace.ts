@@ -6,6 +6,7 @@ import { isSynchronized } from "../nn/norms/sync-batch-norm.js";
 import { joinPath } from "../nn/paths.js";
 import { concat } from "../ops/concat.js";
 import { slice } from "../ops/slice.js";
+import { checkOptions } from "../options.js";
 import { generator } from "../random.js";
 import { scope } from "../scope.js";
 import { formatShape } from "../shape.js";
@@ -80,6 +81,7 @@ export function tracedParts(
 ): GraphParts {
   const title = `trace(${model instanceof Module ? model.constructor.name : "model"}, …inputs)`;
   const { inputs, options } = parse(title, model, given);
+  checkOptions("trace(model, inputs)", options, { mode: true, freeAxes: true });
   const { mode = "both", freeAxes = {} } = options;
   const modes = mode === "eval" ? [false] : [true, false];
   const isNode = (module: AnyModule): boolean =>

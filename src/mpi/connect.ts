@@ -2,6 +2,7 @@ import { readlinkSync } from "node:fs";
 import { hostname } from "node:os";
 import { type Communicator, markOf, type PendingCollective } from "../communicator.js";
 import { ArgumentError, CommunicationError, EvenkeelError } from "../errors.js";
+import { checkOptions } from "../options.js";
 import { threads } from "../threads.js";
 import { launchedBy, loadMpi, type MpiLibrary, type Request, threadsPerRank } from "./library.js";
 import { Watchdog } from "./watchdog.js";
@@ -40,6 +41,7 @@ let connected: Promise<MpiCommunicator> | null = null;
  * @throws ArgumentError if the timeout is not a number above 0
  */
 export function connect(options: ConnectOptions = {}): Promise<MpiCommunicator> {
+  checkOptions("connect()", options, { timeout: true, library: true });
   connected ??= join(options).catch((error: unknown) => {
     connected = null;
     throw error;

@@ -14,7 +14,7 @@ import type { Tensor } from "../tensor.js";
 import { imageNorm, NamedSequential, Permute } from "./blocks.js";
 import { checkDropPath, type StochasticDepthOptions } from "./efficientnet.js";
 import { initialize, normal } from "./initialize.js";
-import { checkImages, checkOptions, type NormOptions } from "./networks.js";
+import { checkImages, checkNetwork, type NormOptions } from "./networks.js";
 
 /** Channels last, and back. */
 const toLast = [0, 2, 3, 1];
@@ -105,9 +105,10 @@ const stages = [
  * @returns a network from (N, C, H, W) to (N, classes)
  * @throws ArgumentError if inputs are not images of at least 32×32, or `dropPath` is no probability
  */
-export function convnextTiny({ dropPath = 0.1, ...given }: StochasticDepthOptions): Module {
-  const options = { ...given, norm: given.norm ?? "layer" } as const;
-  const { inputShape, classes } = checkOptions("convnextTiny", options);
+export function convnextTiny(given: StochasticDepthOptions): Module {
+  const options: StochasticDepthOptions = { ...given, norm: given.norm ?? "layer" };
+  const { inputShape, classes } = checkNetwork("convnextTiny", options, { dropPath: true });
+  const { dropPath = 0.1 } = given;
   const [planes] = checkImages("convnextTiny", inputShape, 32);
   checkDropPath("convnextTiny", dropPath);
   const total = stages.reduce((sum, [, count]) => sum + count, 0);

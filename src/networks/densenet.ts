@@ -7,7 +7,7 @@ import { scope } from "../scope.js";
 import type { Tensor } from "../tensor.js";
 import { conv, imageNorm, NamedSequential } from "./blocks.js";
 import { fanInNormal, initialize, uniform } from "./initialize.js";
-import { checkImages, checkOptions, headDropout, type NetworkOptions, type NormOptions } from "./networks.js";
+import { checkImages, checkNetwork, headDropout, type NetworkOptions, type NormOptions } from "./networks.js";
 
 /** Channels that each layer adds. */
 const growth = 32;
@@ -65,7 +65,7 @@ function transition(channels: number, norms: NormOptions): NamedSequential {
  * ```
  */
 export function densenet121(options: NetworkOptions): Module {
-  const { inputShape, classes } = checkOptions("densenet121", options);
+  const { inputShape, classes } = checkNetwork("densenet121", options, {});
   const [planes] = checkImages("densenet121", inputShape, 29);
   let channels = 64;
   const stages = [6, 12, 24, 16].flatMap((count, k, all): [name: string, layer: Module][] => {

@@ -7,7 +7,7 @@ import { GlobalAvgPool2d } from "../nn/pooling.js";
 import { Sequential } from "../nn/sequential.js";
 import { convNorm, NamedSequential, SkipConnection, SqueezeExcitation } from "./blocks.js";
 import { fanOutNormal, initialize, uniform } from "./initialize.js";
-import { checkImages, checkOptions, type NetworkOptions, type NormOptions } from "./networks.js";
+import { checkImages, checkNetwork, type NetworkOptions, type NormOptions } from "./networks.js";
 
 /** Options of networks with stochastic depth. */
 export interface StochasticDepthOptions extends NetworkOptions {
@@ -79,8 +79,9 @@ function mobileBlock({ from, to, expansion, kernel, stride, dropPath }: Block, n
  * net.eval().forward(zeros([2, 3, 32, 32])).shape; // [2, 10]
  * ```
  */
-export function efficientnetB0({ dropout = 0.2, dropPath = 0.2, ...options }: StochasticDepthOptions): Module {
-  const { inputShape, classes } = checkOptions("efficientnetB0", options);
+export function efficientnetB0(options: StochasticDepthOptions): Module {
+  const { inputShape, classes } = checkNetwork("efficientnetB0", options, { dropPath: true });
+  const { dropout = 0.2, dropPath = 0.2 } = options;
   const [channels] = checkImages("efficientnetB0", inputShape, 1);
   checkDropPath("efficientnetB0", dropPath);
   const total = stages.reduce((sum, [, , , , count]) => sum + count, 0);

@@ -6,7 +6,7 @@ import { GlobalAvgPool2d } from "../nn/pooling.js";
 import { Sequential } from "../nn/sequential.js";
 import { conv, convNorm, imageNorm, NamedSequential, SkipConnection } from "./blocks.js";
 import { fanOutNormal, initialize, normal } from "./initialize.js";
-import { checkImages, checkOptions, type NetworkOptions, type NormOptions } from "./networks.js";
+import { checkImages, checkNetwork, type NetworkOptions, type NormOptions } from "./networks.js";
 
 /** The paper's table 2: expansion, channels, blocks, stride of the first. */
 const stages = [
@@ -48,7 +48,7 @@ function invertedResidual(from: number, to: number, stride: number, expansion: n
  * ```
  */
 export function mobilenetV2({ dropout = 0.2, ...options }: NetworkOptions): Module {
-  const { inputShape, classes } = checkOptions("mobilenetV2", options);
+  const { inputShape, classes } = checkNetwork("mobilenetV2", options, {});
   const [channels] = checkImages("mobilenetV2", inputShape, 1);
   let from = 32;
   const blocks = stages.flatMap(([expansion, to, count, stride]) =>

@@ -6,7 +6,7 @@ import { GlobalAvgPool2d } from "../nn/pooling.js";
 import { Sequential } from "../nn/sequential.js";
 import { convNorm, NamedSequential, SkipConnection, SqueezeExcitation, toMultipleOf8 } from "./blocks.js";
 import { fanOutNormal, initialize, normal } from "./initialize.js";
-import { checkImages, checkOptions, type NetworkOptions, type NormOptions } from "./networks.js";
+import { checkImages, checkNetwork, type NetworkOptions, type NormOptions } from "./networks.js";
 
 /** A row of the paper's table 2. */
 interface Row {
@@ -69,7 +69,7 @@ function invertedResidual(from: number, { width, to, stride, ...given }: Row, no
  * ```
  */
 export function mobilenetV3Small({ dropout = 0.2, ...given }: NetworkOptions): Module {
-  const { inputShape, classes } = checkOptions("mobilenetV3Small", given);
+  const { inputShape, classes } = checkNetwork("mobilenetV3Small", given, {});
   const [channels] = checkImages("mobilenetV3Small", inputShape, 1);
   const options = withBatchNormEps(given, 1e-3);
   let from = 16;

@@ -8,6 +8,7 @@ import type { Module } from "../nn/module.js";
 import { GlobalAvgPool2d, MaxPool2d } from "../nn/pooling.js";
 import { Residual } from "../nn/residual.js";
 import { Sequential } from "../nn/sequential.js";
+import { checkOptions, type OptionNames } from "../options.js";
 import { checkCount, checkShape, formatShape, type Shape, sizeOf } from "../shape.js";
 import {
   isActivation,
@@ -66,8 +67,9 @@ export interface ResNetOptions extends NetworkOptions {
  * net.forward(zeros([8, 13])).shape; // [8, 1]
  * ```
  */
-export function mlp({ widths = [128, 64], ...options }: MlpOptions): Sequential {
-  const { inputShape, classes } = checkOptions("mlp", options);
+export function mlp(options: MlpOptions): Sequential {
+  const { inputShape, classes } = checkNetwork("mlp", options, { widths: true });
+  const { widths = [128, 64] } = options;
   const sizes = [sizeOf(inputShape), ...widths.map((width) => checkCount("mlp({ widths })", "a width", width))];
   const hidden = sizes
     .slice(1)
@@ -90,7 +92,7 @@ export function mlp({ widths = [128, 64], ...options }: MlpOptions): Sequential 
  * @throws ArgumentError if inputs are not images, or smaller than 4×4
  */
 export function cnn(options: NetworkOptions): Sequential {
-  const { inputShape, classes } = checkOptions("cnn", options);
+  const { inputShape, classes } = checkNetwork("cnn", options, {});
   const [channels, height, width] = checkImages("cnn", inputShape, 4);
   const bias = needsBias(options);
   return sequence(
@@ -117,8 +119,9 @@ export function cnn(options: NetworkOptions): Sequential {
  *
  * @throws ArgumentError if inputs are not images
  */
-export function resnet({ blocks = 3, ...options }: ResNetOptions): Sequential {
-  const { inputShape, classes } = checkOptions("resnet", options);
+export function resnet(options: ResNetOptions): Sequential {
+  const { inputShape, classes } = checkNetwork("resnet", options, { blocks: true });
+  const { blocks = 3 } = options;
   const [channels] = checkImages("resnet", inputShape, 1);
   checkCount("resnet({ blocks })", "blocks", blocks);
   const stages = [16, 32, 64].map((width, stage) =>
@@ -190,8 +193,24 @@ function dropped({ dropout = 0 }: NetworkOptions): Module | null {
   return dropout === 0 ? null : new Dropout(dropout);
 }
 
-/** Checks what all networks take. @throws ArgumentError naming the network and the option */
-export function checkOptions(name: string, options: NetworkOptions): NetworkOptions {
+const networkNames: OptionNames<NetworkOptions> = {
+  inputShape: true,
+  classes: true,
+  dropout: true,
+  norm: true,
+  normMomentum: true,
+  normEps: true,
+  groups: true,
+  virtualBatchSize: true,
+};
+
+/** Checks what all networks take. @param own - the names of what this one takes besides @throws ArgumentError naming the network and the option */
+export function checkNetwork<Options extends NetworkOptions>(
+  name: string,
+  options: Options,
+  own: OptionNames<Omit<NoInfer<Options>, keyof NetworkOptions>>,
+): NetworkOptions {
+  checkOptions<NetworkOptions>(name, options, { ...networkNames, ...own });
   const { inputShape, classes, groups } = options;
   const where = `${name}({ inputShape, classes })`;
   checkShape(where, inputShape);

@@ -15,7 +15,7 @@ import type { Tensor } from "../tensor.js";
 import { assign } from "../tensor-copies.js";
 import { type ConvNormOptions, NamedSequential, SqueezeExcitation, toMultipleOf8 } from "./blocks.js";
 import { fanInNormal, initialize, normal } from "./initialize.js";
-import { checkImages, checkOptions, headDropout, type NetworkOptions } from "./networks.js";
+import { checkImages, checkNetwork, headDropout, type NetworkOptions } from "./networks.js";
 
 /** What SiLU leaves of the deviation of normal values, inverted, so that a convolution and SiLU together keep it: the paper's γ. */
 const gamma = 1.7881293296813965;
@@ -133,7 +133,7 @@ function normFreeStages(stem: number): Sequential {
  */
 export function nfnet(given: NetworkOptions): Module {
   const options = { ...given, norm: given.norm ?? "none" };
-  const { inputShape, classes } = checkOptions("nfnet", options);
+  const { inputShape, classes } = checkNetwork("nfnet", options, {});
   const [channels] = checkImages("nfnet", inputShape, 1);
   if (options.norm !== "none") {
     throw new ArgumentError({

@@ -5,7 +5,7 @@ import { GlobalAvgPool2d, MaxPool2d } from "../nn/pooling.js";
 import { Sequential } from "../nn/sequential.js";
 import { conv, convNorm, imageNorm, NamedSequential, ResidualBlock } from "./blocks.js";
 import { fanOutNormal, initialize } from "./initialize.js";
-import { checkImages, checkOptions, headDropout, type NetworkOptions, type NormOptions } from "./networks.js";
+import { checkImages, checkNetwork, headDropout, type NetworkOptions, type NormOptions } from "./networks.js";
 
 /** Makes a block from `from` channels; `width` are those of its 3×3 convolutions. */
 type MakeBlock = (from: number, width: number, stride: number, norms: NormOptions) => ResidualBlock;
@@ -51,7 +51,7 @@ function build(
   block: MakeBlock,
   expansion: number,
 ): Module {
-  const { inputShape, classes } = checkOptions(name, options);
+  const { inputShape, classes } = checkNetwork(name, options, {});
   const [channels] = checkImages(name, inputShape, 1);
   let from = 64;
   const stages = blocks.map((count, stage) => {

@@ -11,7 +11,7 @@ import { checkCount, formatShape } from "../shape.js";
 import type { Tensor } from "../tensor.js";
 import { conv, imageNorm, NamedSequential } from "./blocks.js";
 import { fanInNormal, initialize } from "./initialize.js";
-import { checkImages, checkOptions, type NetworkOptions, type NormOptions } from "./networks.js";
+import { checkImages, checkNetwork, type NetworkOptions, type NormOptions } from "./networks.js";
 
 /** Options of {@link unet}. */
 export interface UNetOptions extends NetworkOptions {
@@ -91,7 +91,7 @@ class UNet extends Module {
  * ```
  */
 export function unet(options: UNetOptions): Module {
-  const { inputShape } = checkOptions("unet", options);
+  const { inputShape } = checkNetwork("unet", options, { width: true });
   const [, height, across] = checkImages("unet", inputShape, 2 ** levels);
   if (options.width !== undefined) checkCount("unet({ width })", "width", options.width);
   if (height % 2 ** levels !== 0 || across % 2 ** levels !== 0) {

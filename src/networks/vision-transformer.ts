@@ -22,7 +22,7 @@ import { formatShape } from "../shape.js";
 import type { Tensor } from "../tensor.js";
 import { NamedSequential } from "./blocks.js";
 import { type Initializer, initialize, normal } from "./initialize.js";
-import { checkImages, checkOptions, type NetworkOptions, type NormOptions } from "./networks.js";
+import { checkImages, checkNetwork, type NetworkOptions, type NormOptions } from "./networks.js";
 
 /** Pixels along each side of a patch. */
 const patch = 16;
@@ -159,7 +159,7 @@ function drawn(initializer: Initializer, shape: readonly number[]): Tensor {
  */
 export function vitTiny(given: NetworkOptions): Module {
   const options = { ...given, norm: given.norm ?? "layer" };
-  const { inputShape } = checkOptions("vitTiny", options);
+  const { inputShape } = checkNetwork("vitTiny", options, {});
   const [, height, across] = checkImages("vitTiny", inputShape, patch);
   if (height % patch !== 0 || across % patch !== 0) {
     throw new ArgumentError({

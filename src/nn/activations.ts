@@ -17,6 +17,7 @@ import {
   tanh,
 } from "../ops/activations.js";
 import { softmax } from "../ops/softmax.js";
+import { checkOptions } from "../options.js";
 import { checkCount } from "../shape.js";
 import type { Tensor } from "../tensor.js";
 import { elementwise, type LayerTraits, same } from "./layer-traits.js";
@@ -89,8 +90,10 @@ export class PReLU extends Module {
    * @param numParameters - 1 by default, one slope for all; or as many as x has channels in axis 1
    * @throws ArgumentError if it is not a whole number ≥ 1
    */
-  constructor(numParameters = 1, { init = 0.25 }: PReLUOptions = {}) {
+  constructor(numParameters = 1, options: PReLUOptions = {}) {
+    const { init = 0.25 } = options;
     super();
+    checkOptions("new PReLU(numParameters)", options, { init: true });
     checkCount("new PReLU(numParameters)", "numParameters", numParameters);
     this.weight = tensor(new Float32Array(numParameters).fill(init), [numParameters], { requiresGrad: true });
   }

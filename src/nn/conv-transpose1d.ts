@@ -1,6 +1,7 @@
 import { convTranspose1d, type SignalConvTransposeOptions } from "../ops/conv-transpose1d.js";
 import { resolveOutputPadding } from "../ops/conv-transpose2d.js";
 import { checkSpatial } from "../ops/windows.js";
+import { checkOptions } from "../options.js";
 import { checkCount } from "../shape.js";
 import type { Tensor } from "../tensor.js";
 import { uniformParameter } from "./init.js";
@@ -50,6 +51,14 @@ export class ConvTranspose1d extends Weighted {
   constructor(inChannels: number, outChannels: number, kernelSize: number, options: ConvTranspose1dOptions = {}) {
     super();
     const where = "new ConvTranspose1d(inChannels, outChannels, kernelSize)";
+    checkOptions(where, options, {
+      bias: true,
+      stride: true,
+      padding: true,
+      outputPadding: true,
+      dilation: true,
+      groups: true,
+    });
     this.groups = checkChannelGroups(where, inChannels, outChannels, options.groups ?? 1);
     checkCount(where, "kernelSize", kernelSize);
     this.stride = checkCount(where, "stride", options.stride ?? 1);

@@ -1,6 +1,7 @@
 import { conv3d, type VolumeConvOptions } from "../ops/conv3d.js";
 import { type VolumePadding, volumePadding } from "../ops/window-padding.js";
 import { checkSpatial, resolveSizes, type Triple } from "../ops/windows.js";
+import { checkOptions } from "../options.js";
 import type { Tensor } from "../tensor.js";
 import { uniformParameter } from "./init.js";
 import type { LayerTraits } from "./layer-traits.js";
@@ -47,6 +48,7 @@ export class Conv3d extends Weighted {
   constructor(inChannels: number, outChannels: number, kernelSize: Triple, options: Conv3dOptions = {}) {
     super();
     const where = "new Conv3d(inChannels, outChannels, kernelSize)";
+    checkOptions(where, options, { bias: true, stride: true, padding: true, dilation: true, groups: true });
     this.groups = checkChannelGroups(where, inChannels, outChannels, options.groups ?? 1);
     const three = (name: string, value: Triple): readonly [number, number, number] => {
       const [depth, height, width] = resolveSizes(where, name, value, 1, 3);

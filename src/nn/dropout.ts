@@ -2,6 +2,7 @@ import { ones } from "../create.js";
 import { ArgumentError, ShapeError } from "../errors.js";
 import { mul } from "../ops/binary.js";
 import { dropout } from "../ops/dropout.js";
+import { checkOptions } from "../options.js";
 import type { Generator, GeneratorState } from "../random.js";
 import { scope } from "../scope.js";
 import { formatShape } from "../shape.js";
@@ -67,6 +68,7 @@ export class Dropout extends RandomDrop {
   /** @param p - in [0, 1], 0.5 by default @throws ArgumentError if it is not */
   constructor(p = 0.5, options: DropoutOptions = {}) {
     super(p, options);
+    checkOptions("new Dropout(p)", options, { generator: true });
   }
 
   protected override drop(x: Tensor, generator: Generator | undefined): Tensor {
@@ -96,6 +98,7 @@ export class Dropout2d extends RandomDrop {
   /** @param p - in [0, 1], 0.5 by default @throws ArgumentError if it is not */
   constructor(p = 0.5, options: DropoutOptions = {}) {
     super(p, options);
+    checkOptions("new Dropout2d(p)", options, { generator: true });
   }
 
   /** Applies the layer. @param x - (N, C, …) @throws ShapeError if x has no axes behind its channels */
@@ -132,6 +135,7 @@ export class DropPath extends RandomDrop {
   /** @param p - in [0, 1], 0 by default @throws ArgumentError if it is not */
   constructor(p = 0, options: DropoutOptions = {}) {
     super(p, options);
+    checkOptions("new DropPath(p)", options, { generator: true });
   }
 
   protected override drop(x: Tensor, generator: Generator | undefined): Tensor {

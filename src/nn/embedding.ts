@@ -2,6 +2,7 @@ import { tensor } from "../create.js";
 import { ArgumentError } from "../errors.js";
 import { checkPadding, type EmbeddingOptions, embedding, type Indices } from "../ops/embedding.js";
 import { mostRows } from "../ops/indices.js";
+import { checkOptions } from "../options.js";
 import { checkCount } from "../shape.js";
 import type { Tensor } from "../tensor.js";
 import { normalValues } from "./init.js";
@@ -29,9 +30,11 @@ export class Embedding extends Module<[indices: Indices]> {
    * @param embeddingDim - values of a row, ≥ 1
    * @throws ArgumentError if a number is out of range
    */
-  constructor(numEmbeddings: number, embeddingDim: number, { paddingIdx }: EmbeddingOptions = {}) {
+  constructor(numEmbeddings: number, embeddingDim: number, options: EmbeddingOptions = {}) {
+    const { paddingIdx } = options;
     super();
     const where = "new Embedding(numEmbeddings, embeddingDim)";
+    checkOptions(where, options, { paddingIdx: true });
     checkCount(where, "numEmbeddings", numEmbeddings);
     checkCount(where, "embeddingDim", embeddingDim);
     if (numEmbeddings > mostRows) {

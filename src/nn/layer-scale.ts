@@ -2,6 +2,7 @@ import { full } from "../create.js";
 import { ArgumentError } from "../errors.js";
 import { mul } from "../ops/binary.js";
 import { reshape } from "../ops/reshape.js";
+import { checkOptions } from "../options.js";
 import { scope } from "../scope.js";
 import { checkCount } from "../shape.js";
 import type { Tensor } from "../tensor.js";
@@ -37,8 +38,10 @@ export class LayerScale extends Module {
    * @param features - size of the last axis of x; of axis 1 where `channelsFirst`
    * @throws ArgumentError if it is no whole number of at least 1, or `init` is not finite
    */
-  constructor(features: number, { init = 1e-5, channelsFirst = false }: LayerScaleOptions = {}) {
+  constructor(features: number, options: LayerScaleOptions = {}) {
+    const { init = 1e-5, channelsFirst = false } = options;
     super();
+    checkOptions("new LayerScale(features)", options, { init: true, channelsFirst: true });
     checkCount("new LayerScale(features)", "features", features);
     if (!Number.isFinite(init)) {
       throw new ArgumentError({

@@ -1,4 +1,5 @@
 import { linear } from "../ops/linear.js";
+import { checkOptions } from "../options.js";
 import { checkCount } from "../shape.js";
 import type { Tensor } from "../tensor.js";
 import { uniformParameter } from "./init.js";
@@ -31,8 +32,10 @@ export class Linear extends Weighted {
    * @param outFeatures - size of the last axis of y, ≥ 1
    * @throws ArgumentError if a size is not a whole number ≥ 1
    */
-  constructor(inFeatures: number, outFeatures: number, { bias = true }: LinearOptions = {}) {
+  constructor(inFeatures: number, outFeatures: number, options: LinearOptions = {}) {
+    const { bias = true } = options;
     super();
+    checkOptions("new Linear(inFeatures, outFeatures)", options, { bias: true });
     checkCount("new Linear(inFeatures, outFeatures)", "inFeatures", inFeatures);
     checkCount("new Linear(inFeatures, outFeatures)", "outFeatures", outFeatures);
     this.weight = uniformParameter([outFeatures, inFeatures], inFeatures);

@@ -1,5 +1,6 @@
 import { ShapeError } from "../errors.js";
 import { runLayer, titleOf } from "../layer-pass.js";
+import { checkOptions } from "../options.js";
 import { formatShape } from "../shape.js";
 import { checkTensor, Tensor } from "../tensor.js";
 import { assignAll, copyOf } from "../tensor-copies.js";
@@ -290,10 +291,9 @@ export abstract class Module<Input extends unknown[] = [x: Tensor], Output = Ten
    * net.loadStateDict(pretrained, { skip: "2" }).skipped; // ["2.weight", "2.bias"]
    * ```
    */
-  loadStateDict(
-    state: Record<string, Tensor>,
-    { strict = true, skip }: LoadStateDictOptions = {},
-  ): StateDictDifference {
+  loadStateDict(state: Record<string, Tensor>, options: LoadStateDictOptions = {}): StateDictDifference {
+    checkOptions(`${titleOf(this)}.loadStateDict(state)`, options, { strict: true, skip: true });
+    const { strict = true, skip } = options;
     const { pairs, isLoaded, difference } = matchState(
       `${titleOf(this)}.loadStateDict`,
       this.#entries(false),

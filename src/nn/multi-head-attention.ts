@@ -6,6 +6,7 @@ import { linear } from "../ops/linear.js";
 import { reshape } from "../ops/reshape.js";
 import { slice } from "../ops/slice.js";
 import { transpose } from "../ops/transpose.js";
+import { checkOptions } from "../options.js";
 import { scope } from "../scope.js";
 import { checkCount, formatShape } from "../shape.js";
 import type { Tensor } from "../tensor.js";
@@ -79,6 +80,7 @@ export class MultiHeadAttention extends Module<[x: Tensor, options?: MultiHeadAt
   constructor(embedDim: number, numHeads: number, options: MultiHeadAttentionOptions = {}) {
     super();
     const where = "new MultiHeadAttention(embedDim, numHeads)";
+    checkOptions(where, options, { bias: true, causal: true, qkNorm: true });
     const { bias = true, causal = false, qkNorm = null } = options;
     checkCount(where, "embedDim", embedDim);
     checkCount(where, "numHeads", numHeads);

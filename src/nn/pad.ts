@@ -1,4 +1,5 @@
 import { type PadOptions, type PadWidths, pad } from "../ops/pad.js";
+import { checkOptions } from "../options.js";
 import type { Tensor } from "../tensor.js";
 import { type LayerTraits, same } from "./layer-traits.js";
 import { Module } from "./module.js";
@@ -20,6 +21,7 @@ export class Pad extends Module {
   /** @param widths - `[before, after]` for each of the last axes: two pairs are those of height and width */
   constructor(widths: readonly PadWidths[], options: PadOptions = {}) {
     super();
+    checkOptions("new Pad(widths)", options, { mode: true, value: true });
     this.widths = widths;
     this.options = options;
   }

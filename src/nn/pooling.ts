@@ -5,9 +5,13 @@ import { avgPool2d, globalAvgPool2d, globalMaxPool2d, maxPool2d } from "../ops/p
 import { avgPool3d, maxPool3d, type VolumeAvgPoolOptions, type VolumePoolOptions } from "../ops/pool3d.js";
 import { resolvePadding } from "../ops/window-padding.js";
 import { type Pair, resolveSizes, type Triple } from "../ops/windows.js";
+import { checkOptions, type OptionNames } from "../options.js";
 import type { Tensor } from "../tensor.js";
 import { type LayerTraits, perChannel, same } from "./layer-traits.js";
 import { Module } from "./module.js";
+
+const poolNames: OptionNames<PoolOptions> = { stride: true, padding: true, ceilMode: true };
+const avgPoolNames: OptionNames<AvgPoolOptions> = { ...poolNames, countIncludePad: true };
 
 /** A pooling of windows over the axes behind batch and channels. */
 abstract class Pool<Sizes, Options extends PoolOptions<unknown, unknown>> extends Module {
@@ -62,6 +66,7 @@ export class MaxPool1d extends Pool<number, SignalPoolOptions> {
   /** @param kernel - size of the windows @throws ArgumentError if a number is not whole or too small */
   constructor(kernel: number, options: SignalPoolOptions = {}) {
     super(1, kernel, options);
+    checkOptions("new MaxPool1d(kernel)", options, poolNames);
   }
 
   /** Applies the layer. @param x - (N, C, L) @throws ShapeError if no window fits */
@@ -86,6 +91,7 @@ export class MaxPool2d extends Pool<Pair, PoolOptions> {
   /** @param kernel - size of the windows @throws ArgumentError if a number is not whole or too small */
   constructor(kernel: Pair, options: PoolOptions = {}) {
     super(2, kernel, options);
+    checkOptions("new MaxPool2d(kernel)", options, poolNames);
   }
 
   /** Applies the layer. @param x - (N, C, H, W) @throws ShapeError if no window fits */
@@ -110,6 +116,7 @@ export class MaxPool3d extends Pool<Triple, VolumePoolOptions> {
   /** @param kernel - size of the windows @throws ArgumentError if a number is not whole or too small */
   constructor(kernel: Triple, options: VolumePoolOptions = {}) {
     super(3, kernel, options);
+    checkOptions("new MaxPool3d(kernel)", options, poolNames);
   }
 
   /** Applies the layer. @param x - (N, C, D, H, W) @throws ShapeError if no window fits */
@@ -134,6 +141,7 @@ export class AvgPool1d extends Pool<number, SignalAvgPoolOptions> {
   /** @param kernel - size of the windows @throws ArgumentError if a number is not whole or too small */
   constructor(kernel: number, options: SignalAvgPoolOptions = {}) {
     super(1, kernel, options);
+    checkOptions("new AvgPool1d(kernel)", options, avgPoolNames);
   }
 
   /** Applies the layer. @param x - (N, C, L) @throws ShapeError if no window fits */
@@ -158,6 +166,7 @@ export class AvgPool2d extends Pool<Pair, AvgPoolOptions> {
   /** @param kernel - size of the windows @throws ArgumentError if a number is not whole or too small */
   constructor(kernel: Pair, options: AvgPoolOptions = {}) {
     super(2, kernel, options);
+    checkOptions("new AvgPool2d(kernel)", options, avgPoolNames);
   }
 
   /** Applies the layer. @param x - (N, C, H, W) @throws ShapeError if no window fits */
@@ -182,6 +191,7 @@ export class AvgPool3d extends Pool<Triple, VolumeAvgPoolOptions> {
   /** @param kernel - size of the windows @throws ArgumentError if a number is not whole or too small */
   constructor(kernel: Triple, options: VolumeAvgPoolOptions = {}) {
     super(3, kernel, options);
+    checkOptions("new AvgPool3d(kernel)", options, avgPoolNames);
   }
 
   /** Applies the layer. @param x - (N, C, D, H, W) @throws ShapeError if no window fits */

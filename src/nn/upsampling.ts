@@ -1,6 +1,7 @@
 import { pixelShuffle } from "../ops/pixel-shuffle.js";
 import { type UpsampleOptions, upsample } from "../ops/upsample.js";
 import type { Pair } from "../ops/windows.js";
+import { checkOptions } from "../options.js";
 import type { Tensor } from "../tensor.js";
 import { type LayerTraits, same } from "./layer-traits.js";
 import { Module } from "./module.js";
@@ -22,6 +23,7 @@ export class Upsample extends Module {
   /** @param scale - above 0, or null where `size` is given */
   constructor(scale: Pair | null, options: UpsampleOptions = {}) {
     super();
+    checkOptions("new Upsample(scale)", options, { mode: true, alignCorners: true, size: true });
     this.scale = scale;
     this.options = options;
   }

@@ -1,4 +1,5 @@
 import { existsSync, readFileSync } from "node:fs";
+import { checkOptions } from "../options.js";
 import type { CheckpointOptions } from "../train/checkpoints.js";
 import { writeWhole } from "./files.js";
 
@@ -17,6 +18,7 @@ export function checkpointFile(
   path: string,
   options: Omit<CheckpointOptions, "save" | "from"> = {},
 ): CheckpointOptions {
+  checkOptions("checkpointFile(path)", options, { everySteps: true, everySeconds: true, generators: true, note: true });
   return {
     ...options,
     from: existsSync(path) ? readFileSync(path) : null,

@@ -1,5 +1,6 @@
 import { readFile } from "node:fs/promises";
 import { ArgumentError, DataError, FormatError, MissingPackageError } from "../errors.js";
+import { checkOptions } from "../options.js";
 import { checkCount } from "../shape.js";
 
 /** Options of {@link readImage}. */
@@ -40,9 +41,11 @@ const signatures = {
  * @throws DataError if the file cannot be read
  * @throws FormatError if it is not a whole PNG or JPEG image, or too large
  */
-export async function readImage(path: string, { channels, size }: ReadImageOptions): Promise<Image> {
+export async function readImage(path: string, options: ReadImageOptions): Promise<Image> {
+  checkOptions("readImage(path)", options, { channels: true, size: true });
+  const { channels, size } = options;
   const where = `readImage(${path})`;
-  const target = checkOptions(channels, size);
+  const target = checkTarget(channels, size);
   const { default: sharp } = await loadSharp(where);
   const bytes = await readBytes(where, path);
   const format = formatOf(where, bytes);
@@ -59,7 +62,7 @@ export async function readImage(path: string, { channels, size }: ReadImageOptio
   }
 }
 
-function checkOptions(
+function checkTarget(
   channels: number,
   size: ReadImageOptions["size"],
 ): { readonly height: number; readonly width: number } | null {

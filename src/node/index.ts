@@ -13,6 +13,7 @@ export {
   type LoadedData,
   loadData,
   type RegressionData,
+  type SampleOrigin,
 } from "./data/load-data.js";
 export {
   type ClassificationForModel,

@@ -5,6 +5,7 @@ import { noGrad } from "../autograd.js";
 import { zeros } from "../create.js";
 import { DataError } from "../errors.js";
 import type { NetworkRecord } from "../formats/model-file/save-model.js";
+import { nearest } from "../nearest.js";
 import { namedNetworks } from "../networks/named-networks.js";
 import { type NetworkOptions, networks } from "../networks/networks.js";
 import { Module } from "../nn/module.js";
@@ -12,7 +13,6 @@ import { scope } from "../scope.js";
 import { formatShape, type Shape } from "../shape.js";
 import { Tensor } from "../tensor.js";
 import { evaluating } from "../train/mode.js";
-import { nearest } from "./nearest.js";
 
 /** Builds a network for inputs and outputs of some sizes. */
 export type BuildNetwork = (options: NetworkOptions) => Promise<Module>;

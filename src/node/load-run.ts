@@ -9,6 +9,7 @@ import {
   type ModelMeta,
 } from "../formats/model-file/save-model.js";
 import type { NetworkOptions } from "../networks/networks.js";
+import { checkOptions } from "../options.js";
 import { shown } from "../shown.js";
 import { loadNetwork } from "./load-network.js";
 
@@ -37,7 +38,9 @@ const modelName = "model.safetensors";
  * @throws MissingNetworkError if the file does not hold its network and `network` is not given
  * @throws FormatError if the file is damaged, or the network does not fit it
  */
-export async function loadRun(path: string, { network }: LoadRunOptions = {}): Promise<Run> {
+export async function loadRun(path: string, options: LoadRunOptions = {}): Promise<Run> {
+  checkOptions("loadRun(path)", options, { network: true });
+  const { network } = options;
   const file = findModel(path);
   const bytes = readFileSync(file);
   const description = naming(path, () => describeModel(bytes));

@@ -39,10 +39,15 @@ export async function serveFolder(folder: string, port: number): Promise<{ serve
     response.writeHead(200, { ...isolation, "Content-Type": type, "X-Content-Type-Options": "nosniff" });
     response.end(method === "HEAD" ? undefined : readFileSync(path));
   });
+  return { server, address: await listenHere(server, port) };
+}
+
+/** Lets a server listen on this machine alone. @returns its address */
+export async function listenHere(server: Server, port: number): Promise<string> {
   await new Promise<void>((resolve, reject) => {
     server.once("error", reject);
     server.listen(port, "127.0.0.1", resolve);
   });
   const bound = server.address();
-  return { server, address: `http://localhost:${typeof bound === "object" && bound !== null ? bound.port : port}/` };
+  return `http://localhost:${typeof bound === "object" && bound !== null ? bound.port : port}/`;
 }

@@ -1,5 +1,6 @@
 import { record } from "../autograd.js";
 import { ArgumentError } from "../errors.js";
+import { checkOptions } from "../options.js";
 import { scope } from "../scope.js";
 import { scalar, type Tensor, upload } from "../tensor.js";
 import { add, applyBinary, mul } from "./binary.js";
@@ -28,13 +29,11 @@ export interface BinaryCrossEntropyOptions {
  * @throws DataError if a target lies outside [0, 1]
  * @throws ArgumentError if a positive weight is not above 0, or there is not one for each output
  */
-export function binaryCrossEntropy(
-  logits: Tensor,
-  targets: Tensor,
-  { positiveWeight = 1 }: BinaryCrossEntropyOptions = {},
-): Tensor {
+export function binaryCrossEntropy(logits: Tensor, targets: Tensor, options: BinaryCrossEntropyOptions = {}): Tensor {
+  const { positiveWeight = 1 } = options;
   refuseTrace("binaryCrossEntropy");
   const where = "binaryCrossEntropy(logits, targets)";
+  checkOptions(where, options, { positiveWeight: true });
   checkSame(where, logits, targets);
   checkProbabilities(where, targets);
   if (positiveWeight !== 1) {

@@ -1,5 +1,6 @@
 import { record } from "../autograd.js";
 import { ArgumentError, DataError, ShapeError } from "../errors.js";
+import { checkOptions } from "../options.js";
 import { scope } from "../scope.js";
 import { formatShape, sameShape } from "../shape.js";
 import { checkTensor, empty, Tensor, upload } from "../tensor.js";
@@ -40,6 +41,11 @@ const where = "crossEntropy(logits, labels)";
  * ```
  */
 export function crossEntropy(logits: Tensor, labels: Labels | Tensor, options: CrossEntropyOptions = {}): Tensor {
+  checkOptions("crossEntropy(logits, labels)", options, {
+    labelSmoothing: true,
+    classWeights: true,
+    ignoreIndex: true,
+  });
   refuseTrace("crossEntropy");
   checkTensor(where, logits);
   const { labelSmoothing = 0, classWeights, ignoreIndex = ignoredLabel } = options;

@@ -1,4 +1,5 @@
 import { ArgumentError, ShapeError } from "../errors.js";
+import { checkOptions } from "../options.js";
 import { scope } from "../scope.js";
 import { formatShape, sizeOf } from "../shape.js";
 import { checkTensor, Tensor, upload } from "../tensor.js";
@@ -38,6 +39,7 @@ const where = "dice(logits, targets)";
  * ```
  */
 export function dice(logits: Tensor, targets: Labels | Tensor, options: DiceOptions = {}): Tensor {
+  checkOptions("dice(logits, targets)", options, { smooth: true, ignoreIndex: true });
   refuseTrace("dice");
   checkTensor(where, logits);
   const { smooth = 1, ignoreIndex = ignoredLabel } = options;

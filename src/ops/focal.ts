@@ -1,4 +1,5 @@
 import { ArgumentError } from "../errors.js";
+import { checkOptions } from "../options.js";
 import { scope } from "../scope.js";
 import { checkTensor, Tensor, upload } from "../tensor.js";
 import { sigmoid } from "./activations.js";
@@ -46,6 +47,7 @@ const least = 1e-12;
  * ```
  */
 export function focal(logits: Tensor, targets: Labels | Tensor, options: FocalOptions = {}): Tensor {
+  checkOptions("focal(logits, targets)", options, { gamma: true, alpha: true, classWeights: true, ignoreIndex: true });
   refuseTrace("focal");
   checkTensor(where, logits);
   const { gamma = 2, alpha, classWeights, ignoreIndex = ignoredLabel } = options;

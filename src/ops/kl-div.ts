@@ -1,3 +1,4 @@
+import { checkOptions } from "../options.js";
 import { scope } from "../scope.js";
 import type { Tensor } from "../tensor.js";
 import { div, mul, sub } from "./binary.js";
@@ -26,9 +27,11 @@ export interface KlDivOptions {
  * klDiv(logSoftmax(tensor([[0, 0]])), tensor([[1, 0]])).item(); // 0.6931472
  * ```
  */
-export function klDiv(logProbabilities: Tensor, targets: Tensor, { logTarget = false }: KlDivOptions = {}): Tensor {
+export function klDiv(logProbabilities: Tensor, targets: Tensor, options: KlDivOptions = {}): Tensor {
+  const { logTarget = false } = options;
   refuseTrace("klDiv");
   const where = "klDiv(logProbabilities, targets)";
+  checkOptions(where, options, { logTarget: true });
   checkSame(where, logProbabilities, targets);
   if (!logTarget) checkProbabilities(where, targets);
   const [samples = 1] = logProbabilities.shape;

@@ -1,3 +1,4 @@
+import { checkOptions } from "../options.js";
 import { scope } from "../scope.js";
 import type { Tensor } from "../tensor.js";
 import { div, mul, sub } from "./binary.js";
@@ -51,9 +52,11 @@ export interface HuberOptions {
  * huber(tensor([0.5, 3]), tensor([0, 0])).item(); // 1.3125, the mean of 0.125 and 2.5
  * ```
  */
-export function huber(a: Tensor, b: Tensor, { delta = 1 }: HuberOptions = {}): Tensor {
+export function huber(a: Tensor, b: Tensor, options: HuberOptions = {}): Tensor {
+  const { delta = 1 } = options;
   refuseTrace("huber");
   const where = "huber(a, b)";
+  checkOptions(where, options, { delta: true });
   checkSame(where, a, b);
   checkPositive(where, "delta", delta);
   return scope(() => hinged(a, b, delta));
@@ -78,9 +81,11 @@ export interface SmoothL1Options {
  * smoothL1(tensor([0.5, 3]), tensor([0, 0]), { beta: 2 }).item(); // 1.03125, the mean of 0.0625 and 2
  * ```
  */
-export function smoothL1(a: Tensor, b: Tensor, { beta = 1 }: SmoothL1Options = {}): Tensor {
+export function smoothL1(a: Tensor, b: Tensor, options: SmoothL1Options = {}): Tensor {
+  const { beta = 1 } = options;
   refuseTrace("smoothL1");
   const where = "smoothL1(a, b)";
+  checkOptions(where, options, { beta: true });
   checkSame(where, a, b);
   if (beta === 0) return scope(() => mean(abs(sub(a, b))));
   checkPositive(where, "beta", beta, "at least");

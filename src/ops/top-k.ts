@@ -1,5 +1,6 @@
 import { noGrad } from "../autograd.js";
 import { ArgumentError, ShapeError } from "../errors.js";
+import { checkOptions } from "../options.js";
 import { scope } from "../scope.js";
 import { formatShape, resolveAxis, sizeOf } from "../shape.js";
 import { checkTensor, type Tensor, upload } from "../tensor.js";
@@ -147,6 +148,7 @@ export interface TopK {
  * ```
  */
 export function topK(x: Tensor, k: number, options: TopKOptions = {}): TopK {
+  checkOptions("topK(x, k)", options, { axis: true, largest: true });
   const indices = topKIndices(x, k, options);
   return { values: takeAlongAxis(x, indices, options.axis ?? -1), indices };
 }

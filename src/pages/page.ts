@@ -94,4 +94,6 @@ export interface Page {
   readonly sections: readonly Section[];
   /** How it came to be: command, versions, date. */
   readonly origin: Text;
+  /** After so many seconds a browser asks for it anew. @defaultValue never */
+  readonly refreshSeconds?: number;
 }

@@ -8,7 +8,7 @@ import { style } from "./style.js";
  * Content-Security-Policy. Narrow and wide, light and dark; figures are drawn as SVG and described in words. The code
  * that draws is loaded at the first call.
  */
-export async function renderPage({ title, lead, sections, origin }: Page): Promise<string> {
+export async function renderPage({ title, lead, sections, origin, refreshSeconds }: Page): Promise<string> {
   const { drawChart } = await import("./draw-chart.js");
   let ids = 0;
   const tools = { draw: drawChart, nextId: () => `part-${++ids}` };
@@ -28,7 +28,12 @@ ${renderBlocks(content, tools)}</section>
 <meta http-equiv="Content-Security-Policy" content="${policy}">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="color-scheme" content="light dark">
-<title>${title}</title>
+${
+  refreshSeconds === undefined
+    ? ""
+    : html`<meta http-equiv="refresh" content="${refreshSeconds}">
+`
+}<title>${title}</title>
 <link rel="icon" href="data:,">
 <style>${new Markup(style)}</style>
 </head>

@@ -1,4 +1,5 @@
 import { ArgumentError } from "../errors.js";
+import { checkOptions } from "../options.js";
 import { checkCount } from "../shape.js";
 import { onWarning } from "../warnings.js";
 import type { Budget, Experiment, Measures, Question, StudyData, TrialContext } from "./experiment.js";
@@ -101,6 +102,18 @@ const mostSeeds = 30;
  * @throws ArgumentError if there is nothing to run, or a number is out of range
  */
 export async function runStudy(options: StudyOptions): Promise<Finding[]> {
+  checkOptions("runStudy()", options, {
+    experiments: true,
+    data: true,
+    budget: true,
+    seeds: true,
+    seconds: true,
+    store: true,
+    signal: true,
+    pause: true,
+    onProgress: true,
+    onFinding: true,
+  });
   const { experiments, data, budget = "quick", signal, pause = async () => {}, store = memoryStore() } = options;
   if (options.seeds !== undefined) checkCount("runStudy({ seeds })", "seeds", options.seeds);
   if (experiments.length === 0) {

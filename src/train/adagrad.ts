@@ -1,5 +1,6 @@
 import { add, div, mul, sub } from "../ops/binary.js";
 import { sqrt } from "../ops/unary.js";
+import { checkOptions } from "../options.js";
 import { type Before, ComposedOptimizer, decayed, type Stepped } from "./composed-optimizer.js";
 import { checkRange, type OptimizerOptions, type Parameters } from "./optimizer.js";
 
@@ -32,6 +33,13 @@ export class Adagrad extends ComposedOptimizer {
 
   /** @throws ArgumentError if a number is out of range */
   constructor(parameters: Parameters, options: AdagradOptions) {
+    checkOptions(`new ${new.target.name}(parameters)`, options, {
+      lrDecay: true,
+      eps: true,
+      lr: true,
+      weightDecay: true,
+      decays: true,
+    });
     super(parameters, options);
     this.lrDecay = checkRange("new Adagrad(options)", "lrDecay", options.lrDecay ?? 0, 0, Number.POSITIVE_INFINITY);
     this.eps = checkRange("new Adagrad(options)", "eps", options.eps ?? 1e-10, 0, Number.POSITIVE_INFINITY);

@@ -1,5 +1,6 @@
 import type { AdamUpdate } from "../backend/backend.js";
 import { pow } from "../elementary.js";
+import { checkOptions } from "../options.js";
 import {
   checkRange,
   Optimizer,
@@ -41,6 +42,13 @@ export class Adam extends Optimizer {
 
   /** @throws ArgumentError if a number is out of range */
   constructor(parameters: Parameters, options: AdamOptions) {
+    checkOptions(`new ${new.target.name}(parameters)`, options, {
+      betas: true,
+      eps: true,
+      lr: true,
+      weightDecay: true,
+      decays: true,
+    });
     super(parameters, options);
     const where = `new ${this.constructor.name}(options)`;
     const [beta1, beta2] = options.betas ?? [0.9, 0.999];

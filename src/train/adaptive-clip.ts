@@ -5,6 +5,7 @@ import { where as choose, maximum } from "../ops/choice.js";
 import { greater } from "../ops/comparison.js";
 import { sum } from "../ops/sum.js";
 import { sqrt } from "../ops/unary.js";
+import { checkOptions } from "../options.js";
 import { scope } from "../scope.js";
 import type { Tensor } from "../tensor.js";
 import { copyInto } from "../tensor-copies.js";
@@ -51,10 +52,9 @@ export function clipGradAdaptively(parameters: Iterable<Tensor>, options: Adapti
 }
 
 /** @throws ArgumentError if a number is out of range */
-export function checkAdaptiveClip(
-  where: string,
-  { factor = 0.01, eps = 1e-3, skips = () => false }: AdaptiveClipOptions,
-): Required<AdaptiveClipOptions> {
+export function checkAdaptiveClip(where: string, options: AdaptiveClipOptions): Required<AdaptiveClipOptions> {
+  checkOptions(where, options, { factor: true, eps: true, skips: true });
+  const { factor = 0.01, eps = 1e-3, skips = () => false } = options;
   for (const [name, value] of Object.entries({ factor, eps })) {
     checkRange(where, name, value, 0, Number.POSITIVE_INFINITY);
     if (value > 0) continue;

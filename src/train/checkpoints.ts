@@ -2,6 +2,7 @@ import { hostBackend, onBackend } from "../backend/index.js";
 import { ArgumentError, FormatError } from "../errors.js";
 import type { AnyModule, Module } from "../nn/module.js";
 import { refreshAll } from "../nn/refresh-all.js";
+import { checkOptions } from "../options.js";
 import { type Generator, type GeneratorState, generator as globalGenerator } from "../random.js";
 import { checkCount } from "../shape.js";
 import type { Tensor } from "../tensor.js";
@@ -52,6 +53,14 @@ export class Checkpoints<Target> {
     options: CheckpointOptions,
     companions: readonly Companion[],
   ) {
+    checkOptions(where, options, {
+      save: true,
+      from: true,
+      everySteps: true,
+      everySeconds: true,
+      generators: true,
+      note: true,
+    });
     this.#companions = companions;
     this.#model = model;
     this.#data = data;

@@ -1,4 +1,5 @@
 import type { Module } from "../nn/module.js";
+import { checkOptions } from "../options.js";
 import { checkCount } from "../shape.js";
 import type { Tensor } from "../tensor.js";
 import { copyOf } from "../tensor-copies.js";
@@ -26,6 +27,7 @@ export class EarlyStopping implements Companion {
   #best: Record<string, Tensor> = {};
 
   constructor(model: Module, options: EarlyStoppingOptions) {
+    checkOptions(where, options, { patience: true, restoreBest: true, monitor: true, minDelta: true });
     this.#model = model;
     const { patience, restoreBest = true } = options;
     this.#patience = patience === undefined ? Number.POSITIVE_INFINITY : checkCount(where, "patience", patience);

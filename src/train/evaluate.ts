@@ -7,6 +7,7 @@ import { warnIfFresh } from "../graph/fresh-statistics.js";
 import type { Module } from "../nn/module.js";
 import { concat } from "../ops/concat.js";
 import { slice } from "../ops/slice.js";
+import { checkOptions } from "../options.js";
 import { scope } from "../scope.js";
 import { checkCount, type Shape } from "../shape.js";
 import { checkTensor, Tensor } from "../tensor.js";
@@ -56,6 +57,13 @@ export async function evaluate<Target>(
   data: Data<Target>,
   options: EvaluateOptions<Target> = {},
 ): Promise<Evaluation> {
+  checkOptions("evaluate(model, data)", options, {
+    loss: true,
+    signal: true,
+    onOutput: true,
+    communicator: true,
+    metrics: true,
+  });
   const evaluation = await measure(model, data, options);
   await warnIfFresh("evaluate(model, data)", model);
   return evaluation;
@@ -196,7 +204,9 @@ export interface PredictOptions {
  * @param x - (N, …)
  * @returns (N, …), which belongs to the caller
  */
-export async function predict(model: Module, x: Tensor, { batchSize = 256 }: PredictOptions = {}): Promise<Tensor> {
+export async function predict(model: Module, x: Tensor, options: PredictOptions = {}): Promise<Tensor> {
+  checkOptions("predict(model, x)", options, { batchSize: true });
+  const { batchSize = 256 } = options;
   checkCount("predict(model, x)", "batchSize", batchSize);
   checkTensor("predict(model, x)", x);
   await turnIfDue();

@@ -2,6 +2,7 @@ import { pow } from "../elementary.js";
 import { ArgumentError, DivergedError } from "../errors.js";
 import { isSpentAfterOnePass } from "../graph/recalibrate.js";
 import type { Module } from "../nn/module.js";
+import { checkOptions } from "../options.js";
 import { type Generator, generator as globalGenerator } from "../random.js";
 import { checkCount } from "../shape.js";
 import { type FitOptions, fit } from "./fit.js";
@@ -57,6 +58,16 @@ export async function findLearningRate<Target>(
   data: Data<Target>,
   options: FindLearningRateOptions<Target>,
 ): Promise<LearningRateSearch> {
+  checkOptions("findLearningRate(model, data)", options, {
+    from: true,
+    to: true,
+    steps: true,
+    optimizer: true,
+    loss: true,
+    signal: true,
+    accumulate: true,
+    clipNorm: true,
+  });
   const { from = 1e-7, to = 10, steps = 100, optimizer, ...rest } = options;
   checkBatches(where, data);
   checkRange(where, "from", from, Number.MIN_VALUE, Number.POSITIVE_INFINITY);

@@ -5,6 +5,7 @@ import { ArgumentError } from "../errors.js";
 import { isSpentAfterOnePass, recalibrate } from "../graph/recalibrate.js";
 import type { Module } from "../nn/module.js";
 import { refreshAll } from "../nn/refresh-all.js";
+import { checkOptions } from "../options.js";
 import { checkCount } from "../shape.js";
 import { type Tensor, upload } from "../tensor.js";
 import { type AdaptiveClipOptions, checkAdaptiveClip } from "./adaptive-clip.js";
@@ -189,6 +190,25 @@ export interface FitResult {
  * ```
  */
 export async function fit<Target>(model: Module, data: Data<Target>, options: FitOptions<Target>): Promise<FitResult> {
+  checkOptions("fit(model, data)", options, {
+    epochs: true,
+    optimizer: true,
+    loss: true,
+    schedule: true,
+    clipNorm: true,
+    adaptiveClip: true,
+    signal: true,
+    communicator: true,
+    onStep: true,
+    onEpoch: true,
+    validation: true,
+    metrics: true,
+    earlyStopping: true,
+    accumulate: true,
+    recalibrate: true,
+    average: true,
+    checkpoint: true,
+  });
   const { epochs, optimizer, schedule, signal, onStep, onEpoch, communicator = alone } = options;
   checkBatches("fit(model, data)", data);
   if (!(optimizer instanceof Optimizer)) {

@@ -1,6 +1,7 @@
 import { noGrad } from "../autograd.js";
 import { tensor } from "../create.js";
 import { ArgumentError } from "../errors.js";
+import { checkOptions } from "../options.js";
 import { Generator } from "../random.js";
 import { scope } from "../scope.js";
 import { checkCount } from "../shape.js";
@@ -60,8 +61,10 @@ const where = "gradientCheck(f, inputs)";
 export async function gradientCheck(
   f: (...inputs: Tensor[]) => Tensor,
   inputs: readonly Tensor[],
-  { step = 0.02, tolerance = 5e-3, directions = 3, seed = 0 }: GradientCheckOptions = {},
+  options: GradientCheckOptions = {},
 ): Promise<GradientCheck> {
+  checkOptions("gradientCheck(f, inputs)", options, { step: true, tolerance: true, directions: true, seed: true });
+  const { step = 0.02, tolerance = 5e-3, directions = 3, seed = 0 } = options;
   checkInputs(inputs);
   checkRange(where, "step", step, Number.MIN_VALUE, Number.POSITIVE_INFINITY);
   checkRange(where, "tolerance", tolerance, 0, Number.POSITIVE_INFINITY);

@@ -1,6 +1,7 @@
 import { pow } from "../elementary.js";
 import { add, div, mul, sub } from "../ops/binary.js";
 import { sqrt } from "../ops/unary.js";
+import { checkOptions } from "../options.js";
 import type { Tensor } from "../tensor.js";
 import type { AdamOptions } from "./adam.js";
 import { type Before, blended, ComposedOptimizer, normOf, ratioOr1, type Stepped } from "./composed-optimizer.js";
@@ -35,6 +36,14 @@ export class Lamb extends ComposedOptimizer {
 
   /** @throws ArgumentError if a number is out of range */
   constructor(parameters: Parameters, options: LambOptions) {
+    checkOptions(`new ${new.target.name}(parameters)`, options, {
+      adapts: true,
+      betas: true,
+      eps: true,
+      lr: true,
+      weightDecay: true,
+      decays: true,
+    });
     super(parameters, options);
     const where = "new Lamb(options)";
     const [beta1, beta2] = options.betas ?? [0.9, 0.999];

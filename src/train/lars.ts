@@ -1,4 +1,5 @@
 import { add, mul, sub } from "../ops/binary.js";
+import { checkOptions } from "../options.js";
 import type { Tensor } from "../tensor.js";
 import { type Before, ComposedOptimizer, decayed, normOf, ratioOr1, type Stepped } from "./composed-optimizer.js";
 import { checkRange, type OptimizerOptions, type Parameters } from "./optimizer.js";
@@ -36,6 +37,14 @@ export class Lars extends ComposedOptimizer {
 
   /** @throws ArgumentError if a number is out of range */
   constructor(parameters: Parameters, options: LarsOptions) {
+    checkOptions(`new ${new.target.name}(parameters)`, options, {
+      momentum: true,
+      trust: true,
+      adapts: true,
+      lr: true,
+      weightDecay: true,
+      decays: true,
+    });
     super(parameters, options);
     this.momentum = checkRange("new Lars(options)", "momentum", options.momentum ?? 0.9, 0, 1);
     this.trust = checkRange("new Lars(options)", "trust", options.trust ?? 0.001, 0, Number.POSITIVE_INFINITY);

@@ -1,5 +1,6 @@
 import { mul, sub } from "../ops/binary.js";
 import { sign } from "../ops/rounding.js";
+import { checkOptions } from "../options.js";
 import { type Before, blended, ComposedOptimizer, type Stepped } from "./composed-optimizer.js";
 import { checkRange, type OptimizerOptions, type Parameters } from "./optimizer.js";
 
@@ -29,6 +30,12 @@ export class Lion extends ComposedOptimizer {
 
   /** @throws ArgumentError if a number is out of range */
   constructor(parameters: Parameters, options: LionOptions) {
+    checkOptions(`new ${new.target.name}(parameters)`, options, {
+      betas: true,
+      lr: true,
+      weightDecay: true,
+      decays: true,
+    });
     super(parameters, options);
     const [beta1, beta2] = options.betas ?? [0.9, 0.99];
     const where = "new Lion(options)";

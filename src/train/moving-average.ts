@@ -6,6 +6,7 @@ import { type RecalibrateOptions, type Recalibration, recalibrate } from "../gra
 import type { Module } from "../nn/module.js";
 import { RunningNorm } from "../nn/norms/running-norm.js";
 import { add, mul, sub } from "../ops/binary.js";
+import { checkOptions } from "../options.js";
 import { scope } from "../scope.js";
 import { checkCount } from "../shape.js";
 import { shown } from "../shown.js";
@@ -165,5 +166,6 @@ export class MovingAverage<M extends Module = Module> implements Companion {
  * ```
  */
 export function movingAverage<M extends Module>(model: M, options: MovingAverageOptions = {}): MovingAverage<M> {
+  checkOptions("movingAverage(model)", options, { decay: true, from: true, every: true });
   return new MovingAverage(model, options);
 }

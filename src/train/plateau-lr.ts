@@ -1,5 +1,6 @@
 import { FormatError } from "../errors.js";
 import { isObject } from "../formats/json.js";
+import { checkOptions } from "../options.js";
 import { checkCount } from "../shape.js";
 import { shown } from "../shown.js";
 import type { Companion } from "./companion.js";
@@ -86,5 +87,6 @@ export class PlateauLr implements Companion {
  * ```
  */
 export function plateauLr(lr: number, options: PlateauLrOptions = {}): PlateauLr {
+  checkOptions("plateauLr(lr)", options, { factor: true, patience: true, minLr: true, monitor: true, minDelta: true });
   return new PlateauLr(lr, options);
 }

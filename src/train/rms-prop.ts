@@ -1,5 +1,6 @@
 import { add, div, mul, sub } from "../ops/binary.js";
 import { sqrt } from "../ops/unary.js";
+import { checkOptions } from "../options.js";
 import { type Before, blended, ComposedOptimizer, decayed, type Stepped } from "./composed-optimizer.js";
 import { checkRange, type OptimizerOptions, type Parameters } from "./optimizer.js";
 
@@ -42,6 +43,15 @@ export class RmsProp extends ComposedOptimizer {
 
   /** @throws ArgumentError if a number is out of range */
   constructor(parameters: Parameters, options: RmsPropOptions) {
+    checkOptions(`new ${new.target.name}(parameters)`, options, {
+      alpha: true,
+      eps: true,
+      momentum: true,
+      centered: true,
+      lr: true,
+      weightDecay: true,
+      decays: true,
+    });
     super(parameters, options);
     const where = "new RmsProp(options)";
     this.alpha = checkRange(where, "alpha", options.alpha ?? 0.99, 0, 1);

@@ -1,4 +1,5 @@
 import { cos } from "../elementary.js";
+import { checkOptions } from "../options.js";
 import { checkCount } from "../shape.js";
 import { checkRange } from "./optimizer.js";
 
@@ -30,7 +31,9 @@ export function constantLr(lr: number): Schedule {
 }
 
 /** lr · factor^⌊step / every⌋. @param lr - ≥ 0 @param options - `every`: steps between drops, ≥ 1; `factor`: 0.1 by default */
-export function stepLr(lr: number, { every, factor = 0.1 }: { every: number; factor?: number }): Schedule {
+export function stepLr(lr: number, options: { every: number; factor?: number }): Schedule {
+  checkOptions("stepLr(lr)", options, { every: true, factor: true });
+  const { every, factor = 0.1 } = options;
   rate("stepLr(lr)", "lr", lr);
   rate("stepLr(lr)", "factor", factor);
   checkCount("stepLr(lr)", "every", every);
@@ -47,7 +50,9 @@ export function stepLr(lr: number, { every, factor = 0.1 }: { every: number; fac
  * @param lr - ≥ 0
  * @param options - `final`: 0 by default
  */
-export function cosineLr(lr: number, { final = 0 }: { final?: number } = {}): Schedule {
+export function cosineLr(lr: number, options: { final?: number } = {}): Schedule {
+  checkOptions("cosineLr(lr)", options, { final: true });
+  const { final = 0 } = options;
   rate("cosineLr(lr)", "lr", lr);
   rate("cosineLr(lr)", "final", final);
   return (step, steps) => anneal(lr, final, steps > 1 ? step / (steps - 1) : 0);
@@ -74,8 +79,10 @@ export interface CosineRestartsOptions {
  * [0, 1, 2, 3, 4, 5, 6].map((step) => Number(schedule(step, 7).toFixed(2))); // [1, 0.5, 1, 0.85, 0.5, 0.15, 1]
  * ```
  */
-export function cosineRestartsLr(lr: number, { period, growth = 1, final = 0 }: CosineRestartsOptions): Schedule {
+export function cosineRestartsLr(lr: number, options: CosineRestartsOptions): Schedule {
+  const { period, growth = 1, final = 0 } = options;
   const where = "cosineRestartsLr(lr)";
+  checkOptions(where, options, { period: true, growth: true, final: true });
   rate(where, "lr", lr);
   rate(where, "final", final);
   checkCount(where, "period", period);
@@ -110,6 +117,7 @@ export interface OneCycleOptions {
  * @param maxLr - the highest rate, ≥ 0
  */
 export function oneCycleLr(maxLr: number, options: OneCycleOptions = {}): Schedule {
+  checkOptions("oneCycleLr(maxLr)", options, { rise: true, initialDivisor: true, finalDivisor: true });
   const { rise = 0.3, initialDivisor = 25, finalDivisor = 1e4 } = options;
   rate("oneCycleLr(maxLr)", "maxLr", maxLr);
   checkRange("oneCycleLr(maxLr)", "rise", rise, 0.001, 1);

@@ -1,5 +1,6 @@
 import type { SgdUpdate } from "../backend/backend.js";
 import { ArgumentError } from "../errors.js";
+import { checkOptions } from "../options.js";
 import {
   checkRange,
   Optimizer,
@@ -39,6 +40,13 @@ export class Sgd extends Optimizer {
 
   /** @throws ArgumentError if a number is out of range, or nesterov lacks momentum */
   constructor(parameters: Parameters, options: SgdOptions) {
+    checkOptions(`new ${new.target.name}(parameters)`, options, {
+      momentum: true,
+      nesterov: true,
+      lr: true,
+      weightDecay: true,
+      decays: true,
+    });
     super(parameters, options);
     this.momentum = checkRange("new Sgd(options)", "momentum", options.momentum ?? 0, 0, 1);
     this.nesterov = options.nesterov ?? false;

@@ -5,7 +5,7 @@ export const commandList = {
     summary: "Predict the class or value of images or table rows.",
     takes: [
       ["<run>", "a run's folder, or a .safetensors file"],
-      ["<files...>", "PNG or JPEG images, which are resized for the model; CSV, NPY or NPZ (x) files without a target"],
+      ["<files...>", "PNG or JPEG images, or folders of them; CSV, NPY or NPZ (x) files without a target"],
     ],
   },
   evaluate: {
@@ -14,7 +14,10 @@ export const commandList = {
   },
   doctor: {
     summary: "Diagnose the normalisation of a model and write doctor.html.",
-    takes: [["<run>", "a run's folder, a .safetensors or .onnx file, or a .json from the playground"]],
+    takes: [
+      ["<run>", "a run's folder, a .safetensors or .onnx file, or a .json from the playground"],
+      ["[other]", "another, to compare with on the same data"],
+    ],
   },
   inspect: {
     summary: "List the normalisations of a model, their statistics, and whether they can be folded.",

@@ -1,3 +1,4 @@
+import { existsSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import type { Command } from "commander";
 import { tensor } from "../../create.js";
@@ -18,6 +19,7 @@ import { loadRunExport } from "../../node/load-run-export.js";
 import { readWholeOnnxFile } from "../../node/onnx-file.js";
 import { checkOwn } from "../../node/own-files.js";
 import { mse } from "../../ops/losses.js";
+import { type Compared, type Comparison, comparisonPage, differencesOf } from "../../pages/doctor/comparison.js";
 import { doctorReport } from "../../pages/doctor/doctor-report.js";
 import { renderPage } from "../../pages/render-page.js";
 import type { Tensor } from "../../tensor.js";
@@ -36,6 +38,7 @@ import { count, oneOf } from "../flags/parsers.js";
 import { draw, loadPart } from "../model-data.js";
 import { isOnnx } from "../model-kind.js";
 import { openModel } from "../open-model.js";
+import { describeComparison } from "../print/describe-comparison.js";
 import { describeDiagnosis } from "../print/describe-diagnosis.js";
 import { passProgress } from "../print/pass-progress.js";
 import { remedies } from "../print/remedy.js";
@@ -85,22 +88,26 @@ export function doctorCommand(): Command {
       "evenkeel doctor runs/mnist --data mnist",
       "evenkeel doctor model.onnx --data photos --mean 0.485,0.456,0.406 --std 0.229,0.224,0.225",
       "evenkeel doctor exported.json --network B --json",
+      "evenkeel doctor runs/good runs/bad --data mnist",
     ],
-  }).action(async (run: string, given: DoctorFlags, self: Command) => {
-    const isExported = run.endsWith(".json");
-    const { data, network } = given;
-    if (!isExported && data === undefined) self.error("error: required option '--data <source>' not specified");
-    if (!isExported && network !== undefined) self.error("error: --network: only of a run exported as .json");
-    if (isExported && data !== undefined) self.error("error: --data: a run exported as .json has its own");
-    if (isOnnx(run)) {
-      await examine(run, await openOnnx(run, { ...checkForeignFlags(run, given), data: data ?? "" }), given);
-      return;
-    }
-    refuseForeignDataFlags(run, given, "an .onnx model");
-    checkOnnxFlags(run, given);
-    const patient = isExported ? openExported(run, given) : await openPatient(run, { ...given, data: data ?? "" });
-    await examine(run, patient, given);
+  }).action(async (run: string, other: string | undefined, given: DoctorFlags, self: Command) => {
+    const first = await open(run, given, self);
+    if (other === undefined) await examine(run, first, given);
+    else await compare([first, await open(other, given, self)], given);
   });
+}
+
+/** Opens what is named, with its data. */
+async function open(run: string, given: DoctorFlags, self: Command): Promise<Patient> {
+  const isExported = run.endsWith(".json");
+  const { data, network } = given;
+  if (!isExported && data === undefined) self.error("error: required option '--data <source>' not specified");
+  if (!isExported && network !== undefined) self.error("error: --network: only of a run exported as .json");
+  if (isExported && data !== undefined) self.error("error: --data: a run exported as .json has its own");
+  if (isOnnx(run)) return openOnnx(run, { ...checkForeignFlags(run, given), data: data ?? "" });
+  refuseForeignDataFlags(run, given, "an .onnx model");
+  checkOnnxFlags(run, given);
+  return isExported ? openExported(run, given) : openPatient(run, { ...given, data: data ?? "" });
 }
 
 /** What is examined, with what. */
@@ -112,6 +119,8 @@ interface Patient {
   readonly batchSize: number;
   readonly source: string;
   readonly data: Pick<DataForModel, "dataset" | "task" | "part"> | UnlabelledData;
+  /** What its file says of its training. */
+  readonly settings: Readonly<Record<string, unknown>>;
 }
 
 /** Data of a model of another system, without targets. */
@@ -142,13 +151,22 @@ async function openOnnx(path: string, flags: DoctorFlags & { readonly data: stri
       },
     },
   };
-  return { model: model as unknown as Module, name: path, file: path, batchSize, source: flags.data, data };
+  return {
+    model: model as unknown as Module,
+    name: path,
+    file: path,
+    batchSize,
+    source: flags.data,
+    data,
+    settings: {},
+  };
 }
 
 async function openPatient(path: string, flags: DoctorFlags & { readonly data: string }): Promise<Patient> {
   const { model, meta, file } = await openModel(path, flags);
   const data = await loadPart(meta, flags);
-  return { model, name: file, file, batchSize: trainingBatchSize(meta), source: flags.data, data };
+  const settings = { ...meta.training };
+  return { model, name: file, file, batchSize: trainingBatchSize(meta), source: flags.data, data, settings };
 }
 
 /** A network of a run that the playground exported, with its data. @throws ArgumentError if there is no such network or part */
@@ -165,11 +183,14 @@ function openExported(path: string, { network = "A", part = "train" }: DoctorFla
   }
   const data = { dataset: run[part], task: "classification", part } as const;
   const name = `${path}, network ${network}`;
-  return { model: trained.model, name, file: path, batchSize: trainingBatchSize(trained.meta), source: path, data };
+  const { model, meta } = trained;
+  const settings = { ...meta.training };
+  return { model, name, file: path, batchSize: trainingBatchSize(meta), source: path, data, settings };
 }
 
-async function examine(run: string, patient: Patient, given: DoctorFlags): Promise<void> {
-  const { model, name, file, source, data } = patient;
+/** Looks at a model on its data. */
+async function diagnosed(patient: Patient, given: DoctorFlags): Promise<Diagnosis> {
+  const { model, data } = patient;
   const batchSize = given.batchSize ?? patient.batchSize;
   const progress = passProgress("pass", process.stderr);
   const watched = (total: number) => ({
@@ -182,7 +203,52 @@ async function examine(run: string, patient: Patient, given: DoctorFlags): Promi
     const loss = data.task === "regression" ? { loss: mse } : {};
     return diagnose(model, batches(drawn, { batchSize }), { ...watched(drawn.length), ...loss });
   };
-  const diagnosis = await examined().finally(progress.close);
+  return examined().finally(progress.close);
+}
+
+/** Says how two models differ. */
+async function compare(patients: readonly [Patient, Patient], given: DoctorFlags): Promise<void> {
+  const compared: Compared[] = [];
+  for (const patient of patients) {
+    const diagnosis = await diagnosed(patient, given);
+    compared.push({
+      model: patient.name,
+      diagnosis,
+      settings: patient.settings,
+      curve: testLosses(dirname(patient.file)),
+    });
+  }
+  const [{ source, data }] = patients;
+  const comparison: Comparison = { models: [compared[0], compared[1]], data: source, part: data.part };
+  const page = given.page ? (given.output ?? join(dirname(patients[0].file), "doctor.html")) : null;
+  if (page !== null && given.output === undefined) checkOwn(page, "name another page: --output page.html");
+  if (page !== null) writeWhole(page, await renderPage(comparisonPage(comparison)));
+  printResult(given, { ...comparison, page, differences: differencesOf(comparison) }, () => [
+    describeComparison(comparison),
+    ...(page === null ? [] : ["", `wrote ${page}`]),
+  ]);
+  if (compared.some(({ diagnosis }) => diagnosis.findings.length > 0)) process.exitCode = ill;
+}
+
+/** The test loss after each epoch of the run of a folder; empty where there is none, or somebody has changed it. */
+function testLosses(folder: string): Compared["curve"] {
+  const path = join(folder, "metrics.jsonl");
+  if (!existsSync(path)) return [];
+  try {
+    const lines = readFileSync(path, "utf8").trim().split("\n");
+    const losses = lines.map((line): unknown[] => {
+      const { steps, test } = JSON.parse(line);
+      return [steps, test.loss];
+    });
+    return losses.filter((pair): pair is [number, number] => pair.every((value) => typeof value === "number"));
+  } catch {
+    return [];
+  }
+}
+
+async function examine(run: string, patient: Patient, given: DoctorFlags): Promise<void> {
+  const { name, file, source, data } = patient;
+  const diagnosis = await diagnosed(patient, given);
   const about = { model: name, data: source, part: data.part };
   const page = given.page ? (given.output ?? join(dirname(file), "doctor.html")) : null;
   if (page !== null && given.output === undefined) checkOwn(page, "name another page: --output page.html");

@@ -1,8 +1,10 @@
-import { extname } from "node:path";
+import { readdirSync, statSync } from "node:fs";
+import { extname, join, sep } from "node:path";
 import type { Command } from "commander";
 import { tensor } from "../../create.js";
 import { batches } from "../../data/batches.js";
 import type { TensorData } from "../../data/dataset.js";
+import { DataError } from "../../errors.js";
 import type { ModelMeta } from "../../formats/model-file/save-model.js";
 import type { Module } from "../../nn/module.js";
 import { loadInputsAs } from "../../node/data/load-data-as.js";
@@ -58,7 +60,11 @@ interface Inputs {
 export function predictCommand(): Command {
   return command("predict", {
     flags,
-    examples: ["evenkeel predict runs/mnist digit.png --top 3", "evenkeel predict runs/homes new.csv --json"],
+    examples: [
+      "evenkeel predict runs/mnist digit.png --top 3",
+      "evenkeel predict runs/pets photos",
+      "evenkeel predict runs/homes new.csv --json",
+    ],
   }).action((run: string, files: string[], given: PredictFlags) => predictFiles(run, files, given));
 }
 
@@ -66,7 +72,7 @@ async function predictFiles(run: string, files: readonly string[], given: Predic
   await useBackend(given.backend);
   const { model, meta } = await openModel(run, given);
   const predictions: Prediction[] = [];
-  for await (const { places, data } of inputsIn(meta, files, given)) {
+  for await (const { places, data } of inputsIn(meta, files.flatMap(imagesIn), given)) {
     const values = await outputsOf(model, meta, data);
     const width = values.length / places.length;
     for (const [k, place] of places.entries()) {
@@ -75,6 +81,23 @@ async function predictFiles(run: string, files: readonly string[], given: Predic
     }
   }
   printResult(given, predictions, () => predictions.map(line));
+}
+
+const imageFiles = [".png", ".jpg", ".jpeg"];
+
+/** The images of a folder and of the folders in it, in the order of their names; a file is itself. @throws DataError if there are none */
+function imagesIn(path: string): string[] {
+  if (statSync(path, { throwIfNoEntry: false })?.isDirectory() !== true) return [path];
+  const names = readdirSync(path, { recursive: true, encoding: "utf8" });
+  const isShown = (name: string): boolean => !name.split(sep).some((part) => part.startsWith("."));
+  const images = names.filter((name) => imageFiles.includes(extname(name).toLowerCase()) && isShown(name)).sort();
+  if (images.length > 0) return images.map((name) => join(path, name));
+  throw new DataError({
+    where: `predict ${path}`,
+    expected: "a folder of PNG or JPEG images",
+    received: "none in it",
+    cure: "Pass the folder of the images, or the files themselves.",
+  });
 }
 
 const rowFiles = [".csv", ".tsv", ".npy", ".npz"];

@@ -12,6 +12,7 @@ import { normOptions } from "../../networks/networks.js";
 import { type NormName, othersThatUse } from "../../networks/norms.js";
 import type { Module } from "../../nn/module.js";
 import { builtIn } from "../../node/load-network.js";
+import type { Ending } from "../../pages/training/training-report.js";
 import { currentSeed, seed } from "../../random.js";
 import { threads } from "../../threads.js";
 import { describeCheckpoint } from "../../train/checkpoint.js";
@@ -22,9 +23,11 @@ import { onWarning } from "../../warnings.js";
 import { command } from "../flags/flag.js";
 import { defaultLr, type GivenFlags, type TrainFlags, trainFlags } from "../flags/train-flags.js";
 import { Interrupted, type Interruption, watchInterruption } from "../interruption.js";
+import { describeError } from "../print/error.js";
 import { progress } from "../print/progress.js";
 import { printWarning } from "../print/warning.js";
 import { searchLearningRate } from "../runs/learning-rate-search.js";
+import { live } from "../runs/live.js";
 import { historyName, report } from "../runs/report.js";
 import { eventsName, RunFolder } from "../runs/run-folder.js";
 import type { EpochMetrics, RunListener } from "../runs/run-listener.js";
@@ -104,7 +107,7 @@ async function train(given: TrainFlags, self: Command): Promise<void> {
       printWarning(`${folder.path}: no run to resume; starting one`);
     }
     folder.checkFree({ report: flags.report, events: flags.log !== undefined, isResumed: saved !== null });
-    await trainIn(folder, flags, saved, interruption, communicator);
+    await trainIn(folder, flags, saved, interruption, communicator, self);
   } finally {
     interruption.release();
     process.removeListener("exit", close);
@@ -184,6 +187,7 @@ async function trainIn(
   saved: SavedRun | null,
   interruption: Interruption,
   communicator: Communicator,
+  self: Command,
 ): Promise<void> {
   const gpu = await useMachine(given);
   if (given.seed !== undefined) seed(given.seed);
@@ -216,7 +220,8 @@ async function trainIn(
       },
     },
     ...(flags.log === undefined ? [] : [tensorboard(folder, Object.hasOwn(saved?.logs ?? {}, eventsName))]),
-    ...(flags.report ? [report(training, folder, saved?.step ?? 0, printWarning)] : []),
+    ...(flags.report ? [report(training, folder, saved?.step ?? 0, printWarning, say)] : []),
+    ...(flags.watch ? [await live(training, folder.path, say)] : []),
   ];
   const checkpoint: CheckpointOptions = {
     ...flags.checkpointEvery,
@@ -243,13 +248,27 @@ async function trainIn(
       last = { ...last, ...(await measure(training, interruption.signal)) };
     if (last !== null) say(await training.verdict(last));
   } catch (error) {
-    if (error instanceof DivergedError && folder.begun && folder.checkpoint !== null)
-      throw withCheckpoint(error, folder);
+    if (error instanceof DivergedError) {
+      const told = folder.begun && folder.checkpoint !== null ? withCheckpoint(error, folder) : error;
+      await stopAll(listeners, { kind: "diverged", text: describeError(told, self, false) });
+      throw told;
+    }
     if (!isStop(error)) throw error;
-    process.stderr.write(`evenkeel: ${whereStopped(folder, flags.epochs)}\n`);
+    const text = whereStopped(folder, flags.epochs);
+    await stopAll(listeners, { kind: "interrupted", text: `${text}.` });
+    process.stderr.write(`evenkeel: ${text}\n`);
     process.exitCode = stopCode(error);
   } finally {
     for (const listener of listeners) listener.close?.();
+  }
+}
+
+/** Tells listeners of an early end; what fails here must not hide why the run ended. */
+async function stopAll(listeners: readonly RunListener[], ending: Ending): Promise<void> {
+  try {
+    for (const listener of listeners) await listener.stop?.(ending);
+  } catch (error) {
+    printWarning(`report.html is not written. ${error instanceof Error ? error.message : String(error)}`);
   }
 }
 

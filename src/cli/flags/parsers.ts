@@ -1,5 +1,5 @@
 import { ArgumentError } from "../../errors.js";
-import { nearest } from "../../node/nearest.js";
+import { nearest } from "../../nearest.js";
 
 /** Reads what stands behind a flag. `where` is the flag, by which an ArgumentError names it; `before` what it was given before. */
 export type Parser<Value> = (text: string, where: string, before?: unknown) => Value;

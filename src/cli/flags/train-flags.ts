@@ -203,6 +203,7 @@ const runFlags = [
     initially: "none",
     parse: oneOf(["tensorboard"]),
   }),
+  flag("--watch", { group: "Output", help: "serve a page with live curves on this machine while training" }),
   flag("--no-report", { group: "Output", help: "write no report.html, and record nothing for it" }),
   flag("--find-learning-rate", {
     group: "Output",

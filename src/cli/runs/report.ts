@@ -2,7 +2,8 @@ import type { TrainingRecord } from "../../diagnostics/training-record.js";
 import { TrainingRecorder } from "../../diagnostics/training-recorder.js";
 import { EvenkeelError, FormatError } from "../../errors.js";
 import { renderPage } from "../../pages/render-page.js";
-import { trainingReport } from "../../pages/training/training-report.js";
+import { type TrainingReport, trainingReport } from "../../pages/training/training-report.js";
+import { printedWarnings } from "../print/warning.js";
 import type { RunFolder, RunLog } from "./run-folder.js";
 import type { EpochMetrics, RunListener } from "./run-listener.js";
 import type { Training } from "./training.js";
@@ -10,12 +11,13 @@ import type { Training } from "./training.js";
 /** What a report is written from; where a run has none, it has no report. */
 export const historyName = "history.jsonl";
 
-/** Follows a run in history.jsonl, and tells of it in report.html. @param start - the step that comes first @param warn - told where there can be no report */
+/** Follows a run in history.jsonl, and tells of it in report.html. @param start - the step that comes first @param warn - told where there can be no report @param say - told where it is */
 export function report(
   training: Training,
   folder: RunFolder,
   start: number,
   warn: (line: string) => void,
+  say: (line: string) => void,
 ): RunListener {
   const { model, stepsPerEpoch, epochs } = training;
   const history = folder.log(historyName, false);
@@ -25,25 +27,28 @@ export function report(
     start,
     onRecord: (record) => history.append(JSON.stringify(record)),
   });
+  const write = async (end: Pick<TrainingReport, "lag" | "outcome" | "ending">): Promise<void> => {
+    const { meta, summary } = training;
+    let page: string;
+    try {
+      const records = recordsIn<TrainingRecord>(history, "kind");
+      const finished = recordsIn<EpochMetrics>(metrics, "test");
+      const warnings = printedWarnings();
+      page = await renderPage(
+        trainingReport({ name: folder.path, summary, meta, records, epochs: finished, warnings, ...end }),
+      );
+    } catch (error) {
+      const reason = error instanceof EvenkeelError ? error.message : damaged(history.path, String(error)).message;
+      warn(`report.html is not written. ${reason}`);
+      return;
+    }
+    say(`wrote ${folder.write("report.html", page)}`);
+  };
   return {
     step: (step) => recorder.step(step),
-    async finish(lag) {
-      const { meta, summary } = training;
-      const outcome = await training.examine();
-      let page: string;
-      try {
-        const records = recordsIn<TrainingRecord>(history, "kind");
-        const finished = recordsIn<EpochMetrics>(metrics, "test");
-        page = await renderPage(
-          trainingReport({ name: folder.path, summary, meta, records, epochs: finished, lag, outcome }),
-        );
-      } catch (error) {
-        const reason = error instanceof EvenkeelError ? error.message : damaged(history.path, String(error)).message;
-        warn(`report.html is not written. ${reason}`);
-        return;
-      }
-      folder.write("report.html", page);
-    },
+    finish: async (lag) => write({ lag, outcome: await training.examine(), ending: null }),
+    // A run that has saved nothing leaves the folder to what is there.
+    stop: (ending) => (folder.begun ? write({ lag: [], outcome: null, ending }) : undefined),
     close: () => recorder.close(),
   };
 }

@@ -1,3 +1,4 @@
+import type { Ending } from "../../pages/training/training-report.js";
 import type { Evaluation } from "../../train/evaluate.js";
 import type { EpochReport, StepReport } from "../../train/fit.js";
 import type { NormLag } from "../../train/lag.js";
@@ -17,6 +18,8 @@ export interface RunListener {
   epoch?(metrics: EpochMetrics): void | Promise<void>;
   /** After the model is saved, so that nothing that fails here loses it; `lag` is what {@link fit} returned. */
   finish?(lag: readonly NormLag[]): void | Promise<void>;
+  /** Instead of `finish`, where the run ended before its last epoch; the model is as after its last step. */
+  stop?(ending: Ending): void | Promise<void>;
   /** Last of all, whether the run finished or failed: gives back what it holds. */
   close?(): void;
 }

@@ -5,6 +5,7 @@ import type { Module } from "../../nn/module.js";
 import { Norm } from "../../nn/norms/norm.js";
 import { RunningNorm } from "../../nn/norms/running-norm.js";
 import { Weighted } from "../../nn/reparametrized/weighted.js";
+import { checkOptions } from "../../options.js";
 import { checkCount } from "../../shape.js";
 import { Tensor } from "../../tensor.js";
 import { checkBatches, isInputList, type Loss, labelsOf } from "../../train/step.js";
@@ -65,6 +66,7 @@ export async function diagnose<Target = Int32Array>(
   data: DiagnosedData<Target>,
   options: DiagnoseOptions<Target> = {},
 ): Promise<Diagnosis> {
+  checkOptions("diagnose(model, data)", options, { loss: true, samples: true, batchSize: true, onProgress: true });
   checkBatches(where, data);
   const limit = checkCount(where, "samples", options.samples ?? thresholds.defaultSamples);
   const { batches, notes } = await collect(data, limit);

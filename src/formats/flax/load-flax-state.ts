@@ -1,5 +1,6 @@
 import type { StateDictDifference } from "../../nn/match-state.js";
 import type { AnyModule } from "../../nn/module.js";
+import { checkOptions } from "../../options.js";
 import type { Tensor } from "../../tensor.js";
 import { type ForeignStateOptions, loadForeignState, permute, type Values } from "../foreign-state.js";
 
@@ -30,6 +31,7 @@ export function loadFlaxState(
   variables: Readonly<Record<string, Tensor>>,
   options: ForeignStateOptions = {},
 ): StateDictDifference {
+  checkOptions("loadFlaxState(model, variables)", options, { layers: true, flattened: true, strict: true });
   return loadForeignState(
     model,
     variables,

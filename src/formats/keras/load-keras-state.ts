@@ -1,5 +1,6 @@
 import type { StateDictDifference } from "../../nn/match-state.js";
 import type { AnyModule } from "../../nn/module.js";
+import { checkOptions } from "../../options.js";
 import type { Tensor } from "../../tensor.js";
 import { type ForeignStateOptions, loadForeignState, permute } from "../foreign-state.js";
 
@@ -32,6 +33,7 @@ export function loadKerasState(
   weights: Readonly<Record<string, Tensor>>,
   options: ForeignStateOptions = {},
 ): StateDictDifference {
+  checkOptions("loadKerasState(model, weights)", options, { layers: true, flattened: true, strict: true });
   return loadForeignState(
     model,
     weights,

@@ -13,6 +13,7 @@ import { tracedParts } from "../../graph/trace.js";
 import type { NetworkOptions } from "../../networks/networks.js";
 import { type AnyModule, Module } from "../../nn/module.js";
 import { RunningNorm } from "../../nn/norms/running-norm.js";
+import { checkOptions } from "../../options.js";
 import { scope } from "../../scope.js";
 import { shown } from "../../shown.js";
 import { Tensor } from "../../tensor.js";
@@ -143,6 +144,7 @@ export interface SaveModelOptions {
  * ```
  */
 export function saveModel(model: AnyModule, meta: ModelMeta = {}, options: SaveModelOptions = {}): Uint8Array {
+  checkOptions("saveModel(model, meta)", options, { probe: true });
   warnIfSavedFresh(`saveModel(${model.constructor.name})`, model);
   const modules = model.namedModules();
   const frozen = modules.filter(([, module]) => isFreezable(module) && module.frozen).map(([name]) => name);
@@ -245,6 +247,7 @@ export interface LoadModelOptions {
  */
 export function loadModel(bytes: Uint8Array, options: Module | LoadModelOptions = {}): LoadedModel {
   const { into, ops = {} } = options instanceof Module ? { into: options } : options;
+  if (!(options instanceof Module)) checkOptions("loadModel(bytes)", options, { into: true, ops: true });
   const { tensors, metadata } = readSafetensors(bytes);
   try {
     const header = parseHeader(metadata[entry]);

@@ -1,6 +1,7 @@
 import { noGrad } from "../../autograd.js";
 import { zeros } from "../../create.js";
 import type { AnyModule } from "../../nn/module.js";
+import { checkOptions } from "../../options.js";
 import { scope } from "../../scope.js";
 import type { Shape } from "../../shape.js";
 import { evaluating } from "../../train/mode.js";
@@ -62,11 +63,10 @@ const imageAxes = 3;
  * Object.keys(shards); // ["group1-shard1of1.bin"]
  * ```
  */
-export async function exportTfjs(
-  model: AnyModule,
-  { inputShape, channelsLast, fold = false, meta = {} }: ExportTfjsOptions = {},
-): Promise<TfjsFiles> {
+export async function exportTfjs(model: AnyModule, options: ExportTfjsOptions = {}): Promise<TfjsFiles> {
+  const { inputShape, channelsLast, fold = false, meta = {} } = options;
   const where = "exportTfjs(model, { inputShape })";
+  checkOptions(where, options, { fold: true, meta: true, inputShape: true, channelsLast: true });
   const shapes = inputShapes(where, model, inputShape);
   return evaluating(model, async () => {
     const written = fold ? foldedNetwork(model, shapes) : model;

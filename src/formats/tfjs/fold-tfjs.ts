@@ -1,4 +1,5 @@
 import type { FoldedNorm, LeftNorm } from "../../graph/fold-batch-norm.js";
+import { checkOptions } from "../../options.js";
 import { declaredInputs } from "./declared-inputs.js";
 import type { TfjsFiles } from "./files.js";
 import { foldLayers, type LayerOutcome } from "./fold-norms.js";
@@ -53,6 +54,14 @@ export interface TfjsFolding {
  */
 export async function foldTfjs(files: TfjsFiles, options: FoldTfjsOptions = {}): Promise<TfjsFolding> {
   const where = "foldTfjs(files)";
+  checkOptions(where, options, {
+    verify: true,
+    dequantize: true,
+    tolerance: true,
+    inputs: true,
+    shapes: true,
+    tf: true,
+  });
   const model = new TfjsModel(where, files);
   if (model.main === null) {
     const left = graphNorms(model).flatMap(({ place, mode, leftBecause }) =>

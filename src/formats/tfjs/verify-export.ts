@@ -1,4 +1,5 @@
 import type { AnyModule } from "../../nn/module.js";
+import { checkOptions } from "../../options.js";
 import { sizeOf } from "../../shape.js";
 import type { ModelArray } from "../foreign/arrays.js";
 import { Comparison } from "../foreign/comparison.js";
@@ -45,9 +46,11 @@ const samples = 4;
 export async function verifyTfjsExport(
   files: TfjsFiles,
   model: AnyModule,
-  { inputShape, channelsLast, tolerance = 1e-4, tf: given }: VerifyTfjsExportOptions = {},
+  options: VerifyTfjsExportOptions = {},
 ): Promise<TfjsExportVerification> {
+  const { inputShape, channelsLast, tolerance = 1e-4, tf: given } = options;
   const where = "verifyTfjsExport(files, model)";
+  checkOptions(where, options, { tolerance: true, tf: true, inputShape: true, channelsLast: true });
   const tf = given ?? (await loadTensorFlow(where));
   await tf.ready();
   const network = await openModel(where, tf, files);

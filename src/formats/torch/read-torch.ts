@@ -1,4 +1,5 @@
 import { tensor } from "../../create.js";
+import { checkOptions } from "../../options.js";
 import { sizeOf } from "../../shape.js";
 import { shown } from "../../shown.js";
 import type { Tensor } from "../../tensor.js";
@@ -36,7 +37,9 @@ export interface ReadTorchOptions {
  * }
  * ```
  */
-export function readTorch(bytes: Uint8Array, { entry }: ReadTorchOptions = {}): Record<string, Tensor> {
+export function readTorch(bytes: Uint8Array, options: ReadTorchOptions = {}): Record<string, Tensor> {
+  checkOptions("readTorch(bytes)", options, { entry: true });
+  const { entry } = options;
   if (!(bytes instanceof Uint8Array)) throw fault("a Uint8Array", Object.prototype.toString.call(bytes).slice(8, -1));
   const budget = new FileBudget("readTorch(bytes)", bytes.length);
   const archive = open(bytes, budget);

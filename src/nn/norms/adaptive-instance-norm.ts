@@ -1,3 +1,4 @@
+import { checkOptions } from "../../options.js";
 import type { Tensor } from "../../tensor.js";
 import type { LayerTraits } from "../layer-traits.js";
 import { Conditioned } from "./conditioned.js";
@@ -33,8 +34,10 @@ export class AdaptiveInstanceNorm extends Conditioned {
    * @param conditionFeatures - values of a condition, ≥ 1
    * @throws ArgumentError if a number is out of range
    */
-  constructor(numFeatures: number, conditionFeatures: number, { eps = 1e-5 }: AdaptiveInstanceNormOptions = {}) {
+  constructor(numFeatures: number, conditionFeatures: number, options: AdaptiveInstanceNormOptions = {}) {
+    const { eps = 1e-5 } = options;
     super("new AdaptiveInstanceNorm(numFeatures, conditionFeatures)", numFeatures, conditionFeatures);
+    checkOptions("new AdaptiveInstanceNorm(numFeatures, conditionFeatures)", options, { eps: true });
     this.norm = new InstanceNorm(numFeatures, { eps, affine: false });
   }
 

@@ -3,6 +3,7 @@ import { silu } from "../../ops/activations.js";
 import { linear } from "../../ops/linear.js";
 import { reshape } from "../../ops/reshape.js";
 import { slice } from "../../ops/slice.js";
+import { checkOptions } from "../../options.js";
 import { scope } from "../../scope.js";
 import { checkCount } from "../../shape.js";
 import type { Tensor } from "../../tensor.js";
@@ -56,9 +57,11 @@ export class AdaptiveLayerNorm extends Module<[x: Tensor, condition: Tensor]> {
    * @param conditionFeatures - values of a condition, ≥ 1
    * @throws ArgumentError if a number is out of range
    */
-  constructor(dim: number, conditionFeatures: number, { zero = false, eps = 1e-6 }: AdaptiveLayerNormOptions = {}) {
+  constructor(dim: number, conditionFeatures: number, options: AdaptiveLayerNormOptions = {}) {
+    const { zero = false, eps = 1e-6 } = options;
     super();
     const where = "new AdaptiveLayerNorm(dim, conditionFeatures)";
+    checkOptions(where, options, { zero: true, eps: true });
     this.dim = checkCount(where, "dim", dim);
     this.conditionFeatures = checkCount(where, "conditionFeatures", conditionFeatures);
     this.zero = zero;

@@ -1,13 +1,14 @@
 import { ones, zeros } from "../../create.js";
 import { add, mul, sub } from "../../ops/binary.js";
 import { clamp } from "../../ops/choice.js";
+import { checkOptions } from "../../options.js";
 import { scope } from "../../scope.js";
 import { checkCount } from "../../shape.js";
 import { detach, type Tensor } from "../../tensor.js";
 import { type LayerTraits, same } from "../layer-traits.js";
 import { Module } from "../module.js";
 import { BatchNorm } from "./batch-norm.js";
-import { type InnerBatchNormOptions, innerOptions } from "./inner-batch-norm.js";
+import { type InnerBatchNormOptions, innerNames, innerOptions } from "./inner-batch-norm.js";
 import { InstanceNorm } from "./instance-norm.js";
 import { alongChannels, channelView } from "./views.js";
 
@@ -47,6 +48,7 @@ export class BatchInstanceNorm extends Module {
    */
   constructor(numFeatures: number, options: InnerBatchNormOptions = {}) {
     super();
+    checkOptions("new BatchInstanceNorm(numFeatures)", options, innerNames);
     this.numFeatures = checkCount("new BatchInstanceNorm(numFeatures)", "numFeatures", numFeatures);
     const { eps = 1e-5 } = options;
     this.batch = new BatchNorm(numFeatures, { ...options, affine: false });

@@ -4,6 +4,7 @@ import { ArgumentError } from "../../errors.js";
 import { concat } from "../../ops/concat.js";
 import { slice } from "../../ops/slice.js";
 import { type Affine, applyStatistics, momentsOf, standardize } from "../../ops/standardize.js";
+import { checkOptions } from "../../options.js";
 import { checkCount, formatShape } from "../../shape.js";
 import type { Tensor } from "../../tensor.js";
 import { warn } from "../../warnings.js";
@@ -11,7 +12,7 @@ import type { LayerTraits } from "../layer-traits.js";
 import { batchMoments, momentsAmongRanks } from "./batch-moments.js";
 import { normalizeReal } from "./mask.js";
 import type { NormForwardOptions } from "./norm.js";
-import { RunningNorm } from "./running-norm.js";
+import { RunningNorm, runningNormNames } from "./running-norm.js";
 import { ranksOf, type SynchronizedNorm, type SynchronizedNormOptions } from "./sync-batch-norm.js";
 import { channels, channelView, checkSeveralValues } from "./views.js";
 
@@ -64,6 +65,12 @@ export class BatchNorm extends RunningNorm implements SynchronizedNorm {
   constructor(numFeatures: number, options: BatchNormOptions = {}) {
     const { trackRunningStats = true, virtualBatchSize = null } = options;
     super(checkCount("new BatchNorm(numFeatures)", "numFeatures", numFeatures), { ...options, trackRunningStats });
+    checkOptions("new BatchNorm(numFeatures)", options, {
+      trackRunningStats: true,
+      virtualBatchSize: true,
+      sync: true,
+      ...runningNormNames,
+    });
     this.sync = options.sync ?? null;
     this.virtualBatchSize =
       virtualBatchSize === null
@@ -138,7 +145,8 @@ export class BatchNorm extends RunningNorm implements SynchronizedNorm {
   }
 
   protected override traits(): LayerTraits {
-    return this.runningTraits({ virtualBatchSize: this.virtualBatchSize });
+    const { virtualBatchSize } = this;
+    return this.runningTraits({ trackRunningStats: this.runningMean !== null, virtualBatchSize });
   }
 
   override toString(): string {

@@ -5,6 +5,7 @@ import { add, mul } from "../../ops/binary.js";
 import { renormFactors } from "../../ops/renorm-factors.js";
 import { type Affine, applyStatistics, standardize } from "../../ops/standardize.js";
 import type { Synchronization } from "../../ops/synchronize.js";
+import { checkOptions } from "../../options.js";
 import { scope } from "../../scope.js";
 import { checkCount } from "../../shape.js";
 import type { Tensor } from "../../tensor.js";
@@ -12,7 +13,7 @@ import type { LayerTraits } from "../layer-traits.js";
 import { batchMoments, momentsAmongRanks } from "./batch-moments.js";
 import { normalizeReal } from "./mask.js";
 import type { NormForwardOptions } from "./norm.js";
-import { RunningNorm } from "./running-norm.js";
+import { RunningNorm, runningNormNames } from "./running-norm.js";
 import { ranksOf, type SynchronizedNorm, type SynchronizedNormOptions } from "./sync-batch-norm.js";
 import { channels, channelView, checkSeveralValues } from "./views.js";
 
@@ -84,6 +85,13 @@ export class BatchRenorm extends RunningNorm implements SynchronizedNorm {
   constructor(numFeatures: number, options: BatchRenormOptions = {}) {
     const where = "new BatchRenorm(numFeatures)";
     super(checkCount(where, "numFeatures", numFeatures), { ...options, trackRunningStats: true });
+    checkOptions(where, options, {
+      rmax: true,
+      dmax: true,
+      schedule: true,
+      sync: true,
+      ...runningNormNames,
+    });
     this.sync = options.sync ?? null;
     const { rmax = 3, dmax = 5, schedule = defaultSchedule } = options;
     this.rmax = checkLimit("rmax", rmax, 1);

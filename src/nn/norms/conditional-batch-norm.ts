@@ -1,8 +1,9 @@
+import { checkOptions } from "../../options.js";
 import type { Tensor } from "../../tensor.js";
 import type { LayerTraits } from "../layer-traits.js";
 import { BatchNorm } from "./batch-norm.js";
 import { Conditioned } from "./conditioned.js";
-import { type InnerBatchNormOptions, innerOptions } from "./inner-batch-norm.js";
+import { type InnerBatchNormOptions, innerNames, innerOptions } from "./inner-batch-norm.js";
 
 /**
  * Conditional batch normalisation: y = (1 + Δγ(c)) · BatchNorm(x) + Δβ(c) per channel, with Δγ and Δβ from a linear layer of the condition c,
@@ -28,6 +29,7 @@ export class ConditionalBatchNorm extends Conditioned {
    */
   constructor(numFeatures: number, conditionFeatures: number, options: InnerBatchNormOptions = {}) {
     super("new ConditionalBatchNorm(numFeatures, conditionFeatures)", numFeatures, conditionFeatures);
+    checkOptions("new ConditionalBatchNorm(numFeatures, conditionFeatures)", options, innerNames);
     this.norm = new BatchNorm(numFeatures, { ...options, affine: false });
   }
 

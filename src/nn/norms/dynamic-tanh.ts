@@ -3,6 +3,7 @@ import { ArgumentError } from "../../errors.js";
 import { tanh } from "../../ops/activations.js";
 import { add, mul } from "../../ops/binary.js";
 import { reshape } from "../../ops/reshape.js";
+import { checkOptions } from "../../options.js";
 import { scope } from "../../scope.js";
 import { formatShape, type Shape, sizeOf } from "../../shape.js";
 import type { Tensor } from "../../tensor.js";
@@ -48,9 +49,11 @@ export class DynamicTanh extends Module {
    * @param normalizedShape - sizes of the last axes of x, or of the last one; the number of channels where `channelsFirst`
    * @throws ArgumentError if a number is out of range
    */
-  constructor(normalizedShape: number | Shape, { alpha = 0.5, channelsFirst = false }: DynamicTanhOptions = {}) {
+  constructor(normalizedShape: number | Shape, options: DynamicTanhOptions = {}) {
+    const { alpha = 0.5, channelsFirst = false } = options;
     super();
     const where = "new DynamicTanh(normalizedShape)";
+    checkOptions(where, options, { alpha: true, channelsFirst: true });
     const shape = normalizedShapeOf(where, normalizedShape);
     if (!(alpha > 0 && Number.isFinite(alpha)) || (channelsFirst && shape.length > 1)) {
       throw new ArgumentError({

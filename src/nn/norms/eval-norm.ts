@@ -4,6 +4,7 @@ import { square } from "../../ops/functions.js";
 import { mean } from "../../ops/mean.js";
 import { sqrt } from "../../ops/unary.js";
 import { variance } from "../../ops/variance.js";
+import { checkOptions } from "../../options.js";
 import { scope } from "../../scope.js";
 import type { Tensor } from "../../tensor.js";
 import { type LayerTraits, same } from "../layer-traits.js";
@@ -46,8 +47,10 @@ export class EvalNorm extends Module {
   readonly beta: number;
 
   /** @throws ArgumentError if the norm has no running statistics or eps 0, or a share is out of range */
-  constructor(norm: BatchNorm, { alpha, beta }: EvalNormOptions) {
+  constructor(norm: BatchNorm, options: EvalNormOptions) {
     super();
+    checkOptions("new EvalNorm(norm)", options, { alpha: true, beta: true });
+    const { alpha, beta } = options;
     const given: unknown = norm;
     if (!(given instanceof BatchNorm) || given.runningMean === null || given.eps === 0) {
       throw new ArgumentError({

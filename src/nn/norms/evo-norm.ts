@@ -7,13 +7,14 @@ import { reshape } from "../../ops/reshape.js";
 import { momentsOf } from "../../ops/standardize.js";
 import { sqrt } from "../../ops/unary.js";
 import { variance } from "../../ops/variance.js";
+import { checkOptions } from "../../options.js";
 import { scope } from "../../scope.js";
 import { checkCount, sizeOf } from "../../shape.js";
 import type { Tensor } from "../../tensor.js";
 import type { LayerTraits } from "../layer-traits.js";
 import { checkPlain } from "./composed-norm.js";
 import type { NormForwardOptions } from "./norm.js";
-import { RunningNorm, type RunningNormOptions } from "./running-norm.js";
+import { RunningNorm, type RunningNormOptions, runningNormNames } from "./running-norm.js";
 import { alongChannels, channelView, checkSeveralValues, positionAxes } from "./views.js";
 
 /** Options of {@link EvoNorm}. */
@@ -53,9 +54,15 @@ export class EvoNorm extends RunningNorm {
    * @param numFeatures - channels of x, ≥ 1
    * @throws ArgumentError if a number is out of range, there is no such variant, or the groups do not divide the channels
    */
-  constructor(numFeatures: number, { variant = "B0", groups = null, ...options }: EvoNormOptions = {}) {
+  constructor(numFeatures: number, options: EvoNormOptions = {}) {
+    const { variant = "B0", groups = null, ...common } = options;
     const where = "new EvoNorm(numFeatures)";
-    super(checkCount(where, "numFeatures", numFeatures), { ...options, trackRunningStats: variant === "B0" });
+    super(checkCount(where, "numFeatures", numFeatures), { ...common, trackRunningStats: variant === "B0" });
+    checkOptions(where, options, {
+      variant: true,
+      groups: true,
+      ...runningNormNames,
+    });
     if (variant !== "B0" && variant !== "S0") {
       throw new ArgumentError({
         where,

@@ -4,6 +4,7 @@ import { relu } from "../../ops/activations.js";
 import { add, sub } from "../../ops/binary.js";
 import { reshape } from "../../ops/reshape.js";
 import { standardize } from "../../ops/standardize.js";
+import { checkOptions } from "../../options.js";
 import { scope } from "../../scope.js";
 import { checkCount, formatShape } from "../../shape.js";
 import type { Tensor } from "../../tensor.js";
@@ -44,8 +45,10 @@ export class FilterResponseNorm extends Norm {
    * @param numFeatures - channels of x, ≥ 1
    * @throws ArgumentError if a number is out of range
    */
-  constructor(numFeatures: number, { eps = 1e-6, thresholded = true }: FilterResponseNormOptions = {}) {
+  constructor(numFeatures: number, options: FilterResponseNormOptions = {}) {
+    const { eps = 1e-6, thresholded = true } = options;
     super();
+    checkOptions("new FilterResponseNorm(numFeatures)", options, { eps: true, thresholded: true });
     this.numFeatures = checkCount("new FilterResponseNorm(numFeatures)", "numFeatures", numFeatures);
     this.eps = eps;
     this.weight = ones([numFeatures], { requiresGrad: true });

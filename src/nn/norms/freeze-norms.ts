@@ -1,3 +1,4 @@
+import { checkOptions } from "../../options.js";
 import type { AnyModule } from "../module.js";
 import { RunningNorm } from "./running-norm.js";
 
@@ -30,7 +31,9 @@ export interface FrozenNorms {
  * unfreeze();
  * ```
  */
-export function freezeNorms(model: AnyModule, { affine = false }: FreezeNormsOptions = {}): FrozenNorms {
+export function freezeNorms(model: AnyModule, options: FreezeNormsOptions = {}): FrozenNorms {
+  checkOptions("freezeNorms(model)", options, { affine: true });
+  const { affine = false } = options;
   const found = model
     .namedModules()
     .flatMap(([name, module]) =>

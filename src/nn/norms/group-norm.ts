@@ -1,6 +1,7 @@
 import { ones, zeros } from "../../create.js";
 import { ArgumentError, ShapeError } from "../../errors.js";
 import { standardize } from "../../ops/standardize.js";
+import { checkOptions } from "../../options.js";
 import { checkCount, formatShape } from "../../shape.js";
 import type { Tensor } from "../../tensor.js";
 import { type LayerTraits, same } from "../layer-traits.js";
@@ -44,9 +45,11 @@ export class GroupNorm extends Norm {
    * @param numChannels - channels of x, ≥ 1
    * @throws ArgumentError if a number is out of range, or the channels do not divide into the groups
    */
-  constructor(numGroups: number, numChannels: number, { eps = 1e-5, affine = true }: GroupNormOptions = {}) {
+  constructor(numGroups: number, numChannels: number, options: GroupNormOptions = {}) {
+    const { eps = 1e-5, affine = true } = options;
     super();
     const where = "new GroupNorm(numGroups, numChannels)";
+    checkOptions(where, options, { eps: true, affine: true });
     this.numGroups = checkCount(where, "numGroups", numGroups);
     this.numChannels = checkCount(where, "numChannels", numChannels);
     if (numChannels % numGroups !== 0) {

@@ -1,12 +1,13 @@
 import { ShapeError } from "../../errors.js";
 import { applyStatistics, momentsOf, standardize } from "../../ops/standardize.js";
+import { checkOptions } from "../../options.js";
 import { checkCount, formatShape } from "../../shape.js";
 import type { Tensor } from "../../tensor.js";
 import type { LayerTraits } from "../layer-traits.js";
 import { batchMoments } from "./batch-moments.js";
 import { normalizeReal } from "./mask.js";
 import type { NormForwardOptions } from "./norm.js";
-import { RunningNorm, type RunningNormOptions } from "./running-norm.js";
+import { RunningNorm, type RunningNormOptions, runningNormNames } from "./running-norm.js";
 import { channelView } from "./views.js";
 
 /** Options of {@link InstanceNorm}. */
@@ -41,6 +42,10 @@ export class InstanceNorm extends RunningNorm {
   constructor(numFeatures: number, options: InstanceNormOptions = {}) {
     const { trackRunningStats = false } = options;
     super(checkCount("new InstanceNorm(numFeatures)", "numFeatures", numFeatures), { ...options, trackRunningStats });
+    checkOptions("new InstanceNorm(numFeatures)", options, {
+      trackRunningStats: true,
+      ...runningNormNames,
+    });
   }
 
   override forward(x: Tensor, options: NormForwardOptions = {}): Tensor {
@@ -80,7 +85,7 @@ export class InstanceNorm extends RunningNorm {
   }
 
   protected override traits(): LayerTraits {
-    return this.runningTraits({});
+    return this.runningTraits({ trackRunningStats: this.runningMean !== null });
   }
 
   override toString(): string {

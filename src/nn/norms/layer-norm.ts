@@ -1,6 +1,7 @@
 import { ones, zeros } from "../../create.js";
 import { ArgumentError } from "../../errors.js";
 import { standardize } from "../../ops/standardize.js";
+import { checkOptions } from "../../options.js";
 import { formatShape, type Shape, sizeOf } from "../../shape.js";
 import type { Tensor } from "../../tensor.js";
 import { type LayerTraits, same } from "../layer-traits.js";
@@ -40,9 +41,11 @@ export class LayerNorm extends Norm {
    * @param normalizedShape - sizes of the last axes of x, or of the last one; at least 2 values in all
    * @throws ArgumentError if a number is out of range
    */
-  constructor(normalizedShape: number | Shape, { eps = 1e-5, affine = true, bias = true }: LayerNormOptions = {}) {
+  constructor(normalizedShape: number | Shape, options: LayerNormOptions = {}) {
+    const { eps = 1e-5, affine = true, bias = true } = options;
     super();
     const where = "new LayerNorm(normalizedShape)";
+    checkOptions(where, options, { eps: true, affine: true, bias: true });
     const shape = normalizedShapeOf(where, normalizedShape);
     if (sizeOf(shape) === 1) {
       throw new ArgumentError({

@@ -3,6 +3,7 @@ import { add, div, mul, pow } from "../../ops/binary.js";
 import { square } from "../../ops/functions.js";
 import { avgPool2d } from "../../ops/pool2d.js";
 import { reshape } from "../../ops/reshape.js";
+import { checkOptions } from "../../options.js";
 import { scope } from "../../scope.js";
 import { checkCount, sizeOf } from "../../shape.js";
 import type { Tensor } from "../../tensor.js";
@@ -49,9 +50,11 @@ export class LocalResponseNorm extends Module {
    * @param size - number of channels, the channel itself included, ≥ 1
    * @throws ArgumentError if a number is out of range
    */
-  constructor(size: number, { alpha = 1e-4, beta = 0.75, k = 1 }: LocalResponseNormOptions = {}) {
+  constructor(size: number, options: LocalResponseNormOptions = {}) {
+    const { alpha = 1e-4, beta = 0.75, k = 1 } = options;
     super();
     const where = "new LocalResponseNorm(size)";
+    checkOptions(where, options, { alpha: true, beta: true, k: true });
     this.size = checkCount(where, "size", size);
     const isSound = [alpha, beta, k].every(Number.isFinite) && alpha >= 0 && k > 0;
     if (!isSound) {

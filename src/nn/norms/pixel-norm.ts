@@ -1,4 +1,5 @@
 import { transpose } from "../../ops/transpose.js";
+import { checkOptions } from "../../options.js";
 import type { Tensor } from "../../tensor.js";
 import { type LayerTraits, same } from "../layer-traits.js";
 import { ComposedNorm } from "./composed-norm.js";
@@ -26,8 +27,10 @@ export interface PixelNormOptions {
  */
 export class PixelNorm extends ComposedNorm {
   /** @throws ArgumentError if eps is negative or not finite */
-  constructor({ eps = 1e-8 }: PixelNormOptions = {}) {
+  constructor(options: PixelNormOptions = {}) {
+    const { eps = 1e-8 } = options;
     super();
+    checkOptions("new PixelNorm()", options, { eps: true });
     this.eps = eps;
   }
 

@@ -2,6 +2,7 @@ import type { StatisticsView } from "../../backend/backend.js";
 import { ones } from "../../create.js";
 import { ArgumentError } from "../../errors.js";
 import { standardize } from "../../ops/standardize.js";
+import { checkOptions } from "../../options.js";
 import { formatShape, type Shape, sizeOf } from "../../shape.js";
 import type { Tensor } from "../../tensor.js";
 import { type LayerTraits, same } from "../layer-traits.js";
@@ -50,6 +51,7 @@ export class RmsNorm extends Norm {
     super();
     const { eps = 1e-6, affine = true, channelsFirst = false } = options;
     const where = "new RmsNorm(normalizedShape)";
+    checkOptions(where, options, { eps: true, affine: true, channelsFirst: true });
     const shape = normalizedShapeOf(where, normalizedShape);
     if (channelsFirst && shape.length !== 1) {
       throw new ArgumentError({

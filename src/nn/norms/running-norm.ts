@@ -1,5 +1,6 @@
 import { ones, zeros } from "../../create.js";
 import type { RunningStatistics as RunningTensors } from "../../ops/renorm-factors.js";
+import type { OptionNames } from "../../options.js";
 import type { Tensor } from "../../tensor.js";
 import { type AffineLayer, type AffineWeights, parameterLike } from "../affine-weights.js";
 import { type ChannelMap, type LayerTraits, same } from "../layer-traits.js";
@@ -41,6 +42,14 @@ export interface FurtherRenewal {
   /** Frees what this holds. */
   end(): void;
 }
+/** Their names, for `checkOptions`. */
+export const runningNormNames: OptionNames<RunningNormOptions> = {
+  eps: true,
+  momentum: true,
+  warmUp: true,
+  affine: true,
+  unbiased: true,
+};
 
 /**
  * A norm of channels that has `RunningStatistics`: {@link BatchNorm}, {@link BatchRenorm} and, where asked, {@link InstanceNorm}. This
@@ -236,16 +245,12 @@ export abstract class RunningNorm extends Norm implements AffineLayer {
 
   /** @internal Arguments in files of 0.1.0, which had no warm-up. */
   static storedArguments([numFeatures, options, ...rest]: readonly unknown[]): unknown[] {
-    return [
-      numFeatures,
-      typeof (options ?? {}) === "object" ? { warmUp: false, ...(options ?? {}) } : options,
-      ...rest,
-    ];
+    return [numFeatures, typeof (options ?? {}) === "object" ? storedOptions(options ?? {}) : options, ...rest];
   }
 
   /** Traits of a norm with running statistics. @param options - what its constructor takes beyond those of all of them */
   protected runningTraits(options: object): LayerTraits {
-    const { numFeatures, eps, momentum, unbiased, weight, runningMean } = this;
+    const { numFeatures, eps, momentum, unbiased, weight } = this;
     // What is built of these takes the statistics over, too, and goes on with them.
     const warmUp = this.warmUp && !this.isSettled;
     const common = {
@@ -254,7 +259,6 @@ export abstract class RunningNorm extends Norm implements AffineLayer {
       warmUp,
       unbiased,
       affine: weight !== null,
-      trackRunningStats: runningMean !== null,
     };
     return {
       constructorArguments: [numFeatures, { ...common, ...options }],
@@ -298,4 +302,18 @@ export abstract class RunningNorm extends Norm implements AffineLayer {
       this.bias = parameterLike(this.bias, bias, [this.numFeatures]);
     }
   }
+}
+
+/**
+ * Options as files hold them. Those of 0.1.0 have no warm-up, and state also what a class has no option for, with the
+ * value that it always has.
+ */
+function storedOptions(given: object): object {
+  const { trackRunningStats, unbiased, ...options }: Record<string, unknown> = { ...given };
+  return {
+    warmUp: false,
+    ...options,
+    ...(trackRunningStats === true ? {} : { trackRunningStats }),
+    ...(unbiased === false ? {} : { unbiased }),
+  };
 }

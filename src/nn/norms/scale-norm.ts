@@ -1,5 +1,6 @@
 import { full } from "../../create.js";
 import { mul } from "../../ops/binary.js";
+import { checkOptions } from "../../options.js";
 import { checkCount } from "../../shape.js";
 import type { Tensor } from "../../tensor.js";
 import { type LayerTraits, same } from "../layer-traits.js";
@@ -36,8 +37,10 @@ export class ScaleNorm extends ComposedNorm {
    * @param dim - size of the last axis of x, ≥ 1
    * @throws ArgumentError if a number is out of range
    */
-  constructor(dim: number, { eps = 1e-6 }: ScaleNormOptions = {}) {
+  constructor(dim: number, options: ScaleNormOptions = {}) {
+    const { eps = 1e-6 } = options;
     super();
+    checkOptions("new ScaleNorm(dim)", options, { eps: true });
     this.dim = checkCount("new ScaleNorm(dim)", "dim", dim);
     this.eps = eps;
     this.g = full([1], Math.sqrt(dim), { requiresGrad: true });

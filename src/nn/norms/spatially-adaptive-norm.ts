@@ -1,5 +1,6 @@
 import { ShapeError } from "../../errors.js";
 import { upsample } from "../../ops/upsample.js";
+import { checkOptions } from "../../options.js";
 import { scope } from "../../scope.js";
 import { checkCount, formatShape } from "../../shape.js";
 import { checkTensor, type Tensor } from "../../tensor.js";
@@ -10,7 +11,7 @@ import { Module } from "../module.js";
 import { Sequential } from "../sequential.js";
 import { BatchNorm } from "./batch-norm.js";
 import { modulated } from "./conditioned.js";
-import { type InnerBatchNormOptions, innerOptions } from "./inner-batch-norm.js";
+import { type InnerBatchNormOptions, innerNames, innerOptions } from "./inner-batch-norm.js";
 import { channelView } from "./views.js";
 
 /** Options of {@link SpatiallyAdaptiveNorm}. */
@@ -58,6 +59,11 @@ export class SpatiallyAdaptiveNorm extends Module<[x: Tensor, map: Tensor]> {
   constructor(numFeatures: number, mapChannels: number, options: SpatiallyAdaptiveNormOptions = {}) {
     super();
     const where = "new SpatiallyAdaptiveNorm(numFeatures, mapChannels)";
+    checkOptions(where, options, {
+      hidden: true,
+      kernelSize: true,
+      ...innerNames,
+    });
     const { hidden = 128, kernelSize = 3, ...inner } = options;
     this.numFeatures = checkCount(where, "numFeatures", numFeatures);
     this.mapChannels = checkCount(where, "mapChannels", mapChannels);

@@ -1,13 +1,14 @@
 import { ones, zeros } from "../../create.js";
 import { ArgumentError } from "../../errors.js";
 import { add, mul } from "../../ops/binary.js";
+import { checkOptions } from "../../options.js";
 import { scope } from "../../scope.js";
 import { checkCount } from "../../shape.js";
 import type { Tensor } from "../../tensor.js";
 import { type LayerTraits, same } from "../layer-traits.js";
 import { Module } from "../module.js";
 import { BatchNorm } from "./batch-norm.js";
-import { type InnerBatchNormOptions, innerOptions } from "./inner-batch-norm.js";
+import { type InnerBatchNormOptions, innerNames, innerOptions } from "./inner-batch-norm.js";
 import { alongChannels, channelView } from "./views.js";
 
 /** Options of {@link SplitBatchNorm.forward}. */
@@ -48,6 +49,7 @@ export class SplitBatchNorm extends Module<[x: Tensor, options?: SplitForwardOpt
   constructor(numFeatures: number, splits: number, options: InnerBatchNormOptions = {}) {
     super();
     const where = "new SplitBatchNorm(numFeatures, splits)";
+    checkOptions(where, options, innerNames);
     this.numFeatures = checkCount(where, "numFeatures", numFeatures);
     const length = checkCount(where, "splits", splits);
     this.norms = Array.from({ length }, () => new BatchNorm(numFeatures, { ...options, affine: false }));

@@ -8,13 +8,14 @@ import { softmax } from "../../ops/softmax.js";
 import { momentsOf } from "../../ops/standardize.js";
 import { sqrt } from "../../ops/unary.js";
 import { variance } from "../../ops/variance.js";
+import { checkOptions } from "../../options.js";
 import { scope } from "../../scope.js";
 import { checkCount, formatShape } from "../../shape.js";
 import type { Tensor } from "../../tensor.js";
 import type { LayerTraits } from "../layer-traits.js";
 import { checkPlain } from "./composed-norm.js";
 import type { NormForwardOptions } from "./norm.js";
-import { RunningNorm, type RunningNormOptions } from "./running-norm.js";
+import { RunningNorm, type RunningNormOptions, runningNormNames } from "./running-norm.js";
 import { alongChannels, channelView, positionAxes } from "./views.js";
 
 /** Means and variances, which broadcast to x. */
@@ -51,6 +52,7 @@ export class SwitchableNorm extends RunningNorm {
   constructor(numFeatures: number, options: RunningNormOptions = {}) {
     const where = "new SwitchableNorm(numFeatures)";
     super(checkCount(where, "numFeatures", numFeatures), { ...options, trackRunningStats: true });
+    checkOptions(where, options, runningNormNames);
     this.mean_weight = ones([3], { requiresGrad: true });
     this.var_weight = ones([3], { requiresGrad: true });
   }

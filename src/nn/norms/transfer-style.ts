@@ -3,6 +3,7 @@ import { add, div, mul, sub } from "../../ops/binary.js";
 import { mean } from "../../ops/mean.js";
 import { sqrt } from "../../ops/unary.js";
 import { variance } from "../../ops/variance.js";
+import { checkOptions } from "../../options.js";
 import { scope } from "../../scope.js";
 import { formatShape } from "../../shape.js";
 import { checkTensor, type Tensor } from "../../tensor.js";
@@ -26,8 +27,10 @@ import { positionAxes } from "./views.js";
  * transferStyle(x, style).round().dataSync(); // Float32Array [10, 30]
  * ```
  */
-export function transferStyle(x: Tensor, style: Tensor, { eps = 1e-5 }: { readonly eps?: number } = {}): Tensor {
+export function transferStyle(x: Tensor, style: Tensor, options: { readonly eps?: number } = {}): Tensor {
+  const { eps = 1e-5 } = options;
   const where = "transferStyle(x, style)";
+  checkOptions(where, options, { eps: true });
   for (const t of [x, style]) checkTensor(where, t);
   const fits = x.rank >= 3 && style.rank === x.rank && [0, 1].every((axis) => x.shape[axis] === style.shape[axis]);
   if (!fits) {

@@ -11,6 +11,7 @@ import { momentsOf } from "../../ops/standardize.js";
 import { sum } from "../../ops/sum.js";
 import { transpose } from "../../ops/transpose.js";
 import { sqrt } from "../../ops/unary.js";
+import { checkOptions } from "../../options.js";
 import { scope } from "../../scope.js";
 import { checkCount, sizeOf } from "../../shape.js";
 import { detach, type Tensor } from "../../tensor.js";
@@ -71,9 +72,18 @@ export class WhiteningBatchNorm extends RunningNorm {
    * @param numFeatures - channels of x, ≥ 1
    * @throws ArgumentError if a number is out of range, or the groups do not divide the channels
    */
-  constructor(numFeatures: number, { iterations = 5, groups = null, ...options }: WhiteningBatchNormOptions = {}) {
+  constructor(numFeatures: number, options: WhiteningBatchNormOptions = {}) {
+    const { iterations = 5, groups = null, ...common } = options;
     const where = "new WhiteningBatchNorm(numFeatures)";
-    super(checkCount(where, "numFeatures", numFeatures), { ...options, trackRunningStats: true, unbiased: false });
+    super(checkCount(where, "numFeatures", numFeatures), { ...common, trackRunningStats: true, unbiased: false });
+    checkOptions(where, options, {
+      iterations: true,
+      groups: true,
+      eps: true,
+      momentum: true,
+      warmUp: true,
+      affine: true,
+    });
     this.iterations = iterations === "exact" ? iterations : checkCount(where, "iterations", iterations);
     this.groups = groups === null ? fewestGroups(numFeatures) : checkCount(where, "groups", groups);
     if (numFeatures % this.groups !== 0) {
@@ -192,7 +202,7 @@ export class WhiteningBatchNorm extends RunningNorm {
 
   protected override traits(): LayerTraits {
     const { iterations, groups } = this;
-    const { channelMap: _, ...traits } = this.runningTraits({ iterations, groups });
+    const { channelMap: _, ...traits } = this.runningTraits({ iterations, groups, unbiased: undefined });
     return { ...traits, fusesRelu: false, isComposedInEvaluation: true };
   }
 

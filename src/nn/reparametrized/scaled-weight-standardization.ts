@@ -1,5 +1,6 @@
 import { ones } from "../../create.js";
 import { ArgumentError } from "../../errors.js";
+import { checkOptions } from "../../options.js";
 import type { Tensor } from "../../tensor.js";
 import type { LayerTraits } from "../layer-traits.js";
 import { WeightStandardization } from "./weight-standardization.js";
@@ -39,8 +40,10 @@ export class ScaledWeightStandardization<Layer extends Weighted = Weighted> exte
    * @param layer - Linear, Conv1d, Conv2d or ConvTranspose2d, with at least 2 weights for each output
    * @throws ArgumentError if the layer is another, has one weight for each output, or a number is out of range
    */
-  constructor(layer: Layer, { gamma = 1, eps = 1e-6 }: ScaledWeightStandardizationOptions = {}) {
+  constructor(layer: Layer, options: ScaledWeightStandardizationOptions = {}) {
+    const { gamma = 1, eps = 1e-6 } = options;
     super(layer, { eps });
+    checkOptions("new ScaledWeightStandardization(layer)", options, { gamma: true, eps: true });
     if (!(gamma > 0 && gamma < Number.POSITIVE_INFINITY)) {
       throw new ArgumentError({
         where: "new ScaledWeightStandardization(layer)",

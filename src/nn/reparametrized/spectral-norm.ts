@@ -3,6 +3,7 @@ import { tensor } from "../../create.js";
 import { ArgumentError } from "../../errors.js";
 import { abs } from "../../ops/functions.js";
 import { multiply } from "../../ops/matmul.js";
+import { checkOptions } from "../../options.js";
 import { scope } from "../../scope.js";
 import { checkCount } from "../../shape.js";
 import type { Tensor } from "../../tensor.js";
@@ -57,9 +58,11 @@ export class SpectralNorm<Layer extends Weighted = Weighted> extends Reparametri
    * @param layer - Linear, Conv1d, Conv2d or ConvTranspose2d; its weight becomes W
    * @throws ArgumentError if the layer is another, an option is out of range, or all weights are 0
    */
-  constructor(layer: Layer, { powerIterations = 1, eps = 1e-12 }: SpectralNormOptions = {}) {
+  constructor(layer: Layer, options: SpectralNormOptions = {}) {
+    const { powerIterations = 1, eps = 1e-12 } = options;
     super(layer);
     const where = "new SpectralNorm(layer)";
+    checkOptions(where, options, { powerIterations: true, eps: true });
     this.powerIterations = checkCount(where, "powerIterations", powerIterations);
     if (!(eps > 0 && eps < Number.POSITIVE_INFINITY)) {
       const cure = "Pass a small one such as 1e-12.";

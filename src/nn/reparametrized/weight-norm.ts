@@ -2,6 +2,7 @@ import { noGrad } from "../../autograd.js";
 import { ArgumentError } from "../../errors.js";
 import { where as choose } from "../../ops/choice.js";
 import { abs } from "../../ops/functions.js";
+import { checkOptions } from "../../options.js";
 import { scope } from "../../scope.js";
 import { resolveAxis } from "../../shape.js";
 import type { Tensor } from "../../tensor.js";
@@ -46,9 +47,11 @@ export class WeightNorm<Layer extends Weighted = Weighted> extends Reparametrize
    * @param layer - Linear, Conv1d, Conv2d or ConvTranspose2d; its weight becomes v
    * @throws ArgumentError if the layer is another, there is no such axis, or weights have no direction since all are 0
    */
-  constructor(layer: Layer, { axis = 0 }: WeightNormOptions = {}) {
+  constructor(layer: Layer, options: WeightNormOptions = {}) {
+    const { axis = 0 } = options;
     super(layer);
     const where = "new WeightNorm(layer)";
+    checkOptions(where, options, { axis: true });
     this.axis = resolveAxis(where, axis, layer.weight.rank);
     this.weight_v = layer.weight;
     this.weight_g = scope(() => noGrad(() => this.#lengths()));

@@ -1,5 +1,6 @@
 import { ArgumentError } from "../../errors.js";
 import { momentsOf, standardize } from "../../ops/standardize.js";
+import { checkOptions } from "../../options.js";
 import type { Tensor } from "../../tensor.js";
 import type { LayerTraits } from "../layer-traits.js";
 import { Reparametrized } from "./reparametrized.js";
@@ -40,8 +41,10 @@ export class WeightStandardization<Layer extends Weighted = Weighted> extends Re
    * @param layer - Linear, Conv1d, Conv2d or ConvTranspose2d, with at least 2 weights for each output
    * @throws ArgumentError if the layer is another, has one weight for each output, or eps is out of range
    */
-  constructor(layer: Layer, { eps = 1e-10 }: WeightStandardizationOptions = {}) {
+  constructor(layer: Layer, options: WeightStandardizationOptions = {}) {
+    const { eps = 1e-10 } = options;
     super(layer);
+    checkOptions("new WeightStandardization(layer)", options, { eps: true });
     const where = `new ${new.target.name}(layer)`;
     if (!(eps > 0 && eps < Number.POSITIVE_INFINITY)) {
       const cure = "Pass a small one such as 1e-10.";

@@ -28,7 +28,8 @@ export function readCsv(path: string, options: ReadAsOptions): Source {
     const { samples, dropped } = numberTable(parsed.table, options);
     return { noun: "rows", dropped: parsed.dropped + dropped, parts: { all: samples, fingerprint } };
   }
-  const columns = options.columns ?? tableColumns(parsed.table, options);
+  const { target, ignore, task } = options;
+  const columns = options.columns ?? tableColumns(parsed.table, { target, ignore, task });
   const checked = checkRows(
     parsed.table,
     { inputs: columns.inputs, target: hasTargets ? columns.target : null },

@@ -2,7 +2,7 @@ import { existsSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { DataError } from "../../errors.js";
-import { nearest } from "../nearest.js";
+import { nearest } from "../../nearest.js";
 
 interface Known {
   readonly find: () => string;

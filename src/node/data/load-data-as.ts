@@ -4,6 +4,7 @@ import { subset } from "../../data/subset.js";
 import type { UnseenCategories } from "../../data/table-encoding.js";
 import { ArgumentError } from "../../errors.js";
 import type { ModelMeta } from "../../formats/model-file/save-model.js";
+import { checkOptions } from "../../options.js";
 import { shown } from "../../shown.js";
 import { warn } from "../../warnings.js";
 import { inputShapeOf } from "../model-inputs.js";
@@ -77,6 +78,7 @@ export async function loadDataAs(
   source: string,
   options: LoadDataAsOptions = {},
 ): Promise<DataForModel> {
+  checkOptions("loadDataAs(meta, source)", options, { part: true, task: true, skipBadRows: true });
   const { task = "classification" } = meta;
   if (options.task !== undefined && options.task !== task) {
     throw new ArgumentError({
@@ -112,6 +114,7 @@ export async function loadInputsAs(
   source: string,
   options: LoadDataAsOptions = {},
 ): Promise<InputsForModel> {
+  checkOptions("loadInputsAs(meta, source)", options, { part: true, task: true, skipBadRows: true });
   const read = await readSource(source, { ...readOptions(meta, options), hasTargets: false });
   const { samples, rows } = choose(source, read, meta, options.part ?? ("all" in read.parts ? "all" : "test"));
   const withoutTargets = { ...samples, targets: null };

@@ -5,10 +5,11 @@ import { checkShares, splitIndices } from "../../data/split.js";
 import { subset } from "../../data/subset.js";
 import { ArgumentError, DataError } from "../../errors.js";
 import type { DataSplit, ModelMeta } from "../../formats/model-file/save-model.js";
+import { checkOptions } from "../../options.js";
 import { formatShape, type Shape } from "../../shape.js";
 import { classesOf, type EncodedDataset, encodedDataset, labelsOf } from "./encoded-dataset.js";
 import { readSource } from "./read-source.js";
-import type { Samples, Targets } from "./samples.js";
+import type { InputEncoding, Samples, Targets } from "./samples.js";
 import type { ReadOptions, Source } from "./source.js";
 
 /** Options of {@link loadData}. */
@@ -29,6 +30,14 @@ export interface DataParts<Target> {
   readonly test: Dataset<Target, TensorData>;
 }
 
+/** Where a sample comes from. */
+export interface SampleOrigin {
+  /** A row of a table, the header being row 1, or a place in an array or a folder, from 0. */
+  readonly row: number;
+  /** What stood in the columns that are inputs, in their order; null where the data are no table. */
+  readonly cells: readonly string[] | null;
+}
+
 /** What is known of data whatever they are. */
 export interface DataFacts {
   /** The shape of one input: (C, …). */
@@ -39,6 +48,8 @@ export interface DataFacts {
   readonly meta: ModelMeta;
   /** One line: how many of what. */
   readonly description: string;
+  /** Where each test sample stands in its file, and what stood there. */
+  readonly testOrigins: readonly SampleOrigin[];
 }
 
 /** Samples with classes. */
@@ -91,6 +102,17 @@ export async function loadData(
 ): Promise<RegressionData>;
 export async function loadData(source: string, options?: LoadDataOptions): Promise<LoadedData>;
 export async function loadData(source: string, options: LoadDataOptions = {}): Promise<LoadedData> {
+  checkOptions("loadData(source)", options, {
+    split: true,
+    seed: true,
+    target: true,
+    ignore: true,
+    task: true,
+    layout: true,
+    imageSize: true,
+    channels: true,
+    skipBadRows: true,
+  });
   const read = await readSource(source, options);
   const { targets } = "all" in read.parts ? read.parts.all : read.parts.train;
   if (targets === null) throw new Error("internal: data without targets");
@@ -117,6 +139,7 @@ export async function loadData(source: string, options: LoadDataOptions = {}): P
     outputs: targets.task === "classification" ? (meta.classes?.length ?? 0) : targets.outputs,
     meta,
     description: describe(parts, read, meta, inputShape),
+    testOrigins: originsOf(parts.test, encoding),
   };
   // The targets' task decides which of the two it is.
   return loaded as LoadedData;
@@ -132,6 +155,13 @@ interface Parts {
   readonly train: Rows;
   readonly validation: Rows | null;
   readonly test: Rows;
+}
+
+function originsOf({ samples, rows }: Rows, encoding: InputEncoding): SampleOrigin[] {
+  return Array.from(rows, (sample) => ({
+    row: samples.rowNumber(sample),
+    cells: samples.cells?.(sample, encoding) ?? null,
+  }));
 }
 
 function partsOf(source: string, { parts }: Source, options: LoadDataOptions): Parts {

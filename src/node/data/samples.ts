@@ -34,6 +34,8 @@ export interface Samples {
   readonly length: number;
   /** Where a sample stands in its file: a row of a table, the header being row 1, or a number from 0. */
   rowNumber(sample: number): number;
+  /** What stood in the input columns of a sample's row; absent where there is no table. */
+  cells?(sample: number, encoding: InputEncoding): readonly string[];
   /** Null where there are no targets. */
   readonly targets: Targets | null;
   /** Learns from some rows, those of training, what brings inputs to the scale of a network. */
@@ -74,6 +76,8 @@ export function tableSamples(table: Table, columns: TableColumns, hasTargets: bo
   return {
     length: table.rows.length,
     rowNumber: (sample) => table.rowNumbers?.[sample] ?? sample + 2,
+    cells: (sample, { table: encoding }) =>
+      (encoding?.inputs ?? []).map(({ name }) => table.rows[sample][columnOf(table, name)]),
     targets: hasTargets ? tableTargets(table, columns) : null,
     fit: (rows) => ({ table: fitTable(table, columns, rows) }),
     encode({ table: encoding }) {

@@ -5,13 +5,21 @@ import type { Mistake } from "../../evaluation/worst-mistakes.js";
 import type { ModelMeta } from "../../formats/model-file/save-model.js";
 import { formatNumber } from "../format-number.js";
 import type { Block, Facts, Figure, Section, Table } from "../page.js";
-import { imageUrl, inputCells, inputNames } from "./samples.js";
+import { imageUrl, inputCells, inputNames, originalCells } from "./samples.js";
+
+/** Where a sample stands in its file, and, of a table, what stood in its row. */
+export interface SampleOrigin {
+  readonly row: number;
+  readonly cells: readonly string[] | null;
+}
 
 /** What a classifier did with the test data. */
 export interface ClassificationOutcome {
   readonly task: "classification";
   readonly result: ConfusionMatrix;
   readonly mistakes: readonly Mistake[];
+  /** Where each test sample stands in its file. */
+  readonly origins: readonly SampleOrigin[];
 }
 
 /** How far a regression is off on the test data. */
@@ -20,6 +28,8 @@ export interface RegressionOutcome {
   readonly result: RegressionErrors;
   readonly some: readonly PredictedValue[];
   readonly worst: readonly PredictedValue[];
+  /** Where each test sample stands in its file. */
+  readonly origins: readonly SampleOrigin[];
 }
 
 /** How a model did on the test data. */
@@ -52,11 +62,11 @@ function percent(share: number): string {
   return `${formatNumber(100 * share)} %`;
 }
 
-function classificationSections({ result, mistakes }: ClassificationOutcome, meta: ModelMeta): Section[] {
+function classificationSections({ result, mistakes, origins }: ClassificationOutcome, meta: ModelMeta): Section[] {
   const names = result.counts.map((_, k) => meta.classes?.[k] ?? String(k));
   return [
     { title: "Confusion matrix", content: [confusionFigure(result, names), classTable(result, names)] },
-    { title: "Worst mistakes", content: mistakeBlocks(mistakes, names, meta) },
+    { title: "Worst mistakes", content: mistakeBlocks(mistakes, origins, names, meta) },
   ];
 }
 
@@ -86,7 +96,12 @@ function classTable({ counts, recall, precision }: ConfusionMatrix, names: reado
   return { kind: "table", caption, columns: ["class", "samples", "recall", "precision"], rows };
 }
 
-function mistakeBlocks(mistakes: readonly Mistake[], names: readonly string[], meta: ModelMeta): Block[] {
+function mistakeBlocks(
+  mistakes: readonly Mistake[],
+  origins: readonly SampleOrigin[],
+  names: readonly string[],
+  meta: ModelMeta,
+): Block[] {
   if (mistakes.length === 0) return [{ kind: "prose", text: "None: every test sample was predicted right." }];
   const intro: Block = {
     kind: "prose",
@@ -99,26 +114,31 @@ function mistakeBlocks(mistakes: readonly Mistake[], names: readonly string[], m
     return [{ source, alternative: `Test image ${index}, class ${names[label]}`, caption }];
   });
   if (items.length > 0) return [intro, { kind: "gallery", caption: "Test images", items }];
-  return [intro, mistakeTable(mistakes, names, meta)];
+  return [intro, mistakeTable(mistakes, origins, names, meta)];
 }
 
-function mistakeTable(mistakes: readonly Mistake[], names: readonly string[], meta: ModelMeta): Table {
+function mistakeTable(
+  mistakes: readonly Mistake[],
+  origins: readonly SampleOrigin[],
+  names: readonly string[],
+  meta: ModelMeta,
+): Table {
   const columns = mistakes.some(({ inputs }) => inputs !== null) ? inputNames(meta) : [];
   return {
     kind: "table",
-    caption: "Test samples, counted from 0 in the test part",
-    columns: ["sample", "true", "predicted", "probability", ...columns],
+    caption: `Test samples, ${placeOf(meta).meaning}`,
+    columns: [placeOf(meta).name, "true", "predicted", "probability", ...columns],
     rows: mistakes.map(({ index, label, predicted, confidence, inputs }) => [
-      String(index),
+      String(meta.table === undefined ? index : origins[index].row),
       names[label],
       names[predicted],
       percent(confidence),
-      ...inputCells(inputs, meta),
+      ...cellsOf(inputs, origins[index]),
     ]),
   };
 }
 
-function regressionSections({ some, worst }: RegressionOutcome, meta: ModelMeta): Section[] {
+function regressionSections({ some, worst, origins }: RegressionOutcome, meta: ModelMeta): Section[] {
   const outputs = [...new Set(some.map(({ output }) => output))];
   const figures = outputs.map((output): Figure => {
     const points = some
@@ -134,18 +154,32 @@ function regressionSections({ some, worst }: RegressionOutcome, meta: ModelMeta)
   const columns = worst.some(({ inputs }) => inputs !== null) ? inputNames(meta) : [];
   const table: Table = {
     kind: "table",
-    caption: "The test samples with the largest errors, counted from 0 in the test part",
-    columns: ["sample", "of", "true", "predicted", "error", ...columns],
+    caption: `The test samples with the largest errors, ${placeOf(meta).meaning}`,
+    columns: [placeOf(meta).name, "of", "true", "predicted", "error", ...columns],
     rows: worst.map(({ index, output, target, predicted, inputs }) => {
       const [truth, guess] = [target, predicted].map((value) => inUnits(meta, output, value));
       const name = nameOf(meta, output, outputs.length);
-      return [String(index), name, truth, guess, guess - truth, ...inputCells(inputs, meta)];
+      const place = String(meta.table === undefined ? index : origins[index].row);
+      return [place, name, truth, guess, guess - truth, ...cellsOf(inputs, origins[index])];
     }),
   };
   return [
     { title: "Predicted and true", content: figures },
     { title: "Worst mistakes", content: [table] },
   ];
+}
+
+/** How samples are numbered. */
+function placeOf({ table }: ModelMeta): { readonly name: string; readonly meaning: string } {
+  return table === undefined
+    ? { name: "sample", meaning: "counted from 0 in the test part" }
+    : { name: "row", meaning: "by their rows in the file, whose header is row 1" };
+}
+
+/** What a sample was: what stood in its row, or else the numbers that the model was given. */
+function cellsOf(inputs: Float32Array | null, origin: SampleOrigin | undefined): (string | number)[] {
+  if (inputs === null) return [];
+  return origin?.cells == null ? inputCells(inputs) : originalCells(origin.cells);
 }
 
 /** What an output predicts. */

@@ -68,15 +68,12 @@ export function inputNames({ table, inputShape = [] }: ModelMeta): string[] {
   return (names ?? Array.from({ length: sizeOf(inputShape) }, (_, k) => `input ${k}`)).slice(0, mostColumns);
 }
 
-/** What a sample has there: in a table what stood in it, a missing number being the mean. */
-export function inputCells(inputs: Float32Array | null, { table }: ModelMeta): (string | number)[] {
-  if (inputs === null) return [];
-  if (table === undefined) return Array.from(inputs.subarray(0, mostColumns));
-  let at = 0;
-  return table.inputs.slice(0, mostColumns).map((column) => {
-    if (column.kind === "number") return inputs[at++] * column.deviation + column.mean;
-    const chosen = inputs.subarray(at, at + column.values.length).indexOf(1);
-    at += column.values.length;
-    return chosen < 0 ? "not met in training" : column.values[chosen] || "missing";
-  });
+/** The numbers that a model was given of a sample, where its data are no table. */
+export function inputCells(inputs: Float32Array): number[] {
+  return Array.from(inputs.subarray(0, mostColumns));
+}
+
+/** What stood in the columns of a sample's row. */
+export function originalCells(cells: readonly string[]): string[] {
+  return cells.slice(0, mostColumns).map((cell) => cell.trim() || "missing");
 }

@@ -7,6 +7,13 @@ import { type EpochSummary, learningCurves } from "./curves.js";
 import { normSection } from "./norms.js";
 import { type Outcome, outcomeFacts, outcomeSections } from "./outcome.js";
 
+/** How a run ended that did not reach its last epoch. */
+export interface Ending {
+  readonly kind: "diverged" | "interrupted";
+  /** Where it ended, why, and how to go on. */
+  readonly text: string;
+}
+
 /** What is known of a training run. */
 export interface TrainingReport {
   /** What the run is called: its folder. */
@@ -23,10 +30,15 @@ export interface TrainingReport {
   readonly lag: readonly NormLag[];
   /** How the model does on the test data; null where it was not looked at. */
   readonly outcome: Outcome | null;
+  /** Null: it reached its end. */
+  readonly ending: Ending | null;
+  /** What the run warned of. */
+  readonly warnings: readonly string[];
 }
 
 /** The page of a training: how it went, what normalisation did in it, and how good the model is. */
-export function trainingReport({ name, summary, meta, records, epochs, lag, outcome }: TrainingReport): Page {
+export function trainingReport(run: TrainingReport): Page {
+  const { name, summary, meta, records, epochs, lag, outcome } = run;
   const steps = records.filter((record): record is StepRecord => record.kind === "step");
   const norms = records.filter((record): record is NormsRecord => record.kind === "norms");
   const histograms = records.filter((record): record is HistogramsRecord => record.kind === "histograms");
@@ -44,13 +56,22 @@ export function trainingReport({ name, summary, meta, records, epochs, lag, outc
     title: `Training of ${name}`,
     lead: summary,
     sections: [
-      { title: "Result", content: [facts, settings(meta)] },
+      { title: "Result", content: [facts, ...remarks(run), settings(meta)] },
       ...curves,
       ...(outcome === null ? [] : outcomeSections(outcome, meta)),
       normSection(norms, histograms, lag),
     ],
     origin: `Written by evenkeel train, version ${version}.`,
   };
+}
+
+/** How it ended, if before its time, and what it warned of. */
+function remarks({ ending, warnings }: TrainingReport): Block[] {
+  const word = ending?.kind === "diverged" ? "Diverged:" : "Interrupted:";
+  return [
+    ...(ending === null ? [] : [{ kind: "note", tone: "bad", word, text: ending.text } as const]),
+    ...warnings.map((text): Block => ({ kind: "note", tone: "neutral", word: "Warning:", text })),
+  ];
 }
 
 /** How it was trained. */

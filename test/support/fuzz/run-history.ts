@@ -76,9 +76,15 @@ export const runHistory = target<Logs>({
     }
     run.resume(lengths);
     let warning: string | undefined;
-    const listener = report(training, run, 1, (line) => {
-      warning = line;
-    });
+    const listener = report(
+      training,
+      run,
+      1,
+      (line) => {
+        warning = line;
+      },
+      () => {},
+    );
     try {
       await listener.finish?.([{ norm: "1", mean: 0.1, deviation: 0.2 }]);
     } finally {

@@ -16,7 +16,7 @@ export async function repairOnnxFile(path: string, flags: RepairFlags): Promise<
   const target = dryRun === true || output === undefined ? null : output;
   if (target !== null) checkOutput(target, path);
   const source = await readWholeOnnxFile(path);
-  const { bytes, repaired, concerns } = await repairOnnx(source.bytes, source);
+  const { bytes, repaired, concerns } = await repairOnnx(source.bytes, { files: source.files });
   if (target !== null) await writeOnnxFile(target, bytes, source);
   printResult(flags, { model: path, output: target, repaired, concerns }, () => [
     ...formatPairs([

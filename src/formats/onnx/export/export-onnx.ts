@@ -3,6 +3,7 @@ import { zeros } from "../../../create.js";
 import { ArgumentError } from "../../../errors.js";
 import { isPlainObject } from "../../../graph/argument.js";
 import { type AnyModule, Module } from "../../../nn/module.js";
+import { checkOptions } from "../../../options.js";
 import { scope } from "../../../scope.js";
 import type { Shape } from "../../../shape.js";
 import { evaluating } from "../../../train/mode.js";
@@ -47,11 +48,10 @@ const opsets = [13, 21] as const;
  * @throws ShapeError if a layer does not fit the shape of its input
  * @throws MissingPackageError if onnx-buf or @bufbuild/protobuf is not installed
  */
-export async function exportOnnx(
-  model: AnyModule,
-  { inputShape, fold = false, opset = 17, meta = {} }: ExportOnnxOptions = {},
-): Promise<Uint8Array> {
+export async function exportOnnx(model: AnyModule, options: ExportOnnxOptions = {}): Promise<Uint8Array> {
+  const { inputShape, fold = false, opset = 17, meta = {} } = options;
   const where = "exportOnnx(model, { inputShape })";
+  checkOptions(where, options, { inputShape: true, fold: true, opset: true, meta: true });
   checkModule(model);
   const shapes = inputShapes(where, model, inputShape);
   checkOpset(opset);

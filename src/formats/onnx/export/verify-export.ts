@@ -1,4 +1,5 @@
 import type { AnyModule } from "../../../nn/module.js";
+import { checkOptions } from "../../../options.js";
 import { Comparison } from "../../foreign/comparison.js";
 import { networkOutputs } from "../../foreign/network-outputs.js";
 import { randomInputs } from "../../foreign/trial-inputs.js";
@@ -35,9 +36,11 @@ const samples = 8;
 export async function verifyOnnxExport(
   bytes: Uint8Array,
   model: AnyModule,
-  { tolerance = 1e-4 }: VerifyOnnxExportOptions = {},
+  options: VerifyOnnxExportOptions = {},
 ): Promise<OnnxExportVerification> {
+  const { tolerance = 1e-4 } = options;
   const where = "verifyOnnxExport(bytes, model)";
+  checkOptions(where, options, { tolerance: true });
   const session = await openSession(where, bytes);
   try {
     const inputs = randomInputs(where, session.inputs, {}, { batch: samples, other: 1 });

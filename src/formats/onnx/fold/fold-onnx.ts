@@ -1,4 +1,5 @@
 import type { FoldedNorm, LeftNorm } from "../../../graph/fold-batch-norm.js";
+import { checkOptions } from "../../../options.js";
 import { OnnxModel, type ReadOnnxOptions } from "../graph/onnx-model.js";
 import { foldGraphs } from "./fold-norms.js";
 import { type OnnxVerification, type VerifyOptions, verify } from "./verify.js";
@@ -46,6 +47,14 @@ export interface OnnxFolding {
  */
 export async function foldOnnx(bytes: Uint8Array, options: FoldOnnxOptions = {}): Promise<OnnxFolding> {
   const where = "foldOnnx(bytes)";
+  checkOptions(where, options, {
+    verify: true,
+    tolerance: true,
+    inputs: true,
+    shapes: true,
+    files: true,
+    initializersAreConstant: true,
+  });
   const model = await OnnxModel.read(where, bytes, options);
   const outcomes = foldGraphs(model);
   const folded = outcomes.flatMap(({ norm, into }) => (into === undefined ? [] : [{ norm, into }]));

@@ -4,6 +4,7 @@ import { Graph } from "../../../graph/graph.js";
 import type { OpenShape } from "../../../graph/node.js";
 import type { GraphInput } from "../../../graph/parts.js";
 import type { Sequential } from "../../../nn/sequential.js";
+import { checkOptions } from "../../../options.js";
 import { maxRank } from "../../../shape.js";
 import type { DeclaredInput } from "../../foreign/arrays.js";
 import type { ModelMeta } from "../../model-file/save-model.js";
@@ -71,6 +72,12 @@ export interface ImportedOnnx {
  * ```
  */
 export async function importOnnx(bytes: Uint8Array, options: ImportOnnxOptions = {}): Promise<ImportedOnnx> {
+  checkOptions("importOnnx(bytes)", options, {
+    inputs: true,
+    outputs: true,
+    files: true,
+    initializersAreConstant: true,
+  });
   const called = "importOnnx(bytes)";
   const isPart = options.inputs !== undefined || options.outputs !== undefined;
   const onnx = await OnnxModel.read(called, isPart ? await partOf(called, bytes, options) : bytes, options);

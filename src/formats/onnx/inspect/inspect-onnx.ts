@@ -1,3 +1,4 @@
+import { checkOptions } from "../../../options.js";
 import type { DeclaredInput } from "../../foreign/arrays.js";
 import { type InspectedNorm, rangesOf } from "../../foreign/inspected-norm.js";
 import { printable } from "../../printable.js";
@@ -40,6 +41,7 @@ const byInput = "it takes its statistics from each input";
  */
 export async function inspectOnnx(bytes: Uint8Array, options: ReadOnnxOptions = {}): Promise<OnnxInspection> {
   const where = "inspectOnnx(bytes)";
+  checkOptions(where, options, { files: true, initializersAreConstant: true });
   const model = await OnnxModel.read(where, bytes, options);
   const inputs = declaredInputs(model);
   const found: { readonly node: NodeProto; readonly described: ReturnType<typeof describe> }[] = [];

@@ -1,3 +1,4 @@
+import { checkOptions } from "../../../options.js";
 import { intOf, isOp } from "../file/attributes.js";
 import type { NodeProto } from "../file/codec.js";
 import type { ExternalFiles } from "../file/tensor-values.js";
@@ -41,8 +42,10 @@ export interface OnnxRepair {
  */
 export async function repairOnnx(
   bytes: Uint8Array,
-  { files = {} }: { readonly files?: ExternalFiles } = {},
+  options: { readonly files?: ExternalFiles } = {},
 ): Promise<OnnxRepair> {
+  checkOptions("repairOnnx(bytes)", options, { files: true });
+  const { files = {} } = options;
   const model = await OnnxModel.read("repairOnnx(bytes)", bytes, { files });
   const repaired: OnnxRemark[] = [];
   const concerns: OnnxRemark[] = [];

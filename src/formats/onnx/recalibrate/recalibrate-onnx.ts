@@ -3,6 +3,7 @@ import type { ChannelStatistics } from "../../../graph/channel-statistics.js";
 import type { LeftNorm } from "../../../graph/fold-batch-norm.js";
 import type { RecalibratedNorm, RecalibrateMode, RecalibrateProgress } from "../../../graph/recalibrate.js";
 import { checkRenewal, renew } from "../../../graph/renewal.js";
+import { checkOptions } from "../../../options.js";
 import type { ModelArrays } from "../../foreign/arrays.js";
 import { packValues } from "../file/tensor-values.js";
 import { epsOf, parameterInputs } from "../graph/batch-norm-node.js";
@@ -72,6 +73,14 @@ export async function recalibrateOnnx(
   data: Data,
   options: RecalibrateOnnxOptions = {},
 ): Promise<OnnxRecalibration> {
+  checkOptions("recalibrateOnnx(bytes, data)", options, {
+    mode: true,
+    blend: true,
+    signal: true,
+    onProgress: true,
+    files: true,
+    initializersAreConstant: true,
+  });
   const { mode = "sequential", blend = 0 } = options;
   checkRenewal(where, mode, blend);
   const model = await OnnxModel.read(where, bytes, options);
