@@ -27,7 +27,7 @@ export default defineConfig({
   test: {
     include: ["test/**/*.test.ts"],
     // A GPU that is a program takes its time.
-    exclude: ["test/slow/**", "test/backend/webgpu/**"],
+    exclude: ["**/node_modules/**", "test/slow/**", "test/backend/webgpu/**"],
     setupFiles: ["test/support/setup.ts"],
     // The collector is called by tests of lifetimes.
     execArgv: ["--expose-gc"],

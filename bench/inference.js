@@ -36,9 +36,13 @@ function downloadBytes(files) {
 /** The networks as files, written by another process so that no peer's memory holds what wrote them. */
 function writeNetworks() {
   const folder = mkdtempSync(join(tmpdir(), "evenkeel-bench-"));
-  const { status } = spawnSync(process.execPath, [fileURLToPath(new URL("inference-networks.js", import.meta.url)), folder], {
-    stdio: ["ignore", "inherit", "inherit"],
-  });
+  const { status } = spawnSync(
+    process.execPath,
+    [fileURLToPath(new URL("inference-networks.js", import.meta.url)), folder],
+    {
+      stdio: ["ignore", "inherit", "inherit"],
+    },
+  );
   if (status !== 0) throw new Error(`bench/inference-networks.js: expected to end with 0, got ${status}`);
   return folder;
 }

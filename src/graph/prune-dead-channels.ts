@@ -61,7 +61,7 @@ export interface PrunedModel<M extends AnyModule = Module> {
  * net.stateDict()["1.weight"].shape; // [8]
  * const { model, removed } = pruneDeadChannels(net);
  * model.toString(); // Sequential(Conv2d(3, 8, 3), BatchNorm(8), ReLU(), Conv2d(8, 4, 3))
- * removed; // []: no channel is dead
+ * removed; // []
  * ```
  */
 export function pruneDeadChannels<M extends AnyModule>(model: M): PrunedModel<M>;

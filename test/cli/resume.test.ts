@@ -39,6 +39,7 @@ describe("evenkeel train --resume", () => {
         "checkpoint.safetensors",
         "history.jsonl",
         "metrics.jsonl",
+        "report.html",
       ]);
       const { step } = describeCheckpoint(readFileSync(join(folder, out, "checkpoint.safetensors")));
       expect(stderr).toContain(`step ${step}.`);
@@ -151,6 +152,7 @@ describe("evenkeel train --resume", () => {
       "checkpoint.safetensors",
       "history.jsonl",
       "metrics.jsonl",
+      "report.html",
     ]);
   });
 

@@ -76,7 +76,7 @@ test("the mistakes of a table stand in its report as its file has them", () => {
   expect(code).toBe(0);
   expect(stdout).toContain("wrote table/report.html");
   const text = page("table");
-  const body = text.slice(text.indexOf("by their rows in the file"));
+  const [body] = text.slice(text.indexOf("by their rows in the file")).split("</table>");
   const found = [...body.matchAll(/<tr>\s*<t[hd][^>]*>(\d+)<\/t[hd]>(.*?)<\/tr>/gs)];
   expect(found).toHaveLength(6);
   for (const [, row, cells] of found) {

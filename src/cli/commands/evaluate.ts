@@ -41,7 +41,10 @@ export function evaluateCommand(): Command {
 async function evaluateRun(run: string, given: FlagsOf<typeof flags>): Promise<void> {
   await useBackend(given.backend);
   const { model, meta, file } = await openModel(run, given);
-  const { dataset, task, part } = await loadDataAs(meta, given.data, { part: given.part, skipBadRows: given.skipBadRows });
+  const { dataset, task, part } = await loadDataAs(meta, given.data, {
+    part: given.part,
+    skipBadRows: given.skipBadRows,
+  });
   const about = { model: file, data: given.data, part };
   const { batchSize } = given;
   if (task === "classification") {

@@ -40,6 +40,7 @@ export function report(
     } catch (error) {
       const reason = error instanceof EvenkeelError ? error.message : damaged(history.path, String(error)).message;
       warn(`report.html is not written. ${reason}`);
+      folder.removeReport();
       return;
     }
     say(`wrote ${folder.write("report.html", page)}`);
@@ -48,7 +49,10 @@ export function report(
     step: (step) => recorder.step(step),
     finish: async (lag) => write({ lag, outcome: await training.examine(), ending: null }),
     // A run that has saved nothing leaves the folder to what is there.
-    stop: (ending) => (folder.begun ? write({ lag: [], outcome: null, ending }) : undefined),
+    stop: (ending) =>
+      folder.begun || (ending.kind === "diverged" && folder.isFree)
+        ? write({ lag: [], outcome: null, ending })
+        : undefined,
     close: () => recorder.close(),
   };
 }

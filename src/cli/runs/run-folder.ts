@@ -80,6 +80,11 @@ export class RunFolder {
     return this.#begun;
   }
 
+  /** Whether no run has written there. */
+  get isFree(): boolean {
+    return !runFiles.some((name) => existsSync(join(this.path, name)));
+  }
+
   #read(name: string): Uint8Array | null {
     const path = join(this.path, name);
     return existsSync(path) ? readFileSync(path) : null;
@@ -165,7 +170,16 @@ export class RunFolder {
 
   /** Removes the checkpoint, with which the run is finished. */
   finish(): void {
-    this.#writing(this.path, () => removeFiles([join(this.path, checkpointName)]));
+    this.#remove(checkpointName);
+  }
+
+  /** Removes the report of a run that was interrupted, where it can have no other. */
+  removeReport(): void {
+    this.#remove("report.html");
+  }
+
+  #remove(name: string): void {
+    this.#writing(this.path, () => removeFiles([join(this.path, name)].filter(isOwn)));
   }
 
   #writing(path: string, write: () => void): void {

@@ -10,7 +10,16 @@ import { resumption } from "./run-folder.js";
 export type RunRecord = Readonly<Record<string, unknown>>;
 
 /** Flags that say where, how fast or what to write. `--data` may be named differently, if it is the same. */
-const free = new Set(["out", "resume", "checkpointEvery", "threads", "mpiTimeout", "report", "watch", "findLearningRate"]);
+const free = new Set([
+  "out",
+  "resume",
+  "checkpointEvery",
+  "threads",
+  "mpiTimeout",
+  "report",
+  "watch",
+  "findLearningRate",
+]);
 
 /** @param flags - with nothing left to chance: learning rate, seed */
 export function recordOf(flags: TrainFlags): RunRecord {

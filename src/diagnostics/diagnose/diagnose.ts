@@ -73,9 +73,7 @@ export async function diagnose<Target = Int32Array>(
   const batchSize = checkCount(where, "batchSize", options.batchSize ?? batches[0].inputs.shape[0]);
   const samples = batches.reduce((total, { inputs }) => total + inputs.shape[0], 0);
   if (samples < thresholds.samples) {
-    notes.push(
-      `${samples} samples are too few to judge single channels and drift: pass ${thresholds.samples} or more`,
-    );
+    notes.push(`${samples} samples are too few to judge single channels and drift: pass ${thresholds.samples} or more`);
   }
   const hasLoss = options.loss !== undefined || labelsOf(batches[0].targets) !== null;
   if (!hasLoss) notes.push("without labels or a loss the gap and gradients cannot be measured");

@@ -48,6 +48,15 @@ export class InstanceNorm extends RunningNorm {
     });
   }
 
+  /** @internal Arguments in files of 0.1.0, which had no warm-up. */
+  static override storedArguments([numFeatures, options, ...rest]: readonly unknown[]): unknown[] {
+    return [
+      numFeatures,
+      typeof (options ?? {}) === "object" ? { warmUp: false, ...(options as object) } : options,
+      ...rest,
+    ];
+  }
+
   override forward(x: Tensor, options: NormForwardOptions = {}): Tensor {
     return normalizeReal(this, x, options, (real, mask, activation) => {
       const { running, numFeatures } = this;
