@@ -47,7 +47,10 @@ function writeNetworks() {
   return folder;
 }
 
-/** From the start of a process to the first output of one sample, in ms, and its largest memory by then: medians over the rounds. */
+/**
+ * From the start of a process to the first output of one sample, in ms, and its largest memory by then: medians over
+ * the rounds.
+ */
 async function firstResults(network, ids, settings, files) {
   const results = Object.fromEntries(ids.map((id) => [id, []]));
   const params = { name: network.name, input: network.input, batch: 1, files };

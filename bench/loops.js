@@ -1,4 +1,5 @@
-// Time and memory of ordinary loops without scope(), each beside the same loop with everything disposed of by hand. The two take turns.
+// Time and memory of ordinary loops without scope(), each beside the same loop with everything disposed of by hand. The
+// two take turns.
 //   npm run build && EVENKEEL_THREADS=1 node bench/loops.js [name…]
 import { cpus } from "node:os";
 import * as evenkeel from "../dist/index.js";

@@ -1,9 +1,10 @@
-// What the networks by name learn in minutes: each is trained on Fashion-MNIST, padded to 32×32, for so many steps, and tested on 1,000 images.
-// `unet` scores pixels: it is trained to name the garment at each pixel that shows one.
+// What the networks by name learn in minutes: each is trained on Fashion-MNIST, padded to 32×32, for so many steps, and
+// tested on 1,000 images. `unet` scores pixels: it is trained to name the garment at each pixel that shows one.
 //
 //     npm run build && node bench/networks.js [--steps 300] [--batch 32] [name…]
 //
-// Prints a JSON line for each network, and a Markdown table at the end. Equal flags give equal accuracies, on any machine.
+// Prints a JSON line for each network, and a Markdown table at the end. Equal flags give equal accuracies, on any
+// machine.
 import {
   Adam,
   arrayDataset,

@@ -1,4 +1,5 @@
-// The table of docs/study.md on all norms, from a study: test errors with their verdicts, and what a trial cost beside batch norm.
+// The table of docs/study.md on all norms, from a study: test errors with their verdicts, and what a trial cost beside
+// batch norm.
 //
 //     npx evenkeel study norms --minutes 25 --out studies/norms
 //     node bench/norms-study.js studies/norms            # prints it

@@ -1,5 +1,6 @@
-// What each norm costs beside batch norm: in inference, forward in training, and forward and backward. The two take turns over many short rounds in one
-// process, and the least time of each counts, so that other work of the machine hardly matters.
+// What each norm costs beside batch norm: in inference, forward in training, and forward and backward. The two take
+// turns over many short rounds in one process, and the least time of each counts, so that other work of the machine
+// hardly matters.
 //   npm run build && EVENKEEL_THREADS=1 node bench/norms.js [name…]
 //   node bench/norms.js --write                     # and puts the table into docs/norms.md
 import { readFileSync, writeFileSync } from "node:fs";

@@ -1,5 +1,5 @@
-// What folding gains on three ONNX models that nobody here made: norms folded, difference, size, and time per inference,
-// in onnxruntime-web and, where `npm ci --prefix test/peers` has been run, in onnxruntime-node.
+// What folding gains on three ONNX models that nobody here made: norms folded, difference, size, and time per
+// inference, in onnxruntime-web and, where `npm ci --prefix test/peers` has been run, in onnxruntime-node.
 //   npm run build && node bench/onnx-fold.js           prints the table
 //   npm run build && node bench/onnx-fold.js --write   and writes it into bench/README.md
 import { readFileSync, writeFileSync } from "node:fs";
@@ -35,7 +35,8 @@ function runtimes() {
 /**
  * Milliseconds of one run, the median, before and after; the two take turns.
  *
- * @param {typeof web} ort @param {Uint8Array[]} files @param {number[]} shape @param {"disabled" | "all"} graphOptimizationLevel
+ * @param {typeof web} ort @param {Uint8Array[]} files @param {number[]} shape @param {"disabled" | "all"}
+ * graphOptimizationLevel
  */
 async function time(ort, files, shape, graphOptimizationLevel) {
   const values = Float32Array.from({ length: shape.reduce((a, b) => a * b) }, (_, i) => Math.sin(i * i));

@@ -7,7 +7,8 @@ import { PEERS, peerEnvironment } from "./peers/index.js";
  * @typedef {{ ms: number, min: number, repetitions: number, check: [number, number][] }} Measured
  * @typedef {{ unsupported: string }} Unsupported
  * @typedef {{ rounds: number, budgetMs: number, limitMs: number, threads: number }} Settings
- * @typedef {{ title: string, version?: string, kernels?: string, threads?: number, note?: string, missing?: string }} About
+ * @typedef {{ title: string, version?: string, kernels?: string, threads?: number, note?: string, missing?: string }}
+ * About
  */
 
 const START_LIMIT_MS = 60_000;

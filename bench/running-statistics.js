@@ -1,5 +1,5 @@
-// What short trainings evaluate at, by the rule that moves the running statistics: the plain moving average, the warm-up
-// that is the default, and both renewed by recalibrate(). MNIST, batches of 32, Adam.
+// What short trainings evaluate at, by the rule that moves the running statistics: the plain moving average, the
+// warm-up that is the default, and both renewed by recalibrate(). MNIST, batches of 32, Adam.
 //
 //     node bench/running-statistics.js [seeds]     (2 unless told)
 //

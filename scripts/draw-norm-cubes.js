@@ -1,5 +1,5 @@
-// Draws the cubes of docs/norms.md: (N, C, H×W) as a box, in which the values that share a mean are filled. Run it with node; a test holds
-// the files against it.
+// Draws the cubes of docs/norms.md: (N, C, H×W) as a box, in which the values that share a mean are filled. Run it with
+// node; a test holds the files against it.
 
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";

@@ -1,6 +1,6 @@
-// A plugin of TypeDoc, which makes the documentation one site: guides are called by their first heading, examples stand in
-// the gallery as they are, and the playground becomes part of it, with a link on every page. Links are relative, so that
-// the folder works under any path.
+// A plugin of TypeDoc, which makes the documentation one site: guides are called by their first heading, examples stand
+// in the gallery as they are, and the playground becomes part of it, with a link on every page. Links are relative, so
+// that the folder works under any path.
 import { cpSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { Converter, JSX, RendererEvent } from "typedoc";
@@ -33,8 +33,9 @@ function withExamples(text) {
 }
 
 /**
- * Mends what TypeDoc leaves in its pages: no landmark for the content, a second title, tables that scroll but that a keyboard cannot reach,
- * headers of columns without a word, and links to the hierarchy from interfaces that do not stand in it.
+ * Mends what TypeDoc leaves in its pages: no landmark for the content, a second title, tables that scroll but that a
+ * keyboard cannot reach, headers of columns without a word, and links to the hierarchy from interfaces that do not
+ * stand in it.
  *
  * @param {string} folder
  */

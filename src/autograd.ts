@@ -45,8 +45,9 @@ export interface PartialGradient {
 }
 
 /**
- * From dy, the gradients of an op's inputs, in their order: a tensor of each input's shape, or null where `needs` is false.
- * It runs in a scope of its own and outside of the graph. `saved` are the tensors that were handed to {@link record}.
+ * From dy, the gradients of an op's inputs, in their order: a tensor of each input's shape, or null where `needs` is
+ * false. It runs in a scope of its own and outside of the graph. `saved` are the tensors that were handed to
+ * {@link record}.
  */
 export type Gradient = (
   dy: Tensor,
@@ -55,8 +56,8 @@ export type Gradient = (
 ) => readonly (Tensor | PartialGradient | null)[];
 
 /**
- * One op that has run: where its gradients go, and what they are computed from. Nodes hang off the tensor they made and off the
- * nodes that used it, counted, so that a graph nobody can reach any more lets its memory go.
+ * One op that has run: where its gradients go, and what they are computed from. Nodes hang off the tensor they made and
+ * off the nodes that used it, counted, so that a graph nobody can reach any more lets its memory go.
  */
 export class GraphNode {
   readonly name: string;
@@ -82,7 +83,9 @@ export class GraphNode {
     this.#gradient = gradient;
   }
 
-  /** Calls a listener in each backward pass with the whole gradient of what the op gave, which is valid inside the call. */
+  /**
+   * Calls a listener in each backward pass with the whole gradient of what the op gave, which is valid inside the call.
+   */
   onGradient(listener: (dy: Tensor) => void): void {
     this.#listeners.push(listener);
   }
@@ -126,8 +129,8 @@ export class GraphNode {
   }
 
   /**
-   * Sends `seed` (of no scope, taken over) back to the leaves; `onLeaf` is told of each that will be sent nothing more. What throws on the way
-   * leaves gradients unfinished, and the graph released all the same unless `retainGraph`.
+   * Sends `seed` (of no scope, taken over) back to the leaves; `onLeaf` is told of each that will be sent nothing more.
+   * What throws on the way leaves gradients unfinished, and the graph released all the same unless `retainGraph`.
    */
   backward(seed: Tensor, retainGraph: boolean, onLeaf: ((leaf: Tensor) => void) | null): void {
     const pending = new Map<GraphNode, Tensor>([[this, seed]]);
@@ -178,7 +181,10 @@ export class GraphNode {
     }
   }
 
-  /** Lets go of a whole graph: each input node loses a holder, and those that only the graph held are in `order` themselves. */
+  /**
+   * Lets go of a whole graph: each input node loses a holder, and those that only the graph held are in `order`
+   * themselves.
+   */
   static #forgetAll(order: readonly GraphNode[]): void {
     for (const node of order) {
       const inputs = node.#inputs;
@@ -277,7 +283,8 @@ function releasedError(root: string, at: string): GraphError {
  * @param name - the op, as messages name it
  * @param output - the op's result, so far without graph
  * @param inputs - what gradients flow to
- * @param saved - what the gradient is computed from; kept until the graph is released, whatever becomes of the tensors themselves
+ * @param saved - what the gradient is computed from; kept until the graph is released, whatever becomes of the tensors
+ * themselves
  * @param gradient - must not use tensors other than dy and `saved`
  * @returns the output
  */
@@ -294,7 +301,10 @@ export function record(
   return output;
 }
 
-/** Whether the result of an op on these inputs will need a gradient: whether it is worth keeping what only that would use. */
+/**
+ * Whether the result of an op on these inputs will need a gradient: whether it is worth keeping what only that would
+ * use.
+ */
 export function willRecord(...inputs: (Tensor | null)[]): boolean {
   return recording && inputs.some((input) => input?.requiresGrad);
 }

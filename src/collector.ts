@@ -1,17 +1,20 @@
 /**
- * Memory that only the garbage collector can free: that of tensors outside of every scope. It is told how much hangs on them, and engines call
- * back for what it has found between macrotasks only, so functions that wait let the event loop turn now and then.
+ * Memory that only the garbage collector can free: that of tensors outside of every scope. It is told how much hangs on
+ * them, and engines call back for what it has found between macrotasks only, so functions that wait let the event loop
+ * turn now and then.
  */
 import { OutOfMemoryError } from "./errors.js";
 
-/** From this size on the garbage collector is told how much memory hangs on a tensor; smaller ones are told together. */
+/**
+ * From this size on the garbage collector is told how much memory hangs on a tensor; smaller ones are told together.
+ */
 const weightyBytes = 65536;
 /** What a small tensor carries, since the collector learns of small ones together. */
 const noWeight = new ArrayBuffer(0);
 let untoldBytes = 0;
 /**
- * Weights that disposed tensors have left, by size: making one may cost as much as clearing its memory, and the gradients of a step weigh
- * as much as those of the step before.
+ * Weights that disposed tensors have left, by size: making one may cost as much as clearing its memory, and the
+ * gradients of a step weigh as much as those of the step before.
  */
 const spareWeights = new Map<number, ArrayBuffer[]>();
 let spareBytes = 0;
@@ -77,14 +80,17 @@ function turn(): Promise<void> {
 }
 
 /**
- * Lets the event loop turn if much has been made outside of scopes since it last did: what functions that wait anyway do, since a loop
- * that only awaits them would never let the collector's messages in.
+ * Lets the event loop turn if much has been made outside of scopes since it last did: what functions that wait anyway
+ * do, since a loop that only awaits them would never let the collector's messages in.
  */
 export async function turnIfDue(): Promise<void> {
   if (madeBytes > madeLimit) await turn();
 }
 
-/** Runs `attempt` and, where memory is refused, lets the event loop turn, in which some may become free, and runs it once more. */
+/**
+ * Runs `attempt` and, where memory is refused, lets the event loop turn, in which some may become free, and runs it
+ * once more.
+ */
 export async function retryOnce<T>(attempt: () => T | Promise<T>): Promise<T> {
   try {
     return await attempt();

@@ -1,9 +1,10 @@
 /**
- * How the processes of one training (ranks 0 … size − 1) exchange numbers. Every member is a collective: each rank must call it, in the same
- * order and with arrays of the same length, and it returns when this rank's result is there. `evenkeel/mpi` has one on MPI,
- * {@link inProcessCommunicator} one for threads of a process.
+ * How the processes of one training (ranks 0 … size − 1) exchange numbers. Every member is a collective: each rank must
+ * call it, in the same order and with arrays of the same length, and it returns when this rank's result is there.
+ * `evenkeel/mpi` has one on MPI, {@link inProcessCommunicator} one for threads of a process.
  *
- * `purpose` says what a collective is for (`BatchNorm(64) at features.1, forward`), so that a rank that is missing can be told what it missed.
+ * `purpose` says what a collective is for (`BatchNorm(64) at features.1, forward`), so that a rank that is missing can
+ * be told what it missed.
  */
 export interface Communicator {
   /** This process, from 0. */

@@ -13,12 +13,19 @@ export interface TensorOptions {
 /** Who is asked before memory is taken for so many initial values; see {@link withClaims}. */
 let claims: ((values: number) => void) | null = null;
 
-/** Says how many initial values are about to be made. @throws what the caller of {@link withClaims} throws to refuse them */
+/**
+ * Says how many initial values are about to be made.
+ *
+ * @throws what the caller of {@link withClaims} throws to refuse them
+ */
 export function claimValues(values: number): void {
   claims?.(values);
 }
 
-/** Runs `build`, and asks `ask` of every number of initial values before they are made: a file's claims are checked before they cost memory. */
+/**
+ * Runs `build`, and asks `ask` of every number of initial values before they are made: a file's claims are checked
+ * before they cost memory.
+ */
 export function withClaims<T>(ask: (values: number) => void, build: () => T): T {
   const outer = claims;
   claims = ask;
@@ -51,7 +58,11 @@ function isTypedArray(data: unknown): data is NumberArray {
 /** Far more values than fit into any memory of a backend; what shares rows claims as many without holding them. */
 const mostValues = 2 ** 28;
 
-/** Nested arrays one after another, and their shape. @throws ShapeError if they are ragged, too deep or hold anything but numbers */
+/**
+ * Nested arrays one after another, and their shape.
+ *
+ * @throws ShapeError if they are ragged, too deep or hold anything but numbers
+ */
 function flattenNested(data: NestedNumbers): { readonly shape: number[]; readonly values: Float32Array } {
   const shape = nestedShape(data);
   const size = sizeOf(shape);
@@ -83,7 +94,11 @@ function flattenNested(data: NestedNumbers): { readonly shape: number[]; readonl
   return { shape, values };
 }
 
-/** The lengths of the first arrays at each depth. @throws ShapeError if they are deeper than a tensor, as an array within itself is */
+/**
+ * The lengths of the first arrays at each depth.
+ *
+ * @throws ShapeError if they are deeper than a tensor, as an array within itself is
+ */
 function nestedShape(data: NestedNumbers): number[] {
   const shape: number[] = [];
   for (let level: NestedNumbers = data; Array.isArray(level); level = level[0]) {
@@ -102,7 +117,8 @@ function nestedShape(data: NestedNumbers): number[] {
 }
 
 /**
- * Makes a tensor from a number (rank 0), nested arrays of numbers, or a typed array with its shape. The data are copied.
+ * Makes a tensor from a number (rank 0), nested arrays of numbers, or a typed array with its shape. The data are
+ * copied.
  *
  * @param data - a typed array without shape becomes rank 1
  * @param shape - whole numbers ≥ 0 whose product is the number of values; default: as nested

@@ -98,7 +98,10 @@ function layerOf(misshaped: string): string {
   return name.includes(".") ? name.slice(0, name.lastIndexOf(".")) : name;
 }
 
-/** What stands before each name of a state, as wrappers such as `module.` and `_orig_mod.` leave it; null if nothing does. */
+/**
+ * What stands before each name of a state, as wrappers such as `module.` and `_orig_mod.` leave it; null if nothing
+ * does.
+ */
 function commonPrefix(missing: readonly string[], unexpected: readonly string[]): string | null {
   const [first] = unexpected;
   const end = first === undefined ? undefined : missing.find((name) => first.endsWith(name) && first !== name);

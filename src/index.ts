@@ -343,15 +343,8 @@ export {
   findLearningRate,
   type LearningRateSearch,
 } from "./train/find-learning-rate.js";
-export {
-  type BestEpoch,
-  type EpochReport,
-  type FitOptions,
-  type FitResult,
-  fit,
-  type StepReport,
-  type Stop,
-} from "./train/fit.js";
+export { fit } from "./train/fit.js";
+export type { BestEpoch, EpochReport, FitOptions, FitResult, StepReport, Stop } from "./train/fit-options.js";
 export {
   type CheckedSlope,
   type GradientCheck,

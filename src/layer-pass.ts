@@ -19,8 +19,8 @@ export function currentPass(): LayerPass | null {
 }
 
 /**
- * Runs the forward pass of a layer. Where memory runs out in it, or in a backward pass through what it computed, the error names the
- * innermost layer, and the largest batch of the outermost one that would have come as far.
+ * Runs the forward pass of a layer. Where memory runs out in it, or in a backward pass through what it computed, the
+ * error names the innermost layer, and the largest batch of the outermost one that would have come as far.
  */
 export function runLayer<Input extends unknown[], Output>(
   layer: object,
@@ -44,11 +44,11 @@ export function runLayer<Input extends unknown[], Output>(
 /** An error that arose in this layer: where memory ran out, told of the layer and the batch. */
 export function namedIn(pass: LayerPass | null, during: string, error: unknown): unknown {
   if (pass === null || !(error instanceof OutOfMemoryError)) return error;
-  return error.inLayer(titleOf(pass.layer), during, pass.samples, pass.before);
+  return error.inLayer(moduleTitle(pass.layer), during, pass.samples, pass.before);
 }
 
 /** How messages name a module: by its text, or by its class where that is a table of many lines. */
-export function titleOf(module: object): string {
+export function moduleTitle(module: object): string {
   const text = String(module);
   return text.includes("\n") ? module.constructor.name : text;
 }

@@ -4,7 +4,10 @@ import { nearest } from "./nearest.js";
 /** The name of each option of `Options`: one that is missing here, or that the interface lacks, is a compile error. */
 export type OptionNames<Options> = { readonly [Name in keyof Required<Options>]: true };
 
-/** What PyTorch, Keras, TF.js and Optax call options, lower case and without underscores: the names here, the likeliest first. */
+/**
+ * What PyTorch, Keras, TF.js and Optax call options, lower case and without underscores: the names here, the likeliest
+ * first.
+ */
 const otherNames: Readonly<Record<string, readonly string[]>> = {
   alpha: ["negativeSlope", "momentum"],
   amount: ["samples"],
@@ -89,8 +92,8 @@ const positional = new Set(
 );
 
 /**
- * Refuses options that nothing reads, such as `epsilon` for `eps`, by naming the one that was probably meant. TypeScript refuses them in
- * literals; this is for JavaScript, and for objects that come from elsewhere.
+ * Refuses options that nothing reads, such as `epsilon` for `eps`, by naming the one that was probably meant.
+ * TypeScript refuses them in literals; this is for JavaScript, and for objects that come from elsewhere.
  *
  * @param where - the function, and its arguments before the options
  * @param names - every option: see {@link OptionNames}

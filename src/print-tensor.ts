@@ -6,8 +6,9 @@ const mostValues = 1000;
 const ends = 3;
 
 /**
- * The values of a tensor as people read them: a line for each row, brackets for each axis, columns aligned. Whole numbers stand without
- * decimals, others with four of them, or with exponents where the largest is below 0.01 or from 100,000 on. Of more than 1,000 values, three at either end of each axis are shown.
+ * The values of a tensor as people read them: a line for each row, brackets for each axis, columns aligned. Whole
+ * numbers stand without decimals, others with four of them, or with exponents where the largest is below 0.01 or from
+ * 100,000 on. Of more than 1,000 values, three at either end of each axis are shown.
  */
 export function printValues(values: Float32Array, shape: Shape): string {
   if (values.length === 0) return `[] (${formatShape(shape)})`;

@@ -62,9 +62,9 @@ export function whenEscaping(handler: (object: Disposable) => void): void {
 }
 
 /**
- * Runs `fn` and frees every tensor made inside it, except what it returns (a tensor, or arrays and plain objects of them),
- * parameters, buffers, gradients, optimiser state, and what was passed to {@link keep}. Scopes nest: what an inner one returns
- * belongs to the outer one. If `fn` throws, everything made inside is freed.
+ * Runs `fn` and frees every tensor made inside it, except what it returns (a tensor, or arrays and plain objects of
+ * them), parameters, buffers, gradients, optimiser state, and what was passed to {@link keep}. Scopes nest: what an
+ * inner one returns belongs to the outer one. If `fn` throws, everything made inside is freed.
  *
  * @param fn - synchronous; a promise is refused, since other code would run inside the scope while it waits
  * @returns what `fn` returned

@@ -3,7 +3,9 @@ const longest = 60;
 /** So many levels of a value are looked into. */
 const deepest = 4;
 
-/** A value of any kind as a message shows it: like JSON, cut short, also where it contains itself or is no JSON at all. */
+/**
+ * A value of any kind as a message shows it: like JSON, cut short, also where it contains itself or is no JSON at all.
+ */
 export function shown(value: unknown): string {
   const text = write(value, deepest, longest);
   const plain = text.replaceAll(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, "�");

@@ -4,7 +4,10 @@ import { formatBytes } from "./backend/format-bytes.js";
 import { bytesMade, bytesOutsideScopes, retryOnce } from "./collector.js";
 import { OutOfMemoryError } from "./errors.js";
 
-/** A block of backend memory, shared by the tensors that look at it and by the graph; freed when the last of them lets go. */
+/**
+ * A block of backend memory, shared by the tensors that look at it and by the graph; freed when the last of them lets
+ * go.
+ */
 export class Storage {
   readonly backend: Backend;
   readonly block: unknown;
@@ -28,7 +31,8 @@ export class Storage {
   }
 
   /**
-   * The first so many bytes, copied out. Where the engine refuses memory for the copy, the event loop turns, and the copy is tried once more.
+   * The first so many bytes, copied out. Where the engine refuses memory for the copy, the event loop turns, and the
+   * copy is tried once more.
    *
    * @throws OutOfMemoryError if it is refused again
    */
@@ -69,8 +73,9 @@ export class Storage {
   }
 
   /**
-   * A block that was made of the values as they are now, such as a weight laid out for its products, and serves until they change. Null where
-   * it is asked for the first time since then, for what is used once is not worth making, and where there is no room.
+   * A block that was made of the values as they are now, such as a weight laid out for its products, and serves until
+   * they change. Null where it is asked for the first time since then, for what is used once is not worth making, and
+   * where there is no room.
    *
    * @param layout - what was made, and of which sizes
    * @param make - fills a block of so many bytes

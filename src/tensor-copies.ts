@@ -16,7 +16,8 @@ export function copyInto(from: Tensor, to: Tensor): void {
 }
 
 /**
- * Overwrites a tensor with the values of another one of as many, on the device where they lie on one; else they go through the host.
+ * Overwrites a tensor with the values of another one of as many, on the device where they lie on one; else they go
+ * through the host.
  *
  * @throws BackendError if they lie on two backends, and that of the source does not answer at once
  */
@@ -29,7 +30,10 @@ export function assign(from: Tensor, to: Tensor): void {
   to.storage.version++;
 }
 
-/** As {@link assign}, each key from its value: nothing is written before everything can be, and a source may be a target itself. */
+/**
+ * As {@link assign}, each key from its value: nothing is written before everything can be, and a source may be a target
+ * itself.
+ */
 export function assignAll(sources: ReadonlyMap<Tensor, Tensor>): void {
   const targets = new Set([...sources.keys()].map((to) => to.storage));
   const writes = [...sources].map(([to, from]) => {
@@ -51,7 +55,9 @@ export function assignAll(sources: ReadonlyMap<Tensor, Tensor>): void {
   for (const write of writes) write();
 }
 
-/** Tensors of the same values that the host can look at; those that are there already are returned, others disposed of. */
+/**
+ * Tensors of the same values that the host can look at; those that are there already are returned, others disposed of.
+ */
 export async function onHost(tensors: Record<string, Tensor>): Promise<Record<string, Tensor>> {
   const host = hostBackend();
   const moved = Object.entries(tensors).map(async ([name, t]): Promise<[string, Tensor]> => {

@@ -10,7 +10,9 @@ import { formatShape, type Shape, sameShape, sizeOf } from "./shape.js";
 import { Storage } from "./storage.js";
 import { defineOp, tracer } from "./tracing.js";
 
-/** What a tensor holds on to: kept apart from it, so that it can be let go after the tensor itself has been collected. */
+/**
+ * What a tensor holds on to: kept apart from it, so that it can be let go after the tensor itself has been collected.
+ */
 class Hold {
   storage: Storage | null;
   node: GraphNode | null = null;
@@ -44,17 +46,18 @@ export interface BackwardOptions {
   /** Keep the graph, so that `backward()` can run over it again. @defaultValue false */
   readonly retainGraph?: boolean;
   /**
-   * Told of each leaf as soon as its gradient of this pass is complete, while the pass goes on towards the others: what lets ranks exchange
-   * gradients meanwhile. Leaves that no gradient reaches are not told. @defaultValue none
+   * Told of each leaf as soon as its gradient of this pass is complete, while the pass goes on towards the others: what
+   * lets ranks exchange gradients meanwhile. Leaves that no gradient reaches are not told. @defaultValue none
    */
   readonly onGradient?: (leaf: Tensor) => void;
 }
 
 /**
- * An array of float32 values of rank 0 to 5: a handle on memory of a backend, row-major, together with the graph that made it.
+ * An array of float32 values of rank 0 to 5: a handle on memory of a backend, row-major, together with the graph that
+ * made it.
  *
- * Its memory is freed by the {@link scope} it was made in, by {@link Tensor.dispose}, by `using`, or, outside of any scope, by the garbage
- * collector when the event loop turns.
+ * Its memory is freed by the {@link scope} it was made in, by {@link Tensor.dispose}, by `using`, or, outside of any
+ * scope, by the garbage collector when the event loop turns.
  *
  * @example
  * ```ts
@@ -115,8 +118,8 @@ export class Tensor {
   }
 
   /**
-   * Whether gradients flow to this tensor: set on a leaf, inherited by what ops make of it. Setting it on the output of an op is
-   * an error; use {@link Tensor.detach}.
+   * Whether gradients flow to this tensor: set on a leaf, inherited by what ops make of it. Setting it on the output of
+   * an op is an error; use {@link Tensor.detach}.
    */
   get requiresGrad(): boolean {
     return this.#leafRequiresGrad || this.#hold.node !== null;
@@ -141,9 +144,10 @@ export class Tensor {
   /**
    * The gradient that `backward()` has collected so far, for leaves that require one; null if there is none.
    *
-   * Assigning null frees the gradient at once, as an optimiser's `zeroGrad()` does: the old tensor is then a `TensorFreedError`, and what
-   * `detach()` made of it before keeps the values. Assigning a tensor frees the old gradient likewise and takes a share of the new one's memory:
-   * it lives on when its scope ends, and the tensor that was assigned stays its owner's.
+   * Assigning null frees the gradient at once, as an optimiser's `zeroGrad()` does: the old tensor is then a
+   * `TensorFreedError`, and what `detach()` made of it before keeps the values. Assigning a tensor frees the old
+   * gradient likewise and takes a share of the new one's memory: it lives on when its scope ends, and the tensor that
+   * was assigned stays its owner's.
    *
    * @throws ShapeError if an assigned gradient has another shape
    * @throws ArgumentError if it is no tensor, or lives on another backend
@@ -181,7 +185,9 @@ export class Tensor {
     });
   }
 
-  /** Whether it is a leaf that requires a gradient, or has at some time: what makes a tensor of a module a parameter. */
+  /**
+   * Whether it is a leaf that requires a gradient, or has at some time: what makes a tensor of a module a parameter.
+   */
   get isParameter(): boolean {
     return this.#isParameter;
   }
@@ -272,14 +278,15 @@ export class Tensor {
   }
 
   /**
-   * Sends gradients back through the graph that made this tensor and adds them to `.grad` of every leaf that requires one.
-   * Releases the graph, unless `retainGraph`.
+   * Sends gradients back through the graph that made this tensor and adds them to `.grad` of every leaf that requires
+   * one. Releases the graph, unless `retainGraph`.
    *
-   * @param cotangent - the gradient of what is differentiated with respect to this tensor, of its shape; 1 by default for a
-   * tensor of one value
+   * @param cotangent - the gradient of what is differentiated with respect to this tensor, of its shape; 1 by default
+   * for a tensor of one value
    * @throws GraphError if there is no graph, or it has been released
    * @throws ShapeError if the cotangent has another shape, or is missing for a tensor of several values
-   * @throws OutOfMemoryError naming the layer and a batch that fits; some leaves then have gradients, so call `zeroGrad()` before another try
+   * @throws OutOfMemoryError naming the layer and a batch that fits; some leaves then have gradients, so call
+   * `zeroGrad()` before another try
    */
   backward(cotangent?: Tensor | Float32Array | null, options: BackwardOptions = {}): void {
     tracer?.refuse("backward()", "Compute gradients outside of forward.");
@@ -369,8 +376,9 @@ export class Tensor {
   }
 
   /**
-   * Its shape and its values, which are read from its backend: a line for each row, and only the ends of long axes where there are more
-   * than 1,000 values. On a backend that does not answer at once, and of a freed tensor, the shape alone.
+   * Its shape and its values, which are read from its backend: a line for each row, and only the ends of long axes
+   * where there are more than 1,000 values. On a backend that does not answer at once, and of a freed tensor, the shape
+   * alone.
    *
    * @example
    * ```ts
@@ -426,7 +434,8 @@ export function upload(
 }
 
 /**
- * Exempts a tensor from the scopes around it: it lives until `dispose()`, or until the garbage collector finds it unused.
+ * Exempts a tensor from the scopes around it: it lives until `dispose()`, or until the garbage collector finds it
+ * unused.
  *
  * @returns the same tensor
  * @example
@@ -446,7 +455,11 @@ function lateError(where: string, { name }: Backend, cure: string): BackendError
   return new BackendError({ where, expected: "a backend that answers at once", received: name, cure });
 }
 
-/** Checks, for callers without types, that an argument is a tensor. @param where - a layer, or the function and argument */
+/**
+ * Checks, for callers without types, that an argument is a tensor.
+ *
+ * @param where - a layer, or the function and argument
+ */
 export function checkTensor(where: object | string, x: unknown): void {
   if (x instanceof Tensor) return;
   throw new ArgumentError({

@@ -35,8 +35,8 @@ export function withTracer<T>(instead: Tracer | null, fn: () => T): T {
 }
 
 /**
- * Makes an op that a graph can hold out of the function that computes it. A trace records it as one node, with its arguments as they were
- * written, whatever it calls inside.
+ * Makes an op that a graph can hold out of the function that computes it. A trace records it as one node, with its
+ * arguments as they were written, whatever it calls inside.
  *
  * @param name - its name in graphs and files
  */

@@ -7,8 +7,8 @@ let current: WarningHandler = (message) => {
 };
 
 /**
- * Sets what happens to warnings: mistakes that Evenkeel suspects but cannot be sure of, such as batch statistics over very few
- * samples. The default writes to `console.warn`.
+ * Sets what happens to warnings: mistakes that Evenkeel suspects but cannot be sure of, such as batch statistics over
+ * very few samples. The default writes to `console.warn`.
  *
  * @returns the handler that was in force before
  * @example

@@ -4,8 +4,8 @@ import { log1pOfDecay, sigmoid } from "../math/functions";
 import { storeLanes } from "../math/lanes";
 import { powerRow } from "./powers";
 
-// A function of two values is a block: its number, the ns that a value takes one thread, and its formula; `row` calls it
-// by its number.
+// A function of two values is a block: its number, the ns that a value takes one thread, and its formula; `row` calls
+// it by its number.
 
 export const addOp: i32 = 0;
 export const addNs: f64 = 0.15;

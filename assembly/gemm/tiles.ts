@@ -105,8 +105,9 @@ export function tileRow(a: usize, b: usize, k: i32, from: usize, c: usize): void
 }
 
 /**
- * As {@link tilePacked} for one row of a, contiguous over k, and b stored by columns: column j begins at b + j·bStep bytes. Four values of four
- * columns at a time are transposed in registers, so that each sum still runs over k in order.
+ * As {@link tilePacked} for one row of a, contiguous over k, and b stored by columns: column j begins at b + j·bStep
+ * bytes. Four values of four columns at a time are transposed in registers, so that each sum still runs over k in
+ * order.
  */
 export function tileColumns(a: usize, b: usize, bStep: usize, k: i32, from: usize, c: usize): void {
   let s0 = f32x4.splat(0);

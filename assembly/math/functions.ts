@@ -1,7 +1,7 @@
 // Elementary functions from +, −, ×, ÷, √ and integer operations alone, which IEEE 754 fixes to the last bit: the same
 // bits on every engine. Four f32 lanes at a time; NaN in, NaN out. The polynomials are minimax fits in relative error
-// (Lawson's iteration, coefficients rounded to f32 one after the other). Where several roundings would add up, what they
-// took is carried along. Largest errors found over 8 million f32 of all magnitudes, in units of the last place:
+// (Lawson's iteration, coefficients rounded to f32 one after the other). Where several roundings would add up, what
+// they took is carried along. Largest errors found over 8 million f32 of all magnitudes, in units of the last place:
 //
 //   exp 1.0 · log 0.9 · expm1 0.9 · ln(1 + e^x) 1.7 · tanh 1.4 · sigmoid 1.3 · silu 1.5
 //   gelu 1.4

@@ -48,8 +48,8 @@ export function log64(x: f64): f64 {
 }
 
 /**
- * a^b = e^(b·ln |a|) in f64, with the cases of IEEE 754: 1 to any power is 1, also to NaN, as −1 to ±∞. The relative error is 1e-15·(1 + |b·ln a|): none that shows
- * in f32.
+ * a^b = e^(b·ln |a|) in f64, with the cases of IEEE 754: 1 to any power is 1, also to NaN, as −1 to ±∞. The relative
+ * error is 1e-15·(1 + |b·ln a|): none that shows in f32.
  */
 export function power(a: f64, b: f64): f64 {
   if (b == 0 || a == 1) return 1;

@@ -1,5 +1,6 @@
-// Pages of a stream are found before it reaches them. A processor fetches ahead within a page of 4 KiB only, and looking up where the
-// next one lies takes as long as reading a good part of it: one value of each page, loaded two pages ahead, hides that.
+// Pages of a stream are found before it reaches them. A processor fetches ahead within a page of 4 KiB only, and
+// looking up where the next one lies takes as long as reading a good part of it: one value of each page, loaded two
+// pages ahead, hides that.
 
 /** How far ahead: kernels may read so many bytes behind the end of a block. */
 export const lookAheadBytes: i32 = 8192;

@@ -88,7 +88,9 @@ export function exactAffine(
   }
 }
 
-/** g = 0 where (x − mean)·a + c ≤ 0, else dy, as where it is NaN: what reaches a map through the rectifier behind it. */
+/**
+ * g = 0 where (x − mean)·a + c ≤ 0, else dy, as where it is NaN: what reaches a map through the rectifier behind it.
+ */
 export function rectifiedGradient(dy: usize, x: usize, g: usize, length: i32, mean: f32, a: f32, c: f32): void {
   const m = f32x4.splat(mean);
   const aa = f32x4.splat(a);

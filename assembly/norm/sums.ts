@@ -4,7 +4,10 @@
 // sends the work to the functions named exact..., which do everything in f64.
 import { findPage, isPageStart } from "./look-ahead";
 
-/** f32 lanes are flushed to f64 after this many bytes: 128 values, 16 to a lane, of which small ones are lost beside large ones. */
+/**
+ * f32 lanes are flushed to f64 after this many bytes: 128 values, 16 to a lane, of which small ones are lost beside
+ * large ones.
+ */
 const flushBytes: usize = 512;
 /** Below this mean square, f32 squares may have underflowed. */
 const tinySquare: f64 = 1e-28;

@@ -1,5 +1,5 @@
-// One time step of a GRU and its gradient. Twin: src/backend/cpu/recurrences.ts. Units: rows. Gates of a row lie one after
-// another, `width` values each: reset, update, new.
+// One time step of a GRU and its gradient. Twin: src/backend/cpu/recurrences.ts. Units: rows. Gates of a row lie one
+// after another, `width` values each: reset, update, new.
 import { sigmoid, tanh } from "../math/functions";
 import { loadLanes, storeLanes } from "../math/lanes";
 
@@ -8,8 +8,8 @@ export const gruStepNs: f64 = 4.5;
 export const gruStepGradientNs: f64 = 1.5;
 
 /**
- * r, z = σ of gates + inner, n = tanh(gates + r·inner), hidden = (1 − z)·n + z·hiddenBefore. `activated` has r, z, n and, as a fourth,
- * the inner part of n. Rows whose mask is 0 keep the state that they have; `mask` 0: no mask.
+ * r, z = σ of gates + inner, n = tanh(gates + r·inner), hidden = (1 − z)·n + z·hiddenBefore. `activated` has r, z, n
+ * and, as a fourth, the inner part of n. Rows whose mask is 0 keep the state that they have; `mask` 0: no mask.
  */
 export function gruStep(
   gates: usize,
@@ -52,9 +52,9 @@ export function gruStep(
 }
 
 /**
- * The gradient of {@link gruStep}: `dgates` for what x gives, `dinner` for what the state gives. dh is that of the state behind the step,
- * apart from `dhNext`, what comes through the next step's product, and `dhidden`, what comes from outside; it becomes that of the
- * state before it, apart from what `dinner` will give.
+ * The gradient of {@link gruStep}: `dgates` for what x gives, `dinner` for what the state gives. dh is that of the
+ * state behind the step, apart from `dhNext`, what comes through the next step's product, and `dhidden`, what comes
+ * from outside; it becomes that of the state before it, apart from what `dinner` will give.
  */
 export function gruStepGradient(
   activated: usize,

@@ -1,5 +1,5 @@
-// One time step of an LSTM and its gradient. Twin: src/backend/cpu/recurrences.ts. Units: rows. Gates of a row lie one after
-// another, `width` values each: input, forget, cell, output.
+// One time step of an LSTM and its gradient. Twin: src/backend/cpu/recurrences.ts. Units: rows. Gates of a row lie one
+// after another, `width` values each: input, forget, cell, output.
 import { sigmoid, tanh } from "../math/functions";
 import { loadLanes, storeLanes } from "../math/lanes";
 
@@ -8,8 +8,8 @@ export const lstmStepNs: f64 = 6.5;
 export const lstmStepGradientNs: f64 = 2.5;
 
 /**
- * `activated` = σ, σ, tanh, σ of gates + inner; cell = f·cellBefore + i·g, hidden = o·tanh(cell). Rows whose mask is 0 keep the state
- * that they have; `mask` 0: no mask.
+ * `activated` = σ, σ, tanh, σ of gates + inner; cell = f·cellBefore + i·g, hidden = o·tanh(cell). Rows whose mask is 0
+ * keep the state that they have; `mask` 0: no mask.
  */
 export function lstmStep(
   gates: usize,
@@ -59,9 +59,9 @@ export function lstmStep(
 }
 
 /**
- * The gradient of {@link lstmStep}. dh and dc are those of the state behind the step, apart from `dhNext`, what comes through the next
- * step's product, and `dhidden` and `dcell`, what comes from outside; they become those of the state before it, apart from what
- * `dgates` will give.
+ * The gradient of {@link lstmStep}. dh and dc are those of the state behind the step, apart from `dhNext`, what comes
+ * through the next step's product, and `dhidden` and `dcell`, what comes from outside; they become those of the state
+ * before it, apart from what `dgates` will give.
  */
 export function lstmStepGradient(
   activated: usize,

@@ -37,8 +37,8 @@ import {
 /** Bytes of the row to which the partner of an odd last result goes. */
 const spareBytes: usize = 64;
 /**
- * Lines of 64 bytes from one result's 24 products of a panel to the next one's: an odd number, so that they do not fight
- * for the same cache lines.
+ * Lines of 64 bytes from one result's 24 products of a panel to the next one's: an odd number, so that they do not
+ * fight for the same cache lines.
  */
 const productLines: i32 = 25;
 /** Channels whose panel stays in the first-level cache, and those that are summed in one go. */
@@ -59,9 +59,9 @@ function weightStep(channels: i32): usize {
 }
 
 /**
- * packed (block of 8 results; 24; pair of results; channel; 2) = G g Gᵀ of the weights g, nine values at `resultStep`·result +
- * `channelStep`·channel, in reverse order if `turned`; before them how safe the filters are. An odd last result is
- * paired with zeros. Units: pairs. Scratch: the factors, and the lines of a filter.
+ * packed (block of 8 results; 24; pair of results; channel; 2) = G g Gᵀ of the weights g, nine values at
+ * `resultStep`·result + `channelStep`·channel, in reverse order if `turned`; before them how safe the filters are. An
+ * odd last result is paired with zeros. Units: pairs. Scratch: the factors, and the lines of a filter.
  */
 export function winogradPackWeights(
   weight: usize,
@@ -129,9 +129,9 @@ function panelStep(channels: i32): usize {
 
 /**
  * result = bias + source ∗ weights by the plan, `packed` as {@link winogradPackWeights} leaves `weight`, `bias` one
- * value per result channel or 0. Units are those of the plan. Scratch: the factors, a spare row, the products of a panel,
- * the lines of a tile, the records of the tiles, the planes of magnitudes, the lines and the planes of a channel, what plain sums take, and the patches of
- * the tiles.
+ * value per result channel or 0. Units are those of the plan. Scratch: the factors, a spare row, the products of a
+ * panel, the lines of a tile, the records of the tiles, the planes of magnitudes, the lines and the planes of a
+ * channel, what plain sums take, and the patches of the tiles.
  */
 export function winogradCorrelate(
   plan: usize,

@@ -1,5 +1,5 @@
-// What the words say that winogradPackWeights and winogradPackColumns leave before the packed weights, one for each filter: 0, safe for
-// Winograd's method (winograd/safety.ts), or one of these.
+// What the words say that winogradPackWeights and winogradPackColumns leave before the packed weights, one for each
+// filter: 0, safe for Winograd's method (winograd/safety.ts), or one of these.
 
 /** A filter that is summed plainly. */
 export const unsafeKind: i32 = 1;

@@ -5,8 +5,8 @@ import { bytes } from "../conv/planes";
 import { larger } from "./magnitudes";
 
 /**
- * Which bytes of the last four of `columns` values stand where in {@link lastOfRow}: to be worked out once, since engines
- * do so at each use.
+ * Which bytes of the last four of `columns` values stand where in {@link lastOfRow}: to be worked out once, since
+ * engines do so at each use.
  */
 // @inline
 export function lastLanes(columns: i32): v128 {

@@ -18,8 +18,8 @@ export const NOT_FINITE = notFiniteKind;
 /** Each result of a safe tile reads a value of at least this share of the largest. */
 const leastRead: f32 = 0.125;
 /**
- * Each tap of a safe filter is at least this share of the largest. With few channels, tap by tap the largest of few, one
- * is sooner small by chance.
+ * Each tap of a safe filter is at least this share of the largest. With few channels, tap by tap the largest of few,
+ * one is sooner small by chance.
  */
 export const leastTap: f32 = 0.0625;
 export const leastTapOfFew: f32 = 0.015625;

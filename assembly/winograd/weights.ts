@@ -67,8 +67,8 @@ function sumStep(channels: i32, rounded: i32): usize {
 /**
  * partial (f64; piece, 33, channels, results rounded up to 4) = the sums of each piece. `plan` is the forward one,
  * `cotangentPlan` that of dy as a source without padding. Units: pieces. Scratch: the factors, the lines of a tile, a
- * tile, the records of the tiles, planes of both magnitudes and four more, the lines of a channel, what plain sums take, and the transformed
- * patches and cotangents of the tiles.
+ * tile, the records of the tiles, planes of both magnitudes and four more, the lines of a channel, what plain sums
+ * take, and the transformed patches and cotangents of the tiles.
  */
 export function winogradWeightGradient(
   plan: usize,

@@ -26,8 +26,8 @@ export type { Recurrence, RecurrenceInput, RecurrenceSaved, Recurrences } from "
  *
  * Rules that hold for every member:
  * - A block is row-major, contiguous and starts at its first value. Values are f32 unless a member says wide (f64) or
- *   i32. A wide number takes 8 bytes: a float64 where the backend answers at once; elsewhere whatever is as exact as the
- *   device can be, such as two f32. Only the backend's own members, `readWide` and `writeWide` look inside.
+ *   i32. A wide number takes 8 bytes: a float64 where the backend answers at once; elsewhere whatever is as exact as
+ *   the device can be, such as two f32. Only the backend's own members, `readWide` and `writeWide` look inside.
  * - `y`, `dx`, `dweight` … are outputs: allocated by the caller, wholly overwritten (accumulating members say so).
  * - Element by element members may write over one of their inputs; no other member may.
  * - Sums run in float64 (or in f32 within stretches that are then summed in float64), in an order that depends on the
@@ -67,8 +67,8 @@ export type BackendName = "cpu" | "wasm" | "webgpu";
 /** Blocks of memory. */
 export interface Memory<Block> {
   /**
-   * A block of at least this many bytes, aligned to 16, contents undefined. `where` names the op that asks, for a backend that tells later that
-   * there was no room.
+   * A block of at least this many bytes, aligned to 16, contents undefined. `where` names the op that asks, for a
+   * backend that tells later that there was no room.
    *
    * @throws RangeError if there is no room; a `BlockTooLarge` if there never is
    */
@@ -88,7 +88,10 @@ export interface Memory<Block> {
   readWide(block: Block, count: number): Promise<Float64Array>;
   /** As {@link Memory.read}, at once. Backends that do not answer at once throw `BackendError`. */
   readSync(block: Block, bytes: number): ArrayBuffer;
-  /** As {@link Memory.readSync}, into host memory that is there: as many bytes as it has; a Float64Array of wide numbers. */
+  /**
+   * As {@link Memory.readSync}, into host memory that is there: as many bytes as it has; a Float64Array of wide
+   * numbers.
+   */
   readInto(block: Block, values: Float32Array | Float64Array): void;
   /** Bytes handed out by {@link Memory.allocate} and not yet given back. */
   bytesInUse(): number;
@@ -130,17 +133,17 @@ export type UnaryOp =
   | "mish";
 
 /**
- * Derivatives of the functions of {@link UnaryOp}, and what each is given as `saved`.
- * y (the output): exp, sqrt, relu, sigmoid, tanh. x (the input): all others.
- * The slope at 0 is 0 for relu and abs, at NaN 1 for relu, and p for leakyRelu and elu; that of hardSwish is 0 at −3 and 1 at 3.
+ * Derivatives of the functions of {@link UnaryOp}, and what each is given as `saved`. y (the output): exp, sqrt, relu,
+ * sigmoid, tanh. x (the input): all others. The slope at 0 is 0 for relu and abs, at NaN 1 for relu, and p for
+ * leakyRelu and elu; that of hardSwish is 0 at −3 and 1 at 3.
  */
 export type UnaryGradientOp = Exclude<UnaryOp, "neg" | "sign" | "floor" | "ceil" | "round">;
 
 /**
- * Functions of two values. `powBase`: b·a^(b−1), `powExponent`: a^b·ln a (0 where a is 0 and b is not negative): the slopes of `pow`.
- * `pass`: a where b is not 0, else 0, even of a NaN. `logisticLoss`: max(a, 0) − a·b + ln(1 + e^−|a|), the
- * cross-entropy of logit a with target b; `logisticSlope`: sigmoid(a) − b. `prelu`: a where it is above 0, else b·a;
- * `preluSlope`: its slope for a, 1 or b; `timesNegative`: a·min(b, 0), which its slope for b takes. `minimum`,
+ * Functions of two values. `powBase`: b·a^(b−1), `powExponent`: a^b·ln a (0 where a is 0 and b is not negative): the
+ * slopes of `pow`. `pass`: a where b is not 0, else 0, even of a NaN. `logisticLoss`: max(a, 0) − a·b + ln(1 + e^−|a|),
+ * the cross-entropy of logit a with target b; `logisticSlope`: sigmoid(a) − b. `prelu`: a where it is above 0, else
+ * b·a; `preluSlope`: its slope for a, 1 or b; `timesNegative`: a·min(b, 0), which its slope for b takes. `minimum`,
  * `maximum`: NaN if either is, and −0 lies below 0. `equal`, `notEqual`, `less`, `lessEqual`: 1 where it holds, else 0.
  * `either`: a, or b where a is 0 (not −0); one of them is 0.
  */
@@ -266,8 +269,8 @@ export interface PackedProducts<Block> {
 /** Rows of a table by number. */
 export interface Lookups<Block> {
   /**
-   * indices[i] (i32) = the whole number x[i], plus `size` where it is below 0, for `count` of them. Always in [0, size − 1],
-   * whatever x holds, so that no lookup leaves its table; size ≥ 1.
+   * indices[i] (i32) = the whole number x[i], plus `size` where it is below 0, for `count` of them. Always in [0, size
+   * − 1], whatever x holds, so that no lookup leaves its table; size ≥ 1.
    */
   toIndices(x: Block, indices: Block, count: number, size: number): void;
   /** y[i] = table[indices[i]] for `count` indices (i32, within range) and rows of `width` values. */
@@ -394,8 +397,8 @@ export interface Losses<Block> {
     loss: Block,
   ): void;
   /**
-   * correct[0] (i32) = at how many places (o, i) the largest of logits[o, c, i] over c, the first of equal ones, stands at
-   * c = labels[o, i] (i32, any value); nowhere where one is NaN. No classes: 0.
+   * correct[0] (i32) = at how many places (o, i) the largest of logits[o, c, i] over c, the first of equal ones, stands
+   * at c = labels[o, i] (i32, any value); nowhere where one is NaN. No classes: 0.
    */
   countCorrect(logits: Block, labels: Block, outer: number, classes: number, inner: number, correct: Block): void;
   /** dlogits of {@link Losses.crossEntropy} for dloss[0]: dloss / Σ w · (p_j·Σ_c q_c·w_c − q_j·w_j). */

@@ -34,7 +34,10 @@ export function countRight(
   return correct;
 }
 
-/** Where the largest of `count` values from `start` on stands, counted from `start`, `step` apart; the first of equal ones, −1 if one is NaN. */
+/**
+ * Where the largest of `count` values from `start` on stands, counted from `start`, `step` apart; the first of equal
+ * ones, −1 if one is NaN.
+ */
 export function argmax(values: Float32Array, start: number, count: number, step = 1): number {
   let best = 0;
   for (let k = 0; k < count; k++) {

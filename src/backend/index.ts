@@ -14,8 +14,8 @@ export function backend(): Backend {
 }
 
 /**
- * Makes a backend known under its name, from then on, so that {@link setBackend} takes it. One of the same name takes the place of the
- * other, on which tensors live on.
+ * Makes a backend known under its name, from then on, so that {@link setBackend} takes it. One of the same name takes
+ * the place of the other, on which tensors live on.
  */
 export function registerBackend(started: Backend): void {
   registered.set(started.name, started);
@@ -64,8 +64,8 @@ export function backendOf(name: BackendName, where: string): Backend {
  * Chooses where tensors made from now on live and are worked on. Tensors stay where they were made, and one op never
  * mixes two.
  *
- * @param name - `"wasm"` (the default: SIMD kernels), `"cpu"` (plain loops in float64: slow, for checking) or `"webgpu"` (a GPU, once
- * `evenkeel/webgpu` has started it)
+ * @param name - `"wasm"` (the default: SIMD kernels), `"cpu"` (plain loops in float64: slow, for checking) or
+ * `"webgpu"` (a GPU, once `evenkeel/webgpu` has started it)
  * @throws ArgumentError if there is no such backend
  * @throws BackendError if WebAssembly is refused here, or `"webgpu"` has not been started
  * @example
@@ -88,7 +88,10 @@ export function onBackend<T>(instead: Backend, body: () => T): T {
   }
 }
 
-/** The backend in force if it answers at once, else cpu: where values lie that the host looks at, such as those of a file. */
+/**
+ * The backend in force if it answers at once, else cpu: where values lie that the host looks at, such as those of a
+ * file.
+ */
 export function hostBackend(): Backend {
   const inForce = backend();
   return inForce.answersAtOnce ? inForce : cpu;

@@ -41,9 +41,9 @@ export interface AffineMap<Block> {
 }
 
 /**
- * Normalisation. **Moments** are a block of wide numbers, three per kept index: count, mean, M2 = Σ(x − mean)². They are exact:
- * mean 10⁴ with deviation 1, or a scale of 10¹⁵, lose nothing, and equal values give M2 = 0. Of no values they are 0,
- * 0, 0, and x̂ is then 0.
+ * Normalisation. **Moments** are a block of wide numbers, three per kept index: count, mean, M2 = Σ(x − mean)². They
+ * are exact: mean 10⁴ with deviation 1, or a scale of 10¹⁵, lose nothing, and equal values give M2 = 0. Of no values
+ * they are 0, 0, 0, and x̂ is then 0.
  *
  * An output that nobody needs may be null.
  */
@@ -74,8 +74,8 @@ export interface Normalization<Block> {
   ): void;
   /**
    * The first half of {@link Normalization.standardizeGradient} where each parameter has a mean of its own: sums[kept]
-   * = wide Σ g and Σ g·(x − mean), g being dy where the map let values pass. Sums of parts of a batch, by the moments of
-   * all of it, may be added.
+   * = wide Σ g and Σ g·(x − mean), g being dy where the map let values pass. Sums of parts of a batch, by the moments
+   * of all of it, may be added.
    */
   standardizeGradientSums(
     dy: Block,
@@ -128,8 +128,8 @@ export interface Normalization<Block> {
    * 1) as the batch's variance if `unbiased` (M2/count if not, or if count is 1). Where count is 0, r stays. `old` is
    * `momentum`, but after n earlier batches at most n/(n + 10) if `warmsUp`; `momentum` < 0 asks for the cumulative
    * average, n/(n + 1). Where `old` is 0, r is the batch's even if it was not finite. `counters` is three f32: n
-   * (num_batches_tracked), the skipped batches, and what n lacks as an f32 beyond 2²⁴. n grows by one if any r moves. If
-   * any mean or variance is not finite as f32, nothing moves but the skipped batches, which grow by one.
+   * (num_batches_tracked), the skipped batches, and what n lacks as an f32 beyond 2²⁴. n grows by one if any r moves.
+   * If any mean or variance is not finite as f32, nothing moves but the skipped batches, which grow by one.
    */
   updateRunning(
     moments: Block,

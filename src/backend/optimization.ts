@@ -91,9 +91,9 @@ export interface Optimization<Block> {
   /**
    * Decides whether the optimiser may take the step that comes next, without waiting for the host. `gate` is two wide
    * numbers, [1, 1] before the first step: whether it is open (1 or 0), and the scale of the gradients. With norm =
-   * √squares[0] (wide) and clipped = min(norm, clipNorm) it stays open if it was, loss[0] (f32) and norm are finite, lr·max(1,
-   * clipped) ≤ largestStep and clipped ≤ largestGradient; once shut it stays shut. The scale is clipNorm / norm where
-   * norm > clipNorm, else 1.
+   * √squares[0] (wide) and clipped = min(norm, clipNorm) it stays open if it was, loss[0] (f32) and norm are finite,
+   * lr·max(1, clipped) ≤ largestStep and clipped ≤ largestGradient; once shut it stays shut. The scale is clipNorm /
+   * norm where norm > clipNorm, else 1.
    */
   openGate(loss: Block, squares: Block, gate: Block, limits: GateLimits): void;
 }

@@ -33,13 +33,14 @@ export interface RecurrenceSaved<Block> extends Omit<RecurrenceInput<Block>, "ga
 /** Recurrences over whole sequences, with their gradients; weights' gradients are products of what these give. */
 export interface Recurrences<Block> {
   /**
-   * An LSTM, whose gates are input, forget, cell and output: i, f, o = σ, g = tanh of gates + weight·h + bias, c′ = f·c + i·g,
-   * h′ = o·tanh c′. `cell` (rows, width) is the first c; `states` (2, steps, rows, width) receives all h, then all c;
-   * `activated` i, f, g, o.
+   * An LSTM, whose gates are input, forget, cell and output: i, f, o = σ, g = tanh of gates + weight·h + bias, c′ = f·c
+   * + i·g, h′ = o·tanh c′. `cell` (rows, width) is the first c; `states` (2, steps, rows, width) receives all h, then
+   * all c; `activated` i, f, g, o.
    */
   lstm(input: RecurrenceInput<Block>, cell: Block, states: Block, activated: Block, recurrence: Recurrence): void;
   /**
-   * From `dstates` those of the gates (steps, rows, 4·width), equally of weight·h, and of the first states (rows, width).
+   * From `dstates` those of the gates (steps, rows, 4·width), equally of weight·h, and of the first states (rows,
+   * width).
    */
   lstmGradient(
     saved: RecurrenceSaved<Block>,
@@ -51,8 +52,9 @@ export interface Recurrences<Block> {
     recurrence: Recurrence,
   ): void;
   /**
-   * A GRU, whose gates are reset, update and new: r, z = σ of gates + (weight·h + bias), n = tanh(gates + r·(weight·h + bias)),
-   * h′ = (1 − z)·n + z·h. `states` (steps, rows, width) receives all h; `activated` r, z, n and what r multiplies.
+   * A GRU, whose gates are reset, update and new: r, z = σ of gates + (weight·h + bias), n = tanh(gates + r·(weight·h +
+   * bias)), h′ = (1 − z)·n + z·h. `states` (steps, rows, width) receives all h; `activated` r, z, n and what r
+   * multiplies.
    */
   gru(input: RecurrenceInput<Block>, states: Block, activated: Block, recurrence: Recurrence): void;
   /** From `dstates` those of the gates and of weight·h + bias (steps, rows, 3·width), and of the first state. */

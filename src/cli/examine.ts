@@ -5,13 +5,13 @@ import { regressionErrors } from "../evaluation/regression-errors.js";
 import { WorstMistakes } from "../evaluation/worst-mistakes.js";
 import type { Module } from "../nn/module.js";
 import type { LoadedData } from "../node/data/load-data.js";
-import type { Outcome } from "../pages/training/outcome.js";
+import type { TrainingOutcome } from "../pages/training/outcome.js";
 
 /** So many of the worst mistakes are shown. */
 const mistakesShown = 24;
 
 /** What a model does with the test data, and where it errs most. */
-export async function examine(model: Module, data: LoadedData): Promise<Outcome> {
+export async function examine(model: Module, data: LoadedData): Promise<TrainingOutcome> {
   const batchSize = 500;
   if (data.task === "classification") {
     const mistakes = new WorstMistakes(mistakesShown);

@@ -5,7 +5,9 @@ import type { DeclaredInput, ModelArrays } from "../formats/foreign/arrays.js";
 import { type ForeignInputOptions, loadForeignInputs } from "../node/data/load-foreign-inputs.js";
 import { loadNamedInputs } from "../node/data/load-named-inputs.js";
 
-/** Samples at a time where nobody says it: what their activations take fits memory also for images of ImageNet's size. */
+/**
+ * Samples at a time where nobody says it: what their activations take fits memory also for images of ImageNet's size.
+ */
 const usualBatch = 16;
 
 /** Data as a model of another system takes them, to be gone through again and again. */

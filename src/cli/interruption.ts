@@ -22,7 +22,10 @@ export interface Interruption {
   release(): void;
 }
 
-/** Ends the process at Ctrl-C and SIGTERM, in order (what listens to its exit is called); once deferred, at the second one. */
+/**
+ * Ends the process at Ctrl-C and SIGTERM, in order (what listens to its exit is called); once deferred, at the second
+ * one.
+ */
 export function watchInterruption(): Interruption {
   const abort = new AbortController();
   let isDeferred = false;

@@ -61,7 +61,8 @@ function report(error: unknown): void {
   process.stderr.write(`evenkeel: ${describeError(error, running, program.opts()["debug"] === true)}\n`);
 }
 
-// A reader that has gone, as in `evenkeel train … | head -1`, does not end a training run; any other failure to write does.
+// A reader that has gone, as in `evenkeel train … | head -1`, does not end a training run; any other failure to write
+// does.
 process.stdout.on("error", (error: NodeJS.ErrnoException) => {
   if (error.code === "EPIPE") return;
   report(error);

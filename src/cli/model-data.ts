@@ -21,8 +21,10 @@ export async function loadPart(meta: ModelMeta, flags: ModelDataFlags): Promise<
   return loadDataAs(meta, flags.data, { skipBadRows, part: "train" });
 }
 
-/** So many samples at most, drawn without replacement, in the order in which the data have them: the same in each pass. */
-export function draw(
+/**
+ * So many samples at most, drawn without replacement, in the order in which the data have them: the same in each pass.
+ */
+export function drawInOrder(
   dataset: Dataset<unknown>,
   { samples, seed }: Pick<ModelDataFlags, "samples" | "seed">,
 ): Dataset<unknown> {

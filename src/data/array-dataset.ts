@@ -4,7 +4,7 @@ import { checkCount, checkShape, formatShape, type Shape, sizeOf } from "../shap
 import type { Dataset, TensorData } from "./dataset.js";
 import { standardized } from "./moments.js";
 import { channelTransform, type Preprocessing, type StoredValues } from "./preprocessing.js";
-import { checkInputs, isLabel, labelFault, targetFault } from "./values.js";
+import { checkNumericInputs, isLabel, labelFault, targetFault } from "./values.js";
 
 /** Samples in one typed array. */
 interface ArrayInputs {
@@ -23,8 +23,9 @@ export interface ArrayDatasetOptions extends ArrayInputs {
   /** The class of each sample, or of each of its places, row-major. */
   readonly labels: Int32Array | Uint8Array | readonly number[];
   /**
-   * The places of a sample that have a label each: [H, W] for masks of images (C, H, W), whose network gives (N, classes, H, W). A label of −100 does not
-   * count; another mark, such as 255, is the loss's `ignoreIndex`. @defaultValue []: one label a sample
+   * The places of a sample that have a label each: [H, W] for masks of images (C, H, W), whose network gives (N,
+   * classes, H, W). A label of −100 does not count; another mark, such as 255, is the loss's `ignoreIndex`.
+   * @defaultValue []: one label a sample
    */
   readonly labelShape?: Shape;
 }
@@ -82,7 +83,7 @@ export function arrayDataset(
       cure: `Correct the shape, or pass one ${"labels" in options ? "label" : "target"} for each sample.`,
     });
   }
-  checkInputs("arrayDataset({ inputs })", inputs);
+  checkNumericInputs("arrayDataset({ inputs })", inputs);
   const transform = channelTransform(shape, preprocessing);
   return {
     length,

@@ -3,7 +3,7 @@ import { checkOptions } from "../options.js";
 import { type Generator, generator as globalGenerator } from "../random.js";
 import { checkCount, formatShape } from "../shape.js";
 import type { Batch, Dataset, TensorData } from "./dataset.js";
-import { bilinear, clamp, type Planes, planesOf, redraw } from "./image-plane.js";
+import { bilinear, nearestInside, type Planes, planesOf, redraw } from "./image-plane.js";
 
 /** Options of {@link augment}: what is done to each sample, in this order. */
 export interface AugmentOptions {
@@ -21,12 +21,12 @@ export interface AugmentOptions {
 }
 
 /**
- * A dataset that changes its samples at random each time they are gathered, for training only. Masks of images (labels with a place for each pixel, or targets
- * (N, …, H, W)) are moved with them, by the nearest pixel.
+ * A dataset that changes its samples at random each time they are gathered, for training only. Masks of images (labels
+ * with a place for each pixel, or targets (N, …, H, W)) are moved with them, by the nearest pixel.
  *
  * @param dataset - images (C, H, W); any shape if there is only noise
- * @param generator - the source of all draws, made inside `batch`; a checkpoint of {@link fit} keeps its state. Default:
- * one split off the generator that `seed()` sets
+ * @param generator - the source of all draws, made inside `batch`; a checkpoint of {@link fit} keeps its state.
+ * Default: one split off the generator that `seed()` sets
  * @throws ArgumentError if an option is out of its range, or images are needed and the samples are none
  * @example
  * ```ts
@@ -89,7 +89,9 @@ function imagesOf({ shape }: TensorData, values: Float32Array): Planes[] {
   return planesOf(values, shape);
 }
 
-/** What targets say of each pixel, as planes, and how they become targets again; null where they say nothing of pixels. */
+/**
+ * What targets say of each pixel, as planes, and how they become targets again; null where they say nothing of pixels.
+ */
 function masksOf({ shape }: TensorData, targets: unknown): { planes: Planes[]; targets: () => unknown } | null {
   const [samples, , height, width] = shape;
   const places = samples * height * width;
@@ -114,7 +116,7 @@ function cropImage(image: Planes, mask: Planes | null, least: number, generator:
   // Centres of pixels lie at halves.
   const at = (start: number, place: number): number => start + share * (place + 0.5) - 0.5;
   redraw(image, (plane, y, x) => bilinear(plane, image, at(top, y), at(left, x)));
-  const nearest = (place: number, most: number): number => clamp(Math.round(place), most);
+  const nearest = (place: number, most: number): number => nearestInside(Math.round(place), most);
   if (mask === null) return;
   redraw(mask, (plane, y, x) => plane[nearest(at(top, y), height - 1) * width + nearest(at(left, x), width - 1)]);
 }
@@ -125,7 +127,10 @@ function shiftImage(image: Planes, mask: Planes | null, most: number, generator:
   const right = generator.below(2 * most + 1) - most;
   for (const one of [image, mask]) {
     if (one === null) continue;
-    redraw(one, (plane, y, x) => plane[clamp(y - down, height - 1) * width + clamp(x - right, width - 1)]);
+    redraw(
+      one,
+      (plane, y, x) => plane[nearestInside(y - down, height - 1) * width + nearestInside(x - right, width - 1)],
+    );
   }
 }
 

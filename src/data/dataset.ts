@@ -21,7 +21,10 @@ export interface Batch<Target = Int32Array, Inputs = Tensor | TensorData> {
   readonly inputs: Inputs;
   /** N of them, or as many for each sample as it has places. */
   readonly targets: Target;
-  /** What is padding: ones and zeros, which the network's `forward(x, { mask })` gets beside the inputs. {@link sequenceDataset} has it (N, T). */
+  /**
+   * What is padding: ones and zeros, which the network's `forward(x, { mask })` gets beside the inputs.
+   * {@link sequenceDataset} has it (N, T).
+   */
   readonly mask?: Tensor | TensorData;
 }
 

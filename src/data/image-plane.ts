@@ -29,14 +29,14 @@ export function redraw(
 }
 
 /** The nearest place inside, `most` being the last: the edge is repeated. */
-export function clamp(value: number, most: number): number {
+export function nearestInside(value: number, most: number): number {
   return Math.min(Math.max(value, 0), most);
 }
 
 /** A plane between its pixels, whose centres lie at whole numbers; the edge is repeated. */
 export function bilinear(plane: Float32Array, { height, width }: Planes, y: number, x: number): number {
-  const fromY = clamp(y, height - 1);
-  const fromX = clamp(x, width - 1);
+  const fromY = nearestInside(y, height - 1);
+  const fromX = nearestInside(x, width - 1);
   const x0 = Math.floor(fromX);
   const x1 = Math.min(x0 + 1, width - 1);
   const upper = Math.floor(fromY) * width;

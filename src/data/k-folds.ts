@@ -20,8 +20,8 @@ export interface Fold {
 }
 
 /**
- * Splits for cross-validation: samples are dealt into parts in which each class has its share (stratified), and each part is the test set of
- * one fold. Sizes differ by one at most.
+ * Splits for cross-validation: samples are dealt into parts in which each class has its share (stratified), and each
+ * part is the test set of one fold. Sizes differ by one at most.
  *
  * @param labels - the class of each sample; for regression, one class for all
  * @throws ArgumentError if there are fewer than two folds, or fewer samples than folds

@@ -9,7 +9,11 @@ import type { Batch, Dataset, TensorData } from "./dataset.js";
 export interface MixOptions {
   /** How many classes there are: targets become a probability for each. */
   readonly classes: number;
-  /** α of the distribution Beta(α, α) of the shares, > 0: small ones leave most samples nearly as they are. @defaultValue mixup 0.2, cutmix 1 */
+  /**
+   * α of the distribution Beta(α, α) of the shares, > 0: small ones leave most samples nearly as they are.
+   *
+   * @defaultValue mixup 0.2, cutmix 1
+   */
   readonly alpha?: number;
 }
 
@@ -23,12 +27,13 @@ interface Pair {
 }
 
 /**
- * A dataset whose samples are blends of two of a batch, for training only (Zhang et al. 2018, arXiv:1710.09412): x = λ·xᵢ + (1 − λ)·xⱼ, and the
- * targets are probabilities blended likewise, which {@link crossEntropy} takes. λ is drawn from Beta(α, α) for each sample; j by a
- * permutation of the batch.
+ * A dataset whose samples are blends of two of a batch, for training only (Zhang et al. 2018, arXiv:1710.09412): x =
+ * λ·xᵢ + (1 − λ)·xⱼ, and the targets are probabilities blended likewise, which {@link crossEntropy} takes. λ is drawn
+ * from Beta(α, α) for each sample; j by a permutation of the batch.
  *
  * @param dataset - samples with labels, of any shape, on the host
- * @param generator - the source of all draws; a checkpoint of {@link fit} keeps its state. Default: one split off the generator that `seed()` sets
+ * @param generator - the source of all draws; a checkpoint of {@link fit} keeps its state. Default: one split off the
+ * generator that `seed()` sets
  * @throws ArgumentError if an option is out of range, or samples are no labelled values on the host
  * @throws DataError if a label is no class
  * @example
@@ -48,8 +53,9 @@ export function mixup(
 }
 
 /**
- * A dataset of images into each of which a rectangle of another one of the batch is pasted, for training only (Yun et al. 2019, arXiv:1905.04899):
- * its share of the area is 1 − λ before it is cut at the border, with λ of Beta(α, α); targets are probabilities by area.
+ * A dataset of images into each of which a rectangle of another one of the batch is pasted, for training only (Yun et
+ * al. 2019, arXiv:1905.04899): its share of the area is 1 − λ before it is cut at the border, with λ of Beta(α, α);
+ * targets are probabilities by area.
  *
  * @param dataset - images (C, H, W) with labels, on the host
  * @param generator - as of {@link mixup}

@@ -6,7 +6,10 @@ import { pickledValues } from "./npy-objects.js";
 export interface NpyArray {
   /** Sizes, outermost first; [] for a scalar. */
   readonly shape: Shape;
-  /** Row-major. Unsigned bytes and booleans stay bytes; what float32 holds exactly becomes float32, every other type float64. */
+  /**
+   * Row-major. Unsigned bytes and booleans stay bytes; what float32 holds exactly becomes float32, every other type
+   * float64.
+   */
   readonly values: Uint8Array | Float32Array | Float64Array;
   /** Whether NumPy's type is one of whole numbers or booleans. */
   readonly isInteger: boolean;

@@ -3,7 +3,7 @@ import { checkOptions } from "../options.js";
 import { checkCount } from "../shape.js";
 import { outOfRange } from "./array-dataset.js";
 import type { Batch, Dataset, TensorData } from "./dataset.js";
-import { checkInputs, isLabel, labelFault } from "./values.js";
+import { checkNumericInputs, isLabel, labelFault } from "./values.js";
 
 /** Options of {@link sequenceDataset}. */
 export interface SequenceDatasetOptions {
@@ -19,11 +19,12 @@ export interface SequenceDatasetOptions {
 const ignoredLabel = -100;
 
 /**
- * Sequences of different lengths, each batch padded with zeros to its longest. The batch has a `mask` (N, T), ones for real steps, which
- * `fit` and `evaluate` pass on: the network's `forward(x, { mask })`. Labels of steps are padded with −100, which {@link crossEntropy} leaves out,
- * of outputs (N, classes, T).
+ * Sequences of different lengths, each batch padded with zeros to its longest. The batch has a `mask` (N, T), ones for
+ * real steps, which `fit` and `evaluate` pass on: the network's `forward(x, { mask })`. Labels of steps are padded with
+ * −100, which {@link crossEntropy} leaves out, of outputs (N, classes, T).
  *
- * @throws DataError if a sequence is empty or no whole number of steps, there are not as many labels, or one is no class, naming the sequence
+ * @throws DataError if a sequence is empty or no whole number of steps, there are not as many labels, or one is no
+ * class, naming the sequence
  * @example
  * ```ts
  * const data = sequenceDataset({ sequences: [[1, 2, 3], [4]], labels: [[0, 1, 0], [1]] });
@@ -40,7 +41,7 @@ export function sequenceDataset(options: SequenceDatasetOptions): Dataset<Int32A
   const width = features ?? 1;
   checkCount(where, "features", width);
   const lengths = Uint32Array.from(sequences, (sequence, k) => {
-    checkInputs(where, sequence);
+    checkNumericInputs(where, sequence);
     const length = sequence.length / width;
     if (Number.isInteger(length) && length > 0) return length;
     const expected = `at least one step of ${width} values in each sequence`;

@@ -4,7 +4,7 @@ import { checkCount, checkShape, formatShape, type Shape, sizeOf } from "../shap
 import { shown } from "../shown.js";
 import { noBatch } from "./batches.js";
 import type { Batch, TensorData } from "./dataset.js";
-import { checkInputs, isLabel, labelFault, targetFault } from "./values.js";
+import { checkNumericInputs, isLabel, labelFault, targetFault } from "./values.js";
 
 /** One sample of a stream: its values, and a label or the numbers to predict. */
 export interface Sample<Target extends number | ArrayLike<number> = number> {
@@ -28,8 +28,9 @@ export interface StreamBatchesOptions {
 }
 
 /**
- * Batches of samples that come one by one, from a file, a network or a generator: only one batch is held at a time, and given out
- * when the sample behind it has come. What {@link arrayDataset} and {@link batches} refuse is refused here too.
+ * Batches of samples that come one by one, from a file, a network or a generator: only one batch is held at a time, and
+ * given out when the sample behind it has come. What {@link arrayDataset} and {@link batches} refuse is refused here
+ * too.
  *
  * @param samples - makes the stream anew for each epoch
  * @returns what `fit` and `evaluate` take; labels become Int32Array, numbers a tensor (N, outputs)
@@ -95,7 +96,9 @@ type AnySample = Sample<number | ArrayLike<number>>;
 
 const where = "streamBatches(samples)";
 
-/** @throws if a sample does not fit the shape, or its target is no label or number, or of another kind than the first */
+/**
+ * @throws if a sample does not fit the shape, or its target is no label or number, or of another kind than the first
+ */
 function checkSample({ input, target }: AnySample, first: AnySample, shape: Shape, row: number): void {
   const size = sizeOf(shape);
   if (input.length !== size) {
@@ -106,7 +109,7 @@ function checkSample({ input, target }: AnySample, first: AnySample, shape: Shap
       cure: "Correct the shape.",
     });
   }
-  checkInputs(where, input);
+  checkNumericInputs(where, input);
   if (!isList(first.target)) {
     if (!isLabel(target)) throw labelFault(where, target, row);
     return;

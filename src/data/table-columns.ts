@@ -13,7 +13,11 @@ export interface Column {
   readonly name: string;
   /** What it holds. */
   readonly kind: ColumnKind;
-  /** Numbers: the unit that stands with each, such as `%`, `$` or `kg`; `date` for dates, as days. @defaultValue none */
+  /**
+   * Numbers: the unit that stands with each, such as `%`, `$` or `kg`; `date` for dates, as days.
+   *
+   * @defaultValue none
+   */
   readonly unit?: string;
 }
 
@@ -41,9 +45,9 @@ export interface TableColumns {
 }
 
 /**
- * Separates the target of a table from its inputs, and numbers from categories: a column is of numbers if half of what it
- * says is. Numbers may have a unit (`45%`, `$52`, `20kg`), the same in the whole column; ISO dates are numbers of days.
- * A target of numbers that is taken for classes is a warning.
+ * Separates the target of a table from its inputs, and numbers from categories: a column is of numbers if half of what
+ * it says is. Numbers may have a unit (`45%`, `$52`, `20kg`), the same in the whole column; ISO dates are numbers of
+ * days. A target of numbers that is taken for classes is a warning.
  *
  * @throws DataError if there is no such column, no input is left, or a column's numbers are written with a
  * comma or in several units

@@ -33,7 +33,7 @@ export function targetFault(where: string, target: unknown, row: number): DataEr
 }
 
 /** @throws DataError if the inputs hold texts or big integers, which no tensor takes; their first value tells */
-export function checkInputs(where: string, inputs: ArrayLike<unknown>): void {
+export function checkNumericInputs(where: string, inputs: ArrayLike<unknown>): void {
   if (inputs.length === 0 || typeof inputs[0] === "number") return;
   throw new DataError({
     where,

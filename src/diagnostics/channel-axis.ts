@@ -9,8 +9,8 @@ import type { Tensor } from "../tensor.js";
 import type { ChannelView } from "./summary.js";
 
 /**
- * Where each module's input and output have their channels. Of rank 3 it is not told by the shape: what has no channels of its own goes by the
- * layer that stands before it: in a graph by what it is given, else by the order of names.
+ * Where each module's input and output have their channels. Of rank 3 it is not told by the shape: what has no channels
+ * of its own goes by the layer that stands before it: in a graph by what it is given, else by the order of names.
  */
 export function channelAxes(model: AnyModule): Map<AnyModule, ChannelAxis> {
   if (model instanceof Graph) return axesIn(model.parts);

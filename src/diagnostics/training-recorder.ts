@@ -4,7 +4,7 @@ import { RunningNorm } from "../nn/norms/running-norm.js";
 import { checkOptions } from "../options.js";
 import { checkCount } from "../shape.js";
 import type { Tensor } from "../tensor.js";
-import type { StepReport } from "../train/fit.js";
+import type { StepReport } from "../train/fit-options.js";
 import { channelAxes, channelsOf } from "./channel-axis.js";
 import { quantiles } from "./quantiles.js";
 import { enoughValues, PendingSummary } from "./summary.js";
@@ -38,12 +38,14 @@ interface Capture {
 }
 
 /**
- * Follows the normalisation layers of a model through a training run: loss, learning rate and gradient norm of the steps; about a hundred
- * times γ, β, batch and running statistics of each layer; and five times the distributions before and after it. What is recorded
- * depends on the number of the step alone, so that a run that was interrupted has the history of one that never was.
+ * Follows the normalisation layers of a model through a training run: loss, learning rate and gradient norm of the
+ * steps; about a hundred times γ, β, batch and running statistics of each layer; and five times the distributions
+ * before and after it. What is recorded depends on the number of the step alone, so that a run that was interrupted has
+ * the history of one that never was.
  *
- * Layers are hooked only in the steps that are looked at: such a step takes about an eighth longer, one in which distributions are counted about
- * 0.1 s more (the CNN of `evenkeel train`). Of a run of three epochs over MNIST that is 2 %. Training is not changed by it.
+ * Layers are hooked only in the steps that are looked at: such a step takes about an eighth longer, one in which
+ * distributions are counted about 0.1 s more (the CNN of `evenkeel train`). Of a run of three epochs over MNIST that is
+ * 2 %. Training is not changed by it.
  *
  * @example
  * ```ts
@@ -83,7 +85,10 @@ export class TrainingRecorder {
     this.#hook(start);
   }
 
-  /** Records a step that has just been taken, and prepares for the next: what `onStep` of {@link fit} is to call and await. */
+  /**
+   * Records a step that has just been taken, and prepares for the next: what `onStep` of {@link fit} is to call and
+   * await.
+   */
   async step({ step, loss, accuracy, lr, gradientNorm }: StepReport): Promise<void> {
     if (step % Math.ceil(this.#steps / mostSteps) === 0 || step === this.#steps - 1) {
       const [value, rate, norm] = [loss, lr, gradientNorm].map((number) => Number(number.toPrecision(6)));

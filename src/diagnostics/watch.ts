@@ -18,8 +18,8 @@ export interface WatchOptions {
   /** Bins of each histogram, from 1 to 4096. @defaultValue 48 */
   readonly bins?: number;
   /**
-   * What histograms range over, so that they can be compared with each other. @defaultValue null: each over mean ± 4 deviations of its
-   * values, as far as there are any
+   * What histograms range over, so that they can be compared with each other. @defaultValue null: each over mean ± 4
+   * deviations of its values, as far as there are any
    */
   readonly range?: readonly [low: number, high: number] | null;
 }
@@ -34,13 +34,19 @@ export interface WatchedLayer {
   readonly input: Distribution;
   /** Behind it. */
   readonly output: Distribution;
-  /** ‖∂loss/∂output‖₂ over the whole batch; null where no backward pass had come through when the next forward pass began. */
+  /**
+   * ‖∂loss/∂output‖₂ over the whole batch; null where no backward pass had come through when the next forward pass
+   * began.
+   */
   readonly gradientNorm: number | null;
 }
 
 /** The layers in one forward pass. */
 export interface WatchRecord {
-  /** Which forward pass in training mode, counted from 0 since the watch began: the step, where there is one pass to a step. */
+  /**
+   * Which forward pass in training mode, counted from 0 since the watch began: the step, where there is one pass to a
+   * step.
+   */
   readonly step: number;
   /** In the order in which they were applied. */
   readonly layers: readonly WatchedLayer[];
@@ -90,8 +96,8 @@ export class Watcher {
   }
 
   /**
-   * The records since the last call, in order. Call it between steps, as in `onStep` of {@link fit}: a pass whose gradients have not come by
-   * then has none. They are handed over, and not kept.
+   * The records since the last call, in order. Call it between steps, as in `onStep` of {@link fit}: a pass whose
+   * gradients have not come by then has none. They are handed over, and not kept.
    */
   take(): Promise<WatchRecord[]> {
     this.#finishLast();
@@ -220,12 +226,14 @@ async function normOf(squares: Tensor): Promise<number> {
 }
 
 /**
- * Watches what layers are given and what they give while a model trains: mean, deviation, dead channels and a histogram before and behind
- * each norm and activation, and the norm of the gradient that comes back. It looks at each `every`-th forward pass in training mode (evaluations
- * in between are passed over), changes nothing in training, and reads the values on the backend, in one pass of one kernel for each tensor.
+ * Watches what layers are given and what they give while a model trains: mean, deviation, dead channels and a histogram
+ * before and behind each norm and activation, and the norm of the gradient that comes back. It looks at each `every`-th
+ * forward pass in training mode (evaluations in between are passed over), changes nothing in training, and reads the
+ * values on the backend, in one pass of one kernel for each tensor.
  *
- * A layer that is listened to is not fused with the ReLU behind it; passes that are not looked at are as fast as ever. On one thread a step of
- * the CNN of `evenkeel train` at batch 64 takes 31 % longer with `every: 1`, and as good as nothing with `every: 10` (`bench/watch.js`).
+ * A layer that is listened to is not fused with the ReLU behind it; passes that are not looked at are as fast as ever.
+ * On one thread a step of the CNN of `evenkeel train` at batch 64 takes 31 % longer with `every: 1`, and as good as
+ * nothing with `every: 10` (`bench/watch.js`).
  *
  * @param model - a module that takes and gives a tensor
  * @throws ArgumentError if an option is out of range

@@ -3,7 +3,9 @@ import { ArgumentError, BackendError } from "../errors.js";
 import type { AnyModule } from "../nn/module.js";
 import { empty, type Tensor } from "../tensor.js";
 
-/** Values of a gradient bucket, at least: 1 MiB, below which a collective costs more for being there than for its bytes. */
+/**
+ * Values of a gradient bucket, at least: 1 MiB, below which a collective costs more for being there than for its bytes.
+ */
 const bucketLength = 1 << 18;
 
 /** Which samples of a batch a rank has. */
@@ -84,7 +86,10 @@ export function broadcastState(model: AnyModule, communicator: Communicator): vo
   for (const t of Object.values(state)) t.dispose();
 }
 
-/** Gradients that travel together: all values one after another, then for each parameter whether this rank has a gradient of it. */
+/**
+ * Gradients that travel together: all values one after another, then for each parameter whether this rank has a
+ * gradient of it.
+ */
 interface Bucket {
   readonly parameters: readonly Tensor[];
   readonly values: Float32Array;
@@ -93,8 +98,9 @@ interface Bucket {
 }
 
 /**
- * Sums gradients over ranks while the backward pass goes on: parameters are packed into buckets from the last to the first, the order in which
- * their gradients are done, and a bucket travels as soon as it and those before it are full. One serves all steps of a training.
+ * Sums gradients over ranks while the backward pass goes on: parameters are packed into buckets from the last to the
+ * first, the order in which their gradients are done, and a bucket travels as soon as it and those before it are full.
+ * One serves all steps of a training.
  */
 export class GradientExchange {
   readonly #communicator: Communicator;
@@ -134,7 +140,9 @@ export class GradientExchange {
     while (this.#next < this.#buckets.length) this.#send();
   }
 
-  /** Waits for all that was sent, and gives the parameters the sums. A parameter without gradient on any rank gets none. */
+  /**
+   * Waits for all that was sent, and gives the parameters the sums. A parameter without gradient on any rank gets none.
+   */
   finish(): void {
     for (const { parameters, values, pending } of this.#buckets) {
       pending?.finish();

@@ -5,20 +5,27 @@ import { classLayout, type Data, labelsOf, predictedClass } from "../train/step.
 
 /** What {@link confusionMatrix} finds. */
 export interface ConfusionMatrix extends Evaluation {
-  /** How many samples of each class (row) were taken for each class (column). Outputs that are not numbers are in no column. */
+  /**
+   * How many samples of each class (row) were taken for each class (column). Outputs that are not numbers are in no
+   * column.
+   */
   readonly counts: readonly (readonly number[])[];
   /** Of the samples of each class, the share recognised; null for a class without samples. */
   readonly recall: readonly (number | null)[];
   /** Of the samples taken for each class, the share that are of it; null for a class nothing was taken for. */
   readonly precision: readonly (number | null)[];
-  /** For each class the harmonic mean of precision and recall, 2tp / (2tp + fp + fn); null for a class that is nowhere and never predicted. */
+  /**
+   * For each class the harmonic mean of precision and recall, 2tp / (2tp + fp + fn); null for a class that is nowhere
+   * and never predicted.
+   */
   readonly f1: readonly (number | null)[];
   /** For each class the intersection over union (Jaccard index), tp / (tp + fp + fn); null as for `f1`. */
   readonly iou: readonly (number | null)[];
 }
 
 /**
- * Which classes a model takes for which, beside its loss and accuracy: one pass in evaluation mode, as by {@link evaluate}.
+ * Which classes a model takes for which, beside its loss and accuracy: one pass in evaluation mode, as by
+ * {@link evaluate}.
  *
  * @param data - batches with labels
  * @throws ArgumentError if there are no samples, or targets are not labels

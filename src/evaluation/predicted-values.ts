@@ -17,8 +17,8 @@ export interface PredictedValue {
 }
 
 /**
- * Collects the predictions of a model in a regression: some samples, in equal distances, and those that it missed furthest. Its `add` is an `onOutput` of
- * {@link evaluate} or {@link regressionErrors}, over data in their own order.
+ * Collects the predictions of a model in a regression: some samples, in equal distances, and those that it missed
+ * furthest. Its `add` is an `onOutput` of {@link evaluate} or {@link regressionErrors}, over data in their own order.
  *
  * @example
  * ```ts
@@ -38,7 +38,10 @@ export class PredictedValues {
   readonly #worst: PredictedValue[] = [];
   #seen = 0;
 
-  /** @param options - `samples`: how many there will be; `count`: how many of the worst to keep; `points`: how many of all, about */
+  /**
+   * @param options - `samples`: how many there will be; `count`: how many of the worst to keep; `points`: how many of
+   * all, about
+   */
   constructor({ samples, count, points = 1000 }: { samples: number; count: number; points?: number }) {
     this.#every = Math.ceil(checkCount("new PredictedValues({ samples })", "samples", samples) / points);
     this.#count = checkCount("new PredictedValues({ count })", "count", count);

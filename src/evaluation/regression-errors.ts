@@ -18,8 +18,8 @@ export interface RegressionErrors {
   /** The mean of |output − target|, in units of the targets. */
   readonly mae: number;
   /**
-   * R² = 1 − Σ(output − target)² / Σ(target − mean)², the mean over several outputs: 1 is perfect, 0 is what the mean itself
-   * would reach. Null if the targets of an output are all equal.
+   * R² = 1 − Σ(output − target)² / Σ(target − mean)², the mean over several outputs: 1 is perfect, 0 is what the mean
+   * itself would reach. Null if the targets of an output are all equal.
    */
   readonly rSquared: number | null;
   /** How many samples there were. */

@@ -21,8 +21,8 @@ export interface Mistake {
 }
 
 /**
- * Collects the mistakes in which a model was surest: those with the least probability of the true class. Its `add` is an `onOutput` of
- * {@link evaluate} or {@link confusionMatrix}, over data in their own order.
+ * Collects the mistakes in which a model was surest: those with the least probability of the true class. Its `add` is
+ * an `onOutput` of {@link evaluate} or {@link confusionMatrix}, over data in their own order.
  *
  * @example
  * ```ts

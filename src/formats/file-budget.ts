@@ -3,15 +3,20 @@ import { FormatError } from "../errors.js";
 const unchanged = "Check that it is the file that was saved or exported.";
 
 /**
- * What a file may ask of whoever reads it: so much for each of its bytes, and so much besides. Real files stay far below; a small file
- * that asks for much is refused before it costs anything.
+ * What a file may ask of whoever reads it: so much for each of its bytes, and so much besides. Real files stay far
+ * below; a small file that asks for much is refused before it costs anything.
  */
 const allowances = {
   /** Numbers that are read or made, or work that takes as long: see {@link work}. */
   work: { free: 4_000_000, perByte: 32, noun: "work", cure: unchanged },
-  /** Values of constants that nodes compute: as many as the layers of a large network, filled by nodes of a few bytes. */
+  /**
+   * Values of constants that nodes compute: as many as the layers of a large network, filled by nodes of a few bytes.
+   */
   computed: { free: 2 ** 25, perByte: 32, noun: "computed constants", cure: unchanged },
-  /** Objects and lists of JSON, messages of Protocol Buffers: in memory each takes hundreds of bytes where it may take two in a file. */
+  /**
+   * Objects and lists of JSON, messages of Protocol Buffers: in memory each takes hundreds of bytes where it may take
+   * two in a file.
+   */
   parts: { free: 200_000, perByte: 1 / 8, noun: "parts", cure: unchanged },
   /** Layers that are built: each takes a kilobyte. */
   layers: { free: 1000, perByte: 1 / 128, noun: "layers", cure: unchanged },
@@ -54,13 +59,20 @@ export const work = {
 /** The currencies of {@link FileBudget}. */
 export type Expense = keyof typeof allowances;
 
-/** Bounds what reading one file may cost by the file's size: the one defence of every reader against small files that ask for much. */
+/**
+ * Bounds what reading one file may cost by the file's size: the one defence of every reader against small files that
+ * ask for much.
+ */
 export class FileBudget {
   readonly #where: string;
   readonly #bytes: number;
   readonly #spent = new Map<Expense, number>();
 
-  /** @param where - what messages name as their place @param bytes - the size of the file, with all that belongs to it */
+  /**
+   * @param where - what messages name as their place
+   *
+   * @param bytes - the size of the file, with all that belongs to it
+   */
   constructor(where: string, bytes: number) {
     this.#where = where;
     this.#bytes = bytes;
@@ -72,7 +84,11 @@ export class FileBudget {
     return Math.floor(free + perByte * this.#bytes) - (this.#spent.get(expense) ?? 0);
   }
 
-  /** Counts what is about to be read or made. @throws FormatError where the file asks for far more than its size gives cause for */
+  /**
+   * Counts what is about to be read or made.
+   *
+   * @throws FormatError where the file asks for far more than its size gives cause for
+   */
   spend(expense: Expense, amount: number): void {
     if (!(amount <= this.left(expense))) throw this.exceeded(expense);
     this.#spent.set(expense, (this.#spent.get(expense) ?? 0) + amount);

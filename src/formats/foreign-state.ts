@@ -18,13 +18,13 @@ import { isObject } from "./json.js";
 /** Options of {@link loadKerasState} and {@link loadFlaxState}. */
 export interface ForeignStateOptions {
   /**
-   * The other system's name of a layer by its path here: `{ "features.0": "conv2d_1" }`. Layers that are not named are matched by kind and
-   * order: the first convolution with the first, the first norm with the first, and so on.
+   * The other system's name of a layer by its path here: `{ "features.0": "conv2d_1" }`. Layers that are not named are
+   * matched by kind and order: the first convolution with the first, the first norm with the first, and so on.
    */
   readonly layers?: Readonly<Record<string, string>>;
   /**
-   * How many channels an image has where it is flattened before a layer, by that layer's path: needed where the model does not tell, as it does
-   * where a convolution or norm stands before the `Flatten` in a `Sequential`.
+   * How many channels an image has where it is flattened before a layer, by that layer's path: needed where the model
+   * does not tell, as it does where a convolution or norm stands before the `Flatten` in a `Sequential`.
    */
   readonly flattened?: Readonly<Record<string, number>>;
   /** `false` loads what fits and returns the rest; shapes must fit all the same. @defaultValue true */
@@ -131,7 +131,10 @@ function checkGiven(
   }
 }
 
-/** What a norm of the other system does not have (`scale: false`, `center: false`) and ours does: its weight is 1 there, and its bias 0. */
+/**
+ * What a norm of the other system does not have (`scale: false`, `center: false`) and ours does: its weight is 1 there,
+ * and its bias 0.
+ */
 function plainEntries(path: string, own: Readonly<Record<string, Tensor>>, layer: ForeignLayer | undefined): string[] {
   return ["weight", "bias"]
     .filter((role) => layer?.has(role) === false)
@@ -219,7 +222,7 @@ function matchLayers(
 
 /** A kernel with its axes in our order; one of another rank as it is, for the message to come. */
 function reordered(given: Values, axes: readonly number[]): Values {
-  return given.shape.length === axes.length ? permute(given, axes) : given;
+  return given.shape.length === axes.length ? permuteAxes(given, axes) : given;
 }
 
 function planeKernel(given: Values, { groups, weight }: Conv2d): Values {
@@ -227,7 +230,7 @@ function planeKernel(given: Values, { groups, weight }: Conv2d): Values {
   // Depthwise kernels of Keras are (H, W, I, M): their outputs are those of channel 0, then those of channel 1 …
   const isDepthwise = given.shape.length === 4 && groups > 1 && inputs === groups && weight.shape[1] === 1;
   return isDepthwise
-    ? { values: permute(given, [2, 3, 0, 1]).values, shape: [inputs * multiplier, 1, height, width] }
+    ? { values: permuteAxes(given, [2, 3, 0, 1]).values, shape: [inputs * multiplier, 1, height, width] }
     : reordered(given, [3, 2, 0, 1]);
 }
 
@@ -243,11 +246,11 @@ function channelsFirst({ values, shape }: Values, channels: number | null, where
     });
   }
   const rows = sizeOf(shape) / features;
-  return { values: permute({ values, shape: [rows, features / channels, channels] }, [0, 2, 1]).values, shape };
+  return { values: permuteAxes({ values, shape: [rows, features / channels, channels] }, [0, 2, 1]).values, shape };
 }
 
 /** Axis k of the result is axis `axes[k]` of what is given. */
-export function permute({ values, shape }: Values, axes: readonly number[]): Values {
+export function permuteAxes({ values, shape }: Values, axes: readonly number[]): Values {
   const strides = shape.map((_, axis) => sizeOf(shape.slice(axis + 1)));
   const permuted = axes.map((axis) => shape[axis]);
   const result = new Float32Array(values.length);

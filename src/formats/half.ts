@@ -27,7 +27,8 @@ export function numberToHalf(value: number): number {
   if (size >= 65520) return sign | 0x7c00;
   if (size < 2 ** -14) return sign | roundToEven(size * 2 ** 24);
   float[0] = size;
-  // The exponent of float32 begins 112 below, and its fraction has 13 more bits; a fraction that rounds up to 1024 carries into the exponent.
+  // The exponent of float32 begins 112 below, and its fraction has 13 more bits; a fraction that rounds up to 1024
+  // carries into the exponent.
   const upper = (floatBits[0] >>> 13) - (112 << 10);
   const rest = floatBits[0] & 0x1fff;
   // What float32 has rounded away decides a tie.

@@ -12,7 +12,11 @@ export function isObject(value: unknown): value is JsonObject {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
-/** What a program gives for a file, as JSON. @throws ArgumentError if it contains itself, or something else that JSON cannot hold */
+/**
+ * What a program gives for a file, as JSON.
+ *
+ * @throws ArgumentError if it contains itself, or something else that JSON cannot hold
+ */
 export function toJson(where: string, value: unknown): string {
   try {
     return JSON.stringify(value);
@@ -36,15 +40,19 @@ const deepest = 200;
 export interface ReadJsonOptions {
   /** Of the file that it stands in. */
   readonly budget: FileBudget;
-  /** So many objects, lists and names may be in it at most, whatever the size of the file. @defaultValue by the budget alone */
+  /**
+   * So many objects, lists and names may be in it at most, whatever the size of the file.
+   *
+   * @defaultValue by the budget alone
+   */
   readonly mostParts?: number;
   /** Makes the refusal of the file. */
   readonly fault: (expected: string, received: string) => FormatError;
 }
 
 /**
- * The object that JSON of a file holds. It is walked before anything is made of it: lists and objects are counted, and a name that stands
- * twice in one object, of which JSON.parse would keep the last, is refused.
+ * The object that JSON of a file holds. It is walked before anything is made of it: lists and objects are counted, and
+ * a name that stands twice in one object, of which JSON.parse would keep the last, is refused.
  *
  * @throws FormatError if it is no JSON, holds something else than an object, or is too deep or large
  */

@@ -1,6 +1,9 @@
 import { Tensor } from "../tensor.js";
 
-/** An input of a graph, or what a node gives (`value` counts inputs first, then nodes); `path` leads to a part of an array or object. */
+/**
+ * An input of a graph, or what a node gives (`value` counts inputs first, then nodes); `path` leads to a part of an
+ * array or object.
+ */
 export class ValueRef {
   readonly value: number;
   readonly path: readonly string[];

@@ -1,7 +1,10 @@
 import { type AnyModule, Module } from "../nn/module.js";
 import type { Tensor } from "../tensor.js";
 
-/** What stands in a graph's tree of names where the model has a module of the user's: its parameters, buffers and children. */
+/**
+ * What stands in a graph's tree of names where the model has a module of the user's: its parameters, buffers and
+ * children.
+ */
 export class Branch extends Module<never[], never> {
   readonly #parameters: [key: string, parameter: Tensor][] = [];
   readonly #children: [key: string, module: AnyModule][] = [];

@@ -4,7 +4,7 @@ import { Residual } from "../nn/residual.js";
 import { Sequential } from "../nn/sequential.js";
 
 /** A place in a {@link Chain}. */
-export interface Step {
+export interface ChainStep {
   /** The module's path, as in {@link Module.namedModules}. */
   readonly name: string;
   readonly module: AnyModule;
@@ -13,30 +13,31 @@ export interface Step {
 }
 
 /** Modules that are known to be applied one after another, and to nothing else in between. */
-export type Chain = readonly Step[];
+export type Chain = readonly ChainStep[];
 
 /** What is known of the order in which a model applies its modules. */
-export interface Order {
+export interface ModelOrder {
   readonly chains: readonly Chain[];
   /** In how many places each module stands. */
   readonly places: ReadonlyMap<AnyModule, number>;
   /** Modules whose surroundings apply them in an order of their own: children of custom classes. */
-  readonly unordered: readonly Step[];
+  readonly unordered: readonly ChainStep[];
 }
 
 /**
- * The chains of a model: its `Sequential`s, those inside one another joined, and what stands inside `Residual`s. A Sequential that stands in
- * two places, or has listeners, is a chain of its own. Modules for which `isClosed` holds are not gone into.
+ * The chains of a model: its `Sequential`s, those inside one another joined, and what stands inside `Residual`s. A
+ * Sequential that stands in two places, or has listeners, is a chain of its own. Modules for which `isClosed` holds are
+ * not gone into.
  */
-export function findChains(model: AnyModule, isClosed: (module: AnyModule) => boolean): Order {
+export function findChains(model: AnyModule, isClosed: (module: AnyModule) => boolean): ModelOrder {
   const places = countPlaces(model);
   const chains: Chain[] = [];
-  const unordered: Step[] = [];
+  const unordered: ChainStep[] = [];
   const seen = new Set<AnyModule>();
   const isOpen = (module: AnyModule): boolean => module.is(Sequential) && !isClosed(module);
-  const stepsOf = (name: string, parent: AnyModule): Step[] =>
+  const stepsOf = (name: string, parent: AnyModule): ChainStep[] =>
     parent.children().map(([key, module]) => ({ name: joinPath(name, key), module, parent }));
-  const joined = (step: Step): Step[] =>
+  const joined = (step: ChainStep): ChainStep[] =>
     isOpen(step.module) && places.get(step.module) === 1 && !step.module.hooked
       ? stepsOf(step.name, step.module).flatMap(joined)
       : [step];

@@ -6,7 +6,10 @@ export interface ChannelStatistics {
   readonly variance: Float64Array;
 }
 
-/** How far a norm's running statistics have moved; root mean squares over its channels, in units of the new deviation √(variance + eps). */
+/**
+ * How far a norm's running statistics have moved; root mean squares over its channels, in units of the new deviation
+ * √(variance + eps).
+ */
 export interface Drift {
   /** Of (new mean − old mean). */
   readonly mean: number;
@@ -15,8 +18,8 @@ export interface Drift {
 }
 
 /**
- * weight · a + (1 − weight) · b, of means and of variances: how Schneider et al. 2020 (arXiv:2006.16971, §3) mix two domains. Channels of a that
- * are not finite are b's.
+ * weight · a + (1 − weight) · b, of means and of variances: how Schneider et al. 2020 (arXiv:2006.16971, §3) mix two
+ * domains. Channels of a that are not finite are b's.
  */
 export function mixStatistics(a: ChannelStatistics, b: ChannelStatistics, weight: number): ChannelStatistics {
   const isKnown = Array.from(a.mean, (mean, c) => Number.isFinite(mean + a.variance[c]));

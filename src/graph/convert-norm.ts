@@ -22,19 +22,21 @@ export interface ConvertedNorm {
 /**
  * Replaces norms in a model, wherever they stand: batch by group norm, say, to fine-tune with small batches.
  *
- * Weight and bias go over to a replacement that has them in the same shape: the very tensors, so that an optimiser made before goes on training
- * them. Parameters that do not fit are left behind: such an optimiser still holds them, to no effect, and does not know the new ones. So make the
- * optimiser afterwards wherever `kept` is not `["weight", "bias"]`. Running statistics do not go over. A replacement takes the mode of what
- * it replaces. Listeners stay with the old norm.
+ * Weight and bias go over to a replacement that has them in the same shape: the very tensors, so that an optimiser made
+ * before goes on training them. Parameters that do not fit are left behind: such an optimiser still holds them, to no
+ * effect, and does not know the new ones. So make the optimiser afterwards wherever `kept` is not `["weight", "bias"]`.
+ * Running statistics do not go over. A replacement takes the mode of what it replaces. Listeners stay with the old
+ * norm.
  *
- * A {@link Graph} is changed in place too, in its nodes and its names. It shares its layers with the module that it was traced from, but not
- * their places: what is converted in one stays as it is in the other, though parameters that went over are used by both.
+ * A {@link Graph} is changed in place too, in its nodes and its names. It shares its layers with the module that it was
+ * traced from, but not their places: what is converted in one stays as it is in the other, though parameters that went
+ * over are used by both.
  *
  * @param model - changed in place
  * @param convert - called once for each norm, with its path; returns what shall stand there, or nothing to leave it
  * @returns what was replaced, in the order of {@link Module.namedModules}
- * @throws ArgumentError if the model is a norm itself, `convert` returns something else than a module, or, for a norm in a graph, than one of the
- * library's layers; or an op of a graph reads a parameter of the norm
+ * @throws ArgumentError if the model is a norm itself, `convert` returns something else than a module, or, for a norm
+ * in a graph, than one of the library's layers; or an op of a graph reads a parameter of the norm
  * @example
  * ```ts
  * const model = new Sequential(new Conv2d(3, 32, 3), new BatchNorm(32), new ReLU());

@@ -13,15 +13,18 @@ export interface ModelCopy {
 }
 
 /**
- * Copies a model: modules, parameters, buffers, modes and switches. Modules and tensors that stand in two places do so in the copy.
+ * Copies a model: modules, parameters, buffers, modes and switches. Modules and tensors that stand in two places do so
+ * in the copy.
  *
- * Layers whose class states what its constructor takes ({@link Module.traits}) are built anew, and so are graphs. Other classes of one's own are copied
- * property by property. A module whose properties hold functions, or objects that are neither plain nor modules nor tensors, is not copied
- * but used by both, with all inside it, since such may refer to the original. Private fields (`#name`) cannot be seen: a class that has them
- * states its constructor's arguments; else it is used by both where its copy cannot say what it holds, or fails in `run`, and that
- * copy fails later where neither tells.
+ * Layers whose class states what its constructor takes ({@link Module.traits}) are built anew, and so are graphs. Other
+ * classes of one's own are copied property by property. A module whose properties hold functions, or objects that are
+ * neither plain nor modules nor tensors, is not copied but used by both, with all inside it, since such may refer to
+ * the original. Private fields (`#name`) cannot be seen: a class that has them states its constructor's arguments; else
+ * it is used by both where its copy cannot say what it holds, or fails in `run`, and that copy fails later where
+ * neither tells.
  *
- * @param run - applies the copy: a class whose copy fails for want of its private fields is then found out, and used by both
+ * @param run - applies the copy: a class whose copy fails for want of its private fields is then found out, and used by
+ * both
  */
 export function copyModel(model: AnyModule, run?: (copy: AnyModule) => void): ModelCopy {
   const shared = new Set<AnyModule>();
@@ -35,7 +38,10 @@ export function copyModel(model: AnyModule, run?: (copy: AnyModule) => void): Mo
   }
 }
 
-/** The modules of one's own classes whose copies did not come to their end, where running one failed for want of private fields. */
+/**
+ * The modules of one's own classes whose copies did not come to their end, where running one failed for want of private
+ * fields.
+ */
 function unfinishedIn({ model, copies }: ModelCopy, run: (copy: AnyModule) => void): AnyModule[] {
   const unfinished = new Set<AnyModule>();
   const stops = [...copies].flatMap(([original, copy]) => {
@@ -54,7 +60,10 @@ function unfinishedIn({ model, copies }: ModelCopy, run: (copy: AnyModule) => vo
   }
 }
 
-/** As {@link copyModel}, of tensors whose values have been read already, as those of a device that does not answer at once. */
+/**
+ * As {@link copyModel}, of tensors whose values have been read already, as those of a device that does not answer at
+ * once.
+ */
 export function copyWithValues(model: AnyModule, values: ReadonlyMap<Tensor, Float32Array>): ModelCopy {
   return copyAll(model, new Set(), values);
 }
@@ -102,7 +111,9 @@ function copyAll(
     copies.set(module, copy ?? module);
     return copy ?? module;
   };
-  /** The copy of a module with these properties; null if it cannot say what it is and holds, for want of private fields. */
+  /**
+   * The copy of a module with these properties; null if it cannot say what it is and holds, for want of private fields.
+   */
   const copyWith = (module: AnyModule, properties: readonly [key: string, value: unknown][]): AnyModule | null => {
     try {
       const copy = module.copyShell(copyValue, copyTensor);
@@ -124,7 +135,8 @@ function copyAll(
     }
   };
   const copy = copyModule(model);
-  // A constructor may also have taken over tensors that it did not make: those of a module that was not copied, or of a copy.
+  // A constructor may also have taken over tensors that it did not make: those of a module that was not copied, or of a
+  // copy.
   const used = new Set([...tensors.keys(), ...tensors.values(), ...tensorsOf(model), ...tensorsOf(copy)]);
   for (const t of initial) if (!used.has(t)) t.dispose();
   return { model: copy, copies };

@@ -1,7 +1,7 @@
 import type { BackendName } from "../backend/backend.js";
 import { backendOf, onBackend } from "../backend/index.js";
 import { ArgumentError } from "../errors.js";
-import { titleOf } from "../layer-pass.js";
+import { moduleTitle } from "../layer-pass.js";
 import type { AnyModule } from "../nn/module.js";
 import { refreshAll } from "../nn/refresh-all.js";
 import { Tensor } from "../tensor.js";
@@ -10,9 +10,10 @@ import { copyWithValues, tensorsOf } from "./copy-model.js";
 const where = "copyTo(model, backend)";
 
 /**
- * A copy of a model on another backend: to train on a GPU what was loaded on wasm, or to fold, export or look at weights that lie on a GPU, which
- * needs values at once. Parameters, buffers, modes and switches are the same, to the last bit; gradients and listeners are not copied, and
- * the backend in force stays as it is. The optimiser of a copy is a new one.
+ * A copy of a model on another backend: to train on a GPU what was loaded on wasm, or to fold, export or look at
+ * weights that lie on a GPU, which needs values at once. Parameters, buffers, modes and switches are the same, to the
+ * last bit; gradients and listeners are not copied, and the backend in force stays as it is. The optimiser of a copy is
+ * a new one.
  *
  * @param model - stays as it is, and its owner's
  * @param name - as {@link setBackend} takes it
@@ -40,7 +41,7 @@ export async function copyTo<Model extends AnyModule>(model: Model, name: Backen
     throw new ArgumentError({
       where,
       expected: "modules whose properties are numbers, texts, tensors, modules, or plain objects and arrays of them",
-      received: `${titleOf(module)}${path === "" ? "" : ` at ${path}`}, which holds a function or an object of a class`,
+      received: `${moduleTitle(module)}${path === "" ? "" : ` at ${path}`}, which holds a function or an object of a class`,
       cure: "Build it anew with that backend in force, and load the state dict of the model.",
     });
   }

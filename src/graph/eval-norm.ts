@@ -18,7 +18,9 @@ import { convertNorm } from "./convert-norm.js";
 export interface CorrectedNorm {
   /** Its path, as in {@link Module.namedModules}. */
   readonly norm: string;
-  /** The share of a sample in the mean that it is normalised by: 1 / N where samples are independent, and batches of N. */
+  /**
+   * The share of a sample in the mean that it is normalised by: 1 / N where samples are independent, and batches of N.
+   */
   readonly alpha: number;
   /** Its share in the mean square. */
   readonly beta: number;
@@ -48,10 +50,11 @@ class Slope {
 }
 
 /**
- * Corrects how a model evaluates that was trained with batch norm at small batches: puts {@link EvalNorm} in place of each {@link BatchNorm} with
- * running statistics. In training, a sample is a part of the statistics that it is normalised by; in evaluation by running ones it is not.
- * α and β, how large a part, are estimated for each norm by least squares over batches of the size of training, which need no labels: of
- * the batch's mean, and of its mean square, on those of each sample. Weights and running statistics stay as they are.
+ * Corrects how a model evaluates that was trained with batch norm at small batches: puts {@link EvalNorm} in place of
+ * each {@link BatchNorm} with running statistics. In training, a sample is a part of the statistics that it is
+ * normalised by; in evaluation by running ones it is not. α and β, how large a part, are estimated for each norm by
+ * least squares over batches of the size of training, which need no labels: of the batch's mean, and of its mean
+ * square, on those of each sample. Weights and running statistics stay as they are.
  *
  * The authors estimate α and β by gradient descent on the normalised outputs, for the same purpose.
  *

@@ -6,8 +6,8 @@ import { GlobalAvgPool2d, GlobalMaxPool2d } from "../nn/pooling.js";
 import { findChains } from "./chains.js";
 
 /**
- * Linear layers and norms that are given flattened images, and of how many channels: null where the layers before the `Flatten` do not tell. Layers
- * in an order that is not known are left out.
+ * Linear layers and norms that are given flattened images, and of how many channels: null where the layers before the
+ * `Flatten` do not tell. Layers in an order that is not known are left out.
  */
 export function flattenedChannels(model: AnyModule): Map<AnyModule, number | null> {
   const found = new Map<AnyModule, number | null>();

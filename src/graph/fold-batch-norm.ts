@@ -10,7 +10,10 @@ import { tracedParts } from "./trace.js";
 
 /** Options of {@link foldBatchNorm}. */
 export interface FoldBatchNormOptions {
-  /** An input of the model, or one for each of its inputs: how far the outputs then differ is measured on it, and what has to be traced is traced with it. */
+  /**
+   * An input of the model, or one for each of its inputs: how far the outputs then differ is measured on it, and what
+   * has to be traced is traced with it.
+   */
   readonly probe?: Tensor | readonly Tensor[];
 }
 
@@ -33,8 +36,8 @@ export interface LeftNorm {
 /** What {@link foldBatchNorm} returns. */
 export interface FoldedModel<M extends AnyModule = Module> {
   /**
-   * The folded copy, in evaluation mode. In a `Sequential` layers behind a norm that has gone have moved up: their paths have changed. In a graph
-   * all others keep their paths.
+   * The folded copy, in evaluation mode. In a `Sequential` layers behind a norm that has gone have moved up: their
+   * paths have changed. In a graph all others keep their paths.
    */
   readonly model: M;
   /** Norms that have gone, and where to. */
@@ -46,25 +49,29 @@ export interface FoldedModel<M extends AnyModule = Module> {
 }
 
 /**
- * A copy of a model in which each batch norm has become part of the layer before or behind it, so that inference does not pay for it. The
- * model itself stays as it is.
+ * A copy of a model in which each batch norm has become part of the layer before or behind it, so that inference does
+ * not pay for it. The model itself stays as it is.
  *
- * With its running statistics a norm is the map y = s·x + t per channel, s = weight / √(variance + eps), t = bias − mean · s. It goes
- * - into a Linear, convolution or transposed convolution **before** it: W′ = s·W, b′ = s·b + t (a bias is added where there was none);
- * - else into a Linear or a convolution without padding **behind** it: W′ = W·s, b′ = b + Σ W·t, the sum over all inputs of an output (with
- *   padding only if t is 0, since the zeros of a padding do not pass through the norm);
+ * With its running statistics a norm is the map y = s·x + t per channel, s = weight / √(variance + eps), t = bias −
+ * mean · s. It goes
+ * - into a Linear, convolution or transposed convolution **before** it: W′ = s·W, b′ = s·b + t (a bias is added where
+ *   there was none);
+ * - else into a Linear or a convolution without padding **behind** it: W′ = W·s, b′ = b + Σ W·t, the sum over all
+ *   inputs of an output (with padding only if t is 0, since the zeros of a padding do not pass through the norm);
  * - else into a norm directly before it.
  *
- * Dropout, average pooling, means over planes, and max pooling if no s is negative, may stand between; flattening too, where channels keep their
- * places. The order in which layers are applied is known inside `Sequential` and `Residual`, at any depth, and in a {@link Graph}, which is folded
- * to a graph. A class with a `forward` of its own is traced with the probe (see {@link trace}), and its folded graph is returned: it takes
- * inputs of the probe's shape, in any number, and does not train. Without a probe, only Sequentials in such a class are folded, which are taken to
- * be applied as a whole, and Linear layers to see (N, features). A norm is left, with the reason, where folding would change the result: it or
- * its neighbour stands in two places, has listeners ({@link Module.onForward}) or a weight that others use too, it has no running statistics or
- * does not use them, the order is not known. Instance norms with running statistics fold as well. Other norms depend on their input and have nothing to fold.
+ * Dropout, average pooling, means over planes, and max pooling if no s is negative, may stand between; flattening too,
+ * where channels keep their places. The order in which layers are applied is known inside `Sequential` and `Residual`,
+ * at any depth, and in a {@link Graph}, which is folded to a graph. A class with a `forward` of its own is traced with
+ * the probe (see {@link trace}), and its folded graph is returned: it takes inputs of the probe's shape, in any number,
+ * and does not train. Without a probe, only Sequentials in such a class are folded, which are taken to be applied as a
+ * whole, and Linear layers to see (N, features). A norm is left, with the reason, where folding would change the
+ * result: it or its neighbour stands in two places, has listeners ({@link Module.onForward}) or a weight that others
+ * use too, it has no running statistics or does not use them, the order is not known. Instance norms with running
+ * statistics fold as well. Other norms depend on their input and have nothing to fold.
  *
- * Factors are computed in float64 and rounded once. Modules that cannot be copied, since they have private fields, are used by both models,
- * unless a probe traces them.
+ * Factors are computed in float64 and rounded once. Modules that cannot be copied, since they have private fields, are
+ * used by both models, unless a probe traces them.
  *
  * @param model - in evaluation mode
  * @throws ArgumentError if the model is in training mode

@@ -3,7 +3,7 @@ import { RunningNorm } from "../nn/norms/running-norm.js";
 import { Tensor } from "../tensor.js";
 import { ValueRef } from "./argument.js";
 import { Branch } from "./branch.js";
-import { findChains, type Order, type Step } from "./chains.js";
+import { type ChainStep, findChains, type ModelOrder } from "./chains.js";
 import { changeCopy, copyModel } from "./copy-model.js";
 import { foldNorms } from "./fold.js";
 import type { FoldedModel, FoldedNorm, LeftNorm } from "./fold-batch-norm.js";
@@ -41,7 +41,7 @@ export function foldChains<M extends AnyModule>(model: M, probe: readonly Tensor
 
   changeCopy(copy, () => {
     host.layers.apply(copies);
-    for (const { module, parent } of [...host.gone].map((node) => steps.get(node) as Step)) {
+    for (const { module, parent } of [...host.gone].map((node) => steps.get(node) as ChainStep)) {
       const [holder, child] = [copies.get(parent), copies.get(module)];
       if (holder === undefined || child === undefined) throw new Error("internal: a module was not copied");
       replaceChild(holder, child, null);
@@ -65,7 +65,7 @@ export function foldChains<M extends AnyModule>(model: M, probe: readonly Tensor
 function whyOutside(
   norm: AnyModule,
   model: AnyModule,
-  { unordered }: Order,
+  { unordered }: ModelOrder,
   isClosed: (module: AnyModule) => boolean,
 ): string {
   if (norm === model) return "it is the whole model";
@@ -82,10 +82,10 @@ function whyOutside(
 /** The chains as one graph, each with an input and an output of its own, and the step that each node is. */
 function partsOf(
   model: AnyModule,
-  { chains }: Order,
+  { chains }: ModelOrder,
   ranks: ReadonlyMap<AnyModule, Ranks>,
-): { readonly parts: GraphParts; readonly steps: ReadonlyMap<NetworkNode, Step> } {
-  const steps = new Map<NetworkNode, Step>();
+): { readonly parts: GraphParts; readonly steps: ReadonlyMap<NetworkNode, ChainStep> } {
+  const steps = new Map<NetworkNode, ChainStep>();
   const ends = chains.map((chain, k) => {
     let value = new ValueRef(k);
     for (const step of chain) {

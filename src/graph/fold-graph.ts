@@ -47,7 +47,11 @@ export function foldGraph<G extends Graph>(graph: G, probe: readonly Tensor[], i
   return before === null ? result : { ...result, maxDifference: largestDifference(before, outputsOf(copy, probe)) };
 }
 
-/** A graph whose norms that have gone make no values. @param original - in which the host has seen them, node by node */
+/**
+ * A graph whose norms that have gone make no values.
+ *
+ * @param original - in which the host has seen them, node by node
+ */
 function withoutNorms(copy: GraphParts, original: GraphParts, host: GraphHost): GraphParts {
   const { length } = copy.inputs;
   const isGone = original.nodes.map((node) => host.gone.has(node));

@@ -3,14 +3,16 @@ import { composeMaps } from "./channel-map.js";
 import type { Host, Passing, Side } from "./host.js";
 import { type LinearMap, mapInputs, mapOutputs } from "./linear-map.js";
 
-/** What became of a norm: what took it, what that was called then, and what it passed on its way; or why it was left. */
+/**
+ * What became of a norm: what took it, what that was called then, and what it passed on its way; or why it was left.
+ */
 export type Outcome<Node> =
   | (Omit<Passing<Node>, "map"> & { readonly taker: Node; readonly into: string })
   | { readonly norm: Node; readonly reason: string };
 
 /**
- * Makes each norm of a network, as far as it is a fixed map, part of what stands before it, a linear layer or a norm; else of a linear layer
- * that stands behind it. Between them may stand what a map passes.
+ * Makes each norm of a network, as far as it is a fixed map, part of what stands before it, a linear layer or a norm;
+ * else of a linear layer that stands behind it. Between them may stand what a map passes.
  *
  * @returns what became of each, in the order of the host's norms
  */

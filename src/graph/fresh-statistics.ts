@@ -4,10 +4,16 @@ import type { Tensor } from "../tensor.js";
 import { warn } from "../warnings.js";
 import { neverUpdated } from "./norm-checks.js";
 
-/** What needs no further look: norms that a warning named, or whose statistics were those of data, and models without any other. */
+/**
+ * What needs no further look: norms that a warning named, or whose statistics were those of data, and models without
+ * any other.
+ */
 const settled = new WeakSet<AnyModule>();
 
-/** Warns, once for each norm, of those that evaluate by running statistics that no batch has updated and nothing else has set. */
+/**
+ * Warns, once for each norm, of those that evaluate by running statistics that no batch has updated and nothing else
+ * has set.
+ */
 export async function warnIfFresh(where: string, model: AnyModule): Promise<void> {
   // evaluate() and predict() put a model that trains into evaluation mode, and leave the switches of any other.
   const used = unchecked(model).filter(([, norm]) => model.training || norm.normalizeWith === "running");

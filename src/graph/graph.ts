@@ -9,9 +9,9 @@ import { Plan } from "./plan.js";
 import { graphTable } from "./table.js";
 
 /**
- * A network that knows itself: nodes that are the library's own layers, or its ops, in the order in which they run. It computes what the
- * network it was traced from computes, to the bit, shares its layers and tensors, and has the keys of its state dict. Each value is freed
- * after its last use.
+ * A network that knows itself: nodes that are the library's own layers, or its ops, in the order in which they run. It
+ * computes what the network it was traced from computes, to the bit, shares its layers and tensors, and has the keys of
+ * its state dict. Each value is freed after its last use.
  *
  * Graphs are made by {@link trace} and by `loadModel` and `importOnnx`. `String(graph)` is a table of its nodes.
  *

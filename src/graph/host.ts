@@ -14,11 +14,19 @@ export interface Passing<Node> {
   readonly passed: readonly Node[];
 }
 
-/** A network of any kind, as {@link foldNorms} needs to see and change it: nodes, each of which makes one value that others read. */
+/**
+ * A network of any kind, as {@link foldNorms} needs to see and change it: nodes, each of which makes one value that
+ * others read.
+ */
 export interface Host<Node, Linear extends LinearMap = LinearMap> {
   /** The norms, each behind those before it. */
   readonly norms: readonly Node[];
-  /** So many nodes between a norm and what takes it are looked past, where nothing else bounds what a hostile file costs. @defaultValue all */
+  /**
+   * So many nodes between a norm and what takes it are looked past, where nothing else bounds what a hostile file
+   * costs.
+   *
+   * @defaultValue all
+   */
   readonly mostPassed?: number;
   /** What messages call a node. */
   titleOf(node: Node): string;
@@ -34,7 +42,10 @@ export interface Host<Node, Linear extends LinearMap = LinearMap> {
   pass(node: Node, passing: Passing<Node>): ChannelMap | null;
   /** Whether a node is of a kind that may take a norm from this side of it. */
   canTake(node: Node, side: Side): boolean;
-  /** A node that may take a norm, in numbers: by the channels of the norm where a flattening was passed. A text says why it cannot. */
+  /**
+   * A node that may take a norm, in numbers: by the channels of the norm where a flattening was passed. A text says why
+   * it cannot.
+   */
   linearOf(node: Node, passing: Passing<Node>): Linear | string;
   /** Gives a node other numbers; a text says why they do not fit, and then nothing has changed. */
   take(node: Node, linear: Linear): string | null;

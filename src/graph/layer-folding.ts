@@ -23,7 +23,11 @@ export class LayerFolding {
     return bad >= 0 ? `its statistics, weight and bias are not all finite in channel ${bad}` : map;
   }
 
-  /** A layer with a weight, in numbers. @param channels - of the planes that it is given flattened; null where it is not */
+  /**
+   * A layer with a weight, in numbers.
+   *
+   * @param channels - of the planes that it is given flattened; null where it is not
+   */
   linearOf(layer: AnyModule, standing: string, channels: number | null): LinearMap {
     const { weight, bias, inputs, outputOf, inputOf } =
       this.changed.get(layer as AffineLayer) ?? (layer as AffineLayer).affineWeights();

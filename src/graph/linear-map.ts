@@ -20,7 +20,11 @@ export interface LinearMap {
   readonly outputs: number;
   /** What the product is multiplied by. @defaultValue 1 */
   readonly gain?: number;
-  /** Why a shift of all inputs is not one of all outputs, as where zeros are padded; null where it is. @defaultValue null */
+  /**
+   * Why a shift of all inputs is not one of all outputs, as where zeros are padded; null where it is.
+   *
+   * @defaultValue null
+   */
   readonly edge?: string | null;
 }
 

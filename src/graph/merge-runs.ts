@@ -14,7 +14,7 @@ export interface OpenAxis {
 }
 
 /** One run of a network: run 0 has the sizes of the example, run k + 1 a larger axis k. */
-export interface Run {
+export interface RecordedRun {
   readonly steps: readonly RecordedStep[];
   readonly constants: readonly RecordedConstant[];
   readonly output: Argument;
@@ -96,7 +96,7 @@ function sameLayer(a: RecordedStep["layer"] | undefined, b: RecordedStep["layer"
 }
 
 /** Checks that runs took the same steps. @throws TraceError naming the first that differs */
-export function checkSameSteps(where: string, a: Run, b: Run, difference: string, cure: string): void {
+export function checkSameSteps(where: string, a: RecordedRun, b: RecordedRun, difference: string, cure: string): void {
   const length = Math.max(a.steps.length, b.steps.length);
   for (let k = 0; k < length; k++) {
     const [one, other] = [a.steps[k], b.steps[k]];
@@ -112,8 +112,12 @@ export function checkSameSteps(where: string, a: Run, b: Run, difference: string
   }
 }
 
-/** Checks that the tensors that `forward` makes itself are the same. @throws TraceError naming what uses the first that differs */
-export function checkSameConstants(where: string, a: Run, b: Run): void {
+/**
+ * Checks that the tensors that `forward` makes itself are the same.
+ *
+ * @throws TraceError naming what uses the first that differs
+ */
+export function checkSameConstants(where: string, a: RecordedRun, b: RecordedRun): void {
   for (const [k, constant] of a.constants.entries()) {
     const other = b.constants[k];
     const same =

@@ -1,4 +1,7 @@
-/** From where on a figure of a norm is a fault, whoever looks at it: the diagnosis of a model in hand, or the inspection of a file. */
+/**
+ * From where on a figure of a norm is a fault, whoever looks at it: the diagnosis of a model in hand, or the inspection
+ * of a file.
+ */
 export const normThresholds = {
   /** |γ| below which a channel is switched off; γ starts at 1. */
   weight: 0.01,

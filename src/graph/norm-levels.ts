@@ -9,7 +9,8 @@ import { isLayer } from "./is-layer.js";
 export type NormLevels = ReadonlyMap<RunningNorm, number>;
 
 /**
- * Finds out which norms depend on which by running a model. Null where that is not known, since the model does what cannot be followed.
+ * Finds out which norms depend on which by running a model. Null where that is not known, since the model does what
+ * cannot be followed.
  *
  * @param run - applies the model once
  */

@@ -16,12 +16,18 @@ interface Passage {
   readonly output: OpenShape | null;
 }
 
-/** How a map gets to the other side of an op: as it is, or with the channels of its flattened planes; null where it does not. */
+/**
+ * How a map gets to the other side of an op: as it is, or with the channels of its flattened planes; null where it does
+ * not.
+ */
 type Passed = "whole" | "flattened" | null;
 
 const whole = (): Passed => "whole";
 
-/** The ops with f(s·x + t) = s·f(x) + t for each channel; those that are not here, such as relu, add and concat, pass nothing. */
+/**
+ * The ops with f(s·x + t) = s·f(x) + t for each channel; those that are not here, such as relu, add and concat, pass
+ * nothing.
+ */
 const passingOps: Readonly<Record<string, (passage: Passage) => Passed>> = {
   detach: whole,
   // Weights of a mean add up to 1.

@@ -6,7 +6,11 @@ import type { ChannelStatistics } from "./channel-statistics.js";
 /** How the moments of batches become statistics. */
 export interface PopulationOptions {
   readonly channels: number;
-  /** Whether all values of a channel are taken together; else the statistics of rows are averaged. @defaultValue true */
+  /**
+   * Whether all values of a channel are taken together; else the statistics of rows are averaged.
+   *
+   * @defaultValue true
+   */
   readonly pools?: boolean;
   /** Whether the variance is the unbiased one. @defaultValue false */
   readonly unbiased?: boolean;

@@ -14,7 +14,10 @@ import { tracedParts } from "./trace.js";
 
 /** Options of {@link pruneDeadChannels}. */
 export interface PruneDeadChannelsOptions {
-  /** An input of the model, or one for each of its inputs: how far the outputs then differ is measured on it, and what has to be traced is traced with it. */
+  /**
+   * An input of the model, or one for each of its inputs: how far the outputs then differ is measured on it, and what
+   * has to be traced is traced with it.
+   */
   readonly probe?: Tensor | readonly Tensor[];
 }
 
@@ -38,19 +41,21 @@ export interface PrunedModel<M extends AnyModule = Module> {
 }
 
 /**
- * A copy of a model without its dead channels: those that are the same number whatever the input is, as behind a norm with γ = 0, a ReLU whose
- * inputs are never positive, or a filter of zeros; and those that nobody has a weight for. Outputs stay the same, to rounding. The model itself
- * stays as it is.
+ * A copy of a model without its dead channels: those that are the same number whatever the input is, as behind a norm
+ * with γ = 0, a ReLU whose inputs are never positive, or a filter of zeros; and those that nobody has a weight for.
+ * Outputs stay the same, to rounding. The model itself stays as it is.
  *
- * Constants are followed from layer to layer: a channel c with the value k adds Σ W[·, c]·k to what a layer behind it gives, which becomes part
- * of that layer's bias, in float64 and rounded once. Where the layer pads with zeros, this holds for k = 0 alone: other constants stay. Channels
- * that are added, multiplied or concatenated go only where all of them can go, with the parameters of the norms and depthwise convolutions that they
- * pass. A layer keeps at least one channel. Channels stay that inputs and outputs of the network have, that norms over several channels, attention,
- * recurrent layers and convolutions in groups see together, and those of layers that stand in several places, have listeners or share
- * their tensors.
+ * Constants are followed from layer to layer: a channel c with the value k adds Σ W[·, c]·k to what a layer behind it
+ * gives, which becomes part of that layer's bias, in float64 and rounded once. Where the layer pads with zeros, this
+ * holds for k = 0 alone: other constants stay. Channels that are added, multiplied or concatenated go only where all of
+ * them can go, with the parameters of the norms and depthwise convolutions that they pass. A layer keeps at least one
+ * channel. Channels stay that inputs and outputs of the network have, that norms over several channels, attention,
+ * recurrent layers and convolutions in groups see together, and those of layers that stand in several places, have
+ * listeners or share their tensors.
  *
- * Sequentials, Residuals and a {@link Graph}, such as that of `importOnnx`, are pruned as they are; without a probe, Linear layers are taken to see
- * (N, features). A class with a `forward` of its own is traced with the probe (see {@link trace}), and its graph returned.
+ * Sequentials, Residuals and a {@link Graph}, such as that of `importOnnx`, are pruned as they are; without a probe,
+ * Linear layers are taken to see (N, features). A class with a `forward` of its own is traced with the probe (see
+ * {@link trace}), and its graph returned.
  *
  * @param model - in evaluation mode
  * @throws ArgumentError if the model is in training mode, or of a class of its own and there is no probe

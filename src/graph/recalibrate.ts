@@ -9,7 +9,7 @@ import { checkBatches } from "../train/step.js";
 import { type ChannelStatistics, type Drift, readStatistics, writeStatistics } from "./channel-statistics.js";
 import type { LeftNorm } from "./fold-batch-norm.js";
 import { checkRenewal, renew } from "./renewal.js";
-import { type Batches, Sweep } from "./sweep.js";
+import { type BatchSource, Sweep } from "./sweep.js";
 
 /** How {@link recalibrate} gathers statistics. */
 export type RecalibrateMode = "sequential" | "batch";
@@ -27,15 +27,17 @@ export interface RecalibrateProgress {
 /** Options of {@link recalibrate}. */
 export interface RecalibrateOptions<B = Batch<unknown> | Tensor, M extends AnyModule = AnyModule> {
   /**
-   * `"sequential"`: a pass over the data for each norm of the longest row, in the order in which they are applied; `"batch"`: one pass for all.
+   * `"sequential"`: a pass over the data for each norm of the longest row, in the order in which they are applied;
+   * `"batch"`: one pass for all.
    * @defaultValue "sequential"
    */
   readonly mode?: RecalibrateMode;
   /** Stop each pass after so many samples. 1,000 to 10,000 are enough (Wu & Johnson 2021). @defaultValue all */
   readonly samples?: number;
   /**
-   * N, how many samples the statistics from before count for: with n samples of the data, statistics become N/(N+n) · old + n/(N+n) · new,
-   * of means and of variances (Schneider et al. 2020). For few samples of another domain; 16 to 128 were good there. @defaultValue 0: the data alone
+   * N, how many samples the statistics from before count for: with n samples of the data, statistics become N/(N+n) ·
+   * old + n/(N+n) · new, of means and of variances (Schneider et al. 2020). For few samples of another domain; 16 to
+   * 128 were good there. @defaultValue 0: the data alone
    */
   readonly blend?: number;
   /** Stops between batches by throwing the signal's reason; the model is then as it was before. */
@@ -69,27 +71,31 @@ export interface Recalibration {
 }
 
 /**
- * Gives norms the statistics of data: of all of it, instead of the moving averages of training, which lag behind the weights and forget; or of another
- * domain, to adapt a model to it without labels. Weights stay as they are, and so do momentum and the count of batches.
+ * Gives norms the statistics of data: of all of it, instead of the moving averages of training, which lag behind the
+ * weights and forget; or of another domain, to adapt a model to it without labels. Weights stay as they are, and so do
+ * momentum and the count of batches.
  *
  * The model runs in evaluation mode, dropout off, a scope for each batch, and is then in the mode in which it was.
- * - `"sequential"` gives each norm the statistics of what it is given when all norms before it have theirs already: exactly what evaluation will
- *   feed it. They are those of the population, merged in float64, so the split into batches does not matter. It takes a pass over the data for
- *   each norm of the longest row, each ending there, and so data that can be gone through again, the same each time. Norms beside one another, as
- *   in the branches of a network, share a pass.
- * - `"batch"` takes one pass, in which every norm normalises with each batch's statistics, as in training (precise batch norm). Use batches of
- *   the size of training.
+ * - `"sequential"` gives each norm the statistics of what it is given when all norms before it have theirs already:
+ *   exactly what evaluation will feed it. They are those of the population, merged in float64, so the split into
+ *   batches does not matter. It takes a pass over the data for each norm of the longest row, each ending there, and so
+ *   data that can be gone through again, the same each time. Norms beside one another, as in the branches of a network,
+ *   share a pass.
+ * - `"batch"` takes one pass, in which every norm normalises with each batch's statistics, as in training (precise
+ *   batch norm). Use batches of the size of training.
  *
- * The variance is biased or not as {@link BatchNorm}'s `unbiased` says; instance norms average those of samples. Norms that are frozen, or have no
- * running statistics, or are not reached, stay as they are and are returned, as are those that only ever saw one value in each channel (unless `blend` gives it a variance) or values that are not finite. If anything
- * throws, all statistics are as before.
+ * The variance is biased or not as {@link BatchNorm}'s `unbiased` says; instance norms average those of samples. Norms
+ * that are frozen, or have no running statistics, or are not reached, stay as they are and are returned, as are those
+ * that only ever saw one value in each channel (unless `blend` gives it a variance) or values that are not finite. If
+ * anything throws, all statistics are as before.
  *
  * Sources: Wu & Johnson 2021 (arXiv:2105.07576, §3.1), Schneider et al. 2020 (arXiv:2006.16971, §3).
  *
  * @param model - a module of any kind; the norms of a `Graph` that was traced are those of the module
- * @param data - batches ({@link Batch}, tensors, lists of a tensor for each input of the model, or whatever `forward` takes); labels are not used
- * @throws ArgumentError if an option is out of range, there are no samples, data are not the same in each pass, or a norm of a sequential pass is
- * applied twice
+ * @param data - batches ({@link Batch}, tensors, lists of a tensor for each input of the model, or whatever `forward`
+ * takes); labels are not used
+ * @throws ArgumentError if an option is out of range, there are no samples, data are not the same in each pass, or a
+ * norm of a sequential pass is applied twice
  * @example
  * ```ts
  * const model = new Sequential(new Linear(1, 1), new BatchNorm(1), new ReLU(), new Linear(1, 2));
@@ -102,7 +108,7 @@ export interface Recalibration {
  */
 export async function recalibrate<M extends AnyModule, B = Batch<unknown> | Tensor>(
   model: M,
-  data: Batches<B>,
+  data: BatchSource<B>,
   options: RecalibrateOptions<B, M> = {},
 ): Promise<Recalibration> {
   checkOptions("recalibrate(model, data)", options, {
@@ -177,7 +183,7 @@ function fail(): never {
 }
 
 function checkPass<B>(
-  data: Batches<B>,
+  data: BatchSource<B>,
   { mode = "sequential", samples, blend = 0 }: RecalibrateOptions<B, never>,
 ): void {
   const where = "recalibrate(model, data)";

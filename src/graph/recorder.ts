@@ -209,7 +209,8 @@ export class Recorder implements Tracer {
       gradient: this.#withoutGradient === 0,
       shape: result instanceof Tensor ? result.shape : null,
     });
-    // What a step gives is a tensor of its own, also where it is the very one that it was given, as Dropout's is in evaluation.
+    // What a step gives is a tensor of its own, also where it is the very one that it was given, as Dropout's is in
+    // evaluation.
     return mapTree(result, (leaf, path) => {
       if (!(leaf instanceof Tensor)) return leaf;
       const own =

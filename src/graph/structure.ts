@@ -12,8 +12,8 @@ import type { NetworkNode } from "./node.js";
 import type { GraphParts } from "./parts.js";
 
 /**
- * The graph of a network whose structure says all: layers in `Sequential` and `Residual`, to any depth. It needs no example, and takes
- * inputs of any shape. Null where something else stands in it; {@link Graph}s are what they are.
+ * The graph of a network whose structure says all: layers in `Sequential` and `Residual`, to any depth. It needs no
+ * example, and takes inputs of any shape. Null where something else stands in it; {@link Graph}s are what they are.
  *
  * @param isOpaque - modules to take for layers, whatever is inside
  */

@@ -6,8 +6,9 @@ import { graphTable } from "./table.js";
 import { tracedParts } from "./trace.js";
 
 /**
- * A network as a table in plain text: its layers and ops in the order in which they run, with the shapes of their outputs and their parameters,
- * and below it how many parameters are trained. The network runs on zeros, in evaluation mode; nothing of it changes.
+ * A network as a table in plain text: its layers and ops in the order in which they run, with the shapes of their
+ * outputs and their parameters, and below it how many parameters are trained. The network runs on zeros, in evaluation
+ * mode; nothing of it changes.
  *
  * @param inputShape - of one sample, without the batch: (C, H, W) of images; a list of such shapes for several inputs
  * @throws TraceError if the network cannot be a graph: see {@link trace}

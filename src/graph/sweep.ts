@@ -14,7 +14,7 @@ import { type Population, populationOf } from "./population.js";
 import type { RecalibrateOptions } from "./recalibrate.js";
 
 /** Batches of any kind, gone through once for each pass. */
-export type Batches<B> = Iterable<B> | AsyncIterable<B>;
+export type BatchSource<B> = Iterable<B> | AsyncIterable<B>;
 
 /** Thrown where a forward pass has reached the norm that it was made for. */
 const reached = Symbol("reached");
@@ -29,18 +29,18 @@ export class Sweep<M extends AnyModule, B> {
   applied: readonly RunningNorm[] = [];
   #batches = 0;
   readonly #model: M;
-  readonly #data: Batches<B>;
+  readonly #data: BatchSource<B>;
   readonly #options: RecalibrateOptions<B, M>;
 
-  constructor(model: M, data: Batches<B>, options: RecalibrateOptions<B, M>) {
+  constructor(model: M, data: BatchSource<B>, options: RecalibrateOptions<B, M>) {
     this.#model = model;
     this.#data = data;
     this.#options = options;
   }
 
   /**
-   * Those norms that the first batch reaches, in the order in which it does, in groups that do not depend on each other: each depends on norms
-   * of groups before its own alone.
+   * Those norms that the first batch reaches, in the order in which it does, in groups that do not depend on each
+   * other: each depends on norms of groups before its own alone.
    *
    * @throws ArgumentError if it reaches one twice
    */
@@ -72,7 +72,8 @@ export class Sweep<M extends AnyModule, B> {
   /**
    * One pass over the data.
    *
-   * @param norms - whose populations are gathered; if it is one of several passes, each forward pass ends behind the last of them
+   * @param norms - whose populations are gathered; if it is one of several passes, each forward pass ends behind the
+   * last of them
    */
   async pass(norms: readonly RunningNorm[], pass: number, passes: number): Promise<Map<RunningNorm, Population>> {
     const { samples: limit = Number.POSITIVE_INFINITY, signal, onProgress, mode = "sequential" } = this.#options;

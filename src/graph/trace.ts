@@ -22,7 +22,7 @@ import {
   mergeArguments,
   type OpenAxis,
   openShape,
-  type Run,
+  type RecordedRun,
 } from "./merge-runs.js";
 import { findOp, type NetworkNode } from "./node.js";
 import type { GraphParts } from "./parts.js";
@@ -31,28 +31,31 @@ import { Recorder } from "./recorder.js";
 /** Options of {@link trace}. */
 export interface TraceOptions {
   /**
-   * `"eval"`: trace what the network does in evaluation alone; the graph then refuses `train()`, and its layers are put into evaluation mode.
+   * `"eval"`: trace what the network does in evaluation alone; the graph then refuses `train()`, and its layers are put
+   * into evaluation mode.
    * @defaultValue "both": it must take the same steps in training
    */
   readonly mode?: "both" | "eval";
   /**
-   * Axes of the first input, besides the batch, whose size may vary, each with a step by which it can grow: `{ 2: 8, 3: 8 }` for images
-   * whose sides are multiples of 8. @defaultValue none: other sizes are those of the example
+   * Axes of the first input, besides the batch, whose size may vary, each with a step by which it can grow:
+   * `{ 2: 8, 3: 8 }` for images whose sides are multiples of 8. @defaultValue none: other sizes are those of the
+   * example
    */
   readonly freeAxes?: Readonly<Record<number, number>>;
 }
 
 /**
- * Turns a module into a {@link Graph} by running its `forward` on example inputs. The library's layers become nodes under their paths, ops
- * between them nodes with their settings. Control flow over shapes runs as it does for the example. The batch axis stays open: the module runs
- * at two batch sizes, in training and in evaluation mode, without changing anything, and what differs between the runs is an error that
- * names the op.
+ * Turns a module into a {@link Graph} by running its `forward` on example inputs. The library's layers become nodes
+ * under their paths, ops between them nodes with their settings. Control flow over shapes runs as it does for the
+ * example. The batch axis stays open: the module runs at two batch sizes, in training and in evaluation mode, without
+ * changing anything, and what differs between the runs is an error that names the op.
  *
  * @param model - its own `forward` may use layers, ops and {@link customOp}; no values of tensors, losses or generators
- * @param inputs - example tensors of any values; the first axis of the first is the batch, which other inputs of that size share
+ * @param inputs - example tensors of any values; the first axis of the first is the batch, which other inputs of that
+ * size share
  * @returns a graph that shares the model's layers and tensors
- * @throws TraceError naming the op if the network cannot be a graph: it branches on values, keeps tensors between calls, bakes the batch size in, or does
- * something else in training than in evaluation
+ * @throws TraceError naming the op if the network cannot be a graph: it branches on values, keeps tensors between
+ * calls, bakes the batch size in, or does something else in training than in evaluation
  * @example
  * ```ts
  * class Skip extends Module {
@@ -103,7 +106,7 @@ export function tracedParts(
         first,
         ...axes.map(({ axis, step }) => first.map((x) => (sharesAxis(x, first[0], axis) ? grown(x, axis, step) : x))),
       ];
-      const runsOf = (training: boolean): Run[] =>
+      const runsOf = (training: boolean): RecordedRun[] =>
         examples.map((example, k) => record(model, example, training, k === 0, isNode));
       const all = modes.map(runsOf);
       const runs = all[all.length - 1];
@@ -202,7 +205,7 @@ function record(
   training: boolean,
   isFirst: boolean,
   isNode: (module: AnyModule) => boolean,
-): Run {
+): RecordedRun {
   const recorder = new Recorder(model, isNode, inputs);
   const versions = model.ownState().map(([, t]) => t.storage.version);
   model.train(training);
@@ -254,7 +257,7 @@ function checkLeftovers(model: AnyModule, recorder: Recorder, isNode: (module: A
   }
 }
 
-function checkRuns(where: string, modes: readonly (readonly Run[])[], axes: readonly OpenAxis[]): void {
+function checkRuns(where: string, modes: readonly (readonly RecordedRun[])[], axes: readonly OpenAxis[]): void {
   const evaluation = modes[modes.length - 1];
   for (const [k, { axis }] of axes.entries()) {
     const difference = axis === 0 ? "for any number of samples" : `for any size of axis ${axis}`;
@@ -290,7 +293,7 @@ function differs(where: string, name: string, values: readonly unknown[], differ
 
 function partsOf(
   where: string,
-  runs: readonly Run[],
+  runs: readonly RecordedRun[],
   axes: readonly OpenAxis[],
   examples: readonly (readonly Tensor[])[],
 ): Omit<GraphParts, "names" | "trains"> {

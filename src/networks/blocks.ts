@@ -9,7 +9,7 @@ import { add, mul } from "../ops/binary.js";
 import { transpose } from "../ops/transpose.js";
 import { scope } from "../scope.js";
 import type { Tensor } from "../tensor.js";
-import { type NormOptions, norm } from "./networks.js";
+import { makeNorm, type NormOptions } from "./networks.js";
 
 /** Layers applied one after another, as in {@link Sequential}, under names: PyTorch's `Sequential(OrderedDict(…))`. */
 export class NamedSequential extends Module {
@@ -45,7 +45,10 @@ export class SkipConnection extends NamedSequential {
   }
 }
 
-/** y = relu(body(x) + downsample(x)), the body being layers under names; x itself is added where there is no `downsample`. */
+/**
+ * y = relu(body(x) + downsample(x)), the body being layers under names; x itself is added where there is no
+ * `downsample`.
+ */
 export class ResidualBlock extends NamedSequential {
   readonly downsample: Module | null;
 
@@ -86,7 +89,8 @@ export interface SqueezeExcitationOptions {
 }
 
 /**
- * Multiplies each channel by a factor in [0, 1] that is computed of the means of all: x · gate(fc2(activation(fc1(mean)))).
+ * Multiplies each channel by a factor in [0, 1] that is computed of the means of all: x ·
+ * gate(fc2(activation(fc1(mean)))).
  *
  * Source: Hu et al. 2018 (arXiv:1709.01507), equations 2 to 4.
  */
@@ -119,10 +123,13 @@ export class SqueezeExcitation extends Module {
   }
 }
 
-/** The norm that options name, for images; a layer that does nothing stands for "none", so that its neighbours keep their names. */
+/**
+ * The norm that options name, for images; a layer that does nothing stands for "none", so that its neighbours keep
+ * their names.
+ */
 export function imageNorm(channels: number, options: NormOptions): Module {
   // Activations stand apart here, so norms that have one in them leave it out.
-  return norm(channels, options, { activated: false }) ?? new Identity();
+  return makeNorm(channels, options, { activated: false }) ?? new Identity();
 }
 
 /** How a convolution of {@link convNorm} goes over its planes. */
@@ -135,7 +142,10 @@ export interface ConvNormOptions {
   readonly groups?: number;
 }
 
-/** A convolution that keeps the planes' size but for its stride; without bias, as in torchvision, unless there is no norm. */
+/**
+ * A convolution that keeps the planes' size but for its stride; without bias, as in torchvision, unless there is no
+ * norm.
+ */
 export function conv(
   from: number,
   to: number,

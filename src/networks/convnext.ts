@@ -49,7 +49,10 @@ function pixelNorm(channels: number, { norm = "layer", normEps = 1e-6, ...rest }
   return norm === "layer" ? new PixelLayerNorm(channels, normEps) : imageNorm(channels, { norm, ...rest });
 }
 
-/** y = x + drop(layer_scale · block(x)): each channel is filtered by itself, and each pixel by a perceptron of one hidden layer. */
+/**
+ * y = x + drop(layer_scale · block(x)): each channel is filtered by itself, and each pixel by a perceptron of one
+ * hidden layer.
+ */
 class ConvNextBlock extends Module {
   readonly block: Sequential;
   /** (C, 1, 1) */
@@ -94,11 +97,13 @@ const stages = [
 ] as const;
 
 /**
- * ConvNeXt-T: patches of 4×4 pixels become 96 channels; four stages of 3, 3, 9 and 3 blocks, each a 7×7 depthwise convolution, layer norm and a perceptron per
- * pixel with GELU, scaled by learned weights that begin at 1e-6; between stages 2×2 convolutions halve height and width; the mean of each plane, layer norm, a
- * linear layer `classifier.2`. 28,589,128 parameters at 1,000 classes. Names and initial values are torchvision's; `dropPath` is 0.1.
+ * ConvNeXt-T: patches of 4×4 pixels become 96 channels; four stages of 3, 3, 9 and 3 blocks, each a 7×7 depthwise
+ * convolution, layer norm and a perceptron per pixel with GELU, scaled by learned weights that begin at 1e-6; between
+ * stages 2×2 convolutions halve height and width; the mean of each plane, layer norm, a linear layer `classifier.2`.
+ * 28,589,128 parameters at 1,000 classes. Names and initial values are torchvision's; `dropPath` is 0.1.
  *
- * `norm: "layer"`, the default, is that of the channels of each pixel, with `normEps` 1e-6. Other norms are those of images; each behind its convolution.
+ * `norm: "layer"`, the default, is that of the channels of each pixel, with `normEps` 1e-6. Other norms are those of
+ * images; each behind its convolution.
  *
  * Source: Liu et al. 2022 (arXiv:2201.03545), figure 4 and table 9.
  *

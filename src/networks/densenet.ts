@@ -50,9 +50,10 @@ function transition(channels: number, norms: NormOptions): NamedSequential {
 }
 
 /**
- * DenseNet-121: each layer reads what all layers of its block before it made. A 7×7 convolution and a pooling that each halve height and width, four blocks
- * of 6, 12, 24 and 16 layers that add 32 channels each, between them transitions that halve channels, height and width, the mean of each plane, a
- * linear layer `classifier`. 7,978,856 parameters at 1,000 classes. Names and initial values are torchvision's.
+ * DenseNet-121: each layer reads what all layers of its block before it made. A 7×7 convolution and a pooling that each
+ * halve height and width, four blocks of 6, 12, 24 and 16 layers that add 32 channels each, between them transitions
+ * that halve channels, height and width, the mean of each plane, a linear layer `classifier`. 7,978,856 parameters at
+ * 1,000 classes. Names and initial values are torchvision's.
  *
  * Source: Huang et al. 2017 (arXiv:1608.06993), table 1.
  *

@@ -12,7 +12,8 @@ import { checkImages, checkNetwork, type NetworkOptions, type NormOptions } from
 /** Options of networks with stochastic depth. */
 export interface StochasticDepthOptions extends NetworkOptions {
   /**
-   * The probability that the last block leaves out its body for a sample in training; the first never does, those between are on the line: {@link DropPath}.
+   * The probability that the last block leaves out its body for a sample in training; the first never does, those
+   * between are on the line: {@link DropPath}.
    *
    * @defaultValue torchvision's
    */
@@ -65,9 +66,10 @@ function mobileBlock({ from, to, expansion, kernel, stride, dropPath }: Block, n
 }
 
 /**
- * EfficientNet-B0: inverted residual blocks with squeeze and excitation, SiLU and stochastic depth, whose number and width a search has found; 16 blocks in
- * seven stages, five layers that halve height and width, 1,280 features, the mean of each plane, dropout (0.2 by default), a linear layer
- * `classifier.1`. 5,288,548 parameters at 1,000 classes. Names and initial values are torchvision's; `dropPath` is 0.2.
+ * EfficientNet-B0: inverted residual blocks with squeeze and excitation, SiLU and stochastic depth, whose number and
+ * width a search has found; 16 blocks in seven stages, five layers that halve height and width, 1,280 features, the
+ * mean of each plane, dropout (0.2 by default), a linear layer `classifier.1`. 5,288,548 parameters at 1,000 classes.
+ * Names and initial values are torchvision's; `dropPath` is 0.2.
  *
  * Source: Tan & Le 2019 (arXiv:1905.11946), table 1.
  *

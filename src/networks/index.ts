@@ -1,6 +1,6 @@
 /**
- * Networks by name, with the parameter names of torchvision and timm, so that their state dicts load: any norm, any number of classes, any
- * number of channels.
+ * Networks by name, with the parameter names of torchvision and timm, so that their state dicts load: any norm, any
+ * number of classes, any number of channels.
  *
  * @module
  */

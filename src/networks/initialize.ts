@@ -10,7 +10,10 @@ import type { Tensor } from "../tensor.js";
 /** Draws the initial values of a weight of some shape. */
 export type Initializer = (shape: Shape) => Float32Array;
 
-/** Normal values of mean 0: two of each point in a circle (Marsaglia & Bray 1964), in half the time of one by one, since networks have millions. */
+/**
+ * Normal values of mean 0: two of each point in a circle (Marsaglia & Bray 1964), in half the time of one by one, since
+ * networks have millions.
+ */
 export function normal(deviation: number): Initializer {
   return (shape) => {
     const [values, random] = [new Float32Array(sizeOf(shape)), generator()];
@@ -30,7 +33,10 @@ export function normal(deviation: number): Initializer {
   };
 }
 
-/** Normal with variance 2 / (outputs · taps), which keeps the size of gradients: He et al. 2015 (arXiv:1502.01852), equation 14. */
+/**
+ * Normal with variance 2 / (outputs · taps), which keeps the size of gradients: He et al. 2015 (arXiv:1502.01852),
+ * equation 14.
+ */
 export const fanOutNormal: Initializer = (shape) => normal(Math.sqrt((2 * shape[1]) / sizeOf(shape)))(shape);
 
 /** Normal with variance gain² / (inputs · taps), which keeps the size of activations: He et al. 2015, equation 10. */

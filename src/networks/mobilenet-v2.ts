@@ -19,7 +19,10 @@ const stages = [
   [6, 320, 1, 1],
 ] as const;
 
-/** Widens by a 1×1 convolution, filters each channel by itself, narrows without activation; around it, where shapes allow, a shortcut. */
+/**
+ * Widens by a 1×1 convolution, filters each channel by itself, narrows without activation; around it, where shapes
+ * allow, a shortcut.
+ */
 function invertedResidual(from: number, to: number, stride: number, expansion: number, norms: NormOptions): Module {
   const width = from * expansion;
   const depthwise = { kernel: 3, stride, groups: width, activation: new ReLU6() };
@@ -33,9 +36,9 @@ function invertedResidual(from: number, to: number, stride: number, expansion: n
 }
 
 /**
- * MobileNetV2: a convolution that halves height and width, 17 inverted residual blocks of depthwise convolutions (four of them halve too), 1,280
- * features, the mean of each plane, dropout (0.2 by default), a linear layer `classifier.1`. 3,504,872 parameters at 1,000 classes.
- * Names and initial values are torchvision's.
+ * MobileNetV2: a convolution that halves height and width, 17 inverted residual blocks of depthwise convolutions (four
+ * of them halve too), 1,280 features, the mean of each plane, dropout (0.2 by default), a linear layer `classifier.1`.
+ * 3,504,872 parameters at 1,000 classes. Names and initial values are torchvision's.
  *
  * Source: Sandler et al. 2018 (arXiv:1801.04381), table 2.
  *

@@ -54,9 +54,10 @@ function invertedResidual(from: number, { width, to, stride, ...given }: Row, no
 }
 
 /**
- * MobileNetV3, small: as {@link mobilenetV2}, with squeeze and excitation, hard swish, and 11 blocks that a search has found; five layers halve height and
- * width. Behind the mean of each plane: linear, hard swish, dropout (0.2 by default), a linear layer `classifier.3`. 2,542,856 parameters at 1,000
- * classes. Names and initial values are torchvision's, and so are the defaults of batch norm: `normEps` 1e-3.
+ * MobileNetV3, small: as {@link mobilenetV2}, with squeeze and excitation, hard swish, and 11 blocks that a search has
+ * found; five layers halve height and width. Behind the mean of each plane: linear, hard swish, dropout (0.2 by
+ * default), a linear layer `classifier.3`. 2,542,856 parameters at 1,000 classes. Names and initial values are
+ * torchvision's, and so are the defaults of batch norm: `normEps` 1e-3.
  *
  * Source: Howard et al. 2019 (arXiv:1905.02244), table 2.
  *

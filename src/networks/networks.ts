@@ -28,7 +28,11 @@ export interface NormOptions {
   readonly normMomentum?: number | undefined;
   /** Added to the variance under the root. @defaultValue the norm's own */
   readonly normEps?: number | undefined;
-  /** Groups of group norm, at most; each layer takes the most that divide its features with 2 or more to each. @defaultValue 32 */
+  /**
+   * Groups of group norm, at most; each layer takes the most that divide its features with 2 or more to each.
+   *
+   * @defaultValue 32
+   */
   readonly groups?: number | undefined;
   /** Samples that ghost batch norm normalises together, ≥ 2. @defaultValue 32 */
   readonly virtualBatchSize?: number | undefined;
@@ -57,8 +61,8 @@ export interface ResNetOptions extends NetworkOptions {
 }
 
 /**
- * A multi-layer perceptron: for each hidden width linear – norm – ReLU – dropout, then a linear layer to the outputs. Inputs of
- * rank above 1 are flattened first. Layers before a norm that takes a bias out again have none.
+ * A multi-layer perceptron: for each hidden width linear – norm – ReLU – dropout, then a linear layer to the outputs.
+ * Inputs of rank above 1 are flattened first. Layers before a norm that takes a bias out again have none.
  *
  * @throws ArgumentError if a size is not a whole number of at least 1
  * @example
@@ -86,8 +90,8 @@ export function mlp(options: MlpOptions): Sequential {
 }
 
 /**
- * The convolutional network of the main job: conv 16 – norm – ReLU – pool – conv 32 – norm – ReLU – pool – linear 128 – norm – ReLU –
- * dropout – linear. Layers before a norm that takes a bias out again have none.
+ * The convolutional network of the main job: conv 16 – norm – ReLU – pool – conv 32 – norm – ReLU – pool – linear 128 –
+ * norm – ReLU – dropout – linear. Layers before a norm that takes a bias out again have none.
  *
  * @throws ArgumentError if inputs are not images, or smaller than 4×4
  */
@@ -111,9 +115,9 @@ export function cnn(options: NetworkOptions): Sequential {
 }
 
 /**
- * The residual network for small images: conv 16, three stages of `blocks` blocks with 16, 32 and 64 channels, the mean of each plane,
- * dropout, linear. A block is conv – norm – ReLU – conv – norm, added to its input, then ReLU; the first block of the second and third stage
- * halves height and width, and its shortcut is a 1×1 convolution with norm.
+ * The residual network for small images: conv 16, three stages of `blocks` blocks with 16, 32 and 64 channels, the mean
+ * of each plane, dropout, linear. A block is conv – norm – ReLU – conv – norm, added to its input, then ReLU; the first
+ * block of the second and third stage halves height and width, and its shortcut is a 1×1 convolution with norm.
  *
  * Source: He et al. 2016 (arXiv:1512.03385), §4.2, with projection shortcuts (option B).
  *
@@ -146,12 +150,12 @@ function residualBlock(from: number, to: number, stride: number, options: NormOp
     new Conv2d(from, to, 3, { stride, padding: 1, bias }),
     ...normAndRelu(to, options),
     new Conv2d(to, to, 3, { padding: 1, bias }),
-    norm(to, options, { activated: false }),
+    makeNorm(to, options, { activated: false }),
   );
   const changes = from !== to || stride !== 1;
   return new Residual(
     body,
-    changes ? sequence(new Conv2d(from, to, 1, { stride, bias }), norm(to, options, { activated: false })) : null,
+    changes ? sequence(new Conv2d(from, to, 1, { stride, bias }), makeNorm(to, options, { activated: false })) : null,
   );
 }
 
@@ -167,8 +171,12 @@ function sequence(...layers: (Module | null)[]): Sequential {
 /** Where a norm stands: what it is given, and whether an activation follows. */
 export type NormPlace = Pick<NormSettings, "vectors" | "activated">;
 
-/** The norm that options name, for layers of so many features; null for none. @throws ArgumentError if it cannot stand there */
-export function norm(features: number, options: NormOptions, place: NormPlace = {}): Module | null {
+/**
+ * The norm that options name, for layers of so many features; null for none.
+ *
+ * @throws ArgumentError if it cannot stand there
+ */
+export function makeNorm(features: number, options: NormOptions, place: NormPlace = {}): Module | null {
   const { norm: kind = "batch", normMomentum: momentum, normEps: eps, groups, virtualBatchSize } = options;
   return normLayer(kind, features, { momentum, eps, groups, virtualBatchSize, ...place });
 }
@@ -176,7 +184,7 @@ export function norm(features: number, options: NormOptions, place: NormPlace = 
 /** A norm and a ReLU, unless the norm is the activation itself. */
 function normAndRelu(features: number, options: NormOptions, place: NormPlace = {}): (Module | null)[] {
   const { norm: kind = "batch" } = options;
-  return [norm(features, options, place), isActivation(kind, place) ? null : new ReLU()];
+  return [makeNorm(features, options, place), isActivation(kind, place) ? null : new ReLU()];
 }
 
 function needsBias({ norm: kind = "batch" }: NormOptions): boolean {
@@ -204,7 +212,12 @@ const networkNames: OptionNames<NetworkOptions> = {
   virtualBatchSize: true,
 };
 
-/** Checks what all networks take. @param own - the names of what this one takes besides @throws ArgumentError naming the network and the option */
+/**
+ * Checks what all networks take.
+ *
+ * @param own - the names of what this one takes besides
+ * @throws ArgumentError naming the network and the option
+ */
 export function checkNetwork<Options extends NetworkOptions>(
   name: string,
   options: Options,

@@ -17,7 +17,10 @@ import { type ConvNormOptions, NamedSequential, SqueezeExcitation, toMultipleOf8
 import { fanInNormal, initialize, normal } from "./initialize.js";
 import { checkImages, checkNetwork, headDropout, type NetworkOptions } from "./networks.js";
 
-/** What SiLU leaves of the deviation of normal values, inverted, so that a convolution and SiLU together keep it: the paper's γ. */
+/**
+ * What SiLU leaves of the deviation of normal values, inverted, so that a convolution and SiLU together keep it: the
+ * paper's γ.
+ */
 const gamma = 1.7881293296813965;
 /** How much of a block's branch is added: the paper's α. */
 const alpha = 0.2;
@@ -43,8 +46,8 @@ function standardized(
 }
 
 /**
- * y = shortcut + α · branch(β · silu(x)), β being 1 / the deviation that x has by how many branches were added to it. The shortcut reads x, or, where
- * shapes change, a mean of 2×2 pixels of what the branch reads.
+ * y = shortcut + α · branch(β · silu(x)), β being 1 / the deviation that x has by how many branches were added to it.
+ * The shortcut reads x, or, where shapes change, a mean of 2×2 pixels of what the branch reads.
  */
 class NormFreeBlock extends Module {
   readonly downsample: Module | null;
@@ -115,11 +118,13 @@ function normFreeStages(stem: number): Sequential {
 }
 
 /**
- * A residual network without norms, NF-RegNet-B0: its convolutions standardise their weights, its blocks divide by the deviation that their input is known to
- * have. Inverted bottlenecks with 3×3 convolutions in groups of 8 channels and squeeze and excitation, SiLU before each convolution, 960 features, the mean of
- * each plane, a linear layer `head.fc`. 8,764,288 parameters at 1,000 classes. Names and initial values are those of timm's `nf_regnet_b0`.
+ * A residual network without norms, NF-RegNet-B0: its convolutions standardise their weights, its blocks divide by the
+ * deviation that their input is known to have. Inverted bottlenecks with 3×3 convolutions in groups of 8 channels and
+ * squeeze and excitation, SiLU before each convolution, 960 features, the mean of each plane, a linear layer `head.fc`.
+ * 8,764,288 parameters at 1,000 classes. Names and initial values are those of timm's `nf_regnet_b0`.
  *
- * There is no `norm` to choose. It trains at any batch size; the authors clip each layer's gradients for large rates (arXiv:2102.06171).
+ * There is no `norm` to choose. It trains at any batch size; the authors clip each layer's gradients for large rates
+ * (arXiv:2102.06171).
  *
  * Source: Brock et al. 2021 (arXiv:2101.08692), §3 and appendix.
  *

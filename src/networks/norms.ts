@@ -23,7 +23,8 @@ export interface NormSettings {
   /** Added to the variance under the root. @defaultValue the layer's own */
   readonly eps?: number | undefined;
   /**
-   * Groups of group norm, at most: the largest number up to it that divides the features and leaves 2 or more to a group, else 1.
+   * Groups of group norm, at most: the largest number up to it that divides the features and leaves 2 or more to a
+   * group, else 1.
    * @defaultValue 32
    */
   readonly groups?: number | undefined;
@@ -173,7 +174,9 @@ export type NormName = keyof typeof kinds;
 /** See {@link NormName}. */
 export const normNames = Object.keys(kinds) as readonly NormName[];
 
-/** What is said of a setting that a norm has no use for: the norms that have one, as messages list them; null if it has. */
+/**
+ * What is said of a setting that a norm has no use for: the norms that have one, as messages list them; null if it has.
+ */
 export function othersThatUse(setting: NormSetting, kind: NormName): string | null {
   const users = normNames.filter((name) => (kinds[name].uses as readonly NormSetting[]).includes(setting));
   return users.includes(kind) ? null : users.join(", ");
@@ -195,11 +198,12 @@ function groupsOf(features: number, largest = 32): number {
 }
 
 /**
- * The norm of a name for layers of so many channels (or features) in axis 1: what the networks built by name are normalised with.
+ * The norm of a name for layers of so many channels (or features) in axis 1: what the networks built by name are
+ * normalised with.
  *
- * Of images, "layer" and "rms" normalise each sample as a whole, with a parameter per channel (Wu & He 2018 compare with that
- * layer norm), so that they take images of any size. Of vectors, "instance" is layer norm, since a channel has one value; likewise "frn" is
- * RMS norm, and "switchable" and "batch-instance" are batch norm.
+ * Of images, "layer" and "rms" normalise each sample as a whole, with a parameter per channel (Wu & He 2018 compare
+ * with that layer norm), so that they take images of any size. Of vectors, "instance" is layer norm, since a channel
+ * has one value; likewise "frn" is RMS norm, and "switchable" and "batch-instance" are batch norm.
  *
  * @param features - ≥ 1
  * @returns null for "none"

@@ -77,8 +77,9 @@ function build(
 }
 
 /**
- * ResNet-18: a 7×7 convolution and a pooling that each halve height and width, eight blocks of two 3×3 convolutions in four stages of 64 to 512 channels,
- * the mean of each plane, a linear layer `fc`. 11,689,512 parameters at 1,000 classes. Names and initial values are torchvision's.
+ * ResNet-18: a 7×7 convolution and a pooling that each halve height and width, eight blocks of two 3×3 convolutions in
+ * four stages of 64 to 512 channels, the mean of each plane, a linear layer `fc`. 11,689,512 parameters at 1,000
+ * classes. Names and initial values are torchvision's.
  *
  * Source: He et al. 2016 (arXiv:1512.03385), table 1, with projections where shapes change (option B).
  *
@@ -105,8 +106,9 @@ export function resnet34(options: NetworkOptions): Module {
 }
 
 /**
- * ResNet-50: as {@link resnet34}, with blocks of a 3×3 convolution between two of 1×1. 25,557,032 parameters at 1,000 classes. As in torchvision
- * ("version 1.5"), the 3×3 convolution has the stride, and not the first one as in the paper.
+ * ResNet-50: as {@link resnet34}, with blocks of a 3×3 convolution between two of 1×1. 25,557,032 parameters at 1,000
+ * classes. As in torchvision ("version 1.5"), the 3×3 convolution has the stride, and not the first one as in the
+ * paper.
  *
  * @returns a network from (N, C, H, W) to (N, classes)
  * @throws ArgumentError if inputs are not images

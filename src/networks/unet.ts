@@ -75,10 +75,11 @@ class UNet extends Module {
 }
 
 /**
- * The U-Net for segmentation: four times two 3×3 convolutions and a pooling that halves height and width; a bottleneck, behind it dropout (0 by default);
- * four times a 2×2 transposed convolution that doubles them, joined to what the encoder had at that size, and two 3×3 convolutions; a 1×1 convolution `conv` that
- * scores the classes of each pixel. Convolutions are padded, so that outputs have the size of inputs, and each has a norm. 7,763,272 parameters at 3 channels,
- * 8 classes and a width of 32. Names are its own; initial weights keep the variance of activations.
+ * The U-Net for segmentation: four times two 3×3 convolutions and a pooling that halves height and width; a bottleneck,
+ * behind it dropout (0 by default); four times a 2×2 transposed convolution that doubles them, joined to what the
+ * encoder had at that size, and two 3×3 convolutions; a 1×1 convolution `conv` that scores the classes of each pixel.
+ * Convolutions are padded, so that outputs have the size of inputs, and each has a norm. 7,763,272 parameters at 3
+ * channels, 8 classes and a width of 32. Names are its own; initial weights keep the variance of activations.
  *
  * Source: Ronneberger et al. 2015 (arXiv:1505.04597), figure 1.
  *

@@ -140,14 +140,16 @@ function drawn(initializer: Initializer, shape: readonly number[]): Tensor {
 }
 
 /**
- * The vision transformer ViT-Ti/16: patches of 16×16 pixels become tokens of 192 features, with a class token before them and a learned embedding of
- * each place; twelve blocks of attention (three heads) and a perceptron with GELU, each behind a norm; the class token's features, normalised, to a linear layer
- * `head`. 5,717,416 parameters for 224×224 pixels and 1,000 classes. Names and initial values are those of timm's `vit_tiny_patch16_224`.
+ * The vision transformer ViT-Ti/16: patches of 16×16 pixels become tokens of 192 features, with a class token before
+ * them and a learned embedding of each place; twelve blocks of attention (three heads) and a perceptron with GELU, each
+ * behind a norm; the class token's features, normalised, to a linear layer `head`. 5,717,416 parameters for 224×224
+ * pixels and 1,000 classes. Names and initial values are those of timm's `vit_tiny_patch16_224`.
  *
- * `norm` is that of tokens: `"layer"` (the default), `"rms"`, `"scale"`, `"dyt"` or `"none"`, with `normEps` 1e-6. The places are those of `inputShape`: weights for
- * another size load with `skip: "pos_embed"`.
+ * `norm` is that of tokens: `"layer"` (the default), `"rms"`, `"scale"`, `"dyt"` or `"none"`, with `normEps` 1e-6. The
+ * places are those of `inputShape`: weights for another size load with `skip: "pos_embed"`.
  *
- * Source: Dosovitskiy et al. 2021 (arXiv:2010.11929), §3.1; the sizes are those of Touvron et al. 2021 (arXiv:2012.12877), table 1.
+ * Source: Dosovitskiy et al. 2021 (arXiv:2010.11929), §3.1; the sizes are those of Touvron et al. 2021
+ * (arXiv:2012.12877), table 1.
  *
  * @returns a network from (N, C, H, W) to (N, classes)
  * @throws ArgumentError if height or width is no multiple of 16, or the norm is one of images

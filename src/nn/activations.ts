@@ -20,8 +20,9 @@ import { softmax } from "../ops/softmax.js";
 import { checkOptions } from "../options.js";
 import { checkCount } from "../shape.js";
 import type { Tensor } from "../tensor.js";
+import { checkFeatures } from "./check-features.js";
 import { elementwise, type LayerTraits, same } from "./layer-traits.js";
-import { checkFeatures, Module } from "./module.js";
+import { Module } from "./module.js";
 
 /** max(x, 0) as a layer; see {@link relu}. */
 export class ReLU extends Module {
@@ -75,7 +76,8 @@ export interface PReLUOptions {
 }
 
 /**
- * x for x > 0, else weight·x, with slopes that are learned; see {@link prelu}. Weight decay pulls them towards 0, a ReLU.
+ * x for x > 0, else weight·x, with slopes that are learned; see {@link prelu}. Weight decay pulls them towards 0, a
+ * ReLU.
  *
  * @example
  * ```ts
@@ -98,7 +100,12 @@ export class PReLU extends Module {
     this.weight = tensor(new Float32Array(numParameters).fill(init), [numParameters], { requiresGrad: true });
   }
 
-  /** Applies the layer. @param x - any shape; (N, numParameters, …) where there are several @throws ShapeError if channels do not fit */
+  /**
+   * Applies the layer.
+   *
+   * @param x - any shape; (N, numParameters, …) where there are several
+   * @throws ShapeError if channels do not fit
+   */
   override forward(x: Tensor): Tensor {
     if (this.weight.size > 1) checkFeatures(this, x, 1, this.weight.size, "channels");
     return prelu(x, this.weight);

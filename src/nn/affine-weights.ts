@@ -14,7 +14,10 @@ export interface AffineWeights {
   readonly inputOf: (i: number) => number;
 }
 
-/** A layer whose outputs are weighted sums of its inputs, so that a channel map before or behind it can become part of it. */
+/**
+ * A layer whose outputs are weighted sums of its inputs, so that a channel map before or behind it can become part of
+ * it.
+ */
 export interface AffineLayer extends AnyModule {
   affineWeights(): AffineWeights;
   /** Takes other values, rounded once; a bias is added where there is none and one is needed. */

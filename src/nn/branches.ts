@@ -19,8 +19,8 @@ function checkBranches(where: string, branches: readonly unknown[]): void {
 }
 
 /**
- * Branches that each read x, whose outputs are joined along an axis, as in an Inception block (Szegedy et al. 2014, arXiv:1409.4842). Names
- * are places: `0.weight`.
+ * Branches that each read x, whose outputs are joined along an axis, as in an Inception block (Szegedy et al. 2014,
+ * arXiv:1409.4842). Names are places: `0.weight`.
  *
  * @example
  * ```ts
@@ -88,8 +88,8 @@ function axisText(axis: unknown): string {
 }
 
 /**
- * Branches that each read x, or each its own of several inputs, and whose outputs are returned beside each other: a network of several heads,
- * or of several inputs. Names are places: `0.weight`.
+ * Branches that each read x, or each its own of several inputs, and whose outputs are returned beside each other: a
+ * network of several heads, or of several inputs. Names are places: `0.weight`.
  *
  * @example
  * ```ts

@@ -24,14 +24,20 @@ export function statementOf(module: AnyModule): Statement {
   return statement;
 }
 
-/** Whether no code but that of layers which keep nothing sees what a module is given and gives: nobody listens, to it or inside it. */
+/**
+ * Whether no code but that of layers which keep nothing sees what a module is given and gives: nobody listens, to it or
+ * inside it.
+ */
 export function isClosed(module: AnyModule): boolean {
   if (module.hooked || Object.hasOwn(module, "forward")) return false;
   const { keepsNothing, hasChildren } = statementOf(module);
   return keepsNothing && (!hasChildren || module.children().every(([, child]) => isClosed(child)));
 }
 
-/** Frees what one layer gave to the next, once it has been used, where nobody else can have seen it. What gradients need of it stays. */
+/**
+ * Frees what one layer gave to the next, once it has been used, where nobody else can have seen it. What gradients need
+ * of it stays.
+ */
 export function release(between: Tensor): void {
   if (tracer === null) between.dispose();
 }

@@ -4,9 +4,9 @@ import { checkSpatial } from "../ops/windows.js";
 import { checkOptions } from "../options.js";
 import { checkCount } from "../shape.js";
 import type { Tensor } from "../tensor.js";
+import { checkFeatures } from "./check-features.js";
 import { uniformParameter } from "./init.js";
 import type { LayerTraits } from "./layer-traits.js";
-import { checkFeatures } from "./module.js";
 import { checkChannelGroups } from "./norms/channel-groups.js";
 import { Weighted } from "./reparametrized/weighted.js";
 
@@ -17,8 +17,8 @@ export interface ConvTranspose1dOptions extends SignalConvTransposeOptions {
 }
 
 /**
- * A transposed convolution over (N, C, L), which lengthens signals; see {@link convTranspose1d}. Initial values are uniform in
- * ±1/√fanIn with fanIn = outChannels / groups · kernelSize, as PyTorch's.
+ * A transposed convolution over (N, C, L), which lengthens signals; see {@link convTranspose1d}. Initial values are
+ * uniform in ±1/√fanIn with fanIn = outChannels / groups · kernelSize, as PyTorch's.
  *
  * @example
  * ```ts
@@ -74,7 +74,12 @@ export class ConvTranspose1d extends Weighted {
     return 1;
   }
 
-  /** Applies the layer. @param x - (N, inChannels, L) @throws ShapeError if channels do not fit, or nothing is left of a signal */
+  /**
+   * Applies the layer.
+   *
+   * @param x - (N, inChannels, L)
+   * @throws ShapeError if channels do not fit, or nothing is left of a signal
+   */
   override forward(x: Tensor): Tensor {
     return this.applyWeight(x, this.weight);
   }

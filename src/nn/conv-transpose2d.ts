@@ -2,9 +2,9 @@ import { type ConvTransposeOptions, convTranspose2d, resolveOutputPadding } from
 import { checkImages, type Pair, resolvePair } from "../ops/windows.js";
 import { checkOptions } from "../options.js";
 import type { Tensor } from "../tensor.js";
+import { checkFeatures } from "./check-features.js";
 import { uniformParameter } from "./init.js";
 import type { LayerTraits } from "./layer-traits.js";
-import { checkFeatures } from "./module.js";
 import { checkChannelGroups } from "./norms/channel-groups.js";
 import { Weighted } from "./reparametrized/weighted.js";
 
@@ -15,8 +15,8 @@ export interface ConvTranspose2dOptions extends ConvTransposeOptions {
 }
 
 /**
- * A transposed convolution over (N, C, H, W), which enlarges planes; see {@link convTranspose2d}. Initial values are uniform in
- * ±1/√fanIn with fanIn = outChannels / groups · kernelHeight · kernelWidth, as PyTorch's.
+ * A transposed convolution over (N, C, H, W), which enlarges planes; see {@link convTranspose2d}. Initial values are
+ * uniform in ±1/√fanIn with fanIn = outChannels / groups · kernelHeight · kernelWidth, as PyTorch's.
  *
  * @example
  * ```ts
@@ -73,7 +73,12 @@ export class ConvTranspose2d extends Weighted {
     return 1;
   }
 
-  /** Applies the layer. @param x - (N, inChannels, H, W) @throws ShapeError if channels do not fit, or nothing is left of a plane */
+  /**
+   * Applies the layer.
+   *
+   * @param x - (N, inChannels, H, W)
+   * @throws ShapeError if channels do not fit, or nothing is left of a plane
+   */
   override forward(x: Tensor): Tensor {
     return this.applyWeight(x, this.weight);
   }

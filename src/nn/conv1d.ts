@@ -4,9 +4,9 @@ import { checkSpatial } from "../ops/windows.js";
 import { checkOptions } from "../options.js";
 import { checkCount } from "../shape.js";
 import type { Tensor } from "../tensor.js";
+import { checkFeatures } from "./check-features.js";
 import { uniformParameter } from "./init.js";
 import type { LayerTraits } from "./layer-traits.js";
-import { checkFeatures } from "./module.js";
 import { checkChannelGroups } from "./norms/channel-groups.js";
 import { Weighted } from "./reparametrized/weighted.js";
 

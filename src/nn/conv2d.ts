@@ -3,9 +3,9 @@ import { type PlanePadding, planePadding } from "../ops/window-padding.js";
 import { checkImages, type Pair, resolvePair } from "../ops/windows.js";
 import { checkOptions } from "../options.js";
 import type { Tensor } from "../tensor.js";
+import { checkFeatures } from "./check-features.js";
 import { uniformParameter } from "./init.js";
 import type { LayerTraits } from "./layer-traits.js";
-import { checkFeatures } from "./module.js";
 import { checkChannelGroups } from "./norms/channel-groups.js";
 import { Weighted } from "./reparametrized/weighted.js";
 
@@ -59,7 +59,12 @@ export class Conv2d extends Weighted {
     this.bias = (options.bias ?? true) ? uniformParameter([outChannels], fanIn) : null;
   }
 
-  /** Applies the layer. @param x - (N, inChannels, H, W) @throws ShapeError if channels do not fit, or no window fits */
+  /**
+   * Applies the layer.
+   *
+   * @param x - (N, inChannels, H, W)
+   * @throws ShapeError if channels do not fit, or no window fits
+   */
   override forward(x: Tensor): Tensor {
     return this.applyWeight(x, this.weight);
   }

@@ -3,9 +3,9 @@ import { type VolumePadding, volumePadding } from "../ops/window-padding.js";
 import { checkSpatial, resolveSizes, type Triple } from "../ops/windows.js";
 import { checkOptions } from "../options.js";
 import type { Tensor } from "../tensor.js";
+import { checkFeatures } from "./check-features.js";
 import { uniformParameter } from "./init.js";
 import type { LayerTraits } from "./layer-traits.js";
-import { checkFeatures } from "./module.js";
 import { checkChannelGroups } from "./norms/channel-groups.js";
 import { Weighted } from "./reparametrized/weighted.js";
 
@@ -16,8 +16,8 @@ export interface Conv3dOptions extends VolumeConvOptions {
 }
 
 /**
- * A three-dimensional convolution over (N, C, D, H, W); see {@link conv3d}. Initial values are uniform in ±1/√fanIn with
- * fanIn = inChannels / groups · kernelDepth · kernelHeight · kernelWidth.
+ * A three-dimensional convolution over (N, C, D, H, W); see {@link conv3d}. Initial values are uniform in ±1/√fanIn
+ * with fanIn = inChannels / groups · kernelDepth · kernelHeight · kernelWidth.
  *
  * @example
  * ```ts
@@ -63,7 +63,12 @@ export class Conv3d extends Weighted {
     this.bias = (options.bias ?? true) ? uniformParameter([outChannels], fanIn) : null;
   }
 
-  /** Applies the layer. @param x - (N, inChannels, D, H, W) @throws ShapeError if channels do not fit, or no window fits */
+  /**
+   * Applies the layer.
+   *
+   * @param x - (N, inChannels, D, H, W)
+   * @throws ShapeError if channels do not fit, or no window fits
+   */
   override forward(x: Tensor): Tensor {
     return this.applyWeight(x, this.weight);
   }

@@ -16,7 +16,10 @@ export interface DropoutOptions {
   readonly generator?: Generator;
 }
 
-/** @internal In training, parts of x are 0 with probability p, and what is left is divided by 1 − p; in evaluation it is x itself. */
+/**
+ * @internal In training, parts of x are 0 with probability p, and what is left is divided by 1 − p; in evaluation it is
+ * x itself.
+ */
 export abstract class RandomDrop extends Module {
   /** The probability of 0. */
   readonly p: number;
@@ -86,8 +89,9 @@ function dropBlocks(x: Tensor, axes: number, p: number, generator: Generator | u
 }
 
 /**
- * In training each channel of each sample is 0 as a whole with probability p, else x / (1 − p); in evaluation it is x itself. Neighbouring
- * values of a plane say much the same, so that dropping single ones hides little (Tompson et al. 2015, arXiv:1411.4280).
+ * In training each channel of each sample is 0 as a whole with probability p, else x / (1 − p); in evaluation it is x
+ * itself. Neighbouring values of a plane say much the same, so that dropping single ones hides little (Tompson et al.
+ * 2015, arXiv:1411.4280).
  *
  * @example
  * ```ts
@@ -123,8 +127,9 @@ export class Dropout2d extends RandomDrop {
 }
 
 /**
- * Stochastic depth: in training each sample is 0 as a whole with probability p, else x / (1 − p); in evaluation it is x itself. At the
- * end of a {@link Residual}'s body it leaves out the body for some samples (Huang et al. 2016, arXiv:1603.09382).
+ * Stochastic depth: in training each sample is 0 as a whole with probability p, else x / (1 − p); in evaluation it is x
+ * itself. At the end of a {@link Residual}'s body it leaves out the body for some samples (Huang et al. 2016,
+ * arXiv:1603.09382).
  *
  * @example
  * ```ts

@@ -10,8 +10,8 @@ import type { LayerTraits } from "./layer-traits.js";
 import { Module } from "./module.js";
 
 /**
- * A table of trained vectors, looked up by number: words, characters, categories; see {@link embedding}. Initial values are
- * standard normal deviates, as PyTorch's, drawn from the generator that `seed()` sets.
+ * A table of trained vectors, looked up by number: words, characters, categories; see {@link embedding}. Initial values
+ * are standard normal deviates, as PyTorch's, drawn from the generator that `seed()` sets.
  *
  * @example
  * ```ts

@@ -5,8 +5,8 @@ import type { AnyModule } from "./module.js";
 import { Norm } from "./norms/norm.js";
 
 /**
- * Whether a layer can compute the ReLU behind it in its own pass, with the same values and gradients: a norm whose `forward` nobody has
- * replaced or listens to. Not while a trace looks at each by itself.
+ * Whether a layer can compute the ReLU behind it in its own pass, with the same values and gradients: a norm whose
+ * `forward` nobody has replaced or listens to. Not while a trace looks at each by itself.
  */
 export function takesRelu(layer: AnyModule): layer is Norm {
   return layer instanceof Norm && !layer.hooked && statementOf(layer).fusesRelu && tracer === null;

@@ -17,8 +17,8 @@ export function withoutInitialValues<T>(make: () => T): T {
 }
 
 /**
- * A parameter of uniform values in ±1/√fanIn: PyTorch's default for linear and convolutional weights and biases (Kaiming uniform, He
- * et al. 2015, arXiv:1502.01852, with a = √5).
+ * A parameter of uniform values in ±1/√fanIn: PyTorch's default for linear and convolutional weights and biases
+ * (Kaiming uniform, He et al. 2015, arXiv:1502.01852, with a = √5).
  */
 export function uniformParameter(shape: Shape, fanIn: number, generator: Generator = globalGenerator()): Tensor {
   const bound = fanIn > 0 ? 1 / Math.sqrt(fanIn) : 0;

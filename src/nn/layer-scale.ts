@@ -6,8 +6,9 @@ import { checkOptions } from "../options.js";
 import { scope } from "../scope.js";
 import { checkCount } from "../shape.js";
 import type { Tensor } from "../tensor.js";
+import { checkFeatures } from "./check-features.js";
 import { type LayerTraits, same } from "./layer-traits.js";
-import { checkFeatures, Module } from "./module.js";
+import { Module } from "./module.js";
 
 /** Options of {@link LayerScale}. */
 export interface LayerScaleOptions {
@@ -18,8 +19,8 @@ export interface LayerScaleOptions {
 }
 
 /**
- * y = gamma·x, a trained weight for each feature, small at first, so that a deep network of residual blocks begins as almost the
- * identity (Touvron et al. 2021, arXiv:2103.17239). It stands at the end of a {@link Residual}'s body.
+ * y = gamma·x, a trained weight for each feature, small at first, so that a deep network of residual blocks begins as
+ * almost the identity (Touvron et al. 2021, arXiv:2103.17239). It stands at the end of a {@link Residual}'s body.
  *
  * @example
  * ```ts
@@ -56,7 +57,12 @@ export class LayerScale extends Module {
     this.gamma = full([features], init, { requiresGrad: true });
   }
 
-  /** Applies the layer. @param x - (…, features), or (N, features, …) @throws ShapeError if that axis has another size */
+  /**
+   * Applies the layer.
+   *
+   * @param x - (…, features), or (N, features, …)
+   * @throws ShapeError if that axis has another size
+   */
   override forward(x: Tensor): Tensor {
     const { gamma, channelsFirst } = this;
     checkFeatures(this, x, channelsFirst ? 1 : -1, gamma.size, "features");

@@ -8,12 +8,15 @@ export interface ChannelMap {
   readonly shift: Float64Array;
 }
 
-/** Where channels lie: in axis 1; in the last axis, up to rank 3; or in the last axes, which have so many values together. */
+/**
+ * Where channels lie: in axis 1; in the last axis, up to rank 3; or in the last axes, which have so many values
+ * together.
+ */
 export type ChannelAxis = "second" | "last" | number;
 
 /**
- * What a class of layers states about itself in its method `traits`, so that saving, folding, export and diagnosis need no list of
- * layers. What is left out is not known.
+ * What a class of layers states about itself in its method `traits`, so that saving, folding, export and diagnosis need
+ * no list of layers. What is left out is not known.
  *
  * @example
  * ```ts
@@ -32,12 +35,14 @@ export interface LayerTraits {
   /** What the constructor takes to build such a layer again: JSON values, and modules. */
   readonly constructorArguments: readonly unknown[];
   /**
-   * Whether nobody but the layer, and the modules among its properties, sees what it is given and gives, and it keeps neither after
-   * `forward`. A {@link Sequential} frees at once what passes between two such layers. @defaultValue false
+   * Whether nobody but the layer, and the modules among its properties, sees what it is given and gives, and it keeps
+   * neither after `forward`. A {@link Sequential} frees at once what passes between two such layers. @defaultValue
+   * false
    */
   readonly keepsNothing?: boolean;
   /**
-   * The op that the layer is, by its name in graphs, with what follows x: settings, and the layer's own tensors. Files hold the layer as that op.
+   * The op that the layer is, by its name in graphs, with what follows x: settings, and the layer's own tensors. Files
+   * hold the layer as that op.
    *
    * @defaultValue none: it is more than one op
    */
@@ -45,8 +50,8 @@ export interface LayerTraits {
   /** Whether it only joins layers and ops, so that a graph shows these instead. @defaultValue false */
   readonly isComposite?: boolean;
   /**
-   * Whether it computes ops and layers alone in evaluation, so that files of other systems hold these, while it moves running statistics in
-   * training. @defaultValue false
+   * Whether it computes ops and layers alone in evaluation, so that files of other systems hold these, while it moves
+   * running statistics in training. @defaultValue false
    */
   readonly isComposedInEvaluation?: boolean;
   /** Whether each value of the output depends only on the value in the same place of the input. @defaultValue false */
@@ -55,11 +60,22 @@ export interface LayerTraits {
   readonly channels?: (channels: number | null) => number | null;
   /** Rank of the output, from that of the input; null where it is not known. */
   readonly rank?: (rank: number | null) => number | null;
-  /** Whether `forward` takes `{ activation: "relu" }` and then computes the ReLU behind it in the same pass. @defaultValue false */
+  /**
+   * Whether `forward` takes `{ activation: "relu" }` and then computes the ReLU behind it in the same pass.
+   *
+   * @defaultValue false
+   */
   readonly fusesRelu?: boolean;
-  /** Where its input and output have their channels. @defaultValue none of its own: where the layer before it has them */
+  /**
+   * Where its input and output have their channels.
+   *
+   * @defaultValue none of its own: where the layer before it has them
+   */
   readonly channelAxis?: ChannelAxis;
-  /** The map that the layer is at inference, which does not depend on its input; null if it is none as its switches stand. */
+  /**
+   * The map that the layer is at inference, which does not depend on its input; null if it is none as its switches
+   * stand.
+   */
   readonly channelMap?: () => ChannelMap | null;
 }
 
@@ -68,7 +84,10 @@ export function elementwise(op: string, ...settings: readonly unknown[]): LayerT
   return { constructorArguments: settings, keepsNothing: true, op: [op, ...settings], isElementwise: true };
 }
 
-/** Traits of a layer that is an op over each channel of (N, C, …), with so many axes behind; its constructor takes the op's settings. */
+/**
+ * Traits of a layer that is an op over each channel of (N, C, …), with so many axes behind; its constructor takes the
+ * op's settings.
+ */
 export function perChannel(op: string, settings: readonly unknown[], axes: number): LayerTraits {
   return {
     constructorArguments: settings,
@@ -85,8 +104,8 @@ export function same(size: number | null): number | null {
 }
 
 /**
- * Whether a module does what the class with this prototype does: its own class and those between override nothing but the constructor and
- * `toString`, and the object has no `forward` of its own.
+ * Whether a module does what the class with this prototype does: its own class and those between override nothing but
+ * the constructor and `toString`, and the object has no `forward` of its own.
  */
 export function behavesAs(module: AnyModule, prototype: object): boolean {
   if (Object.hasOwn(module, "forward")) return false;

@@ -2,9 +2,9 @@ import { linear } from "../ops/linear.js";
 import { checkOptions } from "../options.js";
 import { checkCount } from "../shape.js";
 import type { Tensor } from "../tensor.js";
+import { checkFeatures } from "./check-features.js";
 import { uniformParameter } from "./init.js";
 import { type LayerTraits, same } from "./layer-traits.js";
-import { checkFeatures } from "./module.js";
 import { Weighted } from "./reparametrized/weighted.js";
 
 /** Options of {@link Linear}. */
@@ -14,7 +14,8 @@ export interface LinearOptions {
 }
 
 /**
- * y = x·weightᵀ + bias on the last axis. Initial values are uniform in ±1/√inFeatures, drawn from the generator that `seed()` sets.
+ * y = x·weightᵀ + bias on the last axis. Initial values are uniform in ±1/√inFeatures, drawn from the generator that
+ * `seed()` sets.
  *
  * @example
  * ```ts
@@ -42,7 +43,13 @@ export class Linear extends Weighted {
     this.bias = bias ? uniformParameter([outFeatures], inFeatures) : null;
   }
 
-  /** Applies the layer. @param x - (…, inFeatures) @returns (…, outFeatures) @throws ShapeError if the last axis has another size */
+  /**
+   * Applies the layer.
+   *
+   * @param x - (…, inFeatures)
+   * @returns (…, outFeatures)
+   * @throws ShapeError if the last axis has another size
+   */
   override forward(x: Tensor): Tensor {
     return this.applyWeight(x, this.weight);
   }

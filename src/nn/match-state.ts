@@ -17,13 +17,16 @@ export interface LoadStateDictOptions {
   /** Whether missing and unexpected entries are an error. @defaultValue true */
   readonly strict?: boolean;
   /**
-   * Entries to leave out, such as a head for other classes: what a text is the path of, or leads to (`"fc"` is `fc.weight` and `fc.bias`), and what a
-   * pattern matches. The module keeps its own values there. @defaultValue none
+   * Entries to leave out, such as a head for other classes: what a text is the path of, or leads to (`"fc"` is
+   * `fc.weight` and `fc.bias`), and what a pattern matches. The module keeps its own values there. @defaultValue none
    */
   readonly skip?: string | RegExp | readonly (string | RegExp)[];
 }
 
-/** PyTorch counts the batches of a norm in this entry; many files lack it, and nothing but the cumulative average needs it. */
+/**
+ * PyTorch counts the batches of a norm in this entry; many files lack it, and nothing but the cumulative average needs
+ * it.
+ */
 const optionalEntry = "num_batches_tracked";
 
 /** What is to be loaded from where. */

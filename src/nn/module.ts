@@ -1,8 +1,6 @@
-import { ShapeError } from "../errors.js";
-import { runLayer, titleOf } from "../layer-pass.js";
+import { moduleTitle, runLayer } from "../layer-pass.js";
 import { checkOptions } from "../options.js";
-import { formatShape } from "../shape.js";
-import { checkTensor, Tensor } from "../tensor.js";
+import { Tensor } from "../tensor.js";
 import { assignAll, copyOf } from "../tensor-copies.js";
 import { tracer } from "../tracing.js";
 import { behavesAs, type ChannelAxis, type ChannelMap, type LayerTraits, ownerOf } from "./layer-traits.js";
@@ -18,8 +16,9 @@ export type ForwardListener = (module: AnyModule, input: Tensor, output: Tensor)
 /**
  * A network or a part of one: parameters, buffers, sub-modules, and how they are applied.
  *
- * Parameters (tensors made with `requiresGrad`) and sub-modules are found among a module's own properties and arrays of them, not in
- * `#private` fields, maps or plain objects, whose layers nothing would train or save; names are the paths of properties, as PyTorch's: `blocks.0.weight`. A new module is in training mode.
+ * Parameters (tensors made with `requiresGrad`) and sub-modules are found among a module's own properties and arrays of
+ * them, not in `#private` fields, maps or plain objects, whose layers nothing would train or save; names are the paths
+ * of properties, as PyTorch's: `blocks.0.weight`. A new module is in training mode.
  *
  * @typeParam Input - the arguments of `forward`
  * @typeParam Output - what `forward` returns
@@ -79,8 +78,9 @@ export abstract class Module<Input extends unknown[] = [x: Tensor], Output = Ten
   }
 
   /**
-   * What its class states about itself; null where it says nothing. A class of one's own may override it, so that it is saved, copied and
-   * diagnosed as the library's layers are. It holds for subclasses that override nothing but the constructor and `toString`.
+   * What its class states about itself; null where it says nothing. A class of one's own may override it, so that it is
+   * saved, copied and diagnosed as the library's layers are. It holds for subclasses that override nothing but the
+   * constructor and `toString`.
    */
   protected traits(): LayerTraits | null {
     return null;
@@ -91,7 +91,9 @@ export abstract class Module<Input extends unknown[] = [x: Tensor], Output = Ten
     return behavesAs(this, ownerOf(this, "traits")) ? this.traits() : null;
   }
 
-  /** What its constructor takes to build such a layer again, JSON values and modules; null where its class does not say. */
+  /**
+   * What its constructor takes to build such a layer again, JSON values and modules; null where its class does not say.
+   */
   constructorArguments(): readonly unknown[] | null {
     return this.#traits()?.constructorArguments ?? null;
   }
@@ -106,13 +108,18 @@ export abstract class Module<Input extends unknown[] = [x: Tensor], Output = Ten
     return this.#traits()?.op ?? null;
   }
 
-  /** @internal Whether a graph shows what is inside: of a class that states nothing, too. See {@link LayerTraits.isComposite}. */
+  /**
+   * @internal Whether a graph shows what is inside: of a class that states nothing, too. See
+   * {@link LayerTraits.isComposite}.
+   */
   get isComposite(): boolean {
     const traits = this.#traits();
     return traits === null || (traits.isComposite ?? false);
   }
 
-  /** @internal Whether it computes ops and layers alone in evaluation: see {@link LayerTraits.isComposedInEvaluation}. */
+  /**
+   * @internal Whether it computes ops and layers alone in evaluation: see {@link LayerTraits.isComposedInEvaluation}.
+   */
   get isComposedInEvaluation(): boolean {
     return this.#traits()?.isComposedInEvaluation ?? false;
   }
@@ -144,14 +151,18 @@ export abstract class Module<Input extends unknown[] = [x: Tensor], Output = Ten
     return this.#traits()?.channelAxis ?? null;
   }
 
-  /** The map y = scale·x + shift per channel that it is as its switches stand, in float64; null where its output depends otherwise on x. */
+  /**
+   * The map y = scale·x + shift per channel that it is as its switches stand, in float64; null where its output depends
+   * otherwise on x.
+   */
   channelMap(): ChannelMap | null {
     return this.#traits()?.channelMap?.() ?? null;
   }
 
   /**
-   * @internal A module of the same class, in the same mode and with the same buffers. Where its class or one above states what its
-   * constructor takes, that constructor is run; those of subclasses are not. Other properties are left to the caller.
+   * @internal A module of the same class, in the same mode and with the same buffers. Where its class or one above
+   * states what its constructor takes, that constructor is run; those of subclasses are not. Other properties are left
+   * to the caller.
    *
    * @param copyArgument - gives what stands for an argument of the constructor
    * @param copyTensor - a copy of a tensor, written into another where one is given
@@ -231,14 +242,17 @@ export abstract class Module<Input extends unknown[] = [x: Tensor], Output = Ten
     return [...this.#buffers];
   }
 
-  /** @internal All memory that this module itself holds; layers that hold more than parameters and buffers extend it. */
+  /**
+   * @internal All memory that this module itself holds; layers that hold more than parameters and buffers extend it.
+   */
   ownTensors(): Tensor[] {
     return [...this.ownParameters(), ...this.ownBuffers()].map(([, t]) => t);
   }
 
   /**
-   * Frees parameters, gradients and buffers of this module and of all inside it, which cannot be used afterwards: for programs that make many
-   * models without awaiting anything, since the garbage collector frees dropped ones only when the event loop turns.
+   * Frees parameters, gradients and buffers of this module and of all inside it, which cannot be used afterwards: for
+   * programs that make many models without awaiting anything, since the garbage collector frees dropped ones only when
+   * the event loop turns.
    */
   dispose(): void {
     for (const [, module] of this.namedModules()) {
@@ -249,7 +263,9 @@ export abstract class Module<Input extends unknown[] = [x: Tensor], Output = Ten
     }
   }
 
-  /** Parameters and, unless `parametersOnly`, buffers, in PyTorch's order: a module's own, then those of its children. */
+  /**
+   * Parameters and, unless `parametersOnly`, buffers, in PyTorch's order: a module's own, then those of its children.
+   */
   #entries(parametersOnly: boolean): [name: string, tensor: Tensor][] {
     return this.#tree("", []).flatMap(([name, module]) => {
       const own = [...module.ownParameters(), ...(parametersOnly ? [] : module.ownBuffers())];
@@ -280,7 +296,8 @@ export abstract class Module<Input extends unknown[] = [x: Tensor], Output = Ten
    * `num_batches_tracked` may be absent.
    *
    * @param state - what {@link Module.stateDict} returns
-   * @param options - `strict: false` loads what fits and reports the rest; shapes must fit all the same. `skip` leaves entries out, whatever their shape
+   * @param options - `strict: false` loads what fits and reports the rest; shapes must fit all the same. `skip` leaves
+   * entries out, whatever their shape
    * @returns what was missing and unexpected, and what was skipped
    * @throws StateDictError listing every missing, unexpected and mis-shaped entry
    * @throws ArgumentError if something in `skip` names no entry
@@ -292,10 +309,10 @@ export abstract class Module<Input extends unknown[] = [x: Tensor], Output = Ten
    * ```
    */
   loadStateDict(state: Record<string, Tensor>, options: LoadStateDictOptions = {}): StateDictDifference {
-    checkOptions(`${titleOf(this)}.loadStateDict(state)`, options, { strict: true, skip: true });
+    checkOptions(`${moduleTitle(this)}.loadStateDict(state)`, options, { strict: true, skip: true });
     const { strict = true, skip } = options;
     const { pairs, isLoaded, difference } = matchState(
-      `${titleOf(this)}.loadStateDict`,
+      `${moduleTitle(this)}.loadStateDict`,
       this.#entries(false),
       this.#inOwnNames(state),
       { strict, skip },
@@ -311,18 +328,21 @@ export abstract class Module<Input extends unknown[] = [x: Tensor], Output = Ten
     return difference;
   }
 
-  /** @internal Told, after values have been copied in, what they were of this module's own entries; null: not among them. */
+  /**
+   * @internal Told, after values have been copied in, what they were of this module's own entries; null: not among
+   * them.
+   */
   stateLoaded(_given: (key: string) => Tensor | null): void {}
 
   /**
-   * @internal Brings what the host wants to know of values that lie on a backend which does not answer at once: such as counters, for
-   * {@link Module.getExtraState}. Of this module alone; nothing to do elsewhere.
+   * @internal Brings what the host wants to know of values that lie on a backend which does not answer at once: such as
+   * counters, for {@link Module.getExtraState}. Of this module alone; nothing to do elsewhere.
    */
   async refresh(): Promise<void> {}
 
   /**
-   * @internal Names that entries of this module itself have in files of other programs, such as PyTorch 2's of a parametrised weight, each
-   * with the entry's own name. They are recognised where the own name is absent.
+   * @internal Names that entries of this module itself have in files of other programs, such as PyTorch 2's of a
+   * parametrised weight, each with the entry's own name. They are recognised where the own name is absent.
    */
   otherNames(): Readonly<Record<string, string>> {
     return {};
@@ -341,9 +361,9 @@ export abstract class Module<Input extends unknown[] = [x: Tensor], Output = Ten
   }
 
   /**
-   * What this module (not those inside it) remembers besides tensors, such as switches, counters or the state of a generator of its own;
-   * null if there is nothing. A checkpoint keeps it, so it must survive JSON. Modules of one's own may override it together with
-   * {@link Module.setExtraState}.
+   * What this module (not those inside it) remembers besides tensors, such as switches, counters or the state of a
+   * generator of its own; null if there is nothing. A checkpoint keeps it, so it must survive JSON. Modules of one's
+   * own may override it together with {@link Module.setExtraState}.
    */
   getExtraState(): unknown {
     return null;
@@ -353,8 +373,8 @@ export abstract class Module<Input extends unknown[] = [x: Tensor], Output = Ten
   setExtraState(_state: unknown): void {}
 
   /**
-   * Calls a listener after each forward pass of this module (not of those inside it: see {@link Module.namedModules}). A module
-   * with listeners is never fused with its neighbours.
+   * Calls a listener after each forward pass of this module (not of those inside it: see {@link Module.namedModules}).
+   * A module with listeners is never fused with its neighbours.
    *
    * @returns a function that removes the listener
    * @example
@@ -381,8 +401,8 @@ export abstract class Module<Input extends unknown[] = [x: Tensor], Output = Ten
   }
 
   /**
-   * Whether this module is exactly a layer of that class: made by it, or by a subclass that overrides nothing but its constructor and
-   * `toString`. What is known of a class holds for such layers alone.
+   * Whether this module is exactly a layer of that class: made by it, or by a subclass that overrides nothing but its
+   * constructor and `toString`. What is known of a class holds for such layers alone.
    *
    * @example
    * ```ts
@@ -399,7 +419,10 @@ export abstract class Module<Input extends unknown[] = [x: Tensor], Output = Ten
     return this instanceof layerClass && behavesAs(this, layerClass.prototype);
   }
 
-  /** @internal Runs the outermost `forward` of a module: the one place where traces, listeners and the naming of layers in errors meet. */
+  /**
+   * @internal Runs the outermost `forward` of a module: the one place where traces, listeners and the naming of layers
+   * in errors meet.
+   */
   static run<Input extends unknown[], Output>(
     module: Module<Input, Output>,
     forward: (...input: Input) => Output,
@@ -460,21 +483,4 @@ function members(module: AnyModule): [string, unknown][] {
   return Object.entries(module).flatMap(([key, value]): [string, unknown][] =>
     Array.isArray(value) ? value.map((member, k): [string, unknown] => [`${key}.${k}`, member]) : [[key, value]],
   );
-}
-
-/** Checks that an axis of x has the size that a layer was built for. @throws ShapeError naming the layer and the cure */
-export function checkFeatures(layer: AnyModule, x: Tensor, axis: number, features: number, noun: string): void {
-  checkTensor(layer, x);
-  const at = axis < 0 ? x.rank + axis : axis;
-  if (x.shape[at] === features) return;
-  const isLast = axis === 1 && x.rank > 2 && x.shape[x.rank - 1] === features;
-  const order = [0, x.rank - 1, ...x.shape.slice(2).map((_, k) => k + 1)];
-  throw new ShapeError({
-    where: `${layer}.forward(x)`,
-    expected: `${features} ${noun} in axis ${at}`,
-    received: `${x.shape[at] ?? "no such axis"} (shape ${formatShape(x.shape)})`,
-    cure: isLast
-      ? `Bring channels to the front: x.transpose([${order.join(", ")}]).`
-      : `Build the layer with ${x.shape[at] ?? "as many"} ${noun}, or reshape x.`,
-  });
 }

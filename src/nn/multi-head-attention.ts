@@ -10,10 +10,11 @@ import { checkOptions } from "../options.js";
 import { scope } from "../scope.js";
 import { checkCount, formatShape } from "../shape.js";
 import type { Tensor } from "../tensor.js";
+import { checkFeatures } from "./check-features.js";
 import { uniformParameter } from "./init.js";
 import { type LayerTraits, same } from "./layer-traits.js";
 import { Linear } from "./linear.js";
-import { checkFeatures, Module } from "./module.js";
+import { Module } from "./module.js";
 import { LayerNorm } from "./norms/layer-norm.js";
 import { RmsNorm } from "./norms/rms-norm.js";
 
@@ -45,8 +46,8 @@ export interface MultiHeadAttentionForwardOptions {
 }
 
 /**
- * Attention by several heads, each with its own part of the features (Vaswani et al. 2017, arXiv:1706.03762). Batches come
- * first: x is (N, L, embedDim). Parameters have PyTorch's names and shapes, and its initial values.
+ * Attention by several heads, each with its own part of the features (Vaswani et al. 2017, arXiv:1706.03762). Batches
+ * come first: x is (N, L, embedDim). Parameters have PyTorch's names and shapes, and its initial values.
  *
  * @example
  * ```ts
@@ -75,7 +76,8 @@ export class MultiHeadAttention extends Module<[x: Tensor, options?: MultiHeadAt
 
   /**
    * @param embedDim - features of x, a multiple of `numHeads`
-   * @throws ArgumentError if a number is not whole or too small, the heads do not divide the features, or there is no such norm
+   * @throws ArgumentError if a number is not whole or too small, the heads do not divide the features, or there is no
+   * such norm
    */
   constructor(embedDim: number, numHeads: number, options: MultiHeadAttentionOptions = {}) {
     super();

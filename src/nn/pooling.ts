@@ -180,7 +180,8 @@ export class AvgPool2d extends Pool<Pair, AvgPoolOptions> {
 }
 
 /**
- * The mean of each window of (N, C, D, H, W), padding not counted unless `countIncludePad` says so; see {@link avgPool3d}.
+ * The mean of each window of (N, C, D, H, W), padding not counted unless `countIncludePad` says so; see
+ * {@link avgPool3d}.
  *
  * @example
  * ```ts

@@ -6,8 +6,8 @@ import type { LayerTraits } from "./layer-traits.js";
 import { type AnyModule, Module } from "./module.js";
 
 /**
- * Layers applied one after another. Names are places: `0.weight`. A {@link Norm} and a {@link ReLU} behind it run as one pass, with the same
- * values and gradients, unless somebody listens to either ({@link Module.onForward}).
+ * Layers applied one after another. Names are places: `0.weight`. A {@link Norm} and a {@link ReLU} behind it run as
+ * one pass, with the same values and gradients, unless somebody listens to either ({@link Module.onForward}).
  *
  * @example
  * ```ts

@@ -4,8 +4,8 @@ import { DataError } from "../errors.js";
 import { makeFolder, syncFolder } from "./files.js";
 
 /**
- * A file of lines, or of records of bytes, that only grows, such as the metrics of a run. A checkpoint notes its length; a run that goes on from there cuts off
- * what was added later, so that nothing stands in it twice.
+ * A file of lines, or of records of bytes, that only grows, such as the metrics of a run. A checkpoint notes its
+ * length; a run that goes on from there cuts off what was added later, so that nothing stands in it twice.
  *
  * The file is neither made nor cut before the first line is added.
  */

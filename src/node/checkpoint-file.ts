@@ -4,8 +4,8 @@ import type { CheckpointOptions } from "../train/checkpoints.js";
 import { writeWhole } from "./files.js";
 
 /**
- * The `checkpoint` option of `fit` on a file: goes on from it if it is there, and writes it whole or not at all. A program that is
- * stopped at any moment and run again ends as if it had never stopped.
+ * The `checkpoint` option of `fit` on a file: goes on from it if it is there, and writes it whole or not at all. A
+ * program that is stopped at any moment and run again ends as if it had never stopped.
  *
  * ```ts
  * await fit(model, data, { epochs: 10, optimizer, checkpoint: checkpointFile("checkpoint.safetensors") });

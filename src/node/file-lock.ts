@@ -39,8 +39,9 @@ const beginning = '{"pid":';
 const silentSeconds = 120;
 
 /**
- * Takes a lock that only one process can hold, by a file that says who holds it. The lock of a process that has ended, however it ended, is
- * taken over. A process of another machine or container is known by the signs of life that it leaves on the file.
+ * Takes a lock that only one process can hold, by a file that says who holds it. The lock of a process that has ended,
+ * however it ended, is taken over. A process of another machine or container is known by the signs of life that it
+ * leaves on the file.
  *
  * @param path - the file; it is removed again
  * @throws DataError if another process holds it
@@ -121,8 +122,8 @@ function refuseIfAlive(path: string, text: string, part: string): void {
 }
 
 /**
- * For how long the holder has given no sign of life. Both times are of the file system's clock, so that one far in the future is none of
- * its signs: the clock was put back, or the file comes from elsewhere.
+ * For how long the holder has given no sign of life. Both times are of the file system's clock, so that one far in the
+ * future is none of its signs: the clock was put back, or the file comes from elsewhere.
  */
 function silence(path: string, part: string): number {
   try {

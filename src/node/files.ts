@@ -10,7 +10,8 @@ import { ArgumentError } from "../errors.js";
  * @throws ArgumentError if there is a file where a folder belongs
  */
 export function makeFolder(path: string): string | undefined {
-  // One by one: with { recursive: true } Node never returns where a file system that is there has no folders to make, such as /proc.
+  // One by one: with { recursive: true } Node never returns where a file system that is there has no folders to make,
+  // such as /proc.
   const above = dirname(path);
   const first = above === path ? undefined : makeFolder(above);
   const found = statSync(path, { throwIfNoEntry: false });
@@ -29,8 +30,8 @@ export function makeFolder(path: string): string | undefined {
 }
 
 /**
- * Writes a file whole or not at all, whatever happens in between: beside its target first, down to the disk, then renamed over it. Missing
- * folders are made.
+ * Writes a file whole or not at all, whatever happens in between: beside its target first, down to the disk, then
+ * renamed over it. Missing folders are made.
  *
  * @param path - where to
  * @param content - what
@@ -39,7 +40,10 @@ export function writeWhole(path: string, content: string | Uint8Array): void {
   writeTogether([[path, content]]);
 }
 
-/** Writes files that belong together, as {@link writeWhole} does one: all are on the disk before the first is renamed, and the last is renamed last. */
+/**
+ * Writes files that belong together, as {@link writeWhole} does one: all are on the disk before the first is renamed,
+ * and the last is renamed last.
+ */
 export function writeTogether(files: readonly (readonly [path: string, content: string | Uint8Array])[]): void {
   const parts = files.map(([path]) => partOf(path));
   for (const [path] of files) makeFolder(dirname(path));
@@ -75,7 +79,9 @@ export function partOf(path: string): string {
   return `${path}.${process.pid}-${randomBytes(6).toString("hex")}.evenkeel.part`;
 }
 
-/** Whether a file of that name is a {@link partOf} one of these, which a process left that was killed while it wrote. */
+/**
+ * Whether a file of that name is a {@link partOf} one of these, which a process left that was killed while it wrote.
+ */
 export function isPart(name: string, of: readonly string[]): boolean {
   const target = /^(.+)\.\d+-[0-9a-f]{12}\.evenkeel\.part$/.exec(name)?.[1];
   return target !== undefined && of.includes(target);

@@ -32,9 +32,10 @@ const signatures = {
 /**
  * Reads a PNG or JPEG file by the optional package sharp. The content decides which it is, not the name.
  *
- * The image is turned upright by its EXIF orientation, transparency is laid over white, and where `size` is given the whole image is
- * stretched or shrunk to it (nothing is cut off; proportions may change) by sharp's Lanczos kernel of 3 lobes. Grey is sharp's
- * luminance: 0.2126 R + 0.7152 G + 0.0722 B in linear light, then gamma-encoded again. 16-bit channels become 8-bit ones.
+ * The image is turned upright by its EXIF orientation, transparency is laid over white, and where `size` is given the
+ * whole image is stretched or shrunk to it (nothing is cut off; proportions may change) by sharp's Lanczos kernel of 3
+ * lobes. Grey is sharp's luminance: 0.2126 R + 0.7152 G + 0.0722 B in linear light, then gamma-encoded again. 16-bit
+ * channels become 8-bit ones.
  *
  * @param path - the file, of at most 2²⁶ pixels
  * @throws MissingPackageError if sharp is not installed

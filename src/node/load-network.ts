@@ -30,10 +30,12 @@ export function isBuiltIn(name: string): name is keyof typeof builtIn {
 }
 
 /**
- * The network of a name (`mlp`, `cnn`, `resnet`, or one of `evenkeel/networks` such as `resnet18`), or of a module of one's own.
+ * The network of a name (`mlp`, `cnn`, `resnet`, or one of `evenkeel/networks` such as `resnet18`), or of a module of
+ * one's own.
  *
- * The default export of such a module is a function of {@link NetworkOptions} that returns a {@link Module} (or a promise of one), a class
- * that extends Module and takes those options, or a module itself. What it builds is tried on zeros: its output must be (N, classes).
+ * The default export of such a module is a function of {@link NetworkOptions} that returns a {@link Module} (or a
+ * promise of one), a class that extends Module and takes those options, or a module itself. What it builds is tried on
+ * zeros: its output must be (N, classes).
  *
  * @param from - a name, or the path of a module such as `./net.js`
  * @throws DataError if there is no such file, it does not load, or it does not make a network of the right sizes

@@ -31,8 +31,8 @@ const modelName = "model.safetensors";
 /**
  * The model of a run: of its folder, or of a `.safetensors` file.
  *
- * A network that the file holds neither as layers nor as a graph, or that has custom ops, is built by `network`. The file remembers which
- * module built it, but never chooses what is run: opening a file runs no code.
+ * A network that the file holds neither as layers nor as a graph, or that has custom ops, is built by `network`. The
+ * file remembers which module built it, but never chooses what is run: opening a file runs no code.
  *
  * @throws DataError if there is no model
  * @throws MissingNetworkError if the file does not hold its network and `network` is not given

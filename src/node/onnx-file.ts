@@ -49,8 +49,8 @@ export async function readWholeOnnxFile(path: string): Promise<OnnxFile> {
 }
 
 /**
- * Writes a model made from another one. What that keeps in other files goes into one of its own, named after the model and its content: no
- * file is written over, and a reader never sees the one model with the other's weights.
+ * Writes a model made from another one. What that keeps in other files goes into one of its own, named after the model
+ * and its content: no file is written over, and a reader never sees the one model with the other's weights.
  *
  * @throws ArgumentError if it would overwrite the other one
  * @throws DataError if the name of its data is taken

@@ -16,8 +16,8 @@ const isolation = {
 };
 
 /**
- * Serves the files of a folder, and nothing else, on this machine alone (127.0.0.1). What a request names is looked up in
- * the list of these files, so that no path leads out of the folder.
+ * Serves the files of a folder, and nothing else, on this machine alone (127.0.0.1). What a request names is looked up
+ * in the list of these files, so that no path leads out of the folder.
  *
  * @param port - 0 takes a free one
  * @returns the server and its address; it rejects with the error of Node where the port is taken

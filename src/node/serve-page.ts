@@ -5,7 +5,8 @@ import { listenHere } from "./serve-folder.js";
 const ownHost = /^(localhost|127\.0\.0\.1|\[::1\])(:\d+)?$/;
 
 /**
- * Serves one page, made anew for each request, on this machine alone (127.0.0.1), at a free port. It keeps no process alive.
+ * Serves one page, made anew for each request, on this machine alone (127.0.0.1), at a free port. It keeps no process
+ * alive.
  *
  * @param page - makes the HTML; only one is made at a time, and whoever asks meanwhile gets the same
  */

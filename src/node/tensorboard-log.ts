@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { eventRecord, firstEventRecord } from "../formats/tensorboard/event-record.js";
-import type { EpochReport, StepReport } from "../train/fit.js";
+import type { EpochReport, StepReport } from "../train/fit-options.js";
 import { epochScalars, type Scalars, stepScalars } from "../train/scalars-of.js";
 import { AppendLog } from "./append-log.js";
 
@@ -19,8 +19,9 @@ export interface TensorboardLog {
 }
 
 /**
- * Logs a training to an event file of TensorBoard, `events.out.tfevents.TIME.evenkeel` in a folder: loss, accuracy, learning rate and gradient norm of each step, and the
- * scores of each epoch. `tensorboard --logdir FOLDER` shows it. The format is checked against its schema; TensorBoard itself was not run.
+ * Logs a training to an event file of TensorBoard, `events.out.tfevents.TIME.evenkeel` in a folder: loss, accuracy,
+ * learning rate and gradient norm of each step, and the scores of each epoch. `tensorboard --logdir FOLDER` shows it.
+ * The format is checked against its schema; TensorBoard itself was not run.
  *
  * @param folder - made if it is not there
  */

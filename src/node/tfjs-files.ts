@@ -7,7 +7,11 @@ import { readBytes } from "./data/read-bytes.js";
 import { writeTogether } from "./files.js";
 import { checkInside } from "./inside-folder.js";
 
-/** Reads a model.json of TF.js, and the weights beside it. @throws FormatError if it is none, or names a file outside its folder */
+/**
+ * Reads a model.json of TF.js, and the weights beside it.
+ *
+ * @throws FormatError if it is none, or names a file outside its folder
+ */
 export function readTfjsFiles(path: string): TfjsFiles {
   const model = readBytes(path, path);
   const shards: Record<string, Uint8Array> = {};
@@ -22,11 +26,13 @@ export function readTfjsFiles(path: string): TfjsFiles {
 const ownShard = /^group\d+-shard\d+of\d+-[0-9a-f]{16}\.bin$/;
 
 /**
- * Writes model.json and weights, together or not at all. Weights are named by their place and content, so that no file is written over.
+ * Writes model.json and weights, together or not at all. Weights are named by their place and content, so that no file
+ * is written over.
  *
  * @param output - a folder, or the model.json in one
  * @returns the path of model.json
- * @throws DataError if only the folder is named and holds a model.json that Evenkeel did not write, or a name of its weights is taken
+ * @throws DataError if only the folder is named and holds a model.json that Evenkeel did not write, or a name of its
+ * weights is taken
  */
 export function writeTfjsFiles(output: string, files: TfjsFiles): string {
   const folder = tfjsFolder(output);
@@ -59,7 +65,11 @@ function isOwnModel(path: string): boolean {
   }
 }
 
-/** The folder that an output names: itself, or the one of its model.json. @throws ArgumentError if it names another file */
+/**
+ * The folder that an output names: itself, or the one of its model.json.
+ *
+ * @throws ArgumentError if it names another file
+ */
 export function tfjsFolder(output: string): string {
   const folder = basename(output) === "model.json" ? dirname(output) : output;
   const isFolder = existsSync(folder) ? statSync(folder).isDirectory() : !folder.endsWith(".json");
@@ -72,7 +82,10 @@ export function tfjsFolder(output: string): string {
   });
 }
 
-/** @throws ArgumentError if an output is the folder of the model that it is made of, or names a file that is no model.json */
+/**
+ * @throws ArgumentError if an output is the folder of the model that it is made of, or names a file that is no
+ * model.json
+ */
 export function checkTfjsOutput(output: string, input: string): void {
   const folder = tfjsFolder(output);
   const real = (one: string): string => (existsSync(one) ? realpathSync(one) : resolve(one));

@@ -13,7 +13,8 @@ import { checkOwn } from "./own-files.js";
  * @param output - a .safetensors file, or a folder, which gets `model.safetensors`
  * @param run - what the model was made of
  * @returns the file's path
- * @throws DataError if the output is the run's own file, or a folder with a model.safetensors that Evenkeel did not write
+ * @throws DataError if the output is the run's own file, or a folder with a model.safetensors that Evenkeel did not
+ * write
  */
 export function writeModel(output: string, model: Module, run: Run): string {
   const isNamed = extname(output) === ".safetensors";

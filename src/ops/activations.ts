@@ -9,7 +9,11 @@ import { slice } from "./slice.js";
 import { sumTo } from "./sum.js";
 import { unary } from "./unary.js";
 
-/** max(x, 0); slope 0 at 0, 1 at NaN. @param x - any shape @example relu(tensor([-1, 2])).dataSync(); // Float32Array [0, 2] */
+/**
+ * max(x, 0); slope 0 at 0, 1 at NaN.
+ *
+ * @param x - any shape @example relu(tensor([-1, 2])).dataSync(); // Float32Array [0, 2]
+ */
 export const relu = defineOp("relu", (x: Tensor): Tensor => {
   return unary("relu", x, "output");
 });
@@ -23,14 +27,19 @@ export const relu6 = defineComposite("relu6", (x: Tensor): Tensor => {
   return limitedInside("relu6(x)", x, 0, 6);
 });
 
-/** x for x > 0, else negativeSlope·x (Maas et al. 2013). @param x - any shape @param negativeSlope - 0.01 by default, as PyTorch */
+/**
+ * x for x > 0, else negativeSlope·x (Maas et al. 2013).
+ *
+ * @param x - any shape
+ * @param negativeSlope - 0.01 by default, as PyTorch
+ */
 export const leakyRelu = defineOp("leakyRelu", (x: Tensor, negativeSlope: number = 0.01): Tensor => {
   return unary("leakyRelu", x, "input", finite("leakyRelu(x, negativeSlope)", negativeSlope));
 });
 
 /**
- * x for x > 0, else weight·x, with one slope for all or one per channel, which are learned (He et al. 2015, arXiv:1502.01852). Its slope
- * at 0 is the weight.
+ * x for x > 0, else weight·x, with one slope for all or one per channel, which are learned (He et al. 2015,
+ * arXiv:1502.01852). Its slope at 0 is the weight.
  *
  * @param x - any shape; (N, C, …) for one slope per channel
  * @param weight - (1) or (C)
@@ -60,12 +69,21 @@ export const prelu = defineOp("prelu", (x: Tensor, weight: Tensor): Tensor => {
   return y;
 });
 
-/** x for x > 0, else alpha·(eˣ − 1) (Clevert et al. 2015, arXiv:1511.07289). @param x - any shape @param alpha - 1 by default */
+/**
+ * x for x > 0, else alpha·(eˣ − 1) (Clevert et al. 2015, arXiv:1511.07289).
+ *
+ * @param x - any shape
+ * @param alpha - 1 by default
+ */
 export const elu = defineOp("elu", (x: Tensor, alpha: number = 1): Tensor => {
   return unary("elu", x, "input", finite("elu(x, alpha)", alpha));
 });
 
-/** x·Φ(x) with the exact normal distribution function (Hendrycks & Gimpel 2016, arXiv:1606.08415). @param x - any shape */
+/**
+ * x·Φ(x) with the exact normal distribution function (Hendrycks & Gimpel 2016, arXiv:1606.08415).
+ *
+ * @param x - any shape
+ */
 export const gelu = defineOp("gelu", (x: Tensor): Tensor => {
   return unary("gelu", x, "input");
 });
@@ -76,8 +94,8 @@ export const silu = defineOp("silu", (x: Tensor): Tensor => {
 });
 
 /**
- * ln(1 + eˣ), computed as max(x, 0) + ln(1 + e^−|x|), which never overflows: a smooth ReLU, whose slope is {@link sigmoid}
- * (Dugas et al. 2000). PyTorch's with beta 1.
+ * ln(1 + eˣ), computed as max(x, 0) + ln(1 + e^−|x|), which never overflows: a smooth ReLU, whose slope is
+ * {@link sigmoid} (Dugas et al. 2000). PyTorch's with beta 1.
  *
  * @param x - any shape
  */

@@ -6,14 +6,17 @@ import { avgPool } from "./pool.js";
 import { slice } from "./slice.js";
 import { checkSpatial, type Pair, resolveSizes, type Triple } from "./windows.js";
 
-/** Where the windows along an axis begin and end: window i takes the values from ⌊i·size / count⌋ to ⌈(i + 1)·size / count⌉. */
+/**
+ * Where the windows along an axis begin and end: window i takes the values from ⌊i·size / count⌋ to ⌈(i + 1)·size /
+ * count⌉.
+ */
 function windowsAlong(size: number, count: number): [start: number, end: number][] {
   return Array.from({ length: count }, (_, i) => [Math.floor((i * size) / count), Math.ceil(((i + 1) * size) / count)]);
 }
 
 /**
- * Windows are boxes, so that the means along one axis after another are those of the boxes. Where all are of one size and
- * side by side, it is an ordinary pooling.
+ * Windows are boxes, so that the means along one axis after another are those of the boxes. Where all are of one size
+ * and side by side, it is an ordinary pooling.
  */
 function adaptiveAvgPool(op: string, x: Tensor, outputSize: unknown, axes: number): Tensor {
   const where = `${op}(x, outputSize)`;

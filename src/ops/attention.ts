@@ -26,15 +26,17 @@ export interface AttentionOptions {
 const mostScores = 2 ** 21;
 /** Rows of a block, at least. */
 const leastRows = 32;
-/** Weights that are kept for the backward pass, at most; more are computed again in it, which takes two fifths longer. */
+/**
+ * Weights that are kept for the backward pass, at most; more are computed again in it, which takes two fifths longer.
+ */
 const mostKept = 2 ** 24;
 /** From so many queries on, half of what causal attention would compute is worth leaving out. */
 const causalRows = 256;
 
 /**
- * softmax(scale·q·kᵀ + bias)·v (Vaswani et al. 2017, arXiv:1706.03762). Where there are many queries and keys, blocks of
- * rows of the scores are computed one after another, and beyond 64 MB again in the backward pass, so that memory does not
- * grow with L·S. A query that sees no key has output 0.
+ * softmax(scale·q·kᵀ + bias)·v (Vaswani et al. 2017, arXiv:1706.03762). Where there are many queries and keys, blocks
+ * of rows of the scores are computed one after another, and beyond 64 MB again in the backward pass, so that memory
+ * does not grow with L·S. A query that sees no key has output 0.
  *
  * @param q - queries (…, L, E); the axes before the last two broadcast
  * @param k - keys (…, S, E)

@@ -13,15 +13,16 @@ import { neg } from "./unary.js";
 /** Options of {@link binaryCrossEntropy}. */
 export interface BinaryCrossEntropyOptions {
   /**
-   * Multiplies the loss of positive targets, > 0: one number, or one for each output (axis 1). Negatives per positive balances the two.
+   * Multiplies the loss of positive targets, > 0: one number, or one for each output (axis 1). Negatives per positive
+   * balances the two.
    * @defaultValue 1
    */
   readonly positiveWeight?: number | readonly number[] | Float32Array;
 }
 
 /**
- * The mean of max(x, 0) − x·t + ln(1 + e^−|x|): the cross-entropy of targets t with the probabilities sigmoid(x), without
- * overflow for any logit. With a positive weight p, the mean of p·t·ln(1 + e^−x) + (1 − t)·ln(1 + eˣ).
+ * The mean of max(x, 0) − x·t + ln(1 + e^−|x|): the cross-entropy of targets t with the probabilities sigmoid(x),
+ * without overflow for any logit. With a positive weight p, the mean of p·t·ln(1 + e^−x) + (1 − t)·ln(1 + eˣ).
  *
  * @param logits - any shape
  * @param targets - the same shape, in [0, 1]

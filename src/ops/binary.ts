@@ -24,7 +24,10 @@ export function applyBinary(
   return y;
 }
 
-/** f(x, value), or f(value, x) if the number comes first, without graph. The number goes along with the call: nothing is uploaded. */
+/**
+ * f(x, value), or f(value, x) if the number comes first, without graph. The number goes along with the call: nothing is
+ * uploaded.
+ */
 export function applyNumber(op: BinaryOp, x: Tensor, value: number, isFirst = false): Tensor {
   const y = empty(op, x.backend, x.shape);
   x.backend.binaryNumber(op, x.block, value, isFirst, y.block, x.size);

@@ -17,8 +17,8 @@ export interface ConvTransposeOptions extends Omit<ConvOptions, "padding"> {
   /** Rows and columns cut from each side: the padding of the convolution that it transposes. @defaultValue 0 */
   readonly padding?: Pair;
   /**
-   * Rows and columns added at the end, smaller than `stride`: which of the sizes that a strided convolution maps to x is meant.
-   * PyTorch also takes larger ones, below the dilation. @defaultValue 0
+   * Rows and columns added at the end, smaller than `stride`: which of the sizes that a strided convolution maps to x
+   * is meant. PyTorch also takes larger ones, below the dilation. @defaultValue 0
    */
   readonly outputPadding?: Pair;
 }

@@ -20,7 +20,8 @@ export interface SignalConvOptions {
 }
 
 /**
- * y[n, o, i] = bias[o] + Σ_{c, u} weight[o, c, u] · x[n, c, i·stride + u·dilation − padding]: {@link conv2d} over planes of one row.
+ * y[n, o, i] = bias[o] + Σ_{c, u} weight[o, c, u] · x[n, c, i·stride + u·dilation − padding]: {@link conv2d} over
+ * planes of one row.
  *
  * @param x - (N, inChannels, L)
  * @param weight - (outChannels, inChannels / groups, k)

@@ -18,13 +18,17 @@ export interface ConvOptions {
   readonly padding?: PlanePadding;
   /** Distance between the taps of the kernel. @defaultValue 1 */
   readonly dilation?: Pair;
-  /** Independent groups of channels; inChannels of them make it depthwise. Divides both channel counts. @defaultValue 1 */
+  /**
+   * Independent groups of channels; inChannels of them make it depthwise. Divides both channel counts.
+   *
+   * @defaultValue 1
+   */
   readonly groups?: number;
 }
 
 /**
- * y[n, o, i, j] = bias[o] + Σ_{c, u, v} weight[o, c, u, v] · x[n, c, i·stride + u·dilation − padding, …]: a cross-correlation, as in
- * every neural-network library. Padding that differs between two sides costs a copy of x.
+ * y[n, o, i, j] = bias[o] + Σ_{c, u, v} weight[o, c, u, v] · x[n, c, i·stride + u·dilation − padding, …]: a
+ * cross-correlation, as in every neural-network library. Padding that differs between two sides costs a copy of x.
  *
  * @param x - (N, inChannels, H, W)
  * @param weight - (outChannels, inChannels / groups, kernelHeight, kernelWidth)

@@ -85,7 +85,9 @@ interface DepthMoves {
   readonly dilation: number;
 }
 
-/** (N, C, D, H, W) → (N·depth, C·taps, H, W): for each window in depth the planes that it reaches, channel by channel. */
+/**
+ * (N, C, D, H, W) → (N·depth, C·taps, H, W): for each window in depth the planes that it reaches, channel by channel.
+ */
 function depthWindows(x: Tensor, depth: number, { taps, stride, dilation }: DepthMoves): Tensor {
   const { backend, shape } = x;
   const [batch, channels, size, height, width] = shape;

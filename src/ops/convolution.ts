@@ -2,7 +2,10 @@ import type { Backend, ConvGeometry } from "../backend/backend.js";
 import { empty, type Tensor, view } from "../tensor.js";
 import { expand } from "./sum.js";
 
-/** Whether the sums of a convolution have no terms, or there are no sums: some axis has size 0. Kernels are not asked then. */
+/**
+ * Whether the sums of a convolution have no terms, or there are no sums: some axis has size 0. Kernels are not asked
+ * then.
+ */
 function isEmpty({ batch, inChannels, height, width, outChannels }: ConvGeometry): boolean {
   return batch * inChannels * height * width * outChannels === 0;
 }

@@ -14,19 +14,28 @@ import { neg } from "./unary.js";
 
 /** Options of {@link crossEntropy}. */
 export interface CrossEntropyOptions {
-  /** The share of the target spread evenly over all classes (Szegedy et al. 2016, arXiv:1512.00567 §7), in [0, 1). @defaultValue 0 */
+  /**
+   * The share of the target spread evenly over all classes (Szegedy et al. 2016, arXiv:1512.00567 §7), in [0, 1).
+   *
+   * @defaultValue 0
+   */
   readonly labelSmoothing?: number;
   /** A weight ≥ 0 for each class; of labels, the mean is then weighted by the labels' weights. @defaultValue 1 each */
   readonly classWeights?: readonly number[] | Float32Array;
-  /** The label of what does not count, such as padding or the border of objects: it is left out of the mean. @defaultValue −100, as in PyTorch */
+  /**
+   * The label of what does not count, such as padding or the border of objects: it is left out of the mean.
+   *
+   * @defaultValue −100, as in PyTorch
+   */
   readonly ignoreIndex?: number;
 }
 
 const where = "crossEntropy(logits, labels)";
 
 /**
- * The mean over rows of −Σ_c q_c·w_c·ln softmax(logits)_c, where q is the one-hot label, smoothed; divided by Σ w[label], as in
- * PyTorch. A tensor of probabilities q takes the place of labels where targets are mixed ({@link mixup}); the mean is then over all rows.
+ * The mean over rows of −Σ_c q_c·w_c·ln softmax(logits)_c, where q is the one-hot label, smoothed; divided by Σ
+ * w[label], as in PyTorch. A tensor of probabilities q takes the place of labels where targets are mixed
+ * ({@link mixup}); the mean is then over all rows.
  *
  * @param logits - (N, classes), N ≥ 1, or (N, classes, …) for a label at each place of a sequence or an image
  * @param labels - N whole numbers in [0, classes), or N·… of them, row-major; or a tensor of the logits' shape

@@ -12,18 +12,22 @@ export interface CustomOp {
   /** From dy, one gradient of each input's shape, or null for inputs without gradient. */
   readonly backward: (dy: Tensor, inputs: readonly Tensor[], output: Tensor) => readonly (Tensor | null)[];
   /**
-   * What the op is in ONNX: `(inputs: readonly OnnxValue[], graph: OnnxWriter) => graph.node("Round", inputs)`, which returns its output. @defaultValue none:
-   * `exportOnnx` refuses it
+   * What the op is in ONNX: `(inputs: readonly OnnxValue[], graph: OnnxWriter) => graph.node("Round", inputs)`, which
+   * returns its output. @defaultValue none: `exportOnnx` refuses it
    */
   readonly toOnnx?: Translation;
   /**
-   * What the op is in TF.js: `(inputs: readonly TfjsValue[], graph: TfjsWriter) => graph.layer("Activation", inputs, { activation: "mish" })`.
+   * What the op is in TF.js:
+   * `(inputs: readonly TfjsValue[], graph: TfjsWriter) => graph.layer("Activation", inputs, { activation: "mish" })`.
    * @defaultValue none: `exportTfjs` refuses it
    */
   readonly toTfjs?: Translation;
 }
 
-/** Writes an op into a file of another system: its types stand with the functions that export, in `evenkeel/onnx` and `evenkeel/tfjs`. */
+/**
+ * Writes an op into a file of another system: its types stand with the functions that export, in `evenkeel/onnx` and
+ * `evenkeel/tfjs`.
+ */
 export type Translation = (...given: never[]) => unknown;
 
 /**

@@ -24,12 +24,13 @@ export interface DiceOptions {
 const where = "dice(logits, targets)";
 
 /**
- * The soft Dice loss of segmentation (Milletari et al. 2016, arXiv:1606.04797 §3, with sums in the place of sums of squares): the mean over samples
- * and classes of 1 − (2·Σ p·g + s) / (Σ p + Σ g + s). The sums run over the places of a sample; p is the probability of the class, g is 1 where
- * the class is.
+ * The soft Dice loss of segmentation (Milletari et al. 2016, arXiv:1606.04797 §3, with sums in the place of sums of
+ * squares): the mean over samples and classes of 1 − (2·Σ p·g + s) / (Σ p + Σ g + s). The sums run over the places of a
+ * sample; p is the probability of the class, g is 1 where the class is.
  *
  * @param logits - (N, classes, …) with axes for the places
- * @param targets - labels, N·… of them, row-major: p is the softmax over classes. Or a tensor of the logits' shape, in [0, 1]: p is the sigmoid
+ * @param targets - labels, N·… of them, row-major: p is the softmax over classes. Or a tensor of the logits' shape, in
+ * [0, 1]: p is the sigmoid
  * @throws ShapeError if logits have no places, or targets do not fit
  * @throws DataError if a label is no class, or a target lies outside [0, 1]
  * @throws ArgumentError if smooth is negative

@@ -14,18 +14,24 @@ export type Indices = Tensor | Int32Array | NestedNumbers;
 
 /** Options of {@link embedding} and its layer. */
 export interface EmbeddingOptions {
-  /** The row that stands for padding, from 0: it gets no gradient. The layer's is zeros, and so it stays. @defaultValue none */
+  /**
+   * The row that stands for padding, from 0: it gets no gradient. The layer's is zeros, and so it stays.
+   *
+   * @defaultValue none
+   */
   readonly paddingIdx?: number | undefined;
 }
 
 /**
- * The rows of `weight` that the indices name: y[…, :] = weight[indices[…], :]. The gradient of `weight` is, for each row, the sum of
- * dy where it was used, added in float64 in the order of the indices: the same bits for any number of threads.
+ * The rows of `weight` that the indices name: y[…, :] = weight[indices[…], :]. The gradient of `weight` is, for each
+ * row, the sum of dy where it was used, added in float64 in the order of the indices: the same bits for any number of
+ * threads.
  *
  * @param indices - whole numbers in [0, numEmbeddings), rank up to 4
  * @param weight - (numEmbeddings, embeddingDim), at most 2²⁴ rows
  * @returns (…, embeddingDim), the shape of the indices and a row for each
- * @throws DataError if an index is out of range, naming its place; of a tensor on a backend that does not answer at once, when values are read next
+ * @throws DataError if an index is out of range, naming its place; of a tensor on a backend that does not answer at
+ * once, when values are read next
  * @throws ShapeError if the shapes do not fit
  * @throws ArgumentError if `paddingIdx` is no row of `weight`
  * @example

@@ -19,7 +19,11 @@ import { neg } from "./unary.js";
 export interface FocalOptions {
   /** How much easy samples are played down, ≥ 0; 0 gives the cross-entropy. @defaultValue 2 */
   readonly gamma?: number;
-  /** With a tensor of targets: the weight of positives, in [0, 1]; negatives have 1 − alpha. @defaultValue 1 for both */
+  /**
+   * With a tensor of targets: the weight of positives, in [0, 1]; negatives have 1 − alpha.
+   *
+   * @defaultValue 1 for both
+   */
   readonly alpha?: number;
   /** With labels: a weight ≥ 0 for each class; the mean stays one over samples. @defaultValue 1 each */
   readonly classWeights?: readonly number[] | Float32Array;
@@ -32,9 +36,9 @@ const where = "focal(logits, targets)";
 const least = 1e-12;
 
 /**
- * The focal loss (Lin et al. 2017, arXiv:1708.02002, equations 4 and 5): the mean of −α·(1 − p)^γ·ln p, where p is the probability given to what is right.
- * Labels: p = softmax(logits)[label]. A tensor of targets t in [0, 1]: for each logit by itself, with p = σ(x) of t = 1 and
- * 1 − σ(x) of t = 0, as torchvision's `sigmoid_focal_loss`.
+ * The focal loss (Lin et al. 2017, arXiv:1708.02002, equations 4 and 5): the mean of −α·(1 − p)^γ·ln p, where p is the
+ * probability given to what is right. Labels: p = softmax(logits)[label]. A tensor of targets t in [0, 1]: for each
+ * logit by itself, with p = σ(x) of t = 1 and 1 − σ(x) of t = 0, as torchvision's `sigmoid_focal_loss`.
  *
  * @param logits - (N, classes, …) with labels; any shape with a tensor
  * @param targets - labels as of {@link crossEntropy}, or a tensor of the logits' shape

@@ -11,8 +11,9 @@ interface Eigen {
 const mostSweeps = 30;
 
 /**
- * A^(−1/2) of symmetric, positive definite matrices, by eigenvectors in float64. It waits for the backend. The gradient, in the basis of the
- * eigenvectors, is that of the function λ^(−1/2): −1 / (√λᵢ √λⱼ (√λᵢ + √λⱼ)) times dy, which equal eigenvalues do not disturb.
+ * A^(−1/2) of symmetric, positive definite matrices, by eigenvectors in float64. It waits for the backend. The
+ * gradient, in the basis of the eigenvectors, is that of the function λ^(−1/2): −1 / (√λᵢ √λⱼ (√λᵢ + √λⱼ)) times dy,
+ * which equal eigenvalues do not disturb.
  *
  * @param a - (…, n, n)
  */

@@ -15,8 +15,8 @@ export interface KlDivOptions {
 }
 
 /**
- * The Kullback–Leibler divergence Σ t·(ln t − x), divided by N: PyTorch's `kl_div` with `reduction="batchmean"`, which is the
- * divergence proper. Where t is 0 the term is 0.
+ * The Kullback–Leibler divergence Σ t·(ln t − x), divided by N: PyTorch's `kl_div` with `reduction="batchmean"`, which
+ * is the divergence proper. Where t is 0 the term is 0.
  *
  * @param logProbabilities - x, (N, …): logarithms, such as {@link logSoftmax} gives
  * @param targets - t, the same shape: probabilities

@@ -8,8 +8,8 @@ import { less } from "./comparison.js";
 import { mostRows, strayIndex } from "./indices.js";
 
 /**
- * Indices of an axis of `size` values that lie on a device, where they are checked and counted from the front: the next read tells of one
- * that is no place of the axis.
+ * Indices of an axis of `size` values that lie on a device, where they are checked and counted from the front: the next
+ * read tells of one that is no place of the axis.
  */
 export function latePlaces(where: string, indices: Tensor, size: number): Tensor {
   const { backend, block } = indices;
@@ -21,8 +21,8 @@ export function latePlaces(where: string, indices: Tensor, size: number): Tensor
 }
 
 /**
- * The numbers of rows, as a block of i32 for `takeRows`: base + place · step for each place of `shape`. Whatever the indices hold, they lie
- * within `rows`.
+ * The numbers of rows, as a block of i32 for `takeRows`: base + place · step for each place of `shape`. Whatever the
+ * indices hold, they lie within `rows`.
  *
  * @param base - values of `shape`
  * @throws ShapeError if float32 cannot count the rows

@@ -41,7 +41,8 @@ export interface HuberOptions {
 }
 
 /**
- * The mean of d²/2 where |d| ≤ δ, else of δ·(|d| − δ/2), with d = a − b (Huber 1964): squares near the target, distances for outliers.
+ * The mean of d²/2 where |d| ≤ δ, else of δ·(|d| − δ/2), with d = a − b (Huber 1964): squares near the target,
+ * distances for outliers.
  *
  * @param a - any shape
  * @param b - the same shape
@@ -69,8 +70,8 @@ export interface SmoothL1Options {
 }
 
 /**
- * The mean of d²/(2β) where |d| < β, else of |d| − β/2, with d = a − b (Girshick 2015, arXiv:1504.08083): {@link huber} divided by β, so that its
- * slope is 1 far away.
+ * The mean of d²/(2β) where |d| < β, else of |d| − β/2, with d = a − b (Girshick 2015, arXiv:1504.08083): {@link huber}
+ * divided by β, so that its slope is 1 far away.
  *
  * @param a - any shape
  * @param b - the same shape

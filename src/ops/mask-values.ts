@@ -6,7 +6,8 @@ import type { Tensor } from "../tensor.js";
 const asked = new WeakMap<Storage, number>();
 
 /**
- * Checks that a mask has no values but 0 and 1. A backend that does not answer at once tells later, and is asked once for each mask.
+ * Checks that a mask has no values but 0 and 1. A backend that does not answer at once tells later, and is asked once
+ * for each mask.
  *
  * @param values - what they stand for: `ones (keys) and zeros`
  * @throws ArgumentError if it has another

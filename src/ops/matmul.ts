@@ -49,7 +49,9 @@ function matrixOf(t: Tensor, transposed: boolean): [rows: number, columns: numbe
   return transposed ? [columns, rows] : [rows, columns];
 }
 
-/** The products of matrices, each as it is stored or transposed, whose other axes broadcast to `batch`; without graph. */
+/**
+ * The products of matrices, each as it is stored or transposed, whose other axes broadcast to `batch`; without graph.
+ */
 export function multiplyBatches(a: Tensor, transposeA: boolean, b: Tensor, transposeB: boolean, batch: Shape): Tensor {
   if (batch.length === 0) return multiply(a, transposeA, b, transposeB);
   const backend = commonBackend("matmul", a, b);
@@ -64,7 +66,9 @@ export function multiplyBatches(a: Tensor, transposeA: boolean, b: Tensor, trans
   return y;
 }
 
-/** The product of two matrices, each as it is stored or transposed, plus a bias for each row if given; without graph. */
+/**
+ * The product of two matrices, each as it is stored or transposed, plus a bias for each row if given; without graph.
+ */
 export function multiply(
   a: Tensor,
   transposeA: boolean,
@@ -84,8 +88,8 @@ export function multiply(
 const mostRowsOfPacked = 64;
 
 /**
- * x·weightᵀ + bias, as {@link multiply} gives it. Where no graph is recorded, a weight that several products share is laid out for them once,
- * until its values change or it is trained again.
+ * x·weightᵀ + bias, as {@link multiply} gives it. Where no graph is recorded, a weight that several products share is
+ * laid out for them once, until its values change or it is trained again.
  */
 export function multiplyByWeight(x: Tensor, weight: Tensor, bias: Tensor | null): Tensor {
   const { storage, backend } = weight;

@@ -1,6 +1,6 @@
 /**
- * The methods of Tensor: arithmetic and shape. They are put on the class from here, since ops build on tensors and not the
- * other way round.
+ * The methods of Tensor: arithmetic and shape. They are put on the class from here, since ops build on tensors and not
+ * the other way round.
  */
 import type { Shape } from "../shape.js";
 import { Tensor } from "../tensor.js";
@@ -33,7 +33,11 @@ declare module "../tensor.js" {
     mul(u: Tensor | number): Tensor;
     /** this / u, broadcast. @throws ShapeError if the shapes do not fit */
     div(u: Tensor | number): Tensor;
-    /** thisᵘ, broadcast; NaN for negative values to a power that is not whole. @throws ShapeError if the shapes do not fit */
+    /**
+     * thisᵘ, broadcast; NaN for negative values to a power that is not whole.
+     *
+     * @throws ShapeError if the shapes do not fit
+     */
     pow(u: Tensor | number): Tensor;
     /** −this */
     neg(): Tensor;
@@ -43,21 +47,41 @@ declare module "../tensor.js" {
     log(): Tensor;
     /** The square root; NaN below 0. */
     sqrt(): Tensor;
-    /** The matrix products of (…, m, k) with (…, k, n), ranks 2 to 5; the axes before the last two broadcast. @throws ShapeError if the shapes do not fit */
+    /**
+     * The matrix products of (…, m, k) with (…, k, n), ranks 2 to 5; the axes before the last two broadcast.
+     *
+     * @throws ShapeError if the shapes do not fit
+     */
     matmul(u: Tensor): Tensor;
-    /** The axes in another order, axis k of the result being `order[k]`; reversed by default. @throws ArgumentError if an axis is missing */
+    /**
+     * The axes in another order, axis k of the result being `order[k]`; reversed by default.
+     *
+     * @throws ArgumentError if an axis is missing
+     */
     transpose(order?: readonly number[]): Tensor;
-    /** The same values in another shape; one size may be −1. Shares the memory. @throws ShapeError if the sizes do not fit */
+    /**
+     * The same values in another shape; one size may be −1. Shares the memory.
+     *
+     * @throws ShapeError if the sizes do not fit
+     */
     reshape(shape: Shape): Tensor;
     /** Joins all axes from `startAxis` (0 by default) on into one. Shares the memory. */
     flatten(startAxis?: number): Tensor;
-    /** The part of `axis` (0 by default) from `start` up to `end`; negative places count from the end. @throws ArgumentError if there is no such part */
+    /**
+     * The part of `axis` (0 by default) from `start` up to `end`; negative places count from the end.
+     *
+     * @throws ArgumentError if there is no such part
+     */
     slice(start: number, end?: number, axis?: number): Tensor;
     /** The sum over one axis, several, or all. Added in float64. */
     sum(axis?: number | readonly number[], options?: ReduceOptions): Tensor;
     /** The mean over one axis, several, or all. */
     mean(axis?: number | readonly number[], options?: ReduceOptions): Tensor;
-    /** The largest value along one axis, several, or of all; NaN if there is one. @throws ShapeError if an axis is empty */
+    /**
+     * The largest value along one axis, several, or of all; NaN if there is one.
+     *
+     * @throws ShapeError if an axis is empty
+     */
     max(axis?: number | readonly number[], options?: ReduceOptions): Tensor;
     /**
      * The smallest value along one axis, several, or of all; NaN if there is one.

@@ -11,9 +11,17 @@ import { checkReach, checkSpatial, outputSizes, type Pair, resolveSizes } from "
 export interface PoolOptions<Sizes = Pair, Padding = PlanePadding> {
   /** Step between windows. @defaultValue the kernel */
   readonly stride?: Sizes;
-  /** Places around each plane that hold no value; fewer than the kernel has, so that every window reaches a value. @defaultValue 0 */
+  /**
+   * Places around each plane that hold no value; fewer than the kernel has, so that every window reaches a value.
+   *
+   * @defaultValue 0
+   */
   readonly padding?: Padding;
-  /** Whether a last window that reaches beyond the padding counts, if it begins before the last value's end. @defaultValue false */
+  /**
+   * Whether a last window that reaches beyond the padding counts, if it begins before the last value's end.
+   *
+   * @defaultValue false
+   */
   readonly ceilMode?: boolean;
 }
 
@@ -67,8 +75,8 @@ function geometryOf(x: Tensor, { kernel, stride, padding, counts }: PoolWindows)
 }
 
 /**
- * What all windows of planes without values have, since they lie on padding alone; null if the planes have values. The gradient is
- * as empty as the planes.
+ * What all windows of planes without values have, since they lie on padding alone; null if the planes have values. The
+ * gradient is as empty as the planes.
  */
 function ofPaddingAlone(op: string, x: Tensor, shape: Shape, value: number): Tensor | null {
   const { backend, shape: before } = x;

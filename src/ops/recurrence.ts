@@ -22,7 +22,9 @@ function before(states: Tensor, first: Tensor, { steps, rows, width, isReversed 
   return y;
 }
 
-/** The gradients of a weight and a bias that every state is multiplied by, from those of the products (T, N, count·H). */
+/**
+ * The gradients of a weight and a bias that every state is multiplied by, from those of the products (T, N, count·H).
+ */
 function ofProducts(dinner: Tensor, states: Tensor, first: Tensor, recurrence: Recurrence): readonly [Tensor, Tensor] {
   const { steps, rows, width } = recurrence;
   const gates = dinner.shape[2];

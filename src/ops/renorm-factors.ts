@@ -2,7 +2,7 @@ import type { RenormLimits } from "../backend/backend.js";
 import { empty, type Tensor } from "../tensor.js";
 
 /** What batch renormalisation compares a batch with. */
-export interface RunningStatistics {
+export interface RenormReference {
   readonly mean: Tensor;
   readonly variance: Tensor;
   /** Its first value: batches seen. */
@@ -16,7 +16,7 @@ export interface RunningStatistics {
  */
 export function renormFactors(
   moments: Tensor,
-  { mean, variance, counters }: RunningStatistics,
+  { mean, variance, counters }: RenormReference,
   eps: number,
   limits: RenormLimits,
 ): { r: Tensor; d: Tensor } {

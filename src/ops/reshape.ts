@@ -4,7 +4,10 @@ import { checkShape, resolveAxis, type Shape, sizeOf } from "../shape.js";
 import { type Tensor, view } from "../tensor.js";
 import { defineOp } from "../tracing.js";
 
-/** The same values in another shape, in the same memory; one size may be −1, which stands for what is left, unless the others are 0. */
+/**
+ * The same values in another shape, in the same memory; one size may be −1, which stands for what is left, unless the
+ * others are 0.
+ */
 export const reshape = defineOp("reshape", (x: Tensor, shape: Shape): Tensor => {
   const where = `${x.title}.reshape(shape)`;
   const open = shape.indexOf(-1);

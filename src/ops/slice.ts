@@ -4,7 +4,10 @@ import { collapse, resolveAxis, type Shape, stridesOf } from "../shape.js";
 import { empty, type Tensor } from "../tensor.js";
 import { defineOp } from "../tracing.js";
 
-/** The part of `axis` from `start` up to, not including, `end`; negative places count from the end, as in `Array.prototype.slice`. */
+/**
+ * The part of `axis` from `start` up to, not including, `end`; negative places count from the end, as in
+ * `Array.prototype.slice`.
+ */
 export const slice = defineOp("slice", (x: Tensor, start: number, end?: number, axis: number = 0): Tensor => {
   const where = `${x.title}.slice(start, end, axis)`;
   const along = resolveAxis(where, axis, x.rank);

@@ -45,8 +45,8 @@ export function momentsOf(x: Tensor, view: StatisticsView, mask: Tensor | null):
  * y = weight · (x − mean) / √(variance + eps) + bias, with mean and biased variance of the values that share a mean.
  * Ioffe & Szegedy 2015 (arXiv:1502.03167), Algorithm 1; its gradient, §3, runs through the statistics.
  *
- * @param moments - {@link momentsOf} x. Where they are of some values of x only, those others must be finite, and dy be 0 there; their dx
- * means nothing
+ * @param moments - {@link momentsOf} x. Where they are of some values of x only, those others must be finite, and dy be
+ * 0 there; their dx means nothing
  * @param synchronization - whose parts of the batch the moments are of, if others have some
  * @returns y of the shape of x
  */
@@ -76,8 +76,8 @@ export function standardize(
 }
 
 /**
- * y = weight · (x − mean) / √(variance + eps) + bias with given statistics: a fixed affine map, whose gradient has no terms
- * through them. What inference and frozen layers do.
+ * y = weight · (x − mean) / √(variance + eps) + bias with given statistics: a fixed affine map, whose gradient has no
+ * terms through them. What inference and frozen layers do.
  *
  * @param mean - one value per kept index
  * @param variance - likewise

@@ -46,7 +46,9 @@ export function expand(x: Tensor, shape: Shape): Tensor {
   return y;
 }
 
-/** The gradient of broadcasting: sums `x` over every axis along which a tensor of `shape` was repeated. Without graph. */
+/**
+ * The gradient of broadcasting: sums `x` over every axis along which a tensor of `shape` was repeated. Without graph.
+ */
 export function sumTo(x: Tensor, shape: Shape): Tensor {
   if (sameShape(x.shape, shape)) return x;
   const missing = x.rank - shape.length;

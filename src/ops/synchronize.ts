@@ -12,8 +12,8 @@ export interface Synchronization {
 }
 
 /**
- * Replaces the moments (count, mean, M2) of this rank's part of a batch by those of the whole batch: gathered and merged on every rank in the
- * order of ranks, so that all have the same bits. A part may be empty.
+ * Replaces the moments (count, mean, M2) of this rank's part of a batch by those of the whole batch: gathered and
+ * merged on every rank in the order of ranks, so that all have the same bits. A part may be empty.
  *
  * @throws ShapeError on every rank if the whole batch has one value for a mean
  */
@@ -38,9 +38,9 @@ function tooFew(layer: string): ShapeError {
 }
 
 /**
- * The gradients of standardize where the moments are of all ranks, for columns (a parameter for each mean). With A = Σ dy·x̂ and B = Σ dy over
- * all ranks and m values in all: dx = weight·s·(dy − B/m − x̂·A/m), s = 1/√(variance + eps). dweight and dbias are this rank's part: like
- * those of every other parameter they are summed over ranks later.
+ * The gradients of standardize where the moments are of all ranks, for columns (a parameter for each mean). With A = Σ
+ * dy·x̂ and B = Σ dy over all ranks and m values in all: dx = weight·s·(dy − B/m − x̂·A/m), s = 1/√(variance + eps).
+ * dweight and dbias are this rank's part: like those of every other parameter they are summed over ranks later.
  *
  * @param gradients - blocks that are filled; null where a gradient is not needed
  */

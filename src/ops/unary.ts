@@ -3,7 +3,9 @@ import type { UnaryGradientOp, UnaryOp } from "../backend/backend.js";
 import { checkTensor, empty, type Tensor } from "../tensor.js";
 import { defineOp } from "../tracing.js";
 
-/** Applies a function to each value; what its derivative is computed from (`UnaryGradientOp`) is kept for the gradient. */
+/**
+ * Applies a function to each value; what its derivative is computed from (`UnaryGradientOp`) is kept for the gradient.
+ */
 export function unary(op: UnaryGradientOp, x: Tensor, saves: "input" | "output", parameter = 0): Tensor {
   const y = apply(op, x, parameter);
   return record(op, y, [x], [saves === "input" ? x : y], (dy, [saved]) => {

@@ -119,8 +119,8 @@ export function outputSizes(where: string, shape: Shape, windows: Windows, isCei
 }
 
 /**
- * Checks that the padding is smaller than the kernel: every window then reaches a value, if there are any. A convolution needs
- * none of that, since its padding is zeros.
+ * Checks that the padding is smaller than the kernel: every window then reaches a value, if there are any. A
+ * convolution needs none of that, since its padding is zeros.
  */
 export function checkReach(where: string, { kernel, padding }: Pick<Windows, "kernel" | "padding">): void {
   if (padding.every((widths, k) => Math.max(...widths) < kernel[k])) return;

@@ -1,6 +1,6 @@
 import type { Chart, LineChart } from "./chart.js";
 import { formatNumber } from "./format-number.js";
-import type { Table } from "./page.js";
+import type { PageTable } from "./page.js";
 
 /** A longer table is no help. */
 const mostRows = 16;
@@ -11,7 +11,7 @@ const none = [Number.NaN, Number.NaN] as const;
 /**
  * The numbers that a chart shows, thinned where they are many; null where a table would tell less than the description.
  */
-export function dataTable(title: string, chart: Chart): Table | null {
+export function dataTable(title: string, chart: Chart): PageTable | null {
   const caption = `${title}: the numbers`;
   switch (chart.type) {
     case "lines":
@@ -35,7 +35,7 @@ export function dataTable(title: string, chart: Chart): Table | null {
   }
 }
 
-function lineTable(caption: string, { x, series }: LineChart): Table {
+function lineTable(caption: string, { x, series }: LineChart): PageTable {
   const places = [...new Set(series.flatMap(({ points }) => points.map(([place]) => place)))].sort((a, b) => a - b);
   const count = Math.min(mostRows, places.length);
   const shown = Array.from(

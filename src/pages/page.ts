@@ -39,7 +39,7 @@ export interface Facts {
 }
 
 /** A table; the first cell of a row names it. */
-export interface Table {
+export interface PageTable {
   readonly kind: "table";
   readonly caption: string;
   readonly columns: readonly string[];
@@ -69,7 +69,7 @@ export interface Gallery {
 }
 
 /** What is shown when it is asked for. */
-export interface Fold {
+export interface Foldout {
   readonly kind: "fold";
   readonly summary: string;
   /** Whether it is shown at first. @defaultValue false */
@@ -78,7 +78,7 @@ export interface Fold {
 }
 
 /** What a section is made of. */
-export type Block = Prose | List | Note | Facts | Table | Figure | Gallery | Fold;
+export type Block = Prose | List | Note | Facts | PageTable | Figure | Gallery | Foldout;
 
 /** A part of a page with its heading. */
 export interface Section {

@@ -2,7 +2,7 @@ import type { Chart } from "./chart.js";
 import { dataTable } from "./data-table.js";
 import { formatNumber } from "./format-number.js";
 import { html, Markup } from "./html.js";
-import type { Block, Facts, Figure, Fold, Gallery, List, Note, Table, Text } from "./page.js";
+import type { Block, Facts, Figure, Foldout, Gallery, List, Note, PageTable, Text } from "./page.js";
 import { bandOpacity, dashOf, strokeOf } from "./series-style.js";
 
 /** What the rendering of a page needs besides the page. */
@@ -90,7 +90,7 @@ function classOf(cell: string | number, isNumeric: boolean): string {
 /** A table of more columns takes the room of two figures. */
 const mostNarrow = 4;
 
-function renderTable({ caption, columns, rows }: Table, { nextId }: RenderingTools): Markup {
+function renderTable({ caption, columns, rows }: PageTable, { nextId }: RenderingTools): Markup {
   const id = nextId();
   const isNumeric = columns.map((_, k) => rows.every((row) => typeof row[k] === "number"));
   const heads = columns.map((name, k) => html`<th scope="col" class="${classOf(name, isNumeric[k])}">${name}</th>`);
@@ -151,7 +151,7 @@ function renderGallery({ caption, items }: Gallery): Markup {
 ${images}</ul></figure>`;
 }
 
-function renderFold({ summary, open = false, content }: Fold, tools: RenderingTools): Markup {
+function renderFold({ summary, open = false, content }: Foldout, tools: RenderingTools): Markup {
   const attributes = open ? html` open` : html``;
   return html`<details class="fold"${attributes}><summary>${summary}</summary>
 ${renderBlocks(content, tools)}</details>`;

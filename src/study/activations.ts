@@ -7,7 +7,7 @@ import type { Tensor } from "../tensor.js";
 import { inputsOf } from "../train/step.js";
 
 /** The outputs of some layers for some samples, (N, …) row-major each, in the mode the model is in. */
-export async function outputsOf(
+export async function layerOutputs(
   model: Module,
   layers: readonly AnyModule[],
   samples: Dataset<Int32Array>,
@@ -51,7 +51,7 @@ export async function gradientsOf(
 }
 
 /** √Σv² */
-export function normOf(values: ArrayLike<number>): number {
+export function euclideanNorm(values: ArrayLike<number>): number {
   let total = 0;
   for (let k = 0; k < values.length; k++) total += values[k] ** 2;
   return Math.sqrt(total);

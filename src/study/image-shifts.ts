@@ -1,6 +1,6 @@
 import { augment } from "../data/augment.js";
 import type { Dataset } from "../data/dataset.js";
-import { bilinear, clamp, type Planes, planesOf, redraw } from "../data/image-plane.js";
+import { bilinear, nearestInside, type Planes, planesOf, redraw } from "../data/image-plane.js";
 import { Generator } from "../random.js";
 
 /** What is done to each image. */
@@ -52,11 +52,13 @@ function blurImage(image: Planes, deviation: number): void {
   redraw(
     image,
     (plane, y, x) =>
-      bell.reduce((sum, weight, k) => sum + weight * plane[y * width + clamp(x + k - reach, width - 1)], 0) / total,
+      bell.reduce((sum, weight, k) => sum + weight * plane[y * width + nearestInside(x + k - reach, width - 1)], 0) /
+      total,
   );
   redraw(
     image,
     (plane, y, x) =>
-      bell.reduce((sum, weight, k) => sum + weight * plane[clamp(y + k - reach, height - 1) * width + x], 0) / total,
+      bell.reduce((sum, weight, k) => sum + weight * plane[nearestInside(y + k - reach, height - 1) * width + x], 0) /
+      total,
   );
 }

@@ -49,8 +49,8 @@ export class Results<M extends Measures = Measures> {
   }
 
   /**
-   * How long each trial of a condition took, as a multiple of those of another, seed by seed. It depends on the machine, unlike all else here, so
-   * records of a study leave it out. None where no times are known.
+   * How long each trial of a condition took, as a multiple of those of another, seed by seed. It depends on the
+   * machine, unlike all else here, so records of a study leave it out. None where no times are known.
    */
   costs(condition: string, from: string): number[] {
     const others = this.#seconds.get(from) ?? [];

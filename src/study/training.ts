@@ -32,18 +32,18 @@ export interface TrainingPlan {
 }
 
 /** So many samples of a dataset, drawn without replacement; all if there are fewer. */
-export function draw(dataset: Dataset<Int32Array>, count: number, generator: Generator): Dataset<Int32Array> {
+export function drawSubset(dataset: Dataset<Int32Array>, count: number, generator: Generator): Dataset<Int32Array> {
   return subset(dataset, generator.permutation(dataset.length).slice(0, count));
 }
 
 /** The training images of a seed: the same under each condition. */
 export function trainingImages({ data }: TrialContext, count: number, seed: number): Dataset<Int32Array> {
-  return draw(data.train, count, new Generator(seed));
+  return drawSubset(data.train, count, new Generator(seed));
 }
 
 /** The test images of a study: the same for each trial. */
 export function testImages({ data }: TrialContext, count: number): Dataset<Int32Array> {
-  return draw(data.test, count, new Generator(0));
+  return drawSubset(data.test, count, new Generator(0));
 }
 
 /**

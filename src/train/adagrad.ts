@@ -13,7 +13,8 @@ export interface AdagradOptions extends OptimizerOptions {
 }
 
 /**
- * Adagrad (Duchi et al. 2011), as PyTorch's: g = gradient + weightDecay·p; s = s + g²; p −= lr / (1 + (t − 1)·lrDecay) · g / (√s + eps).
+ * Adagrad (Duchi et al. 2011), as PyTorch's: g = gradient + weightDecay·p; s = s + g²; p −= lr / (1 + (t − 1)·lrDecay)
+ * · g / (√s + eps).
  *
  * @example
  * ```ts

@@ -93,8 +93,9 @@ function blocksOf({
 }
 
 /**
- * Adam with decoupled weight decay (Loshchilov & Hutter 2019, arXiv:1711.05101): the parameter shrinks by lr·weightDecay·p, apart from
- * the moments. Here, as everywhere in Evenkeel, weight decay is 0 unless given (PyTorch's AdamW: 0.01).
+ * Adam with decoupled weight decay (Loshchilov & Hutter 2019, arXiv:1711.05101): the parameter shrinks by
+ * lr·weightDecay·p, apart from the moments. Here, as everywhere in Evenkeel, weight decay is 0 unless given (PyTorch's
+ * AdamW: 0.01).
  */
 export class AdamW extends Adam {
   protected override readonly decoupled: boolean = true;

@@ -22,8 +22,9 @@ export interface AdaptiveClipOptions {
 }
 
 /**
- * Adaptive gradient clipping (Brock et al. 2021, arXiv:2102.06171, equation 3): the gradient of each unit i (a row of a matrix, a filter of a convolution;
- * a parameter of rank 1 is one unit) is scaled to λ·max(‖w_i‖, eps) where its norm exceeds that. What norm-free networks need.
+ * Adaptive gradient clipping (Brock et al. 2021, arXiv:2102.06171, equation 3): the gradient of each unit i (a row of a
+ * matrix, a filter of a convolution; a parameter of rank 1 is one unit) is scaled to λ·max(‖w_i‖, eps) where its norm
+ * exceeds that. What norm-free networks need.
  *
  * @param parameters - those without gradient are passed over
  * @throws ArgumentError if a number is out of range

@@ -37,7 +37,9 @@ export interface CheckpointState {
   readonly untrained: readonly string[];
   /** What modules remember besides tensors, by path. */
   readonly extra: Readonly<Record<string, unknown>>;
-  /** What goes along with the training, by its key: early stopping, an average of the weights. Absent in files of 0.1.0. */
+  /**
+   * What goes along with the training, by its key: early stopping, an average of the weights. Absent in files of 0.1.0.
+   */
   readonly companions?: Readonly<Record<string, unknown>>;
   /** The user's own. */
   readonly note: unknown;

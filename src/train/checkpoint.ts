@@ -33,7 +33,10 @@ export interface CheckpointDescription {
   readonly evenkeel: string;
 }
 
-/** How every checkpoint begins, behind the length of its header: the checksum follows, of the file with eight zeros in its place. */
+/**
+ * How every checkpoint begins, behind the length of its header: the checksum follows, of the file with eight zeros in
+ * its place.
+ */
 const start = '{"__metadata__":{"crc32":"';
 const checksumAt = 8 + start.length;
 const zeros = "00000000";

@@ -16,7 +16,10 @@ import type { Data } from "./step.js";
 
 /** How {@link fit} saves where it stands, and where it goes on from. */
 export interface CheckpointOptions {
-  /** Called, and awaited, with each checkpoint, the last one at the end. In Node `checkpointFile(path)` of `evenkeel/node` does it. */
+  /**
+   * Called, and awaited, with each checkpoint, the last one at the end. In Node `checkpointFile(path)` of
+   * `evenkeel/node` does it.
+   */
   readonly save: (bytes: Uint8Array) => void | Promise<void>;
   /** The checkpoint to go on from. @defaultValue null: from the beginning */
   readonly from?: Uint8Array | null;
@@ -24,15 +27,25 @@ export interface CheckpointOptions {
   readonly everySteps?: number;
   /** Save when so many seconds have passed, > 0. @defaultValue 60, or never if `everySteps` is given */
   readonly everySeconds?: number;
-  /** Generators that the loss or callbacks draw from, besides the one that `seed()` sets, the data's and the layers'. @defaultValue none */
+  /**
+   * Generators that the loss or callbacks draw from, besides the one that `seed()` sets, the data's and the layers'.
+   *
+   * @defaultValue none
+   */
   readonly generators?: readonly Generator[];
-  /** Asked at each save for anything that is to be kept with it; must survive JSON. {@link describeCheckpoint} gives it back. */
+  /**
+   * Asked at each save for anything that is to be kept with it; must survive JSON. {@link describeCheckpoint} gives it
+   * back.
+   */
   readonly note?: () => unknown;
 }
 
 const where = "fit(model, data, { checkpoint })";
 
-/** Saves where a call of {@link fit} stands, when it is time to; and puts everything back to where a checkpoint was taken. */
+/**
+ * Saves where a call of {@link fit} stands, when it is time to; and puts everything back to where a checkpoint was
+ * taken.
+ */
 export class Checkpoints<Target> {
   readonly #model: Module;
   readonly #data: Data<Target>;
@@ -130,7 +143,11 @@ export class Checkpoints<Target> {
     this.#lastTime = performance.now();
   }
 
-  /** Puts model, optimiser and generators back to the checkpoint that is to be gone on from. @returns null if there is none */
+  /**
+   * Puts model, optimiser and generators back to the checkpoint that is to be gone on from.
+   *
+   * @returns null if there is none
+   */
   async resume(): Promise<{ readonly position: Position; readonly pass: Data<Target> } | null> {
     const { from } = this.#options;
     if (from === undefined || from === null) return null;

@@ -1,6 +1,9 @@
 import type { Tensor } from "../tensor.js";
 
-/** What follows a training beside model and optimiser, and is kept in its checkpoints: early stopping, an average of the weights, a plateau. */
+/**
+ * What follows a training beside model and optimiser, and is kept in its checkpoints: early stopping, an average of the
+ * weights, a plateau.
+ */
 export interface Companion {
   /** By which a checkpoint knows it: the option of {@link fit} that it is. */
   readonly key: string;

@@ -7,8 +7,8 @@ import type { Tensor } from "../tensor.js";
 import { forwardOf, inputsOf } from "./step.js";
 
 /**
- * Runs a batch once more and names the first layer, in the order in which layers run, whose output is not finite: `norm1: BatchNorm(16)`. Null if
- * all are. Running statistics stay as they are.
+ * Runs a batch once more and names the first layer, in the order in which layers run, whose output is not finite:
+ * `norm1: BatchNorm(16)`. Null if all are. Running statistics stay as they are.
  */
 export async function findNonFinite(model: Module, batch: Batch<unknown>): Promise<string | null> {
   const leaves = model.namedModules().filter(([, module]) => module.children().length === 0);

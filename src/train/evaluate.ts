@@ -26,7 +26,11 @@ export interface EvaluateOptions<Target> {
   readonly signal?: AbortSignal;
   /** Called after each batch with what the network gave for it, row-major, and its shape. */
   readonly onOutput?: (output: Float32Array, batch: Batch<Target>, shape: Shape) => void;
-  /** Measures together with other processes, each on its part of the data: see {@link FitOptions.communicator}. @defaultValue {@link alone} */
+  /**
+   * Measures together with other processes, each on its part of the data: see {@link FitOptions.communicator}.
+   *
+   * @defaultValue {@link alone}
+   */
   readonly communicator?: Communicator;
   /** What to measure besides, where targets are labels, or 0 and 1 for each output. @defaultValue none */
   readonly metrics?: readonly MetricName[];
@@ -36,7 +40,10 @@ export interface EvaluateOptions<Target> {
 export interface Evaluation {
   /** The mean loss, each sample weighing the same. */
   readonly loss: number;
-  /** The share of samples (of labels, where a sample has several) whose label has the largest output; null where targets are not labels. */
+  /**
+   * The share of samples (of labels, where a sample has several) whose label has the largest output; null where targets
+   * are not labels.
+   */
   readonly accuracy: number | null;
   /** How many samples there were. */
   readonly samples: number;
@@ -45,9 +52,10 @@ export interface Evaluation {
 }
 
 /**
- * Measures a model on data in evaluation mode: norms use their running statistics, dropout is off. A model in training mode is back in it
- * afterwards; one already in evaluation mode is used as it is, with whatever switches were set by hand. Warns, once for each norm, of
- * running statistics that were never updated: training, `loadStateDict` and {@link recalibrate} set them.
+ * Measures a model on data in evaluation mode: norms use their running statistics, dropout is off. A model in training
+ * mode is back in it afterwards; one already in evaluation mode is used as it is, with whatever switches were set by
+ * hand. Warns, once for each norm, of running statistics that were never updated: training, `loadStateDict` and
+ * {@link recalibrate} set them.
  *
  * @param data - batches; a scope is opened for each
  * @throws ArgumentError if there are no samples
@@ -198,8 +206,9 @@ export interface PredictOptions {
 }
 
 /**
- * The outputs of a model in evaluation mode, without graph. Modes are treated, and running statistics that were never updated are reported, as by
- * {@link evaluate}. Where memory is refused, it is tried once more after the event loop has turned.
+ * The outputs of a model in evaluation mode, without graph. Modes are treated, and running statistics that were never
+ * updated are reported, as by {@link evaluate}. Where memory is refused, it is tried once more after the event loop has
+ * turned.
  *
  * @param x - (N, …)
  * @returns (N, …), which belongs to the caller

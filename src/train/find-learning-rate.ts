@@ -5,7 +5,8 @@ import type { Module } from "../nn/module.js";
 import { checkOptions } from "../options.js";
 import { type Generator, generator as globalGenerator } from "../random.js";
 import { checkCount } from "../shape.js";
-import { type FitOptions, fit } from "./fit.js";
+import { fit } from "./fit.js";
+import type { FitOptions } from "./fit-options.js";
 import { checkRange } from "./optimizer.js";
 import { checkBatches, type Data } from "./step.js";
 
@@ -39,8 +40,8 @@ const ended = Symbol("ended");
 const kept = 0.9;
 
 /**
- * Raises the learning rate from step to step, evenly in its logarithm, until the loss is four times its best (Smith 2015, arXiv:1506.01186 §3.3).
- * Model, optimiser and generators are then as they were before.
+ * Raises the learning rate from step to step, evenly in its logarithm, until the loss is four times its best (Smith
+ * 2015, arXiv:1506.01186 §3.3). Model, optimiser and generators are then as they were before.
  *
  * @param data - batches, gone through as often as it takes
  * @throws ArgumentError if an option is out of range, or data are spent after one pass
@@ -124,8 +125,8 @@ export async function findLearningRate<Target>(
 }
 
 /**
- * The rate at which losses fall fastest, over a tenth of the steps. The first ones, whose average is of few, and the last, from the best on, do
- * not count.
+ * The rate at which losses fall fastest, over a tenth of the steps. The first ones, whose average is of few, and the
+ * last, from the best on, do not count.
  */
 function steepest(lrs: readonly number[], losses: readonly number[]): number | null {
   const end = losses.indexOf(Math.min(...losses));

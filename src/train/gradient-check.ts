@@ -45,9 +45,10 @@ export interface GradientCheck {
 const where = "gradientCheck(f, inputs)";
 
 /**
- * Compares the gradients of a function, such as a {@link customOp} or a layer, with finite differences. ⟨c, f(x)⟩ with a random cotangent c is
- * moved along random directions, at ±h and ±h/2; Richardson's extrapolation leaves an error of h⁴. Keep away from kinks: inputs near those of a
- * ReLU, or where a maximum changes, differ by more. Inside f, parameters that are no inputs stay as they are.
+ * Compares the gradients of a function, such as a {@link customOp} or a layer, with finite differences. ⟨c, f(x)⟩ with
+ * a random cotangent c is moved along random directions, at ±h and ±h/2; Richardson's extrapolation leaves an error of
+ * h⁴. Keep away from kinks: inputs near those of a ReLU, or where a maximum changes, differ by more. Inside f,
+ * parameters that are no inputs stay as they are.
  *
  * @param f - of the inputs; the same each time, so without dropout
  * @param inputs - tensors; they are copied

@@ -4,8 +4,8 @@ import { empty, type Tensor } from "../tensor.js";
 import { checkRange } from "./optimizer.js";
 
 /**
- * Scales all gradients together so that their joint Euclidean norm is at most `maxNorm` (Pascanu et al. 2013, arXiv:1211.5063).
- * Leaves them alone where the norm is not finite.
+ * Scales all gradients together so that their joint Euclidean norm is at most `maxNorm` (Pascanu et al. 2013,
+ * arXiv:1211.5063). Leaves them alone where the norm is not finite.
  *
  * @param parameters - those without gradient are passed over
  * @param maxNorm - ≥ 0; infinity only measures

@@ -6,8 +6,8 @@ import { checkRange } from "./optimizer.js";
 /** Which number of a report is watched, and what counts as better. */
 export interface ImprovementOptions {
   /**
-   * `"loss"`, `"accuracy"`, or the name of one of {@link FitOptions.metrics}: of the validation data or, without them, of training. A loss is to
-   * fall, all else is to rise. @defaultValue "loss"
+   * `"loss"`, `"accuracy"`, or the name of one of {@link FitOptions.metrics}: of the validation data or, without them,
+   * of training. A loss is to fall, all else is to rise. @defaultValue "loss"
    */
   readonly monitor?: string;
   /** By how much more than this it must improve to count, ≥ 0. @defaultValue 0 */
@@ -54,7 +54,12 @@ export class Improvement {
     return this.#waited;
   }
 
-  /** Takes the scores of an epoch. @returns whether they are the best so far @throws ArgumentError if they lack what is watched */
+  /**
+   * Takes the scores of an epoch.
+   *
+   * @returns whether they are the best so far
+   * @throws ArgumentError if they lack what is watched
+   */
   update(scores: Scores): boolean {
     const value = this.#valueOf(scores);
     // NaN is never better, and anything is better than none.

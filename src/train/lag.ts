@@ -18,7 +18,10 @@ export interface NormLag {
 const fewestBatches = 10;
 /** From here on accuracy suffered in experiments: see docs/numerics.md. */
 const mostLag = 0.25;
-/** Independent batches that would vary as much as the average of the latest ones, whose weights fall by a third from one to the next. */
+/**
+ * Independent batches that would vary as much as the average of the latest ones, whose weights fall by a third from one
+ * to the next.
+ */
 const effectiveBatches = 5;
 
 /** Measures the lag of running statistics: see {@link NormLag}. */
@@ -56,7 +59,9 @@ export class LagMeter {
   }
 }
 
-/** Warns where evaluation will not use what training did, beyond what the noise of batches of so many samples explains. */
+/**
+ * Warns where evaluation will not use what training did, beyond what the noise of batches of so many samples explains.
+ */
 export function warnOfLag(lags: readonly NormLag[], batchSize: number): void {
   const most = Math.max(mostLag, 1.5 / Math.sqrt(effectiveBatches * batchSize));
   const size = ({ mean, deviation }: NormLag): number => Math.max(mean, deviation);

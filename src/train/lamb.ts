@@ -9,13 +9,18 @@ import { checkRange, type Parameters } from "./optimizer.js";
 
 /** Options of {@link Lamb}; `eps` is 1e-6 by default. */
 export interface LambOptions extends AdamOptions {
-  /** Which parameters have a rate of their own; the others move as with {@link AdamW}. @defaultValue those of rank 2 and more: no norms, no biases */
+  /**
+   * Which parameters have a rate of their own; the others move as with {@link AdamW}.
+   *
+   * @defaultValue those of rank 2 and more: no norms, no biases
+   */
   readonly adapts?: (parameter: Tensor) => boolean;
 }
 
 /**
- * LAMB, for large batches (You et al. 2020, arXiv:1904.00962, Algorithm 2, with φ(z) = z): r = m̂ / (√v̂ + eps) as of {@link Adam}; u = r + weightDecay·p;
- * p −= lr·‖p‖/‖u‖·u for each parameter. Where ‖p‖ or ‖u‖ is 0, their ratio counts as 1.
+ * LAMB, for large batches (You et al. 2020, arXiv:1904.00962, Algorithm 2, with φ(z) = z): r = m̂ / (√v̂ + eps) as of
+ * {@link Adam}; u = r + weightDecay·p; p −= lr·‖p‖/‖u‖·u for each parameter. Where ‖p‖ or ‖u‖ is 0, their ratio counts
+ * as 1.
  *
  * @example
  * ```ts

@@ -10,13 +10,17 @@ export interface LarsOptions extends OptimizerOptions {
   readonly momentum?: number;
   /** η, the trust coefficient: how far a layer may move, in units of its norm, > 0. @defaultValue 0.001 */
   readonly trust?: number;
-  /** Which parameters have a rate of their own; the others move as with {@link Sgd}. @defaultValue those of rank 2 and more: no norms, no biases */
+  /**
+   * Which parameters have a rate of their own; the others move as with {@link Sgd}.
+   *
+   * @defaultValue those of rank 2 and more: no norms, no biases
+   */
   readonly adapts?: (parameter: Tensor) => boolean;
 }
 
 /**
- * LARS, for large batches (You et al. 2017, arXiv:1708.03888, Algorithm 1): λ = η·‖p‖ / (‖g‖ + weightDecay·‖p‖) for each parameter;
- * v = momentum·v + lr·λ·(g + weightDecay·p); p −= v. Where ‖p‖ or the divisor is 0, λ is 1.
+ * LARS, for large batches (You et al. 2017, arXiv:1708.03888, Algorithm 1): λ = η·‖p‖ / (‖g‖ + weightDecay·‖p‖) for
+ * each parameter; v = momentum·v + lr·λ·(g + weightDecay·p); p −= v. Where ‖p‖ or the divisor is 0, λ is 1.
  *
  * @example
  * ```ts

@@ -6,13 +6,18 @@ import { checkRange, type OptimizerOptions, type Parameters } from "./optimizer.
 
 /** Options of {@link Lion}. */
 export interface LionOptions extends OptimizerOptions {
-  /** How much of the momentum goes into the sign, and how much of it is kept, each in [0, 1). @defaultValue [0.9, 0.99] */
+  /**
+   * How much of the momentum goes into the sign, and how much of it is kept, each in [0, 1).
+   *
+   * @defaultValue [0.9, 0.99]
+   */
   readonly betas?: readonly [number, number];
 }
 
 /**
- * Lion (Chen et al. 2023, arXiv:2302.06675, Algorithm 2): p −= lr·(sign(β₁m + (1 − β₁)g) + weightDecay·p), then m = β₂m + (1 − β₂)g. Each
- * weight moves by lr: take a tenth to a third of AdamW's rate, and three to ten times its decay (§5 of the paper).
+ * Lion (Chen et al. 2023, arXiv:2302.06675, Algorithm 2): p −= lr·(sign(β₁m + (1 − β₁)g) + weightDecay·p), then m = β₂m
+ * + (1 − β₂)g. Each weight moves by lr: take a tenth to a third of AdamW's rate, and three to ten times its decay (§5
+ * of the paper).
  *
  * @example
  * ```ts

@@ -7,11 +7,13 @@ import { rocAuc } from "./roc-auc.js";
 import { classLayout, predictedClass } from "./step.js";
 
 /**
- * What {@link evaluate} measures besides loss and accuracy. `"f1"`: the harmonic mean of precision and recall, 2tp / (2tp + fp + fn). `"meanIou"`: the
- * intersection over union, tp / (tp + fp + fn). `"auc"`: the area under the ROC curve, that is, the probability that a sample of a class gets a
- * higher score for it than one of another (equal scores count half). Each is the mean over classes (macro): for labels by the largest output,
- * and for `"auc"` each class against the rest by its softmax; for targets of 0 and 1 by the sign of each output. Classes for which it is not
- * defined are left out: those that are nowhere and never predicted or, for `"auc"`, those that no sample or every one has.
+ * What {@link evaluate} measures besides loss and accuracy. `"f1"`: the harmonic mean of precision and recall, 2tp /
+ * (2tp + fp + fn). `"meanIou"`: the intersection over union, tp / (tp + fp + fn). `"auc"`: the area under the ROC
+ * curve, that is, the probability that a sample of a class gets a higher score for it than one of another (equal scores
+ * count half). Each is the mean over classes (macro): for labels by the largest output, and for `"auc"` each class
+ * against the rest by its softmax; for targets of 0 and 1 by the sign of each output. Classes for which it is not
+ * defined are left out: those that are nowhere and never predicted or, for `"auc"`, those that no sample or every one
+ * has.
  */
 export type MetricName = "f1" | "meanIou" | "auc";
 

@@ -18,8 +18,9 @@ import type { Data } from "./step.js";
 /** Options of {@link movingAverage}. */
 export interface MovingAverageOptions {
   /**
-   * How much of the old average is kept, in [0, 1): an exponential moving average (EMA), average ← decay · average + (1 − decay) · weights. Or
-   * `"mean"`: all weights count the same, as in stochastic weight averaging (SWA). @defaultValue 0.999
+   * How much of the old average is kept, in [0, 1): an exponential moving average (EMA), average ← decay · average + (1
+   * − decay) · weights. Or `"mean"`: all weights count the same, as in stochastic weight averaging (SWA). @defaultValue
+   * 0.999
    */
   readonly decay?: number | "mean";
   /** The first update that counts, from 0: SWA leaves out the first part of a training. @defaultValue 0 */
@@ -81,7 +82,10 @@ export class MovingAverage<M extends Module = Module> implements Companion {
     return this.model.namedModules().some(([, module]) => module instanceof RunningNorm && module.runningMean !== null);
   }
 
-  /** Takes the model's weights into the average; {@link fit} calls it after each step. The first ones that count are copied. */
+  /**
+   * Takes the model's weights into the average; {@link fit} calls it after each step. The first ones that count are
+   * copied.
+   */
   update(): void {
     const place = this.#updates++ - this.#from;
     if (place < 0 || place % this.#every !== 0) return;
@@ -106,8 +110,9 @@ export class MovingAverage<M extends Module = Module> implements Companion {
   }
 
   /**
-   * Gives the average's norms the running statistics of its own weights, by one pass over training data (SWA's `update_bn`); those that it has are the
-   * last model's. Does nothing where no norm has such. {@link fit} does it at the end.
+   * Gives the average's norms the running statistics of its own weights, by one pass over training data (SWA's
+   * `update_bn`); those that it has are the last model's. Does nothing where no norm has such. {@link fit} does it at
+   * the end.
    *
    * @param data - batches of the size of training; labels are not used
    */
@@ -149,9 +154,10 @@ export class MovingAverage<M extends Module = Module> implements Companion {
 }
 
 /**
- * Averages the weights of a model over the steps of its training; the average often predicts better than the last weights. Exponential (EMA; Polyak &
- * Juditsky 1992) or of all alike (SWA; Izmailov et al. 2018, arXiv:1803.05407). Pass it to {@link fit} as `average`, which updates it after each
- * step, keeps it in checkpoints, and recalibrates its norms at the end: running statistics of other weights are not its own.
+ * Averages the weights of a model over the steps of its training; the average often predicts better than the last
+ * weights. Exponential (EMA; Polyak & Juditsky 1992) or of all alike (SWA; Izmailov et al. 2018, arXiv:1803.05407).
+ * Pass it to {@link fit} as `average`, which updates it after each step, keeps it in checkpoints, and recalibrates its
+ * norms at the end: running statistics of other weights are not its own.
  *
  * @throws ArgumentError if an option is out of range, or the model cannot be copied
  * @example

@@ -12,13 +12,16 @@ export interface OptimizerOptions {
   /** Strength of weight decay, ≥ 0. @defaultValue 0 */
   readonly weightDecay?: number;
   /**
-   * Which parameters decay. Norm weights and all biases are the parameters of rank 1, so that `(p) => p.rank > 1` leaves them out.
+   * Which parameters decay. Norm weights and all biases are the parameters of rank 1, so that `(p) => p.rank > 1`
+   * leaves them out.
    * @defaultValue all
    */
   readonly decays?: (parameter: Tensor) => boolean;
 }
 
-/** Parameters with a learning rate or a weight decay of their own: {@link parameterGroups} makes them by name or kind. */
+/**
+ * Parameters with a learning rate or a weight decay of their own: {@link parameterGroups} makes them by name or kind.
+ */
 export interface ParameterGroup {
   /** The parameters. */
   readonly parameters: Iterable<Tensor>;
@@ -34,8 +37,9 @@ export type Parameters = Iterable<Tensor> | Iterable<ParameterGroup>;
 /** Options of {@link Optimizer.step}. */
 export interface StepOptions {
   /**
-   * Multiplies every gradient, in the pass that changes the parameters: to clip ({@link clipGradNorm} tells the norm), or to average over the
-   * batches whose gradients were added up. The bits are those of gradients scaled before. @defaultValue 1
+   * Multiplies every gradient, in the pass that changes the parameters: to clip ({@link clipGradNorm} tells the norm),
+   * or to average over the batches whose gradients were added up. The bits are those of gradients scaled before.
+   * @defaultValue 1
    */
   readonly gradientScale?: number;
   /** @internal Whether the step is taken, and by what gradients are scaled besides, as the backend has decided. */
@@ -62,7 +66,10 @@ export interface UpdateNumbers {
   readonly step: number;
   /** Multiplies the gradients before all else. */
   readonly gradientScale: number;
-  /** @internal A block: where it is shut nothing may change, else its scale multiplies the gradients too. Null: open, with scale 1. */
+  /**
+   * @internal A block: where it is shut nothing may change, else its scale multiplies the gradients too. Null: open,
+   * with scale 1.
+   */
   readonly gate: unknown;
 }
 
@@ -137,8 +144,8 @@ export abstract class Optimizer {
   }
 
   /**
-   * @internal Whether {@link Optimizer.update} heeds `gate`, so that the device can decide whether a step is taken; if not, `fit` waits for the numbers
-   * of the gradients before each step.
+   * @internal Whether {@link Optimizer.update} heeds `gate`, so that the device can decide whether a step is taken; if
+   * not, `fit` waits for the numbers of the gradients before each step.
    */
   get heedsGate(): boolean {
     return false;
@@ -180,7 +187,10 @@ export abstract class Optimizer {
     }
   }
 
-  /** @internal Remembers how many steps each parameter has taken; what is returned goes back to that, after steps that a gate has kept shut. */
+  /**
+   * @internal Remembers how many steps each parameter has taken; what is returned goes back to that, after steps that a
+   * gate has kept shut.
+   */
   remember(): () => void {
     const before = [...this.#memories.values()].map((memory) => [memory, memory.step] as const);
     return () => {
@@ -227,7 +237,11 @@ export abstract class Optimizer {
     return Object.fromEntries(entries);
   }
 
-  /** Takes up what {@link Optimizer.stateDict} returned, all of it or nothing. @throws StateDictError if it does not fit the parameters */
+  /**
+   * Takes up what {@link Optimizer.stateDict} returned, all of it or nothing.
+   *
+   * @throws StateDictError if it does not fit the parameters
+   */
   loadStateDict(state: Record<string, Tensor>): void {
     const expected = new Map<string, Tensor>();
     this.parameters.forEach((parameter, k) => {
@@ -267,7 +281,11 @@ export abstract class Optimizer {
   }
 }
 
-/** The group of each parameter, in their order. @throws ArgumentError if one stands in two, or a number is out of range */
+/**
+ * The group of each parameter, in their order.
+ *
+ * @throws ArgumentError if one stands in two, or a number is out of range
+ */
 function groupsOf(where: string, parameters: Parameters): Map<Tensor, ParameterGroup> {
   const groupOf = new Map<Tensor, ParameterGroup>();
   if (!(Symbol.iterator in parameters)) return groupOf;

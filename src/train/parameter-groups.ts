@@ -11,7 +11,8 @@ export type ParameterKind = "norm" | "bias" | "weight";
 /** What {@link parameterGroups} gives the parameters that it matches. */
 export interface ParameterRule extends Omit<ParameterGroup, "parameters"> {
   /**
-   * A kind; a path of the model, which matches the parameter or all parameters below it (`"head"` matches `head.weight`); or an expression over paths.
+   * A kind; a path of the model, which matches the parameter or all parameters below it (`"head"` matches
+   * `head.weight`); or an expression over paths.
    */
   readonly match: ParameterKind | RegExp | (string & {});
 }
@@ -20,7 +21,8 @@ const kinds: readonly string[] = ["norm", "bias", "weight"] satisfies ParameterK
 const where = "parameterGroups(model, rules)";
 
 /**
- * Groups for an optimiser: each parameter follows the first rule that matches it; those that none matches go by the optimiser's own options.
+ * Groups for an optimiser: each parameter follows the first rule that matches it; those that none matches go by the
+ * optimiser's own options.
  *
  * @throws ArgumentError if a rule matches nothing, or is no rule
  * @example

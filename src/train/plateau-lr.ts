@@ -74,8 +74,9 @@ export class PlateauLr implements Companion {
 }
 
 /**
- * A schedule for {@link fit} that multiplies the learning rate by `factor` each time that the loss (of the validation data or, without them, of training)
- * has not improved for `patience` epochs. It remembers, so each training needs one of its own; checkpoints keep its state.
+ * A schedule for {@link fit} that multiplies the learning rate by `factor` each time that the loss (of the validation
+ * data or, without them, of training) has not improved for `patience` epochs. It remembers, so each training needs one
+ * of its own; checkpoints keep its state.
  *
  * @param lr - at first, ≥ 0
  * @throws ArgumentError if a number is out of range

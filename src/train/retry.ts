@@ -6,9 +6,9 @@ import { type GeneratorState, generator } from "../random.js";
 import type { Optimizer } from "./optimizer.js";
 
 /**
- * Runs passes of training that may be refused memory: each is tried once more after the event loop has turned, in which the collector frees what
- * was made outside of scopes. The second try begins where the first did: norms that have counted the batch do not count it again, dropout draws
- * the same values, and gradients start from none.
+ * Runs passes of training that may be refused memory: each is tried once more after the event loop has turned, in which
+ * the collector frees what was made outside of scopes. The second try begins where the first did: norms that have
+ * counted the batch do not count it again, dropout draws the same values, and gradients start from none.
  */
 export class Retry {
   readonly #norms: readonly RunningNorm[];

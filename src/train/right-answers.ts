@@ -24,8 +24,8 @@ export function countRightAnswers(output: Tensor, labels: ArrayLike<number>): Ri
 }
 
 /**
- * How many of `samples` are right: where a sample has several labels (a sequence of them), it counts by the share of them that are. The
- * backend's memory is let go.
+ * How many of `samples` are right: where a sample has several labels (a sequence of them), it counts by the share of
+ * them that are. The backend's memory is let go.
  */
 export async function readRightAnswers({ correct, counted }: RightAnswers, samples: number): Promise<number> {
   const coming = correct.storage.read(4);

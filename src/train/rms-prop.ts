@@ -17,9 +17,9 @@ export interface RmsPropOptions extends OptimizerOptions {
 }
 
 /**
- * RMSprop (Tieleman & Hinton 2012; centred: Graves 2013, arXiv:1308.0850), as PyTorch's: g = gradient + weightDecay·p; s = α·s + (1 − α)·g²;
- * p −= lr·g / (√s + eps), or, with momentum, v = momentum·v + g / (√s + eps), p −= lr·v. Centred: s − a² in the place of s, with
- * a = α·a + (1 − α)·g.
+ * RMSprop (Tieleman & Hinton 2012; centred: Graves 2013, arXiv:1308.0850), as PyTorch's: g = gradient + weightDecay·p;
+ * s = α·s + (1 − α)·g²; p −= lr·g / (√s + eps), or, with momentum, v = momentum·v + g / (√s + eps), p −= lr·v. Centred:
+ * s − a² in the place of s, with a = α·a + (1 − α)·g.
  *
  * @example
  * ```ts

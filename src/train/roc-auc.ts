@@ -1,5 +1,6 @@
 /**
- * The area under the ROC curve by ranks (Mann–Whitney): equal scores share their ranks. Null where all are right, or none is; NaN where a score is.
+ * The area under the ROC curve by ranks (Mann–Whitney): equal scores share their ranks. Null where all are right, or
+ * none is; NaN where a score is.
  *
  * @param pairs - a score, then 1 if it belongs to the class or else 0, and so on
  */

@@ -4,7 +4,8 @@ import { checkCount } from "../shape.js";
 import { checkRange } from "./optimizer.js";
 
 /**
- * The learning rate of a step: a pure function of where training stands, so that a resumed run goes on as if never stopped.
+ * The learning rate of a step: a pure function of where training stands, so that a resumed run goes on as if never
+ * stopped.
  *
  * @param step - counted from 0
  * @param steps - how many there will be in all
@@ -30,7 +31,12 @@ export function constantLr(lr: number): Schedule {
   return () => lr;
 }
 
-/** lr · factor^⌊step / every⌋. @param lr - ≥ 0 @param options - `every`: steps between drops, ≥ 1; `factor`: 0.1 by default */
+/**
+ * lr · factor^⌊step / every⌋.
+ *
+ * @param lr - ≥ 0
+ * @param options - `every`: steps between drops, ≥ 1; `factor`: 0.1 by default
+ */
 export function stepLr(lr: number, options: { every: number; factor?: number }): Schedule {
   checkOptions("stepLr(lr)", options, { every: true, factor: true });
   const { every, factor = 0.1 } = options;
@@ -69,7 +75,8 @@ export interface CosineRestartsOptions {
 }
 
 /**
- * Half cosines from lr to `final`, one after another, each beginning at lr again (SGDR; Loshchilov & Hutter 2017, arXiv:1608.03983, equation 5).
+ * Half cosines from lr to `final`, one after another, each beginning at lr again (SGDR; Loshchilov & Hutter 2017,
+ * arXiv:1608.03983, equation 5).
  *
  * @param lr - ≥ 0
  * @throws ArgumentError if a number is out of range
@@ -134,7 +141,8 @@ export function oneCycleLr(maxLr: number, options: OneCycleOptions = {}): Schedu
 }
 
 /**
- * Another schedule, scaled up linearly from 1/warmUpSteps of it over the first steps (Goyal et al. 2017, arXiv:1706.02677 §2.2).
+ * Another schedule, scaled up linearly from 1/warmUpSteps of it over the first steps (Goyal et al. 2017,
+ * arXiv:1706.02677 §2.2).
  *
  * @param schedule - what follows
  * @param warmUpSteps - ≥ 1
@@ -145,9 +153,9 @@ export function warmUpLr(schedule: Schedule, warmUpSteps: number): Schedule {
 }
 
 /**
- * A learning rate for another batch size than the one it was found at: times k = batchSize / reference ("linear", Goyal et al. 2017,
- * arXiv:1706.02677 §2.1; with {@link warmUpLr}, up to batches of some thousands), times √k ("root", Hoffer et al. 2017, arXiv:1705.08741 §4;
- * for Adam), or as it is ("none").
+ * A learning rate for another batch size than the one it was found at: times k = batchSize / reference ("linear", Goyal
+ * et al. 2017, arXiv:1706.02677 §2.1; with {@link warmUpLr}, up to batches of some thousands), times √k ("root", Hoffer
+ * et al. 2017, arXiv:1705.08741 §4; for Adam), or as it is ("none").
  *
  * @param lr - ≥ 0
  * @param batchSize - samples in a step, over all ranks; ≥ 1

@@ -12,28 +12,38 @@ import { Tensor } from "../tensor.js";
 /** What a loss function is given for targets of this kind: data from the host arrive as a tensor. */
 export type LossTarget<Target> = Target extends TensorData ? Tensor : Target;
 
-/** A scalar to be made small, from the network's output and the targets; {@link crossEntropy} and {@link mse} are such. */
+/**
+ * A scalar to be made small, from the network's output and the targets; {@link crossEntropy} and {@link mse} are such.
+ */
 export type Loss<Target> = (output: Tensor, targets: LossTarget<Target>) => Tensor;
 
 type Batches<Target> = Iterable<Batch<Target>> | AsyncIterable<Batch<Target>>;
 
 /**
- * Batches, gone through once for each epoch. {@link batches} makes them; an array or any other (async) iterable will do.
+ * Batches, gone through once for each epoch. {@link batches} makes them; an array or any other (async) iterable will
+ * do.
  *
- * For {@link fit} to go on exactly from a checkpoint, an iterable of one's own must give the same batches again when its generators stand
- * where they stood, and draw for a batch no sooner than it is asked for it. Without `from` a resumed pass is gone through from its
- * start, and the batches that were done are thrown away.
+ * For {@link fit} to go on exactly from a checkpoint, an iterable of one's own must give the same batches again when
+ * its generators stand where they stood, and draw for a batch no sooner than it is asked for it. Without `from` a
+ * resumed pass is gone through from its start, and the batches that were done are thrown away.
  */
 export type Data<Target> = Batches<Target> & {
   /** Batches in a pass, where their number is known. */
   readonly length?: number;
   /** Generators that a pass draws from, besides the one that `seed()` sets: a checkpoint keeps their state. */
   readonly generators?: readonly Generator[];
-  /** The rest of a pass from a batch on. Draws at once what a pass draws at its start, such as the order, and nothing for the batches left out. */
+  /**
+   * The rest of a pass from a batch on. Draws at once what a pass draws at its start, such as the order, and nothing
+   * for the batches left out.
+   */
   from?(batch: number): Batches<Target>;
 };
 
-/** Checks, for callers without types, that data can be gone through. @throws ArgumentError if they are a dataset, say, whose batches nobody has cut */
+/**
+ * Checks, for callers without types, that data can be gone through.
+ *
+ * @throws ArgumentError if they are a dataset, say, whose batches nobody has cut
+ */
 export function checkBatches(where: string, data: unknown): void {
   if (typeof data === "object" && data !== null && (Symbol.asyncIterator in data || Symbol.iterator in data)) return;
   const isDataset = typeof data === "object" && data !== null && "batch" in data;
@@ -99,7 +109,9 @@ export interface ClassLayout {
   readonly step: number;
 }
 
-/** The layout of outputs with so many labels: (N, classes, …) as {@link crossEntropy} takes them, or rows of classes. */
+/**
+ * The layout of outputs with so many labels: (N, classes, …) as {@link crossEntropy} takes them, or rows of classes.
+ */
 export function classLayout(shape: Shape, labels: number): ClassLayout {
   const [samples = 1, classes = 1, ...places] = shape;
   const step = sizeOf(places);

@@ -1,6 +1,7 @@
 /**
- * Results that arrive while work goes on, taken up in the order in which they were asked for: at once where they are there at once; else that of a
- * piece of work when the next one has been handed to the device, which so never waits for the host.
+ * Results that arrive while work goes on, taken up in the order in which they were asked for: at once where they are
+ * there at once; else that of a piece of work when the next one has been handed to the device, which so never waits for
+ * the host.
  */
 export class Trail<Result> {
   readonly #take: (result: Result) => void | Promise<void>;

@@ -29,7 +29,10 @@ interface StepSettings<Target> extends PassSettings<Target> {
   readonly step: number;
   /** Sums gradients over ranks; null: this process is alone. */
   readonly exchange: GradientExchange | null;
-  /** What says on a device whether steps are taken: see {@link Optimization.openGate}. Null: the host decides, and waits for the numbers. */
+  /**
+   * What says on a device whether steps are taken: see {@link Optimization.openGate}. Null: the host decides, and waits
+   * for the numbers.
+   */
   readonly gate: Tensor | null;
 }
 
@@ -46,7 +49,8 @@ export interface TakenStep {
   /**
    * When its numbers are there: what tells them.
    *
-   * @throws DivergedError if they are not finite; the parameters are as before the step, whatever was handed to the backend since
+   * @throws DivergedError if they are not finite; the parameters are as before the step, whatever was handed to the
+   * backend since
    */
   readonly coming: Promise<() => Promise<StepResult>>;
 }
@@ -54,7 +58,8 @@ export interface TakenStep {
 const largestStep = 1e30;
 
 /**
- * One step: gradients of the mean loss over all samples of a group of batches, one after another; their check, and the optimiser.
+ * One step: gradients of the mean loss over all samples of a group of batches, one after another; their check, and the
+ * optimiser.
  *
  * @throws DivergedError if they are not finite and no gate says so; the parameters are as before
  * @throws ArgumentError if the optimiser has none of them

@@ -102,7 +102,10 @@ const leaf = (values: ArrayLike<number>, shape: number[] = [values.length]): Ten
 
 const largest = 3.4028e38;
 
-/** Whether two numbers are alike: NaN, infinite or within a relative or absolute distance; what is next to the largest may be infinite. */
+/**
+ * Whether two numbers are alike: NaN, infinite or within a relative or absolute distance; what is next to the largest
+ * may be infinite.
+ */
 function alike(a: number, b: number, relative: number, absolute: number): boolean {
   if (Number.isNaN(a) || Number.isNaN(b)) return Number.isNaN(a) && Number.isNaN(b);
   if (a === b) return true;

@@ -13,8 +13,8 @@ type Answer = { readonly value: unknown } | { readonly error: { readonly name: s
 const largestBytes = 2 ** 30;
 
 /**
- * A GPU that answers at once, so that tests written for other backends run on it: its device works in a thread of its own, for whose answers this
- * one waits. Built code of `dist/` runs there.
+ * A GPU that answers at once, so that tests written for other backends run on it: its device works in a thread of its
+ * own, for whose answers this one waits. Built code of `dist/` runs there.
  */
 class Bridge {
   readonly #worker: Worker;

@@ -14,7 +14,10 @@ function hashed(key: string, length: number): Float64Array {
   return numbers;
 }
 
-/** The value of an entry of a state dict, from its hashed numbers: weights keep the size of activations, norms are near the identity. */
+/**
+ * The value of an entry of a state dict, from its hashed numbers: weights keep the size of activations, norms are near
+ * the identity.
+ */
 function entryValue(key: string, shape: Shape): (u: number) => number {
   const fanIn = shape.slice(1).reduce((product, extent) => product * extent, 1);
   if (key.endsWith("running_var")) return (u) => 0.5 + u;

@@ -24,8 +24,8 @@ function refuse(member: string): never {
 }
 
 /**
- * One over the members of another, registered as "webgpu". Freed blocks are filled with NaN, and reads are answered in a
- * later turn of the event loop, with what the blocks held when they were asked for.
+ * One over the members of another, registered as "webgpu". Freed blocks are filled with NaN, and reads are answered in
+ * a later turn of the event loop, with what the blocks held when they were asked for.
  */
 export function lateBackend(name: "cpu" | "wasm"): LateBackend {
   const base = backendOf(name, "lateBackend(name)");

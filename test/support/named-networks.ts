@@ -34,8 +34,8 @@ export interface Expected {
   /** Its batch norms, and those of them that stay when it is folded. */
   readonly norms: readonly [all: number, left: number];
   /**
-   * How far norms of gradients may differ from PyTorch's in float64, in units of the largest. PyTorch's own in float32 differ by 5e-8 to 8e-7;
-   * those of MobileNetV2 by 2e-4, of DenseNet by 3e-4 and of ResNet-50 by 6e-4.
+   * How far norms of gradients may differ from PyTorch's in float64, in units of the largest. PyTorch's own in float32
+   * differ by 5e-8 to 8e-7; those of MobileNetV2 by 2e-4, of DenseNet by 3e-4 and of ResNet-50 by 6e-4.
    */
   readonly tolerance?: number;
 }

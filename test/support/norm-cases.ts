@@ -103,8 +103,9 @@ function put(layer: AnyModule, path: string, t: Tensor): void {
 }
 
 /**
- * Holds a layer against its formula in float64, in training and in evaluation after it; its gradients for x, a condition and every parameter
- * against finite differences; and its trace, its file and its export to ONNX against itself. On every backend.
+ * Holds a layer against its formula in float64, in training and in evaluation after it; its gradients for x, a
+ * condition and every parameter against finite differences; and its trace, its file and its export to ONNX against
+ * itself. On every backend.
  */
 export function describeNorm<Layer extends AnyModule>(
   name: string,

@@ -10,7 +10,11 @@ export interface ReadEvent {
 
 type Field = readonly [number: number, value: number | Uint8Array];
 
-/** The events of a file. @throws Error where a frame's checksums are wrong, or a message has a field that no schema knows */
+/**
+ * The events of a file.
+ *
+ * @throws Error where a frame's checksums are wrong, or a message has a field that no schema knows
+ */
 export function eventsIn(file: Uint8Array): ReadEvent[] {
   const view = new DataView(file.buffer, file.byteOffset, file.byteLength);
   const events: ReadEvent[] = [];

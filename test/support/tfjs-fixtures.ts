@@ -49,7 +49,11 @@ export function channelsFirst(stored: StoredArray): { shape: number[]; values: F
   return { shape: [shape[0], channels, ...shape.slice(1, -1)], values: turned };
 }
 
-/** Compares an imported network with the outputs that another system gave. @param asIs - whether the file has channels first itself */
+/**
+ * Compares an imported network with the outputs that another system gave.
+ *
+ * @param asIs - whether the file has channels first itself
+ */
 export function expectOutputs(
   { model }: Pick<ImportedTfjs, "model">,
   { inputs, outputs }: StoredModel,

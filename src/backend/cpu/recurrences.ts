@@ -21,7 +21,10 @@ function outerOf(weight: Float32Array, dinner: Float32Array, width: number): Flo
   return sums;
 }
 
-/** The part of an array of (steps, rows, size) that belongs to a row of a step; a row of the first state, if the step is −1. */
+/**
+ * The part of an array of (steps, rows, size) that belongs to a row of a step; a row of the first state, if the step is
+ * −1.
+ */
 function rowOf(
   all: Float32Array,
   first: Float32Array,

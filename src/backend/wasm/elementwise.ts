@@ -2,7 +2,9 @@ import type { BinaryOp, CopyView, Elementwise } from "../backend.js";
 import type { Runtime } from "./runtime.js";
 import * as kernels from "./signatures.generated.js";
 
-/** Kernels and their constants by their names, which are those of the ops, with `Value`, `Gradient`, `Op`, `Ns` behind. */
+/**
+ * Kernels and their constants by their names, which are those of the ops, with `Value`, `Gradient`, `Op`, `Ns` behind.
+ */
 const named = { ...kernels };
 
 /** What a value takes of kernels that do not say it themselves, in ns. */

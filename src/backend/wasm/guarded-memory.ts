@@ -13,9 +13,10 @@ interface Row {
 }
 
 /**
- * Memory that finds kernels which leave it, for tests: blocks lie between zones whose words are compared when a block is freed and by
- * {@link GuardedMemory.check}; fresh and freed memory holds NaN, so that results made of either are NaN. A write between the last value
- * of a block and the end of its cache line is allowed, as {@link WasmMemory} says, and not seen.
+ * Memory that finds kernels which leave it, for tests: blocks lie between zones whose words are compared when a block
+ * is freed and by {@link GuardedMemory.check}; fresh and freed memory holds NaN, so that results made of either are
+ * NaN. A write between the last value of a block and the end of its cache line is allowed, as {@link WasmMemory} says,
+ * and not seen.
  */
 export class GuardedMemory extends WasmMemory {
   #words = new Int32Array(0);

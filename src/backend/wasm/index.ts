@@ -94,7 +94,11 @@ export async function wasmThreads(count?: number): Promise<{ count: number; reas
   return { count: runtime.pool.count, reason: runtime.pool.reason };
 }
 
-/** Checks, where the memory is guarded, that no kernel has written beside a block that is in use. @throws Error naming the block */
+/**
+ * Checks, where the memory is guarded, that no kernel has written beside a block that is in use.
+ *
+ * @throws Error naming the block
+ */
 export function checkGuards(): void {
   const memory = instance?.runtime.memory;
   if (memory instanceof GuardedMemory) memory.check();

@@ -155,8 +155,8 @@ function cut(parts: number, tilesPerPart: number, least: number, most: number): 
 }
 
 /**
- * The plan for tiles, or for positions of rows, at least and at most so many to a unit, with `rowLength` values to a row of the
- * planes.
+ * The plan for tiles, or for positions of rows, at least and at most so many to a unit, with `rowLength` values to a
+ * row of the planes.
  */
 function planOf(
   shape: WinogradShape,

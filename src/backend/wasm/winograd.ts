@@ -24,8 +24,8 @@ const planBytes = 128;
 const nanoseconds = { packedByte: 0.1, mergedByte: 0.05 };
 
 /**
- * The share of filters summed plainly above which a convolution is done as those of other sizes are, which have each plain product in less
- * time, and with fewer channels than `manyChannels` are hardly slower than Winograd's method.
+ * The share of filters summed plainly above which a convolution is done as those of other sizes are, which have each
+ * plain product in less time, and with fewer channels than `manyChannels` are hardly slower than Winograd's method.
  */
 const mostUnsafe = 0.25;
 const manyChannels = 16;
@@ -53,7 +53,10 @@ function methodOf(shape: WinogradShape) {
   return { pack, correlate, plan, packedBytes: safetyBytes + 24 * blocks * (32 * channels + 64) };
 }
 
-/** Convolutions of 3 × 3 taps and their gradients on the kernels of assembly/winograd/. What returns false has done nothing. */
+/**
+ * Convolutions of 3 × 3 taps and their gradients on the kernels of assembly/winograd/. What returns false has done
+ * nothing.
+ */
 export function winograd(runtime: Runtime) {
   function correlate(
     shape: WinogradShape,
@@ -82,8 +85,8 @@ export function winograd(runtime: Runtime) {
   }
 
   /**
-   * Whether too many filters have taps of 0 or others that the method would spoil. Where one is not finite only Winograd's kernels know what
-   * it reads.
+   * Whether too many filters have taps of 0 or others that the method would spoil. Where one is not finite only
+   * Winograd's kernels know what it reads.
    */
   function isMostlyUnsafe({ channels, results }: WinogradShape, packed: number): boolean {
     const most = Math.min(channels, results) < manyChannels ? 0 : mostUnsafe * results;

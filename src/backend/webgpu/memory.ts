@@ -1,5 +1,5 @@
 import { OutOfMemoryError } from "../../errors.js";
-import { currentPass, titleOf } from "../../layer-pass.js";
+import { currentPass, moduleTitle } from "../../layer-pass.js";
 import { BlockTooLarge } from "../block-too-large.js";
 import { formatBytes } from "../format-bytes.js";
 import { type GpuBuffer, type GpuDevice, usage } from "./gpu.js";
@@ -104,7 +104,8 @@ export class GpuMemory {
       this.#free.set(block.bytes, [block]);
       return;
     }
-    // The oldest is handed out first, so that a loop gets the same blocks in every round, in whatever order it frees them.
+    // The oldest is handed out first, so that a loop gets the same blocks in every round, in whatever order it frees
+    // them.
     let at = waiting.length;
     while (at > 0 && waiting[at - 1].id < block.id) at--;
     waiting.splice(at, 0, block);
@@ -187,7 +188,7 @@ export class GpuMemory {
         if (error === null) return;
         const refused = outOfMemory(where, size, used, error.message);
         this.#fail(
-          pass === null ? refused : refused.inLayer(titleOf(pass.layer), "forward(x)", pass.samples, pass.before),
+          pass === null ? refused : refused.inLayer(moduleTitle(pass.layer), "forward(x)", pass.samples, pass.before),
         );
       },
       () => {

@@ -44,7 +44,9 @@ export class Reader {
     });
   }
 
-  /** A copy of the first bytes of a block, after everything recorded so far. Throws what checks before it have found. */
+  /**
+   * A copy of the first bytes of a block, after everything recorded so far. Throws what checks before it have found.
+   */
   async read(block: GpuBlock, bytes: number): Promise<ArrayBuffer> {
     if (this.#loss !== null) throw this.#loss;
     this.count++;

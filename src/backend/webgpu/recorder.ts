@@ -224,7 +224,9 @@ export class Recorder {
     this.#pipeline = null;
   }
 
-  /** A buffer cannot be written and read in one dispatch, not even in different slices: what is written leaves its slab. */
+  /**
+   * A buffer cannot be written and read in one dispatch, not even in different slices: what is written leaves its slab.
+   */
   #separate({ bindings }: KernelSource, blocks: Record<string, GpuBlock | null>): void {
     for (const { name, writes } of bindings) {
       const block = blocks[name];

@@ -1,4 +1,7 @@
-/** What `evenkeel --help` says of each command, in its order; a command's own help begins with it. It is known without loading the command. */
+/**
+ * What `evenkeel --help` says of each command, in its order; a command's own help begins with it. It is known without
+ * loading the command.
+ */
 export const commandList = {
   train: { summary: "Train a network on images, tables or arrays, and write the model and its metrics.", takes: [] },
   predict: {

@@ -35,7 +35,7 @@ import {
 import { batchSize, model } from "../flags/model-flags.js";
 import { json, output } from "../flags/output-flags.js";
 import { count, oneOf } from "../flags/parsers.js";
-import { draw, loadPart } from "../model-data.js";
+import { drawInOrder, loadPart } from "../model-data.js";
 import { isOnnx } from "../model-kind.js";
 import { openModel } from "../open-model.js";
 import { describeComparison } from "../print/describe-comparison.js";
@@ -169,7 +169,11 @@ async function openPatient(path: string, flags: DoctorFlags & { readonly data: s
   return { model, name: file, file, batchSize: trainingBatchSize(meta), source: flags.data, data, settings };
 }
 
-/** A network of a run that the playground exported, with its data. @throws ArgumentError if there is no such network or part */
+/**
+ * A network of a run that the playground exported, with its data.
+ *
+ * @throws ArgumentError if there is no such network or part
+ */
 function openExported(path: string, { network = "A", part = "train" }: DoctorFlags): Patient {
   const run = loadRunExport(path);
   const trained = run.networks.find(({ name }) => name === network)?.trained ?? null;
@@ -199,7 +203,7 @@ async function diagnosed(patient: Patient, given: DoctorFlags): Promise<Diagnosi
   });
   const examined = (): Promise<Diagnosis> => {
     if ("batches" in data) return diagnose(model, data.batches, watched(data.samples));
-    const drawn = draw(data.dataset as Dataset<unknown>, given) as Dataset<never>;
+    const drawn = drawInOrder(data.dataset as Dataset<unknown>, given) as Dataset<never>;
     const loss = data.task === "regression" ? { loss: mse } : {};
     return diagnose(model, batches(drawn, { batchSize }), { ...watched(drawn.length), ...loss });
   };

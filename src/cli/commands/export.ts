@@ -80,7 +80,10 @@ function unfolded(model: Module): Pick<FoldedModel, "model" | "folded" | "left">
   return { model, folded: [], left: [] };
 }
 
-/** Each writes a model, once it has run where it is to be run; null if it was not asked to, or what runs it is not installed. */
+/**
+ * Each writes a model, once it has run where it is to be run; null if it was not asked to, or what runs it is not
+ * installed.
+ */
 type Writer = (model: Module, run: Run, flags: ExportFlags) => Promise<Verification | null>;
 
 type Verification = OnnxExportVerification | TfjsExportVerification;

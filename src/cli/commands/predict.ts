@@ -85,7 +85,11 @@ async function predictFiles(run: string, files: readonly string[], given: Predic
 
 const imageFiles = [".png", ".jpg", ".jpeg"];
 
-/** The images of a folder and of the folders in it, in the order of their names; a file is itself. @throws DataError if there are none */
+/**
+ * The images of a folder and of the folders in it, in the order of their names; a file is itself.
+ *
+ * @throws DataError if there are none
+ */
 function imagesIn(path: string): string[] {
   if (statSync(path, { throwIfNoEntry: false })?.isDirectory() !== true) return [path];
   const names = readdirSync(path, { recursive: true, encoding: "utf8" });

@@ -15,7 +15,7 @@ import {
 import { evaluationBatchSize, model } from "../flags/model-flags.js";
 import { json, output } from "../flags/output-flags.js";
 import { number, oneOf } from "../flags/parsers.js";
-import { draw, loadPart } from "../model-data.js";
+import { drawInOrder, loadPart } from "../model-data.js";
 import { isOnnx } from "../model-kind.js";
 import { openModel } from "../open-model.js";
 import { checkAnyNorm, describeDrift } from "../print/describe-drift.js";
@@ -83,7 +83,7 @@ async function recalibrateRun(path: string, given: RecalibrateFlags, progress: P
   checkOnnxFlags(path, given);
   const run = await openModel(path, given);
   const { dataset, part } = await loadPart(run.meta, given);
-  const drawn = draw(dataset as Dataset<unknown>, given);
+  const drawn = drawInOrder(dataset as Dataset<unknown>, given);
   const { mode, batchSize, blend } = given;
   const result = await recalibrate(run.model, batches(drawn, { batchSize }), {
     mode,

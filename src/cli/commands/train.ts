@@ -18,7 +18,8 @@ import { threads } from "../../threads.js";
 import { describeCheckpoint } from "../../train/checkpoint.js";
 import type { CheckpointOptions } from "../../train/checkpoints.js";
 import { evaluate } from "../../train/evaluate.js";
-import { type EpochReport, type FitResult, fit } from "../../train/fit.js";
+import { fit } from "../../train/fit.js";
+import type { EpochReport, FitResult } from "../../train/fit-options.js";
 import { onWarning } from "../../warnings.js";
 import { command } from "../flags/flag.js";
 import { defaultLr, type GivenFlags, type TrainFlags, trainFlags } from "../flags/train-flags.js";
@@ -287,7 +288,12 @@ function metricsIn(line = ""): EpochMetrics | null {
   }
 }
 
-/** Trains to the end. @returns what to say of it, if anything, and how far the running statistics lag @throws Interrupted if the signal is aborted, after a checkpoint */
+/**
+ * Trains to the end.
+ *
+ * @returns what to say of it, if anything, and how far the running statistics lag
+ * @throws Interrupted if the signal is aborted, after a checkpoint
+ */
 async function run(
   training: Training,
   listeners: readonly RunListener[],

@@ -144,7 +144,10 @@ export const loopFlags = [
   }),
 ] as const;
 
-/** A text that is checked where it is given, and taken apart where it is used: it stands in the record of a run as it was written. */
+/**
+ * A text that is checked where it is given, and taken apart where it is used: it stands in the record of a run as it
+ * was written.
+ */
 function checked(read: (text: string, where: string) => unknown): Parser<string> {
   return (text, where) => {
     read(text, where);
@@ -178,7 +181,10 @@ export function rateRulesOf(text: string, where = "--lr-of"): ParameterRule[] {
   });
 }
 
-/** What `--average` says: an exponential moving average, or the mean of the end of each epoch from a share of the run on. */
+/**
+ * What `--average` says: an exponential moving average, or the mean of the end of each epoch from a share of the run
+ * on.
+ */
 export function averageOf(text: string, where = "--average"): { readonly kind: "ema" | "swa"; readonly value: number } {
   const [kind, value = "", ...more] = text.split("=");
   if ((kind === "ema" || kind === "swa") && more.length === 0) return { kind, value: share(value, `${where} ${kind}`) };

@@ -1,7 +1,10 @@
 import { ArgumentError } from "../../errors.js";
 import { nearest } from "../../nearest.js";
 
-/** Reads what stands behind a flag. `where` is the flag, by which an ArgumentError names it; `before` what it was given before. */
+/**
+ * Reads what stands behind a flag. `where` is the flag, by which an ArgumentError names it; `before` what it was given
+ * before.
+ */
 export type Parser<Value> = (text: string, where: string, before?: unknown) => Value;
 
 /** A number of at least `minimum`. */
@@ -38,7 +41,9 @@ export function oneOf<const Word extends string>(words: readonly Word[]): Parser
 /** Texts separated by commas. */
 export const list: Parser<string[]> = (text) => text.split(",").map((part) => part.trim());
 
-/** Adds a text to those given before: it may hold several with commas between, which only who knows the names can tell. */
+/**
+ * Adds a text to those given before: it may hold several with commas between, which only who knows the names can tell.
+ */
 export const again: Parser<string[]> = (text, _, before) => [...((before as string[] | undefined) ?? []), text];
 
 /** Numbers separated by commas. */

@@ -64,7 +64,9 @@ export const schedules = {
 /** What `--lr-scaling` names. */
 const lrScalings: readonly LrScaling[] = ["none", "linear", "root"];
 
-/** Of Adam, AdamW and SGD the highest learning rate that served them well in the main job; of the others a usual one. */
+/**
+ * Of Adam, AdamW and SGD the highest learning rate that served them well in the main job; of the others a usual one.
+ */
 export const defaultLr = {
   adam: 0.01,
   adamw: 0.01,
@@ -225,7 +227,10 @@ export const trainFlags = [
 /** What the command line of `evenkeel train` says. */
 export type GivenFlags = FlagsOf<typeof trainFlags>;
 
-/** The flags of a run, the norm being its network's own where none was given; one that is resumed has its data from its record. */
+/**
+ * The flags of a run, the norm being its network's own where none was given; one that is resumed has its data from its
+ * record.
+ */
 export type TrainFlags = Omit<GivenFlags, "data" | "norm"> & { readonly data: string; readonly norm: NormName };
 
 /** Reads how often to save: `500`, `30s` or `5min`. @throws ArgumentError if it is none of these */

@@ -9,7 +9,7 @@ import type {
 } from "../../diagnostics/diagnose/diagnosis.js";
 import { describeEvidence, groupFindings } from "../../diagnostics/diagnose/group-findings.js";
 import type { DataPart } from "../../node/data/load-data-as.js";
-import { formatNumber, formatTable } from "./table.js";
+import { formatShort, formatTable } from "./table.js";
 
 /** A diagnosis for the terminal: tables, notes, and what was found, the worst first. */
 export function describeDiagnosis(
@@ -129,14 +129,14 @@ function activationRow({ layer, module, channels, dead, saturated }: ActivationD
 const depthHead = ["through the depth", "deviation", "gradient", "gradient over weight"];
 
 function depthRow({ layer, module, deviation, gradientNorm, relativeGradient }: DepthDiagnosis): string[] {
-  const known = (value: number | null): string => (value === null ? none : formatNumber(value));
+  const known = (value: number | null): string => (value === null ? none : formatShort(value));
   return [`${layer}: ${module}`, shown(deviation), known(gradientNorm), known(relativeGradient)];
 }
 
 function percent(share: number | null): string {
-  return share === null ? none : `${formatNumber(100 * share)} %`;
+  return share === null ? none : `${formatShort(100 * share)} %`;
 }
 
 function shown(value: number | null): string {
-  return value === null ? "not finite" : formatNumber(value);
+  return value === null ? "not finite" : formatShort(value);
 }

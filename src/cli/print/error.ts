@@ -35,7 +35,9 @@ const callsAndOptions = /\w\((?:[^()]|\([^()]*\))*\)|\{ (\w+)(?:: (\{[^{}]*\}|[^
 /** The option of a call, which is where an error arose: `loadData(people.csv, { split })`. */
 const optionOfCall = /^[\w.]+\((?:.*, )?\{ (\w+) \}\)/;
 
-/** An error's message, in which the options of the library are the flags that set them, as far as the command has these. */
+/**
+ * An error's message, in which the options of the library are the flags that set them, as far as the command has these.
+ */
 function inFlags({ where, expected, received, cure }: EvenkeelError, command: Command): string {
   const place = where.replace(optionOfCall, (call, name: string) => spell(command, call, name));
   return `${place}: expected ${withFlags(expected, command)}, got ${received}. ${withFlags(cure, command)}`;

@@ -1,5 +1,5 @@
 import type { InspectedNorm } from "../../formats/foreign/inspected-norm.js";
-import { formatNumber, formatTable } from "./table.js";
+import { formatShort, formatTable } from "./table.js";
 
 /** The normalisations of a model that another system wrote: a table, then what is to be said of them. */
 export function listNorms(norms: readonly InspectedNorm[]): string[] {
@@ -22,7 +22,7 @@ const header = ["norm", "kind", "input", "channels", "eps", "momentum", "mean", 
 function row({ place, kind, input, channels, eps, momentum, parameters, foldsInto }: InspectedNorm): string[] {
   const range = (name: string): string => {
     const { min, max } = parameters[name] ?? {};
-    return min === undefined || max === undefined ? "–" : `${formatNumber(min)} to ${formatNumber(max)}`;
+    return min === undefined || max === undefined ? "–" : `${formatShort(min)} to ${formatShort(max)}`;
   };
   const shown = (value: number | null): string => (value === null ? "–" : String(value));
   const ranges = ["mean", "variance", "weight"].map(range);

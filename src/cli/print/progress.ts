@@ -1,4 +1,4 @@
-import type { StepReport } from "../../train/fit.js";
+import type { StepReport } from "../../train/fit-options.js";
 import type { RunListener } from "../runs/run-listener.js";
 import { openBar, plainEverySeconds } from "./bar.js";
 

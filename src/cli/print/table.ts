@@ -17,6 +17,6 @@ export function formatPairs(pairs: readonly (readonly [string, string])[]): stri
 }
 
 /** A number to three digits, as short as it goes. */
-export function formatNumber(value: number): string {
+export function formatShort(value: number): string {
   return String(Number(value.toPrecision(3)));
 }

@@ -8,7 +8,11 @@ import { prepareTraining } from "./training.js";
 /** How many steps of the search are printed. */
 const shown = 12;
 
-/** Searches for a learning rate with the data, network and loss of the flags; it writes nothing. @param say - prints a line */
+/**
+ * Searches for a learning rate with the data, network and loss of the flags; it writes nothing.
+ *
+ * @param say - prints a line
+ */
 export async function searchLearningRate(
   flags: TrainFlags,
   signal: AbortSignal,

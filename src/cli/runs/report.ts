@@ -11,7 +11,13 @@ import type { Training } from "./training.js";
 /** What a report is written from; where a run has none, it has no report. */
 export const historyName = "history.jsonl";
 
-/** Follows a run in history.jsonl, and tells of it in report.html. @param start - the step that comes first @param warn - told where there can be no report @param say - told where it is */
+/**
+ * Follows a run in history.jsonl, and tells of it in report.html.
+ *
+ * @param start - the step that comes first
+ * @param warn - told where there can be no report
+ * @param say - told where it is
+ */
 export function report(
   training: Training,
   folder: RunFolder,
@@ -57,7 +63,11 @@ export function report(
   };
 }
 
-/** What the lines of a file say; somebody may have changed them since they were written. @throws FormatError naming the first that says nothing */
+/**
+ * What the lines of a file say; somebody may have changed them since they were written.
+ *
+ * @throws FormatError naming the first that says nothing
+ */
 function recordsIn<Line>(log: RunLog, key: keyof Line & string): Line[] {
   return log.lines().map((line, k) => {
     let record: unknown;

@@ -30,8 +30,9 @@ export const eventsName = "events.out.tfevents.evenkeel";
 const runFiles = [...plainFiles, ...reportFiles, eventsName];
 
 /**
- * The folder of a run of `evenkeel train`, and what is written there. One run has it at a time. A run that begins anew leaves what stood there
- * alone until it has something to write itself, and then removes all of it; files that no run wrote stay.
+ * The folder of a run of `evenkeel train`, and what is written there. One run has it at a time. A run that begins anew
+ * leaves what stood there alone until it has something to write itself, and then removes all of it; files that no run
+ * wrote stay.
  */
 export class RunFolder {
   /** Where it is. */
@@ -111,7 +112,11 @@ export class RunFolder {
     });
   }
 
-  /** Goes on with the run that is there. @param lengths - what {@link RunFolder.mark} gave when its checkpoint was taken */
+  /**
+   * Goes on with the run that is there.
+   *
+   * @param lengths - what {@link RunFolder.mark} gave when its checkpoint was taken
+   */
   resume(lengths: Readonly<Record<string, number>>): void {
     for (const name of Object.keys(lengths)) {
       const path = join(this.path, name);

@@ -1,6 +1,6 @@
 import type { Ending } from "../../pages/training/training-report.js";
 import type { Evaluation } from "../../train/evaluate.js";
-import type { EpochReport, StepReport } from "../../train/fit.js";
+import type { EpochReport, StepReport } from "../../train/fit-options.js";
 import type { NormLag } from "../../train/lag.js";
 
 /** What is known after an epoch: one line of metrics.jsonl. */
@@ -10,7 +10,10 @@ export interface EpochMetrics extends EpochReport {
   readonly test: Evaluation;
 }
 
-/** Follows a run of `evenkeel train`: its progress on the terminal, its metrics, its report. Each call is awaited, in the listeners' order. */
+/**
+ * Follows a run of `evenkeel train`: its progress on the terminal, its metrics, its report. Each call is awaited, in
+ * the listeners' order.
+ */
 export interface RunListener {
   /** After each step; the model is in training mode. */
   step?(report: StepReport): void | Promise<void>;

@@ -48,7 +48,9 @@ function isValue(value: unknown): boolean {
   return parts.every((part) => ["number", "string", "boolean"].includes(typeof part));
 }
 
-/** Whether a flag, read from the command line, could have this value; lists and groups are checked where they are used. */
+/**
+ * Whether a flag, read from the command line, could have this value; lists and groups are checked where they are used.
+ */
 function isRead(option: Command["options"][number], value: unknown): boolean {
   if (option.isBoolean() || option.negate) return typeof value === "boolean";
   if (typeof value === "boolean") return false;

@@ -36,7 +36,12 @@ export class StudyFolder implements TrialStore {
   readonly #lock: { release(): void };
   readonly #held: HeldFolder;
 
-  /** Makes the folder and locks it. @throws DataError if another study has it, or it holds trials of other data @throws ArgumentError if it is a file */
+  /**
+   * Makes the folder and locks it.
+   *
+   * @throws DataError if another study has it, or it holds trials of other data
+   * @throws ArgumentError if it is a file
+   */
   constructor(path: string, facts: StudyFacts) {
     this.path = path;
     makeFolder(path);

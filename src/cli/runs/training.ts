@@ -8,9 +8,9 @@ import type { ModelMeta } from "../../formats/model-file/save-model.js";
 import type { Module } from "../../nn/module.js";
 import { syncBatchNorm } from "../../nn/norms/sync-batch-norm.js";
 import { loadNetwork, recordNetwork } from "../../node/load-network.js";
-import type { Outcome } from "../../pages/training/outcome.js";
+import type { TrainingOutcome } from "../../pages/training/outcome.js";
 import { currentSeed, generator } from "../../random.js";
-import type { FitOptions } from "../../train/fit.js";
+import type { FitOptions } from "../../train/fit-options.js";
 import { type MovingAverageOptions, movingAverage } from "../../train/moving-average.js";
 import type { Optimizer, ParameterGroup } from "../../train/optimizer.js";
 import { parameterGroups } from "../../train/parameter-groups.js";
@@ -55,12 +55,17 @@ export interface Training {
   /** One line for whoever looks on. */
   readonly summary: string;
   /** How good the model is, and where it errs. */
-  examine(): Promise<Outcome>;
+  examine(): Promise<TrainingOutcome>;
   /** The last line of a run: how good it became, in the targets' own units. */
   verdict(last: EpochMetrics): Promise<string>;
 }
 
-/** @param flags - with the seed in force already set @param record - what the saved model says of them @param out - the folder of the run */
+/**
+ * @param flags - with the seed in force already set
+ *
+ * @param record - what the saved model says of them
+ * @param out - the folder of the run
+ */
 export async function prepareTraining(
   flags: TrainFlags,
   record: RunRecord,

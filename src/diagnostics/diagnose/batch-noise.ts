@@ -15,8 +15,8 @@ export interface SampleMoments {
 }
 
 /**
- * How much mean and variance of batches scatter: batches are drawn with replacement from the samples, whose moments are merged. A sample is
- * drawn as a whole, so that what its values have in common counts.
+ * How much mean and variance of batches scatter: batches are drawn with replacement from the samples, whose moments are
+ * merged. A sample is drawn as a whole, so that what its values have in common counts.
  */
 export function batchNoise({ values, channels }: SampleMoments, batchSize: number): BatchNoise | null {
   const samples = values.length / (3 * channels);

@@ -38,18 +38,22 @@ type OneBatch<Target> = Batch<Target> | Tensor | readonly Tensor[];
 type DiagnosedData<Target> = Iterable<OneBatch<Target>> | AsyncIterable<OneBatch<Target>>;
 
 /**
- * Asks of a model whether normalisation does its job: is evaluation worse than training, and which norm is to blame; have running statistics
- * drifted from those of the data; how much do statistics scatter from batch to batch; which units are dead or saturated; and how do activations
- * and gradients fare through the depth. What is beyond a threshold becomes a finding with its evidence and advice: causes before what they may explain, else the worst first.
+ * Asks of a model whether normalisation does its job: is evaluation worse than training, and which norm is to blame;
+ * have running statistics drifted from those of the data; how much do statistics scatter from batch to batch; which
+ * units are dead or saturated; and how do activations and gradients fare through the depth. What is beyond a threshold
+ * becomes a finding with its evidence and advice: causes before what they may explain, else the worst first.
  *
- * Use data like those of training: other data drift by themselves. Batches should be of the size of training, and there should be some hundred
- * samples; what they are not enough for is not said, but told in `notes`. The model comes back as it was, to the bit. Activations are found
- * where they are modules; functions such as {@link relu} inside a `forward` are not seen.
+ * Use data like those of training: other data drift by themselves. Batches should be of the size of training, and there
+ * should be some hundred samples; what they are not enough for is not said, but told in `notes`. The model comes back
+ * as it was, to the bit. Activations are found where they are modules; functions such as {@link relu} inside a
+ * `forward` are not seen.
  *
  * Formulas, thresholds and their reasons: docs/doctor.md.
  *
- * @param model - takes and gives a tensor; a `Graph`, whose layers are found under their paths, is diagnosed as the module it was traced from
- * @param data - batches, with targets or without, tensors, or lists of a tensor for each input of the model; gone through once
+ * @param model - takes and gives a tensor; a `Graph`, whose layers are found under their paths, is diagnosed as the
+ * module it was traced from
+ * @param data - batches, with targets or without, tensors, or lists of a tensor for each input of the model; gone
+ * through once
  * @throws ArgumentError if an option is out of range, or there are no batches of 2 samples or more
  * @example
  * ```ts

@@ -16,7 +16,10 @@ export interface Gap {
   readonly difference: number | null;
   /** Of the difference, from how it varies over batches; null where they are fewer than two. */
   readonly standardError: number | null;
-  /** How much the loss falls if this norm alone is given batch statistics, the largest first. Empty where there is no gap. */
+  /**
+   * How much the loss falls if this norm alone is given batch statistics, the largest first. Empty where there is no
+   * gap.
+   */
   readonly causes: readonly GapCause[];
 }
 
@@ -38,7 +41,9 @@ export interface NormDrift {
   readonly worstChannel: number;
   /** How far that one is off; null: not finite. */
   readonly worst: number | null;
-  /** How many times as large as the running deviations those of the data are, where all channels agree on it; else null. */
+  /**
+   * How many times as large as the running deviations those of the data are, where all channels agree on it; else null.
+   */
   readonly scale: number | null;
 }
 
@@ -68,7 +73,10 @@ export interface NormDiagnosis {
   readonly layer: string;
   /** What it is: `BatchNorm(16)`. */
   readonly module: string;
-  /** Whether it is pinned to its running statistics: then it was trained with them, and nothing of the following is held against it. */
+  /**
+   * Whether it is pinned to its running statistics: then it was trained with them, and nothing of the following is held
+   * against it.
+   */
   readonly frozen: boolean;
   /** Null without running statistics, or where the data gave none. */
   readonly drift: NormDrift | null;

@@ -16,7 +16,10 @@ const hidden: Partial<Record<FindingKind, string>> = {
   noise: "the noise of small batches",
 };
 
-/** Findings with causes before what they may explain, else the worst first; where the advice for an effect would hide its cause, it names that. */
+/**
+ * Findings with causes before what they may explain, else the worst first; where the advice for an effect would hide
+ * its cause, it names that.
+ */
 export function explained(findings: readonly Finding[]): Finding[] {
   const sorted = [...findings].sort((a, b) => b.severity - a.severity);
   const ranked = new Map(sorted.map((finding) => [finding, finding.severity]));

@@ -16,8 +16,8 @@ export interface GapSubject<Target> {
 }
 
 /**
- * How much worse a model (in evaluation mode) is with running statistics than with those of batches, and for which norms: each in turn is given
- * batch statistics, all others keep running ones.
+ * How much worse a model (in evaluation mode) is with running statistics than with those of batches, and for which
+ * norms: each in turn is given batch statistics, all others keep running ones.
  */
 export async function gapOf<Target>(subject: GapSubject<Target>): Promise<Gap> {
   const { norms } = subject;

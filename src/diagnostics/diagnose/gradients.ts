@@ -10,7 +10,10 @@ export interface GradientSize {
   readonly parameter: number;
 }
 
-/** ‖∂loss/∂p‖₂ and ‖p‖₂ of each parameter for one batch, as modes and switches stand. Gradients that were there before are there again. */
+/**
+ * ‖∂loss/∂p‖₂ and ‖p‖₂ of each parameter for one batch, as modes and switches stand. Gradients that were there before
+ * are there again.
+ */
 export async function gradientSizes<Target>(
   model: Module,
   batch: Batch<Target>,

@@ -49,8 +49,8 @@ interface Sighting {
 }
 
 /**
- * Runs a model over batches, as its modes and switches stand, and gathers what norms, activations and layers with weights are given and give,
- * in the order in which they are applied.
+ * Runs a model over batches, as its modes and switches stand, and gathers what norms, activations and layers with
+ * weights are given and give, in the order in which they are applied.
  */
 export async function observe(model: Module, batches: AsyncIterable<DiagnosedBatch<unknown>>): Promise<Observation[]> {
   const names = new Map(model.namedModules().map(([name, module]) => [module, name]));

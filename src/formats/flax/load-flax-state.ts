@@ -2,17 +2,20 @@ import type { StateDictDifference } from "../../nn/match-state.js";
 import type { AnyModule } from "../../nn/module.js";
 import { checkOptions } from "../../options.js";
 import type { Tensor } from "../../tensor.js";
-import { type ForeignStateOptions, loadForeignState, permute, type Values } from "../foreign-state.js";
+import { type ForeignStateOptions, loadForeignState, permuteAxes, type Values } from "../foreign-state.js";
 
 /**
  * Loads the variables of a Flax model into a network of the same layers, all of them or, if anything is wrong, none.
  *
- * Names are flattened paths: `params/Conv_0/kernel` and `batch_stats/BatchNorm_0/mean`, with `/` or `.` between. Kernels turn from (H, W, I, O) into
- * (O, I, H, W), those of Dense layers from (I, O) into (O, I); a transposed convolution's is mirrored too, which Flax does not do. scale, bias, mean and
- * var are a norm's weight, bias, running mean and variance; without scale the weight is 1, without bias it is 0. A Dense layer behind a flattening was given (H, W, C) and is now given (C, H, W): its
- * columns are put in that order. The stored variance is biased, and momentum 0.99 means the same, as here.
+ * Names are flattened paths: `params/Conv_0/kernel` and `batch_stats/BatchNorm_0/mean`, with `/` or `.` between.
+ * Kernels turn from (H, W, I, O) into (O, I, H, W), those of Dense layers from (I, O) into (O, I); a transposed
+ * convolution's is mirrored too, which Flax does not do. scale, bias, mean and var are a norm's weight, bias, running
+ * mean and variance; without scale the weight is 1, without bias it is 0. A Dense layer behind a flattening was given
+ * (H, W, C) and is now given (C, H, W): its columns are put in that order. The stored variance is biased, and momentum
+ * 0.99 means the same, as here.
  *
- * Layers of a kind are matched in the order of the numbers in their names (Conv_2 before Conv_10), since a Flax state is sorted by name.
+ * Layers of a kind are matched in the order of the numbers in their names (Conv_2 before Conv_10), since a Flax state
+ * is sorted by name.
  *
  * @param model - with layers that hold the same
  * @param variables - by flattened path
@@ -47,7 +50,7 @@ export function loadFlaxState(
         ...{ bias: "bias", mean: "running_mean", var: "running_var" },
       },
       order: (layers) => [...layers].sort(byNumber),
-      transposedKernel: (kernel) => permute(mirrored(kernel), [2, 3, 0, 1]),
+      transposedKernel: (kernel) => permuteAxes(mirrored(kernel), [2, 3, 0, 1]),
     },
     options,
   );

@@ -6,13 +6,20 @@ import type { ModelArray } from "./arrays.js";
 const smallestScale = 0.01;
 
 /** How far the outputs of two models differ, over all that were added. */
-export class Comparison {
+export class OutputDifference {
   /** The largest difference between two values. */
   maxAbsolute = 0;
-  /** The largest difference of an output's values, divided by the largest value of that output (by 0.01 if that is less). */
+  /**
+   * The largest difference of an output's values, divided by the largest value of that output (by 0.01 if that is
+   * less).
+   */
   maxRelative = 0;
 
-  /** Adds an output of both: what both have as NaN or as the same infinity does not differ. @param other - undefined: there is none */
+  /**
+   * Adds an output of both: what both have as NaN or as the same infinity does not differ.
+   *
+   * @param other - undefined: there is none
+   */
   add(one: ModelArray, other: ModelArray | undefined): void {
     const isWhole = other !== undefined && sameShape(one.shape, other.shape);
     const { absolute, relative } = isWhole ? difference(one.values, other.values) : endless;
@@ -36,7 +43,7 @@ export class Comparison {
     });
   }
 
-  /** As {@link Comparison.check}, for what was changed and should do the same. */
+  /** As {@link OutputDifference.check}, for what was changed and should do the same. */
   checkUnchanged(where: string, tolerance: number): void {
     const cure = "Nothing was made of it. Raise the tolerance if that is acceptable.";
     this.check(where, tolerance, "outputs as before", cure);

@@ -30,11 +30,11 @@ import type { FileWriter } from "./file-writer.js";
 import { type BatchShape, shapeAfter, unheard } from "./shape-after.js";
 
 /** A class of layers, whatever its constructor takes. */
-export type LayerClass<M> = abstract new (...given: never[]) => M;
+export type WritableClass<M> = abstract new (...given: never[]) => M;
 
 /** Writes layers of one class, and of subclasses that add nothing but a constructor, into a graph of another system. */
 export interface LayerWriter<Value, Graph> {
-  readonly layerClass: LayerClass<AnyModule>;
+  readonly layerClass: WritableClass<AnyModule>;
   write(layer: AnyModule, x: Value, graph: Graph): Value;
 }
 
@@ -63,7 +63,7 @@ export type OpWriter<Graph, Value> = (op: WrittenOp, graph: Graph) => Value;
 
 /** The writer of a class. */
 export function writerOf<M extends AnyModule, Value, Graph>(
-  layerClass: LayerClass<M>,
+  layerClass: WritableClass<M>,
   write: (module: M, x: Value, graph: Graph) => Value,
 ): LayerWriter<Value, Graph> {
   return { layerClass, write: (module, x, graph) => write(module as M, x, graph) };
@@ -146,7 +146,10 @@ export function inputShapes(where: string, model: AnyModule, given: Shape | unde
   return [given as Shape];
 }
 
-/** A network with its batch norms folded; one with a `forward` of its own is traced for it, with zeros of the inputs' shapes. */
+/**
+ * A network with its batch norms folded; one with a `forward` of its own is traced for it, with zeros of the inputs'
+ * shapes.
+ */
 export function foldedNetwork(model: AnyModule, shapes: readonly Shape[]): AnyModule {
   if (structuralParts(model) !== null) return foldBatchNorm(model).model;
   const probe = shapes.map((shape) => zeros([2, ...shape]));
@@ -183,8 +186,9 @@ function namedShape(shape: OpenShape): BatchShape {
 }
 
 /**
- * Makes the functions that write networks: each node by its layer's own method, by the writer of its op or its class, or, where its weight is
- * computed, with the weight that is computed now. They throw ArgumentError where the format has nothing for a layer or an op.
+ * Makes the functions that write networks: each node by its layer's own method, by the writer of its op or its class,
+ * or, where its weight is computed, with the weight that is computed now. They throw ArgumentError where the format has
+ * nothing for a layer or an op.
  */
 export function networkWriter<Value extends ForeignValue, Graph extends FileWriter<Value>>(
   format: LayerFormat<Value, Graph>,
@@ -317,7 +321,10 @@ export function networkWriter<Value extends ForeignValue, Graph extends FileWrit
     }
   }
 
-  /** @throws ArgumentError if a translation of one's own returns something else than a value, as it does where a `return` is missing */
+  /**
+   * @throws ArgumentError if a translation of one's own returns something else than a value, as it does where a
+   * `return` is missing
+   */
   function checked(y: unknown, translation: string): Value {
     const { name: valueName, shape } = Object(y) as Partial<ForeignValue>;
     if (typeof valueName === "string" && Array.isArray(shape)) return y as Value;

@@ -16,7 +16,8 @@ export type BatchShape = readonly (number | string)[];
 const batchSamples = 8;
 
 /**
- * The shape of what a layer gives: it is applied to a sample, so that the layer itself says what does not fit. Listeners are not called.
+ * The shape of what a layer gives: it is applied to a sample, so that the layer itself says what does not fit.
+ * Listeners are not called.
  *
  * @param shape - of its input, the batch first
  * @throws EvenkeelError what the layer says

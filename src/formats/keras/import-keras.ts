@@ -4,15 +4,18 @@ import { TfjsModel } from "../tfjs/tfjs-model.js";
 import { dialectOf, type ReadKeras, readKerasFile } from "./file/read-keras.js";
 
 /**
- * Imports a Keras model as a network to train on, as `importTfjs` does: images and volumes have their channels first here.
+ * Imports a Keras model as a network to train on, as `importTfjs` does: images and volumes have their channels first
+ * here.
  *
- * It reads what `model.save` writes: Keras 3's .keras (a zip of config.json and model.weights.h5), a whole model in an .h5 file of Keras 2 or 3, and
- * a `model.json` with its weights, as converters write it of Keras 3 too, which TF.js does not load. Sequential and Functional models are
- * imported, and such inside of others; layers are those of docs/formats.md. Numbers become float32. Nothing that a file names is
- * run: a Lambda is refused, and so is a link to another file.
+ * It reads what `model.save` writes: Keras 3's .keras (a zip of config.json and model.weights.h5), a whole model in an
+ * .h5 file of Keras 2 or 3, and a `model.json` with its weights, as converters write it of Keras 3 too, which TF.js
+ * does not load. Sequential and Functional models are imported, and such inside of others; layers are those of
+ * docs/formats.md. Numbers become float32. Nothing that a file names is run: a Lambda is refused, and so is a link to
+ * another file.
  *
  * @param file - the bytes of a .keras or .h5 file, or model.json with its weights; not changed
- * @throws FormatError if it is damaged, or has layers or settings that no layer or op here has, naming every one of them
+ * @throws FormatError if it is damaged, or has layers or settings that no layer or op here has, naming every one of
+ * them
  * @throws MissingPackageError if h5wasm is not installed, but for model.json
  * @example
  * ```ts

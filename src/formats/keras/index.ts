@@ -1,6 +1,6 @@
 /**
- * Models of Keras, in Node and in browsers: imported as networks, and made of them what TensorFlow.js loads. HDF5 is read by the package
- * h5wasm.
+ * Models of Keras, in Node and in browsers: imported as networks, and made of them what TensorFlow.js loads. HDF5 is
+ * read by the package h5wasm.
  *
  * @module
  */

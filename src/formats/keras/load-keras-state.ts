@@ -2,16 +2,18 @@ import type { StateDictDifference } from "../../nn/match-state.js";
 import type { AnyModule } from "../../nn/module.js";
 import { checkOptions } from "../../options.js";
 import type { Tensor } from "../../tensor.js";
-import { type ForeignStateOptions, loadForeignState, permute } from "../foreign-state.js";
+import { type ForeignStateOptions, loadForeignState, permuteAxes } from "../foreign-state.js";
 
 /**
- * Loads the weights of a Keras or TF.js model into a network of the same layers, all of them or, if anything is wrong, none.
+ * Loads the weights of a Keras or TF.js model into a network of the same layers, all of them or, if anything is wrong,
+ * none.
  *
- * Names are those of Keras: `conv2d_1/kernel`, with or without `:0`; kernels turn from (H, W, I, O) into (O, I, H, W), those of Dense layers from
- * (I, O) into (O, I), depthwise ones from (H, W, I, M) into (I·M, 1, H, W). gamma, beta, moving_mean and moving_variance are a norm's weight, bias,
- * running mean and variance; without gamma (`scale: false`) the weight is 1, without beta (`center: false`) the bias 0. A Dense layer behind a Flatten was given (H, W, C) and is now given (C, H, W): its columns are put in that order. The
- * stored variance is biased, as ours. eps and momentum do not stand in the weights: Keras has eps 1e-3 (ours is 1e-5), and
- * momentum 0.99, which means the same here.
+ * Names are those of Keras: `conv2d_1/kernel`, with or without `:0`; kernels turn from (H, W, I, O) into (O, I, H, W),
+ * those of Dense layers from (I, O) into (O, I), depthwise ones from (H, W, I, M) into (I·M, 1, H, W). gamma, beta,
+ * moving_mean and moving_variance are a norm's weight, bias, running mean and variance; without gamma (`scale: false`)
+ * the weight is 1, without beta (`center: false`) the bias 0. A Dense layer behind a Flatten was given (H, W, C) and is
+ * now given (C, H, W): its columns are put in that order. The stored variance is biased, as ours. eps and momentum do
+ * not stand in the weights: Keras has eps 1e-3 (ours is 1e-5), and momentum 0.99, which means the same here.
  *
  * @param model - with layers that hold the same
  * @param weights - by Keras's names, in the order of the model
@@ -50,7 +52,7 @@ export function loadKerasState(
       },
       order: (layers) => layers,
       // (H, W, O, I): the kernel of the convolution whose gradient it is.
-      transposedKernel: (kernel) => permute(kernel, [3, 2, 0, 1]),
+      transposedKernel: (kernel) => permuteAxes(kernel, [3, 2, 0, 1]),
     },
     options,
   );

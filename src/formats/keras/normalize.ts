@@ -8,8 +8,8 @@ const networks = ["Sequential", "Functional", "Model"];
 type Reference = [string, unknown, unknown, JsonObject];
 
 /**
- * Brings a network as Keras 3 describes it into the form of Keras 2, which TF.js reads: `batch_shape`, types and functions as objects, calls with `args`. What
- * has that form stays as it is.
+ * Brings a network as Keras 3 describes it into the form of Keras 2, which TF.js reads: `batch_shape`, types and
+ * functions as objects, calls with `args`. What has that form stays as it is.
  *
  * @param network - is changed
  * @returns what was changed, in words, each once
@@ -85,7 +85,9 @@ function note(changes: Set<string>, what: string, change: () => unknown): void {
   changes.add(what);
 }
 
-/** A setting without the wrappings of Keras 3: types and functions by their names, other objects by class and settings. */
+/**
+ * A setting without the wrappings of Keras 3: types and functions by their names, other objects by class and settings.
+ */
 function plain(key: string, value: unknown, changes: Set<string>): unknown {
   if (Array.isArray(value)) return value.map((one: unknown) => plain("", one, changes));
   if (!isObject(value)) return value;

@@ -3,7 +3,7 @@ import { printable } from "../printable.js";
 import type { Layer } from "../tfjs/container.js";
 import type { TfjsFiles } from "../tfjs/files.js";
 import { readName } from "../tfjs/import/layer-weights.js";
-import { titleOf } from "../tfjs/linear-layers.js";
+import { layerTitle } from "../tfjs/linear-layers.js";
 import { type Slot, TfjsModel } from "../tfjs/tfjs-model.js";
 import { readKerasFile } from "./file/read-keras.js";
 import { weightRoles } from "./weight-roles.js";
@@ -47,9 +47,10 @@ const settings: readonly (readonly [key: string, plain: unknown, what: string])[
 ];
 
 /**
- * Makes of a Keras model what TF.js 4 loads: a .keras file, a whole model in an .h5 file, or a `model.json` with the fields of Keras 3 (`batch_shape`, types and functions
- * as objects, calls with `args`), of which TF.js says "An InputLayer should be passed either a batchInputShape or an inputShape". Weights get the names that
- * TF.js gives them. Layers and settings that TF.js lacks stay, and are listed.
+ * Makes of a Keras model what TF.js 4 loads: a .keras file, a whole model in an .h5 file, or a `model.json` with the
+ * fields of Keras 3 (`batch_shape`, types and functions as objects, calls with `args`), of which TF.js says "An
+ * InputLayer should be passed either a batchInputShape or an inputShape". Weights get the names that TF.js gives them.
+ * Layers and settings that TF.js lacks stay, and are listed.
  *
  * @param file - the bytes of a .keras or .h5 file, or model.json with its weights; not changed
  * @throws FormatError if it is damaged, or a graph model
@@ -103,7 +104,7 @@ function concernsOf({
 }): KerasConcern[] {
   return [...layers.values()].flatMap((layer): KerasConcern[] => {
     if (inner.has(layer.name)) return [];
-    const node = titleOf(layer);
+    const node = layerTitle(layer);
     if (!known.has(layer.className)) return [{ node, what: "TF.js has no such layer" }];
     return settings.flatMap(([key, plain, what]) => {
       const value = layer.config[key] ?? plain;

@@ -8,8 +8,8 @@ interface Network {
 }
 
 /**
- * Gives layers of networks inside a network names of their own, where another layer has theirs: Keras 3 finds weights by their place, TF.js by the
- * name of the layer alone.
+ * Gives layers of networks inside a network names of their own, where another layer has theirs: Keras 3 finds weights
+ * by their place, TF.js by the name of the layer alone.
  *
  * @param network - in the form of Keras 2; is changed
  * @returns whether a layer was renamed

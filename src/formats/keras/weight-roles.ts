@@ -11,7 +11,10 @@ const affine: readonly Role[] = [
 const recurrent: readonly Role[] = [["kernel"], ["recurrent_kernel"], bias];
 const separable: readonly Role[] = [["depthwise_kernel"], ["pointwise_kernel"], bias];
 
-/** The weights of Keras' layers in their order, by which Keras 3 counts them in files; parts of a layer stand before a slash. */
+/**
+ * The weights of Keras' layers in their order, by which Keras 3 counts them in files; parts of a layer stand before a
+ * slash.
+ */
 const roles: Readonly<Record<string, readonly Role[]>> = {
   ...Object.fromEntries(
     ["Dense", "Conv1D", "Conv2D", "Conv3D", "Conv1DTranspose", "Conv2DTranspose", "Conv3DTranspose"].map((name) => [

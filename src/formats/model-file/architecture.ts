@@ -81,7 +81,10 @@ function buildLayer(architecture: unknown, budget: FileBudget, depth: number): M
   }
 }
 
-/** Frees the parameters of a network that nobody is going to have; what little its buffers hold is left to the garbage collector. */
+/**
+ * Frees the parameters of a network that nobody is going to have; what little its buffers hold is left to the garbage
+ * collector.
+ */
 export function disposeParameters(model: AnyModule): void {
   for (const t of model.parameters()) t.dispose();
 }

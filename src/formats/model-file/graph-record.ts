@@ -13,11 +13,17 @@ export interface GraphRecord {
   readonly nodes: readonly NodeRecord[];
   readonly output: unknown;
   readonly trains: boolean;
-  /** What stands where in the tree of names, in the order of the state dict: layers; aliases of those, by path; parameters and buffers. */
+  /**
+   * What stands where in the tree of names, in the order of the state dict: layers; aliases of those, by path;
+   * parameters and buffers.
+   */
   readonly names: readonly NameRecord[];
   /** Layers without state that `forward` makes itself, by the name of their node. */
   readonly loose: Readonly<Record<string, Architecture>>;
-  /** Parameters of layers that are one tensor with an earlier one, by their keys: the layer's path, its own key, and the other. */
+  /**
+   * Parameters of layers that are one tensor with an earlier one, by their keys: the layer's path, its own key, and the
+   * other.
+   */
   readonly ties: readonly (readonly [layer: string, key: string, earlier: string])[];
   /** How many constants the file has, as tensors of their own. */
   readonly constants: number;
@@ -121,7 +127,9 @@ function describeNames(names: Branch, ties: [string, string, string][]): NameRec
   return visit("", names, [names]) ? records : null;
 }
 
-/** Arguments and shapes as JSON: references, and numbers that JSON lacks, are objects with one key that begins with `$`. */
+/**
+ * Arguments and shapes as JSON: references, and numbers that JSON lacks, are objects with one key that begins with `$`.
+ */
 export function encode(tree: unknown): unknown {
   return mapTree(tree, (leaf) => {
     if (leaf instanceof ValueRef) return { $value: [leaf.value, ...leaf.path] };

@@ -121,19 +121,23 @@ function isFreezable(module: AnyModule | undefined): module is Freezable {
 
 /** Options of {@link saveModel}. */
 export interface SaveModelOptions {
-  /** Example inputs, for a network that is traced: any values, of the shapes that it takes. @defaultValue zeros of `meta.inputShape` */
+  /**
+   * Example inputs, for a network that is traced: any values, of the shapes that it takes.
+   *
+   * @defaultValue zeros of `meta.inputShape`
+   */
   readonly probe?: Tensor | readonly Tensor[];
 }
 
 /**
- * A model as one .safetensors file: its state dict, and in the metadata what it is, which norms are frozen, how many batches they skipped,
- * the version that wrote it, and `meta`.
+ * A model as one .safetensors file: its state dict, and in the metadata what it is, which norms are frozen, how many
+ * batches they skipped, the version that wrote it, and `meta`.
  *
- * Networks of `Sequential`, `Residual` and the library's layers are stored as these, a {@link Graph} as its nodes. A class with a
- * `forward` of its own is traced, with zeros of `meta.inputShape` or with `probe`, and stored as that graph: {@link loadModel} needs no class
- * then. What can't be traced is stored without, as a warning says; load it with {@link loadModel}'s second argument. A network that does
- * something else in training than in evaluation is stored as it evaluates, as a warning says. Another warns of running statistics that were
- * never updated, once for each norm.
+ * Networks of `Sequential`, `Residual` and the library's layers are stored as these, a {@link Graph} as its nodes. A
+ * class with a `forward` of its own is traced, with zeros of `meta.inputShape` or with `probe`, and stored as that
+ * graph: {@link loadModel} needs no class then. What can't be traced is stored without, as a warning says; load it with
+ * {@link loadModel}'s second argument. A network that does something else in training than in evaluation is stored as
+ * it evaluates, as a warning says. Another warns of running statistics that were never updated, once for each norm.
  *
  * @example
  * ```ts
@@ -236,9 +240,9 @@ export interface LoadModelOptions {
 }
 
 /**
- * The model of a file that {@link saveModel} wrote, in training mode as every new model (frozen norms stay frozen): call `eval()` or
- * `predict()`. A network that was traced comes as a {@link Graph}. Files of other programs, such as PyTorch's, load into a network of the same
- * state dict.
+ * The model of a file that {@link saveModel} wrote, in training mode as every new model (frozen norms stay frozen):
+ * call `eval()` or `predict()`. A network that was traced comes as a {@link Graph}. Files of other programs, such as
+ * PyTorch's, load into a network of the same state dict.
  *
  * @param bytes - the file
  * @param options - a network to load into, or {@link LoadModelOptions}

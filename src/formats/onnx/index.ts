@@ -1,6 +1,6 @@
 /**
- * ONNX models, in Node and in browsers: made of networks, and what normalisations others have, folded, repaired and recalibrated.
- * It needs the packages onnx-buf and @bufbuild/protobuf, and onnxruntime-web where models are run.
+ * ONNX models, in Node and in browsers: made of networks, and what normalisations others have, folded, repaired and
+ * recalibrated. It needs the packages onnx-buf and @bufbuild/protobuf, and onnxruntime-web where models are run.
  *
  * @module evenkeel/onnx
  */

@@ -18,7 +18,8 @@ export interface SafetensorsFile {
 }
 
 /**
- * Writes tensors as a safetensors file: eight bytes of header length, a JSON header, and the values as little-endian float32.
+ * Writes tensors as a safetensors file: eight bytes of header length, a JSON header, and the values as little-endian
+ * float32.
  *
  * @param tensors - by name
  * @param metadata - free text by name
@@ -91,10 +92,11 @@ export function readSafetensorsMetadata(bytes: Uint8Array): Record<string, strin
 }
 
 /**
- * Reads a safetensors file, of any writer. Values of other types (F64, F16, BF16, F8, integers) become float32; tensors of types that are no
- * such numbers are named in `unread`.
+ * Reads a safetensors file, of any writer. Values of other types (F64, F16, BF16, F8, integers) become float32; tensors
+ * of types that are no such numbers are named in `unread`.
  *
- * @throws FormatError if the file is cut short or is none: the tensors' bytes must fill the rest of it, each byte belonging to one of them
+ * @throws FormatError if the file is cut short or is none: the tensors' bytes must fill the rest of it, each byte
+ * belonging to one of them
  */
 export function readSafetensors(bytes: Uint8Array): SafetensorsFile {
   const { header, start } = readHeader(bytes);

@@ -18,8 +18,9 @@ export function firstEventRecord(wallTime: number): Uint8Array {
 }
 
 /**
- * An event as a record of a TensorBoard event file: TFRecord framing (length, its masked CRC-32C, data, theirs) around a message `Event` with a
- * `Summary` of `simple_value`s. Checked against published checksums and the schema; TensorBoard itself was not run.
+ * An event as a record of a TensorBoard event file: TFRecord framing (length, its masked CRC-32C, data, theirs) around
+ * a message `Event` with a `Summary` of `simple_value`s. Checked against published checksums and the schema;
+ * TensorBoard itself was not run.
  *
  * @throws ArgumentError if the step is no whole number ≥ 0
  * @example

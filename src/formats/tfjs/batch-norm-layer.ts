@@ -3,7 +3,7 @@ import type { ChannelMap } from "../../nn/layer-traits.js";
 import type { Layer } from "./container.js";
 import { normClassOf } from "./norm-classes.js";
 import type { Slot, TfjsModel } from "./tfjs-model.js";
-import { valuesOf } from "./weights.js";
+import { weightValues } from "./weights.js";
 
 /** The weights of a normalisation, by what we call them; as far as they are there. */
 export function normWeights(model: TfjsModel, layer: Layer): Record<string, Slot | null> {
@@ -26,7 +26,7 @@ export function layerMapOf(model: TfjsModel, layer: Layer): ChannelMap | string 
   const values = {} as { -readonly [Name in keyof BatchNormParameters]: BatchNormParameters[Name] };
   let channels: number | null = null;
   for (const [name, slot] of Object.entries(normWeights(model, layer))) {
-    const data = slot === null ? null : valuesOf(slot);
+    const data = slot === null ? null : weightValues(slot);
     if (slot === null || data === null) return `its ${name} is ${slot === null ? "missing" : `of ${slot.spec.dtype}`}`;
     channels ??= data.length;
     if (slot.spec.shape.length !== 1 || data.length !== channels)

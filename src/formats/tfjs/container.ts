@@ -10,15 +10,18 @@ export interface Layer {
 }
 
 /** Where a value comes from: [layer, which of its calls, which of its outputs, what else the call is given]. */
-export type Reference = [string, number, number, ...unknown[]];
+export type ValueReference = [string, number, number, ...unknown[]];
 
 /** A value's use: by a call of the layer of this name, or as an output (null). */
 interface Use {
-  readonly reference: Reference;
+  readonly reference: ValueReference;
   readonly reader: string | null;
 }
 
-/** A Sequential or Functional network, or one that stands in another as a layer; both are seen as layers called on layers' outputs. */
+/**
+ * A Sequential or Functional network, or one that stands in another as a layer; both are seen as layers called on
+ * layers' outputs.
+ */
 export class Container {
   /** What stands before the names of its layers in lists: the networks around it. */
   readonly place: string;
@@ -28,9 +31,12 @@ export class Container {
   readonly inner = new Map<string, Container>();
   readonly #isSequential: boolean;
   readonly #list: unknown[];
-  readonly #calls = new Map<string, Reference[][]>();
+  readonly #calls = new Map<string, ValueReference[][]>();
   readonly #uses = new Map<string, Use[]>();
-  readonly #ends: { readonly inputs: Reference[]; readonly outputs: Reference[] } = { inputs: [], outputs: [] };
+  readonly #ends: { readonly inputs: ValueReference[]; readonly outputs: ValueReference[] } = {
+    inputs: [],
+    outputs: [],
+  };
   /** Of networks inside: whether references count the call in which they were built. */
   readonly #countsBuilt = new Map<string, boolean>();
   /** The layer that was read last. */
@@ -77,7 +83,7 @@ export class Container {
     this.#last = name;
     if (isNetwork(entry)) this.inner.set(name, new Container(where, entry, `${this.place}${printable(name)}/`, false));
     if (!this.#isSequential) return;
-    const references: Reference[] = before === null ? [] : [[before, 0, 0]];
+    const references: ValueReference[] = before === null ? [] : [[before, 0, 0]];
     this.#calls.set(name, before === null ? [] : [references]);
     for (const reference of references) this.#use(reference, name);
     if (this.layers.size === this.#list.length) this.#use([name, 0, 0], null);
@@ -97,16 +103,16 @@ export class Container {
     }
   }
 
-  #checkReference(where: string, value: unknown): Reference {
+  #checkReference(where: string, value: unknown): ValueReference {
     const [name, node, tensor]: unknown[] = Array.isArray(value) ? value : [];
     if (typeof name !== "string" || !Number.isSafeInteger(node) || !Number.isSafeInteger(tensor)) {
       throw malformed(where, "references [layer, node, tensor]", printable(value));
     }
     if (!this.layers.has(name)) throw malformed(where, "references to layers of the network", printable(name));
-    return value as Reference;
+    return value as ValueReference;
   }
 
-  #use(reference: Reference, reader: string | null): void {
+  #use(reference: ValueReference, reader: string | null): void {
     const uses = this.#uses.get(reference[0]) ?? [];
     uses.push({ reference, reader });
     this.#uses.set(reference[0], uses);
@@ -150,22 +156,25 @@ export class Container {
   }
 
   /** Layers that give the inputs of a Functional network; of a Sequential none. */
-  get inputs(): readonly Reference[] {
+  get inputs(): readonly ValueReference[] {
     return this.#ends.inputs;
   }
 
   /** The values that it returns. */
-  get outputs(): readonly Reference[] {
+  get outputs(): readonly ValueReference[] {
     if (!this.#isSequential) return this.#ends.outputs;
     return this.#last === null ? [] : [[this.#last, 0, 0]];
   }
 
   /** What a layer takes in each of its calls; a layer that begins a network has none. */
-  argumentsOf({ name }: Layer): readonly (readonly Reference[])[] {
+  argumentsOf({ name }: Layer): readonly (readonly ValueReference[])[] {
     return this.#calls.get(name) ?? [];
   }
 
-  /** Which of a layer's calls a reference means. A network that stands as a layer may count the one in which it was built. */
+  /**
+   * Which of a layer's calls a reference means. A network that stands as a layer may count the one in which it was
+   * built.
+   */
   callOf(name: string, node: number): number {
     if (!this.inner.has(name)) return node;
     let isBuiltCounted = this.#countsBuilt.get(name);

@@ -5,7 +5,10 @@ import { graphNodes } from "./graph-norms.js";
 import { isObject } from "./json.js";
 import type { TfjsModel } from "./tfjs-model.js";
 
-/** The inputs that a model declares: of a graph model its placeholders, of a layers model by the names that TF.js gives them; those that an Embedding reads hold whole numbers. */
+/**
+ * The inputs that a model declares: of a graph model its placeholders, of a layers model by the names that TF.js gives
+ * them; those that an Embedding reads hold whole numbers.
+ */
 export function declaredInputs(model: TfjsModel): DeclaredInput[] {
   const { main } = model;
   if (main === null) return placeholders(model);

@@ -7,7 +7,7 @@ import type { Tensor } from "../../tensor.js";
 import type { TfjsValue } from "./tfjs-value.js";
 import type { TfjsWeight, TfjsWriter } from "./tfjs-writer.js";
 
-export type Sizes = readonly [down: number, across: number];
+export type PlaneSizes = readonly [down: number, across: number];
 
 /** What a layer, or an op as one, multiplies with and adds. */
 export interface Weights {
@@ -17,11 +17,11 @@ export interface Weights {
 
 /** Windows of a convolution. */
 export interface Windows {
-  readonly stride: Sizes;
+  readonly stride: PlaneSizes;
   /** In any form that the op takes. */
   readonly padding: unknown;
-  readonly outputPadding: Sizes;
-  readonly dilation: Sizes;
+  readonly outputPadding: PlaneSizes;
+  readonly dilation: PlaneSizes;
   readonly groups: number;
 }
 
@@ -45,12 +45,12 @@ export function exportConv2d(
   // TF.js takes a step or a distance between taps, not both; its depthwise layer ignores the latter.
   const isDepthwise = groups > 1 && each === 1;
   const spread = isDepthwise || layer.stride.some((step) => step > 1);
-  const dilation: Sizes = spread ? [1, 1] : layer.dilation;
+  const dilation: PlaneSizes = spread ? [1, 1] : layer.dilation;
   const taps = kernelOf(layer, spread ? layer.dilation : [1, 1], isDepthwise ? 1 : groups);
   const last = graph.channelsLast(x);
   const { isSame, widths } = paddingOf(padding, x, { kernel, stride, dilation: layer.dilation });
   const [down, across] = widths;
-  const padded = isSame ? last : pad(last, [down[0], across[0]], [down[1], across[1]], graph);
+  const padded = isSame ? last : zeroPadded(last, [down[0], across[0]], [down[1], across[1]], graph);
   const config = {
     kernel_size: taps.shape.slice(0, 2),
     strides: stride,
@@ -91,7 +91,10 @@ export function exportConv1d(layer: Weights & SignalWindows, x: TfjsValue, graph
   return graph.layer("Conv1D", [padded], config, { weights, shape });
 }
 
-/** A transposed convolution without padding, then what is cut from its edges; a longer kernel gives what is added at the end. */
+/**
+ * A transposed convolution without padding, then what is cut from its edges; a longer kernel gives what is added at the
+ * end.
+ */
 export function exportConvTranspose2d(
   layer: Weights & Windows,
   x: TfjsValue,
@@ -167,7 +170,9 @@ export function exportConv3d(
   return graph.layer("Conv3D", [graph.channelsLast(x)], config, { weights: { kernel, ...biasOf(layer) }, shape });
 }
 
-/** What stands around values, and whether it is what TF.js calls `same`: the zeros that give ⌈size / stride⌉ windows. */
+/**
+ * What stands around values, and whether it is what TF.js calls `same`: the zeros that give ⌈size / stride⌉ windows.
+ */
 function paddingOf(
   padding: unknown,
   { shape }: TfjsValue,
@@ -186,8 +191,8 @@ function paddingOf(
 }
 
 /**
- * A kernel in TF.js's order: its axes, the second axis of Evenkeel's weight in all groups, the first. Between taps stand zeros where they
- * have a distance, and between channels of different groups, which TF.js does not have.
+ * A kernel in TF.js's order: its axes, the second axis of Evenkeel's weight in all groups, the first. Between taps
+ * stand zeros where they have a distance, and between channels of different groups, which TF.js does not have.
  *
  * @param beyond - how many zeros stand behind it along each axis
  */
@@ -225,7 +230,7 @@ function biasOf({ bias }: Pick<Weights, "bias">): { readonly bias?: TfjsWeight }
 }
 
 /** Zeros around planes. */
-export function pad(x: TfjsValue, before: Sizes, after: Sizes, graph: TfjsWriter): TfjsValue {
+export function zeroPadded(x: TfjsValue, before: PlaneSizes, after: PlaneSizes, graph: TfjsWriter): TfjsValue {
   if ([...before, ...after].every((size) => size === 0)) return x;
   const [channels, height, width] = x.shape;
   const shape = [channels, height + before[0] + after[0], width + before[1] + after[1]];
@@ -239,7 +244,7 @@ function padRow(x: TfjsValue, [before, after]: PadWidths, graph: TfjsWriter): Tf
   if (before + after === 0) return x;
   const [channels, length] = x.shape;
   const plane = graph.reshape(x, [length, 1, channels], { shape: [channels, length, 1] });
-  const padded = pad(plane, [before, 0], [after, 0], graph);
+  const padded = zeroPadded(plane, [before, 0], [after, 0], graph);
   const long = before + length + after;
   return graph.reshape(padded, [long, channels], { shape: [channels, long] });
 }

@@ -12,8 +12,9 @@ import type { TfjsWriter } from "./tfjs-writer.js";
 /** A module that says itself what it is in TF.js. */
 export interface TfjsExportable {
   /**
-   * Adds layers to a network, such as `graph.layer("ReLU", [x])`, and modules inside this one, `graph.apply(this.hidden, x)`. How the values of x
-   * lie says `x.order`; `graph.here(x)` and `graph.channelsLast(x)` bring them into an order.
+   * Adds layers to a network, such as `graph.layer("ReLU", [x])`, and modules inside this one,
+   * `graph.apply(this.hidden, x)`. How the values of x lie says `x.order`; `graph.here(x)` and `graph.channelsLast(x)`
+   * bring them into an order.
    *
    * @returns the output
    */

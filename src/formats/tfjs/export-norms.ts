@@ -24,7 +24,11 @@ export const normLayers: readonly LayerWriter<TfjsValue, TfjsWriter>[] = [
   writerOf(FilterResponseNorm, exportFilterResponseNorm),
 ];
 
-/** With running statistics a BatchNormalization. @throws ArgumentError without: TF.js has no layer that takes the batch's at inference */
+/**
+ * With running statistics a BatchNormalization.
+ *
+ * @throws ArgumentError without: TF.js has no layer that takes the batch's at inference
+ */
 function exportBatchNorm(norm: BatchNorm | BatchRenorm, x: TfjsValue, graph: TfjsWriter): TfjsValue {
   if (norm.normalizeWith === "running") return runningNorm(norm, x, graph);
   throw new ArgumentError({
@@ -109,7 +113,10 @@ function exportLayerNorm(norm: LayerNorm, x: TfjsValue, graph: TfjsWriter): Tfjs
   return graph.layer("LayerNormalization", [source], config, { weights });
 }
 
-/** A LayerNormalization of x beside −x, whose mean is 0 and whose variance is the mean of squares; half of it is the result. */
+/**
+ * A LayerNormalization of x beside −x, whose mean is 0 and whose variance is the mean of squares; half of it is the
+ * result.
+ */
 function exportRmsNorm(norm: RmsNorm, x: TfjsValue, graph: TfjsWriter): TfjsValue {
   const { normalizedShape, channelsFirst, weight, eps } = norm;
   const source = graph.here(withRank3(x, graph));

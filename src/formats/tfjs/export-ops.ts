@@ -19,8 +19,8 @@ import {
   exportConv3d,
   exportConvTranspose1d,
   exportConvTranspose2d,
-  pad,
   type Weights,
+  zeroPadded,
 } from "./export-convolutions.js";
 import { exportEmbedding, exportLinear, exportMatmul } from "./export-dense.js";
 import { elementwiseOps } from "./export-elementwise.js";
@@ -244,7 +244,7 @@ const rows: Readonly<Record<string, Op>> = {
       String(channels) === "0,0"
     ) {
       const [before, after] = [0, 1].map((k) => [sides[0][k], sides[1][k]] as const);
-      return pad(graph.channelsLast(x), before, after, graph);
+      return zeroPadded(graph.channelsLast(x), before, after, graph);
     }
     return graph.refuse(
       "zeros around planes, as TF.js has them",

@@ -1,6 +1,6 @@
 import { type AvgPoolOptions, type PoolWindows, poolWindows } from "../../ops/pool.js";
 import type { Shape } from "../../shape.js";
-import { pad } from "./export-convolutions.js";
+import { zeroPadded } from "./export-convolutions.js";
 import { scaled } from "./export-norms.js";
 import type { TfjsValue } from "./tfjs-value.js";
 import type { TfjsWriter } from "./tfjs-writer.js";
@@ -14,7 +14,9 @@ export interface Pool {
 type Sizes = readonly [down: number, across: number];
 type Kind = "Max" | "Average";
 
-/** Windows as TF.js has them: without padding, or with the zeros that it chooses itself; `null` where neither are these. */
+/**
+ * Windows as TF.js has them: without padding, or with the zeros that it chooses itself; `null` where neither are these.
+ */
 interface Windows extends PoolWindows {
   readonly mode: "valid" | "same" | null;
   /** What the windows reach of beyond the values, on both sides of each axis. */
@@ -78,7 +80,7 @@ function exportPlanePool(
   isFramed: boolean,
 ): TfjsValue {
   const [down, across] = windows.padding;
-  const source = isFramed ? pad(x, [down[0], across[0]], [down[1], across[1]], graph) : x;
+  const source = isFramed ? zeroPadded(x, [down[0], across[0]], [down[1], across[1]], graph) : x;
   const padding = isFramed ? windows.padding.map((): Sizes => [0, 0]) : windows.padding;
   const known = windowsOf({ ...windows, padding }, source.shape.slice(1));
   if (known.mode !== null) return poolLayer(kind, known, source, graph, x.isPositive);
@@ -88,7 +90,7 @@ function exportPlanePool(
 /** Around planes what no window takes for its largest value. */
 function planeMaxima(windows: Windows, x: TfjsValue, graph: TfjsWriter): TfjsValue {
   const [[above, below], [left, right]] = windows.reach;
-  const framed = (plane: TfjsValue): TfjsValue => pad(plane, [above, left], [below, right], graph);
+  const framed = (plane: TfjsValue): TfjsValue => zeroPadded(plane, [above, left], [below, right], graph);
   const padded = framed(x);
   if (x.isPositive) return poolLayer("Max", windows, padded, graph, true);
   // A plane of ones, which zeros surround, becomes zeros in a frame of numbers that are as low as can be.
@@ -103,7 +105,7 @@ const lowest = 3e38;
 function planeMeans(windows: Windows, x: TfjsValue, graph: TfjsWriter): TfjsValue {
   const { kernel, stride, reach, counts, padding } = windows;
   const [[above, below], [left, right]] = reach;
-  const padded = pad(x, [above, left], [below, right], graph);
+  const padded = zeroPadded(x, [above, left], [below, right], graph);
   const averages = poolLayer("Average", windows, padded, graph, x.isPositive);
   // Zeros were counted: each place is brought to the average of what is really there.
   const real = (place: number, k: 0 | 1): number => {

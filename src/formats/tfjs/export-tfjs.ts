@@ -21,7 +21,8 @@ export interface TfjsEnds {
    */
   readonly inputShape?: Shape;
   /**
-   * Whether channels are the last axis of the model's input and output, as TF.js has it, (N, H, W, C), or the first of a sample, as here.
+   * Whether channels are the last axis of the model's input and output, as TF.js has it, (N, H, W, C), or the first of
+   * a sample, as here.
    *
    * @defaultValue true where a sample has three axes, as images have; else false
    */
@@ -40,21 +41,24 @@ export interface ExportTfjsOptions extends TfjsEnds {
 const imageAxes = 3;
 
 /**
- * A model as a TF.js layers model, as it is in evaluation mode: model.json and weights, to be loaded by `tf.loadLayersModel` with any of TF.js's
- * backends.
+ * A model as a TF.js layers model, as it is in evaluation mode: model.json and weights, to be loaded by
+ * `tf.loadLayersModel` with any of TF.js's backends.
  *
- * Its axis 0, the batch, is open. Images go in and come out with channels last; inside, weights are brought into that order, those behind a Flatten
- * too, so that nothing is permuted when it runs. Other samples have their axes as here, unless `channelsLast` is given. The input holds float32, or int32
- * where the model begins with an `Embedding`. Layers are named after modules (`1.body.0`).
+ * Its axis 0, the batch, is open. Images go in and come out with channels last; inside, weights are brought into that
+ * order, those behind a Flatten too, so that nothing is permuted when it runs. Other samples have their axes as here,
+ * unless `channelsLast` is given. The input holds float32, or int32 where the model begins with an `Embedding`. Layers
+ * are named after modules (`1.body.0`).
  *
- * What TF.js has no layer for is composed of its own layers: groups of a convolution are zeros in a kernel (each channel by itself is a DepthwiseConv2D),
- * group and instance norm are a LayerNormalization over other axes, RMS norm one of x beside −x, padding of pools that TF.js does not have a ZeroPadding2D.
- * Computed weights (`Reparametrized`) are written as they are now. Dropout is left out. A layer in two places is one
- * layer with two calls, so that training in TF.js keeps them one; it is written twice only where its inputs have another number of axes or TF.js would mix
- * its calls up. Classes of one's own are traced (`trace`) and written op by op, unless they have a method {@link TfjsExportable.toTfjs};
- * networks of several inputs are traced by you: `exportTfjs(trace(model, a, b))`.
+ * What TF.js has no layer for is composed of its own layers: groups of a convolution are zeros in a kernel (each
+ * channel by itself is a DepthwiseConv2D), group and instance norm are a LayerNormalization over other axes, RMS norm
+ * one of x beside −x, padding of pools that TF.js does not have a ZeroPadding2D. Computed weights (`Reparametrized`)
+ * are written as they are now. Dropout is left out. A layer in two places is one layer with two calls, so that training
+ * in TF.js keeps them one; it is written twice only where its inputs have another number of axes or TF.js would mix its
+ * calls up. Classes of one's own are traced (`trace`) and written op by op, unless they have a method
+ * {@link TfjsExportable.toTfjs}; networks of several inputs are traced by you: `exportTfjs(trace(model, a, b))`.
  *
- * @throws ArgumentError if a class has no export, a batch norm has no running statistics, or a norm is given samples of more than three axes
+ * @throws ArgumentError if a class has no export, a batch norm has no running statistics, or a norm is given samples of
+ * more than three axes
  * @throws ShapeError if a layer does not fit the shape of its input
  * @example
  * ```ts

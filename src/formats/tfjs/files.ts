@@ -10,7 +10,10 @@ export interface TfjsFiles {
   readonly shards: Readonly<Record<string, Uint8Array>>;
 }
 
-/** A model as TF.js itself hands it on: what `tf.io.fromMemory` takes and `tf.io.withSaveHandler` gets (its ModelArtifacts). */
+/**
+ * A model as TF.js itself hands it on: what `tf.io.fromMemory` takes and `tf.io.withSaveHandler` gets (its
+ * ModelArtifacts).
+ */
 export interface TfjsArtifacts {
   /** Layers and how they are connected, or a graph's nodes. */
   readonly modelTopology?: object;
@@ -74,7 +77,10 @@ function manifestOf(where: string, { weightsManifest }: JsonObject): Group[] {
   });
 }
 
-/** A path below the model's folder, without the `./` that TF.js's own downloads put before it: a model from elsewhere must not choose what is read or written. */
+/**
+ * A path below the model's folder, without the `./` that TF.js's own downloads put before it: a model from elsewhere
+ * must not choose what is read or written.
+ */
 function checkPath(where: string, given: unknown): string {
   const path = typeof given === "string" ? given.replace(/^\.\//, "") : "";
   const isPlain = /^[^\\:\0]+$/.test(path) && path.split("/").every((part) => !/^\.{0,2}$/.test(part));

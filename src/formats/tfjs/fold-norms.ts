@@ -7,7 +7,10 @@ export interface LayerOutcome {
   readonly norm: string;
   readonly into?: string;
   readonly reason?: string;
-  /** Layers of the main network whose outputs must be the same, before and after, as long as there is what took the norm. */
+  /**
+   * Layers of the main network whose outputs must be the same, before and after, as long as there is what took the
+   * norm.
+   */
   readonly compared?: { readonly before: string; readonly after: string; readonly taker: string };
 }
 

@@ -12,8 +12,8 @@ export interface FoldTfjsOptions extends VerifyTfjsOptions {
   /** Whether both models are run and compared before the folded one is returned. @defaultValue true */
   readonly verify?: boolean;
   /**
-   * Whether kernels that are quantised to whole numbers are stored as float32, four or two times as large, where a norm goes into them; else
-   * such norms are left. @defaultValue false
+   * Whether kernels that are quantised to whole numbers are stored as float32, four or two times as large, where a norm
+   * goes into them; else such norms are left. @defaultValue false
    */
   readonly dequantize?: boolean;
 }
@@ -33,18 +33,19 @@ export interface TfjsFolding {
 /**
  * Folds batch norms of a TF.js layers model into the layers before or after them, where that changes no result.
  *
- * At inference a batch norm is a fixed map of each channel, y = a·x + b with a = gamma / √(moving_variance + epsilon) and
- * b = beta − moving_mean·a. It is folded
+ * At inference a batch norm is a fixed map of each channel, y = a·x + b with a = gamma / √(moving_variance + epsilon)
+ * and b = beta − moving_mean·a. It is folded
  * - into a Conv1D, Conv2D, Conv3D, Conv2DTranspose, DepthwiseConv2D, SeparableConv2D or Dense before it:
  *   kernel ← a·kernel, bias ← a·bias + b,
  *   through what is the identity at inference (Dropout and the like) and average pooling between them;
  * - into a batch norm before it, which gives one for two;
  * - else into such a layer after it that pads nothing (no transposed one): kernel ← kernel·a, bias ← bias + Σ kernel·b.
  *
- * It is left where others read what would change, where a layer is shared or carries an activation in between, and where kernels are
- * quantised to whole numbers, unless `dequantize` is on. Numbers are computed in float64 and rounded once to what the weight is stored as. Layers without bias
- * get one; a norm that is an output of the model leaves a linear Activation of its name. All else stays: training configuration,
- * metadata, other weights. Graph models are returned as they are.
+ * It is left where others read what would change, where a layer is shared or carries an activation in between, and
+ * where kernels are quantised to whole numbers, unless `dequantize` is on. Numbers are computed in float64 and rounded
+ * once to what the weight is stored as. Layers without bias get one; a norm that is an output of the model leaves a
+ * linear Activation of its name. All else stays: training configuration, metadata, other weights. Graph models are
+ * returned as they are.
  *
  * @param files - model.json and its weights; not changed
  * @throws FormatError if they are damaged, or no model of TF.js
@@ -92,7 +93,10 @@ function copyOf({ model, shards }: TfjsFiles): TfjsFiles {
   };
 }
 
-/** Of several norms that went into one layer, the last one's output is the layer's; one that then went on itself has left no place. */
+/**
+ * Of several norms that went into one layer, the last one's output is the layer's; one that then went on itself has
+ * left no place.
+ */
 function placesOf({ main }: TfjsModel, outcomes: readonly LayerOutcome[]): (readonly [string, string])[] {
   const places = new Map<string, readonly [string, string]>();
   for (const { into, compared } of outcomes) {

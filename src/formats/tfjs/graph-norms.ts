@@ -3,7 +3,7 @@ import { type InspectedNorm, rangesOf } from "../foreign/inspected-norm.js";
 import { printable } from "../printable.js";
 import { isObject, type JsonObject, malformed } from "./json.js";
 import type { TfjsModel } from "./tfjs-model.js";
-import { valuesOf } from "./weights.js";
+import { weightValues } from "./weights.js";
 
 /** A node of a graph model. */
 export interface Node {
@@ -113,7 +113,7 @@ function constant(model: TfjsModel, { graph }: Node, name: string): Float64Array
   for (let steps = 0; node !== undefined && node.op === "Identity" && steps < 8; steps++)
     node = graph.get(node.inputs[0] ?? "");
   const slot = node?.op === "Const" ? model.weight(node.name) : null;
-  return slot === null ? null : valuesOf(slot);
+  return slot === null ? null : weightValues(slot);
 }
 
 function batchNorm(node: Node, parameters: Parameters): InspectedNorm {

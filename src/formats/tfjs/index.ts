@@ -1,5 +1,6 @@
 /**
- * Models of TensorFlow.js, in Node and in browsers: read and written, what normalisations they have, folded, made of networks, and imported as networks. It needs the package
+ * Models of TensorFlow.js, in Node and in browsers: read and written, what normalisations they have, folded, made of
+ * networks, and imported as networks. It needs the package
  * @tensorflow/tfjs where models are run.
  *
  * @module evenkeel/tfjs

@@ -9,10 +9,10 @@ import type { TfjsFiles } from "./files.js";
 import { foldLayers } from "./fold-norms.js";
 import { graphNodes, graphNorms } from "./graph-norms.js";
 import { isObject, type JsonObject } from "./json.js";
-import { titleOf } from "./linear-layers.js";
+import { layerTitle } from "./linear-layers.js";
 import { isBatchNorm, normClassOf } from "./norm-classes.js";
 import { TfjsModel } from "./tfjs-model.js";
-import { valuesOf } from "./weights.js";
+import { weightValues } from "./weights.js";
 
 /** What {@link inspectTfjs} finds in a model. */
 export interface TfjsInspection {
@@ -32,9 +32,10 @@ const byInput = "it takes its statistics from each input";
 const settingNames = ["axis", "groups"];
 
 /**
- * Lists every normalisation of a TF.js model. Of layers models: batch, layer, group, instance, RMS and unit norms, also in networks and
- * wrappers inside. Of graph models: FusedBatchNorm of any version, alone or fused into a convolution, BatchNormWithGlobalNormalization, LRN, and what
- * divides by the root of a variance that it computes, as layer, group and instance norms do there.
+ * Lists every normalisation of a TF.js model. Of layers models: batch, layer, group, instance, RMS and unit norms, also
+ * in networks and wrappers inside. Of graph models: FusedBatchNorm of any version, alone or fused into a convolution,
+ * BatchNormWithGlobalNormalization, LRN, and what divides by the root of a variance that it computes, as layer, group
+ * and instance norms do there.
  *
  * @param files - model.json and its weights; not changed
  * @throws FormatError if they are damaged, or no model of TF.js
@@ -81,7 +82,11 @@ export function inspectTfjs(files: TfjsFiles): TfjsInspection {
         norms.push({ ...describe(model, layer), foldsInto: null, leftBecause: byInput });
       }
       for (const wrapped of wrappedIn(layer)) {
-        norms.push({ ...describe(model, wrapped), foldsInto: null, leftBecause: `it stands inside ${titleOf(layer)}` });
+        norms.push({
+          ...describe(model, wrapped),
+          foldsInto: null,
+          leftBecause: `it stands inside ${layerTitle(layer)}`,
+        });
       }
     }
   }
@@ -127,13 +132,13 @@ function describe(model: TfjsModel, layer: Layer): Omit<InspectedNorm, "foldsInt
 function inputOf(container: Container, layer: Layer): string {
   const maker = container.before(layer);
   if (maker === null) return "the network's input";
-  return maker.className === "InputLayer" ? `input ${container.placeOf(maker)}` : titleOf(maker);
+  return maker.className === "InputLayer" ? `input ${container.placeOf(maker)}` : layerTitle(maker);
 }
 
 function parametersOf(model: TfjsModel, layer: Layer): Record<string, Float64Array> {
   const parameters: Record<string, Float64Array> = {};
   for (const [name, slot] of Object.entries(normWeights(model, layer))) {
-    const values = slot === null || !model.isNamedOnce(layer) ? null : valuesOf(slot);
+    const values = slot === null || !model.isNamedOnce(layer) ? null : weightValues(slot);
     if (values !== null) parameters[name] = values;
   }
   return parameters;

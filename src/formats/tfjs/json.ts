@@ -9,7 +9,11 @@ export function malformed(where: string, expected: string, received: string): Fo
   return new FormatError({ where, expected, received, cure: "Check that model.json is complete and unchanged." });
 }
 
-/** The object that a model.json holds. @throws FormatError if it holds something else, or is nested too deep for what walks it */
+/**
+ * The object that a model.json holds.
+ *
+ * @throws FormatError if it holds something else, or is nested too deep for what walks it
+ */
 export function parseModelJson(where: string, bytes: Uint8Array): JsonObject {
   const fault = (expected: string, received: string): FormatError => malformed(where, expected, received);
   let text: string;

@@ -5,7 +5,7 @@ import { printable } from "../printable.js";
 import { layerMapOf, normWeights } from "./batch-norm-layer.js";
 import type { Layer } from "./container.js";
 import { channelAxisOf, isChannelsFirst, passageOf } from "./layer-kinds.js";
-import { isLinear, type LinearLayer, linearLayer, titleOf, writeLinearLayer } from "./linear-layers.js";
+import { isLinear, type LinearLayer, layerTitle, linearLayer, writeLinearLayer } from "./linear-layers.js";
 import { isBatchNorm } from "./norm-classes.js";
 import type { TfjsModel } from "./tfjs-model.js";
 
@@ -23,11 +23,11 @@ export class KerasHost implements Host<Layer, LinearLayer> {
   }
 
   titleOf(layer: Layer): string {
-    return titleOf(layer);
+    return layerTitle(layer);
   }
 
   standing(layer: Layer, side: Side): string {
-    return `${titleOf(layer)} stands ${side === "before" ? "before" : "after"} it`;
+    return `${layerTitle(layer)} stands ${side === "before" ? "before" : "after"} it`;
   }
 
   mapOf(norm: Layer): ChannelMap | string {
@@ -46,7 +46,7 @@ export class KerasHost implements Host<Layer, LinearLayer> {
   behind(layer: Layer, what: string): Layer | string {
     const { container } = layer;
     const calls = container.callsOf(layer);
-    if (calls > 1) return `${titleOf(layer)} is shared: it is called ${calls} times`;
+    if (calls > 1) return `${layerTitle(layer)} is shared: it is called ${calls} times`;
     if (container.isOutput(layer))
       return `${what} is an output of the ${container.isMain ? "model" : `network ${container.place.slice(0, -1)}`}`;
     const readers = container.readersOf(layer);
@@ -69,7 +69,7 @@ export class KerasHost implements Host<Layer, LinearLayer> {
   linearOf(layer: Layer, { norm, side, map, passed }: Passing<Layer>): LinearLayer | string {
     const isFlat = side === "behind" && passed.some((one) => passageOf(one) === "flatten");
     if (isFlat && layer.className !== "Dense") return this.standing(layer, side);
-    const title = titleOf(layer);
+    const title = layerTitle(layer);
     if (axisOf(layer) !== channelAxisOf(norm)) return `${title} has its channels along another axis`;
     const { activation = "linear" } = layer.config;
     if (side === "before" && activation !== "linear" && activation !== null)

@@ -13,8 +13,8 @@ const averages = [
 ];
 
 /**
- * What a layer does to a map of each channel at inference: it changes nothing, averages positions of a channel, which leaves the map, or
- * puts the channels of all positions in a row.
+ * What a layer does to a map of each channel at inference: it changes nothing, averages positions of a channel, which
+ * leaves the map, or puts the channels of all positions in a row.
  */
 export function passageOf({ className, config }: Layer): Passage {
   if (identities.includes(className)) return "identity";
@@ -61,7 +61,10 @@ function ownRank({ className, config }: Layer): number | null | undefined {
   return keeps ? undefined : null;
 }
 
-/** Which axis of its input a batch norm keeps: the last, or the one after the batch where others follow; null for another, or if not known. */
+/**
+ * Which axis of its input a batch norm keeps: the last, or the one after the batch where others follow; null for
+ * another, or if not known.
+ */
 export function channelAxisOf(norm: Layer): "last" | "first" | null {
   const { axis: given = -1 } = norm.config;
   const axis = Array.isArray(given) && given.length === 1 ? given[0] : given;

@@ -4,7 +4,7 @@ import { normWeights } from "./batch-norm-layer.js";
 import type { Layer } from "./container.js";
 import { isBatchNorm } from "./norm-classes.js";
 import type { Slot, TfjsModel } from "./tfjs-model.js";
-import { packWeight, type TfjsWeightSpec, valuesOf } from "./weights.js";
+import { packWeight, type TfjsWeightSpec, weightValues } from "./weights.js";
 
 /** A layer in numbers, and the weights that they are of. */
 export interface LinearLayer extends LinearMap {
@@ -51,22 +51,25 @@ export function isLinear({ className }: Layer): boolean {
 }
 
 /** What a message calls a layer: its class and name. */
-export function titleOf({ className, name, container }: Layer): string {
+export function layerTitle({ className, name, container }: Layer): string {
   return `${printable(className)} ${container.place}${printable(name)}`;
 }
 
-/** The numbers of a linear layer, or of a batch norm what follows x̂; a text says why they are not known, or cannot be changed. */
+/**
+ * The numbers of a linear layer, or of a batch norm what follows x̂; a text says why they are not known, or cannot be
+ * changed.
+ */
 export function linearLayer(model: TfjsModel, layer: Layer): LinearLayer | string {
   const calls = layer.container.callsOf(layer);
-  if (calls > 1) return `${titleOf(layer)} is shared: it is called ${calls} times`;
+  if (calls > 1) return `${layerTitle(layer)} is shared: it is called ${calls} times`;
   return isBatchNorm(layer.className) ? ofNorm(model, layer) : ofKernels(model, layer);
 }
 
 function ofNorm(model: TfjsModel, norm: Layer): LinearLayer | string {
-  const title = titleOf(norm);
+  const title = layerTitle(norm);
   const { weight, bias } = normWeights(model, norm);
   if (weight == null || bias == null) return `${title} stands before it, without weight or bias of its own`;
-  const [gamma, beta] = [valuesOf(weight), valuesOf(bias)];
+  const [gamma, beta] = [weightValues(weight), weightValues(bias)];
   if (gamma === null || beta === null) return `the weights of ${title} are no numbers`;
   for (const slot of [weight, bias])
     if (isCoarse(slot.spec)) return `the weights of ${title} are quantised to ${slot.spec.quantization?.dtype}`;
@@ -74,7 +77,7 @@ function ofNorm(model: TfjsModel, norm: Layer): LinearLayer | string {
 }
 
 function ofKernels(model: TfjsModel, layer: Layer): LinearLayer | string {
-  const title = titleOf(layer);
+  const title = layerTitle(layer);
   if (!model.isNamedOnce(layer)) return `other layers have the name of ${title}: its weights are not known`;
   const layouts = Object.entries(kinds[layer.className]);
   const names = layouts.map(([key]) => key);
@@ -87,7 +90,7 @@ function ofKernels(model: TfjsModel, layer: Layer): LinearLayer | string {
     if (isCoarse(slot.spec) && !model.dequantize) {
       return `the ${key} of ${title} is quantised to ${quantization?.dtype} with one scale for all channels, which a factor for each does not fit: fold the model before it is quantised, or dequantize`;
     }
-    const values = dtype === "float32" ? valuesOf(slot) : null;
+    const values = dtype === "float32" ? weightValues(slot) : null;
     if (values === null || shape.length < 2)
       return `the ${key} of ${title} is of ${dtype} and shape ${shape.join("×")}`;
     read.push({ slot, values, ends: layout(shape) });
@@ -95,7 +98,7 @@ function ofKernels(model: TfjsModel, layer: Layer): LinearLayer | string {
   const bias = model.weightOf(layer, "bias", keys);
   if (keys.length > names.length && bias === null) return `the bias of ${title} is missing`;
   const { outputs } = read[read.length - 1].ends;
-  const added = bias === null ? null : valuesOf(bias);
+  const added = bias === null ? null : weightValues(bias);
   if (bias !== null && added?.length !== outputs)
     return `the bias ${printable(bias.spec.name)} does not hold ${outputs} numbers`;
   return {
@@ -108,11 +111,11 @@ function ofKernels(model: TfjsModel, layer: Layer): LinearLayer | string {
 /** Why a shift of the input is not one of the whole output; null where it is. */
 function edgeOf(layer: Layer): string | null {
   if (layer.className.endsWith("Transpose"))
-    return `${titleOf(layer)} stands after it, whose output's edge sees less of the input`;
+    return `${layerTitle(layer)} stands after it, whose output's edge sees less of the input`;
   const { padding = "valid" } = layer.config;
   return layer.className === "Dense" || padding === "valid"
     ? null
-    : `${titleOf(layer)} pads with zeros, which the norm would have shifted`;
+    : `${layerTitle(layer)} pads with zeros, which the norm would have shifted`;
 }
 
 /** Whether a weight is stored in whole numbers, on one scale. */
@@ -138,7 +141,7 @@ export function writeLinearLayer(model: TfjsModel, layer: Layer, linear: LinearL
   const packedBias =
     linear.bias === null ? null : packWeight(bias === null ? newBias : asFloat(bias.spec), linear.bias);
   if (changed.some(({ packed }) => packed === null) || (linear.bias !== null && packedBias === null))
-    return `the weights of ${titleOf(layer)} overflow`;
+    return `the weights of ${layerTitle(layer)} overflow`;
   for (const { slot, packed } of changed) Object.assign(slot, packed);
   if (packedBias === null) return null;
   if (bias === null) {

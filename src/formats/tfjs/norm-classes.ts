@@ -1,6 +1,9 @@
 /** What is known of a kind of layer that normalises. */
 export interface NormClass {
-  /** Its weights in their order: the layer's name for it, what we call it, and the switch of the config without which it is not there. */
+  /**
+   * Its weights in their order: the layer's name for it, what we call it, and the switch of the config without which it
+   * is not there.
+   */
   readonly weights: readonly (readonly [key: string, name: string, onlyIf: string | null])[];
   /** What is added under the root if the config does not say; null where the kind has none. */
   readonly eps: number | null;

@@ -88,7 +88,7 @@ export async function loadTensorFlow(where: string): Promise<TensorFlow> {
 }
 
 /** Loads files into TF.js. @throws DataError if it refuses them */
-export async function openModel(where: string, tf: TensorFlow, files: TfjsFiles): Promise<TensorFlowModel> {
+export async function openInTensorFlow(where: string, tf: TensorFlow, files: TfjsFiles): Promise<TensorFlowModel> {
   // An optimiser would be made for it, which nothing frees.
   const artifacts = { ...toTfjsArtifacts(files), trainingConfig: undefined };
   try {

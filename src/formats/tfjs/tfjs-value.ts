@@ -2,8 +2,8 @@ import { type Shape, sameShape, sizeOf } from "../../shape.js";
 import type { Tensor } from "../../tensor.js";
 
 /**
- * How the values of a sample lie in TF.js: `here`, as in Evenkeel; `channelsLast`, with the axis of channels behind all others; or, of rows that a
- * Flatten made of `channelsLast`, the shape (C, …) that they had.
+ * How the values of a sample lie in TF.js: `here`, as in Evenkeel; `channelsLast`, with the axis of channels behind all
+ * others; or, of rows that a Flatten made of `channelsLast`, the shape (C, …) that they had.
  */
 export type TfjsOrder = "here" | "channelsLast" | Shape;
 
@@ -22,8 +22,8 @@ export interface TfjsValue {
 }
 
 /**
- * Numbers of the network itself: a parameter, a constant, or what is computed of those alone. No layer of TF.js gives them, so that they can only be
- * weights of layers. Its shape is that of the tensor, all axes.
+ * Numbers of the network itself: a parameter, a constant, or what is computed of those alone. No layer of TF.js gives
+ * them, so that they can only be weights of layers. Its shape is that of the tensor, all axes.
  */
 export class TfjsConstant implements TfjsValue {
   readonly name: string;
@@ -42,7 +42,10 @@ export class TfjsConstant implements TfjsValue {
   }
 }
 
-/** For values whose elements lie in another order than here: the element here of each one in TF.js; null where it is the same. */
+/**
+ * For values whose elements lie in another order than here: the element here of each one in TF.js; null where it is the
+ * same.
+ */
 export function elementsOf({ shape, order }: TfjsValue): Uint32Array | null {
   return order === "here" ? null : channelsLastElements(order === "channelsLast" ? shape : order);
 }

@@ -187,7 +187,8 @@ export class TfjsWriter extends FileWriter<TfjsValue> {
   }
 
   /**
-   * @internal The whole files of a network; null where layers are shared such that TF.js would take one call for another.
+   * @internal The whole files of a network; null where layers are shared such that TF.js would take one call for
+   * another.
    *
    * @param write - writes the layers; returns the outputs
    * @param lastOf - whether channels are the last axis of values of a shape that go in or out
@@ -259,8 +260,8 @@ function sameWeights(a: readonly Weight[], b: readonly Weight[]): boolean {
 }
 
 /**
- * Whether each call keeps its number when TF.js loads the network: it goes through the list again and again, and makes of each layer all calls whose
- * inputs are there, so that a later one may come first.
+ * Whether each call keeps its number when TF.js loads the network: it goes through the list again and again, and makes
+ * of each layer all calls whose inputs are there, so that a later one may come first.
  */
 function keepsCalls(layers: readonly LayerEntry[]): boolean {
   const made = new Map(layers.map(({ name }) => [name, 0]));

@@ -2,13 +2,13 @@ import type { AnyModule } from "../../nn/module.js";
 import { checkOptions } from "../../options.js";
 import { sizeOf } from "../../shape.js";
 import type { ModelArray } from "../foreign/arrays.js";
-import { Comparison } from "../foreign/comparison.js";
+import { OutputDifference } from "../foreign/comparison.js";
 import { inputShapes } from "../foreign/layer-writers.js";
 import { networkOutputs } from "../foreign/network-outputs.js";
 import { randomInputs } from "../foreign/trial-inputs.js";
 import { isChannelsLast, type TfjsEnds } from "./export-tfjs.js";
 import type { TfjsFiles } from "./files.js";
-import { loadTensorFlow, openModel, refusal, type TensorFlow, type TensorFlowModel } from "./tensorflow.js";
+import { loadTensorFlow, openInTensorFlow, refusal, type TensorFlow, type TensorFlowModel } from "./tensorflow.js";
 import { channelsLastElements } from "./tfjs-value.js";
 
 /** How an exported model is run: its ends as they were exported. */
@@ -37,7 +37,8 @@ export interface TfjsExportVerification {
 const samples = 4;
 
 /**
- * Runs what {@link exportTfjs} has made in TF.js, and the network itself in evaluation mode, on the same seeded noise: all inputs and outputs.
+ * Runs what {@link exportTfjs} has made in TF.js, and the network itself in evaluation mode, on the same seeded noise:
+ * all inputs and outputs.
  *
  * @throws VerificationError if they differ by more than the tolerance
  * @throws DataError if TF.js refuses the model
@@ -53,7 +54,7 @@ export async function verifyTfjsExport(
   checkOptions(where, options, { tolerance: true, tf: true, inputShape: true, channelsLast: true });
   const tf = given ?? (await loadTensorFlow(where));
   await tf.ready();
-  const network = await openModel(where, tf, files);
+  const network = await openInTensorFlow(where, tf, files);
   try {
     const declared = inputShapes(where, model, inputShape).map((sample, k) => {
       return { name: String(k), type: network.inputs[k].dtype, shape: [samples, ...sample] };
@@ -65,7 +66,7 @@ export async function verifyTfjsExport(
       network,
       inputs.map((input) => ordered(input, channelsLast)),
     );
-    const comparison = new Comparison();
+    const comparison = new OutputDifference();
     for (const [k, output] of (await networkOutputs(model, inputs)).entries()) {
       comparison.add(ordered(output, channelsLast), results[k]);
     }

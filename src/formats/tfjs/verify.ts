@@ -1,12 +1,12 @@
 import { DataError } from "../../errors.js";
 import { formatShape } from "../../shape.js";
 import type { ModelArray, ModelArrays } from "../foreign/arrays.js";
-import { Comparison } from "../foreign/comparison.js";
+import { OutputDifference } from "../foreign/comparison.js";
 import { firstThatRuns, shapesOf } from "../foreign/trial-inputs.js";
 import type { TfjsFiles } from "./files.js";
 import {
   loadTensorFlow,
-  openModel,
+  openInTensorFlow,
   refusal,
   type TensorFlow,
   type TensorFlowModel,
@@ -19,24 +19,32 @@ import { runWideNorms } from "./wide-norms.js";
 export interface VerifyTfjsOptions {
   /** The largest relative difference that passes. @defaultValue 1e-4; 0.02 with weights in float16 */
   readonly tolerance?: number;
-  /** Real inputs to compare on: for each run, an array for each input of the model, by name. @defaultValue one run on seeded noise */
+  /**
+   * Real inputs to compare on: for each run, an array for each input of the model, by name.
+   *
+   * @defaultValue one run on seeded noise
+   */
   readonly inputs?: readonly ModelArrays[];
   /** Shapes of inputs that the model leaves open, by name, for noise. @defaultValue found by trying */
   readonly shapes?: Readonly<Record<string, readonly number[]>>;
-  /** TensorFlow.js, with the backend and the layers of your own that it shall have. @defaultValue the package \@tensorflow/tfjs */
+  /**
+   * TensorFlow.js, with the backend and the layers of your own that it shall have.
+   *
+   * @defaultValue the package \@tensorflow/tfjs
+   */
   readonly tf?: TensorFlow;
 }
 
 /**
- * How far two models differ, on the same inputs in TF.js: in their outputs, and in the value at each place that was changed, so that a
- * saturated output hides nothing.
+ * How far two models differ, on the same inputs in TF.js: in their outputs, and in the value at each place that was
+ * changed, so that a saturated output hides nothing.
  */
 export interface TfjsVerification {
   /** The largest difference between two values. */
   readonly maxAbsolute: number;
   /**
-   * The largest difference of an output's values, divided by the largest value of that output (by 0.01 if that is less: of what is
-   * next to zero, as a saturated sigmoid is, only the absolute difference counts).
+   * The largest difference of an output's values, divided by the largest value of that output (by 0.01 if that is less:
+   * of what is next to zero, as a saturated sigmoid is, only the absolute difference counts).
    */
   readonly maxRelative: number;
   /** What maxRelative was held against. */
@@ -90,7 +98,7 @@ export async function verify(
     first.dispose();
     throw cause;
   });
-  const comparison = new Comparison();
+  const comparison = new OutputDifference();
   let runs = 0;
   const compare = async (one: ModelArrays, results: readonly ModelArray[]): Promise<void> => {
     const others = await run(where, tf, second, one);
@@ -130,7 +138,7 @@ async function openExposed(
   files: TfjsFiles,
   names: readonly string[],
 ): Promise<Exposed> {
-  const model = await openModel(where, tf, files);
+  const model = await openInTensorFlow(where, tf, files);
   runWideNorms(tf, model);
   const { inputs, outputs, inputNames } = model;
   try {

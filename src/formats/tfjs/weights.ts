@@ -94,7 +94,7 @@ function lengthOf({ dtype, shape, quantization }: TfjsWeightSpec, bytes: Uint8Ar
 }
 
 /** The numbers of a weight, as TF.js reads them; null of what is no real number. */
-export function valuesOf({ spec: { dtype, shape, quantization }, bytes }: Weight): Float64Array | null {
+export function weightValues({ spec: { dtype, shape, quantization }, bytes }: Weight): Float64Array | null {
   const stored = quantization?.dtype ?? dtype;
   const read = readers[stored];
   if (read === undefined || (dtype !== "float32" && dtype !== "int32")) return null;

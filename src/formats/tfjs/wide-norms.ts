@@ -16,8 +16,8 @@ interface RunningLayer {
 }
 
 /**
- * Lets a loaded model run its batch norms of volumes, (N, D, H, W, C), which TF.js loads and then refuses to run, by its
- * arithmetic instead of its kernel.
+ * Lets a loaded model run its batch norms of volumes, (N, D, H, W, C), which TF.js loads and then refuses to run, by
+ * its arithmetic instead of its kernel.
  */
 export function runWideNorms(tf: TensorFlow, model: TensorFlowModel): void {
   const waiting: RunningLayer[] = [model as unknown as RunningLayer];

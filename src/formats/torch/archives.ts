@@ -2,7 +2,7 @@ import { shown } from "../../shown.js";
 import type { FileBudget } from "../file-budget.js";
 import { numberTypes } from "../number-types.js";
 import { torchFault as fault, saveState } from "./fault.js";
-import { type Storage, torchMakers } from "./stored-tensors.js";
+import { type TorchStorage, torchMakers } from "./stored-tensors.js";
 import { type Makers, type Pickled, Unpickler } from "./unpickle.js";
 import { zipEntries } from "./zip-entries.js";
 
@@ -10,7 +10,7 @@ import { zipEntries } from "./zip-entries.js";
 export interface TorchArchive {
   readonly content: Pickled;
   /** The bytes of a storage. @throws FormatError if there are none */
-  readonly bytesOf: (storage: Storage) => Uint8Array;
+  readonly bytesOf: (storage: TorchStorage) => Uint8Array;
 }
 
 const bigEndian = "Save it on a machine with the other order of bytes, such as any PC.";
@@ -52,12 +52,12 @@ export function isLegacy(bytes: Uint8Array): boolean {
 
 /** Reads what torch.save wrote before version 1.6: five pickles, and the storages behind them. */
 export function readLegacy(bytes: Uint8Array, budget: FileBudget): TorchArchive {
-  const types = new Map<string, Storage>();
+  const types = new Map<string, TorchStorage>();
   const own = torchMakers(fault);
   const makers: Makers = {
     ...own,
     outside: (id) => {
-      const storage = own.outside(id) as Storage;
+      const storage = own.outside(id) as TorchStorage;
       types.set(storage.key, storage);
       return storage;
     },

@@ -6,26 +6,28 @@ import type { Tensor } from "../../tensor.js";
 import { FileBudget } from "../file-budget.js";
 import { isLegacy, readLegacy, readZip, type TorchArchive } from "./archives.js";
 import { torchFault as fault, saveState } from "./fault.js";
-import { numberTypeOf, StoredTensor, valuesOf } from "./stored-tensors.js";
+import { numberTypeOf, StoredTensor, storedValues } from "./stored-tensors.js";
 import type { Pickled } from "./unpickle.js";
 import { isZip } from "./zip-entries.js";
 
 /** Options of {@link readTorch}. */
 export interface ReadTorchOptions {
   /**
-   * Which entry of a dictionary is the state dict, such as `"model_ema"`. @defaultValue the file itself where tensors stand in it, else its only
-   * entry that is a dictionary of tensors
+   * Which entry of a dictionary is the state dict, such as `"model_ema"`. @defaultValue the file itself where tensors
+   * stand in it, else its only entry that is a dictionary of tensors
    */
   readonly entry?: string;
 }
 
 /**
- * Reads the state dict of a file that `torch.save` wrote (`.pt`, `.pth`): `torch.save(model.state_dict(), path)`, or a checkpoint that holds it
- * among other entries. Numbers of every width, real or whole, and booleans become float32; views and shared storages become tensors of their
- * own. The names are the file's: `loadStateDict` tells which prefix, such as `module.`, to take off.
+ * Reads the state dict of a file that `torch.save` wrote (`.pt`, `.pth`): `torch.save(model.state_dict(), path)`, or a
+ * checkpoint that holds it among other entries. Numbers of every width, real or whole, and booleans become float32;
+ * views and shared storages become tensors of their own. The names are the file's: `loadStateDict` tells which prefix,
+ * such as `module.`, to take off.
  *
- * The file is a pickle, which in Python may run any code. Here it may hold tensors, parameters, dictionaries, lists, numbers and texts alone:
- * any other name is refused, and nothing is run. Entries of a state dict that are no tensors are left out.
+ * The file is a pickle, which in Python may run any code. Here it may hold tensors, parameters, dictionaries, lists,
+ * numbers and texts alone: any other name is refused, and nothing is run. Entries of a state dict that are no tensors
+ * are left out.
  *
  * @param bytes - the zip of PyTorch 1.6 and later, or the format before it
  * @returns tensors by name
@@ -110,5 +112,5 @@ function tensorOf(name: string, one: StoredTensor, archive: TorchArchive, budget
   const size = sizeOf(one.shape);
   // By what the tensor takes in the file: small numbers grow to four bytes, and views may share what they have.
   budget.spend("values", Math.ceil((size * type.bytes) / 4));
-  return tensor(valuesOf(name, one, archive.bytesOf(one.storage), type, fault), one.shape);
+  return tensor(storedValues(name, one, archive.bytesOf(one.storage), type, fault), one.shape);
 }

@@ -5,7 +5,7 @@ import { type Fault, saveState } from "./fault.js";
 import type { Makers, Pickled } from "./unpickle.js";
 
 /** Numbers that stand outside the pickle, under a name. */
-export interface Storage {
+export interface TorchStorage {
   readonly key: string;
   /** The type in safetensors' words; null where each tensor says it. */
   readonly type: string | null;
@@ -15,14 +15,20 @@ export interface Storage {
 
 /** A tensor as a pickle has it: a view of a storage. */
 export class StoredTensor {
-  readonly storage: Storage;
+  readonly storage: TorchStorage;
   readonly type: string;
   /** The first value, counted in numbers, and how far it is to the next along each axis. */
   readonly offset: number;
   readonly shape: readonly number[];
   readonly strides: readonly number[];
 
-  constructor(storage: Storage, type: string, offset: number, shape: readonly number[], strides: readonly number[]) {
+  constructor(
+    storage: TorchStorage,
+    type: string,
+    offset: number,
+    shape: readonly number[],
+    strides: readonly number[],
+  ) {
     this.storage = storage;
     this.type = type;
     this.offset = offset;
@@ -40,7 +46,9 @@ class Known {
   }
 }
 
-/** Types by the class of their storage, and by their own name. Those without a reader are named where a tensor has them. */
+/**
+ * Types by the class of their storage, and by their own name. Those without a reader are named where a tensor has them.
+ */
 const storageTypes: Readonly<Record<string, string>> = {
   ...{ FloatStorage: "F32", DoubleStorage: "F64", HalfStorage: "F16", BFloat16Storage: "BF16" },
   ...{ LongStorage: "I64", IntStorage: "I32", ShortStorage: "I16", CharStorage: "I8", ByteStorage: "U8" },
@@ -153,12 +161,12 @@ export function torchMakers(fault: Fault): Makers {
         throw fault("storages of tensors outside the pickle", shown(kind));
       }
       const name = type.name.slice(type.name.lastIndexOf(".") + 1);
-      return { key, type: storageTypes[name] ?? null, count } satisfies Storage;
+      return { key, type: storageTypes[name] ?? null, count } satisfies TorchStorage;
     },
   };
 }
 
-function isStorage(value: Pickled): value is Storage {
+function isStorage(value: Pickled): value is TorchStorage {
   return typeof value === "object" && value !== null && "key" in value && "count" in value;
 }
 
@@ -169,7 +177,7 @@ export function numberTypeOf(name: string, { type }: StoredTensor, fault: Fault)
 }
 
 /** The values of a tensor. @param bytes - of its storage */
-export function valuesOf(
+export function storedValues(
   name: string,
   t: StoredTensor,
   bytes: Uint8Array,

@@ -2,7 +2,10 @@ import { shown } from "../../shown.js";
 import type { FileBudget } from "../file-budget.js";
 import { type Fault, saveState } from "./fault.js";
 
-/** What a pickle holds: numbers and texts, lists and tuples as arrays, dictionaries as maps, and objects that {@link Makers} made. */
+/**
+ * What a pickle holds: numbers and texts, lists and tuples as arrays, dictionaries as maps, and objects that
+ * {@link Makers} made.
+ */
 export type Pickled = unknown;
 
 /** What names in a pickle stand for. Nothing else is made, so that reading runs no code. */

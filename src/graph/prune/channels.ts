@@ -1,6 +1,6 @@
 /**
- * The channels of a value. Channels of several values that can only go together, as those of two addends and their sum, are one cell:
- * {@link Cells} joins them.
+ * The channels of a value. Channels of several values that can only go together, as those of two addends and their sum,
+ * are one cell: {@link Cells} joins them.
  */
 export interface Channels {
   /** Where they lie: axis 1, or the last axis; the same axis at rank 2. */

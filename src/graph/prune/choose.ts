@@ -9,8 +9,8 @@ export interface Choice {
 }
 
 /**
- * The largest set of channels that can go together: whoever reads one takes its constant into a bias, or has no weight for it, as far as its own
- * outputs stay. Each layer keeps at least one.
+ * The largest set of channels that can go together: whoever reads one takes its constant into a bias, or has no weight
+ * for it, as far as its own outputs stay. Each layer keeps at least one.
  */
 export function chooseCells({ cells, readers, perChannel }: Flow): Choice {
   const gone = new Set<number>();

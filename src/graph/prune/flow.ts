@@ -356,7 +356,10 @@ export function titleOf(node: NetworkNode): string {
   return isLayerNode(node) ? `${node.layer} (${node.path})` : node.name;
 }
 
-/** Whether channels lie along an axis; where nobody knows the rank, features are taken to be (N, features), as folding takes them. */
+/**
+ * Whether channels lie along an axis; where nobody knows the rank, features are taken to be (N, features), as folding
+ * takes them.
+ */
 function isAlong({ axis, rank, isFlat }: Channels, wanted: Channels["axis"]): boolean {
   return isFlat || axis === wanted || rank === 2 || (rank === null && axis === "last");
 }
@@ -399,7 +402,8 @@ function constantNormed(layer: RunningNorm, x: Float64Array): Float64Array {
     const value = (scale: number, c: number): number => (scale === 0 ? map.shift[c] : scale * x[c] + map.shift[c]);
     return map.scale.map((scale, c) => finite(value(scale, c)));
   }
-  // By the statistics of what comes, of which nothing is left where γ is 0; where x is constant, too, if they are its own.
+  // By the statistics of what comes, of which nothing is left where γ is 0; where x is constant, too, if they are its
+  // own.
   const [weight, bias] = [layer.weight?.dataSync(), layer.bias?.dataSync()];
   const isOwn = layer instanceof InstanceNorm && layer.eps > 0;
   return x.map((value, c) => (weight?.[c] === 0 || (isOwn && !Number.isNaN(value)) ? (bias?.[c] ?? 0) : Number.NaN));

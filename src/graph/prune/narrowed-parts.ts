@@ -53,7 +53,11 @@ function biasOf({ layer, input }: Reader, isGone: Choice["isGone"]): Float64Arra
   return isMoved ? bias : null;
 }
 
-/** A graph of a copy with other layers, tensors and sizes. @param original - the parts that the flow has seen, node by node */
+/**
+ * A graph of a copy with other layers, tensors and sizes.
+ *
+ * @param original - the parts that the flow has seen, node by node
+ */
 export function narrowedParts(
   copy: GraphParts,
   flow: Flow,

@@ -11,13 +11,14 @@ export interface AdaptiveInstanceNormOptions {
 }
 
 /**
- * Adaptive instance normalisation: y = (1 + Δγ(c)) · InstanceNorm(x) + Δβ(c) per channel, with Δγ and Δβ from a linear layer of the
- * condition c. The condition sets the style of each image. For generators and style transfer. The same in evaluation as in training.
+ * Adaptive instance normalisation: y = (1 + Δγ(c)) · InstanceNorm(x) + Δβ(c) per channel, with Δγ and Δβ from a linear
+ * layer of the condition c. The condition sets the style of each image. For generators and style transfer. The same in
+ * evaluation as in training.
  *
  * Style transfer takes mean and standard deviation of another image's features for β and γ: {@link transferStyle}.
  *
- * Source: Huang & Belongie 2017 (arXiv:1703.06868), equation 8; with a learned linear layer Karras et al. 2018 (arXiv:1812.04948),
- * equation 1.
+ * Source: Huang & Belongie 2017 (arXiv:1703.06868), equation 8; with a learned linear layer Karras et al. 2018
+ * (arXiv:1812.04948), equation 1.
  *
  * @example
  * ```ts

@@ -7,9 +7,10 @@ import { checkOptions } from "../../options.js";
 import { scope } from "../../scope.js";
 import { checkCount } from "../../shape.js";
 import type { Tensor } from "../../tensor.js";
+import { checkFeatures } from "../check-features.js";
 import { type LayerTraits, same } from "../layer-traits.js";
 import { Linear } from "../linear.js";
-import { checkFeatures, Module } from "../module.js";
+import { Module } from "../module.js";
 import { checkCondition, modulated, zeroLinear } from "./conditioned.js";
 import { LayerNorm } from "./layer-norm.js";
 
@@ -22,9 +23,9 @@ export interface AdaptiveLayerNormOptions {
 }
 
 /**
- * Adaptive layer normalisation: y = (1 + γ(c)) · LayerNorm(x) + β(c), with γ and β from a linear layer of silu(c), c being a condition such as
- * the embedding of a class or a time step. The layer norm inside has no weight and bias. For diffusion transformers. The same in
- * evaluation as in training.
+ * Adaptive layer normalisation: y = (1 + γ(c)) · LayerNorm(x) + β(c), with γ and β from a linear layer of silu(c), c
+ * being a condition such as the embedding of a class or a time step. The layer norm inside has no weight and bias. For
+ * diffusion transformers. The same in evaluation as in training.
  *
  * With `zero`, AdaLN-Zero, the linear layer gives a gate α(c) as well, and begins with zeros: a block
  * x + gate(c) · branch(norm(x, c)) is then the identity at first.

@@ -13,11 +13,13 @@ import { InstanceNorm } from "./instance-norm.js";
 import { alongChannels, channelView } from "./views.js";
 
 /**
- * Batch-instance normalisation: y = weight · (ρ · BatchNorm(x) + (1 − ρ) · InstanceNorm(x)) + bias, with a trained ρ per channel, clipped to
- * [0, 1]. Channels learn whether contrast and style of each image are noise, which instance norm takes out, or content. Evaluation uses
- * running statistics for the batch part. x is (N, C, …) of rank 3 to 5, with 2 positions or more.
+ * Batch-instance normalisation: y = weight · (ρ · BatchNorm(x) + (1 − ρ) · InstanceNorm(x)) + bias, with a trained ρ
+ * per channel, clipped to [0, 1]. Channels learn whether contrast and style of each image are noise, which instance
+ * norm takes out, or content. Evaluation uses running statistics for the batch part. x is (N, C, …) of rank 3 to 5,
+ * with 2 positions or more.
  *
- * The paper clips ρ after each step. Here ρ is clipped where it is used, and its gradient passes as if it were not, so that it comes back.
+ * The paper clips ρ after each step. Here ρ is clipped where it is used, and its gradient passes as if it were not, so
+ * that it comes back.
  *
  * Source: Nam & Kim 2018 (arXiv:1805.07925).
  *

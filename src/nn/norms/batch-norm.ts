@@ -18,12 +18,17 @@ import { channels, channelView, checkSeveralValues } from "./views.js";
 
 /** Options of {@link BatchNorm}. */
 export interface BatchNormOptions extends SynchronizedNormOptions {
-  /** Whether there are running statistics; without them the layer uses the batch's own in evaluation too. @defaultValue true */
+  /**
+   * Whether there are running statistics; without them the layer uses the batch's own in evaluation too.
+   *
+   * @defaultValue true
+   */
   readonly trackRunningStats?: boolean;
   /**
-   * Ghost batch norm: in training each stretch of so many samples is normalised by its own statistics, for the noise of small batches at large
-   * ones; ≥ 2. The last stretch takes what is left. Running statistics are those of the whole batch, moved once per batch, so that `momentum`
-   * means the same for any size (Hoffer, Hubara & Soudry 2017, arXiv:1705.08741, Algorithm 1, move them with each stretch). Not with `sync`.
+   * Ghost batch norm: in training each stretch of so many samples is normalised by its own statistics, for the noise of
+   * small batches at large ones; ≥ 2. The last stretch takes what is left. Running statistics are those of the whole
+   * batch, moved once per batch, so that `momentum` means the same for any size (Hoffer, Hubara & Soudry 2017,
+   * arXiv:1705.08741, Algorithm 1, move them with each stretch). Not with `sync`.
    * @defaultValue null: the whole batch
    */
   readonly virtualBatchSize?: number | null;
@@ -33,13 +38,13 @@ export interface BatchNormOptions extends SynchronizedNormOptions {
 const fewSamples = 8;
 
 /**
- * Batch normalisation: per channel, over all samples and positions,
- * y = weight · (x − mean) / √(variance + eps) + bias, with the batch's mean and biased variance in training and running averages of
- * them in evaluation, where the layer is a fixed affine map. One class for all ranks: (N, C), (N, C, L), (N, C, H, W),
- * (N, C, D, H, W).
+ * Batch normalisation: per channel, over all samples and positions, y = weight · (x − mean) / √(variance + eps) + bias,
+ * with the batch's mean and biased variance in training and running averages of them in evaluation, where the layer is
+ * a fixed affine map. One class for all ranks: (N, C), (N, C, L), (N, C, H, W), (N, C, D, H, W).
  *
- * A batch whose mean or variance is not finite in any channel leaves the running statistics alone ({@link BatchNorm.skippedBatches}).
- * With fewer than 8 samples the statistics are noisy: a warning names GroupNorm, once per layer.
+ * A batch whose mean or variance is not finite in any channel leaves the running statistics alone
+ * ({@link BatchNorm.skippedBatches}). With fewer than 8 samples the statistics are noisy: a warning names GroupNorm,
+ * once per layer.
  *
  * Source: Ioffe & Szegedy 2015 (arXiv:1502.03167), Algorithms 1 and 2.
  *
@@ -154,7 +159,10 @@ export class BatchNorm extends RunningNorm implements SynchronizedNorm {
   }
 }
 
-/** Samples of each stretch of `size`; a last one of a single value per channel, which has no variance, joins the one before it. */
+/**
+ * Samples of each stretch of `size`; a last one of a single value per channel, which has no variance, joins the one
+ * before it.
+ */
 function stretches({ outer, inner }: StatisticsView, size: number): [start: number, end: number][] {
   const count = (outer % size) * inner === 1 ? Math.floor(outer / size) : Math.ceil(outer / size);
   return Array.from({ length: count }, (_, k) => [k * size, k === count - 1 ? outer : (k + 1) * size]);

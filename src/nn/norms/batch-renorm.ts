@@ -35,7 +35,8 @@ export interface BatchRenormOptions extends SynchronizedNormOptions {
   readonly dmax?: number;
   /**
    * How the two limits widen while the running statistics settle; null: they are wide from the first batch on.
-   * @defaultValue a tenth of {@link paperSchedule}, for trainings of thousands of steps: `{ start: 500, rmaxAt: 4000, dmaxAt: 2500 }`
+   * @defaultValue a tenth of {@link paperSchedule}, for trainings of thousands of steps:
+   * `{ start: 500, rmaxAt: 4000, dmaxAt: 2500 }`
    */
   readonly schedule?: RenormSchedule | null;
 }
@@ -48,17 +49,19 @@ const defaultSchedule: RenormSchedule = { start: 500, rmaxAt: 4000, dmaxAt: 2500
 const atOnce: RenormSchedule = { start: 0, rmaxAt: 0, dmaxAt: 0 };
 
 /**
- * Batch renormalisation: {@link BatchNorm} whose training normalises, within limits, by the running statistics that evaluation will use:
- * y = weight · (r · (x − mean) / √(variance + eps) + d) + bias with the batch's mean and variance, and, σ being √(running_var + eps),
+ * Batch renormalisation: {@link BatchNorm} whose training normalises, within limits, by the running statistics that
+ * evaluation will use: y = weight · (r · (x − mean) / √(variance + eps) + d) + bias with the batch's mean and variance,
+ * and, σ being √(running_var + eps),
  *
  *     r = clip(√(variance + eps) / σ, 1/rmax, rmax)        d = clip((mean − running_mean) / σ, −dmax, dmax)
  *
- * which gradients do not flow through. Within the limits, that is (x − running_mean) / σ. For batches of few samples, or whose samples are
- * not alike, where a batch's own statistics mislead, and the layer should still fold away at inference. In evaluation the same as
- * {@link BatchNorm}; `normalizeWith = "batch"` there takes the batch's statistics alone.
+ * which gradients do not flow through. Within the limits, that is (x − running_mean) / σ. For batches of few samples,
+ * or whose samples are not alike, where a batch's own statistics mislead, and the layer should still fold away at
+ * inference. In evaluation the same as {@link BatchNorm}; `normalizeWith = "batch"` there takes the batch's statistics
+ * alone.
  *
- * Running statistics move after they were used, by the rule of {@link RunningNormOptions.momentum}; the paper averages deviations where
- * running_var averages variances.
+ * Running statistics move after they were used, by the rule of {@link RunningNormOptions.momentum}; the paper averages
+ * deviations where running_var averages variances.
  *
  * Source: Ioffe 2017 (arXiv:1702.03275), Algorithm 1.
  *

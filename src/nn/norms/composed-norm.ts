@@ -4,8 +4,8 @@ import type { Tensor } from "../../tensor.js";
 import { Norm, type NormForwardOptions } from "./norm.js";
 
 /**
- * A norm that is made of ops and other layers, which graphs and exports show in its place. It takes no mask, and a ReLU stands behind it as
- * a layer of its own.
+ * A norm that is made of ops and other layers, which graphs and exports show in its place. It takes no mask, and a ReLU
+ * stands behind it as a layer of its own.
  */
 export abstract class ComposedNorm extends Norm {
   override forward(x: Tensor, options: NormForwardOptions = {}): Tensor {

@@ -6,9 +6,9 @@ import { Conditioned } from "./conditioned.js";
 import { type InnerBatchNormOptions, innerNames, innerOptions } from "./inner-batch-norm.js";
 
 /**
- * Conditional batch normalisation: y = (1 + Δγ(c)) · BatchNorm(x) + Δβ(c) per channel, with Δγ and Δβ from a linear layer of the condition c,
- * such as the embedding of a question or a class. The batch norm inside has no weight and bias of its own; the bias of the linear layer
- * stands for them. It keeps running statistics, which evaluation uses.
+ * Conditional batch normalisation: y = (1 + Δγ(c)) · BatchNorm(x) + Δβ(c) per channel, with Δγ and Δβ from a linear
+ * layer of the condition c, such as the embedding of a question or a class. The batch norm inside has no weight and
+ * bias of its own; the bias of the linear layer stands for them. It keeps running statistics, which evaluation uses.
  *
  * Source: de Vries et al. 2017 (arXiv:1707.00683), with γ = 1 and β = 0 before the condition.
  *

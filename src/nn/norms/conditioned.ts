@@ -12,8 +12,8 @@ import { type AnyModule, Module } from "../module.js";
 import { channelView } from "./views.js";
 
 /**
- * A layer whose scale and shift of each channel are computed from a condition: y = (1 + Δγ(c)) · normalize(x) + Δβ(c). {@link Film},
- * {@link ConditionalBatchNorm} and {@link AdaptiveInstanceNorm} differ in what they do to x before.
+ * A layer whose scale and shift of each channel are computed from a condition: y = (1 + Δγ(c)) · normalize(x) + Δβ(c).
+ * {@link Film}, {@link ConditionalBatchNorm} and {@link AdaptiveInstanceNorm} differ in what they do to x before.
  */
 export abstract class Conditioned extends Module<[x: Tensor, condition: Tensor]> {
   /** Number of channels, the size of axis 1 of x. */

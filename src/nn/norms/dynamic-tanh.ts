@@ -20,9 +20,9 @@ export interface DynamicTanhOptions {
 }
 
 /**
- * Dynamic tanh: y = weight · tanh(alpha · x) + bias with one trained number alpha, and a weight and a bias per feature. It stands in place
- * of {@link LayerNorm} or {@link RmsNorm} in transformers and takes no statistics: large values are squashed, the others pass nearly
- * linearly. The same in evaluation as in training. x is (…, normalizedShape).
+ * Dynamic tanh: y = weight · tanh(alpha · x) + bias with one trained number alpha, and a weight and a bias per feature.
+ * It stands in place of {@link LayerNorm} or {@link RmsNorm} in transformers and takes no statistics: large values are
+ * squashed, the others pass nearly linearly. The same in evaluation as in training. x is (…, normalizedShape).
  *
  * Source: Zhu et al. 2025 (arXiv:2503.10622), §4.
  *
@@ -46,7 +46,8 @@ export class DynamicTanh extends Module {
   readonly #firstAlpha: number;
 
   /**
-   * @param normalizedShape - sizes of the last axes of x, or of the last one; the number of channels where `channelsFirst`
+   * @param normalizedShape - sizes of the last axes of x, or of the last one; the number of channels where
+   * `channelsFirst`
    * @throws ArgumentError if a number is out of range
    */
   constructor(normalizedShape: number | Shape, options: DynamicTanhOptions = {}) {

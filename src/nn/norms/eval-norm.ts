@@ -21,14 +21,15 @@ export interface EvalNormOptions {
 }
 
 /**
- * A {@link BatchNorm} that evaluates each sample as if it stood in a batch of training: of such a batch's mean and variance the sample
- * itself is a part. With d = mean of the sample − running mean,
+ * A {@link BatchNorm} that evaluates each sample as if it stood in a batch of training: of such a batch's mean and
+ * variance the sample itself is a part. With d = mean of the sample − running mean,
  *
  *     mean = running mean + α · d
  *     variance = β · (variance of the sample + d²) + (1 − β) · running variance − α² · d²
  *
- * In training, and wherever its norm uses the batch's statistics, it is that norm. {@link evalNorm} makes such layers, and estimates α and β.
- * At α = β = 0 it evaluates as the norm does. It does not fold away, since its statistics depend on x.
+ * In training, and wherever its norm uses the batch's statistics, it is that norm. {@link evalNorm} makes such layers,
+ * and estimates α and β. At α = β = 0 it evaluates as the norm does. It does not fold away, since its statistics depend
+ * on x.
  *
  * Source: Singh & Shrivastava 2019 (arXiv:1904.06031).
  *

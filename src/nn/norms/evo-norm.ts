@@ -28,11 +28,12 @@ export interface EvoNormOptions extends RunningNormOptions {
 /**
  * A norm and an activation in one, found by search; no ReLU follows. With a trained v per channel,
  *
- *     B0: y = weight · x / max(√(variance of the channel over the batch + eps), v · x + √(variance over positions + eps)) + bias
- *     S0: y = weight · x · sigmoid(v · x) / √(variance of the group + eps) + bias
+ *     B0: y = weight · x / max(√(variance of the channel over the batch + eps), v · x + √(variance over positions +
+ *     eps)) + bias S0: y = weight · x · sigmoid(v · x) / √(variance of the group + eps) + bias
  *
- * The variances are those of {@link BatchNorm}, {@link InstanceNorm} and {@link GroupNorm}; the mean is not subtracted from x. B0 evaluates with
- * a running variance, which moves as {@link BatchNorm}'s does; S0 is the same in evaluation as in training. x is (N, C, …) of rank 2 to 5.
+ * The variances are those of {@link BatchNorm}, {@link InstanceNorm} and {@link GroupNorm}; the mean is not subtracted
+ * from x. B0 evaluates with a running variance, which moves as {@link BatchNorm}'s does; S0 is the same in evaluation
+ * as in training. x is (N, C, …) of rank 2 to 5.
  *
  * Source: Liu et al. 2020 (arXiv:2004.02967), the layers EvoNorm-B0 and EvoNorm-S0.
  *
@@ -52,7 +53,8 @@ export class EvoNorm extends RunningNorm {
 
   /**
    * @param numFeatures - channels of x, ≥ 1
-   * @throws ArgumentError if a number is out of range, there is no such variant, or the groups do not divide the channels
+   * @throws ArgumentError if a number is out of range, there is no such variant, or the groups do not divide the
+   * channels
    */
   constructor(numFeatures: number, options: EvoNormOptions = {}) {
     const { variant = "B0", groups = null, ...common } = options;

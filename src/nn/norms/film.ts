@@ -3,8 +3,9 @@ import type { LayerTraits } from "../layer-traits.js";
 import { Conditioned } from "./conditioned.js";
 
 /**
- * Feature-wise linear modulation: y = (1 + Δγ(c)) · x + Δβ(c) per channel, with Δγ and Δβ from a linear layer of the condition c, such as
- * the embedding of a question, a class or a time step. It takes no statistics; it stands behind a norm without weight and bias.
+ * Feature-wise linear modulation: y = (1 + Δγ(c)) · x + Δβ(c) per channel, with Δγ and Δβ from a linear layer of the
+ * condition c, such as the embedding of a question, a class or a time step. It takes no statistics; it stands behind a
+ * norm without weight and bias.
  *
  * Source: Perez et al. 2017 (arXiv:1709.07871), equation 2, with γ = 1 + Δγ as the authors advise.
  *

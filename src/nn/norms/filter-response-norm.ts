@@ -16,16 +16,21 @@ import { channelView } from "./views.js";
 
 /** Options of {@link FilterResponseNorm}. */
 export interface FilterResponseNormOptions {
-  /** Added to the mean square under the root, in units of x²; ≥ 0. At 0, a channel of zeros is an error. @defaultValue 1e-6 */
+  /**
+   * Added to the mean square under the root, in units of x²; ≥ 0. At 0, a channel of zeros is an error.
+   *
+   * @defaultValue 1e-6
+   */
   readonly eps?: number;
   /** Whether the output is max(y, τ) with a trained τ per channel, in place of a ReLU behind it. @defaultValue true */
   readonly thresholded?: boolean;
 }
 
 /**
- * Filter response normalisation: per sample and channel, over its positions, max(weight · x / √(mean(x²) + eps) + bias, threshold), with a
- * weight, a bias and a threshold per channel. The mean is not subtracted, so that the learned threshold takes the place of the ReLU. It does
- * not depend on the batch, and is the same in evaluation as in training. x is (N, C, …) of rank 3 to 5, with 2 positions or more.
+ * Filter response normalisation: per sample and channel, over its positions, max(weight · x / √(mean(x²) + eps) + bias,
+ * threshold), with a weight, a bias and a threshold per channel. The mean is not subtracted, so that the learned
+ * threshold takes the place of the ReLU. It does not depend on the batch, and is the same in evaluation as in training.
+ * x is (N, C, …) of rank 3 to 5, with 2 positions or more.
  *
  * Source: Singh & Krishnan 2019 (arXiv:1911.09737), §3.
  *

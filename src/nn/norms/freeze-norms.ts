@@ -17,9 +17,9 @@ export interface FrozenNorms {
 }
 
 /**
- * Freezes every norm with running statistics in a model: each becomes the fixed affine map that it is in evaluation, and stays so
- * through `train()`. For fine-tuning at small batches, and the last epochs of a training (Wu & Johnson 2021, arXiv:2105.07576, §3.2).
- * Norms without running statistics have nothing to freeze, and are left alone.
+ * Freezes every norm with running statistics in a model: each becomes the fixed affine map that it is in evaluation,
+ * and stays so through `train()`. For fine-tuning at small batches, and the last epochs of a training (Wu & Johnson
+ * 2021, arXiv:2105.07576, §3.2). Norms without running statistics have nothing to freeze, and are left alone.
  *
  * @param model - any module; one inside another too
  * @returns what was frozen, and the way back

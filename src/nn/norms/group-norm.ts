@@ -12,19 +12,23 @@ import { channelView } from "./views.js";
 
 /** Options of {@link GroupNorm}. */
 export interface GroupNormOptions {
-  /** Added to the variance under the root, in units of x²; ≥ 0. At 0, a group without variance is an error. @defaultValue 1e-5 */
+  /**
+   * Added to the variance under the root, in units of x²; ≥ 0. At 0, a group without variance is an error.
+   *
+   * @defaultValue 1e-5
+   */
   readonly eps?: number;
   /** Whether there are a trained weight and bias, one of each per channel. @defaultValue true */
   readonly affine?: boolean;
 }
 
 /**
- * Group normalisation: per sample and group of neighbouring channels, over their positions,
- * y = weight · (x − mean) / √(variance + eps) + bias. It does not depend on the batch, so it is the norm for batches too small for
+ * Group normalisation: per sample and group of neighbouring channels, over their positions, y = weight · (x − mean) /
+ * √(variance + eps) + bias. It does not depend on the batch, so it is the norm for batches too small for
  * {@link BatchNorm}, and the same in evaluation as in training. x is (N, C, …) of rank 2 to 5.
  *
- * One group normalises each sample as a whole (layer norm of images, with a weight per channel); as many groups as channels is
- * {@link InstanceNorm}.
+ * One group normalises each sample as a whole (layer norm of images, with a weight per channel); as many groups as
+ * channels is {@link InstanceNorm}.
  *
  * Source: Wu & He 2018 (arXiv:1803.08494), equations 1 and 7.
  *

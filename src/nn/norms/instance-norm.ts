@@ -13,17 +13,18 @@ import { channelView } from "./views.js";
 /** Options of {@link InstanceNorm}. */
 export interface InstanceNormOptions extends RunningNormOptions {
   /**
-   * Whether there are running statistics, the averages over samples of their means and variances, which evaluation then uses.
+   * Whether there are running statistics, the averages over samples of their means and variances, which evaluation then
+   * uses.
    * @defaultValue false
    */
   readonly trackRunningStats?: boolean;
 }
 
 /**
- * Instance normalisation: per sample and channel, over its positions, y = weight · (x − mean) / √(variance + eps) + bias, with one
- * weight and bias per channel (PyTorch's has none unless asked). It takes the contrast out of each image by itself: for style
- * transfer and image generation. The same in evaluation as in training unless there are running statistics. x is (N, C, …) of rank 3 to 5,
- * with 2 positions or more.
+ * Instance normalisation: per sample and channel, over its positions, y = weight · (x − mean) / √(variance + eps) +
+ * bias, with one weight and bias per channel (PyTorch's has none unless asked). It takes the contrast out of each image
+ * by itself: for style transfer and image generation. The same in evaluation as in training unless there are running
+ * statistics. x is (N, C, …) of rank 3 to 5, with 2 positions or more.
  *
  * Source: Ulyanov, Vedaldi & Lempitsky 2016 (arXiv:1607.08022).
  *

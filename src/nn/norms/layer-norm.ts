@@ -12,7 +12,11 @@ import { normalizedShapeOf, rows, rowView } from "./views.js";
 
 /** Options of {@link LayerNorm}. */
 export interface LayerNormOptions {
-  /** Added to the variance under the root, in units of x²; ≥ 0. At 0, a row without variance is an error. @defaultValue 1e-5 */
+  /**
+   * Added to the variance under the root, in units of x²; ≥ 0. At 0, a row without variance is an error.
+   *
+   * @defaultValue 1e-5
+   */
   readonly eps?: number;
   /** Whether there are a trained weight and bias, one of each per normalised value. @defaultValue true */
   readonly affine?: boolean;
@@ -21,9 +25,9 @@ export interface LayerNormOptions {
 }
 
 /**
- * Layer normalisation: over the last axes, y = weight · (x − mean) / √(variance + eps) + bias. Each row (all that the leading axes
- * tell apart) has statistics of its own, so it does not depend on the batch: the norm of transformers and recurrent networks. The
- * same in evaluation as in training. x is (…, normalizedShape) of rank up to 5.
+ * Layer normalisation: over the last axes, y = weight · (x − mean) / √(variance + eps) + bias. Each row (all that the
+ * leading axes tell apart) has statistics of its own, so it does not depend on the batch: the norm of transformers and
+ * recurrent networks. The same in evaluation as in training. x is (…, normalizedShape) of rank up to 5.
  *
  * Source: Ba, Kiros & Hinton 2016 (arXiv:1607.06450), equations 3 and 4.
  *

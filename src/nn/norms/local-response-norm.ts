@@ -22,9 +22,9 @@ export interface LocalResponseNormOptions {
 }
 
 /**
- * Local response normalisation: y_c = x_c / (k + alpha · mean(x²))^beta, the mean being over `size` channels around c at the same position;
- * channels that do not exist count as 0. It has no parameters and is the same in evaluation as in training. AlexNet has it; later networks
- * have batch norm instead. x is (N, C, …) of rank 2 to 5.
+ * Local response normalisation: y_c = x_c / (k + alpha · mean(x²))^beta, the mean being over `size` channels around c
+ * at the same position; channels that do not exist count as 0. It has no parameters and is the same in evaluation as in
+ * training. AlexNet has it; later networks have batch norm instead. x is (N, C, …) of rank 2 to 5.
  *
  * Channel c has neighbours from c − ⌊size / 2⌋ to c + ⌊(size − 1) / 2⌋, as in PyTorch, whose defaults it shares.
  *

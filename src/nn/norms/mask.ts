@@ -15,10 +15,11 @@ import type { Norm, NormForwardOptions } from "./norm.js";
 export type MaskedOutput = "zero" | "input";
 
 /**
- * Normalises the real values of x, as the options of a forward pass ask for it: masked values reach neither the statistics nor, through
- * them, a gradient.
+ * Normalises the real values of x, as the options of a forward pass ask for it: masked values reach neither the
+ * statistics nor, through them, a gradient.
  *
- * @param normalize - what the layer does where the mask is 1; elsewhere x is then 0, and the output may be anything finite
+ * @param normalize - what the layer does where the mask is 1; elsewhere x is then 0, and the output may be anything
+ * finite
  * @throws ArgumentError if an option is out of range
  * @throws ShapeError if the mask does not fit
  */

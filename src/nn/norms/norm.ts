@@ -7,24 +7,26 @@ import type { MaskedOutput } from "./mask.js";
 /** Options of a normalisation's forward pass. */
 export interface NormForwardOptions {
   /**
-   * Which values of x are real: 1 for those, 0 for padding, of the rank of x and broadcast to it: (N, 1, …S) for x of (N, C, …S), such as
-   * N×1×L for sequences; (N, T, 1) for the rows of a {@link LayerNorm}. Masked values, even NaN, count in no statistics, running ones
-   * included, and get no gradient through them. Where statistics are fixed (evaluation, `freeze()`) only the output heeds it.
+   * Which values of x are real: 1 for those, 0 for padding, of the rank of x and broadcast to it: (N, 1, …S) for x of
+   * (N, C, …S), such as N×1×L for sequences; (N, T, 1) for the rows of a {@link LayerNorm}. Masked values, even NaN,
+   * count in no statistics, running ones included, and get no gradient through them. Where statistics are fixed
+   * (evaluation, `freeze()`) only the output heeds it.
    * @defaultValue none: all are real
    */
   readonly mask?: Tensor | null;
   /** What the output has where the mask is 0: `"zero"`, or `"input"`, x as it is there. @defaultValue "zero" */
   readonly maskedOutput?: MaskedOutput;
   /**
-   * `"relu"`: the output is max(y, 0), computed in the same pass. Values and gradients are those of {@link relu} behind the layer, to the
-   * bit, without its pass over memory and its output. {@link Sequential} does so by itself. @defaultValue none
+   * `"relu"`: the output is max(y, 0), computed in the same pass. Values and gradients are those of {@link relu} behind
+   * the layer, to the bit, without its pass over memory and its output. {@link Sequential} does so by itself.
+   * @defaultValue none
    */
   readonly activation?: Activation | null;
 }
 
 /**
- * What all normalisations have in common: eps under the root, and a weight and a bias that follow. They differ in which values share
- * a mean. `model.namedModules()` with `instanceof Norm` finds them.
+ * What all normalisations have in common: eps under the root, and a weight and a bias that follow. They differ in which
+ * values share a mean. `model.namedModules()` with `instanceof Norm` finds them.
  */
 export abstract class Norm extends Module<[x: Tensor, options?: NormForwardOptions]> {
   /** γ, which multiplies: ones at first; null without `affine`. */
@@ -33,7 +35,11 @@ export abstract class Norm extends Module<[x: Tensor, options?: NormForwardOptio
   bias: Tensor | null = null;
   #eps = 0;
 
-  /** Added to the variance (RMS: the mean square) under the root, in units of x². @throws ArgumentError if negative or not finite */
+  /**
+   * Added to the variance (RMS: the mean square) under the root, in units of x².
+   *
+   * @throws ArgumentError if negative or not finite
+   */
   get eps(): number {
     return this.#eps;
   }
@@ -57,7 +63,8 @@ export abstract class Norm extends Module<[x: Tensor, options?: NormForwardOptio
    * @param x - of a shape that fits the layer: see the class
    * @returns the same shape
    * @throws ShapeError if x or the mask does not fit, or statistics are asked of one value
-   * @throws ArgumentError if an option is out of range, a share has one real value, or eps is 0 and a share has no variance
+   * @throws ArgumentError if an option is out of range, a share has one real value, or eps is 0 and a share has no
+   * variance
    */
   abstract override forward(x: Tensor, options?: NormForwardOptions): Tensor;
 

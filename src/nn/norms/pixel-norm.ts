@@ -13,9 +13,9 @@ export interface PixelNormOptions {
 }
 
 /**
- * Pixelwise feature normalisation: per sample and position, over its channels, y = x / √(mean(x²) + eps). It has no parameters. It keeps the
- * signals of a generator from growing, behind each convolution and activation. The same in evaluation as in training. x is (N, C, …) of
- * rank 2 to 5.
+ * Pixelwise feature normalisation: per sample and position, over its channels, y = x / √(mean(x²) + eps). It has no
+ * parameters. It keeps the signals of a generator from growing, behind each convolution and activation. The same in
+ * evaluation as in training. x is (N, C, …) of rank 2 to 5.
  *
  * Source: Karras et al. 2017 (arXiv:1710.10196), §4.2.
  *

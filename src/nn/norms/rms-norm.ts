@@ -13,21 +13,25 @@ import { channelView, normalizedShapeOf, rows, rowView } from "./views.js";
 
 /** Options of {@link RmsNorm}. */
 export interface RmsNormOptions {
-  /** Added to the mean square under the root, in units of x²; ≥ 0. At 0, a row of zeros is an error. @defaultValue 1e-6 */
+  /**
+   * Added to the mean square under the root, in units of x²; ≥ 0. At 0, a row of zeros is an error.
+   *
+   * @defaultValue 1e-6
+   */
   readonly eps?: number;
   /** Whether there is a trained weight, one per normalised value; there is no bias. @defaultValue true */
   readonly affine?: boolean;
   /**
-   * Whether x is (N, C, …) and each sample is normalised as a whole, with a weight per channel: what {@link GroupNorm} with one group is
-   * to {@link LayerNorm}. `normalizedShape` is then C. @defaultValue false
+   * Whether x is (N, C, …) and each sample is normalised as a whole, with a weight per channel: what {@link GroupNorm}
+   * with one group is to {@link LayerNorm}. `normalizedShape` is then C. @defaultValue false
    */
   readonly channelsFirst?: boolean;
 }
 
 /**
- * Root mean square normalisation: over the last axes, y = weight · x / √(mean(x²) + eps). Layer normalisation without the mean and the
- * bias: cheaper, and as good in most transformers. A shift of x changes the output; a positive scale does not, up to eps. The same
- * in evaluation as in training. x is (…, normalizedShape) of rank up to 5.
+ * Root mean square normalisation: over the last axes, y = weight · x / √(mean(x²) + eps). Layer normalisation without
+ * the mean and the bias: cheaper, and as good in most transformers. A shift of x changes the output; a positive scale
+ * does not, up to eps. The same in evaluation as in training. x is (…, normalizedShape) of rank up to 5.
  *
  * Source: Zhang & Sennrich 2019 (arXiv:1910.07467), equation 4.
  *
@@ -44,7 +48,8 @@ export class RmsNorm extends Norm {
   readonly channelsFirst: boolean;
 
   /**
-   * @param normalizedShape - sizes of the last axes of x, or of the last one; the number of channels where `channelsFirst`
+   * @param normalizedShape - sizes of the last axes of x, or of the last one; the number of channels where
+   * `channelsFirst`
    * @throws ArgumentError if a number is out of range
    */
   constructor(normalizedShape: number | Shape, options: RmsNormOptions = {}) {

@@ -1,5 +1,5 @@
 import { ones, zeros } from "../../create.js";
-import type { RunningStatistics as RunningTensors } from "../../ops/renorm-factors.js";
+import type { RenormReference as RunningTensors } from "../../ops/renorm-factors.js";
 import type { OptionNames } from "../../options.js";
 import type { Tensor } from "../../tensor.js";
 import { type AffineLayer, type AffineWeights, parameterLike } from "../affine-weights.js";
@@ -10,19 +10,25 @@ import { type RunningNormState, RunningStatistics, type Statistics } from "./run
 
 /** Options of norms that may keep running statistics. */
 export interface RunningNormOptions {
-  /** Added to the variance under the root, in units of x²; ≥ 0. At 0, a channel without variance is an error. @defaultValue 1e-5 */
+  /**
+   * Added to the variance under the root, in units of x²; ≥ 0. At 0, a channel without variance is an error.
+   *
+   * @defaultValue 1e-5
+   */
   readonly eps?: number;
   /**
-   * Weight of the *old* running value, in [0, 1): r ← momentum·r + (1 − momentum)·batch, as in Keras, TF.js and ONNX (PyTorch
-   * stores 1 − momentum: its 0.1 is 0.9 here). `"cumulative"`: the plain average of all batches. @defaultValue 0.99
+   * Weight of the *old* running value, in [0, 1): r ← momentum·r + (1 − momentum)·batch, as in Keras, TF.js and ONNX
+   * (PyTorch stores 1 − momentum: its 0.1 is 0.9 here). `"cumulative"`: the plain average of all batches. @defaultValue
+   * 0.99
    */
   readonly momentum?: number | "cumulative";
   /**
-   * Whether running statistics warm up: the n-th batch leaves the old value the weight min(momentum, (n − 1)/(n + 9)), so that the first one
-   * replaces the initial 0 and 1, and a short run evaluates with its own statistics. From n = 10·momentum/(1 − momentum) + 1 on (batch 991 at
-   * 0.99) the weight is `momentum` itself. False is the plain average, as in PyTorch and Keras. Statistics that were loaded without a count of
-   * batches, imported or recalibrated are not warmed up again. `"cumulative"` needs no warm-up. The rule is that of TensorFlow's
-   * moving averages with `num_updates`.
+   * Whether running statistics warm up: the n-th batch leaves the old value the weight min(momentum, (n − 1)/(n + 9)),
+   * so that the first one replaces the initial 0 and 1, and a short run evaluates with its own statistics. From n =
+   * 10·momentum/(1 − momentum) + 1 on (batch 991 at 0.99) the weight is `momentum` itself. False is the plain average,
+   * as in PyTorch and Keras. Statistics that were loaded without a count of batches, imported or recalibrated are not
+   * warmed up again. `"cumulative"` needs no warm-up. The rule is that of TensorFlow's moving averages with
+   * `num_updates`.
    *
    * @defaultValue true
    */
@@ -52,8 +58,8 @@ export const runningNormNames: OptionNames<RunningNormOptions> = {
 };
 
 /**
- * A norm of channels that has `RunningStatistics`: {@link BatchNorm}, {@link BatchRenorm} and, where asked, {@link InstanceNorm}. This
- * is how users reach them; each of the three says in its own `forward` what they do.
+ * A norm of channels that has `RunningStatistics`: {@link BatchNorm}, {@link BatchRenorm} and, where asked,
+ * {@link InstanceNorm}. This is how users reach them; each of the three says in its own `forward` what they do.
  */
 export abstract class RunningNorm extends Norm implements AffineLayer {
   /** Number of channels, the size of axis 1. */
@@ -89,7 +95,11 @@ export abstract class RunningNorm extends Norm implements AffineLayer {
     return this.#running.tensors?.variance ?? null;
   }
 
-  /** Weight of the old running value; see {@link RunningNormOptions.momentum}. @throws ArgumentError if outside [0, 1) */
+  /**
+   * Weight of the old running value; see {@link RunningNormOptions.momentum}.
+   *
+   * @throws ArgumentError if outside [0, 1)
+   */
   get momentum(): number | "cumulative" {
     return this.#running.momentum;
   }
@@ -135,8 +145,9 @@ export abstract class RunningNorm extends Norm implements AffineLayer {
   }
 
   /**
-   * Which statistics the layer normalises with. Set by `train()` and `eval()`, free to be set in between: "batch" in evaluation serves
-   * GANs and adaptation at test time. @throws ArgumentError if it is neither, or there are no running ones
+   * Which statistics the layer normalises with. Set by `train()` and `eval()`, free to be set in between: "batch" in
+   * evaluation serves GANs and adaptation at test time. @throws ArgumentError if it is neither, or there are no running
+   * ones
    */
   get normalizeWith(): Statistics {
     return this.#running.normalizeWith;
@@ -163,8 +174,9 @@ export abstract class RunningNorm extends Norm implements AffineLayer {
   }
 
   /**
-   * How many batches left the running statistics alone because a mean or variance was not finite. On a backend that does not answer at
-   * once: at the last time that {@link fit} told of an epoch, saved a checkpoint or ended, or that the model was copied by {@link copyTo}.
+   * How many batches left the running statistics alone because a mean or variance was not finite. On a backend that
+   * does not answer at once: at the last time that {@link fit} told of an epoch, saved a checkpoint or ended, or that
+   * the model was copied by {@link copyTo}.
    *
    * @throws BackendError on such a backend if batches were seen, and none of that has happened
    */
@@ -196,8 +208,8 @@ export abstract class RunningNorm extends Norm implements AffineLayer {
   }
 
   /**
-   * @internal Hands the moments of each forward pass, (rows · numFeatures, 3), to a function, in which they are valid; meanwhile the running
-   * statistics stay as they are.
+   * @internal Hands the moments of each forward pass, (rows · numFeatures, 3), to a function, in which they are valid;
+   * meanwhile the running statistics stay as they are.
    *
    * @returns a function that ends it
    */
@@ -205,7 +217,10 @@ export abstract class RunningNorm extends Norm implements AffineLayer {
     return this.#running.observe(observer);
   }
 
-  /** @internal What a recalibration renews besides mean and variance, from now on gathered while the norm is observed; null: nothing. */
+  /**
+   * @internal What a recalibration renews besides mean and variance, from now on gathered while the norm is observed;
+   * null: nothing.
+   */
   renewMore(): FurtherRenewal | null {
     return null;
   }
@@ -248,7 +263,11 @@ export abstract class RunningNorm extends Norm implements AffineLayer {
     return [numFeatures, typeof (options ?? {}) === "object" ? storedOptions(options ?? {}) : options, ...rest];
   }
 
-  /** Traits of a norm with running statistics. @param options - what its constructor takes beyond those of all of them */
+  /**
+   * Traits of a norm with running statistics.
+   *
+   * @param options - what its constructor takes beyond those of all of them
+   */
   protected runningTraits(options: object): LayerTraits {
     const { numFeatures, eps, momentum, unbiased, weight } = this;
     // What is built of these takes the statistics over, too, and goes on with them.

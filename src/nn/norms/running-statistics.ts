@@ -1,6 +1,6 @@
 import { ones, zeros } from "../../create.js";
 import { ArgumentError, BackendError } from "../../errors.js";
-import type { RunningStatistics as RunningTensors } from "../../ops/renorm-factors.js";
+import type { RenormReference as RunningTensors } from "../../ops/renorm-factors.js";
 import { momentsOf } from "../../ops/standardize.js";
 import { shown } from "../../shown.js";
 import { empty, type Tensor, view } from "../../tensor.js";
@@ -34,13 +34,13 @@ export interface RunningNormState {
 }
 
 /**
- * The running statistics that a norm has: buffers, momentum, the guard against batches that are not finite, and the switches that say
- * whether they are used and moved. A norm built without them has one too, which holds no buffers.
+ * The running statistics that a norm has: buffers, momentum, the guard against batches that are not finite, and the
+ * switches that say whether they are used and moved. A norm built without them has one too, which holds no buffers.
  */
 export class RunningStatistics {
   /**
-   * Mean and variance of each channel, and three counters: batches tracked, batches skipped, and what the first lacks beyond 2²⁴. Null without
-   * `trackRunningStats`.
+   * Mean and variance of each channel, and three counters: batches tracked, batches skipped, and what the first lacks
+   * beyond 2²⁴. Null without `trackRunningStats`.
    */
   readonly tensors: RunningTensors | null;
   /** Whether a forward pass moves them. */
@@ -54,7 +54,10 @@ export class RunningStatistics {
   /** What a device has told of the counters, or what they are surely; null: not known. */
   #counts: Float32Array | null = new Float32Array(3);
   #areCountsRead = false;
-  /** Statistics came from a state dict on a device: whether they end the warm-up is found out by {@link RunningStatistics.refresh}. */
+  /**
+   * Statistics came from a state dict on a device: whether they end the warm-up is found out by
+   * {@link RenormReference.refresh}.
+   */
   #uncertain: { readonly isCounted: boolean } | null = null;
   #observer: ((moments: Tensor) => void) | null = null;
   /** Takes each batch, too. */
@@ -158,7 +161,11 @@ export class RunningStatistics {
     this.#settleUnlessInitial(statistics[0], statistics[1], uncertain.isCounted ? counts[0] : 0);
   }
 
-  /** Batches tracked, batches skipped, and the rest of the first. @throws BackendError if a device has not told them yet */
+  /**
+   * Batches tracked, batches skipped, and the rest of the first.
+   *
+   * @throws BackendError if a device has not told them yet
+   */
   get #counters(): Float32Array {
     if (this.tensors === null) return new Float32Array(3);
     const { counters } = this.tensors;
@@ -172,7 +179,10 @@ export class RunningStatistics {
     });
   }
 
-  /** The device is about to change counters: those known are kept until it tells newer ones, unless it has never told any. */
+  /**
+   * The device is about to change counters: those known are kept until it tells newer ones, unless it has never told
+   * any.
+   */
   #forgetCounts(): void {
     if (!this.#areCountsRead) this.#counts = null;
   }
@@ -213,7 +223,7 @@ export class RunningStatistics {
     this.setSwitches();
   }
 
-  /** Sets both switches as the layer's mode and {@link RunningStatistics.frozen} ask for. */
+  /** Sets both switches as the layer's mode and {@link RenormReference.frozen} ask for. */
   setSwitches(): void {
     const training = this.#layer.training && !this.#frozen;
     this.#normalizeWith = training || this.tensors === null ? "batch" : "running";
@@ -255,7 +265,7 @@ export class RunningStatistics {
     return { ...switches, warmUp, isSettled, batches: tracked + rest };
   }
 
-  /** @throws ArgumentError if it is not what {@link RunningStatistics.state} gave, as a file may say */
+  /** @throws ArgumentError if it is not what {@link RenormReference.state} gave, as a file may say */
   set state(state: RunningNormState) {
     if (this.tensors === null) return;
     const { frozen, normalizeWith, updateRunning, momentum, skippedBatches, ...counted } = checkState(
@@ -324,7 +334,8 @@ export class RunningStatistics {
   }
 
   /**
-   * Moves a further running statistic by a batch's value of it, with the weight that {@link RunningStatistics.take} then gives the batch.
+   * Moves a further running statistic by a batch's value of it, with the weight that {@link RenormReference.take} then
+   * gives the batch.
    *
    * @param values - of the batch
    * @param into - the running ones, of the same shape
@@ -409,7 +420,11 @@ function averageOf(moments: Tensor, channels: number): Tensor {
   return averaged;
 }
 
-/** Moves running means by values, one each, unless one of these is not finite. @param to - `momentum` −1: the mean of all; counters (3) go on */
+/**
+ * Moves running means by values, one each, unless one of these is not finite.
+ *
+ * @param to - `momentum` −1: the mean of all; counters (3) go on
+ */
 export function moveMeans(
   values: Tensor,
   to: { readonly into: Tensor; readonly counters: Tensor; readonly momentum: number; readonly warmsUp: boolean },

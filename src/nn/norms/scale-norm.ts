@@ -3,8 +3,8 @@ import { mul } from "../../ops/binary.js";
 import { checkOptions } from "../../options.js";
 import { checkCount } from "../../shape.js";
 import type { Tensor } from "../../tensor.js";
+import { checkFeatures } from "../check-features.js";
 import { type LayerTraits, same } from "../layer-traits.js";
-import { checkFeatures } from "../module.js";
 import { ComposedNorm } from "./composed-norm.js";
 import { RmsNorm } from "./rms-norm.js";
 
@@ -15,9 +15,9 @@ export interface ScaleNormOptions {
 }
 
 /**
- * Scaled length normalisation: y = g · x / ‖x‖ over the last axis, with one trained number g, which is √dim at first. {@link RmsNorm}
- * with one weight instead of one per feature: y = (g / √dim) · x / √(mean(x²) + eps). For transformers. The same in evaluation as in
- * training. x is (…, dim).
+ * Scaled length normalisation: y = g · x / ‖x‖ over the last axis, with one trained number g, which is √dim at first.
+ * {@link RmsNorm} with one weight instead of one per feature: y = (g / √dim) · x / √(mean(x²) + eps). For transformers.
+ * The same in evaluation as in training. x is (…, dim).
  *
  * Source: Nguyen & Salazar 2019 (arXiv:1910.05895), the section on scaled ℓ2 normalisation.
  *

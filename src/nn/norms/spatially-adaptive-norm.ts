@@ -23,10 +23,11 @@ export interface SpatiallyAdaptiveNormOptions extends InnerBatchNormOptions {
 }
 
 /**
- * Spatially adaptive normalisation (SPADE): y = (1 + γ(m)) · BatchNorm(x) + β(m), where γ and β are planes that two convolutions make of a map
- * m, such as one of classes of pixels. Unlike a norm with a weight per channel, it does not wash the map out. For image synthesis. The map
- * is brought to height and width of x by its nearest pixels. The batch norm inside has no weight and bias; it keeps running
- * statistics, which evaluation uses. State has the names of the authors' code.
+ * Spatially adaptive normalisation (SPADE): y = (1 + γ(m)) · BatchNorm(x) + β(m), where γ and β are planes that two
+ * convolutions make of a map m, such as one of classes of pixels. Unlike a norm with a weight per channel, it does not
+ * wash the map out. For image synthesis. The map is brought to height and width of x by its nearest pixels. The batch
+ * norm inside has no weight and bias; it keeps running statistics, which evaluation uses. State has the names of the
+ * authors' code.
  *
  * Source: Park et al. 2019 (arXiv:1903.07291), equation 1.
  *

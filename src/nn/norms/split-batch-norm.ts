@@ -18,12 +18,13 @@ export interface SplitForwardOptions {
 }
 
 /**
- * Batch normalisation with a set of running statistics for each domain, and one weight and bias for all: a batch holds samples of one domain
- * and is normalised by their statistics. For adversarial and augmented examples beside clean ones, and for domains that share a network.
- * Each domain's evaluation uses its own running statistics. x is (N, C, …) of rank 2 to 5.
+ * Batch normalisation with a set of running statistics for each domain, and one weight and bias for all: a batch holds
+ * samples of one domain and is normalised by their statistics. For adversarial and augmented examples beside clean
+ * ones, and for domains that share a network. Each domain's evaluation uses its own running statistics. x is (N, C, …)
+ * of rank 2 to 5.
  *
- * Source: Li et al. 2016 (arXiv:1603.04779), Algorithm 1, for statistics by domain; Xie et al. 2019 (arXiv:1911.09665), §4, who give each
- * domain a weight and bias too.
+ * Source: Li et al. 2016 (arXiv:1603.04779), Algorithm 1, for statistics by domain; Xie et al. 2019 (arXiv:1911.09665),
+ * §4, who give each domain a weight and bias too.
  *
  * @example
  * ```ts

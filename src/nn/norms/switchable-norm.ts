@@ -25,10 +25,10 @@ interface Statistics {
 }
 
 /**
- * Switchable normalisation: y = weight · (x − mean) / √(variance + eps) + bias, where mean and variance are weighted means of those of
- * {@link InstanceNorm}, layer norm (of each sample as a whole) and {@link BatchNorm}. The layer learns the weights, softmaxes of three
- * numbers each, one triple for means and one for variances. Evaluation uses running statistics for the batch part. x is (N, C, …) of
- * rank 3 to 5, with 2 positions or more.
+ * Switchable normalisation: y = weight · (x − mean) / √(variance + eps) + bias, where mean and variance are weighted
+ * means of those of {@link InstanceNorm}, layer norm (of each sample as a whole) and {@link BatchNorm}. The layer
+ * learns the weights, softmaxes of three numbers each, one triple for means and one for variances. Evaluation uses
+ * running statistics for the batch part. x is (N, C, …) of rank 3 to 5, with 2 positions or more.
  *
  * Source: Luo et al. 2018 (arXiv:1806.10779).
  *
@@ -40,7 +40,10 @@ interface Statistics {
  * ```
  */
 export class SwitchableNorm extends RunningNorm {
-  /** Logits of the shares of instance, layer and batch norm in the mean: (3), ones at first. Named as in the authors' code. */
+  /**
+   * Logits of the shares of instance, layer and batch norm in the mean: (3), ones at first. Named as in the authors'
+   * code.
+   */
   mean_weight: Tensor;
   /** Likewise in the variance. */
   var_weight: Tensor;

@@ -6,8 +6,9 @@ import { RunningNorm, type RunningNormOptions } from "./running-norm.js";
 /** Options of norms whose statistics are of a batch. */
 export interface SynchronizedNormOptions extends RunningNormOptions {
   /**
-   * Whose parts of the batch share mean and variance: synchronised batch norm, for training on several processes. Every rank then has the same
-   * running statistics, bit for bit; all must call the layer equally often, also with an empty part. @defaultValue null: this process alone
+   * Whose parts of the batch share mean and variance: synchronised batch norm, for training on several processes. Every
+   * rank then has the same running statistics, bit for bit; all must call the layer equally often, also with an empty
+   * part. @defaultValue null: this process alone
    */
   readonly sync?: Communicator | null;
 }
@@ -34,9 +35,10 @@ export function ranksOf(layer: SynchronizedNorm): Synchronization | null {
 }
 
 /**
- * Lets every {@link BatchNorm} and {@link BatchRenorm} of a model share their batch statistics with all ranks, so that training on several processes normalises as one
- * process would with the whole batch. In each step every layer exchanges three numbers per channel forward and two backward; a part of the
- * batch may be empty. Other norms do not depend on the batch, and are left alone.
+ * Lets every {@link BatchNorm} and {@link BatchRenorm} of a model share their batch statistics with all ranks, so that
+ * training on several processes normalises as one process would with the whole batch. In each step every layer
+ * exchanges three numbers per channel forward and two backward; a part of the batch may be empty. Other norms do not
+ * depend on the batch, and are left alone.
  *
  * @param model - any module; changed in place
  * @param communicator - from `evenkeel/mpi`, or {@link inProcessCommunicator}

@@ -10,8 +10,8 @@ import { checkTensor, type Tensor } from "../../tensor.js";
 import { positionAxes } from "./views.js";
 
 /**
- * x with the style of another image: σ(style) · (x − μ(x)) / σ(x) + μ(style), with mean and deviation of each channel of each sample over its
- * positions, σ = √(variance + eps). Style transfer puts it between an encoder and a decoder.
+ * x with the style of another image: σ(style) · (x − μ(x)) / σ(x) + μ(style), with mean and deviation of each channel
+ * of each sample over its positions, σ = √(variance + eps). Style transfer puts it between an encoder and a decoder.
  *
  * Source: Huang & Belongie 2017 (arXiv:1703.06868), equation 8.
  *

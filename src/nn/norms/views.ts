@@ -3,7 +3,8 @@ import { ArgumentError, ShapeError } from "../../errors.js";
 import { reshape } from "../../ops/reshape.js";
 import { checkCount, formatShape, maxRank, type Shape, sameShape, sizeOf } from "../../shape.js";
 import { checkTensor, type Tensor } from "../../tensor.js";
-import { type AnyModule, checkFeatures } from "../module.js";
+import { checkFeatures } from "../check-features.js";
+import type { AnyModule } from "../module.js";
 import type { Share } from "./batch-moments.js";
 import type { RunningNorm } from "./running-norm.js";
 
@@ -19,7 +20,11 @@ export function checkChannelAxis(layer: AnyModule, x: Tensor): void {
   });
 }
 
-/** x as (N, C, S) with one mean per channel and a parameter per channel. @throws ShapeError if rank or channels do not fit */
+/**
+ * x as (N, C, S) with one mean per channel and a parameter per channel.
+ *
+ * @throws ShapeError if rank or channels do not fit
+ */
 export function channelView(layer: AnyModule, x: Tensor, channels: number): StatisticsView {
   checkChannelAxis(layer, x);
   checkFeatures(layer, x, 1, channels, "channels");
@@ -44,7 +49,11 @@ export function checkSeveralValues(layer: RunningNorm, x: Tensor, { outer, inner
   });
 }
 
-/** x as rows of `normalizedShape`, with a mean per row and a parameter per value. @throws ShapeError if the last axes do not fit */
+/**
+ * x as rows of `normalizedShape`, with a mean per row and a parameter per value.
+ *
+ * @throws ShapeError if the last axes do not fit
+ */
 export function rowView(layer: AnyModule, x: Tensor, normalizedShape: Shape): StatisticsView {
   const leading = x.rank - normalizedShape.length;
   if (leading < 0 || !sameShape(x.shape.slice(leading), normalizedShape)) {

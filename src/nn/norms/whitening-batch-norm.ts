@@ -27,7 +27,11 @@ import { alongChannels, channelView, checkSeveralValues } from "./views.js";
 export interface WhiteningBatchNormOptions extends Omit<RunningNormOptions, "unbiased"> {
   /** Steps of Newton's iteration for Σ^(−1/2), or `"exact"`: by eigenvectors. @defaultValue 5 */
   readonly iterations?: number | "exact";
-  /** Groups of channels that are whitened apart, a divisor of `numFeatures`. @defaultValue the fewest with 64 channels or fewer each */
+  /**
+   * Groups of channels that are whitened apart, a divisor of `numFeatures`.
+   *
+   * @defaultValue the fewest with 64 channels or fewer each
+   */
   readonly groups?: number | null;
 }
 
@@ -40,17 +44,20 @@ interface Whitening {
 }
 
 /**
- * Whitening batch normalisation: y = weight · Σ^(−1/2) (x − mean) + bias, with the covariance matrix Σ of the channels of a group over the
- * batch, eps added to its diagonal. Channels come out with variance 1 and without correlation, where {@link BatchNorm} leaves them correlated.
+ * Whitening batch normalisation: y = weight · Σ^(−1/2) (x − mean) + bias, with the covariance matrix Σ of the channels
+ * of a group over the batch, eps added to its diagonal. Channels come out with variance 1 and without correlation,
+ * where {@link BatchNorm} leaves them correlated.
  *
- * `iterations: "exact"` is decorrelated batch norm (ZCA): Σ^(−1/2) by eigenvectors, in float64 on the host, so not on WebGPU. A number is
- * iterative normalisation: P ← (3 P − P³ Σ / tr Σ) / 2 from P = 1, so many times, and Σ^(−1/2) ≈ P / √(tr Σ); gradients flow through the steps.
- * Few steps whiten the largest directions only, which is milder.
+ * `iterations: "exact"` is decorrelated batch norm (ZCA): Σ^(−1/2) by eigenvectors, in float64 on the host, so not on
+ * WebGPU. A number is iterative normalisation: P ← (3 P − P³ Σ / tr Σ) / 2 from P = 1, so many times, and Σ^(−1/2) ≈ P
+ * / √(tr Σ); gradients flow through the steps. Few steps whiten the largest directions only, which is milder.
  *
- * Evaluation uses a running mean and a running matrix Σ^(−1/2), as in the papers. {@link recalibrate} gives it the mean of all data, and the mean
- * over batches of their matrices: pass batches of the size of training. A batch should have many more values per channel than a group has channels. x is (N, C, …) of rank 2 to 5.
+ * Evaluation uses a running mean and a running matrix Σ^(−1/2), as in the papers. {@link recalibrate} gives it the mean
+ * of all data, and the mean over batches of their matrices: pass batches of the size of training. A batch should have
+ * many more values per channel than a group has channels. x is (N, C, …) of rank 2 to 5.
  *
- * Source: Huang et al. 2018 (arXiv:1804.08450), Algorithm 1 ("exact"), and Huang et al. 2019 (arXiv:1904.03441), Algorithm 1.
+ * Source: Huang et al. 2018 (arXiv:1804.08450), Algorithm 1 ("exact"), and Huang et al. 2019 (arXiv:1904.03441),
+ * Algorithm 1.
  *
  * @example
  * ```ts
@@ -133,7 +140,8 @@ export class WhiteningBatchNorm extends RunningNorm {
     const covariance = add(squares, mul(identity, eps));
     if (iterations === "exact") return { matrix: inverseRoot(covariance), centred };
     const trace = sum(mul(covariance, identity), [1, 2], { keepDims: true });
-    // P² Σ is the product of P and Q = Σ P, which moves beside it: rounding errors of P³ Σ would grow from step to step.
+    // P² Σ is the product of P and Q = Σ P, which moves beside it: rounding errors of P³ Σ would grow from step to
+    // step.
     let [matrix, other] = [identity, div(covariance, trace)];
     for (let k = 0; k < iterations; k++) {
       const step = sub(mul(identity, 1.5), mul(matmul(matrix, other), 0.5));

@@ -4,7 +4,7 @@ import type { Tensor } from "../../tensor.js";
 import type { LayerTraits } from "../layer-traits.js";
 import { lastStep } from "./last-step.js";
 import { normalizedGru } from "./normalized.js";
-import { type CellParameters, type Pass, Recurrent, type RecurrentOptions } from "./recurrent.js";
+import { type CellParameters, type DirectionStates, Recurrent, type RecurrentOptions } from "./recurrent.js";
 
 /** The state of a {@link GRU}. */
 export interface GruState {
@@ -14,8 +14,9 @@ export interface GruState {
 }
 
 /**
- * A gated recurrent unit over sequences (N, T, inputSize), batches first (Cho et al. 2014, arXiv:1406.1078), in the form that PyTorch
- * and cuDNN have: r, z = σ of W·x + b + W′·h + b′; n = tanh(W·x + b + r·(W′·h + b′)); h′ = (1 − z)·n + z·h.
+ * A gated recurrent unit over sequences (N, T, inputSize), batches first (Cho et al. 2014, arXiv:1406.1078), in the
+ * form that PyTorch and cuDNN have: r, z = σ of W·x + b + W′·h + b′; n = tanh(W·x + b + r·(W′·h + b′)); h′ = (1 − z)·n
+ * + z·h.
  *
  * @example
  * ```ts
@@ -48,7 +49,7 @@ export class GRU extends Recurrent<GruState> {
     [h]: readonly Tensor[],
     mask: Tensor | null,
     isReversed: boolean,
-  ): Pass {
+  ): DirectionStates {
     const { weightHh, biasHh, norms } = parameters;
     if (norms !== null) return normalizedGru(gates, parameters, norms, [h], mask, isReversed);
     const steps = gruSequence(gates, weightHh, biasHh, h, mask, isReversed);

@@ -6,7 +6,7 @@ import type { Tensor } from "../../tensor.js";
 import type { LayerTraits } from "../layer-traits.js";
 import { lastStep } from "./last-step.js";
 import { normalizedLstm } from "./normalized.js";
-import { type CellParameters, type Pass, Recurrent, type RecurrentOptions } from "./recurrent.js";
+import { type CellParameters, type DirectionStates, Recurrent, type RecurrentOptions } from "./recurrent.js";
 
 /** States of an {@link LSTM}, each (numLayers · directions, N, hiddenSize). */
 export interface LstmState {
@@ -18,8 +18,8 @@ export interface LstmState {
 }
 
 /**
- * Long short-term memory over sequences (N, T, inputSize), batches first (Hochreiter & Schmidhuber 1997; Gers et al. 2000):
- * i, f, o = σ and g = tanh of W·x + b + W′·h + b′; c′ = f·c + i·g; h′ = o·tanh c′.
+ * Long short-term memory over sequences (N, T, inputSize), batches first (Hochreiter & Schmidhuber 1997; Gers et al.
+ * 2000): i, f, o = σ and g = tanh of W·x + b + W′·h + b′; c′ = f·c + i·g; h′ = o·tanh c′.
  *
  * @example
  * ```ts
@@ -53,7 +53,7 @@ export class LSTM extends Recurrent<LstmState> {
     [h, c]: readonly Tensor[],
     mask: Tensor | null,
     isReversed: boolean,
-  ): Pass {
+  ): DirectionStates {
     const { weightHh, biasHh, norms } = parameters;
     if (norms !== null) return normalizedLstm(gates, parameters, norms, [h, c], mask, isReversed);
     const states = lstmSequence(gates, weightHh, biasHh, h, c, mask, isReversed);

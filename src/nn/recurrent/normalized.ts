@@ -6,7 +6,7 @@ import { linear } from "../../ops/linear.js";
 import { reshape } from "../../ops/reshape.js";
 import { slice } from "../../ops/slice.js";
 import type { Tensor } from "../../tensor.js";
-import type { CellParameters, Pass } from "./recurrent.js";
+import type { CellParameters, DirectionStates } from "./recurrent.js";
 import type { StepNorm } from "./step-norm.js";
 
 /** Norms of what x and the state give to the gates, and of the cell of an LSTM. */
@@ -24,8 +24,19 @@ function at(t: Tensor, step: number): Tensor {
   return reshape(slice(t, step, step + 1), t.shape.slice(1));
 }
 
-/** Runs a cell step by step; steps of padding keep the states. @param gates - (T, N, gates·H) @param mask - (T, N), or null */
-function run(step: Step, gates: Tensor, first: readonly Tensor[], mask: Tensor | null, isReversed: boolean): Pass {
+/**
+ * Runs a cell step by step; steps of padding keep the states.
+ *
+ * @param gates - (T, N, gates·H)
+ * @param mask - (T, N), or null
+ */
+function run(
+  step: Step,
+  gates: Tensor,
+  first: readonly Tensor[],
+  mask: Tensor | null,
+  isReversed: boolean,
+): DirectionStates {
   const [count] = gates.shape;
   const hidden: Tensor[] = new Array(count);
   let states = first;
@@ -57,7 +68,7 @@ export function normalizedLstm(
   first: readonly Tensor[],
   mask: Tensor | null,
   isReversed: boolean,
-): Pass {
+): DirectionStates {
   const width = weightHh.shape[1];
   const step: Step = (x, [h, c], k, real) => {
     const products = add(norms.ih.forward(x, k, real), norms.hh.forward(linear(h, weightHh), k, real));
@@ -78,7 +89,7 @@ export function normalizedGru(
   first: readonly Tensor[],
   mask: Tensor | null,
   isReversed: boolean,
-): Pass {
+): DirectionStates {
   const width = weightHh.shape[1];
   const step: Step = (x, [h], k, real) => {
     const own = norms.ih.forward(x, k, real);

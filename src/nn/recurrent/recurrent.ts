@@ -11,9 +11,10 @@ import { transpose } from "../../ops/transpose.js";
 import { scope } from "../../scope.js";
 import { checkCount, formatShape, sameShape } from "../../shape.js";
 import { checkTensor, type Tensor } from "../../tensor.js";
+import { checkFeatures } from "../check-features.js";
 import { uniformParameter } from "../init.js";
 import { type LayerTraits, same } from "../layer-traits.js";
-import { checkFeatures, Module } from "../module.js";
+import { Module } from "../module.js";
 import type { CellNorms } from "./normalized.js";
 import { type RecurrentNorm, StepNorm } from "./step-norm.js";
 
@@ -23,14 +24,19 @@ export interface RecurrentOptions {
   readonly numLayers?: number;
   /** Whether there are biases. @defaultValue true */
   readonly bias?: boolean;
-  /** Whether each layer also reads the sequence from its end; its features are then twice as many. @defaultValue false */
+  /**
+   * Whether each layer also reads the sequence from its end; its features are then twice as many.
+   *
+   * @defaultValue false
+   */
   readonly bidirectional?: boolean;
   /** The probability of 0 for values between layers, in training. @defaultValue 0 */
   readonly dropout?: number;
   /**
-   * Norms of W·x, of W′·h and, in an LSTM, of the cell that the hidden state is made of. `"layer"`: Ba et al. 2016, arXiv:1607.06450.
-   * `"batch"`: Cooijmans et al. 2016, arXiv:1603.09025, with statistics of each step up to `maxSteps`; a step of padding does not count.
-   * Such layers have one bias, `bias_ih_l0`, and run op by op. @defaultValue null
+   * Norms of W·x, of W′·h and, in an LSTM, of the cell that the hidden state is made of. `"layer"`: Ba et al. 2016,
+   * arXiv:1607.06450. `"batch"`: Cooijmans et al. 2016, arXiv:1603.09025, with statistics of each step up to
+   * `maxSteps`; a step of padding does not count. Such layers have one bias, `bias_ih_l0`, and run op by op.
+   * @defaultValue null
    */
   readonly norm?: RecurrentNorm | null;
   /** For how many steps there are batch statistics; later steps share the last. Needed where `norm` is `"batch"`. */
@@ -40,7 +46,8 @@ export interface RecurrentOptions {
 /** Options of {@link Recurrent.forward}: which steps are real, and the states before the first. */
 export interface RecurrentForwardOptions<State> {
   /**
-   * (N, T): ones for the steps of a sequence, zeros for padding, wherever it lies. A step of padding keeps the state and gives 0.
+   * (N, T): ones for the steps of a sequence, zeros for padding, wherever it lies. A step of padding keeps the state
+   * and gives 0.
    * @defaultValue ones
    */
   readonly mask?: Tensor | null;
@@ -55,7 +62,7 @@ export interface RecurrentOutput {
 }
 
 /** What a layer gives in one direction: the states of all steps (T, N, H), and of each kind the last (N, H). */
-export interface Pass {
+export interface DirectionStates {
   readonly steps: Tensor;
   readonly last: readonly Tensor[];
 }
@@ -74,9 +81,9 @@ export interface CellParameters {
 type States = Readonly<Record<string, Tensor>>;
 
 /**
- * A recurrent network over sequences (N, T, inputSize), batches first. Parameters have PyTorch's names and shapes (`weight_ih_l0`,
- * `weight_hh_l0`, `bias_ih_l0`, `bias_hh_l0`, with `_reverse` behind those that read backwards), and its initial values, uniform in
- * ±1/√hiddenSize.
+ * A recurrent network over sequences (N, T, inputSize), batches first. Parameters have PyTorch's names and shapes
+ * (`weight_ih_l0`, `weight_hh_l0`, `bias_ih_l0`, `bias_hh_l0`, with `_reverse` behind those that read backwards), and
+ * its initial values, uniform in ±1/√hiddenSize.
  */
 export abstract class Recurrent<State extends States> extends Module<
   [x: Tensor, options?: RecurrentForwardOptions<State>]
@@ -172,7 +179,7 @@ export abstract class Recurrent<State extends States> extends Module<
     states: readonly Tensor[],
     mask: Tensor | null,
     isReversed: boolean,
-  ): Pass;
+  ): DirectionStates;
 
   /** @internal The parameters of a layer in one direction. */
   cell(layer: number, isReversed: boolean): CellParameters {
@@ -205,7 +212,8 @@ export abstract class Recurrent<State extends States> extends Module<
    * Applies the layer.
    *
    * @param x - (N, T, inputSize)
-   * @returns the last layer's hidden states of all steps, (N, T, hiddenSize), or twice as many features if it reads both ways
+   * @returns the last layer's hidden states of all steps, (N, T, hiddenSize), or twice as many features if it reads
+   * both ways
    * @throws ShapeError if sizes do not fit
    * @throws ArgumentError if the mask has other values than 0 and 1
    */
@@ -214,7 +222,8 @@ export abstract class Recurrent<State extends States> extends Module<
   }
 
   /**
-   * Applies the layer, and returns the states behind the last step too: those from which it goes on with another part of the sequences.
+   * Applies the layer, and returns the states behind the last step too: those from which it goes on with another part
+   * of the sequences.
    *
    * @param x - (N, T, inputSize)
    * @returns the output, and of each kind of state (numLayers · directions, N, hiddenSize)

@@ -14,8 +14,8 @@ export type RecurrentNorm = "layer" | "batch";
 const batchWeight = 0.1;
 
 /**
- * A norm of what one step of a recurrence computes, (N, features). Batch statistics are those of each step alone, up to the last that
- * there are statistics for, which later steps share; weight and bias are those of all steps.
+ * A norm of what one step of a recurrence computes, (N, features). Batch statistics are those of each step alone, up to
+ * the last that there are statistics for, which later steps share; weight and bias are those of all steps.
  */
 export class StepNorm extends Module<[x: Tensor, step: number, mask: Tensor | null]> {
   /** (features) */

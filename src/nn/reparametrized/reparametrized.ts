@@ -10,8 +10,9 @@ import { Module } from "../module.js";
 import { Weighted } from "./weighted.js";
 
 /**
- * A layer whose weight is computed from other parameters at each forward pass: what {@link WeightNorm}, {@link SpectralNorm} and
- * {@link WeightStandardization} have in common. It takes over the layer that it wraps, whose bias it shares.
+ * A layer whose weight is computed from other parameters at each forward pass: what {@link WeightNorm},
+ * {@link SpectralNorm} and {@link WeightStandardization} have in common. It takes over the layer that it wraps, whose
+ * bias it shares.
  *
  * @typeParam Layer - the class of the layer inside
  */
@@ -51,8 +52,8 @@ export abstract class Reparametrized<Layer extends Weighted = Weighted> extends 
   }
 
   /**
-   * The layer inside, with the weight that evaluation computes now as its own: the same outputs, with nothing left to compute.
-   * For inference, folding and export; the wrapper is not needed any more.
+   * The layer inside, with the weight that evaluation computes now as its own: the same outputs, with nothing left to
+   * compute. For inference, folding and export; the wrapper is not needed any more.
    */
   toPlain(): Layer {
     const mode = this.saveMode();
@@ -66,7 +67,11 @@ export abstract class Reparametrized<Layer extends Weighted = Weighted> extends 
     return this.#layer;
   }
 
-  /** Traits of a wrapper, whose sizes are those of the layer inside. @param options - what its constructor takes besides the layer */
+  /**
+   * Traits of a wrapper, whose sizes are those of the layer inside.
+   *
+   * @param options - what its constructor takes besides the layer
+   */
   protected wrapperTraits(options: object): LayerTraits {
     return {
       constructorArguments: [this.#layer, options],

@@ -8,16 +8,21 @@ import type { Weighted } from "./weighted.js";
 
 /** Options of {@link ScaledWeightStandardization}. */
 export interface ScaledWeightStandardizationOptions {
-  /** γ, by which the activation before the layer shrinks a variance of 1: √(2 / (1 − 1/π)) ≈ 1.7128 for ReLU. @defaultValue 1 */
+  /**
+   * γ, by which the activation before the layer shrinks a variance of 1: √(2 / (1 − 1/π)) ≈ 1.7128 for ReLU.
+   *
+   * @defaultValue 1
+   */
   readonly gamma?: number;
   /** Added to the variance of the weights under the root; > 0. @defaultValue 1e-6 */
   readonly eps?: number;
 }
 
 /**
- * Scaled weight standardisation: the weights of each output are brought to mean 0 and variance 1 / fanIn, times γ and a trained gain,
- * weight = γ · gain · (W − mean) / √(fanIn · (variance + eps)). Then a layer neither shifts nor scales its signal, so that a deep residual
- * network trains without norms. {@link WeightStandardization} leaves the scale to the norm behind it.
+ * Scaled weight standardisation: the weights of each output are brought to mean 0 and variance 1 / fanIn, times γ and a
+ * trained gain, weight = γ · gain · (W − mean) / √(fanIn · (variance + eps)). Then a layer neither shifts nor scales
+ * its signal, so that a deep residual network trains without norms. {@link WeightStandardization} leaves the scale to
+ * the norm behind it.
  *
  * State: `weight`, `bias`, as the layer's own, and `gain`, as timm's `ScaledStdConv2d` has them.
  *

@@ -25,15 +25,15 @@ export interface SpectralNormOptions {
 const firstIterations = 15;
 
 /**
- * Spectral normalisation: weight = W / σ, σ being the largest singular value of W as a matrix of outputs by everything else, so that
- * the layer stretches no input to more than its length (for a linear layer; of a convolution the matrix of its kernel is bounded). For
- * the discriminators of GANs, and wherever a Lipschitz bound is wanted.
+ * Spectral normalisation: weight = W / σ, σ being the largest singular value of W as a matrix of outputs by everything
+ * else, so that the layer stretches no input to more than its length (for a linear layer; of a convolution the matrix
+ * of its kernel is bounded). For the discriminators of GANs, and wherever a Lipschitz bound is wanted.
  *
- * σ = uᵀWv, where u and v approach the singular vectors by power iteration: v ← Wᵀu / ‖Wᵀu‖, u ← Wv / ‖Wv‖, in training only. Gradients
- * flow through W, and not through u and v.
+ * σ = uᵀWv, where u and v approach the singular vectors by power iteration: v ← Wᵀu / ‖Wᵀu‖, u ← Wv / ‖Wv‖, in training
+ * only. Gradients flow through W, and not through u and v.
  *
- * State as PyTorch's `spectral_norm`: `bias`, `weight_orig`, and the buffers `weight_u`, `weight_v`. The names of PyTorch 2's
- * `parametrizations.spectral_norm` load too.
+ * State as PyTorch's `spectral_norm`: `bias`, `weight_orig`, and the buffers `weight_u`, `weight_v`. The names of
+ * PyTorch 2's `parametrizations.spectral_norm` load too.
  *
  * Source: Miyato et al. 2018 (arXiv:1802.05957), Algorithm 1.
  *
@@ -94,7 +94,10 @@ export class SpectralNorm<Layer extends Weighted = Weighted> extends Reparametri
     return (this.layer.outputAxis === 1 ? w.transpose([1, 0, 2, 3]) : w).flatten(1);
   }
 
-  /** W over its largest |value|, whose products float32 holds; W / σ is that of it. The divisor has no gradient, since W / σ has none by it. */
+  /**
+   * W over its largest |value|, whose products float32 holds; W / σ is that of it. The divisor has no gradient, since W
+   * / σ has none by it.
+   */
   #scaled(): Tensor {
     return this.weight_orig.div(noGrad(() => abs(this.weight_orig).max()));
   }

@@ -13,18 +13,20 @@ import type { Weighted } from "./weighted.js";
 /** Options of {@link WeightNorm}. */
 export interface WeightNormOptions {
   /**
-   * The axis of the weight along which lengths are told apart: 0, the outputs, of Linear, Conv1d and Conv2d. The outputs of
-   * ConvTranspose2d lie along 1, yet PyTorch's default is 0 there too. @defaultValue 0
+   * The axis of the weight along which lengths are told apart: 0, the outputs, of Linear, Conv1d and Conv2d. The
+   * outputs of ConvTranspose2d lie along 1, yet PyTorch's default is 0 there too. @defaultValue 0
    */
   readonly axis?: number;
 }
 
 /**
- * Weight normalisation: weight = g · v / ‖v‖, so that length and direction of each output's weights are trained apart. It depends on no
- * data, so it serves where batch statistics are wrong (recurrent networks, reinforcement learning, audio generation), but it does not
- * keep activations at a scale: that is left to g. At first it changes nothing: v is the layer's weight, and g its lengths.
+ * Weight normalisation: weight = g · v / ‖v‖, so that length and direction of each output's weights are trained apart.
+ * It depends on no data, so it serves where batch statistics are wrong (recurrent networks, reinforcement learning,
+ * audio generation), but it does not keep activations at a scale: that is left to g. At first it changes nothing: v is
+ * the layer's weight, and g its lengths.
  *
- * State as PyTorch's `weight_norm`: `bias`, `weight_g`, `weight_v`. The names of PyTorch 2's `parametrizations.weight_norm` load too.
+ * State as PyTorch's `weight_norm`: `bias`, `weight_g`, `weight_v`. The names of PyTorch 2's
+ * `parametrizations.weight_norm` load too.
  *
  * Source: Salimans & Kingma 2016 (arXiv:1602.07868), equation 2.
  *
@@ -36,7 +38,10 @@ export interface WeightNormOptions {
  * ```
  */
 export class WeightNorm<Layer extends Weighted = Weighted> extends Reparametrized<Layer> {
-  /** g: the length along each place of the axis; the shape of the weight with 1 in all other axes. Named as in PyTorch's state. */
+  /**
+   * g: the length along each place of the axis; the shape of the weight with 1 in all other axes. Named as in PyTorch's
+   * state.
+   */
   readonly weight_g: Tensor;
   /** v: the direction; the shape of the weight. */
   readonly weight_v: Tensor;
@@ -76,7 +81,10 @@ export class WeightNorm<Layer extends Weighted = Weighted> extends Reparametrize
     return this.weight_v.shape.map((_, k) => k).filter((k) => k !== this.axis);
   }
 
-  /** The largest |v| along each place of the axis: v over it has a square that float32 holds. It scales all alike, and has no gradient. */
+  /**
+   * The largest |v| along each place of the axis: v over it has a square that float32 holds. It scales all alike, and
+   * has no gradient.
+   */
   #largest(): Tensor {
     return noGrad(() => abs(this.weight_v).max(this.#others, { keepDims: true }));
   }

@@ -9,16 +9,17 @@ import type { Weighted } from "./weighted.js";
 /** Options of {@link WeightStandardization}. */
 export interface WeightStandardizationOptions {
   /**
-   * Added to the variance of the weights under the root; > 0. Weights are small, so it is too: the variance of initial ones is
-   * 1 / (3·fanIn). @defaultValue 1e-10
+   * Added to the variance of the weights under the root; > 0. Weights are small, so it is too: the variance of initial
+   * ones is 1 / (3·fanIn). @defaultValue 1e-10
    */
   readonly eps?: number;
 }
 
 /**
- * Weight standardisation: the weights of each output are brought to mean 0 and variance 1, weight = (W − mean) / √(variance + eps), and
- * gradients flow through both. A norm must follow to set the scale: with {@link GroupNorm} it reaches what batch norm does, at batches of 1
- * or 2; with {@link BatchNorm} it helps at small batches. Not for the last layer.
+ * Weight standardisation: the weights of each output are brought to mean 0 and variance 1, weight = (W − mean) /
+ * √(variance + eps), and gradients flow through both. A norm must follow to set the scale: with {@link GroupNorm} it
+ * reaches what batch norm does, at batches of 1 or 2; with {@link BatchNorm} it helps at small batches. Not for the
+ * last layer.
  *
  * State: `weight`, `bias`, as the layer's own.
  *

@@ -2,7 +2,9 @@ import type { Tensor } from "../../tensor.js";
 import { type AffineLayer, type AffineWeights, parameterLike } from "../affine-weights.js";
 import { Module } from "../module.js";
 
-/** A layer that applies one weight, and a bias: {@link Linear}, {@link Conv1d}, {@link Conv2d}, {@link ConvTranspose2d}. */
+/**
+ * A layer that applies one weight, and a bias: {@link Linear}, {@link Conv1d}, {@link Conv2d}, {@link ConvTranspose2d}.
+ */
 export abstract class Weighted extends Module implements AffineLayer {
   /** What x is multiplied by; its shape is the layer's own. */
   abstract weight: Tensor;

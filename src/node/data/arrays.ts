@@ -25,13 +25,16 @@ export function isArrayFolder(folder: string): boolean {
 }
 
 /**
- * Reads NumPy arrays: an NPZ file, a folder of NPY files, or one NPY file where only inputs are needed. The arrays are `x` and `y`, or
- * `x_train`, `y_train`, `x_test` and `y_test` (with `x_val`, `y_val`, if there are), in upper or lower case; the first axis counts samples.
+ * Reads NumPy arrays: an NPZ file, a folder of NPY files, or one NPY file where only inputs are needed. The arrays are
+ * `x` and `y`, or `x_train`, `y_train`, `x_test` and `y_test` (with `x_val`, `y_val`, if there are), in upper or lower
+ * case; the first axis counts samples.
  *
- * Samples of bytes with two axes are grey images; samples that look like (H, W, C) have their channels moved first, which is said. Targets of texts
- * and of whole numbers are classes, and so are floats that only count classes and one-hot rows, which is said too; others are a regression.
+ * Samples of bytes with two axes are grey images; samples that look like (H, W, C) have their channels moved first,
+ * which is said. Targets of texts and of whole numbers are classes, and so are floats that only count classes and
+ * one-hot rows, which is said too; others are a regression.
  *
- * @throws DataError if arrays are missing, do not fit each other, or hold a value that is not finite, naming its row and column
+ * @throws DataError if arrays are missing, do not fit each other, or hold a value that is not finite, naming its row
+ * and column
  * @throws FormatError if a file is damaged
  */
 export function readArrays(path: string, options: ReadAsOptions): Source {
@@ -192,7 +195,9 @@ function samplesOf(
   return { ...arraySamples(inputs, shape, ofKept, kept, layout), dropped: bad.size, layout };
 }
 
-/** Where the channels of an array of images stand: as told, as a model takes them, or as the sizes look, which is said. */
+/**
+ * Where the channels of an array of images stand: as told, as a model takes them, or as the sizes look, which is said.
+ */
 function layoutOfArray(where: string, x: NpyArray, { layout, inputShape }: ReadAsOptions): ImageLayout {
   const sample = x.shape.slice(1);
   const moved = sample.length === 3 ? channelsFirst(sample) : null;

@@ -14,7 +14,8 @@ import type { ReadAsOptions, Source } from "./source.js";
 const mostLine = 2 ** 24;
 
 /**
- * Reads a CSV file: UTF-8, a header of names, commas (or semicolons, tabs, bars: found out), quotes as usual. Empty lines are left out.
+ * Reads a CSV file: UTF-8, a header of names, commas (or semicolons, tabs, bars: found out), quotes as usual. Empty
+ * lines are left out.
  *
  * @throws DataError if it has no header or no rows, or a row has more or fewer cells than the header
  * @throws FormatError if it is no text

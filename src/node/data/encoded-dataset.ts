@@ -36,7 +36,8 @@ export function encodedDataset(
   }
   const common = { inputs, shape, preprocessing: meta.preprocessing ?? {} };
   if (targets?.task !== "regression") {
-    const labels = targets === null ? new Uint8Array(samples.length) : labelsOf(where, targets.names, meta.classes);
+    const labels =
+      targets === null ? new Uint8Array(samples.length) : labelsOfNames(where, targets.names, meta.classes);
     return arrayDataset({ ...common, labels });
   }
   const { targetScale } = meta;
@@ -49,11 +50,16 @@ export function encodedDataset(
 }
 
 /**
- * The class number of each sample: where its name stands among the classes, or the number that it is, if classes are named by words or not at all.
+ * The class number of each sample: where its name stands among the classes, or the number that it is, if classes are
+ * named by words or not at all.
  *
  * @throws DataError if one is of no class
  */
-export function labelsOf(where: string, names: readonly string[], classes: readonly string[] | undefined): Int32Array {
+export function labelsOfNames(
+  where: string,
+  names: readonly string[],
+  classes: readonly string[] | undefined,
+): Int32Array {
   const numbers = new Map(classes?.map((name, label) => [name, label]));
   const most = classes?.length ?? 2 ** 31;
   const areWords = !classes?.some(isNumber);

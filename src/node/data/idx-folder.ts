@@ -20,7 +20,8 @@ export function isIdxFolder(folder: string): boolean {
 }
 
 /**
- * Reads grey images with labels in MNIST's four IDX files, plain or gzipped: `train-images-idx3-ubyte`, `train-labels-idx1-ubyte`, `t10k-…`.
+ * Reads grey images with labels in MNIST's four IDX files, plain or gzipped: `train-images-idx3-ubyte`,
+ * `train-labels-idx1-ubyte`, `t10k-…`.
  *
  * @param classes - what the labels 0, 1, … mean; where it says nothing, the number is the name
  * @throws FormatError if a file is missing or damaged, or the files do not fit each other

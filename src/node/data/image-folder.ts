@@ -23,8 +23,9 @@ interface File {
 }
 
 /**
- * Reads a folder of class folders of PNG and JPEG images, or one with `train/` and `test/` (and `validation/`, if there is) of that kind.
- * Where no classes are needed, the images may also lie in the folder itself. Pixels stay bytes. Hidden files are passed over.
+ * Reads a folder of class folders of PNG and JPEG images, or one with `train/` and `test/` (and `validation/`, if there
+ * is) of that kind. Where no classes are needed, the images may also lie in the folder itself. Pixels stay bytes.
+ * Hidden files are passed over.
  *
  * @throws DataError if there are no class folders or no images, or images differ in size and no size is given
  * @throws FormatError naming the files that cannot be read, unless they are to be left out
@@ -84,7 +85,10 @@ function drawn(files: readonly File[], { draw }: ReadAsOptions): readonly File[]
   return Array.from(drawRows(files.length, draw.samples, draw.seed), (k) => files[k]);
 }
 
-/** The images of each class folder, in the order of their names; those of the folder itself, if it has none and needs none. */
+/**
+ * The images of each class folder, in the order of their names; those of the folder itself, if it has none and needs
+ * none.
+ */
 function filesIn(folder: string, { hasTargets = true }: ReadAsOptions): File[] {
   const classes = foldersIn(folder);
   if (classes.length === 0) {

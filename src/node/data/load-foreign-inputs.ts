@@ -50,7 +50,8 @@ export type ForeignInputs = Dataset<null>;
 /**
  * Loads data for a model that does not say how its inputs were made: (value · scale − mean) / std in each channel.
  *
- * @param source - a folder of images, or of folders of images; an NPY or NPZ (`x`) file, as the model takes it; a CSV file of numbers
+ * @param source - a folder of images, or of folders of images; an NPY or NPZ (`x`) file, as the model takes it; a CSV
+ * file of numbers
  * @throws ArgumentError if an option does not fit the model
  * @throws DataError if data do not fit the model, or cannot be used
  */

@@ -21,8 +21,8 @@ export interface NamedInputOptions {
 }
 
 /**
- * Loads data for a model of several inputs: an NPZ file with an array for each, under its name, the first axis of all of which counts samples.
- * Values are taken as they are.
+ * Loads data for a model of several inputs: an NPZ file with an array for each, under its name, the first axis of all
+ * of which counts samples. Values are taken as they are.
  *
  * @throws DataError if arrays are missing, differ in their number of samples, or do not fit the model
  */

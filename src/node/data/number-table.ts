@@ -13,7 +13,8 @@ export interface NumberTableOptions {
 /**
  * A table as a model of another system takes it: the numbers of its columns as they are, in their order.
  *
- * @throws DataError naming row and column of the first cell that is no finite number, unless such rows are to be left out
+ * @throws DataError naming row and column of the first cell that is no finite number, unless such rows are to be left
+ * out
  */
 export function numberTable(
   table: Table,

@@ -22,8 +22,8 @@ export interface ReadOptions {
   /** CSV: columns to leave out: names, or several in one text with commas between. @defaultValue none */
   readonly ignore?: readonly string[] | undefined;
   /**
-   * CSV and arrays: what is to be predicted. @defaultValue classes where the target is of text, one-hot, of two values at
-   * most, of whole numbers 0 to k − 1, each twice or more, or an array of whole numbers; else a regression
+   * CSV and arrays: what is to be predicted. @defaultValue classes where the target is of text, one-hot, of two values
+   * at most, of whole numbers 0 to k − 1, each twice or more, or an array of whole numbers; else a regression
    */
   readonly task?: Task | undefined;
   /**

@@ -3,7 +3,7 @@ import { describeEvidence, groupFindings } from "../../diagnostics/diagnose/grou
 import { version } from "../../version.js";
 import type { Series } from "../chart.js";
 import { formatNumber } from "../format-number.js";
-import type { Block, Figure, Page, Section, Table } from "../page.js";
+import type { Block, Figure, Page, PageTable, Section } from "../page.js";
 
 /** One of two models that are compared. */
 export interface Compared {
@@ -103,7 +103,7 @@ export function comparisonPage(comparison: Comparison): Page {
           word: `Only ${"AB"[model]}, ${layer}:`,
           text,
         }));
-  const table = (caption: string, rows: readonly Row[]): Table => ({
+  const table = (caption: string, rows: readonly Row[]): PageTable => ({
     kind: "table",
     caption,
     columns: ["", "A", "B"],

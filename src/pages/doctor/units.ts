@@ -1,5 +1,5 @@
 import type { Diagnosis } from "../../diagnostics/diagnose/diagnosis.js";
-import type { Section, Table } from "../page.js";
+import type { PageTable, Section } from "../page.js";
 
 /** More numbers than these are no help. */
 const mostListed = 12;
@@ -22,7 +22,7 @@ export function unitSection({ activations, norms, samples }: Diagnosis): Section
       ? []
       : [[`${layer}: ${module}`, 100 * (smallWeights ?? Number.NaN), 100 * (smallVariances ?? Number.NaN)]],
   );
-  const switches: Table = {
+  const switches: PageTable = {
     kind: "table",
     caption: "Channels that a norm switches off (|γ| near 0), and channels whose variance is below eps",
     columns: ["norm", "γ near 0, %", "variance below eps, %"],

@@ -1,7 +1,7 @@
 import type { Budget } from "../../study/experiment.js";
 import type { Answer, Finding } from "../../study/run-study.js";
 import type { Verdict } from "../../study/verdict.js";
-import type { Block, Note, Page, Section, Table } from "../page.js";
+import type { Block, Note, Page, PageTable, Section } from "../page.js";
 import { describeAnswer, formatRange, formatRounded } from "./describe-answer.js";
 import { drawn } from "./figures.js";
 
@@ -43,7 +43,7 @@ const rule: Block = {
   ],
 };
 
-function summary(findings: readonly Finding[]): Table {
+function summary(findings: readonly Finding[]): PageTable {
   return {
     kind: "table",
     caption: "What was claimed, and what was found",
@@ -65,7 +65,7 @@ function summary(findings: readonly Finding[]): Table {
 function experimentSection({ experiment, results, answers }: Finding): Section {
   const { title, sources, hypothesis, method } = experiment;
   const comparisons = experiment.comparisons(results);
-  const compared: Table = {
+  const compared: PageTable = {
     kind: "table",
     caption: "Published figures beside ours",
     columns: ["what", "published", "here, mean over seeds"],
@@ -100,7 +100,7 @@ function note(answer: Answer): Note {
   return { kind: "note", tone: tones[verdict], word: verdict, text: `${question.claim} ${describeAnswer(answer)}` };
 }
 
-function effectsTable(seeds: readonly number[], answers: readonly Answer[]): Table {
+function effectsTable(seeds: readonly number[], answers: readonly Answer[]): PageTable {
   return {
     kind: "table",
     caption: "Effects by seed, in their units",

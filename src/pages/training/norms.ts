@@ -2,7 +2,7 @@ import type { HistogramsRecord, NormState, NormsRecord, Spread } from "../../dia
 import type { NormLag } from "../../train/lag.js";
 import type { Series } from "../chart.js";
 import { formatNumber } from "../format-number.js";
-import type { Block, Figure, Section, Table } from "../page.js";
+import type { Block, Figure, PageTable, Section } from "../page.js";
 import { axisOf } from "./curves.js";
 
 /** A layer's states over the steps. */
@@ -49,7 +49,7 @@ export function normSection(
 }
 
 /** The layers as they are at the end. */
-function overview(courses: readonly Course[]): Table {
+function overview(courses: readonly Course[]): PageTable {
   const rows = courses.map((course) => {
     const { state } = course[course.length - 1];
     return [
@@ -71,7 +71,7 @@ function overview(courses: readonly Course[]): Table {
 }
 
 /** How far evaluation is from training, by layer. */
-function lagTable(lag: readonly NormLag[], layers: readonly string[]): Table {
+function lagTable(lag: readonly NormLag[], layers: readonly string[]): PageTable {
   const rows = lag.map(({ norm, mean, deviation }) => [
     layers.find((layer) => layer.startsWith(`${norm}: `)) ?? norm,
     `${mean.toFixed(3)} σ`,

@@ -4,7 +4,7 @@ import type { RegressionErrors } from "../../evaluation/regression-errors.js";
 import type { Mistake } from "../../evaluation/worst-mistakes.js";
 import type { ModelMeta } from "../../formats/model-file/save-model.js";
 import { formatNumber } from "../format-number.js";
-import type { Block, Facts, Figure, Section, Table } from "../page.js";
+import type { Block, Facts, Figure, PageTable, Section } from "../page.js";
 import { imageUrl, inputCells, inputNames, originalCells } from "./samples.js";
 
 /** Where a sample stands in its file, and, of a table, what stood in its row. */
@@ -33,10 +33,10 @@ export interface RegressionOutcome {
 }
 
 /** How a model did on the test data. */
-export type Outcome = ClassificationOutcome | RegressionOutcome;
+export type TrainingOutcome = ClassificationOutcome | RegressionOutcome;
 
 /** The numbers to be seen first. */
-export function outcomeFacts(outcome: Outcome): Facts["entries"] {
+export function outcomeFacts(outcome: TrainingOutcome): Facts["entries"] {
   if (outcome.task === "regression") {
     const { mae, rSquared, samples } = outcome.result;
     return [
@@ -54,7 +54,7 @@ export function outcomeFacts(outcome: Outcome): Facts["entries"] {
 }
 
 /** Where the model is right and where it errs. */
-export function outcomeSections(outcome: Outcome, meta: ModelMeta): Section[] {
+export function outcomeSections(outcome: TrainingOutcome, meta: ModelMeta): Section[] {
   return outcome.task === "regression" ? regressionSections(outcome, meta) : classificationSections(outcome, meta);
 }
 
@@ -84,7 +84,7 @@ function confusionFigure({ counts }: ConfusionMatrix, names: readonly string[]):
   };
 }
 
-function classTable({ counts, recall, precision }: ConfusionMatrix, names: readonly string[]): Table {
+function classTable({ counts, recall, precision }: ConfusionMatrix, names: readonly string[]): PageTable {
   const rows = names.map((name, k) => [
     name,
     counts[k].reduce((total, count) => total + count, 0),
@@ -122,7 +122,7 @@ function mistakeTable(
   origins: readonly SampleOrigin[],
   names: readonly string[],
   meta: ModelMeta,
-): Table {
+): PageTable {
   const columns = mistakes.some(({ inputs }) => inputs !== null) ? inputNames(meta) : [];
   return {
     kind: "table",
@@ -152,7 +152,7 @@ function regressionSections({ some, worst, origins }: RegressionOutcome, meta: M
     };
   });
   const columns = worst.some(({ inputs }) => inputs !== null) ? inputNames(meta) : [];
-  const table: Table = {
+  const table: PageTable = {
     kind: "table",
     caption: `The test samples with the largest errors, ${placeOf(meta).meaning}`,
     columns: [placeOf(meta).name, "of", "true", "predicted", "error", ...columns],

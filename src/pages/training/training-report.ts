@@ -5,7 +5,7 @@ import { version } from "../../version.js";
 import type { Block, Page, Section } from "../page.js";
 import { type EpochSummary, learningCurves } from "./curves.js";
 import { normSection } from "./norms.js";
-import { type Outcome, outcomeFacts, outcomeSections } from "./outcome.js";
+import { outcomeFacts, outcomeSections, type TrainingOutcome } from "./outcome.js";
 
 /** How a run ended that did not reach its last epoch. */
 export interface Ending {
@@ -26,10 +26,13 @@ export interface TrainingReport {
   readonly records: readonly TrainingRecord[];
   /** After each epoch. */
   readonly epochs: readonly EpochSummary[];
-  /** How far the running statistics lie from those of the last batches, before any recalibration; empty where that is not known. */
+  /**
+   * How far the running statistics lie from those of the last batches, before any recalibration; empty where that is
+   * not known.
+   */
   readonly lag: readonly NormLag[];
   /** How the model does on the test data; null where it was not looked at. */
-  readonly outcome: Outcome | null;
+  readonly outcome: TrainingOutcome | null;
   /** Null: it reached its end. */
   readonly ending: Ending | null;
   /** What the run warned of. */

@@ -4,7 +4,7 @@ import { Linear } from "../../nn/linear.js";
 import type { Sequential } from "../../nn/sequential.js";
 import { seed as setSeed } from "../../random.js";
 import { sizeOf } from "../../shape.js";
-import { gradientsOf, normOf, outputsOf } from "../activations.js";
+import { euclideanNorm, gradientsOf, layerOutputs } from "../activations.js";
 import type { Experiment, Question, StudyData, Trials } from "../experiment.js";
 import { batchNorm, type MakeNorm, sequence } from "../networks.js";
 import type { Results } from "../results.js";
@@ -66,12 +66,12 @@ const trials: Trials<AliveMeasures> = {
     const diverged = await train(model, seed, { ...plan, lr: Number(rate.slice("lr ".length)) }, context);
     model.eval();
     const units = model.layers.filter((layer) => layer instanceof activations[activation]);
-    const outputs = await outputsOf(model, units, testImages(context, 500));
+    const outputs = await layerOutputs(model, units, testImages(context, 500));
     return {
       error: await errorOn(model, testImages(context, 1000), context),
       diverged: Number(diverged),
       idle: outputs.map((values) => idleShare(values, activation)),
-      gradientNorms: gradients.map(normOf),
+      gradientNorms: gradients.map(euclideanNorm),
     };
   },
 };

@@ -26,7 +26,10 @@ export type NormMeasures = {
   readonly training: number;
 };
 
-/** What every training has in common. The learning rate grows with the root of the batch (Malladi et al. 2022, arXiv:2205.10287, §1). */
+/**
+ * What every training has in common. The learning rate grows with the root of the batch (Malladi et al. 2022,
+ * arXiv:2205.10287, §1).
+ */
 export const normPlan = { steps: 400, lrAt64: 0.02, testImages: 2000, groups: 4, ghost: 8 };
 
 const { groups, ghost } = normPlan;
@@ -45,13 +48,18 @@ interface Kind {
 
 const groupNorm = (channels: number): Module | null => normLayer("group", channels, { groups });
 
-/** The limits of batch renormalisation open from 5 % to 40 and 25 % of the training: the paper's shares, of a training this short. */
+/**
+ * The limits of batch renormalisation open from 5 % to 40 and 25 % of the training: the paper's shares, of a training
+ * this short.
+ */
 function renorm(channels: number): Module {
   const at = (share: number): number => Math.round(share * normPlan.steps);
   return new BatchRenorm(channels, { schedule: { start: at(0.05), rmaxAt: at(0.4), dmaxAt: at(0.25) } });
 }
 
-/** Norms of networks built by name, but `scale`, which takes no images; and what is done to weights or after training. */
+/**
+ * Norms of networks built by name, but `scale`, which takes no images; and what is done to weights or after training.
+ */
 const kinds: Readonly<Record<string, Kind>> = {
   ...Object.fromEntries(
     normNames

@@ -8,7 +8,7 @@ import { Sequential } from "../../nn/sequential.js";
 import { seed as setSeed } from "../../random.js";
 import { sizeOf } from "../../shape.js";
 import type { Tensor } from "../../tensor.js";
-import { gradientsOf, normOf, outputsOf } from "../activations.js";
+import { euclideanNorm, gradientsOf, layerOutputs } from "../activations.js";
 import type { Experiment, Question, StudyData, TrialContext, Trials } from "../experiment.js";
 import { batchNorm } from "../networks.js";
 import type { Results } from "../results.js";
@@ -103,7 +103,7 @@ async function smoothness(model: Sequential, seed: number, context: TrialContext
   const restore = model.namedModules().map(([, module]) => module.saveMode());
   for (const [, module] of model.namedModules()) if (module instanceof RunningNorm) module.updateRunning = false;
   const here = await gradientsOf(model, parameters, images);
-  const size = Math.sqrt(here.gradients.reduce((sum, gradient) => sum + normOf(gradient) ** 2, 0));
+  const size = Math.sqrt(here.gradients.reduce((sum, gradient) => sum + euclideanNorm(gradient) ** 2, 0));
   const losses: number[] = [];
   let change = 0;
   for (const length of stepLengths) {
@@ -112,7 +112,7 @@ async function smoothness(model: Sequential, seed: number, context: TrialContext
     await context.pause();
     losses.push(there.loss);
     const squares = there.gradients.map(
-      (gradient, p) => normOf(gradient.map((value, i) => value - here.gradients[p][i])) ** 2,
+      (gradient, p) => euclideanNorm(gradient.map((value, i) => value - here.gradients[p][i])) ** 2,
     );
     const moved = Math.max(length * plan.lr * size, 1e-30);
     change = Math.max(change, Math.sqrt(squares.reduce((sum, square) => sum + square, 0)) / moved);
@@ -126,7 +126,7 @@ async function smoothness(model: Sequential, seed: number, context: TrialContext
 async function inputsOfActivations(model: Sequential, observed: readonly AnyModule[], context: TrialContext) {
   const restore = model.namedModules().map(([, module]) => module.saveMode());
   for (const [, module] of model.namedModules()) if (module instanceof RunningNorm) module.updateRunning = false;
-  const outputs = await outputsOf(model, observed, testImages(context, evaluated));
+  const outputs = await layerOutputs(model, observed, testImages(context, evaluated));
   for (const undo of restore) undo();
   return outputs.map(sortedUnits);
 }

@@ -5,7 +5,7 @@ import type { Experiment, Question, Trials } from "../experiment.js";
 import { type ImageShift, shiftImages } from "../image-shifts.js";
 import { batchNorm, convNet } from "../networks.js";
 import type { Results } from "../results.js";
-import { draw, errorOn, testImages, train } from "../training.js";
+import { drawSubset, errorOn, testImages, train } from "../training.js";
 
 type ShiftedMeasures = {
   /** Test errors in %, one for each kind of shift: by the running statistics of training, */
@@ -35,7 +35,7 @@ const trials: Trials<ShiftedMeasures> = {
     await train(model, seed, plan, context);
     model.eval();
     const test = testImages(context, sizes.test);
-    const others = draw(context.data.train, sizes.recalibration, new Generator(seed).split());
+    const others = drawSubset(context.data.train, sizes.recalibration, new Generator(seed).split());
     const [before, after]: [number[], number[]] = [[], []];
     for (const [, shift] of shifts) before.push(await errorOn(model, shiftImages(test, shift), context));
     for (const [, shift] of shifts) {

@@ -17,7 +17,8 @@ import { describeEachBackend } from "../../support/backends.js";
 import { expectClose } from "../../support/close.js";
 import { normalValues } from "../../support/seeded.js";
 
-// Values at which float32 would overflow, underflow or cancel on the way to results that it holds, for every way in which a kernel walks.
+// Values at which float32 would overflow, underflow or cancel on the way to results that it holds, for every way in
+// which a kernel walks.
 
 /** A layout: its shape, the layer, how many values share a mean, and which mean and which parameter each value has. */
 interface Layout {
@@ -95,7 +96,10 @@ function oracle({ meanOf, parameterOf, centred = true }: Layout, x: Float32Array
   return { y: xHat.map((v) => weight * v), dx, dweight: sumsBy(parameterOf, n, (i) => dy[i] * xHat[i]) };
 }
 
-/** Values of x, of dy and of the weight, in powers of ten; and whether dy has the signs of x, so that no sums of products are ∞ − ∞. */
+/**
+ * Values of x, of dy and of the weight, in powers of ten; and whether dy has the signs of x, so that no sums of
+ * products are ∞ − ∞.
+ */
 const scales: Record<string, readonly [number, number, number, "aligned"?]> = {
   "products with the gradient overflow": [10, 30, 0],
   "products with the gradient overflow to one side": [10, 30, 0, "aligned"],

@@ -7,7 +7,10 @@ import { normalValues } from "../../support/seeded.js";
 const x = (): Tensor => tensor(normalValues(3 * 5, 4), [3, 5]);
 const dy = normalValues(3 * 4, 5);
 
-/** A layer whose weights are multiples of the same ones, and what comes of it: outputs and gradients of the weight, times the scale. */
+/**
+ * A layer whose weights are multiples of the same ones, and what comes of it: outputs and gradients of the weight,
+ * times the scale.
+ */
 function layerOf(values: ArrayLike<number>): Linear {
   const layer = new Linear(5, 4, { bias: false });
   layer.loadStateDict({ weight: tensor(Float32Array.from(values), [4, 5]) });

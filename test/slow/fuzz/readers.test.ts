@@ -16,8 +16,8 @@ import { torchFile } from "../../support/fuzz/torch.js";
 /** Of each reader. */
 const cases = Number(process.env["FUZZ_CASES"] ?? 2000);
 /**
- * Where the seeds begin: each case has its own, so that FUZZ_SEED=N FUZZ_CASES=1 gives one again. The slow tests try the same cases in every
- * run, `npm run fuzz` others each time.
+ * Where the seeds begin: each case has its own, so that FUZZ_SEED=N FUZZ_CASES=1 gives one again. The slow tests try
+ * the same cases in every run, `npm run fuzz` others each time.
  */
 const firstSeed = Number(process.env["FUZZ_SEED"] ?? (process.env["FUZZ_CASES"] === undefined ? 1 : Date.now() % 1e9));
 const mostSeconds = 1;

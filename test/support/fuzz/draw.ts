@@ -1,4 +1,7 @@
-/** Random choices of one case of a fuzzer: equal seeds, equal cases. Not the library's own generator, which is among what is tested. */
+/**
+ * Random choices of one case of a fuzzer: equal seeds, equal cases. Not the library's own generator, which is among
+ * what is tested.
+ */
 export class Draw {
   #state: number;
 

@@ -76,7 +76,8 @@ function oddLike(draw: Draw, value: unknown): unknown {
 }
 
 /**
- * Changes a tree of objects and lists in place, once: a value is replaced, left out, doubled, renamed, or swapped with one from elsewhere.
+ * Changes a tree of objects and lists in place, once: a value is replaced, left out, doubled, renamed, or swapped with
+ * one from elsewhere.
  *
  * @param keepTypes - whether values keep their types, as messages of Protocol Buffers must
  */

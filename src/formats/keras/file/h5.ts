@@ -74,8 +74,8 @@ async function loadH5Wasm(where: string): Promise<H5Wasm> {
 let count = 0;
 
 /**
- * Reads an HDF5 file: groups, texts in their attributes, and arrays of numbers. It lies in the memory of h5wasm meanwhile, which sees no other
- * file.
+ * Reads an HDF5 file: groups, texts in their attributes, and arrays of numbers. It lies in the memory of h5wasm
+ * meanwhile, which sees no other file.
  *
  * @param isRead - whether a group of a name is looked into
  * @throws FormatError if it is damaged, or has links or arrays that lie in other files

@@ -77,7 +77,11 @@ export function countedWeights(root: H5Group, network: JsonObject): NamedArray[]
   return found;
 }
 
-/** The weights of a whole model in one .h5 file, which lists their names. @param names - of all layers, in networks inside too */
+/**
+ * The weights of a whole model in one .h5 file, which lists their names.
+ *
+ * @param names - of all layers, in networks inside too
+ */
 export function listedWeights(root: H5Group, names: ReadonlySet<string>): NamedArray[] {
   const weights = root.groups.get("model_weights") ?? root;
   const found: NamedArray[] = [];

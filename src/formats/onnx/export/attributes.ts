@@ -44,8 +44,8 @@ export function convolutionAttributes(
 }
 
 /**
- * Attributes of MaxPool and AveragePool. A last window that reaches beyond the padding is written as more padding, since runtimes
- * do not agree on which of them `ceil_mode` counts; it is left to them where sizes vary.
+ * Attributes of MaxPool and AveragePool. A last window that reaches beyond the padding is written as more padding,
+ * since runtimes do not agree on which of them `ceil_mode` counts; it is left to them where sizes vary.
  *
  * @param shape - of x
  */

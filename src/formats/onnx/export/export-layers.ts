@@ -12,7 +12,8 @@ import type { OnnxValue, OnnxWriter } from "./onnx-writer.js";
 /** A module that says itself what it is in ONNX. */
 export interface OnnxExportable {
   /**
-   * Adds nodes to a graph, such as `graph.node("Relu", [x])`, and modules inside this one, `graph.apply(this.hidden, x)`.
+   * Adds nodes to a graph, such as `graph.node("Relu", [x])`, and modules inside this one,
+   * `graph.apply(this.hidden, x)`.
    *
    * @returns the output
    */

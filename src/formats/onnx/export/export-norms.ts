@@ -22,7 +22,9 @@ export const normLayers: readonly LayerWriter<OnnxValue, OnnxWriter>[] = [
   writerOf(FilterResponseNorm, exportFilterResponseNorm),
 ];
 
-/** With running statistics a BatchNormalization; without, the statistics of the batch, as the layer itself takes them. */
+/**
+ * With running statistics a BatchNormalization; without, the statistics of the batch, as the layer itself takes them.
+ */
 function exportBatchNorm(norm: BatchNorm | BatchRenorm, x: OnnxValue, graph: OnnxWriter): OnnxValue {
   if (norm.normalizeWith === "running") return runningNorm(norm, x, graph);
   const axes = range(x.shape.length).filter((axis) => axis !== 1);

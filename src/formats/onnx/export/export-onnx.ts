@@ -16,7 +16,8 @@ import { type OnnxValue, OnnxWriter } from "./onnx-writer.js";
 /** Options of {@link exportOnnx}. */
 export interface ExportOnnxOptions {
   /**
-   * The shape of one input, without the batch: (C, H, W) of images. @defaultValue the shapes that a `Graph` was traced with
+   * The shape of one input, without the batch: (C, H, W) of images. @defaultValue the shapes that a `Graph` was traced
+   * with
    */
   readonly inputShape?: Shape;
   /** Whether batch norms are first made part of the layers beside them: `foldBatchNorm`. @defaultValue false */
@@ -33,15 +34,17 @@ const opsets = [13, 21] as const;
 /**
  * A model as an .onnx file, as it is in evaluation mode.
  *
- * Its input is called `input`, its output `output`, and axis 0 of both, the batch, has any size `N`. Several inputs of a traced network are
- * `input`, `input_1`, …; several outputs `output`, `output_1`, …, or `output_` and the key where `forward` returns an object. The input holds float32, or int64 where the
- * model begins with an `Embedding`. Nodes are named after modules (`1.body.0/Conv`), constants as in the state dict (`1.body.0.weight`),
- * and every value has its shape.
+ * Its input is called `input`, its output `output`, and axis 0 of both, the batch, has any size `N`. Several inputs of
+ * a traced network are `input`, `input_1`, …; several outputs `output`, `output_1`, …, or `output_` and the key where
+ * `forward` returns an object. The input holds float32, or int64 where the model begins with an `Embedding`. Nodes are
+ * named after modules (`1.body.0/Conv`), constants as in the state dict (`1.body.0.weight`), and every value has its
+ * shape.
  *
- * Norms with running statistics become BatchNormalization, others InstanceNormalization and LayerNormalization (from opset 17; before it, and RMS norm
- * always, mean, square and root), group norm an InstanceNormalization of the groups. A batch norm without running statistics takes those of the batch
- * there too. Computed weights (`Reparametrized`) are written as they are now. Dropout is left out. Classes of one's own are traced
- * (`trace`) and written op by op, unless they have a method {@link OnnxExportable.toOnnx}; networks of several inputs are traced by you:
+ * Norms with running statistics become BatchNormalization, others InstanceNormalization and LayerNormalization (from
+ * opset 17; before it, and RMS norm always, mean, square and root), group norm an InstanceNormalization of the groups.
+ * A batch norm without running statistics takes those of the batch there too. Computed weights (`Reparametrized`) are
+ * written as they are now. Dropout is left out. Classes of one's own are traced (`trace`) and written op by op, unless
+ * they have a method {@link OnnxExportable.toOnnx}; networks of several inputs are traced by you:
  * `exportOnnx(trace(model, a, b))`.
  *
  * @throws ArgumentError if a class has no export, or an option is out of range

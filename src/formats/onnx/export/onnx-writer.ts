@@ -36,7 +36,9 @@ export type OnnxAttributes = Readonly<Record<string, number | readonly number[] 
 /** Writes a module whose input is `x`; returns its output. */
 type WriteModule = (module: AnyModule, x: OnnxValue, graph: OnnxWriter) => OnnxValue;
 
-/** An ONNX graph in the making. Names of nodes and constants begin with the path of the module that is being written. */
+/**
+ * An ONNX graph in the making. Names of nodes and constants begin with the path of the module that is being written.
+ */
 export class OnnxWriter extends FileWriter<OnnxValue> {
   /** The version of ONNX's own operators. */
   readonly opset: number;
@@ -97,7 +99,10 @@ export class OnnxWriter extends FileWriter<OnnxValue> {
     return form;
   }
 
-  /** @internal Sizes as a list of whole numbers; those that grow with the first input are computed from its shape when the model runs. */
+  /**
+   * @internal Sizes as a list of whole numbers; those that grow with the first input are computed from its shape when
+   * the model runs.
+   */
   sizes(key: string, sizes: readonly (number | SizeRef)[]): OnnxValue {
     const fixed = sizes.filter((size): size is number => typeof size === "number");
     if (fixed.length === sizes.length) return this.constant(key, [sizes.length], fixed, "int64");

@@ -1,6 +1,6 @@
 import type { AnyModule } from "../../../nn/module.js";
 import { checkOptions } from "../../../options.js";
-import { Comparison } from "../../foreign/comparison.js";
+import { OutputDifference } from "../../foreign/comparison.js";
 import { networkOutputs } from "../../foreign/network-outputs.js";
 import { randomInputs } from "../../foreign/trial-inputs.js";
 import { openSession } from "../runtime.js";
@@ -27,7 +27,8 @@ export interface VerifyOnnxExportOptions {
 const samples = 8;
 
 /**
- * Runs what {@link exportOnnx} has made in onnxruntime, and the network itself in evaluation mode, on the same seeded noise: all inputs and outputs.
+ * Runs what {@link exportOnnx} has made in onnxruntime, and the network itself in evaluation mode, on the same seeded
+ * noise: all inputs and outputs.
  *
  * @throws VerificationError if they differ by more
  * @throws DataError if onnxruntime refuses the file
@@ -49,7 +50,7 @@ export async function verifyOnnxExport(
       model,
       session.inputs.map(({ name }) => inputs[name]),
     );
-    const comparison = new Comparison();
+    const comparison = new OutputDifference();
     for (const [k, output] of expected.entries()) comparison.add(output, results[session.outputs[k]]);
     const cure = "Do not use the file; raise the tolerance if that is acceptable.";
     comparison.check(where, tolerance, "onnxruntime to give what the network gives", cure);

@@ -38,6 +38,6 @@ export function isOp(node: NodeProto, ...types: readonly string[]): boolean {
 }
 
 /** What a message calls a node: its operator and name, or its first output. */
-export function titleOf(node: NodeProto): string {
+export function nodeTitle(node: NodeProto): string {
   return `${printable(node.opType)} ${printable(node.name === "" ? (node.output[0] ?? "") : node.name)}`.trim();
 }

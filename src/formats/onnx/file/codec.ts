@@ -69,8 +69,8 @@ export class Codec {
   }
 
   /**
-   * A model that also gives these values of its main graph as outputs, none of which is one yet. Readers of Protocol Buffers merge messages
-   * that follow one another, so nothing is read and written anew.
+   * A model that also gives these values of its main graph as outputs, none of which is one yet. Readers of Protocol
+   * Buffers merge messages that follow one another, so nothing is read and written anew.
    */
   withOutputs(bytes: Uint8Array, names: readonly string[]): Uint8Array {
     const output = names.map((name) => ({ name }));

@@ -20,7 +20,8 @@ const mostNames = 8;
  * A model that is a part of another one.
  *
  * @param shapes - of inputs whose shapes the file does not tell
- * @throws FormatError if a name is no value that nodes make or the model takes, or the outputs depend on more than the inputs
+ * @throws FormatError if a name is no value that nodes make or the model takes, or the outputs depend on more than the
+ * inputs
  */
 export function modelPart(
   codec: Codec,

@@ -7,8 +7,8 @@ import { otherFormat } from "./other-formats.js";
 const deepest = 100;
 
 /**
- * Walks the encoding of a message without making anything of it, so that a damaged or hostile file is refused before it costs memory:
- * every length stays inside its message, nesting is bounded, and so is the number of messages.
+ * Walks the encoding of a message without making anything of it, so that a damaged or hostile file is refused before it
+ * costs memory: every length stays inside its message, nesting is bounded, and so is the number of messages.
  *
  * @throws FormatError naming the byte at which it goes wrong
  */

@@ -2,13 +2,13 @@ import { foldNorms } from "../../../graph/fold.js";
 import { printable } from "../../printable.js";
 import type { NodeProto } from "../file/codec.js";
 import { isBatchNorm } from "../graph/batch-norm-node.js";
-import type { Graph } from "../graph/graph.js";
+import type { OnnxGraph } from "../graph/graph.js";
 import type { OnnxModel } from "../graph/onnx-model.js";
 import { OnnxHost } from "./onnx-host.js";
 
 /** What became of a batch norm: what it was folded into, or why it was left. */
 export interface NodeOutcome {
-  readonly graph: Graph;
+  readonly graph: OnnxGraph;
   readonly node: NodeProto;
   readonly norm: string;
   readonly into?: string;
@@ -18,7 +18,7 @@ export interface NodeOutcome {
 }
 
 /** What a list calls a node: where it stands, and its name. */
-export function placeOf(graph: Graph, node: NodeProto): string {
+export function placeOf(graph: OnnxGraph, node: NodeProto): string {
   return graph.place + printable(node.name === "" ? (node.output[0] ?? node.opType) : node.name);
 }
 

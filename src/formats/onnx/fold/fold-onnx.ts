@@ -27,17 +27,17 @@ export interface OnnxFolding {
  *
  * At inference a batch norm is a fixed map of each channel, y = a·x + b with a = weight / √(variance + eps) and
  * b = bias − mean·a. It is folded
- * - into a Conv, ConvTranspose, Gemm or MatMul before it: weight ← a·weight, bias ← a·bias + b, through constant Add, Sub, Mul and
- *   Div and through Identity, Dropout and a Reshape of rows to rows as long between them, all of which go, and through average pooling
- *   that counts no padding and Flatten, which stay;
+ * - into a Conv, ConvTranspose, Gemm or MatMul before it: weight ← a·weight, bias ← a·bias + b, through constant Add,
+ *   Sub, Mul and Div and through Identity, Dropout and a Reshape of rows to rows as long between them, all of which go,
+ *   and through average pooling that counts no padding and Flatten, which stay;
  * - into a batch norm before it, which gives one for two;
  * - else into a Conv, Gemm or MatMul after it that pads nothing: weight ← weight·a, bias ← bias + Σ weight·b.
  *
  * Weights and statistics may be computed by nodes of constants alone, such as those of weight norm, which then go.
  *
- * It is left where others read what would change, where statistics or weights are not constant, and where the new weights
- * would overflow. Weights that others share are copied. Numbers are computed in float64 and rounded once to the type that the
- * model has. Everything else in the file stays as it is.
+ * It is left where others read what would change, where statistics or weights are not constant, and where the new
+ * weights would overflow. Weights that others share are copied. Numbers are computed in float64 and rounded once to the
+ * type that the model has. Everything else in the file stays as it is.
  *
  * @param bytes - an .onnx file; not changed
  * @throws FormatError if it is no ONNX model, or damaged

@@ -1,10 +1,10 @@
 import type { Kernel, LinearMap } from "../../../graph/linear-map.js";
 import { diagonal } from "../../../graph/linear-map.js";
-import { floatOf, intOf, intsOf, isOp, textOf, titleOf } from "../file/attributes.js";
+import { floatOf, intOf, intsOf, isOp, nodeTitle, textOf } from "../file/attributes.js";
 import type { NodeProto } from "../file/codec.js";
 import { isFloat, packValues, type TensorValues } from "../file/tensor-values.js";
 import { isBatchNorm, parameterInputs, parameterOf } from "../graph/batch-norm-node.js";
-import type { Graph } from "../graph/graph.js";
+import type { OnnxGraph } from "../graph/graph.js";
 
 /** A node in numbers, and the constants that they are of. */
 export interface LinearNode extends LinearMap {
@@ -21,19 +21,22 @@ export function isLinear(node: NodeProto): boolean {
   return isOp(node, "Conv", "ConvTranspose", "Gemm", "MatMul");
 }
 
-/** The numbers of a linear node, or of a batch norm what follows x̂; a text says why they are not known, or cannot be changed. */
-export function linearNode(graph: Graph, node: NodeProto): LinearNode | string {
+/**
+ * The numbers of a linear node, or of a batch norm what follows x̂; a text says why they are not known, or cannot be
+ * changed.
+ */
+export function linearNode(graph: OnnxGraph, node: NodeProto): LinearNode | string {
   return isBatchNorm(node) ? ofNorm(graph, node) : ofWeight(graph, node);
 }
 
-function ofNorm(graph: Graph, norm: NodeProto): LinearNode | string {
+function ofNorm(graph: OnnxGraph, norm: NodeProto): LinearNode | string {
   const [weight, bias] = [parameterOf(graph, norm, "weight"), parameterOf(graph, norm, "bias")];
   if (typeof weight === "string" || typeof bias === "string") throw new Error("internal: a norm lost its parameters");
   return { ...diagonal(weight.data, bias.data), constants: { weight, bias, beta: 1 } };
 }
 
-function ofWeight(graph: Graph, node: NodeProto): LinearNode | string {
-  const title = titleOf(node);
+function ofWeight(graph: OnnxGraph, node: NodeProto): LinearNode | string {
+  const title = nodeTitle(node);
   const weight = graph.constant(node.input[1] ?? "");
   if (typeof weight === "string") return `the weight of ${title} is not constant: ${weight}`;
   if (!isFloat(weight.type)) return `the weight of ${title} is of type ${weight.type}`;
@@ -108,7 +111,7 @@ function isPadded(node: NodeProto, shape: readonly number[]): boolean {
 }
 
 /** Gives a node other numbers; a text says why they do not fit, and then nothing has changed. */
-export function writeLinearNode(graph: Graph, node: NodeProto, linear: LinearNode): string | null {
+export function writeLinearNode(graph: OnnxGraph, node: NodeProto, linear: LinearNode): string | null {
   const isNorm = isBatchNorm(node);
   const { weight: old, bias: oldBias, beta } = linear.constants;
   const weight = { ...old, data: linear.kernels[0].values };
@@ -117,7 +120,7 @@ export function writeLinearNode(graph: Graph, node: NodeProto, linear: LinearNod
   const [packed, packedBias] = [packValues(weight), bias === null ? null : packValues(bias)];
   if (packed === null || (bias !== null && packedBias === null)) {
     const what = isNorm ? "the parameters" : "the folded weights";
-    return `${what} of ${titleOf(node)} overflow ${(packed === null ? weight : (bias ?? weight)).type}`;
+    return `${what} of ${nodeTitle(node)} overflow ${(packed === null ? weight : (bias ?? weight)).type}`;
   }
   graph.setConstant(node, isNorm ? parameterInputs.weight : 1, weight, packed);
   if (bias === null || packedBias === null) return null;
@@ -141,7 +144,7 @@ function biasOf(
 }
 
 /** Sets an attribute of Gemm: beta, a real number, or broadcast, a whole one. */
-function setAttribute({ model }: Graph, node: NodeProto, name: "beta" | "broadcast", value: number): void {
+function setAttribute({ model }: OnnxGraph, node: NodeProto, name: "beta" | "broadcast", value: number): void {
   node.attribute = node.attribute.filter((one) => one.name !== name);
   if (name === "broadcast") node.attribute.push(model.codec.attribute({ name, type: 2, i: BigInt(value) }));
   else if (value !== 1) node.attribute.push(model.codec.attribute({ name, type: 1, f: value }));

@@ -1,10 +1,10 @@
 import type { Host, Passing, Side } from "../../../graph/host.js";
 import { unflattened } from "../../../graph/linear-map.js";
 import type { ChannelMap } from "../../../nn/layer-traits.js";
-import { isOp, titleOf } from "../file/attributes.js";
+import { isOp, nodeTitle } from "../file/attributes.js";
 import type { NodeProto } from "../file/codec.js";
 import { isBatchNorm, nodeMapOf } from "../graph/batch-norm-node.js";
-import type { Graph } from "../graph/graph.js";
+import type { OnnxGraph } from "../graph/graph.js";
 import type { OnnxModel } from "../graph/onnx-model.js";
 import { RanksOfGraphs } from "../graph/ranks.js";
 import { isLinear, type LinearNode, linearNode, writeLinearNode } from "./linear-nodes.js";
@@ -13,7 +13,7 @@ import { dataInput, isAbsorbed, passNode } from "./passing-nodes.js";
 /** The graphs of an ONNX model as a host: edits of theirs, nothing else. */
 export class OnnxHost implements Host<NodeProto, LinearNode> {
   readonly norms: readonly NodeProto[];
-  readonly #graphs = new Map<NodeProto, Graph>();
+  readonly #graphs = new Map<NodeProto, OnnxGraph>();
   readonly #ranks = new RanksOfGraphs();
 
   constructor(model: OnnxModel) {
@@ -22,18 +22,18 @@ export class OnnxHost implements Host<NodeProto, LinearNode> {
   }
 
   /** Where a node stands. */
-  graphOf(node: NodeProto): Graph {
+  graphOf(node: NodeProto): OnnxGraph {
     const graph = this.#graphs.get(node);
     if (graph === undefined) throw new Error("internal: a node of no graph");
     return graph;
   }
 
   titleOf(node: NodeProto): string {
-    return titleOf(node);
+    return nodeTitle(node);
   }
 
   standing(node: NodeProto, side: Side): string {
-    return `${titleOf(node)} stands ${side === "before" ? "before" : "after"} it`;
+    return `${nodeTitle(node)} stands ${side === "before" ? "before" : "after"} it`;
   }
 
   mapOf(norm: NodeProto): ChannelMap | string {
@@ -67,7 +67,7 @@ export class OnnxHost implements Host<NodeProto, LinearNode> {
     const graph = this.graphOf(node);
     const rank = this.#ranks.of(graph).get(side === "before" ? node.output[0] : node.input[0]);
     if (isOp(node, "MatMul") && rank !== 2)
-      return `${titleOf(node)} has ${rank === undefined ? "an unknown number of" : rank} axes, where 2 can be folded`;
+      return `${nodeTitle(node)} has ${rank === undefined ? "an unknown number of" : rank} axes, where 2 can be folded`;
     const linear = linearNode(graph, node);
     const isFlat = side === "behind" && passed.some((one) => isOp(one, "Flatten"));
     return typeof linear === "string" || !isFlat ? linear : unflattened(linear, map.scale.length, "first");

@@ -4,13 +4,13 @@ import type { ChannelMap } from "../../../nn/layer-traits.js";
 import { work } from "../../file-budget.js";
 import { intOf, intsOf, isOp, textOf } from "../file/attributes.js";
 import type { NodeProto } from "../file/codec.js";
-import type { Graph } from "../graph/graph.js";
+import type { OnnxGraph } from "../graph/graph.js";
 import type { Ranks } from "../graph/ranks.js";
 
 const operators = ["Identity", "Dropout", "Reshape", "Add", "Sub", "Mul", "Div"] as const;
 
 /** Whether a node gives its input as it is: Identity, Dropout at inference, or Reshape of rows to rows as long. */
-function isPass(graph: Graph, ranks: Ranks, node: NodeProto, channels: number): boolean {
+function isPass(graph: OnnxGraph, ranks: Ranks, node: NodeProto, channels: number): boolean {
   if (isOp(node, "Identity")) return true;
   if (isOp(node, "Dropout")) {
     const isMasked = node.output.slice(1).some((name) => graph.readerCount(name) > 0 || graph.isOutput(name));
@@ -24,7 +24,7 @@ function isPass(graph: Graph, ranks: Ranks, node: NodeProto, channels: number): 
 }
 
 /** Whether Dropout is in training mode: an input says so since version 12, and `is_test` before 7. */
-export function dropsInTraining(graph: Graph, node: NodeProto): boolean {
+export function dropsInTraining(graph: OnnxGraph, node: NodeProto): boolean {
   const { opset } = graph.model;
   if (opset < 7) return intOf(node, "is_test", 0) === 0;
   if (opset < 12 || !node.input[2]) return false;
@@ -38,12 +38,21 @@ export function isAbsorbed(node: NodeProto): boolean {
 }
 
 /** Which input of a node is the one that is not a constant beside it. */
-export function dataInput(graph: Graph, node: NodeProto): 0 | 1 {
+export function dataInput(graph: OnnxGraph, node: NodeProto): 0 | 1 {
   return isOp(node, "Add", "Sub", "Mul", "Div") && graph.isConstant(node.input[0]) ? 1 : 0;
 }
 
-/** What a map becomes on the other side of a node: one that maps channels itself, or averages or flattens them. Null where it is none. */
-export function passNode(graph: Graph, ranks: Ranks, node: NodeProto, map: ChannelMap, side: Side): ChannelMap | null {
+/**
+ * What a map becomes on the other side of a node: one that maps channels itself, or averages or flattens them. Null
+ * where it is none.
+ */
+export function passNode(
+  graph: OnnxGraph,
+  ranks: Ranks,
+  node: NodeProto,
+  map: ChannelMap,
+  side: Side,
+): ChannelMap | null {
   if (averages(node) || (isOp(node, "Flatten") && intOf(node, "axis", 1) === 1)) return map;
   const channels = map.scale.length;
   graph.model.spend(isAbsorbed(node) ? work.mappedChannel * channels : 0);
@@ -62,7 +71,7 @@ function averages(node: NodeProto): boolean {
 }
 
 /** The map of a constant Add, Sub, Mul or Div; null if a node is none, or its constant differs inside a channel. */
-function ownMap(graph: Graph, ranks: Ranks, node: NodeProto, channels: number): ChannelMap | null {
+function ownMap(graph: OnnxGraph, ranks: Ranks, node: NodeProto, channels: number): ChannelMap | null {
   if (!isOp(node, "Add", "Sub", "Mul", "Div") || node.input.length !== 2) return null;
   const filled = (value: number): Float64Array => new Float64Array(channels).fill(value);
   const input = dataInput(graph, node);
@@ -82,8 +91,17 @@ function ownMap(graph: Graph, ranks: Ranks, node: NodeProto, channels: number): 
   }
 }
 
-/** The constant beside one input of a node, a value for each channel; null if it is not constant, or is not the same within channels. */
-function perChannel(graph: Graph, ranks: Ranks, node: NodeProto, input: number, channels: number): Float64Array | null {
+/**
+ * The constant beside one input of a node, a value for each channel; null if it is not constant, or is not the same
+ * within channels.
+ */
+function perChannel(
+  graph: OnnxGraph,
+  ranks: Ranks,
+  node: NodeProto,
+  input: number,
+  channels: number,
+): Float64Array | null {
   const constant = graph.constant(node.input[1 - input]);
   const rank = ranks.get(node.input[input]);
   if (typeof constant === "string" || rank === undefined || constant.shape.length > rank) return null;

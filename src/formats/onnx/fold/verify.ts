@@ -1,6 +1,6 @@
 import { DataError } from "../../../errors.js";
 import type { ModelArrays } from "../../foreign/arrays.js";
-import { Comparison } from "../../foreign/comparison.js";
+import { OutputDifference } from "../../foreign/comparison.js";
 import { firstThatRuns, shapesOf } from "../../foreign/trial-inputs.js";
 import { elementTypeOf, type elementTypes } from "../file/tensor-values.js";
 import type { OnnxModel } from "../graph/onnx-model.js";
@@ -10,24 +10,33 @@ import { drawsRandomly, seeded } from "./random-operators.js";
 
 /** How two models are compared. */
 export interface VerifyOptions {
-  /** The largest relative difference that passes. @defaultValue 1e-4; 0.02 with float16, 0.05 with bfloat16 in the model */
+  /**
+   * The largest relative difference that passes.
+   *
+   * @defaultValue 1e-4; 0.02 with float16, 0.05 with bfloat16 in the model
+   */
   readonly tolerance?: number;
-  /** Real inputs to compare on: for each run, an array for each input of the model. @defaultValue one run on seeded noise */
+  /**
+   * Real inputs to compare on: for each run, an array for each input of the model.
+   *
+   * @defaultValue one run on seeded noise
+   */
   readonly inputs?: readonly ModelArrays[];
   /** Shapes of inputs that the model leaves open, by name, for noise. @defaultValue found by trying */
   readonly shapes?: Readonly<Record<string, readonly number[]>>;
 }
 
 /**
- * How far two models differ, on the same inputs in onnxruntime with its own optimisation off: in their outputs, and in the value at
- * each place that was changed, so that a saturated output hides nothing. Random operators draw the same numbers in both.
+ * How far two models differ, on the same inputs in onnxruntime with its own optimisation off: in their outputs, and in
+ * the value at each place that was changed, so that a saturated output hides nothing. Random operators draw the same
+ * numbers in both.
  */
 export interface OnnxVerification {
   /** The largest difference between two values. */
   readonly maxAbsolute: number;
   /**
-   * The largest difference of an output's values, divided by the largest value of that output (by 0.01 if that is less: of what is
-   * next to zero, as a saturated sigmoid is, only the absolute difference counts).
+   * The largest difference of an output's values, divided by the largest value of that output (by 0.01 if that is less:
+   * of what is next to zero, as a saturated sigmoid is, only the absolute difference counts).
    */
   readonly maxRelative: number;
   /** What maxRelative was held against. */
@@ -59,7 +68,8 @@ const mostBytes = 2 ** 27;
 const firstPlaces = 8;
 
 /**
- * Runs two models on the same inputs: one at a time, and some places at a time, so that what is held does not grow with either.
+ * Runs two models on the same inputs: one at a time, and some places at a time, so that what is held does not grow with
+ * either.
  *
  * @throws VerificationError if they differ by more than the tolerance
  * @throws DataError if onnxruntime refuses one of them, or no shape of open inputs runs
@@ -96,7 +106,7 @@ export async function verify(
       await session.release();
     }
   }
-  const comparison = new Comparison();
+  const comparison = new OutputDifference();
   const waiting = compared.places.filter((place) => !main.isOutput(place));
   for (let count = firstPlaces, isFirst = true; isFirst || waiting.length > 0; isFirst = false) {
     const places = waiting.splice(0, count);

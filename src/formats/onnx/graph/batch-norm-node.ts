@@ -3,7 +3,7 @@ import type { ChannelMap } from "../../../nn/layer-traits.js";
 import { floatOf, intOf, isOp } from "../file/attributes.js";
 import type { NodeProto } from "../file/codec.js";
 import { isFloat, type TensorValues } from "../file/tensor-values.js";
-import type { Graph } from "./graph.js";
+import type { OnnxGraph } from "./graph.js";
 
 /** The parameters of a batch norm, by their place among its inputs. */
 export const parameterInputs = { weight: 1, bias: 2, mean: 3, variance: 4 } as const;
@@ -20,7 +20,10 @@ export function epsOf(node: NodeProto): number {
   return floatOf(node, "epsilon", Math.fround(1e-5));
 }
 
-/** Whether a batch norm normalises by the batch: a flag says so since version 14, extra outputs did before, and `is_test` before 7. */
+/**
+ * Whether a batch norm normalises by the batch: a flag says so since version 14, extra outputs did before, and
+ * `is_test` before 7.
+ */
 export function isTraining(node: NodeProto, opset: number): boolean {
   if (opset >= 14) return intOf(node, "training_mode", 0) !== 0;
   if (opset >= 7) return node.output.filter((name) => name !== "").length > 1;
@@ -28,16 +31,19 @@ export function isTraining(node: NodeProto, opset: number): boolean {
 }
 
 /** One of a batch norm's parameters; a text says why it cannot be read. */
-export function parameterOf(graph: Graph, node: NodeProto, name: ParameterName): TensorValues | string {
+export function parameterOf(graph: OnnxGraph, node: NodeProto, name: ParameterName): TensorValues | string {
   const input = node.input[parameterInputs[name]] ?? "";
   if (input === "") return "it is missing";
   const values = graph.constant(input);
   return typeof values === "string" || isFloat(values.type) ? values : `it is of type ${values.type}`;
 }
 
-/** Parameters of a batch norm that normalises by its running statistics; a text says why it does not, or one is not known. */
+/**
+ * Parameters of a batch norm that normalises by its running statistics; a text says why it does not, or one is not
+ * known.
+ */
 export function fixedParameters<Name extends ParameterName>(
-  graph: Graph,
+  graph: OnnxGraph,
   node: NodeProto,
   names: readonly Name[],
 ): Record<Name, TensorValues> | string {
@@ -60,7 +66,7 @@ export function fixedParameters<Name extends ParameterName>(
 }
 
 /** The map of a batch norm; a text says why it has none that is fixed. */
-export function nodeMapOf(graph: Graph, node: NodeProto): ChannelMap | string {
+export function nodeMapOf(graph: OnnxGraph, node: NodeProto): ChannelMap | string {
   const parameters = fixedParameters(graph, node, ["weight", "bias", "mean", "variance"]);
   if (typeof parameters === "string") return parameters;
   const { weight, bias, mean, variance } = parameters;

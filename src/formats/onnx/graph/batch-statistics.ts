@@ -1,15 +1,16 @@
 import type { NodeProto } from "../file/codec.js";
 import { epsOf, parameterOf } from "./batch-norm-node.js";
-import type { Graph } from "./graph.js";
+import type { OnnxGraph } from "./graph.js";
 import { NewNodes } from "./new-nodes.js";
 
 /**
- * Replaces a batch norm by nodes that normalise by the batch: (x − mean) / √(mean of squared deviations + eps) · weight + bias. They are
- * of operators that every version has; training mode itself differs between versions, and onnxruntime lacks older ones.
+ * Replaces a batch norm by nodes that normalise by the batch: (x − mean) / √(mean of squared deviations + eps) · weight
+ * + bias. They are of operators that every version has; training mode itself differs between versions, and onnxruntime
+ * lacks older ones.
  *
  * @param rank - how many axes its input has
  */
-export function normalizeByBatch(graph: Graph, node: NodeProto, rank: number): void {
+export function normalizeByBatch(graph: OnnxGraph, node: NodeProto, rank: number): void {
   const [weight, bias] = [parameterOf(graph, node, "weight"), parameterOf(graph, node, "bias")];
   if (typeof weight === "string" || typeof bias === "string")
     throw new Error("internal: a norm without weight or bias");

@@ -1,12 +1,15 @@
 import { isOp } from "../file/attributes.js";
 import type { NodeProto } from "../file/codec.js";
-import type { Graph } from "./graph.js";
+import type { OnnxGraph } from "./graph.js";
 
 /** So many nodes may lie between two values. */
 const mostNodes = 40;
 
-/** The nodes that make one value of another and of constants; null if they read anything else, or if what they make is used elsewhere. */
-export function nodesBetween(graph: Graph, from: string, to: string): ReadonlySet<NodeProto> | null {
+/**
+ * The nodes that make one value of another and of constants; null if they read anything else, or if what they make is
+ * used elsewhere.
+ */
+export function nodesBetween(graph: OnnxGraph, from: string, to: string): ReadonlySet<NodeProto> | null {
   const inside = new Set<NodeProto>();
   const waiting = [to];
   for (let name = waiting.pop(); name !== undefined; name = waiting.pop()) {
@@ -30,6 +33,6 @@ export function nodesBetween(graph: Graph, from: string, to: string): ReadonlySe
 }
 
 /** The nodes that read a value itself, not only its shape. */
-export function dataReaders(graph: Graph, value: string): readonly NodeProto[] {
+export function dataReaders(graph: OnnxGraph, value: string): readonly NodeProto[] {
   return graph.readersOf(value).filter((node) => !isOp(node, "Shape", "Size"));
 }

@@ -29,8 +29,8 @@ export interface MovedModel {
 }
 
 /**
- * Gathers the tensors that a model keeps outside itself in one file, and makes the model name that: a model from elsewhere must not choose
- * which files are written beside a copy of it.
+ * Gathers the tensors that a model keeps outside itself in one file, and makes the model name that: a model from
+ * elsewhere must not choose which files are written beside a copy of it.
  *
  * @param where - what messages call it
  * @param bytes - an .onnx file

@@ -1,7 +1,7 @@
 import { FormatError } from "../../../errors.js";
 import { work } from "../../file-budget.js";
 import { printable } from "../../printable.js";
-import { isOp, titleOf } from "../file/attributes.js";
+import { isOp, nodeTitle } from "../file/attributes.js";
 import type { GraphProto, NodeProto, TensorProto } from "../file/codec.js";
 import { elementTypes, type TensorValues } from "../file/tensor-values.js";
 import { nodeInCircle } from "./acyclic.js";
@@ -10,19 +10,22 @@ import { normOperatorOf } from "./norm-operators.js";
 import type { OnnxModel } from "./onnx-model.js";
 import { Readers } from "./readers.js";
 
-/** A graph of a model: what makes each value, and what reads it. Edits keep the maps; {@link Graph.commit} writes them into the message. */
-export class Graph {
+/**
+ * A graph of a model: what makes each value, and what reads it. Edits keep the maps; {@link OnnxGraph.commit} writes
+ * them into the message.
+ */
+export class OnnxGraph {
   readonly model: OnnxModel;
   readonly proto: GraphProto;
   /** The graph around this one, whose values it may read. */
-  readonly parent: Graph | null;
+  readonly parent: OnnxGraph | null;
   /** The node of the graph around this one that holds it. */
   readonly holder: NodeProto | null;
   /** Where it stands: empty for the main graph, else the node and attribute that hold it. */
   readonly place: string;
-  readonly subgraphs: readonly Graph[];
+  readonly subgraphs: readonly OnnxGraph[];
   /** The graphs that each node holds. */
-  readonly inside: ReadonlyMap<NodeProto, readonly Graph[]>;
+  readonly inside: ReadonlyMap<NodeProto, readonly OnnxGraph[]>;
   readonly #makers = new Map<string, NodeProto>();
   readonly #readers = new Readers();
   readonly #initializers = new Map<string, TensorProto>();
@@ -41,7 +44,7 @@ export class Graph {
   constructor(
     model: OnnxModel,
     proto: GraphProto,
-    parent: Graph | null,
+    parent: OnnxGraph | null,
     place: string,
     holder: NodeProto | null = null,
   ) {
@@ -64,12 +67,12 @@ export class Graph {
       }
       for (const name of node.input) if (name !== "") this.#readers.add(node, name);
     }
-    const inside = new Map<NodeProto, Graph[]>();
+    const inside = new Map<NodeProto, OnnxGraph[]>();
     const readInside = new Map<NodeProto, string[]>();
     for (const node of proto.node) {
       const graphs = graphsIn(node).map(
         ([name, graph]) =>
-          new Graph(model, graph, this, printable(`${place}${node.name || node.opType}.${name}/`), node),
+          new OnnxGraph(model, graph, this, printable(`${place}${node.name || node.opType}.${name}/`), node),
       );
       if (graphs.length === 0) continue;
       inside.set(node, graphs);
@@ -86,7 +89,7 @@ export class Graph {
       (name) => this.#makers.get(name),
       (node) => [...(readInside.get(node) ?? []), ...node.input],
     );
-    if (stuck !== undefined) throw this.#fault(`a circle of nodes through ${titleOf(stuck)}`);
+    if (stuck !== undefined) throw this.#fault(`a circle of nodes through ${nodeTitle(stuck)}`);
   }
 
   #fault(received: string): FormatError {
@@ -178,7 +181,11 @@ export class Graph {
     return this.isListed(name) && this.#initializers.has(name) && proto.irVersion >= 4n && !initializersAreConstant;
   }
 
-  /** Makes every initializer that is also an input one that is not, where the file's version allows it. @returns their names */
+  /**
+   * Makes every initializer that is also an input one that is not, where the file's version allows it.
+   *
+   * @returns their names
+   */
   unlistInitializers(): string[] {
     const names = this.proto.input.flatMap(({ name }) => (this.mayBeReplaced(name) ? [name] : []));
     for (const name of names) this.#inputs.delete(name);
@@ -193,8 +200,8 @@ export class Graph {
   }
 
   /**
-   * The numbers of a constant: an initializer, the output of a Constant node, here or outside, or what nodes compute of these alone. A text
-   * says why there are none.
+   * The numbers of a constant: an initializer, the output of a Constant node, here or outside, or what nodes compute of
+   * these alone. A text says why there are none.
    */
   constant(name: string): TensorValues | string {
     return numbersOf(this, sourceOf(this, name));
@@ -212,7 +219,10 @@ export class Graph {
     return "dims" in source ? source.dims.map(Number) : source.shape;
   }
 
-  /** Makes one input of a node read a constant of these numbers: in place where nothing else reads the old one, else under a new name. */
+  /**
+   * Makes one input of a node read a constant of these numbers: in place where nothing else reads the old one, else
+   * under a new name.
+   */
   setConstant(node: NodeProto, input: number, values: TensorValues, packed: Uint8Array<ArrayBuffer>): void {
     const old = node.input[input] ?? "";
     const own = this.#initializers.get(old);

@@ -1,14 +1,14 @@
 import type { AttributeProto, NodeProto } from "../file/codec.js";
 import { packValues, type TensorValues } from "../file/tensor-values.js";
-import type { Graph } from "./graph.js";
+import type { OnnxGraph } from "./graph.js";
 
 /** Nodes in the making that compute something beside or in place of a value; names of theirs begin with its name. */
 export class NewNodes {
   readonly nodes: NodeProto[] = [];
-  readonly #graph: Graph;
+  readonly #graph: OnnxGraph;
   readonly #base: string;
 
-  constructor(graph: Graph, base: string) {
+  constructor(graph: OnnxGraph, base: string) {
     this.#graph = graph;
     this.#base = base;
   }

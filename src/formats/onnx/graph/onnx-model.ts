@@ -3,22 +3,22 @@ import { FileBudget, work } from "../../file-budget.js";
 import { printable } from "../../printable.js";
 import { Codec, type ModelProto, type NodeProto } from "../file/codec.js";
 import type { ExternalFiles } from "../file/tensor-values.js";
-import { Graph } from "./graph.js";
+import { OnnxGraph } from "./graph.js";
 
 /** How an .onnx file is read. */
 export interface ReadOnnxOptions {
   /** Files in which the model keeps tensors outside itself, by the name it gives them. @defaultValue none */
   readonly files?: ExternalFiles;
   /**
-   * Takes initializers for constants though the file lists them among its inputs, so that whoever runs it may replace them, as PyTorch 1.2
-   * and many converters write it. @defaultValue false
+   * Takes initializers for constants though the file lists them among its inputs, so that whoever runs it may replace
+   * them, as PyTorch 1.2 and many converters write it. @defaultValue false
    */
   readonly initializersAreConstant?: boolean;
 }
 
 /** A node and the graph that it stands in. */
 export interface Placed {
-  readonly graph: Graph;
+  readonly graph: OnnxGraph;
   readonly node: NodeProto;
 }
 
@@ -31,9 +31,9 @@ export class OnnxModel {
   /** The version of ONNX's own operators. */
   readonly opset: number;
   readonly files: ExternalFiles;
-  readonly main: Graph;
+  readonly main: OnnxGraph;
   /** The bodies of functions that the model brings, to be looked at but not edited. */
-  readonly functions: readonly Graph[];
+  readonly functions: readonly OnnxGraph[];
   /** Whether initializers that are listed among the inputs are constants all the same. */
   readonly initializersAreConstant: boolean;
   readonly #bytes: Uint8Array;
@@ -63,9 +63,9 @@ export class OnnxModel {
       const cure = "Check that the file is a complete .onnx file.";
       throw new FormatError({ where, expected: "an ONNX model", received: "one without a graph", cure });
     }
-    this.main = new Graph(this, graph, null, "");
+    this.main = new OnnxGraph(this, graph, null, "");
     this.functions = this.proto.functions.map((one) => {
-      return new Graph(this, codec.functionBody(one), null, `${printable(one.name)}/`);
+      return new OnnxGraph(this, codec.functionBody(one), null, `${printable(one.name)}/`);
     });
   }
 
@@ -80,7 +80,7 @@ export class OnnxModel {
   }
 
   /** Every graph, the main one first, each before those inside it. */
-  *graphs(): Iterable<Graph> {
+  *graphs(): Iterable<OnnxGraph> {
     const waiting = [this.main];
     for (let graph = waiting.pop(); graph !== undefined; graph = waiting.pop()) {
       yield graph;
@@ -91,13 +91,18 @@ export class OnnxModel {
   /**
    * Counts numbers that are read or made, or work that takes as long.
    *
-   * @throws FormatError where a file asks for far more than its size tells, such as by constants that thousands of nodes share
+   * @throws FormatError where a file asks for far more than its size tells, such as by constants that thousands of
+   * nodes share
    */
   spend(numbers: number): void {
     this.#budget.spend("work", numbers);
   }
 
-  /** Counts values of constants that are about to be computed. @returns false where they are far more than the file's size tells */
+  /**
+   * Counts values of constants that are about to be computed.
+   *
+   * @returns false where they are far more than the file's size tells
+   */
   compute(values: number): boolean {
     if (!(values <= this.#budget.left("computed"))) return false;
     this.#budget.spend("computed", values);

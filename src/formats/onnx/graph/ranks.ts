@@ -1,6 +1,6 @@
 import { intOf, intsOf, isOp } from "../file/attributes.js";
 import type { NodeProto, ValueInfoProto } from "../file/codec.js";
-import type { Graph } from "./graph.js";
+import type { OnnxGraph } from "./graph.js";
 
 /** Operators whose output has the rank of their first input. */
 const keeping = new Set(
@@ -25,7 +25,7 @@ export class Ranks {
   readonly #outside: Ranks | null;
 
   /** @param outside - the ranks of the graph around it */
-  constructor(graph: Graph, outside: Ranks | null = null) {
+  constructor(graph: OnnxGraph, outside: Ranks | null = null) {
     this.#outside = outside;
     const { input, output, valueInfo, initializer, node } = graph.proto;
     for (const info of [...input, ...output, ...valueInfo]) {
@@ -48,9 +48,9 @@ export class Ranks {
 
 /** The {@link Ranks} of graphs that stand inside one another, each worked out once. */
 export class RanksOfGraphs {
-  readonly #ranks = new Map<Graph, Ranks>();
+  readonly #ranks = new Map<OnnxGraph, Ranks>();
 
-  of(graph: Graph): Ranks {
+  of(graph: OnnxGraph): Ranks {
     let own = this.#ranks.get(graph);
     if (own === undefined) {
       own = new Ranks(graph, graph.parent === null ? null : this.of(graph.parent));
@@ -65,7 +65,7 @@ function declaredRank({ type }: ValueInfoProto): number | null {
   return value?.case === "tensorType" && value.value.shape !== undefined ? value.value.shape.dim.length : null;
 }
 
-function inferredRank(graph: Graph, node: NodeProto, ranks: Ranks): number | undefined {
+function inferredRank(graph: OnnxGraph, node: NodeProto, ranks: Ranks): number | undefined {
   const [first, second] = node.input.map((name) => ranks.get(name));
   const { opType } = node;
   if (!isOp(node, opType)) return undefined;
@@ -106,7 +106,7 @@ function inferredRank(graph: Graph, node: NodeProto, ranks: Ranks): number | und
 }
 
 /** How long a list is that stands in an attribute or, in later versions, in a constant input. */
-function listLength(graph: Graph, node: NodeProto, name: string, input = 1): number | undefined {
+function listLength(graph: OnnxGraph, node: NodeProto, name: string, input = 1): number | undefined {
   const list = intsOf(node, name) ?? graph.constant(node.input[input] ?? "");
   if (typeof list === "string") return undefined;
   return Array.isArray(list) ? list.length : list.data.length;

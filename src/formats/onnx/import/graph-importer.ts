@@ -3,7 +3,7 @@ import { printable } from "../../printable.js";
 import { isStandard } from "../file/attributes.js";
 import type { NodeProto } from "../file/codec.js";
 import { dataReaders, nodesBetween } from "../graph/closed-region.js";
-import type { Graph } from "../graph/graph.js";
+import type { OnnxGraph } from "../graph/graph.js";
 import { activationOf } from "./import-activations.js";
 import { composedNormOf } from "./import-composed-norms.js";
 import { layers } from "./import-layers.js";
@@ -20,7 +20,7 @@ const mostReaders = 8;
 /** Goes along a graph in topological order, and makes layers and ops of its nodes. */
 export class GraphImporter {
   readonly #state: ImportState;
-  readonly #graph: Graph;
+  readonly #graph: OnnxGraph;
   readonly #faults: Unsupported[] = [];
   /** Values at which layers of several nodes were looked for. */
   readonly #seen = new Set<string>();
@@ -114,7 +114,7 @@ export class GraphImporter {
 }
 
 /** The nodes that outputs are computed by, without those that only work out settings. */
-function neededNodes(graph: Graph, outputs: readonly string[]): ReadonlySet<NodeProto> {
+function neededNodes(graph: OnnxGraph, outputs: readonly string[]): ReadonlySet<NodeProto> {
   const needed = new Set<NodeProto>();
   const waiting = [...outputs];
   for (let name = waiting.pop(); name !== undefined; name = waiting.pop()) {
@@ -127,7 +127,7 @@ function neededNodes(graph: Graph, outputs: readonly string[]): ReadonlySet<Node
 }
 
 /** The inputs of a node that are values, not settings. */
-function dataOf(graph: Graph, node: NodeProto): readonly string[] {
+function dataOf(graph: OnnxGraph, node: NodeProto): readonly string[] {
   if (!isStandard(node)) return node.input;
   if (node.opType === "ConstantOfShape") return [];
   if (["LSTM", "GRU", "RNN"].includes(node.opType)) {
@@ -137,7 +137,7 @@ function dataOf(graph: Graph, node: NodeProto): readonly string[] {
 }
 
 /** The nodes, each behind those whose values it reads; in the order of the file, as far as that is one. */
-function inOrder(graph: Graph): NodeProto[] {
+function inOrder(graph: OnnxGraph): NodeProto[] {
   const order: NodeProto[] = [];
   const entered = new Set<NodeProto>();
   for (const first of graph.nodes) {

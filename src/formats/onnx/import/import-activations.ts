@@ -8,7 +8,7 @@ import { work } from "../../file-budget.js";
 import { floatOf, isOp } from "../file/attributes.js";
 import type { NodeProto } from "../file/codec.js";
 import { nodesBetween } from "../graph/closed-region.js";
-import type { Graph } from "../graph/graph.js";
+import type { OnnxGraph } from "../graph/graph.js";
 import type { ImportedLayer } from "./imported-layer.js";
 
 /** Numbers at which functions are compared: where they bend, and far out, where limits would show. */
@@ -80,10 +80,11 @@ function errorFunction(z: Values): Values {
 }
 
 /**
- * The activation that nodes compute together of one value and numbers, such as x·sigmoid(x): the nodes are a function of one number, and the layer is
- * the one that has the same values. Of several such groups the largest is taken, since x·sigmoid(x) begins with a sigmoid. Null if there is none.
+ * The activation that nodes compute together of one value and numbers, such as x·sigmoid(x): the nodes are a function
+ * of one number, and the layer is the one that has the same values. Of several such groups the largest is taken, since
+ * x·sigmoid(x) begins with a sigmoid. Null if there is none.
  */
-export function activationOf(value: string, graph: Graph): ImportedLayer | null {
+export function activationOf(value: string, graph: OnnxGraph): ImportedLayer | null {
   const known = new Map([[value, points]]);
   const region = new Set<NodeProto>();
   const waiting = [value];
@@ -106,8 +107,10 @@ export function activationOf(value: string, graph: Graph): ImportedLayer | null 
   return largest;
 }
 
-/** What a node makes at all points; null if it reads something else than what is known and numbers, or is no such node. */
-function resultOf(node: NodeProto, known: ReadonlyMap<string, Values>, graph: Graph): Values | null {
+/**
+ * What a node makes at all points; null if it reads something else than what is known and numbers, or is no such node.
+ */
+function resultOf(node: NodeProto, known: ReadonlyMap<string, Values>, graph: OnnxGraph): Values | null {
   const f = isOp(node, node.opType) && Object.hasOwn(elementwise, node.opType) ? elementwise[node.opType] : null;
   if (f === null || node.output.length !== 1 || node.input.length > 3) return null;
   graph.model.spend(work.evaluatedNode);
@@ -121,7 +124,7 @@ function resultOf(node: NodeProto, known: ReadonlyMap<string, Values>, graph: Gr
 }
 
 /** A constant that is one number; NaN if it is none. */
-function numberOf(name: string, graph: Graph): number {
+function numberOf(name: string, graph: OnnxGraph): number {
   const constant = name === "" ? name : graph.constant(name);
   return typeof constant !== "string" && constant.data.length === 1 ? constant.data[0] : Number.NaN;
 }

@@ -10,20 +10,21 @@ import type { NodeProto } from "../file/codec.js";
 import type { TensorValues } from "../file/tensor-values.js";
 import { epsOf } from "../graph/batch-norm-node.js";
 import { axesButChannels } from "../graph/batch-statistics.js";
-import type { Graph } from "../graph/graph.js";
+import type { OnnxGraph } from "../graph/graph.js";
 import { targetOf } from "./import-sizes.js";
 import { type ImportedLayer, rounded, withState } from "./imported-layer.js";
 import type { ValueShapes } from "./value-shapes.js";
 
 /**
- * The norm that nodes compose beginning at a value: (x − mean) / √(mean of squares + eps) · weight + bias over some axes, as layer norms are
- * exported before version 17 and RMS norms before 23, or an instance norm of x reshaped to its groups, as group norms are. Null if there is none.
+ * The norm that nodes compose beginning at a value: (x − mean) / √(mean of squares + eps) · weight + bias over some
+ * axes, as layer norms are exported before version 17 and RMS norms before 23, or an instance norm of x reshaped to its
+ * groups, as group norms are. Null if there is none.
  */
-export function composedNormOf(value: string, graph: Graph, shapes: ValueShapes): ImportedLayer | null {
+export function composedNormOf(value: string, graph: OnnxGraph, shapes: ValueShapes): ImportedLayer | null {
   return groupNorm(value, graph, shapes) ?? standardized(value, graph, shapes);
 }
 
-function groupNorm(value: string, graph: Graph, shapes: ValueShapes): ImportedLayer | null {
+function groupNorm(value: string, graph: OnnxGraph, shapes: ValueShapes): ImportedLayer | null {
   const grouping = graph.readersOf(value).find((node) => isOp(node, "Reshape") && node.input[0] === value);
   const norm = grouping && onlyReader(grouping, graph);
   const back = norm && onlyReader(norm, graph);
@@ -45,7 +46,7 @@ function groupNorm(value: string, graph: Graph, shapes: ValueShapes): ImportedLa
   return finished(layer, norm, affine, graph);
 }
 
-function standardized(value: string, graph: Graph, shapes: ValueShapes): ImportedLayer | null {
+function standardized(value: string, graph: OnnxGraph, shapes: ValueShapes): ImportedLayer | null {
   const readers = graph.readersOf(value);
   const mean = readers.find((node) => isOp(node, "ReduceMean"));
   const centred = readers.find(
@@ -111,7 +112,7 @@ function isPerChannel({ shape, data }: TensorValues, rank: number): boolean {
 }
 
 /** A constant Mul and a constant Add behind a value, as far as they are there. */
-function affineAfter(value: string, graph: Graph): ScaleAndShift {
+function affineAfter(value: string, graph: OnnxGraph): ScaleAndShift {
   const constantOf = (node: NodeProto, x: string): TensorValues | null => {
     const values = graph.constant(node.input.find((name) => name !== x) ?? "");
     return typeof values === "string" || values.data.length < 2 ? null : values;
@@ -134,7 +135,7 @@ function finished(
   layer: Module,
   node: NodeProto,
   { weight, bias, output }: ScaleAndShift,
-  { model }: Graph,
+  { model }: OnnxGraph,
 ): ImportedLayer {
   model.spend(work.composedNorm);
   const state = { ...(weight === null ? {} : { weight: weight.data }), ...(bias === null ? {} : { bias: bias.data }) };
@@ -142,7 +143,7 @@ function finished(
 }
 
 /** x / root, or x · (1 / root). */
-function quotient(x: string, root: NodeProto, graph: Graph): NodeProto | null {
+function quotient(x: string, root: NodeProto, graph: OnnxGraph): NodeProto | null {
   const next = onlyReader(root, graph);
   if (next === undefined) return null;
   if (isOp(next, "Div") && next.input[0] === x && next.input[1] === root.output[0]) return next;
@@ -153,7 +154,7 @@ function quotient(x: string, root: NodeProto, graph: Graph): NodeProto | null {
   return last !== undefined && isOp(last, "Mul") && last.input.includes(x) ? last : null;
 }
 
-function isSquare(node: NodeProto, x: string, graph: Graph): boolean {
+function isSquare(node: NodeProto, x: string, graph: OnnxGraph): boolean {
   if (isOp(node, "Mul")) return node.input[0] === x && node.input[1] === x;
   if (!isOp(node, "Pow") || node.input[0] !== x) return false;
   const power = graph.constant(node.input[1] ?? "");
@@ -161,7 +162,7 @@ function isSquare(node: NodeProto, x: string, graph: Graph): boolean {
 }
 
 /** The axes of a ReduceMean that keeps them as sizes of 1, in order. */
-function axesOf(node: NodeProto, graph: Graph, shapes: ValueShapes): number[] | null {
+function axesOf(node: NodeProto, graph: OnnxGraph, shapes: ValueShapes): number[] | null {
   const rank = shapes.rank(node.input[0]);
   const given = intsOf(node, "axes") ?? graph.constant(node.input[1] ?? "");
   if (typeof given === "string" || rank === undefined || intOf(node, "keepdims", 1) === 0) return null;
@@ -169,7 +170,7 @@ function axesOf(node: NodeProto, graph: Graph, shapes: ValueShapes): number[] | 
   return list.map((axis) => (axis < 0 ? axis + rank : axis)).sort((a, b) => a - b);
 }
 
-function onlyReader(node: NodeProto, graph: Graph): NodeProto | undefined {
+function onlyReader(node: NodeProto, graph: OnnxGraph): NodeProto | undefined {
   const [output] = node.output;
   return graph.isReadOnce(output) ? graph.readersOf(output)[0] : undefined;
 }

@@ -7,12 +7,12 @@ import type { PadWidths } from "../../../ops/pad.js";
 import { type AxisPadding, shortestPadding } from "../../../ops/window-padding.js";
 import { floatOf, intOf, isOp, textOf } from "../file/attributes.js";
 import type { NodeProto } from "../file/codec.js";
-import type { Graph } from "../graph/graph.js";
+import type { OnnxGraph } from "../graph/graph.js";
 import { importPadding } from "./import-arrays.js";
 import { keyOf } from "./import-layers.js";
 import { linearOfConv } from "./import-linear.js";
 import type { ImportStep } from "./import-step.js";
-import { ofNode, unsupported, valuesOf, withState } from "./imported-layer.js";
+import { constantValues, ofNode, unsupported, withState } from "./imported-layer.js";
 import { axesPadding } from "./padding.js";
 import { checkKernel, paddingOf, perAxis } from "./window-attributes.js";
 
@@ -20,7 +20,7 @@ import { checkKernel, paddingOf, perAxis } from "./window-attributes.js";
 export function importConvOf(at: ImportStep): Argument {
   const { node, graph } = at;
   if (at.state.products.has(node)) return linearOfConv(at);
-  const [, , ...kernel] = graph.shapeOfConstant(node.input[1] ?? "") ?? valuesOf(node, graph, 1).shape;
+  const [, , ...kernel] = graph.shapeOfConstant(node.input[1] ?? "") ?? constantValues(node, graph, 1).shape;
   const [stride, dilation] = [perAxis(node, "strides", kernel, 1), perAxis(node, "dilations", kernel, 1)];
   const padding = axesPadding(node, kernel, stride, dilation, at.shape(0));
   const key = keyOf(node, graph, padding.flat().map(Number));
@@ -70,14 +70,14 @@ function widthsOf(at: ImportStep): number[] {
 }
 
 /** The padding of a Conv itself, as many places on both sides. */
-function ownPadding(node: NodeProto, graph: Graph): number[] {
-  const [, , ...kernel] = valuesOf(node, graph, 1).shape;
+function ownPadding(node: NodeProto, graph: OnnxGraph): number[] {
+  const [, , ...kernel] = constantValues(node, graph, 1).shape;
   return paddingOf(node, kernel, perAxis(node, "strides", kernel, 1), perAxis(node, "dilations", kernel, 1));
 }
 
-function convOf(node: NodeProto, graph: Graph, padding: readonly AxisPadding[]): Module {
-  const { shape, data } = valuesOf(node, graph, 1);
-  const bias = node.input[2] ? valuesOf(node, graph, 2).data : null;
+function convOf(node: NodeProto, graph: OnnxGraph, padding: readonly AxisPadding[]): Module {
+  const { shape, data } = constantValues(node, graph, 1);
+  const bias = node.input[2] ? constantValues(node, graph, 2).data : null;
   const [out, groupChannels, ...kernel] = shape;
   const groups = intOf(node, "group", 1);
   const [stride, dilation] = [perAxis(node, "strides", kernel, 1), perAxis(node, "dilations", kernel, 1)];

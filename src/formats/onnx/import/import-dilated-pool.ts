@@ -19,8 +19,8 @@ interface AxisPlaces {
 }
 
 /**
- * The largest value or the mean of windows whose values lie apart, axis by axis: the values of each window are gathered, and reduced.
- * The sizes of the planes must be known.
+ * The largest value or the mean of windows whose values lie apart, axis by axis: the values of each window are
+ * gathered, and reduced. The sizes of the planes must be known.
  *
  * @param mean - whether padding counts in the mean; null: the largest value
  */

@@ -13,7 +13,10 @@ interface Labelled {
 /** So many inputs may there be. */
 const mostInputs = 16;
 
-/** Sums of products of values whose axes have letters: diagonals, then sums, then a product of matrices for each further input. */
+/**
+ * Sums of products of values whose axes have letters: diagonals, then sums, then a product of matrices for each further
+ * input.
+ */
 export function importEinsum(at: ImportStep): Argument {
   const { terms, result } = parsed(at);
   let left: Labelled | null = null;
@@ -32,7 +35,10 @@ export function importEinsum(at: ImportStep): Argument {
   );
 }
 
-/** The labels of each input and of the result: letters, and numbers for what an ellipsis stands for, counted from its end. */
+/**
+ * The labels of each input and of the result: letters, and numbers for what an ellipsis stands for, counted from its
+ * end.
+ */
 function parsed(at: ImportStep): { terms: string[][]; result: string[] } {
   const equation = textOf(at.node, "equation", "").replaceAll(" ", "");
   const [inputs, given] = equation.split("->");

@@ -15,7 +15,10 @@ function ofFirst(f: Function): Operator {
 /** Beyond this, atan is ±π/2 in float32, and squares still are finite. */
 const mostTangent = 1e18;
 
-/** atan x = 2·atan(x / (1 + √(1 + x²))), three times, which leaves |x| < 0.2, where five terms of its series have all digits of float32. */
+/**
+ * atan x = 2·atan(x / (1 + √(1 + x²))), three times, which leaves |x| < 0.2, where five terms of its series have all
+ * digits of float32.
+ */
 const atan: Function = (at, x) => {
   let u: Argument = at.op("clamp", x, -mostTangent, mostTangent);
   for (let k = 0; k < 3; k++) {

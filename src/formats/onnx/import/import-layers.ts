@@ -4,7 +4,7 @@ import { Dropout } from "../../../nn/dropout.js";
 import type { Module } from "../../../nn/module.js";
 import { floatOf, intOf, textOf } from "../file/attributes.js";
 import type { NodeProto } from "../file/codec.js";
-import type { Graph } from "../graph/graph.js";
+import type { OnnxGraph } from "../graph/graph.js";
 import {
   importBatchNorm,
   importGroupNorm,
@@ -17,7 +17,7 @@ import { rounded, unsupported } from "./imported-layer.js";
 import type { ValueShapes } from "./value-shapes.js";
 
 /** A layer that does what a node does. */
-type LayerImport = (node: NodeProto, graph: Graph, shapes: ValueShapes) => Module;
+type LayerImport = (node: NodeProto, graph: OnnxGraph, shapes: ValueShapes) => Module;
 
 /** Operators that are layers by themselves: of the first input, with all others constant. */
 export const layers: Readonly<Record<string, LayerImport>> = {
@@ -53,13 +53,13 @@ export function importLayer(at: ImportStep): Argument {
 }
 
 /** What a layer is made of: its operator, attributes and constants. */
-export function keyOf(node: NodeProto, { model }: Graph, more: readonly number[] = []): string {
+export function keyOf(node: NodeProto, { model }: OnnxGraph, more: readonly number[] = []): string {
   const attributes = node.attribute.map(({ name, f, i, s, ints }) => [name, f, String(i), String(s), ints.map(String)]);
   model.spend(node.attribute.reduce((sum, { s, ints }) => sum + s.length + ints.length, 0));
   return JSON.stringify([node.opType, node.input.slice(1), attributes, more]);
 }
 
-function importDropout(node: NodeProto, graph: Graph): Module {
+function importDropout(node: NodeProto, graph: OnnxGraph): Module {
   const { opset } = graph.model;
   const training = node.input[2] ? graph.constant(node.input[2]) : null;
   const isOff = training === null || (typeof training !== "string" && training.data[0] === 0);

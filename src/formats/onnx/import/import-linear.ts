@@ -4,7 +4,7 @@ import { formatShape } from "../../../shape.js";
 import { floatOf, intOf, isOp } from "../file/attributes.js";
 import type { NodeProto } from "../file/codec.js";
 import type { TensorValues } from "../file/tensor-values.js";
-import type { Graph } from "../graph/graph.js";
+import type { OnnxGraph } from "../graph/graph.js";
 import type { ImportStep } from "./import-step.js";
 import { unsupported, withState } from "./imported-layer.js";
 
@@ -80,7 +80,7 @@ export function importMatMul(at: ImportStep): Argument {
 }
 
 /** The constant that an Add behind a product adds, if it is one for each output. */
-function biasOf(node: NodeProto, product: string, outputs: number, graph: Graph): Float64Array | null {
+function biasOf(node: NodeProto, product: string, outputs: number, graph: OnnxGraph): Float64Array | null {
   if (!isOp(node, "Add") || node.input.length !== 2 || intOf(node, "axis", -1) !== -1) return null;
   const values = graph.constant(node.input[node.input[0] === product ? 1 : 0]);
   const isBias = typeof values !== "string" && values.data.length === outputs && isPerOutput(values, outputs);

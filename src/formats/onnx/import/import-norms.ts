@@ -7,11 +7,11 @@ import { RmsNorm } from "../../../nn/norms/rms-norm.js";
 import { floatOf, intOf } from "../file/attributes.js";
 import type { NodeProto } from "../file/codec.js";
 import { epsOf, isTraining, parameterOf } from "../graph/batch-norm-node.js";
-import type { Graph } from "../graph/graph.js";
-import { rounded, unsupported, valuesOf, withState } from "./imported-layer.js";
+import type { OnnxGraph } from "../graph/graph.js";
+import { constantValues, rounded, unsupported, withState } from "./imported-layer.js";
 import type { ValueShapes } from "./value-shapes.js";
 
-export function importBatchNorm(node: NodeProto, graph: Graph): Module {
+export function importBatchNorm(node: NodeProto, graph: OnnxGraph): Module {
   if (isTraining(node, graph.model.opset)) throw unsupported(node, "training mode: repair the model first");
   if (graph.model.opset < 9 && intOf(node, "spatial", 1) === 0) {
     throw unsupported(node, "statistics for each position (spatial = 0)");
@@ -32,19 +32,19 @@ export function importBatchNorm(node: NodeProto, graph: Graph): Module {
   return withState(new BatchNorm(state["weight"].length, options), state);
 }
 
-export function importInstanceNorm(node: NodeProto, graph: Graph): Module {
-  const [weight, bias] = [valuesOf(node, graph, 1).data, valuesOf(node, graph, 2).data];
+export function importInstanceNorm(node: NodeProto, graph: OnnxGraph): Module {
+  const [weight, bias] = [constantValues(node, graph, 1).data, constantValues(node, graph, 2).data];
   return withState(new InstanceNorm(weight.length, { eps: rounded(epsOf(node)) }), { weight, bias });
 }
 
-export function importGroupNorm(node: NodeProto, graph: Graph, shapes: ValueShapes): Module {
+export function importGroupNorm(node: NodeProto, graph: OnnxGraph, shapes: ValueShapes): Module {
   const groups = intOf(node, "num_groups", 0);
-  const [weight, bias] = [1, 2].map((k) => ofChannels(valuesOf(node, graph, k).data, node, graph, shapes));
+  const [weight, bias] = [1, 2].map((k) => ofChannels(constantValues(node, graph, k).data, node, graph, shapes));
   return withState(new GroupNorm(groups, weight.length, { eps: rounded(epsOf(node)) }), { weight, bias });
 }
 
 /** Before version 21 a group norm had a number for each group, which is that of each of its channels. */
-function ofChannels(values: Float64Array, node: NodeProto, graph: Graph, shapes: ValueShapes): Float64Array {
+function ofChannels(values: Float64Array, node: NodeProto, graph: OnnxGraph, shapes: ValueShapes): Float64Array {
   if (graph.model.opset >= 21) return values;
   const channels = shapes.get(node.input[0])?.[1];
   if (typeof channels !== "number" || channels % values.length !== 0) {
@@ -55,13 +55,13 @@ function ofChannels(values: Float64Array, node: NodeProto, graph: Graph, shapes:
   return Float64Array.from({ length: channels }, (_, channel) => values[Math.floor(channel / each)]);
 }
 
-export function importLayerNorm(node: NodeProto, graph: Graph, shapes: ValueShapes): Module {
+export function importLayerNorm(node: NodeProto, graph: OnnxGraph, shapes: ValueShapes): Module {
   const { shape, weight } = lastAxes(node, graph, shapes);
-  const bias = node.input[2] ? valuesOf(node, graph, 2).data : new Float64Array(weight.length);
+  const bias = node.input[2] ? constantValues(node, graph, 2).data : new Float64Array(weight.length);
   return withState(new LayerNorm(shape, { eps: rounded(epsOf(node)) }), { weight, bias });
 }
 
-export function importRmsNorm(node: NodeProto, graph: Graph, shapes: ValueShapes): Module {
+export function importRmsNorm(node: NodeProto, graph: OnnxGraph, shapes: ValueShapes): Module {
   const { shape, weight } = lastAxes(node, graph, shapes);
   return withState(new RmsNorm(shape, { eps: rounded(epsOf(node)) }), { weight });
 }
@@ -69,10 +69,10 @@ export function importRmsNorm(node: NodeProto, graph: Graph, shapes: ValueShapes
 /** The sizes of the axes over which a node normalises, which are those of its weight. */
 function lastAxes(
   node: NodeProto,
-  graph: Graph,
+  graph: OnnxGraph,
   shapes: ValueShapes,
 ): { shape: readonly number[]; weight: Float64Array } {
-  const { shape, data } = valuesOf(node, graph, 1);
+  const { shape, data } = constantValues(node, graph, 1);
   const axis = intOf(node, "axis", -1);
   const rank = shapes.rank(node.input[0]);
   const count = axis < 0 ? -axis : rank === undefined ? null : rank - axis;

@@ -24,8 +24,9 @@ import { ValueShapes } from "./value-shapes.js";
 /** Options of {@link importOnnx}. */
 export interface ImportOnnxOptions extends ReadOnnxOptions {
   /**
-   * The values that the network takes, by their names in the file: inputs of the model, or what nodes make, whose own inputs are then left
-   * out. @defaultValue the inputs of the model; where `outputs` are given, those of them on which these depend
+   * The values that the network takes, by their names in the file: inputs of the model, or what nodes make, whose own
+   * inputs are then left out. @defaultValue the inputs of the model; where `outputs` are given, those of them on which
+   * these depend
    */
   readonly inputs?: readonly string[];
   /** The values that the network gives, by their names in the file. @defaultValue the outputs of the model */
@@ -35,33 +36,41 @@ export interface ImportOnnxOptions extends ReadOnnxOptions {
 /** A network made of an ONNX model. */
 export interface ImportedOnnx {
   /**
-   * The network with the file's weights and statistics, in training mode as every new model: a `Sequential` with `Residual`s in it where that
-   * is all that the file has, else a {@link Graph}. It takes the inputs in the order of the file. It returns a tensor, or an object of tensors
-   * by the names of the outputs where there are several.
+   * The network with the file's weights and statistics, in training mode as every new model: a `Sequential` with
+   * `Residual`s in it where that is all that the file has, else a {@link Graph}. It takes the inputs in the order of
+   * the file. It returns a tensor, or an object of tensors by the names of the outputs where there are several.
    */
   readonly model: Sequential | Graph;
   /** What the file says besides; `inputShape` too, where the input's sizes are known. */
   readonly meta: ModelMeta;
-  /** The ONNX node behind each layer of a `Sequential`, by its path, or behind each node of a {@link Graph}: its name, or its output's. */
+  /**
+   * The ONNX node behind each layer of a `Sequential`, by its path, or behind each node of a {@link Graph}: its name,
+   * or its output's.
+   */
   readonly nodes: Readonly<Record<string, string>>;
 }
 
 /**
- * Imports an ONNX model as a network to train on: with its norms frozen (`freezeNorms`), recalibrated or converted. The model may be any
- * directed acyclic graph of the operators below, with several inputs and outputs. The batch stays open.
+ * Imports an ONNX model as a network to train on: with its norms frozen (`freezeNorms`), recalibrated or converted. The
+ * model may be any directed acyclic graph of the operators below, with several inputs and outputs. The batch stays
+ * open.
  *
- * - Layers, where all inputs but the first are constant: convolutions, transposed ones, Gemm and MatMul (with a constant Add behind it), norms
- *   (BatchNormalization in inference form: its momentum weighs the old value, as here), activations, poolings, Flatten, Dropout, LSTM and GRU.
- *   Norms and activations are also found where several nodes compute them.
- * - Ops: arithmetic, functions, comparisons, reductions, products and Einsum, shapes and indices, Resize, losses. `docs/formats.md` lists all.
+ * - Layers, where all inputs but the first are constant: convolutions, transposed ones, Gemm and MatMul (with a
+ *   constant Add behind it), norms (BatchNormalization in inference form: its momentum weighs the old value, as here),
+ *   activations, poolings, Flatten, Dropout, LSTM and GRU. Norms and activations are also found where several nodes
+ *   compute them.
+ * - Ops: arithmetic, functions, comparisons, reductions, products and Einsum, shapes and indices, Resize, losses.
+ *   `docs/formats.md` lists all.
  *
  * `{ inputs, outputs }` name a part of the model: a backbone without its head, or a head alone.
  *
- * Initializers with axes become parameters; scalars and Constant nodes stay constants. Nodes that share all their weights become one layer.
- * Numbers become float32, also those of inputs that hold whole numbers, such as tokens; these divide without remainder, as in ONNX.
+ * Initializers with axes become parameters; scalars and Constant nodes stay constants. Nodes that share all their
+ * weights become one layer. Numbers become float32, also those of inputs that hold whole numbers, such as tokens; these
+ * divide without remainder, as in ONNX.
  *
  * @param bytes - an .onnx file; not changed
- * @throws FormatError if it is no ONNX model, names are none of its values, or it has operators or attributes that no layer or op here has, naming every such node
+ * @throws FormatError if it is no ONNX model, names are none of its values, or it has operators or attributes that no
+ * layer or op here has, naming every such node
  * @throws MissingPackageError if onnx-buf or @bufbuild/protobuf is not installed
  * @example
  * ```ts
@@ -147,7 +156,10 @@ export async function importOnnx(bytes: Uint8Array, options: ImportOnnxOptions =
   };
 }
 
-/** The part of a model that options name. Inputs whose shapes the file does not tell have those that the nodes before them make. */
+/**
+ * The part of a model that options name. Inputs whose shapes the file does not tell have those that the nodes before
+ * them make.
+ */
 async function partOf(where: string, bytes: Uint8Array, options: ImportOnnxOptions): Promise<Uint8Array> {
   const codec = await Codec.load(where);
   const part = modelPart(codec, where, bytes, options);
@@ -193,8 +205,8 @@ function withBatch({ shape }: GraphInput, { declaredBatch }: ValueShapes): Graph
 }
 
 /**
- * The shapes of inputs with the batch open: the first axis of the first, and of others that have the same size there. Other sizes are those
- * that the file has.
+ * The shapes of inputs with the batch open: the first axis of the first, and of others that have the same size there.
+ * Other sizes are those that the file has.
  */
 function openShapes(inputs: readonly DeclaredInput[]): (OpenShape | null)[] {
   const [{ shape: first }] = inputs;

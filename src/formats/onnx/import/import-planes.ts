@@ -1,7 +1,7 @@
 import { intOf, intsOf, isOp } from "../file/attributes.js";
 import type { NodeProto } from "../file/codec.js";
 import { dataReaders, nodesBetween } from "../graph/closed-region.js";
-import type { Graph } from "../graph/graph.js";
+import type { OnnxGraph } from "../graph/graph.js";
 import { activationOf } from "./import-activations.js";
 import { targetOf } from "./import-sizes.js";
 import { isBatch } from "./open-shapes.js";
@@ -14,19 +14,23 @@ const planeless = ["BatchNormalization", "Relu", "LeakyRelu", "Elu", "Sigmoid", 
 const mostNodes = 20;
 
 /** Nodes that read planes of one value, (N, C, 1, 1), and what makes them rows, (N, C), at their end. */
-export interface Planes {
+export interface PlaneProducts {
   /** Convs, which are products of rows. */
   readonly products: readonly NodeProto[];
   readonly end: NodeProto;
 }
 
-/** Follows planes of one value to where they become rows; null where they are needed as planes. @param channels - null: not known */
+/**
+ * Follows planes of one value to where they become rows; null where they are needed as planes.
+ *
+ * @param channels - null: not known
+ */
 export function planesBehind(
   node: NodeProto,
   channels: number | null,
-  graph: Graph,
+  graph: OnnxGraph,
   shapes: ValueShapes,
-): Planes | null {
+): PlaneProducts | null {
   const products: NodeProto[] = [];
   let [value] = node.output;
   let width = channels;
@@ -56,7 +60,7 @@ export function planesBehind(
 }
 
 /** Whether of a shape only the number of samples is taken, which rows have as planes have it. */
-function takesBatch(shape: NodeProto, graph: Graph): boolean {
+function takesBatch(shape: NodeProto, graph: OnnxGraph): boolean {
   const [output] = shape.output;
   if (!isOp(shape, "Shape") || shape.attribute.length > 0 || graph.isOutput(output)) return false;
   const is = (name: string | undefined, wanted: number): boolean => {
@@ -73,14 +77,14 @@ function takesBatch(shape: NodeProto, graph: Graph): boolean {
 }
 
 /** The outputs of a Conv that is a product at each place; null if it is none. */
-function productOf(node: NodeProto, graph: Graph): number | null {
+function productOf(node: NodeProto, graph: OnnxGraph): number | null {
   const weight = graph.constant(node.input[1] ?? "");
   if (typeof weight === "string" || weight.shape.length !== 4 || weight.shape[2] * weight.shape[3] !== 1) return null;
   const isPlain = intOf(node, "group", 1) === 1 && !intsOf(node, "pads")?.some((width) => width !== 0);
   return isPlain ? weight.shape[0] : null;
 }
 
-function makesRows(node: NodeProto, channels: number | null, graph: Graph, shapes: ValueShapes): boolean {
+function makesRows(node: NodeProto, channels: number | null, graph: OnnxGraph, shapes: ValueShapes): boolean {
   if (isOp(node, "Flatten")) return intOf(node, "axis", 1) === 1;
   if (isOp(node, "Squeeze")) {
     const given = intsOf(node, "axes") ?? graph.constant(node.input[1] ?? "");

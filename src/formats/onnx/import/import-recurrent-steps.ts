@@ -12,8 +12,8 @@ interface Direction {
 }
 
 /**
- * A recurrent node as ops over its sequence: with first states, lengths, and all its outputs, (T, directions, N, H) and (directions, N, H) of
- * hidden states, and of cells where it has them.
+ * A recurrent node as ops over its sequence: with first states, lengths, and all its outputs, (T, directions, N, H) and
+ * (directions, N, H) of hidden states, and of cells where it has them.
  */
 export function importSteps(at: ImportStep, opType: RecurrentType, isBatchFirst: boolean): Argument[] {
   const { node } = at;

@@ -20,8 +20,8 @@ const usual = { LSTM: ["Sigmoid", "Tanh", "Tanh"], GRU: ["Sigmoid", "Tanh"] } as
 const plain = ["Tanh", "Relu", "Sigmoid"];
 
 /**
- * A layer whose outputs are all hidden states, (T, directions, N, H), and the last, (directions, N, H). Where there are first states, lengths,
- * or the last cell is read, the ops that the layer consists of.
+ * A layer whose outputs are all hidden states, (T, directions, N, H), and the last, (directions, N, H). Where there are
+ * first states, lengths, or the last cell is read, the ops that the layer consists of.
  */
 export function importRecurrent(opType: RecurrentType): (at: ImportStep) => readonly Argument[] {
   return (at) => {

@@ -102,7 +102,11 @@ function reshaped(at: ImportStep, shape: OpenShape): Argument {
   return at.op("reshape", at.input(0), to);
 }
 
-/** What is along all axes from one on together, as Softmax was before version 13. @param alongAxis - what it is along the last axis alone */
+/**
+ * What is along all axes from one on together, as Softmax was before version 13.
+ *
+ * @param alongAxis - what it is along the last axis alone
+ */
 export function alongMatrix(
   at: ImportStep,
   op: (x: Argument, axis: number) => Argument,

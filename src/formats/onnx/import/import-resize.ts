@@ -14,8 +14,8 @@ interface Targets {
 }
 
 /**
- * Values at another size. Planes as PyTorch makes them are `upsample`, of any size; what else there is gathers the nearest values along each
- * axis, or multiplies by a matrix of weights, for which sizes must be known.
+ * Values at another size. Planes as PyTorch makes them are `upsample`, of any size; what else there is gathers the
+ * nearest values along each axis, or multiplies by a matrix of weights, for which sizes must be known.
  */
 export function importResize(at: ImportStep): Argument {
   const { node } = at;

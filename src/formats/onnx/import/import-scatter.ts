@@ -25,8 +25,8 @@ function within(at: ImportStep, index: number, size: number): number {
 }
 
 /**
- * x with updates at places of its values, all counted flat. Of updates that meet in one place, rounds take one each: a round gathers from the
- * updates, with x itself, or what changes nothing, behind them.
+ * x with updates at places of its values, all counted flat. Of updates that meet in one place, rounds take one each: a
+ * round gathers from the updates, with x itself, or what changes nothing, behind them.
  *
  * @param places - where each update goes
  */

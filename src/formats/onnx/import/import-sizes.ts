@@ -2,7 +2,7 @@ import { sizeOf } from "../../../shape.js";
 import { isOp, isStandard } from "../file/attributes.js";
 import type { NodeProto } from "../file/codec.js";
 import { readTensor } from "../file/tensor-values.js";
-import type { Graph } from "../graph/graph.js";
+import type { OnnxGraph } from "../graph/graph.js";
 import { dividedBy, type Size, times } from "./open-shapes.js";
 import type { ValueShapes } from "./value-shapes.js";
 
@@ -11,23 +11,24 @@ const mostNodes = 50;
 const mostSizes = 50;
 
 /** Sizes that nodes compute, as a value of the file has them. */
-export interface Sizes {
+export interface ComputedSizes {
   readonly shape: readonly number[];
   readonly values: readonly Size[];
 }
 
 /**
- * The sizes that a value holds which nodes compute of shapes, as exporters write `x.view(x.size(0), -1)` and `pad(x, …)`. Null if it is anything else.
+ * The sizes that a value holds which nodes compute of shapes, as exporters write `x.view(x.size(0), -1)` and
+ * `pad(x, …)`. Null if it is anything else.
  */
-export function sizesOf(graph: Graph, shapes: ValueShapes, name: string): readonly Size[] | null {
+export function sizesOf(graph: OnnxGraph, shapes: ValueShapes, name: string): readonly Size[] | null {
   return shapedSizesOf(graph, shapes, name)?.values ?? null;
 }
 
 /** {@link sizesOf}, with their own shape: a scalar, or a list. */
-export function shapedSizesOf(graph: Graph, shapes: ValueShapes, name: string): Sizes | null {
+export function shapedSizesOf(graph: OnnxGraph, shapes: ValueShapes, name: string): ComputedSizes | null {
   let left = mostNodes;
 
-  function of(value: string): Sizes | null {
+  function of(value: string): ComputedSizes | null {
     if (--left < 0) return null;
     if (graph.isConstant(value)) {
       const constant = graph.constant(value);
@@ -42,7 +43,7 @@ export function shapedSizesOf(graph: Graph, shapes: ValueShapes, name: string): 
         : undefined;
     if (maker === undefined || make === undefined) return null;
     if (isOp(maker, "Shape")) return shapeOf(maker, graph, shapes, of);
-    const inputs: Sizes[] = [];
+    const inputs: ComputedSizes[] = [];
     for (const input of maker.input) {
       const sizes = input === "" ? { shape: [], values: [] } : of(input);
       if (sizes === null) return null;
@@ -68,10 +69,10 @@ export function computesSizes(node: NodeProto, isSize: (name: string) => boolean
 /** The shape of a constant, of a value, or of sizes; before version 15 all of it. */
 function shapeOf(
   node: NodeProto,
-  graph: Graph,
+  graph: OnnxGraph,
   shapes: ValueShapes,
-  sizesIn: (name: string) => Sizes | null,
-): Sizes | null {
+  sizesIn: (name: string) => ComputedSizes | null,
+): ComputedSizes | null {
   const [input] = node.input;
   const constant = graph.isConstant(input) ? graph.constant(input) : "";
   if (node.attribute.length > 0) return null;
@@ -84,11 +85,11 @@ function shapeOf(
   return rank === undefined ? null : row(new Array<Size>(rank).fill(null));
 }
 
-function row(values: readonly Size[]): Sizes {
+function row(values: readonly Size[]): ComputedSizes {
   return { shape: [values.length], values };
 }
 
-type Maker = (inputs: readonly Sizes[], node: NodeProto) => Sizes | null;
+type Maker = (inputs: readonly ComputedSizes[], node: NodeProto) => ComputedSizes | null;
 
 const passOn: Maker = ([x]) => x;
 const arithmetic =
@@ -96,7 +97,7 @@ const arithmetic =
   ([a, b]) => {
     const count = Math.max(a.values.length, b.values.length);
     if (![a, b].every(({ values }) => values.length === 1 || values.length === count)) return null;
-    const at = ({ values }: Sizes, k: number): Size => values[values.length === 1 ? 0 : k];
+    const at = ({ values }: ComputedSizes, k: number): Size => values[values.length === 1 ? 0 : k];
     const { shape } = [a, b].toSorted((one, other) => other.shape.length - one.shape.length)[0];
     const values = Array.from({ length: count }, (_, k) => f(at(a, k), at(b, k)));
     return { shape: shape.length === 0 && count === 1 ? shape : [count], values };
@@ -122,7 +123,7 @@ const makers: Readonly<Record<string, Maker>> = {
   }),
   Where: ([is, a, b]) => {
     const count = Math.max(...[is, a, b].map(({ values }) => values.length));
-    const at = ({ values }: Sizes, k: number): Size => values[values.length === 1 ? 0 : k] ?? null;
+    const at = ({ values }: ComputedSizes, k: number): Size => values[values.length === 1 ? 0 : k] ?? null;
     const chosen = (k: number): Size => (at(is, k) === null ? null : at(at(is, k) === 0 ? b : a, k));
     return row(Array.from({ length: count }, (_, k) => chosen(k)));
   },
@@ -173,7 +174,7 @@ const makers: Readonly<Record<string, Maker>> = {
 };
 
 /** The sizes that a Reshape brings values to; before version 5 they were an attribute. */
-export function targetOf(node: NodeProto, graph: Graph, shapes: ValueShapes): readonly Size[] | null {
+export function targetOf(node: NodeProto, graph: OnnxGraph, shapes: ValueShapes): readonly Size[] | null {
   const own = node.attribute.find(({ name }) => name === "shape")?.ints;
   return own === undefined ? sizesOf(graph, shapes, node.input[1] ?? "") : own.map(Number);
 }

@@ -7,10 +7,10 @@ import { formatShape, maxRank } from "../../../shape.js";
 import { intOf, intsOf, isOp } from "../file/attributes.js";
 import type { NodeProto } from "../file/codec.js";
 import { isFloat, isWholeType, type TensorValues } from "../file/tensor-values.js";
-import type { Graph } from "../graph/graph.js";
+import type { OnnxGraph } from "../graph/graph.js";
 import type { GraphBuilder } from "./graph-builder.js";
 import { sizesOf } from "./import-sizes.js";
-import { notConstant, unsupported, valuesOf } from "./imported-layer.js";
+import { constantValues, notConstant, unsupported } from "./imported-layer.js";
 import type { ValueShapes } from "./value-shapes.js";
 
 /** Thrown where an input is the output of a node that was refused: one fault is told once. */
@@ -18,7 +18,7 @@ export class UnknownInput extends Error {}
 
 /** What is known while a graph is imported. */
 export class ImportState {
-  readonly graph: Graph;
+  readonly graph: OnnxGraph;
   readonly shapes: ValueShapes;
   readonly builder: GraphBuilder;
   /** What stands for each value of the file by now; null for outputs of nodes that were refused. */
@@ -27,7 +27,9 @@ export class ImportState {
   readonly sizes = new Set<string>();
   /** Values that hold whole numbers in the file, which divide without remainder. */
   readonly whole = new Set<string>();
-  /** The permutations of values with fewer axes than in the file, since the Transpose behind them moves several as one. */
+  /**
+   * The permutations of values with fewer axes than in the file, since the Transpose behind them moves several as one.
+   */
   readonly merged = new Map<string, readonly number[]>();
   /** Nodes that are imported, alone or as a part of others. */
   readonly done = new Set<NodeProto>();
@@ -38,7 +40,7 @@ export class ImportState {
   /** Layers with parameters, by what they are made of: nodes that share all of it are one layer. */
   readonly layers = new Map<string, AnyModule>();
 
-  constructor(graph: Graph, shapes: ValueShapes, builder: GraphBuilder) {
+  constructor(graph: OnnxGraph, shapes: ValueShapes, builder: GraphBuilder) {
     this.graph = graph;
     this.shapes = shapes;
     this.builder = builder;
@@ -65,7 +67,7 @@ export class ImportStep {
     this.state = state;
   }
 
-  get graph(): Graph {
+  get graph(): OnnxGraph {
     return this.state.graph;
   }
 
@@ -94,7 +96,8 @@ export class ImportStep {
   }
 
   /**
-   * The sizes of an input as numbers. Where one is the number of samples, the network is from now on that of the declared number alone.
+   * The sizes of an input as numbers. Where one is the number of samples, the network is from now on that of the
+   * declared number alone.
    *
    * @param axes - which of them must be known; others may be null
    * @throws if one is not known
@@ -140,14 +143,16 @@ export class ImportStep {
 
   /** The numbers of an input that is constant. */
   values(k: number): TensorValues {
-    return valuesOf(this.node, this.graph, k);
+    return constantValues(this.node, this.graph, k);
   }
 
   has(k: number): boolean {
     return (this.node.input[k] ?? "") !== "";
   }
 
-  /** A list of whole numbers that is an attribute in old versions and an input in new ones; null where there is none. */
+  /**
+   * A list of whole numbers that is an attribute in old versions and an input in new ones; null where there is none.
+   */
   list(name: string, k: number): number[] | null {
     const attribute = intsOf(this.node, name);
     if (attribute !== null || !this.has(k)) return attribute;

@@ -2,10 +2,10 @@ import { tensor } from "../../../create.js";
 import { ArgumentError, DataError, FormatError, ShapeError } from "../../../errors.js";
 import type { Module } from "../../../nn/module.js";
 import { work } from "../../file-budget.js";
-import { titleOf } from "../file/attributes.js";
+import { nodeTitle } from "../file/attributes.js";
 import type { NodeProto } from "../file/codec.js";
 import type { TensorValues } from "../file/tensor-values.js";
-import type { Graph } from "../graph/graph.js";
+import type { OnnxGraph } from "../graph/graph.js";
 
 /** A layer that does what nodes do, the one of them that it is named after, and the value that they make. */
 export interface ImportedLayer {
@@ -15,7 +15,7 @@ export interface ImportedLayer {
 }
 
 /** An input that is constant. @throws Unsupported if it is not */
-export function valuesOf(node: NodeProto, graph: Graph, input: number): TensorValues {
+export function constantValues(node: NodeProto, graph: OnnxGraph, input: number): TensorValues {
   const values = graph.constant(node.input[input] ?? "");
   if (typeof values === "string") throw notConstant(node, graph, input, values);
   graph.model.spend(work.parameter * values.data.length);
@@ -67,7 +67,7 @@ export function unsupported(node: NodeProto, received: string, cause?: unknown):
 }
 
 /** Names an input that should be constant. @param reason - why it is not */
-export function notConstant(node: NodeProto, graph: Graph, input: number, reason: string): Unsupported {
+export function notConstant(node: NodeProto, graph: OnnxGraph, input: number, reason: string): Unsupported {
   const name = node.input[input] ?? "";
   const isDefault = graph.isListed(name) && graph.initializerOf(name) !== undefined;
   const cure = isDefault ? "Pass { initializersAreConstant: true } if nobody replaces it." : null;
@@ -86,7 +86,7 @@ export function faultsOf(where: string, faults: readonly Unsupported[]): FormatE
   if (faults.length === 1) {
     return new FormatError(
       {
-        where: `${where}, ${titleOf(first.node)}`,
+        where: `${where}, ${nodeTitle(first.node)}`,
         expected: "what a layer or op of Evenkeel does",
         received: first.received,
         cure,
@@ -94,7 +94,7 @@ export function faultsOf(where: string, faults: readonly Unsupported[]): FormatE
       { cause: first.cause },
     );
   }
-  const told = faults.slice(0, mostFaults).map(({ node, received }) => `${titleOf(node)}: ${received}`);
+  const told = faults.slice(0, mostFaults).map(({ node, received }) => `${nodeTitle(node)}: ${received}`);
   const more = faults.length > mostFaults ? [`${faults.length - mostFaults} more`] : [];
   return new FormatError({
     where,

@@ -11,8 +11,9 @@ export interface MergedAxes {
 }
 
 /**
- * How a value of more axes than values have here can have fewer: where only a Transpose reads it, and only Reshapes read that, axes that stay side
- * by side are one, as in windows of planes: (N, H/w, w, W/w, w, C) with axes 2 and 3 changed is (N·H/w, w, W/w, w·C). Null where that is not so.
+ * How a value of more axes than values have here can have fewer: where only a Transpose reads it, and only Reshapes
+ * read that, axes that stay side by side are one, as in windows of planes: (N, H/w, w, W/w, w, C) with axes 2 and 3
+ * changed is (N·H/w, w, W/w, w·C). Null where that is not so.
  */
 export function mergedAxes(at: ImportStep, rank: number): MergedAxes | null {
   const [name] = at.node.output;

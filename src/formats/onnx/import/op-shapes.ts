@@ -15,7 +15,10 @@ type ShapeRule = (shapes: readonly (OpenShape | null)[], args: readonly unknown[
 const broadcasting: ShapeRule = (shapes) => broadcastOpen(shapes.slice(0, 2));
 const keeping: ShapeRule = ([x]) => x;
 
-/** The shape of what an op makes, of the shapes of its arguments. Ops that no import writes, and no layer is, are not here. */
+/**
+ * The shape of what an op makes, of the shapes of its arguments. Ops that no import writes, and no layer is, are not
+ * here.
+ */
 const rules: Readonly<Record<string, ShapeRule>> = {
   ...{ add: broadcasting, sub: broadcasting, mul: broadcasting, div: broadcasting, pow: broadcasting },
   ...{ neg: keeping, exp: keeping, log: keeping, sqrt: keeping, softmax: keeping, logSoftmax: keeping },

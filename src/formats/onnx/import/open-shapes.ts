@@ -57,7 +57,10 @@ export function broadcastOpen(shapes: readonly (OpenShape | null)[]): OpenShape 
   return result;
 }
 
-/** A shape as the setting of a reshape: one size that is not known, or the number of samples, is what is left; null if more are not known. */
+/**
+ * A shape as the setting of a reshape: one size that is not known, or the number of samples, is what is left; null if
+ * more are not known.
+ */
 export function reshapeTo(shape: OpenShape): Argument[] | null {
   const unknown = shape.indexOf(null);
   if (unknown !== shape.lastIndexOf(null)) return null;

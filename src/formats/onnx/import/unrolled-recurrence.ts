@@ -34,9 +34,9 @@ export interface Recurrence {
 }
 
 /**
- * What no op does over a whole sequence, step by step: a plain RNN, h′ = f(g + R·h + b); a GRU whose reset gate comes before the product,
- * n = tanh(g + R·(r∘h) + b), h′ = (1 − z)·n + z·h; an LSTM whose gates see its cells, i, f = σ(… + p∘c), o = σ(… + p∘c′); gates that something
- * else than σ opens.
+ * What no op does over a whole sequence, step by step: a plain RNN, h′ = f(g + R·h + b); a GRU whose reset gate comes
+ * before the product, n = tanh(g + R·(r∘h) + b), h′ = (1 − z)·n + z·h; an LSTM whose gates see its cells, i, f = σ(… +
+ * p∘c), o = σ(… + p∘c′); gates that something else than σ opens.
  *
  * @returns all states, (T, N, H), and cells where there are some
  */

@@ -1,5 +1,5 @@
 import type { OpenShape } from "../../../graph/node.js";
-import type { Graph } from "../graph/graph.js";
+import type { OnnxGraph } from "../graph/graph.js";
 import { Ranks } from "../graph/ranks.js";
 
 /** The shapes of a graph's values, as far as the import knows them by now. */
@@ -10,7 +10,7 @@ export class ValueShapes {
   readonly #shapes = new Map<string, OpenShape>();
   readonly #ranks: Ranks;
 
-  constructor(graph: Graph, declaredBatch: number | null) {
+  constructor(graph: OnnxGraph, declaredBatch: number | null) {
     this.#ranks = new Ranks(graph);
     this.declaredBatch = declaredBatch;
   }

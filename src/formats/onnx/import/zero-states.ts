@@ -1,6 +1,6 @@
 import { isOp } from "../file/attributes.js";
 import { readTensor } from "../file/tensor-values.js";
-import type { Graph } from "../graph/graph.js";
+import type { OnnxGraph } from "../graph/graph.js";
 
 /** The inputs of recurrent nodes from this one on are first states. */
 export const firstStates = 5;
@@ -9,7 +9,7 @@ export const firstStates = 5;
 const mostNodes = 8;
 
 /** Whether a value is zeros of whatever shape, as exporters write the first states of a network that gets none. */
-export function isZeros(graph: Graph, name: string): boolean {
+export function isZeros(graph: OnnxGraph, name: string): boolean {
   let value = name;
   for (let k = 0; k < mostNodes; k++) {
     if (graph.isConstant(value)) {

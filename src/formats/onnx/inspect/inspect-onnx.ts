@@ -2,12 +2,12 @@ import { checkOptions } from "../../../options.js";
 import type { DeclaredInput } from "../../foreign/arrays.js";
 import { type InspectedNorm, rangesOf } from "../../foreign/inspected-norm.js";
 import { printable } from "../../printable.js";
-import { intOf, intsOf, titleOf } from "../file/attributes.js";
+import { intOf, intsOf, nodeTitle } from "../file/attributes.js";
 import type { NodeProto } from "../file/codec.js";
 import { foldGraphs, placeOf } from "../fold/fold-norms.js";
 import { isBatchNorm, isTraining } from "../graph/batch-norm-node.js";
 import { declaredInputs } from "../graph/declared-inputs.js";
-import type { Graph } from "../graph/graph.js";
+import type { OnnxGraph } from "../graph/graph.js";
 import { type NormOperator, normEpsOf, normOperatorOf } from "../graph/norm-operators.js";
 import { OnnxModel, type ReadOnnxOptions } from "../graph/onnx-model.js";
 import { findingsOf, momentumOf, parametersOf } from "./norm-findings.js";
@@ -32,8 +32,9 @@ const settingNames = ["axis", "num_groups", "size", "p", "spatial", "stash_type"
 const byInput = "it takes its statistics from each input";
 
 /**
- * Lists every normalisation of an ONNX model: BatchNormalization of any version, InstanceNormalization, LayerNormalization,
- * GroupNormalization, RMSNormalization, MeanVarianceNormalization, LpNormalization, LRN, and onnxruntime's own layer and group norms.
+ * Lists every normalisation of an ONNX model: BatchNormalization of any version, InstanceNormalization,
+ * LayerNormalization, GroupNormalization, RMSNormalization, MeanVarianceNormalization, LpNormalization, LRN, and
+ * onnxruntime's own layer and group norms.
  *
  * @param bytes - an .onnx file; not changed
  * @throws FormatError if it is no ONNX model, or damaged
@@ -64,7 +65,11 @@ export async function inspectOnnx(bytes: Uint8Array, options: ReadOnnxOptions = 
   return { opset: model.opset, irVersion: Number(irVersion), producer, inputs, nodes, norms };
 }
 
-function describe(graph: Graph, node: NodeProto, kind: NormOperator): Omit<InspectedNorm, "foldsInto" | "leftBecause"> {
+function describe(
+  graph: OnnxGraph,
+  node: NodeProto,
+  kind: NormOperator,
+): Omit<InspectedNorm, "foldsInto" | "leftBecause"> {
   const isBatch = isBatchNorm(node);
   const parameters = parametersOf(graph, node, kind);
   const settings = settingNames.flatMap((name) =>
@@ -75,7 +80,7 @@ function describe(graph: Graph, node: NodeProto, kind: NormOperator): Omit<Inspe
   return {
     kind: node.opType,
     place: placeOf(graph, node),
-    input: maker === undefined ? `input ${printable(node.input[0] ?? "")}` : titleOf(maker),
+    input: maker === undefined ? `input ${printable(node.input[0] ?? "")}` : nodeTitle(maker),
     channels: parameters["weight"]?.length || null,
     eps: normEpsOf(node, kind),
     momentum: isBatch ? Number(momentumOf(node).toPrecision(7)) : null,

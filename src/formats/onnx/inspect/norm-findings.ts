@@ -2,11 +2,11 @@ import { normFindings } from "../../../graph/norm-checks.js";
 import { floatOf, intOf } from "../file/attributes.js";
 import type { NodeProto } from "../file/codec.js";
 import { isBatchNorm, isTraining, type ParameterName, parameterInputs, parameterOf } from "../graph/batch-norm-node.js";
-import type { Graph } from "../graph/graph.js";
+import type { OnnxGraph } from "../graph/graph.js";
 import { type NormOperator, normEpsOf, normOperatorOf } from "../graph/norm-operators.js";
 
 /** What is wrong or suspicious about a normalisation, in sentences. */
-export function findingsOf(graph: Graph, node: NodeProto): string[] {
+export function findingsOf(graph: OnnxGraph, node: NodeProto): string[] {
   const kind = normOperatorOf(node);
   if (kind === undefined) return [];
   const numbers = {
@@ -23,7 +23,7 @@ export function momentumOf(node: NodeProto): number {
 }
 
 /** The parameters of a normalisation that are constant. */
-export function parametersOf(graph: Graph, node: NodeProto, kind: NormOperator): Record<string, Float64Array> {
+export function parametersOf(graph: OnnxGraph, node: NodeProto, kind: NormOperator): Record<string, Float64Array> {
   const parameters: Record<string, Float64Array> = {};
   for (const [name, input] of Object.entries(kind.parameters)) {
     const values = node.input[input] ? graph.constant(node.input[input]) : "it is missing";
@@ -33,7 +33,7 @@ export function parametersOf(graph: Graph, node: NodeProto, kind: NormOperator):
 }
 
 /** What is wrong with a batch norm as a node. */
-function* faultsOf(graph: Graph, node: NodeProto): Iterable<string> {
+function* faultsOf(graph: OnnxGraph, node: NodeProto): Iterable<string> {
   const { opset } = graph.model;
   if (isTraining(node, opset)) yield "it normalises by the batch (training mode)";
   else if (node.output.filter((name) => name !== "").length > 1) yield "it has the extra outputs of training";

@@ -5,7 +5,7 @@ import type { ExternalFiles } from "../file/tensor-values.js";
 import { placeOf } from "../fold/fold-norms.js";
 import { dropsInTraining } from "../fold/passing-nodes.js";
 import { isBatchNorm, isTraining } from "../graph/batch-norm-node.js";
-import type { Graph } from "../graph/graph.js";
+import type { OnnxGraph } from "../graph/graph.js";
 import { OnnxModel } from "../graph/onnx-model.js";
 import { findingsOf } from "./norm-findings.js";
 
@@ -28,9 +28,9 @@ export interface OnnxRepair {
 }
 
 /**
- * Turns a model that was exported in training mode by mistake into an inference model: batch norms use their running statistics
- * (`training_mode`, before version 7 `is_test`), their extra outputs go, also from the model's outputs, and Dropout does nothing. Initializers
- * that are also inputs, so that a caller may replace them, are no longer inputs.
+ * Turns a model that was exported in training mode by mistake into an inference model: batch norms use their running
+ * statistics (`training_mode`, before version 7 `is_test`), their extra outputs go, also from the model's outputs, and
+ * Dropout does nothing. Initializers that are also inputs, so that a caller may replace them, are no longer inputs.
  *
  * What it finds about statistics, momentum and eps it names and leaves: never updated or missing statistics need data,
  * and a momentum has no part in inference.
@@ -78,7 +78,7 @@ export async function repairOnnx(
   return { bytes: model.write(repaired.length > 0), repaired, concerns };
 }
 
-function repairNorm(graph: Graph, node: NodeProto): string[] {
+function repairNorm(graph: OnnxGraph, node: NodeProto): string[] {
   const { opset } = graph.model;
   // A norm of constants standardises weights, and is meant to do so by what it is given.
   if (graph.isConstant(node.input[0] ?? "")) return [];
@@ -117,7 +117,7 @@ interface OutputUses {
 }
 
 /** @returns null if a value is used otherwise */
-function usesOf(graph: Graph, value: string): OutputUses | null {
+function usesOf(graph: OnnxGraph, value: string): OutputUses | null {
   const names = [value];
   const readers: NodeProto[] = [];
   for (const name of names) {
@@ -131,7 +131,7 @@ function usesOf(graph: Graph, value: string): OutputUses | null {
   return { names, readers };
 }
 
-function repairDropout(graph: Graph, node: NodeProto): string[] {
+function repairDropout(graph: OnnxGraph, node: NodeProto): string[] {
   const done = "it passes its input on";
   if (!dropsInTraining(graph, node)) return [];
   if (graph.model.opset < 7) {
@@ -143,7 +143,7 @@ function repairDropout(graph: Graph, node: NodeProto): string[] {
   return [`training_mode is gone: ${done}`];
 }
 
-function setTest({ model }: Graph, node: NodeProto): void {
+function setTest({ model }: OnnxGraph, node: NodeProto): void {
   node.attribute = node.attribute.filter(({ name }) => name !== "is_test");
   node.attribute.push(model.codec.attribute({ name: "is_test", type: 2, i: 1n }));
 }

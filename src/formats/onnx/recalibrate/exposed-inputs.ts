@@ -7,7 +7,7 @@ import { exposeMoments, innerMoments } from "./inner-moments.js";
 import type { MeasuredNorm } from "./measured-norms.js";
 
 /** A model as bytes, and the model that norms were found in: the same graphs and nodes, maybe with other constants. */
-export interface Source {
+export interface ExposedModel {
   readonly where: string;
   readonly bytes: Uint8Array;
   readonly model: OnnxModel;
@@ -16,10 +16,11 @@ export interface Source {
 /**
  * A session that gives what norms read: the values, or, of a norm inside another graph, their moments.
  *
- * @param ranks - how many axes each norm's input has, where every norm shall normalise by the batch; null: they stay as they are
+ * @param ranks - how many axes each norm's input has, where every norm shall normalise by the batch; null: they stay as
+ * they are
  */
 export async function openExposed(
-  source: Source,
+  source: ExposedModel,
   norms: readonly MeasuredNorm[],
   ranks: readonly number[] | null = null,
 ): Promise<{ readonly session: OnnxSession; readonly outputs: readonly string[] }> {
@@ -60,7 +61,7 @@ export function addBatch({ graph, population, mean }: MeasuredNorm, { values, sh
 
 /** How many axes each norm's input has: of those of the main graph found by running a batch. */
 export async function ranksOfInputs(
-  source: Source,
+  source: ExposedModel,
   norms: readonly MeasuredNorm[],
   batch: ModelArrays,
 ): Promise<number[]> {

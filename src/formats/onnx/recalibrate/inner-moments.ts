@@ -1,28 +1,29 @@
-import { isOp, titleOf } from "../file/attributes.js";
+import { isOp, nodeTitle } from "../file/attributes.js";
 import type { NodeProto } from "../file/codec.js";
 import { elementTypes, packValues } from "../file/tensor-values.js";
 import { axesButChannels } from "../graph/batch-statistics.js";
-import type { Graph } from "../graph/graph.js";
+import type { OnnxGraph } from "../graph/graph.js";
 import { NewNodes } from "../graph/new-nodes.js";
 
 /** Why values inside a graph cannot be brought out into the main one; null if they can. */
-export function whyInside({ holder, parent }: Graph, isInLoop = false): string | null {
+export function whyInside({ holder, parent }: OnnxGraph, isInLoop = false): string | null {
   if (holder === null || parent === null) return null;
   const isLoop = isOp(holder, "Loop", "Scan");
   if (isLoop && isInLoop) return "it stands in a loop inside a loop, whose rounds may differ in number";
   if (isLoop || isOp(holder, "If")) return whyInside(parent, isInLoop || isLoop);
-  return `it stands in a graph inside ${titleOf(holder)}, which does not hand its values out`;
+  return `it stands in a graph inside ${nodeTitle(holder)}, which does not hand its values out`;
 }
 
 /**
- * Makes the moments of what a node reads an output of the main graph, from wherever it stands: of If one more output of both branches, of Loop
- * and Scan one more that collects what each round gives. Values themselves may differ in shape from round to round, and a branch that is not taken
- * has none; moments always have 1 + 2·C numbers: how many values there were, means, and means of squared deviations, in float64.
+ * Makes the moments of what a node reads an output of the main graph, from wherever it stands: of If one more output of
+ * both branches, of Loop and Scan one more that collects what each round gives. Values themselves may differ in shape
+ * from round to round, and a branch that is not taken has none; moments always have 1 + 2·C numbers: how many values
+ * there were, means, and means of squared deviations, in float64.
  *
  * @param rank - how many axes the node's first input has
  * @returns the name of the output: rows of such numbers, to be read by {@link innerMoments}
  */
-export function exposeMoments(graph: Graph, node: NodeProto, rank: number, channels: number): string {
+export function exposeMoments(graph: OnnxGraph, node: NodeProto, rank: number, channels: number): string {
   const made = new NewNodes(graph, node.output[0]);
   const axes = axesButChannels(rank);
   const toFloat64 = [made.int("to", elementTypes.float64)];
@@ -39,7 +40,7 @@ export function exposeMoments(graph: Graph, node: NodeProto, rank: number, chann
 }
 
 /** @returns the name of the value in the main graph */
-function bringOut(graph: Graph, value: string, length: number): string {
+function bringOut(graph: OnnxGraph, value: string, length: number): string {
   const { holder, parent, model } = graph;
   if (holder === null || parent === null) return value;
   const places = graph.proto.output.length;
@@ -60,7 +61,7 @@ function bringOut(graph: Graph, value: string, length: number): string {
 }
 
 /** No values at all, as the moments of a branch that the norm does not stand in. */
-function addZeros(graph: Graph, base: string, length: number): string {
+function addZeros(graph: OnnxGraph, base: string, length: number): string {
   const made = new NewNodes(graph, base);
   const { codec } = graph.model;
   const zeros = { type: "float64", shape: [length], data: new Float64Array(length) } as const;

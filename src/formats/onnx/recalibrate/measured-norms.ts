@@ -4,14 +4,14 @@ import type { NodeProto } from "../file/codec.js";
 import type { TensorValues } from "../file/tensor-values.js";
 import { placeOf } from "../fold/fold-norms.js";
 import { fixedParameters, isBatchNorm } from "../graph/batch-norm-node.js";
-import type { Graph } from "../graph/graph.js";
+import type { OnnxGraph } from "../graph/graph.js";
 import type { OnnxModel } from "../graph/onnx-model.js";
 import { RanksOfGraphs } from "../graph/ranks.js";
 import { whyInside } from "./inner-moments.js";
 
 /** A batch norm whose running statistics can be measured anew. */
 export interface MeasuredNorm {
-  readonly graph: Graph;
+  readonly graph: OnnxGraph;
   readonly node: NodeProto;
   readonly norm: string;
   readonly mean: TensorValues;
@@ -30,7 +30,7 @@ export function findMeasuredNorms(model: OnnxModel): { norms: MeasuredNorm[]; le
   const levels = new Levels();
   const ranks = new RanksOfGraphs();
 
-  function see(graph: Graph, node: NodeProto, level: number): void {
+  function see(graph: OnnxGraph, node: NodeProto, level: number): void {
     const norm = placeOf(graph, node);
     const statistics = fixedParameters(graph, node, ["mean", "variance"]);
     const rank = graph.parent === null ? undefined : ranks.of(graph).get(node.input[0]);
@@ -46,7 +46,7 @@ export function findMeasuredNorms(model: OnnxModel): { norms: MeasuredNorm[]; le
     }
   }
 
-  function visit(graph: Graph, entry: number): number {
+  function visit(graph: OnnxGraph, entry: number): number {
     for (const { name } of graph.proto.input) if (graph.parent !== null) levels.set(graph, name, entry);
     for (const node of graph.nodes) {
       const before = node.input.reduce((most, name) => Math.max(most, levels.get(graph, name)), 0);
@@ -73,14 +73,14 @@ export function findMeasuredNorms(model: OnnxModel): { norms: MeasuredNorm[]; le
 
 /** Of each value, how many norms that can be measured stand before it in a row. */
 class Levels {
-  readonly #levels = new Map<Graph, Map<string, number>>();
+  readonly #levels = new Map<OnnxGraph, Map<string, number>>();
 
-  get(graph: Graph, name: string): number {
+  get(graph: OnnxGraph, name: string): number {
     const own = this.#levels.get(graph)?.get(name);
     return own ?? (graph.parent === null ? 0 : this.get(graph.parent, name));
   }
 
-  set(graph: Graph, name: string, level: number): void {
+  set(graph: OnnxGraph, name: string, level: number): void {
     let own = this.#levels.get(graph);
     if (own === undefined) {
       own = new Map();

@@ -9,7 +9,7 @@ import { packValues } from "../file/tensor-values.js";
 import { epsOf, parameterInputs } from "../graph/batch-norm-node.js";
 import { OnnxModel, type ReadOnnxOptions } from "../graph/onnx-model.js";
 import type { OnnxSession } from "../runtime.js";
-import { addBatch, openExposed, ranksOfInputs, type Source } from "./exposed-inputs.js";
+import { addBatch, type ExposedModel, openExposed, ranksOfInputs } from "./exposed-inputs.js";
 import { findMeasuredNorms, type MeasuredNorm } from "./measured-norms.js";
 
 /** Batches: for each, an array for each input of the model. */
@@ -18,8 +18,9 @@ type Data = Iterable<ModelArrays> | AsyncIterable<ModelArrays>;
 /** Options of {@link recalibrateOnnx}. */
 export interface RecalibrateOnnxOptions extends ReadOnnxOptions {
   /**
-   * `"sequential"`: each norm's statistics are taken of what the norms before it, already recalibrated, let through; one pass over the
-   * data for each norm in the longest row. `"batch"`: one pass in which every norm normalises by the batch, as in training.
+   * `"sequential"`: each norm's statistics are taken of what the norms before it, already recalibrated, let through;
+   * one pass over the data for each norm in the longest row. `"batch"`: one pass in which every norm normalises by the
+   * batch, as in training.
    * @defaultValue "sequential"
    */
   readonly mode?: RecalibrateMode;
@@ -53,18 +54,20 @@ const where = "recalibrateOnnx(bytes, data)";
 const mostPasses = 1024;
 
 /**
- * Recomputes the running statistics of an ONNX model's batch norms on other data: each norm's input is made an output, onnxruntime
- * runs the model, and the moments of all batches are merged exactly (count, mean and sum of squared deviations, in float64), so that
- * neither the size nor the number of batches matters in `"sequential"` mode. The variance is the biased one, as ONNX defines it.
+ * Recomputes the running statistics of an ONNX model's batch norms on other data: each norm's input is made an output,
+ * onnxruntime runs the model, and the moments of all batches are merged exactly (count, mean and sum of squared
+ * deviations, in float64), so that neither the size nor the number of batches matters in `"sequential"` mode. The
+ * variance is the biased one, as ONNX defines it.
  *
- * Norms inside If, Loop and Scan are measured where they stand: their moments are made further outputs, of every round, of the branch that is
- * taken. In a loop whose rounds feed one another, norms are gone through in the order of its body.
+ * Norms inside If, Loop and Scan are measured where they stand: their moments are made further outputs, of every round,
+ * of the branch that is taken. In a loop whose rounds feed one another, norms are gone through in the order of its
+ * body.
  *
  * @param bytes - an .onnx file in inference form ({@link repairOnnx}); not changed
  * @param data - batches: for each, an array for each input of the model. `"sequential"` reads it more than once
  * @throws ArgumentError if an option is out of range
- * @throws DataError if there is no batch, or not the same in each pass, or onnxruntime refuses the model or a batch, or more than 1024 norms stand in
- * a row
+ * @throws DataError if there is no batch, or not the same in each pass, or onnxruntime refuses the model or a batch, or
+ * more than 1024 norms stand in a row
  * @throws FormatError if it is no ONNX model, or damaged
  * @throws MissingPackageError if onnx-buf or onnxruntime-web is not installed
  */
@@ -119,7 +122,7 @@ export async function recalibrateOnnx(
   return { bytes: model.write(done.length > 0), norms: done, left, samples: samples ?? 0 };
 }
 
-async function ranksOfFirst(source: Source, norms: readonly MeasuredNorm[], data: Data): Promise<number[]> {
+async function ranksOfFirst(source: ExposedModel, norms: readonly MeasuredNorm[], data: Data): Promise<number[]> {
   for await (const batch of data) return ranksOfInputs(source, norms, batch);
   return norms.map(({ rank = 2 }) => rank);
 }

@@ -14,32 +14,40 @@ import { GraphImporter } from "./graph/graph-importer.js";
 import type { Dialect } from "./layer-step.js";
 import { LayerWeights } from "./layer-weights.js";
 import { LayersImporter } from "./layers-importer.js";
-import { checkInputs, inputsOf, outputNames, type TakenInput, takenInputs } from "./network-ends.js";
+import { checkInputs, networkInputs, outputNames, type TakenInput, takenInputs } from "./network-ends.js";
 import { type ImportState, Step } from "./step.js";
 import type { Value } from "./value.js";
 
 /** A network made of a model of TF.js or Keras. */
 export interface ImportedTfjs {
   /**
-   * The network with the file's weights and statistics, in training mode as every new model: a `Sequential` with `Residual`s in it where that
-   * is all that the file has, else a {@link Graph}. It takes the inputs in the order of the file. It returns a tensor, or an object of tensors
-   * by the names of the outputs where there are several.
+   * The network with the file's weights and statistics, in training mode as every new model: a `Sequential` with
+   * `Residual`s in it where that is all that the file has, else a {@link Graph}. It takes the inputs in the order of
+   * the file. It returns a tensor, or an object of tensors by the names of the outputs where there are several.
    */
   readonly model: Sequential | Graph;
   /** What the file says besides; `inputShape` too, as the network takes it, where the input's sizes are known. */
   readonly meta: ModelMeta;
-  /** The layer or node of the file behind each layer of a `Sequential`, by its path, or behind each node of a {@link Graph}. */
+  /**
+   * The layer or node of the file behind each layer of a `Sequential`, by its path, or behind each node of a
+   * {@link Graph}.
+   */
   readonly nodes: Readonly<Record<string, string>>;
 }
 
 /** An output by its name; null where it comes from what was refused. */
 type Output = readonly [name: string, value: Value | null];
 
-/** Imports a model that was read. @param bytes - the size of its files @param dialect - by whose rules its layers compute */
+/**
+ * Imports a model that was read.
+ *
+ * @param bytes - the size of its files
+ * @param dialect - by whose rules its layers compute
+ */
 export function importModel(where: string, model: TfjsModel, bytes: number, dialect: Dialect): ImportedTfjs {
   const budget = new FileBudget(where, bytes);
   const graph = model.main === null ? new GraphImporter(model) : null;
-  const declared = inputsOf(model);
+  const declared = networkInputs(model);
   checkInputs(where, declared);
   const keepsOrder = graph?.isChannelsFirst ?? isChannelsFirst(model);
   const taken = takenInputs(declared, keepsOrder, graph !== null);

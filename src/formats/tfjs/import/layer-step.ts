@@ -7,7 +7,7 @@ import { weightRoles } from "../../keras/weight-roles.js";
 import { printable } from "../../printable.js";
 import type { Layer } from "../container.js";
 import type { JsonObject } from "../json.js";
-import { titleOf } from "../linear-layers.js";
+import { layerTitle } from "../linear-layers.js";
 import type { LayerWeights } from "./layer-weights.js";
 import type { Numbers } from "./rearranged.js";
 import { type ImportState, Step } from "./step.js";
@@ -49,7 +49,7 @@ export class LayerStep extends Step {
     options: Readonly<Record<string, unknown>> = {},
     name: string = layer.container.placeOf(layer),
   ) {
-    super(state, layer, name, titleOf(layer));
+    super(state, layer, name, layerTitle(layer));
     this.state = state;
     this.layer = layer;
     this.inputs = inputs;

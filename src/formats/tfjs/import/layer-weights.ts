@@ -2,7 +2,7 @@ import type { FileBudget } from "../../file-budget.js";
 import { work } from "../../file-budget.js";
 import type { Layer } from "../container.js";
 import type { Slot, TfjsModel } from "../tfjs-model.js";
-import { valuesOf } from "../weights.js";
+import { weightValues } from "../weights.js";
 import type { Numbers } from "./rearranged.js";
 
 /** A weight of a layer: the parts of its name behind the layer's. */
@@ -33,8 +33,8 @@ export class LayerWeights {
   }
 
   /**
-   * The weight of a role: `kernel`, or `forward/kernel` of a part. Between the layer's name and that of the weight others may stand, such as
-   * a cell's.
+   * The weight of a role: `kernel`, or `forward/kernel` of a part. Between the layer's name and that of the weight
+   * others may stand, such as a cell's.
    *
    * @param keys - all roles of the layer in their order, by which Keras 3 counts weights
    * @returns a text that says why there is none
@@ -52,7 +52,7 @@ export class LayerWeights {
       return found.length === 0 ? "which the file lacks" : `of which the file has ${found.length}`;
     const [{ slot }] = found;
     this.#budget.spend("work", work.parameter * slot.bytes.length);
-    const data = valuesOf(slot);
+    const data = weightValues(slot);
     return data === null ? `of ${slot.spec.dtype}` : { shape: slot.spec.shape, data };
   }
 }
@@ -61,8 +61,8 @@ export class LayerWeights {
 const mostParts = 16;
 
 /**
- * The layer of a weight, and what of its name stands behind that. Names of layers may hold slashes, and Keras puts names of networks before
- * them.
+ * The layer of a weight, and what of its name stands behind that. Names of layers may hold slashes, and Keras puts
+ * names of networks before them.
  */
 export function readName(name: string, layers: ReadonlySet<string>): [layer: string, parts: string[]] | null {
   const parts = name.split("/");

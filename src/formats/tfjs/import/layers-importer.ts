@@ -1,7 +1,7 @@
 import { work } from "../../file-budget.js";
-import type { Container, Layer, Reference } from "../container.js";
+import type { Container, Layer, ValueReference } from "../container.js";
 import { isObject } from "../json.js";
-import { titleOf } from "../linear-layers.js";
+import { layerTitle } from "../linear-layers.js";
 import { attempted, Refusal, UnknownInput } from "./faults.js";
 import { LayerStep, type LayersState } from "./layer-step.js";
 import { layerRows } from "./layers/rows.js";
@@ -28,19 +28,24 @@ export class LayersImporter {
     this.#state = state;
   }
 
-  /** The outputs of a network; null for those that come from what was refused. @param inputs - in the order of its input layers */
+  /**
+   * The outputs of a network; null for those that come from what was refused.
+   *
+   * @param inputs - in the order of its input layers
+   */
   outputs(container: Container, inputs: readonly Value[]): (Value | null)[] {
     const done = new Map<string, Outputs>();
     const keyOf = ({ layer, node }: Call): string => `${node} ${layer.name}`;
     const places = new Map(container.inputs.map(([name], k) => [name, k]));
-    const callOf = ([name, node]: Reference): Call => {
+    const callOf = ([name, node]: ValueReference): Call => {
       const layer = container.layers.get(name);
       if (layer === undefined) throw new Error("internal: references to layers are checked");
       return { layer, node: container.callOf(name, node) };
     };
-    const find = (reference: Reference): Value | null => done.get(keyOf(callOf(reference)))?.[reference[2]] ?? null;
+    const find = (reference: ValueReference): Value | null =>
+      done.get(keyOf(callOf(reference)))?.[reference[2]] ?? null;
 
-    const stack: [call: Call, needed: readonly Reference[], next: number][] = [];
+    const stack: [call: Call, needed: readonly ValueReference[], next: number][] = [];
     const enter = (call: Call): void => {
       if (done.has(keyOf(call))) return;
       done.set(keyOf(call), null);
@@ -67,7 +72,7 @@ export class LayersImporter {
   #attempt(
     container: Container,
     call: Call,
-    find: (reference: Reference) => Value | null,
+    find: (reference: ValueReference) => Value | null,
     own: Value | undefined,
   ): Outputs {
     try {
@@ -86,10 +91,10 @@ export class LayersImporter {
   #import(
     container: Container,
     { layer, node }: Call,
-    find: (reference: Reference) => Value | null,
+    find: (reference: ValueReference) => Value | null,
     own: Value | undefined,
   ): Outputs {
-    const known = (reference: Reference): Value => {
+    const known = (reference: ValueReference): Value => {
       const value = find(reference);
       if (value === null) throw new UnknownInput();
       return value;
@@ -99,9 +104,9 @@ export class LayersImporter {
     const row = Object.hasOwn(layerRows, layer.className) ? layerRows[layer.className] : undefined;
     // Told although what it takes may not be known.
     if (inner === undefined && row === undefined)
-      throw new Refusal(titleOf(layer), "a class that no layer or op here is");
+      throw new Refusal(layerTitle(layer), "a class that no layer or op here is");
     const inputs = own === undefined ? call.map(known) : [own];
-    if (inputs.length === 0) throw new Refusal(titleOf(layer), "no inputs");
+    if (inputs.length === 0) throw new Refusal(layerTitle(layer), "no inputs");
     if (inner !== undefined) {
       const outputs = this.outputs(inner, inputs);
       return outputs.every((one) => one !== null) ? outputs : null;
@@ -115,8 +120,8 @@ export class LayersImporter {
 /** What a call says besides its inputs, with the values that it names. */
 function optionsOf(
   container: Container,
-  [first]: readonly Reference[],
-  known: (reference: Reference) => Value,
+  [first]: readonly ValueReference[],
+  known: (reference: ValueReference) => Value,
 ): Record<string, unknown> {
   const options = first?.[3];
   if (!isObject(options)) return {};
@@ -126,7 +131,7 @@ function optionsOf(
 }
 
 /** Whether a setting of a call names a value of the network. */
-export function isReference(container: Container, value: unknown): value is Reference {
+export function isReference(container: Container, value: unknown): value is ValueReference {
   if (!Array.isArray(value) || value.length < 3) return false;
   const [name, node, tensor]: unknown[] = value;
   return (
@@ -140,7 +145,7 @@ function isStart(container: Container, { layer }: Call): boolean {
 }
 
 /** The values that must be known before a call. */
-function neededBy(container: Container, { layer, node }: Call): Reference[] {
+function neededBy(container: Container, { layer, node }: Call): ValueReference[] {
   const call = container.argumentsOf(layer)[node] ?? [];
   const [first] = call;
   const options = isObject(first?.[3]) ? Object.values(first[3]) : [];

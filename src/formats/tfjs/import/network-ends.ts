@@ -13,7 +13,7 @@ import { channelsFirst } from "./value.js";
 const numbers = ["float32", "float64", "float16", "bfloat16", "int64", "int32", "uint8", "bool"];
 
 /** What a network of layers takes, in the order in which it is passed. */
-export function inputsOf(model: TfjsModel): DeclaredInput[] {
+export function networkInputs(model: TfjsModel): DeclaredInput[] {
   const { main } = model;
   if (main === null) return declaredInputs(model);
   return main.inputs.length > 0 ? main.inputs.map(([name]) => inputOf(main, name)) : declaredInputs(model).slice(0, 1);
@@ -60,7 +60,8 @@ export interface TakenInput {
 }
 
 /**
- * Inputs as they are taken here: images and volumes with their channels first, unless the file has them so already; all else as in the file.
+ * Inputs as they are taken here: images and volumes with their channels first, unless the file has them so already; all
+ * else as in the file.
  *
  * @param keepsOrder - whether the file has channels first
  * @param keepsBatch - whether a batch that is declared stays fixed, since nodes may have its size in them

@@ -23,7 +23,11 @@ export function rearranged({ shape, data }: Numbers, axes: readonly number[]): N
   return { shape: permuted, data: result };
 }
 
-/** Features of planes, as many for each position, as those of one channel after another. @param inner - numbers of each feature */
+/**
+ * Features of planes, as many for each position, as those of one channel after another.
+ *
+ * @param inner - numbers of each feature
+ */
 export function featuresByChannel(data: Float64Array, channels: number, inner = 1): Float64Array {
   const positions = data.length / inner / channels;
   return rearranged({ shape: [positions, channels, inner], data }, [1, 0, 2]).data;

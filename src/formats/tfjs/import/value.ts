@@ -7,10 +7,10 @@ export interface Flattened {
 }
 
 /**
- * How a value lies here: `keras`, as in the file; `first`, with the last axis, which holds channels, behind the batch; or flattened
- * from that.
+ * How a value lies here: `keras`, as in the file; `first`, with the last axis, which holds channels, behind the batch;
+ * or flattened from that.
  */
-export type Order = "keras" | "first" | Flattened;
+export type AxisOrder = "keras" | "first" | Flattened;
 
 /** A value of a network that is being imported. */
 export interface Value {
@@ -18,7 +18,7 @@ export interface Value {
   readonly ref: Argument;
   /** Its sizes as the file has them, the batch first. */
   readonly shape: OpenShape;
-  readonly order: Order;
+  readonly order: AxisOrder;
   /** Which steps are shown, 1 or 0 of each, (N, T); none is hidden where it is left out. */
   readonly mask?: Argument;
   /** What it is without the zeros around it, and how many these are: a convolution puts them there itself. */
@@ -26,7 +26,7 @@ export interface Value {
 }
 
 /** Where an axis of the file's shape lies here. @param axis - counted from 0 */
-export function axisHere(axis: number, rank: number, order: Order): number {
+export function axisHere(axis: number, rank: number, order: AxisOrder): number {
   if (order !== "first" || axis === 0) return axis;
   return axis === rank - 1 ? 1 : axis + 1;
 }

@@ -15,7 +15,11 @@ import {
 
 type Each = (...values: number[]) => number;
 
-/** An operator element by element, whose inputs broadcast. @param type - of the result, if it is not that of the first input */
+/**
+ * An operator element by element, whose inputs broadcast.
+ *
+ * @param type - of the result, if it is not that of the first input
+ */
 function each(f: Each, type?: ElementType): ConstantOperator {
   return (at) => elementwise(at, at.inputs(), f, type);
 }

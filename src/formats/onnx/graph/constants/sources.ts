@@ -1,8 +1,8 @@
 import { work } from "../../../file-budget.js";
-import { isOp, isStandard, titleOf } from "../../file/attributes.js";
+import { isOp, isStandard, nodeTitle } from "../../file/attributes.js";
 import type { AttributeProto, NodeProto, TensorProto } from "../../file/codec.js";
 import { readTensor, type TensorValues } from "../../file/tensor-values.js";
-import type { Graph } from "../graph.js";
+import type { OnnxGraph } from "../graph.js";
 import { arithmetic, makers } from "./arithmetic.js";
 import { Computation, type ConstantOperator, NotComputed } from "./computation.js";
 import { rearranging } from "./rearranging.js";
@@ -25,10 +25,10 @@ export function computes(node: NodeProto): boolean {
 
 /** Which values are constant: stored, or computed by nodes of constants alone. */
 export class ConstantDepths {
-  readonly #graph: Graph;
+  readonly #graph: OnnxGraph;
   readonly #depths = new Map<NodeProto, number>();
 
-  constructor(graph: Graph) {
+  constructor(graph: OnnxGraph) {
     this.#graph = graph;
   }
 
@@ -72,8 +72,11 @@ export class ConstantDepths {
   }
 }
 
-/** Where the numbers of a value come from: an initializer, a Constant node, here or in a graph around, or nodes that compute it of these. */
-export function sourceOf(graph: Graph, name: string, known: Computed = new Map()): ConstantSource {
+/**
+ * Where the numbers of a value come from: an initializer, a Constant node, here or in a graph around, or nodes that
+ * compute it of these.
+ */
+export function sourceOf(graph: OnnxGraph, name: string, known: Computed = new Map()): ConstantSource {
   const depth = graph.constantDepth(name);
   if (depth === Number.POSITIVE_INFINITY) return whyNot(graph, name);
   if (depth > mostPasses) return `more than ${mostPasses} nodes pass it on`;
@@ -86,21 +89,21 @@ export function sourceOf(graph: Graph, name: string, known: Computed = new Map()
   graph.model.spend(costOf(maker));
   if (isOp(maker, "Constant")) {
     const value = maker.attribute.map(constantOf).find((one) => one !== null);
-    return value ?? `${titleOf(maker)} computes it`;
+    return value ?? `${nodeTitle(maker)} computes it`;
   }
   let made = known.get(maker);
   if (made === undefined) {
     made = computedBy(graph, maker, known);
     known.set(maker, made);
   }
-  return typeof made === "string" ? made : (made[maker.output.indexOf(name)] ?? `${titleOf(maker)} does not make it`);
+  return typeof made === "string" ? made : (made[maker.output.indexOf(name)] ?? `${nodeTitle(maker)} does not make it`);
 }
 
 function costOf({ attribute }: NodeProto): number {
   return work.attributes + attribute.reduce((sum, { ints, floats }) => sum + 1 + ints.length + floats.length, 0);
 }
 
-function computedBy(graph: Graph, node: NodeProto, known: Computed): readonly TensorValues[] | string {
+function computedBy(graph: OnnxGraph, node: NodeProto, known: Computed): readonly TensorValues[] | string {
   const { model } = graph;
   const inputs: (TensorValues | undefined)[] = [];
   for (const name of node.input) {
@@ -117,13 +120,13 @@ function computedBy(graph: Graph, node: NodeProto, known: Computed): readonly Te
     const made = operators[node.opType](new Computation(node, inputs, model.opset, (count) => model.compute(count)));
     return "data" in made ? [made] : made;
   } catch (fault) {
-    if (fault instanceof NotComputed) return `${titleOf(node)} cannot be computed: ${fault.message}`;
+    if (fault instanceof NotComputed) return `${nodeTitle(node)} cannot be computed: ${fault.message}`;
     throw fault;
   }
 }
 
 /** Why a value is no constant. */
-function whyNot(graph: Graph, name: string): string {
+function whyNot(graph: OnnxGraph, name: string): string {
   for (let at: string = name; ; ) {
     if (graph.initializerOf(at) !== undefined) {
       return "a caller may replace it, since it is also an input: repair the model first";
@@ -135,14 +138,14 @@ function whyNot(graph: Graph, name: string): string {
     graph.model.spend(work.title);
     const isPassed = isStandard(maker) && Object.hasOwn(rearranging, maker.opType);
     if (!isPassed || graph.constantDepth(maker.input[0] ?? "") < Number.POSITIVE_INFINITY) {
-      return `${titleOf(maker)} computes it`;
+      return `${nodeTitle(maker)} computes it`;
     }
     at = maker.input[0];
   }
 }
 
 /** The numbers themselves. */
-export function numbersOf({ model }: Graph, source: ConstantSource): TensorValues | string {
+export function numbersOf({ model }: OnnxGraph, source: ConstantSource): TensorValues | string {
   if (typeof source === "string") return source;
   if (!("dims" in source)) return source;
   const values = readTensor(source, model.files);

@@ -2,7 +2,7 @@ import type { OpenShape } from "../../../../graph/node.js";
 import { Flatten } from "../../../../nn/flatten.js";
 import type { PadWidths } from "../../../../ops/pad.js";
 import { areEqual, countOf, dividedBy, isBatch, type Size } from "../../../onnx/import/open-shapes.js";
-import { axisHere, type Order, type Value } from "../value.js";
+import { type AxisOrder, axisHere, type Value } from "../value.js";
 import { type GraphStep, isNumbers, isValue, type Made } from "./graph-step.js";
 import { planesOf } from "./linear.js";
 import type { GraphRow } from "./row.js";
@@ -108,7 +108,7 @@ function importConcat(at: GraphStep): Made {
   const rank = first.shape.length;
   if (given.some((one) => !("shape" in one) || one.shape.length !== rank)) throw at.refuse("inputs of different ranks");
   const place = at.resolve(axis, rank);
-  const order: Order = values.some((one) => one.order === "first") ? "first" : "keras";
+  const order: AxisOrder = values.some((one) => one.order === "first") ? "first" : "keras";
   const refs = given.map((one, k) =>
     isValue(one) ? at.ordered(one, order) : at.operand(at.numbers(k), rank, order, `part${k}`),
   );

@@ -3,7 +3,7 @@ import { printable } from "../../../printable.js";
 import { graphNodes, type Node } from "../../graph-norms.js";
 import { isObject } from "../../json.js";
 import type { TfjsModel } from "../../tfjs-model.js";
-import { valuesOf } from "../../weights.js";
+import { weightValues } from "../../weights.js";
 import { attempted, Refusal, UnknownInput } from "../faults.js";
 import type { ImportState } from "../step.js";
 import type { Value } from "../value.js";
@@ -124,7 +124,7 @@ export class GraphImporter {
     const title = `Const ${printable(node.name)}`;
     if (slot === null) throw new Refusal(title, "a weight that the file lacks");
     budget.spend("work", work.parameter * slot.bytes.length);
-    const data = valuesOf(slot);
+    const data = weightValues(slot);
     if (data === null) throw new Refusal(title, `a weight of ${slot.spec.dtype}`);
     return { shape: slot.spec.shape, data };
   }

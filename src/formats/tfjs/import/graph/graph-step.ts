@@ -5,16 +5,16 @@ import type { Node } from "../../graph-norms.js";
 import { isObject } from "../../json.js";
 import { type Numbers, rearranged } from "../rearranged.js";
 import { type ImportState, Step } from "../step.js";
-import { type Order, toFirst, type Value } from "../value.js";
+import { type AxisOrder, toFirst, type Value } from "../value.js";
 
 /** Sizes that nodes work out of shapes: a list, or one alone. */
-export interface Sizes {
+export interface ComputedSizes {
   readonly sizes: readonly Size[];
   readonly isOne: boolean;
 }
 
 /** What a node gives: a value, numbers of the file, or sizes. */
-export type Made = Value | Numbers | Sizes;
+export type Made = Value | Numbers | ComputedSizes;
 
 export function isValue(made: Made): made is Value {
   return "ref" in made;
@@ -60,7 +60,7 @@ export class GraphStep extends Step {
   }
 
   /** Sizes of an input, known or of values. */
-  sizesOf(k: number): Sizes {
+  sizesOf(k: number): ComputedSizes {
     const made = this.inputs[k];
     if (made === undefined || isValue(made)) throw this.refuse(`input ${k} that is not constant`);
     return isNumbers(made) ? { sizes: [...made.data], isOne: made.shape.length === 0 } : made;
@@ -74,7 +74,7 @@ export class GraphStep extends Step {
   }
 
   /** Numbers beside a value of an order: one number where it is one. */
-  operand(numbers: Numbers, rank: number, order: Order, role: string): Argument {
+  operand(numbers: Numbers, rank: number, order: AxisOrder, role: string): Argument {
     const { data, shape } = numbers;
     if (data.length === 1) return data[0];
     if (typeof order !== "string") throw new Error("internal: operands lie as in the file or channels first");

@@ -9,7 +9,10 @@ import type { LayerStep } from "../layer-step.js";
 import { channelsLast, toLast, type Value } from "../value.js";
 import type { Row } from "./row.js";
 
-/** Rows of all that a sample has. Those of planes are kept channel by channel, for the layers behind to put their weights in that order. */
+/**
+ * Rows of all that a sample has. Those of planes are kept channel by channel, for the layers behind to put their
+ * weights in that order.
+ */
 function importFlatten(at: LayerStep): Value {
   const { x } = at;
   const rank = x.shape.length;

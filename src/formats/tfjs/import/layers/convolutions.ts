@@ -80,7 +80,10 @@ function convolution(axes: number): Row {
   };
 }
 
-/** The kernel (…k, I, M) of a convolution of each channel by itself, whose outputs are those of channel 0, then those of channel 1 … */
+/**
+ * The kernel (…k, I, M) of a convolution of each channel by itself, whose outputs are those of channel 0, then those of
+ * channel 1 …
+ */
 function depthwiseKernel(at: LayerStep, axes: number): Numbers {
   const kernel = kernelOf(at, "depthwise_kernel", axes, "kernel");
   const { shape, data } = rearranged(kernel, [axes, axes + 1, ...range(axes)]);
@@ -117,8 +120,8 @@ function separable(axes: number): Row {
 }
 
 /**
- * A transposed convolution: of padding "same" as many places for each as the stride, of "valid" all that a window touches. Where a place
- * more is cut behind than before, it is sliced off.
+ * A transposed convolution: of padding "same" as many places for each as the stride, of "valid" all that a window
+ * touches. Where a place more is cut behind than before, it is sliced off.
  */
 function transposed(axes: 1 | 2): Row {
   return (at) => {

@@ -2,11 +2,11 @@ import type { Argument } from "../../../../graph/argument.js";
 import type { OpenShape } from "../../../../graph/node.js";
 import { broadcastOpen } from "../../../onnx/import/open-shapes.js";
 import type { LayerStep } from "../layer-step.js";
-import { axisHere, type Order, type Value } from "../value.js";
+import { type AxisOrder, axisHere, type Value } from "../value.js";
 import type { Row } from "./row.js";
 
 /** The order that values have in common once they are brought into it. */
-function commonOrder(values: readonly Value[]): Order {
+function commonOrder(values: readonly Value[]): AxisOrder {
   const [{ order }] = values;
   const isEqual = values.every((one) => {
     if (typeof one.order === "string" || typeof order === "string") return one.order === order;
@@ -18,7 +18,11 @@ function commonOrder(values: readonly Value[]): Order {
 }
 
 /** Values in one order; those of fewer axes get axes of size 1 behind the batch, as Keras does it. */
-function aligned(at: LayerStep): { readonly refs: Argument[]; readonly shapes: OpenShape[]; readonly order: Order } {
+function aligned(at: LayerStep): {
+  readonly refs: Argument[];
+  readonly shapes: OpenShape[];
+  readonly order: AxisOrder;
+} {
   const { inputs } = at;
   if (inputs.length === 0) throw at.refuse("no inputs");
   const rank = Math.max(...inputs.map(({ shape }) => shape.length));

@@ -109,7 +109,10 @@ function resetsAfter(config: JsonObject): boolean {
   return config["reset_after"] === true;
 }
 
-/** A recurrent layer as ops over its sequence (N, T, features), of which a mask (N, T) hides steps: these keep the state. */
+/**
+ * A recurrent layer as ops over its sequence (N, T, features), of which a mask (N, T) hides steps: these keep the
+ * state.
+ */
 function byOps(
   at: LayerStep,
   given: {
