@@ -29,8 +29,8 @@ const where = "dice(logits, targets)";
  * sample; p is the probability of the class, g is 1 where the class is.
  *
  * @param logits - (N, classes, …) with axes for the places
- * @param targets - labels, N·… of them, row-major: p is the softmax over classes. Or a tensor of the logits' shape, in
- * [0, 1]: p is the sigmoid
+ * @param targets - labels, N·… of them, row-major: p is the softmax over classes. Or a tensor of the logits' shape with
+ * values in [0, 1]: p is the sigmoid
  * @throws ShapeError if logits have no places, or targets do not fit
  * @throws DataError if a label is no class, or a target lies outside [0, 1]
  * @throws ArgumentError if smooth is negative
