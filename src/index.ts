@@ -371,6 +371,7 @@ export {
 export { type ParameterKind, type ParameterRule, parameterGroups } from "./train/parameter-groups.js";
 export { PlateauLr, type PlateauLrOptions, plateauLr } from "./train/plateau-lr.js";
 export { RmsProp, type RmsPropOptions } from "./train/rms-prop.js";
+export { epochScalars, type Scalars, stepScalars } from "./train/scalars-of.js";
 export {
   type CosineRestartsOptions,
   constantLr,
