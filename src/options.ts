@@ -129,8 +129,8 @@ function unknownOption(where: string, name: string, names: readonly string[]): A
 
 function cureFor(name: string, names: readonly string[]): string {
   const plain = plainName(name);
-  const meant =
-    names.find((known) => plainName(known) === plain) ?? otherNames[plain]?.find((known) => names.includes(known));
+  const others = Object.hasOwn(otherNames, plain) ? otherNames[plain] : [];
+  const meant = names.find((known) => plainName(known) === plain) ?? others.find((known) => names.includes(known));
   if (meant !== undefined) return `Write ${meant}.`;
   if (positional.has(plain)) return `Pass it as an argument before the options, or leave it out.`;
   if (Object.hasOwn(elsewhere, plain)) return elsewhere[plain];

@@ -181,6 +181,7 @@ test("names of other libraries, and mistakes in spelling, are answered with the 
   const construct = (name: string, ...given: unknown[]) => thrownBy(() => Reflect.construct(js[name], given));
   const texts: Record<string, string> = {};
   const tried: Record<string, Promise<unknown>> = {
+    constructor: construct("BatchNorm", 64, { constructor: null }),
     epsilon: construct("BatchNorm", 64, { epsilon: 1e-3 }),
     track_running_stats: construct("BatchNorm", 64, { track_running_stats: false }),
     center: construct("LayerNorm", 64, { center: false }),
@@ -219,6 +220,7 @@ test("names of other libraries, and mistakes in spelling, are answered with the 
       "batch_size": "ArgumentError: batches(dataset): expected options among batchSize, shuffle, last, communicator, got batch_size. Write batchSize.",
       "beta_1": "ArgumentError: new AdamW(parameters): expected options among betas, eps, lr, weightDecay, decays, got beta_1. Write betas.",
       "center": "ArgumentError: new LayerNorm(normalizedShape): expected options among eps, affine, bias, got center. Write affine.",
+      "constructor": "ArgumentError: new BatchNorm(numFeatures): expected options among trackRunningStats, virtualBatchSize, sync, eps, momentum, warmUp, affine, unbiased, got constructor. Leave it out.",
       "epsilon": "ArgumentError: new BatchNorm(numFeatures): expected options among trackRunningStats, virtualBatchSize, sync, eps, momentum, warmUp, affine, unbiased, got epsilon. Write eps.",
       "fit, batchSize": "ArgumentError: fit(model, data): expected options among epochs, optimizer, loss, schedule, clipNorm, adaptiveClip, signal, communicator, onStep, onEpoch, validation, metrics, earlyStopping, accumulate, recalibrate, average, checkpoint, got batchSize. Pass it to batches(data, { batchSize }).",
       "fit, optimiser": "ArgumentError: fit(model, data): expected options among epochs, optimizer, loss, schedule, clipNorm, adaptiveClip, signal, communicator, onStep, onEpoch, validation, metrics, earlyStopping, accumulate, recalibrate, average, checkpoint, got optimiser. Write optimizer.",
