@@ -1,14 +1,10 @@
-import { noGrad } from "../../autograd.js";
-import { tensor } from "../../create.js";
 import { isRandomDrop } from "../../nn/dropout.js";
 import { Identity } from "../../nn/identity.js";
 import { layerClasses, layerName } from "../../nn/layer-classes.js";
 import { Linear } from "../../nn/linear.js";
 import type { AnyModule } from "../../nn/module.js";
-import { InstanceNorm } from "../../nn/norms/instance-norm.js";
 import { RunningNorm } from "../../nn/norms/running-norm.js";
 import { Weighted } from "../../nn/reparametrized/weighted.js";
-import { scope } from "../../scope.js";
 import type { Tensor } from "../../tensor.js";
 import { ConstantRef, isReference, leavesOf, SizeRef, StateRef, ValueRef, valuesIn } from "../argument.js";
 import { Branch } from "../branch.js";
@@ -17,6 +13,7 @@ import { isLayerNode, type LayerNode, type NetworkNode, type OpenShape, type OpN
 import { type GraphParts, stateOf } from "../parts.js";
 import { passLayer, passOp } from "../passing-ops.js";
 import { Cells, type Channels, spread, varying } from "./channels.js";
+import { applyTo, constantNormed, constantOutputs } from "./constants.js";
 import { isBinary, isUnary } from "./elementwise-ops.js";
 
 /** A layer with a weight, between the channels that it reads and those that it makes. */
@@ -148,7 +145,7 @@ class Follower {
     if (node.args.length > 1 || layer.hooked) return this.#unknown(node);
     if (layer instanceof Weighted) return this.#weighted(node, layer);
     const x = this.#inputOf(node);
-    if (layer instanceof RunningNorm && layer.channelMap !== undefined) return this.#norm(node, layer, x);
+    if (layer instanceof RunningNorm) return this.#norm(node, layer, x);
     if (x === null) return this.#unknown(node);
     if (layer.is(Identity) || (isRandomDrop(layer) && !layer.training)) return this.#like(x, node);
     const passed = passLayer(layer, { map: identity, input: this.#shapeOf(node), output: node.shape });
@@ -161,11 +158,8 @@ class Follower {
   #weighted(node: LayerNode, layer: Weighted): Channels {
     const isLinear = layer instanceof Linear;
     const given = this.#inputOf(node);
-    const { inputs, outputs, groups } = {
-      inputs: layer.affineWeights().inputs,
-      outputs: layer.outputs,
-      groups: layer.groups,
-    };
+    const { inputs } = layer.affineWeights();
+    const { outputs, groups } = layer;
     const fits = given !== null && isAlong(given, isLinear ? "last" : "second");
     const input = fits ? spread(given, inputs) : null;
     if (input === null) this.#freeze(given, `${layer} reads it along another axis`);
@@ -364,55 +358,6 @@ function isAlong({ axis, rank, isFlat }: Channels, wanted: Channels["axis"]): bo
   return isFlat || axis === wanted || rank === 2 || (rank === null && axis === "last");
 }
 
-/** What a function makes of constants; NaN where one is. */
-function applyTo(constants: readonly Float64Array[], compute: (given: Tensor[]) => Tensor): Float64Array {
-  const [{ length }] = constants;
-  const isKnown = Array.from({ length }, (_, k) => constants.every((one) => Number.isFinite(one[k])));
-  if (!isKnown.includes(true)) return varying(length);
-  const values = scope(() =>
-    noGrad(() =>
-      compute(
-        constants.map((one) =>
-          tensor(
-            Float32Array.from(one, (k) => (Number.isFinite(k) ? k : 0)),
-            [1, length],
-          ),
-        ),
-      ).dataSync(),
-    ),
-  );
-  return Float64Array.from(values, (value, k) => (isKnown[k] && Number.isFinite(value) ? value : Number.NaN));
-}
-
-/** The outputs of a layer that are its bias and what constant inputs add. */
-function constantOutputs(layer: Weighted, input: Channels | null, hasEdge: boolean): Float64Array {
-  const { weight, bias, outputOf, inputOf } = layer.affineWeights();
-  const constants = Float64Array.from(bias);
-  for (let k = 0; k < weight.length; k++) {
-    if (weight[k] === 0) continue;
-    const x = input?.constants[inputOf(k)] ?? Number.NaN;
-    constants[outputOf(k)] += x !== 0 && hasEdge ? Number.NaN : weight[k] * x;
-  }
-  return constants.map((value) => (Number.isFinite(value) ? value : Number.NaN));
-}
-
-function constantNormed(layer: RunningNorm, x: Float64Array): Float64Array {
-  const map = layer.channelMap();
-  if (map !== null) {
-    const value = (scale: number, c: number): number => (scale === 0 ? map.shift[c] : scale * x[c] + map.shift[c]);
-    return map.scale.map((scale, c) => finite(value(scale, c)));
-  }
-  // By the statistics of what comes, of which nothing is left where γ is 0; where x is constant, too, if they are its
-  // own.
-  const [weight, bias] = [layer.weight?.dataSync(), layer.bias?.dataSync()];
-  const isOwn = layer instanceof InstanceNorm && layer.eps > 0;
-  return x.map((value, c) => (weight?.[c] === 0 || (isOwn && !Number.isNaN(value)) ? (bias?.[c] ?? 0) : Number.NaN));
-}
-
 function runOf({ run }: OpNode, given: readonly unknown[]): Tensor {
   return Reflect.apply(run, undefined, given) as Tensor;
-}
-
-function finite(value: number): number {
-  return Number.isFinite(value) ? value : Number.NaN;
 }
