@@ -21,6 +21,13 @@ export interface Image {
   readonly format: "png" | "jpeg";
 }
 
+/** What the name of an image file says that it holds, by its ending in lower case. */
+export const imageFormats: Readonly<Record<string, Image["format"]>> = {
+  ".png": "png",
+  ".jpg": "jpeg",
+  ".jpeg": "jpeg",
+};
+
 /** 8192 × 8192: a file of a few kilobytes may claim more than memory holds. */
 const mostPixels = 2 ** 26;
 

@@ -56,6 +56,29 @@ describe("evenkeel doctor", () => {
     expect([code, model, page, samples, batchSize]).toEqual([0, "cured.safetensors", null, 200, 64]);
   });
 
+  test("of two models says what differs on the same data, and exits with 3 if one has findings", () => {
+    const both = ["model.safetensors", "cured.safetensors", "--data", "images"];
+    const { code, stdout, stderr } = evenkeel("doctor", ...both, "-o", "both.html");
+    expect([code, stderr]).toEqual([3, ""]);
+    expect(stdout).toContain("A  model.safetensors\nB  cured.safetensors\n");
+    expect(stdout).toMatch(/^findings +[1-9]\d* +0$/m);
+    expect(stdout).toContain("only A, layer 2:");
+    expect(stdout).not.toContain("only B");
+    const [last] = stdout.trim().split("\n").slice(-1);
+    expect(last).toBe("wrote both.html");
+    const page = readFileSync(join(folder, "both.html"), "utf8");
+    expect(page).toContain("How two models differ");
+    const { models, differences } = JSON.parse(evenkeel("doctor", ...both, "--no-page", "--json").stdout);
+    expect(models.map(({ model }: { model: string }) => model)).toEqual(both.slice(0, 2));
+    expect(differences.findings.map(({ model }: { model: number }) => model)).toContain(0);
+    const same = evenkeel("doctor", "cured.safetensors", "cured.safetensors", "--data", "images", "--no-page");
+    expect([same.code, same.stdout]).toEqual([
+      0,
+      expect.stringContaining("Both have findings of the same kinds, or none."),
+    ]);
+    expect(evenkeel("doctor", "cured.safetensors", "nowhere", "--data", "images").stderr).toContain("loadRun(nowhere)");
+  });
+
   test.skipIf(!existsSync("/usr/bin/script"))(
     "shows its passes on a terminal (skipped without /usr/bin/script)",
     () => {

@@ -81,6 +81,28 @@ describe("evenkeel predict", () => {
     expect(stdout.replaceAll(/0\.\d{4}|1\.0000/g, "P")).toBe("0.png: 0 P\n1.png: 1 P\n2.png: 2 P\nlarge.png: 2 P\n");
   });
 
+  test("a folder stands for the images in it, by name; what is hidden or no image is left out", () => {
+    mkdirSync(join(folder, "shown/deep"), { recursive: true });
+    for (const [from, to] of [
+      ["2.png", "shown/b.PNG"],
+      ["0.png", "shown/a.png"],
+      ["1.png", "shown/deep/c.png"],
+      ["1.png", "shown/.hidden.png"],
+      ["net.mjs", "shown/notes.txt"],
+    ])
+      copyFileSync(join(folder, from), join(folder, to));
+    const { code, stdout, stderr } = evenkeel("predict", "run", "shown", "1.png");
+    expect([code, stderr]).toEqual([0, ""]);
+    expect(stdout.replaceAll(/0\.\d{4}|1\.0000/g, "P")).toBe(
+      "shown/a.png: 0 P\nshown/b.PNG: 2 P\nshown/deep/c.png: 1 P\n1.png: 1 P\n",
+    );
+    mkdirSync(join(folder, "bare-folder"), { recursive: true });
+    expect(evenkeel("predict", "run", "bare-folder").stderr).toMatchInlineSnapshot(`
+      "evenkeel: predict bare-folder: expected a folder of PNG or JPEG images, got none in it. Pass the folder of the images, or the files themselves.
+      "
+    `);
+  });
+
   test("--json and --top give the likeliest classes, as the library computes them", async () => {
     const { stdout } = evenkeel(
       "predict",

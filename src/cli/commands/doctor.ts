@@ -192,6 +192,15 @@ function openExported(path: string, { network = "A", part = "train" }: DoctorFla
   return { model, name, file: path, batchSize: trainingBatchSize(meta), source: path, data, settings };
 }
 
+/** Where the page is written; null where none is. @throws DataError if somebody else's file lies there */
+function pageOf({ file }: Patient, { page, output: named }: DoctorFlags): string | null {
+  if (!page) return null;
+  if (named !== undefined) return named;
+  const beside = join(dirname(file), "doctor.html");
+  checkOwn(beside, "name another page: --output page.html");
+  return beside;
+}
+
 /** Looks at a model on its data. */
 async function diagnosed(patient: Patient, given: DoctorFlags): Promise<Diagnosis> {
   const { model, data } = patient;
@@ -224,8 +233,7 @@ async function compare(patients: readonly [Patient, Patient], given: DoctorFlags
   }
   const [{ source, data }] = patients;
   const comparison: Comparison = { models: [compared[0], compared[1]], data: source, part: data.part };
-  const page = given.page ? (given.output ?? join(dirname(patients[0].file), "doctor.html")) : null;
-  if (page !== null && given.output === undefined) checkOwn(page, "name another page: --output page.html");
+  const page = pageOf(patients[0], given);
   if (page !== null) writeWhole(page, await renderPage(comparisonPage(comparison)));
   printResult(given, { ...comparison, page, differences: differencesOf(comparison) }, () => [
     describeComparison(comparison),
@@ -254,8 +262,7 @@ async function examine(run: string, patient: Patient, given: DoctorFlags): Promi
   const { name, file, source, data } = patient;
   const diagnosis = await diagnosed(patient, given);
   const about = { model: name, data: source, part: data.part };
-  const page = given.page ? (given.output ?? join(dirname(file), "doctor.html")) : null;
-  if (page !== null && given.output === undefined) checkOwn(page, "name another page: --output page.html");
+  const page = pageOf(patient, given);
   // What the playground exports brings its own data, and is not recalibrated.
   const commands = file.endsWith(".json") ? new Map() : remedies(diagnosis.findings, run, source, preparation(given));
   if (page !== null) writeWhole(page, await renderPage(doctorReport({ ...about, diagnosis, commands })));

@@ -8,6 +8,7 @@ import { DataError } from "../../errors.js";
 import type { ModelMeta } from "../../formats/model-file/save-model.js";
 import type { Module } from "../../nn/module.js";
 import { loadInputsAs } from "../../node/data/load-data-as.js";
+import { imageFormats } from "../../node/image.js";
 import { loadImages } from "../../node/model-inputs.js";
 import { softmax } from "../../ops/softmax.js";
 import { scope } from "../../scope.js";
@@ -83,8 +84,6 @@ async function predictFiles(run: string, files: readonly string[], given: Predic
   printResult(given, predictions, () => predictions.map(line));
 }
 
-const imageFiles = [".png", ".jpg", ".jpeg"];
-
 /**
  * The images of a folder and of the folders in it, in the order of their names; a file is itself.
  *
@@ -94,7 +93,9 @@ function imagesIn(path: string): string[] {
   if (statSync(path, { throwIfNoEntry: false })?.isDirectory() !== true) return [path];
   const names = readdirSync(path, { recursive: true, encoding: "utf8" });
   const isShown = (name: string): boolean => !name.split(sep).some((part) => part.startsWith("."));
-  const images = names.filter((name) => imageFiles.includes(extname(name).toLowerCase()) && isShown(name)).sort();
+  const images = names
+    .filter((name) => Object.hasOwn(imageFormats, extname(name).toLowerCase()) && isShown(name))
+    .sort();
   if (images.length > 0) return images.map((name) => join(path, name));
   throw new DataError({
     where: `predict ${path}`,

@@ -18,6 +18,7 @@ import { count, number, oneOf } from "../flags/parsers.js";
 import { Interrupted, watchInterruption } from "../interruption.js";
 import { studyProgress } from "../print/study-progress.js";
 import { StudyFolder } from "../runs/study-folder.js";
+import { turn } from "../unhurried.js";
 
 /** Raised whenever a trial would measure something else than before: kept trials of another protocol are refused. */
 const protocol = 2;
@@ -96,7 +97,7 @@ async function study(names: readonly string[], given: StudyFlags, self: Command)
       ...(given.minutes !== undefined && { seconds: 60 * given.minutes }),
       store: folder,
       signal: interruption.signal,
-      pause: () => new Promise((resolve) => setImmediate(resolve)),
+      pause: turn,
       onProgress: progress.show,
     });
     progress.close();

@@ -4,7 +4,7 @@ import { extname, join, sep } from "node:path";
 import { drawRows } from "../../data/draw-rows.js";
 import { DataError, EvenkeelError, FormatError, MissingPackageError, OutOfMemoryError } from "../../errors.js";
 import { formatShape, sizeOf } from "../../shape.js";
-import { type Image, readImage } from "../image.js";
+import { type Image, imageFormats, readImage } from "../image.js";
 import { arraySamples, type Samples } from "./samples.js";
 import type { ReadAsOptions, Source } from "./source.js";
 
@@ -162,7 +162,7 @@ async function readFiles(folder: string, files: readonly File[], options: ReadAs
 async function attempt(path: string, channels: 1 | 3, size: ReadAsOptions["imageSize"]): Promise<Image | string> {
   try {
     const image = await readImage(path, size === undefined ? { channels } : { channels, size });
-    const promised = { ".png": "png", ".jpg": "jpeg", ".jpeg": "jpeg" }[extname(path).toLowerCase()] ?? image.format;
+    const promised = imageFormats[extname(path).toLowerCase()] ?? image.format;
     return image.format === promised ? image : `${path} (a ${image.format.toUpperCase()} by its content)`;
   } catch (error) {
     if (!(error instanceof EvenkeelError) || error instanceof MissingPackageError) throw error;
