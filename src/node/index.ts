@@ -3,6 +3,7 @@
  *
  * @module evenkeel/node
  */
+export type { SampleOrigin } from "../data/sample-origin.js";
 export { AppendLog } from "./append-log.js";
 export { checkpointFile } from "./checkpoint-file.js";
 export {
@@ -13,7 +14,6 @@ export {
   type LoadedData,
   loadData,
   type RegressionData,
-  type SampleOrigin,
 } from "./data/load-data.js";
 export {
   type ClassificationForModel,

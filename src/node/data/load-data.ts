@@ -1,6 +1,7 @@
 import type { TargetScale } from "../../data/array-dataset.js";
 import type { Dataset, TensorData } from "../../data/dataset.js";
 import { momentsOf } from "../../data/moments.js";
+import type { SampleOrigin } from "../../data/sample-origin.js";
 import { checkShares, splitIndices } from "../../data/split.js";
 import { subset } from "../../data/subset.js";
 import { ArgumentError, DataError } from "../../errors.js";
@@ -32,14 +33,6 @@ export interface DataParts<Target> {
   readonly validation: Dataset<Target, TensorData> | null;
   /** The samples to test with at the end. */
   readonly test: Dataset<Target, TensorData>;
-}
-
-/** Where a sample comes from. */
-export interface SampleOrigin {
-  /** A row of a table, the header being row 1, or a place in an array or a folder, from 0. */
-  readonly row: number;
-  /** What stood in the columns that are inputs, in their order; null where the data are no table. */
-  readonly cells: readonly string[] | null;
 }
 
 /** What is known of data whatever they are. */

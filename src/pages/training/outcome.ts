@@ -1,3 +1,4 @@
+import type { SampleOrigin } from "../../data/sample-origin.js";
 import type { ConfusionMatrix } from "../../evaluation/confusion-matrix.js";
 import type { PredictedValue } from "../../evaluation/predicted-values.js";
 import type { RegressionErrors } from "../../evaluation/regression-errors.js";
@@ -6,12 +7,6 @@ import type { ModelMeta } from "../../formats/model-file/save-model.js";
 import { formatNumber } from "../format-number.js";
 import type { Block, Facts, Figure, PageTable, Section } from "../page.js";
 import { imageUrl, inputCells, inputNames, originalCells } from "./samples.js";
-
-/** Where a sample stands in its file, and, of a table, what stood in its row. */
-export interface SampleOrigin {
-  readonly row: number;
-  readonly cells: readonly string[] | null;
-}
 
 /** What a classifier did with the test data. */
 export interface ClassificationOutcome {
