@@ -1,5 +1,5 @@
 import { ones, zeros } from "../../create.js";
-import type { RenormReference as RunningTensors } from "../../ops/renorm-factors.js";
+import type { RenormReference } from "../../ops/renorm-factors.js";
 import type { OptionNames } from "../../options.js";
 import type { Tensor } from "../../tensor.js";
 import { type AffineLayer, type AffineWeights, parameterLike } from "../affine-weights.js";
@@ -125,7 +125,7 @@ export abstract class RunningNorm extends Norm implements AffineLayer {
   }
 
   /** @internal The running mean and variance, and the counters of batches; null without. */
-  get statistics(): RunningTensors | null {
+  get statistics(): RenormReference | null {
     return this.#running.tensors;
   }
 

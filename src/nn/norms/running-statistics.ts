@@ -1,6 +1,6 @@
 import { ones, zeros } from "../../create.js";
 import { ArgumentError, BackendError } from "../../errors.js";
-import type { RenormReference as RunningTensors } from "../../ops/renorm-factors.js";
+import type { RenormReference } from "../../ops/renorm-factors.js";
 import { momentsOf } from "../../ops/standardize.js";
 import { shown } from "../../shown.js";
 import { empty, type Tensor, view } from "../../tensor.js";
@@ -42,7 +42,7 @@ export class RunningStatistics {
    * Mean and variance of each channel, and three counters: batches tracked, batches skipped, and what the first lacks
    * beyond 2²⁴. Null without `trackRunningStats`.
    */
-  readonly tensors: RunningTensors | null;
+  readonly tensors: RenormReference | null;
   /** Whether a forward pass moves them. */
   updateRunning: boolean;
   #warmUp = true;
@@ -56,7 +56,7 @@ export class RunningStatistics {
   #areCountsRead = false;
   /**
    * Statistics came from a state dict on a device: whether they end the warm-up is found out by
-   * {@link RenormReference.refresh}.
+   * {@link RunningStatistics.refresh}.
    */
   #uncertain: { readonly isCounted: boolean } | null = null;
   #observer: ((moments: Tensor) => void) | null = null;
@@ -223,7 +223,7 @@ export class RunningStatistics {
     this.setSwitches();
   }
 
-  /** Sets both switches as the layer's mode and {@link RenormReference.frozen} ask for. */
+  /** Sets both switches as the layer's mode and {@link RunningStatistics.frozen} ask for. */
   setSwitches(): void {
     const training = this.#layer.training && !this.#frozen;
     this.#normalizeWith = training || this.tensors === null ? "batch" : "running";
@@ -265,7 +265,7 @@ export class RunningStatistics {
     return { ...switches, warmUp, isSettled, batches: tracked + rest };
   }
 
-  /** @throws ArgumentError if it is not what {@link RenormReference.state} gave, as a file may say */
+  /** @throws ArgumentError if it is not what {@link RunningStatistics.state} gave, as a file may say */
   set state(state: RunningNormState) {
     if (this.tensors === null) return;
     const { frozen, normalizeWith, updateRunning, momentum, skippedBatches, ...counted } = checkState(
@@ -291,7 +291,7 @@ export class RunningStatistics {
   }
 
   /** What a layer normalises with in evaluation. @throws ArgumentError if eps is 0 and a channel has no variance */
-  use(): RunningTensors {
+  use(): RenormReference {
     if (this.tensors === null) throw new Error("internal: running statistics are missing");
     if (this.#layer.eps === 0) {
       const { variance } = this.tensors;
@@ -334,7 +334,7 @@ export class RunningStatistics {
   }
 
   /**
-   * Moves a further running statistic by a batch's value of it, with the weight that {@link RenormReference.take} then
+   * Moves a further running statistic by a batch's value of it, with the weight that {@link RunningStatistics.take} then
    * gives the batch.
    *
    * @param values - of the batch
@@ -397,7 +397,7 @@ function checkState(layer: RunningNorm, state: RunningNormState): RunningNormSta
 }
 
 /** Mean 0, variance 1 and counters of 0, as buffers of a layer. */
-function registerTensors(layer: RunningNorm): RunningTensors {
+function registerTensors(layer: RunningNorm): RenormReference {
   const { numFeatures } = layer;
   const mean = layer.buffer("running_mean", zeros([numFeatures]));
   const variance = layer.buffer("running_var", ones([numFeatures]));
@@ -407,7 +407,7 @@ function registerTensors(layer: RunningNorm): RunningTensors {
 }
 
 /** Says that a graph which needs their old values has lost them. */
-function markChanged(tensors: RunningTensors): void {
+function markChanged(tensors: RenormReference): void {
   for (const t of Object.values(tensors)) t.storage.version++;
 }
 

@@ -1,8 +1,8 @@
 import type { Argument } from "../../../graph/argument.js";
+import { type RecurrentType, unrolled } from "../../foreign/unrolled-recurrence.js";
 import { intOf, textOf } from "../file/attributes.js";
 import type { ImportStep } from "./import-step.js";
-import { activationsOf, gatesInOrder, partOf, type RecurrentType } from "./recurrent-weights.js";
-import { unrolled } from "./unrolled-recurrence.js";
+import { activationsOf, gatesInOrder, partOf } from "./recurrent-weights.js";
 import { isZeros } from "./zero-states.js";
 
 /** What a node makes in one direction: hidden states of all steps (T, N, H), and the last ones (N, H), of cells too. */

@@ -1,13 +1,14 @@
 import type { Argument } from "../../../graph/argument.js";
 import { GRU } from "../../../nn/recurrent/gru.js";
 import { LSTM } from "../../../nn/recurrent/lstm.js";
+import type { RecurrentType } from "../../foreign/unrolled-recurrence.js";
 import { intOf, textOf } from "../file/attributes.js";
 import type { TensorValues } from "../file/tensor-values.js";
 import { keyOf } from "./import-layers.js";
 import { importSteps, isUnrolled } from "./import-recurrent-steps.js";
 import type { ImportStep } from "./import-step.js";
 import { withState } from "./imported-layer.js";
-import { activationsOf, gatesInOrder, partOf, type RecurrentType } from "./recurrent-weights.js";
+import { activationsOf, gatesInOrder, partOf } from "./recurrent-weights.js";
 import { isZeros } from "./zero-states.js";
 
 /** Operators that are layers here. */

@@ -1,8 +1,6 @@
+import type { RecurrentType } from "../../foreign/unrolled-recurrence.js";
 import type { NodeProto } from "../file/codec.js";
 import type { TensorValues } from "../file/tensor-values.js";
-
-/** Recurrent operators. */
-export type RecurrentType = "LSTM" | "GRU" | "RNN";
 
 /** Which of ONNX's gates stands at each place here: input, forget, cell, output; reset, update, new. */
 const places: Readonly<Record<RecurrentType, readonly number[]>> = { LSTM: [0, 2, 3, 1], GRU: [1, 0, 2], RNN: [0] };

@@ -1,8 +1,8 @@
 import type { Argument } from "../../../../graph/argument.js";
 import { GRU } from "../../../../nn/recurrent/gru.js";
 import { LSTM } from "../../../../nn/recurrent/lstm.js";
+import { unrolled } from "../../../foreign/unrolled-recurrence.js";
 import { withState } from "../../../onnx/import/imported-layer.js";
-import { unrolled } from "../../../onnx/import/unrolled-recurrence.js";
 import { printable } from "../../../printable.js";
 import { isObject, type JsonObject } from "../../json.js";
 import type { LayerStep } from "../layer-step.js";

@@ -1,5 +1,7 @@
-import type { Argument } from "../../../graph/argument.js";
-import type { RecurrentType } from "./recurrent-weights.js";
+import type { Argument } from "../../graph/argument.js";
+
+/** The kinds of recurrent layers. */
+export type RecurrentType = "LSTM" | "GRU" | "RNN";
 
 /** Who adds the ops: a step of an import from any format. */
 export interface OpMaker {
