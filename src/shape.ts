@@ -67,8 +67,9 @@ export function resolveAxes(where: string, axes: number | readonly number[] | un
 }
 
 /**
- * The shape that two shapes broadcast to: aligned at the last axis, sizes equal or 1. @throws ShapeError if they do not
- * fit
+ * The shape that two shapes broadcast to: aligned at the last axis, sizes equal or 1.
+ *
+ * @throws ShapeError if they do not fit
  */
 export function broadcastShapes(where: string, a: Shape, b: Shape): number[] {
   const rank = Math.max(a.length, b.length);

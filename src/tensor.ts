@@ -47,7 +47,9 @@ export interface BackwardOptions {
   readonly retainGraph?: boolean;
   /**
    * Told of each leaf as soon as its gradient of this pass is complete, while the pass goes on towards the others: what
-   * lets ranks exchange gradients meanwhile. Leaves that no gradient reaches are not told. @defaultValue none
+   * lets ranks exchange gradients meanwhile. Leaves that no gradient reaches are not told.
+   *
+   * @defaultValue none
    */
   readonly onGradient?: (leaf: Tensor) => void;
 }

@@ -16,13 +16,16 @@ export interface BatchesOptions {
   readonly shuffle?: boolean | Generator;
   /**
    * What becomes of the samples left over: a shorter batch, or none. A single one left over joins the batch before it,
-   * since one sample has no batch statistics. @defaultValue "keep"
+   * since one sample has no batch statistics.
+   *
+   * @defaultValue "keep"
    */
   readonly last?: "keep" | "drop";
   /**
    * Cuts each batch into parts, one for each rank, in their order: the parts make up the batch of one process. All
-   * ranks must shuffle with equal seeds. With fewer samples than ranks some parts are empty. @defaultValue
-   * {@link alone}
+   * ranks must shuffle with equal seeds. With fewer samples than ranks some parts are empty.
+   *
+   * @defaultValue {@link alone}
    */
   readonly communicator?: Pick<Communicator, "rank" | "size">;
 }

@@ -22,7 +22,9 @@ export interface StreamBatchesOptions {
   readonly batchSize: number;
   /**
    * What becomes of the samples left over: a shorter batch, or none. A single one left over joins the batch before it,
-   * since one sample has no batch statistics. @defaultValue "keep"
+   * since one sample has no batch statistics.
+   *
+   * @defaultValue "keep"
    */
   readonly last?: "keep" | "drop";
 }

@@ -18,8 +18,9 @@ export interface WatchOptions {
   /** Bins of each histogram, from 1 to 4096. @defaultValue 48 */
   readonly bins?: number;
   /**
-   * What histograms range over, so that they can be compared with each other. @defaultValue null: each over mean ± 4
-   * deviations of its values, as far as there are any
+   * What histograms range over, so that they can be compared with each other.
+   *
+   * @defaultValue null: each over mean ± 4 deviations of its values, as far as there are any
    */
   readonly range?: readonly [low: number, high: number] | null;
 }

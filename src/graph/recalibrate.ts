@@ -37,7 +37,9 @@ export interface RecalibrateOptions<B = Batch<unknown> | Tensor, M extends AnyMo
   /**
    * N, how many samples the statistics from before count for: with n samples of the data, statistics become N/(N+n) ·
    * old + n/(N+n) · new, of means and of variances (Schneider et al. 2020). For few samples of another domain; 16 to
-   * 128 were good there. @defaultValue 0: the data alone
+   * 128 were good there.
+   *
+   * @defaultValue 0: the data alone
    */
   readonly blend?: number;
   /** Stops between batches by throwing the signal's reason; the model is then as it was before. */
@@ -156,7 +158,7 @@ export async function recalibrate<M extends AnyModule, B = Batch<unknown> | Tens
         }
         const { statistics, ...about } = renewal;
         writeStatistics(norm, statistics);
-        further.get(norm)?.use(blend / (blend + sweep.samples || 1));
+        further.get(norm)?.use(blend === 0 ? 0 : blend / (blend + sweep.samples));
         done.set(norm, { norm: name, ...about });
       }
     }

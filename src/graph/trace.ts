@@ -38,8 +38,9 @@ export interface TraceOptions {
   readonly mode?: "both" | "eval";
   /**
    * Axes of the first input, besides the batch, whose size may vary, each with a step by which it can grow:
-   * `{ 2: 8, 3: 8 }` for images whose sides are multiples of 8. @defaultValue none: other sizes are those of the
-   * example
+   * `{ 2: 8, 3: 8 }` for images whose sides are multiples of 8.
+   *
+   * @defaultValue none: other sizes are those of the example
    */
   readonly freeAxes?: Readonly<Record<number, number>>;
 }

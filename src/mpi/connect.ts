@@ -12,8 +12,9 @@ export interface ConnectOptions {
   /** Seconds that a collective may take before the ranks that are missing are looked for; > 0. @defaultValue 60 */
   readonly timeout?: number;
   /**
-   * The MPI library's file. @defaultValue the environment variable EVENKEEL_MPI, or the usual names of Open MPI and
-   * MPICH
+   * The MPI library's file.
+   *
+   * @defaultValue the environment variable EVENKEEL_MPI, or the usual names of Open MPI and MPICH
    */
   readonly library?: string;
 }

@@ -36,8 +36,9 @@ export interface LayerTraits {
   readonly constructorArguments: readonly unknown[];
   /**
    * Whether nobody but the layer, and the modules among its properties, sees what it is given and gives, and it keeps
-   * neither after `forward`. A {@link Sequential} frees at once what passes between two such layers. @defaultValue
-   * false
+   * neither after `forward`. A {@link Sequential} frees at once what passes between two such layers.
+   *
+   * @defaultValue false
    */
   readonly keepsNothing?: boolean;
   /**
@@ -51,7 +52,9 @@ export interface LayerTraits {
   readonly isComposite?: boolean;
   /**
    * Whether it computes ops and layers alone in evaluation, so that files of other systems hold these, while it moves
-   * running statistics in training. @defaultValue false
+   * running statistics in training.
+   *
+   * @defaultValue false
    */
   readonly isComposedInEvaluation?: boolean;
   /** Whether each value of the output depends only on the value in the same place of the input. @defaultValue false */

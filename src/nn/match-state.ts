@@ -18,7 +18,9 @@ export interface LoadStateDictOptions {
   readonly strict?: boolean;
   /**
    * Entries to leave out, such as a head for other classes: what a text is the path of, or leads to (`"fc"` is
-   * `fc.weight` and `fc.bias`), and what a pattern matches. The module keeps its own values there. @defaultValue none
+   * `fc.weight` and `fc.bias`), and what a pattern matches. The module keeps its own values there.
+   *
+   * @defaultValue none
    */
   readonly skip?: string | RegExp | readonly (string | RegExp)[];
 }

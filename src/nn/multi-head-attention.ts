@@ -26,7 +26,9 @@ export interface MultiHeadAttentionOptions {
   readonly causal?: boolean;
   /**
    * A norm of each head's queries and keys, which keeps their products from growing (Dehghani et al. 2023,
-   * arXiv:2302.05442). @defaultValue none
+   * arXiv:2302.05442).
+   *
+   * @defaultValue none
    */
   readonly qkNorm?: "layer" | "rms" | null;
 }

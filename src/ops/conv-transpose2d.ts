@@ -18,7 +18,9 @@ export interface ConvTransposeOptions extends Omit<ConvOptions, "padding"> {
   readonly padding?: Pair;
   /**
    * Rows and columns added at the end, smaller than `stride`: which of the sizes that a strided convolution maps to x
-   * is meant. PyTorch also takes larger ones, below the dilation. @defaultValue 0
+   * is meant. PyTorch also takes larger ones, below the dilation.
+   *
+   * @defaultValue 0
    */
   readonly outputPadding?: Pair;
 }

@@ -13,7 +13,9 @@ export interface CustomOp {
   readonly backward: (dy: Tensor, inputs: readonly Tensor[], output: Tensor) => readonly (Tensor | null)[];
   /**
    * What the op is in ONNX: `(inputs: readonly OnnxValue[], graph: OnnxWriter) => graph.node("Round", inputs)`, which
-   * returns its output. @defaultValue none: `exportOnnx` refuses it
+   * returns its output.
+   *
+   * @defaultValue none: `exportOnnx` refuses it
    */
   readonly toOnnx?: Translation;
   /**

@@ -15,7 +15,9 @@ export type PadWidths = readonly [before: number, after: number];
 export interface PadOptions {
   /**
    * `"constant"`: one value; `"reflect"`: the values inside, mirrored at the first and last, which are not repeated;
-   * `"replicate"`: the first and last value, again and again. @defaultValue "constant"
+   * `"replicate"`: the first and last value, again and again.
+   *
+   * @defaultValue "constant"
    */
   readonly mode?: "constant" | "reflect" | "replicate";
   /** The value of mode `"constant"`. @defaultValue 0 */

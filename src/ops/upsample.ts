@@ -17,7 +17,9 @@ export interface UpsampleOptions {
   readonly mode?: "nearest" | "bilinear";
   /**
    * Of mode `"bilinear"`: true lays the centres of the corner values upon each other, false the outer edges of the
-   * planes, as PyTorch's `align_corners`. @defaultValue false
+   * planes, as PyTorch's `align_corners`.
+   *
+   * @defaultValue false
    */
   readonly alignCorners?: boolean;
   /** Height and width of the result, instead of a scale. @defaultValue those of x times the scale, rounded down */

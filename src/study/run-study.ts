@@ -49,8 +49,9 @@ export interface StudyOptions {
   /** @defaultValue "quick" */
   readonly budget?: Budget;
   /**
-   * How many seeds each experiment has. @defaultValue pairs of seeds are added, up to 30, for as long as an
-   * experiment's share of the time lasts
+   * How many seeds each experiment has.
+   *
+   * @defaultValue pairs of seeds are added, up to 30, for as long as an experiment's share of the time lasts
    */
   readonly seeds?: number | undefined;
   /** All of the time. @defaultValue 900 for `quick`, 10,800 for `full` */

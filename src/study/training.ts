@@ -47,8 +47,9 @@ export function testImages({ data }: TrialContext, count: number): Dataset<Int32
 }
 
 /**
- * Trains; images and their order are those of the seed. @returns whether training diverged, with the parameters as they
- * were before
+ * Trains; images and their order are those of the seed.
+ *
+ * @returns whether training diverged, with the parameters as they were before
  */
 export async function train(model: Module, seed: number, plan: TrainingPlan, context: TrialContext): Promise<boolean> {
   const { images, epochs, batchSize, lr, weightDecay = 0, constantLr = false, onStep } = plan;

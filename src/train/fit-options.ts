@@ -127,7 +127,9 @@ export interface FitOptions<Target> {
   readonly recalibrate?: number;
   /**
    * An average of the model's weights, updated after each step; at the end its norms are recalibrated with the data,
-   * with as many samples as `recalibrate` says, or all. @defaultValue none
+   * with as many samples as `recalibrate` says, or all.
+   *
+   * @defaultValue none
    */
   readonly average?: MovingAverage;
   /** Saves now and then where training stands, and goes on from there. @defaultValue never */

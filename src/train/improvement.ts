@@ -7,7 +7,9 @@ import { checkRange } from "./optimizer.js";
 export interface ImprovementOptions {
   /**
    * `"loss"`, `"accuracy"`, or the name of one of {@link FitOptions.metrics}: of the validation data or, without them,
-   * of training. A loss is to fall, all else is to rise. @defaultValue "loss"
+   * of training. A loss is to fall, all else is to rise.
+   *
+   * @defaultValue "loss"
    */
   readonly monitor?: string;
   /** By how much more than this it must improve to count, ≥ 0. @defaultValue 0 */

@@ -19,8 +19,9 @@ import type { Data } from "./step.js";
 export interface MovingAverageOptions {
   /**
    * How much of the old average is kept, in [0, 1): an exponential moving average (EMA), average ← decay · average + (1
-   * − decay) · weights. Or `"mean"`: all weights count the same, as in stochastic weight averaging (SWA). @defaultValue
-   * 0.999
+   * − decay) · weights. Or `"mean"`: all weights count the same, as in stochastic weight averaging (SWA).
+   *
+   * @defaultValue 0.999
    */
   readonly decay?: number | "mean";
   /** The first update that counts, from 0: SWA leaves out the first part of a training. @defaultValue 0 */

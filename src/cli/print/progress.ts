@@ -47,7 +47,9 @@ class Totals {
 /**
  * Shows how a run goes: a bar on a terminal, a plain line now and then elsewhere, and a line for each epoch.
  *
- * @param epochs - in all @param stepsPerEpoch - batches in each @param out - where to write
+ * @param epochs - in all
+ * @param stepsPerEpoch - batches in each
+ * @param out - where to write
  */
 export function progress(epochs: number, stepsPerEpoch: number, out: NodeJS.WriteStream): RunListener {
   const bar = openBar(out, "epoch {epoch}/{epochs} {bar} {percentage}% · {scores} · {speed}/s · {left} left");

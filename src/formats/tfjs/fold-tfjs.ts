@@ -13,7 +13,9 @@ export interface FoldTfjsOptions extends VerifyTfjsOptions {
   readonly verify?: boolean;
   /**
    * Whether kernels that are quantised to whole numbers are stored as float32, four or two times as large, where a norm
-   * goes into them; else such norms are left. @defaultValue false
+   * goes into them; else such norms are left.
+   *
+   * @defaultValue false
    */
   readonly dequantize?: boolean;
 }

@@ -13,8 +13,9 @@ import { isZip } from "./zip-entries.js";
 /** Options of {@link readTorch}. */
 export interface ReadTorchOptions {
   /**
-   * Which entry of a dictionary is the state dict, such as `"model_ema"`. @defaultValue the file itself where tensors
-   * stand in it, else its only entry that is a dictionary of tensors
+   * Which entry of a dictionary is the state dict, such as `"model_ema"`.
+   *
+   * @defaultValue the file itself where tensors stand in it, else its only entry that is a dictionary of tensors
    */
   readonly entry?: string;
 }

@@ -91,7 +91,7 @@ export class AdaptiveLayerNorm extends Module<[x: Tensor, condition: Tensor]> {
    * α, which multiplies what a block adds to its input: zeros at first.
    *
    * @param condition - (N, conditionFeatures)
-   * @param rank - of what it multiplies. @defaultValue 3: (N, T, dim)
+   * @param rank - of what it multiplies; 3, (N, T, dim), unless given
    * @returns (N, 1, …, dim)
    * @throws ArgumentError if the layer was built without `zero`
    */

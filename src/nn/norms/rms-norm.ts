@@ -23,7 +23,9 @@ export interface RmsNormOptions {
   readonly affine?: boolean;
   /**
    * Whether x is (N, C, …) and each sample is normalised as a whole, with a weight per channel: what {@link GroupNorm}
-   * with one group is to {@link LayerNorm}. `normalizedShape` is then C. @defaultValue false
+   * with one group is to {@link LayerNorm}. `normalizedShape` is then C.
+   *
+   * @defaultValue false
    */
   readonly channelsFirst?: boolean;
 }

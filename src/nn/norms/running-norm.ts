@@ -18,8 +18,9 @@ export interface RunningNormOptions {
   readonly eps?: number;
   /**
    * Weight of the *old* running value, in [0, 1): r ← momentum·r + (1 − momentum)·batch, as in Keras, TF.js and ONNX
-   * (PyTorch stores 1 − momentum: its 0.1 is 0.9 here). `"cumulative"`: the plain average of all batches. @defaultValue
-   * 0.99
+   * (PyTorch stores 1 − momentum: its 0.1 is 0.9 here). `"cumulative"`: the plain average of all batches.
+   *
+   * @defaultValue 0.99
    */
   readonly momentum?: number | "cumulative";
   /**
@@ -146,8 +147,9 @@ export abstract class RunningNorm extends Norm implements AffineLayer {
 
   /**
    * Which statistics the layer normalises with. Set by `train()` and `eval()`, free to be set in between: "batch" in
-   * evaluation serves GANs and adaptation at test time. @throws ArgumentError if it is neither, or there are no running
-   * ones
+   * evaluation serves GANs and adaptation at test time.
+   *
+   * @throws ArgumentError if it is neither, or there are no running ones
    */
   get normalizeWith(): Statistics {
     return this.#running.normalizeWith;

@@ -8,7 +8,9 @@ export interface SynchronizedNormOptions extends RunningNormOptions {
   /**
    * Whose parts of the batch share mean and variance: synchronised batch norm, for training on several processes. Every
    * rank then has the same running statistics, bit for bit; all must call the layer equally often, also with an empty
-   * part. @defaultValue null: this process alone
+   * part.
+   *
+   * @defaultValue null: this process alone
    */
   readonly sync?: Communicator | null;
 }

@@ -17,7 +17,9 @@ import { positionAxes } from "./views.js";
  *
  * @param x - features of the content, (N, C, …) of rank 3 to 5
  * @param style - features of the style, of the same rank, N and C; other sizes may differ
- * @param options - `eps`, > 0, in units of x². @defaultValue 1e-5
+ * @param options - `eps`, > 0, in units of x².
+ *
+ * @defaultValue 1e-5
  * @returns the shape of x
  * @throws ShapeError if the shapes do not fit
  * @throws ArgumentError if eps is out of range

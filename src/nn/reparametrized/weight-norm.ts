@@ -14,7 +14,9 @@ import type { Weighted } from "./weighted.js";
 export interface WeightNormOptions {
   /**
    * The axis of the weight along which lengths are told apart: 0, the outputs, of Linear, Conv1d and Conv2d. The
-   * outputs of ConvTranspose2d lie along 1, yet PyTorch's default is 0 there too. @defaultValue 0
+   * outputs of ConvTranspose2d lie along 1, yet PyTorch's default is 0 there too.
+   *
+   * @defaultValue 0
    */
   readonly axis?: number;
 }

@@ -10,7 +10,9 @@ import type { Weighted } from "./weighted.js";
 export interface WeightStandardizationOptions {
   /**
    * Added to the variance of the weights under the root; > 0. Weights are small, so it is too: the variance of initial
-   * ones is 1 / (3·fanIn). @defaultValue 1e-10
+   * ones is 1 / (3·fanIn).
+   *
+   * @defaultValue 1e-10
    */
   readonly eps?: number;
 }

@@ -22,13 +22,16 @@ export interface ReadOptions {
   /** CSV: columns to leave out: names, or several in one text with commas between. @defaultValue none */
   readonly ignore?: readonly string[] | undefined;
   /**
-   * CSV and arrays: what is to be predicted. @defaultValue classes where the target is of text, one-hot, of two values
-   * at most, of whole numbers 0 to k − 1, each twice or more, or an array of whole numbers; else a regression
+   * CSV and arrays: what is to be predicted.
+   *
+   * @defaultValue classes where the target is of text, one-hot, of two values at most, of whole numbers 0 to k − 1,
+   * each twice or more, or an array of whole numbers; else a regression
    */
   readonly task?: Task | undefined;
   /**
-   * Arrays of images: whether the channels stand before the rows or behind them. @defaultValue nhwc where the last of a
-   * sample's three axes is 1, 3 or 4 and the first is not, else nchw
+   * Arrays of images: whether the channels stand before the rows or behind them.
+   *
+   * @defaultValue nhwc where the last of a sample's three axes is 1, 3 or 4 and the first is not, else nchw
    */
   readonly layout?: ImageLayout | undefined;
   /** Image folders: height and width, or one number for both. @defaultValue the images' own, if they agree */

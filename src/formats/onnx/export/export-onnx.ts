@@ -16,8 +16,9 @@ import { type OnnxValue, OnnxWriter } from "./onnx-writer.js";
 /** Options of {@link exportOnnx}. */
 export interface ExportOnnxOptions {
   /**
-   * The shape of one input, without the batch: (C, H, W) of images. @defaultValue the shapes that a `Graph` was traced
-   * with
+   * The shape of one input, without the batch: (C, H, W) of images.
+   *
+   * @defaultValue the shapes that a `Graph` was traced with
    */
   readonly inputShape?: Shape;
   /** Whether batch norms are first made part of the layers beside them: `foldBatchNorm`. @defaultValue false */

@@ -11,7 +11,9 @@ export interface ReadOnnxOptions {
   readonly files?: ExternalFiles;
   /**
    * Takes initializers for constants though the file lists them among its inputs, so that whoever runs it may replace
-   * them, as PyTorch 1.2 and many converters write it. @defaultValue false
+   * them, as PyTorch 1.2 and many converters write it.
+   *
+   * @defaultValue false
    */
   readonly initializersAreConstant?: boolean;
 }

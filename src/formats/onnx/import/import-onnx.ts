@@ -25,8 +25,9 @@ import { ValueShapes } from "./value-shapes.js";
 export interface ImportOnnxOptions extends ReadOnnxOptions {
   /**
    * The values that the network takes, by their names in the file: inputs of the model, or what nodes make, whose own
-   * inputs are then left out. @defaultValue the inputs of the model; where `outputs` are given, those of them on which
-   * these depend
+   * inputs are then left out.
+   *
+   * @defaultValue the inputs of the model; where `outputs` are given, those of them on which these depend
    */
   readonly inputs?: readonly string[];
   /** The values that the network gives, by their names in the file. @defaultValue the outputs of the model */
