@@ -76,24 +76,24 @@ describe.skipIf(!hasChromium)(
             await page.keyboard.press("Enter");
             await eventually(() => title.textContent()).toContain(expected);
           }
-          expect(await columnOf(page, 3)).toEqual(["−1.5", "−0.5", "−0.5", "−0.5", "0", "0", "1", "2"]);
+          await eventually(() => columnOf(page, 3)).toEqual(["−1.5", "−0.5", "−0.5", "−0.5", "0", "0", "1", "2"]);
 
           // A shift and a stretch of the batch leave x̂ alone.
           await part.getByRole("button", { name: "Shift all x by 10" }).press("Enter");
           await part.getByRole("button", { name: "Stretch all x by 3" }).press("Enter");
-          expect(await columnOf(page, 3)).toEqual(["−1.5", "−0.5", "−0.5", "−0.5", "0", "0", "1", "2"]);
+          await eventually(() => columnOf(page, 3)).toEqual(["−1.5", "−0.5", "−0.5", "−0.5", "0", "0", "1", "2"]);
           await part.getByRole("button", { name: "As at first" }).press("Enter");
 
           await part.getByRole("textbox", { name: "x of sample 8" }).fill("1");
-          expect(await columnOf(page, 3)).not.toContain("2");
+          await eventually(() => columnOf(page, 3)).not.toContain("2");
           await part.getByRole("textbox", { name: "x of sample 8" }).press("ArrowUp");
-          expect(addressOf(page)).toContain("walkX=2%2C4%2C4%2C4%2C5%2C5%2C7%2C2");
+          await eventually(() => addressOf(page)).toContain("walkX=2%2C4%2C4%2C4%2C5%2C5%2C7%2C2");
 
           await part.getByRole("button", { name: "5 scale and shift" }).press("Enter");
           const before = await columnOf(page, 3);
           await part.getByRole("textbox", { name: "γ" }).fill("3");
           await part.getByRole("textbox", { name: "β" }).fill("-2,5");
-          expect(await columnOf(page, 3)).not.toEqual(before);
+          await eventually(() => columnOf(page, 3)).not.toEqual(before);
 
           await part.getByRole("button", { name: "6 remember" }).press("Enter");
           const worked = part.locator(".worked");
@@ -101,41 +101,43 @@ describe.skipIf(!hasChromium)(
           for (const name of ["momentum", "running mean before", "running variance before"]) {
             await part.getByRole("textbox", { name, exact: true }).fill("0.6");
           }
-          expect(await worked.textContent()).not.toBe(remembered);
+          await eventually(() => worked.textContent()).not.toBe(remembered);
 
           await part.getByRole("button", { name: "9 of x" }).press("Enter");
           const gradients = await columnOf(page, 4);
           await part.getByRole("textbox", { name: "gradient of y of sample 1" }).fill("-2");
-          expect(await columnOf(page, 4)).not.toEqual(gradients);
-          expect(await worked.textContent()).toMatch(/Σ dx = 0/);
+          await eventually(() => columnOf(page, 4)).not.toEqual(gradients);
+          await eventually(() => worked.textContent()).toMatch(/Σ dx = 0/);
 
           // What cannot be read is marked, and changes nothing.
           const box = part.getByRole("textbox", { name: "γ" });
           await box.fill("three");
-          expect(await box.getAttribute("aria-invalid")).toBe("true");
+          await eventually(() => box.getAttribute("aria-invalid")).toBe("true");
           await box.blur();
-          expect(await box.inputValue()).toBe("3");
+          await eventually(() => box.inputValue()).toBe("3");
           await part.getByRole("button", { name: "Start again" }).press("Enter");
-          expect(await title.textContent()).toContain("1. A mini-batch");
+          await eventually(() => title.textContent()).toContain("1. A mini-batch");
         });
       });
 
       test("comes back from its address, and shows the library's own refusal and warning", async () => {
         await at("walkStep=4&walkX=7&walkEps=0.1", async (page) => {
           const part = page.locator("#step-by-step");
-          expect(await part.getByRole("status").textContent()).toContain(
+          await eventually(() => part.getByRole("status").textContent()).toContain(
             "BatchNorm(1).forward(x): expected at least 2 values per channel",
           );
           await part.getByRole("button", { name: "Add a sample" }).press("Enter");
-          expect(await part.getByRole("status").textContent()).toContain("batch statistics over 2 samples are noisy");
-          expect(await part.getByRole("textbox", { name: "ε" }).inputValue()).toBe("0.1");
+          await eventually(() => part.getByRole("status").textContent()).toContain(
+            "batch statistics over 2 samples are noisy",
+          );
+          await eventually(() => part.getByRole("textbox", { name: "ε" }).inputValue()).toBe("0.1");
           await part.getByRole("button", { name: "Take one away" }).press("Enter");
           await part.getByRole("button", { name: "All equal" }).press("Enter");
           await part.getByRole("button", { name: "One outlier" }).press("Enter");
           const address = addressOf(page);
           await page.reload();
           expect(addressOf(page)).toBe(address);
-          expect(await part.getByRole("textbox", { name: "x of sample 1" }).inputValue()).toBe("40");
+          await eventually(() => part.getByRole("textbox", { name: "x of sample 1" }).inputValue()).toBe("40");
         });
       });
     });
@@ -190,7 +192,9 @@ describe.skipIf(!hasChromium)(
 
       test("says so where neither network has anything to remember", async () => {
         await at("b.norm=layer", async (page) => {
-          expect(await page.locator("#train-and-test").textContent()).toContain("Neither network has batch norm");
+          await eventually(() => page.locator("#train-and-test").textContent()).toContain(
+            "Neither network has batch norm",
+          );
         });
       });
     });
