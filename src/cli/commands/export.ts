@@ -8,7 +8,7 @@ import { exportOnnx } from "../../formats/onnx/export/export-onnx.js";
 import { type OnnxExportVerification, verifyOnnxExport } from "../../formats/onnx/export/verify-export.js";
 import { exportTfjs } from "../../formats/tfjs/export/export-tfjs.js";
 import { type TfjsExportVerification, verifyTfjsExport } from "../../formats/tfjs/export/verify-export.js";
-import { type FoldedModel, foldBatchNorm } from "../../graph/fold-batch-norm.js";
+import { type FoldedModel, foldBatchNorm } from "../../graph/fold/fold-batch-norm.js";
 import type { Module } from "../../nn/module.js";
 import { writeWhole } from "../../node/files.js";
 import type { Run } from "../../node/load-run.js";

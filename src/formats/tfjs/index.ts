@@ -5,7 +5,7 @@
  *
  * @module evenkeel/tfjs
  */
-export type { FoldedNorm, LeftNorm } from "../../graph/fold-batch-norm.js";
+export type { FoldedNorm, LeftNorm } from "../../graph/fold/fold-batch-norm.js";
 export type { DeclaredInput, ModelArray, ModelArrays } from "../foreign/arrays.js";
 export type { InspectedNorm, ParameterRange } from "../foreign/inspected-norm.js";
 export type { TfjsExportable } from "./export/export-layers.js";

@@ -1,4 +1,4 @@
-import { normFindings } from "../../graph/norm-checks.js";
+import { normFindings } from "../../graph/statistics/norm-checks.js";
 import type { DeclaredInput } from "../foreign/arrays.js";
 import { type InspectedNorm, rangesOf } from "../foreign/inspected-norm.js";
 import { printable } from "../printable.js";

@@ -1,4 +1,4 @@
-import { foldNorms } from "../../../graph/fold.js";
+import { foldNorms } from "../../../graph/fold/fold.js";
 import type { TfjsModel } from "../model/tfjs-model.js";
 import { KerasHost } from "./keras-host.js";
 

@@ -1,4 +1,4 @@
-import type { FoldedNorm, LeftNorm } from "../../../graph/fold-batch-norm.js";
+import type { FoldedNorm, LeftNorm } from "../../../graph/fold/fold-batch-norm.js";
 import { checkOptions } from "../../../options.js";
 import { declaredInputs } from "../model/declared-inputs.js";
 import type { TfjsFiles } from "../model/files.js";

@@ -1,5 +1,5 @@
-import type { Host, Passing, Side } from "../../../graph/host.js";
-import { unflattened } from "../../../graph/linear-map.js";
+import type { Host, Passing, Side } from "../../../graph/fold/host.js";
+import { unflattened } from "../../../graph/fold/linear-map.js";
 import type { ChannelMap } from "../../../nn/layer-traits.js";
 import { printable } from "../../printable.js";
 import { layerMapOf, normWeights } from "../model/batch-norm-layer.js";

@@ -1,4 +1,4 @@
-import { type BatchNormParameters, fixedMap } from "../../../graph/channel-map.js";
+import { type BatchNormParameters, fixedMap } from "../../../graph/fold/channel-map.js";
 import type { ChannelMap } from "../../../nn/layer-traits.js";
 import type { Layer } from "./container.js";
 import { normClassOf } from "./norm-classes.js";

@@ -1,4 +1,4 @@
-import { normFindings } from "../../../graph/norm-checks.js";
+import { normFindings } from "../../../graph/statistics/norm-checks.js";
 import { type InspectedNorm, rangesOf } from "../../foreign/inspected-norm.js";
 import { printable } from "../../printable.js";
 import { isObject, type JsonObject, malformed } from "./json.js";

@@ -1,4 +1,4 @@
-import { diagonal, type Kernel, type LinearMap } from "../../../graph/linear-map.js";
+import { diagonal, type Kernel, type LinearMap } from "../../../graph/fold/linear-map.js";
 import { printable } from "../../printable.js";
 import { normWeights } from "./batch-norm-layer.js";
 import type { Layer } from "./container.js";
