@@ -3,6 +3,7 @@ import { Embedding } from "../../../nn/embedding.js";
 import { floatOf, intOf, textOf } from "../file/attributes.js";
 import { readTensor, type TensorValues } from "../file/tensor-values.js";
 import { importEinsum } from "./import-einsum.js";
+import { importGridSample } from "./import-grid-sample.js";
 import { importResize } from "./import-resize.js";
 import { sizesOf } from "./import-sizes.js";
 import type { ImportStep } from "./import-step.js";
@@ -169,5 +170,6 @@ export const arrayOperators: Readonly<Record<string, Operator>> = {
   Einsum: importEinsum,
   ConstantOfShape: importConstantOfShape,
   Range: importRange,
+  GridSample: importGridSample,
   Trilu: importTrilu,
 };
