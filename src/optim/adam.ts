@@ -66,12 +66,17 @@ export class Adam extends Optimizer {
     return this.update === Adam.prototype.update;
   }
 
-  protected override update(updates: readonly ParameterUpdate[], { step, ...given }: UpdateNumbers): void {
-    const [beta1, beta2] = this.betas;
-    const { eps, decoupled } = this;
-    const corrections = { correction1: 1 - pow(beta1, step), correction2: 1 - pow(beta2, step) };
+  protected override update(
+    updates: readonly ParameterUpdate[],
+    { lr, step, gradientScale, gate }: UpdateNumbers,
+  ): void {
+    const { betas, eps, decoupled } = this;
+    const [beta1, beta2] = betas;
+    const correction1 = 1 - pow(beta1, step);
+    const correction2 = 1 - pow(beta2, step);
     const { backend } = updates[0].parameter;
-    backend.adamStep(updates.map(blocksOf), { ...given, beta1, beta2, eps, decoupled, ...corrections });
+    const given = { lr, gradientScale, gate, beta1, beta2, eps, decoupled, correction1, correction2 };
+    backend.adamStep(updates.map(blocksOf), given);
   }
 }
 

@@ -1,3 +1,4 @@
+import type { Backend } from "../backend/backend.js";
 import { hostBackend, onBackend } from "../backend/index.js";
 import { checkRange } from "../check-range.js";
 import { tensor } from "../create.js";
@@ -80,6 +81,25 @@ interface Memory {
   readonly moments: Readonly<Record<string, Tensor>>;
 }
 
+/** Parameters of one backend that take a step of the same number and learning rate. */
+interface UpdateList {
+  readonly backend: Backend;
+  readonly step: number;
+  readonly lrScale: number;
+  readonly memories: Memory[];
+  readonly updates: ParameterUpdate[];
+}
+
+/** The list of such parameters, begun where there is none. */
+function listFor(lists: UpdateList[], backend: Backend, step: number, lrScale: number): UpdateList {
+  for (const list of lists) {
+    if (list.step === step && list.lrScale === lrScale && list.backend === backend) return list;
+  }
+  const list = { backend, step, lrScale, memories: [], updates: [] };
+  lists.push(list);
+  return list;
+}
+
 /** Changes parameters by their gradients. */
 export abstract class Optimizer {
   /** What it changes. */
@@ -147,26 +167,14 @@ export abstract class Optimizer {
   /** Changes every parameter that has a gradient. @throws ArgumentError if gradientScale is negative or not finite */
   step({ gradientScale = 1, gate = null }: StepOptions = {}): void {
     checkRange(`${this.constructor.name}.step(options)`, "gradientScale", gradientScale, 0, Number.POSITIVE_INFINITY);
-    const lists: {
-      readonly step: number;
-      readonly lrScale: number;
-      readonly memories: Memory[];
-      readonly updates: ParameterUpdate[];
-    }[] = [];
+    const lists: UpdateList[] = [];
     for (const parameter of this.parameters) {
-      const { grad: gradient, backend } = parameter;
+      const { grad: gradient } = parameter;
       if (gradient === null) continue;
       const memory = this.#memoryOf(parameter);
-      const { lrScale = 1, weightDecay = this.#decays(parameter) ? this.weightDecay : 0 } =
-        this.#groupOf.get(parameter) ?? {};
-      const step = memory.step + 1;
-      let list = lists.find(
-        (one) => one.step === step && one.lrScale === lrScale && one.updates[0].parameter.backend === backend,
-      );
-      if (list === undefined) {
-        list = { step, lrScale, memories: [], updates: [] };
-        lists.push(list);
-      }
+      const group = this.#groupOf.get(parameter);
+      const weightDecay = group?.weightDecay ?? (this.#decays(parameter) ? this.weightDecay : 0);
+      const list = listFor(lists, parameter.backend, memory.step + 1, group?.lrScale ?? 1);
       list.memories.push(memory);
       list.updates.push({ parameter, gradient, moments: memory.moments, weightDecay });
     }
