@@ -16,7 +16,7 @@ const layers = [
   ["index"],
   ["study"],
   ["pages"],
-  ["node", "mpi"],
+  ["node", "mpi", "browser"],
   ["cli"],
 ];
 /** What may name `node:` modules. */
