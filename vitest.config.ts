@@ -14,6 +14,7 @@ const gpu =
 export default defineConfig({
   resolve: {
     alias: {
+      "evenkeel/browser": source("src/browser/index.ts"),
       "evenkeel/networks": source("src/networks/index.ts"),
       "evenkeel/node": source("src/node/index.ts"),
       "evenkeel/onnx": source("src/formats/onnx/index.ts"),

@@ -1,10 +1,13 @@
 // What the networks by name learn in minutes: each is trained on Fashion-MNIST, padded to 32×32, for so many steps, and
-// tested on 1,000 images. `unet` scores pixels: it is trained to name the garment at each pixel that shows one.
-//
-//     npm run build && node bench/networks.js [--steps 300] [--batch 32] [name…]
-//
+// tested on the first images of the test set. `unet` scores pixels: it is trained to name the garment at each pixel that
+// shows one.
+//   npm run build && node bench/networks.js [--steps 300] [--batch 32] [--test 1000] [name…]
+//   node bench/networks.js --write                  # and puts the table into docs/networks.md
+//   node bench/networks.js --steps 2 --batch 8 --test 100      # does it run at all? two minutes
 // Prints a JSON line for each network, and a Markdown table at the end. Equal flags give equal accuracies, on any
 // machine.
+import { readFileSync, writeFileSync } from "node:fs";
+import { cpus } from "node:os";
 import {
   Adam,
   arrayDataset,
@@ -25,15 +28,16 @@ const networks = { ...named };
 
 setBackend("wasm");
 onWarning(() => {});
-const [inner, side, tested, classes, ignored] = [28, 32, 1000, 10, -100];
+const [inner, side, classes, ignored] = [28, 32, 10, -100];
 
-const words = process.argv.slice(2);
+const words = process.argv.slice(2).filter((word) => word !== "--write");
 function option(name, initially) {
   const at = words.indexOf(`--${name}`);
   return at < 0 ? initially : Number(words.splice(at, 2)[1]);
 }
 const steps = option("steps", 300);
 const batchSize = option("batch", 32);
+const tested = option("test", 1000);
 /** The highest rate of each; others 0.002. Those without batch norm take less. */
 const rates = { vitTiny: 0.0005, convnextTiny: 0.0005, nfnet: 0.001 };
 const names = [
@@ -91,4 +95,21 @@ for (const name of names) {
   );
   for (const parameter of model.parameters()) parameter.dispose();
 }
-console.log(`\n| network | parameters | seconds | accuracy, % |\n| --- | ---: | ---: | ---: |\n${lines.join("\n")}`);
+const text = [
+  "| network | parameters | seconds | accuracy, % |",
+  "| --- | ---: | ---: | ---: |",
+  ...lines,
+  "",
+  `${steps} steps of ${batchSize} images, tested on ${tested} · ${cpus()[0]?.model.trim() ?? "unknown processor"}, Node ${process.versions.node}, threads: ${process.env.EVENKEEL_THREADS ?? "all"}, ${new Date().toISOString().slice(0, 10)} · \`node bench/networks.js --write\``,
+].join("\n");
+console.log(`\n${text}`);
+
+if (process.argv.includes("--write")) {
+  const place = new URL("../docs/networks.md", import.meta.url);
+  const markers = ["<!-- accuracies: written by `node bench/networks.js --write` -->", "<!-- end of accuracies -->"];
+  const page = readFileSync(place, "utf8");
+  const [start, end] = markers.map((marker) => page.indexOf(marker));
+  if (start < 0 || end < 0)
+    throw new Error(`docs/networks.md: expected ${markers.join(" and ")}. Put them where the table goes.`);
+  writeFileSync(place, `${page.slice(0, start)}${markers[0]}\n\n${text}\n\n${page.slice(end)}`);
+}

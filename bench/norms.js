@@ -171,9 +171,7 @@ for (const { title, shape, base, norms } of parts) {
       bases[pass] = Math.min(bases[pass] ?? Infinity, found.base);
       return found.own / found.base;
     });
-    console.error(
-      `${name}: ${ratios.map((ratio) => ratio.toFixed(2)).join(", ")} (${memoryInUse().bytes} bytes in use)`,
-    );
+    console.error(`${name}: ${ratios.map((ratio) => ratio.toFixed(2)).join(", ")} (${memoryInUse()} bytes in use)`);
     table.push(`| ${name} | ${ratios.map((ratio) => ratio.toFixed(ratio < 10 ? 1 : 0)).join(" | ")} |`);
   }
   if (table.length === 0) continue;

@@ -17,7 +17,7 @@ const layers = [
   ["index"],
   ["study"],
   ["pages"],
-  ["node", "mpi"],
+  ["node", "mpi", "browser"],
   ["cli"],
 ];
 /** What may name `node:` modules. */

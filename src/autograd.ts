@@ -224,7 +224,7 @@ export class GraphNode {
           cure: "Return one gradient of each input's own shape.",
         });
       }
-      if (input instanceof Tensor) input.accumulate(whole(gradient, dy.backend));
+      if (input instanceof Tensor) accumulate(input, gradient, dy.backend);
       else input.#arrived = sumInto(input.#arrived, gradient, dy.backend);
     });
   }
@@ -235,6 +235,14 @@ function leafUses(nodes: readonly GraphNode[]): Map<Tensor, number> {
   const uses = new Map<Tensor, number>();
   for (const leaf of nodes.flatMap((node) => node.leaves())) uses.set(leaf, (uses.get(leaf) ?? 0) + 1);
   return uses;
+}
+
+/** Adds to the gradient of a leaf. */
+function accumulate(leaf: Tensor, gradient: Tensor | PartialGradient, backend: Backend): void {
+  const all = whole(gradient, backend);
+  leaf.accumulate(all);
+  // No scope frees what was made for a part; the leaf holds its memory by now, or has added it to what it had.
+  if (all !== gradient) all.dispose();
 }
 
 /** A gradient with its zeros. */

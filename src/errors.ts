@@ -49,6 +49,9 @@ export class MissingNetworkError extends DataError {}
 /** A file is not in the format it claims, or is cut short. */
 export class FormatError extends EvenkeelError {}
 
+/** A browser does not store, find or give out a file: it has no room or no permission, or is none. */
+export class StorageError extends EvenkeelError {}
+
 /** A network cannot become a graph: its `forward` does what no graph can hold. */
 export class TraceError extends EvenkeelError {}
 

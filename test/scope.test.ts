@@ -73,6 +73,20 @@ describeEachBackend("scope", () => {
     expect(memoryInUse()).toBe(before);
   });
 
+  test("gradients of parts of a parameter hold the memory of the parameter alone", () => {
+    const table = tensor(normalValues(6000, 1), [30, 200], { requiresGrad: true });
+    const seen: number[] = [];
+    for (let k = 0; k < 4; k++) {
+      scope(() => table.slice(0, 10).mul(table.slice(5, 15)).sum().backward());
+      seen.push(memoryInUse());
+      table.grad = null;
+      seen.push(memoryInUse());
+    }
+    const [held, freed] = seen;
+    expect(held - freed).toBe(24_000);
+    expect(seen).toEqual([held, freed, held, freed, held, freed, held, freed]);
+  });
+
   test("fit runs at constant memory", async () => {
     const net = smallNet();
     const data = arrayDataset({ inputs: normalValues(64 * 36, 1), shape: [1, 6, 6], labels: new Int32Array(64) });

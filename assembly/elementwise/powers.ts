@@ -1,6 +1,7 @@
-// Powers and their slopes, whose exponents 2, 3, ±1, −2 and ±½ need no logarithm.
+// Powers and their slopes, whose exponents 2, 3, ±1, −2, ±½, ¾ and −¼ (the slope of ¾) need no logarithm.
 // Twin: src/backend/cpu/elementwise.ts.
 import { log64, power } from "../math/functions64";
+import { demote, promoteHigh, promoteLow } from "../math/lanes";
 
 // A power takes more or less, by its exponent.
 export const powOp: i32 = 10;
@@ -10,12 +11,24 @@ export const powBaseNs: f64 = 3;
 export const powExponentOp: i32 = 12;
 export const powExponentNs: f64 = 30;
 
-/** √a with the cases of a^½: ∞ at −∞, 0 at −0. */
+/** What powers with fractions take of a: ∞ for −∞, 0 for −0. */
+// @inline
+function unsigned(a: v128): v128 {
+  const size = f32x4.abs(a);
+  return v128.bitselect(size, f32x4.add(a, f32x4.splat(0)), f32x4.eq(size, f32x4.splat(Infinity)));
+}
+
+/** √a with the cases of a^½. */
 // @inline
 function squareRoot(a: v128): v128 {
-  const size = f32x4.abs(a);
-  const root = f32x4.sqrt(f32x4.add(a, f32x4.splat(0)));
-  return v128.bitselect(size, root, f32x4.eq(size, f32x4.splat(Infinity)));
+  return f32x4.sqrt(unsigned(a));
+}
+
+/** a^¾ = √a·√√a, or a^(−¼) = 1/√√a, in f64, since three roundings would show. */
+function quarterPower(a: v128, e: f64): v128 {
+  const root = f64x2.sqrt(a);
+  const fourth = f64x2.sqrt(root);
+  return e == 0.75 ? f64x2.mul(root, fourth) : f64x2.div(f64x2.splat(1), fourth);
 }
 
 /**
@@ -24,7 +37,7 @@ function squareRoot(a: v128): v128 {
  */
 function isSimple(op: i32, e: f64): bool {
   if (e == -1) return op == powOp;
-  return e == 2 || e == 3 || e == 1 || e == 0 || e == -2 || e == 0.5 || e == -0.5;
+  return e == 2 || e == 3 || e == 1 || e == 0 || e == -2 || e == 0.5 || e == -0.5 || e == 0.75 || e == -0.25;
 }
 
 /** a^e for exponents that a few operations give. */
@@ -36,6 +49,10 @@ function simplePower(a: v128, e: f64): v128 {
   if (e == 0) return one;
   if (e == 0.5) return squareRoot(a);
   if (e == -0.5) return f32x4.div(one, squareRoot(a));
+  if (e == 0.75 || e == -0.25) {
+    const base = unsigned(a);
+    return demote(quarterPower(promoteLow(base), e), quarterPower(promoteHigh(base), e));
+  }
   const inverse = f32x4.div(one, a);
   return e == -1 ? inverse : f32x4.mul(inverse, inverse);
 }

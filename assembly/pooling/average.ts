@@ -1,4 +1,5 @@
 // Means of windows over planes. Twin: src/backend/cpu/pooling.ts. Units: planes.
+import { demote, promoteHigh, promoteLow } from "../math/lanes";
 import { sumValues } from "../reductions/reductions";
 
 /** y = the mean of each 2×2 window; strides 2, no padding. */
@@ -41,6 +42,12 @@ export function avgPool2x2(
   }
 }
 
+/** Columns that windows of one column, a column apart, are walked by in vectors of 4: the others' first. */
+// @inline
+function columnsInVectors(width: i32, kernelWidth: i32, strideX: i32): i32 {
+  return kernelWidth == 1 && strideX == 1 ? width & ~3 : 0;
+}
+
 /** y = the mean of the real values of each window. */
 export function avgPool(
   x: usize,
@@ -58,13 +65,28 @@ export function avgPool(
   begin: i32,
   end: i32,
 ): void {
+  const rowBytes = (<usize>width) << 2;
+  const inVectors = columnsInVectors(width, kernelWidth, strideX);
   for (let plane = begin; plane < end; plane++) {
     const from = x + ((<usize>(plane * height * width)) << 2);
     let to = y + ((<usize>(plane * outHeight * outWidth)) << 2);
     for (let oy = 0; oy < outHeight; oy++) {
       const top = max(oy * strideY - padY, 0);
       const bottom = min(oy * strideY - padY + kernelHeight, height);
-      for (let ox = 0; ox < outWidth; ox++) {
+      for (let ox = 0; ox < inVectors; ox += 4) {
+        let at = from + ((<usize>(top * width + ox)) << 2);
+        let low = f64x2.splat(0);
+        let high = f64x2.splat(0);
+        for (let row = top; row < bottom; row++) {
+          low = f64x2.add(low, promoteLow(v128.load(at)));
+          high = f64x2.add(high, promoteHigh(v128.load(at)));
+          at += rowBytes;
+        }
+        const count = f64x2.splat(<f64>(bottom - top));
+        v128.store(to, demote(f64x2.div(low, count), f64x2.div(high, count)));
+        to += 16;
+      }
+      for (let ox = inVectors; ox < outWidth; ox++) {
         const left = max(ox * strideX - padX, 0);
         const columns = min(ox * strideX - padX + kernelWidth, width) - left;
         const count = (bottom - top) * columns;
@@ -75,7 +97,7 @@ export function avgPool(
         } else {
           for (let row = top; row < bottom; row++) {
             for (let i = 0; i < columns; i++) sum += <f64>load<f32>(at + ((<usize>i) << 2));
-            at += (<usize>width) << 2;
+            at += rowBytes;
           }
         }
         store<f32>(to, <f32>(sum / <f64>count));
@@ -149,6 +171,8 @@ export function avgPoolGradient(
   begin: i32,
   end: i32,
 ): void {
+  const rowBytes = (<usize>width) << 2;
+  const inVectors = columnsInVectors(width, kernelWidth, strideX);
   for (let plane = begin; plane < end; plane++) {
     const to = dx + ((<usize>(plane * height * width)) << 2);
     memory.fill(to, 0, (<usize>(height * width)) << 2);
@@ -156,7 +180,18 @@ export function avgPoolGradient(
     for (let oy = 0; oy < outHeight; oy++) {
       const top = max(oy * strideY - padY, 0);
       const bottom = min(oy * strideY - padY + kernelHeight, height);
-      for (let ox = 0; ox < outWidth; ox++) {
+      for (let ox = 0; ox < inVectors; ox += 4) {
+        const count = f64x2.splat(<f64>(bottom - top));
+        const dys = v128.load(at);
+        const shares = demote(f64x2.div(promoteLow(dys), count), f64x2.div(promoteHigh(dys), count));
+        let place = to + ((<usize>(top * width + ox)) << 2);
+        for (let row = top; row < bottom; row++) {
+          v128.store(place, f32x4.add(v128.load(place), shares));
+          place += rowBytes;
+        }
+        at += 16;
+      }
+      for (let ox = inVectors; ox < outWidth; ox++) {
         const left = max(ox * strideX - padX, 0);
         const columns = min(ox * strideX - padX + kernelWidth, width) - left;
         const share = <f32>(<f64>load<f32>(at) / <f64>((bottom - top) * columns));
@@ -172,7 +207,7 @@ export function avgPoolGradient(
             const p = place + ((<usize>i) << 2);
             store<f32>(p, load<f32>(p) + share);
           }
-          place += (<usize>width) << 2;
+          place += rowBytes;
         }
         at += 4;
       }

@@ -57,22 +57,46 @@ export function standardize(
   affine: Affine,
   synchronization: Synchronization | null = null,
 ): Tensor {
+  const y = standardized(x, moments, view, affine);
+  const { inputs } = differentiable(x, affine);
+  record("standardize", y, inputs, [x, moments, ...parameters(affine)], (dy, saved, needs) =>
+    standardizeGradient(dy, saved, view, affine, needs, synchronization),
+  );
+  return y;
+}
+
+/** {@link standardize} without graph. */
+export function standardized(x: Tensor, moments: Tensor, view: StatisticsView, affine: Affine): Tensor {
   const { weight, bias } = affine;
   checkAffine("standardize(x)", view, affine);
   const backend = commonBackend("standardize", x, weight, bias);
   const y = empty("standardize", backend, x.shape);
   backend.standardize(x.block, moments.block, view, mapOf(weight, bias, affine), y.block);
-  const { inputs, slots, shapes } = differentiable(x, affine);
-  record("standardize", y, inputs, [x, moments, ...parameters(affine)], (dy, [input, stats, ...saved], needs) => {
-    const gradients = outputs(input, shapes, slots, needs);
-    const { dx, dweight, dbias } = blocks(gradients);
-    const map = savedMap(affine, saved);
-    if (synchronization === null) {
-      backend.standardizeGradient(dy.block, input.block, stats.block, view, map, dx, dweight, dbias);
-    } else synchronizedGradient(dy, input, stats, view, map, { dx, dweight, dbias }, synchronization);
-    return slots.map((slot) => gradients[slot]);
-  });
   return y;
+}
+
+/**
+ * The gradient of {@link standardize}, as its op takes it.
+ *
+ * @param saved - x, its moments and the {@link parameters}
+ * @returns of each of the {@link differentiable} inputs, null where `needs` is false
+ */
+export function standardizeGradient(
+  dy: Tensor,
+  [x, moments, ...saved]: readonly Tensor[],
+  view: StatisticsView,
+  affine: Affine,
+  needs: readonly boolean[],
+  synchronization: Synchronization | null = null,
+): (Tensor | null)[] {
+  const { slots, shapes } = differentiable(x, affine);
+  const gradients = outputs(x, shapes, slots, needs);
+  const { dx, dweight, dbias } = blocks(gradients);
+  const map = savedMap(affine, saved);
+  if (synchronization === null) {
+    x.backend.standardizeGradient(dy.block, x.block, moments.block, view, map, dx, dweight, dbias);
+  } else synchronizedGradient(dy, x, moments, view, map, { dx, dweight, dbias }, synchronization);
+  return slots.map((slot) => gradients[slot]);
 }
 
 /**
@@ -137,7 +161,7 @@ function keptCoefficients(
 }
 
 /** The parameters that a gradient is computed from; a bias only tells where the activation let values pass. */
-function parameters({ weight, bias, activation }: Affine): Tensor[] {
+export function parameters({ weight, bias, activation }: Affine): Tensor[] {
   return [weight, activation ? bias : null].filter((t) => t !== null);
 }
 
@@ -164,7 +188,7 @@ function checkAffine(where: string, { period }: StatisticsView, { weight, bias }
 type Slot = "x" | "weight" | "bias";
 
 /** What gradients flow to, in which order, and of which shapes. */
-function differentiable(
+export function differentiable(
   x: Tensor,
   { weight, bias }: Affine,
 ): { inputs: Tensor[]; slots: Slot[]; shapes: Record<Slot, Shape> } {

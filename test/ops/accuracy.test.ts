@@ -127,6 +127,7 @@ const rows: readonly Row[] = [
   ["hardSwish", hardSwish, (x) => x * (Math.min(Math.max(Math.fround(x + 3), 0), 6) / 6)],
   ["x⁻²", (x) => x.pow(-2), (x) => x ** -2],
   ["1 / √x as a power", (x) => x.pow(-0.5), (x) => x ** -0.5],
+  ["x^¾", (x) => x.pow(0.75), (x) => x ** 0.75, (x) => 0.75 * x ** -0.25],
   ["hardSigmoid", hardSigmoid, (x) => Math.min(Math.max(Math.fround(x + 3), 0), 6) / 6],
   ["mish", mish, mishOf],
   ["sign", sign, Math.sign],

@@ -16,11 +16,15 @@ const works: Record<string, (x: Tensor) => Tensor> = {
   "maxima of 4 × 6 padded behind": (x) => maxPool2d(x, [4, 6], { stride: 1, padding: [[0, 3], [1, 5]] }), // biome-ignore format: pairs
   "maxima of 3 × 4, same": (x) => maxPool2d(x, [3, 4], { stride: [1, 2], padding: "same" }),
   "means of 2 × 2, rounded up": (x) => avgPool2d(x, 2, { ceilMode: true }),
+  "means of 2 × 1 at steps of 1": (x) => avgPool2d(x, [2, 1], { stride: 1 }),
 };
 /** Of other counts than powers of two, which are rounded. */
 const roundedWorks: Record<string, (x: Tensor) => Tensor> = {
   "means of 3 × 3 padded by 2": (x) => avgPool2d(x, 3, { stride: 1, padding: 2 }),
   "means of 4 × 5 padded by 3 and 4, at steps of 3": (x) => avgPool2d(x, [4, 5], { stride: 3, padding: [3, 4] }),
+  "means of 3 × 1 padded by 1 and 2, at steps of 1": (x) =>
+    avgPool2d(x, [3, 1], { stride: 1, padding: [[1, 2], [0, 0]] }), // biome-ignore format: pairs
+  "means of 3 × 1 at steps of 2 and 1": (x) => avgPool2d(x, [3, 1], { stride: [2, 1], padding: [1, 0] }),
   "means of 3 × 5 padded behind, rounded up": (x) =>
     avgPool2d(x, [3, 5], { stride: 2, padding: [[0, 2], [0, 4]], ceilMode: true, countIncludePad: true }), // biome-ignore format: pairs
 };

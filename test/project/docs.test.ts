@@ -43,6 +43,7 @@ describe("docstrings", () => {
     const evenkeel = {
       ...(await import("evenkeel")),
       ...(await import("evenkeel/networks")),
+      ...(await import("evenkeel/browser")),
       ...(await import("evenkeel/study")),
       ...(await import("evenkeel/keras")),
       ...(await import("evenkeel/tfjs")),

@@ -1,9 +1,9 @@
 import type { StatisticsView } from "../../backend/backend.js";
 import type { Communicator } from "../../communicator.js";
 import { ArgumentError } from "../../errors.js";
-import { concat } from "../../ops/concat.js";
 import { slice } from "../../ops/slice.js";
 import { type Affine, applyStatistics, momentsOf, standardize } from "../../ops/standardize.js";
+import { type Stretch, standardizeStretches } from "../../ops/standardize-stretches.js";
 import { checkOptions } from "../../options.js";
 import { checkCount, formatShape } from "../../shape.js";
 import type { Tensor } from "../../tensor.js";
@@ -115,18 +115,10 @@ export class BatchNorm extends RunningNorm implements SynchronizedNorm {
 
   /** Ghost batch norm: each stretch of samples by its own statistics. */
   #standardizeStretches(x: Tensor, view: StatisticsView, mask: Tensor | null, affine: Affine, size: number): Tensor {
-    const parts = stretches(view, size).map(([start, end]) => {
-      const part = slice(x, start, end);
-      const own = mask === null || mask.shape[0] === 1 ? mask : slice(mask, start, end);
-      const ownView = { ...view, outer: end - start };
-      const moments = batchMoments(this, part, ownView, own, channels);
-      const y = standardize(part, moments, ownView, affine);
-      for (const t of [part, moments]) t.dispose();
-      return y;
+    return standardizeStretches(x, stretches(view, size), view, affine, (part, own, [start, end]) => {
+      const ownMask = mask === null || mask.shape[0] === 1 ? mask : slice(mask, start, end);
+      return batchMoments(this, part, own, ownMask, channels);
     });
-    const y = concat(parts, 0);
-    for (const part of parts) part.dispose();
-    return y;
   }
 
   #ghostsOfRanks(): ArgumentError {
@@ -163,7 +155,7 @@ export class BatchNorm extends RunningNorm implements SynchronizedNorm {
  * Samples of each stretch of `size`; a last one of a single value per channel, which has no variance, joins the one
  * before it.
  */
-function stretches({ outer, inner }: StatisticsView, size: number): [start: number, end: number][] {
+function stretches({ outer, inner }: StatisticsView, size: number): Stretch[] {
   const count = (outer % size) * inner === 1 ? Math.floor(outer / size) : Math.ceil(outer / size);
   return Array.from({ length: count }, (_, k) => [k * size, k === count - 1 ? outer : (k + 1) * size]);
 }

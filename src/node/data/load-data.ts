@@ -2,7 +2,7 @@ import type { TargetScale } from "../../data/array-dataset.js";
 import type { Dataset, TensorData } from "../../data/dataset.js";
 import { momentsOf } from "../../data/moments.js";
 import type { SampleOrigin } from "../../data/sample-origin.js";
-import { sayTwins } from "../../data/say-twins.js";
+import { sayTwins } from "../../data/table/say-twins.js";
 import { checkShares, splitIndices } from "../../data/split.js";
 import { subset } from "../../data/subset.js";
 import { ArgumentError, DataError } from "../../errors.js";
