@@ -19,7 +19,8 @@ fn run(group: u32, lane: u32) {
     for (var b = max(left, p.px); b < right; b++) {
       let at = (a - p.py) * p.width + (b - p.px);
       let own = key(x[start + at]);
-      if (own > best) {
+      // Of several NaN the last, as PyTorch has it.
+      if (own > best || own == 0xffffffffu) {
         best = own;
         place = at;
       }
