@@ -14,7 +14,7 @@ export const share: Part = {
     <>
       <p>
         Everything you chose stands in the address of this page: whoever opens it sees the same data, the same networks
-        and, since all randomness follows from the seed, the same training, bit for bit.
+        and, since all randomness follows from the seed, the same training, bit for bit on any CPU.
       </p>
       <p>
         The file holds settings, seed, data, curves and both networks as they are now.{" "}
