@@ -32,7 +32,7 @@ export interface ChartProps {
 /** What a logarithmic axis shows of 0. */
 const nearZero = 1e-12;
 
-/** What draws curves. It is loaded once there is one, so that the first picture need not wait for it. */
+/** What draws curves. It is loaded once there are networks, so that the first picture need not wait for it. */
 type Plotter = typeof uPlot;
 
 /** Draws curves, and says their last values in words for those who cannot see them. */
@@ -40,14 +40,14 @@ export function Chart({ title, y, series, range, logarithmic = false, height = 1
   const frame = useRef<HTMLDivElement>(null);
   const plot = useRef<uPlot | null>(null);
   const [plotter, setPlotter] = useState<Plotter | null>(null);
-  const isEmpty = series.every(({ x }) => x.length === 0);
+  const hasSeries = series.length > 0;
   const visible = useVisible(frame);
   const theme = themeChanges.value;
   const looks = series.map(({ name, tone, dashed }) => `${name}/${tone}/${dashed ?? false}`).join();
 
   useEffect(() => {
-    if (!isEmpty) void import("uplot").then((loaded) => setPlotter(() => loaded.default));
-  }, [isEmpty]);
+    if (hasSeries) void import("uplot").then((loaded) => setPlotter(() => loaded.default));
+  }, [hasSeries]);
 
   // Made anew when what `looks` and `theme` stand for changes.
   useEffect(() => {
@@ -87,7 +87,13 @@ export function Chart({ title, y, series, range, logarithmic = false, height = 1
           ))}
         </ul>
       </figcaption>
-      <div ref={frame} class="drawing" role="img" aria-label={`${title}: ${y} over steps`} />
+      <div
+        ref={frame}
+        class="drawing"
+        role="img"
+        aria-label={`${title}: ${y} over steps`}
+        style={{ minHeight: `${height}px` }}
+      />
     </figure>
   );
 }
