@@ -215,7 +215,10 @@ describe.skipIf(!hasChromium)(
         await waitForSteps(page, 20);
         await button(page, "Pause").click();
         const part = page.locator("#linear");
-        await part.scrollIntoViewIfNeeded();
+        const top = (): Promise<number> => part.evaluate((element) => element.getBoundingClientRect().top);
+        expect(await top()).toBeGreaterThan(900);
+        await button(page, "See 7 · Linear at inference, not in training").click();
+        await expect.poll(async () => Math.abs(await top())).toBeLessThan(200);
         await expect.poll(() => part.textContent()).toContain("All points lie on the diagonal");
         expect(await part.textContent()).toContain("the layer is not affine");
         await expect.poll(() => page.evaluate("location.hash")).toMatch(/^#scene=linear&step=\d+$/);
