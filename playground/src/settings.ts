@@ -64,11 +64,6 @@ export interface Settings {
   readonly view: ViewSettings;
 }
 
-/** The settings of both networks in full. */
-export function networksOf({ a, b }: Experiment): readonly [a: NetworkSettings, b: NetworkSettings] {
-  return [a, { ...a, ...b }];
-}
-
 /** The values that fields have at first. */
 function initialValues<F extends Record<string, Field<unknown>>>(fields: F): Values<F> {
   return Object.fromEntries(Object.entries(fields).map(([name, { initial }]) => [name, initial])) as Values<F>;

@@ -1,4 +1,5 @@
-import { type Experiment, networksOf } from "../settings.js";
+import { networksOf } from "../networks-of.js";
+import type { Experiment } from "../settings.js";
 import { pointsOf, type TrainingData } from "./data-sets.js";
 import { fetchDigits } from "./digits.js";
 import { Trainer } from "./trainer.js";
