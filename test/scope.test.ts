@@ -262,6 +262,13 @@ describe("backward", () => {
     expect(() => w.mul(2).backward()).toThrowErrorMatchingInlineSnapshot(
       `[ShapeError: Tensor(2).backward(cotangent): expected a cotangent of shape 2, got none. Pass one of that shape, or reduce to one value with sum() or mean() first.]`,
     );
+    for (const cotangent of [[1, 1], Float64Array.of(1, 1)]) {
+      // @ts-expect-error: numbers of another kind
+      expect(() => w.mul(2).backward(cotangent)).toThrow(
+        /^Tensor\(2\)\.backward\(cotangent\): expected a tensor or a Float32Array, got (\[1,1\]|Float64Array)\. Pass Float32Array\.from\(values\), or tensor\(values\)\.$/,
+      );
+    }
+    expect(w.grad).toBe(null);
     expect(() => {
       w.mul(2).requiresGrad = true;
     }).toThrowErrorMatchingInlineSnapshot(

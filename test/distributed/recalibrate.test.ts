@@ -167,6 +167,18 @@ describe("recalibrate among ranks", () => {
     expect(distance(ranks.statistics.slice(8), one.statistics.slice(8))).toBeGreaterThan(1e-3);
   });
 
+  test("counts the parts that any rank left out", async () => {
+    // What is not finite lies in the first rank's part of the second batch.
+    const cuts = [
+      [0, 6, 12],
+      [0, 6, 12],
+      [0, 3, 6],
+    ];
+    const { ranks } = await compare({ sync: false, poison: true }, cuts);
+    expect(ranks.found.norms.map(({ skipped }) => skipped)).toEqual([1, 1]);
+    expect(ranks.statistics.every(Number.isFinite)).toBe(true);
+  });
+
   test("averages the matrices of whitening norms over the batches of all ranks", async () => {
     // One rank has all of the first batch, the other all of the others: their matrices are those of one process.
     const cuts = [
