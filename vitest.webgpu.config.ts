@@ -12,7 +12,7 @@ export default defineConfig({
   ...config,
   test: {
     ...config.test,
-    include: ["test/ops/**/*.test.ts", "test/nn/**/*.test.ts", "test/train/optimizers.test.ts"],
+    include: ["test/ops/**/*.test.ts", "test/nn/**/*.test.ts", "test/optim/optimizers.test.ts"],
     exclude: notPromised,
     testNamePattern: /webgpu/,
     env: { ...config.test?.env, EVENKEEL_BACKENDS: "webgpu" },

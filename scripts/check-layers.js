@@ -5,12 +5,13 @@ import { dirname, join, posix } from "node:path";
 
 /** Lowest first. Names are folders of src/ or files; those on one line may import one another. */
 const layers = [
-  ["errors", "options", "nearest", "elementary", "communicator", "shown", "version"],
+  ["errors", "options", "nearest", "elementary", "communicator", "shown", "version", "check-range"],
   ["shape", "random", "warnings", "moments", "print-tensor"],
   ["backend", "threads", "layer-pass"],
   ["tensor", "tensor-copies", "scope", "autograd", "storage", "collector", "create", "tracing"],
   ["ops", "data"],
   ["nn"],
+  ["optim"],
   ["distributed"],
   ["train", "graph", "networks", "formats", "diagnostics", "evaluation"],
   ["index"],

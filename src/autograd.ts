@@ -8,6 +8,8 @@ import { Tensor } from "./tensor.js";
 import { tracer } from "./tracing.js";
 
 let recording = true;
+/** Walks over graphs so far: each marks the nodes it has seen by its number. */
+let walks = 0;
 
 /**
  * Runs `fn` without recording a graph: what is computed inside needs no gradient and keeps nothing for one.
@@ -69,6 +71,10 @@ export class GraphNode {
   /** The layer that computed it. */
   #pass: LayerPass | null = currentPass();
   #references = 1;
+  /** The gradient of the output, as far as it has arrived in the backward pass at work. */
+  #arrived: Tensor | null = null;
+  /** The number of the last walk that came by. */
+  #walk = 0;
   #listeners: ((dy: Tensor) => void)[] = [];
 
   constructor(name: string, shape: Shape, inputs: readonly Tensor[], saved: readonly Tensor[], gradient: Gradient) {
@@ -112,7 +118,8 @@ export class GraphNode {
   /** Every node from here to the leaves, each before the nodes it was computed from. */
   #order(): GraphNode[] {
     const order: GraphNode[] = [];
-    const seen = new Set<GraphNode>([this]);
+    const walk = ++walks;
+    this.#walk = walk;
     const stack: { node: GraphNode; next: number }[] = [{ node: this, next: 0 }];
     for (let top = stack.at(-1); top !== undefined; top = stack.at(-1)) {
       if (top.next === top.node.#inputs.length) {
@@ -121,8 +128,8 @@ export class GraphNode {
         continue;
       }
       const input = top.node.#inputs[top.next++];
-      if (!(input instanceof GraphNode) || seen.has(input)) continue;
-      seen.add(input);
+      if (!(input instanceof GraphNode) || input.#walk === walk) continue;
+      input.#walk = walk;
       stack.push({ node: input, next: 0 });
     }
     return order.reverse();
@@ -133,20 +140,26 @@ export class GraphNode {
    * What throws on the way leaves gradients unfinished, and the graph released all the same unless `retainGraph`.
    */
   backward(seed: Tensor, retainGraph: boolean, onLeaf: ((leaf: Tensor) => void) | null): void {
-    const pending = new Map<GraphNode, Tensor>([[this, seed]]);
+    this.#arrived = seed;
+    const order = this.#order();
     try {
-      const order = this.#order();
       for (const node of order) {
         if (node.#gradient === null) throw releasedError(this.name, node.name);
       }
       try {
-        GraphNode.#sendAll(order, pending, onLeaf);
+        GraphNode.#sendAll(order, onLeaf);
       } finally {
         if (!retainGraph) GraphNode.#forgetAll(order);
       }
     } finally {
-      for (const t of pending.values()) t.dispose();
+      for (const node of order) node.#takeArrived()?.dispose();
     }
+  }
+
+  #takeArrived(): Tensor | null {
+    const arrived = this.#arrived;
+    this.#arrived = null;
+    return arrived;
   }
 
   /** The leaves that gradients go to from here, one entry for each use. */
@@ -154,19 +167,14 @@ export class GraphNode {
     return this.#inputs.filter((input): input is Tensor => input instanceof Tensor);
   }
 
-  /** Sends gradients through nodes, each before those it was computed from; takes what is pending over. */
-  static #sendAll(
-    order: readonly GraphNode[],
-    pending: Map<GraphNode, Tensor>,
-    onLeaf: ((leaf: Tensor) => void) | null,
-  ): void {
+  /** Sends gradients through nodes, each before those it was computed from. */
+  static #sendAll(order: readonly GraphNode[], onLeaf: ((leaf: Tensor) => void) | null): void {
     const uses = onLeaf === null ? null : leafUses(order);
     for (const node of order) {
-      const dy = pending.get(node);
-      if (dy === undefined) continue;
-      pending.delete(node);
+      const dy = node.#takeArrived();
+      if (dy === null) continue;
       try {
-        scope(() => noGrad(() => node.#send(dy, pending)));
+        scope(() => noGrad(() => node.#send(dy)));
       } catch (error) {
         throw namedIn(node.#pass, "backward(dy)", error);
       } finally {
@@ -193,7 +201,7 @@ export class GraphNode {
     }
   }
 
-  #send(dy: Tensor, pending: Map<GraphNode, Tensor>): void {
+  #send(dy: Tensor): void {
     if (this.#saved.some((t, k) => t.storage.version !== this.#versions[k])) {
       throw new GraphError({
         where: `backward() through ${this.name}`,
@@ -217,7 +225,7 @@ export class GraphNode {
         });
       }
       if (input instanceof Tensor) accumulate(input, gradient, dy.backend);
-      else pending.set(input, sumInto(pending.get(input), gradient, dy.backend));
+      else input.#arrived = sumInto(input.#arrived, gradient, dy.backend);
     });
   }
 }
@@ -251,9 +259,9 @@ function ofNoScope(shape: Shape, backend: Backend): Tensor {
 }
 
 /** The sum of what has arrived so far and one more; takes `sofar` over. */
-function sumInto(sofar: Tensor | undefined, gradient: Tensor | PartialGradient, backend: Backend): Tensor {
+function sumInto(sofar: Tensor | null, gradient: Tensor | PartialGradient, backend: Backend): Tensor {
   if (!(gradient instanceof Tensor)) {
-    if (sofar === undefined) return whole(gradient, backend);
+    if (sofar === null) return whole(gradient, backend);
     const own = sofar.storage.shared ? ofNoScope(sofar.shape, backend) : sofar;
     if (own !== sofar) {
       const walk = { extents: [own.size], xStrides: [1], xOffset: 0, yStrides: [1], yOffset: 0 };
@@ -263,7 +271,7 @@ function sumInto(sofar: Tensor | undefined, gradient: Tensor | PartialGradient, 
     gradient.addTo(own);
     return own;
   }
-  if (sofar === undefined) return gradient.alias();
+  if (sofar === null) return gradient.alias();
   const { size } = gradient;
   const view = { extents: [size], aStrides: [1], bStrides: [1] };
   if (!sofar.storage.shared) {

@@ -16,22 +16,22 @@ export {
   type RegressionDatasetOptions,
   type TargetScale,
 } from "./data/array-dataset.js";
-export { type AugmentOptions, augment } from "./data/augment.js";
+export { type AugmentOptions, augment } from "./data/augment/augment.js";
+export { cutmix, type MixOptions, mixup } from "./data/augment/mix.js";
 export { type Batches, type BatchesOptions, batches } from "./data/batches.js";
 export type { Batch, Dataset, Task, TensorData } from "./data/dataset.js";
 export { type IdxArray, parseIdx } from "./data/idx.js";
 export type { ImageLayout } from "./data/image-layout.js";
 export { type Fold, type KFoldsOptions, kFolds } from "./data/k-folds.js";
-export type { MissingTexts } from "./data/missing.js";
-export { cutmix, type MixOptions, mixup } from "./data/mix.js";
-export { type NpyArray, parseNpy } from "./data/npy.js";
+export { type NpyArray, parseNpy } from "./data/npy/npy.js";
 export { fitPreprocessing, type Preprocessing, type StoredValues } from "./data/preprocessing.js";
 export { type SequenceDatasetOptions, sequenceDataset } from "./data/sequence-dataset.js";
 export { type SplitOptions, splitIndices } from "./data/split.js";
 export { type Sample, type StreamBatchesOptions, streamBatches } from "./data/stream-batches.js";
 export { subset } from "./data/subset.js";
-export type { ColumnKind, Table } from "./data/table.js";
-export { type Column, type TableColumns, type TableColumnsOptions, tableColumns } from "./data/table-columns.js";
+export type { MissingTexts } from "./data/table/missing.js";
+export type { ColumnKind, Table } from "./data/table/table.js";
+export { type Column, type TableColumns, type TableColumnsOptions, tableColumns } from "./data/table/table-columns.js";
 export {
   type CategoryEncoding,
   type ColumnEncoding,
@@ -40,7 +40,7 @@ export {
   fitTable,
   type NumberEncoding,
   type TableEncoding,
-} from "./data/table-encoding.js";
+} from "./data/table/table-encoding.js";
 export { toTensor } from "./data/to-tensor.js";
 export { type DiagnoseOptions, diagnose } from "./diagnostics/diagnose/diagnose.js";
 export type {
@@ -113,22 +113,26 @@ export {
 export { readSafetensors, type SafetensorsFile, writeSafetensors } from "./formats/safetensors/safetensors.js";
 export { eventRecord, firstEventRecord, type ScalarEvent } from "./formats/tensorboard/event-record.js";
 export { type ReadTorchOptions, readTorch } from "./formats/torch/read-torch.js";
-export type { Drift } from "./graph/channel-statistics.js";
 export { type ConvertedNorm, convertNorm } from "./graph/convert-norm.js";
 export { copyTo } from "./graph/copy-to.js";
-export { type CorrectedNorm, evalNorm } from "./graph/eval-norm.js";
 export {
   type FoldBatchNormOptions,
   type FoldedModel,
   type FoldedNorm,
   foldBatchNorm,
   type LeftNorm,
-} from "./graph/fold-batch-norm.js";
+} from "./graph/fold/fold-batch-norm.js";
 export { Graph } from "./graph/graph.js";
 export type { LayerNode, NetworkNode, OpenShape, OpNode } from "./graph/node.js";
 export type { GraphInput } from "./graph/parts.js";
+export {
+  type PruneDeadChannelsOptions,
+  type PrunedModel,
+  pruneDeadChannels,
+} from "./graph/prune/prune-dead-channels.js";
 export type { ConstantChannels, PrunedChannels } from "./graph/prune/report.js";
-export { type PruneDeadChannelsOptions, type PrunedModel, pruneDeadChannels } from "./graph/prune-dead-channels.js";
+export type { Drift } from "./graph/statistics/channel-statistics.js";
+export { type CorrectedNorm, evalNorm } from "./graph/statistics/eval-norm.js";
 export {
   type RecalibratedNorm,
   type RecalibrateMode,
@@ -136,9 +140,9 @@ export {
   type RecalibrateProgress,
   type Recalibration,
   recalibrate,
-} from "./graph/recalibrate.js";
+} from "./graph/statistics/recalibrate.js";
 export { summary } from "./graph/summary.js";
-export { type TraceOptions, trace } from "./graph/trace.js";
+export { type TraceOptions, trace } from "./graph/trace/trace.js";
 export {
   cnn,
   type MlpOptions,
@@ -326,16 +330,45 @@ export { type UpsampleOptions, upsample } from "./ops/upsample.js";
 export type { VarianceOptions } from "./ops/variance.js";
 export type { PlanePadding, SignalPadding, VolumePadding } from "./ops/window-padding.js";
 export type { Pair, Triple } from "./ops/windows.js";
+export { Adagrad, type AdagradOptions } from "./optim/adagrad.js";
+export { Adam, type AdamOptions, AdamW } from "./optim/adam.js";
+export { type AdaptiveClipOptions, clipGradAdaptively } from "./optim/adaptive-clip.js";
+export { clipGradNorm } from "./optim/gradients.js";
+export { Lamb, type LambOptions } from "./optim/lamb.js";
+export { Lars, type LarsOptions } from "./optim/lars.js";
+export { Lion, type LionOptions } from "./optim/lion.js";
+export {
+  Optimizer,
+  type OptimizerOptions,
+  type ParameterGroup,
+  type Parameters,
+  type ParameterUpdate,
+  type StepOptions,
+  type UpdateNumbers,
+} from "./optim/optimizer.js";
+export { type ParameterKind, type ParameterRule, parameterGroups } from "./optim/parameter-groups.js";
+export { RmsProp, type RmsPropOptions } from "./optim/rms-prop.js";
+export {
+  type CosineRestartsOptions,
+  constantLr,
+  cosineLr,
+  cosineRestartsLr,
+  type LrScaling,
+  type OneCycleOptions,
+  oneCycleLr,
+  type Schedule,
+  scaledLr,
+  stepLr,
+  warmUpLr,
+} from "./optim/schedules.js";
+export { Sgd, type SgdOptions } from "./optim/sgd.js";
 export { currentSeed, Generator, type GeneratorState, seed } from "./random.js";
 export { scope } from "./scope.js";
 export type { Shape } from "./shape.js";
 export { type BackwardOptions, keep, Tensor } from "./tensor.js";
 export { type Threads, threads } from "./threads.js";
-export { Adagrad, type AdagradOptions } from "./train/adagrad.js";
-export { Adam, type AdamOptions, AdamW } from "./train/adam.js";
-export { type AdaptiveClipOptions, clipGradAdaptively } from "./train/adaptive-clip.js";
-export { type CheckpointDescription, describeCheckpoint } from "./train/checkpoint.js";
-export type { CheckpointOptions } from "./train/checkpoints.js";
+export { type CheckpointDescription, describeCheckpoint } from "./train/checkpoint/checkpoint.js";
+export type { CheckpointOptions } from "./train/checkpoint/checkpoints.js";
 export type { EarlyStoppingOptions } from "./train/early-stopping.js";
 export { type EvaluateOptions, type Evaluation, evaluate, type PredictOptions, predict } from "./train/evaluate.js";
 export {
@@ -351,41 +384,12 @@ export {
   type GradientCheckOptions,
   gradientCheck,
 } from "./train/gradient-check.js";
-export { clipGradNorm } from "./train/gradients.js";
 export type { ImprovementOptions } from "./train/improvement.js";
 export type { NormLag } from "./train/lag.js";
-export { Lamb, type LambOptions } from "./train/lamb.js";
-export { Lars, type LarsOptions } from "./train/lars.js";
-export { Lion, type LionOptions } from "./train/lion.js";
 export type { MetricName, Metrics } from "./train/metrics.js";
 export { MovingAverage, type MovingAverageOptions, movingAverage } from "./train/moving-average.js";
-export {
-  Optimizer,
-  type OptimizerOptions,
-  type ParameterGroup,
-  type Parameters,
-  type ParameterUpdate,
-  type StepOptions,
-  type UpdateNumbers,
-} from "./train/optimizer.js";
-export { type ParameterKind, type ParameterRule, parameterGroups } from "./train/parameter-groups.js";
 export { PlateauLr, type PlateauLrOptions, plateauLr } from "./train/plateau-lr.js";
-export { RmsProp, type RmsPropOptions } from "./train/rms-prop.js";
 export { epochScalars, type Scalars, stepScalars } from "./train/scalars-of.js";
-export {
-  type CosineRestartsOptions,
-  constantLr,
-  cosineLr,
-  cosineRestartsLr,
-  type LrScaling,
-  type OneCycleOptions,
-  oneCycleLr,
-  type Schedule,
-  scaledLr,
-  stepLr,
-  warmUpLr,
-} from "./train/schedules.js";
-export { Sgd, type SgdOptions } from "./train/sgd.js";
 export type { Data, Loss, LossTarget } from "./train/step.js";
 export { version } from "./version.js";
 export { onWarning, type WarningHandler } from "./warnings.js";

@@ -1,44 +1,56 @@
 import { ArgumentError } from "./errors.js";
 
 /** What a scope frees. */
-export interface Disposable {
+export interface Owned {
+  /** The scope that frees it; null: none does. */
+  owner: Frame | null;
   dispose(): void;
 }
 
-interface Frame {
+/** A scope at work. */
+class Frame {
   readonly parent: Frame | null;
-  readonly owned: Set<Disposable>;
+  /** What it was given, also what it owns no longer. */
+  #given: Owned[] = [];
+  /** With more than this, it forgets what it owns no longer. */
+  #most = 64;
+
+  constructor(parent: Frame | null) {
+    this.parent = parent;
+  }
+
+  add(object: Owned): void {
+    object.owner = this;
+    if (this.#given.push(object) <= this.#most) return;
+    this.#given = this.#given.filter(({ owner }) => owner === this);
+    this.#most = Math.max(64, 2 * this.#given.length);
+  }
+
+  /** Frees what it owns. */
+  end(): void {
+    for (const object of this.#given) if (object.owner === this) object.dispose();
+  }
 }
 
 let current: Frame | null = null;
 
 /** Hands a new object to the innermost scope; false if there is none, and the caller must see to its end. */
-export function own(object: Disposable): boolean {
-  current?.owned.add(object);
+export function own(object: Owned): boolean {
+  current?.add(object);
   return current !== null;
 }
 
-/** Takes an object out of every scope, which then no longer frees it. */
-export function disown(object: Disposable): void {
-  for (let frame = current; frame !== null; frame = frame.parent) frame.owned.delete(object);
-}
-
-/** Calls `visit` for every object of `owned` that `value` is or holds, through arrays and plain objects. */
-function visitOwned(
-  value: unknown,
-  owned: Set<Disposable>,
-  visit: (object: Disposable) => void,
-  seen: Set<object>,
-): void {
+/** Calls `visit` for every object owned by `frame` that `value` is or holds, through arrays and plain objects. */
+function visitOwned(value: unknown, frame: Frame, visit: (object: Owned) => void, seen: Set<object>): void {
   if (typeof value !== "object" || value === null || seen.has(value)) return;
   seen.add(value);
-  if (owned.has(value as Disposable)) {
-    visit(value as Disposable);
+  if ((value as Partial<Owned>).owner === frame) {
+    visit(value as Owned);
     return;
   }
   const prototype = Object.getPrototypeOf(value);
   if (Array.isArray(value) || prototype === Object.prototype || prototype === null) {
-    for (const member of Object.values(value)) visitOwned(member, owned, visit, seen);
+    for (const member of Object.values(value)) visitOwned(member, frame, visit, seen);
   }
 }
 
@@ -54,10 +66,10 @@ export function refusePromise(where: string, result: unknown): void {
 }
 
 /** Called with each survivor that leaves the outermost scope, so that the garbage collector can see to it. */
-let onEscape: (object: Disposable) => void = () => {};
+let onEscape: (object: Owned) => void = () => {};
 
 /** Sets what happens to survivors of the outermost scope. */
-export function whenEscaping(handler: (object: Disposable) => void): void {
+export function whenEscaping(handler: (object: Owned) => void): void {
   onEscape = handler;
 }
 
@@ -79,25 +91,23 @@ export function whenEscaping(handler: (object: Disposable) => void): void {
  * ```
  */
 export function scope<T>(fn: () => T): T {
-  const frame: Frame = { parent: current, owned: new Set() };
+  const frame = new Frame(current);
+  const { parent } = frame;
   current = frame;
   let result: T;
   try {
     result = fn();
+    if (typeof result !== "object" || result === null) return result;
     refusePromise("scope(fn)", result);
-    visitOwned(
-      result,
-      frame.owned,
-      (survivor) => {
-        frame.owned.delete(survivor);
-        if (frame.parent === null) onEscape(survivor);
-        else frame.parent.owned.add(survivor);
-      },
-      new Set(),
-    );
+    const survive = (survivor: Owned): void => {
+      survivor.owner = null;
+      if (parent === null) onEscape(survivor);
+      else parent.add(survivor);
+    };
+    visitOwned(result, frame, survive, new Set());
   } finally {
-    current = frame.parent;
-    for (const object of frame.owned) object.dispose();
+    current = parent;
+    frame.end();
   }
   return result;
 }

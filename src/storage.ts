@@ -79,21 +79,30 @@ export class Storage {
    *
    * @param layout - what was made, and of which sizes
    * @param make - fills a block of so many bytes
+   * @param others - of whose values it was made besides
    */
-  derive(layout: string, bytes: number, make: (block: unknown) => void): unknown | null {
-    const { version } = this;
-    if (this.#derived?.version === version && this.#derived.layout === layout) return this.#derived.block;
+  derive(
+    layout: string,
+    bytes: number,
+    make: (block: unknown) => void,
+    others: readonly Storage[] = [],
+  ): unknown | null {
+    // Versions only grow, so that their sum tells of a change of any.
+    const version = others.reduce((sum, other) => sum + other.version, this.version);
+    const known = this.#derived;
+    const isOfThese = known?.layout === layout && known.others.every((other, k) => other === others[k]);
+    if (isOfThese && known.version === version) return known.block;
     if (this.#askedAt !== version) {
       this.forgetDerived();
       this.#askedAt = version;
       return null;
     }
     // Of two layouts in turns neither is kept.
-    if (this.#derived !== null) return null;
+    if (known !== null) return null;
     try {
       const block = this.backend.allocate(bytes);
       make(block);
-      this.#derived = { layout, version, block, bytes };
+      this.#derived = { layout, version, block, bytes, others };
       return block;
     } catch (cause) {
       if (cause instanceof RangeError) return null;
@@ -114,6 +123,7 @@ interface Derived {
   readonly version: number;
   readonly block: unknown;
   readonly bytes: number;
+  readonly others: readonly Storage[];
 }
 
 /** The error for memory that was refused; other failures are returned as they are. */

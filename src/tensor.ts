@@ -5,7 +5,7 @@ import { backend as currentBackend } from "./backend/index.js";
 import { countLoose, leaveWeight, takeWeight, turnIfDue } from "./collector.js";
 import { ArgumentError, BackendError, GraphError, ShapeError, TensorFreedError } from "./errors.js";
 import { printValues } from "./print-tensor.js";
-import { disown, own, whenEscaping } from "./scope.js";
+import { type Owned, own, whenEscaping } from "./scope.js";
 import { formatShape, type Shape, sameShape, sizeOf } from "./shape.js";
 import { Storage } from "./storage.js";
 import { defineOp, tracer } from "./tracing.js";
@@ -68,9 +68,11 @@ export interface BackwardOptions {
  * x.grad?.dataSync(); // Float32Array [2, 4, 6, 8]
  * ```
  */
-export class Tensor {
+export class Tensor implements Owned {
   /** Sizes along the axes, outermost first. */
   readonly shape: Shape;
+  /** @internal The scope that frees it. */
+  owner: Owned["owner"] = null;
   readonly #hold: Hold;
   readonly #origin: string;
   readonly #backend: Backend;
@@ -196,7 +198,7 @@ export class Tensor {
 
   /** @internal Takes it out of every scope for good: parameters, buffers, gradients, optimiser state. */
   persist(): this {
-    disown(this);
+    this.owner = null;
     this.#watch();
     this.#hold.loose = false;
     return this;
@@ -360,7 +362,7 @@ export class Tensor {
 
   /** Frees its memory now; using it afterwards is a `TensorFreedError`. Again: no effect. */
   dispose(): void {
-    disown(this);
+    this.owner = null;
     const { storage } = this.#hold;
     if (this.#weight !== null && storage !== null) leaveWeight(this.#weight, storage.bytes);
     this.#weight = null;

@@ -67,6 +67,26 @@ describeEachBackend("scope", () => {
     expect(seen).toEqual([held, freed, held, freed, held, freed, held, freed]);
   });
 
+  test("a scope knows what it owns, however many tensors have come and gone in it", () => {
+    const before = memoryInUse();
+    const kept: Tensor[] = [];
+    const returned = scope(() => {
+      const owned = Array.from({ length: 1000 }, (_, k) => {
+        const t = tensor([k]);
+        if (k % 7 === 0) kept.push(keep(t));
+        else if (k % 3 !== 0) t.dispose();
+        return t;
+      });
+      return owned.filter((_, k) => k % 21 === 9);
+    });
+    expect([...kept, ...returned].map((t) => t.item())).toEqual([
+      ...Array.from({ length: 143 }, (_, k) => 7 * k),
+      ...Array.from({ length: 48 }, (_, k) => 21 * k + 9),
+    ]);
+    for (const t of [...kept, ...returned]) t.dispose();
+    expect(memoryInUse()).toBe(before);
+  });
+
   test("fit runs at constant memory", async () => {
     const net = smallNet();
     const data = arrayDataset({ inputs: normalValues(64 * 36, 1), shape: [1, 6, 6], labels: new Int32Array(64) });

@@ -4,7 +4,7 @@ import type { Optimization } from "./optimization.js";
 import type { Recurrences } from "./recurrences.js";
 
 export type { Check, Expectations, MomentsCheck, Offence } from "./expectations.js";
-export type { AffineMap, Normalization, RenormLimits, StatisticsView } from "./normalization.js";
+export type { AffineMap, FixedMaps, Normalization, RenormLimits, StatisticsView } from "./normalization.js";
 export type {
   AdamStep,
   AdamUpdate,

@@ -40,6 +40,16 @@ export interface AffineMap<Block> {
   readonly rectifies: boolean;
 }
 
+/** Maps with given statistics, whose coefficients serve until the statistics, weight or bias change. */
+export interface FixedMaps<Block> {
+  /** What the coefficients take; 0 where a view is mapped without. */
+  bytes(view: StatisticsView): number;
+  /** Works them out. They depend on no `outer` and on no `rectifies`. */
+  prepare(mean: Block, variance: Block, view: StatisticsView, map: AffineMap<Block>, coefficients: Block): void;
+  /** {@link Normalization.normalizeWith}, with the same bits. */
+  apply(x: Block, coefficients: Block, view: StatisticsView, rectifies: boolean, y: Block): void;
+}
+
 /**
  * Normalisation. **Moments** are a block of wide numbers, three per kept index: count, mean, M2 = Σ(x − mean)². They
  * are exact: mean 10⁴ with deviation 1, or a scale of 10¹⁵, lose nothing, and equal values give M2 = 0. Of no values
@@ -102,6 +112,8 @@ export interface Normalization<Block> {
    * may rectify.
    */
   normalizeWith(x: Block, mean: Block, variance: Block, view: StatisticsView, map: AffineMap<Block>, y: Block): void;
+  /** {@link Normalization.normalizeWith} by coefficients that were worked out once; undefined where it has none. */
+  readonly fixedMaps?: FixedMaps<Block>;
   /**
    * The gradient of {@link Normalization.normalizeWith}: dx = weight·dy·s, dweight = Σ dy·x̂, dbias = Σ dy, dy as for
    * {@link Normalization.standardizeGradient}.

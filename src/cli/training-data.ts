@@ -1,4 +1,4 @@
-import { augment } from "../data/augment.js";
+import { augment } from "../data/augment/augment.js";
 import type { Dataset, TensorData } from "../data/dataset.js";
 import { ArgumentError } from "../errors.js";
 import { type LoadedData, loadData } from "../node/data/load-data.js";

@@ -4,6 +4,7 @@ import { checkCount, checkShape, formatShape, type Shape, sizeOf } from "../shap
 import { shown } from "../shown.js";
 import { noBatch } from "./batches.js";
 import type { Batch, TensorData } from "./dataset.js";
+import { prefetched } from "./prefetched.js";
 import { checkNumericInputs, isLabel, labelFault, targetFault } from "./values.js";
 
 /** One sample of a stream: its values, and a label or the numbers to predict. */
@@ -27,11 +28,19 @@ export interface StreamBatchesOptions {
    * @defaultValue "keep"
    */
   readonly last?: "keep" | "drop";
+  /**
+   * Asks for the samples of the next batch while a batch is trained on, so that files and networks are waited for
+   * meanwhile. Samples that are drawn at random should then come from a `Generator` of their own: from the one
+   * that `seed()` sets, the step draws at the same time.
+   *
+   * @defaultValue false
+   */
+  readonly prefetch?: boolean;
 }
 
 /**
- * Batches of samples that come one by one, from a file, a network or a generator: only one batch is held at a time, and
- * given out when the sample behind it has come. What {@link arrayDataset} and {@link batches} refuse is refused here
+ * Batches of samples that come one by one, from a file, a network or a generator: only one batch is held at a time (two
+ * with `prefetch`), and given out when the sample behind it has come. What {@link arrayDataset} and {@link batches} refuse is refused here
  * too.
  *
  * @param samples - makes the stream anew for each epoch
@@ -61,11 +70,11 @@ export function streamBatches(
   samples: () => AsyncIterable<AnySample> | Iterable<AnySample>,
   options: StreamBatchesOptions,
 ): AsyncIterable<Batch<Int32Array | TensorData>> {
-  checkOptions("streamBatches(samples)", options, { shape: true, batchSize: true, last: true });
-  const { shape, batchSize, last = "keep" } = options;
+  checkOptions("streamBatches(samples)", options, { shape: true, batchSize: true, last: true, prefetch: true });
+  const { shape, batchSize, last = "keep", prefetch = false } = options;
   checkCount("streamBatches(samples, { batchSize })", "batchSize", batchSize);
   checkShape("streamBatches(samples, { shape })", shape);
-  return {
+  const inTurn: AsyncIterable<Batch<Int32Array | TensorData>> = {
     async *[Symbol.asyncIterator]() {
       // A full batch waits until two samples stand behind it: a single one at the end joins it.
       const waits = last === "keep" && batchSize > 1;
@@ -93,7 +102,9 @@ export function streamBatches(
       if (rest.length > 0) yield batchOf(rest, shape);
     },
   };
+  return prefetch ? { [Symbol.asyncIterator]: () => prefetched(inTurn) } : inTurn;
 }
+
 type AnySample = Sample<number | ArrayLike<number>>;
 
 const where = "streamBatches(samples)";

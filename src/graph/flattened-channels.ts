@@ -3,7 +3,7 @@ import { Linear } from "../nn/linear.js";
 import type { AnyModule } from "../nn/module.js";
 import { Norm } from "../nn/norms/norm.js";
 import { GlobalAvgPool2d, GlobalMaxPool2d } from "../nn/pooling.js";
-import { findChains } from "./chains.js";
+import { findChains } from "./fold/chains.js";
 
 /**
  * Linear layers and norms that are given flattened images, and of how many channels: null where the layers before the

@@ -3,7 +3,7 @@ import type { AnyModule } from "../nn/module.js";
 import { scope } from "../scope.js";
 import { checkShape, type Shape } from "../shape.js";
 import { graphTable } from "./table.js";
-import { tracedParts } from "./trace.js";
+import { tracedParts } from "./trace/trace.js";
 
 /**
  * A network as a table in plain text: its layers and ops in the order in which they run, with the shapes of their

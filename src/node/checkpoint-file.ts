@@ -1,6 +1,6 @@
 import { existsSync, readFileSync } from "node:fs";
 import { checkOptions } from "../options.js";
-import type { CheckpointOptions } from "../train/checkpoints.js";
+import type { CheckpointOptions } from "../train/checkpoint/checkpoints.js";
 import { writeWhole } from "./files.js";
 
 /**

@@ -1,5 +1,5 @@
 import { type RepairedKeras, repairModel } from "../formats/keras/repair-keras.js";
-import type { TfjsFiles } from "../formats/tfjs/files.js";
+import type { TfjsFiles } from "../formats/tfjs/model/files.js";
 import { readBytes } from "./data/read-bytes.js";
 import { readTfjsFiles } from "./tfjs-files.js";
 

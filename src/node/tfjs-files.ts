@@ -1,7 +1,7 @@
 import { existsSync, realpathSync, statSync } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
 import { ArgumentError, DataError } from "../errors.js";
-import { renameShards, type TfjsFiles, tfjsWeightPaths } from "../formats/tfjs/files.js";
+import { renameShards, type TfjsFiles, tfjsWeightPaths } from "../formats/tfjs/model/files.js";
 import { contentName, isNew } from "./content-name.js";
 import { readBytes } from "./data/read-bytes.js";
 import { writeTogether } from "./files.js";

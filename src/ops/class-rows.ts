@@ -73,15 +73,18 @@ export function checkLabelCount(where: string, logits: Tensor, labels: Labels): 
  * @throws DataError if a label is neither a class nor to be ignored, naming its row, or all are ignored
  */
 export function realRows(where: string, labels: Labels, classes: number, ignoreIndex: number): Int32Array | null {
-  const real: number[] = [];
+  let ignored = 0;
   for (let row = 0; row < labels.length; row++) {
     const label = labels[row];
-    if (label === ignoreIndex) continue;
-    if (!(Number.isInteger(label) && label >= 0 && label < classes)) throw noClass(where, label, row, classes);
-    real.push(row);
+    if (label === ignoreIndex) ignored++;
+    else if (!(Number.isInteger(label) && label >= 0 && label < classes)) throw noClass(where, label, row, classes);
   }
-  if (real.length === labels.length) return null;
-  if (real.length > 0) return Int32Array.from(real);
+  if (ignored === 0) return null;
+  if (ignored < labels.length) {
+    const real = new Int32Array(labels.length - ignored);
+    for (let row = 0, at = 0; row < labels.length; row++) if (labels[row] !== ignoreIndex) real[at++] = row;
+    return real;
+  }
   throw new DataError({
     where,
     expected: "a label that is not ignored",

@@ -85,7 +85,7 @@ function ofLabels(logits: Tensor, labels: Labels, labelSmoothing: number, classW
     });
   }
   const { backend } = logits;
-  const labelTensor = upload("crossEntropy", backend, [rows], Int32Array.from(labels));
+  const labelTensor = upload("crossEntropy", backend, [rows], new Int32Array(labels));
   const weights = classWeights === null ? null : upload("crossEntropy", backend, [classes], classWeights);
   const logProbabilities = empty("crossEntropy", backend, logits.shape);
   const loss = empty("crossEntropy", backend, []);

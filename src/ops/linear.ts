@@ -1,9 +1,9 @@
 import { record } from "../autograd.js";
 import { ShapeError } from "../errors.js";
 import { formatShape, sizeOf } from "../shape.js";
-import { type Tensor, view } from "../tensor.js";
+import type { Tensor } from "../tensor.js";
 import { defineOp } from "../tracing.js";
-import { multiply, multiplyByWeight } from "./matmul.js";
+import { multiplyByWeight, product } from "./matmul.js";
 import { sumTo } from "./sum.js";
 
 /**
@@ -26,21 +26,16 @@ export const linear = defineOp("linear", (x: Tensor, weight: Tensor, bias: Tenso
       cure: "Give the weight as many columns as x has features.",
     });
   }
-  const rows = sizeOf(x.shape.slice(0, -1));
-  const x2 = view("linear", x, [rows, inFeatures]);
-  const y2 = multiplyByWeight(x2, weight, bias);
-  const y = view("linear", y2, [...x.shape.slice(0, -1), outFeatures]);
-  const inputs = bias === null ? [x, weight] : [x, weight, bias];
   const { shape } = x;
-  record("linear", y, inputs, [x2, weight], (dy, [input, w], needs) => {
-    const dy2 = view("linear", dy, [rows, outFeatures]);
-    return [
-      needs[0] ? view("linear", multiply(dy2, false, w, false), shape) : null,
-      needs[1] ? multiply(dy2, true, input, false) : null,
-      needs[2] ? sumTo(dy2, [outFeatures]) : null,
-    ];
-  });
-  x2.dispose();
-  y2.dispose();
+  const rows = sizeOf(shape.slice(0, -1));
+  const y = multiplyByWeight(x, rows, weight, bias, [...shape.slice(0, -1), outFeatures]);
+  const ofX = { m: rows, n: inFeatures, k: outFeatures, transposeA: false, transposeB: false };
+  const ofWeight = { m: outFeatures, n: inFeatures, k: rows, transposeA: true, transposeB: false };
+  const inputs = bias === null ? [x, weight] : [x, weight, bias];
+  record("linear", y, inputs, [x, weight], (dy, [input, w], needs) => [
+    needs[0] ? product("linear", dy, w, null, ofX, shape) : null,
+    needs[1] ? product("linear", dy, input, null, ofWeight, w.shape) : null,
+    needs[2] ? sumTo(dy, [outFeatures]) : null,
+  ]);
   return y;
 });

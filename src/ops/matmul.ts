@@ -1,4 +1,5 @@
 import { record, willRecord } from "../autograd.js";
+import type { MatrixProduct } from "../backend/backend.js";
 import { ShapeError } from "../errors.js";
 import { scope } from "../scope.js";
 import { broadcastShapes, broadcastStrides, collapse, formatShape, type Shape, sizeOf } from "../shape.js";
@@ -66,21 +67,25 @@ export function multiplyBatches(a: Tensor, transposeA: boolean, b: Tensor, trans
   return y;
 }
 
-/**
- * The product of two matrices, each as it is stored or transposed, plus a bias for each row if given; without graph.
- */
-export function multiply(
-  a: Tensor,
-  transposeA: boolean,
-  b: Tensor,
-  transposeB: boolean,
-  bias: Tensor | null = null,
-): Tensor {
-  const backend = commonBackend("matmul", a, b, bias);
+/** The product of two matrices, each as it is stored or transposed; without graph. */
+export function multiply(a: Tensor, transposeA: boolean, b: Tensor, transposeB: boolean): Tensor {
   const [m, k] = matrixOf(a, transposeA);
   const n = matrixOf(b, transposeB)[1];
-  const y = empty("matmul", backend, [m, n]);
-  backend.gemm(a.block, b.block, bias?.block ?? null, y.block, { m, n, k, transposeA, transposeB });
+  return product("matmul", a, b, null, { m, n, k, transposeA, transposeB }, [m, n]);
+}
+
+/** A product of these sizes, plus a bias for each row if given, as a tensor of a shape; without graph. */
+export function product(
+  origin: string,
+  a: Tensor,
+  b: Tensor,
+  bias: Tensor | null,
+  sizes: MatrixProduct,
+  shape: Shape,
+): Tensor {
+  const backend = commonBackend("matmul", a, b, bias);
+  const y = empty(origin, backend, shape);
+  backend.gemm(a.block, b.block, bias?.block ?? null, y.block, sizes);
   return y;
 }
 
@@ -88,24 +93,23 @@ export function multiply(
 const mostRowsOfPacked = 64;
 
 /**
- * x·weightᵀ + bias, as {@link multiply} gives it. Where no graph is recorded, a weight that several products share is
- * laid out for them once, until its values change or it is trained again.
+ * x·weightᵀ + bias of x with m rows, as {@link product} gives it in a shape. Where no graph is recorded, a weight that
+ * several products share is laid out for them once, until its values change or it is trained again.
  */
-export function multiplyByWeight(x: Tensor, weight: Tensor, bias: Tensor | null): Tensor {
+export function multiplyByWeight(x: Tensor, m: number, weight: Tensor, bias: Tensor | null, shape: Shape): Tensor {
   const { storage, backend } = weight;
   const { packedProducts } = backend;
-  const [m, k] = x.shape;
-  const [n] = weight.shape;
+  const [n, k] = weight.shape;
   if (willRecord(weight)) storage.forgetDerived();
   else if (packedProducts !== undefined && m > 0 && m <= mostRowsOfPacked && n * k > 0) {
     commonBackend("linear", x, weight, bias);
     const pack = (block: unknown): void => packedProducts.pack(storage.block, block, n, k);
     const packed = storage.derive(`columns of ${k}`, packedProducts.bytes(n, k), pack);
     if (packed !== null) {
-      const y = empty("linear", backend, [m, n]);
+      const y = empty("linear", backend, shape);
       packedProducts.gemm(x.block, packed, bias?.block ?? null, y.block, m, n, k);
       return y;
     }
   }
-  return multiply(x, false, weight, true, bias);
+  return product("linear", x, weight, bias, { m, n, k, transposeA: false, transposeB: true }, shape);
 }

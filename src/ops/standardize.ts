@@ -1,5 +1,5 @@
 import { record, willRecord } from "../autograd.js";
-import type { AffineMap, StatisticsView } from "../backend/backend.js";
+import type { AffineMap, Backend, StatisticsView } from "../backend/backend.js";
 import { ShapeError } from "../errors.js";
 import { formatShape, type Shape } from "../shape.js";
 import { commonBackend, empty, type Tensor } from "../tensor.js";
@@ -117,7 +117,10 @@ export function applyStatistics(
   checkAffine("applyStatistics(x)", view, affine);
   const backend = commonBackend("applyStatistics", x, mean, variance, weight, bias);
   const y = empty("applyStatistics", backend, x.shape);
-  backend.normalizeWith(x.block, mean.block, variance.block, view, mapOf(weight, bias, affine), y.block);
+  const map = mapOf(weight, bias, affine);
+  const coefficients = keptCoefficients(backend, mean, variance, view, affine, map);
+  if (coefficients !== null) backend.fixedMaps?.apply(x.block, coefficients, view, map.rectifies, y.block);
+  else backend.normalizeWith(x.block, mean.block, variance.block, view, map, y.block);
   const { inputs, slots, shapes } = differentiable(x, affine);
   // Copies, since training may move the running statistics before the gradient is asked for.
   const statistics = willRecord(...inputs)
@@ -138,6 +141,23 @@ export function applyStatistics(
   );
   for (const t of statistics) t.dispose();
   return y;
+}
+
+/** What a map with these statistics multiplies and adds, kept beside the variance until any of its tensors changes. */
+function keptCoefficients(
+  { fixedMaps }: Backend,
+  mean: Tensor,
+  variance: Tensor,
+  view: StatisticsView,
+  { weight, bias, eps }: Affine,
+  map: AffineMap<unknown>,
+): unknown | null {
+  const bytes = fixedMaps?.bytes(view) ?? 0;
+  if (fixedMaps === undefined || bytes === 0) return null;
+  const prepare = (block: unknown): void => fixedMaps.prepare(mean.block, variance.block, view, map, block);
+  const others = [mean, weight, bias].filter((t) => t !== null).map((t) => t.storage);
+  const layout = `a map of ${view.inner === 1} ${eps} ${weight !== null} ${bias !== null}`;
+  return variance.storage.derive(layout, bytes, prepare, others);
 }
 
 /** The parameters that a gradient is computed from; a bias only tells where the activation let values pass. */

@@ -1,5 +1,5 @@
 import { zlibSync } from "fflate";
-import { crc32 } from "../train/crc32.js";
+import { crc32 } from "../train/checkpoint/crc32.js";
 
 /** An image of bytes: grey, or red, green and blue. */
 export interface Pixels {

@@ -1,6 +1,6 @@
-import { augment } from "../data/augment.js";
+import { augment } from "../data/augment/augment.js";
+import { bilinear, nearestInside, type Planes, planesOf, redraw } from "../data/augment/image-plane.js";
 import type { Dataset } from "../data/dataset.js";
-import { bilinear, nearestInside, type Planes, planesOf, redraw } from "../data/image-plane.js";
 import { Generator } from "../random.js";
 
 /** What is done to each image. */

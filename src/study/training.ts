@@ -3,12 +3,12 @@ import type { Dataset } from "../data/dataset.js";
 import { subset } from "../data/subset.js";
 import { DivergedError } from "../errors.js";
 import type { Module } from "../nn/module.js";
+import type { Optimizer } from "../optim/optimizer.js";
+import { cosineLr } from "../optim/schedules.js";
+import { Sgd } from "../optim/sgd.js";
 import { Generator } from "../random.js";
 import { evaluate } from "../train/evaluate.js";
 import { fit } from "../train/fit.js";
-import type { Optimizer } from "../train/optimizer.js";
-import { cosineLr } from "../train/schedules.js";
-import { Sgd } from "../train/sgd.js";
 import type { TrialContext } from "./experiment.js";
 
 /**

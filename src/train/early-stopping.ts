@@ -3,7 +3,7 @@ import { checkOptions } from "../options.js";
 import { checkCount } from "../shape.js";
 import type { Tensor } from "../tensor.js";
 import { copyOf } from "../tensor-copies.js";
-import type { Companion } from "./companion.js";
+import type { Companion } from "./checkpoint/companion.js";
 import { Improvement, type ImprovementOptions, type Scores } from "./improvement.js";
 
 /** Options of {@link FitOptions.earlyStopping}. */

@@ -3,7 +3,7 @@ import { retryOnce, turnIfDue } from "../collector.js";
 import { alone, type Communicator } from "../communicator.js";
 import type { Batch } from "../data/dataset.js";
 import { ArgumentError } from "../errors.js";
-import { warnIfFresh } from "../graph/fresh-statistics.js";
+import { warnIfFresh } from "../graph/statistics/fresh-statistics.js";
 import type { Module } from "../nn/module.js";
 import { concat } from "../ops/concat.js";
 import { slice } from "../ops/slice.js";

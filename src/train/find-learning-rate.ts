@@ -1,13 +1,13 @@
+import { checkRange } from "../check-range.js";
 import { pow } from "../elementary.js";
 import { ArgumentError, DivergedError } from "../errors.js";
-import { isSpentAfterOnePass } from "../graph/recalibrate.js";
+import { isSpentAfterOnePass } from "../graph/statistics/recalibrate.js";
 import type { Module } from "../nn/module.js";
 import { checkOptions } from "../options.js";
 import { type Generator, generator as globalGenerator } from "../random.js";
 import { checkCount } from "../shape.js";
 import { fit } from "./fit.js";
 import type { FitOptions } from "./fit-options.js";
-import { checkRange } from "./optimizer.js";
 import { checkBatches, type Data } from "./step.js";
 
 /** Options of {@link findLearningRate}. */

@@ -1,15 +1,15 @@
 import { alone, type Communicator } from "../communicator.js";
-import { recalibrate } from "../graph/recalibrate.js";
-import type { AdaptiveClipOptions } from "./adaptive-clip.js";
-import type { CheckpointOptions } from "./checkpoints.js";
+import { recalibrate } from "../graph/statistics/recalibrate.js";
+import type { AdaptiveClipOptions } from "../optim/adaptive-clip.js";
+import type { Optimizer } from "../optim/optimizer.js";
+import type { Schedule } from "../optim/schedules.js";
+import type { CheckpointOptions } from "./checkpoint/checkpoints.js";
 import type { EarlyStoppingOptions } from "./early-stopping.js";
 import type { Evaluation } from "./evaluate.js";
 import type { NormLag } from "./lag.js";
 import type { MetricName } from "./metrics.js";
 import type { MovingAverage } from "./moving-average.js";
-import type { Optimizer } from "./optimizer.js";
 import type { PlateauLr } from "./plateau-lr.js";
-import type { Schedule } from "./schedules.js";
 import type { Data, Loss } from "./step.js";
 
 /** What {@link FitOptions.onStep} is given after each step. */

@@ -1,4 +1,5 @@
 import { noGrad } from "../autograd.js";
+import { checkRange } from "../check-range.js";
 import { tensor } from "../create.js";
 import { ArgumentError } from "../errors.js";
 import { checkOptions } from "../options.js";
@@ -6,7 +7,6 @@ import { Generator } from "../random.js";
 import { scope } from "../scope.js";
 import { checkCount } from "../shape.js";
 import { checkTensor, Tensor } from "../tensor.js";
-import { checkRange } from "./optimizer.js";
 
 /** Options of {@link gradientCheck}. */
 export interface GradientCheckOptions {

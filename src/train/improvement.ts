@@ -1,7 +1,7 @@
+import { checkRange } from "../check-range.js";
 import { ArgumentError, FormatError } from "../errors.js";
 import { isObject } from "../formats/json.js";
 import { shown } from "../shown.js";
-import { checkRange } from "./optimizer.js";
 
 /** Which number of a report is watched, and what counts as better. */
 export interface ImprovementOptions {

@@ -1,4 +1,4 @@
-import { driftBetween, readStatistics } from "../graph/channel-statistics.js";
+import { driftBetween, readStatistics } from "../graph/statistics/channel-statistics.js";
 import type { AnyModule } from "../nn/module.js";
 import { RecentStatistics } from "../nn/norms/recent-statistics.js";
 import { RunningNorm } from "../nn/norms/running-norm.js";

@@ -2,7 +2,7 @@ import { noGrad } from "../autograd.js";
 import { ArgumentError, FormatError } from "../errors.js";
 import { isObject } from "../formats/json.js";
 import { copyModel } from "../graph/copy-model.js";
-import { type RecalibrateOptions, type Recalibration, recalibrate } from "../graph/recalibrate.js";
+import { type RecalibrateOptions, type Recalibration, recalibrate } from "../graph/statistics/recalibrate.js";
 import type { Module } from "../nn/module.js";
 import { RunningNorm } from "../nn/norms/running-norm.js";
 import { add, mul, sub } from "../ops/binary.js";
@@ -12,7 +12,7 @@ import { checkCount } from "../shape.js";
 import { shown } from "../shown.js";
 import type { Tensor } from "../tensor.js";
 import { copyInto } from "../tensor-copies.js";
-import type { Companion } from "./companion.js";
+import type { Companion } from "./checkpoint/companion.js";
 import type { Data } from "./step.js";
 
 /** Options of {@link movingAverage}. */

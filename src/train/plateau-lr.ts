@@ -1,11 +1,11 @@
+import { checkRange } from "../check-range.js";
 import { FormatError } from "../errors.js";
 import { isObject } from "../formats/json.js";
 import { checkOptions } from "../options.js";
 import { checkCount } from "../shape.js";
 import { shown } from "../shown.js";
-import type { Companion } from "./companion.js";
+import type { Companion } from "./checkpoint/companion.js";
 import { Improvement, type ImprovementOptions, type Scores } from "./improvement.js";
-import { checkRange } from "./optimizer.js";
 
 /** Options of {@link plateauLr}. */
 export interface PlateauLrOptions extends ImprovementOptions {

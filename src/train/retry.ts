@@ -2,8 +2,8 @@ import { retryOnce } from "../collector.js";
 import { RandomDrop } from "../nn/dropout.js";
 import type { AnyModule } from "../nn/module.js";
 import { RunningNorm } from "../nn/norms/running-norm.js";
+import type { Optimizer } from "../optim/optimizer.js";
 import { type GeneratorState, generator } from "../random.js";
-import type { Optimizer } from "./optimizer.js";
 
 /**
  * Runs passes of training that may be refused memory: each is tried once more after the event loop has turned, in which

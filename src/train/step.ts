@@ -92,7 +92,7 @@ export function lossFor<Target>(where: string, loss: Loss<Target> | undefined): 
   if (loss !== undefined) return loss;
   return (output, targets) => {
     const labels = labelsOf(targets);
-    if (labels !== null) return crossEntropy(output, Int32Array.from(labels));
+    if (labels !== null) return crossEntropy(output, new Int32Array(labels));
     throw new ArgumentError({
       where,
       expected: "a loss for targets that are not labels",

@@ -4,9 +4,11 @@ import type { GradientExchange } from "../distributed/ranks.js";
 import { ArgumentError, DivergedError } from "../errors.js";
 import type { Module } from "../nn/module.js";
 import { add } from "../ops/binary.js";
+import { type AdaptiveClipOptions, clipGradAdaptively } from "../optim/adaptive-clip.js";
+import { clipGradNorm, squaresOf } from "../optim/gradients.js";
+import type { Optimizer } from "../optim/optimizer.js";
 import { scope } from "../scope.js";
 import type { Tensor } from "../tensor.js";
-import { type AdaptiveClipOptions, clipGradAdaptively } from "./adaptive-clip.js";
 import {
   backward,
   backwardOnRanks,
@@ -17,8 +19,6 @@ import {
   readPass,
 } from "./backward.js";
 import { findNonFinite } from "./divergence.js";
-import { clipGradNorm, squaresOf } from "./gradients.js";
-import type { Optimizer } from "./optimizer.js";
 
 /** What a step needs besides the model and the batch. */
 interface StepSettings<Target> extends PassSettings<Target> {

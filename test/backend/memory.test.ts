@@ -88,7 +88,7 @@ test("without room the layer and a batch that fits are named, and the next batch
     text = String(error).replace(/with .* in use/, "with … in use");
   }
   expect(text.replace(/at most \d+/, "at most …")).toMatchInlineSnapshot(
-    `"OutOfMemoryError: Linear(1, 1048576).forward(x), matmul: expected room for 7.8 GiB on the wasm backend, got a refusal with … in use. Use a batch of at most …: what follows needs room too."`,
+    `"OutOfMemoryError: Linear(1, 1048576).forward(x), linear: expected room for 7.8 GiB on the wasm backend, got a refusal with … in use. Use a batch of at most …: what follows needs room too."`,
   );
   const fits = Number(/at most (\d+)/.exec(text)?.[1]);
   expect(fits).toBeGreaterThan(900);

@@ -69,7 +69,7 @@ test("without room in the backward pass the layer and a batch that fits are name
     error = thrown;
   }
   expect(error).toMatchInlineSnapshot(
-    `[OutOfMemoryError: Linear(65536, 4).backward(dy), matmul: expected room for 100 MiB on the wasm backend, got a refusal with 206 MiB in use. Use a batch of at most 331: what follows needs room too.]`,
+    `[OutOfMemoryError: Linear(65536, 4).backward(dy), linear: expected room for 100 MiB on the wasm backend, got a refusal with 206 MiB in use. Use a batch of at most 331: what follows needs room too.]`,
   );
   if (!(error instanceof OutOfMemoryError)) throw new Error("there was room");
   expect(error.layer).toBe("Linear(65536, 4)");

@@ -71,7 +71,7 @@ test("memory grows to its maximum while threads work, keeps what it holds, refus
   }
   // Most of what is in use was made outside of scopes, as it is on purpose here.
   expect(text.replace(/with .* in use/, "with … in use").replace(/[\d.]+ GiB of/, "… of")).toMatchInlineSnapshot(
-    `"OutOfMemoryError: Linear(1, 1048576).forward(x), matmul: expected room for 3.9 GiB on the wasm backend, got a refusal with … in use. Open a scope() around each step: … of that belong to tensors made outside of one."`,
+    `"OutOfMemoryError: Linear(1, 1048576).forward(x), linear: expected room for 3.9 GiB on the wasm backend, got a refusal with … in use. Open a scope() around each step: … of that belong to tensors made outside of one."`,
   );
   // A sample's output takes 4 MiB.
   const fits = Math.floor((limit - backend.bytesInUse()) / (4 * mebibyte));

@@ -27,7 +27,7 @@ import {
 } from "evenkeel";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { crc32 } from "../../src/train/crc32.js";
+import { crc32 } from "../../src/train/checkpoint/crc32.js";
 import { describeEachBackend } from "../support/backends.js";
 import { normalValues } from "../support/seeded.js";
 

@@ -81,8 +81,7 @@ export class WasmMemory {
     }
     const start = this.#starts[best];
     if (this.#sizes[best] === size) {
-      this.#starts.splice(best, 1);
-      this.#sizes.splice(best, 1);
+      this.#removeRange(best);
     } else {
       this.#starts[best] += size;
       this.#sizes[best] -= size;
@@ -108,15 +107,13 @@ export class WasmMemory {
       this.#sizes[low - 1] += size;
       if (joinsNext) {
         this.#sizes[low - 1] += this.#sizes[low];
-        this.#starts.splice(low, 1);
-        this.#sizes.splice(low, 1);
+        this.#removeRange(low);
       }
     } else if (joinsNext) {
       this.#starts[low] = start;
       this.#sizes[low] += size;
     } else {
-      this.#starts.splice(low, 0, start);
-      this.#sizes.splice(low, 0, size);
+      this.#insertRange(low, start, size);
     }
     const last = this.#starts.length - 1;
     if (last >= 0 && this.#starts[last] + this.#sizes[last] === this.#top) {
@@ -124,6 +121,28 @@ export class WasmMemory {
       this.#starts.pop();
       this.#sizes.pop();
     }
+  }
+
+  // Lists are moved by hand: `splice` makes a list of what it takes out at each call.
+
+  #removeRange(at: number): void {
+    for (let k = at + 1; k < this.#starts.length; k++) {
+      this.#starts[k - 1] = this.#starts[k];
+      this.#sizes[k - 1] = this.#sizes[k];
+    }
+    this.#starts.pop();
+    this.#sizes.pop();
+  }
+
+  #insertRange(at: number, start: number, size: number): void {
+    this.#starts.push(start);
+    this.#sizes.push(size);
+    for (let k = this.#starts.length - 1; k > at; k--) {
+      this.#starts[k] = this.#starts[k - 1];
+      this.#sizes[k] = this.#sizes[k - 1];
+    }
+    this.#starts[at] = start;
+    this.#sizes[at] = size;
   }
 
   #growTo(end: number): void {

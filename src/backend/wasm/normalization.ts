@@ -60,30 +60,55 @@ export function normalization(runtime: Runtime): Normalization<number> {
       );
       return;
     }
-    withCoefficients(moments, view, map, (coefficients) => {
-      if (pattern === "channels") {
-        const args = { x, coefficients, channels: kept, fold: channelFold(view), rectifies, y };
-        runtime.share(kernels.channelStandardize, { units: outer, work }, args);
-      } else {
-        const args = { x, coefficients, kept, inner, rectifies, y };
-        runtime.share(kernels.planeStandardize, { units: outer * kept, work }, args);
-      }
-    });
+    withCoefficients(moments, view, map, (coefficients) => applyCoefficients(x, coefficients, view, rectifies, y));
+  }
+
+  /** The map of columns by coefficients. */
+  function applyCoefficients(
+    x: number,
+    coefficients: number,
+    view: StatisticsView,
+    rectifies: boolean,
+    y: number,
+  ): void {
+    const { outer, kept, inner } = view;
+    const work = nanoseconds.map * outer * kept * inner;
+    if (patternOf(view) === "channels") {
+      const args = { x, coefficients, channels: kept, fold: channelFold(view), rectifies, y };
+      runtime.share(kernels.channelStandardize, { units: outer, work }, args);
+    } else {
+      const args = { x, coefficients, kept, inner, rectifies, y };
+      runtime.share(kernels.planeStandardize, { units: outer * kept, work }, args);
+    }
+  }
+
+  /** Bytes of the coefficients of a view over columns. */
+  function coefficientsBytes(view: StatisticsView): number {
+    return runtime.size(kernels.coefficientBytes, { kept: channelFold(view) * view.kept });
+  }
+
+  /** Works out the coefficients of {@link standardize} over columns. */
+  function writeCoefficients(
+    moments: number,
+    view: StatisticsView,
+    { weight, bias, eps }: AffineMap<number>,
+    coefficients: number,
+  ): void {
+    const { kept } = view;
+    const work = nanoseconds.kept * kept;
+    const args = { moments, weight: weight ?? 0, bias: bias ?? 0, eps, kept, fold: channelFold(view), coefficients };
+    runtime.share(kernels.standardizeCoefficients, { units: kept, work }, args);
   }
 
   /** Runs `body` with the coefficients of {@link standardize} over columns. */
   function withCoefficients(
     moments: number,
     view: StatisticsView,
-    { weight, bias, eps }: AffineMap<number>,
+    map: AffineMap<number>,
     body: (coefficients: number) => void,
   ): void {
-    const { kept } = view;
-    const fold = channelFold(view);
-    runtime.withScratch(runtime.size(kernels.coefficientBytes, { kept: fold * kept }), (coefficients) => {
-      const work = nanoseconds.kept * kept;
-      const args = { moments, weight: weight ?? 0, bias: bias ?? 0, eps, kept, fold, coefficients };
-      runtime.share(kernels.standardizeCoefficients, { units: kept, work }, args);
+    runtime.withScratch(coefficientsBytes(view), (coefficients) => {
+      writeCoefficients(moments, view, map, coefficients);
       body(coefficients);
     });
   }
@@ -168,7 +193,7 @@ export function normalization(runtime: Runtime): Normalization<number> {
     const { outer, kept, inner } = view;
     const work = nanoseconds.gradient * outer * kept * inner;
     const fold = channelFold(view);
-    const bytes = dx ? runtime.size(kernels.coefficientBytes, { kept: fold * kept }) : 0;
+    const bytes = dx ? coefficientsBytes(view) : 0;
     runtime.withScratch(bytes, (scratch) => {
       const coefficients = dx ? scratch : 0;
       runtime.share(
@@ -341,6 +366,16 @@ export function normalization(runtime: Runtime): Normalization<number> {
     },
     normalizeWith(x, mean, variance, view, map, y) {
       withRunningMoments(mean, variance, view.kept, (moments) => standardize(x, moments, view, map, y));
+    },
+    fixedMaps: {
+      bytes(given) {
+        const view = walkOf(given);
+        return isEmpty(view) || patternOf(view) === "rows" ? 0 : coefficientsBytes(view);
+      },
+      prepare(mean, variance, view, map, coefficients) {
+        withRunningMoments(mean, variance, view.kept, (moments) => writeCoefficients(moments, view, map, coefficients));
+      },
+      apply: applyCoefficients,
     },
     normalizeWithGradient(dy, x, mean, variance, view, map, dx, dweight, dbias) {
       withRunningMoments(mean, variance, view.kept, (moments) => {

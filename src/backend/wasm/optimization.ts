@@ -42,26 +42,15 @@ export function optimization(runtime: Runtime): Optimization<number> {
       const scale = scaleOf(step);
       if (scale === null) return;
       const { lr, beta1, beta2, eps, decoupled, correction1, correction2 } = step;
-      for (const { parameter, gradient, first, second, length, weightDecay } of updates) {
+      const [rest1, rest2] = [1 - beta1, 1 - beta2];
+      const [stepSize, inverse2] = [lr / correction1, 1 / correction2];
+      for (const { parameter: p, gradient, first, second, length, weightDecay } of updates) {
+        const decay = decoupled ? 0 : weightDecay;
+        const shrink = decoupled ? 1 - lr * weightDecay : 1;
         runtime.share(
           kernels.adam,
           { units: Math.ceil(length / 16), work: nanoseconds.adam * length },
-          {
-            p: parameter,
-            gradient,
-            first,
-            second,
-            scale,
-            beta1,
-            rest1: 1 - beta1,
-            beta2,
-            rest2: 1 - beta2,
-            stepSize: lr / correction1,
-            inverse2: 1 / correction2,
-            eps,
-            decay: decoupled ? 0 : weightDecay,
-            shrink: decoupled ? 1 - lr * weightDecay : 1,
-          },
+          { p, gradient, first, second, scale, beta1, rest1, beta2, rest2, stepSize, inverse2, eps, decay, shrink },
         );
       }
     },

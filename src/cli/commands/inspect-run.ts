@@ -1,6 +1,6 @@
 import { type InspectedNorm, rangesOf } from "../../formats/foreign/inspected-norm.js";
-import { foldBatchNorm } from "../../graph/fold-batch-norm.js";
-import { normFindings } from "../../graph/norm-checks.js";
+import { foldBatchNorm } from "../../graph/fold/fold-batch-norm.js";
+import { normFindings } from "../../graph/statistics/norm-checks.js";
 import type { AnyModule } from "../../nn/module.js";
 import { Norm } from "../../nn/norms/norm.js";
 import { RunningNorm } from "../../nn/norms/running-norm.js";

@@ -1,7 +1,7 @@
 import type { Command } from "commander";
 import { batches } from "../../data/batches.js";
 import type { Dataset } from "../../data/dataset.js";
-import { recalibrate } from "../../graph/recalibrate.js";
+import { recalibrate } from "../../graph/statistics/recalibrate.js";
 import { writeModel } from "../../node/write-model.js";
 import { data, drawSeed, part, samples, skipBadRows } from "../flags/data-flags.js";
 import { command, type FlagsOf, flag, required, withDefault } from "../flags/flag.js";

@@ -1,4 +1,4 @@
-import type { AugmentOptions } from "../../data/augment.js";
+import type { AugmentOptions } from "../../data/augment/augment.js";
 import type { Task } from "../../data/dataset.js";
 import type { ImageLayout } from "../../data/image-layout.js";
 import { ArgumentError } from "../../errors.js";

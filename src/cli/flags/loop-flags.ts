@@ -2,9 +2,9 @@ import { ArgumentError } from "../../errors.js";
 import { crossEntropy } from "../../ops/cross-entropy.js";
 import { focal } from "../../ops/focal.js";
 import { huber, l1, mse, smoothL1 } from "../../ops/losses.js";
+import type { ParameterRule } from "../../optim/parameter-groups.js";
 import { Tensor } from "../../tensor.js";
 import type { MetricName } from "../../train/metrics.js";
-import type { ParameterRule } from "../../train/parameter-groups.js";
 import { flag, withDefault } from "./flag.js";
 import { count, list, number, oneOf, type Parser } from "./parsers.js";
 

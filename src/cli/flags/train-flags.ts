@@ -1,15 +1,12 @@
 import { ArgumentError } from "../../errors.js";
 import { type NormName, normNames } from "../../networks/norms.js";
-import type { Tensor } from "../../tensor.js";
-import { Adagrad } from "../../train/adagrad.js";
-import { Adam, AdamW } from "../../train/adam.js";
-import type { CheckpointOptions } from "../../train/checkpoints.js";
-import { Lamb } from "../../train/lamb.js";
-import { Lars } from "../../train/lars.js";
-import { Lion } from "../../train/lion.js";
-import type { Optimizer, Parameters } from "../../train/optimizer.js";
-import { type PlateauLr, plateauLr } from "../../train/plateau-lr.js";
-import { RmsProp } from "../../train/rms-prop.js";
+import { Adagrad } from "../../optim/adagrad.js";
+import { Adam, AdamW } from "../../optim/adam.js";
+import { Lamb } from "../../optim/lamb.js";
+import { Lars } from "../../optim/lars.js";
+import { Lion } from "../../optim/lion.js";
+import type { Optimizer, Parameters } from "../../optim/optimizer.js";
+import { RmsProp } from "../../optim/rms-prop.js";
 import {
   constantLr,
   cosineLr,
@@ -18,8 +15,11 @@ import {
   oneCycleLr,
   type Schedule,
   stepLr,
-} from "../../train/schedules.js";
-import { Sgd } from "../../train/sgd.js";
+} from "../../optim/schedules.js";
+import { Sgd } from "../../optim/sgd.js";
+import type { Tensor } from "../../tensor.js";
+import type { CheckpointOptions } from "../../train/checkpoint/checkpoints.js";
+import { type PlateauLr, plateauLr } from "../../train/plateau-lr.js";
 import { backend } from "./backend-flag.js";
 import { trainingData } from "./data-flags.js";
 import { type FlagsOf, flag, withDefault } from "./flag.js";

@@ -1,5 +1,5 @@
 import { DataError } from "../../errors.js";
-import type { Recalibration } from "../../graph/recalibrate.js";
+import type { Recalibration } from "../../graph/statistics/recalibrate.js";
 import { formatTable } from "./table.js";
 
 /** @throws DataError if a model has no norm that could have been given statistics: it is not worth writing */

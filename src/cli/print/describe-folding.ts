@@ -1,4 +1,4 @@
-import type { FoldedNorm, LeftNorm } from "../../graph/fold-batch-norm.js";
+import type { FoldedNorm, LeftNorm } from "../../graph/fold/fold-batch-norm.js";
 import { formatPairs } from "./table.js";
 
 /** What became of each norm, and how many of each. */

@@ -1,4 +1,4 @@
-import type { PrunedModel } from "../../graph/prune-dead-channels.js";
+import type { PrunedModel } from "../../graph/prune/prune-dead-channels.js";
 import { formatPairs } from "./table.js";
 
 /** So many channels of a layer are named. */

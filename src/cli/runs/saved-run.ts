@@ -2,7 +2,7 @@ import type { Command } from "commander";
 import { DataError, FormatError } from "../../errors.js";
 import { isObject } from "../../formats/json.js";
 import { describeModel } from "../../formats/model-file/save-model.js";
-import { describeCheckpoint } from "../../train/checkpoint.js";
+import { describeCheckpoint } from "../../train/checkpoint/checkpoint.js";
 import type { RunFolder } from "./run-folder.js";
 import { checkRecord, type RunRecord } from "./run-record.js";
 

@@ -1,5 +1,5 @@
-import { type ChannelStatistics, driftBetween, readStatistics } from "../../graph/channel-statistics.js";
-import { lostInEps, neverUpdated, switchedOff } from "../../graph/norm-checks.js";
+import { type ChannelStatistics, driftBetween, readStatistics } from "../../graph/statistics/channel-statistics.js";
+import { lostInEps, neverUpdated, switchedOff } from "../../graph/statistics/norm-checks.js";
 import type { Norm } from "../../nn/norms/norm.js";
 import { RunningNorm } from "../../nn/norms/running-norm.js";
 import { finite } from "../distribution.js";

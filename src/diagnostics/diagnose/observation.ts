@@ -1,5 +1,5 @@
 import { noGrad } from "../../autograd.js";
-import { type Population, populationOf } from "../../graph/population.js";
+import { type Population, populationOf } from "../../graph/statistics/population.js";
 import { Sigmoid, Tanh } from "../../nn/activations.js";
 import type { ChannelAxis } from "../../nn/layer-traits.js";
 import type { AnyModule, Module } from "../../nn/module.js";

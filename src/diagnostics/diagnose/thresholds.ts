@@ -1,4 +1,4 @@
-import { normThresholds } from "../../graph/norm-checks.js";
+import { normThresholds } from "../../graph/statistics/norm-checks.js";
 
 /**
  * From where on a figure is a finding. Each is what healthy networks stay below and what is known to hurt; how strong

@@ -11,13 +11,13 @@ import {
   ValueRef,
   valuesIn,
 } from "../../graph/argument.js";
-import { foldBatchNorm } from "../../graph/fold-batch-norm.js";
+import { foldBatchNorm } from "../../graph/fold/fold-batch-norm.js";
 import { Graph } from "../../graph/graph.js";
 import { isLayer } from "../../graph/is-layer.js";
 import { formatOpenShape, isLayerNode, type NetworkNode, type OpenShape, type OpNode } from "../../graph/node.js";
 import { type GraphParts, stateOf } from "../../graph/parts.js";
-import { structuralParts } from "../../graph/structure.js";
-import { tracedParts } from "../../graph/trace.js";
+import { structuralParts } from "../../graph/trace/structure.js";
+import { tracedParts } from "../../graph/trace/trace.js";
 import type { AnyModule } from "../../nn/module.js";
 import { joinPath } from "../../nn/paths.js";
 import { Reparametrized } from "../../nn/reparametrized/reparametrized.js";

@@ -1,6 +1,6 @@
-import type { TfjsFiles } from "../tfjs/files.js";
 import { type ImportedTfjs, importModel } from "../tfjs/import/import-model.js";
-import { TfjsModel } from "../tfjs/tfjs-model.js";
+import type { TfjsFiles } from "../tfjs/model/files.js";
+import { TfjsModel } from "../tfjs/model/tfjs-model.js";
 import { dialectOf, type ReadKeras, readKerasFile } from "./file/read-keras.js";
 
 /**

@@ -4,7 +4,8 @@
  *
  * @module
  */
-export type { TfjsFiles } from "../tfjs/files.js";
+
 export type { ImportedTfjs } from "../tfjs/import/import-model.js";
+export type { TfjsFiles } from "../tfjs/model/files.js";
 export { importKeras } from "./import-keras.js";
 export { type KerasConcern, type RepairedKeras, repairKeras } from "./repair-keras.js";

@@ -1,10 +1,10 @@
 import { FormatError } from "../../errors.js";
 import { printable } from "../printable.js";
-import type { Layer } from "../tfjs/container.js";
-import type { TfjsFiles } from "../tfjs/files.js";
 import { readName } from "../tfjs/import/layer-weights.js";
-import { layerTitle } from "../tfjs/linear-layers.js";
-import { type Slot, TfjsModel } from "../tfjs/tfjs-model.js";
+import type { Layer } from "../tfjs/model/container.js";
+import type { TfjsFiles } from "../tfjs/model/files.js";
+import { layerTitle } from "../tfjs/model/linear-layers.js";
+import { type Slot, TfjsModel } from "../tfjs/model/tfjs-model.js";
 import { readKerasFile } from "./file/read-keras.js";
 import { weightRoles } from "./weight-roles.js";
 

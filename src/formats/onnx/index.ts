@@ -5,9 +5,9 @@
  * @module evenkeel/onnx
  */
 
-export type { Drift } from "../../graph/channel-statistics.js";
-export type { FoldedNorm, LeftNorm } from "../../graph/fold-batch-norm.js";
-export type { RecalibratedNorm, RecalibrateMode, RecalibrateProgress } from "../../graph/recalibrate.js";
+export type { FoldedNorm, LeftNorm } from "../../graph/fold/fold-batch-norm.js";
+export type { Drift } from "../../graph/statistics/channel-statistics.js";
+export type { RecalibratedNorm, RecalibrateMode, RecalibrateProgress } from "../../graph/statistics/recalibrate.js";
 export type { DeclaredInput, ModelArray, ModelArrays } from "../foreign/arrays.js";
 export type { InspectedNorm, ParameterRange } from "../foreign/inspected-norm.js";
 export type { OnnxExportable } from "./export/export-layers.js";

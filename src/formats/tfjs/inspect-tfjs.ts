@@ -1,18 +1,18 @@
-import { normFindings } from "../../graph/norm-checks.js";
+import { normFindings } from "../../graph/statistics/norm-checks.js";
 import type { DeclaredInput } from "../foreign/arrays.js";
 import { type InspectedNorm, rangesOf } from "../foreign/inspected-norm.js";
 import { printable } from "../printable.js";
-import { epsOf, layerMapOf, normWeights } from "./batch-norm-layer.js";
-import type { Container, Layer } from "./container.js";
-import { declaredInputs } from "./declared-inputs.js";
-import type { TfjsFiles } from "./files.js";
-import { foldLayers } from "./fold-norms.js";
-import { graphNodes, graphNorms } from "./graph-norms.js";
-import { isObject, type JsonObject } from "./json.js";
-import { layerTitle } from "./linear-layers.js";
-import { isBatchNorm, normClassOf } from "./norm-classes.js";
-import { TfjsModel } from "./tfjs-model.js";
-import { weightValues } from "./weights.js";
+import { foldLayers } from "./fold/fold-norms.js";
+import { epsOf, layerMapOf, normWeights } from "./model/batch-norm-layer.js";
+import type { Container, Layer } from "./model/container.js";
+import { declaredInputs } from "./model/declared-inputs.js";
+import type { TfjsFiles } from "./model/files.js";
+import { graphNodes, graphNorms } from "./model/graph-norms.js";
+import { isObject, type JsonObject } from "./model/json.js";
+import { layerTitle } from "./model/linear-layers.js";
+import { isBatchNorm, normClassOf } from "./model/norm-classes.js";
+import { TfjsModel } from "./model/tfjs-model.js";
+import { weightValues } from "./model/weights.js";
 
 /** What {@link inspectTfjs} finds in a model. */
 export interface TfjsInspection {

@@ -1,6 +1,6 @@
 import { DataError, MissingPackageError } from "../../errors.js";
 import { printable } from "../printable.js";
-import { type TfjsFiles, toTfjsArtifacts } from "./files.js";
+import { type TfjsFiles, toTfjsArtifacts } from "./model/files.js";
 
 /** What is used of TensorFlow.js: `import * as tf from "@tensorflow/tfjs"` is one. */
 export interface TensorFlow {

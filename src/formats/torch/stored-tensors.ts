@@ -71,6 +71,7 @@ const rebuilders = [
 ];
 const classes = [
   "collections.OrderedDict",
+  "collections.defaultdict",
   "torch.Size",
   "torch.device",
   "torch.Tensor",
@@ -79,6 +80,23 @@ const classes = [
   "torch.storage.TypedStorage",
 ];
 const names: ReadonlySet<string> = new Set([...rebuilders, ...classes]);
+
+/**
+ * Classes of data that training scripts save beside a state dict. They are known by name, so that the file is read, but
+ * nothing is made of them.
+ */
+const besides: ReadonlySet<string> = new Set([
+  ...["argparse.Namespace", "_codecs.encode", "datetime.datetime"],
+  ...["builtins", "__builtin__"].flatMap((own) =>
+    ["bool", "dict", "float", "int", "list", "long", "set", "str"].map((name) => `${own}.${name}`),
+  ),
+  ...["PosixPath", "PurePosixPath", "WindowsPath", "PureWindowsPath"].map((name) => `pathlib.${name}`),
+  ...["numpy.dtype", "numpy.ndarray"],
+  ...["numpy.core", "numpy._core"].flatMap((core) => ["scalar", "_reconstruct"].map((f) => `${core}.multiarray.${f}`)),
+]);
+
+/** A value of one of {@link besides}. */
+class Beside {}
 
 const takeOut = "Take it out of the state dict, and save that again.";
 
@@ -103,6 +121,7 @@ export function torchMakers(fault: Fault): Makers {
   };
 
   const call = (callee: Pickled, args: readonly Pickled[]): Pickled => {
+    if (callee instanceof Beside) return callee;
     const name = callee instanceof Known ? callee.name : "";
     const [first, second, third, fourth] = args;
     switch (name) {
@@ -112,6 +131,9 @@ export function torchMakers(fault: Fault): Makers {
           return new Map(first as [Pickled, Pickled][]);
         }
         break;
+      case "collections.defaultdict":
+        // Its argument makes values that are missing.
+        return new Map();
       case "torch.Size":
         if (Array.isArray(first)) return first;
         break;
@@ -146,6 +168,7 @@ export function torchMakers(fault: Fault): Makers {
     find: (module, name) => {
       const whole = `${module}.${name}`;
       if (names.has(whole)) return new Known(whole);
+      if (besides.has(whole)) return new Beside();
       const isTorch = module === "torch" || module === "torch.storage";
       if (isTorch && (Object.hasOwn(storageTypes, name) || Object.hasOwn(typeNames, name))) return new Known(whole);
       throw fault(

@@ -193,6 +193,11 @@ function addValues(m: Machine, values: readonly Pickled[]): void {
   for (const value of values) into.push(value);
 }
 
+function skipBytes(m: Machine, count: number): void {
+  m.skip(count);
+  m.push("");
+}
+
 function reduce(m: Machine): void {
   const [callee, args] = m.last(2);
   if (!Array.isArray(args)) throw m.damaged(`arguments ${shown(args)}`);
@@ -226,6 +231,10 @@ const steps: Readonly<Record<number, Step>> = {
   141: (m) => m.push(m.text(m.uint(8))),
   84: (m) => m.push(m.text(m.uint(4))),
   85: (m) => m.push(m.text(m.uint(1))),
+  // BINBYTES, SHORT_BINBYTES, BINBYTES8, which no tensor has.
+  66: (m) => skipBytes(m, m.uint(4)),
+  67: (m) => skipBytes(m, m.uint(1)),
+  142: (m) => skipBytes(m, m.uint(8)),
   // Dictionaries: EMPTY_DICT, DICT, SETITEM, SETITEMS.
   125: (m) => m.push(new Map()),
   100: (m) => {
@@ -240,6 +249,9 @@ const steps: Readonly<Record<number, Step>> = {
   108: (m) => m.push(m.sinceMark()),
   97: (m) => addValues(m, m.last(1)),
   101: (m) => addValues(m, m.sinceMark()),
+  // Sets, as lists: EMPTY_SET, ADDITEMS.
+  143: (m) => m.push([]),
+  144: (m) => addValues(m, m.sinceMark()),
   // Tuples: EMPTY_TUPLE, TUPLE, TUPLE1 to TUPLE3.
   41: (m) => m.push([]),
   116: (m) => m.push(m.sinceMark()),

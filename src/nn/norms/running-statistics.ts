@@ -330,6 +330,7 @@ export class RunningStatistics {
     backend.updateRunning(channelMoments.block, numFeatures, ...running, momentum, unbiased, warmsUp);
     this.recent?.take(channelMoments, unbiased);
     markChanged(this.tensors);
+    variance.storage.forgetDerived();
     if (channelMoments !== moments) channelMoments.dispose();
   }
 

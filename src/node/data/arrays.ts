@@ -3,7 +3,7 @@ import { existsSync, readdirSync, statSync } from "node:fs";
 import { basename, join } from "node:path";
 import { unzipSync } from "fflate";
 import { channelsFirst, type ImageLayout, layoutOf, moveChannelsFirst } from "../../data/image-layout.js";
-import { type NpyArray, parseNpy } from "../../data/npy.js";
+import { type NpyArray, parseNpy } from "../../data/npy/npy.js";
 import { isClassList, oneHotLabels, sayClasses } from "../../data/target-task.js";
 import { DataError, EvenkeelError, FormatError } from "../../errors.js";
 import { FileBudget } from "../../formats/file-budget.js";

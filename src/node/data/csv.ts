@@ -1,8 +1,8 @@
 import { createHash } from "node:crypto";
 import { basename } from "node:path";
 import Papa, { type ParseStepResult } from "papaparse";
-import { numberOf, rowName, type Table } from "../../data/table.js";
-import { checkRows, tableColumns } from "../../data/table-columns.js";
+import { numberOf, rowName, type Table } from "../../data/table/table.js";
+import { checkRows, tableColumns } from "../../data/table/table-columns.js";
 import { DataError, FormatError } from "../../errors.js";
 import { shown } from "../../shown.js";
 import { numberTable } from "./number-table.js";

@@ -1,6 +1,6 @@
 import { arrayDataset } from "../../data/array-dataset.js";
 import type { Dataset, TensorData } from "../../data/dataset.js";
-import type { UnseenCategories } from "../../data/table-encoding.js";
+import type { UnseenCategories } from "../../data/table/table-encoding.js";
 import { DataError } from "../../errors.js";
 import type { ModelMeta } from "../../formats/model-file/save-model.js";
 import { formatShape, type Shape, sameShape } from "../../shape.js";

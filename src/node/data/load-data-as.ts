@@ -1,7 +1,7 @@
 import type { Dataset, Task, TensorData } from "../../data/dataset.js";
-import { missingTextsOf010 } from "../../data/missing.js";
 import { subset } from "../../data/subset.js";
-import type { UnseenCategories } from "../../data/table-encoding.js";
+import { missingTextsOf010 } from "../../data/table/missing.js";
+import type { UnseenCategories } from "../../data/table/table-encoding.js";
 import { ArgumentError } from "../../errors.js";
 import type { ModelMeta } from "../../formats/model-file/save-model.js";
 import { checkOptions } from "../../options.js";

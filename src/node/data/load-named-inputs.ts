@@ -1,5 +1,5 @@
 import { drawRows } from "../../data/draw-rows.js";
-import type { NpyArray } from "../../data/npy.js";
+import type { NpyArray } from "../../data/npy/npy.js";
 import { DataError } from "../../errors.js";
 import type { DeclaredInput, ModelArrays } from "../../formats/foreign/arrays.js";
 import { formatShape, sizeOf } from "../../shape.js";

@@ -1,5 +1,5 @@
-import { fitsFloat32, numberOf, rowName, type Table } from "../../data/table.js";
-import { columnsNamed } from "../../data/table-columns.js";
+import { fitsFloat32, numberOf, rowName, type Table } from "../../data/table/table.js";
+import { columnsNamed } from "../../data/table/table-columns.js";
 import { DataError } from "../../errors.js";
 import { shown } from "../../shown.js";
 import { arraySamples, type Samples } from "./samples.js";

@@ -1,9 +1,9 @@
 import type { ImageLayout } from "../../data/image-layout.js";
-import { missingTexts } from "../../data/missing.js";
 import { fitPreprocessing, type Preprocessing, type StoredValues } from "../../data/preprocessing.js";
-import { quantityOf } from "../../data/quantity.js";
-import { columnOf, type Table } from "../../data/table.js";
-import type { TableColumns } from "../../data/table-columns.js";
+import { missingTexts } from "../../data/table/missing.js";
+import { quantityOf } from "../../data/table/quantity.js";
+import { columnOf, type Table } from "../../data/table/table.js";
+import type { TableColumns } from "../../data/table/table-columns.js";
 import {
   categoryOf,
   encodedWidth,
@@ -11,7 +11,7 @@ import {
   fitTable,
   type TableEncoding,
   type UnseenCategories,
-} from "../../data/table-encoding.js";
+} from "../../data/table/table-encoding.js";
 import { DataError } from "../../errors.js";
 import { type Shape, sizeOf } from "../../shape.js";
 

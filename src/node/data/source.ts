@@ -1,6 +1,6 @@
 import type { Task } from "../../data/dataset.js";
 import type { ImageLayout } from "../../data/image-layout.js";
-import type { TableColumns } from "../../data/table-columns.js";
+import type { TableColumns } from "../../data/table/table-columns.js";
 import type { Shape } from "../../shape.js";
 import type { Samples } from "./samples.js";
 

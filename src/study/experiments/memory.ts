@@ -1,7 +1,7 @@
 import { noGrad } from "../../autograd.js";
 import { batches } from "../../data/batches.js";
-import { type ChannelStatistics, readStatistics, writeStatistics } from "../../graph/channel-statistics.js";
-import { recalibrate } from "../../graph/recalibrate.js";
+import { type ChannelStatistics, readStatistics, writeStatistics } from "../../graph/statistics/channel-statistics.js";
+import { recalibrate } from "../../graph/statistics/recalibrate.js";
 import { BatchNorm } from "../../nn/norms/batch-norm.js";
 import type { Sequential } from "../../nn/sequential.js";
 import { seed as setSeed } from "../../random.js";

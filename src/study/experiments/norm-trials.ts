@@ -1,5 +1,5 @@
 import { batches } from "../../data/batches.js";
-import { evalNorm } from "../../graph/eval-norm.js";
+import { evalNorm } from "../../graph/statistics/eval-norm.js";
 import { isActivation, type NormName, normLayer, normNames } from "../../networks/norms.js";
 import { ReLU } from "../../nn/activations.js";
 import { Conv2d } from "../../nn/conv2d.js";
@@ -12,8 +12,8 @@ import { SpectralNorm } from "../../nn/reparametrized/spectral-norm.js";
 import { WeightNorm } from "../../nn/reparametrized/weight-norm.js";
 import { WeightStandardization } from "../../nn/reparametrized/weight-standardization.js";
 import type { Sequential } from "../../nn/sequential.js";
+import { Adam } from "../../optim/adam.js";
 import { seed as setSeed } from "../../random.js";
-import { Adam } from "../../train/adam.js";
 import type { StudyData, Trials } from "../experiment.js";
 import { sequence } from "../networks.js";
 import { errorOn, testImages, train, trainingImages } from "../training.js";

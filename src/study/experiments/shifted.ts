@@ -1,5 +1,5 @@
 import { batches } from "../../data/batches.js";
-import { recalibrate } from "../../graph/recalibrate.js";
+import { recalibrate } from "../../graph/statistics/recalibrate.js";
 import { Generator, seed as setSeed } from "../../random.js";
 import type { Experiment, Question, Trials } from "../experiment.js";
 import { type ImageShift, shiftImages } from "../image-shifts.js";

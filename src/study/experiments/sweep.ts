@@ -1,5 +1,5 @@
 import { batches } from "../../data/batches.js";
-import { recalibrate } from "../../graph/recalibrate.js";
+import { recalibrate } from "../../graph/statistics/recalibrate.js";
 import { normLayer } from "../../networks/norms.js";
 import { BatchNorm } from "../../nn/norms/batch-norm.js";
 import { BatchRenorm } from "../../nn/norms/batch-renorm.js";

@@ -211,7 +211,7 @@ describe.skipIf(typeof started === "string")("memory that runs out on webgpu", (
     const later: unknown = await output.data().catch((error) => error);
     expect(later).toBeInstanceOf(OutOfMemoryError);
     expect(String(later)).toMatchInlineSnapshot(
-      `"OutOfMemoryError: Linear(64, 128).forward(x), matmul: expected room for 256 KiB on the webgpu backend, got a refusal of the device with 169.8 KiB in use (out of memory). Use a batch of at most 170: what follows needs room too."`,
+      `"OutOfMemoryError: Linear(64, 128).forward(x), linear: expected room for 256 KiB on the webgpu backend, got a refusal of the device with 169.8 KiB in use (out of memory). Use a batch of at most 170: what follows needs room too."`,
     );
     await webgpu();
     setBackend("webgpu");

@@ -359,6 +359,32 @@ describe("ConvTranspose whose sides differ is what onnxruntime computes", () => 
   );
 });
 
+test.each<[string, Attributes]>([
+  ["with taps that do not meet", { strides: [2, 2, 2] }],
+  ["whose taps overlap", { pads: [1, 1, 1, 1, 1, 1] }],
+  [
+    "with strides, dilation and output padding",
+    { strides: [3, 2, 1], dilations: [2, 1, 1], output_padding: [1, 1, 0] },
+  ],
+  ["whose sides differ", { pads: [1, 0, 1, 2, 1, 0], strides: [2, 2, 2] }],
+  ["in groups", { group: 2, strides: [2, 1, 1] }],
+])("ConvTranspose of volumes, %s, is what onnxruntime computes", async (name, attributes) => {
+  for (const inputs of [
+    ["x", "w"],
+    ["x", "w", "b"],
+  ]) {
+    // biome-ignore format: one line
+    await expectAsOnnxruntime({
+      nodes: [["ConvTranspose", inputs, ["y"], attributes]],
+      constants: {
+        w: { shape: [4, 3, ...(name.includes("not meet") ? [2, 2, 2] : [3, 2, 3])] },
+        b: { shape: [name === "in groups" ? 6 : 3] },
+      },
+      shape: [2, 4, 3, 4, 5],
+    });
+  }
+});
+
 test("what these operators cannot do here is named", async () => {
   const scales = { scales: reals(1, 1, 0.6, 1) };
   const refusals: Readonly<Record<string, Parts>> = {

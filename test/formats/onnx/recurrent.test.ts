@@ -101,6 +101,74 @@ test.each(["LSTM", "GRU"] as const)(
   },
 );
 
+test.each(["LSTM", "GRU"] as const)(
+  "an imported %s with first states, lengths and its last cells is exported again, step by step",
+  async (opType) => {
+    const gates = { LSTM: 16, GRU: 12 }[opType];
+    const names = opType === "LSTM" ? ["y", "h", "c"] : ["y", "h"];
+    for (const direction of ["forward", "reverse", "bidirectional"]) {
+      const directions = direction === "bidirectional" ? 2 : 1;
+      const bias = direction === "reverse" ? "" : "b";
+      for (const lengths of ["", "lengths"]) {
+        const states = opType === "LSTM" ? ["first", "first"] : ["first"];
+        const attributes = { hidden_size: 4, direction, ...(opType === "GRU" ? { linear_before_reset: 1 } : {}) };
+        const bytes = onnxModel({
+          inputs: { x: ["N", 5, 3] },
+          outputs: names,
+          nodes: [
+            ["Transpose", ["x"], ["turned"], { perm: [1, 0, 2] }],
+            // 2 or 4 steps, and a first state, of each sample's own.
+            ["ReduceMax", ["x"], ["most"], { axes: [1, 2], keepdims: 0 }],
+            ["Greater", ["most", "limit"], ["is"]],
+            ["Where", ["is", "four", "two"], ["lengths"]],
+            ["Gather", ["x", "place"], ["row"], { axis: 1 }],
+            ["MatMul", ["row", "m"], ["state"]],
+            ["Unsqueeze", ["state", "axes"], ["one"]],
+            ["Concat", new Array(directions).fill("one"), ["first"], { axis: 0 }],
+            [opType, ["turned", "w", "r", bias, lengths, ...states], names, attributes],
+          ],
+          constants: {
+            w: { shape: [directions, gates, 3] },
+            r: { shape: [directions, gates, 4] },
+            b: { shape: [directions, 2 * gates] },
+            m: { shape: [3, 4] },
+            limit: { shape: [], values: [1.5] },
+            four: { shape: [], values: [4], type: "int32" },
+            two: { shape: [], values: [2], type: "int32" },
+            place: { shape: [], values: [0], type: "int64" },
+            axes: { shape: [1], values: [0], type: "int64" },
+          },
+        });
+        const x = { shape: [3, 5, 3], values: deviates(45, 4) };
+        const results = await runOnnx(bytes, { x });
+        const { model } = await importOnnx(bytes);
+        const again = await exportOnnx(model.eval(), { inputShape: [5, 3] });
+        const written = await runOnnx(again, { input: x });
+        expect(Object.values(written).map(({ dims }) => dims)).toEqual(names.map((name) => results[name].dims));
+        for (const [k, name] of names.entries()) {
+          expectClose(Object.values(written)[k].values, results[name].values, 1e-5);
+        }
+      }
+    }
+  },
+);
+
+test("of such a recurrence more than 128 steps are not exported", async () => {
+  const bytes = onnxModel({
+    inputs: { x: ["N", 129, 3] },
+    outputs: ["c"],
+    nodes: [
+      ["Transpose", ["x"], ["turned"], { perm: [1, 0, 2] }],
+      ["LSTM", ["turned", "w", "r"], ["y", "h", "c"], { hidden_size: 4 }],
+    ],
+    constants: { w: { shape: [1, 16, 3] }, r: { shape: [1, 16, 4] } },
+  });
+  const { model } = await importOnnx(bytes);
+  await expect(exportOnnx(model.eval(), { inputShape: [129, 3] })).rejects.toThrowErrorMatchingInlineSnapshot(
+    `[ArgumentError: exportOnnx(model): expected sequences of 1 to 128 steps, since lstmSequence is written step by step, got 129. Take an LSTM or GRU without first states and masks, which is one node.]`,
+  );
+});
+
 test("importOnnx takes a plain RNN, a GRU that resets before the product, and peepholes, step by step", async () => {
   const kinds = [
     ["RNN", {}, "y h", ["lengths", "one"]],

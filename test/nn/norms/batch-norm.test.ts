@@ -1,4 +1,4 @@
-import { BatchNorm, noGrad, onWarning, Sgd, type Shape, scope, tensor } from "evenkeel";
+import { BatchNorm, memoryInUse, noGrad, onWarning, Sgd, type Shape, scope, tensor } from "evenkeel";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { describeEachBackend } from "../../support/backends.js";
@@ -384,6 +384,67 @@ describeEachBackend("BatchNorm", () => {
     expect(() => untracked.freeze()).toThrowErrorMatchingInlineSnapshot(
       `[ArgumentError: BatchNorm(2).freeze(): expected a layer with running statistics, got one built with trackRunningStats: false. Build the layer with trackRunningStats: true.]`,
     );
+  });
+});
+
+describeEachBackend("BatchNorm in evaluation", () => {
+  test.each([[[6, 5]], [[6, 3]], [[1, 20]], [[4, 5, 3, 3]], [[1, 4, 7]]])(
+    "gives what its state of now says, however often it was asked before: %j",
+    (shape) => {
+      const [, channels] = shape;
+      const x = normal(shape, 1);
+      const norm = new BatchNorm(channels);
+      let seed = 2;
+      const change = (): Float32Array => Float32Array.from(normalValues(channels, seed++), (value) => 2 + value);
+      const ask = (): Float32Array => scope(() => noGrad(() => norm.forward(x).dataSync()));
+      const changes: (() => void)[] = [
+        () => {},
+        () => norm.loadStateDict({ weight: tensor(change()) }, { strict: false }),
+        () => norm.loadStateDict({ bias: tensor(change()) }, { strict: false }),
+        () => norm.loadStateDict({ running_mean: tensor(change()) }, { strict: false }),
+        () => norm.loadStateDict({ running_var: tensor(change().map(Math.abs)) }, { strict: false }),
+        () => {
+          norm.eps = 0.5;
+        },
+        () => {
+          norm.weight = tensor(change(), { requiresGrad: true });
+        },
+        () => void norm.train().forward(normal([9, ...shape.slice(1)], seed++)),
+        () => {
+          norm.forward(x).sum().backward();
+          new Sgd(norm.parameters(), { lr: 0.1 }).step();
+        },
+        () => {
+          norm.bias = null;
+        },
+      ];
+      for (const turn of changes) {
+        turn();
+        norm.eval();
+        // A layer of the same state that has never been asked.
+        const fresh = new BatchNorm(channels, { eps: norm.eps }).eval();
+        fresh.loadStateDict(norm.stateDict(), { strict: false });
+        const expected = noGrad(() => fresh.forward(x).dataSync());
+        for (let k = 0; k < 4; k++) expect(ask()).toEqual(expected);
+      }
+    },
+  );
+
+  test("keeps nothing for later once it is trained on or freed", () => {
+    const before = memoryInUse();
+    const x = normal([8, 16], 1);
+    const norm = new BatchNorm(16);
+    const unasked = memoryInUse();
+    norm.eval();
+    for (let k = 0; k < 3; k++) scope(() => void noGrad(() => norm.forward(x)));
+    norm.train();
+    scope(() => void noGrad(() => norm.forward(x)));
+    expect(memoryInUse()).toBe(unasked);
+    norm.eval();
+    for (let k = 0; k < 3; k++) scope(() => void noGrad(() => norm.forward(x)));
+    norm.dispose();
+    x.dispose();
+    expect(memoryInUse()).toBe(before);
   });
 });
 

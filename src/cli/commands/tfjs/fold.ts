@@ -1,7 +1,7 @@
 import type { ModelArrays } from "../../../formats/foreign/arrays.js";
-import type { TfjsFiles } from "../../../formats/tfjs/files.js";
-import { foldTfjs, type TfjsFolding } from "../../../formats/tfjs/fold-tfjs.js";
+import { foldTfjs, type TfjsFolding } from "../../../formats/tfjs/fold/fold-tfjs.js";
 import { inspectTfjs } from "../../../formats/tfjs/inspect-tfjs.js";
+import type { TfjsFiles } from "../../../formats/tfjs/model/files.js";
 import { readLayersFiles } from "../../../node/keras-file.js";
 import { checkTfjsOutput, writeTfjsFiles } from "../../../node/tfjs-files.js";
 import { foreignData } from "../../foreign-data.js";

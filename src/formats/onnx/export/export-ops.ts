@@ -5,6 +5,7 @@ import { arrayOps } from "./export-array-ops.js";
 import { attentionOps } from "./export-attention-ops.js";
 import { elementwiseOps } from "./export-elementwise-ops.js";
 import { poolingOps } from "./export-pooling-ops.js";
+import { recurrenceOps } from "./export-recurrence-ops.js";
 import { reductionOps } from "./export-reduction-ops.js";
 import type { OnnxShape, OnnxValue, OnnxWriter } from "./onnx-writer.js";
 import { binary, type Op, operator } from "./op-rows.js";
@@ -140,6 +141,7 @@ export const onnxOps: Readonly<Record<string, Op>> = {
   convTranspose2d: convolution("ConvTranspose"),
   ...poolingOps,
   ...attentionOps,
+  ...recurrenceOps,
   embedding: ({ args, shape }, graph) => {
     const [indices, weight] = args as [OnnxValue, OnnxValue];
     // Whole numbers may be given as such, or have come through other layers as reals.

@@ -1,4 +1,4 @@
-import { foldNorms } from "../../../graph/fold.js";
+import { foldNorms } from "../../../graph/fold/fold.js";
 import { printable } from "../../printable.js";
 import type { NodeProto } from "../file/codec.js";
 import { isBatchNorm } from "../graph/batch-norm-node.js";

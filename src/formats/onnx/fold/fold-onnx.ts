@@ -1,4 +1,4 @@
-import type { FoldedNorm, LeftNorm } from "../../../graph/fold-batch-norm.js";
+import type { FoldedNorm, LeftNorm } from "../../../graph/fold/fold-batch-norm.js";
 import { checkOptions } from "../../../options.js";
 import { OnnxModel, type ReadOnnxOptions } from "../graph/onnx-model.js";
 import { foldGraphs } from "./fold-norms.js";

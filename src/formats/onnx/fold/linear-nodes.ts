@@ -1,5 +1,5 @@
-import type { Kernel, LinearMap } from "../../../graph/linear-map.js";
-import { diagonal } from "../../../graph/linear-map.js";
+import type { Kernel, LinearMap } from "../../../graph/fold/linear-map.js";
+import { diagonal } from "../../../graph/fold/linear-map.js";
 import { floatOf, intOf, intsOf, isOp, nodeTitle, textOf } from "../file/attributes.js";
 import type { NodeProto } from "../file/codec.js";
 import { isFloat, packValues, type TensorValues } from "../file/tensor-values.js";

@@ -1,5 +1,5 @@
-import type { Host, Passing, Side } from "../../../graph/host.js";
-import { unflattened } from "../../../graph/linear-map.js";
+import type { Host, Passing, Side } from "../../../graph/fold/host.js";
+import { unflattened } from "../../../graph/fold/linear-map.js";
 import type { ChannelMap } from "../../../nn/layer-traits.js";
 import { isOp, nodeTitle } from "../file/attributes.js";
 import type { NodeProto } from "../file/codec.js";

@@ -1,5 +1,5 @@
-import { composeMaps } from "../../../graph/channel-map.js";
-import type { Side } from "../../../graph/host.js";
+import { composeMaps } from "../../../graph/fold/channel-map.js";
+import type { Side } from "../../../graph/fold/host.js";
 import type { ChannelMap } from "../../../nn/layer-traits.js";
 import { work } from "../../file-budget.js";
 import { intOf, intsOf, isOp, textOf } from "../file/attributes.js";

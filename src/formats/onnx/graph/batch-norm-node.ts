@@ -1,4 +1,4 @@
-import { fixedMap } from "../../../graph/channel-map.js";
+import { fixedMap } from "../../../graph/fold/channel-map.js";
 import type { ChannelMap } from "../../../nn/layer-traits.js";
 import { floatOf, intOf, isOp } from "../file/attributes.js";
 import type { NodeProto } from "../file/codec.js";

@@ -129,7 +129,7 @@ function neededNodes(graph: OnnxGraph, outputs: readonly string[]): ReadonlySet<
 /** The inputs of a node that are values, not settings. */
 function dataOf(graph: OnnxGraph, node: NodeProto): readonly string[] {
   if (!isStandard(node)) return node.input;
-  if (node.opType === "ConstantOfShape") return [];
+  if (node.opType === "ConstantOfShape" || node.opType === "Range") return [];
   if (["LSTM", "GRU", "RNN"].includes(node.opType)) {
     return node.input.filter((name, k) => k < firstStates || !isZeros(graph, name));
   }

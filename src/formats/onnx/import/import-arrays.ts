@@ -3,6 +3,7 @@ import { Embedding } from "../../../nn/embedding.js";
 import { floatOf, intOf, textOf } from "../file/attributes.js";
 import { readTensor, type TensorValues } from "../file/tensor-values.js";
 import { importEinsum } from "./import-einsum.js";
+import { importGridSample } from "./import-grid-sample.js";
 import { importResize } from "./import-resize.js";
 import { sizesOf } from "./import-sizes.js";
 import type { ImportStep } from "./import-step.js";
@@ -125,6 +126,36 @@ function importConstantOfShape(at: ImportStep): Argument {
   return at.op("full", sizes as Argument, stored?.data[0] ?? 0);
 }
 
+/** Numbers with one step between them: known ones, or one for each sample. */
+function importRange(at: ImportStep): Argument {
+  const [start, limit, delta] = [0, 1, 2].map((k) => sizesOf(at.graph, at.shapes, at.node.input[k])?.[0]);
+  if (limit instanceof SizeRef && start === 0 && delta === 1) {
+    return at.op("sub", at.op("cumSum", at.op("full", [limit], 1), 0), 1);
+  }
+  if (typeof start !== "number" || typeof limit !== "number" || typeof delta !== "number" || delta === 0) {
+    throw at.refuse("a start, limit or delta that is not known");
+  }
+  const count = Math.max(0, Math.ceil((limit - start) / delta));
+  at.graph.model.spend(count);
+  return at.constant(
+    [count],
+    Float32Array.from({ length: count }, (_, k) => start + k * delta),
+  );
+}
+
+/** The upper or the lower triangle of matrices, which is chosen, not multiplied: what goes may be infinite. */
+function importTrilu(at: ImportStep): Argument {
+  const rank = at.rank(0);
+  const [rows, columns] = at.sizes(0, [rank - 2, rank - 1]).slice(-2);
+  const [first = 0] = at.list("k", 1) ?? [];
+  const isUpper = intOf(at.node, "upper", 1) !== 0;
+  const kept = Float32Array.from({ length: rows * columns }, (_, k) => {
+    const diagonal = (k % columns) - Math.floor(k / columns);
+    return Number(isUpper ? diagonal >= first : diagonal <= first);
+  });
+  return at.op("where", at.constant([rows, columns], kept), at.input(0), 0);
+}
+
 /** Operators of shapes and indices. */
 export const arrayOperators: Readonly<Record<string, Operator>> = {
   Gather: importGather,
@@ -138,4 +169,7 @@ export const arrayOperators: Readonly<Record<string, Operator>> = {
   SpaceToDepth: importSpaceToDepth,
   Einsum: importEinsum,
   ConstantOfShape: importConstantOfShape,
+  Range: importRange,
+  GridSample: importGridSample,
+  Trilu: importTrilu,
 };

@@ -4,6 +4,7 @@ import { ConvTranspose2d } from "../../../nn/conv-transpose2d.js";
 import { intOf, intsOf, textOf } from "../file/attributes.js";
 import { keyOf } from "./import-layers.js";
 import type { ImportStep } from "./import-step.js";
+import { volumeTranspose } from "./import-volume-transpose.js";
 import { withState } from "./imported-layer.js";
 import { checkKernel, perAxis } from "./window-attributes.js";
 
@@ -24,7 +25,7 @@ export function importConvTransposeOf(at: ImportStep): Argument {
   const { shape, data } = at.values(1);
   const bias = at.has(2) ? at.values(2).data : null;
   const [inChannels, groupChannels, ...kernel] = shape;
-  if (kernel.length !== 1 && kernel.length !== 2) throw at.refuse(`${kernel.length} spatial axes`);
+  if (kernel.length < 1 || kernel.length > 3) throw at.refuse(`${kernel.length} spatial axes`);
   checkKernel(node, kernel);
   const all = (name: string, absent: number): number[] => perAxis(node, name, kernel, absent);
   const windows = {
@@ -43,13 +44,16 @@ export function importConvTransposeOf(at: ImportStep): Argument {
     ...{ outputPadding: one(outputPadding), groups, bias: bias !== null },
   };
   const key = keyOf(node, graph, [...padding, ...outputPadding]);
-  const y: Argument = at.layer(key, () => {
-    const layer: ConvTranspose1d | ConvTranspose2d = Reflect.construct(
-      kernel.length === 1 ? ConvTranspose1d : ConvTranspose2d,
-      [inChannels, groupChannels * groups, one(kernel), options],
-    );
-    return withState(layer, { weight: data, ...(bias === null ? {} : { bias }) });
-  });
+  const ofSignalOrPlane = (): Argument =>
+    at.layer(key, () => {
+      const layer: ConvTranspose1d | ConvTranspose2d = Reflect.construct(
+        kernel.length === 1 ? ConvTranspose1d : ConvTranspose2d,
+        [inChannels, groupChannels * groups, one(kernel), options],
+      );
+      return withState(layer, { weight: data, ...(bias === null ? {} : { bias }) });
+    });
+  const y =
+    kernel.length === 3 ? volumeTranspose(at, key, { ...windows, padding, outputPadding, groups }) : ofSignalOrPlane();
   return crops.reduce<Argument>((x, [before, after], axis) => {
     const [more, less] = [before - padding[axis], Math.max(0, after) - padding[axis]];
     return more === 0 && less === 0 ? x : at.op("slice", x, more, less === 0 ? undefined : -less, 2 + axis);

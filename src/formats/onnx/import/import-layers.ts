@@ -63,7 +63,9 @@ function importDropout(node: NodeProto, graph: OnnxGraph): Module {
   const { opset } = graph.model;
   const training = node.input[2] ? graph.constant(node.input[2]) : null;
   const isOff = training === null || (typeof training !== "string" && training.data[0] === 0);
-  if (!isOff || (opset < 7 && intOf(node, "is_test", 0) === 0)) throw unsupported(node, "training mode");
-  const ratio = graph.constant(node.input[1] ?? "");
-  return new Dropout(typeof ratio === "string" ? rounded(floatOf(node, "ratio", 0.5)) : rounded(ratio.data[0]));
+  const given = graph.constant(node.input[1] ?? "");
+  const ratio = rounded(typeof given === "string" ? floatOf(node, "ratio", 0.5) : given.data[0]);
+  const isRandom = !isOff || (opset < 7 && intOf(node, "is_test", 0) === 0);
+  if (isRandom && ratio !== 0) throw unsupported(node, "training mode");
+  return new Dropout(ratio);
 }

@@ -1,13 +1,14 @@
+import type { OpenShape } from "../../../graph/node.js";
 import { sizeOf } from "../../../shape.js";
-import { isOp, isStandard } from "../file/attributes.js";
+import { intsOf, isOp, isStandard } from "../file/attributes.js";
 import type { NodeProto } from "../file/codec.js";
 import { readTensor } from "../file/tensor-values.js";
 import type { OnnxGraph } from "../graph/graph.js";
-import { dividedBy, type Size, times } from "./open-shapes.js";
+import { countOf, dividedBy, type Size, times } from "./open-shapes.js";
 import type { ValueShapes } from "./value-shapes.js";
 
 /** So many nodes may work out a shape, and so many sizes may there be. */
-const mostNodes = 50;
+const mostNodes = 200;
 const mostSizes = 50;
 
 /** Sizes that nodes compute, as a value of the file has them. */
@@ -26,10 +27,19 @@ export function sizesOf(graph: OnnxGraph, shapes: ValueShapes, name: string): re
 
 /** {@link sizesOf}, with their own shape: a scalar, or a list. */
 export function shapedSizesOf(graph: OnnxGraph, shapes: ValueShapes, name: string): ComputedSizes | null {
-  let left = mostNodes;
+  const known = new Map<string, ComputedSizes | null>();
 
   function of(value: string): ComputedSizes | null {
-    if (--left < 0) return null;
+    const before = known.get(value);
+    if (before !== undefined) return before;
+    if (known.size >= mostNodes) return null;
+    known.set(value, null);
+    const made = computed(value);
+    known.set(value, made);
+    return made;
+  }
+
+  function computed(value: string): ComputedSizes | null {
     if (graph.isConstant(value)) {
       const constant = graph.constant(value);
       if (typeof constant === "string" || constant.shape.some((size) => size > mostSizes)) return null;
@@ -57,7 +67,7 @@ export function shapedSizesOf(graph: OnnxGraph, shapes: ValueShapes, name: strin
 }
 
 /** Operators that compute sizes of sizes, of which one or another input may be one. */
-const ofAnyInput = new Set(["Add", "Sub", "Mul", "Div", "Concat", "Equal", "Where"]);
+const ofAnyInput = new Set("Add Sub Mul Div Mod Min Max Concat Equal Less Greater Where".split(" "));
 
 /** Whether a node computes sizes, some of its inputs being such: its data, not only its settings. */
 export function computesSizes(node: NodeProto, isSize: (name: string) => boolean): boolean {
@@ -77,12 +87,38 @@ function shapeOf(
   const constant = graph.isConstant(input) ? graph.constant(input) : "";
   if (node.attribute.length > 0) return null;
   if (typeof constant !== "string") return row(constant.shape);
-  const shape = shapes.get(input);
+  const shape = shapeBehind(input, graph, shapes, sizesIn);
   if (shape !== null) return row(shape);
   const sizes = sizesIn(input);
   if (sizes !== null) return row(sizes.shape);
   const rank = shapes.rank(input);
   return rank === undefined ? null : row(new Array<Size>(rank).fill(null));
+}
+
+/** So many nodes in a row may stand behind a value of which nothing but the shape is read. */
+const mostBehind = 8;
+
+/** The shape of a value: as it was imported, or, where only its shape is read, as nodes before it say. */
+function shapeBehind(
+  value: string,
+  graph: OnnxGraph,
+  shapes: ValueShapes,
+  sizesIn: (name: string) => ComputedSizes | null,
+  left = mostBehind,
+): OpenShape | null {
+  const known = shapes.get(value);
+  const maker = graph.makerOf(value);
+  if (known !== null || maker === undefined || left === 0) return known;
+  const x = (): OpenShape | null => shapeBehind(maker.input[0] ?? "", graph, shapes, sizesIn, left - 1);
+  if (isOp(maker, "Identity") || isOp(maker, "Cast")) return x();
+  if (isOp(maker, "Transpose")) {
+    const order = intsOf(maker, "perm");
+    return x()?.map((_, k, all) => all[order?.[k] ?? all.length - 1 - k] ?? null) ?? null;
+  }
+  const sizes = isOp(maker, "Reshape") ? sizesIn(maker.input[1] ?? "")?.values : undefined;
+  if (sizes === undefined || sizes.includes(0)) return null;
+  const others = countOf(sizes.filter((size) => size !== -1));
+  return sizes.map((size) => (size === -1 ? dividedBy(countOf(x() ?? [null]), others) : size));
 }
 
 function row(values: readonly Size[]): ComputedSizes {
@@ -104,6 +140,13 @@ const arithmetic =
   };
 const ofNumbers = (f: (a: number, b: number) => number): Maker =>
   arithmetic((a, b) => (typeof a === "number" && typeof b === "number" ? f(a, b) : null));
+const eachOf =
+  (f: (a: number, b: number) => number): Maker =>
+  (inputs, node) =>
+    inputs.reduce<ComputedSizes | null>((a, b) => a && ofNumbers(f)([a, b], node), inputs[0]);
+const ofOne =
+  (f: (size: number) => number): Maker =>
+  ([{ shape, values }]) => ({ shape, values: values.map((one) => (typeof one === "number" ? f(one) : null)) });
 
 /** What operators make of sizes; lists of them along axis 0 alone. */
 const makers: Readonly<Record<string, Maker>> = {
@@ -114,7 +157,20 @@ const makers: Readonly<Record<string, Maker>> = {
   Sub: ofNumbers((a, b) => a - b),
   Mul: arithmetic(times),
   Div: arithmetic((a, b) => (typeof a === "number" && typeof b === "number" ? Math.trunc(a / b) : dividedBy(a, b))),
-  Neg: ([{ shape, values }]) => ({ shape, values: values.map((one) => (typeof one === "number" ? -one : null)) }),
+  // Of whole numbers, the sign of the divisor; with fmod that of the dividend.
+  Mod: (inputs, node) => {
+    const isTruncated = node.attribute.some(({ name, i }) => name === "fmod" && i !== 0n);
+    return ofNumbers((a, b) => (isTruncated ? a % b : a - b * Math.floor(a / b)))(inputs, node);
+  },
+  Min: eachOf(Math.min),
+  Max: eachOf(Math.max),
+  Less: ofNumbers((a, b) => Number(a < b)),
+  Greater: ofNumbers((a, b) => Number(a > b)),
+  Not: ofOne((size) => Number(size === 0)),
+  Abs: ofOne(Math.abs),
+  Floor: ofOne(Math.floor),
+  Ceil: ofOne(Math.ceil),
+  Neg: ofOne((size) => -size),
   Size: ([{ values }]) => ({ shape: [], values: [values.length] }),
   // Whatever grows with an input is never below 0.
   Equal: arithmetic((a, b) => {

@@ -53,6 +53,9 @@ export class ImportState {
   }
 }
 
+/** No weight is so large. */
+const mostWeight = 1e30;
+
 /** To make a layer takes as long as reading so many numbers, one with parameters as so many more. */
 const layerWork = 1000;
 const parametersWork = 5000;
@@ -217,13 +220,17 @@ export class ImportStep {
     return unsupported(this.node, received);
   }
 
-  /** Real initializers with axes are weights, which train; others are numbers of the model's author. */
+  /**
+   * Real initializers with axes are weights, which train; others are numbers of the model's author, and so is what no
+   * weight is: masks with −∞, or the lowest number, where nothing shall pass.
+   */
   #constant(name: string, k: number): Argument {
     const values = this.graph.constant(name);
     if (typeof values === "string") throw notConstant(this.node, this.graph, k, values);
     this.graph.model.spend(values.data.length);
     const maker = this.graph.makerOf(name);
-    const isWeight = isFloat(values.type) && values.shape.length > 0;
+    const isWeight =
+      isFloat(values.type) && values.shape.length > 0 && values.data.every((value) => Math.abs(value) < mostWeight);
     if (values.shape.length > maxRank) throw this.refuse(`input ${k} of ${values.shape.length} axes`);
     if (isWeight && !(maker !== undefined && isOp(maker, "Constant"))) return this.parameter(name, values);
     if (values.shape.length === 0 && k > 0 && this.node.input.length === 2) return values.data[0];

@@ -99,7 +99,7 @@ export const operators: Readonly<Record<string, Operator>> = {
 /** Operators whose inputs but the first are settings, which are no values of the graph. */
 export const readsSettings: ReadonlySet<string> = new Set(
   ["Reshape", "Slice", "Split", "Pad", "Squeeze", "Unsqueeze", "ReduceSum", "ReduceMean", "ReduceMax"].concat([
-    ...["Dropout", "Expand", "Resize", "Upsample", "Tile", "TopK", "CumSum", "OneHot"],
+    ...["Dropout", "Expand", "Resize", "Upsample", "Tile", "TopK", "CumSum", "OneHot", "Trilu"],
     ...["ReduceMin", "ReduceProd", "ReduceL1", "ReduceL2", "ReduceLogSum", "ReduceLogSumExp", "ReduceSumSquare"],
   ]),
 );

@@ -1,4 +1,4 @@
-import { normFindings } from "../../../graph/norm-checks.js";
+import { normFindings } from "../../../graph/statistics/norm-checks.js";
 import { floatOf, intOf } from "../file/attributes.js";
 import type { NodeProto } from "../file/codec.js";
 import { isBatchNorm, isTraining, type ParameterName, parameterInputs, parameterOf } from "../graph/batch-norm-node.js";

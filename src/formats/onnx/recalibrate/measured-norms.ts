@@ -1,5 +1,5 @@
-import type { LeftNorm } from "../../../graph/fold-batch-norm.js";
-import { Population } from "../../../graph/population.js";
+import type { LeftNorm } from "../../../graph/fold/fold-batch-norm.js";
+import { Population } from "../../../graph/statistics/population.js";
 import type { NodeProto } from "../file/codec.js";
 import type { TensorValues } from "../file/tensor-values.js";
 import { placeOf } from "../fold/fold-norms.js";

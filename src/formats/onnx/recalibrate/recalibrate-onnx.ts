@@ -1,8 +1,8 @@
 import { DataError } from "../../../errors.js";
-import type { ChannelStatistics } from "../../../graph/channel-statistics.js";
-import type { LeftNorm } from "../../../graph/fold-batch-norm.js";
-import type { RecalibratedNorm, RecalibrateMode, RecalibrateProgress } from "../../../graph/recalibrate.js";
-import { checkRenewal, renew } from "../../../graph/renewal.js";
+import type { LeftNorm } from "../../../graph/fold/fold-batch-norm.js";
+import type { ChannelStatistics } from "../../../graph/statistics/channel-statistics.js";
+import type { RecalibratedNorm, RecalibrateMode, RecalibrateProgress } from "../../../graph/statistics/recalibrate.js";
+import { checkRenewal, renew } from "../../../graph/statistics/renewal.js";
 import { checkOptions } from "../../../options.js";
 import type { ModelArrays } from "../../foreign/arrays.js";
 import { packValues } from "../file/tensor-values.js";

@@ -1,5 +1,5 @@
-import type { TfjsFiles } from "../files.js";
-import { TfjsModel } from "../tfjs-model.js";
+import type { TfjsFiles } from "../model/files.js";
+import { TfjsModel } from "../model/tfjs-model.js";
 import { type ImportedTfjs, importModel } from "./import-model.js";
 
 /**

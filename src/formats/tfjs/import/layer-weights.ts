@@ -1,8 +1,8 @@
 import type { FileBudget } from "../../file-budget.js";
 import { work } from "../../file-budget.js";
-import type { Layer } from "../container.js";
-import type { Slot, TfjsModel } from "../tfjs-model.js";
-import { weightValues } from "../weights.js";
+import type { Layer } from "../model/container.js";
+import type { Slot, TfjsModel } from "../model/tfjs-model.js";
+import { weightValues } from "../model/weights.js";
 import type { Numbers } from "./rearranged.js";
 
 /** A weight of a layer: the parts of its name behind the layer's. */

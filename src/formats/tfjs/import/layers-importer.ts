@@ -1,7 +1,7 @@
 import { work } from "../../file-budget.js";
-import type { Container, Layer, ValueReference } from "../container.js";
-import { isObject } from "../json.js";
-import { layerTitle } from "../linear-layers.js";
+import type { Container, Layer, ValueReference } from "../model/container.js";
+import { isObject } from "../model/json.js";
+import { layerTitle } from "../model/linear-layers.js";
 import { attempted, Refusal, UnknownInput } from "./faults.js";
 import { LayerStep, type LayersState } from "./layer-step.js";
 import { layerRows } from "./layers/rows.js";

@@ -4,9 +4,9 @@ import type { OpenShape } from "../../../graph/node.js";
 import type { DeclaredInput } from "../../foreign/arrays.js";
 import { batchSize, type Size } from "../../onnx/import/open-shapes.js";
 import { printable } from "../../printable.js";
-import type { Container } from "../container.js";
-import { declaredInputs } from "../declared-inputs.js";
-import type { TfjsModel } from "../tfjs-model.js";
+import type { Container } from "../model/container.js";
+import { declaredInputs } from "../model/declared-inputs.js";
+import type { TfjsModel } from "../model/tfjs-model.js";
 import { channelsFirst } from "./value.js";
 
 /** Types of inputs, whose numbers become float32. */

@@ -1,8 +1,8 @@
 import type { Argument } from "../../../../graph/argument.js";
 import type { Size } from "../../../onnx/import/open-shapes.js";
 import { printable } from "../../../printable.js";
-import type { Node } from "../../graph-norms.js";
-import { isObject } from "../../json.js";
+import type { Node } from "../../model/graph-norms.js";
+import { isObject } from "../../model/json.js";
 import { type Numbers, rearranged } from "../rearranged.js";
 import { type ImportState, Step } from "../step.js";
 import { type AxisOrder, toFirst, type Value } from "../value.js";

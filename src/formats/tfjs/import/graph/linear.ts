@@ -8,7 +8,7 @@ import { BatchNorm } from "../../../../nn/norms/batch-norm.js";
 import type { AxisPadding } from "../../../../ops/window-padding.js";
 import { withState } from "../../../onnx/import/imported-layer.js";
 import { printable } from "../../../printable.js";
-import { textsOf } from "../../graph-norms.js";
+import { textsOf } from "../../model/graph-norms.js";
 import { featuresByChannel, type Numbers, rearranged } from "../rearranged.js";
 import { channelsLast, type Value } from "../value.js";
 import { elementwiseRows, paired, prelu } from "./elementwise.js";

@@ -18,7 +18,7 @@ import {
 import type { Module } from "../../../../nn/module.js";
 import { withState } from "../../../onnx/import/imported-layer.js";
 import { printable } from "../../../printable.js";
-import { isObject, type JsonObject } from "../../json.js";
+import { isObject, type JsonObject } from "../../model/json.js";
 import type { LayerStep } from "../layer-step.js";
 import { featuresByChannel, rearranged } from "../rearranged.js";
 import { axisHere, type Value } from "../value.js";

@@ -4,7 +4,7 @@ import { LSTM } from "../../../../nn/recurrent/lstm.js";
 import { unrolled } from "../../../foreign/unrolled-recurrence.js";
 import { withState } from "../../../onnx/import/imported-layer.js";
 import { printable } from "../../../printable.js";
-import { isObject, type JsonObject } from "../../json.js";
+import { isObject, type JsonObject } from "../../model/json.js";
 import type { LayerStep } from "../layer-step.js";
 import { type Numbers, rearranged } from "../rearranged.js";
 import type { Value } from "../value.js";

@@ -1,8 +1,8 @@
 import type { OpenShape } from "../../../../graph/node.js";
 import { times } from "../../../onnx/import/open-shapes.js";
 import { printable } from "../../../printable.js";
-import type { Layer } from "../../container.js";
-import { isObject } from "../../json.js";
+import type { Layer } from "../../model/container.js";
+import { isObject } from "../../model/json.js";
 import { LayerStep } from "../layer-step.js";
 import type { Value } from "../value.js";
 import { activationRows } from "./activations.js";

@@ -1,0 +1,16 @@
+import { ArgumentError } from "./errors.js";
+
+/**
+ * The number, if it lies in [low, high).
+ *
+ * @throws ArgumentError if it does not
+ */
+export function checkRange(where: string, name: string, value: number, low: number, high: number): number {
+  if (value >= low && value < high) return value;
+  throw new ArgumentError({
+    where,
+    expected: `${name} to be ${high === Number.POSITIVE_INFINITY ? `a finite number of at least ${low}` : `from ${low} up to, not including, ${high}`}`,
+    received: String(value),
+    cure: `Correct ${name}.`,
+  });
+}
