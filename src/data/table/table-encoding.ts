@@ -1,9 +1,9 @@
 import { DataError } from "../../errors.js";
 import { warn } from "../../warnings.js";
 import { momentsOf, standardized } from "../moments.js";
-import { sayTwins } from "../say-twins.js";
 import { isMissing, type MissingTexts, missingTexts, missingTextsOf010 } from "./missing.js";
 import { quantityOf } from "./quantity.js";
+import { sayTwins } from "./say-twins.js";
 import { columnFinder, type Table } from "./table.js";
 import { type Column, checkRows, type TableColumns } from "./table-columns.js";
 
