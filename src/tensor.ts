@@ -7,6 +7,7 @@ import { ArgumentError, BackendError, GraphError, ShapeError, TensorFreedError }
 import { printValues } from "./print-tensor.js";
 import { type Owned, own, whenEscaping } from "./scope.js";
 import { formatShape, type Shape, sameShape, sizeOf } from "./shape.js";
+import { shown } from "./shown.js";
 import { Storage } from "./storage.js";
 import { defineOp, tracer } from "./tracing.js";
 
@@ -288,6 +289,7 @@ export class Tensor implements Owned {
    * @param cotangent - the gradient of what is differentiated with respect to this tensor, of its shape; 1 by default
    * for a tensor of one value
    * @throws GraphError if there is no graph, or it has been released
+   * @throws ArgumentError if the cotangent is neither a tensor nor a Float32Array
    * @throws ShapeError if the cotangent has another shape, or is missing for a tensor of several values
    * @throws OutOfMemoryError naming the layer and a batch that fits; some leaves then have gradients, so call
    * `zeroGrad()` before another try
@@ -313,6 +315,14 @@ export class Tensor implements Owned {
 
   /** The cotangent as a tensor of no scope that the callee may keep. */
   #cotangent(given: Tensor | Float32Array | null): Tensor {
+    if (given !== null && !(given instanceof Tensor) && !((given as unknown) instanceof Float32Array)) {
+      throw new ArgumentError({
+        where: `${this.title}.backward(cotangent)`,
+        expected: "a tensor or a Float32Array",
+        received: shown(given),
+        cure: "Pass Float32Array.from(values), or tensor(values).",
+      });
+    }
     const received =
       given === null ? "none" : given instanceof Tensor ? formatShape(given.shape) : `${given.length} values`;
     const fits =

@@ -53,20 +53,6 @@ describeEachBackend("scope", () => {
     expect(seen[1]).toBe(seen[0]);
   });
 
-  test("gradients of parts of a parameter hold the memory of the parameter alone", () => {
-    const table = tensor(normalValues(6000, 1), [30, 200], { requiresGrad: true });
-    const seen: number[] = [];
-    for (let k = 0; k < 4; k++) {
-      scope(() => table.slice(0, 10).mul(table.slice(5, 15)).sum().backward());
-      seen.push(memoryInUse());
-      table.grad = null;
-      seen.push(memoryInUse());
-    }
-    const [held, freed] = seen;
-    expect(held - freed).toBe(24_000);
-    expect(seen).toEqual([held, freed, held, freed, held, freed, held, freed]);
-  });
-
   test("a scope knows what it owns, however many tensors have come and gone in it", () => {
     const before = memoryInUse();
     const kept: Tensor[] = [];
@@ -85,6 +71,20 @@ describeEachBackend("scope", () => {
     ]);
     for (const t of [...kept, ...returned]) t.dispose();
     expect(memoryInUse()).toBe(before);
+  });
+
+  test("gradients of parts of a parameter hold the memory of the parameter alone", () => {
+    const table = tensor(normalValues(6000, 1), [30, 200], { requiresGrad: true });
+    const seen: number[] = [];
+    for (let k = 0; k < 4; k++) {
+      scope(() => table.slice(0, 10).mul(table.slice(5, 15)).sum().backward());
+      seen.push(memoryInUse());
+      table.grad = null;
+      seen.push(memoryInUse());
+    }
+    const [held, freed] = seen;
+    expect(held - freed).toBe(24_000);
+    expect(seen).toEqual([held, freed, held, freed, held, freed, held, freed]);
   });
 
   test("fit runs at constant memory", async () => {
@@ -262,6 +262,13 @@ describe("backward", () => {
     expect(() => w.mul(2).backward()).toThrowErrorMatchingInlineSnapshot(
       `[ShapeError: Tensor(2).backward(cotangent): expected a cotangent of shape 2, got none. Pass one of that shape, or reduce to one value with sum() or mean() first.]`,
     );
+    for (const cotangent of [[1, 1], Float64Array.of(1, 1)]) {
+      // @ts-expect-error: numbers of another kind
+      expect(() => w.mul(2).backward(cotangent)).toThrow(
+        /^Tensor\(2\)\.backward\(cotangent\): expected a tensor or a Float32Array, got (\[1,1\]|Float64Array)\. Pass Float32Array\.from\(values\), or tensor\(values\)\.$/,
+      );
+    }
+    expect(w.grad).toBe(null);
     expect(() => {
       w.mul(2).requiresGrad = true;
     }).toThrowErrorMatchingInlineSnapshot(

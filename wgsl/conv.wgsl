@@ -1,26 +1,21 @@
 // Convolutions as matrix products whose B is never laid out (implicit GEMM), and direct ones where a group has few
-// channels. Places of a window: input row = oy * sy - py + ky * dy, and likewise for columns.
+// channels. Places of a window: input row = oy * sy - py + ky * ey, and likewise for columns.
 
 //# kernel conv
-//# uses tile
+//# uses tile window
 //# reads x: f32
 //# reads weight: f32
 //# reads bias?: f32
 //# writes y: f32
-//# ints m n k inChannels height width outChannels outHeight outWidth kh kw sy sx py px dy dx inPerGroup
+//# ints m n k inChannels height width outChannels outHeight outWidth kh kw sy sx py px ey ex inPerGroup
 //# constants BM BN A_BY_COLUMNS B_BY_COLUMNS
 var<private> part: u32;
 fn a_at(row: u32, k: u32) -> f32 { return weight[(part * p.m + row) * p.k + k]; }
 fn b_at(k: u32, column: u32) -> f32 {
   let plane = p.outHeight * p.outWidth;
-  let at = column % plane;
-  let tap = k % (p.kh * p.kw);
-  // Beyond the first row and column they wrap around, and are larger than any size.
-  let iy = (at / p.outWidth) * p.sy + (tap / p.kw) * p.dy - p.py;
-  let ix = (at % p.outWidth) * p.sx + (tap % p.kw) * p.dx - p.px;
-  if (iy >= p.height || ix >= p.width) { return 0.0; }
-  let channel = (column / plane) * p.inChannels + part * p.inPerGroup + k / (p.kh * p.kw);
-  return x[(channel * p.height + iy) * p.width + ix];
+  let taps = p.kh * p.kw;
+  let channel = (column / plane) * p.inChannels + part * p.inPerGroup + k / taps;
+  return x_under(channel, column % plane, k % taps);
 }
 fn c_put(row: u32, column: u32, value: f32) {
   let plane = p.outHeight * p.outWidth;
@@ -76,7 +71,7 @@ fn run(group: u32, lane: u32) {
 // dweight: rows are output channels of a group, columns its input channels and taps, and K places of y in all images, in
 // pieces.
 //# kernel convWeightGradient
-//# uses tile
+//# uses tile window
 //# reads dy: f32
 //# reads x: f32
 //# writes dweight: f32
@@ -90,13 +85,9 @@ fn a_at(row: u32, k: u32) -> f32 {
 }
 fn b_at(k: u32, column: u32) -> f32 {
   let plane = p.outHeight * p.outWidth;
-  let at = k % plane;
-  let tap = column % (p.kh * p.kw);
-  let iy = (at / p.outWidth) * p.sy + (tap / p.kw) * p.ey - p.py;
-  let ix = (at % p.outWidth) * p.sx + (tap % p.kw) * p.ex - p.px;
-  if (iy >= p.height || ix >= p.width) { return 0.0; }
-  let channel = (k / plane) * p.inChannels + part * p.inPerGroup + column / (p.kh * p.kw);
-  return x[(channel * p.height + iy) * p.width + ix];
+  let taps = p.kh * p.kw;
+  let channel = (k / plane) * p.inChannels + part * p.inPerGroup + column / taps;
+  return x_under(channel, k % plane, column % taps);
 }
 fn c_put(row: u32, column: u32, value: f32) { dweight[start + row * p.n + column] = value; }
 fn run(group: u32, lane: u32) {
@@ -115,7 +106,7 @@ fn run(group: u32, lane: u32) {
 //# reads weight: f32
 //# reads bias?: f32
 //# writes y: f32
-//# ints length inChannels height width outChannels outHeight outWidth kh kw sy sx py px dy dx inPerGroup outPerGroup
+//# ints length inChannels height width outChannels outHeight outWidth kh kw sy sx py px ey ex inPerGroup outPerGroup
 fn run(group: u32, lane: u32) {
   let i = group * SIZE + lane;
   if (i >= p.length) { return; }
@@ -127,10 +118,10 @@ fn run(group: u32, lane: u32) {
   for (var c = 0u; c < p.inPerGroup; c++) {
     let channel = n * p.inChannels + (o / p.outPerGroup) * p.inPerGroup + c;
     for (var ky = 0u; ky < p.kh; ky++) {
-      let iy = oy * p.sy + ky * p.dy - p.py;
+      let iy = oy * p.sy + ky * p.ey - p.py;
       if (iy >= p.height) { continue; }
       for (var kx = 0u; kx < p.kw; kx++) {
-        let ix = ox * p.sx + kx * p.dx - p.px;
+        let ix = ox * p.sx + kx * p.ex - p.px;
         if (ix >= p.width) { continue; }
         sum += x[(channel * p.height + iy) * p.width + ix] * weight[((o * p.inPerGroup + c) * p.kh + ky) * p.kw + kx];
       }

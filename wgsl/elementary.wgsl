@@ -11,15 +11,17 @@ fn expm1_of_remainder(r: f32) -> f32 {
 fn powers_of(x: f32) -> f32 { return round(x * 1.44269504); }
 fn remainder_of(x: f32, n: f32) -> f32 { return opaque(opaque(x - n * 0.693145751953125)) - n * 1.42860682e-6; }
 
+// v 2^n, of n from -252 on.
+fn scaled(v: f32, n: i32) -> f32 {
+  let half = n / 2;
+  return opaque(v * two_to(half)) * two_to(n - half);
+}
 // e^(high + low), the low part far below the high one.
 fn exp_of_parts(high: f32, low: f32) -> f32 {
   if (high > 88.8) { return infinity(); }
   if (high < -104.0) { return 0.0; }
   let n = powers_of(high);
-  let r = remainder_of(high, n) + low;
-  let whole = i32(n);
-  let half = whole / 2;
-  return opaque((1.0 + expm1_of_remainder(r)) * two_to(half)) * two_to(whole - half);
+  return scaled(1.0 + expm1_of_remainder(remainder_of(high, n) + low), i32(n));
 }
 fn exp_of(x: f32) -> f32 { return exp_of_parts(x, 0.0); }
 
@@ -83,38 +85,92 @@ fn tanh_of(x: f32) -> f32 {
   return select(select(t, 1.0, a > 9.1), -select(t, 1.0, a > 9.1), x < 0.0);
 }
 
+// e^(high + low) = (v.x + v.y) 2^n, so that neither rounding nor underflow spoils what is made of it.
+struct Power { v: vec2f, n: i32 }
+fn power_of(high: f32, low: f32) -> Power {
+  let n = powers_of(high);
+  return Power(two_sum(1.0, expm1_of_remainder(remainder_of(high, n) + low)), i32(n));
+}
+fn times(a: vec2f, b: vec2f) -> vec2f {
+  let s = two_product(a.x, b.x);
+  return vec2f(s.x, s.y + (a.x * b.y + a.y * b.x));
+}
+// a / b, put right by what rounding took from it.
+fn divided(a: vec2f, b: vec2f) -> f32 {
+  let y = a.x / b.x;
+  let s = two_product(y, b.x);
+  return y + (opaque(opaque(a.x - s.x) - s.y) + (a.y - y * b.y)) / b.x;
+}
+
 fn sigmoid_of(x: f32) -> f32 {
   let e = exp_of(-abs(x));
   return select(e, 1.0, x >= 0.0) / (1.0 + e);
 }
 
-// e^(-x^2/2): the square in two parts, since exp would magnify its rounding error.
-fn bell(x: f32) -> f32 {
-  let a = abs(x);
-  if (a > 15.0) { return 0.0; }
-  let high = upper(a);
-  return exp_of_parts(-0.5 * high * high, -0.5 * opaque(a - high) * (a + high));
+// x/(1 + z), or x e/(1 + z) below 0, with z = e = e^-|x|.
+fn silu_of(x: f32) -> f32 {
+  if (is_zero(x) || !is_finite(x)) { return choose(x, nan(), bitcast<u32>(x) == 0xff800000u); }
+  let e = power_of(-min(abs(x), 150.0), 0.0);
+  let sum = add_to(vec2f(scaled(e.v.x, e.n), scaled(e.v.y, e.n)), 1.0);
+  if (x > 0.0) { return divided(vec2f(x, 0.0), sum); }
+  return scaled(divided(times(vec2f(choose(x, -150.0, x < -150.0), 0.0), e.v), sum), e.n);
 }
-// The normal distribution function of -a, a >= 0.
+
+// x w (w + 2) / (w (w + 2) + 2) with w = e^x.
+fn mish_of(x: f32) -> f32 {
+  if (is_zero(x) || x > 20.0) { return x; }
+  let near = choose(x, -150.0, x < -150.0);
+  let e = power_of(near, 0.0);
+  let w = vec2f(scaled(e.v.x, e.n), scaled(e.v.y, e.n));
+  let sum = add_to(w, 2.0);
+  let top = times(times(vec2f(near, 0.0), e.v), sum);
+  return scaled(divided(top, add_to(times(w, sum), 2.0)), e.n);
+}
+
+// e^(-factor x^2) of |x| up to 15: the square in two parts, since exp would magnify its rounding error.
+fn decay_of(x: f32, factor: f32) -> Power {
+  let a = abs(x);
+  let high = upper(a);
+  return power_of(-factor * high * high, -factor * opaque(a - high) * (a + high));
+}
+// scale e^(-factor x^2)
+fn bell(x: f32, factor: f32, scale: vec2f) -> f32 {
+  if (abs(x) > 15.0 || factor * x * x > 113.0) { return 0.0; }
+  let e = decay_of(x, factor);
+  let v = times(e.v, scale);
+  return scaled(v.x + v.y, e.n);
+}
+// The normal distribution function of -a is g(a) e^(-a^2/2) / (a + 2.5), a from 0 to 15.
+fn tail_ratio(a: f32) -> vec2f {
+  let v = (a - 2.5) / (a + 2.5);
+  let s = two_sum(0.7066566348, v * (-0.4336920083 + v * (0.1319871396 + v * (9.235857055e-3 + v * (-1.638767123e-2
+    + v * (-1.601261087e-3 + v * (2.528367797e-3 + v * (6.868269993e-4 + v * (-3.158058389e-4 + v * -1.607492304e-4)))))))));
+  return vec2f(s.x, s.y + 2.233831076e-8);
+}
 fn normal_tail(a: f32) -> f32 {
-  let d = a + 2.5;
-  let v = (a - 2.5) / d;
-  let g = 0.7066566348 + v * (-0.4336919785 + v * (0.1319868565 + v * (9.235534817e-3 + v * (-1.638521254e-2
-    + v * (-1.599148964e-3 + v * (2.521478105e-3 + v * (6.811278290e-4 + v * (-3.097198205e-4 + v * -1.554704504e-4))))))));
-  return bell(a) * g / d;
+  return bell(a, 0.5, tail_ratio(a)) / (a + 2.5);
 }
 fn normal_distribution(x: f32) -> f32 {
   if (abs(x) > 15.0) { return select(0.0, 1.0, x > 0.0); }
   let tail = normal_tail(abs(x));
   return select(tail, 1.0 - tail, x > 0.0);
 }
-fn normal_density(x: f32) -> f32 { return 0.3989422804 * bell(x); }
+// x times the normal distribution function: its tail, or what it takes from x above 0.
+fn gelu_of(x: f32) -> f32 {
+  if (is_zero(x) || !is_finite(x)) { return choose(x, nan(), bitcast<u32>(x) == 0xff800000u); }
+  let near = choose(choose(x, 15.0, x > 15.0), -15.0, x < -15.0);
+  let e = decay_of(near, 0.5);
+  let top = times(times(vec2f(near, 0.0), e.v), tail_ratio(abs(near)));
+  let tail = scaled(divided(top, two_sum(abs(near), 2.5)), e.n);
+  return choose(tail, x - tail, x > 0.0);
+}
+fn normal_density(x: f32) -> f32 { return bell(x, 0.5, vec2f(0.398942292, -1.13351701e-8)); }
 
 fn erf_of(x: f32) -> f32 {
   let a = abs(x);
   if (a < 1.0) {
     let z = x * x;
-    return x * (1.128379226 + z * (-0.3761263788 + z * (0.1128378287 + z * (-2.686543763e-2 + z * (5.221053492e-3
+    return x + x * (0.1283791671 + z * (-0.3761263788 + z * (0.1128378287 + z * (-2.686543763e-2 + z * (5.221053492e-3
       + z * (-8.484396385e-4 + z * (1.126825373e-4 + z * -9.673591194e-6)))))));
   }
   var y = 1.0;
@@ -141,11 +197,11 @@ fn window(at: u32) -> u32 {
   let high = table[word] << shift;
   return select(high | (table[min(word + 1u, 7u)] >> ((32u - shift) & 31u)), high, shift == 0u);
 }
-// |x| = quarters * pi/2 + r (Payne & Hanek 1983): the bits of 2/pi that matter, times the mantissa.
-struct Turn { quarters: u32, r: f32 }
+// |x| = quarters * pi/2 + r.x + r.y (Payne & Hanek 1983): the bits of 2/pi that matter, times the mantissa.
+struct Turn { quarters: u32, r: vec2f }
 fn turn_of(x: f32) -> Turn {
   let a = abs(x);
-  if (a < 0.78539) { return Turn(0u, a); }
+  if (a < 0.78539) { return Turn(0u, vec2f(a, 0.0)); }
   let bits = bitcast<u32>(a);
   let m = (bits & 0x7fffffu) | 0x800000u;
   // The window begins where the product has weight 2.
@@ -165,14 +221,18 @@ fn turn_of(x: f32) -> Turn {
   }
   let zeros = min(countLeadingZeros(high), 31u);
   let top = (high << zeros) | select(rest >> ((32u - zeros) & 31u), 0u, zeros == 0u);
-  let r = f32(top) * two_to(-32 - i32(zeros)) * 1.57079633;
-  return Turn(quarters, select(r, -r, is_beyond));
+  // 24 bits and 8.
+  let r = times(vec2f(f32(top >> 8u), f32(top & 0xffu) * 0.00390625), vec2f(1.57079637, -4.37113883e-8));
+  let scale = two_to(-24 - i32(zeros));
+  return Turn(quarters, r * select(scale, -scale, is_beyond));
 }
 fn circular(turn: Turn, more: u32) -> f32 {
   let n = turn.quarters + more;
-  let z = turn.r * turn.r;
-  let sine = turn.r + turn.r * z * (-0.1666666716 + z * (8.333329111e-3 + z * (-1.983932016e-4 + z * 2.718198630e-6)));
-  let cosine = 1.0 + (z * z * (4.166666791e-2 + z * (-1.388888340e-3 + z * (2.479949217e-5 + z * -2.720820476e-7))) - 0.5 * z);
+  let r = turn.r;
+  let z = r.x * r.x;
+  let sine = r.x + (r.y + r.x * z * (-0.1666666716 + z * (8.333329111e-3 + z * (-1.983932016e-4 + z * 2.718198630e-6))));
+  let cosine = 1.0 + (z * z * (4.166666791e-2 + z * (-1.388888340e-3 + z * (2.479949217e-5 + z * -2.720820476e-7)))
+    - (0.5 * z + r.x * r.y));
   let v = select(sine, cosine, (n & 1u) == 1u);
   return select(v, -v, (n & 2u) == 2u);
 }

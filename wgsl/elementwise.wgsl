@@ -8,8 +8,8 @@ fn value_sqrt(x: f32, q: f32) -> f32 {
 fn value_relu(x: f32, q: f32) -> f32 { return rectify(x); }
 fn value_leakyRelu(x: f32, q: f32) -> f32 { return choose(q * x, x, is_above_zero(x)); }
 fn value_elu(x: f32, q: f32) -> f32 { return choose(q * expm1_of(x), x, is_above_zero(x)); }
-fn value_gelu(x: f32, q: f32) -> f32 { return choose(x * normal_distribution(x), nan(), bitcast<u32>(x) == 0xff800000u); }
-fn value_silu(x: f32, q: f32) -> f32 { return choose(x * sigmoid_of(x), nan(), bitcast<u32>(x) == 0xff800000u); }
+fn value_gelu(x: f32, q: f32) -> f32 { return gelu_of(x); }
+fn value_silu(x: f32, q: f32) -> f32 { return silu_of(x); }
 fn value_softplus(x: f32, q: f32) -> f32 { return choose(0.0, x, is_above_zero(x)) + log1p_of(exp_of(-abs(x))); }
 fn value_hardSwish(x: f32, q: f32) -> f32 {
   if (x <= -3.0) { return choose(x * 0.0, nan(), !is_finite(x)); }
@@ -33,11 +33,7 @@ fn value_cos(x: f32, q: f32) -> f32 { return cos_of(x); }
 fn value_erf(x: f32, q: f32) -> f32 { return erf_of(x); }
 fn value_log1p(x: f32, q: f32) -> f32 { return log1p_of(x); }
 fn value_expm1(x: f32, q: f32) -> f32 { return expm1_of(x); }
-fn value_mish(x: f32, q: f32) -> f32 {
-  let w = exp_of(choose(x, 20.0, x > 20.0));
-  let n = w * (w + 2.0);
-  return choose(x, -1000.0, x < -1000.0) * (n / (n + 2.0));
-}
+fn value_mish(x: f32, q: f32) -> f32 { return mish_of(x); }
 
 fn slope_exp(y: f32, q: f32) -> f32 { return y; }
 fn slope_log(x: f32, q: f32) -> f32 { return 1.0 / x; }
@@ -51,10 +47,10 @@ fn slope_softplus(x: f32, q: f32) -> f32 { return sigmoid_of(x); }
 fn slope_hardSwish(x: f32, q: f32) -> f32 { return select(select((2.0 * x + 3.0) / 6.0, 1.0, x >= 3.0), 0.0, x <= -3.0); }
 fn slope_sigmoid(y: f32, q: f32) -> f32 { return y * (1.0 - y); }
 fn slope_tanh(y: f32, q: f32) -> f32 { return 1.0 - y * y; }
-fn slope_abs(x: f32, q: f32) -> f32 { return value_sign(x, q); }
+fn slope_abs(x: f32, q: f32) -> f32 { return choose(value_sign(x, q), 0.0, is_nan(x)); }
 fn slope_sin(x: f32, q: f32) -> f32 { return cos_of(x); }
 fn slope_cos(x: f32, q: f32) -> f32 { return -sin_of(x); }
-fn slope_erf(x: f32, q: f32) -> f32 { return 1.128379167 * bell(x * 1.41421356); }
+fn slope_erf(x: f32, q: f32) -> f32 { return bell(x, 1.0, vec2f(1.12837923, -5.86354665e-8)); }
 fn slope_log1p(x: f32, q: f32) -> f32 { return 1.0 / (1.0 + x); }
 fn slope_expm1(x: f32, q: f32) -> f32 { return exp_of(x); }
 fn slope_mish(x: f32, q: f32) -> f32 {
@@ -74,10 +70,12 @@ fn binary_powBase(a: f32, b: f32) -> f32 {
   // What rounding took from b - 1 counts: times ln a.
   let e = two_sum(b, -1.0);
   let y = b * pow_of(a, e.x);
-  if (is_zero(e.y) || !is_finite(e.y) || !is_above_zero(a) || !is_finite(a)) { return y; }
+  if (is_zero(e.y) || !is_finite(e.y) || !is_finite(y) || !is_above_zero(a) || !is_finite(a)) { return y; }
   return y + y * (e.y * log_of(a));
 }
-fn binary_powExponent(a: f32, b: f32) -> f32 { return choose(pow_of(a, b) * log_of(a), 0.0, is_zero(a)); }
+fn binary_powExponent(a: f32, b: f32) -> f32 {
+  return choose(pow_of(a, b) * log_of(a), 0.0, is_zero(a) && (is_zero(b) || is_above_zero(b)));
+}
 fn binary_logisticLoss(a: f32, b: f32) -> f32 {
   if (is_nan(a) || is_nan(b)) { return a + b; }
   let wrong = select(b, 1.0 - b, a >= 0.0);

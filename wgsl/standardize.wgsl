@@ -33,8 +33,9 @@ fn run(group: u32, lane: u32) {
   }
 }
 
-// Sums over what one index of (outer, kept, inner) = (p.o, p.k, p.i) reaches: of g and of g * (x - mean), or of g * x̂ if it
-// is SCALED; g is dy where the map let values pass, times the weight if it is WEIGHTED. Lanes as in `moments`.
+// Sums over what one index of (outer, kept, inner) = (p.o, p.k, p.i) reaches: of g and of g * x̂, products that float32 holds
+// where those with x do not; g is dy where the map let values pass, times the weight if it is WEIGHTED. Lanes as in
+// `moments`.
 //# kernel gradientSums
 //# uses tree statistics
 //# reads dy: f32
@@ -47,7 +48,7 @@ fn run(group: u32, lane: u32) {
 //# writes parts: vec4f
 //# ints k i values size pieces kept inner repeat period
 //# floats eps
-//# constants GIVEN RECTIFIES WEIGHTED SCALED LX LY
+//# constants GIVEN RECTIFIES WEIGHTED LX LY
 fn run(group: u32, lane: u32) {
   let own = (group / p.pieces) * LX + lane % LX;
   let piece = group % p.pieces;
@@ -61,31 +62,21 @@ fn run(group: u32, lane: u32) {
     let q = (e / p.repeat) % p.period;
     var g = reaching(dy[e], x[e], s, q);
     if (WEIGHTED) { g *= weight_of(q); }
-    var d = centred_value(x[e], s);
-    if (SCALED) { d *= s.scale; }
     first = add_to(first, g);
-    second = add_to(second, g * d);
+    second = add_to(second, g * (centred_value(x[e], s) * s.scale));
   }
   first = tree_sum(first, lane);
   second = tree_sum(second, lane);
   if (own < p.k && lane < LX) { parts[own * p.pieces + piece] = vec4f(first, second); }
 }
 
-// The sums of the pieces, and what they say of weight and bias.
+// The sums of the pieces, which are what the gradients of weight and bias are.
 //# kernel gradientTotals
-//# uses statistics
 //# reads parts: vec4f
-//# reads moments?: vec2f
-//# reads mean?: f32
-//# reads variance?: f32
-//# reads weight?: f32
-//# reads bias?: f32
 //# writes sums?: vec4f
 //# writes dweight?: f32
 //# writes dbias?: f32
 //# ints k pieces
-//# floats eps
-//# constants GIVEN RECTIFIES SCALED
 fn run(group: u32, lane: u32) {
   let own = group * SIZE + lane;
   if (own >= p.k) { return; }
@@ -100,11 +91,7 @@ fn run(group: u32, lane: u32) {
   }
   if (HAS_sums) { sums[own] = vec4f(first, second); }
   if (HAS_dbias) { dbias[own] = total(first); }
-  if (HAS_dweight) {
-    var slope = total(second);
-    if (!SCALED) { slope *= statistics_of(own).scale; }
-    dweight[own] = slope;
-  }
+  if (HAS_dweight) { dweight[own] = total(second); }
 }
 
 // dx = s * (g - mean(g) - x̂ * mean(g * x̂)): with the weight inside of the sums, or outside where all values that share a
@@ -137,7 +124,7 @@ fn run(group: u32, lane: u32) {
       if (s.count > 0.0) {
         let t = sums[k];
         if (CENTRED) { g = opaque(g - (t.x + t.y) / s.count); }
-        g -= centred_value(x[e], s) * (s.scale * s.scale * ((t.z + t.w) / s.count));
+        g -= centred_value(x[e], s) * s.scale * ((t.z + t.w) / s.count);
       }
     }
     dx[e] = factor * g;

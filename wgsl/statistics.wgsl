@@ -8,7 +8,9 @@ fn statistics_of(k: u32) -> Statistics {
   let m = moments[3u * k + 1u];
   let m2 = moments[3u * k + 2u];
   if (count == 0.0) { return Statistics(0.0, 0.0, 0.0, 0.0); }
-  return Statistics(m.x, m.y, 1.0 / sqrt((m2.x + m2.y) / count + p.eps), count);
+  // A variance that float32 does not hold must not pass for a scale of 0.
+  let scale = choose(nan(), 1.0 / sqrt((m2.x + m2.y) / count + p.eps), is_finite(m2.x));
+  return Statistics(m.x, m.y, scale, count);
 }
 fn centred_value(v: f32, s: Statistics) -> f32 { return opaque(v - s.high) - s.low; }
 fn weight_of(q: u32) -> f32 {

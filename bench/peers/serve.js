@@ -60,18 +60,20 @@ export async function serve(about, kinds) {
  * @param {number} budgetMs
  */
 async function measure(run, checkMs, budgetMs) {
-  const isOnce = budgetMs === 0 || (checkMs > LONG_RUN_MS && globalThis.gpuCounts === undefined);
+  const isOnce = budgetMs === 0 || (checkMs > LONG_RUN_MS && globalThis.gpuBench === undefined);
   if (isOnce) return { ms: checkMs, min: checkMs, repetitions: 1 };
   for (let spent = 0; spent < budgetMs / 2; ) spent += await time(run);
   const times = [];
-  const { gpuCounts } = globalThis;
-  /** @type {Record<string, number>} */
+  const { gpuBench } = globalThis;
+  /** @type {Record<string, number | null>} */
   let gpu = {};
   for (let spent = 0; spent < budgetMs || times.length < MINIMUM_REPETITIONS; ) {
-    const before = { ...gpuCounts };
+    await gpuBench?.passTime();
+    const before = { ...gpuBench?.counts };
     const ms = await time(run);
     gpu = { host: hostMs };
-    for (const name of Object.keys(before)) gpu[name] = gpuCounts[name] - before[name];
+    for (const name of Object.keys(before)) gpu[name] = gpuBench.counts[name] - before[name];
+    if (gpuBench !== undefined) gpu.device = await gpuBench.passTime();
     times.push(ms);
     spent += ms;
     // Finalizers and timers get their turn, outside the measurement.
@@ -80,7 +82,7 @@ async function measure(run, checkMs, budgetMs) {
   times.sort((a, b) => a - b);
   const at = (share) => times[Math.min(times.length - 1, Math.floor(share * times.length))];
   const tail = { p95: at(0.95), p99: at(0.99) };
-  return { ms: at(0.5), min: times[0], ...tail, repetitions: times.length, ...(gpuCounts && { gpu }) };
+  return { ms: at(0.5), min: times[0], ...tail, repetitions: times.length, ...(gpuBench && { gpu }) };
 }
 
 /** How long the last run took until it returned, its results perhaps still to come from a device. */

@@ -5,7 +5,7 @@ import { type Experiment, type Settings, type ViewSettings, viewFields } from ".
 import type { TrainingData } from "./training/data-sets.js";
 import type { NetworkSnapshot, Snapshot } from "./training/snapshot.js";
 import type { Answer, Answers, Question } from "./worker/answers.js";
-import type { FromWorker, ThreadsReport, ToWorker } from "./worker/messages.js";
+import type { DeviceReport, FromWorker, ThreadsReport, ToWorker } from "./worker/messages.js";
 
 /**
  * What is shown and done on the page: settings, the two networks in training, and how to change them. Every view is
@@ -25,6 +25,8 @@ export interface Run {
   /** Whether training is on, as the user asked. */
   readonly running: ReadonlySignal<boolean>;
   readonly threads: ReadonlySignal<ThreadsReport | null>;
+  /** What takes the steps; null until it is ready. */
+  readonly device: ReadonlySignal<DeviceReport | null>;
   /** Changes what is trained: both networks start again, and go on training if they were. */
   change(experiment: Partial<Experiment>): void;
   /** Changes what is shown. */
@@ -51,6 +53,7 @@ export function createRun(): Run {
   const failure = signal<string | null>(null);
   const running = signal(false);
   const threads = signal<ThreadsReport | null>(null);
+  const device = signal<DeviceReport | null>(null);
   const questions = new Map<number, { resolve(value: never): void; reject(error: Error): void }>();
   let [id, asked] = [0, 0];
 
@@ -63,6 +66,9 @@ export function createRun(): Run {
     switch (message.type) {
       case "threads":
         threads.value = message;
+        return;
+      case "device":
+        if (message.id === id) device.value = message;
         return;
       case "opened":
         if (message.id === id) data.value = message.data;
@@ -137,6 +143,7 @@ export function createRun(): Run {
     failure,
     running,
     threads,
+    device,
     change: (experiment) =>
       write({
         experiment: { ...settings.value.experiment, ...experiment },

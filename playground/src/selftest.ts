@@ -20,10 +20,11 @@ function show({ name, error, most, isGood, message }: SelfTestRow): void {
 
 try {
   const report = await selfTest({}, show);
-  const { device, isSoftware, rows } = report;
+  const { device, isSoftware, rows, hasClock } = report;
   const good = rows.filter(({ isGood }) => isGood).length;
   element("state").textContent =
-    `${device}${isSoftware ? " (software)" : ""}: ${good} of ${rows.length} groups as promised`;
+    `${device}${isSoftware ? " (software)" : ""}: ${good} of ${rows.length} groups as promised` +
+    (isSoftware || hasClock ? "" : "; speed is not measured, since the device has no timestamp-query");
   element("report").textContent = JSON.stringify({ ...report, browser: navigator.userAgent }, null, 2);
 } catch (error) {
   element("state").textContent = error instanceof Error ? error.message : String(error);

@@ -29,6 +29,8 @@ export const sharedFields = {
   /** Deviation of the noise on each coordinate. */
   noise: number(0, 0.5, 0.03),
   seed: integer(0, 4294967295, 1),
+  /** What takes the steps. */
+  device: choice(["wasm", "webgpu"]),
 };
 
 /** What the page shows; changing these does not touch the training. */
@@ -47,6 +49,7 @@ export type NetworkSettings = Values<typeof networkFields>;
 export type SharedSettings = Values<typeof sharedFields>;
 export type ViewSettings = Values<typeof viewFields>;
 export type DataName = SharedSettings["data"];
+export type DeviceName = SharedSettings["device"];
 
 /** What is trained: changing any of it starts both networks again. */
 export interface Experiment extends SharedSettings {
@@ -59,11 +62,6 @@ export interface Experiment extends SharedSettings {
 export interface Settings {
   readonly experiment: Experiment;
   readonly view: ViewSettings;
-}
-
-/** The settings of both networks in full. */
-export function networksOf({ a, b }: Experiment): readonly [a: NetworkSettings, b: NetworkSettings] {
-  return [a, { ...a, ...b }];
 }
 
 /** The values that fields have at first. */

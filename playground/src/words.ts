@@ -1,4 +1,4 @@
-import type { DataName, NetworkSettings } from "./settings.js";
+import type { DataName, DeviceName, NetworkSettings } from "./settings.js";
 
 /** What choices are called on the page. */
 export const normWords: Readonly<Record<NetworkSettings["norm"], string>> = {
@@ -27,6 +27,11 @@ export const dataWords: Readonly<Record<DataName, string>> = {
   rings: "Rings",
   xor: "Xor",
   digits: "Digits",
+};
+
+export const deviceWords: Readonly<Record<DeviceName, string>> = {
+  wasm: "CPU (WebAssembly)",
+  webgpu: "GPU (WebGPU)",
 };
 
 /** What networks learn of, in the plural. */

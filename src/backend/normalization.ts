@@ -84,8 +84,8 @@ export interface Normalization<Block> {
   ): void;
   /**
    * The first half of {@link Normalization.standardizeGradient} where each parameter has a mean of its own: sums[kept]
-   * = wide Σ g and Σ g·(x − mean), g being dy where the map let values pass. Sums of parts of a batch, by the moments
-   * of all of it, may be added.
+   * = wide Σ g and Σ g·(x − mean), the latter over the standard deviation on backends without float64; g is dy where
+   * the map let values pass. Sums of parts of a batch, by the moments of all of it, may be added.
    */
   standardizeGradientSums(
     dy: Block,

@@ -47,7 +47,8 @@ const commands: Readonly<Record<CommandName, () => Promise<Command>>> = {
 const given = new Set(process.argv.slice(2));
 for (const name of Object.keys(commands) as CommandName[]) {
   const command = given.has(name) ? await commands[name]() : bareCommand(name);
-  program.addCommand(command.copyInheritedSettings(program));
+  command.copyInheritedSettings(program).showHelpAfterError(`(evenkeel ${name} --help lists its flags, with examples)`);
+  program.addCommand(command);
 }
 
 /** The command that runs: its flags are those that errors and warnings name. */

@@ -33,14 +33,42 @@ export function oneHotLabels(values: ArrayLike<number>, width: number): Int32Arr
 
 /** Says that numbers are taken for classes, and how to say otherwise. */
 export function sayClasses(where: string, values: ArrayLike<number>): void {
-  const classes = new Set<number>();
-  for (let k = 0; k < values.length; k++) classes.add(values[k]);
-  const listed = [...classes].sort((a, b) => a - b);
-  const some =
-    listed.length > 4
-      ? `${listed.slice(0, 2).map(shown).join(", ")} to ${shown(listed.at(-1))}`
-      : listed.map(shown).join(", ");
+  const listed = differentOf(values);
   warn(
-    `${where}: numbers are taken for ${listed.length} classes (${some}). To predict them as numbers, pass { task: "regression" }.`,
+    `${where}: numbers are taken for ${listed.length} classes (${some(listed)}). To predict them as numbers, pass { task: "regression" }.`,
   );
+}
+
+/** So many whole numbers may be classes that do not count from 0, such as ratings. */
+const mostClasses = 20;
+
+/** Says that numbers are taken for what they are, and how to say otherwise, where they may well be classes. */
+export function sayNumbers(where: string, values: ArrayLike<number>): void {
+  const listed = differentOf(values);
+  const areFew = listed.length <= mostClasses && 2 * listed.length <= values.length;
+  if (!areFew || !listed.every(Number.isInteger)) return;
+  warn(
+    `${where}: ${listed.length} whole numbers (${some(listed)}) are taken for numbers to predict. If they are classes, pass ` +
+      '{ task: "classification" }.',
+  );
+}
+
+/** Says that rows of zeros and ones, of which each is one label of several, are taken for numbers. */
+export function sayLabelRows(where: string, values: ArrayLike<number>, width: number): void {
+  if (width < 2 || !differentOf(values).every((value) => value === 0 || value === 1)) return;
+  warn(
+    `${where}: rows of ${width} zeros and ones are taken for numbers to predict, since not every row has a single one. ` +
+      'Pass { task: "regression" } if that is meant.',
+  );
+}
+
+function differentOf(values: ArrayLike<number>): number[] {
+  const found = new Set<number>();
+  for (let k = 0; k < values.length; k++) found.add(values[k]);
+  return [...found].sort((a, b) => a - b);
+}
+
+function some(listed: readonly number[]): string {
+  if (listed.length <= 4) return listed.map(shown).join(", ");
+  return `${listed.slice(0, 2).map(shown).join(", ")} to ${shown(listed.at(-1))}`;
 }

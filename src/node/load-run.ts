@@ -84,8 +84,13 @@ function findModel(path: string): string {
     const cure = `Name the file where TF.js models are taken: ${foreign}.`;
     throw new DataError({ where, expected: `${modelName} in the folder`, received: "a model.json of TF.js", cure });
   }
-  const cure = "Train first: a finished run writes it there.";
-  throw new DataError({ where, expected: `${modelName} in the folder`, received: "none", cure });
+  const isUnfinished = existsSync(join(path, "checkpoint.safetensors"));
+  throw new DataError({
+    where,
+    expected: `${modelName} in the folder`,
+    received: isUnfinished ? "the checkpoint of an unfinished run" : "none",
+    cure: `${isUnfinished ? "Resume the run" : "Train first"}: a finished run writes it there.`,
+  });
 }
 
 function missingNetwork(path: string, { meta: { network }, customOps = [] }: ModelDescription): MissingNetworkError {

@@ -14,6 +14,7 @@ const marks: Readonly<Record<string, RegExp>> = {
   "checkpoint.safetensors": safetensors("crc32"),
   "report.html": page,
   "doctor.html": page,
+  "compare.html": page,
   "study.html": page,
   "study.json": /^\{\s*"version":/,
   "study.jsonl": /^\{"study":/,

@@ -52,6 +52,12 @@ export function expand(x: Tensor, shape: Shape): Tensor {
 export function sumTo(x: Tensor, shape: Shape): Tensor {
   if (sameShape(x.shape, shape)) return x;
   const missing = x.rank - shape.length;
+  const outside = sizeOf(x.shape.slice(0, missing));
+  if (outside !== 1 && sameShape(x.shape.slice(missing), shape)) {
+    const sum = empty("sum", x.backend, shape);
+    x.backend.sum(x.block, sum.block, 1, outside, sizeOf(shape));
+    return sum;
+  }
   const axes = x.shape.map((_, axis) => axis).filter((axis) => axis < missing || shape[axis - missing] === 1);
   const sum = reduce(x, axes);
   const result = view("sum", sum, shape);

@@ -92,7 +92,9 @@ function lines({ x, y, series, references = [] }: LineChart): PlotOptions {
     // A single point makes no line.
     return [...areas, points.length === 1 ? dot(points, { ...at, fill: stroke, r: 4 }) : line];
   });
-  const rules = references.map((reference) => ruleY([reference.y], { stroke: "var(--ink)", strokeDasharray: "1 4" }));
+  const rules = references.map((reference) =>
+    ruleY([reference.y], { stroke: "var(--ink)", strokeWidth: 1.5, strokeDasharray: "2 4" }),
+  );
   const names = references.map(({ name, y: at }) =>
     text([name], { y: [at], frameAnchor: "right", textAnchor: "end", dy: -7, fill: "var(--ink)" }),
   );
@@ -229,7 +231,9 @@ function bars({ x, bars: entries, references = [] }: BarChart): PlotOptions {
         strokeWidth: 2,
       }),
       ...(x.scale === "log" ? [] : [ruleX([0], { stroke: "var(--ink)" })]),
-      ...references.map((reference) => ruleX([reference.x], { stroke: "var(--ink)", strokeDasharray: "1 4" })),
+      ...references.map((reference) =>
+        ruleX([reference.x], { stroke: "var(--ink)", strokeWidth: 1.5, strokeDasharray: "2 4" }),
+      ),
     ],
   };
 }

@@ -84,10 +84,14 @@ const longest = 24;
 
 function classOf(cell: string | number, isNumeric: boolean): string {
   const kind = isNumeric ? "number" : "words";
-  return typeof cell === "string" && cell.length > longest ? `${kind} long` : kind;
+  return isLong(cell) ? `${kind} long` : kind;
 }
 
-/** A table of more columns takes the room of two figures. */
+function isLong(cell: string | number): boolean {
+  return typeof cell === "string" && cell.length > longest;
+}
+
+/** A table of more columns, or of two with long cells, takes the room of two figures. */
 const mostNarrow = 4;
 
 function renderTable({ caption, columns, rows }: PageTable, { nextId }: RenderingTools): Markup {
@@ -100,7 +104,8 @@ function renderTable({ caption, columns, rows }: PageTable, { nextId }: Renderin
     );
     return html`<tr><th scope="row" class="${classOf(name, isNumeric[0])}">${renderCell(name)}</th>${values}</tr>`;
   });
-  const room = columns.length > mostNarrow ? "scroll table broad" : "scroll table";
+  const longColumns = columns.filter((_, k) => rows.some((row) => isLong(row[k])));
+  const room = columns.length > mostNarrow || longColumns.length > 1 ? "scroll table broad" : "scroll table";
   return html`<div class="${room}" role="group" aria-labelledby="${id}" tabindex="0"><table>
 <caption id="${id}"><span>${caption}</span></caption><thead><tr>${heads}</tr></thead><tbody>
 ${lines}</tbody></table></div>`;

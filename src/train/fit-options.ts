@@ -119,8 +119,8 @@ export interface FitOptions<Target> {
   readonly accumulate?: number;
   /**
    * Renews the running statistics at the end with so many samples of the data (see {@link recalibrate}, mode "batch":
-   * precise batch norm, Wu & Johnson 2021, arXiv:2105.07576 §3.1). 1,000 to 10,000 are enough. It takes one more
-   * forward pass over them.
+   * precise batch norm, Wu & Johnson 2021, arXiv:2105.07576 §3.1), those of all ranks together. 1,000 to 10,000 are
+   * enough. It takes one more forward pass over them.
    *
    * @defaultValue 0: they stay the moving averages
    */

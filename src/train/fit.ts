@@ -144,17 +144,6 @@ export async function fit<Target>(model: Module, data: Data<Target>, options: Fi
       cure: "Pass an array or batches().",
     });
   }
-  if (renewing !== null && communicator.size > 1) {
-    throw new ArgumentError({
-      where: `fit(model, data, { ${renewing} })`,
-      expected: renewing === "average" ? "one process, or a model without running statistics" : "one process",
-      received: `${communicator.size} ranks`,
-      cure:
-        renewing === "average"
-          ? "Call average.update() in onStep, and average.recalibrate(data) with the whole data on one rank after training."
-          : "Call recalibrate(model, data) with the whole data on one rank after training.",
-    });
-  }
   const reports: EpochReport[] = [];
   checkLengths(data, communicator);
   broadcastState(model, communicator);
@@ -302,7 +291,11 @@ export async function fit<Target>(model: Module, data: Data<Target>, options: Fi
   const best = stopping?.best ?? null;
   // After the checkpoint, so that a longer run goes on from the last weights, as one that never stopped.
   stopping?.finish();
-  const how = { ...(renewed === 0 ? {} : { samples: renewed }), ...(signal === undefined ? {} : { signal }) };
+  const how = {
+    communicator,
+    ...(renewed === 0 ? {} : { samples: renewed }),
+    ...(signal === undefined ? {} : { signal }),
+  };
   if (renewed === 0) warnOfLag(lag, batchSize);
   else await recalibrate(model, data, { mode: "batch", ...how });
   await average?.recalibrate(data, how);

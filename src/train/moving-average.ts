@@ -5,6 +5,7 @@ import { copyModel } from "../graph/copy-model.js";
 import { type RecalibrateOptions, type Recalibration, recalibrate } from "../graph/statistics/recalibrate.js";
 import type { Module } from "../nn/module.js";
 import { RunningNorm } from "../nn/norms/running-norm.js";
+import { isSynchronized } from "../nn/norms/sync-batch-norm.js";
 import { add, mul, sub } from "../ops/binary.js";
 import { checkOptions } from "../options.js";
 import { scope } from "../scope.js";
@@ -116,13 +117,24 @@ export class MovingAverage<M extends Module = Module> implements Companion {
    * the end.
    *
    * @param data - batches of the size of training; labels are not used
+   * @param options - with a `communicator`, its batch norms share statistics where those of the model do
    */
   async recalibrate<Target>(
     data: Data<Target>,
-    options: Pick<RecalibrateOptions, "samples" | "signal"> = {},
+    options: Pick<RecalibrateOptions, "samples" | "signal" | "communicator"> = {},
   ): Promise<Recalibration | null> {
     if (!this.needsRecalibration) return null;
-    return recalibrate(this.model, data, { mode: "batch", ...options });
+    const own = this.model.namedModules();
+    const norms = this.#source.namedModules().flatMap(([, from], k) => {
+      const [, norm] = own[k];
+      return isSynchronized(from) && isSynchronized(norm) ? [{ norm, sync: from.sync }] : [];
+    });
+    try {
+      for (const { norm, sync } of norms) norm.sync = sync;
+      return await recalibrate(this.model, data, { mode: "batch", ...options });
+    } finally {
+      for (const { norm } of norms) norm.sync = null;
+    }
   }
 
   /** @internal */

@@ -67,6 +67,10 @@ describe("evenkeel doctor", () => {
     const [last] = stdout.trim().split("\n").slice(-1);
     expect(last).toBe("wrote both.html");
     const page = readFileSync(join(folder, "both.html"), "utf8");
+    const alone = readFileSync(join(folder, "doctor.html"), "utf8");
+    expect(evenkeel("doctor", ...both).stdout).toContain("wrote compare.html");
+    expect(readFileSync(join(folder, "compare.html"), "utf8")).toBe(page);
+    expect(readFileSync(join(folder, "doctor.html"), "utf8")).toBe(alone);
     expect(page).toContain("How two models differ");
     const { models, differences } = JSON.parse(evenkeel("doctor", ...both, "--no-page", "--json").stdout);
     expect(models.map(({ model }: { model: string }) => model)).toEqual(both.slice(0, 2));
@@ -92,6 +96,18 @@ describe("evenkeel doctor", () => {
       expect(stdout).toContain("240 samples (train)");
     },
   );
+
+  test("leaves out a few samples at the end, which are no batch of training", () => {
+    const args = ["doctor", "cured.safetensors", "--data", "images", "--no-page"];
+    for (const [batchSize, samples] of [
+      ["80", 240],
+      ["79", 237], // 3 left over
+      ["58", 240], // 8 left over
+    ]) {
+      const { stdout, stderr } = evenkeel(...args, "--batch-size", `${batchSize}`);
+      expect([stdout.split("\n")[0], stderr]).toEqual([`${samples} samples (train) in batches of ${batchSize}`, ""]);
+    }
+  });
 
   test("mistakes are told in one line, and write nothing", () => {
     const mistakes = [

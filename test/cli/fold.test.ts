@@ -207,7 +207,7 @@ describe("evenkeel fold", () => {
       [
         2,
         "error: required option '-o, --output <path>' not specified, nor --dry-run
-      (evenkeel --help lists the commands and options)
+      (evenkeel fold --help lists its flags, with examples)
       ",
       ]
     `);

@@ -210,6 +210,8 @@ describe("evenkeel predict", () => {
 
   test("answers each mistake in one clear line and exits 1", () => {
     mkdirSync(join(folder, "empty"), { recursive: true });
+    mkdirSync(join(folder, "unfinished"));
+    writeFileSync(join(folder, "unfinished/checkpoint.safetensors"), "");
     writeFileSync(join(folder, "text.png"), "text");
     const bytes = readFileSync(join(folder, "run/model.safetensors"));
     writeFileSync(join(folder, "short.safetensors"), bytes.subarray(0, bytes.length - 100));
@@ -240,6 +242,7 @@ describe("evenkeel predict", () => {
     const mistakes = [
       ["nowhere", "1.png"],
       ["empty", "1.png"],
+      ["unfinished", "1.png"],
       ["run", "nowhere.png"],
       ["run", "1.png", "text.png"],
       ["text.png", "1.png"],
@@ -267,6 +270,7 @@ describe("evenkeel predict", () => {
       [
         "evenkeel: loadRun(nowhere): expected the folder of a run or a .safetensors file, got no such file or folder. Check the name.",
         "evenkeel: loadRun(empty): expected model.safetensors in the folder, got none. Train first: a finished run writes it there.",
+        "evenkeel: loadRun(unfinished): expected model.safetensors in the folder, got the checkpoint of an unfinished run. Resume the run: a finished run writes it there.",
         "evenkeel: readImage(nowhere.png): expected a file that can be read, got ENOENT: no such file or directory, open 'nowhere.png'. Check the path and its permissions.",
         "evenkeel: readImage(text.png): expected a whole PNG or JPEG image of at most 67108864 pixels, got a file that begins with the bytes 74 65 78 74. Replace or remove the file.",
         "evenkeel: loadRun(text.png): expected at least 8 bytes, got 4. Check that the file is a complete .safetensors file.",

@@ -175,10 +175,10 @@ describe("evenkeel train --resume", () => {
         "1: evenkeel: evenkeel train --resume --out done: expected the flags with which the run began, got --seed 6 (was 5). Leave them out, or begin another run in another --out. (--threads, --backend, --checkpoint-every and the place of --data may change; --epochs with --schedule constant only, since the others plan for its end.)
       ",
         "2: error: no run in nowhere to resume, and no --data to start one
-      (evenkeel --help lists the commands and options)
+      (evenkeel train --help lists its flags, with examples)
       ",
         "2: error: required option '--out <folder>' not specified
-      (evenkeel --help lists the commands and options)
+      (evenkeel train --help lists its flags, with examples)
       ",
         "1: evenkeel: --checkpoint-every: expected a number of steps such as 500, or a time such as 30s or 5min, got often. Pass one of these.
       ",

@@ -52,14 +52,14 @@ describe("evenkeel study", () => {
     expect(code).toBe(2);
     expect(stderr).toMatchInlineSnapshot(`
       "error: name: expected some of alive, faster, shift, batch, norms, gap, memory, place, linear, shifted, got liner. Did you mean linear?
-      (evenkeel --help lists the commands and options)
+      (evenkeel study --help lists its flags, with examples)
       "
     `);
     const late = study("linear", "--minutes", "0");
     expect(late.code).toBe(2);
     expect(late.stderr).toMatchInlineSnapshot(`
       "error: --minutes: expected a number above 0, got 0
-      (evenkeel --help lists the commands and options)
+      (evenkeel study --help lists its flags, with examples)
       "
     `);
   });

@@ -78,6 +78,35 @@ describe.each(["cpu", "wasm"] as const)("data-parallel training on %s", (backend
   });
 });
 
+test("ranks begin with the values of rank 0; each parameter gets the gradients of those that use it", async () => {
+  // The second of two samples alone goes through ofOne, and none through unused, whose weights must not decay.
+  const program = `
+    const { Linear, Module, Sgd, fit, seed, tensor } = evenkeel;
+    const { rank, size } = communicator;
+    seed(rank);
+    class Net extends Module {
+      used = new Linear(2, 2);
+      ofOne = new Linear(2, 2);
+      unused = new Linear(2, 2);
+      forward(x) {
+        const y = this.used.forward(x);
+        if (size === 1) return y.add(this.ofOne.forward(x).mul(tensor([[0], [1]])));
+        return rank === 0 ? y : y.add(this.ofOne.forward(x));
+      }
+    }
+    const model = new Net();
+    const own = (values) => (size === 1 ? values : values.slice(rank * values.length / 2, (rank + 1) * values.length / 2));
+    const batch = { inputs: { values: own(Float32Array.of(1, 2, 3, 4)), shape: [2 / size, 2] }, targets: own(Int32Array.of(0, 1)) };
+    const optimizer = new Sgd(model.parameters(), { lr: 0.1, weightDecay: 0.5 });
+    await fit(model, [batch, batch, batch], { epochs: 1, optimizer, communicator });
+    return Object.values(model.stateDict()).flatMap((t) => [...t.dataSync()]);`;
+  const run: (...given: unknown[]) => Promise<number[]> = new AsyncFunction("evenkeel", "communicator", program);
+  const whole = await run(evenkeel, alone);
+  const [first, second] = (await onRanks(2, program)) as number[][];
+  expect(second).toEqual(first);
+  expect(distance(first, whole)).toBeLessThan(1e-6);
+});
+
 describe.each(["cpu", "wasm"] as const)("synchronised batch norm on %s", (backend) => {
   const program = `
     const { cuts, backend, kind } = argument;

@@ -103,7 +103,19 @@ describe("targets of arrays", () => {
     expect(await taken(float((k) => Math.min(k, 58)))).toBe("regression of 1");
     expect(await taken(rows(2, (k, column) => Number(k % (column + 2) === 0)))).toBe("regression of 2");
     expect(await taken(whole((k) => 1 + (k % 3)))).toBe("classification 1,2,3");
-    expect(warnings).toEqual([]);
+    expect(warnings).toMatchInlineSnapshot(`
+      [
+        "FOLDER/targets.npz, y: 3 whole numbers (1, 2, 3) are taken for numbers to predict. If they are classes, pass { task: "classification" }.",
+        "FOLDER/targets.npz, y: rows of 2 zeros and ones are taken for numbers to predict, since not every row has a single one. Pass { task: "regression" } if that is meant.",
+      ]
+    `);
+    expect(
+      await taken(
+        float((k) => 1 + (k % 3)),
+        { task: "regression" },
+      ),
+    ).toBe("regression of 1");
+    expect(warnings).toHaveLength(2);
     expect(await taken(whole((k) => 1000 * k))).toMatchInlineSnapshot(
       `"DataError: FOLDER/targets.npz: expected classes, or numbers to predict, in y, got 60 different whole numbers in 60 samples. Say which they are ({ task: "regression" }, or "classification")."`,
     );
@@ -165,6 +177,17 @@ describe("targets of arrays", () => {
     expect(warnings).toMatchInlineSnapshot(`
       [
         "counts.csv, column y: numbers are taken for 3 classes (0, 1, 2). To predict them as numbers, pass { task: "regression" }.",
+      ]
+    `);
+    const ratings = write(
+      "ratings.csv",
+      csv((k) => 1 + (k % 5)),
+    );
+    expect((await loadData(ratings)).task).toBe("regression");
+    expect((await loadData(ratings, { task: "classification" })).classes).toEqual(["1", "2", "3", "4", "5"]);
+    expect(warnings.slice(1)).toMatchInlineSnapshot(`
+      [
+        "ratings.csv, column y: 5 whole numbers (1, 2 to 5) are taken for numbers to predict. If they are classes, pass { task: "classification" }.",
       ]
     `);
     expect(
@@ -279,4 +302,45 @@ test("lines that belong to no table are answered with what to do about them", as
       "DataError: lines.csv, header: expected a name for each column, got "" in column 4. Remove the delimiter at the end of each line, or name the last column.",
     ]
   `);
+});
+
+describe("what a table may mean otherwise is said", () => {
+  const table = (name: string, header: string, row: (k: number) => string): string =>
+    write(name, `${[header, ...Array.from({ length: count }, (_, k) => row(k))].join("\n")}\n`);
+
+  test("where another column than the last has the name of a target", async () => {
+    const path = table("first.csv", "class,a,b", (k) => `${k % 2 ? "x" : "z"},${k * 1.5},${k * 2.25}`);
+    expect((await loadData(path)).task).toBe("regression");
+    expect((await loadData(path, { target: "class" })).classes).toEqual(["x", "z"]);
+    expect((await loadData(path, { ignore: ["class"] })).inputShape).toEqual([1]);
+    expect((await loadData(table("y.csv", "label,a,y", (k) => `${k},${k * 1.5},${k * 2.25}`))).task).toBe("regression");
+    expect(warnings).toMatchInlineSnapshot(`
+      [
+        "first.csv: column b is taken for what is predicted, since it is the last, and class for an input. If class is to be predicted, pass { target: "class" }.",
+      ]
+    `);
+  });
+
+  test("where points may part thousands, since semicolons part columns", async () => {
+    const thousands = (k: number) => `${k % 3 === 0 ? 200 + k : `1.${100 + k}`};${k}.5;${k % 2 ? "x" : "z"}`;
+    await loadData(table("european.csv", "a;b;label", thousands));
+    await loadData(table("plain.csv", "a;b;label", (k) => `0.${100 + k};${k}.5;${k % 2 ? "x" : "z"}`));
+    await loadData(table("commas.csv", "a,b,label", (k) => thousands(k).replaceAll(";", ",")));
+    expect(warnings).toMatchInlineSnapshot(`
+      [
+        "european.csv, column a: numbers such as 1.101 are read with decimals (1.101). If the points stand between thousands, save the file without them.",
+      ]
+    `);
+  });
+
+  test("where texts differ in case or spaces alone", async () => {
+    const odd = (k: number) => `${k % 5 ? "New York" : "new  york"},${k},${["Yes", "No", "yes"][k % 3]}`;
+    expect((await loadData(table("odd.csv", "city,a,label", odd))).classes).toEqual(["No", "Yes", "yes"]);
+    expect(warnings).toMatchInlineSnapshot(`
+      [
+        "FOLDER/odd.csv: "Yes" and "yes" are taken for two values. Write them alike if they are one.",
+        "odd.csv, column city: "New York" and "new  york" are taken for two values. Write them alike if they are one.",
+      ]
+    `);
+  });
 });

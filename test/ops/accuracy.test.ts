@@ -26,7 +26,7 @@ import {
   tensor,
 } from "evenkeel";
 import { beforeAll, describe, expect, test } from "vitest";
-import { backends } from "../support/backends.js";
+import { backends, onGpu } from "../support/backends.js";
 import { normalValues } from "../support/seeded.js";
 
 /** Values of every size and sign, and those at which a function may overflow or cancel. */
@@ -36,12 +36,15 @@ const points = Float32Array.from([
   ...[0, 1e-30, -1e-30, 1e-8, -1e-8, 0.5, -0.5, 1, -1, 80, -80, 88, -88, 1e4, -1e4, 1e30, -1e30],
 ]);
 
+/** The unit of the numbers below 2⁻¹²⁶, which a GPU may take for 0. */
+const leastUnit = onGpu ? 2 ** -126 : 2 ** -149;
+
 /** The distance of a float32 from a real number, in units of its last place. */
 function ulps(actual: number, exact: number): number {
   if (Object.is(actual, exact) || actual === exact) return 0;
   const size = Math.abs(Math.fround(exact));
   if (size === Infinity) return actual === Math.sign(exact) * Infinity ? 0 : Infinity;
-  const unit = size < 2 ** -126 ? 2 ** -149 : 2 ** (Math.floor(Math.log2(size)) - 23);
+  const unit = size < 2 ** -126 ? leastUnit : 2 ** (Math.floor(Math.log2(size)) - 23);
   return Math.abs(actual - exact) / unit;
 }
 
@@ -170,8 +173,9 @@ describe.each(backends)("on %s", (backend) => {
       Math.fround,
     );
     const at = Float32Array.from([...hard, ...far].filter(Number.isFinite));
-    expect(worst(sin(tensor(at)).dataSync(), Math.sin, at)).toSatisfy(({ ulps }) => ulps <= 1);
-    expect(worst(cos(tensor(at)).dataSync(), Math.cos, at)).toSatisfy(({ ulps }) => ulps <= 1);
+    const most = onGpu ? 2 : 1;
+    expect(worst(sin(tensor(at)).dataSync(), Math.sin, at)).toSatisfy(({ ulps }) => ulps <= most);
+    expect(worst(cos(tensor(at)).dataSync(), Math.cos, at)).toSatisfy(({ ulps }) => ulps <= most);
     const mixed = Float32Array.from([0.3, 1e20, -2, 1]);
     expect([...sin(tensor(mixed)).dataSync()].filter((_, k) => k !== 1)).toEqual([
       ...sin(tensor([0.3, -2, 1])).dataSync(),

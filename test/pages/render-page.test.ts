@@ -169,6 +169,17 @@ describe("a page", () => {
     );
   });
 
+  test("gives a table the room of two figures if it has many columns, or two of long cells", async () => {
+    const long = "a cell of several words, which are broken into lines";
+    const isBroad = async (row: readonly string[]): Promise<boolean> => {
+      const columns = row.map((_, k) => `c${k}`);
+      const document = await parse(onePage({ kind: "table", caption: "t", columns, rows: [row] }));
+      return document.querySelector(".table")?.classList.contains("broad") ?? false;
+    };
+    const rows = [["a", "b", long], [long, long, "c"], [..."abcd"], [..."abcde"]];
+    expect(await Promise.all(rows.map(isBroad))).toEqual([false, true, false, true]);
+  });
+
   test("names and describes every drawing, and no two elements alike", async () => {
     const document = await parse(everything);
     const drawings = [...document.querySelectorAll("figure svg[role=img]")];

@@ -24,7 +24,7 @@ test("a run exported from the page opens in Node, and its networks score there w
     expect(JSON.parse(examined.stdout)).toMatchObject({ model: "exported.json, network B", part: "train" });
     expect(evenkeelIn(folder, "doctor", "exported.json", "--data", "mnist").stderr.trim()).toMatchInlineSnapshot(`
       "error: --data: a run exported as .json has its own
-      (evenkeel --help lists the commands and options)"
+      (evenkeel doctor --help lists its flags, with examples)"
     `);
     expect(evenkeelIn(folder, "doctor", "exported.json", "--part", "all").stderr.trim()).toMatchInlineSnapshot(
       `"evenkeel: doctor exported.json: expected the part train or test, got all. Pass one of them as --part."`,

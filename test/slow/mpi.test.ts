@@ -1,6 +1,7 @@
 import { spawn, spawnSync } from "node:child_process";
 import { existsSync, readFileSync, rmSync } from "node:fs";
 import { join, resolve } from "node:path";
+import { loadModel } from "evenkeel";
 import { afterAll, describe, expect, test } from "vitest";
 import { temporaryFolder, writeSmallImages } from "../support/idx-files.js";
 import { twoHosts } from "../support/two-hosts.js";
@@ -134,6 +135,39 @@ describe.skipIf(!hasMpi)("evenkeel train under mpirun (skipped where Open MPI is
   });
 });
 
+describe.skipIf(!hasMpi)("what evenkeel train does at the end (skipped where Open MPI is not installed)", () => {
+  test.each([
+    ["--recalibrate", "150"],
+    ["--average", "ema=0.9"],
+    ["--average", "swa=0.5", "--recalibrate", "150"],
+  ])("is done by two ranks as by one process: %s %s", (...more) => {
+    const folder = temporaryFolder();
+    const data = writeSmallImages(join(folder, "images"));
+    const main = resolve("dist/cli/main.js");
+    const environment = { ...process.env, EVENKEEL_THREADS: "1" };
+    const flags = (out: string): string[] => [
+      ...["train", "--data", data, "--epochs", "4", "--seed", "3", "--lr", "0.003"],
+      ...["--batch-size", "24", "--no-report", "--out", join(folder, out), ...more],
+    ];
+    const one = spawnSync(process.execPath, [main, ...flags("one")], { env: environment, encoding: "utf8" });
+    expect(one.status, one.stderr).toBe(0);
+    const two = spawnSync(
+      "mpirun",
+      ["--allow-run-as-root", "--oversubscribe", "-np", "2", process.execPath, main, ...flags("two")],
+      { env: environment, encoding: "utf8", timeout: 120_000 },
+    );
+    expect(two.status, two.stderr).toBe(0);
+    const stateOf = (out: string): [string, number[]][] => {
+      const { model } = loadModel(readFileSync(join(folder, out, "model.safetensors")));
+      return Object.entries(model.stateDict()).map(([name, t]) => [name, [...t.dataSync()]]);
+    };
+    const [mine, theirs] = [stateOf("one"), stateOf("two")];
+    for (const [k, [name, values]] of mine.entries()) expect(distance(values, theirs[k][1]), name).toBeLessThan(1e-3);
+    expect(two.stdout.trim().split("\n").at(-1)).toBe(one.stdout.trim().split("\n").at(-1));
+    rmSync(folder, { recursive: true });
+  });
+});
+
 describe.skipIf(!hasMpi)("ranks that were started differently (skipped where Open MPI is not installed)", () => {
   const main = resolve("dist/cli/main.js");
   const environment = { ...process.env, EVENKEEL_THREADS: "1" };
@@ -182,9 +216,9 @@ if (hosts === null && process.env["CI"]) throw new Error("Network name spaces ar
 
 describe.skipIf(hosts === null)("two hosts, joined by a cable (skipped where name spaces are not permitted)", () => {
   const program = resolve("test/support/mpi-program.js");
-  const { run, mpiArguments, pullCable, bytesSent, close } = hosts as NonNullable<typeof hosts>;
+  const { run, mpiArguments, pullCable, bytesSent, close } = hosts ?? ({} as NonNullable<typeof hosts>);
   const environment = { ...process.env, EVENKEEL_THREADS: "1" };
-  afterAll(close);
+  afterAll(() => close?.());
 
   test("exchange what the cost model says, to the byte, and little more goes over the cable", () => {
     const before = bytesSent();

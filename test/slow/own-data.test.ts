@@ -180,7 +180,7 @@ describe("evenkeel with one's own data", () => {
         "evenkeel: sizes/b/1.png: expected 8×8 pixels, as sizes/a/1.png has, got 7×9. Resize all images to one size, such as --image-size 32.",
         "evenkeel: headless.csv, header: expected a name for each column, got "5.1" in column 1. Add a first line with the name of each column.",
         "evenkeel: only-header.csv: expected a header and rows below it, got a header only. Give it a first line with the name of each column, and then the data.",
-        "evenkeel: empty.csv: expected a file that can be read, got an empty file. Replace the file.",
+        "evenkeel: empty.csv: expected a file that can be read, got an empty file. Check what wrote it, or name another file.",
         "evenkeel: text.csv, row 22, column x: expected a number, as in most rows, got "old". Correct it, leave the column out, or drop such rows (--skip-bad-rows).",
         "evenkeel: infinite.csv, row 22, column x: expected a finite number, got "inf". Correct it, leave the column out, or drop such rows (--skip-bad-rows).",
         "evenkeel: untold.csv, row 22, column y: expected a target value, got "". Correct it, or drop such rows (--skip-bad-rows).",

@@ -90,6 +90,25 @@ describe.skipIf(!hasChromium)(
       expect(readFileSync(join(built, "index.html"), "utf8")).not.toMatch(/<script(?![^>]*\bsrc=)/);
     });
 
+    test("loads at most 210 kB in gzip before its first picture, the library included", () => {
+      const text = (name: string): string => readFileSync(join(built, name), "utf8");
+      const imported = /(?:(?:from|import)"\.\/|new URL\(`)([\w.-]+\.js)[`"]/g;
+      const names = (source: string, pattern: RegExp): string[] =>
+        Array.from(source.matchAll(pattern), ([, name]) => name);
+      // The page's script and styles, what these import at once, and the worker that trains.
+      const loaded = new Set<string>();
+      const load = (name: string): void => {
+        if (loaded.has(name)) return;
+        loaded.add(name);
+        const file = join(built, "assets", name);
+        for (const one of names(readFileSync(file, "utf8"), imported)) load(one);
+      };
+      for (const name of names(text("index.html"), /"\.\/assets\/([^"]+)"/g)) load(name);
+      expect([...loaded].join()).toMatch(/index-.*\.js.*train-worker-.*\.js.*index-.*\.css/);
+      const sizes = [...loaded].map((name) => gzipSync(readFileSync(join(built, "assets", name))).length);
+      expect(sizes.reduce((sum, size) => sum + size, gzipSync(text("index.html")).length)).toBeLessThanOrEqual(210_000);
+    });
+
     test("is served on loopback while it is worked on, isolated", async () => {
       const server = await createServer({
         configFile: playgroundConfig,
@@ -196,7 +215,10 @@ describe.skipIf(!hasChromium)(
         await waitForSteps(page, 20);
         await button(page, "Pause").click();
         const part = page.locator("#linear");
-        await part.scrollIntoViewIfNeeded();
+        const top = (): Promise<number> => part.evaluate((element) => element.getBoundingClientRect().top);
+        expect(await top()).toBeGreaterThan(900);
+        await button(page, "See 7 · Linear at inference, not in training").click();
+        await expect.poll(async () => Math.abs(await top())).toBeLessThan(200);
         await expect.poll(() => part.textContent()).toContain("All points lie on the diagonal");
         expect(await part.textContent()).toContain("the layer is not affine");
         await expect.poll(() => page.evaluate("location.hash")).toMatch(/^#scene=linear&step=\d+$/);

@@ -293,9 +293,7 @@ test("ranks accumulate, stop and measure together, to the same bits on each", as
 describe("what fit refuses", () => {
   const data = [{ inputs: tensor([[1, 2]]), targets: [0] }];
   const model = new Sequential(new Linear(2, 2));
-  const normed = new Sequential(new Linear(2, 2), new BatchNorm(2));
   const optimizer = new Sgd(model.parameters(), { lr: 0.1 });
-  const two = { rank: 0, size: 2 } as never;
   function* once() {
     yield data[0];
   }
@@ -311,7 +309,6 @@ describe("what fit refuses", () => {
       ["a monitor that is not there", () => refused({ validation: data, earlyStopping: { monitor: "f1" } })],
       ["two ways of clipping", () => refused({ clipNorm: 1, adaptiveClip: {} })],
       ["a factor of 0", () => refused({ adaptiveClip: { factor: 0 } })],
-      ["ranks with an average", () => refused({ communicator: two, average: movingAverage(normed) }, normed)],
       ["no inputs to check", () => gradientCheck((x) => x, [])],
       ["a random function", () => gradientCheck((x) => new Dropout(0.5).forward(x), [tensor([1, 2, 3, 4, 5, 6])])],
       ["rates in the wrong order", () => findLearningRate(model, data, { optimizer, from: 1, to: 0.1 })],
@@ -338,7 +335,6 @@ describe("what fit refuses", () => {
       a monitor that is not there: ArgumentError: fit(model, data, { earlyStopping }): expected monitor to be one of accuracy, loss, got "f1". Watch one of these, or ask for it with { metrics }.
       two ways of clipping: ArgumentError: fit(model, data, { clipNorm, adaptiveClip }): expected one way of clipping, got both. Leave one out.
       a factor of 0: ArgumentError: fit(model, data, { adaptiveClip }): expected factor above 0, got 0. At 0 nothing would move.
-      ranks with an average: ArgumentError: fit(model, data, { average }): expected one process, or a model without running statistics, got 2 ranks. Call average.update() in onStep, and average.recalibrate(data) with the whole data on one rank after training.
       no inputs to check: ArgumentError: gradientCheck(f, inputs): expected a list of at least one tensor, got an empty list. Pass the arguments of f as an array.
       a random function: ArgumentError: gradientCheck(f, inputs): expected a function with the same result each time, got another. Put modules into evaluation mode, or leave out what draws random numbers.
       rates in the wrong order: ArgumentError: findLearningRate(model, data): expected to as a finite rate above from (1), got 0.1. Pass a rate at which training surely fails, such as 10.

@@ -1,4 +1,5 @@
-import { type Experiment, networksOf } from "../settings.js";
+import { networksOf } from "../networks-of.js";
+import type { Experiment } from "../settings.js";
 import { pointsOf, type TrainingData } from "./data-sets.js";
 import { fetchDigits } from "./digits.js";
 import { Trainer } from "./trainer.js";
@@ -20,10 +21,16 @@ export class Contest {
     this.entrants = [enter(a, data, experiment.seed), enter(b, data, experiment.seed)];
   }
 
-  /** Makes or fetches the data as the experiment says, and builds the networks. */
-  static async open(experiment: Experiment): Promise<Contest> {
+  /**
+   * Makes or fetches the data as the experiment says, and builds the networks.
+   *
+   * @param onGpu - whether the GPU that `webgpu()` has opened takes their steps
+   */
+  static async open(experiment: Experiment, { onGpu = false } = {}): Promise<Contest> {
     const { data, noise, seed } = experiment;
-    return new Contest(experiment, data === "digits" ? await fetchDigits() : pointsOf(data, noise, seed));
+    const contest = new Contest(experiment, data === "digits" ? await fetchDigits() : pointsOf(data, noise, seed));
+    if (onGpu) for (const trainer of contest.trainers) await trainer.moveToGpu();
+    return contest;
   }
 
   /** Those that could be built. */
@@ -39,6 +46,11 @@ export class Contest {
   /** One step of each. */
   async step(): Promise<void> {
     for (const trainer of this.trainers) await trainer.step();
+  }
+
+  /** Brings the networks up to date where a GPU trains them: see {@link Trainer.fetch}. */
+  async fetch(): Promise<void> {
+    for (const trainer of this.trainers) await trainer.fetch();
   }
 
   dispose(): void {

@@ -40,6 +40,7 @@ export async function renewStatistics({ entrants }: Contest, network: 0 | 1): Pr
     inputs.dispose();
     trainer.network.model.train();
   }
+  trainer.changed();
   return {
     before,
     after: right(trainer.predict(test.inputs)),
@@ -63,6 +64,7 @@ export function badBatch({ entrants }: Contest, network: 0 | 1): BadBatch | null
   const [earlier, skipped] = [statistics(), norm.skippedBatches];
   scope(() => noGrad(() => model.forward(tensor(values, [count, ...shape]))));
   const now = statistics();
+  trainer.changed();
   return {
     skipped: [skipped, norm.skippedBatches],
     unchanged: now.every((part, k) => part.every((value, i) => Object.is(value, earlier[k][i]))),

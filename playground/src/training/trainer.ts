@@ -3,6 +3,7 @@ import type { NetworkSettings } from "../settings.js";
 import { accuracyOf } from "./accuracy.js";
 import { buildNetwork, type Network } from "./build-network.js";
 import type { Samples, TrainingData } from "./data-sets.js";
+import { GpuTwin, type Pass } from "./gpu-twin.js";
 import { History } from "./history.js";
 import { type LayerView, observeLayers } from "./observe-layers.js";
 import { ParameterTrace } from "./parameter-trace.js";
@@ -54,6 +55,10 @@ export class Trainer {
   readonly #random: Generator;
   #order: Uint32Array = new Uint32Array();
   #place = 0;
+  /** Takes the steps where a GPU does. */
+  #twin: GpuTwin | null = null;
+  /** Whether the network is what the twin has made of it. */
+  #isFetched = true;
 
   /** @throws the library's error if it cannot build the network */
   constructor(settings: NetworkSettings, data: TrainingData, seed: number) {
@@ -66,6 +71,24 @@ export class Trainer {
     this.layerCurves = this.network.hidden.map(() => new History(layerNames, firstStride));
     this.statistics = new StatisticsTrace(this.network.hidden, firstStride, settings.warmUp);
     this.parameters = new ParameterTrace(this.network.hidden, firstStride);
+  }
+
+  /** From now on a GPU takes the steps. @throws BackendError if `webgpu()` has not opened one */
+  async moveToGpu(): Promise<void> {
+    const { learningRate: lr, momentum } = this.settings;
+    this.#twin = await GpuTwin.of(this.network.model, { lr, momentum });
+  }
+
+  /** Brings what the GPU has made of the network to where it can be looked at. */
+  async fetch(): Promise<void> {
+    if (this.#isFetched) return;
+    await this.#twin?.pull();
+    this.#isFetched = true;
+  }
+
+  /** Tells the GPU that the network was changed here. */
+  changed(): void {
+    this.#twin?.push();
   }
 
   /** One step; measures the network first if its turn has come. Does nothing once the library has refused. */
@@ -85,23 +108,41 @@ export class Trainer {
 
   async #step(): Promise<void> {
     const batch = this.#nextBatch();
-    const backward = () => this.statistics.watch(() => this.#backward(batch));
-    const observed = this.curves.wants(this.steps) ? await observeLayers(this.network, backward) : null;
-    const { result: loss, means } = observed === null ? backward() : observed.result;
+    const seen = this.curves.wants(this.steps) ? await this.#observe(batch) : null;
+    const { loss, means } =
+      this.#twin === null ? (seen ?? this.#watch(batch)) : await this.#twin.backward(batch, this.data.shape);
     this.statistics.remember(means);
-    if (observed !== null) {
-      this.#measure(loss, observed.layers);
-      this.#traceStatistics(means);
+    if (seen !== null) {
+      this.#measure(seen.loss, seen.layers);
+      this.#traceStatistics(seen.means);
     }
-    if (!Number.isFinite(loss)) {
-      // It says which layer was the first to fail.
-      this.#optimizer.zeroGrad();
-      const inputs = { values: batch.inputs, shape: [batch.labels.length, ...this.data.shape] };
-      await fit(this.network.model, [{ inputs, targets: batch.labels }], { epochs: 1, optimizer: this.#optimizer });
-    }
-    this.#optimizer.step();
+    if (!Number.isFinite(loss)) await this.#refuse(batch, loss);
+    if (this.#twin === null) this.#optimizer.step();
+    else this.#twin.step();
     this.#optimizer.zeroGrad();
+    this.#isFetched = this.#twin === null;
     this.steps++;
+  }
+
+  /** A pass over a batch, here, with a look at the layers. */
+  async #observe(batch: Samples): Promise<Pass & { readonly layers: readonly LayerView[] }> {
+    await this.fetch();
+    const { result, layers } = await observeLayers(this.network, () => this.#watch(batch));
+    return { ...result, layers };
+  }
+
+  #watch(batch: Samples): Pass {
+    const { result: loss, means } = this.statistics.watch(() => this.#backward(batch));
+    return { loss, means };
+  }
+
+  /** @throws what the library says of the first layer that fails */
+  async #refuse(batch: Samples, loss: number): Promise<never> {
+    await this.fetch();
+    this.#optimizer.zeroGrad();
+    const inputs = { values: batch.inputs, shape: [batch.labels.length, ...this.data.shape] };
+    await fit(this.network.model, [{ inputs, targets: batch.labels }], { epochs: 1, optimizer: this.#optimizer });
+    throw new Error(`The loss is ${loss}.`);
   }
 
   /** Gradients of the mean loss over a batch. */
@@ -198,6 +239,7 @@ export class Trainer {
   /** Frees what training holds. */
   dispose(): void {
     for (const parameter of this.network.model.parameters()) parameter.dispose();
+    this.#twin?.dispose();
   }
 }
 

@@ -1,5 +1,5 @@
-import { useEffect, useRef } from "preact/hooks";
-import uPlot from "uplot";
+import { useEffect, useRef, useState } from "preact/hooks";
+import type uPlot from "uplot";
 import "uplot/dist/uPlot.min.css";
 import { formatShort } from "./format-value.js";
 import { colour, themeChanges } from "./theme.js";
@@ -32,20 +32,29 @@ export interface ChartProps {
 /** What a logarithmic axis shows of 0. */
 const nearZero = 1e-12;
 
+/** What draws curves. It is loaded once there are networks, so that the first picture need not wait for it. */
+type Plotter = typeof uPlot;
+
 /** Draws curves, and says their last values in words for those who cannot see them. */
 export function Chart({ title, y, series, range, logarithmic = false, height = 180 }: ChartProps) {
   const frame = useRef<HTMLDivElement>(null);
   const plot = useRef<uPlot | null>(null);
+  const [plotter, setPlotter] = useState<Plotter | null>(null);
+  const hasSeries = series.length > 0;
   const visible = useVisible(frame);
   const theme = themeChanges.value;
   const looks = series.map(({ name, tone, dashed }) => `${name}/${tone}/${dashed ?? false}`).join();
 
+  useEffect(() => {
+    if (hasSeries) void import("uplot").then((loaded) => setPlotter(() => loaded.default));
+  }, [hasSeries]);
+
   // Made anew when what `looks` and `theme` stand for changes.
   useEffect(() => {
     const element = frame.current;
-    if (element === null) return;
-    const drawn = new uPlot(
-      optionsOf(series, scaleOf(range, logarithmic), { width: element.clientWidth, height }),
+    if (element === null || plotter === null) return;
+    const drawn = new plotter(
+      optionsOf(series, scaleOf(plotter, range, logarithmic), { width: element.clientWidth, height }),
       [[], ...series.map(() => [])],
       element,
     );
@@ -57,12 +66,12 @@ export function Chart({ title, y, series, range, logarithmic = false, height = 1
       drawn.destroy();
       plot.current = null;
     };
-  }, [looks, theme, height, logarithmic, range?.[0], range?.[1]]);
+  }, [plotter, looks, theme, height, logarithmic, range?.[0], range?.[1]]);
 
   useEffect(() => {
-    if (!visible || series.length === 0) return;
+    if (!visible || plotter === null || series.length === 0) return;
     const positive = (values: Float32Array) => values.map((value) => Math.max(value, nearZero));
-    plot.current?.setData(uPlot.join(series.map(({ x, y }) => [x, logarithmic ? positive(y) : y])));
+    plot.current?.setData(plotter.join(series.map(({ x, y }) => [x, logarithmic ? positive(y) : y])));
   });
 
   return (
@@ -78,14 +87,24 @@ export function Chart({ title, y, series, range, logarithmic = false, height = 1
           ))}
         </ul>
       </figcaption>
-      <div ref={frame} class="drawing" role="img" aria-label={`${title}: ${y} over steps`} />
+      <div
+        ref={frame}
+        class="drawing"
+        role="img"
+        aria-label={`${title}: ${y} over steps`}
+        style={{ minHeight: `${height}px` }}
+      />
     </figure>
   );
 }
 
-function scaleOf(range: ChartProps["range"], logarithmic: boolean): uPlot.Scale {
+function scaleOf(plotter: Plotter, range: ChartProps["range"], logarithmic: boolean): uPlot.Scale {
   if (logarithmic) return { distr: 3, log: 10 };
-  return { range: range === undefined ? rangeOf : [range[0], range[1]] };
+  if (range !== undefined) return { range: [range[0], range[1]] };
+  // A little more than the values take up; something to draw axes on where there are none yet.
+  return {
+    range: (_, low, high) => (low === null || high === null ? [0, 1] : plotter.rangeNum(low, high, 0.1, true)),
+  };
 }
 
 function optionsOf(
@@ -129,11 +148,6 @@ function optionsOf(
 /** Of the lines of a logarithmic axis those at powers of ten; all of them would merge into bars. */
 function decades(_: uPlot, ticks: number[]): (number | null)[] {
   return ticks.map((tick) => (Number.isInteger(Math.round(Math.log10(tick) * 1e6) / 1e6) ? tick : null));
-}
-
-/** A little more than the values take up; something to draw axes on where there are none yet. */
-function rangeOf(_: uPlot, low: number | null, high: number | null): uPlot.Range.MinMax {
-  return low === null || high === null ? [0, 1] : uPlot.rangeNum(low, high, 0.1, true);
 }
 
 function lastOf(values: Float32Array): string {

@@ -1,5 +1,5 @@
+import { networksOf } from "../networks-of.js";
 import type { Run } from "../run.js";
-import { networksOf } from "../settings.js";
 import type { Place } from "../training/train-and-test.js";
 import { Choices } from "../ui/choices.js";
 

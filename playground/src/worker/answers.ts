@@ -1,9 +1,11 @@
 import { classify, guesses } from "../training/classify.js";
 import type { Contest } from "../training/contest.js";
-import { exportRun } from "../training/export-run.js";
 import { superposition } from "../training/linearity.js";
-import { badBatch, renewStatistics } from "../training/repair.js";
 import { batchMates, layerTwice, parametersOf, statisticsOf } from "../training/train-and-test.js";
+
+/** Loaded when first asked for, so that the first picture need not wait for what repairs and saves networks. */
+const repair = () => import("../training/repair.js");
+const saving = () => import("../training/export-run.js");
 
 /**
  * What the page may ask about the networks in training, between two steps: {@link Run.ask}. A view that needs more adds
@@ -11,14 +13,14 @@ import { batchMates, layerTwice, parametersOf, statisticsOf } from "../training/
  */
 export const answers = {
   /** The run as it stands, as a file keeps it. */
-  run: (contest: Contest) => exportRun(contest),
+  run: async (contest: Contest) => (await saving()).exportRun(contest),
   statistics: statisticsOf,
   layerTwice,
   batchMates,
   superposition,
   parameters: parametersOf,
-  badBatch,
-  renewStatistics,
+  badBatch: async (contest: Contest, network: 0 | 1) => (await repair()).badBatch(contest, network),
+  renewStatistics: async (contest: Contest, network: 0 | 1) => (await repair()).renewStatistics(contest, network),
   classify,
   guesses,
 };

@@ -1,4 +1,4 @@
-import type { Experiment } from "../settings.js";
+import type { DeviceName, Experiment } from "../settings.js";
 import type { TrainingData } from "../training/data-sets.js";
 import type { Snapshot } from "../training/snapshot.js";
 import type { Answers } from "./answers.js";
@@ -21,9 +21,21 @@ export interface ThreadsReport {
   readonly reason: string | null;
 }
 
+/** What takes the steps of the networks. */
+export interface DeviceReport {
+  readonly device: DeviceName;
+  /** What the GPU is called; empty on wasm. */
+  readonly name: string;
+  /** Whether the CPU only imitates a GPU. */
+  readonly isSoftware: boolean;
+  /** Why it is not the GPU that was asked for; null if it is what was asked for. */
+  readonly reason: string | null;
+}
+
 /** What the worker tells the page. */
 export type FromWorker =
   | ({ readonly type: "threads" } & ThreadsReport)
+  | ({ readonly type: "device"; readonly id: number } & DeviceReport)
   /** The networks are built, or refused; a snapshot follows. */
   | { readonly type: "opened"; readonly id: number; readonly data: TrainingData }
   | { readonly type: "snapshot"; readonly id: number; readonly snapshot: Snapshot }

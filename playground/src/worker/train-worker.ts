@@ -2,6 +2,7 @@ import { threads } from "evenkeel";
 import { Contest } from "../training/contest.js";
 import { takeSnapshot } from "../training/snapshot.js";
 import { answers } from "./answers.js";
+import { openDevice } from "./device.js";
 import type { FromWorker, ToWorker } from "./messages.js";
 
 /** The least time between two snapshots, in ms. */
@@ -20,18 +21,32 @@ let looping = false;
 let pageIsReady = true;
 let lastSnapshot = 0;
 let stale = false;
+/** What works on the networks: one after another, since on a GPU each waits for values in between. */
+let work: Promise<unknown> = Promise.resolve();
 
 function post(message: FromWorker, transfer: Transferable[] = []): void {
   postMessage(message, { transfer });
 }
 
-function postSnapshot(): void {
+/** Does it once everything before it is done. */
+function inTurn<T>(body: () => T | Promise<T>): Promise<T> {
+  const done = work.then(body);
+  work = done.catch(() => {});
+  return done;
+}
+
+async function postSnapshot(): Promise<void> {
   if (contest === null || !pageIsReady) return;
-  const { snapshot, transfer } = takeSnapshot(contest, due > 0);
+  const current = contest;
   pageIsReady = false;
   stale = false;
-  lastSnapshot = performance.now();
-  post({ type: "snapshot", id, snapshot }, transfer);
+  await inTurn(async () => {
+    await current.fetch();
+    if (current !== contest) return;
+    const { snapshot, transfer } = takeSnapshot(current, due > 0);
+    lastSnapshot = performance.now();
+    post({ type: "snapshot", id, snapshot }, transfer);
+  });
 }
 
 /** Lets messages in. */
@@ -53,25 +68,29 @@ async function loop(): Promise<void> {
     const current: Contest = contest;
     const until = performance.now() + slice;
     do {
-      await current.step();
-      if (current !== contest) break;
+      // Before the step, since whoever pauses or asks for more may do so while it waits for a GPU.
       due--;
+      await inTurn(() => current.step());
+      if (current !== contest) break;
       stale = true;
       if (current.isOver) due = 0;
     } while (due > 0 && performance.now() < until);
-    if (due === 0 || performance.now() - lastSnapshot >= snapshotEvery) postSnapshot();
+    if (due === 0 || performance.now() - lastSnapshot >= snapshotEvery) await postSnapshot();
     await breathe();
   }
   looping = false;
 }
 
 async function open({ experiment, id: ownId, run }: ToWorker & { type: "open" }): Promise<void> {
-  contest?.dispose();
+  const before = contest;
+  void inTurn(() => before?.dispose());
   contest = null;
   id = ownId;
   due = run ? Number.POSITIVE_INFINITY : 0;
   try {
-    const opened = await Contest.open(experiment);
+    const report = await openDevice(experiment.device);
+    if (ownId === id) post({ type: "device", id, ...report });
+    const opened = await Contest.open(experiment, { onGpu: report.device === "webgpu" });
     if (ownId !== id) {
       opened.dispose();
       return;
@@ -79,7 +98,7 @@ async function open({ experiment, id: ownId, run }: ToWorker & { type: "open" })
     contest = opened;
     pageIsReady = true;
     post({ type: "opened", id, data: contest.data });
-    postSnapshot();
+    await postSnapshot();
     void loop();
   } catch (error) {
     post({ type: "failed", id: ownId, message: messageOf(error) });
@@ -94,7 +113,12 @@ async function answer(message: ToWorker & { type: "ask" }): Promise<void> {
   try {
     if (contest === null) throw new Error("There are no networks yet.");
     const give: (contest: Contest, argument: never) => unknown = answers[name];
-    post({ type: "answer", question, value: await give(contest, argument as never) });
+    const current = contest;
+    const value = await inTurn(async () => {
+      await current.fetch();
+      return give(current, argument as never);
+    });
+    post({ type: "answer", question, value });
   } catch (error) {
     post({ type: "refusal", question, message: messageOf(error) });
   }
@@ -116,7 +140,7 @@ self.onmessage = ({ data: message }: MessageEvent<ToWorker>) => {
     case "pause":
       due = 0;
       stale = true;
-      postSnapshot();
+      void postSnapshot();
       return;
     case "step":
       // Those asked for before the last was made come on top; a run under way ends.
@@ -125,7 +149,7 @@ self.onmessage = ({ data: message }: MessageEvent<ToWorker>) => {
       return;
     case "received":
       pageIsReady = true;
-      if (stale && due === 0) postSnapshot();
+      if (stale && due === 0) void postSnapshot();
       return;
     case "ask":
       void answer(message);

@@ -40,11 +40,12 @@ export class WasmMemory {
   #top = heapStart;
   #starts: number[] = [];
   #sizes: number[] = [];
-  #bytes = new Uint8Array(0);
+  #bytes: Uint8Array;
 
   constructor() {
     const { memory, maximum } = reserve();
     this.memory = memory;
+    this.#bytes = new Uint8Array(memory.buffer);
     this.limit = maximum * pageBytes - lookAheadBytes - heapStart;
   }
 
@@ -54,7 +55,6 @@ export class WasmMemory {
 
   /** All bytes, as of now: growth makes earlier views short, so this is never kept. */
   get bytes(): Uint8Array {
-    if (this.#bytes.length !== this.memory.buffer.byteLength) this.#bytes = new Uint8Array(this.memory.buffer);
     return this.#bytes;
   }
 
@@ -147,12 +147,13 @@ export class WasmMemory {
 
   #growTo(end: number): void {
     if (end > heapStart + this.limit) throw new RangeError("beyond the largest memory");
-    const missing = end + lookAheadBytes - this.memory.buffer.byteLength;
+    const missing = end + lookAheadBytes - this.#bytes.length;
     if (missing <= 0) return;
     try {
       this.memory.grow(Math.ceil(Math.max(missing, growthBytes) / pageBytes));
     } catch {
       this.memory.grow(Math.ceil(missing / pageBytes));
     }
+    this.#bytes = new Uint8Array(this.memory.buffer);
   }
 }

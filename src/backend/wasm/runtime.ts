@@ -16,10 +16,14 @@ interface Shared {
 const mostByDefault = 8;
 
 /** The bytes behind base64, without `Buffer` (Node only) or `Uint8Array.fromBase64` (new engines only). */
-function decode(base64: string): Uint8Array<ArrayBuffer> {
-  const binary = atob(base64);
-  const bytes = new Uint8Array(binary.length);
-  for (let i = 0; i < bytes.length; i++) bytes[i] = binary.charCodeAt(i);
+/** Bytes from two lower case digits each. */
+function decode(hex: string): Uint8Array<ArrayBuffer> {
+  const digit = (place: number): number => {
+    const code = hex.charCodeAt(place);
+    return code < 97 ? code - 48 : code - 87; // 0 to 9, a to f
+  };
+  const bytes = new Uint8Array(hex.length / 2);
+  for (let i = 0; i < bytes.length; i++) bytes[i] = 16 * digit(2 * i) + digit(2 * i + 1);
   return bytes;
 }
 

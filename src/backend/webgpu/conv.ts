@@ -14,9 +14,10 @@ const piecePlaces = 1024;
 function sizesOf(geometry: ConvGeometry) {
   const { inChannels, height, width, outChannels, outHeight, outWidth, groups } = geometry;
   const [[kh, kw], [sy, sx], [py, px]] = [geometry.kernel, geometry.stride, geometry.padding];
+  const [ey, ex] = geometry.dilation;
   const [inPerGroup, outPerGroup] = [inChannels / groups, outChannels / groups];
   return {
-    ...{ inChannels, height, width, outChannels, outHeight, outWidth, kh, kw, sy, sx, py, px },
+    ...{ inChannels, height, width, outChannels, outHeight, outWidth, kh, kw, sy, sx, py, px, ey, ex },
     ...{ inPerGroup, outPerGroup },
   };
 }
@@ -35,12 +36,11 @@ export function convolutions(gpu: Recorder): Convolutions<GpuBlock> {
     conv2d(x, weight, bias, y, geometry) {
       const { batch, outChannels, outHeight, outWidth, groups } = geometry;
       const sizes = sizesOf(geometry);
-      const [dy, dx] = geometry.dilation;
       const { inPerGroup, outPerGroup } = sizes;
       const plane = outHeight * outWidth;
       if (outPerGroup < fewChannels) {
         const length = batch * outChannels * plane;
-        gpu.run(kernels.convDirect, groupsFor(length), { x, weight, bias, y }, { length, ...sizes, dy, dx }, {});
+        gpu.run(kernels.convDirect, groupsFor(length), { x, weight, bias, y }, { length, ...sizes }, {});
         return;
       }
       if (isPointwise(geometry) && bias === null) {
@@ -55,7 +55,7 @@ export function convolutions(gpu: Recorder): Convolutions<GpuBlock> {
         kernels.conv,
         tilesOf(m, n, plan) * groups,
         { x, weight, bias, y },
-        { m, n, k, ...sizes, dy, dx },
+        { m, n, k, ...sizes },
         { ...plan, A_BY_COLUMNS: false, B_BY_COLUMNS: false },
       );
     },
@@ -63,12 +63,11 @@ export function convolutions(gpu: Recorder): Convolutions<GpuBlock> {
     conv2dInputGradient(dy, weight, dx, geometry) {
       const { batch, inChannels, height, width, groups } = geometry;
       const sizes = sizesOf(geometry);
-      const [ey, ex] = geometry.dilation;
       const { inPerGroup, outPerGroup } = sizes;
       const plane = height * width;
       if (inPerGroup < fewChannels) {
         const length = batch * inChannels * plane;
-        const numbers = { length, ...sizes, ey, ex };
+        const numbers = { length, ...sizes };
         gpu.run(kernels.convInputGradientDirect, groupsFor(length), { dy, weight, dx }, numbers, {});
         return;
       }
@@ -84,7 +83,7 @@ export function convolutions(gpu: Recorder): Convolutions<GpuBlock> {
         kernels.convInputGradient,
         tilesOf(m, n, plan) * groups,
         { dy, weight, dx },
-        { m, n, k, ...sizes, ey, ex },
+        { m, n, k, ...sizes },
         { ...plan, A_BY_COLUMNS: false, B_BY_COLUMNS: false },
       );
     },
@@ -92,11 +91,10 @@ export function convolutions(gpu: Recorder): Convolutions<GpuBlock> {
     conv2dWeightGradient(dy, x, dweight, geometry) {
       const { batch, outHeight, outWidth, groups, outChannels } = geometry;
       const sizes = sizesOf(geometry);
-      const [ey, ex] = geometry.dilation;
       const { inPerGroup, outPerGroup } = sizes;
       const [m, n, k] = [outPerGroup, inPerGroup * sizes.kh * sizes.kw, batch * outHeight * outWidth];
       if (outPerGroup < fewChannels) {
-        const numbers = { batch, ...sizes, ey, ex };
+        const numbers = { batch, ...sizes };
         const values = outChannels * n;
         gpu.run(kernels.convWeightGradientDirect, values, { dy, x, dweight }, numbers, { LX: 1, LY: 256 });
         return;
@@ -104,7 +102,7 @@ export function convolutions(gpu: Recorder): Convolutions<GpuBlock> {
       const plan = planTile(m, n, groups);
       const tiles = tilesOf(m, n, plan) * groups;
       const splits = splitsOf(k, tiles, piecePlaces);
-      const numbers = { m, n, k, size: Math.ceil(k / splits), groupsOfChannels: groups, ...sizes, ey, ex };
+      const numbers = { m, n, k, size: Math.ceil(k / splits), groupsOfChannels: groups, ...sizes };
       const constants = { ...plan, A_BY_COLUMNS: false, B_BY_COLUMNS: true };
       if (splits === 1) {
         gpu.run(kernels.convWeightGradient, tiles, { dy, x, dweight }, numbers, constants);

@@ -51,7 +51,7 @@ export function normalization(gpu: Recorder): Normalization<GpuBlock> {
     view: StatisticsView,
     map: AffineMap<GpuBlock>,
     over: { readonly outer: number; readonly kept: number; readonly inner: number },
-    { isWeighted, isScaled }: { readonly isWeighted: boolean; readonly isScaled: boolean },
+    isWeighted: boolean,
     use: (parts: GpuBlock, pieces: number) => void,
   ): void {
     const plan = planShares(over.inner);
@@ -71,7 +71,7 @@ export function normalization(gpu: Recorder): Normalization<GpuBlock> {
         },
         {
           ...{ GIVEN: source.moments === null, RECTIFIES: map.rectifies },
-          ...{ WEIGHTED: isWeighted, SCALED: isScaled, ...plan },
+          ...{ WEIGHTED: isWeighted, ...plan },
         },
       );
       use(parts, pieces);
@@ -82,19 +82,10 @@ export function normalization(gpu: Recorder): Normalization<GpuBlock> {
     parts: GpuBlock,
     k: number,
     pieces: number,
-    source: Source,
-    eps: number,
-    isScaled: boolean,
     outputs: { readonly sums: GpuBlock | null; readonly dweight: GpuBlock | null; readonly dbias: GpuBlock | null },
   ): void {
     if (outputs.sums === null && outputs.dweight === null && outputs.dbias === null) return;
-    gpu.run(
-      kernels.gradientTotals,
-      groupsFor(k),
-      { parts, ...source, weight: null, bias: null, ...outputs },
-      { k, pieces, eps },
-      { GIVEN: source.moments === null, RECTIFIES: false, SCALED: isScaled },
-    );
+    gpu.run(kernels.gradientTotals, groupsFor(k), { parts, ...outputs }, { k, pieces }, {});
   }
 
   function inputGradient(
@@ -132,9 +123,8 @@ export function normalization(gpu: Recorder): Normalization<GpuBlock> {
     if (dweight === null && dbias === null) return;
     const { outer, kept, inner, repeat, period } = view;
     const over = { outer: (outer * kept * inner) / Math.max(1, repeat * period), kept: period, inner: repeat };
-    const how = { isWeighted: false, isScaled: true };
-    sumGradients(values, source, view, map, over, how, (parts, pieces) => {
-      finish(parts, period, pieces, source, map.eps, true, { sums: null, dweight, dbias });
+    sumGradients(values, source, view, map, over, false, (parts, pieces) => {
+      finish(parts, period, pieces, { sums: null, dweight, dbias });
     });
   }
 
@@ -176,10 +166,10 @@ export function normalization(gpu: Recorder): Normalization<GpuBlock> {
       const source = ofBatch(moments);
       const { kept } = view;
       if (ownsMean(view)) {
-        sumGradients(values, source, view, map, view, { isWeighted: false, isScaled: false }, (parts, pieces) => {
+        sumGradients(values, source, view, map, view, false, (parts, pieces) => {
           gpu.scratch(16 * Math.max(1, kept), (block) => {
             const sums = pieces === 1 ? null : block;
-            finish(parts, kept, pieces, source, map.eps, false, { sums: dx === null ? null : sums, dweight, dbias });
+            finish(parts, kept, pieces, { sums: dx === null ? null : sums, dweight, dbias });
             if (dx !== null) inputGradient(values, sums ?? parts, source, view, map, false, dx);
           });
         });
@@ -187,10 +177,10 @@ export function normalization(gpu: Recorder): Normalization<GpuBlock> {
       }
       parameterGradients(values, source, view, map, dweight, dbias);
       if (dx === null) return;
-      sumGradients(values, source, view, map, view, { isWeighted: true, isScaled: false }, (parts, pieces) => {
+      sumGradients(values, source, view, map, view, true, (parts, pieces) => {
         gpu.scratch(16 * Math.max(1, kept), (block) => {
           const sums = pieces === 1 ? null : block;
-          finish(parts, kept, pieces, source, map.eps, false, { sums, dweight: null, dbias: null });
+          finish(parts, kept, pieces, { sums, dweight: null, dbias: null });
           inputGradient(values, sums ?? parts, source, view, map, true, dx);
         });
       });
@@ -198,15 +188,14 @@ export function normalization(gpu: Recorder): Normalization<GpuBlock> {
 
     standardizeGradientSums(dy, x, moments, view, map, sums) {
       const source = ofBatch(moments);
-      const how = { isWeighted: false, isScaled: false };
-      sumGradients([dy, x], source, view, map, view, how, (parts, pieces) => {
-        finish(parts, view.kept, pieces, source, map.eps, false, { sums, dweight: null, dbias: null });
+      sumGradients([dy, x], source, view, map, view, false, (parts, pieces) => {
+        finish(parts, view.kept, pieces, { sums, dweight: null, dbias: null });
       });
     },
 
     standardizeGradientFromSums(dy, x, moments, view, map, sums, dx, dweight, dbias) {
       const source = ofBatch(moments);
-      finish(sums, view.kept, 1, source, map.eps, false, { sums: null, dweight, dbias });
+      finish(sums, view.kept, 1, { sums: null, dweight, dbias });
       if (dx !== null) inputGradient([dy, x], sums, source, view, map, false, dx);
     },
 

@@ -14,6 +14,11 @@ const inputsOf = ({ planes, height, width }: PoolGeometry): number => planes * h
 
 /** Pooling and its gradients. */
 export function pooling(gpu: Recorder): Pooling<GpuBlock> {
+  function gradient(dy: GpuBlock, indices: GpuBlock | null, dx: GpuBlock, geometry: PoolGeometry): void {
+    const length = inputsOf(geometry);
+    gpu.run(kernels.poolGradient, groupsFor(length), { dy, indices, dx }, { length, ...sizesOf(geometry) }, {});
+  }
+
   return {
     maxPool2d(x, y, indices, geometry) {
       const length = outputsOf(geometry);
@@ -21,8 +26,7 @@ export function pooling(gpu: Recorder): Pooling<GpuBlock> {
     },
 
     maxPool2dGradient(dy, indices, dx, geometry) {
-      const length = inputsOf(geometry);
-      gpu.run(kernels.maxPoolGradient, groupsFor(length), { dy, indices, dx }, { length, ...sizesOf(geometry) }, {});
+      gradient(dy, indices, dx, geometry);
     },
 
     avgPool2d(x, y, geometry) {
@@ -31,8 +35,7 @@ export function pooling(gpu: Recorder): Pooling<GpuBlock> {
     },
 
     avgPool2dGradient(dy, dx, geometry) {
-      const length = inputsOf(geometry);
-      gpu.run(kernels.avgPoolGradient, groupsFor(length), { dy, dx }, { length, ...sizesOf(geometry) }, {});
+      gradient(dy, null, dx, geometry);
     },
   };
 }

@@ -173,12 +173,17 @@ export class Recorder {
     this.#submits++;
   }
 
+  /** Whether the device tells its own time. */
+  get hasClock(): boolean {
+    return this.device.features.has("timestamp-query");
+  }
+
   /**
    * How long the device works on what `record` records, at most one batch of one pass, in nanoseconds by its own clock;
    * null where it has none.
    */
   async time(record: () => void): Promise<number | null> {
-    if (!this.device.features.has("timestamp-query")) return null;
+    if (!this.hasClock) return null;
     this.flush();
     const queries = this.device.createQuerySet({ type: "timestamp", count: 2 });
     const stamps = this.device.createBuffer({ size: 256, usage: usage.queryResolve | usage.copySource });

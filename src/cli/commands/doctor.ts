@@ -48,6 +48,9 @@ import { onnxData } from "./onnx/data.js";
 /** With findings; a healthy model is 0. */
 const ill = 3;
 
+/** Below this many samples batch statistics are noise, of which norms warn. */
+const smallBatch = 8;
+
 /** The batch size of `evenkeel train`, where a file does not tell its own. */
 const usualBatchSize = 64;
 
@@ -72,7 +75,12 @@ const flags = [
     initially: `what the file says, else ${usualBatchSize}`,
     parse: count(2),
   },
-  { ...output, term: "-o, --output <file>", help: "page to write", initially: "doctor.html beside the model" },
+  {
+    ...output,
+    term: "-o, --output <file>",
+    help: "page to write",
+    initially: "doctor.html beside the model; for two, compare.html",
+  },
   flag("--no-page", { group: "Output", help: "write no page" }),
   json,
 ] as const;
@@ -192,11 +200,16 @@ function openExported(path: string, { network = "A", part = "train" }: DoctorFla
   return { model, name, file: path, batchSize: trainingBatchSize(meta), source: path, data, settings };
 }
 
-/** Where the page is written; null where none is. @throws DataError if somebody else's file lies there */
-function pageOf({ file }: Patient, { page, output: named }: DoctorFlags): string | null {
+/**
+ * Where the page is written; null where none is.
+ *
+ * @param usual - its name beside the model, where no place was given
+ * @throws DataError if somebody else's file lies there
+ */
+function pageOf({ file }: Patient, { page, output: named }: DoctorFlags, usual: string): string | null {
   if (!page) return null;
   if (named !== undefined) return named;
-  const beside = join(dirname(file), "doctor.html");
+  const beside = join(dirname(file), usual);
   checkOwn(beside, "name another page: --output page.html");
   return beside;
 }
@@ -214,7 +227,10 @@ async function diagnosed(patient: Patient, given: DoctorFlags): Promise<Diagnosi
     if ("batches" in data) return diagnose(model, data.batches, watched(data.samples));
     const drawn = drawInOrder(data.dataset as Dataset<unknown>, given) as Dataset<never>;
     const loss = data.task === "regression" ? { loss: mse } : {};
-    return diagnose(model, batches(drawn, { batchSize }), { ...watched(drawn.length), ...loss });
+    // The statistics of a few samples left over say nothing of batches as training has them.
+    const isRestTooSmall = drawn.length > batchSize && drawn.length % batchSize < Math.min(batchSize, smallBatch);
+    const last = isRestTooSmall ? "drop" : "keep";
+    return diagnose(model, batches(drawn, { batchSize, last }), { ...watched(drawn.length), ...loss });
   };
   return examined().finally(progress.close);
 }
@@ -233,7 +249,7 @@ async function compare(patients: readonly [Patient, Patient], given: DoctorFlags
   }
   const [{ source, data }] = patients;
   const comparison: Comparison = { models: [compared[0], compared[1]], data: source, part: data.part };
-  const page = pageOf(patients[0], given);
+  const page = pageOf(patients[0], given, "compare.html");
   if (page !== null) writeWhole(page, await renderPage(comparisonPage(comparison)));
   printResult(given, { ...comparison, page, differences: differencesOf(comparison) }, () => [
     describeComparison(comparison),
@@ -262,7 +278,7 @@ async function examine(run: string, patient: Patient, given: DoctorFlags): Promi
   const { name, file, source, data } = patient;
   const diagnosis = await diagnosed(patient, given);
   const about = { model: name, data: source, part: data.part };
-  const page = pageOf(patient, given);
+  const page = pageOf(patient, given, "doctor.html");
   // What the playground exports brings its own data, and is not recalibrated.
   const commands = file.endsWith(".json") ? new Map() : remedies(diagnosis.findings, run, source, preparation(given));
   if (page !== null) writeWhole(page, await renderPage(doctorReport({ ...about, diagnosis, commands })));

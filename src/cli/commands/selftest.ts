@@ -40,12 +40,13 @@ function describeRow({ name, error, most, isGood, message }: SelfTestRow): strin
   return `${isGood ? "ok  " : "FAIL"} ${name}: ${found}`;
 }
 
-function describeReport({ device, isSoftware, rows, speed }: SelfTestReport): string {
+function describeReport({ device, isSoftware, rows, hasClock, speed }: SelfTestReport): string {
   const bad = rows.filter(({ isGood }) => !isGood).length;
   const speeds = speed.map(({ name, milliseconds, gflops, gigabytes }) => {
     const rate = gflops === null ? `${gigabytes?.toFixed(0)} GB/s` : `${gflops.toFixed(0)} GFLOPS`;
     return `${name}: ${milliseconds.toFixed(3)} ms, ${rate}\n`;
   });
   const kind = isSoftware ? ", a software device, whose speed says nothing" : "";
-  return `${speeds.join("")}${device}${kind}: ${rows.length - bad} of ${rows.length} groups as promised\n`;
+  const untimed = isSoftware || hasClock ? "" : "speed: not measured, since the device has no timestamp-query\n";
+  return `${speeds.join("")}${untimed}${device}${kind}: ${rows.length - bad} of ${rows.length} groups as promised\n`;
 }

@@ -175,6 +175,7 @@ async function trainAlong(communicator: Communicator, interruption: Interruption
   interruption.defer();
   try {
     await run(training, [], { from, note: () => null, save() {} }, interruption.signal);
+    await measureRenewed(training, interruption.signal);
   } catch (error) {
     if (!isStop(error)) throw error;
     process.exitCode = stopCode(error);
@@ -244,10 +245,8 @@ async function trainIn(
     folder.finish();
     // A run that was killed between its last checkpoint and its model has no epoch left.
     last ??= metricsIn(metrics.lines().at(-1));
-    const { earlyStopping, average } = training.loop;
-    if (last !== null && (training.recalibrate > 0 || earlyStopping !== undefined || average !== undefined))
-      last = { ...last, ...(await measure(training, interruption.signal)) };
-    if (last !== null) say(await training.verdict(last));
+    const renewed = await measureRenewed(training, interruption.signal);
+    if (last !== null) say(await training.verdict({ ...last, ...renewed }));
   } catch (error) {
     if (error instanceof DivergedError) {
       const told = folder.begun && folder.checkpoint !== null ? withCheckpoint(error, folder) : error;
@@ -342,6 +341,16 @@ async function measure(
   const test = await evaluate(model, unhurried(testData), how);
   if (validationData === null) return { test };
   return { validation: await evaluate(model, unhurried(validationData), how), test };
+}
+
+/** How good the model is where it is no longer that of the last epoch; ranks measure together. */
+async function measureRenewed(
+  training: Training,
+  signal: AbortSignal,
+): Promise<Partial<Pick<EpochMetrics, "validation" | "test">>> {
+  const { earlyStopping, average } = training.loop;
+  const isRenewed = training.recalibrate > 0 || earlyStopping !== undefined || average !== undefined;
+  return isRenewed ? measure(training, signal) : {};
 }
 
 /** Whether a run ended because it was told to, here or on another rank. */

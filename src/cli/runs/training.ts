@@ -99,7 +99,7 @@ export async function prepareTraining(
     optimizer,
     schedule: schedules[flags.schedule](lr, stepsPerEpoch * epochs, flags.monitor ?? "loss"),
     stepsPerEpoch,
-    loop: loopOf(flags, model, source, communicator, stepsPerEpoch),
+    loop: loopOf(flags, model, source, stepsPerEpoch),
     communicator,
     loss,
     meta: {
@@ -146,12 +146,11 @@ function mixed(source: OpenedData, { mixup: blending, cutmix: pasting }: TrainFl
   return train;
 }
 
-/** @throws ArgumentError if flags do not go with one another, with the data or with ranks */
+/** @throws ArgumentError if flags do not go with one another or with the data */
 function loopOf(
   { accumulate, clipNorm, adaptiveClip: factor, earlyStopping: patience, average, epochs, ...flags }: TrainFlags,
   model: Module,
   source: OpenedData,
-  { size }: Communicator,
   stepsPerEpoch: number,
 ): Training["loop"] {
   const refuse = (where: string, expected: string, received: string): ArgumentError =>
@@ -170,9 +169,6 @@ function loopOf(
     throw refuse("--monitor", `loss, accuracy or a score of --metrics`, monitor);
   }
   const averaged = average === undefined ? null : movingAverage(model, averageOptions(average, stepsPerEpoch, epochs));
-  if (averaged?.needsRecalibration === true && size > 1) {
-    throw refuse("--average", "one process, or a network without running statistics", `${size} ranks`);
-  }
   return {
     accumulate,
     ...(clipNorm === undefined ? {} : { clipNorm }),

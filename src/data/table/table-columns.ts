@@ -1,8 +1,9 @@
 import { DataError } from "../../errors.js";
 import { checkOptions } from "../../options.js";
 import { shown } from "../../shown.js";
+import { warn } from "../../warnings.js";
 import type { Task } from "../dataset.js";
-import { isClassList, sayClasses } from "../target-task.js";
+import { isClassList, sayClasses, sayNumbers } from "../target-task.js";
 import { isMissing, type MissingTexts, missingTexts } from "./missing.js";
 import { dateUnit, quantityOf } from "./quantity.js";
 import { type ColumnKind, columnFinder, contentOf, rowName, type Table } from "./table.js";
@@ -57,6 +58,7 @@ export function tableColumns(table: Table, options: TableColumnsOptions = {}): T
   const { target, ignore = [], task } = options;
   const placeOf = columnFinder(table);
   const goal = placeOf(target ?? table.columns[table.columns.length - 1] ?? "");
+  if (target === undefined) sayLast(table, ignore);
   const ignored = columnsNamed(table, ignore);
   const inputs = table.columns.flatMap((name, k): Column[] =>
     k === goal || ignored.has(k) ? [] : [column(name, contentOf(table, k))],
@@ -72,6 +74,20 @@ export function tableColumns(table: Table, options: TableColumnsOptions = {}): T
   return { inputs, target: targetColumn(table, goal, task) };
 }
 
+/** What people call the column to predict. */
+const targetName = /^(target|labels?|class|classes|y)$/i;
+
+/** Says that the last column is predicted, where another one has the name of a target. */
+function sayLast({ columns, name = "table" }: Table, ignore: readonly string[]): void {
+  const last = columns[columns.length - 1] ?? "";
+  const other = columns.find((one) => targetName.test(one));
+  if (other === undefined || targetName.test(last) || ignore.includes(other)) return;
+  warn(
+    `${name}: column ${last} is taken for what is predicted, since it is the last, and ${other} for an input. If ${other} ` +
+      `is to be predicted, pass { target: ${JSON.stringify(other)} }.`,
+  );
+}
+
 function column(name: string, { kind, unit }: ReturnType<typeof contentOf>): Column {
   return unit === "" ? { name, kind } : { name, kind, unit };
 }
@@ -84,8 +100,12 @@ function targetColumn(table: Table, place: number, task: Task | undefined): Colu
   if (found.kind === "category") return { name, kind: "category" };
   const cells = table.rows.map((row) => row[place]).filter((cell) => !isMissing(cell, missingTexts, true));
   const values = cells.map((cell) => quantityOf(cell)?.value ?? Number.NaN);
-  if (!isClassList(values)) return column(name, found);
-  sayClasses(`${table.name ?? "table"}, column ${name}`, values);
+  const where = `${table.name ?? "table"}, column ${name}`;
+  if (!isClassList(values)) {
+    if (found.unit === "") sayNumbers(where, values);
+    return column(name, found);
+  }
+  sayClasses(where, values);
   return { name, kind: "category" };
 }
 

@@ -1,6 +1,7 @@
 import { DataError } from "../../errors.js";
 import { warn } from "../../warnings.js";
 import { momentsOf, standardized } from "../moments.js";
+import { sayTwins } from "../say-twins.js";
 import { isMissing, type MissingTexts, missingTexts, missingTextsOf010 } from "./missing.js";
 import { quantityOf } from "./quantity.js";
 import { columnFinder, type Table } from "./table.js";
@@ -99,6 +100,7 @@ function fitColumn(
     return { name, kind, ...moments, ...(unit === undefined ? {} : { unit }) };
   }
   const values = [...new Set(cells.map((cell) => categoryOf(cell, missing)))].sort();
+  sayTwins(where, values);
   const isIdentifier = values.length === cells.length && cells.length >= identifierRows;
   if (values.length <= mostValues && !isIdentifier) {
     if (cells.length >= manyRows && 2 * values.length > cells.length) {

@@ -109,6 +109,8 @@ interface Header {
   readonly frozen?: readonly string[];
   /** {@link RunningNorm.skippedBatches}, where there are any, by path. */
   readonly skippedBatches?: Readonly<Record<string, number>>;
+  /** Paths of the norms whose running statistics are no average of the batches counted, since they were recalibrated. */
+  readonly settled?: readonly string[];
   readonly meta: ModelMeta;
 }
 
@@ -130,8 +132,8 @@ export interface SaveModelOptions {
 }
 
 /**
- * A model as one .safetensors file: its state dict, and in the metadata what it is, which norms are frozen, how many
- * batches they skipped, the version that wrote it, and `meta`.
+ * A model as one .safetensors file: its state dict, and in the metadata what it is, which norms are frozen or were
+ * recalibrated, how many batches they skipped, the version that wrote it, and `meta`.
  *
  * Networks of `Sequential`, `Residual` and the library's layers are stored as these, a {@link Graph} as its nodes. A
  * class with a `forward` of its own is traced, with zeros of `meta.inputShape` or with `probe`, and stored as that
@@ -155,6 +157,9 @@ export function saveModel(model: AnyModule, meta: ModelMeta = {}, options: SaveM
   const skipped = modules.flatMap(([name, module]) =>
     module instanceof RunningNorm && module.skippedBatches > 0 ? [[name, module.skippedBatches] as const] : [],
   );
+  const settled = modules.flatMap(([name, module]) =>
+    module instanceof RunningNorm && module.isSettled ? [name] : [],
+  );
   const tensors = model.ownState().map(([, t]) => t);
   const architecture = new Set(tensors).size === tensors.length ? describeArchitecture(model) : null;
   const parts = architecture === null ? partsToSave(model, meta, options) : null;
@@ -170,6 +175,7 @@ export function saveModel(model: AnyModule, meta: ModelMeta = {}, options: SaveM
     evenkeel: version,
     ...{ architecture, ...(graph === null ? {} : { graph }), frozen },
     ...(skipped.length > 0 && { skippedBatches: Object.fromEntries(skipped) }),
+    ...(settled.length > 0 && { settled }),
     meta,
   };
   const state = model.stateDict();
@@ -263,6 +269,7 @@ export function loadModel(bytes: Uint8Array, options: Module | LoadModelOptions 
       const modules = new Map(model.namedModules());
       for (const name of header?.frozen ?? []) freeze(name, modules.get(name));
       for (const [name, count] of Object.entries(header?.skippedBatches ?? {})) setSkipped(modules.get(name), count);
+      for (const name of header?.settled ?? []) settle(modules.get(name));
     } catch (cause) {
       if (into === undefined) disposeParameters(model);
       throw cause;
@@ -334,6 +341,10 @@ function setSkipped(module: AnyModule | undefined, skippedBatches: number): void
   if (state !== null && Number.isSafeInteger(skippedBatches)) module?.setExtraState({ ...state, skippedBatches });
 }
 
+function settle(module: AnyModule | undefined): void {
+  if (module instanceof RunningNorm) module.settle();
+}
+
 function parseHeader(text: string | undefined): Header | null {
   if (text === undefined) return null;
   const fault = (expected: string, received: string, cure = "Check that the file is complete."): FormatError =>
@@ -343,15 +354,14 @@ function parseHeader(text: string | undefined): Header | null {
     const cure = "Load it with the version of Evenkeel that wrote it, or a newer one.";
     throw fault("format 1", shown(header["format"]), cure);
   }
-  const { evenkeel = "", frozen = [], skippedBatches = {}, meta = {} } = header;
+  const { evenkeel = "", frozen = [], skippedBatches = {}, settled = [], meta = {} } = header;
   const isWhole =
     typeof evenkeel === "string" &&
-    Array.isArray(frozen) &&
-    frozen.every((name) => typeof name === "string") &&
+    [frozen, settled].every((names) => Array.isArray(names) && names.every((name) => typeof name === "string")) &&
     isObject(skippedBatches) &&
     isObject(meta);
   if (isWhole) return header as unknown as Header;
-  throw fault("what saveModel writes", shown({ evenkeel, frozen, skippedBatches, meta }));
+  throw fault("what saveModel writes", shown({ evenkeel, frozen, skippedBatches, settled, meta }));
 }
 
 function checkArchitecture(header: Header | null): Architecture {

@@ -1,3 +1,4 @@
+import type { Communicator } from "../../communicator.js";
 import { mergeMoments, mergeRows, momentsAt } from "../../moments.js";
 import { InstanceNorm } from "../../nn/norms/instance-norm.js";
 import type { RunningNorm } from "../../nn/norms/running-norm.js";
@@ -51,9 +52,27 @@ export class Population {
       this.skipped++;
       return;
     }
+    this.#merge(rows);
+    this.#rows += rows.length / this.#moments.length;
+  }
+
+  /** Takes in what other ranks have gathered, in the order of ranks: all have the same bits then. */
+  share(communicator: Communicator, purpose: string): void {
+    if (communicator.size === 1) return;
+    const mine = Float64Array.of(this.#rows, this.skipped, ...this.#moments);
+    const all = communicator.allGather(mine, purpose);
+    [this.#rows, this.skipped] = [0, 0];
+    this.#moments.fill(0);
+    for (let at = 0; at < all.length; at += mine.length) {
+      this.#rows += all[at];
+      this.skipped += all[at + 1];
+      this.#merge(all.subarray(at + 2, at + mine.length));
+    }
+  }
+
+  #merge(rows: Float64Array): void {
     if (this.#pools) mergeRows(this.#moments, rows);
     else this.#average(rows);
-    this.#rows += rows.length / this.#moments.length;
   }
 
   /** As if the means of all rows were equal: what lies between them is no part of the variance. */

@@ -1,3 +1,4 @@
+import { alone, type Communicator } from "../../communicator.js";
 import type { Batch } from "../../data/dataset.js";
 import { ArgumentError } from "../../errors.js";
 import type { AnyModule } from "../../nn/module.js";
@@ -42,6 +43,13 @@ export interface RecalibrateOptions<B = Batch<unknown> | Tensor, M extends AnyMo
    * @defaultValue 0: the data alone
    */
   readonly blend?: number;
+  /**
+   * Gathers together with other processes, each on its part of every batch (see {@link batches}' `communicator`), in
+   * mode `"batch"`. All ranks call it with equal options and get the same statistics, of the data of all.
+   *
+   * @defaultValue {@link alone}
+   */
+  readonly communicator?: Communicator;
   /** Stops between batches by throwing the signal's reason; the model is then as it was before. */
   readonly signal?: AbortSignal;
   /** Called, and awaited, after each batch. */
@@ -117,12 +125,13 @@ export async function recalibrate<M extends AnyModule, B = Batch<unknown> | Tens
     mode: true,
     samples: true,
     blend: true,
+    communicator: true,
     signal: true,
     onProgress: true,
     forward: true,
   });
   checkPass(data, options);
-  const { mode = "sequential", blend = 0 } = options;
+  const { mode = "sequential", blend = 0, communicator = alone } = options;
   const restore = model.namedModules().map(([, module]) => module.saveMode());
   const left: LeftNorm[] = [];
   const norms = new Map<RunningNorm, { readonly name: string; readonly old: ChannelStatistics }>();
@@ -158,6 +167,7 @@ export async function recalibrate<M extends AnyModule, B = Batch<unknown> | Tens
         }
         const { statistics, ...about } = renewal;
         writeStatistics(norm, statistics);
+        further.get(norm)?.share(communicator);
         further.get(norm)?.use(blend === 0 ? 0 : blend / (blend + sweep.samples));
         done.set(norm, { norm: name, ...about });
       }
@@ -186,11 +196,19 @@ function fail(): never {
 
 function checkPass<B>(
   data: BatchSource<B>,
-  { mode = "sequential", samples, blend = 0 }: RecalibrateOptions<B, never>,
+  { mode = "sequential", samples, blend = 0, communicator = alone }: RecalibrateOptions<B, never>,
 ): void {
   const where = "recalibrate(model, data)";
   checkBatches(where, data);
   checkRenewal(where, mode, blend);
+  if (mode === "sequential" && communicator.size > 1) {
+    throw new ArgumentError({
+      where: "recalibrate(model, data, { communicator })",
+      expected: `mode "batch", with ${communicator.size} ranks`,
+      received: `"${mode}"`,
+      cure: 'Pass { mode: "batch" }, or leave the communicator out and give one rank the whole data.',
+    });
+  }
   if (samples !== undefined) checkCount(where, "samples", samples);
   if (mode === "sequential" && isSpentAfterOnePass(data)) {
     throw new ArgumentError({

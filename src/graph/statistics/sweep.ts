@@ -1,9 +1,12 @@
 import { noGrad } from "../../autograd.js";
+import { alone, type Communicator } from "../../communicator.js";
 import type { Batch } from "../../data/dataset.js";
 import { toTensor } from "../../data/to-tensor.js";
+import { muster, Wish } from "../../distributed/ranks.js";
 import { ArgumentError } from "../../errors.js";
 import type { AnyModule } from "../../nn/module.js";
 import type { RunningNorm } from "../../nn/norms/running-norm.js";
+import { isSynchronized, ranksOf } from "../../nn/norms/sync-batch-norm.js";
 import { slice } from "../../ops/slice.js";
 import { scope } from "../../scope.js";
 import type { Shape } from "../../shape.js";
@@ -76,17 +79,19 @@ export class Sweep<M extends AnyModule, B> {
    * last of them
    */
   async pass(norms: readonly RunningNorm[], pass: number, passes: number): Promise<Map<RunningNorm, Population>> {
-    const { samples: limit = Number.POSITIVE_INFINITY, signal, onProgress, mode = "sequential" } = this.#options;
+    const { samples: limit = Number.POSITIVE_INFINITY, onProgress, mode = "sequential" } = this.#options;
+    const { communicator = alone } = this.#options;
     const populations = new Map(norms.map((norm) => [norm, populationOf(norm)]));
     let samples = 0;
     let batches = 0;
     for await (const batch of this.#data) {
-      signal?.throwIfAborted();
+      const { before, others } = this.#partOf(batch, communicator);
       const found: [RunningNorm, Tensor][] = [];
-      samples += this.#run(batch, limit - samples, norms, (norm, moments) => {
+      const own = this.#run(batch, Math.max(0, limit - samples - before), norms, (norm, moments) => {
         found.push([norm, moments.alias()]);
         if (mode === "sequential" && found.length === norms.length) throw reached;
       });
+      samples += communicator.size === 1 ? own : Math.min(this.#count(batch) + others, limit - samples);
       batches++;
       for (const [norm, moments] of found) {
         const values = await moments.backend.readWide(moments.block, moments.size);
@@ -96,9 +101,32 @@ export class Sweep<M extends AnyModule, B> {
       await onProgress?.({ pass, passes, samples });
       if (samples >= limit) break;
     }
+    for (const [norm, population] of populations) {
+      // What synchronised norms are given is of all ranks already.
+      if (isSynchronized(norm) && ranksOf(norm) !== null) continue;
+      population.share(communicator, `${norm}, statistics of the data`);
+    }
     if (pass === 0) [this.samples, this.#batches] = [samples, batches];
     this.#check(pass, passes, samples, batches);
     return populations;
+  }
+
+  /**
+   * How many samples of a batch lie on ranks of a lower number, and on all others.
+   *
+   * @throws the signal's reason, or an `AbortError` if it is another rank that was told to stop
+   */
+  #partOf(batch: B, communicator: Communicator): { readonly before: number; readonly others: number } {
+    const { signal } = this.#options;
+    if (communicator.size === 1) {
+      signal?.throwIfAborted();
+      return { before: 0, others: 0 };
+    }
+    const count = this.#count(batch);
+    const { stopper, part } = muster(communicator, signal?.aborted === true ? Wish.stop : Wish.goOn, count, where);
+    signal?.throwIfAborted();
+    if (stopper !== null) throw new DOMException(`${where}: rank ${stopper} was told to stop`, "AbortError");
+    return { before: part.before, others: part.total - count };
   }
 
   /** Applies the model to at most so many samples of a batch. @returns how many they were */

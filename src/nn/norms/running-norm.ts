@@ -1,3 +1,4 @@
+import type { Communicator } from "../../communicator.js";
 import { ones, zeros } from "../../create.js";
 import type { RenormReference } from "../../ops/renorm-factors.js";
 import type { OptionNames } from "../../options.js";
@@ -42,6 +43,8 @@ export interface RunningNormOptions {
 
 /** @internal Running statistics besides mean and variance while they are renewed: see {@link RunningNorm.renewMore}. */
 export interface FurtherRenewal {
+  /** Takes in what other ranks have gathered. */
+  share(communicator: Communicator): void;
   /** Takes what was gathered. @param share - of what was there before, in [0, 1) */
   use(share: number): void;
   /** Puts back what was there before. */

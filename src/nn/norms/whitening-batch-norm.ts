@@ -1,4 +1,5 @@
 import { noGrad } from "../../autograd.js";
+import type { Communicator } from "../../communicator.js";
 import { tensor, zeros } from "../../create.js";
 import { ArgumentError } from "../../errors.js";
 import { add, div, mul, sub } from "../../ops/binary.js";
@@ -187,6 +188,7 @@ export class WhiteningBatchNorm extends RunningNorm {
     const gathered = { into: zeros(whitening.shape), counters: zeros([3]) };
     this.#gathered = gathered;
     return {
+      share: (communicator) => this.#shareGathered(gathered, communicator),
       use: (share) =>
         scope(() =>
           noGrad(() =>
@@ -199,6 +201,21 @@ export class WhiteningBatchNorm extends RunningNorm {
         for (const t of [before, gathered.into, gathered.counters]) t.dispose();
       },
     };
+  }
+
+  /** The mean of the matrices of all ranks' batches; a rank whose parts were all empty has none. */
+  #shareGathered({ into, counters }: { into: Tensor; counters: Tensor }, communicator: Communicator): void {
+    if (communicator.size === 1) return;
+    const [batches] = counters.dataSync();
+    const sums = Float64Array.from([1, ...into.dataSync()], (value) => value * batches);
+    communicator.allReduceSum(sums, `${this}, matrices of the data`);
+    const [count] = sums;
+    if (count === 0) return;
+    into.backend.write(
+      into.block,
+      Float32Array.from(sums.subarray(1), (value) => value / count),
+    );
+    into.storage.version++;
   }
 
   override resetRunningStats(): this {

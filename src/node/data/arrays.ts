@@ -4,7 +4,7 @@ import { basename, join } from "node:path";
 import { unzipSync } from "fflate";
 import { channelsFirst, type ImageLayout, layoutOf, moveChannelsFirst } from "../../data/image-layout.js";
 import { type NpyArray, parseNpy } from "../../data/npy/npy.js";
-import { isClassList, oneHotLabels, sayClasses } from "../../data/target-task.js";
+import { isClassList, oneHotLabels, sayClasses, sayLabelRows, sayNumbers } from "../../data/target-task.js";
 import { DataError, EvenkeelError, FormatError } from "../../errors.js";
 import { FileBudget } from "../../formats/file-budget.js";
 import { formatShape, type Shape, sameShape, sizeOf } from "../../shape.js";
@@ -269,7 +269,11 @@ function targetsOf(path: string, name: string, y: NpyArray, { task }: ReadAsOpti
   if (task === undefined) {
     const areFinite = y.values.every((value) => Number.isFinite(value));
     const isList = outputs === 1 && areFinite && isClassList(y.values);
-    if (!y.isInteger && !isList) return { task: "regression", values: Float64Array.from(y.values), outputs };
+    if (!y.isInteger && !isList) {
+      if (outputs === 1) sayNumbers(where, y.values);
+      else sayLabelRows(where, y.values, outputs);
+      return { task: "regression", values: Float64Array.from(y.values), outputs };
+    }
     const count = new Set(y.values).size;
     if (!isList && count > manyNumbers && 2 * count > y.values.length) {
       throw fault(

@@ -1,10 +1,11 @@
 import { createHash } from "node:crypto";
 import { basename } from "node:path";
 import Papa, { type ParseStepResult } from "papaparse";
-import { numberOf, rowName, type Table } from "../../data/table/table.js";
-import { checkRows, tableColumns } from "../../data/table/table-columns.js";
+import { columnFinder, numberOf, rowName, type Table } from "../../data/table/table.js";
+import { type Column, checkRows, tableColumns } from "../../data/table/table-columns.js";
 import { DataError, FormatError } from "../../errors.js";
 import { shown } from "../../shown.js";
+import { warn } from "../../warnings.js";
 import { numberTable } from "./number-table.js";
 import { readBytes } from "./read-bytes.js";
 import { tableSamples } from "./samples.js";
@@ -31,6 +32,7 @@ export function readCsv(path: string, options: ReadAsOptions): Source {
   }
   const { target, ignore, task } = options;
   const columns = options.columns ?? tableColumns(parsed.table, { target, ignore, task });
+  if (parsed.delimiter === ";") sayThousands(parsed.table, [...columns.inputs, columns.target]);
   const checked = checkRows(
     parsed.table,
     { inputs: columns.inputs, target: hasTargets ? columns.target : null },
@@ -43,7 +45,11 @@ export function readCsv(path: string, options: ReadAsOptions): Source {
   };
 }
 
-function parseCsv(bytes: Uint8Array, name: string, skipBadRows = false): { table: Table; dropped: number } {
+function parseCsv(
+  bytes: Uint8Array,
+  name: string,
+  skipBadRows = false,
+): { table: Table; dropped: number; delimiter: string } {
   const text = decode(bytes, name);
   let columns: readonly string[] | null = null;
   let dropped = 0;
@@ -52,8 +58,10 @@ function parseCsv(bytes: Uint8Array, name: string, skipBadRows = false): { table
   let rowNumber = 0;
   // Excel's first line, sep=;, says the delimiter; without it the parser finds it out.
   const told = /^"?sep=([,\t|;])"?\r?\n/i.exec(text)?.[1] ?? "";
-  const take = ({ data: row, errors }: ParseStepResult<string[]>): void => {
+  let delimiter = told;
+  const take = ({ data: row, errors, meta }: ParseStepResult<string[]>): void => {
     rowNumber++;
+    delimiter = meta.delimiter;
     if (row.every((cell) => cell.trim() === "") || (told !== "" && rowNumber === 1)) return;
     const quoteFault = errors.find(({ type }) => type === "Quotes")?.message.toLowerCase() ?? null;
     if (columns === null) {
@@ -84,7 +92,26 @@ function parseCsv(bytes: Uint8Array, name: string, skipBadRows = false): { table
       cure: "Give it a first line with the name of each column, and then the data.",
     });
   }
-  return { table: { columns: found, rows, name, rowNumbers }, dropped };
+  return { table: { columns: found, rows, name, rowNumbers }, dropped, delimiter };
+}
+
+/** `900`, `1.100`: where semicolons part columns, points may part thousands. */
+const perhapsThousands = /^[+-]?(0|[1-9]\d{0,2}(\.\d{3})?)$/;
+
+/** Says that points are read as those of decimals, where they may well stand between thousands. */
+function sayThousands(table: Table, columns: readonly Column[]): void {
+  const placeOf = columnFinder(table);
+  for (const { name, kind } of columns) {
+    if (kind !== "number") continue;
+    const place = placeOf(name);
+    const cells = table.rows.map((row) => row[place].trim()).filter((cell) => numberOf(cell) !== null);
+    const example = cells.find((cell) => cell.includes("."));
+    if (example === undefined || !cells.every((cell) => perhapsThousands.test(cell))) continue;
+    warn(
+      `${table.name ?? "table"}, column ${name}: numbers such as ${example} are read with decimals (${Number(example)}). If the ` +
+        "points stand between thousands, save the file without them.",
+    );
+  }
 }
 
 function decode(bytes: Uint8Array, name: string): string {

@@ -4,6 +4,7 @@ import { momentsOf } from "../../data/moments.js";
 import type { SampleOrigin } from "../../data/sample-origin.js";
 import { checkShares, splitIndices } from "../../data/split.js";
 import { subset } from "../../data/subset.js";
+import { sayTwins } from "../../data/table/say-twins.js";
 import { ArgumentError, DataError } from "../../errors.js";
 import type { DataSplit, ModelMeta } from "../../formats/model-file/save-model.js";
 import { checkOptions } from "../../options.js";
@@ -230,8 +231,9 @@ function describeTargets(targets: Targets, rows: Uint32Array): ModelMeta {
   return { task: "classification", classes: classesOf(targets) };
 }
 
-/** @throws DataError if there is one class only */
+/** Classes whose names differ in case alone are a warning. @throws DataError if there is one class only */
 function checkClasses(source: string, classes: readonly string[]): void {
+  sayTwins(source, classes);
   if (classes.length > 1) return;
   throw new DataError({
     where: source,

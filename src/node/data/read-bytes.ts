@@ -18,6 +18,6 @@ export function readBytes(where: string, path: string): Uint8Array {
       cause,
     });
   }
-  if (bytes.length === 0) throw fault("an empty file", "Replace the file.");
+  if (bytes.length === 0) throw fault("an empty file", "Check what wrote it, or name another file.");
   return bytes;
 }

@@ -4,7 +4,7 @@ import { kernelBytes } from "../../../src/backend/wasm/kernels.generated.js";
 import * as signatures from "../../../src/backend/wasm/signatures.generated.js";
 
 const memory = new WebAssembly.Memory({ initial: 16, maximum: 65536, shared: true });
-const { exports } = new WebAssembly.Instance(new WebAssembly.Module(Buffer.from(kernelBytes, "base64")), {
+const { exports } = new WebAssembly.Instance(new WebAssembly.Module(Buffer.from(kernelBytes, "hex")), {
   env: { memory },
 });
 const compiled = Object.values(exports) as Compiled[];

@@ -69,6 +69,11 @@ describe("a table", () => {
     `);
     expect(kinds(["0", "1", "2", "2", "1"])).toBe("number");
     expect(kinds(["1", "2", "3", "1", "2", "3"])).toBe("number");
+    expect(warnings.slice(2)).toMatchInlineSnapshot(`
+      [
+        "table, column y: 3 whole numbers (1, 2, 3) are taken for numbers to predict. If they are classes, pass { task: "classification" }.",
+      ]
+    `);
     expect(kinds(["0", "1", "2", "2", "1", "0"], "regression")).toBe("number");
     expect(kinds(["0.5", "1", "2"])).toBe("number");
     expect(kinds(["1", "2", "3"], "classification")).toBe("category");

@@ -1,9 +1,12 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import {
+  arrayDataset,
   BatchNorm,
+  batches,
   Conv2d,
   describeModel,
+  diagnose,
   Flatten,
   Linear,
   loadModel,
@@ -13,10 +16,12 @@ import {
   predict,
   ReLU,
   readSafetensors,
+  recalibrate,
   Sequential,
   saveModel,
   type Tensor,
   tensor,
+  toTensor,
   version,
   writeSafetensors,
 } from "evenkeel";
@@ -85,6 +90,23 @@ describeEachBackend("saved models", () => {
     (model.layers[0] as BatchNorm).forward(batch);
     const { model: loaded } = loadModel(saveModel(model));
     expect((loaded as Sequential).layers.map((norm) => (norm as BatchNorm).skippedBatches)).toEqual([1, 0]);
+  });
+
+  test("a norm that was recalibrated is known as such, so that nothing of its initial values is looked for", async () => {
+    const model = new Sequential(new Linear(2, 3), new BatchNorm(3), new ReLU(), new Linear(3, 2));
+    const data = batches(
+      arrayDataset({ inputs: normal([200, 2], 1).dataSync(), shape: [2], labels: new Int32Array(200) }),
+      { batchSize: 20 },
+    );
+    for (const { inputs } of data) model.forward(toTensor(inputs));
+    const initialLeft = async (bytes: Uint8Array): Promise<unknown> =>
+      (await diagnose(loadModel(bytes).model, data)).norms[0].initialLeft;
+    (model.layers[1] as BatchNorm).warmUp = false;
+    expect(await initialLeft(saveModel(model))).toBeCloseTo(0.99 ** 10);
+    await recalibrate(model, data);
+    const bytes = saveModel(model);
+    expect(await initialLeft(bytes)).toBe(0);
+    expect(await initialLeft(saveModel(loadModel(bytes).model))).toBe(0);
   });
 
   test("a frozen norm that the network lacks is told", () => {

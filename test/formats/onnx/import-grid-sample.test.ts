@@ -68,6 +68,10 @@ test("the grid of a bilinear GridSample trains: its gradient is the slope of wha
 });
 
 test("what GridSample cannot do here is named", async () => {
-  await expect(importOnnx(modelOf({ mode: "bicubic" }))).rejects.toThrowErrorMatchingInlineSnapshot(`[FormatError: importOnnx(bytes), GridSample GridSample_y: expected what a layer or op of Evenkeel does, got mode bicubic. Leave this node out of the model, or build the network by hand and load its weights.]`);
-  await expect(importOnnx(modelOf({ padding_mode: "other" }))).rejects.toThrowErrorMatchingInlineSnapshot(`[FormatError: importOnnx(bytes), GridSample GridSample_y: expected what a layer or op of Evenkeel does, got padding_mode other. Leave this node out of the model, or build the network by hand and load its weights.]`);
+  await expect(importOnnx(modelOf({ mode: "bicubic" }))).rejects.toThrowErrorMatchingInlineSnapshot(
+    `[FormatError: importOnnx(bytes), GridSample GridSample_y: expected what a layer or op of Evenkeel does, got mode bicubic. Leave this node out of the model, or build the network by hand and load its weights.]`,
+  );
+  await expect(importOnnx(modelOf({ padding_mode: "other" }))).rejects.toThrowErrorMatchingInlineSnapshot(
+    `[FormatError: importOnnx(bytes), GridSample GridSample_y: expected what a layer or op of Evenkeel does, got padding_mode other. Leave this node out of the model, or build the network by hand and load its weights.]`,
+  );
 });

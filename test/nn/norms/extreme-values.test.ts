@@ -1,4 +1,5 @@
 import {
+  ArgumentError,
   BatchNorm,
   GroupNorm,
   InstanceNorm,
@@ -13,7 +14,7 @@ import {
   zeros,
 } from "evenkeel";
 import { beforeEach, describe, expect, test } from "vitest";
-import { describeEachBackend } from "../../support/backends.js";
+import { describeEachBackend, onGpu } from "../../support/backends.js";
 import { expectClose } from "../../support/close.js";
 import { normalValues } from "../../support/seeded.js";
 
@@ -113,6 +114,17 @@ const scales: Record<string, readonly [number, number, number, "aligned"?]> = {
   "the slope of the gradient underflows": [15, -10, 0],
 };
 
+/** Whether what a GPU cannot square is an error or not finite: never wrong and finite. */
+function isRefused(forward: () => Tensor): boolean {
+  try {
+    return forward()
+      .dataSync()
+      .every((value) => !Number.isFinite(value));
+  } catch (error) {
+    return error instanceof ArgumentError;
+  }
+}
+
 describe.each(Object.entries(layouts))("%s", (_, layout) => {
   describeEachBackend("are normalised by the formula", () => {
     beforeEach(() => {
@@ -131,6 +143,10 @@ describe.each(Object.entries(layouts))("%s", (_, layout) => {
       const state = layer.stateDict();
       layer.loadStateDict({ ...state, weight: tensor(new Float32Array(state["weight"].size).fill(weight)) });
       const input = tensor(x, layout.shape, { requiresGrad: true });
+      if (onGpu && Math.abs(ofX) >= 20) {
+        expect(isRefused(() => layer.forward(input))).toBe(true);
+        return;
+      }
       const y = layer.forward(input);
       y.backward(dy);
       const expected = oracle(layout, x, dy, weight);
@@ -165,7 +181,7 @@ describe.each(Object.entries(layouts))("%s", (_, layout) => {
       });
       const dy = normalValues(size, 3);
       const y = noGrad(() => layout.layer(0).forward(tensor(x, layout.shape)));
-      expectClose(y.dataSync(), oracle(layout, x, dy, 1).y, 2e-7);
+      expectClose(y.dataSync(), oracle(layout, x, dy, 1).y, onGpu ? 1e-6 : 2e-7);
     });
   });
 });
@@ -176,7 +192,8 @@ describeEachBackend("Running statistics", () => {
   });
 
   test.each([
-    ["columns", [65_536, 1], 1e-7],
+    // On a GPU to 10⁻⁶ of a deviation, which is a hundred times the mean.
+    ["columns", [65_536, 1], onGpu ? 5e-5 : 1e-7],
     // Sums of 256 equal values in float32.
     ["planes", [16, 1, 64, 64], 1e-5],
   ] as const)("of %s are exact where the first value lies far from all others", (_, shape, tolerance) => {

@@ -1,6 +1,6 @@
 import { Linear, SpectralNorm, type Tensor, tensor, WeightNorm } from "evenkeel";
 import { expect, test } from "vitest";
-import { describeEachBackend } from "../../support/backends.js";
+import { describeEachBackend, onGpu } from "../../support/backends.js";
 import { relativeError } from "../../support/close.js";
 import { normalValues } from "../../support/seeded.js";
 
@@ -17,27 +17,32 @@ function layerOf(values: ArrayLike<number>): Linear {
   return layer;
 }
 
-const scales = [1e-37, 1e-30, 1e-20, 1e20, 1e30, 1e37];
+const scales = [1e-30, 1e-20, 1e20, 1e30];
+/** Weights of which some, or their products, are beyond the normal numbers of float32. */
+const scalesOfHosts = onGpu ? [] : [1e-37, 1e37];
 const base = normalValues(20, 1);
 const outlier = base.map((v, k) => (k % 5 === 2 ? 1e20 * v : v));
 
 describeEachBackend("weights of any size", () => {
-  test.each(scales)("%d: spectral norm and its gradient are those of weights around 1", (scale) => {
-    const result = (factor: number): [Float32Array, Float32Array] => {
-      const norm = new SpectralNorm(layerOf(base.map((v) => v * factor)));
-      const u = tensor([1, 2, -1, 0.5]).div(2.5);
-      norm.loadStateDict({ ...norm.stateDict(), weight_u: u });
-      const y = norm.forward(x());
-      y.backward(dy);
-      return [y.dataSync(), (norm.weight_orig.grad as Tensor).mul(factor).dataSync()];
-    };
-    const [y, gradient] = result(scale);
-    const [expected, expectedGradient] = result(1);
-    expect(relativeError(y, expected)).toBeLessThan(1e-5);
-    expect(relativeError(gradient, expectedGradient)).toBeLessThan(1e-5);
-  });
+  test.each([...scales, ...scalesOfHosts])(
+    "%d: spectral norm and its gradient are those of weights around 1",
+    (scale) => {
+      const result = (factor: number): [Float32Array, Float32Array] => {
+        const norm = new SpectralNorm(layerOf(base.map((v) => v * factor)));
+        const u = tensor([1, 2, -1, 0.5]).div(2.5);
+        norm.loadStateDict({ ...norm.stateDict(), weight_u: u });
+        const y = norm.forward(x());
+        y.backward(dy);
+        return [y.dataSync(), (norm.weight_orig.grad as Tensor).mul(factor).dataSync()];
+      };
+      const [y, gradient] = result(scale);
+      const [expected, expectedGradient] = result(1);
+      expect(relativeError(y, expected)).toBeLessThan(1e-5);
+      expect(relativeError(gradient, expectedGradient)).toBeLessThan(1e-5);
+    },
+  );
 
-  test.each([...scales.slice(1, 5)])("%d: weight norm and its gradient are those of weights around 1", (scale) => {
+  test.each(scales)("%d: weight norm and its gradient are those of weights around 1", (scale) => {
     const result = (factor: number): Float32Array[] => {
       const norm = new WeightNorm(layerOf(base.map((v) => v * factor)));
       const y = norm.forward(x());

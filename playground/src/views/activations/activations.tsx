@@ -1,4 +1,4 @@
-import { networksOf } from "../../settings.js";
+import { networksOf } from "../../networks-of.js";
 import { Choices } from "../../ui/choices.js";
 import { FirstStep } from "../first-step.js";
 import type { Part } from "../part.js";

@@ -1,12 +1,13 @@
 import { useEffect, useRef } from "preact/hooks";
 import type { Run } from "../../run.js";
 import { sceneOf, scenes } from "../../scenes.js";
+import { parts } from "../parts.js";
 import "./scenes.css";
 
 /** The scenes, each a link that sets it up and starts it, and what the chosen one shows. */
 export function Scenes({ run }: { readonly run: Run }) {
   const { scene } = run.settings.value.view;
-  const { text } = sceneOf(scene);
+  const { text, part: shows } = sceneOf(scene);
   const chosen = useRef<HTMLAnchorElement>(null);
   // On a narrow page the row scrolls.
   useEffect(() => chosen.current?.scrollIntoView({ block: "nearest", inline: "nearest" }), [scene]);
@@ -23,7 +24,7 @@ export function Scenes({ run }: { readonly run: Run }) {
                 if (event.ctrlKey || event.metaKey || event.shiftKey || event.button !== 0) return;
                 event.preventDefault();
                 run.stage(id);
-                if (part !== "side-by-side") document.getElementById(part)?.scrollIntoView({ block: "start" });
+                if (part !== "side-by-side") goTo(part);
               }}
             >
               {title}
@@ -31,7 +32,18 @@ export function Scenes({ run }: { readonly run: Run }) {
           </li>
         ))}
       </ul>
-      <p>{text}</p>
+      <p>
+        {text}{" "}
+        {shows !== "side-by-side" && (
+          <button type="button" class="link" onClick={() => goTo(shows)}>
+            See {parts.findIndex(({ id }) => id === shows) + 1} · {parts.find(({ id }) => id === shows)?.title}
+          </button>
+        )}
+      </p>
     </nav>
   );
+}
+
+function goTo(part: string): void {
+  document.getElementById(part)?.scrollIntoView({ block: "start" });
 }

@@ -1,5 +1,5 @@
+import { networksOf } from "../../networks-of.js";
 import type { Run } from "../../run.js";
-import { networksOf } from "../../settings.js";
 import type { NetworkSnapshot } from "../../training/snapshot.js";
 import { drawPlane } from "../../ui/draw-plane.js";
 import { cell, columns, drawSheet, sheetCount } from "../../ui/draw-sheet.js";

@@ -1,7 +1,6 @@
 import { useSignal } from "@preact/signals";
 import type { Run } from "../../run.js";
 import type { Part } from "../part.js";
-import { drawPicture } from "./draw-picture.js";
 
 /** What a saved run is called. */
 const runName = "evenkeel-run.json";
@@ -14,7 +13,7 @@ export const share: Part = {
     <>
       <p>
         Everything you chose stands in the address of this page: whoever opens it sees the same data, the same networks
-        and, since all randomness follows from the seed, the same training, bit for bit.
+        and, since all randomness follows from the seed, the same training, bit for bit on any CPU.
       </p>
       <p>
         The file holds settings, seed, data, curves and both networks as they are now.{" "}
@@ -70,6 +69,7 @@ async function saveRun(run: Run): Promise<string> {
 }
 
 async function savePicture(run: Run): Promise<string> {
+  const { drawPicture } = await import("./draw-picture.js");
   const picture = await drawPicture(run);
   if (picture === null) throw new Error("this browser could not draw it.");
   save(picture, "evenkeel-run.png");

@@ -3,9 +3,10 @@ import { sharedFields } from "../../settings.js";
 import { Choices } from "../../ui/choices.js";
 import { Slider } from "../../ui/slider.js";
 import { dataWords } from "../../words.js";
+import { DevicePicker } from "./device-picker.js";
 import { SeedField } from "./seed-field.js";
 
-/** What both networks learn. */
+/** What both networks learn, and what computes. */
 export function DataPicker({ run }: { readonly run: Run }) {
   const { data, noise } = run.settings.value.experiment;
   return (
@@ -28,6 +29,7 @@ export function DataPicker({ run }: { readonly run: Run }) {
         />
       )}
       <SeedField run={run} />
+      <DevicePicker run={run} />
     </div>
   );
 }

@@ -1,5 +1,5 @@
+import { networksOf } from "../../networks-of.js";
 import type { Run } from "../../run.js";
-import { networksOf } from "../../settings.js";
 import { Decision } from "../../ui/decision.js";
 import { formatPercent } from "../../ui/format-value.js";
 import { adviceFor, hasSmallBatches, normWords, samplesWord } from "../../words.js";

@@ -43,6 +43,8 @@ export interface SelfTestReport {
   readonly isGood: boolean;
   /** One for each group of members. */
   readonly rows: readonly SelfTestRow[];
+  /** Whether the device tells its own time (`timestamp-query`), by which speed is measured. */
+  readonly hasClock: boolean;
   /** Empty where the device has no clock, or is software, whose speed says nothing. */
   readonly speed: readonly SelfTestSpeed[];
 }
@@ -78,9 +80,10 @@ export async function selfTest(
     rows.push(row);
     onRow(row);
   }
-  const speed = isSoftware ? [] : await measure(started);
+  const { hasClock } = started.recorder;
+  const speed = isSoftware || !hasClock ? [] : await measure(started);
   if (options.device === undefined) started.recorder.device.destroy();
-  return { version, device, isSoftware, isGood: rows.every(({ isGood }) => isGood), rows, speed };
+  return { version, device, isSoftware, isGood: rows.every(({ isGood }) => isGood), rows, hasClock, speed };
 }
 
 /** Times of a few members at sizes that fill a GPU: the least of five. */

@@ -117,8 +117,10 @@ function shapeBehind(
   }
   const sizes = isOp(maker, "Reshape") ? sizesIn(maker.input[1] ?? "")?.values : undefined;
   if (sizes === undefined || sizes.includes(0)) return null;
+  if (!sizes.includes(-1)) return sizes;
+  const from = x();
   const others = countOf(sizes.filter((size) => size !== -1));
-  return sizes.map((size) => (size === -1 ? dividedBy(countOf(x() ?? [null]), others) : size));
+  return from && sizes.map((size) => (size === -1 ? dividedBy(countOf(from), others) : size));
 }
 
 function row(values: readonly Size[]): ComputedSizes {
