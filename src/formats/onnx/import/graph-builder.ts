@@ -6,7 +6,7 @@ import type { AnyModule } from "../../../nn/module.js";
 import type { Tensor } from "../../../tensor.js";
 import { printable } from "../../printable.js";
 import type { NodeProto } from "../file/codec.js";
-import { shapeAfterLayer, shapeAfterOp } from "./op-shapes.js";
+import { shapeAfterLayer, shapeAfterOp } from "./shapes/op-shapes.js";
 
 /** What a node of a file says of its name: its own, or those of its outputs. */
 export type NamedNode = Pick<NodeProto, "name" | "output">;

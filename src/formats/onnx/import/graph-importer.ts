@@ -4,15 +4,15 @@ import { isStandard } from "../file/attributes.js";
 import type { NodeProto } from "../file/codec.js";
 import { dataReaders, nodesBetween } from "../graph/closed-region.js";
 import type { OnnxGraph } from "../graph/graph.js";
-import { activationOf } from "./import-activations.js";
-import { composedNormOf } from "./import-composed-norms.js";
-import { layers } from "./import-layers.js";
 import { computesSizes, shapedSizesOf } from "./import-sizes.js";
 import { type ImportState, ImportStep, UnknownInput } from "./import-step.js";
 import { faultsOf, ofNode, Unsupported, unsupported } from "./imported-layer.js";
+import { layers } from "./operators/import-layers.js";
+import { wholeOutputs } from "./operators/whole-numbers.js";
+import { firstStates, isZeros } from "./operators/zero-states.js";
 import { operators, readsSettings } from "./operators.js";
-import { wholeOutputs } from "./whole-numbers.js";
-import { firstStates, isZeros } from "./zero-states.js";
+import { activationOf } from "./patterns/import-activations.js";
+import { composedNormOf } from "./patterns/import-composed-norms.js";
 
 /** So many nodes may read a value that several of them make a layer of. */
 const mostReaders = 8;

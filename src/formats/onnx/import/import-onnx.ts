@@ -17,9 +17,9 @@ import { OnnxModel, type ReadOnnxOptions } from "../graph/onnx-model.js";
 import { GraphBuilder } from "./graph-builder.js";
 import { GraphImporter } from "./graph-importer.js";
 import { ImportState } from "./import-step.js";
-import { batchSize, isBatch, type Size } from "./open-shapes.js";
 import { rowOfLayers } from "./row-of-layers.js";
-import { ValueShapes } from "./value-shapes.js";
+import { batchSize, isBatch, type Size } from "./shapes/open-shapes.js";
+import { ValueShapes } from "./shapes/value-shapes.js";
 
 /** Options of {@link importOnnx}. */
 export interface ImportOnnxOptions extends ReadOnnxOptions {

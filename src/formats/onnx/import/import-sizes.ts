@@ -4,8 +4,8 @@ import { intsOf, isOp, isStandard } from "../file/attributes.js";
 import type { NodeProto } from "../file/codec.js";
 import { readTensor } from "../file/tensor-values.js";
 import type { OnnxGraph } from "../graph/graph.js";
-import { countOf, dividedBy, type Size, times } from "./open-shapes.js";
-import type { ValueShapes } from "./value-shapes.js";
+import { countOf, dividedBy, type Size, times } from "./shapes/open-shapes.js";
+import type { ValueShapes } from "./shapes/value-shapes.js";
 
 /** So many nodes may work out a shape, and so many sizes may there be. */
 const mostNodes = 200;

@@ -11,7 +11,7 @@ import type { OnnxGraph } from "../graph/graph.js";
 import type { GraphBuilder } from "./graph-builder.js";
 import { sizesOf } from "./import-sizes.js";
 import { constantValues, notConstant, unsupported } from "./imported-layer.js";
-import type { ValueShapes } from "./value-shapes.js";
+import type { ValueShapes } from "./shapes/value-shapes.js";
 
 /** Thrown where an input is the output of a node that was refused: one fault is told once. */
 export class UnknownInput extends Error {}

@@ -2,24 +2,30 @@ import type { Argument } from "../../../graph/argument.js";
 import { PReLU, Softmax } from "../../../nn/activations.js";
 import { GlobalAvgPool2d } from "../../../nn/pooling.js";
 import { floatOf, intOf, intsOf } from "../file/attributes.js";
-import { arrayOperators } from "./import-arrays.js";
-import { importConvOf, importPad } from "./import-conv.js";
-import { importConvTransposeOf } from "./import-conv-transpose.js";
-import { elementwiseOperators } from "./import-elementwise.js";
-import { functionOperators } from "./import-functions.js";
-import { importLayer, keyOf, layers } from "./import-layers.js";
-import { importGemm, importMatMul } from "./import-linear.js";
-import { lossOperators } from "./import-losses.js";
-import { importLayerNormOf } from "./import-norm-statistics.js";
-import { planesBehind } from "./import-planes.js";
-import { importAveragePool, importMaxPool } from "./import-pooling.js";
-import { importRecurrent } from "./import-recurrent.js";
-import { reducedAxes, reductionOperators } from "./import-reductions.js";
-import { alongMatrix, importFlatten, importReshape, importSqueeze, importUnsqueeze } from "./import-reshape.js";
-import { scatterOperators } from "./import-scatter.js";
 import type { ImportStep } from "./import-step.js";
 import { withState } from "./imported-layer.js";
-import { wholeQuotient } from "./whole-numbers.js";
+import { arrayOperators } from "./operators/import-arrays.js";
+import { importConvOf, importPad } from "./operators/import-conv.js";
+import { importConvTransposeOf } from "./operators/import-conv-transpose.js";
+import { elementwiseOperators } from "./operators/import-elementwise.js";
+import { functionOperators } from "./operators/import-functions.js";
+import { importLayer, keyOf, layers } from "./operators/import-layers.js";
+import { importGemm, importMatMul } from "./operators/import-linear.js";
+import { lossOperators } from "./operators/import-losses.js";
+import { importLayerNormOf } from "./operators/import-norm-statistics.js";
+import { planesBehind } from "./operators/import-planes.js";
+import { importAveragePool, importMaxPool } from "./operators/import-pooling.js";
+import { importRecurrent } from "./operators/import-recurrent.js";
+import { reducedAxes, reductionOperators } from "./operators/import-reductions.js";
+import {
+  alongMatrix,
+  importFlatten,
+  importReshape,
+  importSqueeze,
+  importUnsqueeze,
+} from "./operators/import-reshape.js";
+import { scatterOperators } from "./operators/import-scatter.js";
+import { wholeQuotient } from "./operators/whole-numbers.js";
 
 /** What a node's outputs are, in order; most operators have one. */
 export type Operator = (at: ImportStep) => Argument | readonly Argument[];

@@ -2,7 +2,7 @@ import { FormatError } from "../../../errors.js";
 import { SizeRef } from "../../../graph/argument.js";
 import type { OpenShape } from "../../../graph/node.js";
 import type { DeclaredInput } from "../../foreign/arrays.js";
-import { batchSize, type Size } from "../../onnx/import/open-shapes.js";
+import { batchSize, type Size } from "../../onnx/import/shapes/open-shapes.js";
 import { printable } from "../../printable.js";
 import type { Container } from "../model/container.js";
 import { declaredInputs } from "../model/declared-inputs.js";

@@ -1,7 +1,7 @@
 import type { OpenShape } from "../../../../graph/node.js";
 import { Flatten } from "../../../../nn/flatten.js";
 import type { PadWidths } from "../../../../ops/pad.js";
-import { areEqual, countOf, dividedBy, isBatch, type Size } from "../../../onnx/import/open-shapes.js";
+import { areEqual, countOf, dividedBy, isBatch, type Size } from "../../../onnx/import/shapes/open-shapes.js";
 import { type AxisOrder, axisHere, type Value } from "../value.js";
 import { type GraphStep, isNumbers, isValue, type Made } from "./graph-step.js";
 import { planesOf } from "./linear.js";

@@ -2,7 +2,7 @@ import type { Argument } from "../../../../graph/argument.js";
 import { ELU, LeakyReLU, PReLU, ReLU, ReLU6, Sigmoid, Softmax, Softplus, Tanh } from "../../../../nn/activations.js";
 import type { Module } from "../../../../nn/module.js";
 import { withState } from "../../../onnx/import/imported-layer.js";
-import { broadcastOpen } from "../../../onnx/import/open-shapes.js";
+import { broadcastOpen } from "../../../onnx/import/shapes/open-shapes.js";
 import { type Numbers, rearranged } from "../rearranged.js";
 import { axisHere, toFirst, type Value } from "../value.js";
 import { type GraphStep, isNumbers, isValue, type Made } from "./graph-step.js";

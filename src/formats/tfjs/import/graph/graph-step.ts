@@ -1,5 +1,5 @@
 import type { Argument } from "../../../../graph/argument.js";
-import type { Size } from "../../../onnx/import/open-shapes.js";
+import type { Size } from "../../../onnx/import/shapes/open-shapes.js";
 import { printable } from "../../../printable.js";
 import type { Node } from "../../model/graph-norms.js";
 import { isObject } from "../../model/json.js";

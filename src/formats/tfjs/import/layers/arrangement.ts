@@ -3,7 +3,7 @@ import type { OpenShape } from "../../../../graph/node.js";
 import { Flatten } from "../../../../nn/flatten.js";
 import { Pad } from "../../../../nn/pad.js";
 import { Upsample } from "../../../../nn/upsampling.js";
-import { batchSize, countOf, dividedBy, times } from "../../../onnx/import/open-shapes.js";
+import { batchSize, countOf, dividedBy, times } from "../../../onnx/import/shapes/open-shapes.js";
 import { printable } from "../../../printable.js";
 import type { LayerStep } from "../layer-step.js";
 import { channelsLast, toLast, type Value } from "../value.js";

@@ -2,7 +2,7 @@ import type { Argument } from "../../../../graph/argument.js";
 import { Linear } from "../../../../nn/linear.js";
 import { MultiHeadAttention } from "../../../../nn/multi-head-attention.js";
 import { withState } from "../../../onnx/import/imported-layer.js";
-import { batchSize } from "../../../onnx/import/open-shapes.js";
+import { batchSize } from "../../../onnx/import/shapes/open-shapes.js";
 import { printable } from "../../../printable.js";
 import type { LayerStep } from "../layer-step.js";
 import { rearranged } from "../rearranged.js";

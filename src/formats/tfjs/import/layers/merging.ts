@@ -1,6 +1,6 @@
 import type { Argument } from "../../../../graph/argument.js";
 import type { OpenShape } from "../../../../graph/node.js";
-import { broadcastOpen } from "../../../onnx/import/open-shapes.js";
+import { broadcastOpen } from "../../../onnx/import/shapes/open-shapes.js";
 import type { LayerStep } from "../layer-step.js";
 import { type AxisOrder, axisHere, type Value } from "../value.js";
 import type { Row } from "./row.js";

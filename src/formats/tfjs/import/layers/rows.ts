@@ -1,5 +1,5 @@
 import type { OpenShape } from "../../../../graph/node.js";
-import { times } from "../../../onnx/import/open-shapes.js";
+import { times } from "../../../onnx/import/shapes/open-shapes.js";
 import { printable } from "../../../printable.js";
 import type { Layer } from "../../model/container.js";
 import { isObject } from "../../model/json.js";

@@ -1,0 +1,67 @@
+import type { Argument } from "../../../../graph/argument.js";
+import { ConvTranspose2d } from "../../../../nn/conv-transpose2d.js";
+import type { ImportStep } from "../import-step.js";
+import { withState } from "../imported-layer.js";
+
+/** A transposed convolution of volumes, one number of each setting for depth, height and width. */
+export interface VolumeTranspose {
+  readonly kernel: readonly number[];
+  readonly stride: readonly number[];
+  readonly dilation: readonly number[];
+  /** Cut from both ends. */
+  readonly padding: readonly number[];
+  readonly outputPadding: readonly number[];
+  readonly groups: number;
+}
+
+/**
+ * A transposed convolution of volumes (N, C, D, H, W): one of planes, whose channels hold what each tap in depth gives;
+ * these are added where the taps lie.
+ *
+ * @param key - of what the layer is made
+ */
+export function volumeTranspose(at: ImportStep, key: string, volume: VolumeTranspose): Argument {
+  const { shape, data } = at.values(1);
+  const [inChannels, groupChannels] = shape;
+  const { kernel, stride, dilation, padding, outputPadding, groups } = volume;
+  const outChannels = groupChannels * groups;
+  const [, , depth, ...plane] = at.sizes(0, [2, 3, 4]);
+  const planes = at.op("reshape", at.op("transpose", at.input(0), [0, 2, 1, 3, 4]), [-1, inChannels, ...plane]);
+  const layer = (): ConvTranspose2d => {
+    const ofPlane = (all: readonly number[]): readonly [number, number] => [all[1], all[2]];
+    const options = {
+      ...{ stride: ofPlane(stride), dilation: ofPlane(dilation), padding: ofPlane(padding) },
+      ...{ outputPadding: ofPlane(outputPadding), groups, bias: false },
+    };
+    const made = new ConvTranspose2d(inChannels, outChannels * kernel[0], ofPlane(kernel), options);
+    return withState(made, { weight: data });
+  };
+  const sizes = plane.map((size, k) => {
+    const axis = k + 1;
+    const span = (size - 1) * stride[axis] + dilation[axis] * (kernel[axis] - 1) + 1;
+    return span - 2 * padding[axis] + outputPadding[axis];
+  });
+  const area = sizes[0] * sizes[1];
+  const taps = at.op("reshape", at.layer(key, layer, planes), [-1, depth, outChannels, kernel[0], area]);
+  const turned = at.op("transpose", taps, [3, 0, 2, 1, 4]);
+  const reach = dilation[0] * (kernel[0] - 1);
+  const parts = Array.from({ length: kernel[0] }, (_, k) => {
+    const rows = spread(at, at.op("squeeze", at.op("slice", turned, k, k + 1, 0), 0), depth, stride[0]);
+    const after = reach - dilation[0] * k + outputPadding[0];
+    return at.op("pad", rows, [[dilation[0] * k, after], [0, 0]], {}); // biome-ignore format: one line
+  });
+  const sum = parts.reduce((all, part) => at.op("add", all, part));
+  const length = (depth - 1) * stride[0] + reach + 1 + outputPadding[0];
+  const cut = padding[0] === 0 ? sum : at.op("slice", sum, padding[0], length - padding[0], 2);
+  const y = at.op("reshape", cut, [-1, outChannels, length - 2 * padding[0], ...sizes]);
+  return at.has(2) ? at.op("add", y, at.op("reshape", at.input(2), [outChannels, 1, 1, 1])) : y;
+}
+
+/** Rows (N, O, depth, area) with zeros between them. */
+function spread(at: ImportStep, rows: Argument, depth: number, stride: number): Argument {
+  if (stride === 1) return rows;
+  const apart = at.op("pad", at.op("unsqueeze", rows, 3), [[0, stride - 1], [0, 0]], {}); // biome-ignore format: one line
+  const [, channels, , area] = (at.state.builder.shapeOf(rows) ?? []).map(Number);
+  const all = at.op("reshape", apart, [-1, channels, depth * stride, area]);
+  return at.op("slice", all, 0, (depth - 1) * stride + 1, 2);
+}
