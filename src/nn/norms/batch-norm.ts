@@ -43,8 +43,8 @@ const fewSamples = 8;
  * a fixed affine map. One class for all ranks: (N, C), (N, C, L), (N, C, H, W), (N, C, D, H, W).
  *
  * A batch whose mean or variance is not finite in any channel leaves the running statistics alone
- * ({@link BatchNorm.skippedBatches}). With fewer than 8 samples the statistics are noisy: a warning names GroupNorm,
- * once per layer.
+ * ({@link BatchNorm.skippedBatches}). With fewer than 8 samples the statistics are noisy: a warning says so once
+ * per layer, and names GroupNorm, or the short last batch where earlier ones were larger.
  *
  * Source: Ioffe & Szegedy 2015 (arXiv:1502.03167), Algorithms 1 and 2.
  *
@@ -62,6 +62,7 @@ export class BatchNorm extends RunningNorm implements SynchronizedNorm {
   /** Samples that are normalised together in training: see {@link BatchNormOptions.virtualBatchSize}; null: all. */
   readonly virtualBatchSize: number | null;
   #warnedFewSamples = false;
+  #hasSeenMany = false;
 
   /**
    * @param numFeatures - channels of x, ≥ 1
@@ -133,11 +134,15 @@ export class BatchNorm extends RunningNorm implements SynchronizedNorm {
   #checkBatch(x: Tensor, view: StatisticsView): void {
     checkSeveralValues(this, x, view);
     const { outer } = view;
+    if (outer >= fewSamples) this.#hasSeenMany = true;
     if (outer >= fewSamples || outer === 0 || this.#warnedFewSamples) return;
     this.#warnedFewSamples = true;
     warn(
       `${this}.forward(x): batch statistics over ${outer} samples are noisy (shape ${formatShape(x.shape)}). ` +
-        `Use batches of ${fewSamples} or more, or GroupNorm, which does not depend on the batch.`,
+        (this.#hasSeenMany
+          ? 'Earlier batches were larger: leave a short last one out by batches(data, { last: "drop" }), or choose a ' +
+            "batch size that leaves none."
+          : `Use batches of ${fewSamples} or more, or GroupNorm, which does not depend on the batch.`),
     );
   }
 

@@ -355,6 +355,17 @@ describeEachBackend("BatchNorm", () => {
     ]);
   });
 
+  test("a short batch after larger ones is told from batches that are all small", () => {
+    const warnings: string[] = [];
+    onWarning((message) => warnings.push(message));
+    const norm = new BatchNorm(3);
+    norm.forward(normal([8, 3], 1));
+    norm.forward(normal([2, 3], 1));
+    expect(warnings).toEqual([
+      'BatchNorm(3).forward(x): batch statistics over 2 samples are noisy (shape 2×3). Earlier batches were larger: leave a short last one out by batches(data, { last: "drop" }), or choose a batch size that leaves none.',
+    ]);
+  });
+
   test("a momentum that looks like PyTorch's warns", () => {
     const warnings: string[] = [];
     onWarning((message) => warnings.push(message));
