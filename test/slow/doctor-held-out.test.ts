@@ -12,6 +12,7 @@ import {
   type Tensor,
 } from "evenkeel";
 import { beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { changeValues } from "../support/change-values.js";
 import { type HeldOutNetwork, hasImages, heldOutNetworks, type Source, trained } from "../support/held-out-networks.js";
 
 // Networks that are to fall ill may well lag.
@@ -47,11 +48,8 @@ async function isCured(model: Module, { findings, gap }: Diagnosis, source: Sour
   return after.findings.length === 0 && now < 0.95 * before;
 }
 
-const change = (t: Tensor | null | undefined, to: (value: number, k: number) => number): void => {
-  if (t == null) throw new Error("no such tensor");
-  t.backend.write(t.block, t.dataSync().map(to));
-  t.storage.version++;
-};
+const change = (t: Tensor | null | undefined, to: (value: number, k: number) => number): void =>
+  changeValues(t, (values) => values.set(values.map(to)));
 
 /** What is done to a trained network: to one of its norms. */
 const illnesses: Record<string, (norm: BatchNorm, model: Module) => void> = {

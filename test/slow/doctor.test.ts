@@ -18,6 +18,7 @@ import {
 } from "evenkeel";
 import { loadData } from "evenkeel/node";
 import { beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { changeValues } from "../support/change-values.js";
 
 // Networks that are to fall ill may well lag.
 beforeEach(() => {
@@ -32,10 +33,8 @@ const part = (data: Dataset, count: number, start: number): Dataset =>
 
 const kinds = ({ findings }: Diagnosis): string[] => findings.map(({ kind, layer }) => `${kind} ${layer ?? ""}`.trim());
 
-const change = (t: Tensor | null | undefined, to: (value: number, k: number) => number): void => {
-  if (t == null) throw new Error("no such tensor");
-  t.backend.write(t.block, t.dataSync().map(to));
-};
+const change = (t: Tensor | null | undefined, to: (value: number, k: number) => number): void =>
+  changeValues(t, (values) => values.set(values.map(to)));
 
 let train: Dataset;
 let held: Dataset;

@@ -30,17 +30,10 @@ import {
 import { exportOnnx, importOnnx } from "evenkeel/onnx";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import { changeValues } from "../../support/change-values.js";
 import { normal, normalValues } from "../../support/seeded.js";
 
 type Network = Module<Tensor[]>;
-
-/** Writes numbers into a parameter. */
-function set(t: Tensor | null, change: (values: Float32Array) => void): void {
-  if (t === null) throw new Error("no parameter");
-  const values = t.dataSync();
-  change(values);
-  t.backend.write(t.block, values);
-}
 
 /** Gives all norms statistics and parameters as training leaves them; the channels named have γ = 0. */
 function trained<M extends Network>(model: M, dead: Record<string, readonly number[]> = {}, beta?: number): M {
@@ -190,8 +183,8 @@ describe("pruneDeadChannels", () => {
     const zero = (values: Float32Array, column: number, columns: number, spared = -1): void => {
       for (let k = column; k < values.length; k += columns) if (k !== spared) values[k] = 0;
     };
-    set((net.layers[4] as Linear).weight, (w) => zero(w, 3, 5));
-    set((net.layers[2] as Linear).weight, (w) => zero(w, 2, 6, 20));
+    changeValues((net.layers[4] as Linear).weight, (w) => zero(w, 3, 5));
+    changeValues((net.layers[2] as Linear).weight, (w) => zero(w, 2, 6, 20));
     const result = pruneDeadChannels(net, { probe: normal([3, 4], 1) });
     expect(removedOf(result)).toEqual({ "0": "2", "2": "3" });
     expect(result.maxDifference).toBeLessThan(1e-6);
@@ -214,8 +207,8 @@ describe("pruneDeadChannels", () => {
       }
     }
     const net = trained(new Net(), { norm: [1, 2] }, -1);
-    set(net.b.weight, (w) => w.fill(0, 9, 12));
-    set(net.b.bias, (b) => b.fill(-1, 3, 4));
+    changeValues(net.b.weight, (w) => w.fill(0, 9, 12));
+    changeValues(net.b.bias, (b) => b.fill(-1, 3, 4));
     const probe = normal([2, 3, 5, 5], 7);
     const result = pruneDeadChannels(net, { probe });
     expect(leftOf(result)).toEqual([]);
@@ -240,8 +233,8 @@ describe("pruneDeadChannels", () => {
       new ReLU(),
       new Conv2d(4, 2, 3, { padding: 1 }),
     );
-    set((net.layers[1] as InstanceNorm).weight, (w) => w.fill(0, 1, 2));
-    set((net.layers[0] as Conv2d).weight, (w) => w.fill(0, 54, 81));
+    changeValues((net.layers[1] as InstanceNorm).weight, (w) => w.fill(0, 1, 2));
+    changeValues((net.layers[0] as Conv2d).weight, (w) => w.fill(0, 54, 81));
     const result = pruneDeadChannels(net.eval(), { probe: normal([2, 3, 8, 8], 7) });
     expect(removedOf(result)).toEqual({ "0": "1,2", "1": "1,2" });
     expect(result.maxDifference).toBeLessThan(1e-6);
