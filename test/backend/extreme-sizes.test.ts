@@ -95,7 +95,7 @@ test("results that no memory holds are refused with their size, whatever 32 bits
       "matmul: 17179869184",
       "matmul: 32400000000",
       "matmul: 73786976294838210000",
-      "matmul: 17179869184",
+      "linear: 17179869184",
       "embedding: 17179869184",
       "conv2d: 25601920036",
       "conv2d: 16000000048000000000",
