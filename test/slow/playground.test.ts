@@ -90,7 +90,7 @@ describe.skipIf(!hasChromium)(
       expect(readFileSync(join(built, "index.html"), "utf8")).not.toMatch(/<script(?![^>]*\bsrc=)/);
     });
 
-    test("loads at most 210 kB in gzip before its first picture, the library included", () => {
+    test("loads at most 200 kB in gzip before its first picture, the library included", () => {
       const text = (name: string): string => readFileSync(join(built, name), "utf8");
       const imported = /(?:(?:from|import)"\.\/|new URL\(`)([\w.-]+\.js)[`"]/g;
       const names = (source: string, pattern: RegExp): string[] =>
@@ -106,7 +106,7 @@ describe.skipIf(!hasChromium)(
       for (const name of names(text("index.html"), /"\.\/assets\/([^"]+)"/g)) load(name);
       expect([...loaded].join()).toMatch(/index-.*\.js.*train-worker-.*\.js.*index-.*\.css/);
       const sizes = [...loaded].map((name) => gzipSync(readFileSync(join(built, "assets", name))).length);
-      expect(sizes.reduce((sum, size) => sum + size, gzipSync(text("index.html")).length)).toBeLessThanOrEqual(210_000);
+      expect(sizes.reduce((sum, size) => sum + size, gzipSync(text("index.html")).length)).toBeLessThanOrEqual(200_000);
     });
 
     test("is served on loopback while it is worked on, isolated", async () => {

@@ -3,7 +3,6 @@ import { RunningNorm } from "../../nn/norms/running-norm.js";
 import type { Tensor } from "../../tensor.js";
 import { type OpFunction, type Tracer, withTracer } from "../../tracing.js";
 import { tensorsIn } from "../argument.js";
-import { isLayer } from "../is-layer.js";
 
 /** How many norms stand in a row before each of some norms, so that those of one number do not depend on each other. */
 export type NormLevels = ReadonlyMap<RunningNorm, number>;
@@ -37,7 +36,7 @@ class Follower implements Tracer {
 
   module(module: AnyModule, input: readonly unknown[], run: () => unknown): unknown {
     const isNorm = module instanceof RunningNorm;
-    const isLeaf = isNorm || isLayer(module);
+    const isLeaf = isNorm || !module.isComposite;
     const before = this.#of(input);
     const result = isLeaf ? withTracer(null, run) : run();
     if (isNorm) this.levels.set(module, before);
