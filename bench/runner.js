@@ -25,6 +25,7 @@ export class Peer {
 
   /** @param {string} id @param {number} threads @param {typeof PEERS} [kinds] */
   constructor(id, threads, kinds = PEERS) {
+    this.id = id;
     this.kind = kinds[id];
     this.threads = threads;
     /** @type {About} */
