@@ -1,6 +1,7 @@
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import os from "node:os";
 import { CASES } from "./cases.js";
+import { readProcessor } from "./processor.js";
 
 /**
  * @typedef {{ ms: number, range: [number, number], rounds: { ms: number, min: number, repetitions: number }[] }} Time
@@ -34,15 +35,12 @@ export function describeMachine() {
   };
 }
 
-/** The widest vectors of the processor and its family, as Linux names them; nothing elsewhere. */
+/** The family and the widest vectors of the processor where they are known. */
 function vectorsOf() {
-  if (!existsSync("/proc/cpuinfo")) return "";
-  const text = readFileSync("/proc/cpuinfo", "utf8");
-  const value = (name) => text.match(new RegExp(`^${name}\\s*: (.*)$`, "m"))?.[1] ?? "unknown";
-  const widest = ["avx512f", "avx2", "asimd"].find((flag) =>
-    ` ${value("flags")} ${value("Features")} `.includes(` ${flag} `),
-  );
-  return ` (family ${value("cpu family")}, model ${value("model")}, ${widest ?? "no wide vectors"})`;
+  const processor = readProcessor();
+  if (processor === null) return "";
+  const { family, model, vectors } = processor;
+  return ` (family ${family}, model ${model}, ${vectors ?? "no wide vectors"})`;
 }
 
 /**
@@ -160,7 +158,7 @@ export const markdownLine = (cells) => `| ${cells.join(" | ")} |`;
 /** Threads, machine, date and command. @type {(run: Run) => string} */
 export const describeRun = ({ machine, settings, command, date }) =>
   `**${settings.threads} ${settings.threads === 1 ? "thread" : "threads"}** · ${machine.cpu}, ${machine.cores} cores, ` +
-  `Node ${machine.node.slice(1)} · ${date.slice(0, 10)} · \`${command}\``;
+  `Node ${machine.node.slice(1)} · ${date.slice(0, 10)} ·\n\`${command}\``;
 
 /** @type {(run: Run) => string} */
 export function markdownTable(run) {

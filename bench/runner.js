@@ -12,6 +12,8 @@ import { PEERS, peerEnvironment } from "./peers/index.js";
  */
 
 const START_LIMIT_MS = 60_000;
+/** What takes no longer says nothing about larger cases: its time is that of calls. */
+const shortMs = 10;
 
 /** One framework in its own process, started when first asked and again after it had to be killed. */
 export class Peer {
@@ -72,7 +74,7 @@ export class Peer {
     this.#process?.stdin?.write(`${JSON.stringify({ kind: work.kind, params: work.params, budgetMs })}\n`);
     const answer = await this.#receive(limitMs);
     if (answer.crashed !== undefined) return { unsupported: answer.crashed };
-    if (work.multiplyAdds && answer.ms) this.#rates.set(work.kind, answer.ms / work.multiplyAdds);
+    if (work.multiplyAdds && answer.ms > shortMs) this.#rates.set(work.kind, answer.ms / work.multiplyAdds);
     return answer;
   }
 

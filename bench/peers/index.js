@@ -1,6 +1,7 @@
 import { spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
+import { readProcessor } from "../processor.js";
 
 /**
  * How to start each peer. All speak JSON lines, see `serve.js`; each in a process of its own.
@@ -35,6 +36,15 @@ function startEvenkeel(threads, ...args) {
   return { ...node("evenkeel.js", threads, ...args), env: { EVENKEEL_THREADS: String(threads) } };
 }
 
+/**
+ * The kernels of OpenBLAS for the widest vectors there are. It chooses them by the processor's model, and where it does
+ * not know that, as in virtual machines, it takes those of 2004.
+ */
+function openBlasKernels() {
+  const kernels = { avx512f: "SkylakeX", avx2: "Haswell" }[readProcessor()?.vectors];
+  return kernels === undefined ? {} : { OPENBLAS_CORETYPE: kernels };
+}
+
 /** PyTorch at its best: both kinds of threads, and an allocator that keeps what it was given back. */
 function startPyTorch(threads) {
   const candidates = [process.env.PYTHON, "python3", "/usr/bin/python3"].filter((name) => name !== undefined);
@@ -45,6 +55,7 @@ function startPyTorch(threads) {
     OMP_NUM_THREADS: String(threads),
     OPENBLAS_NUM_THREADS: String(threads),
     MKL_NUM_THREADS: String(threads),
+    ...openBlasKernels(),
     MALLOC_MMAP_MAX_: "0",
     MALLOC_TRIM_THRESHOLD_: "4294967296",
   };
