@@ -5,10 +5,13 @@ import { cpus } from "node:os";
 import * as evenkeel from "../dist/index.js";
 
 const { Adam, cnn, convertNorm, crossEntropy, diagnose, evaluate, foldBatchNorm } = evenkeel;
-const { GroupNorm, loadModel, memoryInUse, noGrad, predict, recalibrate, saveModel, seed, tensor } = evenkeel;
+const { GroupNorm, loadModel, memoryInUse, noGrad, onWarning, predict, recalibrate, saveModel, seed, tensor } =
+  evenkeel;
 const { exportOnnx, importOnnx } = await import("../dist/formats/onnx/index.js").catch(() => ({}));
 
 seed(1);
+// A network that was never trained will do.
+onWarning(() => {});
 const [rounds, steps, batch] = [7, 20, 64];
 const settings = { inputShape: [1, 28, 28], classes: 10, norm: "batch" };
 const values = Float32Array.from({ length: batch * 784 }, (_, i) => Math.sin(i * i));
