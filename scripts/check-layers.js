@@ -8,7 +8,7 @@ const layers = [
   ["errors", "options", "nearest", "elementary", "communicator", "shown", "version", "check-range"],
   ["shape", "random", "warnings", "moments", "print-tensor"],
   ["backend", "threads", "layer-pass"],
-  ["tensor", "tensor-copies", "scope", "autograd", "storage", "collector", "create", "tracing"],
+  ["tensor", "tensor-copies", "scope", "autograd", "storage", "hold", "collector", "create", "tracing"],
   ["ops", "data"],
   ["nn"],
   ["optim"],

@@ -2,43 +2,15 @@
 import type { GraphNode } from "./autograd.js";
 import type { Backend } from "./backend/backend.js";
 import { backend as currentBackend } from "./backend/index.js";
-import { countLoose, leaveWeight, takeWeight, turnIfDue } from "./collector.js";
+import { leaveWeight, takeWeight, turnIfDue } from "./collector.js";
 import { ArgumentError, BackendError, GraphError, ShapeError, TensorFreedError } from "./errors.js";
+import { Hold } from "./hold.js";
 import { printValues } from "./print-tensor.js";
 import { type Owned, own, whenEscaping } from "./scope.js";
 import { formatShape, type Shape, sameShape, sizeOf } from "./shape.js";
 import { shown } from "./shown.js";
 import { Storage } from "./storage.js";
 import { defineOp, tracer } from "./tracing.js";
-
-/**
- * What a tensor holds on to: kept apart from it, so that it can be let go after the tensor itself has been collected.
- */
-class Hold {
-  storage: Storage | null;
-  node: GraphNode | null = null;
-  #looseBytes = 0;
-
-  constructor(storage: Storage) {
-    this.storage = storage;
-  }
-
-  /** Says whether a scope, had there been one, would free it. */
-  set loose(isLoose: boolean) {
-    const bytes = isLoose ? (this.storage?.bytes ?? 0) : 0;
-    if (bytes === this.#looseBytes) return;
-    countLoose(bytes - this.#looseBytes);
-    this.#looseBytes = bytes;
-  }
-
-  release(): void {
-    this.loose = false;
-    this.storage?.release();
-    this.storage = null;
-    this.node?.release();
-    this.node = null;
-  }
-}
 
 const collected = new FinalizationRegistry<Hold>((hold) => hold.release());
 

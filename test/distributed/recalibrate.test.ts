@@ -49,6 +49,12 @@ const whole = [
   [0, 12],
   [0, 6],
 ];
+/** Where two ranks cut each batch. */
+const halves = [
+  [0, 6, 12],
+  [0, 6, 12],
+  [0, 3, 6],
+];
 const common = { kind: "BatchNorm", sync: true, samples: null, blend: 0, backend: "wasm", poison: false };
 
 function distance(a: readonly number[], b: readonly number[]): number {
@@ -72,11 +78,7 @@ describe("recalibrate among ranks", () => {
   test.each([
     {
       name: "halves",
-      cuts: [
-        [0, 6, 12],
-        [0, 6, 12],
-        [0, 3, 6],
-      ],
+      cuts: halves,
     },
     {
       name: "uneven and empty parts of three",
@@ -88,47 +90,27 @@ describe("recalibrate among ranks", () => {
     },
     {
       name: "of a part of the samples",
-      cuts: [
-        [0, 6, 12],
-        [0, 6, 12],
-        [0, 3, 6],
-      ],
+      cuts: halves,
       samples: 16,
     },
     {
       name: "of so few that later ranks give none",
-      cuts: [
-        [0, 6, 12],
-        [0, 6, 12],
-        [0, 3, 6],
-      ],
+      cuts: halves,
       samples: 5,
     },
     {
       name: "blended with what was there",
-      cuts: [
-        [0, 6, 12],
-        [0, 6, 12],
-        [0, 3, 6],
-      ],
+      cuts: halves,
       blend: 10,
     },
     {
       name: "on cpu",
-      cuts: [
-        [0, 6, 12],
-        [0, 6, 12],
-        [0, 3, 6],
-      ],
+      cuts: halves,
       backend: "cpu",
     },
     {
       name: "with a batch that is not finite",
-      cuts: [
-        [0, 6, 12],
-        [0, 6, 12],
-        [0, 3, 6],
-      ],
+      cuts: halves,
       poison: true,
     },
   ])("gives synchronised norms what one process gives them: $name", async ({ cuts, ...options }) => {

@@ -1,7 +1,8 @@
-import { ArgumentError, TraceError } from "../../errors.js";
+import { TraceError } from "../../errors.js";
 import type { AnyModule, Module } from "../../nn/module.js";
 import { checkOptions } from "../../options.js";
 import { Tensor } from "../../tensor.js";
+import { checkEvaluating } from "../check-evaluating.js";
 import { Graph } from "../graph.js";
 import { structuralParts } from "../trace/structure.js";
 import { tracedParts } from "../trace/trace.js";
@@ -92,14 +93,7 @@ export function foldBatchNorm<M extends AnyModule>(
 ): FoldedModel<M | Graph> {
   checkOptions("foldBatchNorm(model)", options, { probe: true });
   const { probe = [] } = options;
-  if (model.training) {
-    throw new ArgumentError({
-      where: "foldBatchNorm(model)",
-      expected: "a model in evaluation mode, whose norms are fixed maps",
-      received: `one in training mode, ${model.constructor.name}`,
-      cure: "Call model.eval() first.",
-    });
-  }
+  checkEvaluating("foldBatchNorm(model)", model);
   const inputs = probe instanceof Tensor ? [probe] : probe;
   if (model instanceof Graph) return foldGraph(model, inputs);
   if (isTree(model)) return foldChains(model, inputs, "");

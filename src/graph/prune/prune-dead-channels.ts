@@ -1,6 +1,7 @@
 import { ArgumentError, TraceError } from "../../errors.js";
 import type { AnyModule, Module } from "../../nn/module.js";
 import { Tensor } from "../../tensor.js";
+import { checkEvaluating } from "../check-evaluating.js";
 import { copyModel, tensorsOf } from "../copy-model.js";
 import { Graph } from "../graph.js";
 import { largestDifference, outputsOf } from "../probe.js";
@@ -78,14 +79,7 @@ export function pruneDeadChannels<M extends AnyModule>(
   model: M,
   { probe = [] }: PruneDeadChannelsOptions = {},
 ): PrunedModel<M | Graph> {
-  if (model.training) {
-    throw new ArgumentError({
-      where: "pruneDeadChannels(model)",
-      expected: "a model in evaluation mode, whose norms are fixed maps",
-      received: `one in training mode, ${model.constructor.name}`,
-      cure: "Call model.eval() first.",
-    });
-  }
+  checkEvaluating("pruneDeadChannels(model)", model);
   const inputs = probe instanceof Tensor ? [probe] : probe;
   const known = structuralParts(model, (module) => module.children().length === 0);
   const source = known === null ? tracedBy(model, inputs) : model;

@@ -48,7 +48,7 @@ export function volumeTranspose(at: ImportStep, key: string, volume: VolumeTrans
   const parts = Array.from({ length: kernel[0] }, (_, k) => {
     const rows = spread(at, at.op("squeeze", at.op("slice", turned, k, k + 1, 0), 0), depth, stride[0]);
     const after = reach - dilation[0] * k + outputPadding[0];
-    return at.op("pad", rows, [[dilation[0] * k, after], [0, 0]], {}); // biome-ignore format: one line
+    return padded(at, rows, dilation[0] * k, after);
   });
   const sum = parts.reduce((all, part) => at.op("add", all, part));
   const length = (depth - 1) * stride[0] + reach + 1 + outputPadding[0];
@@ -60,8 +60,17 @@ export function volumeTranspose(at: ImportStep, key: string, volume: VolumeTrans
 /** Rows (N, O, depth, area) with zeros between them. */
 function spread(at: ImportStep, rows: Argument, depth: number, stride: number): Argument {
   if (stride === 1) return rows;
-  const apart = at.op("pad", at.op("unsqueeze", rows, 3), [[0, stride - 1], [0, 0]], {}); // biome-ignore format: one line
+  const apart = padded(at, at.op("unsqueeze", rows, 3), 0, stride - 1);
   const [, channels, , area] = (at.state.builder.shapeOf(rows) ?? []).map(Number);
   const all = at.op("reshape", apart, [-1, channels, depth * stride, area]);
   return at.op("slice", all, 0, (depth - 1) * stride + 1, 2);
+}
+
+/** Zeros before and after along the last axis but one. */
+function padded(at: ImportStep, x: Argument, before: number, after: number): Argument {
+  const widths = [
+    [before, after],
+    [0, 0],
+  ];
+  return at.op("pad", x, widths, {});
 }
