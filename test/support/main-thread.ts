@@ -8,7 +8,7 @@ interface TraceEvent {
   readonly pid: number;
   readonly tid: number;
   readonly args?: { readonly name?: string };
-  /** Of the processor, whatever else the machine did in the meantime. */
+  /** Of the processor, whatever else the machine did in the meantime; Chromium leaves it out where it did not read it. */
   readonly tdur?: number;
 }
 
@@ -17,7 +17,7 @@ const handlers = ["HandlePostMessage", "TimerFire", "FireAnimationFrame", "Event
 
 /**
  * The processor's time, in ms, that each call of a page's own code took on its main thread while `body` ran, with all
- * that it called.
+ * that it called. Calls whose time Chromium did not read are not among them.
  */
 export async function handlerTimes(page: Page, body: () => Promise<void>): Promise<number[]> {
   const browser = page.context().browser();
@@ -34,5 +34,5 @@ export async function handlerTimes(page: Page, body: () => Promise<void>): Promi
   const isCall = ({ name, ph }: TraceEvent): boolean => handlers.includes(name) && ph === "X";
   return traceEvents
     .filter((event) => isCall(event) && threads.has(place(event)))
-    .map(({ tdur = Number.NaN }) => tdur / 1000);
+    .flatMap(({ tdur }) => (tdur === undefined ? [] : [tdur / 1000]));
 }
