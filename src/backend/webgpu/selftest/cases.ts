@@ -17,7 +17,7 @@ const unaryOps = [
 const withoutSlope = new Set<UnaryOp>(["neg", "sign", "floor", "ceil", "round"]);
 const binaryOps = [
   ...(["add", "sub", "mul", "div", "pow", "logisticLoss", "logisticSlope", "pass", "prelu", "timesNegative"] as const),
-  ...(["minimum", "maximum", "equal", "notEqual", "less", "lessEqual", "either"] as const),
+  ...(["minimum", "maximum", "maximumShare", "equal", "notEqual", "less", "lessEqual", "either"] as const),
 ] satisfies BinaryOp[];
 
 const length = 1001;
