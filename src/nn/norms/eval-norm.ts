@@ -90,8 +90,9 @@ export class EvalNorm extends Module {
       const own = isVector ? squares : add(variance(x, positions, { keepDims: true }), squares);
       const mixed = add(mul(own, beta), mul(along(runningVar), 1 - beta));
       const spread = sub(mixed, mul(squares, alpha ** 2));
-      const normalized = div(sub(centred, mul(distance, alpha)), sqrt(add(spread, eps)));
-      const scaled = weight === null ? normalized : mul(normalized, along(weight));
+      const nearer = sub(centred, mul(distance, alpha));
+      const deviation = sqrt(add(spread, eps));
+      const scaled = weight === null ? div(nearer, deviation) : mul(nearer, div(along(weight), deviation));
       return bias === null ? scaled : add(scaled, along(bias));
     });
   }

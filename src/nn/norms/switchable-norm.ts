@@ -93,8 +93,11 @@ export class SwitchableNorm extends RunningNorm {
       this.var_weight,
       all.map((one) => one.variance),
     );
-    const normalized = div(sub(x, centre), sqrt(add(spread, eps)));
-    const scaled = weight === null ? normalized : mul(normalized, alongChannels(weight, x.rank));
+    const centred = sub(x, centre);
+    const deviation = sqrt(add(spread, eps));
+    // The weight before what has as many values as x.
+    const scaled =
+      weight === null ? div(centred, deviation) : mul(centred, div(alongChannels(weight, x.rank), deviation));
     return bias === null ? scaled : add(scaled, alongChannels(bias, x.rank));
   }
 
