@@ -9,6 +9,9 @@ export default defineConfig({
     include: ["test/slow/**/*.test.ts", "test/backend/webgpu/**/*.test.ts"],
     exclude: [],
     testTimeout: 900_000,
+    // Pages draw, and browsers start, when the machine gets to it.
+    expect: { poll: { timeout: 60_000 } },
+    retry: 1,
     fileParallelism: false,
   },
 });
