@@ -241,7 +241,8 @@ async function normOf(squares: Tensor): Promise<number> {
  * @example
  * ```ts
  * const model = new Sequential(new Linear(4, 8), new BatchNorm(8), new ReLU(), new Linear(8, 2));
- * const data = batches(arrayDataset({ inputs: new Float32Array(64), shape: [4], labels: new Int32Array(16) }), { batchSize: 8 });
+ * const samples = arrayDataset({ inputs: new Float32Array(64), shape: [4], labels: new Int32Array(16) });
+ * const data = batches(samples, { batchSize: 8 });
  * const watcher = watch(model, { every: 2 });
  * await fit(model, data, { epochs: 2, optimizer: new Adam(model.parameters(), { lr: 0.01 }) });
  * const records = await watcher.stop();

@@ -33,7 +33,8 @@ export interface SignalConvTransposeOptions {
  * @throws ArgumentError if the output padding is not smaller than the stride
  * @example
  * ```ts
- * convTranspose1d(tensor([[[1, 2]]]), tensor([[[1, 10]]]), null, { stride: 2 }).dataSync(); // Float32Array [1, 10, 2, 20]
+ * const x = tensor([[[1, 2]]]);
+ * convTranspose1d(x, tensor([[[1, 10]]]), null, { stride: 2 }).dataSync(); // Float32Array [1, 10, 2, 20]
  * ```
  */
 export const convTranspose1d = defineComposite(

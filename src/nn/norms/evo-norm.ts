@@ -28,8 +28,8 @@ export interface EvoNormOptions extends RunningNormOptions {
 /**
  * A norm and an activation in one, found by search; no ReLU follows. With a trained v per channel,
  *
- * - B0: y = weight · x / max(√(batch variance + eps), v · x + √(sample variance + eps)) + bias, with the variance of the
- *   channel over the batch, and over the positions of the sample alone
+ * - B0: y = weight · x / max(√(batch variance + eps), v · x + √(sample variance + eps)) + bias, with the variance of
+ *   the channel over the batch, and over the positions of the sample alone
  * - S0: y = weight · x · sigmoid(v · x) / √(group variance + eps) + bias
  *
  * The variances are those of {@link BatchNorm}, {@link InstanceNorm} and {@link GroupNorm}; the mean is not subtracted

@@ -335,8 +335,8 @@ export class RunningStatistics {
   }
 
   /**
-   * Moves a further running statistic by a batch's value of it, with the weight that {@link RunningStatistics.take} then
-   * gives the batch.
+   * Moves a further running statistic by a batch's value of it, with the weight that {@link RunningStatistics.take}
+   * then gives the batch.
    *
    * @param values - of the batch
    * @param into - the running ones, of the same shape
