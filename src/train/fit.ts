@@ -100,8 +100,7 @@ export async function fit<Target>(model: Module, data: Data<Target>, options: Fi
   }
   checkCount("fit(model, data, { epochs })", "epochs", epochs);
   const clipNorm = options.clipNorm ?? Number.POSITIVE_INFINITY;
-  if (clipNorm !== Number.POSITIVE_INFINITY)
-    checkRange("fit(model, data)", "clipNorm", clipNorm, 0, Number.POSITIVE_INFINITY);
+  if (clipNorm !== Number.POSITIVE_INFINITY) checkRange("fit(model, data)", "clipNorm", clipNorm);
   const adaptiveClip = options.adaptiveClip ?? null;
   if (adaptiveClip !== null) {
     checkAdaptiveClip("fit(model, data, { adaptiveClip })", adaptiveClip);
