@@ -33,10 +33,10 @@ export class Conv3d extends Convolution<Moves<readonly [number, number, number],
     const where = "new Conv3d(inChannels, outChannels, kernelSize)";
     checkOptions(where, options, convolutionOptions);
     const groups = checkChannelGroups(where, inChannels, outChannels, options.groups ?? 1);
-    const kernel = resolveTriple(where, "kernelSize", kernelSize, 1);
-    const stride = resolveTriple(where, "stride", options.stride ?? 1, 1);
+    const kernel = resolveTriple(where, "kernelSize", kernelSize);
+    const stride = resolveTriple(where, "stride", options.stride ?? 1);
     const padding = volumePadding(where, options.padding ?? 0);
-    const dilation = resolveTriple(where, "dilation", options.dilation ?? 1, 1);
+    const dilation = resolveTriple(where, "dilation", options.dilation ?? 1);
     const moves = { stride, padding, dilation, groups };
     super(conv3d, { inChannels, outChannels, kernel, moves, bias: options.bias });
   }

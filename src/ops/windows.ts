@@ -32,14 +32,9 @@ export function resolvePair(where: string, name: string, value: Pair, minimum: n
   return [first, second];
 }
 
-/** All three numbers, checked to be whole and at least `minimum`. */
-export function resolveTriple(
-  where: string,
-  name: string,
-  value: Triple,
-  minimum: number,
-): readonly [number, number, number] {
-  const [first, second, third] = resolveSizes(where, name, value, minimum, 3);
+/** All three numbers, checked to be whole and at least 1. */
+export function resolveTriple(where: string, name: string, value: Triple): readonly [number, number, number] {
+  const [first, second, third] = resolveSizes(where, name, value, 1, 3);
   return [first, second, third];
 }
 

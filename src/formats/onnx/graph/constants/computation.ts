@@ -56,9 +56,9 @@ export class Computation {
     throw new NotComputed(`it names axis ${axis} of ${rank}`);
   }
 
-  /** {@link Computation.axis} of an attribute. */
-  axisOf(name: string, absent: number, rank: number): number {
-    return this.axis(intOf(this.node, name, absent), rank);
+  /** {@link Computation.axis} of the attribute `axis`, 0 by default. */
+  ownAxis(rank: number): number {
+    return this.axis(intOf(this.node, "axis", 0), rank);
   }
 
   /** Room for values of a shape. @throws NotComputed where it is none, or they are too many */
