@@ -1,7 +1,6 @@
 import { noGrad } from "../../autograd.js";
 import type { Communicator } from "../../communicator.js";
 import { tensor, zeros } from "../../create.js";
-import { ArgumentError } from "../../errors.js";
 import { add, div, mul, sub } from "../../ops/binary.js";
 import { conv1d } from "../../ops/conv1d.js";
 import { inverseRoot } from "../../ops/inverse-root.js";
@@ -18,11 +17,12 @@ import { checkCount, sizeOf } from "../../shape.js";
 import { detach, type Tensor } from "../../tensor.js";
 import { assign, copyOf } from "../../tensor-copies.js";
 import type { LayerTraits } from "../layer-traits.js";
+import { checkDivides } from "./channel-groups.js";
 import { checkPlain } from "./composed-norm.js";
 import type { NormForwardOptions } from "./norm.js";
 import { type FurtherRenewal, RunningNorm, type RunningNormOptions } from "./running-norm.js";
 import { moveMeans } from "./running-statistics.js";
-import { alongChannels, channelView, checkSeveralValues } from "./views.js";
+import { channelView, checkSeveralValues, scaledAlongChannels } from "./views.js";
 
 /** Options of {@link WhiteningBatchNorm}. */
 export interface WhiteningBatchNormOptions extends Omit<RunningNormOptions, "unbiased"> {
@@ -93,15 +93,7 @@ export class WhiteningBatchNorm extends RunningNorm {
       affine: true,
     });
     this.iterations = iterations === "exact" ? iterations : checkCount(where, "iterations", iterations);
-    this.groups = groups === null ? fewestGroups(numFeatures) : checkCount(where, "groups", groups);
-    if (numFeatures % this.groups !== 0) {
-      throw new ArgumentError({
-        where,
-        expected: "groups to divide numFeatures",
-        received: `${this.groups} groups for ${numFeatures} channels`,
-        cure: "Choose a divisor of numFeatures.",
-      });
-    }
+    this.groups = checkDivides(where, groups ?? fewestGroups(numFeatures), numFeatures);
     this.#whitening = this.buffer("running_whitening", this.#identity(this.groups));
   }
 
@@ -125,9 +117,7 @@ export class WhiteningBatchNorm extends RunningNorm {
         if (this.#gathered !== null) moveMeans(batch.matrix, { ...this.#gathered, momentum: -1, warmsUp: false });
         running.take(momentsOf(x, view, null), false);
       }
-      const { weight, bias } = this;
-      const scaled = weight === null ? whitened : mul(whitened, alongChannels(weight, x.rank));
-      return bias === null ? scaled : add(scaled, alongChannels(bias, x.rank));
+      return scaledAlongChannels(whitened, this.weight, this.bias);
     });
   }
 
