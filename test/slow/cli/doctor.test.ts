@@ -128,6 +128,16 @@ describe("evenkeel doctor", () => {
       ]
     `);
     expect(existsSync(join(folder, "bad.html"))).toBe(false);
+    const model = readFileSync(join(folder, "model.safetensors"));
+    const over = evenkeel("doctor", "model.safetensors", "--data", "images", "-o", "model.safetensors");
+    expect([over.code, over.stderr]).toMatchInlineSnapshot(`
+      [
+        1,
+        "evenkeel: model.safetensors: expected another file than those that are read, got the same. Name a new file: what is read is never changed.
+      ",
+      ]
+    `);
+    expect(readFileSync(join(folder, "model.safetensors"))).toEqual(model);
     expect(evenkeel("doctor", "model.safetensors").code).toBe(2);
   });
 });
