@@ -2,7 +2,7 @@ import { FormatError } from "../../../errors.js";
 import { FileBudget, work } from "../../file-budget.js";
 import { printable } from "../../printable.js";
 import { isStandard } from "../file/attributes.js";
-import { Codec, type ModelProto, type NodeProto } from "../file/codec.js";
+import { Codec, type ModelProto } from "../file/codec.js";
 import type { ExternalFiles } from "../file/tensor-values.js";
 import { OnnxGraph } from "./graph.js";
 
