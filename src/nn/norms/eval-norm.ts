@@ -7,7 +7,7 @@ import { variance } from "../../ops/variance.js";
 import { checkOptions } from "../../options.js";
 import { scope } from "../../scope.js";
 import type { Tensor } from "../../tensor.js";
-import { type LayerTraits, same } from "../layer-traits.js";
+import { keepsRank, type LayerTraits } from "../layer-traits.js";
 import { Module } from "../module.js";
 import { BatchNorm } from "./batch-norm.js";
 import { alongChannels, channelView, positionAxes } from "./views.js";
@@ -102,10 +102,7 @@ export class EvalNorm extends Module {
     return {
       constructorArguments: [norm, { alpha, beta }],
       isComposedInEvaluation: true,
-      keepsNothing: true,
-      channels: () => norm.numFeatures,
-      rank: same,
-      channelAxis: "second",
+      ...keepsRank(norm.numFeatures, "second"),
     };
   }
 

@@ -1,7 +1,6 @@
 import { noGrad } from "../../autograd.js";
 import type { Communicator } from "../../communicator.js";
 import { tensor, zeros } from "../../create.js";
-import { ArgumentError } from "../../errors.js";
 import { add, div, mul, sub } from "../../ops/binary.js";
 import { centre } from "../../ops/centre.js";
 import { conv1d } from "../../ops/conv1d.js";
@@ -19,6 +18,7 @@ import { checkCount, sizeOf } from "../../shape.js";
 import type { Tensor } from "../../tensor.js";
 import { assign, copyOf } from "../../tensor-copies.js";
 import type { LayerTraits } from "../layer-traits.js";
+import { checkDivides } from "./channel-groups.js";
 import { checkPlain } from "./composed-norm.js";
 import type { NormForwardOptions } from "./norm.js";
 import { type FurtherRenewal, RunningNorm, type RunningNormOptions } from "./running-norm.js";
@@ -94,15 +94,7 @@ export class WhiteningBatchNorm extends RunningNorm {
       affine: true,
     });
     this.iterations = iterations === "exact" ? iterations : checkCount(where, "iterations", iterations);
-    this.groups = groups === null ? fewestGroups(numFeatures) : checkCount(where, "groups", groups);
-    if (numFeatures % this.groups !== 0) {
-      throw new ArgumentError({
-        where,
-        expected: "groups to divide numFeatures",
-        received: `${this.groups} groups for ${numFeatures} channels`,
-        cure: "Choose a divisor of numFeatures.",
-      });
-    }
+    this.groups = checkDivides(where, groups ?? fewestGroups(numFeatures), numFeatures);
     this.#whitening = this.buffer("running_whitening", this.#identity(this.groups));
   }
 
