@@ -7,6 +7,7 @@ import { LayerStep, type LayersState } from "./layer-step.js";
 import { attentionRows } from "./layers/attention.js";
 import { layerRows } from "./layers/rows.js";
 import { masked } from "./masks.js";
+import { overSteps } from "./over-steps.js";
 import type { Value } from "./value.js";
 
 /** What a call of a layer gives: null where it was refused. */
@@ -110,12 +111,22 @@ export class LayersImporter {
     if (inputs.length === 0) throw new Refusal(layerTitle(layer), "no inputs");
     const options = optionsOf(container, call, known);
     if (!Object.hasOwn(attentionRows, layer.className)) checkOptions(layer, options);
-    if (inner !== undefined) {
+    if (inner !== undefined && layer.className !== "TimeDistributed") {
       const outputs = this.outputs(inner, inputs);
       return outputs.every((one) => one !== null) ? outputs : null;
     }
     const step = new LayerStep(this.#state, layer, inputs, options);
-    return row === undefined ? null : [attempted(step.title, () => masked(step, () => row(step)))];
+    if (inner !== undefined) return [attempted(step.title, () => overSteps(step, (x) => this.#output(inner, x)))];
+    if (row === undefined) return null;
+    const output = attempted(step.title, () => masked(step, () => row(step)));
+    return [output, ...(output.others ?? [])];
+  }
+
+  /** The only output of a network. */
+  #output(inner: Container, x: Value): Value {
+    const [y, ...others] = this.outputs(inner, [x]);
+    if (y === null || others.length > 0) throw new UnknownInput();
+    return y;
   }
 }
 
