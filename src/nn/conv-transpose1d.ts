@@ -1,5 +1,5 @@
 import { convTranspose1d, type SignalConvTransposeOptions } from "../ops/conv-transpose1d.js";
-import { resolveOutputPadding } from "../ops/conv-transpose2d.js";
+import { convTransposeNames, resolveOutputPadding } from "../ops/conv-transpose2d.js";
 import { checkSpatial } from "../ops/windows.js";
 import { checkOptions } from "../options.js";
 import { checkCount } from "../shape.js";
@@ -51,14 +51,7 @@ export class ConvTranspose1d extends Weighted {
   constructor(inChannels: number, outChannels: number, kernelSize: number, options: ConvTranspose1dOptions = {}) {
     super();
     const where = "new ConvTranspose1d(inChannels, outChannels, kernelSize)";
-    checkOptions(where, options, {
-      bias: true,
-      stride: true,
-      padding: true,
-      outputPadding: true,
-      dilation: true,
-      groups: true,
-    });
+    checkOptions(where, options, { bias: true, ...convTransposeNames });
     this.groups = checkChannelGroups(where, inChannels, outChannels, options.groups ?? 1);
     checkCount(where, "kernelSize", kernelSize);
     this.stride = checkCount(where, "stride", options.stride ?? 1);

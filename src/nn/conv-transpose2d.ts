@@ -1,4 +1,9 @@
-import { type ConvTransposeOptions, convTranspose2d, resolveOutputPadding } from "../ops/conv-transpose2d.js";
+import {
+  type ConvTransposeOptions,
+  convTranspose2d,
+  convTransposeNames,
+  resolveOutputPadding,
+} from "../ops/conv-transpose2d.js";
 import { checkImages, type Pair, resolvePair } from "../ops/windows.js";
 import { checkOptions } from "../options.js";
 import type { Tensor } from "../tensor.js";
@@ -49,14 +54,7 @@ export class ConvTranspose2d extends Weighted {
   constructor(inChannels: number, outChannels: number, kernelSize: Pair, options: ConvTranspose2dOptions = {}) {
     super();
     const where = "new ConvTranspose2d(inChannels, outChannels, kernelSize)";
-    checkOptions(where, options, {
-      bias: true,
-      padding: true,
-      outputPadding: true,
-      stride: true,
-      dilation: true,
-      groups: true,
-    });
+    checkOptions(where, options, { bias: true, ...convTransposeNames });
     this.groups = checkChannelGroups(where, inChannels, outChannels, options.groups ?? 1);
     const [height, width] = resolvePair(where, "kernelSize", kernelSize, 1);
     this.stride = resolvePair(where, "stride", options.stride ?? 1, 1);

@@ -1,4 +1,5 @@
 import { conv1d, type SignalConvOptions } from "../ops/conv1d.js";
+import { convNames } from "../ops/conv2d.js";
 import { type SignalPadding, signalPadding } from "../ops/window-padding.js";
 import { checkSpatial } from "../ops/windows.js";
 import { checkOptions } from "../options.js";
@@ -49,7 +50,7 @@ export class Conv1d extends Weighted {
   constructor(inChannels: number, outChannels: number, kernelSize: number, options: Conv1dOptions = {}) {
     super();
     const where = "new Conv1d(inChannels, outChannels, kernelSize)";
-    checkOptions(where, options, { bias: true, stride: true, padding: true, dilation: true, groups: true });
+    checkOptions(where, options, { bias: true, ...convNames });
     this.groups = checkChannelGroups(where, inChannels, outChannels, options.groups ?? 1);
     checkCount(where, "kernelSize", kernelSize);
     this.stride = checkCount(where, "stride", options.stride ?? 1);

@@ -1,4 +1,4 @@
-import { type ConvOptions, conv2d } from "../ops/conv2d.js";
+import { type ConvOptions, conv2d, convNames } from "../ops/conv2d.js";
 import { type PlanePadding, planePadding } from "../ops/window-padding.js";
 import { checkImages, type Pair, resolvePair } from "../ops/windows.js";
 import { checkOptions } from "../options.js";
@@ -48,7 +48,7 @@ export class Conv2d extends Weighted {
   constructor(inChannels: number, outChannels: number, kernelSize: Pair, options: Conv2dOptions = {}) {
     super();
     const where = "new Conv2d(inChannels, outChannels, kernelSize)";
-    checkOptions(where, options, { bias: true, stride: true, padding: true, dilation: true, groups: true });
+    checkOptions(where, options, { bias: true, ...convNames });
     this.groups = checkChannelGroups(where, inChannels, outChannels, options.groups ?? 1);
     const [height, width] = resolvePair(where, "kernelSize", kernelSize, 1);
     this.stride = resolvePair(where, "stride", options.stride ?? 1, 1);

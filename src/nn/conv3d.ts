@@ -1,3 +1,4 @@
+import { convNames } from "../ops/conv2d.js";
 import { conv3d, type VolumeConvOptions } from "../ops/conv3d.js";
 import { type VolumePadding, volumePadding } from "../ops/window-padding.js";
 import { checkSpatial, resolveSizes, type Triple } from "../ops/windows.js";
@@ -48,7 +49,7 @@ export class Conv3d extends Weighted {
   constructor(inChannels: number, outChannels: number, kernelSize: Triple, options: Conv3dOptions = {}) {
     super();
     const where = "new Conv3d(inChannels, outChannels, kernelSize)";
-    checkOptions(where, options, { bias: true, stride: true, padding: true, dilation: true, groups: true });
+    checkOptions(where, options, { bias: true, ...convNames });
     this.groups = checkChannelGroups(where, inChannels, outChannels, options.groups ?? 1);
     const three = (name: string, value: Triple): readonly [number, number, number] => {
       const [depth, height, width] = resolveSizes(where, name, value, 1, 3);

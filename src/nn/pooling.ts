@@ -1,17 +1,14 @@
 import { ArgumentError } from "../errors.js";
-import type { AvgPoolOptions, PoolOptions } from "../ops/pool.js";
+import { type AvgPoolOptions, avgPoolNames, type PoolOptions, poolNames } from "../ops/pool.js";
 import { avgPool1d, maxPool1d, type SignalAvgPoolOptions, type SignalPoolOptions } from "../ops/pool1d.js";
 import { avgPool2d, globalAvgPool2d, globalMaxPool2d, maxPool2d } from "../ops/pool2d.js";
 import { avgPool3d, maxPool3d, type VolumeAvgPoolOptions, type VolumePoolOptions } from "../ops/pool3d.js";
 import { resolvePadding } from "../ops/window-padding.js";
 import { type Pair, resolveSizes, type Triple } from "../ops/windows.js";
-import { checkOptions, type OptionNames } from "../options.js";
+import { checkOptions } from "../options.js";
 import type { Tensor } from "../tensor.js";
 import { type LayerTraits, perChannel, same } from "./layer-traits.js";
 import { Module } from "./module.js";
-
-const poolNames: OptionNames<PoolOptions> = { stride: true, padding: true, ceilMode: true };
-const avgPoolNames: OptionNames<AvgPoolOptions> = { ...poolNames, countIncludePad: true };
 
 /** A pooling of windows over the axes behind batch and channels. */
 abstract class Pool<Sizes, Options extends PoolOptions<unknown, unknown>> extends Module {

@@ -1,5 +1,6 @@
 import { record } from "../autograd.js";
 import { ArgumentError, ShapeError } from "../errors.js";
+import { checkOptions } from "../options.js";
 import { formatShape } from "../shape.js";
 import { empty, type Tensor, upload, view } from "../tensor.js";
 import { defineComposite } from "../tracing.js";
@@ -113,6 +114,7 @@ export const upsample = defineComposite(
 );
 
 function plansOf(where: string, x: Tensor, scale: Pair | null, options: UpsampleOptions): [AxisPlan, AxisPlan] {
+  checkOptions(where, options, { mode: true, alignCorners: true, size: true });
   const { mode = "nearest", alignCorners = false, size } = options;
   if (mode !== "nearest" && mode !== "bilinear") {
     throw new ArgumentError({

@@ -1,3 +1,4 @@
+import { checkOptions } from "../options.js";
 import { resolveAxes } from "../shape.js";
 import { detach, type Tensor } from "../tensor.js";
 import { defineComposite } from "../tracing.js";
@@ -26,6 +27,7 @@ export const std = defineComposite("std", (x: Tensor, axis?: Axes, options: Vari
 });
 
 function varianceOf(where: string, x: Tensor, axis: Axes | undefined, options: VarianceOptions): Tensor {
+  checkOptions(where, options, { unbiased: true, keepDims: true });
   const { keepDims = false, unbiased = false } = options;
   const axes = resolveAxes(where, axis, x.rank);
   const count = axes.reduce((product, k) => product * x.shape[k], 1);

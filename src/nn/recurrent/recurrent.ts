@@ -8,6 +8,7 @@ import { checkMaskValues } from "../../ops/mask-values.js";
 import { reshape } from "../../ops/reshape.js";
 import { slice } from "../../ops/slice.js";
 import { transpose } from "../../ops/transpose.js";
+import { checkOptions } from "../../options.js";
 import { scope } from "../../scope.js";
 import { checkCount, formatShape, sameShape } from "../../shape.js";
 import { checkTensor, type Tensor } from "../../tensor.js";
@@ -238,6 +239,7 @@ export abstract class Recurrent<State extends States> extends Module<
   }
 
   #apply(x: Tensor, options: RecurrentForwardOptions<State>) {
+    checkOptions(() => `${this}.forward(x)`, options, { mask: true, state: true });
     const { mask = null, state = null } = options;
     this.#check(x, mask, state);
     const real = mask === null ? x : applyMask(x, reshape(mask, [...mask.shape, 1]));
