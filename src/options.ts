@@ -122,7 +122,7 @@ export function checkOptions<Options extends object>(
     });
   }
   for (const name in options) {
-    if (!Object.hasOwn(names, name) && options[name] !== undefined)
+    if (names[name] !== true && options[name] !== undefined)
       throw unknownOption(typeof where === "string" ? where : where(), name, Object.keys(names));
   }
 }
