@@ -42,6 +42,7 @@ const otherNames: Readonly<Record<string, readonly string[]>> = {
   iscausal: ["causal"],
   keypaddingmask: ["keyMask"],
   learningrate: ["lr"],
+  lr: ["lrScale"],
   lrscheduler: ["schedule"],
   maxgradnorm: ["clipNorm"],
   maxnorm: ["clipNorm"],

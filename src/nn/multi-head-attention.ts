@@ -1,3 +1,4 @@
+import { checkOneOf } from "../check-one-of.js";
 import { tensor } from "../create.js";
 import { ArgumentError, ShapeError } from "../errors.js";
 import { scaledDotProductAttention } from "../ops/attention.js";
@@ -12,7 +13,7 @@ import { checkCount, formatShape } from "../shape.js";
 import type { Tensor } from "../tensor.js";
 import { checkFeatures } from "./check-features.js";
 import { uniformParameter } from "./init.js";
-import { type LayerTraits, same } from "./layer-traits.js";
+import { keepsRank, type LayerTraits } from "./layer-traits.js";
 import { Linear } from "./linear.js";
 import { Module } from "./module.js";
 import { LayerNorm } from "./norms/layer-norm.js";
@@ -104,14 +105,7 @@ export class MultiHeadAttention extends Module<[x: Tensor, options?: MultiHeadAt
         cure: "Choose a divisor of embedDim.",
       });
     }
-    if (qkNorm !== null && qkNorm !== "layer" && qkNorm !== "rms") {
-      throw new ArgumentError({
-        where,
-        expected: 'qkNorm to be "layer", "rms" or null',
-        received: JSON.stringify(qkNorm) ?? String(qkNorm),
-        cure: "Choose one of them.",
-      });
-    }
+    checkOneOf(where, "qkNorm", qkNorm, ["layer", "rms", null]);
     this.embedDim = embedDim;
     this.numHeads = numHeads;
     this.causal = causal;
@@ -210,10 +204,7 @@ export class MultiHeadAttention extends Module<[x: Tensor, options?: MultiHeadAt
     return {
       constructorArguments: [embedDim, numHeads, { bias: in_proj_bias !== null, causal, qkNorm }],
       isComposite: true,
-      keepsNothing: true,
-      channels: () => embedDim,
-      rank: same,
-      channelAxis: "last",
+      ...keepsRank(embedDim, "last"),
     };
   }
 

@@ -1,11 +1,10 @@
-import { ShapeError } from "../errors.js";
 import { checkOptions } from "../options.js";
-import { formatShape, resolveAxis, sizeOf } from "../shape.js";
+import { resolveAxis, sizeOf } from "../shape.js";
 import { checkTensor, empty, type Tensor, upload, view } from "../tensor.js";
 import { defineComposite } from "../tracing.js";
 import { applyBinary } from "./binary.js";
 import { checkHasValues } from "./empty-axes.js";
-import { mostRows } from "./indices.js";
+import { checkCountable } from "./indices.js";
 import { type ReduceOptions, reduceNames } from "./sum.js";
 import { neg } from "./unary.js";
 
@@ -54,14 +53,7 @@ function placesOf(where: string, x: Tensor, axis: number | undefined, options: R
   const along = resolveAxis(where, axis ?? 0, shape.length);
   checkHasValues(where, shape, [along], "Pass at least one value.");
   const count = shape[along];
-  if (count > mostRows) {
-    throw new ShapeError({
-      where,
-      expected: `at most ${mostRows} values along axis ${along}, which float32 can count`,
-      received: `${count} (shape ${formatShape(x.shape)})`,
-      cure: "Reduce parts of the axis.",
-    });
-  }
+  checkCountable(where, count);
   const { backend } = x;
   const [outer, inner] = [sizeOf(shape.slice(0, along)), sizeOf(shape.slice(along + 1))];
   const one = empty("argmax", backend, [outer, inner]);

@@ -11,7 +11,7 @@ import { convolve, convolveInputGradient, convolveWeightGradient } from "./convo
 import { checkHasValues } from "./empty-axes.js";
 import type { PadWidths } from "./pad.js";
 import { reshape } from "./reshape.js";
-import { checkImages, checkPlaces, checkTaps, type Pair, resolvePair, resolveSizes } from "./windows.js";
+import { checkConvolution, checkPlaces, type Pair, resolvePair, resolveSizes } from "./windows.js";
 
 /** Options of {@link convTranspose2d}. */
 export interface ConvTransposeOptions extends Omit<ConvOptions, "padding"> {
@@ -51,19 +51,9 @@ export const convTranspose2d = defineComposite(
     const where = "convTranspose2d(x, weight, bias)";
     checkOptions(where, options, convTransposeNames);
     const groups = checkCount(where, "groups", options.groups ?? 1);
-    checkImages(where, x);
+    checkConvolution(where, x, weight, bias, { axes: 2, groups, isTransposed: true });
     const [batch, inChannels, outHeight, outWidth] = x.shape;
     const outChannels = weight.shape[1] * groups;
-    const fits = weight.rank === 4 && weight.shape[0] === inChannels && inChannels % groups === 0;
-    if (!fits || (bias !== null && (bias.rank !== 1 || bias.size !== outChannels))) {
-      throw new ShapeError({
-        where,
-        expected: `channels divisible by groups = ${groups}, a weight (${inChannels}, out / ${groups}, kh, kw), and a bias (out) or none`,
-        received: `${formatShape(weight.shape)} and ${bias === null ? "none" : formatShape(bias.shape)} for x ${formatShape(x.shape)}`,
-        cure: "Match the weight's channels to those of x.",
-      });
-    }
-    checkTaps(where, weight);
     checkHasValues(
       where,
       x.shape,

@@ -1,8 +1,8 @@
 import { noGrad } from "../autograd.js";
-import { ArgumentError, ShapeError } from "../errors.js";
+import { ArgumentError } from "../errors.js";
 import { checkOptions } from "../options.js";
 import { scope } from "../scope.js";
-import { formatShape, resolveAxis, sizeOf } from "../shape.js";
+import { resolveAxis, sizeOf } from "../shape.js";
 import { checkTensor, type Tensor, upload } from "../tensor.js";
 import { defineOp } from "../tracing.js";
 import { argmax } from "./arg-max.js";
@@ -10,7 +10,7 @@ import { mul } from "./binary.js";
 import { where as choose, maximum } from "./choice.js";
 import { equal, notEqual } from "./comparison.js";
 import { concat } from "./concat.js";
-import { mostRows } from "./indices.js";
+import { checkCountable } from "./indices.js";
 import { max } from "./max.js";
 import { takeAlongAxis } from "./take-along-axis.js";
 import { neg } from "./unary.js";
@@ -92,14 +92,7 @@ export const topKIndices = defineOp("topKIndices", (x: Tensor, k: number, option
       cure: "Ask for as many values as there are at most.",
     });
   }
-  if (count > mostRows) {
-    throw new ShapeError({
-      where,
-      expected: `at most ${mostRows} values along axis ${along}, which float32 can count`,
-      received: `${count} (shape ${formatShape(x.shape)})`,
-      cure: "Take parts of the axis.",
-    });
-  }
+  checkCountable(where, count);
   if (!x.backend.answersAtOnce) return chosenInTurn(x, k, along, largest);
   const values = x.dataSync();
   const [outer, inner] = [sizeOf(x.shape.slice(0, along)), sizeOf(x.shape.slice(along + 1))];

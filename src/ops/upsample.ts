@@ -1,4 +1,5 @@
 import { record } from "../autograd.js";
+import { checkOneOf } from "../check-one-of.js";
 import { ArgumentError, ShapeError } from "../errors.js";
 import { checkOptions } from "../options.js";
 import { formatShape } from "../shape.js";
@@ -116,14 +117,7 @@ export const upsample = defineComposite(
 function plansOf(where: string, x: Tensor, scale: Pair | null, options: UpsampleOptions): [AxisPlan, AxisPlan] {
   checkOptions(where, options, { mode: true, alignCorners: true, size: true });
   const { mode = "nearest", alignCorners = false, size } = options;
-  if (mode !== "nearest" && mode !== "bilinear") {
-    throw new ArgumentError({
-      where,
-      expected: 'mode to be "nearest" or "bilinear"',
-      received: String(mode),
-      cure: "Choose one of them.",
-    });
-  }
+  checkOneOf(where, "mode", mode, ["nearest", "bilinear"]);
   if ((scale === null || scale === undefined) === (size === undefined)) {
     throw new ArgumentError({
       where,

@@ -11,7 +11,7 @@ import { activationWords, dataWords, normWords, samplesWord } from "../../words.
 const [width, height] = [1200, 630];
 const plane = 340;
 
-/** The state of a run as one picture: both planes or sheets of digits, both curves of accuracy, and what the networks are. */
+/** The state of a run as one picture: both planes or sheets of digits, both curves of accuracy, and both networks. */
 export async function drawPicture(run: Run): Promise<Blob | null> {
   const canvas = document.createElement("canvas");
   [canvas.width, canvas.height] = [width, height];
