@@ -35,6 +35,7 @@ const otherNames: Readonly<Record<string, readonly string[]>> = {
   initialvalue: ["init"],
   initvalues: ["init"],
   learningrate: ["lr"],
+  lr: ["lrScale"],
   lrscheduler: ["schedule"],
   maxgradnorm: ["clipNorm"],
   maxnorm: ["clipNorm"],

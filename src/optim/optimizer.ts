@@ -3,7 +3,7 @@ import { hostBackend, onBackend } from "../backend/index.js";
 import { checkRange } from "../check-range.js";
 import { tensor } from "../create.js";
 import { ArgumentError, StateDictError } from "../errors.js";
-import type { OptionNames } from "../options.js";
+import { checkOptions, type OptionNames } from "../options.js";
 import { formatShape, sameShape } from "../shape.js";
 import { empty, Tensor } from "../tensor.js";
 import { assignAll, copyOf } from "../tensor-copies.js";
@@ -262,7 +262,8 @@ export abstract class Optimizer {
     for (const [name, t] of Object.entries(state)) {
       if (!isStep(name)) continue;
       if (t.size !== 1) misshaped.push(`${name} (expected scalar, got ${formatShape(t.shape)})`);
-      else if (!(t.item() >= 0)) misshaped.push(`${name} (expected a count, got ${t.item()})`);
+      else if (!(Number.isInteger(t.item()) && t.item() >= 0))
+        misshaped.push(`${name} (expected a count, got ${t.item()})`);
     }
     if (unexpected.length + missing.length + misshaped.length > 0) {
       throw new StateDictError(`${this.constructor.name}.loadStateDict(state)`, missing, unexpected, misshaped);
@@ -285,38 +286,44 @@ export abstract class Optimizer {
 /**
  * The group of each parameter, in their order.
  *
- * @throws ArgumentError if one stands in two, or a number is out of range
+ * @throws ArgumentError if one stands in two, or is no leaf, or a number is out of range
  */
 function groupsOf(where: string, parameters: Parameters): Map<Tensor, ParameterGroup> {
   const groupOf = new Map<Tensor, ParameterGroup>();
   if (!(Symbol.iterator in parameters)) return groupOf;
+  const fault = (expected: string, received: string, cure: string): ArgumentError =>
+    new ArgumentError({ where, expected, received, cure });
+  const alone: ParameterGroup = { parameters: [] };
+  const add = (parameter: Tensor, group: ParameterGroup): void => {
+    const before = groupOf.get(parameter);
+    // A list may hold a tensor twice, as two layers may share it.
+    if (before !== undefined && (before !== alone || group !== alone)) {
+      const received = `one of shape ${formatShape(parameter.shape)} in two`;
+      throw fault("each parameter in one group", received, "Leave it out of one of them.");
+    }
+    if (parameter.requiresGrad && !parameter.isParameter) {
+      const cure = "Pass what it was made of: only leaves get gradients.";
+      throw fault("parameters", `${parameter.title}, the output of an op`, cure);
+    }
+    groupOf.set(parameter, group);
+  };
   for (const one of parameters) {
     if (one instanceof Tensor) {
-      groupOf.set(one, { parameters: [] });
+      add(one, alone);
       continue;
     }
-    if (typeof one !== "object" || one === null || !("parameters" in one)) {
-      throw new ArgumentError({
-        where,
-        expected: "tensors, or groups { parameters, lrScale, weightDecay }",
-        received: one === null ? "null" : typeof one,
-        cure: "Pass model.parameters(), or parameterGroups(model, rules).",
-      });
+    const members: Iterable<unknown> | undefined = Object(one).parameters;
+    const listed = Symbol.iterator in Object(members) ? [...(members as Iterable<unknown>)] : null;
+    if (listed === null || !listed.every((member) => member instanceof Tensor)) {
+      const received = one === null ? "null" : typeof one;
+      const expected = "tensors, or groups { parameters, lrScale, weightDecay }";
+      throw fault(expected, received, "Pass model.parameters(), or parameterGroups(model, rules).");
     }
+    checkOptions(where, one, { parameters: true, lrScale: true, weightDecay: true });
     const { lrScale = 1, weightDecay = 0 } = one;
     checkRange(where, "lrScale", lrScale);
     checkRange(where, "weightDecay", weightDecay);
-    for (const parameter of one.parameters) {
-      if (groupOf.has(parameter)) {
-        throw new ArgumentError({
-          where,
-          expected: "each parameter in one group",
-          received: `one of shape ${formatShape(parameter.shape)} in two`,
-          cure: "Leave it out of one of them.",
-        });
-      }
-      groupOf.set(parameter, one);
-    }
+    for (const parameter of listed) add(parameter, one);
   }
   return groupOf;
 }

@@ -83,6 +83,7 @@ export const binaryFunctions: Record<BinaryOp, (a: number, b: number) => number>
   pass: (a, b) => (b !== 0 ? a : 0),
   minimum: Math.min,
   maximum: Math.max,
+  maximumShare: (a, b) => (a < b ? 0 : a === b ? 0.5 : 1),
   equal: (a, b) => (a === b ? 1 : 0),
   notEqual: (a, b) => (a === b ? 0 : 1),
   less: (a, b) => (a < b ? 1 : 0),

@@ -10,7 +10,7 @@ import type { Tensor } from "../../tensor.js";
 import { keepsRank, type LayerTraits } from "../layer-traits.js";
 import { Module } from "../module.js";
 import { BatchNorm } from "./batch-norm.js";
-import { alongChannels, channelView, positionAxes, scaledAlongChannels } from "./views.js";
+import { alongChannels, channelView, positionAxes } from "./views.js";
 
 /** Options of {@link EvalNorm}. */
 export interface EvalNormOptions {
@@ -90,8 +90,10 @@ export class EvalNorm extends Module {
       const own = isVector ? squares : add(variance(x, positions, { keepDims: true }), squares);
       const mixed = add(mul(own, beta), mul(along(runningVar), 1 - beta));
       const spread = sub(mixed, mul(squares, alpha ** 2));
-      const normalized = div(sub(centred, mul(distance, alpha)), sqrt(add(spread, eps)));
-      return scaledAlongChannels(normalized, weight, bias);
+      const nearer = sub(centred, mul(distance, alpha));
+      const deviation = sqrt(add(spread, eps));
+      const scaled = weight === null ? div(nearer, deviation) : mul(nearer, div(along(weight), deviation));
+      return bias === null ? scaled : add(scaled, along(bias));
     });
   }
 

@@ -16,7 +16,7 @@ import { checkDivides } from "./channel-groups.js";
 import { checkPlain } from "./composed-norm.js";
 import type { NormForwardOptions } from "./norm.js";
 import { RunningNorm, type RunningNormOptions, runningNormNames } from "./running-norm.js";
-import { alongChannels, channelView, checkSeveralValues, positionAxes, scaledAlongChannels } from "./views.js";
+import { alongChannels, channelView, checkSeveralValues, positionAxes } from "./views.js";
 
 /** Options of {@link EvoNorm}. */
 export interface EvoNormOptions extends RunningNormOptions {
@@ -79,8 +79,9 @@ export class EvoNorm extends RunningNorm {
     const view = channelView(this, x, numFeatures);
     if (this.variant === "B0" && running.normalizeWith === "batch") checkSeveralValues(this, x, view);
     const y = scope(() => {
-      const normalized = this.variant === "B0" ? this.#byBatch(x) : this.#bySample(x);
-      return scaledAlongChannels(normalized, this.weight, this.bias);
+      const { bias } = this;
+      const scaled = this.variant === "B0" ? this.#byBatch(x) : this.#bySample(x);
+      return bias === null ? scaled : add(scaled, alongChannels(bias, x.rank));
     });
     if (running.takesMoments && x.size > 0) {
       const moments = momentsOf(x, view, null);
@@ -91,7 +92,7 @@ export class EvoNorm extends RunningNorm {
   }
 
   #byBatch(x: Tensor): Tensor {
-    const { running, runningVar, eps, v } = this;
+    const { running, runningVar, eps, v, weight } = this;
     const positions = positionAxes(x);
     const ofBatch =
       running.normalizeWith === "running" && runningVar !== null
@@ -100,15 +101,20 @@ export class EvoNorm extends RunningNorm {
     // A single value has no variance.
     const ofSample =
       positions.length === 0 ? Math.sqrt(eps) : sqrt(add(variance(x, positions, { keepDims: true }), eps));
-    return div(x, maximum(sqrt(add(ofBatch, eps)), add(mul(x, alongChannels(v, x.rank)), ofSample)));
+    const normalized = div(x, maximum(sqrt(add(ofBatch, eps)), add(mul(x, alongChannels(v, x.rank)), ofSample)));
+    return weight === null ? normalized : mul(normalized, alongChannels(weight, x.rank));
   }
 
   #bySample(x: Tensor): Tensor {
-    const { groups, eps, v } = this;
-    const sizes = [x.shape[0], groups, sizeOf(x.shape.slice(1)) / groups];
+    const { groups, eps, v, weight, numFeatures } = this;
+    const [samples, , ...positions] = x.shape;
+    const sizes = [samples, groups, sizeOf(x.shape.slice(1)) / groups];
     const deviation = sqrt(add(variance(reshape(x, sizes), 2, { keepDims: true }), eps));
     const activated = mul(x, sigmoid(mul(x, alongChannels(v, x.rank))));
-    return reshape(div(reshape(activated, sizes), deviation), x.shape);
+    if (weight === null) return reshape(div(reshape(activated, sizes), deviation), x.shape);
+    // Divided before it meets what has as many values as x.
+    const scale = div(reshape(weight, [groups, numFeatures / groups]), deviation);
+    return mul(activated, reshape(scale, [samples, numFeatures, ...positions.map(() => 1)]));
   }
 
   protected override traits(): LayerTraits {

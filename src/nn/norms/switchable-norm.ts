@@ -15,7 +15,7 @@ import type { LayerTraits } from "../layer-traits.js";
 import { checkPlain } from "./composed-norm.js";
 import type { NormForwardOptions } from "./norm.js";
 import { RunningNorm, type RunningNormOptions, runningNormNames } from "./running-norm.js";
-import { alongChannels, channelView, checkSeveralPositions, positionAxes, scaledAlongChannels } from "./views.js";
+import { alongChannels, channelView, checkSeveralPositions, positionAxes } from "./views.js";
 
 /** Means and variances, which broadcast to x. */
 interface Statistics {
@@ -92,8 +92,12 @@ export class SwitchableNorm extends RunningNorm {
       this.var_weight,
       all.map((one) => one.variance),
     );
-    const normalized = div(sub(x, centre), sqrt(add(spread, eps)));
-    return scaledAlongChannels(normalized, weight, bias);
+    const centred = sub(x, centre);
+    const deviation = sqrt(add(spread, eps));
+    // The weight before what has as many values as x.
+    const scaled =
+      weight === null ? div(centred, deviation) : mul(centred, div(alongChannels(weight, x.rank), deviation));
+    return bias === null ? scaled : add(scaled, alongChannels(bias, x.rank));
   }
 
   #ofBatch({ rank }: Tensor, ofInstance: Statistics): Statistics {

@@ -4,6 +4,7 @@ import { isObject } from "../model/json.js";
 import { layerTitle } from "../model/linear-layers.js";
 import { attempted, Refusal, UnknownInput } from "./faults.js";
 import { LayerStep, type LayersState } from "./layer-step.js";
+import { attentionRows } from "./layers/attention.js";
 import { layerRows } from "./layers/rows.js";
 import { masked } from "./masks.js";
 import type { Value } from "./value.js";
@@ -107,11 +108,12 @@ export class LayersImporter {
       throw new Refusal(layerTitle(layer), "a class that no layer or op here is");
     const inputs = own === undefined ? call.map(known) : [own];
     if (inputs.length === 0) throw new Refusal(layerTitle(layer), "no inputs");
+    const options = optionsOf(container, call, known);
+    if (!Object.hasOwn(attentionRows, layer.className)) checkOptions(layer, options);
     if (inner !== undefined) {
       const outputs = this.outputs(inner, inputs);
       return outputs.every((one) => one !== null) ? outputs : null;
     }
-    const options = optionsOf(container, call, known);
     const step = new LayerStep(this.#state, layer, inputs, options);
     return row === undefined ? null : [attempted(step.title, () => masked(step, () => row(step)))];
   }
@@ -126,17 +128,16 @@ function optionsOf(
   const options = first?.[3];
   if (!isObject(options)) return {};
   return Object.fromEntries(
-    Object.entries(options).map(([key, value]) => [key, isReference(container, value) ? known(value) : value]),
+    Object.entries(options).map(([key, value]) => [key, container.isReference(value) ? known(value) : value]),
   );
 }
 
-/** Whether a setting of a call names a value of the network. */
-export function isReference(container: Container, value: unknown): value is ValueReference {
-  if (!Array.isArray(value) || value.length < 3) return false;
-  const [name, node, tensor]: unknown[] = value;
-  return (
-    typeof name === "string" && container.layers.has(name) && Number.isSafeInteger(node) && Number.isSafeInteger(tensor)
-  );
+/** @throws Refusal if a call says what nothing here heeds: a mask, states to begin with, or to work as in training */
+function checkOptions(layer: Layer, options: Readonly<Record<string, unknown>>): void {
+  const stray = Object.entries(options).find(([, value]) => value !== null && value !== false);
+  if (stray === undefined) return;
+  const [name, value] = stray;
+  throw new Refusal(layerTitle(layer), value === true ? `a call with ${name}: true` : `a call with ${name}`);
 }
 
 /** Whether a call begins a Sequential network, whose first layer takes its input. */
@@ -146,8 +147,5 @@ function isStart(container: Container, { layer }: Call): boolean {
 
 /** The values that must be known before a call. */
 function neededBy(container: Container, { layer, node }: Call): ValueReference[] {
-  const call = container.argumentsOf(layer)[node] ?? [];
-  const [first] = call;
-  const options = isObject(first?.[3]) ? Object.values(first[3]) : [];
-  return [...call, ...options.filter((value) => isReference(container, value))];
+  return container.readBy(container.argumentsOf(layer)[node] ?? []);
 }

@@ -3,10 +3,10 @@ import { join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { describeCheckpoint } from "evenkeel";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { evenkeelIn } from "../support/command.js";
-import { temporaryFolder, writeSmallImages } from "../support/idx-files.js";
-import { digest, start } from "../support/runs.js";
-import { eventsIn } from "../support/tensorboard-events.js";
+import { evenkeelIn } from "../../support/command.js";
+import { temporaryFolder, writeSmallImages } from "../../support/idx-files.js";
+import { digest, start } from "../../support/runs.js";
+import { eventsIn } from "../../support/tensorboard-events.js";
 
 let folder = "";
 beforeAll(() => {
