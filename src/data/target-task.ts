@@ -42,15 +42,20 @@ export function sayClasses(where: string, values: ArrayLike<number>): void {
 /** So many whole numbers may be classes that do not count from 0, such as ratings. */
 const mostClasses = 20;
 
-/** Says that numbers are taken for what they are, and how to say otherwise, where they may well be classes. */
-export function sayNumbers(where: string, values: ArrayLike<number>): void {
+/**
+ * Says that numbers are taken for what they are, and how to say otherwise, where they may well be classes.
+ *
+ * @returns whether they may
+ */
+export function sayNumbers(where: string, values: ArrayLike<number>): boolean {
   const listed = differentOf(values);
   const areFew = listed.length <= mostClasses && 2 * listed.length <= values.length;
-  if (!areFew || !listed.every(Number.isInteger)) return;
+  if (!areFew || !listed.every(Number.isInteger)) return false;
   warn(
     `${where}: ${listed.length} whole numbers (${some(listed)}) are taken for numbers to predict. If they are classes, pass ` +
       '{ task: "classification" }.',
   );
+  return true;
 }
 
 /** Says that rows of zeros and ones, of which each is one label of several, are taken for numbers. */

@@ -1,8 +1,9 @@
-import { existsSync, realpathSync, statSync } from "node:fs";
-import { basename, dirname, join, resolve } from "node:path";
-import { ArgumentError, DataError } from "../errors.js";
+import { existsSync } from "node:fs";
+import { basename, dirname, join } from "node:path";
+import { DataError } from "../errors.js";
 import type { ExternalFiles } from "../formats/onnx/file/tensor-values.js";
 import { gatherExternalData, onnxExternalFiles } from "../formats/onnx/graph/external-data.js";
+import { checkOutput } from "./check-output.js";
 import { contentName, isNew } from "./content-name.js";
 import { readBytes } from "./data/read-bytes.js";
 import { writeTogether } from "./files.js";
@@ -52,29 +53,23 @@ export async function readWholeOnnxFile(path: string): Promise<OnnxFile> {
  * Writes a model made from another one. What that keeps in other files goes into one of its own, named after the model
  * and its content: no file is written over, and a reader never sees the one model with the other's weights.
  *
- * @throws ArgumentError if it would overwrite the other one
+ * @throws ArgumentError if it would overwrite the other one, or a file of its tensors
  * @throws DataError if the name of its data is taken
  */
 export async function writeOnnxFile(path: string, bytes: Uint8Array, from: OnnxFile): Promise<void> {
-  checkOutput(path, from.path);
+  checkOnnxOutput(path, from);
   const nameOf = (data: Uint8Array): string => contentName(`${basename(path)}.`, data, ".data");
   const moved = await gatherExternalData(from.path, bytes, from.files, nameOf);
   const data = moved.data === null ? [] : [[join(dirname(path), nameOf(moved.data)), moved.data] as const];
   writeTogether([...data.filter(isNew), [path, moved.bytes]]);
 }
 
-/** @throws ArgumentError if the output is the input, or a folder */
-export function checkOutput(path: string, input: string): void {
-  if (statSync(path, { throwIfNoEntry: false })?.isDirectory()) {
-    const cure = "Name a file in it, such as model.onnx.";
-    throw new ArgumentError({ where: path, expected: "a file", received: "a folder", cure });
-  }
-  const real = (one: string): string => (existsSync(one) ? realpathSync(one) : resolve(one));
-  if (real(path) !== real(input)) return;
-  throw new ArgumentError({
-    where: path,
-    expected: "another file than the model that is read",
-    received: "the same",
-    cure: "Name a new file; models are never changed in place.",
-  });
+/**
+ * Checks that a model may be written, made of another one and of data.
+ *
+ * @throws ArgumentError if the output is one of their files, or a folder
+ */
+export function checkOnnxOutput(path: string, { path: model, files }: OnnxFile, data?: string): void {
+  const beside = Object.keys(files).map((name) => join(dirname(model), name));
+  checkOutput(path, [model, ...beside, ...(data === undefined ? [] : [data])]);
 }

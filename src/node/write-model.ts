@@ -13,10 +13,21 @@ import { checkOwn } from "./own-files.js";
  * @param output - a .safetensors file, or a folder, which gets `model.safetensors`
  * @param run - what the model was made of
  * @returns the file's path
- * @throws DataError if the output is the run's own file, or a folder with a model.safetensors that Evenkeel did not
- * write
+ * @throws DataError as {@link checkModelOutput}
  */
 export function writeModel(output: string, model: Module, run: Run): string {
+  const file = checkModelOutput(output, run);
+  writeWhole(file, saveModel(model, movedMeta(run, file)));
+  return file;
+}
+
+/**
+ * The file that an output stands for, checked before it is worked for.
+ *
+ * @throws DataError if it is the run's own file, or that of a folder with a model.safetensors that Evenkeel did not
+ * write
+ */
+export function checkModelOutput(output: string, run: Run): string {
   const isNamed = extname(output) === ".safetensors";
   const file = isNamed ? output : join(output, "model.safetensors");
   if (existsSync(file) && realpathSync(file) === realpathSync(run.file)) {
@@ -28,7 +39,6 @@ export function writeModel(output: string, model: Module, run: Run): string {
     });
   }
   if (!isNamed) checkOwn(file, `name the file, to write over it: ${file}`);
-  writeWhole(file, saveModel(model, movedMeta(run, file)));
   return file;
 }
 

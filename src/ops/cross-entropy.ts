@@ -5,7 +5,9 @@ import { scope } from "../scope.js";
 import { formatShape, sameShape } from "../shape.js";
 import { checkTensor, empty, Tensor, upload } from "../tensor.js";
 import { add, div, mul } from "./binary.js";
+import { where as choose, clamp } from "./choice.js";
 import { checkClassWeights, classRows, ignoredLabel, type Labels } from "./class-rows.js";
+import { greater } from "./comparison.js";
 import { checkHasValues } from "./empty-axes.js";
 import { checkProbabilities, refuseTrace } from "./loss-checks.js";
 import { logSoftmax } from "./softmax.js";
@@ -31,6 +33,8 @@ export interface CrossEntropyOptions {
 }
 
 const where = "crossEntropy(logits, labels)";
+/** No number of float32 is larger. */
+const largest = 3.4028234663852886e38;
 
 /**
  * The mean over rows of −Σ_c q_c·w_c·ln softmax(logits)_c, where q is the one-hot label, smoothed; divided by Σ
@@ -141,6 +145,9 @@ function ofProbabilities(logits: Tensor, targets: Tensor, smoothing: number, wei
     const perClass = logits.shape.map((_, axis) => (axis === 1 ? classes : 1));
     const weighed =
       weights === null ? smoothed : mul(smoothed, upload("crossEntropy", logits.backend, perClass, weights));
-    return div(neg(sum(mul(weighed, logSoftmax(logits, 1)))), logits.size / classes);
+    const logs = logSoftmax(logits, 1);
+    // A class of probability 0 counts for nothing, also where its logit is −∞.
+    const counted = choose(greater(weighed, 0), logs, clamp(logs, -largest, null));
+    return div(neg(sum(mul(weighed, counted))), logits.size / classes);
   });
 }

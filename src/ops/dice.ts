@@ -5,7 +5,9 @@ import { formatShape, sizeOf } from "../shape.js";
 import { checkTensor, Tensor, upload } from "../tensor.js";
 import { sigmoid } from "./activations.js";
 import { add, div, mul } from "./binary.js";
+import { where as choose } from "./choice.js";
 import { checkLabelCount, ignoredLabel, type Labels, realRows } from "./class-rows.js";
+import { greater } from "./comparison.js";
 import { checkProbabilities, checkSame, refuseTrace } from "./loss-checks.js";
 import { mean } from "./mean.js";
 import { reshape } from "./reshape.js";
@@ -15,7 +17,11 @@ import { neg } from "./unary.js";
 
 /** Options of {@link dice}. */
 export interface DiceOptions {
-  /** Added above and below, so that a class that is nowhere and not predicted has no loss, ≥ 0. @defaultValue 1 */
+  /**
+   * Added above and below, so that a class that is nowhere and hardly predicted has hardly a loss, ≥ 0.
+   *
+   * @defaultValue 1
+   */
   readonly smooth?: number;
   /** With labels: the label of places that do not count. @defaultValue −100 */
   readonly ignoreIndex?: number;
@@ -76,7 +82,9 @@ function overlapLoss(p: Tensor, truth: Tensor, smooth: number): Tensor {
   const [predicted, real] = [reshape(p, flat), reshape(truth, flat)];
   const shared = mul(sum(mul(predicted, real), 2), 2);
   const all = add(sum(predicted, 2), sum(real, 2));
-  return add(neg(mean(div(add(shared, smooth), add(all, smooth)))), 1);
+  if (smooth > 0) return add(neg(mean(div(add(shared, smooth), add(all, smooth)))), 1);
+  const isThere = greater(all, 0);
+  return add(neg(mean(div(choose(isThere, shared, 1), choose(isThere, all, 1)))), 1);
 }
 
 /** 1 where a class is, and, if some places do not count, 1 where they do. */

@@ -37,9 +37,10 @@ export function klDiv(logProbabilities: Tensor, targets: Tensor, options: KlDivO
   const [samples = 1] = logProbabilities.shape;
   return scope(() => {
     const t = logTarget ? exp(targets) : targets;
-    // ln 1 in the place of ln 0, whose term is 0.
-    const logT = logTarget ? targets : log(choose(greater(targets, 0), targets, 1));
-    const terms = mul(t, sub(logT, choose(greater(t, 0), logProbabilities, 0)));
+    const counts = greater(t, 0);
+    // A term of t = 0 is 0: ln 1 stands in the place of ln 0.
+    const logT = choose(counts, targets, logTarget ? 0 : 1);
+    const terms = mul(t, sub(logTarget ? logT : log(logT), choose(counts, logProbabilities, 0)));
     return div(sum(terms), samples);
   });
 }

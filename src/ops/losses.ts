@@ -60,7 +60,12 @@ export function huber(a: Tensor, b: Tensor, options: HuberOptions = {}): Tensor 
   checkOptions(where, options, { delta: true });
   checkSame(where, a, b);
   checkPositive(where, "delta", delta);
-  return scope(() => hinged(a, b, delta));
+  return scope(() => {
+    const d = sub(a, b);
+    // With c = d cut off at ±δ, both cases are c·(d − c/2).
+    const c = clamp(d, -delta, delta);
+    return mean(mul(c, sub(d, mul(c, 0.5))));
+  });
 }
 
 /** Options of {@link smoothL1}. */
@@ -88,14 +93,12 @@ export function smoothL1(a: Tensor, b: Tensor, options: SmoothL1Options = {}): T
   const where = "smoothL1(a, b)";
   checkOptions(where, options, { beta: true });
   checkSame(where, a, b);
-  if (beta === 0) return scope(() => mean(abs(sub(a, b))));
-  checkPositive(where, "beta", beta, "at least");
-  return scope(() => div(hinged(a, b, beta), beta));
-}
-
-/** With c = d cut off at ±δ, both cases are c·(d − c/2). */
-function hinged(a: Tensor, b: Tensor, delta: number): Tensor {
-  const d = sub(a, b);
-  const c = clamp(d, -delta, delta);
-  return mean(mul(c, sub(d, mul(c, 0.5))));
+  if (beta !== 0) checkPositive(where, "beta", beta, "at least");
+  // What float32 does not hold is 0.
+  if (Math.fround(beta) === 0) return scope(() => mean(abs(sub(a, b))));
+  return scope(() => {
+    const d = sub(a, b);
+    const s = clamp(div(d, beta), -1, 1);
+    return mean(mul(s, sub(d, mul(s, beta / 2))));
+  });
 }

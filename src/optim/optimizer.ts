@@ -3,6 +3,7 @@ import { hostBackend, onBackend } from "../backend/index.js";
 import { checkRange } from "../check-range.js";
 import { tensor } from "../create.js";
 import { ArgumentError, StateDictError } from "../errors.js";
+import { checkOptions, type OptionNames } from "../options.js";
 import { formatShape, sameShape } from "../shape.js";
 import { empty, Tensor } from "../tensor.js";
 import { assignAll, copyOf } from "../tensor-copies.js";
@@ -32,6 +33,9 @@ export interface ParameterGroup {
   /** Strength of their weight decay, ≥ 0, whatever `decays` says. @defaultValue that of the options */
   readonly weightDecay?: number;
 }
+
+/** Their names, for `checkOptions`. */
+export const optimizerNames: OptionNames<OptimizerOptions> = { lr: true, weightDecay: true, decays: true };
 
 /** What an optimiser changes: parameters, or groups of them. */
 export type Parameters = Iterable<Tensor> | Iterable<ParameterGroup>;
@@ -90,6 +94,11 @@ interface UpdateList {
   readonly updates: ParameterUpdate[];
 }
 
+/** Two shares of what is kept, checked to lie in [0, 1). */
+export function checkBetas(where: string, [first, second]: readonly [number, number]): readonly [number, number] {
+  return [checkRange(where, "betas[0]", first, 0, 1), checkRange(where, "betas[1]", second, 0, 1)];
+}
+
 /** The list of such parameters, begun where there is none. */
 function listFor(lists: UpdateList[], backend: Backend, step: number, lrScale: number): UpdateList {
   for (const list of lists) {
@@ -125,13 +134,7 @@ export abstract class Optimizer {
       });
     }
     this.lr = lr;
-    this.weightDecay = checkRange(
-      `new ${this.constructor.name}(options)`,
-      "weightDecay",
-      weightDecay,
-      0,
-      Number.POSITIVE_INFINITY,
-    );
+    this.weightDecay = checkRange(`new ${this.constructor.name}(options)`, "weightDecay", weightDecay);
     this.#decays = decays;
   }
 
@@ -142,7 +145,7 @@ export abstract class Optimizer {
 
   /** Takes effect from the next step on. */
   set lr(value: number) {
-    this.#lr = checkRange(`${this.constructor.name}.lr`, "lr", value, 0, Number.POSITIVE_INFINITY);
+    this.#lr = checkRange(`${this.constructor.name}.lr`, "lr", value);
   }
 
   /** Names of the tensors kept for each parameter, zeros at first. */
@@ -166,7 +169,7 @@ export abstract class Optimizer {
 
   /** Changes every parameter that has a gradient. @throws ArgumentError if gradientScale is negative or not finite */
   step({ gradientScale = 1, gate = null }: StepOptions = {}): void {
-    checkRange(`${this.constructor.name}.step(options)`, "gradientScale", gradientScale, 0, Number.POSITIVE_INFINITY);
+    checkRange(`${this.constructor.name}.step(options)`, "gradientScale", gradientScale);
     const lists: UpdateList[] = [];
     for (const parameter of this.parameters) {
       const { grad: gradient } = parameter;
@@ -259,7 +262,8 @@ export abstract class Optimizer {
     for (const [name, t] of Object.entries(state)) {
       if (!isStep(name)) continue;
       if (t.size !== 1) misshaped.push(`${name} (expected scalar, got ${formatShape(t.shape)})`);
-      else if (!(t.item() >= 0)) misshaped.push(`${name} (expected a count, got ${t.item()})`);
+      else if (!(Number.isInteger(t.item()) && t.item() >= 0))
+        misshaped.push(`${name} (expected a count, got ${t.item()})`);
     }
     if (unexpected.length + missing.length + misshaped.length > 0) {
       throw new StateDictError(`${this.constructor.name}.loadStateDict(state)`, missing, unexpected, misshaped);
@@ -282,38 +286,44 @@ export abstract class Optimizer {
 /**
  * The group of each parameter, in their order.
  *
- * @throws ArgumentError if one stands in two, or a number is out of range
+ * @throws ArgumentError if one stands in two, or is no leaf, or a number is out of range
  */
 function groupsOf(where: string, parameters: Parameters): Map<Tensor, ParameterGroup> {
   const groupOf = new Map<Tensor, ParameterGroup>();
   if (!(Symbol.iterator in parameters)) return groupOf;
+  const fault = (expected: string, received: string, cure: string): ArgumentError =>
+    new ArgumentError({ where, expected, received, cure });
+  const alone: ParameterGroup = { parameters: [] };
+  const add = (parameter: Tensor, group: ParameterGroup): void => {
+    const before = groupOf.get(parameter);
+    // A list may hold a tensor twice, as two layers may share it.
+    if (before !== undefined && (before !== alone || group !== alone)) {
+      const received = `one of shape ${formatShape(parameter.shape)} in two`;
+      throw fault("each parameter in one group", received, "Leave it out of one of them.");
+    }
+    if (parameter.requiresGrad && !parameter.isParameter) {
+      const cure = "Pass what it was made of: only leaves get gradients.";
+      throw fault("parameters", `${parameter.title}, the output of an op`, cure);
+    }
+    groupOf.set(parameter, group);
+  };
   for (const one of parameters) {
     if (one instanceof Tensor) {
-      groupOf.set(one, { parameters: [] });
+      add(one, alone);
       continue;
     }
-    if (typeof one !== "object" || one === null || !("parameters" in one)) {
-      throw new ArgumentError({
-        where,
-        expected: "tensors, or groups { parameters, lrScale, weightDecay }",
-        received: one === null ? "null" : typeof one,
-        cure: "Pass model.parameters(), or parameterGroups(model, rules).",
-      });
+    const members: Iterable<unknown> | undefined = Object(one).parameters;
+    const listed = Symbol.iterator in Object(members) ? [...(members as Iterable<unknown>)] : null;
+    if (listed === null || !listed.every((member) => member instanceof Tensor)) {
+      const received = one === null ? "null" : typeof one;
+      const expected = "tensors, or groups { parameters, lrScale, weightDecay }";
+      throw fault(expected, received, "Pass model.parameters(), or parameterGroups(model, rules).");
     }
+    checkOptions(where, one, { parameters: true, lrScale: true, weightDecay: true });
     const { lrScale = 1, weightDecay = 0 } = one;
-    checkRange(where, "lrScale", lrScale, 0, Number.POSITIVE_INFINITY);
-    checkRange(where, "weightDecay", weightDecay, 0, Number.POSITIVE_INFINITY);
-    for (const parameter of one.parameters) {
-      if (groupOf.has(parameter)) {
-        throw new ArgumentError({
-          where,
-          expected: "each parameter in one group",
-          received: `one of shape ${formatShape(parameter.shape)} in two`,
-          cure: "Leave it out of one of them.",
-        });
-      }
-      groupOf.set(parameter, one);
-    }
+    checkRange(where, "lrScale", lrScale);
+    checkRange(where, "weightDecay", weightDecay);
+    for (const parameter of listed) add(parameter, one);
   }
   return groupOf;
 }

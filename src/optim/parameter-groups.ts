@@ -1,6 +1,7 @@
 import { ArgumentError } from "../errors.js";
 import type { Module } from "../nn/module.js";
 import { Norm } from "../nn/norms/norm.js";
+import { checkOptions } from "../options.js";
 import { shown } from "../shown.js";
 import type { Tensor } from "../tensor.js";
 import type { ParameterGroup } from "./optimizer.js";
@@ -38,6 +39,7 @@ const where = "parameterGroups(model, rules)";
  * ```
  */
 export function parameterGroups(model: Module, rules: readonly ParameterRule[]): ParameterGroup[] {
+  for (const rule of rules) checkOptions(where, rule, { match: true, lrScale: true, weightDecay: true });
   const ofNorms = new Set(
     model.namedModules().flatMap(([, module]) => (module instanceof Norm ? module.parameters() : [])),
   );

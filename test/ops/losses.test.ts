@@ -100,6 +100,76 @@ describeEachBackend("losses", () => {
     expect(evenkeel.klDiv(logs, logs.exp()).item()).toBeCloseTo(0, 6);
     expect(evenkeel.klDiv(logs, logs, { logTarget: true }).item()).toBe(0);
   });
+
+  test("what has probability 0 counts for nothing, also where its logarithm is −∞", () => {
+    const none = Number.NEGATIVE_INFINITY;
+    const half = Math.log(0.5);
+    const logits = tensor([[0, 0, none]], undefined, { requiresGrad: true });
+    const truth = tensor([[0.25, 0.75, 0]], undefined, { requiresGrad: true });
+    const loss = crossEntropy(logits, truth);
+    loss.backward();
+    expect(loss.item()).toBeCloseTo(-half, 6);
+    expect([...(logits.grad?.dataSync() ?? [])]).toEqual([0.25, -0.25, 0]);
+    expect([...(truth.grad?.dataSync() ?? [])].slice(0, 2)).toEqual([-half, -half].map(Math.fround));
+    expect(crossEntropy(logits, tensor([[0, 0.5, 0.5]])).item()).toBe(Number.POSITIVE_INFINITY);
+    const targets = tensor([[Math.log(0.25), Math.log(0.75), none]]);
+    const given = tensor([[half, half, -3]], undefined, { requiresGrad: true });
+    const divergence = evenkeel.klDiv(given, targets, { logTarget: true });
+    divergence.backward();
+    expect(divergence.item()).toBeCloseTo(0.25 * Math.log(0.5) + 0.75 * Math.log(1.5), 6);
+    expect([...(given.grad?.dataSync() ?? [])].map((g) => Number(g.toFixed(6)) + 0)).toEqual([-0.25, -0.75, 0]);
+  });
+
+  test("dice of a class that is nowhere is 0 without smoothing too", () => {
+    const logits = tensor(
+      [
+        [
+          [200, 200],
+          [-200, -200],
+        ],
+      ],
+      undefined,
+      { requiresGrad: true },
+    );
+    const loss = dice(
+      logits,
+      tensor([
+        [
+          [1, 1],
+          [0, 0],
+        ],
+      ]),
+      { smooth: 0 },
+    );
+    loss.backward();
+    expect(loss.item()).toBe(0);
+    expect((logits.grad?.dataSync() ?? []).every((g) => g === 0)).toBe(true);
+    const one = dice(
+      tensor([
+        [
+          [0, 0],
+          [0, 0],
+        ],
+        [
+          [0, 0],
+          [0, 0],
+        ],
+      ]),
+      [0, 0, -100, -100],
+      { smooth: 0 },
+    );
+    // Classes 0 and 1 of the first sample, and nothing of the second.
+    expect(one.item()).toBeCloseTo((1 / 3 + 1) / 4, 6);
+  });
+
+  test("smoothL1 takes any beta that float32 holds, and less as 0", () => {
+    const [a, b] = [tensor([1e-5, 3]), tensor([0, 0])];
+    for (const beta of [1e-50, 1e-40, 1e-30]) {
+      expect(evenkeel.smoothL1(a, b, { beta }).item()).toBe(evenkeel.l1(a, b).item());
+    }
+    const far = evenkeel.smoothL1(tensor([1e25]), tensor([0]), { beta: 1e30 }).item();
+    expect(far / 5e19).toBeCloseTo(1, 5);
+  });
 });
 
 describe("what losses refuse", () => {

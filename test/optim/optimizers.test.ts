@@ -296,6 +296,12 @@ describe("what optimisers and averages refuse", () => {
     const refused: [string, () => unknown][] = [
       ["no group", () => new Sgd([5 as never], { lr: 1 })],
       ["a parameter in two groups", () => new Sgd([{ parameters: [p] }, { parameters: [p] }], { lr: 1 })],
+      ["a parameter in a group and alone", () => new Sgd([{ parameters: [p] }, p as never], { lr: 1 })],
+      ["a group without a list", () => new Sgd([{ parameters: p as never }], { lr: 1 })],
+      ["a rate in a group", () => new Sgd([{ parameters: [p], lr: 0.1 } as never], { lr: 1 })],
+      ["a rate in a rule", () => parameterGroups(model, [{ match: "0", lr: 0.1 } as never])],
+      ["the output of an op", () => new Sgd([p.mul(2)], { lr: 1 })],
+      ["half a step", () => new Sgd([p], { lr: 1 }).loadStateDict({ "0.step": tensor(2.5) })],
       ["a negative scale", () => new Sgd([{ parameters: [p], lrScale: -1 }], { lr: 1 })],
       ["a rule that matches nothing", () => parameterGroups(model, [{ match: "head" }])],
       ["alpha of 1", () => new RmsProp([p], { lr: 1, alpha: 1 })],
@@ -314,6 +320,12 @@ describe("what optimisers and averages refuse", () => {
     expect(messages.join("\n")).toMatchInlineSnapshot(`
       "no group: ArgumentError: new Sgd(parameters): expected tensors, or groups { parameters, lrScale, weightDecay }, got number. Pass model.parameters(), or parameterGroups(model, rules).
       a parameter in two groups: ArgumentError: new Sgd(parameters): expected each parameter in one group, got one of shape 1 in two. Leave it out of one of them.
+      a parameter in a group and alone: ArgumentError: new Sgd(parameters): expected each parameter in one group, got one of shape 1 in two. Leave it out of one of them.
+      a group without a list: ArgumentError: new Sgd(parameters): expected tensors, or groups { parameters, lrScale, weightDecay }, got object. Pass model.parameters(), or parameterGroups(model, rules).
+      a rate in a group: ArgumentError: new Sgd(parameters): expected options among parameters, lrScale, weightDecay, got lr. Write lrScale.
+      a rate in a rule: ArgumentError: parameterGroups(model, rules): expected options among match, lrScale, weightDecay, got lr. Write lrScale.
+      the output of an op: ArgumentError: new Sgd(parameters): expected parameters, got Tensor(1), the output of an op. Pass what it was made of: only leaves get gradients.
+      half a step: StateDictError: Sgd.loadStateDict(state): expected the entries and shapes of this module's own stateDict(), got mis-shaped 0.step (expected a count, got 2.5). Build the module with the sizes it was saved with.
       a negative scale: ArgumentError: new Sgd(parameters): expected lrScale to be a finite number of at least 0, got -1. Correct lrScale.
       a rule that matches nothing: ArgumentError: parameterGroups(model, rules): expected rules of which each matches a parameter, such as 0.weight, 0.bias, got "head". Match a kind (norm, bias, weight), a path, or an expression over paths.
       alpha of 1: ArgumentError: new RmsProp(options): expected alpha to be from 0 up to, not including, 1, got 1. Correct alpha.

@@ -90,6 +90,14 @@ export function functional(layers: readonly LayerSketch[], outputs: readonly str
   return tfjsModel({ class_name: "Model", config }, layers);
 }
 
+/** A Functional network in which the first call of a layer says more than its inputs. */
+export function calledWith({ model, shards }: TfjsFiles, name: string, options: object): TfjsFiles {
+  const document = JSON.parse(new TextDecoder().decode(model));
+  const { layers } = document.modelTopology.config;
+  layers.find((one: { name: string }) => one.name === name).inbound_nodes[0][0][3] = options;
+  return { model: new TextEncoder().encode(JSON.stringify(document)), shards };
+}
+
 /** A batch norm of two channels that is y = 2x + 1 in the first and y = x − 3 in the second, without rounding. */
 export function norm(name: string, more: Partial<LayerSketch> = {}): LayerSketch {
   return {

@@ -15,6 +15,8 @@ import {
   type Module,
   mse,
   oneCycleLr,
+  type ParameterGroup,
+  parameterGroups,
   ReLU,
   readSafetensors,
   Sequential,
@@ -219,6 +221,28 @@ describe("a checkpoint", () => {
     ]);
   });
 
+  test("goes on with other groups of the same parameters, and refuses other parameters", async () => {
+    const whole = await runFrom(null);
+    const resumed = async (groups: (model: Sequential) => ParameterGroup[]) => {
+      const { model, data, options } = makeRun();
+      const optimizer = new AdamW(groups(model), { lr: 0.01, weightDecay: 0.01 });
+      await fit(model, data, { ...options, optimizer, checkpoint: { from: whole.saved[7], save: () => {} } });
+      return valuesOf(model);
+    };
+    const split = await resumed((model) => parameterGroups(model, [{ match: "bias", weightDecay: 0.01 }]));
+    expect(split).toEqual(whole.state);
+    await expect(
+      resumed((model) => [{ parameters: model.parameters().slice(1) }]),
+    ).rejects.toThrowErrorMatchingInlineSnapshot(
+      `[ArgumentError: fit(model, data, { checkpoint }): expected an optimiser of the 6 parameters that the checkpoint was taken with, got one without 0.weight. Make it of the same parameters, in any groups.]`,
+    );
+    await expect(
+      resumed((model) => [{ parameters: [...model.parameters(), tensor([1], undefined, { requiresGrad: true })] }]),
+    ).rejects.toThrowErrorMatchingInlineSnapshot(
+      `[ArgumentError: fit(model, data, { checkpoint }): expected an optimiser of the 6 parameters that the checkpoint was taken with, got one with parameter 1 of none of its layers besides. Make it of the same parameters, in any groups.]`,
+    );
+  });
+
   test("is refused where it does not fit", async () => {
     const [bytes] = (await runFrom(null)).saved;
     const { model, optimizer } = makeRun();
@@ -276,6 +300,7 @@ describe("a checkpoint", () => {
       { ...head, lr: null },
       { ...head, evaluating: [1] },
       { ...head, untrained: {} },
+      { ...head, optimized: [1] },
       { ...head, extra: [] },
       { ...head, extra: { ...head.extra, "1": null } },
       { ...head, extra: { ...head.extra, "1": { frozen: "yes" } } },
@@ -312,6 +337,7 @@ describe("a checkpoint", () => {
         "FormatError: checkpoint: expected a number ≥ 0 as lr, got null. Use an older copy, or start anew.",
         "FormatError: checkpoint: expected a list of paths as evaluating, got [1]. Use an older copy, or start anew.",
         "FormatError: checkpoint: expected a list of paths as untrained, got {}. Use an older copy, or start anew.",
+        "FormatError: checkpoint: expected a list of paths as optimized, got [1]. Use an older copy, or start anew.",
         "FormatError: checkpoint: expected an object as extra, got []. Use an older copy, or start anew.",
         "FormatError: checkpoint: expected what BatchNorm(16) at 1 remembers, got null. Use an older copy, or start anew.",
         "FormatError: checkpoint: expected what BatchNorm(16) at 1 remembers, got {"frozen":"yes"}. Use an older copy, or start anew.",

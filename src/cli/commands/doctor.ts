@@ -13,6 +13,7 @@ import type { ModelMeta } from "../../formats/model-file/save-model.js";
 import { importOnnx } from "../../formats/onnx/import/import-onnx.js";
 import { inspectOnnx } from "../../formats/onnx/inspect/inspect-onnx.js";
 import type { Module } from "../../nn/module.js";
+import { checkOutput } from "../../node/check-output.js";
 import type { DataForModel, DataPart } from "../../node/data/load-data-as.js";
 import { writeWhole } from "../../node/files.js";
 import { loadRunExport } from "../../node/load-run-export.js";
@@ -204,12 +205,19 @@ function openExported(path: string, { network = "A", part = "train" }: DoctorFla
  * Where the page is written; null where none is.
  *
  * @param usual - its name beside the model, where no place was given
+ * @throws ArgumentError if a file that is read is to be the page
  * @throws DataError if somebody else's file lies there
  */
-function pageOf({ file }: Patient, { page, output: named }: DoctorFlags, usual: string): string | null {
+function pageOf(patients: readonly Patient[], { page, output: named }: DoctorFlags, usual: string): string | null {
   if (!page) return null;
-  if (named !== undefined) return named;
-  const beside = join(dirname(file), usual);
+  if (named !== undefined) {
+    checkOutput(
+      named,
+      patients.flatMap(({ file, source }) => [file, source]),
+    );
+    return named;
+  }
+  const beside = join(dirname(patients[0].file), usual);
   checkOwn(beside, "name another page: --output page.html");
   return beside;
 }
@@ -237,6 +245,7 @@ async function diagnosed(patient: Patient, given: DoctorFlags): Promise<Diagnosi
 
 /** Says how two models differ. */
 async function compare(patients: readonly [Patient, Patient], given: DoctorFlags): Promise<void> {
+  const page = pageOf(patients, given, "compare.html");
   const compared: Compared[] = [];
   for (const patient of patients) {
     const diagnosis = await diagnosed(patient, given);
@@ -249,7 +258,6 @@ async function compare(patients: readonly [Patient, Patient], given: DoctorFlags
   }
   const [{ source, data }] = patients;
   const comparison: Comparison = { models: [compared[0], compared[1]], data: source, part: data.part };
-  const page = pageOf(patients[0], given, "compare.html");
   if (page !== null) writeWhole(page, await renderPage(comparisonPage(comparison)));
   printResult(given, { ...comparison, page, differences: differencesOf(comparison) }, () => [
     describeComparison(comparison),
@@ -276,9 +284,9 @@ function testLosses(folder: string): Compared["curve"] {
 
 async function examine(run: string, patient: Patient, given: DoctorFlags): Promise<void> {
   const { name, file, source, data } = patient;
+  const page = pageOf([patient], given, "doctor.html");
   const diagnosis = await diagnosed(patient, given);
   const about = { model: name, data: source, part: data.part };
-  const page = pageOf(patient, given, "doctor.html");
   // What the playground exports brings its own data, and is not recalibrated.
   const commands = file.endsWith(".json") ? new Map() : remedies(diagnosis.findings, run, source, preparation(given));
   if (page !== null) writeWhole(page, await renderPage(doctorReport({ ...about, diagnosis, commands })));

@@ -2,7 +2,7 @@ import type { Command } from "commander";
 import { batches } from "../../data/batches.js";
 import type { Dataset } from "../../data/dataset.js";
 import { recalibrate } from "../../graph/statistics/recalibrate.js";
-import { writeModel } from "../../node/write-model.js";
+import { checkModelOutput, writeModel } from "../../node/write-model.js";
 import { data, drawSeed, part, samples, skipBadRows } from "../flags/data-flags.js";
 import { command, type FlagsOf, flag, required, withDefault } from "../flags/flag.js";
 import {
@@ -82,6 +82,7 @@ async function recalibrateRun(path: string, given: RecalibrateFlags, progress: P
   refuseForeignDataFlags(path, given, "an .onnx model");
   checkOnnxFlags(path, given);
   const run = await openModel(path, given);
+  checkModelOutput(given.output, run);
   const { dataset, part } = await loadPart(run.meta, given);
   const drawn = drawInOrder(dataset as Dataset<unknown>, given);
   const { mode, batchSize, blend } = given;

@@ -11,6 +11,8 @@ export const dateUnit = "date";
 const numeric = /^[+-]?(\d+(\.\d*)?|\.\d+)(e[+-]?\d+)?$/i;
 const nonFinite = /^[+-]?(inf|infinity|nan)$/i;
 const withComma = /^[+-]?\d[\d.]*,[\d,]*\d(\.\d+)?$/;
+/** Thousands apart by spaces of any kind, apostrophes or underscores. */
+const withGaps = /^[+-]?\d{1,3}([\s'’_]\d{3})+(\.\d+)?$/;
 /** A number, then a unit of at most so many signs, none of which a number or a list has. */
 const withSuffix = /^([+-]?[\d.,]*\d[.]?)\s?([^\d\s.,;:+-][^\d\s.,;:+-]{0,11}[²³23]?)$/;
 const withSign = /^([+-]?)(\p{Sc}|[A-Z]{1,3}\p{Sc})\s?([+-]?[\d.,]*\d[.]?)$/u;
@@ -45,9 +47,18 @@ function isCurrency(unit: string): boolean {
   return /\p{Sc}$/u.test(unit) || (/^[A-Z]{3}$/.test(unit) && longUnits.has(unit.toLowerCase()));
 }
 
-/** Whether a text is a number whose decimals or thousands stand behind a comma, which can be read in two ways. */
-export function hasComma(text: string): boolean {
-  return withComma.test(numberPart(text.trim()));
+/**
+ * Whether a text is a number whose decimals or thousands stand behind a comma, which can be read in two ways, or whose
+ * thousands stand apart, as those of a telephone number may.
+ */
+export function hasGroups(text: string): boolean {
+  const number = numberPart(plain(text));
+  return withComma.test(number) || withGaps.test(number);
+}
+
+/** Without spaces around it, with hyphens for minus signs. */
+function plain(text: string): string {
+  return text.trim().replaceAll("−", "-");
 }
 
 /** Whether a text is a date whose day and month cannot be told apart, or not surely. */
@@ -60,7 +71,7 @@ export function isOtherDate(text: string): boolean {
  * not finite.
  */
 export function quantityOf(cell: string): Quantity | null {
-  const text = cell.trim();
+  const text = plain(cell);
   if (numeric.test(text)) return { value: Number(text), unit: "" };
   if (nonFinite.test(text)) return { value: Number.NaN, unit: "" };
   const days = daysOf(text);

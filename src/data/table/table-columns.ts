@@ -6,6 +6,7 @@ import type { Task } from "../dataset.js";
 import { isClassList, sayClasses, sayNumbers } from "../target-task.js";
 import { isMissing, type MissingTexts, missingTexts } from "./missing.js";
 import { dateUnit, quantityOf } from "./quantity.js";
+import { sayMarks, sayReadings } from "./say-readings.js";
 import { type ColumnKind, columnFinder, contentOf, rowName, type Table } from "./table.js";
 
 /** A column and what it holds. */
@@ -96,13 +97,19 @@ function targetColumn(table: Table, place: number, task: Task | undefined): Colu
   const name = table.columns[place];
   if (task === "classification") return { name, kind: "category" };
   const found = contentOf(table, place);
-  if (task === "regression") return found.kind === "number" ? column(name, found) : { name, kind: "number" };
-  if (found.kind === "category") return { name, kind: "category" };
   const cells = table.rows.map((row) => row[place]).filter((cell) => !isMissing(cell, missingTexts, true));
-  const values = cells.map((cell) => quantityOf(cell)?.value ?? Number.NaN);
   const where = `${table.name ?? "table"}, column ${name}`;
+  const ofMarks = "remove those rows";
+  if (task === "regression") {
+    if (found.kind === "category") return { name, kind: "number" };
+    if (found.unit === "") sayMarks(where, cells, ofMarks);
+    return column(name, found);
+  }
+  if (found.kind === "category") return { name, kind: "category" };
+  const values = cells.map((cell) => quantityOf(cell)?.value ?? Number.NaN);
   if (!isClassList(values)) {
-    if (found.unit === "") sayNumbers(where, values);
+    const isPlain = found.unit === "" && !sayNumbers(where, values);
+    if (isPlain) sayReadings(where, cells, { ofNames: 'pass { task: "classification" }', ofMarks });
     return column(name, found);
   }
   sayClasses(where, values);

@@ -3,6 +3,7 @@ import { warn } from "../../warnings.js";
 import { momentsOf, standardized } from "../moments.js";
 import { isMissing, type MissingTexts, missingTexts, missingTextsOf010 } from "./missing.js";
 import { quantityOf } from "./quantity.js";
+import { sayReadings } from "./say-readings.js";
 import { sayTwins } from "./say-twins.js";
 import { columnFinder, type Table } from "./table.js";
 import { type Column, checkRows, type TableColumns } from "./table-columns.js";
@@ -90,11 +91,14 @@ function fitColumn(
   const { name, kind, unit } = column;
   const cells = Array.from(rows, (row) => table.rows[row][place]);
   const where = `${table.name ?? "table"}, column ${name}`;
-  const leaveOut = `Leave the column out ({ ignore: [${JSON.stringify(name)}] })`;
+  const leaving = `eave the column out ({ ignore: [${JSON.stringify(name)}] })`;
+  const leaveOut = `L${leaving}`;
   if (kind === "number") {
     const said = cells.filter((cell) => !isMissing(cell, missing, true));
     if (numbersRows(table, name, place)) {
       warn(`${where}: expected numbers that describe the rows, got row numbers. ${leaveOut} if they mean nothing.`);
+    } else if (unit === undefined) {
+      sayReadings(where, said, { ofNames: `l${leaving}`, ofMarks: "leave those cells empty" });
     }
     const moments = momentsOf(said.map((cell) => quantityOf(cell)?.value ?? 0));
     return { name, kind, ...moments, ...(unit === undefined ? {} : { unit }) };

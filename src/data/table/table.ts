@@ -1,7 +1,7 @@
 import { DataError } from "../../errors.js";
 import { shown } from "../../shown.js";
 import { isMissing, missingTexts } from "./missing.js";
-import { hasComma, isKnownUnit, isOtherDate, isPlainUnit, type Quantity, quantityOf } from "./quantity.js";
+import { hasGroups, isKnownUnit, isOtherDate, isPlainUnit, type Quantity, quantityOf } from "./quantity.js";
 
 /** Rows of text under named columns, as a CSV file holds them. */
 export interface Table {
@@ -55,8 +55,9 @@ export function contentOf(table: Table, column: number): ColumnContent {
     refuse((cell) => quantityOf(cell)?.unit === units[1], `numbers in one unit, such as ${units[0] || "none"}`, cure);
   }
   const isMost = (isBad: (cell: string) => boolean): boolean => 2 * said.filter(isBad).length > said.length;
-  if (isMost(hasComma)) {
-    refuse(hasComma, "numbers such as 1234.5", "Write a point before decimals, and nothing between thousands.");
+  if (isMost(hasGroups)) {
+    const cure = "Write a point before decimals, and nothing between thousands, or leave the column out.";
+    refuse(hasGroups, "numbers such as 1234.5", cure);
   }
   if (isMost(isOtherDate)) {
     refuse(isOtherDate, "dates such as 2024-01-31", "Write year, month and day in this order, with hyphens.");

@@ -35,6 +35,11 @@ export interface CheckpointState {
   readonly evaluating: readonly string[];
   /** Paths of the parameters that are not trained. */
   readonly untrained: readonly string[];
+  /**
+   * Paths of what the optimiser changes, in its order; null for what is no parameter of the model. Absent in files of
+   * 0.1.0.
+   */
+  readonly optimized?: readonly (string | null)[];
   /** What modules remember besides tensors, by path. */
   readonly extra: Readonly<Record<string, unknown>>;
   /**
@@ -79,6 +84,7 @@ const checks: Readonly<Record<string, readonly [check: Check, expected: string]>
   generators: [listOf(isGenerator), "a list of states of generators"],
   evaluating: [listOf(isText), "a list of paths"],
   untrained: [listOf(isText), "a list of paths"],
+  optimized: [(value) => value === undefined || listOf(orNull(isText))(value), "a list of paths"],
   extra: [isObject, "an object"],
   companions: [(value) => value === undefined || isObject(value), "an object"],
   evenkeel: [isText, "a version"],

@@ -14,6 +14,7 @@ import type { Data } from "../step.js";
 import { readCheckpoint, writeCheckpoint } from "./checkpoint.js";
 import type { CheckpointState, Position } from "./checkpoint-state.js";
 import type { Companion } from "./companion.js";
+import { inOrderOf, optimizedPaths } from "./optimized.js";
 
 /** How {@link fit} saves where it stands, and where it goes on from. */
 export interface CheckpointOptions {
@@ -88,7 +89,7 @@ export class Checkpoints<Target> {
         ? everySteps === undefined
           ? 60
           : Number.POSITIVE_INFINITY
-        : checkRange(where, "everySeconds", everySeconds, 0, Number.POSITIVE_INFINITY);
+        : checkRange(where, "everySeconds", everySeconds);
   }
 
   get #generators(): Generator[] {
@@ -131,6 +132,7 @@ export class Checkpoints<Target> {
       generators: this.#now,
       evaluating: modules.filter(([, module]) => !module.training).map(([name]) => name),
       untrained: this.#model.namedParameters().flatMap(([name, { requiresGrad }]) => (requiresGrad ? [] : [name])),
+      optimized: optimizedPaths(this.#model, this.#optimizer),
       extra: Object.fromEntries(extra.filter(([, value]) => value !== null)),
       companions: Object.fromEntries(this.#companions.map((one) => [one.key, one.getState()])),
       note: this.#options.note?.() ?? null,
@@ -156,7 +158,8 @@ export class Checkpoints<Target> {
     try {
       this.#check(state);
       this.#model.loadStateDict(model);
-      this.#optimizer.loadStateDict(optimizer);
+      const now = optimizedPaths(this.#model, this.#optimizer);
+      this.#optimizer.loadStateDict(inOrderOf(where, optimizer, state.optimized ?? now, now));
       for (const one of this.#companions) {
         const own = Object.entries(companions).flatMap(([name, t]) =>
           name.startsWith(`${one.key}.`) ? [[name.slice(one.key.length + 1), t] as const] : [],

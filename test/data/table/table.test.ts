@@ -1,4 +1,13 @@
-import { DataError, encodedWidth, encodeTable, fitTable, onWarning, type Table, tableColumns } from "evenkeel";
+import {
+  DataError,
+  encodedWidth,
+  encodeTable,
+  fitTable,
+  onWarning,
+  type Table,
+  type TableColumnsOptions,
+  tableColumns,
+} from "evenkeel";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 
@@ -125,7 +134,7 @@ describe("a table", () => {
       ],
     };
     refused(european).toThrowErrorMatchingInlineSnapshot(
-      `[DataError: table, row 3, column x: expected numbers such as 1234.5, got "1,25". Write a point before decimals, and nothing between thousands.]`,
+      `[DataError: table, row 3, column x: expected numbers such as 1234.5, got "1,25". Write a point before decimals, and nothing between thousands, or leave the column out.]`,
     );
     refused(european, { target: "x" }).toThrow(DataError);
     const names = { columns: ["name", "y"], rows: Array.from({ length: 20 }, (_, k) => [`n${k}`, "a"]) };
@@ -215,7 +224,7 @@ describe("what cells write", () => {
         "DataError: cells.csv, row 3, column x: expected numbers in one unit, such as kg, got "300 g". Write all in one unit; there are kg, g, lb, oz.",
         "DataError: cells.csv, row 4, column x: expected a number in %, as in most rows, got "50". Correct it, leave the column out, or drop such rows ({ skipBadRows: true }).",
         "DataError: cells.csv, row 3, column x: expected numbers in one unit, such as $, got "€6". Write all in one unit; there are $, €, £, none.",
-        "DataError: cells.csv, row 2, column x: expected numbers such as 1234.5, got "1,25 €". Write a point before decimals, and nothing between thousands.",
+        "DataError: cells.csv, row 2, column x: expected numbers such as 1234.5, got "1,25 €". Write a point before decimals, and nothing between thousands, or leave the column out.",
         "DataError: cells.csv, row 2, column x: expected dates such as 2024-01-31, got "31/12/2024". Write year, month and day in this order, with hyphens.",
         "DataError: cells.csv, row 4, column x: expected a date such as 2024-01-31, as in most rows, got "soon". Correct it, leave the column out, or drop such rows ({ skipBadRows: true }).",
       ]
@@ -265,6 +274,67 @@ describe("what cells write", () => {
         "table, column Unnamed: 0: expected numbers that describe the rows, got row numbers. Leave the column out ({ ignore: ["Unnamed: 0"] }) if they mean nothing.",
       ]
     `);
+  });
+
+  test("numbers that may be names, dates or marks of missing values are told, once a column", () => {
+    const warnings: string[] = [];
+    onWarning((message) => warnings.push(message));
+    const made = (of: (k: number) => string, options: TableColumnsOptions = {}, name = "x") => {
+      const rows = Array.from({ length: 40 }, (_, k) => [of(k), String(k * 1.5)]);
+      const sheet = { columns: [name, "y"], rows };
+      fitTable(sheet, tableColumns(sheet, options), [...rows.keys()]);
+    };
+    made((k) => String(k * 37).padStart(5, "0"), {}, "zip");
+    made((k) => `12345678901234567${k}`);
+    made((k) => `202401${String((k % 28) + 1).padStart(2, "0")}`);
+    made((k) => (k % 10 === 3 ? "-999" : String(k)));
+    made((k) => (k % 20 === 3 ? "9999.0" : String(k / 7)), { target: "x" });
+    made((k) => (k % 20 === 3 ? "-99" : String(k / 7)), { target: "x", task: "regression" });
+    made((k) => String(k * 37).padStart(5, "0"), { target: "x" });
+    // Months, rows of zeros, a large number among large ones, one outlier, dates beside others: numbers.
+    made((k) => String((k % 12) + 1).padStart(2, "0"));
+    made((k) => String(k % 2 === 0 ? 0 : 9999));
+    made((k) => String(k === 3 ? 999 : 980 - k));
+    made((k) => String(k === 3 ? 9999 : k));
+    made((k) => (k === 3 ? "12345678" : "20240131"));
+    expect(warnings).toMatchInlineSnapshot(`
+      [
+        "table, column zip: 00000 and others with leading zeros are taken for numbers (0). If they name something, leave the column out ({ ignore: ["zip"] }).",
+        "table, column x: 123456789012345670 and others of more than 15 digits are taken for numbers, which are rounded. If they name something, leave the column out ({ ignore: ["x"] }).",
+        "table, column x: 20240101 and others are taken for numbers. If they are dates, write them as 2024-01-01.",
+        "table, column x: -999 in 4 of 40 rows is taken for a number, far from the others (0 to 39). If it marks missing values, leave those cells empty.",
+        "table, column x: 9999 in 2 of 40 rows is taken for a number, far from the others (0 to 5.571428571428571). If it marks missing values, remove those rows.",
+        "table, column x: -99 in 2 of 40 rows is taken for a number, far from the others (0 to 5.571428571428571). If it marks missing values, remove those rows.",
+        "table, column x: 00000 and others with leading zeros are taken for numbers (0). If they name something, pass { task: "classification" }.",
+      ]
+    `);
+  });
+
+  test("true and false in several words are told", () => {
+    const warnings: string[] = [];
+    onWarning((message) => warnings.push(message));
+    encoded(["yes", "no", "Y", "no"]);
+    encoded(["true", "no", "no", "yes"]);
+    encoded(["T", "F", "N", "Y"]);
+    encoded(["on", "off", "", "on"]);
+    expect(warnings).toMatchInlineSnapshot(`
+      [
+        "cells.csv, column x: "Y" and "yes" are taken for two values. Write them alike if they are one.",
+        "cells.csv, column x: "true" and "yes" are taken for two values. Write them alike if they are one.",
+      ]
+    `);
+  });
+
+  test("thousands apart are refused, and minus signs are hyphens", () => {
+    const column = (cells: string[]): Table => ({ columns: ["x", "y"], rows: cells.map((cell) => [cell, "a"]) });
+    const kind = (cells: string[]) => tableColumns(column(cells)).inputs[0].kind;
+    expect(kind(["−5", "−2.5", "3", "−1e3"])).toBe("number");
+    for (const gap of [" ", "\u00a0", "\u202f", "'", "’", "_"]) {
+      expect(() => kind([`1${gap}234`, `12${gap}345`, "900"])).toThrow("expected numbers such as 1234.5");
+    }
+    expect(() => kind(["1 234", "12 345"])).toThrowErrorMatchingInlineSnapshot(
+      `[DataError: table, row 2, column x: expected numbers such as 1234.5, got "1 234". Write a point before decimals, and nothing between thousands, or leave the column out.]`,
+    );
   });
 
   test("columns are left out by name, or by names in one text, also where a name holds a comma", () => {

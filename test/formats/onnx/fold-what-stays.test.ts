@@ -195,6 +195,38 @@ describe("foldOnnx", () => {
     expect(relativeDifference(await runOnnx(bytes, inputs), await runOnnx(after, inputs))).toBeLessThan(1e-5);
   });
 
+  test.each([
+    ["Div", [1, 0, 2, 3]],
+    ["Mul", [1, Number.POSITIVE_INFINITY, 2, 3]],
+    ["Add", [1, Number.NaN, 2, 3]],
+  ] as const)("a %s by what makes a channel infinite stays", async (opType, values) => {
+    const { left, bytes } = await foldOnnx(
+      onnxModel({
+        ...parts,
+        nodes: [["Conv", ["x", "w"], ["c"]], [opType, ["c", "k"], ["d"]], normNode("n", "d", "y")],
+        constants: { ...parts.constants, k: { shape: [4, 1, 1], values } },
+      }),
+      { verify: false },
+    );
+    expect(left.map(({ reason }) => reason)).toEqual([
+      `${opType} ${opType}_d stands before it; its output is an output of the model`,
+    ]);
+    expect((await inspectOnnx(bytes)).nodes).toBe(3);
+  });
+
+  test("the last of several versions of the operators counts, as in onnxruntime", async () => {
+    const opsetImport = [6, 15].map((version) => ({
+      domain: version === 6 ? "ai.onnx" : "",
+      version: BigInt(version),
+    }));
+    const bytes = onnxModel({
+      ...parts,
+      nodes: [["Conv", ["x", "w"], ["c"]], normNode("n", "c", "y")],
+      more: { opsetImport },
+    });
+    expect((await foldOnnx(bytes)).folded).toHaveLength(1);
+  });
+
   test("says how to fold what onnxruntime cannot run", async () => {
     const bytes = onnxModel({
       ...parts,

@@ -1,6 +1,8 @@
+import { fromBinary, toBinary } from "@bufbuild/protobuf";
 import { EvenkeelError } from "evenkeel";
 import { foldOnnx, importOnnx, inspectOnnx, recalibrateOnnx, repairOnnx } from "evenkeel/onnx";
 import fc from "fast-check";
+import { ModelProtoSchema } from "onnx-buf";
 import { describe, expect, test } from "vitest";
 import {
   type Attributes,
@@ -42,6 +44,12 @@ async function verdicts(bytes: Uint8Array): Promise<(string | null)[]> {
 function row(count: number, opType: string, from: string, to: string, more: readonly string[] = []): NodeParts[] {
   const name = (k: number): string => (k === 0 ? from : k === count ? to : `v${k}`);
   return Array.from({ length: count }, (_, k): NodeParts => [opType, [name(k), ...more], [name(k + 1)]]);
+}
+
+function takenTwice(bytes: Uint8Array): Uint8Array {
+  const twice = fromBinary(ModelProtoSchema, bytes);
+  twice.graph?.input.push(...twice.graph.input);
+  return toBinary(ModelProtoSchema, twice);
 }
 
 describe("hostile files", () => {
@@ -99,6 +107,21 @@ describe("hostile files", () => {
           ["Abs", ["x"], ["y"]],
         ],
       }),
+      "made and stored": onnxModel({ ...parts, nodes: [...parts.nodes, ["Relu", ["x"], ["w"]]] }),
+      "made and taken": onnxModel({
+        ...parts,
+        nodes: [
+          ["Conv", ["c", "w"], ["x"]],
+          ["Relu", ["x"], ["y"]],
+        ],
+      }),
+      "taken twice": takenTwice(model),
+      "of no version": onnxModel({ ...parts, more: { opsetImport: [{ domain: "com.microsoft", version: 1n }] } }),
+      "of version 0": onnxModel({ ...parts, opset: 0 }),
+      "eps a whole number": onnxModel({
+        ...parts,
+        nodes: [["Conv", ["x", "w"], ["c"]], normNode("n", "c", "y", { epsilon: 1 })],
+      }),
       "made by nothing": onnxModel({ ...parts, nodes: [["Relu", ["nowhere\u001b[2J"], ["y"]]] }),
     };
     const seen: Record<string, string | null> = {};
@@ -113,11 +136,17 @@ describe("hostile files", () => {
         "a circle": "inspectOnnx(bytes): expected a graph in which every value is made once, before it is read, got a circle of nodes through Relu Relu_a. Export the model again; onnx.checker names the place.",
         "another file": "inspectOnnx(bytes): expected an ONNX model, got a ZIP file, as PyTorch and Keras write. Check that the file is a complete .onnx file.",
         "empty": "inspectOnnx(bytes): expected an ONNX model, got an empty file. Check that the file is a complete .onnx file.",
+        "eps a whole number": "ONNX model, BatchNormalization BatchNormalization_y: expected a real number as epsilon, got a whole number. Export the model again; onnx.checker names the place.",
         "half a million nodes": "inspectOnnx(bytes): expected parts in proportion to the size of the file, got more than 1000000 bytes give cause for. Check that it is the file that was saved or exported.",
+        "made and stored": "inspectOnnx(bytes): expected a graph in which every value is made once, before it is read, got a node that makes w, which the file stores. Export the model again; onnx.checker names the place.",
+        "made and taken": "inspectOnnx(bytes): expected a graph in which every value is made once, before it is read, got a node that makes x, which the file takes as an input. Export the model again; onnx.checker names the place.",
         "made by nothing": "inspectOnnx(bytes): expected a graph in which every value is made once, before it is read, got nowhere�[2J, which nothing makes. Export the model again; onnx.checker names the place.",
         "made twice": "inspectOnnx(bytes): expected a graph in which every value is made once, before it is read, got two nodes that make y. Export the model again; onnx.checker names the place.",
         "nested 40 graphs": "inspectOnnx(bytes): expected an ONNX model, got messages nested more than 100 deep at byte 257. Check that the file is a complete .onnx file.",
         "no graph": "inspectOnnx(bytes): expected an ONNX model, got one without a graph. Check that the file is a complete .onnx file.",
+        "of no version": "inspectOnnx(bytes): expected a version of ONNX's own operators (opset_import), got none. Export the model again: what its nodes mean depends on it.",
+        "of version 0": "inspectOnnx(bytes): expected a version of ONNX's own operators (opset_import), got 0. Export the model again: what its nodes mean depends on it.",
+        "taken twice": "inspectOnnx(bytes): expected a graph in which every value is made once, before it is read, got two inputs called x. Export the model again; onnx.checker names the place.",
       }
     `);
   });

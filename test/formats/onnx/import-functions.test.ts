@@ -417,6 +417,11 @@ test("what these operators cannot do here is named", async () => {
       ...one("MaxPool", { kernel_shape: [2, 2], dilations: [1, 3], auto_pad: "SAME_UPPER" }),
       shape: [2, 3, 4, 5],
     },
+    "two paddings": {
+      nodes: [["Conv", ["x", "w"], ["y"], { auto_pad: "SAME_UPPER", pads: [2, 2, 2, 2] }]],
+      constants: { w: { shape: [2, 3, 3, 3] } },
+      shape: [2, 3, 4, 5],
+    },
     "a step of 0": {
       nodes: [["Slice", ["x", "s", "e", "a", "z"], ["y"]]],
       constants: { s: ints(0), e: ints(4), a: ints(1), z: ints(0) },
@@ -458,6 +463,7 @@ test("what these operators cannot do here is named", async () => {
       "scales of 0": "importOnnx(bytes), Resize Resize_y: got scales 1, 1, 0, 1.",
       "scales of too few axes": "importOnnx(bytes), Resize Resize_y: got sizes that are not known.",
       "six axes": "importOnnx(bytes), Unsqueeze Unsqueeze_y: got 6 axes.",
+      "two paddings": "importOnnx(bytes), Conv Conv_y: got pads beside auto_pad SAME_UPPER.",
     }
   `);
 });

@@ -1,4 +1,6 @@
+import { fromBinary, toBinary } from "@bufbuild/protobuf";
 import { inspectOnnx, recalibrateOnnx } from "evenkeel/onnx";
+import { ModelProtoSchema } from "onnx-buf";
 import { describe, expect, test } from "vitest";
 import { deviates, normConstants, normNode, onnxModel } from "../../support/onnx-models.js";
 import { runOnnx } from "../../support/onnx-runtime.js";
@@ -58,6 +60,35 @@ describe("recalibrateOnnx", () => {
     expect(left).toEqual([]);
     const { bytes: healthy } = await recalibrateOnnx(build(0), batches);
     expect((await runOnnx(bytes, whole)).y.values).toEqual((await runOnnx(healthy, whole)).y.values);
+  });
+
+  test("a norm of a constant keeps its statistics, and others of an old file are measured", async () => {
+    const nodes = [
+      normNode("n", "w", "v"),
+      ["Conv", ["x", "v"], ["c"]],
+      normNode("o", "c", "y"),
+      ["Add", ["y", "unread"], ["z"]],
+    ] as const;
+    const constants = {
+      ...{ w: { shape: [4, 3, 1, 1] }, unread: { shape: [1] } },
+      ...{ ...normConstants("n", 3), ...normConstants("o", 4) },
+    };
+    const parts = { inputs: { x: ["N", 3, 6, 6] }, outputs: ["z"], nodes, constants };
+    const old = fromBinary(ModelProtoSchema, onnxModel(parts));
+    old.irVersion = 3n;
+    const { norms, left } = await recalibrateOnnx(toBinary(ModelProtoSchema, old), batches);
+    expect(norms.map(({ norm }) => norm)).toEqual(["BatchNormalization_y"]);
+    expect(left).toEqual([{ norm: "BatchNormalization_v", reason: "its input is constant, such as a weight" }]);
+  });
+
+  test("nodes that stand before what they read are gone through in their own order", async () => {
+    const bytes = model(15);
+    const { bytes: wanted } = await recalibrateOnnx(bytes, batches);
+    const reversed = fromBinary(ModelProtoSchema, bytes);
+    reversed.graph?.node.reverse();
+    const { bytes: moved, norms } = await recalibrateOnnx(toBinary(ModelProtoSchema, reversed), batches);
+    expect(norms.map(({ norm }) => norm)).toEqual(["BatchNormalization_d", "BatchNormalization_y"]);
+    expect(Buffer.compare(moved, wanted)).toBe(0);
   });
 
   test.each([9, 18])(

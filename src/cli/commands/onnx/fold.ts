@@ -1,5 +1,5 @@
 import { foldOnnx, type OnnxFolding } from "../../../formats/onnx/fold/fold-onnx.js";
-import { checkOutput, readWholeOnnxFile, writeOnnxFile } from "../../../node/onnx-file.js";
+import { checkOnnxOutput, readWholeOnnxFile, writeOnnxFile } from "../../../node/onnx-file.js";
 import { describeFolding, describeVerification } from "../../print/describe-folding.js";
 import { printResult } from "../../print/result.js";
 import type { FoldFlags } from "../fold.js";
@@ -9,8 +9,8 @@ import { onnxData } from "./data.js";
 export async function foldOnnxFile(path: string, flags: FoldFlags): Promise<void> {
   const { output, dryRun, tolerance, shape = {}, verify, initializersAreConstant = false } = flags;
   const target = dryRun === true || output === undefined ? null : output;
-  if (target !== null) checkOutput(target, path);
   const source = await readWholeOnnxFile(path);
+  if (target !== null) checkOnnxOutput(target, source, flags.data);
   const { files, bytes } = source;
   const inputs = flags.data === undefined ? [] : [...(await onnxData(source, flags.data, null, flags)).batches];
   const options = {

@@ -1,5 +1,5 @@
 import { recalibrateOnnx } from "../../../formats/onnx/recalibrate/recalibrate-onnx.js";
-import { checkOutput, readWholeOnnxFile, writeOnnxFile } from "../../../node/onnx-file.js";
+import { checkOnnxOutput, readWholeOnnxFile, writeOnnxFile } from "../../../node/onnx-file.js";
 import { checkAnyNorm, describeDrift } from "../../print/describe-drift.js";
 import type { PassProgress } from "../../print/pass-progress.js";
 import { printResult } from "../../print/result.js";
@@ -14,8 +14,8 @@ export async function recalibrateOnnxFile(
   progress: PassProgress,
 ): Promise<void> {
   const { output, mode, blend, initializersAreConstant = false } = flags;
-  checkOutput(output, path);
   const source = await readWholeOnnxFile(path);
+  checkOnnxOutput(output, source, flags.data);
   const { batches, samples } = await onnxData(source, flags.data, batchSize, flags);
   const { bytes, ...result } = await recalibrateOnnx(source.bytes, batches, {
     mode,

@@ -1,5 +1,5 @@
 import { repairOnnx } from "../../../formats/onnx/inspect/repair-onnx.js";
-import { checkOutput, readWholeOnnxFile, writeOnnxFile } from "../../../node/onnx-file.js";
+import { checkOnnxOutput, readWholeOnnxFile, writeOnnxFile } from "../../../node/onnx-file.js";
 import { printResult } from "../../print/result.js";
 import { formatPairs } from "../../print/table.js";
 
@@ -14,8 +14,8 @@ interface RepairFlags {
 export async function repairOnnxFile(path: string, flags: RepairFlags): Promise<void> {
   const { output, dryRun } = flags;
   const target = dryRun === true || output === undefined ? null : output;
-  if (target !== null) checkOutput(target, path);
   const source = await readWholeOnnxFile(path);
+  if (target !== null) checkOnnxOutput(target, source);
   const { bytes, repaired, concerns } = await repairOnnx(source.bytes, { files: source.files });
   if (target !== null) await writeOnnxFile(target, bytes, source);
   printResult(flags, { model: path, output: target, repaired, concerns }, () => [

@@ -65,6 +65,9 @@ export class Codec {
       waiting.push(...readBy(maker));
     }
     graph.node = graph.node.filter((node) => needed.has(node));
+    // Before IR version 4 a runtime refuses stored values that nothing reads, unless they are inputs.
+    const read = new Set([...graph.node.flatMap((node) => [...readBy(node)]), ...graph.input.map(({ name }) => name)]);
+    graph.initializer = graph.initializer.filter(({ name }) => read.has(name));
     return this.write(model);
   }
 

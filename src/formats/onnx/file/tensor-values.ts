@@ -150,10 +150,10 @@ export function externalBytes(tensor: TensorProto, files: ExternalFiles): Uint8A
   const location = entries["location"] ?? "";
   const file = Object.hasOwn(files, location) ? files[location] : undefined;
   if (file === undefined) return `it lies in another file, ${JSON.stringify(location)}, which was not given`;
-  const offset = Number(entries["offset"] ?? 0);
-  const length = Number(entries["length"] ?? file.length - offset);
-  const isInside = Number.isSafeInteger(offset) && Number.isSafeInteger(length) && offset >= 0 && length >= 0;
-  if (!isInside || offset + length > file.length) {
+  const numberOf = (text: string): number => (/^\d*$/.test(text) ? Number(text) : Number.NaN);
+  const offset = numberOf(entries["offset"] ?? "");
+  const length = entries["length"] === undefined ? file.length - offset : numberOf(entries["length"]);
+  if (!(offset + length <= file.length) || length < 0) {
     return `bytes ${offset} to ${offset + length} are not in ${JSON.stringify(location)} of ${file.length}`;
   }
   return file.subarray(offset, offset + length);

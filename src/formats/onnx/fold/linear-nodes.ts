@@ -117,7 +117,9 @@ export function writeLinearNode(graph: OnnxGraph, node: NodeProto, linear: Linea
   const weight = { ...old, data: linear.kernels[0].values };
   const bias =
     linear.bias === null ? null : biasOf(linear.bias, linear, oldBias ?? { type: old.type, shape: [] }, beta);
-  const [packed, packedBias] = [packValues(weight), bias === null ? null : packValues(bias)];
+  const isReal = ({ data }: TensorValues): boolean => data.every(Number.isFinite);
+  const pack = (values: TensorValues | null) => (values !== null && isReal(values) ? packValues(values) : null);
+  const [packed, packedBias] = [pack(weight), pack(bias)];
   if (packed === null || (bias !== null && packedBias === null)) {
     const what = isNorm ? "the parameters" : "the folded weights";
     return `${what} of ${nodeTitle(node)} overflow ${(packed === null ? weight : (bias ?? weight)).type}`;

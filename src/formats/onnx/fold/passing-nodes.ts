@@ -87,13 +87,14 @@ function ownMap(graph: OnnxGraph, ranks: Ranks, node: NodeProto, channels: numbe
         ? { scale: filled(1), shift: constant.map((value) => -value) }
         : { scale: filled(-1), shift: constant };
     default:
-      return input === 0 ? { scale: constant.map((value) => 1 / value), shift: filled(0) } : null;
+      if (input === 1 || constant.includes(0)) return null;
+      return { scale: constant.map((value) => 1 / value), shift: filled(0) };
   }
 }
 
 /**
- * The constant beside one input of a node, a value for each channel; null if it is not constant, or is not the same
- * within channels.
+ * The constant beside one input of a node, a value for each channel; null if it is not constant and finite, or not the
+ * same within channels.
  */
 function perChannel(
   graph: OnnxGraph,
@@ -110,5 +111,6 @@ function perChannel(
   const first = isOld ? intOf(node, "axis", rank - shape.length) : rank - shape.length;
   const axis = 1 - first;
   if (!shape.every((extent, k) => extent === 1 || (k === axis && extent === channels))) return null;
+  if (!data.every(Number.isFinite)) return null;
   return data.length === channels ? data : new Float64Array(channels).fill(data[0]);
 }

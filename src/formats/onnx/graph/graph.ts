@@ -4,8 +4,8 @@ import { printable } from "../../printable.js";
 import { isOp, nodeTitle } from "../file/attributes.js";
 import type { GraphProto, NodeProto, TensorProto } from "../file/codec.js";
 import { elementTypes, packValues, type TensorValues } from "../file/tensor-values.js";
-import { nodeInCircle } from "./acyclic.js";
 import { ConstantDepths, computes, numbersOf, sourceOf } from "./constants/sources.js";
+import { inOrder } from "./in-order.js";
 import { normOperatorOf } from "./norm-operators.js";
 import type { OnnxModel } from "./onnx-model.js";
 import { Readers } from "./readers.js";
@@ -56,6 +56,9 @@ export class OnnxGraph {
     this.place = place;
     this.holder = holder;
     this.#inputs = new Set(proto.input.map(({ name }) => name));
+    const seen = new Set<string>();
+    const twice = proto.input.find(({ name }) => seen.size === seen.add(name).size);
+    if (twice !== undefined) throw this.#fault(`two inputs called ${printable(twice.name)}`);
     this.#outputs = new Set(proto.output.map(({ name }) => name));
     this.#sparse = new Set(proto.sparseInitializer.map(({ values }) => values?.name ?? ""));
     for (const tensor of proto.initializer) this.#initializers.set(tensor.name, tensor);
@@ -63,6 +66,8 @@ export class OnnxGraph {
       for (const name of node.output) {
         if (name === "") continue;
         if (this.#makers.has(name)) throw this.#fault(`two nodes that make ${printable(name)}`);
+        const stored = this.#initializers.has(name) ? "stores" : this.#inputs.has(name) ? "takes as an input" : null;
+        if (stored !== null) throw this.#fault(`a node that makes ${printable(name)}, which the file ${stored}`);
         this.#makers.set(name, node);
       }
       for (const name of node.input) if (name !== "") this.#readers.add(node, name);
@@ -84,12 +89,14 @@ export class OnnxGraph {
     this.inside = inside;
     this.subgraphs = [...inside.values()].flat();
     this.#checkDefined();
-    const stuck = nodeInCircle(
+    const order = inOrder(
       proto.node,
       (name) => this.#makers.get(name),
-      (node) => [...(readInside.get(node) ?? []), ...node.input],
+      (node) => [...node.input, ...(readInside.get(node) ?? [])],
     );
-    if (stuck !== undefined) throw this.#fault(`a circle of nodes through ${nodeTitle(stuck)}`);
+    if (!Array.isArray(order)) throw this.#fault(`a circle of nodes through ${nodeTitle(order.circle)}`);
+    // Some files have it otherwise, and runtimes take them.
+    proto.node = order;
   }
 
   #fault(received: string): FormatError {
@@ -128,7 +135,7 @@ export class OnnxGraph {
     yield* this.#readers.names();
   }
 
-  /** The nodes that are left, in the order of the file. */
+  /** The nodes that are left, each behind those whose values it reads. */
   get nodes(): readonly NodeProto[] {
     return this.proto.node.filter((node) => !this.#removed.has(node));
   }

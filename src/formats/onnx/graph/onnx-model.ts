@@ -1,7 +1,8 @@
 import { FormatError } from "../../../errors.js";
 import { FileBudget, work } from "../../file-budget.js";
 import { printable } from "../../printable.js";
-import { Codec, type ModelProto, type NodeProto } from "../file/codec.js";
+import { isStandard } from "../file/attributes.js";
+import { Codec, type ModelProto } from "../file/codec.js";
 import type { ExternalFiles } from "../file/tensor-values.js";
 import { OnnxGraph } from "./graph.js";
 
@@ -16,12 +17,6 @@ export interface ReadOnnxOptions {
    * @defaultValue false
    */
   readonly initializersAreConstant?: boolean;
-}
-
-/** A node and the graph that it stands in. */
-export interface Placed {
-  readonly graph: OnnxGraph;
-  readonly node: NodeProto;
 }
 
 /** An ONNX model in memory, a copy that may be edited: the bytes it was read from never change. */
@@ -59,11 +54,21 @@ export class OnnxModel {
     this.#budget = new FileBudget(where, size);
     this.proto = codec.read(where, bytes);
     const { graph, opsetImport } = this.proto;
-    const own = opsetImport.find(({ domain }) => domain === "" || domain === "ai.onnx");
+    // As onnxruntime: the last, where there are several.
+    const own = opsetImport.findLast(({ domain }) => domain === "" || domain === "ai.onnx");
     this.opset = Number(own?.version ?? 1n);
     if (graph === undefined) {
       const cure = "Check that the file is a complete .onnx file.";
       throw new FormatError({ where, expected: "an ONNX model", received: "one without a graph", cure });
+    }
+    const isUnversioned = own === undefined && this.proto.irVersion > 2n && graph.node.some(isStandard);
+    if (isUnversioned || this.opset < 1) {
+      throw new FormatError({
+        where,
+        expected: "a version of ONNX's own operators (opset_import)",
+        received: own === undefined ? "none" : String(this.opset),
+        cure: "Export the model again: what its nodes mean depends on it.",
+      });
     }
     this.main = new OnnxGraph(this, graph, null, "");
     this.functions = this.proto.functions.map((one) => {

@@ -52,7 +52,7 @@ export class GraphImporter {
 
   #importAll(names: readonly string[]): void {
     const needed = neededNodes(this.#graph, names);
-    for (const node of inOrder(this.#graph)) {
+    for (const node of this.#graph.nodes) {
       if (!needed.has(node)) this.#settle(node);
       else if (!this.#state.done.has(node)) this.#attempt(node);
     }
@@ -187,28 +187,4 @@ function dataOf(graph: OnnxGraph, node: NodeProto): readonly string[] {
     return node.input.filter((name, k) => k < firstStates || !isZeros(graph, name));
   }
   return readsSettings.has(node.opType) ? node.input.slice(0, 1) : node.input;
-}
-
-/** The nodes, each behind those whose values it reads; in the order of the file, as far as that is one. */
-function inOrder(graph: OnnxGraph): NodeProto[] {
-  const order: NodeProto[] = [];
-  const entered = new Set<NodeProto>();
-  for (const first of graph.nodes) {
-    const stack: [node: NodeProto, next: number][] = entered.has(first) ? [] : [[first, 0]];
-    entered.add(first);
-    for (let top = stack.at(-1); top !== undefined; top = stack.at(-1)) {
-      const [node, next] = top;
-      if (next === node.input.length) {
-        order.push(node);
-        stack.pop();
-        continue;
-      }
-      top[1]++;
-      const maker = graph.makerOf(node.input[next]);
-      if (maker === undefined || entered.has(maker)) continue;
-      entered.add(maker);
-      stack.push([maker, 0]);
-    }
-  }
-  return order;
 }

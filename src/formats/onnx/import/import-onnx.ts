@@ -7,6 +7,7 @@ import type { Sequential } from "../../../nn/sequential.js";
 import { checkOptions } from "../../../options.js";
 import { maxRank } from "../../../shape.js";
 import type { DeclaredInput } from "../../foreign/arrays.js";
+import { saidMeta } from "../../foreign/said-meta.js";
 import type { ModelMeta } from "../../model-file/save-model.js";
 import { printable } from "../../printable.js";
 import { isOp } from "../file/attributes.js";
@@ -144,12 +145,14 @@ export async function importOnnx(bytes: Uint8Array, options: ImportOnnxOptions =
     row === null
       ? parts.nodes.map((node) => [node.name, node] as const)
       : row.model.namedModules().map(([path, module]) => [path, row.nodes.get(module)] as const);
-  const said = proto.metadataProps.map(({ key, value }) => [key, parse(value)] as const);
+  const { inputShape: whole, ...said } = saidMeta(proto.metadataProps.map(({ key, value }) => [key, parse(value)]));
   const [, ...sizes] = inputs[0].shape;
+  // A part takes something else than the model of which the file speaks.
+  const shapeSaid = whole === undefined || options.inputs !== undefined ? {} : { inputShape: whole };
   const isKnown = inputs.length === 1 && sizes.length > 0 && sizes.every((size) => Number(size) > 0);
   return {
     model,
-    meta: { ...(isKnown ? { inputShape: sizes.map(Number) } : {}), ...Object.fromEntries(said) },
+    meta: { ...(isKnown ? { inputShape: sizes.map(Number) } : shapeSaid), ...said },
     nodes: Object.fromEntries(
       titles.flatMap(([path, node]) => {
         const source = node && sources.get(node);

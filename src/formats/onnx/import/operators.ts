@@ -127,7 +127,8 @@ function slopesOf(at: ImportStep): Float64Array | null {
 function arithmetic(op: string): Operator {
   return (at) => {
     // Before version 7 the axis said where the smaller one begins, which is now always at its end.
-    if (intsOf(at.node, "axis") !== null) throw at.refuse(`axis ${intOf(at.node, "axis", 0)}, as before opset 7`);
+    if (at.node.attribute.some(({ name }) => name === "axis"))
+      throw at.refuse(`axis ${intOf(at.node, "axis", 0)}, as before opset 7`);
     return at.op(op, at.input(0), at.input(1));
   };
 }

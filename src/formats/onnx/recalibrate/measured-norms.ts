@@ -34,9 +34,10 @@ export function findMeasuredNorms(model: OnnxModel): { norms: MeasuredNorm[]; le
     const norm = placeOf(graph, node);
     const statistics = fixedParameters(graph, node, ["mean", "variance"]);
     const rank = graph.parent === null ? undefined : ranks.of(graph).get(node.input[0]);
-    const cannot =
-      graph.parent !== null && rank === undefined ? "the number of axes of its input is unknown" : whyInside(graph);
-    if (typeof statistics === "string") left.push({ norm, reason: statistics });
+    const isUnknown = graph.parent !== null && rank === undefined;
+    const cannot = isUnknown ? "the number of axes of its input is unknown" : whyInside(graph);
+    if (graph.isConstant(node.input[0])) left.push({ norm, reason: "its input is constant, such as a weight" });
+    else if (typeof statistics === "string") left.push({ norm, reason: statistics });
     else if (cannot !== null) left.push({ norm, reason: cannot });
     else {
       // The file may hold float64; what does not fit a smaller type is an error of its own.

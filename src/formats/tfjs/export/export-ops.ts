@@ -95,6 +95,19 @@ function pooling(kind: "Max" | "Average"): Op {
   };
 }
 
+function globalPooling(kind: "Max" | "Average"): Op {
+  return ({ args, shape }, graph) => {
+    const x = args[0] as TfjsValue;
+    const options = { shape: sampleOf(shape, x), order: "here", isPositive: x.isPositive } as const;
+    return graph.layer(`Global${kind}Pooling2D`, [graph.channelsLast(x)], { data_format: "channels_last" }, options);
+  };
+}
+
+const reshaped: Op = ({ args, shape }, graph) => {
+  const x = args[0] as TfjsValue;
+  return exportReshape(x, sampleOf(shape, x), graph);
+};
+
 function adaptive(op: string): Op {
   return ({ args, shape }, graph) => {
     const x = args[0] as TfjsValue;
@@ -193,18 +206,7 @@ const rows: Readonly<Record<string, Op>> = {
     const y = graph.layer("Softmax", [swapped], { axis: -1 }, options);
     return graph.layer("Permute", [y], { dims }, { role: "back", ...options });
   },
-  reshape: ({ args, shape }, graph) => {
-    const x = args[0] as TfjsValue;
-    return exportReshape(x, sampleOf(shape, x), graph);
-  },
-  squeeze: ({ args, shape }, graph) => {
-    const x = args[0] as TfjsValue;
-    return exportReshape(x, sampleOf(shape, x), graph);
-  },
-  unsqueeze: ({ args, shape }, graph) => {
-    const x = args[0] as TfjsValue;
-    return exportReshape(x, sampleOf(shape, x), graph);
-  },
+  ...{ reshape: reshaped, squeeze: reshaped, unsqueeze: reshaped },
   stack: ({ args, shape }, graph) => {
     const [list, axis = 0] = args as [readonly TfjsValue[], number | undefined];
     const sizes = sampleOf(shape, list[0]);
@@ -309,16 +311,7 @@ const rows: Readonly<Record<string, Op>> = {
   ...Object.fromEntries(
     ["adaptiveAvgPool1d", "adaptiveAvgPool2d", "adaptiveAvgPool3d"].map((op) => [op, adaptive(op)]),
   ),
-  globalAvgPool2d: ({ args, shape }, graph) => {
-    const x = args[0] as TfjsValue;
-    const options = { shape: sampleOf(shape, x), order: "here", isPositive: x.isPositive } as const;
-    return graph.layer("GlobalAveragePooling2D", [graph.channelsLast(x)], { data_format: "channels_last" }, options);
-  },
-  globalMaxPool2d: ({ args, shape }, graph) => {
-    const x = args[0] as TfjsValue;
-    const options = { shape: sampleOf(shape, x), order: "here", isPositive: x.isPositive } as const;
-    return graph.layer("GlobalMaxPooling2D", [graph.channelsLast(x)], { data_format: "channels_last" }, options);
-  },
+  ...{ globalAvgPool2d: globalPooling("Average"), globalMaxPool2d: globalPooling("Max") },
 };
 
 /** What each op is in TF.js, whose layers keep the batch as it is. */

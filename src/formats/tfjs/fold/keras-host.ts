@@ -3,7 +3,7 @@ import { unflattened } from "../../../graph/fold/linear-map.js";
 import type { ChannelMap } from "../../../nn/layer-traits.js";
 import { printable } from "../../printable.js";
 import { layerMapOf, normWeights } from "../model/batch-norm-layer.js";
-import type { Layer } from "../model/container.js";
+import type { Container, Layer } from "../model/container.js";
 import { channelAxisOf, isChannelsFirst, passageOf } from "../model/layer-kinds.js";
 import { isLinear, type LinearLayer, layerTitle, linearLayer, writeLinearLayer } from "../model/linear-layers.js";
 import { isBatchNorm } from "../model/norm-classes.js";
@@ -14,12 +14,23 @@ export class KerasHost implements Host<Layer, LinearLayer> {
   readonly norms: readonly Layer[];
   readonly mostPassed = 32;
   readonly #model: TfjsModel;
+  /** Networks that are called to work as in training. */
+  readonly #training = new Set<Container>();
 
   constructor(model: TfjsModel) {
     this.#model = model;
+    for (const container of model.containers()) {
+      for (const [name, inner] of container.inner) {
+        if (this.#trains({ name, container })) this.#training.add(inner);
+      }
+    }
     this.norms = [...model.containers()]
       .flatMap(({ layers }) => [...layers.values()])
       .filter((one) => isBatchNorm(one.className));
+  }
+
+  #trains({ name, container }: Pick<Layer, "name" | "container">): boolean {
+    return this.#training.has(container) || container.isCalledToTrain({ name });
   }
 
   titleOf(layer: Layer): string {
@@ -33,6 +44,7 @@ export class KerasHost implements Host<Layer, LinearLayer> {
   mapOf(norm: Layer): ChannelMap | string {
     const calls = norm.container.callsOf(norm);
     if (calls > 1) return `it is shared: it is called ${calls} times`;
+    if (this.#trains(norm)) return "it is called with training: true, and normalises by the batch";
     if (channelAxisOf(norm) === null)
       return `its axis ${JSON.stringify(norm.config["axis"])} is not known to be that of channels`;
     return layerMapOf(this.#model, norm);
@@ -56,7 +68,7 @@ export class KerasHost implements Host<Layer, LinearLayer> {
 
   pass(layer: Layer, { norm, side, map }: Passing<Layer>): ChannelMap | null {
     const passage = passageOf(layer);
-    if (passage === "identity") return map;
+    if (passage === "identity") return this.#trains(layer) ? null : map;
     return passage !== null && channelAxisOf(norm) === "last" && (passage === "average" || side === "behind")
       ? map
       : null;

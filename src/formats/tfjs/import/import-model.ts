@@ -3,6 +3,7 @@ import { type Argument, ValueRef } from "../../../graph/argument.js";
 import { Graph } from "../../../graph/graph.js";
 import type { Sequential } from "../../../nn/sequential.js";
 import { FileBudget } from "../../file-budget.js";
+import { saidMeta } from "../../foreign/said-meta.js";
 import type { ModelMeta } from "../../model-file/save-model.js";
 import { GraphBuilder, type NamedNode } from "../../onnx/import/graph-builder.js";
 import { rowOfLayers } from "../../onnx/import/row-of-layers.js";
@@ -105,7 +106,7 @@ function metaOf({ document }: TfjsModel, taken: readonly TakenInput[]): ModelMet
   const said = document["userDefinedMetadata"];
   // A signature tells of the file's own values.
   const { signature: _, ...others } = isObject(said) ? said : {};
-  return { ...(isKnown ? { inputShape: sizes.map(Number) } : {}), ...others };
+  return { ...saidMeta(Object.entries(others)), ...(isKnown ? { inputShape: sizes.map(Number) } : {}) };
 }
 
 function networkOf(

@@ -108,15 +108,20 @@ export class LayersImporter {
       throw new Refusal(layerTitle(layer), "a class that no layer or op here is");
     const inputs = own === undefined ? call.map(known) : [own];
     if (inputs.length === 0) throw new Refusal(layerTitle(layer), "no inputs");
+    const { options, left } = watched(optionsOf(container, call, known));
     if (inner !== undefined && layer.className !== "TimeDistributed") {
+      checkHeeded(layer, left);
       const outputs = this.outputs(inner, inputs);
       return outputs.every((one) => one !== null) ? outputs : null;
     }
-    const options = optionsOf(container, call, known);
     const step = new LayerStep(this.#state, layer, inputs, options);
-    if (inner !== undefined) return [attempted(step.title, () => overSteps(step, (x) => this.#output(inner, x)))];
+    if (inner !== undefined) {
+      checkHeeded(layer, left);
+      return [attempted(step.title, () => overSteps(step, (x) => this.#output(inner, x)))];
+    }
     if (row === undefined) return null;
     const output = attempted(step.title, () => masked(step, () => row(step)));
+    checkHeeded(layer, left);
     return [output, ...(output.others ?? [])];
   }
 
@@ -137,17 +142,28 @@ function optionsOf(
   const options = first?.[3];
   if (!isObject(options)) return {};
   return Object.fromEntries(
-    Object.entries(options).map(([key, value]) => [key, isReference(container, value) ? known(value) : value]),
+    Object.entries(options).map(([key, value]) => [key, container.isReference(value) ? known(value) : value]),
   );
 }
 
-/** Whether a setting of a call names a value of the network. */
-export function isReference(container: Container, value: unknown): value is ValueReference {
-  if (!Array.isArray(value) || value.length < 3) return false;
-  const [name, node, tensor]: unknown[] = value;
-  return (
-    typeof name === "string" && container.layers.has(name) && Number.isSafeInteger(node) && Number.isSafeInteger(tensor)
-  );
+/** Options that know which of them are left: which nothing has read. */
+function watched(given: Record<string, unknown>) {
+  const left = new Map<string | symbol, unknown>(Object.entries(given));
+  const options = new Proxy(given, {
+    get(target, key): unknown {
+      left.delete(key);
+      return Reflect.get(target, key);
+    },
+  });
+  return { options, left };
+}
+
+/** @throws Refusal if a call says what nothing heeds: a mask, states to begin with, or to work as in training */
+function checkHeeded(layer: Layer, left: ReadonlyMap<string | symbol, unknown>): void {
+  for (const [name, value] of left) {
+    if (value === null || value === false) continue;
+    throw new Refusal(layerTitle(layer), `a call with ${String(name)}${value === true ? ": true" : ""}`);
+  }
 }
 
 /** Whether a call begins a Sequential network, whose first layer takes its input. */
@@ -157,8 +173,5 @@ function isStart(container: Container, { layer }: Call): boolean {
 
 /** The values that must be known before a call. */
 function neededBy(container: Container, { layer, node }: Call): ValueReference[] {
-  const call = container.argumentsOf(layer)[node] ?? [];
-  const [first] = call;
-  const options = isObject(first?.[3]) ? Object.values(first[3]) : [];
-  return [...call, ...options.filter((value) => isReference(container, value))];
+  return container.readBy(container.argumentsOf(layer)[node] ?? []);
 }

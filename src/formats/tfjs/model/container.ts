@@ -102,7 +102,7 @@ export class Container {
       }
       const calls = nodes.map((call: unknown[]) => call.map((one) => this.#checkReference(where, one)));
       this.#calls.set(layer.name, calls);
-      for (const reference of calls.flat()) this.#use(reference, layer.name);
+      for (const call of calls) for (const reference of this.readBy(call)) this.#use(reference, layer.name);
     }
   }
 
@@ -129,8 +129,9 @@ export class Container {
     for (const name of this.layers.keys()) {
       const calls = this.#calls.get(name) ?? [];
       for (const [node, call] of (calls.length === 0 ? [[]] : calls).entries()) {
-        waiting.set(key(name, node), call.length);
-        for (const [before, index] of call) {
+        const read = this.readBy(call);
+        waiting.set(key(name, node), read.length);
+        for (const [before, index] of read) {
           const from = key(before, this.callOf(before, index));
           const after = next.get(from);
           if (after === undefined) next.set(from, [key(name, node)]);
@@ -174,6 +175,22 @@ export class Container {
     return this.#calls.get(name) ?? [];
   }
 
+  /** What a call takes: its inputs, and the values that its settings name. */
+  readBy(call: readonly ValueReference[]): ValueReference[] {
+    const settings = call.flatMap(([, , , options]) => (isObject(options) ? Object.values(options) : []));
+    const values = settings.flatMap((value) => (Array.isArray(value) && !this.isReference(value) ? value : [value]));
+    return [...call, ...values.filter((value) => this.isReference(value))];
+  }
+
+  /** Whether a setting of a call names a value of the network. */
+  isReference(value: unknown): value is ValueReference {
+    if (!Array.isArray(value) || value.length < 3) return false;
+    const [name, node, tensor]: unknown[] = value;
+    return (
+      typeof name === "string" && this.layers.has(name) && Number.isSafeInteger(node) && Number.isSafeInteger(tensor)
+    );
+  }
+
   /**
    * Which of a layer's calls a reference means. A network that stands as a layer may count the one in which it was
    * built.
@@ -192,6 +209,12 @@ export class Container {
   /** How often a layer is called. */
   callsOf({ name }: Layer): number {
     return Math.max(1, this.#calls.get(name)?.length ?? 0);
+  }
+
+  /** Whether a call has a layer work as in training, whatever the network does. */
+  isCalledToTrain({ name }: Pick<Layer, "name">): boolean {
+    const calls = this.#calls.get(name) ?? [];
+    return calls.flat().some(([, , , options]) => isObject(options) && options["training"] === true);
   }
 
   /** The layer whose output another one takes in its only call; null if it is not one, or not one output. */

@@ -2,6 +2,7 @@ import { MissingPackageError } from "evenkeel";
 import { type FoldTfjsOptions, foldTfjs, type TfjsFiles, toTfjsArtifacts } from "evenkeel/tfjs";
 import { describe, expect, test } from "vitest";
 import {
+  calledWith,
   functional,
   type LayerSketch,
   layer,
@@ -416,6 +417,37 @@ test("foldTfjs leaves what would change a result, and says why", async () => {
       "zeros padded behind it": "n: nothing stands before it; Conv2D c pads with zeros, which the norm would have shifted",
     }
   `);
+});
+
+test("foldTfjs heeds what calls say besides their inputs", async () => {
+  const chain = [
+    { ...dense("f"), calls: [["x"]] },
+    layer("Dropout", "d", { rate: 0.5 }, {}, ["f"]),
+    norm("n", { calls: [["d"]] }),
+    layer("Custom", "q", {}, {}, ["n"]),
+  ];
+  const reasons: (string | undefined)[] = [];
+  for (const [name, options] of [
+    ["n", { training: true }],
+    ["d", { training: true }],
+    ["q", { value: ["f", 0, 0] }],
+    ["q", { states: [["d", 0, 0]] }],
+  ] as const) {
+    const { left } = await fold(calledWith(functional(chain, ["q"]), name, options));
+    reasons.push(left[0]?.reason);
+  }
+  expect(reasons).toMatchInlineSnapshot(`
+    [
+      "it is called with training: true, and normalises by the batch",
+      "Dropout d stands before it; Custom q stands after it",
+      "the output of Dense f is read elsewhere too; Custom q stands after it",
+      "the output of Dropout d is read elsewhere too; Custom q stands after it",
+    ]
+  `);
+  // What names the norm's output goes on to name what takes its place.
+  const { files } = await fold(calledWith(functional(chain, ["q"]), "q", { value: ["n", 0, 0], training: false }));
+  const { layers } = JSON.parse(new TextDecoder().decode(files.model)).modelTopology.config;
+  expect(layers.at(-1).inbound_nodes).toEqual([[["d", 0, 0, { value: ["d", 0, 0], training: false }]]]);
 });
 
 test("foldTfjs needs TensorFlow.js to verify, and says how to get it", async () => {

@@ -1,7 +1,15 @@
 import { freezeNorms, Graph, loadModel, predict, type Sequential, Sgd, saveModel, tensor } from "evenkeel";
 import { exportTfjs, importTfjs, type TfjsFiles } from "evenkeel/tfjs";
 import { describe, expect, test } from "vitest";
-import { functional, type LayerSketch, layer, norm, sequential, tfjsModel } from "../../../support/tfjs-models.js";
+import {
+  calledWith,
+  functional,
+  type LayerSketch,
+  layer,
+  norm,
+  sequential,
+  tfjsModel,
+} from "../../../support/tfjs-models.js";
 
 const dense = (name: string, units = 2, more: object = {}): LayerSketch =>
   layer(
@@ -149,6 +157,29 @@ describe("importTfjs", () => {
         "shapes that do not merge": "FormatError: importTfjs(files), Add sum: expected what a layer or op of Evenkeel does, got inputs of shapes that do not broadcast. Leave this layer out of the model, or build the network by hand and load its weights.",
         "texts": "FormatError: importTfjs(files): expected numbers in the input d_input, got string. Export the part of the model behind what reads it.",
       }
+    `);
+  });
+
+  test("refuses calls that say what nothing here heeds", async () => {
+    const row = functional(
+      [
+        layer("Dropout", "d", { rate: 0.5 }, {}, ["x"]),
+        norm("bn", { calls: [["d"]] }),
+        layer("ReLU", "r", {}, {}, ["bn"]),
+      ],
+      ["r"],
+    );
+    const answers = [
+      await refusal(calledWith(row, "d", { training: true })),
+      await refusal(calledWith(row, "bn", { mask: ["x", 0, 0], training: false })),
+      await refusal(calledWith(row, "r", { training: false, mask: null })),
+    ];
+    expect(answers).toMatchInlineSnapshot(`
+      [
+        "FormatError: importTfjs(files), Dropout d: expected what a layer or op of Evenkeel does, got a call with training: true. Leave this layer out of the model, or build the network by hand and load its weights.",
+        "FormatError: importTfjs(files), BatchNormalization bn: expected what a layer or op of Evenkeel does, got a call with mask. Leave this layer out of the model, or build the network by hand and load its weights.",
+        "nothing thrown",
+      ]
     `);
   });
 

@@ -36,7 +36,7 @@ export const scattering: Readonly<Record<string, ConstantOperator>> = {
   ScatterElements: (at) => {
     const values = copied(at);
     const [indices, updates] = [at.input(1), at.input(2)];
-    const axis = at.axisOf("axis", 0, values.shape.length);
+    const axis = at.ownAxis(values.shape.length);
     const fits = indices.shape.length === values.shape.length && updates.data.length === indices.data.length;
     if (!fits) throw new NotComputed(`its updates have the shape ${updates.shape.join("×")}`);
     const strides = values.shape.map((_, k) => sizeOf(values.shape.slice(k + 1)));

@@ -97,7 +97,7 @@ function keyOf({ node }: ImportStep, ...inputs: readonly number[]): string {
   return JSON.stringify([
     node.opType,
     ...inputs.map((k) => node.input[k] ?? ""),
-    ...["alpha", "beta", "transB"].map((name) => [floatOf(node, name, 1), intOf(node, name, 0)]),
+    ...[floatOf(node, "alpha", 1), floatOf(node, "beta", 1), intOf(node, "transB", 0)],
   ]);
 }
 

@@ -1,10 +1,9 @@
 import type { OpenShape } from "../../../../graph/node.js";
 import type { PadWidths } from "../../../../ops/pad.js";
 import type { AxisPadding } from "../../../../ops/window-padding.js";
-import { textOf } from "../../file/attributes.js";
 import type { NodeProto } from "../../file/codec.js";
 import { unsupported } from "../imported-layer.js";
-import { perAxis } from "./window-attributes.js";
+import { padModeOf, perAxis } from "./window-attributes.js";
 
 /** How many places stand before and behind each spatial axis. */
 interface Pads {
@@ -20,7 +19,7 @@ function padsOf(
   dilation: readonly number[],
   from: OpenShape | null,
 ): Pads {
-  const mode = textOf(node, "auto_pad", "NOTSET");
+  const mode = padModeOf(node);
   const zeros = kernel.map(() => 0);
   if (mode === "VALID") return { before: zeros, after: zeros };
   if (mode === "NOTSET") {
@@ -49,7 +48,7 @@ export function axesPadding(
   dilation: readonly number[],
   from: OpenShape | null,
 ): AxisPadding[] {
-  if (textOf(node, "auto_pad", "NOTSET") === "SAME_UPPER") return kernel.map(() => "same");
+  if (padModeOf(node) === "SAME_UPPER") return kernel.map(() => "same");
   const { before, after } = padsOf(node, kernel, stride, dilation, from);
   return before.map((size, axis): PadWidths => [size, after[axis]]);
 }

@@ -18,6 +18,17 @@ export function checkKernel(node: NodeProto, kernel: readonly number[]): void {
   throw unsupported(node, `kernel_shape ${formatShape(said)} for a kernel ${formatShape(kernel)}`);
 }
 
+/**
+ * How the padding of a node with windows is told: by `pads` (NOTSET), or by a rule.
+ *
+ * @throws Unsupported if both tell it
+ */
+export function padModeOf(node: NodeProto): string {
+  const mode = textOf(node, "auto_pad", "NOTSET");
+  if (mode === "NOTSET" || (intsOf(node, "pads") ?? []).every((pad) => pad === 0)) return mode;
+  throw unsupported(node, `pads beside auto_pad ${mode}`);
+}
+
 /** Padding that is the same on both sides, as layers here have it. */
 export function paddingOf(
   node: NodeProto,
@@ -25,7 +36,7 @@ export function paddingOf(
   stride: readonly number[],
   dilation: readonly number[],
 ): number[] {
-  const mode = textOf(node, "auto_pad", "NOTSET");
+  const mode = padModeOf(node);
   if (mode === "VALID") return kernel.map(() => 0);
   if (mode !== "NOTSET") {
     const spans = kernel.map((size, axis) => dilation[axis] * (size - 1));

@@ -3,9 +3,9 @@ import { join } from "node:path";
 import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
 import { ModelProtoSchema, StringStringEntryProtoSchema } from "onnx-buf";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { evenkeelIn } from "../support/command.js";
-import { temporaryFolder } from "../support/idx-files.js";
-import { normConstants, normNode, onnxModel } from "../support/onnx-models.js";
+import { evenkeelIn } from "../../support/command.js";
+import { temporaryFolder } from "../../support/idx-files.js";
+import { normConstants, normNode, onnxModel } from "../../support/onnx-models.js";
 
 let folder = "";
 const at = (...parts: string[]): string => join(folder, ...parts);
@@ -76,6 +76,13 @@ test("outputs keep tensors in one new file that Evenkeel names, and write over n
     if (k < 3)
       for (const name of ["package.json", "weights.bin"]) expect(readFileSync(at(out, name), "utf8")).toBe("MY OWN");
   }
+  const weights = readFileSync(at("from/sub/weights.bin"));
+  expect(evenkeel("fold from/b.onnx -o from/sub/weights.bin")).toMatchObject({
+    code: 1,
+    stderr:
+      "evenkeel: from/sub/weights.bin: expected another file than those that are read, got the same. Name a new file: what is read is never changed.\n",
+  });
+  expect(readFileSync(at("from/sub/weights.bin"))).toEqual(weights);
   // Once more gives the same files.
   expect(evenkeel("fold from/a.onnx -o out-0/package.onnx").code).toBe(0);
   expect(readdirSync(at("out-0"))).toHaveLength(4);

@@ -3,10 +3,10 @@ import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { BatchNorm, Flatten, Linear, ReLU, Sequential, saveModel, setBackend } from "evenkeel";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { expectReadable } from "../support/accessible.js";
-import { hasChromium } from "../support/chromium.js";
-import { evenkeelIn } from "../support/command.js";
-import { temporaryFolder, writeSmallImages } from "../support/idx-files.js";
+import { expectReadable } from "../../support/accessible.js";
+import { hasChromium } from "../../support/chromium.js";
+import { evenkeelIn } from "../../support/command.js";
+import { temporaryFolder, writeSmallImages } from "../../support/idx-files.js";
 
 let folder = "";
 const evenkeel = (...args: string[]) => evenkeelIn(folder, ...args);
@@ -128,6 +128,16 @@ describe("evenkeel doctor", () => {
       ]
     `);
     expect(existsSync(join(folder, "bad.html"))).toBe(false);
+    const model = readFileSync(join(folder, "model.safetensors"));
+    const over = evenkeel("doctor", "model.safetensors", "--data", "images", "-o", "model.safetensors");
+    expect([over.code, over.stderr]).toMatchInlineSnapshot(`
+      [
+        1,
+        "evenkeel: model.safetensors: expected another file than those that are read, got the same. Name a new file: what is read is never changed.
+      ",
+      ]
+    `);
+    expect(readFileSync(join(folder, "model.safetensors"))).toEqual(model);
     expect(evenkeel("doctor", "model.safetensors").code).toBe(2);
   });
 });

@@ -2,10 +2,10 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { evenkeelIn } from "../support/command.js";
-import { npyBytes } from "../support/npy-files.js";
-import { normConstants, normNode, onnxModel } from "../support/onnx-models.js";
-import { normalValues } from "../support/seeded.js";
+import { evenkeelIn } from "../../support/command.js";
+import { npyBytes } from "../../support/npy-files.js";
+import { normConstants, normNode, onnxModel } from "../../support/onnx-models.js";
+import { normalValues } from "../../support/seeded.js";
 
 let folder: string;
 const evenkeel = (...args: string[]) => evenkeelIn(folder, ...args);
@@ -96,14 +96,14 @@ test("what cannot be done exits 1 with one line, and writes nothing", () => {
   });
   expect(said).toMatchInlineSnapshot(`
     [
-      "evenkeel: model.onnx: expected another file than the model that is read, got the same. Name a new file; models are never changed in place.",
+      "evenkeel: model.onnx: expected another file than those that are read, got the same. Name a new file: what is read is never changed.",
       "evenkeel: foldOnnx(bytes): expected outputs as before, to a relative difference of 0, got DIFFERENCE (absolute DIFFERENCE). Nothing was made of it. Raise the tolerance if that is acceptable.",
       "evenkeel: --shape: expected an input's name and sizes, such as x=1x3x224x224, got 6. Write it so.",
       "evenkeel: foldOnnx(bytes): expected shapes with which the model runs (it declares x N×3×6×6), got its error: failed to call OrtRun(). ERROR_CODE: 2, ERROR_MESSAGE: Got invalid dimensions for input: x for the following indices index: 1 Got: 4 Expected: 3 Please fix either the inputs/outputs or the model. Name them: --shape name=1x3x224x224.",
       "evenkeel: broken.onnx: expected an ONNX model, got 990 bytes claimed for ModelProto.graph at byte 8, where 289 are left. Check that the file is a complete .onnx file.",
       "evenkeel: nothing.onnx: expected a graph in which every value is made once, before it is read, got w, which nothing makes. Export the model again; onnx.checker names the place.",
       "evenkeel: absent.onnx: expected a file that can be read, got ENOENT: no such file or directory, stat 'absent.onnx'. Check the path and its permissions.",
-      "evenkeel: .: expected a file, got a folder. Name a file in it, such as model.onnx.",
+      "evenkeel: .: expected a file, got a folder. Name a file in it.",
       "evenkeel: loadData(images): expected mnist, fashion-mnist, or a file or folder of data, got no such file or folder. Check the path.",
       "evenkeel: .: expected a file that can be read, got EISDIR: illegal operation on a directory, read. Check the path and its permissions.",
     ]
@@ -134,6 +134,15 @@ test("recalibrate gives norms the statistics of an array, and says how far they 
     stderr:
       "evenkeel: without.onnx: expected a model with batch norms, got none. Recalibrate before folding: a norm that has been folded has no statistics left.\n",
   });
+  const before = readFileSync(join(folder, "x.npy"));
+  for (const command of ["recalibrate", "fold", "doctor"]) {
+    expect(evenkeel(command, "model.onnx", "--data", "x.npy", "-o", "./x.npy")).toMatchObject({
+      code: 1,
+      stderr:
+        "evenkeel: ./x.npy: expected another file than those that are read, got the same as x.npy. Name a new file: what is read is never changed.\n",
+    });
+  }
+  expect(readFileSync(join(folder, "x.npy"))).toEqual(before);
   const spoilt = evenkeel(...call, "--size", "8", "-o", "out.onnx");
   expect([spoilt.code, spoilt.stderr]).toMatchInlineSnapshot(`
     [
