@@ -1,4 +1,5 @@
 import { ArgumentError } from "./errors.js";
+import { shown } from "./shown.js";
 
 /**
  * The number, if it lies in [low, high).
@@ -6,11 +7,12 @@ import { ArgumentError } from "./errors.js";
  * @throws ArgumentError if it does not
  */
 export function checkRange(where: string, name: string, value: number, low: number, high: number): number {
-  if (value >= low && value < high) return value;
+  // In JavaScript null is at least 0, and so are some texts.
+  if (typeof value === "number" && value >= low && value < high) return value;
   throw new ArgumentError({
     where,
     expected: `${name} to be ${high === Number.POSITIVE_INFINITY ? `a finite number of at least ${low}` : `from ${low} up to, not including, ${high}`}`,
-    received: String(value),
+    received: shown(value),
     cure: `Correct ${name}.`,
   });
 }
