@@ -1,44 +1,34 @@
-import { existsSync } from "node:fs";
-import { fileURLToPath } from "node:url";
 import { defineConfig } from "vitest/config";
+import base from "./vitest.base.js";
 
-const source = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
+/** Files that fill memory, measure it, or register backends: each has a process of its own. */
+const alone = [
+  "test/backend/{extreme-sizes,late-backend,memory,out-of-memory}.test.ts",
+  "test/backend/wasm/{guarded-memory,signatures}.test.ts",
+  "test/formats/safetensors/safetensors.test.ts",
+  "test/node/corrupt-data.test.ts",
+  "test/{collector,scope}.test.ts",
+];
+// A GPU that is a program takes its time.
+const exclude = ["**/node_modules/**", "test/slow/**", "test/backend/webgpu/**"];
 
-/** Chromium's software Vulkan driver: where it is installed, tests of the webgpu backend run on it. */
-const driver = "/usr/lib/chromium/vk_swiftshader_icd.json";
-const gpu =
-  existsSync(driver) && process.env["VK_ICD_FILENAMES"] === undefined
-    ? { VK_ICD_FILENAMES: driver, LD_LIBRARY_PATH: "/usr/lib/chromium" }
-    : {};
-
+/** The fast tests. All files of a worker but those alone share a process, in which the library is loaded once. */
 export default defineConfig({
-  resolve: {
-    alias: {
-      "evenkeel/browser": source("src/browser/index.ts"),
-      "evenkeel/networks": source("src/networks/index.ts"),
-      "evenkeel/node": source("src/node/index.ts"),
-      "evenkeel/onnx": source("src/formats/onnx/index.ts"),
-      "evenkeel/study": source("src/study/index.ts"),
-      "evenkeel/keras": source("src/formats/keras/index.ts"),
-      "evenkeel/tfjs": source("src/formats/tfjs/index.ts"),
-      "evenkeel/webgpu": source("src/backend/webgpu/index.ts"),
-      evenkeel: source("src/index.ts"),
-    },
-  },
+  ...base,
   test: {
-    include: ["test/**/*.test.ts"],
-    // A GPU that is a program takes its time.
-    exclude: ["**/node_modules/**", "test/slow/**", "test/backend/webgpu/**"],
-    setupFiles: ["test/support/setup.ts"],
-    // The collector is called by tests of lifetimes.
-    execArgv: ["--expose-gc"],
-    env: {
-      ...gpu,
-      EVENKEEL_THREADS: process.env["EVENKEEL_THREADS"] ?? "1",
-      EVENKEEL_GUARDS: process.env["EVENKEEL_GUARDS"] ?? "1",
-    },
-    // One more than by default: the suite has many tests that wait for a process of their own.
-    maxWorkers: "100%",
-    testTimeout: 60_000,
+    ...base.test,
+    projects: [
+      { extends: true, test: { name: "alone", include: alone, exclude } },
+      {
+        extends: true,
+        test: {
+          name: "together",
+          include: ["test/**/*.test.ts"],
+          exclude: [...exclude, ...alone],
+          setupFiles: ["test/support/own-backend.ts"],
+          isolate: false,
+        },
+      },
+    ],
   },
 });

@@ -1,14 +1,14 @@
 import { defineConfig } from "vitest/config";
-import config from "./vitest.config.js";
+import base from "./vitest.base.js";
 
 /** The tests of every op, layer and optimiser once more, on a GPU: one process, so that each kernel is compiled once. */
 export default defineConfig({
-  ...config,
+  ...base,
   test: {
-    ...config.test,
+    ...base.test,
     include: ["test/ops/**/*.test.ts", "test/nn/**/*.test.ts", "test/optim/optimizers.test.ts"],
     testNamePattern: /webgpu/,
-    env: { ...config.test?.env, EVENKEEL_BACKENDS: "webgpu" },
+    env: { ...base.test?.env, EVENKEEL_BACKENDS: "webgpu" },
     isolate: false,
     fileParallelism: false,
     testTimeout: 300_000,

@@ -52,6 +52,18 @@ const CONVOLUTIONS = [
   ],
 ];
 
+/**
+ * Layers with what they are given: x of `shape`, y of `output` (that of x without), and the shapes of their parameters
+ * in PyTorch's order, which are drawn uniform in ±1/√fanIn.
+ */
+const ATTENTION = {
+  ...{ shape: [8, 128, 64], heads: 4 },
+  ...{ parameters: [[192, 64], [192], [64, 64], [64]], fanIn: 64 },
+};
+const LSTM = { shape: [32, 50, 64], parameters: [[256, 64], [256, 64], [256], [256]], fanIn: 64 };
+const UPSAMPLE = { shape: [16, 32, 16, 16], output: [16, 32, 32, 32] };
+const SIGNAL = { shape: [32, 32, 256], parameters: [[32, 32, 5], [32], [32]], fanIn: 160 };
+
 /** The network of `npm start`. */
 export const CNN = [
   ["conv", 1, 16],
@@ -98,7 +110,7 @@ const SMALL = [["linear", 32, 32], ["batchNorm", 32], ["relu"], ["linear", 32, 1
 
 /** @type {readonly Case[]} */
 export const CASES = [
-  ...[...NORM_SHAPES, [4096, 768], LARGE].map((shape) => ({
+  ...[...NORM_SHAPES, [4096, 768], LARGE, UPSAMPLE.output].map((shape) => ({
     id: copyOf(shape),
     title: `plain copy of ${shape.join("×")} (a read and a write)`,
     kind: "copy",
@@ -157,6 +169,42 @@ export const CASES = [
       multiplyAdds: 3 * convMultiplyAdds(params),
     },
   ]),
+  {
+    id: "signal-forward",
+    title: "conv of 5 taps 32→32 over 32×32×256 and batch norm, forward",
+    kind: "signalForward",
+    params: SIGNAL,
+    multiplyAdds: signalMultiplyAdds(SIGNAL),
+  },
+  {
+    id: "signal-both",
+    title: "conv of 5 taps 32→32 over 32×32×256 and batch norm, forward + backward",
+    kind: "signalBoth",
+    params: SIGNAL,
+    multiplyAdds: 3 * signalMultiplyAdds(SIGNAL),
+  },
+  {
+    id: "attention",
+    title: "attention of 4 heads, 8×128×64, forward + backward",
+    kind: "attention",
+    params: ATTENTION,
+    multiplyAdds: 3 * attentionMultiplyAdds(ATTENTION),
+  },
+  {
+    id: "lstm",
+    title: "LSTM of 64 units, 32×50×64, forward + backward",
+    kind: "lstm",
+    params: LSTM,
+    multiplyAdds: 3 * lstmMultiplyAdds(LSTM),
+  },
+  {
+    id: "upsample",
+    title: "bilinear upsampling of 16×32×16×16 to 32×32, forward + backward",
+    kind: "upsample",
+    params: UPSAMPLE,
+    // A quarter is read and all written, and the reverse.
+    copies: { of: copyOf(UPSAMPLE.output), count: 1.25 },
+  },
   step("small-step", "two layers of 32 units", SMALL, [32, 32], 1e-3),
   step("mlp-step", "the MLP 784-512-512-512-10", MLP, [128, 784], 1e-3),
   step("cnn-step", "the CNN", CNN, [64, 1, 28, 28], 1e-3),
@@ -207,4 +255,18 @@ function stepMultiplyAdds(layers, [batch, , ...sides]) {
 
 function convMultiplyAdds({ batch, inChannels, outChannels, size, kernel = 3, groups = 1 }) {
   return (batch * inChannels * outChannels * size * size * kernel * kernel) / groups;
+}
+
+function signalMultiplyAdds({ shape: [batch, , length], parameters: [weight] }) {
+  return batch * length * weight.reduce((a, b) => a * b);
+}
+
+/** Four projections, the scores, and the values that they weigh. */
+function attentionMultiplyAdds({ shape: [batch, steps, features] }) {
+  return batch * steps * features * (4 * features + 2 * steps);
+}
+
+/** Four gates of x and of the state before. */
+function lstmMultiplyAdds({ shape: [batch, steps, features] }) {
+  return batch * steps * 4 * features * (2 * features);
 }

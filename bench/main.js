@@ -37,8 +37,8 @@ async function main() {
   if (options.list) return say(all.map(({ id }) => id).join("\n"));
   const cases = chosen("--cases", options.cases, all, (work, part) => work.id.includes(part));
   const ids = chosen("--peers", options.peers, Object.keys(PEERS), (id, part) => id === part);
-  installPeers();
   const settings = settingsOf(options);
+  installPeers();
   const isInference = ({ kind }) => kind === "inference";
   const operations = cases.filter((work) => !isInference(work));
   const networks = cases.filter(isInference);

@@ -1,6 +1,6 @@
 // What the networks by name learn in minutes: each is trained on Fashion-MNIST, padded to 32×32, for so many steps, and
-// tested on the first images of the test set. `unet` scores pixels: it is trained to name the garment at each pixel that
-// shows one.
+// tested on the first images of the test set. `unet` scores pixels: it is trained to name the garment at each pixel
+// that shows one.
 //   npm run build && node bench/networks.js [--steps 300] [--batch 32] [--test 1000] [name…]
 //   node bench/networks.js --write                  # and puts the table into docs/networks.md
 //   node bench/networks.js --steps 2 --batch 8 --test 100      # does it run at all? two minutes

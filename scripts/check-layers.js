@@ -5,7 +5,7 @@ import { dirname, join, posix } from "node:path";
 
 /** Lowest first. Names are folders of src/ or files; those on one line may import one another. */
 const layers = [
-  ["errors", "options", "nearest", "elementary", "communicator", "shown", "version", "check-range"],
+  ["errors", "options", "nearest", "elementary", "communicator", "shown", "version", "check-range", "check-one-of"],
   ["shape", "random", "warnings", "moments", "print-tensor"],
   ["backend", "threads", "layer-pass"],
   ["tensor", "tensor-copies", "scope", "autograd", "storage", "hold", "collector", "create", "tracing"],

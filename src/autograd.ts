@@ -136,8 +136,9 @@ export class GraphNode {
   }
 
   /**
-   * Sends `seed` (of no scope, taken over) back to the leaves; `onLeaf` is called with each leaf whose gradient is complete.
-   * What throws on the way leaves gradients unfinished, and the graph released all the same unless `retainGraph`.
+   * Sends `seed` (of no scope, taken over) back to the leaves; `onLeaf` is called with each leaf whose gradient is
+   * complete. What throws on the way leaves gradients unfinished, and the graph released all the same unless
+   * `retainGraph`.
    */
   backward(seed: Tensor, retainGraph: boolean, onLeaf: ((leaf: Tensor) => void) | null): void {
     this.#arrived = seed;

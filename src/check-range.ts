@@ -2,11 +2,17 @@ import { ArgumentError } from "./errors.js";
 import { shown } from "./shown.js";
 
 /**
- * The number, if it lies in [low, high).
+ * The number, if it lies in [low, high), which is [0, ∞) unless given.
  *
  * @throws ArgumentError if it does not
  */
-export function checkRange(where: string, name: string, value: number, low: number, high: number): number {
+export function checkRange(
+  where: string,
+  name: string,
+  value: number,
+  low = 0,
+  high = Number.POSITIVE_INFINITY,
+): number {
   // In JavaScript null is at least 0, and so are some texts.
   if (typeof value === "number" && value >= low && value < high) return value;
   throw new ArgumentError({

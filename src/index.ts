@@ -220,7 +220,7 @@ export { Norm, type NormForwardOptions } from "./nn/norms/norm.js";
 export { PixelNorm, type PixelNormOptions } from "./nn/norms/pixel-norm.js";
 export { RmsNorm, type RmsNormOptions } from "./nn/norms/rms-norm.js";
 export { RunningNorm, type RunningNormOptions } from "./nn/norms/running-norm.js";
-export type { RunningNormState, Statistics } from "./nn/norms/running-statistics.js";
+export type { RunningNormState, Statistics } from "./nn/norms/running-norm-state.js";
 export { ScaleNorm, type ScaleNormOptions } from "./nn/norms/scale-norm.js";
 export { SpatiallyAdaptiveNorm, type SpatiallyAdaptiveNormOptions } from "./nn/norms/spatially-adaptive-norm.js";
 export { SplitBatchNorm, type SplitForwardOptions } from "./nn/norms/split-batch-norm.js";

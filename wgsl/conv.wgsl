@@ -68,14 +68,15 @@ fn run(group: u32, lane: u32) {
   put_all(sums, place.row0, place.column0, p.m, p.n, lane);
 }
 
-// dweight: rows are output channels of a group, columns its input channels and taps, and K places of y in all images, in
-// pieces.
+// dweight: rows are output channels of a group, columns its input channels and taps, and K places of y in all images,
+// in pieces.
 //# kernel convWeightGradient
 //# uses tile window
 //# reads dy: f32
 //# reads x: f32
 //# writes dweight: f32
-//# ints m n k size groupsOfChannels inChannels height width outChannels outHeight outWidth kh kw sy sx py px ey ex inPerGroup
+//# ints m n k size groupsOfChannels inChannels height width outChannels outHeight outWidth
+//# ints kh kw sy sx py px ey ex inPerGroup
 //# constants BM BN A_BY_COLUMNS B_BY_COLUMNS
 var<private> part: u32;
 var<private> start: u32;

@@ -88,6 +88,10 @@ fn binary_minimum(a: f32, b: f32) -> f32 {
   return choose(a, b, strict_key(b) < strict_key(a));
 }
 fn binary_maximum(a: f32, b: f32) -> f32 { return choose(a, b, strict_key(b) > strict_key(a)); }
+fn binary_maximumShare(a: f32, b: f32) -> f32 {
+  if (is_nan(a) || is_nan(b)) { return 1.0; }
+  return select(select(0.0, 0.5, key(a) == key(b)), 1.0, key(a) > key(b));
+}
 fn binary_equal(a: f32, b: f32) -> f32 { return select(0.0, 1.0, key(a) == key(b) && !is_nan(a)); }
 fn binary_notEqual(a: f32, b: f32) -> f32 { return select(1.0, 0.0, key(a) == key(b) && !is_nan(a)); }
 fn binary_less(a: f32, b: f32) -> f32 { return select(0.0, 1.0, key(a) < key(b) && !is_nan(b)); }

@@ -17,8 +17,8 @@ fn tree_four(v: vec4f, lane: u32) -> vec4f {
   }
   return tree_fours[lane % LX];
 }
-// Moments of some values: how many, their mean as (high, low), and M2 = sum of (x - mean)^2. An M2 of NaN says that a value
-// was not finite.
+// Moments of some values: how many, their mean as (high, low), and M2 = sum of (x - mean)^2. An M2 of NaN says that a
+// value was not finite.
 struct Moments { n: u32, high: f32, low: f32, m2: vec2f }
 // Those of two sets together (Chan, Golub & LeVeque 1979); the high part of the mean stays the first set's.
 fn joined(a: Moments, b: Moments) -> Moments {
@@ -51,8 +51,8 @@ fn put(k: u32, m: Moments) {
   moments[3u * k + 2u] = vec2f(choose(m.m2.x, nan(), is_broken), choose(m.m2.y, 0.0, is_broken || !is_finite(m.m2.x)));
 }
 
-// A workgroup takes LX kept indices, and LY lanes with eight values each a piece of what shares a mean: K is the first of
-// them, m = K + mean(x - K) rounded, then with the values still in registers r = sum(x - m) and q = sum((x - m)^2).
+// A workgroup takes LX kept indices, and LY lanes with eight values each a piece of what shares a mean: K is the first
+// of them, m = K + mean(x - K) rounded, then with the values still in registers r = sum(x - m) and q = sum((x - m)^2).
 
 //# kernel moments
 //# uses tree

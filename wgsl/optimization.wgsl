@@ -1,5 +1,5 @@
-// Steps of optimisers over slabs: a workgroup takes one entry of a table, (first value, how many, weight decay), of at most
-// 1024 values.
+// Steps of optimisers over slabs: a workgroup takes one entry of a table, (first value, how many, weight decay), of at
+// most 1024 values.
 fn decay_of(entry: vec4u) -> f32 { return bitcast<f32>(entry.z); }
 // What multiplies gradients, and whether the step is to be taken.
 fn is_shut() -> bool {

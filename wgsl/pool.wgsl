@@ -53,8 +53,8 @@ fn run(group: u32, lane: u32) {
   y[i] = total(sum) / count;
 }
 
-// The windows that reach a place lie from `first` to `last` along each axis. Of a maximum those count whose index it is, of
-// a mean all, by their share.
+// The windows that reach a place lie from `first` to `last` along each axis. Of a maximum those count whose index it
+// is, of a mean all, by their share.
 //# kernel poolGradient
 //# reads dy: f32
 //# reads indices?: i32

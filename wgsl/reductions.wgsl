@@ -1,5 +1,5 @@
-// Over the middle of (outer, count, inner). A workgroup takes LX lines that lie side by side, and LY lanes walk along each.
-// Lanes of lines that are not there walk no values; all lanes meet at the barriers.
+// Over the middle of (outer, count, inner). A workgroup takes LX lines that lie side by side, and LY lanes walk along
+// each. Lanes of lines that are not there walk no values; all lanes meet at the barriers.
 
 struct Line { is_real: bool, index: u32, start: u32, first: u32 }
 fn line_of(group: u32, lane: u32, lines: u32, count: u32, inner: u32) -> Line {

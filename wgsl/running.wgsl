@@ -34,6 +34,18 @@ fn run(group: u32, lane: u32) {
   averaged[3u * k + 2u] = wide(vec2f(total(m2) / samples, 0.0));
 }
 
+//# kernel variances
+//# reads moments: vec2f
+//# writes variance: f32
+//# ints kept
+fn run(group: u32, lane: u32) {
+  let k = group * SIZE + lane;
+  if (k >= p.kept) { return; }
+  let count = moments[3u * k].x + moments[3u * k].y;
+  let m2 = moments[3u * k + 2u].x + moments[3u * k + 2u].y;
+  variance[k] = choose(m2 / count, nan(), count == 0.0);
+}
+
 // One workgroup, since all move or none does.
 //# kernel updateRunning
 //# uses tree

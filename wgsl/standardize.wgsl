@@ -33,9 +33,9 @@ fn run(group: u32, lane: u32) {
   }
 }
 
-// Sums over what one index of (outer, kept, inner) = (p.o, p.k, p.i) reaches: of g and of g * x̂, products that float32 holds
-// where those with x do not; g is dy where the map let values pass, times the weight if it is WEIGHTED. Lanes as in
-// `moments`.
+// Sums over what one index of (outer, kept, inner) = (p.o, p.k, p.i) reaches: of g and of g * x̂, products that float32
+// holds where those with x do not; g is dy where the map let values pass, times the weight if it is WEIGHTED. Lanes as
+// in `moments`.
 //# kernel gradientSums
 //# uses tree statistics
 //# reads dy: f32
@@ -94,8 +94,8 @@ fn run(group: u32, lane: u32) {
   if (HAS_dweight) { dweight[own] = total(second); }
 }
 
-// dx = s * (g - mean(g) - x̂ * mean(g * x̂)): with the weight inside of the sums, or outside where all values that share a
-// mean share it.
+// dx = s * (g - mean(g) - x̂ * mean(g * x̂)): with the weight inside of the sums, or outside where all values that
+// share a mean share it.
 //# kernel inputGradient
 //# uses statistics
 //# reads dy: f32

@@ -1,5 +1,5 @@
-// What turns x into (x - mean) * scale for one kept index: the moments of the batch, three wide numbers each, or mean and
-// variance as given. A wide number is a pair of f32, high and low.
+// What turns x into (x - mean) * scale for one kept index: the moments of the batch, three wide numbers each, or mean
+// and variance as given. A wide number is a pair of f32, high and low.
 
 struct Statistics { high: f32, low: f32, scale: f32, count: f32 }
 fn statistics_of(k: u32) -> Statistics {

@@ -1,5 +1,5 @@
-// What values are like. `summary` holds wide numbers: low and high, how many lie below and above, the bins, then six for
-// each kept index.
+// What values are like. `summary` holds wide numbers: low and high, how many lie below and above, the bins, then six
+// for each kept index.
 
 //# kernel summarizeShares
 //# uses tree

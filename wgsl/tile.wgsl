@@ -1,6 +1,7 @@
-// Matrix products by tiles: a workgroup makes BM x BN values of C, each lane 4 x 4 of them in registers, from stretches of
-// BK products that lie in workgroup memory. What A and B are is said by a_at(row, k) and b_at(k, column), which are asked
-// for places within the matrices only. Products are added in the order of k, so that the tile does not change bits.
+// Matrix products by tiles: a workgroup makes BM x BN values of C, each lane 4 x 4 of them in registers, from stretches
+// of BK products that lie in workgroup memory. What A and B are is said by a_at(row, k) and b_at(k, column), which are
+// asked for places within the matrices only. Products are added in the order of k, so that the tile does not change
+// bits.
 
 const BK = 16;
 const LANES_ACROSS = BN / 4;

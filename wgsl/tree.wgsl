@@ -1,5 +1,6 @@
 // Sums and maxima over the lanes of a workgroup: LX columns of LY lanes each, lane = ly * LX + lx. Every lane gets the
-// result of its column. In steps of sixteen, since barriers cost more than additions; the order depends on LX and LY only.
+// result of its column. In steps of sixteen, since barriers cost more than additions; the order depends on LX and LY
+// only.
 
 var<workgroup> tree_pairs: array<vec2f, SIZE>;
 var<workgroup> tree_words: array<u32, SIZE>;

@@ -1,5 +1,5 @@
-// Where step i of five nested loops stands in two blocks: the inner loops run e1 to e4 times, and the loops move by r0 to
-// r4 in the first block and by s0 to s4 in the second.
+// Where step i of five nested loops stands in two blocks: the inner loops run e1 to e4 times, and the loops move by r0
+// to r4 in the first block and by s0 to s4 in the second.
 fn walk(i: u32) -> vec2u {
   var rest = i;
   let i4 = rest % p.e4;

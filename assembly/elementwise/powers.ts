@@ -24,11 +24,27 @@ function squareRoot(a: v128): v128 {
   return f32x4.sqrt(unsigned(a));
 }
 
-/** a^¾ = √a·√√a, or a^(−¼) = 1/√√a, in f64, since three roundings would show. */
+/** a^(−¼) by a step of Newton's in f64 from a value of f32: y·(1 + (1 − a·y⁴)/4), wrong by 10⁻¹³. */
+// @inline
+function nearer(a: v128, y: v128): v128 {
+  const square = f64x2.mul(y, y);
+  const rest = f64x2.sub(f64x2.splat(1), f64x2.mul(f64x2.mul(a, square), square));
+  return f64x2.add(y, f64x2.mul(f64x2.mul(y, rest), f64x2.splat(0.25)));
+}
+
+/** a^¾ = a·a^(−¼), or a^(−¼), of a ≥ 0. Roots in f64 would take three times as long, those in f32 three roundings. */
+// @inline
 function quarterPower(a: v128, e: f64): v128 {
-  const root = f64x2.sqrt(a);
-  const fourth = f64x2.sqrt(root);
-  return e == 0.75 ? f64x2.mul(root, fourth) : f64x2.div(f64x2.splat(1), fourth);
+  const root = f32x4.sqrt(f32x4.sqrt(a));
+  const near = f32x4.div(f32x4.splat(1), root);
+  let low = nearer(promoteLow(a), promoteLow(near));
+  let high = nearer(promoteHigh(a), promoteHigh(near));
+  if (e == 0.75) {
+    low = f64x2.mul(low, promoteLow(a));
+    high = f64x2.mul(high, promoteHigh(a));
+  }
+  // 0, 1 and ∞ are their own roots, and the step makes NaN of limits.
+  return v128.bitselect(e == 0.75 ? root : near, demote(low, high), f32x4.eq(root, a));
 }
 
 /**
@@ -50,8 +66,7 @@ function simplePower(a: v128, e: f64): v128 {
   if (e == 0.5) return squareRoot(a);
   if (e == -0.5) return f32x4.div(one, squareRoot(a));
   if (e == 0.75 || e == -0.25) {
-    const base = unsigned(a);
-    return demote(quarterPower(promoteLow(base), e), quarterPower(promoteHigh(base), e));
+    return quarterPower(unsigned(a), e);
   }
   const inverse = f32x4.div(one, a);
   return e == -1 ? inverse : f32x4.mul(inverse, inverse);

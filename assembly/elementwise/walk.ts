@@ -117,6 +117,18 @@ class Maximum {
   }
 }
 
+export const maximumShareOp: i32 = 21;
+export const maximumShareNs: f64 = 0.15;
+
+/** 1 where a > b or either is NaN, ½ where a = b, else 0 */
+class MaximumShare {
+  // @inline
+  of(a: v128, b: v128): v128 {
+    const share = v128.bitselect(f32x4.splat(0.5), f32x4.splat(1), f32x4.eq(a, b));
+    return v128.andnot(share, f32x4.lt(a, b));
+  }
+}
+
 export const equalOp: i32 = 16;
 export const equalNs: f64 = 0.15;
 
@@ -293,6 +305,7 @@ function row(op: i32, a: usize, aStride: usize, b: usize, bStride: usize, y: usi
   else if (op == timesNegativeOp) quickRow<TimesNegative>(a, aStride, b, bStride, y, n);
   else if (op == minimumOp) quickRow<Minimum>(a, aStride, b, bStride, y, n);
   else if (op == maximumOp) quickRow<Maximum>(a, aStride, b, bStride, y, n);
+  else if (op == maximumShareOp) quickRow<MaximumShare>(a, aStride, b, bStride, y, n);
   else if (op == equalOp) quickRow<Equal>(a, aStride, b, bStride, y, n);
   else if (op == notEqualOp) quickRow<NotEqual>(a, aStride, b, bStride, y, n);
   else if (op == lessOp) quickRow<Less>(a, aStride, b, bStride, y, n);

@@ -40,6 +40,13 @@ export function averageMoments(moments: usize, samples: i32, kept: i32, averaged
   }
 }
 
+/** variance[k] = f32 M2/count, NaN where count is 0. Units: kept indices. */
+export function variances(moments: usize, variance: usize, begin: i32, end: i32): void {
+  for (let k = begin; k < end; k++) {
+    store<f32>(variance + ((<usize>k) << 2), <f32>varianceOf(moments + <usize>k * 24, false));
+  }
+}
+
 /** M2/(count − 1) if `unbiased` and count is above 1, else M2/count. */
 // @inline
 function varianceOf(moments: usize, unbiased: bool): f64 {

@@ -29,6 +29,21 @@ export const UNIT = Math.sqrt(3);
 /** Seeds, one per role. Parameter k of a model has seed PARAMETER + k, counted over all parameters in order. */
 export const SEED = { x: 1, dy: 2, weight: 3, bias: 4, labels: 5, digest: 6, parameter: 100 };
 
+/**
+ * (to, from): rows of what bilinear interpolation takes of each place along an axis, edges of planes upon each other.
+ * @type {(from: number, to: number) => Float32Array}
+ */
+export function bilinearMatrix(from, to) {
+  const matrix = new Float32Array(to * from);
+  for (let row = 0; row < to; row++) {
+    const place = Math.max(0, ((row + 0.5) * from) / to - 0.5);
+    const low = Math.floor(place);
+    matrix[row * from + low] += 1 - (place - low);
+    matrix[row * from + Math.min(low + 1, from - 1)] += place - low;
+  }
+  return matrix;
+}
+
 /** @type {(shape: readonly number[]) => number} */
 export const sizeOf = (shape) => shape.reduce((product, extent) => product * extent, 1);
 

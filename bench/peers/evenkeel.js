@@ -10,7 +10,7 @@ import { serve } from "./serve.js";
 // The package by its own name: seen from its root, since this folder is a package of its own.
 const fromRoot = createRequire(new URL("../../package.json", import.meta.url));
 const evenkeel = await import(pathToFileURL(fromRoot.resolve("evenkeel")).href);
-const { BatchNorm, GroupNorm, LayerNorm, RmsNorm } = evenkeel;
+const { BatchNorm, Conv1d, GroupNorm, LayerNorm, LSTM, MultiHeadAttention, RmsNorm, Sequential, Upsample } = evenkeel;
 const { Adam, concat, conv2d, crossEntropy, loadModel, noGrad, predict, scope, setBackend, tensor, threads } = evenkeel;
 
 if (process.env.BENCH_DEVICE === "webgpu") {
@@ -125,6 +125,38 @@ function convBoth(params) {
   return withGradients(() => conv2d(x, weight, null, options), [x, weight], dy);
 }
 
+/** A layer with the parameters that every peer draws, x and dy. */
+function layerInputs(layer, { shape, output = shape, fanIn }) {
+  const drawn = layer
+    .namedParameters()
+    .map(([name, t], k) => [name, draw(t.shape, SEED.parameter + k, 1 / Math.sqrt(fanIn))]);
+  layer.loadStateDict(Object.fromEntries(drawn), { strict: false });
+  return [draw(shape, SEED.x, UNIT, { requiresGrad: true }), draw(output, SEED.dy, UNIT)];
+}
+
+function layerForward(layer, params) {
+  const [x] = layerInputs(layer, params);
+  return forwardOnly(() => layer.forward(x));
+}
+
+function layerBoth(layer, params) {
+  const [x, dy] = layerInputs(layer, params);
+  return withGradients(() => layer.forward(x), [x, ...layer.parameters()], dy);
+}
+
+/** A convolution over signals that keeps their length, and a batch norm behind it. */
+function signal({ parameters: [[outputs, inputs, kernel]] }) {
+  return new Sequential(
+    new Conv1d(inputs, outputs, kernel, { padding: (kernel - 1) / 2, bias: false }),
+    new BatchNorm(outputs),
+  );
+}
+
+function upsample(params) {
+  const size = params.output.slice(2);
+  return layerBoth(new Upsample(null, { size, mode: "bilinear" }), params);
+}
+
 function trainingStep({ layers, input, classes, lr }) {
   const model = sequential(evenkeel, layers);
   model.loadStateDict(initialState(model), { strict: false });
@@ -206,6 +238,11 @@ await serve(
     gemm,
     convForward,
     convBoth,
+    signalForward: (params) => layerForward(signal(params), params),
+    signalBoth: (params) => layerBoth(signal(params), params),
+    attention: (params) => layerBoth(new MultiHeadAttention(params.shape[2], params.heads), params),
+    lstm: (params) => layerBoth(new LSTM(params.shape[2], params.shape[2]), params),
+    upsample,
     trainingStep,
     inference,
   },

@@ -1,107 +1,18 @@
-// jax-js on its WebAssembly backend. It has no batch norm with state, so it is spared the running statistics;
-// everything else is composed as its documentation suggests, inside `jit` where that is faster.
+// jax-js. It has no batch norm with state, so it is spared the running statistics; everything else is composed as its
+// documentation suggests, inside `jit` where that is faster.
 import { readFileSync } from "node:fs";
-import { digest, labels, SEED, sizeOf, UNIT, uniform } from "./data.js";
+import { labels, SEED, sizeOf, UNIT, uniform } from "./data.js";
+import { attention, lstm, signalBoth, signalForward, upsample } from "./jax-layers.js";
+import { batchNorm, normInputs, rowNorm, rowNormInputs } from "./jax-norms.js";
+import { array, jax, withGradients, workOf } from "./jax-work.js";
 import { serve } from "./serve.js";
 
-const threads = Number(process.argv[2] ?? 1);
-// jax-js reads `navigator`, which Node 20 lacks. Node has no `Worker` either, and so it runs on one thread.
-globalThis.navigator ??= { hardwareConcurrency: threads, userAgent: "node" };
-const {
-  blockUntilReady,
-  defaultDevice,
-  init,
-  jit,
-  lax,
-  nn,
-  numpy: np,
-  tree,
-  valueAndGrad,
-} = await import("@jax-js/jax");
-if (process.env.BENCH_DEVICE === "webgpu") await init("webgpu");
-defaultDevice(process.env.BENCH_DEVICE ?? "wasm");
+const { blockUntilReady, jit, lax, nn, numpy: np, tree, valueAndGrad } = jax;
 
-const EPS = 1e-5;
 const PADDING_1 = [
   [1, 1],
   [1, 1],
 ];
-
-/** @type {(values: Float32Array, shape: number[]) => any} */
-const array = (values, shape) => np.array(values).reshape(shape);
-
-// Two kernels, fused each: the statistics, then one affine map. Faster here than `nn.standardize`, which is what it
-// computes.
-const statistics = jit((x) => {
-  const axes = statisticsAxes(x.ndim);
-  const mean = x.ref.mean(axes, { keepdims: true });
-  const variance = np.square(x).mean(axes, { keepdims: true }).sub(np.square(mean.ref));
-  return [mean, variance];
-});
-const affine = jit((x, mean, variance, weight, bias) => {
-  const parameterShape = mean.shape;
-  const scale = weight.reshape(parameterShape).div(np.sqrt(variance.add(EPS)));
-  const shift = bias.reshape(parameterShape).sub(mean.mul(scale.ref));
-  return x.mul(scale).add(shift);
-});
-
-function batchNorm(x, weight, bias) {
-  const [mean, variance] = statistics(x.ref);
-  return affine(x, mean, variance, weight, bias);
-}
-
-/**
- * Norms of rows, likewise in two kernels. `view` is the shape whose last axis is averaged over; rms: about 0, by its
- * own eps, without bias.
- */
-const ROW_NORMS = {
-  layer: { view: (shape) => shape, eps: EPS },
-  group: { view: ([batch]) => [batch, 8, -1], eps: EPS },
-  rms: { view: (shape) => shape, eps: 1e-6 },
-};
-
-function rowNorm({ norm, shape }) {
-  const { view, eps } = ROW_NORMS[norm];
-  const rows = view(shape);
-  const parameterShape = norm === "group" ? [1, -1, 1, 1] : [-1];
-  const moments = jit((x) => {
-    const values = x.reshape(rows);
-    const squares = np.square(values.ref).mean(-1, { keepdims: true });
-    if (norm === "rms") {
-      values.dispose();
-      return [squares];
-    }
-    const mean = values.mean(-1, { keepdims: true });
-    return [squares.sub(np.square(mean.ref)), mean];
-  });
-  const map = jit((x, variance, ...rest) => {
-    const [mean, weight, bias] = norm === "rms" ? [null, ...rest] : rest;
-    const values = x.reshape(rows);
-    const centred = mean === null ? values : values.sub(mean);
-    const scaled = centred
-      .div(np.sqrt(variance.add(eps)))
-      .reshape(shape)
-      .mul(weight.reshape(parameterShape));
-    return bias === undefined ? scaled : scaled.add(bias.reshape(parameterShape));
-  });
-  return (x, ...parameters) => map(x.ref, ...moments(x), ...parameters);
-}
-
-/** x, then weight and, where the norm has one, bias; then dy. */
-function rowNormInputs({ norm, shape }) {
-  const features = norm === "group" ? shape[1] : shape.at(-1);
-  const seeds = norm === "rms" ? [SEED.weight] : [SEED.weight, SEED.bias];
-  return [
-    array(uniform(sizeOf(shape), SEED.x, UNIT), shape),
-    ...seeds.map((seed) => array(uniform(features, seed, UNIT), [features])),
-    array(uniform(sizeOf(shape), SEED.dy, UNIT), shape),
-  ];
-}
-
-/** @type {(rank: number) => number[]} */
-function statisticsAxes(rank) {
-  return rank === 2 ? [0] : [0, 2, 3];
-}
 
 /** @type {(x: any, weight: any, stride?: number) => any} */
 const conv3x3 = (x, weight, stride = 1) => lax.convGeneralDilated(x, weight, [stride, stride], PADDING_1);
@@ -111,52 +22,6 @@ function convOf({ kernel = 3, groups = 1 }) {
   const padding = (kernel - 1) / 2;
   const around = [padding, padding];
   return (x, weight) => lax.convGeneralDilated(x, weight, [1, 1], [around, around], { featureGroupCount: groups });
-}
-
-/**
- * Work that calls `compute` on arrays that stay, and frees what it returns.
- * @param {(...inputs: any[]) => any} compute
- * @param {any[]} inputs
- */
-function workOf(compute, inputs) {
-  const call = () => blockUntilReady(compute(...inputs.map((input) => input.ref)));
-  return {
-    async run() {
-      tree.dispose(await call());
-    },
-    async check() {
-      const outputs = [];
-      for (const output of tree.flatten(await call())[0]) outputs.push(digest(await output.data()));
-      return outputs;
-    },
-    dispose() {
-      for (const input of inputs) input.dispose();
-    },
-  };
-}
-
-/** Value and gradients of `forward` under the cotangent dy, which is the last input. */
-function withGradients(forward, count) {
-  const product = (...inputs) => {
-    const y = forward(...inputs.slice(0, -1));
-    return [y.ref.mul(inputs.at(-1)).sum(), y];
-  };
-  const both = valueAndGrad(product, { argnums: Array.from({ length: count }, (_, i) => i), hasAux: true });
-  return (...inputs) => {
-    const [[sum, y], gradients] = both(...inputs);
-    sum.dispose();
-    return [y, ...gradients];
-  };
-}
-
-function normInputs(shape) {
-  const channels = shape[1];
-  return [
-    array(uniform(sizeOf(shape), SEED.x, UNIT), shape),
-    array(uniform(channels, SEED.weight, UNIT), [channels]),
-    array(uniform(channels, SEED.bias, UNIT), [channels]),
-    array(uniform(sizeOf(shape), SEED.dy, UNIT), shape),
-  ];
 }
 
 function convInputs({ batch, inChannels, outChannels, size, kernel = 3, groups = 1 }) {
@@ -321,5 +186,6 @@ await serve(
     convForward: (params) => workOf(jit(convOf(params)), convInputs(params).slice(0, 2)),
     convBoth: (params) => workOf(jit(withGradients(convOf(params), 2)), convInputs(params)),
     trainingStep,
+    ...{ attention, lstm, upsample, signalForward, signalBoth },
   },
 );

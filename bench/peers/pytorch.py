@@ -159,6 +159,64 @@ def conv_both(params):
     return Work(run)
 
 
+def layer_inputs(layer, params):
+    """A layer with the parameters that every peer draws, x and dy."""
+    with torch.no_grad():
+        for k, parameter in enumerate(layer.parameters()):
+            parameter.copy_(uniform(parameter.shape, SEED["parameter"] + k, params["fanIn"] ** -0.5))
+    shape = params["shape"]
+    return uniform(shape, SEED["x"], UNIT), uniform(params.get("output", shape), SEED["dy"], UNIT)
+
+
+def layer_both(layer, params, apply):
+    x, dy = layer_inputs(layer, params)
+    leaves = [x.requires_grad_(), *layer.parameters()]
+
+    def run():
+        y = apply(x)
+        return [y, *torch.autograd.grad(y, leaves, dy)]
+
+    return Work(run)
+
+
+def signal(params):
+    outputs, inputs, kernel = params["parameters"][0]
+    conv = torch.nn.Conv1d(inputs, outputs, kernel, padding=(kernel - 1) // 2, bias=False)
+    return torch.nn.Sequential(conv, torch.nn.BatchNorm1d(outputs, momentum=0.01))
+
+
+def signal_forward(params):
+    layer = signal(params)
+    x, _ = layer_inputs(layer, params)
+
+    def run():
+        with torch.no_grad():
+            return [layer(x)]
+
+    return Work(run)
+
+
+def signal_both(params):
+    layer = signal(params)
+    return layer_both(layer, params, layer)
+
+
+def attention(params):
+    layer = torch.nn.MultiheadAttention(params["shape"][2], params["heads"], batch_first=True)
+    return layer_both(layer, params, lambda x: layer(x, x, x, need_weights=False)[0])
+
+
+def lstm(params):
+    features = params["shape"][2]
+    layer = torch.nn.LSTM(features, features, batch_first=True)
+    return layer_both(layer, params, lambda x: layer(x)[0])
+
+
+def upsample(params):
+    layer = torch.nn.Upsample(size=params["output"][2:], mode="bilinear")
+    return layer_both(layer, params, layer)
+
+
 class Residual(torch.nn.Module):
     def __init__(self, inputs, outputs, stride):
         super().__init__()
@@ -235,6 +293,11 @@ KINDS = {
     "gemm": gemm,
     "convForward": conv_forward,
     "convBoth": conv_both,
+    "signalForward": signal_forward,
+    "signalBoth": signal_both,
+    "attention": attention,
+    "lstm": lstm,
+    "upsample": upsample,
     "trainingStep": TrainingStep,
 }
 

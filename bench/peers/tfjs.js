@@ -1,66 +1,12 @@
-// TensorFlow.js in plain Node, without its native add-on: backend `cpu` (JavaScript) or `wasm`. Channels are last,
-// which is its native layout; the checks transpose.
+// TensorFlow.js: operations called directly, no layers API.
 import { existsSync, readFileSync } from "node:fs";
-import { createRequire } from "node:module";
-import { digest, labels, SEED, sizeOf, UNIT, uniform } from "./data.js";
+import { labels, SEED, sizeOf, UNIT, uniform } from "./data.js";
 import { serve, Unsupported } from "./serve.js";
-
-const require = createRequire(import.meta.url);
-const tf = require("@tensorflow/tfjs");
-const backend = process.argv[2] ?? "cpu";
-if (backend !== "cpu") require(`@tensorflow/tfjs-backend-${backend}`);
-tf.enableProdMode();
-if (!(await tf.setBackend(backend))) throw new Error(`TF.js: no backend ${backend}`);
-
-const EPS = 1e-5;
-const MOMENTUM = 0.99;
-
-/** A tensor given channels first, held channels last. */
-function channelsLast(values, shape) {
-  return tf.tidy(() => {
-    const tensor = tf.tensor(values, shape);
-    return shape.length === 4 ? tensor.transpose([0, 2, 3, 1]) : tensor;
-  });
-}
+import { attention, lstm, signalBoth, signalForward, upsample } from "./tfjs-layers.js";
+import { backend, batchNorm, channelsLast, needsGradientsOfConvolutions, running, tf, workOf } from "./tfjs-work.js";
 
 /** A convolution's weight (out, in, h, w), held (h, w, in, out). */
 const filterOf = (values, shape) => tf.tidy(() => tf.tensor(values, shape).transpose([2, 3, 1, 0]));
-
-/** Statistics of the batch, running ones moved, and the normalised batch: what the layer of TF.js does in training. */
-function batchNorm(x, { weight, bias, runningMean, runningVariance }) {
-  const axes = x.rank === 4 ? [0, 1, 2] : [0];
-  const { mean, variance } = tf.moments(x, axes);
-  if (runningMean) {
-    runningMean.assign(runningMean.mul(MOMENTUM).add(mean.mul(1 - MOMENTUM)));
-    runningVariance.assign(runningVariance.mul(MOMENTUM).add(variance.mul(1 - MOMENTUM)));
-  }
-  return tf.batchNorm(x, mean, variance, bias, weight, EPS);
-}
-
-const running = (channels) => ({
-  runningMean: tf.variable(tf.zeros([channels]), false),
-  runningVariance: tf.variable(tf.ones([channels]), false),
-});
-
-/**
- * @param {() => any[]} compute called in a tidy
- * @param {any[]} kept tensors to free at the end
- * @param {(output: any, index: number) => any} toPeers puts an output's axes in the order of the other peers
- */
-function workOf(compute, kept, toPeers = (output) => (output.rank === 4 ? output.transpose([0, 3, 1, 2]) : output)) {
-  return {
-    run() {
-      // TF.js computes when an op is called on these two backends, so there is nothing left to wait for.
-      tf.tidy(() => void compute());
-    },
-    async check() {
-      return tf.tidy(() => compute().map((output, index) => digest(toPeers(output, index).dataSync())));
-    },
-    dispose() {
-      tf.dispose(kept);
-    },
-  };
-}
 
 function normInputs(shape) {
   const channels = shape[1];
@@ -117,11 +63,6 @@ function convBoth(params) {
     [x, filter, dy],
     (output, index) => output.transpose(index === 0 ? [0, 3, 1, 2] : [3, 2, 0, 1]),
   );
-}
-
-function needsGradientsOfConvolutions() {
-  const registered = tf.getKernelsForBackend(backend).some((kernel) => kernel.kernelName === "Conv2DBackpropFilter");
-  if (!registered) throw new Unsupported("no kernel for the gradient of a convolution's weight");
 }
 
 /** One function x → y per layer, holding its variables. */
@@ -227,6 +168,7 @@ await serve(
     gemm,
     convForward,
     convBoth,
+    ...{ attention, lstm, upsample, signalForward, signalBoth },
     trainingStep,
     inference,
   },

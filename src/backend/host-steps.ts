@@ -28,7 +28,7 @@ export function countRight(
   let correct = 0;
   for (let o = 0; o < outer; o++) {
     for (let i = 0; i < inner; i++) {
-      if (argmax(logits, o * classes * inner + i, classes, inner) === labels[o * inner + i]) correct++;
+      if (firstLargest(logits, o * classes * inner + i, classes, inner) === labels[o * inner + i]) correct++;
     }
   }
   return correct;
@@ -38,7 +38,7 @@ export function countRight(
  * Where the largest of `count` values from `start` on stands, counted from `start`, `step` apart; the first of equal
  * ones, −1 if one is NaN.
  */
-export function argmax(values: Float32Array, start: number, count: number, step = 1): number {
+export function firstLargest(values: Float32Array, start: number, count: number, step = 1): number {
   let best = 0;
   for (let k = 0; k < count; k++) {
     const value = values[start + k * step];

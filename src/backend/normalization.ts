@@ -63,6 +63,8 @@ export interface Normalization<Block> {
    * 0.
    */
   moments(x: Block, view: StatisticsView, mask: Block | null, moments: Block): void;
+  /** variance[kept] (f32) = M2/count; NaN where count is 0. */
+  variances(moments: Block, kept: number, variance: Block): void;
   /** y = weight·(x − mean)/√(M2/count + eps) + bias, rectified if the map says so. */
   standardize(x: Block, moments: Block, view: StatisticsView, map: AffineMap<Block>, y: Block): void;
   /**

@@ -2,6 +2,7 @@ import { ArgumentError } from "../errors.js";
 import { checkOptions } from "../options.js";
 import { Generator } from "../random.js";
 import { checkCount } from "../shape.js";
+import { rowsByClass } from "./rows-by-class.js";
 
 /** Options of {@link kFolds}. */
 export interface KFoldsOptions {
@@ -41,17 +42,10 @@ export function kFolds(labels: ArrayLike<number>, options: KFoldsOptions): Fold[
     throw new ArgumentError({ where, expected: `at least ${folds} samples`, received: String(labels.length), cure });
   }
   const generator = new Generator(seed);
-  const byClass = new Map<number, number[]>();
-  for (let k = 0; k < labels.length; k++) {
-    const rows = byClass.get(labels[k]);
-    if (rows === undefined) byClass.set(labels[k], [k]);
-    else rows.push(k);
-  }
   const partOf = new Uint32Array(labels.length);
   // Dealt one after another through all classes, so that parts differ by one at most, of each class and in all.
   let next = 0;
-  for (const label of [...byClass.keys()].sort((a, b) => a - b)) {
-    const rows = byClass.get(label) ?? [];
+  for (const rows of rowsByClass(labels)) {
     for (const place of generator.permutation(rows.length)) partOf[rows[place]] = next++ % folds;
   }
   const numbers = Uint32Array.from({ length: labels.length }, (_, k) => k);

@@ -1,6 +1,7 @@
 import { ArgumentError } from "../errors.js";
 import { checkOptions } from "../options.js";
 import { Generator } from "../random.js";
+import { rowsByClass } from "./rows-by-class.js";
 
 /** Options of {@link splitIndices}. */
 export interface SplitOptions {
@@ -27,15 +28,8 @@ export function splitIndices(labels: ArrayLike<number>, options: SplitOptions): 
   const { shares, seed } = options;
   checkShares("splitIndices(labels, { shares })", shares, "Pass for example [0.8, 0.1, 0.1].");
   const generator = new Generator(seed);
-  const byClass = new Map<number, number[]>();
-  for (let k = 0; k < labels.length; k++) {
-    const rows = byClass.get(labels[k]);
-    if (rows === undefined) byClass.set(labels[k], [k]);
-    else rows.push(k);
-  }
   const parts: number[][] = shares.map(() => []);
-  for (const label of [...byClass.keys()].sort((a, b) => a - b)) {
-    const rows = byClass.get(label) ?? [];
+  for (const rows of rowsByClass(labels)) {
     const order = generator.permutation(rows.length);
     let upTo = 0;
     let from = 0;

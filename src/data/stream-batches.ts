@@ -40,8 +40,8 @@ export interface StreamBatchesOptions {
 
 /**
  * Batches of samples that come one by one, from a file, a network or a generator: only one batch is held at a time (two
- * with `prefetch`), and given out when the sample behind it has come. What {@link arrayDataset} and {@link batches} refuse is refused here
- * too.
+ * with `prefetch`), and given out when the sample behind it has come. What {@link arrayDataset} and {@link batches}
+ * refuse is refused here too.
  *
  * @param samples - makes the stream anew for each epoch
  * @returns what `fit` and `evaluate` take; labels become Int32Array, numbers a tensor (N, outputs)

@@ -50,7 +50,8 @@ interface Capture {
  * @example
  * ```ts
  * const model = new Sequential(new Linear(4, 8), new BatchNorm(8), new ReLU(), new Linear(8, 2));
- * const data = batches(arrayDataset({ inputs: new Float32Array(64), shape: [4], labels: new Int32Array(16) }), { batchSize: 8 });
+ * const samples = arrayDataset({ inputs: new Float32Array(64), shape: [4], labels: new Int32Array(16) });
+ * const data = batches(samples, { batchSize: 8 });
  * const history: TrainingRecord[] = [];
  * const recorder = new TrainingRecorder(model, { steps: 4, onRecord: (record) => history.push(record) });
  * await fit(model, data, {

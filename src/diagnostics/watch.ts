@@ -87,7 +87,7 @@ export class Watcher {
   /** @internal See {@link watch}. */
   constructor(model: AnyModule, { every = 1, layers = isWatched, bins = 48, range = null }: WatchOptions) {
     this.#every = checkCount(where, "every", every);
-    this.#options = { bins: checkBins(bins), range: checkRange(range), mostCounted: enoughValues };
+    this.#options = { bins: checkBins(bins), range: checkLimits(range), mostCounted: enoughValues };
     this.#model = model;
     this.#names = new Map(
       model.namedModules().flatMap(([name, module]) => (layers(module, name) ? [[module, name]] : [])),
@@ -202,7 +202,7 @@ function checkBins(bins: number): number {
   });
 }
 
-function checkRange(range: WatchOptions["range"]): readonly [number, number] | null {
+function checkLimits(range: WatchOptions["range"]): readonly [number, number] | null {
   if (range === null || range === undefined) return null;
   const [low, high] = range;
   if (Number.isFinite(low) && Number.isFinite(high) && low < high) return [low, high];
@@ -241,7 +241,8 @@ async function normOf(squares: Tensor): Promise<number> {
  * @example
  * ```ts
  * const model = new Sequential(new Linear(4, 8), new BatchNorm(8), new ReLU(), new Linear(8, 2));
- * const data = batches(arrayDataset({ inputs: new Float32Array(64), shape: [4], labels: new Int32Array(16) }), { batchSize: 8 });
+ * const samples = arrayDataset({ inputs: new Float32Array(64), shape: [4], labels: new Int32Array(16) });
+ * const data = batches(samples, { batchSize: 8 });
  * const watcher = watch(model, { every: 2 });
  * await fit(model, data, { epochs: 2, optimizer: new Adam(model.parameters(), { lr: 0.01 }) });
  * const records = await watcher.stop();

@@ -1,4 +1,4 @@
-import { argmax } from "../backend/host-steps.js";
+import { firstLargest } from "../backend/host-steps.js";
 import type { Batch } from "../data/dataset.js";
 import { checkCount, type Shape } from "../shape.js";
 import { Tensor } from "../tensor.js";
@@ -56,7 +56,7 @@ export class WorstMistakes {
     if (labels === null || (shape !== undefined && classLayout(shape, labels.length).step > 1)) return;
     const classes = logits.length / labels.length;
     for (let row = 0; row < labels.length; row++) {
-      const predicted = argmax(logits, row * classes, classes);
+      const predicted = firstLargest(logits, row * classes, classes);
       if (predicted < 0 || predicted === labels[row] || !(labels[row] >= 0)) continue;
       const [confidence, labelProbability] = probabilities(logits.subarray(row * classes, (row + 1) * classes), [
         predicted,

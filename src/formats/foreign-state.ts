@@ -13,6 +13,7 @@ import { joinPath } from "../nn/paths.js";
 import { formatShape, type Shape, sameShape, sizeOf } from "../shape.js";
 import { shown } from "../shown.js";
 import { Tensor } from "../tensor.js";
+import { permuted } from "./foreign/permuted.js";
 import { isObject } from "./json.js";
 
 /** Options of {@link loadKerasState} and {@link loadFlaxState}. */
@@ -251,18 +252,5 @@ function channelsFirst({ values, shape }: Values, channels: number | null, where
 
 /** Axis k of the result is axis `axes[k]` of what is given. */
 export function permuteAxes({ values, shape }: Values, axes: readonly number[]): Values {
-  const strides = shape.map((_, axis) => sizeOf(shape.slice(axis + 1)));
-  const permuted = axes.map((axis) => shape[axis]);
-  const result = new Float32Array(values.length);
-  const at = axes.map(() => 0);
-  for (let i = 0, from = 0; i < result.length; i++) {
-    result[i] = values[from];
-    for (let k = axes.length - 1; k >= 0; k--) {
-      from += strides[axes[k]];
-      if (++at[k] < permuted[k]) break;
-      from -= strides[axes[k]] * permuted[k];
-      at[k] = 0;
-    }
-  }
-  return { values: result, shape: permuted };
+  return { values: permuted(values, shape, axes), shape: axes.map((axis) => shape[axis]) };
 }

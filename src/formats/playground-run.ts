@@ -94,7 +94,7 @@ export function encodeRun<Experiment>(run: PlaygroundRun<Experiment>): EncodedRu
  */
 export function decodeRun(json: unknown, where = "decodeRun(json)"): PlaygroundRun {
   if (!isObject(json) || json["format"] !== "evenkeel-playground") {
-    throw fault(where, "a run exported from the playground", "something else");
+    throw noRun(where);
   }
   const { formatVersion, evenkeel, experiment, data, networks } = json;
   if (formatVersion !== 1) throw fault(where, "formatVersion 1", shown(formatVersion));
@@ -177,6 +177,11 @@ function bytesOf(where: string, base64: unknown): Uint8Array {
   } catch {
     throw fault(where, expected, "other characters");
   }
+}
+
+/** The refusal of what is no run at all. */
+export function noRun(where: string): FormatError {
+  return fault(where, "a run exported from the playground", "something else");
 }
 
 function fault(where: string, expected: string, received: string): FormatError {

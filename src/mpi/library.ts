@@ -197,9 +197,8 @@ function bind(file: string, library: KoffiLibrary): MpiLibrary {
 }
 
 /** What `mpirun` tells each process before MPI is even loaded; null if it did not start this one. */
-export function launchedBy(
-  env: NodeJS.ProcessEnv = process.env,
-): { readonly size: number; readonly localRanks: number } | null {
+export function launchedBy(): { readonly size: number; readonly localRanks: number } | null {
+  const { env } = process;
   const size = Number(env["OMPI_COMM_WORLD_SIZE"] ?? env["PMI_SIZE"] ?? env["MPI_LOCALNRANKS"]);
   if (!Number.isInteger(size) || size < 1) return null;
   const localRanks = Number(env["OMPI_COMM_WORLD_LOCAL_SIZE"] ?? env["MPI_LOCALNRANKS"] ?? size);

@@ -8,13 +8,20 @@ abstract class AdaptivePool<Sizes> extends Module {
   /** How many windows. */
   readonly outputSize: Sizes;
   readonly #axes: number;
+  readonly #apply: (x: Tensor, outputSize: Sizes) => Tensor;
 
   /** @throws ArgumentError if a count is no whole number of at least 1 */
-  constructor(axes: number, outputSize: Sizes) {
+  constructor(apply: (x: Tensor, outputSize: Sizes) => Tensor, axes: number, outputSize: Sizes) {
     super();
     resolveSizes(`new ${this.constructor.name}(outputSize)`, "outputSize", outputSize, 1, axes);
     this.#axes = axes;
+    this.#apply = apply;
     this.outputSize = outputSize;
+  }
+
+  /** Applies the layer. @param x - (N, C, …) */
+  override forward(x: Tensor): Tensor {
+    return this.#apply(x, this.outputSize);
   }
 
   /** What all of them have in common, for their `traits`. */
@@ -38,12 +45,7 @@ abstract class AdaptivePool<Sizes> extends Module {
 export class AdaptiveAvgPool1d extends AdaptivePool<number> {
   /** @param outputSize - how many windows @throws ArgumentError if a count is no whole number of at least 1 */
   constructor(outputSize: number) {
-    super(1, outputSize);
-  }
-
-  /** Applies the layer. @param x - (N, C, L) */
-  override forward(x: Tensor): Tensor {
-    return adaptiveAvgPool1d(x, this.outputSize);
+    super(adaptiveAvgPool1d, 1, outputSize);
   }
 
   protected override traits(): LayerTraits {
@@ -62,12 +64,7 @@ export class AdaptiveAvgPool1d extends AdaptivePool<number> {
 export class AdaptiveAvgPool2d extends AdaptivePool<Pair> {
   /** @param outputSize - how many windows @throws ArgumentError if a count is no whole number of at least 1 */
   constructor(outputSize: Pair) {
-    super(2, outputSize);
-  }
-
-  /** Applies the layer. @param x - (N, C, H, W) */
-  override forward(x: Tensor): Tensor {
-    return adaptiveAvgPool2d(x, this.outputSize);
+    super(adaptiveAvgPool2d, 2, outputSize);
   }
 
   protected override traits(): LayerTraits {
@@ -86,12 +83,7 @@ export class AdaptiveAvgPool2d extends AdaptivePool<Pair> {
 export class AdaptiveAvgPool3d extends AdaptivePool<Triple> {
   /** @param outputSize - how many windows @throws ArgumentError if a count is no whole number of at least 1 */
   constructor(outputSize: Triple) {
-    super(3, outputSize);
-  }
-
-  /** Applies the layer. @param x - (N, C, D, H, W) */
-  override forward(x: Tensor): Tensor {
-    return adaptiveAvgPool3d(x, this.outputSize);
+    super(adaptiveAvgPool3d, 3, outputSize);
   }
 
   protected override traits(): LayerTraits {

@@ -1,17 +1,19 @@
 import { type ConvTransposeOptions, convTranspose2d, resolveOutputPadding } from "../ops/conv-transpose2d.js";
-import { checkImages, type Pair, resolvePair } from "../ops/windows.js";
+import { type Pair, resolvePair } from "../ops/windows.js";
 import { checkOptions } from "../options.js";
-import type { Tensor } from "../tensor.js";
-import { checkFeatures } from "./check-features.js";
-import { uniformParameter } from "./init.js";
+import { Convolution, convolutionOptions, type Moves } from "./convolution.js";
 import type { LayerTraits } from "./layer-traits.js";
 import { checkChannelGroups } from "./norms/channel-groups.js";
-import { Weighted } from "./reparametrized/weighted.js";
 
 /** Options of {@link ConvTranspose2d}. */
 export interface ConvTranspose2dOptions extends ConvTransposeOptions {
   /** Whether a bias is added; before a norm it has no effect. @defaultValue true */
   readonly bias?: boolean;
+}
+
+/** How kernels lie that are added. */
+interface TransposeMoves extends Moves<readonly [number, number], readonly [number, number]> {
+  readonly outputPadding: readonly [number, number];
 }
 
 /**
@@ -24,21 +26,9 @@ export interface ConvTranspose2dOptions extends ConvTransposeOptions {
  * up.forward(zeros([4, 16, 7, 7])).shape; // [4, 8, 14, 14]
  * ```
  */
-export class ConvTranspose2d extends Weighted {
-  /** (inChannels, outChannels / groups, kernelHeight, kernelWidth) */
-  weight: Tensor;
-  /** (outChannels), or null. */
-  bias: Tensor | null;
-  /** Step between the places where kernels are added, [down, across]. */
-  readonly stride: readonly [number, number];
-  /** Rows and columns cut from each side, [above and below, left and right]. */
-  readonly padding: readonly [number, number];
+export class ConvTranspose2d extends Convolution<TransposeMoves> {
   /** Rows and columns added at the end, [below, right]. */
   readonly outputPadding: readonly [number, number];
-  /** Distance between taps, [down, across]. */
-  readonly dilation: readonly [number, number];
-  /** Independent groups of channels. */
-  override readonly groups: number;
 
   /**
    * @param inChannels - channels of x, a multiple of `groups`
@@ -47,67 +37,29 @@ export class ConvTranspose2d extends Weighted {
    * @throws ArgumentError if a number is not whole or out of range, or `groups` does not divide both channel counts
    */
   constructor(inChannels: number, outChannels: number, kernelSize: Pair, options: ConvTranspose2dOptions = {}) {
-    super();
     const where = "new ConvTranspose2d(inChannels, outChannels, kernelSize)";
-    checkOptions(where, options, {
-      bias: true,
-      padding: true,
-      outputPadding: true,
-      stride: true,
-      dilation: true,
-      groups: true,
-    });
-    this.groups = checkChannelGroups(where, inChannels, outChannels, options.groups ?? 1);
-    const [height, width] = resolvePair(where, "kernelSize", kernelSize, 1);
-    this.stride = resolvePair(where, "stride", options.stride ?? 1, 1);
-    this.padding = resolvePair(where, "padding", options.padding ?? 0, 0);
-    this.dilation = resolvePair(where, "dilation", options.dilation ?? 1, 1);
-    const [below, right] = resolveOutputPadding(where, options.outputPadding ?? 0, this.stride);
-    this.outputPadding = [below, right];
-    const fanIn = (outChannels / this.groups) * height * width;
-    this.weight = uniformParameter([inChannels, outChannels / this.groups, height, width], fanIn);
-    this.bias = (options.bias ?? true) ? uniformParameter([outChannels], fanIn) : null;
+    checkOptions(where, options, { ...convolutionOptions, outputPadding: true });
+    const groups = checkChannelGroups(where, inChannels, outChannels, options.groups ?? 1);
+    const kernel = resolvePair(where, "kernelSize", kernelSize, 1);
+    const stride = resolvePair(where, "stride", options.stride ?? 1, 1);
+    const padding = resolvePair(where, "padding", options.padding ?? 0, 0);
+    const dilation = resolvePair(where, "dilation", options.dilation ?? 1, 1);
+    const [below, right] = resolveOutputPadding(where, options.outputPadding ?? 0, stride);
+    const outputPadding = [below, right] as const;
+    const moves = { stride, padding, outputPadding, dilation, groups };
+    super(convTranspose2d, { inChannels, outChannels, kernel, moves, bias: options.bias });
+    this.outputPadding = outputPadding;
   }
 
   override get outputAxis(): 1 {
     return 1;
   }
 
-  /**
-   * Applies the layer.
-   *
-   * @param x - (N, inChannels, H, W)
-   * @throws ShapeError if channels do not fit, or nothing is left of a plane
-   */
-  override forward(x: Tensor): Tensor {
-    return this.applyWeight(x, this.weight);
-  }
-
-  /** See {@link Weighted.applyWeight}. */
-  override applyWeight(x: Tensor, weight: Tensor): Tensor {
-    checkImages(`${this}.forward(x)`, x);
-    checkFeatures(this, x, 1, this.weight.shape[0], "channels");
-    const { stride, padding, outputPadding, dilation, groups } = this;
-    return convTranspose2d(x, weight, this.bias, { stride, padding, outputPadding, dilation, groups });
-  }
-
   protected override traits(): LayerTraits {
-    const [inChannels, groupChannels, height, width] = this.weight.shape;
-    const { weight, bias, stride, padding, outputPadding, dilation, groups } = this;
-    const windows = { stride, padding, outputPadding, dilation, groups };
-    return {
-      constructorArguments: [inChannels, groupChannels * groups, [height, width], { ...windows, bias: bias !== null }],
-      keepsNothing: true,
-      op: ["convTranspose2d", weight, bias, windows],
-      channels: () => groupChannels * groups,
-      rank: () => 4,
-      channelAxis: "second",
-    };
+    return this.convolutionTraits("convTranspose2d");
   }
 
   override toString(): string {
-    const [inChannels, groupChannels, height, width] = this.weight.shape;
-    const kernel = height === width ? `${height}` : `[${height}, ${width}]`;
-    return `ConvTranspose2d(${inChannels}, ${groupChannels * this.groups}, ${kernel})`;
+    return this.titleOf("ConvTranspose2d");
   }
 }

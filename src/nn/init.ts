@@ -1,5 +1,5 @@
 import { claimValues, tensor, zeros } from "../create.js";
-import { type Generator, generator as globalGenerator } from "../random.js";
+import { generator } from "../random.js";
 import { type Shape, sizeOf } from "../shape.js";
 import type { Tensor } from "../tensor.js";
 
@@ -20,19 +20,21 @@ export function withoutInitialValues<T>(make: () => T): T {
  * A parameter of uniform values in ±1/√fanIn: PyTorch's default for linear and convolutional weights and biases
  * (Kaiming uniform, He et al. 2015, arXiv:1502.01852, with a = √5).
  */
-export function uniformParameter(shape: Shape, fanIn: number, generator: Generator = globalGenerator()): Tensor {
+export function uniformParameter(shape: Shape, fanIn: number): Tensor {
   const bound = fanIn > 0 ? 1 / Math.sqrt(fanIn) : 0;
   if (isGiven) return zeros(shape, { requiresGrad: true });
+  const random = generator();
   return tensor(
-    drawn(sizeOf(shape), () => generator.uniform(-bound, bound)),
+    drawn(sizeOf(shape), () => random.uniform(-bound, bound)),
     shape,
     { requiresGrad: true },
   );
 }
 
 /** So many standard normal deviates. */
-export function normalValues(length: number, generator: Generator = globalGenerator()): Float32Array {
-  return drawn(length, () => generator.normal());
+export function normalValues(length: number): Float32Array {
+  const random = generator();
+  return drawn(length, () => random.normal());
 }
 
 function drawn(length: number, draw: () => number): Float32Array {

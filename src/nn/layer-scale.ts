@@ -7,7 +7,7 @@ import { scope } from "../scope.js";
 import { checkCount } from "../shape.js";
 import type { Tensor } from "../tensor.js";
 import { checkFeatures } from "./check-features.js";
-import { type LayerTraits, same } from "./layer-traits.js";
+import { keepsRank, type LayerTraits } from "./layer-traits.js";
 import { Module } from "./module.js";
 
 /** Options of {@link LayerScale}. */
@@ -75,10 +75,7 @@ export class LayerScale extends Module {
     return {
       constructorArguments: [gamma.size, { init, channelsFirst }],
       isComposite: true,
-      keepsNothing: true,
-      channels: same,
-      rank: same,
-      channelAxis: channelsFirst ? "second" : "last",
+      ...keepsRank(null, channelsFirst ? "second" : "last"),
     };
   }
 

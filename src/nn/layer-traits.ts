@@ -101,6 +101,18 @@ export function perChannel(op: string, settings: readonly unknown[], axes: numbe
   };
 }
 
+/**
+ * Traits of a layer whose output has the rank of its input, and its channels in the same axis.
+ *
+ * @param channels - how many the output has; null: as many as the input
+ */
+export function keepsRank(
+  channels: number | null,
+  channelAxis: ChannelAxis,
+): Pick<LayerTraits, "keepsNothing" | "channels" | "rank" | "channelAxis"> {
+  return { keepsNothing: true, channels: channels === null ? same : () => channels, rank: same, channelAxis };
+}
+
 /** The channels or the rank of the output where they are the input's. */
 export function same(size: number | null): number | null {
   return size;

@@ -4,7 +4,7 @@ import { checkCount } from "../shape.js";
 import type { Tensor } from "../tensor.js";
 import { checkFeatures } from "./check-features.js";
 import { uniformParameter } from "./init.js";
-import { type LayerTraits, same } from "./layer-traits.js";
+import { keepsRank, type LayerTraits } from "./layer-traits.js";
 import { Weighted } from "./reparametrized/weighted.js";
 
 /** Options of {@link Linear}. */
@@ -64,11 +64,8 @@ export class Linear extends Weighted {
     const [outFeatures, inFeatures] = this.weight.shape;
     return {
       constructorArguments: [inFeatures, outFeatures, { bias: this.bias !== null }],
-      keepsNothing: true,
       op: ["linear", this.weight, this.bias],
-      channels: () => outFeatures,
-      rank: same,
-      channelAxis: "last",
+      ...keepsRank(outFeatures, "last"),
     };
   }
 

@@ -1,3 +1,4 @@
+import { checkOneOf } from "../check-one-of.js";
 import { tensor } from "../create.js";
 import { ArgumentError, ShapeError } from "../errors.js";
 import { scaledDotProductAttention } from "../ops/attention.js";
@@ -6,13 +7,13 @@ import { linear } from "../ops/linear.js";
 import { reshape } from "../ops/reshape.js";
 import { slice } from "../ops/slice.js";
 import { transpose } from "../ops/transpose.js";
-import { checkOptions } from "../options.js";
+import { checkOptions, type OptionNames } from "../options.js";
 import { scope } from "../scope.js";
 import { checkCount, formatShape } from "../shape.js";
 import type { Tensor } from "../tensor.js";
 import { checkFeatures } from "./check-features.js";
 import { uniformParameter } from "./init.js";
-import { type LayerTraits, same } from "./layer-traits.js";
+import { keepsRank, type LayerTraits } from "./layer-traits.js";
 import { Linear } from "./linear.js";
 import { Module } from "./module.js";
 import { LayerNorm } from "./norms/layer-norm.js";
@@ -46,6 +47,14 @@ export interface MultiHeadAttentionForwardOptions {
   /** Is added to the scores; broadcasts to (N, heads, L, S). @defaultValue 0 */
   readonly bias?: Tensor | null;
 }
+
+const forwardNames: OptionNames<MultiHeadAttentionForwardOptions> = {
+  key: true,
+  value: true,
+  mask: true,
+  keyMask: true,
+  bias: true,
+};
 
 /**
  * Attention by several heads, each with its own part of the features (Vaswani et al. 2017, arXiv:1706.03762). Batches
@@ -96,14 +105,7 @@ export class MultiHeadAttention extends Module<[x: Tensor, options?: MultiHeadAt
         cure: "Choose a divisor of embedDim.",
       });
     }
-    if (qkNorm !== null && qkNorm !== "layer" && qkNorm !== "rms") {
-      throw new ArgumentError({
-        where,
-        expected: 'qkNorm to be "layer", "rms" or null',
-        received: JSON.stringify(qkNorm) ?? String(qkNorm),
-        cure: "Choose one of them.",
-      });
-    }
+    checkOneOf(where, "qkNorm", qkNorm, ["layer", "rms", null]);
     this.embedDim = embedDim;
     this.numHeads = numHeads;
     this.causal = causal;
@@ -129,6 +131,7 @@ export class MultiHeadAttention extends Module<[x: Tensor, options?: MultiHeadAt
    * @throws ArgumentError if a mask has other values than 0 and 1
    */
   override forward(x: Tensor, options: MultiHeadAttentionForwardOptions = {}): Tensor {
+    checkOptions(() => `${this}.forward(x)`, options, forwardNames);
     const { key = x, value = key, mask = null, keyMask = null, bias = null } = options;
     for (const t of [x, key, value]) this.#check(t);
     return scope(() => this.#attend(x, key, value, { mask, keyMask, bias }));
@@ -201,10 +204,7 @@ export class MultiHeadAttention extends Module<[x: Tensor, options?: MultiHeadAt
     return {
       constructorArguments: [embedDim, numHeads, { bias: in_proj_bias !== null, causal, qkNorm }],
       isComposite: true,
-      keepsNothing: true,
-      channels: () => embedDim,
-      rank: same,
-      channelAxis: "last",
+      ...keepsRank(embedDim, "last"),
     };
   }
 

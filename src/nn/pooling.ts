@@ -1,5 +1,5 @@
 import { ArgumentError } from "../errors.js";
-import type { AvgPoolOptions, PoolOptions } from "../ops/pool.js";
+import { type AvgPoolOptions, avgPoolNames, type PoolOptions, poolNames } from "../ops/pool.js";
 import { avgPool1d, maxPool1d, type SignalAvgPoolOptions, type SignalPoolOptions } from "../ops/pool1d.js";
 import { avgPool2d, globalAvgPool2d, globalMaxPool2d, maxPool2d } from "../ops/pool2d.js";
 import { avgPool3d, maxPool3d, type VolumeAvgPoolOptions, type VolumePoolOptions } from "../ops/pool3d.js";
@@ -10,8 +10,8 @@ import type { Tensor } from "../tensor.js";
 import { type LayerTraits, perChannel, same } from "./layer-traits.js";
 import { Module } from "./module.js";
 
-const poolNames: OptionNames<PoolOptions> = { stride: true, padding: true, ceilMode: true };
-const avgPoolNames: OptionNames<AvgPoolOptions> = { ...poolNames, countIncludePad: true };
+/** The op of a pooling. */
+type PoolOp<Sizes, Options> = (x: Tensor, kernel: Sizes, options: Options) => Tensor;
 
 /** A pooling of windows over the axes behind batch and channels. */
 abstract class Pool<Sizes, Options extends PoolOptions<unknown, unknown>> extends Module {
@@ -20,18 +20,32 @@ abstract class Pool<Sizes, Options extends PoolOptions<unknown, unknown>> extend
   /** Step, padding and what else there is to say. */
   readonly options: Options;
   readonly #axes: number;
+  readonly #apply: PoolOp<Sizes, Options>;
 
   /** @throws ArgumentError if a number is not whole or too small */
-  constructor(axes: number, kernel: Sizes, options: Options) {
+  constructor(
+    apply: PoolOp<Sizes, Options>,
+    axes: number,
+    kernel: Sizes,
+    options: Options,
+    names: OptionNames<PoolOptions<unknown, unknown>>,
+  ) {
     super();
     const where = `new ${this.constructor.name}(kernel)`;
+    checkOptions<PoolOptions<unknown, unknown>>(where, options, names);
     resolveSizes(where, "kernel", kernel, 1, axes);
     resolveSizes(where, "stride", options.stride ?? kernel, 1, axes);
     resolvePadding(where, options.padding ?? 0, axes);
     for (const flag of ["ceilMode", "countIncludePad"]) checkFlag(where, flag, Reflect.get(options, flag));
     this.#axes = axes;
+    this.#apply = apply;
     this.kernel = kernel;
     this.options = options;
+  }
+
+  /** Applies the layer. @param x - (N, C, …) @throws ShapeError if no window fits */
+  override forward(x: Tensor): Tensor {
+    return this.#apply(x, this.kernel, this.options);
   }
 
   /** What all kinds of windows have in common, for their `traits`. */
@@ -65,13 +79,7 @@ function checkFlag(where: string, name: string, value: unknown): void {
 export class MaxPool1d extends Pool<number, SignalPoolOptions> {
   /** @param kernel - size of the windows @throws ArgumentError if a number is not whole or too small */
   constructor(kernel: number, options: SignalPoolOptions = {}) {
-    super(1, kernel, options);
-    checkOptions("new MaxPool1d(kernel)", options, poolNames);
-  }
-
-  /** Applies the layer. @param x - (N, C, L) @throws ShapeError if no window fits */
-  override forward(x: Tensor): Tensor {
-    return maxPool1d(x, this.kernel, this.options);
+    super(maxPool1d, 1, kernel, options, poolNames);
   }
 
   protected override traits(): LayerTraits {
@@ -90,13 +98,7 @@ export class MaxPool1d extends Pool<number, SignalPoolOptions> {
 export class MaxPool2d extends Pool<Pair, PoolOptions> {
   /** @param kernel - size of the windows @throws ArgumentError if a number is not whole or too small */
   constructor(kernel: Pair, options: PoolOptions = {}) {
-    super(2, kernel, options);
-    checkOptions("new MaxPool2d(kernel)", options, poolNames);
-  }
-
-  /** Applies the layer. @param x - (N, C, H, W) @throws ShapeError if no window fits */
-  override forward(x: Tensor): Tensor {
-    return maxPool2d(x, this.kernel, this.options);
+    super(maxPool2d, 2, kernel, options, poolNames);
   }
 
   protected override traits(): LayerTraits {
@@ -115,13 +117,7 @@ export class MaxPool2d extends Pool<Pair, PoolOptions> {
 export class MaxPool3d extends Pool<Triple, VolumePoolOptions> {
   /** @param kernel - size of the windows @throws ArgumentError if a number is not whole or too small */
   constructor(kernel: Triple, options: VolumePoolOptions = {}) {
-    super(3, kernel, options);
-    checkOptions("new MaxPool3d(kernel)", options, poolNames);
-  }
-
-  /** Applies the layer. @param x - (N, C, D, H, W) @throws ShapeError if no window fits */
-  override forward(x: Tensor): Tensor {
-    return maxPool3d(x, this.kernel, this.options);
+    super(maxPool3d, 3, kernel, options, poolNames);
   }
 
   protected override traits(): LayerTraits {
@@ -140,13 +136,7 @@ export class MaxPool3d extends Pool<Triple, VolumePoolOptions> {
 export class AvgPool1d extends Pool<number, SignalAvgPoolOptions> {
   /** @param kernel - size of the windows @throws ArgumentError if a number is not whole or too small */
   constructor(kernel: number, options: SignalAvgPoolOptions = {}) {
-    super(1, kernel, options);
-    checkOptions("new AvgPool1d(kernel)", options, avgPoolNames);
-  }
-
-  /** Applies the layer. @param x - (N, C, L) @throws ShapeError if no window fits */
-  override forward(x: Tensor): Tensor {
-    return avgPool1d(x, this.kernel, this.options);
+    super(avgPool1d, 1, kernel, options, avgPoolNames);
   }
 
   protected override traits(): LayerTraits {
@@ -165,13 +155,7 @@ export class AvgPool1d extends Pool<number, SignalAvgPoolOptions> {
 export class AvgPool2d extends Pool<Pair, AvgPoolOptions> {
   /** @param kernel - size of the windows @throws ArgumentError if a number is not whole or too small */
   constructor(kernel: Pair, options: AvgPoolOptions = {}) {
-    super(2, kernel, options);
-    checkOptions("new AvgPool2d(kernel)", options, avgPoolNames);
-  }
-
-  /** Applies the layer. @param x - (N, C, H, W) @throws ShapeError if no window fits */
-  override forward(x: Tensor): Tensor {
-    return avgPool2d(x, this.kernel, this.options);
+    super(avgPool2d, 2, kernel, options, avgPoolNames);
   }
 
   protected override traits(): LayerTraits {
@@ -191,13 +175,7 @@ export class AvgPool2d extends Pool<Pair, AvgPoolOptions> {
 export class AvgPool3d extends Pool<Triple, VolumeAvgPoolOptions> {
   /** @param kernel - size of the windows @throws ArgumentError if a number is not whole or too small */
   constructor(kernel: Triple, options: VolumeAvgPoolOptions = {}) {
-    super(3, kernel, options);
-    checkOptions("new AvgPool3d(kernel)", options, avgPoolNames);
-  }
-
-  /** Applies the layer. @param x - (N, C, D, H, W) @throws ShapeError if no window fits */
-  override forward(x: Tensor): Tensor {
-    return avgPool3d(x, this.kernel, this.options);
+    super(avgPool3d, 3, kernel, options, avgPoolNames);
   }
 
   protected override traits(): LayerTraits {

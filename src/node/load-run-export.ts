@@ -5,7 +5,7 @@ import { DataError, EvenkeelError, FormatError } from "../errors.js";
 import { FileBudget } from "../formats/file-budget.js";
 import { parseJsonObject } from "../formats/json.js";
 import { type LoadedModel, loadModel } from "../formats/model-file/save-model.js";
-import { decodeRun, decodeRunData, type RunSamples } from "../formats/playground-run.js";
+import { decodeRun, decodeRunData, noRun, type RunSamples } from "../formats/playground-run.js";
 import { inflate } from "./data/inflate.js";
 
 /** A network of a {@link RunExport}. */
@@ -66,12 +66,6 @@ function parse(where: string, path: string): unknown {
     const cure = "Check the name.";
     throw new DataError({ where, expected: "a file", received: String((cause as Error).message), cure }, { cause });
   }
-  return parseJsonObject(text, {
-    budget: new FileBudget(where, text.length),
-    fault: () => fault(where, "a run exported from the playground", "something else"),
-  });
-}
-
-function fault(where: string, expected: string, received: string): FormatError {
-  return new FormatError({ where, expected, received, cure: "Export the run again from the playground." });
+  const budget = new FileBudget(where, text.length);
+  return parseJsonObject(text, { budget, fault: () => noRun(where) });
 }

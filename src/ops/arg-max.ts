@@ -1,11 +1,11 @@
-import { ShapeError } from "../errors.js";
-import { formatShape, resolveAxis, sizeOf } from "../shape.js";
+import { checkOptions } from "../options.js";
+import { resolveAxis, sizeOf } from "../shape.js";
 import { checkTensor, empty, type Tensor, upload, view } from "../tensor.js";
 import { defineComposite } from "../tracing.js";
 import { applyBinary } from "./binary.js";
 import { checkHasValues } from "./empty-axes.js";
-import { mostRows } from "./indices.js";
-import type { ReduceOptions } from "./sum.js";
+import { checkCountable } from "./indices.js";
+import { type ReduceOptions, reduceNames } from "./sum.js";
 import { neg } from "./unary.js";
 
 /**
@@ -45,20 +45,15 @@ export const argmin = defineComposite("argmin", (x: Tensor, axis?: number, optio
 });
 
 /** Places of the largest: what passes the gradient of the maximum, which is 1 there alone, times the place. */
-function placesOf(where: string, x: Tensor, axis: number | undefined, { keepDims = false }: ReduceOptions): Tensor {
+function placesOf(where: string, x: Tensor, axis: number | undefined, options: ReduceOptions): Tensor {
+  checkOptions(where, options, reduceNames);
+  const { keepDims = false } = options;
   const all = axis === undefined;
   const shape = all ? [x.size] : x.shape;
   const along = resolveAxis(where, axis ?? 0, shape.length);
   checkHasValues(where, shape, [along], "Pass at least one value.");
   const count = shape[along];
-  if (count > mostRows) {
-    throw new ShapeError({
-      where,
-      expected: `at most ${mostRows} values along axis ${along}, which float32 can count`,
-      received: `${count} (shape ${formatShape(x.shape)})`,
-      cure: "Reduce parts of the axis.",
-    });
-  }
+  checkCountable(where, count);
   const { backend } = x;
   const [outer, inner] = [sizeOf(shape.slice(0, along)), sizeOf(shape.slice(along + 1))];
   const one = empty("argmax", backend, [outer, inner]);

@@ -24,6 +24,12 @@ export function applyBinary(
   return y;
 }
 
+/** t ← dy·t, of the same shape, without graph: t is nobody else's. */
+export function timesInPlace(dy: Tensor, t: Tensor): Tensor {
+  t.backend.binary("mul", dy.block, t.block, t.block, { extents: [t.size], aStrides: [1], bStrides: [1] });
+  return t;
+}
+
 /**
  * f(x, value), or f(value, x) if the number comes first, without graph. The number goes along with the call: nothing is
  * uploaded.
@@ -111,7 +117,7 @@ export const div = defineArithmetic(
       return [
         needs[0] ? sumTo(applyBinary("div", dy, right), shape) : null,
         // a/b² first: dy/b would overflow where a is 0, or small.
-        needs[1] ? neg(sumTo(applyBinary("mul", dy, applyBinary("div", quotient, right)), right.shape)) : null,
+        needs[1] ? neg(sumTo(timesInPlace(dy, applyBinary("div", quotient, right)), right.shape)) : null,
       ];
     });
   },
@@ -123,9 +129,9 @@ export const pow = defineArithmetic(
   "pow",
   (a, b) => {
     return record("pow", applyBinary("pow", a, b), [a, b], [a, b], (dy, [base, exponent], needs) => [
-      needs[0] ? sumTo(applyBinary("mul", dy, applyBinary("powBase", base, exponent)), base.shape) : null,
-      needs[1] ? sumTo(applyBinary("mul", dy, applyBinary("powExponent", base, exponent)), exponent.shape) : null,
+      needs[0] ? sumTo(timesInPlace(dy, applyBinary("powBase", base, exponent)), base.shape) : null,
+      needs[1] ? sumTo(timesInPlace(dy, applyBinary("powExponent", base, exponent)), exponent.shape) : null,
     ]);
   },
-  { savesInput: true, slope: (dy, value, x) => applyBinary("mul", dy, applyNumber("powBase", x, value)) },
+  { savesInput: true, slope: (dy, value, x) => timesInPlace(dy, applyNumber("powBase", x, value)) },
 );

@@ -3,7 +3,7 @@ import { ArgumentError } from "../errors.js";
 import { broadcastShapes } from "../shape.js";
 import { checkTensor, type Tensor } from "../tensor.js";
 import { defineComposite } from "../tracing.js";
-import { applyBinary, applyNumber } from "./binary.js";
+import { applyBinary, applyNumber, timesInPlace } from "./binary.js";
 import { type Operand, operandsOf } from "./operand.js";
 import { sumTo } from "./sum.js";
 
@@ -44,12 +44,9 @@ function defineExtreme(name: "minimum" | "maximum"): (a: Operand, b: Operand) =>
     const [left, right] = operandsOf(`${name}(a, b)`, a, b);
     const y = applyBinary(name, left, right);
     return record(name, y, [left, right], [left, right], (dy, [first, second], needs) => {
-      const ties = applyNumber("mul", applyBinary("equal", first, second), 0.5);
       const share = (one: Tensor, other: Tensor): Tensor => {
-        // Where one is NaN neither loses.
-        const loses = name === "minimum" ? applyBinary("less", other, one) : applyBinary("less", one, other);
-        const part = applyBinary("sub", applyNumber("sub", loses, 1, true), ties);
-        return sumTo(applyBinary("mul", dy, part), one.shape);
+        const [a, b] = name === "minimum" ? [other, one] : [one, other];
+        return sumTo(timesInPlace(dy, applyBinary("maximumShare", a, b)), one.shape);
       };
       return [needs[0] ? share(first, second) : null, needs[1] ? share(second, first) : null];
     });

@@ -1,11 +1,12 @@
 import { ShapeError } from "../errors.js";
+import { checkOptions } from "../options.js";
 import { checkCount, formatShape } from "../shape.js";
 import type { Tensor } from "../tensor.js";
 import { defineComposite } from "../tracing.js";
-import { convTranspose2d, resolveOutputPadding } from "./conv-transpose2d.js";
+import { convTranspose2d, convTransposeNames, resolveOutputPadding } from "./conv-transpose2d.js";
 import { checkHasValues } from "./empty-axes.js";
 import { reshape } from "./reshape.js";
-import { checkPlaces, checkSpatial, checkTaps } from "./windows.js";
+import { checkConvolution, checkPlaces } from "./windows.js";
 
 /** Options of {@link convTranspose1d}. */
 export interface SignalConvTransposeOptions {
@@ -33,31 +34,23 @@ export interface SignalConvTransposeOptions {
  * @throws ArgumentError if the output padding is not smaller than the stride
  * @example
  * ```ts
- * convTranspose1d(tensor([[[1, 2]]]), tensor([[[1, 10]]]), null, { stride: 2 }).dataSync(); // Float32Array [1, 10, 2, 20]
+ * const x = tensor([[[1, 2]]]);
+ * convTranspose1d(x, tensor([[[1, 10]]]), null, { stride: 2 }).dataSync(); // Float32Array [1, 10, 2, 20]
  * ```
  */
 export const convTranspose1d = defineComposite(
   "convTranspose1d",
   (x: Tensor, weight: Tensor, bias: Tensor | null = null, options: SignalConvTransposeOptions = {}): Tensor => {
     const where = "convTranspose1d(x, weight, bias)";
-    checkSpatial(where, x, 1);
+    checkOptions(where, options, convTransposeNames);
     const groups = checkCount(where, "groups", options.groups ?? 1);
+    checkConvolution(where, x, weight, bias, { axes: 1, groups, isTransposed: true });
     const stride = checkCount(where, "stride", options.stride ?? 1);
     const padding = checkCount(where, "padding", options.padding ?? 0, 0);
     const dilation = checkCount(where, "dilation", options.dilation ?? 1);
     const outputPadding = resolveOutputPadding(where, options.outputPadding ?? 0, [stride])[0];
     const [batch, channels, length] = x.shape;
     const outChannels = weight.shape[1] * groups;
-    const fits = weight.rank === 3 && weight.shape[0] === channels && channels % groups === 0;
-    if (!fits || (bias !== null && (bias.rank !== 1 || bias.size !== outChannels))) {
-      throw new ShapeError({
-        where,
-        expected: `channels divisible by groups = ${groups}, a weight (${channels}, out / ${groups}, k), and a bias (out) or none`,
-        received: `${formatShape(weight.shape)} and ${bias === null ? "none" : formatShape(bias.shape)} for x ${formatShape(x.shape)}`,
-        cure: "Match the weight's channels to those of x.",
-      });
-    }
-    checkTaps(where, weight);
     checkHasValues(where, x.shape, [2], "Pass signals that have values.");
     const kernel = weight.shape[2];
     const size = (length - 1) * stride - 2 * padding + dilation * (kernel - 1) + outputPadding + 1;

@@ -1,11 +1,11 @@
-import { ShapeError } from "../errors.js";
-import { checkCount, formatShape } from "../shape.js";
+import { checkOptions } from "../options.js";
+import { checkCount } from "../shape.js";
 import type { Tensor } from "../tensor.js";
 import { defineComposite } from "../tracing.js";
-import { conv2d } from "./conv2d.js";
+import { conv2d, convNames } from "./conv2d.js";
 import { reshape } from "./reshape.js";
 import { paddingWidths, resolvePadding, type SignalPadding } from "./window-padding.js";
-import { checkTaps, outputSizes } from "./windows.js";
+import { checkConvolution, outputSizes } from "./windows.js";
 
 /** Options of {@link conv1d}. */
 export interface SignalConvOptions {
@@ -38,22 +38,13 @@ export const conv1d = defineComposite(
   "conv1d",
   (x: Tensor, weight: Tensor, bias: Tensor | null = null, options: SignalConvOptions = {}): Tensor => {
     const where = "conv1d(x, weight, bias)";
+    checkOptions(where, options, convNames);
     const groups = checkCount(where, "groups", options.groups ?? 1);
     const stride = checkCount(where, "stride", options.stride ?? 1);
     const dilation = checkCount(where, "dilation", options.dilation ?? 1);
+    checkConvolution(where, x, weight, bias, { axes: 1, groups });
     const [batch, inChannels, length] = x.shape;
     const [outChannels, groupChannels, kernel] = weight.shape;
-    const ranksFit = x.rank === 3 && weight.rank === 3 && (bias === null || bias.rank === 1);
-    const channelsFit = groupChannels * groups === inChannels && outChannels % groups === 0;
-    if (!ranksFit || !channelsFit || (bias !== null && bias.size !== outChannels)) {
-      throw new ShapeError({
-        where,
-        expected: `signals (N, C, L), a weight (out, C / ${groups}, k) with out divisible by groups = ${groups}, and a bias (out) or none`,
-        received: [x, weight, bias].map((t) => (t === null ? "none" : formatShape(t.shape))).join(", "),
-        cure: "Match the weight's channels to those of x.",
-      });
-    }
-    checkTaps(where, weight);
     const moves = { kernel: [kernel], stride: [stride], dilation: [dilation] };
     const padding = paddingWidths(resolvePadding(where, options.padding ?? 0, 1), [length], moves);
     outputSizes(where, x.shape, { ...moves, padding });

@@ -1,14 +1,14 @@
 import { record } from "../autograd.js";
 import type { ConvGeometry } from "../backend/backend.js";
-import { ShapeError } from "../errors.js";
-import { checkCount, formatShape } from "../shape.js";
+import { checkOptions, type OptionNames } from "../options.js";
+import { checkCount } from "../shape.js";
 import { commonBackend, type Tensor, view } from "../tensor.js";
 import { defineOp } from "../tracing.js";
 import { convolve, convolveInputGradient, convolveWeightGradient } from "./convolution.js";
 import { pad } from "./pad.js";
 import { sumTo } from "./sum.js";
 import { type PlanePadding, paddingWidths, resolvePadding } from "./window-padding.js";
-import { checkImages, checkTaps, outputSizes, type Pair, resolvePair } from "./windows.js";
+import { checkConvolution, outputSizes, type Pair, resolvePair } from "./windows.js";
 
 /** Options of {@link conv2d}. */
 export interface ConvOptions {
@@ -26,6 +26,9 @@ export interface ConvOptions {
   readonly groups?: number;
 }
 
+/** The options of convolutions. */
+export const convNames: OptionNames<ConvOptions> = { stride: true, padding: true, dilation: true, groups: true };
+
 /**
  * y[n, o, i, j] = bias[o] + Σ_{c, u, v} weight[o, c, u, v] · x[n, c, i·stride + u·dilation − padding, …]: a
  * cross-correlation, as in every neural-network library. Padding that differs between two sides costs a copy of x.
@@ -40,20 +43,11 @@ export const conv2d = defineOp(
   "conv2d",
   (x: Tensor, weight: Tensor, bias: Tensor | null = null, options: ConvOptions = {}): Tensor => {
     const where = "conv2d(x, weight, bias)";
+    checkOptions(where, options, convNames);
     const groups = checkCount(where, "groups", options.groups ?? 1);
-    checkImages(where, x);
+    checkConvolution(where, x, weight, bias, { axes: 2, groups });
     const [batch, inChannels, height, width] = x.shape;
-    const [outChannels, groupChannels, kernelHeight, kernelWidth] = weight.shape;
-    const fits = weight.rank === 4 && groupChannels * groups === inChannels && outChannels % groups === 0;
-    if (!fits || (bias !== null && (bias.rank !== 1 || bias.size !== outChannels))) {
-      throw new ShapeError({
-        where,
-        expected: `a weight (out, ${inChannels / groups}, kh, kw) with out divisible by groups = ${groups}, and a bias (out) or none`,
-        received: `${formatShape(weight.shape)} and ${bias === null ? "none" : formatShape(bias.shape)} for x ${formatShape(x.shape)}`,
-        cure: "Match the weight's channels to those of x.",
-      });
-    }
-    checkTaps(where, weight);
+    const [outChannels, , kernelHeight, kernelWidth] = weight.shape;
     const moves = {
       kernel: [kernelHeight, kernelWidth] as const,
       stride: resolvePair(where, "stride", options.stride ?? 1, 1),

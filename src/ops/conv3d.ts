@@ -1,14 +1,14 @@
 import { record } from "../autograd.js";
-import { ShapeError } from "../errors.js";
-import { checkCount, collapse, formatShape, stridesOf } from "../shape.js";
+import { checkOptions } from "../options.js";
+import { checkCount, collapse, stridesOf } from "../shape.js";
 import { commonBackend, empty, type Tensor, upload } from "../tensor.js";
 import { defineComposite } from "../tracing.js";
-import { conv2d } from "./conv2d.js";
+import { conv2d, convNames } from "./conv2d.js";
 import { pad } from "./pad.js";
 import { reshape } from "./reshape.js";
 import { transpose } from "./transpose.js";
 import { paddingWidths, resolvePadding, type VolumePadding } from "./window-padding.js";
-import { checkSpatial, checkTaps, outputSizes, resolveSizes, type Triple } from "./windows.js";
+import { checkConvolution, outputSizes, resolveSizes, type Triple } from "./windows.js";
 
 /** Options of {@link conv3d}. */
 export interface VolumeConvOptions {
@@ -40,20 +40,11 @@ export const conv3d = defineComposite(
   "conv3d",
   (x: Tensor, weight: Tensor, bias: Tensor | null = null, options: VolumeConvOptions = {}): Tensor => {
     const where = "conv3d(x, weight, bias)";
+    checkOptions(where, options, convNames);
     const groups = checkCount(where, "groups", options.groups ?? 1);
-    checkSpatial(where, x, 3);
-    const [batch, channels, ...sizes] = x.shape;
+    checkConvolution(where, x, weight, bias, { axes: 3, groups });
+    const [batch, , ...sizes] = x.shape;
     const [outChannels, groupChannels, ...kernel] = weight.shape;
-    const fits = weight.rank === 5 && groupChannels * groups === channels && outChannels % groups === 0;
-    if (!fits || (bias !== null && (bias.rank !== 1 || bias.size !== outChannels))) {
-      throw new ShapeError({
-        where,
-        expected: `a weight (out, ${channels / groups}, kd, kh, kw) with out divisible by groups = ${groups}, and a bias (out) or none`,
-        received: `${formatShape(weight.shape)} and ${bias === null ? "none" : formatShape(bias.shape)} for x ${formatShape(x.shape)}`,
-        cure: "Match the weight's channels to those of x.",
-      });
-    }
-    checkTaps(where, weight);
     const moves = {
       kernel,
       stride: resolveSizes(where, "stride", options.stride ?? 1, 1, 3),

@@ -1,6 +1,7 @@
-import type { Tensor } from "../tensor.js";
+import { record } from "../autograd.js";
+import { checkTensor, type Tensor } from "../tensor.js";
 import { defineComposite, defineOp } from "../tracing.js";
-import { mul, pow } from "./binary.js";
+import { applyBinary, applyNumber, pow } from "./binary.js";
 import { sqrt, unary } from "./unary.js";
 
 /**
@@ -23,7 +24,13 @@ export const abs = defineOp("abs", (x: Tensor): Tensor => unary("abs", x, "input
  * square(tensor([-3, 2])).dataSync(); // Float32Array [9, 4]
  * ```
  */
-export const square = defineComposite("square", (x: Tensor): Tensor => mul(x, x));
+export const square = defineComposite("square", (x: Tensor): Tensor => {
+  checkTensor("square(x)", x);
+  // Half of what the gradient of x·x takes.
+  return record("square", applyBinary("mul", x, x), [x], [x], (dy, [saved]) => [
+    applyNumber("mul", applyBinary("mul", dy, saved), 2),
+  ]);
+});
 
 /**
  * 1/x; ∞ at 0.

@@ -23,12 +23,8 @@ export function areLate(indices: IndexValues): indices is Tensor {
 /** @throws ShapeError if an axis is too long for float32 */
 export function checkCountable(where: string, size: number): void {
   if (size <= mostRows) return;
-  throw new ShapeError({
-    where,
-    expected: `an axis of at most ${mostRows} values, which float32 can count`,
-    received: String(size),
-    cure: "Take parts of the axis.",
-  });
+  const expected = `an axis of at most ${mostRows} values, which float32 can count`;
+  throw new ShapeError({ where, expected, received: String(size), cure: "Take parts of the axis." });
 }
 
 /**

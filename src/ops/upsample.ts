@@ -1,5 +1,7 @@
 import { record } from "../autograd.js";
+import { checkOneOf } from "../check-one-of.js";
 import { ArgumentError, ShapeError } from "../errors.js";
+import { checkOptions } from "../options.js";
 import { formatShape } from "../shape.js";
 import { empty, type Tensor, upload, view } from "../tensor.js";
 import { defineComposite } from "../tracing.js";
@@ -113,15 +115,9 @@ export const upsample = defineComposite(
 );
 
 function plansOf(where: string, x: Tensor, scale: Pair | null, options: UpsampleOptions): [AxisPlan, AxisPlan] {
+  checkOptions(where, options, { mode: true, alignCorners: true, size: true });
   const { mode = "nearest", alignCorners = false, size } = options;
-  if (mode !== "nearest" && mode !== "bilinear") {
-    throw new ArgumentError({
-      where,
-      expected: 'mode to be "nearest" or "bilinear"',
-      received: String(mode),
-      cure: "Choose one of them.",
-    });
-  }
+  checkOneOf(where, "mode", mode, ["nearest", "bilinear"]);
   if ((scale === null || scale === undefined) === (size === undefined)) {
     throw new ArgumentError({
       where,

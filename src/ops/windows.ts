@@ -32,6 +32,12 @@ export function resolvePair(where: string, name: string, value: Pair, minimum: n
   return [first, second];
 }
 
+/** All three numbers, checked to be whole and at least 1. */
+export function resolveTriple(where: string, name: string, value: Triple): readonly [number, number, number] {
+  const [first, second, third] = resolveSizes(where, name, value, 1, 3);
+  return [first, second, third];
+}
+
 /** How windows move over signals, planes or volumes, along each axis. */
 export interface Windows {
   readonly kernel: readonly number[];
@@ -42,10 +48,10 @@ export interface Windows {
 
 /** What lies along one, two or three axes behind batch and channels. */
 const kinds = [
-  { name: "", axes: "", larger: "", count: "" },
-  { name: "signals", axes: "(N, C, L)", larger: "longer signals", count: "three" },
-  { name: "images", axes: "(N, C, H, W)", larger: "larger images", count: "four" },
-  { name: "volumes", axes: "(N, C, D, H, W)", larger: "larger volumes", count: "five" },
+  { name: "", axes: "", larger: "", count: "", taps: "" },
+  { name: "signals", axes: "(N, C, L)", larger: "longer signals", count: "three", taps: "k" },
+  { name: "images", axes: "(N, C, H, W)", larger: "larger images", count: "four", taps: "kh, kw" },
+  { name: "volumes", axes: "(N, C, D, H, W)", larger: "larger volumes", count: "five", taps: "kd, kh, kw" },
 ];
 
 /** Kernels count the places along an axis in 32 bits. */
@@ -132,10 +138,32 @@ export function checkReach(where: string, { kernel, padding }: Pick<Windows, "ke
   });
 }
 
-/** Checks that a kernel has taps: the axes of a weight behind its channels. */
-export function checkTaps(where: string, weight: Tensor): void {
-  const axes = weight.shape.map((_, axis) => axis).slice(2);
-  checkHasValues(where, weight.shape, axes, "Pass a weight whose kernel has at least one tap.");
+/** Checks that x, weight, bias and groups of a convolution, or of a transposed one, fit, and that a kernel has taps. */
+export function checkConvolution(
+  where: string,
+  x: Tensor,
+  weight: Tensor,
+  bias: Tensor | null,
+  { axes, groups, isTransposed = false }: { axes: number; groups: number; isTransposed?: boolean },
+): void {
+  checkSpatial(where, x, axes);
+  const channels = x.shape[1];
+  const [first, second] = weight.shape;
+  const [inputs, outputs] = isTransposed ? [first, second * groups] : [second * groups, first];
+  const fits = weight.rank === x.rank && inputs === channels && (isTransposed ? channels : outputs) % groups === 0;
+  if (!fits || (bias !== null && (bias.rank !== 1 || bias.size !== outputs))) {
+    const { taps } = kinds[axes];
+    throw new ShapeError({
+      where,
+      expected: isTransposed
+        ? `channels divisible by groups = ${groups}, a weight (${channels}, out / ${groups}, ${taps}), and a bias (out) or none`
+        : `a weight (out, ${channels / groups}, ${taps}) with out divisible by groups = ${groups}, and a bias (out) or none`,
+      received: `${formatShape(weight.shape)} and ${bias === null ? "none" : formatShape(bias.shape)} for x ${formatShape(x.shape)}`,
+      cure: "Match the weight's channels to those of x.",
+    });
+  }
+  const kernel = weight.shape.map((_, axis) => axis).slice(2);
+  checkHasValues(where, weight.shape, kernel, "Pass a weight whose kernel has at least one tap.");
 }
 
 /** Checks that x is (N, C, …) with so many axes behind: signals, images or volumes. */

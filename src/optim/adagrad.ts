@@ -3,7 +3,7 @@ import { add, div, mul, sub } from "../ops/binary.js";
 import { sqrt } from "../ops/unary.js";
 import { checkOptions } from "../options.js";
 import { type Before, ComposedOptimizer, decayed, type Stepped } from "./composed-optimizer.js";
-import type { OptimizerOptions, Parameters } from "./optimizer.js";
+import { type OptimizerOptions, optimizerNames, type Parameters } from "./optimizer.js";
 
 /** Options of {@link Adagrad}. */
 export interface AdagradOptions extends OptimizerOptions {
@@ -35,16 +35,10 @@ export class Adagrad extends ComposedOptimizer {
 
   /** @throws ArgumentError if a number is out of range */
   constructor(parameters: Parameters, options: AdagradOptions) {
-    checkOptions(`new ${new.target.name}(parameters)`, options, {
-      lrDecay: true,
-      eps: true,
-      lr: true,
-      weightDecay: true,
-      decays: true,
-    });
+    checkOptions(`new ${new.target.name}(parameters)`, options, { lrDecay: true, eps: true, ...optimizerNames });
     super(parameters, options);
-    this.lrDecay = checkRange("new Adagrad(options)", "lrDecay", options.lrDecay ?? 0, 0, Number.POSITIVE_INFINITY);
-    this.eps = checkRange("new Adagrad(options)", "eps", options.eps ?? 1e-10, 0, Number.POSITIVE_INFINITY);
+    this.lrDecay = checkRange("new Adagrad(options)", "lrDecay", options.lrDecay ?? 0);
+    this.eps = checkRange("new Adagrad(options)", "eps", options.eps ?? 1e-10);
   }
 
   /** Sums of squares must fit float32, over ten thousand steps and more. */

@@ -3,8 +3,10 @@ import { checkRange } from "../check-range.js";
 import { pow } from "../elementary.js";
 import { checkOptions } from "../options.js";
 import {
+  checkBetas,
   Optimizer,
   type OptimizerOptions,
+  optimizerNames,
   type Parameters,
   type ParameterUpdate,
   type UpdateNumbers,
@@ -42,18 +44,11 @@ export class Adam extends Optimizer {
 
   /** @throws ArgumentError if a number is out of range */
   constructor(parameters: Parameters, options: AdamOptions) {
-    checkOptions(`new ${new.target.name}(parameters)`, options, {
-      betas: true,
-      eps: true,
-      lr: true,
-      weightDecay: true,
-      decays: true,
-    });
+    checkOptions(`new ${new.target.name}(parameters)`, options, { betas: true, eps: true, ...optimizerNames });
     super(parameters, options);
     const where = `new ${this.constructor.name}(options)`;
-    const [beta1, beta2] = options.betas ?? [0.9, 0.999];
-    this.betas = [checkRange(where, "betas[0]", beta1, 0, 1), checkRange(where, "betas[1]", beta2, 0, 1)];
-    this.eps = checkRange(where, "eps", options.eps ?? 1e-8, 0, Number.POSITIVE_INFINITY);
+    this.betas = checkBetas(where, options.betas ?? [0.9, 0.999]);
+    this.eps = checkRange(where, "eps", options.eps ?? 1e-8);
   }
 
   /** Second moments are means of squares: they fit float32 where every square does. */

@@ -57,7 +57,7 @@ export function checkAdaptiveClip(where: string, options: AdaptiveClipOptions): 
   checkOptions(where, options, { factor: true, eps: true, skips: true });
   const { factor = 0.01, eps = 1e-3, skips = () => false } = options;
   for (const [name, value] of Object.entries({ factor, eps })) {
-    checkRange(where, name, value, 0, Number.POSITIVE_INFINITY);
+    checkRange(where, name, value);
     if (value > 0) continue;
     throw new ArgumentError({ where, expected: `${name} above 0`, received: "0", cure: "At 0 nothing would move." });
   }

@@ -14,7 +14,7 @@ import { empty, type Tensor } from "../tensor.js";
  */
 export async function clipGradNorm(parameters: Iterable<Tensor>, maxNorm: number): Promise<number> {
   if (maxNorm !== Number.POSITIVE_INFINITY) {
-    checkRange("clipGradNorm(parameters, maxNorm)", "maxNorm", maxNorm, 0, Number.POSITIVE_INFINITY);
+    checkRange("clipGradNorm(parameters, maxNorm)", "maxNorm", maxNorm);
   }
   const listed = [...parameters];
   const total = squaresOf(listed);

@@ -6,7 +6,7 @@ import { checkOptions } from "../options.js";
 import type { Tensor } from "../tensor.js";
 import type { AdamOptions } from "./adam.js";
 import { type Before, blended, ComposedOptimizer, normOf, ratioOr1, type Stepped } from "./composed-optimizer.js";
-import type { Parameters } from "./optimizer.js";
+import { checkBetas, optimizerNames, type Parameters } from "./optimizer.js";
 
 /** Options of {@link Lamb}; `eps` is 1e-6 by default. */
 export interface LambOptions extends AdamOptions {
@@ -46,15 +46,12 @@ export class Lamb extends ComposedOptimizer {
       adapts: true,
       betas: true,
       eps: true,
-      lr: true,
-      weightDecay: true,
-      decays: true,
+      ...optimizerNames,
     });
     super(parameters, options);
     const where = "new Lamb(options)";
-    const [beta1, beta2] = options.betas ?? [0.9, 0.999];
-    this.betas = [checkRange(where, "betas[0]", beta1, 0, 1), checkRange(where, "betas[1]", beta2, 0, 1)];
-    this.eps = checkRange(where, "eps", options.eps ?? 1e-6, 0, Number.POSITIVE_INFINITY);
+    this.betas = checkBetas(where, options.betas ?? [0.9, 0.999]);
+    this.eps = checkRange(where, "eps", options.eps ?? 1e-6);
     this.#adapts = options.adapts ?? ((parameter) => parameter.rank > 1);
   }
 

@@ -3,7 +3,7 @@ import { add, mul, sub } from "../ops/binary.js";
 import { checkOptions } from "../options.js";
 import type { Tensor } from "../tensor.js";
 import { type Before, ComposedOptimizer, decayed, normOf, ratioOr1, type Stepped } from "./composed-optimizer.js";
-import type { OptimizerOptions, Parameters } from "./optimizer.js";
+import { type OptimizerOptions, optimizerNames, type Parameters } from "./optimizer.js";
 
 /** Options of {@link Lars}. */
 export interface LarsOptions extends OptimizerOptions {
@@ -46,13 +46,11 @@ export class Lars extends ComposedOptimizer {
       momentum: true,
       trust: true,
       adapts: true,
-      lr: true,
-      weightDecay: true,
-      decays: true,
+      ...optimizerNames,
     });
     super(parameters, options);
     this.momentum = checkRange("new Lars(options)", "momentum", options.momentum ?? 0.9, 0, 1);
-    this.trust = checkRange("new Lars(options)", "trust", options.trust ?? 0.001, 0, Number.POSITIVE_INFINITY);
+    this.trust = checkRange("new Lars(options)", "trust", options.trust ?? 0.001);
     this.#adapts = options.adapts ?? ((parameter) => parameter.rank > 1);
   }
 

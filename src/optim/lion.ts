@@ -1,9 +1,8 @@
-import { checkRange } from "../check-range.js";
 import { mul, sub } from "../ops/binary.js";
 import { sign } from "../ops/rounding.js";
 import { checkOptions } from "../options.js";
 import { type Before, blended, ComposedOptimizer, type Stepped } from "./composed-optimizer.js";
-import type { OptimizerOptions, Parameters } from "./optimizer.js";
+import { checkBetas, type OptimizerOptions, optimizerNames, type Parameters } from "./optimizer.js";
 
 /** Options of {@link Lion}. */
 export interface LionOptions extends OptimizerOptions {
@@ -36,16 +35,9 @@ export class Lion extends ComposedOptimizer {
 
   /** @throws ArgumentError if a number is out of range */
   constructor(parameters: Parameters, options: LionOptions) {
-    checkOptions(`new ${new.target.name}(parameters)`, options, {
-      betas: true,
-      lr: true,
-      weightDecay: true,
-      decays: true,
-    });
+    checkOptions(`new ${new.target.name}(parameters)`, options, { betas: true, ...optimizerNames });
     super(parameters, options);
-    const [beta1, beta2] = options.betas ?? [0.9, 0.99];
-    const where = "new Lion(options)";
-    this.betas = [checkRange(where, "betas[0]", beta1, 0, 1), checkRange(where, "betas[1]", beta2, 0, 1)];
+    this.betas = checkBetas("new Lion(options)", options.betas ?? [0.9, 0.99]);
   }
 
   protected override formula({ parameter, gradient, moments, weightDecay, lr }: Before): Stepped {

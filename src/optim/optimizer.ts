@@ -3,7 +3,7 @@ import { hostBackend, onBackend } from "../backend/index.js";
 import { checkRange } from "../check-range.js";
 import { tensor } from "../create.js";
 import { ArgumentError, StateDictError } from "../errors.js";
-import { checkOptions } from "../options.js";
+import { checkOptions, type OptionNames } from "../options.js";
 import { formatShape, sameShape } from "../shape.js";
 import { empty, Tensor } from "../tensor.js";
 import { assignAll, copyOf } from "../tensor-copies.js";
@@ -33,6 +33,9 @@ export interface ParameterGroup {
   /** Strength of their weight decay, ≥ 0, whatever `decays` says. @defaultValue that of the options */
   readonly weightDecay?: number;
 }
+
+/** Their names, for `checkOptions`. */
+export const optimizerNames: OptionNames<OptimizerOptions> = { lr: true, weightDecay: true, decays: true };
 
 /** What an optimiser changes: parameters, or groups of them. */
 export type Parameters = Iterable<Tensor> | Iterable<ParameterGroup>;
@@ -91,6 +94,11 @@ interface UpdateList {
   readonly updates: ParameterUpdate[];
 }
 
+/** Two shares of what is kept, checked to lie in [0, 1). */
+export function checkBetas(where: string, [first, second]: readonly [number, number]): readonly [number, number] {
+  return [checkRange(where, "betas[0]", first, 0, 1), checkRange(where, "betas[1]", second, 0, 1)];
+}
+
 /** The list of such parameters, begun where there is none. */
 function listFor(lists: UpdateList[], backend: Backend, step: number, lrScale: number): UpdateList {
   for (const list of lists) {
@@ -126,13 +134,7 @@ export abstract class Optimizer {
       });
     }
     this.lr = lr;
-    this.weightDecay = checkRange(
-      `new ${this.constructor.name}(options)`,
-      "weightDecay",
-      weightDecay,
-      0,
-      Number.POSITIVE_INFINITY,
-    );
+    this.weightDecay = checkRange(`new ${this.constructor.name}(options)`, "weightDecay", weightDecay);
     this.#decays = decays;
   }
 
@@ -143,7 +145,7 @@ export abstract class Optimizer {
 
   /** Takes effect from the next step on. */
   set lr(value: number) {
-    this.#lr = checkRange(`${this.constructor.name}.lr`, "lr", value, 0, Number.POSITIVE_INFINITY);
+    this.#lr = checkRange(`${this.constructor.name}.lr`, "lr", value);
   }
 
   /** Names of the tensors kept for each parameter, zeros at first. */
@@ -167,7 +169,7 @@ export abstract class Optimizer {
 
   /** Changes every parameter that has a gradient. @throws ArgumentError if gradientScale is negative or not finite */
   step({ gradientScale = 1, gate = null }: StepOptions = {}): void {
-    checkRange(`${this.constructor.name}.step(options)`, "gradientScale", gradientScale, 0, Number.POSITIVE_INFINITY);
+    checkRange(`${this.constructor.name}.step(options)`, "gradientScale", gradientScale);
     const lists: UpdateList[] = [];
     for (const parameter of this.parameters) {
       const { grad: gradient } = parameter;
@@ -319,8 +321,8 @@ function groupsOf(where: string, parameters: Parameters): Map<Tensor, ParameterG
     }
     checkOptions(where, one, { parameters: true, lrScale: true, weightDecay: true });
     const { lrScale = 1, weightDecay = 0 } = one;
-    checkRange(where, "lrScale", lrScale, 0, Number.POSITIVE_INFINITY);
-    checkRange(where, "weightDecay", weightDecay, 0, Number.POSITIVE_INFINITY);
+    checkRange(where, "lrScale", lrScale);
+    checkRange(where, "weightDecay", weightDecay);
     for (const parameter of listed) add(parameter, one);
   }
   return groupOf;

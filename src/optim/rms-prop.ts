@@ -3,7 +3,7 @@ import { add, div, mul, sub } from "../ops/binary.js";
 import { sqrt } from "../ops/unary.js";
 import { checkOptions } from "../options.js";
 import { type Before, blended, ComposedOptimizer, decayed, type Stepped } from "./composed-optimizer.js";
-import type { OptimizerOptions, Parameters } from "./optimizer.js";
+import { type OptimizerOptions, optimizerNames, type Parameters } from "./optimizer.js";
 
 /** Options of {@link RmsProp}. */
 export interface RmsPropOptions extends OptimizerOptions {
@@ -49,14 +49,12 @@ export class RmsProp extends ComposedOptimizer {
       eps: true,
       momentum: true,
       centered: true,
-      lr: true,
-      weightDecay: true,
-      decays: true,
+      ...optimizerNames,
     });
     super(parameters, options);
     const where = "new RmsProp(options)";
     this.alpha = checkRange(where, "alpha", options.alpha ?? 0.99, 0, 1);
-    this.eps = checkRange(where, "eps", options.eps ?? 1e-8, 0, Number.POSITIVE_INFINITY);
+    this.eps = checkRange(where, "eps", options.eps ?? 1e-8);
     this.momentum = checkRange(where, "momentum", options.momentum ?? 0, 0, 1);
     this.centered = options.centered ?? false;
     this.slots = ["square", ...(this.centered ? ["mean"] : []), ...(this.momentum > 0 ? ["velocity"] : [])];

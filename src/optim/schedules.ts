@@ -19,7 +19,7 @@ export type LrScaling = "none" | "linear" | "root";
 
 /** Checks a learning rate. */
 function rate(where: string, name: string, value: number): number {
-  return checkRange(where, name, value, 0, Number.POSITIVE_INFINITY);
+  return checkRange(where, name, value);
 }
 
 /** From `high` to `low` along half a cosine; `share` runs from 0 to 1. */

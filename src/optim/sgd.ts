@@ -5,6 +5,7 @@ import { checkOptions } from "../options.js";
 import {
   Optimizer,
   type OptimizerOptions,
+  optimizerNames,
   type Parameters,
   type ParameterUpdate,
   type UpdateNumbers,
@@ -40,13 +41,7 @@ export class Sgd extends Optimizer {
 
   /** @throws ArgumentError if a number is out of range, or nesterov lacks momentum */
   constructor(parameters: Parameters, options: SgdOptions) {
-    checkOptions(`new ${new.target.name}(parameters)`, options, {
-      momentum: true,
-      nesterov: true,
-      lr: true,
-      weightDecay: true,
-      decays: true,
-    });
+    checkOptions(`new ${new.target.name}(parameters)`, options, { momentum: true, nesterov: true, ...optimizerNames });
     super(parameters, options);
     this.momentum = checkRange("new Sgd(options)", "momentum", options.momentum ?? 0, 0, 1);
     this.nesterov = options.nesterov ?? false;

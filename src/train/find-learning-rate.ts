@@ -50,7 +50,8 @@ const kept = 0.9;
  * const model = new Sequential(new Linear(1, 1));
  * const inputs = { values: Float32Array.of(1, 2, 3), shape: [3, 1] };
  * const optimizer = new Sgd(model.parameters(), { lr: 1 });
- * const { lrs } = await findLearningRate(model, [{ inputs, targets: inputs }], { optimizer, loss: mse, from: 1e-4, to: 1e-2 });
+ * const data = [{ inputs, targets: inputs }];
+ * const { lrs } = await findLearningRate(model, data, { optimizer, loss: mse, from: 1e-4, to: 1e-2 });
  * lrs.length; // 100
  * ```
  */

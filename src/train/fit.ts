@@ -54,7 +54,8 @@ import { type StepResult, trainStep } from "./train-step.js";
  * @example
  * ```ts
  * const net = () => new Sequential(new Linear(4, 8), new Dropout(0.1), new Linear(8, 2));
- * const data = batches(arrayDataset({ inputs: new Float32Array(64), shape: [4], labels: new Int32Array(16) }), { batchSize: 8, shuffle: true });
+ * const samples = arrayDataset({ inputs: new Float32Array(64), shape: [4], labels: new Int32Array(16) });
+ * const data = batches(samples, { batchSize: 8, shuffle: true });
  * let saved: Uint8Array | null = null;
  * const save = (bytes: Uint8Array) => {
  *   saved = bytes;
@@ -100,8 +101,7 @@ export async function fit<Target>(model: Module, data: Data<Target>, options: Fi
   }
   checkCount("fit(model, data, { epochs })", "epochs", epochs);
   const clipNorm = options.clipNorm ?? Number.POSITIVE_INFINITY;
-  if (clipNorm !== Number.POSITIVE_INFINITY)
-    checkRange("fit(model, data)", "clipNorm", clipNorm, 0, Number.POSITIVE_INFINITY);
+  if (clipNorm !== Number.POSITIVE_INFINITY) checkRange("fit(model, data)", "clipNorm", clipNorm);
   const adaptiveClip = options.adaptiveClip ?? null;
   if (adaptiveClip !== null) {
     checkAdaptiveClip("fit(model, data, { adaptiveClip })", adaptiveClip);

@@ -68,7 +68,7 @@ export async function gradientCheck(
   const { step = 0.02, tolerance = 5e-3, directions = 3, seed = 0 } = options;
   checkInputs(inputs);
   checkRange(where, "step", step, Number.MIN_VALUE, Number.POSITIVE_INFINITY);
-  checkRange(where, "tolerance", tolerance, 0, Number.POSITIVE_INFINITY);
+  checkRange(where, "tolerance", tolerance);
   checkCount(where, "directions", directions);
   const generator = new Generator(seed);
   const normals = (length: number): Float32Array => Float32Array.from({ length }, () => generator.normal());

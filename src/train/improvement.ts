@@ -43,7 +43,7 @@ export class Improvement {
   constructor(where: string, { monitor = "loss", minDelta = 0 }: ImprovementOptions) {
     this.#where = where;
     this.#monitor = monitor;
-    this.#minDelta = checkRange(where, "minDelta", minDelta, 0, Number.POSITIVE_INFINITY);
+    this.#minDelta = checkRange(where, "minDelta", minDelta);
   }
 
   /** The best value. */

@@ -30,10 +30,10 @@ export class PlateauLr implements Companion {
   /** @internal */
   constructor(lr: number, options: PlateauLrOptions) {
     const where = "plateauLr(lr, options)";
-    this.#lr = checkRange(where, "lr", lr, 0, Number.POSITIVE_INFINITY);
+    this.#lr = checkRange(where, "lr", lr);
     this.#factor = checkRange(where, "factor", options.factor ?? 0.1, 0, 1);
     this.#patience = checkCount(where, "patience", options.patience ?? 10);
-    this.#minLr = checkRange(where, "minLr", options.minLr ?? 0, 0, Number.POSITIVE_INFINITY);
+    this.#minLr = checkRange(where, "minLr", options.minLr ?? 0);
     this.#improvement = new Improvement(where, options);
   }
 

@@ -1,4 +1,4 @@
-import { argmax } from "../backend/host-steps.js";
+import { firstLargest } from "../backend/host-steps.js";
 import { tensor } from "../create.js";
 import type { Batch, TensorData } from "../data/dataset.js";
 import { toTensor } from "../data/to-tensor.js";
@@ -122,5 +122,5 @@ export function classLayout(shape: Shape, labels: number): ClassLayout {
 /** The class that outputs give to the label of a number; −1 if one is NaN. */
 export function predictedClass(outputs: Float32Array, { classes, step }: ClassLayout, label: number): number {
   const inner = label % step;
-  return argmax(outputs, (label - inner) * classes + inner, classes, step);
+  return firstLargest(outputs, (label - inner) * classes + inner, classes, step);
 }

@@ -124,7 +124,7 @@ test("refusals name the layer and the cure", () => {
       "ShapeError: Conv1d(3, 4, 3).forward(x): expected signals (N, C, L), got rank 2 (shape 2×3). Reshape to three axes.",
       "ShapeError: Conv1d(3, 4, 3).forward(x): expected 3 channels in axis 1, got 5 (shape 2×5×9). Build the layer with 5 channels, or reshape x.",
       "ShapeError: conv1d(x, weight, bias): expected signals of at least 3 values, got 2 (shape 2×3×2). Use longer signals, a smaller kernel, or more padding.",
-      "ShapeError: conv1d(x, weight, bias): expected signals (N, C, L), a weight (out, C / 1, k) with out divisible by groups = 1, and a bias (out) or none, got 2×3×9, 4×2×3, none. Match the weight's channels to those of x.",
+      "ShapeError: conv1d(x, weight, bias): expected a weight (out, 3, k) with out divisible by groups = 1, and a bias (out) or none, got 4×2×3 and none for x 2×3×9. Match the weight's channels to those of x.",
       "ArgumentError: new ConvTranspose2d(inChannels, outChannels, kernelSize): expected outputPadding smaller than the stride 2×2, got 2×2. Use a smaller outputPadding, or a larger stride.",
       "ShapeError: ConvTranspose2d(2, 2, 3).forward(x): expected 2 channels in axis 1, got 3 (shape 1×3×4×4). Build the layer with 3 channels, or reshape x.",
       "ShapeError: convTranspose2d(x, weight, bias): expected planes of which something is left, got 0×0 (x 1×2×4×4, weight 2×2×1×1, padding 2×2). Use larger images, a larger kernel, or less padding.",

@@ -24,6 +24,7 @@ import {
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { describeEachBackend } from "../support/backends.js";
+import { expectClose } from "../support/close.js";
 import { normal } from "../support/seeded.js";
 
 const { NaN: nan } = Number;
@@ -91,8 +92,30 @@ describeEachBackend("values", () => {
       expect(x.variance().item()).toBe(4);
       expect(x.std().item()).toBe(2);
     }
+    // Nor does its gradient, 2·(x − mean)/n.
+    const x = tensor(
+      [0, 1, 2, 3, 4, 5, 6].map((v) => v + 0.1 + 1e4),
+      [7],
+      { requiresGrad: true },
+    );
+    x.variance().backward();
+    const values = Array.from(x.dataSync());
+    const mean = values.reduce((a, b) => a + b) / 7;
+    expectClose(
+      x.grad?.dataSync() ?? [],
+      values.map((v) => (2 * (v - mean)) / 7),
+      1e-6,
+    );
     expect(tensor([3]).variance(0, { unbiased: true }).item()).toBe(nan);
     expect(tensor([3]).variance().item()).toBe(0);
+  });
+
+  test("a variance beyond float32 is infinite, and one of equal values 0; no gradient is NaN", () => {
+    const x = tensor([1e30, -1e30, 5, 5, nan, 1], [3, 2], { requiresGrad: true });
+    const y = x.variance(1);
+    expect([...y.dataSync()]).toEqual([Infinity, 0, nan]);
+    y.backward(Float32Array.of(0, 1, 1));
+    expect(Array.from(x.grad?.dataSync() ?? [], Math.abs)).toEqual([0, 0, 0, 0, nan, nan]);
   });
 
   test("logSumExp of infinities is their limit", () => {

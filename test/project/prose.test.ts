@@ -39,6 +39,16 @@ test("prose wraps at 120 columns in Markdown (node scripts/wrap-markdown.js FILE
   expect(docPages().flatMap((path) => longLines(read(path)).map((line) => `${path}:${line}`))).toEqual([]);
 });
 
+test("comments wrap at 120 columns", () => {
+  const shaders = readdirSync(join(root, "wgsl")).map((name) => join("wgsl", name));
+  const wide = [...code, ...codeIn("test"), ...codeIn("bench"), ...shaders].flatMap((path) =>
+    read(path)
+      .split("\n")
+      .flatMap((line, k) => (line.length > 120 && /^\s*(\/\/|\/?\*)/.test(line) ? [`${path}:${k + 1}`] : [])),
+  );
+  expect(wide).toEqual([]);
+});
+
 test("below the command line no message names a flag", () => {
   const flags = /(?<![({;]\s*|tensorboard )--[a-z]/;
   const named = codeIn("src")

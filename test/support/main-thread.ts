@@ -8,7 +8,9 @@ interface TraceEvent {
   readonly pid: number;
   readonly tid: number;
   readonly args?: { readonly name?: string };
-  /** Of the processor, whatever else the machine did in the meantime; Chromium leaves it out where it did not read it. */
+  /**
+   * Of the processor, whatever else the machine did in the meantime; Chromium leaves it out where it did not read it.
+   */
   readonly tdur?: number;
 }
 

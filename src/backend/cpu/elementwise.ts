@@ -33,39 +33,40 @@ function mishSlope(x: number): number {
 }
 
 /** Functions of one value, a row each; those with steps have no slope. */
-const unaryFunctions: Readonly<Record<UnaryGradientOp, UnaryFunction> & Record<UnaryOp, Pick<UnaryFunction, "value">>> =
-  {
-    neg: { value: (x) => -x },
-    exp: { value: exp, slope: (y) => y },
-    log: { value: log, slope: (x) => 1 / x },
-    sqrt: { value: Math.sqrt, slope: (y) => 0.5 / y },
-    relu: { value: (x) => Math.max(x, 0), slope: (y) => (y <= 0 ? 0 : 1) },
-    leakyRelu: { value: (x, p) => (x > 0 ? x : p * x), slope: (x, p) => (x > 0 ? 1 : p) },
-    elu: { value: (x, p) => (x > 0 ? x : p * expm1(x)), slope: (x, p) => (x > 0 ? 1 : p * exp(x)) },
-    gelu: { value: (x) => x * normalDistribution(x), slope: (x) => normalDistribution(x) + x * normalDensity(x) },
-    silu: { value: (x) => x * sigmoid(x), slope: (x) => sigmoid(x) * (1 + x * sigmoid(-x)) },
-    softplus: { value: (x) => Math.max(x, 0) + log1p(exp(-Math.abs(x))), slope: sigmoid },
-    hardSwish: {
-      value: (x) => x * (Math.min(Math.max(x + 3, 0), 6) / 6),
-      slope: (x) => (x <= -3 ? 0 : x >= 3 ? 1 : (2 * x + 3) / 6),
-    },
-    sigmoid: { value: sigmoid, slope: (y) => y * (1 - y) },
-    tanh: { value: tanh, slope: (y) => 1 - y * y },
-    abs: { value: Math.abs, slope: (x) => (x > 0 ? 1 : x < 0 ? -1 : 0) },
-    sign: { value: Math.sign },
-    floor: { value: Math.floor },
-    ceil: { value: Math.ceil },
-    round: { value: roundToEven },
-    sin: { value: sin, slope: cos },
-    cos: { value: cos, slope: (x) => -sin(x) },
-    erf: { value: erf, slope: (x) => (2 / Math.sqrt(Math.PI)) * exp(-x * x) },
-    log1p: { value: log1p, slope: (x) => 1 / (1 + x) },
-    expm1: { value: expm1, slope: exp },
-    mish: { value: mish, slope: mishSlope },
-  };
+export const unaryFunctions: Readonly<
+  Record<UnaryGradientOp, UnaryFunction> & Record<UnaryOp, Pick<UnaryFunction, "value">>
+> = {
+  neg: { value: (x) => -x },
+  exp: { value: exp, slope: (y) => y },
+  log: { value: log, slope: (x) => 1 / x },
+  sqrt: { value: Math.sqrt, slope: (y) => 0.5 / y },
+  relu: { value: (x) => Math.max(x, 0), slope: (y) => (y <= 0 ? 0 : 1) },
+  leakyRelu: { value: (x, p) => (x > 0 ? x : p * x), slope: (x, p) => (x > 0 ? 1 : p) },
+  elu: { value: (x, p) => (x > 0 ? x : p * expm1(x)), slope: (x, p) => (x > 0 ? 1 : p * exp(x)) },
+  gelu: { value: (x) => x * normalDistribution(x), slope: (x) => normalDistribution(x) + x * normalDensity(x) },
+  silu: { value: (x) => x * sigmoid(x), slope: (x) => sigmoid(x) * (1 + x * sigmoid(-x)) },
+  softplus: { value: (x) => Math.max(x, 0) + log1p(exp(-Math.abs(x))), slope: sigmoid },
+  hardSwish: {
+    value: (x) => x * (Math.min(Math.max(x + 3, 0), 6) / 6),
+    slope: (x) => (x <= -3 ? 0 : x >= 3 ? 1 : (2 * x + 3) / 6),
+  },
+  sigmoid: { value: sigmoid, slope: (y) => y * (1 - y) },
+  tanh: { value: tanh, slope: (y) => 1 - y * y },
+  abs: { value: Math.abs, slope: (x) => (x > 0 ? 1 : x < 0 ? -1 : 0) },
+  sign: { value: Math.sign },
+  floor: { value: Math.floor },
+  ceil: { value: Math.ceil },
+  round: { value: roundToEven },
+  sin: { value: sin, slope: cos },
+  cos: { value: cos, slope: (x) => -sin(x) },
+  erf: { value: erf, slope: (x) => (2 / Math.sqrt(Math.PI)) * exp(-x * x) },
+  log1p: { value: log1p, slope: (x) => 1 / (1 + x) },
+  expm1: { value: expm1, slope: exp },
+  mish: { value: mish, slope: mishSlope },
+};
 
 /** Functions of two values, a row each. */
-const binaryFunctions: Record<BinaryOp, (a: number, b: number) => number> = {
+export const binaryFunctions: Record<BinaryOp, (a: number, b: number) => number> = {
   add: (a, b) => a + b,
   sub: (a, b) => a - b,
   mul: (a, b) => a * b,
@@ -82,6 +83,7 @@ const binaryFunctions: Record<BinaryOp, (a: number, b: number) => number> = {
   pass: (a, b) => (b !== 0 ? a : 0),
   minimum: Math.min,
   maximum: Math.max,
+  maximumShare: (a, b) => (a < b ? 0 : a === b ? 0.5 : 1),
   equal: (a, b) => (a === b ? 1 : 0),
   notEqual: (a, b) => (a === b ? 0 : 1),
   less: (a, b) => (a < b ? 1 : 0),

@@ -209,6 +209,11 @@ export const normalization: Normalization<ArrayBuffer> = {
     });
   },
 
+  variances(moments, kept, variance) {
+    const values = f64(moments);
+    for (let k = 0; k < kept; k++) f32(variance)[k] = values[3 * k + 2] / values[3 * k];
+  },
+
   averageMoments(moments, samples, kept, averaged) {
     const given = f64(moments);
     const result = f64(averaged);

@@ -19,9 +19,9 @@ function linesOf(length: number): number {
   return Math.ceil(length / 16);
 }
 
-/** `values` for five loops; the loops added outside all others have `value`. */
-function padded(values: readonly number[], value: number): number[] {
-  return [...new Array<number>(loops - values.length).fill(value), ...values];
+/** Extents or strides for five loops; those added outside all others run once. */
+function padded(values: readonly number[]): number[] {
+  return [...new Array<number>(loops - values.length).fill(1), ...values];
 }
 
 function product(values: readonly number[]): number {
@@ -52,10 +52,10 @@ export function elementwise(runtime: Runtime): Elementwise<number> {
     if (size === 0) return;
     const ns = named[`${op}Ns` as const];
     const inner = extents.length === 0 ? 1 : extents[extents.length - 1];
-    const [, e1, e2, e3, e4] = padded(extents, 1);
+    const [, e1, e2, e3, e4] = padded(extents);
     // Strides of 1 for loops that run once: a copy steps through its output by them.
-    const [a0, a1, a2, a3, a4] = padded(aStrides, 1);
-    const [b0, b1, b2, b3, b4] = padded(bStrides, 1);
+    const [a0, a1, a2, a3, a4] = padded(aStrides);
+    const [b0, b1, b2, b3, b4] = padded(bStrides);
     const units = (size / inner) * Math.ceil(inner / kernels.walkSegment);
     const loops = { op: named[`${op}Op` as const], a, b, y, e1, e2, e3, e4, a0, a1, a2, a3, a4, b0, b1, b2, b3, b4 };
     runtime.share(kernels.walk, { units, work: ns * size }, loops);
@@ -102,10 +102,7 @@ export function elementwise(runtime: Runtime): Elementwise<number> {
       }
       const { rows, columns } = transposed;
       const outerOf = (values: readonly number[]): number[] =>
-        padded(
-          values.filter((_, axis) => axis !== rows && axis !== columns),
-          1,
-        ).slice(2);
+        padded(values.filter((_, axis) => axis !== rows && axis !== columns)).slice(2);
       const [e0, e1, e2] = outerOf(extents);
       const [x0, x1, x2] = outerOf(xStrides);
       const [y0, y1, y2] = outerOf(yStrides);

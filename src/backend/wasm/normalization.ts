@@ -392,6 +392,9 @@ export function normalization(runtime: Runtime): Normalization<number> {
         });
       });
     },
+    variances(moments, kept, variance) {
+      runtime.run(kernels.variances, kept, { moments, variance });
+    },
     averageMoments(moments, samples, kept, averaged) {
       runtime.run(kernels.averageMoments, kept, { moments, samples, kept, averaged });
     },

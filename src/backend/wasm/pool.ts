@@ -31,17 +31,15 @@ export class Pool {
   readonly #words: Int32Array;
   readonly #values: Float64Array;
   readonly #patience: number;
-  readonly #least: typeof leastWork;
   #workers: StartedWorker[] = [];
   #generation = 0;
   #reason: string | null = null;
   #canSleep: boolean | null = null;
 
-  constructor(module: WebAssembly.Module, memory: WebAssembly.Memory, least = leastWork, patienceMs = patience) {
+  constructor(module: WebAssembly.Module, memory: WebAssembly.Memory, patienceMs = patience) {
     this.#module = module;
     this.#memory = memory;
     this.#patience = patienceMs;
-    this.#least = least;
     this.#words = new Int32Array(memory.buffer, board.start, board.length);
     this.#values = new Float64Array(memory.buffer, board.start + 4 * board.arguments, board.maxArguments);
   }
@@ -109,8 +107,8 @@ export class Pool {
   /** Whether a job of so much work, in ns, is worth sharing now. */
   isWorth(work: number): boolean {
     const ready = this.count;
-    if (ready === 1 || work < this.#least.awake) return false;
-    return work >= this.#least.asleep || Atomics.load(this.#words, board.sleeping) < ready - 1;
+    if (ready === 1 || work < leastWork.awake) return false;
+    return work >= leastWork.asleep || Atomics.load(this.#words, board.sleeping) < ready - 1;
   }
 
   /**
@@ -145,7 +143,7 @@ export class Pool {
     words[board.scratchBytes] = scratch.bytes;
     this.#values.set(args);
     const job = Atomics.add(words, board.job, 1) + 1;
-    if (work >= this.#least.asleep && Atomics.load(words, board.sleeping) > 0) Atomics.notify(words, board.job);
+    if (work >= leastWork.asleep && Atomics.load(words, board.sleeping) > 0) Atomics.notify(words, board.job);
     const own = scratch.bytes === 0 ? [] : [scratch.at];
     for (let slot = 0; slot < requested; slot++) {
       const first = Math.floor((slot * chunks) / requested);

@@ -34,7 +34,7 @@ export class Runtime {
   readonly #functions: readonly Compiled[];
   #asked = false;
 
-  constructor(least?: typeof leastWork) {
+  constructor() {
     let module: WebAssembly.Module;
     try {
       module = new WebAssembly.Module(decode(kernelBytes));
@@ -51,7 +51,7 @@ export class Runtime {
     }
     const instance = new WebAssembly.Instance(module, { env: { memory: this.memory.memory } });
     this.#functions = Object.values(instance.exports) as Compiled[];
-    this.pool = new Pool(module, this.memory.memory, least);
+    this.pool = new Pool(module, this.memory.memory);
   }
 
   /**

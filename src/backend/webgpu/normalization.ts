@@ -209,6 +209,10 @@ export function normalization(gpu: Recorder): Normalization<GpuBlock> {
       if (dx !== null) inputGradient([dy, x], null, source, view, map, true, dx);
     },
 
+    variances(moments, kept, variance) {
+      gpu.run(kernels.variances, groupsFor(kept), { moments, variance }, { kept }, {});
+    },
+
     averageMoments(moments, samples, kept, averaged) {
       gpu.run(kernels.averageMoments, groupsFor(kept), { moments, averaged }, { samples, kept }, {});
     },

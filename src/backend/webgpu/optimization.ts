@@ -19,7 +19,6 @@ interface Gradients {
 
 interface Table {
   readonly block: GpuBlock;
-  readonly key: string;
   readonly entries: number;
 }
 
@@ -68,7 +67,7 @@ export function optimization(gpu: Recorder): Optimization<GpuBlock> {
     }
     const block = gpu.memory.take(4 * words.length);
     gpu.write(block, 0, Uint32Array.from(words).buffer, 0, 4 * words.length);
-    const table = { block, key, entries: words.length / 4 };
+    const table = { block, entries: words.length / 4 };
     // More than a few mean that parameters come and go.
     if (tables.size >= 16) {
       for (const { block: old } of tables.values()) gpu.memory.give(old);

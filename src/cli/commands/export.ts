@@ -2,12 +2,13 @@ import { existsSync, statSync } from "node:fs";
 import { extname, join } from "node:path";
 import type { Command } from "commander";
 import { ArgumentError, DataError, MissingPackageError } from "../../errors.js";
+import type { ExportVerification } from "../../formats/foreign/comparison.js";
 import { describeArchitecture } from "../../formats/model-file/architecture.js";
 import type { ModelMeta } from "../../formats/model-file/save-model.js";
 import { exportOnnx } from "../../formats/onnx/export/export-onnx.js";
-import { type OnnxExportVerification, verifyOnnxExport } from "../../formats/onnx/export/verify-export.js";
+import { verifyOnnxExport } from "../../formats/onnx/export/verify-export.js";
 import { exportTfjs } from "../../formats/tfjs/export/export-tfjs.js";
-import { type TfjsExportVerification, verifyTfjsExport } from "../../formats/tfjs/export/verify-export.js";
+import { verifyTfjsExport } from "../../formats/tfjs/export/verify-export.js";
 import { type FoldedModel, foldBatchNorm } from "../../graph/fold/fold-batch-norm.js";
 import type { Module } from "../../nn/module.js";
 import { writeWhole } from "../../node/files.js";
@@ -28,7 +29,7 @@ const formats = ["onnx", "tfjs", "safetensors"] as const;
 
 const flags = [
   model,
-  flag("--fold", { group: "Model", help: "make batch norms part of the layers beside them first" }),
+  flag("--fold", { group: "Model", help: "fold batch norms into the layers beside them first" }),
   flag("--opset <n>", {
     group: "Model",
     help: "ONNX: version of its operators, 13 to 21",
@@ -84,9 +85,7 @@ function unfolded(model: Module): Pick<FoldedModel, "model" | "folded" | "left">
  * Each writes a model, once it has run where it is to be run; null if it was not asked to, or what runs it is not
  * installed.
  */
-type Writer = (model: Module, run: Run, flags: ExportFlags) => Promise<Verification | null>;
-
-type Verification = OnnxExportVerification | TfjsExportVerification;
+type Writer = (model: Module, run: Run, flags: ExportFlags) => Promise<ExportVerification | null>;
 
 const writers: Readonly<Record<ExportFlags["to"], Writer>> = {
   onnx: writeOnnx,
@@ -129,7 +128,7 @@ function wrote({ to, output }: ExportFlags): string {
   return `wrote ${path}, ${bytes} bytes with its weights`;
 }
 
-async function writeOnnx(model: Module, { meta }: Run, given: ExportFlags): Promise<OnnxExportVerification | null> {
+async function writeOnnx(model: Module, { meta }: Run, given: ExportFlags): Promise<ExportVerification | null> {
   const { output, opset, tolerance, verify } = given;
   const inputShape = inputShapeOf(meta);
   const options = { inputShape, meta: deployed(meta), ...(opset === undefined ? {} : { opset }) };
@@ -139,7 +138,7 @@ async function writeOnnx(model: Module, { meta }: Run, given: ExportFlags): Prom
   return verification;
 }
 
-async function writeTfjs(model: Module, { meta }: Run, given: ExportFlags): Promise<TfjsExportVerification | null> {
+async function writeTfjs(model: Module, { meta }: Run, given: ExportFlags): Promise<ExportVerification | null> {
   const { output, tolerance, verify, channels } = given;
   const ends = {
     inputShape: inputShapeOf(meta),
@@ -175,7 +174,7 @@ async function writeState(model: Module, run: Run, { output, fold }: ExportFlags
   return null;
 }
 
-function describe({ maxAbsolute, maxRelative, tolerance, samples }: Verification, to: ExportFlags["to"]): string {
+function describe({ maxAbsolute, maxRelative, tolerance, samples }: ExportVerification, to: ExportFlags["to"]): string {
   const difference = `${maxAbsolute.toPrecision(3)}, relative ${maxRelative.toPrecision(3)}`;
   return `largest difference in ${engines[to]}: ${difference} (at most ${tolerance} passes; ${samples} random samples)`;
 }

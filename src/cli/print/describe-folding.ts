@@ -1,11 +1,9 @@
-import type { FoldedNorm, LeftNorm } from "../../graph/fold/fold-batch-norm.js";
+import type { Verification } from "../../formats/foreign/comparison.js";
+import type { FoldedNorms } from "../../graph/fold/fold-batch-norm.js";
 import { formatPairs } from "./table.js";
 
 /** What became of each norm, and how many of each. */
-export function describeFolding(
-  { folded, left }: { readonly folded: readonly FoldedNorm[]; readonly left: readonly LeftNorm[] },
-  addition = "",
-): string[] {
+export function describeFolding({ folded, left }: FoldedNorms, addition = ""): string[] {
   return [
     ...formatPairs([
       ...folded.map(({ norm, into }) => [norm, `into ${into}`] as const),
@@ -13,16 +11,6 @@ export function describeFolding(
     ]),
     `${folded.length} folded, ${left.length} left${addition}`,
   ];
-}
-
-/** How far a folded model differs from what it was. */
-interface Verification {
-  readonly maxAbsolute: number;
-  readonly maxRelative: number;
-  readonly tolerance: number;
-  readonly runs: number;
-  readonly onNoise: boolean;
-  readonly shapes: Readonly<Record<string, readonly number[]>>;
 }
 
 /** @param engine - what ran both @param addition - to the inputs */

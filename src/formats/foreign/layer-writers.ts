@@ -18,6 +18,8 @@ import { formatOpenShape, isLayerNode, type NetworkNode, type OpenShape, type Op
 import { type GraphParts, stateOf } from "../../graph/parts.js";
 import { structuralParts } from "../../graph/trace/structure.js";
 import { tracedParts } from "../../graph/trace/trace.js";
+import { isRandomDrop } from "../../nn/dropout.js";
+import { Identity } from "../../nn/identity.js";
 import type { AnyModule } from "../../nn/module.js";
 import { joinPath } from "../../nn/paths.js";
 import { Reparametrized } from "../../nn/reparametrized/reparametrized.js";
@@ -83,13 +85,9 @@ export interface LayerFormat<Value, Graph> {
   readonly method: string;
   /** What that method adds, by the graph's method of this name: `node`. */
   readonly adds: string;
-  /** Whether a module has that method. */
-  isExportable(module: AnyModule): boolean;
-  /** Calls that method; undefined where it returns nothing. */
-  writeOwn(module: AnyModule, x: Value, graph: Graph): Value | undefined;
   /** The shape of a value, the batch first. */
   batchShape(x: Value): BatchShape;
-  /** Writers of layers that are no op. */
+  /** Writers of layers that are no op; those that are x itself in evaluation need none. */
   readonly layers: readonly LayerWriter<Value, Graph>[];
   /** Writers of ops, by their names; a layer that is an op is written by its op's. */
   readonly ops: Readonly<Record<string, OpWriter<Graph, Value>>>;
@@ -196,7 +194,7 @@ export function networkWriter<Value extends ForeignValue, Graph extends FileWrit
   const { name, method, adds, layers, ops, computesConstants } = format;
   const where = `${name}(model)`;
   const at = (title: string, { path }: Graph): string => title + (path === "" ? "" : ` at ${path}`);
-  const isOpaque = (module: AnyModule): boolean => format.isExportable(module);
+  const isOpaque = (module: AnyModule): boolean => typeof Reflect.get(module, method) === "function";
 
   function partsOf(model: AnyModule, examples: () => readonly Tensor[]): GraphParts {
     const parts = structuralParts(model, isOpaque);
@@ -261,8 +259,9 @@ export function networkWriter<Value extends ForeignValue, Graph extends FileWrit
   }
 
   function write(module: AnyModule, x: Value, graph: Graph): Value {
-    if (format.isExportable(module)) {
-      return checked(format.writeOwn(module, x, graph), `${method}(x, graph) of ${at(module.constructor.name, graph)}`);
+    if (isOpaque(module)) {
+      const own = Reflect.apply(Reflect.get(module, method), module, [x, graph]);
+      return checked(own, `${method}(x, graph) of ${at(module.constructor.name, graph)}`);
     }
     if (module instanceof Reparametrized && module.forward === Reparametrized.prototype.forward) {
       return writePlain(module, x, graph);
@@ -274,10 +273,11 @@ export function networkWriter<Value extends ForeignValue, Graph extends FileWrit
       return writeOp(op, { args: [x, ...given], shape }, graph);
     }
     const writer = layers.find(({ layerClass }) => module.is(layerClass));
-    if (writer !== undefined) {
+    const isPassedOn = isRandomDrop(module) || module.is(Identity);
+    if (isPassedOn || writer !== undefined) {
       // It refuses what the layer itself refuses.
       shapeAfter(module, format.batchShape(x));
-      return writer.write(module, x, graph);
+      return writer?.write(module, x, graph) ?? x;
     }
     const example = (): Tensor => zeros(format.batchShape(x).map((size, axis) => (axis === 0 ? 2 : Number(size))));
     if (module.isComposedInEvaluation) {

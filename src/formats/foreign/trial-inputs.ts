@@ -31,9 +31,8 @@ export function randomInputs(
   declared: readonly DeclaredInput[],
   shapes: Readonly<Record<string, readonly number[]>>,
   open: OpenSizes,
-  seed = 1,
 ): ModelArrays {
-  const random = new Generator(seed);
+  const random = new Generator(1);
   return Object.fromEntries(
     declared.map(({ name, type, shape }): [string, ModelArray] => {
       const given = Object.hasOwn(shapes, name) ? shapes[name] : undefined;

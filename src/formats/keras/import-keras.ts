@@ -20,12 +20,14 @@ import { dialectOf, type ReadKeras, readKerasFile } from "./file/read-keras.js";
  * @example
  * ```ts
  * const layer = (class_name: string, config: object) => ({ module: "keras.layers", class_name, config });
+ * const dtype = { class_name: "DTypePolicy", config: { name: "float32" } };
  * const layers = [
  *   layer("InputLayer", { name: "x", batch_shape: [null, 2], dtype: "float32" }),
- *   layer("Dense", { name: "fc", units: 1, activation: "relu", dtype: { class_name: "DTypePolicy", config: { name: "float32" } } }),
+ *   layer("Dense", { name: "fc", units: 1, activation: "relu", dtype }),
  * ];
+ * const model_config = { class_name: "Sequential", config: { name: "net", layers } };
  * const files = toTfjsFiles({
- *   modelTopology: { keras_version: "3.5.0", model_config: { class_name: "Sequential", config: { name: "net", layers } } },
+ *   modelTopology: { keras_version: "3.5.0", model_config },
  *   weightSpecs: [
  *     { name: "net/fc/kernel", shape: [2, 1], dtype: "float32" },
  *     { name: "net/fc/bias", shape: [1], dtype: "float32" },

@@ -25,7 +25,8 @@ import { type ForeignStateOptions, loadForeignState, permuteAxes } from "../fore
  * const model = new Sequential(new Linear(2, 1), new BatchNorm(1, { eps: 1e-3 }));
  * const norm = { gamma: tensor([2]), beta: tensor([0]), moving_mean: tensor([1]), moving_variance: tensor([4]) };
  * const entries = Object.entries(norm).map(([name, t]) => [`batch_normalization/${name}:0`, t]);
- * loadKerasState(model, { "dense/kernel:0": tensor([[3], [5]]), "dense/bias:0": tensor([7]), ...Object.fromEntries(entries) });
+ * const dense = { "dense/kernel:0": tensor([[3], [5]]), "dense/bias:0": tensor([7]) };
+ * loadKerasState(model, { ...dense, ...Object.fromEntries(entries) });
  * model.layers[0].weight.dataSync(); // Float32Array [3, 5]
  * model.layers[1].runningVar.dataSync(); // Float32Array [4]
  * ```

@@ -57,7 +57,8 @@ const settings: readonly (readonly [key: string, plain: unknown, what: string])[
  * @throws MissingPackageError if h5wasm is not installed, but for model.json
  * @example
  * ```ts
- * const input = { module: "keras.layers", class_name: "InputLayer", config: { name: "x", batch_shape: [null, 2], dtype: "float32" } };
+ * const config = { name: "x", batch_shape: [null, 2], dtype: "float32" };
+ * const input = { module: "keras.layers", class_name: "InputLayer", config };
  * const files = toTfjsFiles({
  *   modelTopology: { model_config: { class_name: "Sequential", config: { name: "net", layers: [input] } } },
  *   weightSpecs: [],

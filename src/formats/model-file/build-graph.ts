@@ -19,7 +19,7 @@ import type { Tensor } from "../../tensor.js";
 import type { OpFunction } from "../../tracing.js";
 import type { FileBudget } from "../file-budget.js";
 import { buildArchitecture, disposeParameters } from "./architecture.js";
-import { constantName, customName, encode, type GraphRecord } from "./graph-record.js";
+import { constantName, encode, type GraphRecord, nameOfCustom } from "./graph-record.js";
 
 /** So many names may stand in the path of a layer or tensor. */
 const deepest = 100;
@@ -193,7 +193,7 @@ function tie(key: string, holders: ReadonlyMap<string, AnyModule> | null, t: Ten
 
 /** What an op does. @throws FormatError if neither this version nor who loads the file has it */
 function opOf(op: string, customOps: Readonly<Record<string, OpFunction>>): { readonly op: string; run: OpFunction } {
-  const custom = customName(op);
+  const custom = nameOfCustom(op);
   const run = custom === null ? findOp(op) : Object.hasOwn(customOps, custom) ? customOps[custom] : undefined;
   if (run !== undefined) return { op, run };
   throw new FormatError({

@@ -146,11 +146,11 @@ export function encode(tree: unknown): unknown {
 /** The names of the custom ops in it, whose functions no file holds. */
 export function customOpsOf({ nodes }: GraphRecord): string[] {
   if (!Array.isArray(nodes)) return [];
-  const names = nodes.map((node: NodeRecord | null) => customName(String(node?.op)));
+  const names = nodes.map((node: NodeRecord | null) => nameOfCustom(String(node?.op)));
   return [...new Set(names.filter((name) => name !== null))];
 }
 
 /** What a custom op was called; null for one of this package's. */
-export function customName(op: string): string | null {
+export function nameOfCustom(op: string): string | null {
   return op.startsWith("custom.") ? op.slice("custom.".length) : null;
 }

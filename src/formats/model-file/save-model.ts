@@ -109,7 +109,7 @@ interface Header {
   readonly frozen?: readonly string[];
   /** {@link RunningNorm.skippedBatches}, where there are any, by path. */
   readonly skippedBatches?: Readonly<Record<string, number>>;
-  /** Paths of the norms whose running statistics are no average of the batches counted, since they were recalibrated. */
+  /** Paths of the norms whose running statistics are no average of the batches counted: they were recalibrated. */
   readonly settled?: readonly string[];
   readonly meta: ModelMeta;
 }

@@ -21,17 +21,15 @@ export interface OnnxSession {
   release(): Promise<void>;
 }
 
-/** How a session optimises. */
-export interface SessionOptions {
-  /** onnxruntime's own optimisation. @defaultValue "disabled" */
-  readonly optimization?: "disabled" | "basic" | "extended" | "all";
+/** What a session takes besides the model. */
+interface SessionOptions {
   readonly files?: ExternalFiles;
   /** What to do where onnxruntime refuses the model. @defaultValue to see what it says */
   readonly cure?: string;
 }
 
 /**
- * Loads a model into onnxruntime-web's WebAssembly backend.
+ * Loads a model into onnxruntime-web's WebAssembly backend, without onnxruntime's own optimisation.
  *
  * @throws MissingPackageError if onnxruntime-web is not installed
  * @throws DataError if onnxruntime refuses the model
@@ -39,14 +37,14 @@ export interface SessionOptions {
 export async function openSession(
   where: string,
   bytes: Uint8Array,
-  { optimization = "disabled", files = {}, cure }: SessionOptions = {},
+  { files = {}, cure }: SessionOptions = {},
 ): Promise<OnnxSession> {
   const ort = await loadOrt(where);
   let session: InferenceSession;
   try {
     session = await ort.InferenceSession.create(bytes, {
       executionProviders: ["wasm"],
-      graphOptimizationLevel: optimization,
+      graphOptimizationLevel: "disabled",
       logSeverityLevel: 4,
       externalData: Object.entries(files).map(([path, data]) => ({ path, data })),
     });

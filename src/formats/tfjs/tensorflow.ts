@@ -1,4 +1,5 @@
 import { DataError, MissingPackageError } from "../../errors.js";
+import type { ModelArray } from "../foreign/arrays.js";
 import { printable } from "../printable.js";
 import { type TfjsFiles, toTfjsArtifacts } from "./model/files.js";
 
@@ -104,4 +105,26 @@ export function refusal(where: string, expected: string, cause: unknown): DataEr
   const received = `its error: ${text.replace(/\.$/, "")}`;
   const cure = "See what TF.js says about it, or go without running it: { verify: false }.";
   return new DataError({ where, expected, received, cure }, { cause });
+}
+
+/** What a model gives for arrays, one for each of its inputs; what was made on the way is freed. */
+export async function predictIn(
+  tf: TensorFlow,
+  model: TensorFlowModel,
+  arrays: readonly ModelArray[],
+): Promise<ModelArray[]> {
+  const made: TensorFlowTensor[] = [];
+  try {
+    for (const [k, { shape, values }] of arrays.entries()) {
+      const type = model.inputs[k].dtype === "int32" ? "int32" : "float32";
+      made.push(tf.tensor(Float32Array.from(values), [...shape], type));
+    }
+    const results = [model.predict((made.length === 1 ? made[0] : made) as never)].flat();
+    made.push(...results);
+    const outputs: ModelArray[] = [];
+    for (const one of results) outputs.push({ shape: [...one.shape], values: await one.data() });
+    return outputs;
+  } finally {
+    for (const one of new Set(made)) one.dispose();
+  }
 }

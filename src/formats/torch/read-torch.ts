@@ -27,9 +27,9 @@ export interface ReadTorchOptions {
  * such as `module.`, to take off.
  *
  * The file is a pickle, which in Python may run any code. Here it may hold tensors, parameters, dictionaries, lists,
- * numbers and texts, and beside them what training scripts save: a `Namespace`, numbers of NumPy, paths, sets and dates,
- * of which nothing is made. Any other name is refused, and nothing is run. Entries of a state dict that are no tensors
- * are left out.
+ * numbers and texts, and beside them what training scripts save: a `Namespace`, numbers of NumPy, paths, sets and
+ * dates, of which nothing is made. Any other name is refused, and nothing is run. Entries of a state dict that are no
+ * tensors are left out.
  *
  * @param bytes - the zip of PyTorch 1.6 and later, or the format before it
  * @returns tensors by name

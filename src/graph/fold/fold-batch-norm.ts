@@ -34,17 +34,21 @@ export interface LeftNorm {
   readonly reason: string;
 }
 
+/** What became of each norm. */
+export interface FoldedNorms {
+  /** Norms that have gone, and where to. */
+  readonly folded: readonly FoldedNorm[];
+  /** Norms that are still there, and why. */
+  readonly left: readonly LeftNorm[];
+}
+
 /** What {@link foldBatchNorm} returns. */
-export interface FoldedModel<M extends AnyModule = Module> {
+export interface FoldedModel<M extends AnyModule = Module> extends FoldedNorms {
   /**
    * The folded copy, in evaluation mode. In a `Sequential` layers behind a norm that has gone have moved up: their
    * paths have changed. In a graph all others keep their paths.
    */
   readonly model: M;
-  /** Norms that have gone, and where to. */
-  readonly folded: readonly FoldedNorm[];
-  /** Norms that are still there, and why. */
-  readonly left: readonly LeftNorm[];
   /** The largest difference between the outputs of the two models on `probe`, in units of the output. */
   readonly maxDifference?: number;
 }

@@ -10,8 +10,8 @@ import type { GraphParts } from "../parts.js";
 import { largestDifference, outputsOf } from "../probe.js";
 import { replaceChild } from "../replace-child.js";
 import { type ChainStep, findChains, type ModelOrder } from "./chains.js";
-import { foldNorms } from "./fold.js";
-import type { FoldedModel, FoldedNorm, LeftNorm } from "./fold-batch-norm.js";
+import { foldNorms, sortedOut } from "./fold.js";
+import type { FoldedModel } from "./fold-batch-norm.js";
 import { takerOf } from "./fold-graph.js";
 import { GraphHost } from "./graph-host.js";
 
@@ -49,15 +49,13 @@ export function foldChains<M extends AnyModule>(model: M, probe: readonly Tensor
   });
   const names = new Map(model.namedModules().map(([name, module]) => [module, name]));
   const norms = [...names].filter(([module]) => module instanceof RunningNorm);
-  const folded: FoldedNorm[] = [];
-  const left: LeftNorm[] = [];
-  for (const [module, norm] of norms) {
+  const named = norms.map(([module, norm]) => {
     const outcome = outcomes.get(nodes.get(module) as NetworkNode);
-    if (outcome === undefined) left.push({ norm, reason: whyOutside(module, model, order, isClosed) + cure });
-    else if ("reason" in outcome) left.push({ norm, reason: outcome.reason });
-    else folded.push({ norm, into: takerOf(outcome.taker, (node) => outcomes.get(node)).path });
-  }
-  const result = { model: copy as M, folded, left };
+    if (outcome === undefined) return { norm, reason: whyOutside(module, model, order, isClosed) + cure };
+    if ("reason" in outcome) return { norm, reason: outcome.reason };
+    return { norm, into: takerOf(outcome.taker, (node) => outcomes.get(node)).path };
+  });
+  const result = { model: copy as M, ...sortedOut(named) };
   return before === null ? result : { ...result, maxDifference: largestDifference(before, outputsOf(copy, probe)) };
 }
 

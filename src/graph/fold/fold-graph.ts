@@ -1,4 +1,3 @@
-import type { AnyModule } from "../../nn/module.js";
 import { RunningNorm } from "../../nn/norms/running-norm.js";
 import type { Tensor } from "../../tensor.js";
 import { mapTree, ValueRef } from "../argument.js";
@@ -7,8 +6,8 @@ import type { Graph } from "../graph.js";
 import { isLayerNode } from "../node.js";
 import type { GraphParts } from "../parts.js";
 import { largestDifference, outputsOf } from "../probe.js";
-import { foldNorms, type Outcome } from "./fold.js";
-import type { FoldedModel, FoldedNorm, LeftNorm } from "./fold-batch-norm.js";
+import { foldNorms, type Outcome, sortedOut } from "./fold.js";
+import type { FoldedModel } from "./fold-batch-norm.js";
 import { GraphHost } from "./graph-host.js";
 
 /**
@@ -32,18 +31,15 @@ export function foldGraph<G extends Graph>(graph: G, probe: readonly Tensor[], i
     }
   });
 
-  const folded: FoldedNorm[] = [];
-  const left: LeftNorm[] = [];
-  const paths = new Map<AnyModule, string>(graph.namedModules().map(([path, module]) => [module, path]));
-  for (const [layer, norm] of paths) {
-    if (!(layer instanceof RunningNorm)) continue;
+  const norms = graph.namedModules().filter(([, module]) => module instanceof RunningNorm);
+  const named = norms.map(([norm, layer]) => {
     const outcome = [...outcomes.values()].find((one) => isLayerNode(one.norm) && one.norm.layer === layer);
-    if (outcome === undefined) left.push({ norm, reason: "the network does not apply it" });
-    else if ("reason" in outcome) left.push({ norm, reason: outcome.reason });
-    else folded.push({ norm, into: takerOf(outcome.taker, (node) => outcomes.get(node)).path });
-  }
+    if (outcome === undefined) return { norm, reason: "the network does not apply it" };
+    if ("reason" in outcome) return { norm, reason: outcome.reason };
+    return { norm, into: takerOf(outcome.taker, (node) => outcomes.get(node)).path };
+  });
   if (isOurs) for (const t of parts.constants) t.dispose();
-  const result = { model: copy, folded, left };
+  const result = { model: copy, ...sortedOut(named) };
   return before === null ? result : { ...result, maxDifference: largestDifference(before, outputsOf(copy, probe)) };
 }
 

@@ -1,5 +1,6 @@
 import type { ChannelMap } from "../../nn/layer-traits.js";
 import { composeMaps } from "./channel-map.js";
+import type { FoldedNorms } from "./fold-batch-norm.js";
 import type { Host, Passing, Side } from "./host.js";
 import { type LinearMap, mapInputs, mapOutputs } from "./linear-map.js";
 
@@ -9,6 +10,16 @@ import { type LinearMap, mapInputs, mapOutputs } from "./linear-map.js";
 export type Outcome<Node> =
   | (Omit<Passing<Node>, "map"> & { readonly taker: Node; readonly into: string })
   | { readonly norm: Node; readonly reason: string };
+
+/** The norms that were folded, and those that were left, by their paths. */
+export function sortedOut(
+  outcomes: readonly { readonly norm: string; readonly into?: string; readonly reason?: string }[],
+): FoldedNorms {
+  return {
+    folded: outcomes.flatMap(({ norm, into }) => (into === undefined ? [] : [{ norm, into }])),
+    left: outcomes.flatMap(({ norm, reason }) => (reason === undefined ? [] : [{ norm, reason }])),
+  };
+}
 
 /**
  * Makes each norm of a network, as far as it is a fixed map, part of what stands before it, a linear layer or a norm;

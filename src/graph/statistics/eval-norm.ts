@@ -43,9 +43,10 @@ class Slope {
     this.#xx += x * x;
   }
 
-  within(least: number, most: number): number {
+  /** At least so much, and at most 1. */
+  from(least: number): number {
     const slope = this.#xx > 0 ? this.#xy / this.#xx : least;
-    return Math.min(Math.max(slope, least), most);
+    return Math.min(Math.max(slope, least), 1);
   }
 }
 
@@ -118,8 +119,8 @@ export async function evalNorm(
   convertNorm(model, (norm, name) => {
     const found = norm instanceof BatchNorm && reached.has(norm) ? slopes.get(norm) : undefined;
     if (found === undefined || !(norm instanceof BatchNorm)) return null;
-    const alpha = found.alpha.within(0, 1);
-    const beta = found.beta.within(alpha ** 2, 1);
+    const alpha = found.alpha.from(0);
+    const beta = found.beta.from(alpha ** 2);
     corrected.push({ norm: name, alpha, beta });
     return new EvalNorm(norm, { alpha, beta });
   });

@@ -1,3 +1,4 @@
+import { checkOneOf } from "../../check-one-of.js";
 import { ArgumentError } from "../../errors.js";
 import { type ChannelStatistics, type Drift, driftBetween, mixStatistics } from "./channel-statistics.js";
 import type { Population } from "./population.js";
@@ -40,15 +41,7 @@ export function renew(
 
 /** @throws ArgumentError if the mode is none, or blend out of range */
 export function checkRenewal(where: string, mode: unknown, blend: unknown): void {
-  if (mode !== "sequential" && mode !== "batch") {
-    const received = JSON.stringify(mode) ?? String(mode);
-    throw new ArgumentError({
-      where,
-      expected: 'mode "sequential" or "batch"',
-      received,
-      cure: "Pass one of the two.",
-    });
-  }
+  checkOneOf(where, "mode", mode, ["sequential", "batch"]);
   if (typeof blend !== "number" || !(blend >= 0 && blend < Number.POSITIVE_INFINITY)) {
     throw new ArgumentError({
       where,

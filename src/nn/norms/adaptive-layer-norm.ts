@@ -8,7 +8,7 @@ import { scope } from "../../scope.js";
 import { checkCount } from "../../shape.js";
 import type { Tensor } from "../../tensor.js";
 import { checkFeatures } from "../check-features.js";
-import { type LayerTraits, same } from "../layer-traits.js";
+import { keepsRank, type LayerTraits } from "../layer-traits.js";
 import { Linear } from "../linear.js";
 import { Module } from "../module.js";
 import { checkCondition, modulated, zeroLinear } from "./conditioned.js";
@@ -121,10 +121,7 @@ export class AdaptiveLayerNorm extends Module<[x: Tensor, condition: Tensor]> {
     return {
       constructorArguments: [dim, conditionFeatures, { zero, eps: norm.eps }],
       isComposite: true,
-      keepsNothing: true,
-      channels: same,
-      rank: same,
-      channelAxis: "last",
+      ...keepsRank(null, "last"),
     };
   }
 

@@ -5,12 +5,12 @@ import { checkOptions } from "../../options.js";
 import { scope } from "../../scope.js";
 import { checkCount } from "../../shape.js";
 import { detach, type Tensor } from "../../tensor.js";
-import { type LayerTraits, same } from "../layer-traits.js";
+import { keepsRank, type LayerTraits } from "../layer-traits.js";
 import { Module } from "../module.js";
 import { BatchNorm } from "./batch-norm.js";
 import { type InnerBatchNormOptions, innerNames, innerOptions } from "./inner-batch-norm.js";
 import { InstanceNorm } from "./instance-norm.js";
-import { alongChannels, channelView } from "./views.js";
+import { alongChannels, channelView, scaledAlongChannels } from "./views.js";
 
 /**
  * Batch-instance normalisation: y = weight · (ρ · BatchNorm(x) + (1 − ρ) · InstanceNorm(x)) + bias, with a trained ρ
@@ -69,7 +69,7 @@ export class BatchInstanceNorm extends Module {
       const own = this.instance.forward(x);
       const difference = sub(this.batch.forward(x), own);
       const mixed = add(own, mul(difference, alongChannels(share, x.rank)));
-      return add(mul(mixed, alongChannels(weight, x.rank)), alongChannels(bias, x.rank));
+      return scaledAlongChannels(mixed, weight, bias);
     });
   }
 
@@ -78,10 +78,7 @@ export class BatchInstanceNorm extends Module {
     return {
       constructorArguments: [numFeatures, innerOptions(batch)],
       isComposite: true,
-      keepsNothing: true,
-      channels: () => numFeatures,
-      rank: same,
-      channelAxis: "second",
+      ...keepsRank(numFeatures, "second"),
     };
   }
 

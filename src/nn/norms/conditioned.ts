@@ -6,7 +6,7 @@ import { slice } from "../../ops/slice.js";
 import { scope } from "../../scope.js";
 import { checkCount, formatShape } from "../../shape.js";
 import { checkTensor, type Tensor } from "../../tensor.js";
-import { type LayerTraits, same } from "../layer-traits.js";
+import { keepsRank, type LayerTraits } from "../layer-traits.js";
 import { Linear } from "../linear.js";
 import { type AnyModule, Module } from "../module.js";
 import { channelView } from "./views.js";
@@ -63,10 +63,7 @@ export abstract class Conditioned extends Module<[x: Tensor, condition: Tensor]>
     return {
       constructorArguments: [numFeatures, conditionFeatures, ...options],
       isComposite: true,
-      keepsNothing: true,
-      channels: () => numFeatures,
-      rank: same,
-      channelAxis: "second",
+      ...keepsRank(numFeatures, "second"),
     };
   }
 

@@ -7,7 +7,7 @@ import { checkOptions } from "../../options.js";
 import { scope } from "../../scope.js";
 import { formatShape, type Shape, sizeOf } from "../../shape.js";
 import type { Tensor } from "../../tensor.js";
-import { type LayerTraits, same } from "../layer-traits.js";
+import { keepsRank, type LayerTraits } from "../layer-traits.js";
 import { Module } from "../module.js";
 import { channelView, normalizedShapeOf, rowView } from "./views.js";
 
@@ -87,10 +87,7 @@ export class DynamicTanh extends Module {
     return {
       constructorArguments: [normalizedShape, { alpha: this.#firstAlpha, channelsFirst }],
       isComposite: true,
-      keepsNothing: true,
-      channels: channelsFirst ? () => normalizedShape[0] : same,
-      rank: same,
-      channelAxis: channelsFirst ? "second" : sizeOf(normalizedShape),
+      ...keepsRank(channelsFirst ? normalizedShape[0] : null, channelsFirst ? "second" : sizeOf(normalizedShape)),
     };
   }
 

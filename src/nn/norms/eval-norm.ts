@@ -7,7 +7,7 @@ import { variance } from "../../ops/variance.js";
 import { checkOptions } from "../../options.js";
 import { scope } from "../../scope.js";
 import type { Tensor } from "../../tensor.js";
-import { type LayerTraits, same } from "../layer-traits.js";
+import { keepsRank, type LayerTraits } from "../layer-traits.js";
 import { Module } from "../module.js";
 import { BatchNorm } from "./batch-norm.js";
 import { alongChannels, channelView, positionAxes } from "./views.js";
@@ -90,8 +90,9 @@ export class EvalNorm extends Module {
       const own = isVector ? squares : add(variance(x, positions, { keepDims: true }), squares);
       const mixed = add(mul(own, beta), mul(along(runningVar), 1 - beta));
       const spread = sub(mixed, mul(squares, alpha ** 2));
-      const normalized = div(sub(centred, mul(distance, alpha)), sqrt(add(spread, eps)));
-      const scaled = weight === null ? normalized : mul(normalized, along(weight));
+      const nearer = sub(centred, mul(distance, alpha));
+      const deviation = sqrt(add(spread, eps));
+      const scaled = weight === null ? div(nearer, deviation) : mul(nearer, div(along(weight), deviation));
       return bias === null ? scaled : add(scaled, along(bias));
     });
   }
@@ -101,10 +102,7 @@ export class EvalNorm extends Module {
     return {
       constructorArguments: [norm, { alpha, beta }],
       isComposedInEvaluation: true,
-      keepsNothing: true,
-      channels: () => norm.numFeatures,
-      rank: same,
-      channelAxis: "second",
+      ...keepsRank(norm.numFeatures, "second"),
     };
   }
 

@@ -1,5 +1,5 @@
+import { checkOneOf } from "../../check-one-of.js";
 import { ones } from "../../create.js";
-import { ArgumentError } from "../../errors.js";
 import { sigmoid } from "../../ops/activations.js";
 import { add, div, mul } from "../../ops/binary.js";
 import { maximum } from "../../ops/choice.js";
@@ -12,6 +12,7 @@ import { scope } from "../../scope.js";
 import { checkCount, sizeOf } from "../../shape.js";
 import type { Tensor } from "../../tensor.js";
 import type { LayerTraits } from "../layer-traits.js";
+import { checkDivides } from "./channel-groups.js";
 import { checkPlain } from "./composed-norm.js";
 import type { NormForwardOptions } from "./norm.js";
 import { RunningNorm, type RunningNormOptions, runningNormNames } from "./running-norm.js";
@@ -28,8 +29,8 @@ export interface EvoNormOptions extends RunningNormOptions {
 /**
  * A norm and an activation in one, found by search; no ReLU follows. With a trained v per channel,
  *
- * - B0: y = weight · x / max(√(batch variance + eps), v · x + √(sample variance + eps)) + bias, with the variance of the
- *   channel over the batch, and over the positions of the sample alone
+ * - B0: y = weight · x / max(√(batch variance + eps), v · x + √(sample variance + eps)) + bias, with the variance of
+ *   the channel over the batch, and over the positions of the sample alone
  * - S0: y = weight · x · sigmoid(v · x) / √(group variance + eps) + bias
  *
  * The variances are those of {@link BatchNorm}, {@link InstanceNorm} and {@link GroupNorm}; the mean is not subtracted
@@ -66,25 +67,9 @@ export class EvoNorm extends RunningNorm {
       groups: true,
       ...runningNormNames,
     });
-    if (variant !== "B0" && variant !== "S0") {
-      throw new ArgumentError({
-        where,
-        expected: 'variant to be "B0" or "S0"',
-        received: JSON.stringify(variant) ?? String(variant),
-        cure: "Pass one of the two.",
-      });
-    }
+    checkOneOf(where, "variant", variant, ["B0", "S0"]);
     this.variant = variant;
-    this.groups =
-      variant === "B0" ? 1 : groups === null ? mostGroups(numFeatures) : checkCount(where, "groups", groups);
-    if (numFeatures % this.groups !== 0) {
-      throw new ArgumentError({
-        where,
-        expected: "groups to divide numFeatures",
-        received: `${this.groups} groups for ${numFeatures} channels`,
-        cure: "Choose a divisor of numFeatures.",
-      });
-    }
+    this.groups = variant === "B0" ? 1 : checkDivides(where, groups ?? mostGroups(numFeatures), numFeatures);
     this.v = ones([numFeatures], { requiresGrad: true });
   }
 
@@ -94,9 +79,8 @@ export class EvoNorm extends RunningNorm {
     const view = channelView(this, x, numFeatures);
     if (this.variant === "B0" && running.normalizeWith === "batch") checkSeveralValues(this, x, view);
     const y = scope(() => {
-      const normalized = this.variant === "B0" ? this.#byBatch(x) : this.#bySample(x);
-      const { weight, bias } = this;
-      const scaled = weight === null ? normalized : mul(normalized, alongChannels(weight, x.rank));
+      const { bias } = this;
+      const scaled = this.variant === "B0" ? this.#byBatch(x) : this.#bySample(x);
       return bias === null ? scaled : add(scaled, alongChannels(bias, x.rank));
     });
     if (running.takesMoments && x.size > 0) {
@@ -108,7 +92,7 @@ export class EvoNorm extends RunningNorm {
   }
 
   #byBatch(x: Tensor): Tensor {
-    const { running, runningVar, eps, v } = this;
+    const { running, runningVar, eps, v, weight } = this;
     const positions = positionAxes(x);
     const ofBatch =
       running.normalizeWith === "running" && runningVar !== null
@@ -117,15 +101,20 @@ export class EvoNorm extends RunningNorm {
     // A single value has no variance.
     const ofSample =
       positions.length === 0 ? Math.sqrt(eps) : sqrt(add(variance(x, positions, { keepDims: true }), eps));
-    return div(x, maximum(sqrt(add(ofBatch, eps)), add(mul(x, alongChannels(v, x.rank)), ofSample)));
+    const normalized = div(x, maximum(sqrt(add(ofBatch, eps)), add(mul(x, alongChannels(v, x.rank)), ofSample)));
+    return weight === null ? normalized : mul(normalized, alongChannels(weight, x.rank));
   }
 
   #bySample(x: Tensor): Tensor {
-    const { groups, eps, v } = this;
-    const sizes = [x.shape[0], groups, sizeOf(x.shape.slice(1)) / groups];
+    const { groups, eps, v, weight, numFeatures } = this;
+    const [samples, , ...positions] = x.shape;
+    const sizes = [samples, groups, sizeOf(x.shape.slice(1)) / groups];
     const deviation = sqrt(add(variance(reshape(x, sizes), 2, { keepDims: true }), eps));
     const activated = mul(x, sigmoid(mul(x, alongChannels(v, x.rank))));
-    return reshape(div(reshape(activated, sizes), deviation), x.shape);
+    if (weight === null) return reshape(div(reshape(activated, sizes), deviation), x.shape);
+    // Divided before it meets what has as many values as x.
+    const scale = div(reshape(weight, [groups, numFeatures / groups]), deviation);
+    return mul(activated, reshape(scale, [samples, numFeatures, ...positions.map(() => 1)]));
   }
 
   protected override traits(): LayerTraits {

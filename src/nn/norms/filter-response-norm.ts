@@ -1,18 +1,17 @@
 import { ones, zeros } from "../../create.js";
-import { ShapeError } from "../../errors.js";
 import { relu } from "../../ops/activations.js";
 import { add, sub } from "../../ops/binary.js";
 import { reshape } from "../../ops/reshape.js";
 import { standardize } from "../../ops/standardize.js";
 import { checkOptions } from "../../options.js";
 import { scope } from "../../scope.js";
-import { checkCount, formatShape } from "../../shape.js";
+import { checkCount } from "../../shape.js";
 import type { Tensor } from "../../tensor.js";
-import { type LayerTraits, same } from "../layer-traits.js";
+import { keepsRank, type LayerTraits } from "../layer-traits.js";
 import { batchMoments } from "./batch-moments.js";
 import { normalizeReal } from "./mask.js";
 import { Norm, type NormForwardOptions } from "./norm.js";
-import { channelView } from "./views.js";
+import { channelView, checkSeveralPositions, sampleChannels, sampleChannelView } from "./views.js";
 
 /** Options of {@link FilterResponseNorm}. */
 export interface FilterResponseNormOptions {
@@ -64,11 +63,10 @@ export class FilterResponseNorm extends Norm {
   override forward(x: Tensor, options: NormForwardOptions = {}): Tensor {
     return normalizeReal(this, x, options, (real, mask, activation) => {
       const { numFeatures, threshold } = this;
-      const { outer, kept, inner } = channelView(this, real, numFeatures);
-      this.#checkPositions(real, inner);
-      const view = { outer: 1, kept: outer * kept, inner, repeat: inner, period: kept, centred: false };
-      const place = (k: number): string => `channel ${k % numFeatures} of sample ${Math.floor(k / numFeatures)}`;
-      const moments = batchMoments(this, real, view, mask, { noun: "channel of every sample", place });
+      const around = channelView(this, real, numFeatures);
+      checkSeveralPositions(this, real, around, "RmsNorm or LayerNorm");
+      const view = { ...sampleChannelView(around), centred: false };
+      const moments = batchMoments(this, real, view, mask, sampleChannels(numFeatures));
       const y = standardize(real, moments, view, this.affine(threshold === null ? activation : null));
       moments.dispose();
       if (threshold === null) return y;
@@ -82,25 +80,12 @@ export class FilterResponseNorm extends Norm {
     });
   }
 
-  #checkPositions(x: Tensor, inner: number): void {
-    if (inner !== 1) return;
-    throw new ShapeError({
-      where: `${this}.forward(x)`,
-      expected: "at least 2 positions per channel",
-      received: `1 (shape ${formatShape(x.shape)})`,
-      cure: "Use larger images or signals, or normalise with RmsNorm or LayerNorm.",
-    });
-  }
-
   protected override traits(): LayerTraits {
     const { numFeatures, eps, threshold } = this;
     return {
       constructorArguments: [numFeatures, { eps, thresholded: threshold !== null }],
-      keepsNothing: true,
       fusesRelu: threshold === null,
-      channels: () => numFeatures,
-      rank: same,
-      channelAxis: "second",
+      ...keepsRank(numFeatures, "second"),
     };
   }
 

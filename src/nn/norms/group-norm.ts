@@ -4,7 +4,7 @@ import { standardize } from "../../ops/standardize.js";
 import { checkOptions } from "../../options.js";
 import { checkCount, formatShape } from "../../shape.js";
 import type { Tensor } from "../../tensor.js";
-import { type LayerTraits, same } from "../layer-traits.js";
+import { keepsRank, type LayerTraits } from "../layer-traits.js";
 import { batchMoments } from "./batch-moments.js";
 import { normalizeReal } from "./mask.js";
 import { Norm, type NormForwardOptions } from "./norm.js";
@@ -98,11 +98,8 @@ export class GroupNorm extends Norm {
     const { numGroups, numChannels, eps, weight } = this;
     return {
       constructorArguments: [numGroups, numChannels, { eps, affine: weight !== null }],
-      keepsNothing: true,
       fusesRelu: true,
-      channels: () => numChannels,
-      rank: same,
-      channelAxis: "second",
+      ...keepsRank(numChannels, "second"),
     };
   }
 

@@ -1,14 +1,13 @@
-import { ShapeError } from "../../errors.js";
 import { applyStatistics, momentsOf, standardize } from "../../ops/standardize.js";
 import { checkOptions } from "../../options.js";
-import { checkCount, formatShape } from "../../shape.js";
+import { checkCount } from "../../shape.js";
 import type { Tensor } from "../../tensor.js";
 import type { LayerTraits } from "../layer-traits.js";
 import { batchMoments } from "./batch-moments.js";
 import { normalizeReal } from "./mask.js";
 import type { NormForwardOptions } from "./norm.js";
 import { RunningNorm, type RunningNormOptions, runningNormNames } from "./running-norm.js";
-import { channelView } from "./views.js";
+import { channelView, checkSeveralPositions, sampleChannels, sampleChannelView } from "./views.js";
 
 /** Options of {@link InstanceNorm}. */
 export interface InstanceNormOptions extends RunningNormOptions {
@@ -62,8 +61,7 @@ export class InstanceNorm extends RunningNorm {
     return normalizeReal(this, x, options, (real, mask, activation) => {
       const { running, numFeatures } = this;
       const view = channelView(this, real, numFeatures);
-      const { outer, kept, inner } = view;
-      const ownView = { outer: 1, kept: outer * kept, inner, repeat: inner, period: kept };
+      const ownView = sampleChannelView(view);
       const affine = this.affine(activation);
       const takesMoments = running.takesMoments && real.size > 0;
       let moments: Tensor | null = null;
@@ -73,24 +71,13 @@ export class InstanceNorm extends RunningNorm {
         y = applyStatistics(real, mean, variance, view, affine);
         if (takesMoments) moments = momentsOf(real, ownView, mask);
       } else {
-        this.#checkPositions(real, inner);
-        const place = (k: number): string => `channel ${k % numFeatures} of sample ${Math.floor(k / numFeatures)}`;
-        moments = batchMoments(this, real, ownView, mask, { noun: "channel of every sample", place });
+        checkSeveralPositions(this, real, view, "LayerNorm or GroupNorm");
+        moments = batchMoments(this, real, ownView, mask, sampleChannels(numFeatures));
         y = standardize(real, moments, ownView, affine);
       }
       if (takesMoments && moments !== null) running.take(moments, mask !== null);
       moments?.dispose();
       return y;
-    });
-  }
-
-  #checkPositions(x: Tensor, inner: number): void {
-    if (inner !== 1) return;
-    throw new ShapeError({
-      where: `${this}.forward(x)`,
-      expected: "at least 2 positions per channel",
-      received: `1 (shape ${formatShape(x.shape)})`,
-      cure: "Use larger images or signals, or normalise with LayerNorm or GroupNorm.",
     });
   }
 

@@ -4,7 +4,7 @@ import { standardize } from "../../ops/standardize.js";
 import { checkOptions } from "../../options.js";
 import { formatShape, type Shape, sizeOf } from "../../shape.js";
 import type { Tensor } from "../../tensor.js";
-import { type LayerTraits, same } from "../layer-traits.js";
+import { keepsRank, type LayerTraits } from "../layer-traits.js";
 import { batchMoments } from "./batch-moments.js";
 import { normalizeReal } from "./mask.js";
 import { Norm, type NormForwardOptions } from "./norm.js";
@@ -80,11 +80,8 @@ export class LayerNorm extends Norm {
     const options = { eps, affine: weight !== null, ...(weight !== null && bias === null ? { bias: false } : {}) };
     return {
       constructorArguments: [normalizedShape, options],
-      keepsNothing: true,
       fusesRelu: true,
-      channels: same,
-      rank: same,
-      channelAxis: sizeOf(normalizedShape),
+      ...keepsRank(null, sizeOf(normalizedShape)),
     };
   }
 

@@ -7,7 +7,7 @@ import { checkOptions } from "../../options.js";
 import { scope } from "../../scope.js";
 import { checkCount, sizeOf } from "../../shape.js";
 import type { Tensor } from "../../tensor.js";
-import { type LayerTraits, same } from "../layer-traits.js";
+import { keepsRank, type LayerTraits } from "../layer-traits.js";
 import { Module } from "../module.js";
 import { checkChannelAxis } from "./views.js";
 
@@ -88,14 +88,7 @@ export class LocalResponseNorm extends Module {
 
   protected override traits(): LayerTraits {
     const { size, alpha, beta, k } = this;
-    return {
-      constructorArguments: [size, { alpha, beta, k }],
-      isComposite: true,
-      keepsNothing: true,
-      channels: same,
-      rank: same,
-      channelAxis: "second",
-    };
+    return { constructorArguments: [size, { alpha, beta, k }], isComposite: true, ...keepsRank(null, "second") };
   }
 
   override toString(): string {

@@ -1,7 +1,7 @@
 import { transpose } from "../../ops/transpose.js";
 import { checkOptions } from "../../options.js";
 import type { Tensor } from "../../tensor.js";
-import { type LayerTraits, same } from "../layer-traits.js";
+import { keepsRank, type LayerTraits } from "../layer-traits.js";
 import { ComposedNorm } from "./composed-norm.js";
 import { RmsNorm } from "./rms-norm.js";
 import { checkChannelAxis } from "./views.js";
@@ -44,13 +44,6 @@ export class PixelNorm extends ComposedNorm {
   }
 
   protected override traits(): LayerTraits {
-    return {
-      constructorArguments: [{ eps: this.eps }],
-      isComposite: true,
-      keepsNothing: true,
-      channels: same,
-      rank: same,
-      channelAxis: "second",
-    };
+    return { constructorArguments: [{ eps: this.eps }], isComposite: true, ...keepsRank(null, "second") };
   }
 }

@@ -4,10 +4,11 @@ import type { RenormReference } from "../../ops/renorm-factors.js";
 import type { OptionNames } from "../../options.js";
 import type { Tensor } from "../../tensor.js";
 import { type AffineLayer, type AffineWeights, parameterLike } from "../affine-weights.js";
-import { type ChannelMap, type LayerTraits, same } from "../layer-traits.js";
+import { type ChannelMap, keepsRank, type LayerTraits } from "../layer-traits.js";
 import { Norm } from "./norm.js";
 import type { RecentStatistics } from "./recent-statistics.js";
-import { type RunningNormState, RunningStatistics, type Statistics } from "./running-statistics.js";
+import type { RunningNormState, Statistics } from "./running-norm-state.js";
+import { RunningStatistics } from "./running-statistics.js";
 
 /** Options of norms that may keep running statistics. */
 export interface RunningNormOptions {
@@ -286,11 +287,8 @@ export abstract class RunningNorm extends Norm implements AffineLayer {
     };
     return {
       constructorArguments: [numFeatures, { ...common, ...options }],
-      keepsNothing: true,
       fusesRelu: true,
-      channels: () => numFeatures,
-      rank: same,
-      channelAxis: "second",
+      ...keepsRank(numFeatures, "second"),
       channelMap: () => this.#channelMap(),
     };
   }

@@ -9,29 +9,7 @@ import { warn, warnOnce } from "../../warnings.js";
 import { varianceError } from "./batch-moments.js";
 import type { RecentStatistics } from "./recent-statistics.js";
 import type { RunningNorm } from "./running-norm.js";
-
-/** Which statistics a layer normalises with. */
-export type Statistics = "batch" | "running";
-
-/** What a norm with running statistics remembers besides tensors. */
-export interface RunningNormState {
-  /** {@link RunningNorm.frozen} */
-  readonly frozen: boolean;
-  /** {@link RunningNorm.normalizeWith} */
-  readonly normalizeWith: Statistics;
-  /** {@link RunningNorm.updateRunning} */
-  readonly updateRunning: boolean;
-  /** {@link RunningNorm.momentum} */
-  readonly momentum: number | "cumulative";
-  /** {@link RunningNorm.skippedBatches} */
-  readonly skippedBatches: number;
-  /** {@link RunningNorm.warmUp}; checkpoints of 0.1.0 lack it, and mean false. */
-  readonly warmUp?: boolean;
-  /** Whether the warm-up is over, since the statistics came from elsewhere than the batches counted. */
-  readonly isSettled?: boolean;
-  /** The count of batches, beyond 2²⁴ too. */
-  readonly batches?: number;
-}
+import { checkState, type RunningNormState, type Statistics } from "./running-norm-state.js";
 
 /**
  * The running statistics that a norm has: buffers, momentum, the guard against batches that are not finite, and the
@@ -335,8 +313,8 @@ export class RunningStatistics {
   }
 
   /**
-   * Moves a further running statistic by a batch's value of it, with the weight that {@link RunningStatistics.take} then
-   * gives the batch.
+   * Moves a further running statistic by a batch's value of it, with the weight that {@link RunningStatistics.take}
+   * then gives the batch.
    *
    * @param values - of the batch
    * @param into - the running ones, of the same shape
@@ -373,28 +351,6 @@ export class RunningStatistics {
       cure: "Build the layer with trackRunningStats: true.",
     });
   }
-}
-
-/** What a file gives as a layer's {@link RunningNormState}. @throws ArgumentError if it is none */
-function checkState(layer: RunningNorm, state: RunningNormState): RunningNormState {
-  const given = (state ?? {}) as Partial<RunningNormState>;
-  const { frozen, normalizeWith, updateRunning, momentum, skippedBatches, batches = 0 } = given;
-  const isFlag = (value: unknown): boolean => value === undefined || typeof value === "boolean";
-  const isWhole =
-    typeof frozen === "boolean" &&
-    (normalizeWith === "batch" || normalizeWith === "running") &&
-    typeof updateRunning === "boolean" &&
-    (momentum === "cumulative" || (typeof momentum === "number" && momentum >= 0 && momentum < 1)) &&
-    [skippedBatches, batches].every((count) => Number.isSafeInteger(count) && Number(count) >= 0) &&
-    isFlag(given.warmUp) &&
-    isFlag(given.isSettled);
-  if (isWhole) return state;
-  throw new ArgumentError({
-    where: `${layer}.setExtraState(state)`,
-    expected: "frozen, normalizeWith, updateRunning, momentum, skippedBatches, warmUp, isSettled and batches",
-    received: shown(state),
-    cure: "Pass what getExtraState() gave.",
-  });
 }
 
 /** Mean 0, variance 1 and counters of 0, as buffers of a layer. */

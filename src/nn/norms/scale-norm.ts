@@ -4,7 +4,7 @@ import { checkOptions } from "../../options.js";
 import { checkCount } from "../../shape.js";
 import type { Tensor } from "../../tensor.js";
 import { checkFeatures } from "../check-features.js";
-import { type LayerTraits, same } from "../layer-traits.js";
+import { keepsRank, type LayerTraits } from "../layer-traits.js";
 import { ComposedNorm } from "./composed-norm.js";
 import { RmsNorm } from "./rms-norm.js";
 
@@ -53,14 +53,7 @@ export class ScaleNorm extends ComposedNorm {
   }
 
   protected override traits(): LayerTraits {
-    return {
-      constructorArguments: [this.dim, { eps: this.eps }],
-      isComposite: true,
-      keepsNothing: true,
-      channels: same,
-      rank: same,
-      channelAxis: "last",
-    };
+    return { constructorArguments: [this.dim, { eps: this.eps }], isComposite: true, ...keepsRank(null, "last") };
   }
 
   override toString(): string {

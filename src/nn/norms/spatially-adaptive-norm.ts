@@ -6,7 +6,7 @@ import { checkCount, formatShape } from "../../shape.js";
 import { checkTensor, type Tensor } from "../../tensor.js";
 import { ReLU } from "../activations.js";
 import { Conv2d } from "../conv2d.js";
-import { type LayerTraits, same } from "../layer-traits.js";
+import { keepsRank, type LayerTraits } from "../layer-traits.js";
 import { Module } from "../module.js";
 import { Sequential } from "../sequential.js";
 import { BatchNorm } from "./batch-norm.js";
@@ -113,10 +113,7 @@ export class SpatiallyAdaptiveNorm extends Module<[x: Tensor, map: Tensor]> {
     return {
       constructorArguments: [numFeatures, mapChannels, { ...this.#options, ...innerOptions(param_free_norm) }],
       isComposite: true,
-      keepsNothing: true,
-      channels: () => numFeatures,
-      rank: same,
-      channelAxis: "second",
+      ...keepsRank(numFeatures, "second"),
     };
   }
 

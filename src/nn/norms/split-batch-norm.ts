@@ -1,15 +1,14 @@
 import { ones, zeros } from "../../create.js";
 import { ArgumentError } from "../../errors.js";
-import { add, mul } from "../../ops/binary.js";
 import { checkOptions } from "../../options.js";
 import { scope } from "../../scope.js";
 import { checkCount } from "../../shape.js";
 import type { Tensor } from "../../tensor.js";
-import { type LayerTraits, same } from "../layer-traits.js";
+import { keepsRank, type LayerTraits } from "../layer-traits.js";
 import { Module } from "../module.js";
 import { BatchNorm } from "./batch-norm.js";
 import { type InnerBatchNormOptions, innerNames, innerOptions } from "./inner-batch-norm.js";
-import { alongChannels, channelView } from "./views.js";
+import { channelView, scaledAlongChannels } from "./views.js";
 
 /** Options of {@link SplitBatchNorm.forward}. */
 export interface SplitForwardOptions {
@@ -66,7 +65,9 @@ export class SplitBatchNorm extends Module<[x: Tensor, options?: SplitForwardOpt
    * @throws ShapeError if x does not fit
    * @throws ArgumentError if there is no such split
    */
-  override forward(x: Tensor, { split = 0 }: SplitForwardOptions = {}): Tensor {
+  override forward(x: Tensor, options: SplitForwardOptions = {}): Tensor {
+    checkOptions(() => `${this}.forward(x)`, options, { split: true });
+    const { split = 0 } = options;
     channelView(this, x, this.numFeatures);
     if (!Number.isInteger(split) || split < 0 || split >= this.norms.length) {
       throw new ArgumentError({
@@ -76,10 +77,7 @@ export class SplitBatchNorm extends Module<[x: Tensor, options?: SplitForwardOpt
         cure: "Pass the number of a domain, or build the layer with more splits.",
       });
     }
-    const { weight, bias } = this;
-    return scope(() =>
-      add(mul(this.norms[split].forward(x), alongChannels(weight, x.rank)), alongChannels(bias, x.rank)),
-    );
+    return scope(() => scaledAlongChannels(this.norms[split].forward(x), this.weight, this.bias));
   }
 
   protected override traits(): LayerTraits {
@@ -87,10 +85,7 @@ export class SplitBatchNorm extends Module<[x: Tensor, options?: SplitForwardOpt
     return {
       constructorArguments: [numFeatures, norms.length, innerOptions(norms[0])],
       isComposite: true,
-      keepsNothing: true,
-      channels: () => numFeatures,
-      rank: same,
-      channelAxis: "second",
+      ...keepsRank(numFeatures, "second"),
     };
   }
 

@@ -1,5 +1,4 @@
 import { ones } from "../../create.js";
-import { ShapeError } from "../../errors.js";
 import { add, div, mul, sub } from "../../ops/binary.js";
 import { square } from "../../ops/functions.js";
 import { mean } from "../../ops/mean.js";
@@ -10,13 +9,13 @@ import { sqrt } from "../../ops/unary.js";
 import { variance } from "../../ops/variance.js";
 import { checkOptions } from "../../options.js";
 import { scope } from "../../scope.js";
-import { checkCount, formatShape } from "../../shape.js";
+import { checkCount } from "../../shape.js";
 import type { Tensor } from "../../tensor.js";
 import type { LayerTraits } from "../layer-traits.js";
 import { checkPlain } from "./composed-norm.js";
 import type { NormForwardOptions } from "./norm.js";
 import { RunningNorm, type RunningNormOptions, runningNormNames } from "./running-norm.js";
-import { alongChannels, channelView, positionAxes } from "./views.js";
+import { alongChannels, channelView, checkSeveralPositions, positionAxes } from "./views.js";
 
 /** Means and variances, which broadcast to x. */
 interface Statistics {
@@ -63,7 +62,7 @@ export class SwitchableNorm extends RunningNorm {
   override forward(x: Tensor, options: NormForwardOptions = {}): Tensor {
     checkPlain(this, options);
     const view = channelView(this, x, this.numFeatures);
-    if (view.inner === 1) throw this.#onePosition(x);
+    checkSeveralPositions(this, x, view, "LayerNorm or GroupNorm");
     const y = scope(() => this.#normalize(x));
     if (this.running.takesMoments && x.size > 0) {
       const moments = momentsOf(x, view, null);
@@ -93,8 +92,11 @@ export class SwitchableNorm extends RunningNorm {
       this.var_weight,
       all.map((one) => one.variance),
     );
-    const normalized = div(sub(x, centre), sqrt(add(spread, eps)));
-    const scaled = weight === null ? normalized : mul(normalized, alongChannels(weight, x.rank));
+    const centred = sub(x, centre);
+    const deviation = sqrt(add(spread, eps));
+    // The weight before what has as many values as x.
+    const scaled =
+      weight === null ? div(centred, deviation) : mul(centred, div(alongChannels(weight, x.rank), deviation));
     return bias === null ? scaled : add(scaled, alongChannels(bias, x.rank));
   }
 
@@ -102,15 +104,6 @@ export class SwitchableNorm extends RunningNorm {
     const { running, runningMean, runningVar } = this;
     if (running.normalizeWith === "batch" || runningMean === null || runningVar === null) return joined(ofInstance, 0);
     return { mean: alongChannels(runningMean, rank), variance: alongChannels(runningVar, rank) };
-  }
-
-  #onePosition(x: Tensor): ShapeError {
-    return new ShapeError({
-      where: `${this}.forward(x)`,
-      expected: "at least 2 positions per channel",
-      received: `1 (shape ${formatShape(x.shape)})`,
-      cure: "Use larger images or signals, or normalise with LayerNorm or GroupNorm.",
-    });
   }
 
   protected override traits(): LayerTraits {

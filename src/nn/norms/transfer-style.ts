@@ -55,6 +55,6 @@ export function transferStyle(x: Tensor, style: Tensor, options: { readonly eps?
     const axes = positionAxes(x);
     const deviation = (t: Tensor): Tensor => sqrt(add(variance(t, axes, { keepDims: true }), eps));
     const centred = sub(x, mean(x, axes, { keepDims: true }));
-    return add(mul(div(centred, deviation(x)), deviation(style)), mean(style, axes, { keepDims: true }));
+    return add(mul(centred, div(deviation(style), deviation(x))), mean(style, axes, { keepDims: true }));
   });
 }

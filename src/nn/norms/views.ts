@@ -1,5 +1,6 @@
 import type { StatisticsView } from "../../backend/backend.js";
 import { ArgumentError, ShapeError } from "../../errors.js";
+import { add, mul } from "../../ops/binary.js";
 import { reshape } from "../../ops/reshape.js";
 import { checkCount, formatShape, maxRank, type Shape, sameShape, sizeOf } from "../../shape.js";
 import { checkTensor, type Tensor } from "../../tensor.js";
@@ -49,6 +50,28 @@ export function checkSeveralValues(layer: RunningNorm, x: Tensor, { outer, inner
   });
 }
 
+/** Checks that samples have 2 positions or more. @throws ShapeError naming norms that need none */
+export function checkSeveralPositions(layer: AnyModule, x: Tensor, { inner }: StatisticsView, others: string): void {
+  if (inner !== 1) return;
+  throw new ShapeError({
+    where: `${layer}.forward(x)`,
+    expected: "at least 2 positions per channel",
+    received: `1 (shape ${formatShape(x.shape)})`,
+    cure: `Use larger images or signals, or normalise with ${others}.`,
+  });
+}
+
+/** x as {@link channelView} has it, with a mean per sample and channel. */
+export function sampleChannelView({ outer, kept, inner }: StatisticsView): StatisticsView {
+  return { outer: 1, kept: outer * kept, inner, repeat: inner, period: kept };
+}
+
+/** What messages call the values that share a mean there. @param features - channels of x */
+export function sampleChannels(features: number): Share {
+  const place = (k: number): string => `channel ${k % features} of sample ${Math.floor(k / features)}`;
+  return { noun: "channel of every sample", place };
+}
+
 /**
  * x as rows of `normalizedShape`, with a mean per row and a parameter per value.
  *
@@ -85,6 +108,12 @@ export function normalizedShapeOf(where: string, given: number | Shape): Shape {
 /** A value per channel, (C), in the shape that broadcasts to x of a rank: (C, 1, …). */
 export function alongChannels(t: Tensor, rank: number): Tensor {
   return rank === 2 ? t : reshape(t, [t.size, ...new Array<number>(rank - 2).fill(1)]);
+}
+
+/** weight · x + bias with a value per channel, (C), of each, or null. */
+export function scaledAlongChannels(x: Tensor, weight: Tensor | null, bias: Tensor | null): Tensor {
+  const scaled = weight === null ? x : mul(x, alongChannels(weight, x.rank));
+  return bias === null ? scaled : add(scaled, alongChannels(bias, x.rank));
 }
 
 /** The axes of (N, C, …) behind the channels. */

@@ -1,12 +1,12 @@
 import { noGrad } from "../../autograd.js";
 import type { Communicator } from "../../communicator.js";
 import { tensor, zeros } from "../../create.js";
-import { ArgumentError } from "../../errors.js";
 import { add, div, mul, sub } from "../../ops/binary.js";
+import { centre } from "../../ops/centre.js";
 import { conv1d } from "../../ops/conv1d.js";
+import { gram } from "../../ops/gram.js";
 import { inverseRoot } from "../../ops/inverse-root.js";
 import { matmul } from "../../ops/matmul.js";
-import { mean } from "../../ops/mean.js";
 import { reshape } from "../../ops/reshape.js";
 import { momentsOf } from "../../ops/standardize.js";
 import { sum } from "../../ops/sum.js";
@@ -15,9 +15,10 @@ import { sqrt } from "../../ops/unary.js";
 import { checkOptions } from "../../options.js";
 import { scope } from "../../scope.js";
 import { checkCount, sizeOf } from "../../shape.js";
-import { detach, type Tensor } from "../../tensor.js";
+import type { Tensor } from "../../tensor.js";
 import { assign, copyOf } from "../../tensor-copies.js";
 import type { LayerTraits } from "../layer-traits.js";
+import { checkDivides } from "./channel-groups.js";
 import { checkPlain } from "./composed-norm.js";
 import type { NormForwardOptions } from "./norm.js";
 import { type FurtherRenewal, RunningNorm, type RunningNormOptions } from "./running-norm.js";
@@ -93,15 +94,7 @@ export class WhiteningBatchNorm extends RunningNorm {
       affine: true,
     });
     this.iterations = iterations === "exact" ? iterations : checkCount(where, "iterations", iterations);
-    this.groups = groups === null ? fewestGroups(numFeatures) : checkCount(where, "groups", groups);
-    if (numFeatures % this.groups !== 0) {
-      throw new ArgumentError({
-        where,
-        expected: "groups to divide numFeatures",
-        received: `${this.groups} groups for ${numFeatures} channels`,
-        cure: "Choose a divisor of numFeatures.",
-      });
-    }
+    this.groups = checkDivides(where, groups ?? fewestGroups(numFeatures), numFeatures);
     this.#whitening = this.buffer("running_whitening", this.#identity(this.groups));
   }
 
@@ -119,25 +112,22 @@ export class WhiteningBatchNorm extends RunningNorm {
     return scope(() => {
       const usesBatch = running.normalizeWith === "batch";
       const batch = usesBatch || running.takesMoments ? this.#ofBatch(this.#grouped(x)) : null;
-      const whitened = usesBatch && batch !== null ? this.#ungrouped(batch, x) : this.#byRunning(x);
+      const scaled = usesBatch && batch !== null ? this.#ungrouped(batch, x) : this.#byRunning(x);
       if (batch !== null && running.takesMoments) {
         running.takeAlso(batch.matrix, this.#whitening);
         if (this.#gathered !== null) moveMeans(batch.matrix, { ...this.#gathered, momentum: -1, warmsUp: false });
         running.take(momentsOf(x, view, null), false);
       }
-      const { weight, bias } = this;
-      const scaled = weight === null ? whitened : mul(whitened, alongChannels(weight, x.rank));
+      const { bias } = this;
       return bias === null ? scaled : add(scaled, alongChannels(bias, x.rank));
     });
   }
 
   #ofBatch(x: Tensor): Whitening {
     const { iterations, eps } = this;
-    // Twice, since the first mean is rounded to float32: what it leaves of a large mean is small.
-    const near = sub(x, detach(mean(x, 2, { keepDims: true })));
-    const centred = sub(near, mean(near, 2, { keepDims: true }));
+    const centred = centre(x, 2);
     const identity = this.#identity(1);
-    const squares = mul(matmul(centred, transpose(centred, [0, 2, 1])), 1 / x.shape[2]);
+    const squares = mul(gram(centred), 1 / x.shape[2]);
     const covariance = add(squares, mul(identity, eps));
     if (iterations === "exact") return { matrix: inverseRoot(covariance), centred };
     const trace = sum(mul(covariance, identity), [1, 2], { keepDims: true });
@@ -152,13 +142,15 @@ export class WhiteningBatchNorm extends RunningNorm {
     return { matrix: div(matrix, sqrt(trace)), centred };
   }
 
-  /** A convolution of one tap in groups, which every format has. */
+  /** By the running statistics, weighted: a convolution of one tap in groups, which every format has. */
   #byRunning(x: Tensor): Tensor {
-    const { runningMean, numFeatures, groups } = this;
+    const { runningMean, numFeatures, groups, weight } = this;
     if (runningMean === null) throw new Error("internal: running statistics are missing");
     const planes = reshape(x, [x.shape[0], numFeatures, sizeOf(x.shape.slice(2))]);
-    const weight = reshape(this.#whitening, [numFeatures, numFeatures / groups, 1]);
-    return reshape(conv1d(sub(planes, reshape(runningMean, [numFeatures, 1])), weight, null, { groups }), x.shape);
+    const taps = reshape(this.#whitening, [numFeatures, numFeatures / groups, 1]);
+    const whitened = conv1d(sub(planes, reshape(runningMean, [numFeatures, 1])), taps, null, { groups });
+    const y = reshape(whitened, x.shape);
+    return weight === null ? y : mul(y, alongChannels(weight, x.rank));
   }
 
   /** (N, C, …) → (groups, d, values) */
@@ -167,8 +159,11 @@ export class WhiteningBatchNorm extends RunningNorm {
     return reshape(transpose(planes, [1, 0, 2]), [this.groups, this.numFeatures / this.groups, -1]);
   }
 
+  /** Weighted; the matrix has fewer values to multiply than x. */
   #ungrouped({ matrix, centred }: Whitening, { shape }: Tensor): Tensor {
-    const planes = reshape(matmul(matrix, centred), [shape[1], shape[0], sizeOf(shape.slice(2))]);
+    const { weight, groups, numFeatures } = this;
+    const weighted = weight === null ? matrix : mul(matrix, reshape(weight, [groups, numFeatures / groups, 1]));
+    const planes = reshape(matmul(weighted, centred), [shape[1], shape[0], sizeOf(shape.slice(2))]);
     return reshape(transpose(planes, [1, 0, 2]), shape);
   }
 

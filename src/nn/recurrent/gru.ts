@@ -1,5 +1,4 @@
 import { gruSequence } from "../../ops/recurrence.js";
-import { checkOptions } from "../../options.js";
 import type { Tensor } from "../../tensor.js";
 import type { LayerTraits } from "../layer-traits.js";
 import { lastStep } from "./last-step.js";
@@ -33,14 +32,6 @@ export class GRU extends Recurrent<GruState> {
    */
   constructor(inputSize: number, hiddenSize: number, options: RecurrentOptions = {}) {
     super(3, ["h"], inputSize, hiddenSize, options);
-    checkOptions("new GRU(inputSize, hiddenSize)", options, {
-      numLayers: true,
-      bias: true,
-      bidirectional: true,
-      dropout: true,
-      norm: true,
-      maxSteps: true,
-    });
   }
 
   protected override run(

@@ -1,7 +1,6 @@
 import { lstmSequence } from "../../ops/recurrence.js";
 import { reshape } from "../../ops/reshape.js";
 import { slice } from "../../ops/slice.js";
-import { checkOptions } from "../../options.js";
 import type { Tensor } from "../../tensor.js";
 import type { LayerTraits } from "../layer-traits.js";
 import { lastStep } from "./last-step.js";
@@ -37,14 +36,6 @@ export class LSTM extends Recurrent<LstmState> {
    */
   constructor(inputSize: number, hiddenSize: number, options: RecurrentOptions = {}) {
     super(4, ["h", "c"], inputSize, hiddenSize, options);
-    checkOptions("new LSTM(inputSize, hiddenSize)", options, {
-      numLayers: true,
-      bias: true,
-      bidirectional: true,
-      dropout: true,
-      norm: true,
-      maxSteps: true,
-    });
   }
 
   protected override run(

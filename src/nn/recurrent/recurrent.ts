@@ -1,3 +1,4 @@
+import { checkOneOf } from "../../check-one-of.js";
 import { zeros } from "../../create.js";
 import { ArgumentError, ShapeError } from "../../errors.js";
 import { applyMask } from "../../ops/apply-mask.js";
@@ -8,12 +9,13 @@ import { checkMaskValues } from "../../ops/mask-values.js";
 import { reshape } from "../../ops/reshape.js";
 import { slice } from "../../ops/slice.js";
 import { transpose } from "../../ops/transpose.js";
+import { checkOptions, type OptionNames } from "../../options.js";
 import { scope } from "../../scope.js";
 import { checkCount, formatShape, sameShape } from "../../shape.js";
 import { checkTensor, type Tensor } from "../../tensor.js";
 import { checkFeatures } from "../check-features.js";
 import { uniformParameter } from "../init.js";
-import { type LayerTraits, same } from "../layer-traits.js";
+import { keepsRank, type LayerTraits } from "../layer-traits.js";
 import { Module } from "../module.js";
 import type { CellNorms } from "./normalized.js";
 import { type RecurrentNorm, StepNorm } from "./step-norm.js";
@@ -42,6 +44,10 @@ export interface RecurrentOptions {
   /** For how many steps there are batch statistics; later steps share the last. Needed where `norm` is `"batch"`. */
   readonly maxSteps?: number | null;
 }
+
+const recurrentNames: OptionNames<RecurrentOptions> = {
+  ...{ numLayers: true, bias: true, bidirectional: true, dropout: true, norm: true, maxSteps: true },
+};
 
 /** Options of {@link Recurrent.forward}: which steps are real, and the states before the first. */
 export interface RecurrentForwardOptions<State> {
@@ -120,6 +126,7 @@ export abstract class Recurrent<State extends States> extends Module<
     super();
     const { numLayers = 1, bias = true, bidirectional = false, dropout: p = 0, norm = null, maxSteps = null } = options;
     const where = `new ${this.constructor.name}(inputSize, hiddenSize)`;
+    checkOptions(where, options, recurrentNames);
     this.inputSize = checkCount(where, "inputSize", inputSize);
     this.hiddenSize = checkCount(where, "hiddenSize", hiddenSize);
     this.numLayers = checkCount(where, "numLayers", numLayers);
@@ -131,14 +138,7 @@ export abstract class Recurrent<State extends States> extends Module<
         cure: "Put a Dropout behind a single layer.",
       });
     }
-    if (norm !== null && norm !== "layer" && norm !== "batch") {
-      throw new ArgumentError({
-        where,
-        expected: 'norm to be "layer", "batch" or null',
-        received: JSON.stringify(norm) ?? String(norm),
-        cure: "Choose one of them.",
-      });
-    }
+    checkOneOf(where, "norm", norm, ["layer", "batch", null]);
     if ((norm === "batch") !== (maxSteps !== null)) {
       throw new ArgumentError({
         where,
@@ -238,6 +238,7 @@ export abstract class Recurrent<State extends States> extends Module<
   }
 
   #apply(x: Tensor, options: RecurrentForwardOptions<State>) {
+    checkOptions(() => `${this}.forward(x)`, options, { mask: true, state: true });
     const { mask = null, state = null } = options;
     this.#check(x, mask, state);
     const real = mask === null ? x : applyMask(x, reshape(mask, [...mask.shape, 1]));
@@ -297,10 +298,7 @@ export abstract class Recurrent<State extends States> extends Module<
     const options = { numLayers, bias: this.#hasBias, bidirectional, dropout: p, ...inside };
     return {
       constructorArguments: [inputSize, hiddenSize, options],
-      keepsNothing: true,
-      channels: () => hiddenSize * (bidirectional ? 2 : 1),
-      rank: same,
-      channelAxis: "last",
+      ...keepsRank(hiddenSize * (bidirectional ? 2 : 1), "last"),
     };
   }
 

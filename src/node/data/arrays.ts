@@ -1,12 +1,12 @@
 import { createHash } from "node:crypto";
 import { existsSync, readdirSync, statSync } from "node:fs";
 import { basename, join } from "node:path";
-import { unzipSync } from "fflate";
 import { channelsFirst, type ImageLayout, layoutOf, moveChannelsFirst } from "../../data/image-layout.js";
 import { type NpyArray, parseNpy } from "../../data/npy/npy.js";
 import { isClassList, oneHotLabels, sayClasses, sayLabelRows, sayNumbers } from "../../data/target-task.js";
-import { DataError, EvenkeelError, FormatError } from "../../errors.js";
+import { DataError, FormatError } from "../../errors.js";
 import { FileBudget } from "../../formats/file-budget.js";
+import { unzip } from "../../formats/unzip.js";
 import { formatShape, type Shape, sameShape, sizeOf } from "../../shape.js";
 import { shown } from "../../shown.js";
 import { warn } from "../../warnings.js";
@@ -97,7 +97,7 @@ export function readNamedArrays(path: string, names: readonly string[]): Arrays 
     return names.includes(name) ? name : null;
   };
   return new Map(
-    unzip(path, bytes, wanted, {}).map(([name, content]) => [
+    arraysIn(path, bytes, wanted, {}).map(([name, content]) => [
       name,
       parseNpy(content, join(basename(path), `${name}.npy`)),
     ]),
@@ -112,14 +112,14 @@ function arrayName(file: string): string | null {
 
 function readFile(path: string): [string, Uint8Array][] {
   const bytes = readBytes(path, path);
-  return bytes[0] === 0x93 ? [["x", bytes]] : unzip(path, bytes);
+  return bytes[0] === 0x93 ? [["x", bytes]] : arraysIn(path, bytes);
 }
 
 /** What `numpy.savez(file, x, y)` calls arrays that were given no names. */
 const unnamed: Readonly<Record<string, string>> = { "arr_0.npy": "x", "arr_1.npy": "y" };
 
 /** The arrays in an NPZ file. What is not looked for is not unpacked, and nothing is written anywhere. */
-function unzip(
+function arraysIn(
   path: string,
   bytes: Uint8Array,
   nameOf: (file: string) => string | null = arrayName,
@@ -130,32 +130,14 @@ function unzip(
       { where: path, expected: "a whole NPZ file", received, cure: "Save it with numpy.savez." },
       { cause },
     );
-  const budget = new FileBudget(path, bytes.length);
-  const seen = new Set<string>();
-  try {
-    const files = unzipSync(bytes, {
-      filter({ name: file, size, originalSize, compression }) {
-        const name = nameOf(file) ?? (Object.hasOwn(others, file) ? file : null);
-        if (name === null) return false;
-        if (seen.has(name)) throw fault(`${name} twice`);
-        seen.add(name);
-        const isPlain = compression !== 0 || originalSize === size;
-        if (size > bytes.length || !isPlain) throw fault(`${name} of ${originalSize} bytes in ${size}`);
-        budget.spend("unpacked", originalSize);
-        return true;
-      },
-    });
-    const named = Object.entries(files);
-    if (named.every(([file]) => Object.hasOwn(others, file)))
-      return named.map(([file, content]) => [others[file], content]);
-    return named.flatMap(([file, content]) => {
-      const name = nameOf(file);
-      return name === null ? [] : [[name, content]];
-    });
-  } catch (cause) {
-    if (cause instanceof EvenkeelError) throw cause;
-    throw fault(cause instanceof Error ? cause.message : String(cause), cause);
-  }
+  const keyOf = (file: string): string | null => nameOf(file) ?? (Object.hasOwn(others, file) ? file : null);
+  const named = Object.entries(unzip(bytes, new FileBudget(path, bytes.length), keyOf, fault));
+  if (named.every(([file]) => Object.hasOwn(others, file)))
+    return named.map(([file, content]) => [others[file], content]);
+  return named.flatMap(([file, content]) => {
+    const name = nameOf(file);
+    return name === null ? [] : [[name, content]];
+  });
 }
 
 function samplesOf(

@@ -89,7 +89,7 @@ export class Checkpoints<Target> {
         ? everySteps === undefined
           ? 60
           : Number.POSITIVE_INFINITY
-        : checkRange(where, "everySeconds", everySeconds, 0, Number.POSITIVE_INFINITY);
+        : checkRange(where, "everySeconds", everySeconds);
   }
 
   get #generators(): Generator[] {

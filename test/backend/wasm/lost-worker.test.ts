@@ -16,7 +16,7 @@ const hang = Uint8Array.of(
 
 test("a worker that never finishes is an error and not a hang, and its pool goes on alone", async () => {
   const memory = new WebAssembly.Memory({ initial: 1, maximum: 1, shared: true });
-  const pool = new Pool(new WebAssembly.Module(hang), memory, undefined, 200);
+  const pool = new Pool(new WebAssembly.Module(hang), memory, 200);
   pool.start(2);
   await pool.ready();
   expect(pool.count).toBe(2);

@@ -38,6 +38,7 @@ const binaryOps = [
     "maximum",
     "equal",
     "notEqual",
+    "maximumShare",
     "less",
     "lessEqual",
   ] as const),

@@ -200,6 +200,14 @@ describeWebgpu("norms", (twins) => {
     }
   });
 
+  test("variances", async () => {
+    const t = twins();
+    const moments = t.wide(Float64Array.from([10, 1, 30, 0, 0, 0, 7, -2, 4, 1, 3, 0]));
+    const variance = t.output(4);
+    t.call((backend, block) => backend.variances(block(moments), 4, block(variance)));
+    await t.expectClose(variance, 1e-6);
+  });
+
   test("renorm factors", async () => {
     const t = twins();
     const moments = t.wide(Float64Array.from([10, 1, 30, 0, 0, 0, 7, -2, 4]));

@@ -459,7 +459,7 @@ describeEachBackend("recalibrate", () => {
     }
     expect(messages).toMatchInlineSnapshot(`
       [
-        "ArgumentError: recalibrate(model, data): expected mode "sequential" or "batch", got "precise". Pass one of the two.",
+        "ArgumentError: recalibrate(model, data): expected mode to be "sequential" or "batch", got "precise". Choose one of them.",
         "ArgumentError: recalibrate(model, data): expected samples to be a whole number of at least 1, got 0. Correct samples.",
         "ArgumentError: recalibrate(model, data): expected blend to be a finite number of samples, at least 0, got -1. Pass how many samples the old statistics count for.",
         "ArgumentError: recalibrate(model, data): expected at least one batch, got none. Pass data that have samples.",

@@ -66,7 +66,7 @@ test("refuses what it cannot normalise", () => {
   expect(refused.map(messageOf)).toMatchInlineSnapshot(`
     [
       "ArgumentError: new EvoNorm(numFeatures): expected numFeatures to be a whole number of at least 1, got 0. Correct numFeatures.",
-      "ArgumentError: new EvoNorm(numFeatures): expected variant to be "B0" or "S0", got "B1". Pass one of the two.",
+      "ArgumentError: new EvoNorm(numFeatures): expected variant to be "B0" or "S0", got "B1". Choose one of them.",
       "ArgumentError: new EvoNorm(numFeatures): expected groups to divide numFeatures, got 3 groups for 4 channels. Choose a divisor of numFeatures.",
       "ArgumentError: EvoNorm(4, B0).forward(x): expected eps above 0, got 0. Set eps to a small positive number such as 1e-5.",
       "ShapeError: EvoNorm(4, B0).forward(x): expected 4 channels in axis 1, got 3 (shape 2×3). Build the layer with 3 channels, or reshape x.",

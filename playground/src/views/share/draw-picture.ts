@@ -11,7 +11,7 @@ import { activationWords, dataWords, normWords, samplesWord } from "../../words.
 const [width, height] = [1200, 630];
 const plane = 340;
 
-/** The state of a run as one picture: both planes or sheets of digits, both curves of accuracy, and what the networks are. */
+/** The state of a run as one picture: both planes or sheets of digits, both curves of accuracy, and both networks. */
 export async function drawPicture(run: Run): Promise<Blob | null> {
   const canvas = document.createElement("canvas");
   [canvas.width, canvas.height] = [width, height];
@@ -49,7 +49,7 @@ export async function drawPicture(run: Run): Promise<Blob | null> {
       accuracy === undefined ? "–" : `${formatPercent(accuracy)} of new ${samplesWord(experiment.data)} right`;
     write(context, right, left, 576, { size: 22, weight: 600, tone: "ab"[k] });
   });
-  write(context, `Share of new ${samplesWord(experiment.data)} right`, 800, 150, { size: 20, weight: 600 });
+  write(context, `Accuracy on new ${samplesWord(experiment.data)}`, 800, 150, { size: 20, weight: 600 });
   context.save();
   context.translate(800, 196);
   drawAccuracy(context, networks, 360, plane);

@@ -1,4 +1,5 @@
 import type { BinaryOp, ConvGeometry, PoolGeometry, StatisticsView, UnaryGradientOp, UnaryOp } from "../../backend.js";
+import { binaryFunctions, unaryFunctions } from "../../cpu/elementwise.js";
 import type { Bench, Twin } from "./bench.js";
 
 /** One member: what it is called with, and its outputs. */
@@ -9,16 +10,10 @@ export interface Case {
   readonly run: (bench: Bench) => readonly Twin[];
 }
 
-const unaryOps = [
-  ...(["neg", "exp", "log", "sqrt", "relu", "leakyRelu", "elu", "gelu", "silu", "softplus", "hardSwish"] as const),
-  ...(["sigmoid", "tanh", "abs", "sign", "floor", "ceil", "round", "sin", "cos", "erf", "log1p", "expm1"] as const),
-  "mish",
-] satisfies UnaryOp[];
-const withoutSlope = new Set<UnaryOp>(["neg", "sign", "floor", "ceil", "round"]);
-const binaryOps = [
-  ...(["add", "sub", "mul", "div", "pow", "logisticLoss", "logisticSlope", "pass", "prelu", "timesNegative"] as const),
-  ...(["minimum", "maximum", "equal", "notEqual", "less", "lessEqual", "either"] as const),
-] satisfies BinaryOp[];
+const unaryOps = Object.keys(unaryFunctions) as UnaryOp[];
+/** Slopes of `pow` and `prelu` are no functions that ops compute by themselves. */
+const onlySlopes = new Set(["powBase", "powExponent", "preluSlope"]);
+const binaryOps = (Object.keys(binaryFunctions) as BinaryOp[]).filter((op) => !onlySlopes.has(op));
 
 const length = 1001;
 
@@ -35,7 +30,7 @@ function elementwiseCases(): Case[] {
     },
   }));
   const slopes = unaryOps
-    .filter((op): op is UnaryGradientOp => !withoutSlope.has(op))
+    .filter((op): op is UnaryGradientOp => "slope" in unaryFunctions[op])
     .map((op) => ({
       name: `unaryGradient ${op}`,
       most: 1e-6,

@@ -1,21 +1,9 @@
 import type { AnyModule } from "../../../nn/module.js";
 import { checkOptions } from "../../../options.js";
-import { OutputDifference } from "../../foreign/comparison.js";
+import { type ExportVerification, OutputDifference } from "../../foreign/comparison.js";
 import { networkOutputs } from "../../foreign/network-outputs.js";
 import { randomInputs } from "../../foreign/trial-inputs.js";
 import { openSession } from "../runtime.js";
-
-/** How far an exported model and the network it was made of differ, on noise. */
-export interface OnnxExportVerification {
-  /** The largest difference between two values. */
-  readonly maxAbsolute: number;
-  /** The largest difference divided by the largest value, or by 0.01 if that is less. */
-  readonly maxRelative: number;
-  /** What maxRelative was held against. */
-  readonly tolerance: number;
-  /** How many samples both were given. */
-  readonly samples: number;
-}
 
 /** Options of {@link verifyOnnxExport}. */
 export interface VerifyOnnxExportOptions {
@@ -38,7 +26,7 @@ export async function verifyOnnxExport(
   bytes: Uint8Array,
   model: AnyModule,
   options: VerifyOnnxExportOptions = {},
-): Promise<OnnxExportVerification> {
+): Promise<ExportVerification> {
   const { tolerance = 1e-4 } = options;
   const where = "verifyOnnxExport(bytes, model)";
   checkOptions(where, options, { tolerance: true });
@@ -53,9 +41,7 @@ export async function verifyOnnxExport(
     const comparison = new OutputDifference();
     for (const [k, output] of expected.entries()) comparison.add(output, results[session.outputs[k]]);
     const cure = "Do not use the file; raise the tolerance if that is acceptable.";
-    comparison.check(where, tolerance, "onnxruntime to give what the network gives", cure);
-    const { maxAbsolute, maxRelative } = comparison;
-    return { maxAbsolute, maxRelative, tolerance, samples };
+    return { ...comparison.check(where, tolerance, "onnxruntime to give what the network gives", cure), samples };
   } finally {
     await session.release();
   }

@@ -1,8 +1,10 @@
-import type { FoldedNorm, LeftNorm } from "../../../graph/fold/fold-batch-norm.js";
+import { sortedOut } from "../../../graph/fold/fold.js";
+import type { FoldedNorms } from "../../../graph/fold/fold-batch-norm.js";
 import { checkOptions } from "../../../options.js";
+import type { VerifyOptions } from "../../foreign/comparison.js";
 import { OnnxModel, type ReadOnnxOptions } from "../graph/onnx-model.js";
 import { foldGraphs } from "./fold-norms.js";
-import { type OnnxVerification, type VerifyOptions, verify } from "./verify.js";
+import { type OnnxVerification, verify } from "./verify.js";
 
 /** Options of {@link foldOnnx}. */
 export interface FoldOnnxOptions extends VerifyOptions, ReadOnnxOptions {
@@ -11,13 +13,9 @@ export interface FoldOnnxOptions extends VerifyOptions, ReadOnnxOptions {
 }
 
 /** A folded model, and what was done. */
-export interface OnnxFolding {
+export interface OnnxFolding extends FoldedNorms {
   /** The new file. */
   readonly bytes: Uint8Array;
-  /** Batch norms that are gone. */
-  readonly folded: readonly FoldedNorm[];
-  /** Batch norms that are still there. */
-  readonly left: readonly LeftNorm[];
   /** How far both models differ; null if they were not compared, or nothing was folded. */
   readonly verification: OnnxVerification | null;
 }
@@ -57,8 +55,7 @@ export async function foldOnnx(bytes: Uint8Array, options: FoldOnnxOptions = {})
   });
   const model = await OnnxModel.read(where, bytes, options);
   const outcomes = foldGraphs(model);
-  const folded = outcomes.flatMap(({ norm, into }) => (into === undefined ? [] : [{ norm, into }]));
-  const left = outcomes.flatMap(({ norm, reason }) => (reason === undefined ? [] : [{ norm, reason }]));
+  const { folded, left } = sortedOut(outcomes);
   const result = model.write(folded.length > 0);
   const isCompared = folded.length > 0 && options.verify !== false;
   const values = outcomes.flatMap(({ graph, value }) => (graph === model.main && value !== undefined ? [value] : []));

@@ -1,6 +1,5 @@
 import { DataError } from "../../../errors.js";
-import type { ModelArrays } from "../../foreign/arrays.js";
-import { OutputDifference } from "../../foreign/comparison.js";
+import { OutputDifference, type Verification, type VerifyOptions } from "../../foreign/comparison.js";
 import { firstThatRuns, shapesOf } from "../../foreign/trial-inputs.js";
 import { elementTypeOf, type elementTypes } from "../file/tensor-values.js";
 import type { OnnxModel } from "../graph/onnx-model.js";
@@ -8,45 +7,12 @@ import { type OnnxOutput, type OnnxSession, openSession } from "../runtime.js";
 import { inFloat32 } from "./in-float32.js";
 import { drawsRandomly, seeded } from "./random-operators.js";
 
-/** How two models are compared. */
-export interface VerifyOptions {
-  /**
-   * The largest relative difference that passes.
-   *
-   * @defaultValue 1e-4; 0.02 with float16, 0.05 with bfloat16 in the model
-   */
-  readonly tolerance?: number;
-  /**
-   * Real inputs to compare on: for each run, an array for each input of the model.
-   *
-   * @defaultValue one run on seeded noise
-   */
-  readonly inputs?: readonly ModelArrays[];
-  /** Shapes of inputs that the model leaves open, by name, for noise. @defaultValue found by trying */
-  readonly shapes?: Readonly<Record<string, readonly number[]>>;
-}
-
 /**
  * How far two models differ, on the same inputs in onnxruntime with its own optimisation off: in their outputs, and in
  * the value at each place that was changed, so that a saturated output hides nothing. Random operators draw the same
  * numbers in both.
  */
-export interface OnnxVerification {
-  /** The largest difference between two values. */
-  readonly maxAbsolute: number;
-  /**
-   * The largest difference of an output's values, divided by the largest value of that output (by 0.01 if that is less:
-   * of what is next to zero, as a saturated sigmoid is, only the absolute difference counts).
-   */
-  readonly maxRelative: number;
-  /** What maxRelative was held against. */
-  readonly tolerance: number;
-  /** How many inputs both were compared on. */
-  readonly runs: number;
-  /** Whether the inputs were noise, since none were passed. */
-  readonly onNoise: boolean;
-  /** Shapes of the first inputs, by name. */
-  readonly shapes: Readonly<Record<string, readonly number[]>>;
+export interface OnnxVerification extends Verification {
   /** Whether float32 copies were run, since onnxruntime-web has no kernels for float64 or bfloat16. */
   readonly inFloat32: boolean;
 }
@@ -122,10 +88,8 @@ export async function verify(
     const bytes = runs.reduce((sum, outputs) => sum + bytesOf(outputs), 0);
     count = Math.max(1, Math.floor((mostBytes / Math.max(bytes, 1)) * Math.max(places.length, 1)));
   }
-  comparison.checkUnchanged(where, tolerance);
-  const { maxAbsolute, maxRelative } = comparison;
   const told = { runs: inputs.length, onNoise: given.length === 0, shapes: shapesOf(inputs[0]), inFloat32: widened };
-  return { maxAbsolute, maxRelative, tolerance, ...told };
+  return { ...comparison.checkUnchanged(where, tolerance), ...told };
 }
 
 type Outputs = Readonly<Record<string, OnnxOutput>>;

@@ -2,7 +2,7 @@ import { FormatError } from "../../../errors.js";
 import { FileBudget, work } from "../../file-budget.js";
 import { printable } from "../../printable.js";
 import { isStandard } from "../file/attributes.js";
-import { Codec, type ModelProto, type NodeProto } from "../file/codec.js";
+import { Codec, type ModelProto } from "../file/codec.js";
 import type { ExternalFiles } from "../file/tensor-values.js";
 import { OnnxGraph } from "./graph.js";
 
@@ -17,12 +17,6 @@ export interface ReadOnnxOptions {
    * @defaultValue false
    */
   readonly initializersAreConstant?: boolean;
-}
-
-/** A node and the graph that it stands in. */
-export interface Placed {
-  readonly graph: OnnxGraph;
-  readonly node: NodeProto;
 }
 
 /** An ONNX model in memory, a copy that may be edited: the bytes it was read from never change. */

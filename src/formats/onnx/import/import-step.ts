@@ -4,9 +4,9 @@ import type { OpenShape } from "../../../graph/node.js";
 import { withoutInitialValues } from "../../../nn/init.js";
 import type { AnyModule } from "../../../nn/module.js";
 import { formatShape, maxRank } from "../../../shape.js";
-import { intOf, intsOf, isOp } from "../file/attributes.js";
+import { intOf, intsOf } from "../file/attributes.js";
 import type { NodeProto } from "../file/codec.js";
-import { isFloat, isWholeType, type TensorValues } from "../file/tensor-values.js";
+import { elementTypeOf, isFloat, isWholeType, type TensorValues } from "../file/tensor-values.js";
 import type { OnnxGraph } from "../graph/graph.js";
 import type { GraphBuilder } from "./graph-builder.js";
 import { sizesOf } from "./import-sizes.js";
@@ -229,13 +229,34 @@ export class ImportStep {
     if (typeof values === "string") throw notConstant(this.node, this.graph, k, values);
     this.graph.model.spend(values.data.length);
     const maker = this.graph.makerOf(name);
+    // What nodes compute of settings alone, such as a mask, is the model's author's too.
     const isWeight =
       isFloat(values.type) && values.shape.length > 0 && values.data.every((value) => Math.abs(value) < mostWeight);
     if (values.shape.length > maxRank) throw this.refuse(`input ${k} of ${values.shape.length} axes`);
-    if (isWeight && !(maker !== undefined && isOp(maker, "Constant"))) return this.parameter(name, values);
+    if (isWeight && (maker === undefined || readsWeights(this.graph, name))) return this.parameter(name, values);
     if (values.shape.length === 0 && k > 0 && this.node.input.length === 2) return values.data[0];
     const made = this.state.builder.constant(tensor(values.data, values.shape));
     this.state.values.set(name, made);
     return made;
   }
+}
+
+/** Whether nodes compute a constant of real initializers with axes. */
+function readsWeights(graph: OnnxGraph, name: string): boolean {
+  const seen = new Set<string>();
+  const waiting = [name];
+  for (let value = waiting.pop(); value !== undefined; value = waiting.pop()) {
+    const stored = graph.initializerOf(value);
+    if (stored !== undefined && stored.dims.length > 0 && isFloat(elementTypeOf(stored.dataType) ?? "bool"))
+      return true;
+    const maker = graph.makerOf(value);
+    if (stored !== undefined || maker === undefined) continue;
+    for (const input of maker.input) {
+      if (seen.has(input)) continue;
+      seen.add(input);
+      waiting.push(input);
+    }
+  }
+  graph.model.spend(layerWork + seen.size);
+  return false;
 }

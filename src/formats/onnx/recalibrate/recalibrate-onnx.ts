@@ -1,7 +1,6 @@
 import { DataError } from "../../../errors.js";
-import type { LeftNorm } from "../../../graph/fold/fold-batch-norm.js";
 import type { ChannelStatistics } from "../../../graph/statistics/channel-statistics.js";
-import type { RecalibratedNorm, RecalibrateMode, RecalibrateProgress } from "../../../graph/statistics/recalibrate.js";
+import type { RecalibratedNorm, RecalibrateOptions, Recalibration } from "../../../graph/statistics/recalibrate.js";
 import { checkRenewal, renew } from "../../../graph/statistics/renewal.js";
 import { checkOptions } from "../../../options.js";
 import type { ModelArrays } from "../../foreign/arrays.js";
@@ -16,36 +15,17 @@ import { findMeasuredNorms, type MeasuredNorm } from "./measured-norms.js";
 type Data = Iterable<ModelArrays> | AsyncIterable<ModelArrays>;
 
 /** Options of {@link recalibrateOnnx}. */
-export interface RecalibrateOnnxOptions extends ReadOnnxOptions {
-  /**
-   * `"sequential"`: each norm's statistics are taken of what the norms before it, already recalibrated, let through;
-   * one pass over the data for each norm in the longest row. `"batch"`: one pass in which every norm normalises by the
-   * batch, as in training.
-   * @defaultValue "sequential"
-   */
-  readonly mode?: RecalibrateMode;
-  /**
-   * N, how many samples the model's own statistics count for: with n samples of the data, statistics become
-   * N/(N+n) · old + n/(N+n) · measured, of means and of variances (Schneider et al. 2020, arXiv:2006.16971, §3).
-   * @defaultValue 0: the data alone
-   */
-  readonly blend?: number;
-  /** Stops between batches by throwing the signal's reason. */
-  readonly signal?: AbortSignal;
-  /** Called, and awaited, after each batch. */
-  readonly onProgress?: (progress: RecalibrateProgress) => void | Promise<void>;
-}
+export interface RecalibrateOnnxOptions
+  extends ReadOnnxOptions,
+    Pick<RecalibrateOptions, "mode" | "blend" | "signal" | "onProgress"> {}
 
-/** A recalibrated model, and what was done. */
-export interface OnnxRecalibration {
+/**
+ * A recalibrated model, and what was done: norms in the order of the file, by name or by their output's; samples are
+ * the sizes of the first input's first axis.
+ */
+export interface OnnxRecalibration extends Recalibration {
   /** The new file. */
   readonly bytes: Uint8Array;
-  /** Batch norms with new statistics, in the order of the file, by name or by their output's. */
-  readonly norms: readonly RecalibratedNorm[];
-  /** Batch norms that keep theirs, and why. */
-  readonly left: readonly LeftNorm[];
-  /** Samples in each pass: the sizes of the first input's first axis. */
-  readonly samples: number;
 }
 
 const where = "recalibrateOnnx(bytes, data)";

@@ -1,6 +1,3 @@
-import { Dropout, Dropout2d, DropPath } from "../../../nn/dropout.js";
-import { Identity } from "../../../nn/identity.js";
-import type { AnyModule } from "../../../nn/module.js";
 import { LSTM } from "../../../nn/recurrent/lstm.js";
 import { networkWriter, writerOf } from "../../foreign/layer-writers.js";
 import { normLayers } from "./export-norms.js";
@@ -21,32 +18,14 @@ export interface TfjsExportable {
   toTfjs(x: TfjsValue, graph: TfjsWriter): TfjsValue;
 }
 
-/** What is x itself in evaluation. */
-function asItIs<Value>(_: AnyModule, x: Value): Value {
-  return x;
-}
-
 /** Writes networks. */
 export const tfjsNetworks = networkWriter<TfjsValue, TfjsWriter>({
   name: "exportTfjs",
   method: "toTfjs",
   adds: "layer",
-  isExportable,
-  writeOwn: (module, x, graph) => (isExportable(module) ? module.toTfjs(x, graph) : undefined),
   batchShape: ({ shape }) => ["N", ...shape],
-  layers: [
-    ...normLayers,
-    writerOf(Dropout, asItIs),
-    writerOf(Dropout2d, asItIs),
-    writerOf(DropPath, asItIs),
-    writerOf(Identity, asItIs),
-    writerOf(LSTM, exportLstm),
-  ],
+  layers: [...normLayers, writerOf(LSTM, exportLstm)],
   ops: tfjsOps,
   // Layers of TF.js take no constants as inputs.
   computesConstants: true,
 });
-
-function isExportable(module: AnyModule): module is AnyModule & TfjsExportable {
-  return "toTfjs" in module && typeof module.toTfjs === "function";
-}

@@ -60,12 +60,8 @@ function runningNorm(norm: BatchNorm | BatchRenorm | InstanceNorm, x: TfjsValue,
     // As here it weighs the old value; an average of all batches has none.
     ...(momentum === "cumulative" ? {} : { momentum }),
   };
-  const weights = {
-    ...(weight === null ? {} : { gamma: picked(weight) }),
-    ...(bias === null ? {} : { beta: picked(bias) }),
-    moving_mean: picked(runningMean),
-    moving_variance: picked(runningVar),
-  };
+  const statistics = { moving_mean: picked(runningMean), moving_variance: picked(runningVar) };
+  const weights = { ...gammaAndBeta(norm, picked), ...statistics };
   return graph.layer("BatchNormalization", [last], config, { weights });
 }
 
@@ -105,18 +101,26 @@ function exportLayerNorm(norm: LayerNorm, x: TfjsValue, graph: TfjsWriter): Tfjs
   const axis = normalizedShape.map((_, k) => first + k);
   const elements = isWhole ? elementsOf(source) : null;
   const sizes = isLast && isWhole ? [...normalizedShape.slice(1), normalizedShape[0]] : normalizedShape;
-  const weights = {
-    ...(weight === null ? {} : { gamma: inOrder(weight, sizes, elements) }),
-    ...(bias === null ? {} : { beta: inOrder(bias, sizes, elements) }),
-  };
+  const weights = gammaAndBeta(norm, (t) => inOrder(t, sizes, elements));
   const config = { axis, epsilon: eps, scale: weight !== null, center: bias !== null };
   return graph.layer("LayerNormalization", [source], config, { weights });
 }
 
 /**
- * A LayerNormalization of x beside −x, whose mean is 0 and whose variance is the mean of squares; half of it is the
- * result.
+ * x / √(mean of squares + eps) along the first or second axis of a sample: half of a LayerNormalization of x beside −x,
+ * whose mean is 0 and whose variance is the mean of squares.
  */
+function divided(x: TfjsValue, axis: 1 | 2, eps: number, graph: TfjsWriter): TfjsValue {
+  const { shape } = x;
+  const size = shape[axis - 1];
+  const negative = scaled(x, { gamma: () => -1 }, "negative", graph);
+  const both = shape.map((one, k) => (k === axis - 1 ? 2 * one : one));
+  const pair = graph.layer("Concatenate", [x, negative], { axis }, { shape: both, role: "pair" });
+  const cropping = [1, 2].map((one) => [0, one === axis ? size : 0]);
+  return graph.layer("Cropping2D", [standardized(pair, [axis], eps, graph)], { cropping }, { shape, role: "half" });
+}
+
+/** Of each sample or row. */
 function exportRmsNorm(norm: RmsNorm, x: TfjsValue, graph: TfjsWriter): TfjsValue {
   const { normalizedShape, channelsFirst, weight, eps } = norm;
   const source = graph.here(withRank3(x, graph));
@@ -125,22 +129,14 @@ function exportRmsNorm(norm: RmsNorm, x: TfjsValue, graph: TfjsWriter): TfjsValu
   const rows = sizeOf(shape) / width;
   const sizes: Shape = [rows, width, 1];
   const columns = graph.reshape(source, sizes, { shape: sizes, role: "rows" });
-  const negative = scaled(columns, { gamma: () => -1 }, "negative", graph);
-  const both: Shape = [rows, 2 * width, 1];
-  const pair = graph.layer("Concatenate", [columns, negative], { axis: 2 }, { shape: both, role: "pair" });
-  const normalized = standardized(pair, [2], eps, graph);
-  const cropping = [
-    [0, 0],
-    [0, width],
-  ];
-  const half = graph.layer("Cropping2D", [normalized], { cropping }, { shape: sizes, role: "half" });
+  const half = divided(columns, 2, eps, graph);
   if (channelsFirst || weight === null) return affine(norm, graph.reshape(half, shape, { shape }), graph);
   const values = weight.dataSync();
   const flat = graph.reshape(half, [rows, width], { shape: [rows, width] });
   return graph.reshape(scaled(flat, { gamma: (k) => values[k] }, undefined, graph), shape, { shape });
 }
 
-/** As {@link exportRmsNorm} over the positions of each channel; max(y, τ) is relu(y − τ) + τ. */
+/** Over the positions of each channel; max(y, τ) is relu(y − τ) + τ. */
 function exportFilterResponseNorm(norm: FilterResponseNorm, x: TfjsValue, graph: TfjsWriter): TfjsValue {
   const { numFeatures, eps, weight, bias, threshold } = norm;
   const last = graph.channelsLast(withRank3(x, graph));
@@ -148,15 +144,7 @@ function exportFilterResponseNorm(norm: FilterResponseNorm, x: TfjsValue, graph:
   const places = sizeOf(shape.slice(1));
   const sizes: Shape = [places, numFeatures, 1];
   const columns = graph.reshape(last, sizes, { shape: sizes, order: "here", role: "rows" });
-  const negative = scaled(columns, { gamma: () => -1 }, "negative", graph);
-  const both: Shape = [2 * places, numFeatures, 1];
-  const pair = graph.layer("Concatenate", [columns, negative], { axis: 1 }, { shape: both, role: "pair" });
-  const cropping = [
-    [0, places],
-    [0, 0],
-  ];
-  const normalized = standardized(pair, [1], eps, graph);
-  const half = graph.layer("Cropping2D", [normalized], { cropping }, { shape: sizes, role: "half" });
+  const half = divided(columns, 1, eps, graph);
   const y = graph.reshape(half, [...shape.slice(1), numFeatures], { shape, order });
   const [gamma, beta, least] = [weight, bias, threshold].map((t) => t?.dataSync());
   const shift = (k: number): number => (beta?.[k] ?? 0) - (least?.[k] ?? 0);
@@ -202,6 +190,11 @@ export function scaled(
     moving_variance: vector(() => 1),
   };
   return graph.layer("BatchNormalization", [x], config, { weights, ...(role === undefined ? {} : { role }) });
+}
+
+/** Those parameters that a norm has, under the names of TF.js. */
+function gammaAndBeta({ weight, bias }: Norm, of: (t: Tensor) => TfjsWeight): Record<string, TfjsWeight> {
+  return { ...(weight === null ? {} : { gamma: of(weight) }), ...(bias === null ? {} : { beta: of(bias) }) };
 }
 
 /** A parameter in the order in which TF.js has what it meets. @param elements - null: the same */

@@ -4,7 +4,16 @@ import type { Pair } from "../../../ops/windows.js";
 import type { Shape } from "../../../shape.js";
 import type { OpWriter, WrittenWindows } from "../../foreign/layer-writers.js";
 import type { BatchShape } from "../../foreign/shape-after.js";
-import { exportAdd, exportDiv, exportMul, exportNeg, exportPow, exportSub } from "./export-arithmetic.js";
+import {
+  exportAdd,
+  exportBroadcast,
+  exportDiv,
+  exportMul,
+  exportNeg,
+  exportPow,
+  exportSub,
+} from "./export-arithmetic.js";
+import { exportAttention } from "./export-attention.js";
 import {
   exportConcat,
   exportReduction,
@@ -85,6 +94,19 @@ function pooling(kind: "Max" | "Average"): Op {
     return exportPool(kind, { kernel, options }, x, graph);
   };
 }
+
+function globalPooling(kind: "Max" | "Average"): Op {
+  return ({ args, shape }, graph) => {
+    const x = args[0] as TfjsValue;
+    const options = { shape: sampleOf(shape, x), order: "here", isPositive: x.isPositive } as const;
+    return graph.layer(`Global${kind}Pooling2D`, [graph.channelsLast(x)], { data_format: "channels_last" }, options);
+  };
+}
+
+const reshaped: Op = ({ args, shape }, graph) => {
+  const x = args[0] as TfjsValue;
+  return exportReshape(x, sampleOf(shape, x), graph);
+};
 
 function adaptive(op: string): Op {
   return ({ args, shape }, graph) => {
@@ -184,18 +206,7 @@ const rows: Readonly<Record<string, Op>> = {
     const y = graph.layer("Softmax", [swapped], { axis: -1 }, options);
     return graph.layer("Permute", [y], { dims }, { role: "back", ...options });
   },
-  reshape: ({ args, shape }, graph) => {
-    const x = args[0] as TfjsValue;
-    return exportReshape(x, sampleOf(shape, x), graph);
-  },
-  squeeze: ({ args, shape }, graph) => {
-    const x = args[0] as TfjsValue;
-    return exportReshape(x, sampleOf(shape, x), graph);
-  },
-  unsqueeze: ({ args, shape }, graph) => {
-    const x = args[0] as TfjsValue;
-    return exportReshape(x, sampleOf(shape, x), graph);
-  },
+  ...{ reshape: reshaped, squeeze: reshaped, unsqueeze: reshaped },
   stack: ({ args, shape }, graph) => {
     const [list, axis = 0] = args as [readonly TfjsValue[], number | undefined];
     const sizes = sampleOf(shape, list[0]);
@@ -252,6 +263,11 @@ const rows: Readonly<Record<string, Op>> = {
       "Pad height and width by zeros, or give a class of your own toTfjs(x, graph).",
     );
   },
+  scaledDotProductAttention: exportAttention,
+  broadcastTo: ({ args, shape }, graph) => {
+    const x = args[0] as TfjsValue;
+    return exportBroadcast(x, sampleOf(shape, x), graph);
+  },
   flatten: ({ args, shape }, graph) => {
     const [x, start = 0] = args as [TfjsValue, number | undefined];
     const sizes = sampleOf(shape, x);
@@ -295,16 +311,7 @@ const rows: Readonly<Record<string, Op>> = {
   ...Object.fromEntries(
     ["adaptiveAvgPool1d", "adaptiveAvgPool2d", "adaptiveAvgPool3d"].map((op) => [op, adaptive(op)]),
   ),
-  globalAvgPool2d: ({ args, shape }, graph) => {
-    const x = args[0] as TfjsValue;
-    const options = { shape: sampleOf(shape, x), order: "here", isPositive: x.isPositive } as const;
-    return graph.layer("GlobalAveragePooling2D", [graph.channelsLast(x)], { data_format: "channels_last" }, options);
-  },
-  globalMaxPool2d: ({ args, shape }, graph) => {
-    const x = args[0] as TfjsValue;
-    const options = { shape: sampleOf(shape, x), order: "here", isPositive: x.isPositive } as const;
-    return graph.layer("GlobalMaxPooling2D", [graph.channelsLast(x)], { data_format: "channels_last" }, options);
-  },
+  ...{ globalAvgPool2d: globalPooling("Average"), globalMaxPool2d: globalPooling("Max") },
 };
 
 /** What each op is in TF.js, whose layers keep the batch as it is. */

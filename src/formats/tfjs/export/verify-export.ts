@@ -2,12 +2,12 @@ import type { AnyModule } from "../../../nn/module.js";
 import { checkOptions } from "../../../options.js";
 import { sizeOf } from "../../../shape.js";
 import type { ModelArray } from "../../foreign/arrays.js";
-import { OutputDifference } from "../../foreign/comparison.js";
+import { type ExportVerification, OutputDifference } from "../../foreign/comparison.js";
 import { inputShapes } from "../../foreign/layer-writers.js";
 import { networkOutputs } from "../../foreign/network-outputs.js";
 import { randomInputs } from "../../foreign/trial-inputs.js";
 import type { TfjsFiles } from "../model/files.js";
-import { loadTensorFlow, openInTensorFlow, refusal, type TensorFlow, type TensorFlowModel } from "../tensorflow.js";
+import { loadTensorFlow, openInTensorFlow, predictIn, refusal, type TensorFlow } from "../tensorflow.js";
 import { isChannelsLast, type TfjsEnds } from "./export-tfjs.js";
 import { channelsLastElements } from "./tfjs-value.js";
 
@@ -20,15 +20,7 @@ export interface VerifyTfjsExportOptions extends TfjsEnds {
 }
 
 /** How far an exported model and the network it was made of differ, on noise. */
-export interface TfjsExportVerification {
-  /** The largest difference between two values. */
-  readonly maxAbsolute: number;
-  /** The largest difference divided by the largest value, or by 0.01 if that is less. */
-  readonly maxRelative: number;
-  /** What maxRelative was held against. */
-  readonly tolerance: number;
-  /** How many samples both were given. */
-  readonly samples: number;
+export interface TfjsExportVerification extends ExportVerification {
   /** The backend of TF.js that ran it. */
   readonly backend: string;
 }
@@ -49,10 +41,10 @@ export async function verifyTfjsExport(
   model: AnyModule,
   options: VerifyTfjsExportOptions = {},
 ): Promise<TfjsExportVerification> {
-  const { inputShape, channelsLast, tolerance = 1e-4, tf: given } = options;
+  const { inputShape, channelsLast, tolerance = 1e-4, tf: own } = options;
   const where = "verifyTfjsExport(files, model)";
   checkOptions(where, options, { tolerance: true, tf: true, inputShape: true, channelsLast: true });
-  const tf = given ?? (await loadTensorFlow(where));
+  const tf = own ?? (await loadTensorFlow(where));
   await tf.ready();
   const network = await openInTensorFlow(where, tf, files);
   try {
@@ -60,44 +52,19 @@ export async function verifyTfjsExport(
       return { name: String(k), type: network.inputs[k].dtype, shape: [samples, ...sample] };
     });
     const inputs = Object.values(randomInputs(where, declared, {}, { batch: samples, other: 1 }));
-    const results = await run(
-      where,
-      tf,
-      network,
-      inputs.map((input) => ordered(input, channelsLast)),
-    );
+    const given = inputs.map((input) => ordered(input, channelsLast));
+    const results = await predictIn(tf, network, given).catch((cause: unknown) => {
+      throw refusal(where, "a model that TF.js runs", cause);
+    });
     const comparison = new OutputDifference();
     for (const [k, output] of (await networkOutputs(model, inputs)).entries()) {
       comparison.add(ordered(output, channelsLast), results[k]);
     }
     const cure = "Do not use the files; raise the tolerance if that is acceptable.";
-    comparison.check(where, tolerance, "TF.js to give what the network gives", cure);
-    const { maxAbsolute, maxRelative } = comparison;
-    return { maxAbsolute, maxRelative, tolerance, samples, backend: tf.getBackend() };
+    const difference = comparison.check(where, tolerance, "TF.js to give what the network gives", cure);
+    return { ...difference, samples, backend: tf.getBackend() };
   } finally {
     network.dispose();
-  }
-}
-
-async function run(
-  where: string,
-  tf: TensorFlow,
-  network: TensorFlowModel,
-  arrays: readonly ModelArray[],
-): Promise<ModelArray[]> {
-  const inputs = arrays.map(({ shape, values }, k) =>
-    tf.tensor(Float32Array.from(values), [...shape], network.inputs[k].dtype === "int32" ? "int32" : "float32"),
-  );
-  try {
-    const outputs = [network.predict((inputs.length === 1 ? inputs[0] : inputs) as never)].flat();
-    const results: ModelArray[] = [];
-    for (const output of outputs) results.push({ shape: [...output.shape], values: await output.data() });
-    for (const output of outputs) output.dispose();
-    return results;
-  } catch (cause) {
-    throw refusal(where, "a model that TF.js runs", cause);
-  } finally {
-    for (const input of inputs) input.dispose();
   }
 }
 

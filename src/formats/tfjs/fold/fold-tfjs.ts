@@ -1,4 +1,5 @@
-import type { FoldedNorm, LeftNorm } from "../../../graph/fold/fold-batch-norm.js";
+import { sortedOut } from "../../../graph/fold/fold.js";
+import type { FoldedNorms } from "../../../graph/fold/fold-batch-norm.js";
 import { checkOptions } from "../../../options.js";
 import { declaredInputs } from "../model/declared-inputs.js";
 import type { TfjsFiles } from "../model/files.js";
@@ -21,13 +22,9 @@ export interface FoldTfjsOptions extends VerifyTfjsOptions {
 }
 
 /** A folded model, and what was done. */
-export interface TfjsFolding {
+export interface TfjsFolding extends FoldedNorms {
   /** The new files. */
   readonly files: TfjsFiles;
-  /** Batch norms that are gone. */
-  readonly folded: readonly FoldedNorm[];
-  /** Batch norms that are still there. */
-  readonly left: readonly LeftNorm[];
   /** How far both models differ; null if they were not compared, or nothing was folded. */
   readonly verification: TfjsVerification | null;
 }
@@ -73,8 +70,7 @@ export async function foldTfjs(files: TfjsFiles, options: FoldTfjsOptions = {}):
     return { files: copyOf(files), folded: [], left, verification: null };
   }
   const outcomes = foldLayers(model, options.dequantize);
-  const folded = outcomes.flatMap(({ norm, into }) => (into === undefined ? [] : [{ norm, into }]));
-  const left = outcomes.flatMap(({ norm, reason }) => (reason === undefined ? [] : [{ norm, reason }]));
+  const { folded, left } = sortedOut(outcomes);
   if (folded.length === 0) return { files: copyOf(files), folded, left, verification: null };
   const result = model.write();
   const compared = {

@@ -1,32 +1,22 @@
 import { DataError } from "../../../errors.js";
-import { formatShape } from "../../../shape.js";
+import { formatShape, sizeOf } from "../../../shape.js";
 import type { ModelArray, ModelArrays } from "../../foreign/arrays.js";
-import { OutputDifference } from "../../foreign/comparison.js";
+import { OutputDifference, type Verification, type VerifyOptions } from "../../foreign/comparison.js";
 import { firstThatRuns, shapesOf } from "../../foreign/trial-inputs.js";
 import type { TfjsFiles } from "../model/files.js";
 import {
   loadTensorFlow,
   openInTensorFlow,
+  predictIn,
   refusal,
   type TensorFlow,
   type TensorFlowModel,
   type TensorFlowSymbol,
-  type TensorFlowTensor,
 } from "../tensorflow.js";
 import { runWideNorms } from "./wide-norms.js";
 
 /** How two models are compared. */
-export interface VerifyTfjsOptions {
-  /** The largest relative difference that passes. @defaultValue 1e-4; 0.02 with weights in float16 */
-  readonly tolerance?: number;
-  /**
-   * Real inputs to compare on: for each run, an array for each input of the model, by name.
-   *
-   * @defaultValue one run on seeded noise
-   */
-  readonly inputs?: readonly ModelArrays[];
-  /** Shapes of inputs that the model leaves open, by name, for noise. @defaultValue found by trying */
-  readonly shapes?: Readonly<Record<string, readonly number[]>>;
+export interface VerifyTfjsOptions extends VerifyOptions {
   /**
    * TensorFlow.js, with the backend and the layers of your own that it shall have.
    *
@@ -39,22 +29,7 @@ export interface VerifyTfjsOptions {
  * How far two models differ, on the same inputs in TF.js: in their outputs, and in the value at each place that was
  * changed, so that a saturated output hides nothing.
  */
-export interface TfjsVerification {
-  /** The largest difference between two values. */
-  readonly maxAbsolute: number;
-  /**
-   * The largest difference of an output's values, divided by the largest value of that output (by 0.01 if that is less:
-   * of what is next to zero, as a saturated sigmoid is, only the absolute difference counts).
-   */
-  readonly maxRelative: number;
-  /** What maxRelative was held against. */
-  readonly tolerance: number;
-  /** How many inputs both were compared on. */
-  readonly runs: number;
-  /** Whether the inputs were noise, since none were passed. */
-  readonly onNoise: boolean;
-  /** Shapes of the first inputs, by name. */
-  readonly shapes: Readonly<Record<string, readonly number[]>>;
+export interface TfjsVerification extends Verification {
   /** The backend of TF.js that ran them. */
   readonly backend: string;
 }
@@ -117,10 +92,8 @@ export async function verify(
     first.dispose();
     second.dispose();
   }
-  comparison.checkUnchanged(where, tolerance);
-  const { maxAbsolute, maxRelative } = comparison;
   const told = { runs, onNoise: inputs.length === 0, shapes: shapesOf(tried), backend: tf.getBackend() };
-  return { maxAbsolute, maxRelative, tolerance, ...told };
+  return { ...comparison.checkUnchanged(where, tolerance), ...told };
 }
 
 /** A model that also gives the outputs of these layers. */
@@ -173,42 +146,27 @@ async function firstRun(
   return firstThatRuns(where, declared, shapes, [1, 224, 224, 3], attempt, sample > largeSample);
 }
 
-/** Runs a model; what was made is freed. */
+/** Runs a model on arrays by name. */
 async function run(
   where: string,
   tf: TensorFlow,
   { model, inputNames, order }: Exposed,
   arrays: ModelArrays,
 ): Promise<ModelArray[]> {
-  const tensors: TensorFlowTensor[] = [];
-  try {
-    for (const [k, { dtype }] of model.inputs.entries()) {
-      const array = Object.hasOwn(arrays, inputNames[k]) ? arrays[inputNames[k]] : undefined;
-      if (array === undefined) {
-        const expected = `values for the input ${inputNames[k]}`;
-        throw new DataError({ where, expected, received: "none", cure: "Pass them too." });
-      }
-      const { shape, values } = array;
-      const size = shape.reduce((product, extent) => product * extent, 1);
-      if (values.length !== size) {
-        const expected = `${size} values for the input ${inputNames[k]} of shape ${formatShape(shape)}`;
-        throw new DataError({
-          where,
-          expected,
-          received: String(values.length),
-          cure: "Pass as many as its shape says.",
-        });
-      }
-      tensors.push(tf.tensor(Float32Array.from(values), [...shape], dtype === "int32" ? "int32" : "float32"));
+  const given = model.inputs.map((_, k) => {
+    const name = inputNames[k];
+    const array = Object.hasOwn(arrays, name) ? arrays[name] : undefined;
+    if (array === undefined) {
+      const expected = `values for the input ${name}`;
+      throw new DataError({ where, expected, received: "none", cure: "Pass them too." });
     }
-    const results = [model.predict((tensors.length === 1 ? tensors[0] : tensors) as never)].flat();
-    tensors.push(...results);
-    const outputs: ModelArray[] = [];
-    for (const one of results) outputs.push({ shape: [...one.shape], values: await one.data() });
-    return order.map((k) => outputs[k]);
-  } catch (cause) {
-    throw cause instanceof DataError ? cause : refusal(where, "inputs that the model takes", cause);
-  } finally {
-    for (const one of new Set(tensors)) one.dispose();
-  }
+    if (array.values.length === sizeOf(array.shape)) return array;
+    const expected = `${sizeOf(array.shape)} values for the input ${name} of shape ${formatShape(array.shape)}`;
+    const cure = "Pass as many as its shape says.";
+    throw new DataError({ where, expected, received: String(array.values.length), cure });
+  });
+  const outputs = await predictIn(tf, model, given).catch((cause: unknown) => {
+    throw refusal(where, "inputs that the model takes", cause);
+  });
+  return order.map((k) => outputs[k]);
 }

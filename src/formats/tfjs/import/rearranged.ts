@@ -1,3 +1,5 @@
+import { permuted } from "../../foreign/permuted.js";
+
 /** Numbers with their shape. */
 export interface Numbers {
   readonly shape: readonly number[];
@@ -6,21 +8,7 @@ export interface Numbers {
 
 /** The same numbers with axis `axes[k]` as axis k. */
 export function rearranged({ shape, data }: Numbers, axes: readonly number[]): Numbers {
-  const strides = new Array<number>(shape.length).fill(1);
-  for (let k = shape.length - 2; k >= 0; k--) strides[k] = strides[k + 1] * shape[k + 1];
-  const permuted = axes.map((axis) => shape[axis]);
-  const result = new Float64Array(data.length);
-  const at = axes.map(() => 0);
-  for (let i = 0, from = 0; i < result.length; i++) {
-    result[i] = data[from];
-    for (let k = axes.length - 1; k >= 0; k--) {
-      from += strides[axes[k]];
-      if (++at[k] < permuted[k]) break;
-      from -= strides[axes[k]] * permuted[k];
-      at[k] = 0;
-    }
-  }
-  return { shape: permuted, data: result };
+  return { shape: axes.map((axis) => shape[axis]), data: permuted(data, shape, axes) };
 }
 
 /**

@@ -1,4 +1,4 @@
-import { sizeOf } from "../../../../shape.js";
+import { sizeOf, stridesOf } from "../../../../shape.js";
 import { bfloatToNumber, halfToNumber, numberToBfloat, numberToHalf } from "../../../half.js";
 import { intOf, intsOf } from "../../file/attributes.js";
 import type { NodeProto } from "../../file/codec.js";
@@ -56,9 +56,9 @@ export class Computation {
     throw new NotComputed(`it names axis ${axis} of ${rank}`);
   }
 
-  /** {@link Computation.axis} of an attribute. */
-  axisOf(name: string, absent: number, rank: number): number {
-    return this.axis(intOf(this.node, name, absent), rank);
+  /** {@link Computation.axis} of the attribute `axis`, 0 by default. */
+  ownAxis(rank: number): number {
+    return this.axis(intOf(this.node, "axis", 0), rank);
   }
 
   /** Room for values of a shape. @throws NotComputed where it is none, or they are too many */
@@ -101,11 +101,6 @@ export function roundTo(type: ElementType, data: Float64Array): Float64Array {
     if (whole >= least && whole < 2 ** above) return whole;
     throw new NotComputed(`${value} is beyond ${type}`);
   });
-}
-
-/** How long strides are, of a shape. */
-function stridesOf(shape: readonly number[]): number[] {
-  return shape.map((_, axis) => sizeOf(shape.slice(axis + 1)));
 }
 
 /**

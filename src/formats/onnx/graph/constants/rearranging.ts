@@ -65,10 +65,10 @@ export const rearranging: Readonly<Record<string, ConstantOperator>> = {
     if (type === undefined) throw new NotComputed("its type becomes one without numbers");
     return { type, shape, data: roundTo(type, data) };
   },
-  Concat: (at) => concatenated(at, at.inputs(), at.axisOf("axis", 0, at.input(0).shape.length)),
+  Concat: (at) => concatenated(at, at.inputs(), at.ownAxis(at.input(0).shape.length)),
   Split: (at) => {
     const values = at.input(0);
-    const axis = at.axisOf("axis", 0, values.shape.length);
+    const axis = at.ownAxis(values.shape.length);
     const count = at.node.output.length;
     const part = Math.ceil(values.shape[axis] / count);
     const sizes = at.list("split", 1) ?? at.node.output.map((_, k) => Math.min(part, values.shape[axis] - k * part));
@@ -112,7 +112,7 @@ export const rearranging: Readonly<Record<string, ConstantOperator>> = {
   },
   Gather: (at) => {
     const [values, places] = [at.input(0), at.input(1)];
-    const axis = at.axisOf("axis", 0, values.shape.length);
+    const axis = at.ownAxis(values.shape.length);
     const parts = [...places.data].map((place) =>
       sliced(at, values, [{ axis, start: at.axis(place, values.shape[axis]), count: 1, step: 1 }]),
     );

@@ -3,10 +3,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { importOnnx } from "evenkeel/onnx";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { evenkeelIn } from "../support/command.js";
-import { npyBytes, npzBytes } from "../support/npy-files.js";
-import { type ModelParts, normConstants, normNode, onnxModel } from "../support/onnx-models.js";
-import { normalValues } from "../support/seeded.js";
+import { evenkeelIn } from "../../support/command.js";
+import { npyBytes, npzBytes } from "../../support/npy-files.js";
+import { type ModelParts, normConstants, normNode, onnxModel } from "../../support/onnx-models.js";
+import { normalValues } from "../../support/seeded.js";
 
 let folder: string;
 const evenkeel = (...args: string[]) => evenkeelIn(folder, ...args);

@@ -13,9 +13,9 @@ import {
   setBackend,
 } from "evenkeel";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { expectClose } from "../support/close.js";
-import { evenkeelIn } from "../support/command.js";
-import { temporaryFolder, writeSmallImages } from "../support/idx-files.js";
+import { expectClose } from "../../support/close.js";
+import { evenkeelIn } from "../../support/command.js";
+import { temporaryFolder, writeSmallImages } from "../../support/idx-files.js";
 
 let folder = "";
 const evenkeel = (...args: string[]) => evenkeelIn(folder, ...args);

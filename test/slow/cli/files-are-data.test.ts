@@ -12,10 +12,10 @@ import {
 import { join } from "node:path";
 import { Linear, Module, onWarning, saveModel, type Tensor } from "evenkeel";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { evenkeelIn } from "../support/command.js";
-import { temporaryFolder, writeSmallImages } from "../support/idx-files.js";
-import { installEvenkeel } from "../support/own-package.js";
-import { start } from "../support/runs.js";
+import { evenkeelIn } from "../../support/command.js";
+import { temporaryFolder, writeSmallImages } from "../../support/idx-files.js";
+import { installEvenkeel } from "../../support/own-package.js";
+import { start } from "../../support/runs.js";
 
 let folder = "";
 const at = (...parts: string[]): string => join(folder, ...parts);

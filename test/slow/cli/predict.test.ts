@@ -17,9 +17,9 @@ import {
 import { loadImages } from "evenkeel/node";
 import sharp from "sharp";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { evenkeelIn } from "../support/command.js";
-import { temporaryFolder, writeSmallImages } from "../support/idx-files.js";
-import { installEvenkeel } from "../support/own-package.js";
+import { evenkeelIn } from "../../support/command.js";
+import { temporaryFolder, writeSmallImages } from "../../support/idx-files.js";
+import { installEvenkeel } from "../../support/own-package.js";
 
 let folder = "";
 const evenkeel = (...args: string[]) => evenkeelIn(folder, ...args);

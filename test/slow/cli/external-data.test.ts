@@ -3,9 +3,9 @@ import { join } from "node:path";
 import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
 import { ModelProtoSchema, StringStringEntryProtoSchema } from "onnx-buf";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { evenkeelIn } from "../support/command.js";
-import { temporaryFolder } from "../support/idx-files.js";
-import { normConstants, normNode, onnxModel } from "../support/onnx-models.js";
+import { evenkeelIn } from "../../support/command.js";
+import { temporaryFolder } from "../../support/idx-files.js";
+import { normConstants, normNode, onnxModel } from "../../support/onnx-models.js";
 
 let folder = "";
 const at = (...parts: string[]): string => join(folder, ...parts);

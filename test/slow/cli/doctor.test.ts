@@ -3,10 +3,10 @@ import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { BatchNorm, Flatten, Linear, ReLU, Sequential, saveModel, setBackend } from "evenkeel";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { expectReadable } from "../support/accessible.js";
-import { hasChromium } from "../support/chromium.js";
-import { evenkeelIn } from "../support/command.js";
-import { temporaryFolder, writeSmallImages } from "../support/idx-files.js";
+import { expectReadable } from "../../support/accessible.js";
+import { hasChromium } from "../../support/chromium.js";
+import { evenkeelIn } from "../../support/command.js";
+import { temporaryFolder, writeSmallImages } from "../../support/idx-files.js";
 
 let folder = "";
 const evenkeel = (...args: string[]) => evenkeelIn(folder, ...args);

@@ -2,9 +2,9 @@ import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { loadModel, setBackend } from "evenkeel";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { evenkeelIn } from "../support/command.js";
-import { temporaryFolder, writeSmallImages } from "../support/idx-files.js";
-import { eventsIn } from "../support/tensorboard-events.js";
+import { evenkeelIn } from "../../support/command.js";
+import { temporaryFolder, writeSmallImages } from "../../support/idx-files.js";
+import { eventsIn } from "../../support/tensorboard-events.js";
 
 let folder = "";
 let images = "";

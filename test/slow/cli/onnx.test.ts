@@ -2,10 +2,10 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { evenkeelIn } from "../support/command.js";
-import { npyBytes } from "../support/npy-files.js";
-import { normConstants, normNode, onnxModel } from "../support/onnx-models.js";
-import { normalValues } from "../support/seeded.js";
+import { evenkeelIn } from "../../support/command.js";
+import { npyBytes } from "../../support/npy-files.js";
+import { normConstants, normNode, onnxModel } from "../../support/onnx-models.js";
+import { normalValues } from "../../support/seeded.js";
 
 let folder: string;
 const evenkeel = (...args: string[]) => evenkeelIn(folder, ...args);

@@ -2,7 +2,7 @@ import { copyFileSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileS
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { evenkeelIn } from "../support/command.js";
+import { evenkeelIn } from "../../support/command.js";
 
 let folder: string;
 const evenkeel = (...args: string[]) => evenkeelIn(folder, ...args);
@@ -10,7 +10,7 @@ const evenkeel = (...args: string[]) => evenkeelIn(folder, ...args);
 beforeAll(() => {
   folder = mkdtempSync(join(tmpdir(), "evenkeel-keras-"));
   for (const name of ["cnn.keras", "cnn.h5", "transformer.keras", "link.h5"]) {
-    copyFileSync(join(import.meta.dirname, "../fixtures", `keras-${name}`), join(folder, name));
+    copyFileSync(join(import.meta.dirname, "../../fixtures", `keras-${name}`), join(folder, name));
   }
   writeFileSync(join(folder, "cut.keras"), readFileSync(join(folder, "cnn.keras")).subarray(0, 9000));
   writeFileSync(join(folder, "text.h5"), "no model");

@@ -2,9 +2,9 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { evenkeelIn } from "../support/command.js";
-import { writeSmallImages } from "../support/idx-files.js";
-import { installEvenkeel } from "../support/own-package.js";
+import { evenkeelIn } from "../../support/command.js";
+import { writeSmallImages } from "../../support/idx-files.js";
+import { installEvenkeel } from "../../support/own-package.js";
 
 let folder = "";
 const train = (...args: string[]) => evenkeelIn(folder, "train", ...args, "--out", "never");

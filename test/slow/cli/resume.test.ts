@@ -3,10 +3,10 @@ import { join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { describeCheckpoint } from "evenkeel";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { evenkeelIn } from "../support/command.js";
-import { temporaryFolder, writeSmallImages } from "../support/idx-files.js";
-import { digest, start } from "../support/runs.js";
-import { eventsIn } from "../support/tensorboard-events.js";
+import { evenkeelIn } from "../../support/command.js";
+import { temporaryFolder, writeSmallImages } from "../../support/idx-files.js";
+import { digest, start } from "../../support/runs.js";
+import { eventsIn } from "../../support/tensorboard-events.js";
 
 let folder = "";
 beforeAll(() => {
@@ -197,7 +197,7 @@ describe("evenkeel train --resume", () => {
     );
     expect(code).toBe(1);
     expect(stderr).toMatchInlineSnapshot(`
-      "evenkeel: fit(model, data), step 1: expected a finite loss, finite gradients and a step that fits float32, got a loss of NaN, 3: Conv2d(16, 32, 3) the first layer whose output is not finite. Lower the learning rate (now 1e+30), clip gradients, or look for non-finite values in the data. The checkpoint of step 1 in bad is finite: begin again with other flags, or go on from it in code with another schedule, fit(model, data, { checkpoint: { from } }).
+      "evenkeel: fit(model, data), step 1: expected a finite loss, finite gradients and a step that fits float32, got a loss of NaN; the first layer whose output is not finite is 3: Conv2d(16, 32, 3). Lower the learning rate (now 1e+30), clip gradients, or look for non-finite values in the data. The checkpoint of step 1 in bad is finite: begin again with other flags, or go on from it in code with another schedule, fit(model, data, { checkpoint: { from } }).
       "
     `);
   });
