@@ -1,4 +1,5 @@
-// Of the documentation site: a button below programs that need nothing but the library, which runs them in a worker.
+// Of the documentation site: a button below programs that need nothing but the library, which runs them in a worker,
+// and a hint where a table or code scrolls sideways.
 const site = new URL("..", document.currentScript.src);
 
 /** Whether a program can run in a page: it imports the library alone. */
@@ -39,4 +40,11 @@ for (const block of document.querySelectorAll("pre > code.js")) {
   output.setAttribute("aria-label", "What the program prints");
   button.addEventListener("click", () => run(code, output));
   block.parentElement.after(button, output);
+}
+
+/** Marks what has more to the right than it shows. */
+for (const part of document.querySelectorAll(".tsd-typography table, .tsd-typography pre")) {
+  const mark = () => part.classList.toggle("has-more", part.scrollLeft + part.clientWidth < part.scrollWidth - 1);
+  part.addEventListener("scroll", mark, { passive: true });
+  new ResizeObserver(mark).observe(part);
 }

@@ -33,8 +33,8 @@ function withExamples(text) {
 }
 
 /**
- * Mends what TypeDoc leaves in its pages: no landmark for the content, a second title, tables that scroll but that a
- * keyboard cannot reach, headers of columns without a word, and links to the hierarchy from interfaces that do not
+ * Mends what TypeDoc leaves in its pages: no landmark for the content, a second title, tables and code that scroll but
+ * that a keyboard cannot reach, headers of columns without a word, and links to the hierarchy from interfaces that do not
  * stand in it.
  *
  * @param {string} folder
@@ -48,8 +48,8 @@ function mend(folder) {
     const mended = html
       .replaceAll('<div class="col-content">', '<div class="col-content" role="main">')
       // The README has a title of its own.
-      .replace(/(<div class="tsd-page-title">)<h1>Evenkeel[^<]*<\/h1>/, "$1")
-      .replaceAll("<table>", '<table tabindex="0">')
+      .replace(/(<div class="tsd-page-title">\s*)<h1>Evenkeel[^<]*<\/h1>/, "$1")
+      .replaceAll(/<(table|pre)>/g, '<$1 tabindex="0">')
       .replaceAll(/<th([^>]*)><\/th>/g, "<td$1></td>")
       .replaceAll(/ href="\.\.\/hierarchy\.html#([^"]*)"/g, (link, id) =>
         hierarchy.includes(`id="${id}"`) ? link : ' href="../hierarchy.html"',

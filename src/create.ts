@@ -1,5 +1,6 @@
 import { backend as currentBackend } from "./backend/index.js";
 import { ArgumentError, ShapeError } from "./errors.js";
+import { checkOptions, type OptionNames } from "./options.js";
 import { checkShape, formatShape, maxRank, type Shape, sizeOf } from "./shape.js";
 import { empty, type Tensor, upload } from "./tensor.js";
 import { defineOp } from "./tracing.js";
@@ -9,6 +10,8 @@ export interface TensorOptions {
   /** Whether `backward()` collects a gradient for it in `.grad`. @defaultValue false */
   readonly requiresGrad?: boolean;
 }
+
+const tensorNames: OptionNames<TensorOptions> = { requiresGrad: true };
 
 /** Who is asked before memory is taken for so many initial values; see {@link withClaims}. */
 let claims: ((values: number) => void) | null = null;
@@ -138,8 +141,9 @@ export function tensor(
   options?: TensorOptions,
 ): Tensor {
   const givenShape = Array.isArray(shape) ? (shape as Shape) : undefined;
-  const { requiresGrad = false } =
-    options ?? (Array.isArray(shape) ? {} : ((shape as TensorOptions | undefined) ?? {}));
+  const settings = options ?? (Array.isArray(shape) ? {} : ((shape as TensorOptions | undefined) ?? {}));
+  checkOptions("tensor(data, shape)", settings, tensorNames);
+  const { requiresGrad = false } = settings;
   const given = numbersOf(data, givenShape);
   const result = upload("tensor", currentBackend(), given.shape, given.values);
   if (requiresGrad) result.requiresGrad = true;
@@ -197,6 +201,7 @@ export const full = defineOp("full", (shape: Shape, value: number, options: Tens
 
 function filled(where: string, shape: Shape, value: number, options: TensorOptions): Tensor {
   checkShape(where, shape);
+  checkOptions(where, options, tensorNames);
   claimValues(sizeOf(shape));
   const result = empty("full", currentBackend(), [...shape]);
   result.backend.fill(result.block, result.size, value);

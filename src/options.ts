@@ -11,6 +11,7 @@ export type OptionNames<Options> = { readonly [Name in keyof Required<Options>]:
 const otherNames: Readonly<Record<string, readonly string[]>> = {
   alpha: ["negativeSlope", "momentum"],
   amount: ["samples"],
+  attnmask: ["mask"],
   beta1: ["betas"],
   beta2: ["betas"],
   callbacks: ["onEpoch", "onStep"],
@@ -19,10 +20,13 @@ const otherNames: Readonly<Record<string, readonly string[]>> = {
   classweight: ["classWeights"],
   clipgradnorm: ["clipNorm"],
   clipnorm: ["clipNorm"],
+  correction: ["unbiased"],
   confidence: ["probe"],
   criterion: ["loss"],
+  ddof: ["unbiased"],
   decay: ["weightDecay", "momentum"],
   dilationrate: ["dilation"],
+  dim: ["axis"],
   dropout: ["dropoutRate"],
   dropoutrate: ["dropout"],
   elementwiseaffine: ["affine"],
@@ -32,8 +36,11 @@ const otherNames: Readonly<Record<string, readonly string[]>> = {
   gradclip: ["clipNorm"],
   gradclipnorm: ["clipNorm"],
   gradientaccumulationsteps: ["accumulate"],
+  initialstate: ["state"],
   initialvalue: ["init"],
   initvalues: ["init"],
+  iscausal: ["causal"],
+  keypaddingmask: ["keyMask"],
   learningrate: ["lr"],
   lr: ["lrScale"],
   lrscheduler: ["schedule"],
@@ -45,6 +52,7 @@ const otherNames: Readonly<Record<string, readonly string[]>> = {
   opset: ["opsetVersion"],
   opsetversion: ["opset"],
   optim: ["optimizer"],
+  ord: ["p"],
   posweight: ["positiveWeight"],
   rate: ["lr"],
   rho: ["alpha", "decay"],
@@ -86,7 +94,7 @@ const elsewhere: Readonly<Record<string, string>> = {
 /** Arguments that stand before the options here, where other libraries name them. */
 const positional = new Set(
   (
-    "p rate drop filters units kernelsize poolsize infeatures outfeatures inchannels outchannels numfeatures " +
+    "axis axes kernel p rate drop filters units kernelsize poolsize infeatures outfeatures inchannels outchannels numfeatures " +
     "numgroups numchannels groups normalizedshape inputsize hiddensize inputdim outputdim numembeddings " +
     "embeddingdim embeddim numheads dim params parameters size scalefactor"
   ).split(" "),
@@ -96,26 +104,27 @@ const positional = new Set(
  * Refuses options that nothing reads, such as `epsilon` for `eps`, by naming the one that was probably meant.
  * TypeScript refuses them in literals; this is for JavaScript, and for objects that come from elsewhere.
  *
- * @param where - the function, and its arguments before the options
+ * @param where - the function, and its arguments before the options; a function where the text takes time to write, as
+ * the name of a layer does
  * @param names - every option: see {@link OptionNames}
  * @throws ArgumentError if `options` is no object, or has a property that is none of them
  */
 export function checkOptions<Options extends object>(
-  where: string,
+  where: string | (() => string),
   options: Options,
   names: OptionNames<NoInfer<Options>>,
 ): void {
   if (typeof options !== "object" || options === null || Array.isArray(options)) {
     throw new ArgumentError({
-      where,
+      where: typeof where === "string" ? where : where(),
       expected: "its options as an object",
       received: describe(options),
       cure: `Write { ${Object.keys(names)[0]}: … }${Object.keys(names).length > 1 ? " or another of its options" : ""}.`,
     });
   }
   for (const name in options) {
-    if (!Object.hasOwn(names, name) && options[name] !== undefined)
-      throw unknownOption(where, name, Object.keys(names));
+    if (names[name] !== true && options[name] !== undefined)
+      throw unknownOption(typeof where === "string" ? where : where(), name, Object.keys(names));
   }
 }
 

@@ -1,4 +1,5 @@
 import { ArgumentError, ShapeError } from "./errors.js";
+import { shown } from "./shown.js";
 
 /** The sizes of a tensor along its axes, outermost first; `[]` is a scalar. */
 export type Shape = readonly number[];
@@ -54,15 +55,15 @@ export function resolveAxis(where: string, axis: number, rank: number): number {
   throw new ArgumentError({
     where,
     expected: rank === 0 ? "no axis, since a scalar has none" : `an axis from ${-rank} to ${rank - 1}`,
-    received: Array.isArray(axis) ? JSON.stringify(axis) : String(axis),
-    cure: "Name an axis that the tensor has.",
+    received: shown(axis),
+    cure: typeof axis === "number" ? "Name an axis that the tensor has." : "Pass the axis itself, such as 1 or -1.",
   });
 }
 
 /** The axes counted from the front, ascending, without repeats; all of them if none are named. */
 export function resolveAxes(where: string, axes: number | readonly number[] | undefined, rank: number): number[] {
   if (axes === undefined) return Array.from({ length: rank }, (_, axis) => axis);
-  const list = (typeof axes === "number" ? [axes] : axes).map((axis) => resolveAxis(where, axis, rank));
+  const list = (Array.isArray(axes) ? axes : [axes]).map((axis) => resolveAxis(where, axis, rank));
   return [...new Set(list)].sort((a, b) => a - b);
 }
 

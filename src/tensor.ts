@@ -5,6 +5,7 @@ import { backend as currentBackend } from "./backend/index.js";
 import { leaveWeight, takeWeight, turnIfDue } from "./collector.js";
 import { ArgumentError, BackendError, GraphError, ShapeError, TensorFreedError } from "./errors.js";
 import { Hold } from "./hold.js";
+import { checkOptions } from "./options.js";
 import { printValues } from "./print-tensor.js";
 import { type Owned, own, whenEscaping } from "./scope.js";
 import { formatShape, type Shape, sameShape, sizeOf } from "./shape.js";
@@ -268,6 +269,7 @@ export class Tensor implements Owned {
    */
   backward(cotangent?: Tensor | Float32Array | null, options: BackwardOptions = {}): void {
     tracer?.refuse("backward()", "Compute gradients outside of forward.");
+    checkOptions(() => `${this.title}.backward(cotangent)`, options, { retainGraph: true, onGradient: true });
     const seed = this.#cotangent(cotangent ?? null);
     if (this.#hold.node !== null) {
       this.#hold.node.backward(seed, options.retainGraph ?? false, options.onGradient ?? null);

@@ -107,6 +107,7 @@ const functions: Readonly<Record<string, readonly unknown[]>> = {
   loadModel: [new Uint8Array()],
   foldBatchNorm: [model],
   freezeNorms: [model],
+  pruneDeadChannels: [model],
   recalibrate: [model, []],
   trace: [model, x],
   transferStyle: [x, x],
@@ -119,7 +120,40 @@ const functions: Readonly<Record<string, readonly unknown[]>> = {
   smoothL1: [x, x],
   topK: [x, 1],
 };
+const [signals, images, volumes] = [zeros([1, 2, 4]), zeros([1, 2, 4, 4]), zeros([1, 2, 4, 4, 4])];
+/** Every op that takes options. */
+const ops: Readonly<Record<string, readonly unknown[]>> = {
+  tensor: [[1, 2]],
+  zeros: [[2]],
+  ones: [[2]],
+  full: [[2], 1],
+  argmax: [x, 0],
+  argmin: [x, 0],
+  logSumExp: [x, 0],
+  norm: [x, 0],
+  pad: [x, [[0, 1]]],
+  upsample: [images, 2],
+  embedding: [[0], x],
+  scaledDotProductAttention: [x, x, x],
+  conv1d: [signals, zeros([1, 2, 2]), null],
+  conv2d: [images, zeros([1, 2, 2, 2]), null],
+  conv3d: [volumes, zeros([1, 2, 2, 2, 2]), null],
+  convTranspose1d: [signals, zeros([2, 1, 2]), null],
+  convTranspose2d: [images, zeros([2, 1, 2, 2]), null],
+  maxPool1d: [signals, 2],
+  maxPool2d: [images, 2],
+  maxPool3d: [volumes, 2],
+  avgPool1d: [signals, 2],
+  avgPool2d: [images, 2],
+  avgPool3d: [volumes, 2],
+};
+const reductions = ["sum", "mean", "max", "min", "prod", "variance", "std", "argmax", "argmin"] as const;
+/** Layers whose forward takes options, besides the norms. */
+const optionalForward = ["SplitBatchNorm", "MultiHeadAttention", "LSTM", "GRU"];
 const nonsense = { nonsense: 1 };
+
+const made = (name: string) =>
+  Reflect.construct(js[name], [...layers[name]]) as { forward(...given: unknown[]): unknown };
 
 /** What is thrown, at once or later; null if nothing is. */
 async function thrownBy(call: () => unknown): Promise<unknown> {
@@ -149,6 +183,22 @@ describe("an option that nothing reads is an error of", () => {
       ? () => Reflect.construct(call, [...given, nonsense])
       : () => call(...given, nonsense);
     expectRefusal(await thrownBy(run));
+  });
+  test.each(Object.entries(ops))("%s", async (name, given) => {
+    expect(await thrownBy(() => js[name](...given))).toBeNull();
+    expectRefusal(await thrownBy(() => js[name](...given, nonsense)));
+  });
+  test.each(reductions)("Tensor.%s", async (name) => {
+    const reduce = x[name] as (...given: unknown[]) => unknown;
+    expectRefusal(await thrownBy(() => reduce.call(x, 0, nonsense)));
+  });
+  test("Tensor.backward", async () => {
+    const loss = zeros([1], { requiresGrad: true }).mul(2).sum();
+    expectRefusal(await thrownBy(() => loss.backward(null, nonsense as object)));
+  });
+  const norms = Object.keys(layers).filter((name) => js[name].prototype instanceof evenkeel.Norm);
+  test.each([...norms, ...optionalForward])("%s.forward", async (name) => {
+    expectRefusal(await thrownBy(() => made(name).forward(images, nonsense)));
   });
   test.each(Object.entries(networks.namedNetworks))("%s", async (_, build) => {
     const options = { inputShape: [3, 32, 32], classes: 2, ...nonsense };
@@ -208,6 +258,23 @@ test("names of other libraries, and mistakes in spelling, are answered with the 
     label_smoothing: thrownBy(() => js["crossEntropy"](x, labels, { label_smoothing: 0.1 })),
     reduction: thrownBy(() => js["crossEntropy"](x, labels, { reduction: "sum" })),
     "a number": construct("BatchNorm", 64, 1e-3),
+    "sum, keepdim": thrownBy(() => x.sum(0, { keepdim: true } as never)),
+    "sum, true": thrownBy(() => x.sum(0, true as never)),
+    "sum, dim": thrownBy(() => x.sum(undefined, { dim: 1 } as never)),
+    "sum, an object": thrownBy(() => x.sum({ axis: 1 } as never)),
+    "softmax, axes": thrownBy(() => js["softmax"](x, { axes: 1 })),
+    "variance, ddof": thrownBy(() => x.variance(0, { ddof: 1 } as never)),
+    "topK, dim": thrownBy(() => js["topK"](x, 1, { dim: 0 })),
+    "maxPool2d, kernel": thrownBy(() => js["maxPool2d"](images, { kernel: 2 })),
+    "avgPool2d, count_include_pad": thrownBy(() => js["avgPool2d"](images, 2, { count_include_pad: false })),
+    "conv2d, strides": thrownBy(() => js["conv2d"](images, zeros([1, 2, 2, 2]), null, { strides: 2 })),
+    "attention, is_causal": thrownBy(() => js["scaledDotProductAttention"](x, x, x, { is_causal: true })),
+    "tensor, requires_grad": thrownBy(() => js["tensor"]([1], { requires_grad: true })),
+    "backward, retain_graph": thrownBy(() => x.backward(null, { retain_graph: true } as never)),
+    "forward, maks": thrownBy(() => made("BatchNorm").forward(x, { maks: null })),
+    "forward, masks": thrownBy(() => made("PixelNorm").forward(x, { masks: null })),
+    "forward, attn_mask": thrownBy(() => made("MultiHeadAttention").forward(signals, { attn_mask: null })),
+    "forward, initial_state": thrownBy(() => made("LSTM").forward(signals, { initial_state: null })),
     "an array": construct("Dropout", 0.5, [1]),
   };
   for (const [name, error] of Object.entries(tried)) texts[name] = String((await error) as Error);
@@ -217,23 +284,40 @@ test("names of other libraries, and mistakes in spelling, are answered with the 
       "activation": "ArgumentError: new Linear(inFeatures, outFeatures): expected the option bias only, got activation. Put the activation behind the layer: new Sequential(layer, new ReLU()).",
       "affine": "ArgumentError: new Linear(inFeatures, outFeatures): expected the option bias only, got affine. Leave it out.",
       "an array": "ArgumentError: new Dropout(p): expected its options as an object, got an array. Write { generator: … }.",
+      "attention, is_causal": "ArgumentError: scaledDotProductAttention(q, k, v, options): expected options among causal, mask, bias, scale, got is_causal. Write causal.",
+      "avgPool2d, count_include_pad": "ArgumentError: avgPool2d(x, kernel): expected options among stride, padding, ceilMode, countIncludePad, got count_include_pad. Write countIncludePad.",
+      "backward, retain_graph": "ArgumentError: Tensor(2×2).backward(cotangent): expected options among retainGraph, onGradient, got retain_graph. Write retainGraph.",
       "batch_size": "ArgumentError: batches(dataset): expected options among batchSize, shuffle, last, communicator, got batch_size. Write batchSize.",
       "beta_1": "ArgumentError: new AdamW(parameters): expected options among betas, eps, lr, weightDecay, decays, got beta_1. Write betas.",
       "center": "ArgumentError: new LayerNorm(normalizedShape): expected options among eps, affine, bias, got center. Write affine.",
       "constructor": "ArgumentError: new BatchNorm(numFeatures): expected options among trackRunningStats, virtualBatchSize, sync, eps, momentum, warmUp, affine, unbiased, got constructor. Leave it out.",
+      "conv2d, strides": "ArgumentError: conv2d(x, weight, bias): expected options among stride, padding, dilation, groups, got strides. Write stride.",
       "epsilon": "ArgumentError: new BatchNorm(numFeatures): expected options among trackRunningStats, virtualBatchSize, sync, eps, momentum, warmUp, affine, unbiased, got epsilon. Write eps.",
       "fit, batchSize": "ArgumentError: fit(model, data): expected options among epochs, optimizer, loss, schedule, clipNorm, adaptiveClip, signal, communicator, onStep, onEpoch, validation, metrics, earlyStopping, accumulate, recalibrate, average, checkpoint, got batchSize. Pass it to batches(data, { batchSize }).",
       "fit, optimiser": "ArgumentError: fit(model, data): expected options among epochs, optimizer, loss, schedule, clipNorm, adaptiveClip, signal, communicator, onStep, onEpoch, validation, metrics, earlyStopping, accumulate, recalibrate, average, checkpoint, got optimiser. Write optimizer.",
       "fit, patience": "ArgumentError: fit(model, data, { earlyStopping }): expected options among patience, restoreBest, monitor, minDelta, got patiance. Write patience.",
+      "forward, attn_mask": "ArgumentError: MultiHeadAttention(4, 2).forward(x): expected options among key, value, mask, keyMask, bias, got attn_mask. Write mask.",
+      "forward, initial_state": "ArgumentError: LSTM(2, 3).forward(x): expected options among mask, state, got initial_state. Write state.",
+      "forward, maks": "ArgumentError: BatchNorm(2).forward(x): expected options among mask, maskedOutput, activation, got maks. Write mask.",
+      "forward, masks": "ArgumentError: PixelNorm().forward(x): expected options among mask, maskedOutput, activation, got masks. Write mask.",
       "kernel_size": "ArgumentError: new Conv2d(inChannels, outChannels, kernelSize): expected kernelSize to be a whole number of at least 1, or two of them, got {"kernel_size":3}. Correct kernelSize.",
       "label_smoothing": "ArgumentError: crossEntropy(logits, labels): expected options among labelSmoothing, classWeights, ignoreIndex, got label_smoothing. Write labelSmoothing.",
       "learningRate": "ArgumentError: new Sgd(parameters): expected options among momentum, nesterov, lr, weightDecay, decays, got learningRate. Write lr.",
       "learning_rate": "ArgumentError: new Adam(parameters): expected options among betas, eps, lr, weightDecay, decays, got learning_rate. Write lr.",
       "lr": "ArgumentError: new BatchNorm(numFeatures): expected options among trackRunningStats, virtualBatchSize, sync, eps, momentum, warmUp, affine, unbiased, got lr. Leave it out.",
+      "maxPool2d, kernel": "ArgumentError: maxPool2d(x, kernel): expected kernel to be a whole number of at least 1, or two of them, got {"kernel":2}. Correct kernel.",
       "p": "ArgumentError: new Dropout(p): expected the option generator only, got p. Pass it as an argument before the options, or leave it out.",
       "padding_mode": "ArgumentError: new Conv2d(inChannels, outChannels, kernelSize): expected options among bias, stride, padding, dilation, groups, got padding_mode. Leave it out, and put new Pad(amounts, { mode }) before the layer.",
       "reduction": "ArgumentError: crossEntropy(logits, labels): expected options among labelSmoothing, classWeights, ignoreIndex, got reduction. Leave it out: losses are means.",
+      "softmax, axes": "ArgumentError: softmax(x, axis): expected an axis from -2 to 1, got {"axes":1}. Pass the axis itself, such as 1 or -1.",
+      "sum, an object": "ArgumentError: Tensor(2×2).sum(axis): expected an axis from -2 to 1, got {"axis":1}. Pass the axis itself, such as 1 or -1.",
+      "sum, dim": "ArgumentError: Tensor(2×2).sum(axis): expected the option keepDims only, got dim. Pass it as an argument before the options, or leave it out.",
+      "sum, keepdim": "ArgumentError: Tensor(2×2).sum(axis): expected the option keepDims only, got keepdim. Write keepDims.",
+      "sum, true": "ArgumentError: Tensor(2×2).sum(axis): expected its options as an object, got true. Write { keepDims: … }.",
+      "tensor, requires_grad": "ArgumentError: tensor(data, shape): expected the option requiresGrad only, got requires_grad. Write requiresGrad.",
+      "topK, dim": "ArgumentError: topK(x, k): expected options among axis, largest, got dim. Write axis.",
       "track_running_stats": "ArgumentError: new BatchNorm(numFeatures): expected options among trackRunningStats, virtualBatchSize, sync, eps, momentum, warmUp, affine, unbiased, got track_running_stats. Write trackRunningStats.",
+      "variance, ddof": "ArgumentError: Tensor(2×2).variance(axis): expected options among unbiased, keepDims, got ddof. Write unbiased.",
     }
   `);
 });

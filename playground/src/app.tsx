@@ -14,8 +14,8 @@ export function App({ run }: { readonly run: Run }) {
       <header>
         <h1>Watch normalisation work</h1>
         <p class="lead">
-          Two neural networks train in your browser. <b>Normalisation</b> keeps the inputs of each layer even: mean 0,
-          spread 1. Choose a scene:
+          Two neural networks train in your browser. <b>Normalisation</b> gives the inputs of each layer mean 0 and
+          standard deviation 1. Choose a scene:
         </p>
         <Scenes run={run} />
       </header>

@@ -16,6 +16,7 @@ function show({ name, error, most, isGood, message }: SelfTestRow): void {
     row.append(cell);
   }
   element("rows").append(row);
+  element("results").hidden = false;
 }
 
 try {

@@ -53,22 +53,22 @@ export const generalWords: readonly Pick<SettingWords, "label" | "meaning">[] = 
   {
     label: "Layer, unit, weight",
     meaning:
-      "A unit adds up its inputs, each times a weight, and passes on one number. A layer is a row of units with the same inputs. Learning means " +
-      "to change the weights.",
+      "A unit adds up its inputs, each times a weight, and passes on one number. A layer is a row of units with the same inputs. Training changes " +
+      "the weights.",
   },
   {
     label: "Loss, gradient",
     meaning:
-      "The loss says how wrong the answers are: 0 if all are right and sure, 0.69 for guessing between two classes, 2.3 between ten. Its gradient " +
-      "says for each weight how much the loss grows with it; each step goes the other way.",
+      "The loss says how wrong the predictions are: 0 if all are right and certain, 0.69 for guessing between two classes, 2.3 between ten. Its " +
+      "gradient says for each weight how fast the loss grows with it; each step goes the other way.",
   },
   {
     label: "New points, new digits",
-    meaning: "Samples that training never sees, which show what has been understood.",
+    meaning: "Samples that training never sees. They show how well the network generalises.",
   },
   {
-    label: "Mean, spread",
-    meaning: "Where numbers lie, and how far from there they usually are (their standard deviation).",
+    label: "Mean, standard deviation (σ)",
+    meaning: "Where numbers lie, and how far from there they usually are.",
   },
 ];
 
@@ -76,14 +76,15 @@ export const networkWords: Readonly<Record<keyof NetworkSettings, SettingWords>>
   norm: {
     label: "Normalisation",
     meaning:
-      "Which numbers share a mean and a spread. Batch norm: one unit over all samples of the batch. Layer norm: all units of one sample. " +
+      "Which numbers share a mean and a standard deviation. Batch norm: one unit over all samples of the batch. Layer norm: all units of one sample. " +
       "Group norm: some units of one sample. Instance norm: one unit of one sample, over its positions, which only images have. RMS norm: as " +
-      "layer norm, without taking the mean away. Batch renorm: batch norm that is pulled towards its running statistics.",
+      "layer norm, without subtracting the mean. Batch renorm: batch norm, corrected towards its running statistics.",
     words: normWords,
   },
   activation: {
     label: "Activation",
-    meaning: "The bend behind each layer, without which any number of layers would be no more than one.",
+    meaning:
+      "The nonlinear function after each layer. Without it, any number of layers would compute no more than one.",
     words: activationWords,
   },
   depth: {
@@ -98,17 +99,17 @@ export const networkWords: Readonly<Record<keyof NetworkSettings, SettingWords>>
   },
   batchSize: {
     label: "Batch size",
-    meaning: "How many samples are looked at together for one step. Batch norm takes its mean and spread over them.",
+    meaning: "How many samples make one step. Batch norm takes its mean and standard deviation over them.",
     presets: [1, 2, 4, 8, 16, 32, 64, 128, 256],
   },
   learningRate: {
     label: "Learning rate",
-    meaning: "How far each step goes along the slope of the loss.",
+    meaning: "How far each step goes against the gradient.",
     presets: [0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1, 3, 10],
   },
   momentum: {
     label: "Step momentum",
-    meaning: "The share of the last step that is made again with the next, as a rolling ball keeps its speed.",
+    meaning: "The share of the last step that is added to the next, as a rolling ball keeps its speed.",
     presets: [0, 0.5, 0.9, 0.95, 0.99],
   },
   initialScale: {
@@ -119,14 +120,14 @@ export const networkWords: Readonly<Record<keyof NetworkSettings, SettingWords>>
   runningMomentum: {
     label: "Running momentum",
     meaning:
-      "Batch norm remembers mean and spread for the time after training; this is the share of the old memory that each batch leaves.",
+      "Batch norm keeps a running mean and variance for inference. This is the weight of the old value when a batch updates them.",
     presets: [0, 0.5, 0.9, 0.99, 0.999],
   },
   warmUp: {
-    label: "Warm-up of the memory",
+    label: "Warm-up",
     meaning:
-      "With it the first batch replaces the initial mean 0 and variance 1, and the memory grows with the number of batches until it is as long as " +
-      "the running momentum says. Without it, as in PyTorch and Keras, the initial values fade slowly.",
+      "With it, the first batch replaces the initial running mean 0 and variance 1. The average then covers more and more batches, until the running " +
+      "momentum takes over. Without it, as in PyTorch and Keras, the initial values fade slowly.",
     words: { yes: "on", no: "off" },
   },
 };
@@ -142,22 +143,22 @@ export function adviceFor(settings: NetworkSettings): string[] {
   const advice: string[] = [];
   if (hasSmallBatches(settings) && batchSize === 1) {
     advice.push(
-      "A batch of one has no spread: each value is its own mean, so x − mean is 0 whatever the sample. The library will refuse to train.",
+      "A batch of one has no variance: each value is its own mean, so x − mean is 0 for any sample. The library will refuse to train.",
     );
   } else if (hasSmallBatches(settings)) {
     advice.push(
-      `Mean and spread over ${batchSize} samples vary much from batch to batch, so that training is noisy. Group norm does not depend on the batch.`,
+      `The mean and standard deviation of ${batchSize} samples vary much from batch to batch, so training is noisy. Group norm does not depend on the batch.`,
     );
   }
   if (norm === "instance") {
     advice.push(
-      "Instance norm takes the mean of one unit over the positions of one sample, as an image has them. These layers give one number per unit and " +
-        "sample, so there is nothing to take a mean of: the library will refuse to train.",
+      "Instance norm takes the mean of one unit over the positions of one image. These layers give one number per unit and sample, so there is " +
+        "nothing to take a mean of: the library will refuse to train.",
     );
   }
   if (learningRate / (1 - momentum) > 10) {
     advice.push(
-      "With momentum, steps add up to a learning rate above 10 in effect: the loss is likely to jump about, or to overflow.",
+      "With this momentum the effective learning rate is above 10: the loss is likely to jump, or to overflow.",
     );
   }
   if (initialScale >= 4 && norm === "none" && (activation === "sigmoid" || activation === "tanh")) {

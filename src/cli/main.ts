@@ -1,5 +1,6 @@
 #!/usr/bin/env node
 import { Command, CommanderError } from "commander";
+import { nearest } from "../nearest.js";
 import { version } from "../version.js";
 import { onWarning } from "../warnings.js";
 import type { CommandName } from "./commands/command-list.js";
@@ -18,7 +19,7 @@ const program = new Command("evenkeel")
   .description("Train normalised neural networks, see whether normalisation does its job, and ship them.")
   .version(version, "-V, --version", "print the version")
   .helpOption("-h, --help", "show this help")
-  .helpCommand("help [command]", "show the help of a command")
+  .helpCommand(false)
   .option("--debug", "print the stack of an error")
   .showHelpAfterError("(evenkeel --help lists the commands and options)")
   .configureHelp({
@@ -50,6 +51,17 @@ for (const name of Object.keys(commands) as CommandName[]) {
   command.copyInheritedSettings(program).showHelpAfterError(`(evenkeel ${name} --help lists its flags, with examples)`);
   program.addCommand(command);
 }
+// Commander's own would answer a mistyped name with the list of all commands.
+program
+  .command("help [command]")
+  .description("show the help of a command")
+  .helpOption("-h, --help", "show this help")
+  .action((name?: string) => {
+    const named = name === undefined ? program : program.commands.find((command) => command.name() === name);
+    if (named !== undefined) return named.help();
+    const near = nearest(`${name}`, Object.keys(commands));
+    return program.error(`error: unknown command '${name}'${near === null ? "" : `\n(Did you mean ${near}?)`}`);
+  });
 
 /** The command that runs: its flags are those that errors and warnings name. */
 let running: Command = program;

@@ -7,7 +7,7 @@ import { linear } from "../ops/linear.js";
 import { reshape } from "../ops/reshape.js";
 import { slice } from "../ops/slice.js";
 import { transpose } from "../ops/transpose.js";
-import { checkOptions } from "../options.js";
+import { checkOptions, type OptionNames } from "../options.js";
 import { scope } from "../scope.js";
 import { checkCount, formatShape } from "../shape.js";
 import type { Tensor } from "../tensor.js";
@@ -47,6 +47,14 @@ export interface MultiHeadAttentionForwardOptions {
   /** Is added to the scores; broadcasts to (N, heads, L, S). @defaultValue 0 */
   readonly bias?: Tensor | null;
 }
+
+const forwardNames: OptionNames<MultiHeadAttentionForwardOptions> = {
+  key: true,
+  value: true,
+  mask: true,
+  keyMask: true,
+  bias: true,
+};
 
 /**
  * Attention by several heads, each with its own part of the features (Vaswani et al. 2017, arXiv:1706.03762). Batches
@@ -123,6 +131,7 @@ export class MultiHeadAttention extends Module<[x: Tensor, options?: MultiHeadAt
    * @throws ArgumentError if a mask has other values than 0 and 1
    */
   override forward(x: Tensor, options: MultiHeadAttentionForwardOptions = {}): Tensor {
+    checkOptions(() => `${this}.forward(x)`, options, forwardNames);
     const { key = x, value = key, mask = null, keyMask = null, bias = null } = options;
     for (const t of [x, key, value]) this.#check(t);
     return scope(() => this.#attend(x, key, value, { mask, keyMask, bias }));

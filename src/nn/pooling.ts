@@ -1,5 +1,5 @@
 import { ArgumentError } from "../errors.js";
-import type { AvgPoolOptions, PoolOptions } from "../ops/pool.js";
+import { type AvgPoolOptions, avgPoolNames, type PoolOptions, poolNames } from "../ops/pool.js";
 import { avgPool1d, maxPool1d, type SignalAvgPoolOptions, type SignalPoolOptions } from "../ops/pool1d.js";
 import { avgPool2d, globalAvgPool2d, globalMaxPool2d, maxPool2d } from "../ops/pool2d.js";
 import { avgPool3d, maxPool3d, type VolumeAvgPoolOptions, type VolumePoolOptions } from "../ops/pool3d.js";
@@ -9,9 +9,6 @@ import { checkOptions, type OptionNames } from "../options.js";
 import type { Tensor } from "../tensor.js";
 import { type LayerTraits, perChannel, same } from "./layer-traits.js";
 import { Module } from "./module.js";
-
-const poolNames: OptionNames<PoolOptions> = { stride: true, padding: true, ceilMode: true };
-const avgPoolNames: OptionNames<AvgPoolOptions> = { ...poolNames, countIncludePad: true };
 
 /** The op of a pooling. */
 type PoolOp<Sizes, Options> = (x: Tensor, kernel: Sizes, options: Options) => Tensor;

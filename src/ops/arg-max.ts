@@ -1,10 +1,11 @@
+import { checkOptions } from "../options.js";
 import { resolveAxis, sizeOf } from "../shape.js";
 import { checkTensor, empty, type Tensor, upload, view } from "../tensor.js";
 import { defineComposite } from "../tracing.js";
 import { applyBinary } from "./binary.js";
 import { checkHasValues } from "./empty-axes.js";
 import { checkCountable } from "./indices.js";
-import type { ReduceOptions } from "./sum.js";
+import { type ReduceOptions, reduceNames } from "./sum.js";
 import { neg } from "./unary.js";
 
 /**
@@ -44,7 +45,9 @@ export const argmin = defineComposite("argmin", (x: Tensor, axis?: number, optio
 });
 
 /** Places of the largest: what passes the gradient of the maximum, which is 1 there alone, times the place. */
-function placesOf(where: string, x: Tensor, axis: number | undefined, { keepDims = false }: ReduceOptions): Tensor {
+function placesOf(where: string, x: Tensor, axis: number | undefined, options: ReduceOptions): Tensor {
+  checkOptions(where, options, reduceNames);
+  const { keepDims = false } = options;
   const all = axis === undefined;
   const shape = all ? [x.size] : x.shape;
   const along = resolveAxis(where, axis ?? 0, shape.length);

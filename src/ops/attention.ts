@@ -1,5 +1,6 @@
 import { record, willRecord } from "../autograd.js";
 import { ArgumentError, ShapeError } from "../errors.js";
+import { checkOptions } from "../options.js";
 import { scope } from "../scope.js";
 import { broadcastShapes, formatShape, type Shape, sameShape, sizeOf } from "../shape.js";
 import { checkTensor, commonBackend, empty, scalar, type Tensor, upload } from "../tensor.js";
@@ -146,8 +147,10 @@ function sizesOf(q: Tensor, k: Tensor, v: Tensor): Sizes {
   return { batch: broadcastShapes(axes, broadcastShapes(axes, a, b), c), queries, keys, width };
 }
 
-function planOf(q: Tensor, sizes: Sizes, { causal = false, mask, bias, scale }: AttentionOptions): Plan {
+function planOf(q: Tensor, sizes: Sizes, options: AttentionOptions): Plan {
   const where = `${origin}(q, k, v, options)`;
+  checkOptions(where, options, { causal: true, mask: true, bias: true, scale: true });
+  const { causal = false, mask, bias, scale } = options;
   const factor = scale ?? 1 / Math.sqrt(q.shape[q.rank - 1]);
   if (typeof factor !== "number" || Number.isNaN(factor)) {
     throw new ArgumentError({

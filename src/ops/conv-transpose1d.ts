@@ -1,8 +1,9 @@
 import { ShapeError } from "../errors.js";
+import { checkOptions } from "../options.js";
 import { checkCount, formatShape } from "../shape.js";
 import type { Tensor } from "../tensor.js";
 import { defineComposite } from "../tracing.js";
-import { convTranspose2d, resolveOutputPadding } from "./conv-transpose2d.js";
+import { convTranspose2d, convTransposeNames, resolveOutputPadding } from "./conv-transpose2d.js";
 import { checkHasValues } from "./empty-axes.js";
 import { reshape } from "./reshape.js";
 import { checkConvolution, checkPlaces } from "./windows.js";
@@ -41,6 +42,7 @@ export const convTranspose1d = defineComposite(
   "convTranspose1d",
   (x: Tensor, weight: Tensor, bias: Tensor | null = null, options: SignalConvTransposeOptions = {}): Tensor => {
     const where = "convTranspose1d(x, weight, bias)";
+    checkOptions(where, options, convTransposeNames);
     const groups = checkCount(where, "groups", options.groups ?? 1);
     checkConvolution(where, x, weight, bias, { axes: 1, groups, isTransposed: true });
     const stride = checkCount(where, "stride", options.stride ?? 1);

@@ -1,11 +1,12 @@
 import { record } from "../autograd.js";
 import type { ConvGeometry } from "../backend/backend.js";
 import { ArgumentError, ShapeError } from "../errors.js";
+import { checkOptions, type OptionNames } from "../options.js";
 import { checkCount, formatShape } from "../shape.js";
 import { commonBackend, type Tensor } from "../tensor.js";
 import { defineComposite } from "../tracing.js";
 import { add } from "./binary.js";
-import type { ConvOptions } from "./conv2d.js";
+import { type ConvOptions, convNames } from "./conv2d.js";
 import { convolve, convolveInputGradient, convolveWeightGradient } from "./convolution.js";
 import { checkHasValues } from "./empty-axes.js";
 import type { PadWidths } from "./pad.js";
@@ -24,6 +25,9 @@ export interface ConvTransposeOptions extends Omit<ConvOptions, "padding"> {
    */
   readonly outputPadding?: Pair;
 }
+
+/** The options of transposed convolutions. */
+export const convTransposeNames: OptionNames<ConvTransposeOptions> = { ...convNames, outputPadding: true };
 
 /**
  * The transpose of {@link conv2d}, the map of its input gradient: each value of x adds its multiple of the kernel to y,
@@ -45,6 +49,7 @@ export const convTranspose2d = defineComposite(
   "convTranspose2d",
   (x: Tensor, weight: Tensor, bias: Tensor | null = null, options: ConvTransposeOptions = {}): Tensor => {
     const where = "convTranspose2d(x, weight, bias)";
+    checkOptions(where, options, convTransposeNames);
     const groups = checkCount(where, "groups", options.groups ?? 1);
     checkConvolution(where, x, weight, bias, { axes: 2, groups, isTransposed: true });
     const [batch, inChannels, outHeight, outWidth] = x.shape;

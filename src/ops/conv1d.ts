@@ -1,7 +1,8 @@
+import { checkOptions } from "../options.js";
 import { checkCount } from "../shape.js";
 import type { Tensor } from "../tensor.js";
 import { defineComposite } from "../tracing.js";
-import { conv2d } from "./conv2d.js";
+import { conv2d, convNames } from "./conv2d.js";
 import { reshape } from "./reshape.js";
 import { paddingWidths, resolvePadding, type SignalPadding } from "./window-padding.js";
 import { checkConvolution, outputSizes } from "./windows.js";
@@ -37,6 +38,7 @@ export const conv1d = defineComposite(
   "conv1d",
   (x: Tensor, weight: Tensor, bias: Tensor | null = null, options: SignalConvOptions = {}): Tensor => {
     const where = "conv1d(x, weight, bias)";
+    checkOptions(where, options, convNames);
     const groups = checkCount(where, "groups", options.groups ?? 1);
     const stride = checkCount(where, "stride", options.stride ?? 1);
     const dilation = checkCount(where, "dilation", options.dilation ?? 1);

@@ -1,5 +1,6 @@
 import { record } from "../autograd.js";
 import type { ConvGeometry } from "../backend/backend.js";
+import { checkOptions, type OptionNames } from "../options.js";
 import { checkCount } from "../shape.js";
 import { commonBackend, type Tensor, view } from "../tensor.js";
 import { defineOp } from "../tracing.js";
@@ -25,6 +26,9 @@ export interface ConvOptions {
   readonly groups?: number;
 }
 
+/** The options of convolutions. */
+export const convNames: OptionNames<ConvOptions> = { stride: true, padding: true, dilation: true, groups: true };
+
 /**
  * y[n, o, i, j] = bias[o] + Σ_{c, u, v} weight[o, c, u, v] · x[n, c, i·stride + u·dilation − padding, …]: a
  * cross-correlation, as in every neural-network library. Padding that differs between two sides costs a copy of x.
@@ -39,6 +43,7 @@ export const conv2d = defineOp(
   "conv2d",
   (x: Tensor, weight: Tensor, bias: Tensor | null = null, options: ConvOptions = {}): Tensor => {
     const where = "conv2d(x, weight, bias)";
+    checkOptions(where, options, convNames);
     const groups = checkCount(where, "groups", options.groups ?? 1);
     checkConvolution(where, x, weight, bias, { axes: 2, groups });
     const [batch, inChannels, height, width] = x.shape;

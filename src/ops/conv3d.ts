@@ -1,8 +1,9 @@
 import { record } from "../autograd.js";
+import { checkOptions } from "../options.js";
 import { checkCount, collapse, stridesOf } from "../shape.js";
 import { commonBackend, empty, type Tensor, upload } from "../tensor.js";
 import { defineComposite } from "../tracing.js";
-import { conv2d } from "./conv2d.js";
+import { conv2d, convNames } from "./conv2d.js";
 import { pad } from "./pad.js";
 import { reshape } from "./reshape.js";
 import { transpose } from "./transpose.js";
@@ -39,6 +40,7 @@ export const conv3d = defineComposite(
   "conv3d",
   (x: Tensor, weight: Tensor, bias: Tensor | null = null, options: VolumeConvOptions = {}): Tensor => {
     const where = "conv3d(x, weight, bias)";
+    checkOptions(where, options, convNames);
     const groups = checkCount(where, "groups", options.groups ?? 1);
     checkConvolution(where, x, weight, bias, { axes: 3, groups });
     const [batch, , ...sizes] = x.shape;

@@ -3,6 +3,7 @@ import type { Backend, Offence } from "../backend/backend.js";
 import { findOffence } from "../backend/host-checks.js";
 import { type NestedNumbers, numbersOf } from "../create.js";
 import { ArgumentError, DataError, ShapeError } from "../errors.js";
+import { checkOptions } from "../options.js";
 import { formatShape, maxRank, type Shape, sizeOf, stridesOf } from "../shape.js";
 import { empty, Tensor, upload } from "../tensor.js";
 import { defineOp } from "../tracing.js";
@@ -41,8 +42,10 @@ export interface EmbeddingOptions {
  */
 export const embedding = defineOp(
   "embedding",
-  (indices: Indices, weight: Tensor, { paddingIdx }: EmbeddingOptions = {}): Tensor => {
+  (indices: Indices, weight: Tensor, options: EmbeddingOptions = {}): Tensor => {
     const where = "embedding(indices, weight)";
+    checkOptions(where, options, { paddingIdx: true });
+    const { paddingIdx } = options;
     const given = indices instanceof Tensor ? indices : numbersOf(indices);
     const { shape } = given;
     const [rows, width] = weight.shape;

@@ -1,3 +1,4 @@
+import { checkOptions } from "../options.js";
 import { resolveAxes } from "../shape.js";
 import { checkTensor, detach, type Tensor } from "../tensor.js";
 import { defineComposite } from "../tracing.js";
@@ -7,7 +8,7 @@ import { less } from "./comparison.js";
 import { abs } from "./functions.js";
 import { max } from "./max.js";
 import { reshape } from "./reshape.js";
-import { type ReduceOptions, sum } from "./sum.js";
+import { type ReduceOptions, reduceNames, sum } from "./sum.js";
 import { exp, log } from "./unary.js";
 
 /**
@@ -22,8 +23,10 @@ import { exp, log } from "./unary.js";
  */
 export const logSumExp = defineComposite(
   "logSumExp",
-  (x: Tensor, axis?: number | readonly number[], { keepDims = false }: ReduceOptions = {}): Tensor => {
+  (x: Tensor, axis?: number | readonly number[], options: ReduceOptions = {}): Tensor => {
     checkTensor("logSumExp(x, axis)", x);
+    checkOptions("logSumExp(x, axis)", options, reduceNames);
+    const { keepDims = false } = options;
     const axes = resolveAxes("logSumExp(x, axis)", axis, x.rank);
     const kept = x.shape.filter((_, k) => !axes.includes(k));
     const isEmpty = axes.some((k) => x.shape[k] === 0);

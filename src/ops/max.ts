@@ -1,10 +1,11 @@
 import { record } from "../autograd.js";
+import { checkOptions } from "../options.js";
 import { resolveAxes, sizeOf } from "../shape.js";
 import { empty, type Tensor } from "../tensor.js";
 import { defineComposite } from "../tracing.js";
 import { checkHasValues } from "./empty-axes.js";
 import { reshape } from "./reshape.js";
-import type { ReduceOptions } from "./sum.js";
+import { type ReduceOptions, reduceNames } from "./sum.js";
 import { neg } from "./unary.js";
 
 type Axes = number | readonly number[];
@@ -27,7 +28,9 @@ export const min = defineComposite("min", (x: Tensor, axis?: Axes, options: Redu
   return neg(largest(`${x.title}.min(axis)`, neg(x), axis, options));
 });
 
-function largest(where: string, x: Tensor, axis: Axes | undefined, { keepDims = false }: ReduceOptions): Tensor {
+function largest(where: string, x: Tensor, axis: Axes | undefined, options: ReduceOptions): Tensor {
+  checkOptions(where, options, reduceNames);
+  const { keepDims = false } = options;
   const axes = resolveAxes(where, axis, x.rank);
   checkHasValues(where, x.shape, axes, "Reduce an axis that has values.");
   let y = x;

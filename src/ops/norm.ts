@@ -1,4 +1,5 @@
 import { ArgumentError } from "../errors.js";
+import { checkOptions } from "../options.js";
 import { resolveAxes } from "../shape.js";
 import { checkTensor, type Tensor } from "../tensor.js";
 import { defineComposite } from "../tracing.js";
@@ -28,9 +29,11 @@ export interface NormOfOptions extends ReduceOptions {
  */
 export const norm = defineComposite(
   "norm",
-  (x: Tensor, axis?: number | readonly number[], { p = 2, keepDims = false }: NormOfOptions = {}): Tensor => {
+  (x: Tensor, axis?: number | readonly number[], options: NormOfOptions = {}): Tensor => {
     const where = "norm(x, axis)";
     checkTensor(where, x);
+    checkOptions(where, options, { p: true, keepDims: true });
+    const { p = 2, keepDims = false } = options;
     const axes = resolveAxes(where, axis, x.rank);
     if (p === 1) return sum(abs(x), axes, { keepDims });
     if (p === 2) return flatRoot(sum(square(x), axes, { keepDims }));

@@ -1,5 +1,6 @@
 import { record } from "../autograd.js";
 import { ArgumentError, ShapeError } from "../errors.js";
+import { checkOptions } from "../options.js";
 import { collapse, formatShape, type Shape, stridesOf } from "../shape.js";
 import { checkTensor, empty, type Tensor } from "../tensor.js";
 import { defineComposite } from "../tracing.js";
@@ -40,6 +41,7 @@ export interface PadOptions {
 export const pad = defineComposite(
   "pad",
   (x: Tensor, widths: readonly PadWidths[], options: PadOptions = {}): Tensor => {
+    checkOptions("pad(x, widths)", options, { mode: true, value: true });
     const { mode = "constant", value = 0 } = options;
     checkPadding(x, widths, mode, value);
     const first = x.rank - widths.length;

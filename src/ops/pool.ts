@@ -1,5 +1,6 @@
 import { record } from "../autograd.js";
 import type { PoolGeometry } from "../backend/backend.js";
+import { checkOptions, type OptionNames } from "../options.js";
 import type { Shape } from "../shape.js";
 import { empty, type Tensor } from "../tensor.js";
 import { type PadWidths, pad } from "./pad.js";
@@ -30,6 +31,11 @@ export interface AvgPoolOptions<Sizes = Pair, Padding = PlanePadding> extends Po
   /** Whether padding counts as zeros; what lies beyond it never does. @defaultValue false, where PyTorch's is true */
   readonly countIncludePad?: boolean;
 }
+
+/** The options of the poolings by maxima. */
+export const poolNames: OptionNames<PoolOptions> = { stride: true, padding: true, ceilMode: true };
+/** The options of those by means. */
+export const avgPoolNames: OptionNames<AvgPoolOptions> = { ...poolNames, countIncludePad: true };
 
 /** Windows over the axes behind batch and channels. */
 export interface PoolWindows {
@@ -157,6 +163,7 @@ export function maxPool(
   options: PoolOptions<unknown, unknown>,
 ): Tensor {
   const where = `${op}(x, kernel)`;
+  checkOptions(where, options, poolNames);
   checkSpatial(where, x, axes);
   return pooled(op, x, poolWindows(where, x.shape, kernel, options), planeMaxima);
 }
@@ -170,6 +177,7 @@ export function avgPool(
   options: AvgPoolOptions<unknown, unknown>,
 ): Tensor {
   const where = `${op}(x, kernel)`;
+  checkOptions(where, options, avgPoolNames);
   checkSpatial(where, x, axes);
   const windows = poolWindows(where, x.shape, kernel, options);
   const isPadded = windows.padding.some(([before, after]) => before + after > 0);

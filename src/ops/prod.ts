@@ -1,4 +1,5 @@
 import { ones } from "../create.js";
+import { checkOptions } from "../options.js";
 import { resolveAxes } from "../shape.js";
 import type { Tensor } from "../tensor.js";
 import { defineComposite } from "../tracing.js";
@@ -6,7 +7,7 @@ import { mul } from "./binary.js";
 import { concat } from "./concat.js";
 import { reshape } from "./reshape.js";
 import { slice } from "./slice.js";
-import type { ReduceOptions } from "./sum.js";
+import { type ReduceOptions, reduceNames } from "./sum.js";
 
 /**
  * The product over some axes, or over all; 1 over no values. Each step is rounded to float32. Values beside a zero have
@@ -14,8 +15,11 @@ import type { ReduceOptions } from "./sum.js";
  */
 export const prod = defineComposite(
   "prod",
-  (x: Tensor, axis?: number | readonly number[], { keepDims = false }: ReduceOptions = {}): Tensor => {
-    const axes = resolveAxes(`${x.title}.prod(axis)`, axis, x.rank);
+  (x: Tensor, axis?: number | readonly number[], options: ReduceOptions = {}): Tensor => {
+    const where = `${x.title}.prod(axis)`;
+    checkOptions(where, options, reduceNames);
+    const { keepDims = false } = options;
+    const axes = resolveAxes(where, axis, x.rank);
     let y = x;
     for (const k of [...axes].reverse()) y = prodAlong(y, k);
     const kept = y.shape.filter((_, k) => keepDims || !axes.includes(k));

@@ -1,4 +1,5 @@
 import { record } from "../autograd.js";
+import { checkOptions, type OptionNames } from "../options.js";
 import { broadcastStrides, collapse, resolveAxes, type Shape, sameShape, sizeOf, stridesOf } from "../shape.js";
 import { empty, type Tensor, view } from "../tensor.js";
 import { defineOp } from "../tracing.js";
@@ -8,6 +9,9 @@ export interface ReduceOptions {
   /** Keep the reduced axes, with size 1. @defaultValue false */
   readonly keepDims?: boolean;
 }
+
+/** The options of reductions. */
+export const reduceNames: OptionNames<ReduceOptions> = { keepDims: true };
 
 /** Axes next to each other that are reduced together, as (outer, count, inner). */
 function groupsOf(shape: Shape, axes: readonly number[]): { first: number; last: number }[] {
@@ -68,8 +72,11 @@ export function sumTo(x: Tensor, shape: Shape): Tensor {
 /** The sum over some axes, or over all. */
 export const sum = defineOp(
   "sum",
-  (x: Tensor, axis?: number | readonly number[], { keepDims = false }: ReduceOptions = {}): Tensor => {
-    const axes = resolveAxes(`${x.title}.sum(axis)`, axis, x.rank);
+  (x: Tensor, axis?: number | readonly number[], options: ReduceOptions = {}): Tensor => {
+    const where = `${x.title}.sum(axis)`;
+    checkOptions(where, options, reduceNames);
+    const { keepDims = false } = options;
+    const axes = resolveAxes(where, axis, x.rank);
     const full = reduce(x, axes);
     const kept = x.shape.map((extent, k) => (axes.includes(k) ? 1 : extent));
     const y = view("sum", full, keepDims ? kept : kept.filter((_, k) => !axes.includes(k)));

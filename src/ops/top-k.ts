@@ -77,44 +77,43 @@ function chosenInTurn(given: Tensor, k: number, along: number, largest: boolean)
 }
 
 /** Where the k largest values stand along an axis; see {@link topK}. */
-export const topKIndices = defineOp(
-  "topKIndices",
-  (x: Tensor, k: number, { axis = -1, largest = true }: TopKOptions = {}): Tensor => {
-    const where = "topK(x, k)";
-    checkTensor(where, x);
-    const along = resolveAxis(where, axis, x.rank);
-    const count = x.shape[along];
-    if (!Number.isInteger(k) || k < 0 || k > count) {
-      throw new ArgumentError({
-        where,
-        expected: `a whole number k from 0 to ${count}, the size of axis ${along}`,
-        received: String(k),
-        cure: "Ask for as many values as there are at most.",
+export const topKIndices = defineOp("topKIndices", (x: Tensor, k: number, options: TopKOptions = {}): Tensor => {
+  const where = "topK(x, k)";
+  checkOptions(where, options, { axis: true, largest: true });
+  const { axis = -1, largest = true } = options;
+  checkTensor(where, x);
+  const along = resolveAxis(where, axis, x.rank);
+  const count = x.shape[along];
+  if (!Number.isInteger(k) || k < 0 || k > count) {
+    throw new ArgumentError({
+      where,
+      expected: `a whole number k from 0 to ${count}, the size of axis ${along}`,
+      received: String(k),
+      cure: "Ask for as many values as there are at most.",
+    });
+  }
+  checkCountable(where, count);
+  if (!x.backend.answersAtOnce) return chosenInTurn(x, k, along, largest);
+  const values = x.dataSync();
+  const [outer, inner] = [sizeOf(x.shape.slice(0, along)), sizeOf(x.shape.slice(along + 1))];
+  const places = new Float32Array(outer * k * inner);
+  const line = new Float32Array(count);
+  for (let o = 0; o < outer; o++) {
+    for (let i = 0; i < inner; i++) {
+      for (let j = 0; j < count; j++) line[j] = values[(o * count + j) * inner + i];
+      const taken = firstPlaces(line, k, largest);
+      taken.forEach((place, j) => {
+        places[(o * k + j) * inner + i] = place;
       });
     }
-    checkCountable(where, count);
-    if (!x.backend.answersAtOnce) return chosenInTurn(x, k, along, largest);
-    const values = x.dataSync();
-    const [outer, inner] = [sizeOf(x.shape.slice(0, along)), sizeOf(x.shape.slice(along + 1))];
-    const places = new Float32Array(outer * k * inner);
-    const line = new Float32Array(count);
-    for (let o = 0; o < outer; o++) {
-      for (let i = 0; i < inner; i++) {
-        for (let j = 0; j < count; j++) line[j] = values[(o * count + j) * inner + i];
-        const taken = firstPlaces(line, k, largest);
-        taken.forEach((place, j) => {
-          places[(o * k + j) * inner + i] = place;
-        });
-      }
-    }
-    return upload(
-      "topK",
-      x.backend,
-      x.shape.map((n, axisOf) => (axisOf === along ? k : n)),
-      places,
-    );
-  },
-);
+  }
+  return upload(
+    "topK",
+    x.backend,
+    x.shape.map((n, axisOf) => (axisOf === along ? k : n)),
+    places,
+  );
+});
 
 /** The k largest values along an axis and where they stand. */
 export interface TopK {
@@ -141,7 +140,6 @@ export interface TopK {
  * ```
  */
 export function topK(x: Tensor, k: number, options: TopKOptions = {}): TopK {
-  checkOptions("topK(x, k)", options, { axis: true, largest: true });
   const indices = topKIndices(x, k, options);
   return { values: takeAlongAxis(x, indices, options.axis ?? -1), indices };
 }

@@ -1,6 +1,7 @@
 import { record } from "../autograd.js";
 import { checkOneOf } from "../check-one-of.js";
 import { ArgumentError, ShapeError } from "../errors.js";
+import { checkOptions } from "../options.js";
 import { formatShape, sizeOf } from "../shape.js";
 import { empty, type Tensor, upload, view } from "../tensor.js";
 import { defineComposite } from "../tracing.js";
@@ -109,6 +110,7 @@ export const upsample = defineComposite(
 );
 
 function plansOf(where: string, x: Tensor, scale: Pair | null, options: UpsampleOptions): [AxisPlan, AxisPlan] {
+  checkOptions(where, options, { mode: true, alignCorners: true, size: true });
   const { mode = "nearest", alignCorners = false, size } = options;
   checkOneOf(where, "mode", mode, ["nearest", "bilinear"]);
   if ((scale === null || scale === undefined) === (size === undefined)) {

@@ -1,4 +1,5 @@
 import { record } from "../autograd.js";
+import { checkOptions } from "../options.js";
 import { resolveAxes, sizeOf } from "../shape.js";
 import { empty, type Tensor } from "../tensor.js";
 import { defineComposite } from "../tracing.js";
@@ -28,6 +29,7 @@ export const std = defineComposite("std", (x: Tensor, axis?: Axes, options: Vari
 });
 
 function varianceOf(where: string, x: Tensor, axis: Axes | undefined, options: VarianceOptions): Tensor {
+  checkOptions(where, options, { unbiased: true, keepDims: true });
   const { keepDims = false, unbiased = false } = options;
   const axes = resolveAxes(where, axis, x.rank);
   const others = x.shape.map((_, k) => k).filter((k) => !axes.includes(k));

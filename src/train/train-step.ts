@@ -180,12 +180,12 @@ async function diverged(
   for (const batch of group) layer ??= await findNonFinite(model, batch);
   const what = Number.isFinite(loss) ? `gradients of norm ${gradientNorm}` : `a loss of ${loss}`;
   const where =
-    layer === null ? "every layer's output still finite" : `${layer} the first layer whose output is not finite`;
+    layer === null ? "all outputs of layers are finite" : `the first layer whose output is not finite is ${layer}`;
   return new DivergedError({
     where: `fit(model, data), step ${step}`,
     expected: "a finite loss, finite gradients and a step that fits float32",
-    received: `${what}, ${where}`,
-    cure: `Lower the learning rate (now ${lr}), clip gradients, or look for non-finite values in the data.`,
+    received: `${what}; ${where}`,
+    cure: `Lower the learning rate (now ${Number(lr.toPrecision(4))}), clip gradients, or look for non-finite values in the data.`,
     step,
     layer,
   });

@@ -207,7 +207,7 @@ describe.each(["cpu", "wasm"] as const)("a backend over %s that does not answer 
     const steps = await stateOf(optimizer);
     const failing = fit(model, [bad, good, good], { epochs: 1, optimizer });
     await expect(failing).rejects.toThrowErrorMatchingInlineSnapshot(
-      `[DivergedError: fit(model, data), step 0: expected a finite loss, finite gradients and a step that fits float32, got a loss of NaN, 0: Conv2d(1, 4, 3) the first layer whose output is not finite. Lower the learning rate (now 0.01), clip gradients, or look for non-finite values in the data.]`,
+      `[DivergedError: fit(model, data), step 0: expected a finite loss, finite gradients and a step that fits float32, got a loss of NaN; the first layer whose output is not finite is 0: Conv2d(1, 4, 3). Lower the learning rate (now 0.01), clip gradients, or look for non-finite values in the data.]`,
     );
     await expect(failing).rejects.toBeInstanceOf(DivergedError);
     expect(Object.entries(await stateOf(model)).filter(([name]) => !/running|num/.test(name))).toEqual(trained);

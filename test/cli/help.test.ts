@@ -28,6 +28,16 @@ describe("--help", () => {
     },
   );
 
+  test.each(commands)("of %s is what `evenkeel help` shows", (name) => {
+    const { code, stdout, stderr } = evenkeel("help", name);
+    expect([code, stderr]).toEqual([0, ""]);
+    expect(stdout).toBe(evenkeel(name, "--help").stdout);
+  });
+
+  test("of evenkeel is what `evenkeel help` shows", () => {
+    expect(evenkeel("help")).toEqual(evenkeel("--help"));
+  });
+
   test("shows the value of a flag that is not given in brackets", () => {
     const { stdout } = evenkeel("train", "--help");
     for (const line of [
@@ -76,6 +86,25 @@ describe("a mistyped", () => {
   ])("value, %s, is answered with what was probably meant", (flags, answer) => {
     const { code, stderr } = evenkeel("train", "--data", "nowhere", ...flags.split(" "));
     expect([code, stderr]).toEqual([1, `evenkeel: ${answer}\n`]);
+  });
+
+  test.each([
+    ["trian", "train"],
+    ["help trian", "train"],
+    ["help recalibarte", "recalibrate"],
+  ])("command, evenkeel %s, is misuse, and answered so too", (line, meant) => {
+    const { code, stdout, stderr } = evenkeel(...line.split(" "));
+    const typed = line.replace(/^help /, "").split(" ")[0];
+    expect([code, stdout]).toEqual([2, ""]);
+    expect(stderr).toBe(
+      `error: unknown command '${typed}'\n(Did you mean ${meant}?)\n\n(evenkeel --help lists the commands and options)\n`,
+    );
+  });
+
+  test("command that is near none is named alone", () => {
+    const { code, stderr } = evenkeel("help", "xyz");
+    expect(code).toBe(2);
+    expect(stderr).toBe("error: unknown command 'xyz'\n\n(evenkeel --help lists the commands and options)\n");
   });
 
   test("flag is misuse, and answered so too", () => {

@@ -175,7 +175,7 @@ describe("evenkeel train", () => {
         "evenkeel: --lr-scaling: expected none or linear or root, got cube. Pass one of them.",
         "evenkeel: BatchNorm(16).momentum: expected a number from 0 up to, not including, 1, or "cumulative", got 1. It weighs the old running value: pass e.g. 0.99.",
         "evenkeel: Generator(seed): expected an integer from 0 to 4294967295, got 4294967296. Pass a whole number in that range.",
-        "evenkeel: fit(model, data), step 1: expected a finite loss, finite gradients and a step that fits float32, got a loss of NaN, 3: Conv2d(16, 32, 3) the first layer whose output is not finite. Lower the learning rate (now 1e+30), clip gradients, or look for non-finite values in the data.",
+        "evenkeel: fit(model, data), step 1: expected a finite loss, finite gradients and a step that fits float32, got a loss of NaN; the first layer whose output is not finite is 3: Conv2d(16, 32, 3). Lower the learning rate (now 1e+30), clip gradients, or look for non-finite values in the data.",
       ]
     `);
   });

@@ -46,7 +46,7 @@ describe("a CSV file", () => {
     const data = await loadData(write("numbers.csv", csv), { seed: 4, split: [0.6, 0.2, 0.2] });
     expect(data.task).toBe("regression");
     expect([data.train.length, data.validation?.length, data.test.length]).toEqual([30, 10, 10]);
-    expect(data.description).toBe("30 training, 10 validation and 10 test rows of 3, regression of y");
+    expect(data.description).toBe("30 training, 10 validation and 10 test rows of 3 inputs, regression of y");
     const { targets } = whole(data.train);
     const [mean, deviation] = moments(targets);
     expect(mean).toBeCloseTo(0, 5);
@@ -106,7 +106,7 @@ describe("a CSV file", () => {
     const good = Array.from({ length: 20 }, (_, k) => `${k},${k % 2 ? "a" : "b"}`).join("\n");
     const path = write("bad.csv", `x,y\n${good}\nold,a\ninf,a\n1,a,2\n3\n4,\n5,a\n`);
     const data = await loadData(path, { skipBadRows: true, split: [0.5, 0.5] });
-    expect(data.description).toBe("11 training and 10 test rows of 1, 2 classes of y; 5 skipped");
+    expect(data.description).toBe("11 training and 10 test rows of 1 input, 2 classes of y; 5 skipped");
     const inputs = await loadInputsAs(data.meta, path, { skipBadRows: true });
     expect(inputs.rowNumber(20)).toBe(26);
   });

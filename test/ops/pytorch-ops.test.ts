@@ -75,8 +75,8 @@ const fixtures: { ops: OpCase[]; norms: NormCase[] } = JSON.parse(
 
 const ops: Record<string, (inputs: readonly Tensor[], options: Options) => Tensor> = {
   conv2d: ([x, weight, bias], options) => conv2d(x, weight, bias ?? null, options),
-  maxPool2d: ([x], options) => maxPool2d(x, options.kernel, options),
-  avgPool2d: ([x], options) => avgPool2d(x, options.kernel, options),
+  maxPool2d: ([x], { kernel, ...options }) => maxPool2d(x, kernel, options),
+  avgPool2d: ([x], { kernel, ...options }) => avgPool2d(x, kernel, options),
   globalAvgPool2d: ([x]) => globalAvgPool2d(x),
   linear: ([x, weight, bias]) => linear(x, weight, bias ?? null),
   matmul: ([a, b]) => a.matmul(b),
@@ -104,9 +104,9 @@ const ops: Record<string, (inputs: readonly Tensor[], options: Options) => Tenso
   div: ([a, b]) => a.div(b),
   pow: ([a, b]) => a.pow(b),
   powNumber: ([a], { parameter }) => a.pow(parameter),
-  sum: ([x], options) => x.sum(options.axis, options),
-  mean: ([x], options) => x.mean(options.axis, options),
-  max: ([x], options) => x.max(options.axis, options),
+  sum: ([x], { axis, ...options }) => x.sum(axis, options),
+  mean: ([x], { axis, ...options }) => x.mean(axis, options),
+  max: ([x], { axis, ...options }) => x.max(axis, options),
 };
 
 function leaf({ values, shape }: Stored): Tensor {

@@ -181,7 +181,7 @@ test("settings and shapes that do not fit are named", () => {
       "ArgumentError: gather(x, indices, axis): expected an axis from -2 to 1, got 2. Name an axis that the tensor has.",
       "ShapeError: indexSelect(x, indices, axis): expected a list of indices, got indices of shape 1×1. Use gather(x, indices, axis), which takes any shape.",
       "ShapeError: indexSelect(x, indices, axis): expected a list of indices, got indices of shape scalar. Use gather(x, indices, axis), which takes any shape.",
-      "ArgumentError: indexSelect(x, indices, axis): expected an axis from -2 to 1, got [0]. Name an axis that the tensor has.",
+      "ArgumentError: indexSelect(x, indices, axis): expected an axis from -2 to 1, got [0]. Pass the axis itself, such as 1 or -1.",
       "ShapeError: takeAlongAxis(x, indices, axis): expected indices with 2 axes, as x has, got 1. Reshape the indices: axes of size 1 are repeated.",
       "ShapeError: takeAlongAxis(x, indices, axis): expected shapes that broadcast (aligned at the last axis, sizes equal or 1), got 2×2 and 3×2. Reshape one of them.",
       "DataError: oneHot(indices, classes): expected whole numbers from -3 to 2, got 3 at [0]. Count places from 0, or from −1 at the end.",

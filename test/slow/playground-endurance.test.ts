@@ -1,25 +1,11 @@
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import type { Page } from "playwright-core";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { hasChromium, isolating, type Server, serve, visit } from "../support/chromium.js";
+import { describe, expect, test } from "vitest";
+import { hasChromium, visit } from "../support/chromium.js";
 import { handlerTimes } from "../support/main-thread.js";
 import { pageMemory } from "../support/page-memory.js";
-import { buildPlayground } from "../support/playground.js";
+import { servedPlayground, stepsOf } from "../support/playground.js";
 
-const folder = mkdtempSync(join(tmpdir(), "evenkeel-playground-"));
-let server: Server;
-
-beforeAll(async () => {
-  await buildPlayground(folder);
-  server = await serve(folder, isolating);
-}, 120_000);
-
-afterAll(() => {
-  server?.close();
-  rmSync(folder, { recursive: true, force: true });
-});
+const server = servedPlayground();
 
 /**
  * Lets both networks train, and calls `body` when they have made more steps than histories have rows, after which rows
@@ -28,14 +14,12 @@ afterAll(() => {
 async function training(body: (page: Page) => Promise<void>): Promise<void> {
   // Small networks make many steps.
   await visit(`${server.url}#a.width=8&a.batchSize=16`, async ({ page, errors }) => {
-    const steps = async (): Promise<number> =>
-      Number((await page.locator(".controls output").textContent())?.replace(/\D/g, ""));
     await page.waitForSelector(".arena canvas");
     await page.getByRole("button", { name: "Train", exact: true }).click();
-    await expect.poll(steps, { timeout: 180_000 }).toBeGreaterThan(1700);
-    const before = await steps();
+    await expect.poll(() => stepsOf(page), { timeout: 180_000 }).toBeGreaterThan(1700);
+    const before = await stepsOf(page);
     await body(page);
-    expect(await steps()).toBeGreaterThan(before);
+    expect(await stepsOf(page)).toBeGreaterThan(before);
     expect(errors).toEqual([]);
   });
 }

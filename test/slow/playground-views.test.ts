@@ -1,11 +1,8 @@
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import axe from "axe-core";
 import type { Locator, Page } from "playwright-core";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { hasChromium, isolating, type Server, serve, visit } from "../support/chromium.js";
-import { buildPlayground } from "../support/playground.js";
+import { describe, expect, test } from "vitest";
+import { hasChromium, visit } from "../support/chromium.js";
+import { foreignOf, servedPlayground } from "../support/playground.js";
 
 /** Patient, since on a busy machine seconds become minutes. */
 const patience = 180_000;
@@ -32,20 +29,9 @@ async function hold(page: Page, pattern: string): Promise<() => void> {
 const parts = ["digits", "train-and-test", "step-by-step"] as const;
 
 describe.skipIf(!hasChromium)(
-  "the playground's parts on arithmetic, test time and digits (skipped without chromium)",
+  "the playground's parts on arithmetic, inference and digits (skipped without chromium)",
   () => {
-    const folder = mkdtempSync(join(tmpdir(), "evenkeel-playground-"));
-    let server: Server;
-
-    beforeAll(async () => {
-      await buildPlayground(folder);
-      server = await serve(folder, isolating);
-    }, 120_000);
-
-    afterAll(() => {
-      server.close();
-      rmSync(folder, { recursive: true, force: true });
-    });
+    const server = servedPlayground();
 
     /** Opens the page with settings in its address, and expects no errors and no request to anywhere else. */
     async function at(hash: string, body: (page: Page) => Promise<void>): Promise<void> {
@@ -54,8 +40,7 @@ describe.skipIf(!hasChromium)(
         await page.getByRole("heading", { level: 1 }).waitFor();
         await body(page);
         expect(errors).toEqual([]);
-        const own = [server.url, "data:", "blob:"];
-        expect(requests.filter((request) => !own.some((prefix) => request.startsWith(prefix)))).toEqual([]);
+        expect(foreignOf(requests, server.url)).toEqual([]);
       });
     }
 
@@ -157,21 +142,21 @@ describe.skipIf(!hasChromium)(
           await eventually(() => fact("with running statistics").textContent()).toMatch(/^([6-9]\d|100) %/);
           await page.getByRole("button", { name: "Pause", exact: true }).press("Enter");
 
-          const spread = await fact("spread").textContent();
-          await part.getByRole("radio", { name: "running: test time" }).press("Space");
+          const deviation = await fact("its standard deviation").textContent();
+          await part.getByRole("radio", { name: "running: inference" }).press("Space");
           await eventually(() => addressOf(page)).toContain("statistics=running");
-          await eventually(() => fact("spread").textContent()).not.toBe(spread);
+          await eventually(() => fact("its standard deviation").textContent()).not.toBe(deviation);
 
           await part.getByRole("radio", { name: "3", exact: true }).press("Space");
           await part.getByRole("slider").focus();
           await page.keyboard.press("End");
           await eventually(() => part.textContent()).toContain("It averages over about 1000 batches");
           await page.keyboard.press("Home");
-          await eventually(() => part.textContent()).toContain("No memory at all");
+          await eventually(() => part.textContent()).toContain("Nothing is averaged");
           await eventually(() => part.getByRole("img", { name: "Mean of unit 1" }).count()).toBe(1);
 
           const training = part.locator(".strip p", { hasText: "in training" });
-          const atTest = part.locator(".strip p", { hasText: "at test time" });
+          const atTest = part.locator(".strip p", { hasText: "at inference" });
           await part.getByRole("radio", { name: "4", exact: true }).last().press("Space");
           await eventually(() => addressOf(page)).toContain("mates=4");
           await eventually(() => training.textContent()).toMatch(/\d+ % to \d+ %/);

@@ -1,15 +1,12 @@
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { webgpu } from "evenkeel/webgpu";
 import type { Page } from "playwright-core";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { beforeAll, describe, expect, test } from "vitest";
 import { initialSettings } from "../../playground/src/settings.js";
 import { Contest } from "../../playground/src/training/contest.js";
 import { badBatch, renewStatistics } from "../../playground/src/training/repair.js";
-import { hasChromium, isolating, type Server, serve, type Visit, visit } from "../support/chromium.js";
+import { hasChromium, type Visit, visit } from "../support/chromium.js";
 import { started } from "../support/gpu.js";
-import { buildPlayground } from "../support/playground.js";
+import { servedPlayground, stepsOf } from "../support/playground.js";
 
 /** A software device compiles slowly, and a busy machine is slower still. */
 const patience = 240_000;
@@ -68,18 +65,7 @@ describe.skipIf(typeof started === "string")("the playground's networks on a GPU
 });
 
 describe.skipIf(!hasChromium)("the playground with WebGPU (skipped without chromium)", () => {
-  const folder = mkdtempSync(join(tmpdir(), "evenkeel-playground-"));
-  let server: Server;
-
-  beforeAll(async () => {
-    await buildPlayground(folder);
-    server = await serve(folder, isolating);
-  }, 120_000);
-
-  afterAll(() => {
-    server.close();
-    rmSync(folder, { recursive: true, force: true });
-  });
+  const server = servedPlayground();
 
   const small = "a.depth=1&a.width=4&a.batchSize=32";
   const line = (page: Page) => page.locator(".device-line");
@@ -88,8 +74,7 @@ describe.skipIf(!hasChromium)("the playground with WebGPU (skipped without chrom
   /** Trains until so many steps are made. */
   async function train(page: Page, steps: number): Promise<void> {
     await page.getByRole("button", { name: "Train", exact: true }).click();
-    const made = async () => Number((await page.locator(".controls output").textContent())?.replace(/\D/g, ""));
-    await expect.poll(made, { timeout: patience }).toBeGreaterThanOrEqual(steps);
+    await expect.poll(() => stepsOf(page), { timeout: patience }).toBeGreaterThanOrEqual(steps);
     await page.getByRole("button", { name: "Pause", exact: true }).click();
   }
 
@@ -120,7 +105,7 @@ describe.skipIf(!hasChromium)("the playground with WebGPU (skipped without chrom
         await page.getByLabel("Train on").selectOption("webgpu");
         await expect
           .poll(() => line(page).textContent(), { timeout: patience })
-          .toMatch(/^Training on .*swiftshader.*: the CPU imitates a GPU, which is slower than WebAssembly\.$/i);
+          .toMatch(/^Training on .*swiftshader.*: the CPU emulates a GPU, which is slower than WebAssembly\.$/i);
         expect(requests.filter(isKernels)).toHaveLength(1);
         await train(page, 6);
         await expect.poll(() => page.url()).toContain("device=webgpu");

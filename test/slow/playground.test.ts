@@ -1,5 +1,4 @@
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import axe from "axe-core";
@@ -11,23 +10,20 @@ import { initialSettings } from "../../playground/src/settings.js";
 import { Contest } from "../../playground/src/training/contest.js";
 import { type ExportedRun, exportRun, readData } from "../../playground/src/training/export-run.js";
 import { hasChromium, isolating, type Server, serve, type Visit, visit } from "../support/chromium.js";
-import { buildPlayground, playgroundConfig } from "../support/playground.js";
+import { builtPlayground, foreignOf, playgroundConfig, stepsOf } from "../support/playground.js";
 
-const folder = mkdtempSync(join(tmpdir(), "evenkeel-playground-"));
-const built = join(folder, "under/some/path");
+const { root, built } = builtPlayground("under/some/path");
 /** Servers of the built page: one that isolates it, and a plain one. */
 let [isolated, plain]: Server[] = [];
 
 beforeAll(async () => {
-  await buildPlayground(built);
   // The policy as a header binds workers too, which a page's own words do not.
-  isolated = await serve(folder, { ...isolating, "Content-Security-Policy": policyOf(built) });
-  plain = await serve(folder);
-}, 120_000);
+  isolated = await serve(root, { ...isolating, "Content-Security-Policy": policyOf(built) });
+  plain = await serve(root);
+});
 
 afterAll(() => {
   for (const server of [isolated, plain]) server?.close();
-  rmSync(folder, { recursive: true, force: true });
 });
 
 /** What a built page says that it may do. */
@@ -42,17 +38,12 @@ async function open<T>(server: Server, hash: string, body: (visit: Visit) => Pro
     await opened.page.waitForSelector(".arena canvas");
     const result = await body(opened);
     expect(opened.errors).toEqual([]);
-    const foreign = opened.requests.filter((one) => ![server.url, "blob:", "data:"].some((own) => one.startsWith(own)));
-    expect(foreign).toEqual([]);
+    expect(foreignOf(opened.requests, server.url)).toEqual([]);
     return result;
   });
 }
 
 const button = (page: Page, name: string) => page.getByRole("button", { name, exact: true });
-
-async function stepsOf(page: Page): Promise<number> {
-  return Number((await page.locator(".controls output").textContent())?.replace(/\D/g, ""));
-}
 
 async function waitForSteps(page: Page, steps: number): Promise<void> {
   await expect.poll(() => stepsOf(page), { timeout: 60_000, interval: 50 }).toBeGreaterThanOrEqual(steps);
@@ -255,7 +246,7 @@ describe.skipIf(!hasChromium)(
       await open(plain, "#b.batchSize=1", async ({ page }) => {
         const messages = page.locator("[aria-label='Network B'] .messages");
         expect(await messages.textContent()).toMatchInlineSnapshot(
-          `"A batch of one has no spread: each value is its own mean, so x − mean is 0 whatever the sample. The library will refuse to train."`,
+          `"A batch of one has no variance: each value is its own mean, so x − mean is 0 for any sample. The library will refuse to train."`,
         );
         await button(page, "Train").click();
         await expect.poll(() => messages.locator(".bad").count()).toBe(1);

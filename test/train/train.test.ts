@@ -114,7 +114,7 @@ describeEachBackend("fit", () => {
     expect(error).toBeInstanceOf(DivergedError);
     expect(error.step).toBe(2);
     expect(error.message).toMatchInlineSnapshot(
-      `"fit(model, data), step 2: expected a finite loss, finite gradients and a step that fits float32, got a loss of NaN, 0: Linear(2, 16) the first layer whose output is not finite. Lower the learning rate (now 0.1), clip gradients, or look for non-finite values in the data."`,
+      `"fit(model, data), step 2: expected a finite loss, finite gradients and a step that fits float32, got a loss of NaN; the first layer whose output is not finite is 0: Linear(2, 16). Lower the learning rate (now 0.1), clip gradients, or look for non-finite values in the data."`,
     );
     for (const t of Object.values(model.stateDict())) expect(t.dataSync().every(Number.isFinite)).toBe(true);
   });
@@ -144,6 +144,9 @@ describeEachBackend("fit", () => {
     await expect(fit(model, endless, { epochs: 1, optimizer })).rejects.toThrowErrorMatchingInlineSnapshot(
       `[ArgumentError: fit(model, data): expected samples in epoch 0, got none. Pass data that can be gone through once for each epoch; a generator is spent after one pass.]`,
     );
+    await expect(
+      fit(model, endless, { epochs: 1, optimizer, schedule: 0.1 as never }),
+    ).rejects.toThrowErrorMatchingInlineSnapshot(`[ArgumentError: fit(model, data, { schedule }): expected a schedule, got 0.1. Pass one such as cosineLr(0.1), or leave it out: the rate is then the optimiser's.]`);
     await expect(
       fit(model, endless, { epochs: 1, optimizer, schedule: constantLr(1) }),
     ).rejects.toThrowErrorMatchingInlineSnapshot(

@@ -36,7 +36,7 @@ const nearZero = 1e-12;
 type Plotter = typeof uPlot;
 
 /** Draws curves, and says their last values in words for those who cannot see them. */
-export function Chart({ title, y, series, range, logarithmic = false, height = 180 }: ChartProps) {
+export function Chart({ title, y, series, range, logarithmic = false, height = 186 }: ChartProps) {
   const frame = useRef<HTMLDivElement>(null);
   const plot = useRef<uPlot | null>(null);
   const [plotter, setPlotter] = useState<Plotter | null>(null);
@@ -124,7 +124,7 @@ function optionsOf(
     legend: { show: false },
     scales: { x: { time: false }, y: scale },
     axes: [
-      { ...axis, size: 28 },
+      { ...axis, size: 22, label: "step", labelSize: 14, labelGap: 0, labelFont: axis.font },
       {
         ...axis,
         size: 50,

@@ -1,4 +1,3 @@
-import { checkOptions } from "../../options.js";
 /**
  * Tensors on a GPU, through WebGPU: `evenkeel/webgpu`. Browsers and Deno bring it along; Node needs the package
  * `webgpu`.
@@ -41,7 +40,6 @@ export interface WebgpuDevice extends DeviceDescription {
  * ```
  */
 export async function webgpu(options: WebgpuOptions = {}): Promise<WebgpuDevice> {
-  checkOptions("webgpu(options)", options, { device: true, powerPreference: true });
   const { backend, recorder, description } = await startOn("webgpu(options)", options);
   registerBackend(backend);
   recorder.device.lost.then(() => forgetBackend(backend));

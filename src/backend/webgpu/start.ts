@@ -1,4 +1,5 @@
 import { BackendError } from "../../errors.js";
+import { checkOptions } from "../../options.js";
 import type { Backend } from "../backend.js";
 import { memory } from "./blocks.js";
 import { convolutions } from "./conv.js";
@@ -50,6 +51,7 @@ function membersOn(recorder: Recorder, reader: Reader, findings: Findings): Back
 
 /** Opens a device and makes the backend on it. */
 export async function startOn(where: string, options: WebgpuOptions): Promise<WebgpuBackend> {
+  checkOptions(where, options, { device: true, powerPreference: true });
   const { device, description } = await openDevice(where, options);
   const recorder = new Recorder(device);
   device.addEventListener("uncapturederror", ({ error }) => {

@@ -27,7 +27,7 @@ export const commandList = {
     takes: [["<model>", "an .onnx, .keras, .h5 or .safetensors file, a TF.js model.json, or a run's folder"]],
   },
   fold: {
-    summary: "Make batch norms part of the layers beside them, so that inference does not pay for them.",
+    summary: "Fold batch norms into the layers beside them, so that inference does not pay for them.",
     takes: [["<model>", "an .onnx, .keras, .h5 or .safetensors file, a TF.js model.json, or a run's folder"]],
   },
   export: {

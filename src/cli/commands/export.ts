@@ -29,7 +29,7 @@ const formats = ["onnx", "tfjs", "safetensors"] as const;
 
 const flags = [
   model,
-  flag("--fold", { group: "Model", help: "make batch norms part of the layers beside them first" }),
+  flag("--fold", { group: "Model", help: "fold batch norms into the layers beside them first" }),
   flag("--opset <n>", {
     group: "Model",
     help: "ONNX: version of its operators, 13 to 21",

@@ -159,7 +159,7 @@ function activationFindings(activation: ActivationDiagnosis, samples: number): F
         norm === null
           ? "Put a norm before it, or lower the learning rate."
           : what === "0"
-            ? "Lower the learning rate. The layers that read these channels do without them on these samples."
+            ? "Lower the learning rate. On these samples, the layers that read these channels get nothing from them."
             : "Lower the learning rate.",
     });
   }

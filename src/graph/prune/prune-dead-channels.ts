@@ -1,5 +1,6 @@
 import { ArgumentError, TraceError } from "../../errors.js";
 import type { AnyModule, Module } from "../../nn/module.js";
+import { checkOptions } from "../../options.js";
 import { Tensor } from "../../tensor.js";
 import { checkEvaluating } from "../check-evaluating.js";
 import { copyModel, tensorsOf } from "../copy-model.js";
@@ -77,8 +78,10 @@ export function pruneDeadChannels<M extends AnyModule>(
 ): PrunedModel<M | Graph>;
 export function pruneDeadChannels<M extends AnyModule>(
   model: M,
-  { probe = [] }: PruneDeadChannelsOptions = {},
+  options: PruneDeadChannelsOptions = {},
 ): PrunedModel<M | Graph> {
+  checkOptions("pruneDeadChannels(model)", options, { probe: true });
+  const { probe = [] } = options;
   checkEvaluating("pruneDeadChannels(model)", model);
   const inputs = probe instanceof Tensor ? [probe] : probe;
   const known = structuralParts(model, (module) => module.children().length === 0);

@@ -1,7 +1,8 @@
 import { ArgumentError } from "../../errors.js";
+import { checkOptions } from "../../options.js";
 import { scope } from "../../scope.js";
 import type { Tensor } from "../../tensor.js";
-import { Norm, type NormForwardOptions } from "./norm.js";
+import { Norm, type NormForwardOptions, normForwardNames } from "./norm.js";
 
 /**
  * A norm that is made of ops and other layers, which graphs and exports show in its place. It takes no mask, and a ReLU
@@ -20,9 +21,11 @@ export abstract class ComposedNorm extends Norm {
 /**
  * Checks that a norm made of ops is asked for nothing that its ops cannot do.
  *
- * @throws ArgumentError if a mask or an activation is given, or eps is 0
+ * @throws ArgumentError if a mask, an activation or an unknown option is given, or eps is 0
  */
-export function checkPlain(layer: Norm, { mask = null, activation = null }: NormForwardOptions): void {
+export function checkPlain(layer: Norm, options: NormForwardOptions): void {
+  checkOptions(() => `${layer}.forward(x)`, options, normForwardNames);
+  const { mask = null, activation = null } = options;
   if (layer.eps === 0) {
     throw new ArgumentError({
       where: `${layer}.forward(x)`,

@@ -4,12 +4,13 @@ import { applyMask } from "../../ops/apply-mask.js";
 import { add, applyNumber } from "../../ops/binary.js";
 import { checkMaskValues } from "../../ops/mask-values.js";
 import type { Activation } from "../../ops/standardize.js";
+import { checkOptions } from "../../options.js";
 import { scope } from "../../scope.js";
 import { formatShape } from "../../shape.js";
 import type { Tensor } from "../../tensor.js";
 import { tracer } from "../../tracing.js";
 import type { AnyModule } from "../module.js";
-import type { Norm, NormForwardOptions } from "./norm.js";
+import { type Norm, type NormForwardOptions, normForwardNames } from "./norm.js";
 
 /** What stands in an output where the mask is 0: zeros, or the layer's input. */
 export type MaskedOutput = "zero" | "input";
@@ -26,9 +27,11 @@ export type MaskedOutput = "zero" | "input";
 export function normalizeReal(
   layer: Norm,
   x: Tensor,
-  { mask = null, maskedOutput = "zero", activation = null }: NormForwardOptions,
+  options: NormForwardOptions,
   normalize: (x: Tensor, mask: Tensor | null, activation: Activation | null) => Tensor,
 ): Tensor {
+  checkOptions(() => `${layer}.forward(x)`, options, normForwardNames);
+  const { mask = null, maskedOutput = "zero", activation = null } = options;
   // A trace holds the library's norms as nodes: here a class that extends one is at work, whose parts are no ops.
   tracer?.refuse(
     "the super.forward(x) of a norm",

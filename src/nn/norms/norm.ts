@@ -1,5 +1,6 @@
 import { ArgumentError } from "../../errors.js";
 import type { Activation, Affine } from "../../ops/standardize.js";
+import type { OptionNames } from "../../options.js";
 import type { Tensor } from "../../tensor.js";
 import { Module } from "../module.js";
 import type { MaskedOutput } from "./mask.js";
@@ -23,6 +24,9 @@ export interface NormForwardOptions {
    */
   readonly activation?: Activation | null;
 }
+
+/** The options of a normalisation's forward pass. */
+export const normForwardNames: OptionNames<NormForwardOptions> = { mask: true, maskedOutput: true, activation: true };
 
 /**
  * What all normalisations have in common: eps under the root, and a weight and a bias that follow. They differ in which

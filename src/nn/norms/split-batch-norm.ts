@@ -65,7 +65,9 @@ export class SplitBatchNorm extends Module<[x: Tensor, options?: SplitForwardOpt
    * @throws ShapeError if x does not fit
    * @throws ArgumentError if there is no such split
    */
-  override forward(x: Tensor, { split = 0 }: SplitForwardOptions = {}): Tensor {
+  override forward(x: Tensor, options: SplitForwardOptions = {}): Tensor {
+    checkOptions(() => `${this}.forward(x)`, options, { split: true });
+    const { split = 0 } = options;
     channelView(this, x, this.numFeatures);
     if (!Number.isInteger(split) || split < 0 || split >= this.norms.length) {
       throw new ArgumentError({

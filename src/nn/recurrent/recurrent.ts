@@ -238,6 +238,7 @@ export abstract class Recurrent<State extends States> extends Module<
   }
 
   #apply(x: Tensor, options: RecurrentForwardOptions<State>) {
+    checkOptions(() => `${this}.forward(x)`, options, { mask: true, state: true });
     const { mask = null, state = null } = options;
     this.#check(x, mask, state);
     const real = mask === null ? x : applyMask(x, reshape(mask, [...mask.shape, 1]));

@@ -259,5 +259,6 @@ function describe(
   const counts = `${train.rows.length} training${validation === null ? " and" : `, ${validation.rows.length} validation and`} ${test.rows.length} test ${noun}`;
   const goal = classes === undefined ? "regression" : `${classes.length} classes`;
   const left = dropped === 0 ? "" : `; ${dropped} skipped`;
-  return `${counts} of ${formatShape(inputShape)}, ${goal}${table === undefined ? "" : ` of ${table.target}`}${left}`;
+  const inputs = table === undefined ? "" : inputShape[0] === 1 ? " input" : " inputs";
+  return `${counts} of ${formatShape(inputShape)}${inputs}, ${goal}${table === undefined ? "" : ` of ${table.target}`}${left}`;
 }

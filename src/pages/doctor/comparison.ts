@@ -74,7 +74,7 @@ function figuresOf({ diagnosis, curve }: Compared): Map<string, string> {
     rows.push(["dead units", `${dead} of ${activations.reduce((sum, { channels }) => sum + channels, 0)}`]);
   }
   for (const { layer, drift } of norms) {
-    if (drift !== null) rows.push([`means of ${layer} off by, σ`, shown(drift.mean)]);
+    if (drift !== null) rows.push([`running means of layer ${layer} off by, σ`, shown(drift.mean)]);
   }
   return new Map(rows);
 }

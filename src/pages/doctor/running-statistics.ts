@@ -18,7 +18,6 @@ export function gapSection({ gap }: Diagnosis): Section | null {
       kind: "prose",
       text: `In training a batch norm normalises with batch statistics, in evaluation with running statistics. ${compared(difference)}${error}.`,
     },
-    { kind: "table", caption: "Loss and accuracy on the same data", columns: ["statistics", "loss", "accuracy"], rows },
   ];
   if (known.length > 0) {
     content.push({
@@ -32,6 +31,13 @@ export function gapSection({ gap }: Diagnosis): Section | null {
       },
     });
   }
+  // Behind the figure, so that it stands beside it where there is room.
+  content.push({
+    kind: "table",
+    caption: "Loss and accuracy on the same data",
+    columns: ["statistics", "loss", "accuracy"],
+    rows,
+  });
   return { title: "Evaluation against training", content };
 }
 

@@ -54,7 +54,8 @@ export function trainingReport(run: TrainingReport): Page {
     ],
   };
   const curves: Section[] =
-    steps.length === 0 ? [] : [{ title: "Learning curves", content: learningCurves(steps, epochs) }];
+    // A single step makes no curve.
+    steps.length < 2 ? [] : [{ title: "Learning curves", content: learningCurves(steps, epochs) }];
   return {
     title: `Training of ${name}`,
     lead: summary,

@@ -197,7 +197,7 @@ describe("evenkeel train --resume", () => {
     );
     expect(code).toBe(1);
     expect(stderr).toMatchInlineSnapshot(`
-      "evenkeel: fit(model, data), step 1: expected a finite loss, finite gradients and a step that fits float32, got a loss of NaN, 3: Conv2d(16, 32, 3) the first layer whose output is not finite. Lower the learning rate (now 1e+30), clip gradients, or look for non-finite values in the data. The checkpoint of step 1 in bad is finite: begin again with other flags, or go on from it in code with another schedule, fit(model, data, { checkpoint: { from } }).
+      "evenkeel: fit(model, data), step 1: expected a finite loss, finite gradients and a step that fits float32, got a loss of NaN; the first layer whose output is not finite is 3: Conv2d(16, 32, 3). Lower the learning rate (now 1e+30), clip gradients, or look for non-finite values in the data. The checkpoint of step 1 in bad is finite: begin again with other flags, or go on from it in code with another schedule, fit(model, data, { checkpoint: { from } }).
       "
     `);
   });

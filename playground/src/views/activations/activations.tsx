@@ -13,18 +13,18 @@ export const activations: Part = {
     <>
       <p>
         Each bar chart counts the numbers that go into a layer’s activation, for the samples of one batch. The pale bell
-        behind is what normalisation aims at: mean 0, spread 1. Where a norm stands in between, the dark outline shows
-        the numbers as they come out of the weights, before it. B’s bars start on the bell; then its norms learn to
-        stretch them (γ) and to shift them (β) as the next layer needs it.
+        behind is what normalisation aims at: mean 0, standard deviation 1. If the layer has a norm, the dark outline
+        shows the numbers before it. B’s bars start on the bell; then its norms learn to scale them (γ) and to shift
+        them (β) as the next layer needs.
       </p>
       <p>
         With the first settings, look at A: the deeper the layer, the narrower the bars. In the last one every sample
-        gives almost the same number, so nothing is left to tell them apart by. A unit is called <b>dead</b> if its
-        output differs by less than 0.001 over the whole batch.
+        gives almost the same number, so nothing distinguishes them. A unit is called <b>dead</b> if its output differs
+        by less than 0.001 over the whole batch.
       </p>
     </>
   ),
-  formula: <>mean = Σ x / m{"\u2003"}spread = √(Σ (x − mean)² / m)</>,
+  formula: <>mean = Σ x / m{"\u2003"}σ = √(Σ (x − mean)² / m)</>,
   source: (
     <>
       The percentile curves are those of figure 1 in Ioffe &amp; Szegedy 2015,{" "}

@@ -28,7 +28,7 @@ export function LayerRow({
             </p>
           );
         const { before, after, dead } = seen;
-        const words = `mean ${formatHundredths(after.mean)}, spread ${formatHundredths(after.deviation)}`;
+        const words = `mean ${formatHundredths(after.mean)}, σ ${formatHundredths(after.deviation)}`;
         return (
           <div key={name} class={`layer tone-${"ab"[k]}`}>
             <Histogram

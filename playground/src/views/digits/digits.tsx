@@ -16,9 +16,9 @@ export const digits: Part = {
   title: "Draw a digit yourself",
   text: (
     <p>
-      Points in the plane are easy to look at. Here is something harder: 2,000 handwritten digits of 28×28 pixels. Train
-      both networks on them, then draw a digit and see what each makes of it. They see it as MNIST’s digits were
-      prepared: scaled to 20 pixels, its centre of mass in the middle.
+      Points in the plane are easy. Handwritten digits are harder: 2,000 of them, of 28×28 pixels. Train both networks
+      on them, then draw a digit and see what each predicts. Your drawing is prepared as the digits of MNIST were:
+      scaled to 20 pixels, its centre of mass in the middle.
     </p>
   ),
   formula: (
@@ -28,8 +28,8 @@ export const digits: Part = {
   ),
   source: (
     <>
-      Ten numbers z come out of a network; this makes them probabilities. The digits are the first 200 training and 50
-      test images of each digit of MNIST (LeCun, Cortes &amp; Burges), in 16 greys.
+      A network returns ten numbers z, and softmax makes them probabilities. The digits are the first 200 training and
+      50 test images of each digit of MNIST (LeCun, Cortes &amp; Burges), in 16 greys.
     </>
   ),
   View: Digits,
@@ -43,7 +43,7 @@ function Digits({ run }: { readonly run: Run }) {
     <Test run={run} />
   ) : (
     <p class="note">
-      The networks now learn points.{" "}
+      The networks are training on points.{" "}
       <button
         type="button"
         onClick={() => {
@@ -94,7 +94,7 @@ function Test({ run }: { readonly run: Run }) {
       </div>
       <div>
         <h3>What they say</h3>
-        {steps === 0 && <p class="note">They have not learned yet: press Train.</p>}
+        {steps === 0 && <p class="note">They are not trained yet: press Train.</p>}
         {error !== null && <p class="note bad">The library says: {error}</p>}
         <ClassBars networks={digit === null || value === null ? [null, null] : value} />
       </div>

@@ -19,7 +19,8 @@ export const linear: Part = {
       <p>
         An affine map, y = a · x + b, sends the mean of two inputs to the mean of their outputs. At inference batch norm
         is one: running statistics are constants, so all points lie on the diagonal, and the layer can be folded into
-        its neighbour. In training mean and spread depend on the batch, and the points leave the diagonal.
+        its neighbour. In training the mean and standard deviation depend on the batch, and the points leave the
+        diagonal.
       </p>
       <p>Each point is a sample: X and Y are two batches of 32, and f is the norm of the chosen layer as it stands.</p>
     </>

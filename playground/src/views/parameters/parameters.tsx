@@ -13,9 +13,9 @@ export const parameters: Part = {
   title: "γ and β learn",
   text: (
     <p>
-      A norm that only made each unit’s values mean 0 and spread 1 could not do everything a layer without it can. So
-      each unit has two more weights: γ, the spread of its output, and β, the mean. They begin at 1 and 0 and are
-      learned with the other weights. With γ = spread and β = mean of its inputs, the layer would change nothing at all.
+      If a norm only gave each unit mean 0 and standard deviation 1, the network could compute less than without it. So
+      each unit has two parameters: γ, the standard deviation of its output, and β, its mean. They begin at 1 and 0 and
+      are learned. If γ and β were the standard deviation and mean of the input, the layer would change nothing.
     </p>
   ),
   formula: <>∂L/∂γ = Σ ∂L/∂y · x̂{"\u2003"}∂L/∂β = Σ ∂L/∂y</>,

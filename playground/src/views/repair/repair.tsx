@@ -11,10 +11,10 @@ export const repair: Part = {
   title: "A bad batch, and a cure",
   text: (
     <p>
-      Running statistics are the only part of a network that no gradient corrects. A batch with NaN would poison them
-      for ever, and a memory that is too long describes weights that are gone. The layer refuses the first and{" "}
-      <b>recalibrate</b> cures the second: it computes mean and spread over all training samples, exactly, with the
-      weights as they are.
+      Running statistics are the only part of a network that no gradient corrects. A batch with NaN would make them NaN
+      for good, and an average that is too slow describes earlier weights. The layer skips such a batch, and{" "}
+      <b>recalibrate</b> replaces the average: it computes mean and variance over all training samples, with the weights
+      as they are.
     </p>
   ),
   formula: <>running mean = Σ x / n{"\u2003"}over all n samples</>,

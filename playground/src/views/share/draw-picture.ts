@@ -49,7 +49,7 @@ export async function drawPicture(run: Run): Promise<Blob | null> {
       accuracy === undefined ? "–" : `${formatPercent(accuracy)} of new ${samplesWord(experiment.data)} right`;
     write(context, right, left, 576, { size: 22, weight: 600, tone: "ab"[k] });
   });
-  write(context, `Share of new ${samplesWord(experiment.data)} right`, 800, 150, { size: 20, weight: 600 });
+  write(context, `Accuracy on new ${samplesWord(experiment.data)}`, 800, 150, { size: 20, weight: 600 });
   context.save();
   context.translate(800, 196);
   drawAccuracy(context, networks, 360, plane);

@@ -12,8 +12,8 @@ export const share: Part = {
   text: (
     <>
       <p>
-        Everything you chose stands in the address of this page: whoever opens it sees the same data, the same networks
-        and, since all randomness follows from the seed, the same training, bit for bit on any CPU.
+        The address of this page holds all settings. Whoever opens it sees the same data, the same networks and the same
+        training, bit for bit on any CPU, because all random numbers follow from the seed.
       </p>
       <p>
         The file holds settings, seed, data, curves and both networks as they are now.{" "}

@@ -26,7 +26,7 @@ const norms: readonly Norm[] = [
   {
     name: "instance norm",
     shares: (sample, channel) => sample === 1 && channel === 2,
-    text: "One channel of one sample: takes the contrast of each picture away.",
+    text: "One channel of one sample: removes the contrast of each picture.",
   },
   {
     name: "group norm",
@@ -47,9 +47,9 @@ export const shares: Part = {
   text: (
     <p>
       The outputs of a layer for a batch of pictures form a block: samples N across, channels C upwards, positions H·W
-      into the depth. A norm is a choice of which of these values share a mean and a spread. The coloured ones do. In
-      the networks of this page a unit has one value per sample: the block has no depth, and instance norm nothing to
-      average.
+      into the depth. A norm is a choice of which of these values share a mean and a standard deviation: the coloured
+      ones. In the networks of this page a unit has one value per sample: the block has no depth, and instance norm
+      nothing to average.
     </p>
   ),
   formula: <>x̂ = (x − mean) / √(variance + ε)</>,

@@ -26,6 +26,6 @@ export function DevicePicker({ run }: { readonly run: Run }) {
 function lineOf({ device, name, isSoftware, reason }: DeviceReport): string {
   if (reason !== null) return `Training on the CPU: no GPU can be used here (${reason}).`;
   if (device === "wasm") return "Training on the CPU.";
-  if (isSoftware) return `Training on ${name}: the CPU imitates a GPU, which is slower than WebAssembly.`;
+  if (isSoftware) return `Training on ${name}: the CPU emulates a GPU, which is slower than WebAssembly.`;
   return `Training on the GPU ${name}.`;
 }

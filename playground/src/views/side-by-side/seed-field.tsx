@@ -8,7 +8,7 @@ export function SeedField({ run }: { readonly run: Run }) {
   const { seed } = run.settings.value.experiment;
   return (
     <div class="field seed">
-      <label for={id} title="Every random number of the run follows from it: equal seeds, equal runs, bit for bit.">
+      <label for={id} title="All random numbers of the run follow from it: equal seeds give equal runs, bit for bit.">
         Seed
       </label>
       <input

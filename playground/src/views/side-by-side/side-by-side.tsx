@@ -63,7 +63,7 @@ function Curves({ run }: { readonly run: Run }) {
   return (
     <div class="curves">
       <Chart title={`Loss on new ${samples}`} y="loss" series={of("testLoss")} />
-      <Chart title={`Share of new ${samples} right`} y="share" range={[0, 1]} series={of("testAccuracy")} />
+      <Chart title={`Accuracy on new ${samples}`} y="accuracy" range={[0, 1]} series={of("testAccuracy")} />
     </div>
   );
 }

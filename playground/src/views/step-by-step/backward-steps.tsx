@@ -61,9 +61,9 @@ export const backwardSteps: readonly WalkStep[] = [
     title: "The gradient of x: all samples are tied together",
     text: (
       <>
-        Each x moves its own output, and also the mean and the spread that all samples share. So even a sample whose own
-        dy is 0 gets a push. Two parts of the wish are taken out, because they cannot be granted: pushing all x the same
-        way, or apart in proportion, would change no output at all. What is left sums to 0.
+        Each x moves its own output, and also the mean and the standard deviation that all samples share. So even a
+        sample whose own dy is 0 has a gradient. Two parts of g have no effect and are subtracted: moving all x the same
+        way, or scaling them around their mean, changes no output at all. What is left sums to 0.
       </>
     ),
     formula: (

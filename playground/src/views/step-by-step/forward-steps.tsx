@@ -14,7 +14,7 @@ export const forwardSteps: readonly WalkStep[] = [
     text: (
       <>
         Networks learn from a few samples at a time: a <b>mini-batch</b>. Follow one neuron. For each sample in the
-        batch it has worked out one number, x, and passes it on. How large these numbers are depends on all the layers
+        batch it has computed one number, x, and passes it on. How large these numbers are depends on all the layers
         before, and those change at every training step, so the next layer never knows what size to expect. Type over
         any number.
       </>
@@ -57,11 +57,12 @@ export const forwardSteps: readonly WalkStep[] = [
   },
   {
     name: "variance",
-    title: "The variance: how far it is spread",
+    title: "The variance: how far the batch reaches",
     text: (
       <>
         How far do the numbers lie from their mean? Square each distance, so that below and above count alike, and take
-        the average: the variance σ². Its square root σ, the band in the drawing, is the usual distance from the mean.
+        the average: the variance σ². Its square root is the standard deviation σ, the usual distance from the mean: the
+        band in the drawing.
       </>
     ),
     formula: (
@@ -91,12 +92,12 @@ export const forwardSteps: readonly WalkStep[] = [
   },
   {
     name: "normalise",
-    title: "Normalise: mean 0, spread 1",
+    title: "Normalise: mean 0, standard deviation 1",
     text: (
       <>
-        Subtract the mean and divide by the spread. Whatever came in, x̂ (“x hat”) lies around 0 with spread 1: the next
-        layer can rely on it. The tiny ε keeps the division sound when all numbers are equal. <b>Try it:</b> shift all
-        x, or stretch them, and x̂ does not move.
+        Subtract the mean and divide by the standard deviation. Whatever came in, x̂ (“x hat”) has mean 0 and standard
+        deviation 1, and the next layer can rely on it. The small ε prevents a division by 0 when all numbers are equal.{" "}
+        <b>Try it:</b> shift all x, or stretch them, and x̂ does not move.
       </>
     ),
     formula: (
@@ -122,8 +123,9 @@ export const forwardSteps: readonly WalkStep[] = [
     title: "Scale and shift: the network may choose",
     text: (
       <>
-        Mean 0 and spread 1 is a good start, not always the best end. So each neuron has two numbers of its own that are
-        learnt like weights: γ (gamma, the new spread) and β (beta, the new mean). Training starts from γ = 1 and β = 0.
+        Mean 0 and standard deviation 1 are a good start, not always the best end. So each neuron has two parameters
+        that are learned like weights: γ (gamma, the new standard deviation) and β (beta, the new mean). Training starts
+        from γ = 1 and β = 0.
       </>
     ),
     formula: (
@@ -148,9 +150,9 @@ export const forwardSteps: readonly WalkStep[] = [
     title: "Remember: running mean and variance",
     text: (
       <>
-        A trained network may be given a single sample: no batch, no mean. So the layer keeps a memory, and moves it a
-        little towards every batch it sees. The <b>momentum</b> says how much of the old memory stays. At test time the
-        memory stands in for μ and σ². (PyTorch states the complement: its momentum 0.1 is 0.9 here.)
+        A trained network may be given a single sample: no batch, no mean. So the layer keeps a running mean and
+        variance, and moves them a little towards those of every batch. The <b>momentum</b> is the weight of the old
+        value. At inference they replace μ and σ². (PyTorch states the complement: its momentum 0.1 is 0.9 here.)
       </>
     ),
     formula: <>running ← momentum · running + (1 − momentum) · batch</>,
@@ -173,7 +175,7 @@ export const forwardSteps: readonly WalkStep[] = [
   },
 ];
 
-/** A mean with the spread around it. */
+/** A mean, and the standard deviation around it. */
 function interval(symbol: string, tone: Tone, middle: number, spread: number): LineRow {
   return { symbol, tone, values: [middle], mean: middle, deviation: Math.sqrt(Math.max(0, spread)) };
 }

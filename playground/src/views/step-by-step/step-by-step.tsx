@@ -12,8 +12,7 @@ export const stepByStep: Part = {
   text: (
     <p>
       All of batch normalisation is arithmetic that you can follow by hand: a few numbers go in, and as many come out.
-      Walk through it, and type over any number in a box; all that follows is worked out anew, by the same layer that
-      trains above.
+      Walk through it, and type over any number in a box: the layer that trains above computes all that follows again.
     </p>
   ),
   formula: (

@@ -10,7 +10,7 @@ const rounds = 24;
 const beat = 600;
 const sizes = ["1", "2", "4", "8", "32", "128"] as const;
 
-/** One sample in ever new company: its output moves in training, and stands still at test time. */
+/** One sample in batch after batch: its output moves in training, and stands still at inference. */
 export function BatchMatesView({
   run,
   network,
@@ -39,8 +39,9 @@ export function BatchMatesView({
     <article class="experiment">
       <h3>One sample and its batch-mates</h3>
       <p>
-        The big point stays; the others of its batch are drawn anew each time. In training they decide mean and spread,
-        so they move <b>its</b> output too. At test time they do not matter. The smaller the batch, the more they do.
+        The big point stays; the others of its batch are drawn anew each time. In training they change the mean and
+        standard deviation, so they move <b>its</b> output too, and more so in small batches. At inference they do not
+        matter.
       </p>
       <Choices
         label="Samples in the batch"
@@ -61,7 +62,7 @@ export function BatchMatesView({
       {value !== null && value.training.length > round && (
         <>
           <Strip label="in training" values={value.training} round={round} tone="gradient" />
-          <Strip label="at test time" values={value.test} round={round} tone="hat" />
+          <Strip label="at inference" values={value.test} round={round} tone="hat" />
           <p class="strip-scale" aria-hidden="true">
             <span>0</span> <span>probability that the network gives to the sample’s own class</span> <span>1</span>
           </p>

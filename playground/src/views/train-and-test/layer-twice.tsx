@@ -14,7 +14,7 @@ export function LayerTwiceView({ run, place, visible }: PlaceViewProps) {
       <h3>The same layer, twice</h3>
       <p>
         One batch goes through layer {place.layer + 1}. With <b>batch</b> statistics its output lies on the pale bell,
-        scaled by γ and shifted by β. With <b>running</b> statistics it does so only if the memory fits: look after a
+        scaled by γ and shifted by β. With <b>running</b> statistics it does so only if they fit the data: look after a
         few steps, then after a few hundred.
       </p>
       <Choices
@@ -22,7 +22,7 @@ export function LayerTwiceView({ run, place, visible }: PlaceViewProps) {
         name="statistics"
         options={[
           ["batch", "batch: training"],
-          ["running", "running: test time"],
+          ["running", "running: inference"],
         ]}
         value={statistics}
         onChange={(chosen) => run.show({ statistics: chosen })}
@@ -31,7 +31,7 @@ export function LayerTwiceView({ run, place, visible }: PlaceViewProps) {
       {value !== null && shown !== undefined && (
         <>
           <Histogram
-            label={`Layer ${place.layer + 1} normalised with ${statistics} statistics: mean ${formatHundredths(shown.mean)}, spread ${formatHundredths(shown.deviation)}`}
+            label={`Layer ${place.layer + 1} normalised with ${statistics} statistics: mean ${formatHundredths(shown.mean)}, standard deviation ${formatHundredths(shown.deviation)}`}
             tone={place.network === 0 ? "a" : "b"}
             bars={shown}
             line={null}
@@ -42,7 +42,7 @@ export function LayerTwiceView({ run, place, visible }: PlaceViewProps) {
               <dd>{formatHundredths(shown.mean)}</dd>
             </div>
             <div>
-              <dt>spread</dt>
+              <dt>its standard deviation</dt>
               <dd>{formatHundredths(shown.deviation)}</dd>
             </div>
             <div>

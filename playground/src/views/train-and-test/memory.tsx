@@ -5,9 +5,9 @@ import { Slider } from "../../ui/slider.js";
 import { useAnswer } from "../../ui/use-answer.js";
 import type { PlaceViewProps } from "./place-view.js";
 
-/** What a momentum does to the memory. */
+/** What a momentum does to the running mean. */
 function verdictOn(momentum: number): string {
-  if (momentum === 0) return "No memory at all: the running mean is that of the last batch, with all its noise.";
+  if (momentum === 0) return "Nothing is averaged: the running mean is that of the last batch, with all its noise.";
   const batches = Math.round(1 / (1 - momentum));
   if (momentum < 0.85)
     return `It averages over about ${batches} batches: quick to follow, and nearly as noisy as they are.`;
@@ -23,11 +23,11 @@ export function Memory({ run, place, visible }: PlaceViewProps) {
   const samples = Math.min(populationSize, run.data.value?.train.labels.length ?? populationSize);
   return (
     <article class="experiment">
-      <h3>What momentum does to the memory</h3>
+      <h3>What momentum does to running statistics</h3>
       <p>
         The mean of one unit of layer {place.layer + 1}: of each batch (pale, noisy), over {samples} training samples
-        (dashed), and as remembered. Move the slider: more momentum means less noise, and more lag. It changes nothing
-        in how the network trains, only how it does at inference.
+        (dashed), and the running one. Move the slider: more momentum means less noise and more lag. It changes the
+        network at inference only, not its training.
       </p>
       <Slider
         label="Momentum"

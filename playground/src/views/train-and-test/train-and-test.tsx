@@ -10,26 +10,26 @@ import { LayerTwiceView } from "./layer-twice.js";
 import { Memory } from "./memory.js";
 import "./train-and-test.css";
 
-/** Part 3: what differs between training and test time. */
+/** Part 3: what differs between training and inference. */
 export const trainAndTest: Part = {
   id: "train-and-test",
   title: "Train and test",
   text: (
     <>
       <p>
-        In training, batch norm takes mean and spread from the batch. At inference there may be one sample and no batch,
-        so it uses what it <b>remembers</b> from training: its running statistics. The same layer thus works in two
-        ways, and most trouble with batch norm comes from there.
+        In training, batch norm takes mean and variance from the batch. At inference there may be one sample and no
+        batch, so it uses its <b>running statistics</b>, averages of those it has seen in training. The same layer works
+        in two ways, and most trouble with batch norm comes from that.
       </p>
-      <p>All that is shown here is the network that trains above, as it stands at this moment.</p>
+      <p>This part shows the network that trains above as it is at this moment.</p>
     </>
   ),
   formula: <>running ← momentum · running + (1 − momentum) · batch</>,
   source: (
     <>
       Ioffe &amp; Szegedy 2015, <a href="https://arxiv.org/abs/1502.03167">arXiv:1502.03167</a>, §3.1 and algorithm 2.
-      PyTorch states the complement: its momentum 0.1 is 0.9 here. With warm-up the n-th batch leaves the old value the
-      weight (n − 1) / (n + 9), until that reaches the momentum.
+      PyTorch states the complement: its momentum 0.1 is 0.9 here. With warm-up the old value weighs (n − 1) / (n + 9)
+      at the n-th batch, until that reaches the momentum.
     </>
   ),
   View: TrainAndTest,
@@ -45,8 +45,8 @@ function TrainAndTest({ run }: { readonly run: Run }) {
     <div ref={frame} class="train-and-test">
       {place === null ? (
         <p class="note">
-          Neither network has batch norm: without it there is nothing to remember, and a network works in the same way
-          in training and at test time. Give one of them <b>batch norm</b> above.
+          Neither network has batch norm: without it a network has no running statistics, and works in the same way in
+          training and at inference. Give one of them <b>batch norm</b> above.
         </p>
       ) : (
         <>

@@ -178,11 +178,11 @@ function stepOf(at: LayerStep, y: Argument, step: 0 | -1, features: number): Arg
 
 /** x, and the first states that the call gives. */
 function inputsOf(at: LayerStep, kind: Kind): { readonly step: LayerStep; readonly first: readonly Argument[] } {
-  const { initial_state: named, ...options } = at.options;
+  const named = at.options["initial_state"];
   const [x, ...given] = [...at.inputs, ...(isObject(named) ? [named as unknown as Value] : [])];
   if (given.length === 0) return { step: at, first: [] };
   if (given.length !== (kind === "LSTM" ? 2 : 1)) throw at.refuse(`${given.length} first states`);
-  const step = new LayerStep(at.state, at.layer, [x], options, at.name);
+  const step = new LayerStep(at.state, at.layer, [x], at.options, at.name);
   return { step, first: given.map((state) => at.keras(state)) };
 }
 
