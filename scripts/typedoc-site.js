@@ -34,8 +34,8 @@ function withExamples(text) {
 
 /**
  * Mends what TypeDoc leaves in its pages: no landmark for the content, a second title, tables and code that scroll but
- * that a keyboard cannot reach, headers of columns without a word, and links to the hierarchy from interfaces that do not
- * stand in it.
+ * that a keyboard cannot reach, headers of columns without a word, and links to the hierarchy from interfaces that do
+ * not stand in it.
  *
  * @param {string} folder
  */

@@ -24,8 +24,8 @@ export function writeModel(output: string, model: Module, run: Run): string {
 /**
  * The file that an output stands for, checked before it is worked for.
  *
- * @throws DataError if it is the run's own file, a file where a folder belongs or the other way round, or that of a folder with a model.safetensors that Evenkeel did not
- * write
+ * @throws DataError if it is the run's own file, a file where a folder belongs or the other way round, or that of a
+ * folder with a model.safetensors that Evenkeel did not write
  */
 export function checkModelOutput(output: string, run: Run): string {
   const isNamed = extname(output) === ".safetensors";

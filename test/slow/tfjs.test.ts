@@ -227,6 +227,23 @@ describe.skipIf(!hasPeers)("TF.js (skipped without npm ci --prefix test/peers)",
     expect(folded).toBeGreaterThan(20);
   });
 
+  test("compares a Sequential on given inputs by the name that it declares", async () => {
+    const model = stack(
+      (l) => l.dense({ name: "f", units: 3, inputShape: [4] }),
+      (l) => l.batchNormalization({ name: "n" }),
+    );
+    const files = await filesOf(tf, model);
+    const [{ name }] = inspectTfjs(files).inputs;
+    expect(name).toBe("f_input");
+    const x = { shape: [2, 4], values: [1, -2, 3, 0, 5, 0.5, -1, 2] };
+    const { verification } = await foldTfjs(files, { tf, inputs: [{ [name]: x }] });
+    expect(verification?.shapes).toEqual({ f_input: [2, 4] });
+    expect(verification?.onNoise).toBe(false);
+    await expect(foldTfjs(files, { tf, inputs: [{ x }] })).rejects.toThrowErrorMatchingInlineSnapshot(
+      `[DataError: foldTfjs(files): expected values for the input f_input, got none. Pass them too.]`,
+    );
+  });
+
   test("keeps training configuration, optimizer state and metadata, and frees what it made", async () => {
     const model = stack(
       (l) => l.dense({ name: "f", units: 3, inputShape: [4], useBias: false }),

@@ -69,10 +69,12 @@ export async function verify(
       places.map((names) => names[side]),
     );
   const first = await open(before, 0);
-  const second = await open(after, 1).catch((cause: unknown) => {
+  const opened = await open(after, 1).catch((cause: unknown) => {
     first.dispose();
     throw cause;
   });
+  // The input of a Sequential is called after its first layer, which may have gone.
+  const second = { ...opened, inputNames: first.inputNames };
   const comparison = new OutputDifference();
   let runs = 0;
   const compare = async (one: ModelArrays, results: readonly ModelArray[]): Promise<void> => {
@@ -113,14 +115,15 @@ async function openExposed(
 ): Promise<Exposed> {
   const model = await openInTensorFlow(where, tf, files);
   runWideNorms(tf, model);
-  const { inputs, outputs, inputNames } = model;
+  const { inputs, outputs } = model;
   try {
     const inside = names.map((name) => model.getLayer(name).output as TensorFlowSymbol);
     const asked = [...outputs, ...inside];
     const distinct = [...new Set(asked)];
     const exposed = tf.model({ inputs, outputs: distinct } as never);
     const order = asked.map((one) => distinct.indexOf(one));
-    return { model: exposed, inputNames, order, dispose: () => void model.dispose() };
+    // A Sequential itself does not say how its input is called.
+    return { model: exposed, inputNames: exposed.inputNames, order, dispose: () => void model.dispose() };
   } catch (cause) {
     model.dispose();
     throw refusal(where, "a model whose layers TF.js shows", cause);
@@ -153,8 +156,7 @@ async function run(
   { model, inputNames, order }: Exposed,
   arrays: ModelArrays,
 ): Promise<ModelArray[]> {
-  const given = model.inputs.map((_, k) => {
-    const name = inputNames[k];
+  const given = inputNames.map((name) => {
     const array = Object.hasOwn(arrays, name) ? arrays[name] : undefined;
     if (array === undefined) {
       const expected = `values for the input ${name}`;
