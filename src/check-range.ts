@@ -1,4 +1,5 @@
 import { ArgumentError } from "./errors.js";
+import { shown } from "./shown.js";
 
 /**
  * The number, if it lies in [low, high), which is [0, ∞) unless given.
@@ -12,11 +13,12 @@ export function checkRange(
   low = 0,
   high = Number.POSITIVE_INFINITY,
 ): number {
-  if (value >= low && value < high) return value;
+  // In JavaScript null is at least 0, and so are some texts.
+  if (typeof value === "number" && value >= low && value < high) return value;
   throw new ArgumentError({
     where,
     expected: `${name} to be ${high === Number.POSITIVE_INFINITY ? `a finite number of at least ${low}` : `from ${low} up to, not including, ${high}`}`,
-    received: String(value),
+    received: shown(value),
     cure: `Correct ${name}.`,
   });
 }

@@ -144,8 +144,8 @@ export type UnaryGradientOp = Exclude<UnaryOp, "neg" | "sign" | "floor" | "ceil"
  * slopes of `pow`. `pass`: a where b is not 0, else 0, even of a NaN. `logisticLoss`: max(a, 0) − a·b + ln(1 + e^−|a|),
  * the cross-entropy of logit a with target b; `logisticSlope`: sigmoid(a) − b. `prelu`: a where it is above 0, else
  * b·a; `preluSlope`: its slope for a, 1 or b; `timesNegative`: a·min(b, 0), which its slope for b takes. `minimum`,
- * `maximum`: NaN if either is, and −0 lies below 0. `maximumShare`: the slope of `maximum` for a: 1 where a is larger or
- * either is NaN, ½ where they are equal, else 0. `equal`, `notEqual`, `less`, `lessEqual`: 1 where it holds, else 0.
+ * `maximum`: NaN if either is, and −0 lies below 0. `maximumShare`: the slope of `maximum` for a: 1 where a is larger
+ * or either is NaN, ½ where they are equal, else 0. `equal`, `notEqual`, `less`, `lessEqual`: 1 where it holds, else 0.
  * `either`: a, or b where a is 0 (not −0); one of them is 0.
  */
 export type BinaryOp =

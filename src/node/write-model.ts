@@ -1,4 +1,4 @@
-import { existsSync, realpathSync } from "node:fs";
+import { existsSync, realpathSync, statSync } from "node:fs";
 import { dirname, extname, join, relative, resolve, sep } from "node:path";
 import { DataError } from "../errors.js";
 import { type ModelMeta, saveModel } from "../formats/model-file/save-model.js";
@@ -24,11 +24,20 @@ export function writeModel(output: string, model: Module, run: Run): string {
 /**
  * The file that an output stands for, checked before it is worked for.
  *
- * @throws DataError if it is the run's own file, or that of a folder with a model.safetensors that Evenkeel did not
+ * @throws DataError if it is the run's own file, a file where a folder belongs or the other way round, or that of a folder with a model.safetensors that Evenkeel did not
  * write
  */
 export function checkModelOutput(output: string, run: Run): string {
   const isNamed = extname(output) === ".safetensors";
+  const found = statSync(output, { throwIfNoEntry: false });
+  if (found !== undefined && found.isDirectory() === isNamed) {
+    throw new DataError({
+      where: output,
+      expected: isNamed ? "a file" : "a folder, or a .safetensors file",
+      received: isNamed ? "a folder" : "another file",
+      cure: "Name another place.",
+    });
+  }
   const file = isNamed ? output : join(output, "model.safetensors");
   if (existsSync(file) && realpathSync(file) === realpathSync(run.file)) {
     throw new DataError({

@@ -1,5 +1,6 @@
 import { ArgumentError, DataError, ShapeError } from "../errors.js";
 import { formatShape, sameShape } from "../shape.js";
+import { shown } from "../shown.js";
 import { checkTensor, type Tensor } from "../tensor.js";
 import { tracer } from "../tracing.js";
 import { checkHasValues } from "./empty-axes.js";
@@ -32,11 +33,11 @@ export function refuseTrace(name: string): void {
 
 /** @throws ArgumentError unless a number is above 0 and finite */
 export function checkPositive(where: string, name: string, value: number, bound: "above" | "at least" = "above"): void {
-  if (value > 0 && value < Number.POSITIVE_INFINITY) return;
+  if (typeof value === "number" && value > 0 && value < Number.POSITIVE_INFINITY) return;
   throw new ArgumentError({
     where,
     expected: `${name} to be a finite number ${bound} 0`,
-    received: String(value),
+    received: shown(value),
     cure: `Correct ${name}.`,
   });
 }

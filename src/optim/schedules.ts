@@ -1,7 +1,9 @@
 import { checkRange } from "../check-range.js";
 import { cos } from "../elementary.js";
+import { ArgumentError } from "../errors.js";
 import { checkOptions } from "../options.js";
 import { checkCount } from "../shape.js";
+import { shown } from "../shown.js";
 
 /**
  * The learning rate of a step: a pure function of where training stands, so that a resumed run goes on as if never
@@ -148,7 +150,12 @@ export function oneCycleLr(maxLr: number, options: OneCycleOptions = {}): Schedu
  * @param warmUpSteps - ≥ 1
  */
 export function warmUpLr(schedule: Schedule, warmUpSteps: number): Schedule {
-  checkCount("warmUpLr(schedule, warmUpSteps)", "warmUpSteps", warmUpSteps);
+  const where = "warmUpLr(schedule, warmUpSteps)";
+  checkCount(where, "warmUpSteps", warmUpSteps);
+  if (typeof schedule !== "function") {
+    const cure = "Pass one, such as constantLr(0.1).";
+    throw new ArgumentError({ where, expected: "a schedule", received: shown(schedule), cure });
+  }
   return (step, steps) => schedule(step, steps) * Math.min(1, (step + 1) / warmUpSteps);
 }
 
@@ -169,7 +176,12 @@ export function warmUpLr(schedule: Schedule, warmUpSteps: number): Schedule {
  */
 export function scaledLr(lr: number, rule: LrScaling, batchSize: number, reference: number): number {
   const where = "scaledLr(lr, rule, batchSize, reference)";
+  rate(where, "lr", lr);
   if (rule === "none") return lr;
+  if (rule !== "linear" && rule !== "root") {
+    const expected = "linear, root or none as the rule";
+    throw new ArgumentError({ where, expected, received: shown(rule), cure: "Pass one of them." });
+  }
   const factor = checkCount(where, "batchSize", batchSize) / checkCount(where, "reference", reference);
-  return rate(where, "lr", lr) * (rule === "linear" ? factor : Math.sqrt(factor));
+  return lr * (rule === "linear" ? factor : Math.sqrt(factor));
 }

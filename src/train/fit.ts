@@ -10,6 +10,7 @@ import { checkAdaptiveClip } from "../optim/adaptive-clip.js";
 import { Optimizer } from "../optim/optimizer.js";
 import { checkOptions } from "../options.js";
 import { checkCount } from "../shape.js";
+import { shown } from "../shown.js";
 import { type Tensor, upload } from "../tensor.js";
 import type { Position } from "./checkpoint/checkpoint-state.js";
 import { Checkpoints } from "./checkpoint/checkpoints.js";
@@ -112,6 +113,14 @@ export async function fit<Target>(model: Module, data: Data<Target>, options: Fi
         cure: "Leave one out.",
       });
     }
+  }
+  if (schedule !== undefined && typeof schedule !== "function" && !(schedule instanceof PlateauLr)) {
+    throw new ArgumentError({
+      where: "fit(model, data, { schedule })",
+      expected: "a schedule",
+      received: shown(schedule),
+      cure: "Pass one such as cosineLr(0.1), or leave it out: the rate is then the optimiser's.",
+    });
   }
   const accumulate = checkCount("fit(model, data, { accumulate })", "accumulate", options.accumulate ?? 1);
   const steps = data.length === undefined ? null : Math.ceil(data.length / accumulate) * epochs;

@@ -343,4 +343,30 @@ describe("what a table may mean otherwise is said", () => {
       ]
     `);
   });
+
+  test("where a class is one number in several ways, which is one class, or a code", async () => {
+    const classes = async (texts: string[]) =>
+      (await loadData(table("numbers.csv", "a,label", (k) => `${k * 1.5},${texts[k % texts.length]}`))).classes;
+    expect(await classes(["1.0", "0", "1", "0.0"])).toEqual(["0", "1.0"]);
+    expect(warnings.splice(0)).toEqual([
+      'numbers.csv, column label: numbers are taken for 2 classes (0, 1). To predict them as numbers, pass { task: "regression" }.',
+    ]);
+    expect(await classes(["01", "0", "1", "00"])).toEqual(["0", "00", "01", "1"]);
+    expect(warnings.at(-1)).toBe(
+      'FOLDER/numbers.csv: "0" and "00" are taken for two values. Write them alike if they are one.',
+    );
+  });
+});
+
+test("lines of a table end in any way, also each in another one", async () => {
+  const rows = Array.from({ length: 30 }, (_, k) => [k / 3, k % 2 === 0 ? "p" : "q"].join(","));
+  const read = async (...ends: string[]) => {
+    const text = ["a,y", ...rows].map((line, k) => line + ends[Math.min(k, ends.length - 1)]).join("");
+    const { train, inputShape, classes } = await loadData(write("ends.csv", text), { seed: 1 });
+    return [train.length, inputShape, classes, Array.from((train.batch([0]).inputs as TensorData).values)];
+  };
+  const usual = await read("\n");
+  for (const ends of [["\r\n"], ["\r"], ["\r\n", "\n"], ["\n", "\r\n"], ["\r\n", "\r"]]) {
+    expect(await read(...ends)).toEqual(usual);
+  }
 });

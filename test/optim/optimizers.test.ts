@@ -18,8 +18,10 @@ import {
   RmsProp,
   Sequential,
   Sgd,
+  scaledLr,
   type Tensor,
   tensor,
+  warmUpLr,
 } from "evenkeel";
 import { describe, expect, test } from "vitest";
 import { describeEachBackend } from "../support/backends.js";
@@ -304,6 +306,10 @@ describe("what optimisers and averages refuse", () => {
       ["half a step", () => new Sgd([p], { lr: 1 }).loadStateDict({ "0.step": tensor(2.5) })],
       ["a negative scale", () => new Sgd([{ parameters: [p], lrScale: -1 }], { lr: 1 })],
       ["a rule that matches nothing", () => parameterGroups(model, [{ match: "head" }])],
+      ["no number as rate", () => new Sgd([p], { lr: null as never })],
+      ["a text as decay", () => new AdamW([p], { lr: 1, weightDecay: "0.1" as never })],
+      ["a number to warm up to", () => warmUpLr(0.1 as never, 5)],
+      ["a rule of no name", () => scaledLr(0.1, "lin" as never, 64, 32)],
       ["alpha of 1", () => new RmsProp([p], { lr: 1, alpha: 1 })],
       ["a negative eps", () => new Adagrad([p], { lr: 1, eps: -1 })],
       ["beta of 1", () => new Lion([p], { lr: 1, betas: [1, 0.9] })],
@@ -328,6 +334,10 @@ describe("what optimisers and averages refuse", () => {
       half a step: StateDictError: Sgd.loadStateDict(state): expected the entries and shapes of this module's own stateDict(), got mis-shaped 0.step (expected a count, got 2.5). Build the module with the sizes it was saved with.
       a negative scale: ArgumentError: new Sgd(parameters): expected lrScale to be a finite number of at least 0, got -1. Correct lrScale.
       a rule that matches nothing: ArgumentError: parameterGroups(model, rules): expected rules of which each matches a parameter, such as 0.weight, 0.bias, got "head". Match a kind (norm, bias, weight), a path, or an expression over paths.
+      no number as rate: ArgumentError: Sgd.lr: expected lr to be a finite number of at least 0, got null. Correct lr.
+      a text as decay: ArgumentError: new AdamW(options): expected weightDecay to be a finite number of at least 0, got "0.1". Correct weightDecay.
+      a number to warm up to: ArgumentError: warmUpLr(schedule, warmUpSteps): expected a schedule, got 0.1. Pass one, such as constantLr(0.1).
+      a rule of no name: ArgumentError: scaledLr(lr, rule, batchSize, reference): expected linear, root or none as the rule, got "lin". Pass one of them.
       alpha of 1: ArgumentError: new RmsProp(options): expected alpha to be from 0 up to, not including, 1, got 1. Correct alpha.
       a negative eps: ArgumentError: new Adagrad(options): expected eps to be a finite number of at least 0, got -1. Correct eps.
       beta of 1: ArgumentError: new Lion(options): expected betas[0] to be from 0 up to, not including, 1, got 1. Correct betas[0].

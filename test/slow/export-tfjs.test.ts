@@ -55,6 +55,7 @@ import {
   trace,
   zeros,
 } from "evenkeel";
+import { vitTiny } from "evenkeel/networks";
 import { exportOnnx, verifyOnnxExport } from "evenkeel/onnx";
 import { exportTfjs, foldTfjs, inspectTfjs, type TfjsValue, type TfjsWriter, verifyTfjsExport } from "evenkeel/tfjs";
 import fc from "fast-check";
@@ -333,7 +334,44 @@ describe.skipIf(!hasPeers)("exportTfjs (skipped without npm ci --prefix test/pee
     ["upsample", (x) => ev.upsample(x, [2, 3])],
     ["permute", (x) => x.permute([0, 2, 3, 1])],
     ["split", (x) => ev.split(x, [1, 2], 1)[1]],
+    [
+      "a constant for every sample",
+      (x) => concat([ev.broadcastTo(normal([1, 4], 1), [x.shape[0], 1, 4]), x], 1),
+      [5, 4],
+    ],
+    ["broadcastTo", (x) => ev.broadcastTo(x.mean(1, { keepDims: true }), x.shape).add(x)],
+    ["attention of heads", (x) => ev.scaledDotProductAttention(x, x.mul(0.5), x.neg()), [3, 5, 4]],
+    ["causal attention", (x) => ev.scaledDotProductAttention(x, x, x, { causal: true, scale: 0.7 }), [5, 4]],
+    [
+      "attention with a bias of each head, and a mask",
+      (x) => {
+        const mask = tensor([1, 0, 1, 1, 1, 1, 1, 1, 0], [3, 3]);
+        return ev.scaledDotProductAttention(x, x, x, { bias: normal([2, 3, 3], 3), mask, causal: true });
+      },
+      [2, 3, 4],
+    ],
   ];
+
+  test("a vision transformer predicts the same", async () => {
+    const model = vitTiny({ inputShape: [3, 32, 32], classes: 4 }).eval();
+    expect(await differenceOf(model, [3, 32, 32])).toBeLessThan(1e-5);
+  });
+
+  const conditioned: readonly (readonly [norm: Module<[Tensor, Tensor]>, sample: number[], condition: number[]])[] = [
+    [new ev.ConditionalBatchNorm(4, 3), [4, 5, 6], [3]],
+    [new ev.Film(4, 3), [4, 5, 6], [3]],
+    [new ev.AdaptiveInstanceNorm(4, 3), [4, 5, 6], [3]],
+    [new ev.AdaptiveLayerNorm(4, 3), [5, 4], [3]],
+    [new ev.SpatiallyAdaptiveNorm(4, 3, { hidden: 2 }), [4, 5, 6], [3, 5, 6]],
+  ];
+  test.each(conditioned.map((one) => [one[0].constructor.name, ...one] as const))(
+    "%s, with its condition, is what TF.js computes",
+    async (_, norm, sample, condition) => {
+      const graph = trace(norm.eval(), normal([2, ...sample], 1), normal([2, ...condition], 2));
+      const { maxRelative } = await verifyTfjsExport(await exportTfjs(graph), graph, { tf, tolerance: 1 });
+      expect(maxRelative).toBeLessThan(1e-5);
+    },
+  );
 
   for (const [name, f, sample = [3, 4, 5]] of ops) {
     test(`${name} is what TF.js computes`, async () => {

@@ -145,6 +145,11 @@ describeEachBackend("fit", () => {
       `[ArgumentError: fit(model, data): expected samples in epoch 0, got none. Pass data that can be gone through once for each epoch; a generator is spent after one pass.]`,
     );
     await expect(
+      fit(model, endless, { epochs: 1, optimizer, schedule: 0.1 as never }),
+    ).rejects.toThrowErrorMatchingInlineSnapshot(
+      `[ArgumentError: fit(model, data, { schedule }): expected a schedule, got 0.1. Pass one such as cosineLr(0.1), or leave it out: the rate is then the optimiser's.]`,
+    );
+    await expect(
       fit(model, endless, { epochs: 1, optimizer, schedule: constantLr(1) }),
     ).rejects.toThrowErrorMatchingInlineSnapshot(
       `[ArgumentError: fit(model, data, { schedule }): expected data with a length, from which a schedule knows how far training has come, got data without one. Give the iterable a length: the number of batches in an epoch.]`,

@@ -1,6 +1,6 @@
 import { Command, Option } from "commander";
 import { type CommandName, commandList } from "../commands/command-list.js";
-import type { Parser } from "./parsers.js";
+import { type Parser, text } from "./parsers.js";
 
 /** The headings of `--help`, in their order. */
 const groups = ["Data", "Model", "Training", "Output"] as const;
@@ -17,7 +17,7 @@ export interface Flag<Name extends string = string, Value = unknown> {
   readonly group: Group;
   /** One line, which begins with a verb or a noun. */
   readonly help: string;
-  /** Null: a text, or, where it takes none, true or false. */
+  /** Null: it takes nothing, and is true or false. */
   readonly parse: Parser<unknown> | null;
   /** Its value where it is not given. */
   readonly initial: Value;
@@ -73,7 +73,7 @@ export function flag(term: string, parts: FlagParts & { readonly parse?: Parser<
     term,
     group: parts.group,
     help: parts.help,
-    parse: parts.parse ?? null,
+    parse: parts.parse ?? (term.endsWith(">") ? text : null),
     initial: term.startsWith("--no-") ? true : undefined,
     initially: parts.initially ?? null,
     isRequired: false,

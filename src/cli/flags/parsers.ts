@@ -7,6 +7,17 @@ import { nearest } from "../../nearest.js";
  */
 export type Parser<Value> = (text: string, where: string, before?: unknown) => Value;
 
+/** A text as it is; an empty one is what a variable of the shell leaves that is not set. */
+export const text: Parser<string> = (given, where) => {
+  if (given !== "") return given;
+  throw new ArgumentError({
+    where,
+    expected: "a value",
+    received: "an empty text",
+    cure: "Pass one, or leave it out.",
+  });
+};
+
 /** A number of at least `minimum`. */
 export function number(minimum = Number.NEGATIVE_INFINITY): Parser<number> {
   return (text, where) => {

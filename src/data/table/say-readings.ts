@@ -28,7 +28,7 @@ interface Cures {
  */
 export function sayReadings(where: string, cells: readonly string[], { ofNames, ofMarks }: Cures): void {
   const texts = cells.map((cell) => cell.trim());
-  const code = texts.find((text) => padded.test(text));
+  const code = texts.find((text) => padded.test(text) && Number(text) > 0);
   if (code !== undefined) {
     warn(
       `${where}: ${code.slice(0, 30)} and others with leading zeros are taken for numbers (${Number(code)}). If they name ` +
@@ -68,7 +68,11 @@ export function sayMarks(where: string, cells: readonly string[], cure: string):
   if (found === undefined || others < fewNumbers || most === least) return;
   const [value, count] = found;
   warn(
-    `${where}: ${value} in ${count} of ${cells.length} rows is taken for a number, far from the others (${least} to ${most}). ` +
+    `${where}: ${value} in ${count} of ${cells.length} rows is taken for a number, far from the others (${short(least)} to ${short(most)}). ` +
       `If it marks missing values, ${cure}.`,
   );
+}
+
+function short(value: number): number {
+  return Number(value.toPrecision(4));
 }

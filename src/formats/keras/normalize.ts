@@ -1,4 +1,5 @@
 import { isObject, type JsonObject } from "../json.js";
+import { argumentsBesides, isLambda, isNamedOperation, isOperation, lambdaCall, operationClass } from "./operations.js";
 
 /** Settings of Keras 3 that nothing else knows. */
 const wrappings = ["module", "registered_name", "build_config", "compile_config"];
@@ -21,6 +22,11 @@ export function normalizeNetwork(network: JsonObject): string[] {
 }
 
 function visitLayer(entry: JsonObject, changes: Set<string>): void {
+  if (isOperation(entry)) {
+    note(changes, "functions of keras.ops are now layers", () => {
+      entry["class_name"] = operationClass(entry);
+    });
+  }
   for (const key of wrappings) {
     if (key in entry) note(changes, "fields that only Keras 3 reads are gone", () => delete entry[key]);
   }
@@ -64,9 +70,11 @@ function visitNetwork({ class_name: className }: JsonObject, config: JsonObject,
   }
   for (const layer of layers) {
     const nodes = layer["inbound_nodes"];
+    if (Array.isArray(nodes) && isLambda(layer)) layer["inbound_nodes"] = nodes.map(lambdaCall);
     if (!Array.isArray(nodes) || !nodes.some(isObject)) continue;
     note(changes, "calls are now lists of [layer, call, output]", () => {
-      layer["inbound_nodes"] = nodes.map((node: unknown) => (isObject(node) ? callOf(node) : node));
+      const takesConstants = isNamedOperation(layer);
+      layer["inbound_nodes"] = nodes.map((node: unknown) => (isObject(node) ? callOf(node, takesConstants) : node));
     });
   }
   for (const key of ["input_layers", "output_layers"]) {
@@ -128,9 +136,14 @@ function listOf(value: unknown): unknown {
 }
 
 /** A call as Keras 3 writes it, as the list of what it takes; values among its settings are references too. */
-function callOf({ args, kwargs }: JsonObject): unknown[] {
+function callOf({ args, kwargs }: JsonObject, takesConstants: boolean): unknown[] {
   const references = tensorsIn(args);
   const options: JsonObject = {};
+  if (takesConstants) {
+    const countValues = (tree: unknown) => ({ count: tensorsIn(tree).length, isPure: holdsTensorsAlone(tree) });
+    const besides = argumentsBesides(args, countValues);
+    if (besides !== null) options["args"] = besides;
+  }
   for (const [key, value] of Object.entries(isObject(kwargs) ? kwargs : {})) {
     const [first, ...others] = tensorsIn(value);
     if (first === undefined) options[key] = value;
@@ -139,6 +152,13 @@ function callOf({ args, kwargs }: JsonObject): unknown[] {
     } else options[key] = first.slice(0, 3);
   }
   return references.map((reference): Reference => [reference[0], reference[1], reference[2], options]);
+}
+
+/** Whether an argument is a value, or a list of values. */
+function holdsTensorsAlone(tree: unknown): boolean {
+  const list = listOf(tree);
+  if (Array.isArray(list)) return list.every(holdsTensorsAlone);
+  return isObject(list) && list["class_name"] === "__keras_tensor__";
 }
 
 /** The values that arguments name, however they are nested. */

@@ -1,4 +1,5 @@
 import { isObject, type JsonObject } from "../json.js";
+import { networkOf } from "../tfjs/model/container.js";
 
 interface Network {
   readonly layers: readonly JsonObject[];
@@ -41,7 +42,7 @@ export function giveUniqueNames(network: JsonObject): boolean {
 }
 
 function networksIn(network: JsonObject, place: string): Network[] {
-  const { config } = network;
+  const config = networkOf(network)?.["config"];
   if (!isObject(config) || !Array.isArray(config["layers"])) return [];
   const layers = config["layers"].filter(isObject);
   return [{ layers, config, place }, ...layers.flatMap((layer) => networksIn(layer, `${place}${nameOf(layer)}_`))];

@@ -10,6 +10,10 @@ const affine: readonly Role[] = [
 ];
 const recurrent: readonly Role[] = [["kernel"], ["recurrent_kernel"], bias];
 const separable: readonly Role[] = [["depthwise_kernel"], ["pointwise_kernel"], bias];
+const projections = ["query", "key", "value", "attention_output"].flatMap((part): Role[] => [
+  [`${part}/kernel`],
+  [`${part}/bias`, "use_bias"],
+]);
 
 /**
  * The weights of Keras' layers in their order, by which Keras 3 counts them in files; parts of a layer stand before a
@@ -32,10 +36,10 @@ const roles: Readonly<Record<string, readonly Role[]>> = {
   Embedding: [["embeddings"]],
   ...{ LSTM: recurrent, GRU: recurrent, SimpleRNN: recurrent },
   Normalization: [["mean"], ["variance"], ["count"]],
-  MultiHeadAttention: ["query", "key", "value", "attention_output"].flatMap((part): Role[] => [
-    [`${part}/kernel`],
-    [`${part}/bias`, "use_bias"],
-  ]),
+  ...{ MultiHeadAttention: projections, GroupQueryAttention: projections },
+  EinsumDense: [["kernel"], ["bias", "bias_axes"]],
+  Attention: [["scale", "use_scale"], ["concat_score_weight"]],
+  AdditiveAttention: [["scale", "use_scale"]],
 };
 
 /** The weights that a layer has, in their order; none where the class is not known. */

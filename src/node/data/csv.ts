@@ -132,7 +132,21 @@ function decode(bytes: Uint8Array, name: string): string {
     throw fault("text in UTF-8", "other bytes", "Save it as CSV in UTF-8.");
   }
   if (text.includes("\0")) throw fault("text", "bytes that are 0", "Save it as CSV in UTF-8.");
-  return text;
+  return withLineFeeds(text);
+}
+
+/** Ends every line alike, since the parser finds out by the first one how lines end. */
+function withLineFeeds(text: string): string {
+  if (!text.includes("\r")) return text;
+  const lines = text.replaceAll("\r\n", "\n");
+  // Files of old Macs; elsewhere a carriage return alone stands inside a cell.
+  return count(lines, "\r") > count(lines, "\n") ? lines.replaceAll("\r", "\n") : lines;
+}
+
+function count(text: string, sign: string): number {
+  let found = 0;
+  for (let at = text.indexOf(sign); at >= 0; at = text.indexOf(sign, at + 1)) found++;
+  return found;
 }
 
 function checkHeader(cells: readonly string[], name: string): string[] {

@@ -1,6 +1,7 @@
 import type { ImageLayout } from "../../data/image-layout.js";
 import { fitPreprocessing, type Preprocessing, type StoredValues } from "../../data/preprocessing.js";
 import { missingTexts } from "../../data/table/missing.js";
+import { oneNamePerNumber } from "../../data/table/number-classes.js";
 import { quantityOf } from "../../data/table/quantity.js";
 import { columnOf, type Table } from "../../data/table/table.js";
 import type { TableColumns } from "../../data/table/table-columns.js";
@@ -99,7 +100,7 @@ function tableTargets(table: Table, { target, missing = missingTexts }: TableCol
   const place = columnOf(table, target.name);
   const cells = table.rows.map((row) => row[place]);
   if (target.kind === "category")
-    return { task: "classification", names: cells.map((cell) => categoryOf(cell, missing)) };
+    return { task: "classification", names: oneNamePerNumber(cells.map((cell) => categoryOf(cell, missing))) };
   return {
     task: "regression",
     values: Float64Array.from(cells, (cell) => quantityOf(cell)?.value ?? Number.NaN),

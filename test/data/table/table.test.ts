@@ -299,13 +299,13 @@ describe("what cells write", () => {
     made((k) => (k === 3 ? "12345678" : "20240131"));
     expect(warnings).toMatchInlineSnapshot(`
       [
-        "table, column zip: 00000 and others with leading zeros are taken for numbers (0). If they name something, leave the column out ({ ignore: ["zip"] }).",
+        "table, column zip: 00037 and others with leading zeros are taken for numbers (37). If they name something, leave the column out ({ ignore: ["zip"] }).",
         "table, column x: 123456789012345670 and others of more than 15 digits are taken for numbers, which are rounded. If they name something, leave the column out ({ ignore: ["x"] }).",
         "table, column x: 20240101 and others are taken for numbers. If they are dates, write them as 2024-01-01.",
         "table, column x: -999 in 4 of 40 rows is taken for a number, far from the others (0 to 39). If it marks missing values, leave those cells empty.",
-        "table, column x: 9999 in 2 of 40 rows is taken for a number, far from the others (0 to 5.571428571428571). If it marks missing values, remove those rows.",
-        "table, column x: -99 in 2 of 40 rows is taken for a number, far from the others (0 to 5.571428571428571). If it marks missing values, remove those rows.",
-        "table, column x: 00000 and others with leading zeros are taken for numbers (0). If they name something, pass { task: "classification" }.",
+        "table, column x: 9999 in 2 of 40 rows is taken for a number, far from the others (0 to 5.571). If it marks missing values, remove those rows.",
+        "table, column x: -99 in 2 of 40 rows is taken for a number, far from the others (0 to 5.571). If it marks missing values, remove those rows.",
+        "table, column x: 00037 and others with leading zeros are taken for numbers (37). If they name something, pass { task: "classification" }.",
       ]
     `);
   });

@@ -1,10 +1,12 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { BatchNorm, Conv2d, type Graph, Pad } from "evenkeel";
-import { importKeras } from "evenkeel/keras";
+import { BatchNorm, Conv2d, type Graph, Pad, type Sequential, tensor } from "evenkeel";
+import { importKeras, repairKeras } from "evenkeel/keras";
 import { afterEach, expect, test, vi } from "vitest";
 import { describeEachBackend } from "../../support/backends.js";
+import { expectClose } from "../../support/close.js";
 import { expectOutputs, type StoredModel } from "../../support/tfjs-fixtures.js";
+import { type LayerSketch, layer, sequentialJson, tfjsModel } from "../../support/tfjs-models.js";
 
 const fixture = (name: string): Buffer => readFileSync(join(import.meta.dirname, "../../fixtures", name));
 const cases: StoredModel[] = JSON.parse(fixture("keras.json").toString());
@@ -18,6 +20,14 @@ describeEachBackend("a Keras model", () => {
   );
 });
 
+test.each(["keras-variety.keras", "keras-functions.keras", "keras-2-functions.h5", "keras-sequences.keras"])(
+  "what repairKeras makes of %s is the same network",
+  async (name) => {
+    const { files } = await repairKeras(fixture(name));
+    expectOutputs(await importKeras(files), cases.find((one) => one.name === name) as StoredModel);
+  },
+);
+
 test("layers that are not to be trained stay so, and a convolution takes the zeros that are put around its input", async () => {
   const { model } = await importKeras(fixture("keras-sequences.keras"));
   const layers = (model as Graph).layers().map(([, layer]) => layer);
@@ -27,6 +37,85 @@ test("layers that are not to be trained stay so, and a convolution takes the zer
     ...["Conv2d(1, 2, 2) true", "Conv2d(2, 2, 3) false", "BatchNorm(2) false"],
   ]);
   expect(layers.flatMap((layer) => (layer instanceof BatchNorm ? [layer.frozen] : []))).toEqual([true]);
+});
+
+/** A model.json of Keras 3 with one layer over four features. */
+const ofLayer = (one: LayerSketch) => {
+  const placed = { ...one, config: { ...one.config, batch_input_shape: [null, 4] } };
+  return tfjsModel({ keras_version: "3.9.0", model_config: sequentialJson("net", [placed]) }, []);
+};
+
+test("activations are those of Keras' formulas", async () => {
+  const softplus = (x: number): number => Math.log1p(Math.exp(x));
+  const sigmoid = (x: number): number => 1 / (1 + Math.exp(-x));
+  const clamp = (x: number, low: number, high: number): number => Math.min(Math.max(x, low), high);
+  const formulas: Record<string, (x: number) => number> = {
+    celu: (x) => (x > 0 ? x : Math.expm1(x)),
+    hard_tanh: (x) => clamp(x, -1, 1),
+    hard_shrink: (x) => (Math.abs(x) > 0.5 ? x : 0),
+    soft_shrink: (x) => Math.sign(x) * Math.max(0, Math.abs(x) - 0.5),
+    tanh_shrink: (x) => x - Math.tanh(x),
+    log_sigmoid: (x) => -softplus(-x),
+    squareplus: (x) => (x + Math.sqrt(x * x + 4)) / 2,
+    sparse_plus: (x) => (x <= -1 ? 0 : x >= 1 ? x : (x + 1) ** 2 / 4),
+    sparse_sigmoid: (x) => clamp((x + 1) / 2, 0, 1),
+    hard_sigmoid: (x) => clamp(x / 6 + 0.5, 0, 1),
+    hard_silu: (x) => x * clamp(x / 6 + 0.5, 0, 1),
+    mish: (x) => x * Math.tanh(softplus(x)),
+    silu: (x) => x * sigmoid(x),
+    softsign: (x) => x / (1 + Math.abs(x)),
+    relu6: (x) => clamp(x, 0, 6),
+  };
+  const values = [-7, -3.2, -1, -0.6, -0.5, -0.1, 0, 0.3, 0.5, 0.9, 1, 8.5];
+  const check = async (one: LayerSketch, formula: (x: number) => number): Promise<void> => {
+    const { model } = await importKeras(ofLayer(one));
+    const y = (model.eval() as Sequential).forward(tensor(values, [3, 4]));
+    expectClose(y.dataSync(), values.map(formula), 1e-6);
+  };
+  for (const [name, formula] of Object.entries(formulas)) {
+    await check(layer("Activation", "a", { activation: name }), formula);
+  }
+  await check(layer("ThresholdedReLU", "t", { theta: 0.5 }), (x) => (x > 0.5 ? x : 0));
+  const limits = { threshold: 0.5, negative_slope: 0.1, max_value: 6 };
+  await check(layer("ReLU", "r", limits), (x) => (x >= 0.5 ? Math.min(x, 6) : 0.1 * (x - 0.5)));
+});
+
+test("refuses by name what no layer or op does", async () => {
+  const inside = { layer: { class_name: "SimpleRNNCell", config: {} } };
+  const refused: LayerSketch[] = [
+    layer("Activation", "sparsemax", { activation: "sparsemax" }),
+    layer("RNN", "cell", inside),
+    layer("SpectralNormalization", "wrapped", inside),
+    layer("TFOpLambda", "tf.raw_ops.Roll", { function: "roll" }),
+    layer("ops.Argsort", "sorted"),
+    layer("ops.Cast", "cast", { dtype: "int32" }),
+    layer("ops.Mean", "mean", { axis: null, keepdims: false }),
+    layer("ops.Reshape", "rows", { newshape: [-1, 2] }),
+    layer("EinsumDense", "outer", { equation: "ab,b->ab", bias_axes: null }),
+    layer("StringLookup", "words"),
+  ];
+  const messages: string[] = [];
+  for (const one of refused) {
+    const message = await importKeras(ofLayer(one)).then(
+      () => "imported",
+      (error: Error) => error.message,
+    );
+    messages.push(message.replace("importKeras(file), ", "").replace(/ Leave this layer out.*/, ""));
+  }
+  expect(messages).toMatchInlineSnapshot(`
+    [
+      "Activation sparsemax: expected what a layer or op of Evenkeel does, got the activation sparsemax.",
+      "RNN cell: expected what a layer or op of Evenkeel does, got a class that no layer or op here is.",
+      "SpectralNormalization wrapped: expected what a layer or op of Evenkeel does, got a SimpleRNNCell inside.",
+      "TFOpLambda tf.raw_ops.Roll: expected what a layer or op of Evenkeel does, got the function roll.",
+      "ops.Argsort sorted: expected what a layer or op of Evenkeel does, got a class that no layer or op here is.",
+      "ops.Cast cast: expected what a layer or op of Evenkeel does, got a cast to int32.",
+      "ops.Mean mean: expected what a layer or op of Evenkeel does, got a reduction over the batch.",
+      "ops.Reshape rows: expected what a layer or op of Evenkeel does, got the shape [-1,2], which parts samples of 4 values.",
+      "EinsumDense outer: expected what a layer or op of Evenkeel does, got the equation ab,b->ab.",
+      "StringLookup words: expected what a layer or op of Evenkeel does, got a class that no layer or op here is.",
+    ]
+  `);
 });
 
 afterEach(() => {

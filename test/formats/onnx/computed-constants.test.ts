@@ -41,6 +41,30 @@ const weights: Record<string, ModelParts> = {
     ],
     { v, g },
   ),
+  "parts written into others": withWeight(
+    [
+      ["ScatterND", ["v", "places", "kernels"], ["u"]],
+      ["ScatterElements", ["u", "columns", "row"], ["w"], { axis: -1 }],
+    ],
+    {
+      v,
+      places: { shape: [2, 2], values: [0, 1, -1, 0], type: "int64" },
+      kernels: { shape: [2, 3, 3] },
+      columns: { shape: [1, 2, 1, 2], values: [2, 0, -2, 2], type: "int64" },
+      row: { shape: [1, 2, 1, 2] },
+    },
+  ),
+  triangles: {
+    ...withWeight(
+      [
+        ["Trilu", ["v", "one"], ["u"], { upper: 0 }],
+        ["Trilu", ["u"], ["t"], { upper: 1 }],
+        ["Add", ["t", "v"], ["w"]],
+      ],
+      { v, one: { shape: [], values: [1], type: "int64" } },
+    ),
+    opset: 14,
+  },
   "weight norm by powers": withWeight(
     [
       ["Abs", ["v"], ["a"]],

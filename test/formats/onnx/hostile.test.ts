@@ -254,8 +254,8 @@ describe("hostile files", () => {
     }
     expect(reasons).toMatchInlineSnapshot(`
       [
-        "its mean is not known: more than 100 nodes pass it on",
-        "importOnnx(bytes), BatchNormalization BatchNormalization_y: expected what a layer or op of Evenkeel does, got a mean that is not known: more than 100 nodes pass it on. Leave this node out of the model, or build the network by hand and load its weights.",
+        "its mean is not known: more than 1000 nodes pass it on",
+        "importOnnx(bytes), BatchNormalization BatchNormalization_y: expected what a layer or op of Evenkeel does, got a mean that is not known: more than 1000 nodes pass it on. Leave this node out of the model, or build the network by hand and load its weights.",
         "its mean is not known: it has 100000 axes",
         "importOnnx(bytes), BatchNormalization BatchNormalization_y: expected what a layer or op of Evenkeel does, got a mean that is not known: it has 100000 axes. Leave this node out of the model, or build the network by hand and load its weights.",
       ]

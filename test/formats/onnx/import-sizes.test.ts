@@ -134,6 +134,42 @@ test("a mask with −∞, or the lowest number, is no weight, and does not train
   }
 });
 
+test("a mask that nodes make of sizes and numbers is no weight, and does not train", async () => {
+  const { one: _, ...places } = numbers;
+  const nodes: NodeParts[] = [
+    ...sizeOf("one", "height"),
+    ...sizeOf("two", "width"),
+    ["Unsqueeze", ["height", "first"], ["h"]],
+    ["Unsqueeze", ["width", "first"], ["w"]],
+    ["Concat", ["h", "w"], ["plane"], { axis: 0 }],
+    ["ConstantOfShape", ["plane"], ["zeros"]],
+    // Rows of them, written beside and over each other.
+    ["Shape", ["zeros"], ["sides"]],
+    ["Gather", ["sides", "one"], ["columns"], { axis: 0 }],
+    ["Range", ["zero", "columns", "two"], ["even"]],
+    ["Unsqueeze", ["even", "last"], ["rows"]],
+    ["Slice", ["rows", "first", "pair"], ["near"]],
+    ["Expand", ["hidden", "lows"], ["low"]],
+    ["ScatterND", ["zeros", "near", "low"], ["striped"]],
+    ["Expand", ["other", "highs"], ["high"]],
+    ["ScatterElements", ["striped", "corner", "high"], ["mask"], { axis: 1 }],
+    ["Add", ["x", "mask"], ["a"]],
+    ["Softmax", ["a"], ["s"]],
+    ["Mul", ["s", "scale"], ["y"]],
+  ];
+  const model = await expectAsOnnxruntime(nodes, {
+    ...places,
+    pair: list(2),
+    hidden: { shape: [], values: [-100] },
+    lows: list(2, 5),
+    corner: whole([1, 2], [0, -1]),
+    other: { shape: [], values: [3] },
+    highs: list(1, 2),
+    scale: { shape: [5] },
+  });
+  expect(model.namedParameters().map(([key]) => key)).toEqual(["scale"]);
+});
+
 test("a Dropout of ratio 0 is none, in training mode too", async () => {
   const drop = (ratio: number): readonly [NodeParts[], ModelParts["constants"]] => [
     [

@@ -35,6 +35,7 @@ test("options that the library's messages name are the flags that set them", () 
     ["--data", "good.csv", "--split", "1"],
     ["--data", "good.csv", "--split", "0.8,0.1"],
     ["--data", "images", "--split", "0.5,0.5"],
+    ["--data", "good.csv", "--model", ""],
   ];
   const answers = mistakes.map((args) => {
     const { code, stderr } = train(...args);
@@ -49,6 +50,7 @@ test("options that the library's messages name are the flags that set them", () 
       "evenkeel: --split: expected two shares (training, test) or three (training, validation, test), got [1]. Pass for example --split 0.8,0.1,0.1.",
       "evenkeel: --split: expected shares of at least 0 whose sum is 1, got [0.8, 0.1]. Pass for example --split 0.8,0.1,0.1.",
       "evenkeel: --split: expected data in one part, got data that are split already. Leave the split out.",
+      "evenkeel: --model: expected a value, got an empty text. Pass one, or leave it out.",
     ]
   `);
 });

@@ -99,6 +99,8 @@ describe("evenkeel recalibrate", () => {
       ["nowhere", "--data", "images", "-o", "bad"],
       ["model.safetensors", "--data", "nowhere", "-o", "bad"],
       ["model.safetensors", "--data", "images", "-o", "model.safetensors"],
+      ["model.safetensors", "--data", "images", "-o", "images/train-images-idx3-ubyte"],
+      ["model.safetensors", "--data", "images", "-o", ""],
       ["model.safetensors", "--data", "images", "-o", "bad", "--blend", "-1"],
       ["model.safetensors", "--data", "images", "-o", "bad", "--mode", "precise"],
     ];
@@ -113,6 +115,8 @@ describe("evenkeel recalibrate", () => {
         "evenkeel: loadRun(nowhere): expected the folder of a run or a .safetensors file, got no such file or folder. Check the name.",
         "evenkeel: loadData(nowhere): expected mnist, fashion-mnist, or a file or folder of data, got no such file or folder. Check the path.",
         "evenkeel: model.safetensors: expected another place than the model's own, got model.safetensors. Name another file or folder.",
+        "evenkeel: images/train-images-idx3-ubyte: expected a folder, or a .safetensors file, got another file. Name another place.",
+        "evenkeel: --output: expected a value, got an empty text. Pass one, or leave it out.",
         "evenkeel: recalibrate(model, data): expected blend to be a finite number of samples, at least 0, got -1. Pass how many samples the old statistics count for.",
         "evenkeel: --mode: expected sequential or batch, got precise. Pass one of them.",
       ]

@@ -3,6 +3,7 @@ import { FileBudget } from "../../file-budget.js";
 import { isObject, type JsonObject, parseJsonObject } from "../../json.js";
 import { printable } from "../../printable.js";
 import type { Dialect } from "../../tfjs/import/layer-step.js";
+import { networkOf } from "../../tfjs/model/container.js";
 import type { TfjsFiles } from "../../tfjs/model/files.js";
 import { writeTfjs } from "../../tfjs/model/files.js";
 import { normalizeNetwork } from "../normalize.js";
@@ -112,7 +113,8 @@ function layerNames(network: JsonObject, names: Set<string> = new Set()): Set<st
   const layers = isObject(config) && Array.isArray(config["layers"]) ? config["layers"].filter(isObject) : [];
   for (const layer of layers) {
     const own = layer["config"];
-    if (isObject(own) && Array.isArray(own["layers"])) layerNames(layer, names);
+    const inner = networkOf(layer);
+    if (inner !== null) layerNames(inner, names);
     else names.add(String(layer["name"] ?? (isObject(own) ? own["name"] : "")));
   }
   return names;

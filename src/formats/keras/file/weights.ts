@@ -1,4 +1,5 @@
 import { isObject, type JsonObject } from "../../json.js";
+import { networkOf } from "../../tfjs/model/container.js";
 import { weightRoles } from "../weight-roles.js";
 import { groupAt, type H5Array, type H5Group } from "./h5.js";
 
@@ -10,7 +11,9 @@ export interface NamedArray {
 
 /** What Keras calls the file's place of a class: `batch_normalization`. */
 function snakeCase(className: string): string {
+  // The class that Keras exports by a shorter name.
   return className
+    .replace(/^GroupQueryAttention$/, "GroupedQueryAttention")
     .replaceAll(/\W+/g, "")
     .replaceAll(/(.)([A-Z][a-z]+)/g, "$1_$2")
     .replaceAll(/([a-z])([A-Z])/g, "$1_$2")
@@ -33,8 +36,9 @@ function partsOf(
       innerConfig,
     ]);
   }
-  if (className === "TimeDistributed") return [[["layer", ...cell(innerClass)], "", innerClass, innerConfig]];
-  if (className === "MultiHeadAttention") {
+  if (className === "TimeDistributed" || className === "SpectralNormalization")
+    return [[["layer", ...cell(innerClass)], "", innerClass, innerConfig]];
+  if (className === "MultiHeadAttention" || className === "GroupQueryAttention") {
     return ["query", "key", "value", "output"].map((part) => [
       [`${part}_dense`],
       part === "output" ? "attention_output/" : `${part}/`,
@@ -61,8 +65,10 @@ export function countedWeights(root: H5Group, network: JsonObject): NamedArray[]
     counts.set(snake, count + 1);
     const group = place.groups.get(count === 0 ? snake : `${snake}_${count}`);
     if (group === undefined) continue;
-    if (Array.isArray(own["layers"])) {
-      found.push(...countedWeights(group, layer));
+    const inner = networkOf(layer);
+    if (inner !== null) {
+      const place = inner === layer ? group : group.groups.get("layer");
+      found.push(...(place === undefined ? [] : countedWeights(place, inner)));
       continue;
     }
     const name = String(layer["name"] ?? own["name"] ?? snake);

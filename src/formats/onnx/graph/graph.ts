@@ -3,7 +3,7 @@ import { work } from "../../file-budget.js";
 import { printable } from "../../printable.js";
 import { isOp, nodeTitle } from "../file/attributes.js";
 import type { GraphProto, NodeProto, TensorProto } from "../file/codec.js";
-import { elementTypes, type TensorValues } from "../file/tensor-values.js";
+import { elementTypes, packValues, type TensorValues } from "../file/tensor-values.js";
 import { ConstantDepths, computes, numbersOf, sourceOf } from "./constants/sources.js";
 import { inOrder } from "./in-order.js";
 import { normOperatorOf } from "./norm-operators.js";
@@ -199,6 +199,14 @@ export class OnnxGraph {
     this.proto.input = this.proto.input.filter(({ name }) => this.#inputs.has(name));
     this.#depths = new ConstantDepths(this);
     return names;
+  }
+
+  /** Makes the output of a node whose numbers are known a constant. */
+  settle(name: string, values: TensorValues): void {
+    const packed = packValues(values);
+    if (packed === null) return;
+    this.addConstant(name, values, packed);
+    this.#depths.settle(name);
   }
 
   /** How many nodes compute a constant of stored numbers, in a row; infinite if a value is none. */

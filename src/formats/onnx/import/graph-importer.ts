@@ -1,10 +1,11 @@
 import type { Argument } from "../../../graph/argument.js";
 import { printable } from "../../printable.js";
-import { isStandard } from "../file/attributes.js";
+import { isOp, isStandard } from "../file/attributes.js";
 import type { NodeProto } from "../file/codec.js";
+import { isWholeType } from "../file/tensor-values.js";
 import { dataReaders, nodesBetween } from "../graph/closed-region.js";
 import type { OnnxGraph } from "../graph/graph.js";
-import { computesSizes, shapedSizesOf } from "./import-sizes.js";
+import { type ComputedSizes, computesSizes, computesWhole, shapedSizesOf } from "./import-sizes.js";
 import { type ImportState, ImportStep, UnknownInput } from "./import-step.js";
 import { faultsOf, ofNode, Unsupported, unsupported } from "./imported-layer.js";
 import { layers } from "./operators/import-layers.js";
@@ -22,6 +23,8 @@ export class GraphImporter {
   readonly #state: ImportState;
   readonly #graph: OnnxGraph;
   readonly #faults: Unsupported[] = [];
+  /** Sizes of whole numbers, as Shape gives them. */
+  readonly #wholeSizes = new Set<string>();
   /** Values at which layers of several nodes were looked for. */
   readonly #seen = new Set<string>();
 
@@ -32,12 +35,27 @@ export class GraphImporter {
 
   /** What stands for the outputs. @throws FormatError naming every node for which nothing does */
   outputs(names: readonly string[]): Argument[] {
-    const needed = neededNodes(this.#graph, names);
-    for (const node of this.#graph.nodes) {
-      if (needed.has(node) && !this.#state.done.has(node)) this.#attempt(node);
-    }
+    this.#importAll(names);
     if (this.#faults.length > 0) throw faultsOf(this.#graph.model.where, this.#faults);
     return names.map((name) => this.#state.values.get(name) ?? null);
+  }
+
+  /** The conditions of Ifs that outputs depend on, as far as they are known, by the nodes' places in the file. */
+  conditions(names: readonly string[]): ReadonlyMap<number, boolean> {
+    this.#importAll(names);
+    const known = this.#graph.nodes.flatMap((node, place): [number, boolean][] => {
+      const condition = isOp(node, "If") ? this.#graph.constant(node.input[0] ?? "") : "";
+      return typeof condition === "string" || condition.data.length !== 1 ? [] : [[place, condition.data[0] !== 0]];
+    });
+    return new Map(known);
+  }
+
+  #importAll(names: readonly string[]): void {
+    const needed = neededNodes(this.#graph, names);
+    for (const node of this.#graph.nodes) {
+      if (!needed.has(node)) this.#settle(node);
+      else if (!this.#state.done.has(node)) this.#attempt(node);
+    }
   }
 
   #attempt(node: NodeProto): void {
@@ -80,10 +98,41 @@ export class GraphImporter {
     const [output] = node.output;
     state.sizes.add(output);
     const sizes = shapedSizesOf(this.#graph, state.shapes, output);
-    if (sizes === null || !sizes.values.every((size) => typeof size === "number")) return;
+    if (this.#settleSizes(node, sizes) || sizes === null || !isKnown(sizes)) return;
     const at = new ImportStep(node, state);
-    state.bind(output, at.constant(sizes.shape, Float32Array.from(sizes.values)));
+    state.bind(output, at.constant(sizes.shape, Float32Array.from(sizes.values, Number)));
     state.whole.add(output);
+  }
+
+  /** Sizes that only settings read. */
+  #settle(node: NodeProto): void {
+    const { sizes, shapes } = this.#state;
+    const [output] = node.output;
+    if (this.#graph.isConstant(output ?? "") || !computesSizes(node, (name) => sizes.has(name))) return;
+    sizes.add(output);
+    this.#settleSizes(node, shapedSizesOf(this.#graph, shapes, output));
+  }
+
+  /**
+   * Makes sizes that are known, and whole numbers, a constant: what nodes make of it and other constants, such as the
+   * mask of shifted windows, is then one too.
+   *
+   * @returns whether it is one
+   */
+  #settleSizes(node: NodeProto, sizes: ComputedSizes | null): boolean {
+    const [output] = node.output;
+    if (!computesWhole(node) || !node.input.every((name) => this.#isWholeSize(node, name))) return false;
+    this.#wholeSizes.add(output);
+    if (sizes === null || !isKnown(sizes)) return false;
+    this.#graph.settle(output, { type: "int64", shape: sizes.shape, data: Float64Array.from(sizes.values, Number) });
+    return true;
+  }
+
+  /** Whether an input of a node that computes sizes is known to be of whole numbers. */
+  #isWholeSize(node: NodeProto, name: string): boolean {
+    if (isOp(node, "Shape") || name === "" || this.#wholeSizes.has(name)) return true;
+    const constant = this.#graph.isConstant(name) ? this.#graph.constant(name) : "";
+    return typeof constant !== "string" && isWholeType(constant.type);
   }
 
   /** Nodes that begin at a value and are one layer together become that layer. */
@@ -111,6 +160,10 @@ export class GraphImporter {
       new ImportStep(composed.node, this.#state).layer(null, () => composed.layer, x),
     );
   }
+}
+
+function isKnown({ values }: ComputedSizes): boolean {
+  return values.every((size) => typeof size === "number");
 }
 
 /** The nodes that outputs are computed by, without those that only work out settings. */

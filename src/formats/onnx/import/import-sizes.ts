@@ -76,6 +76,14 @@ export function computesSizes(node: NodeProto, isSize: (name: string) => boolean
   return ofAnyInput.has(node.opType) ? node.input.some(isSize) : isSize(node.input[0] ?? "");
 }
 
+/** Operators that make whole numbers of whole numbers. */
+const whole = new Set("Shape Identity Add Sub Mul Div Min Max Concat Gather Slice Squeeze Unsqueeze".split(" "));
+
+/** Whether a node makes whole numbers of sizes that are such. */
+export function computesWhole({ opType }: NodeProto): boolean {
+  return whole.has(opType);
+}
+
 /** The shape of a constant, of a value, or of sizes; before version 15 all of it. */
 function shapeOf(
   node: NodeProto,

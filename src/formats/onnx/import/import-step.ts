@@ -4,13 +4,14 @@ import type { OpenShape } from "../../../graph/node.js";
 import { withoutInitialValues } from "../../../nn/init.js";
 import type { AnyModule } from "../../../nn/module.js";
 import { formatShape, maxRank } from "../../../shape.js";
-import { intOf, intsOf, isOp } from "../file/attributes.js";
+import { intOf, intsOf } from "../file/attributes.js";
 import type { NodeProto } from "../file/codec.js";
-import { isFloat, isWholeType, type TensorValues } from "../file/tensor-values.js";
+import { elementTypeOf, isFloat, isWholeType, type TensorValues } from "../file/tensor-values.js";
 import type { OnnxGraph } from "../graph/graph.js";
 import type { GraphBuilder } from "./graph-builder.js";
 import { sizesOf } from "./import-sizes.js";
 import { constantValues, notConstant, unsupported } from "./imported-layer.js";
+import type { Move } from "./operators/merged-axes.js";
 import type { ValueShapes } from "./shapes/value-shapes.js";
 
 /** Thrown where an input is the output of a node that was refused: one fault is told once. */
@@ -28,9 +29,10 @@ export class ImportState {
   /** Values that hold whole numbers in the file, which divide without remainder. */
   readonly whole = new Set<string>();
   /**
-   * The permutations of values with fewer axes than in the file, since the Transpose behind them moves several as one.
+   * What moves values with fewer axes than in the file, since the Transpose behind them moves several as one; none
+   * behind it.
    */
-  readonly merged = new Map<string, readonly number[]>();
+  readonly merged = new Map<string, readonly Move[]>();
   /** Nodes that are imported, alone or as a part of others. */
   readonly done = new Set<NodeProto>();
   /** Convs of planes that are held as rows, (N, C) for (N, C, 1, 1). */
@@ -229,13 +231,34 @@ export class ImportStep {
     if (typeof values === "string") throw notConstant(this.node, this.graph, k, values);
     this.graph.model.spend(values.data.length);
     const maker = this.graph.makerOf(name);
+    // What nodes compute of settings alone, such as a mask, is the model's author's too.
     const isWeight =
       isFloat(values.type) && values.shape.length > 0 && values.data.every((value) => Math.abs(value) < mostWeight);
     if (values.shape.length > maxRank) throw this.refuse(`input ${k} of ${values.shape.length} axes`);
-    if (isWeight && !(maker !== undefined && isOp(maker, "Constant"))) return this.parameter(name, values);
+    if (isWeight && (maker === undefined || readsWeights(this.graph, name))) return this.parameter(name, values);
     if (values.shape.length === 0 && k > 0 && this.node.input.length === 2) return values.data[0];
     const made = this.state.builder.constant(tensor(values.data, values.shape));
     this.state.values.set(name, made);
     return made;
   }
+}
+
+/** Whether nodes compute a constant of real initializers with axes. */
+function readsWeights(graph: OnnxGraph, name: string): boolean {
+  const seen = new Set<string>();
+  const waiting = [name];
+  for (let value = waiting.pop(); value !== undefined; value = waiting.pop()) {
+    const stored = graph.initializerOf(value);
+    if (stored !== undefined && stored.dims.length > 0 && isFloat(elementTypeOf(stored.dataType) ?? "bool"))
+      return true;
+    const maker = graph.makerOf(value);
+    if (stored !== undefined || maker === undefined) continue;
+    for (const input of maker.input) {
+      if (seen.has(input)) continue;
+      seen.add(input);
+      waiting.push(input);
+    }
+  }
+  graph.model.spend(layerWork + seen.size);
+  return false;
 }

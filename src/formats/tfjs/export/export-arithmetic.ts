@@ -1,4 +1,4 @@
-import { broadcastShapes, broadcastStrides, type Shape, sizeOf } from "../../../shape.js";
+import { broadcastShapes, broadcastStrides, type Shape, sameShape, sizeOf } from "../../../shape.js";
 import { scaled } from "./export-norms.js";
 import { elementsOf, sameOrder, TfjsConstant, type TfjsValue } from "./tfjs-value.js";
 import type { TfjsWriter } from "./tfjs-writer.js";
@@ -63,6 +63,29 @@ export function exportPow([x, exponent]: readonly Operand[], graph: TfjsWriter):
   );
 }
 
+/** x repeated along axes, or in front of them: the batch alone, of numbers of the network itself. */
+export function exportBroadcast(x: TfjsValue, shape: Shape, graph: TfjsWriter): TfjsValue {
+  if (!(x instanceof TfjsConstant)) {
+    const zeros = new Float32Array(sizeOf(shape));
+    return sameShape(x.shape, shape) ? x : merged("Add", "broadcastTo", [x, graph.repeated(zeros, shape)], graph);
+  }
+  const given = x.tensor.dataSync();
+  const sizes = x.shape.length > shape.length ? x.shape.slice(1) : x.shape;
+  const strides = broadcastStrides(sizes, shape);
+  const values = Float32Array.from({ length: sizeOf(shape) }, (_, k) => given[placeOf(k, shape, strides)]);
+  return graph.repeated(values, shape);
+}
+
+/** The place of an element, counted in a shape, by other strides. */
+export function placeOf(k: number, shape: Shape, strides: readonly number[]): number {
+  let [rest, place] = [k, 0];
+  for (let axis = shape.length - 1; axis >= 0; axis--) {
+    place += (rest % shape[axis]) * strides[axis];
+    rest = Math.floor(rest / shape[axis]);
+  }
+  return place;
+}
+
 function isFixed(side: Operand): side is TfjsConstant | number {
   return typeof side === "number" || side instanceof TfjsConstant;
 }
@@ -115,14 +138,7 @@ function mapped(
   const middle = shape.slice(first, last + 1);
   const [before, after] = [sizeOf(shape.slice(0, first)), sizeOf(shape.slice(last + 1))];
   const steps = broadcastStrides(sizes.slice(first, last + 1), middle);
-  const at = (k: number): number => {
-    let [rest, place] = [k, 0];
-    for (let axis = middle.length - 1; axis >= 0; axis--) {
-      place += (rest % middle[axis]) * steps[axis];
-      rest = Math.floor(rest / middle[axis]);
-    }
-    return values[place];
-  };
+  const at = (k: number): number => values[placeOf(k, middle, steps)];
   if (first === last && after === 1) return along(source, at);
   const size = sizeOf(middle);
   const rows: Shape = [before, size, after];

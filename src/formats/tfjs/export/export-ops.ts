@@ -4,7 +4,16 @@ import type { Pair } from "../../../ops/windows.js";
 import type { Shape } from "../../../shape.js";
 import type { OpWriter, WrittenWindows } from "../../foreign/layer-writers.js";
 import type { BatchShape } from "../../foreign/shape-after.js";
-import { exportAdd, exportDiv, exportMul, exportNeg, exportPow, exportSub } from "./export-arithmetic.js";
+import {
+  exportAdd,
+  exportBroadcast,
+  exportDiv,
+  exportMul,
+  exportNeg,
+  exportPow,
+  exportSub,
+} from "./export-arithmetic.js";
+import { exportAttention } from "./export-attention.js";
 import {
   exportConcat,
   exportReduction,
@@ -253,6 +262,11 @@ const rows: Readonly<Record<string, Op>> = {
       mode === "constant" ? `${value} around ${given.length} axes of samples of ${x.shape.length}` : `mode ${mode}`,
       "Pad height and width by zeros, or give a class of your own toTfjs(x, graph).",
     );
+  },
+  scaledDotProductAttention: exportAttention,
+  broadcastTo: ({ args, shape }, graph) => {
+    const x = args[0] as TfjsValue;
+    return exportBroadcast(x, sampleOf(shape, x), graph);
   },
   flatten: ({ args, shape }, graph) => {
     const [x, start = 0] = args as [TfjsValue, number | undefined];

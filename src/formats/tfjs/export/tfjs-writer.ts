@@ -1,6 +1,6 @@
 import { ArgumentError } from "../../../errors.js";
 import type { AnyModule } from "../../../nn/module.js";
-import { type Shape, sameShape } from "../../../shape.js";
+import { type Shape, sameShape, sizeOf } from "../../../shape.js";
 import type { Tensor } from "../../../tensor.js";
 import { version } from "../../../version.js";
 import { FileWriter } from "../../foreign/file-writer.js";
@@ -61,6 +61,8 @@ export class TfjsWriter extends FileWriter<TfjsValue> {
   readonly #weights: Weight[] = [];
   readonly #written = new Map<AnyModule, WrittenLayer[]>();
   readonly #names = new Set<string>();
+  /** The network's first input. */
+  #first: TfjsValue | null = null;
 
   /** @internal @param sharing - whether a module in several places is written once */
   constructor(write: WriteModule, sharing = true) {
@@ -169,6 +171,28 @@ export class TfjsWriter extends FileWriter<TfjsValue> {
     return this.layer("Reshape", [x], config, { role: "reshape", isPositive: x.isPositive, ...options });
   }
 
+  /**
+   * Numbers of the network itself as a value: the same for every sample. No layer of TF.js gives such, so that they are
+   * the bias of a Dense layer that multiplies the mean of the network's input by 0.
+   */
+  repeated(values: ArrayLike<number>, shape: Shape): TfjsValue {
+    const x = this.#first;
+    if (x === null) throw new Error("internal: numbers of a network without inputs");
+    const column = this.reshape(x, [sizeOf(x.shape), 1], {
+      shape: [sizeOf(x.shape), 1],
+      order: "here",
+      role: "column",
+    });
+    const mean = this.layer("GlobalAveragePooling1D", [column], {}, { shape: [1], role: "mean" });
+    const weights = {
+      kernel: { shape: [1, values.length], values: new Float32Array(values.length) },
+      bias: { shape: [values.length], values },
+    };
+    const config = { units: values.length, activation: "linear", use_bias: true };
+    const row = this.layer("Dense", [mean], config, { shape: [values.length], weights });
+    return shape.length === 1 ? row : this.reshape(row, shape, { shape });
+  }
+
   #reshape(x: TfjsValue, target: Shape): TfjsValue {
     return this.reshape(x, target, { role: "rows" });
   }
@@ -207,6 +231,7 @@ export class TfjsWriter extends FileWriter<TfjsValue> {
       this.#add("InputLayer", name, { batch_input_shape: [null, ...sizes], dtype, sparse: false }, []);
       return { name, shape, order, isPositive: false };
     });
+    this.#first = given[0];
     // An input itself is no output, and TF.js gives no value twice.
     const taken = new Set(given.map(keyOf));
     const outputs = write(given).map((made) => {

@@ -153,7 +153,8 @@ async function run(
   { model, inputNames, order }: Exposed,
   arrays: ModelArrays,
 ): Promise<ModelArray[]> {
-  const given = inputNames.map((name) => {
+  const given = model.inputs.map((_, k) => {
+    const name = inputNames[k];
     const array = Object.hasOwn(arrays, name) ? arrays[name] : undefined;
     if (array === undefined) {
       const expected = `values for the input ${name}`;

@@ -4,9 +4,9 @@ import { isObject } from "../model/json.js";
 import { layerTitle } from "../model/linear-layers.js";
 import { attempted, Refusal, UnknownInput } from "./faults.js";
 import { LayerStep, type LayersState } from "./layer-step.js";
-import { attentionRows } from "./layers/attention.js";
 import { layerRows } from "./layers/rows.js";
 import { masked } from "./masks.js";
+import { overSteps } from "./over-steps.js";
 import type { Value } from "./value.js";
 
 /** What a call of a layer gives: null where it was refused. */
@@ -108,14 +108,28 @@ export class LayersImporter {
       throw new Refusal(layerTitle(layer), "a class that no layer or op here is");
     const inputs = own === undefined ? call.map(known) : [own];
     if (inputs.length === 0) throw new Refusal(layerTitle(layer), "no inputs");
-    const options = optionsOf(container, call, known);
-    if (!Object.hasOwn(attentionRows, layer.className)) checkOptions(layer, options);
-    if (inner !== undefined) {
+    const { options, left } = watched(optionsOf(container, call, known));
+    if (inner !== undefined && layer.className !== "TimeDistributed") {
+      checkHeeded(layer, left);
       const outputs = this.outputs(inner, inputs);
       return outputs.every((one) => one !== null) ? outputs : null;
     }
     const step = new LayerStep(this.#state, layer, inputs, options);
-    return row === undefined ? null : [attempted(step.title, () => masked(step, () => row(step)))];
+    if (inner !== undefined) {
+      checkHeeded(layer, left);
+      return [attempted(step.title, () => overSteps(step, (x) => this.#output(inner, x)))];
+    }
+    if (row === undefined) return null;
+    const output = attempted(step.title, () => masked(step, () => row(step)));
+    checkHeeded(layer, left);
+    return [output, ...(output.others ?? [])];
+  }
+
+  /** The only output of a network. */
+  #output(inner: Container, x: Value): Value {
+    const [y, ...others] = this.outputs(inner, [x]);
+    if (y === null || others.length > 0) throw new UnknownInput();
+    return y;
   }
 }
 
@@ -132,12 +146,24 @@ function optionsOf(
   );
 }
 
-/** @throws Refusal if a call says what nothing here heeds: a mask, states to begin with, or to work as in training */
-function checkOptions(layer: Layer, options: Readonly<Record<string, unknown>>): void {
-  const stray = Object.entries(options).find(([, value]) => value !== null && value !== false);
-  if (stray === undefined) return;
-  const [name, value] = stray;
-  throw new Refusal(layerTitle(layer), value === true ? `a call with ${name}: true` : `a call with ${name}`);
+/** Options that know which of them are left: which nothing has read. */
+function watched(given: Record<string, unknown>) {
+  const left = new Map<string | symbol, unknown>(Object.entries(given));
+  const options = new Proxy(given, {
+    get(target, key): unknown {
+      left.delete(key);
+      return Reflect.get(target, key);
+    },
+  });
+  return { options, left };
+}
+
+/** @throws Refusal if a call says what nothing heeds: a mask, states to begin with, or to work as in training */
+function checkHeeded(layer: Layer, left: ReadonlyMap<string | symbol, unknown>): void {
+  for (const [name, value] of left) {
+    if (value === null || value === false) continue;
+    throw new Refusal(layerTitle(layer), `a call with ${String(name)}${value === true ? ": true" : ""}`);
+  }
 }
 
 /** Whether a call begins a Sequential network, whose first layer takes its input. */

@@ -15,7 +15,7 @@ const recurrent = new Set(["LSTM", "GRU", "SimpleRNN", "Bidirectional"]);
 
 /** Layers in which Keras heeds or joins masks, and nothing here does. */
 const heeding = new Set(
-  ["MultiHeadAttention", "GroupedQueryAttention", "Attention", "AdditiveAttention", "Dot"].concat([
+  ["MultiHeadAttention", "GroupQueryAttention", "Attention", "AdditiveAttention", "Dot"].concat([
     ...["Add", "Subtract", "Multiply", "Average", "Maximum", "Minimum", "Concatenate"],
   ]),
 );

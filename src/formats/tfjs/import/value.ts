@@ -21,6 +21,8 @@ export interface Value {
   readonly order: AxisOrder;
   /** Which steps are shown, 1 or 0 of each, (N, T); none is hidden where it is left out. */
   readonly mask?: Argument;
+  /** Further outputs of the layer, such as its last states. */
+  readonly others?: readonly Value[];
   /** What it is without the zeros around it, and how many these are: a convolution puts them there itself. */
   readonly padded?: { readonly x: Value; readonly widths: readonly (readonly [number, number])[] };
 }

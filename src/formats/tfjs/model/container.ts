@@ -27,7 +27,7 @@ export class Container {
   readonly place: string;
   readonly isMain: boolean;
   readonly layers = new Map<string, Layer>();
-  /** Networks that stand in it as layers, by name. */
+  /** Networks that stand in it as layers, or in a TimeDistributed, by the name of the layer. */
   readonly inner = new Map<string, Container>();
   readonly #isSequential: boolean;
   readonly #list: unknown[];
@@ -81,7 +81,10 @@ export class Container {
     this.layers.set(name, { name, className, config: isObject(config) ? config : {}, container: this });
     const before = this.#last;
     this.#last = name;
-    if (isNetwork(entry)) this.inner.set(name, new Container(where, entry, `${this.place}${printable(name)}/`, false));
+    const network = networkOf(entry);
+    if (network !== null) {
+      this.inner.set(name, new Container(where, network, `${this.place}${printable(name)}/`, false));
+    }
     if (!this.#isSequential) return;
     const references: ValueReference[] = before === null ? [] : [[before, 0, 0]];
     this.#calls.set(name, before === null ? [] : [references]);
@@ -267,6 +270,14 @@ export class Container {
       (entry) => isObject(entry) && (entry["name"] ?? (entry["config"] as JsonObject)["name"]) === name,
     );
   }
+}
+
+/** The network that a layer is, or that it applies to each step of a sequence; null of other layers. */
+export function networkOf(json: JsonObject): JsonObject | null {
+  if (isNetwork(json)) return json;
+  const { class_name: className, config } = json;
+  const inner = className === "TimeDistributed" && isObject(config) ? config["layer"] : null;
+  return isObject(inner) && isNetwork(inner) ? inner : null;
 }
 
 /** Whether a layer is a network. */

@@ -87,12 +87,12 @@ describe("importTfjs", () => {
   test("names every layer that it does not take, at once", async () => {
     const files = sequential(
       first(layer("Lambda", "l"), [null, 2]),
-      layer("Conv3DTranspose", "g", { filters: 1 }),
+      layer("STFTSpectrogram", "g"),
       dense("d", 2, { activation: "sine" }),
       layer("ConvLSTM2D", "c"),
     );
     expect(await refusal(files)).toMatchInlineSnapshot(
-      `"FormatError: importTfjs(files): expected what layers and ops of Evenkeel do, got Lambda l: a class that no layer or op here is; Conv3DTranspose g: a class that no layer or op here is; ConvLSTM2D c: a class that no layer or op here is. Leave these layers out of the model, or build the network by hand and load its weights."`,
+      `"FormatError: importTfjs(files): expected what layers and ops of Evenkeel do, got Lambda l: a class that no layer or op here is; STFTSpectrogram g: a class that no layer or op here is; ConvLSTM2D c: a class that no layer or op here is. Leave these layers out of the model, or build the network by hand and load its weights."`,
     );
   });
 

@@ -6,6 +6,7 @@ import type { OnnxGraph } from "../graph.js";
 import { arithmetic, makers } from "./arithmetic.js";
 import { Computation, type ConstantOperator, NotComputed } from "./computation.js";
 import { rearranging } from "./rearranging.js";
+import { scattering } from "./scattering.js";
 
 /** What has a constant's numbers; a text says why there is nothing. */
 type ConstantSource = TensorProto | TensorValues | string;
@@ -14,9 +15,14 @@ type ConstantSource = TensorProto | TensorValues | string;
 type Computed = Map<NodeProto, readonly TensorValues[] | string>;
 
 /** So many nodes may stand in a row between stored numbers and a constant that is computed of them. */
-const mostPasses = 100;
+const mostPasses = 1000;
 
-const operators: Readonly<Record<string, ConstantOperator>> = { ...rearranging, ...arithmetic, ...makers };
+const operators: Readonly<Record<string, ConstantOperator>> = {
+  ...rearranging,
+  ...arithmetic,
+  ...scattering,
+  ...makers,
+};
 
 /** Whether a node computes a constant where all its inputs are. */
 export function computes(node: NodeProto): boolean {
@@ -39,6 +45,20 @@ export class ConstantDepths {
     const maker = graph.makerOf(name);
     if (maker !== undefined) return this.#ofNode(maker);
     return graph.parent === null || graph.isListed(name) ? Number.POSITIVE_INFINITY : graph.parent.constantDepth(name);
+  }
+
+  /** Says that a value is now stored, so that nodes are constant which compute of it and other constants alone. */
+  settle(name: string): void {
+    const waiting = [name];
+    for (let value = waiting.pop(); value !== undefined; value = waiting.pop()) {
+      for (const node of this.#graph.readersOf(value)) {
+        if (this.#depths.get(node) !== Number.POSITIVE_INFINITY || !computes(node)) continue;
+        const depth = node.input.reduce((most, input) => Math.max(most, input === "" ? 0 : this.of(input) + 1), 1);
+        if (depth === Number.POSITIVE_INFINITY) continue;
+        this.#depths.set(node, depth);
+        waiting.push(...node.output);
+      }
+    }
   }
 
   /** By a stack of its own: rows of nodes may be long. */

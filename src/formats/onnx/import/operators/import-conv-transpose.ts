@@ -1,11 +1,11 @@
 import type { Argument } from "../../../../graph/argument.js";
 import { ConvTranspose1d } from "../../../../nn/conv-transpose1d.js";
 import { ConvTranspose2d } from "../../../../nn/conv-transpose2d.js";
+import { volumeTranspose } from "../../../foreign/volume-transpose.js";
 import { intOf, intsOf, textOf } from "../../file/attributes.js";
 import type { ImportStep } from "../import-step.js";
 import { withState } from "../imported-layer.js";
 import { keyOf } from "./import-layers.js";
-import { volumeTranspose } from "./import-volume-transpose.js";
 import { checkKernel, perAxis } from "./window-attributes.js";
 
 /** The settings of a transposed convolution, one number for each spatial axis. */
@@ -52,8 +52,17 @@ export function importConvTransposeOf(at: ImportStep): Argument {
       );
       return withState(layer, { weight: data, ...(bias === null ? {} : { bias }) });
     });
-  const y =
-    kernel.length === 3 ? volumeTranspose(at, key, { ...windows, padding, outputPadding, groups }) : ofSignalOrPlane();
+  const ofVolume = (): Argument => {
+    const operands = {
+      x: at.input(0),
+      sizes: at.sizes(0, [2, 3, 4]).slice(2),
+      shape,
+      bias: at.has(2) ? at.input(2) : null,
+      layer: (make: () => ConvTranspose2d, x: Argument) => at.layer(key, () => withState(make(), { weight: data }), x),
+    };
+    return volumeTranspose(at, operands, { ...windows, padding, outputPadding, groups });
+  };
+  const y = kernel.length === 3 ? ofVolume() : ofSignalOrPlane();
   return crops.reduce<Argument>((x, [before, after], axis) => {
     const [more, less] = [before - padding[axis], Math.max(0, after) - padding[axis]];
     return more === 0 && less === 0 ? x : at.op("slice", x, more, less === 0 ? undefined : -less, 2 + axis);

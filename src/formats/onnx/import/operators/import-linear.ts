@@ -104,12 +104,19 @@ function keyOf({ node }: ImportStep, ...inputs: readonly number[]): string {
 /** The layer of a matrix that x is multiplied by: (inputs, outputs), or (outputs, inputs) if it is transposed first. */
 export function linearOf({ shape, data }: TensorValues, bias: Float64Array | null, isTransposed = false): Linear {
   const [outputs, inputs] = isTransposed ? shape : shape.toReversed();
-  const at = (i: number): number => (i % inputs) * outputs + Math.floor(i / inputs);
-  const weight = isTransposed ? data : data.map((_, i) => data[at(i)]);
   return withState(new Linear(inputs, outputs, { bias: bias !== null }), {
-    weight,
+    weight: isTransposed ? data : turned(data, inputs, outputs),
     ...(bias === null ? {} : { bias }),
   });
+}
+
+/** A matrix of so many rows and columns with its columns as rows. */
+function turned(data: Float64Array, rows: number, columns: number): Float64Array {
+  const result = new Float64Array(data.length);
+  for (let j = 0; j < columns; j++) {
+    for (let i = 0; i < rows; i++) result[j * rows + i] = data[i * columns + j];
+  }
+  return result;
 }
 
 /** The linear layer that a Conv of planes of one value is. */

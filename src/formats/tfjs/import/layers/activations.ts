@@ -64,6 +64,20 @@ const functions: Readonly<Record<string, Activation>> = {
   silu: module(() => new SiLU()),
   mish: module(() => new Mish()),
   exponential: (at, x) => at.op("exp", x.ref),
+  celu: module(() => new ELU()),
+  hard_tanh: (at, x) => at.op("clamp", x.ref, -1, 1),
+  hard_shrink: (at, x) => at.op("mul", x.ref, at.op("greater", at.op("abs", x.ref), 0.5)),
+  soft_shrink: (at, x) => at.op("sub", x.ref, at.op("clamp", x.ref, -0.5, 0.5)),
+  tanh_shrink: (at, x) => at.op("sub", x.ref, at.op("tanh", x.ref)),
+  log_sigmoid: (at, x) => at.op("neg", at.op("softplus", at.op("neg", x.ref))),
+  // (x + √(x² + 4)) / 2 (Barron 2021, arXiv:2112.11687).
+  squareplus: (at, x) => at.op("div", at.op("add", x.ref, at.op("sqrt", at.op("add", at.op("square", x.ref), 4))), 2),
+  // 0 up to −1, (x + 1)² / 4 up to 1, x beyond.
+  sparse_plus: (at, x) => {
+    const curve = at.op("square", at.op("add", at.op("clamp", x.ref, -1, 1), 1));
+    return at.op("add", at.op("div", curve, 4), at.op("relu", at.op("sub", x.ref, 1)));
+  },
+  sparse_sigmoid: (at, x) => at.op("clamp", at.op("div", at.op("add", x.ref, 1), 2), 0, 1),
   leaky_relu: module(() => new LeakyReLU(0.2)),
   softmax: (at, x, role) => softmax(at, x, -1, role),
   log_softmax: (at, x) => at.op("logSoftmax", x.ref, axisHere(x.shape.length - 1, x.shape.length, x.order)),
@@ -72,7 +86,7 @@ const names: Readonly<Record<string, string>> = {
   ...{ swish: "silu", hardSigmoid: "hard_sigmoid", hard_swish: "hard_silu", hardSwish: "hard_silu" },
 };
 
-function softmax(at: LayerStep, x: Value, axis: number, role: string): Argument {
+export function softmax(at: LayerStep, x: Value, axis: number, role: string): Argument {
   const rank = x.shape.length;
   const here = axisHere(axis < 0 ? axis + rank : axis, rank, x.order);
   return at.apply(() => new Softmax(here === rank - 1 ? -1 : here), x.ref, role);
@@ -86,7 +100,7 @@ export function activated(at: LayerStep, y: Value, key = "activation"): Value {
 }
 
 /** @param role - null: the activation's own name */
-function named(at: LayerStep, x: Value, given: unknown, role: string | null): Argument {
+export function named(at: LayerStep, x: Value, given: unknown, role: string | null): Argument {
   const name = String(given);
   const known = Object.hasOwn(names, name) ? names[name] : name;
   if (!Object.hasOwn(functions, known)) throw at.refuse(`the activation ${printable(given)}`);
@@ -115,14 +129,17 @@ function numberOf(at: LayerStep, config: JsonObject, key: string, absent: number
 const byConfig: Readonly<Record<string, Configured>> = {
   ReLU: (at, x, config, role) => {
     const [slope, threshold] = [numberOf(at, config, "negative_slope", 0), numberOf(at, config, "threshold", 0)];
-    const most = config["max_value"] ?? null;
-    if (threshold !== 0) throw at.refuse(`threshold ${threshold}`);
-    if (most === null) return at.apply(() => (slope === 0 ? new ReLU() : new LeakyReLU(slope)), x.ref, role);
-    const limit = numberOf(at, config, "max_value", 0);
-    if (slope !== 0) throw at.refuse(`max_value ${limit} with negative_slope ${slope}`);
-    if (limit === 6) return at.apply(() => new ReLU6(), x.ref, role);
-    return at.op("clamp", x.ref, 0, limit);
+    const limit = (config["max_value"] ?? null) === null ? null : numberOf(at, config, "max_value", 0);
+    if (threshold === 0) {
+      if (limit === null) return at.apply(() => (slope === 0 ? new ReLU() : new LeakyReLU(slope)), x.ref, role);
+      if (slope === 0) return limit === 6 ? at.apply(() => new ReLU6(), x.ref, role) : at.op("clamp", x.ref, 0, limit);
+    }
+    // slope·(x − threshold) below it, x up to the limit.
+    const below = at.op("mul", at.op("sub", x.ref, threshold), slope);
+    const chosen = at.op("where", at.op("greaterEqual", x.ref, threshold), x.ref, below);
+    return limit === null ? chosen : at.op("minimum", chosen, limit);
   },
+  ThresholdedReLU: (at, x, config) => at.op("mul", x.ref, at.op("greater", x.ref, numberOf(at, config, "theta", 1))),
   LeakyReLU: (at, x, config, role) => {
     const slope = numberOf(at, config, config["negative_slope"] === undefined ? "alpha" : "negative_slope", 0.3);
     return at.apply(() => new LeakyReLU(slope), x.ref, role);

@@ -7,6 +7,7 @@ import { printable } from "../../../printable.js";
 import type { LayerStep } from "../layer-step.js";
 import { rearranged } from "../rearranged.js";
 import type { Value } from "../value.js";
+import { weighted } from "./dot-products.js";
 import type { Row } from "./row.js";
 
 /** A matrix (O, I) with its bias. */
@@ -36,8 +37,6 @@ function projection(
 function checkSettings(at: LayerStep): void {
   const axes = at.config["attention_axes"] ?? [1];
   if (String(axes) !== "1") throw at.refuse(`attention_axes ${printable(axes)}`);
-  if ((at.config["dropout"] ?? 0) !== 0)
-    throw at.refuse(`dropout ${printable(at.config["dropout"])}, which is drawn of scores`);
   const known = ["query", "value", "key", "use_causal_mask", "training", "return_attention_scores"];
   for (const [key, value] of Object.entries(at.options)) {
     const isOff = value === null || value === false || key === "training";
@@ -61,15 +60,10 @@ function importAttention(at: LayerStep): Value {
   const parts = (["query", "key", "value"] as const).map((part) => projection(at, part, false));
   const out = projection(at, "attention_output", true);
   const [q, k, v] = parts;
-  if (
-    q.heads !== k.heads ||
-    q.heads !== v.heads ||
-    q.width !== k.width ||
-    out.heads !== v.heads ||
-    out.width !== v.width
-  ) {
-    throw at.refuse("projections of different sizes");
-  }
+  // Of a GroupQueryAttention several heads of queries share one of keys and values.
+  const shared = q.heads / k.heads;
+  const isWhole = Number.isInteger(shared) && v.heads === k.heads && out.heads === q.heads;
+  if (!isWhole || q.width !== k.width || out.width !== v.width) throw at.refuse("projections of different sizes");
   for (const [{ inputs }, x] of [
     [q, query],
     [k, key],
@@ -80,10 +74,11 @@ function importAttention(at: LayerStep): Value {
       throw at.refuse(`an input of ${size} features with weights for ${inputs}`);
   }
   const causal = at.options["use_causal_mask"] === true;
+  const dropout = at.number("dropout", 0);
   const shape = [query.shape[0], query.shape[1], out.outputs];
   const isSelf = query === key && key === value;
   const isSquare = [...parts, out].every(({ inputs, outputs }) => inputs === q.inputs && outputs === q.inputs);
-  if (isSelf && isSquare) {
+  if (isSelf && isSquare && shared === 1 && dropout === 0) {
     const make = (): MultiHeadAttention => {
       const layer = new MultiHeadAttention(q.inputs, q.heads, { bias: q.bias !== null, causal });
       const biases =
@@ -111,15 +106,18 @@ function importAttention(at: LayerStep): Value {
     { shape: [, steps] }: Value,
   ): Argument => {
     const size = typeof steps === "number" ? steps : -1;
-    return at.op("transpose", at.op("reshape", ref, [batchSize, size, heads, width]), [0, 2, 1, 3]);
+    const all = at.op("transpose", at.op("reshape", ref, [batchSize, size, heads, width]), [0, 2, 1, 3]);
+    return heads === q.heads ? all : at.op("repeat", all, shared, 1);
   };
-  const heads = at.op(
-    "scaledDotProductAttention",
+  const [queries, keys, values] = [
     split(linear("query", q, at.keras(query)), q, query),
     split(linear("key", k, at.keras(key)), k, key),
     split(linear("value", v, at.keras(value)), v, value),
-    { causal },
-  );
+  ];
+  const heads =
+    dropout === 0
+      ? at.op("scaledDotProductAttention", queries, keys, values, { causal })
+      : weighted(at, scaledProducts(at, queries, keys, q.width), values, causal, dropout);
   const steps = query.shape[1];
   const rows = at.op("reshape", at.op("transpose", heads, [0, 2, 1, 3]), [
     batchSize,
@@ -129,9 +127,16 @@ function importAttention(at: LayerStep): Value {
   return at.plain(linear("attention_output", out, rows), shape);
 }
 
+/** Scores of queries and keys, (N, heads, L, S). */
+function scaledProducts(at: LayerStep, queries: Argument, keys: Argument, width: number): Argument {
+  return at.op("matmul", at.op("mul", queries, 1 / Math.sqrt(width)), at.op("transpose", keys, [0, 1, 3, 2]));
+}
+
 function joined(parts: readonly (Float64Array | null)[]): Float64Array {
   return Float64Array.from(parts.flatMap((part) => [...(part ?? [])]));
 }
 
 /** Attention over sequences (N, T, features). */
-export const attentionRows: Readonly<Record<string, Row>> = { MultiHeadAttention: importAttention };
+export const attentionRows: Readonly<Record<string, Row>> = {
+  ...{ MultiHeadAttention: importAttention, GroupQueryAttention: importAttention },
+};

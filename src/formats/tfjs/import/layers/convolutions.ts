@@ -5,6 +5,7 @@ import { Conv1d } from "../../../../nn/conv1d.js";
 import { Conv2d } from "../../../../nn/conv2d.js";
 import { Conv3d } from "../../../../nn/conv3d.js";
 import type { Module } from "../../../../nn/module.js";
+import { type VolumeTranspose, volumeTranspose } from "../../../foreign/volume-transpose.js";
 import { withState } from "../../../onnx/import/imported-layer.js";
 import type { LayerStep } from "../layer-step.js";
 import { type Numbers, rearranged } from "../rearranged.js";
@@ -121,37 +122,58 @@ function separable(axes: number): Row {
 
 /**
  * A transposed convolution: of padding "same" as many places for each as the stride, of "valid" all that a window
- * touches. Where a place more is cut behind than before, it is sliced off.
+ * touches, unless output_padding says how many. Where a place more is cut behind than before, it is sliced off.
  */
-function transposed(axes: 1 | 2): Row {
+function transposed(axes: 1 | 2 | 3): Row {
   return (at) => {
     at.checkRank(axes + 2);
     const weight = rearranged(kernelOf(at, "kernel", axes), [axes + 1, axes, ...range(axes)]);
     const [inputs, outputs, ...kernel] = weight.shape;
     at.checkFeatures(inputs);
     const [stride, dilation] = [at.sizes("strides", axes), at.sizes("dilation_rate", axes)];
-    const given = at.config["output_padding"] ?? null;
-    if (given !== null) throw at.refuse(`output_padding ${JSON.stringify(given)}`);
+    const isAutomatic = (at.config["output_padding"] ?? null) === null;
+    const more = isAutomatic ? [] : at.sizes("output_padding", axes);
     const padding = at.text("padding", "valid").toLowerCase();
     if (padding !== "valid" && padding !== "same") throw at.refuse(`padding ${padding}`);
-    const excess = kernel.map((size, k) => dilation[k] * (size - 1) + 1 - stride[k]);
-    const cut = excess.map((places) => (padding === "same" ? Math.max(0, places) : 0));
-    const bias = at.bias(outputs);
-    const options = {
-      ...{ stride: perAxis(stride), dilation: perAxis(dilation), bias: bias !== null },
-      padding: perAxis(cut.map((places) => Math.floor(places / 2))),
-      outputPadding: perAxis(excess.map((places) => Math.max(0, -places))),
-    };
-    const make = (): Module => {
-      const layer: Module = Reflect.construct(axes === 1 ? ConvTranspose1d : ConvTranspose2d, [
-        ...[inputs, outputs, perAxis(kernel), options],
-      ]);
-      return withState(layer, { weight: weight.data, ...(bias === null ? {} : { bias }) });
-    };
-    const whole = at.module(make, at.planes());
-    const y = cut.reduce((ref, places, k) => (places % 2 === 1 ? at.op("slice", ref, 0, -1, 2 + k) : ref), whole);
-    return activated(at, at.asPlanes(y));
+    const spans = kernel.map((size, k) => dilation[k] * (size - 1) + 1);
+    // How many places fewer there are than windows touch.
+    const excess = spans.map((span, k) => {
+      if (isAutomatic) return padding === "same" ? span - stride[k] : Math.min(0, span - stride[k]);
+      return (padding === "same" ? span - (span % 2) : 0) - more[k];
+    });
+    const cut = excess.map((places) => Math.max(0, places));
+    const windows = { kernel, stride, dilation, padding: cut.map((places) => Math.floor(places / 2)) };
+    const outputPadding = excess.map((places) => Math.max(0, -places));
+    const y = transpose(at, weight, { ...windows, outputPadding, groups: 1 }, at.bias(outputs));
+    return activated(
+      at,
+      at.asPlanes(cut.reduce((ref, places, k) => (places % 2 === 1 ? at.op("slice", ref, 0, -1, 2 + k) : ref), y)),
+    );
   };
+}
+
+function transpose(at: LayerStep, weight: Numbers, windows: VolumeTranspose, bias: Float64Array | null): Argument {
+  const [inputs, outputs, ...kernel] = weight.shape;
+  const x = at.planes();
+  if (kernel.length === 3) {
+    const sizes = at.shapeOf(x).slice(2);
+    if (!sizes.every((size) => typeof size === "number")) throw at.refuse("volumes of unknown size");
+    const layer = (make: () => ConvTranspose2d, planes: Argument): Argument =>
+      at.module(() => withState(make(), { weight: weight.data }), planes);
+    const shift = bias && at.parameterOnce("bias", { shape: [outputs], data: bias });
+    return volumeTranspose(at, { x, sizes: sizes.map(Number), shape: weight.shape, bias: shift, layer }, windows);
+  }
+  const { stride, dilation, padding, outputPadding } = windows;
+  const options = {
+    ...{ stride: perAxis(stride), dilation: perAxis(dilation), bias: bias !== null },
+    ...{ padding: perAxis(padding), outputPadding: perAxis(outputPadding) },
+  };
+  const make = (): Module => {
+    const kind = kernel.length === 1 ? ConvTranspose1d : ConvTranspose2d;
+    const layer: Module = Reflect.construct(kind, [inputs, outputs, perAxis(kernel), options]);
+    return withState(layer, { weight: weight.data, ...(bias === null ? {} : { bias }) });
+  };
+  return at.module(make, x);
 }
 
 /** Convolutions of signals, planes and volumes. */
@@ -161,4 +183,5 @@ export const convolutionRows: Readonly<Record<string, Row>> = {
   ...{ DepthwiseConv1D: depthwise(1), DepthwiseConv2D: depthwise(2) },
   ...{ SeparableConv1D: separable(1), SeparableConv2D: separable(2) },
   ...{ Conv1DTranspose: transposed(1), Conv2DTranspose: transposed(2) },
+  Conv3DTranspose: transposed(3),
 };

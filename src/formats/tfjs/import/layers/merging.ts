@@ -18,12 +18,14 @@ function commonOrder(values: readonly Value[]): AxisOrder {
 }
 
 /** Values in one order; those of fewer axes get axes of size 1 behind the batch, as Keras does it. */
-function aligned(at: LayerStep): {
+function aligned(
+  at: LayerStep,
+  inputs: readonly Value[] = at.inputs,
+): {
   readonly refs: Argument[];
   readonly shapes: OpenShape[];
   readonly order: AxisOrder;
 } {
-  const { inputs } = at;
   if (inputs.length === 0) throw at.refuse("no inputs");
   const rank = Math.max(...inputs.map(({ shape }) => shape.length));
   const order = inputs.every(({ shape }) => shape.length === rank) ? commonOrder(inputs) : "keras";
@@ -38,18 +40,22 @@ function aligned(at: LayerStep): {
   return { refs: all.map(({ ref }) => ref), shapes: all.map(({ shape }) => shape), order };
 }
 
+/** What an op of two values makes of several, broadcast. */
+export function merged(at: LayerStep, op: string, inputs: readonly Value[]): Value {
+  const { refs, shapes, order } = aligned(at, inputs);
+  const shape = broadcastOpen(shapes);
+  if (shape === null) throw at.refuse("inputs of unknown shape");
+  const sizes = shapes.map((one) =>
+    one.map((size, axis) => (size === 1 || size === shape[axis] || typeof size !== "number" ? "" : axis)),
+  );
+  if (sizes.some((one) => one.some((axis) => axis !== ""))) throw at.refuse("inputs of shapes that do not broadcast");
+  return { ref: refs.slice(1).reduce((result, one) => at.op(op, result, one), refs[0]), shape, order };
+}
+
 function merging(op: string, least = 1): Row {
   return (at) => {
-    const { refs, shapes, order } = aligned(at);
-    if (refs.length < least) throw at.refuse(`${refs.length} inputs`);
-    const shape = broadcastOpen(shapes);
-    if (shape === null) throw at.refuse("inputs of unknown shape");
-    const sizes = shapes.map((one) =>
-      one.map((size, axis) => (size === 1 || size === shape[axis] || typeof size !== "number" ? "" : axis)),
-    );
-    if (sizes.some((one) => one.some((axis) => axis !== ""))) throw at.refuse("inputs of shapes that do not broadcast");
-    const merged = refs.slice(1).reduce((result, one) => at.op(op, result, one), refs[0]);
-    return { ref: merged, shape, order };
+    if (at.inputs.length < least) throw at.refuse(`${at.inputs.length} inputs`);
+    return merged(at, op, at.inputs);
   };
 }
 
@@ -64,10 +70,14 @@ function importAverage(at: LayerStep): Value {
 }
 
 function importConcatenate(at: LayerStep): Value {
+  return concatenated(at, at.axes("axis", -1)[0]);
+}
+
+/** All inputs along an axis of the file's shape. */
+export function concatenated(at: LayerStep, axis: number): Value {
   const { refs, shapes, order } = aligned(at);
   const [first] = shapes;
   if (at.inputs.some(({ shape }) => shape.length !== first.length)) throw at.refuse("inputs of different ranks");
-  const [axis] = at.axes("axis", -1);
   if (axis === 0) throw at.refuse("axis 0, the batch");
   const rank = first.length;
   // Rows of planes that were flattened lose their order beside others.

@@ -82,7 +82,7 @@ function importInstanceNorm(at: LayerStep): Value {
   return wrap(at.module(() => withState(new InstanceNorm(size, options), affine), x));
 }
 
-/** The last axes, over which values share a mean. */
+/** The axes over which values share a mean, as the last ones. */
 interface LastAxes {
   readonly x: Argument;
   readonly shape: readonly number[];
@@ -95,8 +95,8 @@ function lastAxesOf(at: LayerStep): LastAxes {
   const rank = x.shape.length;
   const axes = at.axes("axis", -1).sort((a, b) => a - b);
   const sizes = axes.map((axis) => x.shape[axis]);
-  const isLast = axes.every((axis, k) => axis === rank - axes.length + k) && axes[0] > 0;
-  if (!isLast) throw at.refuse(`axis ${JSON.stringify(at.config["axis"])} of a value of rank ${rank}`);
+  if (axes[0] === 0 || new Set(axes).size < axes.length)
+    throw at.refuse(`axis ${JSON.stringify(at.config["axis"])} of a value of rank ${rank}`);
   if (!sizes.every((size) => typeof size === "number")) throw at.refuse("axes whose sizes are not known");
   const shape = sizes.map(Number);
   if (typeof x.order !== "string") {
@@ -108,8 +108,13 @@ function lastAxesOf(at: LayerStep): LastAxes {
     const inOrder = (data: Float64Array): Float64Array => rearranged({ shape, data }, order).data;
     return { x: x.ref, shape: order.map((k) => shape[k]), wrap: (ref) => at.like(x, ref), inOrder };
   }
+  const inOrder = (data: Float64Array): Float64Array => data;
   const wrap = (ref: Argument): Value => ({ ref, shape: x.shape, order: "keras" });
-  return { x: at.keras(x), shape, wrap, inOrder: (data) => data };
+  if (axes.every((axis, k) => axis === rank - axes.length + k)) return { x: at.keras(x), shape, wrap, inOrder };
+  const order = [...x.shape.keys()].filter((axis) => !axes.includes(axis)).concat(axes);
+  const back = order.map((_, axis) => order.indexOf(axis));
+  const turned = (ref: Argument): Value => wrap(at.op("transpose", ref, back));
+  return { x: at.op("transpose", at.keras(x), order), shape, wrap: turned, inOrder };
 }
 
 /** A weight of the sizes that are normalised. */
@@ -119,9 +124,19 @@ function numbersOf(at: LayerStep, role: string, { shape, inOrder }: LastAxes): F
   throw at.refuse(`a weight ${role} of ${data.length} values, where ${sizeOf(shape)} belong`);
 }
 
+/** γ·x / √(variance + ε), which Keras calls rms_scaling: the mean is left in x, but not in the variance. */
+function importScaling(at: LayerStep, last: LastAxes): Value {
+  const gamma = at.parameterOnce("gamma", { shape: last.shape, data: numbersOf(at, "gamma", last) });
+  const rank = at.shapeOf(last.x).length;
+  const axes = last.shape.map((_, k) => rank - last.shape.length + k);
+  const variance = at.op("variance", last.x, axes, { keepDims: true });
+  const scale = at.op("rsqrt", at.op("add", variance, at.number("epsilon", 1e-3)));
+  return last.wrap(at.op("mul", at.op("mul", last.x, scale), gamma));
+}
+
 function importLayerNorm(at: LayerStep): Value {
-  if (at.config["rms_scaling"] === true) throw at.refuse("rms_scaling");
   const last = lastAxesOf(at);
+  if (at.config["rms_scaling"] === true) return importScaling(at, last);
   const [hasScale, hasCenter] = [at.flag("scale", true), at.flag("center", true)];
   const state = {
     ...(hasScale ? { weight: numbersOf(at, "gamma", last) } : {}),

@@ -53,8 +53,49 @@ function importNormalization(at: LayerStep): Value {
   );
 }
 
+/** Images at another size, whatever the relation of their sides. */
+function importResizing(at: LayerStep): Value {
+  at.checkRank(4);
+  for (const key of ["crop_to_aspect_ratio", "pad_to_aspect_ratio", "antialias"]) {
+    if (at.flag(key, false)) throw at.refuse(key);
+  }
+  const size = [at.number("height", 0), at.number("width", 0)];
+  const mode = at.text("interpolation", "bilinear").toLowerCase();
+  const x = at.planes();
+  const [batch, channels, ...from] = at.shapeOf(x);
+  const shape = [batch, channels, ...size];
+  // TF.js lays the corners of images upon each other, Keras their edges.
+  const alignCorners = at.state.dialect === "tfjs";
+  if (mode === "bilinear") return at.asPlanes(at.op("upsample", x, null, { size, mode, alignCorners }), shape);
+  if (mode !== "nearest" || alignCorners) throw at.refuse(`interpolation ${printable(mode)}`);
+  const y = size.reduce<Argument>((ref, to, k) => {
+    const count = from[k];
+    if (typeof count !== "number") throw at.refuse("images of unknown size");
+    if (count === to) return ref;
+    const places = Array.from({ length: to }, (_, i) => Math.min(count - 1, Math.floor(((i + 0.5) * count) / to)));
+    return at.op("gather", ref, places, 2 + k);
+  }, x);
+  return at.asPlanes(y, shape);
+}
+
+/** The middle of images. */
+function importCenterCrop(at: LayerStep): Value {
+  at.checkRank(4);
+  const size = [at.number("height", 0), at.number("width", 0)];
+  const x = at.planes();
+  const from = at.shapeOf(x).slice(2);
+  const y = size.reduce<Argument>((ref, to, k) => {
+    const count = from[k];
+    if (typeof count !== "number" || count < to) throw at.refuse(`${to} of ${printable(count)} rows or columns`);
+    const start = Math.floor((count - to) / 2);
+    return count === to ? ref : at.op("slice", ref, start, start + to, 2 + k);
+  }, x);
+  return at.asPlanes(y);
+}
+
 /** Layers that bring data into the range of a network. */
 export const preprocessingRows: Readonly<Record<string, Row>> = {
   Rescaling: importRescaling,
   Normalization: importNormalization,
+  ...{ Resizing: importResizing, CenterCrop: importCenterCrop },
 };

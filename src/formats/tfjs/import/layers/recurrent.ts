@@ -5,7 +5,7 @@ import { unrolled } from "../../../foreign/unrolled-recurrence.js";
 import { withState } from "../../../onnx/import/imported-layer.js";
 import { printable } from "../../../printable.js";
 import { isObject, type JsonObject } from "../../model/json.js";
-import type { LayerStep } from "../layer-step.js";
+import { LayerStep } from "../layer-step.js";
 import { type Numbers, rearranged } from "../rearranged.js";
 import type { Value } from "../value.js";
 import { hardened } from "./activations.js";
@@ -29,11 +29,7 @@ function checkSettings(at: LayerStep, kind: Kind, config: JsonObject): void {
   if (!isUsual) throw at.refuse(`activation ${printable(activation)}`);
   if (kind !== "SimpleRNN" && recurrent !== "sigmoid" && !isHard(recurrent))
     throw at.refuse(`recurrent_activation ${printable(recurrent)}`);
-  for (const key of ["return_state", "stateful", "time_major"]) if (config[key] === true) throw at.refuse(key);
-  for (const key of ["dropout", "recurrent_dropout"]) {
-    const rate = config[key] ?? 0;
-    if (rate !== 0) throw at.refuse(`${key} ${printable(rate)}`);
-  }
+  for (const key of ["stateful", "time_major"]) if (config[key] === true) throw at.refuse(key);
 }
 
 /** Keras' default before version 2.3, and that of TF.js. */
@@ -82,7 +78,8 @@ function sequence(
   [x, mask]: readonly [x: Argument, mask: Argument | null],
   config: JsonObject,
   parts: readonly string[],
-) {
+  first: readonly Argument[] = [],
+): { readonly y: Argument; readonly cells: Argument | null; readonly units: number } {
   checkSettings(at, kind, config);
   const hasBias = config["use_bias"] !== false;
   const directions = parts.map((part, k) => stateOf(at, kind, config, part, k === 0 ? "" : "_reverse"));
@@ -91,18 +88,19 @@ function sequence(
     throw at.refuse("directions of different sizes");
   at.checkFeatures(inputs);
   const isHardened = isHard(config["recurrent_activation"]);
-  if (mask !== null || kind === "SimpleRNN" || isHardened || (kind === "GRU" && !resetsAfter(config))) {
-    return {
-      y: byOps(at, { kind, x, mask, config, inputs, units, states: directions.map(({ state }) => state) }),
-      units,
-    };
+  const isBare = kind === "SimpleRNN" || isHardened || (kind === "GRU" && !resetsAfter(config));
+  // A layer has neither first states nor the last cells.
+  const showsCells = kind === "LSTM" && config["return_state"] === true;
+  if (mask !== null || isBare || first.length > 0 || showsCells) {
+    const states = directions.map(({ state }) => state);
+    return { ...byOps(at, { kind, x, mask, config, inputs, units, states, first }), units };
   }
   const make = (): LSTM | GRU => {
     const options = { bias: hasBias, bidirectional: parts.length === 2 };
     const layer = kind === "LSTM" ? new LSTM(inputs, units, options) : new GRU(inputs, units, options);
     return withState(layer, Object.assign({}, ...directions.map(({ state }) => state)));
   };
-  return { y: at.module(make, x), units };
+  return { y: at.module(make, x), cells: null, units };
 }
 
 function resetsAfter(config: JsonObject): boolean {
@@ -123,13 +121,15 @@ function byOps(
     readonly inputs: number;
     readonly units: number;
     readonly states: readonly Readonly<Record<string, Float64Array>>[];
+    /** First states and cells, (N, H) each; none: zeros. */
+    readonly first: readonly Argument[];
   },
-): Argument {
+): { readonly y: Argument; readonly cells: Argument | null } {
   const { kind, config, inputs, units } = given;
   const x = at.op("transpose", given.x, [1, 0, 2]);
   const mask = given.mask === null ? null : at.op("transpose", given.mask, [1, 0]);
   const rows = places[kind].length * units;
-  const sides = given.states.map((state, k) => {
+  const sides = given.states.map((state, k): [y: Argument, cells: Argument | null] => {
     const isReversed = k === 1;
     const own = (role: string, shape: readonly number[]): Argument | null => {
       const key = `${role}_l0${isReversed ? "_reverse" : ""}`;
@@ -140,25 +140,33 @@ function byOps(
     const weight = own("weight_hh", [rows, units]) as Argument;
     const isDouble = kind === "GRU" && resetsAfter(config);
     const bias = isDouble ? own("bias_hh", [rows]) : null;
-    const one = at.op("squeeze", at.op("slice", at.op("slice", gates, 0, 1, 0), 0, units, 2), 0);
-    const first = at.op("mul", one, 0);
+    const states = given.first.length > 0 ? given.first : zeros(at, gates, units, kind === "LSTM" ? 2 : 1);
     const isHardened = isHard(config["recurrent_activation"]);
     if (kind === "LSTM" && !isHardened) {
-      const both = at.op("lstmSequence", gates, weight, bias, first, first, mask, isReversed);
-      return at.op("squeeze", at.op("slice", both, 0, 1, 0), 0);
+      const both = at.op("lstmSequence", gates, weight, bias, states[0], states[1], mask, isReversed);
+      const part = (n: number): Argument => at.op("squeeze", at.op("slice", both, n, n + 1, 0), 0);
+      return [part(0), config["return_state"] === true ? part(1) : null];
     }
     if (isDouble && isHardened) throw at.refuse("recurrent_activation hard_sigmoid with reset_after");
-    if (isDouble) return at.op("gruSequence", gates, weight, bias, first, mask, isReversed);
+    if (isDouble) return [at.op("gruSequence", gates, weight, bias, states[0], mask, isReversed), null];
     const steps = at.x.shape[1];
     if (typeof steps !== "number") throw at.refuse("an unknown number of steps");
     const activation = String(config["activation"] ?? "tanh");
     const common = { gates, weight, bias, mask, isReversed, steps, width: units, peepholes: null, activation };
     const gate = isHardened ? { gate: (y: Argument): Argument => hardened(at, y) } : {};
-    const states = kind === "LSTM" ? [first, first] : [first];
-    return unrolled(at, kind === "SimpleRNN" ? "RNN" : kind, { ...common, ...gate, first: states })[0];
+    const [y, cells = null] = unrolled(at, kind === "SimpleRNN" ? "RNN" : kind, { ...common, ...gate, first: states });
+    return [y, cells];
   });
-  const joined = sides.length === 1 ? sides[0] : at.op("concat", sides, 2);
-  return at.op("transpose", joined, [1, 0, 2]);
+  const [[y, cells]] = sides;
+  const all = sides.map(([side]) => side);
+  const turned = (ref: Argument): Argument => at.op("transpose", ref, [1, 0, 2]);
+  return { y: turned(all.length === 1 ? y : at.op("concat", all, 2)), cells: cells && turned(cells) };
+}
+
+/** As many states of zeros (N, H) as there are samples in gates (T, N, …). */
+function zeros(at: LayerStep, gates: Argument, units: number, count: number): Argument[] {
+  const one = at.op("squeeze", at.op("slice", at.op("slice", gates, 0, 1, 0), 0, units, 2), 0);
+  return new Array<Argument>(count).fill(at.op("mul", one, 0));
 }
 
 /** The values of one step, (N, features). @param step - 0 or −1 */
@@ -168,17 +176,31 @@ function stepOf(at: LayerStep, y: Argument, step: 0 | -1, features: number): Arg
   return at.reshape(one, [batch, features]);
 }
 
+/** x, and the first states that the call gives. */
+function inputsOf(at: LayerStep, kind: Kind): { readonly step: LayerStep; readonly first: readonly Argument[] } {
+  const named = at.options["initial_state"];
+  const [x, ...given] = [...at.inputs, ...(isObject(named) ? [named as unknown as Value] : [])];
+  if (given.length === 0) return { step: at, first: [] };
+  if (given.length !== (kind === "LSTM" ? 2 : 1)) throw at.refuse(`${given.length} first states`);
+  const step = new LayerStep(at.state, at.layer, [x], at.options, at.name);
+  return { step, first: given.map((state) => at.keras(state)) };
+}
+
 function recurrent(kind: Kind): Row {
-  return (at) => {
+  return (call) => {
+    const { step: at, first } = inputsOf(call, kind);
     at.checkRank(3);
     const { x, config } = at;
     const isBackward = at.flag("go_backwards", false);
     const turned = (ref: Argument): Argument => (isBackward ? at.op("flip", ref, [1]) : ref);
     const mask = x.mask === undefined ? null : turned(x.mask);
-    const { y, units } = sequence(at, kind, [turned(at.keras(x)), mask], config, [""]);
+    const { y, cells, units } = sequence(at, kind, [turned(at.keras(x)), mask], config, [""], first);
     const [batch, steps] = x.shape;
-    if (at.flag("return_sequences", false)) return at.plain(y, [batch, steps, units]);
-    return at.plain(stepOf(at, y, -1, units), [batch, units]);
+    const last = (ref: Argument): Value => at.plain(stepOf(at, ref, -1, units), [batch, units]);
+    const isSequence = at.flag("return_sequences", false);
+    const output = isSequence ? at.plain(y, [batch, steps, units]) : last(y);
+    if (!at.flag("return_state", false)) return output;
+    return { ...output, others: [y, ...(cells === null ? [] : [cells])].map(last) };
   };
 }
 
@@ -207,7 +229,7 @@ function importBidirectional(at: LayerStep): Value {
     throw at.refuse("a backward_layer with other settings");
   }
   if (other !== null) checkSettings(at, kind, other);
-  if (config["go_backwards"] === true) throw at.refuse("go_backwards");
+  for (const key of ["go_backwards", "return_state"]) if (config[key] === true) throw at.refuse(key);
   if (typeof mode !== "string" || !Object.hasOwn(merges, mode)) throw at.refuse(`merge_mode ${printable(mode)}`);
   const { x } = at;
   const { y, units } = sequence(at, kind, [at.keras(x), x.mask ?? null], config, ["forward/", "backward/"]);

@@ -23,6 +23,15 @@ function importSpatialDropout(at: LayerStep): Value {
 
 const pass: Row = (at) => at.x;
 
+/** Layers that vary images in training alone. */
+const augmentations = [
+  ...["RandomFlip", "RandomRotation", "RandomZoom", "RandomTranslation", "RandomShear", "RandomHeight", "RandomWidth"],
+  ...["RandomContrast", "RandomBrightness", "RandomColorDegeneration", "RandomColorJitter", "RandomErasing"],
+  ...["RandomGaussianBlur", "RandomGrayscale", "RandomHue", "RandomInvert", "RandomPerspective"],
+  ...["RandomPosterization", "RandomSaturation", "RandomSharpness", "RandomElasticTransform"],
+  ...["AugMix", "CutMix", "MixUp", "RandAugment"],
+];
+
 /** Layers that only training needs. */
 export const regularizationRows: Readonly<Record<string, Row>> = {
   Dropout: importDropout,
@@ -30,6 +39,8 @@ export const regularizationRows: Readonly<Record<string, Row>> = {
   ActivityRegularization: pass,
   // At inference these are nothing; what they do in training, nothing here does.
   ...{ GaussianNoise: pass, GaussianDropout: pass, AlphaDropout: pass, SpatialDropout1D: pass, SpatialDropout3D: pass },
+  // So are the layers that vary images.
+  ...Object.fromEntries(augmentations.map((name) => [name, pass])),
   Identity: pass,
   Masking: importMasking,
   InputLayer: pass,

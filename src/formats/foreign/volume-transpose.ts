@@ -1,7 +1,6 @@
-import type { Argument } from "../../../../graph/argument.js";
-import { ConvTranspose2d } from "../../../../nn/conv-transpose2d.js";
-import type { ImportStep } from "../import-step.js";
-import { withState } from "../imported-layer.js";
+import type { Argument } from "../../graph/argument.js";
+import { ConvTranspose2d } from "../../nn/conv-transpose2d.js";
+import type { OpMaker } from "./unrolled-recurrence.js";
 
 /** A transposed convolution of volumes, one number of each setting for depth, height and width. */
 export interface VolumeTranspose {
@@ -14,27 +13,36 @@ export interface VolumeTranspose {
   readonly groups: number;
 }
 
+/** A value (N, C, D, H, W), and the weights that meet it. */
+export interface VolumeOperands {
+  readonly x: Argument;
+  /** Depth, height and width of x. */
+  readonly sizes: readonly number[];
+  /** (C, O / groups, …kernel) */
+  readonly shape: readonly number[];
+  /** One for each output channel; null: none. */
+  readonly bias: Argument | null;
+  /** Puts a layer with the weight, (C, kernel depth · O / groups, …), to work. */
+  readonly layer: (make: () => ConvTranspose2d, x: Argument) => Argument;
+}
+
 /**
- * A transposed convolution of volumes (N, C, D, H, W): one of planes, whose channels hold what each tap in depth gives;
- * these are added where the taps lie.
- *
- * @param key - of what the layer is made
+ * A transposed convolution of volumes: one of planes, whose channels hold what each tap in depth gives; these are added
+ * where the taps lie.
  */
-export function volumeTranspose(at: ImportStep, key: string, volume: VolumeTranspose): Argument {
-  const { shape, data } = at.values(1);
-  const [inChannels, groupChannels] = shape;
+export function volumeTranspose(at: OpMaker, operands: VolumeOperands, volume: VolumeTranspose): Argument {
+  const [inChannels, groupChannels] = operands.shape;
   const { kernel, stride, dilation, padding, outputPadding, groups } = volume;
   const outChannels = groupChannels * groups;
-  const [, , depth, ...plane] = at.sizes(0, [2, 3, 4]);
-  const planes = at.op("reshape", at.op("transpose", at.input(0), [0, 2, 1, 3, 4]), [-1, inChannels, ...plane]);
-  const layer = (): ConvTranspose2d => {
+  const [depth, ...plane] = operands.sizes;
+  const planes = at.op("reshape", at.op("transpose", operands.x, [0, 2, 1, 3, 4]), [-1, inChannels, ...plane]);
+  const make = (): ConvTranspose2d => {
     const ofPlane = (all: readonly number[]): readonly [number, number] => [all[1], all[2]];
     const options = {
       ...{ stride: ofPlane(stride), dilation: ofPlane(dilation), padding: ofPlane(padding) },
       ...{ outputPadding: ofPlane(outputPadding), groups, bias: false },
     };
-    const made = new ConvTranspose2d(inChannels, outChannels * kernel[0], ofPlane(kernel), options);
-    return withState(made, { weight: data });
+    return new ConvTranspose2d(inChannels, outChannels * kernel[0], ofPlane(kernel), options);
   };
   const sizes = plane.map((size, k) => {
     const axis = k + 1;
@@ -42,32 +50,36 @@ export function volumeTranspose(at: ImportStep, key: string, volume: VolumeTrans
     return span - 2 * padding[axis] + outputPadding[axis];
   });
   const area = sizes[0] * sizes[1];
-  const taps = at.op("reshape", at.layer(key, layer, planes), [-1, depth, outChannels, kernel[0], area]);
+  const taps = at.op("reshape", operands.layer(make, planes), [-1, depth, outChannels, kernel[0], area]);
   const turned = at.op("transpose", taps, [3, 0, 2, 1, 4]);
   const reach = dilation[0] * (kernel[0] - 1);
   const parts = Array.from({ length: kernel[0] }, (_, k) => {
-    const rows = spread(at, at.op("squeeze", at.op("slice", turned, k, k + 1, 0), 0), depth, stride[0]);
+    const rows = at.op("squeeze", at.op("slice", turned, k, k + 1, 0), 0);
     const after = reach - dilation[0] * k + outputPadding[0];
-    return padded(at, rows, dilation[0] * k, after);
+    return padded(at, spread(at, rows, stride[0], [outChannels, depth, area]), dilation[0] * k, after);
   });
   const sum = parts.reduce((all, part) => at.op("add", all, part));
   const length = (depth - 1) * stride[0] + reach + 1 + outputPadding[0];
   const cut = padding[0] === 0 ? sum : at.op("slice", sum, padding[0], length - padding[0], 2);
   const y = at.op("reshape", cut, [-1, outChannels, length - 2 * padding[0], ...sizes]);
-  return at.has(2) ? at.op("add", y, at.op("reshape", at.input(2), [outChannels, 1, 1, 1])) : y;
+  return operands.bias === null ? y : at.op("add", y, at.op("reshape", operands.bias, [outChannels, 1, 1, 1]));
 }
 
 /** Rows (N, O, depth, area) with zeros between them. */
-function spread(at: ImportStep, rows: Argument, depth: number, stride: number): Argument {
+function spread(
+  at: OpMaker,
+  rows: Argument,
+  stride: number,
+  [channels, depth, area]: readonly [number, number, number],
+): Argument {
   if (stride === 1) return rows;
   const apart = padded(at, at.op("unsqueeze", rows, 3), 0, stride - 1);
-  const [, channels, , area] = (at.state.builder.shapeOf(rows) ?? []).map(Number);
   const all = at.op("reshape", apart, [-1, channels, depth * stride, area]);
   return at.op("slice", all, 0, (depth - 1) * stride + 1, 2);
 }
 
 /** Zeros before and after along the last axis but one. */
-function padded(at: ImportStep, x: Argument, before: number, after: number): Argument {
+function padded(at: OpMaker, x: Argument, before: number, after: number): Argument {
   const widths = [
     [before, after],
     [0, 0],
