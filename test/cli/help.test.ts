@@ -97,14 +97,14 @@ describe("a mistyped", () => {
     const typed = line.replace(/^help /, "").split(" ")[0];
     expect([code, stdout]).toEqual([2, ""]);
     expect(stderr).toBe(
-      `error: unknown command '${typed}'\n(Did you mean ${meant}?)\n\n(evenkeel --help lists the commands and options)\n`,
+      `error: unknown command '${typed}'\n(Did you mean ${meant}?)\n(evenkeel --help lists the commands and options)\n`,
     );
   });
 
   test("command that is near none is named alone", () => {
     const { code, stderr } = evenkeel("help", "xyz");
     expect(code).toBe(2);
-    expect(stderr).toBe("error: unknown command 'xyz'\n\n(evenkeel --help lists the commands and options)\n");
+    expect(stderr).toBe("error: unknown command 'xyz'\n(evenkeel --help lists the commands and options)\n");
   });
 
   test("flag is misuse, and answered so too", () => {

@@ -112,11 +112,12 @@ function optionsOf(
   scale: uPlot.Scale,
   size: { readonly width: number; readonly height: number },
 ): uPlot.Options {
+  const font = "12px system-ui, sans-serif";
   const axis: uPlot.Axis = {
     stroke: colour("quiet"),
     grid: { stroke: colour("line"), width: 1 },
     ticks: { show: false },
-    font: "12px system-ui, sans-serif",
+    font,
   };
   return {
     ...size,
@@ -124,7 +125,7 @@ function optionsOf(
     legend: { show: false },
     scales: { x: { time: false }, y: scale },
     axes: [
-      { ...axis, size: 22, label: "step", labelSize: 14, labelGap: 0, labelFont: axis.font },
+      { ...axis, size: 22, label: "step", labelSize: 14, labelGap: 0, labelFont: font },
       {
         ...axis,
         size: 50,
