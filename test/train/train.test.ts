@@ -146,7 +146,9 @@ describeEachBackend("fit", () => {
     );
     await expect(
       fit(model, endless, { epochs: 1, optimizer, schedule: 0.1 as never }),
-    ).rejects.toThrowErrorMatchingInlineSnapshot(`[ArgumentError: fit(model, data, { schedule }): expected a schedule, got 0.1. Pass one such as cosineLr(0.1), or leave it out: the rate is then the optimiser's.]`);
+    ).rejects.toThrowErrorMatchingInlineSnapshot(
+      `[ArgumentError: fit(model, data, { schedule }): expected a schedule, got 0.1. Pass one such as cosineLr(0.1), or leave it out: the rate is then the optimiser's.]`,
+    );
     await expect(
       fit(model, endless, { epochs: 1, optimizer, schedule: constantLr(1) }),
     ).rejects.toThrowErrorMatchingInlineSnapshot(
