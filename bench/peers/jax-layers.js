@@ -1,6 +1,6 @@
-// Layers composed for jax-js, forward and backward in one jitted function. Its attention needs a later Node than 20,
-// and it has no loop over time and no resizing of images: a recurrence is unrolled, and interpolation is a product with
-// a matrix for each axis.
+// Layers composed for jax-js, forward and backward in one jitted function. Its attention needs a later Node than 20. It
+// has no loop over time and no resizing of images: a recurrence is unrolled, and interpolation is a product with a
+// matrix for each axis.
 import { bilinearMatrix, SEED, sizeOf, UNIT, uniform } from "./data.js";
 import { batchNorm } from "./jax-norms.js";
 import { array, jax, withGradients, workOf } from "./jax-work.js";

@@ -2,7 +2,7 @@ import { record } from "../autograd.js";
 import { checkOneOf } from "../check-one-of.js";
 import { ArgumentError, ShapeError } from "../errors.js";
 import { checkOptions } from "../options.js";
-import { formatShape } from "../shape.js";
+import { formatShape, sizeOf } from "../shape.js";
 import { empty, type Tensor, upload, view } from "../tensor.js";
 import { defineComposite } from "../tracing.js";
 import { applyBinary } from "./binary.js";
@@ -59,27 +59,24 @@ export const upsample = defineComposite(
     const [batch, channels, height, width] = x.shape;
     const { backend } = x;
     const planes = batch * channels;
-    // Rows are taken whole along the first axis; the second becomes the first for it.
-    const rows = resampled(view("upsample", x, [planes, height, width]), down);
-    const turned = permuted(rows, [2, 0, 1]);
-    const columns = resampled(view("upsample", turned, [1, width, planes * down.size]), across);
-    const y = permuted(view("upsample", columns, [across.size, planes * down.size]), [1, 0]);
+    // The axis to be resampled comes first, so that whole rows are taken.
+    const rows = resampled(permuted(view("upsample", x, [planes, height, width]), [1, 0, 2]), down);
+    const columns = resampled(permuted(rows, [2, 1, 0]), across);
+    const y = permuted(columns, [1, 2, 0]);
     const output = view("upsample", y, [batch, channels, down.size, across.size]);
     return record("upsample", output, [x], [], (dy) => {
-      const back = permuted(view("upsample", dy, [planes * down.size, across.size]), [1, 0]);
-      const dcolumns = gathered(view("upsample", back, [1, across.size, planes * down.size]), across, width);
-      const drows = permuted(view("upsample", dcolumns, [width, planes, down.size]), [1, 2, 0]);
-      const dx = gathered(drows, down, height);
+      const back = permuted(view("upsample", dy, [planes, down.size, across.size]), [2, 0, 1]);
+      const drows = permuted(gathered(back, across, width), [2, 1, 0]);
+      const dx = permuted(gathered(drows, down, height), [1, 0, 2]);
       return [view("upsample", dx, [batch, channels, height, width])];
     });
 
-    /** (outer, n, inner) → (outer, size, inner): low + weight·(high − low). */
+    /** (n, …) → (size, …): low + weight·(high − low). */
     function resampled(t: Tensor, plan: AxisPlan): Tensor {
-      const [outer, n, inner] = t.shape;
-      const shape = [outer, plan.size, inner];
+      const shape = [plan.size, ...t.shape.slice(1)];
       const take = (places: Int32Array): Tensor => {
         const part = empty("upsample", backend, shape);
-        backend.gather(t.block, rowsOf(places, outer, n).block, part.block, outer * plan.size, inner);
+        backend.gather(t.block, indices(places).block, part.block, plan.size, sizeOf(shape.slice(1)));
         return part;
       };
       const low = take(plan.low);
@@ -90,10 +87,11 @@ export const upsample = defineComposite(
 
     /** The gradient of {@link resampled}. */
     function gathered(dy: Tensor, plan: AxisPlan, n: number): Tensor {
-      const [outer, size, inner] = dy.shape;
+      const shape = [n, ...dy.shape.slice(1)];
       const give = (part: Tensor, places: Int32Array): Tensor => {
-        const dx = empty("upsample", backend, [outer, n, inner]);
-        backend.scatterAdd(part.block, rowsOf(places, outer, n).block, dx.block, outer * size, outer * n, inner, -1);
+        const dx = empty("upsample", backend, shape);
+        const width = sizeOf(shape.slice(1));
+        backend.scatterAdd(part.block, indices(places).block, dx.block, plan.size, n, width, -1);
         return dx;
       };
       if (plan.weight.every((weight) => weight === 0)) return give(dy, plan.low);
@@ -101,15 +99,12 @@ export const upsample = defineComposite(
       return applyBinary("add", give(applyBinary("sub", dy, toHigh), plan.low), give(toHigh, plan.high));
     }
 
-    function rowsOf(places: Int32Array, outer: number, n: number): Tensor {
-      const all = new Int32Array(outer * places.length);
-      for (let o = 0; o < outer; o++)
-        for (let i = 0; i < places.length; i++) all[o * places.length + i] = o * n + places[i];
-      return upload("upsample", backend, [all.length], all);
+    function indices(places: Int32Array): Tensor {
+      return upload("upsample", backend, [places.length], places);
     }
 
     function weightsOf({ weight }: AxisPlan): Tensor {
-      return upload("upsample", backend, [weight.length, 1], weight);
+      return upload("upsample", backend, [weight.length, 1, 1], weight);
     }
   },
 );

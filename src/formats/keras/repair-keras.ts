@@ -137,12 +137,15 @@ function rename(slot: Slot, name: string): boolean {
   return true;
 }
 
+/** Layers whose parts have weights of the same roles. */
+const divided = ["Bidirectional", "MultiHeadAttention", "GroupQueryAttention"];
+
 /** What stands behind the layer in a weight's name. @param parts - what the file has there */
 function roleOf({ className, config }: Layer, parts: readonly string[]): string {
   const last = parts[parts.length - 1];
   const roles = weightRoles(className, config);
   const role = (/^\d+$/.test(last) ? roles[Number(last)] : undefined) ?? last;
   const isKernel = role === "kernel" && className.startsWith("DepthwiseConv");
-  const isInside = parts.length > 1 && ["Bidirectional", "MultiHeadAttention"].includes(className);
+  const isInside = parts.length > 1 && divided.includes(className);
   return `${isInside ? `${printable(parts[0])}/` : ""}${isKernel ? "depthwise_kernel" : role}`;
 }

@@ -10,7 +10,7 @@ import type { Tensor } from "../../tensor.js";
 import { keepsRank, type LayerTraits } from "../layer-traits.js";
 import { Module } from "../module.js";
 import { BatchNorm } from "./batch-norm.js";
-import { alongChannels, channelView, positionAxes } from "./views.js";
+import { alongChannels, channelView, positionAxes, scaledAlongChannels } from "./views.js";
 
 /** Options of {@link EvalNorm}. */
 export interface EvalNormOptions {
@@ -93,7 +93,7 @@ export class EvalNorm extends Module {
       const nearer = sub(centred, mul(distance, alpha));
       const deviation = sqrt(add(spread, eps));
       const scaled = weight === null ? div(nearer, deviation) : mul(nearer, div(along(weight), deviation));
-      return bias === null ? scaled : add(scaled, along(bias));
+      return scaledAlongChannels(scaled, null, bias);
     });
   }
 

@@ -16,7 +16,7 @@ import { checkDivides } from "./channel-groups.js";
 import { checkPlain } from "./composed-norm.js";
 import type { NormForwardOptions } from "./norm.js";
 import { RunningNorm, type RunningNormOptions, runningNormNames } from "./running-norm.js";
-import { alongChannels, channelView, checkSeveralValues, positionAxes } from "./views.js";
+import { alongChannels, channelView, checkSeveralValues, positionAxes, scaledAlongChannels } from "./views.js";
 
 /** Options of {@link EvoNorm}. */
 export interface EvoNormOptions extends RunningNormOptions {
@@ -79,9 +79,8 @@ export class EvoNorm extends RunningNorm {
     const view = channelView(this, x, numFeatures);
     if (this.variant === "B0" && running.normalizeWith === "batch") checkSeveralValues(this, x, view);
     const y = scope(() => {
-      const { bias } = this;
       const scaled = this.variant === "B0" ? this.#byBatch(x) : this.#bySample(x);
-      return bias === null ? scaled : add(scaled, alongChannels(bias, x.rank));
+      return scaledAlongChannels(scaled, null, this.bias);
     });
     if (running.takesMoments && x.size > 0) {
       const moments = momentsOf(x, view, null);
@@ -102,7 +101,7 @@ export class EvoNorm extends RunningNorm {
     const ofSample =
       positions.length === 0 ? Math.sqrt(eps) : sqrt(add(variance(x, positions, { keepDims: true }), eps));
     const normalized = div(x, maximum(sqrt(add(ofBatch, eps)), add(mul(x, alongChannels(v, x.rank)), ofSample)));
-    return weight === null ? normalized : mul(normalized, alongChannels(weight, x.rank));
+    return scaledAlongChannels(normalized, weight, null);
   }
 
   #bySample(x: Tensor): Tensor {

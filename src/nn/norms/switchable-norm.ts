@@ -15,7 +15,7 @@ import type { LayerTraits } from "../layer-traits.js";
 import { checkPlain } from "./composed-norm.js";
 import type { NormForwardOptions } from "./norm.js";
 import { RunningNorm, type RunningNormOptions, runningNormNames } from "./running-norm.js";
-import { alongChannels, channelView, checkSeveralPositions, positionAxes } from "./views.js";
+import { alongChannels, channelView, checkSeveralPositions, positionAxes, scaledAlongChannels } from "./views.js";
 
 /** Means and variances, which broadcast to x. */
 interface Statistics {
@@ -97,7 +97,7 @@ export class SwitchableNorm extends RunningNorm {
     // The weight before what has as many values as x.
     const scaled =
       weight === null ? div(centred, deviation) : mul(centred, div(alongChannels(weight, x.rank), deviation));
-    return bias === null ? scaled : add(scaled, alongChannels(bias, x.rank));
+    return scaledAlongChannels(scaled, null, bias);
   }
 
   #ofBatch({ rank }: Tensor, ofInstance: Statistics): Statistics {

@@ -23,7 +23,7 @@ import { checkPlain } from "./composed-norm.js";
 import type { NormForwardOptions } from "./norm.js";
 import { type FurtherRenewal, RunningNorm, type RunningNormOptions } from "./running-norm.js";
 import { moveMeans } from "./running-statistics.js";
-import { alongChannels, channelView, checkSeveralValues } from "./views.js";
+import { channelView, checkSeveralValues, scaledAlongChannels } from "./views.js";
 
 /** Options of {@link WhiteningBatchNorm}. */
 export interface WhiteningBatchNormOptions extends Omit<RunningNormOptions, "unbiased"> {
@@ -118,8 +118,7 @@ export class WhiteningBatchNorm extends RunningNorm {
         if (this.#gathered !== null) moveMeans(batch.matrix, { ...this.#gathered, momentum: -1, warmsUp: false });
         running.take(momentsOf(x, view, null), false);
       }
-      const { bias } = this;
-      return bias === null ? scaled : add(scaled, alongChannels(bias, x.rank));
+      return scaledAlongChannels(scaled, null, this.bias);
     });
   }
 
@@ -149,8 +148,7 @@ export class WhiteningBatchNorm extends RunningNorm {
     const planes = reshape(x, [x.shape[0], numFeatures, sizeOf(x.shape.slice(2))]);
     const taps = reshape(this.#whitening, [numFeatures, numFeatures / groups, 1]);
     const whitened = conv1d(sub(planes, reshape(runningMean, [numFeatures, 1])), taps, null, { groups });
-    const y = reshape(whitened, x.shape);
-    return weight === null ? y : mul(y, alongChannels(weight, x.rank));
+    return scaledAlongChannels(reshape(whitened, x.shape), weight, null);
   }
 
   /** (N, C, …) → (groups, d, values) */

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { BatchNorm, Conv2d, type Graph, Pad, type Sequential, tensor } from "evenkeel";
-import { importKeras } from "evenkeel/keras";
+import { importKeras, repairKeras } from "evenkeel/keras";
 import { afterEach, expect, test, vi } from "vitest";
 import { describeEachBackend } from "../../support/backends.js";
 import { expectClose } from "../../support/close.js";
@@ -19,6 +19,14 @@ describeEachBackend("a Keras model", () => {
     },
   );
 });
+
+test.each(["keras-variety.keras", "keras-functions.keras", "keras-2-functions.h5", "keras-sequences.keras"])(
+  "what repairKeras makes of %s is the same network",
+  async (name) => {
+    const { files } = await repairKeras(fixture(name));
+    expectOutputs(await importKeras(files), cases.find((one) => one.name === name) as StoredModel);
+  },
+);
 
 test("layers that are not to be trained stay so, and a convolution takes the zeros that are put around its input", async () => {
   const { model } = await importKeras(fixture("keras-sequences.keras"));

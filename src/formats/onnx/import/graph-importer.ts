@@ -35,13 +35,27 @@ export class GraphImporter {
 
   /** What stands for the outputs. @throws FormatError naming every node for which nothing does */
   outputs(names: readonly string[]): Argument[] {
+    this.#importAll(names);
+    if (this.#faults.length > 0) throw faultsOf(this.#graph.model.where, this.#faults);
+    return names.map((name) => this.#state.values.get(name) ?? null);
+  }
+
+  /** The conditions of Ifs that outputs depend on, as far as they are known, by the nodes' places in the file. */
+  conditions(names: readonly string[]): ReadonlyMap<number, boolean> {
+    this.#importAll(names);
+    const known = this.#graph.nodes.flatMap((node, place): [number, boolean][] => {
+      const condition = isOp(node, "If") ? this.#graph.constant(node.input[0] ?? "") : "";
+      return typeof condition === "string" || condition.data.length !== 1 ? [] : [[place, condition.data[0] !== 0]];
+    });
+    return new Map(known);
+  }
+
+  #importAll(names: readonly string[]): void {
     const needed = neededNodes(this.#graph, names);
     for (const node of this.#graph.nodes) {
       if (!needed.has(node)) this.#settle(node);
       else if (!this.#state.done.has(node)) this.#attempt(node);
     }
-    if (this.#faults.length > 0) throw faultsOf(this.#graph.model.where, this.#faults);
-    return names.map((name) => this.#state.values.get(name) ?? null);
   }
 
   #attempt(node: NodeProto): void {

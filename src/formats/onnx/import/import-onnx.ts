@@ -10,7 +10,9 @@ import type { DeclaredInput } from "../../foreign/arrays.js";
 import { saidMeta } from "../../foreign/said-meta.js";
 import type { ModelMeta } from "../../model-file/save-model.js";
 import { printable } from "../../printable.js";
+import { isOp } from "../file/attributes.js";
 import { Codec } from "../file/codec.js";
+import { inlineBranches } from "../file/inline-branches.js";
 import { modelPart } from "../file/model-part.js";
 import { type ElementType, elementTypes, isWholeType } from "../file/tensor-values.js";
 import { declaredInputs } from "../graph/declared-inputs.js";
@@ -91,7 +93,7 @@ export async function importOnnx(bytes: Uint8Array, options: ImportOnnxOptions =
   });
   const called = "importOnnx(bytes)";
   const isPart = options.inputs !== undefined || options.outputs !== undefined;
-  const onnx = await OnnxModel.read(called, isPart ? await partOf(called, bytes, options) : bytes, options);
+  const onnx = await readModel(called, isPart ? await partOf(called, bytes, options) : bytes, options);
   const { main, proto, where } = onnx;
   const inputs = declaredInputs(onnx);
   const names = (proto.graph?.output ?? []).map(({ name }) => name);
@@ -158,6 +160,28 @@ export async function importOnnx(bytes: Uint8Array, options: ImportOnnxOptions =
       }),
     ),
   };
+}
+
+/** So deep may Ifs stand in each other, or one condition depend on another. */
+const mostRounds = 8;
+
+/** Reads a model. Of Ifs whose conditions are known, such as those of sizes, only the branch that is taken is left. */
+async function readModel(where: string, bytes: Uint8Array, options: ImportOnnxOptions): Promise<OnnxModel> {
+  let left = bytes;
+  for (let round = 0; ; round++) {
+    const onnx = await OnnxModel.read(where, left, options);
+    const inputs = declaredInputs(onnx);
+    if (round === mostRounds || inputs.length === 0 || !onnx.main.nodes.some((node) => isOp(node, "If"))) return onnx;
+    const state = new ImportState(
+      onnx.main,
+      new ValueShapes(onnx.main, declaredBatch(inputs)),
+      new GraphBuilder(openShapes(inputs)),
+    );
+    bindInputs(state, inputs);
+    const decided = new GraphImporter(state).conditions((onnx.proto.graph?.output ?? []).map(({ name }) => name));
+    if (decided.size === 0) return OnnxModel.read(where, left, options);
+    left = inlineBranches(onnx.codec, where, left, decided);
+  }
 }
 
 /**

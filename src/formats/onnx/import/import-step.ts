@@ -11,6 +11,7 @@ import type { OnnxGraph } from "../graph/graph.js";
 import type { GraphBuilder } from "./graph-builder.js";
 import { sizesOf } from "./import-sizes.js";
 import { constantValues, notConstant, unsupported } from "./imported-layer.js";
+import type { Move } from "./operators/merged-axes.js";
 import type { ValueShapes } from "./shapes/value-shapes.js";
 
 /** Thrown where an input is the output of a node that was refused: one fault is told once. */
@@ -28,9 +29,10 @@ export class ImportState {
   /** Values that hold whole numbers in the file, which divide without remainder. */
   readonly whole = new Set<string>();
   /**
-   * The permutations of values with fewer axes than in the file, since the Transpose behind them moves several as one.
+   * What moves values with fewer axes than in the file, since the Transpose behind them moves several as one; none
+   * behind it.
    */
-  readonly merged = new Map<string, readonly number[]>();
+  readonly merged = new Map<string, readonly Move[]>();
   /** Nodes that are imported, alone or as a part of others. */
   readonly done = new Set<NodeProto>();
   /** Convs of planes that are held as rows, (N, C) for (N, C, 1, 1). */

@@ -174,8 +174,11 @@ function importTranspose(at: ImportStep): Argument {
   const { node, state } = at;
   const merged = state.merged.get(node.input[0]);
   if (merged === undefined) return at.op("transpose", at.input(0), transposition(at));
-  state.merged.set(node.output[0], merged);
-  return at.op("transpose", at.input(0), merged);
+  state.merged.set(node.output[0], []);
+  return merged.reduce<Argument>((x, { shape, order }, k) => {
+    const reshaped = k === 0 ? x : at.op("reshape", x, shape);
+    return at.transposed(reshaped, order);
+  }, at.input(0));
 }
 
 function transposition(at: ImportStep): number[] {

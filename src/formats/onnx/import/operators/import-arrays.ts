@@ -67,9 +67,16 @@ function importExpand(at: ImportStep): Argument {
 }
 
 function importTile(at: ImportStep): Argument {
-  const counts = at.list("repeats", 1);
-  if (counts === null) throw at.refuse("counts that are not constant");
-  return at.op("tile", at.input(0), counts);
+  const counts = sizesOf(at.graph, at.shapes, at.node.input[1] ?? "");
+  if (counts === null || counts.includes(null)) throw at.refuse("repeats that are not constant");
+  if (counts.every((count) => typeof count === "number")) return at.op("tile", at.input(0), counts);
+  // As often as there are samples.
+  const [samples, ...others] = counts;
+  const shape = at.shape(0);
+  const isFirst = shape?.every((size) => typeof size === "number") && others.every((count) => count === 1);
+  if (!isFirst || shape?.length !== counts.length) throw at.refuse("a number of samples among its repeats");
+  const copies = at.op("broadcastTo", at.op("unsqueeze", at.input(0), 0), [samples, ...shape] as Argument);
+  return at.op("reshape", copies, [-1, ...shape.slice(1).map(Number)]);
 }
 
 /** Channels as finer planes: by columns, rows and depth as `pixelShuffle`, or depth before the others. */
@@ -172,4 +179,8 @@ export const arrayOperators: Readonly<Record<string, Operator>> = {
   Range: importRange,
   GridSample: importGridSample,
   Trilu: importTrilu,
+  // Where the condition is known, its branch stands in the place of the node.
+  If: (at) => {
+    throw at.refuse("a condition that only inputs tell");
+  },
 };

@@ -29,10 +29,11 @@ export function importReshape(at: ImportStep): Argument {
   if (!isOpen && sizes.includes(at.shapes.declaredBatch)) at.shapes.fixBatch();
   const merged = to.length > maxRank ? mergedAxes(at, to.length) : null;
   if (merged === null) return at.op("reshape", at.input(0), to);
-  at.state.merged.set(node.output[0], merged.order);
   const product = (axes: readonly number[]): number =>
     axes.some((axis) => to[axis] === -1) ? -1 : axes.reduce((size, axis) => size * Number(to[axis]), 1);
-  return at.op("reshape", at.input(0), merged.groups.map(product));
+  const moves = merged.map(({ shape, order }) => ({ shape: shape.map(product), order }));
+  at.state.merged.set(node.output[0], moves);
+  return at.op("reshape", at.input(0), moves[0].shape);
 }
 
 /** Whether the first size is the number of samples, also where the file has the number that it was exported with. */
