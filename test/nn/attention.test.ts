@@ -16,7 +16,6 @@ import {
   zeros,
 } from "evenkeel";
 import { exportOnnx, importOnnx } from "evenkeel/onnx";
-import { exportTfjs } from "evenkeel/tfjs";
 import { describe, expect, test } from "vitest";
 import { describeEachBackend } from "../support/backends.js";
 import { expectClose, relativeError } from "../support/close.js";
@@ -218,14 +217,6 @@ describe("attention in other formats", () => {
       const { model: imported } = await importOnnx(bytes);
       expectClose((imported.forward(x) as Tensor).dataSync(), expected, 1e-5);
     }
-  });
-
-  test("TF.js, which has no such layer, refuses it by name", async () => {
-    await expect(
-      exportTfjs(new Sequential(new MultiHeadAttention(8, 2)), { inputShape: [5, 8] }),
-    ).rejects.toThrowErrorMatchingInlineSnapshot(
-      `[ArgumentError: exportTfjs(model): expected ops that the format has, got scaledDotProductAttention at 0. Compute it by others, or give its class toTfjs(x, graph), which adds its layers.]`,
-    );
   });
 });
 
