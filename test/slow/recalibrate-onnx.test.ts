@@ -184,7 +184,7 @@ describe("evenkeel recalibrate model.onnx", () => {
         "evenkeel: bad.csv, row 3, column b: expected a finite number, got "x". Correct it, leave the column out (--ignore), or drop such rows (--skip-bad-rows).",
         "evenkeel: rows.csv: expected samples of 2, as the model's input x takes them, got 3. Reshape the data, or pass another --size or --layout.",
         "evenkeel: --size: expected no size, since the model's input x of shape 2 takes no images, got 4x4. Leave it out.",
-        "evenkeel: model.onnx: expected another file than the model that is read, got the same. Name a new file; models are never changed in place.",
+        "evenkeel: model.onnx: expected another file than those that are read, got the same. Name a new file: what is read is never changed.",
         "evenkeel: --mean: expected an .onnx model, got run. Leave it out: a run knows how its data were prepared.",
       ]
     `);
