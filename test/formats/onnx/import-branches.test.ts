@@ -93,6 +93,21 @@ describe("an If whose condition is known is the branch that is taken", () => {
     expect(model.namedParameters().map(([key, { shape }]) => [key, shape])).toEqual([["a/w", [5]]]);
   });
 
+  test("by its own condition, whatever the order of the nodes in the file", async () => {
+    await expectAsOnnxruntime(
+      {
+        nodes: [
+          ...isWide("two", "wide"),
+          ...isWide("one", "tall"),
+          choice("tall", "y", branch(["Exp", ["a"], ["out"]]), branch(["Tanh", ["a"], ["out"]])),
+          choice("wide", "a", branch(["Relu", ["x"], ["out"]]), branch(["Neg", ["x"], ["out"]])),
+        ],
+        constants: sizes,
+      },
+      [4, 5],
+    );
+  });
+
   test("by a constant, also where the branch only hands a value on", async () => {
     await expectAsOnnxruntime(
       {

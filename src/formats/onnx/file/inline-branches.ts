@@ -3,19 +3,19 @@ import type { Codec, GraphProto, NodeProto } from "./codec.js";
 /**
  * A model with branches of its main graph's Ifs in the place of these.
  *
- * @param decided - the condition of each, by the place of its node among the nodes
+ * @param decided - the condition of each, by the first value that it makes
  */
 export function inlineBranches(
   codec: Codec,
   where: string,
   bytes: Uint8Array,
-  decided: ReadonlyMap<number, boolean>,
+  decided: ReadonlyMap<string, boolean>,
 ): Uint8Array {
   const model = codec.read(where, bytes);
   const { graph } = model;
   if (graph === undefined) return bytes;
-  graph.node = graph.node.flatMap((node, place) => {
-    const condition = decided.get(place);
+  graph.node = graph.node.flatMap((node) => {
+    const condition = decided.get(node.output[0] ?? "");
     const taken = condition === undefined ? undefined : branchOf(node, condition);
     if (taken === undefined) return [node];
     // Another branch may have values of the same names.

@@ -40,12 +40,14 @@ export class GraphImporter {
     return names.map((name) => this.#state.values.get(name) ?? null);
   }
 
-  /** The conditions of Ifs that outputs depend on, as far as they are known, by the nodes' places in the file. */
-  conditions(names: readonly string[]): ReadonlyMap<number, boolean> {
+  /** The conditions of Ifs that outputs depend on, as far as they are known, by the first value that each makes. */
+  conditions(names: readonly string[]): ReadonlyMap<string, boolean> {
     this.#importAll(names);
-    const known = this.#graph.nodes.flatMap((node, place): [number, boolean][] => {
+    const known = this.#graph.nodes.flatMap((node): [string, boolean][] => {
       const condition = isOp(node, "If") ? this.#graph.constant(node.input[0] ?? "") : "";
-      return typeof condition === "string" || condition.data.length !== 1 ? [] : [[place, condition.data[0] !== 0]];
+      return typeof condition === "string" || condition.data.length !== 1
+        ? []
+        : [[node.output[0] ?? "", condition.data[0] !== 0]];
     });
     return new Map(known);
   }

@@ -1,4 +1,4 @@
-import { sizeOf } from "../../../../shape.js";
+import { sizeOf, stridesOf } from "../../../../shape.js";
 import { intOf, textOf } from "../../file/attributes.js";
 import type { TensorValues } from "../../file/tensor-values.js";
 import { type Computation, type ConstantOperator, NotComputed } from "./computation.js";
@@ -39,7 +39,7 @@ export const scattering: Readonly<Record<string, ConstantOperator>> = {
     const axis = at.ownAxis(values.shape.length);
     const fits = indices.shape.length === values.shape.length && updates.data.length === indices.data.length;
     if (!fits) throw new NotComputed(`its updates have the shape ${updates.shape.join("×")}`);
-    const strides = values.shape.map((_, k) => sizeOf(values.shape.slice(k + 1)));
+    const strides = stridesOf(values.shape);
     for (const [i, update] of updates.data.entries()) {
       let [rest, place] = [i, 0];
       for (let k = indices.shape.length - 1; k >= 0; k--) {
