@@ -24,6 +24,10 @@ export const exportAttention: OpWriter<TfjsWriter, TfjsValue> = ({ args }, graph
     graph.refuse("attention of sequences, or of heads of such", received, "Join axes of the sample before.");
   }
   const heads = rank === 2 ? 1 : q.shape[0];
+  const counts = [q, k, v].map(({ shape }) => (rank === 2 ? 1 : shape[0]));
+  if (counts.some((count) => count !== heads)) {
+    graph.refuse("as many heads of queries, keys and values", counts.join(", "), "Repeat those that are fewer before.");
+  }
   const [[queries, width], [keys]] = [q, k].map(({ shape }) => shape.slice(-2));
   const added = addedTo(options, [heads, queries, keys], graph);
   const outputs = Array.from({ length: heads }, (_, head) => {
@@ -72,8 +76,14 @@ function addedTo({ causal = false, mask, bias }: Options, shape: Shape, graph: T
     return (k) => values[placeOf(k, shape, strides)];
   };
   const [seen, more] = [valuesOf(mask), valuesOf(bias)];
-  return Float32Array.from({ length: heads * queries * keys }, (_, k) => {
+  const added = Float32Array.from({ length: heads * queries * keys }, (_, k) => {
     const isLater = causal && k % keys > Math.floor(k / keys) % queries;
     return isLater || seen?.(k) === 0 ? hidden : (more?.(k) ?? 0);
   });
+  for (let row = 0; row < added.length; row += keys) {
+    if (added.subarray(row, row + keys).every((value) => value === hidden)) {
+      graph.refuse("queries that see a key each", "a query that sees none", "Leave such queries out of the mask.");
+    }
+  }
+  return added;
 }
