@@ -40,8 +40,8 @@ test("layers that are not to be trained stay so, and a convolution takes the zer
 });
 
 /** A model.json of Keras 3 with one layer over four features. */
-const ofLayer = (one: LayerSketch) => {
-  const placed = { ...one, config: { ...one.config, batch_input_shape: [null, 4] } };
+const ofLayer = (one: LayerSketch, shape: readonly number[] = [4]) => {
+  const placed = { ...one, config: { ...one.config, batch_input_shape: [null, ...shape] } };
   return tfjsModel({ keras_version: "3.9.0", model_config: sequentialJson("net", [placed]) }, []);
 };
 
@@ -80,6 +80,16 @@ test("activations are those of Keras' formulas", async () => {
   await check(layer("ReLU", "r", limits), (x) => (x >= 0.5 ? Math.min(x, 6) : 0.1 * (x - 0.5)));
 });
 
+test("Keras 2's `x[..., 0]` is a place of the last axis", async () => {
+  const key = { function: "__operators__.getitem", slice_spec: [{ class_name: "__ellipsis__" }, 0] };
+  const { model } = await importKeras(ofLayer(layer("SlicingOpLambda", "s", key), [2, 3]));
+  const y = (model.eval() as Sequential).forward(tensor([1, 2, 3, 4, 5, 6], [1, 2, 3]));
+  expect([y.shape, [...y.dataSync()]]).toEqual([
+    [1, 2],
+    [1, 4],
+  ]);
+});
+
 test("refuses by name what no layer or op does", async () => {
   const inside = { layer: { class_name: "SimpleRNNCell", config: {} } };
   const refused: LayerSketch[] = [
@@ -91,6 +101,11 @@ test("refuses by name what no layer or op does", async () => {
     layer("ops.Cast", "cast", { dtype: "int32" }),
     layer("ops.Mean", "mean", { axis: null, keepdims: false }),
     layer("ops.Reshape", "rows", { newshape: [-1, 2] }),
+    layer("ops.Reshape", "joined", { newshape: [1, 4] }),
+    layer("ops.Transpose", "turned", { axes: null }),
+    layer("ops.Softmax", "both", { axis: [0, 1] }),
+    layer("ops.Max", "floored", { axis: 1, keepdims: false, initial: 0 }),
+    layer("ops.Squeeze", "squeezed", { axis: 0 }),
     layer("EinsumDense", "outer", { equation: "ab,b->ab", bias_axes: null }),
     layer("StringLookup", "words"),
   ];
@@ -112,6 +127,11 @@ test("refuses by name what no layer or op does", async () => {
       "ops.Cast cast: expected what a layer or op of Evenkeel does, got a cast to int32.",
       "ops.Mean mean: expected what a layer or op of Evenkeel does, got a reduction over the batch.",
       "ops.Reshape rows: expected what a layer or op of Evenkeel does, got the shape [-1,2], which parts samples of 4 values.",
+      "ops.Reshape joined: expected what a layer or op of Evenkeel does, got the shape [1,4], whose batch is 1.",
+      "ops.Transpose turned: expected what a layer or op of Evenkeel does, got a transpose of all axes, the batch too.",
+      "ops.Softmax both: expected what a layer or op of Evenkeel does, got axes [0,1].",
+      "ops.Max floored: expected what a layer or op of Evenkeel does, got a reduction with an initial value.",
+      "ops.Squeeze squeezed: expected what a layer or op of Evenkeel does, got axis 0, the batch.",
       "EinsumDense outer: expected what a layer or op of Evenkeel does, got the equation ab,b->ab.",
       "StringLookup words: expected what a layer or op of Evenkeel does, got a class that no layer or op here is.",
     ]

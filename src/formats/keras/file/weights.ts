@@ -67,8 +67,8 @@ export function countedWeights(root: H5Group, network: JsonObject): NamedArray[]
     if (group === undefined) continue;
     const inner = networkOf(layer);
     if (inner !== null) {
-      const place = inner === layer ? group : group.groups.get("layer");
-      found.push(...(place === undefined ? [] : countedWeights(place, inner)));
+      const within = inner === layer ? group : group.groups.get("layer");
+      found.push(...(within === undefined ? [] : countedWeights(within, inner)));
       continue;
     }
     const name = String(layer["name"] ?? own["name"] ?? snake);

@@ -117,7 +117,7 @@ export class LayersImporter {
     const step = new LayerStep(this.#state, layer, inputs, options);
     if (inner !== undefined) {
       checkHeeded(layer, left);
-      return [attempted(step.title, () => overSteps(step, (x) => this.#output(inner, x)))];
+      return [attempted(step.title, () => masked(step, () => overSteps(step, (x) => this.#output(step, inner, x))))];
     }
     if (row === undefined) return null;
     const output = attempted(step.title, () => masked(step, () => row(step)));
@@ -126,9 +126,10 @@ export class LayersImporter {
   }
 
   /** The only output of a network. */
-  #output(inner: Container, x: Value): Value {
+  #output(step: LayerStep, inner: Container, x: Value): Value {
     const [y, ...others] = this.outputs(inner, [x]);
-    if (y === null || others.length > 0) throw new UnknownInput();
+    if (others.length > 0) throw step.refuse(`a network of ${others.length + 1} outputs inside`);
+    if (y === null) throw new UnknownInput();
     return y;
   }
 }
@@ -161,7 +162,7 @@ function watched(given: Record<string, unknown>) {
 /** @throws Refusal if a call says what nothing heeds: a mask, states to begin with, or to work as in training */
 function checkHeeded(layer: Layer, left: ReadonlyMap<string | symbol, unknown>): void {
   for (const [name, value] of left) {
-    if (value === null || value === false) continue;
+    if (value === null || value === false || name === "name") continue;
     throw new Refusal(layerTitle(layer), `a call with ${String(name)}${value === true ? ": true" : ""}`);
   }
 }

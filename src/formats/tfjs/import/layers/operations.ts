@@ -108,6 +108,13 @@ function axesOf(at: LayerStep, given: unknown, rank: number): number[] {
   return axes;
 }
 
+/** The one axis that a function of one takes. */
+function axisOf(at: LayerStep, given: unknown, rank: number): number {
+  const [axis, ...others] = axesOf(at, given, rank);
+  if (others.length > 0 || axis === undefined) throw at.refuse(`axes ${printable(given)}`);
+  return axis;
+}
+
 /** A reduction over axes of samples. */
 function reduction(op: string): Row {
   return (at) => {
@@ -116,6 +123,7 @@ function reduction(op: string): Row {
     const axes = axesOf(at, argument(at, 1, "axis"), rank);
     if (axes.includes(0)) throw at.refuse("a reduction over the batch");
     const keepDims = argument(at, 2, "keepdims") === true;
+    if (typeof argument(at, 3, "initial") === "number") throw at.refuse("a reduction with an initial value");
     // Of planes only what leaves channels alone keeps their order.
     const isOrdered = keepDims || (axes.length === rank - 2 && !axes.includes(rank - 1));
     const { ref, order } = isOrdered ? planar(at, x) : { ref: at.keras(x), order: "keras" as const };
@@ -136,7 +144,8 @@ function importReshape(at: LayerStep): Value {
   const to = argument(at, 1, "newshape", "shape");
   const all = countOf(x.shape.slice(1));
   if (!isSizes(to) || to.length < 1 || typeof all !== "number") throw at.refuse(`the shape ${printable(to)}`);
-  const [, ...sizes] = to.map((size) => size ?? -1);
+  const [batch, ...sizes] = to.map((size) => size ?? -1);
+  if (batch !== -1 && batch !== x.shape[0]) throw at.refuse(`the shape ${printable(to)}, whose batch is ${batch}`);
   const others = sizes.reduce((product, size) => (size === -1 ? product : product * size), 1);
   const open = sizes.filter((size) => size === -1).length;
   const isWhole = open === 0 ? others === all : open === 1 && Number.isInteger(all / others);
@@ -147,21 +156,26 @@ function importReshape(at: LayerStep): Value {
 
 function importTranspose(at: LayerStep): Value {
   const x = valueAt(at, 0, "x", "a");
-  const axes = axesOf(at, argument(at, 1, "axes", "perm"), x.shape.length);
+  const given = argument(at, 1, "axes", "perm") ?? null;
+  if (given === null) throw at.refuse("a transpose of all axes, the batch too");
+  const axes = axesOf(at, given, x.shape.length);
   if (axes[0] !== 0 || new Set(axes).size !== x.shape.length) throw at.refuse(`axes ${axes.join(", ")}`);
   return at.plain(at.op("transpose", at.keras(x), axes));
 }
 
 function importExpandDims(at: LayerStep): Value {
   const x = valueAt(at, 0, "x", "input");
-  const [axis] = axesOf(at, argument(at, 1, "axis"), x.shape.length + 1);
+  const axis = axisOf(at, argument(at, 1, "axis"), x.shape.length + 1);
   if (axis === 0) throw at.refuse("axis 0, the batch");
   return at.plain(at.op("unsqueeze", at.keras(x), axis));
 }
 
 function importSqueeze(at: LayerStep): Value {
   const x = valueAt(at, 0, "x", "input");
-  const axes = axesOf(at, argument(at, 1, "axis"), x.shape.length).filter((axis) => x.shape[axis] === 1);
+  const given = argument(at, 1, "axis") ?? null;
+  const all = axesOf(at, given, x.shape.length);
+  const axes = given === null ? all.filter((axis) => axis > 0 && x.shape[axis] === 1) : all;
+  if (axes.includes(0)) throw at.refuse("axis 0, the batch");
   return at.plain(axes.sort((a, b) => b - a).reduce((ref, axis) => at.op("squeeze", ref, axis), at.keras(x)));
 }
 
@@ -170,7 +184,10 @@ function importGetItem(at: LayerStep): Value {
   const x = valueAt(at, 0, "x");
   const rank = x.shape.length;
   const given = argument(at, 1, "key", "slice_spec");
-  const list: unknown[] = Array.isArray(given) ? given : [given];
+  // Keras 2 writes `...` as an object.
+  const list = (Array.isArray(given) ? given : [given]).map((one: unknown) =>
+    isObject(one) && one["class_name"] === "__ellipsis__" ? "..." : one,
+  );
   const dots = list.indexOf("...");
   const whole = new Array<unknown>(Math.max(0, rank - list.length + 1)).fill({});
   const key = dots < 0 ? list : [...list.slice(0, dots), ...whole, ...list.slice(dots + 1)];
@@ -179,6 +196,7 @@ function importGetItem(at: LayerStep): Value {
   const gone: number[] = [];
   for (const [axis, one] of key.entries()) {
     const size = x.shape[axis];
+    if (isObject(one) && "class_name" in one) throw at.refuse(`the slice ${printable(given)}`);
     const bounds = isObject(one) ? [one["start"] ?? null, one["stop"] ?? null, one["step"] ?? 1] : null;
     if (bounds !== null && bounds[0] === null && bounds[1] === null && bounds[2] === 1) continue;
     const isBounds = bounds?.every((bound) => bound === null || Number.isSafeInteger(bound)) === true;
@@ -215,14 +233,14 @@ function importCast(at: LayerStep): Value {
 
 function importSoftmax(at: LayerStep): Value {
   const x = valueAt(at, 0, "x", "logits");
-  const [axis] = axesOf(at, argument(at, 1, "axis") ?? -1, x.shape.length);
+  const axis = axisOf(at, argument(at, 1, "axis") ?? -1, x.shape.length);
   return at.like(x, softmax(at, x, axis, ""));
 }
 
 function importConcat(at: LayerStep): Value {
   const [{ shape }] = at.inputs;
   const given: unknown = at.options["axis"] ?? at.config["axis"];
-  return concatenated(at, axesOf(at, given ?? -1, shape.length)[0]);
+  return concatenated(at, axisOf(at, given ?? -1, shape.length));
 }
 
 /** Functions by their names in Keras 3 and, in TensorFlow, of Keras 2. */
