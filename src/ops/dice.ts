@@ -7,7 +7,7 @@ import { sigmoid } from "./activations.js";
 import { add, div, mul } from "./binary.js";
 import { where as choose } from "./choice.js";
 import { checkLabelCount, ignoredLabel, type Labels, realRows } from "./class-rows.js";
-import { greater } from "./comparison.js";
+import { equal } from "./comparison.js";
 import { checkProbabilities, checkSame, refuseTrace } from "./loss-checks.js";
 import { mean } from "./mean.js";
 import { reshape } from "./reshape.js";
@@ -83,8 +83,8 @@ function overlapLoss(p: Tensor, truth: Tensor, smooth: number): Tensor {
   const shared = mul(sum(mul(predicted, real), 2), 2);
   const all = add(sum(predicted, 2), sum(real, 2));
   if (smooth > 0) return add(neg(mean(div(add(shared, smooth), add(all, smooth)))), 1);
-  const isThere = greater(all, 0);
-  return add(neg(mean(div(choose(isThere, shared, 1), choose(isThere, all, 1)))), 1);
+  const isNowhere = equal(all, 0);
+  return add(neg(mean(div(choose(isNowhere, 1, shared), choose(isNowhere, 1, all)))), 1);
 }
 
 /** 1 where a class is, and, if some places do not count, 1 where they do. */

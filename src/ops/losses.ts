@@ -93,7 +93,8 @@ export function smoothL1(a: Tensor, b: Tensor, options: SmoothL1Options = {}): T
   const where = "smoothL1(a, b)";
   checkOptions(where, options, { beta: true });
   checkSame(where, a, b);
-  if (beta !== 0) checkPositive(where, "beta", beta, "at least");
+  if (beta !== 0)
+    checkPositive(where, "beta", Number.isFinite(Math.fround(beta)) ? beta : Number.POSITIVE_INFINITY, "at least");
   // What float32 does not hold is 0.
   if (Math.fround(beta) === 0) return scope(() => mean(abs(sub(a, b))));
   return scope(() => {

@@ -160,6 +160,7 @@ describeEachBackend("losses", () => {
     );
     // Classes 0 and 1 of the first sample, and nothing of the second.
     expect(one.item()).toBeCloseTo((1 / 3 + 1) / 4, 6);
+    expect(dice(tensor([[[Number.NaN]]]), tensor([[[0]]]), { smooth: 0 }).item()).toBeNaN();
   });
 
   test("smoothL1 takes any beta that float32 holds, and less as 0", () => {
@@ -169,6 +170,9 @@ describeEachBackend("losses", () => {
     }
     const far = evenkeel.smoothL1(tensor([1e25]), tensor([0]), { beta: 1e30 }).item();
     expect(far / 5e19).toBeCloseTo(1, 5);
+    expect(() => evenkeel.smoothL1(a, b, { beta: 1e39 })).toThrowErrorMatchingInlineSnapshot(
+      `[ArgumentError: smoothL1(a, b): expected beta to be a finite number at least 0, got Infinity. Correct beta.]`,
+    );
   });
 });
 
