@@ -57,7 +57,7 @@ export function hasGroups(text: string): boolean {
 }
 
 /** Without spaces around it, with hyphens for minus signs. */
-function plain(text: string): string {
+export function plain(text: string): string {
   return text.trim().replaceAll("−", "-");
 }
 

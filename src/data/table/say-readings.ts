@@ -1,5 +1,5 @@
 import { warn } from "../../warnings.js";
-import { quantityOf } from "./quantity.js";
+import { plain, quantityOf } from "./quantity.js";
 
 /** A whole number as no one writes an amount. */
 const padded = /^0\d{2,}$/;
@@ -59,7 +59,7 @@ export function sayMarks(where: string, cells: readonly string[], cure: string):
   let [least, most, others] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY, 0];
   for (const cell of cells) {
     const value = quantityOf(cell)?.value ?? Number.NaN;
-    if (mark.test(cell.trim())) counts.set(value, (counts.get(value) ?? 0) + 1);
+    if (mark.test(plain(cell).trim())) counts.set(value, (counts.get(value) ?? 0) + 1);
     else if (Number.isFinite(value))
       [least, most, others] = [Math.min(least, value), Math.max(most, value), others + 1];
   }

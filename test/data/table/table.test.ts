@@ -288,6 +288,7 @@ describe("what cells write", () => {
     made((k) => `12345678901234567${k}`);
     made((k) => `202401${String((k % 28) + 1).padStart(2, "0")}`);
     made((k) => (k % 10 === 3 ? "-999" : String(k)));
+    made((k) => (k % 10 === 3 ? "\u2212999" : String(k)));
     made((k) => (k % 20 === 3 ? "9999.0" : String(k / 7)), { target: "x" });
     made((k) => (k % 20 === 3 ? "-99" : String(k / 7)), { target: "x", task: "regression" });
     made((k) => String(k * 37).padStart(5, "0"), { target: "x" });
@@ -302,6 +303,7 @@ describe("what cells write", () => {
         "table, column zip: 00037 and others with leading zeros are taken for numbers (37). If they name something, leave the column out ({ ignore: ["zip"] }).",
         "table, column x: 123456789012345670 and others of more than 15 digits are taken for numbers, which are rounded. If they name something, leave the column out ({ ignore: ["x"] }).",
         "table, column x: 20240101 and others are taken for numbers. If they are dates, write them as 2024-01-01.",
+        "table, column x: -999 in 4 of 40 rows is taken for a number, far from the others (0 to 39). If it marks missing values, leave those cells empty.",
         "table, column x: -999 in 4 of 40 rows is taken for a number, far from the others (0 to 39). If it marks missing values, leave those cells empty.",
         "table, column x: 9999 in 2 of 40 rows is taken for a number, far from the others (0 to 5.571). If it marks missing values, remove those rows.",
         "table, column x: -99 in 2 of 40 rows is taken for a number, far from the others (0 to 5.571). If it marks missing values, remove those rows.",
