@@ -22,6 +22,9 @@ export interface OptimizerOptions {
   readonly decays?: (parameter: Tensor) => boolean;
 }
 
+/** The options of every optimiser. */
+export const optimizerNames: OptionNames<OptimizerOptions> = { lr: true, weightDecay: true, decays: true };
+
 /**
  * Parameters with a learning rate or a weight decay of their own: {@link parameterGroups} makes them by name or kind.
  */
@@ -33,9 +36,6 @@ export interface ParameterGroup {
   /** Strength of their weight decay, ≥ 0, whatever `decays` says. @defaultValue that of the options */
   readonly weightDecay?: number;
 }
-
-/** Their names, for `checkOptions`. */
-export const optimizerNames: OptionNames<OptimizerOptions> = { lr: true, weightDecay: true, decays: true };
 
 /** What an optimiser changes: parameters, or groups of them. */
 export type Parameters = Iterable<Tensor> | Iterable<ParameterGroup>;
@@ -315,7 +315,8 @@ function groupsOf(where: string, parameters: Parameters): Map<Tensor, ParameterG
     const members: Iterable<unknown> | undefined = Object(one).parameters;
     const listed = Symbol.iterator in Object(members) ? [...(members as Iterable<unknown>)] : null;
     if (listed === null || !listed.every((member) => member instanceof Tensor)) {
-      const received = one === null ? "null" : typeof one;
+      const received =
+        listed === null ? (one === null ? "null" : typeof one) : "a group whose parameters are not all tensors";
       const expected = "tensors, or groups { parameters, lrScale, weightDecay }";
       throw fault(expected, received, "Pass model.parameters(), or parameterGroups(model, rules).");
     }

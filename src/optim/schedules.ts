@@ -17,11 +17,6 @@ export type Schedule = (step: number, steps: number) => number;
 /** How a learning rate follows the batch size: see {@link scaledLr}. */
 export type LrScaling = "none" | "linear" | "root";
 
-/** Checks a learning rate. */
-function rate(where: string, name: string, value: number): number {
-  return checkRange(where, name, value);
-}
-
 /** From `high` to `low` along half a cosine; `share` runs from 0 to 1. */
 function anneal(high: number, low: number, share: number): number {
   return low + ((high - low) / 2) * (1 + cos(Math.PI * Math.min(1, Math.max(0, share))));
@@ -29,7 +24,7 @@ function anneal(high: number, low: number, share: number): number {
 
 /** The same learning rate at every step. @param lr - ≥ 0 */
 export function constantLr(lr: number): Schedule {
-  rate("constantLr(lr)", "lr", lr);
+  checkRange("constantLr(lr)", "lr", lr);
   return () => lr;
 }
 
@@ -42,8 +37,8 @@ export function constantLr(lr: number): Schedule {
 export function stepLr(lr: number, options: { every: number; factor?: number }): Schedule {
   checkOptions("stepLr(lr)", options, { every: true, factor: true });
   const { every, factor = 0.1 } = options;
-  rate("stepLr(lr)", "lr", lr);
-  rate("stepLr(lr)", "factor", factor);
+  checkRange("stepLr(lr)", "lr", lr);
+  checkRange("stepLr(lr)", "factor", factor);
   checkCount("stepLr(lr)", "every", every);
   return (step) => {
     let value = lr;
@@ -61,8 +56,8 @@ export function stepLr(lr: number, options: { every: number; factor?: number }):
 export function cosineLr(lr: number, options: { final?: number } = {}): Schedule {
   checkOptions("cosineLr(lr)", options, { final: true });
   const { final = 0 } = options;
-  rate("cosineLr(lr)", "lr", lr);
-  rate("cosineLr(lr)", "final", final);
+  checkRange("cosineLr(lr)", "lr", lr);
+  checkRange("cosineLr(lr)", "final", final);
   return (step, steps) => anneal(lr, final, steps > 1 ? step / (steps - 1) : 0);
 }
 
@@ -92,8 +87,8 @@ export function cosineRestartsLr(lr: number, options: CosineRestartsOptions): Sc
   const { period, growth = 1, final = 0 } = options;
   const where = "cosineRestartsLr(lr)";
   checkOptions(where, options, { period: true, growth: true, final: true });
-  rate(where, "lr", lr);
-  rate(where, "final", final);
+  checkRange(where, "lr", lr);
+  checkRange(where, "final", final);
   checkCount(where, "period", period);
   checkCount(where, "growth", growth);
   return (step) => {
@@ -128,7 +123,7 @@ export interface OneCycleOptions {
 export function oneCycleLr(maxLr: number, options: OneCycleOptions = {}): Schedule {
   checkOptions("oneCycleLr(maxLr)", options, { rise: true, initialDivisor: true, finalDivisor: true });
   const { rise = 0.3, initialDivisor = 25, finalDivisor = 1e4 } = options;
-  rate("oneCycleLr(maxLr)", "maxLr", maxLr);
+  checkRange("oneCycleLr(maxLr)", "maxLr", maxLr);
   checkRange("oneCycleLr(maxLr)", "rise", rise, 0.001, 1);
   checkRange("oneCycleLr(maxLr)", "initialDivisor", initialDivisor, 1, Number.POSITIVE_INFINITY);
   checkRange("oneCycleLr(maxLr)", "finalDivisor", finalDivisor, 1, Number.POSITIVE_INFINITY);
@@ -176,7 +171,7 @@ export function warmUpLr(schedule: Schedule, warmUpSteps: number): Schedule {
  */
 export function scaledLr(lr: number, rule: LrScaling, batchSize: number, reference: number): number {
   const where = "scaledLr(lr, rule, batchSize, reference)";
-  rate(where, "lr", lr);
+  checkRange(where, "lr", lr);
   if (rule === "none") return lr;
   if (rule !== "linear" && rule !== "root") {
     const expected = "linear, root or none as the rule";
