@@ -23,7 +23,8 @@ fn bias_of(q: u32) -> f32 {
 }
 // weight * (x - mean) * scale + bias, before any rectifier.
 fn mapped(v: f32, s: Statistics, q: u32) -> f32 {
-  let a = s.scale * weight_of(q);
+  // A weight of 0 leaves the bias, also where float32 does not hold the variance. A mean of NaN stays NaN.
+  let a = choose(s.scale * weight_of(q), 0.0, is_zero(weight_of(q)));
   return opaque(v - s.high) * a + (bias_of(q) - s.low * a);
 }
 // dy as it reaches that value.
