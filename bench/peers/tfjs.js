@@ -1,6 +1,6 @@
 // TensorFlow.js: operations called directly, no layers API.
 import { existsSync, readFileSync } from "node:fs";
-import { labels, SEED, sizeOf, UNIT, uniform } from "./data.js";
+import { digest, labels, SEED, sizeOf, UNIT, uniform } from "./data.js";
 import { serve, Unsupported } from "./serve.js";
 import { attention, lstm, signalBoth, signalForward, upsample } from "./tfjs-layers.js";
 import { backend, batchNorm, channelsLast, needsGradientsOfConvolutions, running, tf, workOf } from "./tfjs-work.js";
