@@ -1,18 +1,15 @@
-import { noGrad, type Tensor, tensor } from "evenkeel";
-import { exportOnnx, importOnnx } from "evenkeel/onnx";
+import { importOnnx } from "evenkeel/onnx";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { expectClose } from "../../support/close.js";
+import { expectAsOnnxruntime } from "../../support/onnx-imported.js";
 import {
   type Attributes,
   type ConstantParts,
-  deviates,
   type GraphParts,
   type ModelParts,
   type NodeParts,
   onnxModel,
 } from "../../support/onnx-models.js";
-import { runOnnx } from "../../support/onnx-runtime.js";
 
 const whole = (shape: readonly number[], values: readonly number[]): ConstantParts => ({
   shape,
@@ -20,29 +17,6 @@ const whole = (shape: readonly number[], values: readonly number[]): ConstantPar
   type: "int64",
 });
 const list = (...values: number[]): ConstantParts => whole([values.length], values);
-
-/** What a model of x gives for 3 and for 2 samples, and again from a file that is written of it. */
-async function expectAsOnnxruntime(parts: Omit<ModelParts, "inputs" | "outputs">, sample: readonly number[]) {
-  const bytes = onnxModel({ inputs: { x: ["N", ...sample] }, outputs: ["y"], ...parts });
-  const { model } = await importOnnx(bytes);
-  const again = await exportOnnx(model.eval(), { inputShape: [...sample] });
-  for (const samples of [3, 2]) {
-    const shape = [samples, ...sample];
-    const x = {
-      shape,
-      values: deviates(
-        shape.reduce((a, b) => a * b, 1),
-        samples,
-      ),
-    };
-    const { y: expected } = await runOnnx(bytes, { x });
-    const y = noGrad(() => model.forward(tensor(x.values, x.shape))) as Tensor;
-    expect(y.shape).toEqual(expected.dims);
-    expectClose(y.dataSync(), expected.values, 1e-5);
-    expectClose((await runOnnx(again, { input: x })).output.values, expected.values, 1e-5);
-  }
-  return model;
-}
 
 const refusal = (parts: Omit<ModelParts, "inputs" | "outputs">, outputs = ["y"]): Promise<string> =>
   importOnnx(onnxModel({ inputs: { x: ["N", 4, 5] }, outputs, ...parts })).then(

@@ -1,9 +1,7 @@
-import { noGrad, type Tensor, tensor } from "evenkeel";
-import { exportOnnx, importOnnx } from "evenkeel/onnx";
+import { type Tensor, tensor } from "evenkeel";
 import { describe, expect, test } from "vitest";
-import { expectClose } from "../../support/close.js";
-import { type ConstantParts, deviates, type ModelParts, type NodeParts, onnxModel } from "../../support/onnx-models.js";
-import { runOnnx } from "../../support/onnx-runtime.js";
+import { expectAsOnnxruntime as expectImported } from "../../support/onnx-imported.js";
+import type { ConstantParts, ModelParts, NodeParts } from "../../support/onnx-models.js";
 
 const whole = (shape: readonly number[], values: readonly number[]): ConstantParts => ({
   shape,
@@ -20,26 +18,9 @@ const sizeOf = (axis: "zero" | "one" | "two", name: string): readonly NodeParts[
 ];
 const numbers = { zero: one(0), one: one(1), two: one(2), three: one(3), first: list(0), last: list(-1) };
 
-/** What a model of x, (N, 4, 5), gives for 3 and for 2 samples, and again from a file that is written of it. */
-async function expectAsOnnxruntime(nodes: readonly NodeParts[], constants: ModelParts["constants"] = {}) {
-  const bytes = onnxModel({
-    inputs: { x: ["N", 4, 5] },
-    outputs: ["y"],
-    nodes,
-    constants: { ...numbers, ...constants },
-  });
-  const { model } = await importOnnx(bytes);
-  const again = await exportOnnx(model.eval(), { inputShape: [4, 5] });
-  for (const samples of [3, 2]) {
-    const x = { shape: [samples, 4, 5], values: deviates(20 * samples, samples) };
-    const { y: expected } = await runOnnx(bytes, { x });
-    const y = noGrad(() => model.forward(tensor(x.values, x.shape))) as Tensor;
-    expect(y.shape).toEqual(expected.dims);
-    expectClose(y.dataSync(), expected.values, 1e-5);
-    expectClose((await runOnnx(again, { input: x })).output.values, expected.values, 1e-5);
-  }
-  return model;
-}
+/** What a model of x, (N, 4, 5), gives, and again from a file that is written of it. */
+const expectAsOnnxruntime = (nodes: readonly NodeParts[], constants: ModelParts["constants"] = {}) =>
+  expectImported({ nodes, constants: { ...numbers, ...constants } }, [4, 5]);
 
 describe("what nodes compute of sizes is what onnxruntime computes", () => {
   test("a Range up to a known size, as exporters number places", async () => {

@@ -1,0 +1,27 @@
+import { noGrad, type Tensor, tensor } from "evenkeel";
+import { exportOnnx, importOnnx } from "evenkeel/onnx";
+import { expect } from "vitest";
+import { expectClose } from "./close.js";
+import { deviates, type ModelParts, onnxModel } from "./onnx-models.js";
+import { runOnnx } from "./onnx-runtime.js";
+
+/**
+ * Expects that an imported model of x gives what onnxruntime does, for 3 and for 2 samples, and again from a file that
+ * is written of it.
+ */
+export async function expectAsOnnxruntime(parts: Omit<ModelParts, "inputs" | "outputs">, sample: readonly number[]) {
+  const bytes = onnxModel({ inputs: { x: ["N", ...sample] }, outputs: ["y"], ...parts });
+  const { model } = await importOnnx(bytes);
+  const again = await exportOnnx(model.eval(), { inputShape: [...sample] });
+  for (const samples of [3, 2]) {
+    const shape = [samples, ...sample];
+    const size = shape.reduce((product, length) => product * length, 1);
+    const x = { shape, values: deviates(size, samples) };
+    const { y: expected } = await runOnnx(bytes, { x });
+    const y = noGrad(() => model.forward(tensor(x.values, x.shape))) as Tensor;
+    expect(y.shape).toEqual(expected.dims);
+    expectClose(y.dataSync(), expected.values, 1e-5);
+    expectClose((await runOnnx(again, { input: x })).output.values, expected.values, 1e-5);
+  }
+  return model;
+}
