@@ -1,4 +1,5 @@
 import { ArgumentError } from "./errors.js";
+import { shown } from "./shown.js";
 
 /** @throws ArgumentError if a value is none of some words, or null where that is among them */
 export function checkOneOf(where: string, name: string, value: unknown, choices: readonly (string | null)[]): void {
@@ -7,7 +8,7 @@ export function checkOneOf(where: string, name: string, value: unknown, choices:
   throw new ArgumentError({
     where,
     expected: `${name} to be ${words.slice(0, -1).join(", ")} or ${words[words.length - 1]}`,
-    received: JSON.stringify(value) ?? String(value),
+    received: shown(value),
     cure: "Choose one of them.",
   });
 }

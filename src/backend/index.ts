@@ -1,4 +1,5 @@
 import { ArgumentError, BackendError } from "../errors.js";
+import { shown } from "../shown.js";
 import type { Backend, BackendName } from "./backend.js";
 import { cpu } from "./cpu/index.js";
 import { wasm } from "./wasm/index.js";
@@ -54,7 +55,7 @@ export function backendOf(name: BackendName, where: string): Backend {
       throw new ArgumentError({
         where,
         expected: '"cpu", "wasm" or "webgpu"',
-        received: JSON.stringify(name) ?? String(name),
+        received: shown(name),
         cure: "Pass one of the three.",
       });
   }

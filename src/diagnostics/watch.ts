@@ -4,6 +4,7 @@ import type { AnyModule } from "../nn/module.js";
 import { Norm } from "../nn/norms/norm.js";
 import { checkOptions } from "../options.js";
 import { checkCount } from "../shape.js";
+import { shown } from "../shown.js";
 import { empty, type Tensor } from "../tensor.js";
 import { channelAxes, channelsOf } from "./channel-axis.js";
 import { type Distribution, distributionOf, finite } from "./distribution.js";
@@ -209,7 +210,7 @@ function checkLimits(range: WatchOptions["range"]): readonly [number, number] | 
   throw new ArgumentError({
     where,
     expected: "range to be two finite numbers, the lower first, or null",
-    received: JSON.stringify(range) ?? String(range),
+    received: shown(range),
     cure: "Pass e.g. range: [-4, 4].",
   });
 }

@@ -6,6 +6,7 @@ import { avgPool3d, maxPool3d, type VolumeAvgPoolOptions, type VolumePoolOptions
 import { resolvePadding } from "../ops/window-padding.js";
 import { type Pair, resolveSizes, type Triple } from "../ops/windows.js";
 import { checkOptions, type OptionNames } from "../options.js";
+import { shown } from "../shown.js";
 import type { Tensor } from "../tensor.js";
 import { type LayerTraits, perChannel, same } from "./layer-traits.js";
 import { Module } from "./module.js";
@@ -63,7 +64,7 @@ function checkFlag(where: string, name: string, value: unknown): void {
   throw new ArgumentError({
     where,
     expected: `${name} to be true or false`,
-    received: JSON.stringify(value) ?? String(value),
+    received: shown(value),
     cure: `Correct ${name}.`,
   });
 }

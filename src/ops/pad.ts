@@ -2,6 +2,7 @@ import { record } from "../autograd.js";
 import { ArgumentError, ShapeError } from "../errors.js";
 import { checkOptions } from "../options.js";
 import { collapse, formatShape, type Shape, stridesOf } from "../shape.js";
+import { shown } from "../shown.js";
 import { checkTensor, empty, type Tensor } from "../tensor.js";
 import { defineComposite } from "../tracing.js";
 import { broadcastTo } from "./broadcast-to.js";
@@ -94,7 +95,7 @@ function checkPadding(x: Tensor, widths: readonly PadWidths[], mode: string, val
   if (!Array.isArray(widths) || widths.length > x.rank || !widths.every(isWidths)) {
     refuse(
       `at most ${x.rank} pairs [before, after] of whole numbers of at least 0`,
-      JSON.stringify(widths) ?? String(widths),
+      shown(widths),
       "Pass a pair for each of the last axes, such as [[1, 1], [1, 1]] for images; slice() takes values away.",
     );
   }

@@ -1,5 +1,6 @@
 import { ArgumentError } from "../errors.js";
 import { checkCount, checkShape, resolveAxis, sizeOf } from "../shape.js";
+import { shown } from "../shown.js";
 import { checkTensor, type Tensor } from "../tensor.js";
 import { defineComposite } from "../tracing.js";
 import { broadcastTo } from "./broadcast-to.js";
@@ -51,7 +52,7 @@ export const tile = defineComposite("tile", (x: Tensor, counts: readonly number[
     throw new ArgumentError({
       where,
       expected: "an array of whole numbers of at least 0",
-      received: JSON.stringify(counts) ?? String(counts),
+      received: shown(counts),
       cure: "Pass one count for each axis.",
     });
   }

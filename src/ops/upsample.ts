@@ -3,6 +3,7 @@ import { checkOneOf } from "../check-one-of.js";
 import { ArgumentError, ShapeError } from "../errors.js";
 import { checkOptions } from "../options.js";
 import { formatShape, sizeOf } from "../shape.js";
+import { shown } from "../shown.js";
 import { empty, type Tensor, upload, view } from "../tensor.js";
 import { defineComposite } from "../tracing.js";
 import { applyBinary } from "./binary.js";
@@ -168,7 +169,7 @@ function scalesOf(where: string, scale: Pair): readonly [number, number] {
   throw new ArgumentError({
     where,
     expected: "a scale above 0, or two of them",
-    received: JSON.stringify(scale) ?? String(scale),
+    received: shown(scale),
     cure: "Pass a number such as 2, or [down, across].",
   });
 }

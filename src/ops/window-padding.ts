@@ -1,4 +1,5 @@
 import { ArgumentError } from "../errors.js";
+import { shown } from "../shown.js";
 import type { PadWidths } from "./pad.js";
 import type { AxisWindows, Pair, Triple } from "./windows.js";
 
@@ -40,7 +41,7 @@ export function resolvePadding(where: string, given: unknown, axes: number): Axi
   throw new ArgumentError({
     where,
     expected: `padding to be a whole number of at least 0, ${forms[axes]} or "same"`,
-    received: JSON.stringify(given) ?? String(given),
+    received: shown(given),
     cure: "Correct padding.",
   });
 }

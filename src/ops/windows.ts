@@ -1,5 +1,6 @@
 import { ArgumentError, ShapeError } from "../errors.js";
 import { formatShape, type Shape } from "../shape.js";
+import { shown } from "../shown.js";
 import { checkTensor, type Tensor } from "../tensor.js";
 import { checkHasValues } from "./empty-axes.js";
 import type { PadWidths } from "./pad.js";
@@ -21,7 +22,7 @@ export function resolveSizes(where: string, name: string, value: unknown, minimu
   throw new ArgumentError({
     where,
     expected: `${name} to be a whole number of at least ${minimum}${axes === 1 ? "" : `, or ${manyOf[axes]}`}`,
-    received: JSON.stringify(value) ?? String(value),
+    received: shown(value),
     cure: `Correct ${name}.`,
   });
 }

@@ -1,3 +1,4 @@
+import { checkOneOf } from "../check-one-of.js";
 import { checkRange } from "../check-range.js";
 import { cos } from "../elementary.js";
 import { ArgumentError } from "../errors.js";
@@ -172,11 +173,8 @@ export function warmUpLr(schedule: Schedule, warmUpSteps: number): Schedule {
 export function scaledLr(lr: number, rule: LrScaling, batchSize: number, reference: number): number {
   const where = "scaledLr(lr, rule, batchSize, reference)";
   checkRange(where, "lr", lr);
+  checkOneOf(where, "rule", rule, ["none", "linear", "root"]);
   if (rule === "none") return lr;
-  if (rule !== "linear" && rule !== "root") {
-    const expected = "linear, root or none as the rule";
-    throw new ArgumentError({ where, expected, received: shown(rule), cure: "Pass one of them." });
-  }
   const factor = checkCount(where, "batchSize", batchSize) / checkCount(where, "reference", reference);
   return lr * (rule === "linear" ? factor : Math.sqrt(factor));
 }

@@ -337,7 +337,7 @@ describe("what optimisers and averages refuse", () => {
       no number as rate: ArgumentError: Sgd.lr: expected lr to be a finite number of at least 0, got null. Correct lr.
       a text as decay: ArgumentError: new AdamW(options): expected weightDecay to be a finite number of at least 0, got "0.1". Correct weightDecay.
       a number to warm up to: ArgumentError: warmUpLr(schedule, warmUpSteps): expected a schedule, got 0.1. Pass one, such as constantLr(0.1).
-      a rule of no name: ArgumentError: scaledLr(lr, rule, batchSize, reference): expected linear, root or none as the rule, got "lin". Pass one of them.
+      a rule of no name: ArgumentError: scaledLr(lr, rule, batchSize, reference): expected rule to be "none", "linear" or "root", got "lin". Choose one of them.
       alpha of 1: ArgumentError: new RmsProp(options): expected alpha to be from 0 up to, not including, 1, got 1. Correct alpha.
       a negative eps: ArgumentError: new Adagrad(options): expected eps to be a finite number of at least 0, got -1. Correct eps.
       beta of 1: ArgumentError: new Lion(options): expected betas[0] to be from 0 up to, not including, 1, got 1. Correct betas[0].

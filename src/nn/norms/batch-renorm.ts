@@ -8,6 +8,7 @@ import type { Synchronization } from "../../ops/synchronize.js";
 import { checkOptions } from "../../options.js";
 import { scope } from "../../scope.js";
 import { checkCount } from "../../shape.js";
+import { shown } from "../../shown.js";
 import type { Tensor } from "../../tensor.js";
 import type { LayerTraits } from "../layer-traits.js";
 import { batchMoments, momentsAmongRanks } from "./batch-moments.js";
@@ -177,7 +178,7 @@ function checkSchedule(schedule: RenormSchedule): RenormSchedule {
   throw new ArgumentError({
     where: "new BatchRenorm(numFeatures)",
     expected: "a schedule of whole numbers of batches with 0 ≤ start ≤ rmaxAt, dmaxAt, or null",
-    received: JSON.stringify(schedule) ?? String(schedule),
+    received: shown(schedule),
     cure: "Pass e.g. schedule: { start: 500, rmaxAt: 4000, dmaxAt: 2500 }.",
   });
 }

@@ -7,6 +7,7 @@ import type { Activation } from "../../ops/standardize.js";
 import { checkOptions } from "../../options.js";
 import { scope } from "../../scope.js";
 import { formatShape } from "../../shape.js";
+import { shown } from "../../shown.js";
 import type { Tensor } from "../../tensor.js";
 import { tracer } from "../../tracing.js";
 import type { AnyModule } from "../module.js";
@@ -41,7 +42,7 @@ export function normalizeReal(
     throw new ArgumentError({
       where: `${layer}.forward(x, { maskedOutput })`,
       expected: '"zero" or "input"',
-      received: JSON.stringify(maskedOutput) ?? String(maskedOutput),
+      received: shown(maskedOutput),
       cure: "Pass one of the two.",
     });
   }
@@ -49,7 +50,7 @@ export function normalizeReal(
     throw new ArgumentError({
       where: `${layer}.forward(x, { activation })`,
       expected: '"relu" or none',
-      received: JSON.stringify(activation) ?? String(activation),
+      received: shown(activation),
       cure: "Apply other activations to the output.",
     });
   }

@@ -62,7 +62,7 @@ export class RunningStatistics {
       throw new ArgumentError({
         where: `${this.#layer}.momentum`,
         expected: 'a number from 0 up to, not including, 1, or "cumulative"',
-        received: JSON.stringify(value) ?? String(value),
+        received: shown(value),
         cure: "It weighs the old running value: pass e.g. 0.99.",
       });
     }
@@ -174,7 +174,7 @@ export class RunningStatistics {
       throw new ArgumentError({
         where: `${this.#layer}.normalizeWith`,
         expected: '"batch" or "running"',
-        received: JSON.stringify(value) ?? String(value),
+        received: shown(value),
         cure: "Set one of the two.",
       });
     }

@@ -3,6 +3,7 @@ import { ArgumentError, ShapeError } from "../../errors.js";
 import { add, mul } from "../../ops/binary.js";
 import { reshape } from "../../ops/reshape.js";
 import { checkCount, formatShape, maxRank, type Shape, sameShape, sizeOf } from "../../shape.js";
+import { shown } from "../../shown.js";
 import { checkTensor, type Tensor } from "../../tensor.js";
 import { checkFeatures } from "../check-features.js";
 import type { AnyModule } from "../module.js";
@@ -98,7 +99,7 @@ export function normalizedShapeOf(where: string, given: number | Shape): Shape {
     throw new ArgumentError({
       where,
       expected: `a size or a list of 1 to ${maxRank} sizes`,
-      received: JSON.stringify(given) ?? String(given),
+      received: shown(given),
       cure: "Pass the sizes of the last axes of x.",
     });
   }

@@ -147,7 +147,7 @@ describeEachBackend("Layers of TF.js:", () => {
   test("momentum 1.5 is refused (keras#23623)", () => {
     const norm = new BatchNorm(2);
     expect([1.5, 1, -0.1, Number.NaN].map((momentum) => message(() => new BatchNorm(2, { momentum })))).toEqual(
-      ["1.5", "1", "-0.1", "null"].map(
+      ["1.5", "1", "-0.1", "NaN"].map(
         (got) =>
           `ArgumentError: BatchNorm(2).momentum: expected a number from 0 up to, not including, 1, or "cumulative", got ${got}. It weighs the old running value: pass e.g. 0.99.`,
       ),
