@@ -161,8 +161,6 @@ function residualBlock(from: number, to: number, stride: number, options: NormOp
 
 /** Networks that can be built by name. */
 export const networks = { mlp, cnn, resnet } as const;
-/** See {@link networks}. */
-export type NetworkName = keyof typeof networks;
 
 function sequence(...layers: (Module | null)[]): Sequential {
   return new Sequential(...layers.filter((layer) => layer !== null));
