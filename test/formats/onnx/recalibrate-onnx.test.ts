@@ -66,9 +66,14 @@ describe("recalibrateOnnx", () => {
     });
     const { norms, left } = await recalibrateOnnx(noisy, batches);
     expect(norms.map(({ norm }) => norm)).toEqual(["BatchNormalization_c"]);
-    expect(left).toEqual([{ norm: "BatchNormalization_y", reason: "a Dropout before it is in training mode; repair the model first" }]);
+    expect(left).toEqual([
+      { norm: "BatchNormalization_y", reason: "a Dropout before it is in training mode; repair the model first" },
+    ]);
     const { bytes } = await repairOnnx(noisy);
-    expect((await recalibrateOnnx(bytes, batches)).norms.map(({ norm }) => norm)).toEqual(["BatchNormalization_c", "BatchNormalization_y"]);
+    expect((await recalibrateOnnx(bytes, batches)).norms.map(({ norm }) => norm)).toEqual([
+      "BatchNormalization_c",
+      "BatchNormalization_y",
+    ]);
   });
 
   test("statistics that are not finite are replaced by those of the data", async () => {
