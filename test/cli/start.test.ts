@@ -7,9 +7,9 @@ import { loadsOf } from "../support/loads-of.js";
 const dist = `${pathToFileURL(resolve("dist"))}/`;
 
 describe("help and misuse load nothing but flags", () => {
-  test.each([
+  test.each<[string, number]>([
     ["--help", 0],
-    ...Object.keys(commandList).map((name) => [`${name} --help`, 0] as const),
+    ...Object.keys(commandList).map((name) => [`${name} --help`, 0] as [string, number]),
     ["train --norm btach", 1],
     ["predict --tpo 3", 2],
     ["fold", 2],
