@@ -1,5 +1,18 @@
 import { randomBytes } from "node:crypto";
-import { closeSync, fsyncSync, mkdirSync, openSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
+import {
+  closeSync,
+  existsSync,
+  fsyncSync,
+  lstatSync,
+  mkdirSync,
+  openSync,
+  readlinkSync,
+  realpathSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { dirname, resolve } from "node:path";
 import { ArgumentError } from "../errors.js";
 
@@ -31,7 +44,7 @@ export function makeFolder(path: string): string | undefined {
 
 /**
  * Writes a file whole or not at all, whatever happens in between: beside its target first, down to the disk, then
- * renamed over it. Missing folders are made.
+ * renamed over it. Missing folders are made. A link stays, and the file that it leads to is written.
  *
  * @param path - where to
  * @param content - what
@@ -44,9 +57,9 @@ export function writeWhole(path: string, content: string | Uint8Array): void {
  * Writes files that belong together, as {@link writeWhole} does one: all are on the disk before the first is renamed,
  * and the last is renamed last.
  */
-export function writeTogether(files: readonly (readonly [path: string, content: string | Uint8Array])[]): void {
+export function writeTogether(named: readonly (readonly [path: string, content: string | Uint8Array])[]): void {
+  const files = named.map(([path, content]) => [behindLink(path), content] as const);
   const parts = files.map(([path]) => partOf(path));
-  for (const [path] of files) makeFolder(dirname(path));
   try {
     for (const [k, [path, content]] of files.entries()) {
       // A device or pipe takes what is written to it, and must not be replaced by a file.
@@ -63,6 +76,20 @@ export function writeTogether(files: readonly (readonly [path: string, content: 
     for (const part of parts) rmSync(part, { force: true });
     throw cause;
   }
+}
+
+/** The file that a symbolic link leads to, through others too; any other path as it is. Missing folders are made. */
+function behindLink(path: string): string {
+  let target = path;
+  // So many links in a row are followed by Linux, too.
+  for (let k = 0; k < 40; k++) {
+    makeFolder(dirname(target));
+    if (!lstatSync(target, { throwIfNoEntry: false })?.isSymbolicLink()) return target;
+    if (isSpecial(target)) return target;
+    if (existsSync(target)) return realpathSync(target);
+    target = resolve(dirname(target), readlinkSync(target));
+  }
+  return path;
 }
 
 /** Removes files, one after another, and waits until the disk has forgotten each. */

@@ -67,9 +67,9 @@ export async function writeOnnxFile(path: string, bytes: Uint8Array, from: OnnxF
 /**
  * Checks that a model may be written, made of another one and of data.
  *
- * @throws ArgumentError if the output is one of their files, or a folder
+ * @throws ArgumentError if the output is one of their files, a file of another kind, or a folder
  */
 export function checkOnnxOutput(path: string, { path: model, files }: OnnxFile, data?: string): void {
   const beside = Object.keys(files).map((name) => join(dirname(model), name));
-  checkOutput(path, [model, ...beside, ...(data === undefined ? [] : [data])]);
+  checkOutput(path, ".onnx", [model, ...beside, ...(data === undefined ? [] : [data])]);
 }

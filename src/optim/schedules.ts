@@ -117,7 +117,7 @@ export interface OneCycleOptions {
 
 /**
  * Rises along half a cosine from maxLr / 25 to maxLr, then falls along another to nearly 0 (Smith & Topin 2018,
- * arXiv:1708.07120).
+ * arXiv:1708.07120). A run of one step takes maxLr.
  *
  * @param maxLr - the highest rate, ≥ 0
  */
@@ -131,6 +131,8 @@ export function oneCycleLr(maxLr: number, options: OneCycleOptions = {}): Schedu
   const initial = maxLr / initialDivisor;
   const final = initial / finalDivisor;
   return (step, steps) => {
+    // A single step has no cycle, and must not train at the rate of its end.
+    if (steps <= 1) return maxLr;
     // Below 0 where a run is so short that the rise ends before its first step.
     const peak = rise * steps - 1;
     if (step < peak) return anneal(initial, maxLr, step / peak);

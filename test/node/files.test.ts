@@ -1,5 +1,5 @@
 import { spawnSync } from "node:child_process";
-import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, lstatSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { writeWhole } from "evenkeel/node";
 import { afterAll, beforeAll, expect, test } from "vitest";
@@ -28,6 +28,20 @@ test("folders that are missing are made, and a file among them is told", () => {
   said(() => writeWhole(join(folder, "a", "b", "c.txt", "e", "f"), "")).toThrowErrorMatchingInlineSnapshot(
     `[Error: ArgumentError: FOLDER/a/b/c.txt: expected a folder, got a file. Name another place.]`,
   );
+});
+
+test.runIf(process.platform !== "win32")("a link stays, and what it leads to is written, there already or not", () => {
+  const place = join(folder, "links");
+  writeWhole(join(place, "far", "old.txt"), "old");
+  symlinkSync(join("far", "old.txt"), join(place, "direct"));
+  symlinkSync("direct", join(place, "again"));
+  symlinkSync(join("far", "new.txt"), join(place, "dangling"));
+  writeWhole(join(place, "again"), "changed");
+  writeWhole(join(place, "dangling"), "made");
+  for (const name of ["direct", "again", "dangling"]) expect(lstatSync(join(place, name)).isSymbolicLink()).toBe(true);
+  expect(readFileSync(join(place, "far", "old.txt"), "utf8")).toBe("changed");
+  expect(readFileSync(join(place, "far", "new.txt"), "utf8")).toBe("made");
+  expect(readdirSync(join(place, "far")).sort()).toEqual(["new.txt", "old.txt"]);
 });
 
 test.runIf(existsSync("/proc/self"))("a place where no folder can be made is an answer, not a wait", () => {

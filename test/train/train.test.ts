@@ -288,6 +288,11 @@ describe("schedules", () => {
     expectClose(values(oneCycleLr(1), 10), expected, 1e-5);
     // total_steps=3: the rise ends before the first step.
     expectClose(values(oneCycleLr(1), 3), [0.9944154354509117, 0.46263710266697505, 4e-6], 1e-9);
+    expectClose(values(oneCycleLr(1), 2), [0.811745653949763, 4e-6], 1e-9);
+  });
+
+  test("a run of one step trains at the highest rate", () => {
+    for (const schedule of [oneCycleLr(1), cosineLr(1), constantLr(1)]) expect(values(schedule, 1)).toEqual([1]);
   });
 });
 

@@ -156,6 +156,7 @@ function pageOf(patients: readonly Patient[], { page, output: named }: DoctorFla
   if (named !== undefined) {
     checkOutput(
       named,
+      ".html",
       patients.flatMap(({ file, source }) => [file, source]),
     );
     return named;

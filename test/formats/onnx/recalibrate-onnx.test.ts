@@ -1,5 +1,5 @@
 import { fromBinary, toBinary } from "@bufbuild/protobuf";
-import { inspectOnnx, recalibrateOnnx } from "evenkeel/onnx";
+import { inspectOnnx, recalibrateOnnx, repairOnnx } from "evenkeel/onnx";
 import { ModelProtoSchema } from "onnx-buf";
 import { describe, expect, test } from "vitest";
 import { deviates, normConstants, normNode, onnxModel } from "../../support/onnx-models.js";
@@ -47,6 +47,35 @@ function moments(values: Float64Array, channels: number): { mean: number; varian
 }
 
 describe("recalibrateOnnx", () => {
+  test("a norm behind a Dropout in training mode is left and says so, until the model is repaired", async () => {
+    const noisy = onnxModel({
+      opset: 15,
+      inputs: { x: ["N", 3, 6, 6] },
+      outputs: ["y"],
+      nodes: [
+        normNode("n", "x", "c"),
+        ["Dropout", ["c", "ratio", "on"], ["d"]],
+        ["Relu", ["d"], ["e"]],
+        normNode("o", "e", "y"),
+      ],
+      constants: {
+        ...{ ratio: { shape: [], values: [0.5] }, on: { shape: [], values: [1], type: "bool" } },
+        ...normConstants("n", 3),
+        ...normConstants("o", 3, 9),
+      },
+    });
+    const { norms, left } = await recalibrateOnnx(noisy, batches);
+    expect(norms.map(({ norm }) => norm)).toEqual(["BatchNormalization_c"]);
+    expect(left).toEqual([
+      { norm: "BatchNormalization_y", reason: "a Dropout before it is in training mode; repair the model first" },
+    ]);
+    const { bytes } = await repairOnnx(noisy);
+    expect((await recalibrateOnnx(bytes, batches)).norms.map(({ norm }) => norm)).toEqual([
+      "BatchNormalization_c",
+      "BatchNormalization_y",
+    ]);
+  });
+
   test("statistics that are not finite are replaced by those of the data", async () => {
     const build = (mean: number): Uint8Array =>
       onnxModel({

@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
@@ -143,6 +143,20 @@ test("recalibrate gives norms the statistics of an array, and says how far they 
     });
   }
   expect(readFileSync(join(folder, "x.npy"))).toEqual(before);
+  writeFileSync(join(folder, "table.csv"), "a,b\n");
+  symlinkSync("table.csv", join(folder, "link.onnx"));
+  for (const name of ["table.csv", "link.onnx"]) {
+    for (const command of ["recalibrate", "fold", "doctor"]) {
+      const data = command === "fold" ? [] : ["--data", "x.npy"];
+      const { code, stderr } = evenkeel(command, "model.onnx", ...data, "-o", name);
+      const ending = command === "doctor" ? ".html" : ".onnx";
+      expect([code, stderr]).toEqual([
+        1,
+        `evenkeel: ${name}: expected a new file, or one whose name ends in ${ending}, got a file of another kind that is there already. Name a new file, or remove this one first.\n`,
+      ]);
+    }
+  }
+  expect(readFileSync(join(folder, "table.csv"), "utf8")).toBe("a,b\n");
   const spoilt = evenkeel(...call, "--size", "8", "-o", "out.onnx");
   expect([spoilt.code, spoilt.stderr]).toMatchInlineSnapshot(`
     [

@@ -1,8 +1,10 @@
 import type { LeftNorm } from "../../../graph/fold/fold-batch-norm.js";
 import { Population } from "../../../graph/statistics/population.js";
+import { isOp } from "../file/attributes.js";
 import type { NodeProto } from "../file/codec.js";
 import type { TensorValues } from "../file/tensor-values.js";
 import { placeOf } from "../fold/fold-norms.js";
+import { dropsInTraining } from "../fold/passing-nodes.js";
 import { fixedParameters, isBatchNorm } from "../graph/batch-norm-node.js";
 import type { OnnxGraph } from "../graph/graph.js";
 import type { OnnxModel } from "../graph/onnx-model.js";
@@ -28,6 +30,8 @@ export function findMeasuredNorms(model: OnnxModel): { norms: MeasuredNorm[]; le
   const norms: MeasuredNorm[] = [];
   const left: LeftNorm[] = [];
   const levels = new Levels();
+  /** 1 for values that a Dropout in training mode reaches: whoever repairs the model has others there. */
+  const dropped = new Levels();
   const ranks = new RanksOfGraphs();
 
   function see(graph: OnnxGraph, node: NodeProto, level: number): void {
@@ -39,6 +43,8 @@ export function findMeasuredNorms(model: OnnxModel): { norms: MeasuredNorm[]; le
     if (graph.isConstant(node.input[0])) left.push({ norm, reason: "its input is constant, such as a weight" });
     else if (typeof statistics === "string") left.push({ norm, reason: statistics });
     else if (cannot !== null) left.push({ norm, reason: cannot });
+    else if (dropped.get(graph, node.input[0]) > 0)
+      left.push({ norm, reason: "a Dropout before it is in training mode; repair the model first" });
     else {
       // The file may hold float64; what does not fit a smaller type is an error of its own.
       const { mean, variance } = statistics;
@@ -47,20 +53,29 @@ export function findMeasuredNorms(model: OnnxModel): { norms: MeasuredNorm[]; le
     }
   }
 
-  function visit(graph: OnnxGraph, entry: number): number {
-    for (const { name } of graph.proto.input) if (graph.parent !== null) levels.set(graph, name, entry);
+  function visit(graph: OnnxGraph, entry: number, drop: number): number {
+    for (const { name } of graph.parent === null ? [] : graph.proto.input) {
+      levels.set(graph, name, entry);
+      dropped.set(graph, name, drop);
+    }
     for (const node of graph.nodes) {
-      const before = node.input.reduce((most, name) => Math.max(most, levels.get(graph, name)), 0);
+      const before = levels.most(graph, node.input);
+      const isDropping = isOp(node, "Dropout") && dropsInTraining(graph, node);
+      const own = isDropping ? 1 : dropped.most(graph, node.input);
       const inside = graph.inside.get(node) ?? [];
-      const after = inside.reduce((most, inner) => Math.max(most, visit(inner, before)), before);
+      const after = inside.reduce((most, inner) => Math.max(most, visit(inner, before, own)), before);
       const known = norms.length;
       if (isBatchNorm(node)) see(graph, node, before);
-      for (const name of node.output) levels.set(graph, name, after + norms.length - known);
+      const all = inside.map((inner) => dropped.most(inner, outputsOf(inner)));
+      for (const name of node.output) {
+        levels.set(graph, name, after + norms.length - known);
+        dropped.set(graph, name, Math.max(own, ...all));
+      }
     }
-    return graph.proto.output.reduce((most, { name }) => Math.max(most, levels.get(graph, name)), entry);
+    return Math.max(entry, levels.most(graph, outputsOf(graph)));
   }
 
-  visit(model.main, 0);
+  visit(model.main, 0, 0);
   for (const body of model.functions) {
     for (const node of body.nodes.filter(isBatchNorm)) {
       left.push({
@@ -72,13 +87,21 @@ export function findMeasuredNorms(model: OnnxModel): { norms: MeasuredNorm[]; le
   return { norms, left };
 }
 
-/** Of each value, how many norms that can be measured stand before it in a row. */
+function outputsOf({ proto }: OnnxGraph): string[] {
+  return proto.output.map(({ name }) => name);
+}
+
+/** A number for each value, 0 at first: how many norms that can be measured stand before it in a row. */
 class Levels {
   readonly #levels = new Map<OnnxGraph, Map<string, number>>();
 
   get(graph: OnnxGraph, name: string): number {
     const own = this.#levels.get(graph)?.get(name);
     return own ?? (graph.parent === null ? 0 : this.get(graph.parent, name));
+  }
+
+  most(graph: OnnxGraph, names: readonly string[]): number {
+    return names.reduce((most, name) => Math.max(most, this.get(graph, name)), 0);
   }
 
   set(graph: OnnxGraph, name: string, level: number): void {

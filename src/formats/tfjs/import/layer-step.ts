@@ -1,6 +1,7 @@
 import { tensor } from "../../../create.js";
 import type { Argument } from "../../../graph/argument.js";
 import type { OpenShape } from "../../../graph/node.js";
+import { isRandomDrop } from "../../../nn/dropout.js";
 import type { Module } from "../../../nn/module.js";
 import { RunningNorm } from "../../../nn/norms/running-norm.js";
 import { weightRoles } from "../../keras/weight-roles.js";
@@ -16,11 +17,10 @@ import { channelsLast, type Value } from "./value.js";
 /** Weights of no module, by the layer and their role. */
 const parameters = new WeakMap<Layer, Map<string, Argument>>();
 
-/** A module whose parameters and running statistics stay as they are. */
-function frozen(module: Module): Module {
-  for (const t of module.parameters()) t.requiresGrad = false;
-  for (const [, one] of module.namedModules()) if (one instanceof RunningNorm && one.runningMean !== null) one.freeze();
-  return module;
+/** The norms of a module that have running statistics. */
+function runningNorms(module: Module | undefined): RunningNorm[] {
+  const all = module?.namedModules().map(([, one]) => one) ?? [];
+  return all.filter((one) => one instanceof RunningNorm).filter(({ runningMean }) => runningMean !== null);
 }
 
 /** By whose rules a file's layers compute where versions differ. */
@@ -30,6 +30,8 @@ export type Dialect = "tfjs" | "keras2" | "keras3";
 export interface LayersState extends ImportState {
   readonly weights: LayerWeights;
   readonly dialect: Dialect;
+  /** Whether a call says `training: false`: what it calls works as at inference, in training too. */
+  readonly isInference?: boolean;
 }
 
 /** A call of a layer that is being imported: what the row of its class reads and adds. */
@@ -63,10 +65,34 @@ export class LayerStep extends Step {
     return this.inputs[0];
   }
 
-  /** A module at work that has parameters; of a layer that is not to be trained, they stay, and so do statistics. */
+  /**
+   * A module at work that has parameters; of a layer that is not to be trained, they stay, and so do statistics; of one
+   * that is called for inference, statistics do.
+   *
+   * @throws Refusal if one call of a norm is for inference, and another is not
+   */
   override module(make: () => Module, x: Argument, role = ""): Argument {
-    if (this.config["trainable"] !== false) return super.module(make, x, role);
-    return super.module(() => frozen(make()), x, role);
+    const isFixed = this.config["trainable"] === false;
+    const isFrozen = isFixed || this.state.isInference === true;
+    const known = this.state.modules.get(this.layer)?.get(role);
+    if (runningNorms(known).some(({ frozen }) => frozen !== isFrozen))
+      throw this.refuse("calls with training: false and without");
+    return super.module(
+      () => {
+        const made = make();
+        if (isFixed) for (const t of made.parameters()) t.requiresGrad = false;
+        if (isFrozen) for (const norm of runningNorms(made)) norm.freeze();
+        return made;
+      },
+      x,
+      role,
+    );
+  }
+
+  /** A module at work that has no parameters; a call for inference drops nothing, in training neither. */
+  override apply(make: () => Module, x: Argument, role = ""): Argument {
+    if (this.state.isInference === true && isRandomDrop(make())) return x;
+    return super.apply(make, x, role);
   }
 
   /** A weight of no module: the same in every call of the layer. */

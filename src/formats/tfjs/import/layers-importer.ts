@@ -21,7 +21,7 @@ interface Call {
 /** Goes along networks from their outputs, and makes layers and ops of their layers. */
 export class LayersImporter {
   readonly faults: Refusal[] = [];
-  readonly #state: LayersState;
+  #state: LayersState;
   /** Layers of which something was refused: one fault each. */
   readonly #refused = new Set<string>();
 
@@ -76,8 +76,9 @@ export class LayersImporter {
     find: (reference: ValueReference) => Value | null,
     own: Value | undefined,
   ): Outputs {
+    const outer = this.#state;
     try {
-      this.#state.budget.spend("work", work.node);
+      outer.budget.spend("work", work.node);
       return this.#import(container, call, find, own);
     } catch (fault) {
       if (!(fault instanceof Refusal || fault instanceof UnknownInput)) throw fault;
@@ -86,6 +87,8 @@ export class LayersImporter {
         this.faults.push(fault);
       }
       return null;
+    } finally {
+      this.#state = outer;
     }
   }
 
@@ -108,7 +111,10 @@ export class LayersImporter {
       throw new Refusal(layerTitle(layer), "a class that no layer or op here is");
     const inputs = own === undefined ? call.map(known) : [own];
     if (inputs.length === 0) throw new Refusal(layerTitle(layer), "no inputs");
-    const { options, left } = watched(optionsOf(container, call, known));
+    const given = optionsOf(container, call, known);
+    // It holds for all that a network has inside.
+    if (given["training"] === false) this.#state = { ...this.#state, isInference: true };
+    const { options, left } = watched(given);
     if (inner !== undefined && layer.className !== "TimeDistributed") {
       checkHeeded(layer, left);
       const outputs = this.outputs(inner, inputs);

@@ -8,6 +8,7 @@ import {
   layer,
   norm,
   sequential,
+  sequentialJson,
   tfjsModel,
 } from "../../../support/tfjs-models.js";
 
@@ -181,6 +182,47 @@ describe("importTfjs", () => {
         "nothing thrown",
       ]
     `);
+  });
+
+  test("what is called with training: false works as at inference in training, also all that a network has inside", async () => {
+    const parts = [first(norm("bn"), [null, 2]), layer("Dropout", "d", { rate: 0.5 })];
+    const { config } = sequentialJson("base", parts) as { config: object };
+    const outside = (sketch: LayerSketch): LayerSketch[] => [sketch, layer("ReLU", "r", {}, {}, [sketch.name])];
+    const weights = Object.fromEntries(
+      Object.entries(parts[0].weights ?? {}).map(([role, all]) => [`bn/${role}`, all]),
+    );
+    const base = outside({ className: "Sequential", name: "base", config, weights, calls: [["x"]] });
+    const own = outside(norm("bn", { calls: [["x"]] }));
+    const x = tensor(
+      Array.from({ length: 16 }, (_, k) => k % 7),
+      [8, 2],
+    );
+    for (const [sketches, name] of [
+      [own, "bn"],
+      [base, "base"],
+    ] as const) {
+      const plain = functional(sketches, ["r"]);
+      for (const isInference of [false, true]) {
+        const { model } = await importTfjs(isInference ? calledWith(plain, name, { training: false }) : plain);
+        const expected = await predict(model, x);
+        model.train();
+        const before = await Promise.all(Object.values(model.stateDict()).map((one) => one.data()));
+        const trained = await (model as Graph).forward(x).data();
+        const after = await Promise.all(Object.values(model.stateDict()).map((one) => one.data()));
+        if (isInference) {
+          expect(trained).toEqual(await expected.data());
+          expect(after).toEqual(before);
+          expect(model.parameters().every(({ requiresGrad }) => requiresGrad)).toBe(true);
+        } else {
+          expect(trained).not.toEqual(await expected.data());
+          expect(after).not.toEqual(before);
+        }
+      }
+    }
+    const twice = functional([norm("bn", { calls: [["x"], ["bn"]] })], ["bn:1"]);
+    expect(await refusal(calledWith(twice, "bn", { training: false }))).toMatchInlineSnapshot(
+      `"FormatError: importTfjs(files), BatchNormalization bn: expected what a layer or op of Evenkeel does, got calls with training: false and without. Leave this layer out of the model, or build the network by hand and load its weights."`,
+    );
   });
 
   test("names every operator of a graph that it does not take", async () => {
