@@ -55,8 +55,16 @@ describe("what nodes compute of sizes is what onnxruntime computes", () => {
         ["Shape", ["x"], ["x_sizes"]],
         ["ConstantOfShape", ["x_sizes"], ["like"]],
         ["Cos", ["like"], ["ones"]],
-        ["Add", ["ones", "x"], ["more"]],
-        ["Mul", ["more", "rows"], ["y"]],
+        ["Exp", ["ones"], ["e"]],
+        ["Div", ["ones", "e"], ["part"]],
+        ["Add", ["part", "x"], ["more"]],
+        // Whole numbers divide without remainder.
+        ["ConstantOfShape", ["x_sizes"], ["sevens"], { value: list(7) }],
+        ["ConstantOfShape", ["x_sizes"], ["twos"], { value: list(2) }],
+        ["Div", ["sevens", "twos"], ["threes"]],
+        ["Cast", ["threes"], ["real_threes"], { to: 1 }],
+        ["Mul", ["more", "rows"], ["product_of_rows"]],
+        ["Mul", ["product_of_rows", "real_threes"], ["y"]],
       ],
       { width: list(6), w: { shape: [6, 5] }, b: { shape: [5] }, middle: list(1) },
     );
