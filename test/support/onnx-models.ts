@@ -2,9 +2,9 @@ import { create, type MessageInitShape, toBinary } from "@bufbuild/protobuf";
 import { Generator } from "evenkeel";
 import { type AttributeProtoSchema, type GraphProtoSchema, ModelProtoSchema } from "onnx-buf";
 
-/** Attributes of a node: whole numbers, reals as { f }, texts and lists of whole numbers; graphs as they are. */
+/** Attributes of a node: whole numbers, reals as { f }, texts and lists of whole numbers; tensors and graphs as they are. */
 export type Attributes = Readonly<
-  Record<string, number | string | readonly number[] | readonly string[] | { f: number } | GraphParts>
+  Record<string, number | string | readonly number[] | readonly string[] | { f: number } | ConstantParts | GraphParts>
 >;
 
 /** A node: its operator, what it reads, what it makes. */
@@ -134,6 +134,7 @@ function attributeOf(
   if (typeof value === "number") return { name, type: 2, i: BigInt(value) };
   if (typeof value === "string") return { name, type: 3, s: new TextEncoder().encode(value) };
   if ("f" in value) return { name, type: 1, f: value.f };
+  if ("shape" in value) return { name, type: 4, t: tensorOf(name, value, "float32", 0) };
   if ("nodes" in value) return { name, type: 5, g: graphOf(value, model) };
   const encoder = new TextEncoder();
   const strings = value.filter((one) => typeof one === "string");

@@ -86,6 +86,18 @@ const weights: Record<string, ModelParts> = {
     ],
     { v, flat: int(4, -1), q: { shape: [18] }, p: { shape: [4] } },
   ),
+  "products of many matrices, of a row and of a column": withWeight(
+    [
+      ["MatMul", ["v", "square"], ["many"]],
+      ["MatMul", ["kinds", "many"], ["broadcast"]],
+      ["MatMul", ["row", "broadcast"], ["left"]],
+      ["MatMul", ["broadcast", "row"], ["right"]],
+      ["Unsqueeze", ["left", "second"], ["flat"]],
+      ["Unsqueeze", ["right", "last"], ["tall"]],
+      ["Add", ["flat", "tall"], ["w"]],
+    ],
+    { v, square: { shape: [3, 3] }, kinds: { shape: [2, 3, 3] }, row: { shape: [3] }, second: int(2), last: int(-1) },
+  ),
   "weight standardisation": withWeight(
     [
       ["ReduceMean", ["v"], ["mean"], { axes: [1, 2, 3] }],

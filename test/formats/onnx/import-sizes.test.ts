@@ -42,6 +42,40 @@ describe("what nodes compute of sizes is what onnxruntime computes", () => {
     ], { ends: list(1, 2) }); // biome-ignore format: nodes
   });
 
+  test("numbers for each sample, as exporters write the first state of an LSTMCell and ones_like(x)", async () => {
+    const model = await expectAsOnnxruntime(
+      [
+        ...sizeOf("zero", "count"),
+        ["Unsqueeze", ["count", "first"], ["samples"]],
+        ["Concat", ["samples", "width"], ["shape"], { axis: 0 }],
+        ["ConstantOfShape", ["shape"], ["state"]],
+        ["MatMul", ["state", "w"], ["product"]],
+        ["Add", ["product", "b"], ["next"]],
+        ["Unsqueeze", ["next", "middle"], ["rows"]],
+        ["Shape", ["x"], ["x_sizes"]],
+        ["ConstantOfShape", ["x_sizes"], ["like"]],
+        ["Cos", ["like"], ["ones"]],
+        ["Exp", ["ones"], ["e"]],
+        ["Div", ["ones", "e"], ["part"]],
+        ["Add", ["part", "x"], ["more"]],
+        // Whole numbers divide without remainder.
+        ["ConstantOfShape", ["x_sizes"], ["sevens"], { value: list(7) }],
+        ["ConstantOfShape", ["x_sizes"], ["twos"], { value: list(2) }],
+        ["Div", ["sevens", "twos"], ["threes"]],
+        ["Cast", ["threes"], ["real_threes"], { to: 1 }],
+        ["Mul", ["more", "rows"], ["product_of_rows"]],
+        ["Mul", ["product_of_rows", "real_threes"], ["y"]],
+      ],
+      { width: list(6), w: { shape: [6, 5] }, b: { shape: [5] }, middle: list(1) },
+    );
+    expect(
+      model
+        .namedParameters()
+        .map(([key]) => key)
+        .toSorted(),
+    ).toEqual(["MatMul_product.bias", "MatMul_product.weight"]);
+  });
+
   test("widths of a Pad that brings an axis to a multiple of 3, and others of Min, Max, Not, Less and Abs", async () => {
     await expectAsOnnxruntime([
       ...sizeOf("two", "width"),

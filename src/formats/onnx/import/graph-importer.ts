@@ -76,10 +76,7 @@ export class GraphImporter {
     const graph = this.#graph;
     const [output, ...others] = node.output;
     if (graph.isConstant(output ?? "")) return;
-    if (computesSizes(node, (name) => state.sizes.has(name))) {
-      this.#bindSizes(node);
-      return;
-    }
+    if (computesSizes(node, (name) => state.sizes.has(name)) && this.#bindSizes(node)) return;
     for (const name of node.input) this.#compose(name);
     if (state.done.has(node)) return;
     const operator = isStandard(node) && Object.hasOwn(operators, node.opType) ? operators[node.opType] : undefined;
@@ -95,16 +92,22 @@ export class GraphImporter {
     if (stray !== undefined) throw unsupported(node, `${printable(stray)}, a further output that is used`);
   }
 
-  /** Sizes that are known are numbers to compute with; others may still be settings of what reads them. */
-  #bindSizes(node: NodeProto): void {
+  /**
+   * Sizes that are known are numbers to compute with; others may still be settings of what reads them.
+   *
+   * @returns whether these are sizes: numbers as many as there are samples are a value
+   */
+  #bindSizes(node: NodeProto): boolean {
     const state = this.#state;
     const [output] = node.output;
-    state.sizes.add(output);
     const sizes = shapedSizesOf(this.#graph, state.shapes, output);
-    if (this.#settleSizes(node, sizes) || sizes === null || !isKnown(sizes)) return;
+    if (sizes === null && isOp(node, "ConstantOfShape")) return false;
+    state.sizes.add(output);
+    if (this.#settleSizes(node, sizes) || sizes === null || !isKnown(sizes)) return true;
     const at = new ImportStep(node, state);
     state.bind(output, at.constant(sizes.shape, Float32Array.from(sizes.values, Number)));
     state.whole.add(output);
+    return true;
   }
 
   /** Sizes that only settings read. */

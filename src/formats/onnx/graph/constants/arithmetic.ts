@@ -127,23 +127,27 @@ export const arithmetic: Readonly<Record<string, ConstantOperator>> = {
   },
 };
 
-/** The product of matrices, or of a matrix and a vector. */
+/** Products of matrices, whose other axes broadcast; a vector is a row on the left, a column on the right. */
 function product(at: Computation, a: TensorValues, b: TensorValues): TensorValues {
-  if (Math.max(a.shape.length, b.shape.length) > 2 || Math.min(a.shape.length, b.shape.length) < 1) {
-    throw new NotComputed("it multiplies other than matrices");
-  }
-  const [inner, columns] = b.shape.length === 1 ? [b.shape[0], 1] : b.shape;
-  const rows = a.shape.length === 1 ? 1 : a.shape[0];
-  if (a.shape[a.shape.length - 1] !== inner) {
-    throw new NotComputed(`it multiplies ${a.shape.join("×")} by ${b.shape.join("×")}`);
-  }
-  const shape = [...(a.shape.length === 1 ? [] : [rows]), ...(b.shape.length === 1 ? [] : [columns])];
-  at.spend(rows * inner * columns);
+  if (a.shape.length === 0 || b.shape.length === 0) throw new NotComputed("it multiplies a scalar");
+  const [left, right] = [
+    a.shape.length === 1 ? [1, ...a.shape] : a.shape,
+    b.shape.length === 1 ? [...b.shape, 1] : b.shape,
+  ];
+  const [rows, inner] = left.slice(-2);
+  const [depth, columns] = right.slice(-2);
+  if (inner !== depth) throw new NotComputed(`it multiplies ${a.shape.join("×")} by ${b.shape.join("×")}`);
+  const outer = commonShape([left.slice(0, -2), right.slice(0, -2)]);
+  const shape = [...outer, ...(a.shape.length === 1 ? [] : [rows]), ...(b.shape.length === 1 ? [] : [columns])];
+  at.spend(sizeOf(outer) * rows * inner * columns);
+  const one = expanded(at, { ...a, shape: left }, [...outer, rows, inner]).data;
+  const other = expanded(at, { ...b, shape: right }, [...outer, inner, columns]).data;
   const data = at.room(shape);
-  for (let i = 0; i < rows; i++) {
+  for (let row = 0; row < sizeOf(outer) * rows; row++) {
+    const matrix = Math.floor(row / rows) * inner;
     for (let k = 0; k < inner; k++) {
-      const factor = a.data[i * inner + k];
-      for (let j = 0; j < columns; j++) data[i * columns + j] += factor * b.data[k * columns + j];
+      const factor = one[row * inner + k];
+      for (let j = 0; j < columns; j++) data[row * columns + j] += factor * other[(matrix + k) * columns + j];
     }
   }
   return like(a, shape, data);

@@ -19,6 +19,10 @@ export function wholeOutputs(at: ImportStep): readonly string[] {
     const type = elementTypeOf(intOf(node, "to", 1));
     return type !== undefined && isWholeType(type) ? output : [];
   }
+  // What it repeats has a type of its own, real numbers where there is none.
+  if (opType === "ConstantOfShape") {
+    return node.attribute.some(({ t }) => isWholeType(elementTypeOf(t?.dataType ?? 1) ?? "float32")) ? output : [];
+  }
   const isWhole = at.isWhole(typedBy[opType] ?? 0);
   if (opType === "TopK") return isWhole ? output : output.slice(1);
   return isWhole ? output : [];
