@@ -182,21 +182,14 @@ function scatter({ x, y, points, diagonal = false }: ScatterChart): PlotOptions 
   const extent = [Math.min(...ends), Math.max(...ends)] as const;
   // Against the diagonal, equal values stand on equal places of both axes.
   const axis = (one: Axis): ScaleOptions => ({ ...scaleOf(diagonal ? { domain: extent, ...one } : one), grid: true });
-  const line = { stroke: "var(--ink)", strokeDasharray: "4 4" };
+  const dashed = { x: (end: number) => end, y: (end: number) => end, stroke: "var(--ink)", strokeDasharray: "4 4" };
   return {
     ...frame,
     height: 360,
     x: axis(x),
     y: axis(y),
     marks: [
-      ...(diagonal
-        ? [
-            lineY(
-              extent.map((end) => [end, end]),
-              line,
-            ),
-          ]
-        : []),
+      ...(diagonal ? [lineY(extent, dashed)] : []),
       dot(points, {
         x: ([at]) => shownX(at),
         y: ([, at]) => shownY(at),

@@ -130,6 +130,14 @@ const onePage = (block: Block): Page => ({
 const parse = async (page: Page): Promise<Document> => parseHTML(await renderPage(page)).document;
 const figure = (chart: Chart): Page => onePage({ kind: "figure", title: "f", description: "d", chart });
 
+test("a scatter against the diagonal draws it from corner to corner", async () => {
+  const document = await parse(figure(charts["scatter"]));
+  const line = document.querySelector("g[stroke-dasharray='4 4'] path")?.getAttribute("d") ?? "";
+  const [x0, y0, x1, y1] = line.split(/[ML,]/).filter(Boolean).map(Number);
+  expect(x1).toBeGreaterThan(x0);
+  expect(y1).toBeLessThan(y0);
+});
+
 describe("a page", () => {
   test.skipIf(!hasChromium)(
     "is readable narrow and wide, light and dark, asks for nothing and breaks no policy (skipped without /usr/bin/chromium)",

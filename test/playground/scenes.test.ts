@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
 import { formatAddress, parseAddress, settingsOf } from "../../playground/src/address.js";
 import { scenes } from "../../playground/src/scenes.js";
@@ -31,6 +32,12 @@ test("each scene is a link of its own, and what is changed in it stands behind i
   }
   expect(settingsOf("deep")).toEqual(initialSettings);
   expect(parseAddress("#scene=nowhere").problems).toEqual(["“nowhere” is not a value of scene, so it is deep."]);
+});
+
+test("docs/study.md leads through the scenes by the names that their buttons have", () => {
+  const named = [...readFileSync("docs/study.md", "utf8").matchAll(/[Ss]cene\s_([^_]+)_/g)].map(([, name]) => name);
+  expect(named.length).toBeGreaterThan(5);
+  expect(scenes.map(({ title }) => title)).toEqual(expect.arrayContaining(named));
 });
 
 test("twelve ReLU layers: without a norm the network guesses, with batch norm it learns", async () => {

@@ -1,4 +1,5 @@
 import { DataError } from "../../errors.js";
+import { nearest } from "../../nearest.js";
 import { shown } from "../../shown.js";
 import { isMissing, missingTexts } from "./missing.js";
 import { hasGroups, isKnownUnit, isOtherDate, isPlainUnit, type Quantity, quantityOf } from "./quantity.js";
@@ -90,11 +91,12 @@ export function columnFinder(table: Table): (name: string) => number {
 }
 
 function missingColumn(table: Table, name: string): never {
+  const near = nearest(name, table.columns);
   throw new DataError({
     where: table.name ?? "table",
     expected: `a column ${JSON.stringify(name)}`,
     received: `the columns ${listed(table.columns)}`,
-    cure: "Name one of them, or add it.",
+    cure: near === null ? "Name one of them, or add it." : `Did you mean ${near}?`,
   });
 }
 

@@ -150,12 +150,12 @@ function regressionSections({ some, worst, origins }: RegressionOutcome, meta: M
   const table: PageTable = {
     kind: "table",
     caption: `The test samples with the largest errors, ${placeOf(meta).meaning}`,
-    columns: [placeOf(meta).name, "of", "true", "predicted", "error", ...columns],
+    columns: [placeOf(meta).name, ...(outputs.length > 1 ? ["of"] : []), "true", "predicted", "error", ...columns],
     rows: worst.map(({ index, output, target, predicted, inputs }) => {
       const [truth, guess] = [target, predicted].map((value) => inUnits(meta, output, value));
-      const name = nameOf(meta, output, outputs.length);
+      const name = outputs.length > 1 ? [nameOf(meta, output, outputs.length)] : [];
       const place = String(meta.table === undefined ? index : origins[index].row);
-      return [place, name, truth, guess, guess - truth, ...cellsOf(inputs, origins[index])];
+      return [place, ...name, truth, guess, guess - truth, ...cellsOf(inputs, origins[index])];
     }),
   };
   return [

@@ -121,6 +121,9 @@ describe("a table", () => {
     refused(table, { target: "price" }).toThrowErrorMatchingInlineSnapshot(
       `[DataError: table: expected a column "price", got the columns age, city, bought. Name one of them, or add it.]`,
     );
+    refused(table, { target: "Brought" }).toThrowErrorMatchingInlineSnapshot(
+      `[DataError: table: expected a column "Brought", got the columns age, city, bought. Did you mean bought?]`,
+    );
     refused(table, { ignore: ["age", "city"] }).toThrowErrorMatchingInlineSnapshot(
       `[DataError: table: expected an input column beside the target, got only age, city, bought. Separate columns by commas, and leave at least one.]`,
     );
