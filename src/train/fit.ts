@@ -1,17 +1,14 @@
-import { checkRange } from "../check-range.js";
 import { retryOnce } from "../collector.js";
 import { alone, type Communicator } from "../communicator.js";
 import { broadcastState, GradientExchange, muster, stopsOn, Wish } from "../distributed/ranks.js";
 import { ArgumentError } from "../errors.js";
-import { isSpentAfterOnePass, recalibrate } from "../graph/statistics/recalibrate.js";
+import { recalibrate } from "../graph/statistics/recalibrate.js";
 import type { Module } from "../nn/module.js";
 import { refreshAll } from "../nn/refresh-all.js";
-import { checkAdaptiveClip } from "../optim/adaptive-clip.js";
-import { Optimizer } from "../optim/optimizer.js";
-import { checkOptions } from "../options.js";
-import { checkCount } from "../shape.js";
-import { shown } from "../shown.js";
+import type { Optimizer } from "../optim/optimizer.js";
 import { type Tensor, upload } from "../tensor.js";
+import { warnOnce } from "../warnings.js";
+import { checkFit } from "./check-fit.js";
 import type { Position } from "./checkpoint/checkpoint-state.js";
 import { Checkpoints } from "./checkpoint/checkpoints.js";
 import type { Companion } from "./checkpoint/companion.js";
@@ -22,7 +19,7 @@ import { inGroups } from "./groups.js";
 import { LagMeter, type NormLag, warnOfLag } from "./lag.js";
 import { PlateauLr } from "./plateau-lr.js";
 import { Retry } from "./retry.js";
-import { checkBatches, type Data, lossFor } from "./step.js";
+import type { Data } from "./step.js";
 import { Trail } from "./trail.js";
 import { type StepResult, trainStep } from "./train-step.js";
 
@@ -70,70 +67,10 @@ import { type StepResult, trainStep } from "./train-step.js";
  * ```
  */
 export async function fit<Target>(model: Module, data: Data<Target>, options: FitOptions<Target>): Promise<FitResult> {
-  checkOptions("fit(model, data)", options, {
-    epochs: true,
-    optimizer: true,
-    loss: true,
-    schedule: true,
-    clipNorm: true,
-    adaptiveClip: true,
-    signal: true,
-    communicator: true,
-    onStep: true,
-    onEpoch: true,
-    validation: true,
-    metrics: true,
-    earlyStopping: true,
-    accumulate: true,
-    recalibrate: true,
-    average: true,
-    checkpoint: true,
-  });
+  const { lossOf, accumulate, steps } = checkFit(model, data, options);
   const { epochs, optimizer, schedule, signal, onStep, onEpoch, communicator = alone } = options;
-  checkBatches("fit(model, data)", data);
-  if (!(optimizer instanceof Optimizer)) {
-    throw new ArgumentError({
-      where: "fit(model, data, { optimizer })",
-      expected: "an optimiser",
-      received: typeof optimizer,
-      cure: "Pass one such as new Adam(model.parameters(), { lr: 0.001 }).",
-    });
-  }
-  checkCount("fit(model, data, { epochs })", "epochs", epochs);
   const clipNorm = options.clipNorm ?? Number.POSITIVE_INFINITY;
-  if (clipNorm !== Number.POSITIVE_INFINITY) checkRange("fit(model, data)", "clipNorm", clipNorm);
   const adaptiveClip = options.adaptiveClip ?? null;
-  if (adaptiveClip !== null) {
-    checkAdaptiveClip("fit(model, data, { adaptiveClip })", adaptiveClip);
-    if (clipNorm !== Number.POSITIVE_INFINITY) {
-      throw new ArgumentError({
-        where: "fit(model, data, { clipNorm, adaptiveClip })",
-        expected: "one way of clipping",
-        received: "both",
-        cure: "Leave one out.",
-      });
-    }
-  }
-  if (schedule !== undefined && typeof schedule !== "function" && !(schedule instanceof PlateauLr)) {
-    throw new ArgumentError({
-      where: "fit(model, data, { schedule })",
-      expected: "a schedule",
-      received: shown(schedule),
-      cure: "Pass one such as cosineLr(0.1), or leave it out: the rate is then the optimiser's.",
-    });
-  }
-  const accumulate = checkCount("fit(model, data, { accumulate })", "accumulate", options.accumulate ?? 1);
-  const steps = data.length === undefined ? null : Math.ceil(data.length / accumulate) * epochs;
-  if (typeof schedule === "function" && steps === null) {
-    throw new ArgumentError({
-      where: "fit(model, data, { schedule })",
-      expected: "data with a length, from which a schedule knows how far training has come",
-      received: "data without one",
-      cure: "Give the iterable a length: the number of batches in an epoch.",
-    });
-  }
-  const lossOf = lossFor("fit(model, data)", options.loss);
-  checkValidation(options);
   const stopping = options.earlyStopping === undefined ? null : new EarlyStopping(model, options.earlyStopping);
   const { average } = options;
   const plateau = schedule instanceof PlateauLr ? schedule : undefined;
@@ -143,22 +80,13 @@ export async function fit<Target>(model: Module, data: Data<Target>, options: Fi
   const checkpoints =
     options.checkpoint === undefined ? null : new Checkpoints(model, data, optimizer, options.checkpoint, companions);
   const { recalibrate: renewed = 0 } = options;
-  const renewing = renewed !== 0 ? "recalibrate" : average?.needsRecalibration === true ? "average" : null;
-  if (renewed !== 0) checkCount("fit(model, data, { recalibrate })", "recalibrate", renewed);
-  if (renewing !== null && isSpentAfterOnePass(data)) {
-    throw new ArgumentError({
-      where: `fit(model, data, { ${renewing} })`,
-      expected: "data that can be gone through once more at the end",
-      received: "an iterator, which is spent after one pass",
-      cure: "Pass an array or batches().",
-    });
-  }
   const reports: EpochReport[] = [];
   checkLengths(data, communicator);
   broadcastState(model, communicator);
   model.train();
   optimizer.zeroGrad();
   const resumed = await checkpoints?.resume();
+  checkTrained(optimizer);
   await refreshAll(model);
   /** Where the steps stand whose numbers have been told; those of a device may be one behind. */
   let at: Position = resumed?.position ?? startOf(0, 0);
@@ -254,6 +182,7 @@ export async function fit<Target>(model: Module, data: Data<Target>, options: Fi
           cure: "Pass data that can be gone through once for each epoch; a generator is spent after one pass.",
         });
       }
+      warnOfLength(data, at);
       const accuracy = correct === null ? null : correct / samples;
       const own = { epoch, steps: step, loss: at.loss / samples, accuracy, samples, seconds };
       let report: EpochReport = own;
@@ -311,27 +240,6 @@ export async function fit<Target>(model: Module, data: Data<Target>, options: Fi
   return { epochs: reports, steps: at.step, lag, stopped, best };
 }
 
-/** @throws ArgumentError if validation data are no batches, or early stopping lacks them */
-function checkValidation<Target>({ validation, earlyStopping }: FitOptions<Target>): void {
-  if (validation !== undefined) {
-    checkBatches("fit(model, data, { validation })", validation);
-    if (!isSpentAfterOnePass(validation)) return;
-    throw new ArgumentError({
-      where: "fit(model, data, { validation })",
-      expected: "data that can be gone through after each epoch",
-      received: "an iterator, which is spent after one pass",
-      cure: "Pass an array or batches().",
-    });
-  }
-  if (earlyStopping === undefined) return;
-  throw new ArgumentError({
-    where: "fit(model, data, { earlyStopping })",
-    expected: "validation data, by which the best epoch is known",
-    received: "none",
-    cure: "Pass { validation }, such as batches of a part that splitIndices() kept back.",
-  });
-}
-
 /**
  * What lets a device decide whether steps are taken, so that it need not wait for the host; null where that is not
  * needed, or not possible.
@@ -341,6 +249,24 @@ function gateFor({ parameters, heedsGate }: Optimizer, communicator: Communicato
   const isOne = parameters.every((parameter) => parameter.backend === backend);
   if (backend.answersAtOnce || !heedsGate || !isOne || communicator.size > 1) return null;
   return upload("fit", backend, [2], Float64Array.of(1, 1), false);
+}
+
+/** @throws ArgumentError if the optimiser has nothing to change */
+function checkTrained({ parameters }: Optimizer): void {
+  if (parameters.some(({ requiresGrad }) => requiresGrad)) return;
+  throw new ArgumentError({
+    where: "fit(model, data, { optimizer })",
+    expected: "a parameter that is trained",
+    received: `${parameters.length} frozen ones`,
+    cure: "Set requiresGrad of those to train.",
+  });
+}
+
+/** Tells of data that say another length than they have. */
+function warnOfLength({ length }: { readonly length?: number }, { epoch, batch }: Position): void {
+  if (length === undefined || length === batch) return;
+  const what = `epoch ${epoch} had ${batch} batches where data.length says ${length}`;
+  warnOnce("fit length", `fit(model, data): ${what}, so schedules go by a wrong number of steps. Correct the length.`);
 }
 
 function startOf(epoch: number, step: number): Position {

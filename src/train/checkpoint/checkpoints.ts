@@ -7,6 +7,7 @@ import type { Optimizer } from "../../optim/optimizer.js";
 import { checkOptions } from "../../options.js";
 import { type Generator, type GeneratorState, generator as globalGenerator } from "../../random.js";
 import { checkCount } from "../../shape.js";
+import { shown } from "../../shown.js";
 import type { Tensor } from "../../tensor.js";
 import { onHost } from "../../tensor-copies.js";
 import { passFrom } from "../pass.js";
@@ -76,6 +77,10 @@ export class Checkpoints<Target> {
       generators: true,
       note: true,
     });
+    if (typeof options.save !== "function") {
+      const cure = "Pass save(bytes), such as that of checkpointFile(path).";
+      throw new ArgumentError({ where, expected: "save as a function", received: shown(options.save), cure });
+    }
     this.#companions = companions;
     this.#model = model;
     this.#data = data;
