@@ -19,6 +19,7 @@ import { inGroups } from "./groups.js";
 import { LagMeter, type NormLag, warnOfLag } from "./lag.js";
 import { PlateauLr } from "./plateau-lr.js";
 import { Retry } from "./retry.js";
+import { accuracyOf, addRight, type RightCounts } from "./right-answers.js";
 import type { Data } from "./step.js";
 import { Trail } from "./trail.js";
 import { type StepResult, trainStep } from "./train-step.js";
@@ -140,8 +141,8 @@ export async function fit<Target>(model: Module, data: Data<Target>, options: Fi
         average?.update();
         const own = { step, steps, epoch, lr: optimizer.lr };
         const tell = async (result: StepResult): Promise<void> => {
-          const { loss, correct, samples, gradientNorm } = result;
-          const accuracy = correct === null ? null : correct / samples;
+          const { loss, right, samples, gradientNorm } = result;
+          const accuracy = accuracyOf(right);
           const answer = await onStep?.({ ...own, loss, accuracy, samples, gradientNorm });
           isAsked ||= answer === "stop";
           at = {
@@ -149,7 +150,7 @@ export async function fit<Target>(model: Module, data: Data<Target>, options: Fi
             batch: at.batch + group.length,
             step: own.step + 1,
             loss: at.loss + loss * samples,
-            correct: correct === null || at.correct === null ? null : at.correct + correct,
+            ...inPosition(addRight(rightOf(at), right)),
             samples: at.samples + samples,
             seconds: (performance.now() - started) / 1000,
           };
@@ -173,7 +174,7 @@ export async function fit<Target>(model: Module, data: Data<Target>, options: Fi
         break;
       }
       await stopFor(stopsOn(communicator, wish()).stopper);
-      const { samples, correct, seconds } = at;
+      const { samples, seconds } = at;
       if (samples === 0) {
         throw new ArgumentError({
           where: "fit(model, data)",
@@ -183,7 +184,7 @@ export async function fit<Target>(model: Module, data: Data<Target>, options: Fi
         });
       }
       warnOfLength(data, at);
-      const accuracy = correct === null ? null : correct / samples;
+      const accuracy = accuracyOf(rightOf(at));
       const own = { epoch, steps: step, loss: at.loss / samples, accuracy, samples, seconds };
       let report: EpochReport = own;
       try {
@@ -270,7 +271,16 @@ function warnOfLength({ length }: { readonly length?: number }, { epoch, batch }
 }
 
 function startOf(epoch: number, step: number): Position {
-  return { epoch, batch: 0, step, loss: 0, correct: 0, samples: 0, seconds: 0 };
+  return { epoch, batch: 0, step, loss: 0, correct: 0, labels: 0, samples: 0, seconds: 0 };
+}
+
+/** Older checkpoints count samples, of which those with several labels are right in part. */
+function rightOf({ correct, labels, samples }: Position): RightCounts | null {
+  return correct === null ? null : { correct, labels: labels ?? samples };
+}
+
+function inPosition(right: RightCounts | null): Pick<Position, "correct" | "labels"> {
+  return { correct: right?.correct ?? null, labels: right?.labels ?? 0 };
 }
 
 /** @throws ArgumentError on every rank if they would take different numbers of steps */
