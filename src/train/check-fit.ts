@@ -17,7 +17,7 @@ import { checkBatches, type Data, type Loss, lossFor } from "./step.js";
 const where = "fit(model, data)";
 
 /** What {@link fit} makes of its options. */
-interface CheckedFit<Target> {
+export interface CheckedFit<Target> {
   readonly lossOf: Loss<Target>;
   readonly accumulate: number;
   /** Over all epochs; null where the data's length is not known. */

@@ -8,7 +8,7 @@ import { refreshAll } from "../nn/refresh-all.js";
 import type { Optimizer } from "../optim/optimizer.js";
 import { type Tensor, upload } from "../tensor.js";
 import { warnOnce } from "../warnings.js";
-import { checkFit } from "./check-fit.js";
+import { type CheckedFit, checkFit } from "./check-fit.js";
 import type { Position } from "./checkpoint/checkpoint-state.js";
 import { Checkpoints } from "./checkpoint/checkpoints.js";
 import type { Companion } from "./checkpoint/companion.js";
@@ -68,7 +68,32 @@ import { type StepResult, trainStep } from "./train-step.js";
  * ```
  */
 export async function fit<Target>(model: Module, data: Data<Target>, options: FitOptions<Target>): Promise<FitResult> {
-  const { lossOf, accumulate, steps } = checkFit(model, data, options);
+  const checked = checkFit(model, data, options);
+  if (underway.has(model)) {
+    throw new ArgumentError({
+      where: "fit(model, data)",
+      expected: "a model that is not being trained",
+      received: "one in whose training another call of fit stands",
+      cure: "Await that call first.",
+    });
+  }
+  underway.add(model);
+  try {
+    return await trained(model, data, options, checked);
+  } finally {
+    underway.delete(model);
+  }
+}
+
+/** Models whose training has begun and not ended: whoever forgets `await` would train one twice at once. */
+const underway = new WeakSet<Module>();
+
+async function trained<Target>(
+  model: Module,
+  data: Data<Target>,
+  options: FitOptions<Target>,
+  { lossOf, accumulate, steps }: CheckedFit<Target>,
+): Promise<FitResult> {
   const { epochs, optimizer, schedule, signal, onStep, onEpoch, communicator = alone } = options;
   const clipNorm = options.clipNorm ?? Number.POSITIVE_INFINITY;
   const adaptiveClip = options.adaptiveClip ?? null;
@@ -79,7 +104,9 @@ export async function fit<Target>(model: Module, data: Data<Target>, options: Fi
     (one): one is Companion & typeof one => one !== null && one !== undefined,
   );
   const checkpoints =
-    options.checkpoint === undefined ? null : new Checkpoints(model, data, optimizer, options.checkpoint, companions);
+    options.checkpoint === undefined
+      ? null
+      : new Checkpoints(model, data, optimizer, options.checkpoint, companions, options.validation?.generators);
   const { recalibrate: renewed = 0 } = options;
   const reports: EpochReport[] = [];
   checkLengths(data, communicator);

@@ -127,6 +127,37 @@ describeEachBackend("a training with all that goes along", () => {
 });
 
 describeEachBackend("fit", () => {
+  test("goes on to the same validation where its data have an order of their own", async () => {
+    const run = async (from: Uint8Array | null) => {
+      const { model, data, options } = makeRun();
+      const validation = batches(points(60, 2), { batchSize: 7, shuffle: new Generator(4) });
+      const saved: Uint8Array[] = [];
+      const checkpoint = { from, save: (bytes: Uint8Array) => void saved.push(bytes), everySteps: 6 };
+      const { epochs } = await fit(model, data, { ...options, epochs: 4, validation, checkpoint });
+      return { saved, losses: epochs.map((report) => report.validation?.loss) };
+    };
+    const whole = await run(null);
+    expect(whole.losses.length).toBe(4);
+    expect(whole.saved.length).toBeGreaterThan(3);
+    for (const from of whole.saved) {
+      const { losses } = await run(from);
+      expect(losses).toEqual(losses.length === 0 ? [] : whole.losses.slice(-losses.length));
+    }
+  });
+
+  test("trains a model once at a time: one that is not awaited is not trained twice", async () => {
+    const { model, data, options } = makeRun();
+    const first = fit(model, data, options);
+    await expect(fit(model, data, options)).rejects.toThrowErrorMatchingInlineSnapshot(
+      `[ArgumentError: fit(model, data): expected a model that is not being trained, got one in whose training another call of fit stands. Await that call first.]`,
+    );
+    await first;
+    expect((await fit(model, data, { ...options, epochs: 1 })).epochs.length).toBe(1);
+    const throwing = { ...options, onStep: () => Promise.reject(new Error("mine")) };
+    await expect(fit(model, data, throwing)).rejects.toThrow("mine");
+    expect((await fit(model, data, { ...options, epochs: 1 })).epochs.length).toBe(1);
+  });
+
   test("accumulates to the step of one batch of all samples, whatever their sizes", async () => {
     const [inputs, labels] = [normalValues(40, 3), Int32Array.from({ length: 20 }, (_, k) => k % 3)];
     const cut = (cuts: number[]): Batch[] =>

@@ -55,6 +55,7 @@ export class Checkpoints<Target> {
   readonly #optimizer: Optimizer;
   readonly #options: CheckpointOptions;
   readonly #companions: readonly Companion[];
+  readonly #validating: readonly Generator[];
   readonly #everySteps: number;
   readonly #everySeconds: number;
   #passStart: readonly GeneratorState[] = [];
@@ -68,6 +69,8 @@ export class Checkpoints<Target> {
     optimizer: Optimizer,
     options: CheckpointOptions,
     companions: readonly Companion[],
+    /** From which validation data draw their order. */
+    validating: readonly Generator[] = [],
   ) {
     checkOptions(where, options, {
       save: true,
@@ -82,6 +85,7 @@ export class Checkpoints<Target> {
       throw new ArgumentError({ where, expected: "save as a function", received: shown(options.save), cure });
     }
     this.#companions = companions;
+    this.#validating = validating;
     this.#model = model;
     this.#data = data;
     this.#optimizer = optimizer;
@@ -98,7 +102,8 @@ export class Checkpoints<Target> {
   }
 
   get #generators(): Generator[] {
-    return [globalGenerator(), ...(this.#data.generators ?? []), ...(this.#options.generators ?? [])];
+    const { generators: own = [] } = this.#data;
+    return [globalGenerator(), ...own, ...this.#validating, ...(this.#options.generators ?? [])];
   }
 
   #restore(states: readonly GeneratorState[]): void {
