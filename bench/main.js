@@ -112,9 +112,7 @@ async function measureOperations(cases, ids, settings) {
     say(plainLine(row, ids));
   }
   say(`\n${terminalTable(run, Table)}`);
-  say(
-    "Milliseconds: median over the rounds (smallest–largest); ratio: time of the peer / ours; limit: ours / the limit.",
-  );
+  say("Milliseconds: fastest repetition (median); ratio: fastest of the peer / ours; limit: ours / the limit.");
   return finish(run, peers);
 }
 

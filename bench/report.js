@@ -4,7 +4,8 @@ import { CASES } from "./cases.js";
 import { readProcessor } from "./processor.js";
 
 /**
- * @typedef {{ ms: number, range: [number, number], rounds: { ms: number, min: number, repetitions: number }[] }} Time
+ * @typedef {{ ms: number, median: number, p95: number, p99: number, rounds: Round[] }} Time
+ * @typedef {{ ms: number, min: number, repetitions: number }} Round
  * @typedef {{ id: string, title: string, limitMs?: number, results: Record<string, Time | { unsupported: string }> }}
  * Row
  * @typedef {object} Run
@@ -44,13 +45,13 @@ function vectorsOf() {
 }
 
 /**
- * Median over the rounds, with the smallest and the largest. @type {(rounds: import("./runner.js").Measured[]) => Time}
+ * The fastest repetition of all rounds, since other work on the machine only ever adds time, and what stands in the
+ * middle over the rounds. @type {(rounds: import("./runner.js").Measured[]) => Time}
  */
 export function summarise(rounds) {
-  const sorted = rounds.map(({ ms }) => ms).sort((a, b) => a - b);
   return {
-    ms: medianOf(sorted),
-    range: [sorted[0], sorted[sorted.length - 1]],
+    ms: Math.min(...rounds.map(({ min }) => min)),
+    median: medianOf(rounds.map(({ ms }) => ms)),
     p95: medianOf(rounds.map((round) => round.p95 ?? round.ms)),
     p99: medianOf(rounds.map((round) => round.p99 ?? round.ms)),
     rounds: rounds.map(({ ms, min, repetitions }) => ({ ms, min, repetitions })),
@@ -102,7 +103,7 @@ function limitCell({ limitMs, results }) {
 }
 
 /**
- * The parts of a cell: time, range, ratio to ours; or the reason why there is none.
+ * The parts of a cell: fastest, median, ratio to ours; or the reason why there is none.
  * @param {Row} row
  * @param {string} peer
  */
@@ -111,7 +112,7 @@ export function cell(row, peer) {
   if (result === undefined) return [];
   if ("unsupported" in result) return [result.unsupported];
   const parts = [format(result.ms)];
-  if (result.rounds.length > 1) parts.push(`(${result.range.map(format).join("–")})`);
+  if (result.rounds.length > 1) parts.push(`(${format(result.median)})`);
   const ours = row.results[OURS];
   if (peer !== OURS && ours !== undefined && "ms" in ours) parts.push(formatRatio(result.ms / ours.ms));
   return parts;

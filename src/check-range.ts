@@ -22,3 +22,28 @@ export function checkRange(
     cure: `Correct ${name}.`,
   });
 }
+
+/** @throws ArgumentError unless a number is above 0 and finite */
+export function checkPositive(
+  where: string,
+  name: string,
+  value: number,
+  {
+    bound = "above",
+    cure = `Correct ${name}.`,
+  }: { readonly bound?: "above" | "at least"; readonly cure?: string } = {},
+): void {
+  if (typeof value === "number" && value > 0 && value < Number.POSITIVE_INFINITY) return;
+  throw new ArgumentError({
+    where,
+    expected: `${name} to be a finite number ${bound} 0`,
+    received: shown(value),
+    cure,
+  });
+}
+
+/** @throws ArgumentError unless a number is a probability */
+export function checkProbability(where: string, value: number, cure: string): void {
+  if (typeof value === "number" && value >= 0 && value <= 1) return;
+  throw new ArgumentError({ where, expected: "a probability from 0 to 1", received: shown(value), cure });
+}

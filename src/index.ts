@@ -143,6 +143,7 @@ export {
 } from "./graph/statistics/recalibrate.js";
 export { summary } from "./graph/summary.js";
 export { type TraceOptions, trace } from "./graph/trace/trace.js";
+export type { NormName } from "./networks/names.js";
 export {
   cnn,
   type MlpOptions,
@@ -152,7 +153,6 @@ export {
   type ResNetOptions,
   resnet,
 } from "./networks/networks.js";
-export type { NormName } from "./networks/norms.js";
 export {
   ELU,
   GELU,

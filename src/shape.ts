@@ -24,6 +24,11 @@ export function sameShape(a: Shape, b: Shape): boolean {
   return a.length === b.length && a.every((extent, axis) => extent === b[axis]);
 }
 
+/** The axes of a rank, from the first. */
+export function allAxes(rank: number): number[] {
+  return Array.from({ length: rank }, (_, axis) => axis);
+}
+
 /** Row-major strides, in elements. */
 export function stridesOf(shape: Shape): number[] {
   const strides = new Array<number>(shape.length);
@@ -62,7 +67,7 @@ export function resolveAxis(where: string, axis: number, rank: number): number {
 
 /** The axes counted from the front, ascending, without repeats; all of them if none are named. */
 export function resolveAxes(where: string, axes: number | readonly number[] | undefined, rank: number): number[] {
-  if (axes === undefined) return Array.from({ length: rank }, (_, axis) => axis);
+  if (axes === undefined) return allAxes(rank);
   const list = (Array.isArray(axes) ? axes : [axes]).map((axis) => resolveAxis(where, axis, rank));
   return [...new Set(list)].sort((a, b) => a - b);
 }

@@ -15,12 +15,16 @@ const misuse = 2;
 /** Where help is not shown on a terminal it has this many columns, so that each flag has one line. */
 const plainColumns = 120;
 
+/** What a newcomer types first. */
+const examples = ["train --data flowers.csv --out runs/flowers", "predict runs/flowers new.csv", "train --help"];
+
 const program = new Command("evenkeel")
   .description("Train normalised neural networks, see whether normalisation does its job, and ship them.")
   .version(version, "-V, --version", "print the version")
   .helpOption("-h, --help", "show this help")
   .helpCommand(false)
   .option("--debug", "print the stack of an error")
+  .addHelpText("after", `\nExamples:${examples.map((line) => `\n  $ evenkeel ${line}`).join("")}`)
   .showHelpAfterError("(evenkeel --help lists the commands and options)")
   .configureHelp({
     showGlobalOptions: true,
@@ -51,17 +55,22 @@ for (const name of Object.keys(commands) as CommandName[]) {
   command.copyInheritedSettings(program).showHelpAfterError(`(evenkeel ${name} --help lists its flags, with examples)`);
   program.addCommand(command);
 }
-// Commander's own would answer a mistyped name with the list of all commands.
+/** Ends with an error if `name` is no command. Commander's own help would answer it with the list of all commands. */
+function commandOf(name: string): Command {
+  const named = program.commands.find((command) => command.name() === name);
+  if (named !== undefined) return named;
+  const near = nearest(name, Object.keys(commands));
+  return program.error(`error: unknown command '${name}'${near === null ? "" : `\n(Did you mean ${near}?)`}`);
+}
 program
   .command("help [command]")
   .description("show the help of a command")
   .helpOption("-h, --help", "show this help")
-  .action((name?: string) => {
-    const named = name === undefined ? program : program.commands.find((command) => command.name() === name);
-    if (named !== undefined) return named.help();
-    const near = nearest(`${name}`, Object.keys(commands));
-    return program.error(`error: unknown command '${name}'${near === null ? "" : `\n(Did you mean ${near}?)`}`);
-  });
+  .action((name?: string) => (name === undefined ? program : commandOf(name)).help());
+program.on("beforeHelp", () => {
+  const [name = "-"] = program.args;
+  if (!name.startsWith("-")) commandOf(name);
+});
 
 /** The command that runs: its flags are those that errors and warnings name. */
 let running: Command = program;

@@ -1,4 +1,4 @@
-import { isKerasPath } from "../node/keras-file.js";
+import { isKerasPath } from "../node/keras-path.js";
 
 /** Whether a path names an ONNX model. */
 export function isOnnx(path: string): boolean {

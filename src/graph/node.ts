@@ -42,11 +42,6 @@ export function isLayerNode(node: NetworkNode): node is LayerNode {
   return "layer" in node;
 }
 
-/** What a custom op is called in graphs. */
-export function customName(name: string): string {
-  return `custom.${name}`;
-}
-
 /** The function of an op that the library has; undefined for others. */
 export function findOp(name: string): OpFunction | undefined {
   return Object.hasOwn(ops, name) ? ops[name] : undefined;

@@ -1,4 +1,4 @@
-import { ArgumentError } from "../errors.js";
+import { checkProbability } from "../check-range.js";
 import { SiLU } from "../nn/activations.js";
 import { Dropout, DropPath } from "../nn/dropout.js";
 import { Linear } from "../nn/linear.js";
@@ -22,13 +22,8 @@ export interface StochasticDepthOptions extends NetworkOptions {
 
 /** Checks a share of blocks to leave out. @throws ArgumentError naming the network */
 export function checkDropPath(name: string, dropPath: number): void {
-  if (dropPath >= 0 && dropPath <= 1) return;
-  throw new ArgumentError({
-    where: `${name}({ dropPath })`,
-    expected: "a probability from 0 to 1",
-    received: String(dropPath),
-    cure: "Pass the share of samples for which the last block is left out, e.g. 0.1.",
-  });
+  const cure = "Pass the share of samples for which the last block is left out, e.g. 0.1.";
+  checkProbability(`${name}({ dropPath })`, dropPath, cure);
 }
 
 /** The paper's table 1: expansion, kernel, stride of the first block, channels, blocks. */

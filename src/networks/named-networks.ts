@@ -4,28 +4,12 @@ import { densenet121 } from "./densenet.js";
 import { efficientnetB0 } from "./efficientnet.js";
 import { mobilenetV2 } from "./mobilenet-v2.js";
 import { mobilenetV3Small } from "./mobilenet-v3.js";
+import type { NamedNetwork, NormName } from "./names.js";
 import type { NetworkOptions } from "./networks.js";
 import { nfnet } from "./norm-free-net.js";
-import type { NormName } from "./norms.js";
 import { resnet18, resnet34, resnet50 } from "./resnets.js";
 import { unet } from "./unet.js";
 import { vitTiny } from "./vision-transformer.js";
-
-const byName = {
-  resnet18,
-  resnet34,
-  resnet50,
-  mobilenetV2,
-  mobilenetV3Small,
-  efficientnetB0,
-  densenet121,
-  convnextTiny,
-  vitTiny,
-  nfnet,
-  unet,
-} as const;
-/** The name of a network of this subpath. */
-export type NamedNetwork = keyof typeof byName;
 
 /**
  * All networks of this subpath by name, for programs that let their users choose.
@@ -37,7 +21,19 @@ export type NamedNetwork = keyof typeof byName;
  * build({ inputShape: [3, 32, 32], classes: 10 }).parameters().length; // 142
  * ```
  */
-export const namedNetworks: Readonly<Record<NamedNetwork, (options: NetworkOptions) => Module>> = byName;
+export const namedNetworks: Readonly<Record<NamedNetwork, (options: NetworkOptions) => Module>> = {
+  resnet18,
+  resnet34,
+  resnet50,
+  mobilenetV2,
+  mobilenetV3Small,
+  efficientnetB0,
+  densenet121,
+  convnextTiny,
+  vitTiny,
+  nfnet,
+  unet,
+};
 
 /** Networks whose norm, where none is asked for, is not batch norm. */
 const ownNorms: Readonly<Record<string, NormName>> = { convnextTiny: "layer", vitTiny: "layer", nfnet: "none" };

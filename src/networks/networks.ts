@@ -10,15 +10,8 @@ import { Residual } from "../nn/residual.js";
 import { Sequential } from "../nn/sequential.js";
 import { checkOptions, type OptionNames } from "../options.js";
 import { checkCount, checkShape, formatShape, type Shape, sizeOf } from "../shape.js";
-import {
-  isActivation,
-  type NormName,
-  type NormSettings,
-  normLayer,
-  normNames,
-  othersThatUse,
-  removesBias,
-} from "./norms.js";
+import { type coreNames, type NormName, normNames } from "./names.js";
+import { isActivation, type NormSettings, normLayer, othersThatUse, removesBias } from "./norms.js";
 
 /** How a network built by name is normalised. A setting that the norm has no use for is refused. */
 export interface NormOptions {
@@ -160,9 +153,7 @@ function residualBlock(from: number, to: number, stride: number, options: NormOp
 }
 
 /** Networks that can be built by name. */
-export const networks = { mlp, cnn, resnet } as const;
-/** See {@link networks}. */
-export type NetworkName = keyof typeof networks;
+export const networks = { mlp, cnn, resnet } as const satisfies Readonly<Record<(typeof coreNames)[number], unknown>>;
 
 function sequence(...layers: (Module | null)[]): Sequential {
   return new Sequential(...layers.filter((layer) => layer !== null));

@@ -15,6 +15,7 @@ import { RmsNorm } from "../nn/norms/rms-norm.js";
 import { ScaleNorm } from "../nn/norms/scale-norm.js";
 import { SwitchableNorm } from "../nn/norms/switchable-norm.js";
 import { WhiteningBatchNorm } from "../nn/norms/whitening-batch-norm.js";
+import { type NormName, normNames } from "./names.js";
 
 /** Numbers of a norm; each kind takes those that it has. */
 export interface NormSettings {
@@ -167,12 +168,7 @@ const kinds = {
     removesBias: true,
   },
   none: { uses: [], layer: () => null, removesBias: false },
-} as const satisfies Readonly<Record<string, NormKind>>;
-
-/** Which normalisation a network built by name has. */
-export type NormName = keyof typeof kinds;
-/** See {@link NormName}. */
-export const normNames = Object.keys(kinds) as readonly NormName[];
+} as const satisfies Readonly<Record<NormName, NormKind>>;
 
 /**
  * What is said of a setting that a norm has no use for: the norms that have one, as messages list them; null if it has.

@@ -1,5 +1,6 @@
+import { checkProbability } from "../check-range.js";
 import { ones } from "../create.js";
-import { ArgumentError, ShapeError } from "../errors.js";
+import { ShapeError } from "../errors.js";
 import { mul } from "../ops/binary.js";
 import { dropout } from "../ops/dropout.js";
 import { checkOptions } from "../options.js";
@@ -28,14 +29,7 @@ export abstract class RandomDrop extends Module {
   /** @throws ArgumentError if p is no probability */
   constructor(p: number, { generator }: DropoutOptions) {
     super();
-    if (!(p >= 0 && p <= 1)) {
-      throw new ArgumentError({
-        where: `new ${this.constructor.name}(p)`,
-        expected: "a probability from 0 to 1",
-        received: String(p),
-        cure: "Pass the share of values to drop, e.g. 0.5.",
-      });
-    }
+    checkProbability(`new ${this.constructor.name}(p)`, p, "Pass the share of values to drop, e.g. 0.5.");
     this.p = p;
     this.#generator = generator;
   }

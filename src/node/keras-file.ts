@@ -1,12 +1,8 @@
 import { type RepairedKeras, repairModel } from "../formats/keras/repair-keras.js";
 import type { TfjsFiles } from "../formats/tfjs/model/files.js";
 import { readBytes } from "./data/read-bytes.js";
+import { isKerasPath } from "./keras-path.js";
 import { readTfjsFiles } from "./tfjs-files.js";
-
-/** Whether a path names a Keras model. */
-export function isKerasPath(path: string): boolean {
-  return /\.(keras|h5|hdf5)$/i.test(path);
-}
 
 /**
  * Reads a .keras or .h5 file, or a model.json with its weights, as what TF.js loads.

@@ -6,8 +6,8 @@ import { zeros } from "../create.js";
 import { DataError } from "../errors.js";
 import type { NetworkRecord } from "../formats/model-file/save-model.js";
 import { nearest } from "../nearest.js";
-import { namedNetworks } from "../networks/named-networks.js";
-import { type NetworkOptions, networks } from "../networks/networks.js";
+import { classifierNames, coreNames } from "../networks/names.js";
+import type { NetworkOptions } from "../networks/networks.js";
 import { Module } from "../nn/module.js";
 import { scope } from "../scope.js";
 import { formatShape, type Shape } from "../shape.js";
@@ -20,13 +20,12 @@ export type BuildNetwork = (options: NetworkOptions) => Promise<Module>;
 /** Samples of the trial pass: as many as batch statistics need to be no cause for a warning. */
 const trialSamples = 8;
 
-const { unet: _, ...ofImages } = namedNetworks;
 /** What can be built by name: networks whose outputs are (N, classes). */
-export const builtIn = { ...networks, ...ofImages } as const;
+export const builtInNames = [...coreNames, ...classifierNames] as const;
 
 /** Whether a network is one of Evenkeel's own, and not a module whose code runs. */
-export function isBuiltIn(name: string): name is keyof typeof builtIn {
-  return Object.hasOwn(builtIn, name);
+export function isBuiltIn(name: string): name is (typeof builtInNames)[number] {
+  return (builtInNames as readonly string[]).includes(name);
 }
 
 /**
@@ -41,7 +40,12 @@ export function isBuiltIn(name: string): name is keyof typeof builtIn {
  * @throws DataError if there is no such file, it does not load, or it does not make a network of the right sizes
  */
 export async function loadNetwork(from: string): Promise<BuildNetwork> {
-  if (isBuiltIn(from)) return async (options) => builtIn[from](options);
+  if (isBuiltIn(from)) {
+    // A file of a model mostly holds its network: none of these is needed then.
+    const { networks } = await import("../networks/networks.js");
+    const { namedNetworks } = await import("../networks/named-networks.js");
+    return async (options) => ({ ...networks, ...namedNetworks })[from](options);
+  }
   const where = `loadNetwork(${from})`;
   if (from === "unet") {
     const cure = "Build it in code, with data that have a class for each pixel.";
@@ -49,8 +53,8 @@ export async function loadNetwork(from: string): Promise<BuildNetwork> {
   }
   const path = resolve(from);
   if (!existsSync(path)) {
-    const expected = `${Object.keys(builtIn).join(", ")}, or the file of a module such as ./net.js`;
-    const near = nearest(from, Object.keys(builtIn));
+    const expected = `${builtInNames.join(", ")}, or the file of a module such as ./net.js`;
+    const near = nearest(from, builtInNames);
     throw fault(where, expected, "no such file", near === null ? "Name one of them." : `Did you mean ${near}?`);
   }
   const exported = await importDefault(where, path);

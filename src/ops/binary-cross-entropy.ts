@@ -1,4 +1,5 @@
 import { record } from "../autograd.js";
+import { checkPositive } from "../check-range.js";
 import { ArgumentError } from "../errors.js";
 import { checkOptions } from "../options.js";
 import { scope } from "../scope.js";
@@ -6,7 +7,7 @@ import { scalar, type Tensor, upload } from "../tensor.js";
 import { add, applyBinary, mul } from "./binary.js";
 import { where as choose } from "./choice.js";
 import { greater } from "./comparison.js";
-import { checkPositive, checkProbabilities, checkSame, refuseTrace } from "./loss-checks.js";
+import { checkProbabilities, checkSame, refuseTrace } from "./loss-checks.js";
 import { mean } from "./mean.js";
 import { neg } from "./unary.js";
 

@@ -1,5 +1,5 @@
 import { record } from "../autograd.js";
-import { ArgumentError } from "../errors.js";
+import { checkProbability } from "../check-range.js";
 import { type Generator, generator as globalGenerator, samplesBefore } from "../random.js";
 import { empty, type Tensor } from "../tensor.js";
 import { defineOp } from "../tracing.js";
@@ -13,14 +13,7 @@ import { defineOp } from "../tracing.js";
  * @throws ArgumentError if p is outside [0, 1]
  */
 export const dropout = defineOp("dropout", (x: Tensor, p: number, generator: Generator = globalGenerator()): Tensor => {
-  if (!(p >= 0 && p <= 1)) {
-    throw new ArgumentError({
-      where: "dropout(x, p)",
-      expected: "a probability from 0 to 1",
-      received: String(p),
-      cure: "Pass the share of values to drop, e.g. 0.5.",
-    });
-  }
+  checkProbability("dropout(x, p)", p, "Pass the share of values to drop, e.g. 0.5.");
   // A part of a batch that is spread over ranks is masked as in the whole: element i stands at `before` + i there.
   const before = x.rank === 0 || x.shape[0] === 0 ? 0 : samplesBefore() * (x.size / x.shape[0]);
   const seed = (generator.integer() + Math.imul(before, 0x9e3779b9)) >>> 0;

@@ -1,6 +1,5 @@
-import { ArgumentError, DataError, ShapeError } from "../errors.js";
+import { DataError, ShapeError } from "../errors.js";
 import { formatShape, sameShape } from "../shape.js";
-import { shown } from "../shown.js";
 import { checkTensor, type Tensor } from "../tensor.js";
 import { tracer } from "../tracing.js";
 import { checkHasValues } from "./empty-axes.js";
@@ -29,17 +28,6 @@ export function checkSame(where: string, a: Tensor, b: Tensor): void {
 /** Losses are no ops of a network. */
 export function refuseTrace(name: string): void {
   tracer?.refuse(`${name}()`, "Apply losses to what the module returns.");
-}
-
-/** @throws ArgumentError unless a number is above 0 and finite */
-export function checkPositive(where: string, name: string, value: number, bound: "above" | "at least" = "above"): void {
-  if (typeof value === "number" && value > 0 && value < Number.POSITIVE_INFINITY) return;
-  throw new ArgumentError({
-    where,
-    expected: `${name} to be a finite number ${bound} 0`,
-    received: shown(value),
-    cure: `Correct ${name}.`,
-  });
 }
 
 /** @throws DataError if a target lies outside [0, 1] */

@@ -1,10 +1,11 @@
+import { checkPositive } from "../check-range.js";
 import { checkOptions } from "../options.js";
 import { scope } from "../scope.js";
 import type { Tensor } from "../tensor.js";
 import { div, mul, sub } from "./binary.js";
 import { clamp } from "./choice.js";
 import { abs } from "./functions.js";
-import { checkPositive, checkSame, refuseTrace } from "./loss-checks.js";
+import { checkSame, refuseTrace } from "./loss-checks.js";
 import { mean } from "./mean.js";
 
 /** The mean of (a − b)². @param a - any shape @param b - the same shape @throws ShapeError if the shapes differ */
@@ -94,7 +95,9 @@ export function smoothL1(a: Tensor, b: Tensor, options: SmoothL1Options = {}): T
   checkOptions(where, options, { beta: true });
   checkSame(where, a, b);
   if (beta !== 0)
-    checkPositive(where, "beta", Number.isFinite(Math.fround(beta)) ? beta : Number.POSITIVE_INFINITY, "at least");
+    checkPositive(where, "beta", Number.isFinite(Math.fround(beta)) ? beta : Number.POSITIVE_INFINITY, {
+      bound: "at least",
+    });
   // What float32 does not hold is 0.
   if (Math.fround(beta) === 0) return scope(() => mean(abs(sub(a, b))));
   return scope(() => {

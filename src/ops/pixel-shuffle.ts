@@ -4,7 +4,7 @@ import type { Tensor } from "../tensor.js";
 import { defineComposite } from "../tracing.js";
 import { reshape } from "./reshape.js";
 import { transpose } from "./transpose.js";
-import { checkImages } from "./windows.js";
+import { checkSpatial } from "./windows.js";
 
 /**
  * Channels laid out as finer planes (Shi et al. 2016, arXiv:1609.05158): y[n, c, h·f + i, w·f + j] = x[n, c·f² + i·f +
@@ -21,7 +21,7 @@ import { checkImages } from "./windows.js";
  */
 export const pixelShuffle = defineComposite("pixelShuffle", (x: Tensor, factor: number): Tensor => {
   const where = "pixelShuffle(x, factor)";
-  checkImages(where, x);
+  checkSpatial(where, x, 2);
   checkCount(where, "factor", factor);
   const [batch, all, height, width] = x.shape;
   const channels = all / factor ** 2;

@@ -4,7 +4,7 @@ import { checkHasValues } from "./empty-axes.js";
 import { max } from "./max.js";
 import { mean } from "./mean.js";
 import { type AvgPoolOptions, avgPool, maxPool, type PoolOptions } from "./pool.js";
-import { checkImages, type Pair } from "./windows.js";
+import { checkSpatial, type Pair } from "./windows.js";
 
 /**
  * The largest value of each window; padding never wins. The gradient goes to the first of equal ones.
@@ -40,7 +40,7 @@ export const avgPool2d = defineOp("avgPool2d", (x: Tensor, kernel: Pair, options
 
 /** The mean of each plane, NaN if it has no values. @param x - (N, C, H, W) @returns (N, C) */
 export const globalAvgPool2d = defineOp("globalAvgPool2d", (x: Tensor): Tensor => {
-  checkImages("globalAvgPool2d(x)", x);
+  checkSpatial("globalAvgPool2d(x)", x, 2);
   return mean(x, [2, 3]);
 });
 
@@ -52,7 +52,7 @@ export const globalAvgPool2d = defineOp("globalAvgPool2d", (x: Tensor): Tensor =
  * @throws ShapeError if planes have no values
  */
 export const globalMaxPool2d = defineOp("globalMaxPool2d", (x: Tensor): Tensor => {
-  checkImages("globalMaxPool2d(x)", x);
+  checkSpatial("globalMaxPool2d(x)", x, 2);
   checkHasValues("globalMaxPool2d(x)", x.shape, [2, 3], "Pass images that have values.");
   return max(x, [2, 3]);
 });

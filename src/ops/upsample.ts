@@ -8,7 +8,7 @@ import { empty, type Tensor, upload, view } from "../tensor.js";
 import { defineComposite } from "../tracing.js";
 import { applyBinary } from "./binary.js";
 import { permuted } from "./transpose.js";
-import { checkImages, type Pair, resolvePair } from "./windows.js";
+import { checkSpatial, type Pair, resolvePair } from "./windows.js";
 
 /** Options of {@link upsample}. */
 export interface UpsampleOptions {
@@ -55,7 +55,7 @@ export const upsample = defineComposite(
   "upsample",
   (x: Tensor, scale: Pair | null, options: UpsampleOptions = {}): Tensor => {
     const where = "upsample(x, scale)";
-    checkImages(where, x);
+    checkSpatial(where, x, 2);
     const [down, across] = plansOf(where, x, scale, options);
     const [batch, channels, height, width] = x.shape;
     const { backend } = x;

@@ -179,8 +179,3 @@ export function checkSpatial(where: string, x: Tensor, axes: number): void {
     cure: `Reshape to ${kind.count} axes.`,
   });
 }
-
-/** Checks that x is (N, C, H, W). */
-export function checkImages(where: string, x: Tensor): void {
-  checkSpatial(where, x, 2);
-}

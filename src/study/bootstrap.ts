@@ -20,6 +20,11 @@ const studentQuantiles = [
 ];
 const normalQuantile = 1.96;
 
+/** The mean of values; NaN of none. */
+export function meanOf(values: readonly number[]): number {
+  return values.reduce((total, value) => total + value, 0) / values.length;
+}
+
 /**
  * The mean of values with its bootstrap 95 % interval: quantiles of the means of 2,000 resamples, drawn from a fixed
  * seed. For paired comparisons the values are the differences within pairs.
@@ -37,7 +42,7 @@ const normalQuantile = 1.96;
  */
 export function bootstrapMean(values: readonly number[]): Estimate {
   const count = values.length;
-  const mean = values.reduce((total, value) => total + value, 0) / count;
+  const mean = meanOf(values);
   if (count < 2) return { mean, interval: null };
   const generator = new Generator(seed);
   const means = Float64Array.from({ length: resamples }, () => {

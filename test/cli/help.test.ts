@@ -49,9 +49,10 @@ describe("--help", () => {
     }
   });
 
-  test("lists every command in one line", () => {
+  test("lists every command in one line, and ends with examples", () => {
     const { stdout } = evenkeel("--help");
-    const [, list] = stdout.split("\nCommands:\n");
+    const [, list, examples] = stdout.split(/\n(?:Commands|Examples):\n/);
+    expect(examples).toMatch(/^(?: {2}\$ evenkeel [a-z].*\n){3}$/);
     expect([...list.matchAll(/^ {2}(\w+)/gm)].map(([, name]) => name)).toEqual([...commands, "help"]);
     for (const line of list.trimEnd().split("\n")) expect(line.length).toBeLessThanOrEqual(120);
   });
@@ -90,6 +91,7 @@ describe("a mistyped", () => {
 
   test.each([
     ["trian", "train"],
+    ["trian --help", "train"],
     ["help trian", "train"],
     ["help recalibarte", "recalibrate"],
   ])("command, evenkeel %s, is misuse, and answered so too", (line, meant) => {

@@ -7,6 +7,7 @@ import {
   Conv2d,
   type Diagnosis,
   diagnose,
+  evaluate,
   Flatten,
   fit,
   GroupNorm,
@@ -260,6 +261,7 @@ describeEachBackend("diagnose", () => {
 
 describe("diagnose", () => {
   test("takes any norm, none, targets that are numbers, and data without targets", async () => {
+    onWarning(() => {}); // of running statistics that were never updated
     const makers = [
       () => new LayerNorm(16),
       () => new GroupNorm(2, 16),
@@ -273,9 +275,11 @@ describe("diagnose", () => {
       const model = new Sequential(new Flatten(), make(), new Linear(16, 1));
       const targets = arrayDataset({ inputs, shape: [1, 4, 4], targets: normalValues(samples, 1) });
       const regression = await diagnose(model, batches(targets, { batchSize: 16 }), { loss: mse });
+      const { loss } = await evaluate(model, batches(targets, { batchSize: 16 }), { loss: mse });
+      expect(regression.evaluation).toEqual({ loss: expect.closeTo(loss, 12), accuracy: null });
       expect(regression.depth.at(-1)?.gradientNorm).toBeGreaterThan(0);
       const bare = await diagnose(model, [tensor(inputs, [samples, 1, 4, 4])]);
-      expect([bare.gap, bare.depth.at(-1)?.gradientNorm]).toEqual([null, null]);
+      expect([bare.evaluation, bare.gap, bare.depth.at(-1)?.gradientNorm]).toEqual([null, null, null]);
       expect(bare.notes).toContain("without labels or a loss the gap and gradients cannot be measured");
     }
     const images = new Sequential(new InstanceNorm(1, { trackRunningStats: true }), new Flatten(), new Linear(16, 2));

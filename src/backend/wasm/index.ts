@@ -12,6 +12,7 @@ import { pooling } from "./pooling.js";
 import { recurrences } from "./recurrences.js";
 import { reductions } from "./reductions.js";
 import { Runtime } from "./runtime.js";
+import { statistics } from "./statistics.js";
 import { summaries } from "./summary.js";
 
 function bytesOf(values: ArrayBufferView): Uint8Array {
@@ -54,7 +55,7 @@ let instance: Wasm | null = null;
 
 /** All members, on a runtime's memory and threads. */
 export function membersOn(runtime: Runtime): Backend<number> {
-  const norms = normalization(runtime);
+  const norms = { ...statistics(runtime), ...normalization(runtime) };
   const products = gemm(runtime);
   return {
     name: "wasm",

@@ -2,6 +2,8 @@
 import type { StatisticsView } from "../backend.js";
 import { flushTerms } from "./signatures.generated.js";
 
+/** Partial results hold two f64 per piece and parameter. */
+export const partialBytes = 16;
 /** Rows are cut into so many pieces at most. */
 const maxPieces = 32;
 /** Fewer values than this are not worth a piece of their own. */

@@ -3,7 +3,7 @@ import { board } from "./job-board.js";
 import { type StartedWorker, startWorker, whyAlone } from "./start-worker.js";
 
 /** More threads than this are not started. */
-export const mostThreads = 64;
+const mostThreads = 64;
 /** Chunks of a job for each thread at most: several, so that one that comes late takes fewer. */
 const chunksPerThread = 4;
 /** Less work than this, in ns, is no chunk of its own: handing one over takes a tenth. */

@@ -23,7 +23,7 @@ export function splitWide(values: Float64Array): Float32Array {
 }
 
 /** What {@link splitWide} split. */
-export function joinWide(parts: Float32Array): Float64Array {
+function joinWide(parts: Float32Array): Float64Array {
   return Float64Array.from({ length: parts.length / 2 }, (_, i) => parts[2 * i] + parts[2 * i + 1]);
 }
 

@@ -35,7 +35,7 @@ export interface GpuSlab {
 const sliceBytes = 256;
 
 /** Buffers hold 2ᵏ·{1, 1.25, 1.5, 1.75} bytes, at least 256, so that blocks of similar sizes share them. */
-export function bucketOf(bytes: number): number {
+function bucketOf(bytes: number): number {
   if (bytes <= 256) return 256;
   const step = 2 ** Math.max(6, Math.ceil(Math.log2(bytes)) - 3);
   return Math.ceil(bytes / step) * step;

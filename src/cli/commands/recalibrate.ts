@@ -1,27 +1,10 @@
 import type { Command } from "commander";
-import { batches } from "../../data/batches.js";
-import type { Dataset } from "../../data/dataset.js";
-import { recalibrate } from "../../graph/statistics/recalibrate.js";
-import { checkModelOutput, writeModel } from "../../node/write-model.js";
 import { data, drawSeed, part, samples, skipBadRows } from "../flags/data-flags.js";
 import { command, type FlagsOf, flag, required, withDefault } from "../flags/flag.js";
-import {
-  checkForeignFlags,
-  checkOnnxFlags,
-  foreignData,
-  initializersAreConstant,
-  refuseForeignDataFlags,
-} from "../flags/foreign-flags.js";
+import { foreignData, initializersAreConstant } from "../flags/foreign-flags.js";
 import { evaluationBatchSize, model } from "../flags/model-flags.js";
 import { json, output } from "../flags/output-flags.js";
 import { number, oneOf } from "../flags/parsers.js";
-import { drawInOrder, loadPart } from "../model-data.js";
-import { isOnnx } from "../model-kind.js";
-import { openModel } from "../open-model.js";
-import { checkAnyNorm, describeDrift } from "../print/describe-drift.js";
-import { type PassProgress, passProgress } from "../print/pass-progress.js";
-import { printResult } from "../print/result.js";
-import { recalibrateOnnxFile } from "./onnx/recalibrate.js";
 
 const flags = [
   required(data),
@@ -65,37 +48,6 @@ export function recalibrateCommand(): Command {
       "evenkeel recalibrate runs/mnist --data mnist -o recalibrated",
       "evenkeel recalibrate model.onnx --data photos --mean 0.485,0.456,0.406 --std 0.229,0.224,0.225 -o new.onnx",
     ],
-  }).action(async (path: string, given: RecalibrateFlags, self: Command) => {
-    const progress = passProgress("norm", process.stderr);
-    try {
-      if (isOnnx(path)) {
-        const batchSize = self.getOptionValueSource("batchSize") === "default" ? null : given.batchSize;
-        await recalibrateOnnxFile(path, checkForeignFlags(path, given), batchSize, progress);
-      } else await recalibrateRun(path, given, progress);
-    } finally {
-      progress.close();
-    }
+    action: async () => (await import("../actions/recalibrate.js")).recalibrateModel,
   });
-}
-
-async function recalibrateRun(path: string, given: RecalibrateFlags, progress: PassProgress): Promise<void> {
-  refuseForeignDataFlags(path, given, "an .onnx model");
-  checkOnnxFlags(path, given);
-  const run = await openModel(path, given);
-  checkModelOutput(given.output, run);
-  const { dataset, part } = await loadPart(run.meta, given);
-  const drawn = drawInOrder(dataset as Dataset<unknown>, given);
-  const { mode, batchSize, blend } = given;
-  const result = await recalibrate(run.model, batches(drawn, { batchSize }), {
-    mode,
-    blend,
-    onProgress: (state) => progress.show(state, drawn.length),
-  });
-  progress.close();
-  checkAnyNorm(path, result);
-  const output = writeModel(given.output, run.model, run);
-  printResult(given, { model: run.file, output, data: given.data, part, mode, ...result }, () => [
-    ...describeDrift(result, `${result.samples} samples (${part})`),
-    `wrote ${output}`,
-  ]);
 }

@@ -124,6 +124,11 @@ export interface CommandParts {
   readonly flags: readonly Flag[];
   /** Command lines that serve most, shown at the end of `--help`. */
   readonly examples: readonly string[];
+  /**
+   * Loads what the command does, once a command line asks for it: help and misuse are answered without. It is given
+   * arguments, flags and command, as commander hands them on.
+   */
+  readonly action: () => Promise<(...given: never[]) => void | Promise<void>>;
 }
 
 /** A command of the list without its flags, which are known once it is loaded. */
@@ -135,12 +140,13 @@ export function bareCommand(name: CommandName): Command {
 }
 
 /** Makes a command of the list. */
-export function command(name: CommandName, { details, flags, examples }: CommandParts): Command {
+export function command(name: CommandName, { details, flags, examples, action }: CommandParts): Command {
   const made = bareCommand(name);
   const summary = made.description();
   made.summary(summary).description(details === undefined ? summary : `${summary} ${details}`);
   for (const group of groups) {
     for (const one of flags) if (one.group === group) made.addOption(new FlagOption(one));
   }
+  made.action(async (...given) => (await action())(...(given as never[])));
   return made.addHelpText("after", `\nExamples:\n${examples.map((line) => `  $ ${line}`).join("\n")}`);
 }

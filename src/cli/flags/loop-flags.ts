@@ -1,46 +1,22 @@
+import type { Task } from "../../data/dataset.js";
 import { ArgumentError } from "../../errors.js";
-import { crossEntropy } from "../../ops/cross-entropy.js";
-import { focal } from "../../ops/focal.js";
-import { huber, l1, mse, smoothL1 } from "../../ops/losses.js";
 import type { ParameterRule } from "../../optim/parameter-groups.js";
-import { Tensor } from "../../tensor.js";
 import type { MetricName } from "../../train/metrics.js";
 import { flag, withDefault } from "./flag.js";
 import { count, list, number, oneOf, type Parser } from "./parsers.js";
 
-/** Targets of a batch as a loss takes them. */
-export type LossTargets = Int32Array | Tensor;
-
-/** Options of a loss that flags set. */
-export interface LossSettings {
-  readonly labelSmoothing?: number;
-  readonly classWeights?: readonly number[];
-}
-
-/** What `--loss` names. */
-export const losses = {
-  "cross-entropy": {
-    task: "classification",
-    of: (y: Tensor, t: LossTargets, options: LossSettings): Tensor => crossEntropy(y, t, options),
-  },
-  focal: {
-    task: "classification",
-    of: (y: Tensor, t: LossTargets, { classWeights }: LossSettings): Tensor =>
-      focal(y, t, classWeights === undefined ? {} : { classWeights }),
-  },
-  mse: { task: "regression", of: (y: Tensor, t: LossTargets): Tensor => mse(y, numbersOf(t)) },
-  huber: { task: "regression", of: (y: Tensor, t: LossTargets): Tensor => huber(y, numbersOf(t)) },
-  "smooth-l1": { task: "regression", of: (y: Tensor, t: LossTargets): Tensor => smoothL1(y, numbersOf(t)) },
-  l1: { task: "regression", of: (y: Tensor, t: LossTargets): Tensor => l1(y, numbersOf(t)) },
-} as const;
+/** What `--loss` names, and the task that each is for. */
+export const lossTasks = {
+  "cross-entropy": "classification",
+  focal: "classification",
+  mse: "regression",
+  huber: "regression",
+  "smooth-l1": "regression",
+  l1: "regression",
+} as const satisfies Readonly<Record<string, Task>>;
 
 /** A name of `--loss`. */
-export type LossName = keyof typeof losses;
-
-function numbersOf(targets: LossTargets): Tensor {
-  if (targets instanceof Tensor) return targets;
-  throw new Error("internal: a regression without numbers");
-}
+export type LossName = keyof typeof lossTasks;
 
 const metricNames: readonly MetricName[] = ["f1", "meanIou", "auc"];
 const group = "Training";
@@ -69,9 +45,9 @@ const share: Parser<number> = (text, where) => {
 export const loopFlags = [
   flag("--loss <name>", {
     group,
-    help: `loss: ${Object.keys(losses).join(", ")}`,
+    help: `loss: ${Object.keys(lossTasks).join(", ")}`,
     initially: "by the task",
-    parse: oneOf(Object.keys(losses) as LossName[]),
+    parse: oneOf(Object.keys(lossTasks) as LossName[]),
   }),
   flag("--label-smoothing <share>", {
     group,

@@ -1,25 +1,7 @@
 import { ArgumentError } from "../../errors.js";
-import { type NormName, normNames } from "../../networks/norms.js";
-import { Adagrad } from "../../optim/adagrad.js";
-import { Adam, AdamW } from "../../optim/adam.js";
-import { Lamb } from "../../optim/lamb.js";
-import { Lars } from "../../optim/lars.js";
-import { Lion } from "../../optim/lion.js";
-import type { Optimizer, Parameters } from "../../optim/optimizer.js";
-import { RmsProp } from "../../optim/rms-prop.js";
-import {
-  constantLr,
-  cosineLr,
-  cosineRestartsLr,
-  type LrScaling,
-  oneCycleLr,
-  type Schedule,
-  stepLr,
-} from "../../optim/schedules.js";
-import { Sgd } from "../../optim/sgd.js";
-import type { Tensor } from "../../tensor.js";
+import { type NormName, normNames } from "../../networks/names.js";
+import type { LrScaling } from "../../optim/schedules.js";
 import type { CheckpointOptions } from "../../train/checkpoint/checkpoints.js";
-import { type PlateauLr, plateauLr } from "../../train/plateau-lr.js";
 import { backend } from "./backend-flag.js";
 import { trainingData } from "./data-flags.js";
 import { type FlagsOf, flag, withDefault } from "./flag.js";
@@ -27,45 +9,17 @@ import { loopFlags } from "./loop-flags.js";
 import { batchSize, newModel } from "./model-flags.js";
 import { count, number, oneOf } from "./parsers.js";
 
-interface Settings {
-  readonly lr: number;
-  readonly weightDecay: number;
-  readonly decays: (parameter: Tensor) => boolean;
-}
-
-/** What `--optimizer` names. */
-export const optimizers = {
-  adam: (parameters: Parameters, settings: Settings): Optimizer => new Adam(parameters, settings),
-  adamw: (parameters: Parameters, settings: Settings): Optimizer => new AdamW(parameters, settings),
-  sgd: (parameters: Parameters, settings: Settings): Optimizer => new Sgd(parameters, { ...settings, momentum: 0.9 }),
-  rmsprop: (parameters: Parameters, settings: Settings): Optimizer => new RmsProp(parameters, settings),
-  adagrad: (parameters: Parameters, settings: Settings): Optimizer => new Adagrad(parameters, settings),
-  lion: (parameters: Parameters, settings: Settings): Optimizer => new Lion(parameters, settings),
-  lars: (parameters: Parameters, settings: Settings): Optimizer => new Lars(parameters, settings),
-  lamb: (parameters: Parameters, settings: Settings): Optimizer => new Lamb(parameters, settings),
-} as const;
-
-/** Norm weights and biases do not decay. */
-export function isMatrix(parameter: Tensor): boolean {
-  return parameter.rank > 1;
-}
-
 /** What `--schedule` names. */
-export const schedules = {
-  "one-cycle": (lr: number): Schedule => oneCycleLr(lr),
-  cosine: (lr: number): Schedule => cosineLr(lr),
-  "cosine-restarts": (lr: number, steps: number): Schedule =>
-    cosineRestartsLr(lr, { period: Math.max(1, Math.ceil(steps / 7)), growth: 2 }),
-  step: (lr: number, steps: number): Schedule => stepLr(lr, { every: Math.max(1, Math.ceil(steps / 3)) }),
-  plateau: (lr: number, _: number, monitor: string): PlateauLr => plateauLr(lr, { patience: 3, monitor }),
-  constant: (lr: number): Schedule => constantLr(lr),
-} as const;
+const scheduleNames = ["one-cycle", "cosine", "cosine-restarts", "step", "plateau", "constant"] as const;
+/** See {@link scheduleNames}. */
+export type ScheduleName = (typeof scheduleNames)[number];
 
 /** What `--lr-scaling` names. */
 const lrScalings: readonly LrScaling[] = ["none", "linear", "root"];
 
 /**
- * Of Adam, AdamW and SGD the highest learning rate that served them well in the main job; of the others a usual one.
+ * What `--optimizer` names. Of Adam, AdamW and SGD the highest learning rate that served them well in the main job; of
+ * the others a usual one.
  */
 export const defaultLr = {
   adam: 0.01,
@@ -81,9 +35,9 @@ export const defaultLr = {
 /** Samples in a step, for which {@link defaultLr} are. */
 export const defaultBatchSize = 64;
 
-function words<Key extends string>(table: Readonly<Record<Key, unknown>>): Key[] {
-  return Object.keys(table) as Key[];
-}
+/** A name of `--optimizer`. */
+export type OptimizerName = keyof typeof defaultLr;
+const optimizerNames = Object.keys(defaultLr) as OptimizerName[];
 
 const group = "Training";
 
@@ -136,16 +90,16 @@ const optimizationFlags = [
   withDefault(
     flag("--optimizer <name>", {
       group,
-      help: `optimizer: ${words(optimizers).join(", ")}`,
-      parse: oneOf(words(optimizers)),
+      help: `optimizer: ${optimizerNames.join(", ")}`,
+      parse: oneOf(optimizerNames),
     }),
     "adam",
   ),
   withDefault(
     flag("--schedule <name>", {
       group,
-      help: `rate: ${words(schedules).join(", ")}`,
-      parse: oneOf(words(schedules)),
+      help: `rate: ${scheduleNames.join(", ")}`,
+      parse: oneOf(scheduleNames),
     }),
     "one-cycle",
   ),

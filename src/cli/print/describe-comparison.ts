@@ -1,4 +1,4 @@
-import { type Comparison, differencesOf } from "../../pages/doctor/comparison.js";
+import { type Comparison, differencesOf, sameFindings } from "../../pages/doctor/comparison.js";
 import { formatPairs, formatTable } from "./table.js";
 
 /** How two models differ, for a terminal. */
@@ -8,6 +8,6 @@ export function describeComparison(comparison: Comparison): string {
   const lines = [`A  ${a.model}`, `B  ${b.model}`, "", formatTable([["", "A", "B"], ...figures])];
   if (settings.length > 0) lines.push("", formatTable([["setting", "A", "B"], ...settings]));
   const only = findings.map(({ model, layer, text }) => [`only ${"AB"[model]}, ${layer}:`, text] as const);
-  lines.push("", ...(only.length === 0 ? ["Both have findings of the same kinds, or none."] : formatPairs(only)));
+  lines.push("", ...(only.length === 0 ? [sameFindings(comparison)] : formatPairs(only)));
   return lines.join("\n");
 }

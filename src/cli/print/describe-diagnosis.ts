@@ -17,9 +17,9 @@ export function describeDiagnosis(
   part: DataPart,
   commands: ReadonlyMap<FindingKind, string>,
 ): string {
-  const { samples, batchSize, gap, norms, activations, depth, notes, findings } = diagnosis;
-  const scores =
-    gap === null ? [] : [`with running statistics ${score(gap.running)}; with batch statistics ${score(gap.batch)}`];
+  const { samples, batchSize, evaluation, gap, norms, activations, depth, notes, findings } = diagnosis;
+  const withBatches = gap === null ? "" : `; with batch statistics ${score(gap.batch)}`;
+  const scores = evaluation === null ? [] : [`in evaluation ${score(evaluation)}${withBatches}`];
   const noisy = norms.filter(({ noise }) => noise !== null);
   const blocks = [
     [`${samples} samples (${part}) in batches of ${batchSize}`, ...scores].join("\n"),

@@ -1,19 +1,44 @@
 import type { Dataset, TensorData } from "../../data/dataset.js";
 import { ArgumentError, DataError } from "../../errors.js";
+import { crossEntropy } from "../../ops/cross-entropy.js";
+import { focal } from "../../ops/focal.js";
+import { huber, l1, mse, smoothL1 } from "../../ops/losses.js";
+import { Tensor } from "../../tensor.js";
 import type { Loss } from "../../train/step.js";
-import { classWeightsOf, type LossName, type LossSettings, losses } from "../flags/loop-flags.js";
+import { classWeightsOf, type LossName, lossTasks } from "../flags/loop-flags.js";
 import type { TrainFlags } from "../flags/train-flags.js";
 import type { OpenedData } from "../training-data.js";
 
 type Target = Int32Array | TensorData;
+/** Targets of a batch as a loss takes them. */
+type LossTargets = Int32Array | Tensor;
+
+/** Options of a loss that flags set. */
+interface LossSettings {
+  readonly labelSmoothing?: number;
+  readonly classWeights?: readonly number[];
+}
+
+const losses: Readonly<Record<LossName, (y: Tensor, t: LossTargets, settings: LossSettings) => Tensor>> = {
+  "cross-entropy": crossEntropy,
+  focal: (y, t, { classWeights }) => focal(y, t, classWeights === undefined ? {} : { classWeights }),
+  mse: (y, t) => mse(y, numbersOf(t)),
+  huber: (y, t) => huber(y, numbersOf(t)),
+  "smooth-l1": (y, t) => smoothL1(y, numbersOf(t)),
+  l1: (y, t) => l1(y, numbersOf(t)),
+};
+
+function numbersOf(targets: LossTargets): Tensor {
+  if (targets instanceof Tensor) return targets;
+  throw new Error("internal: a regression without numbers");
+}
 
 /** The loss that the flags name. @throws ArgumentError if they do not go with the task, or with one another */
 export function lossOfRun(flags: TrainFlags, source: OpenedData): Loss<Target> {
   const isRegression = source.task === "regression";
   const name: LossName = flags.loss ?? (isRegression ? "mse" : "cross-entropy");
-  const { task, of } = losses[name];
-  if (task !== source.task) {
-    const fitting = Object.entries(losses).flatMap(([other, one]) => (one.task === source.task ? [other] : []));
+  if (lossTasks[name] !== source.task) {
+    const fitting = Object.entries(lossTasks).flatMap(([other, task]) => (task === source.task ? [other] : []));
     throw misplaced("--loss", `a loss for ${source.task} (${fitting.join(", ")})`, name);
   }
   const forClasses = ["labelSmoothing", "classWeights", "mixup", "cutmix"] as const;
@@ -32,7 +57,7 @@ export function lossOfRun(flags: TrainFlags, source: OpenedData): Loss<Target> {
     ...(flags.labelSmoothing === undefined ? {} : { labelSmoothing: flags.labelSmoothing }),
     ...(flags.classWeights === undefined ? {} : { classWeights: weightsOf(flags.classWeights, source) }),
   };
-  return (output, targets) => of(output, targets, settings);
+  return (output, targets) => losses[name](output, targets, settings);
 }
 
 function flagOf(name: string): string {

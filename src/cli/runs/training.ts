@@ -19,10 +19,11 @@ import type { PlateauLr } from "../../train/plateau-lr.js";
 import type { Loss } from "../../train/step.js";
 import { examine } from "../examine.js";
 import { averageOf, metricsOf, rateRulesOf } from "../flags/loop-flags.js";
-import { defaultBatchSize, defaultLr, isMatrix, optimizers, schedules, type TrainFlags } from "../flags/train-flags.js";
+import { defaultBatchSize, defaultLr, type TrainFlags } from "../flags/train-flags.js";
 import { describeErrors } from "../print/describe-errors.js";
 import { type OpenedData, openData } from "../training-data.js";
 import { lossOfRun } from "./loss-of-run.js";
+import { isMatrix, optimizers, schedules } from "./optimization.js";
 import type { EpochMetrics } from "./run-listener.js";
 import type { RunRecord } from "./run-record.js";
 
@@ -167,6 +168,9 @@ function loopOf(
   }
   if (monitor !== "loss" && monitor !== "accuracy" && !metrics.includes(monitor)) {
     throw refuse("--monitor", `loss, accuracy or a score of --metrics`, monitor);
+  }
+  if (flags.monitor !== undefined && patience === undefined && flags.schedule !== "plateau") {
+    throw refuse("--monitor", "--early-stopping or --schedule plateau, which watch it", "neither");
   }
   const averaged = average === undefined ? null : movingAverage(model, averageOptions(average, stepsPerEpoch, epochs));
   return {

@@ -1,3 +1,4 @@
+import { checkPositive } from "../../check-range.js";
 import { ArgumentError, DataError, ShapeError } from "../../errors.js";
 import { checkOptions } from "../../options.js";
 import { type Generator, generator as globalGenerator } from "../../random.js";
@@ -86,10 +87,7 @@ function mixing(
   mix: Mixer,
 ): Dataset<TensorData, TensorData> {
   checkCount(where, "classes", classes, 2);
-  if (!(alpha > 0 && Number.isFinite(alpha))) {
-    const cure = "Pass 0.2 for mixup, 1 for cutmix.";
-    throw new ArgumentError({ where, expected: "alpha to be a finite number above 0", received: String(alpha), cure });
-  }
+  checkPositive(where, "alpha", alpha, { cure: "Pass 0.2 for mixup, 1 for cutmix." });
   return {
     length: dataset.length,
     generators: [...(dataset.generators ?? []), generator],

@@ -13,7 +13,7 @@ import { finite } from "../distribution.js";
 import { wholeOf } from "../summary.js";
 import type { ActivationDiagnosis, DepthDiagnosis, Diagnosis } from "./diagnosis.js";
 import { findingsOf } from "./findings.js";
-import { gapOf } from "./gap.js";
+import { evaluationOf, gapOf } from "./gap.js";
 import { type GradientSize, gradientSizes } from "./gradients.js";
 import { normHealth } from "./norm-health.js";
 import { type Observation, observe, usesBatches } from "./observation.js";
@@ -92,8 +92,10 @@ export async function diagnose<Target = Int32Array>(
     const { loss, onProgress = () => {} } = options;
     const hasGap = hasLoss && switched.length > 0;
     // With all statistics running, with all of batches, with those of each norm in turn; and to observe.
-    const passes = new Passes(batches, (hasGap ? 2 + switched.length : 0) + 1, onProgress);
-    const gap = hasGap ? await gapOf({ model, passes, loss, norms: switched }) : null;
+    const passes = new Passes(batches, (hasGap ? 2 + switched.length : Number(hasLoss)) + 1, onProgress);
+    const subject = { model, passes, loss, norms: switched };
+    const gap = hasGap ? await gapOf(subject) : null;
+    const evaluation = gap?.running ?? (hasLoss ? await evaluationOf(subject) : null);
     if (gap !== null && batches.length < thresholds.batches) {
       const few = batches.length === 1 ? "1 batch is" : `${batches.length} batches are`;
       notes.push(`${few} too few to distinguish a gap from chance: pass ${thresholds.batches} or more`);
@@ -106,7 +108,8 @@ export async function diagnose<Target = Int32Array>(
     for (const one of seen) if (one.module instanceof Norm) norms.push(await normHealth(one.module, one, batchSize));
     const activations = seen.filter(({ module }) => module.isElementwise).map((one) => activationHealth(one, seen));
     const depth = seen.filter(({ module }) => !(module instanceof Norm)).map((one) => depthOf(one, gradients));
-    const diagnosis = { samples, batches: batches.length, batchSize, gap, norms, activations, depth, notes };
+    const scores = { evaluation, gap };
+    const diagnosis = { samples, batches: batches.length, batchSize, ...scores, norms, activations, depth, notes };
     return { ...diagnosis, findings: findingsOf(diagnosis) };
   } finally {
     for (const undo of restore) undo();

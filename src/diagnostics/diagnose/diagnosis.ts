@@ -1,4 +1,4 @@
-/** How well a model does with one kind of statistics. */
+/** How well a model does. */
 export interface Score {
   /** The mean loss. */
   readonly loss: number | null;
@@ -168,6 +168,8 @@ export interface Diagnosis {
   readonly batches: number;
   /** The batch size that noise is told for. */
   readonly batchSize: number;
+  /** In evaluation mode; null without a loss. */
+  readonly evaluation: Score | null;
   /** Null without a loss, or without running statistics. */
   readonly gap: Gap | null;
   /** In the order in which they are applied. */

@@ -15,6 +15,11 @@ export interface GapSubject<Target> {
   readonly norms: readonly (readonly [name: string, norm: RunningNorm])[];
 }
 
+/** How well a model in evaluation mode does. */
+export async function evaluationOf<Target>(subject: GapSubject<Target>): Promise<Score> {
+  return scoreOf(await scoresOf(subject, []));
+}
+
 /**
  * How much worse a model (in evaluation mode) is with running statistics than with those of batches, and for which
  * norms: each in turn is given batch statistics, all others keep running ones.

@@ -4,6 +4,8 @@ import type { Tensor } from "../../tensor.js";
 
 /** A file of another system in the making: what it names begins with the path of the module that is being written. */
 export abstract class FileWriter<Value> {
+  /** @internal What nothing new is called. */
+  protected readonly names = new Set<string>();
   /** The visits under way, the innermost last. */
   readonly #within: { readonly module: AnyModule | null; readonly path: string }[] = [];
 
@@ -42,6 +44,14 @@ export abstract class FileWriter<Value> {
     } finally {
       this.#within.pop();
     }
+  }
+
+  /** @internal A name that nothing has yet. */
+  protected fresh(base: string): string {
+    let name = base;
+    for (let k = 1; this.names.has(name); k++) name = `${base}_${k}`;
+    this.names.add(name);
+    return name;
   }
 
   /** @internal The path of what stands inside the module that is being written. */

@@ -1,5 +1,5 @@
+import { checkPositive } from "../../check-range.js";
 import { ones } from "../../create.js";
-import { ArgumentError } from "../../errors.js";
 import { checkOptions } from "../../options.js";
 import type { Tensor } from "../../tensor.js";
 import type { LayerTraits } from "../layer-traits.js";
@@ -48,15 +48,9 @@ export class ScaledWeightStandardization<Layer extends Weighted = Weighted> exte
   constructor(layer: Layer, options: ScaledWeightStandardizationOptions = {}) {
     const { gamma = 1, eps = 1e-6 } = options;
     super(layer, { eps });
-    checkOptions("new ScaledWeightStandardization(layer)", options, { gamma: true, eps: true });
-    if (!(gamma > 0 && gamma < Number.POSITIVE_INFINITY)) {
-      throw new ArgumentError({
-        where: "new ScaledWeightStandardization(layer)",
-        expected: "gamma to be a finite number above 0",
-        received: String(gamma),
-        cure: "Pass 1.7128 behind ReLU, 1 behind no activation.",
-      });
-    }
+    const where = "new ScaledWeightStandardization(layer)";
+    checkOptions(where, options, { gamma: true, eps: true });
+    checkPositive(where, "gamma", gamma, { cure: "Pass 1.7128 behind ReLU, 1 behind no activation." });
     this.gamma = gamma;
     const { weight, outputs } = layer;
     this.gain = ones([outputs, ...new Array<number>(weight.rank - 1).fill(1)], { requiresGrad: true });

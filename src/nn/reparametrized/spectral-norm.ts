@@ -1,4 +1,5 @@
 import { noGrad } from "../../autograd.js";
+import { checkPositive } from "../../check-range.js";
 import { tensor } from "../../create.js";
 import { ArgumentError } from "../../errors.js";
 import { abs } from "../../ops/functions.js";
@@ -64,10 +65,7 @@ export class SpectralNorm<Layer extends Weighted = Weighted> extends Reparametri
     const where = "new SpectralNorm(layer)";
     checkOptions(where, options, { powerIterations: true, eps: true });
     this.powerIterations = checkCount(where, "powerIterations", powerIterations);
-    if (!(eps > 0 && eps < Number.POSITIVE_INFINITY)) {
-      const cure = "Pass a small one such as 1e-12.";
-      throw new ArgumentError({ where, expected: "eps to be a finite number above 0", received: String(eps), cure });
-    }
+    checkPositive(where, "eps", eps, { cure: "Pass a small one such as 1e-12." });
     this.eps = eps;
     const { weight } = layer;
     weight.backend.expect(

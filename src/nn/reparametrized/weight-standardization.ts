@@ -1,3 +1,4 @@
+import { checkPositive } from "../../check-range.js";
 import { ArgumentError } from "../../errors.js";
 import { momentsOf, standardize } from "../../ops/standardize.js";
 import { checkOptions } from "../../options.js";
@@ -49,10 +50,7 @@ export class WeightStandardization<Layer extends Weighted = Weighted> extends Re
     super(layer);
     checkOptions("new WeightStandardization(layer)", options, { eps: true });
     const where = `new ${new.target.name}(layer)`;
-    if (!(eps > 0 && eps < Number.POSITIVE_INFINITY)) {
-      const cure = "Pass a small one such as 1e-10.";
-      throw new ArgumentError({ where, expected: "eps to be a finite number above 0", received: String(eps), cure });
-    }
+    checkPositive(where, "eps", eps, { cure: "Pass a small one such as 1e-10." });
     this.eps = eps;
     this.weight = layer.weight;
     if (layer.weight.size === layer.outputs) {

@@ -57,14 +57,15 @@ function wordsOf(value: unknown): string {
 }
 
 function figuresOf({ diagnosis, curve }: Compared): Map<string, string> {
-  const { gap, norms, activations, findings } = diagnosis;
+  const { evaluation, gap, norms, activations, findings } = diagnosis;
   const shown = (value: number | null | undefined): string =>
     typeof value === "number" ? formatNumber(value) : absent;
   const rows: (readonly [string, string])[] = [["findings", String(groupFindings(findings).length)]];
-  if (gap !== null) {
-    rows.push(["loss in evaluation", shown(gap.running.loss)], ["loss with batch statistics", shown(gap.batch.loss)]);
-    if (gap.running.accuracy !== null) rows.push(["accuracy in evaluation", shown(gap.running.accuracy)]);
+  if (evaluation !== null) {
+    rows.push(["loss in evaluation", shown(evaluation.loss)]);
+    if (evaluation.accuracy !== null) rows.push(["accuracy in evaluation", shown(evaluation.accuracy)]);
   }
+  if (gap !== null) rows.push(["loss with batch statistics", shown(gap.batch.loss)]);
   if (curve.length > 0) {
     rows.push(["last test loss", shown(curve[curve.length - 1][1])]);
     rows.push(["lowest test loss", shown(Math.min(...curve.map(([, loss]) => loss)))]);
@@ -90,13 +91,18 @@ function onlyIn(model: 0 | 1, own: Compared, other: Compared): Differences["find
     }));
 }
 
+/** What is said where no finding is of one model alone. */
+export function sameFindings({ models: [{ diagnosis }] }: Comparison): string {
+  return diagnosis.findings.length === 0 ? "Neither model has a finding." : "Both have findings of the same kinds.";
+}
+
 /** The page that says how two models differ. */
 export function comparisonPage(comparison: Comparison): Page {
   const { models, data, part } = comparison;
   const { settings, figures, findings } = differencesOf(comparison);
   const only: Block[] =
     findings.length === 0
-      ? [{ kind: "prose", text: "Both have findings of the same kinds, or none." }]
+      ? [{ kind: "prose", text: sameFindings(comparison) }]
       : findings.map(({ model, layer, text }) => ({
           kind: "note",
           tone: "bad",

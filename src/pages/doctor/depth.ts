@@ -40,7 +40,7 @@ function figure(
   return {
     kind: "figure",
     title,
-    description: `From ${formatNumber(first.value)} at layer ${first.name} to ${formatNumber(last.value)} at layer ${last.name}.`,
+    description: `From ${formatNumber(first.value)} at the first (${first.name}) to ${formatNumber(last.value)} at the last (${last.name}).`,
     chart: {
       type: "lines",
       x: { label: "layer, counted from the input" },

@@ -32,7 +32,7 @@ export function doctorReport({ model, data, part, diagnosis, commands }: DoctorR
       ["Findings", groupFindings(findings).length],
       ["Samples", samples],
       ["Batch size", batchSize],
-      ...(diagnosis.gap === null ? [] : scores(diagnosis.gap)),
+      ...scores(diagnosis),
     ],
   };
   const remarks = notes.map((text): Block => ({ kind: "note", tone: "neutral", word: "Note:", text }));
@@ -52,12 +52,11 @@ export function doctorReport({ model, data, part, diagnosis, commands }: DoctorR
   };
 }
 
-function scores({ running, batch }: NonNullable<Diagnosis["gap"]>): [string, number][] {
-  const [name, as] = running.accuracy === null ? (["Loss", "loss"] as const) : (["Accuracy", "accuracy"] as const);
-  return [
-    [`${name} in evaluation`, running[as] ?? Number.NaN],
-    [`${name} with batch statistics`, batch[as] ?? Number.NaN],
-  ];
+function scores({ evaluation, gap }: Diagnosis): [string, number][] {
+  if (evaluation === null) return [];
+  const [name, as] = evaluation.accuracy === null ? (["Loss", "loss"] as const) : (["Accuracy", "accuracy"] as const);
+  const own: [string, number] = [`${name} in evaluation`, evaluation[as] ?? Number.NaN];
+  return gap === null ? [own] : [own, [`${name} with batch statistics`, gap.batch[as] ?? Number.NaN]];
 }
 
 function findingBlocks(findings: readonly Finding[], commands: ReadonlyMap<FindingKind, string>): Block[] {

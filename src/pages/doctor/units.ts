@@ -1,5 +1,5 @@
 import type { Diagnosis } from "../../diagnostics/diagnose/diagnosis.js";
-import type { PageTable, Section } from "../page.js";
+import type { Figure, PageTable, Section } from "../page.js";
 
 /** More numbers than these are no help. */
 const mostListed = 12;
@@ -28,25 +28,25 @@ export function unitSection({ activations, norms, samples }: Diagnosis): Section
     columns: ["norm", "γ near 0, %", "variance below eps, %"],
     rows: silent,
   };
+  const description = `${total} of ${all} channels are 0 for all ${samples} samples (after activations other than ReLU: have the same value).`;
+  const shares = activations.map(({ layer, dead, channels }) => ({
+    name: `layer ${layer}`,
+    value: (100 * dead.length) / channels,
+  }));
+  const figure: Figure = {
+    kind: "figure",
+    title: "Dead channels after each activation",
+    description,
+    chart: {
+      type: "bars",
+      x: { label: "dead channels, %", domain: [0, Math.max(5, ...shares.map(({ value }) => value))] },
+      bars: shares,
+    },
+  };
   return {
     title: "Dead and saturated units",
     content: [
-      {
-        kind: "figure",
-        title: "Dead channels after each activation",
-        description: `${total} of ${all} channels are 0 for all ${samples} samples (after activations other than ReLU: have the same value).`,
-        chart: {
-          type: "bars",
-          x: {
-            label: "dead channels, %",
-            domain: [0, Math.max(5, ...activations.map(({ dead, channels }) => (100 * dead.length) / channels))],
-          },
-          bars: activations.map(({ layer, dead, channels }) => ({
-            name: `layer ${layer}`,
-            value: (100 * dead.length) / channels,
-          })),
-        },
-      },
+      total === 0 ? { kind: "prose", text: description } : figure,
       {
         kind: "table",
         caption: "Each activation, and the norm right before it",

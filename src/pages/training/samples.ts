@@ -6,9 +6,7 @@ import { type Pixels, pngUrl } from "../png.js";
 const mostPixels = 96;
 
 /** The shape of images, if that is what a model was trained on. */
-export function imageShapeOf({
-  inputShape,
-}: ModelMeta): readonly [channels: 1 | 3, height: number, width: number] | null {
+function imageShapeOf({ inputShape }: ModelMeta): readonly [channels: 1 | 3, height: number, width: number] | null {
   if (inputShape?.length !== 3) return null;
   const [channels, height, width] = inputShape;
   return (channels === 1 || channels === 3) && height > 1 && width > 1 ? [channels, height, width] : null;

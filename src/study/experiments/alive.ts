@@ -5,6 +5,7 @@ import type { Sequential } from "../../nn/sequential.js";
 import { seed as setSeed } from "../../random.js";
 import { sizeOf } from "../../shape.js";
 import { euclideanNorm, gradientsOf, layerOutputs } from "../activations.js";
+import { meanOf } from "../bootstrap.js";
 import type { Experiment, Question, StudyData, Trials } from "../experiment.js";
 import { batchNorm, type MakeNorm, sequence } from "../networks.js";
 import type { Results } from "../results.js";
@@ -113,7 +114,6 @@ function bearsLargeRates(activation: Activation): Question<AliveMeasures> {
   };
 }
 
-const meanOf = (values: readonly number[]): number => values.reduce((sum, value) => sum + value, 0) / values.length;
 /** Decades by which the gradient of the first weight is smaller than that of the last. */
 const fading = ({ gradientNorms }: AliveMeasures): number =>
   Math.log10(gradientNorms[gradientNorms.length - 1] / Math.max(gradientNorms[0], 1e-30));

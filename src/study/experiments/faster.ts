@@ -1,4 +1,5 @@
 import { seed as setSeed } from "../../random.js";
+import { meanOf } from "../bootstrap.js";
 import type { Experiment, Question, Trials } from "../experiment.js";
 import { batchNorm, convNet } from "../networks.js";
 import type { Results } from "../results.js";
@@ -52,8 +53,6 @@ const trials: Trials<FasterMeasures> = {
     return { steps: first < 0 ? allSteps : (first + 1) * every, reached: Number(first >= 0), errors };
   },
 };
-
-const meanOf = (values: readonly number[]): number => values.reduce((sum, value) => sum + value, 0) / values.length;
 
 /** The rate of the grid that reaches the target in the fewest steps on average over the seeds. */
 function bestRate(results: Results<FasterMeasures>, norm: string): number {

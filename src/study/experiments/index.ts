@@ -2,6 +2,7 @@ import { ArgumentError } from "../../errors.js";
 import type { Budget, Experiment } from "../experiment.js";
 import { alive } from "./alive.js";
 import { batch } from "./batch.js";
+import { type ExperimentName, experimentNames } from "./experiment-names.js";
 import { faster } from "./faster.js";
 import { gap } from "./gap.js";
 import { linear } from "./linear.js";
@@ -11,8 +12,7 @@ import { place } from "./place.js";
 import { shift } from "./shift.js";
 import { shifted } from "./shifted.js";
 
-/** All experiments, in the order in which a study runs them. */
-export const experiments: readonly Experiment[] = [
+const byName: Readonly<Record<ExperimentName, Experiment>> = {
   alive,
   faster,
   shift,
@@ -23,7 +23,10 @@ export const experiments: readonly Experiment[] = [
   place,
   linear,
   shifted,
-];
+};
+
+/** All experiments, in the order in which a study runs them. */
+export const experiments: readonly Experiment[] = experimentNames.map((name) => byName[name]);
 
 /**
  * The experiments of a budget, or those of some names.

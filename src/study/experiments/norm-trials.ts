@@ -1,6 +1,7 @@
 import { batches } from "../../data/batches.js";
 import { evalNorm } from "../../graph/statistics/eval-norm.js";
-import { isActivation, type NormName, normLayer, normNames } from "../../networks/norms.js";
+import { type NormName, normNames } from "../../networks/names.js";
+import { isActivation, normLayer } from "../../networks/norms.js";
 import { ReLU } from "../../nn/activations.js";
 import { Conv2d } from "../../nn/conv2d.js";
 import { Linear } from "../../nn/linear.js";

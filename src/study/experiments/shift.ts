@@ -9,6 +9,7 @@ import { seed as setSeed } from "../../random.js";
 import { sizeOf } from "../../shape.js";
 import type { Tensor } from "../../tensor.js";
 import { euclideanNorm, gradientsOf, layerOutputs } from "../activations.js";
+import { meanOf } from "../bootstrap.js";
 import type { Experiment, Question, StudyData, TrialContext, Trials } from "../experiment.js";
 import { batchNorm } from "../networks.js";
 import type { Results } from "../results.js";
@@ -95,13 +96,21 @@ function move(
   });
 }
 
+/** Stops running statistics from moving. @returns what puts all switches back */
+function holdStatistics(model: Sequential): () => void {
+  const undos = model.namedModules().map(([, module]) => module.saveMode());
+  for (const [, module] of model.namedModules()) if (module instanceof RunningNorm) module.updateRunning = false;
+  return () => {
+    for (const undo of undos) undo();
+  };
+}
+
 /** The loss and its gradient along the gradient; parameters and running statistics are afterwards as they were. */
 async function smoothness(model: Sequential, seed: number, context: TrialContext) {
   const parameters = [...model.parameters()];
   const images = trainingImages(context, probed, seed);
   const values = await Promise.all(parameters.map((parameter) => parameter.data()));
-  const restore = model.namedModules().map(([, module]) => module.saveMode());
-  for (const [, module] of model.namedModules()) if (module instanceof RunningNorm) module.updateRunning = false;
+  const restore = holdStatistics(model);
   const here = await gradientsOf(model, parameters, images);
   const size = Math.sqrt(here.gradients.reduce((sum, gradient) => sum + euclideanNorm(gradient) ** 2, 0));
   const losses: number[] = [];
@@ -118,20 +127,17 @@ async function smoothness(model: Sequential, seed: number, context: TrialContext
     change = Math.max(change, Math.sqrt(squares.reduce((sum, square) => sum + square, 0)) / moved);
   }
   move(parameters, values, here.gradients, 0);
-  for (const undo of restore) undo();
+  restore();
   return { range: Math.max(...losses) - Math.min(...losses), change };
 }
 
 /** The inputs of the activations on the test images, by the statistics of these, as in training. */
 async function inputsOfActivations(model: Sequential, observed: readonly AnyModule[], context: TrialContext) {
-  const restore = model.namedModules().map(([, module]) => module.saveMode());
-  for (const [, module] of model.namedModules()) if (module instanceof RunningNorm) module.updateRunning = false;
+  const restore = holdStatistics(model);
   const outputs = await layerOutputs(model, observed, testImages(context, evaluated));
-  for (const undo of restore) undo();
+  restore();
   return outputs.map(sortedUnits);
 }
-
-const meanOf = (values: readonly number[]): number => values.reduce((sum, value) => sum + value, 0) / values.length;
 
 const trials: Trials<ShiftMeasures> = {
   name: "shift",

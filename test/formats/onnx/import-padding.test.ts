@@ -99,6 +99,24 @@ describe("importOnnx takes padding that differs between two sides", () => {
     );
   });
 
+  test("of a Conv behind a Pad that is even", async () => {
+    const constants = {
+      p: { shape: [8], values: [0, 0, 1, 2, 0, 0, 1, 2], type: "int64" },
+      w: { shape: [3, 2, 2, 3] },
+    } as const;
+    const conv = { pads: [0, 1, 1, 0], strides: [2, 1] };
+    await expectSame(
+      {
+        nodes: [
+          ["Pad", ["x", "p"], ["q"], {}],
+          ["Conv", ["q", "w"], ["y"], conv],
+        ],
+        constants,
+      },
+      [2, 2, 5, 4],
+    );
+  });
+
   test("of windows in one and three dimensions", async () => {
     const ceil = { kernel_shape: [3], strides: [2], ceil_mode: 1, pads: [1, 0] };
     const volumes = { kernel_shape: [2, 3, 2], strides: [2, 1, 2], pads: [1, 0, 0, 0, 2, 1] };

@@ -29,7 +29,7 @@ export function isZip(bytes: Uint8Array): boolean {
 }
 
 /** Whether bytes are HDF5. */
-export function isH5(bytes: Uint8Array): boolean {
+function isH5(bytes: Uint8Array): boolean {
   return [0x89, 0x48, 0x44, 0x46, 0x0d, 0x0a, 0x1a, 0x0a].every((byte, k) => bytes[k] === byte);
 }
 

@@ -6,7 +6,7 @@ import { InstanceNorm } from "../../../nn/norms/instance-norm.js";
 import { LayerNorm } from "../../../nn/norms/layer-norm.js";
 import type { Norm } from "../../../nn/norms/norm.js";
 import { RmsNorm } from "../../../nn/norms/rms-norm.js";
-import { type Shape, sizeOf } from "../../../shape.js";
+import { allAxes, type Shape, sizeOf } from "../../../shape.js";
 import type { Tensor } from "../../../tensor.js";
 import { type LayerWriter, writerOf } from "../../foreign/layer-writers.js";
 import type { OnnxShape, OnnxValue, OnnxWriter } from "./onnx-writer.js";
@@ -27,7 +27,7 @@ export const normLayers: readonly LayerWriter<OnnxValue, OnnxWriter>[] = [
  */
 function exportBatchNorm(norm: BatchNorm | BatchRenorm, x: OnnxValue, graph: OnnxWriter): OnnxValue {
   if (norm.normalizeWith === "running") return runningNorm(norm, x, graph);
-  const axes = range(x.shape.length).filter((axis) => axis !== 1);
+  const axes = allAxes(x.shape.length).filter((axis) => axis !== 1);
   return affine(norm, standardized(x, axes, norm.eps, graph), 1, graph);
 }
 
@@ -72,7 +72,7 @@ function exportLayerNorm(norm: LayerNorm, x: OnnxValue, graph: OnnxWriter): Onnx
   const { normalizedShape, eps } = norm;
   const rank = normalizedShape.length;
   if (graph.opset < 17) {
-    const axes = range(rank).map((k) => x.shape.length - rank + k);
+    const axes = allAxes(rank).map((k) => x.shape.length - rank + k);
     return affine(norm, standardized(x, axes, eps, graph), x.shape.length - rank, graph);
   }
   const inputs = [x, ...parametersOf(norm, normalizedShape, graph)];
@@ -81,13 +81,13 @@ function exportLayerNorm(norm: LayerNorm, x: OnnxValue, graph: OnnxWriter): Onnx
 
 function exportRmsNorm(norm: RmsNorm, x: OnnxValue, graph: OnnxWriter): OnnxValue {
   const first = norm.channelsFirst ? 1 : x.shape.length - norm.normalizedShape.length;
-  const axes = range(x.shape.length).slice(first);
+  const axes = allAxes(x.shape.length).slice(first);
   return affine(norm, divided(x, axes, norm.eps, graph), first, graph);
 }
 
 function exportFilterResponseNorm(norm: FilterResponseNorm, x: OnnxValue, graph: OnnxWriter): OnnxValue {
   const { threshold, eps } = norm;
-  const y = affine(norm, divided(x, range(x.shape.length).slice(2), eps, graph), 1, graph);
+  const y = affine(norm, divided(x, allAxes(x.shape.length).slice(2), eps, graph), 1, graph);
   return threshold === null ? y : graph.node("Max", [y, aligned("threshold", threshold, y, 1, graph)]);
 }
 
@@ -130,8 +130,4 @@ function parametersOf({ weight, bias }: Norm, shape: Shape, graph: OnnxWriter): 
     weight === null ? filled("weight", 1) : graph.parameter("weight", weight),
     bias === null ? filled("bias", 0) : graph.parameter("bias", bias),
   ];
-}
-
-function range(count: number): number[] {
-  return Array.from({ length: count }, (_, k) => k);
 }

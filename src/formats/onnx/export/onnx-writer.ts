@@ -47,7 +47,6 @@ export class OnnxWriter extends FileWriter<OnnxValue> {
   readonly #nodes: NodeProto[] = [];
   readonly #initializers: TensorProto[] = [];
   readonly #values = new Map<string, OnnxValue>();
-  readonly #names = new Set(["input", "output"]);
   readonly #parameters = new Map<Tensor, OnnxValue>();
   readonly #forms = new Map<OnnxValue, OnnxValue[]>();
   #inputs: readonly OnnxValue[] = [];
@@ -58,6 +57,7 @@ export class OnnxWriter extends FileWriter<OnnxValue> {
     this.#codec = codec;
     this.opset = opset;
     this.#write = write;
+    for (const name of ["input", "output"]) this.names.add(name);
   }
 
   protected override write(module: AnyModule, x: OnnxValue): OnnxValue {
@@ -133,9 +133,9 @@ export class OnnxWriter extends FileWriter<OnnxValue> {
     }: { readonly shape?: OnnxShape; readonly type?: OnnxType; readonly place?: number } = {},
   ): OnnxValue {
     const base = this.path === "" ? opType : `${this.path}/${opType}`;
-    const name = this.#fresh(base);
+    const name = this.fresh(base);
     const input = inputs.map((value) => value.name);
-    const output = [...Array.from({ length: place }, () => this.#fresh(`${base}_unused`)), name];
+    const output = [...Array.from({ length: place }, () => this.fresh(`${base}_unused`)), name];
     const attribute = Object.entries(attributes).map(([key, value]) => this.#attribute(key, value));
     this.#nodes.push(this.#codec.node({ opType, name, input, output, attribute }));
     const value = { name, shape, type };
@@ -154,7 +154,7 @@ export class OnnxWriter extends FileWriter<OnnxValue> {
 
   /** Numbers that are fixed. @throws ArgumentError if one is beyond float32 */
   constant(key: string, shape: Shape, values: ArrayLike<number>, type: OnnxType = "float32"): OnnxValue {
-    const name = this.#fresh(this.pathOf(key));
+    const name = this.fresh(this.pathOf(key));
     const rawData = packValues({ type, shape, data: Float64Array.from(values) });
     if (rawData === null) {
       const expected = `numbers within float32 for ${name}`;
@@ -179,13 +179,6 @@ export class OnnxWriter extends FileWriter<OnnxValue> {
     return this.#codec.attribute({ name, type: 7, ints: value.map(BigInt) });
   }
 
-  #fresh(base: string): string {
-    let name = base;
-    for (let k = 1; this.#names.has(name); k++) name = `${base}_${k}`;
-    this.#names.add(name);
-    return name;
-  }
-
   /**
    * @internal The whole file of a network; entries of `meta` are JSON there.
    *
@@ -199,7 +192,7 @@ export class OnnxWriter extends FileWriter<OnnxValue> {
     meta: Readonly<Record<string, unknown>>,
   ): ModelProto {
     this.#inputs = inputs;
-    for (const { name } of inputs) this.#names.add(name);
+    for (const { name } of inputs) this.names.add(name);
     const names = new Map<string, string>();
     const outputs = write().map(([name, made]) => {
       // An input, a constant, or what is an output already needs a node to become one.
@@ -236,7 +229,7 @@ export class OnnxWriter extends FileWriter<OnnxValue> {
 
   /** The names of outputs are kept free from the start. */
   #freshOutput(name: string): string {
-    return name === "output" ? name : this.#fresh(name);
+    return name === "output" ? name : this.fresh(name);
   }
 
   #info({ name, shape, type }: OnnxValue): ValueInfoProto {

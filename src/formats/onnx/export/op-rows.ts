@@ -1,5 +1,5 @@
 import type { ReduceOptions } from "../../../ops/sum.js";
-import { broadcastShapes } from "../../../shape.js";
+import { allAxes, broadcastShapes } from "../../../shape.js";
 import type { OpWriter } from "../../foreign/layer-writers.js";
 import { resolveAxisOf } from "./attributes.js";
 import type { OnnxAttributes, OnnxShape, OnnxValue, OnnxWriter } from "./onnx-writer.js";
@@ -28,7 +28,7 @@ export function reduction(opType: string): Op {
   return ({ args, shape }, graph) => {
     const [x, given, options] = args as [OnnxValue, number | readonly number[] | undefined, ReduceOptions | undefined];
     const rank = x.shape.length;
-    const all = Array.from({ length: rank }, (_, k) => k);
+    const all = allAxes(rank);
     const axes = given === undefined ? all : [given].flat().map((axis) => resolveAxisOf(axis, rank));
     const keepdims = options?.keepDims ? 1 : 0;
     const kept = x.shape.flatMap((size, axis) => (axes.includes(axis) ? (keepdims === 1 ? [1] : []) : [size]));

@@ -1,3 +1,4 @@
+import { allAxes } from "../../../shape.js";
 import type { NodeProto } from "../file/codec.js";
 import { epsOf, parameterOf } from "./batch-norm-node.js";
 import type { OnnxGraph } from "./graph.js";
@@ -29,5 +30,5 @@ export function normalizeByBatch(graph: OnnxGraph, node: NodeProto, rank: number
 
 /** The axes over which a batch norm takes its statistics. */
 export function axesButChannels(rank: number): number[] {
-  return Array.from({ length: rank }, (_, axis) => axis).filter((axis) => axis !== 1);
+  return allAxes(rank).filter((axis) => axis !== 1);
 }

@@ -107,7 +107,7 @@ function common(name: string, path: string, args: readonly Argument[], shape: Op
 }
 
 /** What a node is called: its name, or its output's. */
-export function nameOf({ name, output }: NamedNode): string {
+function nameOf({ name, output }: NamedNode): string {
   return keyOf(name === "" ? (output[0] ?? "") : name);
 }
 

@@ -1,4 +1,5 @@
 import type { Argument } from "../../../graph/argument.js";
+import { Refusal, refusedModel, UnknownInput } from "../../foreign/import-faults.js";
 import { printable } from "../../printable.js";
 import { isOp, isStandard } from "../file/attributes.js";
 import type { NodeProto } from "../file/codec.js";
@@ -6,8 +7,8 @@ import { isWholeType } from "../file/tensor-values.js";
 import { dataReaders, nodesBetween } from "../graph/closed-region.js";
 import type { OnnxGraph } from "../graph/graph.js";
 import { type ComputedSizes, computesSizes, computesWhole, shapedSizesOf } from "./import-sizes.js";
-import { type ImportState, ImportStep, UnknownInput } from "./import-step.js";
-import { faultsOf, ofNode, Unsupported, unsupported } from "./imported-layer.js";
+import { type ImportState, ImportStep } from "./import-step.js";
+import { ofNode, unsupported } from "./imported-layer.js";
 import { layers } from "./operators/import-layers.js";
 import { wholeOutputs } from "./operators/whole-numbers.js";
 import { firstStates, isZeros } from "./operators/zero-states.js";
@@ -22,7 +23,7 @@ const mostReaders = 8;
 export class GraphImporter {
   readonly #state: ImportState;
   readonly #graph: OnnxGraph;
-  readonly #faults: Unsupported[] = [];
+  readonly #faults: Refusal[] = [];
   /** Sizes of whole numbers, as Shape gives them. */
   readonly #wholeSizes = new Set<string>();
   /** Values at which layers of several nodes were looked for. */
@@ -36,7 +37,7 @@ export class GraphImporter {
   /** What stands for the outputs. @throws FormatError naming every node for which nothing does */
   outputs(names: readonly string[]): Argument[] {
     this.#importAll(names);
-    if (this.#faults.length > 0) throw faultsOf(this.#graph.model.where, this.#faults);
+    if (this.#faults.length > 0) throw refusedModel(this.#graph.model.where, "node", this.#faults);
     return names.map((name) => this.#state.values.get(name) ?? null);
   }
 
@@ -64,8 +65,8 @@ export class GraphImporter {
     try {
       this.#import(node);
     } catch (fault) {
-      if (!(fault instanceof Unsupported || fault instanceof UnknownInput)) throw fault;
-      if (fault instanceof Unsupported) this.#faults.push(fault);
+      if (!(fault instanceof Refusal || fault instanceof UnknownInput)) throw fault;
+      if (fault instanceof Refusal) this.#faults.push(fault);
       for (const name of node.output) this.#state.bind(name, null);
     }
   }

@@ -4,6 +4,7 @@ import type { OpenShape } from "../../../graph/node.js";
 import { withoutInitialValues } from "../../../nn/init.js";
 import type { AnyModule } from "../../../nn/module.js";
 import { formatShape, maxRank } from "../../../shape.js";
+import { UnknownInput } from "../../foreign/import-faults.js";
 import { intOf, intsOf } from "../file/attributes.js";
 import type { NodeProto } from "../file/codec.js";
 import { elementTypeOf, isFloat, isWholeType, type TensorValues } from "../file/tensor-values.js";
@@ -13,9 +14,6 @@ import { sizesOf } from "./import-sizes.js";
 import { constantValues, notConstant, unsupported } from "./imported-layer.js";
 import type { Move } from "./operators/merged-axes.js";
 import type { ValueShapes } from "./shapes/value-shapes.js";
-
-/** Thrown where an input is the output of a node that was refused: one fault is told once. */
-export class UnknownInput extends Error {}
 
 /** What is known while a graph is imported. */
 export class ImportState {

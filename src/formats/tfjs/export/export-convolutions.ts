@@ -225,7 +225,8 @@ function kernelOf(
   return { shape: [...sizes, minor, major], values };
 }
 
-function biasOf({ bias }: Pick<Weights, "bias">): { readonly bias?: TfjsWeight } {
+/** The bias of a layer that has one. */
+export function biasOf({ bias }: Pick<Weights, "bias">): { readonly bias?: TfjsWeight } {
   return bias === null ? {} : { bias: { shape: bias.shape, values: bias.dataSync() } };
 }
 

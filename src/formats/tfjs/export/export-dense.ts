@@ -2,11 +2,12 @@ import { reshape } from "../../../ops/reshape.js";
 import { transpose } from "../../../ops/transpose.js";
 import type { Shape } from "../../../shape.js";
 import type { Tensor } from "../../../tensor.js";
-import type { Weights } from "./export-convolutions.js";
+import { biasOf, type Weights } from "./export-convolutions.js";
 import { elementsOf, TfjsConstant, type TfjsValue } from "./tfjs-value.js";
 import type { TfjsWriter } from "./tfjs-writer.js";
 
-export function exportLinear({ weight, bias }: Weights, x: TfjsValue, graph: TfjsWriter, shape: Shape): TfjsValue {
+export function exportLinear(layer: Weights, x: TfjsValue, graph: TfjsWriter, shape: Shape): TfjsValue {
+  const { weight, bias } = layer;
   const [outputs, inputs] = weight.shape;
   const source = x.shape.length === 1 ? x : graph.here(x);
   const elements = elementsOf(source);
@@ -15,10 +16,7 @@ export function exportLinear({ weight, bias }: Weights, x: TfjsValue, graph: Tfj
     const row = Math.floor(i / outputs);
     return from[(i % outputs) * inputs + (elements === null ? row : elements[row])];
   });
-  const weights = {
-    kernel: { shape: [inputs, outputs], values },
-    ...(bias === null ? {} : { bias: { shape: [outputs], values: bias.dataSync() } }),
-  };
+  const weights = { kernel: { shape: [inputs, outputs], values }, ...biasOf(layer) };
   const config = { units: outputs, activation: "linear", use_bias: bias !== null };
   return graph.layer("Dense", [source], config, { weights, shape, order: "here" });
 }

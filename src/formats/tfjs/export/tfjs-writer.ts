@@ -60,7 +60,6 @@ export class TfjsWriter extends FileWriter<TfjsValue> {
   readonly #layers: LayerEntry[] = [];
   readonly #weights: Weight[] = [];
   readonly #written = new Map<AnyModule, WrittenLayer[]>();
-  readonly #names = new Set<string>();
   /** The network's first input. */
   #first: TfjsValue | null = null;
 
@@ -123,7 +122,7 @@ export class TfjsWriter extends FileWriter<TfjsValue> {
       const call = same.entry.inbound_nodes.push(references) - 1;
       return { name: same.entry.name, call, ...result };
     }
-    const name = this.#fresh(wanted);
+    const name = this.fresh(wanted);
     const entry = this.#add(className, name, config, [references]);
     for (const { spec, bytes } of packed)
       this.#weights.push({ spec: { ...spec, name: `${name}/${spec.name}` }, bytes });
@@ -197,13 +196,6 @@ export class TfjsWriter extends FileWriter<TfjsValue> {
     return this.reshape(x, target, { role: "rows" });
   }
 
-  #fresh(base: string): string {
-    let name = base;
-    for (let k = 1; this.#names.has(name); k++) name = `${base}_${k}`;
-    this.#names.add(name);
-    return name;
-  }
-
   #add(className: string, name: string, config: object, calls: Reference[][]): LayerEntry {
     const entry = { class_name: className, name, config: { name, ...config }, inbound_nodes: calls };
     this.#layers.push(entry);
@@ -225,7 +217,7 @@ export class TfjsWriter extends FileWriter<TfjsValue> {
     meta: object,
   ): TfjsFiles | null {
     const given = inputs.map(({ shape, dtype }): TfjsValue => {
-      const name = this.#fresh("input");
+      const name = this.fresh("input");
       const order = lastOf(shape) ? "channelsLast" : "here";
       const sizes = order === "here" ? shape : [...shape.slice(1), shape[0]];
       this.#add("InputLayer", name, { batch_input_shape: [null, ...sizes], dtype, sparse: false }, []);

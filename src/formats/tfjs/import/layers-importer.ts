@@ -1,8 +1,8 @@
 import { work } from "../../file-budget.js";
+import { attempted, Refusal, UnknownInput } from "../../foreign/import-faults.js";
 import type { Container, Layer, ValueReference } from "../model/container.js";
 import { isObject } from "../model/json.js";
 import { layerTitle } from "../model/linear-layers.js";
-import { attempted, Refusal, UnknownInput } from "./faults.js";
 import { LayerStep, type LayersState } from "./layer-step.js";
 import { layerRows } from "./layers/rows.js";
 import { masked } from "./masks.js";

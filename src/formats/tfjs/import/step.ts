@@ -4,9 +4,9 @@ import type { OpenShape } from "../../../graph/node.js";
 import { withoutInitialValues } from "../../../nn/init.js";
 import type { Module } from "../../../nn/module.js";
 import { type FileBudget, work } from "../../file-budget.js";
+import { attempted, Refusal } from "../../foreign/import-faults.js";
 import type { GraphBuilder, NamedNode } from "../../onnx/import/graph-builder.js";
 import { batchSize, reshapeTo } from "../../onnx/import/shapes/open-shapes.js";
-import { attempted, Refusal } from "./faults.js";
 import type { Numbers } from "./rearranged.js";
 import { channelsFirst, toFirst, toLast, type Value } from "./value.js";
 

@@ -40,7 +40,7 @@ const keepers = ["Dense", "Activation", "BatchNormalization", "ReLU", "LeakyReLU
 const known = new WeakMap<Layer, number | null>();
 
 /** How many axes the output of a layer has; null where that is not known. */
-export function rankOf(layer: Layer): number | null {
+function rankOf(layer: Layer): number | null {
   const passed: Layer[] = [];
   let rank: number | null | undefined;
   for (let one: Layer | null = layer; one !== null && rank === undefined; one = one.container.before(one)) {

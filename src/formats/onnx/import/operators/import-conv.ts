@@ -13,8 +13,8 @@ import { constantValues, ofNode, unsupported, withState } from "../imported-laye
 import { importPadding } from "./import-arrays.js";
 import { keyOf } from "./import-layers.js";
 import { linearOfConv } from "./import-linear.js";
-import { axesPadding } from "./padding.js";
-import { checkKernel, paddingOf, perAxis } from "./window-attributes.js";
+import { axesPadding, type Pads, padsOf } from "./padding.js";
+import { checkKernel, perAxis } from "./window-attributes.js";
 
 /** A convolution; a linear layer where its planes are held as rows. */
 export function importConvOf(at: ImportStep): Argument {
@@ -43,10 +43,10 @@ export function importPad(at: ImportStep): Argument {
   }
   const more = pads.slice(2, half);
   const own = ownPadding(next, graph);
-  if (own.length !== more.length) {
-    throw unsupported(next, `${own.length} spatial axes, of which the Pad before it pads ${more.length}`);
+  if (own.before.length !== more.length) {
+    throw unsupported(next, `${own.before.length} spatial axes, of which the Pad before it pads ${more.length}`);
   }
-  const padding = more.map((size, axis): PadWidths => [size + own[axis], size + own[axis]]);
+  const padding = more.map((size, axis): PadWidths => [size + own.before[axis], size + own.after[axis]]);
   const y = at.layer(keyOf(next, graph, padding.flat()), () => ofNode(next, () => convOf(next, graph, padding)));
   at.state.done.add(next);
   at.state.bind(next.output[0], y);
@@ -69,10 +69,10 @@ function widthsOf(at: ImportStep): number[] {
   return widths;
 }
 
-/** The padding of a Conv itself, as many places on both sides. */
-function ownPadding(node: NodeProto, graph: OnnxGraph): number[] {
+/** The padding of a Conv itself. */
+function ownPadding(node: NodeProto, graph: OnnxGraph): Pads {
   const [, , ...kernel] = constantValues(node, graph, 1).shape;
-  return paddingOf(node, kernel, perAxis(node, "strides", kernel, 1), perAxis(node, "dilations", kernel, 1));
+  return padsOf(node, kernel, perAxis(node, "strides", kernel, 1), perAxis(node, "dilations", kernel, 1), null);
 }
 
 function convOf(node: NodeProto, graph: OnnxGraph, padding: readonly AxisPadding[]): Module {

@@ -102,7 +102,7 @@ function keyOf({ node }: ImportStep, ...inputs: readonly number[]): string {
 }
 
 /** The layer of a matrix that x is multiplied by: (inputs, outputs), or (outputs, inputs) if it is transposed first. */
-export function linearOf({ shape, data }: TensorValues, bias: Float64Array | null, isTransposed = false): Linear {
+function linearOf({ shape, data }: TensorValues, bias: Float64Array | null, isTransposed = false): Linear {
   const [outputs, inputs] = isTransposed ? shape : shape.toReversed();
   return withState(new Linear(inputs, outputs, { bias: bias !== null }), {
     weight: isTransposed ? data : turned(data, inputs, outputs),

@@ -1,4 +1,5 @@
 import type { Argument } from "../../../../graph/argument.js";
+import { allAxes } from "../../../../shape.js";
 import { intOf, textOf } from "../../file/attributes.js";
 import type { ImportStep } from "../import-step.js";
 import type { Operator } from "../operators.js";
@@ -23,7 +24,7 @@ function lossOf(at: ImportStep, logProbabilities: Argument): Argument {
   }
   if (weight !== null) loss = at.op("mul", loss, weight);
   if (reduction === "none") return loss;
-  const axes = Array.from({ length: rank }, (_, k) => k);
+  const axes = allAxes(rank);
   if (reduction === "mean" && weight === null) return at.op("mean", loss, axes);
   const sum = at.op("sum", loss, axes);
   return reduction === "sum" || weight === null ? sum : at.op("div", sum, at.op("sum", weight, axes));

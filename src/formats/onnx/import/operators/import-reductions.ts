@@ -1,4 +1,5 @@
 import type { Argument } from "../../../../graph/argument.js";
+import { allAxes } from "../../../../shape.js";
 import { intOf } from "../../file/attributes.js";
 import type { ImportStep } from "../import-step.js";
 import type { Operator } from "../operators.js";
@@ -16,7 +17,7 @@ export function reducedAxes(at: ImportStep): number[] | null {
   const rank = at.rank(0);
   if (given !== null && given.length > 0) return given.map((axis) => at.resolve(axis, rank));
   if (intOf(at.node, "noop_with_empty_axes", 0) !== 0) return null;
-  return Array.from({ length: rank }, (_, k) => k);
+  return allAxes(rank);
 }
 
 function reduction(reduce: Reduce): Operator {

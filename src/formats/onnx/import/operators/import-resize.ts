@@ -1,4 +1,5 @@
 import type { Argument } from "../../../../graph/argument.js";
+import { allAxes } from "../../../../shape.js";
 import { floatOf, intOf, intsOf, textOf } from "../../file/attributes.js";
 import { sizesOf } from "../import-sizes.js";
 import type { ImportStep } from "../import-step.js";
@@ -52,7 +53,7 @@ function targetsOf(at: ImportStep, isOld: boolean): Targets {
     return data.length === 0 ? null : [...data];
   };
   const named = intsOf(node, "axes")?.map((axis) => at.resolve(axis, rank));
-  const axes = named ?? Array.from({ length: rank }, (_, k) => k);
+  const axes = named ?? allAxes(rank);
   const scales = node.attribute.find(({ name }) => name === "scales")?.floats ?? numbers(isOld ? 1 : 2);
   const given = scales !== null || isOld || !at.has(3) ? null : sizesOf(at.graph, at.shapes, node.input[3]);
   if ((scales ?? given)?.length !== axes.length) throw at.refuse("sizes that are not known");
@@ -180,7 +181,7 @@ function weighted(
       matrix[Math.min(Math.max(first + i, 0), from - 1) * to + k] += weight / sum;
     }
   }
-  const order = Array.from({ length: rank }, (_, k) => k).filter((k) => k !== axis);
+  const order = allAxes(rank).filter((k) => k !== axis);
   order.push(axis);
   const back = order.map((_, k) => order.indexOf(k));
   const rows = rank === 1 ? at.op("reshape", x, [1, from]) : at.transposed(x, order);

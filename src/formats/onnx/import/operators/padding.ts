@@ -6,13 +6,13 @@ import { unsupported } from "../imported-layer.js";
 import { padModeOf, perAxis } from "./window-attributes.js";
 
 /** How many places stand before and behind each spatial axis. */
-interface Pads {
+export interface Pads {
   readonly before: readonly number[];
   readonly after: readonly number[];
 }
 
 /** The padding of a node with windows; where `auto_pad` leaves it to the sizes, they must be known. */
-function padsOf(
+export function padsOf(
   node: NodeProto,
   kernel: readonly number[],
   stride: readonly number[],

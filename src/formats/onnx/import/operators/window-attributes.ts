@@ -21,35 +21,10 @@ export function checkKernel(node: NodeProto, kernel: readonly number[]): void {
 /**
  * How the padding of a node with windows is told: by `pads` (NOTSET), or by a rule.
  *
- * @throws Unsupported if both tell it
+ * @throws Refusal if both tell it
  */
 export function padModeOf(node: NodeProto): string {
   const mode = textOf(node, "auto_pad", "NOTSET");
   if (mode === "NOTSET" || (intsOf(node, "pads") ?? []).every((pad) => pad === 0)) return mode;
   throw unsupported(node, `pads beside auto_pad ${mode}`);
-}
-
-/** Padding that is the same on both sides, as layers here have it. */
-export function paddingOf(
-  node: NodeProto,
-  kernel: readonly number[],
-  stride: readonly number[],
-  dilation: readonly number[],
-): number[] {
-  const mode = padModeOf(node);
-  if (mode === "VALID") return kernel.map(() => 0);
-  if (mode !== "NOTSET") {
-    const spans = kernel.map((size, axis) => dilation[axis] * (size - 1));
-    if (stride.every((step) => step === 1) && spans.every((span) => span % 2 === 0))
-      return spans.map((span) => span / 2);
-    throw unsupported(node, `auto_pad ${mode}, which pads the two sides differently`);
-  }
-  const pads = perAxis(node, "pads", kernel, 0, 2);
-  const before = pads.slice(0, kernel.length);
-  if (before.every((size, axis) => size === pads[kernel.length + axis])) return before;
-  throw unsupported(node, `pads ${pads.join(", ")}, which differ between the two sides`);
-}
-
-export function pair([a, b]: readonly number[]): [number, number] {
-  return [a, b];
 }

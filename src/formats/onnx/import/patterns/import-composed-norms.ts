@@ -3,7 +3,7 @@ import { BatchNorm } from "../../../../nn/norms/batch-norm.js";
 import { GroupNorm } from "../../../../nn/norms/group-norm.js";
 import { LayerNorm } from "../../../../nn/norms/layer-norm.js";
 import { RmsNorm } from "../../../../nn/norms/rms-norm.js";
-import { sizeOf } from "../../../../shape.js";
+import { allAxes, sizeOf } from "../../../../shape.js";
 import { work } from "../../../file-budget.js";
 import { intOf, intsOf, isOp } from "../../file/attributes.js";
 import type { NodeProto } from "../../file/codec.js";
@@ -81,7 +81,7 @@ function normOver(
   if (!isRms && !areAlike({ weight, bias })) return null;
   const channels = weight.data.length;
   const ofChannels = isPerChannel(weight, rank);
-  const areAll = String(axes) === String(range(rank).slice(1));
+  const areAll = String(axes) === String(allAxes(rank).slice(1));
   if (ofChannels && areAll && rank > 2) {
     return isRms ? new RmsNorm(channels, { eps, channelsFirst: true }) : new GroupNorm(1, channels, { eps });
   }
@@ -177,8 +177,4 @@ function onlyReader(node: NodeProto, graph: OnnxGraph): NodeProto | undefined {
 
 function isPresent(node: NodeProto | undefined, opType: string): node is NodeProto {
   return node !== undefined && isOp(node, opType);
-}
-
-function range(count: number): number[] {
-  return Array.from({ length: count }, (_, k) => k);
 }

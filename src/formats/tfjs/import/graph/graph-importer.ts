@@ -1,10 +1,10 @@
 import { type FileBudget, work } from "../../../file-budget.js";
+import { attempted, Refusal, UnknownInput } from "../../../foreign/import-faults.js";
 import { printable } from "../../../printable.js";
 import { graphNodes, type Node } from "../../model/graph-norms.js";
 import { isObject } from "../../model/json.js";
 import type { TfjsModel } from "../../model/tfjs-model.js";
 import { weightValues } from "../../model/weights.js";
-import { attempted, Refusal, UnknownInput } from "../faults.js";
 import type { ImportState } from "../step.js";
 import type { Value } from "../value.js";
 import { GraphStep, isValue, type Made } from "./graph-step.js";

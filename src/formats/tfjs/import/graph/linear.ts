@@ -16,7 +16,7 @@ import { type GraphStep, isNumbers, isValue, type Made } from "./graph-step.js";
 import type { GraphRow } from "./row.js";
 
 /** Whether planes have their channels second in the file. */
-export function isChannelsFirst(at: GraphStep): boolean {
+function isChannelsFirst(at: GraphStep): boolean {
   return at.text("data_format", "NHWC").startsWith("NC");
 }
 

@@ -93,10 +93,10 @@ export function softmax(at: LayerStep, x: Value, axis: number, role: string): Ar
 }
 
 /** A layer's output behind the activation that its configuration names. */
-export function activated(at: LayerStep, y: Value, key = "activation"): Value {
-  const given = at.config[key] ?? "linear";
+export function activated(at: LayerStep, y: Value): Value {
+  const given = at.config["activation"] ?? "linear";
   if (isObject(given)) return at.like(y, ofObject(at, y, given));
-  return at.like(y, named(at, y, given, key === "activation" && at.layer.className === "Activation" ? "" : null));
+  return at.like(y, named(at, y, given, at.layer.className === "Activation" ? "" : null));
 }
 
 /** @param role - null: the activation's own name */

@@ -5,6 +5,7 @@ import { Conv1d } from "../../../../nn/conv1d.js";
 import { Conv2d } from "../../../../nn/conv2d.js";
 import { Conv3d } from "../../../../nn/conv3d.js";
 import type { Module } from "../../../../nn/module.js";
+import { allAxes } from "../../../../shape.js";
 import { type VolumeTranspose, volumeTranspose } from "../../../foreign/volume-transpose.js";
 import { withState } from "../../../onnx/import/imported-layer.js";
 import type { LayerStep } from "../layer-step.js";
@@ -65,14 +66,12 @@ function windowsOf(at: LayerStep, axes: number, kernel: readonly number[]) {
   };
 }
 
-const range = (count: number): number[] => Array.from({ length: count }, (_, k) => k);
-
 function convolution(axes: number): Row {
   return (at) => {
     at.checkRank(axes + 2);
     const kernel = kernelOf(at, "kernel", axes);
     const groups = at.number("groups", 1);
-    const weight = rearranged(kernel, [axes + 1, axes, ...range(axes)]);
+    const weight = rearranged(kernel, [axes + 1, axes, ...allAxes(axes)]);
     const [outputs, inputs, ...sizes] = weight.shape;
     at.checkFeatures(inputs * groups);
     const { x, ...options } = windowsOf(at, axes, sizes);
@@ -87,7 +86,7 @@ function convolution(axes: number): Row {
  */
 function depthwiseKernel(at: LayerStep, axes: number): Numbers {
   const kernel = kernelOf(at, "depthwise_kernel", axes, "kernel");
-  const { shape, data } = rearranged(kernel, [axes, axes + 1, ...range(axes)]);
+  const { shape, data } = rearranged(kernel, [axes, axes + 1, ...allAxes(axes)]);
   const [inputs, multiplier, ...sizes] = shape;
   at.checkFeatures(inputs);
   return { shape: [inputs * multiplier, 1, ...sizes], data };
@@ -111,7 +110,7 @@ function separable(axes: number): Row {
     const groups = at.features();
     const { x, ...options } = windowsOf(at, axes, weight.shape.slice(2));
     const planes = convolve(at, x, { weight, bias: null, groups, options }, "depthwise");
-    const pointwise = rearranged(kernelOf(at, "pointwise_kernel", axes), [axes + 1, axes, ...range(axes)]);
+    const pointwise = rearranged(kernelOf(at, "pointwise_kernel", axes), [axes + 1, axes, ...allAxes(axes)]);
     if (pointwise.shape[1] !== weight.shape[0])
       throw at.refuse(`a pointwise_kernel for ${pointwise.shape[1]} channels`);
     const bias = at.bias(pointwise.shape[0]);
@@ -127,7 +126,7 @@ function separable(axes: number): Row {
 function transposed(axes: 1 | 2 | 3): Row {
   return (at) => {
     at.checkRank(axes + 2);
-    const weight = rearranged(kernelOf(at, "kernel", axes), [axes + 1, axes, ...range(axes)]);
+    const weight = rearranged(kernelOf(at, "kernel", axes), [axes + 1, axes, ...allAxes(axes)]);
     const [inputs, outputs, ...kernel] = weight.shape;
     at.checkFeatures(inputs);
     const [stride, dilation] = [at.sizes("strides", axes), at.sizes("dilation_rate", axes)];

@@ -1,5 +1,6 @@
 import type { Argument } from "../../../../graph/argument.js";
 import type { OpenShape } from "../../../../graph/node.js";
+import { allAxes } from "../../../../shape.js";
 import { broadcastOpen, countOf } from "../../../onnx/import/shapes/open-shapes.js";
 import { printable } from "../../../printable.js";
 import { isObject } from "../../model/json.js";
@@ -101,7 +102,7 @@ function activation(name: string): Row {
 
 /** Axes of a value, counted from 0; all where there are none. */
 function axesOf(at: LayerStep, given: unknown, rank: number): number[] {
-  const all = Array.from({ length: rank }, (_, axis) => axis);
+  const all = allAxes(rank);
   const list: unknown[] = Array.isArray(given) ? given : [given];
   const axes = (given ?? null) === null ? all : list.map((axis) => Number(axis) + (Number(axis) < 0 ? rank : 0));
   if (!axes.every((axis) => all.includes(axis))) throw at.refuse(`axis ${printable(given)} of a value of rank ${rank}`);

@@ -1,9 +1,9 @@
 import { recalibrateOnnx } from "../../../formats/onnx/recalibrate/recalibrate-onnx.js";
 import { checkOnnxOutput, readWholeOnnxFile, writeOnnxFile } from "../../../node/onnx-file.js";
+import type { RecalibrateFlags } from "../../commands/recalibrate.js";
 import { checkAnyNorm, describeDrift } from "../../print/describe-drift.js";
 import type { PassProgress } from "../../print/pass-progress.js";
 import { printResult } from "../../print/result.js";
-import type { RecalibrateFlags } from "../recalibrate.js";
 import { onnxData } from "./data.js";
 
 /** `evenkeel recalibrate model.onnx` */

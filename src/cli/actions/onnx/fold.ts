@@ -1,8 +1,8 @@
 import { foldOnnx, type OnnxFolding } from "../../../formats/onnx/fold/fold-onnx.js";
 import { checkOnnxOutput, readWholeOnnxFile, writeOnnxFile } from "../../../node/onnx-file.js";
+import type { FoldFlags } from "../../commands/fold.js";
 import { describeFolding, describeVerification } from "../../print/describe-folding.js";
 import { printResult } from "../../print/result.js";
-import type { FoldFlags } from "../fold.js";
 import { onnxData } from "./data.js";
 
 /** `evenkeel fold model.onnx` */

@@ -4,10 +4,10 @@ import { inspectTfjs } from "../../../formats/tfjs/inspect-tfjs.js";
 import type { TfjsFiles } from "../../../formats/tfjs/model/files.js";
 import { readLayersFiles } from "../../../node/keras-file.js";
 import { checkTfjsOutput, writeTfjsFiles } from "../../../node/tfjs-files.js";
+import type { FoldFlags } from "../../commands/fold.js";
 import { foreignData } from "../../foreign-data.js";
 import { describeFolding, describeVerification } from "../../print/describe-folding.js";
 import { printResult } from "../../print/result.js";
-import type { FoldFlags } from "../fold.js";
 
 /** `evenkeel fold model.json`, or `model.keras`, of which a model.json is made. */
 export async function foldTfjsFile(path: string, flags: FoldFlags): Promise<void> {
