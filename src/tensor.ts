@@ -468,7 +468,7 @@ export function commonBackend(where: string, ...tensors: (Tensor | null)[]): Bac
       throw new ArgumentError({
         where,
         expected: `every tensor on the ${found.name} backend`,
-        received: `one on ${t.backend.name}`,
+        received: `one on ${t.backend.name === found.name ? "another device" : t.backend.name}`,
         cure: "Call setBackend() once, before the model and the data are made.",
       });
     }

@@ -1,12 +1,16 @@
-// Steps of training on WebGPU, beside jax-js and TF.js on the same device, in interleaved rounds:
+// Norms, products, convolutions and steps of training on WebGPU, beside jax-js and TF.js on the same device, in
+// interleaved rounds, and then the self-test, within a quarter of an hour:
 //
 //     npm run build && npm install --prefix bench && node bench/webgpu/main.js [--rounds 3] [--cases mlp] [--json]
+//
+// `--cases` takes those whose name holds a text, without the self-test.
 //
 // What is asked of the device is counted in the same way for all, and its own clock times what it does, if it has one
 // (timestamp-query). On a program that imitates a GPU only counts are printed: `--cases small --rounds 1 --budget 1`
 // takes a minute there. It needs nothing from outside once it is installed.
 import { fileURLToPath } from "node:url";
 import { create, globals } from "webgpu";
+import { selfTest } from "../../dist/backend/webgpu/index.js";
 import { CASES } from "../cases.js";
 import { Peer } from "../runner.js";
 
@@ -52,15 +56,17 @@ function timesOf(answers) {
 function describeTimes({ host, device: onDevice, step }) {
   if (step === undefined) return "";
   const own = onDevice === null ? "not timed (no timestamp-query)" : `${onDevice.toFixed(3)} ms`;
-  return `; host ${host.toFixed(2)} ms, device ${own}, until the loss is read ${step.toFixed(2)} ms`;
+  return `; host ${host.toFixed(2)} ms, device ${own}, until it is read ${step.toFixed(2)} ms`;
 }
 
 const device = await describeDevice();
-const settings = { rounds: option("--rounds", 3), budgetMs: option("--budget", 2000), limitMs: 180_000, threads: 1 };
+const settings = { rounds: option("--rounds", 3), budgetMs: option("--budget", 500), limitMs: 180_000, threads: 1 };
 const running = Object.keys(peers).map((id) => new Peer(id, 1, peers));
 const rows = [];
-const part = process.argv.includes("--cases") ? process.argv[process.argv.indexOf("--cases") + 1] : "";
-for (const work of CASES.filter(({ id, kind }) => kind === "trainingStep" && id.includes(part))) {
+const part = process.argv.includes("--cases") ? process.argv[process.argv.indexOf("--cases") + 1] : null;
+const kinds = ["copy", "batchNormForward", "batchNormBoth", "rowNormBoth", "gemm", "convBoth", "trainingStep"];
+const large = { id: "gemm-4096", title: "GEMM, 4096³", kind: "gemm", params: { m: 4096, n: 4096, k: 4096 } };
+for (const work of [...CASES, large].filter(({ id, kind }) => kinds.includes(kind) && id.includes(part ?? ""))) {
   const found = new Map(running.map((peer) => [peer, []]));
   for (let round = 0; round < settings.rounds; round++) {
     for (const peer of running) found.get(peer).push(await peer.ask(work, settings));
@@ -75,15 +81,16 @@ for (const work of CASES.filter(({ id, kind }) => kind === "trainingStep" && id.
             peer: about.title,
             ...last.gpu,
             ...(device.isSoftware ? { host: undefined, device: undefined } : timesOf(answers)),
-            loss,
+            [work.kind === "trainingStep" ? "loss" : "digests"]: loss,
           }
         : { case: work.title, peer: about.title, unsupported: last.unsupported },
     );
   }
 }
 for (const peer of running) peer.stop();
+const report = part === null ? await selfTest() : null;
 
-if (process.argv.includes("--json")) console.log(JSON.stringify({ device, rows }, null, 2));
+if (process.argv.includes("--json")) console.log(JSON.stringify({ device, rows, selfTest: report }, null, 2));
 else {
   const kind = device.isSoftware ? ": a program that imitates a GPU. Counts hold anywhere; its times say nothing." : "";
   console.log(`${device.name}${kind}`);
@@ -92,4 +99,8 @@ else {
     const counts = `${dispatches} dispatches, ${submits} submits, ${bindGroups} bind groups, ${buffers} buffers`;
     console.log(`${title}, ${peer}: ${unsupported ?? counts + describeTimes(row)}`);
   }
+  for (const { name, error, most, isGood } of report?.rows ?? [])
+    console.log(`${isGood ? "ok  " : "FAIL"} ${name}: error ${error}, promised ${most}`);
+  for (const { name, milliseconds, gflops, gigabytes } of report?.speed ?? [])
+    console.log(`${name}: ${milliseconds} ms, ${gflops === null ? `${gigabytes} GB/s` : `${gflops} GFLOPS`}`);
 }

@@ -21,23 +21,14 @@ export class Branch extends Module<never[], never> {
     return this.#children;
   }
 
-  /** Fills a branch with what a module holds; layers are shared, other modules become branches themselves. */
+  /** A branch with what a module holds; layers are shared, other modules become branches themselves. */
   static mirror(
     model: AnyModule,
     isLayer: (module: AnyModule) => boolean,
     branches: Map<AnyModule, Branch> = new Map(),
   ): Branch {
-    const known = branches.get(model);
-    if (known !== undefined) return known;
-    const branch = new Branch();
-    branches.set(model, branch);
-    branch.setTraining(model.training);
-    branch.#parameters.push(...model.ownParameters());
-    for (const [name, t] of model.ownBuffers()) branch.buffer(name, t);
-    for (const [key, child] of model.children()) {
-      branch.#children.push([key, isLayer(child) ? child : Branch.mirror(child, isLayer, branches)]);
-    }
-    return branch;
+    const childOf = (child: AnyModule): AnyModule => (isLayer(child) ? child : Branch.mirror(child, isLayer, branches));
+    return Branch.#of(model, childOf, (t) => t, branches);
   }
 
   /** A tree of names that is one layer, whose keys are those of the layer itself. */
@@ -52,21 +43,28 @@ export class Branch extends Module<never[], never> {
   mapped(
     layerOf: (layer: AnyModule) => AnyModule,
     tensorOf: (t: Tensor) => Tensor,
-    branches: Map<Branch, Branch> = new Map(),
+    branches: Map<AnyModule, Branch> = new Map(),
   ): Branch {
-    const known = branches.get(this);
+    const childOf = (child: AnyModule): AnyModule =>
+      child instanceof Branch ? child.mapped(layerOf, tensorOf, branches) : layerOf(child);
+    return Branch.#of(this, childOf, tensorOf, branches);
+  }
+
+  /** A branch in the mode of a module, with what stands for its tensors and children; the same for the same module. */
+  static #of(
+    model: AnyModule,
+    childOf: (child: AnyModule) => AnyModule,
+    tensorOf: (t: Tensor) => Tensor,
+    branches: Map<AnyModule, Branch>,
+  ): Branch {
+    const known = branches.get(model);
     if (known !== undefined) return known;
     const branch = new Branch();
-    branches.set(this, branch);
-    branch.setTraining(this.training);
-    for (const [key, t] of this.#parameters) branch.#parameters.push([key, tensorOf(t)]);
-    for (const [name, t] of this.ownBuffers()) branch.buffer(name, tensorOf(t));
-    for (const [key, child] of this.#children) {
-      branch.#children.push([
-        key,
-        child instanceof Branch ? child.mapped(layerOf, tensorOf, branches) : layerOf(child),
-      ]);
-    }
+    branches.set(model, branch);
+    branch.setTraining(model.training);
+    for (const [key, t] of model.ownParameters()) branch.#parameters.push([key, tensorOf(t)]);
+    for (const [name, t] of model.ownBuffers()) branch.buffer(name, tensorOf(t));
+    for (const [key, child] of model.children()) branch.#children.push([key, childOf(child)]);
     return branch;
   }
 

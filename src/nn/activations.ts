@@ -21,7 +21,7 @@ import { checkOptions } from "../options.js";
 import { checkCount } from "../shape.js";
 import type { Tensor } from "../tensor.js";
 import { checkFeatures } from "./check-features.js";
-import { elementwise, type LayerTraits, same } from "./layer-traits.js";
+import { elementwise, type LayerTraits, ofOp, same } from "./layer-traits.js";
 import { Module } from "./module.js";
 
 /** max(x, 0) as a layer; see {@link relu}. */
@@ -286,9 +286,7 @@ export class GLU extends Module {
 
   protected override traits(): LayerTraits {
     return {
-      constructorArguments: [this.axis],
-      keepsNothing: true,
-      op: ["glu", this.axis],
+      ...ofOp("glu", this.axis),
       channels: (channels) => (this.axis === 1 && channels !== null ? channels / 2 : null),
       rank: same,
     };
@@ -336,12 +334,6 @@ export class Softmax extends Module {
   }
 
   protected override traits(): LayerTraits {
-    return {
-      constructorArguments: [this.axis],
-      keepsNothing: true,
-      op: ["softmax", this.axis],
-      channels: same,
-      rank: same,
-    };
+    return { ...ofOp("softmax", this.axis), channels: same, rank: same };
   }
 }

@@ -82,9 +82,14 @@ export interface LayerTraits {
   readonly channelMap?: () => ChannelMap | null;
 }
 
+/** Traits of a layer that is an op; its constructor takes the op's settings. */
+export function ofOp(op: string, ...settings: readonly unknown[]): LayerTraits {
+  return { constructorArguments: settings, keepsNothing: true, op: [op, ...settings] };
+}
+
 /** Traits of a layer that is an op which works value by value; its constructor takes the op's settings. */
 export function elementwise(op: string, ...settings: readonly unknown[]): LayerTraits {
-  return { constructorArguments: settings, keepsNothing: true, op: [op, ...settings], isElementwise: true };
+  return { ...ofOp(op, ...settings), isElementwise: true };
 }
 
 /**
@@ -92,13 +97,7 @@ export function elementwise(op: string, ...settings: readonly unknown[]): LayerT
  * op's settings.
  */
 export function perChannel(op: string, settings: readonly unknown[], axes: number): LayerTraits {
-  return {
-    constructorArguments: settings,
-    keepsNothing: true,
-    op: [op, ...settings],
-    channels: same,
-    rank: () => axes + 2,
-  };
+  return { ...ofOp(op, ...settings), channels: same, rank: () => axes + 2 };
 }
 
 /**

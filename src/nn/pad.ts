@@ -1,7 +1,7 @@
 import { type PadOptions, type PadWidths, pad } from "../ops/pad.js";
 import { checkOptions } from "../options.js";
 import type { Tensor } from "../tensor.js";
-import { type LayerTraits, same } from "./layer-traits.js";
+import { type LayerTraits, ofOp, same } from "./layer-traits.js";
 import { Module } from "./module.js";
 
 /**
@@ -37,14 +37,7 @@ export class Pad extends Module {
   }
 
   protected override traits(): LayerTraits {
-    const settings = [this.widths, this.options];
-    return {
-      constructorArguments: settings,
-      keepsNothing: true,
-      op: ["pad", ...settings],
-      channels: () => null,
-      rank: same,
-    };
+    return { ...ofOp("pad", this.widths, this.options), channels: () => null, rank: same };
   }
 
   override toString(): string {

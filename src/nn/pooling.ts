@@ -8,7 +8,7 @@ import { type Pair, resolveSizes, type Triple } from "../ops/windows.js";
 import { checkOptions, type OptionNames } from "../options.js";
 import { shown } from "../shown.js";
 import type { Tensor } from "../tensor.js";
-import { type LayerTraits, perChannel, same } from "./layer-traits.js";
+import { type LayerTraits, perChannel } from "./layer-traits.js";
 import { Module } from "./module.js";
 
 /** The op of a pooling. */
@@ -192,7 +192,7 @@ export class GlobalAvgPool2d extends Module {
   }
 
   protected override traits(): LayerTraits {
-    return { constructorArguments: [], keepsNothing: true, op: ["globalAvgPool2d"], channels: same, rank: () => 2 };
+    return perChannel("globalAvgPool2d", [], 0);
   }
 }
 
@@ -211,6 +211,6 @@ export class GlobalMaxPool2d extends Module {
   }
 
   protected override traits(): LayerTraits {
-    return { constructorArguments: [], keepsNothing: true, op: ["globalMaxPool2d"], channels: same, rank: () => 2 };
+    return perChannel("globalMaxPool2d", [], 0);
   }
 }

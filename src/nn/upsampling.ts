@@ -3,7 +3,7 @@ import { type UpsampleOptions, upsample } from "../ops/upsample.js";
 import type { Pair } from "../ops/windows.js";
 import { checkOptions } from "../options.js";
 import type { Tensor } from "../tensor.js";
-import { type LayerTraits, same } from "./layer-traits.js";
+import { type LayerTraits, ofOp, perChannel } from "./layer-traits.js";
 import { Module } from "./module.js";
 
 /**
@@ -34,14 +34,7 @@ export class Upsample extends Module {
   }
 
   protected override traits(): LayerTraits {
-    const settings = [this.scale, this.options];
-    return {
-      constructorArguments: settings,
-      keepsNothing: true,
-      op: ["upsample", ...settings],
-      channels: same,
-      rank: () => 4,
-    };
+    return perChannel("upsample", [this.scale, this.options], 2);
   }
 
   override toString(): string {
@@ -80,9 +73,7 @@ export class PixelShuffle extends Module {
 
   protected override traits(): LayerTraits {
     return {
-      constructorArguments: [this.factor],
-      keepsNothing: true,
-      op: ["pixelShuffle", this.factor],
+      ...ofOp("pixelShuffle", this.factor),
       channels: (channels) => channels && channels / this.factor ** 2,
       rank: () => 4,
     };

@@ -7,7 +7,7 @@ import { loadsOf } from "../support/loads-of.js";
 const dist = `${pathToFileURL(resolve("dist"))}/`;
 
 describe("help and misuse load nothing but flags", () => {
-  test.each([
+  test.each<readonly [string, number]>([
     ["--help", 0],
     ...Object.keys(commandList).map((name) => [`${name} --help`, 0] as const),
     ["train --norm btach", 1],

@@ -48,6 +48,8 @@ function bucketOf(bytes: number): number {
 export class GpuMemory {
   readonly #device: GpuDevice;
   readonly #free = new Map<number, GpuBlock[]>();
+  /** Buffers that the device had no room for: nothing can be done with them. */
+  readonly #refused = new WeakSet<GpuBuffer>();
   /** What failed where nobody waited: thrown by the next read. */
   readonly #fail: (error: Error) => void;
   #nextId = 1;
@@ -99,6 +101,7 @@ export class GpuMemory {
       this.#leave(block.slab);
       return;
     }
+    if (this.#refused.has(block.buffer)) return;
     const waiting = this.#free.get(block.bytes);
     if (waiting === undefined) {
       this.#free.set(block.bytes, [block]);
@@ -177,6 +180,18 @@ export class GpuMemory {
     this.#free.clear();
   }
 
+  /** Takes a buffer out for which there was no room, so that the next block of its size is a new attempt. */
+  #refuse(buffer: GpuBuffer, size: number): void {
+    this.#refused.add(buffer);
+    this.held -= size;
+    const waiting = this.#free.get(size);
+    if (waiting !== undefined)
+      this.#free.set(
+        size,
+        waiting.filter((block) => block.buffer !== buffer),
+      );
+  }
+
   #make(size: number, where: string): GpuBlock {
     // The device says later whether there was room.
     this.#device.pushErrorScope("out-of-memory");
@@ -186,6 +201,7 @@ export class GpuMemory {
     this.#device.popErrorScope().then(
       (error) => {
         if (error === null) return;
+        this.#refuse(buffer, size);
         const refused = outOfMemory(where, size, used, error.message);
         this.#fail(
           pass === null ? refused : refused.inLayer(moduleTitle(pass.layer), "forward(x)", pass.samples, pass.before),

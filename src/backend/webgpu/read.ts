@@ -55,7 +55,11 @@ export class Reader {
     const [found, values] = await Promise.all([
       findings === null ? nothing : this.#fetch(findings.block, findings.bytes),
       this.#fetch(block, bytes),
-    ]);
+    ]).catch((error: unknown) => {
+      // Such as a lack of memory, which reached the staging buffer too.
+      if (this.#loss === null) this.#recorder.throwFailure();
+      throw error;
+    });
     const error = findings === null ? null : findings.tell(found);
     this.#recorder.throwFailure();
     if (error !== null) throw error;

@@ -1,3 +1,4 @@
+import { OutOfMemoryError } from "../../errors.js";
 import type { GpuBindGroup, GpuBuffer, GpuDevice, GpuEncoder, GpuPass, GpuPipeline } from "./gpu.js";
 import { mapForReading, usage } from "./gpu.js";
 import { type GpuBlock, GpuMemory } from "./memory.js";
@@ -79,9 +80,13 @@ export class Recorder {
     };
   }
 
-  /** Remembers what went wrong where nobody waited; the first is thrown by the next read. */
+  /**
+   * Remembers what went wrong where nobody waited; the first is thrown by the next read, or the first lack of memory:
+   * what is done with a buffer that there was no room for is refused too, and may be told earlier.
+   */
   fail(error: Error): void {
-    this.#failure ??= error;
+    const isCause = error instanceof OutOfMemoryError && !(this.#failure instanceof OutOfMemoryError);
+    if (this.#failure === null || isCause) this.#failure = error;
   }
 
   /** Throws what went wrong since, once. */

@@ -161,6 +161,9 @@ describe.skipIf(typeof started === "string")("a device of its own", () => {
     await webgpu();
     setBackend("webgpu");
     expect(Array.from(await tensor([4]).data())).toEqual([4]);
+    expect(() => x.add(tensor([1, 2, 3]))).toThrowErrorMatchingInlineSnapshot(
+      `[ArgumentError: add: expected every tensor on the webgpu backend, got one on another device. Call setBackend() once, before the model and the data are made.]`,
+    );
   });
 });
 

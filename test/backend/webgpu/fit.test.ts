@@ -174,14 +174,19 @@ describe.skipIf(typeof started === "string")("fit on webgpu", () => {
   });
 });
 
-/** A device that refuses buffers of more bytes than this, as one whose memory is full. */
-async function fullDevice(most: number): Promise<object> {
+/** A device that refuses buffers of more bytes than this, as one whose memory is full; so many of them. */
+async function fullDevice(most: number, refusals = Number.POSITIVE_INFINITY): Promise<object> {
   const { device } = await openDevice("test", {});
   let isRefused = false;
   const own: Record<string, unknown> = {
     createBuffer(descriptor: { size: number }) {
-      if (descriptor.size > most) isRefused = true;
-      return device.createBuffer(descriptor as never);
+      const buffer = device.createBuffer(descriptor as never);
+      if (descriptor.size > most && refusals-- > 0) {
+        isRefused = true;
+        // What a device without room returns is as little of use.
+        buffer.destroy();
+      }
+      return buffer;
     },
     async popErrorScope() {
       const error = isRefused ? { message: "out of memory" } : null;
@@ -218,5 +223,16 @@ describe.skipIf(typeof started === "string")("memory that runs out on webgpu", (
     const wide = new Linear(1, 2 ** 16);
     const huge = tensor(new Float32Array(2 ** 13), [2 ** 13, 1]);
     expect(() => wide.forward(huge)).toThrow(/^Linear\(1, 65536\)\.forward\(x\), .*Use a batch of at most \d+:/);
+  });
+
+  test("is asked for again, once there is room: what was refused is not used again", async () => {
+    await webgpu({ device: await fullDevice(200_000, 1) });
+    setBackend("webgpu");
+    const values = normalValues(2 ** 16, 1);
+    const first = tensor(values, [2 ** 16]);
+    await expect(first.data()).rejects.toThrow(OutOfMemoryError);
+    first.dispose();
+    const second = tensor(values, [2 ** 16]);
+    expect(await second.data()).toEqual(values);
   });
 });

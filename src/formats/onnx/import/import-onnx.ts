@@ -1,6 +1,6 @@
 import { FormatError } from "../../../errors.js";
 import { SizeRef, ValueRef } from "../../../graph/argument.js";
-import { Graph } from "../../../graph/graph.js";
+import type { Graph } from "../../../graph/graph.js";
 import type { OpenShape } from "../../../graph/node.js";
 import type { GraphInput } from "../../../graph/parts.js";
 import type { Sequential } from "../../../nn/sequential.js";
@@ -20,7 +20,7 @@ import { OnnxModel, type ReadOnnxOptions } from "../graph/onnx-model.js";
 import { GraphBuilder } from "./graph-builder.js";
 import { GraphImporter } from "./graph-importer.js";
 import { ImportState } from "./import-step.js";
-import { rowOfLayers } from "./row-of-layers.js";
+import { networkOf } from "./row-of-layers.js";
 import { batchSize, isBatch, type Size } from "./shapes/open-shapes.js";
 import { ValueShapes } from "./shapes/value-shapes.js";
 
@@ -139,27 +139,13 @@ export async function importOnnx(bytes: Uint8Array, options: ImportOnnxOptions =
   const { sources } = state.builder;
   const { inputs: open, ...others } = state.builder.parts(output);
   const parts = { ...others, inputs: shapes.isBatchFixed ? open.map((input) => withBatch(input, shapes)) : open };
-  const row = rowOfLayers(parts);
-  const model = row?.model ?? new Graph(parts);
-  const titles =
-    row === null
-      ? parts.nodes.map((node) => [node.name, node] as const)
-      : row.model.namedModules().map(([path, module]) => [path, row.nodes.get(module)] as const);
   const { inputShape: whole, ...said } = saidMeta(proto.metadataProps.map(({ key, value }) => [key, parse(value)]));
   const [, ...sizes] = inputs[0].shape;
   // A part takes something else than the model of which the file speaks.
   const shapeSaid = whole === undefined || options.inputs !== undefined ? {} : { inputShape: whole };
   const isKnown = inputs.length === 1 && sizes.length > 0 && sizes.every((size) => Number(size) > 0);
-  return {
-    model,
-    meta: { ...(isKnown ? { inputShape: sizes.map(Number) } : shapeSaid), ...said },
-    nodes: Object.fromEntries(
-      titles.flatMap(([path, node]) => {
-        const source = node && sources.get(node);
-        return source === undefined ? [] : [[path, printable(source.name === "" ? source.output[0] : source.name)]];
-      }),
-    ),
-  };
+  const meta = { ...(isKnown ? { inputShape: sizes.map(Number) } : shapeSaid), ...said };
+  return { ...networkOf(parts, sources), meta };
 }
 
 /** So deep may Ifs stand in each other, or one condition depend on another. */

@@ -1,9 +1,12 @@
 import { ValueRef } from "../../../graph/argument.js";
+import { Graph } from "../../../graph/graph.js";
 import { isLayerNode, type NetworkNode } from "../../../graph/node.js";
 import type { GraphParts } from "../../../graph/parts.js";
 import type { AnyModule, Module } from "../../../nn/module.js";
 import { Residual } from "../../../nn/residual.js";
 import { Sequential } from "../../../nn/sequential.js";
+import { printable } from "../../printable.js";
+import type { NamedNode } from "./graph-builder.js";
 
 /** So deep may branches stand in branches. */
 const deepest = 100;
@@ -21,14 +24,31 @@ interface Row {
 }
 
 /** A graph as a `Sequential`, with a `Residual` wherever two rows of layers start at one value and end in one sum. */
-export interface RowOfLayers {
+interface RowOfLayers {
   readonly model: Sequential;
   /** The node of each layer. */
   readonly nodes: ReadonlyMap<AnyModule, NetworkNode>;
 }
 
+/** An imported network: a row of layers where that is all there is, else a graph; and what each part was in the file. */
+export function networkOf(
+  parts: GraphParts,
+  sources: ReadonlyMap<NetworkNode, NamedNode>,
+): { readonly model: Sequential | Graph; readonly nodes: Readonly<Record<string, string>> } {
+  const row = rowOfLayers(parts);
+  const titles =
+    row === null
+      ? parts.nodes.map((node) => [node.name, node] as const)
+      : row.model.namedModules().map(([path, module]) => [path, row.nodes.get(module)] as const);
+  const nodes = titles.flatMap(([path, node]) => {
+    const source = node && sources.get(node);
+    return source === undefined ? [] : [[path, printable(source.name === "" ? source.output[0] : source.name)]];
+  });
+  return { model: row?.model ?? new Graph(parts), nodes: Object.fromEntries(nodes) };
+}
+
 /** A graph as a row of layers; null where it is none. */
-export function rowOfLayers({ inputs, nodes, output }: GraphParts): RowOfLayers | null {
+function rowOfLayers({ inputs, nodes, output }: GraphParts): RowOfLayers | null {
   if (inputs.length !== 1 || !(output instanceof ValueRef)) return null;
   const takers = new Map<number, Place[]>();
   for (const [k, node] of nodes.entries()) {

@@ -1,13 +1,13 @@
 import { FormatError } from "../../../errors.js";
 import { type Argument, ValueRef } from "../../../graph/argument.js";
-import { Graph } from "../../../graph/graph.js";
+import type { Graph } from "../../../graph/graph.js";
 import type { Sequential } from "../../../nn/sequential.js";
 import { FileBudget } from "../../file-budget.js";
 import { refusedModel } from "../../foreign/import-faults.js";
 import { saidMeta } from "../../foreign/said-meta.js";
 import type { ModelMeta } from "../../model-file/save-model.js";
 import { GraphBuilder, type NamedNode } from "../../onnx/import/graph-builder.js";
-import { rowOfLayers } from "../../onnx/import/row-of-layers.js";
+import { networkOf } from "../../onnx/import/row-of-layers.js";
 import { printable } from "../../printable.js";
 import { isObject } from "../model/json.js";
 import type { TfjsModel } from "../model/tfjs-model.js";
@@ -64,7 +64,7 @@ export function importModel(where: string, model: TfjsModel, bytes: number, dial
   });
   if (refs.length === 0) throw noOutput(where, null);
   const parts = builder.parts(refs.length === 1 ? refs[0][1] : Object.fromEntries(refs));
-  return networkOf(parts, builder, metaOf(model, taken));
+  return { ...networkOf(parts, builder.sources), meta: metaOf(model, taken) };
 }
 
 function ofLayers(
@@ -107,23 +107,6 @@ function metaOf({ document }: TfjsModel, taken: readonly TakenInput[]): ModelMet
   // A signature tells of the file's own values.
   const { signature: _, ...others } = isObject(said) ? said : {};
   return { ...saidMeta(Object.entries(others)), ...(isKnown ? { inputShape: sizes.map(Number) } : {}) };
-}
-
-function networkOf(
-  parts: ReturnType<GraphBuilder["parts"]>,
-  { sources }: GraphBuilder<NamedNode>,
-  meta: ModelMeta,
-): ImportedTfjs {
-  const row = rowOfLayers(parts);
-  const titles =
-    row === null
-      ? parts.nodes.map((node) => [node.name, node] as const)
-      : row.model.namedModules().map(([path, module]) => [path, row.nodes.get(module)] as const);
-  const nodes = titles.flatMap(([path, node]) => {
-    const source = node && sources.get(node);
-    return source === undefined ? [] : [[path, printable(source.name)]];
-  });
-  return { model: row?.model ?? new Graph(parts), meta, nodes: Object.fromEntries(nodes) };
 }
 
 function noOutput(where: string, name: string | null): FormatError {
