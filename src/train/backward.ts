@@ -6,7 +6,7 @@ import { withSamplesBefore } from "../random.js";
 import { scope } from "../scope.js";
 import type { Tensor } from "../tensor.js";
 import type { Retry } from "./retry.js";
-import { countRightAnswers, type RightAnswers, readRightAnswers } from "./right-answers.js";
+import { addRight, countRightAnswers, type RightAnswers, type RightCounts, readRightAnswers } from "./right-answers.js";
 import { forwardOf, inputsOf, type Loss, labelsOf, targetsOf } from "./step.js";
 
 /** What a pass forward and back needs besides the model and the batch. */
@@ -31,26 +31,26 @@ export interface Pass {
 export interface PassNumbers {
   /** The mean over all samples. */
   readonly loss: number;
-  /** Right answers; null where targets are not labels. */
-  readonly correct: number | null;
+  /** Null where targets are not labels. */
+  readonly right: RightCounts | null;
   readonly samples: number;
 }
 
 /** Asks for the numbers of a pass; the backend's memory is let go. */
 export async function readPass({ loss, right, samples }: Pass): Promise<PassNumbers> {
-  const coming = [loss.data(), right === null ? null : readRightAnswers(right, samples)] as const;
+  const coming = [loss.data(), right === null ? null : readRightAnswers(right)] as const;
   loss.dispose();
-  const [[value], correct] = await Promise.all(coming);
-  return { loss: value, correct, samples };
+  const [[value], counts] = await Promise.all(coming);
+  return { loss: value, right: counts, samples };
 }
 
 /** The numbers of a group of batches from those of each. @param total - its samples, on all ranks */
 export function numbersOfGroup(numbers: readonly PassNumbers[], total: number): PassNumbers {
-  const sums = { loss: 0, correct: 0 as number | null, samples: 0 };
-  for (const { loss, correct, samples } of numbers) {
+  const sums = { loss: 0, right: { correct: 0, labels: 0 } as RightCounts | null, samples: 0 };
+  for (const { loss, right, samples } of numbers) {
     // Alone as it is: a product with the samples and back may be another number.
     sums.loss += numbers.length === 1 ? loss : (loss * samples) / total;
-    sums.correct = correct === null || sums.correct === null ? null : sums.correct + correct;
+    sums.right = addRight(sums.right, right);
     sums.samples += samples;
   }
   return sums;
@@ -110,10 +110,11 @@ export async function backwardOnRanks<Target>(
     return { loss: mean.detach(), right, samples: count };
   });
   if (isLast) exchange.sendRest();
-  const { loss, correct, samples } = pass === null ? { loss: 0, correct: 0, samples: 0 } : await readPass(pass);
-  const sums = Float64Array.of(loss * samples, correct ?? 0, samples);
+  const { loss, right, samples } = pass === null ? { loss: 0, right: null, samples: 0 } : await readPass(pass);
+  const sums = Float64Array.of(loss * samples, right?.correct ?? 0, right?.labels ?? 0, samples);
   const metrics = communicator.beginAllReduceSum(sums, "metrics of the step");
   if (isLast) exchange.finish();
   metrics.finish();
-  return { loss: sums[0] / sums[2], correct: labels === null ? null : sums[1], samples: sums[2] };
+  const all = labels === null ? null : { correct: sums[1], labels: sums[2] };
+  return { loss: sums[0] / sums[3], right: all, samples: sums[3] };
 }

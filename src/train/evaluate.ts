@@ -14,7 +14,14 @@ import { checkTensor, Tensor } from "../tensor.js";
 import { copyOf } from "../tensor-copies.js";
 import { MetricCounts, type MetricName, type Metrics } from "./metrics.js";
 import { evaluating } from "./mode.js";
-import { countRightAnswers, type RightAnswers, readRightAnswers } from "./right-answers.js";
+import {
+  accuracyOf,
+  addRight,
+  countRightAnswers,
+  type RightAnswers,
+  type RightCounts,
+  readRightAnswers,
+} from "./right-answers.js";
 import { checkBatches, type Data, forwardOf, inputsOf, type Loss, labelsOf, lossFor, targetsOf } from "./step.js";
 import { Trail } from "./trail.js";
 
@@ -87,13 +94,13 @@ export async function measure<Target>(
   const lossOf = lossFor("evaluate(model, data)", loss);
   const measured = metrics === undefined ? null : new MetricCounts("evaluate(model, data)", metrics);
   let total = 0;
-  let correct: number | null = 0;
+  let right: RightCounts | null = { correct: 0, labels: 0 };
   let samples = 0;
   // Among ranks the others would wait for a second attempt.
   const attempt = communicator.size === 1 ? retryOnce : <T>(pass: () => T): T => pass();
-  const trail = new Trail<BatchScores<Target>>(({ batch, loss, right, output, truth, count }) => {
+  const trail = new Trail<BatchScores<Target>>(({ batch, loss, right: own, output, truth, count }) => {
     if (loss !== null) total += loss * count;
-    correct = right === null || correct === null ? null : correct + right;
+    right = addRight(right, own);
     if (output !== null) onOutput?.(output.values, batch, output.shape);
     if (output !== null && truth !== null) measured?.add(output.values, output.shape, truth.values, truth.areLabels);
     samples += count;
@@ -125,9 +132,11 @@ export async function measure<Target>(
     }
     await trail.drain();
   });
-  const sums = Float64Array.of(total, correct ?? 0, samples);
+  const counts: RightCounts | null = right;
+  const sums = Float64Array.of(total, samples, counts?.correct ?? 0, counts?.labels ?? 0);
   communicator.allReduceSum(sums, "evaluation");
-  [total, correct, samples] = [sums[0], correct === null ? null : sums[1], sums[2]];
+  [total, samples] = sums;
+  right = counts === null ? null : { correct: sums[2], labels: sums[3] };
   if (samples === 0) {
     throw new ArgumentError({
       where: "evaluate(model, data)",
@@ -136,7 +145,7 @@ export async function measure<Target>(
       cure: "Pass data that can be gone through again; a generator is spent after one pass.",
     });
   }
-  const found = { loss: total / samples, accuracy: correct === null ? null : correct / samples, samples };
+  const found = { loss: total / samples, accuracy: accuracyOf(right), samples };
   return measured === null ? found : { ...found, metrics: measured.read(communicator) };
 }
 
@@ -159,7 +168,7 @@ interface BatchScores<Target> {
   readonly batch: Batch<Target>;
   /** Null where there are no samples. */
   readonly loss: number | null;
-  readonly right: number | null;
+  readonly right: RightCounts | null;
   readonly output: { readonly values: Float32Array; readonly shape: Shape } | null;
   /** What the outputs should be, for metrics; null where there are none. */
   readonly truth: { readonly values: ArrayLike<number>; readonly areLabels: boolean } | null;
@@ -180,19 +189,19 @@ async function scoresOf<Target>(
   const { value, right, output, count } = found;
   const coming = [
     value?.data() ?? null,
-    right === null ? null : readRightAnswers(right, count),
+    right === null ? null : readRightAnswers(right),
     output?.data() ?? null,
     isMeasured ? valuesOf(batch.targets) : null,
   ] as const;
   const shape = output?.shape ?? [];
   value?.dispose();
   output?.dispose();
-  const [losses, correct, values, truth] = await Promise.all(coming);
+  const [losses, counts, values, truth] = await Promise.all(coming);
   const areLabels = labelsOf(batch.targets) !== null;
   return {
     batch,
     loss: losses === null ? null : losses[0],
-    right: correct,
+    right: counts,
     output: values === null ? null : { values, shape },
     truth: truth === null ? null : { values: truth, areLabels },
     count,

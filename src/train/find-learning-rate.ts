@@ -12,7 +12,7 @@ import { checkBatches, type Data } from "./step.js";
 
 /** Options of {@link findLearningRate}. */
 export interface FindLearningRateOptions<Target>
-  extends Pick<FitOptions<Target>, "optimizer" | "loss" | "signal" | "accumulate" | "clipNorm"> {
+  extends Pick<FitOptions<Target>, "optimizer" | "loss" | "signal" | "accumulate" | "clipNorm" | "adaptiveClip"> {
   /** The first learning rate, > 0. @defaultValue 1e-7 */
   readonly from?: number;
   /** The last one, above the first. @defaultValue 10 */
@@ -69,6 +69,7 @@ export async function findLearningRate<Target>(
     signal: true,
     accumulate: true,
     clipNorm: true,
+    adaptiveClip: true,
   });
   const { from = 1e-7, to = 10, steps = 100, optimizer, ...rest } = options;
   checkBatches(where, data);

@@ -1,17 +1,14 @@
-import { checkRange } from "../check-range.js";
 import { retryOnce } from "../collector.js";
 import { alone, type Communicator } from "../communicator.js";
 import { broadcastState, GradientExchange, muster, stopsOn, Wish } from "../distributed/ranks.js";
 import { ArgumentError } from "../errors.js";
-import { isSpentAfterOnePass, recalibrate } from "../graph/statistics/recalibrate.js";
+import { recalibrate } from "../graph/statistics/recalibrate.js";
 import type { Module } from "../nn/module.js";
 import { refreshAll } from "../nn/refresh-all.js";
-import { checkAdaptiveClip } from "../optim/adaptive-clip.js";
-import { Optimizer } from "../optim/optimizer.js";
-import { checkOptions } from "../options.js";
-import { checkCount } from "../shape.js";
-import { shown } from "../shown.js";
+import type { Optimizer } from "../optim/optimizer.js";
 import { type Tensor, upload } from "../tensor.js";
+import { warnOnce } from "../warnings.js";
+import { type CheckedFit, checkFit } from "./check-fit.js";
 import type { Position } from "./checkpoint/checkpoint-state.js";
 import { Checkpoints } from "./checkpoint/checkpoints.js";
 import type { Companion } from "./checkpoint/companion.js";
@@ -22,7 +19,8 @@ import { inGroups } from "./groups.js";
 import { LagMeter, type NormLag, warnOfLag } from "./lag.js";
 import { PlateauLr } from "./plateau-lr.js";
 import { Retry } from "./retry.js";
-import { checkBatches, type Data, lossFor } from "./step.js";
+import { accuracyOf, addRight, type RightCounts } from "./right-answers.js";
+import type { Data } from "./step.js";
 import { Trail } from "./trail.js";
 import { type StepResult, trainStep } from "./train-step.js";
 
@@ -70,70 +68,35 @@ import { type StepResult, trainStep } from "./train-step.js";
  * ```
  */
 export async function fit<Target>(model: Module, data: Data<Target>, options: FitOptions<Target>): Promise<FitResult> {
-  checkOptions("fit(model, data)", options, {
-    epochs: true,
-    optimizer: true,
-    loss: true,
-    schedule: true,
-    clipNorm: true,
-    adaptiveClip: true,
-    signal: true,
-    communicator: true,
-    onStep: true,
-    onEpoch: true,
-    validation: true,
-    metrics: true,
-    earlyStopping: true,
-    accumulate: true,
-    recalibrate: true,
-    average: true,
-    checkpoint: true,
-  });
+  const checked = checkFit(model, data, options);
+  if (underway.has(model)) {
+    throw new ArgumentError({
+      where: "fit(model, data)",
+      expected: "a model that is not being trained",
+      received: "one in whose training another call of fit stands",
+      cure: "Await that call first.",
+    });
+  }
+  underway.add(model);
+  try {
+    return await trained(model, data, options, checked);
+  } finally {
+    underway.delete(model);
+  }
+}
+
+/** Models whose training has begun and not ended: whoever forgets `await` would train one twice at once. */
+const underway = new WeakSet<Module>();
+
+async function trained<Target>(
+  model: Module,
+  data: Data<Target>,
+  options: FitOptions<Target>,
+  { lossOf, accumulate, steps }: CheckedFit<Target>,
+): Promise<FitResult> {
   const { epochs, optimizer, schedule, signal, onStep, onEpoch, communicator = alone } = options;
-  checkBatches("fit(model, data)", data);
-  if (!(optimizer instanceof Optimizer)) {
-    throw new ArgumentError({
-      where: "fit(model, data, { optimizer })",
-      expected: "an optimiser",
-      received: typeof optimizer,
-      cure: "Pass one such as new Adam(model.parameters(), { lr: 0.001 }).",
-    });
-  }
-  checkCount("fit(model, data, { epochs })", "epochs", epochs);
   const clipNorm = options.clipNorm ?? Number.POSITIVE_INFINITY;
-  if (clipNorm !== Number.POSITIVE_INFINITY) checkRange("fit(model, data)", "clipNorm", clipNorm);
   const adaptiveClip = options.adaptiveClip ?? null;
-  if (adaptiveClip !== null) {
-    checkAdaptiveClip("fit(model, data, { adaptiveClip })", adaptiveClip);
-    if (clipNorm !== Number.POSITIVE_INFINITY) {
-      throw new ArgumentError({
-        where: "fit(model, data, { clipNorm, adaptiveClip })",
-        expected: "one way of clipping",
-        received: "both",
-        cure: "Leave one out.",
-      });
-    }
-  }
-  if (schedule !== undefined && typeof schedule !== "function" && !(schedule instanceof PlateauLr)) {
-    throw new ArgumentError({
-      where: "fit(model, data, { schedule })",
-      expected: "a schedule",
-      received: shown(schedule),
-      cure: "Pass one such as cosineLr(0.1), or leave it out: the rate is then the optimiser's.",
-    });
-  }
-  const accumulate = checkCount("fit(model, data, { accumulate })", "accumulate", options.accumulate ?? 1);
-  const steps = data.length === undefined ? null : Math.ceil(data.length / accumulate) * epochs;
-  if (typeof schedule === "function" && steps === null) {
-    throw new ArgumentError({
-      where: "fit(model, data, { schedule })",
-      expected: "data with a length, from which a schedule knows how far training has come",
-      received: "data without one",
-      cure: "Give the iterable a length: the number of batches in an epoch.",
-    });
-  }
-  const lossOf = lossFor("fit(model, data)", options.loss);
-  checkValidation(options);
   const stopping = options.earlyStopping === undefined ? null : new EarlyStopping(model, options.earlyStopping);
   const { average } = options;
   const plateau = schedule instanceof PlateauLr ? schedule : undefined;
@@ -141,24 +104,17 @@ export async function fit<Target>(model: Module, data: Data<Target>, options: Fi
     (one): one is Companion & typeof one => one !== null && one !== undefined,
   );
   const checkpoints =
-    options.checkpoint === undefined ? null : new Checkpoints(model, data, optimizer, options.checkpoint, companions);
+    options.checkpoint === undefined
+      ? null
+      : new Checkpoints(model, data, optimizer, options.checkpoint, companions, options.validation?.generators);
   const { recalibrate: renewed = 0 } = options;
-  const renewing = renewed !== 0 ? "recalibrate" : average?.needsRecalibration === true ? "average" : null;
-  if (renewed !== 0) checkCount("fit(model, data, { recalibrate })", "recalibrate", renewed);
-  if (renewing !== null && isSpentAfterOnePass(data)) {
-    throw new ArgumentError({
-      where: `fit(model, data, { ${renewing} })`,
-      expected: "data that can be gone through once more at the end",
-      received: "an iterator, which is spent after one pass",
-      cure: "Pass an array or batches().",
-    });
-  }
   const reports: EpochReport[] = [];
   checkLengths(data, communicator);
   broadcastState(model, communicator);
   model.train();
   optimizer.zeroGrad();
   const resumed = await checkpoints?.resume();
+  checkTrained(optimizer);
   await refreshAll(model);
   /** Where the steps stand whose numbers have been told; those of a device may be one behind. */
   let at: Position = resumed?.position ?? startOf(0, 0);
@@ -212,8 +168,8 @@ export async function fit<Target>(model: Module, data: Data<Target>, options: Fi
         average?.update();
         const own = { step, steps, epoch, lr: optimizer.lr };
         const tell = async (result: StepResult): Promise<void> => {
-          const { loss, correct, samples, gradientNorm } = result;
-          const accuracy = correct === null ? null : correct / samples;
+          const { loss, right, samples, gradientNorm } = result;
+          const accuracy = accuracyOf(right);
           const answer = await onStep?.({ ...own, loss, accuracy, samples, gradientNorm });
           isAsked ||= answer === "stop";
           at = {
@@ -221,7 +177,7 @@ export async function fit<Target>(model: Module, data: Data<Target>, options: Fi
             batch: at.batch + group.length,
             step: own.step + 1,
             loss: at.loss + loss * samples,
-            correct: correct === null || at.correct === null ? null : at.correct + correct,
+            ...inPosition(addRight(rightOf(at), right)),
             samples: at.samples + samples,
             seconds: (performance.now() - started) / 1000,
           };
@@ -245,7 +201,7 @@ export async function fit<Target>(model: Module, data: Data<Target>, options: Fi
         break;
       }
       await stopFor(stopsOn(communicator, wish()).stopper);
-      const { samples, correct, seconds } = at;
+      const { samples, seconds } = at;
       if (samples === 0) {
         throw new ArgumentError({
           where: "fit(model, data)",
@@ -254,7 +210,8 @@ export async function fit<Target>(model: Module, data: Data<Target>, options: Fi
           cure: "Pass data that can be gone through once for each epoch; a generator is spent after one pass.",
         });
       }
-      const accuracy = correct === null ? null : correct / samples;
+      warnOfLength(data, at);
+      const accuracy = accuracyOf(rightOf(at));
       const own = { epoch, steps: step, loss: at.loss / samples, accuracy, samples, seconds };
       let report: EpochReport = own;
       try {
@@ -311,27 +268,6 @@ export async function fit<Target>(model: Module, data: Data<Target>, options: Fi
   return { epochs: reports, steps: at.step, lag, stopped, best };
 }
 
-/** @throws ArgumentError if validation data are no batches, or early stopping lacks them */
-function checkValidation<Target>({ validation, earlyStopping }: FitOptions<Target>): void {
-  if (validation !== undefined) {
-    checkBatches("fit(model, data, { validation })", validation);
-    if (!isSpentAfterOnePass(validation)) return;
-    throw new ArgumentError({
-      where: "fit(model, data, { validation })",
-      expected: "data that can be gone through after each epoch",
-      received: "an iterator, which is spent after one pass",
-      cure: "Pass an array or batches().",
-    });
-  }
-  if (earlyStopping === undefined) return;
-  throw new ArgumentError({
-    where: "fit(model, data, { earlyStopping })",
-    expected: "validation data, by which the best epoch is known",
-    received: "none",
-    cure: "Pass { validation }, such as batches of a part that splitIndices() kept back.",
-  });
-}
-
 /**
  * What lets a device decide whether steps are taken, so that it need not wait for the host; null where that is not
  * needed, or not possible.
@@ -343,8 +279,35 @@ function gateFor({ parameters, heedsGate }: Optimizer, communicator: Communicato
   return upload("fit", backend, [2], Float64Array.of(1, 1), false);
 }
 
+/** @throws ArgumentError if the optimiser has nothing to change */
+function checkTrained({ parameters }: Optimizer): void {
+  if (parameters.some(({ requiresGrad }) => requiresGrad)) return;
+  throw new ArgumentError({
+    where: "fit(model, data, { optimizer })",
+    expected: "a parameter that is trained",
+    received: `${parameters.length} frozen ones`,
+    cure: "Set requiresGrad of those to train.",
+  });
+}
+
+/** Tells of data that say another length than they have. */
+function warnOfLength({ length }: { readonly length?: number }, { epoch, batch }: Position): void {
+  if (length === undefined || length === batch) return;
+  const what = `epoch ${epoch} had ${batch} batches where data.length says ${length}`;
+  warnOnce("fit length", `fit(model, data): ${what}, so schedules go by a wrong number of steps. Correct the length.`);
+}
+
 function startOf(epoch: number, step: number): Position {
-  return { epoch, batch: 0, step, loss: 0, correct: 0, samples: 0, seconds: 0 };
+  return { epoch, batch: 0, step, loss: 0, correct: 0, labels: 0, samples: 0, seconds: 0 };
+}
+
+/** Older checkpoints count samples, of which those with several labels are right in part. */
+function rightOf({ correct, labels, samples }: Position): RightCounts | null {
+  return correct === null ? null : { correct, labels: labels ?? samples };
+}
+
+function inPosition(right: RightCounts | null): Pick<Position, "correct" | "labels"> {
+  return { correct: right?.correct ?? null, labels: right?.labels ?? 0 };
 }
 
 /** @throws ArgumentError on every rank if they would take different numbers of steps */

@@ -23,6 +23,17 @@ export interface Scores {
   readonly metrics?: Readonly<Record<string, number | null>>;
 }
 
+/** @throws ArgumentError if what is watched is none of the scores of that name */
+export function checkMonitor(where: string, monitor: string, scores: readonly string[]): void {
+  if (scores.includes(monitor)) return;
+  throw new ArgumentError({
+    where,
+    expected: `monitor to be one of ${scores.toSorted().join(", ")}`,
+    received: shown(monitor),
+    cure: "Watch one of these, or ask for it with { metrics }.",
+  });
+}
+
 /** What {@link Improvement} remembers. */
 export interface ImprovementState {
   /** The best value; null before the first epoch. */
@@ -44,6 +55,11 @@ export class Improvement {
     this.#where = where;
     this.#monitor = monitor;
     this.#minDelta = checkRange(where, "minDelta", minDelta);
+  }
+
+  /** Which score is watched. */
+  get monitor(): string {
+    return this.#monitor;
   }
 
   /** The best value. */
@@ -76,14 +92,15 @@ export class Improvement {
 
   #valueOf({ loss, accuracy, metrics = {} }: Scores): number {
     const known: Readonly<Record<string, number | null>> = { ...metrics, loss, accuracy };
-    const value = Object.hasOwn(known, this.#monitor) ? known[this.#monitor] : null;
+    checkMonitor(this.#where, this.#monitor, Object.keys(known));
+    const value = known[this.#monitor];
     if (value !== null) return value;
-    const names = Object.keys(known).filter((name) => known[name] !== null);
+    const whose = this.#monitor === "accuracy" ? "labels" : "labels of several classes";
     throw new ArgumentError({
       where: this.#where,
-      expected: `monitor to be one of ${names.toSorted().join(", ")}`,
-      received: shown(this.#monitor),
-      cure: "Watch one of these, or ask for it with { metrics }.",
+      expected: `a value of ${this.#monitor}, which only data with ${whose} have`,
+      received: "none",
+      cure: "Watch another score, or pass such data.",
     });
   }
 

@@ -22,6 +22,18 @@ export type Metrics = Readonly<Partial<Record<MetricName, number | null>>>;
 
 const names: readonly MetricName[] = ["f1", "meanIou", "auc"];
 
+/** @throws ArgumentError if they are no list, or one of the names is none */
+export function checkMetrics(where: string, wanted: readonly MetricName[]): readonly MetricName[] {
+  const stray = Array.isArray(wanted) ? wanted.find((name) => !names.includes(name)) : wanted;
+  if (stray === undefined) return wanted;
+  throw new ArgumentError({
+    where: `${where.slice(0, -1)}, { metrics })`,
+    expected: `a list of some of ${names.join(", ")}`,
+    received: shown(stray),
+    cure: "Correct the name.",
+  });
+}
+
 /** Gathers over the batches of an evaluation what metrics are made of. */
 export class MetricCounts {
   readonly #where: string;
@@ -34,15 +46,7 @@ export class MetricCounts {
   /** @throws ArgumentError if one of the names is none */
   constructor(where: string, wanted: readonly MetricName[]) {
     this.#where = where;
-    this.#wanted = wanted;
-    const stray = wanted.find((name) => !names.includes(name));
-    if (stray === undefined) return;
-    throw new ArgumentError({
-      where: `${where.slice(0, -1)}, { metrics })`,
-      expected: `some of ${names.join(", ")}`,
-      received: shown(stray),
-      cure: "Correct the name.",
-    });
+    this.#wanted = checkMetrics(where, wanted);
   }
 
   /** Takes the outputs of a batch. @param truth - labels, or a value of 0 or 1 for each output */

@@ -74,6 +74,11 @@ export class MovingAverage<M extends Module = Module> implements Companion {
     this.model.eval();
   }
 
+  /** @internal */
+  isOf(model: Module): boolean {
+    return this.#source === model;
+  }
+
   /** How many weights the average is of. */
   get averaged(): number {
     return this.#averaged;

@@ -42,6 +42,11 @@ export class PlateauLr implements Companion {
     return this.#lr;
   }
 
+  /** @internal */
+  get monitor(): string {
+    return this.#improvement.monitor;
+  }
+
   /** Takes the scores of an epoch; {@link fit} does so. */
   update(scores: Scores): void {
     this.#improvement.update(scores);

@@ -23,13 +23,26 @@ export function countRightAnswers(output: Tensor, labels: ArrayLike<number>): Ri
   return { correct, counted };
 }
 
-/**
- * How many of `samples` are right: where a sample has several labels (a sequence of them), it counts by the share of
- * them that are. The backend's memory is let go.
- */
-export async function readRightAnswers({ correct, counted }: RightAnswers, samples: number): Promise<number> {
+/** How many labels are right, of those that are a class; a sample may have several, or none. */
+export interface RightCounts {
+  readonly correct: number;
+  readonly labels: number;
+}
+
+/** Reads the count; the backend's memory is let go. */
+export async function readRightAnswers({ correct, counted }: RightAnswers): Promise<RightCounts> {
   const coming = correct.storage.read(4);
   correct.dispose();
   const [count] = new Int32Array(await coming);
-  return counted === 0 ? 0 : (count * samples) / counted;
+  return { correct: count, labels: counted };
+}
+
+/** Both together; null if one is, as targets that are not labels have none. */
+export function addRight(a: RightCounts | null, b: RightCounts | null): RightCounts | null {
+  return a === null || b === null ? null : { correct: a.correct + b.correct, labels: a.labels + b.labels };
+}
+
+/** The share of labels that are right; null where there are none. */
+export function accuracyOf(right: RightCounts | null): number | null {
+  return right === null || right.labels === 0 ? null : right.correct / right.labels;
 }

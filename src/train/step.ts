@@ -7,6 +7,7 @@ import type { Module } from "../nn/module.js";
 import { crossEntropy } from "../ops/cross-entropy.js";
 import type { Generator } from "../random.js";
 import { type Shape, sizeOf } from "../shape.js";
+import { shown } from "../shown.js";
 import { Tensor } from "../tensor.js";
 
 /** What a loss function is given for targets of this kind: data from the host arrive as a tensor. */
@@ -87,9 +88,26 @@ export function labelsOf(targets: unknown): ArrayLike<number> | null {
   return Array.isArray(targets) && targets.every((label) => Number.isInteger(label)) ? targets : null;
 }
 
+/** @throws ArgumentError if it is no function, or does not return one value */
+function checkedLoss<Target>(where: string, loss: Loss<Target>): Loss<Target> {
+  const refused = (expected: string, received: string): ArgumentError =>
+    new ArgumentError({
+      where: `${where.slice(0, -1)}, { loss })`,
+      expected,
+      received,
+      cure: "Pass crossEntropy, or return a mean as it does.",
+    });
+  if (typeof loss !== "function") throw refused("a function of output and targets", shown(loss));
+  return (output, targets) => {
+    const value = loss(output, targets);
+    if (value instanceof Tensor && value.size === 1) return value;
+    throw refused("a tensor of one value from the loss", value instanceof Tensor ? value.title : shown(value));
+  };
+}
+
 /** The given loss, or cross-entropy where the targets are labels. @throws ArgumentError if they are not */
 export function lossFor<Target>(where: string, loss: Loss<Target> | undefined): Loss<Target> {
-  if (loss !== undefined) return loss;
+  if (loss !== undefined) return checkedLoss(where, loss);
   return (output, targets) => {
     const labels = labelsOf(targets);
     if (labels !== null) return crossEntropy(output, new Int32Array(labels));

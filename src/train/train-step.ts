@@ -91,7 +91,7 @@ async function judgedStep<Target>(
         : await backwardOnRanks(model, batch, settings, exchange, k, total),
     );
   }
-  const { loss, correct, samples } = numbersOfGroup(numbers, total);
+  const { loss, right, samples } = numbersOfGroup(numbers, total);
   if (exchange === null) checkGradients(settings);
   const gradientNorm = await clipGradNorm(optimizer.parameters, Number.POSITIVE_INFINITY);
   // A step beyond this could overflow float32 and leave parameters that are not finite.
@@ -105,7 +105,7 @@ async function judgedStep<Target>(
   // Clipped in the pass of the step itself.
   optimizer.step({ gradientScale: gradientNorm > clipNorm ? clipNorm / gradientNorm : 1 });
   optimizer.zeroGrad();
-  return { loss, correct, samples, gradientNorm };
+  return { loss, right, samples, gradientNorm };
 }
 
 /** The device itself decides by the same rule, and the host is told later. */
@@ -144,9 +144,9 @@ async function gatedStep<Target>(
   ];
   squares.dispose();
   const coming = Promise.all([numbers, sums, isOpen]).then(([told, [sum], [open]]) => async () => {
-    const { loss, correct, samples } = numbersOfGroup(told, total);
+    const { loss, right, samples } = numbersOfGroup(told, total);
     const gradientNorm = Math.sqrt(sum);
-    if (open === 1) return { loss, correct, samples, gradientNorm };
+    if (open === 1) return { loss, right, samples, gradientNorm };
     takeBack();
     throw await diverged(model, group, step, loss, gradientNorm, lr);
   });

@@ -4,6 +4,7 @@ import {
   type Batch,
   BatchNorm,
   batches,
+  cosineLr,
   Dropout,
   describeCheckpoint,
   evaluate,
@@ -16,6 +17,7 @@ import {
   type Module,
   movingAverage,
   mse,
+  onWarning,
   parameterGroups,
   plateauLr,
   ReLU,
@@ -125,6 +127,37 @@ describeEachBackend("a training with all that goes along", () => {
 });
 
 describeEachBackend("fit", () => {
+  test("goes on to the same validation where its data have an order of their own", async () => {
+    const run = async (from: Uint8Array | null) => {
+      const { model, data, options } = makeRun();
+      const validation = batches(points(60, 2), { batchSize: 7, shuffle: new Generator(4) });
+      const saved: Uint8Array[] = [];
+      const checkpoint = { from, save: (bytes: Uint8Array) => void saved.push(bytes), everySteps: 6 };
+      const { epochs } = await fit(model, data, { ...options, epochs: 4, validation, checkpoint });
+      return { saved, losses: epochs.map((report) => report.validation?.loss) };
+    };
+    const whole = await run(null);
+    expect(whole.losses.length).toBe(4);
+    expect(whole.saved.length).toBeGreaterThan(3);
+    for (const from of whole.saved) {
+      const { losses } = await run(from);
+      expect(losses).toEqual(losses.length === 0 ? [] : whole.losses.slice(-losses.length));
+    }
+  });
+
+  test("trains a model once at a time: one that is not awaited is not trained twice", async () => {
+    const { model, data, options } = makeRun();
+    const first = fit(model, data, options);
+    await expect(fit(model, data, options)).rejects.toThrowErrorMatchingInlineSnapshot(
+      `[ArgumentError: fit(model, data): expected a model that is not being trained, got one in whose training another call of fit stands. Await that call first.]`,
+    );
+    await first;
+    expect((await fit(model, data, { ...options, epochs: 1 })).epochs.length).toBe(1);
+    const throwing = { ...options, onStep: () => Promise.reject(new Error("mine")) };
+    await expect(fit(model, data, throwing)).rejects.toThrow("mine");
+    expect((await fit(model, data, { ...options, epochs: 1 })).epochs.length).toBe(1);
+  });
+
   test("accumulates to the step of one batch of all samples, whatever their sizes", async () => {
     const [inputs, labels] = [normalValues(40, 3), Int32Array.from({ length: 20 }, (_, k) => k % 3)];
     const cut = (cuts: number[]): Batch[] =>
@@ -227,6 +260,21 @@ describeEachBackend("fit", () => {
     expect(found.suggestion).toBeLessThan(10);
   });
 
+  test("findLearningRate clips as the training will", async () => {
+    const search = async (clip: Partial<Pick<FitOptions<Int32Array>, "clipNorm" | "adaptiveClip">>) => {
+      const { model, data, options } = makeRun();
+      return (await findLearningRate(model, data, { optimizer: options.optimizer, steps: 20, ...clip })).losses;
+    };
+    const [plain, byNorm, byUnit] = [
+      await search({}),
+      await search({ clipNorm: 0.01 }),
+      await search({ adaptiveClip: { factor: 0.001 } }),
+    ];
+    expect(byNorm).not.toEqual(plain);
+    expect(byUnit).not.toEqual(plain);
+    expect(byUnit[0]).toBe(plain[0]);
+  });
+
   test("findLearningRate ends where the loss runs away", async () => {
     seed(1);
     const model = new Sequential(new Linear(1, 1));
@@ -307,6 +355,20 @@ describe("what fit refuses", () => {
       ["validation that is none", () => refused({ validation: 5 as never })],
       ["patience 0", () => refused({ validation: data, earlyStopping: { patience: 0 } })],
       ["a monitor that is not there", () => refused({ validation: data, earlyStopping: { monitor: "f1" } })],
+      [
+        "a plateau's monitor that is not there",
+        () => refused({ validation: data, schedule: plateauLr(0.1, { monitor: "auc" }) }),
+      ],
+      ["no batch to validate on", () => refused({ validation: [] })],
+      ["metrics of nothing", () => refused({ metrics: ["f1"] })],
+      ["a metric of no name", () => refused({ validation: data, metrics: ["f2" as never] })],
+      ["metrics that are no list", () => refused({ validation: data, metrics: "f1" as never })],
+      ["a callback that is none", () => refused({ onEpoch: 5 as never })],
+      ["a loss that is none", () => refused({ loss: "mse" as never })],
+      ["a checkpoint that is saved nowhere", () => refused({ checkpoint: {} as never })],
+      ["another model's average", () => refused({ average: movingAverage(new Sequential(new Linear(2, 2))) })],
+      ["an average that is none", () => refused({ average: {} as never })],
+      ["no model", () => refused({}, null as never)],
       ["two ways of clipping", () => refused({ clipNorm: 1, adaptiveClip: {} })],
       ["a factor of 0", () => refused({ adaptiveClip: { factor: 0 } })],
       ["no inputs to check", () => gradientCheck((x) => x, [])],
@@ -315,6 +377,7 @@ describe("what fit refuses", () => {
       ["spent data", () => findLearningRate(model, once(), { optimizer })],
     ];
     const messages: string[] = [];
+    const before = valuesOf(model);
     for (const [name, attempt] of attempts) {
       messages.push(
         `${name}: ${await attempt().then(
@@ -326,6 +389,8 @@ describe("what fit refuses", () => {
         )}`,
       );
     }
+    // All of it before the first step.
+    expect(valuesOf(model)).toEqual(before);
     expect(messages.join("\n")).toMatchInlineSnapshot(`
       "accumulate 0: ArgumentError: fit(model, data, { accumulate }): expected accumulate to be a whole number of at least 1, got 0. Correct accumulate.
       no validation: ArgumentError: fit(model, data, { earlyStopping }): expected validation data, by which the best epoch is known, got none. Pass { validation }, such as batches of a part that splitIndices() kept back.
@@ -333,12 +398,72 @@ describe("what fit refuses", () => {
       validation that is none: ArgumentError: fit(model, data, { validation }): expected batches, one after another, got number. Pass batches(dataset, { batchSize: 64 }), or an array of batches.
       patience 0: ArgumentError: fit(model, data, { earlyStopping }): expected patience to be a whole number of at least 1, got 0. Correct patience.
       a monitor that is not there: ArgumentError: fit(model, data, { earlyStopping }): expected monitor to be one of accuracy, loss, got "f1". Watch one of these, or ask for it with { metrics }.
+      a plateau's monitor that is not there: ArgumentError: fit(model, data, { schedule }): expected monitor to be one of accuracy, loss, got "auc". Watch one of these, or ask for it with { metrics }.
+      no batch to validate on: ArgumentError: fit(model, data, { validation }): expected at least one batch, got none. Leave it out, or pass some.
+      metrics of nothing: ArgumentError: fit(model, data, { metrics }): expected validation data, on which they are measured, got none. Pass { validation }, such as batches of a part that splitIndices() kept back.
+      a metric of no name: ArgumentError: fit(model, data, { metrics }): expected a list of some of f1, meanIou, auc, got "f2". Correct the name.
+      metrics that are no list: ArgumentError: fit(model, data, { metrics }): expected a list of some of f1, meanIou, auc, got "f1". Correct the name.
+      a callback that is none: ArgumentError: fit(model, data, { onEpoch }): expected a function, got 5. Pass one, or leave it out.
+      a loss that is none: ArgumentError: fit(model, data, { loss }): expected a function of output and targets, got "mse". Pass crossEntropy, or return a mean as it does.
+      a checkpoint that is saved nowhere: ArgumentError: fit(model, data, { checkpoint }): expected save as a function, got undefined. Pass save(bytes), such as that of checkpointFile(path).
+      another model's average: ArgumentError: fit(model, data, { average }): expected a moving average of the model, got that of another. Pass movingAverage(model, { decay }) of this very model.
+      an average that is none: ArgumentError: fit(model, data, { average }): expected a moving average of the model, got object. Pass movingAverage(model, { decay }) of this very model.
+      no model: ArgumentError: fit(model, data): expected a model, got object. Pass one such as new Sequential(new Linear(4, 2)).
       two ways of clipping: ArgumentError: fit(model, data, { clipNorm, adaptiveClip }): expected one way of clipping, got both. Leave one out.
       a factor of 0: ArgumentError: fit(model, data, { adaptiveClip }): expected factor above 0, got 0. At 0 nothing would move.
       no inputs to check: ArgumentError: gradientCheck(f, inputs): expected a list of at least one tensor, got an empty list. Pass the arguments of f as an array.
       a random function: ArgumentError: gradientCheck(f, inputs): expected a function with the same result each time, got another. Put modules into evaluation mode, or leave out what draws random numbers.
       rates in the wrong order: ArgumentError: findLearningRate(model, data): expected to as a finite rate above from (1), got 0.1. Pass a rate at which training surely fails, such as 10.
       spent data: ArgumentError: findLearningRate(model, data): expected data that can be gone through several times, got an iterator, which is spent after one pass. Pass an array or batches()."
+    `);
+  });
+
+  test("losses that are no number, models without anything to train, scores that the data do not define", async () => {
+    const lossOf = (loss: unknown) => refused({ loss: loss as never });
+    await expect(lossOf((y: unknown) => y)).rejects.toThrowErrorMatchingInlineSnapshot(
+      `[ArgumentError: fit(model, data, { loss }): expected a tensor of one value from the loss, got Tensor(1×2). Pass crossEntropy, or return a mean as it does.]`,
+    );
+    await expect(lossOf(async () => tensor(1))).rejects.toThrowErrorMatchingInlineSnapshot(
+      `[ArgumentError: fit(model, data, { loss }): expected a tensor of one value from the loss, got {}. Pass crossEntropy, or return a mean as it does.]`,
+    );
+    const perSample = evaluate(
+      model,
+      [
+        {
+          inputs: tensor([
+            [1, 2],
+            [3, 4],
+          ]),
+          targets: [0, 1],
+        },
+      ],
+      { loss: (y) => y.sum(1) },
+    );
+    await expect(perSample).rejects.toThrowErrorMatchingInlineSnapshot(
+      `[ArgumentError: evaluate(model, data, { loss }): expected a tensor of one value from the loss, got Tensor(2). Pass crossEntropy, or return a mean as it does.]`,
+    );
+    const frozen = new Sequential(new Linear(2, 2));
+    for (const parameter of frozen.parameters()) parameter.requiresGrad = false;
+    const none = refused({ optimizer: new Sgd(frozen.parameters(), { lr: 0.1 }) }, frozen);
+    await expect(none).rejects.toThrowErrorMatchingInlineSnapshot(
+      `[ArgumentError: fit(model, data, { optimizer }): expected a parameter that is trained, got 2 frozen ones. Set requiresGrad of those to train.]`,
+    );
+    const watched = refused({ validation: data, metrics: ["auc"], earlyStopping: { monitor: "auc" } });
+    await expect(watched).rejects.toThrowErrorMatchingInlineSnapshot(
+      `[ArgumentError: fit(model, data, { earlyStopping }): expected a value of auc, which only data with labels of several classes have, got none. Watch another score, or pass such data.]`,
+    );
+  });
+
+  test("warns of data whose length is not the number of their batches", async () => {
+    const warnings: string[] = [];
+    const before = onWarning((message) => void warnings.push(message));
+    const three = { length: 3, [Symbol.iterator]: () => [...data, ...data][Symbol.iterator]() };
+    await fit(model, three, { epochs: 2, optimizer, schedule: cosineLr(0.1) });
+    onWarning(before);
+    expect(warnings).toMatchInlineSnapshot(`
+      [
+        "fit(model, data): epoch 0 had 2 batches where data.length says 3, so schedules go by a wrong number of steps. Correct the length.",
+      ]
     `);
   });
 

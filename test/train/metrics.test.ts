@@ -147,7 +147,7 @@ describe("metrics refuse", () => {
       );
     }
     expect(messages.join("\n")).toMatchInlineSnapshot(`
-      "ArgumentError: evaluate(model, data, { metrics }): expected some of f1, meanIou, auc, got "F1". Correct the name.
+      "ArgumentError: evaluate(model, data, { metrics }): expected a list of some of f1, meanIou, auc, got "F1". Correct the name.
       DataError: evaluate(model, data, { metrics }): expected labels, or targets of 0 and 1 for each output, got 0.5. Leave the metrics out where numbers are predicted.
       TensorFreedError: Tensor(1×2), made by tensor: expected a tensor in use, got one whose memory has been freed. Return it from its scope(), pass it to keep(), or use it before dispose()."
     `);

@@ -287,9 +287,11 @@ async function run(
   signal: AbortSignal,
 ): Promise<{ readonly told: string | null; readonly lag: FitResult["lag"] }> {
   const { model, data, validationData, epochs, optimizer, schedule, loss, recalibrate, communicator, loop } = training;
+  const { metrics, ...others } = loop;
   const { best, stopped, steps, lag } = await fit(model, data, {
-    ...{ epochs, optimizer, schedule, loss, recalibrate, ...loop },
+    ...{ epochs, optimizer, schedule, loss, recalibrate, ...others },
     ...(validationData === null ? {} : { validation: { [Symbol.asyncIterator]: () => unhurried(validationData) } }),
+    ...(validationData === null || metrics === undefined ? {} : { metrics }),
     signal,
     checkpoint,
     communicator,

@@ -20,7 +20,7 @@ export async function searchLearningRate(
 ): Promise<void> {
   const { model, data, optimizer, loss, loop, summary } = await prepareTraining(flags, {}, "", alone);
   say(summary);
-  const { accumulate, clipNorm } = loop;
+  const { accumulate, clipNorm, adaptiveClip } = loop;
   const { length, generators } = data;
   const search = await findLearningRate(
     model,
@@ -31,6 +31,7 @@ export async function searchLearningRate(
       signal,
       ...(accumulate === undefined ? {} : { accumulate }),
       ...(clipNorm === undefined ? {} : { clipNorm }),
+      ...(adaptiveClip === undefined ? {} : { adaptiveClip }),
     },
   );
   const { lrs, smoothed, suggestion } = search;

@@ -169,6 +169,9 @@ function loopOf(
   if (monitor !== "loss" && monitor !== "accuracy" && !metrics.includes(monitor)) {
     throw refuse("--monitor", `loss, accuracy or a score of --metrics`, monitor);
   }
+  if (flags.monitor !== undefined && patience === undefined && flags.schedule !== "plateau") {
+    throw refuse("--monitor", "--early-stopping or --schedule plateau, which watch it", "neither");
+  }
   const averaged = average === undefined ? null : movingAverage(model, averageOptions(average, stepsPerEpoch, epochs));
   return {
     accumulate,

@@ -14,6 +14,8 @@ export interface Position {
   readonly loss: number;
   /** Right answers in the epoch; null where targets are not labels. */
   readonly correct: number | null;
+  /** Of so many labels. Absent in files of 0.1.0, whose samples count. */
+  readonly labels?: number;
   /** Samples seen in the epoch. */
   readonly samples: number;
   /** Time spent on the epoch. */
@@ -74,8 +76,9 @@ const checks: Readonly<Record<string, readonly [check: Check, expected: string]>
   "position.step": [isCount, "a count"],
   // A sum that left float64 is null in JSON.
   "position.loss": [orNull((value) => typeof value === "number"), "a number"],
-  // A sample with several labels may be right in part.
+  // In files of 0.1.0 a sample with several labels may be right in part.
   "position.correct": [orNull(isNumber), "a number ≥ 0 or null"],
+  "position.labels": [(value) => value === undefined || isCount(value), "a count"],
   "position.samples": [isCount, "a count"],
   "position.seconds": [isNumber, "a number ≥ 0"],
   length: [orNull(isCount), "a count or null"],

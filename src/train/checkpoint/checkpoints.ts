@@ -7,6 +7,7 @@ import type { Optimizer } from "../../optim/optimizer.js";
 import { checkOptions } from "../../options.js";
 import { type Generator, type GeneratorState, generator as globalGenerator } from "../../random.js";
 import { checkCount } from "../../shape.js";
+import { shown } from "../../shown.js";
 import type { Tensor } from "../../tensor.js";
 import { onHost } from "../../tensor-copies.js";
 import { passFrom } from "../pass.js";
@@ -54,6 +55,7 @@ export class Checkpoints<Target> {
   readonly #optimizer: Optimizer;
   readonly #options: CheckpointOptions;
   readonly #companions: readonly Companion[];
+  readonly #validating: readonly Generator[];
   readonly #everySteps: number;
   readonly #everySeconds: number;
   #passStart: readonly GeneratorState[] = [];
@@ -67,6 +69,8 @@ export class Checkpoints<Target> {
     optimizer: Optimizer,
     options: CheckpointOptions,
     companions: readonly Companion[],
+    /** From which validation data draw their order. */
+    validating: readonly Generator[] = [],
   ) {
     checkOptions(where, options, {
       save: true,
@@ -76,7 +80,12 @@ export class Checkpoints<Target> {
       generators: true,
       note: true,
     });
+    if (typeof options.save !== "function") {
+      const cure = "Pass save(bytes), such as that of checkpointFile(path).";
+      throw new ArgumentError({ where, expected: "save as a function", received: shown(options.save), cure });
+    }
     this.#companions = companions;
+    this.#validating = validating;
     this.#model = model;
     this.#data = data;
     this.#optimizer = optimizer;
@@ -93,7 +102,8 @@ export class Checkpoints<Target> {
   }
 
   get #generators(): Generator[] {
-    return [globalGenerator(), ...(this.#data.generators ?? []), ...(this.#options.generators ?? [])];
+    const { generators: own = [] } = this.#data;
+    return [globalGenerator(), ...own, ...this.#validating, ...(this.#options.generators ?? [])];
   }
 
   #restore(states: readonly GeneratorState[]): void {

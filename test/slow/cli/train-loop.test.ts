@@ -130,6 +130,7 @@ describe("evenkeel train", () => {
       "--data classes.csv --clip-norm 1 --adaptive-clip 0.01",
       "--data classes.csv --split 0.8,0.2 --early-stopping 2",
       "--data classes.csv --early-stopping 2 --monitor f1",
+      "--data classes.csv --monitor accuracy",
       "--data classes.csv --average mean",
       "--data classes.csv --average ema=1",
       "--data classes.csv --lr-of norm",
@@ -166,6 +167,8 @@ describe("evenkeel train", () => {
         1 evenkeel: --early-stopping: expected data with a validation part (--split 0.8,0.1,0.1), got none. Leave the flag out.
       --data classes.csv --early-stopping 2 --monitor f1
         1 evenkeel: --monitor: expected loss, accuracy or a score of --metrics, got f1. Leave the flag out.
+      --data classes.csv --monitor accuracy
+        1 evenkeel: --monitor: expected --early-stopping or --schedule plateau, which watch it, got neither. Leave the flag out.
       --data classes.csv --average mean
         1 evenkeel: --average: expected ema=DECAY or swa=SHARE, got mean. Pass for example ema=0.999 or swa=0.75.
       --data classes.csv --average ema=1
