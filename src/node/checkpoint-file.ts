@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from "node:fs";
 import { checkOptions } from "../options.js";
 import type { CheckpointOptions } from "../train/checkpoint/checkpoints.js";
-import { writeWhole } from "./files.js";
+import { behindLink, writeWhole } from "./files.js";
 
 /**
  * The `checkpoint` option of `fit` on a file: goes on from it if it is there, and writes it whole or not at all. A
@@ -22,6 +22,6 @@ export function checkpointFile(
   return {
     ...options,
     from: existsSync(path) ? readFileSync(path) : null,
-    save: (bytes) => writeWhole(path, bytes),
+    save: (bytes) => writeWhole(behindLink(path), bytes),
   };
 }

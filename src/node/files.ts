@@ -44,7 +44,8 @@ export function makeFolder(path: string): string | undefined {
 
 /**
  * Writes a file whole or not at all, whatever happens in between: beside its target first, down to the disk, then
- * renamed over it. Missing folders are made. A link stays, and the file that it leads to is written.
+ * renamed over it. Missing folders are made. A link of that name is replaced, since the folder may be somebody else's:
+ * {@link behindLink} gives where it leads.
  *
  * @param path - where to
  * @param content - what
@@ -57,9 +58,9 @@ export function writeWhole(path: string, content: string | Uint8Array): void {
  * Writes files that belong together, as {@link writeWhole} does one: all are on the disk before the first is renamed,
  * and the last is renamed last.
  */
-export function writeTogether(named: readonly (readonly [path: string, content: string | Uint8Array])[]): void {
-  const files = named.map(([path, content]) => [behindLink(path), content] as const);
+export function writeTogether(files: readonly (readonly [path: string, content: string | Uint8Array])[]): void {
   const parts = files.map(([path]) => partOf(path));
+  for (const [path] of files) makeFolder(dirname(path));
   try {
     for (const [k, [path, content]] of files.entries()) {
       // A device or pipe takes what is written to it, and must not be replaced by a file.
@@ -78,12 +79,14 @@ export function writeTogether(named: readonly (readonly [path: string, content: 
   }
 }
 
-/** The file that a symbolic link leads to, through others too; any other path as it is. Missing folders are made. */
-function behindLink(path: string): string {
+/**
+ * The file that a symbolic link leads to, through others too; any other path as it is. It is for paths that the user
+ * names, never for files in a folder, whose links would choose what is written.
+ */
+export function behindLink(path: string): string {
   let target = path;
   // So many links in a row are followed by Linux, too.
   for (let k = 0; k < 40; k++) {
-    makeFolder(dirname(target));
     if (!lstatSync(target, { throwIfNoEntry: false })?.isSymbolicLink()) return target;
     if (isSpecial(target)) return target;
     if (existsSync(target)) return realpathSync(target);

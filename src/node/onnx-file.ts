@@ -6,7 +6,7 @@ import { gatherExternalData, onnxExternalFiles } from "../formats/onnx/graph/ext
 import { checkOutput } from "./check-output.js";
 import { contentName, isNew } from "./content-name.js";
 import { readBytes } from "./data/read-bytes.js";
-import { writeTogether } from "./files.js";
+import { behindLink, writeTogether } from "./files.js";
 import { checkInside } from "./inside-folder.js";
 
 /** An ONNX model and the files beside it in which it keeps tensors. */
@@ -56,8 +56,9 @@ export async function readWholeOnnxFile(path: string): Promise<OnnxFile> {
  * @throws ArgumentError if it would overwrite the other one, or a file of its tensors
  * @throws DataError if the name of its data is taken
  */
-export async function writeOnnxFile(path: string, bytes: Uint8Array, from: OnnxFile): Promise<void> {
-  checkOnnxOutput(path, from);
+export async function writeOnnxFile(output: string, bytes: Uint8Array, from: OnnxFile): Promise<void> {
+  checkOnnxOutput(output, from);
+  const path = behindLink(output);
   const nameOf = (data: Uint8Array): string => contentName(`${basename(path)}.`, data, ".data");
   const moved = await gatherExternalData(from.path, bytes, from.files, nameOf);
   const data = moved.data === null ? [] : [[join(dirname(path), nameOf(moved.data)), moved.data] as const];

@@ -3,7 +3,7 @@ import { dirname, extname, join, relative, resolve, sep } from "node:path";
 import { DataError } from "../errors.js";
 import { type ModelMeta, saveModel } from "../formats/model-file/save-model.js";
 import type { Module } from "../nn/module.js";
-import { writeWhole } from "./files.js";
+import { behindLink, writeWhole } from "./files.js";
 import type { Run } from "./load-run.js";
 import { checkOwn } from "./own-files.js";
 
@@ -38,7 +38,7 @@ export function checkModelOutput(output: string, run: Run): string {
       cure: "Name another place.",
     });
   }
-  const file = isNamed ? output : join(output, "model.safetensors");
+  const file = isNamed ? behindLink(output) : join(output, "model.safetensors");
   if (existsSync(file) && realpathSync(file) === realpathSync(run.file)) {
     throw new DataError({
       where: output,

@@ -1,7 +1,7 @@
 import { spawnSync } from "node:child_process";
 import { existsSync, lstatSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { writeWhole } from "evenkeel/node";
+import { checkpointFile, writeWhole } from "evenkeel/node";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { temporaryFolder } from "../support/idx-files.js";
 
@@ -30,19 +30,30 @@ test("folders that are missing are made, and a file among them is told", () => {
   );
 });
 
-test.runIf(process.platform !== "win32")("a link stays, and what it leads to is written, there already or not", () => {
+test.runIf(process.platform !== "win32")("a link is replaced, since it may be somebody else's", () => {
   const place = join(folder, "links");
   writeWhole(join(place, "far", "old.txt"), "old");
-  symlinkSync(join("far", "old.txt"), join(place, "direct"));
-  symlinkSync("direct", join(place, "again"));
-  symlinkSync(join("far", "new.txt"), join(place, "dangling"));
-  writeWhole(join(place, "again"), "changed");
-  writeWhole(join(place, "dangling"), "made");
-  for (const name of ["direct", "again", "dangling"]) expect(lstatSync(join(place, name)).isSymbolicLink()).toBe(true);
-  expect(readFileSync(join(place, "far", "old.txt"), "utf8")).toBe("changed");
-  expect(readFileSync(join(place, "far", "new.txt"), "utf8")).toBe("made");
-  expect(readdirSync(join(place, "far")).sort()).toEqual(["new.txt", "old.txt"]);
+  symlinkSync(join("far", "old.txt"), join(place, "near"));
+  writeWhole(join(place, "near"), "changed");
+  expect(lstatSync(join(place, "near")).isSymbolicLink()).toBe(false);
+  expect(readFileSync(join(place, "far", "old.txt"), "utf8")).toBe("old");
 });
+
+test.runIf(process.platform !== "win32")(
+  "a link that the user names stays, and what it leads to is written",
+  async () => {
+    const place = join(folder, "named");
+    writeWhole(join(place, "far", "old.txt"), "old");
+    symlinkSync(join("far", "old.txt"), join(place, "direct"));
+    symlinkSync("direct", join(place, "again"));
+    symlinkSync(join("far", "new.txt"), join(place, "dangling"));
+    for (const name of ["again", "dangling"]) await checkpointFile(join(place, name)).save(new Uint8Array([1, 2]));
+    for (const name of ["direct", "again", "dangling"])
+      expect(lstatSync(join(place, name)).isSymbolicLink()).toBe(true);
+    for (const name of ["old.txt", "new.txt"]) expect([...readFileSync(join(place, "far", name))]).toEqual([1, 2]);
+    expect(readdirSync(join(place, "far")).sort()).toEqual(["new.txt", "old.txt"]);
+  },
+);
 
 test.runIf(existsSync("/proc/self"))("a place where no folder can be made is an answer, not a wait", () => {
   const data = join(folder, "data.csv");

@@ -14,7 +14,7 @@ import { inspectOnnx } from "../../formats/onnx/inspect/inspect-onnx.js";
 import type { Module } from "../../nn/module.js";
 import { checkOutput } from "../../node/check-output.js";
 import type { DataForModel, DataPart } from "../../node/data/load-data-as.js";
-import { writeWhole } from "../../node/files.js";
+import { behindLink, writeWhole } from "../../node/files.js";
 import { loadRunExport } from "../../node/load-run-export.js";
 import { readWholeOnnxFile } from "../../node/onnx-file.js";
 import { checkOwn } from "../../node/own-files.js";
@@ -159,7 +159,7 @@ function pageOf(patients: readonly Patient[], { page, output: named }: DoctorFla
       ".html",
       patients.flatMap(({ file, source }) => [file, source]),
     );
-    return named;
+    return behindLink(named);
   }
   const beside = join(dirname(patients[0].file), usual);
   checkOwn(beside, "name another page: --output page.html");

@@ -10,7 +10,7 @@ import { exportTfjs } from "../../formats/tfjs/export/export-tfjs.js";
 import { verifyTfjsExport } from "../../formats/tfjs/export/verify-export.js";
 import { type FoldedModel, foldBatchNorm } from "../../graph/fold/fold-batch-norm.js";
 import type { Module } from "../../nn/module.js";
-import { writeWhole } from "../../node/files.js";
+import { behindLink, writeWhole } from "../../node/files.js";
 import type { Run } from "../../node/load-run.js";
 import { inputShapeOf } from "../../node/model-inputs.js";
 import { readTfjsFiles, tfjsFolder, writeTfjsFiles } from "../../node/tfjs-files.js";
@@ -93,7 +93,7 @@ async function writeOnnx(model: Module, { meta }: Run, given: ExportFlags): Prom
   const options = { inputShape, meta: deployed(meta), ...(opset === undefined ? {} : { opset }) };
   const bytes = await exportOnnx(model, options);
   const verification = verify ? await verifyOnnxExport(bytes, model, { tolerance }).catch(orMissing) : null;
-  writeWhole(output, bytes);
+  writeWhole(behindLink(output), bytes);
   return verification;
 }
 
