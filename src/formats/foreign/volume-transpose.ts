@@ -1,4 +1,5 @@
 import type { Argument } from "../../graph/argument.js";
+import type { OpenShape } from "../../graph/node.js";
 import { ConvTranspose2d } from "../../nn/conv-transpose2d.js";
 import type { OpMaker } from "./unrolled-recurrence.js";
 
@@ -16,8 +17,8 @@ export interface VolumeTranspose {
 /** A value (N, C, D, H, W), and the weights that meet it. */
 export interface VolumeOperands {
   readonly x: Argument;
-  /** Depth, height and width of x. */
-  readonly sizes: readonly number[];
+  /** (N, C, D, H, W) of x: height and width as numbers, and one of N and D. */
+  readonly sizes: OpenShape;
   /** (C, O / groups, …kernel) */
   readonly shape: readonly number[];
   /** One for each output channel; null: none. */
@@ -34,7 +35,11 @@ export function volumeTranspose(at: OpMaker, operands: VolumeOperands, volume: V
   const [inChannels, groupChannels] = operands.shape;
   const { kernel, stride, dilation, padding, outputPadding, groups } = volume;
   const outChannels = groupChannels * groups;
-  const [depth, ...plane] = operands.sizes;
+  const [batch, , depth] = operands.sizes;
+  const plane = operands.sizes.slice(3).map(Number);
+  // A reshape leaves one size to what there is: that of the samples, or that of an open depth.
+  const samples = typeof depth === "number" ? -1 : batch;
+  const deep = (ofDepth: (size: number) => number): number => (typeof depth === "number" ? ofDepth(depth) : -1);
   const planes = at.op("reshape", at.op("transpose", operands.x, [0, 2, 1, 3, 4]), [-1, inChannels, ...plane]);
   const make = (): ConvTranspose2d => {
     const ofPlane = (all: readonly number[]): readonly [number, number] => [all[1], all[2]];
@@ -50,32 +55,29 @@ export function volumeTranspose(at: OpMaker, operands: VolumeOperands, volume: V
     return span - 2 * padding[axis] + outputPadding[axis];
   });
   const area = sizes[0] * sizes[1];
-  const taps = at.op("reshape", operands.layer(make, planes), [-1, depth, outChannels, kernel[0], area]);
+  const taps = at.op("reshape", operands.layer(make, planes), [
+    ...[samples, deep((size) => size)],
+    ...[outChannels, kernel[0], area],
+  ]);
   const turned = at.op("transpose", taps, [3, 0, 2, 1, 4]);
   const reach = dilation[0] * (kernel[0] - 1);
+  // Zeros between rows (N, O, depth, area).
+  const apart = (rows: Argument): Argument => {
+    if (stride[0] === 1) return rows;
+    const spread = padded(at, at.op("unsqueeze", rows, 3), 0, stride[0] - 1);
+    const all = at.op("reshape", spread, [samples, outChannels, deep((size) => size * stride[0]), area]);
+    return at.op("slice", all, 0, 1 - stride[0], 2);
+  };
   const parts = Array.from({ length: kernel[0] }, (_, k) => {
     const rows = at.op("squeeze", at.op("slice", turned, k, k + 1, 0), 0);
     const after = reach - dilation[0] * k + outputPadding[0];
-    return padded(at, spread(at, rows, stride[0], [outChannels, depth, area]), dilation[0] * k, after);
+    return padded(at, apart(rows), dilation[0] * k, after);
   });
   const sum = parts.reduce((all, part) => at.op("add", all, part));
-  const length = (depth - 1) * stride[0] + reach + 1 + outputPadding[0];
-  const cut = padding[0] === 0 ? sum : at.op("slice", sum, padding[0], length - padding[0], 2);
-  const y = at.op("reshape", cut, [-1, outChannels, length - 2 * padding[0], ...sizes]);
+  const cut = padding[0] === 0 ? sum : at.op("slice", sum, padding[0], -padding[0], 2);
+  const length = deep((size) => (size - 1) * stride[0] + reach + 1 + outputPadding[0] - 2 * padding[0]);
+  const y = at.op("reshape", cut, [samples, outChannels, length, ...sizes]);
   return operands.bias === null ? y : at.op("add", y, at.op("reshape", operands.bias, [outChannels, 1, 1, 1]));
-}
-
-/** Rows (N, O, depth, area) with zeros between them. */
-function spread(
-  at: OpMaker,
-  rows: Argument,
-  stride: number,
-  [channels, depth, area]: readonly [number, number, number],
-): Argument {
-  if (stride === 1) return rows;
-  const apart = padded(at, at.op("unsqueeze", rows, 3), 0, stride - 1);
-  const all = at.op("reshape", apart, [-1, channels, depth * stride, area]);
-  return at.op("slice", all, 0, (depth - 1) * stride + 1, 2);
 }
 
 /** Zeros before and after along the last axis but one. */

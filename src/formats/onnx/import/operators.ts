@@ -192,6 +192,8 @@ function transposition(at: ImportStep): number[] {
 }
 
 function importSlice(at: ImportStep): Argument {
+  // First, since settings that are worked out of a refused input are no fault of their own.
+  const shape = at.shape(0);
   const starts = at.list("starts", 1);
   const ends = at.list("ends", 2);
   const rank = at.rank(0);
@@ -203,7 +205,6 @@ function importSlice(at: ImportStep): Argument {
   const isFlip = steps?.every((step, k) => step === -1 && starts[k] === -1 && ends[k] <= -(2 ** 30));
   if (isFlip) return at.op("flip", at.input(0), axes);
   if (steps?.some((step) => step !== 1)) return stepped(at, starts, ends, axes, steps);
-  const shape = at.shape(0);
   return axes.reduce<Argument>((x, axis, k) => {
     const size = shape?.[axis];
     const extent = typeof size === "number" ? size : null;
@@ -213,7 +214,7 @@ function importSlice(at: ImportStep): Argument {
   }, at.input(0));
 }
 
-/** Places at equal distances along axes of known size. */
+/** Places at equal distances. */
 function stepped(
   at: ImportStep,
   starts: readonly number[],
@@ -221,10 +222,20 @@ function stepped(
   axes: readonly number[],
   steps: readonly number[],
 ): Argument {
-  const sizes = at.sizes(0, axes);
+  const rank = at.rank(0);
+  const isOpen = (axis: number, k: number): boolean => {
+    const isToTheEnd = starts[k] >= 0 && ends[k] >= 2 ** 30 && steps[k] > 0;
+    return isToTheEnd && rank > 2 && axis > 0 && typeof at.shape(0)?.[axis] !== "number";
+  };
+  const sizes = at.sizes(
+    0,
+    axes.filter((axis, k) => !isOpen(axis, k)),
+  );
   return axes.reduce<Argument>((x, axis, k) => {
     const [size, step] = [sizes[axis], steps[k]];
     if (step === 0) throw at.refuse("a step of 0");
+    if (isOpen(axis, k))
+      return every(at, step, starts[k] === 0 ? x : at.op("slice", x, starts[k], undefined, axis), axis);
     const [least, most] = step > 0 ? [0, size] : [-1, size - 1];
     const place = (one: number): number => Math.min(Math.max(one < 0 ? one + size : one, least), most);
     const [first, end] = [place(starts[k]), place(ends[k])];
@@ -237,6 +248,17 @@ function stepped(
       axis,
     );
   }, at.input(0));
+}
+
+/** Each place so many behind the one before it, along an axis of any size: a pooling by windows of one place. */
+function every(at: ImportStep, step: number, x: Argument, axis: number): Argument {
+  if (step === 1) return x;
+  const rank = at.rank(0);
+  const along = axis === 1 ? rank - 1 : axis;
+  const swapped = rangeFrom(0, rank).with(axis, along).with(along, axis);
+  const stride = rangeFrom(2, rank).map((one) => (one === along ? step : 1));
+  const taken = at.op(`maxPool${rank - 2}d`, at.transposed(x, swapped), 1, { stride: rank === 3 ? step : stride });
+  return at.transposed(taken, swapped);
 }
 
 /** A place in an axis, at its end if it lies behind it; null where that is not known. */

@@ -53,9 +53,11 @@ export function importConvTransposeOf(at: ImportStep): Argument {
       return withState(layer, { weight: data, ...(bias === null ? {} : { bias }) });
     });
   const ofVolume = (): Argument => {
+    const sizes = at.shape(0) ?? [];
+    at.sizes(0, typeof sizes[2] === "number" || sizes[0] === null ? [2, 3, 4] : [3, 4]);
     const operands = {
       x: at.input(0),
-      sizes: at.sizes(0, [2, 3, 4]).slice(2),
+      sizes,
       shape,
       bias: at.has(2) ? at.input(2) : null,
       layer: (make: () => ConvTranspose2d, x: Argument) => at.layer(key, () => withState(make(), { weight: data }), x),

@@ -155,12 +155,12 @@ function transpose(at: LayerStep, weight: Numbers, windows: VolumeTranspose, bia
   const [inputs, outputs, ...kernel] = weight.shape;
   const x = at.planes();
   if (kernel.length === 3) {
-    const sizes = at.shapeOf(x).slice(2);
-    if (!sizes.every((size) => typeof size === "number")) throw at.refuse("volumes of unknown size");
+    const sizes = at.shapeOf(x);
+    if (!sizes.slice(2).every((size) => typeof size === "number")) throw at.refuse("volumes of unknown size");
     const layer = (make: () => ConvTranspose2d, planes: Argument): Argument =>
       at.module(() => withState(make(), { weight: weight.data }), planes);
     const shift = bias && at.parameterOnce("bias", { shape: [outputs], data: bias });
-    return volumeTranspose(at, { x, sizes: sizes.map(Number), shape: weight.shape, bias: shift, layer }, windows);
+    return volumeTranspose(at, { x, sizes, shape: weight.shape, bias: shift, layer }, windows);
   }
   const { stride, dilation, padding, outputPadding } = windows;
   const options = {
