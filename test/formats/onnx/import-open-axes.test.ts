@@ -1,6 +1,17 @@
+import { type Graph, noGrad, type Tensor, tensor } from "evenkeel";
+import { importOnnx } from "evenkeel/onnx";
 import { describe, expect, test } from "vitest";
+import { expectClose } from "../../support/close.js";
 import { expectAsOnnxruntime } from "../../support/onnx-imported.js";
-import type { Attributes, ConstantParts, ModelParts, NodeParts } from "../../support/onnx-models.js";
+import {
+  type Attributes,
+  type ConstantParts,
+  deviates,
+  type ModelParts,
+  type NodeParts,
+  onnxModel,
+} from "../../support/onnx-models.js";
+import { runOnnx } from "../../support/onnx-runtime.js";
 
 const ints = (...values: number[]): ConstantParts => ({ shape: [values.length], values, type: "int64" });
 const end = 2 ** 53;
@@ -63,6 +74,37 @@ describe("along axes of open size, what onnxruntime computes", () => {
     const nodes: NodeParts[] = [["ConvTranspose", ["x", "w", "b"], ["y"], attributes]];
     await expectAsOnnxruntime({ nodes, constants }, [4, 3, 4, 5], [4, 6, 4, 5]);
   });
+});
+
+test("halves of the samples of two inputs, as contrastive networks take both through one encoder", async () => {
+  const zero = { axis: 0 };
+  const bytes = onnxModel({
+    inputs: { a: ["N", 3], b: ["N", 3] },
+    outputs: ["y"],
+    nodes: [
+      ["Concat", ["a", "b"], ["both"], zero],
+      ["MatMul", ["both", "w"], ["s"]],
+      ["Shape", ["s"], ["shape"]],
+      ["Gather", ["shape", "zero"], ["samples"], zero],
+      ["Add", ["samples", "one"], ["more"]],
+      ["Div", ["more", "two"], ["middle"]],
+      ["Mul", ["middle", "two"], ["last"]],
+      ["Slice", ["s", "zero", "middle", "zero"], ["first"]],
+      ["Slice", ["s", "middle", "last", "zero"], ["second"]],
+      ["Tanh", ["second"], ["t"]],
+      ["Mul", ["first", "t"], ["y"]],
+    ],
+    constants: { w: { shape: [3, 4] }, zero: ints(0), one: ints(1), two: ints(2) },
+  });
+  const { model } = await importOnnx(bytes);
+  for (const samples of [2, 5]) {
+    const [a, b] = [1, 2].map((seed) => ({ shape: [samples, 3], values: deviates(samples * 3, seed) }));
+    const { y: expected } = await runOnnx(bytes, { a, b });
+    const inputs = [a, b].map(({ shape, values }) => tensor(values, shape));
+    const y = noGrad(() => (model as Graph).forward(...inputs)) as Tensor;
+    expect(y.shape).toEqual(expected.dims);
+    expectClose(y.dataSync(), expected.values, 1e-5);
+  }
 });
 
 test("what needs the size of an open axis is named, and nothing that is worked out of it", async () => {

@@ -1,3 +1,4 @@
+import { SizeRef } from "../../../graph/argument.js";
 import type { OpenShape } from "../../../graph/node.js";
 import { sizeOf } from "../../../shape.js";
 import { intsOf, isOp, isStandard } from "../file/attributes.js";
@@ -53,6 +54,8 @@ export function shapedSizesOf(graph: OnnxGraph, shapes: ValueShapes, name: strin
         : undefined;
     if (maker === undefined || make === undefined) return null;
     if (isOp(maker, "Shape")) return shapeOf(maker, graph, shapes, of);
+    const part = isOp(maker, "Div") ? roundedUp(maker, graph, of) : null;
+    if (part !== null) return part;
     const inputs: ComputedSizes[] = [];
     for (const input of maker.input) {
       const sizes = input === "" ? { shape: [], values: [] } : of(input);
@@ -64,6 +67,22 @@ export function shapedSizesOf(graph: OnnxGraph, shapes: ValueShapes, name: strin
   }
 
   return of(name);
+}
+
+/** (size + less than the divisor) / divisor, as `chunk` is written, where the size grows with an input and divides. */
+function roundedUp(
+  node: NodeProto,
+  graph: OnnxGraph,
+  sizesIn: (name: string) => ComputedSizes | null,
+): ComputedSizes | null {
+  const sum = graph.makerOf(node.input[0] ?? "");
+  if (sum === undefined || !isOp(sum, "Add")) return null;
+  const [size, more, divisor] = [...sum.input, node.input[1] ?? ""].map(sizesIn);
+  if ([size, more, divisor].some((one) => one?.values.length !== 1)) return null;
+  const [whole, rest, parts] = [size, more, divisor].map((one) => one?.values[0] ?? null);
+  const isRest = typeof rest === "number" && typeof parts === "number" && rest >= 0 && rest < parts;
+  const part = whole instanceof SizeRef && isRest ? dividedBy(whole, parts) : null;
+  return part === null || divisor === null ? null : { shape: divisor.shape, values: [part] };
 }
 
 /** Operators that compute sizes of sizes, of which one or another input may be one. */

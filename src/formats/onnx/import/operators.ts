@@ -1,7 +1,8 @@
-import type { Argument } from "../../../graph/argument.js";
+import { type Argument, SizeRef } from "../../../graph/argument.js";
 import { PReLU, Softmax } from "../../../nn/activations.js";
 import { GlobalAvgPool2d } from "../../../nn/pooling.js";
 import { floatOf, intOf, intsOf } from "../file/attributes.js";
+import { sizesOf } from "./import-sizes.js";
 import type { ImportStep } from "./import-step.js";
 import { withState } from "./imported-layer.js";
 import { arrayOperators } from "./operators/import-arrays.js";
@@ -26,6 +27,7 @@ import {
 } from "./operators/import-reshape.js";
 import { scatterOperators } from "./operators/import-scatter.js";
 import { wholeQuotient } from "./operators/whole-numbers.js";
+import type { Size } from "./shapes/open-shapes.js";
 
 /** What a node's outputs are, in order; most operators have one. */
 export type Operator = (at: ImportStep) => Argument | readonly Argument[];
@@ -194,6 +196,8 @@ function transposition(at: ImportStep): number[] {
 function importSlice(at: ImportStep): Argument {
   // First, since settings that are worked out of a refused input are no fault of their own.
   const shape = at.shape(0);
+  const part = growingPart(at);
+  if (part !== null) return part;
   const starts = at.list("starts", 1);
   const ends = at.list("ends", 2);
   const rank = at.rank(0);
@@ -212,6 +216,18 @@ function importSlice(at: ImportStep): Argument {
     if (extent === null && start === null) throw at.refuse(`a start of ${starts[k]} in an axis of unknown size`);
     return at.op("slice", x, start ?? 0, end ?? undefined, axis);
   }, at.input(0));
+}
+
+/** A part whose ends grow with an input, as exporters write the halves of samples; null if it is another. */
+function growingPart(at: ImportStep): Argument | null {
+  const one = (k: number): Size => {
+    const sizes = at.has(k) ? sizesOf(at.graph, at.shapes, at.node.input[k]) : null;
+    return sizes?.length === 1 ? sizes[0] : null;
+  };
+  const [start, end, axis] = [one(1), one(2), one(3)];
+  const grows = [start, end].some((place) => place instanceof SizeRef) && start !== null && end !== null;
+  if (!grows || typeof axis !== "number" || (at.has(4) && one(4) !== 1)) return null;
+  return at.op("slice", at.input(0), start, end, at.resolve(axis, at.rank(0)));
 }
 
 /** Places at equal distances. */

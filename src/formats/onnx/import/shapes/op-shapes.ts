@@ -1,4 +1,4 @@
-import { type Argument, ValueRef } from "../../../../graph/argument.js";
+import { type Argument, SizeRef, ValueRef } from "../../../../graph/argument.js";
 import type { OpenShape } from "../../../../graph/node.js";
 import type { AnyModule } from "../../../../nn/module.js";
 import type { AvgPoolOptions } from "../../../../ops/pool.js";
@@ -58,7 +58,9 @@ const rules: Readonly<Record<string, ShapeRule>> = {
   concat: (shapes, [, axis]) => {
     const [first] = shapes;
     if (first === null || shapes.some((shape) => shape === null)) return null;
-    return first.map((size, k) => (k === axis ? shapes.reduce<Size>((sum, shape) => plus(sum, shape?.[k]), 0) : size));
+    return first.map((size, k) =>
+      k === axis ? shapes.reduce<Size>((sum, shape) => plus(sum, shape?.[k] ?? null), 0) : size,
+    );
   },
 };
 
@@ -149,13 +151,16 @@ function reduced([x]: readonly (OpenShape | null)[], [, axes, options]: readonly
   return x === null ? null : x.flatMap((size, axis) => (gone.includes(axis) ? kept : [size]));
 }
 
-function plus(a: Size, b: Size | undefined): Size {
+function plus(a: Size, b: Size): Size {
   if (typeof a === "number" && typeof b === "number") return a + b;
-  return null;
+  if (a === 0 || b === 0) return a === 0 ? b : a;
+  const areAlike = a instanceof SizeRef && b instanceof SizeRef && a.axis === b.axis;
+  return areAlike ? new SizeRef(a.axis, a.factor + b.factor) : null;
 }
 
 function sliced(size: Size, start: unknown, end: unknown): Size {
-  if (typeof size !== "number") return null;
+  if (end instanceof SizeRef) return plus(end, times(start as Size, -1));
+  if (typeof size !== "number" || start instanceof SizeRef) return null;
   const [from, to] = [Number(start), end === undefined ? size : Number(end)].map((at) => (at < 0 ? at + size : at));
   return to - from;
 }
