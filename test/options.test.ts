@@ -245,7 +245,7 @@ test("names of other libraries, and mistakes in spelling, are answered with the 
       js["fit"](model, [[x, labels]], {
         epochs: 1,
         optimizer: new evenkeel.Sgd(model.parameters(), { lr: 0.1 }),
-        validation: [],
+        validation: [[x, labels]],
         earlyStopping: { patiance: 3 },
       }),
     ),

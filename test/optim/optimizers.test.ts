@@ -348,7 +348,7 @@ describe("what optimisers and averages refuse", () => {
       every 0: ArgumentError: movingAverage(model, options): expected every to be a whole number of at least 1, got 0. Correct every.
       a period of 0: ArgumentError: cosineRestartsLr(lr): expected period to be a whole number of at least 1, got 0. Correct period.
       a patience of 0: ArgumentError: plateauLr(lr, options): expected patience to be a whole number of at least 1, got 0. Correct patience.
-      a monitor that is not there: ArgumentError: plateauLr(lr, options): expected monitor to be one of loss, got "f1". Watch one of these, or ask for it with { metrics }."
+      a monitor that is not there: ArgumentError: plateauLr(lr, options): expected monitor to be one of accuracy, loss, got "f1". Watch one of these, or ask for it with { metrics }."
     `);
   });
 });
