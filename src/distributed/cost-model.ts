@@ -41,7 +41,7 @@ const float32Bytes = 4;
  * @example
  * ```ts
  * const model = new Sequential(new Linear(4, 8), new BatchNorm(8), new Linear(8, 2));
- * stepCost(model).bytes; // 376
+ * stepCost(model).bytes; // 384
  * ```
  */
 export function stepCost(model: Module): StepCost {
@@ -66,7 +66,7 @@ export function stepCost(model: Module): StepCost {
         bytes: float32Bytes * values,
       }),
     ),
-    marked("metrics of the step", "allReduce", 3),
+    marked("metrics of the step", "allReduce", 4),
   ];
   return { collectives, bytes: collectives.reduce((sum, { bytes }) => sum + bytes, 0) };
 }

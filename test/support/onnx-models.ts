@@ -2,7 +2,10 @@ import { create, type MessageInitShape, toBinary } from "@bufbuild/protobuf";
 import { Generator } from "evenkeel";
 import { type AttributeProtoSchema, type GraphProtoSchema, ModelProtoSchema } from "onnx-buf";
 
-/** Attributes of a node: whole numbers, reals as { f }, texts and lists of whole numbers; tensors and graphs as they are. */
+/**
+ * Attributes of a node: whole numbers, reals as { f }, texts and lists of whole numbers; tensors and graphs as they
+ * are.
+ */
 export type Attributes = Readonly<
   Record<string, number | string | readonly number[] | readonly string[] | { f: number } | ConstantParts | GraphParts>
 >;

@@ -11,9 +11,16 @@ export const playgroundRoot = join(import.meta.dirname, "../../playground");
 /** How it is built and served. */
 export const playgroundConfig = join(playgroundRoot, "vite.config.ts");
 
-/** Builds the page into a folder. */
+/** Builds the page into a folder, as it is shipped. */
 export async function buildPlayground(outDir: string): Promise<void> {
-  await build({ configFile: playgroundConfig, logLevel: "error", build: { outDir, emptyOutDir: true } });
+  // Vitest's "test" would make it one for development.
+  const { NODE_ENV } = process.env;
+  process.env["NODE_ENV"] = "production";
+  try {
+    await build({ configFile: playgroundConfig, logLevel: "error", build: { outDir, emptyOutDir: true } });
+  } finally {
+    process.env["NODE_ENV"] = NODE_ENV;
+  }
 }
 
 /**

@@ -30,7 +30,9 @@ interface RowOfLayers {
   readonly nodes: ReadonlyMap<AnyModule, NetworkNode>;
 }
 
-/** An imported network: a row of layers where that is all there is, else a graph; and what each part was in the file. */
+/**
+ * An imported network: a row of layers where that is all there is, else a graph; and what each part was in the file.
+ */
 export function networkOf(
   parts: GraphParts,
   sources: ReadonlyMap<NetworkNode, NamedNode>,
