@@ -113,7 +113,10 @@ export interface FitOptions<Target> {
   readonly earlyStopping?: EarlyStoppingOptions;
   /**
    * Batches whose gradients make one step: the mean over all their samples, as of one batch of them all, in the memory
-   * of one. Batch norms still normalise each batch by itself. The steps of an epoch are ⌈batches / accumulate⌉.
+   * of one. Batch norms still normalise each batch by itself, and a loss that leaves out or weighs labels
+   * (`ignoreIndex`, `classWeights`, masks) takes its mean in each batch, which counts by its samples. The steps of an
+   * epoch are ⌈batches / accumulate⌉.
+   *
    * @defaultValue 1
    */
   readonly accumulate?: number;
