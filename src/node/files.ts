@@ -44,8 +44,7 @@ export function makeFolder(path: string): string | undefined {
 
 /**
  * Writes a file whole or not at all, whatever happens in between: beside its target first, down to the disk, then
- * renamed over it. Missing folders are made. A link of that name is replaced, since the folder may be somebody else's:
- * {@link behindLink} gives where it leads.
+ * renamed over it. Missing folders are made. A symbolic link of that name is replaced, and what it leads to stays.
  *
  * @param path - where to
  * @param content - what
