@@ -59,9 +59,14 @@ class Bridge {
   }
 
   #answer(): unknown {
-    Atomics.wait(this.#signal, 0, 0);
-    Atomics.store(this.#signal, 0, 0);
-    const answer = receiveMessageOnPort(this.#port)?.message as Answer;
+    let received: { message: unknown } | undefined;
+    // The call that wakes may be that of the answer before, whose signal was seen without waiting for it.
+    while (received === undefined) {
+      Atomics.wait(this.#signal, 0, 0);
+      Atomics.store(this.#signal, 0, 0);
+      received = receiveMessageOnPort(this.#port);
+    }
+    const answer = received.message as Answer;
     if ("value" in answer) return answer.value;
     throw new Error(`${answer.error.name}: ${answer.error.message}`);
   }
